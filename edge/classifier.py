@@ -1,0 +1,83 @@
+"""A face crop becomes a reading: TFLite inference with what the model's card says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.card import Card, digest, read_card
+from edge.errors import UserError
+from edge.framing import Box, Pixels, crop_face, resize_crop
+from edge.interpreter import load_interpreter
+
+CHANNELS = 3
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the model says of one crop: each label's share, summing to about 1."""
+
+    by_label: dict[str, float]
+
+    @property
+    def label(self) -> str:
+        """The label with the highest score."""
+        return max(self.by_label, key=lambda label: self.by_label[label])
+
+    @property
+    def score(self) -> float:
+        """The score of `label`, 0 to 1."""
+        return self.by_label[self.label]
+
+
+class Classifier:
+    """A `.tflite` model with its card, loaded once and fed one crop at a time."""
+
+    def __init__(self, path: Path, threads: int = 1, runtime: str | None = None) -> None:
+        """Load `path`; raises UserError when the file, its card or its tensors do not fit."""
+        try:
+            model = path.read_bytes()
+        except OSError as error:
+            raise UserError(f"cannot read the model {path}: {error.strerror}") from None
+        self.card: Card = read_card(model, path)
+        self.digest = digest(model)
+        interpreter, self.runtime = load_interpreter(model, threads, runtime)
+        self._interpreter: Any = interpreter
+        self._input = interpreter.get_input_details()[0]
+        self._output = interpreter.get_output_details()[0]
+        self._size_px = (self.card.input.height, self.card.input.width)
+        self._check_tensors(path)
+
+    def classify(self, image_rgb: Pixels, box_px: Box) -> Scores:
+        """Scores of the face in `box_px` of `image_rgb`, (height, width, 3) uint8 RGB."""
+        return self._infer(crop_face(image_rgb, box_px, self.card.framing.margin, self._size_px))
+
+    def classify_crop(self, crop_rgb: Pixels) -> Scores:
+        """Scores of an already framed face, (height, width, 3) uint8 RGB of any size."""
+        return self._infer(resize_crop(crop_rgb, self._size_px))
+
+    def _infer(self, pixels: Pixels) -> Scores:
+        if self.card.input.colour == "BGR":
+            pixels = pixels[:, :, ::-1]
+        self._interpreter.set_tensor(self._input["index"], pixels[np.newaxis])
+        self._interpreter.invoke()
+        raw = self._interpreter.get_tensor(self._output["index"])[0]
+        scale, zero_point = self._output["quantization"]
+        values = (raw.astype(np.float32) - zero_point) * scale if scale else raw
+        return Scores({k: float(v) for k, v in zip(self.card.labels, values, strict=True)})
+
+    def _check_tensors(self, path: Path) -> None:
+        for field, tensor, shape, dtypes in (
+            ("input", self._input, [1, *self._size_px, CHANNELS], (np.uint8,)),
+            ("labels", self._output, [1, len(self.card.labels)], (np.uint8, np.int8, np.float32)),
+        ):
+            actual, dtype = tensor["shape"].tolist(), tensor["dtype"]
+            if actual != shape or dtype not in dtypes:
+                raise UserError(
+                    f"the card of {path} does not fit the model: by `{field}` the tensor should be"
+                    f" {shape} {'/'.join(d.__name__ for d in dtypes)}, it is {actual}"
+                    f" {dtype.__name__}"
+                )
