@@ -19,6 +19,8 @@ from edge.errors import UsageError
 
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0.0, le=3600.0)]
+#: The same, or empty for the host name.
+DeviceName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,64}$")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 #: A level of an MQTT topic: no separators, no wildcards, nothing that needs quoting.
 TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
@@ -94,7 +96,7 @@ class MqttSettings(_Section, frozen=True, kw_only=True):
 class Settings(_Section, frozen=True, kw_only=True):
     """Everything that the daemon can be told."""
 
-    device: TopicLevel = ""
+    device: DeviceName = ""
     camera: CameraSettings = CameraSettings()
     detector: DetectorSettings = DetectorSettings()
     classifier: ClassifierSettings = ClassifierSettings()

@@ -101,7 +101,7 @@ def default_cascade() -> Path:
 def _load_cascade(path: Path) -> cv2.CascadeClassifier:
     try:
         cascade = cv2.CascadeClassifier(str(path))
-    except cv2.error:
+    except (cv2.error, SystemError):  # the binding wraps a parse error in a SystemError
         cascade = None
     if cascade is None or cascade.empty():
         raise UserError(f"{path} is not a Haar cascade that OpenCV can read")
