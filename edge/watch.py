@@ -98,9 +98,11 @@ class Watcher:
             client.subscribe(self._topic, qos=1)
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        if message.retain or len(message.payload) > MAX_BYTES:
+        if message.retain:
             return
         try:
+            if len(message.payload) > MAX_BYTES:
+                raise ValueError("too long for an event")
             event = json.loads(message.payload)
             line = describe(event)
             key = (str(event["id"]), str(event["event_type"]))
