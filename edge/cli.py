@@ -224,6 +224,11 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
 
 
 def _set_up_logging(options: argparse.Namespace) -> None:
+    # OpenCV and its FFmpeg write to standard error by themselves, past `logging`; what
+    # matters of it we say in our own words. They read these when they are first used.
+    if getattr(options, "log_level", "") != "debug":
+        os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     stamp = "" if JOURNAL in os.environ else "%(asctime)s "
     logging.basicConfig(
         level=getattr(options, "log_level", "warning").upper(),

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -234,9 +234,9 @@ def _utc_offset(source: Source, fast: bool) -> Any:
     return monotonic_offset_s
 
 
-def _open_events(path: Path | None) -> Any:
+def _open_events(path: Path | None) -> AbstractContextManager[TextIO | None]:
     if path is None:
-        return ExitStack()
+        return nullcontext()
     try:
         return path.open("a", encoding="utf-8")
     except OSError as error:
