@@ -182,7 +182,7 @@ def _check(options: argparse.Namespace) -> int:
 def _watch(options: argparse.Namespace) -> int:
     import threading
 
-    from edge.mqtt import Broker
+    from edge.connection import Broker
     from edge.screen import Screen
     from edge.watch import Watcher
 

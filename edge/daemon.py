@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from edge.camera import Frame, Source
 from edge.camera.addresses import shown_source
@@ -19,18 +18,18 @@ from edge.camera.capture import NewestFrame, every_frame
 from edge.camera.opening import open_source
 from edge.classifier import Classifier
 from edge.config import Settings
-from edge.delivery import Delivery, EventSink, Nowhere
+from edge.delivery import Delivery, Nowhere
 from edge.detector import HaarDetector
-from edge.errors import UsageError
-from edge.events import Event, EventMachine
-from edge.health import StageTimes, clock_is_synchronised
+from edge.events import EventMachine
+from edge.health import StageTimes
 from edge.paths import shipped_model
-from edge.payloads import Origin, UtcClock, event_payload, monotonic_offset_s, new_episode_id
+from edge.payloads import Origin, UtcClock, monotonic_offset_s, new_episode_id
 from edge.pipeline import Pipeline
 from edge.reporter import HealthReporter, Progress, StateReporter, info_body
 from edge.screen import Screen, stage_table
 from edge.tracker import Tracker
 from edge.watch import Watcher
+from edge.writer import EventWriter, open_event_file
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +79,7 @@ def run(settings: Settings, options: RunOptions) -> int:
     with ExitStack() as stack:
         classifier = load_classifier(settings)
         detector = HaarDetector(settings.detector)
-        event_log = stack.enter_context(_open_events(options.events_file))
+        event_log = stack.enter_context(open_event_file(options.events_file))
         source = open_source(settings.camera)
         stack.callback(source.close)
         _stop_on_signals(stopped, stack)
@@ -101,7 +100,7 @@ def run(settings: Settings, options: RunOptions) -> int:
                 EventMachine(settings.events, threshold, lambda: new_episode_id(settings.device)),
                 times,
             ),
-            _EventWriter(origin, utc, delivery or Nowhere(), event_log, times),
+            EventWriter(origin, utc, delivery or Nowhere(), event_log, times),
             StateReporter(delivery or Nowhere(), utc),
             Progress(),
             screen if options.watch else None,
@@ -129,53 +128,13 @@ def run(settings: Settings, options: RunOptions) -> int:
     return 0
 
 
-class _EventWriter:
-    """Gives each event its body and its number and puts it where it belongs."""
-
-    def __init__(
-        self,
-        origin: Origin,
-        utc: UtcClock,
-        sink: EventSink,
-        event_log: TextIO | None,
-        times: StageTimes,
-    ) -> None:
-        self._origin = origin
-        self._utc = utc
-        self._sink = sink
-        self._log = event_log
-        self._times = times
-        self.written = 0
-
-    def write(self, event: Event) -> None:
-        payload = event_payload(event, self._origin, self._utc, clock_is_synchronised())
-        with self._times.measure("commit"):
-            seq = self._sink.put(payload)
-        self.written += 1
-        log.info(
-            "%s %s score %.2f%s",
-            event.event_type,
-            event.episode,
-            event.score,
-            f" ended by {event.ended_by}" if event.ended_by else "",
-        )
-        if self._log is not None:
-            try:
-                self._log.write(json.dumps({**payload, "seq": seq, "replayed": False}) + "\n")
-                self._log.flush()
-            except OSError as error:
-                # MQTT is the delivery; the file is a convenience that must not stop it.
-                log.error("cannot write to the events file: %s", error.strerror)
-                self._log = None
-
-
 class _Loop:
     """Frames through the pipeline until they end; always ends what is running."""
 
     def __init__(
         self,
         pipeline: Pipeline,
-        writer: _EventWriter,
+        writer: EventWriter,
         state: StateReporter,
         progress: Progress,
         screen: Screen | None,
@@ -234,15 +193,6 @@ def _utc_offset(source: Source, fast: bool) -> Any:
     return monotonic_offset_s
 
 
-def _open_events(path: Path | None) -> AbstractContextManager[TextIO | None]:
-    if path is None:
-        return nullcontext()
-    try:
-        return path.open("a", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write the events file {path}: {error.strerror}") from None
-
-
 def _start_watcher(
     settings: Settings,
     options: RunOptions,
@@ -252,7 +202,7 @@ def _start_watcher(
 ) -> Watcher | None:
     if not options.watch or delivery is None:
         return None
-    watcher = Watcher(delivery.broker, settings.mqtt.base, screen.show)
+    watcher = Watcher(delivery.broker, settings.mqtt.base, screen.show, settings.device)
     watcher.start_in_background(SUBSCRIBE_S)
     stack.callback(watcher.stop)
     return watcher

@@ -17,11 +17,7 @@ from edge.camera.addresses import shown_source
 from edge.camera.opening import open_source
 from edge.classifier import CHANNELS, Classifier
 from edge.config import Settings, change, load_settings
-from edge.daemon import alert_threshold, load_classifier
-from edge.delivery import outbox_path
-from edge.detector import DEFAULT_CASCADE, HaarDetector
-from edge.errors import UserError
-from edge.mqtt import (
+from edge.connection import (
     CONNECT_TIMEOUT_S,
     Broker,
     new_client,
@@ -29,6 +25,10 @@ from edge.mqtt import (
     why_silent,
     why_unreachable,
 )
+from edge.daemon import alert_threshold, load_classifier
+from edge.delivery import outbox_path
+from edge.detector import DEFAULT_CASCADE, HaarDetector
+from edge.errors import UserError
 from edge.outbox import Outbox
 from edge.payloads import Topics
 
