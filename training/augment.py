@@ -121,11 +121,11 @@ def _blurred(pixels: Pixels, rng: Rng) -> Pixels:
         sigma = float(rng.uniform(0.4, 2.0))
         return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.uint8)
     length = int(rng.integers(3, 10))
-    path: npt.NDArray[np.float32] = np.zeros((length, length), np.float32)
+    path: npt.NDArray[np.uint8] = np.zeros((length, length), np.uint8)
     angle, middle = rng.uniform(0, math.pi), (length - 1) / 2
     reach_x, reach_y = middle * math.cos(angle), middle * math.sin(angle)
     start = (round(middle - reach_x), round(middle - reach_y))
-    cv2.line(path, start, (round(middle + reach_x), round(middle + reach_y)), 1.0)
+    cv2.line(path, start, (round(middle + reach_x), round(middle + reach_y)), (1,))
     return np.asarray(cv2.filter2D(pixels, -1, path / path.sum()), np.uint8)
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import logging
 import sys
 from pathlib import Path
 
 from edge.errors import UserError
+from edge.interpreter import RUNTIMES
 from training.config import TrainConfig
 from training.datasets import LABELS
+from training.splits import Split
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="pictures ──► a Keras model"))
+    _add_evaluate(commands.add_parser("evaluate", help="a model's figures on a data set"))
     return parser
 
 
@@ -67,3 +72,28 @@ def _train(options: argparse.Namespace) -> int:
         classes=options.classes,
     )
     return run_training(options, config)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", type=Path, required=True, help="a .tflite or .keras file")
+    parser.add_argument("--data", type=Path, required=True, help="a data set's folder")
+    parser.add_argument(
+        "--split",
+        choices=["all", *Split],
+        help="default: test where the data set has parts (train/validation/test folders, or"
+        " boxed scenes, parted by file name), all of plain class folders",
+    )
+    parser.add_argument(
+        "--runtime", choices=[name for name, _ in RUNTIMES], help="for a .tflite; default: any"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    parser.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from training.evaluate import as_text, evaluate
+
+    found = evaluate(options.model, options.data, options.split, options.runtime)
+    lines = [json.dumps(dataclasses.asdict(found))] if options.json else as_text(found)
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0

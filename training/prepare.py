@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +68,10 @@ def prepare(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...
         seen += prints
         if len(held_out.truth):
             validation[data.name] = held_out
+    # Where the face stands in a plain class folder's pictures is unknown, so a figure
+    # over them says less: they count only where there is nothing better.
+    sure = [d.name for d in datasets if d.layout != "classes" and d.name in validation]
+    validation = {name: validation[name] for name in sure or validation}
     parts = [_trained_on(data, config, labels, seen) for data in datasets]
     training = _joined([part for part, _ in parts])
     return Prepared(training, validation, [source for _, source in parts])
@@ -81,7 +84,7 @@ def _held_out(
     prints: list[Fingerprint] = []
     crops, truth = [], []
     for split in (Split.VALIDATION, Split.TEST):
-        samples = [s for s in _limited(data.part(split), limit) if evaluated(s)]
+        samples = [s for s in limited(data.part(split), limit) if evaluated(s)]
         for sample, image in decoded(data, samples, watch(f"{data.name} {split}")):
             prints += _prints(sample, image)
             crop = evaluation_crop(sample, image) if split is Split.VALIDATION else None
@@ -102,7 +105,7 @@ def _trained_on(
     rng = np.random.default_rng([config.seed, 7])
     last_path = None
     for sample, image in decoded(
-        data, _limited(data.part(Split.TRAIN), config.limit), watch(f"{data.name} train")
+        data, limited(data.part(Split.TRAIN), config.limit), watch(f"{data.name} train")
     ):
         if sample.box_px is not None and sample.path != last_path:
             last_path = sample.path
@@ -181,7 +184,7 @@ def _boxes_by_picture(samples: Iterable[Sample]) -> dict[Path, list[Box]]:
     return boxes
 
 
-def _limited(samples: list[Sample], limit: int | None) -> list[Sample]:
+def limited(samples: list[Sample], limit: int | None) -> list[Sample]:
     """At most `limit` of `samples`, evenly spread over them."""
     if limit is None or limit >= len(samples):
         return samples
@@ -199,12 +202,13 @@ def _digest(data: DataSet) -> tuple[int, str]:
 
 
 def watch(what: str) -> Watch:
-    """Shows progress over a list of samples on standard error when it is a terminal."""
+    """Shows progress over a list of samples on standard error when it takes a while."""
 
     def wrapped(samples: list[Sample]) -> Iterable[Sample]:
         from tqdm import tqdm
 
-        shown: Any = tqdm(samples, desc=what, unit="face", disable=not sys.stderr.isatty())
-        return iter(shown)
+        return tqdm(  # type: ignore[no-any-return]
+            samples, desc=what, unit="face", delay=2, mininterval=0.5 if sys.stderr.isatty() else 10
+        )
 
     return wrapped

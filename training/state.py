@@ -29,7 +29,7 @@ def save_state(path: Path, arrays: list[Any], progress: Progress) -> None:
     meta = np.frombuffer(msgspec.json.encode(progress), np.uint8)
     temporary = path.with_suffix(".part")
     with temporary.open("wb") as file:
-        np.savez(file, progress=meta, **named)  # type: ignore[arg-type]
+        np.savez(file, progress=meta, **named)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
