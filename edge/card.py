@@ -32,7 +32,7 @@ class _CardPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     pass
 
 
-class Input(_CardPart):
+class Input(_CardPart, frozen=True, kw_only=True):
     """The input tensor: (1, height, width, 3) uint8, channels in the order `colour`."""
 
     height: Size
@@ -40,20 +40,20 @@ class Input(_CardPart):
     colour: str = "RGB"
 
 
-class Framing(_CardPart):
+class Framing(_CardPart, frozen=True, kw_only=True):
     """`margin`: see `edge.framing.framed_square`."""
 
     margin: Annotated[float, msgspec.Meta(ge=0.0, le=2.0)]
 
 
-class Alert(_CardPart):
+class Alert(_CardPart, frozen=True, kw_only=True):
     """A face counts as bare when its `no_mask` score reaches `threshold`."""
 
     threshold: Fraction
     chosen: str
 
 
-class DataSet(_CardPart):
+class DataSet(_CardPart, frozen=True, kw_only=True):
     """One source of training pictures; `sha256` digests names and bytes of what was used."""
 
     name: str
@@ -62,7 +62,7 @@ class DataSet(_CardPart):
     licence: str
 
 
-class Card(_CardPart):
+class Card(_CardPart, frozen=True, kw_only=True):
     """Everything the edge must know of a model, and what its user should."""
 
     card_version: int = 1

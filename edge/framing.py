@@ -41,7 +41,8 @@ def crop_face(image: Pixels, box_px: Box, margin: float, size_px: tuple[int, int
     if inside.size == 0:
         raise ValueError(f"box {box_px} lies outside the {width}x{height} image")
     if left or top or right or bottom:
-        inside = cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_REPLICATE)
+        padded = cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_REPLICATE)
+        inside = np.asarray(padded, dtype=np.uint8)
     return resize_crop(inside, size_px)
 
 

@@ -1,0 +1,90 @@
+# Mask Patrol. `make` lists what there is; each target installs what it needs into .venv.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+# The newest Python that every dependency has wheels for, unless told otherwise.
+PYTHON ?= $(shell for p in python3.11 python3.13 python3.12 python3; do \
+	command -v $$p >/dev/null && $$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
+	&& echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
+
+SOURCE ?=
+BROKER ?=
+CONFIG ?=
+DATA ?=
+MODEL ?= models/mask.tflite
+
+help: ## List the targets
+	@echo "Mask Patrol: notices each bare face at an entrance and says so over MQTT."
+	@echo
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@echo
+	@echo "Examples:"
+	@echo "  make run                                          the bundled clip, an embedded broker"
+	@echo "  make run SOURCE=/dev/video0 BROKER=192.168.1.5    your camera, your broker"
+	@echo "  make run SOURCE=clip.mp4    (also rtsp://… or a folder of pictures; CONFIG=my.toml)"
+	@echo "  make train DATA='face-mask-12k scenes'            retrain on your pictures"
+
+run: $(VENV)/.edge ## Watch SOURCE (default: the demo clip) and show the alerts from BROKER
+	@STATE_DIRECTORY="$${STATE_DIRECTORY:-$(CURDIR)/.cache/state}" $(BIN)/mask-patrol run --watch \
+		$(if $(CONFIG),--config "$(CONFIG)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(BROKER),--broker "$(BROKER)")
+
+check: $(VENV)/.edge ## Try every part of the daemon and say what is wrong
+	@STATE_DIRECTORY="$${STATE_DIRECTORY:-$(CURDIR)/.cache/state}" $(BIN)/mask-patrol check \
+		$(if $(CONFIG),--config "$(CONFIG)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(BROKER),--broker "$(BROKER)")
+
+test: lint ## Lint, types and all tests (installs TensorFlow and mosquitto)
+	@$(MAKE) --no-print-directory mosquitto
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev ## Lint, format and types only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+train: $(VENV)/.train ## Train models/mask.keras on DATA="folder folder…"
+	@test -n "$(DATA)" || { echo "make train: name your pictures, e.g. make train DATA='face-mask-12k scenes'" >&2; exit 2; }
+	$(BIN)/python -m training train $(foreach d,$(DATA),--data "$(d)") --out models/mask.keras
+
+evaluate: $(VENV)/.train ## Evaluate MODEL on the pictures in DATA
+	@test -n "$(DATA)" || { echo "make evaluate: name your pictures, e.g. make evaluate DATA=face-mask-12k/Test" >&2; exit 2; }
+	$(BIN)/python -m training evaluate --model "$(MODEL)" $(foreach d,$(DATA),--data "$(d)")
+
+convert: $(VENV)/.train ## Quantise models/mask.keras to models/mask.tflite (DATA= measures ranges anew)
+	$(BIN)/python -m convert --model models/mask.keras --out models/mask.tflite $(foreach d,$(DATA),--data "$(d)")
+
+clean: ## Remove the virtual environment and everything made
+	rm -rf $(VENV) .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+mosquitto:
+	@PATH="$$PATH:/usr/sbin"; command -v mosquitto >/dev/null || { \
+		echo "Installing mosquitto, a real broker for the tests …"; \
+		if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
+		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends mosquitto; } >/dev/null \
+		|| { echo "The tests need mosquitto: install it with your system's packages (apt install mosquitto)" >&2; exit 1; }; }
+
+# One virtual environment, grown on demand; a stamp says what is in it.
+$(VENV)/.venv:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with venv is needed: sudo apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "no virtual environment: sudo apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+	@touch $@
+
+$(VENV)/.edge: $(VENV)/.venv pyproject.toml
+	@echo "Installing the daemon into $(VENV) (once; about 200 MB) …"
+	@$(PIP) --editable '.[broker]'
+	@touch $@
+
+$(VENV)/.train: $(VENV)/.venv pyproject.toml
+	@echo "Installing TensorFlow and the rest of training into $(VENV) (once; about 2 GB, some minutes) …"
+	@$(PIP) --editable '.[broker,train]'
+	@touch $@ $(VENV)/.edge
+
+$(VENV)/.dev: $(VENV)/.train
+	@$(PIP) --editable '.[broker,train,dev]'
+	@touch $@
+
+.PHONY: help run check test lint train evaluate convert clean mosquitto

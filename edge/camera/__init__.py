@@ -1,0 +1,65 @@
+"""Sources of frames behind one small protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeGuard
+
+import numpy as np
+
+from edge.errors import UserError
+from edge.framing import Pixels
+
+
+class SourceError(UserError):
+    """A source cannot be opened, or stopped delivering frames."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of the camera.
+
+    `image_bgr` is (height, width, 3) uint8 in OpenCV's channel order, never
+    written to; `captured_at_s` is on the clock of the run: monotonic seconds for
+    what is live or played at its own speed, seconds from the first frame for a
+    file played fast.
+    """
+
+    image_bgr: Pixels
+    captured_at_s: float
+    index: int
+
+    @property
+    def image_rgb(self) -> Pixels:
+        """A view of the picture in RGB order; costs nothing until it is cut."""
+        return self.image_bgr[:, :, ::-1]
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Height and width."""
+        height, width = self.image_bgr.shape[:2]
+        return height, width
+
+
+class Source(Protocol):
+    """Somewhere that frames come from.
+
+    `live` is True for what happens now and must not be waited for (a camera, a
+    network stream), False for what can be played at any speed (a file, a folder).
+    """
+
+    live: bool
+
+    def read(self) -> Frame | None:
+        """The next frame, or None at the end of a file or folder.
+
+        Raises SourceError when a live source delivers nothing within its time-out.
+        """
+
+    def close(self) -> None:
+        """Free the device; a second call does nothing."""
+
+
+def is_picture(image: object) -> TypeGuard[Pixels]:
+    """Whether a decoder gave back a usable (height, width, 3) uint8 picture."""
+    return isinstance(image, np.ndarray) and image.ndim == 3 and image.size > 0

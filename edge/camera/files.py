@@ -1,0 +1,84 @@
+"""Recorded sources: a video file, a folder of pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+
+from edge.camera import Frame, SourceError, is_picture
+from edge.framing import Pixels
+from edge.pictures import PICTURE_SUFFIXES, read_picture
+
+#: Assumed when a container does not say; most cameras and phones record at this rate.
+FALLBACK_FPS = 30.0
+
+
+class VideoFile:
+    """Every frame of a video file, with its time in the recording."""
+
+    live = False
+
+    def __init__(self, path: Path) -> None:
+        """Open `path`; raises SourceError when it is missing or holds no frame."""
+        if not path.is_file():
+            raise SourceError(f"no such video file: {path}")
+        self._path = path
+        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        first = self._capture.read()[1] if self._capture.isOpened() else None
+        if not is_picture(first):
+            self._capture.release()
+            raise SourceError(
+                f"{path} holds no readable video frame; is it a video file, and complete?"
+            )
+        self._first: Pixels | None = first
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        self._period_s = 1.0 / (fps if 0.1 <= fps <= 1000.0 else FALLBACK_FPS)
+        self._index = -1
+        self._at_s = -self._period_s
+
+    def read(self) -> Frame | None:
+        """The next frame; `captured_at_s` is its time in the recording."""
+        image, self._first = self._first, None
+        if image is None:
+            decoded = self._capture.read()[1]
+            if not is_picture(decoded):
+                return None
+            image = decoded
+        stated_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
+        # Broken time stamps stand still or run backwards: then the frame rate counts.
+        following_s = self._at_s + self._period_s
+        self._at_s = stated_s if stated_s > self._at_s else following_s
+        self._index += 1
+        return Frame(image, self._at_s, self._index)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._capture.release()
+
+
+class PictureFolder:
+    """The pictures of a folder in the order of their names, as if they were a film."""
+
+    live = False
+
+    def __init__(self, folder: Path, fps: float) -> None:
+        """Look into `folder`; raises SourceError when there is no picture in it."""
+        self._paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
+        if not self._paths:
+            raise SourceError(
+                f"no pictures in {folder}; expected {', '.join(sorted(PICTURE_SUFFIXES))}"
+            )
+        self._period_s = 1.0 / fps
+        self._index = -1
+
+    def read(self) -> Frame | None:
+        """The next picture; raises UserError naming one that cannot be read."""
+        self._index += 1
+        if self._index >= len(self._paths):
+            return None
+        image = read_picture(self._paths[self._index])
+        return Frame(image, self._index * self._period_s, self._index)
+
+    def close(self) -> None:
+        """Nothing is held open between pictures."""

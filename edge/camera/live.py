@@ -1,0 +1,94 @@
+"""Live sources through OpenCV: a V4L2 camera, an RTSP or HTTP stream."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+
+from edge.camera import Frame, SourceError, is_picture
+from edge.camera.addresses import without_password
+from edge.config import CameraSettings
+
+#: Reading this many times in a row without a picture means that the source is gone;
+#: single failures happen on radio links and with corrupt packets.
+GIVE_UP_AFTER_READS = 10
+
+
+class LiveSource:
+    """Frames as they happen, from whatever `cv2.VideoCapture` was opened."""
+
+    live = True
+
+    def __init__(
+        self,
+        capture: cv2.VideoCapture,
+        name: str,
+        timeout_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take over an opened `capture`; `name` is what errors call it."""
+        self._capture = capture
+        self._name = name
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._index = -1
+
+    def read(self) -> Frame | None:
+        """The next frame, with the time at which it arrived."""
+        started_s = self._clock()
+        for _ in range(GIVE_UP_AFTER_READS):
+            delivered, image = self._capture.read()
+            if delivered and is_picture(image):
+                self._index += 1
+                return Frame(image, self._clock(), self._index)
+            if self._clock() - started_s > self._timeout_s:
+                break
+        raise SourceError(f"{self._name} stopped delivering frames")
+
+    def close(self) -> None:
+        """Free the device or the connection."""
+        self._capture.release()
+
+
+def open_v4l2(path: Path, settings: CameraSettings) -> LiveSource:
+    """A local camera such as /dev/video0; raises SourceError when it cannot be used."""
+    if not path.exists():
+        known = sorted(str(p) for p in Path("/dev").glob("video*"))
+        hint = f"cameras here: {', '.join(known)}" if known else "no camera is connected"
+        raise SourceError(f"no such camera: {path} ({hint})")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise SourceError(f"no permission to use {path}; add this user to the group `video`")
+    capture = cv2.VideoCapture(str(path), cv2.CAP_V4L2)
+    # The pixel format first: V4L2 drivers settle sizes and rates within a format,
+    # and raw YUYV over USB 2 is slow above 640x480.
+    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+    capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width_px)
+    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height_px)
+    capture.set(cv2.CAP_PROP_FPS, settings.fps)
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    if not capture.isOpened():
+        capture.release()
+        raise SourceError(f"{path} is not a camera, or another program is using it")
+    return LiveSource(capture, str(path), settings.timeout_s)
+
+
+def open_stream(url: str, settings: CameraSettings) -> LiveSource:
+    """A network stream; raises SourceError when nothing answers within the time-out."""
+    timeout_ms = int(settings.timeout_s * 1000)
+    capture = cv2.VideoCapture(
+        url,
+        cv2.CAP_FFMPEG,
+        [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms],
+    )
+    name = without_password(url)
+    if not capture.isOpened():
+        capture.release()
+        raise SourceError(
+            f"no video stream at {name} within {settings.timeout_s:g} s;"
+            " check the address, the password and that the camera is on"
+        )
+    return LiveSource(capture, name, settings.timeout_s)

@@ -1,0 +1,236 @@
+"""The command line: `mask-patrol run | detect | check | watch`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge import __version__
+from edge.config import Settings, change, load_settings
+from edge.errors import UsageError, UserError
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+# systemd sets this when standard error goes to the journal, which has its own clock.
+JOURNAL = "JOURNAL_STREAM"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of `mask-patrol`; returns the exit code and never shows a traceback
+    for what a user can mend."""
+    options = _parser().parse_args(arguments)
+    _set_up_logging(options)
+    try:
+        return int(options.do(options))
+    except UserError as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"mask-patrol: {line}\n")
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has had enough; keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mask-patrol",
+        description="Notices each bare face at an entrance and says so over MQTT.",
+        epilog="Exit codes: 0 fine, 1 something failed, 2 wrong command or configuration,"
+        " 3 the source ended and events still wait for the broker.",
+    )
+    parser.add_argument("--version", action="version", version=f"mask-patrol {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_detect(commands)
+    _add_check(commands)
+    _add_watch(commands)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings, a TOML file")
+    parser.add_argument(
+        "--log-level", choices=LOG_LEVELS, default="warning", help="default: %(default)s"
+    )
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--source",
+        metavar="WHERE",
+        help="/dev/video0, rtsp://…, http://…, a video file, a folder of pictures, or"
+        " `demo` for the bundled clip (default: camera.source of the configuration)",
+    )
+    parser.add_argument(
+        "--broker",
+        metavar="HOST[:PORT]",
+        help="MQTT broker (default: mqtt.host of the configuration, else an embedded one)",
+    )
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "run",
+        help="watch a source and publish no-mask events",
+        description="Watch a source and publish an event for each bare face over MQTT."
+        " A file ends by itself; a camera or stream runs until Ctrl-C.",
+    )
+    _add_common(parser)
+    _add_source(parser)
+    parser.add_argument(
+        "--events", type=Path, metavar="FILE", help="append events to FILE too, as JSON lines"
+    )
+    parser.add_argument("--no-mqtt", action="store_true", help="do not publish anything")
+    parser.add_argument(
+        "--pace",
+        choices=("realtime", "fast"),
+        default="realtime",
+        help="realtime: files play at their own speed; fast: every frame, as quickly as"
+        " possible, with the file's own time (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="show the alerts as a subscriber receives them, stage times and a summary",
+    )
+    parser.set_defaults(do=_run)
+
+
+def _add_detect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "detect",
+        help="find and classify the faces in pictures",
+        description="Find the faces in pictures and say of each whether it wears a mask.",
+    )
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, a picture")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write annotated copies to DIR")
+    parser.add_argument(
+        "--crop", action="store_true", help="take each picture as an already framed face"
+    )
+    parser.add_argument("--model", type=Path, metavar="FILE", help="a .tflite with its card")
+    _add_common(parser)
+    parser.set_defaults(do=_detect)
+
+
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "check",
+        help="try every part and say what is wrong",
+        description="Try every part for real: configuration, model, an inference, the cascade,"
+        " a frame from the source, the outbox, the broker. Exit code 0 only when all work.",
+    )
+    _add_common(parser)
+    _add_source(parser)
+    parser.set_defaults(do=_check)
+
+
+def _add_watch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "watch",
+        help="show the alerts of all devices",
+        description="Subscribe to the events of all devices at a broker and show each as a line,"
+        " until Ctrl-C.",
+    )
+    _add_common(parser)
+    parser.add_argument(
+        "--broker", metavar="HOST[:PORT]", help="MQTT broker (default: mqtt.host, else 127.0.0.1)"
+    )
+    parser.set_defaults(do=_watch)
+
+
+# Each command imports what it needs when it is called: a short command starts fast.
+
+
+def _run(options: argparse.Namespace) -> int:
+    from edge.daemon import RunOptions, run
+
+    return run(
+        _overridden(load_settings(options.config), options),
+        RunOptions(options.events, not options.no_mqtt, options.pace == "fast", options.watch),
+    )
+
+
+def _detect(options: argparse.Namespace) -> int:
+    from edge.detect import DetectOptions, detect
+
+    settings = load_settings(options.config)
+    if options.model:
+        settings = change(settings, classifier={"model": str(options.model)})
+    return detect(settings, DetectOptions(options.images, options.json, options.out, options.crop))
+
+
+def _check(options: argparse.Namespace) -> int:
+    from edge.preflight import preflight
+
+    good = True
+    for finding in preflight(options.config, lambda s: _overridden(s, options)):
+        good = good and finding.ok
+        for number, line in enumerate(finding.text.splitlines()):
+            head = f"{'ok' if finding.ok else 'FAIL':<5} {finding.part:<14}"
+            sys.stdout.write(f"{head if number == 0 else ' ' * len(head)} {line}\n")
+        sys.stdout.flush()
+    return 0 if good else UserError.exit_code
+
+
+def _watch(options: argparse.Namespace) -> int:
+    import threading
+
+    from edge.mqtt import Broker
+    from edge.screen import Screen
+    from edge.watch import Watcher
+
+    settings = _overridden(load_settings(options.config), options)
+    mqtt = (
+        settings.mqtt if settings.mqtt.host else change(settings, mqtt={"host": "127.0.0.1"}).mqtt
+    )
+    screen = Screen()
+    watcher = Watcher(Broker.from_settings(mqtt), mqtt.base, screen.show)
+    watcher.start()
+    screen.show(f"Watching {mqtt.base}/+/events at {mqtt.host}. Ctrl-C stops.")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        watcher.stop()
+    return 0
+
+
+def _overridden(settings: Settings, options: argparse.Namespace) -> Settings:
+    if getattr(options, "source", None):
+        settings = change(settings, camera={"source": options.source})
+    if options.broker:
+        host, port = _host_and_port(options.broker)
+        settings = change(settings, mqtt={"host": host, "port": port or settings.mqtt.port})
+    return settings
+
+
+def _host_and_port(text: str) -> tuple[str, int | None]:
+    """`host`, `host:port`, `[v6]:port`; raises UsageError for anything else."""
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        host, port = text, ""
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or (port and not port.isascii()) or (colon and port and not port.isdigit()):
+        raise UsageError(f"--broker is HOST or HOST:PORT, not {text!r}")
+    return host, int(port) if port else None
+
+
+def _set_up_logging(options: argparse.Namespace) -> None:
+    stamp = "" if JOURNAL in os.environ else "%(asctime)s "
+    logging.basicConfig(
+        level=getattr(options, "log_level", "warning").upper(),
+        format=f"{stamp}%(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""Settings: frozen, read from one TOML file, validated whole, unknown keys refused.
+
+`config.example.toml` in the package describes every setting for its users; the
+defaults there and here are held together by a test.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import socket
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import msgspec
+
+from edge.errors import UsageError
+
+Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Seconds = Annotated[float, msgspec.Meta(gt=0.0, le=3600.0)]
+#: The same, or empty for the host name.
+DeviceName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,64}$")]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+#: A level of an MQTT topic: no separators, no wildcards, nothing that needs quoting.
+TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class CameraSettings(_Section, frozen=True, kw_only=True):
+    """Where frames come from."""
+
+    name: TopicLevel = "entrance"
+    source: str = "demo"
+    width_px: Annotated[int, msgspec.Meta(ge=160, le=4096)] = 640
+    height_px: Annotated[int, msgspec.Meta(ge=120, le=4096)] = 480
+    fps: Annotated[float, msgspec.Meta(gt=0.0, le=120.0)] = 10.0
+    timeout_s: Seconds = 10.0
+
+
+class DetectorSettings(_Section, frozen=True, kw_only=True):
+    """The Haar cascade and the small grey picture that it searches."""
+
+    cascade: str = ""
+    width_px: Annotated[int, msgspec.Meta(ge=80, le=4096)] = 320
+    scale_factor: Annotated[float, msgspec.Meta(gt=1.0, le=2.0)] = 1.1
+    min_neighbors: Annotated[int, msgspec.Meta(ge=1, le=50)] = 3
+    min_face: Fraction = 0.07
+
+
+class ClassifierSettings(_Section, frozen=True, kw_only=True):
+    """The TFLite model."""
+
+    model: str = ""
+    threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
+
+
+class TrackerSettings(_Section, frozen=True, kw_only=True):
+    """When two faces in a row are one person, and how readings are smoothed."""
+
+    window_s: Seconds = 1.0
+    leave_after_s: Seconds = 2.0
+
+
+class EventSettings(_Section, frozen=True, kw_only=True):
+    """When a person's track becomes an alert and when the alert is over."""
+
+    alert_threshold: Fraction | None = None
+    min_readings: Annotated[int, msgspec.Meta(ge=1, le=100)] = 4
+    confirm_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 0.3
+    masked_after_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 1.0
+
+
+class OutboxSettings(_Section, frozen=True, kw_only=True):
+    """The durable queue of events."""
+
+    path: str = ""
+    max_events: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 100_000
+
+
+class MqttSettings(_Section, frozen=True, kw_only=True):
+    """The broker; without a host an embedded one is started on loopback."""
+
+    host: str = ""
+    port: Port | None = None
+    base: TopicLevel = "maskpatrol"
+    username: str = ""
+    password_file: str = ""
+    keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 30
+    health_interval_s: Seconds = 30.0
+
+
+class Settings(_Section, frozen=True, kw_only=True):
+    """Everything that the daemon can be told."""
+
+    device: DeviceName = ""
+    camera: CameraSettings = CameraSettings()
+    detector: DetectorSettings = DetectorSettings()
+    classifier: ClassifierSettings = ClassifierSettings()
+    tracker: TrackerSettings = TrackerSettings()
+    events: EventSettings = EventSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    mqtt: MqttSettings = MqttSettings()
+
+
+def default_device() -> str:
+    """The host name, reduced to what a topic level may hold."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:64] or "mask-patrol"
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Settings from the TOML file `path`, or the defaults when it is None.
+
+    Raises UsageError with one line per mistake found in the file.
+    """
+    raw: dict[str, Any] = {}
+    if path is not None:
+        try:
+            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path} is not valid TOML: {error}") from None
+    mistakes = list(_unknown_keys(raw, Settings, "")) or list(_wrong_values(raw))
+    if mistakes:
+        raise UsageError("\n".join(f"{path}: {mistake}" for mistake in mistakes))
+    settings = msgspec.convert(raw, Settings)
+    return settings if settings.device else change(settings, device=default_device())
+
+
+def change(settings: Settings, **changes: Any) -> Settings:
+    """`settings` with some values replaced: `change(s, device="x", mqtt={"host": "h"})`.
+
+    Validated like a file; raises UsageError.
+    """
+    raw = msgspec.to_builtins(settings)
+    for name, value in changes.items():
+        raw[name] = {**raw[name], **value} if isinstance(value, dict) else value
+    try:
+        return msgspec.convert(raw, Settings)
+    except msgspec.ValidationError as error:
+        raise UsageError(_readable(error)) from None
+
+
+def _unknown_keys(raw: dict[str, Any], section: type, prefix: str) -> Any:
+    fields = {field.name: field for field in msgspec.structs.fields(section)}
+    for key, value in raw.items():
+        if key not in fields:
+            close = difflib.get_close_matches(key, _all_names(), n=1, cutoff=0.5)
+            hint = f"; did you mean `{close[0]}`?" if close else ""
+            yield f"unknown setting `{prefix}{key}`{hint}"
+        elif _is_section(fields[key].type) and isinstance(value, dict):
+            yield from _unknown_keys(value, fields[key].type, f"{prefix}{key}.")
+
+
+def _all_names() -> list[str]:
+    names = []
+    for field in msgspec.structs.fields(Settings):
+        names.append(field.name)
+        if _is_section(field.type):
+            names += [inner.name for inner in msgspec.structs.fields(field.type)]
+    return names
+
+
+def _wrong_values(raw: dict[str, Any]) -> Any:
+    """Each top-level key is converted by itself, so that all mistakes are told at once."""
+    for key, value in raw.items():
+        parts = [{key: value}]
+        if isinstance(value, dict):
+            parts = [{key: {inner: setting}} for inner, setting in value.items()]
+        for part in parts:
+            try:
+                msgspec.convert(part, Settings)
+            except msgspec.ValidationError as error:
+                yield _readable(error)
+
+
+def _readable(error: msgspec.ValidationError) -> str:
+    message, _, where = str(error).partition(" - at `$.")
+    return f"`{where.rstrip('`')}`: {message[0].lower()}{message[1:]}" if where else message
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, _Section) and not get_args(kind)

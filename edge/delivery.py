@@ -1,0 +1,135 @@
+"""From an event to the broker: committed to the outbox first, then published."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from edge.broker import EmbeddedBroker
+from edge.config import Settings, change
+from edge.health import StageTimes
+from edge.mqtt import Broker, Publisher
+from edge.outbox import Outbox
+from edge.paths import state_directory
+from edge.payloads import Topics
+
+#: How long a stop may take to deliver what waits; the rest stays on disk.
+FAREWELL_S = 3.0
+OUTBOX_NAME = "outbox.sqlite3"
+
+
+class EventSink(Protocol):
+    """Where events go."""
+
+    def put(self, payload: dict[str, Any]) -> int:
+        """Take an event for good; returns its `seq`."""
+
+    def retain(self, leaf: str, body: dict[str, Any], qos: int) -> None:
+        """Keep `body` as the device's present `leaf` (state, info, health)."""
+
+
+class Nowhere:
+    """Without MQTT: `seq` counts within the run, nothing is kept."""
+
+    def __init__(self) -> None:
+        """Start at 1."""
+        self._seq = itertools.count(1)
+
+    def put(self, payload: dict[str, Any]) -> int:
+        """The next number."""
+        del payload
+        return next(self._seq)
+
+    def retain(self, leaf: str, body: dict[str, Any], qos: int) -> None:
+        """Nobody listens."""
+
+
+class Delivery:
+    """The outbox and the publisher that drains it, and a broker if none is configured.
+
+    A context manager: on leaving, what waits is delivered for at most `FAREWELL_S`
+    and the device is said to be offline.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        times: StageTimes,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Nothing is opened before `with`."""
+        self._settings = settings
+        self._times = times
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._committed_at_s: dict[int, float] = {}
+        self._stack = ExitStack()
+        self.embedded = False
+
+    def __enter__(self) -> Delivery:
+        with ExitStack() as stack:
+            mqtt = self._settings.mqtt
+            if not mqtt.host:
+                broker = stack.enter_context(EmbeddedBroker(mqtt.port))
+                mqtt = change(self._settings, mqtt={"host": broker.host, "port": broker.port}).mqtt
+                self.embedded = True
+            self.broker = Broker.from_settings(mqtt)
+            self.outbox = Outbox(outbox_path(self._settings), self._settings.outbox.max_events)
+            stack.callback(self.outbox.close)
+            self.publisher = Publisher(
+                self.broker,
+                Topics(mqtt.base, self._settings.device),
+                self.outbox,
+                self._on_delivered,
+            )
+            self._stack = stack.pop_all()
+        return self
+
+    def start(self) -> None:
+        """Begin to connect, in the background."""
+        self._stack.callback(self.publisher.stop, FAREWELL_S)
+        self.publisher.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def put(self, payload: dict[str, Any]) -> int:
+        """Commit to disk, then let the publisher know."""
+        with self._lock:
+            seq = self.outbox.put(payload)
+            self._committed_at_s[seq] = self._clock()
+        self.publisher.wake()
+        return seq
+
+    def retain(self, leaf: str, body: dict[str, Any], qos: int) -> None:
+        """Publish retained, now and at every connect."""
+        self.publisher.retain(leaf, body, qos)
+
+    def flush(self) -> int:
+        """Stop the publisher after delivering what it can; how many events still wait."""
+        self.publisher.stop(FAREWELL_S)
+        return self.outbox.depth()
+
+    def _on_delivered(self, seq: int) -> None:
+        with self._lock:
+            committed_s = self._committed_at_s.pop(seq, None)
+        if committed_s is not None:
+            self._times.add("deliver", self._clock() - committed_s)
+
+
+def outbox_path(settings: Settings) -> Path:
+    """The configured place, or the state directory's."""
+    if settings.outbox.path:
+        return Path(settings.outbox.path).expanduser()
+    return state_directory() / OUTBOX_NAME

@@ -1,0 +1,118 @@
+"""`mask-patrol detect`: faces and labels in still pictures."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from edge.annotate import WORDS, annotated
+from edge.config import Settings, change
+from edge.daemon import load_classifier
+from edge.detector import HaarDetector
+from edge.errors import UsageError, UserError
+from edge.framing import Pixels
+from edge.pictures import read_picture
+from edge.stills import StillFace, find_faces, whole_face
+
+#: A picture may be looked at longer than a frame: smaller faces are searched for, and
+#: as no second frame will confirm it, a box must be surer.
+STILL_DETECTOR = {"width_px": 1024, "min_face": 0.025, "min_neighbors": 4}
+
+
+@dataclass(frozen=True)
+class DetectOptions:
+    """What the command line asks for."""
+
+    images: Sequence[Path]
+    as_json: bool = False
+    out: Path | None = None
+    crop: bool = False
+
+
+def detect(settings: Settings, options: DetectOptions) -> int:
+    """Look at each picture; returns 1 when one of them could not be read, else 0."""
+    classifier = load_classifier(settings)
+    detector = HaarDetector(change(settings, detector=STILL_DETECTOR).detector)
+    out = _OutFolder(options.out) if options.out else None
+    failed = False
+    for path in options.images:
+        try:
+            image = read_picture(path)
+            faces = (
+                [whole_face(image, classifier)]
+                if options.crop
+                else find_faces(image, detector, classifier)
+            )
+            sys.stdout.write(
+                json.dumps(as_record(path, image, faces)) + "\n"
+                if options.as_json
+                else _line(path, faces)
+            )
+            if out is not None:
+                out.write(path, annotated(image, faces))
+        except UserError as error:
+            failed = True
+            sys.stderr.write(f"mask-patrol: {error}\n")
+    return int(failed)
+
+
+def as_record(path: Path, image: Pixels, faces: Sequence[StillFace]) -> dict[str, Any]:
+    """What `--json` says of a picture; boxes are x, y, width, height in its pixels."""
+    height, width = image.shape[:2]
+    return {
+        "image": str(path),
+        "width": width,
+        "height": height,
+        "faces": [
+            {
+                "box": list(face.box_px),
+                "label": face.scores.label,
+                "score": round(face.scores.score, 4),
+                "scores": {k: round(v, 4) for k, v in face.scores.by_label.items()},
+            }
+            for face in faces
+        ],
+    }
+
+
+def _line(path: Path, faces: Sequence[StillFace]) -> str:
+    if not faces:
+        return f"{path}: no face found\n"
+    words = (
+        f"{WORDS[f.scores.label]} {f.scores.score:.0%} at {f.box_px[0]},{f.box_px[1]}"
+        f" {f.box_px[2]}x{f.box_px[3]}"
+        for f in faces
+    )
+    return f"{path}: {'; '.join(words)}\n"
+
+
+class _OutFolder:
+    """Annotated copies under the pictures' own names, none over another or its original."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._used: set[str] = set()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot create the folder {folder}: {error.strerror}") from None
+
+    def write(self, original: Path, picture: Pixels) -> None:
+        suffix = original.suffix.lower()
+        suffix = suffix if suffix in {".jpg", ".jpeg", ".png", ".webp", ".bmp"} else ".png"
+        name, count = f"{original.stem}{suffix}", 1
+        while name in self._used or (self._folder / name).resolve() == original.resolve():
+            count += 1
+            name = f"{original.stem}-{count}{suffix}"
+        self._used.add(name)
+        encoded = cv2.imencode(suffix, picture)[1].tobytes()
+        try:
+            (self._folder / name).write_bytes(encoded)
+        except OSError as error:
+            raise UserError(f"cannot write {self._folder / name}: {error.strerror}") from None

@@ -1,0 +1,108 @@
+"""Where the faces are in a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from edge.config import DetectorSettings
+from edge.errors import UserError
+from edge.framing import Box, Pixels
+
+#: Of OpenCV's frontal cascades the one with the fewest false boxes at equal recall:
+#: on annotated photographs `alt2` at 1.1/3 finds 72% of bare faces with 48 false
+#: boxes in 853 pictures; `default` at 1.1/8 finds 65% with 38.
+DEFAULT_CASCADE = "haarcascade_frontalface_alt2.xml"
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in a frame: x, y, width, height in pixels of the full frame.
+
+    `support` counts the raw detections behind the box: more means surer.
+    """
+
+    box_px: Box
+    support: int
+
+
+class FaceDetector(Protocol):
+    """Finds faces; the Haar cascade is one, a learned detector can be another."""
+
+    def find(self, image_bgr: Pixels) -> list[Face]:
+        """Faces in a (height, width, 3) uint8 picture, surest first, none twice."""
+
+
+class HaarDetector:
+    """OpenCV's Haar cascade on a grey picture scaled down to a working width."""
+
+    def __init__(self, settings: DetectorSettings) -> None:
+        """Load the cascade; raises UserError when the file is missing or no cascade."""
+        path = Path(settings.cascade) if settings.cascade else default_cascade()
+        if not path.is_file():
+            raise UserError(f"no such cascade file: {path}")
+        self._cascade = _load_cascade(path)
+        self._settings = settings
+
+    def find(self, image_bgr: Pixels) -> list[Face]:
+        """Faces at least `min_face` of the picture's width wide."""
+        height, width = image_bgr.shape[:2]
+        scale = min(1.0, self._settings.width_px / width)
+        # Shrink first, then convert: fewer pixels to convert.
+        small: cv2.typing.MatLike = image_bgr
+        if scale < 1.0:
+            size = (round(width * scale), max(1, round(height * scale)))
+            small = cv2.resize(image_bgr, size, interpolation=cv2.INTER_AREA)
+        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+        side = max(1, round(self._settings.min_face * grey.shape[1]))
+        boxes, supports = self._cascade.detectMultiScale2(
+            grey,
+            scaleFactor=self._settings.scale_factor,
+            minNeighbors=self._settings.min_neighbors,
+            minSize=(side, side),
+        )
+        found = [
+            Face((x / scale, y / scale, w / scale, h / scale), int(n))
+            for (x, y, w, h), n in zip(boxes, np.ravel(supports), strict=True)
+        ]
+        return without_overlaps(found)
+
+
+def without_overlaps(faces: list[Face]) -> list[Face]:
+    """`faces` without those whose centre lies in a surer one, or the other way round.
+
+    The cascade groups its detections by size, so one face can come back twice: once
+    as itself and once as a larger or smaller box around its middle.
+    """
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda f: (-f.support, f.box_px)):
+        if not any(
+            _contains_centre(k.box_px, face.box_px) or _contains_centre(face.box_px, k.box_px)
+            for k in kept
+        ):
+            kept.append(face)
+    return kept
+
+
+def _contains_centre(outer: Box, inner: Box) -> bool:
+    cx, cy = inner[0] + inner[2] / 2.0, inner[1] + inner[3] / 2.0
+    return outer[0] <= cx <= outer[0] + outer[2] and outer[1] <= cy <= outer[1] + outer[3]
+
+
+def default_cascade() -> Path:
+    """The cascade that comes with OpenCV 4."""
+    return Path(cv2.__file__).parent / "data" / DEFAULT_CASCADE
+
+
+def _load_cascade(path: Path) -> cv2.CascadeClassifier:
+    try:
+        cascade = cv2.CascadeClassifier(str(path))
+    except (cv2.error, SystemError):  # the binding wraps a parse error in a SystemError
+        cascade = None
+    if cascade is None or cascade.empty():
+        raise UserError(f"{path} is not a Haar cascade that OpenCV can read")
+    return cascade

@@ -1,0 +1,106 @@
+"""Figures of the running daemon: cheap enough to be always on."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+#: Newest durations kept per stage: one to two minutes at ten frames a second.
+KEPT = 1000
+THERMAL_ZONE = Path("/sys/class/thermal/thermal_zone0/temp")
+#: What the kernel's `ntp_adjtime` returns while the clock is not synchronised (adjtimex(2)).
+TIME_ERROR = 5
+#: More than any `struct timex` needs; zero asks only.
+TIMEX_BYTES = 512
+
+
+@dataclass(frozen=True)
+class Quantiles:
+    """Median and 95th percentile of a stage's newest durations, in milliseconds."""
+
+    p50_ms: float
+    p95_ms: float
+    count: int
+
+
+class StageTimes:
+    """How long each stage takes; may be fed and read from any thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        """Start empty."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._newest_s: dict[str, deque[float]] = {}
+        self._count: dict[str, int] = {}
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Time the `with` block as one pass of `stage`."""
+        started_s = self._clock()
+        try:
+            yield
+        finally:
+            self.add(stage, self._clock() - started_s)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Count one pass of `stage`."""
+        with self._lock:
+            self._newest_s.setdefault(stage, deque(maxlen=KEPT)).append(seconds)
+            self._count[stage] = self._count.get(stage, 0) + 1
+
+    def quantiles(self) -> Mapping[str, Quantiles]:
+        """Each stage in the order of its first pass."""
+        with self._lock:
+            kept = {stage: sorted(values) for stage, values in self._newest_s.items()}
+            counts = dict(self._count)
+        return {
+            stage: Quantiles(_at(values, 0.5), _at(values, 0.95), counts[stage])
+            for stage, values in kept.items()
+        }
+
+
+def _at(ordered_s: list[float], share: float) -> float:
+    """The value below which `share` of `ordered_s` lies, nearest rank, in milliseconds."""
+    return round(1000.0 * ordered_s[min(len(ordered_s) - 1, int(share * len(ordered_s)))], 3)
+
+
+def clock_is_synchronised() -> bool:
+    """Whether the kernel holds the system clock for right (NTP has set it).
+
+    A Pi has no clock battery: until the network has told it the time, it is wrong.
+    """
+    try:
+        state = ctypes.CDLL(None).ntp_adjtime(ctypes.create_string_buffer(TIMEX_BYTES))
+    except (AttributeError, OSError):
+        return False
+    return bool(0 <= state < TIME_ERROR)
+
+
+def memory_mb() -> float:
+    """Resident memory of this process now, in MiB (its peak where /proc is missing)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, IndexError, ValueError):
+        return round(peak_memory_mb(), 1)
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
+
+
+def peak_memory_mb() -> float:
+    """The most memory that this process ever held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+
+
+def temperature_c() -> float | None:
+    """The processor's temperature in degrees Celsius, where the kernel tells."""
+    try:
+        return int(THERMAL_ZONE.read_text(encoding="ascii")) / 1000.0
+    except (OSError, ValueError):
+        return None

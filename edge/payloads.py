@@ -1,0 +1,94 @@
+"""What is said over MQTT: topics and JSON bodies, as the schema describes them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from edge.card import ALERT_LABEL
+from edge.events import Event
+
+SCHEMA_VERSION = 1
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The topics of one device below `base`."""
+
+    base: str
+    device: str
+
+    def __getitem__(self, leaf: str) -> str:
+        return f"{self.base}/{self.device}/{leaf}"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who speaks: the same in every event of a run."""
+
+    device: str
+    camera: str
+    model: str
+
+
+class UtcClock:
+    """Turns times of the frames' clock into UTC.
+
+    `offset_s` is what must be added to a frame's time to get seconds since the epoch.
+    """
+
+    def __init__(self, offset_s: Callable[[], float]) -> None:
+        """`offset_s` is asked at each use: the system clock may be set while we run."""
+        self._offset_s = offset_s
+
+    def at(self, at_s: float) -> str:
+        """ISO 8601 in UTC with milliseconds."""
+        return iso_utc(at_s + self._offset_s())
+
+
+def monotonic_offset_s() -> float:
+    """Seconds since the epoch at which the monotonic clock read zero, as of now."""
+    return time.time() - time.monotonic()
+
+
+def iso_utc(epoch_s: float) -> str:
+    """`2026-03-01T08:15:03.218Z`."""
+    moment = datetime.fromtimestamp(epoch_s, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def new_episode_id(
+    device: str,
+    wall_clock: Callable[[], float] = time.time,
+    random_bits: Callable[[int], int] = secrets.randbits,
+) -> str:
+    """`device-` and a ULID (github.com/ulid/spec): 48 bits of milliseconds, 80 of chance."""
+    number = (int(wall_clock() * 1000) << 80) | random_bits(80)
+    return f"{device}-" + "".join(CROCKFORD[(number >> (5 * i)) & 31] for i in reversed(range(26)))
+
+
+def event_payload(
+    event: Event, origin: Origin, utc: UtcClock, clock_synced: bool
+) -> dict[str, Any]:
+    """The body of an event, all but `seq` and `replayed`, which the delivery knows."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "event_type": event.event_type,
+        "id": event.episode,
+        "device": origin.device,
+        "camera": origin.camera,
+        "time": utc.at(event.at_s),
+        "clock_synced": clock_synced,
+        "label": ALERT_LABEL,
+        "score": round(event.score, 4),
+        "readings": event.readings,
+        "box": [round(v, 4) for v in event.box],
+        "duration_s": None if event.duration_s is None else round(event.duration_s, 3),
+        "ended_by": event.ended_by,
+        "model": origin.model,
+    }

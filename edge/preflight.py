@@ -1,0 +1,169 @@
+"""`mask-patrol check`: every part tried for real before it has to work."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.broker import LOOPBACK, EmbeddedBroker
+from edge.camera.addresses import shown_source
+from edge.camera.opening import open_source
+from edge.classifier import CHANNELS, Classifier
+from edge.config import Settings, change, load_settings
+from edge.daemon import alert_threshold, load_classifier
+from edge.delivery import outbox_path
+from edge.detector import DEFAULT_CASCADE, HaarDetector
+from edge.errors import UserError
+from edge.mqtt import (
+    CONNECT_TIMEOUT_S,
+    Broker,
+    new_client,
+    why_refused,
+    why_silent,
+    why_unreachable,
+)
+from edge.outbox import Outbox
+from edge.payloads import Topics
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one part turned out to be."""
+
+    part: str
+    ok: bool
+    text: str
+
+
+def preflight(config: Path | None, overrides: Callable[[Settings], Settings]) -> Iterator[Finding]:
+    """Try each part in turn; `overrides` lays the command line over the configuration.
+
+    Later parts are tried even if earlier ones failed, except that nothing can be
+    tried without a valid configuration.
+    """
+    try:
+        settings = overrides(load_settings(config))
+    except UserError as error:
+        yield Finding("configuration", False, str(error))
+        return
+    yield Finding("configuration", True, str(config or "defaults, no file given"))
+    classifier: list[Classifier] = []
+    attempts: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("model", lambda: _model(settings, classifier)),
+        ("inference", lambda: _inference(classifier)),
+        ("cascade", lambda: _cascade(settings)),
+        ("source", lambda: _source(settings)),
+        ("outbox", lambda: _outbox(settings)),
+        ("broker", lambda: _broker(settings)),
+    )
+    for part, attempt in attempts:
+        try:
+            yield Finding(part, True, attempt())
+        except UserError as error:
+            yield Finding(part, False, str(error))
+
+
+def _model(settings: Settings, loaded: list[Classifier]) -> str:
+    classifier = load_classifier(settings)
+    loaded.append(classifier)
+    card = classifier.card
+    return (
+        f"{card.name} ({', '.join(card.labels)}; {card.quantisation}; {card.input.width}x"
+        f"{card.input.height}), alert at {alert_threshold(settings, classifier):.2f}"
+    )
+
+
+def _inference(loaded: list[Classifier]) -> str:
+    if not loaded:
+        raise UserError("not tried: there is no model")
+    card = loaded[0].card
+    grey = np.full((card.input.height, card.input.width, CHANNELS), 128, np.uint8)
+    total = sum(loaded[0].classify_crop(grey).by_label.values())
+    if not 0.9 <= total <= 1.1:
+        raise UserError(f"the model's scores sum to {total:.2f} instead of 1; convert it anew")
+    return f"ran in {loaded[0].runtime}"
+
+
+def _cascade(settings: Settings) -> str:
+    HaarDetector(settings.detector).find(np.zeros((120, 160, CHANNELS), np.uint8))
+    return settings.detector.cascade or f"{DEFAULT_CASCADE} of OpenCV"
+
+
+def _source(settings: Settings) -> str:
+    source = open_source(settings.camera)
+    try:
+        frame = source.read()
+    finally:
+        source.close()
+    if frame is None:
+        raise UserError(f"{shown_source(settings.camera)} delivers no frame")
+    height, width = frame.size_px
+    return f"{shown_source(settings.camera)} delivers frames of {width}x{height}"
+
+
+def _outbox(settings: Settings) -> str:
+    outbox = Outbox(outbox_path(settings), settings.outbox.max_events)
+    try:
+        return f"{outbox.path}, {outbox.depth()} events wait"
+    finally:
+        outbox.close()
+
+
+def _broker(settings: Settings) -> str:
+    mqtt = settings.mqtt
+    embedded = not mqtt.host
+    with EmbeddedBroker(mqtt.port) if embedded else nullcontext() as server:
+        if server is not None:
+            mqtt = change(settings, mqtt={"host": LOOPBACK, "port": server.port}).mqtt
+        broker = Broker.from_settings(mqtt)
+        _echo(broker, Topics(mqtt.base, settings.device)["check"])
+    if embedded:
+        return "none configured; the embedded one on loopback works, for trying out only"
+    return f"{broker.address} accepts and echoes"
+
+
+def _echo(broker: Broker, topic: str) -> None:
+    """Publish a nonce and get it back; raises UserError saying where that stopped."""
+    nonce = secrets.token_hex(8).encode()
+    done = threading.Event()
+    refusal: list[str] = []
+
+    def on_connect(client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            refusal.append(why_refused(broker, str(reason)))
+            done.set()
+        else:
+            client.subscribe(topic, qos=1)
+
+    def on_subscribe(client: Any, _data: Any, _mid: Any, reasons: Any, _properties: Any) -> None:
+        if reasons[0].is_failure:
+            refusal.append(f"the broker at {broker.address} does not let us subscribe to {topic}")
+            done.set()
+        else:
+            client.publish(topic, nonce, qos=1)
+
+    def on_message(_client: Any, _data: Any, message: Any) -> None:
+        if message.payload == nonce:
+            done.set()
+
+    client = new_client(broker)
+    client.on_connect, client.on_subscribe, client.on_message = on_connect, on_subscribe, on_message
+    try:
+        client.connect(broker.host, broker.port, broker.keepalive_s)
+    except (OSError, ValueError) as error:
+        raise UserError(why_unreachable(broker, error)) from None
+    client.loop_start()
+    echoed = done.wait(CONNECT_TIMEOUT_S)
+    client.disconnect()
+    client.loop_stop()
+    if refusal:
+        raise UserError(refusal[0])
+    if not echoed:
+        raise UserError(why_silent(broker))

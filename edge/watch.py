@@ -1,0 +1,146 @@
+"""A subscriber that shows alerts as they arrive, one readable line each."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import paho.mqtt.client as paho
+
+from edge.errors import UserError
+from edge.mqtt import (
+    CONNECT_TIMEOUT_S,
+    Broker,
+    new_client,
+    why_refused,
+    why_silent,
+    why_unreachable,
+)
+
+#: Events already shown that are remembered to drop what is delivered twice.
+REMEMBERED = 10_000
+#: Longer messages are not from a Mask Patrol device.
+MAX_BYTES = 64 * 1024
+
+RED, GREEN, DIM, PLAIN = "\x1b[1;31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
+ENDINGS = {
+    "masked": "put a mask on",
+    "left": "left",
+    "shutdown": "still there at shutdown",
+}
+
+
+class Watcher:
+    """Subscribes to the events of every device below a base topic and shows them."""
+
+    def __init__(self, broker: Broker, base: str, show: Callable[[str], None]) -> None:
+        """`show` is given each line, from the network thread."""
+        self._broker = broker
+        self._topic = f"{base}/+/events"
+        self._show = show
+        self._subscribed = threading.Event()
+        self._arrived = threading.Condition()
+        self._failure: UserError | None = None
+        self._seen: dict[tuple[str, str], None] = {}
+        self.received = 0
+        self.refused = 0
+        self._client = new_client(broker, reconnects=True)
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_message = self._on_message
+
+    def start(self) -> None:
+        """Connect and subscribe; raises UserError when the broker is not there or refuses."""
+        try:
+            self._client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s)
+        except (OSError, ssl.SSLError, socket.gaierror) as error:
+            raise UserError(why_unreachable(self._broker, error)) from None
+        self._client.loop_start()
+        answered = self._subscribed.wait(CONNECT_TIMEOUT_S)
+        if not answered:
+            self._failure = UserError(why_silent(self._broker))
+        if self._failure is not None:
+            self.stop()
+            raise self._failure
+
+    def start_in_background(self, patience_s: float) -> None:
+        """Connect whenever the broker is there; waits for a first try, `patience_s` at most."""
+        tried = threading.Event()
+        self._client.on_connect_fail = lambda *_: tried.set()
+        self._client.on_subscribe = lambda *_: tried.set()
+        self._client.connect_async(self._broker.host, self._broker.port, self._broker.keepalive_s)
+        self._client.loop_start()
+        tried.wait(patience_s)
+
+    def wait_for(self, count: int, timeout_s: float) -> bool:
+        """Wait until `count` distinct events were received; False when the time is up."""
+        with self._arrived:
+            return self._arrived.wait_for(lambda: self.received >= count, timeout_s)
+
+    def stop(self) -> None:
+        """Disconnect."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_connect(
+        self, client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any
+    ) -> None:
+        if reason.is_failure:
+            self._failure = UserError(why_refused(self._broker, str(reason)))
+            self._subscribed.set()
+        else:
+            client.subscribe(self._topic, qos=1)
+
+    def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        if message.retain or len(message.payload) > MAX_BYTES:
+            return
+        try:
+            event = json.loads(message.payload)
+            line = describe(event)
+            key = (str(event["id"]), str(event["event_type"]))
+        except (ValueError, KeyError, TypeError, UnicodeDecodeError):
+            self.refused += 1
+            return
+        if key in self._seen:
+            return
+        self._seen[key] = None
+        if len(self._seen) > REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        self._show(line)
+        with self._arrived:
+            self.received += 1
+            self._arrived.notify_all()
+
+
+def describe(event: dict[str, Any]) -> str:
+    """One line for people; raises KeyError, TypeError or ValueError for what is no event."""
+    moment = datetime.fromisoformat(event["time"]).astimezone()
+    where = f"{_printable(event['device'])}/{_printable(event['camera'])}"
+    if event["event_type"] == "no_mask_start":
+        colour, mark, what = RED, "●", f"NO MASK   score {float(event['score']):.2f}"
+    elif event["event_type"] == "no_mask_end":
+        how = ENDINGS[event["ended_by"]]
+        colour, mark, what = (
+            GREEN,
+            "○",
+            f"over      {how}, after {float(event['duration_s']):.1f} s",
+        )
+    else:
+        raise ValueError(event["event_type"])
+    late = "  (delivered late)" if event["replayed"] else ""
+    text = f"{moment:%H:%M:%S}  {mark} {where}  {what}"
+    who = f"  #{int(event['seq'])} {str(event['id'])[-6:]}{late}"
+    if not sys.stdout.isatty():
+        return text + _printable(who)
+    return f"{colour}{text}{PLAIN}{DIM}{_printable(who)}{PLAIN}"
+
+
+def _printable(text: Any) -> str:
+    """What came over the network, without what could steer a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in str(text))[:80]

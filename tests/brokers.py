@@ -1,0 +1,123 @@
+"""A real mosquitto on a free port, and a real subscriber."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+
+from edge.mqtt import Broker
+
+PATIENCE_S = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Mosquitto:
+    """A broker process; `start` and `stop` may be called again and again."""
+
+    def __init__(self, folder: Path, password: str = "", acl: str = "") -> None:
+        self.port = free_port()
+        self.broker = Broker("127.0.0.1", self.port)
+        found = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
+        assert found, "mosquitto is not installed; `make test` installs it"
+        self._program = found
+        lines = [f"listener {self.port} 127.0.0.1", "persistence false"]
+        if password:
+            users = folder / "users"
+            subprocess.run(
+                ["mosquitto_passwd", "-b", "-c", str(users), "door", password], check=True
+            )
+            users.chmod(0o644)
+            lines += ["allow_anonymous false", f"password_file {users}"]
+        else:
+            lines.append("allow_anonymous true")
+        if acl:
+            (folder / "acl").write_text(acl)
+            lines.append(f"acl_file {folder / 'acl'}")
+        if os.geteuid() == 0:
+            lines.append("user root")
+        self._config = folder / "mosquitto.conf"
+        self._config.write_text("\n".join(lines) + "\n")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Mosquitto:
+        self._process = subprocess.Popen(
+            [self._program, "-c", str(self._config)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until(lambda: accepts(self.port), "mosquitto listens")
+        return self
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(PATIENCE_S)
+            self._process = None
+
+
+class Subscriber:
+    """Everything that arrives below a topic, in order."""
+
+    def __init__(self, broker: Broker, topic: str = "maskpatrol/#") -> None:
+        self.messages: list[paho.MQTTMessage] = []
+        self._arrived = threading.Condition()
+        subscribed = threading.Event()
+        client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        if broker.username:
+            client.username_pw_set(broker.username, broker.password)
+        client.on_connect = lambda c, *_: c.subscribe(topic, qos=1)
+        client.on_subscribe = lambda *_: subscribed.set()
+        client.on_message = self._take
+        client.connect(broker.host, broker.port)
+        client.loop_start()
+        assert subscribed.wait(PATIENCE_S)
+        self.client = client
+
+    def _take(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        with self._arrived:
+            self.messages.append(message)
+            self._arrived.notify_all()
+
+    def bodies(self, leaf: str) -> list[Any]:
+        """What arrived on topics that end in `leaf`: JSON decoded, else text."""
+        with self._arrived:
+            found = [m.payload for m in self.messages if m.topic.endswith("/" + leaf)]
+        return [json.loads(p) if p[:1] in b"{[" and p else p.decode() for p in found]
+
+    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        with self._arrived:
+            assert self._arrived.wait_for(condition, PATIENCE_S), f"never came: {what}"
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+def wait_until(condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
+    """Poll a condition that nothing can be subscribed to."""
+    tick = threading.Event()
+    for _ in range(int(patience_s / 0.02)):
+        if condition():
+            return
+        tick.wait(0.02)
+    raise AssertionError(f"never happened: {what}")

@@ -1,0 +1,113 @@
+"""What the daemon's face cascade finds in the finished clip, held against the story."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from cutouts import Pixels
+from scene import FPS, Visit
+from sources import DemoError
+
+#: As the daemon looks: the grey frame at this width, and the smallest face there.
+WIDTH_PX, MIN_FACE_PX, SCALE_FACTOR, NEIGHBOURS = 320, 20, 1.1, 3
+#: (width, neighbours) of the looks that must find nothing but the people's faces.
+LOOKS = ((320, 3), (320, 2), (480, 3), (480, 2))
+#: A found box belongs to a person when its centre is this near the face's, in face widths.
+NEAR = 0.35
+LEAST_SHARE, LONGEST_GAP_S = {"bare": 0.9, "masked": 0.7}, 0.7
+
+Box = tuple[float, float, float, float]
+
+
+def read(clip: Path) -> list[Pixels]:
+    """All frames of `clip`, decoded by OpenCV."""
+    video, frames = cv2.VideoCapture(str(clip)), []
+    while True:
+        good, frame = video.read()
+        if not good:
+            break
+        frames.append(np.asarray(frame, dtype=np.uint8))
+    if not frames:
+        raise DemoError(f"{clip} cannot be read; make it first")
+    return frames
+
+
+def faces(frame: Pixels, cascade: cv2.CascadeClassifier, width: int, neighbours: int) -> list[Box]:
+    """Boxes of the faces in `frame`, in its own pixels."""
+    scale = width / frame.shape[1]
+    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    least = round(MIN_FACE_PX * width / WIDTH_PX)
+    found = cascade.detectMultiScale(small, SCALE_FACTOR, neighbours, minSize=(least, least))
+    return [tuple(float(v) / scale for v in box) for box in found]
+
+
+def belongs(box: Box, visit: Visit, time_s: float) -> bool:
+    """Whether `box` is the visitor's face at `time_s`."""
+    x, y, face_px = visit.place(time_s - visit.start_s)
+    # The detector's box reaches further below the eyes than above.
+    dx, dy = box[0] + box[2] / 2 - x, box[1] + box[3] / 2 - (y + 0.12 * face_px)
+    return bool(np.hypot(dx, dy) < NEAR * face_px and 0.65 < box[2] / face_px < 1.5)
+
+
+def longest_gap_s(seen: list[bool]) -> float:
+    """The longest run without a face, in seconds."""
+    longest = run = 0
+    for one in seen:
+        run = 0 if one else run + 1
+        longest = max(longest, run)
+    return longest / FPS
+
+
+def _strangers(frames: list[Pixels], visits: list[Visit], width: int, neighbours: int) -> list[int]:
+    """Numbers of the frames where something is found that is no visitor's face."""
+    cascade = _cascade()
+    wrong = []
+    for number, frame in enumerate(frames):
+        time_s = number / FPS
+        here = [v for v in visits if v.start_s <= time_s < v.end_s]
+        for box in faces(frame, cascade, width, neighbours):
+            if not any(belongs(box, visit, time_s) for visit in here):
+                wrong.append(number)
+    return wrong
+
+
+def _cascade() -> cv2.CascadeClassifier:
+    return cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
+
+
+def check_clip(clip: Path, visits: list[Visit]) -> int:
+    """Print the figures of `clip`; 0 when each one is as it must be, else 1."""
+    frames, cascade, good, say = read(clip), _cascade(), True, sys.stdout.write
+    height, width = frames[0].shape[:2]
+    size_kb, length_s = clip.stat().st_size / 1000, len(frames) / FPS
+    say(f"{clip}: {size_kb:.0f} KB, {length_s:.1f} s, {width}x{height}\n")
+    seen = [bool(faces(frame, cascade, WIDTH_PX, NEIGHBOURS)) for frame in frames]
+    for index, visit in enumerate(visits, 1):
+        whole = range(round(visit.start_s * FPS), round(visit.end_s * FPS))
+        at = [n / FPS for n in whole if seen[n]]
+        say(
+            f"person {index}: comes {visit.start_s:.1f} s, stands {visit.stands_from_s:.1f}"
+            f"-{visit.leaves_s:.1f} s, gone {visit.end_s:.1f} s;"
+            f" face found {at[0]:.1f}-{at[-1]:.1f} s\n"
+        )
+        for name, span in visit.standing():
+            part = [seen[n] for n in range(*(round(s * FPS) for s in span)) if n < len(seen)]
+            share, gap = sum(part) / len(part), longest_gap_s(part)
+            fine = share >= LEAST_SHARE[name] and gap <= LONGEST_GAP_S
+            good &= fine
+            say(
+                f"  standing {name} {span[0]:.1f}-{span[1]:.1f} s: found in {share:.0%} of"
+                f" {len(part)} frames, longest gap {gap:.2f} s {'' if fine else '- TOO FEW'}\n"
+            )
+    for look_width, neighbours in LOOKS:
+        wrong = _strangers(frames, visits, look_width, neighbours)
+        good &= not wrong
+        say(
+            f"at {look_width} px, {neighbours} neighbours: {len(wrong)} boxes that are no"
+            f" visitor's face {wrong if wrong else ''}\n"
+        )
+    return 0 if good else 1

@@ -1,0 +1,179 @@
+"""Make and check Mask Patrol's bundled demo clip, edge/assets/demo.mp4.
+
+The people in it come from two public-domain photographs (see LICENCES.md), which
+are taken from packages of PyPI; everything else is drawn. With the same ffmpeg,
+OpenCV and NumPy the clip comes out the same to the byte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import cutouts
+import masks
+import scene
+import sources
+from check import check_clip
+from sources import DemoError
+
+HERE = Path(__file__).resolve().parent
+CLIP = HERE.parents[1] / "edge" / "assets" / "demo.mp4"
+CACHE = Path.home() / ".cache" / "mask-patrol-demo"
+#: Quality: 700 KB or so, and the noise is still there.
+CRF = 21
+
+EMPTY_FIRST_S, EMPTY_S, EMPTY_LAST_S = 2.0, 2.5, 2.0
+BARE_S, MASKED_S = 3.2, 2.8
+#: Person 3: bare, putting the mask on, masked.
+BEFORE_S, RAISE_S, AFTER_S = 2.5, 0.6, 3.0
+
+BLUE = masks.Mask((0.90, 0.80, 0.62), seed=2)
+WHITE = masks.Mask((0.93, 0.93, 0.92), seed=3)
+
+
+def cast(collins: cutouts.Pixels, obama: cutouts.Pixels) -> list[scene.Visit]:
+    """The three visits, cut out, dressed and with their times."""
+    start = EMPTY_FIRST_S
+    guest = cutouts.cut_out(obama, cutouts.OBAMA, 0.45)
+    first = scene.Visit(
+        start,
+        BARE_S,
+        lambda t: guest,
+        50,
+        300,
+        860,
+        104,
+        light=1.25,
+        warmth=0.02,
+        phase=1.0,
+        lower_px=22,
+    )
+    plain = cutouts.without_badges(collins)
+    blue = cutouts.dressed(plain, (0.45, 0.30, 0.18), hair=0.62)
+    second_looks = masks.masked(cutouts.cut_out(blue, cutouts.COLLINS, 2), BLUE)
+    start = first.end_s + EMPTY_S
+    second = scene.Visit(
+        start,
+        MASKED_S,
+        lambda t: second_looks,
+        590,
+        350,
+        -260,
+        96,
+        light=0.93,
+        phase=2.5,
+        bare_until_s=0,
+        masked_from_s=start,
+    )
+    green = cutouts.dressed(plain, (0.30, 0.33, 0.30), hair=1.0)
+    bare = cutouts.mirrored(cutouts.cut_out(green, cutouts.COLLINS, 2))
+    start = second.end_s + EMPTY_S
+    looks = dressing(bare)
+    stay_s = BEFORE_S + RAISE_S + AFTER_S
+    raises_s = start + scene.ENTER_S + BEFORE_S
+    third = scene.Visit(
+        start,
+        stay_s,
+        looks,
+        50,
+        290,
+        900,
+        110,
+        warmth=0.03,
+        phase=4.0,
+        bare_until_s=raises_s,
+        masked_from_s=raises_s + RAISE_S,
+    )
+    return [first, second, third]
+
+
+def dressing(bare: cutouts.Cutout):
+    """How person 3 looks at a time: bare, the mask rising frame by frame, masked."""
+    steps = round(RAISE_S * scene.FPS)
+    begin = scene.ENTER_S + BEFORE_S
+    drops = [2.2 * (1 - (n + 1) / steps) ** 1.5 for n in range(steps)]
+    rising = [masks.masked(bare, WHITE, drop) for drop in drops]
+
+    def looks(t: float) -> cutouts.Cutout:
+        step = int((t - begin) * scene.FPS + 1e-6)
+        return bare if t < begin else rising[min(step, steps - 1)]
+
+    return looks
+
+
+def encode(visits: list[scene.Visit], clip: Path) -> None:
+    """Compose all frames and write `clip`."""
+    command = [
+        *("ffmpeg", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "bgr24"),
+        *("-s", f"{scene.WIDTH}x{scene.HEIGHT}", "-r", str(scene.FPS), "-i", "-"),
+        *("-c:v", "libx264", "-preset", "slow", "-crf", str(CRF), "-pix_fmt", "yuv420p"),
+        *("-profile:v", "main", "-g", str(4 * scene.FPS), "-threads", "1"),
+        *("-fflags", "+bitexact", "-flags:v", "+bitexact", "-map_metadata", "-1"),
+        *("-movflags", "+faststart", str(clip)),
+    ]
+    try:
+        clip.parent.mkdir(parents=True, exist_ok=True)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    except FileNotFoundError:
+        raise DemoError("ffmpeg is not installed (Debian: apt install ffmpeg)") from None
+    except OSError as error:
+        raise DemoError(f"cannot write {clip}: {error.strerror}") from None
+    assert process.stdin is not None
+    assert process.stderr is not None
+    try:
+        for frame in scene.frames(visits, visits[-1].end_s + EMPTY_LAST_S):
+            process.stdin.write(frame.tobytes())
+        process.stdin.close()
+    except BrokenPipeError:
+        pass
+    reason = process.stderr.read().decode(errors="replace").strip().splitlines()
+    if process.wait():
+        raise DemoError(f"ffmpeg failed: {reason[-1] if reason else process.returncode}")
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__, epilog="See README.md beside it.")
+    parser.add_argument("--output", type=Path, default=CLIP, help="the clip (%(default)s)")
+    parser.add_argument(
+        "--scikit-image", type=Path, help="wheel of scikit-image 0.26.0, or a folder of its files"
+    )
+    parser.add_argument(
+        "--face-recognition",
+        type=Path,
+        help="source archive of face_recognition 1.3.0, or that archive unpacked",
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=CACHE,
+        help="where packages not given are downloaded to (%(default)s)",
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="make nothing; print what a face cascade finds"
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Make the clip or check it; 0 when all is well."""
+    options = arguments()
+    try:
+        collins = sources.load(sources.COLLINS, options.scikit_image, options.cache)
+        obama = sources.load(sources.OBAMA, options.face_recognition, options.cache)
+        visits = cast(collins, obama)
+        if options.check:
+            return check_clip(options.output, visits)
+        encode(visits, options.output)
+    except DemoError as error:
+        sys.stderr.write(f"make_demo_clip: {error}\n")
+        return 1
+    sys.stdout.write(f"{options.output}: {options.output.stat().st_size / 1000:.0f} KB\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import edge
+from edge.config import Settings, change, default_device, load_settings
+from edge.errors import UsageError
+
+EXAMPLE = Path(edge.__file__).parent / "config.example.toml"
+
+
+def load(tmp_path: Path, text: str) -> Settings:
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    return load_settings(path)
+
+
+def test_no_file_means_the_defaults_and_the_host_name() -> None:
+    assert load_settings() == change(Settings(), device=default_device())
+
+
+def test_the_example_documents_every_setting_with_its_default() -> None:
+    raw = tomllib.loads(EXAMPLE.read_text())
+    assert msgspec.convert(raw, Settings) == Settings()
+    optional = {"port", "alert_threshold"}  # stand there as comments: TOML has no null
+    for section in msgspec.structs.fields(Settings):
+        if isinstance(section.type, type) and issubclass(section.type, msgspec.Struct):
+            names = {field.name for field in msgspec.structs.fields(section.type)}
+            assert names - set(raw[section.name]) <= optional
+            for name in names & optional:
+                assert f"# {name} = " in EXAMPLE.read_text()
+
+
+def test_values_are_taken(tmp_path: Path) -> None:
+    settings = load(tmp_path, 'device = "door1"\n[mqtt]\nhost = "broker.lan"\nport = 8883\n')
+    assert (settings.device, settings.mqtt.host, settings.mqtt.port) == (
+        "door1",
+        "broker.lan",
+        8883,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[mqtt]\nhots = 'x'\n", "unknown setting `mqtt.hots`; did you mean `host`?"),
+        ("[cammera]\n", "unknown setting `cammera`; did you mean `camera`?"),
+        ("[detector]\nmin_face = 2.0\n", "`detector.min_face`: expected `float` <= 1.0"),
+        ("[mqtt]\nport = 'x'\n", "`mqtt.port`: expected `int | null`, got `str`"),
+        ("device = 'a/b'\n", "`device`: expected `str` matching regex"),
+        ("camera = 3\n", "`camera`: expected `object`, got `int`"),
+        ("[mqtt\n", "is not valid TOML"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(UsageError, match=r"settings\.toml") as caught:
+        load(tmp_path, text)
+    assert expected in str(caught.value)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, "[mqtt]\nport = 0\nkeepalive_s = 1\n[camera]\nfps = -1\n")
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_missing_and_unreadable_files(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        load_settings(tmp_path / "none.toml")
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UsageError, match="not valid TOML"):
+        load_settings(binary)
+
+
+def test_a_bad_change_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"mqtt\.port"):
+        change(Settings(), mqtt={"port": 70000})

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.config import DetectorSettings
+from edge.detector import Face, HaarDetector, default_cascade, without_overlaps
+from edge.errors import UserError
+from edge.framing import Pixels
+from edge.paths import demo_clip
+
+boxes = st.tuples(st.floats(0, 500), st.floats(0, 500), st.floats(10, 200)).map(
+    lambda b: (b[0], b[1], b[2], b[2])
+)
+
+
+@given(st.lists(st.builds(Face, boxes, st.integers(1, 50)), max_size=12))
+def test_no_face_is_left_twice(faces: list[Face]) -> None:
+    kept = without_overlaps(faces)
+    assert set(kept) <= set(faces)
+    assert bool(kept) == bool(faces)
+    for i, a in enumerate(kept):
+        for b in kept[i + 1 :]:
+            assert a.support >= b.support
+            dx = abs(a.box_px[0] + a.box_px[2] / 2 - b.box_px[0] - b.box_px[2] / 2)
+            dy = abs(a.box_px[1] + a.box_px[3] / 2 - b.box_px[1] - b.box_px[3] / 2)
+            assert max(dx, dy) > min(a.box_px[2], b.box_px[2]) / 2
+
+
+def test_the_surer_of_two_stays() -> None:
+    small, large = Face((10, 10, 50, 50), 30), Face((5, 5, 90, 90), 3)
+    assert without_overlaps([large, small]) == [small]
+
+
+def demo_frame_with_a_face() -> Pixels:
+    capture = cv2.VideoCapture(str(demo_clip()))
+    detector = HaarDetector(DetectorSettings())
+    while True:
+        delivered, image = capture.read()
+        assert delivered, "no frame of the demo clip shows exactly one face"
+        if len(detector.find(np.asarray(image, np.uint8))) == 1:
+            return np.asarray(image, np.uint8)
+
+
+def test_a_real_face_is_found_at_any_frame_size_in_the_same_place() -> None:
+    image = demo_frame_with_a_face()
+    detector = HaarDetector(DetectorSettings())
+    (face,) = detector.find(image)
+    doubled = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    (larger,) = detector.find(np.asarray(doubled, np.uint8))
+    assert np.array(larger.box_px) / 2 == pytest.approx(np.array(face.box_px), abs=6)
+    assert detector.find(np.zeros_like(image)) == []
+
+
+def test_faces_below_the_minimum_are_not_searched_for() -> None:
+    image = demo_frame_with_a_face()
+    assert HaarDetector(DetectorSettings(min_face=0.5)).find(image) == []
+
+
+def test_a_tiny_picture_is_no_error() -> None:
+    assert HaarDetector(DetectorSettings()).find(np.zeros((2, 2, 3), np.uint8)) == []
+
+
+def test_cascades_that_are_not(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such cascade"):
+        HaarDetector(DetectorSettings(cascade=str(tmp_path / "none.xml")))
+    (tmp_path / "bad.xml").write_text("<?xml version='1.0'?><opencv_storage></opencv_storage>")
+    with pytest.raises(UserError, match="not a Haar cascade"):
+        HaarDetector(DetectorSettings(cascade=str(tmp_path / "bad.xml")))
+    (tmp_path / "cut.xml").write_bytes(default_cascade().read_bytes()[:5000])
+    with pytest.raises(UserError, match="not a Haar cascade"):
+        HaarDetector(DetectorSettings(cascade=str(tmp_path / "cut.xml")))

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.events import Event
+from edge.paths import event_schema
+from edge.payloads import Origin, Topics, UtcClock, event_payload, iso_utc, new_episode_id
+
+VALIDATOR = jsonschema.Draft202012Validator(json.loads(event_schema().read_text()))
+ORIGIN = Origin("door1", "entrance", "sha256:" + "0" * 64)
+fraction = st.floats(0, 1)
+events = st.builds(
+    Event,
+    event_type=st.just("no_mask_end"),
+    episode=st.just(new_episode_id("door1")),
+    at_s=st.floats(0, 1e6),
+    score=fraction,
+    readings=st.integers(1, 1000),
+    box=st.tuples(fraction, fraction, fraction, fraction),
+    duration_s=st.floats(0, 1e6),
+    ended_by=st.sampled_from(["masked", "left", "shutdown"]),
+)
+
+
+@given(events)
+def test_every_payload_fits_the_schema(event: Event) -> None:
+    payload = event_payload(event, ORIGIN, UtcClock(lambda: 1.77e9), clock_synced=True)
+    VALIDATOR.validate({**payload, "seq": 1, "replayed": False})
+
+
+@pytest.mark.parametrize(
+    "change", [{"ended_by": None}, {"box": [0, 0, 2, 1]}, {"seq": 0}, {"x": 1}]
+)
+def test_the_schema_refuses_what_is_wrong(change: dict[str, object]) -> None:
+    event = Event("no_mask_end", new_episode_id("d"), 1.0, 0.9, 5, (0, 0, 1, 1), 2.0, "left")
+    payload = event_payload(event, ORIGIN, UtcClock(lambda: 0.0), clock_synced=True)
+    good = {**payload, "seq": 1, "replayed": False}
+    VALIDATOR.validate(good)
+    with pytest.raises(jsonschema.ValidationError):
+        VALIDATOR.validate({**good, **change})
+
+
+def test_times_are_utc_with_milliseconds_even_at_a_full_second() -> None:
+    assert iso_utc(1772352903.218) == "2026-03-01T08:15:03.218Z"
+    assert iso_utc(1772352903.0) == "2026-03-01T08:15:03.000Z"
+    assert datetime.fromisoformat(iso_utc(1772352903.0)).timestamp() == 1772352903.0
+
+
+def test_the_offset_is_asked_each_time_as_the_clock_may_be_set() -> None:
+    offset_s = [0.0]
+    clock = UtcClock(lambda: offset_s[0])
+    assert clock.at(0.0).startswith("1970-01-01")
+    offset_s[0] = 1772352903.0
+    assert clock.at(0.0).startswith("2026-03-01")
+
+
+def test_episodes_are_ulids_that_sort_by_time() -> None:
+    early = new_episode_id("d", lambda: 1.0, lambda bits: (1 << bits) - 1)
+    late = new_episode_id("d", lambda: 2.0, lambda bits: 0)
+    assert early < late
+    assert new_episode_id("d") != new_episode_id("d")
+    # The ULID of the epoch's first millisecond with all chance bits zero, by the specification.
+    assert new_episode_id("d", lambda: 0.001, lambda bits: 0) == "d-00000000010000000000000000"
+
+
+def test_topics() -> None:
+    assert Topics("maskpatrol", "door1")["events"] == "maskpatrol/door1/events"

@@ -1,0 +1,32 @@
+"""Pictures and clips that tests make for themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge.framing import Pixels
+
+
+def flat(value: int, height: int = 120, width: int = 160) -> Pixels:
+    return np.full((height, width, 3), value, np.uint8)
+
+
+def write_clip(path: Path, values: list[int], fps: float = 20.0) -> Path:
+    """A clip with a grey frame for each of `values`."""
+    first = flat(0)
+    writer = cv2.VideoWriter(
+        str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (first.shape[1], first.shape[0])
+    )
+    assert writer.isOpened()
+    for value in values:
+        writer.write(flat(value))
+    writer.release()
+    return path
+
+
+def write_picture(path: Path, value: int) -> Path:
+    assert cv2.imwrite(str(path), flat(value))
+    return path
