@@ -16,7 +16,7 @@ LEAST_AGREEMENT = 0.98
 #: Sure: the winning label leads the next by this much. A coin's toss may fall either way.
 SURE_LEAD = 0.2
 #: Mean distance of the scores, over all pictures.
-MOST_DISTANCE = 0.03
+MOST_DISTANCE = 0.02
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,23 +17,26 @@ from edge.framing import Pixels
 from training.crops import decoded, evaluated, evaluation_crop
 from training.datasets import LABELS, DataSet, Sample, read_dataset
 from training.detector import box_of_annotation
+from training.keras_quietly import import_keras
 from training.metrics import Figures, Floats, alert_threshold, figures
 from training.prepare import watch
 from training.report import read_report, report_path
 from training.splits import Split
 
 FALSE_ALARMS = 0.02
-Score = Callable[[Sample, Pixels], Floats]
+#: Faces at once through a Keras model, which is slow one by one.
+BATCH = 128
+Pairs = Iterable[tuple[Sample, Pixels]]
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """A loaded model: `score` gives (labels,) shares of one face. `threshold` None: unknown."""
+    """A loaded model: `scores` gives (n, labels) shares. `threshold` None: unknown."""
 
     labels: tuple[str, ...]
     runtime: str
     threshold: float | None
-    score: Score
+    scores: Callable[[Pairs], Floats]
 
 
 @dataclass(frozen=True)
@@ -98,31 +101,36 @@ def load_scorer(model: Path, runtime: str | None) -> Scorer:
 
 def scored(scorer: Scorer, data: DataSet, samples: list[Sample]) -> tuple[Floats, Any]:
     """Shares (n, labels) and true label indices (n,) of all `samples` that can be decoded."""
-    scores, truth = [], []
-    for sample, image in decoded(data, samples, watch(data.name)):
-        scores.append(scorer.score(sample, image))
-        truth.append(scorer.labels.index(sample.label))
-    return np.array(scores, np.float32), np.array(truth, np.int64)
+    truth: list[int] = []
+
+    def pairs() -> Pairs:
+        for sample, image in decoded(data, samples, watch(data.name)):
+            truth.append(scorer.labels.index(sample.label))
+            yield sample, image
+
+    scores = scorer.scores(pairs())
+    return scores, np.array(truth, np.int64)
 
 
 def _tflite_scorer(model: Path, runtime: str | None) -> Scorer:
     classifier = Classifier(model, runtime=runtime)
     labels = tuple(classifier.card.labels)
 
-    def score(sample: Sample, image: Pixels) -> Floats:
-        if sample.box_px is None:
-            found = classifier.classify_crop(image)
-        else:
-            found = classifier.classify(image, box_of_annotation(sample.box_px))
-        return np.array([found.by_label[label] for label in labels], np.float32)
+    def scores(pairs: Pairs) -> Floats:
+        rows = []
+        for sample, image in pairs:
+            if sample.box_px is None:
+                found = classifier.classify_crop(image)
+            else:
+                found = classifier.classify(image, box_of_annotation(sample.box_px))
+            rows.append([found.by_label[label] for label in labels])
+        return np.array(rows, np.float32)
 
-    return Scorer(labels, classifier.runtime, classifier.card.alert.threshold, score)
+    return Scorer(labels, classifier.runtime, classifier.card.alert.threshold, scores)
 
 
 def _keras_scorer(model: Path) -> Scorer:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
-
+    keras = import_keras()
     try:
         network = keras.models.load_model(model, compile=False)
     except Exception as error:  # Keras raises many types for a file that is no model
@@ -131,14 +139,16 @@ def _keras_scorer(model: Path) -> Scorer:
     labels = LABELS[network.output_shape[-1]]
     report = report_path(model)
 
-    def score(sample: Sample, image: Pixels) -> Floats:
-        crop = evaluation_crop(sample, image)
-        assert crop is not None, "only faces that count are scored"
-        shares = network(crop[np.newaxis].astype(np.float32), training=False)
-        return np.asarray(shares[0], np.float32)
+    def scores(pairs: Pairs) -> Floats:
+        crops = (evaluation_crop(sample, image) for sample, image in pairs)
+        rows: list[Floats] = []
+        while batch := [crop for crop in itertools.islice(crops, BATCH) if crop is not None]:
+            pixels = np.stack(batch).astype(np.float32)
+            rows.append(np.asarray(network(pixels, training=False), np.float32))
+        return np.concatenate(rows)
 
     threshold = read_report(report).threshold if report.is_file() else None
-    return Scorer(labels, f"keras {keras.__version__}", threshold, score)
+    return Scorer(labels, f"keras {keras.__version__}", threshold, scores)
 
 
 def alerts(scores: Floats, truth: Any, scorer: Scorer) -> Alerts:

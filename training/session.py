@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,6 @@ UNKNOWN_LICENCE = "not stated"
 
 def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
     """Do what `python -m training train` was asked for."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     labels = LABELS[config.classes]
     licences = _licences(options.licence)
     datasets = [read_dataset(root, labels) for root in options.data]

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from training.config import TrainConfig
+from training.keras_quietly import import_keras
 from training.metrics import Floats, figures
 from training.model import build_model
 from training.prepare import CropSet, Prepared
@@ -44,8 +45,7 @@ def train(
     data: Prepared, config: TrainConfig, labels: tuple[str, ...], places: Places, resume: bool
 ) -> Progress:
     """Train to the last epoch; `places.model` always holds the best averaged model so far."""
-    import keras
-
+    keras = import_keras()
     keras.utils.set_random_seed(config.seed)
     loop = _Loop(config, len(labels), data.training.steps(config.batch))
     progress = Progress(0, -math.inf, [], dataclasses.asdict(config))
