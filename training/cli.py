@@ -1,0 +1,99 @@
+"""`python -m training train` and `python -m training evaluate`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import sys
+from pathlib import Path
+
+from edge.errors import UserError
+from edge.interpreter import RUNTIMES
+from training.config import TrainConfig
+from training.datasets import LABELS
+from training.splits import Split
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; a UserError becomes one line on standard error."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        return int(options.run(options))
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; `--resume` goes on after the last whole epoch\n")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_train(commands.add_parser("train", help="pictures ──► a Keras model"))
+    _add_evaluate(commands.add_parser("evaluate", help="a model's figures on a data set"))
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    usual = TrainConfig()
+    parser.add_argument(
+        "--data", type=Path, action="append", required=True, help="a data set's folder; repeatable"
+    )
+    parser.add_argument("--out", type=Path, default=Path("models/mask.keras"))
+    parser.add_argument("--run-folder", type=Path, help="state and history; default runs/<name>")
+    parser.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
+    parser.add_argument("--epochs", type=int, default=usual.epochs)
+    parser.add_argument("--batch", type=int, default=usual.batch)
+    parser.add_argument("--seed", type=int, default=usual.seed)
+    parser.add_argument("--limit", type=int, help="faces per data set, for a quick trial")
+    parser.add_argument("--classes", type=int, choices=sorted(LABELS), default=usual.classes)
+    parser.add_argument(
+        "--licence",
+        action="append",
+        default=[],
+        metavar="NAME=TEXT",
+        help="what the card says of a data set's licence; NAME is its folder's name",
+    )
+    parser.set_defaults(run=_train)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from training.session import run_training
+
+    config = TrainConfig(
+        epochs=options.epochs,
+        batch=options.batch,
+        seed=options.seed,
+        limit=options.limit,
+        classes=options.classes,
+    )
+    return run_training(options, config)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", type=Path, required=True, help="a .tflite or .keras file")
+    parser.add_argument("--data", type=Path, required=True, help="a data set's folder")
+    parser.add_argument(
+        "--split",
+        choices=["all", *Split],
+        help="default: test where the data set has parts (train/validation/test folders, or"
+        " boxed scenes, parted by file name), all of plain class folders",
+    )
+    parser.add_argument(
+        "--runtime", choices=[name for name, _ in RUNTIMES], help="for a .tflite; default: any"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    parser.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from training.evaluate import as_text, evaluate
+
+    found = evaluate(options.model, options.data, options.split, options.runtime)
+    lines = [json.dumps(dataclasses.asdict(found))] if options.json else as_text(found)
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0

@@ -1,0 +1,65 @@
+"""Figures of a classifier, from true and predicted labels and from scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """One label's figures, each 0 to 1 (0 where undefined); `count` true faces."""
+
+    precision: float
+    recall: float
+    f1: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """`confusion[t][p]`: faces of true label t taken for p, in the order of `by_label`."""
+
+    accuracy: float
+    count: int
+    by_label: dict[str, ClassFigures]
+    confusion: list[list[int]]
+
+
+def figures(truth: Ints, predicted: Ints, labels: tuple[str, ...]) -> Figures:
+    """Figures over (n,) indices into `labels`; n must be at least 1."""
+    confusion = np.zeros((len(labels), len(labels)), np.int64)
+    np.add.at(confusion, (truth, predicted), 1)
+    by_label = {label: _of_class(confusion, index) for index, label in enumerate(labels)}
+    accuracy = float(np.trace(confusion) / confusion.sum())
+    return Figures(accuracy, int(confusion.sum()), by_label, confusion.tolist())
+
+
+def _of_class(confusion: Ints, index: int) -> ClassFigures:
+    hits, count = int(confusion[index, index]), int(confusion[index].sum())
+    taken = int(confusion[:, index].sum())
+    precision = hits / taken if taken else 0.0
+    recall = hits / count if count else 0.0
+    f1 = 2 * hits / (taken + count) if taken + count else 0.0
+    return ClassFigures(precision, recall, f1, count)
+
+
+def alert_threshold(masked_scores: list[Floats], false_alarms: float) -> float:
+    """Smallest threshold that at most `false_alarms` of the masked faces reach.
+
+    `masked_scores`: the alert label's score of each masked face, one array per data
+    set; data sets count equally, however many faces they have.
+    """
+    scores = np.concatenate(masked_scores)
+    weights = np.concatenate([np.full(len(s), 1 / len(s)) for s in masked_scores if len(s)])
+    order = np.argsort(-scores, kind="stable")
+    flagged = np.cumsum(weights[order]) / weights.sum()
+    over = int(np.searchsorted(flagged, false_alarms + 1e-9, side="right"))
+    if over == len(scores):
+        return float(scores.min())
+    return float(np.nextafter(scores[order[over]], np.float32(2)))

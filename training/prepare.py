@@ -1,0 +1,214 @@
+"""All that a run needs in memory: faces to train on, crops to select on, and their digests."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.framing import Box, Pixels, crop_face
+from training.batches import TrainingSet
+from training.config import TrainConfig
+from training.crops import Face, decoded, evaluated, evaluation_crop, training_face
+from training.datasets import DataSet, Sample, check_classes
+from training.detector import MARGIN, box_of_annotation
+from training.duplicates import Fingerprint, copies, fingerprint
+from training.faces import find_no_faces
+from training.model import SIZE_PX
+from training.splits import Split
+
+log = logging.getLogger(__name__)
+
+Watch = Callable[[list[Sample]], Iterable[Sample]]
+
+
+@dataclass(frozen=True)
+class CropSet:
+    """Crops as the Pi would cut them, (n, 96, 96, 3) uint8, and their label's index, (n,)."""
+
+    pixels: Pixels
+    truth: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as it was used: faces per label, pictures, the digest of names and bytes."""
+
+    name: str
+    faces: dict[str, int]
+    left_out_as_copies: int
+    pictures: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The parts of a run's data; `validation` by data set."""
+
+    training: TrainingSet
+    validation: dict[str, CropSet]
+    sources: list[Source]
+
+
+def prepare(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...]) -> Prepared:
+    """Read every picture that the run needs; see `crops.decoded` for what is corrupt."""
+    check_classes(datasets, Split.TRAIN, labels)
+    check_classes(datasets, Split.VALIDATION, labels)
+    seen: list[Fingerprint] = []
+    validation = {}
+    for data in datasets:
+        held_out, prints = _held_out(data, config.limit, labels)
+        seen += prints
+        if len(held_out.truth):
+            validation[data.name] = held_out
+    # Where the face stands in a plain class folder's pictures is unknown, so a figure
+    # over them says less: they count only where there is nothing better.
+    sure = [d.name for d in datasets if d.layout != "classes" and d.name in validation]
+    validation = {name: validation[name] for name in sure or validation}
+    parts = [_trained_on(data, config, labels, seen) for data in datasets]
+    training = _joined([part for part, _ in parts])
+    return Prepared(training, validation, [source for _, source in parts])
+
+
+def _held_out(
+    data: DataSet, limit: int | None, labels: tuple[str, ...]
+) -> tuple[CropSet, list[Fingerprint]]:
+    """The validation crops, and the fingerprints of all that training must not see."""
+    prints: list[Fingerprint] = []
+    crops, truth = [], []
+    for split in (Split.VALIDATION, Split.TEST):
+        samples = [s for s in limited(data.part(split), limit) if evaluated(s)]
+        for sample, image in decoded(data, samples, watch(f"{data.name} {split}")):
+            prints += _prints(sample, image)
+            crop = evaluation_crop(sample, image) if split is Split.VALIDATION else None
+            if crop is not None:
+                crops.append(crop)
+                truth.append(labels.index(sample.label))
+    pixels = np.stack(crops) if crops else np.zeros((0, SIZE_PX, SIZE_PX, 3), np.uint8)
+    return CropSet(pixels, np.array(truth, np.int64)), prints
+
+
+def _trained_on(
+    data: DataSet, config: TrainConfig, labels: tuple[str, ...], seen: list[Fingerprint]
+) -> tuple[TrainingSet, Source]:
+    faces: list[Face] = []
+    prints: list[Fingerprint] = []
+    empty: list[Face] = []
+    boxes = _boxes_by_picture(data.samples)
+    rng = np.random.default_rng([config.seed, 7])
+    last_path = None
+    for sample, image in decoded(
+        data, limited(data.part(Split.TRAIN), config.limit), watch(f"{data.name} train")
+    ):
+        if sample.box_px is not None and sample.path != last_path:
+            last_path = sample.path
+            around = [box_of_annotation(box) for box in boxes[sample.path]]
+            for box in find_no_faces(image, around, rng, config.empty_per_picture):
+                empty.append(_empty_face(image, box))
+        face = training_face(data, sample, image)
+        if face is not None:
+            faces.append(face)
+            prints += _prints(sample, image)
+    copied = copies(prints, seen).reshape(-1, 2).any(axis=1)
+    kept = [face for face, copy in zip(faces, copied, strict=True) if not copy]
+    counts = Counter(face.label for face in kept)
+    log.info("%s: %s, %d copies left out", data.name, dict(counts), int(copied.sum()))
+    source = Source(
+        data.name,
+        {label: counts[label] for label in labels},
+        int(copied.sum()),
+        *_digest(data),
+    )
+    return _set(kept, empty, config, labels), source
+
+
+def _set(
+    faces: list[Face], empty: list[Face], config: TrainConfig, labels: tuple[str, ...]
+) -> TrainingSet:
+    """Targets and weights: in each data set the labels weigh the same, so that the kind
+    of picture says nothing about the label."""
+    counts = Counter(face.label for face in faces)
+    targets, weights, draws = [], [], []
+    for face in faces:
+        target = np.full(len(labels), config.label_smoothing / len(labels), np.float32)
+        target[labels.index(face.label)] += 1 - config.label_smoothing
+        targets.append(target)
+        weights.append(len(faces) / len(counts) / counts[face.label])
+        draws.append(config.annotated_draws if face.annotated else 1.0)
+    unsure = np.full(len(labels), (1 - config.empty_no_mask) / (len(labels) - 1), np.float32)
+    unsure[labels.index("no_mask")] = config.empty_no_mask
+    return TrainingSet(
+        faces + empty,
+        np.array(targets + [unsure] * len(empty), np.float32).reshape(-1, len(labels)),
+        np.array(weights + [1.0] * len(empty), np.float32),
+        np.array(draws + [config.empty_draws] * len(empty), np.float32),
+    )
+
+
+def _joined(parts: list[TrainingSet]) -> TrainingSet:
+    return TrainingSet(
+        [face for part in parts for face in part.faces],
+        np.concatenate([part.targets for part in parts]),
+        np.concatenate([part.weights for part in parts]),
+        np.concatenate([part.draws for part in parts]),
+    )
+
+
+def _prints(sample: Sample, image: Pixels) -> list[Fingerprint]:
+    """Two fingerprints: of the face, and of the whole picture it is in."""
+    whole = fingerprint(image)
+    if sample.box_px is None:
+        return [whole, whole]
+    box = box_of_annotation(sample.box_px)
+    return [fingerprint(crop_face(image, box, MARGIN, (64, 64))), whole]
+
+
+def _empty_face(image: Pixels, box: Box) -> Face:
+    """A box without a face, cut out with its margin: its label is never looked at."""
+    crop = crop_face(image, box, 0.3, (120, 120))
+    return Face(crop, (22.5, 22.5, 75.0, 75.0), "", annotated=False)
+
+
+def _boxes_by_picture(samples: Iterable[Sample]) -> dict[Path, list[Box]]:
+    boxes: dict[Path, list[Box]] = {}
+    for sample in samples:
+        if sample.box_px is not None:
+            boxes.setdefault(sample.path, []).append(sample.box_px)
+    return boxes
+
+
+def limited(samples: list[Sample], limit: int | None) -> list[Sample]:
+    """At most `limit` of `samples`, evenly spread over them."""
+    if limit is None or limit >= len(samples):
+        return samples
+    return [samples[i * len(samples) // limit] for i in range(limit)]
+
+
+def _digest(data: DataSet) -> tuple[int, str]:
+    """Pictures in the train and validation parts, and one digest of their names and bytes."""
+    paths = sorted({s.path for s in data.samples if s.split is not Split.TEST})
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(f"{path.relative_to(data.root).as_posix()}\0".encode())
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return len(paths), total.hexdigest()
+
+
+def watch(what: str) -> Watch:
+    """Shows progress over a list of samples on standard error when it takes a while."""
+
+    def wrapped(samples: list[Sample]) -> Iterable[Sample]:
+        from tqdm import tqdm
+
+        return tqdm(  # type: ignore[no-any-return]
+            samples, desc=what, unit="face", delay=2, mininterval=0.5 if sys.stderr.isatty() else 10
+        )
+
+    return wrapped

@@ -1,0 +1,118 @@
+"""One whole training session: data, training, and what is written beside the model."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+from edge.card import ALERT_LABEL, digest
+from edge.card import DataSet as DataSetCard
+from edge.errors import UsageError
+from training.config import TrainConfig
+from training.datasets import LABELS, DataSet, read_dataset
+from training.detector import MARGIN
+from training.metrics import alert_threshold
+from training.model import SIZE_PX
+from training.prepare import Prepared, prepare
+from training.report import Report, report_path, write_report
+from training.splits import Split
+from training.state import Progress
+from training.train import Places, predict, train
+
+FALSE_ALARMS = 0.02
+CHOSEN = "{:.0%} of masked validation faces reach it ({}, counting equally)"
+UNKNOWN_LICENCE = "not stated"
+
+
+def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
+    """Do what `python -m training train` was asked for."""
+    labels = LABELS[config.classes]
+    licences = _licences(options.licence)
+    datasets = [read_dataset(root, labels) for root in options.data]
+    run_folder = options.run_folder or Path("runs") / options.out.stem
+    data = prepare(datasets, config, labels)
+    places = Places(options.out, run_folder)
+    progress = train(data, config, labels, places, options.resume)
+    done = _Done(options.out, datasets, data, config, progress)
+    write_report(report_path(options.out), _report(done, labels, licences))
+    sys.stdout.write(f"{options.out} and {report_path(options.out)} are written\n")
+    return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Done:
+    model: Path
+    datasets: list[DataSet]
+    data: Prepared
+    config: TrainConfig
+    progress: Progress
+
+
+def _report(done: _Done, labels: tuple[str, ...], licences: dict[str, str]) -> Report:
+    import keras
+    import tensorflow as tf
+
+    model, data = done.model, done.data
+    network = keras.models.load_model(model, compile=False)
+    masked = [
+        predict(network, crops.pixels[crops.truth == labels.index("mask")])
+        for crops in data.validation.values()
+        if (crops.truth == labels.index("mask")).any()
+    ]
+    column = labels.index(ALERT_LABEL)
+    threshold = alert_threshold([scores[:, column] for scores in masked], FALSE_ALARMS)
+    return Report(
+        name=f"{model.stem}-{SIZE_PX}",
+        keras_sha256=digest(model.read_bytes()),
+        labels=list(labels),
+        size_px=SIZE_PX,
+        margin=MARGIN,
+        threshold=round(threshold, 4),
+        threshold_chosen=CHOSEN.format(FALSE_ALARMS, " and ".join(data.validation)),
+        training_data=[
+            DataSetCard(
+                name=source.name,
+                pictures=source.pictures,
+                sha256=source.sha256,
+                licence=licences.get(source.name, UNKNOWN_LICENCE),
+            )
+            for source in data.sources
+        ],
+        figures=_figures(model, done.datasets, data),
+        config=dataclasses.asdict(done.config),
+        history=done.progress.history,
+        training_s=round(sum(entry["seconds"] for entry in done.progress.history), 1),
+        licence="MIT",
+        versions={"tensorflow": tf.__version__, "keras": keras.__version__},
+    )
+
+
+def _figures(model: Path, datasets: list[DataSet], data: Prepared) -> dict[str, Any]:
+    """The Keras model on the test part of each data set whose framing is known."""
+    from training.evaluate import evaluate
+
+    found: dict[str, Any] = {
+        "faces_trained_on": {source.name: source.faces for source in data.sources},
+        "left_out_as_copies_of_held_out_faces": {
+            source.name: source.left_out_as_copies for source in data.sources
+        },
+    }
+    for dataset in datasets:
+        if dataset.name in data.validation and dataset.part(Split.TEST):
+            each = evaluate(model, dataset.root, Split.TEST, None)
+            found[f"{dataset.name} test, Keras float"] = {
+                "accuracy": round(each.figures.accuracy, 4),
+                "faces": each.figures.count,
+                "confusion": each.figures.confusion,
+            }
+    return found
+
+
+def _licences(arguments: list[str]) -> dict[str, str]:
+    pairs = [argument.partition("=") for argument in arguments]
+    if any(not text for _, _, text in pairs):
+        raise UsageError("--licence wants NAME=TEXT, such as face-mask-12k=CC0")
+    return {name: text for name, _, text in pairs}
