@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -214,13 +215,11 @@ def _overridden(settings: Settings, options: argparse.Namespace) -> Settings:
 
 def _host_and_port(text: str) -> tuple[str, int | None]:
     """`host`, `host:port`, `[v6]:port`; raises UsageError for anything else."""
-    host, colon, port = text.rpartition(":")
-    if not colon or text.endswith("]"):
-        host, port = text, ""
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or (port and not port.isascii()) or (colon and port and not port.isdigit()):
+    found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+)(?::([0-9]{1,9}))?", text)
+    if found is None:
         raise UsageError(f"--broker is HOST or HOST:PORT, not {text!r}")
-    return host, int(port) if port else None
+    host, port = found.groups()
+    return host.strip("[]"), int(port) if port else None
 
 
 def _set_up_logging(options: argparse.Namespace) -> None:
