@@ -105,8 +105,9 @@ def run(settings: Settings, options: RunOptions) -> int:
             Progress(),
             screen if options.watch else None,
         )
+        log.info("%s", _opening(settings, delivery))
         if options.watch:
-            screen.show(_opening(settings, delivery))
+            screen.show(f"{_opening(settings, delivery)} Ctrl-C stops.\n")
         counters = _counters(delivery, frames)
         interval_s = settings.mqtt.health_interval_s
         with HealthReporter(delivery or Nowhere(), loop.progress, times, counters, interval_s):
@@ -239,7 +240,7 @@ def _opening(settings: Settings, delivery: Delivery | None) -> str:
         where = (
             f"{kind} {delivery.broker.address}, topic {settings.mqtt.base}/{settings.device}/events"
         )
-    return f"Watching {shown_source(settings.camera)}; {where}. Ctrl-C stops.\n"
+    return f"Watching {shown_source(settings.camera)}; {where}."
 
 
 def _closing(

@@ -158,6 +158,9 @@ class Publisher:
                 self._tell_failure(error)
             except UserError as error:
                 self._tell_failure(error)
+            except Exception:
+                # Events are safe in the outbox; giving up here would keep them there.
+                log.exception("unexpected failure while delivering; trying again")
             finally:
                 self._drop_client()
             self._rest(retry_s * (1.0 + random.random() / 2.0))

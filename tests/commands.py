@@ -16,9 +16,17 @@ def environment(state: Path) -> dict[str, str]:
     return {**os.environ, "STATE_DIRECTORY": str(state), "PYTHONPATH": str(ROOT)}
 
 
+def command(arguments: tuple[str | Path, ...]) -> list[str]:
+    """What a shell would run; `run` says only what is wrong unless told otherwise."""
+    words = [sys.executable, "-m", "edge", *map(str, arguments)]
+    if "run" in words and "--log-level" not in words:
+        words += ["--log-level", "warning"]
+    return words
+
+
 def mask_patrol(state: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "edge", *map(str, arguments)],
+        command(arguments),
         env=environment(state),
         capture_output=True,
         text=True,
@@ -29,7 +37,7 @@ def mask_patrol(state: Path, *arguments: str | Path) -> subprocess.CompletedProc
 
 def start_mask_patrol(state: Path, *arguments: str | Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "edge", *map(str, arguments)],
+        command(arguments),
         env=environment(state),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

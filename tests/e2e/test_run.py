@@ -66,13 +66,13 @@ def test_the_demo_clip_gives_the_right_events(
 def test_the_same_clip_gives_the_same_events_every_time(tmp_path: Path) -> None:
     config = settings_file(tmp_path)
     runs = []
-    for number in range(3):
+    for number in range(2):
         log = tmp_path / f"{number}.jsonl"
         arguments = ["run", "--config", config, "--no-mqtt", "--pace", "fast", "--events", log]
         assert mask_patrol(tmp_path, *arguments).returncode == 0
         events = [json.loads(line) for line in log.read_text().splitlines()]
         runs.append([(e["event_type"], e["score"], e["box"], e["duration_s"]) for e in events])
-    assert runs[0] == runs[1] == runs[2]
+    assert runs[0] == runs[1]
     assert len(runs[0]) == len(DEMO)
 
 
@@ -84,6 +84,25 @@ def test_first_run_with_the_embedded_broker_and_the_watching_subscriber(tmp_path
     assert "4 events: 4 acknowledged by the broker, 4 received back, 0 waiting" in result.stdout
     for stage in ("detect", "classify", "track", "commit", "deliver"):
         assert f"\n{stage} " in result.stdout
+
+
+def test_it_says_what_it_does_and_never_a_secret(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hush-hush")
+    server = Mosquitto(tmp_path, password="hush-hush").start()
+    config = settings_file(
+        tmp_path,
+        f"[mqtt]\nhost = '127.0.0.1'\nport = {server.port}\nusername = 'door'\n"
+        f"password_file = '{secret}'\n",
+    )
+    arguments = ["run", "--config", config, "--pace", "fast", "--log-level", "debug"]
+    result = mask_patrol(tmp_path, *arguments)
+    server.stop()
+    assert result.returncode == 0
+    assert "Watching the bundled demo clip; broker 127.0.0.1" in result.stderr
+    assert "connected to the broker" in result.stderr
+    assert result.stderr.count("no_mask_start") == 2
+    assert "hush-hush" not in result.stderr + result.stdout
 
 
 def test_played_at_its_own_speed_it_gives_the_same_alerts(
