@@ -16,13 +16,12 @@ from edge.camera import Frame, Source
 from edge.camera.addresses import shown_source
 from edge.camera.capture import NewestFrame, every_frame
 from edge.camera.opening import open_source
-from edge.classifier import Classifier
+from edge.classifier import alert_threshold, load_classifier
 from edge.config import Settings
 from edge.delivery import Delivery, Nowhere
 from edge.detector import HaarDetector
 from edge.events import EventMachine
 from edge.health import StageTimes
-from edge.paths import shipped_model
 from edge.payloads import Origin, UtcClock, monotonic_offset_s, new_episode_id
 from edge.pipeline import Pipeline
 from edge.reporter import HealthReporter, Progress, StateReporter, info_body
@@ -53,20 +52,6 @@ class RunOptions:
     watch: bool = False
 
 
-def load_classifier(settings: Settings) -> Classifier:
-    """The configured model, or the one that ships."""
-    path = settings.classifier.model
-    return Classifier(
-        Path(path).expanduser() if path else shipped_model(), settings.classifier.threads
-    )
-
-
-def alert_threshold(settings: Settings, classifier: Classifier) -> float:
-    """The configured threshold, or the one that the model's card gives."""
-    configured = settings.events.alert_threshold
-    return classifier.card.alert.threshold if configured is None else configured
-
-
 def run(settings: Settings, options: RunOptions) -> int:
     """Work until the source ends or we are told to stop; returns the exit code.
 
@@ -77,7 +62,7 @@ def run(settings: Settings, options: RunOptions) -> int:
     screen = Screen()
     times = StageTimes()
     with ExitStack() as stack:
-        classifier = load_classifier(settings)
+        classifier = load_classifier(settings.classifier)
         detector = HaarDetector(settings.detector)
         event_log = stack.enter_context(open_event_file(options.events_file))
         source = open_source(settings.camera)
@@ -85,7 +70,7 @@ def run(settings: Settings, options: RunOptions) -> int:
         _stop_on_signals(stopped, stack)
         delivery = stack.enter_context(Delivery(settings, times)) if options.mqtt else None
         watcher = _start_watcher(settings, options, delivery, screen, stack)
-        threshold = alert_threshold(settings, classifier)
+        threshold = alert_threshold(settings.events, classifier.card)
         if delivery is not None:
             delivery.retain("info", info_body(settings, classifier, threshold), qos=1)
             delivery.start()
