@@ -47,13 +47,13 @@ def cast(collins: cutouts.Pixels, obama: cutouts.Pixels) -> list[scene.Visit]:
     start = EMPTY_FIRST_S
     guest = cutouts.cut_out(obama, cutouts.OBAMA, 0.45)
     first = scene.Visit(
-        start,
-        BARE_S,
-        lambda t: guest,
-        50,
-        300,
-        860,
-        104,
+        start_s=start,
+        stay_s=BARE_S,
+        looks=lambda t: guest,
+        from_x=50,
+        stand_x=300,
+        leave_x=860,
+        face_px=104,
         light=1.25,
         warmth=-0.01,
         phase=1.0,
@@ -63,16 +63,18 @@ def cast(collins: cutouts.Pixels, obama: cutouts.Pixels) -> list[scene.Visit]:
     blue = cutouts.dressed(plain, BLUE_COAT, hair=0.62)
     second_looks = masks.masked(cutouts.cut_out(blue, cutouts.COLLINS, 2), BLUE)
     start = first.end_s + EMPTY_S
+    # Where she walks is tried out: elsewhere her coat and the door read as one big face.
     second = scene.Visit(
-        start,
-        MASKED_S,
-        lambda t: second_looks,
-        590,
-        395,
-        -260,
-        102,
+        start_s=start,
+        stay_s=MASKED_S,
+        looks=lambda t: second_looks,
+        from_x=576,
+        stand_x=385,
+        leave_x=-260,
+        face_px=103,
         light=0.93,
-        phase=2.5,
+        phase=6.0,
+        lower_px=15,
         bare_until_s=0,
         masked_from_s=start,
     )
@@ -83,13 +85,13 @@ def cast(collins: cutouts.Pixels, obama: cutouts.Pixels) -> list[scene.Visit]:
     stay_s = BEFORE_S + RAISE_S + AFTER_S
     raises_s = start + scene.ENTER_S + BEFORE_S
     third = scene.Visit(
-        start,
-        stay_s,
-        looks,
-        50,
-        290,
-        900,
-        110,
+        start_s=start,
+        stay_s=stay_s,
+        looks=looks,
+        from_x=50,
+        stand_x=290,
+        leave_x=900,
+        face_px=110,
         warmth=0.03,
         phase=4.0,
         bare_until_s=raises_s,

@@ -162,7 +162,8 @@ def _outside() -> Floats:
         cv2.ellipse(hedge, (x, y), (size, size * 3 // 4), 0, 0, 360, 1.0, -1)
     hedge = cv2.GaussianBlur(hedge, (0, 0), 24)[..., None] * 0.65
     view = view * (1 - hedge) + green * hedge
-    return view + 0.015 * _smooth(11, 18)[..., None]
+    # Nearly overexposed, as a camera indoors sees the street.
+    return np.minimum((view + 0.015 * _smooth(11, 18)[..., None]) * 1.06, 0.97)
 
 
 def _open_door(wall: Floats) -> None:
