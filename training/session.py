@@ -19,7 +19,7 @@ from training.model import SIZE_PX
 from training.prepare import Prepared, prepare
 from training.report import Report, report_path, write_report
 from training.splits import Split
-from training.state import Progress
+from training.state import Progress, load_state
 from training.train import Places, predict, train
 
 FALSE_ALARMS = 0.02
@@ -32,9 +32,10 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
     labels = LABELS[config.classes]
     licences = _licences(options.licence)
     datasets = [read_dataset(root, labels) for root in options.data]
-    run_folder = options.run_folder or Path("runs") / options.out.stem
+    places = Places(options.out, options.run_folder or Path("runs") / options.out.stem)
+    if options.resume:
+        load_state(places.state, config)  # before minutes of reading pictures
     data = prepare(datasets, config, labels)
-    places = Places(options.out, run_folder)
     progress = train(data, config, labels, places, options.resume)
     done = _Done(options.out, datasets, data, config, progress)
     write_report(report_path(options.out), _report(done, labels, licences))
