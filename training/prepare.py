@@ -26,6 +26,9 @@ from training.splits import Split
 
 log = logging.getLogger(__name__)
 
+#: Empty boxes from each validation scene: a threshold needs hundreds to rest on.
+EMPTY_VALIDATED = 6
+
 Watch = Callable[[list[Sample]], Iterable[Sample]]
 
 
@@ -104,7 +107,7 @@ def _trained_on(
     faces: list[Face] = []
     prints: list[Fingerprint] = []
     empty: list[Face] = []
-    empty_boxes = _EmptyBoxes(data, config)
+    empty_boxes = _EmptyBoxes(data, config.seed, config.empty_per_picture)
     for sample, image in decoded(
         data, limited(data.part(Split.TRAIN), config.limit), watch(f"{data.name} train")
     ):
@@ -175,7 +178,7 @@ def _empty_face(image: Pixels, box: Box) -> Face:
 
 def _empty_crops(data: DataSet, config: TrainConfig) -> Pixels:
     """Crops of empty boxes in the validation scenes, as the Pi would cut them."""
-    boxes = _EmptyBoxes(data, config)
+    boxes = _EmptyBoxes(data, config.seed, EMPTY_VALIDATED)
     size = (SIZE_PX, SIZE_PX)
     crops = [
         crop_face(image, box, MARGIN, size)
@@ -192,10 +195,10 @@ def _boxed(data: DataSet) -> list[Sample]:
 class _EmptyBoxes:
     """Boxes without a face in each scene, once per picture, the same in every run."""
 
-    def __init__(self, data: DataSet, config: TrainConfig) -> None:
+    def __init__(self, data: DataSet, seed: int, per_picture: int) -> None:
         self._faces = _boxes_by_picture(data.samples)
-        self._rng = np.random.default_rng([config.seed, 7])
-        self._count = config.empty_per_picture
+        self._rng = np.random.default_rng([seed, 7])
+        self._count = per_picture
         self._last: Path | None = None
 
     def of(self, sample: Sample, image: Pixels) -> list[Box]:
