@@ -52,22 +52,25 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _convert(model_path: Path, out: Path, roots: list[Path], ranges_path: Path) -> None:
-    model = load_keras(model_path)
+    if not model_path.is_file():
+        raise UserError(f"the Keras model {model_path} does not exist; `make train` makes one")
     report = read_report(report_path(model_path))
     keras_sha256 = digest(model_path.read_bytes())
     card = card_of(report, keras_sha256, report_path(model_path))
+    stored = None if roots else read_ranges(ranges_path, keras_sha256)
+    model = load_keras(model_path)  # seconds of importing: after all that can fail at once
     flatbuffer = float_flatbuffer(model)
-    if roots:
+    if stored is None:
         crops = crops_of(roots, tuple(report.labels))
         ranges = ranges_of(flatbuffer, crops)
         check = crops[np.linspace(0, len(crops) - 1, min(len(crops), CHECK_PICTURES)).astype(int)]
     else:
-        ranges = read_ranges(ranges_path, keras_sha256)
+        ranges = stored
         check = drawn_inputs(CHECK_PICTURES, report.size_px)
     finished = attach_card(quantised(flatbuffer, ranges), card)
     keras_scores = np.asarray(model(check.astype(np.float32), training=False), np.float32)
     lines = _write_checked(finished, out, check, keras_scores)
-    if roots:
+    if stored is None:
         write_ranges(ranges_path, keras_sha256, len(crops), ranges)
     sys.stdout.write("\n".join([f"model      {out}, {len(finished) / 1000:.0f} kB", *lines]) + "\n")
 

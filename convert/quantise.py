@@ -27,8 +27,6 @@ Ranges = dict[str, tuple[float, float]]
 
 def load_keras(path: Path) -> Any:
     """The Keras model in `path`; raises UserError when it is none."""
-    if not path.is_file():
-        raise UserError(f"the Keras model {path} does not exist; `make train` makes one")
     keras = import_keras()
     try:
         model = keras.models.load_model(path, compile=False)

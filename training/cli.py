@@ -76,7 +76,9 @@ def _train(options: argparse.Namespace) -> int:
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, required=True, help="a .tflite or .keras file")
-    parser.add_argument("--data", type=Path, required=True, help="a data set's folder")
+    parser.add_argument(
+        "--data", type=Path, action="append", required=True, help="a data set's folder; repeatable"
+    )
     parser.add_argument(
         "--split",
         choices=["all", *Split],
@@ -86,14 +88,15 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime", choices=[name for name, _ in RUNTIMES], help="for a .tflite; default: any"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    parser.add_argument("--json", action="store_true", help="one JSON object a data set, on a line")
     parser.set_defaults(run=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     from training.evaluate import as_text, evaluate
 
-    found = evaluate(options.model, options.data, options.split, options.runtime)
-    lines = [json.dumps(dataclasses.asdict(found))] if options.json else as_text(found)
-    sys.stdout.write("\n".join(lines) + "\n")
+    for root in options.data:
+        found = evaluate(options.model, root, options.split, options.runtime)
+        lines = [json.dumps(dataclasses.asdict(found))] if options.json else as_text(found)
+        sys.stdout.write("\n".join(lines) + "\n")
     return 0

@@ -26,6 +26,9 @@ from training.splits import Split
 
 log = logging.getLogger(__name__)
 
+#: Empty boxes from each validation scene: a threshold needs hundreds to rest on.
+EMPTY_VALIDATED = 6
+
 Watch = Callable[[list[Sample]], Iterable[Sample]]
 
 
@@ -50,10 +53,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The parts of a run's data; `validation` by data set."""
+    """The parts of a run's data; `validation` by data set, `empty` crops without a face,
+    (n, 96, 96, 3) uint8, from its scenes."""
 
     training: TrainingSet
     validation: dict[str, CropSet]
+    empty: Pixels
     sources: list[Source]
 
 
@@ -74,7 +79,8 @@ def prepare(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...
     validation = {name: validation[name] for name in sure or validation}
     parts = [_trained_on(data, config, labels, seen) for data in datasets]
     training = _joined([part for part, _ in parts])
-    return Prepared(training, validation, [source for _, source in parts])
+    empty = np.concatenate([_empty_crops(data, config) for data in datasets])
+    return Prepared(training, validation, empty, [source for _, source in parts])
 
 
 def _held_out(
@@ -101,17 +107,11 @@ def _trained_on(
     faces: list[Face] = []
     prints: list[Fingerprint] = []
     empty: list[Face] = []
-    boxes = _boxes_by_picture(data.samples)
-    rng = np.random.default_rng([config.seed, 7])
-    last_path = None
+    empty_boxes = _EmptyBoxes(data, config.seed, config.empty_per_picture)
     for sample, image in decoded(
         data, limited(data.part(Split.TRAIN), config.limit), watch(f"{data.name} train")
     ):
-        if sample.box_px is not None and sample.path != last_path:
-            last_path = sample.path
-            around = [box_of_annotation(box) for box in boxes[sample.path]]
-            for box in find_no_faces(image, around, rng, config.empty_per_picture):
-                empty.append(_empty_face(image, box))
+        empty += [_empty_face(image, box) for box in empty_boxes.of(sample, image)]
         face = training_face(data, sample, image)
         if face is not None:
             faces.append(face)
@@ -174,6 +174,40 @@ def _empty_face(image: Pixels, box: Box) -> Face:
     """A box without a face, cut out with its margin: its label is never looked at."""
     crop = crop_face(image, box, 0.3, (120, 120))
     return Face(crop, (22.5, 22.5, 75.0, 75.0), "", annotated=False)
+
+
+def _empty_crops(data: DataSet, config: TrainConfig) -> Pixels:
+    """Crops of empty boxes in the validation scenes, as the Pi would cut them."""
+    boxes = _EmptyBoxes(data, config.seed, EMPTY_VALIDATED)
+    size = (SIZE_PX, SIZE_PX)
+    crops = [
+        crop_face(image, box, MARGIN, size)
+        for sample, image in decoded(data, limited(_boxed(data), config.limit), list)
+        for box in boxes.of(sample, image)
+    ]
+    return np.stack(crops) if crops else np.zeros((0, *size, 3), np.uint8)
+
+
+def _boxed(data: DataSet) -> list[Sample]:
+    return [sample for sample in data.part(Split.VALIDATION) if sample.box_px is not None]
+
+
+class _EmptyBoxes:
+    """Boxes without a face in each scene, once per picture, the same in every run."""
+
+    def __init__(self, data: DataSet, seed: int, per_picture: int) -> None:
+        self._faces = _boxes_by_picture(data.samples)
+        self._rng = np.random.default_rng([seed, 7])
+        self._count = per_picture
+        self._last: Path | None = None
+
+    def of(self, sample: Sample, image: Pixels) -> list[Box]:
+        """Empty boxes in pixels; none for a picture that had its turn, or has no boxes."""
+        if sample.box_px is None or sample.path == self._last:
+            return []
+        self._last = sample.path
+        around = [box_of_annotation(box) for box in self._faces[sample.path]]
+        return find_no_faces(image, around, self._rng, self._count)
 
 
 def _boxes_by_picture(samples: Iterable[Sample]) -> dict[Path, list[Box]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def load_state(path: Path, config: TrainConfig) -> tuple[list[Any], Progress]:
             arrays = [stored[name] for name in sorted(stored.files) if name != "progress"]
     except FileNotFoundError:
         raise UsageError(f"there is no run to resume: {path} does not exist") from None
-    except (OSError, ValueError, KeyError, msgspec.DecodeError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, msgspec.DecodeError) as error:
         raise UsageError(f"the run's state {path} cannot be read: {error}") from None
     differing = [
         f"{key} ({progress.config.get(key)} then, {value} now)"

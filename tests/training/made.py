@@ -1,0 +1,98 @@
+"""Data sets that the tests draw for themselves, in the layouts that are known."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge.framing import Box, Pixels
+
+ROOT = Path(__file__).parents[2]
+
+
+def face(label: str, rng: np.random.Generator, size_px: int = 64) -> Pixels:
+    """A cartoon of a face that fills its picture, (size, size, 3) uint8 RGB."""
+    picture = np.full((size_px, size_px, 3), rng.integers(40, 200, 3), np.uint8)
+    middle = (size_px // 2, size_px // 2)
+    skin = tuple(int(v) for v in rng.integers((150, 110, 90), (230, 180, 150)))
+    cv2.ellipse(picture, middle, (size_px * 2 // 5, size_px // 2), 0, 0, 360, skin, -1)
+    for x in (size_px // 3, size_px * 2 // 3):
+        cv2.circle(picture, (x, size_px * 2 // 5), size_px // 14, (20, 20, 20), -1)
+    low = (size_px // 2, size_px * 3 // 4)
+    if label == "mask":
+        cv2.ellipse(picture, low, (size_px // 3, size_px // 4), 0, 0, 360, (240, 245, 250), -1)
+    else:
+        cv2.ellipse(picture, low, (size_px // 7, size_px // 20), 0, 0, 360, (190, 60, 60), -1)
+    noisy = picture + rng.normal(0, 6, picture.shape)
+    return np.asarray(np.clip(noisy, 0, 255), np.uint8)
+
+
+def save(path: Path, picture: Pixels) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+
+def kaggle(root: Path, per_class: int, seed: int = 0) -> Path:
+    """{Train,Validation,Test}/{WithMask,WithoutMask}, `per_class` pictures in each."""
+    rng = np.random.default_rng(seed)
+    for split in ("Train", "Validation", "Test"):
+        for folder, label in (("WithMask", "mask"), ("WithoutMask", "no_mask")):
+            for index in range(per_class):
+                save(root / split / folder / f"{index}.png", face(label, rng))
+    return root
+
+
+def classes(root: Path, folders: dict[str, str], per_class: int) -> Path:
+    """One folder of pictures per class; `folders` maps a folder's name to its label."""
+    rng = np.random.default_rng(1)
+    for folder, label in folders.items():
+        for index in range(per_class):
+            save(root / folder / f"{folder.replace('/', '_')}{index}.jpg", face(label, rng))
+    return root
+
+
+OBJECT = (
+    "<object><name>{}</name><bndbox><xmin>{:g}</xmin><ymin>{:g}</ymin>"
+    "<xmax>{:g}</xmax><ymax>{:g}</ymax></bndbox></object>"
+)
+
+
+def voc(root: Path, scenes: dict[str, list[tuple[str, Box]]], size_px: int = 200) -> Path:
+    """Scenes by name, each with (class name, x, y, w, h) faces, as Pascal VOC."""
+    rng = np.random.default_rng(2)
+    (root / "annotations").mkdir(parents=True)
+    for name, faces in scenes.items():
+        picture = rng.integers(0, 256, (size_px, size_px, 3), np.uint8)
+        for label, (x, y, w, h) in faces:
+            drawn = face("mask" if label == "with_mask" else "no_mask", rng, int(w))
+            picture[int(y) : int(y) + int(w), int(x) : int(x) + int(w)] = drawn
+            assert h >= w
+        save(root / "images" / f"{name}.png", picture)
+        objects = "".join(OBJECT.format(label, x, y, x + w, y + h) for label, (x, y, w, h) in faces)
+        (root / "annotations" / f"{name}.xml").write_text(f"<annotation>{objects}</annotation>")
+    return root
+
+
+def python(*arguments: str | Path, timeout_s: float = 500) -> subprocess.CompletedProcess[str]:
+    """`python …` in the repository: TensorFlow stays out of the tests' own process, where
+    it would break tflite-runtime."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+def assert_one_line(done: subprocess.CompletedProcess[str], *parts: str, code: int) -> None:
+    """It failed as it should: one line on standard error that names `parts`."""
+    assert done.returncode == code, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    for part in parts:
+        assert part in done.stderr

@@ -1,0 +1,154 @@
+"""The whole way, as a user goes it: train, kill, resume, convert, evaluate in the real runtime."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training import made
+from training.cli import main
+
+pytestmark = pytest.mark.timeout(600)
+EPOCHS = 2
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run's places."""
+
+    data: Path
+    folder: Path
+    model: Path
+
+    def command(self, *more: str) -> list[str]:
+        return [
+            *("-m", "training", "train", "--data", str(self.data), "--out", str(self.model)),
+            *("--run-folder", str(self.folder), "--epochs", str(EPOCHS), "--batch", "8"),
+            *("--licence", "tiny=drawn by a test", *more),
+        ]
+
+    def history(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads((self.folder / "history.json").read_bytes())
+        return found
+
+
+def run_in(folder: Path, data: Path) -> Run:
+    return Run(data, folder / "state", folder / "models" / "tiny.keras")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made.kaggle(tmp_path_factory.mktemp("data") / "tiny", 16)
+
+
+@pytest.fixture(scope="module")
+def resumed(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Run:
+    """A run that was killed after its first epoch, and then resumed to its end."""
+    run = run_in(tmp_path_factory.mktemp("killed"), data)
+    with subprocess.Popen(
+        [sys.executable, *run.command()], cwd=made.ROOT, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if '"epoch":1,' in line:
+                process.kill()
+                break
+        else:
+            pytest.fail("".join(said))
+    assert [entry["epoch"] for entry in run.history()] == [1]
+    assert not run.model.with_suffix(".json").exists()
+    done = made.python(*run.command("--resume"))
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+@pytest.fixture(scope="module")
+def converted(resumed: Run) -> Path:
+    out = resumed.model.with_suffix(".tflite")
+    done = made.python(
+        *("-m", "convert", "--model", resumed.model, "--out", out, "--data", resumed.data)
+    )
+    assert done.returncode == 0, done.stderr
+    assert "agrees with Keras" in done.stdout
+    return out
+
+
+def test_a_resumed_run_ends_where_an_unbroken_one_does(
+    tmp_path: Path, data: Path, resumed: Run
+) -> None:
+    unbroken = run_in(tmp_path, data)
+    done = made.python(*unbroken.command())
+    assert done.returncode == 0, done.stderr
+    for one, two in zip(unbroken.history(), resumed.history(), strict=True):
+        assert one["epoch"] == two["epoch"]
+        assert one["loss"] == pytest.approx(two["loss"], abs=2e-3)
+        assert one["score"] == pytest.approx(two["score"], abs=2e-2)
+
+
+def test_the_report_says_what_the_model_was_made_of(resumed: Run) -> None:
+    report = json.loads(resumed.model.with_suffix(".json").read_bytes())
+    (source,) = report["training_data"]
+    assert (source["name"], source["pictures"]) == ("tiny", 64)
+    assert source["licence"] == "drawn by a test"
+    assert report["config"]["epochs"] == EPOCHS
+    assert report["labels"] == ["mask", "no_mask"]
+    assert 0 <= report["threshold"] <= 1
+
+
+def test_a_converted_model_runs_in_the_real_runtime_like_keras(
+    resumed: Run, converted: Path
+) -> None:
+    answers = []
+    for model in (resumed.model, converted):
+        done = made.python(
+            *("-m", "training", "evaluate", "--model", model, "--data", resumed.data, "--json")
+        )
+        assert done.returncode == 0, done.stderr
+        answers.append(json.loads(done.stdout))
+    keras, tflite = answers
+    assert tflite["runtime"] in ("tflite-runtime", "ai-edge-litert")
+    assert (keras["split"], keras["figures"]["count"]) == ("test", 32)
+    assert tflite["figures"]["accuracy"] == pytest.approx(keras["figures"]["accuracy"], abs=0.1)
+    assert tflite["alerts"]["threshold"] == keras["alerts"]["threshold"]
+
+
+def test_class_folders_of_one_split_are_evaluated_whole(converted: Path, data: Path) -> None:
+    done = made.python(
+        *("-m", "training", "evaluate", "--model", converted, "--data", data / "Train")
+    )
+    assert done.returncode == 0, done.stderr
+    assert "over 32 faces, 0 left out" in done.stdout
+
+
+def test_a_model_is_not_resumed_with_other_settings(resumed: Run) -> None:
+    done = made.python(*resumed.command("--resume", "--seed", "2"))
+    assert done.returncode == 2
+    assert "seed (1 then, 2 now)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["train", "--data", "nowhere"], 2, "nowhere does not exist"),
+        (["train", "--data", "tests"], 2, "expected one of"),
+        (["evaluate", "--model", "nowhere.tflite", "--data", "tests"], 1, "nowhere.tflite"),
+        (["evaluate", "--model", "nowhere.onnx", "--data", "tests"], 2, "neither"),
+        (["evaluate", "--model", "models/mask.tflite", "--data", "nowhere"], 2, "nowhere"),
+    ],
+)
+def test_a_users_mistake_is_one_line(
+    arguments: list[str], code: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == code
+    error = capsys.readouterr().err
+    assert len(error.strip().splitlines()) == 1
+    assert says in error
