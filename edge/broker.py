@@ -16,11 +16,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from types import TracebackType
+from typing import Any
 
 from edge.connection import DEFAULT_PORT
 from edge.errors import UserError
+from edge.paths import PACKAGE
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 20.0
@@ -39,19 +42,29 @@ class EmbeddedBroker:
         self.host = LOOPBACK
         self.port = _free_port(port)
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What `[mqtt]` must say to reach it: amqtt speaks 3.1.1 only."""
+        return {"host": self.host, "port": self.port, "version": "3.1.1"}
+
     def __enter__(self) -> EmbeddedBroker:
+        # A file, as a pipe that nobody reads would fill up and stop the broker.
+        self._said = tempfile.TemporaryFile()
         # Its own session, so that Ctrl-C reaches us alone and we stop it last; its
         # standard input is a pipe that closes when we die, however we die.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "edge.broker", str(self.port)],
+            # -P and the path: our own package is found, and nothing in the user's folder is.
+            [sys.executable, "-P", "-m", "edge.broker", str(self.port)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path())},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._said,
             start_new_session=True,
         )
         if not self._is_ready():
             self.__exit__(None, None, None)
-            said = self._process.stderr.read().decode() if self._process.stderr else ""
+            self._said.seek(0)
+            said = self._said.read().decode(errors="replace")
             reason = said.strip().splitlines()[-1] if said.strip() else "it did not start in time"
             raise UserError(f"the embedded broker failed on {self.host}:{self.port}: {reason}")
         return self
@@ -81,6 +94,11 @@ class EmbeddedBroker:
             return stdout.readline().strip() == b"ready"
         finally:
             patience.cancel()
+
+
+def _import_path() -> list[str]:
+    given = os.environ.get("PYTHONPATH")
+    return [str(PACKAGE.parent), *([given] if given else [])]
 
 
 def _free_port(wanted: int | None) -> int:

@@ -11,7 +11,7 @@ import re
 import socket
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -86,6 +86,7 @@ class MqttSettings(_Section, frozen=True, kw_only=True):
 
     host: str = ""
     port: Port | None = None
+    version: Literal["auto", "5", "3.1.1"] = "auto"
     base: TopicLevel = "maskpatrol"
     username: str = ""
     password_file: str = ""

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from edge.config import MqttSettings
 from edge.errors import UserError
 
 DEFAULT_PORT = 1883
 CONNECT_TIMEOUT_S = 10.0
+#: CONNACK "bad user name or password" and "not authorised", as MQTT 5 numbers them
+#: (paho translates those of 3.1.1).
+LOGIN_REFUSED = (134, 135)
 
 
 class LoginRefusedError(UserError):
@@ -29,6 +32,8 @@ class Broker:
     username: str = ""
     password: str = ""
     keepalive_s: int = 30
+    #: `auto`, `5` or `3.1.1`
+    version: str = "auto"
 
     @classmethod
     def from_settings(cls, settings: MqttSettings) -> Broker:
@@ -40,8 +45,14 @@ class Broker:
                 password = path.read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
                 raise UserError(f"cannot read mqtt.password_file {path}: {error}") from None
-        port = settings.port or DEFAULT_PORT
-        return cls(settings.host, port, settings.username, password, settings.keepalive_s)
+        return cls(
+            settings.host,
+            settings.port or DEFAULT_PORT,
+            settings.username,
+            password,
+            settings.keepalive_s,
+            settings.version,
+        )
 
     @property
     def address(self) -> str:
@@ -49,10 +60,18 @@ class Broker:
         return f"{self.host}:{self.port}"
 
 
-def new_client(broker: Broker, client_id: str = "", reconnects: bool = False) -> paho.Client:
+def new_client(
+    broker: Broker,
+    client_id: str = "",
+    reconnects: bool = False,
+    protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311,
+) -> paho.Client:
     """A paho client that is not connected yet; `reconnects`: by itself, when cut off."""
     client = paho.Client(
-        CallbackAPIVersion.VERSION2, client_id=client_id, reconnect_on_failure=reconnects
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        protocol=protocol,
+        reconnect_on_failure=reconnects,
     )
     client.connect_timeout = CONNECT_TIMEOUT_S
     if broker.username:

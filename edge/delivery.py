@@ -78,7 +78,7 @@ class Delivery:
             mqtt = self._settings.mqtt
             if not mqtt.host:
                 broker = stack.enter_context(EmbeddedBroker(mqtt.port))
-                mqtt = change(self._settings, mqtt={"host": broker.host, "port": broker.port}).mqtt
+                mqtt = change(self._settings, mqtt=broker.settings).mqtt
                 self.embedded = True
             self.broker = Broker.from_settings(mqtt)
             self.outbox = Outbox(outbox_path(self._settings), self._settings.outbox.max_events)

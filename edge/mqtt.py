@@ -1,10 +1,7 @@
-"""Delivery to the broker: will, birth, retained state, and the outbox drained in order.
+"""Delivery to the broker: birth, retained state, and the outbox drained in order.
 
-One worker thread owns everything here. paho's network thread and the pipeline only
-put signals into its queue, so no lock is ever held while paho is called (paho runs
-`on_publish` under a lock that `publish` also wants). Each connection is a new paho
-client: what was on its way when a connection broke is still in the outbox, and paho
-must not remember it a second time.
+One worker thread owns everything here; the pipeline and the sessions only put signals
+into its queue.
 """
 
 from __future__ import annotations
@@ -13,31 +10,30 @@ import json
 import logging
 import queue
 import random
-import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import paho.mqtt.client as paho
+from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.connection import (
     CONNECT_TIMEOUT_S,
+    LOGIN_REFUSED,
     Broker,
     LoginRefusedError,
-    new_client,
     why_refused,
     why_silent,
-    why_unreachable,
 )
 from edge.errors import UserError
 from edge.outbox import Outbox, Pending
 from edge.payloads import Topics
+from edge.session import ONLINE, Acknowledged, Answered, Lost, Session, Signal
 
 log = logging.getLogger(__name__)
 
-ONLINE, OFFLINE = "online", "offline"
 #: Events that may be on their way unacknowledged; MQTT keeps their order.
 WINDOW = 20
 #: Waits between attempts double from the first to the last, each with up to half
@@ -45,29 +41,21 @@ WINDOW = 20
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
 #: A refused login is not mended by trying harder.
 REFUSED_RETRY_S = 60.0
-
-
-# What the worker is told.
-
-
-@dataclass(frozen=True)
-class _Answered:
-    client: paho.Client
-    reason: str
-    refused: bool
-
-
-@dataclass(frozen=True)
-class _Acknowledged:
-    client: paho.Client
-    mid: int
-    failure: str
-
-
-@dataclass(frozen=True)
-class _Lost:
-    client: paho.Client
-    reason: str
+#: A connection that lasted so long was a good one: the next failure is a new one, told
+#: and retried from the start. Shorter ones are a broker that throws us out each time.
+STABLE_S = 30.0
+SUSPICIOUS = 3  # so many short connections in a row have a reason worth telling
+#: Beyond its time-out, how long `stop` waits for the worker; it may hang in the system's
+#: name look-up, and what waits is on disk.
+GRACE_S = 1.0
+#: What is tried first. MQTT 5 tells when the broker's rules forbid a message, 3.1.1 does not.
+PROTOCOLS = {
+    "auto": MQTTProtocolVersion.MQTTv5,
+    "5": MQTTProtocolVersion.MQTTv5,
+    "3.1.1": MQTTProtocolVersion.MQTTv311,
+}
+#: CONNACK 1 of MQTT 3.1.1 and 0x84 of MQTT 5: the broker knows the other one only.
+UNSUPPORTED_PROTOCOL = 132
 
 
 @dataclass(frozen=True)
@@ -77,11 +65,14 @@ class _Retain:
     qos: int
 
 
+@dataclass(frozen=True)
 class _Wake:
-    """Something in the outbox or in the publisher's flags has changed."""
+    """The outbox has something new."""
 
 
-_Signal = _Answered | _Acknowledged | _Lost | _Retain | _Wake
+@dataclass(frozen=True)
+class _Stop:
+    """Finish what was asked for before this, then end."""
 
 
 class Publisher:
@@ -107,24 +98,23 @@ class Publisher:
         self._on_delivered = on_delivered
         self._wall_clock = wall_clock
         self._clock = clock
-        self._signals: queue.SimpleQueue[_Signal] = queue.SimpleQueue()
+        self._signals: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._protocol = PROTOCOLS[broker.version]
         self._retained: dict[str, _Retain] = {}
-        self._stop_at_s: float | None = None
-        self._client: paho.Client | None = None
+        self._stopping = False
+        self._stop_at_s = float("inf")
         self._on_their_way: dict[int, int] = {}
         self._sent_seq = 0
         self._online_since_s = 0.0
-        self._told_unreachable = False
+        self._told_failure = False
+        self._thrown_out = 0
+        self._connected_s = 0.0
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        self.connected = False
         self.acknowledged = 0
         self.connections = 0
         #: Why the newest attempt failed, or None while connected.
         self.failure: UserError | None = None
-
-    @property
-    def connected(self) -> bool:
-        """Whether the broker has accepted us and the connection stands."""
-        return self._client is not None and self.failure is None and self.connections > 0
 
     def start(self) -> None:
         """Begin to connect, in the background."""
@@ -140,96 +130,137 @@ class Publisher:
 
     def stop(self, timeout_s: float) -> None:
         """Deliver what waits, for at most `timeout_s`, say `offline` and disconnect."""
-        self._stop_at_s = self._clock() + timeout_s
-        self.wake()
-        self._thread.join(timeout_s + CONNECT_TIMEOUT_S + 1.0)
+        self._stop_at_s = min(self._stop_at_s, self._clock() + timeout_s)
+        self._signals.put(_Stop())
+        self._thread.join(max(0.0, self._stop_at_s - self._clock()) + GRACE_S)
 
     # The worker: everything below runs in its thread only.
 
     def _run(self) -> None:
         retry_s = FIRST_RETRY_S
-        while not self._is_over():
+        while True:
             try:
-                self._connect()
-                retry_s = FIRST_RETRY_S
-                self._serve()
-            except LoginRefusedError as error:
-                retry_s = REFUSED_RETRY_S
-                self._tell_failure(error)
-            except UserError as error:
-                self._tell_failure(error)
+                if self._is_over():
+                    return
+                error = self._attempt()
             except Exception:
                 # Events are safe in the outbox; giving up here would keep them there.
                 log.exception("unexpected failure while delivering; trying again")
-            finally:
-                self._drop_client()
+                error = None
+            if self.connected and self._clock() - self._connected_s >= STABLE_S:
+                retry_s, self._told_failure, self._thrown_out = FIRST_RETRY_S, False, 0
+            elif self.connected and error is not None:
+                self._count_thrown_out()
+            self.connected = False
+            if error is not None:
+                self._tell_failure(error)
+            if isinstance(error, LoginRefusedError):
+                retry_s = REFUSED_RETRY_S
             self._rest(retry_s * (1.0 + random.random() / 2.0))
             retry_s = min(LAST_RETRY_S, 2.0 * retry_s)
 
-    def _connect(self) -> None:
-        client = new_client(self._broker, f"mask-patrol-{self._topics.device}")
-        client.will_set(self._topics["status"], OFFLINE, qos=1, retain=True)
-        put = self._signals.put
-        client.on_connect = lambda c, _u, _f, reason, _p: put(
-            _Answered(c, str(reason), reason.is_failure)
-        )
-        client.on_publish = lambda c, _u, mid, reason, _p: put(
-            _Acknowledged(c, mid, str(reason) if reason.is_failure else "")
-        )
-        client.on_disconnect = lambda c, _u, _f, reason, _p: put(_Lost(c, str(reason)))
-        self._client = client
-        try:
-            client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s)
-        except (OSError, ssl.SSLError, ValueError) as error:
-            raise UserError(why_unreachable(self._broker, error)) from None
-        client.loop_start()
-        deadline_s = self._clock() + CONNECT_TIMEOUT_S
-        while (left_s := deadline_s - self._clock()) > 0.0:
-            signal = self._next(left_s)
-            if isinstance(signal, _Answered) and signal.client is client:
-                if signal.refused:
-                    raise LoginRefusedError(why_refused(self._broker, signal.reason))
-                self._greet()
-                return
-            if isinstance(signal, _Lost) and signal.client is client:
-                break
-            self._remember(signal)
-        raise UserError(why_silent(self._broker))
+    def _count_thrown_out(self) -> None:
+        """Brokers close the older of two connections of one name, most without saying why."""
+        self._thrown_out += 1
+        if self._thrown_out == SUSPICIOUS:
+            log.warning(
+                "the broker at %s has cut us off %d times in a row soon after connecting;"
+                " is another device also called %r? Give each its own `device`",
+                self._broker.address,
+                SUSPICIOUS,
+                self._topics.device,
+            )
 
-    def _greet(self) -> None:
+    def _attempt(self) -> UserError | None:
+        """One connection from first to last; what ended it, None for a farewell."""
+        try:
+            session = self._connect()
+            try:
+                self._greet(session)
+                self._serve(session)
+            finally:
+                session.close()
+        except UserError as error:
+            return error
+        return None
+
+    def _connect(self) -> Session:
+        while True:
+            session = Session(self._broker, self._topics, self._protocol, self._signals)
+            try:
+                session.open()
+                reason = self._answer_to(session)
+            except UserError:
+                session.close()
+                raise
+            if reason is not None and not reason.is_failure:
+                return session
+            session.close()
+            other = self._other_protocol(reason)
+            if reason is None:
+                # Old brokers break off, or say nothing, when spoken to in MQTT 5.
+                self._protocol = other
+                raise UserError(why_silent(self._broker))
+            if reason.value != UNSUPPORTED_PROTOCOL or other == self._protocol:
+                raise self._refusal(reason)
+            self._protocol = other
+
+    def _other_protocol(self, reason: ReasonCode | None) -> MQTTProtocolVersion:
+        """What to try next; the same where the version is configured or 5 was refused."""
+        if self._broker.version != "auto":
+            return self._protocol
+        if self._protocol == MQTTProtocolVersion.MQTTv5:
+            return MQTTProtocolVersion.MQTTv311
+        return MQTTProtocolVersion.MQTTv5 if reason is None else self._protocol
+
+    def _answer_to(self, session: Session) -> ReasonCode | None:
+        """The broker's answer to CONNECT; None when there is none."""
+        deadline_s = self._clock() + CONNECT_TIMEOUT_S
+        while (left_s := min(deadline_s, self._stop_at_s) - self._clock()) > 0.0:
+            signal = self._next(left_s)
+            if isinstance(signal, Answered) and signal.session is session:
+                return signal.reason
+            if isinstance(signal, Lost) and signal.session is session:
+                break
+        return None
+
+    def _refusal(self, reason: ReasonCode) -> UserError:
+        if reason.value in LOGIN_REFUSED:
+            return LoginRefusedError(why_refused(self._broker, str(reason)))
+        return UserError(f"the broker at {self._broker.address} does not accept us now: {reason}")
+
+    def _greet(self, session: Session) -> None:
         log.info("connected to the broker at %s", self._broker.address)
-        self.failure, self._told_unreachable = None, False
+        self.failure, self.connected, self._connected_s = None, True, self._clock()
         self.connections += 1
         self._online_since_s = self._wall_clock()
         self._on_their_way.clear()
         self._sent_seq = 0
-        self._publish("status", ONLINE, qos=1)
+        session.publish("status", ONLINE, qos=1, retain=True)
         for message in self._retained.values():
-            self._publish(message.leaf, message.body, message.qos)
+            session.publish(message.leaf, message.body, message.qos, retain=True)
 
-    def _serve(self) -> None:
+    def _serve(self, session: Session) -> None:
         """Send and take acknowledgements until the connection is lost or we stop."""
         while True:
-            self._send_waiting()
-            if self._stop_at_s is not None and (self._is_over() or not self._on_their_way):
-                self._say_goodbye()
+            self._send_waiting(session)
+            if self._stopping and (not self._on_their_way or self._is_over()):
+                session.say_goodbye()
                 return
-            left_s = None if self._stop_at_s is None else self._stop_at_s - self._clock()
-            signal = self._next(left_s)
+            signal = self._next(self._stop_at_s - self._clock())
             if isinstance(signal, _Retain):
-                self._remember(signal)
-                self._publish(signal.leaf, signal.body, signal.qos)
-            elif isinstance(signal, _Acknowledged) and signal.client is self._client:
+                session.publish(signal.leaf, signal.body, signal.qos, retain=True)
+            elif isinstance(signal, Acknowledged) and signal.session is session:
                 self._take_acknowledgement(signal)
-            elif isinstance(signal, _Lost) and signal.client is self._client:
+            elif isinstance(signal, Lost) and signal.session is session:
                 raise UserError(
                     f"connection to the broker at {self._broker.address} lost: {signal.reason}"
                 )
 
-    def _send_waiting(self) -> None:
+    def _send_waiting(self, session: Session) -> None:
         room = WINDOW - len(self._on_their_way)
         for pending in self._outbox.pending(self._sent_seq, room) if room > 0 else ():
-            mid = self._publish("events", self._body(pending), qos=1, retain=False)
+            mid = session.publish("events", self._body(pending), qos=1, retain=False)
             self._on_their_way[mid] = pending.seq
             self._sent_seq = pending.seq
 
@@ -239,7 +270,7 @@ class Publisher:
             {**pending.payload, "seq": pending.seq, "replayed": replayed}, separators=(",", ":")
         )
 
-    def _take_acknowledgement(self, signal: _Acknowledged) -> None:
+    def _take_acknowledgement(self, signal: Acknowledged) -> None:
         seq = self._on_their_way.pop(signal.mid, None)
         if seq is None:
             return
@@ -252,57 +283,37 @@ class Publisher:
         self.acknowledged += 1
         self._on_delivered(seq)
 
-    def _say_goodbye(self) -> None:
-        """A clean disconnect keeps the broker from sending the will: say it ourselves."""
-        assert self._client is not None
-        farewell = self._client.publish(self._topics["status"], OFFLINE, qos=1, retain=True)
-        try:
-            farewell.wait_for_publish(1.0)
-        except (RuntimeError, ValueError):
-            log.debug("the connection broke while saying goodbye")
-        self._client.disconnect()
-
-    def _publish(self, leaf: str, body: str, qos: int, retain: bool = True) -> int:
-        assert self._client is not None
-        return self._client.publish(self._topics[leaf], body, qos=qos, retain=retain).mid
-
-    def _drop_client(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            client.disconnect()
-            client.loop_stop()
-
     def _tell_failure(self, error: UserError) -> None:
-        # The stop cuts the connection too; that is no failure to report.
         self.failure = error
-        if self._told_unreachable:
-            log.debug("%s", error)
-            return
-        self._told_unreachable = True
-        log.warning("%s; events wait in %s and go out when it takes them", error, self._outbox.path)
+        level = logging.DEBUG if self._told_failure or self._stopping else logging.WARNING
+        self._told_failure = True
+        log.log(
+            level, "%s; events wait in %s and go out when it takes them", error, self._outbox.path
+        )
 
     def _rest(self, seconds: float) -> None:
+        """Wait between two attempts; a stop makes it short."""
         until_s = self._clock() + seconds
-        while not self._is_over() and (left_s := until_s - self._clock()) > 0.0:
-            if self._stop_at_s is not None:
-                left_s = min(left_s, self._stop_at_s - self._clock(), FIRST_RETRY_S)
-                until_s = min(until_s, self._clock() + left_s)
-            self._remember(self._next(left_s))
+        while (left_s := until_s - self._clock()) > 0.0:
+            if self._stopping:
+                left_s = min(left_s, FIRST_RETRY_S, self._stop_at_s - self._clock())
+                until_s = self._clock() + left_s
+            self._next(left_s)
 
-    def _remember(self, signal: _Signal | None) -> None:
-        if isinstance(signal, _Retain):
-            self._retained[signal.leaf] = signal
-
-    def _next(self, timeout_s: float | None) -> _Signal | None:
+    def _next(self, timeout_s: float) -> Signal | _Retain | _Wake | _Stop | None:
+        """The next signal, None when there is none in time; what must be remembered is."""
         try:
-            return self._signals.get(timeout=None if timeout_s is None else max(0.0, timeout_s))
+            signal = self._signals.get(timeout=min(max(0.0, timeout_s), threading.TIMEOUT_MAX))
         except queue.Empty:
             return None
+        if isinstance(signal, _Retain):
+            self._retained[signal.leaf] = signal
+        elif isinstance(signal, _Stop):
+            self._stopping = True
+        return signal  # type: ignore[no-any-return]
 
     def _is_over(self) -> bool:
         """Stopping, and either nothing is left to deliver or the time is up."""
-        if self._stop_at_s is None:
+        if not self._stopping:
             return False
-        return self._clock() >= self._stop_at_s or (
-            self._outbox.depth() == 0 and self._client is None
-        )
+        return self._clock() >= self._stop_at_s or self._outbox.depth() == 0

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.broker import LOOPBACK, EmbeddedBroker
+from edge.broker import EmbeddedBroker
 from edge.camera.addresses import shown_source
 from edge.camera.opening import open_source
 from edge.classifier import CHANNELS, Classifier, alert_threshold, load_classifier
@@ -120,7 +120,7 @@ def _broker(settings: Settings) -> str:
     embedded = not mqtt.host
     with EmbeddedBroker(mqtt.port) if embedded else nullcontext() as server:
         if server is not None:
-            mqtt = change(settings, mqtt={"host": LOOPBACK, "port": server.port}).mqtt
+            mqtt = change(settings, mqtt=server.settings).mqtt
         broker = Broker.from_settings(mqtt)
         _echo(broker, Topics(mqtt.base, settings.device)["check"])
     if embedded:

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from edge.broker import EmbeddedBroker
 from edge.config import MqttSettings
 from edge.connection import Broker, LoginRefusedError
 from edge.errors import UserError
-from edge.mqtt import Publisher
+from edge.mqtt import WINDOW, Publisher
 from edge.outbox import Outbox
 from edge.payloads import Topics
 from tests.brokers import Mosquitto, Subscriber, free_port, wait_until
+from tests.proxies import Relay
 
 STOP_S = 5.0
 Start = Callable[[Broker], Publisher]
@@ -121,14 +124,97 @@ def test_a_restarted_broker_misses_nothing_and_is_told_all_again(
     listener.close()
 
 
-def test_the_will_says_offline_when_the_process_dies(
+def test_what_was_not_acknowledged_is_sent_again_in_order(
+    mosquitto: Mosquitto, subscriber: Subscriber, outbox: Outbox, start: Start
+) -> None:
+    relay = Relay(mosquitto.broker)
+    publisher = start(relay.broker)
+    subscriber.wait_for(lambda: subscriber.bodies("status") == ["online"], "online")
+    wait_until(lambda: publisher.connected, "connected")
+    relay.mute()
+    seqs = []
+    for n in range(30):  # more than may be on their way at once
+        seqs.append(outbox.put({"n": n}))
+        publisher.wake()
+    subscriber.wait_for(lambda: len(subscriber.bodies("events")) == WINDOW, "a full window")
+    assert publisher.acknowledged == 0
+    assert outbox.depth() == 30
+    relay.cut()
+    wait_until(lambda: outbox.depth() == 0, "delivered after all")
+    received = [(e["seq"], e["replayed"]) for e in subscriber.bodies("events")]
+    assert received == [(s, False) for s in seqs[:WINDOW]] + [(s, True) for s in seqs]
+    publisher.stop(STOP_S)
+    relay.close()
+
+
+def test_the_last_state_before_a_stop_is_the_one_that_stays(
     mosquitto: Mosquitto, subscriber: Subscriber, start: Start
 ) -> None:
     publisher = start(mosquitto.broker)
+    wait_until(lambda: publisher.connected, "connected")
+    for people in range(50):
+        publisher.retain("state", {"people": people}, qos=1)
+    publisher.stop(STOP_S)
+    subscriber.wait_for(lambda: "offline" in subscriber.bodies("status"), "the farewell")
+    assert subscriber.bodies("state")[-1] == {"people": 49}
+
+
+def test_an_event_that_the_broker_forbids_is_kept_and_said(
+    tmp_path: Path, outbox: Outbox, start: Start
+) -> None:
+    server = Mosquitto(tmp_path, acl="topic write maskpatrol/door1/status\n").start()
+    outbox.put({"n": 0})
+    publisher = start(server.broker)
+    wait_until(lambda: "does not take events" in str(publisher.failure), "the refusal")
+    publisher.stop(0.0)
+    assert outbox.depth() == 1
+    assert publisher.acknowledged == 0
+    server.stop()
+
+
+def test_a_broker_that_knows_only_3_1_1_is_spoken_to_in_it(outbox: Outbox, start: Start) -> None:
+    with EmbeddedBroker(free_port()) as server:
+        listener = Subscriber(Broker(server.host, server.port))
+        outbox.put({"n": 0})
+        publisher = start(Broker(server.host, server.port, version="3.1.1"))
+        listener.wait_for(lambda: len(listener.bodies("events")) == 1, "the event")
+        publisher.stop(STOP_S)
+        listener.wait_for(lambda: "offline" in listener.bodies("status"), "the farewell")
+        listener.close()
+
+
+def test_two_devices_of_one_name_are_told_of_it_and_do_not_storm_the_broker(
+    mosquitto: Mosquitto, outbox: Outbox, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = start(mosquitto.broker), start(mosquitto.broker)
+
+    def warnings() -> list[str]:
+        return [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+
+    wait_until(lambda: any("also called 'door1'?" in text for text in warnings()), "the hint")
+    assert sum("lost" in text for text in warnings()) <= 2
+    assert first.connections + second.connections <= 8
+
+
+def test_stopping_does_not_wait_for_a_port_that_says_nothing(outbox: Outbox, start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        outbox.put({"n": 0})
+        publisher = start(Broker("127.0.0.1", silent.getsockname()[1]))
+        silent.accept()
+        publisher.stop(0.2)
+        assert not publisher._thread.is_alive()
+    assert outbox.depth() == 1
+
+
+def test_the_will_says_offline_when_the_process_dies(
+    mosquitto: Mosquitto, subscriber: Subscriber, start: Start
+) -> None:
+    relay = Relay(mosquitto.broker)
+    start(relay.broker)
     subscriber.wait_for(lambda: subscriber.bodies("status") == ["online"], "online")
-    assert publisher._client is not None
-    publisher._client.socket().close()  # as a pulled plug: no DISCONNECT is sent
+    relay.cut()  # as a pulled plug: no DISCONNECT is sent
     subscriber.wait_for(lambda: "offline" in subscriber.bodies("status"), "the will")
+    relay.close()
 
 
 def test_a_refused_password_is_said_and_kept(tmp_path: Path, outbox: Outbox, start: Start) -> None:
@@ -169,3 +255,15 @@ def test_a_name_that_is_not_known_is_said(outbox: Outbox, start: Start) -> None:
     publisher = start(Broker("no-such-host.invalid", 1883))
     wait_until(lambda: publisher.failure is not None, "the failure")
     assert "not known" in str(publisher.failure)
+
+
+def test_a_broker_that_breaks_off_in_mqtt_5_is_spoken_to_in_3_1_1(
+    mosquitto: Mosquitto, outbox: Outbox, start: Start
+) -> None:
+    """A relay in front of mosquitto plays the old broker: it cuts CONNECTs of MQTT 5."""
+    old = Relay(mosquitto.broker, refuses=b"\x00\x04MQTT\x05")
+    outbox.put({"n": 0})
+    publisher = start(old.broker)
+    wait_until(lambda: outbox.depth() == 0, "delivered")
+    publisher.stop(STOP_S)
+    old.close()

@@ -1,0 +1,64 @@
+"""A TCP relay that can be deaf in one direction and cut: what a failing network does."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+
+from edge.connection import Broker
+
+
+class Relay:
+    """Passes bytes on to a broker; `mute` drops what the broker says, `cut` ends all.
+
+    A connection on which `refuses` is sent is ended at once.
+    """
+
+    def __init__(self, target: Broker, refuses: bytes | None = None) -> None:
+        self._refuses = refuses
+        self._target = (target.host, target.port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.broker = Broker("127.0.0.1", self._listener.getsockname()[1])
+        self._muted = threading.Event()
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def mute(self) -> None:
+        """From now on nothing that the broker says arrives, on any open connection."""
+        self._muted.set()
+
+    def cut(self) -> None:
+        """End every connection; new ones are passed on again."""
+        for end in self._open:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self._open.clear()
+        self._muted.clear()
+
+    def close(self) -> None:
+        self._listener.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(self._target)
+            self._open += [near, far]
+            threading.Thread(target=self._pass_on, args=(near, far), daemon=True).start()
+            threading.Thread(target=self._pass_on, args=(far, near), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        from_broker = source.getpeername() == self._target
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if self._refuses and self._refuses in data:
+                    source.shutdown(socket.SHUT_RDWR)
+                    break
+                if not (from_broker and self._muted.is_set()):
+                    sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
