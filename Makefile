@@ -4,9 +4,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 
-# The newest Python that every dependency has wheels for, unless told otherwise.
-PYTHON ?= $(shell for p in python3.11 python3.13 python3.12 python3; do \
-	command -v $$p >/dev/null && $$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
+# A Python that every dependency has wheels for, unless told otherwise.
+PYTHON ?= $(shell for p in python3 python3.11 python3.13 python3.12; do \
+	command -v $$p >/dev/null && $$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
 	&& echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,7 +30,7 @@ help: ## List the targets
 	@echo "  make train DATA='face-mask-12k scenes'            retrain on your pictures"
 
 run: $(VENV)/.edge ## Watch SOURCE (default: the demo clip) and show the alerts from BROKER
-	@STATE_DIRECTORY="$${STATE_DIRECTORY:-$(CURDIR)/.cache/state}" $(BIN)/mask-patrol run --watch \
+	@STATE_DIRECTORY="$${STATE_DIRECTORY:-$(CURDIR)/.cache/state}" $(BIN)/mask-patrol run --watch --log-level warning \
 		$(if $(CONFIG),--config "$(CONFIG)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(BROKER),--broker "$(BROKER)")
 
 check: $(VENV)/.edge ## Try every part of the daemon and say what is wrong
@@ -52,7 +52,7 @@ train: $(VENV)/.train ## Train models/mask.keras on DATA="folder folder…"
 
 evaluate: $(VENV)/.train ## Evaluate MODEL on the pictures in DATA
 	@test -n "$(DATA)" || { echo "make evaluate: name your pictures, e.g. make evaluate DATA=face-mask-12k/Test" >&2; exit 2; }
-	$(BIN)/python -m training evaluate --model "$(MODEL)" $(foreach d,$(DATA),--data "$(d)")
+	@for data in $(DATA); do $(BIN)/python -m training evaluate --model "$(MODEL)" --data "$$data"; done
 
 convert: $(VENV)/.train ## Quantise models/mask.keras to models/mask.tflite (DATA= measures ranges anew)
 	$(BIN)/python -m convert --model models/mask.keras --out models/mask.tflite $(foreach d,$(DATA),--data "$(d)")

@@ -19,8 +19,8 @@ import sys
 import threading
 from types import TracebackType
 
+from edge.connection import DEFAULT_PORT
 from edge.errors import UserError
-from edge.mqtt import DEFAULT_PORT
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 20.0

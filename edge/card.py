@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +21,19 @@ from edge.errors import UserError
 
 LABELS_NAME = "labels.txt"
 CARD_NAME = "model.json"
+
+#: What `zipfile` raises for an archive that is missing, incomplete or damaged.
+UNREADABLE = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    LookupError,
+    ValueError,
+    OSError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
 
 #: The label whose score is held against the alert threshold.
 ALERT_LABEL = "no_mask"
@@ -101,7 +116,7 @@ def read_card(model: bytes, path: Path) -> Card:
     try:
         with zipfile.ZipFile(io.BytesIO(model)) as archive:
             raw, labels = archive.read(CARD_NAME), archive.read(LABELS_NAME)
-    except (zipfile.BadZipFile, KeyError) as error:
+    except UNREADABLE as error:
         raise UserError(
             f"{path} has no model card ({error}); convert it with `make convert`,"
             " or use a model that ships with Mask Patrol"

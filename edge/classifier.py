@@ -9,11 +9,25 @@ from typing import Any
 import numpy as np
 
 from edge.card import Card, digest, read_card
+from edge.config import ClassifierSettings, EventSettings
 from edge.errors import UserError
 from edge.framing import Box, Pixels, crop_face, resize_crop
 from edge.interpreter import load_interpreter
+from edge.paths import shipped_model
 
 CHANNELS = 3
+
+
+def load_classifier(settings: ClassifierSettings) -> Classifier:
+    """The configured model, or the one that ships; raises UserError."""
+    path = Path(settings.model).expanduser() if settings.model else shipped_model()
+    return Classifier(path, settings.threads)
+
+
+def alert_threshold(settings: EventSettings, card: Card) -> float:
+    """The configured threshold, or the one that the model's card gives."""
+    configured = settings.alert_threshold
+    return card.alert.threshold if configured is None else configured
 
 
 @dataclass(frozen=True)

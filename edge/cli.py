@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of `mask-patrol`; returns the exit code and never shows a traceback
     for what a user can mend."""
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows a ? instead
     _set_up_logging(options)
     try:
         return int(options.do(options))
@@ -53,10 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def _add_common(parser: argparse.ArgumentParser, default_level: str = "warning") -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings, a TOML file")
     parser.add_argument(
-        "--log-level", choices=LOG_LEVELS, default="warning", help="default: %(default)s"
+        "--log-level", choices=LOG_LEVELS, default=default_level, help="default: %(default)s"
     )
 
 
@@ -81,7 +86,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Watch a source and publish an event for each bare face over MQTT."
         " A file ends by itself; a camera or stream runs until Ctrl-C.",
     )
-    _add_common(parser)
+    _add_common(parser, default_level="info")
     _add_source(parser)
     parser.add_argument(
         "--events", type=Path, metavar="FILE", help="append events to FILE too, as JSON lines"
@@ -182,7 +187,7 @@ def _check(options: argparse.Namespace) -> int:
 def _watch(options: argparse.Namespace) -> int:
     import threading
 
-    from edge.mqtt import Broker
+    from edge.connection import Broker
     from edge.screen import Screen
     from edge.watch import Watcher
 
@@ -214,19 +219,22 @@ def _overridden(settings: Settings, options: argparse.Namespace) -> Settings:
 
 def _host_and_port(text: str) -> tuple[str, int | None]:
     """`host`, `host:port`, `[v6]:port`; raises UsageError for anything else."""
-    host, colon, port = text.rpartition(":")
-    if not colon or text.endswith("]"):
-        host, port = text, ""
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or (port and not port.isascii()) or (colon and port and not port.isdigit()):
+    found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+)(?::([0-9]{1,9}))?", text)
+    if found is None:
         raise UsageError(f"--broker is HOST or HOST:PORT, not {text!r}")
-    return host, int(port) if port else None
+    host, port = found.groups()
+    return host.strip("[]"), int(port) if port else None
 
 
 def _set_up_logging(options: argparse.Namespace) -> None:
+    # OpenCV and its FFmpeg write to standard error by themselves, past `logging`; what
+    # matters of it we say in our own words. They read these when they are first used.
+    if options.log_level != "debug":
+        os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     stamp = "" if JOURNAL in os.environ else "%(asctime)s "
     logging.basicConfig(
-        level=getattr(options, "log_level", "warning").upper(),
+        level=options.log_level.upper(),
         format=f"{stamp}%(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )

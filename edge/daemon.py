@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import threading
@@ -11,26 +10,25 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from edge.camera import Frame, Source
 from edge.camera.addresses import shown_source
 from edge.camera.capture import NewestFrame, every_frame
 from edge.camera.opening import open_source
-from edge.classifier import Classifier
+from edge.classifier import alert_threshold, load_classifier
 from edge.config import Settings
-from edge.delivery import Delivery, EventSink, Nowhere
+from edge.delivery import Delivery, Nowhere
 from edge.detector import HaarDetector
-from edge.errors import UsageError
-from edge.events import Event, EventMachine
-from edge.health import StageTimes, clock_is_synchronised
-from edge.paths import shipped_model
-from edge.payloads import Origin, UtcClock, event_payload, monotonic_offset_s, new_episode_id
+from edge.events import EventMachine
+from edge.health import StageTimes
+from edge.payloads import Origin, UtcClock, monotonic_offset_s, new_episode_id
 from edge.pipeline import Pipeline
 from edge.reporter import HealthReporter, Progress, StateReporter, info_body
 from edge.screen import Screen, stage_table
 from edge.tracker import Tracker
 from edge.watch import Watcher
+from edge.writer import EventWriter, open_event_file
 
 log = logging.getLogger(__name__)
 
@@ -54,20 +52,6 @@ class RunOptions:
     watch: bool = False
 
 
-def load_classifier(settings: Settings) -> Classifier:
-    """The configured model, or the one that ships."""
-    path = settings.classifier.model
-    return Classifier(
-        Path(path).expanduser() if path else shipped_model(), settings.classifier.threads
-    )
-
-
-def alert_threshold(settings: Settings, classifier: Classifier) -> float:
-    """The configured threshold, or the one that the model's card gives."""
-    configured = settings.events.alert_threshold
-    return classifier.card.alert.threshold if configured is None else configured
-
-
 def run(settings: Settings, options: RunOptions) -> int:
     """Work until the source ends or we are told to stop; returns the exit code.
 
@@ -78,15 +62,15 @@ def run(settings: Settings, options: RunOptions) -> int:
     screen = Screen()
     times = StageTimes()
     with ExitStack() as stack:
-        classifier = load_classifier(settings)
+        classifier = load_classifier(settings.classifier)
         detector = HaarDetector(settings.detector)
-        event_log = stack.enter_context(_open_events(options.events_file))
+        event_log = stack.enter_context(open_event_file(options.events_file))
         source = open_source(settings.camera)
         stack.callback(source.close)
         _stop_on_signals(stopped, stack)
         delivery = stack.enter_context(Delivery(settings, times)) if options.mqtt else None
         watcher = _start_watcher(settings, options, delivery, screen, stack)
-        threshold = alert_threshold(settings, classifier)
+        threshold = alert_threshold(settings.events, classifier.card)
         if delivery is not None:
             delivery.retain("info", info_body(settings, classifier, threshold), qos=1)
             delivery.start()
@@ -101,13 +85,14 @@ def run(settings: Settings, options: RunOptions) -> int:
                 EventMachine(settings.events, threshold, lambda: new_episode_id(settings.device)),
                 times,
             ),
-            _EventWriter(origin, utc, delivery or Nowhere(), event_log, times),
+            EventWriter(origin, utc, delivery or Nowhere(), event_log, times),
             StateReporter(delivery or Nowhere(), utc),
             Progress(),
             screen if options.watch else None,
         )
+        log.info("%s", _opening(settings, delivery))
         if options.watch:
-            screen.show(_opening(settings, delivery))
+            screen.show(f"{_opening(settings, delivery)} Ctrl-C stops.\n")
         counters = _counters(delivery, frames)
         interval_s = settings.mqtt.health_interval_s
         with HealthReporter(delivery or Nowhere(), loop.progress, times, counters, interval_s):
@@ -129,53 +114,13 @@ def run(settings: Settings, options: RunOptions) -> int:
     return 0
 
 
-class _EventWriter:
-    """Gives each event its body and its number and puts it where it belongs."""
-
-    def __init__(
-        self,
-        origin: Origin,
-        utc: UtcClock,
-        sink: EventSink,
-        event_log: TextIO | None,
-        times: StageTimes,
-    ) -> None:
-        self._origin = origin
-        self._utc = utc
-        self._sink = sink
-        self._log = event_log
-        self._times = times
-        self.written = 0
-
-    def write(self, event: Event) -> None:
-        payload = event_payload(event, self._origin, self._utc, clock_is_synchronised())
-        with self._times.measure("commit"):
-            seq = self._sink.put(payload)
-        self.written += 1
-        log.info(
-            "%s %s score %.2f%s",
-            event.event_type,
-            event.episode,
-            event.score,
-            f" ended by {event.ended_by}" if event.ended_by else "",
-        )
-        if self._log is not None:
-            try:
-                self._log.write(json.dumps({**payload, "seq": seq, "replayed": False}) + "\n")
-                self._log.flush()
-            except OSError as error:
-                # MQTT is the delivery; the file is a convenience that must not stop it.
-                log.error("cannot write to the events file: %s", error.strerror)
-                self._log = None
-
-
 class _Loop:
     """Frames through the pipeline until they end; always ends what is running."""
 
     def __init__(
         self,
         pipeline: Pipeline,
-        writer: _EventWriter,
+        writer: EventWriter,
         state: StateReporter,
         progress: Progress,
         screen: Screen | None,
@@ -234,15 +179,6 @@ def _utc_offset(source: Source, fast: bool) -> Any:
     return monotonic_offset_s
 
 
-def _open_events(path: Path | None) -> Any:
-    if path is None:
-        return ExitStack()
-    try:
-        return path.open("a", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write the events file {path}: {error.strerror}") from None
-
-
 def _start_watcher(
     settings: Settings,
     options: RunOptions,
@@ -252,7 +188,7 @@ def _start_watcher(
 ) -> Watcher | None:
     if not options.watch or delivery is None:
         return None
-    watcher = Watcher(delivery.broker, settings.mqtt.base, screen.show)
+    watcher = Watcher(delivery.broker, settings.mqtt.base, screen.show, settings.device)
     watcher.start_in_background(SUBSCRIBE_S)
     stack.callback(watcher.stop)
     return watcher
@@ -289,7 +225,7 @@ def _opening(settings: Settings, delivery: Delivery | None) -> str:
         where = (
             f"{kind} {delivery.broker.address}, topic {settings.mqtt.base}/{settings.device}/events"
         )
-    return f"Watching {shown_source(settings.camera)}; {where}. Ctrl-C stops.\n"
+    return f"Watching {shown_source(settings.camera)}; {where}."
 
 
 def _closing(

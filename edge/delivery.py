@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 from edge.broker import EmbeddedBroker
 from edge.config import Settings, change
+from edge.connection import Broker
 from edge.health import StageTimes
-from edge.mqtt import Broker, Publisher
+from edge.mqtt import Publisher
 from edge.outbox import Outbox
 from edge.paths import state_directory
 from edge.payloads import Topics

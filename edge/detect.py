@@ -12,8 +12,8 @@ from typing import Any
 import cv2
 
 from edge.annotate import WORDS, annotated
+from edge.classifier import load_classifier
 from edge.config import Settings, change
-from edge.daemon import load_classifier
 from edge.detector import HaarDetector
 from edge.errors import UsageError, UserError
 from edge.framing import Pixels
@@ -37,7 +37,7 @@ class DetectOptions:
 
 def detect(settings: Settings, options: DetectOptions) -> int:
     """Look at each picture; returns 1 when one of them could not be read, else 0."""
-    classifier = load_classifier(settings)
+    classifier = load_classifier(settings.classifier)
     detector = HaarDetector(change(settings, detector=STILL_DETECTOR).detector)
     out = _OutFolder(options.out) if options.out else None
     failed = False

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 from edge.errors import UserError
@@ -34,10 +38,29 @@ def load_interpreter(model: bytes, threads: int = 1, runtime: str | None = None)
             failures.append(f"{name}: {error}")
             continue
         try:
-            interpreter = module.Interpreter(model_content=model, num_threads=threads)
-            interpreter.allocate_tensors()
+            with _native_stderr_silenced():
+                interpreter = module.Interpreter(model_content=model, num_threads=threads)
+                interpreter.allocate_tensors()
         except (ValueError, RuntimeError, MemoryError, AttributeError, ImportError) as error:
             failures.append(f"{name}: {str(error).strip().splitlines()[0]}")
             continue
         return interpreter, name
     raise UserError("no TFLite runtime could load the model: " + "; ".join(failures))
+
+
+@contextlib.contextmanager
+def _native_stderr_silenced() -> Iterator[None]:
+    """Keep what native code writes to file descriptor 2 off the terminal.
+
+    The runtimes greet there ("INFO: Created TensorFlow Lite XNNPACK delegate") and offer
+    no switch; errors come back as exceptions.
+    """
+    sys.stderr.flush()
+    kept, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(silence, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silence)

@@ -13,103 +13,38 @@ import json
 import logging
 import queue
 import random
-import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.config import MqttSettings
+from edge.connection import (
+    CONNECT_TIMEOUT_S,
+    Broker,
+    LoginRefusedError,
+    new_client,
+    why_refused,
+    why_silent,
+    why_unreachable,
+)
 from edge.errors import UserError
 from edge.outbox import Outbox, Pending
 from edge.payloads import Topics
 
 log = logging.getLogger(__name__)
 
-DEFAULT_PORT = 1883
 ONLINE, OFFLINE = "online", "offline"
 #: Events that may be on their way unacknowledged; MQTT keeps their order.
 WINDOW = 20
-CONNECT_TIMEOUT_S = 10.0
 #: Waits between attempts double from the first to the last, each with up to half
 #: as much again by chance, so that many devices do not come back in step.
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
 #: A refused login is not mended by trying harder.
 REFUSED_RETRY_S = 60.0
-
-
-class LoginRefusedError(UserError):
-    """The broker answered and turned us away."""
-
-
-@dataclass(frozen=True)
-class Broker:
-    """Where to connect and as whom."""
-
-    host: str
-    port: int
-    username: str = ""
-    password: str = ""
-    keepalive_s: int = 30
-
-    @classmethod
-    def from_settings(cls, settings: MqttSettings) -> Broker:
-        """The configured broker; raises UserError when the password file cannot be read."""
-        password = ""
-        if settings.password_file:
-            path = Path(settings.password_file).expanduser()
-            try:
-                password = path.read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise UserError(f"cannot read mqtt.password_file {path}: {error}") from None
-        port = settings.port or DEFAULT_PORT
-        return cls(settings.host, port, settings.username, password, settings.keepalive_s)
-
-    @property
-    def address(self) -> str:
-        """`host:port`, for people."""
-        return f"{self.host}:{self.port}"
-
-
-def new_client(broker: Broker, client_id: str = "", reconnects: bool = False) -> paho.Client:
-    """A paho client that is not connected yet; `reconnects`: by itself, when cut off."""
-    client = paho.Client(
-        CallbackAPIVersion.VERSION2, client_id=client_id, reconnect_on_failure=reconnects
-    )
-    client.connect_timeout = CONNECT_TIMEOUT_S
-    if broker.username:
-        client.username_pw_set(broker.username, broker.password)
-    return client
-
-
-def why_unreachable(broker: Broker, error: Exception) -> str:
-    """One line for a connection that could not be made."""
-    if isinstance(error, socket.gaierror):
-        return f"no broker: the name {broker.host!r} is not known here"
-    if isinstance(error, TimeoutError):
-        return f"no broker answers at {broker.address} within {CONNECT_TIMEOUT_S:g} s"
-    reason = getattr(error, "strerror", None) or str(error)
-    return f"no broker at {broker.address}: {reason}"
-
-
-def why_refused(broker: Broker, reason: str) -> str:
-    """One line for a broker that answers and says no."""
-    who = f"user {broker.username!r}" if broker.username else "a client without a user name"
-    return (
-        f"the broker at {broker.address} refuses {who}: {reason};"
-        " check mqtt.username and mqtt.password_file"
-    )
-
-
-def why_silent(broker: Broker) -> str:
-    """One line for something that takes connections and speaks no MQTT."""
-    return f"{broker.address} does not answer like an MQTT broker; is the port right?"
 
 
 # What the worker is told.
@@ -223,6 +158,9 @@ class Publisher:
                 self._tell_failure(error)
             except UserError as error:
                 self._tell_failure(error)
+            except Exception:
+                # Events are safe in the outbox; giving up here would keep them there.
+                log.exception("unexpected failure while delivering; trying again")
             finally:
                 self._drop_client()
             self._rest(retry_s * (1.0 + random.random() / 2.0))

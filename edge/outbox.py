@@ -6,12 +6,18 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge.errors import UserError
+
+
+class OutboxError(UserError):
+    """The outbox cannot be read or written: the disk is full, read-only or broken."""
+
 
 # AUTOINCREMENT keeps the highest number ever given, also when the table is empty:
 # `seq` counts up for ever and a gap in it shows a loss.
@@ -39,7 +45,8 @@ class Pending:
 class Outbox:
     """An SQLite file; every `put` is on the disk when it returns.
 
-    All methods may be called from any thread.
+    All methods may be called from any thread; all but `close` raise OutboxError when
+    the disk fails.
     """
 
     def __init__(
@@ -47,7 +54,7 @@ class Outbox:
     ) -> None:
         """Open or create `path`; beyond `max_events` the oldest event gives way.
 
-        Raises UserError when the file cannot be used or another process uses it.
+        Raises OutboxError when the file cannot be used or another process uses it.
         """
         self.path = path
         self._max_events = max_events
@@ -67,11 +74,11 @@ class Outbox:
                 if "locked" in str(error)
                 else "choose another place with `outbox.path`"
             )
-            raise UserError(f"cannot use the outbox {path}: {error}; {hint}") from None
+            raise OutboxError(f"cannot use the outbox {path}: {error}; {hint}") from None
 
     def put(self, payload: dict[str, Any]) -> int:
         """Commit an event; returns its `seq`, greater than any before."""
-        with self._lock:
+        with self._transaction():
             row = self._db.execute(
                 "INSERT INTO events (committed_at_s, payload) VALUES (?, ?)",
                 (self._wall_clock(), json.dumps(payload, separators=(",", ":"))),
@@ -87,7 +94,7 @@ class Outbox:
 
     def pending(self, after_seq: int, limit: int) -> list[Pending]:
         """The oldest events with a `seq` above `after_seq`, at most `limit`, in order."""
-        with self._lock:
+        with self._transaction():
             rows = self._db.execute(
                 "SELECT seq, committed_at_s, payload FROM events WHERE seq > ?"
                 " ORDER BY seq LIMIT ?",
@@ -97,13 +104,24 @@ class Outbox:
 
     def remove(self, seq: int) -> None:
         """Forget an event that the broker has acknowledged."""
-        with self._lock:
+        with self._transaction():
             self._db.execute("DELETE FROM events WHERE seq = ?", (seq,))
 
     def depth(self) -> int:
         """How many events wait."""
-        with self._lock:
+        with self._transaction():
             return int(self._db.execute("SELECT count(*) FROM events").fetchone()[0])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing, one thread at a time."""
+        with self._lock:
+            try:
+                with self._db:
+                    self._db.execute("BEGIN IMMEDIATE")
+                    yield
+            except sqlite3.Error as error:
+                raise OutboxError(f"cannot use the outbox {self.path}: {error}") from error
 
     def close(self) -> None:
         """Close the file; what waits stays in it."""

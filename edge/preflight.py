@@ -15,13 +15,9 @@ import numpy as np
 from edge.broker import LOOPBACK, EmbeddedBroker
 from edge.camera.addresses import shown_source
 from edge.camera.opening import open_source
-from edge.classifier import CHANNELS, Classifier
+from edge.classifier import CHANNELS, Classifier, alert_threshold, load_classifier
 from edge.config import Settings, change, load_settings
-from edge.daemon import alert_threshold, load_classifier
-from edge.delivery import outbox_path
-from edge.detector import DEFAULT_CASCADE, HaarDetector
-from edge.errors import UserError
-from edge.mqtt import (
+from edge.connection import (
     CONNECT_TIMEOUT_S,
     Broker,
     new_client,
@@ -29,6 +25,9 @@ from edge.mqtt import (
     why_silent,
     why_unreachable,
 )
+from edge.delivery import outbox_path
+from edge.detector import DEFAULT_CASCADE, HaarDetector
+from edge.errors import UserError
 from edge.outbox import Outbox
 from edge.payloads import Topics
 
@@ -71,12 +70,12 @@ def preflight(config: Path | None, overrides: Callable[[Settings], Settings]) ->
 
 
 def _model(settings: Settings, loaded: list[Classifier]) -> str:
-    classifier = load_classifier(settings)
+    classifier = load_classifier(settings.classifier)
     loaded.append(classifier)
     card = classifier.card
     return (
         f"{card.name} ({', '.join(card.labels)}; {card.quantisation}; {card.input.width}x"
-        f"{card.input.height}), alert at {alert_threshold(settings, classifier):.2f}"
+        f"{card.input.height}), alert at {alert_threshold(settings.events, card):.2f}"
     )
 
 

@@ -13,8 +13,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 
-from edge.errors import UserError
-from edge.mqtt import (
+from edge.connection import (
     CONNECT_TIMEOUT_S,
     Broker,
     new_client,
@@ -22,6 +21,7 @@ from edge.mqtt import (
     why_silent,
     why_unreachable,
 )
+from edge.errors import UserError
 
 #: Events already shown that are remembered to drop what is delivered twice.
 REMEMBERED = 10_000
@@ -37,12 +37,14 @@ ENDINGS = {
 
 
 class Watcher:
-    """Subscribes to the events of every device below a base topic and shows them."""
+    """Subscribes to the events below a base topic and shows them."""
 
-    def __init__(self, broker: Broker, base: str, show: Callable[[str], None]) -> None:
-        """`show` is given each line, from the network thread."""
+    def __init__(
+        self, broker: Broker, base: str, show: Callable[[str], None], device: str = "+"
+    ) -> None:
+        """`show` is given each line, from the network thread; `device` +: every one."""
         self._broker = broker
-        self._topic = f"{base}/+/events"
+        self._topic = f"{base}/{device}/events"
         self._show = show
         self._subscribed = threading.Event()
         self._arrived = threading.Condition()
@@ -98,9 +100,11 @@ class Watcher:
             client.subscribe(self._topic, qos=1)
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        if message.retain or len(message.payload) > MAX_BYTES:
+        if message.retain:
             return
         try:
+            if len(message.payload) > MAX_BYTES:
+                raise ValueError("too long for an event")
             event = json.loads(message.payload)
             line = describe(event)
             key = (str(event["id"]), str(event["event_type"]))

@@ -14,7 +14,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 
-from edge.mqtt import Broker
+from edge.connection import Broker
 
 PATIENCE_S = 20.0
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from edge.camera import Frame, Source
-from edge.errors import UserError
 
 #: How often a waiting reader looks whether it should stop.
 POLL_S = 0.2
@@ -40,7 +39,7 @@ class NewestFrame:
         self._changed = threading.Condition()
         self._newest: Frame | None = None
         self._ended = False
-        self._failure: UserError | None = None
+        self._failure: Exception | None = None
         self.dropped = 0
         self._thread = threading.Thread(target=self._read_all, name="capture", daemon=True)
         self._thread.start()
@@ -69,7 +68,7 @@ class NewestFrame:
         return None
 
     def _read_all(self) -> None:
-        failure = None
+        failure: Exception | None = None
         try:
             started_s = self._clock()
             while not self._stopped.is_set() and (frame := self._source.read()) is not None:
@@ -79,7 +78,7 @@ class NewestFrame:
                         break
                     frame = replace(frame, captured_at_s=due_s)
                 self._hand_over(frame)
-        except UserError as error:
+        except Exception as error:  # whatever it is, the consumer must hear of it
             failure = error
         with self._changed:
             self._failure, self._ended = failure, True

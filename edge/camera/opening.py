@@ -16,7 +16,7 @@ def open_source(settings: CameraSettings) -> Source:
 
     Raises SourceError (one line, with what to do) when it cannot be opened.
     """
-    spec = settings.source
+    spec = f"/dev/video{settings.source}" if settings.source.isdigit() else settings.source
     # Each kind is imported when it is asked for: a camera needs no file decoder.
     scheme, separator, _ = spec.partition("://")
     if separator and scheme in STREAM_SCHEMES:

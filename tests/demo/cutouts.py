@@ -149,7 +149,7 @@ def without_badges(photo: Pixels) -> Pixels:
     cover = np.zeros(photo.shape[:2], np.uint8)
     cv2.circle(cover, (171, 385), 43, 255, -1)
     cv2.fillPoly(cover, [np.int32([(272, 334), (332, 342), (332, 380), (276, 380)])], 255)
-    cv2.rectangle(cover, (20, 326), (54, 384), 255, -1)
+    cv2.rectangle(cover, (14, 318), (60, 390), 255, -1)
     filled = cv2.inpaint(photo, cover, 9, cv2.INPAINT_TELEA).astype(np.float32)
     # Cloth is not smooth: weave the suit's own fine grain over the filled places.
     grain = photo[300:344, 90:150].astype(np.float32)
@@ -174,5 +174,5 @@ def dressed(photo: Pixels, coat_bgr: tuple[float, float, float], hair: float) ->
     brown = (hue > 8) & (hue < 30) & (saturation > 0.22) & (value < 0.86)
     locks = (head & ~face & brown).astype(np.float32)
     locks = cv2.GaussianBlur(cv2.medianBlur(locks, 5), (0, 0), 1.5)[..., None]
-    result *= 1 - locks * (1 - hair)
+    result *= 1 - locks * (1 - hair * np.array([0.92, 0.98, 1.05], np.float32))
     return np.clip(result, 0, 255).astype(np.uint8)

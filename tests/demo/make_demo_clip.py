@@ -13,7 +13,10 @@ import sys
 from pathlib import Path
 
 import cutouts
+import cv2
+import hands
 import masks
+import numpy as np
 import scene
 import sources
 from check import check_clip
@@ -29,7 +32,12 @@ EMPTY_FIRST_S, EMPTY_S, EMPTY_LAST_S = 2.0, 2.5, 2.0
 BARE_S, MASKED_S = 3.2, 2.8
 #: Person 3: bare, putting the mask on, masked.
 BEFORE_S, RAISE_S, AFTER_S = 2.5, 0.6, 3.0
+#: Of the masked time: hands at the ears, hands going down.
+HOLD_S, LOWER_S = 0.2, 0.4
+#: The mask starts so many eye distances below its place and slows down as it comes up.
+RAISE_FROM, RAISE_EASE = 4.5, 1.2
 
+BLUE_COAT, GREEN_COAT = (0.45, 0.30, 0.18), (0.30, 0.33, 0.30)
 BLUE = masks.Mask((0.90, 0.80, 0.62), seed=2)
 WHITE = masks.Mask((0.93, 0.93, 0.92), seed=3)
 
@@ -39,49 +47,51 @@ def cast(collins: cutouts.Pixels, obama: cutouts.Pixels) -> list[scene.Visit]:
     start = EMPTY_FIRST_S
     guest = cutouts.cut_out(obama, cutouts.OBAMA, 0.45)
     first = scene.Visit(
-        start,
-        BARE_S,
-        lambda t: guest,
-        50,
-        300,
-        860,
-        104,
+        start_s=start,
+        stay_s=BARE_S,
+        looks=lambda t: guest,
+        from_x=50,
+        stand_x=300,
+        leave_x=860,
+        face_px=104,
         light=1.25,
-        warmth=0.02,
+        warmth=-0.01,
         phase=1.0,
         lower_px=22,
     )
     plain = cutouts.without_badges(collins)
-    blue = cutouts.dressed(plain, (0.45, 0.30, 0.18), hair=0.62)
+    blue = cutouts.dressed(plain, BLUE_COAT, hair=0.62)
     second_looks = masks.masked(cutouts.cut_out(blue, cutouts.COLLINS, 2), BLUE)
     start = first.end_s + EMPTY_S
+    # Where she walks is tried out: elsewhere her coat and the door read as one big face.
     second = scene.Visit(
-        start,
-        MASKED_S,
-        lambda t: second_looks,
-        590,
-        350,
-        -260,
-        96,
+        start_s=start,
+        stay_s=MASKED_S,
+        looks=lambda t: second_looks,
+        from_x=576,
+        stand_x=385,
+        leave_x=-260,
+        face_px=103,
         light=0.93,
-        phase=2.5,
+        phase=6.0,
+        lower_px=15,
         bare_until_s=0,
         masked_from_s=start,
     )
-    green = cutouts.dressed(plain, (0.30, 0.33, 0.30), hair=1.0)
+    green = cutouts.dressed(plain, GREEN_COAT, hair=1.0)
     bare = cutouts.mirrored(cutouts.cut_out(green, cutouts.COLLINS, 2))
     start = second.end_s + EMPTY_S
-    looks = dressing(bare)
+    looks = dressing(bare, GREEN_COAT)
     stay_s = BEFORE_S + RAISE_S + AFTER_S
     raises_s = start + scene.ENTER_S + BEFORE_S
     third = scene.Visit(
-        start,
-        stay_s,
-        looks,
-        50,
-        290,
-        900,
-        110,
+        start_s=start,
+        stay_s=stay_s,
+        looks=looks,
+        from_x=50,
+        stand_x=290,
+        leave_x=900,
+        face_px=110,
         warmth=0.03,
         phase=4.0,
         bare_until_s=raises_s,
@@ -90,16 +100,26 @@ def cast(collins: cutouts.Pixels, obama: cutouts.Pixels) -> list[scene.Visit]:
     return [first, second, third]
 
 
-def dressing(bare: cutouts.Cutout):
-    """How person 3 looks at a time: bare, the mask rising frame by frame, masked."""
-    steps = round(RAISE_S * scene.FPS)
-    begin = scene.ENTER_S + BEFORE_S
-    drops = [2.2 * (1 - (n + 1) / steps) ** 1.5 for n in range(steps)]
-    rising = [masks.masked(bare, WHITE, drop) for drop in drops]
+def dressing(bare: cutouts.Cutout, coat_bgr: tuple[float, float, float]) -> scene.Looks:
+    """How person 3 looks at a time: bare, hands raising the mask, masked, hands going down."""
+    begin, frame_s = scene.ENTER_S + BEFORE_S, 1 / scene.FPS
+    rising, holding, sinking = (round(s * scene.FPS) for s in (RAISE_S, HOLD_S, LOWER_S))
+    worn = masks.masked(bare, WHITE)
+    steps = []
+    for n in range(rising + holding + sinking):
+        drop = RAISE_FROM * max(0.0, 1 - (n + 1) / rising) ** RAISE_EASE
+        away = np.clip((n + 1 - rising - holding) / sinking, 0, 1) ** 1.3
+        arms = []
+        for side in (-1, 1):
+            grip = side * (0.95 + 0.7 * float(away)), 0.75 + drop + 5.5 * float(away)
+            arms += hands.arm(side, grip, coat_bgr)
+        steps.append(masks.masked(bare, WHITE, drop, arms))
 
     def looks(t: float) -> cutouts.Cutout:
-        step = int((t - begin) * scene.FPS + 1e-6)
-        return bare if t < begin else rising[min(step, steps - 1)]
+        step = int((t - begin) / frame_s + 1e-6)
+        if t < begin:
+            return bare
+        return steps[step] if step < len(steps) else worn
 
     return looks
 
@@ -161,6 +181,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Make the clip or check it; 0 when all is well."""
     options = arguments()
+    cv2.setNumThreads(1)  # more are no faster here, and sums keep one order
     try:
         collins = sources.load(sources.COLLINS, options.scikit_image, options.cache)
         obama = sources.load(sources.OBAMA, options.face_recognition, options.cache)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from cutouts import Cutout, Floats
+from hands import Limb, paint
 
 #: Working area around the eyes, in eye distances: left, right, up, down.
-AREA = (1.9, 1.9, 0.6, 2.6)
+AREA = (3.4, 3.4, 0.6, 7.0)
 SOLVER_ROUNDS = 12
 
 
@@ -89,8 +90,8 @@ def _form(q: Floats, v: Floats) -> Floats:
     ridge = np.exp(-((q / 0.20) ** 2)) * np.clip(1 - v / 0.55, 0, 1)
     side = np.exp(-(((np.abs(q) - 0.33) / 0.13) ** 2)) * np.clip(1 - v / 0.5, 0, 1)
     light = 1 + 0.05 * ridge - 0.10 * side
-    light -= 0.20 * np.clip(np.abs(q) - 0.35, 0, 1) ** 1.6
-    light -= 0.34 * np.clip(v - 0.74, 0, 1) ** 1.3 * (1 + 0.5 * np.abs(q))
+    light -= 0.26 * np.clip(np.abs(q) - 0.30, 0, 1) ** 1.5
+    light -= 0.45 * np.clip(v - 0.72, 0, 1) ** 1.3 * (1 + 0.5 * np.abs(q))
     mouth = np.exp(-((q / 0.45) ** 2) - ((v - 0.56) / 0.22) ** 2)
     return light + 0.05 * mouth
 
@@ -113,15 +114,17 @@ def _cloth(shape: tuple[int, int], seed: int) -> Floats:
     return 1 + 0.012 * grain / grain.std() + 0.022 * dents / dents.std()
 
 
-def _light(person: Cutout, rows: slice, columns: slice) -> Floats:
+def _light(person: Cutout, rows: slice, columns: slice, unit: float) -> Floats:
     """The light that falls on the face, from the photograph under the mask, about 1."""
     grey = cv2.cvtColor(person.bgr[rows, columns], cv2.COLOR_BGR2GRAY)
     weight = ((grey > 0.35) & (person.alpha[rows, columns] > 0.9)).astype(np.float32)
-    sigma = grey.shape[1] / 16
-    spread = cv2.GaussianBlur(grey * weight, (0, 0), sigma)
-    level = spread / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 0.05)
+    height = round(2.4 * unit)
+    weight[height:] = 0  # only the face tells its light, not collar and coat
+    near = cv2.GaussianBlur(weight, (0, 0), 0.24 * unit)
+    level = cv2.GaussianBlur(grey * weight, (0, 0), 0.24 * unit) / np.maximum(near, 0.05)
     middle = float(np.median(level[weight > 0]))
-    return np.clip(level / middle, 0.7, 1.2).astype(np.float32)
+    known = np.clip(near * 4, 0, 1)
+    return np.clip(level / middle * known + 0.85 * (1 - known), 0.7, 1.2).astype(np.float32)
 
 
 def _loops(x: Floats, y: Floats) -> Floats:
@@ -143,25 +146,33 @@ def _loops(x: Floats, y: Floats) -> Floats:
     return alpha
 
 
-def masked(person: Cutout, mask: Mask, drop: float = 0.0) -> Cutout:
-    """`person` wearing `mask`, `drop` eye distances below its place (0: worn)."""
+def masked(
+    person: Cutout, mask: Mask, drop: float = 0.0, hands: list[Limb] | None = None
+) -> Cutout:
+    """`person` wearing `mask`, `drop` eye distances below its place (0: worn).
+
+    `hands` are painted over it.
+    """
     rows, columns, x, y = _area(person)
-    y = y - drop
-    q, v = _surface(x, y)
+    unit = x.shape[1] / (AREA[0] + AREA[1])
+    q, v = _surface(x, y - drop)
     alpha = _inside(q, v, 0.022)
     shape = _pleats(q, v) * _form(q, v) * _seams(q, v) * _cloth(x.shape, mask.seed)
-    light = _light(person, rows, columns) ** 0.8 * mask.shade
+    light = _light(person, rows, columns, unit) ** 0.8 * mask.shade
     cloth = np.array(mask.bgr, np.float32) * (shape * light)[..., None]
     bgr, whole = person.bgr.copy(), person.alpha.copy()
-    skin = bgr[rows, columns]
-    unit = x.shape[1] / (AREA[0] + AREA[1])
+    skin, solid = bgr[rows, columns], whole[rows, columns]
     shadow = cv2.GaussianBlur(alpha, (0, 0), 0.045 * unit)
     skin = skin * (1 - 0.38 * shadow * (1 - alpha))[..., None]
-    loops = (_loops(x, y) if drop == 0 else np.zeros_like(alpha))[..., None]
-    loop_shadow = cv2.GaussianBlur(loops[..., 0], (0, 0), 0.03 * unit)[..., None]
-    skin = skin * (1 - 0.25 * loop_shadow) * (1 - loops) + 0.86 * light[..., None] * loops
-    bgr[rows, columns] = np.clip(skin * (1 - alpha[..., None]) + cloth * alpha[..., None], 0, 1)
-    whole[rows, columns] = np.maximum(whole[rows, columns], alpha)
-    blur = 0.010 * unit
-    bgr[rows, columns] = cv2.GaussianBlur(bgr[rows, columns], (0, 0), blur)
+    if drop == 0:
+        loops = _loops(x, y)
+        shadow = cv2.GaussianBlur(loops, (0, 0), 0.03 * unit)
+        skin = skin * (1 - 0.25 * shadow * (1 - loops))[..., None]
+        skin += (0.86 * light - skin.transpose(2, 0, 1)).transpose(1, 2, 0) * loops[..., None]
+    skin += (cloth - skin) * alpha[..., None]
+    solid = np.maximum(solid, alpha)
+    skin = cv2.GaussianBlur(np.clip(skin, 0, 1), (0, 0), 0.010 * unit)
+    if hands:
+        paint(hands, (x, y), skin, solid, 1.5 / unit)
+    bgr[rows, columns], whole[rows, columns] = np.clip(skin, 0, 1), solid
     return Cutout(bgr, whole, person.eye_left, person.eye_right, person.face_px)

@@ -19,13 +19,18 @@ DOOR_FACE_PX = 57.0
 #: Parts of the way in: out of sight, in the middle of the doorway, standing.
 FAR_FACE_PX = 48.0
 ENTER_S, LEAVE_S = 1.5, 0.8
-SUBFRAMES = 3
+#: A moving person is drawn once every so many pixels of the way, at most so often.
+BLUR_STEP_PX, MOST_SUBFRAMES = 2.0, 10
 NOISE = 1.3 / 255
 
 
 def eye_height(face_px: float) -> float:
     """Where the eyes of a person are by the size of the face: the camera stands on a counter."""
     return 260.0 - 0.963 * face_px
+
+
+#: A person's cut-out at a time, in seconds since the visit's start.
+Looks = Callable[[float], Cutout]
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class Visit:
 
     start_s: float
     stay_s: float
-    looks: Callable[[float], Cutout]
+    looks: Looks
     from_x: float
     stand_x: float
     leave_x: float
@@ -48,7 +53,6 @@ class Visit:
     warmth: float = 0.0
     bare_until_s: float = np.inf
     masked_from_s: float = np.inf
-    overlay: Callable[[Floats, float, tuple[float, float], float], Floats] | None = None
     phase: float = 0.0
     lower_px: float = 0.0
     _cache: dict[int, list[Floats]] = field(default_factory=dict, repr=False)
@@ -102,6 +106,13 @@ class Visit:
         )
         return float(x), float(y), float(face)
 
+    def subframes(self, time_s: float) -> int:
+        """How often the person must be drawn for a frame, so that movement blurs."""
+        x0, y0, face0 = self.place(time_s - self.start_s)
+        x1, y1, face1 = self.place(min(time_s + 0.5 / FPS, self.end_s) - self.start_s)
+        way = max(abs(x1 - x0), abs(y1 - y0), 2 * abs(face1 - face0))
+        return int(np.clip(np.ceil(way / BLUR_STEP_PX), 1, MOST_SUBFRAMES))
+
     def draw(self, canvas: Floats, time_s: float, doorway: Floats) -> Floats:
         """`canvas` with this person as of `time_s`."""
         t = time_s - self.start_s
@@ -123,10 +134,7 @@ class Visit:
         # In the doorway the light comes from behind; nearer, the hall's lamps light the face.
         near = np.interp(face, (FAR_FACE_PX, 85), (0.72, 1.0)) * self.light
         tint = np.array([1 - self.warmth, 1.0, 1 + self.warmth], np.float32) * near
-        canvas = canvas * (1 - drawn[..., 3:]) + drawn[..., :3] * tint
-        if self.overlay is not None:
-            canvas = self.overlay(canvas, t, (x, y), face)
-        return canvas
+        return canvas * (1 - drawn[..., 3:]) + drawn[..., :3] * tint
 
 
 def _smooth(seed: int, sigma: float) -> Floats:
@@ -154,7 +162,31 @@ def _outside() -> Floats:
         cv2.ellipse(hedge, (x, y), (size, size * 3 // 4), 0, 0, 360, 1.0, -1)
     hedge = cv2.GaussianBlur(hedge, (0, 0), 24)[..., None] * 0.65
     view = view * (1 - hedge) + green * hedge
-    return view + 0.015 * _smooth(11, 18)[..., None]
+    # Nearly overexposed, as a camera indoors sees the street.
+    return np.minimum((view + 0.015 * _smooth(11, 18)[..., None]) * 1.06, 0.97)
+
+
+def _open_door(wall: Floats) -> None:
+    """The door's leaf, swung into the room on the right of the doorway."""
+    right, top = DOORWAY[2], DOORWAY[1]
+    wood = np.array([0.50, 0.57, 0.63], np.float32)
+
+    def panel(x0: int, x1: int, rise: float, fall: float) -> list[tuple[int, int]]:
+        ys = [(top + rise - 0.42 * (x - right), HEIGHT - fall) for x in (x0, x1)]
+        return [(x0, int(ys[0][0])), (x1, int(ys[1][0])), (x1, int(ys[1][1])), (x0, int(ys[0][1]))]
+
+    shadow = np.zeros((HEIGHT, WIDTH), np.float32)
+    cv2.fillPoly(shadow, [np.int32(panel(right, right + 82, 6, 0))], 1.0)
+    wall *= 1 - 0.25 * cv2.GaussianBlur(shadow, (0, 0), 8)[..., None]
+    for (x0, x1, rise, fall), light in (
+        ((right, right + 66, 0, 0), 0.92),
+        ((right + 66, right + 71, 0, 0), 1.14),
+        ((right + 12, right + 54, 40, 120), 0.84),
+        ((right + 14, right + 53, 43, 123), 1.18),
+    ):
+        colour = tuple(float(c) for c in wood * light)
+        cv2.fillPoly(wall, [np.int32(panel(x0, x1, rise, fall))], colour, cv2.LINE_AA)
+    cv2.line(wall, (right + 60, 300), (right + 60, 268), (0.70, 0.72, 0.73), 3, cv2.LINE_AA)
 
 
 def background() -> Floats:
@@ -179,10 +211,11 @@ def background() -> Floats:
             1,
         )
     # A poster and a bell push, both plain: lines of text would read as a face.
-    cv2.rectangle(wall, (536, 130), (606, 226), (0.80, 0.82, 0.83), -1)
-    cv2.rectangle(wall, (536, 130), (606, 154), (0.66, 0.58, 0.48), -1)
-    cv2.rectangle(wall, (536, 130), (606, 226), (0.58, 0.60, 0.61), 1)
+    cv2.rectangle(wall, (566, 128), (622, 206), (0.80, 0.82, 0.83), -1)
+    cv2.rectangle(wall, (566, 128), (622, 148), (0.66, 0.58, 0.48), -1)
+    cv2.rectangle(wall, (566, 128), (622, 206), (0.58, 0.60, 0.61), 1)
     cv2.rectangle(wall, (120, 236), (134, 256), (0.84, 0.85, 0.86), -1)
+    _open_door(wall)
     view = doorway_mask()[..., None]
     return np.asarray(wall * (1 - view) + _outside() * view, dtype=np.float32)
 
@@ -211,12 +244,12 @@ def frames(visits: list[Visit], length_s: float):
     for number in range(round(length_s * FPS)):
         total = np.zeros_like(empty)
         here = [v for v in visits if v.start_s <= number / FPS < v.end_s]
-        steps = SUBFRAMES if any(not v.stands(number / FPS) for v in here) else 1
+        steps = max([v.subframes(number / FPS) for v in here], default=1)
         for part in range(steps):
             canvas = empty
             for visit in here:
                 # Half of the frame's time the shutter is open.
-                time_s = min((number + 0.5 * part / SUBFRAMES) / FPS, visit.end_s)
+                time_s = min((number + 0.5 * part / steps) / FPS, visit.end_s)
                 canvas = visit.draw(canvas, time_s, doorway)
             total += canvas * (1 - hides) + wood * hides
         shot = cv2.GaussianBlur(total / steps, (0, 0), 0.55)

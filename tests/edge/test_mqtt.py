@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from edge.config import MqttSettings
+from edge.connection import Broker, LoginRefusedError
 from edge.errors import UserError
-from edge.mqtt import Broker, LoginRefusedError, Publisher
+from edge.mqtt import Publisher
 from edge.outbox import Outbox
 from edge.payloads import Topics
 from tests.brokers import Mosquitto, Subscriber, free_port, wait_until

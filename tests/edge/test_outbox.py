@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import UserError
-from edge.outbox import Outbox
+from edge.outbox import Outbox, OutboxError
 
 WRITER = """
 import sys
 from pathlib import Path
-from edge.outbox import Outbox
+from edge.outbox import Outbox, OutboxError
 outbox = Outbox(Path(sys.argv[1]), 1000)
 while True:
     sys.stdout.write(f"{outbox.put({'n': 1})}\\n")
@@ -101,6 +101,20 @@ def test_a_second_user_is_refused(tmp_path: Path) -> None:
     outbox = open_outbox(tmp_path)
     with pytest.raises(UserError, match="another mask-patrol is using it"):
         open_outbox(tmp_path)
+    outbox.close()
+
+
+def test_a_disk_that_fails_is_an_error_of_one_line_and_loses_nothing(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
+    outbox.put({"n": 1})
+    # As a full disk: SQLite may not grow the file any more.
+    pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
+    outbox._db.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(OutboxError, match="full"):
+        outbox.put({"n": "x" * 100_000})
+    assert [p.payload for p in outbox.pending(0, 10)] == [{"n": 1}]
+    outbox._db.execute("PRAGMA max_page_count=1000000")
+    assert outbox.put({"n": 2}) == 2
     outbox.close()
 
 

@@ -56,6 +56,14 @@ def test_a_failing_source_is_heard_of_after_its_last_frame() -> None:
         next(received)
 
 
+def test_an_unexpected_failure_is_not_waited_for_for_ever() -> None:
+    source = Scripted(frames=0, failure=MemoryError("huge frame"))
+    frames = NewestFrame(source, threading.Event())
+    source.go.release()
+    with pytest.raises(MemoryError, match="huge frame"):
+        next(iter(frames))
+
+
 def test_stopping_ends_the_iteration_though_the_source_hangs() -> None:
     source, stopped = Scripted(frames=1), threading.Event()
     frames = NewestFrame(source, stopped)

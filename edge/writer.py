@@ -1,0 +1,72 @@
+"""Events get their bodies and their numbers and go where they belong."""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TextIO
+
+from edge.delivery import EventSink
+from edge.errors import UsageError
+from edge.events import Event
+from edge.health import StageTimes, clock_is_synchronised
+from edge.payloads import Origin, UtcClock, event_payload
+
+log = logging.getLogger(__name__)
+
+
+class EventWriter:
+    """Commits each event to the sink, and copies it to the events file if there is one."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        utc: UtcClock,
+        sink: EventSink,
+        event_log: TextIO | None,
+        times: StageTimes,
+    ) -> None:
+        """`event_log`: an open text file for JSON lines, or None."""
+        self._origin = origin
+        self._utc = utc
+        self._sink = sink
+        self._log = event_log
+        self._times = times
+        self.written = 0
+
+    def write(self, event: Event) -> None:
+        """`event` is safe in the sink when this returns."""
+        payload = event_payload(event, self._origin, self._utc, clock_is_synchronised())
+        with self._times.measure("commit"):
+            seq = self._sink.put(payload)
+        self.written += 1
+        log.info(
+            "%s %s score %.2f%s",
+            event.event_type,
+            event.episode,
+            event.score,
+            f" ended by {event.ended_by}" if event.ended_by else "",
+        )
+        if self._log is not None:
+            try:
+                self._log.write(json.dumps({**payload, "seq": seq, "replayed": False}) + "\n")
+                self._log.flush()
+            except OSError as error:
+                # MQTT is the delivery; the file is a convenience that must not stop it.
+                log.error("cannot write to the events file: %s", error.strerror)
+                self._log = None
+
+
+def open_event_file(path: Path | None) -> AbstractContextManager[TextIO | None]:
+    """`path` opened for appending, as a context; None gives None.
+
+    Raises UsageError when it cannot be written.
+    """
+    if path is None:
+        return nullcontext()
+    try:
+        return path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write the events file {path}: {error.strerror}") from None

@@ -1,0 +1,62 @@
+"""A network camera as the source: runs until it is stopped or the camera is gone."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.framing import Pixels
+from edge.paths import demo_clip
+from tests.brokers import Mosquitto, Subscriber
+from tests.commands import start_mask_patrol
+from tests.streams import MjpegCamera
+
+
+def bare_seconds() -> list[Pixels]:
+    """Two seconds of the demo clip in which somebody bare stands still."""
+    capture = cv2.VideoCapture(str(demo_clip()))
+    capture.set(cv2.CAP_PROP_POS_MSEC, 4000)
+    return [np.asarray(capture.read()[1], np.uint8) for _ in range(15)]
+
+
+@pytest.fixture
+def camera() -> Iterator[MjpegCamera]:
+    with MjpegCamera(bare_seconds()) as server:
+        yield server
+
+
+def test_a_stream_is_watched_until_ctrl_c(
+    tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, camera: MjpegCamera
+) -> None:
+    daemon = start_mask_patrol(
+        tmp_path, "run", "--watch", "--source", camera.url, "--broker", mosquitto.broker.address
+    )
+    subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "an alert")
+    daemon.send_signal(signal.SIGINT)
+    output, errors = daemon.communicate(timeout=20)
+    assert (daemon.returncode, errors) == (0, "")
+    assert "secret" not in output
+    assert "still there at shutdown" in output
+    assert "2 events: 2 acknowledged by the broker, 2 received back, 0 waiting" in output
+
+
+def test_a_camera_that_goes_away_ends_it_with_a_clear_line_and_an_ended_alert(
+    tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, camera: MjpegCamera
+) -> None:
+    daemon = start_mask_patrol(
+        tmp_path, "run", "--source", camera.url, "--broker", mosquitto.broker.address
+    )
+    subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "an alert")
+    camera.cut.set()
+    _, errors = daemon.communicate(timeout=30)
+    assert daemon.returncode == 1
+    assert len(errors.splitlines()) == 1
+    assert "stopped delivering frames" in errors
+    assert "secret" not in errors
+    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "the farewell")
+    assert [e["ended_by"] for e in subscriber.bodies("events")] == [None, "shutdown"]

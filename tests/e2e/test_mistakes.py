@@ -1,0 +1,176 @@
+"""Whatever a user can do wrong gets one clear line and a non-zero exit."""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from edge.paths import shipped_model
+from tests.brokers import Mosquitto
+from tests.commands import assert_one_clear_line, mask_patrol
+from tests.pictures import write_picture
+
+
+def write(path: Path, content: bytes | str) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def model_with_card(path: Path, **changes: object) -> Path:
+    """The shipped model with another card."""
+    whole = shipped_model().read_bytes()
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        card = json.loads(archive.read("model.json"))
+        labels = archive.read("labels.txt")
+        start = archive.start_dir - sum(
+            30 + len(e.filename) + e.compress_size for e in archive.infolist()
+        )
+    path.write_bytes(whole[:start])
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("model.json", json.dumps({**card, **changes}))
+        archive.writestr("labels.txt", labels)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run", "--source", "none.mp4"], "no such video file: none.mp4"),
+        (["run", "--source", "{empty}"], "holds no readable video frame"),
+        (["run", "--source", "{text}"], "holds no readable video frame"),
+        (["run", "--source", "{folder}"], "no pictures in"),
+        (["run", "--source", "/dev/video77"], "no such camera"),
+        (["run", "--config", "none.toml"], "cannot read the configuration none.toml"),
+        (["run", "--config", "{typo}"], "unknown setting `camera.soruce`; did you mean `source`?"),
+        (["run", "--broker", "host:port"], "--broker is HOST or HOST:PORT"),
+        (["run", "--broker", "host:99999"], "`mqtt.port`"),
+        (["run", "--events", "/nowhere/events.jsonl"], "cannot write the events file"),
+        (["run", "--no-mqtt", "--config", "{no_card}"], "has no model card"),
+        (["run", "--no-mqtt", "--config", "{no_model}"], "cannot read the model"),
+        (["detect", "none.jpg"], "no such picture: none.jpg"),
+        (["detect", "{text}"], "is not a picture that can be read"),
+        (["detect", "{folder}"], "cannot read"),
+        (["detect", "--model", "{text}", "{picture}"], "has no model card"),
+        (["detect", "--out", "{text}/x", "{picture}"], "cannot create the folder"),
+        (["watch", "--broker", "127.0.0.1:1"], "no broker at 127.0.0.1:1"),
+    ],
+)
+def test_one_line(tmp_path: Path, arguments: list[str], expected: str) -> None:
+    (tmp_path / "folder").mkdir()
+    text = write(tmp_path / "text.mp4", "not a video at all\n" * 50)
+    places = {
+        "empty": write(tmp_path / "empty.mp4", b""),
+        "text": text,
+        "folder": tmp_path / "folder",
+        "picture": write_picture(tmp_path / "grey.png", 100),
+        "typo": write(tmp_path / "typo.toml", "[camera]\nsoruce = 'demo'\n"),
+        "no_card": write(tmp_path / "a.toml", f"[classifier]\nmodel = '{text}'\n"),
+        "no_model": write(tmp_path / "b.toml", "[classifier]\nmodel = '/none.tflite'\n"),
+    }
+    result = mask_patrol(tmp_path, *(argument.format(**places) for argument in arguments))
+    assert_one_clear_line(result, expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"input": {"height": 64, "width": 64, "colour": "RGB"}}, "by `input` the tensor should"),
+        ({"input": {"height": 96, "width": 96, "colour": "CMYK"}}, "`input.colour` is 'CMYK'"),
+        ({"labels": ["mask", "no_mask", "incorrect_mask"]}, "but labels.txt says"),
+        ({"labels": ["cat", "dog"]}, "`labels` is ['cat', 'dog']"),
+        ({"card_version": 9}, "`card_version` is 9"),
+        ({"framing": {}}, "missing required field `margin`"),
+        ({"alert": {"threshold": 7, "chosen": ""}}, "$.alert.threshold"),
+    ],
+)
+def test_a_model_that_does_not_fit(
+    tmp_path: Path, changes: dict[str, object], expected: str
+) -> None:
+    model = model_with_card(tmp_path / "model.tflite", **changes)
+    picture = write_picture(tmp_path / "grey.png", 100)
+    result = mask_patrol(tmp_path, "detect", "--model", model, picture)
+    assert_one_clear_line(result, expected)
+
+
+def test_the_unchanged_card_put_back_still_works(tmp_path: Path) -> None:
+    """The test above fails for its changes alone."""
+    model = model_with_card(tmp_path / "model.tflite")
+    picture = write_picture(tmp_path / "grey.png", 100)
+    result = mask_patrol(tmp_path, "detect", "--model", model, picture)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_damaged_model_with_a_card(tmp_path: Path) -> None:
+    whole = bytearray(shipped_model().read_bytes())
+    whole[:2000] = b"\0" * 2000
+    model = write(tmp_path / "model.tflite", bytes(whole))
+    picture = write_picture(tmp_path / "grey.png", 100)
+    result = mask_patrol(tmp_path, "detect", "--model", model, picture)
+    assert_one_clear_line(result, "no TFLite runtime could load the model")
+
+
+def test_a_taken_port(tmp_path: Path) -> None:
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        port = squatter.getsockname()[1]
+        config = write(tmp_path / "taken.toml", f"[mqtt]\nport = {port}\n")
+        result = mask_patrol(tmp_path, "run", "--config", config)
+    assert_one_clear_line(result, f"port {port} on 127.0.0.1 is taken")
+
+
+def test_a_refused_password(tmp_path: Path) -> None:
+    server = Mosquitto(tmp_path, password="right").start()
+    secret = write(tmp_path / "secret", "wrong-password")
+    config = write(
+        tmp_path / "door.toml",
+        f"[mqtt]\nhost = '127.0.0.1'\nport = {server.port}\nusername = 'door'\n"
+        f"password_file = '{secret}'\n",
+    )
+    check = mask_patrol(tmp_path, "check", "--config", config)
+    assert check.returncode == 1
+    assert "refuses user 'door'" in check.stdout
+    watch = mask_patrol(tmp_path, "watch", "--config", config)
+    assert_one_clear_line(watch, "refuses user 'door'")
+    run = mask_patrol(tmp_path, "run", "--config", config, "--pace", "fast")
+    assert run.returncode == 3
+    warnings = [line for line in run.stderr.splitlines() if "refuses user 'door'" in line]
+    assert len(warnings) == 2  # once when it happens, once in the closing line
+    assert "wrong-password" not in run.stderr + check.stdout + watch.stderr
+    server.stop()
+
+
+def test_all_mistakes_of_a_configuration_come_together(tmp_path: Path) -> None:
+    config = write(tmp_path / "bad.toml", "[mqtt]\nport = 0\n[camera]\nfps = 'x'\n")
+    result = mask_patrol(tmp_path, "run", "--config", config)
+    assert result.returncode == 2
+    assert len(result.stderr.strip().splitlines()) == 2
+
+
+def test_one_bad_picture_does_not_spoil_the_others(tmp_path: Path) -> None:
+    good = write_picture(tmp_path / "grey.png", 100)
+    bad = write(tmp_path / "bad.jpg", b"junk")
+    result = mask_patrol(tmp_path, "detect", "--json", bad, good)
+    assert_one_clear_line(result, "bad.jpg is not a picture")
+    assert [json.loads(line)["image"] for line in result.stdout.splitlines()] == [str(good)]
+
+
+def test_a_port_that_speaks_no_mqtt(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = silent.getsockname()[1]
+        result = mask_patrol(tmp_path, "watch", "--broker", f"127.0.0.1:{port}")
+    assert_one_clear_line(result, "does not answer like an MQTT broker")
+
+
+def test_no_command_and_wrong_options_show_the_usage(tmp_path: Path) -> None:
+    for arguments in ([], ["fly"], ["run", "--pace", "slow"]):
+        result = mask_patrol(tmp_path, *arguments)
+        assert result.returncode == 2
+        assert result.stderr.startswith("usage: mask-patrol")

@@ -1,0 +1,224 @@
+"""The whole path: the daemon as a process, a clip as its source, a real broker, a subscriber."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from edge.card import digest
+from edge.paths import demo_clip, event_schema, shipped_model
+from tests.brokers import Mosquitto, Subscriber, free_port, wait_until
+from tests.commands import mask_patrol, start_mask_patrol
+from tests.pictures import write_clip
+
+DEMO = [
+    ("no_mask_start", None),
+    ("no_mask_end", "left"),
+    ("no_mask_start", None),
+    ("no_mask_end", "masked"),
+]
+
+
+def kinds(events: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
+    return [(event["event_type"], event["ended_by"]) for event in events]
+
+
+def settings_file(folder: Path, text: str = "") -> Path:
+    path = folder / "door.toml"
+    path.write_text('device = "door1"\n' + text)
+    return path
+
+
+def test_the_demo_clip_gives_the_right_events(
+    tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
+    config = settings_file(tmp_path)
+    log = tmp_path / "events.jsonl"
+    result = mask_patrol(
+        tmp_path, "run", "--config", config, "--pace", "fast",
+        "--broker", mosquitto.broker.address, "--events", log,
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (0, "")
+    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "the farewell")
+    events = subscriber.bodies("events")
+    validator = jsonschema.Draft202012Validator(json.loads(event_schema().read_text()))
+    for event in events:
+        validator.validate(event)
+    assert kinds(events) == DEMO
+    assert [event["seq"] for event in events] == [1, 2, 3, 4]
+    assert events[0]["id"] == events[1]["id"] != events[2]["id"] == events[3]["id"]
+    assert {event["device"] for event in events} == {"door1"}
+    assert {event["model"] for event in events} == {digest(shipped_model().read_bytes())}
+    written = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [e["id"] for e in written] == [e["id"] for e in events]
+    assert subscriber.bodies("status") == ["online", "offline"]
+    assert subscriber.bodies("state")[-1]["no_mask"] is False
+    assert True in {state["no_mask"] for state in subscriber.bodies("state")}
+    (info,) = subscriber.bodies("info")
+    assert info["model"]["labels"] == ["mask", "no_mask"]
+
+
+def test_the_same_clip_gives_the_same_events_every_time(tmp_path: Path) -> None:
+    config = settings_file(tmp_path)
+    runs = []
+    for number in range(2):
+        log = tmp_path / f"{number}.jsonl"
+        arguments = ["run", "--config", config, "--no-mqtt", "--pace", "fast", "--events", log]
+        assert mask_patrol(tmp_path, *arguments).returncode == 0
+        events = [json.loads(line) for line in log.read_text().splitlines()]
+        runs.append([(e["event_type"], e["score"], e["box"], e["duration_s"]) for e in events])
+    assert runs[0] == runs[1]
+    assert len(runs[0]) == len(DEMO)
+
+
+def test_first_run_with_the_embedded_broker_and_the_watching_subscriber(tmp_path: Path) -> None:
+    result = mask_patrol(tmp_path, "run", "--watch", "--pace", "fast")
+    assert (result.returncode, result.stderr) == (0, "")
+    alerts = [line for line in result.stdout.splitlines() if "●" in line or "○" in line]
+    assert ["NO MASK" in line for line in alerts] == [True, False, True, False]
+    assert "4 events: 4 acknowledged by the broker, 4 received back, 0 waiting" in result.stdout
+    for stage in ("detect", "classify", "track", "commit", "deliver"):
+        assert f"\n{stage} " in result.stdout
+
+
+def test_it_says_what_it_does_and_never_a_secret(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hush-hush")
+    server = Mosquitto(tmp_path, password="hush-hush").start()
+    config = settings_file(
+        tmp_path,
+        f"[mqtt]\nhost = '127.0.0.1'\nport = {server.port}\nusername = 'door'\n"
+        f"password_file = '{secret}'\n",
+    )
+    arguments = ["run", "--config", config, "--pace", "fast", "--log-level", "debug"]
+    result = mask_patrol(tmp_path, *arguments)
+    server.stop()
+    assert result.returncode == 0
+    assert "Watching the bundled demo clip; broker 127.0.0.1" in result.stderr
+    assert "connected to the broker" in result.stderr
+    assert result.stderr.count("no_mask_start") == 2
+    assert "hush-hush" not in result.stderr + result.stdout
+
+
+def test_played_at_its_own_speed_it_gives_the_same_alerts(
+    tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
+    config = settings_file(tmp_path)
+    daemon = start_mask_patrol(
+        tmp_path, "run", "--config", config, "--broker", mosquitto.broker.address
+    )
+    daemon.wait(120)
+    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "the farewell")
+    assert kinds(subscriber.bodies("events")) == DEMO
+    assert not any(event["replayed"] for event in subscriber.bodies("events"))
+
+
+def test_without_a_broker_detection_goes_on_and_the_next_run_delivers(
+    tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
+    config = settings_file(tmp_path)
+    nobody = f"127.0.0.1:{free_port()}"
+    lonely = mask_patrol(tmp_path, "run", "--config", config, "--pace", "fast", "--broker", nobody)
+    assert lonely.returncode == 3
+    assert lonely.stderr.count("no broker at") == 2  # once when it happens, once at the end
+    assert "4 events were not delivered" in lonely.stderr
+    # Another source, so that what arrives is the old events alone.
+    empty = write_clip(tmp_path / "empty.mp4", [90] * 10)
+    later = mask_patrol(
+        tmp_path, "run", "--config", config, "--pace", "fast",
+        "--source", empty, "--broker", mosquitto.broker.address,
+    )  # fmt: skip
+    assert (later.returncode, later.stderr) == (0, "")
+    subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 4, "the old events")
+    events = subscriber.bodies("events")
+    assert kinds(events) == DEMO
+    assert [event["seq"] for event in events] == [1, 2, 3, 4]
+    assert all(event["replayed"] for event in events)
+
+
+def test_a_broker_that_comes_while_the_daemon_works_gets_everything(tmp_path: Path) -> None:
+    server = Mosquitto(tmp_path)
+    log = tmp_path / "events.jsonl"
+    daemon = start_mask_patrol(
+        tmp_path, "run", "--config", settings_file(tmp_path), "--events", log,
+        "--broker", server.broker.address,
+    )  # fmt: skip
+    wait_until(lambda: log.exists() and log.read_text().count("\n") >= 1, "a first event", 60)
+    server.start()
+    listener = Subscriber(server.broker)
+    daemon.wait(120)
+    listener.wait_for(lambda: listener.bodies("status")[-1:] == ["offline"], "the farewell")
+    assert daemon.returncode == 0
+    assert kinds(listener.bodies("events")) == DEMO
+    listener.close()
+    server.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_ends_the_alert_and_says_offline(
+    tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, number: signal.Signals
+) -> None:
+    daemon = start_mask_patrol(
+        tmp_path, "run", "--config", settings_file(tmp_path),
+        "--broker", mosquitto.broker.address,
+    )  # fmt: skip
+    subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "the first alert")
+    daemon.send_signal(number)
+    _, errors = daemon.communicate(timeout=20)
+    assert (daemon.returncode, errors) == (0, "")
+    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "the farewell")
+    assert kinds(subscriber.bodies("events")) == [
+        ("no_mask_start", None),
+        ("no_mask_end", "shutdown"),
+    ]
+
+
+def test_sigkill_loses_no_committed_event(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """Killed while the broker is away; the next run delivers what was on disk."""
+    log = tmp_path / "events.jsonl"
+    config = settings_file(tmp_path)
+    daemon = start_mask_patrol(
+        tmp_path, "run", "--config", config, "--events", log,
+        "--broker", f"127.0.0.1:{free_port()}",
+    )  # fmt: skip
+    wait_until(lambda: log.exists() and log.read_text().count("\n") >= 2, "two events", 60)
+    daemon.send_signal(signal.SIGKILL)
+    daemon.wait()
+    written = [json.loads(line) for line in log.read_text().splitlines()]
+    listener = Subscriber(mosquitto.broker)
+    empty = write_clip(tmp_path / "empty.mp4", [90] * 10)
+    mask_patrol(
+        tmp_path, "run", "--config", config, "--source", empty,
+        "--broker", mosquitto.broker.address,
+    )  # fmt: skip
+    listener.wait_for(lambda: len(listener.bodies("events")) >= len(written), "what was written")
+    assert [(e["id"], e["seq"]) for e in listener.bodies("events")] == [
+        (e["id"], e["seq"]) for e in written
+    ]
+    listener.close()
+
+
+def test_a_folder_of_pictures_is_a_source(tmp_path: Path) -> None:
+    import cv2
+
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    capture = cv2.VideoCapture(str(demo_clip()))
+    for index in range(0, 150):
+        picture = capture.read()[1]
+        if index % 3 == 0:
+            cv2.imwrite(str(frames / f"{index:04}.jpg"), picture)
+    config = settings_file(tmp_path, "[camera]\nfps = 5.0\n")
+    log = tmp_path / "events.jsonl"
+    result = mask_patrol(
+        tmp_path, "run", "--config", config, "--no-mqtt", "--pace", "fast",
+        "--source", frames, "--events", log,
+    )  # fmt: skip
+    assert result.returncode == 0
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [e["event_type"] for e in events] == ["no_mask_start", "no_mask_end"]
