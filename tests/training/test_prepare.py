@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.framing import Box
+from tests.training import made
+from training.config import TrainConfig
+from training.datasets import LABELS, read_dataset
+from training.prepare import Prepared, prepare
+
+LABELS_2 = LABELS[2]
+FACE: Box = (60.0, 50.0, 60.0, 72.0)
+
+
+def prepared(*roots: Path, config: TrainConfig | None = None) -> Prepared:
+    datasets = [read_dataset(root, LABELS_2) for root in roots]
+    return prepare(datasets, config or TrainConfig(), LABELS_2)
+
+
+def test_copies_of_held_out_pictures_are_not_trained_on(tmp_path: Path) -> None:
+    root = made.kaggle(tmp_path / "tiny", 8)
+    before = prepared(root)
+    shutil.copy(root / "Test/WithMask/0.png", root / "Train/WithMask/again.png")
+    shutil.copy(root / "Validation/WithoutMask/1.png", root / "Train/WithoutMask/again.png")
+    after = prepared(root)
+    assert after.sources[0].left_out_as_copies == before.sources[0].left_out_as_copies + 2
+    assert after.sources[0].faces == before.sources[0].faces
+    assert after.sources[0].sha256 != before.sources[0].sha256
+    assert after.sources[0].pictures == before.sources[0].pictures + 2
+
+
+def test_labels_weigh_the_same_in_each_data_set(tmp_path: Path) -> None:
+    root = made.kaggle(tmp_path / "tiny", 12)
+    for index in range(4, 12):
+        (root / f"Train/WithMask/{index}.png").unlink()
+    training = prepared(root).training
+    masked = training.targets.argmax(axis=1) == 0
+    assert 0 < masked.sum() < (~masked).sum()
+    assert training.weights[masked].sum() == pytest.approx(training.weights[~masked].sum())
+    assert training.weights.mean() == pytest.approx(1)
+
+
+def test_scenes_give_faces_and_empty_boxes_whose_target_is_unsure(tmp_path: Path) -> None:
+    scenes = {f"scene{i}": [("with_mask" if i % 2 else "without_mask", FACE)] for i in range(40)}
+    config = TrainConfig(empty_per_picture=2)
+    data = prepared(made.voc(tmp_path / "scenes", scenes), config=config)
+    training = data.training
+    faces = training.draws == config.annotated_draws
+    assert 20 < faces.sum() < 36
+    empty = training.targets[~faces]
+    assert len(empty) > 0
+    np.testing.assert_allclose(empty, np.tile([0.7, 0.3], (len(empty), 1)), rtol=1e-6)
+    assert data.empty.shape[1:] == (96, 96, 3)
+    assert len(data.empty) > 0
+    assert list(data.validation) == ["scenes"]
+
+
+def test_plain_class_folders_are_selected_on_only_for_want_of_better(tmp_path: Path) -> None:
+    folders = {"with_mask": "mask", "without_mask": "no_mask"}
+    plain = made.classes(tmp_path / "plain", folders, 40)
+    framed = made.kaggle(tmp_path / "framed", 4)
+    assert list(prepared(plain, framed).validation) == ["framed"]
+    assert list(prepared(plain).validation) == ["plain"]
+
+
+def test_a_limit_keeps_that_many_faces(tmp_path: Path) -> None:
+    root = made.kaggle(tmp_path / "tiny", 12)
+    data = prepared(root, config=TrainConfig(limit=6))
+    assert sum(data.sources[0].faces.values()) + data.sources[0].left_out_as_copies == 6
+    assert len(data.validation["tiny"].truth) == 6
