@@ -17,6 +17,7 @@ BROKER ?=
 CONFIG ?=
 DATA ?=
 MODEL ?= models/mask.tflite
+TRAIN_ARGS ?=
 
 help: ## List the targets
 	@echo "Mask Patrol: notices each bare face at an entrance and says so over MQTT."
@@ -48,11 +49,11 @@ lint: $(VENV)/.dev ## Lint, format and types only
 
 train: $(VENV)/.train ## Train models/mask.keras on DATA="folder folder…"
 	@test -n "$(DATA)" || { echo "make train: name your pictures, e.g. make train DATA='face-mask-12k scenes'" >&2; exit 2; }
-	$(BIN)/python -m training train $(foreach d,$(DATA),--data "$(d)") --out models/mask.keras
+	$(BIN)/python -m training train $(foreach d,$(DATA),--data "$(d)") $(TRAIN_ARGS) --out models/mask.keras
 
 evaluate: $(VENV)/.train ## Evaluate MODEL on the pictures in DATA
 	@test -n "$(DATA)" || { echo "make evaluate: name your pictures, e.g. make evaluate DATA=face-mask-12k/Test" >&2; exit 2; }
-	@for data in $(DATA); do $(BIN)/python -m training evaluate --model "$(MODEL)" --data "$$data"; done
+	@$(BIN)/python -m training evaluate --model "$(MODEL)" $(foreach d,$(DATA),--data "$(d)")
 
 convert: $(VENV)/.train ## Quantise models/mask.keras to models/mask.tflite (DATA= measures ranges anew)
 	$(BIN)/python -m convert --model models/mask.keras --out models/mask.tflite $(foreach d,$(DATA),--data "$(d)")
@@ -74,7 +75,7 @@ $(VENV)/.venv:
 	@touch $@
 
 $(VENV)/.edge: $(VENV)/.venv pyproject.toml
-	@echo "Installing the daemon into $(VENV) (once; about 200 MB) …"
+	@echo "Installing the daemon into $(VENV) (once; about 400 MB) …"
 	@$(PIP) --editable '.[broker]'
 	@touch $@
 

@@ -13,14 +13,14 @@ from edge.config import ClassifierSettings, EventSettings
 from edge.errors import UserError
 from edge.framing import Box, Pixels, crop_face, resize_crop
 from edge.interpreter import load_interpreter
-from edge.paths import shipped_model
+from edge.paths import shipped_model, user_path
 
 CHANNELS = 3
 
 
 def load_classifier(settings: ClassifierSettings) -> Classifier:
     """The configured model, or the one that ships; raises UserError."""
-    path = Path(settings.model).expanduser() if settings.model else shipped_model()
+    path = user_path(settings.model) if settings.model else shipped_model()
     return Classifier(path, settings.threads)
 
 

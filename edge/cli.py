@@ -23,23 +23,41 @@ JOURNAL = "JOURNAL_STREAM"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of `mask-patrol`; returns the exit code and never shows a traceback
     for what a user can mend."""
+    _mend_standard_streams()
     options = _parser().parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows a ? instead
     _set_up_logging(options)
     try:
-        return int(options.do(options))
+        code = int(options.do(options))
+        sys.stdout.flush()
+        return code
     except UserError as error:
         for line in str(error).splitlines():
             sys.stderr.write(f"mask-patrol: {line}\n")
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has had enough; keep Python from complaining at exit.
+    except OSError as error:
+        # Every other file is dealt with where it is used: this is standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if isinstance(error, BrokenPipeError):
+            return 0  # whoever read it has had enough
+        where = error.filename or "standard output"
+        sys.stderr.write(f"mask-patrol: {where}: {error.strerror or error}\n")
+        return UserError.exit_code
     except KeyboardInterrupt:
         return 130
+
+
+def _mend_standard_streams() -> None:
+    """Open what was closed (`>&-`), lest a socket or a database become standard output."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(descriptor, "r" if name == "stdin" else "w"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows a ? instead
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -156,6 +174,8 @@ def _add_watch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _run(options: argparse.Namespace) -> int:
     from edge.daemon import RunOptions, run
 
+    if options.no_mqtt and (options.watch or options.broker is not None):
+        raise UsageError("--no-mqtt publishes nothing: it goes with neither --watch nor --broker")
     return run(
         _overridden(load_settings(options.config), options),
         RunOptions(options.events, not options.no_mqtt, options.pace == "fast", options.watch),
@@ -185,8 +205,6 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _watch(options: argparse.Namespace) -> int:
-    import threading
-
     from edge.connection import Broker
     from edge.screen import Screen
     from edge.watch import Watcher
@@ -200,20 +218,21 @@ def _watch(options: argparse.Namespace) -> int:
     watcher.start()
     screen.show(f"Watching {mqtt.base}/+/events at {mqtt.host}. Ctrl-C stops.")
     try:
-        threading.Event().wait()
+        watcher.watch()
     except KeyboardInterrupt:
         return 0
     finally:
         watcher.stop()
-    return 0
 
 
 def _overridden(settings: Settings, options: argparse.Namespace) -> Settings:
-    if getattr(options, "source", None):
+    if getattr(options, "source", None) is not None:
         settings = change(settings, camera={"source": options.source})
-    if options.broker:
+    if options.broker is not None:
         host, port = _host_and_port(options.broker)
-        settings = change(settings, mqtt={"host": host, "port": port or settings.mqtt.port})
+        if port is None:
+            port = settings.mqtt.port
+        settings = change(settings, mqtt={"host": host, "port": port})
     return settings
 
 
@@ -221,7 +240,7 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
     """`host`, `host:port`, `[v6]:port`; raises UsageError for anything else."""
     found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+)(?::([0-9]{1,9}))?", text)
     if found is None:
-        raise UsageError(f"--broker is HOST or HOST:PORT, not {text!r}")
+        raise UsageError(f"--broker is HOST, HOST:PORT or [IPV6]:PORT, not {text!r}")
     host, port = found.groups()
     return host.strip("[]"), int(port) if port else None
 

@@ -10,6 +10,7 @@ import difflib
 import re
 import socket
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -20,10 +21,10 @@ from edge.errors import UsageError
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0.0, le=3600.0)]
 #: The same, or empty for the host name.
-DeviceName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,64}$")]
+DeviceName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,64}\Z")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 #: A level of an MQTT topic: no separators, no wildcards, nothing that needs quoting.
-TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,7 +35,7 @@ class CameraSettings(_Section, frozen=True, kw_only=True):
     """Where frames come from."""
 
     name: TopicLevel = "entrance"
-    source: str = "demo"
+    source: Annotated[str, msgspec.Meta(min_length=1)] = "demo"
     width_px: Annotated[int, msgspec.Meta(ge=160, le=4096)] = 640
     height_px: Annotated[int, msgspec.Meta(ge=120, le=4096)] = 480
     fps: Annotated[float, msgspec.Meta(gt=0.0, le=120.0)] = 10.0
@@ -123,7 +124,7 @@ def load_settings(path: Path | None = None) -> Settings:
             raw = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UsageError(f"{path} is not valid TOML: {error}") from None
     mistakes = list(_unknown_keys(raw, Settings, "")) or list(_wrong_values(raw))
     if mistakes:
@@ -150,19 +151,31 @@ def _unknown_keys(raw: dict[str, Any], section: type, prefix: str) -> Any:
     fields = {field.name: field for field in msgspec.structs.fields(section)}
     for key, value in raw.items():
         if key not in fields:
-            close = difflib.get_close_matches(key, _all_names(), n=1, cutoff=0.5)
-            hint = f"; did you mean `{close[0]}`?" if close else ""
+            hint = f"; did you mean `{near}`?" if (near := _nearest(key, prefix, fields)) else ""
             yield f"unknown setting `{prefix}{key}`{hint}"
         elif _is_section(fields[key].type) and isinstance(value, dict):
             yield from _unknown_keys(value, fields[key].type, f"{prefix}{key}.")
 
 
-def _all_names() -> list[str]:
-    names = []
+def _nearest(key: str, prefix: str, siblings: Iterable[str]) -> str | None:
+    """The known setting most like `key`, by its full name; those of its own section first."""
+    here = {name: f"{prefix}{name}" for name in siblings}
+    for names in (here, _names_everywhere()):
+        if close := difflib.get_close_matches(key, names, n=1, cutoff=0.5):
+            return names[close[0]]
+    return None
+
+
+def _names_everywhere() -> dict[str, str]:
+    """The full name of each setting, by its last part."""
+    names = {}
     for field in msgspec.structs.fields(Settings):
-        names.append(field.name)
+        names[field.name] = field.name
         if _is_section(field.type):
-            names += [inner.name for inner in msgspec.structs.fields(field.type)]
+            names |= {
+                inner.name: f"{field.name}.{inner.name}"
+                for inner in msgspec.structs.fields(field.type)
+            }
     return names
 
 

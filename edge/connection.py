@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from pathlib import Path
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.config import MqttSettings
-from edge.errors import UserError
+from edge.errors import UsageError, UserError
+from edge.paths import user_path
 
 DEFAULT_PORT = 1883
 CONNECT_TIMEOUT_S = 10.0
@@ -37,10 +38,17 @@ class Broker:
 
     @classmethod
     def from_settings(cls, settings: MqttSettings) -> Broker:
-        """The configured broker; raises UserError when the password file cannot be read."""
+        """The configured broker.
+
+        Raises UserError when the host is no host name or the password cannot be read.
+        """
+        try:
+            settings.host.encode("idna")
+        except UnicodeError:
+            raise UsageError(f"{settings.host!r} is no name of a host") from None
         password = ""
         if settings.password_file:
-            path = Path(settings.password_file).expanduser()
+            path = user_path(settings.password_file)
             try:
                 password = path.read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
@@ -96,6 +104,13 @@ def why_refused(broker: Broker, reason: str) -> str:
         f"the broker at {broker.address} refuses {who}: {reason};"
         " check mqtt.username and mqtt.password_file"
     )
+
+
+def why_not_accepted(broker: Broker, reason: ReasonCode) -> UserError:
+    """The error for a CONNACK that says no."""
+    if reason.value in LOGIN_REFUSED:
+        return LoginRefusedError(why_refused(broker, str(reason)))
+    return UserError(f"the broker at {broker.address} does not accept us now: {reason}")
 
 
 def why_silent(broker: Broker) -> str:

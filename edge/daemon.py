@@ -81,7 +81,7 @@ def run(settings: Settings, options: RunOptions) -> int:
             Pipeline(
                 detector,
                 classifier,
-                Tracker(settings.tracker),
+                Tracker(settings.tracker, settings.events.min_readings),
                 EventMachine(settings.events, threshold, lambda: new_episode_id(settings.device)),
                 times,
             ),
@@ -95,23 +95,32 @@ def run(settings: Settings, options: RunOptions) -> int:
             screen.show(f"{_opening(settings, delivery)} Ctrl-C stops.\n")
         counters = _counters(delivery, frames)
         interval_s = settings.mqtt.health_interval_s
-        with HealthReporter(delivery or Nowhere(), loop.progress, times, counters, interval_s):
-            loop.run(frames, times)
-        waiting = delivery.flush() if delivery else 0
-        if watcher is not None:
-            watcher.wait_for(delivery.publisher.acknowledged if delivery else 0, ECHO_S)
-        if options.watch:
-            for line in _closing(loop, counters(), watcher, times):
-                screen.show(line)
-        if waiting and delivery is not None:
-            log.warning(
-                "%d events were not delivered (%s); they wait in %s",
-                waiting,
-                delivery.publisher.failure or "the broker was too slow",
-                delivery.outbox.path,
-            )
-            return 0 if stopped.is_set() else EXIT_UNDELIVERED
-    return 0
+        waiting = 0
+        try:
+            with HealthReporter(delivery or Nowhere(), loop.progress, times, counters, interval_s):
+                loop.run(frames, times)
+        finally:
+            if delivery is not None:
+                waiting = _deliver_the_rest(delivery)
+            if watcher is not None and delivery is not None:
+                watcher.wait_for(delivery.publisher.acknowledged, ECHO_S)
+            if options.watch:
+                for line in _closing(loop, counters(), watcher, times):
+                    screen.show(line)
+    return EXIT_UNDELIVERED if waiting and not stopped.is_set() else 0
+
+
+def _deliver_the_rest(delivery: Delivery) -> int:
+    """Give the broker what it will still take; how many events wait on disk after that."""
+    waiting = delivery.flush()
+    if waiting:
+        log.warning(
+            "%d events were not delivered (%s); they wait in %s",
+            waiting,
+            delivery.publisher.failure or "the broker was too slow",
+            delivery.outbox.path,
+        )
+    return waiting
 
 
 class _Loop:
@@ -142,11 +151,12 @@ class _Loop:
                         self.writer.write(event)
                 self._report()
         finally:
-            for event in self.pipeline.finish(self._now_s):
-                self.writer.write(event)
-            self._state.update(0, 0, self._now_s)
             if self._screen:
                 self._screen.status("")
+            for event in self.pipeline.finish(self._now_s):
+                self.writer.write(event)
+            if self.pipeline.frames:
+                self._state.update(0, 0, self._now_s)
 
     def _report(self) -> None:
         self.progress.frame_done()

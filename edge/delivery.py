@@ -17,7 +17,7 @@ from edge.connection import Broker
 from edge.health import StageTimes
 from edge.mqtt import Publisher
 from edge.outbox import Outbox
-from edge.paths import state_directory
+from edge.paths import state_directory, user_path
 from edge.payloads import Topics
 
 #: How long a stop may take to deliver what waits; the rest stays on disk.
@@ -132,5 +132,5 @@ class Delivery:
 def outbox_path(settings: Settings) -> Path:
     """The configured place, or the state directory's."""
     if settings.outbox.path:
-        return Path(settings.outbox.path).expanduser()
+        return user_path(settings.outbox.path)
     return state_directory() / OUTBOX_NAME

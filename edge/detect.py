@@ -39,7 +39,7 @@ def detect(settings: Settings, options: DetectOptions) -> int:
     """Look at each picture; returns 1 when one of them could not be read, else 0."""
     classifier = load_classifier(settings.classifier)
     detector = HaarDetector(change(settings, detector=STILL_DETECTOR).detector)
-    out = _OutFolder(options.out) if options.out else None
+    out = _OutFolder(options.out, options.images) if options.out else None
     failed = False
     for path in options.images:
         try:
@@ -93,11 +93,11 @@ def _line(path: Path, faces: Sequence[StillFace]) -> str:
 
 
 class _OutFolder:
-    """Annotated copies under the pictures' own names, none over another or its original."""
+    """Annotated copies under the pictures' own names, none over another or over an original."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, originals: Sequence[Path]) -> None:
         self._folder = folder
-        self._used: set[str] = set()
+        self._taken = {path.resolve() for path in originals}
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -106,13 +106,15 @@ class _OutFolder:
     def write(self, original: Path, picture: Pixels) -> None:
         suffix = original.suffix.lower()
         suffix = suffix if suffix in {".jpg", ".jpeg", ".png", ".webp", ".bmp"} else ".png"
-        name, count = f"{original.stem}{suffix}", 1
-        while name in self._used or (self._folder / name).resolve() == original.resolve():
+        target, count = self._folder / f"{original.stem}{suffix}", 1
+        while target.resolve() in self._taken:
             count += 1
-            name = f"{original.stem}-{count}{suffix}"
-        self._used.add(name)
-        encoded = cv2.imencode(suffix, picture)[1].tobytes()
+            target = self._folder / f"{original.stem}-{count}{suffix}"
+        self._taken.add(target.resolve())
+        encoded, code = cv2.imencode(suffix, picture)
+        if not encoded:
+            raise UserError(f"cannot write {target}: the picture is too large for {suffix}")
         try:
-            (self._folder / name).write_bytes(encoded)
+            target.write_bytes(code.tobytes())
         except OSError as error:
-            raise UserError(f"cannot write {self._folder / name}: {error.strerror}") from None
+            raise UserError(f"cannot write {target}: {error.strerror}") from None

@@ -12,6 +12,7 @@ import numpy as np
 from edge.config import DetectorSettings
 from edge.errors import UserError
 from edge.framing import Box, Pixels
+from edge.paths import kind_of, user_path
 
 #: Of OpenCV's frontal cascades the one with the fewest false boxes at equal recall:
 #: on annotated photographs `alt2` at 1.1/3 finds 72% of bare faces with 48 false
@@ -42,8 +43,8 @@ class HaarDetector:
 
     def __init__(self, settings: DetectorSettings) -> None:
         """Load the cascade; raises UserError when the file is missing or no cascade."""
-        path = Path(settings.cascade) if settings.cascade else default_cascade()
-        if not path.is_file():
+        path = user_path(settings.cascade) if settings.cascade else default_cascade()
+        if kind_of(path) != "file":
             raise UserError(f"no such cascade file: {path}")
         self._cascade = _load_cascade(path)
         self._settings = settings

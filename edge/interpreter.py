@@ -42,7 +42,8 @@ def load_interpreter(model: bytes, threads: int = 1, runtime: str | None = None)
                 interpreter = module.Interpreter(model_content=model, num_threads=threads)
                 interpreter.allocate_tensors()
         except (ValueError, RuntimeError, MemoryError, AttributeError, ImportError) as error:
-            failures.append(f"{name}: {str(error).strip().splitlines()[0]}")
+            reason = str(error).strip() or type(error).__name__
+            failures.append(f"{name}: {reason.splitlines()[0]}")
             continue
         return interpreter, name
     raise UserError("no TFLite runtime could load the model: " + "; ".join(failures))

@@ -21,10 +21,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.connection import (
     CONNECT_TIMEOUT_S,
-    LOGIN_REFUSED,
     Broker,
     LoginRefusedError,
-    why_refused,
+    why_not_accepted,
     why_silent,
 )
 from edge.errors import UserError
@@ -202,7 +201,7 @@ class Publisher:
                 self._protocol = other
                 raise UserError(why_silent(self._broker))
             if reason.value != UNSUPPORTED_PROTOCOL or other == self._protocol:
-                raise self._refusal(reason)
+                raise why_not_accepted(self._broker, reason)
             self._protocol = other
 
     def _other_protocol(self, reason: ReasonCode | None) -> MQTTProtocolVersion:
@@ -223,11 +222,6 @@ class Publisher:
             if isinstance(signal, Lost) and signal.session is session:
                 break
         return None
-
-    def _refusal(self, reason: ReasonCode) -> UserError:
-        if reason.value in LOGIN_REFUSED:
-            return LoginRefusedError(why_refused(self._broker, str(reason)))
-        return UserError(f"the broker at {self._broker.address} does not accept us now: {reason}")
 
     def _greet(self, session: Session) -> None:
         log.info("connected to the broker at %s", self._broker.address)

@@ -3,9 +3,41 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
+from edge.errors import UserError
+
 PACKAGE = Path(__file__).resolve().parent
+
+
+def user_path(text: str) -> Path:
+    """A path as a user writes it, with ~ for the home; raises UserError when it is none."""
+    try:
+        path = Path(text).expanduser()
+        # Native libraries take the bytes as they are and crash on what is no UTF-8.
+        str(path).encode()
+        if "\0" in text:
+            raise ValueError("it holds a null character")
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"{text!r} is no path that can be used: {error}") from None
+    return path
+
+
+def kind_of(path: Path) -> str:
+    """`file`, `folder`, `camera` (a character device), or `missing`.
+
+    Raises UserError when the system does not let us look.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return "missing"
+    except OSError as error:
+        raise UserError(f"cannot open {path}: {error.strerror}") from None
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "camera" if stat.S_ISCHR(mode) else "file"
 
 
 def demo_clip() -> Path:

@@ -18,13 +18,15 @@ def read_picture(path: Path) -> Pixels:
 
     Raises UserError when it is missing, no picture, or too large to decode.
     """
-    if not path.exists():
-        raise UserError(f"no such picture: {path}")
     try:
-        raw = np.fromfile(path, dtype=np.uint8)
+        raw = np.frombuffer(path.read_bytes(), np.uint8)
+    except FileNotFoundError:
+        raise UserError(f"no such picture: {path}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot read {path}: {reason}") from None
+    try:
         image = cv2.imdecode(raw, cv2.IMREAD_COLOR) if raw.size else None
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
     except cv2.error:
         image = None
     if image is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import platform
 import threading
 import time
@@ -16,8 +17,11 @@ from edge import __version__
 from edge.classifier import Classifier
 from edge.config import Settings
 from edge.delivery import EventSink
+from edge.errors import UserError
 from edge.health import StageTimes, memory_mb, temperature_c
 from edge.payloads import UtcClock
+
+log = logging.getLogger(__name__)
 
 
 class StateReporter:
@@ -103,7 +107,10 @@ class HealthReporter:
 
     def _run(self) -> None:
         while not self._stopped.wait(self._interval_s):
-            self._sink.retain("health", self._body(), qos=0)
+            try:
+                self._sink.retain("health", self._body(), qos=0)
+            except UserError as error:
+                log.warning("no health report: %s", error)
 
     def _body(self) -> dict[str, Any]:
         new_frames = self._progress.frames - self._frames_said

@@ -77,7 +77,7 @@ class _Person:
         gap_s = reading.at_s - self.last_seen_s
         return apart if apart <= min(MAX_REACH, REACH + REACH_PER_S * gap_s) else math.inf
 
-    def take(self, reading: Reading, window_s: float) -> None:
+    def take(self, reading: Reading, window_s: float, at_least: int) -> None:
         gap_s = reading.at_s - self.last_seen_s
         if gap_s > 0.0:
             (ox, oy), (cx, cy) = _centre(self.box_px), _centre(reading.box_px)
@@ -88,7 +88,7 @@ class _Person:
             )
         self.box_px, self.last_seen_s = reading.box_px, reading.at_s
         self.window.append(reading)
-        while reading.at_s - self.window[0].at_s > window_s:
+        while len(self.window) > at_least and reading.at_s - self.window[0].at_s > window_s:
             self.window.popleft()
 
     def snapshot(self) -> Track:
@@ -116,9 +116,14 @@ class Tracker:
     `leave_after_s` has left.
     """
 
-    def __init__(self, settings: TrackerSettings) -> None:
-        """Start with nobody there."""
+    def __init__(self, settings: TrackerSettings, at_least: int = 1) -> None:
+        """Start with nobody there.
+
+        The newest `at_least` readings stay in the window however old they are, so that
+        a slow machine, too, comes to as many as a decision needs.
+        """
         self._settings = settings
+        self._at_least = at_least
         self._people: list[_Person] = []
         self._count = 0
 
@@ -141,7 +146,7 @@ class Tracker:
         taken: set[int] = set()
         for _, number, index in pairs:
             if number in by_number and index not in taken:
-                by_number.pop(number).take(free[index], self._settings.window_s)
+                by_number.pop(number).take(free[index], self._settings.window_s, self._at_least)
                 taken.add(index)
         for index, reading in enumerate(free):
             if index not in taken:
@@ -151,7 +156,7 @@ class Tracker:
     def _add(self, reading: Reading) -> None:
         self._count += 1
         person = _Person(self._count, reading.box_px, reading.at_s, reading.at_s)
-        person.take(reading, self._settings.window_s)
+        person.take(reading, self._settings.window_s, self._at_least)
         self._people.append(person)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
-import ssl
+import logging
 import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import paho.mqtt.client as paho
 
@@ -17,11 +16,13 @@ from edge.connection import (
     CONNECT_TIMEOUT_S,
     Broker,
     new_client,
-    why_refused,
+    why_not_accepted,
     why_silent,
     why_unreachable,
 )
 from edge.errors import UserError
+
+log = logging.getLogger(__name__)
 
 #: Events already shown that are remembered to drop what is delivered twice.
 REMEMBERED = 10_000
@@ -49,19 +50,21 @@ class Watcher:
         self._subscribed = threading.Event()
         self._arrived = threading.Condition()
         self._failure: UserError | None = None
+        self._output_failure: OSError | None = None
         self._seen: dict[tuple[str, str], None] = {}
         self.received = 0
         self.refused = 0
         self._client = new_client(broker, reconnects=True)
         self._client.on_connect = self._on_connect
-        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
 
     def start(self) -> None:
         """Connect and subscribe; raises UserError when the broker is not there or refuses."""
         try:
             self._client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s)
-        except (OSError, ssl.SSLError, socket.gaierror) as error:
+        except (OSError, ValueError) as error:
             raise UserError(why_unreachable(self._broker, error)) from None
         self._client.loop_start()
         answered = self._subscribed.wait(CONNECT_TIMEOUT_S)
@@ -73,17 +76,22 @@ class Watcher:
 
     def start_in_background(self, patience_s: float) -> None:
         """Connect whenever the broker is there; waits for a first try, `patience_s` at most."""
-        tried = threading.Event()
-        self._client.on_connect_fail = lambda *_: tried.set()
-        self._client.on_subscribe = lambda *_: tried.set()
+        self._client.on_connect_fail = lambda *_: self._subscribed.set()
         self._client.connect_async(self._broker.host, self._broker.port, self._broker.keepalive_s)
         self._client.loop_start()
-        tried.wait(patience_s)
+        self._subscribed.wait(patience_s)
 
     def wait_for(self, count: int, timeout_s: float) -> bool:
         """Wait until `count` distinct events were received; False when the time is up."""
         with self._arrived:
             return self._arrived.wait_for(lambda: self.received >= count, timeout_s)
+
+    def watch(self) -> NoReturn:
+        """Show alerts until interrupted; raises OSError when they cannot be shown any more."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._output_failure is not None)
+            assert self._output_failure is not None
+            raise self._output_failure
 
     def stop(self) -> None:
         """Disconnect."""
@@ -94,10 +102,27 @@ class Watcher:
         self, client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
         if reason.is_failure:
-            self._failure = UserError(why_refused(self._broker, str(reason)))
+            self._failure = why_not_accepted(self._broker, reason)
             self._subscribed.set()
         else:
             client.subscribe(self._topic, qos=1)
+
+    def _on_subscribe(
+        self, _client: paho.Client, _data: Any, _mid: int, reasons: Any, _properties: Any
+    ) -> None:
+        if reasons[0].is_failure:
+            self._failure = UserError(
+                f"the broker at {self._broker.address} does not let us read {self._topic}"
+            )
+        elif self._subscribed.is_set():
+            log.warning("connected to the broker at %s again", self._broker.address)
+        self._subscribed.set()
+
+    def _on_disconnect(
+        self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any
+    ) -> None:
+        if reason.is_failure and self._subscribed.is_set() and self._failure is None:
+            log.warning("connection to the broker at %s lost: %s", self._broker.address, reason)
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         if message.retain:
@@ -108,7 +133,7 @@ class Watcher:
             event = json.loads(message.payload)
             line = describe(event)
             key = (str(event["id"]), str(event["event_type"]))
-        except (ValueError, KeyError, TypeError, UnicodeDecodeError):
+        except Exception:  # whatever the network sends must not end the subscriber
             self.refused += 1
             return
         if key in self._seen:
@@ -116,8 +141,11 @@ class Watcher:
         self._seen[key] = None
         if len(self._seen) > REMEMBERED:
             del self._seen[next(iter(self._seen))]
-        self._show(line)
         with self._arrived:
+            try:
+                self._show(line)
+            except OSError as error:
+                self._output_failure = error
             self.received += 1
             self._arrived.notify_all()
 

@@ -6,7 +6,7 @@ import json
 import logging
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 from edge.delivery import EventSink
 from edge.errors import UsageError
@@ -25,10 +25,10 @@ class EventWriter:
         origin: Origin,
         utc: UtcClock,
         sink: EventSink,
-        event_log: TextIO | None,
+        event_log: BinaryIO | None,
         times: StageTimes,
     ) -> None:
-        """`event_log`: an open text file for JSON lines, or None."""
+        """`event_log`: an open, unbuffered file for JSON lines, or None."""
         self._origin = origin
         self._utc = utc
         self._sink = sink
@@ -51,15 +51,15 @@ class EventWriter:
         )
         if self._log is not None:
             try:
-                self._log.write(json.dumps({**payload, "seq": seq, "replayed": False}) + "\n")
-                self._log.flush()
+                line = json.dumps({**payload, "seq": seq, "replayed": False})
+                self._log.write(f"{line}\n".encode())
             except OSError as error:
                 # MQTT is the delivery; the file is a convenience that must not stop it.
                 log.error("cannot write to the events file: %s", error.strerror)
                 self._log = None
 
 
-def open_event_file(path: Path | None) -> AbstractContextManager[TextIO | None]:
+def open_event_file(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
     """`path` opened for appending, as a context; None gives None.
 
     Raises UsageError when it cannot be written.
@@ -67,6 +67,7 @@ def open_event_file(path: Path | None) -> AbstractContextManager[TextIO | None]:
     if path is None:
         return nullcontext()
     try:
-        return path.open("a", encoding="utf-8")
+        # Unbuffered: a line is in the file when it is written, and closing cannot fail.
+        return path.open("ab", buffering=0)
     except OSError as error:
         raise UsageError(f"cannot write the events file {path}: {error.strerror}") from None

@@ -52,8 +52,8 @@ class Relay:
             threading.Thread(target=self._pass_on, args=(far, near), daemon=True).start()
 
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
-        from_broker = source.getpeername() == self._target
         with contextlib.suppress(OSError):
+            from_broker = source.getpeername() == self._target
             while data := source.recv(65536):
                 if self._refuses and self._refuses in data:
                     source.shutdown(socket.SHUT_RDWR)

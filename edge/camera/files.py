@@ -8,10 +8,13 @@ import cv2
 
 from edge.camera import Frame, SourceError, is_picture
 from edge.framing import Pixels
+from edge.paths import kind_of
 from edge.pictures import PICTURE_SUFFIXES, read_picture
 
 #: Assumed when a container does not say; most cameras and phones record at this rate.
 FALLBACK_FPS = 30.0
+#: Nobody wants to wait out a longer gap in a recording.
+LONGEST_GAP_S = 5.0
 
 
 class VideoFile:
@@ -21,10 +24,10 @@ class VideoFile:
 
     def __init__(self, path: Path) -> None:
         """Open `path`; raises SourceError when it is missing or holds no frame."""
-        if not path.is_file():
+        if kind_of(path) != "file":
             raise SourceError(f"no such video file: {path}")
-        self._path = path
-        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        # In full, as FFmpeg takes what stands before a colon for a protocol.
+        self._capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
         first = self._capture.read()[1] if self._capture.isOpened() else None
         if not is_picture(first):
             self._capture.release()
@@ -36,6 +39,7 @@ class VideoFile:
         self._period_s = 1.0 / (fps if 0.1 <= fps <= 1000.0 else FALLBACK_FPS)
         self._index = -1
         self._at_s = -self._period_s
+        self._shift_s = 0.0
 
     def read(self) -> Frame | None:
         """The next frame; `captured_at_s` is its time in the recording."""
@@ -46,9 +50,12 @@ class VideoFile:
                 return None
             image = decoded
         stated_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
-        # Broken time stamps stand still or run backwards: then the frame rate counts.
-        following_s = self._at_s + self._period_s
-        self._at_s = stated_s if stated_s > self._at_s else following_s
+        # Broken time stamps stand still, run backwards or leap: then the frame rate counts.
+        step_s = stated_s + self._shift_s - self._at_s
+        if not 0.0 < step_s <= LONGEST_GAP_S:
+            self._shift_s += self._period_s - step_s
+            step_s = self._period_s
+        self._at_s += step_s
         self._index += 1
         return Frame(image, self._at_s, self._index)
 
@@ -64,7 +71,11 @@ class PictureFolder:
 
     def __init__(self, folder: Path, fps: float) -> None:
         """Look into `folder`; raises SourceError when there is no picture in it."""
-        self._paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
+        try:
+            entries = sorted(folder.iterdir())
+        except OSError as error:
+            raise SourceError(f"cannot read the folder {folder}: {error.strerror}") from None
+        self._paths = [p for p in entries if p.suffix.lower() in PICTURE_SUFFIXES]
         if not self._paths:
             raise SourceError(
                 f"no pictures in {folder}; expected {', '.join(sorted(PICTURE_SUFFIXES))}"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from edge.camera import Source, SourceError
 from edge.config import CameraSettings
-from edge.paths import demo_clip
+from edge.paths import demo_clip, kind_of, user_path
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
 
@@ -19,21 +17,23 @@ def open_source(settings: CameraSettings) -> Source:
     spec = f"/dev/video{settings.source}" if settings.source.isdigit() else settings.source
     # Each kind is imported when it is asked for: a camera needs no file decoder.
     scheme, separator, _ = spec.partition("://")
+    scheme = scheme.lower()
     if separator and scheme in STREAM_SCHEMES:
         from edge.camera.live import open_stream
 
-        return open_stream(spec, settings)
+        return open_stream(scheme + spec[len(scheme) :], settings)
     if separator:
         raise SourceError(
             f"unknown kind of address {scheme}://; expected {', '.join(STREAM_SCHEMES)}"
         )
-    path = demo_clip() if spec == "demo" else Path(spec).expanduser()
-    if spec.startswith("/dev/"):
+    path = demo_clip() if spec == "demo" else user_path(spec)
+    kind = kind_of(path)
+    if kind == "camera" or spec.startswith("/dev/video"):
         from edge.camera.live import open_v4l2
 
         return open_v4l2(path, settings)
     from edge.camera.files import PictureFolder, VideoFile
 
-    if path.is_dir():
+    if kind == "folder":
         return PictureFolder(path, settings.fps)
     return VideoFile(path)

@@ -48,11 +48,14 @@ def test_each_part_is_judged_for_itself(tmp_path: Path) -> None:
 
 
 def test_a_broker_that_lets_us_in_but_not_speak(tmp_path: Path) -> None:
-    server = Mosquitto(tmp_path, acl="topic read nothing/#\n").start()
+    server = Mosquitto(tmp_path, acl="topic read maskpatrol/#\n").start()
     result = mask_patrol(tmp_path, "check", "--broker", server.broker.address)
     server.stop()
     assert result.returncode == 1
-    assert table(result.stdout)["broker"][0] == "FAIL"
+    verdict, text = table(result.stdout)["broker"]
+    assert verdict == "FAIL"
+    assert "lets us in" in text
+    assert "may we write it?" in text
 
 
 def test_a_wrong_configuration_ends_it(tmp_path: Path) -> None:
@@ -60,5 +63,5 @@ def test_a_wrong_configuration_ends_it(tmp_path: Path) -> None:
     config.write_text("[mqtt]\nprot = 1\n")
     result = mask_patrol(tmp_path, "check", "--config", config)
     assert result.returncode == 1
-    assert "did you mean `port`?" in result.stdout
+    assert "did you mean `mqtt.port`?" in result.stdout
     assert len(result.stdout.splitlines()) == 1

@@ -80,3 +80,15 @@ def test_annotated_copies_go_where_they_should(tmp_path: Path, pictures: dict[st
     assert mask_patrol(tmp_path, "detect", "--out", tmp_path, pictures["bare"]).returncode == 0
     assert pictures["bare"].read_bytes() == before
     assert (tmp_path / "bare-2.png").exists()
+
+
+def test_no_original_is_written_over_whatever_its_order(
+    tmp_path: Path, pictures: dict[str, Path]
+) -> None:
+    other = tmp_path / "other" / "bare.png"
+    other.parent.mkdir()
+    other.write_bytes(pictures["masked"].read_bytes())
+    before = pictures["bare"].read_bytes()
+    mask_patrol(tmp_path, "detect", "--out", tmp_path, other, pictures["bare"])
+    assert pictures["bare"].read_bytes() == before
+    assert {p.name for p in tmp_path.glob("bare-*.png")} == {"bare-2.png", "bare-3.png"}

@@ -8,6 +8,8 @@ import socket
 import zipfile
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from edge.paths import shipped_model
@@ -46,9 +48,23 @@ def model_with_card(path: Path, **changes: object) -> Path:
         (["run", "--source", "{folder}"], "no pictures in"),
         (["run", "--source", "/dev/video77"], "no such camera"),
         (["run", "--config", "none.toml"], "cannot read the configuration none.toml"),
-        (["run", "--config", "{typo}"], "unknown setting `camera.soruce`; did you mean `source`?"),
-        (["run", "--broker", "host:port"], "--broker is HOST or HOST:PORT"),
+        (
+            ["run", "--config", "{typo}"],
+            "unknown setting `camera.soruce`; did you mean `camera.source`?",
+        ),
+        (["run", "--broker", "host:port"], "--broker is HOST, HOST:PORT or [IPV6]:PORT"),
         (["run", "--broker", "host:99999"], "`mqtt.port`"),
+        (["run", "--source", ""], "`camera.source`"),
+        (["run", "--source", "b\udcff.mp4"], "is no path that can be used"),
+        (["run", "--source", "x" * 300], "File name too long"),
+        (["run", "--source", "~nobody-of-that-name/x.mp4"], "is no path that can be used"),
+        (["run", "--source", "{broken}"], "is not a picture that can be read"),
+        (["run", "--broker", "a..b"], "is no name of a host"),
+        (["run", "--broker", "host:0"], "`mqtt.port`"),
+        (["run", "--broker", ""], "--broker is HOST"),
+        (["run", "--no-mqtt", "--watch"], "it goes with neither"),
+        (["detect", "x" * 300], "File name too long"),
+        (["detect", "--out", "{folder}", "{wide}"], "too large for .jpg"),
         (["run", "--events", "/nowhere/events.jsonl"], "cannot write the events file"),
         (["run", "--no-mqtt", "--config", "{no_card}"], "has no model card"),
         (["run", "--no-mqtt", "--config", "{no_model}"], "cannot read the model"),
@@ -62,11 +78,17 @@ def model_with_card(path: Path, **changes: object) -> Path:
 )
 def test_one_line(tmp_path: Path, arguments: list[str], expected: str) -> None:
     (tmp_path / "folder").mkdir()
+    (tmp_path / "broken").mkdir()
+    write(tmp_path / "broken" / "a.jpg", b"junk")
+    wide = np.zeros((4, 70_000, 3), np.uint8)  # JPEG ends at 65,535
+    write(tmp_path / "wide.jpg", cv2.imencode(".png", wide)[1].tobytes())
     text = write(tmp_path / "text.mp4", "not a video at all\n" * 50)
     places = {
         "empty": write(tmp_path / "empty.mp4", b""),
         "text": text,
         "folder": tmp_path / "folder",
+        "broken": tmp_path / "broken",
+        "wide": tmp_path / "wide.jpg",
         "picture": write_picture(tmp_path / "grey.png", 100),
         "typo": write(tmp_path / "typo.toml", "[camera]\nsoruce = 'demo'\n"),
         "no_card": write(tmp_path / "a.toml", f"[classifier]\nmodel = '{text}'\n"),

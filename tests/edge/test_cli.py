@@ -26,7 +26,7 @@ def test_addresses_of_brokers(text: str, expected: tuple[str, int | None]) -> No
 
 @pytest.mark.parametrize("text", ["", ":1883", "host:", "host:port", "host:1.5", "host:-1", "a:²"])
 def test_what_is_no_address(text: str) -> None:
-    with pytest.raises(UsageError, match="--broker is HOST or HOST:PORT"):
+    with pytest.raises(UsageError, match="--broker is HOST, HOST:PORT or"):
         _host_and_port(text)
 
 

@@ -47,7 +47,9 @@ def test_values_are_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[mqtt]\nhots = 'x'\n", "unknown setting `mqtt.hots`; did you mean `host`?"),
+        ("[mqtt]\nhots = 'x'\n", "unknown setting `mqtt.hots`; did you mean `mqtt.host`?"),
+        ("host = 'x'\n", "unknown setting `host`; did you mean `mqtt.host`?"),
+        ('device = "a\\n"\n', "`device`: expected `str` matching regex"),
         ("[cammera]\n", "unknown setting `cammera`; did you mean `camera`?"),
         ("[detector]\nmin_face = 2.0\n", "`detector.min_face`: expected `float` <= 1.0"),
         ("[mqtt]\nport = 'x'\n", "`mqtt.port`: expected `int | null`, got `str`"),

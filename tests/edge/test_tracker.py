@@ -106,3 +106,10 @@ def test_times_of_a_track() -> None:
     tracker.update([reading(102, 100, 5.5)], 5.5)
     (track,) = tracker.update([], 5.9)
     assert (track.first_seen_s, track.last_seen_s) == (5.0, 5.5)
+
+
+def test_a_slow_machine_comes_to_as_many_readings_too() -> None:
+    tracker = Tracker(TrackerSettings(window_s=1.0), at_least=4)
+    for step in range(6):
+        tracks = tracker.update([reading(100, 100, float(step))], float(step))
+    assert tracks[0].readings == 4

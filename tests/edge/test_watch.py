@@ -9,18 +9,7 @@ from edge.connection import Broker
 from edge.errors import UserError
 from edge.watch import Watcher, describe
 from tests.brokers import Mosquitto, Subscriber, free_port, wait_until
-
-START = {
-    "event_type": "no_mask_start",
-    "id": "door1-00000000010000000000ABCDEF",
-    "seq": 7,
-    "device": "door1",
-    "camera": "entrance",
-    "time": "2026-03-01T08:15:03.218Z",
-    "score": 0.934,
-    "replayed": False,
-}
-END = {**START, "event_type": "no_mask_end", "seq": 8, "ended_by": "left", "duration_s": 4.25}
+from tests.edge.events_made import END, START
 
 
 def test_lines_say_who_what_and_how_sure() -> None:
@@ -42,13 +31,20 @@ def test_alerts_are_shown_once_and_junk_is_counted(
     watcher = Watcher(mosquitto.broker, "maskpatrol", lines.append)
     watcher.start()
     junk: list[Any] = [b"\xff\xfe", b"[]", b"null", b"{}", json.dumps({**START, "time": 3}), b""]
-    for body in [*junk, json.dumps({**END, "ended_by": "magic"}), b"x" * 100_000]:
+    huge = json.dumps(START).replace('"seq": 7', '"seq": 1e999')
+    for body in [
+        *junk,
+        json.dumps({**END, "ended_by": "magic"}),
+        b"x" * 100_000,
+        b"[" * 60_000,
+        huge,
+    ]:
         subscriber.client.publish("maskpatrol/door1/events", body, qos=1)
     for event in (START, START, END):
         subscriber.client.publish("maskpatrol/door1/events", json.dumps(event), qos=1)
     assert watcher.wait_for(2, 10.0)
     assert [("NO MASK" in line, "over" in line) for line in lines] == [(True, False), (False, True)]
-    assert watcher.refused == 8
+    assert watcher.refused == 10
     watcher.stop()
 
 

@@ -90,3 +90,14 @@ def test_passwords_are_not_shown() -> None:
     assert without_password("rtsp://me:p@ss@cam/1") == "rtsp://cam/1"
     assert shown_source(CameraSettings(source="rtsp://me:pw@cam/1")) == "rtsp://cam/1"
     assert shown_source(CameraSettings(source="demo")) == "the bundled demo clip"
+
+
+def test_a_name_with_a_colon_and_a_recording_beside_the_devices(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "08:15:03.mp4", [10, 20])
+    assert len(all_frames(open_source(CameraSettings(source=str(clip))))) == 2
+    shared = Path("/dev/shm") / f"{tmp_path.name}.mp4"
+    shared.write_bytes(clip.read_bytes())
+    try:
+        assert len(all_frames(open_source(CameraSettings(source=str(shared))))) == 2
+    finally:
+        shared.unlink()
