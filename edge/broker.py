@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from types import TracebackType
 from typing import Any
 
 from edge.connection import DEFAULT_PORT
@@ -62,19 +61,14 @@ class EmbeddedBroker:
             start_new_session=True,
         )
         if not self._is_ready():
-            self.__exit__(None, None, None)
+            self.__exit__()
             self._said.seek(0)
             said = self._said.read().decode(errors="replace")
             reason = said.strip().splitlines()[-1] if said.strip() else "it did not start in time"
             raise UserError(f"the embedded broker failed on {self.host}:{self.port}: {reason}")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol
 
 from edge.broker import EmbeddedBroker
@@ -97,12 +96,7 @@ class Delivery:
         self._stack.callback(self.publisher.stop, FAREWELL_S)
         self.publisher.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def put(self, payload: dict[str, Any]) -> int:

@@ -8,7 +8,6 @@ import platform
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 import msgspec
@@ -96,12 +95,7 @@ class HealthReporter:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stopped.set()
         self._thread.join()
 
