@@ -51,7 +51,7 @@ def find_no_faces(
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     found = _cascade().detectMultiScale(small, 1.15, 1, minSize=(20, 20))
-    boxes: list[Box] = [tuple(float(v) / scale for v in box) for box in found]  # type: ignore[misc]
+    boxes: list[Box] = [(x / scale, y / scale, w / scale, h / scale) for x, y, w, h in found]
     for _ in range(at_most):
         side = float(rng.uniform(0.08, 0.4) * min(height, width))
         if side >= 20:

@@ -61,5 +61,5 @@ def alert_threshold(masked_scores: list[Floats], false_alarms: float) -> float:
     flagged = np.cumsum(weights[order]) / weights.sum()
     over = int(np.searchsorted(flagged, false_alarms + 1e-9, side="right"))
     if over == len(scores):
-        return float(scores.min())
+        return float(np.min(scores))
     return float(np.nextafter(scores[order[over]], np.float32(2)))

@@ -26,7 +26,7 @@ class Progress(msgspec.Struct, frozen=True):
 
 def save_state(path: Path, arrays: list[Any], progress: Progress) -> None:
     """Write `arrays` (weights and the optimiser's) and `progress` to `path`, all or nothing."""
-    named = {f"a{index:04d}": np.asarray(value) for index, value in enumerate(arrays)}
+    named: dict[str, Any] = {f"a{index:04d}": np.asarray(a) for index, a in enumerate(arrays)}
     meta = np.frombuffer(msgspec.json.encode(progress), np.uint8)
     temporary = path.with_suffix(".part")
     with temporary.open("wb") as file:
