@@ -28,7 +28,8 @@ help: ## List the targets
 	@echo "  make run                                          the bundled clip, an embedded broker"
 	@echo "  make run SOURCE=/dev/video0 BROKER=192.168.1.5    your camera, your broker"
 	@echo "  make run SOURCE=clip.mp4    (also rtsp://… or a folder of pictures; CONFIG=my.toml)"
-	@echo "  make train DATA='face-mask-12k scenes'            retrain on your pictures"
+	@echo "  make train DATA='face-mask-12k scenes'            retrain on your pictures, then"
+	@echo "  make convert DATA='face-mask-12k scenes'          put the new model on the edge"
 
 run: $(VENV)/.edge ## Watch SOURCE (default: the demo clip) and show the alerts from BROKER
 	@STATE_DIRECTORY="$${STATE_DIRECTORY:-$(CURDIR)/.cache/state}" $(BIN)/mask-patrol run --watch --log-level warning \

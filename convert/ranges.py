@@ -37,7 +37,7 @@ def read_ranges(path: Path, keras_sha256: str) -> Ranges:
     if stored.keras_sha256 != keras_sha256:
         raise UserError(
             f"the activation ranges {path} belong to another Keras model;"
-            " --data DIR computes them anew"
+            " --data DIR (make convert DATA=DIR) computes them anew"
         )
     return stored.ranges
 

@@ -109,7 +109,11 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--events", type=Path, metavar="FILE", help="append events to FILE too, as JSON lines"
     )
-    parser.add_argument("--no-mqtt", action="store_true", help="do not publish anything")
+    parser.add_argument(
+        "--no-mqtt",
+        action="store_true",
+        help="do not publish anything; `seq` then counts within the run",
+    )
     parser.add_argument(
         "--pace",
         choices=("realtime", "fast"),

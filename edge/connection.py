@@ -20,7 +20,11 @@ CONNECT_TIMEOUT_S = 10.0
 LOGIN_REFUSED = (134, 135)
 
 
-class LoginRefusedError(UserError):
+class RefusedError(UserError):
+    """The broker's rules forbid what we want: only somebody who changes them can help."""
+
+
+class LoginRefusedError(RefusedError):
     """The broker answered and turned us away."""
 
 

@@ -13,7 +13,7 @@ import cv2
 
 from edge.annotate import WORDS, annotated
 from edge.classifier import load_classifier
-from edge.config import Settings, change
+from edge.config import DetectorSettings, Settings, change
 from edge.detector import HaarDetector
 from edge.errors import UsageError, UserError
 from edge.framing import Pixels
@@ -21,7 +21,7 @@ from edge.pictures import read_picture
 from edge.stills import StillFace, find_faces, whole_face
 
 #: A picture may be looked at longer than a frame: smaller faces are searched for, and
-#: as no second frame will confirm it, a box must be surer.
+#: as no second frame will confirm it, a box must be surer. What is configured stays.
 STILL_DETECTOR = {"width_px": 1024, "min_face": 0.025, "min_neighbors": 4}
 
 
@@ -38,7 +38,7 @@ class DetectOptions:
 def detect(settings: Settings, options: DetectOptions) -> int:
     """Look at each picture; returns 1 when one of them could not be read, else 0."""
     classifier = load_classifier(settings.classifier)
-    detector = HaarDetector(change(settings, detector=STILL_DETECTOR).detector)
+    detector = HaarDetector(still_detector_settings(settings))
     out = _OutFolder(options.out, options.images) if options.out else None
     failed = False
     for path in options.images:
@@ -60,6 +60,17 @@ def detect(settings: Settings, options: DetectOptions) -> int:
             failed = True
             sys.stderr.write(f"mask-patrol: {error}\n")
     return int(failed)
+
+
+def still_detector_settings(settings: Settings) -> DetectorSettings:
+    """The configured detector, with `STILL_DETECTOR` where the defaults stand."""
+    usual = DetectorSettings()
+    changes = {
+        name: value
+        for name, value in STILL_DETECTOR.items()
+        if getattr(settings.detector, name) == getattr(usual, name)
+    }
+    return change(settings, detector=changes).detector
 
 
 def as_record(path: Path, image: Pixels, faces: Sequence[StillFace]) -> dict[str, Any]:

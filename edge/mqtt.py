@@ -22,7 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge.connection import (
     CONNECT_TIMEOUT_S,
     Broker,
-    LoginRefusedError,
+    RefusedError,
     why_not_accepted,
     why_silent,
 )
@@ -38,7 +38,7 @@ WINDOW = 20
 #: Waits between attempts double from the first to the last, each with up to half
 #: as much again by chance, so that many devices do not come back in step.
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
-#: A refused login is not mended by trying harder.
+#: A refused login or event is not mended by trying harder.
 REFUSED_RETRY_S = 60.0
 #: A connection that lasted so long was a good one: the next failure is a new one, told
 #: and retried from the start. Shorter ones are a broker that throws us out each time.
@@ -47,12 +47,10 @@ SUSPICIOUS = 3  # so many short connections in a row have a reason worth telling
 #: Beyond its time-out, how long `stop` waits for the worker; it may hang in the system's
 #: name look-up, and what waits is on disk.
 GRACE_S = 1.0
-#: What is tried first. MQTT 5 tells when the broker's rules forbid a message, 3.1.1 does not.
-PROTOCOLS = {
-    "auto": MQTTProtocolVersion.MQTTv5,
-    "5": MQTTProtocolVersion.MQTTv5,
-    "3.1.1": MQTTProtocolVersion.MQTTv311,
-}
+#: Old brokers break off, or say nothing, when spoken to in MQTT 5; so does a broker that is
+#: just starting. After so many attempts without an answer 3.1.1 is tried, for one
+#: connection: it does not tell when the broker's rules forbid a message.
+PATIENCE = 3
 #: CONNACK 1 of MQTT 3.1.1 and 0x84 of MQTT 5: the broker knows the other one only.
 UNSUPPORTED_PROTOCOL = 132
 
@@ -72,6 +70,10 @@ class _Wake:
 @dataclass(frozen=True)
 class _Stop:
     """Finish what was asked for before this, then end."""
+
+
+class _LostError(UserError):
+    """The connection ended without our doing."""
 
 
 class Publisher:
@@ -98,7 +100,8 @@ class Publisher:
         self._wall_clock = wall_clock
         self._clock = clock
         self._signals: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._protocol = PROTOCOLS[broker.version]
+        self._knows_only_311 = False
+        self._unanswered = 0
         self._retained: dict[str, _Retain] = {}
         self._stopping = False
         self._stop_at_s = float("inf")
@@ -148,12 +151,14 @@ class Publisher:
                 error = None
             if self.connected and self._clock() - self._connected_s >= STABLE_S:
                 retry_s, self._told_failure, self._thrown_out = FIRST_RETRY_S, False, 0
-            elif self.connected and error is not None:
+            elif isinstance(error, _LostError):
                 self._count_thrown_out()
             self.connected = False
             if error is not None:
                 self._tell_failure(error)
-            if isinstance(error, LoginRefusedError):
+            if isinstance(error, RefusedError):
+                if self._stopping:
+                    return
                 retry_s = REFUSED_RETRY_S
             self._rest(retry_s * (1.0 + random.random() / 2.0))
             retry_s = min(LAST_RETRY_S, 2.0 * retry_s)
@@ -177,6 +182,12 @@ class Publisher:
             try:
                 self._greet(session)
                 self._serve(session)
+            except _LostError:
+                raise
+            except BaseException:
+                # We end it, and a clean end keeps the broker from sending the will.
+                session.say_goodbye()
+                raise
             finally:
                 session.close()
         except UserError as error:
@@ -185,7 +196,8 @@ class Publisher:
 
     def _connect(self) -> Session:
         while True:
-            session = Session(self._broker, self._topics, self._protocol, self._signals)
+            protocol = self._protocol()
+            session = Session(self._broker, self._topics, protocol, self._signals)
             try:
                 session.open()
                 reason = self._answer_to(session)
@@ -193,24 +205,23 @@ class Publisher:
                 session.close()
                 raise
             if reason is not None and not reason.is_failure:
+                self._unanswered = 0
                 return session
             session.close()
-            other = self._other_protocol(reason)
             if reason is None:
-                # Old brokers break off, or say nothing, when spoken to in MQTT 5.
-                self._protocol = other
+                self._unanswered += 1
                 raise UserError(why_silent(self._broker))
-            if reason.value != UNSUPPORTED_PROTOCOL or other == self._protocol:
+            if reason.value != UNSUPPORTED_PROTOCOL or self._knows_only_311:
                 raise why_not_accepted(self._broker, reason)
-            self._protocol = other
+            self._knows_only_311 = True
 
-    def _other_protocol(self, reason: ReasonCode | None) -> MQTTProtocolVersion:
-        """What to try next; the same where the version is configured or 5 was refused."""
-        if self._broker.version != "auto":
-            return self._protocol
-        if self._protocol == MQTTProtocolVersion.MQTTv5:
+    def _protocol(self) -> MQTTProtocolVersion:
+        """MQTT 5, unless configured otherwise or the broker cannot; see `PATIENCE`."""
+        version = self._broker.version
+        older = self._knows_only_311 or self._unanswered >= PATIENCE
+        if version == "3.1.1" or (version == "auto" and older):
             return MQTTProtocolVersion.MQTTv311
-        return MQTTProtocolVersion.MQTTv5 if reason is None else self._protocol
+        return MQTTProtocolVersion.MQTTv5
 
     def _answer_to(self, session: Session) -> ReasonCode | None:
         """The broker's answer to CONNECT; None when there is none."""
@@ -247,7 +258,7 @@ class Publisher:
             elif isinstance(signal, Acknowledged) and signal.session is session:
                 self._take_acknowledgement(signal)
             elif isinstance(signal, Lost) and signal.session is session:
-                raise UserError(
+                raise _LostError(
                     f"connection to the broker at {self._broker.address} lost: {signal.reason}"
                 )
 
@@ -269,7 +280,7 @@ class Publisher:
         if seq is None:
             return
         if signal.failure:
-            raise UserError(
+            raise RefusedError(
                 f"the broker at {self._broker.address} does not take events: {signal.failure};"
                 f" is this device allowed to write to {self._topics['events']}?"
             )

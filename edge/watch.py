@@ -87,11 +87,16 @@ class Watcher:
             return self._arrived.wait_for(lambda: self.received >= count, timeout_s)
 
     def watch(self) -> NoReturn:
-        """Show alerts until interrupted; raises OSError when they cannot be shown any more."""
+        """Show alerts until interrupted.
+
+        Raises OSError when they cannot be shown any more, UserError when the broker does
+        not let us in any more.
+        """
         with self._arrived:
-            self._arrived.wait_for(lambda: self._output_failure is not None)
-            assert self._output_failure is not None
-            raise self._output_failure
+            self._arrived.wait_for(lambda: self._output_failure or self._failure)
+            error = self._output_failure or self._failure
+            assert error is not None
+            raise error
 
     def stop(self) -> None:
         """Disconnect."""
@@ -102,17 +107,24 @@ class Watcher:
         self, client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
         if reason.is_failure:
-            self._failure = why_not_accepted(self._broker, reason)
-            self._subscribed.set()
+            self._fail(why_not_accepted(self._broker, reason))
         else:
             client.subscribe(self._topic, qos=1)
+
+    def _fail(self, error: UserError) -> None:
+        with self._arrived:
+            self._failure = error
+            self._arrived.notify_all()
+        self._subscribed.set()
 
     def _on_subscribe(
         self, _client: paho.Client, _data: Any, _mid: int, reasons: Any, _properties: Any
     ) -> None:
         if reasons[0].is_failure:
-            self._failure = UserError(
-                f"the broker at {self._broker.address} does not let us read {self._topic}"
+            self._fail(
+                UserError(
+                    f"the broker at {self._broker.address} does not let us read {self._topic}"
+                )
             )
         elif self._subscribed.is_set():
             log.warning("connected to the broker at %s again", self._broker.address)

@@ -12,11 +12,12 @@ from edge.connection import Broker
 class Relay:
     """Passes bytes on to a broker; `mute` drops what the broker says, `cut` ends all.
 
-    A connection on which `refuses` is sent is ended at once.
+    A connection on which `refuses` is sent is ended at once, the first `times` times.
     """
 
-    def __init__(self, target: Broker, refuses: bytes | None = None) -> None:
+    def __init__(self, target: Broker, refuses: bytes | None = None, times: int = 1000) -> None:
         self._refuses = refuses
+        self._times = times
         self._target = (target.host, target.port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.broker = Broker("127.0.0.1", self._listener.getsockname()[1])
@@ -55,7 +56,8 @@ class Relay:
         with contextlib.suppress(OSError):
             from_broker = source.getpeername() == self._target
             while data := source.recv(65536):
-                if self._refuses and self._refuses in data:
+                if self._refuses and self._refuses in data and self._times:
+                    self._times -= 1
                     source.shutdown(socket.SHUT_RDWR)
                     break
                 if not (from_broker and self._muted.is_set()):

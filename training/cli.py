@@ -12,7 +12,7 @@ from pathlib import Path
 from edge.errors import UserError
 from edge.interpreter import RUNTIMES
 from training.config import TrainConfig
-from training.datasets import LABELS
+from training.datasets import EXPECTED, LABELS
 from training.splits import Split
 
 
@@ -33,9 +33,20 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_train(commands.add_parser("train", help="pictures ──► a Keras model"))
-    _add_evaluate(commands.add_parser("evaluate", help="a model's figures on a data set"))
+    train = commands.add_parser("train", help="pictures ──► a Keras model", epilog=EXPECTED)
+    _add_train(train)
+    evaluate = commands.add_parser(
+        "evaluate", help="a model's figures on a data set", epilog=EXPECTED
+    )
+    _add_evaluate(evaluate)
     return parser
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
@@ -43,14 +54,31 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, action="append", required=True, help="a data set's folder; repeatable"
     )
-    parser.add_argument("--out", type=Path, default=Path("models/mask.keras"))
+    parser.add_argument(
+        "--out", type=Path, required=True, help="the model, such as models/mask.keras"
+    )
     parser.add_argument("--run-folder", type=Path, help="state and history; default runs/<name>")
     parser.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
-    parser.add_argument("--epochs", type=int, default=usual.epochs)
-    parser.add_argument("--batch", type=int, default=usual.batch)
-    parser.add_argument("--seed", type=int, default=usual.seed)
-    parser.add_argument("--limit", type=int, help="faces per data set, for a quick trial")
-    parser.add_argument("--classes", type=int, choices=sorted(LABELS), default=usual.classes)
+    parser.add_argument(
+        "--fresh", action="store_true", help="begin anew though the run folder holds a run"
+    )
+    parser.add_argument(
+        "--epochs", type=_at_least_one, default=usual.epochs, help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--batch", type=_at_least_one, default=usual.batch, help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=usual.seed, help="fixes order and augmentation; %(default)s"
+    )
+    parser.add_argument("--limit", type=_at_least_one, help="faces per data set, for a quick trial")
+    parser.add_argument(
+        "--classes",
+        type=int,
+        choices=sorted(LABELS),
+        default=usual.classes,
+        help="2: mask or not; 3: with masks worn incorrectly (default: %(default)s)",
+    )
     parser.add_argument(
         "--licence",
         action="append",

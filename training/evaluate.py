@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.card import ALERT_LABEL
+from edge.card import ALERT_LABEL, digest
 from edge.classifier import Classifier
 from edge.errors import UsageError, UserError
 from edge.framing import Pixels
@@ -19,6 +19,7 @@ from training.datasets import LABELS, DataSet, Sample, read_dataset
 from training.detector import box_of_annotation
 from training.keras_quietly import import_keras
 from training.metrics import Figures, Floats, alert_threshold, figures
+from training.model import SIZE_PX
 from training.prepare import watch
 from training.report import read_report, report_path
 from training.splits import Split
@@ -136,8 +137,9 @@ def _keras_scorer(model: Path) -> Scorer:
     except Exception as error:  # Keras raises many types for a file that is no model
         first = str(error).strip().splitlines()[0]
         raise UserError(f"{model} is no Keras model: {first}") from None
-    labels = LABELS[network.output_shape[-1]]
-    report = report_path(model)
+    labels = LABELS.get(network.output_shape[-1])
+    if labels is None or network.input_shape[1:] != (SIZE_PX, SIZE_PX, 3):
+        raise UserError(f"{model} is no model that `python -m training train` made")
 
     def scores(pairs: Pairs) -> Floats:
         crops = (evaluation_crop(sample, image) for sample, image in pairs)
@@ -147,8 +149,17 @@ def _keras_scorer(model: Path) -> Scorer:
             rows.append(np.asarray(network(pixels, training=False), np.float32))
         return np.concatenate(rows)
 
-    threshold = read_report(report).threshold if report.is_file() else None
+    threshold = _threshold_beside(model)
     return Scorer(labels, f"keras {keras.__version__}", threshold, scores)
+
+
+def _threshold_beside(model: Path) -> float | None:
+    """The threshold in the report beside a Keras model, if that report is this model's."""
+    path = report_path(model)
+    if not path.is_file():
+        return None
+    report = read_report(path)
+    return report.threshold if report.keras_sha256 == digest(model.read_bytes()) else None
 
 
 def alerts(scores: Floats, truth: Any, scorer: Scorer) -> Alerts:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from edge.errors import UserError
 from training.config import TrainConfig
 from training.keras_quietly import import_keras
 from training.metrics import Floats, figures
@@ -54,13 +55,18 @@ def train(
     if resume:
         arrays, progress = load_state(places.state, config)
         loop.restore(arrays)
+        if progress.epochs_done >= config.epochs and not places.model.is_file():
+            raise UserError(
+                f"the run in {places.run} is finished, and its model is not {places.model}:"
+                " give the --out that it was trained with"
+            )
     for epoch in range(progress.epochs_done, config.epochs):
         started = time.monotonic()
         loss = loop.run_epoch(data, epoch)
         with loop.averaged_weights():
             scores = {name: loop.scores(crops) for name, crops in data.validation.items()}
             quality = validation_figures(data.validation, scores, labels)
-            if quality["score"] >= progress.best:
+            if quality["score"] >= progress.best or not places.model.is_file():
                 _save_model(loop.model, places.model)
         entry = {"epoch": epoch + 1, "loss": loss, **quality}
         entry["seconds"] = round(time.monotonic() - started, 1)

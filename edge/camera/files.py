@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from pathlib import Path
 
 import cv2
@@ -15,6 +17,17 @@ from edge.pictures import PICTURE_SUFFIXES, read_picture
 FALLBACK_FPS = 30.0
 #: Nobody wants to wait out a longer gap in a recording.
 LONGEST_GAP_S = 5.0
+#: Containers state their length to the frame or nearly so; much less was cut off.
+COMPLETE_SHARE = 0.9
+
+log = logging.getLogger(__name__)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A sort key that reads runs of digits as numbers."""
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
+    ]
 
 
 class VideoFile:
@@ -35,6 +48,7 @@ class VideoFile:
                 f"{path} holds no readable video frame; is it a video file, and complete?"
             )
         self._first: Pixels | None = first
+        self._path = path
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self._period_s = 1.0 / (fps if 0.1 <= fps <= 1000.0 else FALLBACK_FPS)
         self._index = -1
@@ -47,6 +61,7 @@ class VideoFile:
         if image is None:
             decoded = self._capture.read()[1]
             if not is_picture(decoded):
+                self._tell_if_cut_off()
                 return None
             image = decoded
         stated_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
@@ -63,16 +78,27 @@ class VideoFile:
         """Close the file."""
         self._capture.release()
 
+    def _tell_if_cut_off(self) -> None:
+        stated = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        read = self._index + 1
+        if read < COMPLETE_SHARE * stated:
+            log.warning(
+                "%s ended after %d of %d frames: it is damaged or cut off",
+                self._path,
+                read,
+                stated,
+            )
+
 
 class PictureFolder:
-    """The pictures of a folder in the order of their names, as if they were a film."""
+    """The pictures of a folder in the order of their names (2 before 10), as a film."""
 
     live = False
 
     def __init__(self, folder: Path, fps: float) -> None:
         """Look into `folder`; raises SourceError when there is no picture in it."""
         try:
-            entries = sorted(folder.iterdir())
+            entries = sorted(folder.iterdir(), key=lambda path: _natural(path.name))
         except OSError as error:
             raise SourceError(f"cannot read the folder {folder}: {error.strerror}") from None
         self._paths = [p for p in entries if p.suffix.lower() in PICTURE_SUFFIXES]

@@ -38,3 +38,11 @@ def test_the_words_are_legible_and_inside_at_any_size_and_place(
     assert white[:, 0].min() > 0
     assert white[:, 0].max() < picture.shape[0] - 1
     assert white[:, 1].max() < picture.shape[1] - 1
+
+
+def test_labels_of_neighbours_do_not_cover_one_another() -> None:
+    faces = [face((100 + 70 * n, 150 + 12 * (n % 2), 50, 50)) for n in range(6)]
+    picture = annotated(np.full((480, 640, 3), 127, np.uint8), faces)
+    alone = [annotated(np.full((480, 640, 3), 127, np.uint8), [each]) for each in faces]
+    letters = sum(int((one == 255).all(axis=2).sum()) for one in alone)
+    assert int((picture == 255).all(axis=2).sum()) >= 0.95 * letters

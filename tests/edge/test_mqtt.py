@@ -162,11 +162,16 @@ def test_the_last_state_before_a_stop_is_the_one_that_stays(
 def test_an_event_that_the_broker_forbids_is_kept_and_said(
     tmp_path: Path, outbox: Outbox, start: Start
 ) -> None:
-    server = Mosquitto(tmp_path, acl="topic write maskpatrol/door1/status\n").start()
+    acl = "topic write maskpatrol/door1/status\ntopic read maskpatrol/#\n"
+    server = Mosquitto(tmp_path, acl=acl).start()
     outbox.put({"n": 0})
     publisher = start(server.broker)
     wait_until(lambda: "does not take events" in str(publisher.failure), "the refusal")
-    publisher.stop(0.0)
+    publisher.stop(STOP_S)
+    assert publisher.connections <= 2  # one more try at the stop, and no storm before
+    late = Subscriber(server.broker)
+    late.wait_for(lambda: late.bodies("status") == ["offline"], "offline is what stays")
+    late.close()
     assert outbox.depth() == 1
     assert publisher.acknowledged == 0
     server.stop()
@@ -267,3 +272,18 @@ def test_a_broker_that_breaks_off_in_mqtt_5_is_spoken_to_in_3_1_1(
     wait_until(lambda: outbox.depth() == 0, "delivered")
     publisher.stop(STOP_S)
     old.close()
+
+
+def test_one_broken_connection_is_no_reason_to_give_mqtt_5_up(
+    tmp_path: Path, outbox: Outbox, start: Start
+) -> None:
+    """In 3.1.1 the forbidden event would count as delivered."""
+    server = Mosquitto(tmp_path, acl="topic write maskpatrol/door1/status\n").start()
+    relay = Relay(server.broker, refuses=b"MQTT", times=1)
+    outbox.put({"n": 0})
+    publisher = start(relay.broker)
+    wait_until(lambda: "does not take events" in str(publisher.failure), "the refusal")
+    publisher.stop(0.0)
+    assert outbox.depth() == 1
+    relay.close()
+    server.stop()

@@ -135,11 +135,35 @@ def test_a_model_is_not_resumed_with_other_settings(resumed: Run) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("option", ["--epochs", "--batch", "--limit"])
+@pytest.mark.parametrize("number", ["0", "-1", "many"])
+def test_numbers_that_make_no_sense_are_refused_at_once(option: str, number: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "--data", "tests", "--out", "m.keras", option, number])
+    assert caught.value.code == 2
+
+
+def test_a_run_is_not_written_over_by_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "state.npz").write_bytes(b"hours of work")
+    data = tmp_path / "data"
+    for name in ("with_mask", "without_mask"):
+        (data / name).mkdir(parents=True)
+        (data / name / "a.jpg").write_bytes(b"x")
+    arguments = ["--data", str(data), "--out", str(tmp_path / "m.keras"), "--run-folder", str(run)]
+    assert main(["train", *arguments]) == 2
+    assert "holds a run already" in capsys.readouterr().err
+    assert (run / "state.npz").read_bytes() == b"hours of work"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["train", "--data", "nowhere"], 2, "nowhere does not exist"),
-        (["train", "--data", "tests"], 2, "expected one of"),
+        (["train", "--data", "nowhere", "--out", "m.keras"], 2, "nowhere does not exist"),
+        (["train", "--data", "tests", "--out", "m.keras"], 2, "expected one of"),
         (["evaluate", "--model", "nowhere.tflite", "--data", "tests"], 1, "nowhere.tflite"),
         (["evaluate", "--model", "nowhere.onnx", "--data", "tests"], 2, "neither"),
         (["evaluate", "--model", "models/mask.tflite", "--data", "nowhere"], 2, "nowhere"),
