@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.errors import UsageError
@@ -49,13 +49,18 @@ class Sample:
 
 @dataclass(frozen=True)
 class DataSet:
-    """What one folder holds. `framed`: its pictures are crops with no scene around the face."""
+    """What one folder holds.
+
+    `framed`: its pictures are crops with no scene around the face. `boxes`: every box that
+    is annotated in a picture, whatever its label, x, y, width, height in pixels.
+    """
 
     name: str
     root: Path
     layout: str
     samples: tuple[Sample, ...]
     framed: bool
+    boxes: Mapping[Path, tuple[Box, ...]] = field(default_factory=dict)
 
     def part(self, split: Split) -> list[Sample]:
         """The samples of one split."""
@@ -70,8 +75,11 @@ def read_dataset(root: Path, labels: tuple[str, ...]) -> DataSet:
     """
     if not root.is_dir():
         raise UsageError(f"the data folder {root} does not exist")
+    boxes: dict[Path, tuple[Box, ...]] = {}
     if is_voc(root):
-        layout, framed, samples = "voc", False, list(_voc_samples(root))
+        annotated = dict(read_faces(root))
+        layout, framed, samples = "voc", False, list(_voc_samples(annotated))
+        boxes = {path: tuple(box for _, box in faces) for path, faces in annotated.items()}
     elif _split_folders(root):
         layout, framed, samples = "splits", True, list(_split_samples(root))
     elif _class_folders(root):
@@ -82,7 +90,7 @@ def read_dataset(root: Path, labels: tuple[str, ...]) -> DataSet:
     if not kept:
         found = ", ".join(sorted({sample.label for sample in samples})) or "nothing"
         raise UsageError(f"the data folder {root} holds {found}, but none of {', '.join(labels)}")
-    return DataSet(_name(root), root, layout, kept, framed)
+    return DataSet(_name(root), root, layout, kept, framed, boxes)
 
 
 def check_classes(datasets: list[DataSet], split: Split, labels: tuple[str, ...]) -> None:
@@ -142,8 +150,8 @@ def _split_samples(root: Path) -> Iterator[Sample]:
         yield from _class_samples(folder, split)
 
 
-def _voc_samples(root: Path) -> Iterator[Sample]:
-    for picture, faces in read_faces(root):
+def _voc_samples(annotated: Mapping[Path, list[tuple[str, Box]]]) -> Iterator[Sample]:
+    for picture, faces in annotated.items():
         for name, box_px in faces:
             label = CLASS_FOLDERS.get(name.lower().replace("_", "").replace("-", ""))
             if label is not None:

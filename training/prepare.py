@@ -196,7 +196,7 @@ class _EmptyBoxes:
     """Boxes without a face in each scene, once per picture, the same in every run."""
 
     def __init__(self, data: DataSet, seed: int, per_picture: int) -> None:
-        self._faces = _boxes_by_picture(data.samples)
+        self._faces = data.boxes
         self._rng = np.random.default_rng([seed, 7])
         self._count = per_picture
         self._last: Path | None = None
@@ -206,16 +206,8 @@ class _EmptyBoxes:
         if sample.box_px is None or sample.path == self._last:
             return []
         self._last = sample.path
-        around = [box_of_annotation(box) for box in self._faces[sample.path]]
+        around = [box_of_annotation(box) for box in self._faces[sample.path]]  # of any label
         return find_no_faces(image, around, self._rng, self._count)
-
-
-def _boxes_by_picture(samples: Iterable[Sample]) -> dict[Path, list[Box]]:
-    boxes: dict[Path, list[Box]] = {}
-    for sample in samples:
-        if sample.box_px is not None:
-            boxes.setdefault(sample.path, []).append(sample.box_px)
-    return boxes
 
 
 def limited(samples: list[Sample], limit: int | None) -> list[Sample]:

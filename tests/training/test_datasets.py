@@ -124,3 +124,12 @@ def test_an_annotation_without_its_picture_is_named(tmp_path: Path) -> None:
     (tmp_path / "images" / "one.png").unlink()
     with pytest.raises(UsageError, match=r"one\.xml has no picture"):
         read_dataset(tmp_path, TWO)
+
+
+def test_every_annotated_box_is_known_whatever_its_label(tmp_path: Path) -> None:
+    """A face that this model is not taught is still no place without a face."""
+    worn_wrong, masked, other = (10, 10, 40, 48), (80, 9, 40, 41), (9, 90, 40, 41)
+    faces = [("mask_weared_incorrect", worn_wrong), ("with_mask", masked), ("dog", other)]
+    data = read_dataset(made.voc(tmp_path, {"mixed": faces}), TWO)
+    assert [sample.box_px for sample in data.samples] == [masked]
+    assert list(data.boxes.values()) == [(worn_wrong, masked, other)]
