@@ -25,7 +25,6 @@ CARD_NAME = "model.json"
 #: What `zipfile` raises for an archive that is missing, incomplete or damaged.
 UNREADABLE = (
     zipfile.BadZipFile,
-    NotImplementedError,
     RuntimeError,
     LookupError,
     ValueError,

@@ -48,6 +48,7 @@ class Watcher:
         self._topic = f"{base}/{device}/events"
         self._show = show
         self._subscribed = threading.Event()
+        self._tells = True
         self._arrived = threading.Condition()
         self._failure: UserError | None = None
         self._output_failure: OSError | None = None
@@ -75,7 +76,11 @@ class Watcher:
             raise self._failure
 
     def start_in_background(self, patience_s: float) -> None:
-        """Connect whenever the broker is there; waits for a first try, `patience_s` at most."""
+        """Connect whenever the broker is there; waits for a first try, `patience_s` at most.
+
+        Of a broker that goes and comes, who publishes tells; this stays silent.
+        """
+        self._tells = False
         self._client.on_connect_fail = lambda *_: self._subscribed.set()
         self._client.connect_async(self._broker.host, self._broker.port, self._broker.keepalive_s)
         self._client.loop_start()
@@ -126,14 +131,14 @@ class Watcher:
                     f"the broker at {self._broker.address} does not let us read {self._topic}"
                 )
             )
-        elif self._subscribed.is_set():
+        elif self._subscribed.is_set() and self._tells:
             log.warning("connected to the broker at %s again", self._broker.address)
         self._subscribed.set()
 
     def _on_disconnect(
         self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
-        if reason.is_failure and self._subscribed.is_set() and self._failure is None:
+        if reason.is_failure and self._subscribed.is_set() and self._tells:
             log.warning("connection to the broker at %s lost: %s", self._broker.address, reason)
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
