@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from edge.camera.files import PictureFolder, VideoFile
 from edge.camera.opening import open_source
 from edge.config import CameraSettings
 from edge.errors import UserError
+from edge.paths import demo_clip
 from tests.pictures import write_clip, write_picture
 
 
@@ -104,3 +106,20 @@ def test_a_name_with_a_colon_and_a_recording_beside_the_devices(tmp_path: Path) 
         assert len(all_frames(open_source(CameraSettings(source=str(shared))))) == 2
     finally:
         shared.unlink()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_damaged_file_is_played_as_far_as_it_goes(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    damaged = bytearray(demo_clip().read_bytes())
+    for _ in range(chance.choice((5, 200))):
+        damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+    (tmp_path / "damaged.mp4").write_bytes(damaged[: chance.randrange(len(damaged) // 2, 10**9)])
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    try:
+        frames = all_frames(VideoFile(tmp_path / "damaged.mp4"))
+    except SourceError:
+        frames = []
+    times_s = [frame.captured_at_s for frame in frames]
+    assert times_s == sorted(set(times_s))
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
