@@ -16,12 +16,16 @@ from training.config import TrainConfig
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """Epochs done, the best validation score and the history, one entry per epoch."""
+    """Epochs done, the best validation score and the history, one entry per epoch.
+
+    `data`: the digest of each data set that the run trains on, by its name.
+    """
 
     epochs_done: int
     best: float
     history: list[dict[str, Any]]
     config: dict[str, Any]
+    data: dict[str, str] = {}
 
 
 def save_state(path: Path, arrays: list[Any], progress: Progress) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edge.errors import UserError
+from edge.errors import UsageError, UserError
 from training.config import TrainConfig
 from training.keras_quietly import import_keras
 from training.metrics import Floats, figures
@@ -49,11 +49,17 @@ def train(
     keras = import_keras()
     keras.utils.set_random_seed(config.seed)
     loop = _Loop(config, len(labels), data.training.steps(config.batch))
-    progress = Progress(0, -math.inf, [], dataclasses.asdict(config))
+    digests = {source.name: source.sha256 for source in data.sources}
+    progress = Progress(0, -math.inf, [], dataclasses.asdict(config), digests)
     places.run.mkdir(parents=True, exist_ok=True)
     places.model.parent.mkdir(parents=True, exist_ok=True)
     if resume:
         arrays, progress = load_state(places.state, config)
+        if progress.data != digests:
+            raise UsageError(
+                f"the run in {places.run} had other pictures: {_names(progress.data)} then,"
+                f" {_names(digests)} now (the same names: their files have changed)"
+            )
         loop.restore(arrays)
         if progress.epochs_done >= config.epochs and not places.model.is_file():
             raise UserError(
@@ -75,11 +81,16 @@ def train(
             max(progress.best, quality["score"]),
             [*progress.history, entry],
             progress.config,
+            progress.data,
         )
         save_state(places.state, loop.arrays(), progress)
         places.history.write_bytes(msgspec.json.format(msgspec.json.encode(progress.history)))
         log.info("%s", msgspec.json.encode(entry).decode())
     return progress
+
+
+def _names(data: dict[str, str]) -> str:
+    return ", ".join(sorted(data)) or "unknown ones"
 
 
 def validation_figures(

@@ -135,6 +135,24 @@ def test_a_model_is_not_resumed_with_other_settings(resumed: Run) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_model_is_not_resumed_with_other_pictures(tmp_path: Path, resumed: Run) -> None:
+    other = made.kaggle(tmp_path / resumed.data.name, 8, seed=9)
+    command = resumed.command("--resume")
+    command[command.index(str(resumed.data))] = str(other)
+    done = made.python(*command)
+    assert done.returncode == 2, done.stderr
+    assert "had other pictures: tiny then, tiny now" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_finished_run_is_not_resumed_into_another_model(tmp_path: Path, resumed: Run) -> None:
+    command = [*resumed.command("--resume"), "--out", str(tmp_path / "other.keras")]
+    done = made.python(*command)
+    assert done.returncode == 1, done.stderr
+    assert "give the --out that it was trained with" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("option", ["--epochs", "--batch", "--limit"])
 @pytest.mark.parametrize("number", ["0", "-1", "many"])
 def test_numbers_that_make_no_sense_are_refused_at_once(option: str, number: str) -> None:
