@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"mask-patrol: {line}\n")
         return error.exit_code
     except OSError as error:
-        # Every other file is dealt with where it is used: this is standard output.
+        # Files are dealt with where they are used: what comes here is standard output, or
+        # something that nobody foresaw, and it bears its file's name.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             return 0  # whoever read it has had enough

@@ -72,16 +72,20 @@ def _at(ordered_s: list[float], share: float) -> float:
     return round(1000.0 * ordered_s[min(len(ordered_s) - 1, int(share * len(ordered_s)))], 3)
 
 
-def clock_is_synchronised() -> bool:
+def kernel_clock_state() -> int:
+    """What `ntp_adjtime` says, 0 to 5; -1 where there is no such thing."""
+    try:
+        return int(ctypes.CDLL(None).ntp_adjtime(ctypes.create_string_buffer(TIMEX_BYTES)))
+    except (AttributeError, OSError):
+        return -1
+
+
+def clock_is_synchronised(clock_state: Callable[[], int] = kernel_clock_state) -> bool:
     """Whether the kernel holds the system clock for right (NTP has set it).
 
     A Pi has no clock battery: until the network has told it the time, it is wrong.
     """
-    try:
-        state = ctypes.CDLL(None).ntp_adjtime(ctypes.create_string_buffer(TIMEX_BYTES))
-    except (AttributeError, OSError):
-        return False
-    return bool(0 <= state < TIME_ERROR)
+    return 0 <= clock_state() < TIME_ERROR
 
 
 def memory_mb() -> float:

@@ -65,6 +65,6 @@ def test_it_comes_back_after_the_broker(mosquitto: Mosquitto) -> None:
     sender.close()
 
 
-def test_no_broker_and_no_mqtt_are_said() -> None:
+def test_a_broker_that_is_not_there_is_said() -> None:
     with pytest.raises(UserError, match="no broker at"):
         Watcher(Broker("127.0.0.1", free_port()), "maskpatrol", str).start()
