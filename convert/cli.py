@@ -38,14 +38,26 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m convert", description=__doc__)
-    parser.add_argument("--model", type=Path, default=Path("models/mask.keras"))
-    parser.add_argument("--out", type=Path, default=Path("models/mask.tflite"))
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=Path("models/mask.keras"),
+        help="the Keras model (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("models/mask.tflite"),
+        help="the model to write (default: %(default)s)",
+    )
     parser.add_argument(
         "--data",
         type=Path,
-        action="append",
+        nargs="+",
+        action="extend",
         default=[],
-        help="compute the activation ranges anew from this data set; repeatable",
+        metavar="DIR",
+        help="compute the activation ranges anew from these data sets",
     )
     parser.add_argument("--ranges", type=Path, help="default: beside the model, .ranges.json")
     return parser

@@ -55,7 +55,10 @@ class Classifier:
         try:
             model = path.read_bytes()
         except OSError as error:
-            raise UserError(f"cannot read the model {path}: {error.strerror}") from None
+            raise UserError(
+                f"cannot read the model {path}: {error.strerror};"
+                " leave classifier.model empty for the one that ships"
+            ) from None
         self.card: Card = read_card(model, path)
         self.digest = digest(model)
         interpreter, self.runtime = load_interpreter(model, threads, runtime)

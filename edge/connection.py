@@ -94,11 +94,11 @@ def new_client(
 def why_unreachable(broker: Broker, error: Exception) -> str:
     """One line for a connection that could not be made."""
     if isinstance(error, socket.gaierror):
-        return f"no broker: the name {broker.host!r} is not known here"
+        return f"no broker: the name {broker.host!r} is not known here; is it written right?"
     if isinstance(error, TimeoutError):
         return f"no broker answers at {broker.address} within {CONNECT_TIMEOUT_S:g} s"
     reason = getattr(error, "strerror", None) or str(error)
-    return f"no broker at {broker.address}: {reason}"
+    return f"no broker at {broker.address}: {reason}; is it running, and the port right?"
 
 
 def why_refused(broker: Broker, reason: str) -> str:

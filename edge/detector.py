@@ -45,7 +45,9 @@ class HaarDetector:
         """Load the cascade; raises UserError when the file is missing or no cascade."""
         path = user_path(settings.cascade) if settings.cascade else default_cascade()
         if kind_of(path) != "file":
-            raise UserError(f"no such cascade file: {path}")
+            raise UserError(
+                f"no such cascade file: {path}; leave detector.cascade empty for OpenCV's own"
+            )
         self._cascade = _load_cascade(path)
         self._settings = settings
 

@@ -105,7 +105,7 @@ def _source(settings: Settings) -> str:
     finally:
         source.close()
     if frame is None:
-        raise UserError(f"{shown_source(settings.camera)} delivers no frame")
+        raise UserError(f"{shown_source(settings.camera)} delivers no frame; is it the right one?")
     height, width = frame.size_px
     return f"{shown_source(settings.camera)} delivers frames of {width}x{height}"
 

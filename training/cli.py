@@ -42,6 +42,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="DIR",
+        help="folders of data sets, one or more; the option may be repeated",
+    )
+
+
 def _at_least_one(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -51,9 +63,7 @@ def _at_least_one(text: str) -> int:
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
     usual = TrainConfig()
-    parser.add_argument(
-        "--data", type=Path, action="append", required=True, help="a data set's folder; repeatable"
-    )
+    _add_data(parser)
     parser.add_argument(
         "--out", type=Path, required=True, help="the model, such as models/mask.keras"
     )
@@ -104,9 +114,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, required=True, help="a .tflite or .keras file")
-    parser.add_argument(
-        "--data", type=Path, action="append", required=True, help="a data set's folder; repeatable"
-    )
+    _add_data(parser)
     parser.add_argument(
         "--split",
         choices=["all", *Split],

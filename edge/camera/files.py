@@ -38,7 +38,10 @@ class VideoFile:
     def __init__(self, path: Path) -> None:
         """Open `path`; raises SourceError when it is missing or holds no frame."""
         if kind_of(path) != "file":
-            raise SourceError(f"no such video file: {path}")
+            raise SourceError(
+                f"no such video file: {path};"
+                " a source is a file, a folder, /dev/video0 or an address"
+            )
         # In full, as FFmpeg takes what stands before a colon for a protocol.
         self._capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
         first = self._capture.read()[1] if self._capture.isOpened() else None

@@ -153,6 +153,15 @@ def test_a_finished_run_is_not_resumed_into_another_model(tmp_path: Path, resume
     assert "Traceback" not in done.stderr
 
 
+def test_several_folders_may_follow_one_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = made.kaggle(tmp_path / "data", 1)
+    command = ["train", "--data", str(data), str(tmp_path / "absent"), "--out", "m.keras"]
+    assert main(command) == 2
+    assert "absent does not exist" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", ["--epochs", "--batch", "--limit"])
 @pytest.mark.parametrize("number", ["0", "-1", "many"])
 def test_numbers_that_make_no_sense_are_refused_at_once(option: str, number: str) -> None:
@@ -183,6 +192,7 @@ def test_a_run_is_not_written_over_by_mistake(
         (["train", "--data", "nowhere", "--out", "m.keras"], 2, "nowhere does not exist"),
         (["train", "--data", "tests", "--out", "m.keras"], 2, "expected one of"),
         (["evaluate", "--model", "nowhere.tflite", "--data", "tests"], 1, "nowhere.tflite"),
+        (["train", "--data", "tests", "none", "--out", "m.keras"], 2, "expected one of"),
         (["evaluate", "--model", "nowhere.onnx", "--data", "tests"], 2, "neither"),
         (["evaluate", "--model", "models/mask.tflite", "--data", "nowhere"], 2, "nowhere"),
     ],
