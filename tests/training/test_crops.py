@@ -15,7 +15,7 @@ from training.augment import augmented
 from training.crops import Face, decoded, evaluation_crop, training_face
 from training.datasets import LABELS, DataSet, Sample, read_dataset
 from training.detector import MARGIN, box_of_annotation, box_of_framed_picture, overlap
-from training.duplicates import copies, fingerprint
+from training.duplicates import copies, copy_pairs, fingerprint
 from training.faces import find_no_faces
 from training.splits import Split
 
@@ -138,3 +138,13 @@ def test_a_recompressed_copy_is_recognised_and_another_face_is_not() -> None:
     smaller = np.asarray(cv2.resize(again, (90, 90), interpolation=cv2.INTER_AREA), np.uint8)
     found = copies([fingerprint(smaller), fingerprint(other)], [fingerprint(original)])
     assert found.tolist() == [True, False]
+
+
+def test_a_copy_cut_a_little_differently_is_recognised_by_its_tones() -> None:
+    original, other = smooth(200), smooth(200, seed=1)
+    rng = np.random.default_rng(3)
+    shaken = np.clip(original[4:, 3:] + rng.normal(0, 12, (196, 197, 3)), 0, 255).astype(np.uint8)
+    flat = np.full((50, 50, 3), 90, np.uint8)
+    of = [fingerprint(picture) for picture in (other, shaken, flat)]
+    assert copy_pairs(of, [fingerprint(flat), fingerprint(original)]) == [(1, 1), (2, 0)]
+    assert copies(of, []).tolist() == [False, False, False]

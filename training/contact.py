@@ -1,0 +1,58 @@
+"""Contact sheets: many small pictures on one, each with a line of text."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from edge.framing import Pixels, resize_crop
+
+CELL_PX, LINE_PX, GAP_PX = 112, 15, 6
+BACKGROUND, TEXT = (255, 255, 255), (30, 30, 30)
+LETTERS_PER_LINE = 18
+
+
+def contact_sheet(pictures: list[Pixels], captions: list[list[str]], columns: int = 10) -> Pixels:
+    """(height, width, 3) uint8 RGB: `pictures`, each (h, w, 3) uint8 RGB, in rows.
+
+    `captions` holds the lines below each; longer ones are cut. Raises ValueError when
+    there is no picture or not one caption for each.
+    """
+    if not pictures or len(pictures) != len(captions):
+        raise ValueError(f"{len(pictures)} pictures with {len(captions)} captions")
+    lines = max(len(caption) for caption in captions)
+    columns = min(columns, len(pictures))
+    rows = math.ceil(len(pictures) / columns)
+    across, down = CELL_PX + GAP_PX, CELL_PX + GAP_PX + lines * LINE_PX
+    sheet = np.full((rows * down + GAP_PX, columns * across + GAP_PX, 3), BACKGROUND, np.uint8)
+    for index, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        x, y = GAP_PX + index % columns * across, GAP_PX + index // columns * down
+        shown = _fitted(picture)
+        height, width = shown.shape[:2]
+        sheet[y : y + height, x : x + width] = shown
+        for number, text in enumerate(caption, start=1):
+            place = (x, y + CELL_PX + number * LINE_PX - 3)
+            cv2.putText(
+                sheet,
+                _ascii(text)[:LETTERS_PER_LINE],
+                place,
+                cv2.FONT_HERSHEY_SIMPLEX,
+                0.36,
+                TEXT,
+                1,
+                cv2.LINE_AA,
+            )
+    return sheet
+
+
+def _fitted(picture: Pixels) -> Pixels:
+    """`picture` scaled into a cell, its proportions kept."""
+    height, width = picture.shape[:2]
+    scale = CELL_PX / max(height, width)
+    return resize_crop(picture, (max(1, round(height * scale)), max(1, round(width * scale))))
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "replace").decode()  # OpenCV's font has no other letters
