@@ -8,11 +8,13 @@ import json
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 from edge.errors import UserError
 from edge.interpreter import RUNTIMES
 from training.config import TrainConfig
-from training.datasets import EXPECTED, LABELS
+from training.datasets import LABELS
+from training.layouts import LAYOUTS
 from training.splits import Split
 
 
@@ -33,12 +35,20 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    train = commands.add_parser("train", help="pictures ──► a Keras model", epilog=EXPECTED)
+    train = _command(commands, "train", "pictures ──► a Keras model")
     _add_train(train)
-    evaluate = commands.add_parser(
-        "evaluate", help="a model's figures on a data set", epilog=EXPECTED
-    )
+    evaluate = _command(commands, "evaluate", "a model's figures on a data set")
     _add_evaluate(evaluate)
+    return parser
+
+
+def _command(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=what,
+        epilog=LAYOUTS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     return parser
 
 
@@ -50,7 +60,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         action="extend",
         required=True,
         metavar="DIR",
-        help="folders of data sets, one or more; the option may be repeated",
+        help="folders of data sets (drawn below), one or more; the option may be repeated",
     )
 
 

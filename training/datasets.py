@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from edge.errors import UsageError
 from edge.framing import Box
+from training.layouts import (
+    CELEBA_FOLDERS,
+    CLASS_FOLDERS,
+    EXPECTED,
+    PICTURES,
+    SPLIT_FOLDERS,
+    class_folders,
+    class_of,
+    folders,
+    holds_pictures,
+    key,
+    pictures,
+    split_folders,
+)
+from training.partition import find_partition, part_of, read_partition
 from training.splits import Split, split_of
 from training.voc import is_voc, read_faces
 
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+log = logging.getLogger(__name__)
 
-#: Class folders as published data sets name them, in lower case without `_`, `-` and blanks.
-CLASS_FOLDERS = {
-    **dict.fromkeys(("mask", "withmask", "cmfd", "masked", "correctmask"), "mask"),
-    **dict.fromkeys(("nomask", "withoutmask", "unmasked"), "no_mask"),
-    **dict.fromkeys(("incorrectmask", "imfd", "maskwearedincorrect"), "incorrect_mask"),
-}
-SPLIT_FOLDERS = {
-    "train": Split.TRAIN,
-    "training": Split.TRAIN,
-    "validation": Split.VALIDATION,
-    "val": Split.VALIDATION,
-    "valid": Split.VALIDATION,
-    "test": Split.TEST,
-    "testing": Split.TEST,
-}
 LABELS = {2: ("mask", "no_mask"), 3: ("mask", "no_mask", "incorrect_mask")}
-EXPECTED = (
-    "expected one of: {Train,Validation,Test}/{WithMask,WithoutMask}/ as Kaggle's"
-    " face-mask-12k ships; class folders such as with_mask/ and without_mask/, mask/ and"
-    " no_mask/, CMFD/ and IMFD/; images/ with annotations/*.xml (Pascal VOC)"
-)
 
 
 @dataclass(frozen=True)
@@ -70,27 +67,34 @@ class DataSet:
 def read_dataset(root: Path, labels: tuple[str, ...]) -> DataSet:
     """The samples under `root` whose label is one of `labels`, in a fixed order.
 
-    Raises UsageError naming the folder when it is missing, its layout unknown or a
-    class folder empty.
+    `root` may also be `LABEL=FOLDER`: every picture in FOLDER bears that label. Raises
+    UsageError naming the folder when it is missing, its layout unknown or a class folder
+    empty.
     """
+    said, root = _said(root)
     if not root.is_dir():
         raise UsageError(f"the data folder {root} does not exist")
+    inner = _unwrapped(root)
+    layout = _layout(inner)
     boxes: dict[Path, tuple[Box, ...]] = {}
-    if is_voc(root):
-        annotated = dict(read_faces(root))
-        layout, framed, samples = "voc", False, list(_voc_samples(annotated))
+    if said is not None:
+        samples = list(_flat_samples(root, said, inner))
+        layout = "classes"
+    elif layout == "voc":
+        annotated = dict(read_faces(inner))
+        samples = list(_voc_samples(annotated))
         boxes = {path: tuple(box for _, box in faces) for path, faces in annotated.items()}
-    elif _split_folders(root):
-        layout, framed, samples = "splits", True, list(_split_samples(root))
-    elif _class_folders(root):
-        layout, framed, samples = "classes", False, list(_class_samples(root, None))
+    elif layout == "splits":
+        samples = [s for folder, split in split_folders(inner) for s in _classes(folder, split)]
+    elif layout == "classes":
+        samples = list(_classes(inner, None))
     else:
-        raise UsageError(f"the data folder {root} has no layout that is known here; {EXPECTED}")
+        raise UsageError(_unknown(root))
     kept = tuple(sample for sample in samples if sample.label in labels)
     if not kept:
         found = ", ".join(sorted({sample.label for sample in samples})) or "nothing"
         raise UsageError(f"the data folder {root} holds {found}, but none of {', '.join(labels)}")
-    return DataSet(_name(root), root, layout, kept, framed, boxes)
+    return DataSet(_name(root), root, layout, kept, layout == "splits", boxes)
 
 
 def check_classes(datasets: list[DataSet], split: Split, labels: tuple[str, ...]) -> None:
@@ -112,47 +116,95 @@ def _name(root: Path) -> str:
     return path.name
 
 
-def _key(folder: Path) -> str:
-    return folder.name.lower().replace("_", "").replace("-", "").replace(" ", "")
+def _said(root: Path) -> tuple[str | None, Path]:
+    """The label and the folder in `no_mask=FOLDER`; an existing folder is itself."""
+    label, is_said, folder = str(root).partition("=")
+    if root.is_dir() or not is_said:
+        return None, root
+    if label not in LABELS[3]:
+        raise UsageError(f"{root}: before = stands one of {', '.join(LABELS[3])}")
+    return label, Path(folder)
 
 
-def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir())
+def _layout(root: Path) -> str | None:
+    """`voc`, `splits` or `classes`; a folder of pictures named after a class is the latter."""
+    if is_voc(root):
+        return "voc"
+    if split_folders(root):
+        return "splits"
+    if class_folders(root) or (class_of(root) is not None and holds_pictures(root)):
+        return "classes"
+    return None
 
 
-def _class_folders(root: Path) -> list[tuple[Path, str]]:
-    named = ((path, CLASS_FOLDERS.get(_key(path))) for path in _folders(root))
-    return [(path, label) for path, label in named if label is not None]
+def _unwrapped(root: Path) -> Path:
+    """`root`, or the one folder in it, or in that: archives often wrap what they hold."""
+    for _ in range(2):
+        inside = folders(root)
+        if _layout(root) is not None or len(inside) != 1:
+            return root
+        root = inside[0]
+    return root
 
 
-def _split_folders(root: Path) -> list[tuple[Path, Split]]:
-    named = ((path, SPLIT_FOLDERS.get(path.name.lower())) for path in _folders(root))
-    return [(path, split) for path, split in named if split is not None and _class_folders(path)]
+def _unknown(root: Path) -> str:
+    known = [path for path in folders(root) if _layout(_unwrapped(path)) is not None]
+    if known:
+        named = " ".join(str(path) for path in known)
+        return f"the data folder {root} holds several data sets: name each, as --data {named}"
+    return f"the data folder {root} has no layout that is known here; {EXPECTED}"
 
 
-def _pictures(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
-
-
-def _class_samples(root: Path, split: Split | None) -> Iterator[Sample]:
-    for folder, label in _class_folders(root):
-        pictures = _pictures(folder)
-        if not pictures:
+def _classes(root: Path, split: Split | None) -> Iterator[Sample]:
+    """All class folders in `root`, or `root` itself where that is one."""
+    found = class_folders(root)
+    for folder, label in found or [(root, str(class_of(root)))]:
+        inside = pictures(folder)
+        if not inside:
             raise UsageError(
                 f"the class folder {folder} holds no picture ({', '.join(PICTURES)}); {EXPECTED}"
             )
-        for path in pictures:
-            yield Sample(path, label, split or split_of(path.name))
+        split_of_name = _partition(folder)
+        for path in inside:
+            yield Sample(path, label, split or split_of_name(path.name))
+    if found:
+        _check_others(root, {folder for folder, _ in found})
 
 
-def _split_samples(root: Path) -> Iterator[Sample]:
-    for folder, split in _split_folders(root):
-        yield from _class_samples(folder, split)
+def _check_others(root: Path, used: set[Path]) -> None:
+    """What stands beside class folders: a data set of its own is an error, the rest is named."""
+    others = [path for path in folders(root) if path not in used]
+    if any(_layout(_unwrapped(path)) is not None for path in others):
+        raise UsageError(_unknown(root))
+    if others:
+        names = ", ".join(path.name for path in others)
+        log.warning("%s: not named after a class, so not used: %s", root, names)
+
+
+def _partition(folder: Path) -> Callable[[str], Split]:
+    """What parts the pictures of a class folder: CelebA's own list, or their names."""
+    listed = find_partition(folder) if key(folder.name) in CELEBA_FOLDERS else None
+    return split_of if listed is None else partial(part_of, read_partition(listed))
+
+
+def _flat_samples(folder: Path, label: str, inner: Path) -> Iterator[Sample]:
+    named = {found for _, found in class_folders(inner)} | {class_of(folder) or label}
+    if _layout(inner) in ("voc", "splits") or named != {label}:
+        raise UsageError(
+            f"{folder} says by its folders which pictures are what: give --data {folder},"
+            f" not {label}={folder}"
+        )
+    inside = pictures(folder)
+    if not inside:
+        raise UsageError(f"the folder {folder} holds no picture ({', '.join(PICTURES)})")
+    split_of_name = _partition(folder)
+    for path in inside:
+        yield Sample(path, label, split_of_name(path.name))
 
 
 def _voc_samples(annotated: Mapping[Path, list[tuple[str, Box]]]) -> Iterator[Sample]:
     for picture, faces in annotated.items():
         for name, box_px in faces:
-            label = CLASS_FOLDERS.get(name.lower().replace("_", "").replace("-", ""))
+            label = CLASS_FOLDERS.get(key(name))
             if label is not None:
                 yield Sample(picture, label, split_of(picture.name), box_px)

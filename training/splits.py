@@ -31,6 +31,11 @@ def split_of(file_name: str) -> Split:
 
 
 def family_of(file_name: str) -> str:
-    """`file_name` without its suffix and without the marks of a copy."""
+    """`file_name` without its suffix, the marks of a copy, and how MaskedFace-Net masked it.
+
+    MaskedFace-Net draws a mask on each numbered face of FFHQ once correctly and once not
+    (00042_Mask, 00042_Mask_Chin): the same face, so the same family as 00042 itself.
+    """
     stem = file_name.rsplit(".", 1)[0].lower()
-    return re.sub(r"(\s*-?\s*copy(\s*\d+|\s*\(\d+\))?|\s*\(\d+\))+$", "", stem)
+    stem = re.sub(r"(\s*-?\s*copy(\s*\d+|\s*\(\d+\))?|\s*\(\d+\))+$", "", stem)
+    return re.sub(r"^(\d{5})_mask(_mouth_chin|_nose_mouth|_chin)?$", r"\1", stem)

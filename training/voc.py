@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,32 +10,63 @@ from xml.etree import ElementTree
 from edge.errors import UsageError
 from edge.framing import Box
 
+log = logging.getLogger(__name__)
+
+#: Pictures and annotations: as Kaggle's sets name the folders, and as Pascal VOC did.
+FOLDERS = (("images", "annotations"), ("JPEGImages", "Annotations"))
+#: More annotations without a picture, or unreadable, than this share is a broken download.
+BROKEN_SHARE = 0.01
+
+Faces = list[tuple[str, Box]]
+
 
 def is_voc(root: Path) -> bool:
-    """Whether `root` is laid out as images/ and annotations/."""
-    return (root / "images").is_dir() and (root / "annotations").is_dir()
+    """Whether `root` is laid out as images/ and annotations/, or the classic names."""
+    return _folders(root) is not None
 
 
-def read_faces(root: Path) -> Iterator[tuple[Path, list[tuple[str, Box]]]]:
+def read_faces(root: Path) -> Iterator[tuple[Path, Faces]]:
     """Each annotated picture, by name, with its (class name, box in pixels) pairs.
 
-    Raises UsageError naming the file when an annotation cannot be read or its
-    picture is missing.
+    An annotation that cannot be read or whose picture is missing is named in the log and
+    left out; raises UsageError naming the first when they are more than `BROKEN_SHARE`.
     """
-    annotations = sorted((root / "annotations").glob("*.xml"))
-    if not annotations:
-        raise UsageError(f"the folder {root / 'annotations'} holds no .xml file")
-    images = {path.stem: path for path in sorted((root / "images").iterdir())}
-    for annotation in annotations:
-        picture = images.get(annotation.stem)
-        if picture is None:
-            raise UsageError(f"the annotation {annotation} has no picture in {root / 'images'}")
+    places = _folders(root)
+    assert places is not None, root
+    pictures, annotations = places
+    files = sorted(annotations.glob("*.xml"))
+    if not files:
+        raise UsageError(f"the folder {annotations} holds no .xml file")
+    by_stem = {path.stem: path for path in sorted(pictures.iterdir())}
+    broken: list[str] = []
+    for annotation in files:
         try:
-            objects = ElementTree.parse(annotation).getroot().findall("object")
-            faces = [(_text(each, "name"), _box(each)) for each in objects]
-        except (ElementTree.ParseError, ValueError) as error:
-            raise UsageError(f"the annotation {annotation} cannot be read: {error}") from None
-        yield picture, faces
+            yield _read(annotation, by_stem, pictures)
+        except ValueError as error:
+            broken.append(str(error))
+    if len(broken) > BROKEN_SHARE * len(files):
+        raise UsageError(
+            f"{broken[0]}; {len(broken)} of {len(files)} annotations in {root} are broken, and"
+            f" more than {BROKEN_SHARE:.0%} is a broken download"
+        )
+    for complaint in broken:
+        log.warning("left out: %s", complaint)
+
+
+def _folders(root: Path) -> tuple[Path, Path] | None:
+    pairs = [(root / pictures, root / annotations) for pictures, annotations in FOLDERS]
+    return next((pair for pair in pairs if pair[0].is_dir() and pair[1].is_dir()), None)
+
+
+def _read(annotation: Path, by_stem: dict[str, Path], pictures: Path) -> tuple[Path, Faces]:
+    picture = by_stem.get(annotation.stem)
+    if picture is None:
+        raise ValueError(f"the annotation {annotation} has no picture in {pictures}")
+    try:
+        objects = ElementTree.parse(annotation).getroot().findall("object")
+        return picture, [(_text(each, "name"), _box(each)) for each in objects]
+    except (OSError, ElementTree.ParseError, ValueError) as error:
+        raise ValueError(f"the annotation {annotation} cannot be read: {error}") from None
 
 
 def _text(element: ElementTree.Element, path: str) -> str:
@@ -48,6 +80,6 @@ def _box(element: ElementTree.Element) -> Box:
     x0, y0, x1, y1 = (
         float(_text(element, f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")
     )
-    if x1 <= x0 or y1 <= y0:
+    if not (x1 > x0 and y1 > y0):  # so that "nan" is refused too
         raise ValueError(f"the box {x0:g},{y0:g} to {x1:g},{y1:g} has no area")
     return x0, y0, x1 - x0, y1 - y0
