@@ -16,6 +16,7 @@ SOURCE ?=
 BROKER ?=
 CONFIG ?=
 DATA ?=
+NAME ?=
 MODEL ?= models/mask.tflite
 TRAIN_ARGS ?=
 
@@ -47,6 +48,13 @@ lint: $(VENV)/.dev ## Lint, format and types only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+dataset: $(VENV)/.train ## Fetch public data sets into data/: NAME="name name…"; without NAME, list them
+	@$(BIN)/python -m training dataset $(NAME)
+
+explore: $(VENV)/.train ## Look at DATA="folder folder…" before training: runs/explore/report.html
+	@test -n "$(DATA)" || { echo "make explore: name your pictures, e.g. make explore DATA='face-mask-12k scenes'" >&2; exit 2; }
+	@$(BIN)/python -m training explore $(foreach d,$(DATA),--data "$(d)")
 
 train: $(VENV)/.train ## Train models/mask.keras on DATA="folder folder…"
 	@test -n "$(DATA)" || { echo "make train: name your pictures, e.g. make train DATA='face-mask-12k scenes'" >&2; exit 2; }
@@ -89,4 +97,4 @@ $(VENV)/.dev: $(VENV)/.train
 	@$(PIP) --editable '.[broker,train,dev]'
 	@touch $@
 
-.PHONY: help run check test lint train evaluate convert clean mosquitto
+.PHONY: help run check test lint dataset explore train evaluate convert clean mosquitto

@@ -12,6 +12,7 @@ from typing import Any
 
 from edge.errors import UserError
 from edge.interpreter import RUNTIMES
+from training import fetch
 from training.config import TrainConfig
 from training.datasets import LABELS
 from training.layouts import LAYOUTS
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; `--resume` goes on after the last whole epoch\n")
+        sys.stderr.write(f"{options.stopped}\n")
         return 130
 
 
@@ -39,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(train)
     evaluate = _command(commands, "evaluate", "a model's figures on a data set")
     _add_evaluate(evaluate)
+    fetch.add_arguments(commands.add_parser("dataset", help="public data sets ──► data/"))
     return parser
 
 
@@ -106,7 +108,9 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=TEXT",
         help="what the card says of a data set's licence; NAME is its folder's name",
     )
-    parser.set_defaults(run=_train)
+    parser.set_defaults(
+        run=_train, stopped="stopped; `--resume` goes on after the last whole epoch"
+    )
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -135,7 +139,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         "--runtime", choices=[name for name, _ in RUNTIMES], help="for a .tflite; default: any"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a data set, on a line")
-    parser.set_defaults(run=_evaluate)
+    parser.set_defaults(run=_evaluate, stopped="stopped")
 
 
 def _evaluate(options: argparse.Namespace) -> int:
