@@ -16,7 +16,7 @@ SOURCE ?=
 BROKER ?=
 CONFIG ?=
 DATA ?=
-NAME ?=
+DATASET ?=
 MODEL ?= models/mask.tflite
 TRAIN_ARGS ?=
 
@@ -49,8 +49,8 @@ lint: $(VENV)/.dev ## Lint, format and types only
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-dataset: $(VENV)/.train ## Fetch public data sets into data/: NAME="name name…"; without NAME, list them
-	@$(BIN)/python -m training dataset $(NAME)
+dataset: $(VENV)/.train ## Fetch public data sets into data/: DATASET="name name…"; without it, list them
+	@$(BIN)/python -m training dataset $(DATASET)
 
 explore: $(VENV)/.train ## Look at DATA="folder folder…" before training: runs/explore/report.html
 	@test -n "$(DATA)" || { echo "make explore: name your pictures, e.g. make explore DATA='face-mask-12k scenes'" >&2; exit 2; }

@@ -1,1 +1,1 @@
-"""From folders of pictures to a Keras model: `python -m training train|evaluate`."""
+"""From folders of pictures to a Keras model; `python -m training --help` lists the commands."""

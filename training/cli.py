@@ -1,4 +1,4 @@
-"""`python -m training train` and `python -m training evaluate`."""
+"""`python -m training dataset|explore|train|evaluate`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from edge.errors import UserError
 from edge.interpreter import RUNTIMES
-from training import fetch
+from training import explore, fetch
 from training.config import TrainConfig
 from training.datasets import LABELS
 from training.layouts import LAYOUTS
@@ -40,6 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(train)
     evaluate = _command(commands, "evaluate", "a model's figures on a data set")
     _add_evaluate(evaluate)
+    look = _command(commands, "explore", "look at the data first: a report with plots")
+    _add_data(look)
+    explore.add_arguments(look)
     fetch.add_arguments(commands.add_parser("dataset", help="public data sets ──► data/"))
     return parser
 

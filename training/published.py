@@ -82,6 +82,6 @@ def as_text(out: Path) -> Iterator[str]:
         if each.kaggle is None:
             yield f"    get it   by hand (links on that page), unpacked into {each.path(out)}/"
         else:
-            yield f"    get it   make dataset NAME={each.name}"
+            yield f"    get it   make dataset DATASET={each.name}"
         yield f"    holds    {each.gives}"
         yield f"    use it   {each.use(out)}"
