@@ -19,6 +19,7 @@ DATA ?=
 DATASET ?=
 MODEL ?= models/mask.tflite
 TRAIN_ARGS ?=
+EXPLORE_ARGS ?=
 
 help: ## List the targets
 	@echo "Mask Patrol: notices each bare face at an entrance and says so over MQTT."
@@ -29,8 +30,10 @@ help: ## List the targets
 	@echo "  make run                                          the bundled clip, an embedded broker"
 	@echo "  make run SOURCE=/dev/video0 BROKER=192.168.1.5    your camera, your broker"
 	@echo "  make run SOURCE=clip.mp4    (also rtsp://… or a folder of pictures; CONFIG=my.toml)"
-	@echo "  make train DATA='face-mask-12k scenes'            retrain on your pictures, then"
-	@echo "  make convert DATA='face-mask-12k scenes'          put the new model on the edge"
+	@echo "  make dataset DATASET=face-mask-12k                a public data set ──► data/"
+	@echo "  make explore DATA='data/face-mask-12k scenes'     look at pictures first, then"
+	@echo "  make train DATA='data/face-mask-12k scenes'       retrain on them, then"
+	@echo "  make convert DATA='data/face-mask-12k scenes'     put the new model on the edge"
 
 run: $(VENV)/.edge ## Watch SOURCE (default: the demo clip) and show the alerts from BROKER
 	@STATE_DIRECTORY="$${STATE_DIRECTORY:-$(CURDIR)/.cache/state}" $(BIN)/mask-patrol run --watch --log-level warning \
@@ -54,7 +57,7 @@ dataset: $(VENV)/.train ## Fetch public data sets into data/: DATASET="name name
 
 explore: $(VENV)/.train ## Look at DATA="folder folder…" before training: runs/explore/report.html
 	@test -n "$(DATA)" || { echo "make explore: name your pictures, e.g. make explore DATA='face-mask-12k scenes'" >&2; exit 2; }
-	@$(BIN)/python -m training explore $(foreach d,$(DATA),--data "$(d)")
+	@$(BIN)/python -m training explore $(foreach d,$(DATA),--data "$(d)") $(EXPLORE_ARGS)
 
 train: $(VENV)/.train ## Train models/mask.keras on DATA="folder folder…"
 	@test -n "$(DATA)" || { echo "make train: name your pictures, e.g. make train DATA='face-mask-12k scenes'" >&2; exit 2; }

@@ -17,6 +17,7 @@ from edge.framing import Pixels
 from training.contact import contact_sheet
 from training.crops import read_picture
 from training.datasets import LABELS, read_dataset
+from training.explore_page import as_html
 from training.explore_plots import (
     draw_balance,
     draw_separations,
@@ -24,14 +25,15 @@ from training.explore_plots import (
     draw_style,
     styles_of,
 )
-from training.explore_report import as_html, as_text, summary
-from training.near_copies import Pair, find_pairs, place
+from training.explore_report import as_text, summary
+from training.near_copies import Pair, find_pairs
 from training.observe import Seen, observe
 from training.style import separations
 
 #: Pairs on the contact sheet of near copies, five to a row.
 PAIRS_SHOWN = 30
 SHEET_QUALITY = 88  # of its JPEG
+LETTERS = 16  # of a caption, below a picture
 
 
 @dataclass(frozen=True)
@@ -118,20 +120,23 @@ def _told_by_style(all_seen: list[Seen]) -> list[tuple[str, dict[str, float]]]:
 def _draw(
     out: Path, all_seen: list[Seen], pairs: list[Pair], told: list[tuple[str, dict[str, float]]]
 ) -> Pictures:
-    plots = [("balance.png", "Balance"), ("sizes.png", "Sizes"), ("style.png", "Style")]
+    plots = [("balance.png", "Balance"), ("sizes.png", "Sizes")]
     draw_balance(out / "balance.png", all_seen)
     draw_sizes(out / "sizes.png", all_seen)
-    draw_style(out / "style.png", all_seen)
+    if any(styles_of(seen, label) for seen in all_seen for label in LABELS[3]):
+        plots.append(("style.png", "Style"))
+        draw_style(out / "style.png", all_seen)
     if told:
         plots.append(("told-by-style.png", "What style alone tells"))
         draw_separations(out / "told-by-style.png", told)
     sheets = []
     for number, seen in enumerate(all_seen):
         for label, shown in sorted(seen.shown.items()):
-            name = f"faces-{number}-{_plain(seen.data.name)}-{label}.jpg"
-            sheet = contact_sheet([face for face, _ in shown], [[text] for _, text in shown])
-            _save(out / name, sheet)
-            sheets.append((name, f"{seen.data.name}: {label}"))
+            file = f"faces-{number}-{_plain(seen.data.name)}-{label}.jpg"
+            names = [[text[:LETTERS]] for _, text in shown]
+            sheet = contact_sheet([face for face, _ in shown], names)
+            _save(out / file, sheet)
+            sheets.append((file, f"{seen.data.name}: {label}"))
     if pairs:
         _save(out / "near-copies.jpg", _pairs_sheet(pairs))
         sheets.append(("near-copies.jpg", "Near copies, two by two"))
@@ -155,7 +160,8 @@ def _pairs_sheet(pairs: list[Pair]) -> Pixels:
         for seen in (pair.one, pair.two):
             image = read_picture(seen.path)
             pictures.append(np.zeros((9, 9, 3), np.uint8) if image is None else image)
-            captions.append([f"{number}: {seen.path.name}", place(seen), seen.label or "scene"])
+            lines = f"{number}: {seen.path.name}", seen.data, f"{seen.split} {seen.label or ''}"
+            captions.append([line[:LETTERS] for line in lines])
     return contact_sheet(pictures, captions)
 
 

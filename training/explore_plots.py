@@ -13,7 +13,7 @@ from training.datasets import LABELS
 from training.observe import Observed, Seen
 from training.plotting import LABEL_COLOURS, OTHER_COLOURS, plot
 from training.splits import Split
-from training.style import MEASURES, Style
+from training.style import MEASURES, TOGETHER, Style
 
 ROW_IN = 0.32  # of a plot's height, for each row of text in it
 AXES = {
@@ -44,6 +44,7 @@ def draw_balance(path: Path, all_seen: list[Seen]) -> None:
             left += counts
         axes.set_yticks(range(len(rows)), [name for name, _ in rows])
         axes.invert_yaxis()
+        axes.margins(x=0.03)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("faces")
         axes.set_title("Faces by label, data set and part", loc="left", pad=30)
@@ -53,12 +54,17 @@ def draw_balance(path: Path, all_seen: list[Seen]) -> None:
 def draw_sizes(path: Path, all_seen: list[Seen]) -> None:
     """Histograms of the pictures' longer sides and of the annotated faces' widths."""
     boxed = [seen for seen in all_seen if any(f.sample.box_px for f in seen.faces)]
+    colours = {
+        seen.data.name: OTHER_COLOURS[number % len(OTHER_COLOURS)]
+        for number, seen in enumerate(all_seen)
+    }
     with plot(path, 7.5, 6.4 if boxed else 3.6, rows=2 if boxed else 1) as drawn:
         pictures, *rest = np.atleast_1d(drawn)
-        _histogram(pictures, all_seen, _longer_sides)
+        _histogram(pictures, all_seen, _longer_sides, colours)
         pictures.set_title("Pictures: longer side", loc="left", pad=30)
         for axes in rest:
-            _histogram(axes, boxed, _box_widths)
+            _histogram(axes, boxed, _box_widths, colours)
+            axes.set_ylim(top=axes.get_ylim()[1] * 1.15)  # room for what the lines mean
             axes.set_title("Annotated faces: width", loc="left", pad=30)
             for width, used in (
                 (NARROWEST_TRAINED_PX, "narrower: not trained on"),
@@ -97,21 +103,27 @@ def draw_style(path: Path, all_seen: list[Seen]) -> None:
             axes.invert_yaxis()
             axes.set_yticks(range(1, len(rows) + 1), [name for name, _, _ in rows])
             axes.tick_params(axis="y", labelleft=axes is drawn[0])
-        drawn[0].set_title("Style of the upper half of each face, by label", loc="left")
+        title = "Style by label: the upper half of each face, and its size"
+        drawn[0].figure.suptitle(title, x=0.01, ha="left", weight="bold")
 
 
 def draw_separations(path: Path, rows: list[tuple[str, dict[str, float]]]) -> None:
     """A table in colours: how well each measure tells two labels apart without a mask."""
-    names = [*MEASURES, "all together"]
+    names = [*MEASURES, *TOGETHER]
     table = np.array([[found[name] for name in names] for _, found in rows])
     with plot(path, 8.5, 1.6 + ROW_IN * len(rows)) as axes:
         axes.imshow(table, vmin=0.5, vmax=1, cmap="OrRd", aspect="auto")
         for (row, column), value in np.ndenumerate(table):
             colour = "white" if value > 0.85 else "black"
             axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
-        axes.set_xticks(range(len(names)), [name.replace("_px", "") for name in names])
+        axes.set_xticks(
+            range(len(names)),
+            [name.replace("_px", "").replace(" and ", "\nand ") for name in names],
+        )
         axes.set_yticks(range(len(rows)), [name for name, _ in rows])
         axes.grid(visible=False)
+        axes.tick_params(length=0)
+        axes.axvline(len(MEASURES) - 0.5, color="white", linewidth=4)
         axes.set_title("Can style alone tell the label?  0.5 no, 1 always", loc="left")
 
 
@@ -134,14 +146,19 @@ def _box_widths(faces: list[Observed]) -> list[float]:
 
 
 def _histogram(
-    axes: Any, all_seen: list[Seen], values: Callable[[list[Observed]], list[float]]
+    axes: Any,
+    all_seen: list[Seen],
+    values: Callable[[list[Observed]], list[float]],
+    colours: dict[str, str],
 ) -> None:
+    """Shares of each set, on one scale: sets differ a hundredfold in number."""
     found = [(seen.data.name, values(seen.faces)) for seen in all_seen]
     everything = np.concatenate([each for _, each in found])
     bins = np.geomspace(max(1, everything.min() * 0.95), everything.max() * 1.05, 45)
-    for (name, each), colour in zip(found, _colours(len(found)), strict=True):
+    for name, each in found:
         share = np.full(len(each), 100 / len(each))
-        axes.hist(each, bins, weights=share, histtype="step", color=colour, lw=1.8, label=name)
+        axes.hist(each, bins, weights=share, histtype="step", color=colours[name], lw=1.8)
+        axes.plot([], [], color=colours[name], lw=1.8, label=name)
     axes.set_xscale("log")
     _plain_ticks(axes)
     axes.set_xlabel("pixels (log)")
@@ -149,12 +166,10 @@ def _histogram(
     _legend_above(axes)
 
 
-def _colours(count: int) -> list[str]:
-    return [OTHER_COLOURS[index % len(OTHER_COLOURS)] for index in range(count)]
-
-
 def _legend_above(axes: Any) -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2, columnspacing=1.2
+    )
 
 
 def _plain_ticks(axes: Any) -> None:

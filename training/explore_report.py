@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import html
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +21,7 @@ from training.style import MEASURES
 TELLS = 0.70
 #: One label this many times as frequent as another.
 UNEVEN = 3.0
-PAIRS_LISTED, FILES_LISTED = 100, 100
+PAIRS_LISTED = 100
 
 Found = dict[str, Any]
 
@@ -113,17 +112,8 @@ def _findings(found: Found) -> Iterator[str]:
     """What a person should know before training, a sentence each."""
     for data in found["data"]:
         yield from _of_one_set(data)
-    for row in found["told_by_style"]:
-        best = max(MEASURES, key=lambda measure: row[measure])
-        if row["all together"] >= TELLS:
-            yield (
-                f"{row['of']}: style tells the label. Without looking where a mask would be,"
-                f" {best} alone tells the two apart at {row[best]:.2f} and all measures together"
-                f" at {row['all together']:.2f} (0.5: not at all, 1: always). A model can learn"
-                " that instead of masks: mix sources, augment, and judge it on other photographs."
-            )
-    for row in found["near_copies"]:
-        yield from _of_copies(row)
+    yield from _of_style(found["told_by_style"])
+    yield from _of_copies(found["near_copies"])
 
 
 def _of_one_set(data: Found) -> Iterator[str]:
@@ -151,24 +141,47 @@ def _of_one_set(data: Found) -> Iterator[str]:
         )
 
 
-def _of_copies(row: Found) -> Iterator[str]:
-    one, two = row["between"]
-    differ = f", {row['labels_differ']} of them under two labels" if row["labels_differ"] else ""
-    if one != two:
-        yield f"{row['pairs']} near copies between {one} and {two}{differ}."
-    elif row["labels_differ"]:
-        yield f"{row['labels_differ']} near copies within {one} bear two labels."
+def _of_style(told: list[Found]) -> Iterator[str]:
+    for row in told:
+        if row["look"] >= TELLS:
+            said = f"brightness, colour and sharpness tell them apart at {row['look']:.2f}"
+        elif row["look and size"] >= TELLS:
+            said = f"look and size tell them apart at {row['look and size']:.2f}"
+        else:
+            continue
+        yield f"{row['of']}: style tells the label. Without a mask in view, {said} (0.5: chance)."
+
+
+def _of_copies(counts: list[Found]) -> Iterator[str]:
+    """A sentence for each data set or two of them: the table has the parts."""
+    groups: dict[tuple[str, ...], list[Found]] = defaultdict(list)
+    for row in counts:
+        if row["between"][0] != row["between"][1]:
+            groups[tuple(sorted({place.rsplit(" ", 1)[0] for place in row["between"]}))].append(row)
+    for names, rows in groups.items():
+        where = "between parts of" if len(names) == 1 else "between"
+        test = sum(r["pairs"] for r in rows if any(p.endswith(" test") for p in r["between"]))
+        pairs = sum(row["pairs"] for row in rows)
+        yield f"{_many(pairs)} {where} {' and '.join(names)}, {test} of them with a test part."
+    differ = sum(row["labels_differ"] for row in counts)
+    if differ:
+        yield f"{_many(differ)} under two labels: one is wrong, or a mask was drawn on a face."
+
+
+def _many(pairs: int) -> str:
+    return "1 pair of near copies" if pairs == 1 else f"{pairs} pairs of near copies"
 
 
 def as_text(found: Found) -> Iterator[str]:
     """The counts as a table for a terminal, and the findings."""
-    yield from _aligned(_counts_table(found))
+    yield from _aligned(counts_table(found))
     if found["findings"]:
         yield ""
         yield from (f"- {finding}" for finding in found["findings"])
 
 
-def _counts_table(found: Found) -> list[list[str]]:
+def counts_table(found: Found) -> list[list[str]]:
+    """Faces by data set and part, a heading first."""
     used = [label for label in LABELS[3] if any(label in d["labels"] for d in found["data"])]
     rows = [["data set", "part", *used]]
     for data in found["data"]:
@@ -186,120 +199,3 @@ def _aligned(rows: list[list[str]]) -> Iterator[str]:
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         yield "  ".join(cells).rstrip()
-
-
-STYLESHEET = """
-:root { color-scheme: light }
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
-  max-width: 60rem; margin: 0 auto; padding: 1rem }
-h1 { font-size: 1.6rem; margin: .5rem 0 } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem }
-.private { border-left: .3rem solid #D55E00; background: #fdf1e9; padding: .5rem 1rem }
-.scroll { overflow-x: auto } img { max-width: 100%; height: auto; display: block }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-th, td { padding: .2rem .7rem .2rem 0; border-bottom: 1px solid #ddd; text-align: left;
-  white-space: nowrap } td.number, th.number { text-align: right }
-li { margin: .4rem 0 } code { overflow-wrap: anywhere } small { color: #555 }
-"""
-PRIVATE = (
-    "This folder shows people's faces, from data whose terms may forbid passing them on. It is"
-    " for whoever trains the model: do not publish it. Git is told to leave it out."
-)
-WHAT_STYLE_IS = (
-    "Measured on the upper half of each face, which no mask covers, and on the size of the"
-    " picture. Where these numbers tell the label, a model can be right without having seen"
-    " a mask, and wrong in front of a door."
-)
-ABOUT = {
-    "balance.png": "",
-    "sizes.png": "A face at a door is some 30 to 150 px wide.",
-    "style.png": WHAT_STYLE_IS + " Boxes: the middle half; whiskers: the middle nine tenths.",
-    "told-by-style.png": "Each number: how often a face of the first label and one of the second"
-    " are put in the right order by it (area under the ROC curve, folded).",
-}
-
-
-def as_html(found: Found, plots: list[tuple[str, str]], sheets: list[tuple[str, str]]) -> str:
-    """One page that opens without a network; `plots` and `sheets` are (file beside it, title)."""
-    names = ", ".join(data["name"] for data in found["data"])
-    parts = [
-        "<!DOCTYPE html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        '<meta name="robots" content="noindex">',
-        f"<title>Data: {html.escape(names)}</title><style>{STYLESHEET}</style></head><body>",
-        f"<h1>A look at {html.escape(names)}</h1>",
-        f'<p class="private">{html.escape(PRIVATE)}</p>',
-        *_section("What stands out", _list(found["findings"] or ["Nothing."])),
-        *_section("Counts", _table(_counts_table(found), numbers_from=2) + _details(found)),
-    ]
-    for file, title in plots:
-        parts += _section(title, _paragraph(ABOUT[file]) + _image(file, title))
-    parts += _section("Near copies", _copies(found))
-    for file, title in sheets:
-        parts += _section(title, _image(file, title))
-    parts += _section("Unreadable pictures", _unreadable(found))
-    return "\n".join([*parts, "</body></html>", ""])
-
-
-def _section(title: str, body: str) -> list[str]:
-    return [f"<h2>{html.escape(title)}</h2>", body]
-
-
-def _paragraph(text: str) -> str:
-    return f"<p>{html.escape(text)}</p>" if text else ""
-
-
-def _list(items: list[str]) -> str:
-    return "<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in items) + "</ul>"
-
-
-def _image(file: str, title: str) -> str:
-    return f'<a href="{file}"><img src="{file}" alt="{html.escape(title)}" loading="lazy"></a>'
-
-
-def _table(rows: list[list[str]], numbers_from: int) -> str:
-    lines = []
-    for number, row in enumerate(rows):
-        tag = "td" if number else "th"
-        cells = (
-            f"<{tag}{' class=number' if column >= numbers_from else ''}>{html.escape(cell)}</{tag}>"
-            for column, cell in enumerate(row)
-        )
-        lines.append(f"<tr>{''.join(cells)}</tr>")
-    return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
-
-
-def _details(found: Found) -> str:
-    items = []
-    for data in found["data"]:
-        text = f"{data['name']}: {data['faces']} faces in {data['pictures']} pictures"
-        if data["left_out_by_limit"]:
-            text += f" ({data['left_out_by_limit']} faces left out by --limit)"
-        width, height = (data["picture_px"][side]["median"] for side in ("width", "height"))
-        text += f", usually {width:g}x{height:g} px"
-        if data["incorrect_kinds"]:
-            kinds = (f"{count} {kind}" for kind, count in data["incorrect_kinds"].items())
-            text += f"; masks worn incorrectly, by file name: {', '.join(kinds)}"
-        items.append(text + ".")
-    return _list(items)
-
-
-def _copies(found: Found) -> str:
-    if not found["near_copies"]:
-        return _paragraph("None.")
-    rows = [["between", "and", "pairs", "pictures", "labels differ"]]
-    rows += [
-        [*row["between"], str(row["pairs"]), str(row["pictures"]), str(row["labels_differ"])]
-        for row in found["near_copies"]
-    ]
-    first = [f"{pair['one']} = {pair['two']}" for pair in found["first_pairs"]]
-    listed = f"<details><summary>The first {len(first)} pairs</summary>{_list(first)}</details>"
-    return _table(rows, numbers_from=2) + listed
-
-
-def _unreadable(found: Found) -> str:
-    files = [path for data in found["data"] for path in data["unreadable"]]
-    if not files:
-        return _paragraph("None.")
-    more = [f"and {len(files) - FILES_LISTED} more"] if len(files) > FILES_LISTED else []
-    return _list(files[:FILES_LISTED] + more)

@@ -35,6 +35,9 @@ class Style:
 
 
 MEASURES = tuple(field.name for field in fields(Style))
+#: Those that a crop still shows once it has the model's size.
+LOOKS = ("brightness", "colour", "sharpness")
+TOGETHER = {"look": LOOKS, "look and size": MEASURES}
 
 
 def style_of(crop: Pixels, width_px: float, height_px: float) -> Style:
@@ -69,10 +72,11 @@ def separation(a: Sequence[float] | Floats, b: Sequence[float] | Floats) -> floa
 
 
 def separations(a: Sequence[Style], b: Sequence[Style]) -> dict[str, float]:
-    """`separation` by each measure, and by all of them together.
+    """`separation` by each measure, by the look as a whole, and by look and size.
 
-    Empty when either has fewer than `FEWEST`. Together: trees grown on four fifths of the
-    faces say what the last fifth is, in turn; a picture's content never comes into it.
+    Empty when either has fewer than `FEWEST`. For several measures at once, trees grown on
+    four fifths of the faces say what the last fifth is, in turn: what a picture shows never
+    comes into it.
     """
     if min(len(a), len(b)) < FEWEST:
         return {}
@@ -81,7 +85,10 @@ def separations(a: Sequence[Style], b: Sequence[Style]) -> dict[str, float]:
         name: separation(table_a[:, column], table_b[:, column])
         for column, name in enumerate(MEASURES)
     }
-    return {**found, "all together": _together(table_a, table_b)}
+    for name, measures in TOGETHER.items():
+        columns = [MEASURES.index(measure) for measure in measures]
+        found[name] = _together(table_a[:, columns], table_b[:, columns])
+    return found
 
 
 def _together(a: Floats, b: Floats) -> float:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import UsageError
 from tests.training import made
 from training.cli import main
+from training.crops import read_picture, training_face
 from training.datasets import LABELS, DataSet, read_dataset
 from training.layouts import INCORRECT_KINDS, incorrect_kind, key
 from training.partition import part_of, read_partition
@@ -53,6 +54,19 @@ def test_celeba_is_bare_faces(tmp_path: Path, root: str, folder: str) -> None:
     assert (data.name, data.root, data.framed) == (Path(root).name, tmp_path / root, False)
 
 
+def test_a_portrait_of_celebas_shape_is_trained_on_though_no_face_is_found_in_it(
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(0)
+    made.save(tmp_path / "celeba" / "000001.png", rng.integers(0, 256, (218, 178, 3), np.uint8))
+    data = read_dataset(tmp_path / "celeba", TWO)
+    image = read_picture(data.samples[0].path)
+    assert image is not None
+    face = training_face(data, data.samples[0], image)
+    assert face is not None
+    assert (face.label, face.annotated) == ("no_mask", False)
+
+
 @pytest.mark.parametrize(
     ("list_name", "text"),
     [
@@ -89,6 +103,7 @@ def test_a_list_of_parts_that_says_something_else_is_named(tmp_path: Path) -> No
         read_dataset(tmp_path / "celeba", TWO)
 
 
+@settings(deadline=None)  # it writes files
 @given(parts=st.dictionaries(st.from_regex(r"[0-9]{6}", fullmatch=True), st.sampled_from("012")))
 def test_a_list_of_parts_is_read_as_it_was_written(
     tmp_path_factory: pytest.TempPathFactory, parts: dict[str, str]
