@@ -49,7 +49,8 @@ class DataSet:
     """What one folder holds.
 
     `framed`: its pictures are crops with no scene around the face. `boxes`: every box that
-    is annotated in a picture, whatever its label, x, y, width, height in pixels.
+    is annotated in a picture, whatever its label, x, y, width, height in pixels. `given`:
+    what `read_dataset` was called with, to read it again: `root`, or LABEL=root.
     """
 
     name: str
@@ -58,6 +59,7 @@ class DataSet:
     samples: tuple[Sample, ...]
     framed: bool
     boxes: Mapping[Path, tuple[Box, ...]] = field(default_factory=dict)
+    given: Path | None = None
 
     def part(self, split: Split) -> list[Sample]:
         """The samples of one split."""
@@ -71,7 +73,8 @@ def read_dataset(root: Path, labels: tuple[str, ...]) -> DataSet:
     UsageError naming the folder when it is missing, its layout unknown or a class folder
     empty.
     """
-    said, root = _said(root)
+    given = root
+    said, root = _said(given)
     if not root.is_dir():
         raise UsageError(f"the data folder {root} does not exist")
     inner = _unwrapped(root)
@@ -94,7 +97,7 @@ def read_dataset(root: Path, labels: tuple[str, ...]) -> DataSet:
     if not kept:
         found = ", ".join(sorted({sample.label for sample in samples})) or "nothing"
         raise UsageError(f"the data folder {root} holds {found}, but none of {', '.join(labels)}")
-    return DataSet(_name(root), root, layout, kept, layout == "splits", boxes)
+    return DataSet(_name(root), root, layout, kept, layout == "splits", boxes, given)
 
 
 def check_classes(datasets: list[DataSet], split: Split, labels: tuple[str, ...]) -> None:
