@@ -49,22 +49,27 @@ EXPECTED = (
 LAYOUTS = """\
 DIR is a folder in one of these layouts, or a folder that holds nothing but one:
 
-  face-mask-12k/                 its own parts       MaskedFace-Net/      numbers may nest
-    Train/      WithMask/*.png                         CMFD/  00000/00001_Mask.jpg …
-                WithoutMask/*.png                      IMFD/  00000/00002_Mask_Chin.jpg …
-    Validation/ …
-    Test/       …                                    celeba/              bare, all of them
-                                                       img_align_celeba/  *.jpg
-  crops/                         parted by name        list_eval_partition.csv (or .txt:
-    with_mask/       *.jpg …                             the parts; left out: by name)
-    without_mask/    *.jpg …
-    incorrect_mask/  *.jpg …     (3 classes)         no_mask=portraits/   you name the class
-                                                       *.jpg … (mask=, incorrect_mask= too)
-  scenes/                        Pascal VOC
-    images/       a.jpg …        (or JPEGImages/)
-    annotations/  a.xml …        (or Annotations/)
+  face-mask-12k/              train, validation and test in folders of their own
+    Train/      WithMask/  WithoutMask/
+    Validation/ WithMask/  WithoutMask/
+    Test/       WithMask/  WithoutMask/
 
-Capitals, blanks, - and _ in the folders' names do not matter (except in Pascal VOC).
+  crops/                      class folders; the file's name decides on the part
+    with_mask/  without_mask/  incorrect_mask/
+
+  MaskedFace-Net/             number folders may stand between
+    CMFD/00000/00001_Mask.jpg  IMFD/00000/00002_Mask_Chin.jpg
+
+  celeba/                     bare faces, all of them; parts as in the list, if it is there
+    img_align_celeba/000001.jpg  list_eval_partition.csv (or .txt)
+
+  scenes/                     photographs with boxed faces (Pascal VOC)
+    images/a.jpg  annotations/a.xml      (or JPEGImages/ and Annotations/)
+
+  no_mask=portraits/          any folder of pictures of one class, which you name:
+    1.jpg  2.jpg              mask=, no_mask= or incorrect_mask=
+
+Capitals, blanks, - and _ in the names of class folders do not matter.
 """
 
 

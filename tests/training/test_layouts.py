@@ -261,8 +261,8 @@ def test_a_name_is_known_however_it_is_spelt(name: str) -> None:
     assert not set(key(name)) & set(" -_B")
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate"])
+@pytest.mark.parametrize("command", ["explore", "train", "evaluate"])
 def test_help_draws_the_layouts(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([command, "--help"])
-    assert "\n    Train/      WithMask/*.png  " in capsys.readouterr().out
+    assert "\n    Train/      WithMask/  WithoutMask/\n" in capsys.readouterr().out
