@@ -9,10 +9,12 @@ import logging
 import sys
 from pathlib import Path
 
-from edge.errors import UserError
+from edge.card import digest
+from edge.errors import UsageError, UserError
 from edge.interpreter import RUNTIMES
 from training.config import TrainConfig
 from training.datasets import EXPECTED, LABELS
+from training.model import NETS
 from training.splits import Split
 
 
@@ -90,6 +92,29 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         help="2: mask or not; 3: with masks worn incorrectly (default: %(default)s)",
     )
     parser.add_argument(
+        "--net",
+        choices=sorted(NETS),
+        default=usual.net,
+        help="small: for the Pi; large: to teach it (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--teacher", type=Path, help="a .keras of the same classes, whose answers are learnt too"
+    )
+    parser.add_argument(
+        "--draws",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="the data set's weight: looks at each of its faces in an epoch; NAME is its folder's"
+        f" name (default: {usual.annotated_draws:g} for boxed scenes, 1 for other sets)",
+    )
+    parser.add_argument(
+        "--patience",
+        type=_at_least_one,
+        default=usual.patience,
+        help="stop after so many epochs that made nothing better; default: %(default)s",
+    )
+    parser.add_argument(
         "--licence",
         action="append",
         default=[],
@@ -108,8 +133,34 @@ def _train(options: argparse.Namespace) -> int:
         seed=options.seed,
         limit=options.limit,
         classes=options.classes,
+        net=options.net,
+        draws=_draws(options.draws),
+        teacher=_digest(options.teacher),
+        patience=options.patience,
     )
     return run_training(options, config)
+
+
+def _draws(arguments: list[str]) -> dict[str, float]:
+    draws = {}
+    for argument in arguments:
+        name, _, number = argument.partition("=")
+        try:
+            draws[name] = float(number)
+        except ValueError:
+            draws[name] = -1.0
+        if not 0 < draws[name] <= 100:
+            raise UsageError(f"--draws {argument}: expected NAME=NUMBER, such as scenes=3")
+    return draws
+
+
+def _digest(teacher: Path | None) -> str:
+    if teacher is None:
+        return ""
+    try:
+        return digest(teacher.read_bytes())
+    except OSError as error:
+        raise UserError(f"cannot read the teacher {teacher}: {error.strerror}") from None
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:

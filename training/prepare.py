@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.framing import Box, Pixels, crop_face
-from training.batches import TrainingSet
+from training.batches import TrainingSet, Wardrobe
 from training.config import TrainConfig
 from training.crops import Face, decoded, evaluated, evaluation_crop, training_face
 from training.datasets import DataSet, Sample, check_classes
@@ -23,6 +23,7 @@ from training.duplicates import Fingerprint, copies, fingerprint
 from training.faces import find_no_faces
 from training.model import SIZE_PX
 from training.splits import Split
+from training.worn import ways_for
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def prepare(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...
     sure = [d.name for d in datasets if d.layout != "classes" and d.name in validation]
     validation = {name: validation[name] for name in sure or validation}
     parts = [_trained_on(data, config, labels, seen) for data in datasets]
-    training = _joined([part for part, _ in parts])
+    training = _joined([part for part, _ in parts], _wardrobe(parts, config, labels))
     empty = np.concatenate([_empty_crops(data, config) for data in datasets])
     return Prepared(training, validation, empty, [source for _, source in parts])
 
@@ -126,22 +127,20 @@ def _trained_on(
         int(copied.sum()),
         *_digest(data),
     )
-    return _set(kept, empty, config, labels), source
+    return _set(data.name, kept, empty, config, labels), source
 
 
 def _set(
-    faces: list[Face], empty: list[Face], config: TrainConfig, labels: tuple[str, ...]
+    name: str, faces: list[Face], empty: list[Face], config: TrainConfig, labels: tuple[str, ...]
 ) -> TrainingSet:
     """Targets and weights: in each data set the labels weigh the same, so that the kind
     of picture says nothing about the label."""
     counts = Counter(face.label for face in faces)
     targets, weights, draws = [], [], []
     for face in faces:
-        target = np.full(len(labels), config.label_smoothing / len(labels), np.float32)
-        target[labels.index(face.label)] += 1 - config.label_smoothing
-        targets.append(target)
+        targets.append(_target(face.label, config, labels))
         weights.append(len(faces) / len(counts) / counts[face.label])
-        draws.append(config.annotated_draws if face.annotated else 1.0)
+        draws.append(config.draws.get(name, config.annotated_draws if face.annotated else 1.0))
     unsure = np.full(len(labels), (1 - config.empty_no_mask) / (len(labels) - 1), np.float32)
     unsure[labels.index("no_mask")] = config.empty_no_mask
     return TrainingSet(
@@ -152,12 +151,35 @@ def _set(
     )
 
 
-def _joined(parts: list[TrainingSet]) -> TrainingSet:
+def _target(label: str, config: TrainConfig, labels: tuple[str, ...]) -> npt.NDArray[np.float32]:
+    target = np.full(len(labels), config.label_smoothing / len(labels), np.float32)
+    target[labels.index(label)] += 1 - config.label_smoothing
+    return target
+
+
+def _wardrobe(
+    parts: list[tuple[TrainingSet, Source]], config: TrainConfig, labels: tuple[str, ...]
+) -> Wardrobe | None:
+    """Masked faces that the detector itself boxed: their masks lie where they are expected."""
+    donors = [
+        face
+        for part, _ in parts
+        for face in part.faces
+        if face.label == "mask" and not face.annotated
+    ]
+    if not donors or config.put_on <= 0:
+        return None
+    targets = {label: _target(label, config, labels) for label in labels}
+    return Wardrobe(donors, ways_for(labels), targets, config.put_on)
+
+
+def _joined(parts: list[TrainingSet], wardrobe: Wardrobe | None) -> TrainingSet:
     return TrainingSet(
         [face for part in parts for face in part.faces],
         np.concatenate([part.targets for part in parts]),
         np.concatenate([part.weights for part in parts]),
         np.concatenate([part.draws for part in parts]),
+        wardrobe,
     )
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from edge.card import ALERT_LABEL, digest
 from edge.card import DataSet as DataSetCard
-from edge.errors import UsageError
+from edge.errors import UsageError, UserError
 from training.config import TrainConfig
 from training.datasets import LABELS, DataSet, read_dataset
 from training.detector import MARGIN
+from training.keras_quietly import import_keras
 from training.metrics import alert_threshold
 from training.model import SIZE_PX
 from training.prepare import Prepared, prepare
@@ -37,6 +38,10 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
     labels = LABELS[config.classes]
     licences = _licences(options.licence)
     datasets = [read_dataset(root, labels) for root in options.data]
+    unknown = set(config.draws) - {data.name for data in datasets}
+    if unknown:
+        names = ", ".join(data.name for data in datasets)
+        raise UsageError(f"--draws names {', '.join(sorted(unknown))}; the data sets are {names}")
     places = Places(options.out, options.run_folder or Path("runs") / options.out.stem)
     if options.resume:
         load_state(places.state, config)  # before minutes of reading pictures
@@ -45,12 +50,30 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
             f"{places.run} holds a run already: --resume goes on with it, --fresh writes over it,"
             " --run-folder names another place"
         )
+    teacher = load_teacher(options.teacher, labels) if options.teacher else None
     data = prepare(datasets, config, labels)
-    progress = train(data, config, labels, places, options.resume)
+    progress = train(data, config, labels, places, options.resume, teacher)
     done = _Done(options.out, datasets, data, config, progress)
     write_report(report_path(options.out), _report(done, labels, licences))
     sys.stdout.write(f"{options.out} and {report_path(options.out)} are written\n")
     return 0
+
+
+def load_teacher(path: Path, labels: tuple[str, ...]) -> Any:
+    """The Keras model in `path`; raises UserError unless it has our input and labels."""
+    keras = import_keras()
+    try:
+        teacher = keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises many types for a file that is no model
+        first = str(error).strip().splitlines()[0]
+        raise UserError(f"the teacher {path} is no Keras model: {first}") from None
+    wanted = ((None, SIZE_PX, SIZE_PX, 3), (None, len(labels)))
+    if (teacher.input_shape, teacher.output_shape) != wanted:
+        raise UserError(
+            f"the teacher {path} takes {teacher.input_shape} and gives {teacher.output_shape};"
+            f" a model of {', '.join(labels)} needs {wanted[0]} and {wanted[1]}"
+        )
+    return teacher
 
 
 @dataclasses.dataclass(frozen=True)
