@@ -12,6 +12,7 @@ from pathlib import Path
 from edge.card import digest
 from edge.errors import UsageError, UserError
 from edge.interpreter import RUNTIMES
+from training.binary import add_binary
 from training.config import TrainConfig
 from training.datasets import EXPECTED, LABELS
 from training.model import NETS
@@ -37,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     train = commands.add_parser("train", help="pictures ──► a Keras model", epilog=EXPECTED)
     _add_train(train)
+    add_binary(commands.add_parser("binary", help="a 3-class model ──► a 2-class one"))
     evaluate = commands.add_parser(
         "evaluate", help="a model's figures on a data set", epilog=EXPECTED
     )

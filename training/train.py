@@ -92,10 +92,10 @@ def train(
         started = time.monotonic()
         loss = loop.run_epoch(data, epoch)
         with loop.averaged_weights():
-            scores = {name: loop.scores(crops) for name, crops in data.validation.items()}
-            quality = validation_figures(data.validation, scores, labels)
+            scores = {name: loop.scores(crops) for name, crops in data.held_out.validation.items()}
+            quality = validation_figures(data.held_out.validation, scores, labels)
             if quality["score"] >= progress.best or not places.model.is_file():
-                _save_model(loop.model, places.model)
+                save_model(loop.model, places.model)
         entry = {"epoch": epoch + 1, "loss": loss, **quality}
         entry["seconds"] = round(time.monotonic() - started, 1)
         progress = Progress(
@@ -145,7 +145,8 @@ def validation_figures(
     return {"accuracy": accuracy, "score": 1 - sum(losses) / len(losses)}
 
 
-def _save_model(model: Any, path: Path) -> None:
+def save_model(model: Any, path: Path) -> None:
+    """Write a Keras model, all or nothing."""
     temporary = path.with_name(f".{path.stem}.part.keras")
     model.save(temporary)
     temporary.replace(path)

@@ -54,21 +54,21 @@ def test_scenes_give_faces_and_empty_boxes_whose_target_is_unsure(tmp_path: Path
     empty = training.targets[~faces]
     assert len(empty) > 0
     np.testing.assert_allclose(empty, np.tile([0.7, 0.3], (len(empty), 1)), rtol=1e-6)
-    assert data.empty.shape[1:] == (96, 96, 3)
-    assert len(data.empty) > 0
-    assert list(data.validation) == ["scenes"]
+    assert data.held_out.empty.shape[1:] == (96, 96, 3)
+    assert len(data.held_out.empty) > 0
+    assert list(data.held_out.validation) == ["scenes"]
 
 
 def test_plain_class_folders_are_selected_on_only_for_want_of_better(tmp_path: Path) -> None:
     folders = {"with_mask": "mask", "without_mask": "no_mask"}
     plain = made.classes(tmp_path / "plain", folders, 40)
     framed = made.kaggle(tmp_path / "framed", 4)
-    assert list(prepared(plain, framed).validation) == ["framed"]
-    assert list(prepared(plain).validation) == ["plain"]
+    assert list(prepared(plain, framed).held_out.validation) == ["framed"]
+    assert list(prepared(plain).held_out.validation) == ["plain"]
 
 
 def test_a_limit_keeps_that_many_faces(tmp_path: Path) -> None:
     root = made.kaggle(tmp_path / "tiny", 12)
     data = prepared(root, config=TrainConfig(limit=6))
     assert sum(data.sources[0].faces.values()) + data.sources[0].left_out_as_copies == 6
-    assert len(data.validation["tiny"].truth) == 6
+    assert len(data.held_out.validation["tiny"].truth) == 6
