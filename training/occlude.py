@@ -27,9 +27,9 @@ def occluded(pixels: Pixels, bare: bool, rng: Rng) -> Pixels:
     over any. None of them changes the label.
     """
     chance = rng.random()
-    if bare and chance < 0.25:
+    if bare and chance < 0.15:
         return _hand(pixels, rng)
-    if bare and chance < 0.45:
+    if bare and chance < 0.35:
         return _beard(pixels, rng)
     if chance < 0.60:
         return _glasses(pixels, rng)

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from edge.framing import Pixels
 from training.crops import Face
 
 Rng = np.random.Generator
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,15 @@ class Way:
 #: In a frontal box of haarcascade_frontalface_alt2 the eyes stand at 0.38 of its height, the
 #: tip of the nose at 0.62, the mouth at 0.78 and the chin at about 1.
 WAYS = (
-    Way("mask", (0.44, 0.54), 0.25),
-    Way("incorrect_mask", (0.66, 0.71), 0.50),  # the nose bare
-    Way("incorrect_mask", (0.84, 0.96), 0.25),  # the mouth bare too
+    Way("mask", (0.44, 0.54), 0.40),
+    Way("incorrect_mask", (0.66, 0.71), 0.40),  # the nose bare
+    Way("incorrect_mask", (0.84, 0.96), 0.20),  # the mouth bare too
 )
 #: Where a donor's own mask begins, when it is worn rightly.
 USUAL_TOP = 0.50
 SIDE_PX = 120  # of the box, while the mask is put on
 CONTEXT = 0.45  # around it, in box sides
+DYED = 0.35  # of the masks: a pink one must not pass for skin
 
 
 def ways_for(labels: tuple[str, ...]) -> tuple[Way, ...]:
@@ -57,6 +60,8 @@ def put_on(bare: Face, donor: Face, way: Way, rng: Rng) -> Face:
     lowered = float(rng.uniform(0.0, 1.1)) * max(0.0, top - USUAL_TOP)
     mask = _moved_down(mask, lowered)
     lit = _lit_alike(mask, face)
+    if rng.random() < DYED:
+        lit = _dyed(lit, face, rng)
     cover = _cover(top, rng)[:, :, None]
     worn = face * (1 - cover) + lit * cover
     margin = CONTEXT * SIDE_PX
@@ -85,7 +90,7 @@ def _moved_down(picture: Pixels, by: float) -> Pixels:
     return np.asarray(moved, np.uint8)
 
 
-def _lit_alike(picture: Pixels, like: Pixels) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _lit_alike(picture: Pixels, like: Pixels) -> Floats:
     """`picture` as bright as `like`, judged by what lies above both masks."""
     rows = slice(_at(0.15), _at(0.42))
     columns = slice(_at(0.2), _at(0.8))
@@ -93,7 +98,19 @@ def _lit_alike(picture: Pixels, like: Pixels) -> np.ndarray[tuple[int, ...], np.
     return picture.astype(np.float32) * np.float32(np.clip(ratio, 0.5, 1.8))
 
 
-def _cover(top: float, rng: Rng) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _dyed(cloth: Floats, face: Pixels, rng: Rng) -> Floats:
+    """`cloth` in another colour, half of the time that of the skin it hides."""
+    rows, columns = slice(_at(0.60), _at(0.95)), slice(_at(0.3), _at(0.7))
+    usual = cloth[rows, columns].mean(axis=(0, 1)) + 4
+    if rng.random() < 0.5:
+        skin = face[_at(0.42) : _at(0.58), columns].mean(axis=(0, 1))
+        wanted = skin * rng.uniform(0.85, 1.2) * np.exp(rng.normal(0, 0.06, 3))
+    else:
+        wanted = rng.uniform(20, 240, 3)
+    return cloth * np.asarray(wanted / usual, np.float32)
+
+
+def _cover(top: float, rng: Rng) -> Floats:
     """How much of each pixel the mask covers, 0 to 1: from `top` at the nose to the jaw."""
     sag = float(rng.uniform(0.0, 0.08))  # the edge falls towards the ears
     tilt = float(rng.normal(0, 0.015))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -34,7 +36,9 @@ def cloth(face: Face) -> Pixels:
 @settings(max_examples=25, deadline=None)
 def test_a_mask_begins_where_its_way_says(way: int, seed: int) -> None:
     assert not isinstance(way, int)
-    worn = put_on(plain(SKIN, "no_mask"), plain(CLOTH, "mask"), way, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    with patch("training.worn.DYED", 0):
+        worn = put_on(plain(SKIN, "no_mask"), plain(CLOTH, "mask"), way, rng)
     assert (worn.label, worn.annotated) == (way.label, False)
     covered = cloth(worn)
     nose = covered[:, SIDE_PX // 2]
@@ -42,6 +46,20 @@ def test_a_mask_begins_where_its_way_says(way: int, seed: int) -> None:
     assert nose.any()
     assert way.top[0] - 0.03 <= top <= way.top[1] + 0.03
     assert not covered[: int(0.40 * SIDE_PX)].any(), "the eyes stay free"
+
+
+def test_some_masks_are_dyed_and_some_of_these_like_skin() -> None:
+    rightly, at = WAYS[0], round((CONTEXT + 0.8) * SIDE_PX)
+    colours = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        worn = put_on(plain(SKIN, "no_mask"), plain(CLOTH, "mask"), rightly, rng)
+        colours.append(worn.image[at, (round((CONTEXT + 0.5) * SIDE_PX))].astype(int))
+    red, _, blue = np.array(colours).T
+    blueish = (blue > 2 * red).mean()
+    skin = (np.abs(red / blue - SKIN[0] / SKIN[2]) < 0.3).mean()
+    assert 0.55 < blueish < 0.85
+    assert 0.08 < skin < 0.35
 
 
 def test_the_ways_are_told_apart_by_the_nose_and_the_mouth() -> None:
