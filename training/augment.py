@@ -31,20 +31,24 @@ ENLARGEMENTS = (cv2.INTER_LINEAR, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_N
 _LEVELS = np.arange(256, dtype=np.float32) / 255
 
 
-def augmented(face: Face, rng: Rng) -> Pixels:
-    """One look at `face`: (96, 96, 3) uint8 RGB, decided by `rng` alone."""
+def augmented(face: Face, rng: Rng, style: float = 1.0) -> Pixels:
+    """One look at `face`: (96, 96, 3) uint8 RGB, decided by `rng` alone.
+
+    `style`, 0 to 1, scales how often all but the framing is drawn anew: 0 leaves the
+    picture's own light, sharpness and compression, and with them what gives it away.
+    """
     pixels = _framed(face, rng)
-    if rng.random() < 0.30:
+    if rng.random() < 0.30 * style:
         pixels = occluded(pixels, face.label == "no_mask", rng)
-    if rng.random() < 0.85:
+    if rng.random() < 0.85 * style:
         pixels = _relit(pixels, rng)
-    if rng.random() < 0.25:
+    if rng.random() < 0.25 * style:
         pixels = _blurred(pixels, rng)
-    if rng.random() < 0.45:
+    if rng.random() < 0.45 * style:
         pixels = _coarsened(pixels, rng)
-    if rng.random() < 0.20:
+    if rng.random() < 0.20 * style:
         pixels = _noisy(pixels, rng)
-    if rng.random() < 0.30:
+    if rng.random() < 0.30 * style:
         pixels = _compressed(pixels, rng)
     return pixels
 

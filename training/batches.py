@@ -46,13 +46,17 @@ class Wardrobe:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Faces with, for each: target shares (n, labels), weight (n,), looks per epoch (n,)."""
+    """Faces with, for each: target shares (n, labels), weight (n,), looks per epoch (n,).
+
+    `style`: see `training.augment.augmented`.
+    """
 
     faces: list[Face]
     targets: Floats
     weights: Floats
     draws: Floats
     wardrobe: Wardrobe | None = None
+    style: float = 1.0
 
     def steps(self, batch: int) -> int:
         """Batches in one epoch, the same in every epoch."""
@@ -92,5 +96,5 @@ class TrainingSet:
             if self.wardrobe and dressed is not None:
                 targets[place_in_batch] = self.wardrobe.targets[dressed.label]
                 weights[place_in_batch] = 1.0
-            looks.append(augmented(dressed or face, rng))
+            looks.append(augmented(dressed or face, rng, self.style))
         return np.stack(looks), targets, weights

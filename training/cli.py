@@ -14,6 +14,7 @@ from edge.errors import UsageError, UserError
 from edge.interpreter import RUNTIMES
 from training.binary import add_binary
 from training.config import TrainConfig
+from training.cross import add_cross
 from training.datasets import EXPECTED, LABELS
 from training.model import NETS
 from training.splits import Split
@@ -39,6 +40,11 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="pictures ──► a Keras model", epilog=EXPECTED)
     _add_train(train)
     add_binary(commands.add_parser("binary", help="a 3-class model ──► a 2-class one"))
+    add_cross(
+        commands.add_parser(
+            "cross", help="train on each data set alone, test on all", epilog=EXPECTED
+        )
+    )
     evaluate = commands.add_parser(
         "evaluate", help="a model's figures on a data set", epilog=EXPECTED
     )

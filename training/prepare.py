@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import logging
 from collections import Counter
@@ -68,9 +69,16 @@ def prepare(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...
     """Read every picture that the run needs; see `crops.decoded` for what is corrupt."""
     check_classes(datasets, Split.TRAIN, labels)
     check_classes(datasets, Split.VALIDATION, labels)
-    kept_back = held_out(datasets, config, labels)
+    return prepare_beside(datasets, held_out(datasets, config, labels), config, labels)
+
+
+def prepare_beside(
+    datasets: list[DataSet], kept_back: HeldOut, config: TrainConfig, labels: tuple[str, ...]
+) -> Prepared:
+    """Read the training parts, without what all but repeats a picture in `kept_back`."""
     parts = [_trained_on(data, config, labels, kept_back.prints) for data in datasets]
     training = _joined([part for part, _ in parts], _wardrobe(parts, config, labels))
+    training = dataclasses.replace(training, style=config.style)
     return Prepared(training, kept_back, [source for _, source in parts])
 
 
@@ -95,16 +103,24 @@ def _held_out(
     data: DataSet, limit: int | None, labels: tuple[str, ...]
 ) -> tuple[CropSet, list[Fingerprint]]:
     """The validation crops, and the fingerprints of all that training must not see."""
+    crops, prints = read_crops(data, Split.VALIDATION, limit, labels)
+    _, more = read_crops(data, Split.TEST, limit, labels)
+    return crops, prints + more
+
+
+def read_crops(
+    data: DataSet, split: Split, limit: int | None, labels: tuple[str, ...]
+) -> tuple[CropSet, list[Fingerprint]]:
+    """The crops of one part, as the Pi would cut them, and two fingerprints of each."""
     prints: list[Fingerprint] = []
     crops, truth = [], []
-    for split in (Split.VALIDATION, Split.TEST):
-        samples = [s for s in limited(data.part(split), limit) if evaluated(s)]
-        for sample, image in decoded(data, samples, watch(f"{data.name} {split}")):
-            prints += _prints(sample, image)
-            crop = evaluation_crop(sample, image) if split is Split.VALIDATION else None
-            if crop is not None:
-                crops.append(crop)
-                truth.append(labels.index(sample.label))
+    samples = [s for s in limited(data.part(split), limit) if evaluated(s)]
+    for sample, image in decoded(data, samples, watch(f"{data.name} {split}")):
+        prints += _prints(sample, image)
+        crop = evaluation_crop(sample, image)
+        if crop is not None:
+            crops.append(crop)
+            truth.append(labels.index(sample.label))
     pixels = np.stack(crops) if crops else np.zeros((0, SIZE_PX, SIZE_PX, 3), np.uint8)
     return CropSet(pixels, np.array(truth, np.int64)), prints
 
