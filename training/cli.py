@@ -18,6 +18,7 @@ from training.cross import add_cross
 from training.datasets import EXPECTED, LABELS
 from training.model import NETS
 from training.splits import Split
+from training.stress import add_stress
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(
             "cross", help="train on each data set alone, test on all", epilog=EXPECTED
         )
+    )
+    add_stress(
+        commands.add_parser("stress", help="held-out faces in bad light, with beards, hands …")
     )
     evaluate = commands.add_parser(
         "evaluate", help="a model's figures on a data set", epilog=EXPECTED

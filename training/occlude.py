@@ -28,13 +28,13 @@ def occluded(pixels: Pixels, bare: bool, rng: Rng) -> Pixels:
     """
     chance = rng.random()
     if bare and chance < 0.15:
-        return _hand(pixels, rng)
+        return hand(pixels, rng)
     if bare and chance < 0.35:
-        return _beard(pixels, rng)
+        return beard(pixels, rng)
     if chance < 0.60:
-        return _glasses(pixels, rng)
+        return glasses(pixels, rng)
     if chance < 0.75:
-        return _hood(pixels, rng)
+        return hood(pixels, rng)
     return _patch(pixels, rng)
 
 
@@ -47,7 +47,7 @@ def _patch(pixels: Pixels, rng: Rng) -> Pixels:
     return covered
 
 
-def _hand(pixels: Pixels, rng: Rng) -> Pixels:
+def hand(pixels: Pixels, rng: Rng) -> Pixels:
     """Fingers before mouth or chin, of the skin of the same face."""
     skin = _colour(pixels[NOSE - 14 : NOSE - 4, MIDDLE - 14 : MIDDLE + 14])
     skin *= rng.uniform(0.75, 1.1)
@@ -66,7 +66,7 @@ def _hand(pixels: Pixels, rng: Rng) -> Pixels:
     return _laid_over(drawn, cover, skin * (1 - 0.35 * shade[:, :, None]), 0.8)
 
 
-def _beard(pixels: Pixels, rng: Rng) -> Pixels:
+def beard(pixels: Pixels, rng: Rng) -> Pixels:
     """Hair from the cheeks to the chin that leaves the lips free."""
     cover = np.zeros((SIZE_PX, SIZE_PX), np.float32)
     top = int(rng.integers(NOSE, MOUTH))
@@ -81,7 +81,7 @@ def _beard(pixels: Pixels, rng: Rng) -> Pixels:
     return _laid_over(pixels.astype(np.float32), cover, hair, 1.5)
 
 
-def _glasses(pixels: Pixels, rng: Rng) -> Pixels:
+def glasses(pixels: Pixels, rng: Rng) -> Pixels:
     """Two lenses and a bridge, clear or dark."""
     cover = np.zeros((SIZE_PX, SIZE_PX), np.float32)
     size = (int(rng.integers(9, 15)), int(rng.integers(6, 11)))
@@ -95,7 +95,7 @@ def _glasses(pixels: Pixels, rng: Rng) -> Pixels:
     return _laid_over(pixels.astype(np.float32), cover, frame, 0.5)
 
 
-def _hood(pixels: Pixels, rng: Rng) -> Pixels:
+def hood(pixels: Pixels, rng: Rng) -> Pixels:
     """Cloth around the face that hides hair, ears and a part of the brow."""
     opening = np.zeros((SIZE_PX, SIZE_PX), np.float32)
     size = (int(rng.integers(30, 38)), int(rng.integers(38, 48)))
