@@ -18,6 +18,9 @@ class TrainConfig:
     learning_rate: float = 3e-3  # the peak; AdamW with batches of 128
     warm_up_epochs: float = 1.0
     weight_decay: float = 0.02
+    # 1: in each data set the labels weigh the same; 0: as often as they occur. At 1 the few
+    # masks worn wrongly were said of twice as many faces as wear one.
+    balance: float = 0.5
     label_smoothing: float = 0.05  # scenes' labels are a few per cent wrong
     average: float = 0.998  # of the weights: about the last 500 steps
     annotated_draws: float = 3.0  # looks per epoch at a face from a scene: they are few and count

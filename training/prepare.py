@@ -156,13 +156,13 @@ def _trained_on(
 def _set(
     name: str, faces: list[Face], empty: list[Face], config: TrainConfig, labels: tuple[str, ...]
 ) -> TrainingSet:
-    """Targets and weights: in each data set the labels weigh the same, so that the kind
-    of picture says nothing about the label."""
+    """Targets and weights: in each data set a rare label weighs more, so that the kind
+    of picture says little about the label."""
     counts = Counter(face.label for face in faces)
     targets, weights, draws = [], [], []
     for face in faces:
         targets.append(_target(face.label, config, labels))
-        weights.append(len(faces) / len(counts) / counts[face.label])
+        weights.append((len(faces) / len(counts) / counts[face.label]) ** config.balance)
         draws.append(config.draws.get(name, config.annotated_draws if face.annotated else 1.0))
     unsure = np.full(len(labels), (1 - config.empty_no_mask) / (len(labels) - 1), np.float32)
     unsure[labels.index("no_mask")] = config.empty_no_mask

@@ -33,15 +33,17 @@ def test_copies_of_held_out_pictures_are_not_trained_on(tmp_path: Path) -> None:
     assert after.sources[0].pictures == before.sources[0].pictures + 2
 
 
-def test_labels_weigh_the_same_in_each_data_set(tmp_path: Path) -> None:
+@pytest.mark.parametrize("balance", [0.0, 0.5, 1.0])
+def test_a_rare_label_weighs_more_as_far_as_balance_says(tmp_path: Path, balance: float) -> None:
     root = made.kaggle(tmp_path / "tiny", 12)
     for index in range(4, 12):
         (root / f"Train/WithMask/{index}.png").unlink()
-    training = prepared(root).training
+    training = prepared(root, config=TrainConfig(balance=balance)).training
     masked = training.targets.argmax(axis=1) == 0
     assert 0 < masked.sum() < (~masked).sum()
-    assert training.weights[masked].sum() == pytest.approx(training.weights[~masked].sum())
-    assert training.weights.mean() == pytest.approx(1)
+    odds = masked.sum() / (~masked).sum()
+    ratio = training.weights[masked].mean() / training.weights[~masked].mean()
+    assert ratio == pytest.approx(odds**-balance)
 
 
 def test_scenes_give_faces_and_empty_boxes_whose_target_is_unsure(tmp_path: Path) -> None:
