@@ -54,7 +54,7 @@ def crops_of(roots: list[Path], labels: tuple[str, ...]) -> Pixels:
     """Crops to compute ranges from: of the training parts, (n, 96, 96, 3) uint8 RGB."""
     from training.crops import decoded, evaluated, evaluation_crop
     from training.datasets import read_dataset
-    from training.prepare import limited, watch
+    from training.progress import limited, watch
     from training.splits import Split
 
     crops: list[Any] = []

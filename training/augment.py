@@ -22,6 +22,7 @@ from training.detector import (
     SIDE_SPREAD,
 )
 from training.model import SIZE_PX
+from training.occlude import occluded
 
 Rng = np.random.Generator
 
@@ -30,20 +31,24 @@ ENLARGEMENTS = (cv2.INTER_LINEAR, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_N
 _LEVELS = np.arange(256, dtype=np.float32) / 255
 
 
-def augmented(face: Face, rng: Rng) -> Pixels:
-    """One look at `face`: (96, 96, 3) uint8 RGB, decided by `rng` alone."""
+def augmented(face: Face, rng: Rng, style: float = 1.0) -> Pixels:
+    """One look at `face`: (96, 96, 3) uint8 RGB, decided by `rng` alone.
+
+    `style`, 0 to 1, scales how often all but the framing is drawn anew: 0 leaves the
+    picture's own light, sharpness and compression, and with them what gives it away.
+    """
     pixels = _framed(face, rng)
-    if rng.random() < 0.25:
-        pixels = _occluded(pixels, rng)
-    if rng.random() < 0.85:
+    if rng.random() < 0.30 * style:
+        pixels = occluded(pixels, face.label == "no_mask", rng)
+    if rng.random() < 0.85 * style:
         pixels = _relit(pixels, rng)
-    if rng.random() < 0.25:
+    if rng.random() < 0.25 * style:
         pixels = _blurred(pixels, rng)
-    if rng.random() < 0.45:
+    if rng.random() < 0.45 * style:
         pixels = _coarsened(pixels, rng)
-    if rng.random() < 0.20:
+    if rng.random() < 0.20 * style:
         pixels = _noisy(pixels, rng)
-    if rng.random() < 0.30:
+    if rng.random() < 0.30 * style:
         pixels = _compressed(pixels, rng)
     return pixels
 
@@ -78,15 +83,6 @@ def _framed(face: Face, rng: Rng) -> Pixels:
 
 def _bounded(rng: Rng) -> float:
     return float(np.clip(rng.normal(), -2.2, 2.2))
-
-
-def _occluded(pixels: Pixels, rng: Rng) -> Pixels:
-    """A small patch hidden: never so large that it could pass for a mask."""
-    height, width = rng.integers(6, SIZE_PX // 4, 2)
-    x, y = rng.integers(0, SIZE_PX - width), rng.integers(0, SIZE_PX - height)
-    covered = pixels.copy()
-    covered[y : y + height, x : x + width] = rng.integers(0, 256, 3)
-    return covered
 
 
 def _relit(pixels: Pixels, rng: Rng) -> Pixels:

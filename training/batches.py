@@ -13,6 +13,7 @@ import numpy.typing as npt
 from edge.framing import Pixels
 from training.augment import augmented
 from training.crops import Face
+from training.worn import Way, put_on
 
 Floats = npt.NDArray[np.float32]
 Batch = tuple[Pixels, Floats, Floats]
@@ -22,13 +23,40 @@ THREADS, AHEAD = 2, 6
 
 
 @dataclass(frozen=True)
+class Wardrobe:
+    """Masks that bare faces put on: `donors` wear them; `targets` (labels,) by label.
+
+    `share`: of the looks at a bare face whose box the detector itself drew.
+    """
+
+    donors: list[Face]
+    ways: tuple[Way, ...]
+    targets: dict[str, Floats]
+    share: float
+
+    def draw(self, face: Face, rng: np.random.Generator) -> Face | None:
+        """`face` with a mask on, or None when this look leaves it as it is."""
+        if face.label != "no_mask" or face.annotated or rng.random() >= self.share:
+            return None
+        odds = np.array([way.share for way in self.ways])
+        way = self.ways[int(rng.choice(len(self.ways), p=odds / odds.sum()))]
+        donor = self.donors[int(rng.integers(len(self.donors)))]
+        return put_on(face, donor, way, rng)
+
+
+@dataclass(frozen=True)
 class TrainingSet:
-    """Faces with, for each: target shares (n, labels), weight (n,), looks per epoch (n,)."""
+    """Faces with, for each: target shares (n, labels), weight (n,), looks per epoch (n,).
+
+    `style`: see `training.augment.augmented`.
+    """
 
     faces: list[Face]
     targets: Floats
     weights: Floats
     draws: Floats
+    wardrobe: Wardrobe | None = None
+    style: float = 1.0
 
     def steps(self, batch: int) -> int:
         """Batches in one epoch, the same in every epoch."""
@@ -60,5 +88,13 @@ class TrainingSet:
 
     def _batch(self, chosen: npt.NDArray[np.int64], place: list[int]) -> Batch:
         rng = np.random.default_rng(place)
-        pixels = np.stack([augmented(self.faces[i], rng) for i in chosen])
-        return pixels, self.targets[chosen], self.weights[chosen]
+        targets, weights = self.targets[chosen], self.weights[chosen]
+        looks = []
+        for place_in_batch, index in enumerate(chosen):
+            face = self.faces[index]
+            dressed = self.wardrobe.draw(face, rng) if self.wardrobe else None
+            if self.wardrobe and dressed is not None:
+                targets[place_in_batch] = self.wardrobe.targets[dressed.label]
+                weights[place_in_batch] = 1.0
+            looks.append(augmented(dressed or face, rng, self.style))
+        return np.stack(looks), targets, weights

@@ -1,4 +1,4 @@
-"""`python -m training dataset|explore|train|evaluate`."""
+"""`python -m training COMMAND`: from public pictures to a model and its figures."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edge.errors import UserError
+from edge.card import digest
+from edge.errors import UsageError, UserError
 from edge.interpreter import RUNTIMES
 from training import explore, fetch
+from training.binary import add_binary
 from training.config import TrainConfig
+from training.cross import add_cross
 from training.datasets import LABELS
 from training.layouts import LAYOUTS
+from training.model import NETS
 from training.splits import Split
+from training.stress import add_stress
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write(f"{options.stopped}\n")
+        sys.stderr.write(getattr(options, "stopped", "stopped") + "\n")
         return 130
 
 
@@ -38,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     train = _command(commands, "train", "pictures ──► a Keras model")
     _add_train(train)
+    add_binary(commands.add_parser("binary", help="a 3-class model ──► a 2-class one"))
+    add_cross(_command(commands, "cross", "train on each data set alone, test on all"))
+    add_stress(
+        commands.add_parser("stress", help="held-out faces in bad light, with beards, hands …")
+    )
     evaluate = _command(commands, "evaluate", "a model's figures on a data set")
     _add_evaluate(evaluate)
     look = _command(commands, "explore", "look at the data first: a report with plots")
@@ -105,6 +115,29 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         help="2: mask or not; 3: with masks worn incorrectly (default: %(default)s)",
     )
     parser.add_argument(
+        "--net",
+        choices=sorted(NETS),
+        default=usual.net,
+        help="small: for the Pi; large: to teach it (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--teacher", type=Path, help="a .keras of the same classes, whose answers are learnt too"
+    )
+    parser.add_argument(
+        "--draws",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="the data set's weight: looks at each of its faces in an epoch; NAME is its folder's"
+        f" name (default: {usual.annotated_draws:g} for boxed scenes, 1 for other sets)",
+    )
+    parser.add_argument(
+        "--patience",
+        type=_at_least_one,
+        default=usual.patience,
+        help="stop after so many epochs that made nothing better; default: %(default)s",
+    )
+    parser.add_argument(
         "--licence",
         action="append",
         default=[],
@@ -125,8 +158,34 @@ def _train(options: argparse.Namespace) -> int:
         seed=options.seed,
         limit=options.limit,
         classes=options.classes,
+        net=options.net,
+        draws=_draws(options.draws),
+        teacher=_digest(options.teacher),
+        patience=options.patience,
     )
     return run_training(options, config)
+
+
+def _draws(arguments: list[str]) -> dict[str, float]:
+    draws = {}
+    for argument in arguments:
+        name, _, number = argument.partition("=")
+        try:
+            draws[name] = float(number)
+        except ValueError:
+            draws[name] = -1.0
+        if not 0 < draws[name] <= 100:
+            raise UsageError(f"--draws {argument}: expected NAME=NUMBER, such as scenes=3")
+    return draws
+
+
+def _digest(teacher: Path | None) -> str:
+    if teacher is None:
+        return ""
+    try:
+        return digest(teacher.read_bytes())
+    except OSError as error:
+        raise UserError(f"cannot read the teacher {teacher}: {error.strerror}") from None
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -142,7 +201,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         "--runtime", choices=[name for name, _ in RUNTIMES], help="for a .tflite; default: any"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a data set, on a line")
-    parser.set_defaults(run=_evaluate, stopped="stopped")
+    parser.set_defaults(run=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -14,12 +14,22 @@ class TrainConfig:
     seed: int = 1
     limit: int | None = None  # faces per data set, for a quick trial
     classes: int = 2
+    net: str = "small"  # of `training.model.NETS`
     learning_rate: float = 3e-3  # the peak; AdamW with batches of 128
     warm_up_epochs: float = 1.0
     weight_decay: float = 0.02
+    # 1: in each data set the labels weigh the same; 0: as often as they occur. At 1 the few
+    # masks worn wrongly were said of twice as many faces as wear one.
+    balance: float = 0.5
     label_smoothing: float = 0.05  # scenes' labels are a few per cent wrong
     average: float = 0.998  # of the weights: about the last 500 steps
     annotated_draws: float = 3.0  # looks per epoch at a face from a scene: they are few and count
+    draws: dict[str, float] = field(default_factory=dict)  # by data set, instead of 1 or the above
+    style: float = 1.0  # of `training.augment.augmented`: 0 shows what its absence costs
+    put_on: float = 0.15  # of the looks at a bare face: a mask put on it, rightly or not
     empty_draws: float = 1.0
     empty_per_picture: int = 2  # what a detector falsely takes for a face: walls and clothes
     empty_no_mask: float = 0.3  # their target: unsure, and on the quiet side
+    teacher: str = ""  # the digest of the model whose answers are learnt too
+    teacher_share: float = 0.7  # of the loss, when there is a teacher; the labels get the rest
+    patience: int = 12  # epochs without a better validation score, after which a run stops

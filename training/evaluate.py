@@ -20,7 +20,7 @@ from training.detector import box_of_annotation
 from training.keras_quietly import import_keras
 from training.metrics import Figures, Floats, alert_threshold, figures
 from training.model import SIZE_PX
-from training.prepare import watch
+from training.progress import watch
 from training.report import read_report, report_path
 from training.splits import Split
 

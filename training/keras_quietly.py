@@ -7,7 +7,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+from edge.errors import UserError
 
 
 def import_keras() -> Any:
@@ -19,6 +22,18 @@ def import_keras() -> Any:
 
         tf.config.list_physical_devices()  # looks for a GPU now, and says so now
     return keras
+
+
+def load_model_file(path: Path) -> Any:
+    """The Keras model in `path`; raises UserError naming the file when it is none."""
+    keras = import_keras()
+    if not path.is_file():
+        raise UserError(f"cannot read the model {path}: there is no such file")
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises many types for a file that is no model
+        first = str(error).strip().splitlines()[0]
+        raise UserError(f"{path} is no Keras model: {first}") from None
 
 
 @contextmanager

@@ -10,8 +10,10 @@ SIZE_PX = 96  # a face at a door is rarely larger on a Pi's camera; half of 192 
 PIXEL_SCALE, PIXEL_OFFSET = 1 / 128, -1.0
 
 
-def build_model(labels: int) -> Any:
+def build_model(labels: int, net: str = "small") -> Any:
     """A Keras model: (n, 96, 96, 3) RGB pixels 0 to 255 ──► (n, labels) shares, float32.
+
+    `net` is one of `NETS`.
 
     Plain convolutions while the picture is large and the channels few (faster there
     than separable ones, on a Pi and in training), separable ones with residuals after.
@@ -22,9 +24,10 @@ def build_model(labels: int) -> Any:
     layers = keras.layers
     pixels = layers.Input((SIZE_PX, SIZE_PX, 3), name="pixels")
     x = layers.Rescaling(PIXEL_SCALE, PIXEL_OFFSET, name="scaling")(pixels)
-    for channels, kernel, strides in STEM:
+    stem, blocks = NETS[net]
+    for channels, kernel, strides in stem:
         x = _convolution(x, channels, kernel, strides)
-    for channels, strides in BLOCKS:
+    for channels, strides in blocks:
         x = _separable(x, channels, strides)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     x = layers.Dropout(0.2)(x)
@@ -32,8 +35,20 @@ def build_model(labels: int) -> Any:
     return keras.Model(pixels, shares, name="mask")
 
 
-STEM = ((24, 5, 4), (64, 3, 2))  # channels, kernel, stride: 96 to 24 to 12 px
-BLOCKS = ((64, 1), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (160, 1))  # 12 to 6 px
+Stem = tuple[tuple[int, int, int], ...]  # channels, kernel, stride: 96 to 24 to 12 px
+Blocks = tuple[tuple[int, int], ...]  # channels, stride: 12 to 6 px
+NETS: dict[str, tuple[Stem, Blocks]] = {
+    # What runs on the Pi: 98,000 parameters.
+    "small": (
+        ((24, 5, 4), (64, 3, 2)),
+        ((64, 1), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (160, 1)),
+    ),
+    # A teacher for it, five times as large and three times as slow to train.
+    "large": (
+        ((32, 5, 4), (96, 3, 2)),
+        (*(((128, 1),) * 4), (256, 2), *(((256, 1),) * 5)),
+    ),
+}
 
 
 def _convolution(x: Any, channels: int, kernel: int, strides: int) -> Any:

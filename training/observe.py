@@ -16,7 +16,7 @@ from training.datasets import DataSet, Sample
 from training.detector import MARGIN, box_of_annotation
 from training.duplicates import Fingerprint, fingerprint
 from training.model import SIZE_PX
-from training.prepare import limited, watch
+from training.progress import limited, watch
 from training.style import Style, style_of
 
 #: Faces on a contact sheet: four rows.

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import logging
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.framing import Box, Pixels, crop_face
-from training.batches import TrainingSet
+from edge.framing import Pixels, crop_face
+from training.batches import TrainingSet, Wardrobe
 from training.config import TrainConfig
 from training.crops import Face, decoded, evaluated, evaluation_crop, training_face
 from training.datasets import DataSet, Sample, check_classes
 from training.detector import MARGIN, box_of_annotation
 from training.duplicates import Fingerprint, copies, fingerprint
-from training.faces import find_no_faces
+from training.empty import EmptyBoxes, empty_crops, empty_face
 from training.model import SIZE_PX
+from training.progress import limited, watch
 from training.splits import Split
+from training.worn import ways_for
 
 log = logging.getLogger(__name__)
-
-#: Empty boxes from each validation scene: a threshold needs hundreds to rest on.
-EMPTY_VALIDATED = 6
-
-Watch = Callable[[list[Sample]], Iterable[Sample]]
 
 
 @dataclass(frozen=True)
@@ -52,13 +47,21 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """The parts of a run's data; `validation` by data set, `empty` crops without a face,
-    (n, 96, 96, 3) uint8, from its scenes."""
+class HeldOut:
+    """What is selected on: faces by data set, and `empty`, crops without a face,
+    (n, 96, 96, 3) uint8, of validation scenes. `prints`: of all that training must not see."""
 
-    training: TrainingSet
     validation: dict[str, CropSet]
     empty: Pixels
+    prints: list[Fingerprint]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The parts of a run's data."""
+
+    training: TrainingSet
+    held_out: HeldOut
     sources: list[Source]
 
 
@@ -66,37 +69,58 @@ def prepare(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...
     """Read every picture that the run needs; see `crops.decoded` for what is corrupt."""
     check_classes(datasets, Split.TRAIN, labels)
     check_classes(datasets, Split.VALIDATION, labels)
+    return prepare_beside(datasets, held_out(datasets, config, labels), config, labels)
+
+
+def prepare_beside(
+    datasets: list[DataSet], kept_back: HeldOut, config: TrainConfig, labels: tuple[str, ...]
+) -> Prepared:
+    """Read the training parts, without what all but repeats a picture in `kept_back`."""
+    parts = [_trained_on(data, config, labels, kept_back.prints) for data in datasets]
+    training = _joined([part for part, _ in parts], _wardrobe(parts, config, labels))
+    training = dataclasses.replace(training, style=config.style)
+    return Prepared(training, kept_back, [source for _, source in parts])
+
+
+def held_out(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...]) -> HeldOut:
+    """Read what is selected on, and look at all that is reported on."""
     seen: list[Fingerprint] = []
     validation = {}
     for data in datasets:
-        held_out, prints = _held_out(data, config.limit, labels)
+        crops, prints = _held_out(data, config.limit, labels)
         seen += prints
-        if len(held_out.truth):
-            validation[data.name] = held_out
+        if len(crops.truth):
+            validation[data.name] = crops
     # Where the face stands in a plain class folder's pictures is unknown, so a figure
     # over them says less: they count only where there is nothing better.
     sure = [d.name for d in datasets if d.layout != "classes" and d.name in validation]
     validation = {name: validation[name] for name in sure or validation}
-    parts = [_trained_on(data, config, labels, seen) for data in datasets]
-    training = _joined([part for part, _ in parts])
-    empty = np.concatenate([_empty_crops(data, config) for data in datasets])
-    return Prepared(training, validation, empty, [source for _, source in parts])
+    empty = np.concatenate([empty_crops(data, config) for data in datasets])
+    return HeldOut(validation, empty, seen)
 
 
 def _held_out(
     data: DataSet, limit: int | None, labels: tuple[str, ...]
 ) -> tuple[CropSet, list[Fingerprint]]:
     """The validation crops, and the fingerprints of all that training must not see."""
+    crops, prints = read_crops(data, Split.VALIDATION, limit, labels)
+    _, more = read_crops(data, Split.TEST, limit, labels)
+    return crops, prints + more
+
+
+def read_crops(
+    data: DataSet, split: Split, limit: int | None, labels: tuple[str, ...]
+) -> tuple[CropSet, list[Fingerprint]]:
+    """The crops of one part, as the Pi would cut them, and two fingerprints of each."""
     prints: list[Fingerprint] = []
     crops, truth = [], []
-    for split in (Split.VALIDATION, Split.TEST):
-        samples = [s for s in limited(data.part(split), limit) if evaluated(s)]
-        for sample, image in decoded(data, samples, watch(f"{data.name} {split}")):
-            prints += _prints(sample, image)
-            crop = evaluation_crop(sample, image) if split is Split.VALIDATION else None
-            if crop is not None:
-                crops.append(crop)
-                truth.append(labels.index(sample.label))
+    samples = [s for s in limited(data.part(split), limit) if evaluated(s)]
+    for sample, image in decoded(data, samples, watch(f"{data.name} {split}")):
+        prints += _prints(sample, image)
+        crop = evaluation_crop(sample, image)
+        if crop is not None:
+            crops.append(crop)
+            truth.append(labels.index(sample.label))
     pixels = np.stack(crops) if crops else np.zeros((0, SIZE_PX, SIZE_PX, 3), np.uint8)
     return CropSet(pixels, np.array(truth, np.int64)), prints
 
@@ -107,11 +131,11 @@ def _trained_on(
     faces: list[Face] = []
     prints: list[Fingerprint] = []
     empty: list[Face] = []
-    empty_boxes = _EmptyBoxes(data, config.seed, config.empty_per_picture)
+    empty_boxes = EmptyBoxes(data, config.seed, config.empty_per_picture)
     for sample, image in decoded(
         data, limited(data.part(Split.TRAIN), config.limit), watch(f"{data.name} train")
     ):
-        empty += [_empty_face(image, box) for box in empty_boxes.of(sample, image)]
+        empty += [empty_face(image, box) for box in empty_boxes.of(sample, image)]
         face = training_face(data, sample, image)
         if face is not None:
             faces.append(face)
@@ -126,22 +150,20 @@ def _trained_on(
         int(copied.sum()),
         *_digest(data),
     )
-    return _set(kept, empty, config, labels), source
+    return _set(data.name, kept, empty, config, labels), source
 
 
 def _set(
-    faces: list[Face], empty: list[Face], config: TrainConfig, labels: tuple[str, ...]
+    name: str, faces: list[Face], empty: list[Face], config: TrainConfig, labels: tuple[str, ...]
 ) -> TrainingSet:
-    """Targets and weights: in each data set the labels weigh the same, so that the kind
-    of picture says nothing about the label."""
+    """Targets and weights: in each data set a rare label weighs more, so that the kind
+    of picture says little about the label."""
     counts = Counter(face.label for face in faces)
     targets, weights, draws = [], [], []
     for face in faces:
-        target = np.full(len(labels), config.label_smoothing / len(labels), np.float32)
-        target[labels.index(face.label)] += 1 - config.label_smoothing
-        targets.append(target)
-        weights.append(len(faces) / len(counts) / counts[face.label])
-        draws.append(config.annotated_draws if face.annotated else 1.0)
+        targets.append(_target(face.label, config, labels))
+        weights.append((len(faces) / len(counts) / counts[face.label]) ** config.balance)
+        draws.append(config.draws.get(name, config.annotated_draws if face.annotated else 1.0))
     unsure = np.full(len(labels), (1 - config.empty_no_mask) / (len(labels) - 1), np.float32)
     unsure[labels.index("no_mask")] = config.empty_no_mask
     return TrainingSet(
@@ -152,12 +174,35 @@ def _set(
     )
 
 
-def _joined(parts: list[TrainingSet]) -> TrainingSet:
+def _target(label: str, config: TrainConfig, labels: tuple[str, ...]) -> npt.NDArray[np.float32]:
+    target = np.full(len(labels), config.label_smoothing / len(labels), np.float32)
+    target[labels.index(label)] += 1 - config.label_smoothing
+    return target
+
+
+def _wardrobe(
+    parts: list[tuple[TrainingSet, Source]], config: TrainConfig, labels: tuple[str, ...]
+) -> Wardrobe | None:
+    """Masked faces that the detector itself boxed: their masks lie where they are expected."""
+    donors = [
+        face
+        for part, _ in parts
+        for face in part.faces
+        if face.label == "mask" and not face.annotated
+    ]
+    if not donors or config.put_on <= 0:
+        return None
+    targets = {label: _target(label, config, labels) for label in labels}
+    return Wardrobe(donors, ways_for(labels), targets, config.put_on)
+
+
+def _joined(parts: list[TrainingSet], wardrobe: Wardrobe | None) -> TrainingSet:
     return TrainingSet(
         [face for part in parts for face in part.faces],
         np.concatenate([part.targets for part in parts]),
         np.concatenate([part.weights for part in parts]),
         np.concatenate([part.draws for part in parts]),
+        wardrobe,
     )
 
 
@@ -170,53 +215,6 @@ def _prints(sample: Sample, image: Pixels) -> list[Fingerprint]:
     return [fingerprint(crop_face(image, box, MARGIN, (64, 64))), whole]
 
 
-def _empty_face(image: Pixels, box: Box) -> Face:
-    """A box without a face, cut out with its margin: its label is never looked at."""
-    crop = crop_face(image, box, 0.3, (120, 120))
-    return Face(crop, (22.5, 22.5, 75.0, 75.0), "", annotated=False)
-
-
-def _empty_crops(data: DataSet, config: TrainConfig) -> Pixels:
-    """Crops of empty boxes in the validation scenes, as the Pi would cut them."""
-    boxes = _EmptyBoxes(data, config.seed, EMPTY_VALIDATED)
-    size = (SIZE_PX, SIZE_PX)
-    crops = [
-        crop_face(image, box, MARGIN, size)
-        for sample, image in decoded(data, limited(_boxed(data), config.limit), list)
-        for box in boxes.of(sample, image)
-    ]
-    return np.stack(crops) if crops else np.zeros((0, *size, 3), np.uint8)
-
-
-def _boxed(data: DataSet) -> list[Sample]:
-    return [sample for sample in data.part(Split.VALIDATION) if sample.box_px is not None]
-
-
-class _EmptyBoxes:
-    """Boxes without a face in each scene, once per picture, the same in every run."""
-
-    def __init__(self, data: DataSet, seed: int, per_picture: int) -> None:
-        self._faces = data.boxes
-        self._rng = np.random.default_rng([seed, 7])
-        self._count = per_picture
-        self._last: Path | None = None
-
-    def of(self, sample: Sample, image: Pixels) -> list[Box]:
-        """Empty boxes in pixels; none for a picture that had its turn, or has no boxes."""
-        if sample.box_px is None or sample.path == self._last:
-            return []
-        self._last = sample.path
-        around = [box_of_annotation(box) for box in self._faces[sample.path]]  # of any label
-        return find_no_faces(image, around, self._rng, self._count)
-
-
-def limited(samples: list[Sample], limit: int | None) -> list[Sample]:
-    """At most `limit` of `samples`, evenly spread over them."""
-    if limit is None or limit >= len(samples):
-        return samples
-    return [samples[i * len(samples) // limit] for i in range(limit)]
-
-
 def _digest(data: DataSet) -> tuple[int, str]:
     """Pictures in the train and validation parts, and one digest of their names and bytes."""
     paths = sorted({s.path for s in data.samples if s.split is not Split.TEST})
@@ -225,16 +223,3 @@ def _digest(data: DataSet) -> tuple[int, str]:
         total.update(f"{path.relative_to(data.root).as_posix()}\0".encode())
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return len(paths), total.hexdigest()
-
-
-def watch(what: str) -> Watch:
-    """Shows progress over a list of samples on standard error when it takes a while."""
-
-    def wrapped(samples: list[Sample]) -> Iterable[Sample]:
-        from tqdm import tqdm
-
-        return tqdm(  # type: ignore[no-any-return]
-            samples, desc=what, unit="face", delay=2, mininterval=0.5 if sys.stderr.isatty() else 10
-        )
-
-    return wrapped

@@ -12,10 +12,14 @@ from edge.errors import UserError
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`models/mask.json`. Sizes in pixels; `threshold` as in `edge.card.Alert`."""
+    """`models/mask.json`. Sizes in pixels; `threshold` as in `edge.card.Alert`.
+
+    `derived_from`: the digest of the 3-class model that this one is a part of, if any.
+    """
 
     name: str
     keras_sha256: str
+    derived_from: str = ""
     labels: list[str]
     size_px: int
     margin: float

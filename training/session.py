@@ -8,27 +8,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edge.card import ALERT_LABEL, digest
 from edge.card import DataSet as DataSetCard
-from edge.errors import UsageError
+from edge.card import digest
+from edge.errors import UsageError, UserError
 from training.config import TrainConfig
 from training.datasets import LABELS, DataSet, read_dataset
 from training.detector import MARGIN
-from training.metrics import alert_threshold
+from training.keras_quietly import load_model_file
 from training.model import SIZE_PX
+from training.own_tests import figures_on_tests
 from training.prepare import Prepared, prepare
 from training.report import Report, report_path, write_report
-from training.splits import Split
 from training.state import Progress, load_state
-from training.train import Places, predict, train
+from training.threshold import choose_threshold
+from training.train import Places, train
 
-#: At most these shares of the masked faces, and of a detector's false boxes, may raise an
-#: alert: a false box on a poster or a plant stays, and would alert for ever.
-FALSE_ALARMS, EMPTY_ALARMS = 0.02, 0.05
-CHOSEN = (
-    "the smallest that at most {:.0%} of masked validation faces ({}, counting equally)"
-    " and at most {:.0%} of boxes without a face reach"
-)
 UNKNOWN_LICENCE = "not stated"
 
 
@@ -37,6 +31,10 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
     labels = LABELS[config.classes]
     licences = _licences(options.licence)
     datasets = [read_dataset(root, labels) for root in options.data]
+    unknown = set(config.draws) - {data.name for data in datasets}
+    if unknown:
+        names = ", ".join(data.name for data in datasets)
+        raise UsageError(f"--draws names {', '.join(sorted(unknown))}; the data sets are {names}")
     places = Places(options.out, options.run_folder or Path("runs") / options.out.stem)
     if options.resume:
         load_state(places.state, config)  # before minutes of reading pictures
@@ -45,12 +43,25 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
             f"{places.run} holds a run already: --resume goes on with it, --fresh writes over it,"
             " --run-folder names another place"
         )
+    teacher = load_teacher(options.teacher, labels) if options.teacher else None
     data = prepare(datasets, config, labels)
-    progress = train(data, config, labels, places, options.resume)
+    progress = train(data, config, labels, places, options.resume, teacher)
     done = _Done(options.out, datasets, data, config, progress)
     write_report(report_path(options.out), _report(done, labels, licences))
     sys.stdout.write(f"{options.out} and {report_path(options.out)} are written\n")
     return 0
+
+
+def load_teacher(path: Path, labels: tuple[str, ...]) -> Any:
+    """The Keras model in `path`; raises UserError unless it has our input and labels."""
+    teacher = load_model_file(path)
+    wanted = ((None, SIZE_PX, SIZE_PX, 3), (None, len(labels)))
+    if (teacher.input_shape, teacher.output_shape) != wanted:
+        raise UserError(
+            f"the teacher {path} takes {teacher.input_shape} and gives {teacher.output_shape};"
+            f" a model of {', '.join(labels)} needs {wanted[0]} and {wanted[1]}"
+        )
+    return teacher
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,24 +79,15 @@ def _report(done: _Done, labels: tuple[str, ...], licences: dict[str, str]) -> R
 
     model, data = done.model, done.data
     network = keras.models.load_model(model, compile=False)
-    masked = [
-        predict(network, crops.pixels[crops.truth == labels.index("mask")])
-        for crops in data.validation.values()
-        if (crops.truth == labels.index("mask")).any()
-    ]
-    column = labels.index(ALERT_LABEL)
-    threshold = alert_threshold([scores[:, column] for scores in masked], FALSE_ALARMS)
-    if len(data.empty):
-        empty = predict(network, data.empty)[:, column]
-        threshold = max(threshold, alert_threshold([empty], EMPTY_ALARMS))
+    threshold = choose_threshold(network, data.held_out, labels)
     return Report(
         name=f"{model.stem}-{SIZE_PX}",
         keras_sha256=digest(model.read_bytes()),
         labels=list(labels),
         size_px=SIZE_PX,
         margin=MARGIN,
-        threshold=round(threshold, 4),
-        threshold_chosen=CHOSEN.format(FALSE_ALARMS, " and ".join(data.validation), EMPTY_ALARMS),
+        threshold=threshold.value,
+        threshold_chosen=threshold.chosen,
         training_data=[
             DataSetCard(
                 name=source.name,
@@ -105,24 +107,13 @@ def _report(done: _Done, labels: tuple[str, ...], licences: dict[str, str]) -> R
 
 
 def _figures(model: Path, datasets: list[DataSet], data: Prepared) -> dict[str, Any]:
-    """The Keras model on the test part of each data set whose framing is known."""
-    from training.evaluate import evaluate
-
-    found: dict[str, Any] = {
+    return {
         "faces_trained_on": {source.name: source.faces for source in data.sources},
         "left_out_as_copies_of_held_out_faces": {
             source.name: source.left_out_as_copies for source in data.sources
         },
+        **figures_on_tests(model, datasets, list(data.held_out.validation)),
     }
-    for dataset in datasets:
-        if dataset.name in data.validation and dataset.part(Split.TEST):
-            each = evaluate(model, dataset.root, Split.TEST, None)
-            found[f"{dataset.name} test, Keras float"] = {
-                "accuracy": round(each.figures.accuracy, 4),
-                "faces": each.figures.count,
-                "confusion": each.figures.confusion,
-            }
-    return found
 
 
 def _licences(arguments: list[str]) -> dict[str, str]:

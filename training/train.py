@@ -1,4 +1,8 @@
-"""The training loop: cosine schedule, averaged weights, a checkpoint after every epoch."""
+"""The training loop: cosine schedule, averaged weights, a checkpoint after every epoch.
+
+A teacher's answers are learnt beside the labels: both look at the same augmented picture
+(Beyer and others, "Knowledge distillation: A good teacher is patient and consistent", 2022).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ import numpy as np
 
 from edge.errors import UsageError, UserError
 from training.config import TrainConfig
+from training.curves import write_curves
 from training.keras_quietly import import_keras
 from training.metrics import Floats, figures
 from training.model import build_model
@@ -41,14 +46,28 @@ class Places:
         """One JSON object per epoch, rewritten after each."""
         return self.run / "history.json"
 
+    @property
+    def curves(self) -> Path:
+        """The history as a plot, redrawn after each epoch."""
+        return self.run / "curves.png"
+
 
 def train(
-    data: Prepared, config: TrainConfig, labels: tuple[str, ...], places: Places, resume: bool
+    data: Prepared,
+    config: TrainConfig,
+    labels: tuple[str, ...],
+    places: Places,
+    resume: bool,
+    teacher: Any = None,
 ) -> Progress:
-    """Train to the last epoch; `places.model` always holds the best averaged model so far."""
+    """Train to the last epoch, or until nothing gets better for `config.patience` epochs.
+
+    `places.model` always holds the best averaged model so far. `teacher`: a Keras model
+    with the same input and labels, or None.
+    """
     keras = import_keras()
     keras.utils.set_random_seed(config.seed)
-    loop = _Loop(config, len(labels), data.training.steps(config.batch))
+    loop = _Loop(config, len(labels), data.training.steps(config.batch), teacher)
     digests = {source.name: source.sha256 for source in data.sources}
     progress = Progress(0, -math.inf, [], dataclasses.asdict(config), digests)
     places.run.mkdir(parents=True, exist_ok=True)
@@ -61,19 +80,22 @@ def train(
                 f" {_names(digests)} now (the same names: their files have changed)"
             )
         loop.restore(arrays)
-        if progress.epochs_done >= config.epochs and not places.model.is_file():
+        if _finished(progress, config) and not places.model.is_file():
             raise UserError(
                 f"the run in {places.run} is finished, and its model is not {places.model}:"
                 " give the --out that it was trained with"
             )
     for epoch in range(progress.epochs_done, config.epochs):
+        if stale_epochs(progress.history) >= config.patience:
+            log.info("nothing got better for %d epochs: stopped early", config.patience)
+            break
         started = time.monotonic()
         loss = loop.run_epoch(data, epoch)
         with loop.averaged_weights():
-            scores = {name: loop.scores(crops) for name, crops in data.validation.items()}
-            quality = validation_figures(data.validation, scores, labels)
+            scores = {name: loop.scores(crops) for name, crops in data.held_out.validation.items()}
+            quality = validation_figures(data.held_out.validation, scores, labels)
             if quality["score"] >= progress.best or not places.model.is_file():
-                _save_model(loop.model, places.model)
+                save_model(loop.model, places.model)
         entry = {"epoch": epoch + 1, "loss": loss, **quality}
         entry["seconds"] = round(time.monotonic() - started, 1)
         progress = Progress(
@@ -85,8 +107,21 @@ def train(
         )
         save_state(places.state, loop.arrays(), progress)
         places.history.write_bytes(msgspec.json.format(msgspec.json.encode(progress.history)))
+        write_curves(places.curves, progress.history)
         log.info("%s", msgspec.json.encode(entry).decode())
     return progress
+
+
+def stale_epochs(history: list[dict[str, Any]]) -> int:
+    """Epochs since the validation score was last as good as ever."""
+    scores = [entry["score"] for entry in history]
+    best = max((i for i, score in enumerate(scores) if score == max(scores)), default=-1)
+    return len(scores) - 1 - best
+
+
+def _finished(progress: Progress, config: TrainConfig) -> bool:
+    stale = stale_epochs(progress.history)
+    return progress.epochs_done >= config.epochs or stale >= config.patience
 
 
 def _names(data: dict[str, str]) -> str:
@@ -110,7 +145,8 @@ def validation_figures(
     return {"accuracy": accuracy, "score": 1 - sum(losses) / len(losses)}
 
 
-def _save_model(model: Any, path: Path) -> None:
+def save_model(model: Any, path: Path) -> None:
+    """Write a Keras model, all or nothing."""
     temporary = path.with_name(f".{path.stem}.part.keras")
     model.save(temporary)
     temporary.replace(path)
@@ -119,12 +155,12 @@ def _save_model(model: Any, path: Path) -> None:
 class _Loop:
     """Model, optimiser and averaged weights, with one step compiled by TensorFlow."""
 
-    def __init__(self, config: TrainConfig, labels: int, steps: int) -> None:
+    def __init__(self, config: TrainConfig, labels: int, steps: int, teacher: Any) -> None:
         import keras
         import tensorflow as tf
 
-        self._config, self._steps = config, steps
-        self.model = build_model(labels)
+        self._config, self._steps, self._teacher = config, steps, teacher
+        self.model = build_model(labels, config.net)
         warm_up = int(config.warm_up_epochs * steps)
         total = max(1, config.epochs * steps - warm_up)
         rate = keras.optimizers.schedules.CosineDecay(
@@ -141,9 +177,15 @@ class _Loop:
         import tensorflow as tf
 
         variables = self.model.trainable_variables
+        looks = tf.cast(pixels, tf.float32)
+        answers = None if self._teacher is None else self._teacher(looks, training=False)
         with tf.GradientTape() as tape:
-            shares = self.model(tf.cast(pixels, tf.float32), training=True)
+            shares = self.model(looks, training=True)
             losses = keras.losses.categorical_crossentropy(targets, shares)
+            if answers is not None:
+                taught = keras.losses.categorical_crossentropy(answers, shares)
+                share = self._config.teacher_share
+                losses = (1 - share) * losses + share * taught
             loss = tf.reduce_mean(losses * weights)
         self._optimizer.apply(tape.gradient(loss, variables), variables)
         done = tf.cast(self._optimizer.iterations, tf.float32)

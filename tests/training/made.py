@@ -16,15 +16,18 @@ ROOT = Path(__file__).parents[2]
 
 def face(label: str, rng: np.random.Generator, size_px: int = 64) -> Pixels:
     """A cartoon of a face that fills its picture, (size, size, 3) uint8 RGB."""
-    picture = np.full((size_px, size_px, 3), rng.integers(40, 200, 3), np.uint8)
+    behind = rng.integers(20, 220, (3, 3, 3), np.uint8)  # no two faces are near-duplicates
+    picture = np.asarray(cv2.resize(behind, (size_px, size_px)), np.uint8)
     middle = (size_px // 2, size_px // 2)
     skin = tuple(int(v) for v in rng.integers((150, 110, 90), (230, 180, 150)))
-    cv2.ellipse(picture, middle, (size_px * 2 // 5, size_px // 2), 0, 0, 360, skin, -1)
+    cv2.ellipse(picture, middle, (size_px // 3, size_px * 2 // 5), 0, 0, 360, skin, -1)
     for x in (size_px // 3, size_px * 2 // 3):
         cv2.circle(picture, (x, size_px * 2 // 5), size_px // 14, (20, 20, 20), -1)
     low = (size_px // 2, size_px * 3 // 4)
     if label == "mask":
         cv2.ellipse(picture, low, (size_px // 3, size_px // 4), 0, 0, 360, (240, 245, 250), -1)
+    elif label == "incorrect_mask":
+        cv2.ellipse(picture, low, (size_px // 3, size_px // 8), 0, 0, 360, (240, 245, 250), -1)
     else:
         cv2.ellipse(picture, low, (size_px // 7, size_px // 20), 0, 0, 360, (190, 60, 60), -1)
     noisy = picture + rng.normal(0, 6, picture.shape)

@@ -33,15 +33,17 @@ def test_copies_of_held_out_pictures_are_not_trained_on(tmp_path: Path) -> None:
     assert after.sources[0].pictures == before.sources[0].pictures + 2
 
 
-def test_labels_weigh_the_same_in_each_data_set(tmp_path: Path) -> None:
+@pytest.mark.parametrize("balance", [0.0, 0.5, 1.0])
+def test_a_rare_label_weighs_more_as_far_as_balance_says(tmp_path: Path, balance: float) -> None:
     root = made.kaggle(tmp_path / "tiny", 12)
     for index in range(4, 12):
         (root / f"Train/WithMask/{index}.png").unlink()
-    training = prepared(root).training
+    training = prepared(root, config=TrainConfig(balance=balance)).training
     masked = training.targets.argmax(axis=1) == 0
     assert 0 < masked.sum() < (~masked).sum()
-    assert training.weights[masked].sum() == pytest.approx(training.weights[~masked].sum())
-    assert training.weights.mean() == pytest.approx(1)
+    odds = masked.sum() / (~masked).sum()
+    ratio = training.weights[masked].mean() / training.weights[~masked].mean()
+    assert ratio == pytest.approx(odds**-balance)
 
 
 def test_scenes_give_faces_and_empty_boxes_whose_target_is_unsure(tmp_path: Path) -> None:
@@ -54,21 +56,21 @@ def test_scenes_give_faces_and_empty_boxes_whose_target_is_unsure(tmp_path: Path
     empty = training.targets[~faces]
     assert len(empty) > 0
     np.testing.assert_allclose(empty, np.tile([0.7, 0.3], (len(empty), 1)), rtol=1e-6)
-    assert data.empty.shape[1:] == (96, 96, 3)
-    assert len(data.empty) > 0
-    assert list(data.validation) == ["scenes"]
+    assert data.held_out.empty.shape[1:] == (96, 96, 3)
+    assert len(data.held_out.empty) > 0
+    assert list(data.held_out.validation) == ["scenes"]
 
 
 def test_plain_class_folders_are_selected_on_only_for_want_of_better(tmp_path: Path) -> None:
     folders = {"with_mask": "mask", "without_mask": "no_mask"}
     plain = made.classes(tmp_path / "plain", folders, 40)
     framed = made.kaggle(tmp_path / "framed", 4)
-    assert list(prepared(plain, framed).validation) == ["framed"]
-    assert list(prepared(plain).validation) == ["plain"]
+    assert list(prepared(plain, framed).held_out.validation) == ["framed"]
+    assert list(prepared(plain).held_out.validation) == ["plain"]
 
 
 def test_a_limit_keeps_that_many_faces(tmp_path: Path) -> None:
     root = made.kaggle(tmp_path / "tiny", 12)
     data = prepared(root, config=TrainConfig(limit=6))
     assert sum(data.sources[0].faces.values()) + data.sources[0].left_out_as_copies == 6
-    assert len(data.validation["tiny"].truth) == 6
+    assert len(data.held_out.validation["tiny"].truth) == 6

@@ -1,0 +1,30 @@
+"""How much of a list of samples is looked at, and how a person sees that it goes on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+
+from training.datasets import Sample
+
+Watch = Callable[[list[Sample]], Iterable[Sample]]
+
+
+def limited(samples: list[Sample], limit: int | None) -> list[Sample]:
+    """At most `limit` of `samples`, evenly spread over them."""
+    if limit is None or limit >= len(samples):
+        return samples
+    return [samples[i * len(samples) // limit] for i in range(limit)]
+
+
+def watch(what: str) -> Watch:
+    """Shows progress over a list of samples on standard error when it takes a while."""
+
+    def wrapped(samples: list[Sample]) -> Iterable[Sample]:
+        from tqdm import tqdm
+
+        return tqdm(  # type: ignore[no-any-return]
+            samples, desc=what, unit="face", delay=2, mininterval=0.5 if sys.stderr.isatty() else 10
+        )
+
+    return wrapped
