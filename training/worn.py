@@ -1,4 +1,5 @@
-"""Bare faces put on another face's mask: rightly, under the nose, or under the mouth.
+"""Bare faces put on another face's mask: rightly, under the nose, under the mouth, or its
+cloth as a collar.
 
 Photographs of masks worn wrongly are few. Cloth, light and seams come from a real masked
 face; only where the mask begins is decided here. Masks put on rightly are among them, so
@@ -37,11 +38,13 @@ class Way:
 #: tip of the nose at 0.62, the mouth at 0.78 and the chin at about 1.
 WAYS = (
     Way("mask", (0.44, 0.54), 0.40),
-    Way("incorrect_mask", (0.66, 0.71), 0.40),  # the nose bare
-    Way("incorrect_mask", (0.84, 0.96), 0.20),  # the mouth bare too
+    Way("incorrect_mask", (0.66, 0.71), 0.30),  # the nose bare
+    Way("incorrect_mask", (0.82, 0.90), 0.12),  # the mouth bare too
+    Way("no_mask", (1.03, 1.15), 0.18),  # a collar or a scarf, which is no mask
 )
 #: Where a donor's own mask begins, when it is worn rightly.
 USUAL_TOP = 0.50
+CHIN = 1.0
 SIDE_PX = 120  # of the box, while the mask is put on
 CONTEXT = 0.45  # around it, in box sides
 DYED = 0.35  # of the masks: a pink one must not pass for skin
@@ -62,7 +65,7 @@ def put_on(bare: Face, donor: Face, way: Way, rng: Rng) -> Face:
     lit = _lit_alike(mask, face)
     if rng.random() < DYED:
         lit = _dyed(lit, face, rng)
-    cover = _cover(top, rng)[:, :, None]
+    cover = (_cover(top, rng) if top < CHIN else _collar(top, rng))[:, :, None]
     worn = face * (1 - cover) + lit * cover
     margin = CONTEXT * SIDE_PX
     box = (margin, margin, float(SIDE_PX), float(SIDE_PX))
@@ -135,6 +138,29 @@ def _cover(top: float, rng: Rng) -> Floats:
     cv2.fillPoly(cover, [points], (1.0,), cv2.LINE_8)
     soft = cv2.GaussianBlur(cover, (0, 0), float(rng.uniform(0.8, 2.0)))
     return np.asarray(soft, np.float32)
+
+
+def _collar(top: float, rng: Rng) -> Floats:
+    """Cloth under the chin, from shoulder to shoulder, that rises towards the ears."""
+    size = round(SIDE_PX * (1 + 2 * CONTEXT))
+    rise = float(rng.uniform(-0.05, 0.30))
+    outline = np.array(
+        [
+            (-CONTEXT, top - rise),
+            (0.15, top - rise),
+            (0.35, top - 0.02),
+            (0.50, top),
+            (0.65, top - 0.02),
+            (0.85, top - rise),
+            (1 + CONTEXT, top - rise),
+            (1 + CONTEXT, 1 + CONTEXT),
+            (-CONTEXT, 1 + CONTEXT),
+        ]
+    )
+    cover = np.zeros((size, size), np.float32)
+    points = np.round((outline + CONTEXT) * SIDE_PX).astype(np.int32)
+    cv2.fillPoly(cover, [points], (1.0,), cv2.LINE_8)
+    return np.asarray(cv2.GaussianBlur(cover, (0, 0), float(rng.uniform(0.8, 2.5))), np.float32)
 
 
 def _at(fraction: float) -> int:
