@@ -44,7 +44,7 @@ WAYS = (
 )
 #: Where a donor's own mask begins, when it is worn rightly.
 USUAL_TOP = 0.50
-CHIN = 1.0
+CHIN_HEIGHT = 1.0
 SIDE_PX = 120  # of the box, while the mask is put on
 CONTEXT = 0.45  # around it, in box sides
 DYED = 0.35  # of the masks: a pink one must not pass for skin
@@ -65,7 +65,7 @@ def put_on(bare: Face, donor: Face, way: Way, rng: Rng) -> Face:
     lit = _lit_alike(mask, face)
     if rng.random() < DYED:
         lit = _dyed(lit, face, rng)
-    cover = (_cover(top, rng) if top < CHIN else _collar(top, rng))[:, :, None]
+    cover = (_cover(top, rng) if top < CHIN_HEIGHT else _collar(top, rng))[:, :, None]
     worn = face * (1 - cover) + lit * cover
     margin = CONTEXT * SIDE_PX
     box = (margin, margin, float(SIDE_PX), float(SIDE_PX))
