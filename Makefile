@@ -18,6 +18,7 @@ CONFIG ?=
 DATA ?=
 DATASET ?=
 MODEL ?= models/mask.tflite
+CLASSES ?= 2
 TRAIN_ARGS ?=
 EXPLORE_ARGS ?=
 
@@ -59,9 +60,14 @@ explore: $(VENV)/.train ## Look at DATA="folder folder…" before training: runs
 	@test -n "$(DATA)" || { echo "make explore: name your pictures, e.g. make explore DATA='face-mask-12k scenes'" >&2; exit 2; }
 	@$(BIN)/python -m training explore $(foreach d,$(DATA),--data "$(d)") $(EXPLORE_ARGS)
 
-train: $(VENV)/.train ## Train models/mask.keras on DATA="folder folder…"
+train: $(VENV)/.train ## Train models/mask.keras on DATA="folder folder…"; CLASSES=3: mask3.keras too
 	@test -n "$(DATA)" || { echo "make train: name your pictures, e.g. make train DATA='face-mask-12k scenes'" >&2; exit 2; }
-	$(BIN)/python -m training train $(foreach d,$(DATA),--data "$(d)") $(TRAIN_ARGS) --out models/mask.keras
+ifeq ($(CLASSES),3)
+	$(BIN)/python -m training train $(foreach d,$(DATA),--data "$(d)") --classes 3 $(TRAIN_ARGS) --out models/mask3.keras
+	$(BIN)/python -m training binary --model models/mask3.keras $(foreach d,$(DATA),--data "$(d)") --out models/mask.keras
+else
+	$(BIN)/python -m training train $(foreach d,$(DATA),--data "$(d)") --classes $(CLASSES) $(TRAIN_ARGS) --out models/mask.keras
+endif
 
 evaluate: $(VENV)/.train ## Evaluate MODEL on the pictures in DATA
 	@test -n "$(DATA)" || { echo "make evaluate: name your pictures, e.g. make evaluate DATA=face-mask-12k/Test" >&2; exit 2; }

@@ -11,7 +11,7 @@ from edge.framing import Pixels, resize_crop
 
 CELL_PX, LINE_PX, GAP_PX = 112, 15, 6
 BACKGROUND, TEXT = (255, 255, 255), (30, 30, 30)
-LETTERS_PER_LINE = 18
+LETTERS_PER_LINE = 16  # as wide as a cell, at the most
 
 
 def contact_sheet(pictures: list[Pixels], captions: list[list[str]], columns: int = 10) -> Pixels:
