@@ -2,7 +2,8 @@
 
 Masks worn wrongly were a class of their own while it learnt, so that they pull neither
 `mask` nor `no_mask` towards them. Leaving that row out of the softmax gives the shares of
-the two others among themselves, P(no_mask | not incorrect_mask), exactly.
+the two others among themselves, P(no_mask | not incorrect_mask), exactly; these are then
+calibrated anew.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 
 from edge.card import digest
 from edge.errors import UsageError
+from training.calibrate import calibrated
 from training.config import TrainConfig
 from training.datasets import LABELS, read_dataset
 from training.keras_quietly import load_model_file
@@ -59,6 +61,7 @@ def run_binary(options: argparse.Namespace) -> int:
     config = TrainConfig(**report.config)
     kept_back = held_out(datasets, config, KEPT)
     model = without_third(whole)
+    calibration = calibrated(model, kept_back.validation)
     threshold = choose_threshold(model, kept_back, KEPT)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     save_model(model, options.out)
@@ -74,6 +77,7 @@ def run_binary(options: argparse.Namespace) -> int:
         labels=list(KEPT),
         threshold=threshold.value,
         threshold_chosen=threshold.chosen,
+        calibration=dataclasses.asdict(calibration),
         figures=figures,
         config=dataclasses.asdict(config),
     )

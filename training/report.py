@@ -15,6 +15,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """`models/mask.json`. Sizes in pixels; `threshold` as in `edge.card.Alert`.
 
     `derived_from`: the digest of the 3-class model that this one is a part of, if any.
+    `calibration`: as `training.calibrate.Calibration`, folded into the model already.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     threshold: float
     threshold_chosen: str
     training_data: list[DataSet]
+    calibration: dict[str, Any] = {}
     figures: dict[str, Any]
     config: dict[str, Any]
     history: list[dict[str, Any]]

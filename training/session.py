@@ -11,6 +11,7 @@ from typing import Any
 from edge.card import DataSet as DataSetCard
 from edge.card import digest
 from edge.errors import UsageError, UserError
+from training.calibrate import calibrated
 from training.config import TrainConfig
 from training.datasets import LABELS, DataSet, read_dataset
 from training.detector import MARGIN
@@ -21,7 +22,7 @@ from training.prepare import Prepared, prepare
 from training.report import Report, report_path, write_report
 from training.state import Progress, load_state
 from training.threshold import choose_threshold
-from training.train import Places, train
+from training.train import Places, save_model, train
 
 UNKNOWN_LICENCE = "not stated"
 
@@ -78,7 +79,9 @@ def _report(done: _Done, labels: tuple[str, ...], licences: dict[str, str]) -> R
     import tensorflow as tf
 
     model, data = done.model, done.data
-    network = keras.models.load_model(model, compile=False)
+    network = load_model_file(model)
+    calibration = calibrated(network, data.held_out.validation)
+    save_model(network, model)
     threshold = choose_threshold(network, data.held_out, labels)
     return Report(
         name=f"{model.stem}-{SIZE_PX}",
@@ -97,6 +100,7 @@ def _report(done: _Done, labels: tuple[str, ...], licences: dict[str, str]) -> R
             )
             for source in data.sources
         ],
+        calibration=dataclasses.asdict(calibration),
         figures=_figures(model, done.datasets, data),
         config=dataclasses.asdict(done.config),
         history=done.progress.history,

@@ -48,19 +48,25 @@ def test_a_run_leaves_its_curves_and_its_settings(model: Path) -> None:
 
 
 SAME = """
+import json
 import sys
 import numpy as np
 from training.keras_quietly import load_model_file
 from pathlib import Path
+from training.binary import without_third
 whole, part = (load_model_file(Path(each)) for each in sys.argv[1:])
+done = json.loads(Path(sys.argv[2]).with_suffix(".json").read_bytes())["calibration"]
 pixels = np.random.default_rng(0).integers(0, 256, (8, 96, 96, 3)).astype(np.float32)
-three, two = np.asarray(whole(pixels)), np.asarray(part(pixels))
-np.testing.assert_allclose(two, three[:, :2] / three[:, :2].sum(axis=1, keepdims=True), rtol=1e-4)
-assert np.ptp(two[:, 0]) > 0
+three, cut, two = (np.asarray(m(pixels)) for m in (whole, without_third(whole), part))
+np.testing.assert_allclose(cut, three[:, :2] / three[:, :2].sum(axis=1, keepdims=True), rtol=1e-4)
+assert np.ptp(cut[:, 0]) > 0
+moved = np.log(cut) * done["scale"] + done["offsets"]
+shares = np.exp(moved) / np.exp(moved).sum(axis=1, keepdims=True)
+np.testing.assert_allclose(two, shares, rtol=1e-3)
 """
 
 
-def test_the_binary_model_gives_the_shares_of_the_other_two(
+def test_the_binary_model_gives_the_shares_of_the_other_two_calibrated(
     tmp_path: Path, data: Path, model: Path
 ) -> None:
     out = tmp_path / "tiny.keras"

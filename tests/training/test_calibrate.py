@@ -1,0 +1,53 @@
+"""Scores that mean what they say: what was done to them is found and undone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training.calibrate import fit
+from training.metrics import Floats, Ints
+
+
+def world(count: int, labels: int, seed: int) -> tuple[Floats, Ints]:
+    """Logits, and labels that come true as often as these say."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 3, (count, labels))
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = [int(rng.choice(labels, p=each)) for each in shares]
+    return logits.astype(np.float32), np.array(truth, np.int64)
+
+
+@given(
+    scale=st.floats(0.5, 2.5),
+    offsets=st.lists(st.floats(-1, 1), min_size=2, max_size=3),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=8, deadline=None)
+def test_a_net_that_is_too_sure_or_leans_to_a_label_is_set_right(
+    scale: float, offsets: list[float], seed: int
+) -> None:
+    logits, truth = world(3000, len(offsets), seed)
+    wrong = ((logits - np.array(offsets)) / scale).astype(np.float32)
+    found = fit([wrong], [truth])
+    assert found.scale == pytest.approx(scale, rel=0.15)
+    centred = np.array(offsets) - np.mean(offsets)
+    np.testing.assert_allclose(found.offsets, centred, atol=0.3)
+
+
+def test_data_sets_count_equally_however_large() -> None:
+    large, truth = world(4000, 2, 1)
+    small, other = world(200, 2, 2)
+    leaning = small + np.array([1.5, 0.0], np.float32)
+    both = fit([large, leaning], [truth, other])
+    large_alone = fit([large], [truth])
+    assert both.offsets[0] < large_alone.offsets[0] - 0.2
+
+
+def test_a_label_that_never_comes_keeps_near_what_was_learnt() -> None:
+    logits, truth = world(300, 2, 3)
+    three = np.concatenate([logits, np.full((300, 1), -6, np.float32)], axis=1)
+    found = fit([three], [truth])
+    assert all(abs(offset) < 1.0 for offset in found.offsets)
