@@ -124,6 +124,25 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "--teacher", type=Path, help="a .keras of the same classes, whose answers are learnt too"
     )
     parser.add_argument(
+        "--start",
+        type=Path,
+        help="a .keras of the same classes and net to begin with instead of at random, such as"
+        " the shipped one with pictures from your own door",
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=_positive,
+        default=usual.learning_rate,
+        help="the highest; less with --start (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--put-on",
+        type=_share,
+        default=usual.put_on,
+        help="share of the looks at bare faces that put on another face's mask, rightly or"
+        " wrongly, or a collar (default: %(default)s)",
+    )
+    parser.add_argument(
         "--draws",
         action="append",
         default=[],
@@ -160,7 +179,10 @@ def _train(options: argparse.Namespace) -> int:
         classes=options.classes,
         net=options.net,
         draws=_draws(options.draws),
-        teacher=_digest(options.teacher),
+        learning_rate=options.learning_rate,
+        put_on=options.put_on,
+        start=_digest(options.start, "the model to start from,"),
+        teacher=_digest(options.teacher, "the teacher"),
         patience=options.patience,
     )
     return run_training(options, config)
@@ -179,13 +201,27 @@ def _draws(arguments: list[str]) -> dict[str, float]:
     return draws
 
 
-def _digest(teacher: Path | None) -> str:
-    if teacher is None:
+def _digest(model: Path | None, what: str) -> str:
+    if model is None:
         return ""
     try:
-        return digest(teacher.read_bytes())
+        return digest(model.read_bytes())
     except OSError as error:
-        raise UserError(f"cannot read the teacher {teacher}: {error.strerror}") from None
+        raise UserError(f"cannot read {what} {model}: {error.strerror}") from None
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"{number:g} is not more than 0")
+    return number
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{number:g} is not between 0 and 1")
+    return number
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from training.config import TrainConfig
 from training.datasets import LABELS, DataSet, read_dataset
 from training.detector import MARGIN
 from training.keras_quietly import load_model_file
-from training.model import SIZE_PX
+from training.model import SIZE_PX, build_model
 from training.own_tests import figures_on_tests
 from training.prepare import Prepared, prepare
 from training.report import Report, report_path, write_report
@@ -44,25 +44,39 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
             f"{places.run} holds a run already: --resume goes on with it, --fresh writes over it,"
             " --run-folder names another place"
         )
-    teacher = load_teacher(options.teacher, labels) if options.teacher else None
+    teacher = load_like(options.teacher, "the teacher", labels)
+    start = load_start(options.start, config, labels)
     data = prepare(datasets, config, labels)
-    progress = train(data, config, labels, places, options.resume, teacher)
+    progress = train(data, config, labels, places, options.resume, teacher, start)
     done = _Done(options.out, datasets, data, config, progress)
     write_report(report_path(options.out), _report(done, labels, licences))
     sys.stdout.write(f"{options.out} and {report_path(options.out)} are written\n")
     return 0
 
 
-def load_teacher(path: Path, labels: tuple[str, ...]) -> Any:
-    """The Keras model in `path`; raises UserError unless it has our input and labels."""
-    teacher = load_model_file(path)
+def load_like(path: Path | None, what: str, labels: tuple[str, ...]) -> Any:
+    """The Keras model in `path`, None for None; raises UserError unless it has our input and
+    labels. `what` names it in errors."""
+    if path is None:
+        return None
+    model = load_model_file(path)
     wanted = ((None, SIZE_PX, SIZE_PX, 3), (None, len(labels)))
-    if (teacher.input_shape, teacher.output_shape) != wanted:
+    if (model.input_shape, model.output_shape) != wanted:
         raise UserError(
-            f"the teacher {path} takes {teacher.input_shape} and gives {teacher.output_shape};"
+            f"{what} {path} takes {model.input_shape} and gives {model.output_shape};"
             f" a model of {', '.join(labels)} needs {wanted[0]} and {wanted[1]}"
         )
-    return teacher
+    return model
+
+
+def load_start(path: Path | None, config: TrainConfig, labels: tuple[str, ...]) -> Any:
+    """The model to begin with; raises UserError unless it is of the net in `config` too."""
+    start = load_like(path, "the model to start from,", labels)
+    if start is not None:
+        shapes = [weight.shape for weight in build_model(len(labels), config.net).weights]
+        if [weight.shape for weight in start.weights] != shapes:
+            raise UserError(f"the model to start from, {path}, is not of the net {config.net!r}")
+    return start
 
 
 @dataclasses.dataclass(frozen=True)

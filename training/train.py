@@ -59,15 +59,19 @@ def train(
     places: Places,
     resume: bool,
     teacher: Any = None,
+    start: Any = None,
 ) -> Progress:
     """Train to the last epoch, or until nothing gets better for `config.patience` epochs.
 
-    `places.model` always holds the best averaged model so far. `teacher`: a Keras model
-    with the same input and labels, or None.
+    `places.model` always holds the best averaged model so far. `teacher`, whose answers
+    are learnt too, and `start`, whose weights the run begins with: Keras models with the
+    same input and labels, or None; `start` must be of the same net.
     """
     keras = import_keras()
     keras.utils.set_random_seed(config.seed)
     loop = _Loop(config, len(labels), data.training.steps(config.batch), teacher)
+    if start is not None:
+        loop.begin_with(start)
     digests = {source.name: source.sha256 for source in data.sources}
     progress = Progress(0, -math.inf, [], dataclasses.asdict(config), digests)
     places.run.mkdir(parents=True, exist_ok=True)
@@ -194,6 +198,12 @@ class _Loop:
         for average, variable in zip(self._average, self.model.weights, strict=True):
             average.assign(keep * average + (1 - keep) * tf.cast(variable, tf.float32))
         return loss
+
+    def begin_with(self, start: Any) -> None:
+        """Take over the weights of `start`, for the model and for the average."""
+        self.model.set_weights(start.get_weights())
+        for average, value in zip(self._average, start.get_weights(), strict=True):
+            average.assign(value)
 
     def run_epoch(self, data: Prepared, epoch: int) -> float:
         """Train on one epoch's batches and return the mean loss."""

@@ -98,6 +98,41 @@ def test_a_teacher_must_know_the_same_classes(tmp_path: Path, data: Path, model:
     assert "cannot read the teacher" in error
 
 
+STARTED = """
+import sys
+import numpy as np
+from pathlib import Path
+from training.keras_quietly import load_model_file
+first, second = (
+    load_model_file(Path(each)).get_layer("shares").get_weights()[0].ravel() for each in sys.argv[1:]
+)
+print(np.corrcoef(first, second)[0, 1])
+"""
+
+
+def test_a_run_may_begin_with_another_models_weights(
+    tmp_path: Path, data: Path, model: Path
+) -> None:
+    out = tmp_path / "started.keras"
+    classes = ("--classes", "3", "--start", model)
+    code, error = train(data, out, *classes, "--learning-rate", "1e-7")
+    assert code == 0, error
+    alike = made.python("-c", STARTED, model, out)
+    assert float(alike.stdout) > 0.999, alike.stderr
+    code, error = train(data, out, *classes, "--net", "large")
+    assert (code, "Traceback" in error) == (1, False)
+    assert "is not of the net 'large'" in error
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--learning-rate", "0"), ("--put-on", "1.5"), ("--put-on", "x")]
+)
+def test_settings_out_of_range_are_refused(tmp_path: Path, data: Path, wrong: tuple[str]) -> None:
+    code, error = train(data, tmp_path / "m.keras", *wrong)
+    assert code == 2
+    assert wrong[0] in error
+
+
 @pytest.mark.parametrize("draws", ["tiny3", "tiny3=many", "tiny3=0", "tiny3=-1", "other=2"])
 def test_a_weight_that_makes_no_sense_is_refused(tmp_path: Path, data: Path, draws: str) -> None:
     code, error = train(data, tmp_path / "m.keras", "--draws", draws)
