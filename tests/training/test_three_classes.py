@@ -103,9 +103,8 @@ import sys
 import numpy as np
 from pathlib import Path
 from training.keras_quietly import load_model_file
-first, second = (
-    load_model_file(Path(each)).get_layer("shares").get_weights()[0].ravel() for each in sys.argv[1:]
-)
+models = [load_model_file(Path(each)) for each in sys.argv[1:]]
+first, second = (model.get_layer("shares").get_weights()[0].ravel() for model in models)
 print(np.corrcoef(first, second)[0, 1])
 """
 
