@@ -21,6 +21,7 @@ MODEL ?= models/mask.tflite
 CLASSES ?= 2
 TRAIN_ARGS ?=
 EXPLORE_ARGS ?=
+CONVERT_ARGS ?=
 
 help: ## List the targets
 	@echo "Mask Patrol: notices each bare face at an entrance and says so over MQTT."
@@ -73,8 +74,14 @@ evaluate: $(VENV)/.train ## Evaluate MODEL on the pictures in DATA
 	@test -n "$(DATA)" || { echo "make evaluate: name your pictures, e.g. make evaluate DATA=face-mask-12k/Test" >&2; exit 2; }
 	@$(BIN)/python -m training evaluate --model "$(MODEL)" $(foreach d,$(DATA),--data "$(d)")
 
-convert: $(VENV)/.train ## Quantise models/mask.keras to models/mask.tflite (DATA= measures ranges anew)
-	$(BIN)/python -m convert --model models/mask.keras --out models/mask.tflite $(foreach d,$(DATA),--data "$(d)")
+convert: $(VENV)/.train ## Quantise each models/*.keras to its .tflite (DATA= measures it anew)
+	@done=; for model in models/*.keras; do \
+		test -f "$${model%.keras}.json" || continue; \
+		done=yes; $(BIN)/python -m convert --model "$$model" $(foreach d,$(DATA),--data "$(d)") $(CONVERT_ARGS); \
+	done; test -n "$$done" || { echo "make convert: no models/*.keras has its .json beside it; make train makes both" >&2; exit 1; }
+
+compare: $(VENV)/.train ## Time the original's network against MODEL on this machine
+	@$(BIN)/python -m convert.compare --model "$(MODEL)"
 
 clean: ## Remove the virtual environment and everything made
 	rm -rf $(VENV) .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -106,4 +113,4 @@ $(VENV)/.dev: $(VENV)/.train
 	@$(PIP) --editable '.[broker,train,dev]'
 	@touch $@
 
-.PHONY: help run check test lint dataset explore train evaluate convert clean mosquitto
+.PHONY: help run check test lint dataset explore train evaluate convert clean mosquitto compare

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from edge.card import Alert, Card, Framing, Input
 from edge.errors import UserError
 from training.report import Report
 
-QUANTISATION = (
-    "int8: weights per channel, activations per tensor; input uint8 RGB pixels, output int8"
-)
 
-
-def card_of(report: Report, keras_sha256: str, report_path: Path) -> Card:
+def check_belongs(report: Report, keras_sha256: str, report_path: Path) -> None:
     """Raises UserError when `report` is another model's."""
     if report.keras_sha256 != keras_sha256:
         raise UserError(f"{report_path} belongs to another Keras model than the one beside it")
+
+
+def card_of(report: Report, quantisation: str, measured: dict[str, Any]) -> Card:
+    """`measured`: figures of the converted model, which join those of the Keras one."""
     return Card(
         name=report.name,
         input=Input(height=report.size_px, width=report.size_px),
         framing=Framing(margin=report.margin),
         labels=report.labels,
-        quantisation=QUANTISATION,
+        quantisation=quantisation,
         alert=Alert(threshold=report.threshold, chosen=report.threshold_chosen),
-        keras_sha256=keras_sha256,
+        keras_sha256=report.keras_sha256,
         training_data=report.training_data,
-        figures=report.figures,
+        figures={**report.figures, **measured},
         licence=report.licence,
         versions={**report.versions, "ai-edge-quantizer": version("ai-edge-quantizer")},
     )

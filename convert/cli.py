@@ -3,41 +3,39 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-import tempfile
 from pathlib import Path
 
-import numpy as np
-
-from convert.card import card_of
-from convert.inputs import drawn_inputs
-from convert.measure import Measured, measured
-from convert.parity import Floats, Parity, check_parity, compare
-from convert.quantise import float_flatbuffer, load_keras, quantised, ranges_of
-from convert.ranges import crops_of, read_ranges, write_ranges
-from edge.card import attach_card, digest
+from convert.parity import GATE
+from convert.ranges import ranges_path
+from convert.variants import INT8, VARIANTS
 from edge.errors import UserError
-from edge.framing import Pixels
-from edge.interpreter import RUNTIMES
-from training.report import read_report, report_path
 
-CHECK_PICTURES = 300
+ALL = "all"
+EPILOG = (
+    f"{GATE} Same model, same ranges file, same releases of TensorFlow and ai-edge-quantizer"
+    " (pyproject.toml): same bytes. `python -m convert.compare` holds the result's speed"
+    " against the original Mask Patrol's network."
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Convert one model; a UserError becomes one line on standard error."""
     options = _parser().parse_args(arguments)
-    ranges = options.ranges or options.model.with_suffix(".ranges.json")
     try:
-        _convert(options.model, options.out, options.data, ranges)
+        _convert(options)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; nothing is written\n")
+        return 130
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m convert", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m convert", description=__doc__, epilog=EPILOG)
     parser.add_argument(
         "--model",
         type=Path,
@@ -45,10 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the Keras model (default: %(default)s)",
     )
     parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("models/mask.tflite"),
-        help="the model to write (default: %(default)s)",
+        "--out", type=Path, help="the int8 model to write (default: beside the model, .tflite)"
     )
     parser.add_argument(
         "--data",
@@ -57,59 +52,35 @@ def _parser() -> argparse.ArgumentParser:
         action="extend",
         default=[],
         metavar="DIR",
-        help="compute the activation ranges anew from these data sets",
+        help="measure the activation ranges anew on the training parts of these data sets, and"
+        " accuracy for the card on their test parts; both are kept in the ranges file",
     )
     parser.add_argument("--ranges", type=Path, help="default: beside the model, .ranges.json")
+    parser.add_argument(
+        "--variants",
+        nargs="+",
+        choices=[*VARIANTS, ALL],
+        default=[],
+        help="more to write beside the int8 model, which is always written: mask-float32.tflite"
+        " and so on",
+    )
+    parser.add_argument("--json", action="store_true", help="the table as one JSON object")
     return parser
 
 
-def _convert(model_path: Path, out: Path, roots: list[Path], ranges_path: Path) -> None:
-    if not model_path.is_file():
-        raise UserError(f"the Keras model {model_path} does not exist; `make train` makes one")
-    report = read_report(report_path(model_path))
-    keras_sha256 = digest(model_path.read_bytes())
-    card = card_of(report, keras_sha256, report_path(model_path))
-    stored = None if roots else read_ranges(ranges_path, keras_sha256)
-    model = load_keras(model_path)  # seconds of importing: after all that can fail at once
-    flatbuffer = float_flatbuffer(model)
-    if stored is None:
-        crops = crops_of(roots, tuple(report.labels))
-        ranges = ranges_of(flatbuffer, crops)
-        check = crops[np.linspace(0, len(crops) - 1, min(len(crops), CHECK_PICTURES)).astype(int)]
-    else:
-        ranges = stored
-        check = drawn_inputs(CHECK_PICTURES, report.size_px)
-    finished = attach_card(quantised(flatbuffer, ranges), card)
-    keras_scores = np.asarray(model(check.astype(np.float32), training=False), np.float32)
-    lines = _write_checked(finished, out, check, keras_scores)
-    if stored is None:
-        write_ranges(ranges_path, keras_sha256, len(crops), ranges)
-    sys.stdout.write("\n".join([f"model      {out}, {len(finished) / 1000:.0f} kB", *lines]) + "\n")
+def _convert(options: argparse.Namespace) -> None:
+    from convert.conversion import Job, convert
+    from convert.table import as_dict, as_text
 
-
-def _write_checked(finished: bytes, out: Path, check: Pixels, keras_scores: Floats) -> list[str]:
-    """Put `finished` in place of `out` once it has passed; what was there stays otherwise."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".convert-") as folder:
-        candidate, pixels = Path(folder) / out.name, Path(folder) / "check.npy"
-        candidate.write_bytes(finished)
-        np.save(pixels, check)
-        answers = {name: measured(candidate, pixels, name) for name, _ in RUNTIMES}
-        ran = [answer for answer in answers.values() if isinstance(answer, Measured)]
-        if not ran:
-            raise UserError(f"no runtime here can run the model: {'; '.join(map(str, answers))}")
-        parities = {each.runtime: compare(keras_scores, each.scores) for each in ran}
-        for parity in parities.values():
-            check_parity(parity)
-        candidate.replace(out)
-    return [_line(name, answer, parities.get(name)) for name, answer in answers.items()]
-
-
-def _line(runtime: str, answer: Measured | str, parity: Parity | None) -> str:
-    if isinstance(answer, str) or parity is None:
-        return f"{runtime}: not run here ({answer})"
-    return (
-        f"{runtime}: agrees with Keras on {parity.agreement:.1%} of {parity.sure} clear pictures"
-        f" of {parity.count}, scores {parity.distance:.4f} off on average;"
-        f" {answer.latency_ms:.2f} ms a face on one thread"
+    wanted = {*(VARIANTS if ALL in options.variants else options.variants), INT8}
+    outcome = convert(
+        Job(
+            model=options.model,
+            out=options.out or options.model.with_suffix(".tflite"),
+            ranges=options.ranges or ranges_path(options.model),
+            variants=tuple(name for name in VARIANTS if name in wanted),
+            data=tuple(options.data),
+        )
     )
+    lines = [json.dumps(as_dict(outcome))] if options.json else as_text(outcome)
+    sys.stdout.write("\n".join(lines) + "\n")

@@ -1,0 +1,40 @@
+"""What values each tensor takes over real faces: measured on the float flatbuffer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from convert.from_keras import PIXEL_SCALE, PIXEL_ZERO_POINT
+from convert.quiet import quiet
+from edge.framing import Pixels
+
+#: Smallest and largest value of each activation tensor, by the tensor's name.
+Ranges = dict[str, tuple[float, float]]
+
+
+def ranges_of(flatbuffer: bytes, crops: Pixels) -> Ranges:
+    """Least and largest value over `crops`, (n, h, w, 3) uint8 RGB, of every activation.
+
+    Plain extremes: the quantiser's own moving average depends on the pictures' order and
+    cuts off what the last ones lack, which cost ten times the distance to Keras.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    with quiet():
+        interpreter = Interpreter(
+            model_content=flatbuffer, experimental_preserve_all_tensors=True, num_threads=1
+        )
+        interpreter.allocate_tensors()
+    pixels = interpreter.get_input_details()[0]["index"]
+    names = {each["index"]: each["name"] for each in interpreter.get_tensor_details()}
+    computed = {int(i) for op in interpreter._get_ops_details() for i in op["outputs"]}
+    found: Ranges = {}
+    for crop in crops:
+        scaled = (crop.astype(np.float32) - PIXEL_ZERO_POINT) * PIXEL_SCALE
+        interpreter.set_tensor(pixels, scaled[np.newaxis])
+        interpreter.invoke()
+        for index in (pixels, *computed):
+            values = interpreter.get_tensor(index)
+            low, high = found.get(names[index], (np.inf, -np.inf))
+            found[names[index]] = min(low, float(values.min())), max(high, float(values.max()))
+    return dict(sorted(found.items()))

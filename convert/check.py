@@ -1,0 +1,61 @@
+"""Tries a candidate file in every runtime that is here, and lets it pass the gate or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from convert.measure import Measured, measured
+from convert.parity import Floats, Parity, check_parity, compare
+from convert.pictures import CheckSet
+from edge.errors import UserError
+from edge.interpreter import RUNTIMES
+
+
+@dataclass(frozen=True)
+class Run:
+    """A candidate in a runtime; `scores` (n, labels), of the check set."""
+
+    runtime: str
+    scores: Floats
+    parity: Parity
+    latency_ms: float
+
+
+@dataclass(frozen=True)
+class Runs:
+    """At least one run, the first in the runtime that the edge would take; `missing`: the
+    runtimes that are not here, and why."""
+
+    ran: tuple[Run, ...]
+    missing: dict[str, str]
+
+
+def checked(
+    variant: str, candidate: Path, check: CheckSet, keras_scores: Floats, pixels: Path
+) -> Runs:
+    """`candidate`, a `.tflite` with a card, in all runtimes; `pixels` holds those of `check`.
+
+    Raises UserError when it does not pass in one of them, or none can run it.
+    """
+    ran, missing = [], {}
+    for runtime, _ in RUNTIMES:
+        answer = measured(candidate, pixels, runtime)
+        if isinstance(answer, Measured):
+            parity = compare(keras_scores, answer.scores)
+            check_parity(parity, variant)
+            ran.append(Run(runtime, answer.scores, parity, answer.latency_ms))
+        else:
+            missing[runtime] = answer
+    if not ran:
+        raise UserError(f"no runtime here can run the model: {'; '.join(missing.values())}")
+    return Runs(tuple(ran), missing)
+
+
+def save_pixels(folder: Path, check: CheckSet) -> Path:
+    """The check set's pixels as a file for `checked`."""
+    path = folder / "check.npy"
+    np.save(path, check.pixels)
+    return path

@@ -1,0 +1,54 @@
+"""Leaves out of a flatbuffer what no runtime computes with: long names, the converter's notes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convert.flatbuffer import packed, parsed
+
+#: Written by the converter about itself; the card names the versions.
+SUPERFLUOUS_METADATA = (b"CONVERSION_METADATA",)
+
+
+def compact(flatbuffer: bytes) -> bytes:
+    """`flatbuffer`, smaller: every runtime computes the same bits from it.
+
+    A tensor that a signature names gets that name (`pixels`, `output_0`); other inputs and
+    outputs keep theirs; those between, named after the layers of the Keras model that became
+    them, are called by their number.
+    """
+    model = parsed(flatbuffer)
+    for index, graph in enumerate(model.subgraphs):
+        _rename(graph, _names_of_signatures(model, index))
+    _drop_metadata(model)
+    return packed(model)
+
+
+def _names_of_signatures(model: Any, subgraph: int) -> dict[int, bytes]:
+    """What signatures call the tensors of `subgraph`, by index."""
+    return {
+        int(each.tensorIndex): bytes(each.name)
+        for signature in model.signatureDefs or []
+        if signature.subgraphIndex == subgraph
+        for each in (*signature.inputs, *signature.outputs)
+    }
+
+
+def _rename(graph: Any, names: dict[int, bytes]) -> None:
+    outside = {int(index) for index in (*graph.inputs, *graph.outputs)}
+    for index, tensor in enumerate(graph.tensors):
+        if index in names:
+            tensor.name = names[index]
+        elif index not in outside:
+            tensor.name = str(index).encode()
+
+
+def _drop_metadata(model: Any) -> None:
+    """Empties the data of superfluous entries; the numbers of the buffers stay."""
+    kept = []
+    for entry in model.metadata or []:
+        if bytes(entry.name) in SUPERFLUOUS_METADATA:
+            model.buffers[entry.buffer].data = None
+        else:
+            kept.append(entry)
+    model.metadata = kept or None

@@ -1,0 +1,171 @@
+"""`python -m convert.compare`: the original Mask Patrol's network against ours, by the clock.
+
+Both as `.tflite` on one thread, in turn, in every runtime that is here. The original has
+random weights: they cost the same time as trained ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from convert.flatbuffer import parameters
+from convert.from_keras import exported
+from convert.latency import PairedTimes, paired_times
+from edge.errors import UserError
+from edge.interpreter import RUNTIMES
+from training.keras_quietly import import_keras
+from training.original import build_original
+
+MODEL = Path("models/mask.tflite")
+PAIRS = 300
+SEED = 4
+
+
+@dataclass(frozen=True)
+class Size:
+    """A `.tflite` file: bytes, and parameters of its layers."""
+
+    path: str
+    bytes: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Times in ms; ratios original / ours of the pairs: median and quartiles."""
+
+    runtime: str
+    original_median_ms: float
+    original_p95_ms: float
+    ours_median_ms: float
+    ours_p95_ms: float
+    ratio: float
+    ratio_lower_quartile: float
+    ratio_upper_quartile: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`not_run`: runtimes that are not here, and why."""
+
+    original: Size
+    ours: Size
+    pairs: int
+    speeds: list[Speed]
+    not_run: dict[str, str]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Compare once; a UserError becomes one line on standard error."""
+    options = _parser().parse_args(arguments)
+    try:
+        found = compare(options.model, options.runs)
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    lines = [json.dumps(asdict(found))] if options.json else as_text(found)
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m convert.compare", description=__doc__)
+    parser.add_argument("--model", type=Path, default=MODEL, help="ours; default: %(default)s")
+    parser.add_argument(
+        "--runs", type=_at_least_ten, default=PAIRS, help="inferences of each; %(default)s"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    return parser
+
+
+def _at_least_ten(text: str) -> int:
+    number = int(text)
+    if number < 10:
+        raise argparse.ArgumentTypeError(f"{number} is less than 10, which no quartile is made of")
+    return number
+
+
+def compare(model: Path, pairs: int) -> Comparison:
+    """Time `model` and the original; raises UserError when no runtime here can."""
+    try:
+        ours = model.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"cannot read the model {model}: {error.strerror}; `make convert` makes one"
+        ) from None
+    sys.stderr.write("making the original's network …\n")
+    original = original_flatbuffer()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "original.tflite"
+        path.write_bytes(original)
+        times = {name: paired_times(name, pairs, path, model) for name, _ in RUNTIMES}
+    not_run = {name: found for name, found in times.items() if isinstance(found, str)}
+    if len(not_run) == len(times):
+        raise UserError(f"no runtime here can run both: {'; '.join(not_run.values())}")
+    return Comparison(
+        Size("original, float32", len(original), parameters(original)),
+        Size(str(model), len(ours), parameters(ours)),
+        pairs,
+        [speed(name, found) for name, found in times.items() if isinstance(found, PairedTimes)],
+        not_run,
+    )
+
+
+def original_flatbuffer() -> bytes:
+    """The original's network as a float32 `.tflite`, batch of one, random weights.
+
+    Biases are random too: the converter leaves out those that are zero, as untrained ones are.
+    """
+    keras = import_keras()
+    network = build_original()
+    rng = np.random.default_rng(SEED)
+    network.set_weights([rng.normal(0, 0.05, each.shape) for each in network.get_weights()])
+    pixels = keras.Input(batch_shape=(1, *network.input_shape[1:]), name="pixels")
+    return exported(keras.Model(pixels, network(pixels)))
+
+
+def speed(runtime: str, times: PairedTimes) -> Speed:
+    """Medians, 95th percentiles and the pairs' ratios; the original is the first."""
+    low, middle, high = np.percentile(times.first_ms / times.second_ms, [25, 50, 75])
+    return Speed(
+        runtime=runtime,
+        original_median_ms=float(np.median(times.first_ms)),
+        original_p95_ms=float(np.percentile(times.first_ms, 95)),
+        ours_median_ms=float(np.median(times.second_ms)),
+        ours_p95_ms=float(np.percentile(times.second_ms, 95)),
+        ratio=float(middle),
+        ratio_lower_quartile=float(low),
+        ratio_upper_quartile=float(high),
+    )
+
+
+def as_text(found: Comparison) -> Iterator[str]:
+    """The comparison for a person."""
+    for size in (found.original, found.ours):
+        yield f"{size.path}: {size.parameters:,} parameters, {size.bytes / 1000:,.0f} kB"
+    yield f"one thread, {found.pairs} inferences of each, in turn:"
+    yield ""
+    yield f"{'':16}{'original':^20}{'ours':^20}{'original / ours':^24}"
+    yield f"{'ms':16}{'median':>9} {'p95':>9} {'median':>9} {'p95':>9}  {'median':>8}  quartiles"
+    for each in found.speeds:
+        yield (
+            f"{each.runtime:16}{each.original_median_ms:9.2f} {each.original_p95_ms:9.2f}"
+            f" {each.ours_median_ms:9.2f} {each.ours_p95_ms:9.2f}  {each.ratio:7.1f}x"
+            f"  {each.ratio_lower_quartile:.1f} to {each.ratio_upper_quartile:.1f}"
+        )
+    for reason in found.not_run.values():
+        yield f"not run here: {reason}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,157 @@
+"""One Keras model ──► its variants, checked, with their cards; or nothing at all."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from convert.calibrate import ranges_of
+from convert.card import card_of, check_belongs
+from convert.check import Runs, checked, save_pixels
+from convert.figures import card_figures
+from convert.from_keras import float_flatbuffer, load_keras
+from convert.parity import Floats
+from convert.pictures import CheckSet, check_set, training_crops
+from convert.ranges import StoredRanges, read_ranges, write_ranges
+from convert.variants import VARIANTS, built, variant_path
+from edge.card import attach_card, digest
+from edge.errors import UserError
+from training.report import Report, read_report, report_path
+
+#: Faces at once through Keras.
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to convert to what; `data`: folders of data sets, none to use what is stored.
+
+    `out`: the int8 model's place; `variant_path` gives the others'.
+    """
+
+    model: Path
+    out: Path
+    ranges: Path
+    variants: tuple[str, ...]
+    data: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A variant as it was written."""
+
+    variant: str
+    path: Path
+    size_bytes: int
+    runs: Runs
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that a conversion found out; `keras_scores` (n, labels)."""
+
+    job: Job
+    check: CheckSet
+    keras_scores: Floats
+    converted: tuple[Converted, ...]
+
+
+def convert(job: Job) -> Outcome:
+    """Write every variant of `job` and, when there is data, what was measured on it.
+
+    Raises UserError, and leaves all files as they were, when anything is missing or the
+    gate (`parity.check_parity`) closes for one of the variants.
+    """
+    report, stored = _read(job)
+    model = load_keras(job.model)  # seconds of importing: after all that can fail at once
+    flatbuffer = float_flatbuffer(model)
+    labels, data = tuple(report.labels), list(job.data)
+    if stored is None:
+        crops = training_crops(data, labels)
+        stored = StoredRanges(report.keras_sha256, len(crops), ranges_of(flatbuffer, crops))
+    flatbuffers = {name: built(name, flatbuffer, stored.ranges) for name in job.variants}
+    check = check_set(data, labels, report.size_px)
+    keras_scores = _keras_scores(model, check)
+    with _workshop(job.out) as folder:
+        runs = _all_checked(flatbuffers, report, check, keras_scores, folder)
+        if data:
+            stored = msgspec.structs.replace(stored, figures=_figures(runs, check, report))
+        written = _write(job, report, flatbuffers, stored, folder)
+    if data:
+        write_ranges(job.ranges, stored)
+    converted = (Converted(name, path, size, runs[name]) for name, path, size in written)
+    return Outcome(job, check, keras_scores, tuple(converted))
+
+
+def _read(job: Job) -> tuple[Report, StoredRanges | None]:
+    """What lies beside the model; the ranges None when they are to be measured."""
+    if not job.model.is_file():
+        raise UserError(f"the Keras model {job.model} does not exist; `make train` makes one")
+    report = read_report(report_path(job.model))
+    keras_sha256 = digest(job.model.read_bytes())
+    check_belongs(report, keras_sha256, report_path(job.model))
+    return report, None if job.data else read_ranges(job.ranges, keras_sha256)
+
+
+def _keras_scores(model: Any, check: CheckSet) -> Floats:
+    parts = (check.pixels[i : i + BATCH] for i in range(0, len(check.pixels), BATCH))
+    scores = [model(part.astype(np.float32), training=False) for part in parts]
+    return np.concatenate([np.asarray(each, np.float32) for each in scores])
+
+
+@contextmanager
+def _workshop(out: Path) -> Iterator[Path]:
+    """A folder on the disk of `out`, so that what is made there moves in one step."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".convert-") as folder:
+        yield Path(folder)
+
+
+def _all_checked(
+    flatbuffers: dict[str, bytes],
+    report: Report,
+    check: CheckSet,
+    keras_scores: Floats,
+    folder: Path,
+) -> dict[str, Runs]:
+    """By variant; the gate has let all of them pass."""
+    pixels = save_pixels(folder, check)
+    runs = {}
+    for variant, flatbuffer in flatbuffers.items():
+        candidate = folder / f"{variant}.tflite"
+        card = card_of(report, VARIANTS[variant].quantisation, {})
+        candidate.write_bytes(attach_card(flatbuffer, card))
+        runs[variant] = checked(variant, candidate, check, keras_scores, pixels)
+    return runs
+
+
+def _figures(runs: dict[str, Runs], check: CheckSet, report: Report) -> dict[str, dict[str, Any]]:
+    """What the cards say, by variant, from the runtime that the edge would take."""
+    found = {}
+    for variant, each in runs.items():
+        first = each.ran[0]
+        found[variant] = card_figures(check, first.scores, report, f"{variant} in {first.runtime}")
+    return found
+
+
+def _write(
+    job: Job, report: Report, flatbuffers: dict[str, bytes], stored: StoredRanges, folder: Path
+) -> list[tuple[str, Path, int]]:
+    """Put all files in their places: variant, path and size in bytes of each."""
+    written = []
+    for variant, flatbuffer in flatbuffers.items():
+        figures = stored.figures.get(variant, {})
+        content = attach_card(flatbuffer, card_of(report, VARIANTS[variant].quantisation, figures))
+        place = variant_path(job.out, variant)
+        (folder / place.name).write_bytes(content)
+        written.append((variant, place, len(content)))
+    for _, place, _ in written:
+        (folder / place.name).replace(place)
+    return written

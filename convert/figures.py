@@ -1,0 +1,46 @@
+"""What a converted model's card says of it: accuracy and alerts on faces of the test parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convert.parity import Floats
+from convert.pictures import CheckSet
+from edge.card import ALERT_LABEL
+from training.metrics import Ints, figures
+from training.report import Report
+
+
+def card_figures(check: CheckSet, scores: Floats, report: Report, how: str) -> dict[str, Any]:
+    """By data set and `how`, such as "int8 in tflite-runtime".
+
+    `scores` (n, labels) are those of `check.pixels`. `flagged`: by true label, the share of
+    faces whose alert score reaches the report's threshold.
+    """
+    found = {}
+    for name, place in check.parts.items():
+        truth, own = check.truth[place], scores[place]
+        said = figures(truth, own.argmax(axis=1), tuple(report.labels))
+        found[f"{name} test, {how}"] = {
+            "accuracy": round(said.accuracy, 4),
+            "faces": said.count,
+            "confusion": said.confusion,
+            "threshold": report.threshold,
+            "flagged": _flagged(truth, own, report),
+        }
+    return found
+
+
+def accuracies(check: CheckSet, scores: Floats) -> dict[str, float]:
+    """The share of right labels, by data set."""
+    right = scores.argmax(axis=1) == check.truth
+    return {name: float(right[place].mean()) for name, place in check.parts.items()}
+
+
+def _flagged(truth: Ints, scores: Floats, report: Report) -> dict[str, float]:
+    reached = scores[:, report.labels.index(ALERT_LABEL)] >= report.threshold
+    return {
+        label: round(float(reached[truth == index].mean()), 4)
+        for index, label in enumerate(report.labels)
+        if (truth == index).any()
+    }

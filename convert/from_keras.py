@@ -1,0 +1,52 @@
+"""Keras ──► float flatbuffer, without the layer that scales pixels."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from convert.quiet import quiet
+from edge.errors import UserError
+from training.keras_quietly import load_model_file
+
+#: What the scaling layer computes is what a uint8 tensor of this scale and zero point
+#: *means*, so the layer itself is left out and `uint8_input` puts the meaning in front.
+PIXEL_SCALE, PIXEL_ZERO_POINT = 1 / 128, 128
+INPUT_NAME = "pixels"
+
+
+def load_keras(path: Path) -> Any:
+    """The Keras model in `path`; raises UserError when it is none that training made."""
+    model = load_model_file(path)
+    try:
+        layer = model.get_layer("scaling")
+    except ValueError:
+        raise UserError(
+            f"{path} has no layer `scaling`, as all have that `python -m training` makes"
+        ) from None
+    if (layer.scale, layer.offset) != (PIXEL_SCALE, -PIXEL_SCALE * PIXEL_ZERO_POINT):
+        raise UserError(
+            f"{path} scales pixels by {layer.scale:g} and {layer.offset:+g};"
+            f" only 1/128 and -1 become a uint8 input without loss"
+        )
+    return model
+
+
+def float_flatbuffer(model: Any) -> bytes:
+    """The model behind its scaling layer as a float32 `.tflite`, batch of one."""
+    import keras
+
+    _, height, width, channels = model.input_shape
+    pixels = keras.Input(batch_shape=(1, height, width, channels), name=INPUT_NAME)
+    behind = keras.Model(model.get_layer("scaling").output, model.output, name="mask")
+    return exported(keras.Model(pixels, behind(pixels), name="whole"))
+
+
+def exported(model: Any) -> bytes:
+    """Any Keras model as a float32 `.tflite`, by TensorFlow's converter."""
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        model.export(folder, format="tf_saved_model", verbose=False)
+        return bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())

@@ -1,0 +1,103 @@
+"""Times two `.tflite` files in turn on one thread; a process of its own, without TensorFlow.
+
+`python -m convert.latency RUNTIME PAIRS FIRST SECOND` writes one JSON object. What else the
+machine does meanwhile slows both alike, so that the ratio of a pair means more than its times.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import UserError
+from edge.interpreter import load_interpreter
+
+WARM_UP = 10
+SEED = 3
+#: For loading, and for each pair: far more than a slow desktop takes.
+TIMEOUT_S, TIMEOUT_PER_PAIR_S = 120.0, 2.0
+
+
+@dataclass(frozen=True)
+class PairedTimes:
+    """Milliseconds of each inference, (pairs,) float64; the same place, the same moment."""
+
+    first_ms: npt.NDArray[np.float64]
+    second_ms: npt.NDArray[np.float64]
+
+
+def paired_times(runtime: str, pairs: int, first: Path, second: Path) -> PairedTimes | str:
+    """Time `pairs` inferences of each; a line that says why when `runtime` cannot here."""
+    done = subprocess.run(
+        [sys.executable, "-m", __name__, runtime, str(pairs), str(first), str(second)],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=TIMEOUT_S + TIMEOUT_PER_PAIR_S * pairs,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    if not lines:
+        return f"the process died with code {done.returncode}"
+    answer = json.loads(lines[-1])
+    if "error" in answer:
+        return str(answer["error"])
+    return PairedTimes(np.array(answer["first_ms"]), np.array(answer["second_ms"]))
+
+
+def main(arguments: list[str]) -> int:
+    """The process's own part."""
+    from tqdm import tqdm
+
+    runtime, pairs, *files = arguments
+    try:
+        models = [_Model(Path(file), runtime) for file in files]
+    except UserError as error:
+        sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
+        return error.exit_code
+    for _ in range(WARM_UP):
+        for model in models:
+            model.time_ms()
+    watched = tqdm(
+        range(int(pairs)),
+        desc=runtime,
+        unit="pair",
+        delay=2,
+        mininterval=0.5 if sys.stderr.isatty() else 10,
+    )
+    times = [[model.time_ms() for model in models] for _ in watched]
+    first, second = zip(*times, strict=True)
+    sys.stdout.write(json.dumps({"first_ms": first, "second_ms": second}) + "\n")
+    return 0
+
+
+class _Model:
+    """A loaded model and noise to feed it."""
+
+    def __init__(self, path: Path, runtime: str) -> None:
+        self._interpreter: Any
+        self._interpreter, _ = load_interpreter(path.read_bytes(), 1, runtime)
+        pixels = self._interpreter.get_input_details()[0]
+        self._input = pixels["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+        noise = np.random.default_rng(SEED).integers(0, 256, pixels["shape"])
+        self._noise = noise.astype(pixels["dtype"])
+
+    def time_ms(self) -> float:
+        """One picture in, one answer out."""
+        started = time.perf_counter()
+        self._interpreter.set_tensor(self._input, self._noise)
+        self._interpreter.invoke()
+        self._interpreter.get_tensor(self._output)
+        return (time.perf_counter() - started) * 1000
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

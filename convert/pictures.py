@@ -1,0 +1,78 @@
+"""The faces that a conversion looks at: of the training parts for ranges, of the test parts
+for figures, or drawings where there is no data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convert.inputs import drawn_inputs
+from edge.errors import UserError
+from edge.framing import Pixels
+from training.crops import decoded, evaluated, evaluation_crop
+from training.datasets import DataSet, read_dataset
+from training.metrics import Ints
+from training.progress import limited, watch
+from training.splits import Split
+
+CROPS_PER_DATA_SET = 300
+DRAWINGS = 300
+
+
+@dataclass(frozen=True)
+class CheckSet:
+    """What Keras and its conversions are compared on.
+
+    `pixels`: (n, height, width, 3) uint8 RGB crops. `truth`: (n,) indices of labels, all -1
+    where nobody knows. `parts`: the data sets' places in both, empty where nothing may be
+    said of accuracy. `what`: for a person.
+    """
+
+    what: str
+    pixels: Pixels
+    truth: Ints
+    parts: dict[str, slice]
+
+
+def training_crops(roots: list[Path], labels: tuple[str, ...]) -> Pixels:
+    """Crops to compute ranges from: of the training parts, (n, 96, 96, 3) uint8 RGB."""
+    crops: list[Any] = []
+    for root in roots:
+        data = read_dataset(root, labels)
+        few = CROPS_PER_DATA_SET
+        crops += [crop for crop, _ in _crops(data, Split.TRAIN, few)]
+    if not crops:
+        raise UserError("no picture to compute activation ranges from")
+    return np.stack(crops)
+
+
+def check_set(roots: list[Path], labels: tuple[str, ...], size_px: int) -> CheckSet:
+    """The test faces of the data sets, or drawings when there are none."""
+    crops: list[Any] = []
+    truth: list[int] = []
+    parts: dict[str, slice] = {}
+    for root in roots:
+        data = read_dataset(root, labels)
+        start = len(crops)
+        for crop, label in _crops(data, Split.TEST, None):
+            crops.append(crop)
+            truth.append(labels.index(label))
+        if len(crops) > start:
+            parts[data.name] = slice(start, len(crops))
+    if not crops:
+        pixels = drawn_inputs(DRAWINGS, size_px)
+        return CheckSet(f"{DRAWINGS} drawings", pixels, np.full(DRAWINGS, -1, np.int64), {})
+    what = f"{len(crops)} test faces of {', '.join(parts)}"
+    return CheckSet(what, np.stack(crops), np.array(truth, np.int64), parts)
+
+
+def _crops(data: DataSet, split: Split, limit: int | None) -> Iterator[tuple[Pixels, str]]:
+    samples = limited([s for s in data.part(split) if evaluated(s)], limit)
+    for sample, image in decoded(data, samples, watch(f"{data.name} {split}")):
+        crop = evaluation_crop(sample, image)
+        if crop is not None:
+            yield crop, sample.label

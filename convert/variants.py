@@ -1,0 +1,59 @@
+"""The forms in which a model can be had; all take uint8 RGB pixels and give the labels' shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from convert.calibrate import Ranges
+from convert.compact import compact
+from convert.from_keras import PIXEL_SCALE, PIXEL_ZERO_POINT
+from convert.quantise import dynamic, float16, int8
+from convert.uint8_input import with_uint8_input
+
+#: What is always made, and what ships.
+INT8 = "int8"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """`quantisation`: the words of its card. `make`: float flatbuffer and ranges ──► its own."""
+
+    quantisation: str
+    make: Callable[[bytes, Ranges], bytes]
+
+
+VARIANTS = {
+    "float32": Variant(
+        "none: float32 weights and activations; input uint8 RGB pixels, output float32",
+        lambda flatbuffer, _: flatbuffer,
+    ),
+    "float16": Variant(
+        "float16 weights, computed with in float32; input uint8 RGB pixels, output float32",
+        lambda flatbuffer, _: float16(flatbuffer),
+    ),
+    "dynamic": Variant(
+        "int8 weights, per channel and in the last layer per tensor, activations float32 and"
+        " quantised anew for every picture; input uint8 RGB pixels, output float32",
+        lambda flatbuffer, _: dynamic(flatbuffer),
+    ),
+    INT8: Variant(
+        "int8: weights per channel, activations per tensor; input uint8 RGB pixels, output int8",
+        int8,
+    ),
+}
+
+
+def built(variant: str, flatbuffer: bytes, ranges: Ranges) -> bytes:
+    """The flatbuffer of `variant` from that of `from_keras.float_flatbuffer`: same in, same out.
+
+    Raises UserError when `ranges` are not those of this model.
+    """
+    own = VARIANTS[variant].make(flatbuffer, ranges)
+    return compact(with_uint8_input(own, PIXEL_SCALE, PIXEL_ZERO_POINT))
+
+
+def variant_path(out: Path, variant: str) -> Path:
+    """Where `variant` goes when the int8 model goes to `out`: mask.tflite, mask-float16.tflite."""
+    return out if variant == INT8 else out.with_name(f"{out.stem}-{variant}{out.suffix}")
