@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edge.card import ALERT_LABEL, digest
-from edge.classifier import Classifier
-from edge.errors import UsageError, UserError
-from edge.framing import Pixels
-from training.crops import decoded, evaluated, evaluation_crop
+from edge.card import ALERT_LABEL
+from edge.errors import UserError
+from training.crops import decoded, evaluated
 from training.datasets import LABELS, DataSet, Sample, read_dataset
-from training.detector import box_of_annotation
-from training.keras_quietly import import_keras
 from training.metrics import Figures, Floats, alert_threshold, figures
-from training.model import SIZE_PX
 from training.progress import watch
-from training.report import read_report, report_path
+from training.scorers import Pairs, Scorer, load_scorer
 from training.splits import Split
 
 FALSE_ALARMS = 0.02
-#: Faces at once through a Keras model, which is slow one by one.
-BATCH = 128
-Pairs = Iterable[tuple[Sample, Pixels]]
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """A loaded model: `scores` gives (n, labels) shares. `threshold` None: unknown."""
-
-    labels: tuple[str, ...]
-    runtime: str
-    threshold: float | None
-    scores: Callable[[Pairs], Floats]
 
 
 @dataclass(frozen=True)
@@ -89,17 +70,6 @@ def evaluate(model: Path, root: Path, split: str | None, runtime: str | None) ->
     )
 
 
-def load_scorer(model: Path, runtime: str | None) -> Scorer:
-    """The model in `model`, by its suffix; raises UserError when it cannot be used."""
-    if model.suffix == ".tflite":
-        return _tflite_scorer(model, runtime)
-    if model.suffix != ".keras":
-        raise UsageError(f"{model} is neither a .keras nor a .tflite file")
-    if not model.is_file():
-        raise UserError(f"cannot read the model {model}: there is no such file")
-    return _keras_scorer(model)
-
-
 def scored(scorer: Scorer, data: DataSet, samples: list[Sample]) -> tuple[Floats, Any]:
     """Shares (n, labels) and true label indices (n,) of all `samples` that can be decoded."""
     truth: list[int] = []
@@ -111,55 +81,6 @@ def scored(scorer: Scorer, data: DataSet, samples: list[Sample]) -> tuple[Floats
 
     scores = scorer.scores(pairs())
     return scores, np.array(truth, np.int64)
-
-
-def _tflite_scorer(model: Path, runtime: str | None) -> Scorer:
-    classifier = Classifier(model, runtime=runtime)
-    labels = tuple(classifier.card.labels)
-
-    def scores(pairs: Pairs) -> Floats:
-        rows = []
-        for sample, image in pairs:
-            if sample.box_px is None:
-                found = classifier.classify_crop(image)
-            else:
-                found = classifier.classify(image, box_of_annotation(sample.box_px))
-            rows.append([found.by_label[label] for label in labels])
-        return np.array(rows, np.float32)
-
-    return Scorer(labels, classifier.runtime, classifier.card.alert.threshold, scores)
-
-
-def _keras_scorer(model: Path) -> Scorer:
-    keras = import_keras()
-    try:
-        network = keras.models.load_model(model, compile=False)
-    except Exception as error:  # Keras raises many types for a file that is no model
-        first = str(error).strip().splitlines()[0]
-        raise UserError(f"{model} is no Keras model: {first}") from None
-    labels = LABELS.get(network.output_shape[-1])
-    if labels is None or network.input_shape[1:] != (SIZE_PX, SIZE_PX, 3):
-        raise UserError(f"{model} is no model that `python -m training train` made")
-
-    def scores(pairs: Pairs) -> Floats:
-        crops = (evaluation_crop(sample, image) for sample, image in pairs)
-        rows: list[Floats] = []
-        while batch := [crop for crop in itertools.islice(crops, BATCH) if crop is not None]:
-            pixels = np.stack(batch).astype(np.float32)
-            rows.append(np.asarray(network(pixels, training=False), np.float32))
-        return np.concatenate(rows)
-
-    threshold = _threshold_beside(model)
-    return Scorer(labels, f"keras {keras.__version__}", threshold, scores)
-
-
-def _threshold_beside(model: Path) -> float | None:
-    """The threshold in the report beside a Keras model, if that report is this model's."""
-    path = report_path(model)
-    if not path.is_file():
-        return None
-    report = read_report(path)
-    return report.threshold if report.keras_sha256 == digest(model.read_bytes()) else None
 
 
 def alerts(scores: Floats, truth: Any, scorer: Scorer) -> Alerts:
