@@ -11,12 +11,13 @@ from pathlib import Path
 
 from edge.errors import UsageError
 from edge.interpreter import RUNTIMES
-from training.answers import ALL
+from training.answers import ALL, pooled
 from training.datasets import EXPECTED, SPLIT_FOLDERS
-from training.evaluate import Todo, choose, outcome, planned
+from training.evaluate import Todo, choose, outcome, planned, together
 from training.evaluation import FALSE_ALARMS
+from training.evaluation_report import write_report_folder
 from training.evaluation_text import as_text
-from training.mistakes import refuse_project
+from training.mistakes import refuse_project, write_mistakes
 from training.repeats import trained_looks
 from training.scorers import Scorer, load_scorer
 from training.splits import Split
@@ -121,6 +122,13 @@ def run_evaluate(options: argparse.Namespace) -> int:
         lines = [json.dumps(dataclasses.asdict(each))] if options.json else as_text(each)
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
+    if len(found) > 1 and not options.json:
+        sys.stdout.write("\n".join(as_text(together(found).evaluation)) + "\n")
+    if options.out is not None:
+        log.info("written: %s", write_report_folder(options.out, options.model, found))
+    if options.mistakes is not None:
+        answers = pooled([each.answers for each in found])
+        log.info("written: %s", ", ".join(map(str, write_mistakes(options.mistakes, answers))))
     return 0
 
 

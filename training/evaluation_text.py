@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edge.card import ALERT_LABEL
-from training.evaluation import MASKED, Evaluation
+from training.evaluation import MASKED, Evaluation, LabelEstimates, Macro
 from training.intervals import Estimate
 from training.slices import Slice
 
@@ -21,7 +21,7 @@ FLAGGED = {
     MASKED: "masked flagged",
     "incorrect_mask": "incorrect flagged",
 }
-WIDE, NARROW, NAME = 23, 21, 16
+WIDE, NARROW, NAME, OF = 23, 22, 16, 26
 
 
 def as_text(found: Evaluation) -> Iterator[str]:
@@ -69,17 +69,25 @@ def _without_copies(found: Evaluation) -> Iterator[str]:
 
 
 def _labels(found: Evaluation) -> Iterator[str]:
-    heads = ("precision", "recall", "F1", "area under ROC", "average precision")
-    yield f"{'':{NAME}}" + "".join(f"{head:{WIDE}}" for head in heads) + " faces"
+    heads = "".join(f"{head:{WIDE}}" for head in ("precision", "recall", "F1"))
+    yield f"{'':{NAME}}{heads} faces"
     for label, each in found.by_label.items():
-        cells = (each.precision, each.recall, each.f1, each.auc, each.average_precision)
-        line = "".join(f"{fraction(cell):{WIDE}}" for cell in cells)
+        line = "".join(
+            f"{fraction(cell):{WIDE}}" for cell in (each.precision, each.recall, each.f1)
+        )
         yield f"{label:{NAME}}{line}{found.figures.by_label[label].count:6d}"
-    macro = found.macro
-    means = "".join(
-        f"{fraction(cell):{WIDE}}" for cell in (macro.precision, macro.recall, macro.f1)
-    )
-    yield f"{'macro':{NAME}}{means}".rstrip()
+    means = (found.macro.precision, found.macro.recall, found.macro.f1)
+    yield f"{'macro':{NAME}}{''.join(f'{fraction(mean):{WIDE}}' for mean in means)}".rstrip()
+    told = [(label, each) for label, each in found.by_label.items() if each.auc is not None]
+    for label, each in sorted(told, key=lambda pair: pair[0] != ALERT_LABEL):
+        yield (
+            f"{label} against the rest: area under ROC {fraction(each.auc)},"
+            f" average precision {fraction(each.average_precision)}"
+        )
+
+
+def _three(of: LabelEstimates | Macro) -> str:
+    return "".join(f"{fraction(each):{WIDE}}" for each in (of.precision, of.recall, of.f1))
 
 
 def _confusion(found: Evaluation) -> Iterator[str]:
@@ -108,15 +116,16 @@ def _alerts(found: Evaluation) -> Iterator[str]:
 
 def _slices(title: str, slices: list[Slice]) -> Iterator[str]:
     labels = [label for label in FLAGGED if any(label in each.flagged for each in slices)]
-    name = max(28, 2 + max(len(each.name) for each in slices))
-    heads = "".join(f"{FLAGGED[label]:{NARROW + 6}}" for label in labels)
+    name = 2 + max(22, *(len(each.name) for each in slices))
     yield title
-    yield (f"  {'':{name}}{'accuracy':{NARROW}} faces  " + heads).rstrip()
+    heads = ["accuracy", *(FLAGGED[label] for label in labels)]
+    yield (f"  {'':{name}}" + "".join(f"{head:{OF}}" for head in heads)).rstrip()
     for each in slices:
-        faces = 0 if each.accuracy is None else each.accuracy.count
-        cells = "".join(f"{_of(each.flagged.get(label)):{NARROW + 6}}" for label in labels)
-        yield f"  {each.name:{name}}{percent(each.accuracy):{NARROW}}{faces:6d}  {cells}".rstrip()
+        figures = [each.accuracy, *(each.flagged.get(label) for label in labels)]
+        yield f"  {each.name:{name}}{''.join(f'{_of(one):{OF}}' for one in figures)}".rstrip()
 
 
 def _of(each: Estimate | None) -> str:
-    return percent(each) if each is None else f"{percent(each)} of {each.count}"
+    if each is None:
+        return "-"
+    return f"{each.value:.1%} [{100 * each.low:.0f}, {100 * each.high:.0f}] of {each.count}"
