@@ -113,7 +113,6 @@ class Evaluation:
     accuracy: Estimate
     macro: Macro
     by_label: dict[str, LabelEstimates]
-    bare_found_at_2_percent: Estimate | None
     answer_reliability: Reliability
     alert_reliability: Reliability
     slices: dict[str, list[Slice]]
@@ -152,14 +151,13 @@ def evaluation_of(
         asked.left_out,
         figures(truth, counted.scores.argmax(axis=1), counted.labels),
         None if asked.threshold is None else alerts_at(answers, asked.threshold),
-        None if exact is None else alerts_at(answers, exact),
+        None if exact is None else _exact(alerts_at(answers, exact), ranked["found"]),
         chosen,
         None if chosen is None else alerts_at(answers, chosen.threshold),
         len(np.unique(pictures)),
         accuracy,
         _macro(counted, by_label),
         by_label,
-        ranked["found"],
         reliability(counted.scores.max(axis=1), right, pictures),
         reliability(counted.of(ALERT_LABEL), counted.are(ALERT_LABEL), pictures),
         slices(answers, asked.threshold),
@@ -197,6 +195,12 @@ def masked_scores(answers: Answers) -> Floats:
 def _threshold_at_2_percent(answers: Answers) -> float | None:
     scores = masked_scores(answers)
     return alert_threshold([scores], FALSE_ALARMS) if len(scores) else None
+
+
+def _exact(alerts: Alerts, found: Estimate | None) -> Alerts:
+    """With an interval for the bare faces in which each draw has its own threshold."""
+    redrawn = {} if found is None else {ALERT_LABEL: found}
+    return replace(alerts, flagged={**alerts.flagged, **redrawn})
 
 
 def _by_label(answers: Answers, ranked: dict[str, Estimate | None]) -> dict[str, LabelEstimates]:
@@ -265,14 +269,18 @@ def _ranked(answers: Answers) -> dict[str, Estimate | None]:
     doors = Ranking(answers.of(ALERT_LABEL)[bare | masked], bare[bare | masked])
 
     def statistic(weights: Weights) -> dict[str, Column]:
-        found = {"found": found_at(doors, weights[:, bare | masked], FALSE_ALARMS)}
+        columns = {"found": found_at(doors, weights[:, bare | masked], FALSE_ALARMS)}
         for label, ranking in rankings.items():
             # Against nothing, a label's average precision is 1 whatever its scores are.
             nothing = np.full(len(weights), np.nan)
-            found[f"auc {label}"] = area(ranking, weights)
-            found[f"average precision {label}"] = (
+            columns[f"auc {label}"] = area(ranking, weights)
+            columns[f"average precision {label}"] = (
                 average_precision(ranking, weights) if ranking.both else nothing
             )
-        return found
+        return columns
 
-    return estimates(statistic, answers.pictures)
+    found = estimates(statistic, answers.pictures)
+    at_exactly = found["found"]
+    if at_exactly is not None:
+        found["found"] = replace(at_exactly, count=int(bare.sum()))
+    return found

@@ -29,8 +29,8 @@ def write_parts(folder: Path, evaluations: Sequence[Evaluation]) -> dict[str, st
     """PNG files in `folder`, by name, with what each shows."""
     ways = {
         "data set": {each.data: {each.data: _whole(each)} for each in evaluations},
-        "width of the face": _by_data(evaluations, "width"),
-        "brightness of the face": _by_data(evaluations, "brightness"),
+        "width": _by_data(evaluations, "width"),
+        "brightness": _by_data(evaluations, "brightness"),
     }
     if len(evaluations) == 1:
         del ways["data set"]
@@ -107,7 +107,8 @@ def _points(axes: Any, by_data: ByData, figure: Callable[[Slice], Estimate | Non
                 label=data,
             )
             lowest = min(lowest, *(100 * each.low for each in estimates))
-    axes.set_xticks(range(len(names)), [_in_two(name) for name in names], fontsize=9)
+    turned = {"rotation": 15, "ha": "right"} if one_each and len(names) > 2 else {}
+    axes.set_xticks(range(len(names)), [_in_two(name) for name in names], fontsize=9, **turned)
     axes.set_xlim(-0.6, len(names) - 0.4)
     return lowest
 
@@ -116,8 +117,10 @@ def _in_two(name: str) -> str:
     """Broken where it is two things, so that neighbours have room."""
     for mark in (" (", " to ", " px and "):
         before, found, after = name.partition(mark)
+        if found == " (":
+            return f"{before}\n({after}"
         if found:
-            return f"{before}{found.rstrip()}\n{after}" if mark != " (" else f"{before}\n({after}"
+            return f"{before}{found.rstrip()}\n{after}"
     return name
 
 

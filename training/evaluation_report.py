@@ -12,7 +12,7 @@ from edge.errors import UserError
 from training.evaluate import Outcome, together
 from training.evaluation import Alerts, Evaluation
 from training.evaluation_plots import write_plots
-from training.evaluation_text import FLAGGED, WAYS, percent
+from training.evaluation_text import FLAGGED, WAYS, fraction, percent
 from training.intervals import Estimate
 from training.slices import Slice
 
@@ -22,36 +22,34 @@ def write_report_folder(folder: Path, model: Path, outcomes: Sequence[Outcome]) 
 
     Raises UserError when the folder cannot be written.
     """
-    each = [outcome.evaluation for outcome in outcomes]
-    pooled = together(outcomes).evaluation if len(outcomes) > 1 else None
+    pooled = [together(outcomes)] if len(outcomes) > 1 else []
+    each = [outcome.evaluation for outcome in [*outcomes, *pooled]]
     found = {
         "model": str(model),
         "model_sha256": digest(model.read_bytes()),
-        "data_sets": [dataclasses.asdict(one) for one in each],
-        "together": None if pooled is None else dataclasses.asdict(pooled),
+        "data_sets": [dataclasses.asdict(one) for one in each[: len(outcomes)]],
+        "together": [dataclasses.asdict(one) for one in each[len(outcomes) :]],
     }
     report = folder / "report.md"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        plots = write_plots(folder, outcomes)
+        plots = write_plots(folder, outcomes, pooled)
         (folder / "evaluation.json").write_text(json.dumps(found, indent=1) + "\n")
-        report.write_text("\n".join(_report(model, each, pooled, plots)) + "\n")
+        report.write_text("\n".join(_report(model, each, plots)) + "\n")
     except OSError as error:
         raise UserError(f"cannot write the report to {folder}: {error.strerror}") from None
     return report
 
 
-def _report(
-    model: Path, each: Sequence[Evaluation], pooled: Evaluation | None, plots: dict[str, str]
-) -> Iterator[str]:
-    first, every = each[0], [*each, *([] if pooled is None else [pooled])]
+def _report(model: Path, every: Sequence[Evaluation], plots: dict[str, str]) -> Iterator[str]:
+    first = every[0]
     yield f"# {model.name} with {first.runtime}\n"
     yield (
         f"Digest `{digest(model.read_bytes())}`. Brackets hold {first.bootstrap['interval']:.0%}"
         f" intervals: {first.bootstrap['resamples']} bootstrap draws of whole pictures with all"
         " their faces, percentile method; where a share is exactly 0% or 100%, the exact bound for"
-        " as many independent pictures. Thresholds are taken as given, save in the column *at"
-        " exactly 2%*, where each draw chooses its own. Drawing anew makes a calibration error"
+        " as many independent pictures. Thresholds are taken as given; only for the bare faces *at"
+        " exactly 2% of the masked* does each draw choose its own. Drawing anew makes a calibration error"
         " larger, so its interval leans upwards.\n"
     )
     yield from _overview(every)
@@ -88,7 +86,7 @@ def _overview(every: Sequence[Evaluation]) -> Iterator[str]:
             f"{one.figures.count}, {one.pictures}",
             percent(one.accuracy),
             percent(one.macro.f1),
-            percent(one.by_label[ALERT_LABEL].auc),
+            fraction(one.by_label[ALERT_LABEL].auc),
             percent(one.answer_reliability.ece),
         ]
         if copies:
@@ -115,7 +113,7 @@ def _alert_table(every: Sequence[Evaluation]) -> Iterator[str]:
         heads.insert(2, f"at {chosen.threshold:.3f}, chosen on validation")
     rows = []
     for one in every:
-        row = [one.data, _alert(one.alerts), percent(one.bare_found_at_2_percent)]
+        row = [one.data, _alert(one.alerts), _alert(one.alerts_at_2_percent)]
         if chosen is not None:
             row.insert(2, _alert(one.alerts_at_chosen))
         rows.append(row)
@@ -138,9 +136,9 @@ def _alert(alerts: Alerts | None) -> str:
 def _labels(one: Evaluation) -> Iterator[str]:
     rows: list[list[object]] = []
     for label, each in one.by_label.items():
-        figures = (each.precision, each.recall, each.f1, each.auc, each.average_precision)
-        count = one.figures.by_label[label].count
-        rows.append([f"`{label}`", count, *map(percent, figures)])
+        shares = map(percent, (each.precision, each.recall, each.f1))
+        areas = map(fraction, (each.auc, each.average_precision))
+        rows.append([f"`{label}`", one.figures.by_label[label].count, *shares, *areas])
     macro = one.macro
     means = map(percent, (macro.precision, macro.recall, macro.f1))
     rows.append(["macro", one.figures.count, *means, "", ""])

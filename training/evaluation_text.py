@@ -21,7 +21,7 @@ FLAGGED = {
     MASKED: "masked flagged",
     "incorrect_mask": "incorrect flagged",
 }
-WIDE, NARROW, NAME, OF = 23, 22, 16, 26
+WIDE, NARROW, NAME, OF = 25, 22, 16, 26
 
 
 def as_text(found: Evaluation) -> Iterator[str]:
@@ -48,8 +48,8 @@ def as_text(found: Evaluation) -> Iterator[str]:
 
 
 def fraction(each: Estimate | None) -> str:
-    """Such as 0.9684 [0.951, 0.983]; a dash where there is no value."""
-    return "-" if each is None else f"{each.value:.4f} [{each.low:.3f}, {each.high:.3f}]"
+    """Such as 0.9684 [0.9509, 0.9834]; a dash where there is no value."""
+    return "-" if each is None else f"{each.value:.4f} [{each.low:.4f}, {each.high:.4f}]"
 
 
 def percent(each: Estimate | None) -> str:

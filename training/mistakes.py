@@ -11,7 +11,7 @@ import numpy as np
 from edge.errors import UsageError, UserError
 from edge.framing import Pixels
 from training.answers import Answers
-from training.contact import LETTERS_PER_LINE, contact_sheet
+from training.contact import contact_sheet
 from training.crops import evaluation_crop, read_picture
 from training.metrics import Ints
 
@@ -19,6 +19,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 #: The rooms of the project: pictures of people have no place in them.
 ROOMS = ("edge", "convert", "training", "models", "systemd", "tests")
 PER_SHEET, SHEETS = 100, 3
+#: So many letters, however wide, stay within a cell of a contact sheet.
+LETTERS = 15
 
 
 def refuse_project(folder: Path) -> None:
@@ -93,8 +95,9 @@ def _caption(answers: Answers, index: int) -> list[str]:
     sample, (said, score) = answers.samples[index], _said(answers, index)
     return [
         f"{_short(sample.label)} -> {_short(said)}",
-        f"{score:.3f} {answers.sources[answers.source[index]]}",
-        sample.path.stem[-LETTERS_PER_LINE:],
+        f"{score:.3f}",
+        answers.sources[answers.source[index]][:LETTERS],
+        sample.path.stem[-LETTERS:],
     ]
 
 
