@@ -18,6 +18,7 @@ CONFIG ?=
 DATA ?=
 MODEL ?= models/mask.tflite
 TRAIN_ARGS ?=
+EVALUATE_ARGS ?=
 
 help: ## List the targets
 	@echo "Mask Patrol: notices each bare face at an entrance and says so over MQTT."
@@ -54,7 +55,7 @@ train: $(VENV)/.train ## Train models/mask.keras on DATA="folder folder…"
 
 evaluate: $(VENV)/.train ## Evaluate MODEL on the pictures in DATA
 	@test -n "$(DATA)" || { echo "make evaluate: name your pictures, e.g. make evaluate DATA=face-mask-12k/Test" >&2; exit 2; }
-	@$(BIN)/python -m training evaluate --model "$(MODEL)" $(foreach d,$(DATA),--data "$(d)")
+	@$(BIN)/python -m training evaluate --model "$(MODEL)" $(foreach d,$(DATA),--data "$(d)") $(EVALUATE_ARGS)
 
 convert: $(VENV)/.train ## Quantise models/mask.keras to models/mask.tflite (DATA= measures ranges anew)
 	$(BIN)/python -m convert --model models/mask.keras --out models/mask.tflite $(foreach d,$(DATA),--data "$(d)")

@@ -31,9 +31,9 @@ by_label.LABEL.{precision, recall, f1, count}, confusion[true][said]; alerts (at
 threshold), alerts_at_2_percent (of the masked faces evaluated) and alerts_at_chosen (on
 validation: `chosen` says how), each threshold, masked_flagged, bare_flagged, flagged.LABEL;
 accuracy, macro.{precision, recall, f1}, by_label.LABEL.{precision, recall, f1, auc,
-average_precision}; answer_reliability and alert_reliability: ece, bins; slices.{source, width, brightness, kind}[]: name, accuracy,
-flagged.LABEL; without_copies: of, copies, accuracy; bootstrap says how intervals were made.
-What has an interval is {value, low, high, count}. null: no such faces, or no threshold.
+average_precision}; answer_reliability and alert_reliability: ece, bins; slices.{source, width,
+brightness, kind}[]: name, accuracy, flagged.LABEL; without_copies: of, copies, accuracy;
+bootstrap says how intervals were made. What has an interval is {value, low, high, count}. null: no such faces, or no threshold.
 """
 
 

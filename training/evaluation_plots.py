@@ -42,11 +42,7 @@ def write_plots(
         "confusion.png": ("What was said of which faces", _confusion, outcomes),
         "roc.png": ("ROC curves, each label against the rest", _roc, telling),
         "precision-recall.png": ("Precision and recall of each label", _precision_recall, telling),
-        "reliability.png": (
-            "Whether scores mean what they say",
-            _reliability,
-            [*outcomes, *pooled],
-        ),
+        "reliability.png": ("Whether scores mean what they say", _reliability, every),
         "scores.png": ("How faces are scored, by what they are", _scores, outcomes),
     }
     for name, (_, draw, of) in drawn.items():
@@ -202,7 +198,8 @@ def _reliability(path: Path, outcomes: Sequence[Outcome]) -> None:
             found = outcome.evaluation
             _bins(axes, found.answer_reliability, "black", "score of the answer")
             _bins(axes, found.alert_reliability, LABEL_COLOURS[ALERT_LABEL], "score for bare")
-            axes.set(xlabel="mean score, %", ylabel="so it is, %", xlim=(-4, 104), ylim=(-4, 104))
+            axes.set(xlabel="mean score, %", ylabel="share that is so, %", xlim=(-4, 104))
+            axes.set(yticks=range(0, 101, 20), ylim=(-4, 145))  # the legend stands above
             axes.legend(loc="upper left", title="calibration error (ECE)", alignment="left")
 
 
@@ -236,4 +233,4 @@ def _scores(path: Path, outcomes: Sequence[Outcome]) -> None:
                 axes.axvline(at, color="black", ls="--", lw=1, label="alert threshold")
             axes.set(xlabel="score for bare, %", ylabel="faces", yscale="log", xlim=(0, 100))
             axes.yaxis.set_major_formatter("{x:g}")
-            axes.legend(loc="upper center", fontsize=10)
+            axes.legend(loc="upper center", fontsize=10, frameon=True, edgecolor="none")

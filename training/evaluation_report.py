@@ -49,8 +49,8 @@ def _report(model: Path, every: Sequence[Evaluation], plots: dict[str, str]) -> 
         f" intervals: {first.bootstrap['resamples']} bootstrap draws of whole pictures with all"
         " their faces, percentile method; where a share is exactly 0% or 100%, the exact bound for"
         " as many independent pictures. Thresholds are taken as given; only for the bare faces *at"
-        " exactly 2% of the masked* does each draw choose its own. Drawing anew makes a calibration error"
-        " larger, so its interval leans upwards.\n"
+        " exactly 2% of the masked* does each draw choose its own. Drawing anew makes a calibration"
+        " error larger, so its interval leans upwards.\n"
     )
     yield from _overview(every)
     yield from _alert_table(every)
