@@ -22,6 +22,7 @@ CLASSES ?= 2
 TRAIN_ARGS ?=
 EXPLORE_ARGS ?=
 CONVERT_ARGS ?=
+EVALUATE_ARGS ?=
 
 help: ## List the targets
 	@echo "Mask Patrol: notices each bare face at an entrance and says so over MQTT."
@@ -72,7 +73,7 @@ endif
 
 evaluate: $(VENV)/.train ## Evaluate MODEL on the pictures in DATA
 	@test -n "$(DATA)" || { echo "make evaluate: name your pictures, e.g. make evaluate DATA=face-mask-12k/Test" >&2; exit 2; }
-	@$(BIN)/python -m training evaluate --model "$(MODEL)" $(foreach d,$(DATA),--data "$(d)")
+	@$(BIN)/python -m training evaluate --model "$(MODEL)" $(foreach d,$(DATA),--data "$(d)") $(EVALUATE_ARGS)
 
 convert: $(VENV)/.train ## Quantise each models/*.keras to its .tflite (DATA= measures it anew)
 	@done=; for model in models/*.keras; do \

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 import logging
 import sys
 from pathlib import Path
@@ -12,15 +10,14 @@ from typing import Any
 
 from edge.card import digest
 from edge.errors import UsageError, UserError
-from edge.interpreter import RUNTIMES
 from training import explore, fetch
 from training.binary import add_binary
 from training.config import TrainConfig
 from training.cross import add_cross
 from training.datasets import LABELS
+from training.evaluate_cli import add_evaluate
 from training.layouts import LAYOUTS
 from training.model import NETS
-from training.splits import Split
 from training.stress import add_stress
 
 
@@ -48,8 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     add_stress(
         commands.add_parser("stress", help="held-out faces in bad light, with beards, hands …")
     )
-    evaluate = _command(commands, "evaluate", "a model's figures on a data set")
-    _add_evaluate(evaluate)
+    add_evaluate(_command(commands, "evaluate", "a model's figures on data sets"))
     look = _command(commands, "explore", "look at the data first: a report with plots")
     _add_data(look)
     explore.add_arguments(look)
@@ -222,29 +218,3 @@ def _share(text: str) -> float:
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"{number:g} is not between 0 and 1")
     return number
-
-
-def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, required=True, help="a .tflite or .keras file")
-    _add_data(parser)
-    parser.add_argument(
-        "--split",
-        choices=["all", *Split],
-        help="default: test where the data set has parts (train/validation/test folders, or"
-        " boxed scenes, parted by file name), all of plain class folders",
-    )
-    parser.add_argument(
-        "--runtime", choices=[name for name, _ in RUNTIMES], help="for a .tflite; default: any"
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object a data set, on a line")
-    parser.set_defaults(run=_evaluate)
-
-
-def _evaluate(options: argparse.Namespace) -> int:
-    from training.evaluate import as_text, evaluate
-
-    for root in options.data:
-        found = evaluate(options.model, root, options.split, options.runtime)
-        lines = [json.dumps(dataclasses.asdict(found))] if options.json else as_text(found)
-        sys.stdout.write("\n".join(lines) + "\n")
-    return 0

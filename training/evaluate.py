@@ -1,66 +1,57 @@
-"""A model's figures on a data set: a `.tflite` exactly as the Pi runs it, or a `.keras`."""
+"""A model's figures on data sets: a `.tflite` exactly as the Pi runs it, or a `.keras`."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from edge.card import ALERT_LABEL, digest
-from edge.classifier import Classifier
-from edge.errors import UsageError, UserError
-from edge.framing import Pixels
-from training.crops import decoded, evaluated, evaluation_crop
-from training.datasets import LABELS, DataSet, Sample, read_dataset
-from training.detector import box_of_annotation
-from training.keras_quietly import import_keras
-from training.metrics import Figures, Floats, alert_threshold, figures
-from training.model import SIZE_PX
-from training.progress import watch
-from training.report import read_report, report_path
+from edge.errors import UserError
+from training.answers import Answers, ask, part, pooled, read_known, split_for
+from training.crops import evaluated
+from training.datasets import DataSet, Sample
+from training.duplicates import Fingerprint
+from training.evaluation import (
+    MASKED,
+    Asked,
+    Chosen,
+    Evaluation,
+    WithoutCopies,
+    accuracy_of,
+    evaluation_of,
+    masked_scores,
+)
+from training.metrics import alert_threshold
+from training.repeats import repeated
+from training.scorers import Scorer, load_scorer
 from training.splits import Split
 
-FALSE_ALARMS = 0.02
-#: Faces at once through a Keras model, which is slow one by one.
-BATCH = 128
-Pairs = Iterable[tuple[Sample, Pixels]]
+TOGETHER = "all together"
+#: What training pictures look like, by the name of their data set.
+Looks = Mapping[str, list[Fingerprint]]
 
 
 @dataclass(frozen=True)
-class Scorer:
-    """A loaded model: `scores` gives (n, labels) shares. `threshold` None: unknown."""
+class Todo:
+    """A part of a data set: all `samples` of it, whatever their label and size."""
 
-    labels: tuple[str, ...]
-    runtime: str
-    threshold: float | None
-    scores: Callable[[Pairs], Floats]
-
-
-@dataclass(frozen=True)
-class Alerts:
-    """Shares of the masked and of the bare faces that reach `threshold`."""
-
-    threshold: float
-    masked_flagged: float
-    bare_flagged: float
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """`left_out`: faces of other labels than the model's, or too small to count."""
-
-    model: str
-    runtime: str
-    data: str
+    data: DataSet
     split: str
-    left_out: int
-    figures: Figures
-    alerts: Alerts | None
-    alerts_at_2_percent: Alerts | None
+    samples: list[Sample]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An evaluation, with what it was made from; `copied` (n,): which answers are about
+    faces that all but repeat one of `asked.without_copies_of`."""
+
+    asked: Asked
+    answers: Answers
+    copied: npt.NDArray[np.bool_]
+    evaluation: Evaluation
 
 
 def evaluate(model: Path, root: Path, split: str | None, runtime: str | None) -> Evaluation:
@@ -70,149 +61,74 @@ def evaluate(model: Path, root: Path, split: str | None, runtime: str | None) ->
     boxed scenes, parted by name), all pictures of plain class folders.
     """
     scorer = load_scorer(model, runtime)
-    data = read_dataset(root, scorer.labels)
-    chosen = split or ("all" if data.layout == "classes" else str(Split.TEST))
-    samples = _chosen(data, chosen)
-    counted = [sample for sample in samples if evaluated(sample)]
-    if not counted:
+    return outcome(scorer, model, planned(scorer, root, split), None, {}).evaluation
+
+
+def planned(scorer: Scorer, root: Path, split: str | None) -> Todo:
+    """Raises UserError when there is no face to evaluate."""
+    data = read_known(root)
+    chosen = split_for(data, split)
+    samples = part(data, chosen)
+    if not any(evaluated(sample) and sample.label in scorer.labels for sample in samples):
         raise UserError(f"the {chosen} part of {root} has no face to evaluate")
-    scores, truth = scored(scorer, data, counted)
-    return Evaluation(
-        str(model),
-        scorer.runtime,
-        data.name,
-        chosen,
-        _all_faces(root, chosen) - len(truth),
-        figures(truth, scores.argmax(axis=1), scorer.labels),
-        None if scorer.threshold is None else alerts(scores, truth, scorer),
-        _alerts_at(scores, truth, scorer),
+    return Todo(data, chosen, samples)
+
+
+def choose(scorer: Scorer, todos: Sequence[Todo], false_alarms: float) -> Chosen | None:
+    """The lowest threshold that `false_alarms` of the masked faces in the validation parts reach.
+
+    Looks at the data sets of which the test part is evaluated; None when there is none, or
+    they hold no masked face.
+    """
+    scores = {}
+    for data in (todo.data for todo in todos if todo.split == Split.TEST):
+        samples = [s for s in data.part(Split.VALIDATION) if s.label == MASKED]
+        if any(evaluated(sample) for sample in samples):
+            masked = ask(scorer, data, samples, f"{data.name} validation")
+            scores[data.name] = masked_scores(masked)
+    if not scores:
+        return None
+    threshold = alert_threshold(list(scores.values()), false_alarms)
+    return Chosen(threshold, false_alarms, list(scores), sum(map(len, scores.values())))
+
+
+def outcome(
+    scorer: Scorer, model: Path, todo: Todo, chosen: Chosen | None, among: Looks
+) -> Outcome:
+    """All figures on one part; `among`: looks of training pictures, by their data set."""
+    data = todo.data
+    answers = ask(scorer, data, todo.samples, f"{data.name} {todo.split}")
+    left_out = len(todo.samples) - int((answers.truth >= 0).sum())
+    asked = Asked(
+        str(model), scorer.runtime, data.name, todo.split, left_out, scorer.threshold, list(among)
     )
+    looks = [look for of_one in among.values() for look in of_one]
+    copied = repeated(data, answers.samples, looks) if among else np.zeros(len(looks), np.bool_)
+    return _outcome(asked, answers, copied, chosen if todo.split == Split.TEST else None)
 
 
-def load_scorer(model: Path, runtime: str | None) -> Scorer:
-    """The model in `model`, by its suffix; raises UserError when it cannot be used."""
-    if model.suffix == ".tflite":
-        return _tflite_scorer(model, runtime)
-    if model.suffix != ".keras":
-        raise UsageError(f"{model} is neither a .keras nor a .tflite file")
-    if not model.is_file():
-        raise UserError(f"cannot read the model {model}: there is no such file")
-    return _keras_scorer(model)
+def together(outcomes: Sequence[Outcome]) -> Outcome:
+    """The faces of several data sets as if they were one."""
+    first = outcomes[0].asked
+    splits = sorted({each.asked.split for each in outcomes})
+    asked = replace(
+        first,
+        data=TOGETHER,
+        split=", ".join(splits),
+        left_out=sum(each.asked.left_out for each in outcomes),
+    )
+    answers = pooled([each.answers for each in outcomes])
+    copied = np.concatenate([each.copied for each in outcomes])
+    chosen = outcomes[0].evaluation.chosen if splits == [Split.TEST] else None
+    return _outcome(asked, answers, copied, chosen)
 
 
-def scored(scorer: Scorer, data: DataSet, samples: list[Sample]) -> tuple[Floats, Any]:
-    """Shares (n, labels) and true label indices (n,) of all `samples` that can be decoded."""
-    truth: list[int] = []
-
-    def pairs() -> Pairs:
-        for sample, image in decoded(data, samples, watch(data.name)):
-            truth.append(scorer.labels.index(sample.label))
-            yield sample, image
-
-    scores = scorer.scores(pairs())
-    return scores, np.array(truth, np.int64)
-
-
-def _tflite_scorer(model: Path, runtime: str | None) -> Scorer:
-    classifier = Classifier(model, runtime=runtime)
-    labels = tuple(classifier.card.labels)
-
-    def scores(pairs: Pairs) -> Floats:
-        rows = []
-        for sample, image in pairs:
-            if sample.box_px is None:
-                found = classifier.classify_crop(image)
-            else:
-                found = classifier.classify(image, box_of_annotation(sample.box_px))
-            rows.append([found.by_label[label] for label in labels])
-        return np.array(rows, np.float32)
-
-    return Scorer(labels, classifier.runtime, classifier.card.alert.threshold, scores)
-
-
-def _keras_scorer(model: Path) -> Scorer:
-    keras = import_keras()
-    try:
-        network = keras.models.load_model(model, compile=False)
-    except Exception as error:  # Keras raises many types for a file that is no model
-        first = str(error).strip().splitlines()[0]
-        raise UserError(f"{model} is no Keras model: {first}") from None
-    labels = LABELS.get(network.output_shape[-1])
-    if labels is None or network.input_shape[1:] != (SIZE_PX, SIZE_PX, 3):
-        raise UserError(f"{model} is no model that `python -m training train` made")
-
-    def scores(pairs: Pairs) -> Floats:
-        crops = (evaluation_crop(sample, image) for sample, image in pairs)
-        rows: list[Floats] = []
-        while batch := [crop for crop in itertools.islice(crops, BATCH) if crop is not None]:
-            pixels = np.stack(batch).astype(np.float32)
-            rows.append(np.asarray(network(pixels, training=False), np.float32))
-        return np.concatenate(rows)
-
-    threshold = _threshold_beside(model)
-    return Scorer(labels, f"keras {keras.__version__}", threshold, scores)
-
-
-def _threshold_beside(model: Path) -> float | None:
-    """The threshold in the report beside a Keras model, if that report is this model's."""
-    path = report_path(model)
-    if not path.is_file():
-        return None
-    report = read_report(path)
-    return report.threshold if report.keras_sha256 == digest(model.read_bytes()) else None
-
-
-def alerts(scores: Floats, truth: Any, scorer: Scorer) -> Alerts:
-    """What the model's own threshold flags."""
-    assert scorer.threshold is not None
-    return _flagged(scores, truth, scorer.labels, scorer.threshold)
-
-
-def _alerts_at(scores: Floats, truth: Any, scorer: Scorer) -> Alerts | None:
-    masked = scores[truth == scorer.labels.index("mask"), scorer.labels.index(ALERT_LABEL)]
-    if not len(masked):
-        return None
-    threshold = alert_threshold([masked], FALSE_ALARMS)
-    return _flagged(scores, truth, scorer.labels, threshold)
-
-
-def _flagged(scores: Floats, truth: Any, labels: tuple[str, ...], threshold: float) -> Alerts:
-    flagged = scores[:, labels.index(ALERT_LABEL)] >= threshold
-
-    def share(label: str) -> float:
-        of_label = flagged[truth == labels.index(label)]
-        return float(of_label.mean()) if len(of_label) else 0.0
-
-    return Alerts(threshold, share("mask"), share(ALERT_LABEL))
-
-
-def _chosen(data: DataSet, split: str) -> list[Sample]:
-    return list(data.samples) if split == "all" else data.part(Split(split))
-
-
-def _all_faces(root: Path, split: str) -> int:
-    return len(_chosen(read_dataset(root, LABELS[max(LABELS)]), split))
-
-
-def as_text(found: Evaluation) -> Iterable[str]:
-    """The evaluation as lines for a person."""
-    total = found.figures
-    yield f"{found.model} with {found.runtime} on {found.data} ({found.split})"
-    yield f"accuracy   {total.accuracy:.4f} over {total.count} faces, {found.left_out} left out"
-    yield f"{'':16}precision  recall      F1   faces"
-    for label, each in total.by_label.items():
-        line = f"{each.precision:.4f}  {each.recall:.4f}  {each.f1:.4f}  {each.count:6d}"
-        yield f"{label:16}   {line}"
-    width = max(len(label) for label in total.by_label)
-    yield "confusion (rows true, columns said): " + ", ".join(total.by_label)
-    for label, row in zip(total.by_label, total.confusion, strict=True):
-        yield f"  {label:{width}}  " + "  ".join(f"{value:5d}" for value in row)
-    for what, each_alert in (
-        ("the model's threshold", found.alerts),
-        ("2% of masked flagged", found.alerts_at_2_percent),
-    ):
-        if each_alert is not None:
-            yield (
-                f"alerts at {what} ({each_alert.threshold:.3f}): {each_alert.bare_flagged:.1%} of"
-                f" bare faces, {each_alert.masked_flagged:.1%} of masked ones"
-            )
+def _outcome(
+    asked: Asked, answers: Answers, copied: npt.NDArray[np.bool_], chosen: Chosen | None
+) -> Outcome:
+    without = None
+    if asked.without_copies_of:
+        copies = int((copied & (answers.truth >= 0)).sum())
+        accuracy = accuracy_of(answers.only(~copied))
+        without = WithoutCopies(asked.without_copies_of, copies, accuracy)
+    return Outcome(asked, answers, copied, evaluation_of(asked, answers, chosen, without))

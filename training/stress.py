@@ -25,11 +25,11 @@ from edge.framing import Pixels
 from edge.interpreter import RUNTIMES
 from training.crops import decoded, evaluated, evaluation_crop
 from training.datasets import LABELS, Sample, read_dataset
-from training.evaluate import Scorer, load_scorer
 from training.metrics import Floats
 from training.model import SIZE_PX
 from training.occlude import EYES, MIDDLE, NOSE, beard, glasses, hand, hood
 from training.progress import limited, watch
+from training.scorers import Scorer, load_scorer
 from training.splits import Split
 
 Rng = np.random.Generator

@@ -1,0 +1,142 @@
+"""Accuracy and alerts on parts of the faces, as points with their intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.card import ALERT_LABEL
+from training.evaluation import Evaluation
+from training.intervals import Estimate
+from training.plotting import OTHER_COLOURS, plot
+from training.slices import Slice
+
+#: Of fewer faces nothing is known but a wide interval: not drawn.
+FEWEST = 10
+FIGURES: dict[str, Callable[[Slice], Estimate | None]] = {
+    "Accuracy": lambda each: each.accuracy,
+    "Bare faces flagged": lambda each: each.flagged.get(ALERT_LABEL),
+}
+#: Slices by data set, in the order of their names.
+ByData = Mapping[str, Mapping[str, Slice]]
+
+
+def write_parts(folder: Path, evaluations: Sequence[Evaluation]) -> dict[str, str]:
+    """PNG files in `folder`, by name, with what each shows."""
+    ways = {
+        "data set": {each.data: {each.data: _whole(each)} for each in evaluations},
+        "width": _by_data(evaluations, "width"),
+        "brightness": _by_data(evaluations, "brightness"),
+    }
+    if len(evaluations) == 1:
+        del ways["data set"]
+    there = {way: of for way, of in ways.items() if any(of.values())}
+    written = {}
+    if there:
+        _write_grid(folder / "parts.png", there)
+        written["parts.png"] = "Accuracy and alerts on parts of the faces"
+    kinds = {each.data: each.slices["kind"] for each in evaluations if "kind" in each.slices}
+    if kinds:
+        _write_kinds(folder / "kinds.png", kinds)
+        written["kinds.png"] = "Alerts by the way in which the mask is drawn"
+    return written
+
+
+def errors_percent(figures: Sequence[Estimate]) -> Any:
+    """Lengths of the error bars below and above, (2, n), in per cent."""
+    below = [max(0.0, each.value - each.low) for each in figures]
+    above = [max(0.0, each.high - each.value) for each in figures]
+    return 100 * np.array([below, above])
+
+
+def _whole(each: Evaluation) -> Slice:
+    return Slice(each.data, each.accuracy, {} if each.alerts is None else each.alerts.flagged)
+
+
+def _by_data(evaluations: Sequence[Evaluation], way: str) -> ByData:
+    return {
+        each.data: {part.name: part for part in each.slices.get(way, [])} for each in evaluations
+    }
+
+
+def _write_grid(path: Path, ways: Mapping[str, ByData]) -> None:
+    with plot(path, max(5.5, 4.6 * len(ways)), 7.6, len(FIGURES), len(ways)) as axes:
+        grid = np.reshape(axes, (len(FIGURES), len(ways)))
+        for row, (title, figure) in zip(grid, FIGURES.items(), strict=True):
+            lows = [_points(each, of, figure) for each, of in zip(row, ways.values(), strict=True)]
+            for each, way in zip(row, ways, strict=True):
+                each.set(title=f"{title} by {way}", ylim=(_floor(lows), 101))
+            row[0].set_ylabel("%")
+        named = [each for each in grid.ravel() if len(each.get_legend_handles_labels()[1]) > 1]
+        if named:
+            named[0].figure.legend(
+                *named[0].get_legend_handles_labels(), loc="outside lower center", ncols=4
+            )
+
+
+def _floor(lows: Sequence[float]) -> float:
+    """The lowest interval's end rounded down, so that every row shares one scale."""
+    return max(0.0, 10 * math.floor(min(lows, default=0.0) / 10))
+
+
+def _points(axes: Any, by_data: ByData, figure: Callable[[Slice], Estimate | None]) -> float:
+    """Draws a series per data set; the lowest end of an interval drawn, in per cent."""
+    names = list(dict.fromkeys(name for of in by_data.values() for name in of))
+    one_each = all(len(of) == 1 for of in by_data.values())
+    lowest = 100.0
+    for index, (data, of) in enumerate(by_data.items()):
+        aside = 0.0 if one_each else 0.16 * (index - (len(by_data) - 1) / 2)
+        drawn = [
+            (names.index(name) + aside, each)
+            for name, part in of.items()
+            if (each := figure(part)) is not None and each.count >= FEWEST
+        ]
+        if drawn:
+            estimates = [each for _, each in drawn]
+            axes.errorbar(
+                [x for x, _ in drawn],
+                [100 * each.value for each in estimates],
+                yerr=errors_percent(estimates),
+                fmt="o",
+                color=OTHER_COLOURS[index % len(OTHER_COLOURS)],
+                capsize=3,
+                label=data,
+            )
+            lowest = min(lowest, *(100 * each.low for each in estimates))
+    turned = {"rotation": 15, "ha": "right"} if one_each and len(names) > 2 else {}
+    axes.set_xticks(range(len(names)), [_in_two(name) for name in names], fontsize=9, **turned)
+    axes.set_xlim(-0.6, len(names) - 0.4)
+    return lowest
+
+
+def _in_two(name: str) -> str:
+    """Broken where it is two things, so that neighbours have room."""
+    for mark in (" (", " to ", " px and "):
+        before, found, after = name.partition(mark)
+        if found == " (":
+            return f"{before}\n({after}"
+        if found:
+            return f"{before}{found.rstrip()}\n{after}"
+    return name
+
+
+def _write_kinds(path: Path, kinds: Mapping[str, Sequence[Slice]]) -> None:
+    with plot(path, 8.0, 0.8 + 2.6 * len(kinds), len(kinds)) as axes:
+        for each, (data, parts) in zip(np.ravel(axes), kinds.items(), strict=True):
+            shown = [(p.name, share) for p in parts for share in p.flagged.values()]
+            values = [100 * share.value for _, share in shown]
+            each.barh(
+                range(len(shown)),
+                values,
+                xerr=errors_percent([share for _, share in shown]),
+                color="#56B4E9",
+                capsize=3,
+            )
+            each.set_yticks(range(len(shown)), [f"{name} ({share.count})" for name, share in shown])
+            each.invert_yaxis()
+            each.set(title=f"{data}: flagged as bare", xlabel="%", xlim=(0, 100))
+            each.grid(axis="y", visible=False)
