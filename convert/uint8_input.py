@@ -1,4 +1,4 @@
-"""A flatbuffer learns to take raw pixels: cameras give uint8, kernels want int8 or float."""
+"""A flatbuffer learns to take raw pixels: cameras give uint8, the models are made for float."""
 
 from __future__ import annotations
 
@@ -9,23 +9,19 @@ from ai_edge_litert import schema_py_generated as schema
 
 from convert.flatbuffer import packed, parsed
 
-INT8_SHIFT = 128  # int8 v and uint8 v + 128 with a zero point 128 higher mean the same
-
 
 def with_uint8_input(flatbuffer: bytes, scale: float, zero_point: int) -> bytes:
-    """`flatbuffer` with one operator in front that takes uint8 pixels to its own input.
+    """`flatbuffer` with one DEQUANTIZE in front that takes uint8 to its float32 input.
 
-    A pixel v means (v - zero_point) * scale. A float input gets a DEQUANTIZE, which computes
-    just that; an int8 input gets a QUANTIZE, which is exact because the input must already be
-    quantised by the same scale (ValueError when it is not). `scale` is rounded to float32.
+    A pixel v becomes (v - zero_point) * scale, `scale` rounded to float32. Raises ValueError
+    when the input is not float32.
     """
     model = parsed(flatbuffer)
     graph = model.subgraphs[0]
     inner, outer = int(graph.inputs[0]), len(graph.tensors)
-    code = _operator_for(graph.tensors[inner], scale, zero_point)
     graph.tensors.append(_uint8_twin(graph.tensors[inner], scale, zero_point))
     front = schema.OperatorT()
-    front.opcodeIndex = _index_of(code, model.operatorCodes)
+    front.opcodeIndex = _dequantize_in(model.operatorCodes)
     front.inputs, front.outputs = [outer], [inner]
     graph.operators.insert(0, front)
     graph.inputs = [outer]
@@ -36,22 +32,9 @@ def with_uint8_input(flatbuffer: bytes, scale: float, zero_point: int) -> bytes:
     return packed(model)
 
 
-def _operator_for(tensor: Any, scale: float, zero_point: int) -> Any:
-    """The operator code, in a version that every runtime has: builtin code and version."""
-    if tensor.type == schema.TensorType.FLOAT32:
-        return _operator_code(schema.BuiltinOperator.DEQUANTIZE, 1)
-    if tensor.type != schema.TensorType.INT8:
-        raise ValueError("the model's input is neither int8 nor float32")
-    has = tensor.quantization
-    if has.scale[0] != np.float32(scale) or has.zeroPoint[0] + INT8_SHIFT != zero_point:
-        raise ValueError(
-            f"the input is quantised by {has.scale[0]:g} and {has.zeroPoint[0]:+d},"
-            f" not {scale:g} and {zero_point - INT8_SHIFT:+d}"
-        )
-    return _operator_code(schema.BuiltinOperator.QUANTIZE, 2)
-
-
 def _uint8_twin(tensor: Any, scale: float, zero_point: int) -> Any:
+    if tensor.type != schema.TensorType.FLOAT32:
+        raise ValueError("the model's input is not float32")
     twin = schema.TensorT()
     twin.name, twin.type = b"uint8_pixels", schema.TensorType.UINT8
     twin.shape, twin.shapeSignature = tensor.shape, tensor.shapeSignature
@@ -63,17 +46,16 @@ def _uint8_twin(tensor: Any, scale: float, zero_point: int) -> Any:
     return twin
 
 
-def _index_of(code: Any, codes: list[Any]) -> int:
-    """The place of `code` in `codes`, added when it is not there."""
+def _dequantize_in(codes: list[Any]) -> int:
+    """The place of DEQUANTIZE in the model's operator codes, added when it is not there.
+
+    Its first version, which takes uint8, will do; float16 weights bring a later one along.
+    """
     for index, each in enumerate(codes):
-        if (each.builtinCode, each.version) == (code.builtinCode, code.version):
+        if each.builtinCode == schema.BuiltinOperator.DEQUANTIZE:
             return index
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
+    code.version = 1
     codes.append(code)
     return len(codes) - 1
-
-
-def _operator_code(builtin: int, version: int) -> Any:
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = builtin
-    code.version = version
-    return code
