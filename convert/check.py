@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,19 +39,22 @@ def checked(
 ) -> Runs:
     """`candidate`, a `.tflite` with a card, in all runtimes; `pixels` holds those of `check`.
 
-    Raises UserError when it does not pass in one of them, or none can run it.
+    Raises UserError when one that is installed does not run it or does not let it pass, or
+    when none is: a file that one runtime refuses is not for devices of unknown kind.
     """
     ran, missing = [], {}
-    for runtime, _ in RUNTIMES:
+    for runtime, module in RUNTIMES:
+        if importlib.util.find_spec(module.partition(".")[0]) is None:
+            missing[runtime] = "it is not installed"
+            continue
         answer = measured(candidate, pixels, runtime)
-        if isinstance(answer, Measured):
-            parity = compare(keras_scores, answer.scores)
-            check_parity(parity, variant)
-            ran.append(Run(runtime, answer.scores, parity, answer.latency_ms))
-        else:
-            missing[runtime] = answer
+        if not isinstance(answer, Measured):
+            raise UserError(f"the {variant} model is not written: {runtime} fails: {answer}")
+        parity = compare(keras_scores, answer.scores)
+        check_parity(parity, variant)
+        ran.append(Run(runtime, answer.scores, parity, answer.latency_ms))
     if not ran:
-        raise UserError(f"no runtime here can run the model: {'; '.join(missing.values())}")
+        raise UserError("nothing is written: no TFLite runtime is installed to check it in")
     return Runs(tuple(ran), missing)
 
 

@@ -7,13 +7,17 @@ from typing import Any
 ORIGINAL_SIZE_PX = 150
 
 
-def build_original() -> Any:
-    """An untrained Keras model: (n, 150, 150, 3) RGB pixels 0 to 255 ──► (n, 1), float32.
+def build_original(labels: int = 2) -> Any:
+    """An untrained Keras model: (n, 150, 150, 3) RGB pixels 0 to 255 ──► float32.
 
-    The binary CNN of the Mask Patrol project that this one follows, 3,453,121 parameters:
-    four 3x3 convolutions without padding, of 32, 64, 128 and 128 filters, each with ReLU and
-    2x2 max pooling, then 512 and 1 dense units. Its answer is the share of `no_mask`, the
-    second class folder by name (WithMask, WithoutMask).
+    `labels` 2: (n, 1), the share of `no_mask`, the second class folder by name (WithMask,
+    WithoutMask); 3,453,121 parameters. 3: (n, 3), shares; 3,454,147 parameters.
+
+    Four 3x3 convolutions without padding, of 32, 64, 128 and 128 filters, each with ReLU and
+    2x2 max pooling, then dense units: layer by layer what
+    github.com/crystal-ctrl/deep_learning_project trains in `workflow/2_CNN_binary(colab).ipynb`
+    and `6_multiclass_final(colab).ipynb`, with Adam at Keras's defaults for 30 epochs of batches
+    of 80, unaugmented; there the generator divides pixels by 255, here the first layer does.
     """
     import keras
 
@@ -24,5 +28,8 @@ def build_original() -> Any:
         x = layers.Conv2D(filters, 3, activation="relu")(x)
         x = layers.MaxPooling2D(2)(x)
     x = layers.Dense(512, activation="relu")(layers.Flatten()(x))
-    share = layers.Dense(1, activation="sigmoid", name="no_mask")(x)
-    return keras.Model(pixels, share, name="original")
+    if labels == 2:
+        answer = layers.Dense(1, activation="sigmoid", name="no_mask")(x)
+    else:
+        answer = layers.Dense(labels, activation="softmax", name="shares")(x)
+    return keras.Model(pixels, answer, name="original")
