@@ -33,7 +33,8 @@ validation: `chosen` says how), each threshold, masked_flagged, bare_flagged, fl
 accuracy, macro.{precision, recall, f1}, by_label.LABEL.{precision, recall, f1, auc,
 average_precision}; answer_reliability and alert_reliability: ece, bins; slices.{source, width,
 brightness, kind}[]: name, accuracy, flagged.LABEL; without_copies: of, copies, accuracy;
-bootstrap says how intervals were made. What has an interval is {value, low, high, count}. null: no such faces, or no threshold.
+bootstrap says how intervals were made. What has an interval is {value, low, high, count}.
+null: no such faces, or no threshold.
 """
 
 

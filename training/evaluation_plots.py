@@ -13,7 +13,7 @@ import numpy as np
 from edge.card import ALERT_LABEL
 from training.calibration import Bin, Reliability
 from training.evaluate import Outcome
-from training.evaluation import MASKED
+from training.evaluation import MASKED, Alerts
 from training.evaluation_parts import errors_percent, write_parts
 from training.intervals import Estimate
 from training.plotting import LABEL_COLOURS, OTHER_COLOURS, plot
@@ -36,9 +36,10 @@ def write_plots(
     """PNG files in `folder`, by name, with what each shows; `outcomes`: one per data set;
     `pooled`: all of them as one, where there are several."""
     every = [*outcomes, *pooled]
-    telling = [each for each in outcomes if _alert_ranking(each).both]
+    alerting = [each for each in outcomes if _alert_ranking(each).both]
+    telling = [each for each in outcomes if any(_rankings(each))]
     drawn: dict[str, tuple[str, Callable[[Path, Sequence[Outcome]], None], Sequence[Outcome]]] = {
-        "alerts.png": ("Bare faces found against false alarms", _alerts, telling),
+        "alerts.png": ("Bare faces found against false alarms", _alerts, alerting),
         "confusion.png": ("What was said of which faces", _confusion, outcomes),
         "roc.png": ("ROC curves, each label against the rest", _roc, telling),
         "precision-recall.png": ("Precision and recall of each label", _precision_recall, telling),
@@ -89,17 +90,13 @@ def _alerts(path: Path, outcomes: Sequence[Outcome]) -> None:
             axes.step(
                 100 * wrong, 100 * right, where="post", color=colour, label=outcome.asked.data
             )
-            for marker, alerts in (
-                ("o", outcome.evaluation.alerts),
-                ("D", outcome.evaluation.alerts_at_chosen),
-            ):
-                if alerts and alerts.masked_flagged is not None and alerts.bare_flagged is not None:
-                    place = 100 * alerts.masked_flagged, 100 * alerts.bare_flagged
-                    axes.plot(*place, marker, color=colour, ms=8, mec="white", clip_on=False)
-        axes.plot([], [], "ko", label="at the model's threshold")
-        chosen = outcomes[0].evaluation.chosen
-        if chosen is not None:
-            axes.plot([], [], "kD", label=f"chosen for {chosen.false_alarms:.0%} on validation")
+            _threshold(axes, outcome.evaluation.alerts, "o", colour)
+            _threshold(axes, outcome.evaluation.alerts_at_chosen, "D", colour)
+        if outcomes[0].asked.threshold is not None:
+            axes.plot([], [], "ko", label="at the model's threshold")
+        for chosen in [each.evaluation.chosen for each in outcomes if each.evaluation.chosen][:1]:
+            allowed = f"{100 * chosen.false_alarms:g}%"
+            axes.plot([], [], "kD", label=f"chosen for {allowed} on validation")
         axes.set(
             title="Bare faces found, for so many false alarms",
             xlabel="masked faces flagged, %",
@@ -108,6 +105,14 @@ def _alerts(path: Path, outcomes: Sequence[Outcome]) -> None:
             ylim=(_below(lows), 100.5),
         )
         axes.legend(loc="lower right", title="shaded: 95% interval", alignment="left")
+
+
+def _threshold(axes: Any, alerts: Alerts | None, marker: str, colour: str) -> None:
+    """A mark on the curve, where it lies in the part that is shown."""
+    if alerts is not None and alerts.masked_flagged is not None and alerts.bare_flagged is not None:
+        x, y = alerts.masked_flagged, alerts.bare_flagged
+        within = x <= MOST_FALSE_ALARMS
+        axes.plot(100 * x, 100 * y, marker, color=colour, ms=8, mec="white", clip_on=not within)
 
 
 def _confusion(path: Path, outcomes: Sequence[Outcome]) -> None:
