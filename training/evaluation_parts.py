@@ -140,12 +140,17 @@ def _write_kinds(path: Path, kinds: Mapping[str, Sequence[Slice]]) -> None:
             np.reshape(axes, (len(kinds), 2)), kinds.items(), strict=True
         ):
             flagged = [next(iter(part.flagged.values()), None) for part in parts]
-            _bars(row[0], f"{data}: labelled right", parts, [part.accuracy for part in parts])
-            _bars(row[1], f"{data}: flagged as bare", parts, flagged)
+            right = [part.accuracy for part in parts]
+            _bars(row[0], f"{data}: labelled right", parts, right, "no label of the model's")
+            _bars(row[1], f"{data}: flagged as bare", parts, flagged, "no alert threshold")
 
 
 def _bars(
-    axes: Any, title: str, parts: Sequence[Slice], figures: Sequence[Estimate | None]
+    axes: Any,
+    title: str,
+    parts: Sequence[Slice],
+    figures: Sequence[Estimate | None],
+    otherwise: str,
 ) -> None:
     there = [(place, each) for place, each in enumerate(figures) if each is not None]
     axes.set(title=title, xlabel="%", xlim=(0, 102), ylim=(len(parts) - 0.5, -0.5))
@@ -160,4 +165,4 @@ def _bars(
         places = [place for place, _ in there]
         axes.barh(places, values, xerr=errors, color=OTHER_COLOURS[2], capsize=3)
     for place in set(range(len(parts))) - set(counts):
-        axes.text(1, place, "no label of the model's", va="center", color="#777777", fontsize=9)
+        axes.text(1, place, otherwise, va="center", color="#777777", fontsize=9)

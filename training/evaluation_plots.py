@@ -28,6 +28,9 @@ READ_AT_FALSE_ALARMS, READ_AT_RECALL = 0.02, 0.95
 FEWEST = 5
 COLUMNS = 3
 STEPS = np.linspace(0, 1, 501)
+SMALL = {"alignment": "left", "fontsize": 9, "title_fontsize": 9}
+#: Draws data sets into a file, under a title.
+Draw = Callable[[Path, Sequence[Outcome], str], None]
 
 
 def write_plots(
@@ -38,17 +41,17 @@ def write_plots(
     every = [*outcomes, *pooled]
     alerting = [each for each in outcomes if _alert_ranking(each).both]
     telling = [each for each in outcomes if any(_rankings(each))]
-    drawn: dict[str, tuple[str, Callable[[Path, Sequence[Outcome]], None], Sequence[Outcome]]] = {
+    drawn: dict[str, tuple[str, Draw, Sequence[Outcome]]] = {
         "alerts.png": ("Bare faces found against false alarms", _alerts, alerting),
-        "confusion.png": ("What was said of which faces", _confusion, outcomes),
+        "confusion.png": ("Confusion matrix", _confusion, outcomes),
         "roc.png": ("ROC curves, each label against the rest", _roc, telling),
         "precision-recall.png": ("Precision and recall of each label", _precision_recall, telling),
-        "reliability.png": ("Whether scores mean what they say", _reliability, every),
-        "scores.png": ("How faces are scored, by what they are", _scores, outcomes),
+        "reliability.png": ("Reliability diagram", _reliability, every),
+        "scores.png": ("Scores of faces, by what they are", _scores, outcomes),
     }
-    for name, (_, draw, of) in drawn.items():
+    for name, (title, draw, of) in drawn.items():
         if of:
-            draw(folder / name, of)
+            draw(folder / name, of, title)
     shown = {name: title for name, (title, _, of) in drawn.items() if of}
     return {**shown, **write_parts(folder, [each.evaluation for each in outcomes])}
 
@@ -62,21 +65,24 @@ def _alert_ranking(outcome: Outcome) -> Ranking:
 
 
 @contextlib.contextmanager
-def _panels(path: Path, outcomes: Sequence[Outcome], height_in: float) -> Iterator[list[Any]]:
+def _panels(
+    path: Path, outcomes: Sequence[Outcome], title: str, height_in: float
+) -> Iterator[list[Any]]:
     """Axes, one for each data set and titled so, in rows."""
     columns = 2 if len(outcomes) == 4 else min(COLUMNS, len(outcomes))
     rows = math.ceil(len(outcomes) / columns)
     width_in = max(5.5, 4.2 * columns)
     with plot(path, width_in, height_in * rows, rows, columns) as axes:
         every = list(np.ravel(axes))
+        every[0].figure.suptitle(title, fontsize=15, fontweight="bold")
         for each, outcome in zip(every, outcomes, strict=False):
-            each.set_title(outcome.asked.data)
+            each.set_title(outcome.asked.data, fontweight="normal")
         for spare in every[len(outcomes) :]:
             spare.axis("off")
         yield every[: len(outcomes)]
 
 
-def _alerts(path: Path, outcomes: Sequence[Outcome]) -> None:
+def _alerts(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
     with plot(path, 7.5, 5.2) as axes:
         lows = []
         for index, outcome in enumerate(outcomes):
@@ -98,7 +104,7 @@ def _alerts(path: Path, outcomes: Sequence[Outcome]) -> None:
             allowed = f"{100 * chosen.false_alarms:g}%"
             axes.plot([], [], "kD", label=f"chosen for {allowed} on validation")
         axes.set(
-            title="Bare faces found, for so many false alarms",
+            title=title,
             xlabel="masked faces flagged, %",
             ylabel="bare faces flagged, %",
             xlim=(0, 100 * MOST_FALSE_ALARMS),
@@ -115,8 +121,8 @@ def _threshold(axes: Any, alerts: Alerts | None, marker: str, colour: str) -> No
         axes.plot(100 * x, 100 * y, marker, color=colour, ms=8, mec="white", clip_on=not within)
 
 
-def _confusion(path: Path, outcomes: Sequence[Outcome]) -> None:
-    with _panels(path, outcomes, 4.0) as panels:
+def _confusion(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+    with _panels(path, outcomes, title, 4.0) as panels:
         for axes, outcome in zip(panels, outcomes, strict=True):
             counts = np.array(outcome.evaluation.figures.confusion)
             shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -137,8 +143,8 @@ def _below(shares: Sequence[float]) -> float:
     return float(np.clip(10 * math.floor(10 * min(shares)) - 20, 0, 80))
 
 
-def _roc(path: Path, outcomes: Sequence[Outcome]) -> None:
-    with _panels(path, outcomes, 4.2) as panels:
+def _roc(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+    with _panels(path, outcomes, title, 4.2) as panels:
         lows = []
         for axes, outcome in zip(panels, outcomes, strict=True):
             for label, ranking in _rankings(outcome):
@@ -152,13 +158,13 @@ def _roc(path: Path, outcomes: Sequence[Outcome]) -> None:
                 ylabel="found (true positives), %",
                 xlim=(0, 100 * MOST_FALSE_ALARMS),
             )
-            axes.legend(loc="lower right", title="area under the whole curve", alignment="left")
+            axes.legend(loc="lower right", title="area under the whole curve", **SMALL)
         for axes in panels:
             axes.set_ylim(_below(lows), 100.5)
 
 
-def _precision_recall(path: Path, outcomes: Sequence[Outcome]) -> None:
-    with _panels(path, outcomes, 4.2) as panels:
+def _precision_recall(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+    with _panels(path, outcomes, title, 4.2) as panels:
         lows = []
         for axes, outcome in zip(panels, outcomes, strict=True):
             for label, ranking in _rankings(outcome):
@@ -169,7 +175,7 @@ def _precision_recall(path: Path, outcomes: Sequence[Outcome]) -> None:
                 _shade(axes, label, low, high)
                 lows.append(precision[(right > 0) & (right <= READ_AT_RECALL)].min(initial=1))
             axes.set(xlabel="recall, %", ylabel="precision, %", xlim=(100 * LEAST_RECALL, 100.5))
-            axes.legend(loc="lower left", title="average precision", alignment="left")
+            axes.legend(loc="lower left", title="average precision", **SMALL)
         for axes in panels:
             axes.set_ylim(_below(lows), 100.5)
 
@@ -196,8 +202,8 @@ def _shade(axes: Any, label: str, low: Any, high: Any) -> None:
     )
 
 
-def _reliability(path: Path, outcomes: Sequence[Outcome]) -> None:
-    with _panels(path, outcomes, 4.2) as panels:
+def _reliability(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+    with _panels(path, outcomes, title, 4.2) as panels:
         for axes, outcome in zip(panels, outcomes, strict=True):
             axes.plot([0, 100], [0, 100], color="#999999", ls=":", lw=1)
             found = outcome.evaluation
@@ -222,9 +228,9 @@ def _places(shown: Sequence[Bin]) -> list[tuple[float, float]]:
     return [(each.score, each.share.value) for each in shown]
 
 
-def _scores(path: Path, outcomes: Sequence[Outcome]) -> None:
+def _scores(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
     edges = np.linspace(0, 100, 51)
-    with _panels(path, outcomes, 3.8) as panels:
+    with _panels(path, outcomes, title, 3.8) as panels:
         for axes, outcome in zip(panels, outcomes, strict=True):
             answers = outcome.answers
             for label, colour in LABEL_COLOURS.items():
