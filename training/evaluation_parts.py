@@ -36,13 +36,12 @@ def write_parts(folder: Path, evaluations: Sequence[Evaluation]) -> dict[str, st
         del ways["data set"]
     there = {way: of for way, of in ways.items() if any(of.values())}
     written = {}
-    if there:
-        _write_grid(folder / "parts.png", there)
+    if there and _write_grid(folder / "parts.png", there):
         written["parts.png"] = "Accuracy and alerts on parts of the faces"
     kinds = {each.data: each.slices["kind"] for each in evaluations if "kind" in each.slices}
     if kinds:
         _write_kinds(folder / "kinds.png", kinds)
-        written["kinds.png"] = "Alerts by the way in which the mask is drawn"
+        written["kinds.png"] = "Masks by the way in which they are drawn"
     return written
 
 
@@ -63,10 +62,20 @@ def _by_data(evaluations: Sequence[Evaluation], way: str) -> ByData:
     }
 
 
-def _write_grid(path: Path, ways: Mapping[str, ByData]) -> None:
-    with plot(path, max(5.5, 4.6 * len(ways)), 7.6, len(FIGURES), len(ways)) as axes:
-        grid = np.reshape(axes, (len(FIGURES), len(ways)))
-        for row, (title, figure) in zip(grid, FIGURES.items(), strict=True):
+def _write_grid(path: Path, ways: Mapping[str, ByData]) -> bool:
+    """Whether there was anything to draw."""
+    slices = [part for of in ways.values() for named in of.values() for part in named.values()]
+    shown = {
+        title: figure
+        for title, figure in FIGURES.items()
+        if any((each := figure(part)) is not None and each.count >= FEWEST for part in slices)
+    }
+    if not shown:
+        return False
+    size = max(5.5, 4.6 * len(ways)), 3.8 * len(shown)
+    with plot(path, *size, len(shown), len(ways)) as axes:
+        grid = np.reshape(axes, (len(shown), len(ways)))
+        for row, (title, figure) in zip(grid, shown.items(), strict=True):
             lows = [_points(each, of, figure) for each, of in zip(row, ways.values(), strict=True)]
             for each, way in zip(row, ways, strict=True):
                 each.set(title=f"{title} by {way}", ylim=(_floor(lows), 101))
@@ -76,6 +85,7 @@ def _write_grid(path: Path, ways: Mapping[str, ByData]) -> None:
             named[0].figure.legend(
                 *named[0].get_legend_handles_labels(), loc="outside lower center", ncols=4
             )
+    return True
 
 
 def _floor(lows: Sequence[float]) -> float:
@@ -125,18 +135,34 @@ def _in_two(name: str) -> str:
 
 
 def _write_kinds(path: Path, kinds: Mapping[str, Sequence[Slice]]) -> None:
-    with plot(path, 8.0, 0.8 + 2.6 * len(kinds), len(kinds)) as axes:
-        for each, (data, parts) in zip(np.ravel(axes), kinds.items(), strict=True):
-            shown = [(p.name, share) for p in parts for share in p.flagged.values()]
-            values = [100 * share.value for _, share in shown]
-            each.barh(
-                range(len(shown)),
-                values,
-                xerr=errors_percent([share for _, share in shown]),
-                color="#56B4E9",
-                capsize=3,
-            )
-            each.set_yticks(range(len(shown)), [f"{name} ({share.count})" for name, share in shown])
-            each.invert_yaxis()
-            each.set(title=f"{data}: flagged as bare", xlabel="%", xlim=(0, 100))
-            each.grid(axis="y", visible=False)
+    with plot(path, 11.0, 0.8 + 2.6 * len(kinds), len(kinds), 2) as axes:
+        for row, (data, parts) in zip(
+            np.reshape(axes, (len(kinds), 2)), kinds.items(), strict=True
+        ):
+            flagged = [next(iter(part.flagged.values()), None) for part in parts]
+            right = [part.accuracy for part in parts]
+            _bars(row[0], f"{data}: labelled right", parts, right, "no label of the model's")
+            _bars(row[1], f"{data}: flagged as bare", parts, flagged, "no alert threshold")
+
+
+def _bars(
+    axes: Any,
+    title: str,
+    parts: Sequence[Slice],
+    figures: Sequence[Estimate | None],
+    otherwise: str,
+) -> None:
+    there = [(place, each) for place, each in enumerate(figures) if each is not None]
+    axes.set(title=title, xlabel="%", xlim=(0, 102), ylim=(len(parts) - 0.5, -0.5))
+    axes.grid(axis="y", visible=False)
+    counts = {place: f" ({each.count})" for place, each in there}
+    names = [f"{part.name}{counts.get(place, '')}" for place, part in enumerate(parts)]
+    axes.set_yticks(range(len(parts)), names)
+    if there:
+        estimates = [each for _, each in there]
+        values = [100 * each.value for each in estimates]
+        errors = errors_percent(estimates)
+        places = [place for place, _ in there]
+        axes.barh(places, values, xerr=errors, color=OTHER_COLOURS[2], capsize=3)
+    for place in set(range(len(parts))) - set(counts):
+        axes.text(1, place, otherwise, va="center", color="#777777", fontsize=9)

@@ -13,7 +13,7 @@ import numpy as np
 from edge.card import ALERT_LABEL
 from training.calibration import Bin, Reliability
 from training.evaluate import Outcome
-from training.evaluation import MASKED
+from training.evaluation import MASKED, Alerts
 from training.evaluation_parts import errors_percent, write_parts
 from training.intervals import Estimate
 from training.plotting import LABEL_COLOURS, OTHER_COLOURS, plot
@@ -28,6 +28,9 @@ READ_AT_FALSE_ALARMS, READ_AT_RECALL = 0.02, 0.95
 FEWEST = 5
 COLUMNS = 3
 STEPS = np.linspace(0, 1, 501)
+SMALL = {"alignment": "left", "fontsize": 9, "title_fontsize": 9}
+#: Draws data sets into a file, under a title.
+Draw = Callable[[Path, Sequence[Outcome], str], None]
 
 
 def write_plots(
@@ -36,18 +39,19 @@ def write_plots(
     """PNG files in `folder`, by name, with what each shows; `outcomes`: one per data set;
     `pooled`: all of them as one, where there are several."""
     every = [*outcomes, *pooled]
-    telling = [each for each in outcomes if _alert_ranking(each).both]
-    drawn: dict[str, tuple[str, Callable[[Path, Sequence[Outcome]], None], Sequence[Outcome]]] = {
-        "alerts.png": ("Bare faces found against false alarms", _alerts, telling),
-        "confusion.png": ("What was said of which faces", _confusion, outcomes),
+    alerting = [each for each in outcomes if _alert_ranking(each).both]
+    telling = [each for each in outcomes if any(_rankings(each))]
+    drawn: dict[str, tuple[str, Draw, Sequence[Outcome]]] = {
+        "alerts.png": ("Bare faces found against false alarms", _alerts, alerting),
+        "confusion.png": ("Confusion matrix", _confusion, outcomes),
         "roc.png": ("ROC curves, each label against the rest", _roc, telling),
         "precision-recall.png": ("Precision and recall of each label", _precision_recall, telling),
-        "reliability.png": ("Whether scores mean what they say", _reliability, every),
-        "scores.png": ("How faces are scored, by what they are", _scores, outcomes),
+        "reliability.png": ("Reliability diagram", _reliability, every),
+        "scores.png": ("Scores of faces, by what they are", _scores, outcomes),
     }
-    for name, (_, draw, of) in drawn.items():
+    for name, (title, draw, of) in drawn.items():
         if of:
-            draw(folder / name, of)
+            draw(folder / name, of, title)
     shown = {name: title for name, (title, _, of) in drawn.items() if of}
     return {**shown, **write_parts(folder, [each.evaluation for each in outcomes])}
 
@@ -61,21 +65,24 @@ def _alert_ranking(outcome: Outcome) -> Ranking:
 
 
 @contextlib.contextmanager
-def _panels(path: Path, outcomes: Sequence[Outcome], height_in: float) -> Iterator[list[Any]]:
+def _panels(
+    path: Path, outcomes: Sequence[Outcome], title: str, height_in: float
+) -> Iterator[list[Any]]:
     """Axes, one for each data set and titled so, in rows."""
     columns = 2 if len(outcomes) == 4 else min(COLUMNS, len(outcomes))
     rows = math.ceil(len(outcomes) / columns)
     width_in = max(5.5, 4.2 * columns)
     with plot(path, width_in, height_in * rows, rows, columns) as axes:
         every = list(np.ravel(axes))
+        every[0].figure.suptitle(title, fontsize=15, fontweight="bold")
         for each, outcome in zip(every, outcomes, strict=False):
-            each.set_title(outcome.asked.data)
+            each.set_title(outcome.asked.data, fontweight="normal")
         for spare in every[len(outcomes) :]:
             spare.axis("off")
         yield every[: len(outcomes)]
 
 
-def _alerts(path: Path, outcomes: Sequence[Outcome]) -> None:
+def _alerts(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
     with plot(path, 7.5, 5.2) as axes:
         lows = []
         for index, outcome in enumerate(outcomes):
@@ -89,19 +96,15 @@ def _alerts(path: Path, outcomes: Sequence[Outcome]) -> None:
             axes.step(
                 100 * wrong, 100 * right, where="post", color=colour, label=outcome.asked.data
             )
-            for marker, alerts in (
-                ("o", outcome.evaluation.alerts),
-                ("D", outcome.evaluation.alerts_at_chosen),
-            ):
-                if alerts and alerts.masked_flagged is not None and alerts.bare_flagged is not None:
-                    place = 100 * alerts.masked_flagged, 100 * alerts.bare_flagged
-                    axes.plot(*place, marker, color=colour, ms=8, mec="white", clip_on=False)
-        axes.plot([], [], "ko", label="at the model's threshold")
-        chosen = outcomes[0].evaluation.chosen
-        if chosen is not None:
-            axes.plot([], [], "kD", label=f"chosen for {chosen.false_alarms:.0%} on validation")
+            _threshold(axes, outcome.evaluation.alerts, "o", colour)
+            _threshold(axes, outcome.evaluation.alerts_at_chosen, "D", colour)
+        if outcomes[0].asked.threshold is not None:
+            axes.plot([], [], "ko", label="at the model's threshold")
+        for chosen in [each.evaluation.chosen for each in outcomes if each.evaluation.chosen][:1]:
+            allowed = f"{100 * chosen.false_alarms:g}%"
+            axes.plot([], [], "kD", label=f"chosen for {allowed} on validation")
         axes.set(
-            title="Bare faces found, for so many false alarms",
+            title=title,
             xlabel="masked faces flagged, %",
             ylabel="bare faces flagged, %",
             xlim=(0, 100 * MOST_FALSE_ALARMS),
@@ -110,8 +113,16 @@ def _alerts(path: Path, outcomes: Sequence[Outcome]) -> None:
         axes.legend(loc="lower right", title="shaded: 95% interval", alignment="left")
 
 
-def _confusion(path: Path, outcomes: Sequence[Outcome]) -> None:
-    with _panels(path, outcomes, 4.0) as panels:
+def _threshold(axes: Any, alerts: Alerts | None, marker: str, colour: str) -> None:
+    """A mark on the curve, where it lies in the part that is shown."""
+    if alerts is not None and alerts.masked_flagged is not None and alerts.bare_flagged is not None:
+        x, y = alerts.masked_flagged, alerts.bare_flagged
+        within = x <= MOST_FALSE_ALARMS
+        axes.plot(100 * x, 100 * y, marker, color=colour, ms=8, mec="white", clip_on=not within)
+
+
+def _confusion(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+    with _panels(path, outcomes, title, 4.0) as panels:
         for axes, outcome in zip(panels, outcomes, strict=True):
             counts = np.array(outcome.evaluation.figures.confusion)
             shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -132,8 +143,8 @@ def _below(shares: Sequence[float]) -> float:
     return float(np.clip(10 * math.floor(10 * min(shares)) - 20, 0, 80))
 
 
-def _roc(path: Path, outcomes: Sequence[Outcome]) -> None:
-    with _panels(path, outcomes, 4.2) as panels:
+def _roc(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+    with _panels(path, outcomes, title, 4.2) as panels:
         lows = []
         for axes, outcome in zip(panels, outcomes, strict=True):
             for label, ranking in _rankings(outcome):
@@ -147,13 +158,13 @@ def _roc(path: Path, outcomes: Sequence[Outcome]) -> None:
                 ylabel="found (true positives), %",
                 xlim=(0, 100 * MOST_FALSE_ALARMS),
             )
-            axes.legend(loc="lower right", title="area under the whole curve", alignment="left")
+            axes.legend(loc="lower right", title="area under the whole curve", **SMALL)
         for axes in panels:
             axes.set_ylim(_below(lows), 100.5)
 
 
-def _precision_recall(path: Path, outcomes: Sequence[Outcome]) -> None:
-    with _panels(path, outcomes, 4.2) as panels:
+def _precision_recall(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+    with _panels(path, outcomes, title, 4.2) as panels:
         lows = []
         for axes, outcome in zip(panels, outcomes, strict=True):
             for label, ranking in _rankings(outcome):
@@ -164,7 +175,7 @@ def _precision_recall(path: Path, outcomes: Sequence[Outcome]) -> None:
                 _shade(axes, label, low, high)
                 lows.append(precision[(right > 0) & (right <= READ_AT_RECALL)].min(initial=1))
             axes.set(xlabel="recall, %", ylabel="precision, %", xlim=(100 * LEAST_RECALL, 100.5))
-            axes.legend(loc="lower left", title="average precision", alignment="left")
+            axes.legend(loc="lower left", title="average precision", **SMALL)
         for axes in panels:
             axes.set_ylim(_below(lows), 100.5)
 
@@ -191,8 +202,8 @@ def _shade(axes: Any, label: str, low: Any, high: Any) -> None:
     )
 
 
-def _reliability(path: Path, outcomes: Sequence[Outcome]) -> None:
-    with _panels(path, outcomes, 4.2) as panels:
+def _reliability(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+    with _panels(path, outcomes, title, 4.2) as panels:
         for axes, outcome in zip(panels, outcomes, strict=True):
             axes.plot([0, 100], [0, 100], color="#999999", ls=":", lw=1)
             found = outcome.evaluation
@@ -217,9 +228,9 @@ def _places(shown: Sequence[Bin]) -> list[tuple[float, float]]:
     return [(each.score, each.share.value) for each in shown]
 
 
-def _scores(path: Path, outcomes: Sequence[Outcome]) -> None:
+def _scores(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
     edges = np.linspace(0, 100, 51)
-    with _panels(path, outcomes, 3.8) as panels:
+    with _panels(path, outcomes, title, 3.8) as panels:
         for axes, outcome in zip(panels, outcomes, strict=True):
             answers = outcome.answers
             for label, colour in LABEL_COLOURS.items():

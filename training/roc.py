@@ -19,10 +19,10 @@ class Ranking:
     """Faces ranked by a score, each either the thing looked for or not."""
 
     def __init__(self, scores: Floats, positive: npt.NDArray[np.bool_]) -> None:
-        """`scores` and `positive`: (n,), n at least 1."""
+        """`scores` and `positive`: (n,)."""
         self._order = np.argsort(-scores, kind="stable")
         ranked = scores[self._order]
-        self._starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+        self._starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]][: len(ranked)])
         self._positive = positive[self._order]
         #: The distinct scores from high to low, (k,): each is a threshold.
         self.thresholds: Floats = ranked[self._starts]

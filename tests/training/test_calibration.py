@@ -1,0 +1,28 @@
+"""Whether scores mean what they say: worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.calibration import reliability
+
+
+def test_the_error_is_the_mean_gap_between_score_and_share() -> None:
+    scores = np.array([0.05, 0.15, 0.15, 0.95, 0.95, 0.95, 0.95, 1.0], np.float32)
+    so = np.array([0, 0, 1, 1, 1, 1, 0, 1], bool)
+    found = reliability(scores, so, np.arange(8))
+    assert [(each.low, each.share.count) for each in found.bins] == [(0.0, 1), (0.1, 2), (0.9, 5)]
+    assert [each.share.value for each in found.bins] == pytest.approx([0, 0.5, 0.8])
+    assert [each.score for each in found.bins] == pytest.approx([0.05, 0.15, 0.96])
+    assert found.ece.value == pytest.approx((1 * 0.05 + 2 * 0.35 + 5 * 0.16) / 8)
+    assert 0 <= found.ece.low <= found.ece.high <= 1
+
+
+def test_scores_that_are_shares_have_hardly_an_error() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.random(20_000).astype(np.float32)
+    honest = reliability(scores, rng.random(20_000) < scores, np.arange(20_000))
+    boastful = reliability(scores, rng.random(20_000) < scores / 2, np.arange(20_000))
+    assert honest.ece.value < 0.015
+    assert boastful.ece.value == pytest.approx(0.25, abs=0.015)

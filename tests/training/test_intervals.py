@@ -1,0 +1,112 @@
+"""Intervals from drawing pictures anew: against known answers, and how often they hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import beta
+
+from training.intervals import Estimate, draws, estimates, interval, shares
+
+ALONE = np.arange(400)
+
+
+def share_of(hits: int, count: int) -> Estimate:
+    right = np.arange(count) < hits
+    found = shares({"it": (right, np.ones(count))}, np.arange(count))["it"]
+    assert found is not None
+    return found
+
+
+def test_a_share_of_independent_pictures_is_as_wide_as_theory_says() -> None:
+    found = share_of(320, 400)
+    reach = 1.96 * np.sqrt(0.8 * 0.2 / 400)
+    assert (found.value, found.count) == (0.8, 400)
+    assert found.low == pytest.approx(0.8 - reach, abs=0.006)
+    assert found.high == pytest.approx(0.8 + reach, abs=0.006)
+
+
+def test_faces_of_one_picture_count_as_one_piece_of_evidence() -> None:
+    right = np.arange(400) % 5 != 0
+    once = shares({"it": (right, np.ones(400))}, ALONE)["it"]
+    thrice = shares({"it": (np.repeat(right, 3), np.ones(1200))}, np.repeat(ALONE, 3))["it"]
+    as_if_alone = shares({"it": (np.repeat(right, 3), np.ones(1200))}, np.arange(1200))["it"]
+    assert once is not None
+    assert thrice is not None
+    assert as_if_alone is not None
+    assert (thrice.value, thrice.low, thrice.high) == (once.value, once.low, once.high)
+    assert thrice.count == 1200
+    assert as_if_alone.high - as_if_alone.low < 0.65 * (once.high - once.low)
+
+
+@pytest.mark.parametrize(("hits", "count"), [(0, 1), (0, 29), (29, 29), (3, 3)])
+def test_a_share_of_none_or_all_has_the_exact_bound(hits: int, count: int) -> None:
+    found = share_of(hits, count)
+    low = 0.0 if hits == 0 else beta.ppf(0.025, hits, count - hits + 1)
+    high = 1.0 if hits == count else beta.ppf(0.975, hits + 1, count - hits)
+    assert (found.low, found.high) == pytest.approx((low, high))
+
+
+def test_the_exact_bound_counts_pictures_and_not_faces() -> None:
+    found = shares({"it": (np.ones(40), np.ones(40))}, np.repeat(np.arange(4), 10))["it"]
+    assert found is not None
+    assert found.low == pytest.approx(0.025 ** (1 / 4))
+
+
+def test_of_a_hundred_intervals_about_ninety_five_hold_the_truth() -> None:
+    rng = np.random.default_rng(7)
+    pictures = np.repeat(np.arange(80), 2)
+    held = 0
+    for _ in range(200):
+        hard = np.repeat(rng.random(80) < 0.3, 2)  # faces of one picture fail together
+        right = rng.random(160) < np.where(hard, 0.5, 0.9)
+        found = shares({"it": (right, np.ones(160))}, pictures)["it"]
+        assert found is not None
+        held += found.low <= 0.7 * 0.9 + 0.3 * 0.5 <= found.high
+    assert 0.90 <= held / 200 <= 0.99
+
+
+def test_one_seed_gives_the_same_draws_and_each_draws_as_many_pictures() -> None:
+    pictures = np.array([5, 5, 9, 2])
+    first, again = (np.concatenate(list(draws(pictures, 50))) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == (50, 4)
+    np.testing.assert_array_equal(first[:, 0], first[:, 1])
+    assert (first[:, 1:].sum(axis=1) == 3).all()
+    assert not np.array_equal(first, np.concatenate(list(draws(pictures, 50, seed=2))))
+
+
+def test_many_pictures_are_drawn_in_parts_that_make_up_the_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("training.intervals.CELLS_AT_ONCE", 1000)
+    sizes = [len(weights) for weights in draws(np.arange(300), 10)]
+    assert sizes == [3, 3, 3, 1]
+
+
+def test_a_figure_without_a_value_has_no_estimate() -> None:
+    assert shares({"it": (np.zeros(3), np.zeros(3))}, np.arange(3)) == {"it": None}
+    assert shares({}, np.arange(3)) == {}
+    found = estimates(lambda w: {"it": np.full(len(w), np.nan)}, np.arange(3), resamples=5)
+    assert found == {"it": None}
+
+
+def test_draws_without_a_value_are_left_out_of_the_interval() -> None:
+    assert interval(np.array([np.nan, 0.5, 0.5, np.nan])) == (0.5, 0.5)
+    assert np.isnan(interval(np.array([np.nan]))).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 9)), min_size=1))
+def test_shares_stay_between_nought_and_one(faces: list[tuple[bool, bool, int]]) -> None:
+    right, known, pictures = (np.array(column) for column in zip(*faces, strict=True))
+    found = shares({"it": (right & known, known)}, pictures)["it"]
+    if not known.any():
+        assert found is None
+    else:
+        assert found is not None
+        assert found.value == pytest.approx((right & known).sum() / known.sum())
+        assert 0 <= found.low <= found.high <= 1
+        assert found.count == known.sum()
