@@ -1,0 +1,65 @@
+"""The original's network and the clock: what is compared is what is said to be."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from convert.compare import main, speed
+from convert.latency import PairedTimes
+from edge.paths import shipped_model
+from tests.convert.test_variants import HERE
+from tests.training.made import assert_one_line, python
+
+pytestmark = pytest.mark.timeout(600)
+
+ORIGINAL = """
+from training.original import build_original
+network = build_original()
+print(network.count_params(), network.input_shape, network.output_shape)
+"""
+
+
+def test_the_original_has_the_parameters_that_it_had() -> None:
+    done = python("-c", ORIGINAL)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[0] == "3453121 (None, 150, 150, 3) (None, 1)"
+
+
+def test_both_are_timed_in_every_runtime() -> None:
+    done = python("-m", "convert.compare", "--runs", "10", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [each["runtime"] for each in found["speeds"]] == HERE
+    assert found["original"]["parameters"] == 3_453_121
+    assert 13_800_000 < found["original"]["bytes"] < 13_900_000
+    assert found["ours"]["bytes"] == shipped_model().stat().st_size
+    for each in found["speeds"]:
+        assert each["ratio_lower_quartile"] <= each["ratio"] <= each["ratio_upper_quartile"]
+        assert 0 < each["ours_median_ms"] <= each["ours_p95_ms"]
+        assert 0 < each["original_median_ms"] <= each["original_p95_ms"]
+
+
+def test_the_ratio_is_that_of_pairs() -> None:
+    ours = np.array([1.0, 1.0, 1.0, 10.0, 1.0])  # once, something else had the machine
+    found = speed(
+        "a runtime", PairedTimes(first_ms=np.array([4.0, 5.0, 6.0, 50.0, 5.0]), second_ms=ours)
+    )
+    assert (found.ratio_lower_quartile, found.ratio, found.ratio_upper_quartile) == (5, 5, 5)
+    assert (found.original_median_ms, found.ours_median_ms) == (5, 1)
+    assert found.ours_p95_ms == pytest.approx(np.percentile(ours, 95))
+
+
+def test_a_missing_model_is_one_line() -> None:
+    done = python("-m", "convert.compare", "--model", "nowhere.tflite")
+    assert_one_line(done, "nowhere.tflite", "make convert", code=1)
+
+
+@pytest.mark.parametrize("runs", ["9", "-1", "many"])
+def test_too_few_runs_are_refused(runs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--runs", runs])
+    assert caught.value.code == 2
+    assert runs in capsys.readouterr().err

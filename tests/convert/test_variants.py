@@ -1,0 +1,161 @@
+"""All forms of the shipped model: what they are, that they run everywhere, that they repeat."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convert.inputs import drawn_inputs
+from convert.variants import VARIANTS, variant_path
+from edge.card import read_card
+from edge.classifier import Classifier
+from edge.interpreter import RUNTIMES
+from tests.training.made import ROOT, assert_one_line, python
+
+pytestmark = pytest.mark.timeout(600)
+MODELS = ROOT / "models"
+HERE = [name for name, module in RUNTIMES if find_spec(module.partition(".")[0])]
+
+
+@dataclass(frozen=True)
+class Made:
+    """The variants in `folder`, and what the command said of them."""
+
+    folder: Path
+    said: dict[str, Any]
+
+    def path(self, variant: str) -> Path:
+        return variant_path(self.folder / "mask.tflite", variant)
+
+
+def convert(folder: Path) -> Made:
+    done = python("-m", "convert", "--out", folder / "mask.tflite", "--variants", "all", "--json")
+    assert done.returncode == 0, done.stderr
+    return Made(folder, json.loads(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return convert(tmp_path_factory.mktemp("made"))
+
+
+def scores(model: Path, runtime: str) -> list[dict[str, float]]:
+    classifier = Classifier(model, runtime=runtime)
+    return [classifier.classify_crop(crop).by_label for crop in drawn_inputs(40, 96)]
+
+
+def test_every_variant_is_written_where_it_belongs(made: Made) -> None:
+    assert sorted(path.name for path in made.folder.iterdir()) == [
+        "mask-dynamic.tflite",
+        "mask-float16.tflite",
+        "mask-float32.tflite",
+        "mask.tflite",
+    ]
+    assert made.path("int8").read_bytes() == (MODELS / "mask.tflite").read_bytes()
+    sizes = {name: made.path(name).stat().st_size for name in VARIANTS}
+    assert sizes["int8"] < 0.4 * sizes["float32"]
+    assert sizes["float16"] < 0.6 * sizes["float32"]
+    assert sizes["dynamic"] < 0.4 * sizes["float32"]
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path: Path, made: Made) -> None:
+    again = convert(tmp_path)
+    for variant in VARIANTS:
+        assert again.path(variant).read_bytes() == made.path(variant).read_bytes()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_card_tells_the_variant(made: Made, variant: str) -> None:
+    path = made.path(variant)
+    card, shipped = (read_card(p.read_bytes(), p) for p in (path, MODELS / "mask.tflite"))
+    assert card.quantisation == VARIANTS[variant].quantisation
+    assert (card.labels, card.alert, card.input) == (shipped.labels, shipped.alert, shipped.input)
+    words = {"float32": "none", "float16": "float16", "dynamic": "int8 weights", "int8": "int8:"}
+    assert card.quantisation.startswith(words[variant])
+
+
+@pytest.mark.parametrize("runtime", HERE)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_takes_pixels_and_says_the_same(
+    made: Made, variant: str, runtime: str
+) -> None:
+    classifier = Classifier(made.path(variant), runtime=runtime)
+    assert classifier._input["dtype"] is np.uint8
+    found, wanted = scores(made.path(variant), runtime), scores(made.path("float32"), runtime)
+    assert len({scores["no_mask"] for scores in found}) > 20
+    for one, other in zip(found, wanted, strict=True):
+        assert one["no_mask"] == pytest.approx(other["no_mask"], abs=0.05)
+        assert sum(one.values()) == pytest.approx(1, abs=0.02)
+
+
+def test_the_table_holds_every_variant_in_every_runtime(made: Made) -> None:
+    rows = {(row["variant"], row["runtime"]): row for row in made.said["rows"]}
+    assert set(rows) == {(variant, runtime) for variant in VARIANTS for runtime in HERE}
+    for (variant, _), row in rows.items():
+        assert row["bytes"] == made.path(variant).stat().st_size
+        assert row["latency_ms"] > 0
+        assert row["accuracy"] == {}
+        assert row["labels_differ"] <= 0.02
+    assert rows["float32", HERE[0]]["scores_distance"] < 1e-5
+    assert 1e-4 < rows["int8", HERE[0]]["scores_distance"] < 0.02
+    assert made.said["check_set"] == "300 drawings"
+
+
+LONG_AND_SHORT = """
+import sys
+from pathlib import Path
+import flatbuffers
+from convert.compact import compact
+from convert.flatbuffer import FILE_IDENTIFIER, parsed
+from convert.from_keras import PIXEL_SCALE, PIXEL_ZERO_POINT, float_flatbuffer, load_keras
+from convert.ranges import read_ranges
+from convert.uint8_input import with_uint8_input
+from convert.variants import VARIANTS
+from edge.card import attach_card, read_card
+from training.report import read_report, report_path
+
+models, folder = map(Path, sys.argv[1:])
+card = read_card((models / "mask.tflite").read_bytes(), models)
+ranges = read_ranges(models / "mask.ranges.json", card.keras_sha256).ranges
+whole = float_flatbuffer(load_keras(models / "mask.keras"))
+for name, variant in VARIANTS.items():
+    long = with_uint8_input(variant.make(whole, ranges), PIXEL_SCALE, PIXEL_ZERO_POINT)
+    builder = flatbuffers.Builder(1 << 16)
+    builder.Finish(parsed(long).Pack(builder), FILE_IDENTIFIER)
+    (folder / f"{name}-long").write_bytes(attach_card(bytes(builder.Output()), card))
+    (folder / f"{name}-short").write_bytes(attach_card(compact(long), card))
+"""
+
+
+def test_making_a_model_compact_changes_no_bit_of_its_scores(tmp_path: Path) -> None:
+    done = python("-c", LONG_AND_SHORT, MODELS, tmp_path)
+    assert done.returncode == 0, done.stderr
+    for variant in VARIANTS:
+        long, short = tmp_path / f"{variant}-long", tmp_path / f"{variant}-short"
+        assert long.stat().st_size > short.stat().st_size + 8000
+        for runtime in HERE:
+            assert scores(long, runtime) == scores(short, runtime)
+
+
+def test_one_bad_variant_keeps_all_out(tmp_path: Path) -> None:
+    for suffix in (".keras", ".json", ".ranges.json"):
+        shutil.copy(MODELS / f"mask{suffix}", tmp_path)
+    place = tmp_path / "mask.ranges.json"
+    stored = json.loads(place.read_bytes())
+    stored["ranges"] = {
+        name: [low / 40, high / 40] for name, (low, high) in stored["ranges"].items()
+    }
+    place.write_text(json.dumps(stored))
+    for name in ("mask.tflite", "mask-float32.tflite"):
+        (tmp_path / name).write_bytes(b"what was here before")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    done = python("-m", "convert", "--model", tmp_path / "mask.keras", "--variants", "all")
+    assert_one_line(done, "the int8 model is not written", code=1)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
