@@ -23,6 +23,7 @@ from convert.ranges import StoredRanges, read_ranges, write_ranges
 from convert.variants import VARIANTS, built, variant_path
 from edge.card import attach_card, digest
 from edge.errors import UserError
+from training.datasets import read_dataset
 from training.report import Report, read_report, report_path
 
 #: Faces at once through Keras.
@@ -70,11 +71,12 @@ def convert(job: Job) -> Outcome:
     gate (`parity.check_parity`) closes for one of the variants.
     """
     report, stored = _read(job)
+    labels = tuple(report.labels)
+    data = [read_dataset(root, labels) for root in job.data]
     model = load_keras(job.model)  # seconds of importing: after all that can fail at once
     flatbuffer = float_flatbuffer(model)
-    labels, data = tuple(report.labels), list(job.data)
     if stored is None:
-        crops = training_crops(data, labels)
+        crops = training_crops(data)
         stored = StoredRanges(report.keras_sha256, len(crops), ranges_of(flatbuffer, crops))
     flatbuffers = {name: built(name, flatbuffer, stored.ranges) for name in job.variants}
     check = check_set(data, labels, report.size_px)

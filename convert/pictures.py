@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from convert.inputs import drawn_inputs
 from edge.errors import UserError
 from edge.framing import Pixels
 from training.crops import decoded, evaluated, evaluation_crop
-from training.datasets import DataSet, read_dataset
+from training.datasets import DataSet
 from training.metrics import Ints
 from training.progress import limited, watch
 from training.splits import Split
@@ -38,25 +37,22 @@ class CheckSet:
     parts: dict[str, slice]
 
 
-def training_crops(roots: list[Path], labels: tuple[str, ...]) -> Pixels:
+def training_crops(datasets: list[DataSet]) -> Pixels:
     """Crops to compute ranges from: of the training parts, (n, 96, 96, 3) uint8 RGB."""
     crops: list[Any] = []
-    for root in roots:
-        data = read_dataset(root, labels)
-        few = CROPS_PER_DATA_SET
-        crops += [crop for crop, _ in _crops(data, Split.TRAIN, few)]
+    for data in datasets:
+        crops += [crop for crop, _ in _crops(data, Split.TRAIN, CROPS_PER_DATA_SET)]
     if not crops:
         raise UserError("no picture to compute activation ranges from")
     return np.stack(crops)
 
 
-def check_set(roots: list[Path], labels: tuple[str, ...], size_px: int) -> CheckSet:
+def check_set(datasets: list[DataSet], labels: tuple[str, ...], size_px: int) -> CheckSet:
     """The test faces of the data sets, or drawings when there are none."""
     crops: list[Any] = []
     truth: list[int] = []
     parts: dict[str, slice] = {}
-    for root in roots:
-        data = read_dataset(root, labels)
+    for data in datasets:
         start = len(crops)
         for crop, label in _crops(data, Split.TEST, None):
             crops.append(crop)

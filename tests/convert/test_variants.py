@@ -1,179 +1,161 @@
-"""Every variant of the shipped model, as the edge's own classifier runs it."""
+"""All forms of the shipped model: what they are, that they run everywhere, that they repeat."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from convert.check import checked, save_pixels
-from convert.flatbuffer import parameters
 from convert.inputs import drawn_inputs
-from convert.measure import Measured, measured
-from convert.pictures import check_set
-from convert.uint8_input import with_uint8_input
-from convert.variants import INT8, VARIANTS
-from edge.card import attach_card, read_card
+from convert.variants import VARIANTS, variant_path
+from edge.card import read_card
 from edge.classifier import Classifier
-from edge.errors import UserError
 from edge.interpreter import RUNTIMES
-from tests.training import made
-from tests.training.made import ROOT, python
+from tests.training.made import ROOT, assert_one_line, python
 
 pytestmark = pytest.mark.timeout(600)
 MODELS = ROOT / "models"
-FILES = {
-    "float32": "mask-float32.tflite",
-    "float16": "mask-float16.tflite",
-    "dynamic": "mask-dynamic.tflite",
-    INT8: "mask.tflite",
-}
+HERE = [name for name, module in RUNTIMES if find_spec(module.partition(".")[0])]
 
 
-def copied(folder: Path) -> Path:
-    """The shipped Keras model in `folder`, with what lies beside it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for suffix in (".keras", ".json", ".ranges.json"):
-        shutil.copy(MODELS / f"mask{suffix}", folder)
-    return folder / "mask.keras"
+@dataclass(frozen=True)
+class Made:
+    """The variants in `folder`, and what the command said of them."""
+
+    folder: Path
+    said: dict[str, Any]
+
+    def path(self, variant: str) -> Path:
+        return variant_path(self.folder / "mask.tflite", variant)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("variants")
-
-
-@pytest.fixture(scope="module")
-def said(folder: Path) -> dict[str, Any]:
-    """What the conversion to all variants says; they lie in `folder`."""
-    done = python("-m", "convert", "--model", copied(folder), "--variants", "all", "--json")
+def convert(folder: Path) -> Made:
+    done = python("-m", "convert", "--out", folder / "mask.tflite", "--variants", "all", "--json")
     assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+    return Made(folder, json.loads(done.stdout))
 
 
-def test_every_variant_is_written_and_tried_in_every_runtime(
-    folder: Path, said: dict[str, Any]
-) -> None:
-    assert {path.name for path in folder.glob("*.tflite")} == set(FILES.values())
-    assert said["check_set"] == "300 drawings"
-    for variant, name in FILES.items():
-        rows = [row for row in said["rows"] if row["variant"] == variant]
-        tried = [row["runtime"] for row in rows]
-        assert sorted([*tried, *said["not_run"][variant]]) == sorted(name for name, _ in RUNTIMES)
-        for row in rows:
-            assert Path(row["path"]) == folder / name
-            assert row["bytes"] == (folder / name).stat().st_size
-            assert row["accuracy"] == {}
-            assert row["latency_ms"] > 0
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return convert(tmp_path_factory.mktemp("made"))
 
 
-def test_weights_make_the_size(folder: Path, said: dict[str, Any]) -> None:
-    size = {row["variant"]: row["bytes"] for row in said["rows"]}
-    assert size["float16"] < 0.6 * size["float32"]
-    assert size["dynamic"] < 0.4 * size["float32"]
-    assert size[INT8] < 0.4 * size["float32"]
-    counts = {parameters((folder / name).read_bytes()) for name in FILES.values()}
-    assert len(counts) == 1
+def scores(model: Path, runtime: str) -> list[dict[str, float]]:
+    classifier = Classifier(model, runtime=runtime)
+    return [classifier.classify_crop(crop).by_label for crop in drawn_inputs(40, 96)]
 
 
-@pytest.mark.usefixtures("said")
-@pytest.mark.parametrize("variant", FILES)
-def test_the_edge_runs_each_unchanged(folder: Path, variant: str) -> None:
-    path = folder / FILES[variant]
-    card = read_card(path.read_bytes(), path)
+def test_every_variant_is_written_where_it_belongs(made: Made) -> None:
+    assert sorted(path.name for path in made.folder.iterdir()) == [
+        "mask-dynamic.tflite",
+        "mask-float16.tflite",
+        "mask-float32.tflite",
+        "mask.tflite",
+    ]
+    assert made.path("int8").read_bytes() == (MODELS / "mask.tflite").read_bytes()
+    sizes = {name: made.path(name).stat().st_size for name in VARIANTS}
+    assert sizes["int8"] < 0.4 * sizes["float32"]
+    assert sizes["float16"] < 0.6 * sizes["float32"]
+    assert sizes["dynamic"] < 0.4 * sizes["float32"]
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path: Path, made: Made) -> None:
+    again = convert(tmp_path)
+    for variant in VARIANTS:
+        assert again.path(variant).read_bytes() == made.path(variant).read_bytes()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_card_tells_the_variant(made: Made, variant: str) -> None:
+    path = made.path(variant)
+    card, shipped = (read_card(p.read_bytes(), p) for p in (path, MODELS / "mask.tflite"))
     assert card.quantisation == VARIANTS[variant].quantisation
-    classifier, shipped = Classifier(path), Classifier(MODELS / "mask.tflite")
-    for picture in drawn_inputs(20, 96):
-        found, expected = classifier.classify_crop(picture), shipped.classify_crop(picture)
-        assert sum(found.by_label.values()) == pytest.approx(1, abs=0.01)
-        assert found.by_label == pytest.approx(expected.by_label, abs=0.1)
+    assert (card.labels, card.alert, card.input) == (shipped.labels, shipped.alert, shipped.input)
+    words = {"float32": "none", "float16": "float16", "dynamic": "int8 weights", "int8": "int8:"}
+    assert card.quantisation.startswith(words[variant])
 
 
-@pytest.mark.usefixtures("said")
-def test_float_variants_scale_pixels_as_keras_does(folder: Path, tmp_path: Path) -> None:
-    """Against the Keras model itself, over every value that a pixel can have."""
-    ramp = np.arange(256, dtype=np.uint8)
-    pictures = np.stack([np.tile(np.roll(ramp, 7 * i), 108).reshape(96, 96, 3) for i in range(6)])
-    pixels, scores = tmp_path / "pixels.npy", tmp_path / "scores.npy"
-    np.save(pixels, pictures)
-    code = (
-        "import sys, numpy as np; from convert.from_keras import load_keras;"
-        "from pathlib import Path;"
-        "model = load_keras(Path(sys.argv[1])); pictures = np.load(sys.argv[2]);"
-        "np.save(sys.argv[3], model(pictures.astype('float32'), training=False))"
-    )
-    done = python("-c", code, MODELS / "mask.keras", pixels, scores)
+@pytest.mark.parametrize("runtime", HERE)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_takes_pixels_and_says_the_same(
+    made: Made, variant: str, runtime: str
+) -> None:
+    classifier = Classifier(made.path(variant), runtime=runtime)
+    assert classifier._input["dtype"] is np.uint8
+    found, wanted = scores(made.path(variant), runtime), scores(made.path("float32"), runtime)
+    assert len({scores["no_mask"] for scores in found}) > 20
+    for one, other in zip(found, wanted, strict=True):
+        assert one["no_mask"] == pytest.approx(other["no_mask"], abs=0.05)
+        assert sum(one.values()) == pytest.approx(1, abs=0.02)
+
+
+def test_the_table_holds_every_variant_in_every_runtime(made: Made) -> None:
+    rows = {(row["variant"], row["runtime"]): row for row in made.said["rows"]}
+    assert set(rows) == {(variant, runtime) for variant in VARIANTS for runtime in HERE}
+    for (variant, _), row in rows.items():
+        assert row["bytes"] == made.path(variant).stat().st_size
+        assert row["latency_ms"] > 0
+        assert row["accuracy"] == {}
+        assert row["labels_differ"] <= 0.02
+    assert rows["float32", HERE[0]]["scores_distance"] < 1e-5
+    assert 1e-4 < rows["int8", HERE[0]]["scores_distance"] < 0.02
+    assert made.said["check_set"] == "300 drawings"
+
+
+LONG_AND_SHORT = """
+import sys
+from pathlib import Path
+import flatbuffers
+from convert.compact import compact
+from convert.flatbuffer import FILE_IDENTIFIER, parsed
+from convert.from_keras import PIXEL_SCALE, PIXEL_ZERO_POINT, float_flatbuffer, load_keras
+from convert.ranges import read_ranges
+from convert.uint8_input import with_uint8_input
+from convert.variants import VARIANTS
+from edge.card import attach_card, read_card
+from training.report import read_report, report_path
+
+models, folder = map(Path, sys.argv[1:])
+card = read_card((models / "mask.tflite").read_bytes(), models)
+ranges = read_ranges(models / "mask.ranges.json", card.keras_sha256).ranges
+whole = float_flatbuffer(load_keras(models / "mask.keras"))
+for name, variant in VARIANTS.items():
+    long = with_uint8_input(variant.make(whole, ranges), PIXEL_SCALE, PIXEL_ZERO_POINT)
+    builder = flatbuffers.Builder(1 << 16)
+    builder.Finish(parsed(long).Pack(builder), FILE_IDENTIFIER)
+    (folder / f"{name}-long").write_bytes(attach_card(bytes(builder.Output()), card))
+    (folder / f"{name}-short").write_bytes(attach_card(compact(long), card))
+"""
+
+
+def test_making_a_model_compact_changes_no_bit_of_its_scores(tmp_path: Path) -> None:
+    done = python("-c", LONG_AND_SHORT, MODELS, tmp_path)
     assert done.returncode == 0, done.stderr
-    answers = [measured(folder / FILES["float32"], pixels, runtime) for runtime, _ in RUNTIMES]
-    ran = [answer for answer in answers if isinstance(answer, Measured)]
-    assert ran
-    for answer in ran:
-        np.testing.assert_allclose(answer.scores, np.load(scores), atol=1e-5)
+    for variant in VARIANTS:
+        long, short = tmp_path / f"{variant}-long", tmp_path / f"{variant}-short"
+        assert long.stat().st_size > short.stat().st_size + 8000
+        for runtime in HERE:
+            assert scores(long, runtime) == scores(short, runtime)
 
 
-@pytest.mark.usefixtures("said")
-def test_the_same_model_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
-    done = python("-m", "convert", "--model", copied(tmp_path), "--variants", "all")
-    assert done.returncode == 0, done.stderr
-    for name in FILES.values():
-        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
-
-
-def test_one_bad_variant_keeps_all_from_being_written(tmp_path: Path) -> None:
-    model = copied(tmp_path)
-    place = model.with_suffix(".ranges.json")
+def test_one_bad_variant_keeps_all_out(tmp_path: Path) -> None:
+    for suffix in (".keras", ".json", ".ranges.json"):
+        shutil.copy(MODELS / f"mask{suffix}", tmp_path)
+    place = tmp_path / "mask.ranges.json"
     stored = json.loads(place.read_bytes())
     stored["ranges"] = {
         name: [low / 40, high / 40] for name, (low, high) in stored["ranges"].items()
     }
     place.write_text(json.dumps(stored))
-    before = sorted(path.name for path in tmp_path.iterdir())
-    done = python("-m", "convert", "--model", model, "--variants", "float32")
-    made.assert_one_line(done, "the int8 model is not written", code=1)
-    assert sorted(path.name for path in tmp_path.iterdir()) == before
-
-
-def test_a_file_that_an_installed_runtime_refuses_does_not_pass(tmp_path: Path) -> None:
-    check = check_set([], ("mask", "no_mask"), 96)
-    content = (MODELS / "mask.tflite").read_bytes()
-    broken = tmp_path / "broken.tflite"
-    card = read_card(content, MODELS / "mask.tflite")
-    broken.write_bytes(attach_card(b"no flatbuffer at all", card))
-    scores = np.full((len(check.pixels), 2), 0.5, np.float32)
-    with pytest.raises(UserError, match=r"int8 model is not written: \S+ fails: "):
-        checked(INT8, broken, check, scores, save_pixels(tmp_path, check))
-
-
-def test_figures_on_real_crops_are_kept_and_given_without_them(tmp_path: Path) -> None:
-    data, model = made.kaggle(tmp_path / "tiny", 12), copied(tmp_path / "m")
-    command = ("-m", "convert", "--model", model, "--variants", "float16")
-    done = python(*command, "--data", data, "--json")
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    files = {variant: model.with_name(FILES[variant]) for variant in ("float16", INT8)}
-    first = {variant: path.read_bytes() for variant, path in files.items()}
-    for variant, content in first.items():
-        row = next(row for row in said["rows"] if row["variant"] == variant)
-        on_card = read_card(content, files[variant]).figures[
-            f"tiny test, {variant} in {row['runtime']}"
-        ]
-        right = sum(line[place] for place, line in enumerate(on_card["confusion"]))
-        assert on_card["faces"] == sum(map(sum, on_card["confusion"])) == 24
-        assert on_card["accuracy"] == pytest.approx(right / 24, abs=1e-4)
-        assert row["accuracy"]["tiny"] == pytest.approx(right / 24)
-    stored = json.loads(model.with_suffix(".ranges.json").read_bytes())
-    assert (stored["crops"], sorted(stored["figures"])) == (24, ["float16", INT8])
-    again = python(*command)
-    assert again.returncode == 0, again.stderr
-    assert "needs --data" in again.stdout
-    assert {variant: path.read_bytes() for variant, path in files.items()} == first
-
-
-def test_an_input_that_is_pixels_already_is_refused() -> None:
-    with pytest.raises(ValueError, match="input is"):
-        with_uint8_input((MODELS / "mask.tflite").read_bytes(), 1 / 128, 128)
+    for name in ("mask.tflite", "mask-float32.tflite"):
+        (tmp_path / name).write_bytes(b"what was here before")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    done = python("-m", "convert", "--model", tmp_path / "mask.keras", "--variants", "all")
+    assert_one_line(done, "the int8 model is not written", code=1)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
