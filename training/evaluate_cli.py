@@ -13,7 +13,7 @@ from edge.errors import UsageError
 from edge.interpreter import RUNTIMES
 from training.answers import ALL, pooled
 from training.datasets import EXPECTED, SPLIT_FOLDERS
-from training.evaluate import Todo, choose, outcome, planned, together
+from training.evaluate import Todo, choose, outcome, planned, together, told_apart
 from training.evaluation import FALSE_ALARMS
 from training.evaluation_report import write_report_folder
 from training.evaluation_text import as_text
@@ -108,6 +108,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     todos = [planned(scorer, root, options.split) for root in options.data]
     for todo in todos:
         warn_of_trained(scorer, todo)
+    todos = told_apart(todos)
     looks = trained_looks(options.without_copies_of)
     chosen = choose(scorer, todos, options.false_alarms or FALSE_ALARMS)
     if chosen is None and options.false_alarms is not None:
