@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,6 +73,17 @@ def planned(scorer: Scorer, root: Path, split: str | None) -> Todo:
     if not any(evaluated(sample) and sample.label in scorer.labels for sample in samples):
         raise UserError(f"the {chosen} part of {root} has no face to evaluate")
     return Todo(data, chosen, samples)
+
+
+def told_apart(todos: Sequence[Todo]) -> list[Todo]:
+    """Data sets of one name go by their paths."""
+    names = Counter(todo.data.name for todo in todos)
+    return [
+        todo
+        if names[todo.data.name] == 1
+        else replace(todo, data=replace(todo.data, name=str(todo.data.root)))
+        for todo in todos
+    ]
 
 
 def choose(scorer: Scorer, todos: Sequence[Todo], false_alarms: float) -> Chosen | None:

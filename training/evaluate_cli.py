@@ -12,7 +12,7 @@ from pathlib import Path
 from edge.errors import UsageError
 from edge.interpreter import RUNTIMES
 from training.answers import ALL, pooled
-from training.evaluate import Todo, choose, outcome, planned, together
+from training.evaluate import Todo, choose, outcome, planned, together, told_apart
 from training.evaluation import FALSE_ALARMS
 from training.evaluation_report import write_report_folder
 from training.evaluation_text import as_text
@@ -108,13 +108,14 @@ def run_evaluate(options: argparse.Namespace) -> int:
     todos = [planned(scorer, root, options.split) for root in options.data]
     for todo in todos:
         warn_of_trained(scorer, todo)
-    looks = trained_looks(options.without_copies_of)
+    todos = told_apart(todos)
     chosen = choose(scorer, todos, options.false_alarms or FALSE_ALARMS)
     if chosen is None and options.false_alarms is not None:
         raise UsageError(
             "--false-alarms: the threshold is chosen on validation parts and tried on test parts,"
             " and no data set here has both with masked faces; perhaps add --split test"
         )
+    looks = trained_looks(options.without_copies_of)
     found = []
     for todo in todos:
         found.append(outcome(scorer, options.model, todo, chosen, looks))

@@ -16,20 +16,21 @@ from training.crops import evaluation_crop, read_picture
 from training.metrics import Ints
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-#: The rooms of the project: pictures of people have no place in them.
-ROOMS = ("edge", "convert", "training", "models", "systemd", "tests")
+#: Where the checkout keeps what git ignores; elsewhere in it pictures of people have no place.
+IGNORED = ("runs", "data", ".cache", "build")
 PER_SHEET, SHEETS = 100, 3
 #: So many letters, however wide, stay within a cell of a contact sheet.
 LETTERS = 15
 
 
 def refuse_project(folder: Path) -> None:
-    """Raises UsageError when `folder` is the checkout or in one of its rooms."""
+    """Raises UsageError when `folder` is in the checkout, where git does not ignore it."""
     place = folder.resolve()
-    if place == CHECKOUT or any(place.is_relative_to(CHECKOUT / room) for room in ROOMS):
+    ignored = any(place.is_relative_to(CHECKOUT / name) for name in IGNORED)
+    if place.is_relative_to(CHECKOUT) and not ignored:
         raise UsageError(
             f"--mistakes {folder} is in the project, and pictures of people stay out of it:"
-            " name a folder elsewhere"
+            " name a folder elsewhere, or one in runs/"
         )
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--mistakes {folder} is no folder")
@@ -38,17 +39,18 @@ def refuse_project(folder: Path) -> None:
 def write_mistakes(folder: Path, answers: Answers) -> list[Path]:
     """Write `mistakes.txt` and, for the worst, `mistakes-1.png` and so on; the files written.
 
-    The surer the model was of the wrong label, the earlier it comes. Sheets of an earlier
-    run are removed, and git is told to ignore the folder. Raises UserError when the folder
-    cannot be written.
+    The surer the model was of the wrong label, the earlier it comes. Sheets that an earlier
+    run wrote here are removed; git is told to ignore a folder that is new. Raises UserError
+    when the folder cannot be written.
     """
     counted = answers.counted()
     order = worst_first(counted)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".gitignore").write_text("*\n")
-        for old in folder.glob("mistakes-*.png"):
-            old.unlink()
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            (folder / ".gitignore").write_text("*\n")
+        for number in range(1, SHEETS + 1):
+            (folder / f"mistakes-{number}.png").unlink(missing_ok=True)
         listed = folder / "mistakes.txt"
         listed.write_text("\n".join(_lines(counted, order)) + "\n")
         return [listed, *_sheets(folder, counted, order[: SHEETS * PER_SHEET])]

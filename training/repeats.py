@@ -15,10 +15,12 @@ from training.crops import decoded
 from training.datasets import DataSet, Sample
 from training.detector import MARGIN, box_of_annotation
 from training.duplicates import Fingerprint, copies, fingerprint
+from training.layouts import SPLIT_FOLDERS
 from training.progress import watch
 from training.splits import Split
 
 SIDE_PX = 64
+HELD_OUT = tuple(name for name, split in SPLIT_FOLDERS.items() if split is not Split.TRAIN)
 
 
 def trained_looks(roots: Sequence[Path]) -> dict[str, list[Fingerprint]]:
@@ -26,6 +28,8 @@ def trained_looks(roots: Sequence[Path]) -> dict[str, list[Fingerprint]]:
     found: dict[str, list[Fingerprint]] = {}
     for root in roots:
         data = read_known(root)
+        if data.layout == "classes" and Path(data.name).name.lower() in HELD_OUT:
+            raise UsageError(f"{root} is no train part: name the folder above it, or its Train")
         samples = trained(data)
         if not samples:
             raise UsageError(f"{root} has no train part whose copies could be left out")

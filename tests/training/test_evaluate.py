@@ -64,6 +64,16 @@ def test_several_data_sets_make_a_line_each(
         assert 0 <= accuracy["low"] <= accuracy["high"] <= 1
 
 
+def test_data_sets_of_one_name_are_told_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other = made.kaggle(tmp_path / "a" / "set", 3), made.kaggle(tmp_path / "b" / "set", 2)
+    assert run("--data", one, other, "--json") == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["data"] for each in found] == [str(one), str(other)]
+    assert found[0]["chosen"]["masked_faces"] == 5
+
+
 def test_the_threshold_is_chosen_on_validation(
     parted: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
