@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from training.splits import Split
 from training.train import Places, predict, train
 
 KINDS = LABELS[2]
-EPOCHS = 8
+STEPS = 1000  # as many for a small data set as for a large one
 FALSE_ALARMS = 0.02
 STYLES = {"as they are": 0.0, "style drawn anew": 1.0}
 
@@ -60,7 +61,9 @@ def add_cross(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folders of data sets, two or more, with both classes in each",
     )
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="default: %(default)s")
+    parser.add_argument(
+        "--steps", type=int, default=STEPS, help="of 128 looks for each net (default: %(default)s)"
+    )
     parser.add_argument("--limit", type=int, help="faces per data set, for a quick trial")
     parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
     parser.add_argument(
@@ -75,7 +78,7 @@ def add_cross(parser: argparse.ArgumentParser) -> None:
 def run_cross(options: argparse.Namespace) -> int:
     """Train, test, print a Markdown table and write `cross.json`."""
     datasets = [read_dataset(root, KINDS) for root in options.data]
-    usual = TrainConfig(epochs=options.epochs, limit=options.limit, seed=options.seed)
+    usual = TrainConfig(limit=options.limit, seed=options.seed)
     for data in datasets:
         check_classes([data], Split.TRAIN, KINDS)
         check_classes([data], Split.TEST, KINDS)
@@ -90,11 +93,13 @@ def run_cross(options: argparse.Namespace) -> int:
         for style, share in STYLES.items():
             config = dataclasses.replace(usual, style=share, put_on=usual.put_on * share)
             prepared = prepare_beside([data], own, config, KINDS)
+            epochs = math.ceil(options.steps / prepared.training.steps(config.batch))
+            config = dataclasses.replace(config, epochs=epochs, patience=epochs)
             network = _trained(data, prepared, config, options.out / f"{data.name}-{share:g}")
             on = {name: _cell(network, crops) for name, crops in tests.items()}
             rows.append(Row(data.name, style, on))
     options.out.mkdir(parents=True, exist_ok=True)
-    found = {"epochs": options.epochs, "rows": [dataclasses.asdict(row) for row in rows]}
+    found = {"steps": options.steps, "rows": [dataclasses.asdict(row) for row in rows]}
     (options.out / "cross.json").write_text(json.dumps(found, indent=1) + "\n")
     sys.stdout.write("\n".join(as_table(rows)) + "\n")
     return 0

@@ -9,7 +9,6 @@ import numpy as np
 
 from edge.card import ALERT_LABEL
 from training.answers import KNOWN, Answers
-from training.calibration import Reliability, reliability
 from training.intervals import (
     COVERAGE,
     RESAMPLES,
@@ -22,6 +21,7 @@ from training.intervals import (
     shares,
 )
 from training.metrics import Figures, Floats, alert_threshold, figures
+from training.reliability import Reliability, reliability
 from training.roc import Ranking, area, average_precision, found_at
 from training.slices import Slice, slices
 

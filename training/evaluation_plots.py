@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from edge.card import ALERT_LABEL
-from training.calibration import Bin, Reliability
 from training.evaluate import Outcome
 from training.evaluation import MASKED, Alerts
 from training.evaluation_parts import errors_percent, write_parts
 from training.intervals import Estimate
 from training.plotting import LABEL_COLOURS, OTHER_COLOURS, plot
+from training.reliability import Bin, Reliability
 from training.roc import Ranking, bands, curve
 
 SHOWN = {"mask": "masked", ALERT_LABEL: "bare", "incorrect_mask": "worn wrongly"}

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(600)
 def test_every_set_is_trained_on_alone_and_tested_on_all(tmp_path: Path) -> None:
     one = made.kaggle(tmp_path / "one", 8)
     other = made.classes(tmp_path / "other", {"mask": "mask", "no_mask": "no_mask"}, 40)
-    command = ("-m", "training", "cross", "--data", one, other, "--epochs", "1")
+    command = ("-m", "training", "cross", "--data", one, other, "--steps", "1")
     done = made.python(*command, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "out" / "cross.json").read_bytes())

@@ -133,8 +133,6 @@ def test_mistakes_are_shown_and_listed_the_surest_first(tmp_path: Path) -> None:
     swapped = {"with_mask": "no_mask", "without_mask": "mask"}
     data = made.classes(tmp_path / "data", swapped, 8)
     out = tmp_path / "mistakes"
-    out.mkdir()
-    (out / "mistakes-7.png").write_bytes(b"of an earlier run")
     assert run("--data", data, "--mistakes", out) == 0
     figures = evaluate(MODEL, data, None, None).figures
     rows = [line.split("\t") for line in (out / "mistakes.txt").read_text().splitlines()[1:]]
@@ -151,7 +149,21 @@ def test_mistakes_are_shown_and_listed_the_surest_first(tmp_path: Path) -> None:
     assert cv2.imread(str(out / "mistakes-1.png")).shape[0] > 112
 
 
-@pytest.mark.parametrize("inside", [".", "models", "tests/mistakes", "edge/../training/x"])
+def test_what_else_lies_where_mistakes_go_is_left_alone(tmp_path: Path, parted: Path) -> None:
+    out = tmp_path / "mine"
+    out.mkdir()
+    kept = {".gitignore": b"*.log\n", "mistakes-old.png": b"mine", "mistakes-17.png": b"mine too"}
+    for name, content in kept.items():
+        (out / name).write_bytes(content)
+    (out / "mistakes-3.png").write_bytes(b"of an earlier run")
+    assert run("--data", parted, "--mistakes", out) == 0
+    assert {name: (out / name).read_bytes() for name in kept} == kept
+    assert not (out / "mistakes-3.png").exists()
+
+
+@pytest.mark.parametrize(
+    "inside", [".", "models", "tests/mistakes", "edge/../training/x", ".ci/x", ".git/x", "new"]
+)
 def test_mistakes_stay_out_of_the_project(
     inside: str, parted: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
