@@ -139,6 +139,19 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         " wrongly, or a collar (default: %(default)s)",
     )
     parser.add_argument(
+        "--balance",
+        type=_share,
+        default=usual.balance,
+        help="0: labels weigh as often as they occur; 1: all the same (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--corrections",
+        type=Path,
+        metavar="FILE",
+        help="labels that a person read again, for training alone, such as"
+        " training/corrections.csv",
+    )
+    parser.add_argument(
         "--draws",
         action="append",
         default=[],
@@ -177,6 +190,8 @@ def _train(options: argparse.Namespace) -> int:
         draws=_draws(options.draws),
         learning_rate=options.learning_rate,
         put_on=options.put_on,
+        balance=options.balance,
+        corrections=_digest(options.corrections, "the corrections"),
         start=_digest(options.start, "the model to start from,"),
         teacher=_digest(options.teacher, "the teacher"),
         patience=options.patience,

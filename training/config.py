@@ -30,6 +30,7 @@ class TrainConfig:
     empty_draws: float = 1.0
     empty_per_picture: int = 2  # what a detector falsely takes for a face: walls and clothes
     empty_no_mask: float = 0.3  # their target: unsure, and on the quiet side
+    corrections: str = ""  # the digest of the file of labels read again
     start: str = ""  # the digest of the model whose weights the run begins with
     teacher: str = ""  # the digest of the model whose answers are learnt too
     teacher_share: float = 0.7  # of the loss, when there is a teacher; the labels get the rest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from edge.card import digest
 from edge.errors import UsageError, UserError
 from training.calibrate import calibrated
 from training.config import TrainConfig
+from training.corrections import corrected, read_corrections, unused
 from training.datasets import LABELS, DataSet, read_dataset
 from training.detector import MARGIN
 from training.keras_quietly import load_model_file
@@ -24,6 +26,8 @@ from training.state import Progress, load_state
 from training.threshold import choose_threshold
 from training.train import Places, save_model, train
 
+log = logging.getLogger(__name__)
+
 UNKNOWN_LICENCE = "not stated"
 
 
@@ -31,7 +35,7 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
     """Do what `python -m training train` was asked for."""
     labels = LABELS[config.classes]
     licences = _licences(options.licence)
-    datasets = [read_dataset(root, labels) for root in options.data]
+    datasets = _read(options, labels)
     unknown = set(config.draws) - {data.name for data in datasets}
     if unknown:
         names = ", ".join(data.name for data in datasets)
@@ -52,6 +56,23 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
     write_report(report_path(options.out), _report(done, labels, licences))
     sys.stdout.write(f"{options.out} and {report_path(options.out)} are written\n")
     return 0
+
+
+def _read(options: argparse.Namespace, labels: tuple[str, ...]) -> list[DataSet]:
+    datasets = [read_dataset(root, labels) for root in options.data]
+    if options.corrections is None:
+        return datasets
+    corrections = read_corrections(options.corrections)
+    left = unused(datasets, corrections)
+    if left:
+        log.warning(
+            "%d of %d corrections in %s fit no face that is trained on, such as %s",
+            len(left),
+            len(corrections),
+            options.corrections,
+            left[0][0],
+        )
+    return [corrected(data, corrections, labels) for data in datasets]
 
 
 def load_like(path: Path | None, what: str, labels: tuple[str, ...]) -> Any:
