@@ -23,7 +23,7 @@ from convert.ranges import StoredRanges, read_ranges, write_ranges
 from convert.variants import VARIANTS, built, variant_path
 from edge.card import attach_card, digest
 from edge.errors import UserError
-from training.datasets import read_dataset
+from training.datasets import read_datasets
 from training.report import Report, read_report, report_path
 
 #: Faces at once through Keras.
@@ -72,7 +72,7 @@ def convert(job: Job) -> Outcome:
     """
     report, stored = _read(job)
     labels = tuple(report.labels)
-    data = [read_dataset(root, labels) for root in job.data]
+    data = read_datasets(list(job.data), labels)
     model = load_keras(job.model)  # seconds of importing: after all that can fail at once
     flatbuffer = float_flatbuffer(model)
     if stored is None:

@@ -21,7 +21,7 @@ from edge.card import digest
 from edge.errors import UsageError
 from training.calibrate import calibrated
 from training.config import TrainConfig
-from training.datasets import LABELS, read_dataset
+from training.datasets import LABELS, read_datasets
 from training.keras_quietly import load_model_file
 from training.model import SIZE_PX
 from training.own_tests import figures_on_tests
@@ -57,7 +57,7 @@ def run_binary(options: argparse.Namespace) -> int:
     if tuple(report.labels) != LABELS[3]:
         raise UsageError(f"{options.model} has the labels {', '.join(report.labels)}, not three")
     whole = load_model_file(options.model)
-    datasets = [read_dataset(root, KEPT) for root in options.data]
+    datasets = read_datasets(options.data, KEPT)
     config = TrainConfig(**report.config)
     kept_back = held_out(datasets, config, KEPT)
     model = without_third(whole)

@@ -19,7 +19,7 @@ import numpy as np
 
 from edge.card import ALERT_LABEL
 from training.config import TrainConfig
-from training.datasets import LABELS, DataSet, check_classes, read_dataset
+from training.datasets import LABELS, DataSet, check_classes, read_datasets
 from training.metrics import alert_threshold
 from training.prepare import CropSet, held_out, prepare_beside, read_crops
 from training.splits import Split
@@ -77,7 +77,7 @@ def add_cross(parser: argparse.ArgumentParser) -> None:
 
 def run_cross(options: argparse.Namespace) -> int:
     """Train, test, print a Markdown table and write `cross.json`."""
-    datasets = [read_dataset(root, KINDS) for root in options.data]
+    datasets = read_datasets(options.data, KINDS)
     usual = TrainConfig(limit=options.limit, seed=options.seed)
     for data in datasets:
         check_classes([data], Split.TRAIN, KINDS)

@@ -100,6 +100,20 @@ def read_dataset(root: Path, labels: tuple[str, ...]) -> DataSet:
     return DataSet(_name(root), root, layout, kept, layout == "splits", boxes, given)
 
 
+def read_datasets(roots: list[Path], labels: tuple[str, ...]) -> list[DataSet]:
+    """Each of `roots` as `read_dataset` reads it; raises UsageError too when two are one."""
+    check_once(roots)
+    return [read_dataset(root, labels) for root in roots]
+
+
+def check_once(roots: list[Path]) -> None:
+    """Raises UsageError when one folder stands in `roots` twice: its faces would count double."""
+    places = Counter(_said(root)[1].resolve() for root in roots)
+    for place, times in places.items():
+        if times > 1:
+            raise UsageError(f"the data folder {place} is named {times} times: name it once")
+
+
 def check_classes(datasets: list[DataSet], split: Split, labels: tuple[str, ...]) -> None:
     """Raises UsageError when `split` of all `datasets` together lacks one of `labels`."""
     count = Counter(sample.label for data in datasets for sample in data.part(split))

@@ -12,8 +12,9 @@ from pathlib import Path
 from edge.errors import UsageError
 from edge.interpreter import RUNTIMES
 from training.answers import ALL, pooled
+from training.datasets import check_once
 from training.evaluate import Todo, choose, outcome, planned, together, told_apart
-from training.evaluation import FALSE_ALARMS
+from training.evaluation import FALSE_ALARMS, Evaluation
 from training.evaluation_report import write_report_folder
 from training.evaluation_text import as_text
 from training.layouts import LAYOUTS, SPLIT_FOLDERS
@@ -87,7 +88,11 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
         help="write contact sheets of the worst mistakes and a list of all there: pictures of"
         " people, so not into the project",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a data set, on a line")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object a data set, on a line, and last all together if there are several",
+    )
     parser.set_defaults(run=run_evaluate)
 
 
@@ -104,6 +109,7 @@ def _share(text: str) -> float:
 def run_evaluate(options: argparse.Namespace) -> int:
     """Print the figures of each data set, and write what was asked for."""
     _check(options)
+    check_once(options.data)
     scorer = load_scorer(options.model, options.runtime)
     todos = [planned(scorer, root, options.split) for root in options.data]
     for todo in todos:
@@ -119,18 +125,21 @@ def run_evaluate(options: argparse.Namespace) -> int:
     found = []
     for todo in todos:
         found.append(outcome(scorer, options.model, todo, chosen, looks))
-        each = found[-1].evaluation
-        lines = [json.dumps(dataclasses.asdict(each))] if options.json else as_text(each)
-        sys.stdout.write("\n".join(lines) + "\n")
-        sys.stdout.flush()
-    if len(found) > 1 and not options.json:
-        sys.stdout.write("\n".join(as_text(together(found).evaluation)) + "\n")
+        _say(found[-1].evaluation, options.json)
+    if len(found) > 1:
+        _say(together(found).evaluation, options.json)
     if options.out is not None:
         log.info("written: %s", write_report_folder(options.out, options.model, found))
     if options.mistakes is not None:
         answers = pooled([each.answers for each in found])
         log.info("written: %s", ", ".join(map(str, write_mistakes(options.mistakes, answers))))
     return 0
+
+
+def _say(found: Evaluation, as_json: bool) -> None:
+    lines = [json.dumps(dataclasses.asdict(found))] if as_json else as_text(found)
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
 
 
 def _check(options: argparse.Namespace) -> None:

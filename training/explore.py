@@ -16,7 +16,7 @@ from edge.errors import UserError
 from edge.framing import Pixels
 from training.contact import contact_sheet
 from training.crops import read_picture
-from training.datasets import LABELS, read_dataset
+from training.datasets import LABELS, read_datasets
 from training.explore_page import as_html
 from training.explore_plots import (
     draw_balance,
@@ -79,7 +79,7 @@ def _at_least_one(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Read the data, write the report, and say in short what it says."""
-    datasets = [read_dataset(root, LABELS[options.classes]) for root in options.data]
+    datasets = read_datasets(options.data, LABELS[options.classes])
     _prepare(options.out)
     all_seen = [observe(data, options.limit, options.seed) for data in datasets]
     pairs = find_pairs([each for seen in all_seen for each in seen.prints])

@@ -15,7 +15,7 @@ from edge.errors import UsageError, UserError
 from training.calibrate import calibrated
 from training.config import TrainConfig
 from training.corrections import corrected, read_corrections, unused
-from training.datasets import LABELS, DataSet, read_dataset
+from training.datasets import LABELS, DataSet, read_datasets
 from training.detector import MARGIN
 from training.keras_quietly import load_model_file
 from training.model import SIZE_PX, build_model
@@ -59,7 +59,7 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
 
 
 def _read(options: argparse.Namespace, labels: tuple[str, ...]) -> list[DataSet]:
-    datasets = [read_dataset(root, labels) for root in options.data]
+    datasets = read_datasets(options.data, labels)
     if options.corrections is None:
         return datasets
     corrections = read_corrections(options.corrections)

@@ -24,7 +24,7 @@ from edge.errors import UserError
 from edge.framing import Pixels
 from edge.interpreter import RUNTIMES
 from training.crops import decoded, evaluated, evaluation_crop
-from training.datasets import LABELS, Sample, read_dataset
+from training.datasets import LABELS, Sample, read_datasets
 from training.metrics import Floats
 from training.model import SIZE_PX
 from training.occlude import EYES, MIDDLE, NOSE, beard, glasses, hand, hood
@@ -149,8 +149,7 @@ def run_stress(options: argparse.Namespace) -> int:
 
 
 def _crops(roots: list[Path], limit: int | None) -> Iterator[tuple[Sample, Pixels]]:
-    for root in roots:
-        data = read_dataset(root, LABELS[2])
+    for data in read_datasets(roots, LABELS[2]):
         samples = limited([s for s in data.part(Split.TEST) if evaluated(s)], limit)
         for sample, image in decoded(data, samples, watch(data.name)):
             crop = evaluation_crop(sample, image)

@@ -50,7 +50,9 @@ def test_several_data_sets_make_a_line_each(
     parted: Path, scenes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("--data", parted, scenes, "--json") == 0
-    one, other = map(json.loads, capsys.readouterr().out.splitlines())
+    one, other, both = map(json.loads, capsys.readouterr().out.splitlines())
+    assert both["data"] == "all together"
+    assert both["figures"]["count"] == one["figures"]["count"] + other["figures"]["count"]
     assert (one["data"], one["split"], one["figures"]["count"]) == ("parted", "test", 24)
     assert other["data"] == "scenes"
     assert other["left_out"] == other["pictures"]  # the mask worn wrongly in each
@@ -70,8 +72,13 @@ def test_data_sets_of_one_name_are_told_apart(
     one, other = made.kaggle(tmp_path / "a" / "set", 3), made.kaggle(tmp_path / "b" / "set", 2)
     assert run("--data", one, other, "--json") == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [each["data"] for each in found] == [str(one), str(other)]
+    assert [each["data"] for each in found] == [str(one), str(other), "all together"]
     assert found[0]["chosen"]["masked_faces"] == 5
+
+
+def test_a_folder_named_twice_is_refused(parted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--data", parted, parted.parent / "." / parted.name) == 2
+    assert f"{parted.resolve()} is named 2 times" in capsys.readouterr().err
 
 
 def test_the_threshold_is_chosen_on_validation(
