@@ -99,7 +99,7 @@ def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
 
 
 def test_the_shipped_file_is_right() -> None:
-    assert len(read_corrections(SHIPPED)) == 199
+    assert len(read_corrections(SHIPPED)) == 168
 
 
 def test_training_says_what_fits_no_face(tmp_path: Path) -> None:

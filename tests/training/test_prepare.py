@@ -10,7 +10,7 @@ from edge.framing import Box
 from tests.training import made
 from training.config import TrainConfig
 from training.datasets import LABELS, read_dataset
-from training.prepare import Prepared, prepare
+from training.prepare import MOST_WEIGHT, Prepared, prepare
 
 LABELS_2 = LABELS[2]
 FACE: Box = (60.0, 50.0, 60.0, 72.0)
@@ -44,6 +44,14 @@ def test_a_rare_label_weighs_more_as_far_as_balance_says(tmp_path: Path, balance
     odds = masked.sum() / (~masked).sum()
     ratio = training.weights[masked].mean() / training.weights[~masked].mean()
     assert ratio == pytest.approx(odds**-balance)
+
+
+def test_no_face_weighs_more_than_the_most_however_rare_its_label(tmp_path: Path) -> None:
+    root = made.kaggle(tmp_path / "tiny", 12)
+    for index in range(1, 12):
+        (root / f"Train/WithMask/{index}.png").unlink()
+    training = prepared(root, config=TrainConfig(balance=1.0)).training
+    assert training.weights.max() == MOST_WEIGHT < len(training.faces) / 2
 
 
 def test_scenes_give_faces_and_empty_boxes_whose_target_is_unsure(tmp_path: Path) -> None:
