@@ -25,6 +25,9 @@ DeviceName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,64}\Z")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 #: A level of an MQTT topic: no separators, no wildcards, nothing that needs quoting.
 TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
+#: x and y as fractions of the frame's width and height, from its upper left corner.
+Point = tuple[Fraction, Fraction]
+Days = Annotated[float, msgspec.Meta(gt=0.0, le=3650.0)]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +43,10 @@ class CameraSettings(_Section, frozen=True, kw_only=True):
     height_px: Annotated[int, msgspec.Meta(ge=120, le=4096)] = 480
     fps: Annotated[float, msgspec.Meta(gt=0.0, le=120.0)] = 10.0
     timeout_s: Seconds = 10.0
+    black_after_s: Seconds = 60.0
+    frozen_after_s: Seconds = 60.0
+    reopen_for_s: Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)] = 300.0
+    zone: tuple[Point, ...] = ()
 
 
 class DetectorSettings(_Section, frozen=True, kw_only=True):
@@ -69,6 +76,9 @@ class TrackerSettings(_Section, frozen=True, kw_only=True):
 class EventSettings(_Section, frozen=True, kw_only=True):
     """When a person's track becomes an alert and when the alert is over."""
 
+    alert_on: Annotated[
+        tuple[Literal["no_mask", "incorrect_mask"], ...], msgspec.Meta(min_length=1)
+    ] = ("no_mask",)
     alert_threshold: Fraction | None = None
     min_readings: Annotated[int, msgspec.Meta(ge=1, le=100)] = 4
     confirm_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 0.3
@@ -80,6 +90,7 @@ class OutboxSettings(_Section, frozen=True, kw_only=True):
 
     path: str = ""
     max_events: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 100_000
+    max_age_days: Days = 30.0
 
 
 class MqttSettings(_Section, frozen=True, kw_only=True):
@@ -92,7 +103,31 @@ class MqttSettings(_Section, frozen=True, kw_only=True):
     username: str = ""
     password_file: str = ""
     keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 30
+    tls: bool = False
+    tls_min_version: Literal["1.2", "1.3"] = "1.2"
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
     health_interval_s: Seconds = 30.0
+    discovery: bool = False
+    discovery_prefix: TopicLevel = "homeassistant"
+
+
+class MetricsSettings(_Section, frozen=True, kw_only=True):
+    """The figures of `health` for Prometheus, over HTTP; off without a port."""
+
+    host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
+    port: Port | None = None
+
+
+class SnapshotSettings(_Section, frozen=True, kw_only=True):
+    """Pictures of alerts on this device's own disk; off unless turned on."""
+
+    enabled: bool = False
+    path: str = ""
+    width_px: Annotated[int, msgspec.Meta(ge=80, le=1920)] = 640
+    max_files: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 200
+    max_age_days: Days = 7.0
 
 
 class Settings(_Section, frozen=True, kw_only=True):
@@ -106,6 +141,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     events: EventSettings = EventSettings()
     outbox: OutboxSettings = OutboxSettings()
     mqtt: MqttSettings = MqttSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    snapshot: SnapshotSettings = SnapshotSettings()
 
 
 def default_device() -> str:
@@ -172,10 +209,8 @@ def _names_everywhere() -> dict[str, str]:
     for field in msgspec.structs.fields(Settings):
         names[field.name] = field.name
         if _is_section(field.type):
-            names |= {
-                inner.name: f"{field.name}.{inner.name}"
-                for inner in msgspec.structs.fields(field.type)
-            }
+            for inner in msgspec.structs.fields(field.type):
+                names.setdefault(inner.name, f"{field.name}.{inner.name}")
     return names
 
 
