@@ -195,9 +195,13 @@ def _unknown_keys(raw: dict[str, Any], section: type, prefix: str) -> Any:
 
 
 def _nearest(key: str, prefix: str, siblings: Iterable[str]) -> str | None:
-    """The known setting most like `key`, by its full name; those of its own section first."""
+    """The known setting most like `key`, by its full name; those of its own section first,
+    unless the very name stands elsewhere."""
     here = {name: f"{prefix}{name}" for name in siblings}
-    for names in (here, _names_everywhere()):
+    everywhere = _names_everywhere()
+    if key in everywhere:
+        return everywhere[key]
+    for names in (here, everywhere):
         if close := difflib.get_close_matches(key, names, n=1, cutoff=0.5):
             return names[close[0]]
     return None
