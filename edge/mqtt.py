@@ -19,6 +19,7 @@ from typing import Any
 from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge.clock import Moment, now
 from edge.connection import (
     CONNECT_TIMEOUT_S,
     Broker,
@@ -27,8 +28,9 @@ from edge.connection import (
     why_silent,
 )
 from edge.errors import UserError
-from edge.outbox import Outbox, Pending
-from edge.payloads import Topics
+from edge.outbox import Outbox
+from edge.outbox_file import Pending
+from edge.payloads import Topics, published
 from edge.session import ONLINE, Acknowledged, Answered, Lost, Session, Signal
 
 log = logging.getLogger(__name__)
@@ -85,7 +87,7 @@ class Publisher:
         topics: Topics,
         outbox: Outbox,
         on_delivered: Callable[[int], None] = lambda seq: None,
-        wall_clock: Callable[[], float] = time.time,
+        moment: Callable[[], Moment] = now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nothing is connected before `start`.
@@ -97,7 +99,7 @@ class Publisher:
         self._topics = topics
         self._outbox = outbox
         self._on_delivered = on_delivered
-        self._wall_clock = wall_clock
+        self._moment = moment
         self._clock = clock
         self._signals: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._knows_only_311 = False
@@ -107,7 +109,7 @@ class Publisher:
         self._stop_at_s = float("inf")
         self._on_their_way: dict[int, int] = {}
         self._sent_seq = 0
-        self._online_since_s = 0.0
+        self._online_since = moment()
         self._told_failure = False
         self._thrown_out = 0
         self._connected_s = 0.0
@@ -238,7 +240,7 @@ class Publisher:
         log.info("connected to the broker at %s", self._broker.address)
         self.failure, self.connected, self._connected_s = None, True, self._clock()
         self.connections += 1
-        self._online_since_s = self._wall_clock()
+        self._online_since = self._moment()
         self._on_their_way.clear()
         self._sent_seq = 0
         session.publish("status", ONLINE, qos=1, retain=True)
@@ -270,10 +272,8 @@ class Publisher:
             self._sent_seq = pending.seq
 
     def _body(self, pending: Pending) -> str:
-        replayed = pending.committed_at_s < self._online_since_s
-        return json.dumps(
-            {**pending.payload, "seq": pending.seq, "replayed": replayed}, separators=(",", ":")
-        )
+        body = published(pending, self._online_since, self._moment())
+        return json.dumps(body, separators=(",", ":"))
 
     def _take_acknowledgement(self, signal: Acknowledged) -> None:
         seq = self._on_their_way.pop(signal.mid, None)

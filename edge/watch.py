@@ -138,7 +138,8 @@ class Watcher:
     def _on_disconnect(
         self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
-        if reason.is_failure and self._subscribed.is_set() and self._tells:
+        told = self._failure is not None
+        if reason.is_failure and self._subscribed.is_set() and self._tells and not told:
             log.warning("connection to the broker at %s lost: %s", self._broker.address, reason)
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
