@@ -14,7 +14,6 @@ from pathlib import Path
 
 #: Newest durations kept per stage: one to two minutes at ten frames a second.
 KEPT = 1000
-THERMAL_ZONE = Path("/sys/class/thermal/thermal_zone0/temp")
 
 
 @dataclass(frozen=True)
@@ -79,11 +78,3 @@ def memory_mb() -> float:
 def peak_memory_mb() -> float:
     """The most memory that this process ever held, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
-
-
-def temperature_c() -> float | None:
-    """The processor's temperature in degrees Celsius, where the kernel tells."""
-    try:
-        return int(THERMAL_ZONE.read_text(encoding="ascii")) / 1000.0
-    except (OSError, ValueError):
-        return None
