@@ -50,6 +50,10 @@ test: lint ## Lint, types and all tests (installs TensorFlow and mosquitto)
 	@$(MAKE) --no-print-directory mosquitto
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+soak: $(VENV)/.dev ## The long tests: two hours of footage, hundreds of kills (an hour or two)
+	@$(MAKE) --no-print-directory mosquitto
+	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
+
 lint: $(VENV)/.dev ## Lint, format and types only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -114,4 +118,4 @@ $(VENV)/.dev: $(VENV)/.train
 	@$(PIP) --editable '.[broker,metrics,train,dev]'
 	@touch $@
 
-.PHONY: help run check test lint dataset explore train evaluate convert clean mosquitto compare
+.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare

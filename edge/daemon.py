@@ -3,49 +3,59 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.camera import Frame, Source
+from edge.camera import Feed
 from edge.camera.addresses import shown_source
-from edge.camera.capture import NewestFrame, every_frame
+from edge.camera.capture import EveryFrame
+from edge.camera.feed import CameraFeed
 from edge.camera.opening import open_source
-from edge.classifier import alert_threshold, load_classifier
+from edge.classifier import Classifier, alert_threshold, load_classifier
 from edge.config import Settings
-from edge.delivery import Delivery, Nowhere
+from edge.controls import Controls, signals_to
+from edge.delivery import Delivery, Nowhere, outbox_path
 from edge.detector import HaarDetector
+from edge.errors import UserError
 from edge.events import EventMachine
-from edge.health import StageTimes
+from edge.health import Progress, StageTimes
+from edge.loop import Loop
+from edge.metrics import MetricsEndpoint
+from edge.notify import Notifier
 from edge.payloads import Origin, UtcClock, monotonic_offset_s, new_episode_id
 from edge.pipeline import Pipeline
-from edge.reporter import HealthReporter, Progress, StateReporter, info_body
+from edge.reload import Reload
+from edge.reporter import HealthReporter, StateReporter, info_body
+from edge.restarts import Restarts
 from edge.screen import Screen, stage_table
+from edge.snapshot import Snapshots
 from edge.tracker import Tracker
+from edge.vitals import Vitals
 from edge.watch import Watcher
 from edge.writer import EventWriter, open_event_file
 
 log = logging.getLogger(__name__)
 
 EXIT_UNDELIVERED = 3
-#: A source that hangs is left behind after this; the process ends anyway.
-SOURCE_FAREWELL_S = 2.0
+RESTARTS_NAME = "restarts.json"
 #: How long the closing summary waits for what the broker still hands round.
 ECHO_S = 2.0
 #: How long the start waits for the watching subscriber, so that it misses nothing.
 SUBSCRIBE_S = 5.0
-STATUS_INTERVAL_S = 0.5
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the command line adds to the settings."""
+    """What the command line adds to the settings.
 
+    `load` reads the settings anew, for SIGHUP; it raises UserError.
+    """
+
+    load: Callable[[], Settings]
     events_file: Path | None = None
     mqtt: bool = True
     fast: bool = False
@@ -58,56 +68,186 @@ def run(settings: Settings, options: RunOptions) -> int:
     0: ended or stopped as asked; `EXIT_UNDELIVERED`: the source ended and events
     still wait in the outbox. Raises UserError for whatever keeps it from working.
     """
-    stopped = threading.Event()
-    screen = Screen()
-    times = StageTimes()
     with ExitStack() as stack:
+        return _Run(settings, options, stack).work()
+
+
+class _Run:
+    """One run: its parts, which end with `stack` in the reverse of the order they began."""
+
+    def __init__(self, settings: Settings, options: RunOptions, stack: ExitStack) -> None:
+        self._settings = settings
+        self._options = options
+        self._times = StageTimes()
+        self._progress = Progress()
+        self._controls = Controls()
+        self._notifier = Notifier()
+        self._screen = Screen()
         classifier = load_classifier(settings.classifier)
         detector = HaarDetector(settings.detector)
         event_log = stack.enter_context(open_event_file(options.events_file))
-        source = open_source(settings.camera)
-        stack.callback(source.close)
-        _stop_on_signals(stopped, stack)
-        delivery = stack.enter_context(Delivery(settings, times)) if options.mqtt else None
-        watcher = _start_watcher(settings, options, delivery, screen, stack)
+        self._feed = stack.enter_context(self._open_feed())
+        stack.enter_context(signals_to(self._controls))
+        self._delivery = self._open_delivery(stack)
+        self._watcher = self._start_watcher(stack)
         threshold = alert_threshold(settings.events, classifier.card)
-        if delivery is not None:
-            delivery.retain("info", info_body(settings, classifier, threshold), qos=1)
-            delivery.start()
-        utc = UtcClock(_utc_offset(source, options.fast))
-        origin = Origin(settings.device, settings.camera.name, classifier.digest)
-        frames = _frames(source, options.fast, stopped, stack)
-        loop = _Loop(
-            Pipeline(
-                detector,
-                classifier,
-                Tracker(settings.tracker, settings.events.min_readings),
-                EventMachine(settings.events, threshold, lambda: new_episode_id(settings.device)),
-                times,
-            ),
-            EventWriter(origin, utc, delivery or Nowhere(), event_log, times),
-            StateReporter(delivery or Nowhere(), utc),
-            Progress(),
-            screen if options.watch else None,
+        utc = UtcClock(self._utc_offset())
+        pipeline = Pipeline(
+            detector,
+            classifier,
+            Tracker(settings.tracker, settings.events.min_readings),
+            EventMachine(settings.events, threshold, lambda: new_episode_id(settings.device)),
+            self._times,
         )
-        log.info("%s", _opening(settings, delivery))
-        if options.watch:
-            screen.show(f"{_opening(settings, delivery)} Ctrl-C stops.\n")
-        counters = _counters(delivery, frames)
-        interval_s = settings.mqtt.health_interval_s
+        sink = self._delivery or Nowhere()
+        origin = Origin(settings.device, settings.camera.name, classifier.digest)
+        self._writer = EventWriter(origin, utc, sink, event_log, self._times)
+        self._loop = Loop(
+            self._feed,
+            pipeline,
+            self._writer,
+            StateReporter(sink, utc),
+            self._controls,
+            self._notifier,
+            self._times,
+            self._progress,
+            self._screen if options.watch else None,
+        )
+        if settings.snapshot.enabled:
+            self._loop.snapshots = Snapshots(settings.snapshot)
+        reload = Reload(settings, options.load, self._feed, pipeline, classifier, detector)
+        reload.on_change = self._take_over
+        self._loop.reload = reload
+        self._say_what_runs(settings, classifier)
+        if self._delivery is not None:
+            self._delivery.start()
+        vitals = self._open_vitals(stack)
+        self._vitals = vitals
+
+    def work(self) -> int:
+        opening = self._opening()
+        log.info("%s", opening)
+        if self._options.watch:
+            self._screen.show(f"{opening} Ctrl-C stops.\n")
         waiting = 0
+        interval_s = self._settings.mqtt.health_interval_s
+        reporter = HealthReporter(
+            self._delivery or Nowhere(), self._vitals.body, interval_s, self._chores
+        )
+        self._notifier.ready()
         try:
-            with HealthReporter(delivery or Nowhere(), loop.progress, times, counters, interval_s):
-                loop.run(frames, times)
+            with reporter:
+                self._loop.run()
         finally:
-            if delivery is not None:
-                waiting = _deliver_the_rest(delivery)
-            if watcher is not None and delivery is not None:
-                watcher.wait_for(delivery.publisher.acknowledged, ECHO_S)
-            if options.watch:
-                for line in _closing(loop, counters(), watcher, times):
-                    screen.show(line)
-    return EXIT_UNDELIVERED if waiting and not stopped.is_set() else 0
+            if self._delivery is not None:
+                waiting = _deliver_the_rest(self._delivery)
+                if self._watcher is not None:
+                    self._watcher.wait_for(self._delivery.publisher.acknowledged, ECHO_S)
+            if self._options.watch:
+                for line in self._closing():
+                    self._screen.show(line)
+        return EXIT_UNDELIVERED if waiting and not self._controls.stopped.is_set() else 0
+
+    def _open_feed(self) -> Feed:
+        camera = self._settings.camera
+        if self._options.fast:
+            source = open_source(camera)
+            if not source.live:
+                return EveryFrame(source)
+            source.close()  # what is live has a pace of its own
+        return CameraFeed(lambda: open_source(camera), camera, self._controls.stopped)
+
+    def _open_delivery(self, stack: ExitStack) -> Delivery | None:
+        if not self._options.mqtt:
+            return None
+        verbs = {
+            "pause": self._controls.pause,
+            "resume": self._controls.resume,
+            "snapshot": self._snapshot,
+        }
+        return stack.enter_context(Delivery(self._settings, self._times, verbs))
+
+    def _open_vitals(self, stack: ExitStack) -> Vitals:
+        restarts = 0
+        if self._delivery is not None:
+            path = outbox_path(self._settings).with_name(RESTARTS_NAME)
+            restarts = stack.enter_context(Restarts(path)).count
+        vitals = Vitals(
+            self._progress, self._times, self._feed, self._controls, self._delivery, restarts
+        )
+        if self._settings.metrics.port is not None:
+            stack.enter_context(
+                MetricsEndpoint(self._settings.metrics, vitals.body, self._settings.device)
+            )
+        return vitals
+
+    def _start_watcher(self, stack: ExitStack) -> Watcher | None:
+        if not self._options.watch or self._delivery is None:
+            return None
+        watcher = Watcher(
+            self._delivery.broker, self._settings.mqtt.base, self._screen.show, self._settings.device
+        )
+        watcher.start_in_background(SUBSCRIBE_S)
+        stack.callback(watcher.stop)
+        return watcher
+
+    def _utc_offset(self) -> Callable[[], float]:
+        if isinstance(self._feed, EveryFrame):
+            started_s = time.time()
+            return lambda: started_s
+        return monotonic_offset_s
+
+    def _snapshot(self) -> dict[str, Any]:
+        """The command: a picture of now on this device's disk."""
+        loop = self._loop
+        if loop.snapshots is None:
+            raise UserError("snapshots are off; snapshot.enabled in the configuration allows them")
+        if loop.view is None:
+            raise UserError("there is no picture yet, or the watch is paused")
+        name = new_episode_id(self._settings.device)
+        path = loop.snapshots.save(name, loop.view.frame, loop.view.alerts)
+        return {"file": str(path)}
+
+    def _chores(self) -> None:
+        if self._delivery is not None:
+            self._delivery.outbox.tend()
+        if self._loop.snapshots is not None:
+            self._loop.snapshots.tidy()
+
+    def _take_over(self, settings: Settings, classifier: Classifier) -> None:
+        """What a reloaded configuration changes outside the pipeline."""
+        self._writer.origin = Origin(settings.device, settings.camera.name, classifier.digest)
+        on = settings.snapshot.enabled
+        self._loop.snapshots = Snapshots(settings.snapshot) if on else None
+        self._say_what_runs(settings, classifier)
+
+    def _say_what_runs(self, settings: Settings, classifier: Classifier) -> None:
+        if self._delivery is not None:
+            threshold = alert_threshold(settings.events, classifier.card)
+            self._delivery.retain("info", info_body(settings, classifier, threshold), qos=1)
+
+    def _opening(self) -> str:
+        where = "no MQTT"
+        if self._delivery is not None:
+            kind = "embedded broker" if self._delivery.embedded else "broker"
+            topic = f"{self._settings.mqtt.base}/{self._settings.device}/events"
+            where = f"{kind} {self._delivery.broker.address}, topic {topic}"
+        return f"Watching {shown_source(self._settings.camera)}; {where}."
+
+    def _closing(self) -> list[str]:
+        elapsed_s, frames = self._progress.elapsed_s(), self._progress.frames
+        figures = self._vitals.body()
+        delivered = f"{figures.get('events_acknowledged', 0)} acknowledged by the broker"
+        if self._watcher is not None:
+            delivered += f", {self._watcher.received} received back"
+        return [
+            "",
+            *stage_table(self._times.quantiles()),
+            "",
+            f"{frames} frames in {elapsed_s:.1f} s ({frames / max(elapsed_s, 1e-9):.1f} a second), "
+            f"{figures['frames_dropped']} dropped",
+            f"{self._writer.written} events: {delivered}, {figures.get('outbox_depth', 0)} waiting",
+        ]
 
 
 def _deliver_the_rest(delivery: Delivery) -> int:
@@ -121,136 +261,3 @@ def _deliver_the_rest(delivery: Delivery) -> int:
             delivery.outbox.path,
         )
     return waiting
-
-
-class _Loop:
-    """Frames through the pipeline until they end; always ends what is running."""
-
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        writer: EventWriter,
-        state: StateReporter,
-        progress: Progress,
-        screen: Screen | None,
-    ) -> None:
-        self.pipeline = pipeline
-        self.writer = writer
-        self.progress = progress
-        self._state = state
-        self._screen = screen
-        self._now_s = 0.0
-        self._status_due_s = 0.0
-
-    def run(self, frames: Iterable[Frame], times: StageTimes) -> None:
-        try:
-            for frame in frames:
-                self._now_s = frame.captured_at_s
-                with times.measure("frame"):
-                    for event in self.pipeline.process(frame):
-                        self.writer.write(event)
-                self._report()
-        finally:
-            if self._screen:
-                self._screen.status("")
-            for event in self.pipeline.finish(self._now_s):
-                self.writer.write(event)
-            if self.pipeline.frames:
-                self._state.update(0, 0, self._now_s)
-
-    def _report(self) -> None:
-        self.progress.frame_done()
-        alerting, people = self.pipeline.alerting, len(self.pipeline.tracks)
-        self._state.update(alerting, people, self._now_s)
-        elapsed_s = self.progress.elapsed_s()
-        if self._screen and elapsed_s >= self._status_due_s:
-            self._status_due_s = elapsed_s + STATUS_INTERVAL_S
-            self._screen.status(
-                f"{elapsed_s:6.1f} s   {self.progress.frames / elapsed_s:4.1f} frames/s   "
-                f"in view: {people}   bare-faced: {alerting}"
-            )
-
-
-def _frames(
-    source: Source, fast: bool, stopped: threading.Event, stack: ExitStack
-) -> Iterable[Frame]:
-    if fast and not source.live:
-        return every_frame(source, stopped)
-    newest = NewestFrame(source, stopped)
-    stack.callback(newest.join, SOURCE_FAREWELL_S)
-    stack.callback(stopped.set)
-    return newest
-
-
-def _utc_offset(source: Source, fast: bool) -> Any:
-    if fast and not source.live:
-        started_s = time.time()
-        return lambda: started_s
-    return monotonic_offset_s
-
-
-def _start_watcher(
-    settings: Settings,
-    options: RunOptions,
-    delivery: Delivery | None,
-    screen: Screen,
-    stack: ExitStack,
-) -> Watcher | None:
-    if not options.watch or delivery is None:
-        return None
-    watcher = Watcher(delivery.broker, settings.mqtt.base, screen.show, settings.device)
-    watcher.start_in_background(SUBSCRIBE_S)
-    stack.callback(watcher.stop)
-    return watcher
-
-
-def _stop_on_signals(stopped: threading.Event, stack: ExitStack) -> None:
-    """The first SIGINT or SIGTERM asks for a clean stop; a second one is not held back."""
-
-    def ask_to_stop(number: int, _frame: object) -> None:
-        stopped.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        stack.callback(signal.signal, number, signal.signal(number, ask_to_stop))
-
-
-def _counters(delivery: Delivery | None, frames: Iterable[Frame]) -> Any:
-    def counters() -> dict[str, Any]:
-        return {
-            "frames_dropped": frames.dropped if isinstance(frames, NewestFrame) else 0,
-            "outbox_depth": delivery.outbox.depth() if delivery else 0,
-            "events_dropped": delivery.outbox.dropped if delivery else 0,
-            "events_acknowledged": delivery.publisher.acknowledged if delivery else 0,
-            "connections": delivery.publisher.connections if delivery else 0,
-        }
-
-    return counters
-
-
-def _opening(settings: Settings, delivery: Delivery | None) -> str:
-    where = "no MQTT"
-    if delivery is not None:
-        kind = "embedded broker" if delivery.embedded else "broker"
-        where = (
-            f"{kind} {delivery.broker.address}, topic {settings.mqtt.base}/{settings.device}/events"
-        )
-    return f"Watching {shown_source(settings.camera)}; {where}."
-
-
-def _closing(
-    loop: _Loop, counters: dict[str, Any], watcher: Watcher | None, times: StageTimes
-) -> list[str]:
-    elapsed_s = loop.progress.elapsed_s()
-    frames = loop.progress.frames
-    delivered = f"{counters['events_acknowledged']} acknowledged by the broker"
-    if watcher is not None:
-        delivered += f", {watcher.received} received back"
-    return [
-        "",
-        *stage_table(times.quantiles()),
-        "",
-        f"{frames} frames in {elapsed_s:.1f} s ({frames / max(elapsed_s, 1e-9):.1f} a second), "
-        f"{counters['frames_dropped']} dropped",
-        f"{loop.writer.written} events: {delivered}, {counters['outbox_depth']} waiting",
-    ]

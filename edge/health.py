@@ -14,6 +14,8 @@ from pathlib import Path
 
 #: Newest durations kept per stage: one to two minutes at ten frames a second.
 KEPT = 1000
+#: Frames over which their rate is told.
+RATE_FRAMES = 100
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,33 @@ class StageTimes:
 def _at(ordered_s: list[float], share: float) -> float:
     """The value below which `share` of `ordered_s` lies, nearest rank, in milliseconds."""
     return round(1000.0 * ordered_s[min(len(ordered_s) - 1, int(share * len(ordered_s)))], 3)
+
+
+class Progress:
+    """How far the loop has come; written by it, read by who reports."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Nothing done yet."""
+        self._clock = clock
+        self.started_s = clock()
+        self.frames = 0
+        self._newest_s: deque[float] = deque(maxlen=RATE_FRAMES)
+
+    def frame_done(self) -> None:
+        """One more frame went through every stage."""
+        self.frames += 1
+        self._newest_s.append(self._clock())
+
+    def elapsed_s(self) -> float:
+        """Since the start."""
+        return self._clock() - self.started_s
+
+    def fps(self) -> float:
+        """Frames a second, over the newest ones and up to now: it falls when none comes."""
+        newest_s = list(self._newest_s)
+        if len(newest_s) < 2:
+            return 0.0
+        return len(newest_s) / max(1e-3, self._clock() - newest_s[0])
 
 
 def memory_mb() -> float:

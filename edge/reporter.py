@@ -6,7 +6,6 @@ import hashlib
 import logging
 import platform
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +16,6 @@ from edge.board import temperature_c
 from edge.classifier import Classifier
 from edge.config import Settings
 from edge.delivery import EventSink
-from edge.errors import UserError
-from edge.health import StageTimes, memory_mb
 from edge.payloads import UtcClock
 
 log = logging.getLogger(__name__)
@@ -31,65 +28,41 @@ class StateReporter:
         """Nothing is said before the first `update`."""
         self._sink = sink
         self._utc = utc
-        self._said: tuple[bool, int] | None = None
+        self._said: tuple[bool, int, bool] | None = None
         self._since = ""
 
-    def update(self, alerting: int, people: int, at_s: float) -> None:
+    def update(self, alerting: int, people: int, at_s: float, paused: bool = False) -> None:
         """`alerting` of `people` in view are bare-faced as of the frame of `at_s`."""
         no_mask = alerting > 0
-        if self._said == (no_mask, people):
+        if self._said == (no_mask, people, paused):
             return
         if self._said is None or self._said[0] != no_mask:
             self._since = self._utc.at(at_s)
-        self._said = (no_mask, people)
+        self._said = (no_mask, people, paused)
         self._sink.retain(
-            "state", {"no_mask": no_mask, "people": people, "since": self._since}, qos=1
+            "state",
+            {"no_mask": no_mask, "people": people, "since": self._since, "paused": paused},
+            qos=1,
         )
 
 
-class Progress:
-    """How far the loop has come; written by it, read by who reports."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing done yet."""
-        self._clock = clock
-        self.started_s = clock()
-        self.frames = 0
-        self.newest_frame_s: float | None = None
-
-    def frame_done(self) -> None:
-        """One more frame went through every stage."""
-        self.frames += 1
-        self.newest_frame_s = self._clock()
-
-    def elapsed_s(self) -> float:
-        """Since the start."""
-        return self._clock() - self.started_s
-
-    def frame_age_s(self) -> float | None:
-        """Since the newest frame was done."""
-        return None if self.newest_frame_s is None else self._clock() - self.newest_frame_s
-
-
 class HealthReporter:
-    """Publishes `health` at intervals from a thread of its own, as long as `with` lasts."""
+    """Publishes `health` at intervals from a thread of its own, as long as `with`
+    lasts; what has to be done now and then is done with it."""
 
     def __init__(
         self,
         sink: EventSink,
-        progress: Progress,
-        times: StageTimes,
-        counters: Callable[[], dict[str, Any]],
+        body: Callable[[], dict[str, Any]],
         interval_s: float,
+        chores: Callable[[], None] = lambda: None,
     ) -> None:
-        """`counters` gives what else belongs into it: outbox depth, dropped frames."""
+        """`body` gives the figures now; `chores` is called before each report."""
         self._sink = sink
-        self._progress = progress
-        self._times = times
-        self._counters = counters
+        self._body = body
         self._interval_s = interval_s
+        self._chores = chores
         self._stopped = threading.Event()
-        self._frames_said = 0
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
     def __enter__(self) -> HealthReporter:
@@ -103,26 +76,10 @@ class HealthReporter:
     def _run(self) -> None:
         while not self._stopped.wait(self._interval_s):
             try:
+                self._chores()
                 self._sink.retain("health", self._body(), qos=0)
-            except UserError as error:
-                log.warning("no health report: %s", error)
-
-    def _body(self) -> dict[str, Any]:
-        new_frames = self._progress.frames - self._frames_said
-        self._frames_said += new_frames
-        age_s = self._progress.frame_age_s()
-        return {
-            "uptime_s": round(self._progress.elapsed_s(), 1),
-            "fps": round(new_frames / self._interval_s, 2),
-            "frame_age_s": None if age_s is None else round(age_s, 2),
-            "stages_ms": {
-                stage: {"p50": q.p50_ms, "p95": q.p95_ms}
-                for stage, q in self._times.quantiles().items()
-            },
-            "memory_mb": memory_mb(),
-            "temperature_c": temperature_c(),
-            **self._counters(),
-        }
+            except Exception:  # the figures are worth less than what they tell of
+                log.exception("no health report")
 
 
 def info_body(settings: Settings, classifier: Classifier, threshold: float) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -34,13 +35,18 @@ def accepts(port: int) -> bool:
 class Mosquitto:
     """A broker process; `start` and `stop` may be called again and again."""
 
-    def __init__(self, folder: Path, password: str = "", acl: str = "") -> None:
+    def __init__(
+        self, folder: Path, password: str = "", acl: str = "", persistent: bool = False
+    ) -> None:
         self.port = free_port()
         self.broker = Broker("127.0.0.1", self.port)
         found = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
         assert found, "mosquitto is not installed; `make test` installs it"
         self._program = found
-        lines = [f"listener {self.port} 127.0.0.1", "persistence false"]
+        lines = [f"listener {self.port} 127.0.0.1", f"persistence {str(persistent).lower()}"]
+        if persistent:
+            lines += [f"persistence_location {folder}/", "autosave_on_changes true"]
+            lines += ["autosave_interval 1"]
         if password:
             users = folder / "users"
             subprocess.run(
@@ -68,11 +74,16 @@ class Mosquitto:
         wait_until(lambda: accepts(self.port), "mosquitto listens")
         return self
 
-    def stop(self) -> None:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self._process is not None:
-            self._process.terminate()
+            self._process.send_signal(number)
             self._process.wait(PATIENCE_S)
             self._process = None
+
+
+    def send(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
 
 class Subscriber:
@@ -107,6 +118,37 @@ class Subscriber:
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:
         with self._arrived:
             assert self._arrived.wait_for(condition, PATIENCE_S), f"never came: {what}"
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+class LastingSubscriber:
+    """One whose session outlives connections and brokers; what arrived on `events`, in order."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.subscribed = threading.Event()
+        client = paho.Client(
+            paho.CallbackAPIVersion.VERSION2, client_id="lasting", clean_session=False
+        )
+        client.reconnect_delay_set(1, 1)
+        client.on_connect = lambda c, *_: c.subscribe("maskpatrol/+/events", qos=1)
+        client.on_subscribe = lambda *_: self.subscribed.set()
+        client.on_disconnect = lambda *_: self.subscribed.clear()
+        client.on_message = lambda _c, _d, m: self.events.append(json.loads(m.payload))
+        client.connect(broker.host, broker.port)
+        client.loop_start()
+        self.client = client
+        self.wait()
+
+    def wait(self) -> None:
+        assert self.subscribed.wait(PATIENCE_S), "the subscriber did not come back"
+
+    def distinct(self) -> list[tuple[int, str, str]]:
+        """seq, id and type of each event where it came first."""
+        return list(dict.fromkeys((e["seq"], e["id"], e["event_type"]) for e in self.events))
 
     def close(self) -> None:
         self.client.disconnect()

@@ -12,11 +12,13 @@ from edge.framing import Pixels
 
 
 class MjpegCamera:
-    """Sends `frames` to whoever asks, over and over while `with` lasts; `cut` ends the stream."""
+    """Sends `frames` to whoever asks, over and over while `with` lasts; `cut` ends the stream,
+    `hang` leaves it open without another picture."""
 
     def __init__(self, frames: Sequence[Pixels], period_s: float = 0.05) -> None:
         jpegs = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames]
         self.cut = cut = threading.Event()
+        self.hang = hang = threading.Event()
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
@@ -25,6 +27,8 @@ class MjpegCamera:
                 self.end_headers()
                 count = 0
                 while not cut.wait(period_s):
+                    if hang.is_set():
+                        continue
                     jpeg = jpegs[count % len(jpegs)]
                     count += 1
                     head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n"

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from edge.clock import Moment
 from edge.errors import UserError
 from edge.outbox import MEMORY_EVENTS, Outbox
+from tests.disks import read_only, tiny
 
 WRITER = """
 import sys
@@ -212,6 +214,28 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path, clock: Clock) -> 
     again.close()
 
 
+def test_a_disk_that_is_really_full(tmp_path: Path, clock: Clock) -> None:
+    with tiny(tmp_path / "card", kilobytes=256):
+        outbox = open_outbox(tmp_path / "card", clock=clock)
+        assert outbox.put({"n": 1}) == 1
+        ballast = tmp_path / "card" / "ballast"
+        with ballast.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(b"x" * 1024)
+        for n in range(2, 60):
+            assert outbox.put({"n": n, "padding": "x" * 1000}) == n
+        assert outbox.warning
+        assert numbers(outbox) == list(range(1, 60))
+        ballast.unlink()
+        clock.advance(1000.0)
+        outbox.tend()
+        assert outbox.warning == ""
+        outbox.close()
+        again = open_outbox(tmp_path / "card")
+        assert numbers(again) == list(range(1, 60))
+        again.close()
+
+
 def test_memory_is_bounded_and_what_gives_way_is_counted(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     outbox = Outbox(tmp_path / "file" / "outbox.sqlite3", 1_000_000, clock=Clock())
@@ -261,32 +285,6 @@ def test_what_waits_on_a_disk_that_can_only_be_read_still_goes_out(
     again.tend()
     assert (again.warning, numbers(again)) == ("", [2, 3, 4])
     again.close()
-
-
-class read_only:  # noqa: N801
-    """A folder whose file system is mounted read-only: permissions do not hold root back."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> None:
-        mounted = subprocess.run(
-            f"mount --bind {self._folder} {self._folder}"
-            f" && mount -o remount,bind,ro {self._folder}",
-            shell=True,
-            check=False,
-            capture_output=True,
-        )
-        if mounted.returncode:
-            if os.geteuid() == 0:
-                pytest.skip("this machine lets nobody mount")
-            for path in [*self._folder.iterdir(), self._folder]:
-                path.chmod(0o555 if path.is_dir() else 0o444)
-
-    def __exit__(self, *_: object) -> None:
-        if subprocess.run(["umount", self._folder], check=False, capture_output=True).returncode:
-            for path in [self._folder, *self._folder.iterdir()]:
-                path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def filled(folder: Path, count: int = 200) -> Path:

@@ -1,0 +1,152 @@
+"""The loop of the daemon: each frame through the pipeline, and what is asked in between."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge.camera import Feed, Frame
+from edge.controls import Controls
+from edge.errors import UserError
+from edge.events import Event
+from edge.health import Progress, StageTimes
+from edge.notify import Notifier
+from edge.pipeline import Pipeline
+from edge.reporter import StateReporter
+from edge.screen import Screen
+from edge.snapshot import FractionBox, Snapshots
+from edge.writer import EventWriter
+
+log = logging.getLogger(__name__)
+
+#: How long one look for a new frame may take: so soon a wish is noticed, and so often the
+#: watchdog hears of a loop that has nothing to do.
+TICK_S = 0.2
+STATUS_INTERVAL_S = 0.5
+
+
+@dataclass(frozen=True)
+class View:
+    """The newest frame, and where in it the bare faces are, as fractions of it."""
+
+    frame: Frame
+    alerts: tuple[FractionBox, ...]
+
+
+class Loop:
+    """Takes frames until they end or we are told to stop; always ends what is running."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        pipeline: Pipeline,
+        writer: EventWriter,
+        state: StateReporter,
+        controls: Controls,
+        notifier: Notifier,
+        times: StageTimes,
+        progress: Progress,
+        screen: Screen | None = None,
+    ) -> None:
+        """`screen` shows a line on how it goes, if there is one."""
+        self._feed = feed
+        self._pipeline = pipeline
+        self._writer = writer
+        self._state = state
+        self._controls = controls
+        self._notifier = notifier
+        self._times = times
+        self._progress = progress
+        self._screen = screen
+        self._now_s = 0.0
+        self._status_due_s = 0.0
+        self._was_paused = False
+        #: What is seen now, for whoever asks from another thread; None before the first frame.
+        self.view: View | None = None
+        #: Where pictures of alerts go, if anywhere.
+        self.snapshots: Snapshots | None = None
+        #: What reads the configuration anew; raises UserError and has then changed nothing.
+        self.reload: Callable[[], None] = lambda: None
+
+    def run(self) -> None:
+        """Until the source is over, fails (SourceError) or we are stopped."""
+        try:
+            while not self._controls.stopped.is_set() and not self._feed.over:
+                self._notifier.alive()
+                self._reload_if_asked()
+                self._pause_if_asked()
+                frame = self._feed.take(TICK_S)
+                if frame is not None:
+                    self._take(frame)
+        finally:
+            self._notifier.stopping()
+            if self._screen:
+                self._screen.status("")
+            self._end_what_runs()
+
+    def _take(self, frame: Frame) -> None:
+        self._now_s = frame.captured_at_s
+        with self._times.measure("frame"):
+            if not self._was_paused:
+                events = self._pipeline.process(frame)
+                self.view = View(frame, self._pipeline.alerts)
+                for event in events:
+                    self._writer.write(event)
+                    self._keep_picture(event, frame)
+        self._progress.frame_done()
+        self._say_state()
+        self._show()
+
+    def _say_state(self) -> None:
+        pipeline = self._pipeline
+        self._state.update(
+            pipeline.alerting, len(pipeline.tracks), self._now_s, paused=self._was_paused
+        )
+
+    def _show(self) -> None:
+        elapsed_s = self._progress.elapsed_s()
+        if self._screen and elapsed_s >= self._status_due_s:
+            self._status_due_s = elapsed_s + STATUS_INTERVAL_S
+            self._screen.status(
+                f"{elapsed_s:6.1f} s   {self._progress.frames / elapsed_s:4.1f} frames/s   "
+                f"in view: {len(self._pipeline.tracks)}   bare-faced: {self._pipeline.alerting}"
+            )
+
+    def _keep_picture(self, event: Event, frame: Frame) -> None:
+        if self.snapshots is None or event.event_type != "no_mask_start":
+            return
+        try:
+            self.snapshots.save(event.episode, frame, [event.box])
+        except UserError as error:
+            log.warning("%s", error)  # the event counts, the picture is a convenience
+
+    def _reload_if_asked(self) -> None:
+        if not self._controls.reload.is_set():
+            return
+        self._controls.reload.clear()
+        self._notifier.reloading()
+        try:
+            self.reload()
+        except UserError as error:
+            log.error("the configuration is not reloaded, the old one goes on: %s", error)
+        finally:
+            self._notifier.ready()
+
+    def _pause_if_asked(self) -> None:
+        paused = self._controls.paused
+        if paused == self._was_paused:
+            return
+        self._was_paused = paused
+        if paused:
+            self.view = None
+            self._end_what_runs()
+        log.warning("%s", "paused: nobody is watched until `resume`" if paused else "watching again")
+        if self._pipeline.frames:
+            self._say_state()
+
+    def _end_what_runs(self) -> None:
+        for event in self._pipeline.finish(self._now_s):
+            self._writer.write(event)
+        if self._pipeline.frames:
+            self._say_state()

@@ -1,0 +1,71 @@
+"""The body of `health`: how the daemon is, in figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge.board import temperature_c, throttled
+from edge.camera import Feed
+from edge.controls import Controls
+from edge.delivery import Delivery
+from edge.health import Progress, StageTimes, memory_mb
+
+
+class Vitals:
+    """Gathers the figures when it is asked; from any thread."""
+
+    def __init__(
+        self,
+        progress: Progress,
+        times: StageTimes,
+        feed: Feed,
+        controls: Controls,
+        delivery: Delivery | None,
+        restarts: int,
+    ) -> None:
+        """Without `delivery` nothing is published, and nothing said of it."""
+        self._progress = progress
+        self._times = times
+        self._feed = feed
+        self._controls = controls
+        self._delivery = delivery
+        self._restarts = restarts
+
+    def body(self) -> dict[str, Any]:
+        """What is published as `health`."""
+        camera = self._feed.status()
+        held_back = throttled()
+        body: dict[str, Any] = {
+            "uptime_s": round(self._progress.elapsed_s(), 1),
+            "frames": self._progress.frames,
+            "fps": round(self._progress.fps(), 2),
+            "camera": camera.state,
+            "frame_age_s": None if camera.frame_age_s is None else round(camera.frame_age_s, 2),
+            "frames_dropped": camera.dropped,
+            "camera_reopened": camera.reopened,
+            "paused": self._controls.paused,
+            "stages_ms": {
+                stage: {"p50": q.p50_ms, "p95": q.p95_ms}
+                for stage, q in self._times.quantiles().items()
+            },
+            "memory_mb": memory_mb(),
+            "temperature_c": temperature_c(),
+            "throttled": None if held_back is None else bool(held_back),
+            "restarts": self._restarts,
+        }
+        warnings = [camera.reason] if camera.reason else []
+        if held_back:
+            warnings.append(f"the board is held back: {', '.join(held_back)}")
+        if self._delivery is not None:
+            outbox, publisher = self._delivery.outbox, self._delivery.publisher
+            body |= {
+                "connected": publisher.connected,
+                "connections": publisher.connections,
+                "events_acknowledged": publisher.acknowledged,
+                "outbox_depth": outbox.depth(),
+                "outbox_on_disk": not outbox.warning,
+                "events_dropped": outbox.dropped,
+            }
+            if outbox.warning:
+                warnings.append(outbox.warning)
+        return {**body, "warnings": warnings}

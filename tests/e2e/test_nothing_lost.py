@@ -1,0 +1,128 @@
+"""Brokers that come and go, processes that are killed: every committed event arrives."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.brokers import LastingSubscriber, Mosquitto, wait_until
+from tests.commands import mask_patrol, start_mask_patrol
+from tests.pictures import write_clip
+from tests.visits import HASTY, write_visits
+
+short_and_long = pytest.mark.parametrize(
+    "times",
+    [
+        4,
+        pytest.param(20, marks=[pytest.mark.soak, pytest.mark.timeout(600)]),
+    ],
+)
+
+
+class Door:
+    """A daemon's home: its state, its configuration, its clips, and what it says it wrote."""
+
+    def __init__(self, folder: Path, broker: Mosquitto, visits: int) -> None:
+        self.folder = folder
+        self.written_to = folder / "events.jsonl"
+        self._clip = write_visits(folder / "visits.mp4", visits)
+        self._empty = write_clip(folder / "empty.mp4", [90] * 10)
+        self._config = folder / "door.toml"
+        self._config.write_text(
+            f'device = "door1"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n{HASTY}'
+        )
+
+    def open(self) -> subprocess.Popen[str]:
+        return start_mask_patrol(
+            self.folder, "run", "--config", self._config, "--source", self._clip,
+            "--events", self.written_to, "--log-level", "error",
+        )  # fmt: skip
+
+    def deliver_the_rest(self) -> None:
+        """Run with nobody in view until the outbox is empty."""
+        for _ in range(5):
+            result = mask_patrol(
+                self.folder, "run", "--config", self._config, "--source", self._empty
+            )
+            assert "Traceback" not in result.stderr
+            if result.returncode == 0:
+                return
+        raise AssertionError("the broker is there and the outbox is not delivered")
+
+    def written(self) -> list[dict[str, Any]]:
+        """Every event that is known to have reached the outbox."""
+        if not self.written_to.exists():
+            return []
+        return [json.loads(line) for line in self.written_to.read_text().splitlines()]
+
+
+def assert_nothing_lost(door: Door, listener: LastingSubscriber) -> None:
+    written = {(e["seq"], e["id"], e["event_type"]) for e in door.written()}
+    wait_until(lambda: written <= set(listener.distinct()), "everything that was written")
+    arrived = listener.distinct()
+    # Duplicates are the same event with the same number: so many numbers as distinct events.
+    assert [seq for seq, _, _ in arrived] == list(range(1, len(arrived) + 1))
+    assert len({(identity, kind) for _, identity, kind in arrived}) == len(arrived)
+
+
+def pause(chance: random.Random, least_s: float, most_s: float) -> None:
+    threading.Event().wait(chance.uniform(least_s, most_s))
+
+
+@short_and_long
+def test_a_broker_that_comes_and_goes(tmp_path: Path, times: int) -> None:
+    chance = random.Random(times)
+    server = Mosquitto(tmp_path, persistent=True).start()
+    door = Door(tmp_path, server, visits=5 * times)
+    listener = LastingSubscriber(server.broker)
+    daemon = door.open()
+    for _ in range(times):
+        pause(chance, 0.2, 2.0)
+        server.stop()
+        pause(chance, 0.1, 1.0)
+        server.start()
+    _, errors = daemon.communicate(timeout=300)
+    assert "Traceback" not in errors
+    assert daemon.returncode in (0, 3)
+    listener.wait()
+    door.deliver_the_rest()
+    assert len(door.written()) == 10 * times
+    assert_nothing_lost(door, listener)
+    assert len(listener.distinct()) == 10 * times
+    listener.close()
+    server.stop()
+
+
+@pytest.mark.parametrize("broker_dies_too", [False, True])
+@pytest.mark.parametrize(
+    "times",
+    [3, pytest.param(50, marks=[pytest.mark.soak, pytest.mark.timeout(900)])],
+)
+def test_killed_again_and_again(tmp_path: Path, times: int, broker_dies_too: bool) -> None:
+    chance = random.Random(7 * times + broker_dies_too)
+    server = Mosquitto(tmp_path, persistent=True).start()
+    door = Door(tmp_path, server, visits=20)
+    listener = LastingSubscriber(server.broker)
+    for _ in range(times):
+        daemon = door.open()
+        pause(chance, 1.0, 4.0)
+        if broker_dies_too:
+            server.stop(signal.SIGKILL)
+        daemon.send_signal(signal.SIGKILL)
+        daemon.communicate()
+        if broker_dies_too:
+            wait_until(lambda: not listener.subscribed.is_set(), "the subscriber notices")
+            server.start()
+            listener.wait()
+    door.deliver_the_rest()
+    assert len(door.written()) > times
+    assert_nothing_lost(door, listener)
+    listener.close()
+    server.stop()

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from edge.camera import Frame, SourceError
+from edge.camera.status import CameraStatus
+from edge.controls import Controls
+from edge.delivery import Nowhere
+from edge.health import Progress, StageTimes
+from edge.loop import Loop
+from edge.notify import Notifier
+from edge.payloads import Origin, UtcClock
+from edge.reporter import StateReporter
+from edge.writer import EventWriter
+from tests.brokers import wait_until
+
+PICTURE = np.zeros((4, 4, 3), np.uint8)
+
+
+class Frames:
+    """A feed of so many frames; `end` says what comes after them."""
+
+    def __init__(self, count: int, end: Callable[[], None] = lambda: None) -> None:
+        self._left = count
+        self._end = end
+        self.over = count == 0
+        self.asked = 0
+
+    def take(self, timeout_s: float) -> Frame | None:
+        self.asked += 1
+        if self._left == 0:
+            self._end()
+            return None
+        self._left -= 1
+        return Frame(PICTURE, float(self.asked), self.asked)
+
+    def status(self) -> CameraStatus:
+        return CameraStatus("ok", "", 0.0, 0, 0)
+
+
+class Watched:
+    """A pipeline that does what a test wants with each frame."""
+
+    def __init__(self, work: Callable[[], None] = lambda: None) -> None:
+        self._work = work
+        self.frames = 0
+        self.finished = 0
+        self.tracks: Sequence[object] = ()
+        self.alerting = 0
+        self.alerts: tuple[tuple[float, float, float, float], ...] = ()
+
+    def process(self, frame: Frame) -> list[object]:
+        self.frames += 1
+        self._work()
+        return []
+
+    def finish(self, now_s: float) -> list[object]:
+        self.finished += 1
+        return []
+
+
+class Systemd(Notifier):
+    def __init__(self) -> None:
+        super().__init__({})
+        self.heard: list[str] = []
+
+    def alive(self) -> None:
+        self.heard.append("alive")
+
+    def _send(self, message: str) -> None:
+        self.heard.append(message.splitlines()[0])
+
+
+def loop_of(feed: Frames, pipeline: Watched, controls: Controls, systemd: Systemd) -> Loop:
+    times, utc = StageTimes(), UtcClock(lambda: 0.0)
+    writer = EventWriter(Origin("d", "c", "m"), utc, Nowhere(), None, times)
+    state = StateReporter(Nowhere(), utc)
+    return Loop(
+        feed, pipeline, writer, state, controls, systemd, times, Progress()  # type: ignore[arg-type]
+    )
+
+
+def test_each_frame_feeds_the_watchdog_and_so_does_waiting_for_one() -> None:
+    controls, systemd = Controls(), Systemd()
+    feed = Frames(3, end=lambda: controls.stopped.set() if feed.asked > 9 else None)
+    pipeline = Watched()
+    loop_of(feed, pipeline, controls, systemd).run()
+    assert (pipeline.frames, pipeline.finished) == (3, 1)
+    assert systemd.heard == ["alive"] * 10 + ["STOPPING=1"]
+
+
+def test_a_stage_that_hangs_starves_the_watchdog() -> None:
+    controls, systemd = Controls(), Systemd()
+    hanging, let_go = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        hanging.set()
+        let_go.wait()
+
+    loop = loop_of(Frames(9), Watched(hang), controls, systemd)
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    assert hanging.wait(20.0)
+    heard = len(systemd.heard)
+    # Whatever else runs in the process: nothing more is said while the stage hangs.
+    threading.Event().wait(0.5)
+    assert systemd.heard == ["alive"] * heard
+    assert heard == 1
+    controls.stopped.set()
+    let_go.set()
+    thread.join(20.0)
+    assert not thread.is_alive()
+
+
+def test_what_runs_ends_also_when_the_source_fails() -> None:
+    def fail() -> None:
+        raise SourceError("gone")
+
+    pipeline = Watched()
+    loop = loop_of(Frames(2, end=fail), pipeline, Controls(), Systemd())
+    with pytest.raises(SourceError, match="gone"):
+        loop.run()
+    assert pipeline.finished == 1
+
+
+def test_while_paused_nobody_is_looked_at_and_the_watchdog_is_fed() -> None:
+    controls, systemd = Controls(), Systemd()
+    feed = Frames(6, end=controls.stopped.set)
+    pipeline = Watched(lambda: controls.pause() and None)
+    loop = loop_of(feed, pipeline, controls, systemd)
+    loop.run()
+    assert pipeline.frames == 1
+    assert pipeline.finished == 2  # when it was paused, and at the end
+    assert loop.view is None
+    assert systemd.heard.count("alive") == 7
+
+
+def test_a_reload_is_done_between_frames_and_told() -> None:
+    controls, systemd = Controls(), Systemd()
+    loop = loop_of(Frames(2, end=controls.stopped.set), Watched(), controls, systemd)
+    done: list[bool] = []
+    loop.reload = lambda: done.append(True)
+    controls.reload.set()
+    loop.run()
+    assert done == [True]
+    assert systemd.heard[:3] == ["alive", "RELOADING=1", "READY=1"]
+    wait_until(lambda: not controls.reload.is_set(), "the wish is fulfilled")

@@ -1,0 +1,47 @@
+"""A clip in which somebody bare-faced comes and goes again and again: many events, soon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+
+from edge.framing import Pixels
+from edge.paths import demo_clip
+
+#: Seconds of the demo clip at which the first visitor looks into the camera, and at which
+#: the hall is empty.
+BARE_S, EMPTY_S = 5.0, 0.0
+#: Settings under which each visit of such a clip is one start and one end.
+HASTY = """
+[tracker]
+window_s = 0.2
+leave_after_s = 0.15
+[events]
+min_readings = 1
+confirm_s = 0.0
+"""
+
+
+def frame_at(seconds: float, width_px: int = 320) -> Pixels:
+    """The demo clip's frame of that time, scaled down."""
+    capture = cv2.VideoCapture(str(demo_clip()))
+    capture.set(cv2.CAP_PROP_POS_MSEC, seconds * 1000.0)
+    ok, frame = capture.read()
+    capture.release()
+    assert ok
+    height = round(frame.shape[0] * width_px / frame.shape[1])
+    return cv2.resize(frame, (width_px, height), interpolation=cv2.INTER_AREA).astype("uint8")
+
+
+def write_visits(path: Path, visits: int, fps: float = 10.0) -> Path:
+    """`visits` times: three frames of a bare face, three of an empty hall."""
+    bare, empty = frame_at(BARE_S), frame_at(EMPTY_S)
+    size = (bare.shape[1], bare.shape[0])
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
+    assert writer.isOpened()
+    for _ in range(visits):
+        for frame in [bare] * 3 + [empty] * 3:
+            writer.write(frame)
+    writer.release()
+    return path
