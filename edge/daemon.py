@@ -6,18 +6,20 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.camera import Frame, Source
+from edge.camera import Frame
 from edge.camera.addresses import shown_source
-from edge.camera.capture import NewestFrame, every_frame
-from edge.camera.opening import open_source
+from edge.camera.capture import every_frame
+from edge.camera.feed import CameraFeed
+from edge.camera.opening import is_recorded, open_source
+from edge.camera.status import camera_figures
 from edge.classifier import alert_threshold, load_classifier
-from edge.config import Settings
+from edge.config import CameraSettings, Settings
 from edge.delivery import Delivery, Nowhere
 from edge.detector import HaarDetector
 from edge.events import EventMachine
@@ -33,8 +35,8 @@ from edge.writer import EventWriter, open_event_file
 log = logging.getLogger(__name__)
 
 EXIT_UNDELIVERED = 3
-#: A source that hangs is left behind after this; the process ends anyway.
-SOURCE_FAREWELL_S = 2.0
+#: How long the loop waits for a frame before it looks whether it should stop.
+TAKE_S = 0.5
 #: How long the closing summary waits for what the broker still hands round.
 ECHO_S = 2.0
 #: How long the start waits for the watching subscriber, so that it misses nothing.
@@ -65,8 +67,8 @@ def run(settings: Settings, options: RunOptions) -> int:
         classifier = load_classifier(settings.classifier)
         detector = HaarDetector(settings.detector)
         event_log = stack.enter_context(open_event_file(options.events_file))
-        source = open_source(settings.camera)
-        stack.callback(source.close)
+        every_one = options.fast and is_recorded(settings.camera)
+        frames, feed = _frames(settings.camera, every_one, stopped, stack)
         _stop_on_signals(stopped, stack)
         delivery = stack.enter_context(Delivery(settings, times)) if options.mqtt else None
         watcher = _start_watcher(settings, options, delivery, screen, stack)
@@ -74,9 +76,8 @@ def run(settings: Settings, options: RunOptions) -> int:
         if delivery is not None:
             delivery.retain("info", info_body(settings, classifier, threshold), qos=1)
             delivery.start()
-        utc = UtcClock(_utc_offset(source, options.fast))
+        utc = UtcClock(_utc_offset(every_one))
         origin = Origin(settings.device, settings.camera.name, classifier.digest)
-        frames = _frames(source, options.fast, stopped, stack)
         loop = _Loop(
             Pipeline(
                 detector,
@@ -93,7 +94,7 @@ def run(settings: Settings, options: RunOptions) -> int:
         log.info("%s", _opening(settings, delivery))
         if options.watch:
             screen.show(f"{_opening(settings, delivery)} Ctrl-C stops.\n")
-        counters = _counters(delivery, frames)
+        counters = _counters(delivery, feed)
         interval_s = settings.mqtt.health_interval_s
         waiting = 0
         try:
@@ -172,18 +173,26 @@ class _Loop:
 
 
 def _frames(
-    source: Source, fast: bool, stopped: threading.Event, stack: ExitStack
-) -> Iterable[Frame]:
-    if fast and not source.live:
-        return every_frame(source, stopped)
-    newest = NewestFrame(source, stopped)
-    stack.callback(newest.join, SOURCE_FAREWELL_S)
-    stack.callback(stopped.set)
-    return newest
+    camera: CameraSettings, every_one: bool, stopped: threading.Event, stack: ExitStack
+) -> tuple[Iterable[Frame], CameraFeed | None]:
+    """The frames, and the feed they come from unless each one of a recording is wanted."""
+    if every_one:
+        source = open_source(camera)
+        stack.callback(source.close)
+        return every_frame(source, stopped), None
+    feed = stack.enter_context(CameraFeed(lambda: open_source(camera), camera, stopped))
+    return _taken(feed, stopped), feed
 
 
-def _utc_offset(source: Source, fast: bool) -> Any:
-    if fast and not source.live:
+def _taken(feed: CameraFeed, stopped: threading.Event) -> Iterator[Frame]:
+    while not stopped.is_set() and not feed.over:
+        frame = feed.take(TAKE_S)
+        if frame is not None:
+            yield frame
+
+
+def _utc_offset(every_one: bool) -> Any:
+    if every_one:
         started_s = time.time()
         return lambda: started_s
     return monotonic_offset_s
@@ -215,10 +224,11 @@ def _stop_on_signals(stopped: threading.Event, stack: ExitStack) -> None:
         stack.callback(signal.signal, number, signal.signal(number, ask_to_stop))
 
 
-def _counters(delivery: Delivery | None, frames: Iterable[Frame]) -> Any:
+def _counters(delivery: Delivery | None, feed: CameraFeed | None) -> Any:
     def counters() -> dict[str, Any]:
         return {
-            "frames_dropped": frames.dropped if isinstance(frames, NewestFrame) else 0,
+            "frames_dropped": 0,
+            **(camera_figures(feed.status()) if feed else {}),
             "outbox_depth": delivery.outbox.depth() if delivery else 0,
             "events_dropped": delivery.outbox.dropped if delivery else 0,
             "events_acknowledged": delivery.publisher.acknowledged if delivery else 0,
