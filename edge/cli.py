@@ -88,7 +88,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source",
         metavar="WHERE",
-        help="/dev/video0, rtsp://…, http://…, a video file, a folder of pictures, or"
+        help="picamera2, /dev/video0, rtsp://…, http://…, a video file, a folder of pictures, or"
         " `demo` for the bundled clip (default: camera.source of the configuration)",
     )
     parser.add_argument(

@@ -22,12 +22,14 @@ class Frame:
     `image_bgr` is (height, width, 3) uint8 in OpenCV's channel order, never
     written to; `captured_at_s` is on the clock of the run: monotonic seconds for
     what is live or played at its own speed, seconds from the first frame for a
-    file played fast.
+    file played fast. `luma`, where the camera's hardware makes one for free, is the
+    same view as a small (height, width) uint8 grey picture of the same proportions.
     """
 
     image_bgr: Pixels
     captured_at_s: float
     index: int
+    luma: Pixels | None = None
 
     @property
     def image_rgb(self) -> Pixels:
@@ -62,4 +64,10 @@ class Source(Protocol):
 
 def is_picture(image: object) -> TypeGuard[Pixels]:
     """Whether a decoder gave back a usable (height, width, 3) uint8 picture."""
-    return isinstance(image, np.ndarray) and image.ndim == 3 and image.size > 0
+    return (
+        isinstance(image, np.ndarray)
+        and image.dtype == np.uint8
+        and image.ndim == 3
+        and image.shape[2] == 3
+        and image.size > 0
+    )

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from edge.camera import Source, SourceError
+from edge.camera.addresses import full_spec, picamera2_number
 from edge.config import CameraSettings
 from edge.paths import demo_clip, kind_of, user_path
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
 
 
+def is_recorded(settings: CameraSettings) -> bool:
+    """Whether the source ends by itself and can be played at any speed: a file or a folder."""
+    spec = full_spec(settings.source)
+    if "://" in spec or spec.startswith("/dev/video") or picamera2_number(spec) is not None:
+        return False
+    return spec == "demo" or kind_of(user_path(spec)) != "camera"
+
+
 def open_source(settings: CameraSettings) -> Source:
-    """Open `settings.source`: `demo`, a camera's device, a stream's address, a file or a folder.
+    """Open `settings.source`: `demo`, a camera, a stream's address, a file or a folder.
 
     Raises SourceError (one line, with what to do) when it cannot be opened.
     """
-    spec = f"/dev/video{settings.source}" if settings.source.isdigit() else settings.source
+    spec = full_spec(settings.source)
     # Each kind is imported when it is asked for: a camera needs no file decoder.
     scheme, separator, _ = spec.partition("://")
     scheme = scheme.lower()
@@ -26,6 +35,11 @@ def open_source(settings: CameraSettings) -> Source:
         raise SourceError(
             f"unknown kind of address {scheme}://; expected {', '.join(STREAM_SCHEMES)}"
         )
+    number = picamera2_number(spec)
+    if number is not None:
+        from edge.camera.picamera2 import open_picamera2
+
+        return open_picamera2(number, settings)
     path = demo_clip() if spec == "demo" else user_path(spec)
     kind = kind_of(path)
     if kind == "camera" or spec.startswith("/dev/video"):

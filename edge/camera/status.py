@@ -1,0 +1,96 @@
+"""How the source is: what `health` says of it, and the log line when that changes."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Literal
+
+from edge.errors import UserError
+
+State = Literal["starting", "ok", "stalled", "black", "frozen", "reopening"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CameraStatus:
+    """How the source is.
+
+    `state`: `starting` before the first frame; `stalled` when it failed, ended or delivers
+    nothing that can be used; `reopening` from the first attempt to open it anew until it
+    delivers again. `reason` says in words why it is not `ok`, else it is empty.
+    `frame_age_s` is the time since the newest good frame was captured, None before the
+    first; `reopened` counts how often the source was opened anew, `dropped` the frames
+    for which the consumer was too slow.
+    """
+
+    state: State
+    reason: str
+    frame_age_s: float | None
+    reopened: int
+    dropped: int
+
+
+def camera_figures(status: CameraStatus) -> dict[str, str | float | int | None]:
+    """What `health` says of the camera."""
+    age_s = status.frame_age_s
+    return {
+        "camera": status.state,
+        "camera_reason": status.reason,
+        "camera_reopened": status.reopened,
+        "frame_age_s": None if age_s is None else round(age_s, 2),
+        "frames_dropped": status.dropped,
+    }
+
+
+class StatusKeeper:
+    """Keeps the status up to date and logs each change of state once; not thread-safe."""
+
+    def __init__(self) -> None:
+        """Starting."""
+        self.state: State = "starting"
+        self.reason = ""
+        self.good_at_s: float | None = None
+        self.reopened = 0
+        self.dropped = 0
+
+    def restart(self) -> None:
+        """Another source: its state is not known yet; the counts go on."""
+        self.state, self.reason = "starting", ""
+
+    def say(self, state: State, reason: str, name: str) -> None:
+        """The source, which may be shown as `name`, is in `state` because of `reason`."""
+        self.reason = reason
+        before, self.state = self.state, state
+        if state == before:
+            return
+        if state == "reopening":
+            log.info("opening %s anew", name)
+        elif state != "ok":
+            log.warning("%s", reason)
+        elif before != "starting":
+            log.info("%s delivers again", name)
+
+    def at(self, now_s: float) -> CameraStatus:
+        """The status as of `now_s`."""
+        age_s = None if self.good_at_s is None else max(0.0, now_s - self.good_at_s)
+        return CameraStatus(self.state, self.reason, age_s, self.reopened, self.dropped)
+
+
+def why_failed(name: str, failure: Exception | None) -> str:
+    """One line on a source that raised `failure`, or just ended when it is None."""
+    if failure is None:
+        return f"{name} has ended"
+    if isinstance(failure, UserError):
+        return str(failure)
+    # Decoders raise all kinds of things over garbage, some on several lines.
+    log.debug("%s failed", name, exc_info=failure)
+    return f"{name} failed: {type(failure).__name__}: {' '.join(str(failure).split())}"
+
+
+def why_silent(name: str, span_s: float, opening: bool, garbage: bool) -> str:
+    """One line on a source of which no usable frame came for `span_s` seconds."""
+    if opening:
+        return f"{name} could not be opened within {span_s:g} s"
+    return f"{name} has delivered nothing{' but garbage' if garbage else ''} for {span_s:g} s"
