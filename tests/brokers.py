@@ -15,6 +15,8 @@ from typing import Any
 import paho.mqtt.client as paho
 
 from edge.connection import Broker
+from edge.tls import Tls
+from tests.certificates import Authority, Pair
 
 PATIENCE_S = 20.0
 
@@ -34,13 +36,15 @@ def accepts(port: int) -> bool:
 class Mosquitto:
     """A broker process; `start` and `stop` may be called again and again."""
 
-    def __init__(self, folder: Path, password: str = "", acl: str = "") -> None:
+    def __init__(
+        self, folder: Path, password: str = "", acl: str = "", more: tuple[str, ...] = ()
+    ) -> None:
         self.port = free_port()
         self.broker = Broker("127.0.0.1", self.port)
         found = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
         assert found, "mosquitto is not installed; `make test` installs it"
         self._program = found
-        lines = [f"listener {self.port} 127.0.0.1", "persistence false"]
+        lines = [f"listener {self.port} 127.0.0.1", "persistence false", *more]
         if password:
             users = folder / "users"
             subprocess.run(
@@ -57,11 +61,13 @@ class Mosquitto:
             lines.append("user root")
         self._config = folder / "mosquitto.conf"
         self._config.write_text("\n".join(lines) + "\n")
+        self._environment = dict(os.environ)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Mosquitto:
         self._process = subprocess.Popen(
             [self._program, "-c", str(self._config)],
+            env=self._environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -75,6 +81,38 @@ class Mosquitto:
             self._process = None
 
 
+class TlsMosquitto(Mosquitto):
+    """One that only speaks TLS; `wants_certificate`: of each client, signed by `authority`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        authority: Authority,
+        pair: Pair | None = None,
+        wants_certificate: bool = False,
+        password: str = "",
+        version: str = "1.3",
+    ) -> None:
+        """`version` of TLS is the only one that it speaks."""
+        pair = pair or authority.issue_for_broker()
+        more = [
+            f"cafile {authority.pair.cert}", f"certfile {pair.cert}", f"keyfile {pair.key}",
+            f"require_certificate {str(wants_certificate).lower()}",
+        ]  # fmt: skip
+        super().__init__(folder, password=password, more=tuple(more))
+        # `tls_version` of mosquitto is a minimum; OpenSSL itself can be told a maximum.
+        conf = folder / "openssl.cnf"
+        conf.write_text(
+            "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = default\n"
+            f"[default]\nMinProtocol = TLSv{version}\nMaxProtocol = TLSv{version}\n"
+        )
+        self._environment = {**os.environ, "OPENSSL_CONF": str(conf)}
+        own = authority.issue("listener")
+        tls = Tls(ca=authority.pair.cert, cert=own.cert, key=own.key)
+        #: As a test's own subscriber reaches it.
+        self.broker = Broker("127.0.0.1", self.port, "door" if password else "", password, tls=tls)
+
+
 class Subscriber:
     """Everything that arrives below a topic, in order."""
 
@@ -85,6 +123,8 @@ class Subscriber:
         client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         if broker.username:
             client.username_pw_set(broker.username, broker.password)
+        if broker.tls:
+            client.tls_set_context(broker.tls.context())
         client.on_connect = lambda c, *_: c.subscribe(topic, qos=1)
         client.on_subscribe = lambda *_: subscribed.set()
         client.on_message = self._take
