@@ -18,6 +18,9 @@ from subprocess import Popen
 import cv2
 import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.commands import VERB, answer, ping
 from edge.connection import Broker
@@ -43,6 +46,7 @@ class Shot:
     qos: int
     retain: bool
     valid: bool
+    properties: Properties | None = None
 
 
 def shots(chance: random.Random, count: int, retained_are_ignored: bool) -> Iterator[Shot]:
@@ -63,7 +67,21 @@ def shots(chance: random.Random, count: int, retained_are_ignored: bool) -> Iter
         else:
             # Where its mark is taken off, a retained one is a command like others.
             retain, valid = True, not retained_are_ignored
-        yield Shot(verb, payload, chance.randrange(3), retain, valid)
+        yield Shot(verb, payload, chance.randrange(3), retain, valid, _properties(chance))
+
+
+def _properties(chance: random.Random) -> Properties | None:
+    """What MQTT 5 lets a sender add, which means nothing to us."""
+    if chance.random() < 0.5:
+        return None
+    properties = Properties(PacketTypes.PUBLISH)
+    properties.PayloadFormatIndicator = 0
+    properties.MessageExpiryInterval = chance.randrange(1000, 2**32)
+    properties.ContentType = "äpplication/€"
+    properties.ResponseTopic = "elsewhere"
+    properties.CorrelationData = chance.randbytes(chance.randrange(100))
+    properties.UserProperty = [("a" * chance.randrange(50), "ß")] * chance.randint(1, 5)
+    return properties
 
 
 def _transaction(chance: random.Random, number: int) -> str | float:
@@ -95,13 +113,14 @@ class Caller:
         self.events = 0
         self._arrived = threading.Condition()
         self._barriers = 0
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
         self._client.on_message = self._take
         subscribed = threading.Event()
         self._client.on_subscribe = lambda *_: subscribed.set()
         self._client.connect(broker.host, broker.port)
         self._client.loop_start()
-        self._client.subscribe([(BASE + "reply/#", 1), (BASE + "events", 1), (BASE + "status", 1)])
+        options = SubscribeOptions(qos=1)
+        self._client.subscribe([(BASE + leaf, options) for leaf in ("reply/#", "events", "status")])
         assert subscribed.wait(PATIENCE_S)
         self.online = threading.Event()
 
@@ -120,7 +139,8 @@ class Caller:
     def send(self, batch: list[Shot]) -> None:
         """All of them, then a last command; returns when that is answered."""
         sent = [
-            self._client.publish(f"{BASE}cmd/{s.verb}", s.payload, s.qos, s.retain) for s in batch
+            self._client.publish(f"{BASE}cmd/{s.verb}", s.payload, s.qos, s.retain, s.properties)
+            for s in batch
         ]
         for message in sent:
             message.wait_for_publish(PATIENCE_S)
