@@ -20,8 +20,9 @@ import tempfile
 import threading
 from typing import Any
 
+from edge.config import MqttSettings
 from edge.connection import DEFAULT_PORT
-from edge.errors import UserError
+from edge.errors import UsageError, UserError
 from edge.paths import PACKAGE
 
 LOOPBACK = "127.0.0.1"
@@ -88,6 +89,16 @@ class EmbeddedBroker:
             return stdout.readline().strip() == b"ready"
         finally:
             patience.cancel()
+
+
+def embedded_broker(settings: MqttSettings) -> EmbeddedBroker:
+    """The one to start when `[mqtt]` names none; raises UsageError for what it cannot do."""
+    if settings.tls:
+        raise UsageError(
+            "`mqtt.tls` is true and no broker is configured; the embedded one speaks no TLS:"
+            " set mqtt.host"
+        )
+    return EmbeddedBroker(settings.port)
 
 
 def _import_path() -> list[str]:

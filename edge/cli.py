@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import logging
 import os
 import re
 import sys
@@ -14,10 +13,9 @@ from pathlib import Path
 from edge import __version__
 from edge.config import Settings, change, load_settings
 from edge.errors import UsageError, UserError
+from edge.logs import FORMATS, set_up
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
-# systemd sets this when standard error goes to the journal, which has its own clock.
-JOURNAL = "JOURNAL_STREAM"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,6 +79,13 @@ def _add_common(parser: argparse.ArgumentParser, default_level: str = "warning")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings, a TOML file")
     parser.add_argument(
         "--log-level", choices=LOG_LEVELS, default=default_level, help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--log-format",
+        choices=FORMATS,
+        default="auto",
+        help="text, for the systemd journal, or one JSON object a line (default: text, or"
+        " journal when the journal reads it)",
     )
 
 
@@ -181,10 +186,12 @@ def _run(options: argparse.Namespace) -> int:
 
     if options.no_mqtt and (options.watch or options.broker is not None):
         raise UsageError("--no-mqtt publishes nothing: it goes with neither --watch nor --broker")
-    return run(
-        _overridden(load_settings(options.config), options),
-        RunOptions(options.events, not options.no_mqtt, options.pace == "fast", options.watch),
-    )
+
+    def load() -> Settings:
+        return _overridden(load_settings(options.config), options)
+
+    fast = options.pace == "fast"
+    return run(load(), RunOptions(load, options.events, not options.no_mqtt, fast, options.watch))
 
 
 def _detect(options: argparse.Namespace) -> int:
@@ -256,12 +263,7 @@ def _set_up_logging(options: argparse.Namespace) -> None:
     if options.log_level != "debug":
         os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    stamp = "" if JOURNAL in os.environ else "%(asctime)s "
-    logging.basicConfig(
-        level=options.log_level.upper(),
-        format=f"{stamp}%(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    set_up(options.log_level, options.log_format)
 
 
 if __name__ == "__main__":

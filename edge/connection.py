@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
-from dataclasses import dataclass
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -11,59 +14,69 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.config import MqttSettings
 from edge.errors import UsageError, UserError
-from edge.paths import user_path
+from edge.handshake import why_no_handshake, why_not_trusted, why_we_are_refused
+from edge.login import find_login
+from edge.tls import Tls
 
-DEFAULT_PORT = 1883
+DEFAULT_PORT, DEFAULT_TLS_PORT = 1883, 8883
 CONNECT_TIMEOUT_S = 10.0
+#: A broker that turns our certificate down says so at once when nothing else is said.
+LISTEN_S = 3.0
 #: CONNACK "bad user name or password" and "not authorised", as MQTT 5 numbers them
 #: (paho translates those of 3.1.1).
 LOGIN_REFUSED = (134, 135)
 
 
 class RefusedError(UserError):
-    """The broker's rules forbid what we want: only somebody who changes them can help."""
+    """The broker's rules forbid what we want, or ours forbid the broker: only somebody who
+    changes them can help."""
 
 
 class LoginRefusedError(RefusedError):
     """The broker answered and turned us away."""
 
 
+class CertificateRefusedError(RefusedError):
+    """One side does not accept the other's certificate."""
+
+
 @dataclass(frozen=True)
 class Broker:
-    """Where to connect and as whom."""
+    """Where to connect, as whom, and how it is encrypted."""
 
     host: str
     port: int
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     keepalive_s: int = 30
     #: `auto`, `5` or `3.1.1`
     version: str = "auto"
+    #: None: not encrypted
+    tls: Tls | None = None
 
     @classmethod
-    def from_settings(cls, settings: MqttSettings) -> Broker:
-        """The configured broker.
+    def from_settings(
+        cls, settings: MqttSettings, environment: Mapping[str, str] = os.environ
+    ) -> Broker:
+        """The configured broker, its login looked for in `environment` first.
 
-        Raises UserError when the host is no host name or the password cannot be read.
+        Raises UserError when the host is no host name, or the password or a file of
+        certificates cannot be used.
         """
         try:
             settings.host.encode("idna")
         except UnicodeError:
             raise UsageError(f"{settings.host!r} is no name of a host") from None
-        password = ""
-        if settings.password_file:
-            path = user_path(settings.password_file)
-            try:
-                password = path.read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise UserError(f"cannot read mqtt.password_file {path}: {error}") from None
+        tls = Tls.from_settings(settings)
+        login = find_login(settings, environment)
         return cls(
             settings.host,
-            settings.port or DEFAULT_PORT,
-            settings.username,
-            password,
+            settings.port or (DEFAULT_TLS_PORT if tls else DEFAULT_PORT),
+            login.username,
+            login.password,
             settings.keepalive_s,
             settings.version,
+            tls,
         )
 
     @property
@@ -78,7 +91,10 @@ def new_client(
     reconnects: bool = False,
     protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311,
 ) -> paho.Client:
-    """A paho client that is not connected yet; `reconnects`: by itself, when cut off."""
+    """A paho client that is not connected yet; `reconnects`: by itself, when cut off.
+
+    Raises UserError when a file of certificates cannot be used any more.
+    """
     client = paho.Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
@@ -87,18 +103,28 @@ def new_client(
     )
     client.connect_timeout = CONNECT_TIMEOUT_S
     if broker.username:
-        client.username_pw_set(broker.username, broker.password)
+        client.username_pw_set(broker.username, broker.password or None)
+    if broker.tls:
+        client.tls_set_context(broker.tls.context())
     return client
 
 
-def why_unreachable(broker: Broker, error: Exception) -> str:
-    """One line for a connection that could not be made."""
+def why_unreachable(broker: Broker, error: Exception) -> UserError:
+    """The error for a connection that could not be made."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return CertificateRefusedError(why_not_trusted(broker.address, broker.host, error))
+    if isinstance(error, ssl.SSLError) and (text := why_we_are_refused(broker.address, error)):
+        return CertificateRefusedError(text)
+    if isinstance(error, ssl.SSLError) or (broker.tls and isinstance(error, ConnectionResetError)):
+        return UserError(why_no_handshake(broker.address, error))
     if isinstance(error, socket.gaierror):
-        return f"no broker: the name {broker.host!r} is not known here; is it written right?"
+        return UserError(
+            f"no broker: the name {broker.host!r} is not known here; is it written right?"
+        )
     if isinstance(error, TimeoutError):
-        return f"no broker answers at {broker.address} within {CONNECT_TIMEOUT_S:g} s"
+        return UserError(f"no broker answers at {broker.address} within {CONNECT_TIMEOUT_S:g} s")
     reason = getattr(error, "strerror", None) or str(error)
-    return f"no broker at {broker.address}: {reason}; is it running, and the port right?"
+    return UserError(f"no broker at {broker.address}: {reason}; is it running, and the port right?")
 
 
 def why_refused(broker: Broker, reason: str) -> str:
@@ -106,7 +132,7 @@ def why_refused(broker: Broker, reason: str) -> str:
     who = f"user {broker.username!r}" if broker.username else "a client without a user name"
     return (
         f"the broker at {broker.address} refuses {who}: {reason};"
-        " check mqtt.username and mqtt.password_file"
+        " check mqtt.username and mqtt.password_file (or the environment)"
     )
 
 
@@ -117,6 +143,33 @@ def why_not_accepted(broker: Broker, reason: ReasonCode) -> UserError:
     return UserError(f"the broker at {broker.address} does not accept us now: {reason}")
 
 
-def why_silent(broker: Broker) -> str:
-    """One line for something that takes connections and speaks no MQTT."""
-    return f"{broker.address} does not answer like an MQTT broker; is the port right?"
+def why_silent(broker: Broker) -> UserError:
+    """The error for something that takes connections and speaks no MQTT."""
+    doubt = "does it accept this device's certificate" if broker.tls else "does it want TLS"
+    return UserError(
+        f"{broker.address} does not answer like an MQTT broker; is the port right, and {doubt}?"
+    )
+
+
+def why_broken_off(broker: Broker) -> UserError:
+    """The error for a connection that ended before the broker answered.
+
+    In TLS 1.3 a broker that turns our certificate down says so after the handshake, when
+    we are speaking already, and what it said may be lost with the connection. So this
+    connects once more, says nothing and listens, for `LISTEN_S` at most.
+    """
+    if broker.tls is None:
+        return why_silent(broker)
+    try:
+        with (
+            socket.create_connection((broker.host, broker.port), LISTEN_S) as plain,
+            broker.tls.context().wrap_socket(plain, server_hostname=broker.host) as encrypted,
+        ):
+            encrypted.recv(1)
+    except ssl.SSLError as error:
+        return why_unreachable(broker, error)
+    except UserError as error:
+        return error
+    except OSError:
+        pass  # it waits for us to speak: our certificate is not what it minds
+    return why_silent(broker)

@@ -21,7 +21,6 @@ from edge.controls import Controls, signals_to
 from edge.delivery import Delivery, Nowhere, outbox_path
 from edge.detector import HaarDetector
 from edge.errors import UserError
-from edge.events import EventMachine
 from edge.health import Progress, StageTimes
 from edge.loop import Loop
 from edge.metrics import MetricsEndpoint
@@ -33,7 +32,6 @@ from edge.reporter import HealthReporter, StateReporter, info_body
 from edge.restarts import Restarts
 from edge.screen import Screen, stage_table
 from edge.snapshot import Snapshots
-from edge.tracker import Tracker
 from edge.vitals import Vitals
 from edge.watch import Watcher
 from edge.writer import EventWriter, open_event_file
@@ -86,19 +84,14 @@ class _Run:
         classifier = load_classifier(settings.classifier)
         detector = HaarDetector(settings.detector)
         event_log = stack.enter_context(open_event_file(options.events_file))
-        self._feed = stack.enter_context(self._open_feed())
+        feed = self._open_feed()
+        stack.enter_context(feed)
+        self._feed: Feed = feed
         stack.enter_context(signals_to(self._controls))
         self._delivery = self._open_delivery(stack)
         self._watcher = self._start_watcher(stack)
-        threshold = alert_threshold(settings.events, classifier.card)
         utc = UtcClock(self._utc_offset())
-        pipeline = Pipeline(
-            detector,
-            classifier,
-            Tracker(settings.tracker, settings.events.min_readings),
-            EventMachine(settings.events, threshold, lambda: new_episode_id(settings.device)),
-            self._times,
-        )
+        pipeline = Pipeline(settings, detector, classifier, utc, self._times)
         sink = self._delivery or Nowhere()
         origin = Origin(settings.device, settings.camera.name, classifier.digest)
         self._writer = EventWriter(origin, utc, sink, event_log, self._times)
@@ -148,7 +141,7 @@ class _Run:
                     self._screen.show(line)
         return EXIT_UNDELIVERED if waiting and not self._controls.stopped.is_set() else 0
 
-    def _open_feed(self) -> Feed:
+    def _open_feed(self) -> EveryFrame | CameraFeed:
         camera = self._settings.camera
         if self._options.fast:
             source = open_source(camera)
@@ -165,7 +158,7 @@ class _Run:
             "resume": self._controls.resume,
             "snapshot": self._snapshot,
         }
-        return stack.enter_context(Delivery(self._settings, self._times, verbs))
+        return stack.enter_context(Delivery(self._settings, self._times, verbs=verbs))
 
     def _open_vitals(self, stack: ExitStack) -> Vitals:
         restarts = 0
@@ -184,9 +177,8 @@ class _Run:
     def _start_watcher(self, stack: ExitStack) -> Watcher | None:
         if not self._options.watch or self._delivery is None:
             return None
-        watcher = Watcher(
-            self._delivery.broker, self._settings.mqtt.base, self._screen.show, self._settings.device
-        )
+        broker, base = self._delivery.broker, self._settings.mqtt.base
+        watcher = Watcher(broker, base, self._screen.show, self._settings.device)
         watcher.start_in_background(SUBSCRIBE_S)
         stack.callback(watcher.stop)
         return watcher

@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
-from edge.broker import EmbeddedBroker
+from edge.broker import embedded_broker
+from edge.commands import Verb
 from edge.config import Settings, change
 from edge.connection import Broker
+from edge.discovery import announce
 from edge.health import StageTimes
 from edge.mqtt import Publisher
 from edge.outbox import Outbox
@@ -20,7 +22,7 @@ from edge.paths import state_directory, user_path
 from edge.payloads import Topics
 
 #: How long a stop may take to deliver what waits; the rest stays on disk.
-FAREWELL_S = 3.0
+FAREWELL_S = 2.0
 OUTBOX_NAME = "outbox.sqlite3"
 
 
@@ -62,11 +64,13 @@ class Delivery:
         settings: Settings,
         times: StageTimes,
         clock: Callable[[], float] = time.monotonic,
+        verbs: Mapping[str, Verb] | None = None,
     ) -> None:
-        """Nothing is opened before `with`."""
+        """Nothing is opened before `with`; `verbs` are the commands that can be sent to us."""
         self._settings = settings
         self._times = times
         self._clock = clock
+        self._verbs = verbs or {}
         self._lock = threading.Lock()
         self._committed_at_s: dict[int, float] = {}
         self._stack = ExitStack()
@@ -76,17 +80,22 @@ class Delivery:
         with ExitStack() as stack:
             mqtt = self._settings.mqtt
             if not mqtt.host:
-                broker = stack.enter_context(EmbeddedBroker(mqtt.port))
+                broker = stack.enter_context(embedded_broker(mqtt))
                 mqtt = change(self._settings, mqtt=broker.settings).mqtt
                 self.embedded = True
             self.broker = Broker.from_settings(mqtt)
             self.outbox = open_outbox(self._settings)
             stack.callback(self.outbox.close)
+            topics = Topics(mqtt.base, self._settings.device)
+            camera = self._settings.camera.name
+            announcement = announce(mqtt.discovery_prefix, topics, camera, self._verbs)
             self.publisher = Publisher(
                 self.broker,
-                Topics(mqtt.base, self._settings.device),
+                topics,
                 self.outbox,
                 self._on_delivered,
+                self._verbs,
+                announcement if mqtt.discovery else None,
             )
             self._stack = stack.pop_all()
         return self

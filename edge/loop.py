@@ -141,7 +141,7 @@ class Loop:
         if paused:
             self.view = None
             self._end_what_runs()
-        log.warning("%s", "paused: nobody is watched until `resume`" if paused else "watching again")
+        log.warning("paused: nobody is watched until `resume`" if paused else "watching again")
         if self._pipeline.frames:
             self._say_state()
 

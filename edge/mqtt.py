@@ -1,4 +1,4 @@
-"""Delivery to the broker: birth, retained state, and the outbox drained in order.
+"""Delivery to the broker: birth, retained state, the outbox drained in order, and replies.
 
 One worker thread owns everything here; the pipeline and the sessions only put signals
 into its queue.
@@ -9,59 +9,54 @@ from __future__ import annotations
 import json
 import logging
 import queue
-import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from paho.mqtt.enums import MQTTProtocolVersion
-from paho.mqtt.reasoncodes import ReasonCode
-
 from edge.clock import Moment, now
+from edge.commands import Verb
+from edge.complaints import Complaints
 from edge.connection import (
     CONNECT_TIMEOUT_S,
     Broker,
     RefusedError,
+    why_broken_off,
     why_not_accepted,
     why_silent,
 )
+from edge.dialect import Dialect
+from edge.discovery import BIRTH_TOPIC, BORN, Announcement
+from edge.drain import Drain
 from edge.errors import UserError
 from edge.outbox import Outbox
-from edge.outbox_file import Pending
-from edge.payloads import Topics, published
-from edge.session import ONLINE, Acknowledged, Answered, Lost, Session, Signal
+from edge.pacing import FIRST_RETRY_S, Pace
+from edge.payloads import Topics
+from edge.replies import Desk
+from edge.session import (
+    Acknowledged,
+    Answered,
+    Crowded,
+    Lost,
+    Message,
+    Received,
+    Session,
+    Signal,
+    Subscribed,
+)
 
 log = logging.getLogger(__name__)
 
-#: Events that may be on their way unacknowledged; MQTT keeps their order.
-WINDOW = 20
-#: Waits between attempts double from the first to the last, each with up to half
-#: as much again by chance, so that many devices do not come back in step.
-FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
-#: A refused login or event is not mended by trying harder.
-REFUSED_RETRY_S = 60.0
-#: A connection that lasted so long was a good one: the next failure is a new one, told
-#: and retried from the start. Shorter ones are a broker that throws us out each time.
-STABLE_S = 30.0
-SUSPICIOUS = 3  # so many short connections in a row have a reason worth telling
+ONLINE, OFFLINE = "online", "offline"
 #: Beyond its time-out, how long `stop` waits for the worker; it may hang in the system's
 #: name look-up, and what waits is on disk.
-GRACE_S = 1.0
-#: Old brokers break off, or say nothing, when spoken to in MQTT 5; so does a broker that is
-#: just starting. After so many attempts without an answer 3.1.1 is tried, for one
-#: connection: it does not tell when the broker's rules forbid a message.
-PATIENCE = 3
-#: CONNACK 1 of MQTT 3.1.1 and 0x84 of MQTT 5: the broker knows the other one only.
-UNSUPPORTED_PROTOCOL = 132
+GRACE_S = 0.5
 
 
 @dataclass(frozen=True)
 class _Retain:
-    leaf: str
-    body: str
-    qos: int
+    message: Message
 
 
 @dataclass(frozen=True)
@@ -87,38 +82,42 @@ class Publisher:
         topics: Topics,
         outbox: Outbox,
         on_delivered: Callable[[int], None] = lambda seq: None,
+        verbs: Mapping[str, Verb] | None = None,
+        announcement: Announcement | None = None,
         moment: Callable[[], Moment] = now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nothing is connected before `start`.
 
         `on_delivered` is told the `seq` of each event that the broker acknowledged,
-        from the worker thread.
+        and `verbs` (with `ping`, which is built in) are called for commands, all from the
+        worker thread. `announcement` is made at every connect, if there is one.
         """
         self._broker = broker
         self._topics = topics
         self._outbox = outbox
-        self._on_delivered = on_delivered
-        self._moment = moment
+        self._drain = Drain(broker, topics, outbox, on_delivered, moment)
+        self._desk = Desk(topics, verbs or {})
+        self._announcement = announcement
         self._clock = clock
         self._signals: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._knows_only_311 = False
-        self._unanswered = 0
-        self._retained: dict[str, _Retain] = {}
+        self._dialect = Dialect(broker.version)
+        self._pace = Pace()
+        self._complaints = Complaints(broker, topics.device, outbox.path)
+        self._retained: dict[str, Message] = {}
         self._stopping = False
         self._stop_at_s = float("inf")
-        self._on_their_way: dict[int, int] = {}
-        self._sent_seq = 0
-        self._online_since = moment()
-        self._told_failure = False
-        self._thrown_out = 0
         self._connected_s = 0.0
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self.connected = False
-        self.acknowledged = 0
         self.connections = 0
         #: Why the newest attempt failed, or None while connected.
         self.failure: UserError | None = None
+
+    @property
+    def acknowledged(self) -> int:
+        """Events that the broker has taken since the start."""
+        return self._drain.acknowledged
 
     def start(self) -> None:
         """Begin to connect, in the background."""
@@ -130,7 +129,7 @@ class Publisher:
 
     def retain(self, leaf: str, body: dict[str, Any], qos: int) -> None:
         """Publish `body` as JSON, retained, now and again at every connect."""
-        self._signals.put(_Retain(leaf, json.dumps(body, separators=(",", ":")), qos))
+        self._signals.put(_Retain(_message(self._topics[leaf], body, qos)))
 
     def stop(self, timeout_s: float) -> None:
         """Deliver what waits, for at most `timeout_s`, say `offline` and disconnect."""
@@ -141,7 +140,6 @@ class Publisher:
     # The worker: everything below runs in its thread only.
 
     def _run(self) -> None:
-        retry_s = FIRST_RETRY_S
         while True:
             try:
                 if self._is_over():
@@ -151,31 +149,19 @@ class Publisher:
                 # Events are safe in the outbox; giving up here would keep them there.
                 log.exception("unexpected failure while delivering; trying again")
                 error = None
-            if self.connected and self._clock() - self._connected_s >= STABLE_S:
-                retry_s, self._told_failure, self._thrown_out = FIRST_RETRY_S, False, 0
-            elif isinstance(error, _LostError):
-                self._count_thrown_out()
+            lasted_s = self._clock() - self._connected_s if self.connected else 0.0
+            if self._pace.lasted(lasted_s):
+                self._complaints.start_afresh()
+            elif isinstance(error, _LostError) and self._pace.thrown_out():
+                self._complaints.thrown_out()
             self.connected = False
             if error is not None:
-                self._tell_failure(error)
-            if isinstance(error, RefusedError):
-                if self._stopping:
-                    return
-                retry_s = REFUSED_RETRY_S
-            self._rest(retry_s * (1.0 + random.random() / 2.0))
-            retry_s = min(LAST_RETRY_S, 2.0 * retry_s)
-
-    def _count_thrown_out(self) -> None:
-        """Brokers close the older of two connections of one name, most without saying why."""
-        self._thrown_out += 1
-        if self._thrown_out == SUSPICIOUS:
-            log.warning(
-                "the broker at %s has cut us off %d times in a row soon after connecting;"
-                " is another device also called %r? Give each its own `device`",
-                self._broker.address,
-                SUSPICIOUS,
-                self._topics.device,
-            )
+                self.failure = error
+                self._complaints.failed(error, quietly=self._stopping)
+            refused = isinstance(error, RefusedError)
+            if refused and self._stopping:
+                return
+            self._rest(self._pace.next_wait_s(refused))
 
     def _attempt(self) -> UserError | None:
         """One connection from first to last; what ended it, None for a farewell."""
@@ -198,103 +184,88 @@ class Publisher:
 
     def _connect(self) -> Session:
         while True:
-            protocol = self._protocol()
-            session = Session(self._broker, self._topics, protocol, self._signals)
+            will = Message(self._topics["status"], OFFLINE, qos=1, retain=True)
+            protocol, name = self._dialect.protocol(), f"mask-patrol-{self._topics.device}"
+            session = Session(self._broker, name, will, protocol, self._signals)
             try:
                 session.open()
-                reason = self._answer_to(session)
+                answer = self._answer_to(session)
             except UserError:
                 session.close()
                 raise
-            if reason is not None and not reason.is_failure:
-                self._unanswered = 0
+            if isinstance(answer, Answered) and not answer.reason.is_failure:
+                self._dialect.accepted()
                 return session
             session.close()
-            if reason is None:
-                self._unanswered += 1
-                raise UserError(why_silent(self._broker))
-            if reason.value != UNSUPPORTED_PROTOCOL or self._knows_only_311:
-                raise why_not_accepted(self._broker, reason)
-            self._knows_only_311 = True
+            if isinstance(answer, Answered):
+                if not self._dialect.refused(answer.reason):
+                    raise why_not_accepted(self._broker, answer.reason)
+                continue
+            error = why_silent(self._broker) if answer is None else why_broken_off(self._broker)
+            if not isinstance(error, RefusedError):
+                self._dialect.unanswered()
+            raise error
 
-    def _protocol(self) -> MQTTProtocolVersion:
-        """MQTT 5, unless configured otherwise or the broker cannot; see `PATIENCE`."""
-        version = self._broker.version
-        older = self._knows_only_311 or self._unanswered >= PATIENCE
-        if version == "3.1.1" or (version == "auto" and older):
-            return MQTTProtocolVersion.MQTTv311
-        return MQTTProtocolVersion.MQTTv5
-
-    def _answer_to(self, session: Session) -> ReasonCode | None:
-        """The broker's answer to CONNECT; None when there is none."""
+    def _answer_to(self, session: Session) -> Answered | Lost | None:
+        """What comes of CONNECT; None when nothing does."""
         deadline_s = self._clock() + CONNECT_TIMEOUT_S
         while (left_s := min(deadline_s, self._stop_at_s) - self._clock()) > 0.0:
             signal = self._next(left_s)
-            if isinstance(signal, Answered) and signal.session is session:
-                return signal.reason
-            if isinstance(signal, Lost) and signal.session is session:
-                break
+            if isinstance(signal, Answered | Lost) and signal.session is session:
+                return signal
         return None
 
     def _greet(self, session: Session) -> None:
         log.info("connected to the broker at %s", self._broker.address)
         self.failure, self.connected, self._connected_s = None, True, self._clock()
         self.connections += 1
-        self._online_since = self._moment()
-        self._on_their_way.clear()
-        self._sent_seq = 0
-        session.publish("status", ONLINE, qos=1, retain=True)
+        self._drain.open()
+        self._desk.open()
+        # First, so that who sees us come online can ask us something.
+        session.subscribe([self._desk.topic, *([BIRTH_TOPIC] if self._announcement else [])])
+        session.publish(Message(self._topics["status"], ONLINE, qos=1, retain=True))
         for message in self._retained.values():
-            session.publish(message.leaf, message.body, message.qos, retain=True)
+            session.publish(message)
+        self._announce(session)
+
+    def _announce(self, session: Session) -> None:
+        if self._announcement is not None:
+            session.publish(_message(self._announcement.topic, self._announcement.body, qos=1))
 
     def _serve(self, session: Session) -> None:
-        """Send and take acknowledgements until the connection is lost or we stop."""
+        """Send, answer and take acknowledgements until the connection is lost or we stop."""
         while True:
-            self._send_waiting(session)
-            if self._stopping and (not self._on_their_way or self._is_over()):
+            self._drain.send_waiting(session)
+            if self._stopping and (self._drain.idle or self._is_over()):
                 session.say_goodbye()
                 return
+            self._desk.answer_waiting(session)
             signal = self._next(self._stop_at_s - self._clock())
             if isinstance(signal, _Retain):
-                session.publish(signal.leaf, signal.body, signal.qos, retain=True)
-            elif isinstance(signal, Acknowledged) and signal.session is session:
-                self._take_acknowledgement(signal)
-            elif isinstance(signal, Lost) and signal.session is session:
+                session.publish(signal.message)
+            elif isinstance(signal, Signal) and signal.session is session:
+                self._heed(signal)
+
+    def _heed(self, signal: Signal) -> None:
+        """Act on what the present session signals; raises _LostError when it is its end."""
+        match signal:
+            case Acknowledged():
+                self._desk.acknowledged(signal.mid)
+                self._drain.take(signal)
+            case Received(session, topic, payload) if topic == BIRTH_TOPIC:
+                session.dealt_with()
+                if payload == BORN:
+                    self._announce(session)
+            case Received():
+                self._desk.take(signal)
+            case Crowded():
+                self._complaints.crowded()
+            case Subscribed(_, refused) if refused:
+                self._complaints.deaf(refused)
+            case Lost(_, reason):
                 raise _LostError(
-                    f"connection to the broker at {self._broker.address} lost: {signal.reason}"
+                    f"connection to the broker at {self._broker.address} lost: {reason}"
                 )
-
-    def _send_waiting(self, session: Session) -> None:
-        room = WINDOW - len(self._on_their_way)
-        for pending in self._outbox.pending(self._sent_seq, room) if room > 0 else ():
-            mid = session.publish("events", self._body(pending), qos=1, retain=False)
-            self._on_their_way[mid] = pending.seq
-            self._sent_seq = pending.seq
-
-    def _body(self, pending: Pending) -> str:
-        body = published(pending, self._online_since, self._moment())
-        return json.dumps(body, separators=(",", ":"))
-
-    def _take_acknowledgement(self, signal: Acknowledged) -> None:
-        seq = self._on_their_way.pop(signal.mid, None)
-        if seq is None:
-            return
-        if signal.failure:
-            raise RefusedError(
-                f"the broker at {self._broker.address} does not take events: {signal.failure};"
-                f" is this device allowed to write to {self._topics['events']}?"
-            )
-        self._outbox.remove(seq)
-        self.acknowledged += 1
-        self._on_delivered(seq)
-
-    def _tell_failure(self, error: UserError) -> None:
-        self.failure = error
-        level = logging.DEBUG if self._told_failure or self._stopping else logging.WARNING
-        self._told_failure = True
-        log.log(
-            level, "%s; events wait in %s and go out when it takes them", error, self._outbox.path
-        )
 
     def _rest(self, seconds: float) -> None:
         """Wait between two attempts; a stop makes it short."""
@@ -312,7 +283,7 @@ class Publisher:
         except queue.Empty:
             return None
         if isinstance(signal, _Retain):
-            self._retained[signal.leaf] = signal
+            self._retained[signal.message.topic] = signal.message
         elif isinstance(signal, _Stop):
             self._stopping = True
         return signal  # type: ignore[no-any-return]
@@ -322,3 +293,8 @@ class Publisher:
         if not self._stopping:
             return False
         return self._clock() >= self._stop_at_s or self._outbox.depth() == 0
+
+
+def _message(topic: str, body: dict[str, Any], qos: int) -> Message:
+    """What stays with the broker."""
+    return Message(topic, json.dumps(body, separators=(",", ":")), qos, retain=True)

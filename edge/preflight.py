@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.broker import EmbeddedBroker
+from edge.broker import embedded_broker
 from edge.camera.addresses import shown_source
 from edge.camera.opening import open_source
 from edge.classifier import CHANNELS, Classifier, alert_threshold, load_classifier
@@ -20,6 +20,7 @@ from edge.config import Settings, change, load_settings
 from edge.connection import (
     Broker,
     new_client,
+    why_broken_off,
     why_not_accepted,
     why_silent,
     why_unreachable,
@@ -122,7 +123,7 @@ def _outbox(settings: Settings) -> str:
 def _broker(settings: Settings) -> str:
     mqtt = settings.mqtt
     embedded = not mqtt.host
-    with EmbeddedBroker(mqtt.port) if embedded else nullcontext() as server:
+    with embedded_broker(mqtt) if embedded else nullcontext() as server:
         if server is not None:
             mqtt = change(settings, mqtt=server.settings).mqtt
         broker = Broker.from_settings(mqtt)
@@ -136,7 +137,8 @@ def _echo(broker: Broker, topic: str) -> None:
     """Publish a nonce and get it back; raises UserError saying where that stopped."""
     nonce = secrets.token_hex(8).encode()
     done = threading.Event()
-    step = [why_silent(broker)]
+    silent = str(why_silent(broker))
+    step = [silent]
 
     def stop_at(problem: str) -> None:
         step[0] = problem
@@ -162,12 +164,17 @@ def _echo(broker: Broker, topic: str) -> None:
         if message.payload == nonce:
             stop_at("")
 
+    def on_disconnect(*_: Any) -> None:
+        if step[0] == silent:
+            stop_at(str(why_broken_off(broker)))
+
     client = new_client(broker)
     client.on_connect, client.on_subscribe, client.on_message = on_connect, on_subscribe, on_message
+    client.on_disconnect = on_disconnect
     try:
         client.connect(broker.host, broker.port, broker.keepalive_s)
     except (OSError, ValueError) as error:
-        raise UserError(why_unreachable(broker, error)) from None
+        raise why_unreachable(broker, error) from None
     client.loop_start()
     done.wait(ECHO_TIMEOUT_S)
     client.disconnect()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+import msgspec
+
 from edge.camera import Feed
 from edge.camera.feed import CameraFeed
 from edge.camera.opening import open_source
-from edge.classifier import Classifier, alert_threshold, load_classifier
-from edge.config import Settings, change
+from edge.classifier import Classifier, alert_labels, load_classifier
+from edge.config import Settings
 from edge.detector import HaarDetector
 from edge.pipeline import Pipeline
+from edge.zone import Zone
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +51,9 @@ class Reload:
         """Raises UserError, and has changed nothing then, when the configuration is no good."""
         settings = self._load()
         kept = [name for name in FIXED if getattr(settings, name) != getattr(self._settings, name)]
-        settings = change(settings, **{name: getattr(self._settings, name) for name in kept})
+        settings = msgspec.structs.replace(
+            settings, **{name: getattr(self._settings, name) for name in kept}
+        )
         if settings == self._settings and not kept:
             log.info("the configuration has not changed")
         classifier, detector = self._classifier, self._detector
@@ -56,11 +61,12 @@ class Reload:
             classifier = load_classifier(settings.classifier)
         if settings.detector != self._settings.detector:
             detector = HaarDetector(settings.detector)
-        threshold = alert_threshold(settings.events, classifier.card)
+        alert_labels(settings.events, classifier)
+        Zone(settings.camera.zone)
         if settings.camera != self._settings.camera and isinstance(self._feed, CameraFeed):
             camera = settings.camera
             self._feed.reopen(lambda: open_source(camera), camera)
-        self._pipeline.change(detector, classifier, settings, threshold)
+        self._pipeline.change(settings, detector, classifier)
         self._settings, self._classifier, self._detector = settings, classifier, detector
         self.on_change(settings, classifier)
         for name in kept:

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from edge import __version__
-from edge.board import temperature_c
 from edge.classifier import Classifier
 from edge.config import Settings
 from edge.delivery import EventSink

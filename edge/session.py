@@ -9,19 +9,26 @@ signals into a queue, so no lock is ever held while paho is called (paho runs
 from __future__ import annotations
 
 import queue
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from edge.commands import MOST_BYTES
 from edge.connection import Broker, new_client, why_unreachable
-from edge.errors import UserError
-from edge.payloads import Topics
 
-ONLINE, OFFLINE = "online", "offline"
 #: How long the broker may take to acknowledge our farewell.
 FAREWELL_S = 1.0
+#: Messages to us that may wait; beyond that they are dropped, as memory has an end.
+MOST_WAITING = 100
+#: What a broker of MQTT 5 may send us at most, in bytes; in 3.1.1 there is no such limit.
+MOST_PACKET_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,30 @@ class Acknowledged:
 
 
 @dataclass(frozen=True)
+class Subscribed:
+    """The broker's SUBACK; `refused` are the topics that its rules forbid."""
+
+    session: Session
+    refused: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message to us that is not a retained one, cut off after `MOST_BYTES` + 1."""
+
+    session: Session
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Crowded:
+    """Messages to us are being dropped, as too many wait; said once a session."""
+
+    session: Session
+
+
+@dataclass(frozen=True)
 class Lost:
     """The connection is gone."""
 
@@ -53,47 +84,100 @@ class Lost:
     reason: str
 
 
-Signal = Answered | Acknowledged | Lost
+Signal = Answered | Acknowledged | Subscribed | Received | Crowded | Lost
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is published, on a topic in full."""
+
+    topic: str
+    body: str
+    qos: int
+    retain: bool
 
 
 class Session:
-    """A connection that says `offline` for us when it breaks."""
+    """A connection that leaves a last word with the broker for when it breaks."""
 
     def __init__(
         self,
         broker: Broker,
-        topics: Topics,
+        client_id: str,
+        will: Message,
         protocol: MQTTProtocolVersion,
         signals: queue.SimpleQueue[Signal],
     ) -> None:
-        """Nothing is sent before `open`; what happens then is put into `signals`."""
+        """Nothing is sent before `open`; what happens then is put into `signals`.
+
+        Raises UserError when a file of certificates cannot be used.
+        """
         self._broker = broker
-        self._topics = topics
-        client = new_client(broker, f"mask-patrol-{topics.device}", protocol=protocol)
-        client.will_set(topics["status"], OFFLINE, qos=1, retain=True)
+        self._will = will
+        self._signals = signals
+        self._speaks_5 = protocol == MQTTProtocolVersion.MQTTv5
+        self._topics: Sequence[str] = ()
+        self._room = threading.BoundedSemaphore(MOST_WAITING)
+        self._crowded = False
+        client = new_client(broker, client_id, protocol=protocol)
+        client.will_set(will.topic, will.body, will.qos, will.retain)
         client.on_connect = lambda _c, _u, _f, reason, _p: signals.put(Answered(self, reason))
         client.on_publish = lambda _c, _u, mid, reason, _p: signals.put(
             Acknowledged(self, mid, str(reason) if reason.is_failure else "")
         )
+        client.on_subscribe = lambda _c, _u, _m, reasons, _p: signals.put(
+            Subscribed(self, self._refused(reasons))
+        )
+        client.on_message = lambda _c, _u, message: self._take(message)
         client.on_disconnect = lambda _c, _u, _f, reason, _p: signals.put(Lost(self, str(reason)))
         self._client: paho.Client = client
 
     def open(self) -> None:
         """Connect; `Answered` follows. Raises UserError when nobody is there."""
         broker = self._broker
+        limits = None
+        if self._speaks_5:
+            limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            limits.MaximumPacketSize = MOST_PACKET_BYTES
         try:
-            self._client.connect(broker.host, broker.port, broker.keepalive_s)
+            self._client.connect(broker.host, broker.port, broker.keepalive_s, properties=limits)
         except (OSError, ValueError) as error:
-            raise UserError(why_unreachable(broker, error)) from None
+            raise why_unreachable(broker, error) from None
         self._client.loop_start()
 
-    def publish(self, leaf: str, body: str, qos: int, retain: bool) -> int:
-        """Send to the device's topic `leaf`; returns the number that its PUBACK will bear."""
-        return self._client.publish(self._topics[leaf], body, qos=qos, retain=retain).mid
+    def publish(self, message: Message) -> int:
+        """Send; returns the number that the PUBACK will bear."""
+        return self._client.publish(
+            message.topic, message.body, qos=message.qos, retain=message.retain
+        ).mid
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Ask for what others publish on `topics`; `Subscribed` follows, once a session.
+
+        Retained messages are not for us. In MQTT 5 none are sent, and one that somebody
+        publishes while we listen bears its mark, as we ask for. In 3.1.1 the broker sends
+        those that it keeps with the mark, but takes it off one that is published while we
+        listen: that one cannot be told from others.
+        """
+        self._topics = topics
+        if self._speaks_5:
+            options = SubscribeOptions(
+                qos=1,
+                retainAsPublished=True,
+                retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND,
+            )
+            self._client.subscribe([(topic, options) for topic in topics])
+        else:
+            self._client.subscribe([(topic, 1) for topic in topics])
+
+    def dealt_with(self) -> None:
+        """A message that was received waits no more: there is room for another."""
+        self._room.release()
 
     def say_goodbye(self) -> None:
         """A clean disconnect keeps the broker from sending the will: say it ourselves."""
-        farewell = self._client.publish(self._topics["status"], OFFLINE, qos=1, retain=True)
+        will = self._will
+        farewell = self._client.publish(will.topic, will.body, qos=will.qos, retain=will.retain)
         try:
             farewell.wait_for_publish(FAREWELL_S)
         except (RuntimeError, ValueError):
@@ -103,3 +187,23 @@ class Session:
         """End the connection and paho's thread; a second call does nothing."""
         self._client.disconnect()
         self._client.loop_stop()
+
+    def _refused(self, reasons: Sequence[ReasonCode]) -> tuple[str, ...]:
+        return tuple(
+            topic for topic, reason in zip(self._topics, reasons, strict=False) if reason.is_failure
+        )
+
+    def _take(self, message: paho.MQTTMessage) -> None:
+        """Called by paho, whose thread ends at any error that leaves here."""
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return
+        if message.retain:
+            return
+        if self._room.acquire(blocking=False):
+            payload = bytes(message.payload[: MOST_BYTES + 1])
+            self._signals.put(Received(self, topic, payload))
+        elif not self._crowded:
+            self._crowded = True
+            self._signals.put(Crowded(self))

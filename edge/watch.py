@@ -16,6 +16,7 @@ from edge.connection import (
     CONNECT_TIMEOUT_S,
     Broker,
     new_client,
+    why_broken_off,
     why_not_accepted,
     why_silent,
     why_unreachable,
@@ -66,11 +67,11 @@ class Watcher:
         try:
             self._client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s)
         except (OSError, ValueError) as error:
-            raise UserError(why_unreachable(self._broker, error)) from None
+            raise why_unreachable(self._broker, error) from None
         self._client.loop_start()
         answered = self._subscribed.wait(CONNECT_TIMEOUT_S)
         if not answered:
-            self._failure = UserError(why_silent(self._broker))
+            self._failure = why_silent(self._broker)
         if self._failure is not None:
             self.stop()
             raise self._failure
@@ -138,8 +139,9 @@ class Watcher:
     def _on_disconnect(
         self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
-        told = self._failure is not None
-        if reason.is_failure and self._subscribed.is_set() and self._tells and not told:
+        if reason.is_failure and self._tells and not self._subscribed.is_set():
+            self._fail(why_broken_off(self._broker))
+        elif reason.is_failure and self._tells and self._failure is None:
             log.warning("connection to the broker at %s lost: %s", self._broker.address, reason)
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:

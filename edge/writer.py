@@ -30,7 +30,8 @@ class EventWriter:
         times: StageTimes,
     ) -> None:
         """`event_log`: an open, unbuffered file for JSON lines, or None."""
-        self._origin = origin
+        #: Who speaks from now on; another model or camera may take over.
+        self.origin = origin
         self._utc = utc
         self._sink = sink
         self._log = event_log
@@ -39,7 +40,7 @@ class EventWriter:
 
     def write(self, event: Event) -> None:
         """`event` is safe in the sink when this returns."""
-        payload = event_payload(event, self._origin, self._utc, clock_is_synchronised())
+        payload = event_payload(event, self.origin, self._utc, clock_is_synchronised())
         with self._times.measure("commit"):
             seq = self._sink.put(payload)
         self.written += 1

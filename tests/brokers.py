@@ -16,6 +16,8 @@ from typing import Any
 import paho.mqtt.client as paho
 
 from edge.connection import Broker
+from edge.tls import Tls
+from tests.certificates import Authority, Pair
 
 PATIENCE_S = 20.0
 
@@ -36,14 +38,19 @@ class Mosquitto:
     """A broker process; `start` and `stop` may be called again and again."""
 
     def __init__(
-        self, folder: Path, password: str = "", acl: str = "", persistent: bool = False
+        self,
+        folder: Path,
+        password: str = "",
+        acl: str = "",
+        persistent: bool = False,
+        more: tuple[str, ...] = (),
     ) -> None:
         self.port = free_port()
         self.broker = Broker("127.0.0.1", self.port)
         found = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
         assert found, "mosquitto is not installed; `make test` installs it"
         self._program = found
-        lines = [f"listener {self.port} 127.0.0.1", f"persistence {str(persistent).lower()}"]
+        lines = [f"listener {self.port} 127.0.0.1", f"persistence {str(persistent).lower()}", *more]
         if persistent:
             lines += [f"persistence_location {folder}/", "autosave_on_changes true"]
             lines += ["autosave_interval 1"]
@@ -63,11 +70,13 @@ class Mosquitto:
             lines.append("user root")
         self._config = folder / "mosquitto.conf"
         self._config.write_text("\n".join(lines) + "\n")
+        self._environment = dict(os.environ)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Mosquitto:
         self._process = subprocess.Popen(
             [self._program, "-c", str(self._config)],
+            env=self._environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -80,10 +89,41 @@ class Mosquitto:
             self._process.wait(PATIENCE_S)
             self._process = None
 
-
     def send(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
+
+
+class TlsMosquitto(Mosquitto):
+    """One that only speaks TLS; `wants_certificate`: of each client, signed by `authority`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        authority: Authority,
+        pair: Pair | None = None,
+        wants_certificate: bool = False,
+        password: str = "",
+        version: str = "1.3",
+    ) -> None:
+        """`version` of TLS is the only one that it speaks."""
+        pair = pair or authority.issue_for_broker()
+        more = [
+            f"cafile {authority.pair.cert}", f"certfile {pair.cert}", f"keyfile {pair.key}",
+            f"require_certificate {str(wants_certificate).lower()}",
+        ]  # fmt: skip
+        super().__init__(folder, password=password, more=tuple(more))
+        # `tls_version` of mosquitto is a minimum; OpenSSL itself can be told a maximum.
+        conf = folder / "openssl.cnf"
+        conf.write_text(
+            "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = default\n"
+            f"[default]\nMinProtocol = TLSv{version}\nMaxProtocol = TLSv{version}\n"
+        )
+        self._environment = {**os.environ, "OPENSSL_CONF": str(conf)}
+        own = authority.issue("listener")
+        tls = Tls(ca=authority.pair.cert, cert=own.cert, key=own.key)
+        #: As a test's own subscriber reaches it.
+        self.broker = Broker("127.0.0.1", self.port, "door" if password else "", password, tls=tls)
 
 
 class Subscriber:
@@ -96,6 +136,8 @@ class Subscriber:
         client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         if broker.username:
             client.username_pw_set(broker.username, broker.password)
+        if broker.tls:
+            client.tls_set_context(broker.tls.context())
         client.on_connect = lambda c, *_: c.subscribe(topic, qos=1)
         client.on_subscribe = lambda *_: subscribed.set()
         client.on_message = self._take

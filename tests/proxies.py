@@ -13,9 +13,17 @@ class Relay:
     """Passes bytes on to a broker; `mute` drops what the broker says, `cut` ends all.
 
     A connection on which `refuses` is sent is ended at once, the first `times` times.
+    Of what the broker says, packets of the type `withholds` (as a first byte) are dropped.
     """
 
-    def __init__(self, target: Broker, refuses: bytes | None = None, times: int = 1000) -> None:
+    def __init__(
+        self,
+        target: Broker,
+        refuses: bytes | None = None,
+        times: int = 1000,
+        withholds: int | None = None,
+    ) -> None:
+        self._withholds = withholds
         self._refuses = refuses
         self._times = times
         self._target = (target.host, target.port)
@@ -55,12 +63,35 @@ class Relay:
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             from_broker = source.getpeername() == self._target
+            started = b""
             while data := source.recv(65536):
                 if self._refuses and self._refuses in data and self._times:
                     self._times -= 1
                     source.shutdown(socket.SHUT_RDWR)
                     break
+                if from_broker and self._withholds is not None:
+                    packets, started = _packets(started + data)
+                    data = b"".join(p for p in packets if p[0] & 0xF0 != self._withholds)
                 if not (from_broker and self._muted.is_set()):
                     sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)
+
+
+def _packets(stream: bytes) -> tuple[list[bytes], bytes]:
+    """The whole MQTT packets at the beginning of `stream`, and what is left of it."""
+    packets = []
+    while len(stream) > 1:
+        length, size = 0, 1
+        while size < len(stream):
+            length |= (stream[size] & 127) << 7 * (size - 1)
+            size += 1
+            if stream[size - 1] < 128:
+                break
+        else:
+            break
+        if len(stream) < size + length:
+            break
+        packets.append(stream[: size + length])
+        stream = stream[size + length :]
+    return packets, stream

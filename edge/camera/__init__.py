@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, TypeGuard
+from typing import Literal, Protocol, TypeGuard
 
 import numpy as np
 
 from edge.errors import UserError
 from edge.framing import Pixels
+
+State = Literal["starting", "ok", "stalled", "black", "frozen", "reopening"]
 
 
 class SourceError(UserError):
@@ -41,6 +43,42 @@ class Frame:
         """Height and width."""
         height, width = self.image_bgr.shape[:2]
         return height, width
+
+
+@dataclass(frozen=True)
+class CameraStatus:
+    """How the source is.
+
+    `state`: `starting` before the first frame; `stalled` when it failed, ended or delivers
+    nothing that can be used; `reopening` from the first attempt to open it anew until it
+    delivers again. `reason` says in words why it is not `ok`, else it is empty.
+    `frame_age_s` is the time since the newest good frame was captured, None before the
+    first; `reopened` counts how often the source was opened anew, `dropped` the frames
+    for which the consumer was too slow.
+    """
+
+    state: State
+    reason: str
+    frame_age_s: float | None
+    reopened: int
+    dropped: int
+
+
+class Feed(Protocol):
+    """Frames as the loop asks for them, whatever the pace of the source."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing will come any more."""
+
+    def take(self, timeout_s: float) -> Frame | None:
+        """The next frame; None when there is none within `timeout_s`, or at the end.
+
+        Raises SourceError when the source is lost for good.
+        """
+
+    def status(self) -> CameraStatus:
+        """How the source is; may be asked from any thread."""
 
 
 class Source(Protocol):

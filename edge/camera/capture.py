@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 
-from edge.camera import Frame, Source
+from edge.camera import CameraStatus, Frame, Source
 
 
-def every_frame(source: Source, stopped: threading.Event) -> Iterator[Frame]:
-    """Each frame of `source`, as quickly as they are asked for."""
-    while not stopped.is_set() and (frame := source.read()) is not None:
-        yield frame
+class EveryFrame:
+    """A feed of each frame of a recorded source, as quickly as they are asked for.
+
+    A context manager that closes the source.
+    """
+
+    def __init__(self, source: Source, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take over an open `source` that is not live."""
+        self._source = source
+        self._clock = clock
+        self._newest_s: float | None = None
+        self._over = False
+
+    def __enter__(self) -> EveryFrame:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._source.close()
+
+    @property
+    def over(self) -> bool:
+        """Whether the recording has ended."""
+        return self._over
+
+    def take(self, timeout_s: float) -> Frame | None:
+        """The next frame, None at the end; raises what the source raises."""
+        del timeout_s  # nobody waits for what is recorded
+        frame = self._source.read()
+        self._over = frame is None
+        self._newest_s = self._clock()
+        return frame
+
+    def status(self) -> CameraStatus:
+        """Always well: a recording cannot be late."""
+        newest_s = self._newest_s
+        if newest_s is None:
+            return CameraStatus("starting", "", None, 0, 0)
+        return CameraStatus("ok", "", self._clock() - newest_s, 0, 0)

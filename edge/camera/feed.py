@@ -8,12 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 
-from edge.camera import Frame, Source, SourceError, is_picture
+from edge.camera import CameraStatus, Frame, Source, SourceError, State, is_picture
 from edge.camera.addresses import full_spec, shown_source
 from edge.camera.judge import Judge
 from edge.camera.patience import Patience
 from edge.camera.reader import Reader
-from edge.camera.status import CameraStatus, State, StatusKeeper, why_failed, why_silent
+from edge.camera.status import StatusKeeper, why_failed, why_silent
 from edge.config import CameraSettings
 from edge.errors import UserError
 

@@ -3,45 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import Literal
 
+from edge.camera import CameraStatus, State
 from edge.errors import UserError
 
-State = Literal["starting", "ok", "stalled", "black", "frozen", "reopening"]
-
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class CameraStatus:
-    """How the source is.
-
-    `state`: `starting` before the first frame; `stalled` when it failed, ended or delivers
-    nothing that can be used; `reopening` from the first attempt to open it anew until it
-    delivers again. `reason` says in words why it is not `ok`, else it is empty.
-    `frame_age_s` is the time since the newest good frame was captured, None before the
-    first; `reopened` counts how often the source was opened anew, `dropped` the frames
-    for which the consumer was too slow.
-    """
-
-    state: State
-    reason: str
-    frame_age_s: float | None
-    reopened: int
-    dropped: int
-
-
-def camera_figures(status: CameraStatus) -> dict[str, str | float | int | None]:
-    """What `health` says of the camera."""
-    age_s = status.frame_age_s
-    return {
-        "camera": status.state,
-        "camera_reason": status.reason,
-        "camera_reopened": status.reopened,
-        "frame_age_s": None if age_s is None else round(age_s, 2),
-        "frames_dropped": status.dropped,
-    }
 
 
 class StatusKeeper:

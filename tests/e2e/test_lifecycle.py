@@ -35,9 +35,7 @@ def configured(folder: Path, port: int, text: str = "") -> Path:
 
 
 @contextmanager
-def daemon(
-    state: Path, *arguments: str | Path, **more: str
-) -> Iterator[subprocess.Popen[str]]:
+def daemon(state: Path, *arguments: str | Path, **more: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         command(("run", *arguments)),
         env={**environment(state), **more},
@@ -110,7 +108,11 @@ def test_sigterm_with_a_camera_and_a_broker_that_hang(
     with daemon(tmp_path, "--config", config, "--source", camera.url):
         listener.wait_for(lambda: len(listener.bodies("events")) >= 2, "the end of the alert")
     end = listener.bodies("events")[1]
-    assert (end["event_type"], end["ended_by"], end["replayed"]) == ("no_mask_end", "shutdown", True)
+    assert (end["event_type"], end["ended_by"], end["replayed"]) == (
+        "no_mask_end",
+        "shutdown",
+        True,
+    )
     listener.close()
 
 
@@ -252,7 +254,9 @@ def test_health_and_metrics_tell_the_same(
     config = configured(tmp_path, mosquitto.port, f"[metrics]\nport = {port}\n")
     with daemon(tmp_path, "--config", config, "--source", camera.url) as process:
         subscriber.wait_for(
-            lambda: bool(subscriber.bodies("health")) and subscriber.bodies("health")[-1]["frames"] > 10,
+            lambda: (
+                bool(subscriber.bodies("health")) and subscriber.bodies("health")[-1]["frames"] > 10
+            ),
             "health after some frames",
         )
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from edge.camera import Frame, SourceError
-from edge.camera.status import CameraStatus
+from edge.camera import CameraStatus, Frame, SourceError
 from edge.controls import Controls
 from edge.delivery import Nowhere
 from edge.health import Progress, StageTimes
@@ -80,7 +79,14 @@ def loop_of(feed: Frames, pipeline: Watched, controls: Controls, systemd: System
     writer = EventWriter(Origin("d", "c", "m"), utc, Nowhere(), None, times)
     state = StateReporter(Nowhere(), utc)
     return Loop(
-        feed, pipeline, writer, state, controls, systemd, times, Progress()  # type: ignore[arg-type]
+        feed,
+        pipeline,
+        writer,
+        state,
+        controls,
+        systemd,
+        times,
+        Progress(),  # type: ignore[arg-type]
     )
 
 

@@ -10,8 +10,9 @@ import pytest
 from edge.broker import EmbeddedBroker
 from edge.config import MqttSettings
 from edge.connection import Broker, LoginRefusedError
+from edge.drain import WINDOW
 from edge.errors import UserError
-from edge.mqtt import WINDOW, Publisher
+from edge.mqtt import Publisher
 from edge.outbox import Outbox
 from edge.payloads import Topics
 from tests.brokers import Mosquitto, Subscriber, free_port, wait_until

@@ -1,0 +1,168 @@
+"""What Home Assistant is told so that the device appears there by itself.
+
+One retained message describes the whole device ("device discovery", Home Assistant
+2024.11 and later). Full names are used throughout, as the short ones save little.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from edge import __version__
+from edge.events import EventType
+from edge.payloads import Topics
+
+#: Home Assistant says `online` here when it starts, whatever prefix discovery has.
+BIRTH_TOPIC, BORN = "homeassistant/status", b"online"
+MAKER = "Mask Patrol"
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """A retained JSON message, made at every connect and when Home Assistant starts."""
+
+    topic: str
+    body: dict[str, Any]
+
+
+def announce(prefix: str, topics: Topics, camera: str, verbs: Collection[str] = ()) -> Announcement:
+    """The announcement of one device below the discovery `prefix`.
+
+    `verbs` are the commands that it knows: `pause` and `resume` become buttons.
+    """
+    # Others announce devices there too, and a door may well be called `door1`.
+    name = f"mask-patrol-{object_id(topics.device)}"
+    components = _alert(topics) | _people(topics) | _health(topics)
+    if {"pause", "resume"} <= set(verbs):
+        components |= _pause(topics)
+    for key, component in components.items():
+        component["unique_id"] = f"{name}_{key}"
+    return Announcement(
+        f"{prefix}/device/{name}/config",
+        {
+            "device": {
+                "identifiers": [name],
+                "name": topics.device,
+                "manufacturer": MAKER,
+                "model": f"camera {camera}",
+                "sw_version": __version__,
+            },
+            "origin": {"name": MAKER, "sw_version": __version__},
+            "availability_topic": topics["status"],
+            "qos": 1,
+            "components": components,
+        },
+    )
+
+
+def object_id(text: str) -> str:
+    """`text` as Home Assistant allows it in a topic: letters, digits, _ and -.
+
+    A dot, which a device's name may hold, becomes `_2e`, and `_` itself `__`, so that
+    different names stay different.
+    """
+    return re.sub(r"[^A-Za-z0-9-]", _escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "__" if found[0] == "_" else f"_{ord(found[0]):x}"
+
+
+# What holds for all components stands in the announcement itself: `availability_topic`, `qos`.
+
+
+def _alert(topics: Topics) -> dict[str, dict[str, Any]]:
+    return {
+        "alert": {
+            "platform": "event",
+            "name": "Alert",
+            "icon": "mdi:face-mask-outline",
+            "state_topic": topics["events"],
+            "event_types": list(get_args(EventType)),
+        },
+        "no_mask": {
+            "platform": "binary_sensor",
+            "name": "Bare face",
+            "icon": "mdi:face-man",
+            "device_class": "problem",
+            "state_topic": topics["state"],
+            "value_template": _on_if("value_json.no_mask"),
+        },
+    }
+
+
+def _people(topics: Topics) -> dict[str, dict[str, Any]]:
+    return {
+        "people": {
+            "platform": "sensor",
+            "name": "People in view",
+            "icon": "mdi:account-group",
+            "state_topic": topics["state"],
+            "value_template": "{{ value_json.people }}",
+            "unit_of_measurement": "people",
+            "state_class": "measurement",
+        }
+    }
+
+
+def _health(topics: Topics) -> dict[str, dict[str, Any]]:
+    def figure(name: str, key: str, unit: str, **more: str) -> dict[str, Any]:
+        return {
+            "platform": "sensor",
+            "name": name,
+            "entity_category": "diagnostic",
+            "state_topic": topics["health"],
+            # What a device cannot measure is null: `None`, which counts as unknown.
+            "value_template": f"{{{{ value_json.{key} }}}}",
+            "unit_of_measurement": unit,
+            "state_class": "measurement",
+            **more,
+        }
+
+    return {
+        "fps": figure("Frame rate", "fps", "frames/s", icon="mdi:speedometer"),
+        "temperature": figure("Temperature", "temperature_c", "°C", device_class="temperature"),
+        "memory": figure("Memory", "memory_mb", "MiB", device_class="data_size"),
+        "outbox": figure("Events waiting", "outbox_depth", "events", icon="mdi:tray-full"),
+        "camera": {
+            "platform": "binary_sensor",
+            "name": "Camera",
+            "entity_category": "diagnostic",
+            "device_class": "problem",
+            "state_topic": topics["health"],
+            "value_template": _on_if("value_json.camera | default('ok') != 'ok'"),
+        },
+    }
+
+
+def _pause(topics: Topics) -> dict[str, dict[str, Any]]:
+    """Buttons and a sensor: a switch has one topic for on and off, and we have a topic for
+    each command."""
+
+    def button(name: str, verb: str, icon: str) -> dict[str, Any]:
+        return {
+            "platform": "button",
+            "name": name,
+            "icon": icon,
+            "command_topic": topics[f"cmd/{verb}"],
+            "payload_press": '{"transaction":"home-assistant"}',
+        }
+
+    return {
+        "pause": button("Pause", "pause", "mdi:pause"),
+        "resume": button("Resume", "resume", "mdi:play"),
+        "paused": {
+            "platform": "binary_sensor",
+            "name": "Paused",
+            "icon": "mdi:pause-circle",
+            "state_topic": topics["state"],
+            "value_template": _on_if("value_json.paused | default(false)"),
+        },
+    }
+
+
+def _on_if(condition: str) -> str:
+    return "{{ 'ON' if " + condition + " else 'OFF' }}"

@@ -1,0 +1,77 @@
+"""The outbox drained in order: a window of events on their way, each gone when acknowledged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from edge.clock import Moment, now
+from edge.connection import Broker, RefusedError
+from edge.outbox import Outbox
+from edge.outbox_file import Pending
+from edge.payloads import Topics, published
+from edge.session import Acknowledged, Message, Session
+
+#: Events that may be on their way unacknowledged; MQTT keeps their order.
+WINDOW = 20
+
+
+class Drain:
+    """Sends the events of one outbox; its user calls it from one thread."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        topics: Topics,
+        outbox: Outbox,
+        on_delivered: Callable[[int], None],
+        clock: Callable[[], Moment] = now,
+    ) -> None:
+        """`on_delivered` is told the `seq` of each event that the broker acknowledged."""
+        self._broker = broker
+        self._topic = topics["events"]
+        self._outbox = outbox
+        self._on_delivered = on_delivered
+        self._clock = clock
+        self._on_their_way: dict[int, int] = {}
+        self._sent_seq = 0
+        self._online_since = clock()
+        self.acknowledged = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is on its way."""
+        return not self._on_their_way
+
+    def open(self) -> None:
+        """A new connection: everything that is not acknowledged goes out again."""
+        self._online_since = self._clock()
+        self._on_their_way.clear()
+        self._sent_seq = 0
+
+    def send_waiting(self, session: Session) -> None:
+        """Send what waits, as far as there is room."""
+        room = WINDOW - len(self._on_their_way)
+        for pending in self._outbox.pending(self._sent_seq, room) if room > 0 else ():
+            message = Message(self._topic, self._body(pending), qos=1, retain=False)
+            self._on_their_way[session.publish(message)] = pending.seq
+            self._sent_seq = pending.seq
+
+    def take(self, signal: Acknowledged) -> None:
+        """An acknowledgement, perhaps of an event; raises RefusedError when the broker's
+        rules forbid it."""
+        seq = self._on_their_way.pop(signal.mid, None)
+        if seq is None:
+            return
+        if signal.failure:
+            raise RefusedError(
+                f"the broker at {self._broker.address} does not take events: {signal.failure};"
+                f" is this device allowed to write to {self._topic}?"
+            )
+        self._outbox.remove(seq)
+        self.acknowledged += 1
+        self._on_delivered(seq)
+
+    def _body(self, pending: Pending) -> str:
+        body = published(pending, self._online_since, self._clock())
+        return json.dumps(body, separators=(",", ":"))

@@ -1,0 +1,44 @@
+"""When to try again: waits that double, with chance in them, and what counts as a new start."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+#: Waits between attempts double from the first to the last, each with up to half
+#: as much again by chance, so that many devices do not come back in step.
+FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
+#: A refused login or event is not mended by trying harder.
+REFUSED_RETRY_S = 60.0
+#: A connection that lasted so long was a good one: the next failure is a new one, told
+#: and retried from the start. Shorter ones are a broker that throws us out each time.
+STABLE_S = 30.0
+SUSPICIOUS = 3  # so many short connections in a row have a reason worth telling
+
+
+class Pace:
+    """Counts what went wrong and says how long to wait for the next attempt."""
+
+    def __init__(self, chance: Callable[[], float] = random.random) -> None:
+        """`chance` gives a number from 0 to 1 for each wait."""
+        self._chance = chance
+        self._retry_s = FIRST_RETRY_S
+        self._short = 0
+
+    def lasted(self, seconds: float) -> bool:
+        """A connection has ended after so long; True when that makes a new start."""
+        if seconds < STABLE_S:
+            return False
+        self._retry_s, self._short = FIRST_RETRY_S, 0
+        return True
+
+    def thrown_out(self) -> bool:
+        """A connection was cut soon; True when it is time to wonder why, once."""
+        self._short += 1
+        return self._short == SUSPICIOUS
+
+    def next_wait_s(self, refused: bool) -> float:
+        """How long to wait before the next attempt; `refused`: not for a technical reason."""
+        wait_s = REFUSED_RETRY_S if refused else self._retry_s
+        self._retry_s = min(LAST_RETRY_S, 2.0 * wait_s)
+        return wait_s * (1.0 + self._chance() / 2.0)

@@ -1,0 +1,188 @@
+"""The program over TLS: in with a client certificate, and one clear line for what keeps it out."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from edge.login import PASSWORD, USERNAME
+from tests.brokers import Subscriber, TlsMosquitto
+from tests.certificates import Authority, Pair
+from tests.commands import assert_one_clear_line, environment, mask_patrol, start_mask_patrol
+from tests.pictures import write_clip
+
+EVENTS_OF_THE_DEMO = 4
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"), "stranger")
+
+
+@dataclass
+class Door:
+    """A configuration for a device that talks TLS, to be spoilt by the tests."""
+
+    folder: Path
+    server: TlsMosquitto
+    authority: Authority
+    device: Pair
+    password: str = "right"
+    more: str = ""
+
+    def config(self) -> Path:
+        secret = self.folder / "secret"
+        secret.write_text(self.password)
+        path = self.folder / "door.toml"
+        path.write_text(
+            f"device = 'door1'\n[mqtt]\nhost = '127.0.0.1'\nport = {self.server.port}\n"
+            f"tls = true\nca_file = '{self.authority.pair.cert}'\n"
+            f"cert_file = '{self.device.cert}'\nkey_file = '{self.device.key}'\n"
+            f"username = 'door'\npassword_file = '{secret}'\n{self.more}"
+        )
+        return path
+
+
+def new_door(tmp_path: Path, authority: Authority, broker: Pair | None = None) -> Door:
+    server = TlsMosquitto(tmp_path, authority, broker, wants_certificate=True, password="right")
+    server.start()
+    return Door(tmp_path, server, authority, authority.issue("door"))
+
+
+def test_with_a_client_certificate_everything_works(tmp_path: Path, authority: Authority) -> None:
+    door = new_door(tmp_path, authority)
+    config = door.config()
+    check = mask_patrol(tmp_path, "check", "--config", config)
+    assert check.returncode == 0, check.stdout
+    assert "accepts and echoes" in check.stdout
+    watcher = start_mask_patrol(tmp_path, "watch", "--config", config)
+    assert watcher.stdout is not None
+    assert watcher.stdout.readline().startswith("Watching maskpatrol/+/events")
+    listener = Subscriber(door.server.broker)
+    result = mask_patrol(tmp_path, "run", "--config", config, "--pace", "fast")
+    assert (result.returncode, result.stderr) == (0, "")
+    listener.wait_for(lambda: listener.bodies("status") == ["online", "offline"], "the farewell")
+    assert len(listener.bodies("events")) == EVENTS_OF_THE_DEMO
+    shown = [watcher.stdout.readline() for _ in range(EVENTS_OF_THE_DEMO)]
+    assert ["NO MASK" in line for line in shown] == [True, False, True, False]
+    watcher.terminate()
+    watcher.communicate(timeout=20)
+    listener.close()
+    door.server.stop()
+
+
+def assert_kept_out(door: Door, expected: str) -> None:
+    """check, watch and run each say why, in one line; the events are kept."""
+    config = door.config()
+    source = ("--source", write_clip(door.folder / "empty.mp4", [90] * 10))
+    check = mask_patrol(door.folder, "check", "--config", config, *source)
+    assert check.returncode == 1
+    (line,) = [line for line in check.stdout.splitlines() if line.startswith("FAIL")]
+    assert line.startswith("FAIL  broker")
+    assert expected in line
+    watch = mask_patrol(door.folder, "watch", "--config", config)
+    assert_one_clear_line(watch, expected)
+    run = mask_patrol(door.folder, "run", "--config", config, "--pace", "fast")
+    assert run.returncode == 3
+    lines = run.stderr.strip().splitlines()
+    assert len(lines) == 2, run.stderr  # once when it happens, once in the closing line
+    assert all(expected in line for line in lines)
+    assert f"{EVENTS_OF_THE_DEMO} events were not delivered" in lines[1]
+    for text in (check.stdout + check.stderr, watch.stderr, run.stdout + run.stderr):
+        assert "Traceback" not in text
+        assert door.password not in text
+    with sqlite3.connect(door.folder / "outbox.sqlite3") as database:
+        assert database.execute("select count(*) from events").fetchone() == (EVENTS_OF_THE_DEMO,)
+    door.server.stop()
+
+
+def test_a_wrong_authority(tmp_path: Path, authority: Authority, stranger: Authority) -> None:
+    door = new_door(tmp_path, authority)
+    door.authority = stranger
+    assert_kept_out(door, "is signed by nobody we trust")
+
+
+def test_a_wrong_password(tmp_path: Path, authority: Authority) -> None:
+    door = new_door(tmp_path, authority)
+    door.password = "wrong-password"
+    assert_kept_out(door, "refuses user 'door'")
+
+
+def test_an_expired_certificate_of_the_broker(tmp_path: Path, authority: Authority) -> None:
+    door = new_door(tmp_path, authority, authority.issue_for_broker(days=-1))
+    assert_kept_out(
+        door, f"the certificate of the broker at 127.0.0.1:{door.server.port} has expired"
+    )
+
+
+def test_an_expired_certificate_of_the_device(tmp_path: Path, authority: Authority) -> None:
+    door = new_door(tmp_path, authority)
+    door.device = authority.issue("late", days=-1)
+    assert_kept_out(door, "refuses this device's certificate, as it has expired")
+
+
+def test_the_login_may_come_from_the_environment(tmp_path: Path, authority: Authority) -> None:
+    door = new_door(tmp_path, authority)
+    door.password = "wrong-password"
+    config = door.config()
+    result = subprocess.run(
+        [sys.executable, "-m", "edge", "check", "--config", str(config)],
+        env={**environment(tmp_path), USERNAME: "door", PASSWORD: "right"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout
+    door.server.stop()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ca_file = 'ca.pem'\n", "`mqtt.ca_file` is set, but `mqtt.tls` is false"),
+        ("tls = true\n", "the embedded one speaks no TLS: set mqtt.host"),
+        ("host = 'h'\ntls = true\nkey_file = 'k'\n", "`mqtt.key_file` is set without"),
+        ("host = 'h'\ntls = true\nca_file = 'none.pem'\n", "cannot read mqtt.ca_file none.pem"),
+        ("host = 'h'\npassword_file = '{empty}'\n", "is empty: write the password into it"),
+    ],
+)
+def test_settings_that_cannot_be_used(tmp_path: Path, text: str, expected: str) -> None:
+    (tmp_path / "empty").touch()
+    config = tmp_path / "door.toml"
+    config.write_text("[mqtt]\n" + text.replace("{empty}", str(tmp_path / "empty")))
+    assert_one_clear_line(mask_patrol(tmp_path, "run", "--config", config), expected)
+
+
+def test_home_assistant_finds_what_the_device_really_says(
+    tmp_path: Path, authority: Authority
+) -> None:
+    """Each template that has no default reads a key that stands in the message."""
+    door = new_door(tmp_path, authority)
+    door.more = "discovery = true\nhealth_interval_s = 1.0\n"
+    listener = Subscriber(door.server.broker, "#")
+    daemon = start_mask_patrol(tmp_path, "run", "--config", door.config())
+    listener.wait_for(lambda: bool(listener.bodies("config")), "the announcement")
+    listener.wait_for(lambda: bool(listener.bodies("health")), "health")
+    listener.wait_for(lambda: bool(listener.bodies("state")), "state")
+    daemon.terminate()
+    daemon.communicate(timeout=30)
+    said = {leaf: listener.bodies(leaf)[-1] for leaf in ("health", "state")}
+    for component in listener.bodies("config")[0]["components"].values():
+        template = component.get("value_template", "")
+        if template and "default(" not in template:
+            key = template.split("value_json.")[1].split()[0]
+            assert key in said[component["state_topic"].rsplit("/", 1)[1]], json.dumps(component)
+    listener.close()
+    door.server.stop()

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge import __version__
+from edge.commands import MOST_BYTES, MOST_CHARACTERS, MOST_NUMBER, answer, ping
+from edge.errors import UserError
+
+
+def refuse() -> dict[str, Any]:
+    raise UserError("not\nwhile it rains")
+
+
+def stumble() -> dict[str, Any]:
+    raise KeyError("oops")
+
+
+VERBS = {"ping": ping, "refuse": refuse, "stumble": stumble, "pause": lambda: {"paused": True}}
+
+TRANSACTIONS = st.one_of(
+    st.text(st.characters(codec="utf-8"), max_size=MOST_CHARACTERS),
+    st.integers(-MOST_NUMBER, MOST_NUMBER),
+    st.floats(-MOST_NUMBER, MOST_NUMBER, allow_nan=False),
+)
+
+
+def body(**keys: Any) -> bytes:
+    return json.dumps(keys).encode()
+
+
+@pytest.mark.parametrize("payload", [b"", b"{}", b" { } "])
+def test_a_command_may_be_empty(payload: bytes) -> None:
+    assert answer("ping", payload, VERBS) == {
+        "status": "ok",
+        "version": __version__,
+        "transaction": None,
+    }
+
+
+@given(TRANSACTIONS)
+def test_the_reply_bears_the_transaction_of_the_command(transaction: str | float) -> None:
+    payload = json.dumps({"transaction": transaction}, ensure_ascii=False).encode()
+    if len(payload) > MOST_BYTES:
+        return
+    reply = answer("pause", payload, VERBS)
+    assert reply == {"status": "ok", "paused": True, "transaction": transaction}
+    assert type(reply["transaction"]) is type(transaction)
+
+
+@pytest.mark.parametrize(
+    ("verb", "payload", "error", "transaction"),
+    [
+        ("pause", b"nonsense", "not valid JSON", None),
+        ("pause", b"\xff\xfe", "not valid JSON", None),
+        ("pause", b"[" * MOST_BYTES, "not valid JSON", None),
+        ("pause", b'{"transaction": NaN}', "not valid JSON", None),
+        ("pause", b"[1]", "no JSON object", None),
+        ("pause", b"null", "no JSON object", None),
+        ("pause", b" " * (MOST_BYTES + 1), "longer than 1024 bytes", None),
+        ("pause", body(transaction="x" * (MOST_CHARACTERS + 1)), "`transaction` is", None),
+        ("pause", body(transaction=True), "`transaction` is", None),
+        ("pause", body(transaction=None), "`transaction` is", None),
+        ("pause", body(transaction=[1]), "`transaction` is", None),
+        ("pause", body(transaction=MOST_NUMBER + 1), "`transaction` is", None),
+        ("pause", b'{"transaction": 1e999}', "", None),
+        ("pause", body(transaction=7, minutes=5), "unknown key 'minutes'", 7),
+        ("fly", body(transaction=8), "'fly'; there are: pause, ping, refuse, stumble", 8),
+        ("refuse", body(transaction=9), "not while it rains", 9),
+        ("stumble", body(transaction="a"), "failed unexpectedly", "a"),
+    ],
+)
+def test_what_cannot_be_done_is_answered_with_the_reason(
+    verb: str, payload: bytes, error: str, transaction: object
+) -> None:
+    reply = answer(verb, payload, VERBS)
+    assert reply["status"] == "error"
+    assert error in reply["error"]
+    assert "\n" not in reply["error"]
+    assert reply["transaction"] == transaction
+    assert reply.keys() == {"status", "error", "transaction"}
+
+
+def test_a_verb_cannot_forge_the_frame_of_its_reply() -> None:
+    reply = answer("ping", body(transaction=1), {"ping": lambda: {"status": "x", "transaction": 2}})
+    assert reply == {"status": "ok", "transaction": 1}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.just("transaction"), inner),
+)
+
+
+@given(
+    st.sampled_from([*VERBS, "fly", ""]),
+    st.binary(max_size=2 * MOST_BYTES) | JSON.map(lambda value: json.dumps(value).encode()),
+)
+def test_whatever_comes_is_answered_in_json(verb: str, payload: bytes) -> None:
+    reply = answer(verb, payload, VERBS)
+    assert reply["status"] in ("ok", "error")
+    assert isinstance(reply.get("error", ""), str)
+    transaction = reply["transaction"]
+    assert transaction is None or isinstance(transaction, str) or math.isfinite(transaction)
+    assert json.loads(json.dumps(reply, allow_nan=False)) == reply

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.config import MqttSettings
+from edge.connection import Broker
+from edge.errors import UsageError, UserError
+from edge.login import PASSWORD, USERNAME, Login, find_login
+
+
+def settings(
+    tmp_path: Path, password: bytes = b" from-file\n", username: str = "u"
+) -> MqttSettings:
+    path = tmp_path / "secret"
+    path.write_bytes(password)
+    return MqttSettings(username=username, password_file=str(path))
+
+
+def test_the_environment_comes_first_each_for_itself(tmp_path: Path) -> None:
+    configured = settings(tmp_path)
+    assert find_login(configured, {}) == Login("u", "one")
+    assert find_login(configured, {USERNAME: "v"}) == Login("v", "one")
+    assert find_login(configured, {PASSWORD: " p "}) == Login("u", " p ")
+    assert find_login(configured, {USERNAME: "", PASSWORD: ""}) == Login("u", "one")
+
+
+def test_a_file_that_the_environment_makes_needless_is_not_read() -> None:
+    configured = MqttSettings(username="u", password_file="/none")
+    assert find_login(configured, {PASSWORD: "p"}).password == "p"
+
+
+def test_a_user_name_needs_no_password() -> None:
+    assert find_login(MqttSettings(username="u"), {}) == Login("u", "")
+
+
+@pytest.mark.parametrize(
+    ("configured", "environment", "expected"),
+    [
+        ({"password": b" \n"}, {}, r"secret is empty: write the password into it"),
+        ({"password": b"\xff"}, {}, "no UTF-8 text"),
+        ({"username": ""}, {}, "no user name: set mqtt.username or MASK_PATROL_MQTT_USERNAME"),
+        ({}, {PASSWORD: "hush\udcff"}, "the password for the broker is no UTF-8 text"),
+        ({}, {PASSWORD: "hush" * 20_000}, "the password for the broker is too long"),
+    ],
+)
+def test_what_cannot_be_a_login(
+    tmp_path: Path, configured: dict[str, object], environment: dict[str, str], expected: str
+) -> None:
+    with pytest.raises(UserError, match=expected) as error:
+        find_login(settings(tmp_path, **configured), environment)  # type: ignore[arg-type]
+    assert "hush" not in str(error.value)
+
+
+def test_a_password_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot read mqtt\.password_file .*: No such file"):
+        find_login(MqttSettings(username="u", password_file=str(tmp_path / "none")), {})
+
+
+def test_no_representation_shows_the_password() -> None:
+    assert "hush" not in repr(Login("u", "hush")) + repr(Broker("h", 1, "u", "hush"))
+
+
+def test_a_wrong_login_is_no_start() -> None:
+    with pytest.raises(UsageError):
+        Broker.from_settings(MqttSettings(host="h"), {PASSWORD: "hush"})
