@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from edge.card import ALERT_LABEL
 from edge.events import Event
 
 SCHEMA_VERSION = 1
@@ -84,7 +83,7 @@ def event_payload(
         "camera": origin.camera,
         "time": utc.at(event.at_s),
         "clock_synced": clock_synced,
-        "label": ALERT_LABEL,
+        "label": event.label,
         "score": round(event.score, 4),
         "readings": event.readings,
         "box": [round(v, 4) for v in event.box],
