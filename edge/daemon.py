@@ -20,13 +20,11 @@ from edge.classifier import alert_threshold, load_classifier
 from edge.config import Settings
 from edge.delivery import Delivery, Nowhere
 from edge.detector import HaarDetector
-from edge.events import EventMachine
 from edge.health import StageTimes
-from edge.payloads import Origin, UtcClock, monotonic_offset_s, new_episode_id
+from edge.payloads import Origin, UtcClock, monotonic_offset_s
 from edge.pipeline import Pipeline
 from edge.reporter import HealthReporter, Progress, StateReporter, info_body
 from edge.screen import Screen, stage_table
-from edge.tracker import Tracker
 from edge.watch import Watcher
 from edge.writer import EventWriter, open_event_file
 
@@ -67,6 +65,8 @@ def run(settings: Settings, options: RunOptions) -> int:
         event_log = stack.enter_context(open_event_file(options.events_file))
         source = open_source(settings.camera)
         stack.callback(source.close)
+        utc = UtcClock(_utc_offset(source, options.fast))
+        pipeline = Pipeline(settings, detector, classifier, utc, times)
         _stop_on_signals(stopped, stack)
         delivery = stack.enter_context(Delivery(settings, times)) if options.mqtt else None
         watcher = _start_watcher(settings, options, delivery, screen, stack)
@@ -74,17 +74,10 @@ def run(settings: Settings, options: RunOptions) -> int:
         if delivery is not None:
             delivery.retain("info", info_body(settings, classifier, threshold), qos=1)
             delivery.start()
-        utc = UtcClock(_utc_offset(source, options.fast))
         origin = Origin(settings.device, settings.camera.name, classifier.digest)
         frames = _frames(source, options.fast, stopped, stack)
         loop = _Loop(
-            Pipeline(
-                detector,
-                classifier,
-                Tracker(settings.tracker, settings.events.min_readings),
-                EventMachine(settings.events, threshold, lambda: new_episode_id(settings.device)),
-                times,
-            ),
+            pipeline,
             EventWriter(origin, utc, delivery or Nowhere(), event_log, times),
             StateReporter(delivery or Nowhere(), utc),
             Progress(),
@@ -156,12 +149,12 @@ class _Loop:
             for event in self.pipeline.finish(self._now_s):
                 self.writer.write(event)
             if self.pipeline.frames:
-                self._state.update(0, 0, self._now_s)
+                self._state.update(0, 0, self._now_s, self.pipeline.counts)
 
     def _report(self) -> None:
         self.progress.frame_done()
         alerting, people = self.pipeline.alerting, len(self.pipeline.tracks)
-        self._state.update(alerting, people, self._now_s)
+        self._state.update(alerting, people, self._now_s, self.pipeline.counts)
         elapsed_s = self.progress.elapsed_s()
         if self._screen and elapsed_s >= self._status_due_s:
             self._status_due_s = elapsed_s + STATUS_INTERVAL_S

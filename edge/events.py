@@ -17,8 +17,6 @@ EndedBy = Literal["masked", "left", "shutdown"]
 #: An alert is over when the smoothed score has fallen below this share of the
 #: threshold: the gap keeps a score that hovers at the threshold from flapping.
 RELEASE_SHARE = 0.6
-#: Weights are added up in floating point: four times a whole one is four all the same.
-ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ class EventMachine:
 
     def _is_bare(self, track: Track) -> bool:
         return (
-            track.weight >= self._settings.min_readings - ROUNDING
+            track.decides(self._settings.min_readings)
             and track.last_seen_s - track.first_seen_s >= self._settings.confirm_s
             and track.score(self._settings.alert_on) >= self._threshold
         )

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from edge.events import Event
 
@@ -47,7 +47,11 @@ class UtcClock:
 
     def at(self, at_s: float) -> str:
         """ISO 8601 in UTC with milliseconds."""
-        return iso_utc(at_s + self._offset_s())
+        return iso_utc(self.epoch_s(at_s))
+
+    def epoch_s(self, at_s: float) -> float:
+        """Seconds since the epoch."""
+        return at_s + self._offset_s()
 
 
 def monotonic_offset_s() -> float:
@@ -55,10 +59,10 @@ def monotonic_offset_s() -> float:
     return time.time() - time.monotonic()
 
 
-def iso_utc(epoch_s: float) -> str:
+def iso_utc(epoch_s: float, precision: Literal["milliseconds", "seconds"] = "milliseconds") -> str:
     """`2026-03-01T08:15:03.218Z`."""
     moment = datetime.fromtimestamp(epoch_s, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def new_episode_id(

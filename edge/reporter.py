@@ -7,7 +7,7 @@ import logging
 import platform
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -22,6 +22,8 @@ from edge.payloads import UtcClock
 
 log = logging.getLogger(__name__)
 
+NO_COUNTS: Mapping[str, Any] = {}
+
 
 class StateReporter:
     """Publishes `state` whenever it is no longer what was said last."""
@@ -30,20 +32,24 @@ class StateReporter:
         """Nothing is said before the first `update`."""
         self._sink = sink
         self._utc = utc
-        self._said: tuple[bool, int] | None = None
+        self._said: tuple[bool, int, Mapping[str, Any]] | None = None
         self._since = ""
 
-    def update(self, alerting: int, people: int, at_s: float) -> None:
-        """`alerting` of `people` in view are bare-faced as of the frame of `at_s`."""
+    def update(
+        self, alerting: int, people: int, at_s: float, counts: Mapping[str, Any] = NO_COUNTS
+    ) -> None:
+        """`alerting` of `people` in view are bare-faced as of the frame of `at_s`.
+
+        `counts` are those of the hour (`PeopleCounter.body`) and are told beside it.
+        """
         no_mask = alerting > 0
-        if self._said == (no_mask, people):
+        if self._said == (no_mask, people, counts):
             return
         if self._said is None or self._said[0] != no_mask:
             self._since = self._utc.at(at_s)
-        self._said = (no_mask, people)
-        self._sink.retain(
-            "state", {"no_mask": no_mask, "people": people, "since": self._since}, qos=1
-        )
+        self._said = (no_mask, people, counts)
+        body = {"no_mask": no_mask, "people": people, "since": self._since, **counts}
+        self._sink.retain("state", body, qos=1)
 
 
 class Progress:

@@ -36,6 +36,8 @@ HIDDEN_FOR_S = 2.5
 #: measured on held-out photographs, boxes at 1.5 and 0.6 of the right size cost 8 and 6
 #: points of the bare faces found, at 1.75 and 0.5 40 and 14.
 ODD_GROWTH = math.log(1.6)
+#: Weights are added up in floating point: four times a whole one is four all the same.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,10 @@ class Track:
     def weight(self) -> float:
         """What these readings weigh together."""
         return sum(reading.weight for reading in self.evidence)
+
+    def decides(self, at_least: float) -> bool:
+        """Whether the readings weigh `at_least`."""
+        return self.weight >= at_least - ROUNDING
 
     @property
     def judged_s(self) -> float:
