@@ -30,6 +30,18 @@ def alert_threshold(settings: EventSettings, card: Card) -> float:
     return card.alert.threshold if configured is None else configured
 
 
+def alert_labels(settings: EventSettings, classifier: Classifier) -> tuple[str, ...]:
+    """The labels that alert; raises UserError naming those that the model does not know."""
+    known = classifier.card.labels
+    if missing := [label for label in settings.alert_on if label not in known]:
+        raise UserError(
+            f"`events.alert_on` asks for {', '.join(missing)}, and the model knows only"
+            f" {', '.join(known)}; models/mask3.tflite knows incorrect_mask"
+            " (classifier.model)"
+        )
+    return settings.alert_on
+
+
 @dataclass(frozen=True)
 class Scores:
     """What the model says of one crop: each label's share, summing to about 1."""
@@ -70,11 +82,16 @@ class Classifier:
 
     def classify(self, image_rgb: Pixels, box_px: Box) -> Scores:
         """Scores of the face in `box_px` of `image_rgb`, (height, width, 3) uint8 RGB."""
-        return self._infer(crop_face(image_rgb, box_px, self.card.framing.margin, self._size_px))
+        return self._infer(self.crop(image_rgb, box_px))
+
+    def crop(self, image_rgb: Pixels, box_px: Box) -> Pixels:
+        """The face in `box_px` as the model sees it, (input height, width, 3) uint8 RGB."""
+        return crop_face(image_rgb, box_px, self.card.framing.margin, self._size_px)
 
     def classify_crop(self, crop_rgb: Pixels) -> Scores:
         """Scores of an already framed face, (height, width, 3) uint8 RGB of any size."""
-        return self._infer(resize_crop(crop_rgb, self._size_px))
+        fits = crop_rgb.shape[:2] == self._size_px
+        return self._infer(crop_rgb if fits else resize_crop(crop_rgb, self._size_px))
 
     def _infer(self, pixels: Pixels) -> Scores:
         if self.card.input.colour == "BGR":

@@ -24,8 +24,9 @@ class Event:
     """The start or the end of one person's alert.
 
     `episode` is the same for both; `at_s` and `duration_s` are seconds on the clock
-    of the frames; `box` is x, y, width, height as fractions of the frame; `score`
-    is the median over `readings` readings.
+    of the frames; `box` is x, y, width, height as fractions of the frame; `score` is the
+    median over `readings` readings of what the model gives the alerting labels together;
+    `label` is the one of them that it gave most when the alert began.
     """
 
     event_type: EventType
@@ -36,14 +37,21 @@ class Event:
     box: tuple[float, float, float, float]
     duration_s: float | None = None
     ended_by: EndedBy | None = None
+    label: str = ALERT_LABEL
 
 
 @dataclass
 class _Person:
-    """What is remembered of a track from frame to frame."""
+    """What is remembered of a track from frame to frame.
+
+    `judged` is how it stood when its label was last looked at: later it may have been seen
+    too badly for that, or by a model that was loaded a moment ago.
+    """
 
     last: Track
+    judged: Track
     episode: str | None = None
+    label: str = ALERT_LABEL
     started_s: float = 0.0
     calm_since_s: float | None = None
 
@@ -54,17 +62,34 @@ class EventMachine:
     def __init__(
         self, settings: EventSettings, threshold: float, new_episode: Callable[[], str]
     ) -> None:
-        """`threshold` is what the median score must reach; `new_episode` gives unique names."""
+        """`threshold` is what the median score must reach; `new_episode` gives unique names.
+
+        The model must know every label in `settings.alert_on` (`edge.classifier.alert_labels`).
+        """
         self._settings = settings
         self._threshold = threshold
         self._new_episode = new_episode
         self._people: dict[int, _Person] = {}
         self._size_px = (1, 1)
 
+    def change(self, settings: EventSettings, threshold: float) -> None:
+        """Go on with other settings; alerts that are running stay so until they end by them."""
+        self._settings = settings
+        self._threshold = threshold
+
     @property
     def alerting(self) -> int:
         """How many people are bare-faced right now."""
-        return sum(person.episode is not None for person in self._people.values())
+        return len(self.alerts)
+
+    @property
+    def alerts(self) -> tuple[tuple[float, float, float, float], ...]:
+        """Where they were seen last: x, y, width, height as fractions of the frame."""
+        return tuple(
+            as_fractions(person.last.box_px, self._size_px)
+            for person in self._people.values()
+            if person.episode is not None
+        )
 
     def update(
         self, tracks: Sequence[Track], now_s: float, size_px: tuple[int, int]
@@ -82,10 +107,11 @@ class EventMachine:
             if person.episode is not None:
                 events.append(self._end(person, person.last.last_seen_s, "left"))
         for track in tracks:
-            person = self._people.setdefault(track.number, _Person(track))
+            person = self._people.setdefault(track.number, _Person(track, track))
             person.last = track
-            if track.last_seen_s < now_s:
+            if track.judged_s < now_s:
                 continue
+            person.judged = track
             if person.episode is None and self._is_bare(track):
                 events.append(self._start(person, now_s))
             elif person.episode is not None and self._is_masked(person, now_s):
@@ -100,13 +126,13 @@ class EventMachine:
 
     def _is_bare(self, track: Track) -> bool:
         return (
-            track.readings >= self._settings.min_readings
+            track.decides(self._settings.min_readings)
             and track.last_seen_s - track.first_seen_s >= self._settings.confirm_s
-            and track.scores[ALERT_LABEL] >= self._threshold
+            and track.score(self._settings.alert_on) >= self._threshold
         )
 
     def _is_masked(self, person: _Person, now_s: float) -> bool:
-        if person.last.scores[ALERT_LABEL] >= RELEASE_SHARE * self._threshold:
+        if person.last.score(self._settings.alert_on) >= RELEASE_SHARE * self._threshold:
             person.calm_since_s = None
             return False
         if person.calm_since_s is None:
@@ -115,7 +141,8 @@ class EventMachine:
 
     def _start(self, person: _Person, at_s: float) -> Event:
         person.episode, person.started_s, person.calm_since_s = self._new_episode(), at_s, None
-        return Event("no_mask_start", person.episode, at_s, **self._evidence(person.last))
+        person.label = person.last.label(self._settings.alert_on)
+        return Event("no_mask_start", person.episode, at_s, **self._evidence(person))
 
     def _end(self, person: _Person, at_s: float, ended_by: EndedBy) -> Event:
         episode, person.episode = person.episode or "", None
@@ -123,16 +150,17 @@ class EventMachine:
             "no_mask_end",
             episode,
             at_s,
-            **self._evidence(person.last),
+            **self._evidence(person),
             duration_s=max(0.0, at_s - person.started_s),
             ended_by=ended_by,
         )
 
-    def _evidence(self, track: Track) -> dict[str, Any]:
+    def _evidence(self, person: _Person) -> dict[str, Any]:
         return {
-            "score": track.scores[ALERT_LABEL],
-            "readings": track.readings,
-            "box": as_fractions(track.box_px, self._size_px),
+            "score": person.judged.score(self._settings.alert_on),
+            "readings": person.judged.readings,
+            "box": as_fractions(person.last.box_px, self._size_px),
+            "label": person.label,
         }
 
 

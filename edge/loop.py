@@ -100,8 +100,9 @@ class Loop:
 
     def _say_state(self) -> None:
         pipeline = self._pipeline
+        people = len(pipeline.tracks)
         self._state.update(
-            pipeline.alerting, len(pipeline.tracks), self._now_s, paused=self._was_paused
+            pipeline.alerting, people, self._now_s, pipeline.counts, self._was_paused
         )
 
     def _show(self) -> None:

@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from edge.card import ALERT_LABEL
 from edge.clock import Moment, age_s, correction_s
 from edge.events import Event
 
@@ -52,7 +51,11 @@ class UtcClock:
 
     def at(self, at_s: float) -> str:
         """ISO 8601 in UTC with milliseconds."""
-        return iso_utc(at_s + self._offset_s())
+        return iso_utc(self.epoch_s(at_s))
+
+    def epoch_s(self, at_s: float) -> float:
+        """Seconds since the epoch."""
+        return at_s + self._offset_s()
 
 
 def monotonic_offset_s() -> float:
@@ -80,10 +83,10 @@ def published(pending: Pending, online_since: Moment, at: Moment) -> dict[str, A
     }
 
 
-def iso_utc(epoch_s: float) -> str:
+def iso_utc(epoch_s: float, precision: Literal["milliseconds", "seconds"] = "milliseconds") -> str:
     """`2026-03-01T08:15:03.218Z`."""
     moment = datetime.fromtimestamp(epoch_s, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def new_episode_id(
@@ -108,7 +111,7 @@ def event_payload(
         "camera": origin.camera,
         "time": utc.at(event.at_s),
         "clock_synced": clock_synced,
-        "label": ALERT_LABEL,
+        "label": event.label,
         "score": round(event.score, 4),
         "readings": event.readings,
         "box": [round(v, 4) for v in event.box],

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from edge.camera import Frame
-from edge.classifier import Classifier
+from edge.classifier import Classifier, alert_labels, alert_threshold
+from edge.config import Settings
+from edge.cuts import CutFinder
 from edge.detector import Face, FaceDetector
 from edge.events import Event, EventMachine
+from edge.evidence import measure
 from edge.health import StageTimes
+from edge.payloads import UtcClock, new_episode_id
+from edge.people import PeopleCounter
 from edge.tracker import Reading, Track, Tracker
+from edge.zone import Zone
 
 
 class Pipeline:
@@ -17,34 +24,74 @@ class Pipeline:
 
     def __init__(
         self,
+        settings: Settings,
         detector: FaceDetector,
         classifier: Classifier,
-        tracker: Tracker,
-        machine: EventMachine,
+        utc: UtcClock,
         times: StageTimes,
     ) -> None:
-        """Compose the stages; `times` is fed with what each of them takes."""
+        """Compose the stages; `times` is fed with what each of them takes.
+
+        Raises UsageError for a zone that is no polygon, UserError when `events.alert_on`
+        names a label that the model lacks.
+        """
+        alert_labels(settings.events, classifier)
+        self._zone = Zone(settings.camera.zone)
         self._detector = detector
         self._classifier = classifier
-        self._tracker = tracker
-        self._machine = machine
+        self._cuts = CutFinder()
+        self._tracker = Tracker(settings.tracker, settings.events.min_readings)
+        self._machine = EventMachine(
+            settings.events,
+            alert_threshold(settings.events, classifier.card),
+            lambda: new_episode_id(settings.device),
+        )
+        self._people = PeopleCounter(settings.events.min_readings, utc.epoch_s)
         self._times = times
         self.frames = 0
         self.tracks: Sequence[Track] = ()
 
+    def change(self, settings: Settings, detector: FaceDetector, classifier: Classifier) -> None:
+        """Go on with other settings, another detector or model; everybody keeps their number
+        and their alert. Nothing is changed when it raises what the constructor raises.
+
+        What another model said is not mixed with what this one says: labels are read anew.
+        """
+        alert_labels(settings.events, classifier)
+        self._zone = Zone(settings.camera.zone)
+        if classifier.digest != self._classifier.digest:
+            self._tracker.forget_labels()
+        self._detector, self._classifier = detector, classifier
+        self._tracker.change(settings.tracker, settings.events.min_readings)
+        self._machine.change(settings.events, alert_threshold(settings.events, classifier.card))
+        self._people.change(settings.events.min_readings)
+
+    def cut(self) -> None:
+        """The next frame shows another place or time: whoever is in it is somebody new."""
+        self._tracker.cut()
+
     def process(self, frame: Frame) -> list[Event]:
         """The events that `frame` brings; frames come in the order of their times."""
         self.frames += 1
+        now_s, size_px = frame.captured_at_s, frame.size_px
         with self._times.measure("detect"):
             faces = self._detector.find(frame.image_bgr)
         with self._times.measure("classify"):
-            readings = self._read(faces, frame)
+            readings = [
+                self._read(face, frame) for face in faces if self._zone.holds(face.box_px, size_px)
+            ]
         with self._times.measure("track"):
-            self.tracks = self._tracker.update(readings, frame.captured_at_s)
-            return self._machine.update(self.tracks, frame.captured_at_s, frame.size_px)
+            if self._cuts.is_cut(frame):
+                self._tracker.cut()
+            self.tracks = self._tracker.update(readings, now_s)
+            self._people.update(self.tracks, now_s)
+            return self._machine.update(self.tracks, now_s, size_px)
 
     def finish(self, now_s: float) -> list[Event]:
-        """The events that end what is still running."""
+        """The events that end what is still running; whoever is there is counted."""
+        self._people.finish(now_s)
+        self._tracker.cut()
+        self.tracks = ()
         return self._machine.shutdown(now_s)
 
     @property
@@ -52,12 +99,21 @@ class Pipeline:
         """How many people are bare-faced right now."""
         return self._machine.alerting
 
-    def _read(self, faces: Sequence[Face], frame: Frame) -> list[Reading]:
-        return [
-            Reading(
-                face.box_px,
-                self._classifier.classify(frame.image_rgb, face.box_px),
-                frame.captured_at_s,
-            )
-            for face in faces
-        ]
+    @property
+    def alerts(self) -> tuple[tuple[float, float, float, float], ...]:
+        """Where they were seen last: x, y, width, height as fractions of the frame."""
+        return self._machine.alerts
+
+    @property
+    def counts(self) -> Mapping[str, Any]:
+        """The people counted, as `state` tells them."""
+        return self._people.body()
+
+    def _read(self, face: Face, frame: Frame) -> Reading:
+        crop = self._classifier.crop(frame.image_rgb, face.box_px)
+        return Reading(
+            face.box_px,
+            self._classifier.classify_crop(crop),
+            frame.captured_at_s,
+            measure(face, crop, frame.size_px).weight,
+        )

@@ -15,7 +15,7 @@ import numpy as np
 from edge.broker import embedded_broker
 from edge.camera.addresses import shown_source
 from edge.camera.opening import open_source
-from edge.classifier import CHANNELS, Classifier, alert_threshold, load_classifier
+from edge.classifier import CHANNELS, Classifier, alert_labels, alert_threshold, load_classifier
 from edge.config import Settings, change, load_settings
 from edge.connection import (
     Broker,
@@ -29,6 +29,7 @@ from edge.delivery import open_outbox
 from edge.detector import DEFAULT_CASCADE, HaarDetector
 from edge.errors import UserError
 from edge.payloads import Topics
+from edge.zone import Zone
 
 #: The broker has this long to hand a message back; on a network that works it takes
 #: milliseconds.
@@ -75,6 +76,7 @@ def preflight(config: Path | None, overrides: Callable[[Settings], Settings]) ->
 def _model(settings: Settings, loaded: list[Classifier]) -> str:
     classifier = load_classifier(settings.classifier)
     loaded.append(classifier)
+    alert_labels(settings.events, classifier)
     card = classifier.card
     return (
         f"{card.name} ({', '.join(card.labels)}; {card.quantisation}; {card.input.width}x"
@@ -99,6 +101,7 @@ def _cascade(settings: Settings) -> str:
 
 
 def _source(settings: Settings) -> str:
+    Zone(settings.camera.zone)
     source = open_source(settings.camera)
     try:
         frame = source.read()

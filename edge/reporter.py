@@ -6,7 +6,7 @@ import hashlib
 import logging
 import platform
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -19,6 +19,8 @@ from edge.payloads import UtcClock
 
 log = logging.getLogger(__name__)
 
+NO_COUNTS: Mapping[str, Any] = {}
+
 
 class StateReporter:
     """Publishes `state` whenever it is no longer what was said last."""
@@ -27,22 +29,29 @@ class StateReporter:
         """Nothing is said before the first `update`."""
         self._sink = sink
         self._utc = utc
-        self._said: tuple[bool, int, bool] | None = None
+        self._said: tuple[bool, int, bool, Mapping[str, Any]] | None = None
         self._since = ""
 
-    def update(self, alerting: int, people: int, at_s: float, paused: bool = False) -> None:
-        """`alerting` of `people` in view are bare-faced as of the frame of `at_s`."""
+    def update(
+        self,
+        alerting: int,
+        people: int,
+        at_s: float,
+        counts: Mapping[str, Any] = NO_COUNTS,
+        paused: bool = False,
+    ) -> None:
+        """`alerting` of `people` in view are bare-faced as of the frame of `at_s`.
+
+        `counts` are those of the hour (`PeopleCounter.body`) and are told beside it.
+        """
         no_mask = alerting > 0
-        if self._said == (no_mask, people, paused):
+        if self._said == (no_mask, people, paused, counts):
             return
         if self._said is None or self._said[0] != no_mask:
             self._since = self._utc.at(at_s)
-        self._said = (no_mask, people, paused)
-        self._sink.retain(
-            "state",
-            {"no_mask": no_mask, "people": people, "since": self._since, "paused": paused},
-            qos=1,
-        )
+        self._said = (no_mask, people, paused, counts)
+        body = {"no_mask": no_mask, "people": people, "since": self._since, "paused": paused}
+        self._sink.retain("state", {**body, **counts}, qos=1)
 
 
 class HealthReporter:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -225,7 +224,7 @@ def test_pause_resume_and_snapshot_by_command(
         assert send("dance")["status"] == "error"
         errors, _ = stopped(process)
     assert "Traceback" not in errors
-    kept = sorted(os.listdir(tmp_path / "snapshots"))
+    kept = [path.name for path in (tmp_path / "snapshots").iterdir()]
     started = [e["id"] for e in subscriber.bodies("events") if e["event_type"] == "no_mask_start"]
     assert {f"{identity}.jpg" for identity in started} < set(kept)
     assert len(kept) == 3

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +41,7 @@ def sample(process: subprocess.Popen[str], state: Path) -> Sample | None:
         )
         return Sample(
             int(fields["VmRSS"].split()[0]),
-            len(os.listdir(proc / "fd")),
+            sum(1 for _ in (proc / "fd").iterdir()),
             int(fields["Threads"]),
             sum(path.stat().st_size for path in state.glob("outbox.sqlite3*")),
         )

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.classifier import Scores
 from edge.config import EventSettings
 from edge.events import Event, EventMachine, as_fractions
-from edge.tracker import Track
+from edge.tracker import Reading, Track
 
 SIZE = (480, 640)
 STEP_S = 0.1
@@ -22,8 +23,9 @@ def machine(threshold: float = 0.8) -> EventMachine:
 def track(
     at_s: float, score: float, number: int = 1, since_s: float = 0.0, readings: int = 10
 ) -> Track:
-    scores = {"mask": 1 - score, "no_mask": score}
-    return Track(number, (64, 48, 64, 48), since_s, at_s, readings, scores)
+    box = (64.0, 48.0, 64.0, 48.0)
+    seen = Reading(box, Scores({"mask": 1 - score, "no_mask": score}), at_s)
+    return Track(number, box, since_s, at_s, (seen,) * readings, readings)
 
 
 def play(scores: list[float | None]) -> list[Event]:

@@ -50,6 +50,7 @@ class Watched:
         self.finished = 0
         self.tracks: Sequence[object] = ()
         self.alerting = 0
+        self.counts: dict[str, object] = {}
         self.alerts: tuple[tuple[float, float, float, float], ...] = ()
 
     def process(self, frame: Frame) -> list[object]:

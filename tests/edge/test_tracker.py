@@ -97,7 +97,7 @@ def test_scores_are_medians_over_the_window() -> None:
     for step, scores in enumerate([MASKED, BARE, BARE, MASKED, BARE]):
         tracks = tracker.update([reading(100, 100, step * 0.1, 60, scores)], step * 0.1)
     assert tracks[0].readings == 4  # the first is older than the window
-    assert tracks[0].scores["no_mask"] == 0.9
+    assert tracks[0].score(["no_mask"]) == 0.9
 
 
 def test_times_of_a_track() -> None:

@@ -1,0 +1,126 @@
+"""Clips played through the pipeline in this process: once, or several in a row as one film."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edge.camera import Frame
+from edge.camera.files import VideoFile
+from edge.classifier import Classifier, Scores
+from edge.config import DetectorSettings, Settings
+from edge.detector import Face, HaarDetector
+from edge.events import Event, as_fractions
+from edge.framing import Pixels
+from edge.health import StageTimes
+from edge.paths import shipped_model
+from edge.payloads import UtcClock
+from edge.pipeline import Pipeline
+
+#: From the last frame of a clip to the first of the next, in a film made of several.
+SEAM_S = 0.1
+
+
+class RememberingDetector:
+    """The real detector; asked once for each picture, however often it is shown."""
+
+    def __init__(self) -> None:
+        self._detector = HaarDetector(DetectorSettings())
+        self._found: dict[bytes, list[Face]] = {}
+
+    def find(self, image_bgr: Pixels) -> list[Face]:
+        key = _key(image_bgr)
+        if key not in self._found:
+            self._found[key] = self._detector.find(image_bgr)
+        return self._found[key]
+
+
+class RememberingClassifier(Classifier):
+    """The same for the model."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._said: dict[bytes, Scores] = {}
+
+    def classify_crop(self, crop_rgb: Pixels) -> Scores:
+        key = _key(crop_rgb)
+        if key not in self._said:
+            self._said[key] = super().classify_crop(crop_rgb)
+        return self._said[key]
+
+
+class Player:
+    """Plays clips with one detector and one model, which a new run may as well share."""
+
+    def __init__(self) -> None:
+        self.detector = RememberingDetector()
+        self.classifier = RememberingClassifier(shipped_model())
+
+    def pipeline(self, settings: Settings | None = None) -> Pipeline:
+        return Pipeline(
+            settings or Settings(device="door1"),
+            self.detector,
+            self.classifier,
+            UtcClock(lambda: 0.0),
+            StageTimes(),
+        )
+
+    def play(self, frames: Iterator[Frame], settings: Settings | None = None) -> Played:
+        """What becomes of `frames` in a fresh pipeline."""
+        pipeline = self.pipeline(settings)
+        events: list[Event] = []
+        latencies_s: list[float] = []
+        first_judged_s: dict[int, float] = {}
+        now_s = 0.0
+        for frame in frames:
+            now_s = frame.captured_at_s
+            new = pipeline.process(frame)
+            events += new
+            for track in pipeline.tracks:
+                if track.evidence:
+                    first_judged_s.setdefault(track.number, track.evidence[0].at_s)
+                boxes = [e.box for e in new if e.event_type == "no_mask_start"]
+                if as_fractions(track.box_px, frame.size_px) in boxes:
+                    latencies_s.append(now_s - first_judged_s[track.number])
+        return Played(events + pipeline.finish(now_s), latencies_s, pipeline)
+
+
+@dataclass(frozen=True)
+class Played:
+    """`latencies_s`: from a person's first reading with weight to their alert."""
+
+    events: list[Event]
+    latencies_s: list[float]
+    pipeline: Pipeline
+
+    @property
+    def starts(self) -> int:
+        return sum(event.event_type == "no_mask_start" for event in self.events)
+
+    @property
+    def kinds(self) -> list[tuple[str, str | None]]:
+        return [(event.event_type, event.ended_by) for event in self.events]
+
+
+def film(clips: Sequence[Path], fps: float | None = None) -> Iterator[Frame]:
+    """The frames of `clips`, one after the other, times going on; `fps` leaves out the rest."""
+    starts_s, index = 0.0, 0
+    for clip in clips:
+        source = VideoFile(clip)
+        due_s, last_s = 0.0, 0.0
+        while (frame := source.read()) is not None:
+            last_s = frame.captured_at_s
+            if fps is not None:
+                if frame.captured_at_s < due_s - 1e-6:
+                    continue
+                due_s += 1.0 / fps
+            yield replace(frame, captured_at_s=starts_s + frame.captured_at_s, index=index)
+            index += 1
+        source.close()
+        starts_s += last_s + SEAM_S
+
+
+def _key(pixels: Pixels) -> bytes:
+    return hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()
