@@ -111,7 +111,7 @@ $(VENV)/.train: $(VENV)/.venv pyproject.toml
 	@touch $@ $(VENV)/.edge
 
 $(VENV)/.dev: $(VENV)/.train
-	@$(PIP) --editable '.[broker,train,dev]'
+	@$(PIP) --editable '.[broker,metrics,train,dev]'
 	@touch $@
 
 .PHONY: help run check test lint dataset explore train evaluate convert clean mosquitto compare

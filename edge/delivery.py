@@ -84,7 +84,7 @@ class Delivery:
                 mqtt = change(self._settings, mqtt=broker.settings).mqtt
                 self.embedded = True
             self.broker = Broker.from_settings(mqtt)
-            self.outbox = Outbox(outbox_path(self._settings), self._settings.outbox.max_events)
+            self.outbox = open_outbox(self._settings)
             stack.callback(self.outbox.close)
             topics = Topics(mqtt.base, self._settings.device)
             camera = self._settings.camera.name
@@ -130,6 +130,12 @@ class Delivery:
             committed_s = self._committed_at_s.pop(seq, None)
         if committed_s is not None:
             self._times.add("deliver", self._clock() - committed_s)
+
+
+def open_outbox(settings: Settings) -> Outbox:
+    """The configured outbox; raises UserError when another process uses it."""
+    bounds = settings.outbox
+    return Outbox(outbox_path(settings), bounds.max_events, bounds.max_age_days)
 
 
 def outbox_path(settings: Settings) -> Path:

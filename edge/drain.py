@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 
+from edge.clock import Moment, now
 from edge.connection import Broker, RefusedError
-from edge.outbox import Outbox, Pending
-from edge.payloads import Topics
+from edge.outbox import Outbox
+from edge.outbox_file import Pending
+from edge.payloads import Topics, published
 from edge.session import Acknowledged, Message, Session
 
 #: Events that may be on their way unacknowledged; MQTT keeps their order.
@@ -24,18 +25,18 @@ class Drain:
         topics: Topics,
         outbox: Outbox,
         on_delivered: Callable[[int], None],
-        wall_clock: Callable[[], float] = time.time,
+        moment: Callable[[], Moment] = now,
     ) -> None:
         """`on_delivered` is told the `seq` of each event that the broker acknowledged;
-        `wall_clock` gives seconds since the epoch."""
+        `moment` is the present one."""
         self._broker = broker
         self._topic = topics["events"]
         self._outbox = outbox
         self._on_delivered = on_delivered
-        self._wall_clock = wall_clock
+        self._moment = moment
         self._on_their_way: dict[int, int] = {}
         self._sent_seq = 0
-        self._online_since_s = 0.0
+        self._online_since = moment()
         self.acknowledged = 0
 
     @property
@@ -45,7 +46,7 @@ class Drain:
 
     def open(self) -> None:
         """A new connection: everything that is not acknowledged goes out again."""
-        self._online_since_s = self._wall_clock()
+        self._online_since = self._moment()
         self._on_their_way.clear()
         self._sent_seq = 0
 
@@ -73,7 +74,5 @@ class Drain:
         self._on_delivered(seq)
 
     def _body(self, pending: Pending) -> str:
-        replayed = pending.committed_at_s < self._online_since_s
-        return json.dumps(
-            {**pending.payload, "seq": pending.seq, "replayed": replayed}, separators=(",", ":")
-        )
+        body = published(pending, self._online_since, self._moment())
+        return json.dumps(body, separators=(",", ":"))

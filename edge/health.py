@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import threading
@@ -15,11 +14,6 @@ from pathlib import Path
 
 #: Newest durations kept per stage: one to two minutes at ten frames a second.
 KEPT = 1000
-THERMAL_ZONE = Path("/sys/class/thermal/thermal_zone0/temp")
-#: What the kernel's `ntp_adjtime` returns while the clock is not synchronised (adjtimex(2)).
-TIME_ERROR = 5
-#: More than any `struct timex` needs; zero asks only.
-TIMEX_BYTES = 512
 
 
 @dataclass(frozen=True)
@@ -72,22 +66,6 @@ def _at(ordered_s: list[float], share: float) -> float:
     return round(1000.0 * ordered_s[min(len(ordered_s) - 1, int(share * len(ordered_s)))], 3)
 
 
-def kernel_clock_state() -> int:
-    """What `ntp_adjtime` says, 0 to 5; -1 where there is no such thing."""
-    try:
-        return int(ctypes.CDLL(None).ntp_adjtime(ctypes.create_string_buffer(TIMEX_BYTES)))
-    except (AttributeError, OSError):
-        return -1
-
-
-def clock_is_synchronised(clock_state: Callable[[], int] = kernel_clock_state) -> bool:
-    """Whether the kernel holds the system clock for right (NTP has set it).
-
-    A Pi has no clock battery: until the network has told it the time, it is wrong.
-    """
-    return 0 <= clock_state() < TIME_ERROR
-
-
 def memory_mb() -> float:
     """Resident memory of this process now, in MiB (its peak where /proc is missing)."""
     try:
@@ -100,11 +78,3 @@ def memory_mb() -> float:
 def peak_memory_mb() -> float:
     """The most memory that this process ever held, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
-
-
-def temperature_c() -> float | None:
-    """The processor's temperature in degrees Celsius, where the kernel tells."""
-    try:
-        return int(THERMAL_ZONE.read_text(encoding="ascii")) / 1000.0
-    except (OSError, ValueError):
-        return None

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from edge.clock import Moment, now
 from edge.commands import Verb
 from edge.complaints import Complaints
 from edge.connection import (
@@ -83,7 +84,7 @@ class Publisher:
         on_delivered: Callable[[int], None] = lambda seq: None,
         verbs: Mapping[str, Verb] | None = None,
         announcement: Announcement | None = None,
-        wall_clock: Callable[[], float] = time.time,
+        moment: Callable[[], Moment] = now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nothing is connected before `start`.
@@ -95,7 +96,7 @@ class Publisher:
         self._broker = broker
         self._topics = topics
         self._outbox = outbox
-        self._drain = Drain(broker, topics, outbox, on_delivered, wall_clock)
+        self._drain = Drain(broker, topics, outbox, on_delivered, moment)
         self._desk = Desk(topics, verbs or {})
         self._announcement = announcement
         self._clock = clock

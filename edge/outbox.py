@@ -1,129 +1,270 @@
-"""Durable queue of events on disk: what is in it has happened and was not yet delivered."""
+"""Durable queue of events: what is in it has happened and was not yet delivered.
+
+On disk as long as the disk lets us, in memory while it does not, and back on the disk as
+soon as it can be written again. Damaged files are set aside, never deleted.
+"""
 
 from __future__ import annotations
 
-import json
-import sqlite3
+import logging
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from edge.clock import Moment, now
 from edge.errors import UserError
-
-
-class OutboxError(UserError):
-    """The outbox cannot be read or written: the disk is full, read-only or broken."""
-
-
-# AUTOINCREMENT keeps the highest number ever given, also when the table is empty:
-# `seq` counts up for ever and a gap in it shows a loss.
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS events (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    committed_at_s REAL NOT NULL,
-    payload TEXT NOT NULL
+from edge.outbox_file import (
+    DamagedError,
+    LockedError,
+    OutboxError,
+    OutboxFile,
+    Pending,
 )
-"""
+from edge.salvage import Salvage, salvage, set_aside
 
+log = logging.getLogger(__name__)
 
-@dataclass(frozen=True)
-class Pending:
-    """An event that waits for the broker's acknowledgement.
-
-    `committed_at_s` is seconds since the epoch, UTC.
-    """
-
-    seq: int
-    committed_at_s: float
-    payload: dict[str, Any]
+#: Events that wait in memory while the disk fails: each takes about a kilobyte.
+MEMORY_EVENTS = 10_000
+#: Waits between attempts to use the disk again double from the first to the last.
+FIRST_RETRY_S, LAST_RETRY_S = 5.0, 300.0
+DAY_S = 86_400.0
 
 
 class Outbox:
-    """An SQLite file; every `put` is on the disk when it returns.
+    """Every `put` is on the disk when it returns, or counted as being in memory only.
 
-    All methods may be called from any thread; all but `close` raise OutboxError when
-    the disk fails.
+    All methods may be called from any thread and raise nothing once the outbox is open.
     """
 
     def __init__(
-        self, path: Path, max_events: int, wall_clock: Callable[[], float] = time.time
+        self,
+        path: Path,
+        max_events: int,
+        max_age_days: float = 30.0,
+        clock: Callable[[], Moment] = now,
     ) -> None:
-        """Open or create `path`; beyond `max_events` the oldest event gives way.
+        """Open or create `path`; beyond `max_events` the oldest event gives way, and so does
+        what is older than `max_age_days`.
 
-        Raises OutboxError when the file cannot be used or another process uses it.
+        Raises UserError only when another process uses the file: two daemons of one name
+        would give out the same numbers. Any other trouble is told by `warning`.
         """
         self.path = path
         self._max_events = max_events
-        self._wall_clock = wall_clock
+        self._max_age_s = max_age_days * DAY_S
+        self._clock = clock
         self._lock = threading.Lock()
-        self.dropped = 0
+        self._file: OutboxFile | None = None
+        self._memory: dict[int, Pending] = {}  # what is nowhere else
+        self._copies: dict[int, Pending] = {}  # of what lies on a disk that fails
+        self._removed: set[int] = set()  # acknowledged, and still to be taken from the disk
+        self._last_seq = 0
+        self._on_disk = 0
+        self._dropped_on_disk = 0
+        self._dropped = 0  # … and not yet counted on the disk
+        self._retry_s, self._retry_at_s = FIRST_RETRY_S, 0.0
+        self._warning = ""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute(SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            hint = (
-                "another mask-patrol is using it"
-                if "locked" in str(error)
-                else "choose another place with `outbox.path`"
-            )
-            raise OutboxError(f"cannot use the outbox {path}: {error}; {hint}") from None
+            self._open()
+        except LockedError as error:
+            raise UserError(str(error)) from None
+        except OutboxError as error:
+            self._do_without(error)
+
+    @property
+    def warning(self) -> str:
+        """Why events are in memory only; empty while they are on the disk."""
+        return self._warning
+
+    @property
+    def dropped(self) -> int:
+        """How many events were ever lost: for want of room, for their age, to damage."""
+        return self._dropped_on_disk + self._dropped
 
     def put(self, payload: dict[str, Any]) -> int:
         """Commit an event; returns its `seq`, greater than any before."""
-        with self._transaction():
-            row = self._db.execute(
-                "INSERT INTO events (committed_at_s, payload) VALUES (?, ?)",
-                (self._wall_clock(), json.dumps(payload, separators=(",", ":"))),
-            )
-            seq = int(row.lastrowid or 0)
-            overflow = self._db.execute(
-                "DELETE FROM events WHERE seq <= (SELECT seq FROM events"
-                " ORDER BY seq DESC LIMIT 1 OFFSET ?)",
-                (self._max_events,),
-            )
-            self.dropped += max(0, overflow.rowcount)
-            return seq
+        with self._lock:
+            at = self._clock()
+            self._tend(at)
+            self._last_seq += 1
+            event = Pending(self._last_seq, at, payload)
+            if not self._try(lambda file: file.add([event])):
+                self._remember([event])
+            else:
+                self._on_disk += 1
+                self._make_room(at)
+            return event.seq
 
     def pending(self, after_seq: int, limit: int) -> list[Pending]:
         """The oldest events with a `seq` above `after_seq`, at most `limit`, in order."""
-        with self._transaction():
-            rows = self._db.execute(
-                "SELECT seq, committed_at_s, payload FROM events WHERE seq > ?"
-                " ORDER BY seq LIMIT ?",
-                (after_seq, limit),
-            ).fetchall()
-        return [Pending(seq, at_s, json.loads(payload)) for seq, at_s, payload in rows]
+        with self._lock:
+            self._tend(self._clock())
+            found: list[Pending] = []
+            if self._try(lambda file: found.extend(file.pending(after_seq, limit))):
+                return found
+            waiting = {**self._copies, **self._memory}
+            return [waiting[seq] for seq in sorted(waiting) if seq > after_seq][:limit]
 
     def remove(self, seq: int) -> None:
         """Forget an event that the broker has acknowledged."""
-        with self._transaction():
-            self._db.execute("DELETE FROM events WHERE seq = ?", (seq,))
+        with self._lock:
+            if self._try(lambda file: file.remove([seq])):
+                self._on_disk = max(0, self._on_disk - 1)
+            elif self._memory.pop(seq, None) is None:
+                self._copies.pop(seq, None)
+                self._removed.add(seq)
 
     def depth(self) -> int:
         """How many events wait."""
-        with self._transaction():
-            return int(self._db.execute("SELECT count(*) FROM events").fetchone()[0])
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All or nothing, one thread at a time."""
         with self._lock:
-            try:
-                with self._db:
-                    self._db.execute("BEGIN IMMEDIATE")
-                    yield
-            except sqlite3.Error as error:
-                raise OutboxError(f"cannot use the outbox {self.path}: {error}") from error
+            if self._try(self._count):
+                return self._on_disk
+            return len(self._copies.keys() | self._memory.keys())
+
+    def tend(self) -> None:
+        """What has to be done now and then: drop what is too old, try a disk that failed."""
+        with self._lock:
+            at = self._clock()
+            self._tend(at)
+            self._make_room(at)
 
     def close(self) -> None:
-        """Close the file; what waits stays in it."""
+        """Close the file; what waits on the disk stays there."""
         with self._lock:
-            self._db.close()
+            if self._file is None:
+                self._retry_at_s = 0.0
+                self._tend(self._clock())
+            if self._memory:
+                log.error(
+                    "%d events are lost with this process: %s", len(self._memory), self._warning
+                )
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+    # Everything below is called with the lock held.
+
+    def _open(self) -> None:
+        """Open the file, healed where it is damaged, and bring to it what waits in memory."""
+        try:
+            file = OutboxFile(self.path)
+        except DamagedError as error:
+            file = self._heal(error)
+        try:
+            if (known := file.last_seq()) < self._last_seq:
+                file.number_from(self._last_seq)
+            self._last_seq = max(self._last_seq, known)
+            file.add(self._memory.values(), self._dropped)
+            file.remove(self._removed)
+            self._memory.clear()
+            self._copies.clear()
+            self._removed.clear()
+            self._dropped = 0
+            self._count(file)
+        except OutboxError:
+            file.close()
+            raise
+        self._file = file
+
+    def _heal(self, error: DamagedError) -> OutboxFile:
+        """A new file with whatever the damaged one still tells; the old one is set aside."""
+        at = self._clock()
+        aside = set_aside(self.path, at)
+        saved = salvage(aside)
+        last = self._beyond(saved.last_seq, at)
+        log.error(
+            "%s; it is set aside as %s, %d events were saved from it, %d could not be;"
+            " events are numbered from %d",
+            error,
+            aside.name,
+            len(saved.events),
+            saved.damaged,
+            last + 1,
+        )
+        self._remember_saved(saved)
+        file = OutboxFile(self.path)
+        try:
+            file.number_from(last)
+        except OutboxError:
+            file.close()
+            raise
+        return file
+
+    def _remember_saved(self, saved: Salvage) -> None:
+        self._memory = {
+            event.seq: event
+            for event in [*saved.events, *self._memory.values()]
+            if event.seq not in self._removed
+        }
+        self._dropped += saved.damaged
+
+    def _try(self, work: Callable[[OutboxFile], None]) -> bool:
+        """Do something with the file; False when it fails, and then we do without it."""
+        if self._file is None:
+            return False
+        try:
+            work(self._file)
+        except OutboxError as error:
+            self._do_without(error)
+            return False
+        return True
+
+    def _do_without(self, error: OutboxError) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if not self._warning:
+            log.error("%s; events are kept in memory until it can be used", error)
+        self._read_what_waits()
+        self._warning = str(error)
+        self._retry_at_s = self._clock().boot_s + self._retry_s
+        self._retry_s = min(LAST_RETRY_S, 2.0 * self._retry_s)
+
+    def _read_what_waits(self) -> None:
+        """A disk that cannot be written can often be read: what waits there goes out still."""
+        saved = salvage(self.path, MEMORY_EVENTS)
+        self._copies = {e.seq: e for e in saved.events if e.seq not in self._removed}
+        self._last_seq = self._beyond(saved.last_seq, self._clock())
+
+    def _beyond(self, told: int | None, at: Moment) -> int:
+        """Never a number twice: where the count is lost, seconds since 1970 are beyond it."""
+        if told is None and not self._last_seq:
+            return int(at.utc_s)
+        return max(told or 0, self._last_seq)
+
+    def _tend(self, at: Moment) -> None:
+        """Use the disk again once it can be written."""
+        if self._file is not None or at.boot_s < self._retry_at_s:
+            return
+        waiting = len(self._memory)
+        try:
+            self._open()
+        except OutboxError as error:
+            self._do_without(error)
+            return
+        if self._warning:
+            log.warning("the outbox %s is in use again; %d events saved", self.path, waiting)
+        self._warning, self._retry_s = "", FIRST_RETRY_S
+
+    def _remember(self, events: Iterable[Pending]) -> None:
+        for event in events:
+            self._memory[event.seq] = event
+        while len(self._memory) > min(MEMORY_EVENTS, self._max_events):
+            del self._memory[min(self._memory)]
+            self._dropped += 1
+
+    def _make_room(self, at: Moment) -> None:
+        def room(file: OutboxFile) -> None:
+            dropped = file.drop_older_than(self._max_age_s, at)
+            if self._on_disk > self._max_events:
+                dropped += file.keep_newest(self._max_events)
+            if dropped:
+                log.warning("%d events were dropped undelivered: too many, or too old", dropped)
+                self._count(file)
+
+        self._try(room)
+
+    def _count(self, file: OutboxFile) -> None:
+        self._on_disk, self._dropped_on_disk = file.depth(), file.dropped()

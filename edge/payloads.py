@@ -5,12 +5,16 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge.card import ALERT_LABEL
+from edge.clock import Moment, age_s, correction_s
 from edge.events import Event
+
+if TYPE_CHECKING:
+    from edge.outbox_file import Pending
 
 SCHEMA_VERSION = 1
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -56,6 +60,26 @@ def monotonic_offset_s() -> float:
     return time.time() - time.monotonic()
 
 
+def published(pending: Pending, online_since: Moment, at: Moment) -> dict[str, Any]:
+    """The body of an event as it goes out at `at`, over a connection made at `online_since`.
+
+    A time that was told by a clock which was not set yet is put right, if it has been
+    set since without a new start of the machine.
+    """
+    body = {**pending.payload, "seq": pending.seq}
+    then = replace(pending.committed, synced=bool(body.get("clock_synced")))
+    if (shift_s := correction_s(then, at)) is not None and not then.synced:
+        told_s = datetime.fromisoformat(body["time"]).timestamp()
+        body |= {"time": iso_utc(told_s + shift_s), "clock_synced": True}
+    age = age_s(then, at)
+    return {
+        **body,
+        "age_s": None if age is None else round(age, 3),
+        # What cannot be told is older: it is from before the machine was started.
+        "replayed": age is None or age > (age_s(online_since, at) or 0.0),
+    }
+
+
 def iso_utc(epoch_s: float) -> str:
     """`2026-03-01T08:15:03.218Z`."""
     moment = datetime.fromtimestamp(epoch_s, UTC)
@@ -75,7 +99,7 @@ def new_episode_id(
 def event_payload(
     event: Event, origin: Origin, utc: UtcClock, clock_synced: bool
 ) -> dict[str, Any]:
-    """The body of an event, all but `seq` and `replayed`, which the delivery knows."""
+    """The body of an event, all but what the delivery knows: see `published`."""
     return {
         "schema": SCHEMA_VERSION,
         "event_type": event.event_type,

@@ -25,10 +25,9 @@ from edge.connection import (
     why_silent,
     why_unreachable,
 )
-from edge.delivery import outbox_path
+from edge.delivery import open_outbox
 from edge.detector import DEFAULT_CASCADE, HaarDetector
 from edge.errors import UserError
-from edge.outbox import Outbox
 from edge.payloads import Topics
 
 #: The broker has this long to hand a message back; on a network that works it takes
@@ -112,8 +111,10 @@ def _source(settings: Settings) -> str:
 
 
 def _outbox(settings: Settings) -> str:
-    outbox = Outbox(outbox_path(settings), settings.outbox.max_events)
+    outbox = open_outbox(settings)
     try:
+        if outbox.warning:
+            raise UserError(f"{outbox.warning}; mend it, or choose a place with `outbox.path`")
         return f"{outbox.path}, {outbox.depth()} events wait"
     finally:
         outbox.close()

@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from edge import __version__
+from edge.board import temperature_c
 from edge.classifier import Classifier
 from edge.config import Settings
 from edge.delivery import EventSink
 from edge.errors import UserError
-from edge.health import StageTimes, memory_mb, temperature_c
+from edge.health import StageTimes, memory_mb
 from edge.payloads import UtcClock
 
 log = logging.getLogger(__name__)

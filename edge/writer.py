@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
+from edge.clock import clock_is_synchronised
 from edge.delivery import EventSink
 from edge.errors import UsageError
 from edge.events import Event
-from edge.health import StageTimes, clock_is_synchronised
+from edge.health import StageTimes
 from edge.payloads import Origin, UtcClock, event_payload
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class EventWriter:
         )
         if self._log is not None:
             try:
-                line = json.dumps({**payload, "seq": seq, "replayed": False})
+                line = json.dumps({**payload, "seq": seq, "age_s": 0.0, "replayed": False})
                 self._log.write(f"{line}\n".encode())
             except OSError as error:
                 # MQTT is the delivery; the file is a convenience that must not stop it.

@@ -2,13 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.health import (
-    StageTimes,
-    clock_is_synchronised,
-    kernel_clock_state,
-    memory_mb,
-    peak_memory_mb,
-)
+from edge.health import StageTimes, memory_mb, peak_memory_mb
 
 
 def test_quantiles_of_what_was_measured() -> None:
@@ -40,14 +34,3 @@ def test_only_the_newest_count_for_quantiles() -> None:
 def test_figures_of_this_process() -> None:
     assert 5.0 < memory_mb() < 4000.0
     assert peak_memory_mb() >= memory_mb() * 0.5
-
-
-@pytest.mark.parametrize(
-    ("state", "synchronised"), [(0, True), (1, True), (4, True), (5, False), (-1, False)]
-)
-def test_the_clock_is_right_unless_the_kernel_says_error(state: int, synchronised: bool) -> None:
-    assert clock_is_synchronised(lambda: state) is synchronised
-
-
-def test_the_kernel_is_really_asked() -> None:
-    assert 0 <= kernel_clock_state() <= 5

@@ -8,9 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.clock import Moment
 from edge.events import Event
+from edge.outbox_file import Pending
 from edge.paths import event_schema
-from edge.payloads import Origin, Topics, UtcClock, event_payload, iso_utc, new_episode_id
+from edge.payloads import (
+    Origin,
+    Topics,
+    UtcClock,
+    event_payload,
+    iso_utc,
+    new_episode_id,
+    published,
+)
 
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(event_schema().read_text()))
 ORIGIN = Origin("door1", "entrance", "sha256:" + "0" * 64)
@@ -31,7 +41,7 @@ events = st.builds(
 @given(events)
 def test_every_payload_fits_the_schema(event: Event) -> None:
     payload = event_payload(event, ORIGIN, UtcClock(lambda: 1.77e9), clock_synced=True)
-    VALIDATOR.validate({**payload, "seq": 1, "replayed": False})
+    VALIDATOR.validate({**payload, "seq": 1, "age_s": 0.5, "replayed": False})
 
 
 @pytest.mark.parametrize(
@@ -40,7 +50,7 @@ def test_every_payload_fits_the_schema(event: Event) -> None:
 def test_the_schema_refuses_what_is_wrong(change: dict[str, object]) -> None:
     event = Event("no_mask_end", new_episode_id("d"), 1.0, 0.9, 5, (0, 0, 1, 1), 2.0, "left")
     payload = event_payload(event, ORIGIN, UtcClock(lambda: 0.0), clock_synced=True)
-    good = {**payload, "seq": 1, "replayed": False}
+    good = {**payload, "seq": 1, "age_s": 0.5, "replayed": False}
     VALIDATOR.validate(good)
     with pytest.raises(jsonschema.ValidationError):
         VALIDATOR.validate({**good, **change})
@@ -71,3 +81,36 @@ def test_episodes_are_ulids_that_sort_by_time() -> None:
 
 def test_topics() -> None:
     assert Topics("maskpatrol", "door1")["events"] == "maskpatrol/door1/events"
+
+
+def waiting(clock_s: float, synced: bool, boot_s: float) -> Pending:
+    event = Event("no_mask_end", new_episode_id("d"), 0.0, 0.9, 5, (0, 0, 1, 1), 2.0, "left")
+    payload = event_payload(event, ORIGIN, UtcClock(lambda: clock_s), clock_synced=synced)
+    return Pending(7, Moment(clock_s, synced, "one", boot_s), payload)
+
+
+def test_a_time_told_before_the_clock_was_set_is_put_right() -> None:
+    """Seen 20 s after power came, by a clock of 1970; the network came 80 s later."""
+    at = Moment(1772352903.0, True, "one", 100.0)
+    body = published(waiting(5000.0, False, 20.0), at, at)
+    VALIDATOR.validate(body)
+    assert (body["time"], body["clock_synced"]) == ("2026-03-01T08:13:43.000Z", True)
+    assert (body["age_s"], body["replayed"], body["seq"]) == (80.0, True, 7)
+
+
+def test_a_wrong_time_stays_marked_when_nobody_can_put_it_right() -> None:
+    later = Moment(1772352903.0, True, "two", 100.0)
+    body = published(waiting(5000.0, False, 20.0), later, later)
+    VALIDATOR.validate(body)
+    assert (body["time"], body["clock_synced"]) == ("1970-01-01T01:23:20.000Z", False)
+    assert (body["age_s"], body["replayed"]) == (None, True)
+
+
+def test_a_right_time_stays_and_what_is_new_is_not_replayed() -> None:
+    at = Moment(1772352903.0, True, "one", 100.0)
+    online_since = Moment(1772352803.0, True, "one", 0.0)
+    body = published(waiting(1772352902.0, True, 99.0), online_since, at)
+    assert (body["time"], body["age_s"], body["replayed"]) == ("2026-03-01T08:15:02.000Z", 1, False)
+    # … also when the clock jumped by a year between connecting and the event.
+    early = Moment(1740000000.0, False, "one", 0.0)
+    assert published(waiting(1772352902.0, True, 99.0), early, at)["replayed"] is False

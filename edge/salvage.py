@@ -1,0 +1,106 @@
+"""A damaged outbox: set aside under a dated name, never deleted, and read as far as it goes."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from edge.clock import Moment
+from edge.outbox_file import (
+    COLUMNS,
+    LARGEST_SEQ,
+    DamagedError,
+    OutboxError,
+    Pending,
+    columns_of,
+    highest_seq,
+    pending_of,
+)
+from edge.payloads import iso_utc
+
+#: What belongs to a database besides the file itself.
+COMPANIONS = ("-wal", "-shm", "-journal")
+
+
+@dataclass(frozen=True)
+class Salvage:
+    """What could still be read of a file: its events, how many rows were damaged
+    themselves, and the highest `seq` it ever gave (None when that is lost)."""
+
+    events: list[Pending]
+    damaged: int
+    last_seq: int | None
+
+
+def set_aside(path: Path, at: Moment) -> Path:
+    """Rename a damaged database and what belongs to it; its new name, which bears the date.
+
+    Raises OutboxError when that cannot be done.
+    """
+    stamp = f"{path.name}.damaged-{_stamp(at)}"
+    name, number = stamp, 1
+    while path.with_name(name).exists():
+        number += 1
+        name = f"{stamp}-{number}"
+    try:
+        for companion in ("", *COMPANIONS):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + companion).rename(path.with_name(name + companion))
+    except OSError as error:
+        raise OutboxError(f"cannot set the damaged outbox {path} aside: {error.strerror}") from None
+    return path.with_name(name)
+
+
+def salvage(path: Path, limit: int = LARGEST_SEQ) -> Salvage:
+    """Whatever can still be read of the database `path`, damaged or on a disk that can only
+    be read: at most `limit` events, from the first one on as far as it goes, then from the
+    last one backwards. Raises nothing."""
+    # A plain opening looks into the log too, but needs to write beside the file; the log is
+    # folded in after every commit, so that without it only removals are missing.
+    for how in ("mode=rw", "immutable=1"):
+        saved = _read_all(f"file:{quote(str(path.absolute()))}?{how}", limit)
+        if saved.events or saved.last_seq is not None:
+            break
+    return saved
+
+
+def _read_all(uri: str, limit: int) -> Salvage:
+    found: dict[int, Pending] = {}
+    damaged: set[int] = set()
+    try:
+        db = sqlite3.connect(uri, timeout=0.2, uri=True)
+    except sqlite3.Error:
+        return Salvage([], 0, None)
+    db.text_factory = bytes  # what is no UTF-8 must not end the reading
+    with suppress(sqlite3.Error):
+        # Then a file that is shorter than it says, or whose schema is odd, is read all the same.
+        db.execute("PRAGMA writable_schema=ON")
+    for order in ("ASC", "DESC"):
+        with suppress(sqlite3.Error, OverflowError, UnicodeDecodeError):
+            for row in db.execute(f"SELECT {_columns(db)} FROM events ORDER BY seq {order}"):
+                if row[0] in found or len(found) >= limit:
+                    break
+                try:
+                    found[row[0]] = pending_of(row)
+                except DamagedError:
+                    damaged.add(row[0])
+    last_seq = None
+    with suppress(sqlite3.Error, TypeError, ValueError):  # Unicode errors among them
+        told = highest_seq(db)
+        last_seq = max([told, *found]) if 0 <= told <= LARGEST_SEQ else None
+    with suppress(sqlite3.Error):
+        db.close()
+    return Salvage([found[seq] for seq in sorted(found)], len(damaged), last_seq)
+
+
+def _columns(db: sqlite3.Connection) -> str:
+    if "crc" in columns_of(db):
+        return COLUMNS
+    return "seq, committed_at_s, 0, '', 0.0, payload, NULL"
+
+
+def _stamp(at: Moment) -> str:
+    return iso_utc(at.utc_s).partition(".")[0].replace(":", "-") + "Z"

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.restarts import Restarts
+
+
+def test_clean_stops_do_not_count(tmp_path: Path) -> None:
+    for _ in range(3):
+        with Restarts(tmp_path / "state" / "restarts.json") as restarts:
+            assert restarts.count == 0
+
+
+def test_starts_after_a_crash_count(tmp_path: Path) -> None:
+    path = tmp_path / "restarts.json"
+    Restarts(path).__enter__()  # and then the power went
+    with pytest.raises(ZeroDivisionError), Restarts(path) as second:
+        assert 1 / (second.count - 1)
+    with Restarts(path) as third:
+        assert third.count == 2
+    with Restarts(path) as fourth:
+        assert fourth.count == 2
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"restarts": "x", "running": 1}', "9" * 5000])
+def test_a_damaged_file_counts_anew(tmp_path: Path, text: str) -> None:
+    (tmp_path / "restarts.json").write_text(text)
+    with Restarts(tmp_path / "restarts.json") as restarts:
+        assert restarts.count == 0
+
+
+def test_a_place_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with Restarts(tmp_path / "file" / "restarts.json") as restarts:
+        assert restarts.count == 0

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.camera import Frame
+from edge.config import SnapshotSettings
+from edge.errors import UserError
+from edge.snapshot import BLURRED_WIDTH_PX, MARGIN, Snapshots, blurred_but
+
+
+def noisy(height: int = 240, width: int = 320) -> Frame:
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    return Frame(pixels, 0.0, 0)
+
+
+def sharpness(picture: np.ndarray) -> float:
+    return float(cv2.Laplacian(picture, cv2.CV_64F).var())
+
+
+def test_only_the_alerts_face_can_be_made_out() -> None:
+    frame = noisy()
+    box = (0.4, 0.4, 0.2, 0.2)
+    picture = blurred_but(frame.image_bgr, [box], 320)
+    assert picture.shape == frame.image_bgr.shape
+    inside = picture[96:144, 128:192]
+    np.testing.assert_array_equal(inside, frame.image_bgr[96:144, 128:192])
+    margin = round(MARGIN * 0.2 * 320) + 1
+    outside = picture[:, : 128 - margin]
+    assert sharpness(outside) < sharpness(frame.image_bgr) / 100
+    # A blurred picture holds no more than its few pixels: it can be made from them alone.
+    tiny = cv2.resize(frame.image_bgr, (BLURRED_WIDTH_PX, 18), interpolation=cv2.INTER_AREA)
+    again = cv2.resize(tiny, (320, 240), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_array_equal(outside, again[:, : 128 - margin])
+
+
+@pytest.mark.parametrize(
+    "box", [(-0.5, -0.5, 0.2, 0.2), (0.9, 0.9, 0.5, 0.5), (2.0, 2.0, 1.0, 1.0)]
+)
+def test_boxes_beyond_the_picture(box: tuple[float, float, float, float]) -> None:
+    assert blurred_but(noisy().image_bgr, [box], 160).shape == (120, 160, 3)
+
+
+def test_number_size_and_age_are_bounded(tmp_path: Path) -> None:
+    settings = SnapshotSettings(
+        enabled=True, path=str(tmp_path / "pictures"), width_px=160, max_files=3, max_age_days=1
+    )
+    now_s = [1_000_000.0]
+    snapshots = Snapshots(settings, lambda: now_s[0])
+    for n in range(5):
+        path = snapshots.save(f"door1-{n}", noisy(), [])
+        os.utime(path, (now_s[0], now_s[0]))
+        now_s[0] += 60.0
+    assert cv2.imread(str(path)).shape == (120, 160, 3)
+    (tmp_path / "pictures" / "mine.png").write_text("not ours")
+    snapshots.tidy()
+    kept = sorted(p.name for p in (tmp_path / "pictures").iterdir())
+    assert kept == ["door1-2.jpg", "door1-3.jpg", "door1-4.jpg", "mine.png"]
+    now_s[0] += 86_400.0
+    snapshots.tidy()
+    assert [p.name for p in (tmp_path / "pictures").iterdir()] == ["mine.png"]
+
+
+def test_only_the_daemons_user_may_read_them(tmp_path: Path) -> None:
+    settings = SnapshotSettings(enabled=True, path=str(tmp_path / "pictures"))
+    path = Snapshots(settings).save("../door/1", noisy(), [])
+    assert path == tmp_path / "pictures" / "..-door-1.jpg"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    snapshots = Snapshots(SnapshotSettings(path=str(tmp_path / "file")))
+    with pytest.raises(UserError, match="cannot write the snapshot"):
+        snapshots.save("x", noisy(), [])
