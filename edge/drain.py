@@ -25,17 +25,18 @@ class Drain:
         topics: Topics,
         outbox: Outbox,
         on_delivered: Callable[[int], None],
-        clock: Callable[[], Moment] = now,
+        moment: Callable[[], Moment] = now,
     ) -> None:
-        """`on_delivered` is told the `seq` of each event that the broker acknowledged."""
+        """`on_delivered` is told the `seq` of each event that the broker acknowledged;
+        `moment` is the present one."""
         self._broker = broker
         self._topic = topics["events"]
         self._outbox = outbox
         self._on_delivered = on_delivered
-        self._clock = clock
+        self._moment = moment
         self._on_their_way: dict[int, int] = {}
         self._sent_seq = 0
-        self._online_since = clock()
+        self._online_since = moment()
         self.acknowledged = 0
 
     @property
@@ -45,7 +46,7 @@ class Drain:
 
     def open(self) -> None:
         """A new connection: everything that is not acknowledged goes out again."""
-        self._online_since = self._clock()
+        self._online_since = self._moment()
         self._on_their_way.clear()
         self._sent_seq = 0
 
@@ -73,5 +74,5 @@ class Drain:
         self._on_delivered(seq)
 
     def _body(self, pending: Pending) -> str:
-        body = published(pending, self._online_since, self._clock())
+        body = published(pending, self._online_since, self._moment())
         return json.dumps(body, separators=(",", ":"))

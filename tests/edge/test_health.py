@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.health import StageTimes, memory_mb, peak_memory_mb
+from edge.health import Progress, StageTimes, memory_mb, peak_memory_mb
 
 
 def test_quantiles_of_what_was_measured() -> None:
@@ -34,3 +34,16 @@ def test_only_the_newest_count_for_quantiles() -> None:
 def test_figures_of_this_process() -> None:
     assert 5.0 < memory_mb() < 4000.0
     assert peak_memory_mb() >= memory_mb() * 0.5
+
+
+def test_the_rate_of_frames_falls_when_none_comes() -> None:
+    now_s = [0.0]
+    progress = Progress(lambda: now_s[0])
+    assert progress.fps() == 0.0
+    for _ in range(50):
+        progress.frame_done()
+        now_s[0] += 0.1
+    assert progress.fps() == pytest.approx(10.0)
+    now_s[0] += 45.0
+    assert progress.fps() == pytest.approx(1.0)
+    assert (progress.frames, progress.elapsed_s()) == (50, 50.0)

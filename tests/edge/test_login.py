@@ -10,9 +10,7 @@ from edge.errors import UsageError, UserError
 from edge.login import PASSWORD, USERNAME, Login, find_login
 
 
-def settings(
-    tmp_path: Path, password: bytes = b" from-file\n", username: str = "u"
-) -> MqttSettings:
+def settings(tmp_path: Path, password: bytes = b" one\n", username: str = "u") -> MqttSettings:
     path = tmp_path / "secret"
     path.write_bytes(password)
     return MqttSettings(username=username, password_file=str(path))

@@ -3,9 +3,10 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from edge.health import StageTimes
+import pytest
+
 from edge.payloads import UtcClock
-from edge.reporter import HealthReporter, Progress, StateReporter
+from edge.reporter import HealthReporter, StateReporter
 
 
 class Kept:
@@ -38,28 +39,40 @@ def test_state_is_said_only_when_it_changes() -> None:
         reporter.update(alerting, people, float(at_s))
     second = "1970-01-01T00:00:0{}.000Z".format
     assert [body for _, body, _ in sink.said] == [
-        {"no_mask": False, "people": 0, "since": second(0)},
-        {"no_mask": False, "people": 1, "since": second(0)},
-        {"no_mask": True, "people": 1, "since": second(3)},
-        {"no_mask": True, "people": 2, "since": second(3)},
-        {"no_mask": False, "people": 2, "since": second(5)},
+        {"no_mask": False, "people": 0, "since": second(0), "paused": False},
+        {"no_mask": False, "people": 1, "since": second(0), "paused": False},
+        {"no_mask": True, "people": 1, "since": second(3), "paused": False},
+        {"no_mask": True, "people": 2, "since": second(3), "paused": False},
+        {"no_mask": False, "people": 2, "since": second(5), "paused": False},
     ]
     assert {(leaf, qos) for leaf, _, qos in sink.said} == {("state", 1)}
 
 
-def test_health_has_the_figures() -> None:
-    sink, times = Kept(), StageTimes()
-    times.add("detect", 0.012)
-    progress = Progress()
-    for _ in range(10):
-        progress.frame_done()
-    with HealthReporter(sink, progress, times, lambda: {"outbox_depth": 3}, 0.05):
+def test_a_pause_is_said() -> None:
+    sink = Kept()
+    reporter = StateReporter(sink, UtcClock(lambda: 0.0))
+    reporter.update(0, 0, 0.0)
+    reporter.update(0, 0, 1.0, paused=True)
+    assert [body["paused"] for _, body, _ in sink.said] == [False, True]
+
+
+def test_health_is_said_at_intervals_after_the_chores() -> None:
+    sink, done = Kept(), []
+    with HealthReporter(sink, lambda: {"chores": len(done)}, 0.02, lambda: done.append(1)):
         assert sink.enough.wait(10.0)
-    leaf, first, qos = sink.said[0]
-    assert (leaf, qos) == ("health", 0)
-    assert first["fps"] == 200.0  # ten frames in the interval of 0.05 s
-    assert sink.said[1][1]["fps"] == 0.0
-    assert first["stages_ms"] == {"detect": {"p50": 12.0, "p95": 12.0}}
-    assert first["outbox_depth"] == 3
-    assert first["frame_age_s"] >= 0.0
-    assert first["memory_mb"] > 1.0
+    assert sink.said[:2] == [("health", {"chores": 1}, 0), ("health", {"chores": 2}, 0)]
+
+
+def test_a_report_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixture) -> None:
+    sink = Kept()
+    bodies = iter([{"n": 1}, None, {"n": 2}])
+
+    def body() -> dict[str, Any]:
+        if (found := next(bodies)) is None:
+            raise ValueError("odd")
+        return found
+
+    with HealthReporter(sink, body, 0.02):
+        assert sink.enough.wait(10.0)
+    assert [body["n"] for _, body, _ in sink.said[:2]] == [1, 2]
+    assert "no health report" in caplog.text
