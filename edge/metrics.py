@@ -6,8 +6,9 @@ Needs the extra `metrics` (prometheus-client); imported only when a port is conf
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
+from edge.camera import State
 from edge.config import MetricsSettings
 from edge.errors import UserError
 
@@ -35,7 +36,6 @@ COUNTERS = {
     "restarts": ("restarts", "Starts after no clean stop"),
 }
 PREFIX = "mask_patrol_"
-CAMERA_STATES = ("starting", "ok", "stalled", "black", "frozen", "reopening", "ended")
 
 
 class MetricsEndpoint:
@@ -97,7 +97,7 @@ class _Collector:
         camera = GaugeMetricFamily(
             PREFIX + "camera_state", "1 for the state that it is in", labels=[*labels, "state"]
         )
-        for state in CAMERA_STATES:
+        for state in get_args(State):
             camera.add_metric([self._device, state], float(body.get("camera") == state))
         yield camera
         stages = GaugeMetricFamily(

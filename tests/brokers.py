@@ -11,7 +11,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import paho.mqtt.client as paho
 
@@ -36,6 +36,8 @@ def accepts(port: int) -> bool:
 
 class Mosquitto:
     """A broker process; `start` and `stop` may be called again and again."""
+
+    running: ClassVar[set[Mosquitto]] = set()
 
     def __init__(
         self,
@@ -80,6 +82,7 @@ class Mosquitto:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        self.running.add(self)
         wait_until(lambda: accepts(self.port), "mosquitto listens")
         return self
 
@@ -88,6 +91,7 @@ class Mosquitto:
             self._process.send_signal(number)
             self._process.wait(PATIENCE_S)
             self._process = None
+            self.running.discard(self)
 
     def send(self, number: signal.Signals) -> None:
         assert self._process is not None

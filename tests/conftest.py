@@ -8,6 +8,14 @@ import pytest
 from tests.brokers import Mosquitto, Subscriber
 
 
+@pytest.fixture(autouse=True)
+def _no_broker_is_left_behind() -> Iterator[None]:
+    """Those that a test began itself and did not come to stop, because it failed."""
+    yield
+    for server in list(Mosquitto.running):
+        server.stop()
+
+
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     server = Mosquitto(tmp_path).start()
