@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import time
@@ -15,6 +16,7 @@ from edge.camera.feed import GRACE_S
 from tests.brokers import Subscriber, wait_until
 from tests.commands import start_mask_patrol
 from tests.pictures import bare_seconds, flat
+from tests.rtsp import RtspCamera
 from tests.streams import MjpegCamera
 
 TIMEOUT_S = 2.0
@@ -33,9 +35,9 @@ def camera() -> Iterator[MjpegCamera]:
 class Door:
     """The daemon at the camera, and what it says at its broker."""
 
-    def __init__(self, folder: Path, camera: MjpegCamera, subscriber: Subscriber, **more: Any):
+    def __init__(self, folder: Path, url: str, subscriber: Subscriber, **more: Any) -> None:
         port = subscriber.client.port
-        lines = {"timeout_s": TIMEOUT_S, "source": f"'{camera.url}'", **more}
+        lines = {"timeout_s": TIMEOUT_S, "source": f"'{url}'", **more}
         config = folder / "door.toml"
         config.write_text(
             "[camera]\n"
@@ -104,7 +106,7 @@ class Door:
 def test_one_that_stalls_for_ever_ends_the_run_in_time(
     tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
 ) -> None:
-    door = Door(tmp_path, camera, subscriber, reopen_for_s=3.0)
+    door = Door(tmp_path, camera.url, subscriber, reopen_for_s=3.0)
     camera.stalled.set()
     door.waits_for_health(camera="stalled")
     line = door.gives_up(within_s=TIMEOUT_S + GRACE_S + 3.0)
@@ -114,7 +116,7 @@ def test_one_that_stalls_for_ever_ends_the_run_in_time(
 def test_one_that_stalls_for_a_while_goes_on(
     tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
 ) -> None:
-    door = Door(tmp_path, camera, subscriber, reopen_for_s=60.0)
+    door = Door(tmp_path, camera.url, subscriber, reopen_for_s=60.0)
     camera.stalled.set()
     door.waits_for_health(camera="reopening")
     camera.stalled.clear()
@@ -126,7 +128,7 @@ def test_one_that_stalls_for_a_while_goes_on(
 def test_garbage_is_noticed_and_survived(
     tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
 ) -> None:
-    door = Door(tmp_path, camera, subscriber, reopen_for_s=60.0)
+    door = Door(tmp_path, camera.url, subscriber, reopen_for_s=60.0)
     camera.garbled.set()
     door.waits_for_health(camera="reopening")
     camera.garbled.clear()
@@ -138,7 +140,7 @@ def test_garbage_is_noticed_and_survived(
 def test_nothing_but_garbage_ends_the_run_in_time(
     tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
 ) -> None:
-    door = Door(tmp_path, camera, subscriber, reopen_for_s=3.0)
+    door = Door(tmp_path, camera.url, subscriber, reopen_for_s=3.0)
     camera.garbled.set()
     line = door.gives_up(within_s=TIMEOUT_S + GRACE_S + 3.0)
     assert "it could not be brought back for 3 s" in line
@@ -147,7 +149,7 @@ def test_nothing_but_garbage_ends_the_run_in_time(
 def test_closed_connections_are_opened_again_and_leave_nothing_behind(
     tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
 ) -> None:
-    door = Door(tmp_path, camera, subscriber, reopen_for_s=60.0)
+    door = Door(tmp_path, camera.url, subscriber, reopen_for_s=60.0)
     before = door.held()
     for times in range(1, 4):
         camera.hang_up()
@@ -162,7 +164,7 @@ def test_one_that_disappears_and_returns_is_found_again(
     tmp_path: Path, subscriber: Subscriber
 ) -> None:
     with MjpegCamera(bare_seconds()) as camera:
-        door = Door(tmp_path, camera, subscriber, reopen_for_s=60.0)
+        door = Door(tmp_path, camera.url, subscriber, reopen_for_s=60.0)
     door.waits_for_health(camera="reopening")
     with MjpegCamera(EMPTY, port=camera.port) as again:
         door.waits_for_health(camera="ok")
@@ -175,7 +177,7 @@ def test_one_that_never_returns_ends_the_run_in_time(
     tmp_path: Path, subscriber: Subscriber
 ) -> None:
     with MjpegCamera(bare_seconds()) as camera:
-        door = Door(tmp_path, camera, subscriber, reopen_for_s=3.0)
+        door = Door(tmp_path, camera.url, subscriber, reopen_for_s=3.0)
     line = door.gives_up(within_s=3.0)
     assert line.startswith("mask-patrol: no video stream at http://127.0.0.1:")
     assert line.endswith("; it could not be brought back for 3 s")
@@ -184,7 +186,7 @@ def test_one_that_never_returns_ends_the_run_in_time(
 def test_a_frozen_picture_ends_the_run_in_time(
     tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
 ) -> None:
-    door = Door(tmp_path, camera, subscriber, reopen_for_s=4.0, frozen_after_s=1.5)
+    door = Door(tmp_path, camera.url, subscriber, reopen_for_s=4.0, frozen_after_s=1.5)
     camera.show(bare_seconds()[:1])
     door.waits_for_health(camera="frozen")
     line = door.gives_up(within_s=4.0)
@@ -194,7 +196,7 @@ def test_a_frozen_picture_ends_the_run_in_time(
 def test_a_black_picture_is_told_and_never_ends_the_run(
     tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
 ) -> None:
-    door = Door(tmp_path, camera, subscriber, reopen_for_s=1.0, black_after_s=0.5)
+    door = Door(tmp_path, camera.url, subscriber, reopen_for_s=1.0, black_after_s=0.5)
     camera.show([flat(3, 480, 640)])
     # Half a second, then one, then two: by then its patience would be over thrice.
     for times in (1, 2, 3):
@@ -209,9 +211,37 @@ def test_one_whose_pictures_grow_is_opened_anew_once_it_stands_still(
     tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
 ) -> None:
     """OpenCV goes on handing out the last picture of the old size."""
-    door = Door(tmp_path, camera, subscriber, reopen_for_s=60.0, frozen_after_s=1.5)
+    door = Door(tmp_path, camera.url, subscriber, reopen_for_s=60.0, frozen_after_s=1.5)
     camera.show([flat(level, 960, 1280) for level in range(90, 105)])
     door.waits_for_health(camera="frozen")
     door.waits_for_health(camera="ok", camera_reopened=1)
     door.waits_for_events("no_mask_start", "no_mask_end")
     door.stops()
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg makes the RTSP camera's packets")
+def test_an_rtsp_camera_that_is_switched_off_and_on_again(
+    tmp_path: Path, subscriber: Subscriber
+) -> None:
+    with RtspCamera(tmp_path) as camera:
+        wait_until(camera.is_ready, "the camera is on")
+        door = Door(tmp_path, camera.url, subscriber, reopen_for_s=60.0)
+        before = door.held()
+    door.waits_for_health(camera="reopening")
+    with RtspCamera(tmp_path, camera.port):
+        door.waits_for_health(camera="ok")
+        door.waits_for_events("no_mask_start", "no_mask_end", "no_mask_start")
+        wait_until(lambda: door.held() <= before, f"no more than {before}: {door.held()}")
+        errors = door.stops()
+    assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg makes the RTSP camera's packets")
+def test_an_rtsp_camera_that_stays_off_ends_the_run_in_time(
+    tmp_path: Path, subscriber: Subscriber
+) -> None:
+    with RtspCamera(tmp_path) as camera:
+        wait_until(camera.is_ready, "the camera is on")
+        door = Door(tmp_path, camera.url, subscriber, reopen_for_s=3.0)
+    line = door.gives_up(within_s=TIMEOUT_S + GRACE_S + 3.0)
+    assert line.startswith("mask-patrol: no video stream at rtsp://127.0.0.1:")
