@@ -98,10 +98,13 @@ mosquitto:
 		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends mosquitto; } >/dev/null \
 		|| { echo "The tests need mosquitto: install it with your system's packages (apt install mosquitto)" >&2; exit 1; }; }
 
+# picamera2 comes from apt alone: a virtual environment must be let see it.
+SEE_SYSTEM = $(shell $(PYTHON) -c 'import importlib.util as u; print("--system-site-packages" * bool(u.find_spec("picamera2")))')
+
 # One virtual environment, grown on demand; a stamp says what is in it.
 $(VENV)/.venv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with venv is needed: sudo apt install python3-venv" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "no virtual environment: sudo apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+	@$(PYTHON) -m venv $(SEE_SYSTEM) $(VENV) || { echo "no virtual environment: sudo apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }
 	@touch $@
 
 $(VENV)/.edge: $(VENV)/.venv pyproject.toml

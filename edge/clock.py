@@ -10,8 +10,10 @@ import ctypes
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 #: What the kernel's `ntp_adjtime` returns while the clock is not synchronised (adjtimex(2)).
@@ -66,6 +68,12 @@ def correction_s(then: Moment, at: Moment) -> float | None:
     if not at.synced or not then.boot or then.boot != at.boot:
         return None
     return (at.utc_s - at.boot_s) - (then.utc_s - then.boot_s)
+
+
+def iso_utc(epoch_s: float, precision: Literal["milliseconds", "seconds"] = "milliseconds") -> str:
+    """`2026-03-01T08:15:03.218Z`."""
+    moment = datetime.fromtimestamp(epoch_s, UTC)
+    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def kernel_clock_state() -> int:

@@ -6,10 +6,10 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from edge.clock import Moment, age_s, correction_s
+from edge.clock import Moment, age_s, correction_s, iso_utc
 from edge.events import Event
 
 if TYPE_CHECKING:
@@ -81,12 +81,6 @@ def published(pending: Pending, online_since: Moment, at: Moment) -> dict[str, A
         # What cannot be told is older: it is from before the machine was started.
         "replayed": age is None or age > (age_s(online_since, at) or 0.0),
     }
-
-
-def iso_utc(epoch_s: float, precision: Literal["milliseconds", "seconds"] = "milliseconds") -> str:
-    """`2026-03-01T08:15:03.218Z`."""
-    moment = datetime.fromtimestamp(epoch_s, UTC)
-    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def new_episode_id(

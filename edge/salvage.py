@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from edge.clock import Moment
+from edge.clock import Moment, iso_utc
 from edge.outbox_file import (
     COLUMNS,
     LARGEST_SEQ,
@@ -19,7 +19,6 @@ from edge.outbox_file import (
     highest_seq,
     pending_of,
 )
-from edge.payloads import iso_utc
 
 #: What belongs to a database besides the file itself.
 COMPANIONS = ("-wal", "-shm", "-journal")

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from edge.framing import Pixels
+from edge.paths import demo_clip
 
 
 def flat(value: int, height: int = 120, width: int = 160) -> Pixels:
@@ -30,3 +31,10 @@ def write_clip(path: Path, values: list[int], fps: float = 20.0) -> Path:
 def write_picture(path: Path, value: int) -> Path:
     assert cv2.imwrite(str(path), flat(value))
     return path
+
+
+def bare_seconds() -> list[Pixels]:
+    """Two seconds of the demo clip in which somebody bare stands still."""
+    capture = cv2.VideoCapture(str(demo_clip()))
+    capture.set(cv2.CAP_PROP_POS_MSEC, 4000)
+    return [np.asarray(capture.read()[1], np.uint8) for _ in range(15)]

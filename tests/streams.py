@@ -1,7 +1,8 @@
-"""A network camera: an HTTP server that sends JPEGs one after another."""
+"""A network camera: an HTTP server that sends JPEGs one after another, and fails on demand."""
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,37 +13,60 @@ from edge.framing import Pixels
 
 
 class MjpegCamera:
-    """Sends `frames` to whoever asks, over and over while `with` lasts; `cut` ends the stream,
-    `hang` leaves it open without another picture."""
+    """Sends `frames` to whoever asks, over and over while `with` lasts.
 
-    def __init__(self, frames: Sequence[Pixels], period_s: float = 0.05) -> None:
-        jpegs = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames]
-        self.cut = cut = threading.Event()
-        self.hang = hang = threading.Event()
+    `cut` ends the streams for good; while `stalled` is set connections stay open and nothing
+    is sent, while `garbled` is set random bytes come instead of pictures.
+    """
+
+    def __init__(self, frames: Sequence[Pixels], period_s: float = 0.05, port: int = 0) -> None:
+        self.cut = threading.Event()
+        self.stalled = threading.Event()
+        self.garbled = threading.Event()
+        self._hung_up = threading.Event()
+        self._period_s = period_s
+        self.show(frames)
+        camera = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.send_response(200)
                 self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
                 self.end_headers()
-                count = 0
-                while not cut.wait(period_s):
-                    if hang.is_set():
-                        continue
-                    jpeg = jpegs[count % len(jpegs)]
-                    count += 1
-                    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n"
-                    try:
-                        self.wfile.write(head.encode() + b"\r\n" + jpeg + b"\r\n")
-                    except OSError:
-                        return
+                try:
+                    camera._send(self)
+                except OSError:
+                    return
 
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://me:secret@127.0.0.1:{self._server.server_port}/stream.mjpg"
+        self.port = self._server.server_port
+        self.url = f"http://me:secret@127.0.0.1:{self.port}/stream.mjpg"
+
+    def show(self, frames: Sequence[Pixels]) -> None:
+        """From now on send these."""
+        self._jpegs = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames]
+
+    def hang_up(self) -> None:
+        """End all connections; new ones are served."""
+        hung_up, self._hung_up = self._hung_up, threading.Event()
+        hung_up.set()
+
+    def _send(self, request: BaseHTTPRequestHandler) -> None:
+        hung_up, chance, count = self._hung_up, random.Random(7), 0
+        while not self.cut.wait(self._period_s) and not hung_up.is_set():
+            if self.stalled.is_set():
+                continue
+            if self.garbled.is_set():
+                request.wfile.write(chance.randbytes(10_000))
+                continue
+            jpeg = self._jpegs[count % len(self._jpegs)]
+            count += 1
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n"
+            request.wfile.write(head.encode() + b"\r\n" + jpeg + b"\r\n")
 
     def __enter__(self) -> MjpegCamera:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
+from typing import Any
 
 import cv2
 import paho.mqtt.client as paho
@@ -22,8 +23,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge.commands import VERB, answer, ping
+from edge.commands import VERB, Verb, answer, ping
 from edge.connection import Broker
+from edge.errors import UserError
 from edge.framing import Pixels
 from edge.paths import demo_clip
 from tests.brokers import PATIENCE_S, Mosquitto
@@ -33,7 +35,19 @@ from tests.streams import MjpegCamera
 BASE = "maskpatrol/door1/"
 #: Fewer than may wait at the device, so that it drops none.
 BATCH = 40
-VERBS = {"ping": ping}
+
+
+def snapshot() -> dict[str, Any]:
+    raise UserError("snapshots are off; snapshot.enabled in the configuration allows them")
+
+
+#: What the daemon knows, as it answers while it watches with the default settings.
+VERBS: dict[str, Verb] = {
+    "ping": ping,
+    "pause": lambda: {"paused": True},
+    "resume": lambda: {"paused": False},
+    "snapshot": snapshot,
+}
 ODD_TOPICS = ("", "PING", "ping/", "ping/x", "p1ng", "päng", "a b", "$SYS", "x" * 33, "\U0001f600")
 
 
@@ -52,7 +66,8 @@ class Shot:
 def shots(chance: random.Random, count: int, retained_are_ignored: bool) -> Iterator[Shot]:
     for number in range(count):
         command = {"transaction": _transaction(chance, number)}
-        verb, payload, valid, retain = "ping", json.dumps(command).encode(), True, False
+        verb = chance.choice(["ping", "ping", "resume", "snapshot"])
+        payload, valid, retain = json.dumps(command).encode(), True, False
         kind = chance.random()
         if kind < 0.4:
             pass

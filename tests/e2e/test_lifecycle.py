@@ -95,7 +95,7 @@ def test_sigterm_with_a_camera_and_a_broker_that_hang(
     config = configured(tmp_path, mosquitto.port)
     with daemon(tmp_path, "--config", config, "--source", camera.url) as process:
         listener.wait_for(lambda: len(listener.bodies("events")) == 1, "the alert")
-        camera.hang.set()
+        camera.stalled.set()
         mosquitto.send(signal.SIGSTOP)
         try:
             errors, _ = stopped(process)

@@ -6,22 +6,12 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
-from edge.framing import Pixels
-from edge.paths import demo_clip
 from tests.brokers import Mosquitto, Subscriber
 from tests.commands import start_mask_patrol
+from tests.pictures import bare_seconds
 from tests.streams import MjpegCamera
-
-
-def bare_seconds() -> list[Pixels]:
-    """Two seconds of the demo clip in which somebody bare stands still."""
-    capture = cv2.VideoCapture(str(demo_clip()))
-    capture.set(cv2.CAP_PROP_POS_MSEC, 4000)
-    return [np.asarray(capture.read()[1], np.uint8) for _ in range(15)]
 
 
 @pytest.fixture

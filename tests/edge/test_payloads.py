@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.clock import Moment
+from edge.clock import Moment, iso_utc
 from edge.events import Event
 from edge.outbox_file import Pending
 from edge.paths import event_schema
@@ -17,7 +17,6 @@ from edge.payloads import (
     Topics,
     UtcClock,
     event_payload,
-    iso_utc,
     new_episode_id,
     published,
 )
