@@ -185,8 +185,8 @@ class Publisher:
     def _connect(self) -> Session:
         while True:
             will = Message(self._topics["status"], OFFLINE, qos=1, retain=True)
-            protocol, name = self._dialect.protocol(), f"mask-patrol-{self._topics.device}"
-            session = Session(self._broker, name, will, protocol, self._signals)
+            name = f"mask-patrol-{self._topics.device}"
+            session = Session(self._broker, name, will, self._dialect.protocol(), self._signals)
             try:
                 session.open()
                 answer = self._answer_to(session)
