@@ -15,7 +15,7 @@ from edge.motion import Motion
 from edge.opinion import weighted_median
 
 #: A face may be this far from where its track expects it, in face widths, at once …
-REACH = 0.6
+REACH = 0.8
 #: … and this much farther for each second that it was not seen: a brisk walk across
 #: the picture moves a head by about one and a half of its widths a second.
 REACH_PER_S = 1.5
