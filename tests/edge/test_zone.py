@@ -64,9 +64,7 @@ def test_neither_the_first_corner_nor_the_direction_matters(
     corners = star(angles, radii)
     turn %= len(corners)
     turned = corners[turn:] + corners[:turn]
-    inside = {
-        Zone(way).contains((x, y)) for way in (corners, turned, corners[::-1], turned[::-1])
-    }
+    inside = {Zone(way).contains((x, y)) for way in (corners, turned, corners[::-1], turned[::-1])}
     assert len(inside) == 1
     assert Zone(corners).contains((0.5, 0.5))
 
