@@ -11,9 +11,12 @@ from edge.framing import Box
 MEMORY_S = 0.6
 #: … but over so many boxes at least, however slow the machine: two give a speed, a third
 #: says whether it holds.
-MEMORY_BOXES = 3.0
+MEMORY_BOXES = 3
 #: A speed is not carried farther than this into a gap: people stop.
 MAX_EXTRAPOLATION_S = 0.7
+#: A box this many face widths off is no jitter (of 6% at most, say): the person has set off
+#: or stopped, and what was before says little of where to.
+SURPRISE = 0.35
 #: Share of a new box in the smoothed size; a size changes slowly, by walking nearer.
 SIZE_GAIN = 0.3
 
@@ -63,11 +66,12 @@ class Motion:
 
     def take(self, box_px: Box, at_s: float) -> None:
         """Follow the face to `box_px`, seen at `at_s`."""
-        self._boxes += 1
+        surprised = self.off(box_px, at_s) > SURPRISE
+        self._boxes = MEMORY_BOXES if surprised and self._boxes > MEMORY_BOXES else self._boxes + 1
         gap_s = at_s - self.at_s
         (x, y), (ex, ey) = centre(box_px), self.expected(at_s)
         if gap_s > 0.0:
-            n = min(float(self._boxes), max(MEMORY_BOXES, MEMORY_S / gap_s))
+            n = min(self._boxes, max(MEMORY_BOXES, MEMORY_S / gap_s))
             position = 2.0 * (2.0 * n - 1.0) / (n * (n + 1.0))
             speed = 6.0 / (n * (n + 1.0)) / gap_s
             self._vx += speed * (x - ex)

@@ -103,6 +103,7 @@ def info_body(settings: Settings, classifier: Classifier, threshold: float) -> d
             "digest": classifier.digest,
             "labels": classifier.card.labels,
         },
+        "alert_on": settings.events.alert_on,
         "alert_threshold": threshold,
         "configuration": f"sha256:{configuration}",
     }

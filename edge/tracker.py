@@ -1,4 +1,21 @@
-"""Which face is which person: readings of single frames become tracks over time."""
+"""Which face is which person: readings of single frames become tracks over time.
+
+How well that goes was measured on imagined walks (`tests/trajectories.py`, 1,000 of each at
+10 frames a second, 8 to 20 seconds long), counted as people who got a second number or another
+person's. The detector's jitter is the standard deviation of the box's place and width:
+
+| jitter, missed, and not seen at all for | one walks | two abreast | two cross | one passes one |
+|---|---|---|---|---|
+| 3%, 10%, 0.3 s | 0 | 0 | 0 | 1 |
+| 6%, 30%, - | 0 | 0 | 1 | 53 |
+| 6%, 30%, 1 s | 0 | 1 | 75 | 151 |
+| 10%, 30%, 1 s | 3 | 10 | 215 | 424 |
+
+Walks are at 0.3 to 1.5 face widths a second, and who passes somebody standing does so at 0.5
+to 1.5; from 1.0 on 10 instead of 53 fail. At 3 frames a second it holds for the first row (up
+to 12 in 1,000), and no longer where 30% are missed: six frames in a row are `leave_after_s`.
+Who comes within `leave_after_s` to the place where somebody left is taken for them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +32,7 @@ from edge.motion import Motion
 from edge.opinion import weighted_median
 
 #: A face may be this far from where its track expects it, in face widths, at once …
-REACH = 0.6
+REACH = 0.8
 #: … and this much farther for each second that it was not seen: a brisk walk across
 #: the picture moves a head by about one and a half of its widths a second.
 REACH_PER_S = 1.5

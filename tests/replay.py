@@ -67,8 +67,11 @@ class Player:
             StageTimes(),
         )
 
-    def play(self, frames: Iterator[Frame], settings: Settings | None = None) -> Played:
-        """What becomes of `frames` in a fresh pipeline."""
+    def play(
+        self, frames: Iterator[Frame], settings: Settings | None = None, seams: bool = False
+    ) -> Played:
+        """What becomes of `frames` in a fresh pipeline; with `seams` it is told where another
+        clip begins."""
         pipeline = self.pipeline(settings)
         events: list[Event] = []
         latencies_s: list[float] = []
@@ -76,6 +79,8 @@ class Player:
         now_s = 0.0
         for frame in frames:
             now_s = frame.captured_at_s
+            if seams and frame.index == 0:
+                pipeline.cut()
             new = pipeline.process(frame)
             events += new
             for track in pipeline.tracks:
@@ -105,8 +110,11 @@ class Played:
 
 
 def film(clips: Sequence[Path], fps: float | None = None) -> Iterator[Frame]:
-    """The frames of `clips`, one after the other, times going on; `fps` leaves out the rest."""
-    starts_s, index = 0.0, 0
+    """The frames of `clips`, one after the other, times going on; `fps` leaves out the rest.
+
+    Their indices are those in their clips.
+    """
+    starts_s = 0.0
     for clip in clips:
         source = VideoFile(clip)
         due_s, last_s = 0.0, 0.0
@@ -116,8 +124,7 @@ def film(clips: Sequence[Path], fps: float | None = None) -> Iterator[Frame]:
                 if frame.captured_at_s < due_s - 1e-6:
                     continue
                 due_s += 1.0 / fps
-            yield replace(frame, captured_at_s=starts_s + frame.captured_at_s, index=index)
-            index += 1
+            yield replace(frame, captured_at_s=starts_s + frame.captured_at_s)
         source.close()
         starts_s += last_s + SEAM_S
 

@@ -47,6 +47,17 @@ def test_each_part_is_judged_for_itself(tmp_path: Path) -> None:
     assert "no broker at" in rows["broker"][1]
 
 
+def test_what_alerts_and_where_faces_count_are_checked(tmp_path: Path) -> None:
+    config = tmp_path / "door.toml"
+    config.write_text(
+        "[events]\nalert_on = ['no_mask', 'incorrect_mask']\n[camera]\nzone = [[0, 0], [1, 1]]\n"
+    )
+    rows = table(mask_patrol(tmp_path, "check", "--config", config).stdout)
+    assert rows["model"][0] == rows["source"][0] == "FAIL"
+    assert "models/mask3.tflite knows incorrect_mask" in rows["model"][1]
+    assert "`camera.zone` has 2 of at least 3 corners" in rows["source"][1]
+
+
 def test_a_broker_that_lets_us_in_but_not_speak(tmp_path: Path) -> None:
     server = Mosquitto(tmp_path, acl="topic read maskpatrol/#\n").start()
     result = mask_patrol(tmp_path, "check", "--broker", server.broker.address)

@@ -68,6 +68,12 @@ def model_with_card(path: Path, **changes: object) -> Path:
         (["run", "--events", "/nowhere/events.jsonl"], "cannot write the events file"),
         (["run", "--no-mqtt", "--config", "{no_card}"], "has no model card"),
         (["run", "--no-mqtt", "--config", "{no_model}"], "cannot read the model"),
+        (
+            ["run", "--no-mqtt", "--config", "{alert}"],
+            "asks for incorrect_mask, and the model knows",
+        ),
+        (["run", "--no-mqtt", "--config", "{line}"], "`camera.zone` has 2 of at least 3 corners"),
+        (["run", "--no-mqtt", "--config", "{bow}"], "`camera.zone` crosses or touches itself"),
         (["detect", "none.jpg"], "no such picture: none.jpg"),
         (["detect", "{text}"], "is not a picture that can be read"),
         (["detect", "{folder}"], "cannot read"),
@@ -92,6 +98,9 @@ def test_one_line(tmp_path: Path, arguments: list[str], expected: str) -> None:
         "picture": write_picture(tmp_path / "grey.png", 100),
         "typo": write(tmp_path / "typo.toml", "[camera]\nsoruce = 'demo'\n"),
         "no_card": write(tmp_path / "a.toml", f"[classifier]\nmodel = '{text}'\n"),
+        "alert": write(tmp_path / "c.toml", "[events]\nalert_on = ['incorrect_mask']\n"),
+        "line": write(tmp_path / "d.toml", "[camera]\nzone = [[0, 0], [1, 1]]\n"),
+        "bow": write(tmp_path / "e.toml", "[camera]\nzone = [[0, 0], [1, 1], [1, 0], [0, 1]]\n"),
         "no_model": write(tmp_path / "b.toml", "[classifier]\nmodel = '/none.tflite'\n"),
     }
     result = mask_patrol(tmp_path, *(argument.format(**places) for argument in arguments))

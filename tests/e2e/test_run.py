@@ -59,6 +59,9 @@ def test_the_demo_clip_gives_the_right_events(
     assert subscriber.bodies("status") == ["online", "offline"]
     assert subscriber.bodies("state")[-1]["no_mask"] is False
     assert True in {state["no_mask"] for state in subscriber.bodies("state")}
+    hour = subscriber.bodies("state")[-1]["hour"]
+    assert [hour[k] for k in ("mask", "no_mask", "incorrect_mask")] == [1, 2, 0]
+    assert {event["label"] for event in events} == {"no_mask"}
     (info,) = subscriber.bodies("info")
     assert info["model"]["labels"] == ["mask", "no_mask"]
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -121,3 +123,59 @@ def test_fractions_lie_in_the_frame(x: float, y: float, w: float, h: float) -> N
     left, top, width, height = as_fractions((x, y, w, h), SIZE)
     assert 0 <= left <= left + width <= 1 + 1e-9
     assert 0 <= top <= top + height <= 1 + 1e-9
+
+
+def three(at_s: float, mask: float, no_mask: float, incorrect: float, weight: float = 1.0) -> Track:
+    shares = {"mask": mask, "no_mask": no_mask, "incorrect_mask": incorrect}
+    box = (64.0, 48.0, 64.0, 48.0)
+    return Track(1, box, 0.0, at_s, (Reading(box, Scores(shares), at_s, weight),) * 5, 5)
+
+
+def alerting_on(*labels: Literal["no_mask", "incorrect_mask"]) -> EventMachine:
+    return EventMachine(EventSettings(alert_on=labels), 0.8, lambda: "episode-1")
+
+
+def test_labels_that_alert_are_added_up() -> None:
+    either = three(1.0, 0.1, 0.4, 0.5)
+    assert alerting_on("no_mask").update([either], 1.0, SIZE) == []
+    assert alerting_on("incorrect_mask").update([either], 1.0, SIZE) == []
+    (event,) = alerting_on("no_mask", "incorrect_mask").update([either], 1.0, SIZE)
+    assert (event.event_type, event.label) == ("no_mask_start", "incorrect_mask")
+    assert event.score == pytest.approx(0.9)
+
+
+def test_the_label_stays_that_of_the_start() -> None:
+    player = alerting_on("no_mask", "incorrect_mask")
+    player.update([three(1.0, 0.05, 0.05, 0.9)], 1.0, SIZE)
+    player.update([three(1.1, 0.05, 0.9, 0.05)], 1.1, SIZE)
+    (end,) = player.shutdown(1.2)
+    assert end.label == "incorrect_mask"
+
+
+def test_readings_must_weigh_enough_together() -> None:
+    assert alerting_on("no_mask").update([three(1.0, 0.0, 1.0, 0.0, 0.7)], 1.0, SIZE) == []
+    (event,) = alerting_on("no_mask").update([three(1.0, 0.0, 1.0, 0.0, 0.8)], 1.0, SIZE)
+    assert event.readings == 5
+
+
+def test_without_new_evidence_nothing_is_decided() -> None:
+    """Somebody who is seen, but too badly to tell, is neither bare nor masked by that."""
+    player = machine()
+    player.update([track(1.0, 0.95)], 1.0, SIZE)
+    low = track(1.1, 0.1)
+    player.update([low], 1.1, SIZE)
+    for step in range(12, 40):
+        assert player.update([replace(low, last_seen_s=step / 10)], step / 10, SIZE) == []
+    (end,) = player.update([track(4.0, 0.1)], 4.0, SIZE)
+    assert end.ended_by == "masked"
+
+
+def test_a_change_keeps_alerts_and_counts_from_then_on() -> None:
+    player = machine()
+    player.update([track(1.0, 0.85)], 1.0, SIZE)
+    player.change(EventSettings(masked_after_s=0.0), 0.95)
+    assert player.alerting == 1
+    assert player.update([track(1.1, 0.85)], 1.1, SIZE) == []
+    (end,) = player.update([track(1.2, 0.5)], 1.2, SIZE)
+    assert (end.episode, end.ended_by) == ("episode-1", "masked")
+    assert player.update([track(1.3, 0.9)], 1.3, SIZE) == []

@@ -48,6 +48,15 @@ def test_state_is_said_only_when_it_changes() -> None:
     assert {(leaf, qos) for leaf, _, qos in sink.said} == {("state", 1)}
 
 
+def test_state_tells_the_counts_and_when_they_change() -> None:
+    sink = Kept()
+    reporter = StateReporter(sink, UtcClock(lambda: 0.0))
+    for people in (0, 0, 1, 1):
+        reporter.update(0, 1, 0.0, {"hour": {"mask": people}, "last_hour": None})
+    assert [(body["people"], body["hour"]["mask"]) for _, body, _ in sink.said] == [(1, 0), (1, 1)]
+    assert sink.said[1][1]["last_hour"] is None
+
+
 def test_a_pause_is_said() -> None:
     sink = Kept()
     reporter = StateReporter(sink, UtcClock(lambda: 0.0))

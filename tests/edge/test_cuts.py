@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.camera import Frame
+from edge.camera.files import VideoFile
+from edge.cuts import CutFinder
+from edge.framing import Pixels
+from edge.paths import demo_clip
+
+PERIOD_S = 1 / 15
+
+
+@pytest.fixture(scope="module")
+def demo() -> list[Pixels]:
+    source, pictures = VideoFile(demo_clip()), []
+    while (frame := source.read()) is not None:
+        pictures.append(frame.image_bgr)
+    source.close()
+    return pictures
+
+
+def cuts(pictures: list[Pixels], period_s: float = PERIOD_S) -> list[int]:
+    """The places of the pictures that are cuts."""
+    finder = CutFinder()
+    return [
+        index
+        for index, picture in enumerate(pictures)
+        if finder.is_cut(Frame(picture, index * period_s, index))
+    ]
+
+
+def elsewhere(picture: Pixels) -> Pixels:
+    """Another camera: the upper right part, enlarged and mirrored."""
+    height, width = picture.shape[:2]
+    part = picture[: height // 2, width // 2 :, :][:, ::-1]
+    return np.asarray(cv2.resize(part, (width, height)), np.uint8)
+
+
+def lit(picture: Pixels, gain: float, more: float = 0.0) -> Pixels:
+    return np.clip(picture * gain + more, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("step", [1, 2, 5])
+def test_people_who_come_and_go_are_no_cut(demo: list[Pixels], step: int) -> None:
+    """15, 7.5 and 3 frames a second, the clip twice in a row."""
+    assert cuts((demo + demo)[::step], step * PERIOD_S) == []
+
+
+@pytest.mark.parametrize("moment", [0, 60, 110, 200, 300, 370])
+def test_another_camera_is_a_cut_and_so_is_the_way_back(demo: list[Pixels], moment: int) -> None:
+    there = [elsewhere(picture) for picture in demo[moment : moment + 5]]
+    assert cuts(demo[moment : moment + 5] + there + demo[moment + 5 : moment + 10]) == [5, 10]
+
+
+def test_a_lamp_or_an_exposure_is_no_cut(demo: list[Pixels]) -> None:
+    for moment in (0, 60, 200, 300):
+        picture = demo[moment]
+        for gain, more in ((0.5, 0.0), (0.7, 0.0), (1.2, 0.0), (1.0, 40.0), (0.6, 20.0)):
+            assert cuts([picture, lit(picture, gain, more), picture]) == []
+
+
+def test_after_a_gap_nobody_can_tell(demo: list[Pixels]) -> None:
+    assert cuts([demo[0], elsewhere(demo[0])], period_s=0.5) == []
+
+
+def test_noise_in_a_flat_picture_is_no_cut() -> None:
+    chance = np.random.default_rng(1)
+    noisy = [chance.integers(0, 60, (480, 640, 3), np.uint8) for _ in range(5)]
+    assert cuts(noisy) == []

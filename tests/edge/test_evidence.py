@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import time
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.camera.files import VideoFile
+from edge.detector import Face
+from edge.evidence import Quality, measure
+from edge.framing import Box, Pixels, crop_face
+from edge.paths import demo_clip
+
+MARGIN, INPUT = 0.12, (96, 96)
+SURE = 27
+GOOD = Quality(1.0, 0.0, 0.0, 130.0, 40.0, 0.0, 1.0, SURE)
+
+
+@pytest.fixture(scope="module")
+def frame() -> Pixels:
+    """The demo clip when its first person stands before the camera."""
+    source = VideoFile(demo_clip())
+    for _ in range(80):
+        found = source.read()
+    source.close()
+    assert found is not None
+    return found.image_bgr[:, :, ::-1]
+
+
+FACE_BOX: Box = (248.0, 138.0, 108.0, 108.0)
+
+
+def quality(image: Pixels, box: Box = FACE_BOX, support: int = SURE) -> Quality:
+    crop = crop_face(image, box, MARGIN, INPUT)
+    height, width = image.shape[:2]
+    return measure(Face(box, support), crop, (height, width))
+
+
+def weight(image: Pixels, box: Box = FACE_BOX, support: int = SURE) -> float:
+    return quality(image, box, support).weight
+
+
+def scaled(image: Pixels, factor: float) -> Pixels:
+    return np.clip(image * factor, 0, 255).astype(np.uint8)
+
+
+def test_a_face_seen_well_has_full_weight(frame: Pixels) -> None:
+    assert weight(frame) == 1.0
+
+
+def test_the_worst_measure_decides() -> None:
+    assert GOOD.weight == 1.0
+    for worse in (
+        {"width_share": 0.1},
+        {"cut_off_below": 0.4},
+        {"cut_off_beside": 0.6},
+        {"luma": 5.0},
+        {"spread": 2.0},
+        {"white": 0.9},
+        {"sharpness": 0.01},
+    ):
+        assert Quality(**{**GOOD.__dict__, **worse}).weight == 0.0
+
+
+def test_tiny(frame: Pixels) -> None:
+    by_width = []
+    for width in (12, 20, 40):
+        factor = width / FACE_BOX[2]
+        small = cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        box = tuple(factor * value for value in FACE_BOX)
+        by_width.append(weight(np.asarray(small, np.uint8), box))  # type: ignore[arg-type]
+    assert by_width[0] == 0.0 < by_width[1] < by_width[2] == 1.0
+
+
+def test_blurred(frame: Pixels) -> None:
+    weights = [
+        weight(np.asarray(cv2.GaussianBlur(frame, (0, 0), share * FACE_BOX[2]), np.uint8))
+        for share in (0.02, 0.09, 0.2)
+    ]
+    assert weights[0] == 1.0 > weights[1] > weights[2]
+    assert weights[2] < 0.2
+
+
+def test_dark_and_overexposed(frame: Pixels) -> None:
+    assert weight(scaled(frame, 0.03)) == 0.0
+    assert 0.0 < weight(scaled(frame, 0.12)) < 1.0
+    assert weight(scaled(frame, 0.5)) == 1.0
+    assert weight(scaled(frame, 12.0)) < 0.2
+
+
+def test_cut_off_by_the_frames_edge(frame: Pixels) -> None:
+    x, y, w, h = (round(value) for value in FACE_BOX)
+    assert weight(frame[: y + h - h // 20], FACE_BOX) == 1.0
+    assert 0.0 < weight(frame[: y + h - h // 5], FACE_BOX) < 1.0
+    assert weight(frame[: y + h - h // 3], FACE_BOX) == 0.0
+    # The sides may lose more: the mouth is in the middle.
+    assert weight(frame[:, x + w // 5 :], (-float(w // 5), FACE_BOX[1], w, h)) == 1.0
+    assert weight(frame[:, : x + w // 2 - 1], FACE_BOX) == 0.0
+
+
+def test_a_box_with_few_hits_weighs_half(frame: Pixels) -> None:
+    assert weight(frame, support=4) == pytest.approx(0.5)
+    assert weight(frame, support=9) == 1.0
+
+
+@given(st.integers(0, 255))
+def test_a_flat_crop_is_no_evidence(value: int) -> None:
+    flat = np.full((96, 96, 3), value, np.uint8)
+    assert measure(Face((10.0, 10.0, 96.0, 96.0), SURE), flat, (480, 640)).weight == 0.0
+
+
+def test_it_is_cheap(frame: Pixels) -> None:
+    crop = crop_face(frame, FACE_BOX, MARGIN, INPUT)
+    face = Face(FACE_BOX, SURE)
+    taken_s = []
+    for _ in range(200):
+        started_s = time.perf_counter()
+        measure(face, crop, (480, 640))
+        taken_s.append(time.perf_counter() - started_s)
+    assert min(taken_s) < 0.0003

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from edge.errors import UsageError
+from edge.zone import Point, Zone
+
+SHARE = st.floats(0, 1)
+DOOR = ((0.2, 0.0), (0.8, 0.0), (0.8, 1.0), (0.2, 1.0))
+#: An L: the lower right quarter is not in it.
+L_SHAPE = ((0.0, 0.0), (1.0, 0.0), (1.0, 0.5), (0.5, 0.5), (0.5, 1.0), (0.0, 1.0))
+
+
+def star(angles: list[float], radii: list[float]) -> list[Point]:
+    """A polygon around the middle, corners by angle: it never crosses itself."""
+    return [
+        (0.5 + r * math.cos(a), 0.5 + r * math.sin(a))
+        for a, r in zip(sorted(angles), radii, strict=False)
+    ]
+
+
+@given(SHARE, SHARE)
+def test_without_corners_it_is_everywhere(x: float, y: float) -> None:
+    assert Zone(()).contains((x, y))
+
+
+@given(SHARE, SHARE)
+def test_a_rectangle(x: float, y: float) -> None:
+    assume(min(abs(x - 0.2), abs(x - 0.8)) > 1e-6)
+    assert Zone(DOOR).contains((x, y)) == (0.2 < x < 0.8)
+
+
+@given(SHARE, SHARE)
+def test_a_dent_is_outside(x: float, y: float) -> None:
+    assume(min(abs(x - 0.5), abs(y - 0.5)) > 1e-6)
+    assert Zone(L_SHAPE).contains((x, y)) == (not (x > 0.5 and y > 0.5))
+
+
+@pytest.mark.parametrize("corners", [DOOR, L_SHAPE])
+def test_its_edge_and_corners_count_as_in(corners: tuple[Point, ...]) -> None:
+    zone = Zone(corners)
+    for (ax, ay), (bx, by) in zip(corners, (*corners[1:], corners[0]), strict=True):
+        for t in (0.0, 0.1, 0.5, 0.9):
+            assert zone.contains((ax + t * (bx - ax), ay + t * (by - ay)))
+
+
+@given(
+    st.lists(st.floats(0, 6.28), min_size=3, max_size=9),
+    st.lists(st.floats(0.05, 0.5), min_size=9, max_size=9),
+    SHARE,
+    SHARE,
+    st.integers(0, 8),
+)
+def test_neither_the_first_corner_nor_the_direction_matters(
+    angles: list[float], radii: list[float], x: float, y: float, turn: int
+) -> None:
+    ordered = sorted(angles)
+    gaps = [b - a for a, b in zip(ordered, [*ordered[1:], ordered[0] + 6.283], strict=True)]
+    assume(min(gaps) > 0.05 and max(gaps) < 3.1)
+    corners = star(angles, radii)
+    turn %= len(corners)
+    turned = corners[turn:] + corners[:turn]
+    inside = {Zone(way).contains((x, y)) for way in (corners, turned, corners[::-1], turned[::-1])}
+    assert len(inside) == 1
+    assert Zone(corners).contains((0.5, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("corners", "said"),
+    [
+        ([(0.1, 0.1)], "has 1 of at least 3 corners"),
+        ([(0.1, 0.1), (0.9, 0.9)], "has 2 of at least 3 corners"),
+        ([(0.1, 0.1), (0.9, 0.9), (0.5, 0.5)], "crosses or touches itself"),
+        ([(0.1, 0.1), (0.5, 0.5), (0.9, 0.9)], "crosses or touches itself"),
+        ([(0.1, 0.1), (0.1, 0.1), (0.9, 0.9)], "crosses or touches itself"),
+        ([(0.0, 0.0), (1.0, 1.0), (1.0, 0.0), (0.0, 1.0)], "between corners 1 and 3"),
+        ([(0.0, 0.0), (1.0, 0.0), (0.5, 0.0), (0.5, 1.0)], "crosses or touches itself"),
+        ([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 0.0), (0.0, 1.0)], "crosses or touches"),
+    ],
+)
+def test_what_is_no_polygon_is_refused(corners: list[Point], said: str) -> None:
+    with pytest.raises(UsageError, match=r"`camera\.zone`.*" + said) as raised:
+        Zone(corners)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_face_counts_by_its_centre() -> None:
+    zone = Zone(DOOR)
+    size_px = (100, 200)  # the door is from 40 to 160 px
+    assert zone.holds((30, 40, 20, 20), size_px)  # its centre is on the edge
+    assert not zone.holds((29, 40, 20, 20), size_px)
+    assert zone.holds((145, 90, 20, 20), size_px)
