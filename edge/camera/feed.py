@@ -166,7 +166,6 @@ class CameraFeed:
         self._opening = self._garbage = False
         self._sign_s = self._clock()  # when the present reader last gave a sign of life
         self._good_since_s = None
-        self._judge = self._new_judge()
 
     # What the reader tells, in its own thread.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -62,6 +63,9 @@ def open_v4l2(path: Path, settings: CameraSettings) -> LiveSource:
         raise SourceError(f"no such camera: {path} ({hint})")
     if not os.access(path, os.R_OK | os.W_OK):
         raise SourceError(f"no permission to use {path}; add this user to the group `video`")
+    # Whole seconds, and read once, at the first frame: else a camera that stalls holds its
+    # thread for ten seconds, whatever our own time-out is.
+    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(math.ceil(settings.timeout_s)))
     capture = cv2.VideoCapture(str(path), cv2.CAP_V4L2)
     # The pixel format first: V4L2 drivers settle sizes and rates within a format,
     # and raw YUYV over USB 2 is slow above 640x480.
