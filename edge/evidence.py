@@ -21,6 +21,10 @@ seen (0 to 4%): poor evidence makes bare faces look masked, not masked ones bare
 - an odd box: of the boxes that the cascade's fewest hits bring (4) half hold a face, of those
   with 5 to 8 three quarters, from 9 on nine tenths, from 13 on all but one in 300. A box much
   larger or smaller than its track's is the tracker's to see.
+
+Over all of these together (9,000 crops, most of them made worse) the bare faces that reach the
+threshold are 31% at weight 0, 74% up to a half, 90% above, 94% at full weight; those that look
+masked 46, 10, 5 and 3%.
 """
 
 from __future__ import annotations

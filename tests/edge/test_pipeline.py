@@ -74,6 +74,30 @@ def test_who_leaves_the_zone_has_left() -> None:
     assert kinds(door.watch(3.0)) == [("no_mask_end", "left")]
 
 
+def test_another_one_at_the_same_place_is_somebody_new() -> None:
+    door = Door()
+    face = door.detector.faces
+    (first,) = door.watch(1.0)
+    door.detector.faces = []
+    assert kinds(door.watch(2.5)) == [("no_mask_end", "left")]
+    door.detector.faces = face
+    (second,) = door.watch(1.0)
+    assert second.episode != first.episode
+    door.pipeline.finish(door.now_s)
+    assert door.pipeline.counts["hour"]["no_mask"] == 2
+
+
+def test_somebody_else_after_a_cut_does_not_inherit() -> None:
+    """A masked person before another camera, in the very place where a bare one stood."""
+    door = Door()
+    door.watch(1.0)
+    masked = next(f.image_bgr for f in film([demo_clip()]) if f.index == 200)
+    x, y, side = 330 - 53, 136 - 53, 212
+    there = np.asarray(cv2.resize(masked[y : y + side, x : x + side], (640, 480)), np.uint8)
+    assert kinds(door.watch(2.0, there)) == [("no_mask_end", "left")]
+    assert [track.number for track in door.pipeline.tracks] == [2]
+
+
 def test_a_cut_ends_everybody() -> None:
     door = Door()
     door.watch(1.0)
