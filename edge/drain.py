@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Callable
 
 from edge.clock import Moment, now
@@ -14,6 +16,9 @@ from edge.session import Acknowledged, Message, Session
 
 #: Events that may be on their way unacknowledged; MQTT keeps their order.
 WINDOW = 20
+#: A connection on which events are on their way and none is acknowledged for so long is as
+#: good as lost, even if pings are still answered: the next one sends them again.
+ACKNOWLEDGE_S = 60.0
 
 
 class Drain:
@@ -26,14 +31,17 @@ class Drain:
         outbox: Outbox,
         on_delivered: Callable[[int], None],
         moment: Callable[[], Moment] = now,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`on_delivered` is told the `seq` of each event that the broker acknowledged;
-        `moment` is the present one."""
+        `moment` is the present one, `clock` counts seconds from any start."""
         self._broker = broker
         self._topic = topics["events"]
         self._outbox = outbox
         self._on_delivered = on_delivered
         self._moment = moment
+        self._clock = clock
+        self._waiting_since_s = 0.0
         self._on_their_way: dict[int, int] = {}
         self._sent_seq = 0
         self._online_since = moment()
@@ -44,6 +52,13 @@ class Drain:
         """Whether nothing is on its way."""
         return not self._on_their_way
 
+    def patience_s(self) -> float:
+        """How much longer to wait for an acknowledgement: infinite while none is due, not
+        positive once it is high time."""
+        if self.idle:
+            return math.inf
+        return self._waiting_since_s + ACKNOWLEDGE_S - self._clock()
+
     def open(self) -> None:
         """A new connection: everything that is not acknowledged goes out again."""
         self._online_since = self._moment()
@@ -53,6 +68,8 @@ class Drain:
     def send_waiting(self, session: Session) -> None:
         """Send what waits, as far as there is room."""
         room = WINDOW - len(self._on_their_way)
+        if self.idle:
+            self._waiting_since_s = self._clock()
         for pending in self._outbox.pending(self._sent_seq, room) if room > 0 else ():
             message = Message(self._topic, self._body(pending), qos=1, retain=False)
             self._on_their_way[session.publish(message)] = pending.seq
@@ -64,6 +81,7 @@ class Drain:
         seq = self._on_their_way.pop(signal.mid, None)
         if seq is None:
             return
+        self._waiting_since_s = self._clock()
         if signal.failure:
             raise RefusedError(
                 f"the broker at {self._broker.address} does not take events: {signal.failure};"

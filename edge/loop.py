@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -48,8 +49,10 @@ class Loop:
         times: StageTimes,
         progress: Progress,
         screen: Screen | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`screen` shows a line on how it goes, if there is one."""
+        """`screen` shows a line on how it goes, if there is one; `clock` is that of frames
+        that must be waited for."""
         self._feed = feed
         self._pipeline = pipeline
         self._writer = writer
@@ -59,6 +62,7 @@ class Loop:
         self._times = times
         self._progress = progress
         self._screen = screen
+        self._clock = clock
         self._now_s = 0.0
         self._status_due_s = 0.0
         self._was_paused = False
@@ -79,6 +83,8 @@ class Loop:
                 frame = self._feed.take(TICK_S)
                 if frame is not None:
                     self._take(frame)
+                elif not self._feed.over:
+                    self._do_without()
         finally:
             self._notifier.stopping()
             if self._screen:
@@ -97,6 +103,15 @@ class Loop:
         self._progress.frame_done()
         self._say_state()
         self._show()
+
+    def _do_without(self) -> None:
+        """No frame came: a camera that is away must not keep an alert alive."""
+        if self._was_paused or not self._pipeline.tracks:
+            return
+        self._now_s = max(self._now_s, self._clock())
+        for event in self._pipeline.pass_time(self._now_s):
+            self._writer.write(event)
+        self._say_state()
 
     def _say_state(self) -> None:
         pipeline = self._pipeline

@@ -96,7 +96,7 @@ class Publisher:
         self._broker = broker
         self._topics = topics
         self._outbox = outbox
-        self._drain = Drain(broker, topics, outbox, on_delivered, moment)
+        self._drain = Drain(broker, topics, outbox, on_delivered, moment, clock)
         self._desk = Desk(topics, verbs or {})
         self._announcement = announcement
         self._clock = clock
@@ -240,7 +240,9 @@ class Publisher:
                 session.say_goodbye()
                 return
             self._desk.answer_waiting(session)
-            signal = self._next(self._stop_at_s - self._clock())
+            if (patience_s := self._drain.patience_s()) <= 0.0:
+                raise _LostError(f"the broker at {self._broker.address} acknowledges nothing")
+            signal = self._next(min(self._stop_at_s - self._clock(), patience_s))
             if isinstance(signal, _Retain):
                 session.publish(signal.message)
             elif isinstance(signal, Signal) and signal.session is session:

@@ -48,6 +48,7 @@ class Pipeline:
         )
         self._people = PeopleCounter(settings.events.min_readings, utc.epoch_s)
         self._times = times
+        self._size_px = (1, 1)
         self.frames = 0
         self.tracks: Sequence[Track] = ()
 
@@ -74,6 +75,7 @@ class Pipeline:
         """The events that `frame` brings; frames come in the order of their times."""
         self.frames += 1
         now_s, size_px = frame.captured_at_s, frame.size_px
+        self._size_px = size_px
         with self._times.measure("detect"):
             faces = self._detector.find(frame.image_bgr)
         with self._times.measure("classify"):
@@ -86,6 +88,12 @@ class Pipeline:
             self.tracks = self._tracker.update(readings, now_s)
             self._people.update(self.tracks, now_s)
             return self._machine.update(self.tracks, now_s, size_px)
+
+    def pass_time(self, now_s: float) -> list[Event]:
+        """The events that it brings when no frame comes: who is not seen has left."""
+        self.tracks = self._tracker.update((), now_s)
+        self._people.update(self.tracks, now_s)
+        return self._machine.update(self.tracks, now_s, self._size_px)
 
     def finish(self, now_s: float) -> list[Event]:
         """The events that end what is still running; whoever is there is counted."""

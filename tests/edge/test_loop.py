@@ -48,6 +48,7 @@ class Watched:
         self._work = work
         self.frames = 0
         self.finished = 0
+        self.passed_s: list[float] = []
         self.tracks: Sequence[object] = ()
         self.alerting = 0
         self.counts: dict[str, object] = {}
@@ -56,6 +57,11 @@ class Watched:
     def process(self, frame: Frame) -> list[object]:
         self.frames += 1
         self._work()
+        return []
+
+    def pass_time(self, now_s: float) -> list[object]:
+        self.passed_s.append(now_s)
+        self.tracks = ()
         return []
 
     def finish(self, now_s: float) -> list[object]:
@@ -87,7 +93,8 @@ def loop_of(feed: Frames, pipeline: Watched, controls: Controls, systemd: System
         controls,
         systemd,
         times,
-        Progress(),  # type: ignore[arg-type]
+        Progress(),
+        clock=lambda: 77.0,
     )
 
 
@@ -132,6 +139,16 @@ def test_what_runs_ends_also_when_the_source_fails() -> None:
     with pytest.raises(SourceError, match="gone"):
         loop.run()
     assert pipeline.finished == 1
+
+
+def test_time_passes_for_who_is_in_view_when_no_frame_comes() -> None:
+    controls = Controls()
+    feed = Frames(2, end=lambda: controls.stopped.set() if feed.asked > 5 else None)
+    pipeline = Watched()
+    loop = loop_of(feed, pipeline, controls, Systemd())
+    pipeline.tracks = ("somebody",)
+    loop.run()
+    assert pipeline.passed_s == [77.0]  # and not again for nobody
 
 
 def test_while_paused_nobody_is_looked_at_and_the_watchdog_is_fed() -> None:

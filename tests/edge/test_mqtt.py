@@ -59,6 +59,25 @@ def test_events_arrive_in_order_and_leave_the_outbox(
     assert publisher.acknowledged == 100
 
 
+def test_a_connection_on_which_nothing_is_acknowledged_is_given_up(
+    mosquitto: Mosquitto,
+    subscriber: Subscriber,
+    outbox: Outbox,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pings are answered, and yet: as when paho's thread has died of an error of its own."""
+    monkeypatch.setattr("edge.drain.ACKNOWLEDGE_S", 0.5)
+    relay = Relay(mosquitto.broker, withholds=0x40)
+    publisher = start(relay.broker)
+    outbox.put({"n": 1})
+    publisher.wake()
+    wait_until(lambda: publisher.connections >= 2, "another connection")
+    assert outbox.depth() == 1
+    assert {e["seq"] for e in subscriber.bodies("events")} == {1}
+    relay.close()
+
+
 def test_events_are_not_retained_and_presence_is(
     mosquitto: Mosquitto, subscriber: Subscriber, outbox: Outbox, start: Start
 ) -> None:
