@@ -66,6 +66,8 @@ class Reload:
         if settings.camera != self._settings.camera and isinstance(self._feed, CameraFeed):
             camera = settings.camera
             self._feed.reopen(lambda: open_source(camera), camera)
+            if camera.source != self._settings.camera.source:
+                self._pipeline.cut()
         self._pipeline.change(settings, detector, classifier)
         self._settings, self._classifier, self._detector = settings, classifier, detector
         self.on_change(settings, classifier)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.camera.feed import CameraFeed
+from edge.camera.opening import open_source
+from edge.classifier import Classifier, load_classifier
+from edge.config import Settings, change
+from edge.detector import HaarDetector
+from edge.errors import UserError
+from edge.health import StageTimes
+from edge.payloads import UtcClock
+from edge.pipeline import Pipeline
+from edge.reload import Reload
+from tests.pictures import write_clip
+
+
+class Door:
+    """A daemon's running parts, and the configuration that is read at the next reload."""
+
+    def __init__(self, folder: Path, feed: CameraFeed, settings: Settings) -> None:
+        self.settings = self.next = settings
+        self.feed = feed
+        classifier = load_classifier(settings.classifier)
+        detector = HaarDetector(settings.detector)
+        utc = UtcClock(lambda: 0.0)
+        pipeline = Pipeline(settings, detector, classifier, utc, StageTimes())
+        self.reload = Reload(settings, self.read, feed, pipeline, classifier, detector)
+        self.taken_over: list[tuple[Settings, Classifier]] = []
+        self.reload.on_change = lambda *now: self.taken_over.append(now)
+
+    def read(self) -> Settings:
+        return self.next
+
+    def brightness(self) -> int:
+        """Of the next frame: which clip plays."""
+        while (frame := self.feed.take(20.0)) is None:
+            assert not self.feed.over
+        return int(frame.image_bgr.mean())
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    clip = write_clip(tmp_path / "dark.mp4", [60] * 2000)
+    settings = change(Settings(), device="d", camera={"source": str(clip)})
+    stopped = threading.Event()
+    with CameraFeed(lambda: open_source(settings.camera), settings.camera, stopped) as feed:
+        yield Door(tmp_path, feed, settings)
+        stopped.set()
+
+
+def test_another_source_takes_over(tmp_path: Path, door: Door) -> None:
+    assert door.brightness() < 100
+    bright = write_clip(tmp_path / "bright.mp4", [200] * 2000)
+    door.next = change(door.settings, camera={"source": str(bright), "name": "hall"})
+    door.reload()
+    assert door.brightness() > 150
+    assert door.taken_over[0][0].camera.name == "hall"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"camera": {"source": "/nowhere.mp4"}},
+        {"classifier": {"model": "/nowhere.tflite"}},
+        {"detector": {"cascade": "/nowhere.xml"}},
+        {"events": {"alert_on": ["incorrect_mask"]}},
+        {"camera": {"zone": [[0.1, 0.1], [0.9, 0.9]]}},
+    ],
+)
+def test_what_is_no_good_changes_nothing(door: Door, wrong: dict[str, object]) -> None:
+    door.next = change(door.settings, tracker={"window_s": 2.0}, **wrong)
+    with pytest.raises(UserError):
+        door.reload()
+    assert door.taken_over == []
+    assert door.brightness() < 100
+    # … and the next good one is compared with what really runs.
+    door.next = change(door.settings, tracker={"window_s": 3.0})
+    door.reload()
+    assert door.taken_over[0][0].tracker.window_s == 3.0
+
+
+def test_what_is_held_open_stays_and_is_told(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    door.next = change(door.settings, device="other", detector={"min_face": 0.2})
+    door.reload()
+    (now, _) = door.taken_over[0]
+    assert (now.device, now.detector.min_face) == ("d", 0.2)
+    assert "the new `device` holds from the next start" in caplog.text
+
+
+def test_another_model_takes_over(door: Door) -> None:
+    door.next = change(
+        door.settings,
+        classifier={"model": "models/mask3.tflite"},
+        events={"alert_on": ["no_mask", "incorrect_mask"]},
+    )
+    door.reload()
+    assert door.taken_over[0][1].card.labels == ["mask", "no_mask", "incorrect_mask"]
