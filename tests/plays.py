@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ os.environ["OPENCV_LOG_LEVEL"] = "SILENT"
 os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
 
 from edge.camera import SourceError, is_picture
-from edge.camera.capture import every_frame
+from edge.camera.capture import EveryFrame
 from edge.camera.files import VideoFile
 
 
@@ -35,11 +34,10 @@ def play(path: Path) -> dict[str, Any]:
     frames, error, usable = 0, "", True
     started_s = time.monotonic()
     try:
-        source = VideoFile(path)
-        for frame in every_frame(source, threading.Event()):
-            frames += 1
-            usable = usable and is_picture(frame.image_bgr)
-        source.close()
+        with EveryFrame(VideoFile(path)) as feed:
+            while (frame := feed.take(0.0)) is not None:
+                frames += 1
+                usable = usable and is_picture(frame.image_bgr)
     except SourceError as failure:
         error = str(failure)
     took_s = round(time.monotonic() - started_s, 2)
