@@ -30,9 +30,11 @@ masked 46, 10, 5 and 3%.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from edge.detector import Face
 from edge.framing import Box, Pixels
@@ -116,7 +118,7 @@ def _between(value: float, nothing: float, full: float) -> float:
     return min(1.0, max(0.0, (value - nothing) / (full - nothing)))
 
 
-def _middle(pixels: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _middle(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     height, width = pixels.shape
     top, left = int(RIM * height), int(RIM * width)
     return pixels[top : height - top, left : width - left]

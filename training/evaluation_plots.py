@@ -90,7 +90,7 @@ def _alerts(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
             ranking, answers = _alert_ranking(outcome), outcome.answers
             either = answers.are(ALERT_LABEL) | answers.are(MASKED)
             (low, high), _ = bands(ranking, answers.pictures[either], STEPS)
-            lows.append(low[STEPS >= READ_AT_FALSE_ALARMS].min())
+            lows.append(np.min(low[STEPS >= READ_AT_FALSE_ALARMS]))
             wrong, right, _ = curve(ranking)
             axes.fill_between(100 * STEPS, 100 * low, 100 * high, color=colour, alpha=0.15, lw=0)
             axes.step(
@@ -152,7 +152,7 @@ def _roc(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
                 (low, high), _ = bands(ranking, outcome.answers.counted().pictures, STEPS)
                 _line(axes, label, 100 * wrong, 100 * right, outcome.evaluation.by_label[label].auc)
                 _shade(axes, label, low, high)
-                lows.append(right[wrong >= READ_AT_FALSE_ALARMS].min())
+                lows.append(np.min(right[wrong >= READ_AT_FALSE_ALARMS]))
             axes.set(
                 xlabel="others taken for it (false positives), %",
                 ylabel="found (true positives), %",
@@ -173,7 +173,7 @@ def _precision_recall(path: Path, outcomes: Sequence[Outcome], title: str) -> No
                 average = outcome.evaluation.by_label[label].average_precision
                 _line(axes, label, 100 * right, 100 * precision, average)
                 _shade(axes, label, low, high)
-                lows.append(precision[(right > 0) & (right <= READ_AT_RECALL)].min(initial=1))
+                lows.append(np.min(precision[(right > 0) & (right <= READ_AT_RECALL)], initial=1.0))
             axes.set(xlabel="recall, %", ylabel="precision, %", xlim=(100 * LEAST_RECALL, 100.5))
             axes.legend(loc="lower left", title="average precision", **SMALL)
         for axes in panels:

@@ -112,7 +112,7 @@ def draws(pictures: Ints, resamples: int = RESAMPLES, seed: int = SEED) -> Itera
     """Weights of the faces, some draws at a time, `resamples` in all; the same for one seed."""
     rng = np.random.default_rng(seed)
     _, index = np.unique(pictures, return_inverse=True)
-    count = int(index.max()) + 1
+    count = int(np.max(index)) + 1
     rows = max(1, CELLS_AT_ONCE // count)
     for start in range(0, resamples, rows):
         now = min(rows, resamples - start)
