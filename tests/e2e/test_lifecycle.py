@@ -98,9 +98,10 @@ def test_sigterm_with_a_camera_and_a_broker_that_hang(
         camera.stalled.set()
         mosquitto.send(signal.SIGSTOP)
         try:
-            errors, _ = stopped(process)
+            errors, took_s = stopped(process)
         finally:
             mosquitto.send(signal.SIGCONT)
+    print(f"stopped within {took_s:.1f} s")
     assert process.returncode == 0
     assert "1 events were not delivered" in errors
     assert "Traceback" not in errors
