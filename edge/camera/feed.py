@@ -26,7 +26,7 @@ GRACE_S = 1.0
 #: driver that swallowed three will not spare the fourth: a new process may do better.
 MOST_HANGING = 3
 #: A source that hangs is left behind after this; the process ends anyway.
-FAREWELL_S = 2.0
+FAREWELL_S = 1.0
 #: A picture that stays black is tried again after this at the latest.
 LONGEST_BLACK_S = 3600.0
 #: What a source is opened with; the other settings of a camera can change while it runs.
