@@ -202,7 +202,7 @@ class _Run:
 
     def _chores(self) -> None:
         if self._delivery is not None:
-            self._delivery.outbox.tend()
+            self._delivery.tend()
         if self._loop.snapshots is not None:
             self._loop.snapshots.tidy()
 

@@ -72,6 +72,7 @@ class OutboxFile:
     def __init__(self, path: Path) -> None:
         """Open or create `path` and check all of it; raises also LockedError."""
         self.path = path
+        existed = path.exists()
         with _told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and path.stat().st_size < SMALLEST_BYTES:
@@ -86,6 +87,8 @@ class OutboxFile:
                 self._prepare()
         except OutboxError:
             self.close()
+            if not existed:
+                _unmake(path)
             raise
 
     def add(self, events: Iterable[Pending], dropped: int = 0) -> None:
@@ -156,6 +159,14 @@ class OutboxFile:
             self._db.execute("DELETE FROM sqlite_sequence WHERE name = 'events'")
             self._db.execute("INSERT INTO sqlite_sequence VALUES ('events', ?)", (seq,))
 
+    def fold(self) -> None:
+        """Bring everything from the log into the file itself; raises OutboxError when there is
+        no room for it."""
+        with _told(self.path):
+            busy, left, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy or left:
+            raise OutboxError(f"cannot write all of the outbox {self.path}")
+
     def close(self) -> None:
         """Close the file; what waits stays in it."""
         with suppress(sqlite3.Error):
@@ -197,6 +208,13 @@ class OutboxFile:
         with _told(self.path), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             yield
+
+
+def _unmake(path: Path) -> None:
+    """What a full disk leaves of a new database is nothing, and must not pass for a damaged one."""
+    with suppress(OSError):
+        if path.stat().st_size == 0:
+            path.unlink()
 
 
 def columns_of(db: sqlite3.Connection) -> set[str]:
