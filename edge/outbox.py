@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from edge.clock import Moment, now
-from edge.errors import UserError
 from edge.outbox_file import (
     DamagedError,
     LockedError,
@@ -48,7 +47,7 @@ class Outbox:
         """Open or create `path`; beyond `max_events` the oldest event gives way, and so does
         what is older than `max_age_days`.
 
-        Raises UserError only when another process uses the file: two daemons of one name
+        Raises LockedError only, when another process uses the file: two daemons of one name
         would give out the same numbers. Any other trouble is told by `warning`.
         """
         self.path = path
@@ -69,8 +68,8 @@ class Outbox:
         self._warning = ""
         try:
             self._open()
-        except LockedError as error:
-            raise UserError(str(error)) from None
+        except LockedError:
+            raise
         except OutboxError as error:
             self._do_without(error)
 
@@ -111,6 +110,13 @@ class Outbox:
             # What is newer waits until all that is older has been read from the disk.
             waiting = self._copies if self._more else {**self._copies, **self._memory}
             return [waiting[seq] for seq in sorted(waiting) if seq > after_seq][:limit]
+
+    def running(self) -> list[Pending]:
+        """The starts of episodes that have no end: of this run, or of one that was cut off."""
+        with self._lock:
+            found: list[Pending] = []
+            self._try(lambda file: found.extend(file.running()))
+            return found
 
     def remove(self, seq: int) -> None:
         """Forget an event that the broker has acknowledged."""

@@ -24,6 +24,8 @@ from edge.outbox_file import (
 
 #: What belongs to a database besides the file itself.
 COMPANIONS = ("-wal", "-shm", "-journal")
+#: Numbers of damaged rows this far beyond all others are damaged themselves.
+NEAR = 10_000
 #: What a database is called while it is being rebuilt.
 NEW = ".new"
 
@@ -146,7 +148,10 @@ def _read_all(uri: str, limit: int, without: Collection[int]) -> Salvage:
     last_seq = None
     with suppress(sqlite3.Error, TypeError, ValueError):  # Unicode errors among them
         told = highest_seq(db)
-        last_seq = max([told, *found]) if 0 <= told <= LARGEST_SEQ else None
+        if 0 <= told <= LARGEST_SEQ:
+            last_seq = max([told, *found])
+            # The number of a damaged row may be right or not; one far off is not.
+            last_seq = max([last_seq, *(seq for seq in damaged if seq - last_seq < NEAR)])
     with suppress(sqlite3.Error):
         db.close()
     return Salvage([found[seq] for seq in sorted(found)], len(damaged), last_seq, more)

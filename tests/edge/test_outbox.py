@@ -324,7 +324,7 @@ DAMAGE = {
     "the last page": (overwrite(-4096, b"\xa5" * 4096), 100),
     "a payload": (flip_payload, 199),
     "the count": (flip_count, 200),
-    "half gone": (lambda path: os.truncate(path, path.stat().st_size // 2 // 4096 * 4096), 20),
+    "a third gone": (lambda path: os.truncate(path, path.stat().st_size * 2 // 3), 20),
     "cut in a page": (lambda path: os.truncate(path, path.stat().st_size - 1000), 100),
     "empty": (lambda path: os.truncate(path, 0), 0),
     "one byte": (lambda path: os.truncate(path, 1), 0),
@@ -476,6 +476,18 @@ def test_more_than_fits_in_memory_goes_out_in_order_from_a_disk_that_fails(
     outbox.tend()
     assert (outbox.warning, outbox.depth()) == ("", 0)
     outbox.close()
+
+
+def test_what_ran_when_the_power_went_is_known(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
+    for kind, episode in [("start", "a"), ("start", "b"), ("end", "a"), ("start", "c")]:
+        outbox.remove(outbox.put({"event_type": f"no_mask_{kind}", "id": episode}))
+    outbox.close()
+    again = open_outbox(tmp_path)
+    assert [(start.seq, start.payload["id"]) for start in again.running()] == [(2, "b"), (4, "c")]
+    again.put({"event_type": "no_mask_end", "id": "b"})
+    assert [start.payload["id"] for start in again.running()] == ["c"]
+    again.close()
 
 
 def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
