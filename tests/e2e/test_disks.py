@@ -115,7 +115,7 @@ def test_a_damaged_outbox(tmp_path: Path, mosquitto: Mosquitto, where: str) -> N
     listener.wait_for(lambda: listener.bodies("status")[-1:] == ["offline"], "the farewell")
     events = listener.bodies("events")
     new = [event for event in events if not event["replayed"]]
-    assert len(new) == 2 * VISITS + len(others)
+    assert len(new) == 2 * VISITS
     assert min(event["seq"] for event in new) > 40  # no number of the first run again
     numbers = [event["seq"] for event in events]
     assert numbers == sorted(set(numbers))
