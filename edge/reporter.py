@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from edge import __version__
+from edge.camera.addresses import shown_source
 from edge.classifier import Classifier
 from edge.config import Settings
 from edge.delivery import EventSink
@@ -92,7 +93,6 @@ class HealthReporter:
 
 def info_body(settings: Settings, classifier: Classifier, threshold: float) -> dict[str, Any]:
     """What runs here: versions, the model, the digest of the configuration; no secrets."""
-    configuration = hashlib.sha256(msgspec.json.encode(settings)).hexdigest()
     return {
         "version": __version__,
         "python": platform.python_version(),
@@ -105,5 +105,13 @@ def info_body(settings: Settings, classifier: Classifier, threshold: float) -> d
         },
         "alert_on": settings.events.alert_on,
         "alert_threshold": threshold,
-        "configuration": f"sha256:{configuration}",
+        "configuration": f"sha256:{_digest(settings)}",
     }
+
+
+def _digest(settings: Settings) -> str:
+    """Of everything but names and passwords: whoever reads it could try those out against it."""
+    camera = msgspec.structs.replace(settings.camera, source=shown_source(settings.camera))
+    mqtt = msgspec.structs.replace(settings.mqtt, username="")
+    public = msgspec.structs.replace(settings, camera=camera, mqtt=mqtt)
+    return hashlib.sha256(msgspec.json.encode(public)).hexdigest()
