@@ -39,6 +39,11 @@ def full_spec(source: str) -> str:
     return f"{source}:0" if source == "picamera2" else source
 
 
+def is_device(spec: str) -> bool:
+    """Whether `spec` is the path of a local camera, also of one that is not plugged in."""
+    return spec.startswith(("/dev/video", "/dev/v4l/"))
+
+
 def picamera2_number(source: str) -> int | None:
     """Which camera `picamera2` or `picamera2:1` means; None when `source` is something else."""
     found = re.fullmatch(r"picamera2:([0-9]{1,2})", full_spec(source))
