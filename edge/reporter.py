@@ -20,6 +20,8 @@ from edge.payloads import UtcClock
 
 log = logging.getLogger(__name__)
 
+#: A report that hangs (a disk that does not answer) is left behind after this.
+FAREWELL_S = 0.5
 NO_COUNTS: Mapping[str, Any] = {}
 
 
@@ -57,7 +59,8 @@ class StateReporter:
 
 class HealthReporter:
     """Publishes `health` at intervals from a thread of its own, as long as `with`
-    lasts; what has to be done now and then is done with it."""
+    lasts; what has to be done now and then is done with it. Leaving waits for at most
+    `FAREWELL_S`."""
 
     def __init__(
         self,
@@ -79,8 +82,12 @@ class HealthReporter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.leave()
+        self._thread.join(FAREWELL_S)
+
+    def leave(self) -> None:
+        """Report no more; returns at once."""
         self._stopped.set()
-        self._thread.join()
 
     def _run(self) -> None:
         while not self._stopped.wait(self._interval_s):
@@ -88,7 +95,8 @@ class HealthReporter:
                 self._chores()
                 self._sink.retain("health", self._body(), qos=0)
             except Exception:  # the figures are worth less than what they tell of
-                log.exception("no health report")
+                if not self._stopped.is_set():
+                    log.exception("no health report")
 
 
 def info_body(settings: Settings, classifier: Classifier, threshold: float) -> dict[str, Any]:

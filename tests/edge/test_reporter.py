@@ -89,6 +89,20 @@ def test_a_report_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixture) -
     assert "no health report" in caplog.text
 
 
+def test_a_report_that_hangs_does_not_hold_up_the_end() -> None:
+    hangs, let_go = threading.Event(), threading.Event()
+
+    def body() -> dict[str, Any]:
+        hangs.set()
+        let_go.wait()
+        return {}
+
+    with HealthReporter(Kept(), body, 0.02) as reporter:
+        assert hangs.wait(10.0)
+        reporter.leave()
+    let_go.set()
+
+
 def test_the_digest_of_the_configuration_tells_no_password() -> None:
     classifier = load_classifier(Settings().classifier)
 
