@@ -74,6 +74,7 @@ class Delivery:
         self._lock = threading.Lock()
         self._committed_at_s: dict[int, float] = {}
         self._stack = ExitStack()
+        self._stopped = False
         self.embedded = False
 
     def __enter__(self) -> Delivery:
@@ -102,7 +103,7 @@ class Delivery:
 
     def start(self) -> None:
         """Begin to connect, in the background."""
-        self._stack.callback(self.publisher.stop, FAREWELL_S)
+        self._stack.callback(self._stop)
         self.publisher.start()
 
     def __exit__(self, *_: object) -> None:
@@ -127,8 +128,14 @@ class Delivery:
 
     def flush(self) -> int:
         """Stop the publisher after delivering what it can; how many events still wait."""
-        self.publisher.stop(FAREWELL_S)
+        self._stop()
         return self.outbox.depth()
+
+    def _stop(self) -> None:
+        """Once: a second time would only wait for what hangs again."""
+        if not self._stopped:
+            self._stopped = True
+            self.publisher.stop(FAREWELL_S)
 
     def _on_delivered(self, seq: int) -> None:
         with self._lock:

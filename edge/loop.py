@@ -73,8 +73,10 @@ class Loop:
         self.view: View | None = None
         #: Where pictures of alerts go, if anywhere.
         self.snapshots: Snapshots | None = None
-        #: What reads the configuration anew; raises UserError and has then changed nothing.
-        self.reload: Callable[[], None] = lambda: None
+        #: What reads the configuration anew; False while it must be called again to go on.
+        #: Raises UserError and has then changed nothing.
+        self.reload: Callable[[], bool] = lambda: True
+        self._reloading = False
 
     def run(self) -> None:
         """Until the source is over, fails (SourceError) or we are stopped."""
@@ -147,18 +149,21 @@ class Loop:
             log.warning("%s", error)  # the event counts, the picture is a convenience
 
     def _reload_if_asked(self) -> None:
-        if not self._controls.reload.is_set():
-            return
-        self._controls.reload.clear()
-        self._notifier.reloading()
+        if not self._reloading:
+            if not self._controls.reload.is_set():
+                return
+            self._controls.reload.clear()
+            self._notifier.reloading()
+        self._reloading = False
         try:
-            self.reload()
+            self._reloading = not self.reload()
         except UserError as error:
             log.error("the configuration is not reloaded, the old one goes on: %s", error)
         except Exception:  # whatever stands in a file must not end what runs well
             log.exception("the configuration is not reloaded, the old one goes on")
         finally:
-            self._notifier.ready()
+            if not self._reloading:
+                self._notifier.ready()
 
     def _pause_if_asked(self) -> None:
         paused = self._controls.paused
