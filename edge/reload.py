@@ -88,9 +88,14 @@ class Reload:
         )
         if settings == self._settings and not kept:
             log.info("the configuration has not changed")
-        classifier, detector = self._classifier, self._detector
-        if settings.classifier != self._settings.classifier:
-            classifier = load_classifier(settings.classifier)
+        detector = self._detector
+        # Another model may stand under the same name.
+        classifier = load_classifier(settings.classifier)
+        if (
+            classifier.digest == self._classifier.digest
+            and settings.classifier == self._settings.classifier
+        ):
+            classifier = self._classifier
         if settings.detector != self._settings.detector:
             detector = HaarDetector(settings.detector)
         alert_labels(settings.events, classifier)

@@ -39,7 +39,9 @@ def test_a_camera_that_goes_away_ends_it_with_a_clear_line_and_an_ended_alert(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, camera: MjpegCamera
 ) -> None:
     config = tmp_path / "door.toml"
-    config.write_text("[camera]\ntimeout_s = 2.0\nreopen_for_s = 2.0\n")
+    config.write_text(
+        "[camera]\ntimeout_s = 2.0\nreopen_for_s = 2.0\n[tracker]\nleave_after_s = 60.0\n"
+    )
     daemon = start_mask_patrol(
         tmp_path, "run", "--config", config, "--source", camera.url,
         "--broker", mosquitto.broker.address,

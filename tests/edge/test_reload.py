@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,3 +130,13 @@ def test_another_model_takes_over(door: Door) -> None:
     )
     door.reloads()
     assert door.taken_over[0][1].card.labels == ["mask", "no_mask", "incorrect_mask"]
+
+
+def test_another_model_under_the_same_name_takes_over(tmp_path: Path, door: Door) -> None:
+    model = tmp_path / "my.tflite"
+    shutil.copy("models/mask.tflite", model)
+    door.next = change(door.settings, classifier={"model": str(model)})
+    door.reloads()
+    shutil.copy("models/mask3.tflite", model)
+    door.reloads()
+    assert door.taken_over[1][1].digest != door.taken_over[0][1].digest
