@@ -111,6 +111,8 @@ class Publisher:
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self.connected = False
         self.connections = 0
+        #: The version of MQTT that is spoken, `5` or `3.1.1`; None while not connected.
+        self.version: str | None = None
         #: Why the newest attempt failed, or None while connected.
         self.failure: UserError | None = None
 
@@ -154,7 +156,7 @@ class Publisher:
                 self._complaints.start_afresh()
             elif isinstance(error, _LostError) and self._pace.thrown_out():
                 self._complaints.thrown_out()
-            self.connected = False
+            self.connected, self.version = False, None
             if error is not None:
                 self.failure = error
                 self._complaints.failed(error, quietly=self._stopping)
@@ -219,6 +221,7 @@ class Publisher:
         log.info("connected to the broker at %s", self._broker.address)
         self.failure, self.connected, self._connected_s = None, True, self._clock()
         self.connections += 1
+        self.version = session.version
         self._drain.open()
         self._desk.open()
         # First, so that who sees us come online can ask us something.

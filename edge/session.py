@@ -132,6 +132,11 @@ class Session:
         client.on_disconnect = lambda _c, _u, _f, reason, _p: signals.put(Lost(self, str(reason)))
         self._client: paho.Client = client
 
+    @property
+    def version(self) -> str:
+        """The version of MQTT that is spoken: `5` or `3.1.1`."""
+        return "5" if self._speaks_5 else "3.1.1"
+
     def open(self) -> None:
         """Connect; `Answered` follows. Raises UserError when nobody is there."""
         broker = self._broker

@@ -33,6 +33,10 @@ class Relay:
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def refuse(self, refuses: bytes, times: int) -> None:
+        """From now on end connections on which that is sent, the next `times` times."""
+        self._refuses, self._times = refuses, times
+
     def mute(self) -> None:
         """From now on nothing that the broker says arrives, on any open connection."""
         self._muted.set()

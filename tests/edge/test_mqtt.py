@@ -10,6 +10,7 @@ import pytest
 from edge.broker import EmbeddedBroker
 from edge.config import MqttSettings
 from edge.connection import Broker, LoginRefusedError
+from edge.dialect import PATIENCE
 from edge.drain import WINDOW
 from edge.errors import UserError
 from edge.mqtt import Publisher
@@ -294,6 +295,22 @@ def test_a_broker_that_breaks_off_in_mqtt_5_is_spoken_to_in_3_1_1(
     wait_until(lambda: outbox.depth() == 0, "delivered")
     publisher.stop(STOP_S)
     old.close()
+
+
+def test_a_broker_that_hung_is_still_spoken_to_in_mqtt_5(
+    mosquitto: Mosquitto, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers nothing for longer than it takes to give MQTT 5 up, after it spoke it."""
+    monkeypatch.setattr("edge.pacing.FIRST_RETRY_S", 0.1)
+    relay = Relay(mosquitto.broker)
+    publisher = start(relay.broker)
+    wait_until(lambda: publisher.version == "5", "connected")
+    relay.refuse(b"MQTT", times=PATIENCE)
+    relay.cut()
+    wait_until(lambda: publisher.version is None, "the loss")
+    wait_until(lambda: publisher.connections == 2, "connected again")
+    wait_until(lambda: publisher.version == "5", "in the same version")
+    relay.close()
 
 
 def test_one_broken_connection_is_no_reason_to_give_mqtt_5_up(
