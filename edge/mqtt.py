@@ -172,10 +172,7 @@ class Publisher:
             try:
                 self._greet(session)
                 self._serve(session)
-            except _LostError:
-                raise
-            except BaseException:
-                # We end it, and a clean end keeps the broker from sending the will.
+            except RefusedError:
                 session.say_goodbye()
                 raise
             finally:
@@ -192,7 +189,7 @@ class Publisher:
             try:
                 session.open()
                 answer = self._answer_to(session)
-            except UserError:
+            except BaseException:
                 session.close()
                 raise
             if isinstance(answer, Answered) and not answer.reason.is_failure:

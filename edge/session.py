@@ -8,7 +8,9 @@ signals into a queue, so no lock is ever held while paho is called (paho runs
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -119,6 +121,7 @@ class Session:
         self._topics: Sequence[str] = ()
         self._room = threading.BoundedSemaphore(MOST_WAITING)
         self._crowded = False
+        self._parted = False
         client = new_client(broker, client_id, protocol=protocol)
         client.will_set(will.topic, will.body, will.qos, will.retain)
         client.on_connect = lambda _c, _u, _f, reason, _p: signals.put(Answered(self, reason))
@@ -147,8 +150,13 @@ class Session:
         try:
             self._client.connect(broker.host, broker.port, broker.keepalive_s, properties=limits)
         except (OSError, ValueError) as error:
-            raise why_unreachable(broker, error) from None
-        self._client.loop_start()
+            failure = why_unreachable(broker, error)
+        else:
+            self._client.loop_start()
+            return
+        # Not above: the failure is kept, and with it would be what it was raised from, whose
+        # traceback holds paho's client and its sockets.
+        raise failure
 
     def publish(self, message: Message) -> int:
         """Send; returns the number that the PUBACK will bear."""
@@ -180,18 +188,39 @@ class Session:
         self._room.release()
 
     def say_goodbye(self) -> None:
-        """A clean disconnect keeps the broker from sending the will: say it ourselves."""
+        """A clean disconnect keeps the broker from sending the will: say it ourselves first.
+
+        Unless the broker acknowledges that, the will has to say it.
+        """
         will = self._will
         farewell = self._client.publish(will.topic, will.body, qos=will.qos, retain=will.retain)
         try:
             farewell.wait_for_publish(FAREWELL_S)
+            self._parted = farewell.is_published()
         except (RuntimeError, ValueError):
-            return  # the connection broke meanwhile: then the will says it
+            return  # the connection broke meanwhile
+        if self._parted:
+            self._client.disconnect()
 
     def close(self) -> None:
-        """End the connection and paho's thread; a second call does nothing."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        """End the connection and paho's thread; without a goodbye the broker sends the will.
+
+        Nothing else may be called after this.
+        """
+        client = self._client
+        connection = client.socket()
+        if not self._parted and isinstance(connection, socket.socket):
+            # Of the class, as an encrypted one's own method takes it from paho's hands.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+        # paho's thread may end, and be forgotten, while it is being waited for.
+        with contextlib.suppress(AttributeError):
+            client.loop_stop()
+        # We hold each other, and signals hold us: but for this its sockets would stay open
+        # until the garbage collector comes by.
+        client.on_connect = client.on_publish = client.on_subscribe = None
+        client.on_message = client.on_disconnect = None
+        del self._client
 
     def _refused(self, reasons: Sequence[ReasonCode]) -> tuple[str, ...]:
         return tuple(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from edge.errors import UserError
 from edge.mqtt import Publisher
 from edge.outbox import Outbox
 from edge.payloads import Topics
-from tests.brokers import Mosquitto, Subscriber, free_port, wait_until
+from tests.brokers import PATIENCE_S, Mosquitto, Subscriber, free_port, wait_until
 from tests.proxies import Relay
 
 STOP_S = 5.0
@@ -77,6 +78,73 @@ def test_a_connection_on_which_nothing_is_acknowledged_is_given_up(
     assert outbox.depth() == 1
     assert {e["seq"] for e in subscriber.bodies("events")} == {1}
     relay.close()
+
+
+def test_the_will_says_offline_when_we_give_a_connection_up(
+    mosquitto: Mosquitto,
+    subscriber: Subscriber,
+    outbox: Outbox,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Or `online` would stay for as long as no other connection comes about."""
+    monkeypatch.setattr("edge.drain.ACKNOWLEDGE_S", 0.5)
+    relay = Relay(mosquitto.broker, withholds=0x40)
+    publisher = start(relay.broker)
+    subscriber.wait_for(lambda: subscriber.bodies("status") == ["online"], "online")
+    relay.refuse(b"MQTT", times=1000)
+    outbox.put({"n": 1})
+    publisher.wake()
+    subscriber.wait_for(lambda: subscriber.bodies("status") == ["online", "offline"], "the will")
+    relay.close()
+
+
+def test_the_will_says_offline_when_we_fail(
+    mosquitto: Mosquitto,
+    subscriber: Subscriber,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher = start(mosquitto.broker)
+    subscriber.wait_for(lambda: subscriber.bodies("status") == ["online"], "online")
+
+    def fail(*_: object) -> None:
+        raise OSError("an error of our own")
+
+    monkeypatch.setattr("edge.drain.Drain.send_waiting", fail)
+    publisher.wake()
+    subscriber.wait_for(lambda: "offline" in subscriber.bodies("status"), "the will")
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_failed_attempts_leave_nothing_open(
+    start: Start, monkeypatch: pytest.MonkeyPatch, silent: bool
+) -> None:
+    """A port that takes connections and says nothing, or ends them; nothing is collected."""
+    monkeypatch.setattr("edge.mqtt.CONNECT_TIMEOUT_S", 0.02 if silent else 10.0)
+    monkeypatch.setattr("edge.pacing.FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr("edge.pacing.LAST_RETRY_S", 0.001)
+    gc.collect()
+    gc.disable()
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(PATIENCE_S)
+            publisher = start(Broker("127.0.0.1", listener.getsockname()[1]))
+            counts = []
+            for _ in range(30):
+                taken, _ = listener.accept()
+                while silent and taken.recv(4096):
+                    pass  # until we are given up
+                taken.close()
+                counts.append(descriptors())
+            publisher.stop(0.0)
+    finally:
+        gc.enable()
+    assert max(counts) - min(counts) <= 8  # those of two attempts
 
 
 def test_events_are_not_retained_and_presence_is(
