@@ -81,7 +81,7 @@ class Publisher:
         broker: Broker,
         topics: Topics,
         outbox: Outbox,
-        on_delivered: Callable[[int], None] = lambda seq: None,
+        on_delivered: Callable[[float], None] = lambda seconds: None,
         verbs: Mapping[str, Verb] | None = None,
         announcement: Announcement | None = None,
         moment: Callable[[], Moment] = now,
@@ -89,8 +89,9 @@ class Publisher:
     ) -> None:
         """Nothing is connected before `start`.
 
-        `on_delivered` is told the `seq` of each event that the broker acknowledged,
-        and `verbs` (with `ping`, which is built in) are called for commands, all from the
+        `on_delivered` is told how many seconds each event took from its commit to the
+        broker's acknowledgement (those that waited for the connection are left out), and
+        `verbs` (with `ping`, which is built in) are called for commands, all from the
         worker thread. `announcement` is made at every connect, if there is one.
         """
         self._broker = broker
