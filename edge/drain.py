@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from edge.clock import Moment, age_s, now
-from edge.connection import Broker, RefusedError
+from edge.connection import Broker, RefusedError, TooLargeError
 from edge.outbox import Outbox
 from edge.outbox_file import Pending
 from edge.payloads import Topics, published
@@ -69,13 +69,20 @@ class Drain:
         self._sent_seq = 0
 
     def send_waiting(self, session: Session) -> None:
-        """Send what waits, as far as there is room."""
+        """Send what waits, as far as there is room; raises TooLargeError when the first that
+        waits is more than the broker takes."""
         room = WINDOW - len(self._on_their_way)
         if self.idle:
             self._waiting_since_s = self._clock()
         for pending in self._outbox.pending(self._sent_seq, room) if room > 0 else ():
             message = Message(self._topic, self._body(pending), qos=1, retain=False)
-            self._on_their_way[session.publish(message)] = pending.seq, pending.committed
+            try:
+                mid = session.publish(message)
+            except TooLargeError:
+                if self.idle:
+                    raise
+                return  # those before it are to be acknowledged first
+            self._on_their_way[mid] = pending.seq, pending.committed
             self._sent_seq = pending.seq
 
     def take(self, signal: Acknowledged) -> None:

@@ -9,6 +9,7 @@ signals into a queue, so no lock is ever held while paho is called (paho runs
 from __future__ import annotations
 
 import contextlib
+import math
 import queue
 import socket
 import threading
@@ -23,7 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.commands import MOST_BYTES
-from edge.connection import Broker, new_client, why_unreachable
+from edge.connection import Broker, TooLargeError, new_client, why_unreachable
 
 #: How long the broker may take to acknowledge our farewell.
 FAREWELL_S = 1.0
@@ -35,10 +36,11 @@ MOST_PACKET_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Answered:
-    """The broker's CONNACK."""
+    """The broker's CONNACK; `most_bytes` is the largest packet that it takes, if it says so."""
 
     session: Session
     reason: ReasonCode
+    most_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,10 @@ class Crowded:
 
 @dataclass(frozen=True)
 class Lost:
-    """The connection is gone."""
+    """The connection is gone; `reason` as in MQTT 5, in which a broker may tell it."""
 
     session: Session
-    reason: str
+    reason: ReasonCode
 
 
 Signal = Answered | Acknowledged | Subscribed | Received | Crowded | Lost
@@ -97,6 +99,13 @@ class Message:
     body: str
     qos: int
     retain: bool
+
+    @property
+    def packet_bytes(self) -> int:
+        """The size of its PUBLISH in MQTT 5, without properties."""
+        rest = 2 + len(self.topic.encode()) + 2 * (self.qos > 0) + 1 + len(self.body.encode())
+        length = 1 + sum(rest >= 1 << bits for bits in (7, 14, 21))
+        return 1 + length + rest
 
 
 class Session:
@@ -122,9 +131,13 @@ class Session:
         self._room = threading.BoundedSemaphore(MOST_WAITING)
         self._crowded = False
         self._parted = False
+        #: The largest packet that the broker takes; infinite where it does not say so.
+        self.most_bytes = math.inf
         client = new_client(broker, client_id, protocol=protocol)
         client.will_set(will.topic, will.body, will.qos, will.retain)
-        client.on_connect = lambda _c, _u, _f, reason, _p: signals.put(Answered(self, reason))
+        client.on_connect = lambda _c, _u, _f, reason, told: signals.put(
+            Answered(self, reason, getattr(told, "MaximumPacketSize", None))
+        )
         client.on_publish = lambda _c, _u, mid, reason, _p: signals.put(
             Acknowledged(self, mid, str(reason) if reason.is_failure else "")
         )
@@ -132,7 +145,7 @@ class Session:
             Subscribed(self, self._refused(reasons))
         )
         client.on_message = lambda _c, _u, message: self._take(message)
-        client.on_disconnect = lambda _c, _u, _f, reason, _p: signals.put(Lost(self, str(reason)))
+        client.on_disconnect = lambda _c, _u, _f, reason, _p: signals.put(Lost(self, reason))
         self._client: paho.Client = client
 
     @property
@@ -159,7 +172,17 @@ class Session:
         raise failure
 
     def publish(self, message: Message) -> int:
-        """Send; returns the number that the PUBACK will bear."""
+        """Send; returns the number that the PUBACK will bear.
+
+        Raises TooLargeError, and sends nothing, when the broker takes no packets so large:
+        it would end the connection.
+        """
+        if (size := message.packet_bytes) > self.most_bytes:
+            raise TooLargeError(
+                f"the broker at {self._broker.address} takes messages of {self.most_bytes} bytes"
+                f" at most, and one on {message.topic} has {size}: raise its limit"
+                " (max_packet_size in mosquitto.conf)"
+            )
         return self._client.publish(
             message.topic, message.body, qos=message.qos, retain=message.retain
         ).mid

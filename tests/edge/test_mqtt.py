@@ -287,7 +287,7 @@ def test_two_devices_of_one_name_are_told_of_it_and_do_not_storm_the_broker(
     def warnings() -> list[str]:
         return [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
 
-    wait_until(lambda: any("also called 'door1'?" in text for text in warnings()), "the hint")
+    wait_until(lambda: any("also called 'door1'" in text for text in warnings()), "the hint")
     assert sum("lost" in text for text in warnings()) <= 2
     assert first.connections + second.connections <= 8
 
