@@ -112,6 +112,11 @@ class Delivery:
         """Publish retained, now and at every connect."""
         self.publisher.retain(leaf, body, qos)
 
+    def alive(self) -> bool:
+        """Whether events get on their way; False once the worker has died or hangs. A broker
+        that is away is no reason. Cheap, and for any thread: see `Publisher.alive`."""
+        return self.publisher.alive()
+
     def flush(self) -> int:
         """Stop the publisher after delivering what it can; how many events still wait."""
         self.publisher.stop(FAREWELL_S)
