@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,16 +61,12 @@ class Delivery:
         self,
         settings: Settings,
         times: StageTimes,
-        clock: Callable[[], float] = time.monotonic,
         verbs: Mapping[str, Verb] | None = None,
     ) -> None:
         """Nothing is opened before `with`; `verbs` are the commands that can be sent to us."""
         self._settings = settings
         self._times = times
-        self._clock = clock
         self._verbs = verbs or {}
-        self._lock = threading.Lock()
-        self._committed_at_s: dict[int, float] = {}
         self._stack = ExitStack()
         self._stopped = False
         self.embedded = False
@@ -94,7 +88,7 @@ class Delivery:
                 self.broker,
                 topics,
                 self.outbox,
-                self._on_delivered,
+                lambda seconds: self._times.add("deliver", seconds),
                 self._verbs,
                 announcement if mqtt.discovery else None,
             )
@@ -111,9 +105,7 @@ class Delivery:
 
     def put(self, payload: dict[str, Any]) -> int:
         """Commit to disk, then let the publisher know."""
-        with self._lock:
-            seq = self.outbox.put(payload)
-            self._committed_at_s[seq] = self._clock()
+        seq = self.outbox.put(payload)
         self.publisher.wake()
         return seq
 
@@ -126,6 +118,11 @@ class Delivery:
         self.outbox.tend()
         self.publisher.wake()
 
+    def alive(self) -> bool:
+        """Whether events get on their way; False once the worker has died or hangs. A broker
+        that is away is no reason. Cheap, and for any thread: see `Publisher.alive`."""
+        return self.publisher.alive()
+
     def flush(self) -> int:
         """Stop the publisher after delivering what it can; how many events still wait."""
         self._stop()
@@ -136,12 +133,6 @@ class Delivery:
         if not self._stopped:
             self._stopped = True
             self.publisher.stop(FAREWELL_S)
-
-    def _on_delivered(self, seq: int) -> None:
-        with self._lock:
-            committed_s = self._committed_at_s.pop(seq, None)
-        if committed_s is not None:
-            self._times.add("deliver", self._clock() - committed_s)
 
 
 def open_outbox(settings: Settings) -> Outbox:

@@ -313,6 +313,7 @@ def test_health_and_metrics_tell_the_same(
     assert health["warnings"] == []
     assert health["restarts"] == 0
     assert health["connected"] is True
+    assert health["mqtt_version"] == "5"
     assert health["stages_ms"].keys() >= {"detect", "classify", "track", "frame", "commit"}
     assert 'mask_patrol_camera_state{device="door1",state="ok"} 1.0' in text
     assert 'mask_patrol_events_acknowledged_total{device="door1"} 1.0' in text
