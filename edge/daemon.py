@@ -105,6 +105,7 @@ class _Run:
             self._progress,
             self._screen if options.watch else None,
             starts_at_s=0.0 if isinstance(feed, EveryFrame) else time.monotonic(),
+            delivers=self._delivery.alive if self._delivery is not None else lambda: True,
         )
         if settings.snapshot.enabled:
             self._loop.snapshots = Snapshots(settings.snapshot)

@@ -53,9 +53,11 @@ class Loop:
         screen: Screen | None = None,
         clock: Callable[[], float] = time.monotonic,
         starts_at_s: float = 0.0,
+        delivers: Callable[[], bool] = lambda: True,
     ) -> None:
         """`screen` shows a line on how it goes, if there is one; `clock` is that of frames
-        that must be waited for; `starts_at_s` is now, on the clock of the frames."""
+        that must be waited for; `starts_at_s` is now, on the clock of the frames.
+        `delivers`: whether events get on their way; if not, the watchdog is not fed."""
         self._feed = feed
         self._pipeline = pipeline
         self._writer = writer
@@ -66,6 +68,7 @@ class Loop:
         self._progress = progress
         self._screen = screen
         self._clock = clock
+        self._delivers = delivers
         self._now_s = starts_at_s
         self._status_due_s = 0.0
         self._was_paused = False
@@ -83,7 +86,8 @@ class Loop:
         try:
             self._say_state()  # what the last run said may no longer be so
             while not self._controls.stopped.is_set() and not self._feed.over:
-                self._notifier.alive()
+                if self._delivers():
+                    self._notifier.alive()
                 self._reload_if_asked()
                 self._pause_if_asked()
                 frame = self._feed.take(TICK_S)

@@ -86,7 +86,9 @@ class Systemd(Notifier):
         self.heard.append(message.splitlines()[0])
 
 
-def loop_of(feed: Frames, pipeline: Watched, controls: Controls, systemd: Systemd) -> Loop:
+def loop_of(
+    feed: Frames, pipeline: Watched, controls: Controls, systemd: Systemd, delivers: bool = True
+) -> Loop:
     times, utc = StageTimes(), UtcClock(lambda: 0.0)
     writer = EventWriter(Origin("d", "c", "m"), utc, Nowhere(), None, times)
     state = StateReporter(Nowhere(), utc)
@@ -100,6 +102,7 @@ def loop_of(feed: Frames, pipeline: Watched, controls: Controls, systemd: System
         times,
         Progress(),
         clock=lambda: 77.0,
+        delivers=lambda: delivers,
     )
 
 
@@ -133,6 +136,15 @@ def test_a_stage_that_hangs_starves_the_watchdog() -> None:
     let_go.set()
     thread.join(20.0)
     assert not thread.is_alive()
+
+
+def test_a_delivery_that_hangs_starves_the_watchdog_too() -> None:
+    controls, systemd = Controls(), Systemd()
+    feed = Frames(3, end=controls.stopped.set)
+    pipeline = Watched()
+    loop_of(feed, pipeline, controls, systemd, delivers=False).run()
+    assert pipeline.frames == 3
+    assert systemd.heard == ["STOPPING=1"]
 
 
 def test_what_runs_ends_also_when_the_source_fails() -> None:
