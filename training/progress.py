@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from training.datasets import Sample
 
+T = TypeVar("T")
 Watch = Callable[[list[Sample]], Iterable[Sample]]
 
 
@@ -21,10 +23,15 @@ def watch(what: str) -> Watch:
     """Shows progress over a list of samples on standard error when it takes a while."""
 
     def wrapped(samples: list[Sample]) -> Iterable[Sample]:
-        from tqdm import tqdm
-
-        return tqdm(  # type: ignore[no-any-return]
-            samples, desc=what, unit="face", delay=2, mininterval=0.5 if sys.stderr.isatty() else 10
-        )
+        return shown(samples, what, "face")
 
     return wrapped
+
+
+def shown(items: Sequence[T], what: str, unit: str) -> Iterable[T]:
+    """`items`, with progress on standard error when going through them takes a while."""
+    from tqdm import tqdm
+
+    return tqdm(  # type: ignore[no-any-return]
+        items, desc=what, unit=unit, delay=2, mininterval=0.5 if sys.stderr.isatty() else 10
+    )
