@@ -19,7 +19,7 @@ from edge.config import CameraSettings
 from edge.errors import UsageError, UserError
 from edge.paths import demo_clip, shipped_model
 from training.frontier_clips import Played, play_clips
-from training.frontier_figures import Outcome, front, outcomes
+from training.frontier_figures import Outcome, contenders, front, outcomes
 from training.frontier_grid import (
     CASCADES,
     MIN_FACES,
@@ -110,8 +110,8 @@ def run_frontier(options: argparse.Namespace) -> int:
         " *: front, <: shipped.",
         all_table(found, best),
     )
-    rows = _with_shipped(best, found)
-    _print("The front, with 95% intervals by picture:", front_table(rows))
+    _print("The front, with 95% intervals by picture:", front_table(best))
+    rows = contenders(best, found)
     _print("Bare faces found, by their share of the picture's width:", size_table(rows))
     confirmed: list[Outcome] = []
     if options.confirm is not None:
@@ -146,12 +146,6 @@ def _confirmed(scenes: Sequence[Scene], rows: Sequence[Outcome], seed: int) -> l
     _print(f"The same on {len(scenes)} other pictures:", front_table(again))
     _print("By share of the picture's width:", size_table(again))
     return again
-
-
-def _with_shipped(best: Sequence[Outcome], found: Sequence[Outcome]) -> list[Outcome]:
-    usual = [each for each in found if each.configuration == shipped()]
-    several = [*best, *(each for each in usual if each not in best)]
-    return sorted(several, key=lambda each: each.time.value)
 
 
 def _clips(named: Sequence[str]) -> list[Path]:

@@ -68,7 +68,7 @@ class Searched:
     @property
     def pictures(self) -> int:
         """How many scenes were searched."""
-        return self.false_boxes.shape[1]
+        return int(self.false_boxes.shape[1])
 
 
 def read_scenes(roots: Sequence[Path]) -> list[Scene]:

@@ -24,7 +24,7 @@ from tests.training import made
 from training.cli import main
 from training.detector import overlap
 from training.frontier_clips import agreement, play_clips
-from training.frontier_figures import Outcome, front, outcomes
+from training.frontier_figures import Outcome, contenders, front, outcomes
 from training.frontier_grid import Configuration, Search, grid, most_thorough, shipped
 from training.frontier_scenes import (
     SAME_FACE,
@@ -175,12 +175,14 @@ def test_pictures_are_drawn_the_same_for_one_seed(scenes: Path) -> None:
     assert drawn(everything, None, 3) == (everything, [])
 
 
-def outcome(bare: float, false_boxes: float, time: float) -> Outcome:
+def outcome(
+    bare: float, false_boxes: float, time: float, configuration: Configuration | None = None
+) -> Outcome:
     def sure(value: float) -> Estimate:
         return Estimate(value, value, value, 1)
 
     found = {"no_mask": sure(bare)}
-    return Outcome(shipped(), found, None, sure(false_boxes), sure(time), 1.0, {})
+    return Outcome(configuration or shipped(), found, None, sure(false_boxes), sure(time), 1.0, {})
 
 
 def test_nothing_on_the_front_is_beaten_and_all_else_is() -> None:
@@ -205,6 +207,20 @@ def test_a_front_is_never_empty(values: list[tuple[int, int, int]]) -> None:
             and b.time.value <= each.time.value
             for b in best
         )
+
+
+def test_contenders_are_the_best_at_their_time_that_err_seldom_enough() -> None:
+    other = Configuration(Search("alt", 1.2, 320, 0.1), 4)
+    usual = outcome(0.6, 5, 1.0)
+    fast, fast_too = outcome(0.4, 4, 0.5, other), outcome(0.5, 6, 0.5, other)
+    wild, slow = outcome(0.9, 50, 1.0, other), outcome(0.8, 10, 3.0, other)
+    tried = [usual, fast, fast_too, wild, slow]
+    assert contenders(front(tried), tried) == [fast_too, usual, slow]
+    # The shipped one is there though it is beaten.
+    better = outcome(0.7, 4, 1.0, other)
+    several = contenders(front([usual, better]), [usual, better])
+    assert usual in several
+    assert better in several
 
 
 def test_alerts_that_run_at_the_same_time_are_one() -> None:
