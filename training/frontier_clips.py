@@ -7,7 +7,7 @@ moods; a reference searches every frame in full and says which people there are.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,19 +92,23 @@ def play_clips(
 
 
 def _play(clip: Path, full: _Watcher, others: Sequence[_Watcher], fps: float) -> None:
-    source, frames = VideoFile(clip), []
-    while (frame := source.read()) is not None:
-        frames.append(frame)
-    source.close()
-    due_s = 0.0
-    for frame in shown(frames, clip.name, "frame"):
+    due_s, now_s = 0.0, 0.0
+    for frame in shown(_frames(clip), clip.name, "frame"):
+        now_s = frame.captured_at_s
         full.watch(frame)
-        if frame.captured_at_s >= due_s - 1e-6:
+        if now_s >= due_s - 1e-6:
             due_s += 1.0 / fps
             for watcher in others:
                 watcher.watch(frame)
     for watcher in (full, *others):
-        watcher.finish(frames[-1].captured_at_s)
+        watcher.finish(now_s)
+
+
+def _frames(clip: Path) -> Iterator[Frame]:
+    source = VideoFile(clip)
+    while (frame := source.read()) is not None:
+        yield frame
+    source.close()
 
 
 @dataclass

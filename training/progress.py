@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from training.datasets import Sample
@@ -28,7 +28,7 @@ def watch(what: str) -> Watch:
     return wrapped
 
 
-def shown(items: Sequence[T], what: str, unit: str) -> Iterable[T]:
+def shown(items: Iterable[T], what: str, unit: str) -> Iterable[T]:
     """`items`, with progress on standard error when going through them takes a while."""
     from tqdm import tqdm
 
