@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -98,6 +99,9 @@ def run_frontier(options: argparse.Namespace) -> int:
     tried = grid(
         options.cascades, options.scales, options.widths, options.min_faces, options.neighbors
     )
+    for path in (options.json, options.plot):
+        if path is not None:
+            _check_writable(path)  # before the hours, not after them
     clips, expected = _clips(options.clips), _expected(options.expected)
     classifier = Classifier(shipped_model()) if clips else None
     scenes = read_scenes(options.data)
@@ -179,9 +183,17 @@ def _expected(path: Path | None) -> Mapping[str, int]:
         ) from None
 
 
-def _write(path: Path, text: str) -> None:
+def _check_writable(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise UsageError(f"cannot write {path}: a folder, or in one that cannot be written to")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None

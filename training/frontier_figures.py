@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from edge.card import ALERT_LABEL
 from training.frontier_grid import Configuration, shipped
 from training.frontier_scenes import Searched
-from training.intervals import Column, Estimate, Weights, estimates, ratio, shares
+from training.intervals import COVERAGE, Column, Estimate, Weights, estimates, ratio, shares
 
 #: Faces by the share of the picture's width that they take: from a wide hall to a narrow door.
 BANDS = {
@@ -64,6 +65,11 @@ def outcomes(searched: Searched) -> list[Outcome]:
         false_boxes, spent = costs[f"false {index}"], costs[f"time {index}"]
         assert false_boxes is not None
         assert spent is not None
+        if false_boxes.value == 0:
+            # No draw of pictures without false boxes has one: the exact bound says how many
+            # there may be all the same.
+            most = 100 * (1 - ((1 - COVERAGE) / 2) ** (1 / searched.pictures))
+            false_boxes = dataclasses.replace(false_boxes, high=most)
         made.append(
             Outcome(
                 configuration,

@@ -48,9 +48,12 @@ def front_table(best: Sequence[Outcome]) -> Iterator[str]:
 
 
 def size_table(best: Sequence[Outcome]) -> Iterator[str]:
-    """Bare faces found, by how much of the picture's width they take."""
+    """Bare faces found, by how much of the picture's width they take; a line if there is none."""
     there = {name: best[0].by_size[name][1] for name in BANDS}
     named = [name for name in BANDS if there[name]]
+    if not named:
+        yield "There is no bare face in these pictures."
+        return
     heads = (f"{name} ({there[name]})" for name in named)
     yield f"| configuration | {' | '.join(heads)} |"
     yield f"|---{'|---' * len(named)}|"
@@ -150,6 +153,8 @@ def _record(each: Outcome, is_best: bool) -> dict[str, Any]:
 
 def draw(path: Path, tried: Sequence[Outcome], best: Sequence[Outcome]) -> None:
     """Bare faces found over time, the front with its false boxes; PNG to `path`."""
+    from matplotlib.ticker import LogLocator
+
     usual = next(each for each in tried if each.configuration == shipped())
     with plot(path, 9.0, 6.0) as axes:
         axes.scatter(*_places(tried), s=10, color=OTHER_COLOURS[4], label="tried")
@@ -165,6 +170,9 @@ def draw(path: Path, tried: Sequence[Outcome], best: Sequence[Outcome]) -> None:
             *_places([usual]), s=200, marker="x", color=LABEL_COLOURS["no_mask"], label="shipped"
         )
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
         axes.set_xlabel("CPU time against the shipped configuration")
         axes.set_ylabel("share of bare faces found")
         axes.set_title("The Haar detector on annotated photographs")
