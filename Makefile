@@ -23,6 +23,8 @@ TRAIN_ARGS ?=
 EXPLORE_ARGS ?=
 CONVERT_ARGS ?=
 EVALUATE_ARGS ?=
+FRONTIER_ARGS ?=
+CLIPS ?= demo
 
 help: ## List the targets
 	@echo "Mask Patrol: notices each bare face at an entrance and says so over MQTT."
@@ -85,6 +87,10 @@ convert: $(VENV)/.train ## Quantise each models/*.keras to its .tflite (DATA= me
 		done=yes; $(BIN)/python -m convert --model "$$model" $(foreach d,$(DATA),--data "$(d)") $(CONVERT_ARGS); \
 	done; test -n "$$done" || { echo "make convert: no models/*.keras has its .json beside it; make train makes both" >&2; exit 1; }
 
+frontier: $(VENV)/.train ## Compare detector settings on boxed scenes in DATA and on CLIPS (default: the demo)
+	@test -n "$(DATA)" || { echo "make frontier: name your boxed photographs, e.g. make frontier DATA=scenes CLIPS=clips" >&2; exit 2; }
+	@$(BIN)/python -m training frontier $(foreach d,$(DATA),--data "$(d)") $(foreach c,$(CLIPS),--clips "$(c)") $(FRONTIER_ARGS)
+
 compare: $(VENV)/.train ## Time the original's network against MODEL on this machine
 	@$(BIN)/python -m convert.compare --model "$(MODEL)"
 
@@ -121,4 +127,4 @@ $(VENV)/.dev: $(VENV)/.train
 	@$(PIP) --editable '.[broker,metrics,train,dev]'
 	@touch $@
 
-.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare
+.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare frontier
