@@ -32,17 +32,19 @@ def original_flatbuffer() -> bytes:
     """The original's network as a float32 `.tflite`, batch of one, with weights that compress."""
     keras = import_keras()
     network = build_original()
-    network.set_weights([patterned(each.shape) for each in network.get_weights()])
+    # Each of its own seed: the converter keeps equal ones once, and a layer would seem to lack its.
+    weights = enumerate(network.get_weights())
+    network.set_weights([patterned(each.shape, SEED + index) for index, each in weights])
     pixels = keras.Input(batch_shape=(1, *network.input_shape[1:]), name="pixels")
     return exported(keras.Model(pixels, network(pixels)))
 
 
-def patterned(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+def patterned(shape: tuple[int, ...], seed: int) -> npt.NDArray[np.float32]:
     """Weights of Keras's `shape`, or biases, of the size that keeps activations as they are.
 
     Biases are not zero: the converter leaves those out, as untrained ones are.
     """
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     half = rng.uniform(SMALLEST, LARGEST, PATTERN // 2)
     # Each with both signs: what repeats would add up from layer to layer otherwise.
     values = rng.permutation(np.concatenate([half, -half]))
