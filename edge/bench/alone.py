@@ -32,14 +32,17 @@ def played_alone(contender: str, config: Path, frames: int) -> dict[str, Any]:
 
     Raises UserError when the process fails.
     """
-    done = subprocess.run(
-        alone_command(contender, config, frames),
-        env=our_environment(),
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            alone_command(contender, config, frames),
+            env=our_environment(),
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise UserError(f"{contender} alone took more than {TIMEOUT_S:g} s") from None
     if done.returncode != 0:
         said = done.stderr.strip().splitlines()
         reason = said[-1] if said else f"it ended with code {done.returncode}"

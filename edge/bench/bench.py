@@ -131,7 +131,9 @@ class _Bench:
             events = None
             if contender is ours:
                 events = tuple((round(e.at_s, 3), e.event_type, e.ended_by) for e in ours.events)
-            figures[contender.name] = contender_figures(own, contender.found, events)
+            figures[contender.name] = contender_figures(
+                own, contender.found, events, scene.expected
+            )
         ratio = None
         if len(contenders) > 1:
             ratio = Spread.of([b.total_cpu_s / a.total_cpu_s for a, b in passes])

@@ -17,6 +17,9 @@ from edge.bench.results import (
 )
 from edge.bench.stages import WHOLE
 
+#: Of the events, by whether they are those expected.
+JUDGEMENT = {None: "", True: ": as expected", False: ": NOT WHAT IS IN IT"}
+
 
 def as_json(result: Result) -> str:
     """One JSON object."""
@@ -46,7 +49,7 @@ def _machine(result: Result) -> Iterator[str]:
         yield f"held back by the firmware: {here['throttled']}; the times are too long"
     runtimes = ", ".join(sorted(set(result.runtimes.values())))
     in_turn = ", in turn" if len(result.runtimes) > 1 else ""
-    yield f"{runtimes}, one thread each, {result.passes} passes{in_turn}; ratios with quartiles"
+    yield f"{runtimes}, one thread each, passes: {result.passes}{in_turn}; in brackets quartiles"
 
 
 def _scene(scene: SceneFigures) -> Iterator[str]:
@@ -60,8 +63,10 @@ def _scene(scene: SceneFigures) -> Iterator[str]:
         yield (
             f"  {name:<10}{cpu.median:.2f} s of CPU a minute of footage"
             f" ({cpu.lower_quartile:.2f} to {cpu.upper_quartile:.2f}),"
-            f" {contender.frames_per_s:.1f} frames/s flat out; {contender.found}"
+            f" {contender.frames_per_s:.1f} frames/s flat out"
         )
+    for name, contender in scene.contenders.items():
+        yield f"  {name:<10}{contender.found}{JUDGEMENT[contender.as_expected]}"
     if scene.ratio is not None:
         yield f"  {Original.name} / {Ours.name}: {_times(scene.ratio)}"
 

@@ -44,13 +44,18 @@ class StageFigures:
 
 @dataclass(frozen=True)
 class ContenderFigures:
-    """What one contender spent on a scene; `events`, for ours: time, type, how it ended."""
+    """What one contender spent on a scene.
+
+    `events`, for ours: time, type, how it ended; `as_expected`: whether they are those that the
+    scene is known to bring, None where that is not known.
+    """
 
     stages: Mapping[str, StageFigures]
     cpu_s_per_minute: Spread
     frames_per_s: float
     found: str
     events: tuple[tuple[float, str, str | None], ...] | None = None
+    as_expected: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -117,8 +122,12 @@ def contender_figures(
     passes: Sequence[Pass],
     found: str,
     events: tuple[tuple[float, str, str | None], ...] | None = None,
+    expected: Sequence[tuple[str, str | None]] | None = None,
 ) -> ContenderFigures:
-    """Of the passes of one contender over one scene."""
+    """Of the passes of one contender over one scene; `expected`: events without their times."""
+    as_expected = None
+    if events is not None and expected is not None:
+        as_expected = [event[1:] for event in events] == list(expected)
     stages = {name: _stage(passes, name) for name in sorted_stages(passes)}
     return ContenderFigures(
         stages,
@@ -126,6 +135,7 @@ def contender_figures(
         round(float(np.median([each.frames_per_s for each in passes])), 2),
         found,
         events,
+        as_expected,
     )
 
 

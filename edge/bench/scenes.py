@@ -10,11 +10,19 @@ import cv2
 import numpy as np
 
 from edge.camera import Frame
+from edge.camera.addresses import shown_source
 from edge.camera.opening import is_recorded, open_source
 from edge.config import Settings, change
 from edge.errors import UsageError, UserError
 
 DEMO = "demo"
+#: What happens in the whole of it: who comes bare and leaves so, who puts a mask on.
+DEMO_EVENTS = (
+    ("no_mask_start", None),
+    ("no_mask_end", "left"),
+    ("no_mask_start", None),
+    ("no_mask_end", "masked"),
+)
 EMPTY = "empty, still"
 #: Long enough for what looks around once in several seconds to do so several times.
 EMPTY_S, EMPTY_FPS = 15.0, 10.0
@@ -35,6 +43,8 @@ class Scene:
 
     name: str
     frames: Callable[[], Iterator[Frame]]
+    #: Type and ending of the events that it is to bring; None where nobody has said.
+    expected: tuple[tuple[str, str | None], ...] | None = None
 
 
 def clip(name: str, settings: Settings, seconds: float | None = None) -> Scene:
@@ -44,7 +54,10 @@ def clip(name: str, settings: Settings, seconds: float | None = None) -> Scene:
     """
     settings = change(settings, camera={"source": name})
     if not is_recorded(settings.camera):
-        raise UsageError(f"the bench plays video files and folders of pictures, not {name}")
+        raise UsageError(
+            f"the bench plays video files and folders of pictures, not"
+            f" {shown_source(settings.camera)}"
+        )
 
     def frames() -> Iterator[Frame]:
         source = open_source(settings.camera)
@@ -53,7 +66,8 @@ def clip(name: str, settings: Settings, seconds: float | None = None) -> Scene:
         finally:
             source.close()
 
-    return Scene(name, frames)
+    whole_demo = name == DEMO and seconds is None
+    return Scene(name, frames, DEMO_EVENTS if whole_demo else None)
 
 
 def empty(settings: Settings, seconds: float | None = None) -> Scene:
@@ -72,7 +86,7 @@ def empty(settings: Settings, seconds: float | None = None) -> Scene:
             image = noisy.clip(0, 255).astype(np.uint8)
             yield Frame(image, index / EMPTY_FPS, index)
 
-    return Scene(EMPTY, lambda: _until(seconds, frames()))
+    return Scene(EMPTY, lambda: _until(seconds, frames()), ())
 
 
 def people(settings: Settings, seconds: float | None = None) -> Scene:

@@ -28,4 +28,4 @@ def _values(section: dict[str, Any]) -> Iterator[str]:
     for key, value in section.items():
         if value is not None and not isinstance(value, dict):
             # A JSON text, number, boolean or list of them is TOML as well.
-            yield f"{key} = {json.dumps(value)}"
+            yield f"{key} = {json.dumps(value, ensure_ascii=False)}"

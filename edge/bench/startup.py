@@ -7,6 +7,7 @@ here keeps is not touched.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import signal
 import subprocess
@@ -54,6 +55,8 @@ def start_figures(
 
     Raises UserError when there is no embedded broker, or when the daemon fails.
     """
+    if importlib.util.find_spec("amqtt") is None:
+        raise UserError("it needs the embedded broker: pip install 'mask-patrol[broker]'")
     with tempfile.TemporaryDirectory(prefix="mask-patrol-bench-") as name, EmbeddedBroker() as it:
         folder = Path(name)
         pictures = _write_pictures(settings, folder / "pictures")
