@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from edge import __version__
@@ -62,9 +63,11 @@ def bench(settings: Settings, options: BenchOptions) -> int:
     if options.out is not None:
         _make_folder(options.out)
     screen = Screen(sys.stderr)
-    with one_opencv_thread():
-        result = _Bench(settings, options, screen).measure()
-    screen.status("")
+    try:
+        with one_opencv_thread():
+            result = _Bench(settings, options, screen).measure()
+    finally:
+        screen.status("")  # what follows, an error too, begins on a line of its own
     lines = [as_json(result)] if options.json else list(as_text(result))
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
@@ -123,8 +126,9 @@ class _Bench:
     ) -> SceneFigures:
         passes: list[list[Pass]] = []
         for number in range(self._options.passes):
-            self._tell(f"{scene.name}: pass {number + 1} of {self._options.passes}")
-            passes.append(play(scene.frames(), contenders))
+            line = f"{scene.name}: pass {number + 1} of {self._options.passes}"
+            self._tell(line)
+            passes.append(play(scene.frames(), contenders, partial(self._tell_reached, line)))
         by_contender = list(zip(*passes, strict=True))
         figures = {}
         for contender, own in zip(contenders, by_contender, strict=True):
@@ -183,6 +187,10 @@ class _Bench:
         except UserError as error:
             self._missing["instructions"] = str(error)
             return None
+
+    def _tell_reached(self, line: str, at_s: float) -> None:
+        """How far a pass has come, on a terminal only."""
+        self._screen.status(f"{line}, {at_s:.0f} s of footage …")
 
     def _tell(self, line: str) -> None:
         """Where the bench is: one line that changes on a terminal, elsewhere a line each."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -74,10 +74,15 @@ class Pass:
         return self.frames / max(sum(self.durations_s[WHOLE]), 1e-9)
 
 
-def play(frames: Iterator[Frame], contenders: Sequence[Contender]) -> list[Pass]:
+def play(
+    frames: Iterator[Frame],
+    contenders: Sequence[Contender],
+    reached: Callable[[float], None] = lambda _: None,
+) -> list[Pass]:
     """One pass of each contender over `frames`, in turns of a second or so of footage.
 
-    Whoever begins a turn ends the next one. What reads the frames raises comes through.
+    Whoever begins a turn ends the next one. `reached` is told after each turn the time of its
+    last frame, in seconds. What reads the frames raises comes through.
     """
     costs = [StageCosts() for _ in contenders]
     for contender, cost in zip(contenders, costs, strict=True):
@@ -91,6 +96,7 @@ def play(frames: Iterator[Frame], contenders: Sequence[Contender]) -> list[Pass]
                     contender.process(frame)
         turns.reverse()
         times_s += [frame.captured_at_s for frame in chunk]
+        reached(times_s[-1])
     for contender in contenders:
         contender.end()
     return [Pass(len(times_s), footage_s(times_s), c.durations_s, c.cpu_s) for c in costs]

@@ -14,7 +14,9 @@ def test_contenders_take_turns_and_nobody_always_begins(monkeypatch: pytest.Monk
     monkeypatch.setattr(measure, "CHUNK_BYTES", 2 * FRAME_BYTES)
     log: list[tuple[str, int]] = []
     contenders = [Scribe("a", log), Scribe("b", log)]
-    passes = play(frames(5), contenders)
+    reached_s: list[float] = []
+    passes = play(frames(5), contenders, reached_s.append)
+    assert reached_s == pytest.approx([0.1, 0.3, 0.4])
     assert log == [
         ("a", 0), ("a", 1), ("b", 0), ("b", 1),
         ("b", 2), ("b", 3), ("a", 2), ("a", 3),
