@@ -80,6 +80,7 @@ def test_a_worker_that_has_nothing_to_do_or_no_broker_is_alive(
         assert publisher.alive()  # it has ended as it was asked to
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_worker_that_has_died_is_not_alive(
     mosquitto: Mosquitto, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
