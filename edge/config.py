@@ -163,7 +163,7 @@ def load_settings(path: Path | None = None) -> Settings:
             raw = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # TOML's and Unicode's errors among them
             raise UsageError(f"{path} is not valid TOML: {error}") from None
     mistakes = list(_unknown_keys(raw, Settings, "")) or list(_wrong_values(raw))
     if mistakes:

@@ -105,6 +105,7 @@ class _Run:
             self._times,
             self._progress,
             self._screen if options.watch else None,
+            starts_at_s=0.0 if isinstance(feed, EveryFrame) else time.monotonic(),
         )
         if settings.snapshot.enabled:
             self._loop.snapshots = Snapshots(settings.snapshot)
@@ -113,6 +114,7 @@ class _Run:
         self._loop.reload = reload
         self._say_what_runs(settings, classifier)
         if self._delivery is not None:
+            self._writer.end(self._delivery.outbox.running())
             self._delivery.start()
         vitals = self._open_vitals(stack)
         self._vitals = vitals
@@ -194,17 +196,18 @@ class _Run:
         loop = self._loop
         if loop.snapshots is None:
             raise UserError("snapshots are off; snapshot.enabled in the configuration allows them")
-        if loop.view is None:
-            raise UserError("there is no picture yet, or the watch is paused")
+        view = loop.view
+        if view is None:
+            raise UserError("there is no picture of now: the camera is away, or the watch paused")
         name = new_episode_id(self._settings.device)
-        path = loop.snapshots.save(name, loop.view.frame, loop.view.alerts)
+        path = loop.snapshots.save(name, view.frame, view.alerts)
         return {"file": str(path)}
 
     def _chores(self) -> None:
         if self._delivery is not None:
-            self._delivery.outbox.tend()
-        if self._loop.snapshots is not None:
-            self._loop.snapshots.tidy()
+            self._delivery.tend()
+        # Also when none are made any more: what there is grows old all the same.
+        (self._loop.snapshots or Snapshots(self._settings.snapshot)).tidy()
 
     def _take_over(self, settings: Settings, classifier: Classifier) -> None:
         """What a reloaded configuration changes outside the pipeline."""

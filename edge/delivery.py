@@ -120,6 +120,11 @@ class Delivery:
         """Publish retained, now and at every connect."""
         self.publisher.retain(leaf, body, qos)
 
+    def tend(self) -> None:
+        """What has to be done now and then; events that a disk brings back go out."""
+        self.outbox.tend()
+        self.publisher.wake()
+
     def flush(self) -> int:
         """Stop the publisher after delivering what it can; how many events still wait."""
         self.publisher.stop(FAREWELL_S)

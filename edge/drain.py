@@ -43,7 +43,6 @@ class Drain:
         self._clock = clock
         self._waiting_since_s = 0.0
         self._on_their_way: dict[int, int] = {}
-        self._sent_seq = 0
         self._online_since = moment()
         self.acknowledged = 0
 
@@ -63,17 +62,19 @@ class Drain:
         """A new connection: everything that is not acknowledged goes out again."""
         self._online_since = self._moment()
         self._on_their_way.clear()
-        self._sent_seq = 0
 
     def send_waiting(self, session: Session) -> None:
         """Send what waits, as far as there is room."""
-        room = WINDOW - len(self._on_their_way)
         if self.idle:
             self._waiting_since_s = self._clock()
-        for pending in self._outbox.pending(self._sent_seq, room) if room > 0 else ():
-            message = Message(self._topic, self._body(pending), qos=1, retain=False)
-            self._on_their_way[session.publish(message)] = pending.seq
-            self._sent_seq = pending.seq
+        if len(self._on_their_way) >= WINDOW:
+            return
+        # The oldest, whatever was sent before: a disk that comes back may bring older ones.
+        sent = set(self._on_their_way.values())
+        for pending in self._outbox.pending(0, WINDOW):
+            if pending.seq not in sent and len(self._on_their_way) < WINDOW:
+                message = Message(self._topic, self._body(pending), qos=1, retain=False)
+                self._on_their_way[session.publish(message)] = pending.seq
 
     def take(self, signal: Acknowledged) -> None:
         """An acknowledgement, perhaps of an event; raises RefusedError when the broker's

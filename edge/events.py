@@ -91,6 +91,14 @@ class EventMachine:
             if person.episode is not None
         )
 
+    def alerts_seen(self, now_s: float) -> tuple[tuple[float, float, float, float], ...]:
+        """Those of `alerts` that the frame of `now_s` shows."""
+        return tuple(
+            as_fractions(person.last.box_px, self._size_px)
+            for person in self._people.values()
+            if person.episode is not None and person.last.last_seen_s >= now_s
+        )
+
     def update(
         self, tracks: Sequence[Track], now_s: float, size_px: tuple[int, int]
     ) -> list[Event]:

@@ -20,6 +20,8 @@ JOURNAL = "JOURNAL_STREAM"
 PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.DEBUG, 7))
 #: The same message may come so often within the time; then it is counted in silence.
 BURST, QUIET_S = 5, 60.0
+#: Loggers of what must not be held back: the events.
+NEVER_LIMITED = ("edge.writer",)
 #: Different messages that are counted at a time; the oldest is forgotten.
 COUNTED = 256
 
@@ -49,6 +51,7 @@ class RateLimit(logging.Filter):
 
     A kind is a logger, a level and the message before its figures are filled in. Errors
     of our own code (with a traceback) are limited likewise: a full journal hides the rest.
+    Events are not: each is told.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -59,7 +62,11 @@ class RateLimit(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether `record` may be told; it tells of those that were not, too."""
-        key = (record.name, record.levelno, str(record.msg))
+        if record.name in NEVER_LIMITED:
+            return True
+        # A message that is nothing but what is filled in is a kind of its own.
+        text = str(record.msg)
+        key = (record.name, record.levelno, record.getMessage() if text == "%s" else text)
         now_s = self._clock()
         seen = self._seen.pop(key, None)
         held_back = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.camera import Feed, Frame
 from edge.controls import Controls
@@ -25,11 +25,13 @@ log = logging.getLogger(__name__)
 #: watchdog hears of a loop that has nothing to do.
 TICK_S = 0.2
 STATUS_INTERVAL_S = 0.5
+#: A frame older than this is no picture of now.
+STALE_S = 2.0
 
 
 @dataclass(frozen=True)
 class View:
-    """The newest frame, and where in it the bare faces are, as fractions of it."""
+    """The newest frame, and where in it bare faces are seen, as fractions of it."""
 
     frame: Frame
     alerts: tuple[FractionBox, ...]
@@ -50,9 +52,10 @@ class Loop:
         progress: Progress,
         screen: Screen | None = None,
         clock: Callable[[], float] = time.monotonic,
+        starts_at_s: float = 0.0,
     ) -> None:
         """`screen` shows a line on how it goes, if there is one; `clock` is that of frames
-        that must be waited for."""
+        that must be waited for; `starts_at_s` is now, on the clock of the frames."""
         self._feed = feed
         self._pipeline = pipeline
         self._writer = writer
@@ -63,7 +66,7 @@ class Loop:
         self._progress = progress
         self._screen = screen
         self._clock = clock
-        self._now_s = 0.0
+        self._now_s = starts_at_s
         self._status_due_s = 0.0
         self._was_paused = False
         #: What is seen now, for whoever asks from another thread; None before the first frame.
@@ -76,6 +79,7 @@ class Loop:
     def run(self) -> None:
         """Until the source is over, fails (SourceError) or we are stopped."""
         try:
+            self._say_state()  # what the last run said may no longer be so
             while not self._controls.stopped.is_set() and not self._feed.over:
                 self._notifier.alive()
                 self._reload_if_asked()
@@ -92,11 +96,14 @@ class Loop:
             self._end_what_runs()
 
     def _take(self, frame: Frame) -> None:
+        if frame.captured_at_s < self._now_s:
+            # Time went on while none came: for who is in view it must not run backwards.
+            frame = replace(frame, captured_at_s=self._now_s)
         self._now_s = frame.captured_at_s
         with self._times.measure("frame"):
             if not self._was_paused:
                 events = self._pipeline.process(frame)
-                self.view = View(frame, self._pipeline.alerts)
+                self.view = View(frame, self._pipeline.alerts_seen(self._now_s))
                 for event in events:
                     self._writer.write(event)
                     self._keep_picture(event, frame)
@@ -106,6 +113,8 @@ class Loop:
 
     def _do_without(self) -> None:
         """No frame came: a camera that is away must not keep an alert alive."""
+        if self.view is not None and self._clock() - self.view.frame.captured_at_s > STALE_S:
+            self.view = None
         if self._was_paused or not self._pipeline.tracks:
             return
         self._now_s = max(self._now_s, self._clock())
@@ -146,6 +155,8 @@ class Loop:
             self.reload()
         except UserError as error:
             log.error("the configuration is not reloaded, the old one goes on: %s", error)
+        except Exception:  # whatever stands in a file must not end what runs well
+            log.exception("the configuration is not reloaded, the old one goes on")
         finally:
             self._notifier.ready()
 
@@ -158,11 +169,9 @@ class Loop:
             self.view = None
             self._end_what_runs()
         log.warning("paused: nobody is watched until `resume`" if paused else "watching again")
-        if self._pipeline.frames:
-            self._say_state()
+        self._say_state()
 
     def _end_what_runs(self) -> None:
         for event in self._pipeline.finish(self._now_s):
             self._writer.write(event)
-        if self._pipeline.frames:
-            self._say_state()
+        self._say_state()

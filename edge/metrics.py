@@ -60,9 +60,10 @@ class MetricsEndpoint:
         host, port = self._settings.host, self._settings.port or 0
         try:
             self._server, self._thread = start_http_server(port, host, registry)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or "that is no name of a host"
             raise UserError(
-                f"no metrics at {host}:{port}: {error.strerror}; choose another metrics.port"
+                f"no metrics at {host}:{port}: {reason}; choose another metrics.host or port"
             ) from None
         return self
 

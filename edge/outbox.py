@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from edge.clock import Moment, now
-from edge.errors import UserError
 from edge.outbox_file import (
     DamagedError,
     LockedError,
@@ -21,7 +20,7 @@ from edge.outbox_file import (
     OutboxFile,
     Pending,
 )
-from edge.salvage import Salvage, salvage, set_aside
+from edge.salvage import discard, rebuilt, salvage, set_aside, taken_up
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +47,7 @@ class Outbox:
         """Open or create `path`; beyond `max_events` the oldest event gives way, and so does
         what is older than `max_age_days`.
 
-        Raises UserError only when another process uses the file: two daemons of one name
+        Raises LockedError only, when another process uses the file: two daemons of one name
         would give out the same numbers. Any other trouble is told by `warning`.
         """
         self.path = path
@@ -59,6 +58,7 @@ class Outbox:
         self._file: OutboxFile | None = None
         self._memory: dict[int, Pending] = {}  # what is nowhere else
         self._copies: dict[int, Pending] = {}  # of what lies on a disk that fails
+        self._more = 0  # events on that disk for which there is no room here
         self._removed: set[int] = set()  # acknowledged, and still to be taken from the disk
         self._last_seq = 0
         self._on_disk = 0
@@ -68,8 +68,8 @@ class Outbox:
         self._warning = ""
         try:
             self._open()
-        except LockedError as error:
-            raise UserError(str(error)) from None
+        except LockedError:
+            raise
         except OutboxError as error:
             self._do_without(error)
 
@@ -94,7 +94,8 @@ class Outbox:
                 self._remember([event])
             else:
                 self._on_disk += 1
-                self._make_room(at)
+                if self._on_disk > self._max_events:
+                    self._try(self._drop_oldest)
             return event.seq
 
     def pending(self, after_seq: int, limit: int) -> list[Pending]:
@@ -104,8 +105,18 @@ class Outbox:
             found: list[Pending] = []
             if self._try(lambda file: found.extend(file.pending(after_seq, limit))):
                 return found
-            waiting = {**self._copies, **self._memory}
+            if self._more and not self._copies:
+                self._read_what_waits()
+            # What is newer waits until all that is older has been read from the disk.
+            waiting = self._copies if self._more else {**self._copies, **self._memory}
             return [waiting[seq] for seq in sorted(waiting) if seq > after_seq][:limit]
+
+    def running(self) -> list[Pending]:
+        """The starts of episodes that have no end: of this run, or of one that was cut off."""
+        with self._lock:
+            found: list[Pending] = []
+            self._try(lambda file: found.extend(file.running()))
+            return found
 
     def remove(self, seq: int) -> None:
         """Forget an event that the broker has acknowledged."""
@@ -121,14 +132,13 @@ class Outbox:
         with self._lock:
             if self._try(self._count):
                 return self._on_disk
-            return len(self._copies.keys() | self._memory.keys())
+            return len(self._copies.keys() | self._memory.keys()) + self._more
 
     def tend(self) -> None:
         """What has to be done now and then: drop what is too old, try a disk that failed."""
         with self._lock:
-            at = self._clock()
-            self._tend(at)
-            self._make_room(at)
+            self._tend(self._clock())
+            self._try(self._drop_too_old)
 
     def close(self) -> None:
         """Close the file; what waits on the disk stays there."""
@@ -148,10 +158,12 @@ class Outbox:
 
     def _open(self) -> None:
         """Open the file, healed where it is damaged, and bring to it what waits in memory."""
+        taken_up(self.path)
         try:
             file = OutboxFile(self.path)
         except DamagedError as error:
-            file = self._heal(error)
+            self._heal(error)
+            file = OutboxFile(self.path)
         try:
             if (known := file.last_seq()) < self._last_seq:
                 file.number_from(self._last_seq)
@@ -160,6 +172,7 @@ class Outbox:
             file.remove(self._removed)
             self._memory.clear()
             self._copies.clear()
+            self._more = 0
             self._removed.clear()
             self._dropped = 0
             self._count(file)
@@ -167,13 +180,16 @@ class Outbox:
             file.close()
             raise
         self._file = file
+        discard(self.path)
 
-    def _heal(self, error: DamagedError) -> OutboxFile:
-        """A new file with whatever the damaged one still tells; the old one is set aside."""
+    def _heal(self, error: DamagedError) -> None:
+        """Rebuild the file from whatever the damaged one still tells, which is set aside."""
         at = self._clock()
-        aside = set_aside(self.path, at)
-        saved = salvage(aside)
+        saved = salvage(self.path, without=self._removed)
         last = self._beyond(saved.last_seq, at)
+        rebuilt(self.path, saved, last)
+        aside = set_aside(self.path, at)
+        taken_up(self.path)
         log.error(
             "%s; it is set aside as %s, %d events were saved from it, %d could not be;"
             " events are numbered from %d",
@@ -183,22 +199,6 @@ class Outbox:
             saved.damaged,
             last + 1,
         )
-        self._remember_saved(saved)
-        file = OutboxFile(self.path)
-        try:
-            file.number_from(last)
-        except OutboxError:
-            file.close()
-            raise
-        return file
-
-    def _remember_saved(self, saved: Salvage) -> None:
-        self._memory = {
-            event.seq: event
-            for event in [*saved.events, *self._memory.values()]
-            if event.seq not in self._removed
-        }
-        self._dropped += saved.damaged
 
     def _try(self, work: Callable[[OutboxFile], None]) -> bool:
         """Do something with the file; False when it fails, and then we do without it."""
@@ -224,8 +224,9 @@ class Outbox:
 
     def _read_what_waits(self) -> None:
         """A disk that cannot be written can often be read: what waits there goes out still."""
-        saved = salvage(self.path, MEMORY_EVENTS)
-        self._copies = {e.seq: e for e in saved.events if e.seq not in self._removed}
+        saved = salvage(self.path, MEMORY_EVENTS, self._removed | self._memory.keys())
+        self._copies = {event.seq: event for event in saved.events}
+        self._more = saved.more
         self._last_seq = self._beyond(saved.last_seq, self._clock())
 
     def _beyond(self, told: int | None, at: Moment) -> int:
@@ -255,16 +256,15 @@ class Outbox:
             del self._memory[min(self._memory)]
             self._dropped += 1
 
-    def _make_room(self, at: Moment) -> None:
-        def room(file: OutboxFile) -> None:
-            dropped = file.drop_older_than(self._max_age_s, at)
-            if self._on_disk > self._max_events:
-                dropped += file.keep_newest(self._max_events)
-            if dropped:
-                log.warning("%d events were dropped undelivered: too many, or too old", dropped)
-                self._count(file)
+    def _drop_oldest(self, file: OutboxFile) -> None:
+        if dropped := file.keep_newest(self._max_events):
+            log.warning("%d events were dropped undelivered: more than fit wait", dropped)
+        self._count(file)
 
-        self._try(room)
+    def _drop_too_old(self, file: OutboxFile) -> None:
+        if dropped := file.drop_older_than(self._max_age_s, self._clock()):
+            log.warning("%d events were dropped undelivered: they are too old", dropped)
+        self._count(file)
 
     def _count(self, file: OutboxFile) -> None:
         self._on_disk, self._dropped_on_disk = file.depth(), file.dropped()

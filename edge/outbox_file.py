@@ -37,6 +37,16 @@ CREATE TABLE IF NOT EXISTS events (
     crc INTEGER
 );
 CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS running (
+    id TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    utc_s REAL NOT NULL,
+    synced INTEGER NOT NULL,
+    boot TEXT NOT NULL,
+    boot_s REAL NOT NULL,
+    payload TEXT NOT NULL,
+    crc INTEGER
+);
 """
 COLUMNS = "seq, utc_s, synced, boot, boot_s, payload, crc"
 
@@ -72,6 +82,7 @@ class OutboxFile:
     def __init__(self, path: Path) -> None:
         """Open or create `path` and check all of it; raises also LockedError."""
         self.path = path
+        existed = path.exists()
         with _told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and path.stat().st_size < SMALLEST_BYTES:
@@ -86,15 +97,19 @@ class OutboxFile:
                 self._prepare()
         except OutboxError:
             self.close()
+            if not existed:
+                _unmake(path)
             raise
 
     def add(self, events: Iterable[Pending], dropped: int = 0) -> None:
         """Commit `events`, replacing those of the same `seq`; count `dropped` more lost."""
         with self._transaction():
-            self._db.executemany(
-                f"INSERT OR REPLACE INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [_row(event) for event in events],
-            )
+            for event in events:
+                self._db.execute(
+                    f"INSERT OR REPLACE INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    _row(event),
+                )
+                self._keep_what_runs(event)
             self._count_dropped(dropped)
         with suppress(sqlite3.Error):  # it is committed; the log is folded in next time
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -106,6 +121,12 @@ class OutboxFile:
                 f"SELECT {COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
                 (after_seq, limit),
             ).fetchall()
+        return [pending_of(row) for row in rows]
+
+    def running(self) -> list[Pending]:
+        """The starts of episodes whose end was not committed, in order."""
+        with _told(self.path):
+            rows = self._db.execute(f"SELECT {COLUMNS} FROM running ORDER BY seq").fetchall()
         return [pending_of(row) for row in rows]
 
     def remove(self, seqs: Iterable[int]) -> None:
@@ -156,6 +177,14 @@ class OutboxFile:
             self._db.execute("DELETE FROM sqlite_sequence WHERE name = 'events'")
             self._db.execute("INSERT INTO sqlite_sequence VALUES ('events', ?)", (seq,))
 
+    def fold(self) -> None:
+        """Bring everything from the log into the file itself; raises OutboxError when there is
+        no room for it."""
+        with _told(self.path):
+            busy, left, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy or left:
+            raise OutboxError(f"cannot write all of the outbox {self.path}")
+
     def close(self) -> None:
         """Close the file; what waits stays in it."""
         with suppress(sqlite3.Error):
@@ -176,8 +205,20 @@ class OutboxFile:
             raise DamagedError(f"the outbox {self.path} is damaged: {verdict.splitlines()[-1]}")
         if highest_seq(self._db) > LARGEST_SEQ:
             raise DamagedError(f"the outbox {self.path} is damaged: numbers beyond all counting")
-        for row in self._db.execute(f"SELECT {COLUMNS} FROM events"):
-            pending_of(row)
+        for table in ("events", "running"):
+            for row in self._db.execute(f"SELECT {COLUMNS} FROM {table}"):
+                pending_of(row)
+
+    def _keep_what_runs(self, event: Pending) -> None:
+        """In the same commit as the event: a power cut must not leave an alert on for ever."""
+        episode = event.payload.get("id")
+        if event.payload.get("event_type") == "no_mask_start":
+            self._db.execute(
+                f"INSERT OR REPLACE INTO running (id, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (episode, *_row(event)),
+            )
+        elif event.payload.get("event_type") == "no_mask_end":
+            self._db.execute("DELETE FROM running WHERE id = ?", (episode,))
 
     def _dropped_by(self, statement: str, values: tuple[Any, ...]) -> int:
         dropped = max(0, self._db.execute(statement, values).rowcount)
@@ -197,6 +238,13 @@ class OutboxFile:
         with _told(self.path), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             yield
+
+
+def _unmake(path: Path) -> None:
+    """What a full disk leaves of a new database is nothing, and must not pass for a damaged one."""
+    with suppress(OSError):
+        if path.stat().st_size == 0:
+            path.unlink()
 
 
 def columns_of(db: sqlite3.Connection) -> set[str]:

@@ -63,6 +63,20 @@ def monotonic_offset_s() -> float:
     return time.time() - time.monotonic()
 
 
+def end_after_restart(start: Pending, at: Moment) -> dict[str, Any]:
+    """The end of an alert that a power cut or a crash left running: told at `at`, when the
+    daemon is back; all but what the delivery knows."""
+    lasted_s = age_s(start.committed, at)
+    return {
+        **start.payload,
+        "event_type": "no_mask_end",
+        "time": iso_utc(at.utc_s),
+        "clock_synced": at.synced,
+        "duration_s": None if lasted_s is None else round(lasted_s, 3),
+        "ended_by": "shutdown",
+    }
+
+
 def published(pending: Pending, online_since: Moment, at: Moment) -> dict[str, Any]:
     """The body of an event as it goes out at `at`, over a connection made at `online_since`.
 

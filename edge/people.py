@@ -89,6 +89,8 @@ class PeopleCounter:
     def _hour_at(self, now_s: float) -> _Hour:
         epoch_s = self._epoch_s(now_s)
         number = int(epoch_s // HOUR_S)
+        if self._hour is not None and self._hour.number - number == 1:
+            return self._hour  # a clock that is put back a little ends no hour twice
         if self._hour is None or self._hour.number != number:
             nobody = dict.fromkeys((*KNOWN_LABELS, UNSURE), 0)
             # A clock that is set to another hour closes this one like the end of an hour.

@@ -113,10 +113,9 @@ class Pipeline:
         """How many people are bare-faced right now."""
         return self._machine.alerting
 
-    @property
-    def alerts(self) -> tuple[tuple[float, float, float, float], ...]:
-        """Where they were seen last: x, y, width, height as fractions of the frame."""
-        return self._machine.alerts
+    def alerts_seen(self, now_s: float) -> tuple[tuple[float, float, float, float], ...]:
+        """Where the frame of `now_s` shows them: x, y, width, height as fractions of it."""
+        return self._machine.alerts_seen(now_s)
 
     @property
     def searches(self) -> Mapping[Kind, int]:

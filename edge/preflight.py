@@ -25,9 +25,10 @@ from edge.connection import (
     why_silent,
     why_unreachable,
 )
-from edge.delivery import open_outbox
+from edge.delivery import open_outbox, outbox_path
 from edge.detector import DEFAULT_CASCADE, HaarDetector
 from edge.errors import UserError
+from edge.outbox_file import LockedError
 from edge.payloads import Topics
 from edge.zone import Zone
 
@@ -114,7 +115,10 @@ def _source(settings: Settings) -> str:
 
 
 def _outbox(settings: Settings) -> str:
-    outbox = open_outbox(settings)
+    try:
+        outbox = open_outbox(settings)
+    except LockedError:
+        return f"{outbox_path(settings)}, in use by a mask-patrol that runs"
     try:
         if outbox.warning:
             raise UserError(f"{outbox.warning}; mend it, or choose a place with `outbox.path`")

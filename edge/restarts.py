@@ -25,10 +25,10 @@ class Restarts:
     def __enter__(self) -> Restarts:
         try:
             told = json.loads(self._path.read_text(encoding="utf-8"))
-            self.count = int(told["restarts"]) + bool(told["running"])
+            self.count = max(0, int(told["restarts"])) + bool(told["running"])
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except (OSError, ValueError, OverflowError, TypeError, KeyError, RecursionError) as error:
             log.debug("the count of restarts begins anew: %s", error)
         self._write(running=True)
         return self

@@ -11,6 +11,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -30,10 +31,12 @@ FractionBox = tuple[float, float, float, float]
 #: of the picture is then two or three pixels wide.
 BLURRED_WIDTH_PX = 24
 #: Share of the face's box added around it, so that a chin and a forehead are whole.
-MARGIN = 0.25
+MARGIN = 0.15
 JPEG_QUALITY = 80
-SUFFIX = ".jpg"
+SUFFIX, UNFINISHED = ".jpg", ".unfinished"
 DAY_S = 86_400.0
+#: Nothing takes so long to write.
+LONGEST_WRITE_S = 60.0
 
 
 class Snapshots:
@@ -59,29 +62,40 @@ class Snapshots:
             if not ok:
                 raise OSError(0, "the picture cannot be encoded")
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            unfinished = path.with_suffix(".unfinished")
+            unfinished = path.with_suffix(UNFINISHED)
             with open(unfinished, "wb", opener=_private) as file:
                 file.write(encoded.tobytes())
             unfinished.replace(path)
         except OSError as error:
+            with suppress(OSError):
+                path.with_suffix(UNFINISHED).unlink()
             raise UserError(f"cannot write the snapshot {path}: {error.strerror}") from None
         self.tidy()
         return path
 
     def tidy(self) -> None:
         """Delete what is too old or too many; never anything that is no snapshot."""
-        oldest_s = self._wall_clock() - self._settings.max_age_days * DAY_S
+        now_s = self._wall_clock()
+        oldest_s = now_s - self._settings.max_age_days * DAY_S
         try:
             found = [(p.stat().st_mtime, p) for p in self.folder.glob("*" + SUFFIX)]
+            cut_off = [p for p in self.folder.glob("*" + UNFINISHED) if self._is_left(p, now_s)]
         except OSError:
-            return  # not made yet
+            return  # not made yet, or just gone
         found.sort(reverse=True)
         for number, (written_s, path) in enumerate(found):
             if number >= self._settings.max_files or written_s < oldest_s:
-                try:
-                    path.unlink()
-                except OSError as error:
-                    log.warning("cannot delete the old snapshot %s: %s", path, error.strerror)
+                cut_off.append(path)
+        for path in cut_off:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("cannot delete the old snapshot %s: %s", path, error.strerror)
+
+    @staticmethod
+    def _is_left(path: Path, now_s: float) -> bool:
+        """Whether a picture that is not finished never will be."""
+        return now_s - path.stat().st_mtime > LONGEST_WRITE_S
 
 
 def blurred_but(image_bgr: Pixels, shown: Sequence[FractionBox], width_px: int) -> Pixels:

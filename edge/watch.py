@@ -178,11 +178,9 @@ def describe(event: dict[str, Any]) -> str:
         colour, mark, what = RED, "●", f"NO MASK   score {float(event['score']):.2f}"
     elif event["event_type"] == "no_mask_end":
         how = ENDINGS[event["ended_by"]]
-        colour, mark, what = (
-            GREEN,
-            "○",
-            f"over      {how}, after {float(event['duration_s']):.1f} s",
-        )
+        lasted = event["duration_s"]
+        after = "" if lasted is None else f", after {float(lasted):.1f} s"
+        colour, mark, what = GREEN, "○", f"over      {how}{after}"
     else:
         raise ValueError(event["event_type"])
     late = "  (delivered late)" if event["replayed"] else ""

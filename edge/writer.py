@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from edge.clock import clock_is_synchronised
+from edge.clock import clock_is_synchronised, now
 from edge.delivery import EventSink
 from edge.errors import UsageError
 from edge.events import Event
 from edge.health import StageTimes
-from edge.payloads import Origin, UtcClock, event_payload
+from edge.outbox_file import Pending
+from edge.payloads import Origin, UtcClock, end_after_restart, event_payload
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +42,7 @@ class EventWriter:
 
     def write(self, event: Event) -> None:
         """`event` is safe in the sink when this returns."""
-        payload = event_payload(event, self.origin, self._utc, clock_is_synchronised())
-        with self._times.measure("commit"):
-            seq = self._sink.put(payload)
-        self.written += 1
+        self._commit(event_payload(event, self.origin, self._utc, clock_is_synchronised()))
         log.info(
             "%s %s score %.2f%s",
             event.event_type,
@@ -51,6 +50,17 @@ class EventWriter:
             event.score,
             f" ended by {event.ended_by}" if event.ended_by else "",
         )
+
+    def end(self, cut_off: Sequence[Pending]) -> None:
+        """End the alerts that ran when the last run was cut off."""
+        for start in cut_off:
+            self._commit(end_after_restart(start, now()))
+            log.warning("%s was cut off by a crash or a power cut", start.payload.get("id"))
+
+    def _commit(self, payload: dict[str, Any]) -> None:
+        with self._times.measure("commit"):
+            seq = self._sink.put(payload)
+        self.written += 1
         if self._log is not None:
             try:
                 line = json.dumps({**payload, "seq": seq, "age_s": 0.0, "replayed": False})
@@ -58,7 +68,6 @@ class EventWriter:
             except OSError as error:
                 # MQTT is the delivery; the file is a convenience that must not stop it.
                 log.error("cannot write to the events file: %s", error.strerror)
-                self._log = None
 
 
 def open_event_file(path: Path | None) -> AbstractContextManager[BinaryIO | None]:

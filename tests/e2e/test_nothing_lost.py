@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -124,5 +125,9 @@ def test_killed_again_and_again(tmp_path: Path, times: int, broker_dies_too: boo
     door.deliver_the_rest()
     assert len(door.written()) > times
     assert_nothing_lost(door, listener)
+    # Whoever was in view when it was killed: the next start says that this is over.
+    kinds = Counter(kind for _, _, kind in listener.distinct())
+    assert kinds["no_mask_start"] == kinds["no_mask_end"]
+    assert any(event["ended_by"] == "shutdown" for event in listener.events)
     listener.close()
     server.stop()

@@ -56,6 +56,7 @@ def test_values_are_taken(tmp_path: Path) -> None:
         ("device = 'a/b'\n", "`device`: expected `str` matching regex"),
         ("camera = 3\n", "`camera`: expected `object`, got `int`"),
         ("[mqtt\n", "is not valid TOML"),
+        ("[mqtt]\nport = " + "9" * 5000, "is not valid TOML"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, expected: str) -> None:

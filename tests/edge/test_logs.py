@@ -76,3 +76,14 @@ def test_other_messages_pass_and_what_is_remembered_is_bounded() -> None:
         record = logging.LogRecord("edge", logging.INFO, "", 0, f"kind {n}", None, None)
         assert limit.filter(record)
     assert len(limit._seen) == COUNTED
+
+
+def test_events_and_different_reasons_are_each_told() -> None:
+    limit = RateLimit(lambda: 0.0)
+
+    def passes(logger: str, text: str, *arguments: object) -> bool:
+        return limit.filter(logging.LogRecord(logger, 30, "", 0, text, arguments, None))
+
+    assert all(passes("edge.writer", "%s %s", "no_mask_start", n) for n in range(50))
+    assert all(passes("edge.camera", "%s", f"reason {n}") for n in range(50))
+    assert [passes("edge.camera", "%s", "the same") for _ in range(9)].count(True) == BURST

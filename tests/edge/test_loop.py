@@ -49,13 +49,17 @@ class Watched:
         self.frames = 0
         self.finished = 0
         self.passed_s: list[float] = []
+        self.seen_s: list[float] = []
         self.tracks: Sequence[object] = ()
         self.alerting = 0
         self.counts: dict[str, object] = {}
-        self.alerts: tuple[tuple[float, float, float, float], ...] = ()
+
+    def alerts_seen(self, now_s: float) -> tuple[tuple[float, float, float, float], ...]:
+        return ()
 
     def process(self, frame: Frame) -> list[object]:
         self.frames += 1
+        self.seen_s.append(frame.captured_at_s)
         self._work()
         return []
 
@@ -149,6 +153,47 @@ def test_time_passes_for_who_is_in_view_when_no_frame_comes() -> None:
     pipeline.tracks = ("somebody",)
     loop.run()
     assert pipeline.passed_s == [77.0]  # and not again for nobody
+
+
+def test_time_never_runs_backwards_for_who_is_in_view() -> None:
+    """Time went on without a frame; the next one was captured a moment before that."""
+    controls = Controls()
+    waits = iter([True])
+
+    class Late(Frames):
+        def take(self, timeout_s: float) -> Frame | None:
+            if self.asked == 1 and next(waits, False):
+                return None
+            return super().take(timeout_s)
+
+    feed = Late(2, end=controls.stopped.set)
+    pipeline = Watched()
+    pipeline.tracks = ("somebody",)
+    loop_of(feed, pipeline, controls, Systemd()).run()
+    assert pipeline.passed_s == [77.0]
+    assert pipeline.seen_s == [1.0, 77.0]
+
+
+def test_a_picture_of_now_is_not_an_old_one() -> None:
+    controls = Controls()
+    feed = Frames(1, end=lambda: controls.stopped.set() if feed.asked > 2 else None)
+    loop = loop_of(feed, Watched(), controls, Systemd())
+    loop.run()
+    assert loop.view is None  # it was captured 76 s before
+
+
+def test_a_reload_that_fails_in_a_new_way_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    controls, systemd = Controls(), Systemd()
+    loop = loop_of(Frames(2, end=controls.stopped.set), Watched(), controls, systemd)
+
+    def reload() -> None:
+        raise ZeroDivisionError
+
+    loop.reload = reload
+    controls.reload.set()
+    loop.run()
+    assert "the old one goes on" in caplog.text
+    assert "READY=1" in systemd.heard
 
 
 def test_while_paused_nobody_is_looked_at_and_the_watchdog_is_fed() -> None:

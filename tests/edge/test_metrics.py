@@ -50,3 +50,8 @@ def test_a_port_that_is_taken_is_one_line() -> None:
     settings = MetricsSettings(port=free_port())
     with MetricsEndpoint(settings, dict, "a"), pytest.raises(UserError, match="choose another"):
         MetricsEndpoint(settings, dict, "b").__enter__()
+
+
+def test_a_host_that_is_none_is_one_line() -> None:
+    with pytest.raises(UserError, match=r"choose another metrics\.host"):
+        MetricsEndpoint(MetricsSettings(host="a..b", port=free_port()), dict, "a").__enter__()

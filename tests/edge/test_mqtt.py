@@ -3,11 +3,13 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge.broker import EmbeddedBroker
+from edge.clock import now
 from edge.config import MqttSettings
 from edge.connection import Broker, LoginRefusedError
 from edge.drain import WINDOW
@@ -76,6 +78,36 @@ def test_a_connection_on_which_nothing_is_acknowledged_is_given_up(
     assert outbox.depth() == 1
     assert {e["seq"] for e in subscriber.bodies("events")} == {1}
     relay.close()
+
+
+def test_what_a_disk_brings_back_goes_out_without_a_new_connection(
+    tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
+    """Old events on a disk that could not be read when the daemon was started."""
+    state = tmp_path / "state"
+    before = Outbox(state / "outbox.sqlite3", 100)
+    for n in range(3):
+        before.put({"n": n})
+    before.close()
+    state.rename(tmp_path / "away")
+    state.write_text("no folder")
+    moment = [now()]
+    outbox = Outbox(state / "outbox.sqlite3", 100, clock=lambda: moment[0])
+    publisher = Publisher(mosquitto.broker, Topics("maskpatrol", "door1"), outbox)
+    publisher.start()
+    outbox.put({"n": 10})
+    publisher.wake()
+    subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "the new one")
+    state.unlink()
+    (tmp_path / "away").rename(state)
+    moment[0] = replace(moment[0], boot_s=moment[0].boot_s + 1000.0)
+    outbox.tend()
+    publisher.wake()
+    subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 4, "the old ones")
+    assert [event["n"] for event in subscriber.bodies("events")] == [10, 0, 1, 2]
+    assert publisher.connections == 1
+    publisher.stop(STOP_S)
+    outbox.close()
 
 
 def test_events_are_not_retained_and_presence_is(

@@ -324,7 +324,7 @@ DAMAGE = {
     "the last page": (overwrite(-4096, b"\xa5" * 4096), 100),
     "a payload": (flip_payload, 199),
     "the count": (flip_count, 200),
-    "half gone": (lambda path: os.truncate(path, path.stat().st_size // 2 // 4096 * 4096), 20),
+    "a third gone": (lambda path: os.truncate(path, path.stat().st_size * 2 // 3), 20),
     "cut in a page": (lambda path: os.truncate(path, path.stat().st_size - 1000), 100),
     "empty": (lambda path: os.truncate(path, 0), 0),
     "one byte": (lambda path: os.truncate(path, 1), 0),
@@ -382,6 +382,112 @@ def test_no_damage_makes_it_fail_lie_or_number_twice(
         assert any("damaged" in name for name in in_files(folder))
     assert outbox.put({}) > max([60 if told else 0, *(e.seq for e in told)])
     outbox.close()
+
+
+STEPS = ["edge.salvage.OutboxFile", "edge.outbox.set_aside", "edge.outbox.taken_up"]
+
+
+@pytest.mark.parametrize("step", [*STEPS, "the end"])
+def test_a_power_cut_while_a_damaged_file_is_healed_loses_nothing(
+    tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = filled(tmp_path)
+    flip_payload(path)
+
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt("the power is gone")
+
+    with monkeypatch.context() as patched:
+        if step == "edge.outbox.taken_up":
+            calls: list[object] = []
+
+            def second_time(path: Path) -> None:  # when what was rebuilt is in no place yet
+                calls.append(path)
+                if len(calls) == 2:
+                    cut()
+
+            patched.setattr(step, second_time)
+        elif step != "the end":
+            patched.setattr(step, cut)
+        with suppress(KeyboardInterrupt):
+            open_outbox(tmp_path).close()
+    outbox = open_outbox(tmp_path)
+    assert numbers(outbox) == [n for n in range(1, 201) if n != 78]
+    assert outbox.dropped == 1
+    assert outbox.put({}) == 201
+    outbox.close()
+    assert any("damaged" in name for name in in_files(tmp_path))
+    assert not any(".new" in name for name in in_files(tmp_path))
+
+
+def test_healing_on_a_full_disk_keeps_what_is_there(tmp_path: Path, clock: Clock) -> None:
+    card = tmp_path / "card"
+    with tiny(card, kilobytes=1500):
+        path = filled(card, 1000)
+        flip_payload(path)
+        ballast = card / "ballast"
+        with ballast.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(b"x" * 1024)
+        outbox = open_outbox(card, clock=clock)
+        assert outbox.warning
+        assert len(numbers(outbox)) == 999
+        outbox.remove(1)
+        ballast.unlink()
+        clock.advance(5.0)
+        outbox.tend()
+        assert (outbox.warning, numbers(outbox)[0], outbox.depth()) == ("", 2, 998)
+        outbox.close()
+        assert not any(".new" in name for name in in_files(card))
+
+
+def test_a_full_disk_without_an_outbox_leaves_no_ruins(tmp_path: Path, clock: Clock) -> None:
+    card = tmp_path / "card"
+    with tiny(card, kilobytes=16):
+        with (card / "ballast").open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(b"x" * 1024)
+        outbox = open_outbox(card, clock=clock)
+        for _ in range(6):
+            outbox.put({})
+            clock.advance(1000.0)
+        assert in_files(card) == ["ballast"]
+        (card / "ballast").unlink()
+        outbox.close()
+
+
+def test_more_than_fits_in_memory_goes_out_in_order_from_a_disk_that_fails(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.outbox.MEMORY_EVENTS", 10)
+    filled(tmp_path, 35)
+    with read_only(tmp_path):
+        outbox = open_outbox(tmp_path, clock=clock)
+        for n in range(36, 39):
+            assert outbox.put({"n": n}) == n
+        assert outbox.depth() == 38
+        received = []
+        while waiting := outbox.pending(0, 20):
+            received.append(waiting[0].seq)
+            outbox.remove(waiting[0].seq)
+        assert received == list(range(1, 39))
+        assert (outbox.depth(), outbox.dropped) == (0, 0)
+    clock.advance(1000.0)
+    outbox.tend()
+    assert (outbox.warning, outbox.depth()) == ("", 0)
+    outbox.close()
+
+
+def test_what_ran_when_the_power_went_is_known(tmp_path: Path) -> None:
+    outbox = open_outbox(tmp_path)
+    for kind, episode in [("start", "a"), ("start", "b"), ("end", "a"), ("start", "c")]:
+        outbox.remove(outbox.put({"event_type": f"no_mask_{kind}", "id": episode}))
+    outbox.close()
+    again = open_outbox(tmp_path)
+    assert [(start.seq, start.payload["id"]) for start in again.running()] == [(2, "b"), (4, "c")]
+    again.put({"event_type": "no_mask_end", "id": "b"})
+    assert [start.payload["id"] for start in again.running()] == ["c"]
+    again.close()
 
 
 def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from edge.payloads import (
     Origin,
     Topics,
     UtcClock,
+    end_after_restart,
     event_payload,
     new_episode_id,
     published,
@@ -113,3 +114,28 @@ def test_a_right_time_stays_and_what_is_new_is_not_replayed() -> None:
     # … also when the clock jumped by a year between connecting and the event.
     early = Moment(1740000000.0, False, "one", 0.0)
     assert published(waiting(1772352902.0, True, 99.0), early, at)["replayed"] is False
+
+
+@pytest.mark.parametrize(
+    ("boot", "synced", "lasted_s"), [("one", False, 80.0), ("two", True, 83.0)]
+)
+def test_the_end_of_what_a_power_cut_left_running(boot: str, synced: bool, lasted_s: float) -> None:
+    event = Event("no_mask_start", new_episode_id("d"), 0.0, 0.9, 5, (0, 0, 1, 1))
+    payload = event_payload(event, ORIGIN, UtcClock(lambda: 1772352820.0), clock_synced=True)
+    start = Pending(7, Moment(1772352820.0, True, "one", 20.0), payload)
+    at = Moment(1772352903.0, synced, boot, 100.0)
+    body = published(Pending(9, at, end_after_restart(start, at)), at, at)
+    VALIDATOR.validate(body)
+    assert (body["id"], body["event_type"], body["seq"]) == (payload["id"], "no_mask_end", 9)
+    assert (body["ended_by"], body["duration_s"]) == ("shutdown", lasted_s)
+    assert body["time"] == "2026-03-01T08:15:03.000Z"
+
+
+def test_its_duration_when_nobody_knows_the_time() -> None:
+    event = Event("no_mask_start", new_episode_id("d"), 0.0, 0.9, 5, (0, 0, 1, 1))
+    payload = event_payload(event, ORIGIN, UtcClock(lambda: 5000.0), clock_synced=False)
+    start = Pending(7, Moment(5000.0, False, "one", 20.0), payload)
+    at = Moment(6000.0, False, "two", 3.0)
+    body = published(Pending(9, at, end_after_restart(start, at)), at, at)
+    VALIDATOR.validate(body)
+    assert body["duration_s"] is None

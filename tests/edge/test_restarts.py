@@ -24,7 +24,18 @@ def test_starts_after_a_crash_count(tmp_path: Path) -> None:
         assert fourth.count == 2
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"restarts": "x", "running": 1}', "9" * 5000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"restarts": "x", "running": 1}',
+        "9" * 5000,
+        '{"restarts": Infinity, "running": false}',
+        '{"restarts": -7, "running": false}',
+    ],
+)
 def test_a_damaged_file_counts_anew(tmp_path: Path, text: str) -> None:
     (tmp_path / "restarts.json").write_text(text)
     with Restarts(tmp_path / "restarts.json") as restarts:

@@ -11,6 +11,7 @@ from edge.camera import Frame
 from edge.config import SnapshotSettings
 from edge.errors import UserError
 from edge.snapshot import BLURRED_WIDTH_PX, MARGIN, Snapshots, blurred_but
+from tests.disks import tiny
 
 
 def noisy(height: int = 240, width: int = 320) -> Frame:
@@ -78,3 +79,22 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     snapshots = Snapshots(SnapshotSettings(path=str(tmp_path / "file")))
     with pytest.raises(UserError, match="cannot write the snapshot"):
         snapshots.save("x", noisy(), [])
+
+
+def test_what_was_not_finished_is_deleted(tmp_path: Path) -> None:
+    now_s = [1_000_000.0]
+    settings = SnapshotSettings(path=str(tmp_path))
+    left, being_written = tmp_path / "a.unfinished", tmp_path / "b.unfinished"
+    for path, age_s in ((left, 100.0), (being_written, 1.0)):
+        path.write_bytes(b"half a picture")
+        os.utime(path, (now_s[0] - age_s, now_s[0] - age_s))
+    Snapshots(settings, lambda: now_s[0]).tidy()
+    assert [path.name for path in tmp_path.iterdir()] == ["b.unfinished"]
+
+
+def test_a_full_disk_leaves_no_half_picture(tmp_path: Path) -> None:
+    with tiny(tmp_path / "card", kilobytes=16):
+        snapshots = Snapshots(SnapshotSettings(path=str(tmp_path / "card")))
+        with pytest.raises(UserError, match="No space left"):
+            snapshots.save("x", noisy(), [(0.0, 0.0, 1.0, 1.0)])
+        assert list((tmp_path / "card").iterdir()) == []
