@@ -66,6 +66,7 @@ class Pipeline:
         self._zone = Zone(settings.camera.zone)
         if classifier.digest != self._classifier.digest:
             self._tracker.forget_labels()
+            self.tracks = self._tracker.present()
         self._settings, self._classifier = settings, classifier
         self._threshold = alert_threshold(settings.events, classifier.card)
         self._search.change(detector, settings.detector)

@@ -68,17 +68,17 @@ class FaceSearch:
         if self._settings.full_every_s == 0.0:
             return True
         if known:
-            if since_s >= self._settings.full_every_s:
-                return True
-            if self._missed:
-                return since_s >= SEARCH_EVERY_S
-            if since_s < BESIDE_EVERY_S:
-                return False
-            return self._gate.moved_outside(bodies(known, frame.size_px))
-        if since_s >= self._settings.rest_every_s:
-            return True
+            return since_s >= self._settings.full_every_s or self._is_due_beside(
+                since_s, frame, known
+            )
         lately = frame.captured_at_s - self._moved_s <= LINGER_S
-        return lately and since_s >= SEARCH_EVERY_S
+        return since_s >= (SEARCH_EVERY_S if lately else self._settings.rest_every_s)
+
+    def _is_due_beside(self, since_s: float, frame: Frame, known: Sequence[Box]) -> bool:
+        """Whether somebody who is known may have moved on, or somebody come in."""
+        if self._missed:
+            return since_s >= SEARCH_EVERY_S
+        return since_s >= BESIDE_EVERY_S and self._gate.moved_outside(bodies(known, frame.size_px))
 
     def _counted(self, kind: Kind, faces: list[Face]) -> list[Face]:
         self.counts[kind] += 1

@@ -241,6 +241,10 @@ class Tracker:
         """Forget everybody: the next frame shows something else. Numbers go on."""
         self._people.clear()
 
+    def present(self) -> list[Track]:
+        """Everybody present, oldest first, as of the last `update`."""
+        return [person.snapshot() for person in self._people]
+
     def expected(self, at_s: float) -> list[Box]:
         """Where the faces of everybody present should be at `at_s`, pixels; oldest first."""
         found = []
@@ -281,7 +285,7 @@ class Tracker:
         for index, reading in enumerate(seen):
             if index not in joined.values():
                 self._add(reading)
-        return [person.snapshot() for person in self._people]
+        return self.present()
 
     def _join(self, seen: Sequence[Reading]) -> dict[int, int]:
         """The index of the reading of each person, by the person's number."""
