@@ -23,6 +23,9 @@ TRAIN_ARGS ?=
 EXPLORE_ARGS ?=
 CONVERT_ARGS ?=
 EVALUATE_ARGS ?=
+FRONTIER_ARGS ?=
+CLIPS ?= demo
+BENCH_ARGS ?=
 
 help: ## List the targets
 	@echo "Mask Patrol: notices each bare face at an entrance and says so over MQTT."
@@ -85,6 +88,13 @@ convert: $(VENV)/.train ## Quantise each models/*.keras to its .tflite (DATA= me
 		done=yes; $(BIN)/python -m convert --model "$$model" $(foreach d,$(DATA),--data "$(d)") $(CONVERT_ARGS); \
 	done; test -n "$$done" || { echo "make convert: no models/*.keras has its .json beside it; make train makes both" >&2; exit 1; }
 
+frontier: $(VENV)/.train ## Compare detector settings on boxed scenes in DATA and on CLIPS (default: the demo)
+	@test -n "$(DATA)" || { echo "make frontier: name your boxed photographs, e.g. make frontier DATA=scenes CLIPS=clips" >&2; exit 2; }
+	@$(BIN)/python -m training frontier $(foreach d,$(DATA),--data "$(d)") $(foreach c,$(CLIPS),--clips "$(c)") $(FRONTIER_ARGS)
+
+bench: $(VENV)/.bench ## Measure what DATA="clip clip" (default: the demo) cost here, against the original's pipeline
+	@$(BIN)/mask-patrol bench --against original --out runs/bench $(foreach d,$(DATA),"$(d)") $(if $(CONFIG),--config "$(CONFIG)") $(BENCH_ARGS)
+
 compare: $(VENV)/.train ## Time the original's network against MODEL on this machine
 	@$(BIN)/python -m convert.compare --model "$(MODEL)"
 
@@ -112,6 +122,10 @@ $(VENV)/.edge: $(VENV)/.venv pyproject.toml
 	@$(PIP) --editable '.[broker]'
 	@touch $@
 
+$(VENV)/.bench: $(VENV)/.edge
+	@$(PIP) --editable '.[broker,bench]'
+	@touch $@
+
 $(VENV)/.train: $(VENV)/.venv pyproject.toml
 	@echo "Installing TensorFlow and the rest of training into $(VENV) (once; about 2 GB, some minutes) …"
 	@$(PIP) --editable '.[broker,train]'
@@ -121,4 +135,4 @@ $(VENV)/.dev: $(VENV)/.train
 	@$(PIP) --editable '.[broker,metrics,train,dev]'
 	@touch $@
 
-.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare
+.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare frontier bench

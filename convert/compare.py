@@ -1,7 +1,7 @@
 """`python -m convert.compare`: the original Mask Patrol's network against ours, by the clock.
 
 Both as `.tflite` on one thread, in turn, in every runtime that is here. The original has
-random weights: they cost the same time as trained ones.
+made-up weights: they cost the same time as trained ones.
 """
 
 from __future__ import annotations
@@ -17,16 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from convert.flatbuffer import parameters
-from convert.from_keras import exported
 from convert.latency import PairedTimes, paired_times
+from convert.original_model import original_flatbuffer
 from edge.errors import UserError
 from edge.interpreter import RUNTIMES
-from training.keras_quietly import import_keras
-from training.original import build_original
 
 MODEL = Path("models/mask.tflite")
 PAIRS = 300
-SEED = 4
 
 
 @dataclass(frozen=True)
@@ -119,19 +116,6 @@ def compare(model: Path, pairs: int) -> Comparison:
         [speed(name, found) for name, found in times.items() if isinstance(found, PairedTimes)],
         not_run,
     )
-
-
-def original_flatbuffer() -> bytes:
-    """The original's network as a float32 `.tflite`, batch of one, random weights.
-
-    Biases are random too: the converter leaves out those that are zero, as untrained ones are.
-    """
-    keras = import_keras()
-    network = build_original()
-    rng = np.random.default_rng(SEED)
-    network.set_weights([rng.normal(0, 0.05, each.shape) for each in network.get_weights()])
-    pixels = keras.Input(batch_shape=(1, *network.input_shape[1:]), name="pixels")
-    return exported(keras.Model(pixels, network(pixels)))
 
 
 def speed(runtime: str, times: PairedTimes) -> Speed:

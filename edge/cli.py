@@ -1,4 +1,4 @@
-"""The command line: `mask-patrol run | detect | check | watch`."""
+"""The command line: `mask-patrol run | detect | check | watch | bench`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge import __version__
+from edge.bench.command import add_bench
 from edge.config import Settings, change, load_settings
 from edge.errors import UsageError, UserError
 from edge.logs import FORMATS, set_up
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_detect(commands)
     _add_check(commands)
     _add_watch(commands)
+    add_bench(commands, _add_common)
     return parser
 
 

@@ -25,6 +25,9 @@ LISTEN_S = 3.0
 #: CONNACK "bad user name or password" and "not authorised", as MQTT 5 numbers them
 #: (paho translates those of 3.1.1).
 LOGIN_REFUSED = (134, 135)
+#: DISCONNECT "session taken over" of MQTT 5, and what stands for no reason given: "normal
+#: disconnection" and "unspecified error".
+SESSION_TAKEN_OVER, UNTOLD = 142, (0, 128)
 
 
 class RefusedError(UserError):
@@ -38,6 +41,10 @@ class LoginRefusedError(RefusedError):
 
 class CertificateRefusedError(RefusedError):
     """One side does not accept the other's certificate."""
+
+
+class TooLargeError(RefusedError):
+    """The broker takes no messages of that size."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,18 @@ class Broker:
     def address(self) -> str:
         """`host:port`, for people."""
         return f"{self.host}:{self.port}"
+
+
+class LostError(UserError):
+    """The connection ended without our doing."""
+
+
+class TakenOverError(LostError):
+    """The broker says that somebody else has connected under our name."""
+
+
+class CutOffError(LostError):
+    """The broker, or the network, ended it and gave no reason."""
 
 
 def new_client(
@@ -141,6 +160,18 @@ def why_not_accepted(broker: Broker, reason: ReasonCode) -> UserError:
     if reason.value in LOGIN_REFUSED:
         return LoginRefusedError(why_refused(broker, str(reason)))
     return UserError(f"the broker at {broker.address} does not accept us now: {reason}")
+
+
+def why_lost(broker: Broker, reason: ReasonCode, device: str) -> LostError:
+    """The error for a connection of `device` that ended."""
+    lost = f"connection to the broker at {broker.address} lost"
+    if reason.value == SESSION_TAKEN_OVER:
+        return TakenOverError(
+            f"{lost}: somebody else has connected under our name; is another device also called"
+            f" {device!r}? Give each its own `device`"
+        )
+    kind = CutOffError if reason.value in UNTOLD else LostError
+    return kind(f"{lost}: {reason}")
 
 
 def why_silent(broker: Broker) -> UserError:

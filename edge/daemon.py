@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.camera import Feed
 from edge.camera.addresses import shown_source
 from edge.camera.capture import EveryFrame
 from edge.camera.feed import CameraFeed
-from edge.camera.opening import open_source
+from edge.camera.opening import is_recorded, open_source
 from edge.classifier import Classifier, alert_threshold, load_classifier
 from edge.config import Settings
 from edge.controls import Controls, signals_to
@@ -86,7 +85,7 @@ class _Run:
         event_log = stack.enter_context(open_event_file(options.events_file))
         feed = self._open_feed()
         stack.enter_context(feed)
-        self._feed: Feed = feed
+        self._feed = feed
         stack.enter_context(signals_to(self._controls))
         self._delivery = self._open_delivery(stack)
         self._watcher = self._start_watcher(stack)
@@ -106,6 +105,7 @@ class _Run:
             self._progress,
             self._screen if options.watch else None,
             starts_at_s=0.0 if isinstance(feed, EveryFrame) else time.monotonic(),
+            delivers=self._delivery.alive if self._delivery is not None else lambda: True,
         )
         if settings.snapshot.enabled:
             self._loop.snapshots = Snapshots(settings.snapshot)
@@ -124,32 +124,37 @@ class _Run:
         log.info("%s", opening)
         if self._options.watch:
             self._screen.show(f"{opening} Ctrl-C stops.\n")
-        waiting = 0
         interval_s = self._settings.mqtt.health_interval_s
         reporter = HealthReporter(
             self._delivery or Nowhere(), self._vitals.body, interval_s, self._chores
         )
         self._notifier.ready()
-        try:
-            with reporter:
+        with reporter:
+            try:
                 self._loop.run()
-        finally:
-            if self._delivery is not None:
-                waiting = _deliver_the_rest(self._delivery)
-                if self._watcher is not None:
-                    self._watcher.wait_for(self._delivery.publisher.acknowledged, ECHO_S)
-            if self._options.watch:
-                for line in self._closing():
-                    self._screen.show(line)
+            finally:
+                # Both leave in the background, while the broker gets the rest.
+                self._feed.leave()
+                reporter.leave()
+                waiting = self._say_goodbye()
         return EXIT_UNDELIVERED if waiting and not self._controls.stopped.is_set() else 0
+
+    def _say_goodbye(self) -> int:
+        """Deliver and show the rest; how many events wait on disk after that."""
+        waiting = 0
+        if self._delivery is not None:
+            waiting = _deliver_the_rest(self._delivery)
+            if self._watcher is not None:
+                self._watcher.wait_for(self._delivery.publisher.acknowledged, ECHO_S)
+        if self._options.watch:
+            for line in self._closing():
+                self._screen.show(line)
+        return waiting
 
     def _open_feed(self) -> EveryFrame | CameraFeed:
         camera = self._settings.camera
-        if self._options.fast:
-            source = open_source(camera)
-            if not source.live:
-                return EveryFrame(source)
-            source.close()  # what is live has a pace of its own
+        if self._options.fast and is_recorded(camera):  # what is live has a pace of its own
+            return EveryFrame(open_source(camera))
         return CameraFeed(lambda: open_source(camera), camera, self._controls.stopped)
 
     def _open_delivery(self, stack: ExitStack) -> Delivery | None:

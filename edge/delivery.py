@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,17 +61,14 @@ class Delivery:
         self,
         settings: Settings,
         times: StageTimes,
-        clock: Callable[[], float] = time.monotonic,
         verbs: Mapping[str, Verb] | None = None,
     ) -> None:
         """Nothing is opened before `with`; `verbs` are the commands that can be sent to us."""
         self._settings = settings
         self._times = times
-        self._clock = clock
         self._verbs = verbs or {}
-        self._lock = threading.Lock()
-        self._committed_at_s: dict[int, float] = {}
         self._stack = ExitStack()
+        self._stopped = False
         self.embedded = False
 
     def __enter__(self) -> Delivery:
@@ -93,7 +88,7 @@ class Delivery:
                 self.broker,
                 topics,
                 self.outbox,
-                self._on_delivered,
+                lambda seconds: self._times.add("deliver", seconds),
                 self._verbs,
                 announcement if mqtt.discovery else None,
             )
@@ -102,7 +97,7 @@ class Delivery:
 
     def start(self) -> None:
         """Begin to connect, in the background."""
-        self._stack.callback(self.publisher.stop, FAREWELL_S)
+        self._stack.callback(self._stop)
         self.publisher.start()
 
     def __exit__(self, *_: object) -> None:
@@ -110,9 +105,7 @@ class Delivery:
 
     def put(self, payload: dict[str, Any]) -> int:
         """Commit to disk, then let the publisher know."""
-        with self._lock:
-            seq = self.outbox.put(payload)
-            self._committed_at_s[seq] = self._clock()
+        seq = self.outbox.put(payload)
         self.publisher.wake()
         return seq
 
@@ -125,16 +118,21 @@ class Delivery:
         self.outbox.tend()
         self.publisher.wake()
 
+    def alive(self) -> bool:
+        """Whether events get on their way; False once the worker has died or hangs. A broker
+        that is away is no reason. Cheap, and for any thread: see `Publisher.alive`."""
+        return self.publisher.alive()
+
     def flush(self) -> int:
         """Stop the publisher after delivering what it can; how many events still wait."""
-        self.publisher.stop(FAREWELL_S)
+        self._stop()
         return self.outbox.depth()
 
-    def _on_delivered(self, seq: int) -> None:
-        with self._lock:
-            committed_s = self._committed_at_s.pop(seq, None)
-        if committed_s is not None:
-            self._times.add("deliver", self._clock() - committed_s)
+    def _stop(self) -> None:
+        """Once: a second time would only wait for what hangs again."""
+        if not self._stopped:
+            self._stopped = True
+            self.publisher.stop(FAREWELL_S)
 
 
 def open_outbox(settings: Settings) -> Outbox:

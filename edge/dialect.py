@@ -1,4 +1,9 @@
-"""Which version of MQTT to speak: 5, unless configured otherwise or the broker cannot."""
+"""Which version of MQTT to speak: 5, unless configured otherwise or the broker cannot.
+
+In 3.1.1 a broker does not tell when its rules forbid a message: it is lost without a word.
+So a broker that has ever accepted 5 is never spoken to in 3.1.1 for being silent: it hangs,
+or the network does. Only when it says itself that it knows the older one alone, it is.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 #: Old brokers break off, or say nothing, when spoken to in MQTT 5; so does a broker that is
-#: just starting. After so many attempts without an answer 3.1.1 is tried, for one
-#: connection: it does not tell when the broker's rules forbid a message.
+#: just starting. After so many attempts without an answer 3.1.1 is tried, for one connection.
 PATIENCE = 3
 #: CONNACK 1 of MQTT 3.1.1 and 0x84 of MQTT 5: the broker knows the other one only.
 UNSUPPORTED_PROTOCOL = 132
@@ -19,18 +23,22 @@ class Dialect:
     def __init__(self, version: str) -> None:
         """`version` is what is configured: `auto`, `5` or `3.1.1`."""
         self._version = version
+        self._knows_5 = False
         self._knows_only_311 = False
         self._unanswered = 0
 
     def protocol(self) -> MQTTProtocolVersion:
         """What to speak in the next attempt."""
-        older = self._knows_only_311 or self._unanswered >= PATIENCE
+        silent = self._unanswered >= PATIENCE and not self._knows_5
+        older = self._knows_only_311 or silent
         if self._version == "3.1.1" or (self._version == "auto" and older):
             return MQTTProtocolVersion.MQTTv311
         return MQTTProtocolVersion.MQTTv5
 
     def accepted(self) -> None:
-        """The broker let us in."""
+        """The broker let us in, in the version that `protocol` told."""
+        if self.protocol() == MQTTProtocolVersion.MQTTv5:
+            self._knows_5 = True
         self._unanswered = 0
 
     def unanswered(self) -> None:

@@ -7,8 +7,8 @@ import math
 import time
 from collections.abc import Callable
 
-from edge.clock import Moment, now
-from edge.connection import Broker, RefusedError
+from edge.clock import Moment, age_s, now
+from edge.connection import Broker, RefusedError, TooLargeError
 from edge.outbox import Outbox
 from edge.outbox_file import Pending
 from edge.payloads import Topics, published
@@ -29,12 +29,15 @@ class Drain:
         broker: Broker,
         topics: Topics,
         outbox: Outbox,
-        on_delivered: Callable[[int], None],
+        on_delivered: Callable[[float], None],
         moment: Callable[[], Moment] = now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`on_delivered` is told the `seq` of each event that the broker acknowledged;
-        `moment` is the present one, `clock` counts seconds from any start."""
+        """`on_delivered` is told for each event how many seconds lay between its commit and
+        its acknowledgement; not for those from before the connection, which waited for it.
+
+        `moment` is the present one, `clock` counts seconds from any start.
+        """
         self._broker = broker
         self._topic = topics["events"]
         self._outbox = outbox
@@ -42,7 +45,7 @@ class Drain:
         self._moment = moment
         self._clock = clock
         self._waiting_since_s = 0.0
-        self._on_their_way: dict[int, int] = {}
+        self._on_their_way: dict[int, tuple[int, Moment]] = {}  # seq, and when committed
         self._online_since = moment()
         self.acknowledged = 0
 
@@ -64,24 +67,33 @@ class Drain:
         self._on_their_way.clear()
 
     def send_waiting(self, session: Session) -> None:
-        """Send what waits, as far as there is room."""
+        """Send what waits, as far as there is room; raises TooLargeError when the first that
+        waits is more than the broker takes."""
         if self.idle:
             self._waiting_since_s = self._clock()
         if len(self._on_their_way) >= WINDOW:
             return
         # The oldest, whatever was sent before: a disk that comes back may bring older ones.
-        sent = set(self._on_their_way.values())
+        sent = {seq for seq, _ in self._on_their_way.values()}
         for pending in self._outbox.pending(0, WINDOW):
-            if pending.seq not in sent and len(self._on_their_way) < WINDOW:
-                message = Message(self._topic, self._body(pending), qos=1, retain=False)
-                self._on_their_way[session.publish(message)] = pending.seq
+            if pending.seq in sent or len(self._on_their_way) >= WINDOW:
+                continue
+            message = Message(self._topic, self._body(pending), qos=1, retain=False)
+            try:
+                mid = session.publish(message)
+            except TooLargeError:
+                if self.idle:
+                    raise
+                return  # those before it are to be acknowledged first
+            self._on_their_way[mid] = pending.seq, pending.committed
 
     def take(self, signal: Acknowledged) -> None:
         """An acknowledgement, perhaps of an event; raises RefusedError when the broker's
         rules forbid it."""
-        seq = self._on_their_way.pop(signal.mid, None)
-        if seq is None:
+        sent = self._on_their_way.pop(signal.mid, None)
+        if sent is None:
             return
+        seq, committed = sent
         self._waiting_since_s = self._clock()
         if signal.failure:
             raise RefusedError(
@@ -90,7 +102,10 @@ class Drain:
             )
         self._outbox.remove(seq)
         self.acknowledged += 1
-        self._on_delivered(seq)
+        at = self._moment()
+        took_s, online_s = age_s(committed, at), age_s(self._online_since, at)
+        if took_s is not None and online_s is not None and took_s <= online_s:
+            self._on_delivered(took_s)
 
     def _body(self, pending: Pending) -> str:
         body = published(pending, self._online_since, self._moment())

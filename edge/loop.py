@@ -53,9 +53,11 @@ class Loop:
         screen: Screen | None = None,
         clock: Callable[[], float] = time.monotonic,
         starts_at_s: float = 0.0,
+        delivers: Callable[[], bool] = lambda: True,
     ) -> None:
         """`screen` shows a line on how it goes, if there is one; `clock` is that of frames
-        that must be waited for; `starts_at_s` is now, on the clock of the frames."""
+        that must be waited for; `starts_at_s` is now, on the clock of the frames.
+        `delivers`: whether events get on their way; if not, the watchdog is not fed."""
         self._feed = feed
         self._pipeline = pipeline
         self._writer = writer
@@ -66,6 +68,7 @@ class Loop:
         self._progress = progress
         self._screen = screen
         self._clock = clock
+        self._delivers = delivers
         self._now_s = starts_at_s
         self._status_due_s = 0.0
         self._was_paused = False
@@ -73,15 +76,18 @@ class Loop:
         self.view: View | None = None
         #: Where pictures of alerts go, if anywhere.
         self.snapshots: Snapshots | None = None
-        #: What reads the configuration anew; raises UserError and has then changed nothing.
-        self.reload: Callable[[], None] = lambda: None
+        #: What reads the configuration anew; False while it must be called again to go on.
+        #: Raises UserError and has then changed nothing.
+        self.reload: Callable[[], bool] = lambda: True
+        self._reloading = False
 
     def run(self) -> None:
         """Until the source is over, fails (SourceError) or we are stopped."""
         try:
             self._say_state()  # what the last run said may no longer be so
             while not self._controls.stopped.is_set() and not self._feed.over:
-                self._notifier.alive()
+                if self._delivers():
+                    self._notifier.alive()
                 self._reload_if_asked()
                 self._pause_if_asked()
                 frame = self._feed.take(TICK_S)
@@ -147,18 +153,21 @@ class Loop:
             log.warning("%s", error)  # the event counts, the picture is a convenience
 
     def _reload_if_asked(self) -> None:
-        if not self._controls.reload.is_set():
-            return
-        self._controls.reload.clear()
-        self._notifier.reloading()
+        if not self._reloading:
+            if not self._controls.reload.is_set():
+                return
+            self._controls.reload.clear()
+            self._notifier.reloading()
+        self._reloading = False
         try:
-            self.reload()
+            self._reloading = not self.reload()
         except UserError as error:
             log.error("the configuration is not reloaded, the old one goes on: %s", error)
         except Exception:  # whatever stands in a file must not end what runs well
             log.exception("the configuration is not reloaded, the old one goes on")
         finally:
-            self._notifier.ready()
+            if not self._reloading:
+                self._notifier.ready()
 
     def _pause_if_asked(self) -> None:
         paused = self._controls.paused

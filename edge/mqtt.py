@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
-import queue
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from edge.clock import Moment, now
@@ -21,8 +20,12 @@ from edge.complaints import Complaints
 from edge.connection import (
     CONNECT_TIMEOUT_S,
     Broker,
+    CutOffError,
+    LostError,
     RefusedError,
+    TooLargeError,
     why_broken_off,
+    why_lost,
     why_not_accepted,
     why_silent,
 )
@@ -30,6 +33,7 @@ from edge.dialect import Dialect
 from edge.discovery import BIRTH_TOPIC, BORN, Announcement
 from edge.drain import Drain
 from edge.errors import UserError
+from edge.inbox import Inbox, Retain
 from edge.outbox import Outbox
 from edge.pacing import FIRST_RETRY_S, Pace
 from edge.payloads import Topics
@@ -52,25 +56,9 @@ ONLINE, OFFLINE = "online", "offline"
 #: Beyond its time-out, how long `stop` waits for the worker; it may hang in the system's
 #: name look-up, and what waits is on disk.
 GRACE_S = 0.5
-
-
-@dataclass(frozen=True)
-class _Retain:
-    message: Message
-
-
-@dataclass(frozen=True)
-class _Wake:
-    """The outbox has something new."""
-
-
-@dataclass(frozen=True)
-class _Stop:
-    """Finish what was asked for before this, then end."""
-
-
-class _LostError(UserError):
-    """The connection ended without our doing."""
+#: A worker that does not come by its inbox for so long hangs. Looking a name up can take a
+#: minute or two, each address of it then `CONNECT_TIMEOUT_S`, a failing disk its time as well.
+HUNG_S = 300.0
 
 
 class Publisher:
@@ -81,7 +69,7 @@ class Publisher:
         broker: Broker,
         topics: Topics,
         outbox: Outbox,
-        on_delivered: Callable[[int], None] = lambda seq: None,
+        on_delivered: Callable[[float], None] = lambda seconds: None,
         verbs: Mapping[str, Verb] | None = None,
         announcement: Announcement | None = None,
         moment: Callable[[], Moment] = now,
@@ -89,8 +77,9 @@ class Publisher:
     ) -> None:
         """Nothing is connected before `start`.
 
-        `on_delivered` is told the `seq` of each event that the broker acknowledged,
-        and `verbs` (with `ping`, which is built in) are called for commands, all from the
+        `on_delivered` is told how many seconds each event took from its commit to the
+        broker's acknowledgement (those that waited for the connection are left out), and
+        `verbs` (with `ping`, which is built in) are called for commands, all from the
         worker thread. `announcement` is made at every connect, if there is one.
         """
         self._broker = broker
@@ -100,17 +89,16 @@ class Publisher:
         self._desk = Desk(topics, verbs or {})
         self._announcement = announcement
         self._clock = clock
-        self._signals: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._inbox = Inbox(clock)
         self._dialect = Dialect(broker.version)
         self._pace = Pace()
         self._complaints = Complaints(broker, topics.device, outbox.path)
-        self._retained: dict[str, Message] = {}
-        self._stopping = False
-        self._stop_at_s = float("inf")
         self._connected_s = 0.0
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self.connected = False
         self.connections = 0
+        #: The version of MQTT that is spoken, `5` or `3.1.1`; None while not connected.
+        self.version: str | None = None
         #: Why the newest attempt failed, or None while connected.
         self.failure: UserError | None = None
 
@@ -125,17 +113,26 @@ class Publisher:
 
     def wake(self) -> None:
         """Say that the outbox has something new."""
-        self._signals.put(_Wake())
+        self._inbox.wake()
 
     def retain(self, leaf: str, body: dict[str, Any], qos: int) -> None:
         """Publish `body` as JSON, retained, now and again at every connect."""
-        self._signals.put(_Retain(_message(self._topics[leaf], body, qos)))
+        self._inbox.retain(_message(self._topics[leaf], body, qos))
 
     def stop(self, timeout_s: float) -> None:
         """Deliver what waits, for at most `timeout_s`, say `offline` and disconnect."""
-        self._stop_at_s = min(self._stop_at_s, self._clock() + timeout_s)
-        self._signals.put(_Stop())
-        self._thread.join(max(0.0, self._stop_at_s - self._clock()) + GRACE_S)
+        self._inbox.stop(timeout_s)
+        self._thread.join(max(0.0, self._inbox.time_left_s()) + GRACE_S)
+
+    def alive(self) -> bool:
+        """Whether the worker gets on, with or without a broker: False once it has ended by
+        itself, or hung for `HUNG_S`. Cheap, and for any thread.
+
+        Before `start` and after `stop` there is nothing to miss.
+        """
+        if self._thread.ident is None or self._inbox.stop_asked:
+            return True
+        return self._thread.is_alive() and self._inbox.silence_s() < HUNG_S
 
     # The worker: everything below runs in its thread only.
 
@@ -152,14 +149,16 @@ class Publisher:
             lasted_s = self._clock() - self._connected_s if self.connected else 0.0
             if self._pace.lasted(lasted_s):
                 self._complaints.start_afresh()
-            elif isinstance(error, _LostError) and self._pace.thrown_out():
+            elif not self.connected:
+                self._pace.unreachable()
+            elif isinstance(error, CutOffError) and self._pace.thrown_out():
                 self._complaints.thrown_out()
-            self.connected = False
+            self.connected, self.version = False, None
             if error is not None:
                 self.failure = error
-                self._complaints.failed(error, quietly=self._stopping)
+                self._complaints.failed(error, quietly=self._inbox.stopping)
             refused = isinstance(error, RefusedError)
-            if refused and self._stopping:
+            if refused and self._inbox.stopping:
                 return
             self._rest(self._pace.next_wait_s(refused))
 
@@ -170,10 +169,7 @@ class Publisher:
             try:
                 self._greet(session)
                 self._serve(session)
-            except _LostError:
-                raise
-            except BaseException:
-                # We end it, and a clean end keeps the broker from sending the will.
+            except RefusedError:
                 session.say_goodbye()
                 raise
             finally:
@@ -186,15 +182,17 @@ class Publisher:
         while True:
             will = Message(self._topics["status"], OFFLINE, qos=1, retain=True)
             name = f"mask-patrol-{self._topics.device}"
-            session = Session(self._broker, name, will, self._dialect.protocol(), self._signals)
+            protocol = self._dialect.protocol()
+            session = Session(self._broker, name, will, protocol, self._inbox.signals)
             try:
                 session.open()
                 answer = self._answer_to(session)
-            except UserError:
+            except BaseException:
                 session.close()
                 raise
             if isinstance(answer, Answered) and not answer.reason.is_failure:
                 self._dialect.accepted()
+                session.most_bytes = answer.most_bytes or math.inf
                 return session
             session.close()
             if isinstance(answer, Answered):
@@ -209,8 +207,8 @@ class Publisher:
     def _answer_to(self, session: Session) -> Answered | Lost | None:
         """What comes of CONNECT; None when nothing does."""
         deadline_s = self._clock() + CONNECT_TIMEOUT_S
-        while (left_s := min(deadline_s, self._stop_at_s) - self._clock()) > 0.0:
-            signal = self._next(left_s)
+        while (left_s := min(deadline_s - self._clock(), self._inbox.time_left_s())) > 0.0:
+            signal = self._inbox.take(left_s)
             if isinstance(signal, Answered | Lost) and signal.session is session:
                 return signal
         return None
@@ -219,37 +217,46 @@ class Publisher:
         log.info("connected to the broker at %s", self._broker.address)
         self.failure, self.connected, self._connected_s = None, True, self._clock()
         self.connections += 1
+        self.version = session.version
         self._drain.open()
         self._desk.open()
         # First, so that who sees us come online can ask us something.
         session.subscribe([self._desk.topic, *([BIRTH_TOPIC] if self._announcement else [])])
         session.publish(Message(self._topics["status"], ONLINE, qos=1, retain=True))
-        for message in self._retained.values():
-            session.publish(message)
+        for message in self._inbox.retained.values():
+            self._publish_if_it_fits(session, message)
         self._announce(session)
 
     def _announce(self, session: Session) -> None:
         if self._announcement is not None:
-            session.publish(_message(self._announcement.topic, self._announcement.body, qos=1))
+            told = _message(self._announcement.topic, self._announcement.body, qos=1)
+            self._publish_if_it_fits(session, told)
+
+    def _publish_if_it_fits(self, session: Session, message: Message) -> None:
+        """What can be done without is no reason to stop the events."""
+        try:
+            session.publish(message)
+        except TooLargeError as error:
+            self._complaints.left_out(error, message.topic)
 
     def _serve(self, session: Session) -> None:
         """Send, answer and take acknowledgements until the connection is lost or we stop."""
         while True:
             self._drain.send_waiting(session)
-            if self._stopping and (self._drain.idle or self._is_over()):
+            if self._inbox.stopping and (self._drain.idle or self._is_over()):
                 session.say_goodbye()
                 return
             self._desk.answer_waiting(session)
             if (patience_s := self._drain.patience_s()) <= 0.0:
-                raise _LostError(f"the broker at {self._broker.address} acknowledges nothing")
-            signal = self._next(min(self._stop_at_s - self._clock(), patience_s))
-            if isinstance(signal, _Retain):
-                session.publish(signal.message)
+                raise LostError(f"the broker at {self._broker.address} acknowledges nothing")
+            signal = self._inbox.take(min(self._inbox.time_left_s(), patience_s))
+            if isinstance(signal, Retain):
+                self._publish_if_it_fits(session, signal.message)
             elif isinstance(signal, Signal) and signal.session is session:
                 self._heed(signal)
 
     def _heed(self, signal: Signal) -> None:
-        """Act on what the present session signals; raises _LostError when it is its end."""
+        """Act on what the present session signals; raises LostError when it is its end."""
         match signal:
             case Acknowledged():
                 self._desk.acknowledged(signal.mid)
@@ -265,36 +272,22 @@ class Publisher:
             case Subscribed(_, refused) if refused:
                 self._complaints.deaf(refused)
             case Lost(_, reason):
-                raise _LostError(
-                    f"connection to the broker at {self._broker.address} lost: {reason}"
-                )
+                raise why_lost(self._broker, reason, self._topics.device)
 
     def _rest(self, seconds: float) -> None:
         """Wait between two attempts; a stop makes it short."""
         until_s = self._clock() + seconds
         while (left_s := until_s - self._clock()) > 0.0:
-            if self._stopping:
-                left_s = min(left_s, FIRST_RETRY_S, self._stop_at_s - self._clock())
+            if self._inbox.stopping:
+                left_s = min(left_s, FIRST_RETRY_S, self._inbox.time_left_s())
                 until_s = self._clock() + left_s
-            self._next(left_s)
-
-    def _next(self, timeout_s: float) -> Signal | _Retain | _Wake | _Stop | None:
-        """The next signal, None when there is none in time; what must be remembered is."""
-        try:
-            signal = self._signals.get(timeout=min(max(0.0, timeout_s), threading.TIMEOUT_MAX))
-        except queue.Empty:
-            return None
-        if isinstance(signal, _Retain):
-            self._retained[signal.message.topic] = signal.message
-        elif isinstance(signal, _Stop):
-            self._stopping = True
-        return signal  # type: ignore[no-any-return]
+            self._inbox.take(left_s)
 
     def _is_over(self) -> bool:
         """Stopping, and either nothing is left to deliver or the time is up."""
-        if not self._stopping:
+        if not self._inbox.stopping:
             return False
-        return self._clock() >= self._stop_at_s or self._outbox.depth() == 0
+        return self._inbox.time_left_s() <= 0.0 or self._outbox.depth() == 0
 
 
 def _message(topic: str, body: dict[str, Any], qos: int) -> Message:

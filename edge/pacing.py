@@ -32,6 +32,10 @@ class Pace:
         self._retry_s, self._short = FIRST_RETRY_S, 0
         return True
 
+    def unreachable(self) -> None:
+        """The broker was not there: that is why the connections before were cut."""
+        self._short = 0
+
     def thrown_out(self) -> bool:
         """A connection was cut soon; True when it is time to wonder why, once."""
         self._short += 1

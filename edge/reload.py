@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 
@@ -13,6 +14,7 @@ from edge.camera.opening import open_source
 from edge.classifier import Classifier, alert_labels, load_classifier
 from edge.config import Settings
 from edge.detector import HaarDetector
+from edge.errors import UserError
 from edge.pipeline import Pipeline
 from edge.zone import Zone
 
@@ -22,10 +24,22 @@ log = logging.getLogger(__name__)
 FIXED = ("device", "mqtt", "outbox", "metrics")
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What will hold, all at once; the new settings of `kept` from the next start."""
+
+    settings: Settings
+    classifier: Classifier
+    detector: HaarDetector
+    kept: list[str]
+
+
 class Reload:
     """Brings what the configuration now says into the running parts: all of it or nothing.
 
-    People in view stay who they are, and alerts that run go on.
+    Another camera, or other settings that a camera is opened with, take their time: until
+    it delivers everything stays as it is, and the loop goes on. People in view stay who they
+    are, and alerts that run go on.
     """
 
     def __init__(
@@ -44,11 +58,29 @@ class Reload:
         self._pipeline = pipeline
         self._classifier = classifier
         self._detector = detector
+        self._plan: _Plan | None = None
         #: Told the settings and the model that hold from now on.
         self.on_change: Callable[[Settings, Classifier], None] = lambda settings, classifier: None
 
-    def __call__(self) -> None:
-        """Raises UserError, and has changed nothing then, when the configuration is no good."""
+    def __call__(self) -> bool:
+        """Begin, or go on with what was begun; whether that is done, else call again soon.
+
+        Raises UserError, and has changed nothing then, when the configuration is no good or
+        the camera does not deliver. Called by the thread that takes the frames.
+        """
+        if self._plan is None:
+            self._plan = self._begin()
+        try:
+            if isinstance(self._feed, CameraFeed) and not self._feed.settled():
+                return False
+        except UserError:
+            self._plan = None
+            raise
+        plan, self._plan = self._plan, None
+        self._finish(plan)
+        return True
+
+    def _begin(self) -> _Plan:
         settings = self._load()
         kept = [name for name in FIXED if getattr(settings, name) != getattr(self._settings, name)]
         settings = msgspec.structs.replace(
@@ -56,9 +88,14 @@ class Reload:
         )
         if settings == self._settings and not kept:
             log.info("the configuration has not changed")
-        classifier, detector = self._classifier, self._detector
-        if settings.classifier != self._settings.classifier:
-            classifier = load_classifier(settings.classifier)
+        detector = self._detector
+        # Another model may stand under the same name.
+        classifier = load_classifier(settings.classifier)
+        if (
+            classifier.digest == self._classifier.digest
+            and settings.classifier == self._settings.classifier
+        ):
+            classifier = self._classifier
         if settings.detector != self._settings.detector:
             detector = HaarDetector(settings.detector)
         alert_labels(settings.events, classifier)
@@ -66,10 +103,15 @@ class Reload:
         if settings.camera != self._settings.camera and isinstance(self._feed, CameraFeed):
             camera = settings.camera
             self._feed.reopen(lambda: open_source(camera), camera)
-            if camera.source != self._settings.camera.source:
-                self._pipeline.cut()
+        return _Plan(settings, classifier, detector, kept)
+
+    def _finish(self, plan: _Plan) -> None:
+        settings, classifier, detector = plan.settings, plan.classifier, plan.detector
+        another = settings.camera.source != self._settings.camera.source
+        if another and isinstance(self._feed, CameraFeed):
+            self._pipeline.cut()
         self._pipeline.change(settings, detector, classifier)
         self._settings, self._classifier, self._detector = settings, classifier, detector
         self.on_change(settings, classifier)
-        for name in kept:
+        for name in plan.kept:
             log.warning("the new `%s` holds from the next start; the rest holds now", name)

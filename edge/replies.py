@@ -8,12 +8,16 @@ what a broker does not acknowledge is not followed by more.
 from __future__ import annotations
 
 import json
+import logging
 from collections import deque
 from collections.abc import Mapping
 
 from edge.commands import VERB, Verb, answer, ping
+from edge.connection import TooLargeError
 from edge.payloads import Topics
 from edge.session import Message, Received, Session
+
+log = logging.getLogger(__name__)
 
 #: Replies that may be on their way unacknowledged.
 REPLY_WINDOW = 5
@@ -58,7 +62,10 @@ class Desk:
             reply = answer(verb, command.payload, self._verbs)
             body = json.dumps(reply, separators=(",", ":"))
             message = Message(self._topics[f"reply/{verb}"], body, qos=1, retain=False)
-            self._on_their_way.add(session.publish(message))
+            try:
+                self._on_their_way.add(session.publish(message))
+            except TooLargeError as error:
+                log.warning("a command is not answered: %s", error)
             session.dealt_with()
 
     def _verb(self, command: Received) -> str | None:

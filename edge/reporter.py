@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from edge import __version__
+from edge.camera.addresses import shown_source
 from edge.classifier import Classifier
 from edge.config import Settings
 from edge.delivery import EventSink
@@ -19,6 +20,8 @@ from edge.payloads import UtcClock
 
 log = logging.getLogger(__name__)
 
+#: A report that hangs (a disk that does not answer) is left behind after this.
+FAREWELL_S = 0.5
 NO_COUNTS: Mapping[str, Any] = {}
 
 
@@ -56,7 +59,8 @@ class StateReporter:
 
 class HealthReporter:
     """Publishes `health` at intervals from a thread of its own, as long as `with`
-    lasts; what has to be done now and then is done with it."""
+    lasts; what has to be done now and then is done with it. Leaving waits for at most
+    `FAREWELL_S`."""
 
     def __init__(
         self,
@@ -78,8 +82,12 @@ class HealthReporter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.leave()
+        self._thread.join(FAREWELL_S)
+
+    def leave(self) -> None:
+        """Report no more; returns at once."""
         self._stopped.set()
-        self._thread.join()
 
     def _run(self) -> None:
         while not self._stopped.wait(self._interval_s):
@@ -87,12 +95,12 @@ class HealthReporter:
                 self._chores()
                 self._sink.retain("health", self._body(), qos=0)
             except Exception:  # the figures are worth less than what they tell of
-                log.exception("no health report")
+                if not self._stopped.is_set():
+                    log.exception("no health report")
 
 
 def info_body(settings: Settings, classifier: Classifier, threshold: float) -> dict[str, Any]:
     """What runs here: versions, the model, the digest of the configuration; no secrets."""
-    configuration = hashlib.sha256(msgspec.json.encode(settings)).hexdigest()
     return {
         "version": __version__,
         "python": platform.python_version(),
@@ -105,5 +113,13 @@ def info_body(settings: Settings, classifier: Classifier, threshold: float) -> d
         },
         "alert_on": settings.events.alert_on,
         "alert_threshold": threshold,
-        "configuration": f"sha256:{configuration}",
+        "configuration": f"sha256:{_digest(settings)}",
     }
+
+
+def _digest(settings: Settings) -> str:
+    """Of everything but names and passwords: whoever reads it could try those out against it."""
+    camera = msgspec.structs.replace(settings.camera, source=shown_source(settings.camera))
+    mqtt = msgspec.structs.replace(settings.mqtt, username="")
+    public = msgspec.structs.replace(settings, camera=camera, mqtt=mqtt)
+    return hashlib.sha256(msgspec.json.encode(public)).hexdigest()

@@ -8,7 +8,10 @@ signals into a queue, so no lock is ever held while paho is called (paho runs
 
 from __future__ import annotations
 
+import contextlib
+import math
 import queue
+import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.commands import MOST_BYTES
-from edge.connection import Broker, new_client, why_unreachable
+from edge.connection import Broker, TooLargeError, new_client, why_unreachable
 
 #: How long the broker may take to acknowledge our farewell.
 FAREWELL_S = 1.0
@@ -33,10 +36,11 @@ MOST_PACKET_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Answered:
-    """The broker's CONNACK."""
+    """The broker's CONNACK; `most_bytes` is the largest packet that it takes, if it says so."""
 
     session: Session
     reason: ReasonCode
+    most_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -78,10 +82,10 @@ class Crowded:
 
 @dataclass(frozen=True)
 class Lost:
-    """The connection is gone."""
+    """The connection is gone; `reason` as in MQTT 5, in which a broker may tell it."""
 
     session: Session
-    reason: str
+    reason: ReasonCode
 
 
 Signal = Answered | Acknowledged | Subscribed | Received | Crowded | Lost
@@ -95,6 +99,13 @@ class Message:
     body: str
     qos: int
     retain: bool
+
+    @property
+    def packet_bytes(self) -> int:
+        """The size of its PUBLISH in MQTT 5, without properties."""
+        rest = 2 + len(self.topic.encode()) + 2 * (self.qos > 0) + 1 + len(self.body.encode())
+        length = 1 + sum(rest >= 1 << bits for bits in (7, 14, 21))
+        return 1 + length + rest
 
 
 class Session:
@@ -119,9 +130,14 @@ class Session:
         self._topics: Sequence[str] = ()
         self._room = threading.BoundedSemaphore(MOST_WAITING)
         self._crowded = False
+        self._parted = False
+        #: The largest packet that the broker takes; infinite where it does not say so.
+        self.most_bytes = math.inf
         client = new_client(broker, client_id, protocol=protocol)
         client.will_set(will.topic, will.body, will.qos, will.retain)
-        client.on_connect = lambda _c, _u, _f, reason, _p: signals.put(Answered(self, reason))
+        client.on_connect = lambda _c, _u, _f, reason, told: signals.put(
+            Answered(self, reason, getattr(told, "MaximumPacketSize", None))
+        )
         client.on_publish = lambda _c, _u, mid, reason, _p: signals.put(
             Acknowledged(self, mid, str(reason) if reason.is_failure else "")
         )
@@ -129,8 +145,13 @@ class Session:
             Subscribed(self, self._refused(reasons))
         )
         client.on_message = lambda _c, _u, message: self._take(message)
-        client.on_disconnect = lambda _c, _u, _f, reason, _p: signals.put(Lost(self, str(reason)))
+        client.on_disconnect = lambda _c, _u, _f, reason, _p: signals.put(Lost(self, reason))
         self._client: paho.Client = client
+
+    @property
+    def version(self) -> str:
+        """The version of MQTT that is spoken: `5` or `3.1.1`."""
+        return "5" if self._speaks_5 else "3.1.1"
 
     def open(self) -> None:
         """Connect; `Answered` follows. Raises UserError when nobody is there."""
@@ -142,11 +163,26 @@ class Session:
         try:
             self._client.connect(broker.host, broker.port, broker.keepalive_s, properties=limits)
         except (OSError, ValueError) as error:
-            raise why_unreachable(broker, error) from None
-        self._client.loop_start()
+            failure = why_unreachable(broker, error)
+        else:
+            self._client.loop_start()
+            return
+        # Not above: the failure is kept, and with it would be what it was raised from, whose
+        # traceback holds paho's client and its sockets.
+        raise failure
 
     def publish(self, message: Message) -> int:
-        """Send; returns the number that the PUBACK will bear."""
+        """Send; returns the number that the PUBACK will bear.
+
+        Raises TooLargeError, and sends nothing, when the broker takes no packets so large:
+        it would end the connection.
+        """
+        if (size := message.packet_bytes) > self.most_bytes:
+            raise TooLargeError(
+                f"the broker at {self._broker.address} takes messages of {self.most_bytes} bytes"
+                f" at most, and one on {message.topic} has {size}: raise its limit"
+                " (max_packet_size in mosquitto.conf)"
+            )
         return self._client.publish(
             message.topic, message.body, qos=message.qos, retain=message.retain
         ).mid
@@ -175,18 +211,39 @@ class Session:
         self._room.release()
 
     def say_goodbye(self) -> None:
-        """A clean disconnect keeps the broker from sending the will: say it ourselves."""
+        """A clean disconnect keeps the broker from sending the will: say it ourselves first.
+
+        Unless the broker acknowledges that, the will has to say it.
+        """
         will = self._will
         farewell = self._client.publish(will.topic, will.body, qos=will.qos, retain=will.retain)
         try:
             farewell.wait_for_publish(FAREWELL_S)
+            self._parted = farewell.is_published()
         except (RuntimeError, ValueError):
-            return  # the connection broke meanwhile: then the will says it
+            return  # the connection broke meanwhile
+        if self._parted:
+            self._client.disconnect()
 
     def close(self) -> None:
-        """End the connection and paho's thread; a second call does nothing."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        """End the connection and paho's thread; without a goodbye the broker sends the will.
+
+        Nothing else may be called after this.
+        """
+        client = self._client
+        connection = client.socket()
+        if not self._parted and isinstance(connection, socket.socket):
+            # Of the class, as an encrypted one's own method takes it from paho's hands.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+        # paho's thread may end, and be forgotten, while it is being waited for.
+        with contextlib.suppress(AttributeError):
+            client.loop_stop()
+        # We hold each other, and signals hold us: but for this its sockets would stay open
+        # until the garbage collector comes by.
+        client.on_connect = client.on_publish = client.on_subscribe = None
+        client.on_message = client.on_disconnect = None
+        del self._client
 
     def _refused(self, reasons: Sequence[ReasonCode]) -> tuple[str, ...]:
         return tuple(

@@ -61,6 +61,7 @@ class Vitals:
             body |= {
                 "connected": publisher.connected,
                 "connections": publisher.connections,
+                "mqtt_version": publisher.version,
                 "events_acknowledged": publisher.acknowledged,
                 "outbox_depth": outbox.depth(),
                 "outbox_on_disk": not outbox.warning,

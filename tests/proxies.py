@@ -14,6 +14,7 @@ class Relay:
 
     A connection on which `refuses` is sent is ended at once, the first `times` times.
     Of what the broker says, packets of the type `withholds` (as a first byte) are dropped.
+    When the broker ends a connection, it says `last_words` before.
     """
 
     def __init__(
@@ -22,7 +23,9 @@ class Relay:
         refuses: bytes | None = None,
         times: int = 1000,
         withholds: int | None = None,
+        last_words: bytes = b"",
     ) -> None:
+        self._last_words = last_words
         self._withholds = withholds
         self._refuses = refuses
         self._times = times
@@ -32,6 +35,10 @@ class Relay:
         self._muted = threading.Event()
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def refuse(self, refuses: bytes, times: int) -> None:
+        """From now on end connections on which that is sent, the next `times` times."""
+        self._refuses, self._times = refuses, times
 
     def mute(self) -> None:
         """From now on nothing that the broker says arrives, on any open connection."""
@@ -61,6 +68,7 @@ class Relay:
             threading.Thread(target=self._pass_on, args=(far, near), daemon=True).start()
 
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        from_broker = False
         with contextlib.suppress(OSError):
             from_broker = source.getpeername() == self._target
             started = b""
@@ -75,6 +83,8 @@ class Relay:
                 if not (from_broker and self._muted.is_set()):
                     sink.sendall(data)
         with contextlib.suppress(OSError):
+            if from_broker and self._last_words:
+                sink.sendall(self._last_words)
             sink.shutdown(socket.SHUT_RDWR)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import threading
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -76,3 +77,29 @@ class MjpegCamera:
         self.cut.set()
         self._server.shutdown()
         self._server.server_close()
+
+
+class Mute:
+    """A network camera that lets everybody connect and says nothing, while `with` lasts."""
+
+    def __init__(self) -> None:
+        self.callers: list[socket.socket] = []
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://me:secret@127.0.0.1:{self._server.getsockname()[1]}/stream.mjpg"
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                self.callers.append(self._server.accept()[0])
+            except OSError:
+                return
+
+    def __enter__(self) -> Mute:
+        threading.Thread(target=self._listen, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        for caller in self.callers:
+            caller.close()

@@ -16,6 +16,7 @@ from training.config import TrainConfig
 from training.cross import add_cross
 from training.datasets import LABELS
 from training.evaluate_cli import add_evaluate
+from training.frontier import add_frontier
 from training.layouts import LAYOUTS
 from training.model import NETS
 from training.stress import add_stress
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("stress", help="held-out faces in bad light, with beards, hands …")
     )
     add_evaluate(_command(commands, "evaluate", "a model's figures on data sets"))
+    add_frontier(commands.add_parser("frontier", help="the face detector's settings, compared"))
     look = _command(commands, "explore", "look at the data first: a report with plots")
     _add_data(look)
     explore.add_arguments(look)

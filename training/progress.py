@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from training.datasets import Sample
 
+T = TypeVar("T")
 Watch = Callable[[list[Sample]], Iterable[Sample]]
 
 
@@ -21,10 +23,15 @@ def watch(what: str) -> Watch:
     """Shows progress over a list of samples on standard error when it takes a while."""
 
     def wrapped(samples: list[Sample]) -> Iterable[Sample]:
-        from tqdm import tqdm
-
-        return tqdm(  # type: ignore[no-any-return]
-            samples, desc=what, unit="face", delay=2, mininterval=0.5 if sys.stderr.isatty() else 10
-        )
+        return shown(samples, what, "face")
 
     return wrapped
+
+
+def shown(items: Iterable[T], what: str, unit: str) -> Iterable[T]:
+    """`items`, with progress on standard error when going through them takes a while."""
+    from tqdm import tqdm
+
+    return tqdm(  # type: ignore[no-any-return]
+        items, desc=what, unit=unit, delay=2, mininterval=0.5 if sys.stderr.isatty() else 10
+    )

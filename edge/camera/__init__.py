@@ -17,6 +17,10 @@ class SourceError(UserError):
     """A source cannot be opened, or stopped delivering frames."""
 
 
+class AbsentError(SourceError):
+    """A live source is not there, which may pass: it is off, unplugged, or in use."""
+
+
 @dataclass(frozen=True)
 class Frame:
     """One picture of the camera.

@@ -27,6 +27,9 @@ class EveryFrame:
     def __exit__(self, *_: object) -> None:
         self._source.close()
 
+    def leave(self) -> None:
+        """Nothing is read ahead: there is nothing to let go of."""
+
     @property
     def over(self) -> bool:
         """Whether the recording has ended."""

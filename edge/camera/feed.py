@@ -8,20 +8,20 @@ import threading
 import time
 from collections.abc import Callable
 
-from edge.camera import CameraStatus, Frame, Source, SourceError, State, is_picture
+from edge.camera import AbsentError, CameraStatus, Frame, Source, SourceError, State, is_picture
 from edge.camera.addresses import full_spec, shown_source
 from edge.camera.judge import Judge
 from edge.camera.patience import Patience
-from edge.camera.reader import Reader
+from edge.camera.reader import GRACE_S, Leaving, Reader
 from edge.camera.status import StatusKeeper, why_failed, why_silent
+from edge.camera.trial import Trial
 from edge.config import CameraSettings
-from edge.errors import UserError
 
 #: How often a waiting consumer looks at the clock and at whether it should stop.
 POLL_S = 0.1
-#: A source has its own time-out of `timeout_s`; one that does not come back this much later
-#: hangs in native code.
-GRACE_S = 1.0
+#: How long the start waits to hear whether the source opens. A mistake shows at once; a
+#: camera may take longer, and the events that wait on disk should not wait for it.
+START_S = 2.0
 #: So many threads may hang in native code at once. Each holds memory and a descriptor, and a
 #: driver that swallowed three will not spare the fourth: a new process may do better.
 MOST_HANGING = 3
@@ -38,9 +38,10 @@ log = logging.getLogger(__name__)
 class CameraFeed:
     """Reads a source ahead and hands over only its newest frame; brings a live one back.
 
-    A context manager: entering opens the source in the caller's thread, so that a mistake
-    in its address is a SourceError at once; leaving closes it and waits at most `FAREWELL_S`.
-    Reading begins with the first `take`.
+    A context manager: entering begins to open the source and waits for at most `START_S`, so
+    that a mistake in its address is raised at once (SourceError, or UserError); a live one that
+    is only absent is waited for like one that went away. Leaving closes it, within
+    `FAREWELL_S` of `leave`. Reading begins with the first `take`.
 
     A recorded source (`live` is False) plays at its own speed on the clock, ends by itself
     and is never opened again. A live one that fails, ends, delivers nothing that can be used
@@ -65,11 +66,15 @@ class CameraFeed:
         # Guards everything below; notified when there is something to take.
         self._changed = threading.Condition()
         self._closed = False
-        self._left: list[Reader] = []
+        self._closed_at_s = 0.0
+        self._left = Leaving()  # readers of the present source …
+        self._strangers = Leaving()  # … and of others
         self._reader: Reader | None = None
-        # Set by `_take_on` for each source.
+        self._trial: Trial | None = None
+        # Set by `_begin_with` for each source.
         self._live: bool
-        self._unread: Source | None
+        self._tried: bool
+        self._was_open: bool
         self._newest: Frame | None
         self._ended: bool
         self._failure: Exception | None
@@ -78,20 +83,38 @@ class CameraFeed:
         self._status = StatusKeeper()
 
     def __enter__(self) -> CameraFeed:
-        self._take_on(self._open_source())
+        with self._changed:
+            self._begin_with(self._open_source, self._settings)
+            self._start(hold=True)
+            self._changed.wait_for(lambda: self._reader is None or not self._opening, START_S)
+            if self._failure is not None:
+                raise self._failure
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.leave()
+        # Not with the lock held, which the readers need in order to end.
+        for leaving in (self._left, self._strangers):
+            leaving.wait(max(0.0, self._closed_at_s + FAREWELL_S - time.monotonic()))
+        hanging = self._left.hanging() + self._strangers.hanging()
+        if hanging:
+            log.debug("%d attempts to read the camera hang and are left behind", hanging)
+
+    def leave(self) -> None:
+        """Let go of the source, in the background: there is nothing to take any more."""
         with self._changed:
-            self._closed = True
-            self._retire()
-        self._wait_for_readers()
+            if not self._closed:
+                self._closed = True
+                self._closed_at_s = time.monotonic()
+                self._drop_trial()
+                self._retire()
 
     @property
     def over(self) -> bool:
         """Whether a recorded source has ended and its last frame was taken."""
         with self._changed:
-            return self._ended and self._failure is None and self._newest is None
+            ended = self._ended and self._failure is None and self._newest is None
+            return ended and self._trial is None
 
     def take(self, timeout_s: float) -> Frame | None:
         """The newest frame that was not taken yet; None when none came within `timeout_s`.
@@ -111,7 +134,7 @@ class CameraFeed:
                 if self._failure is not None:
                     raise self._failure
                 remaining_s = until_s - time.monotonic()
-                if self._ended or remaining_s <= 0.0:
+                if (self._ended and self._trial is None) or remaining_s <= 0.0:
                     break
                 self._changed.wait(min(remaining_s, POLL_S))
         return None
@@ -122,40 +145,62 @@ class CameraFeed:
             return self._status.at(self._clock())
 
     def reopen(self, open_source: Callable[[], Source], settings: CameraSettings) -> None:
-        """Go on with other settings, and with another source if they say so.
+        """Begin to go on with other settings, and with another source if they say so.
 
-        Another source is opened here before the old one is closed. A camera that only
-        gets other settings is closed first, as most cannot be opened twice. Raises SourceError
-        when that fails: then the old one goes on, with its old settings. Called by
-        the thread that takes.
+        It is opened in a thread, and `settled` says how that ends. Another source is opened
+        while the old one goes on; a camera that only gets other settings is closed first, as
+        most cannot be opened twice. Raises SourceError when too many such attempts hang.
         """
-        if all(getattr(settings, name) == getattr(self._settings, name) for name in OPENING):
-            with self._changed:
+        with self._changed:
+            self._drop_trial()
+            if all(getattr(settings, name) == getattr(self._settings, name) for name in OPENING):
                 self._open_source, self._settings = open_source, settings
                 self._patience.give_up_after_s = settings.reopen_for_s
                 self._judge = self._new_judge()
-            return
-        same = self._live and full_spec(settings.source) == full_spec(self._settings.source)
-        if same:
-            with self._changed:
-                self._retire()
-            self._wait_for_readers()
-        try:
-            source = open_source()
-        except UserError as error:
+                return
+            if self._strangers.hanging() >= MOST_HANGING:
+                raise SourceError(f"{MOST_HANGING} other sources hang in being opened or closed")
+            same = self._live and full_spec(settings.source) == full_spec(self._settings.source)
             if same:
-                with self._changed:
-                    self._lose("stalled", str(error))
-            raise
-        with self._changed:
-            self._retire()
-            self._open_source, self._settings = open_source, settings
-            self._take_on(source)
+                self._retire()
+                self._say("reopening", "its settings are changed")
+            after = self._left if same else None
+            self._trial = Trial(open_source, settings, self, self._clock, after)
+            self._trial.reader.start()
 
-    def _take_on(self, source: Source) -> None:
-        """Everything as it is before the first frame of `source`."""
-        self._unread = source
-        self._live = source.live
+    def settled(self) -> bool:
+        """Whether `reopen` is done and frames are those of the new source or settings.
+
+        False while it is tried; to be asked by the thread that takes. Raises SourceError,
+        once, when it failed: then the old source goes on, with its old settings.
+        """
+        with self._changed:
+            trial = self._trial
+            if trial is None:
+                return True
+            try:
+                if not trial.succeeded():
+                    return False
+            except SourceError as error:
+                self._drop_trial()
+                if trial.alone:
+                    self._lose("stalled", str(error))
+                raise
+            self._trial = None
+            self._retire()
+            if not trial.alone:
+                self._strangers.adopt(self._left)
+                self._left = Leaving()
+            self._begin_with(trial.open_source, trial.settings)
+            self._take_over(trial)
+        return True
+
+    def _begin_with(self, open_source: Callable[[], Source], settings: CameraSettings) -> None:
+        """Everything as it is before the first frame of a source."""
+        self._open_source, self._settings = open_source, settings
+        self._live = True  # until it was opened and says otherwise
+        self._tried = False  # whether an attempt failed: what fails after that may pass
+        self._was_open = False
         self._newest = None
         self._ended = False
         self._failure = None
@@ -163,23 +208,28 @@ class CameraFeed:
         self._patience = Patience(self._settings.reopen_for_s, self._random)
         self._blacks = 0  # times in a row that it was opened anew because it was black
         self._moves = True  # False from when it froze until it is seen to move again
-        self._opening = self._garbage = False
-        self._sign_s = self._clock()  # when the present reader last gave a sign of life
-        self._good_since_s = None
+        self._garbage = False
+        self._held = False
 
     # What the reader tells, in its own thread.
 
-    def opened(self, reader: Reader) -> None:
-        """The source was opened anew."""
+    def opened(self, reader: Reader, live: bool) -> None:
+        """The source is open."""
         with self._changed:
-            if reader is self._reader:
+            if self._trial is not None and reader is self._trial.reader:
+                self._trial.opened(live)
+            elif reader is self._reader:
                 self._opening = False
                 self._sign_s = self._clock()
-                self._status.reopened += 1
+                self._status.reopened += self._was_open
+                self._live, self._was_open = live, True
+                self._changed.notify_all()
 
     def arrived(self, reader: Reader, frame: Frame) -> bool:
         """Judge a frame and keep it for the consumer; returns whether it could be used."""
         with self._changed:
+            if self._trial is not None and reader is self._trial.reader:
+                return self._trial.arrived(frame)
             if reader is not self._reader:
                 return False
             if not is_picture(frame.image_bgr):
@@ -198,10 +248,19 @@ class CameraFeed:
     def ended(self, reader: Reader, failure: Exception | None) -> None:
         """The source ended or failed, and is closed."""
         with self._changed:
+            if self._trial is not None and reader is self._trial.reader:
+                self._trial.ended(failure)
+                return
             if reader is not self._reader:
                 return
-            if self._live:
+            if self._opening and not self._tried and self._is_mistake(failure):
+                self._retire()
+                self._failure = failure
+            elif self._live:
+                first = not self._was_open and not self._tried
                 self._lose("stalled", why_failed(shown_source(self._settings), failure))
+                if first:
+                    log.info("it is tried again for %g s", self._settings.reopen_for_s)
             else:
                 self._retire()
                 self._ended, self._failure = True, failure
@@ -211,9 +270,10 @@ class CameraFeed:
 
     def _go_on(self) -> None:
         """What has become due: the first start, a time-out, an attempt, the end of patience."""
-        if self._unread is not None:
-            source, self._unread = self._unread, None
-            self._start(source)
+        if self._held and self._reader is not None:
+            self._held = False
+            self._sign_s = self._clock()
+            self._reader.begin()
         if not self._live or self._failure is not None:
             return
         now_s = self._clock()
@@ -224,40 +284,63 @@ class CameraFeed:
             elif silent_s > self._settings.timeout_s and self._status.state != "reopening":
                 self._patience.failing(now_s)
                 self._say("stalled", self._why_silent())
+        if self._trial is not None:
+            return  # soon there may be another one, and nothing to bring back
         if self._patience.exhausted(now_s):
             span_s = self._settings.reopen_for_s
-            self._give_up(f"; it could not be brought back for {span_s:g} s" if span_s else "")
+            what = "brought back" if self._was_open else "opened"
+            self._give_up(f"; it could not be {what} for {span_s:g} s" if span_s else "")
         elif self._reader is None and now_s >= self._patience.next_try_s:
-            self._left = [reader for reader in self._left if not reader.gone()]
-            if len(self._left) >= MOST_HANGING:
-                self._give_up(f"; {len(self._left)} attempts hang in its driver")
+            if (hanging := self._left.hanging()) >= MOST_HANGING:
+                self._give_up(f"; {hanging} attempts hang in its driver")
             else:
                 self._say("reopening", self._status.reason)
-                self._start(None)
+                self._start()
 
-    def _start(self, source: Source | None) -> None:
-        self._opening = source is None
+    def _start(self, hold: bool = False) -> None:
+        self._held = hold
+        self._opening = True
         self._garbage = False
         self._sign_s = self._clock()
         self._good_since_s = None
         self._judge = self._new_judge()
-        self._reader = Reader(self._open_source, self, self._clock, source)
+        self._reader = Reader(self._open_source, self, self._clock, hold)
         self._reader.start()
+
+    def _take_over(self, trial: Trial) -> None:
+        """Go on with what the trial opened, from its newest frame on."""
+        assert trial.frame is not None, "it did not succeed"
+        self._opening = False
+        self._was_open = True
+        self._live = trial.live
+        self._good_since_s = None
+        self._judge = self._new_judge()
+        self._reader = trial.reader
+        self.arrived(trial.reader, trial.frame)
+        if trial.over:
+            self.ended(trial.reader, trial.failure)
+
+    def _is_mistake(self, failure: Exception | None) -> bool:
+        """Whether waiting is of no use, or not wanted."""
+        return not isinstance(failure, AbsentError) or self._settings.reopen_for_s == 0.0
 
     def _retire(self) -> None:
         """The present reader is no longer listened to, and closes its source when it can."""
-        if self._unread is not None:
-            self._unread.close()
-            self._unread = None
         if self._reader is not None:
-            self._reader.leave()
-            self._left.append(self._reader)
+            self._left.add(self._reader)
             self._reader = None
+
+    def _drop_trial(self) -> None:
+        """The same for what is tried out."""
+        if self._trial is not None:
+            (self._left if self._trial.alone else self._strangers).add(self._trial.reader)
+            self._trial = None
 
     def _lose(self, state: State, reason: str) -> None:
         """The source is of no use as it is: close it, and choose when to open it anew."""
         now_s = self._clock()
         since_s = self._good_since_s
+        self._tried = True
         self._retire()
         if state != "black":  # the hall may just be dark: that must never end the process
             self._patience.failing(now_s)
@@ -310,11 +393,3 @@ class CameraFeed:
 
     def _say(self, state: State, reason: str) -> None:
         self._status.say(state, reason, shown_source(self._settings))
-
-    def _wait_for_readers(self) -> None:
-        """Not with the lock held, which the readers need in order to end."""
-        until_s = time.monotonic() + FAREWELL_S
-        hanging = [r for r in self._left if not r.gone(max(0.0, until_s - time.monotonic()))]
-        if hanging:
-            log.debug("%d attempts to read the camera hang and are left behind", len(hanging))
-        self._left = hanging

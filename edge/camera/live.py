@@ -10,8 +10,8 @@ from pathlib import Path
 
 import cv2
 
-from edge.camera import Frame, SourceError, is_picture
-from edge.camera.addresses import without_password
+from edge.camera import AbsentError, Frame, SourceError, is_picture
+from edge.camera.addresses import is_device, without_password
 from edge.config import CameraSettings
 
 #: Reading this many times in a row without a picture means that the source is gone;
@@ -56,11 +56,12 @@ class LiveSource:
 
 
 def open_v4l2(path: Path, settings: CameraSettings) -> LiveSource:
-    """A local camera such as /dev/video0; raises SourceError when it cannot be used."""
+    """A local camera such as /dev/video0; raises SourceError when it cannot be used, and
+    AbsentError when it may be plugged in, or let go by another program."""
     if not path.exists():
         known = sorted(str(p) for p in Path("/dev").glob("video*"))
         hint = f"cameras here: {', '.join(known)}" if known else "no camera is connected"
-        raise SourceError(f"no such camera: {path} ({hint})")
+        raise AbsentError(f"no such camera: {path} ({hint})")
     if not os.access(path, os.R_OK | os.W_OK):
         raise SourceError(f"no permission to use {path}; add this user to the group `video`")
     # Whole seconds, and read once, at the first frame: else a camera that stalls holds its
@@ -76,12 +77,14 @@ def open_v4l2(path: Path, settings: CameraSettings) -> LiveSource:
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
     if not capture.isOpened():
         capture.release()
-        raise SourceError(f"{path} is not a camera, or another program is using it")
+        message = f"{path} is not a camera, or another program is using it"
+        raise AbsentError(message) if is_device(str(path)) else SourceError(message)
     return LiveSource(capture, str(path), settings.timeout_s)
 
 
 def open_stream(url: str, settings: CameraSettings) -> LiveSource:
-    """A network stream; raises SourceError when nothing answers within the time-out."""
+    """A network stream; raises AbsentError when nothing answers within the time-out: FFmpeg
+    does not tell a wrong password from a camera that is off."""
     timeout_ms = int(settings.timeout_s * 1000)
     capture = cv2.VideoCapture(
         url,
@@ -91,7 +94,7 @@ def open_stream(url: str, settings: CameraSettings) -> LiveSource:
     name = without_password(url)
     if not capture.isOpened():
         capture.release()
-        raise SourceError(
+        raise AbsentError(
             f"no video stream at {name} within {settings.timeout_s:g} s;"
             " check the address, the password and that the camera is on"
         )

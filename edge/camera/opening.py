@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.camera import Source, SourceError
-from edge.camera.addresses import full_spec, picamera2_number
+from edge.camera.addresses import full_spec, is_device, picamera2_number
 from edge.config import CameraSettings
 from edge.paths import demo_clip, kind_of, user_path
 
@@ -13,7 +13,7 @@ STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
 def is_recorded(settings: CameraSettings) -> bool:
     """Whether the source ends by itself and can be played at any speed: a file or a folder."""
     spec = full_spec(settings.source)
-    if "://" in spec or spec.startswith("/dev/video") or picamera2_number(spec) is not None:
+    if "://" in spec or is_device(spec) or picamera2_number(spec) is not None:
         return False
     return spec == "demo" or kind_of(user_path(spec)) != "camera"
 
@@ -21,7 +21,8 @@ def is_recorded(settings: CameraSettings) -> bool:
 def open_source(settings: CameraSettings) -> Source:
     """Open `settings.source`: `demo`, a camera, a stream's address, a file or a folder.
 
-    Raises SourceError (one line, with what to do) when it cannot be opened.
+    Raises SourceError (one line, with what to do) when it cannot be opened; AbsentError when
+    it is worth trying again.
     """
     spec = full_spec(settings.source)
     # Each kind is imported when it is asked for: a camera needs no file decoder.
@@ -42,7 +43,7 @@ def open_source(settings: CameraSettings) -> Source:
         return open_picamera2(number, settings)
     path = demo_clip() if spec == "demo" else user_path(spec)
     kind = kind_of(path)
-    if kind == "camera" or spec.startswith("/dev/video"):
+    if kind == "camera" or is_device(spec):
         from edge.camera.live import open_v4l2
 
         return open_v4l2(path, settings)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.camera import Frame, SourceError
+from edge.camera import AbsentError, Frame, SourceError
 from edge.config import CameraSettings
 
 #: Width of the small luma plane. Faces are searched for at about this width, and the camera's
@@ -30,30 +30,35 @@ FORMAT = "RGB888"
 
 
 def open_picamera2(number: int, settings: CameraSettings) -> Picamera2Source:
-    """Camera `number`; raises SourceError when picamera2 or the camera is not there."""
+    """Camera `number`; raises AbsentError when it is not there or in use, SourceError when
+    picamera2 is missing."""
     kind = _load()
     name = f"camera {number}"
+    # The library raises all kinds of things, and its bindings add theirs.
     # Asked for first: the constructor only says "list index out of range", and leaves a
     # pipe open each time.
-    known = [str(camera.get("Model", "unknown")) for camera in kind.global_camera_info()]
+    try:
+        known = [str(camera.get("Model", "unknown")) for camera in kind.global_camera_info()]
+    except Exception as error:
+        raise AbsentError(f"picamera2 cannot list the cameras: {_named(error)}") from None
     if number >= len(known):
         there = ", ".join(f"picamera2:{at} ({model})" for at, model in enumerate(known))
-        raise SourceError(
+        raise AbsentError(
             f"no camera {number} is connected (there are: {there})"
             if known
             else "no camera is connected; check its cable, both ends, with the power off"
         )
     try:
         camera = kind(number)
-    except (RuntimeError, IndexError) as error:
-        raise SourceError(
-            f"{name} cannot be opened: {_line(error)}; is another program using it?"
+    except Exception as error:
+        raise AbsentError(
+            f"{name} cannot be opened: {_named(error)}; is another program using it?"
         ) from None
     try:
         luma_px = _start(camera, settings)
     except Exception as error:
         _close(camera)
-        raise SourceError(f"{name} cannot be started: {_line(error)}") from None
+        raise AbsentError(f"{name} cannot be started: {_named(error)}") from None
     return Picamera2Source(camera, name, luma_px, settings.timeout_s)
 
 
@@ -173,3 +178,9 @@ def _even(size_px: int) -> int:
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _named(error: Exception) -> str:
+    """One line on whatever the library or libcamera's bindings raised."""
+    kind, line = type(error).__name__, _line(error)
+    return line if line == kind else f"{kind}: {line}"

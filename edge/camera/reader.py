@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
@@ -11,13 +12,16 @@ from edge.camera import Frame, Source
 
 #: A source that delivers garbage as quickly as it is asked must not take a whole core.
 GARBAGE_PAUSE_S = 0.05
+#: A source has its own time-out of `timeout_s`; one that does not come back this much later
+#: hangs in native code.
+GRACE_S = 1.0
 
 
 class Receiver(Protocol):
     """Who hears of what a reader meets; called in the reader's thread."""
 
-    def opened(self, reader: Reader) -> None:
-        """The reader has opened its source itself."""
+    def opened(self, reader: Reader, live: bool) -> None:
+        """The source is open, and is `live` or recorded."""
 
     def arrived(self, reader: Reader, frame: Frame) -> bool:
         """A frame came; returns whether it could be used."""
@@ -39,23 +43,30 @@ class Reader:
         open_source: Callable[[], Source],
         receiver: Receiver,
         clock: Callable[[], float],
-        source: Source | None = None,
+        hold: bool = False,
     ) -> None:
-        """Read `source`, or what `open_source` gives when there is none yet."""
+        """Read what `open_source` gives; with `hold`, not before `begin`."""
         self._open_source = open_source
         self._receiver = receiver
         self._clock = clock
-        self._source = source
         self._unwanted = threading.Event()
+        self._begun = threading.Event()
+        if not hold:
+            self._begun.set()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
     def start(self) -> None:
         """Begin; from now on the receiver is called."""
         self._thread.start()
 
+    def begin(self) -> None:
+        """Read from now on: a recording would otherwise play before anybody watches."""
+        self._begun.set()
+
     def leave(self) -> None:
         """Ask it to close its source and end; returns at once."""
         self._unwanted.set()
+        self._begun.set()
 
     def gone(self, timeout_s: float = 0.0) -> bool:
         """Whether its thread has ended, after waiting for at most `timeout_s`."""
@@ -65,12 +76,11 @@ class Reader:
     def _run(self) -> None:
         failure: Exception | None = None
         try:
-            source = self._source
-            if source is None:
-                source = self._open_source()
-                if not self._unwanted.is_set():
-                    self._receiver.opened(self)
+            source = self._open_source()
             try:
+                if not self._unwanted.is_set():
+                    self._receiver.opened(self, source.live)
+                self._begun.wait()
                 self._read(source)
             finally:
                 source.close()
@@ -88,3 +98,31 @@ class Reader:
                 frame = replace(frame, captured_at_s=due_s)
             if not self._receiver.arrived(self, frame):
                 self._unwanted.wait(GARBAGE_PAUSE_S)
+
+
+class Leaving:
+    """Readers that were told to leave, and may hang."""
+
+    def __init__(self) -> None:
+        """Nobody yet."""
+        self._readers: list[Reader] = []
+
+    def add(self, reader: Reader) -> None:
+        """Tell `reader` to leave; returns at once."""
+        reader.leave()
+        self._readers.append(reader)
+
+    def adopt(self, others: Leaving) -> None:
+        """Count those as well."""
+        self._readers += others._readers
+
+    def hanging(self) -> int:
+        """How many are still there."""
+        self._readers = [reader for reader in self._readers if not reader.gone()]
+        return len(self._readers)
+
+    def wait(self, timeout_s: float) -> None:
+        """Until all are gone, for at most `timeout_s`."""
+        until_s = time.monotonic() + timeout_s
+        for reader in list(self._readers):
+            reader.gone(max(0.0, until_s - time.monotonic()))

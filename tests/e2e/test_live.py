@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import Mosquitto, Subscriber
-from tests.commands import start_mask_patrol
+from tests.brokers import Mosquitto, Subscriber, free_port
+from tests.commands import mask_patrol, start_mask_patrol
 from tests.pictures import bare_seconds
 from tests.streams import MjpegCamera
 
@@ -39,7 +39,9 @@ def test_a_camera_that_goes_away_ends_it_with_a_clear_line_and_an_ended_alert(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, camera: MjpegCamera
 ) -> None:
     config = tmp_path / "door.toml"
-    config.write_text("[camera]\ntimeout_s = 2.0\nreopen_for_s = 2.0\n")
+    config.write_text(
+        "[camera]\ntimeout_s = 2.0\nreopen_for_s = 2.0\n[tracker]\nleave_after_s = 60.0\n"
+    )
     daemon = start_mask_patrol(
         tmp_path, "run", "--config", config, "--source", camera.url,
         "--broker", mosquitto.broker.address,
@@ -55,3 +57,51 @@ def test_a_camera_that_goes_away_ends_it_with_a_clear_line_and_an_ended_alert(
     assert "secret" not in errors
     subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "the farewell")
     assert [e["ended_by"] for e in subscriber.bodies("events")] == [None, "shutdown"]
+
+
+def test_a_camera_that_is_away_at_the_start_is_told_and_holds_no_event_back(
+    tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
+    mask_patrol(tmp_path, "run", "--pace", "fast", "--broker", f"127.0.0.1:{free_port()}")
+    assert subscriber.bodies("events") == []
+    config = tmp_path / "door.toml"
+    port = free_port()
+    config.write_text(
+        f"[camera]\nsource = 'http://me:secret@127.0.0.1:{port}/stream.mjpg'\nreopen_for_s = 3.0\n"
+        f"[mqtt]\nhost = '127.0.0.1'\nport = {mosquitto.port}\nhealth_interval_s = 0.2\n"
+    )
+    daemon = start_mask_patrol(tmp_path, "run", "--config", config)
+    subscriber.wait_for(lambda: bool(subscriber.bodies("events")), "the alerts of before")
+    subscriber.wait_for(
+        lambda: any(body["camera"] == "reopening" for body in subscriber.bodies("health")),
+        "health that tells it",
+    )
+    _, errors = daemon.communicate(timeout=60)
+    assert daemon.returncode == 1
+    noticed, ended = errors.splitlines()
+    assert "no video stream at http://127.0.0.1:" in noticed
+    assert ended.startswith("mask-patrol: no video stream at http://127.0.0.1:")
+    assert ended.endswith("; it could not be opened for 3 s")
+    assert "secret" not in errors
+    for body in subscriber.bodies("health"):
+        assert body["warnings"][0].startswith("no video stream at http://127.0.0.1:")
+        assert body["camera"] in ("stalled", "reopening")
+    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "the farewell")
+    assert subscriber.bodies("events")[-1]["seq"] == len(subscriber.bodies("events"))
+
+
+def test_a_camera_that_comes_after_the_start_is_watched(
+    tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
+    port = free_port()
+    daemon = start_mask_patrol(
+        tmp_path, "run", "--source", f"http://127.0.0.1:{port}/stream.mjpg",
+        "--broker", mosquitto.broker.address,
+    )  # fmt: skip
+    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["online"], "it is online")
+    with MjpegCamera(bare_seconds(), port=port):
+        subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "an alert")
+        daemon.send_signal(signal.SIGTERM)
+        _, errors = daemon.communicate(timeout=20)
+    assert daemon.returncode == 0
+    assert len(errors.splitlines()) == 1

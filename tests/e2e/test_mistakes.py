@@ -46,7 +46,10 @@ def model_with_card(path: Path, **changes: object) -> Path:
         (["run", "--source", "{empty}"], "holds no readable video frame"),
         (["run", "--source", "{text}"], "holds no readable video frame"),
         (["run", "--source", "{folder}"], "no pictures in"),
-        (["run", "--source", "/dev/video77"], "no such camera"),
+        (["run", "--source", "/dev/video77", "--config", "{at_once}"], "no such camera"),
+        (["run", "--source", "rtsp://127.0.0.1:1", "--config", "{at_once}"], "no video stream at"),
+        (["run", "--source", "/dev/null"], "/dev/null is not a camera"),
+        (["run", "--source", "gopher://cam/1"], "unknown kind of address gopher://"),
         (["run", "--config", "none.toml"], "cannot read the configuration none.toml"),
         (
             ["run", "--config", "{typo}"],
@@ -101,6 +104,7 @@ def test_one_line(tmp_path: Path, arguments: list[str], expected: str) -> None:
         "alert": write(tmp_path / "c.toml", "[events]\nalert_on = ['incorrect_mask']\n"),
         "line": write(tmp_path / "d.toml", "[camera]\nzone = [[0, 0], [1, 1]]\n"),
         "bow": write(tmp_path / "e.toml", "[camera]\nzone = [[0, 0], [1, 1], [1, 0], [0, 1]]\n"),
+        "at_once": write(tmp_path / "f.toml", "[camera]\nreopen_for_s = 0\n"),
         "no_model": write(tmp_path / "b.toml", "[classifier]\nmodel = '/none.tflite'\n"),
     }
     result = mask_patrol(tmp_path, *(argument.format(**places) for argument in arguments))

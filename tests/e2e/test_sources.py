@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge.camera.feed import GRACE_S
+from edge.camera.reader import GRACE_S
 from tests.brokers import Subscriber, wait_until
 from tests.commands import start_mask_patrol
 from tests.pictures import bare_seconds, flat

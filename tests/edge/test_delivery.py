@@ -2,21 +2,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from edge.config import Settings, change
 from edge.delivery import Delivery
 from edge.health import StageTimes
-from tests.brokers import Mosquitto, Subscriber
+from edge.mqtt import Publisher
+from tests.brokers import Mosquitto, Subscriber, wait_until
+
+
+def settings_for(broker: Mosquitto, folder: Path, **mqtt: bool) -> Settings:
+    return change(
+        Settings(),
+        device="door1",
+        mqtt={"host": broker.broker.host, "port": broker.broker.port, **mqtt},
+        outbox={"path": str(folder / "outbox.sqlite3")},
+    )
 
 
 def test_what_can_be_asked_for_is_announced_and_answered(
     tmp_path: Path, mosquitto: Mosquitto
 ) -> None:
-    settings = change(
-        Settings(),
-        device="door1",
-        mqtt={"host": mosquitto.broker.host, "port": mosquitto.broker.port, "discovery": True},
-        outbox={"path": str(tmp_path / "outbox.sqlite3")},
-    )
+    settings = settings_for(mosquitto, tmp_path, discovery=True)
     verbs = {"pause": lambda: {"paused": True}, "resume": lambda: {"paused": False}}
     listener = Subscriber(mosquitto.broker, "#")
     with Delivery(settings, StageTimes(), verbs=verbs) as delivery:
@@ -30,3 +37,36 @@ def test_what_can_be_asked_for_is_announced_and_answered(
         {"paused": False, "status": "ok", "transaction": "home-assistant"}
     ]
     listener.close()
+
+
+def test_who_hangs_at_the_end_is_waited_for_once(
+    tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stops: list[float] = []
+    stop = Publisher.stop
+
+    def counted(self: Publisher, timeout_s: float) -> None:
+        stops.append(timeout_s)
+        stop(self, timeout_s)
+
+    monkeypatch.setattr(Publisher, "stop", counted)
+    with Delivery(settings_for(mosquitto, tmp_path), StageTimes()) as delivery:
+        delivery.start()
+        assert delivery.flush() == 0
+    assert len(stops) == 1
+
+
+def test_how_long_delivery_takes_is_told_of_what_did_not_wait_for_a_connection(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    times = StageTimes()
+    with Delivery(settings_for(mosquitto, tmp_path), times) as delivery:
+        delivery.put({"n": 0})
+        delivery.start()
+        wait_until(lambda: delivery.publisher.acknowledged == 1, "what waited is delivered")
+        assert "deliver" not in times.quantiles()
+        delivery.put({"n": 1})
+        wait_until(lambda: "deliver" in times.quantiles(), "what did not wait")
+    (took,) = [q for stage, q in times.quantiles().items() if stage == "deliver"]
+    assert took.count == 1
+    assert 0.0 < took.p50_ms < 20_000.0

@@ -9,6 +9,7 @@ import pytest
 from edge.camera import CameraStatus, Frame, SourceError
 from edge.controls import Controls
 from edge.delivery import Nowhere
+from edge.errors import UserError
 from edge.health import Progress, StageTimes
 from edge.loop import Loop
 from edge.notify import Notifier
@@ -85,7 +86,9 @@ class Systemd(Notifier):
         self.heard.append(message.splitlines()[0])
 
 
-def loop_of(feed: Frames, pipeline: Watched, controls: Controls, systemd: Systemd) -> Loop:
+def loop_of(
+    feed: Frames, pipeline: Watched, controls: Controls, systemd: Systemd, delivers: bool = True
+) -> Loop:
     times, utc = StageTimes(), UtcClock(lambda: 0.0)
     writer = EventWriter(Origin("d", "c", "m"), utc, Nowhere(), None, times)
     state = StateReporter(Nowhere(), utc)
@@ -99,6 +102,7 @@ def loop_of(feed: Frames, pipeline: Watched, controls: Controls, systemd: System
         times,
         Progress(),
         clock=lambda: 77.0,
+        delivers=lambda: delivers,
     )
 
 
@@ -132,6 +136,15 @@ def test_a_stage_that_hangs_starves_the_watchdog() -> None:
     let_go.set()
     thread.join(20.0)
     assert not thread.is_alive()
+
+
+def test_a_delivery_that_hangs_starves_the_watchdog_too() -> None:
+    controls, systemd = Controls(), Systemd()
+    feed = Frames(3, end=controls.stopped.set)
+    pipeline = Watched()
+    loop_of(feed, pipeline, controls, systemd, delivers=False).run()
+    assert pipeline.frames == 3
+    assert systemd.heard == ["STOPPING=1"]
 
 
 def test_what_runs_ends_also_when_the_source_fails() -> None:
@@ -212,9 +225,46 @@ def test_a_reload_is_done_between_frames_and_told() -> None:
     controls, systemd = Controls(), Systemd()
     loop = loop_of(Frames(2, end=controls.stopped.set), Watched(), controls, systemd)
     done: list[bool] = []
-    loop.reload = lambda: done.append(True)
+
+    def reload() -> bool:
+        done.append(True)
+        return True
+
+    loop.reload = reload
     controls.reload.set()
     loop.run()
     assert done == [True]
     assert systemd.heard[:3] == ["alive", "RELOADING=1", "READY=1"]
     wait_until(lambda: not controls.reload.is_set(), "the wish is fulfilled")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_reload_that_takes_its_time_hinders_nothing(fails: bool) -> None:
+    controls, systemd = Controls(), Systemd()
+    loop = loop_of(Frames(5, end=controls.stopped.set), Watched(), controls, systemd)
+    turns: list[int] = []
+
+    def reload() -> bool:
+        turns.append(len(turns))
+        if len(turns) == 1:
+            controls.reload.set()  # asked for again meanwhile: it comes after this one
+        if fails and len(turns) == 3:
+            raise UserError("no such camera")
+        return len(turns) >= 3
+
+    loop.reload = reload
+    controls.reload.set()
+    loop.run()
+    assert len(turns) == 4
+    once = ["RELOADING=1", *["alive"] * 2, "READY=1"]
+    assert systemd.heard[:9] == ["alive", *once, "alive", "RELOADING=1", "READY=1", "alive"]
+
+
+def test_a_stop_does_not_wait_for_a_reload() -> None:
+    controls, systemd = Controls(), Systemd()
+    loop = loop_of(Frames(3, end=controls.stopped.set), Watched(), controls, systemd)
+    loop.reload = lambda: False
+    controls.reload.set()
+    loop.run()
+    assert "READY=1" not in systemd.heard
+    assert systemd.heard[-1] == "STOPPING=1"

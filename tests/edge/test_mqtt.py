@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 from collections.abc import Callable, Iterator
@@ -12,12 +13,13 @@ from edge.broker import EmbeddedBroker
 from edge.clock import now
 from edge.config import MqttSettings
 from edge.connection import Broker, LoginRefusedError
+from edge.dialect import PATIENCE
 from edge.drain import WINDOW
 from edge.errors import UserError
 from edge.mqtt import Publisher
 from edge.outbox import Outbox
 from edge.payloads import Topics
-from tests.brokers import Mosquitto, Subscriber, free_port, wait_until
+from tests.brokers import PATIENCE_S, Mosquitto, Subscriber, free_port, wait_until
 from tests.proxies import Relay
 
 STOP_S = 5.0
@@ -108,6 +110,73 @@ def test_what_a_disk_brings_back_goes_out_without_a_new_connection(
     assert publisher.connections == 1
     publisher.stop(STOP_S)
     outbox.close()
+
+
+def test_the_will_says_offline_when_we_give_a_connection_up(
+    mosquitto: Mosquitto,
+    subscriber: Subscriber,
+    outbox: Outbox,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Or `online` would stay for as long as no other connection comes about."""
+    monkeypatch.setattr("edge.drain.ACKNOWLEDGE_S", 0.5)
+    relay = Relay(mosquitto.broker, withholds=0x40)
+    publisher = start(relay.broker)
+    subscriber.wait_for(lambda: subscriber.bodies("status") == ["online"], "online")
+    relay.refuse(b"MQTT", times=1000)
+    outbox.put({"n": 1})
+    publisher.wake()
+    subscriber.wait_for(lambda: subscriber.bodies("status") == ["online", "offline"], "the will")
+    relay.close()
+
+
+def test_the_will_says_offline_when_we_fail(
+    mosquitto: Mosquitto,
+    subscriber: Subscriber,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher = start(mosquitto.broker)
+    subscriber.wait_for(lambda: subscriber.bodies("status") == ["online"], "online")
+
+    def fail(*_: object) -> None:
+        raise OSError("an error of our own")
+
+    monkeypatch.setattr("edge.drain.Drain.send_waiting", fail)
+    publisher.wake()
+    subscriber.wait_for(lambda: "offline" in subscriber.bodies("status"), "the will")
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_failed_attempts_leave_nothing_open(
+    start: Start, monkeypatch: pytest.MonkeyPatch, silent: bool
+) -> None:
+    """A port that takes connections and says nothing, or ends them; nothing is collected."""
+    monkeypatch.setattr("edge.mqtt.CONNECT_TIMEOUT_S", 0.02 if silent else 10.0)
+    monkeypatch.setattr("edge.pacing.FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr("edge.pacing.LAST_RETRY_S", 0.001)
+    gc.collect()
+    gc.disable()
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(PATIENCE_S)
+            publisher = start(Broker("127.0.0.1", listener.getsockname()[1]))
+            counts = []
+            for _ in range(30):
+                taken, _ = listener.accept()
+                while silent and taken.recv(4096):
+                    pass  # until we are given up
+                taken.close()
+                counts.append(descriptors())
+            publisher.stop(0.0)
+    finally:
+        gc.enable()
+    assert max(counts) - min(counts) <= 8  # those of two attempts
 
 
 def test_events_are_not_retained_and_presence_is(
@@ -250,7 +319,7 @@ def test_two_devices_of_one_name_are_told_of_it_and_do_not_storm_the_broker(
     def warnings() -> list[str]:
         return [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
 
-    wait_until(lambda: any("also called 'door1'?" in text for text in warnings()), "the hint")
+    wait_until(lambda: any("also called 'door1'" in text for text in warnings()), "the hint")
     assert sum("lost" in text for text in warnings()) <= 2
     assert first.connections + second.connections <= 8
 
@@ -326,6 +395,22 @@ def test_a_broker_that_breaks_off_in_mqtt_5_is_spoken_to_in_3_1_1(
     wait_until(lambda: outbox.depth() == 0, "delivered")
     publisher.stop(STOP_S)
     old.close()
+
+
+def test_a_broker_that_hung_is_still_spoken_to_in_mqtt_5(
+    mosquitto: Mosquitto, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers nothing for longer than it takes to give MQTT 5 up, after it spoke it."""
+    monkeypatch.setattr("edge.pacing.FIRST_RETRY_S", 0.1)
+    relay = Relay(mosquitto.broker)
+    publisher = start(relay.broker)
+    wait_until(lambda: publisher.version == "5", "connected")
+    relay.refuse(b"MQTT", times=PATIENCE)
+    relay.cut()
+    wait_until(lambda: publisher.version is None, "the loss")
+    wait_until(lambda: publisher.connections == 2, "connected again")
+    wait_until(lambda: publisher.version == "5", "in the same version")
+    relay.close()
 
 
 def test_one_broken_connection_is_no_reason_to_give_mqtt_5_up(

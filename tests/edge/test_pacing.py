@@ -34,3 +34,12 @@ def test_being_thrown_out_again_and_again_is_worth_a_word_once() -> None:
     assert [pace.thrown_out() for _ in range(5)] == [n == SUSPICIOUS for n in range(1, 6)]
     pace.lasted(STABLE_S)
     assert not pace.thrown_out()
+
+
+def test_cuts_that_a_broker_which_was_away_explains_do_not_count() -> None:
+    pace = Pace()
+    told = []
+    for _ in range(5):
+        told.append(pace.thrown_out())
+        pace.unreachable()
+    assert not any(told)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,9 @@ from edge.health import StageTimes
 from edge.payloads import UtcClock
 from edge.pipeline import Pipeline
 from edge.reload import Reload
+from tests.brokers import wait_until
 from tests.pictures import write_clip
+from tests.streams import Mute
 
 
 class Door:
@@ -35,6 +38,15 @@ class Door:
 
     def read(self) -> Settings:
         return self.next
+
+    def reloads(self) -> None:
+        """To its end, as the loop does it."""
+
+        def done() -> bool:
+            self.feed.take(0.1)
+            return self.reload()
+
+        wait_until(done, "the reload")
 
     def brightness(self) -> int:
         """Of the next frame: which clip plays."""
@@ -57,9 +69,27 @@ def test_another_source_takes_over(tmp_path: Path, door: Door) -> None:
     assert door.brightness() < 100
     bright = write_clip(tmp_path / "bright.mp4", [200] * 2000)
     door.next = change(door.settings, camera={"source": str(bright), "name": "hall"})
-    door.reload()
+    door.reloads()
     assert door.brightness() > 150
     assert door.taken_over[0][0].camera.name == "hall"
+
+
+def test_nothing_changes_before_the_new_camera_delivers(tmp_path: Path, door: Door) -> None:
+    with Mute() as mute:
+        camera = {"source": mute.url, "timeout_s": 1.0, "name": "hall"}
+        door.next = change(door.settings, camera=camera, tracker={"window_s": 2.0})
+        assert not door.reload()
+        wait_until(lambda: bool(mute.callers), "it is called")
+        assert door.brightness() < 100
+        assert door.taken_over == []
+        with pytest.raises(UserError, match="no video stream at http"):
+            door.reloads()
+    assert door.taken_over == []
+    assert door.brightness() < 100
+    # What was refused is forgotten.
+    door.next = door.settings
+    door.reloads()
+    assert door.taken_over[0][0] == door.settings
 
 
 @pytest.mark.parametrize(
@@ -75,18 +105,18 @@ def test_another_source_takes_over(tmp_path: Path, door: Door) -> None:
 def test_what_is_no_good_changes_nothing(door: Door, wrong: dict[str, object]) -> None:
     door.next = change(door.settings, tracker={"window_s": 2.0}, **wrong)
     with pytest.raises(UserError):
-        door.reload()
+        door.reloads()
     assert door.taken_over == []
     assert door.brightness() < 100
     # … and the next good one is compared with what really runs.
     door.next = change(door.settings, tracker={"window_s": 3.0})
-    door.reload()
+    door.reloads()
     assert door.taken_over[0][0].tracker.window_s == 3.0
 
 
 def test_what_is_held_open_stays_and_is_told(door: Door, caplog: pytest.LogCaptureFixture) -> None:
     door.next = change(door.settings, device="other", detector={"min_face": 0.2})
-    door.reload()
+    door.reloads()
     (now, _) = door.taken_over[0]
     assert (now.device, now.detector.min_face) == ("d", 0.2)
     assert "the new `device` holds from the next start" in caplog.text
@@ -98,5 +128,15 @@ def test_another_model_takes_over(door: Door) -> None:
         classifier={"model": "models/mask3.tflite"},
         events={"alert_on": ["no_mask", "incorrect_mask"]},
     )
-    door.reload()
+    door.reloads()
     assert door.taken_over[0][1].card.labels == ["mask", "no_mask", "incorrect_mask"]
+
+
+def test_another_model_under_the_same_name_takes_over(tmp_path: Path, door: Door) -> None:
+    model = tmp_path / "my.tflite"
+    shutil.copy("models/mask.tflite", model)
+    door.next = change(door.settings, classifier={"model": str(model)})
+    door.reloads()
+    shutil.copy("models/mask3.tflite", model)
+    door.reloads()
+    assert door.taken_over[1][1].digest != door.taken_over[0][1].digest

@@ -207,7 +207,7 @@ def test_a_flood_of_commands_is_bounded_and_events_overtake_it(
         lambda: sum(m.topic == CMD + "ping" for m in subscriber.messages) == flood, "the flood"
     )
     # The hanging one takes a place, and what is queued last is the word that there is none.
-    wait_until(lambda: publisher._signals.qsize() == MOST_WAITING, "a full queue")
+    wait_until(lambda: publisher._inbox.signals.qsize() == MOST_WAITING, "a full queue")
     outbox.put({"n": 0})
     publisher.wake()
     go.set()

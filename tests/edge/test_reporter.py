@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from edge.classifier import load_classifier
+from edge.config import Settings, change
 from edge.payloads import UtcClock
-from edge.reporter import HealthReporter, StateReporter
+from edge.reporter import HealthReporter, StateReporter, info_body
 
 
 class Kept:
@@ -85,3 +87,31 @@ def test_a_report_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixture) -
         assert sink.enough.wait(10.0)
     assert [body["n"] for _, body, _ in sink.said[:2]] == [1, 2]
     assert "no health report" in caplog.text
+
+
+def test_a_report_that_hangs_does_not_hold_up_the_end() -> None:
+    hangs, let_go = threading.Event(), threading.Event()
+
+    def body() -> dict[str, Any]:
+        hangs.set()
+        let_go.wait()
+        return {}
+
+    with HealthReporter(Kept(), body, 0.02) as reporter:
+        assert hangs.wait(10.0)
+        reporter.leave()
+    let_go.set()
+
+
+def test_the_digest_of_the_configuration_tells_no_password() -> None:
+    classifier = load_classifier(Settings().classifier)
+
+    def digest(source: str, **mqtt: Any) -> str:
+        settings = change(Settings(), device="d", camera={"source": source}, mqtt=mqtt)
+        return str(info_body(settings, classifier, 0.5)["configuration"])
+
+    assert digest("rtsp://me:one@cam/1") == digest("rtsp://you:two@cam/1")
+    assert digest("http://cam/?password=one") == digest("http://cam/?password=two")
+    assert digest("demo", username="one") == digest("demo", username="two")
+    assert digest("rtsp://me:one@cam/1") != digest("rtsp://me:one@cam/2")
+    assert digest("demo", base="one") != digest("demo", base="two")

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from edge.camera import Frame, SourceError
-from edge.camera.feed import GRACE_S, MOST_HANGING, CameraFeed
+from edge.camera import AbsentError, Frame, SourceError
+from edge.camera.feed import MOST_HANGING, CameraFeed
 from edge.camera.files import PictureFolder, VideoFile
 from edge.camera.patience import FIRST_DELAY_S
+from edge.camera.reader import GRACE_S
 from edge.config import CameraSettings
 from edge.errors import UserError
 from tests.brokers import wait_until
@@ -99,6 +100,15 @@ class Bench:
 
         wait_until(opened, f"opening {number}")
 
+    def settles(self) -> None:
+        """What `reopen` asked for is done."""
+
+        def settled() -> bool:
+            self.feed.take(0.0)
+            return self.feed.settled()
+
+        wait_until(settled, "the change is settled")
+
     def is_opened_anew(self, after_s: float) -> None:
         """Not before that time has passed, and then it is."""
         opened = len(self.camera.sources)
@@ -117,11 +127,82 @@ def _no_thread_is_left() -> Iterator[None]:
     wait_for_threads(before)
 
 
-def test_a_source_that_cannot_be_opened_is_told_at_once() -> None:
-    bench = Bench()
-    bench.camera.refuses = SourceError("no such camera")
-    with pytest.raises(SourceError, match="no such camera"), bench:
+@pytest.mark.parametrize(
+    ("error", "reopen_for_s"),
+    [(SourceError("no such file"), 100.0), (AbsentError("no such camera"), 0.0)],
+)
+def test_a_mistake_is_told_at_once_and_so_is_what_nobody_wants_to_wait_for(
+    error: SourceError, reopen_for_s: float
+) -> None:
+    bench = Bench(changed(reopen_for_s=reopen_for_s))
+    bench.camera.refuses = error
+    with pytest.raises(SourceError, match=str(error)), bench:
         pass
+    assert bench.camera.tries == 1
+
+
+def test_one_that_is_absent_at_the_start_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    bench = Bench()
+    bench.camera.refuses = AbsentError("no video stream at rtsp://cam/1")
+    with bench:
+        status = bench.feed.status()
+        assert (status.state, status.reason) == ("stalled", "no video stream at rtsp://cam/1")
+        assert caplog.messages == ["no video stream at rtsp://cam/1", "it is tried again for 100 s"]
+        assert bench.feed.take(0.0) is None
+        bench.clock.passes(FIRST_DELAY_S)
+        bench.becomes("reopening")
+        wait_until(lambda: bench.camera.tries == 2, "it is tried again")
+        wait_for_threads(0)
+        # A camera that was just plugged in may not be ours yet: that is no mistake any more.
+        bench.camera.refuses = SourceError("no permission")
+        bench.clock.passes(2 * FIRST_DELAY_S)
+        bench.feed.take(0.0)
+        wait_until(lambda: bench.feed.status().reason == "no permission", "it is tried again")
+        bench.camera.refuses = None
+        bench.is_opened_anew(after_s=4 * FIRST_DELAY_S)
+        bench.shows(101)
+        status = bench.feed.status()
+        assert (status.state, status.reason, status.reopened) == ("ok", "", 0)
+
+
+def test_one_that_never_comes_ends_the_run() -> None:
+    bench = Bench()
+    bench.camera.refuses = AbsentError("no such camera")
+    with bench:
+        bench.clock.passes(99.9)
+        assert bench.feed.take(0.0) is None
+        wait_for_threads(0)
+        bench.clock.passes(0.2)
+        with pytest.raises(SourceError, match="no such camera; it could not be opened for 100 s"):
+            bench.feed.take(0.0)
+
+
+def test_one_that_hangs_at_the_start_does_not_keep_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.camera.feed.START_S", 0.01)
+    bench = Bench()
+    bench.camera.hangs = hangs = threading.Event()
+    with bench:
+        assert bench.state == "starting"
+        assert bench.feed.take(0.0) is None
+        bench.clock.passes(5.1)
+        bench.becomes("stalled")
+        assert "could not be opened within 5 s" in bench.feed.status().reason
+        bench.camera.hangs = None
+        hangs.set()
+        wait_until(lambda: not bench.feed._opening, "it opens after all")
+        bench.shows(100)
+
+
+def test_a_mistake_that_shows_late_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.camera.feed.START_S", 0.01)
+    bench = Bench()
+    bench.camera.hangs = hangs = threading.Event()
+    bench.camera.refuses = SourceError("no permission")
+    with bench:
+        hangs.set()
+        with pytest.raises(SourceError, match=r"^no permission$"):
+            bench.feed.take(5.0)
 
 
 def test_the_newest_wins_and_what_was_skipped_is_counted() -> None:
@@ -426,6 +507,16 @@ def test_each_change_is_logged_once_and_no_password_ever(
     assert levels == ["WARNING", "INFO"]
 
 
+def test_letting_go_waits_for_nothing_and_what_comes_back_closes_itself() -> None:
+    with Bench() as bench:
+        bench.shows(100)
+        bench.feed.leave()
+        assert bench.feed.take(60.0) is None
+        assert not bench.camera.source.closed.is_set()
+        bench.camera.source.does(101)
+        assert bench.camera.source.closed.wait(5.0)
+
+
 def test_leaving_does_not_wait_for_ever_for_what_hangs() -> None:
     with Bench(lets_go=False) as bench:
         bench.shows(100)
@@ -449,26 +540,125 @@ def changed(**changes: Any) -> CameraSettings:
     )
 
 
-def test_another_source_is_opened_before_the_old_one_is_closed() -> None:
+def test_another_source_takes_over_when_it_delivers() -> None:
     with Bench() as bench:
         bench.shows(100)
         old = bench.camera.source
         new = FakeCamera(bench.clock)
         bench.cameras.append(new)
-        new.refuses = SourceError("no video stream at http://other")
-        with pytest.raises(SourceError, match="http://other"):
-            bench.feed.reopen(new.open, changed(source="http://other"))
-        bench.shows(101)
-        new.refuses = None
+        new.hangs = hangs = threading.Event()
         bench.feed.reopen(new.open, changed(source="http://other"))
+        wait_until(lambda: new.tries == 1, "it is opened, and hangs")
+        assert not bench.feed.settled()
+        bench.shows(101)  # the old one goes on
+        hangs.set()
+        wait_until(lambda: bool(new.sources), "it is open")
+        assert not bench.feed.settled()
+        bench.shows(102)
         assert not old.closed.is_set()
-        old.does(102)
+        new.source.does(GARBAGE, 50)
+        bench.settles()
+        assert not old.closed.is_set()
+        old.does(103)
         assert old.closed.wait(5.0)
-        assert bench.state == "starting"
-        assert bench.feed.take(0.0) is None
-        new.source.does(50)
         assert int(bench.next_frame().image_bgr[0, 0, 0]) == 50
+        assert bench.state == "ok"
+        new.source.does(51)
+        assert int(bench.next_frame().image_bgr[0, 0, 0]) == 51
         assert bench.feed.status().reopened == 0
+
+
+def test_another_source_that_cannot_be_opened_changes_nothing() -> None:
+    with Bench() as bench:
+        bench.shows(100)
+        new = FakeCamera(bench.clock)
+        new.refuses = SourceError("no video stream at http://other")
+        bench.feed.reopen(new.open, changed(source="http://other"))
+        with pytest.raises(SourceError, match="http://other"):
+            bench.settles()
+        assert bench.feed.settled()
+        bench.shows(101)
+        assert bench.camera.tries == 1
+
+
+def test_another_source_that_says_nothing_is_refused_in_time() -> None:
+    with Bench() as bench:
+        bench.shows(100)
+        new = FakeCamera(bench.clock)
+        bench.cameras.append(new)
+        bench.feed.reopen(new.open, changed(source="http://other"))
+        trial = bench.feed._trial
+        assert trial is not None
+        wait_until(lambda: not trial._opening, "it is open")
+        for _ in range(6):
+            assert not bench.feed.settled()
+            bench.clock.passes(1.0)
+            bench.shows(101)
+        bench.clock.passes(0.1)
+        with pytest.raises(SourceError, match="http://other has delivered nothing for 5 s"):
+            bench.settles()
+        bench.shows(102)
+        new.source.does(1)
+        assert new.source.closed.wait(5.0)
+
+
+def test_too_many_sources_that_hang_are_refused_and_do_not_count_for_ours() -> None:
+    with Bench() as bench:
+        new = FakeCamera(bench.clock)
+        new.hangs = hangs = threading.Event()
+        for _ in range(MOST_HANGING):
+            bench.feed.reopen(new.open, changed(source="http://other"))
+        with pytest.raises(SourceError, match="3 other sources hang"):
+            bench.feed.reopen(new.open, changed(source="http://other"))
+        assert bench.feed.settled()
+        bench.shows(100)
+        bench.camera.source.does(None)
+        bench.becomes("stalled")
+        bench.is_opened_anew(after_s=FIRST_DELAY_S)
+        bench.shows(101)
+        new.refuses = SourceError("no")
+        hangs.set()
+
+
+def test_a_camera_that_is_away_does_not_end_the_run_while_another_is_tried() -> None:
+    with Bench() as bench:
+        bench.shows(100)
+        bench.camera.refuses = SourceError("it is gone")
+        bench.camera.source.does(None)
+        bench.becomes("stalled")
+        new = FakeCamera(bench.clock)
+        bench.cameras.append(new)
+        bench.feed.reopen(new.open, changed(source="http://other"))
+        bench.clock.passes(200.0)
+        assert bench.feed.take(0.0) is None
+        wait_until(lambda: bool(new.sources), "it is open")
+        new.source.does(50)
+        bench.settles()
+        assert int(bench.next_frame().image_bgr[0, 0, 0]) == 50
+
+
+def test_a_stop_closes_what_is_tried_out() -> None:
+    with Bench() as bench:
+        bench.shows(100)
+        new = FakeCamera(bench.clock)
+        bench.cameras.append(new)
+        bench.feed.reopen(new.open, changed(source="http://other"))
+        wait_until(lambda: bool(new.sources), "it is open")
+    assert new.source.closed.is_set()
+
+
+def test_a_recording_of_one_picture_takes_over_and_ends() -> None:
+    with Bench() as bench:
+        bench.shows(100)
+        new = FakeCamera(bench.clock, live=False)
+        bench.feed.reopen(new.open, changed(source="http://other"))
+        wait_until(lambda: bool(new.sources), "it is open")
+        bench.clock.passes(1.0)
+        new.source.does(50, None)
+        assert new.source.closed.wait(5.0)
+        bench.settles()
+        assert int(bench.next_frame().image_bgr[0, 0, 0]) == 50
+        assert bench.feed.over
 
 
 def opens_only_once(bench: Bench) -> Callable[[], Any]:
@@ -485,23 +675,32 @@ def opens_only_once(bench: Bench) -> Callable[[], Any]:
 def test_other_settings_of_the_same_camera_close_it_first() -> None:
     with Bench() as bench:
         bench.shows(100)
-        bench.camera.source.does(100, 100)  # it comes back from reading while we wait for it
+        first = bench.camera.source
         bench.feed.reopen(opens_only_once(bench), changed(width_px=1280))
-        assert len(bench.camera.sources) == 2
-        bench.shows(102)
+        assert not bench.feed.settled()
+        assert bench.feed.take(0.0) is None  # and nothing waits for the one that still reads
+        assert bench.state == "reopening"
+        first.does(100)
+        wait_until(lambda: len(bench.camera.sources) == 2, "it is opened with them")
+        bench.camera.source.does(102)
+        wait_until(bench.feed.settled, "it delivers")
+        assert int(bench.next_frame().image_bgr[0, 0, 0]) == 102
+        assert bench.state == "ok"
 
 
 def test_other_settings_that_the_camera_refuses_leave_the_old_ones() -> None:
     with Bench() as bench:
         bench.shows(100)
-        bench.camera.source.does(None)
 
         def refuses() -> Any:
             raise SourceError("no such size")
 
+        bench.feed.reopen(refuses, changed(width_px=1280))
+        bench.camera.source.does(100)
         with pytest.raises(SourceError, match="no such size"):
-            bench.feed.reopen(refuses, changed(width_px=1280))
-        assert bench.state == "stalled"
+            bench.settles()
+        assert bench.state == "reopening"
+        assert bench.feed.status().reason == "no such size"
         bench.is_opened_anew(after_s=FIRST_DELAY_S)
         bench.shows(101)
 

@@ -126,9 +126,34 @@ def test_a_camera_that_another_program_has() -> None:
         open_source(SETTINGS)
 
 
+@pytest.mark.parametrize("method", ["global_camera_info", "__init__", "configure"])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(16, "Device or\n resource busy"), "OSError: [Errno 16] Device or resource busy"),
+        (KeyError("Num"), "KeyError: 'Num'"),
+        (AssertionError(), "AssertionError"),
+    ],
+)
+def test_whatever_the_library_raises_becomes_one_line(
+    monkeypatch: pytest.MonkeyPatch, method: str, error: Exception, said: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    info = method == "global_camera_info"
+    monkeypatch.setattr(Picamera2, method, staticmethod(fails) if info else fails)
+    with pytest.raises(SourceError) as caught:
+        open_source(SETTINGS)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_camera_that_does_not_start_is_closed_again() -> None:
     Picamera2.refuses_to_start = True
-    with pytest.raises(SourceError, match="cannot be started: Failed to start camera: Cannot"):
+    with pytest.raises(
+        SourceError, match="cannot be started: RuntimeError: Failed to start camera: C"
+    ):
         open_source(SETTINGS)
     assert [camera.closed for camera in Picamera2.opened] == [True]
 

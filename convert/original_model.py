@@ -1,0 +1,80 @@
+"""`python -m convert.original_model`: the original's network for the bench on a Pi.
+
+A Pi has no TensorFlow, so the bench carries the network as a `.tflite`; 14 MB of random weights
+would not compress, so these repeat a short pattern. The same pattern, the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from convert.from_keras import exported
+from edge.errors import UserError
+from training.keras_quietly import import_keras
+from training.original import build_original
+
+OUT = Path("edge/bench/original.tflite.gz")
+#: Distinct weights of a layer: so few that gzip finds the repetition.
+PATTERN = 250
+SEED = 4
+#: Ordinary numbers only: a zero or a denormal could be quicker or slower to multiply.
+SMALLEST, LARGEST = 0.25, 2.0
+
+
+def original_flatbuffer() -> bytes:
+    """The original's network as a float32 `.tflite`, batch of one, with weights that compress."""
+    keras = import_keras()
+    network = build_original()
+    # Each of its own seed: the converter keeps equal ones once, and a layer would seem to lack its.
+    weights = enumerate(network.get_weights())
+    network.set_weights([patterned(each.shape, SEED + index) for index, each in weights])
+    pixels = keras.Input(batch_shape=(1, *network.input_shape[1:]), name="pixels")
+    return exported(keras.Model(pixels, network(pixels)))
+
+
+def patterned(shape: tuple[int, ...], seed: int) -> npt.NDArray[np.float32]:
+    """Weights of Keras's `shape`, or biases, of the size that keeps activations as they are.
+
+    Biases are not zero: the converter leaves those out, as untrained ones are.
+    """
+    rng = np.random.default_rng(seed)
+    half = rng.uniform(SMALLEST, LARGEST, PATTERN // 2)
+    # Each with both signs: what repeats would add up from layer to layer otherwise.
+    values = rng.permutation(np.concatenate([half, -half]))
+    inputs = int(np.prod(shape[:-1]))  # 1 for biases
+    values *= 0.01 if len(shape) == 1 else np.sqrt(1.0 / inputs)
+    # In the file the outputs come first; there the pattern must repeat.
+    in_file = np.resize(values.astype(np.float32), (shape[-1], *shape[:-1]))
+    moved: npt.NDArray[Any] = np.moveaxis(in_file, 0, -1)
+    return moved
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the file; a UserError becomes one line on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m convert.original_model", description=__doc__)
+    parser.add_argument("--out", type=Path, default=OUT, help="default: %(default)s")
+    options = parser.parse_args(arguments)
+    try:
+        flatbuffer = original_flatbuffer()
+        # No time stamp: the same network, the same bytes.
+        options.out.write_bytes(gzip.compress(flatbuffer, compresslevel=9, mtime=0))
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    except OSError as error:
+        sys.stderr.write(f"cannot write {options.out}: {error.strerror}\n")
+        return UserError.exit_code
+    size = options.out.stat().st_size
+    sys.stdout.write(f"{options.out}: {len(flatbuffer):,} bytes, packed {size:,}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

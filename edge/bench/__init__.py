@@ -1,0 +1,1 @@
+"""What our pipeline costs on this machine, beside what the original's would."""

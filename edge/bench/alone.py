@@ -1,0 +1,92 @@
+"""`python -m edge.bench.alone`: one contender and nothing else, in a process of its own.
+
+So its memory is its own, and so are the instructions that perf or valgrind count. Writes one
+JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from edge.bench.measure import Contender, one_opencv_thread
+from edge.bench.original import Original
+from edge.bench.ours import Ours
+from edge.bench.processes import our_command, our_environment, peak_mb
+from edge.bench.scenes import people
+from edge.bench.stages import StageCosts
+from edge.config import Settings, load_settings
+from edge.errors import UserError
+
+#: For a process that plays a second or two of footage: far more than a Pi Zero takes for it.
+TIMEOUT_S = 600.0
+
+
+def played_alone(contender: str, config: Path, frames: int) -> dict[str, Any]:
+    """What `contender` says of its process after `frames` of the demo with people in view.
+
+    Raises UserError when the process fails.
+    """
+    try:
+        done = subprocess.run(
+            alone_command(contender, config, frames),
+            env=our_environment(),
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise UserError(f"{contender} alone took more than {TIMEOUT_S:g} s") from None
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()
+        reason = said[-1] if said else f"it ended with code {done.returncode}"
+        raise UserError(f"{contender} could not be played alone: {reason}")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def alone_command(contender: str, config: Path, frames: int, idle: bool = False) -> list[str]:
+    """The command; `idle`: read the frames and load everything, but process nothing."""
+    words = [contender, str(frames), "--config", str(config), *(["--idle"] if idle else [])]
+    return our_command("edge.bench.alone", *words)
+
+
+def contender_named(name: str, settings: Settings) -> Contender:
+    """`ours` or `original`, ready to play; raises UserError when it cannot be."""
+    return Ours(settings) if name == Ours.name else Original()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The process's own part."""
+    parser = argparse.ArgumentParser(prog="python -m edge.bench.alone", description=__doc__)
+    parser.add_argument("contender", choices=(Ours.name, Original.name))
+    parser.add_argument("frames", type=int)
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--idle", action="store_true")
+    options = parser.parse_args(arguments)
+    try:
+        settings = load_settings(options.config)
+        with one_opencv_thread():
+            contender = contender_named(options.contender, settings)
+            contender.begin(StageCosts())
+            shown = 0
+            for frame in islice(people(settings).frames(), options.frames):
+                if not options.idle:
+                    contender.process(frame)
+                shown += 1
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    said = {"frames": shown, "peak_mb": peak_mb()}
+    sys.stdout.write(json.dumps(said) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,222 @@
+"""`mask-patrol bench`: what is measured, in which order, and what becomes of it."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from edge import __version__
+from edge.bench import scenes
+from edge.bench.alone import played_alone
+from edge.bench.chart import write_chart
+from edge.bench.count import counter, instructions_per_frame
+from edge.bench.machine import machine
+from edge.bench.measure import Contender, Pass, one_opencv_thread, play
+from edge.bench.original import Original
+from edge.bench.ours import Ours
+from edge.bench.report import as_json, as_text
+from edge.bench.results import (
+    Result,
+    SceneFigures,
+    SizeFigures,
+    Spread,
+    StartFigures,
+    contender_figures,
+)
+from edge.bench.settings_file import as_toml
+from edge.bench.startup import start_figures
+from edge.config import Settings, change
+from edge.errors import UserError
+from edge.screen import Screen
+
+RESULT_NAME = "bench.json"
+#: Footage that the processes play whose memory is told.
+MEMORY_FRAMES = 30
+#: What a device at a quiet door does.
+USUAL_FPS = 10.0
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """What the command line asks for.
+
+    `clips` as sources are written, none for the demo; `against_original`: play the original's
+    pipeline, too; `passes` over each scene; `seconds` of each scene at most; `valgrind`: let it
+    count instructions if perf cannot; `out`: where to write the figures and the chart.
+    """
+
+    clips: Sequence[str] = ()
+    against_original: bool = False
+    passes: int = 3
+    seconds: float | None = None
+    valgrind: bool = False
+    out: Path | None = None
+    json: bool = False
+
+
+def bench(settings: Settings, options: BenchOptions) -> int:
+    """Measure, print, write; 0, or UserError for what keeps it from measuring at all."""
+    if options.out is not None:
+        _make_folder(options.out)
+    screen = Screen(sys.stderr)
+    try:
+        with one_opencv_thread():
+            result = _Bench(settings, options, screen).measure()
+    finally:
+        screen.status("")  # what follows, an error too, begins on a line of its own
+    lines = [as_json(result)] if options.json else list(as_text(result))
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+    if options.out is not None:
+        _write(result, options.out, screen)
+    return 0
+
+
+class _Bench:
+    """One run of the bench."""
+
+    def __init__(self, settings: Settings, options: BenchOptions, screen: Screen) -> None:
+        # What is configured may be more; the original gets one, so that they can be compared.
+        self._settings = change(settings, classifier={"threads": 1})
+        self._options, self._screen = options, screen
+        self._missing: dict[str, str] = {}
+
+    def measure(self) -> Result:
+        settings, options = self._settings, self._options
+        seconds = options.seconds
+        clips = [scenes.clip(name, settings, seconds) for name in options.clips or [scenes.DEMO]]
+        for scene in clips:
+            scenes.checked(scene)  # a wrong name is told at once, not after minutes
+        here = machine()  # before we are the load
+        ours = Ours(settings)
+        contenders: list[Contender] = [ours]
+        if options.against_original:
+            contenders.append(Original())
+        empty = scenes.empty(settings, seconds)
+        played = [self._scene(scene, ours, contenders) for scene in [*clips, empty]]
+        names = [contender.name for contender in contenders]
+        sizes = self._sizes(ours)
+        start = self._start()
+        with tempfile.TemporaryDirectory(prefix="mask-patrol-bench-") as folder:
+            config = Path(folder) / "bench.toml"
+            config.write_text(as_toml(settings), encoding="utf-8")
+            memory = self._memory(names, config)
+            instructions = self._instructions(names, config)
+        quiet = played[-1].contenders[ours.name].cpu_s_per_minute.median
+        quiet_frames = 60.0 * played[-1].frames / played[-1].footage_s
+        return Result(
+            version=__version__,
+            machine=here,
+            passes=options.passes,
+            runtimes={contender.name: contender.runtime for contender in contenders},
+            scenes=played,
+            empty_core_share=round(quiet / quiet_frames * USUAL_FPS, 6),
+            sizes=sizes,
+            start=start,
+            memory_mb=memory,
+            model_bytes={contender.name: contender.model_bytes for contender in contenders},
+            instructions=instructions,
+            missing=self._missing,
+        )
+
+    def _scene(
+        self, scene: scenes.Scene, ours: Ours, contenders: Sequence[Contender]
+    ) -> SceneFigures:
+        passes: list[list[Pass]] = []
+        for number in range(self._options.passes):
+            line = f"{scene.name}: pass {number + 1} of {self._options.passes}"
+            self._tell(line)
+            passes.append(play(scene.frames(), contenders, partial(self._tell_reached, line)))
+        by_contender = list(zip(*passes, strict=True))
+        figures = {}
+        for contender, own in zip(contenders, by_contender, strict=True):
+            events = None
+            if contender is ours:
+                events = tuple((round(e.at_s, 3), e.event_type, e.ended_by) for e in ours.events)
+            figures[contender.name] = contender_figures(
+                own, contender.found, events, scene.expected
+            )
+        ratio = None
+        if len(contenders) > 1:
+            ratio = Spread.of([b.total_cpu_s / a.total_cpu_s for a, b in passes])
+        first = passes[0][0]
+        size_px = next(scene.frames()).size_px
+        return SceneFigures(scene.name, first.frames, first.footage_s, size_px, figures, ratio)
+
+    def _sizes(self, ours: Ours) -> SizeFigures:
+        small = scenes.people(self._settings, self._options.seconds)
+        large = scenes.larger(small)
+        pairs = []
+        for number in range(self._options.passes):
+            self._tell(f"frame sizes: pass {number + 1} of {self._options.passes}")
+            pairs.append(
+                [play(each.frames(), [ours])[0].cpu_ms_per_frame for each in (small, large)]
+            )
+        small_ms, large_ms = (Spread.of(each).median for each in zip(*pairs, strict=True))
+        ratio = Spread.of([b / a for a, b in pairs])
+        return SizeFigures(small.name, large.name, small_ms, large_ms, ratio)
+
+    def _start(self) -> StartFigures | None:
+        try:
+            return start_figures(self._settings, self._options.passes, self._tell)
+        except UserError as error:
+            self._missing["start-up"] = str(error)
+            return None
+
+    def _memory(self, names: Sequence[str], config: Path) -> dict[str, float]:
+        self._tell("memory")
+        found: dict[str, float] = {}
+        try:
+            for name in names:
+                peak = played_alone(name, config, MEMORY_FRAMES)["peak_mb"]
+                if peak is None:
+                    raise UserError("this system does not tell it (no VmHWM in /proc)")
+                found[name] = round(peak, 1)
+        except UserError as error:
+            self._missing["memory"] = str(error)
+            return {}
+        return found
+
+    def _instructions(self, names: Sequence[str], config: Path) -> dict[str, int] | None:
+        try:
+            tool = counter(self._options.valgrind)
+            self._tell(f"instructions, by {tool}")
+            return instructions_per_frame(names, config, tool)
+        except UserError as error:
+            self._missing["instructions"] = str(error)
+            return None
+
+    def _tell_reached(self, line: str, at_s: float) -> None:
+        """How far a pass has come, on a terminal only."""
+        self._screen.status(f"{line}, {at_s:.0f} s of footage …")
+
+    def _tell(self, line: str) -> None:
+        """Where the bench is: one line that changes on a terminal, elsewhere a line each."""
+        if sys.stderr.isatty():
+            self._screen.status(f"{line} …")
+        else:
+            self._screen.show(f"{line} …")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}") from None
+
+
+def _write(result: Result, folder: Path, screen: Screen) -> None:
+    try:
+        (folder / RESULT_NAME).write_text(as_json(result) + "\n", encoding="utf-8")
+        written = [folder / RESULT_NAME]
+        try:
+            written.append(write_chart(result, folder))
+        except UserError as error:
+            screen.show(str(error))
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}") from None
+    screen.show(f"written: {', '.join(map(str, written))}")

@@ -1,0 +1,65 @@
+"""The stacked bars: processor time of a frame, stage by stage."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from edge.bench.results import Result, SceneFigures, between_ms
+from edge.errors import UserError
+
+NAME = "bench.png"
+#: Okabe and Ito's colours, which colour-blind people can tell apart.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
+
+
+def write_chart(result: Result, folder: Path) -> Path:
+    """Draw `result` into `folder`; raises UserError without matplotlib."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise UserError("no chart without matplotlib: pip install 'mask-patrol[bench]'")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    colours = _colours(result)
+    bars = sum(len(scene.contenders) for scene in result.scenes)
+    figure = Figure(
+        figsize=(9.0, 1.2 + 0.5 * bars + 0.5 * len(result.scenes)), layout="constrained"
+    )
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(len(result.scenes), 1, squeeze=False)[:, 0]
+    for axes, scene in zip(panels, result.scenes, strict=True):
+        _draw(axes, scene, colours)
+    handles: dict[str, Any] = {}
+    for axes in panels:
+        drawn, labels = axes.get_legend_handles_labels()
+        handles |= dict(zip(labels, drawn, strict=True))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
+    figure.suptitle(f"Processor time of a frame: {result.machine['processor']}")
+    path = folder / NAME
+    figure.savefig(path, dpi=120)
+    return path
+
+
+def _draw(axes: Any, scene: SceneFigures, colours: dict[str, str]) -> None:
+    for contender, figures in scene.contenders.items():
+        reached_ms = 0.0
+        for stage, ms in between_ms(figures).items():
+            axes.barh(contender, ms, left=reached_ms, color=colours[stage], label=stage)
+            reached_ms += ms
+        axes.text(reached_ms, contender, f" {reached_ms:.3g} ms", va="center")
+    ratio = f": {scene.ratio.median:.1f} times less" if scene.ratio else ""
+    axes.set_title(f"{scene.name}{ratio}", loc="left", fontsize="medium")
+    axes.set_xlabel("ms")
+    axes.margins(x=0.12)
+    axes.invert_yaxis()
+
+
+def _colours(result: Result) -> dict[str, str]:
+    stages = dict.fromkeys(
+        stage
+        for scene in result.scenes
+        for contender in scene.contenders.values()
+        for stage in between_ms(contender)
+    )
+    return {stage: COLOURS[n % len(COLOURS)] for n, stage in enumerate(stages)}

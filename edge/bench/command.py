@@ -1,0 +1,89 @@
+"""`mask-patrol bench` on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.config import load_settings
+
+
+def add_bench(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    add_common: Callable[[argparse.ArgumentParser], None],
+) -> None:
+    """Add the command; `add_common` gives it the options that all commands have."""
+    parser = commands.add_parser(
+        "bench",
+        help="measure what the pipeline costs on this machine",
+        description="Play clips through the pipeline and print what it costs: time of each stage,"
+        " CPU for a minute of footage, frames a second, memory, start-up. With --against original"
+        " also through the pipeline of the original Mask Patrol, in turn, with ratios. An empty"
+        " scene and a larger frame size are always measured. Times are noisy while the machine"
+        " does other things; ratios are less so.",
+    )
+    parser.add_argument(
+        "clips",
+        nargs="*",
+        metavar="CLIP",
+        help="a video file, a folder of pictures, or `demo` (default: the demo)",
+    )
+    parser.add_argument(
+        "--against",
+        choices=("original",),
+        help="original: Haar on every full frame and a network of 3.4 million parameters",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write bench.json and the chart bench.png to DIR"
+    )
+    parser.add_argument(
+        "--passes",
+        type=_passes,
+        default=3,
+        metavar="N",
+        help="how often each clip is played by each (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seconds", type=_seconds, metavar="S", help="play so much of each clip, for a quick trial"
+    )
+    parser.add_argument(
+        "--instructions",
+        action="store_true",
+        help="count instructions with valgrind where perf cannot; takes minutes",
+    )
+    add_common(parser)
+    parser.set_defaults(do=_bench)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from edge.bench.bench import BenchOptions, bench
+
+    return bench(
+        load_settings(options.config),
+        BenchOptions(
+            options.clips,
+            options.against == "original",
+            options.passes,
+            options.seconds,
+            options.instructions,
+            options.out,
+            options.json,
+        ),
+    )
+
+
+def _passes(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not from 1 to 1000")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not (math.isfinite(number) and number > 0.0):
+        raise argparse.ArgumentTypeError(f"{text} is no length of time")
+    return number

@@ -1,0 +1,48 @@
+"""What machine this is: figures of another one mean little beside it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge.board import temperature_c, throttled
+
+#: Where a Raspberry Pi says what it is, ended by a null character.
+BOARD = Path("/proc/device-tree/model")
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+def machine() -> dict[str, str | int | float]:
+    """Board or processor, cores, versions, and what might slow it down now."""
+    found: dict[str, str | int | float] = {
+        "processor": processor(),
+        "architecture": platform.machine(),
+        "cores": os.cpu_count() or 1,
+        "load": round(os.getloadavg()[0], 2),
+        "python": platform.python_version(),
+        "opencv": cv2.__version__,
+        "numpy": np.__version__,
+    }
+    if (celsius := temperature_c()) is not None:
+        found["temperature_c"] = celsius
+    if reasons := throttled():
+        found["throttled"] = ", ".join(reasons)
+    return found
+
+
+def processor(board: Path = BOARD, cpu_info: Path = CPU_INFO) -> str:
+    """The board's name, else the processor's, else `unknown`."""
+    try:
+        return board.read_text(encoding="utf-8", errors="replace").rstrip("\0\n")
+    except OSError:
+        pass
+    try:
+        lines = cpu_info.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else "unknown"

@@ -1,0 +1,67 @@
+"""Our pipeline, composed as the daemon composes it, its events kept."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge.bench.stages import StageCosts
+from edge.camera import Frame
+from edge.classifier import load_classifier
+from edge.config import Settings
+from edge.detector import HaarDetector
+from edge.events import Event
+from edge.paths import shipped_model, user_path
+from edge.payloads import UtcClock
+from edge.pipeline import Pipeline
+
+
+class Ours:
+    """A contender: a fresh pipeline for each clip; the model is loaded once."""
+
+    name = "ours"
+
+    def __init__(self, settings: Settings) -> None:
+        """Load what `settings` name, and run the model once: the first time is slower.
+
+        Raises UserError for whatever would keep the daemon from starting.
+        """
+        self._settings = settings
+        self._classifier = load_classifier(settings.classifier)
+        self.runtime = self._classifier.runtime
+        model = settings.classifier.model
+        self.model_bytes = (user_path(model) if model else shipped_model()).stat().st_size
+        size = self._classifier.card.input
+        self._classifier.classify_crop(np.zeros((size.height, size.width, 3), np.uint8))
+        self.begin(StageCosts())
+
+    def begin(self, costs: StageCosts) -> None:
+        """A clip begins; `costs` is fed with what the stages take."""
+        self._pipeline = Pipeline(
+            self._settings,
+            HaarDetector(self._settings.detector),
+            self._classifier,
+            UtcClock(lambda: 0.0),
+            costs,
+        )
+        self._now_s = 0.0
+        #: What the clip has brought so far.
+        self.events: list[Event] = []
+
+    def process(self, frame: Frame) -> None:
+        """What the daemon's loop does with `frame`, without the disk and the network."""
+        self._now_s = frame.captured_at_s
+        self.events += self._pipeline.process(frame)
+
+    def end(self) -> None:
+        """The clip is over: whoever is still there is told as at a shutdown."""
+        self.events += self._pipeline.finish(self._now_s)
+
+    @property
+    def found(self) -> str:
+        """What the clip has brought so far, for people."""
+        told = [
+            f"{event.at_s:.1f} s {event.event_type}"
+            + (f" ({event.ended_by})" if event.ended_by else "")
+            for event in self.events
+        ]
+        return ", ".join(told) or "no events"

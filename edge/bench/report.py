@@ -1,0 +1,127 @@
+"""The figures of the bench for a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+
+from edge.bench.original import Original
+from edge.bench.ours import Ours
+from edge.bench.results import (
+    ContenderFigures,
+    Result,
+    SceneFigures,
+    Spread,
+    StartFigures,
+)
+from edge.bench.stages import WHOLE
+
+#: Of the events, by whether they are those expected.
+JUDGEMENT = {None: "", True: ": as expected", False: ": NOT WHAT IS IN IT"}
+
+
+def as_json(result: Result) -> str:
+    """One JSON object."""
+    return json.dumps(asdict(result))
+
+
+def as_text(result: Result) -> Iterator[str]:
+    """Tables, line by line."""
+    yield from _machine(result)
+    for scene in result.scenes:
+        yield ""
+        yield from _scene(scene)
+    yield ""
+    yield from _rest(result)
+    for what, why in result.missing.items():
+        yield f"{what}: not measured: {why}"
+
+
+def _machine(result: Result) -> Iterator[str]:
+    here = result.machine
+    yield (
+        f"mask-patrol {result.version} on {here['processor']} ({here['cores']} cores,"
+        f" {here['architecture']}, load {here['load']}), Python {here['python']},"
+        f" OpenCV {here['opencv']}"
+    )
+    if "throttled" in here:
+        yield f"held back by the firmware: {here['throttled']}; the times are too long"
+    runtimes = ", ".join(sorted(set(result.runtimes.values())))
+    in_turn = ", in turn" if len(result.runtimes) > 1 else ""
+    yield f"{runtimes}, one thread each, passes: {result.passes}{in_turn}; in brackets quartiles"
+
+
+def _scene(scene: SceneFigures) -> Iterator[str]:
+    height, width = scene.size_px
+    yield f"{scene.name}: {scene.frames} frames, {scene.footage_s:.1f} s, {width}x{height}"
+    yield f"  {'':10}{'stage':<10}{'median':>10}{'95%':>10}{'runs':>8}{'CPU ms/frame':>14}"
+    for name, contender in scene.contenders.items():
+        yield from _stages(name, contender)
+    for name, contender in scene.contenders.items():
+        cpu = contender.cpu_s_per_minute
+        yield (
+            f"  {name:<10}{cpu.median:.2f} s of CPU a minute of footage"
+            f" ({cpu.lower_quartile:.2f} to {cpu.upper_quartile:.2f}),"
+            f" {contender.frames_per_s:.1f} frames/s flat out"
+        )
+    for name, contender in scene.contenders.items():
+        yield f"  {name:<10}{contender.found}{JUDGEMENT[contender.as_expected]}"
+    if scene.ratio is not None:
+        yield f"  {Original.name} / {Ours.name}: {_times(scene.ratio)}"
+
+
+def _stages(name: str, contender: ContenderFigures) -> Iterator[str]:
+    for stage, figures in contender.stages.items():
+        whole = stage == WHOLE
+        cpu_ms = (
+            sum(each.cpu_ms_per_frame for each in contender.stages.values())
+            if whole
+            else figures.cpu_ms_per_frame
+        )
+        yield (
+            f"  {name:<10}{stage:<10}{figures.p50_ms:>7.2f} ms{figures.p95_ms:>7.2f} ms"
+            f"{figures.runs:>8}{cpu_ms:>14.3f}"
+        )
+
+
+def _rest(result: Result) -> Iterator[str]:
+    sizes = result.sizes
+    share = 100.0 * result.empty_core_share
+    yield f"ten frames a second of the empty scene: {share:.2f}% of one core"
+    yield (
+        f"a frame of {sizes.large}: {sizes.large_ms:.2f} ms of CPU, of {sizes.small}:"
+        f" {sizes.small_ms:.2f} ms: {_times(sizes.ratio)}"
+    )
+    if result.start is not None:
+        yield from _start(result.start)
+    if result.memory_mb:
+        yield f"peak memory of the pipeline alone, MiB: {_each(result.memory_mb, '.0f')}"
+    yield f"model, bytes: {_each(result.model_bytes, ',')}"
+    if result.instructions:
+        yield f"instructions a frame with people: {_each(result.instructions, ',')}"
+
+
+def _start(start: StartFigures) -> Iterator[str]:
+    yield (
+        f"from the process's start, s: online {_seconds(start.online_s)},"
+        f" first reading {_seconds(start.reading_s)}, first alert {_seconds(start.alert_s)}"
+    )
+    if start.peak_mb is not None:
+        yield f"peak memory of the daemon: {start.peak_mb:.0f} MiB"
+
+
+def _each(values: Mapping[str, float], how: str) -> str:
+    text = ", ".join(f"{name} {value:{how}}" for name, value in values.items())
+    if {Ours.name, Original.name} <= values.keys() and values[Ours.name]:
+        ratio = values[Original.name] / values[Ours.name]
+        text += f" ({ratio:.1f}x)"
+    return text
+
+
+def _seconds(spread: Spread) -> str:
+    return f"{spread.median:.2f} ({spread.lower_quartile:.2f} to {spread.upper_quartile:.2f})"
+
+
+def _times(ratio: Spread) -> str:
+    return f"{ratio.median:.2f}x ({ratio.lower_quartile:.2f} to {ratio.upper_quartile:.2f})"

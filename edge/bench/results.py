@@ -1,0 +1,165 @@
+"""The figures of the bench, as they are printed, drawn and written as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edge.bench.measure import Pass
+from edge.bench.stages import WHOLE
+
+#: What a frame costs between its stages, in the figures.
+BETWEEN = "between"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The median of several figures, their quartiles, and the figures themselves."""
+
+    median: float
+    lower_quartile: float
+    upper_quartile: float
+    each: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Of one figure at least."""
+        low, middle, high = np.percentile(values, [25, 50, 75])
+        each = tuple(round(value, 4) for value in values)
+        return cls(round(middle, 4), round(low, 4), round(high, 4), each)
+
+
+@dataclass(frozen=True)
+class StageFigures:
+    """Wall time of a run of the stage, all passes together; its processor time is without that
+    of stages within it, the median of the passes."""
+
+    p50_ms: float
+    p95_ms: float
+    runs: int
+    cpu_ms_per_frame: float
+
+
+@dataclass(frozen=True)
+class ContenderFigures:
+    """What one contender spent on a scene.
+
+    `events`, for ours: time, type, how it ended; `as_expected`: whether they are those that the
+    scene is known to bring, None where that is not known.
+    """
+
+    stages: Mapping[str, StageFigures]
+    cpu_s_per_minute: Spread
+    frames_per_s: float
+    found: str
+    events: tuple[tuple[float, str, str | None], ...] | None = None
+    as_expected: bool | None = None
+
+
+@dataclass(frozen=True)
+class SceneFigures:
+    """A scene as all contenders played it.
+
+    `ratio`: processor time of the original over ours, a figure for each pass; None when ours
+    plays alone.
+    """
+
+    name: str
+    frames: int
+    footage_s: float
+    size_px: tuple[int, int]
+    contenders: Mapping[str, ContenderFigures]
+    ratio: Spread | None
+
+
+@dataclass(frozen=True)
+class SizeFigures:
+    """Our processor time for a frame in two sizes, and what the larger costs over the other."""
+
+    small: str
+    large: str
+    small_ms: float
+    large_ms: float
+    ratio: Spread
+
+
+@dataclass(frozen=True)
+class StartFigures:
+    """Seconds from the start of the daemon's process until a subscriber sees it `online`, sees
+    somebody in `state` and gets an alert; and the most memory that the process held, in MiB."""
+
+    online_s: Spread
+    reading_s: Spread
+    alert_s: Spread
+    peak_mb: float | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """All that a run of the bench found out.
+
+    `missing` says of what could not be measured why. `memory_mb`: the most that a process held
+    that did nothing but play the demo through the pipeline. `instructions`: of one frame.
+    """
+
+    version: str
+    machine: Mapping[str, str | int | float]
+    passes: int
+    runtimes: Mapping[str, str]
+    scenes: Sequence[SceneFigures]
+    empty_core_share: float
+    sizes: SizeFigures
+    start: StartFigures | None
+    memory_mb: Mapping[str, float]
+    model_bytes: Mapping[str, int]
+    instructions: Mapping[str, int] | None
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+def contender_figures(
+    passes: Sequence[Pass],
+    found: str,
+    events: tuple[tuple[float, str, str | None], ...] | None = None,
+    expected: Sequence[tuple[str, str | None]] | None = None,
+) -> ContenderFigures:
+    """Of the passes of one contender over one scene; `expected`: events without their times."""
+    as_expected = None
+    if events is not None and expected is not None:
+        as_expected = [event[1:] for event in events] == list(expected)
+    stages = {name: _stage(passes, name) for name in sorted_stages(passes)}
+    return ContenderFigures(
+        stages,
+        Spread.of([each.cpu_s_per_minute for each in passes]),
+        round(float(np.median([each.frames_per_s for each in passes])), 2),
+        found,
+        events,
+        as_expected,
+    )
+
+
+def sorted_stages(passes: Sequence[Pass]) -> list[str]:
+    """The stages in the order in which they first ended, the whole frame last."""
+    names = dict.fromkeys(name for each in passes for name in each.durations_s)
+    return [name for name in names if name != WHOLE] + [WHOLE]
+
+
+def between_ms(contender: ContenderFigures) -> dict[str, float]:
+    """Processor time of a frame by stage, in ms; `BETWEEN` for what is in none of them."""
+    return {
+        BETWEEN if name == WHOLE else name: stage.cpu_ms_per_frame
+        for name, stage in contender.stages.items()
+    }
+
+
+def _stage(passes: Sequence[Pass], name: str) -> StageFigures:
+    durations_ms = 1000.0 * np.concatenate([each.durations_s.get(name, []) for each in passes])
+    cpu_ms = [1000.0 * each.cpu_s.get(name, 0.0) / each.frames for each in passes]
+    middle, high = np.percentile(durations_ms, [50, 95])
+    return StageFigures(
+        round(float(middle), 4),
+        round(float(high), 4),
+        len(durations_ms),
+        round(float(np.median(cpu_ms)), 4),
+    )

@@ -1,0 +1,133 @@
+"""What is played: clips, the demo's parts with people, and an empty scene made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+import cv2
+import numpy as np
+
+from edge.camera import Frame
+from edge.camera.addresses import shown_source
+from edge.camera.opening import is_recorded, open_source
+from edge.config import Settings, change
+from edge.errors import UsageError, UserError
+
+DEMO = "demo"
+#: What happens in the whole of it: who comes bare and leaves so, who puts a mask on.
+DEMO_EVENTS = (
+    ("no_mask_start", None),
+    ("no_mask_end", "left"),
+    ("no_mask_start", None),
+    ("no_mask_end", "masked"),
+)
+EMPTY = "empty, still"
+#: Long enough for what looks around once in several seconds to do so several times.
+EMPTY_S, EMPTY_FPS = 15.0, 10.0
+#: Grey levels: what a small sensor shows in an evenly lit hall.
+NOISE_SIGMA = 2.0
+#: The noise of a frame is cut from a larger field of it, this many pixels to choose from.
+NOISE_PLAY_PX = 64
+SEED = 11
+#: Part of the demo with somebody bare in view from its first frame to its last.
+PEOPLE_FROM_S, PEOPLE_UNTIL_S = 2.5, 5.5
+#: Height and width that the daemon is to bear without costing much more.
+LARGE_PX = (1080, 1920)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Something that can be played again and again."""
+
+    name: str
+    frames: Callable[[], Iterator[Frame]]
+    #: Type and ending of the events that it is to bring; None where nobody has said.
+    expected: tuple[tuple[str, str | None], ...] | None = None
+
+
+def clip(name: str, settings: Settings, seconds: float | None = None) -> Scene:
+    """A video file, a folder of pictures or `demo`, its first `seconds` of footage.
+
+    Raises UsageError for what is no recording; when played, what the source raises.
+    """
+    settings = change(settings, camera={"source": name})
+    if not is_recorded(settings.camera):
+        raise UsageError(
+            f"the bench plays video files and folders of pictures, not"
+            f" {shown_source(settings.camera)}"
+        )
+
+    def frames() -> Iterator[Frame]:
+        source = open_source(settings.camera)
+        try:
+            yield from _until(seconds, iter(source.read, None))
+        finally:
+            source.close()
+
+    whole_demo = name == DEMO and seconds is None
+    return Scene(name, frames, DEMO_EVENTS if whole_demo else None)
+
+
+def empty(settings: Settings, seconds: float | None = None) -> Scene:
+    """The demo's first picture, in which nobody is, again and again with a sensor's noise."""
+
+    def frames() -> Iterator[Frame]:
+        first = next(clip(DEMO, settings).frames())
+        height, width = first.size_px
+        rng = np.random.default_rng(SEED)
+        shape = (height + NOISE_PLAY_PX, width + NOISE_PLAY_PX, 3)
+        noise = rng.normal(0.0, NOISE_SIGMA, shape).round().astype(np.int16)
+        picture = first.image_bgr.astype(np.int16)
+        for index in range(round(EMPTY_S * EMPTY_FPS)):
+            y, x = rng.integers(0, NOISE_PLAY_PX, 2)
+            noisy = picture + noise[y : y + height, x : x + width]
+            image = noisy.clip(0, 255).astype(np.uint8)
+            yield Frame(image, index / EMPTY_FPS, index)
+
+    return Scene(EMPTY, lambda: _until(seconds, frames()), ())
+
+
+def people(settings: Settings, seconds: float | None = None) -> Scene:
+    """The part of the demo with somebody in view, its times from 0."""
+
+    def frames() -> Iterator[Frame]:
+        for frame in clip(DEMO, settings, PEOPLE_UNTIL_S).frames():
+            if frame.captured_at_s >= PEOPLE_FROM_S:
+                yield replace(frame, captured_at_s=frame.captured_at_s - PEOPLE_FROM_S)
+
+    return Scene("640x480", lambda: _until(seconds, frames()))
+
+
+def larger(scene: Scene) -> Scene:
+    """`scene` as a camera of 1920x1080 would see it: magnified to that height and continued
+    to both sides by its edges, so that the same people are in it."""
+    height, width = LARGE_PX
+
+    def frames() -> Iterator[Frame]:
+        for frame in scene.frames():
+            scale = height / frame.size_px[0]
+            inner = min(width, round(frame.size_px[1] * scale))
+            image = cv2.resize(frame.image_bgr, (inner, height), interpolation=cv2.INTER_LINEAR)
+            left = (width - inner) // 2
+            padded = cv2.copyMakeBorder(
+                image, 0, 0, left, width - inner - left, cv2.BORDER_REPLICATE
+            )
+            yield replace(frame, image_bgr=np.asarray(padded, np.uint8))
+
+    return Scene(f"{width}x{height}", frames)
+
+
+def checked(scene: Scene) -> Scene:
+    """`scene`, after a look at its first frame: raises UserError when there is none."""
+    frames = scene.frames()
+    if next(frames, None) is None:
+        raise UserError(f"there is no frame in {scene.name}")
+    return scene
+
+
+def _until(seconds: float | None, frames: Iterator[Frame]) -> Iterator[Frame]:
+    if seconds is None:
+        return frames
+    return takewhile(lambda frame: frame.captured_at_s < seconds, frames)

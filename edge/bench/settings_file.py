@@ -1,0 +1,31 @@
+"""Settings as a TOML file, for a process of our own that is to work by them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from edge.config import Settings
+
+
+def as_toml(settings: Settings) -> str:
+    """A file that `load_settings` reads back as `settings`."""
+    raw = msgspec.to_builtins(settings)
+    return "\n".join([*_values(raw), *_sections(raw)]) + "\n"
+
+
+def _sections(raw: dict[str, Any]) -> Iterator[str]:
+    for name, section in raw.items():
+        if isinstance(section, dict):
+            yield f"[{name}]"
+            yield from _values(section)
+
+
+def _values(section: dict[str, Any]) -> Iterator[str]:
+    for key, value in section.items():
+        if value is not None and not isinstance(value, dict):
+            # A JSON text, number, boolean or list of them is TOML as well.
+            yield f"{key} = {json.dumps(value, ensure_ascii=False)}"

@@ -1,0 +1,194 @@
+"""How long the daemon takes to be of use: started for real, with a broker and a subscriber.
+
+It is shown pictures with a bare face from the first on, at ten a second, and stopped at the
+first alert. Its broker is the embedded one and its outbox a new one: what a device that runs
+here keeps is not touched.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from edge.bench.processes import PeakMemory, our_command, our_environment
+from edge.bench.results import Spread, StartFigures
+from edge.bench.scenes import people
+from edge.bench.settings_file import as_toml
+from edge.broker import EmbeddedBroker
+from edge.config import Settings, change
+from edge.connection import CONNECT_TIMEOUT_S, Broker, new_client, why_silent
+from edge.errors import UserError
+
+#: A Pi Zero takes some ten seconds; what takes this long does not come any more.
+PATIENCE_S = 60.0
+STOP_S = 10.0
+BASE = "maskpatrolbench"
+FPS = 10.0
+#: The marks of a start, in the order in which they come.
+ONLINE, READING, ALERT = "online", "reading", "alert"
+
+
+@dataclass(frozen=True)
+class Start:
+    """One start: seconds to each mark, and the process's peak memory in MiB."""
+
+    marks_s: dict[str, float]
+    peak_mb: float | None
+
+
+def start_figures(
+    settings: Settings, times: int, tell: Callable[[str], None] = lambda _: None
+) -> StartFigures:
+    """Start the daemon `times` times; `tell` is given a line for each.
+
+    Raises UserError when there is no embedded broker, or when the daemon fails.
+    """
+    if importlib.util.find_spec("amqtt") is None:
+        raise UserError("it needs the embedded broker: pip install 'mask-patrol[broker]'")
+    with tempfile.TemporaryDirectory(prefix="mask-patrol-bench-") as name, EmbeddedBroker() as it:
+        folder = Path(name)
+        pictures = _write_pictures(settings, folder / "pictures")
+        broker = Broker(it.host, it.port, version="3.1.1")
+        starts = []
+        for number in range(1, times + 1):
+            tell(f"start {number} of {times}")
+            device = f"bench{number}"
+            own = change(
+                settings,
+                device=device,
+                camera={"source": str(pictures), "fps": FPS, "zone": ()},
+                outbox={"path": str(folder / f"{device}.sqlite3")},
+                mqtt={**_PLAIN, **it.settings, "base": BASE},
+                metrics={"port": None},
+                snapshot={"enabled": False},
+            )
+            config = folder / f"{device}.toml"
+            config.write_text(as_toml(own), encoding="utf-8")
+            starts.append(one_start(config, broker, device))
+    peaks = [start.peak_mb for start in starts if start.peak_mb is not None]
+    online, reading, alert = (
+        Spread.of([start.marks_s[mark] for start in starts]) for mark in (ONLINE, READING, ALERT)
+    )
+    return StartFigures(online, reading, alert, round(max(peaks), 1) if peaks else None)
+
+
+#: A broker of one's own needs neither a login nor certificates.
+_PLAIN: dict[str, Any] = {
+    "username": "", "password_file": "", "tls": False,
+    "ca_file": "", "cert_file": "", "key_file": "", "discovery": False,
+}  # fmt: skip
+
+
+def one_start(config: Path, broker: Broker, device: str) -> Start:
+    """Start the daemon by `config` and stop it at the first alert.
+
+    Raises UserError when it ends by itself or takes longer than `PATIENCE_S`.
+    """
+    with _Marks(broker, device) as marks, tempfile.TemporaryFile("w+") as said:
+        marks.begin()
+        words = ["run", "--config", str(config), "--log-level", "error"]
+        process = subprocess.Popen(
+            our_command("edge", *words), env=our_environment(), stdout=said, stderr=said
+        )
+        with _stopped_at_the_end(process), PeakMemory(process.pid) as memory:
+            if not marks.wait_for(ALERT, lambda: process.poll() is not None):
+                said.seek(0)
+                lines = said.read().strip().splitlines()
+                reason = lines[-1] if lines else f"no alert came within {PATIENCE_S:g} s"
+                raise UserError(f"the daemon's start could not be timed: {reason}")
+        return Start(marks.reached_s, memory.mb)
+
+
+class _Marks:
+    """A subscriber that notes when the device reaches each mark, as long as `with` lasts."""
+
+    def __init__(self, broker: Broker, device: str) -> None:
+        self.reached_s: dict[str, float] = {}
+        self._broker = broker
+        self._topic = f"{BASE}/{device}"
+        self._began_s = 0.0
+        self._changed = threading.Condition()
+        self._subscribed = threading.Event()
+        self._client = new_client(broker)
+        self._client.on_connect = lambda client, *_: client.subscribe(f"{self._topic}/#", qos=1)
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_message = lambda _client, _data, message: self._take(
+            message.topic.removeprefix(f"{self._topic}/"), bytes(message.payload)
+        )
+
+    def __enter__(self) -> _Marks:
+        self._client.connect(self._broker.host, self._broker.port)
+        self._client.loop_start()
+        if not self._subscribed.wait(CONNECT_TIMEOUT_S):
+            self.__exit__()
+            raise why_silent(self._broker)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def begin(self) -> None:
+        """Times are counted from now."""
+        self._began_s = time.perf_counter()
+
+    def wait_for(self, mark: str, is_over: Callable[[], bool]) -> bool:
+        """Whether all marks up to `mark` came before the process was over or time was up."""
+        deadline_s = self._began_s + PATIENCE_S
+        with self._changed:
+            while mark not in self.reached_s:
+                if is_over() or time.perf_counter() > deadline_s:
+                    return False
+                self._changed.wait(0.1)
+        return True
+
+    def _take(self, leaf: str, payload: bytes) -> None:
+        mark = mark_of(leaf, payload)
+        with self._changed:
+            if mark is not None:
+                self.reached_s.setdefault(mark, time.perf_counter() - self._began_s)
+            self._changed.notify_all()
+
+
+def mark_of(leaf: str, payload: bytes) -> str | None:
+    """Which mark a message says that the device has reached, if any.
+
+    Somebody is in `state` as soon as a face was read for the first time.
+    """
+    if leaf == "status" and payload == b"online":
+        return ONLINE
+    if leaf == "state" and json.loads(payload)["people"] > 0:
+        return READING
+    return ALERT if leaf == "events" else None
+
+
+def _write_pictures(settings: Settings, folder: Path) -> Path:
+    folder.mkdir()
+    for frame in people(settings).frames():
+        cv2.imwrite(str(folder / f"{frame.index}.jpg"), frame.image_bgr)
+    return folder
+
+
+@contextmanager
+def _stopped_at_the_end(process: subprocess.Popen[Any]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,77 @@
+"""`mask-patrol bench` as its users run it; what it measures is told, never judged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge.bench.bench import RESULT_NAME
+from tests.commands import assert_one_clear_line, mask_patrol
+from tests.pictures import write_clip
+
+KEYS = {
+    "version", "machine", "passes", "runtimes", "scenes", "empty_core_share", "sizes", "start",
+    "memory_mb", "model_bytes", "instructions", "missing",
+}  # fmt: skip
+
+
+def test_both_pipelines_are_measured_in_one_run(tmp_path: Path) -> None:
+    out = tmp_path / "runs" / "bench"
+    result = mask_patrol(
+        tmp_path, "bench", "--against", "original", "--seconds", "1", "--passes", "1", "--json",
+        "--out", out,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found.keys() == KEYS
+    assert found["missing"].keys() <= {"instructions", "memory"}
+    assert [scene["name"] for scene in found["scenes"]] == ["demo", "empty, still"]
+    for scene in found["scenes"]:
+        assert list(scene["contenders"]) == ["ours", "original"]
+        for contender in scene["contenders"].values():
+            assert contender["stages"].keys() >= {"detect", "classify", "frame"}
+            assert contender["stages"]["frame"]["runs"] == scene["frames"]
+            assert contender["cpu_s_per_minute"]["median"] > 0
+        assert scene["ratio"]["median"] > 0
+    assert found["scenes"][1]["contenders"]["ours"]["as_expected"] is True
+    assert found["scenes"][1]["contenders"]["original"]["found"] == "0 faces"
+    assert found["model_bytes"]["original"] > found["model_bytes"]["ours"] > 0
+    assert found["start"]["online_s"]["median"] > 0
+    assert json.loads((out / RESULT_NAME).read_text()) == found
+    assert "demo: pass 1 of 1" in result.stderr
+
+
+def test_ours_alone_on_clips_of_ones_own(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a hall.mp4", [90] * 10)
+    result = mask_patrol(tmp_path, "bench", clip, "--passes", "1", "--seconds", "0.3")
+    assert result.returncode == 0, result.stderr
+    assert f"{clip}: 6 frames" in result.stdout
+    assert "demo:" not in result.stdout
+    assert "original" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["nowhere.mp4"], 1, "nowhere.mp4"),
+        (["rtsp://camera/1"], 2, "video files and folders"),
+        (["--config", "none.toml"], 2, "none.toml"),
+        (["--out", "/proc/none"], 1, "cannot write to /proc/none"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, words: list[str], code: int, said: str) -> None:
+    result = mask_patrol(tmp_path, "bench", *words)
+    assert result.returncode == code
+    assert_one_clear_line(result, said)
+
+
+@pytest.mark.parametrize(
+    "words", [["--passes", "0"], ["--passes", "x"], ["--seconds", "0"], ["--seconds", "nan"]]
+)
+def test_numbers_that_make_no_sense_are_refused(tmp_path: Path, words: list[str]) -> None:
+    result = mask_patrol(tmp_path, "bench", *words)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert words[1] in result.stderr

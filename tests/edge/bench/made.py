@@ -1,0 +1,96 @@
+"""Figures and contenders that the bench's tests make for themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from edge.bench.measure import Pass
+from edge.bench.results import (
+    Result,
+    SceneFigures,
+    SizeFigures,
+    Spread,
+    StartFigures,
+    contender_figures,
+)
+from edge.bench.stages import StageCosts
+from edge.camera import Frame
+
+
+def frames(count: int, height: int = 6, width: int = 8) -> Iterator[Frame]:
+    for index in range(count):
+        yield Frame(np.full((height, width, 3), index, np.uint8), index * 0.1, index)
+
+
+class Scribe:
+    """A contender that writes down what it is given."""
+
+    runtime = "none"
+    model_bytes = 0
+    found = "nothing"
+
+    def __init__(self, name: str, log: list[tuple[str, int]]) -> None:
+        self.name, self._log = name, log
+        self.begun = self.ended = 0
+
+    def begin(self, costs: StageCosts) -> None:
+        self.begun += 1
+        self._costs = costs
+
+    def process(self, frame: Frame) -> None:
+        with self._costs.measure("detect"):
+            self._log.append((self.name, frame.index))
+
+    def end(self) -> None:
+        self.ended += 1
+
+
+def one_pass(detect_s: float, between_s: float = 0.5, frames: int = 10) -> Pass:
+    """Frames of a second in all, whose stages are equally long."""
+    return Pass(
+        frames,
+        1.0,
+        {
+            "detect": [detect_s / frames] * frames,
+            "frame": [(detect_s + between_s) / frames] * frames,
+        },
+        {"detect": detect_s, "frame": between_s},
+    )
+
+
+def scene_figures() -> SceneFigures:
+    ours, original = [one_pass(0.5), one_pass(1.5)], [one_pass(9.5), one_pass(3.5)]
+    events = ((2.7, "no_mask_start", None),)
+    return SceneFigures(
+        "hall.mp4",
+        10,
+        1.0,
+        (480, 640),
+        {
+            "ours": contender_figures(ours, "one event", events, [("no_mask_start", None)]),
+            "original": contender_figures(original, "9 faces"),
+        },
+        Spread.of([b.total_cpu_s / a.total_cpu_s for a, b in zip(ours, original, strict=True)]),
+    )
+
+
+def result() -> Result:
+    return Result(
+        version="1.2.3",
+        machine={
+            "processor": "An Engine", "architecture": "aarch64", "cores": 4, "load": 0.5,
+            "python": "3.11", "opencv": "4.11", "throttled": "under-voltage",
+        },
+        passes=2,
+        runtimes={"ours": "a-runtime", "original": "a-runtime"},
+        scenes=[scene_figures()],
+        empty_core_share=0.0123,
+        sizes=SizeFigures("640x480", "1920x1080", 2.0, 3.0, Spread.of([1.5])),
+        start=StartFigures(Spread.of([0.4]), Spread.of([0.5]), Spread.of([0.9]), 82.0),
+        memory_mb={"ours": 50.0, "original": 100.0},
+        model_bytes={"ours": 100_000, "original": 13_000_000},
+        instructions={"ours": 1_000, "original": 30_000},
+        missing={"tea": "nobody made any"},
+    )  # fmt: skip

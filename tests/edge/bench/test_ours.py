@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.bench.ours import Ours
+from edge.bench.stages import StageCosts
+from edge.camera import Frame
+from edge.config import Settings, change
+from edge.errors import UserError
+from edge.paths import shipped_model
+from tests.pictures import bare_seconds
+
+SETTINGS = Settings(device="door1")
+
+
+def test_each_clip_meets_a_pipeline_that_knows_nobody() -> None:
+    ours = Ours(SETTINGS)
+    shown = [Frame(image, index * 0.1, index) for index, image in enumerate(bare_seconds())]
+    for _ in range(2):
+        costs = StageCosts()
+        ours.begin(costs)
+        for frame in shown:
+            ours.process(frame)
+        ours.end()
+        assert [(e.event_type, e.ended_by) for e in ours.events] == [
+            ("no_mask_start", None),
+            ("no_mask_end", "shutdown"),
+        ]
+        assert "no_mask_end (shutdown)" in ours.found
+        assert costs.durations_s.keys() >= {"detect", "classify", "track"}
+    assert ours.model_bytes == shipped_model().stat().st_size
+
+
+def test_a_model_that_is_not_there_is_told() -> None:
+    with pytest.raises(UserError, match=r"none\.tflite"):
+        Ours(change(SETTINGS, classifier={"model": "/none.tflite"}))

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge.bench import chart
+from edge.bench.chart import write_chart
+from edge.bench.report import as_json, as_text
+from edge.bench.results import Spread, between_ms, contender_figures
+from edge.errors import UserError
+from tests.edge.bench.made import one_pass, result, scene_figures
+
+
+def test_a_spread_is_that_of_the_passes() -> None:
+    assert Spread.of([3.0, 1.0, 2.0]) == Spread(2.0, 1.5, 2.5, (3.0, 1.0, 2.0))
+
+
+def test_ratios_are_of_pairs() -> None:
+    ratio = scene_figures().ratio
+    assert ratio is not None
+    assert ratio.each == (10.0, 2.0)
+
+
+def test_the_stages_add_up_to_the_frame() -> None:
+    figures = contender_figures([one_pass(1.5), one_pass(1.5)], "nothing")
+    assert between_ms(figures) == {"detect": 150.0, "between": 50.0}
+    assert figures.stages["detect"].p50_ms == 150.0
+    assert figures.stages["frame"].p50_ms == 200.0
+    assert figures.stages["frame"].runs == 20
+    assert figures.cpu_s_per_minute.median == 120.0
+    assert (figures.events, figures.as_expected) == (None, None)
+
+
+@pytest.mark.parametrize(("kind", "right"), [("no_mask_start", True), ("no_mask_end", False)])
+def test_events_are_held_against_what_is_known(kind: str, right: bool) -> None:
+    events = ((2.7, "no_mask_start", None),)
+    figures = contender_figures([one_pass(1.0)], "", events, [(kind, None)])
+    assert figures.as_expected is right
+    assert contender_figures([one_pass(1.0)], "", events, ()).as_expected is False
+
+
+def test_the_text_says_it_all() -> None:
+    text = "\n".join(as_text(result()))
+    for part in (
+        "An Engine (4 cores, aarch64, load 0.5)",
+        "held back by the firmware: under-voltage",
+        "a-runtime, one thread each, passes: 2, in turn",
+        "hall.mp4: 10 frames, 1.0 s, 640x480",
+        "original / ours: 6.00x (4.00 to 8.00)",
+        "one event: as expected",
+        "1.23% of one core",
+        "1920x1080: 3.00 ms of CPU, of 640x480: 2.00 ms: 1.50x",
+        "online 0.40 (0.40 to 0.40), first reading 0.50 (0.50 to 0.50), first alert 0.90",
+        "peak memory of the daemon: 82 MiB",
+        "ours 50, original 100 (2.0x)",
+        "ours 100,000, original 13,000,000 (130.0x)",
+        "ours 1,000, original 30,000 (30.0x)",
+        "tea: not measured: nobody made any",
+    ):
+        assert part in text
+
+
+def test_the_json_is_one_object() -> None:
+    found = json.loads(as_json(result()))
+    assert found["scenes"][0]["contenders"]["ours"]["stages"]["detect"]["runs"] == 20
+    assert found["start"]["online_s"]["median"] == 0.4
+
+
+def test_the_chart_is_a_picture(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    assert write_chart(result(), tmp_path).read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chart.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(UserError, match=r"pip install 'mask-patrol\[bench\]'"):
+        write_chart(result(), tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,153 @@
+"""What can be set of the Haar detector, and the grid of settings that is tried."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from edge.config import DetectorSettings, Settings, change
+from edge.detector import HaarDetector, default_cascade
+from edge.errors import UsageError
+
+FRONTAL = "haarcascade_frontalface_{}.xml"
+#: OpenCV's frontal cascades, but for `alt_tree`, which finds few faces; it can be asked for.
+CASCADES = ("default", "alt", "alt2")
+SCALES = (1.05, 1.1, 1.2, 1.3)
+NEIGHBORS = (2, 3, 4, 5, 6, 8)
+WIDTHS_PX = (240, 320, 480)
+MIN_FACES = (0.05, 0.07, 0.1)
+
+
+@dataclass(frozen=True, order=True)
+class Search:
+    """All that decides which windows of a picture are looked at, and so the time."""
+
+    cascade: str
+    scale_factor: float
+    width_px: int
+    min_face: float
+
+
+@dataclass(frozen=True, order=True)
+class Configuration:
+    """A search, and how many neighbouring hits make a face.
+
+    `cascade` is the short name of one of OpenCV's frontal cascades, or a file.
+    """
+
+    search: Search
+    min_neighbors: int
+
+    @property
+    def name(self) -> str:
+        """In short: cascade, scale factor / neighbours, working width, narrowest face."""
+        s = self.search
+        return (
+            f"{s.cascade} {s.scale_factor:g}/{self.min_neighbors}, {s.width_px} px,"
+            f" from {s.min_face:.0%}"
+        )
+
+    def settings(self) -> DetectorSettings:
+        """As the daemon is configured; raises UsageError for a value that it would refuse."""
+        s = self.search
+        values = {
+            "cascade": str(cascade_file(s.cascade)),
+            "scale_factor": s.scale_factor,
+            "width_px": s.width_px,
+            "min_face": s.min_face,
+            "min_neighbors": self.min_neighbors,
+        }
+        return change(Settings(), detector=values).detector
+
+    def detector(self) -> HaarDetector:
+        """The daemon's own detector; raises UserError when the cascade cannot be read."""
+        return HaarDetector(self.settings())
+
+
+def shipped() -> Configuration:
+    """What the daemon uses when it is told nothing."""
+    usual = DetectorSettings()
+    cascade = usual.cascade or default_cascade().name
+    start, end = FRONTAL.split("{}")
+    return Configuration(
+        Search(
+            cascade.removeprefix(start).removesuffix(end),
+            usual.scale_factor,
+            usual.width_px,
+            usual.min_face,
+        ),
+        usual.min_neighbors,
+    )
+
+
+def grid(
+    cascades: Sequence[str],
+    scales: Sequence[float],
+    widths_px: Sequence[int],
+    min_faces: Sequence[float],
+    neighbors: Sequence[int],
+) -> list[Configuration]:
+    """Every combination, and what is shipped; raises UserError for one that cannot be.
+
+    A narrowest face below what a cascade knows changes nothing: of several such, only the
+    widest is tried.
+    """
+    searches = {shipped().search}
+    for cascade in cascades:
+        window_px = _window_px(cascade)
+        for width_px in widths_px:
+            known = [m for m in min_faces if round(m * width_px) > window_px]
+            below = [m for m in min_faces if round(m * width_px) <= window_px]
+            for min_face in [*known, *([max(below)] if below else [])]:
+                searches |= {Search(cascade, scale, width_px, min_face) for scale in scales}
+    counts = sorted({*neighbors, shipped().min_neighbors})
+    found = [Configuration(search, count) for search in sorted(searches) for count in counts]
+    for each in found:
+        each.settings()
+    return found
+
+
+def most_thorough(tried: Sequence[Configuration]) -> Configuration:
+    """The finest search of all in `tried`, with the shipped cascade.
+
+    Halving the step between two scales doubles the hits on each place, true or false, so the
+    neighbours asked for grow as the step shrinks: with three at 1.05 a hand gave an alert.
+    """
+    searches = [each.search for each in tried]
+    usual = shipped()
+    finest = min(s.scale_factor for s in searches)
+    finer = math.log(usual.search.scale_factor) / math.log(finest)
+    return Configuration(
+        Search(
+            usual.search.cascade,
+            finest,
+            max(s.width_px for s in searches),
+            min(s.min_face for s in searches),
+        ),
+        max(1, round(usual.min_neighbors * finer)),
+    )
+
+
+def cascade_file(name: str) -> Path:
+    """Where the cascade lies: one of OpenCV's by its short name, or the file `name`.
+
+    Raises UsageError when it is neither.
+    """
+    own = Path(cv2.__file__).parent / "data" / FRONTAL.format(name)
+    for path in (own, Path(name)):
+        if path.is_file():
+            return path
+    raise UsageError(
+        f"no such cascade: {name}; expected {', '.join(CASCADES)} or the path of a file"
+    )
+
+
+def _window_px(cascade: str) -> int:
+    """The narrowest face, in pixels, that the cascade knows."""
+    path = cascade_file(cascade)
+    HaarDetector(DetectorSettings(cascade=str(path)))  # complains in one line
+    return int(cv2.CascadeClassifier(str(path)).getOriginalWindowSize()[0])
