@@ -16,7 +16,7 @@ from edge.evidence import measure
 from edge.health import StageTimes
 from edge.payloads import UtcClock, new_episode_id
 from edge.people import PeopleCounter
-from edge.search import FaceSearch, Kind
+from edge.search import FaceSearch
 from edge.tracker import Reading, Track, Tracker
 from edge.zone import Zone
 
@@ -52,8 +52,7 @@ class Pipeline:
         self._times = times
         self._size_px = (1, 1)
         self.frames = 0
-        #: Faces that were seen and needed no classification.
-        self.spared = 0
+        self._spared = 0
         self.tracks: Sequence[Track] = ()
 
     def change(self, settings: Settings, detector: FaceDetector, classifier: Classifier) -> None:
@@ -119,9 +118,10 @@ class Pipeline:
         return self._machine.alerts_seen(now_s)
 
     @property
-    def searches(self) -> Mapping[Kind, int]:
-        """How many frames were searched wholly, near the known faces, not at all."""
-        return self._search.counts
+    def work(self) -> Mapping[str, int]:
+        """How many frames were searched wholly, near the known faces, not at all, and how
+        many faces were seen that needed no classification."""
+        return {**self._search.counts, "unclassified": self._spared}
 
     @property
     def counts(self) -> Mapping[str, Any]:
@@ -139,7 +139,7 @@ class Pipeline:
             if needs_a_look(track, at_s, events.alert_on, self._threshold, events.min_readings):
                 readings.append(self._read(face, frame))
             else:
-                self.spared += 1
+                self._spared += 1
                 readings.append(Reading(face.box_px, None, at_s))
         return readings
 
