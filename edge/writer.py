@@ -37,6 +37,7 @@ class EventWriter:
         self._utc = utc
         self._sink = sink
         self._log = event_log
+        self._log_fails = False
         self._times = times
         self.written = 0
 
@@ -65,9 +66,12 @@ class EventWriter:
             try:
                 line = json.dumps({**payload, "seq": seq, "age_s": 0.0, "replayed": False})
                 self._log.write(f"{line}\n".encode())
+                self._log_fails = False
             except OSError as error:
                 # MQTT is the delivery; the file is a convenience that must not stop it.
-                log.error("cannot write to the events file: %s", error.strerror)
+                if not self._log_fails:
+                    log.error("cannot write to the events file: %s", error.strerror)
+                self._log_fails = True
 
 
 def open_event_file(path: Path | None) -> AbstractContextManager[BinaryIO | None]:

@@ -626,10 +626,10 @@ def test_a_camera_that_is_away_does_not_end_the_run_while_another_is_tried() -> 
         bench.camera.refuses = SourceError("it is gone")
         bench.camera.source.does(None)
         bench.becomes("stalled")
+        bench.clock.passes(200.0)
         new = FakeCamera(bench.clock)
         bench.cameras.append(new)
         bench.feed.reopen(new.open, changed(source="http://other"))
-        bench.clock.passes(200.0)
         assert bench.feed.take(0.0) is None
         wait_until(lambda: bool(new.sources), "it is open")
         new.source.does(50)
