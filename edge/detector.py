@@ -112,7 +112,8 @@ class HaarDetector:
         return without_overlaps(self._found(region, luma.scale, (left, top), least, most))
 
     def _least_side(self, luma: Luma) -> int:
-        return max(1, round(self._settings.min_face * luma.pixels.shape[1]))
+        width = int(luma.pixels.shape[1])
+        return max(1, round(self._settings.min_face * width))
 
     def _found(
         self, grey: Pixels, scale: float, corner: tuple[int, int], least: int, most: int

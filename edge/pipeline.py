@@ -121,7 +121,8 @@ class Pipeline:
     def work(self) -> Mapping[str, int]:
         """How many frames were searched wholly, near the known faces, not at all, and how
         many faces were seen that needed no classification."""
-        return {**self._search.counts, "unclassified": self._spared}
+        counts: dict[str, int] = dict(self._search.counts.items())
+        return counts | {"unclassified": self._spared}
 
     @property
     def counts(self) -> Mapping[str, Any]:
