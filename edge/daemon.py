@@ -91,6 +91,7 @@ class _Run:
         self._watcher = self._start_watcher(stack)
         utc = UtcClock(self._utc_offset())
         pipeline = Pipeline(settings, detector, classifier, utc, self._times)
+        self._pipeline = pipeline
         sink = self._delivery or Nowhere()
         origin = Origin(settings.device, settings.camera.name, classifier.digest)
         self._writer = EventWriter(origin, utc, sink, event_log, self._times)
@@ -173,7 +174,13 @@ class _Run:
             path = outbox_path(self._settings).with_name(RESTARTS_NAME)
             restarts = stack.enter_context(Restarts(path)).count
         vitals = Vitals(
-            self._progress, self._times, self._feed, self._controls, self._delivery, restarts
+            self._progress,
+            self._times,
+            self._feed,
+            self._controls,
+            self._delivery,
+            restarts,
+            lambda: self._pipeline.work,
         )
         if self._settings.metrics.port is not None:
             stack.enter_context(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edge.attention import needs_a_look
 from edge.camera import Frame
 from edge.classifier import Classifier, alert_labels, alert_threshold
 from edge.config import Settings
@@ -15,6 +16,7 @@ from edge.evidence import measure
 from edge.health import StageTimes
 from edge.payloads import UtcClock, new_episode_id
 from edge.people import PeopleCounter
+from edge.search import FaceSearch
 from edge.tracker import Reading, Track, Tracker
 from edge.zone import Zone
 
@@ -37,19 +39,20 @@ class Pipeline:
         """
         alert_labels(settings.events, classifier)
         self._zone = Zone(settings.camera.zone)
-        self._detector = detector
+        self._settings = settings
+        self._search = FaceSearch(detector, settings.detector)
         self._classifier = classifier
+        self._threshold = alert_threshold(settings.events, classifier.card)
         self._cuts = CutFinder()
         self._tracker = Tracker(settings.tracker, settings.events.min_readings)
         self._machine = EventMachine(
-            settings.events,
-            alert_threshold(settings.events, classifier.card),
-            lambda: new_episode_id(settings.device),
+            settings.events, self._threshold, lambda: new_episode_id(settings.device)
         )
         self._people = PeopleCounter(settings.events.min_readings, utc.epoch_s)
         self._times = times
         self._size_px = (1, 1)
         self.frames = 0
+        self._spared = 0
         self.tracks: Sequence[Track] = ()
 
     def change(self, settings: Settings, detector: FaceDetector, classifier: Classifier) -> None:
@@ -62,14 +65,18 @@ class Pipeline:
         self._zone = Zone(settings.camera.zone)
         if classifier.digest != self._classifier.digest:
             self._tracker.forget_labels()
-        self._detector, self._classifier = detector, classifier
+            self.tracks = self._tracker.present()
+        self._settings, self._classifier = settings, classifier
+        self._threshold = alert_threshold(settings.events, classifier.card)
+        self._search.change(detector, settings.detector)
         self._tracker.change(settings.tracker, settings.events.min_readings)
-        self._machine.change(settings.events, alert_threshold(settings.events, classifier.card))
+        self._machine.change(settings.events, self._threshold)
         self._people.change(settings.events.min_readings)
 
     def cut(self) -> None:
         """The next frame shows another place or time: whoever is in it is somebody new."""
         self._tracker.cut()
+        self.tracks = ()
 
     def process(self, frame: Frame) -> list[Event]:
         """The events that `frame` brings; frames come in the order of their times."""
@@ -77,14 +84,13 @@ class Pipeline:
         now_s, size_px = frame.captured_at_s, frame.size_px
         self._size_px = size_px
         with self._times.measure("detect"):
-            faces = self._detector.find(frame.image_bgr)
-        with self._times.measure("classify"):
-            readings = [
-                self._read(face, frame) for face in faces if self._zone.holds(face.box_px, size_px)
-            ]
-        with self._times.measure("track"):
             if self._cuts.is_cut(frame):
-                self._tracker.cut()
+                self.cut()
+            found = self._search.find(frame, self._tracker.expected(now_s))
+            faces = [face for face in found if self._zone.holds(face.box_px, size_px)]
+        with self._times.measure("classify"):
+            readings = self._readings(faces, frame)
+        with self._times.measure("track"):
             self.tracks = self._tracker.update(readings, now_s)
             self._people.update(self.tracks, now_s)
             return self._machine.update(self.tracks, now_s, size_px)
@@ -112,9 +118,31 @@ class Pipeline:
         return self._machine.alerts_seen(now_s)
 
     @property
+    def work(self) -> Mapping[str, int]:
+        """How many frames were searched wholly, near the known faces, not at all, and how
+        many faces were seen that needed no classification."""
+        counts: dict[str, int] = dict(self._search.counts.items())
+        return counts | {"unclassified": self._spared}
+
+    @property
     def counts(self) -> Mapping[str, Any]:
         """The people counted, as `state` tells them."""
         return self._people.body()
+
+    def _readings(self, faces: Sequence[Face], frame: Frame) -> list[Reading]:
+        """Where everybody is; what they wear, where it can still change a decision."""
+        at_s, events = frame.captured_at_s, self._settings.events
+        known = {track.number: track for track in self.tracks}
+        readings = []
+        owners = self._tracker.recognised([face.box_px for face in faces], at_s)
+        for face, owner in zip(faces, owners, strict=True):
+            track = known.get(owner) if owner is not None else None
+            if needs_a_look(track, at_s, events.alert_on, self._threshold, events.min_readings):
+                readings.append(self._read(face, frame))
+            else:
+                self._spared += 1
+                readings.append(Reading(face.box_px, None, at_s))
+        return readings
 
     def _read(self, face: Face, frame: Frame) -> Reading:
         crop = self._classifier.crop(frame.image_rgb, face.box_px)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.classifier import Classifier, Scores
-from edge.detector import FaceDetector
+from edge.detector import HaarDetector
 from edge.framing import Pixels
 
 
@@ -18,7 +18,7 @@ class StillFace:
 
 
 def find_faces(
-    image_bgr: Pixels, detector: FaceDetector, classifier: Classifier
+    image_bgr: Pixels, detector: HaarDetector, classifier: Classifier
 ) -> list[StillFace]:
     """Every face that `detector` finds in `image_bgr`, with what `classifier` says of it."""
     rgb = image_bgr[:, :, ::-1]

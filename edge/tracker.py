@@ -61,14 +61,24 @@ ROUNDING = 1e-6
 class Reading:
     """One classification: the face at `box_px` (x, y, width, height in frame pixels).
 
-    `weight`, 0 to 1, says how good it is as evidence (`edge.evidence`); at 0 it shows where
-    a person is and says nothing of the label.
+    `scores` is None where the model was not asked: then it shows where a person is and says
+    nothing of the label. `weight`, 0 to 1, says how good it is as evidence
+    (`edge.evidence`); at 0 it says nothing of the label either.
     """
 
     box_px: Box
-    scores: Scores
+    scores: Scores | None
     at_s: float
     weight: float = 1.0
+
+    def score(self, labels: Sequence[str]) -> float:
+        """What the model gave `labels` together, nothing for one that it does not know.
+
+        Raises ValueError when it was not asked.
+        """
+        if self.scores is None:
+            raise ValueError("this face was seen and not classified")
+        return sum(self.scores.by_label.get(label, 0.0) for label in labels)
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,8 @@ class Track:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that can be asked for; none while there is no evidence."""
-        return tuple(self.evidence[-1].scores.by_label) if self.evidence else ()
+        scores = self.evidence[-1].scores if self.evidence else None
+        return tuple(scores.by_label) if scores else ()
 
     def score(self, labels: Sequence[str]) -> float:
         """Weighted median of what the readings give `labels` together, 0 to 1.
@@ -116,10 +127,7 @@ class Track:
         A label that the model does not know gets nothing.
         Raises ValueError while there is no evidence.
         """
-        return weighted_median(
-            (sum(reading.scores.by_label.get(label, 0.0) for label in labels), reading.weight)
-            for reading in self.evidence
-        )
+        return weighted_median((reading.score(labels), reading.weight) for reading in self.evidence)
 
     def label(self, among: Sequence[str] = ()) -> str:
         """The label (of `among`, or of all) with the largest median."""
@@ -162,7 +170,7 @@ class _Person:
         self.sightings += 1
         self.box_px = reading.box_px
         self.last_seen_s = self.placed_s = reading.at_s
-        if reading.weight > 0.0 and not odd:
+        if reading.scores is not None and reading.weight > 0.0 and not odd:
             self.window.append(reading)
         self._forget(reading.at_s - settings.window_s, at_least)
 
@@ -233,6 +241,24 @@ class Tracker:
         """Forget everybody: the next frame shows something else. Numbers go on."""
         self._people.clear()
 
+    def present(self) -> list[Track]:
+        """Everybody present, oldest first, as of the last `update`."""
+        return [person.snapshot() for person in self._people]
+
+    def expected(self, at_s: float) -> list[Box]:
+        """Where the faces of everybody present should be at `at_s`, pixels; oldest first."""
+        found = []
+        for person in self._people:
+            (x, y), side = person.motion.expected(at_s), person.motion.side_px
+            found.append((x - side / 2.0, y - side / 2.0, side, side))
+        return found
+
+    def recognised(self, boxes_px: Sequence[Box], at_s: float) -> list[int | None]:
+        """Whose each of `boxes_px` will be, by number, when `update` is told of them all."""
+        joined = self._join([Reading(box, None, at_s) for box in boxes_px])
+        owners = {column: number for number, column in joined.items()}
+        return [owners.get(index) for index in range(len(boxes_px))]
+
     def update(self, readings: Iterable[Reading], now_s: float) -> list[Track]:
         """Take the readings of the frame of `now_s`; everybody present, oldest first.
 
@@ -259,7 +285,7 @@ class Tracker:
         for index, reading in enumerate(seen):
             if index not in joined.values():
                 self._add(reading)
-        return [person.snapshot() for person in self._people]
+        return self.present()
 
     def _join(self, seen: Sequence[Reading]) -> dict[int, int]:
         """The index of the reading of each person, by the person's number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from edge.board import temperature_c, throttled
@@ -22,14 +23,17 @@ class Vitals:
         controls: Controls,
         delivery: Delivery | None,
         restarts: int,
+        work: Callable[[], Mapping[str, int]],
     ) -> None:
-        """Without `delivery` nothing is published, and nothing said of it."""
+        """Without `delivery` nothing is published, and nothing said of it; `work` counts what
+        the pipeline did and what it spared itself."""
         self._progress = progress
         self._times = times
         self._feed = feed
         self._controls = controls
         self._delivery = delivery
         self._restarts = restarts
+        self._work = work
 
     def body(self) -> dict[str, Any]:
         """What is published as `health`."""
@@ -48,6 +52,7 @@ class Vitals:
                 stage: {"p50": q.p50_ms, "p95": q.p95_ms}
                 for stage, q in self._times.quantiles().items()
             },
+            "searches": dict(self._work()),
             "memory_mb": memory_mb(),
             "temperature_c": temperature_c(),
             "throttled": None if held_back is None else bool(held_back),

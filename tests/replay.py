@@ -11,9 +11,9 @@ from edge.camera import Frame
 from edge.camera.files import VideoFile
 from edge.classifier import Classifier, Scores
 from edge.config import DetectorSettings, Settings
-from edge.detector import Face, HaarDetector
+from edge.detector import Face, HaarDetector, Luma
 from edge.events import Event, as_fractions
-from edge.framing import Pixels
+from edge.framing import Box, Pixels
 from edge.health import StageTimes
 from edge.paths import shipped_model
 from edge.payloads import UtcClock
@@ -23,18 +23,24 @@ from edge.pipeline import Pipeline
 SEAM_S = 0.1
 
 
-class RememberingDetector:
-    """The real detector; asked once for each picture, however often it is shown."""
+class RememberingDetector(HaarDetector):
+    """The real detector; asked once for each picture and place, however often it is shown."""
 
     def __init__(self) -> None:
-        self._detector = HaarDetector(DetectorSettings())
-        self._found: dict[bytes, list[Face]] = {}
+        super().__init__(DetectorSettings())
+        self._known: dict[object, list[Face]] = {}
 
-    def find(self, image_bgr: Pixels) -> list[Face]:
-        key = _key(image_bgr)
-        if key not in self._found:
-            self._found[key] = self._detector.find(image_bgr)
-        return self._found[key]
+    def search(self, luma: Luma) -> list[Face]:
+        key = _key(luma.pixels)
+        if key not in self._known:
+            self._known[key] = super().search(luma)
+        return self._known[key]
+
+    def search_near(self, luma: Luma, box_px: Box) -> list[Face]:
+        key = _key(luma.pixels), box_px
+        if key not in self._known:
+            self._known[key] = super().search_near(luma, box_px)
+        return self._known[key]
 
 
 class RememberingClassifier(Classifier):

@@ -11,13 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from edge.camera import Frame
 from edge.camera.files import VideoFile
 from edge.classifier import Classifier
 from edge.config import Settings
-from edge.detector import Face, HaarDetector
+from edge.detector import Face, HaarDetector, Luma
 from edge.events import Event
-from edge.framing import Box, Pixels
+from edge.framing import Box
 from edge.health import StageTimes
 from edge.payloads import UtcClock
 from edge.pipeline import Pipeline
@@ -119,11 +121,20 @@ class _Timed:
     newest: list[Face] = field(default_factory=list)
     cpu_s: float = 0.0
 
-    def find(self, image_bgr: Pixels) -> list[Face]:
+    def reduce(self, frame: Frame) -> Luma:
         started_s = time.thread_time()
-        self.newest = self.detector.find(image_bgr)
+        luma = self.detector.reduce(frame)
+        self.cpu_s += time.thread_time() - started_s
+        return luma
+
+    def search(self, luma: Luma) -> list[Face]:
+        started_s = time.thread_time()
+        self.newest = self.detector.search(luma)
         self.cpu_s += time.thread_time() - started_s
         return self.newest
+
+    def search_near(self, luma: Luma, box_px: Box) -> list[Face]:
+        return self.detector.search_near(luma, box_px)
 
 
 class _Watcher:
@@ -132,7 +143,11 @@ class _Watcher:
     def __init__(self, configuration: Configuration, classifier: Classifier) -> None:
         self.detector = _Timed(configuration.detector())
         self._pipeline = Pipeline(
-            Settings(device="frontier", detector=configuration.settings()),
+            Settings(
+                device="frontier",
+                # Every frame, wholly: what is compared is how well the searches see.
+                detector=msgspec.structs.replace(configuration.settings(), full_every_s=0.0),
+            ),
             self.detector,
             classifier,
             UtcClock(lambda: 0.0),
