@@ -51,7 +51,7 @@ check: $(VENV)/.edge ## Try every part of the daemon and say what is wrong
 
 test: lint ## Lint, types and all tests (installs TensorFlow and mosquitto)
 	@$(MAKE) --no-print-directory mosquitto
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 soak: $(VENV)/.dev ## The long tests: two hours of footage, hundreds of kills (an hour or two)
 	@$(MAKE) --no-print-directory mosquitto
