@@ -21,7 +21,7 @@ class Controls:
 
     @property
     def paused(self) -> bool:
-        """Whether nobody is to be watched for now."""
+        """Whether the watch is paused, by `pause`."""
         return self._paused.is_set()
 
     def pause(self) -> dict[str, Any]:

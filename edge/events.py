@@ -80,19 +80,10 @@ class EventMachine:
     @property
     def alerting(self) -> int:
         """How many people are bare-faced right now."""
-        return len(self.alerts)
-
-    @property
-    def alerts(self) -> tuple[tuple[float, float, float, float], ...]:
-        """Where they were seen last: x, y, width, height as fractions of the frame."""
-        return tuple(
-            as_fractions(person.last.box_px, self._size_px)
-            for person in self._people.values()
-            if person.episode is not None
-        )
+        return sum(person.episode is not None for person in self._people.values())
 
     def alerts_seen(self, now_s: float) -> tuple[tuple[float, float, float, float], ...]:
-        """Those of `alerts` that the frame of `now_s` shows."""
+        """Where the frame of `now_s` shows them: x, y, width, height as fractions of it."""
         return tuple(
             as_fractions(person.last.box_px, self._size_px)
             for person in self._people.values()

@@ -21,7 +21,6 @@ SAMPLE_S = 0.5
 #: Python's allocator and OpenCV's own buffers take a while to reach their size: what is
 #: measured is the growth after the first tenth, and so much more is noise on a short run.
 GROWTH, NOISE_KB = 1.05, 2048
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,8 @@ from edge.config import Settings, change, load_settings
 from edge.errors import UserError
 
 SETTINGS = Settings(device="door1")
-linux = pytest.mark.skipif(sys.platform != "linux", reason="it asks /proc")
 
 
-@linux
 def test_the_peak_of_a_process_is_known_while_it_lives() -> None:
     own = peak_mb()
     assert own is not None
@@ -34,7 +32,6 @@ def test_the_peak_of_a_process_is_known_while_it_lives() -> None:
     assert peak_mb(2**22 + 1) is None  # beyond the kernel's largest id
 
 
-@linux
 @pytest.mark.parametrize("contender", ["ours", "original"])
 def test_a_contender_alone_tells_of_its_memory(contender: str, tmp_path: Path) -> None:
     config = tmp_path / "bench.toml"

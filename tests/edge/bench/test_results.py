@@ -69,7 +69,6 @@ def test_the_json_is_one_object() -> None:
 
 
 def test_the_chart_is_a_picture(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     assert write_chart(result(), tmp_path).read_bytes().startswith(b"\x89PNG")
 
 
