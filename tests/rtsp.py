@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import socket
 import socketserver
-import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+
 from edge.paths import demo_clip
+
+#: An RTP packet holds whole packets of the transport stream, of 188 bytes (RFC 2250).
+PAYLOAD_BYTES = 7 * 188
+#: Static payload type of an MPEG-2 transport stream, and the rate of its clock (RFC 3551).
+PAYLOAD_TYPE, CLOCK_HZ = 33, 90_000
+SDP = (
+    "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=door\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+    "m=video 0 RTP/AVP 33\r\na=rtpmap:33 MP2T/90000\r\n"
+)
 
 
 class RtspCamera:
     """Serves the demo clip at `url` to whoever asks, within the RTSP connection (TCP).
 
-    FFmpeg makes the RTP packets and the description; they are only passed on.
+    The clip is an MPEG transport stream, which OpenCV writes and RTP carries as it is.
     """
 
     def __init__(self, folder: Path, port: int = 0) -> None:
-        self._packets = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._packets.bind(("127.0.0.1", 0))
-        self._sdp = folder / "camera.sdp"
+        self._stream, self._seconds = transport_stream(folder / "camera.ts")
+        self._off = threading.Event()
         self._viewers: list[socket.socket] = []
         self._lock = threading.Lock()
         camera = self
@@ -42,20 +53,12 @@ class RtspCamera:
         self.url = f"rtsp://me:secret@127.0.0.1:{self.port}/door"
 
     def __enter__(self) -> RtspCamera:
-        self._sdp.unlink(missing_ok=True)
-        port = self._packets.getsockname()[1]
-        command = (
-            f"ffmpeg -loglevel error -re -stream_loop -1 -i {demo_clip()} -an -c:v mpeg4 -q:v 4"
-            f" -g 7 -f rtp -sdp_file {self._sdp} rtp://127.0.0.1:{port}"
-        )
-        self._ffmpeg = subprocess.Popen(command.split(), stdin=subprocess.DEVNULL)
-        threading.Thread(target=self._pass_on, daemon=True).start()
+        threading.Thread(target=self._play, daemon=True).start()
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ffmpeg.kill()
-        self._ffmpeg.wait()
+        self._off.set()
         self._server.shutdown()
         self._server.server_close()
         with self._lock:
@@ -63,28 +66,26 @@ class RtspCamera:
         for viewer in viewers:
             with contextlib.suppress(OSError):
                 viewer.shutdown(socket.SHUT_RDWR)
-        self._packets.close()
-
-    def is_ready(self) -> bool:
-        """Whether there is something to describe yet."""
-        return self._sdp.exists() and "m=video" in self._sdp.read_text()
 
     def _forget(self, viewer: socket.socket) -> None:
         with self._lock:
             if viewer in self._viewers:
                 self._viewers.remove(viewer)
 
-    def _pass_on(self) -> None:
-        with contextlib.suppress(OSError):
-            while packet := self._packets.recv(65536):
-                framed = b"$\0" + len(packet).to_bytes(2, "big") + packet
-                with self._lock:
-                    viewers = list(self._viewers)
-                for viewer in viewers:
-                    try:
-                        viewer.sendall(framed)
-                    except OSError:
-                        self._forget(viewer)
+    def _play(self) -> None:
+        """Send packet after packet, at the clip's own speed, over and over."""
+        period_s = self._seconds * PAYLOAD_BYTES / len(self._stream)
+        for packet in rtp_packets(self._stream, period_s):
+            framed = b"$\0" + len(packet).to_bytes(2, "big") + packet
+            with self._lock:
+                viewers = list(self._viewers)
+            for viewer in viewers:
+                try:
+                    viewer.sendall(framed)
+                except OSError:
+                    self._forget(viewer)
+            if self._off.wait(period_s):
+                return
 
     def _serve(self, request: socketserver.StreamRequestHandler) -> None:
         while line := request.rfile.readline():
@@ -97,10 +98,8 @@ class RtspCamera:
             lines = [f"CSeq: {number[1] if number else 0}", "Session: 1"]
             if method == "OPTIONS":
                 lines.append("Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER")
-            elif method == "DESCRIBE" and not self.is_ready():
-                code = "503 Service Unavailable"
             elif method == "DESCRIBE":
-                body = re.sub(r"(?m)^m=video \d+", "m=video 0", self._sdp.read_text())
+                body = SDP
                 lines += ["Content-Type: application/sdp", f"Content-Length: {len(body)}"]
             elif method == "SETUP" and "TCP" not in head:
                 code = "461 Unsupported Transport"  # asked for UDP first, it comes again
@@ -113,3 +112,31 @@ class RtspCamera:
                     self._viewers.append(request.connection)
             elif method == "TEARDOWN":
                 return
+
+
+def transport_stream(path: Path) -> tuple[bytes, float]:
+    """The demo clip as an MPEG transport stream, by way of `path`, and its length in seconds."""
+    demo = cv2.VideoCapture(str(demo_clip()))
+    fps = demo.get(cv2.CAP_PROP_FPS)
+    writer, frames = None, 0
+    while True:
+        ok, frame = demo.read()
+        if not ok:
+            break
+        if writer is None:
+            size = (frame.shape[1], frame.shape[0])
+            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MPG2"), fps, size)
+        writer.write(frame)
+        frames += 1
+    assert writer is not None
+    writer.release()
+    return path.read_bytes(), frames / fps
+
+
+def rtp_packets(stream: bytes, period_s: float) -> Iterator[bytes]:
+    """`stream` over and over, a packet each `period_s`."""
+    pieces = [stream[i : i + PAYLOAD_BYTES] for i in range(0, len(stream), PAYLOAD_BYTES)]
+    for number, piece in enumerate(itertools.cycle(pieces)):
+        ticks = int(number * period_s * CLOCK_HZ) & 0xFFFFFFFF
+        head = bytes([0x80, PAYLOAD_TYPE]) + (number & 0xFFFF).to_bytes(2, "big")
+        yield head + ticks.to_bytes(4, "big") + b"door" + piece
