@@ -26,27 +26,12 @@ SMALLEST_BYTES = 512
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
 # AUTOINCREMENT keeps the highest number ever given, also when the table is empty:
 # `seq` counts up for ever and a gap in it shows a loss.
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS events (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    utc_s REAL NOT NULL,
-    synced INTEGER NOT NULL,
-    boot TEXT NOT NULL,
-    boot_s REAL NOT NULL,
-    payload TEXT NOT NULL,
-    crc INTEGER
-);
+ROW = """utc_s REAL NOT NULL, synced INTEGER NOT NULL, boot TEXT NOT NULL, boot_s REAL NOT NULL,
+    payload TEXT NOT NULL, crc INTEGER"""
+SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, {ROW});
 CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS running (
-    id TEXT PRIMARY KEY,
-    seq INTEGER NOT NULL,
-    utc_s REAL NOT NULL,
-    synced INTEGER NOT NULL,
-    boot TEXT NOT NULL,
-    boot_s REAL NOT NULL,
-    payload TEXT NOT NULL,
-    crc INTEGER
-);
+CREATE TABLE IF NOT EXISTS running (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, {ROW});
 """
 COLUMNS = "seq, utc_s, synced, boot, boot_s, payload, crc"
 

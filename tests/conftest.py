@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.brokers import Mosquitto, Subscriber
+from tests.certificates import Authority
 
 
 @pytest.fixture(autouse=True)
@@ -28,3 +29,13 @@ def subscriber(mosquitto: Mosquitto) -> Iterator[Subscriber]:
     listener = Subscriber(mosquitto.broker)
     yield listener
     listener.close()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"), "stranger")

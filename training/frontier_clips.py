@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from edge.bench.measure import one_opencv_thread
 from edge.camera import Frame
 from edge.camera.files import VideoFile
 from edge.classifier import Classifier
@@ -24,7 +25,7 @@ from edge.health import StageTimes
 from edge.payloads import UtcClock
 from edge.pipeline import Pipeline
 from training.frontier_grid import Configuration
-from training.frontier_scenes import matched, one_thread
+from training.frontier_scenes import matched
 from training.progress import shown
 
 #: A track is a person when the reference saw it so long, and in most frames between: what
@@ -81,7 +82,7 @@ def play_clips(
     of it at every frame; raises SourceError for a clip that cannot be played."""
     found: dict[Configuration, list[Played]] = {each: [] for each in configurations}
     thorough: list[Played] = []
-    with one_thread():
+    with one_opencv_thread():
         for clip in clips:
             full = _Watcher(reference, classifier)
             others = {each: _Watcher(each, classifier) for each in configurations}

@@ -9,17 +9,16 @@ dropping the less sure, and a test compares the two.) One search serves all coun
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.bench.measure import one_opencv_thread
 from edge.detector import Face
 from edge.errors import UserError
 from edge.framing import Box, Pixels
@@ -113,7 +112,7 @@ def search_scenes(
     detectors = {search: Configuration(search, fewest).detector() for search in by_search}
     rows: list[_Row] = []
     corrupt: list[str] = []
-    with one_thread():
+    with one_opencv_thread():
         for scene in shown(scenes, "searching", "picture"):
             try:
                 image = read_picture(scene.path)
@@ -161,17 +160,6 @@ def matched(found: Sequence[Box], annotated: Sequence[Box]) -> dict[int, int]:
         if i not in joined and j not in joined.values():
             joined[i] = j
     return joined
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """OpenCV on this thread alone, so that its CPU time is all of it."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
 
 
 @dataclass(frozen=True)

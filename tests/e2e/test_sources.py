@@ -102,47 +102,28 @@ class Door:
         return line
 
 
-def test_one_that_stalls_for_ever_ends_the_run_in_time(
-    tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
+@pytest.mark.parametrize("how", ["stalled", "garbled"])
+def test_one_that_delivers_nothing_ends_the_run_in_time(
+    tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber, how: str
 ) -> None:
     door = Door(tmp_path, camera.url, subscriber, reopen_for_s=3.0)
-    camera.stalled.set()
+    getattr(camera, how).set()
     door.waits_for_health(camera="stalled")
     line = door.gives_up(within_s=TIMEOUT_S + GRACE_S + 3.0)
     assert "it could not be brought back for 3 s" in line
 
 
-def test_one_that_stalls_for_a_while_goes_on(
-    tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
+@pytest.mark.parametrize("how", ["stalled", "garbled"])
+def test_one_that_delivers_nothing_for_a_while_goes_on(
+    tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber, how: str
 ) -> None:
     door = Door(tmp_path, camera.url, subscriber, reopen_for_s=60.0)
-    camera.stalled.set()
+    getattr(camera, how).set()
     door.waits_for_health(camera="reopening")
-    camera.stalled.clear()
+    getattr(camera, how).clear()
     door.waits_for_health(camera="ok")
     door.goes_on(camera)
     door.stops()
-
-
-def test_garbage_is_noticed_and_survived(
-    tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
-) -> None:
-    door = Door(tmp_path, camera.url, subscriber, reopen_for_s=60.0)
-    camera.garbled.set()
-    door.waits_for_health(camera="reopening")
-    camera.garbled.clear()
-    door.waits_for_health(camera="ok")
-    door.goes_on(camera)
-    door.stops()
-
-
-def test_nothing_but_garbage_ends_the_run_in_time(
-    tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
-) -> None:
-    door = Door(tmp_path, camera.url, subscriber, reopen_for_s=3.0)
-    camera.garbled.set()
-    line = door.gives_up(within_s=TIMEOUT_S + GRACE_S + 3.0)
-    assert "it could not be brought back for 3 s" in line
 
 
 def test_closed_connections_are_opened_again_and_leave_nothing_behind(

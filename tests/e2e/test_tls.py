@@ -20,16 +20,6 @@ from tests.pictures import write_clip
 EVENTS_OF_THE_DEMO = 4
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("certificates"), "stranger")
-
-
 @dataclass
 class Door:
     """A configuration for a device that talks TLS, to be spoilt by the tests."""

@@ -3,7 +3,6 @@ from __future__ import annotations
 import gc
 import logging
 import socket
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,32 +19,10 @@ from edge.mqtt import Publisher
 from edge.outbox import Outbox
 from edge.payloads import Topics
 from tests.brokers import PATIENCE_S, Mosquitto, Subscriber, free_port, wait_until
+from tests.edge.publishers import Start
 from tests.proxies import Relay
 
 STOP_S = 5.0
-Start = Callable[[Broker], Publisher]
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    box = Outbox(tmp_path / "outbox.sqlite3", 10_000)
-    yield box
-    box.close()
-
-
-@pytest.fixture
-def start(outbox: Outbox) -> Iterator[Start]:
-    started: list[Publisher] = []
-
-    def begin(broker: Broker) -> Publisher:
-        publisher = Publisher(broker, Topics("maskpatrol", "door1"), outbox)
-        publisher.start()
-        started.append(publisher)
-        return publisher
-
-    yield begin
-    for publisher in started:
-        publisher.stop(0.0)
 
 
 def test_events_arrive_in_order_and_leave_the_outbox(

@@ -4,47 +4,23 @@ from __future__ import annotations
 
 import logging
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from edge.connection import Broker, TakenOverError, TooLargeError
-from edge.mqtt import Publisher
+from edge.connection import TakenOverError, TooLargeError
 from edge.outbox import Outbox
-from edge.payloads import Topics
 from edge.session import Acknowledged, Answered, Lost, Message, Session, Signal
 from tests.brokers import PATIENCE_S, Mosquitto, Subscriber, wait_until
+from tests.edge.publishers import Start
 from tests.proxies import Relay
 
 STOP_S = 5.0
 MOST_BYTES = 400
 TAKEN_OVER = b"\xe0\x01\x8e"
-Start = Callable[[Broker], Publisher]
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    box = Outbox(tmp_path / "outbox.sqlite3", 10_000)
-    yield box
-    box.close()
-
-
-@pytest.fixture
-def start(outbox: Outbox) -> Iterator[Start]:
-    started: list[Publisher] = []
-
-    def begin(broker: Broker) -> Publisher:
-        publisher = Publisher(broker, Topics("maskpatrol", "door1"), outbox)
-        publisher.start()
-        started.append(publisher)
-        return publisher
-
-    yield begin
-    for publisher in started:
-        publisher.stop(0.0)
 
 
 @pytest.fixture

@@ -5,51 +5,26 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge.mqtt import Publisher
 from edge.outbox import Outbox
-from edge.payloads import Topics
 from edge.replies import REPLY_WINDOW
 from edge.session import MOST_WAITING
 from tests.brokers import Mosquitto, Subscriber, wait_until
+from tests.edge.publishers import Start
 from tests.proxies import Relay
 
 STOP_S = 5.0
 CMD = "maskpatrol/door1/cmd/"
-Start = Callable[..., Publisher]
 
 
 @pytest.fixture(params=["5", "3.1.1"])
 def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    box = Outbox(tmp_path / "outbox.sqlite3", 10_000)
-    yield box
-    box.close()
-
-
-@pytest.fixture
-def start(outbox: Outbox) -> Iterator[Start]:
-    started: list[Publisher] = []
-
-    def begin(broker: Any, **more: Any) -> Publisher:
-        publisher = Publisher(broker, Topics("maskpatrol", "door1"), outbox, **more)
-        publisher.start()
-        started.append(publisher)
-        return publisher
-
-    yield begin
-    for publisher in started:
-        publisher.stop(0.0)
 
 
 def online(subscriber: Subscriber) -> None:

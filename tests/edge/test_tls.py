@@ -20,16 +20,6 @@ from tests.brokers import Mosquitto, Subscriber, TlsMosquitto, wait_until
 from tests.certificates import Authority, encrypted
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("certificates"), "stranger")
-
-
 def failure_of(broker: Broker, folder: Path) -> UserError:
     """What a publisher says of it, at its first attempt."""
     outbox = Outbox(folder / "outbox.sqlite3", 100)

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.connection import Broker
+from edge.mqtt import Publisher
+from edge.outbox import Outbox
+from edge.payloads import Topics
+from tests.edge.publishers import Start
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    box = Outbox(tmp_path / "outbox.sqlite3", 10_000)
+    yield box
+    box.close()
+
+
+@pytest.fixture
+def start(outbox: Outbox) -> Iterator[Start]:
+    """Begins publishers of `door1` over `outbox`, which are stopped in the end."""
+    started: list[Publisher] = []
+
+    def begin(broker: Broker, **more: Any) -> Publisher:
+        publisher = Publisher(broker, Topics("maskpatrol", "door1"), outbox, **more)
+        publisher.start()
+        started.append(publisher)
+        return publisher
+
+    yield begin
+    for publisher in started:
+        publisher.stop(0.0)
