@@ -52,6 +52,8 @@ class FaceSearch:
         """Faces in `frame`, surest first; `known`: where people's faces should be, pixels."""
         luma = self._detector.reduce(frame)
         at_s = frame.captured_at_s
+        if self._settings.full_every_s == 0.0:
+            return self._counted("full", self._detector.search(luma))
         if self._gate.look(luma.pixels, at_s):
             self._moved_s = at_s
         if self._is_full_due(frame, known):
@@ -65,8 +67,6 @@ class FaceSearch:
 
     def _is_full_due(self, frame: Frame, known: Sequence[Box]) -> bool:
         since_s = frame.captured_at_s - self._full_s
-        if self._settings.full_every_s == 0.0:
-            return True
         if known:
             return since_s >= self._settings.full_every_s or self._is_due_beside(
                 since_s, frame, known
