@@ -1,4 +1,4 @@
-"""The command line: `mask-patrol run | detect | check | watch | bench`."""
+"""The command line: `mask-patrol run | detect | check | watch | bench | dashboard`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from edge.bench.command import add_bench
 from edge.config import Settings, change, load_settings
 from edge.errors import UsageError, UserError
 from edge.logs import FORMATS, set_up
+from edge.web.command import add_dashboard
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_watch(commands)
     add_bench(commands, _add_common)
+    add_dashboard(commands, _add_common, _overridden)
     return parser
 
 

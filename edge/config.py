@@ -27,6 +27,8 @@ Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
 #: x and y as fractions of the frame's width and height, from its upper left corner.
 Point = tuple[Fraction, Fraction]
+#: A host's name or address, as it stands in an address bar, without a port.
+HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z")]
 Days = Annotated[float, msgspec.Meta(gt=0.0, le=3650.0)]
 
 
@@ -132,8 +134,25 @@ class SnapshotSettings(_Section, frozen=True, kw_only=True):
     max_age_days: Days = 7.0
 
 
+class DashboardSettings(_Section, frozen=True, kw_only=True):
+    """The web page of `mask-patrol dashboard`; the daemon itself reads none of it."""
+
+    host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8080
+    password_on_loopback: bool = True
+    session_hours: Annotated[float, msgspec.Meta(gt=0.0, le=720.0)] = 12.0
+    names: tuple[HostName, ...] = ()
+    proxies: tuple[HostName, ...] = ()
+    cert_file: str = ""
+    key_file: str = ""
+    database: str = ""
+    retention_days: Days = 400.0
+    max_alerts: Annotated[int, msgspec.Meta(ge=100, le=100_000_000)] = 3_000_000
+    shared: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,64}\Z")] = ""
+
+
 class Settings(_Section, frozen=True, kw_only=True):
-    """Everything that the daemon can be told."""
+    """Everything that the daemon and the dashboard can be told."""
 
     device: DeviceName = ""
     camera: CameraSettings = CameraSettings()
@@ -145,6 +164,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     mqtt: MqttSettings = MqttSettings()
     metrics: MetricsSettings = MetricsSettings()
     snapshot: SnapshotSettings = SnapshotSettings()
+    dashboard: DashboardSettings = DashboardSettings()
 
 
 def default_device() -> str:
