@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ MOST_CONNECTIONS = 250
 #: What a page may send over its websocket: nothing that matters.
 MOST_SOCKET_BYTES = 4096
 STOP_S = 2
+STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 def dashboard(settings: Settings) -> int:
@@ -65,7 +67,7 @@ def dashboard(settings: Settings) -> int:
         sessions = Sessions(engine, wanted.session_hours * 3600.0)
         site = Site(board, store, history, password, sessions, Attempts(), inspector)
         app = make_app(site, wanted.names, wanted.password_on_loopback, bool(wanted.proxies))
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 app,
                 log_config=None,
@@ -92,8 +94,7 @@ def dashboard(settings: Settings) -> int:
         notifier = Notifier()
         notifier.ready()
         try:
-            with contextlib.suppress(KeyboardInterrupt):  # uvicorn passes it on when it is done
-                server.run(sockets=[listener])
+            server.run(sockets=[listener])
         finally:
             notifier.stopping()
             subscriber.stop()
@@ -102,6 +103,20 @@ def dashboard(settings: Settings) -> int:
             inspector.stop()
             engine.dispose()
     return 0
+
+
+class _Server(uvicorn.Server):
+    """One whose stop is no failure: uvicorn's own sends itself the signal again in the end."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and Ctrl-C; a second one stops waiting for connections."""
+        before = {number: signal.signal(number, self.handle_exit) for number in STOPPING}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def set_password() -> int:

@@ -17,7 +17,7 @@ from edge.web.board import Board
 from edge.web.history import History
 from edge.web.inspector import Inspector
 from edge.web.password import Password
-from edge.web.sessions import Sessions
+from edge.web.sessions import COOKIE, Sessions
 from edge.web.store import Store
 
 FOLDER = Path(__file__).resolve().parent
@@ -71,6 +71,7 @@ class Site:
             shown=lambda at_s: times.shown(at_s, zone),
             zone=str(zone),
             logged_in=not request.scope["path"].startswith(("/login", "/setup")),
+            has_session=COOKIE in request.cookies,
             **values,
         )
         return HTMLResponse(text, status_code)

@@ -67,7 +67,7 @@ function drawCard(alert) {
   p.badge.textContent = (state === "open" ? "● " : state === "lost" ? "? " : "○ ") + word;
   p.who.textContent = `${alert.device} · ${alert.camera}`;
   p.what.textContent = `${LABELS[alert.label] || alert.label}, score ${alert.score.toFixed(2)}`
-    + (alert.replayed ? " · came late" : "") + (alert.clock_synced ? "" : " · its clock was not set");
+    + (alert.replayed ? " · came late" : "") + (alert.clock_synced ? "" : " · time estimated");
   drawAge(alert);
   p.button.hidden = alert.acknowledged_s !== null;
   p.button.setAttribute("aria-label", `Acknowledge the alert of ${alert.device} at ${clock(alert.started_s)}`);
