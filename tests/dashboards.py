@@ -33,14 +33,19 @@ def browser_path() -> str:
 
 
 @contextmanager
-def chromium(*more: str) -> Iterator[Any]:
-    """A browser of Playwright's."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    path = browser_path()
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
-        yield browser
-        browser.close()
+def playwright() -> Iterator[Any]:
+    """What drives browsers; one at a time in a process."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as driver:
+        yield driver
+
+
+@contextmanager
+def chromium(driver: Any, *more: str) -> Iterator[Any]:
+    """A browser that nothing was done with."""
+    browser = driver.chromium.launch(executable_path=browser_path(), args=[*ARGUMENTS, *more])
+    yield browser
+    browser.close()
 
 
 class Dashboard:

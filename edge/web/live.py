@@ -55,7 +55,7 @@ class Live:
             leave()
             ended.cancel()
             self.pages -= 1
-            with contextlib.suppress(RuntimeError, OSError):
+            with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
                 await socket.close(1001)
 
     async def _send_all(
