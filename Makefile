@@ -26,6 +26,7 @@ EVALUATE_ARGS ?=
 FRONTIER_ARGS ?=
 CLIPS ?= demo
 BENCH_ARGS ?=
+DASHBOARD_ARGS ?=
 
 help: ## List the targets
 	@echo "Mask Patrol: notices each bare face at an entrance and says so over MQTT."
@@ -49,12 +50,19 @@ check: $(VENV)/.edge ## Try every part of the daemon and say what is wrong
 	@STATE_DIRECTORY="$${STATE_DIRECTORY:-$(CURDIR)/.cache/state}" $(BIN)/mask-patrol check \
 		$(if $(CONFIG),--config "$(CONFIG)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(BROKER),--broker "$(BROKER)")
 
-test: lint ## Lint, types and all tests (installs TensorFlow and mosquitto)
-	@$(MAKE) --no-print-directory mosquitto
+dashboard: $(VENV)/.dashboard ## Serve the page with alerts, history and health of BROKER's devices
+	@STATE_DIRECTORY="$${STATE_DIRECTORY:-$(CURDIR)/.cache/state}" $(BIN)/mask-patrol dashboard \
+		$(if $(CONFIG),--config "$(CONFIG)") $(if $(BROKER),--broker "$(BROKER)") $(DASHBOARD_ARGS)
+
+demo: $(VENV)/.dashboard ## Broker, daemon on the demo clip and dashboard together; prints the address
+	@$(BIN)/mask-patrol dashboard --demo $(DASHBOARD_ARGS)
+
+test: lint ## Lint, types and all tests (installs TensorFlow, mosquitto, Chromium, PostgreSQL)
+	@$(MAKE) --no-print-directory mosquitto chromium postgresql
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 soak: $(VENV)/.dev ## The long tests: two hours of footage, hundreds of kills (an hour or two)
-	@$(MAKE) --no-print-directory mosquitto
+	@$(MAKE) --no-print-directory mosquitto chromium postgresql
 	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Lint, format and types only
@@ -108,6 +116,20 @@ mosquitto:
 		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends mosquitto; } >/dev/null \
 		|| { echo "The tests need mosquitto: install it with your system's packages (apt install mosquitto)" >&2; exit 1; }; }
 
+chromium:
+	@command -v chromium chromium-browser >/dev/null || { \
+		echo "Installing Chromium, a real browser for the tests …"; \
+		if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
+		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; } >/dev/null \
+		|| echo "No Chromium here: the tests of the dashboard's pages are skipped" >&2; }
+
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
+		echo "Installing PostgreSQL, a real database for the tests …"; \
+		if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
+		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends postgresql; } >/dev/null \
+		|| echo "No PostgreSQL here: the tests of a history in it are skipped" >&2; }
+
 # picamera2 comes from apt alone: a virtual environment must be let see it.
 SEE_SYSTEM = $(shell $(PYTHON) -c 'import importlib.util as u; print("--system-site-packages" * bool(u.find_spec("picamera2")))')
 
@@ -126,13 +148,17 @@ $(VENV)/.bench: $(VENV)/.edge
 	@$(PIP) --editable '.[broker,bench]'
 	@touch $@
 
+$(VENV)/.dashboard: $(VENV)/.edge
+	@$(PIP) --editable '.[broker,dashboard]'
+	@touch $@
+
 $(VENV)/.train: $(VENV)/.venv pyproject.toml
 	@echo "Installing TensorFlow and the rest of training into $(VENV) (once; about 2 GB, some minutes) …"
 	@$(PIP) --editable '.[broker,train]'
 	@touch $@ $(VENV)/.edge
 
 $(VENV)/.dev: $(VENV)/.train
-	@$(PIP) --editable '.[broker,metrics,train,dev]'
+	@$(PIP) --editable '.[broker,metrics,dashboard,postgres,train,dev]'
 	@touch $@
 
-.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare frontier bench
+.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare frontier bench dashboard demo chromium postgresql

@@ -57,8 +57,8 @@ class Dashboard:
         self.address = f"http://127.0.0.1:{self.port}"
         self.state = folder / "dashboard"
         self.state.mkdir(exist_ok=True)
-        self._config = folder / "dashboard.toml"
-        self._config.write_text(
+        self.config = folder / "dashboard.toml"
+        self.config.write_text(
             f'[mqtt]\nhost = "127.0.0.1"\nport = {broker_port}\n[dashboard]\n'
             f"password_on_loopback = {str(not open_to_us).lower()}\n{settings}"
         )
@@ -68,7 +68,7 @@ class Dashboard:
     def start(self) -> Dashboard:
         said = self.state / "said"
         self._process = subprocess.Popen(
-            command(("dashboard", "--config", self._config, "--port", str(self.port))),
+            command(("dashboard", "--config", self.config, "--port", str(self.port))),
             env=environment(self.state),
             stdout=said.open("w"),
             stderr=(self.state / "log").open("a"),

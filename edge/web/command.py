@@ -42,6 +42,11 @@ def add_dashboard(
         action="store_true",
         help="set the password (asked for, or a line of standard input) and end",
     )
+    parser.add_argument(
+        "--demo",
+        action="store_true",
+        help="start a broker and the daemon on the bundled clip, too; without a password",
+    )
     add_common(parser)
 
     def do(options: argparse.Namespace) -> int:
@@ -66,4 +71,9 @@ def _dashboard(
     settings = overridden(load_settings(options.config), options)
     given: dict[str, Any] = {"host": options.host, "port": options.port}
     changes = {name: value for name, value in given.items() if value is not None}
-    return dashboard(change(settings, dashboard=changes))
+    settings = change(settings, dashboard=changes)
+    if options.demo:
+        from edge.web.demo import demo
+
+        return demo(settings)
+    return dashboard(settings)

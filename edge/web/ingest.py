@@ -48,16 +48,16 @@ class Ingest:
         store: Store,
         history: History,
         board: Board,
-        shared: bool = False,
+        shared_as: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`shared`: other dashboards write to the same database; `clock` gives seconds since
-        the epoch."""
+        """`shared_as`: our name among the dashboards that write to the same database, if others
+        may; `clock` gives seconds since the epoch."""
         self._intake = intake
         self._store = store
         self._history = history
         self._board = board
-        self._shared = shared
+        self._shared_as = shared_as
         self._clock = clock
         self._waiting: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._news: list[tuple[str, str]] = []
@@ -82,6 +82,15 @@ class Ingest:
         self._stopped.set()
         self._waiting.put(None)
         self._thread.join(10.0)
+
+    @property
+    def others_are_there(self) -> bool:
+        """Whether another dashboard takes over what we would get."""
+        try:
+            since_s = self._clock() - OVERLAP_S
+            return bool(self._shared_as and self._store.others(self._shared_as, since_s))
+        except sa.exc.SQLAlchemyError:
+            return False
 
     def take(self, received: Received | None) -> None:
         """Called with each message, from the network's thread."""
@@ -165,7 +174,8 @@ class Ingest:
         for name, why in self._board.sweep(now_s):
             self._note(name, why, now_s)
         self._board.put_refused(self._intake.refused)
-        if self._shared:
+        if self._shared_as:
+            self._store.keep_here(self._shared_as, now_s)
             since_s = now_s - OVERLAP_S
             self._board.put_alerts(self._history.updated_since(since_s, NEWEST))
             self._board.put_lost(self._history.lost(), now_s)

@@ -59,10 +59,9 @@ def dashboard(settings: Settings) -> int:
         password = Password(folder / "dashboard-password")
         needs_none = not wanted.password_on_loopback and _is_loopback(wanted.host)
         board, store, history = Board(), Store(engine), History(engine)
-        ingest = Ingest(Intake(mqtt.base), store, history, board, bool(wanted.shared))
-        subscriber = Subscriber(
-            broker, mqtt.base, _own_name(folder), ingest.take, board.put_link, wanted.shared
-        )
+        name = _own_name(folder)
+        ingest = Ingest(Intake(mqtt.base), store, history, board, name if wanted.shared else "")
+        subscriber = Subscriber(broker, mqtt.base, name, ingest.take, board.put_link, wanted.shared)
         inspector = Inspector(settings)
         sessions = Sessions(engine, wanted.session_hours * 3600.0)
         site = Site(board, store, history, password, sessions, Attempts(), inspector)
@@ -97,7 +96,7 @@ def dashboard(settings: Settings) -> int:
             server.run(sockets=[listener])
         finally:
             notifier.stopping()
-            subscriber.stop()
+            subscriber.stop(leaves=ingest.others_are_there)
             ingest.stop()
             tidier.stop()
             inspector.stop()

@@ -11,7 +11,17 @@ import sqlalchemy as sa
 
 from edge.web.ledger import Ledger
 from edge.web.messages import EventMessage
-from edge.web.tables import alerts, devices, events, figures, gaps, hourly, troubles, upsert
+from edge.web.tables import (
+    alerts,
+    dashboards,
+    devices,
+    events,
+    figures,
+    gaps,
+    hourly,
+    troubles,
+    upsert,
+)
 
 HOUR_S = 3600
 #: Rows that one statement bears: SQLite takes some 30,000 values in one.
@@ -95,6 +105,20 @@ class Store:
                         for device, at_s in sorted(seen_s.items())
                     ],
                 )
+
+    def keep_here(self, name: str, now_s: float) -> None:
+        """The dashboard `name` is there."""
+        insert = upsert(self._engine, dashboards).values(name=name, seen_s=now_s)
+        told = {"seen_s": insert.excluded.seen_s}
+        with self._engine.begin() as db:
+            db.execute(insert.on_conflict_do_update(index_elements=["name"], set_=told))
+
+    def others(self, name: str, since_s: float) -> int:
+        """How many other dashboards were there since."""
+        seen = sa.and_(dashboards.c.name != name, dashboards.c.seen_s >= since_s)
+        query = sa.select(sa.func.count()).select_from(dashboards).where(seen)
+        with self._engine.connect() as db:
+            return db.scalar(query) or 0
 
     def _new(self, db: sa.Connection, batch: Sequence[EventMessage]) -> list[EventMessage]:
         """Those of `batch` that are not known yet, each once, in their order."""

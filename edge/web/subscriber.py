@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.25, 10.0
 #: How long the broker keeps for us what comes while we are away.
 SESSION_S = 7 * 86_400
+LEAVE_S = 1.0
 #: Events that may be on their way to the database.
 RECEIVE_MAXIMUM = 1000
 #: What is larger the broker need not send; it must be well above what we take, as what is
@@ -85,13 +86,16 @@ class Subscriber:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="subscriber", daemon=True)
         self._said = ""
+        self._leaves = False
 
     def start(self) -> None:
         """Connect in the background, again and again."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Disconnect; what comes from now on waits at the broker."""
+    def stop(self, leaves: bool = False) -> None:
+        """Disconnect; what comes from now on waits at the broker. `leaves`: the group that
+        shares the events first, so that its others get ours at once."""
+        self._leaves = leaves
         self._stopped.set()
         self._thread.join(CONNECT_TIMEOUT_S)
 
@@ -197,6 +201,11 @@ class _Connection:
 
     def close(self) -> None:
         """End it, and paho's thread."""
+        if self._owner._leaves and self._accepted and not self._ended.is_set():
+            left = threading.Event()
+            self._client.on_unsubscribe = lambda *_: left.set()
+            self._client.unsubscribe(self._owner.subscriptions(self._speaks_5)[0][0])
+            left.wait(LEAVE_S)
         self._client.disconnect()
         self._client.loop_stop()
 

@@ -114,6 +114,15 @@ sessions = sa.Table(
 )
 
 
+#: The dashboards that share this database, and when each was last there.
+dashboards = sa.Table(
+    "dashboards",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("seen_s", sa.Double, nullable=False),
+)
+
+
 def open_database(address: str) -> sa.Engine:
     """The database at `address`, a URL of SQLAlchemy's, with its tables; empty: a file in the
     state directory. Raises UserError when it cannot be used, UsageError for a wrong URL."""
