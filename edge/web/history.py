@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from edge.web.store import HOUR_S, AlertRow
-from edge.web.tables import alerts, devices, figures, gaps, hourly, troubles
+from edge.web.tables import alerts, daily, devices, figures, gaps, hourly, totals, troubles
 
 #: Rows that are fetched at once for an export.
 CHUNK = 2000
@@ -85,24 +85,39 @@ class History:
             mark = (rows[-1]["started_s"], rows[-1]["episode"])
 
     def per_hour(self, wanted: Filter) -> list[tuple[int, str, int]]:
-        """Hour (since the epoch), label, and how many alerts began in it."""
+        """Hour (since the epoch), label, and how many alerts began in it; whole hours."""
+        table = hourly if wanted.device else totals
+        first, last = _hours(wanted)
         query = (
-            sa.select(hourly.c.hour, hourly.c.label, sa.func.sum(hourly.c.alerts))
-            .where(*_hours(wanted))
-            .group_by(hourly.c.hour, hourly.c.label)
-            .order_by(hourly.c.hour)
+            sa.select(table.c.hour, table.c.label, sa.func.sum(table.c.alerts))
+            .where(table.c.hour >= first, table.c.hour < last, *_those(table, wanted))
+            .group_by(table.c.hour, table.c.label)
+            .order_by(table.c.hour)
         )
         with self._engine.connect() as db:
             return [(int(h), str(label), int(n)) for h, label, n in db.execute(query)]
 
     def per_device(self, wanted: Filter, count: int) -> list[tuple[str, int]]:
-        """The devices with most alerts, and how many."""
-        total = sa.func.sum(hourly.c.alerts)
+        """The devices with most alerts, and how many; of the same hours."""
+        first, last = _hours(wanted)
+        # Whole days in the middle, hours before and after them.
+        first_day = -(-first // 24)
+        last_day = max(first_day, last // 24)
+        days = sa.select(daily.c.device, daily.c.alerts).where(
+            daily.c.day >= first_day, daily.c.day < last_day, *_those(daily, wanted)
+        )
+        edges = sa.select(hourly.c.device, hourly.c.alerts).where(
+            hourly.c.hour >= first,
+            hourly.c.hour < last,
+            sa.or_(hourly.c.hour < first_day * 24, hourly.c.hour >= last_day * 24),
+            *_those(hourly, wanted),
+        )
+        both = sa.union_all(days, edges).subquery()
+        total = sa.func.sum(both.c.alerts)
         query = (
-            sa.select(hourly.c.device, total)
-            .where(*_hours(wanted))
-            .group_by(hourly.c.device)
-            .order_by(total.desc(), hourly.c.device)
+            sa.select(both.c.device, total)
+            .group_by(both.c.device)
+            .order_by(total.desc(), both.c.device)
             .limit(count)
         )
         with self._engine.connect() as db:
@@ -160,14 +175,13 @@ class History:
             return [dict(row._mapping) for row in db.execute(query)]
 
 
-def _hours(wanted: Filter) -> Sequence[sa.ColumnElement[bool]]:
-    """Whole hours: those that the span touches."""
-    found = [
-        hourly.c.hour >= int(wanted.from_s // HOUR_S),
-        hourly.c.hour < -int(-wanted.to_s // HOUR_S),
-    ]
+def _hours(wanted: Filter) -> tuple[int, int]:
+    """The hours that the span touches: the first, and the one after the last."""
+    return int(wanted.from_s // HOUR_S), -int(-wanted.to_s // HOUR_S)
+
+
+def _those(table: sa.Table, wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.device:
-        found.append(hourly.c.device == wanted.device)
+        yield table.c.device == wanted.device
     if wanted.label:
-        found.append(hourly.c.label == wanted.label)
-    return found
+        yield table.c.label == wanted.label

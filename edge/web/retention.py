@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from edge.web.store import HOUR_S
-from edge.web.tables import alerts, events, figures, gaps, hourly, sessions, troubles
+from edge.web.tables import alerts, daily, events, figures, gaps, hourly, sessions, totals, troubles
 
 DAY_S = 86_400.0
 #: Alerts deleted in one transaction: new ones wait meanwhile.
@@ -58,7 +58,10 @@ def _delete_the_rest(db: sa.Connection, now_s: float, max_age_days: float) -> No
     first_s = db.scalar(sa.select(sa.func.min(alerts.c.started_s)))
     if first_s is not None:  # the charts tell of what the table holds
         before_s = max(before_s, min(first_s, now_s))
-    db.execute(sa.delete(hourly).where(hourly.c.hour < int(before_s // HOUR_S)))
+    first_hour = int(before_s // HOUR_S)
+    db.execute(sa.delete(hourly).where(hourly.c.hour < first_hour))
+    db.execute(sa.delete(totals).where(totals.c.hour < first_hour))
+    db.execute(sa.delete(daily).where(daily.c.day < first_hour // 24))
     db.execute(sa.delete(gaps).where(gaps.c.noticed_s < now_s - max_age_days * DAY_S))
     db.execute(sa.delete(figures).where(figures.c.at_s < now_s - FIGURES_DAYS * DAY_S))
     db.execute(sa.delete(sessions).where(sessions.c.used_s < now_s - SESSION_DAYS * DAY_S))

@@ -13,12 +13,14 @@ from edge.web.ledger import Ledger
 from edge.web.messages import EventMessage
 from edge.web.tables import (
     alerts,
+    daily,
     dashboards,
     devices,
     events,
     figures,
     gaps,
     hourly,
+    totals,
     troubles,
     upsert,
 )
@@ -169,22 +171,28 @@ class Store:
                 db.execute(statement, rows)
 
     def _count(self, db: sa.Connection, new: Iterable[EventMessage]) -> None:
-        counts = Counter(
-            (int(event.at_s // HOUR_S), event.device, event.label)
-            for event in new
-            if event.event_type == "no_mask_start"
-        )
+        starts = [event for event in new if event.event_type == "no_mask_start"]
+        hours = [(int(event.at_s // HOUR_S), event.device, event.label) for event in starts]
+        self._add(db, hourly, ("hour", "device", "label"), Counter(hours))
+        days = Counter((hour // 24, device, label) for hour, device, label in hours)
+        self._add(db, daily, ("day", "device", "label"), days)
+        self._add(db, totals, ("hour", "label"), Counter((hour, lb) for hour, _, lb in hours))
+
+    def _add(
+        self, db: sa.Connection, table: sa.Table, keys: Sequence[str], counts: Counter[Any]
+    ) -> None:
+        """Add to the counts in `table`; in one order, lest two dashboards wait for each other."""
         if not counts:
             return
-        insert = upsert(self._engine, hourly)
+        insert = upsert(self._engine, table)
         db.execute(
             insert.on_conflict_do_update(
-                index_elements=["hour", "device", "label"],
-                set_={"alerts": hourly.c.alerts + insert.excluded.alerts},
+                index_elements=list(keys),
+                set_={"alerts": table.c.alerts + insert.excluded.alerts},
             ),
             [
-                {"hour": hour, "device": device, "label": label, "alerts": count}
-                for (hour, device, label), count in sorted(counts.items())
+                {**dict(zip(keys, key, strict=True)), "alerts": count}
+                for key, count in sorted(counts.items())
             ],
         )
 

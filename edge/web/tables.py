@@ -46,15 +46,33 @@ alerts = sa.Table(
     sa.Index("alerts_by_time", "started_s", "episode"),
     sa.Index("alerts_by_device", "device", "started_s", "episode"),
     sa.Index("alerts_open", "ended_s", "started_s"),
+    sa.Index("alerts_by_end", "ended_by", "started_s", "episode"),
     sa.Index("alerts_by_update", "updated_s"),
 )
 
-#: How many alerts began in each hour (since the epoch, UTC): a year of them is drawn at once.
+# How many alerts began in each hour and day (since the epoch, UTC), so that a year of them is
+# drawn at once: by device and hour, by device and day, and of all devices by hour.
 hourly = sa.Table(
     "hourly",
     metadata,
-    sa.Column("hour", sa.Integer, primary_key=True),
     sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("hour", sa.Integer, primary_key=True),
+    sa.Column("label", sa.String(32), primary_key=True),
+    sa.Column("alerts", sa.Integer, nullable=False),
+    sa.Index("hourly_by_hour", "hour"),
+)
+daily = sa.Table(
+    "daily",
+    metadata,
+    sa.Column("day", sa.Integer, primary_key=True),
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("label", sa.String(32), primary_key=True),
+    sa.Column("alerts", sa.Integer, nullable=False),
+)
+totals = sa.Table(
+    "totals",
+    metadata,
+    sa.Column("hour", sa.Integer, primary_key=True),
     sa.Column("label", sa.String(32), primary_key=True),
     sa.Column("alerts", sa.Integer, nullable=False),
 )

@@ -199,6 +199,7 @@ def test_an_alert_of_the_daemon_is_on_the_page_within_a_second(
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(900)
 def test_twenty_runs_of_the_daemon(
     page: Any, tmp_path: Path, mosquitto: Mosquitto, dashboard: Dashboard
 ) -> None:

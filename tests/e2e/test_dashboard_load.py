@@ -187,8 +187,13 @@ def fill(path: Path, alerts: int, devices: int) -> None:
             )
         db.executemany(
             "INSERT INTO hourly VALUES (?, ?, 'no_mask', ?)",
-            [(hour, name, count) for (hour, name), count in counts.items()],
+            [(name, hour, count) for (hour, name), count in counts.items()],
         )
+        db.execute(
+            "INSERT INTO daily SELECT hour / 24, device, label, sum(alerts) FROM hourly"
+            " GROUP BY 1, 2, 3"
+        )
+        db.execute("INSERT INTO totals SELECT hour, label, sum(alerts) FROM hourly GROUP BY 1, 2")
         for number in range(devices):
             db.execute("INSERT INTO devices VALUES (?, 1, 1, 0, ?)", (f"door{number:03}", now_s))
 

@@ -113,6 +113,30 @@ def test_filters(engine: sa.Engine) -> None:
     assert found(device="door3") == []
 
 
+@pytest.mark.parametrize(("from_h", "to_h"), [(0, 24), (5, 80), (30, 31), (23, 49), (0, 200)])
+def test_counts_of_any_span_agree(engine: sa.Engine, from_h: int, to_h: int) -> None:
+    """By hour, by device and hour, and by device and day: all tell of the same alerts."""
+    store, history = Store(engine), History(engine)
+    day_s = NOW_S // 86_400 * 86_400
+    sent = [
+        message("ab"[n % 2], n, at_s=day_s + 3600.0 * (n * 7 % 120) + 1800, label=label)
+        for n, label in zip(range(1, 61), ["no_mask", "incorrect_mask"] * 30, strict=True)
+    ]
+    store.write(sent, NOW_S)
+    span = Filter(day_s + 3600.0 * from_h, day_s + 3600.0 * to_h)
+    inside = [e for e in sent if span.from_s <= e.at_s < span.to_s]
+    assert sum(n for _, _, n in history.per_hour(span)) == len(inside)
+    for device in ("a", "b"):
+        ours = sum(e.device == device for e in inside)
+        assert dict(history.per_device(span, 5)).get(device, 0) == ours
+        only = Filter(span.from_s, span.to_s, device)
+        assert sum(n for _, _, n in history.per_hour(only)) == ours
+    labelled = Filter(span.from_s, span.to_s, label="no_mask")
+    expected = sum(e.label == "no_mask" for e in inside)
+    assert sum(n for _, n in history.per_device(labelled, 5)) == expected
+    assert sum(n for _, _, n in history.per_hour(labelled)) == expected
+
+
 def test_acknowledging_is_kept_and_the_first_time_counts(engine: sa.Engine) -> None:
     store = Store(engine)
     event = message()
