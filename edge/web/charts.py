@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-WIDTH, HEIGHT = 720, 220
-LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 26
+WIDTH, HEIGHT = 540, 210
+LEFT, RIGHT, TOP, BOTTOM = 52, 8, 12, 28
 #: Labels below the bars, at most.
 TICKS = 8
 
@@ -71,14 +71,14 @@ def columns(title: str, bars: Sequence[Column], kinds: Sequence[str]) -> Markup:
 
 def rows(title: str, values: Sequence[tuple[str, float]], kind: str) -> Markup:
     """Lying bars with their names and values."""
-    line, name_width = 26, 180
+    line, name_width = 27, 190
     height = max(1, len(values)) * line + 6
     top = max((value for _, value in values), default=0.0) or 1.0
     body = []
     for number, (name, value) in enumerate(values):
         y = number * line + 4
         length = (WIDTH - name_width - 70) * value / top
-        shown = name if len(name) <= 22 else f"{name[:21]}…"
+        shown = name if len(name) <= 20 else f"{name[:19]}…"
         body.append(
             f"<g><title>{escape(name)}: {_plain(value)}</title>"
             f'<text class="name" x="{name_width - 8}" y="{y + 15}" text-anchor="end">'

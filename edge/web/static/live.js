@@ -88,7 +88,7 @@
 
   for (const id of ["search", "which"]) byId(id).addEventListener("input", drawSoon);
   byId("acknowledge-all").addEventListener("click", () =>
-    acknowledge([...known.alerts.values()].filter((a) => a.acknowledged_s === null).map((a) => a.episode)));
+    acknowledge([...known.alerts.values()].filter(isPending).map((a) => a.episode)));
   setInterval(() => {
     // A connection that was cut without a word: the server sends a beat every two seconds.
     if (socket && Date.now() - heard > SILENCE_MS) { const dead = socket; lost(); dead.onclose = null; dead.close(); }

@@ -4,6 +4,8 @@
 const ENDINGS = { masked: "Mask put on", left: "Left", shutdown: "Device stopped" };
 const DEAF = new Set(["offline", "stalled", "unknown"]);
 const MOST_SHOWN = 300;
+/** What is older nobody will acknowledge any more. */
+const PENDING_S = 86400;
 
 /** What is known; `link` is how the dashboard reaches the broker, `online` how we reach it. */
 const known = {
@@ -34,6 +36,7 @@ function stateOf(alert) {
   return ["open", "Still there"];
 }
 
+const isPending = (alert) => alert.acknowledged_s === null && alert.started_s > now_s() - PENDING_S;
 const isOpen = (alert) => stateOf(alert)[0] === "open";
 
 async function acknowledge(episodes) {
@@ -121,7 +124,7 @@ function drawAlerts() {
 
 function drawBanner() {
   const open = inOrder().filter((alert) => isOpen(alert));
-  const pending = inOrder().filter((alert) => alert.acknowledged_s === null);
+  const pending = inOrder().filter(isPending);
   const banner = byId("banner");
   const flash = banner.classList.contains("flash") ? " flash" : "";
   let kind = "calm", sign = "✔", text = "Nobody bare-faced", more = "";
