@@ -57,8 +57,8 @@ class DetectorSettings(_Section, frozen=True, kw_only=True):
     scale_factor: Annotated[float, msgspec.Meta(gt=1.0, le=2.0)] = 1.1
     min_neighbors: Annotated[int, msgspec.Meta(ge=1, le=50)] = 3
     min_face: Fraction = 0.07
-    full_every_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 0.5
-    rest_every_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 3.0
+    full_every_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 3.0
+    rest_every_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 15.0
 
 
 class ClassifierSettings(_Section, frozen=True, kw_only=True):
