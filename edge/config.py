@@ -132,6 +132,14 @@ class SnapshotSettings(_Section, frozen=True, kw_only=True):
     max_age_days: Days = 7.0
 
 
+class LoadSettings(_Section, frozen=True, kw_only=True):
+    """What the device may spend."""
+
+    opencv_threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
+    nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 0
+    hot_c: Annotated[float, msgspec.Meta(ge=30.0, le=120.0)] = 75.0
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """Everything that the daemon can be told."""
 
@@ -139,6 +147,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     camera: CameraSettings = CameraSettings()
     detector: DetectorSettings = DetectorSettings()
     classifier: ClassifierSettings = ClassifierSettings()
+    load: LoadSettings = LoadSettings()
     tracker: TrackerSettings = TrackerSettings()
     events: EventSettings = EventSettings()
     outbox: OutboxSettings = OutboxSettings()
