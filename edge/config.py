@@ -51,6 +51,8 @@ class CameraSettings(_Section, frozen=True, kw_only=True):
     view_deg: Annotated[float, msgspec.Meta(ge=10.0, le=170.0)] = 62.0
     reopen_for_s: Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)] = 300.0
     zone: tuple[Point, ...] = ()
+    preview: bool = False
+    preview_socket: str = ""
 
 
 class DetectorSettings(_Section, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from edge.web import check_pages, health_pages, history_pages, login_pages
+from edge.web import camera_pages, check_pages, health_pages, history_pages, login_pages
 from edge.web.access import Access
 from edge.web.live import Live
 from edge.web.site import FOLDER, Site, site_of
@@ -32,7 +32,6 @@ def make_app(
     names: Iterable[str] = (),
     password_on_loopback: bool = True,
     behind_proxy: bool = False,
-    more: Iterable[Route | WebSocketRoute] = (),
 ) -> ASGIApp:
     """The application, with the door before it; see `Access` for the rest."""
     live = Live(site.board)
@@ -55,7 +54,7 @@ def make_app(
             Route("/login", login_pages.login, methods=["GET", "POST"]),
             Route("/setup", login_pages.setup, methods=["GET", "POST"]),
             Route("/logout", login_pages.logout, methods=["POST"]),
-            *more,
+            *(camera_pages.ROUTES if site.camera else ()),
             Mount("/static", StaticFiles(directory=FOLDER / "static")),
         ],
         exception_handlers={

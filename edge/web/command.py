@@ -11,7 +11,16 @@ from edge.config import Settings, change, load_settings
 from edge.errors import UserError
 
 #: What the extra `dashboard` brings; the daemon does without.
-NEEDED = ("argon2", "jinja2", "jsonschema", "sqlalchemy", "starlette", "uvicorn", "websockets")
+NEEDED = (
+    "argon2",
+    "jinja2",
+    "jsonschema",
+    "sqlalchemy",
+    "starlette",
+    "tomlkit",
+    "uvicorn",
+    "websockets",
+)
 
 
 def add_dashboard(
@@ -76,4 +85,4 @@ def _dashboard(
         from edge.web.demo import demo
 
         return demo(settings)
-    return dashboard(settings)
+    return dashboard(settings, options.config)

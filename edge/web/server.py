@@ -29,6 +29,7 @@ from edge.web.history import History
 from edge.web.ingest import Ingest, Tidier
 from edge.web.inspector import Inspector
 from edge.web.intake import Intake
+from edge.web.local_camera import LocalCamera
 from edge.web.password import Password
 from edge.web.sessions import Sessions
 from edge.web.site import Site
@@ -46,8 +47,10 @@ STOP_S = 2
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
-def dashboard(settings: Settings) -> int:
-    """Serve until SIGTERM or Ctrl-C; returns the exit code. Raises UserError, UsageError."""
+def dashboard(settings: Settings, config: Path | None = None) -> int:
+    """Serve until SIGTERM or Ctrl-C; returns the exit code. Raises UserError, UsageError.
+
+    `config` is the file of `settings`: the Camera page saves to it."""
     wanted = settings.dashboard
     mqtt = settings.mqtt
     if not mqtt.host:
@@ -64,7 +67,8 @@ def dashboard(settings: Settings) -> int:
         subscriber = Subscriber(broker, mqtt.base, name, ingest.take, board.put_link, wanted.shared)
         inspector = Inspector(settings)
         sessions = Sessions(engine, wanted.session_hours * 3600.0)
-        site = Site(board, store, history, password, sessions, Attempts(), inspector)
+        camera = LocalCamera(settings, config) if settings.camera.preview else None
+        site = Site(board, store, history, password, sessions, Attempts(), inspector, camera)
         app = make_app(site, wanted.names, wanted.password_on_loopback, bool(wanted.proxies))
         server = _Server(
             uvicorn.Config(

@@ -16,6 +16,7 @@ from edge.web.attempts import Attempts
 from edge.web.board import Board
 from edge.web.history import History
 from edge.web.inspector import Inspector
+from edge.web.local_camera import LocalCamera
 from edge.web.password import Password
 from edge.web.sessions import COOKIE, Sessions
 from edge.web.store import Store
@@ -43,7 +44,7 @@ class Site:
     sessions: Sessions
     attempts: Attempts
     inspector: Inspector
-    has_camera: bool = False
+    camera: LocalCamera | None = None
     templates: jinja2.Environment = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,7 +56,7 @@ class Site:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        pages = [*PAGES, ("/camera", "Camera")] if self.has_camera else list(PAGES)
+        pages = [*PAGES, ("/camera", "Camera")] if self.camera else list(PAGES)
         self.templates.globals.update(
             version=__version__, pages=pages, labels=LABELS, endings=ENDINGS,
             duration=times.duration,

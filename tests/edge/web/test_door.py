@@ -24,6 +24,7 @@ from edge.web.attempts import FREE, LONGEST_WAIT_S, Attempts
 from edge.web.board import Board
 from edge.web.history import History
 from edge.web.inspector import Inspector
+from edge.web.local_camera import LocalCamera
 from edge.web.password import Password
 from edge.web.sessions import Sessions
 from edge.web.site import Site
@@ -140,7 +141,7 @@ def site(tmp_path: Path) -> Site:
     password = Password(tmp_path / "password")
     return Site(
         Board(), Store(engine), History(engine), password, Sessions(engine, 60.0), Attempts(),
-        Inspector(Settings()), has_camera=True,
+        Inspector(Settings()), LocalCamera(Settings(), None),
     )  # fmt: skip
 
 
