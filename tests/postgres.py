@@ -58,16 +58,22 @@ class Postgres:
             nobody = pwd.getpwnam("nobody")
             os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
         self._do("initdb", "-D", str(self._folder), "-U", "mask", "-A", "trust", "--no-sync")
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self._folder)
+
+    def start(self) -> None:
         options = f"-p {self._port} -h 127.0.0.1 -k '' -F"
         self._do(
             "pg_ctl", "-D", str(self._folder), "-o", options, "-w",
             "-l", str(self._folder / "log"), "start",
         )  # fmt: skip
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
         self._do("pg_ctl", "-D", str(self._folder), "-m", "immediate", "-w", "stop")
-        shutil.rmtree(self._folder)
 
     def _do(self, program: str, *arguments: str) -> None:
         folder = _bin()

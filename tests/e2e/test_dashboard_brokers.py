@@ -187,6 +187,34 @@ def test_two_dashboards_share_the_events_and_show_them_all(
         engine.dispose()
 
 
+@pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres() or "there is one")
+def test_a_database_that_goes_and_comes_back_misses_nothing(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    with Postgres() as postgres:
+        dashboard = Dashboard(tmp_path, mosquitto.port, f'database = "{postgres.address}"\n')
+        dashboard.start()
+        wait_until(lambda: first_news(dashboard.address)["link"]["connected"], "the broker")
+        client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        client.connect("127.0.0.1", mosquitto.port)
+        client.loop_start()
+        postgres.stop()
+        for seq in range(1, 31):
+            client.publish("maskpatrol/door1/events", encoded(start(seq=seq)), qos=1)
+        wait_until(
+            lambda: "alerts cannot be kept" in first_news(dashboard.address)["link"]["disk"],
+            "the page says so",
+        )
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            urllib.request.urlopen(f"{dashboard.address}/history", timeout=20)
+        postgres.start()
+        wait_for_alerts(dashboard, 30)
+        wait_until(lambda: not first_news(dashboard.address)["link"]["disk"], "all is well")
+        client.disconnect()
+        client.loop_stop()
+        dashboard.stop()
+
+
 def test_a_broker_of_the_older_version(tmp_path: Path, mosquitto: Mosquitto) -> None:
     dashboard = Dashboard(tmp_path, mosquitto.port)
     dashboard.config.write_text(

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from edge.web.site import Site
 from edge.web.store import Store
 from edge.web.tables import open_database
 from tests.brokers import free_port
+from tests.certificates import Authority
 from tests.commands import command, environment, mask_patrol
 from tests.dashboards import Dashboard
 
@@ -219,6 +221,35 @@ def test_behind_a_proxy_with_tls_the_cookie_is_secure(tmp_path: Path) -> None:
     assert answer.status == 303
     assert "secure" in (answer.getheader("set-cookie") or "").lower()
     running.stop()
+
+
+def test_its_own_certificate(tmp_path: Path, authority: Authority) -> None:
+    pair = authority.issue_for_broker()
+    running = Dashboard(
+        tmp_path, free_port(), f'cert_file = "{pair.cert}"\nkey_file = "{pair.key}"\n', False
+    )
+    Password(running.state / "dashboard-password").set(SECRET)
+    running.start()
+    assert running.said.startswith("Dashboard: https://")
+    trusted = ssl.create_default_context(cafile=str(authority.pair.cert))
+    connection = http.client.HTTPSConnection("127.0.0.1", running.port, context=trusted)
+    origin = {"origin": f"https://127.0.0.1:{running.port}"}
+    connection.request("POST", "/login", urlencode({"password": SECRET}), origin)
+    cookie = connection.getresponse().getheader("set-cookie") or ""
+    assert "secure" in cookie.lower()
+    address = f"wss://127.0.0.1:{running.port}/live"
+    kept = {"cookie": cookie.split(";")[0]}
+    with connect(address, ssl=trusted, origin=origin["origin"], additional_headers=kept) as live:  # type: ignore[arg-type]
+        assert json.loads(live.recv(10))["all"] is True
+    running.stop()
+    bad = mask_patrol(tmp_path, "dashboard", "--config", tls_config(tmp_path, "nowhere.pem"))
+    assert "cannot use dashboard.cert_file nowhere.pem" in bad.stderr
+
+
+def tls_config(folder: Path, cert: str) -> Path:
+    path = folder / "tls.toml"
+    path.write_text(f'[dashboard]\ncert_file = "{cert}"\n')
+    return path
 
 
 def test_on_loopback_without_a_password_only_if_told_and_never_through_a_proxy(
