@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 WIDTH, HEIGHT = 540, 210
 LEFT, RIGHT, TOP, BOTTOM = 52, 8, 12, 28
 #: Labels below the bars, at most.
-TICKS = 8
+TICKS = 6
 
 
 @dataclass(frozen=True)

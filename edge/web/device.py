@@ -10,7 +10,7 @@ from edge.web.messages import Health, Info, Message, State
 Condition = Literal["online", "offline", "stalled", "trouble", "paused", "unknown"]
 
 #: A device reports each half minute unless told otherwise: three reports missed and it hangs.
-STALLED_AFTER_S = 95.0
+STALLED_AFTER_S = 100.0
 REPORTS_MISSED = 3.2
 #: What `camera` of health says when there is nothing to say.
 CAMERA_FINE = ("ok", "starting", None)
