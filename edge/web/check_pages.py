@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from urllib.parse import unquote
 
 from starlette.concurrency import run_in_threadpool
@@ -17,7 +18,7 @@ from edge.web.site import site_of
 MOST_FRAME_BYTES = 1024 * 1024
 #: All of a picture must have come by then.
 UPLOAD_S = 60.0
-#: Uploads held in memory at a time.
+#: Pictures held in memory at a time; frames of webcams are small.
 MOST_UPLOADS = 4
 
 
@@ -55,10 +56,10 @@ async def frame(request: Request) -> Response:
 
 async def _look(request: Request, most: int, annotated: bool) -> Response:
     name = shown_name(unquote(request.headers.get("x-name", "")))
-    if _uploads.locked():
+    if annotated and _uploads.locked():
         return _error("too many pictures at once: try again in a moment", 503)
     try:
-        async with _uploads:
+        async with _uploads if annotated else contextlib.nullcontext():
             raw = await asyncio.wait_for(_body(request, most), UPLOAD_S)
             look = await run_in_threadpool(site_of(request).inspector.look, raw, name, annotated)
     except ClientDisconnect:

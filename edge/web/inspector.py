@@ -28,7 +28,7 @@ MOST_PIXELS = 40_000_000
 PATIENCE_S = 40.0
 IDLE_S = 600.0
 #: Pictures that may wait for their turn.
-MOST_WAITING = 6
+MOST_WAITING = 8
 ANNOTATED_QUALITY = 90
 KINDS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("JPEG", lambda raw: raw.startswith(b"\xff\xd8\xff")),

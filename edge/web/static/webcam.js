@@ -1,11 +1,10 @@
 "use strict";
-// The webcam: frames go to the dashboard one after the other, boxes are drawn here.
+// The webcam: frames go to the dashboard, two on their way at a time, and boxes are drawn here.
 {
   const WIDTH = 640, QUALITY = 0.8, COLOURS = { no_mask: "#d21e28", incorrect_mask: "#b35c00", mask: "#148c3c" };
   const byName = (id) => document.getElementById(id);
   const button = byName("webcam"), video = byName("video"), overlay = byName("overlay");
-  const still = document.createElement("canvas");
-  let stream = null, times = [];
+  let stream = null, times = [], taken = 0, shown = 0;
 
   function fail(text) {
     byName("webcam-error").hidden = !text;
@@ -30,6 +29,8 @@
     byName("stage").hidden = false;
     button.textContent = "Stop the webcam";
     times = [];
+    // While one frame is looked at there, the next is made ready here.
+    run(stream);
     run(stream);
   }
 
@@ -44,7 +45,9 @@
   }
 
   async function run(mine) {
+    const still = document.createElement("canvas");
     while (stream === mine) {
+      const number = ++taken;
       const scale = Math.min(1, WIDTH / video.videoWidth);
       still.width = Math.round(video.videoWidth * scale);
       still.height = Math.round(video.videoHeight * scale);
@@ -55,7 +58,7 @@
         if (response.status === 401) { location.assign("/login?next=/check"); return; }
         const body = await response.json();
         if (stream !== mine) return;
-        if (response.ok) { fail(""); show(body); } else { fail(body.error); await pause(500); }
+        if (response.ok) { fail(""); if (number > shown) { shown = number; show(body); } } else { fail(body.error); await pause(500); }
       } catch {
         if (stream !== mine) return;
         fail("The dashboard is away: trying again …");
