@@ -81,7 +81,8 @@ class Ingest:
         """Write what has come, and end."""
         self._stopped.set()
         self._waiting.put(None)
-        self._thread.join(10.0)
+        if self._thread.is_alive():
+            self._thread.join(10.0)
 
     @property
     def others_are_there(self) -> bool:
@@ -231,7 +232,8 @@ class Tidier:
     def stop(self) -> None:
         """End after the deletion that is going on."""
         self._stopped.set()
-        self._thread.join(5.0)
+        if self._thread.is_alive():
+            self._thread.join(5.0)
 
     def _run(self) -> None:
         while True:

@@ -65,9 +65,11 @@ def require_picture(raw: bytes, name: str) -> None:
 class Inspector:
     """One process that looks at one picture at a time; from any thread."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Nothing is started before the first picture."""
+    def __init__(self, settings: Settings, idle_s: float = IDLE_S) -> None:
+        """Nothing is started before the first picture; after `idle_s` without one it ends."""
         self._settings = settings
+        self._idle_s = idle_s
+        self._timer: threading.Timer | None = None
         self._turn = threading.Lock()
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
         self._process: multiprocessing.process.BaseProcess | None = None
@@ -81,26 +83,33 @@ class Inspector:
             raise BusyError("too many pictures wait to be checked: try again in a moment")
         try:
             with self._turn:
-                return self._ask(raw, name, annotated)
+                try:
+                    return self._ask(raw, name, annotated)
+                finally:
+                    self._rest_later()
         finally:
             self._waiting.release()
 
     def rest(self) -> None:
-        """End the process if it has had nothing to do for long; to be called now and then."""
-        if self._turn.acquire(blocking=False):
-            try:
-                if self._process is not None and time.monotonic() - self._used_s > IDLE_S:
-                    self._end()
-            finally:
-                self._turn.release()
+        """End the process if it has had nothing to do for long."""
+        with self._turn:
+            if self._process is not None and time.monotonic() - self._used_s >= self._idle_s:
+                self._end()
 
     def stop(self) -> None:
         """End the process."""
         with self._turn:
+            if self._timer is not None:
+                self._timer.cancel()
             self._end()
 
+    @property
+    def process_id(self) -> int | None:
+        """Of the process, while there is one."""
+        process = self._process
+        return process.pid if process is not None and process.is_alive() else None
+
     def _ask(self, raw: bytes, name: str, annotated: bool) -> Look:
-        self._used_s = time.monotonic()
         if self._process is None or not self._process.is_alive():
             self._begin()
         pipe = self._pipe
@@ -117,6 +126,14 @@ class Inspector:
         if isinstance(answer, str):
             raise UserError(answer)
         return answer
+
+    def _rest_later(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._used_s = time.monotonic()
+        self._timer = threading.Timer(self._idle_s, self.rest)
+        self._timer.daemon = True
+        self._timer.start()
 
     def _begin(self) -> None:
         self._end()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 import uvicorn
+from starlette.types import ASGIApp
 
 from edge.config import DashboardSettings, Settings, change
 from edge.connection import Broker
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 MOST_CONNECTIONS = 250
 #: What a page may send over its websocket: nothing that matters.
 MOST_SOCKET_BYTES = 4096
+BACKLOG = 128
 STOP_S = 2
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
@@ -70,34 +72,19 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
         camera = LocalCamera(settings, config) if settings.camera.preview else None
         site = Site(board, store, history, password, sessions, Attempts(), inspector, camera)
         app = make_app(site, wanted.names, wanted.password_on_loopback, bool(wanted.proxies))
-        server = _Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=bool(wanted.proxies),
-                forwarded_allow_ips=",".join(wanted.proxies) or "127.0.0.1",
-                limit_concurrency=MOST_CONNECTIONS,
-                ws_max_size=MOST_SOCKET_BYTES,
-                timeout_graceful_shutdown=STOP_S,
-                lifespan="off",
-                ssl_certfile=certificate.cert if certificate else None,
-                ssl_keyfile=certificate.key if certificate else None,
-            )
-        )
+        server = _Server(_server_settings(app, wanted, certificate))
         tidier = Tidier(engine, wanted.retention_days, wanted.max_alerts)
+        notifier = Notifier()
         try:
             ingest.start()
+            subscriber.start()
+            tidier.start()
+            _welcome(wanted, listener, password, needs_none, bool(certificate))
+            listener.listen(BACKLOG)  # from here on nobody is refused
+            notifier.ready()
+            server.run(sockets=[listener])
         except sa.exc.SQLAlchemyError as error:
             raise UserError(f"cannot read the database: {error}") from None
-        subscriber.start()
-        tidier.start()
-        _welcome(wanted, listener, password, needs_none, bool(certificate))
-        notifier = Notifier()
-        notifier.ready()
-        try:
-            server.run(sockets=[listener])
         finally:
             notifier.stopping()
             subscriber.stop(leaves=ingest.others_are_there)
@@ -106,6 +93,25 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
             inspector.stop()
             engine.dispose()
     return 0
+
+
+def _server_settings(
+    app: ASGIApp, wanted: DashboardSettings, certificate: _Certificate | None
+) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(wanted.proxies),
+        forwarded_allow_ips=",".join(wanted.proxies) or "127.0.0.1",
+        limit_concurrency=MOST_CONNECTIONS,
+        ws_max_size=MOST_SOCKET_BYTES,
+        timeout_graceful_shutdown=STOP_S,
+        lifespan="off",
+        ssl_certfile=certificate.cert if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
+    )
 
 
 class _Server(uvicorn.Server):

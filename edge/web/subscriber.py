@@ -97,7 +97,8 @@ class Subscriber:
         shares the events first, so that its others get ours at once."""
         self._leaves = leaves
         self._stopped.set()
-        self._thread.join(CONNECT_TIMEOUT_S)
+        if self._thread.is_alive():
+            self._thread.join(CONNECT_TIMEOUT_S)
 
     def _run(self) -> None:
         delay_s = FIRST_DELAY_S

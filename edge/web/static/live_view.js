@@ -192,9 +192,7 @@ function drawDevice(device) {
   const facts = [];
   if (device.why) facts.push(device.why);
   if (device.people !== null && !DEAF.has(device.condition)) facts.push(`${device.people} in view`);
-  if (device.condition !== "online" || device.seen_s === null) {
-    facts.push(device.seen_s === null ? "not heard yet" : `last heard ${clock(device.seen_s)}`);
-  }
+  facts.push(device.seen_s === null ? "not heard yet" : `last heard ${clock(device.seen_s)}`);
   if (device.waiting) facts.push(`${device.waiting} events wait`);
   if (device.lost) facts.push(`${device.lost} events lost`);
   card.className = `device ${device.condition}`;
