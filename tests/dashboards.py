@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.sync.client import connect
 
 from tests.brokers import PATIENCE_S, accepts, free_port, wait_until
 from tests.commands import command, environment
@@ -48,6 +50,13 @@ def chromium(driver: Any, *more: str) -> Iterator[Any]:
     browser.close()
 
 
+def first_news(port: int) -> dict[str, Any]:
+    """What the live page of the dashboard at `port` is told at first."""
+    address = f"127.0.0.1:{port}"
+    with connect(f"ws://{address}/live", origin=f"http://{address}") as live:  # type: ignore[arg-type]
+        return dict(json.loads(live.recv(10)))
+
+
 class Dashboard:
     """`mask-patrol dashboard`; `start` and `stop` may be called again and again."""
 
@@ -79,6 +88,15 @@ class Dashboard:
         )
         assert process.poll() is None, self.log()
         self.said = said.read_text()
+        return self
+
+    def news(self) -> dict[str, Any]:
+        """What the live page is told at first; nobody may be asked for a password."""
+        return first_news(self.port)
+
+    def connected(self) -> Dashboard:
+        """Once it has subscribed: what is published before that is not for it."""
+        wait_until(lambda: self.news()["link"]["connected"], "the broker")
         return self
 
     @property

@@ -79,7 +79,7 @@ def page(browser: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def dashboard(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Dashboard]:
-    running = Dashboard(tmp_path, mosquitto.port).start()
+    running = Dashboard(tmp_path, mosquitto.port).start().connected()
     yield running
     assert running.stop() == 0
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
 import sqlalchemy as sa
 from paho.mqtt.enums import MQTTProtocolVersion
-from websockets.sync.client import connect
 
 from edge.connection import Broker
 from edge.tls import Tls
@@ -24,7 +21,7 @@ from edge.web.tables import events, metadata, open_database
 from tests.brokers import Mosquitto, free_port, wait_until
 from tests.certificates import Authority
 from tests.commands import command, environment, mask_patrol
-from tests.dashboards import Dashboard
+from tests.dashboards import Dashboard, first_news
 from tests.edge.web.made import encoded, start
 from tests.postgres import Postgres, why_no_postgres
 
@@ -107,17 +104,8 @@ def test_by_the_example_rules_a_device_writes_its_own_and_the_dashboard_nothing(
         assert outcome(ruled.as_user(user), topic) == DENIED, (user, topic)
 
 
-def first_news(address: str) -> dict[str, Any]:
-    """What the live page is told at first."""
-    port = address.rsplit(":", 1)[1]
-    with connect(f"ws://127.0.0.1:{port}/live", origin=address) as live:  # type: ignore[arg-type]
-        return dict(json.loads(live.recv(10)))
-
-
 def wait_for_alerts(dashboard: Dashboard, count: int) -> None:
-    wait_until(
-        lambda: len(first_news(dashboard.address).get("alerts", [])) == count, f"{count} alerts"
-    )
+    wait_until(lambda: len(dashboard.news().get("alerts", [])) == count, f"{count} alerts")
 
 
 def test_over_tls_with_a_password_and_rules(
@@ -147,7 +135,7 @@ def test_a_login_that_is_refused_is_told_on_the_page(tmp_path: Path) -> None:
     server = Mosquitto(tmp_path, password="hush-hush").start()
     dashboard = Dashboard(tmp_path, server.port).start()
     wait_until(
-        lambda: "refuses a client without" in first_news(dashboard.address)["link"]["why"],
+        lambda: "refuses a client without" in dashboard.news()["link"]["why"],
         "the reason",
     )
     dashboard.stop()
@@ -166,7 +154,7 @@ def test_two_dashboards_share_the_events_and_show_them_all(
             folder.mkdir()
         both = [Dashboard(folder, mosquitto.port, settings).start() for folder in folders]
         for dashboard in both:
-            wait_until(lambda d=dashboard: first_news(d.address)["link"]["connected"], "the broker")
+            dashboard.connected()
         client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         client.connect("127.0.0.1", mosquitto.port)
         client.loop_start()
@@ -194,7 +182,7 @@ def test_a_database_that_goes_and_comes_back_misses_nothing(
     with Postgres() as postgres:
         dashboard = Dashboard(tmp_path, mosquitto.port, f'database = "{postgres.address}"\n')
         dashboard.start()
-        wait_until(lambda: first_news(dashboard.address)["link"]["connected"], "the broker")
+        dashboard.connected()
         client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         client.connect("127.0.0.1", mosquitto.port)
         client.loop_start()
@@ -202,14 +190,14 @@ def test_a_database_that_goes_and_comes_back_misses_nothing(
         for seq in range(1, 31):
             client.publish("maskpatrol/door1/events", encoded(start(seq=seq)), qos=1)
         wait_until(
-            lambda: "alerts cannot be kept" in first_news(dashboard.address)["link"]["disk"],
+            lambda: "alerts cannot be kept" in dashboard.news()["link"]["disk"],
             "the page says so",
         )
         with pytest.raises(urllib.error.HTTPError, match="503"):
             urllib.request.urlopen(f"{dashboard.address}/history", timeout=20)
         postgres.start()
         wait_for_alerts(dashboard, 30)
-        wait_until(lambda: not first_news(dashboard.address)["link"]["disk"], "all is well")
+        wait_until(lambda: not dashboard.news()["link"]["disk"], "all is well")
         client.disconnect()
         client.loop_stop()
         dashboard.stop()
@@ -221,7 +209,7 @@ def test_a_broker_of_the_older_version(tmp_path: Path, mosquitto: Mosquitto) -> 
         dashboard.config.read_text().replace("[mqtt]\n", '[mqtt]\nversion = "3.1.1"\n')
     )
     dashboard.start()
-    wait_until(lambda: first_news(dashboard.address)["link"]["connected"], "the broker")
+    dashboard.connected()
     client = paho.Client(paho.CallbackAPIVersion.VERSION2)
     client.connect("127.0.0.1", mosquitto.port)
     client.loop_start()
@@ -246,7 +234,7 @@ def test_the_demo_needs_nothing_else_and_leaves_nothing(tmp_path: Path) -> None:
 
     def alerts() -> int:
         try:
-            return len(first_news(address).get("alerts", []))
+            return len(first_news(port).get("alerts", []))
         except OSError:
             return 0
 
