@@ -19,7 +19,7 @@ from edge.paths import demo_clip
 from edge.web.password import Password
 from tests.brokers import Mosquitto, Subscriber
 from tests.commands import mask_patrol
-from tests.dashboards import Dashboard, chromium, playwright
+from tests.dashboards import Dashboard, chromium
 from tests.edge.web.made import encoded, end, start
 from tests.pictures import bare_seconds
 from tests.proxies import Relay
@@ -45,18 +45,6 @@ window.fetch = async (...what) => {
 };
 """
 EPISODES = "[...document.querySelectorAll('#alerts li')].map((card) => card.dataset.episode)"
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Any]:
-    with playwright() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(driver: Any) -> Iterator[Any]:
-    with chromium(driver) as running:
-        yield running
 
 
 @pytest.fixture

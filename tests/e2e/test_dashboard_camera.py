@@ -17,14 +17,8 @@ from edge.errors import UserError
 from edge.web.local_camera import LocalCamera
 from tests.brokers import Mosquitto, wait_until
 from tests.commands import command, environment
-from tests.dashboards import Dashboard, chromium, playwright
+from tests.dashboards import Dashboard
 from tests.pictures import bare_seconds
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright() as driver, chromium(driver) as running:
-        yield running
 
 
 @pytest.fixture
