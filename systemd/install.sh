@@ -213,8 +213,9 @@ activate() {
         systemctl daemon-reload
         systemctl try-reload-or-restart systemd-journald.service || true
         if command -v udevadm >/dev/null; then
-            udevadm control --reload || true
-            udevadm trigger --subsystem-match=leds || true
+            # No udev runs in a container, and no LED is there.
+            udevadm control --reload 2>/dev/null || true
+            udevadm trigger --subsystem-match=leds 2>/dev/null || true
         fi
     fi
 }
@@ -233,21 +234,18 @@ forget_old_releases() {
 
 start_service() {
     settings=$(settings_of "$ETC/mask-patrol.toml") || exit 2
-    case $settings in
-    host=?*) ;;
-    *)
+    if [ "$(printf '%s\n' "$settings" | head -n 1)" = host= ]; then
         say "Not started: name your broker (mqtt.host) and your camera (camera.source) in"
         say "$ETC/mask-patrol.toml, then: sudo systemctl enable --now mask-patrol"
         return 0
-        ;;
-    esac
+    fi
     case $settings in
     *source=picamera2*)
         "$release/bin/python" -c 'import picamera2' 2>/dev/null ||
             warn "camera.source is picamera2, which is not installed: connect the network, run this again"
         ;;
     esac
-    for unit in mask-patrol.service "$@"; do
+    for unit in mask-patrol.service mask-patrol-settle.service "$@"; do
         if [ "$(systemctl is-enabled "$unit" 2>/dev/null)" != enabled ]; then
             systemctl enable --quiet "$unit"
             changed=yes
