@@ -52,11 +52,11 @@ check: $(VENV)/.edge ## Try every part of the daemon and say what is wrong
 		$(if $(CONFIG),--config "$(CONFIG)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(BROKER),--broker "$(BROKER)")
 
 test: lint ## Lint, types and all tests (installs TensorFlow and mosquitto)
-	@$(MAKE) --no-print-directory mosquitto
+	@$(MAKE) --no-print-directory mosquitto containers
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 soak: $(VENV)/.dev ## The long tests: two hours of footage, hundreds of kills (an hour or two)
-	@$(MAKE) --no-print-directory mosquitto
+	@$(MAKE) --no-print-directory mosquitto containers
 	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Lint, format and types only
@@ -125,6 +125,17 @@ mosquitto:
 		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends mosquitto; } >/dev/null \
 		|| { echo "The tests need mosquitto: install it with your system's packages (apt install mosquitto)" >&2; exit 1; }; }
 
+# With these, the service is tried on a Debian of its own; without them those tests are skipped.
+containers:
+	@missing=; for p in mmdebstrap:mmdebstrap systemd-nspawn:systemd-container systemd-analyze:systemd shellcheck:shellcheck; do \
+		command -v "$${p%:*}" >/dev/null || missing="$$missing $${p#*:}"; done; \
+	if [ -n "$$missing" ]; then \
+		echo "Installing$$missing for the tests of the service …"; \
+		if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
+		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null 2>&1 \
+		|| echo "They cannot be installed: the tests that need them are skipped." >&2; \
+	fi
+
 # What is built below sudo belongs to who called it.
 UNPRIVILEGED = $(if $(SUDO_USER),sudo -u "$(SUDO_USER)")
 
@@ -155,4 +166,4 @@ $(VENV)/.dev: $(VENV)/.train
 	@$(PIP) --editable '.[broker,metrics,train,dev]'
 	@touch $@
 
-.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare frontier bench bundle install uninstall lock
+.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare frontier bench bundle install uninstall lock containers

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from edge.errors import UsageError, UserError
 
+#: How long a new version has to come online. After a power cut the network may take longer; the
+#: door is watched all the same meanwhile.
+WITHIN_S, AFTER_CUT_S = 120.0, 300.0
 SHORTEST_S, LONGEST_S = 1.0, 3600.0
 
 
@@ -41,8 +44,9 @@ def add_update(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--within",
         type=float,
         metavar="SECONDS",
-        default=120.0,
-        help="how long the version has to come online (default: %(default)g)",
+        default=None,
+        help=f"how long the version has to come online (default: {WITHIN_S:g}, or"
+        f" {AFTER_CUT_S:g} after a cut)",
     )
     parser.set_defaults(do=_update, log_level="warning", log_format="auto")
 
@@ -59,8 +63,9 @@ def _status(options: argparse.Namespace) -> int:
 def _update(options: argparse.Namespace) -> int:
     from edge.update import back, settle, update
 
-    if not SHORTEST_S <= options.within <= LONGEST_S:
+    within_s = options.within or (AFTER_CUT_S if options.settle else WITHIN_S)
+    if not SHORTEST_S <= within_s <= LONGEST_S:
         raise UsageError(f"--within takes {SHORTEST_S:g} to {LONGEST_S:g} seconds")
     if options.settle:
-        return settle()
-    return back(options.within) if options.back else update(options.bundle, options.within)
+        return settle(within_s)
+    return back(within_s) if options.back else update(options.bundle, within_s)

@@ -20,11 +20,9 @@ from edge.errors import UsageError, UserError
 from edge.service import RELEASES, release
 from edge.status import Report, lines, report
 
-#: How long a new version has to come online, and for how long it must then stay well.
-WITHIN_S, STEADY_S = 120.0, 5.0
+#: For how long a version must stay well before it is kept.
+STEADY_S = 5.0
 POLL_S = 0.5
-#: The network may take long after a power cut; while it does, the door is watched all the same.
-AFTER_CUT_S = 300.0
 
 
 class _StoppedError(UserError):
@@ -67,7 +65,7 @@ def back(within_s: float) -> int:
         return _switch(before, within_s)
 
 
-def settle(within_s: float = AFTER_CUT_S) -> int:
+def settle(within_s: float) -> int:
     """After a cut in a trial: see whether the new version works, and go back if not."""
     _require_installation()
     with releases.alone():

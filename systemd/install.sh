@@ -7,6 +7,8 @@ umask 022
 PREFIX=/opt/mask-patrol
 ETC=/etc/mask-patrol
 STATE=/var/lib/mask-patrol
+# The dashboard's, as systemd keeps those of accounts that come and go.
+DASHBOARD=/var/lib/private/mask-patrol-dashboard
 UNITS=/usr/local/lib/systemd/system
 JOURNALD=/usr/local/lib/systemd/journald.conf.d
 UDEV=/usr/local/lib/udev/rules.d
@@ -284,6 +286,9 @@ install_all() {
     make_account
     make_release
     make_configuration "$config_file"
+    if [ -n "$dashboard" ] && ! "$release/bin/mask-patrol" dashboard --help >/dev/null 2>&1; then
+        die "--dashboard: this version has none" 2
+    fi
     activate
     # shellcheck disable=SC2086 # empty is no argument
     start_service $dashboard
@@ -304,8 +309,9 @@ uninstall() {
     rm -rf "$PREFIX" /var/cache/mask-patrol /var/log/mask-patrol /run/mask-patrol
     rmdir "$JOURNALD" "$UDEV" "$UNITS" "${UDEV%/*}" "${UNITS%/*}" 2>/dev/null || true
     if booted; then systemctl daemon-reload; fi
-    if [ "${1-}" = --purge ]; then rm -rf "$ETC" "$STATE"; fi
-    for data in "$ETC" "$STATE"; do
+    if [ "${1-}" = --purge ]; then rm -rf "$ETC" "$STATE" "$DASHBOARD"; fi
+    rm -f "/var/lib/${DASHBOARD##*/}"
+    for data in "$ETC" "$STATE" "$DASHBOARD"; do
         if [ -e "$data" ]; then
             # The account goes; its number may be given to another one.
             chown -R root:root "$data"
