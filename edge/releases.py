@@ -131,7 +131,8 @@ def point_previous(version: str | None) -> None:
 
 def installed() -> list[str]:
     """The versions that are there, whole."""
-    return sorted(path.parent.name for path in RELEASES.glob("*/.complete"))
+    folders = (path.parent for path in RELEASES.glob("*/.complete"))
+    return sorted(folder.name for folder in folders if not folder.is_symlink())
 
 
 def _run(command: list[str], failure: str) -> None:
