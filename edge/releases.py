@@ -25,6 +25,11 @@ CREDENTIALS = CONFIG.parent / "credentials"
 STATE = Path("/var/lib/mask-patrol")
 ACCOUNT = "mask-patrol"
 TRIAL = RELEASES / "trial"
+#: Folders of bundles that are being unpacked begin so.
+UNPACKED = ".unpacked-"
+NEEDED_MB = 700
+#: No part of a check waits for longer than some seconds.
+CHECK_S = 600.0
 INSTALLER = Path("share/mask-patrol/install.sh")
 
 
@@ -63,20 +68,25 @@ def check(version: str) -> bool:
     """
     account = pwd.getpwnam(ACCOUNT)
     login = {USERNAME: CREDENTIAL_USERNAME, PASSWORD: CREDENTIAL_PASSWORD}
-    result = subprocess.run(
-        [RELEASES / version / "bin/mask-patrol", "check", "--config", CONFIG, "--source", "demo"],
-        cwd=STATE if STATE.exists() else "/",
-        env={
-            "PATH": os.defpath,
-            "HOME": str(STATE),
-            "STATE_DIRECTORY": str(STATE),
-            **{name: _credential(file) for name, file in login.items()},
-        },
-        user=account.pw_uid,
-        group=account.pw_gid,
-        extra_groups=[],
-        check=False,
-    )
+    program = RELEASES / version / "bin/mask-patrol"
+    try:
+        result = subprocess.run(
+            [program, "check", "--config", CONFIG, "--source", "demo"],
+            cwd=STATE if STATE.exists() else "/",
+            env={
+                "PATH": os.defpath,
+                "HOME": str(STATE),
+                "STATE_DIRECTORY": str(STATE),
+                **{name: _credential(file) for name, file in login.items()},
+            },
+            user=account.pw_uid,
+            group=account.pw_gid,
+            extra_groups=[],
+            timeout=CHECK_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
     return result.returncode == 0
 
 
@@ -109,6 +119,25 @@ def end_trial() -> None:
     """The version that runs is the one to keep."""
     TRIAL.unlink(missing_ok=True)
     _sync(TRIAL.parent)
+
+
+def require_room() -> None:
+    """For an unpacked bundle and a version; raises UserError."""
+    free_mb = shutil.disk_usage(RELEASES).free // 2**20
+    if free_mb < NEEDED_MB:
+        raise UserError(f"{RELEASES} has {free_mb} MB free, an update needs {NEEDED_MB}: make room")
+
+
+def tidy() -> None:
+    """Delete what a cut left half made, and all versions but the one that runs and the one
+    before."""
+    whole = installed()
+    for folder in RELEASES.iterdir():
+        half = folder.name.startswith(UNPACKED) or (folder / "pyvenv.cfg").exists()
+        if folder.is_dir() and not folder.is_symlink() and half and folder.name not in whole:
+            shutil.rmtree(folder, ignore_errors=True)
+    for version in whole:
+        forget(version)
 
 
 def forget(version: str) -> None:

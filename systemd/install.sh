@@ -299,6 +299,8 @@ install_all() {
         die "--dashboard: this version has none" 2
     fi
     activate
+    # Who installs by hand has decided: a trial that was cut off is none any more.
+    rm -f "$PREFIX/trial"
     # shellcheck disable=SC2086 # empty is no argument
     start_service $dashboard
     forget_old_releases

@@ -256,6 +256,11 @@ def test_what_it_is_confined_to(device: Device) -> None:
     state = device.machine.run("/opt/mask-patrol/current/bin/python", "-c", code).stdout.strip()
     synced = device.subscriber.bodies("events")[-1]["clock_synced"]
     assert synced == (0 <= int(state) < 5)
+    journal = device.machine.run("systemd-analyze", "cat-config", "systemd/journald.conf").stdout
+    assert "\nSystemMaxUse=64M\n" in journal
+    if int(device.machine.run("systemctl", "--version").stdout.split()[1]) >= 254:
+        device.machine.run("udevadm", "verify", "/usr/local/lib/udev/rules.d/60-mask-patrol.rules")
+        assert device.machine.property("RestartMaxDelayUSec") == "1min"
     # Who may read what: the password root alone, the configuration the daemon too.
     modes = device.machine.run(
         "stat", "-c", "%a %U %G", "/etc/mask-patrol/credentials",
