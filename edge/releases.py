@@ -18,7 +18,7 @@ from pathlib import Path
 
 from edge.errors import UserError
 from edge.login import CREDENTIAL_PASSWORD, CREDENTIAL_USERNAME, PASSWORD, USERNAME
-from edge.service import CONFIG, RELEASES, UNIT, release
+from edge.service import CONFIG, DASHBOARD_UNIT, RELEASES, UNIT, release
 
 LOCK = Path("/run/lock/mask-patrol-install.lock")
 CREDENTIALS = CONFIG.parent / "credentials"
@@ -57,8 +57,9 @@ def activate(version: str) -> None:
 
 
 def restart() -> None:
-    """Stop the service and start it, without waiting for either."""
+    """Stop the service and start it, without waiting for either; the dashboard if it runs."""
     _run(["systemctl", "restart", "--no-block", UNIT], "systemd does not restart the service")
+    subprocess.run(["systemctl", "try-restart", "--no-block", DASHBOARD_UNIT], check=False)
 
 
 def check(version: str) -> bool:

@@ -169,9 +169,9 @@ make_configuration() {
             say "The old configuration is kept as $config.old"
             cp -p "$config" "$config.old"
         fi
-        put "$1" "$config"
+        put "$1" "$config" 640
     elif [ ! -e "$config" ]; then
-        put "$release/share/mask-patrol/config.example.toml" "$config"
+        put "$release/share/mask-patrol/config.example.toml" "$config" 640
     fi
     # A camera's address may hold a password.
     chown "root:$ACCOUNT" "$config"
@@ -267,6 +267,7 @@ start_service() {
         say "Starting …"
         systemctl restart mask-patrol.service "$@" ||
             die "it does not start: journalctl -u mask-patrol says why"
+        if [ $# = 0 ]; then systemctl try-restart mask-patrol-dashboard.service; fi
     fi
 }
 
