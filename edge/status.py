@@ -116,7 +116,7 @@ def _service(told: Report) -> str:
     if service.running:
         silent = "" if told.status else "; it has not told how it is yet"
         return f"running for {span(service.since_s)}{restarts}{silent}"
-    if service.state == "failed" or service.detail == "auto-restart":
+    if service.fell:
         again = ", will be started again" if service.detail == "auto-restart" else ""
         return f"failed ({service.result}){again}{restarts}: journalctl -u mask-patrol says why"
     if service.state == "activating":
