@@ -2,9 +2,9 @@
 ones, or nowhere.
 
 A search of the whole picture costs ten times one around a face, and a hundred times a glance
-at whether anything moved. So faces are searched for where somebody may have come, in the part
-of the picture that moves and belongs to nobody known; where the known ones should be; and in all
-of it now and then only, for whoever the gate did not see.
+at whether anything has changed. So faces are searched for where somebody may have come, in the
+part of the picture that is new and belongs to nobody known; where the known ones should be; and
+in all of it now and then only, for whoever the gate did not see.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edge.camera import Frame
 from edge.config import DetectorSettings
 from edge.detector import Face, FaceDetector, Luma, without_overlaps
 from edge.framing import Box, Pixels
-from edge.gate import WHOLE, Mask, MotionGate, Novelty
+from edge.gate import WHOLE, Mask, MotionGate
 from edge.regions import bodies, regions, without
 
 Kind = Literal["full", "part", "near", "none"]
@@ -47,7 +47,6 @@ class FaceSearch:
     def __init__(self, detector: FaceDetector, settings: DetectorSettings) -> None:
         """Nothing searched yet: the first frame is, wholly."""
         self._gate = MotionGate()
-        self._novelty = Novelty()
         # When the whole picture, what moves, bodies too, and around lost faces was searched.
         self._full_s = self._part_s = self._bodies_s = self._far_s = float("-inf")
         self._moved_s = self._at_s = float("-inf")
@@ -69,15 +68,15 @@ class FaceSearch:
         self._at_s = at_s
         if self._settings.full_every_s == 0.0:
             return self._wholly(frame)
-        moving = self._gate.look(seen, at_s)
-        if moving is None or moving.any():
+        new = self._gate.look(seen, at_s)
+        if new.any():
             self._moved_s = at_s
-        if moving is None or self._is_full_due(at_s, known):
+        if self._is_full_due(at_s, known):
             parts: Sequence[Box] = WHOLE
         else:
-            parts = self._parts(at_s, moving, seen, bodies(known, frame.size_px))
+            parts = self._parts(at_s, new, bodies(known, frame.size_px))
         if parts:
-            self._novelty.searched(seen, parts)
+            self._gate.searched(parts)
         if sum(w * h for _, _, w, h in parts) > MOST_SHARE:
             return self._wholly(frame)
         if not parts and not known:
@@ -100,15 +99,12 @@ class FaceSearch:
             every_s = min(self._settings.rest_every_s, max(STILL_S, still_s / 2.0))
         return at_s - self._full_s >= every_s
 
-    def _parts(self, at_s: float, moving: Mask, seen: Pixels, known: Sequence[Box]) -> list[Box]:
-        """What to search now of what moves; `known`: the bodies of the known, as fractions."""
+    def _parts(self, at_s: float, new: Mask, known: Sequence[Box]) -> list[Box]:
+        """What to search now of what is `new`; `known`: the bodies of the known, as fractions."""
         if at_s - self._part_s < (BESIDE_EVERY_S if known else SEARCH_EVERY_S):
             return []
-        if not moving.any():
-            return []
-        moving &= self._novelty.look(seen)
         everywhere = at_s - self._bodies_s >= BODIES_EVERY_S
-        parts = regions(moving if everywhere else without(moving, known))
+        parts = regions(new if everywhere else without(new, known))
         if parts:
             self._part_s = at_s
         if everywhere:
