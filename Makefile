@@ -26,6 +26,8 @@ EVALUATE_ARGS ?=
 FRONTIER_ARGS ?=
 CLIPS ?= demo
 BENCH_ARGS ?=
+BUNDLE_ARGS ?=
+INSTALL_ARGS ?=
 
 help: ## List the targets
 	@echo "Mask Patrol: notices each bare face at an entrance and says so over MQTT."
@@ -50,11 +52,11 @@ check: $(VENV)/.edge ## Try every part of the daemon and say what is wrong
 		$(if $(CONFIG),--config "$(CONFIG)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(BROKER),--broker "$(BROKER)")
 
 test: lint ## Lint, types and all tests (installs TensorFlow and mosquitto)
-	@$(MAKE) --no-print-directory mosquitto
+	@$(MAKE) --no-print-directory mosquitto containers
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 soak: $(VENV)/.dev ## The long tests: two hours of footage, hundreds of kills (an hour or two)
-	@$(MAKE) --no-print-directory mosquitto
+	@$(MAKE) --no-print-directory mosquitto containers
 	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Lint, format and types only
@@ -95,11 +97,26 @@ frontier: $(VENV)/.train ## Compare detector settings on boxed scenes in DATA an
 bench: $(VENV)/.bench ## Measure what DATA="clip clip" (default: the demo) cost here, against the original's pipeline
 	@$(BIN)/mask-patrol bench --against original --out runs/bench $(foreach d,$(DATA),"$(d)") $(if $(CONFIG),--config "$(CONFIG)") $(BENCH_ARGS)
 
+bundle: $(VENV)/.venv ## One file that installs it on a Pi without a network: dist/mask-patrol-…-arm64.tar
+	@$(BIN)/python systemd/bundle.py $(BUNDLE_ARGS)
+
+install: ## Install it as a service on this machine, a Pi or a Debian PC: sudo make install
+	@test "$$(id -u)" = 0 || { echo "make install: it must be run as root: sudo make install" >&2; exit 2; }
+	@$(UNPRIVILEGED) $(MAKE) --no-print-directory bundle BUNDLE_ARGS="--machine $$(uname -m) --unpacked --python $$(/usr/bin/python3 -c 'import sys; print("cp%d%d" % sys.version_info[:2])')"
+	@dist/mask-patrol/install.sh $(INSTALL_ARGS)
+
+uninstall: ## Take the service away; configuration and events stay and are named: sudo make uninstall
+	@systemd/install.sh uninstall $(INSTALL_ARGS)
+
+lock: $(VENV)/.venv ## Renew the pinned wheels of the bundle after a change of dependencies
+	@$(PIP) uv
+	@$(BIN)/python systemd/lock.py
+
 compare: $(VENV)/.train ## Time the original's network against MODEL on this machine
 	@$(BIN)/python -m convert.compare --model "$(MODEL)"
 
 clean: ## Remove the virtual environment and everything made
-	rm -rf $(VENV) .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 mosquitto:
 	@PATH="$$PATH:/usr/sbin"; command -v mosquitto >/dev/null || { \
@@ -107,6 +124,20 @@ mosquitto:
 		if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
 		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends mosquitto; } >/dev/null \
 		|| { echo "The tests need mosquitto: install it with your system's packages (apt install mosquitto)" >&2; exit 1; }; }
+
+# With these, the service is tried on a Debian of its own; without them those tests are skipped.
+containers:
+	@missing=; for p in mmdebstrap:mmdebstrap systemd-nspawn:systemd-container systemd-analyze:systemd shellcheck:shellcheck; do \
+		command -v "$${p%:*}" >/dev/null || missing="$$missing $${p#*:}"; done; \
+	if [ -n "$$missing" ]; then \
+		echo "Installing$$missing for the tests of the service …"; \
+		if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
+		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null 2>&1 \
+		|| echo "They cannot be installed: the tests that need them are skipped." >&2; \
+	fi
+
+# What is built below sudo belongs to who called it.
+UNPRIVILEGED = $(if $(SUDO_USER),sudo -u "$(SUDO_USER)")
 
 # picamera2 comes from apt alone: a virtual environment must be let see it.
 SEE_SYSTEM = $(shell $(PYTHON) -c 'import importlib.util as u; print("--system-site-packages" * bool(u.find_spec("picamera2")))')
@@ -135,4 +166,4 @@ $(VENV)/.dev: $(VENV)/.train
 	@$(PIP) --editable '.[broker,metrics,train,dev]'
 	@touch $@
 
-.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare frontier bench
+.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare frontier bench bundle install uninstall lock containers

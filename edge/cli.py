@@ -1,4 +1,4 @@
-"""The command line: `mask-patrol run | detect | check | watch | bench`."""
+"""The command line: `mask-patrol run | detect | check | watch | status | update | bench`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from edge.bench.command import add_bench
 from edge.config import Settings, change, load_settings
 from edge.errors import UsageError, UserError
 from edge.logs import FORMATS, set_up
+from edge.service_commands import add_status, add_update
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -73,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_detect(commands)
     _add_check(commands)
     _add_watch(commands)
+    add_status(commands)
+    add_update(commands)
     add_bench(commands, _add_common)
     return parser
 

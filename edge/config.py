@@ -125,6 +125,12 @@ class MetricsSettings(_Section, frozen=True, kw_only=True):
     port: Port | None = None
 
 
+class BoardSettings(_Section, frozen=True, kw_only=True):
+    """What the board itself shows."""
+
+    led: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9:_-]{0,64}\Z")] = "ACT"
+
+
 class SnapshotSettings(_Section, frozen=True, kw_only=True):
     """Pictures of alerts on this device's own disk; off unless turned on."""
 
@@ -157,6 +163,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     mqtt: MqttSettings = MqttSettings()
     metrics: MetricsSettings = MetricsSettings()
     snapshot: SnapshotSettings = SnapshotSettings()
+    board: BoardSettings = BoardSettings()
 
 
 def default_device() -> str:
