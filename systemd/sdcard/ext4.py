@@ -12,14 +12,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edge.errors import UserError
-from sdcard.tools import run
+from sdcard.holes import copy_sparsely
+from sdcard.tools import complaints, run
 from sdcard.tree import DIRECTORY, LINK, REGULAR, Entry, File, Folder, Link, parents
 
 SUPERBLOCK_AT = 1024
 CLEAN, HAS_ERRORS = 1, 2
 NEEDS_RECOVERY = 0x4
-#: What debugfs says on standard output or error when a command of its failed.
-FAILED = re.compile(r"^(\S+: .*|.*(?:not found|No space|not enough|while ).*)$", re.MULTILINE)
+#: All that debugfs writes as an error when everything went well.
+BANNER = re.compile(r"debugfs \d")
 
 
 class Ext4:
@@ -62,9 +63,25 @@ class Ext4:
         return max(0, blocks - reserved) * size
 
     def grow(self, size_bytes: int) -> None:
-        """Make it as large as its partition has become."""
-        run("e2fsck", "-f", "-p", self._device, accept=(0, 1))
-        run("resize2fs", self._device, f"{size_bytes // 1024}K")
+        """Make it larger; it is the last in its file, which grows along.
+
+        In a file of its own meanwhile: resize2fs cuts a file off where a file system of that
+        size would end that begins at 0.
+        """
+        with tempfile.NamedTemporaryFile(dir=self.image.parent) as alone:
+            with self.image.open("rb") as image:
+                image.seek(self._offset)
+                copy_sparsely(image, alone)
+            alone.truncate(size_bytes)
+            alone.flush()
+            run("e2fsck", "-f", "-p", alone.name, accept=(0, 1))
+            run("resize2fs", alone.name)
+            alone.seek(0)
+            with self.image.open("r+b") as image:
+                image.truncate(self._offset)
+                image.seek(self._offset)
+                copy_sparsely(alone, image)
+                image.truncate(self._offset + size_bytes)
 
     def exists(self, path: str) -> bool:
         """Whether there is something at `path`."""
@@ -108,9 +125,8 @@ class Ext4:
                 script.add(entry)
             commands = Path(folder) / "commands"
             commands.write_text("".join(f"{line}\n" for line in script.lines))
-            said = run("debugfs", "-w", "-f", commands, self._device)
-        told = "\n".join(line for line in said.splitlines() if not line.startswith("debugfs:"))
-        if failed := [m for m in FAILED.findall(told) if "Allocated inode" not in m]:
+            told = complaints("debugfs", "-w", "-f", commands, self._device)
+        if failed := [line for line in told if line and not BANNER.match(line)]:
             raise UserError(f"{self.image}: cannot put files in: {failed[0]}")
 
     def _link_target(self, path: str) -> str | None:

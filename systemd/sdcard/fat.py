@@ -6,10 +6,9 @@ import tempfile
 from pathlib import Path
 
 from edge.errors import UserError
+from sdcard.holes import copy_sparsely
 from sdcard.partitions import Partition
 from sdcard.tools import run
-
-CHUNK_BYTES = 1 << 20
 
 
 class Fat:
@@ -26,13 +25,7 @@ class Fat:
         with tempfile.NamedTemporaryFile(dir=self._image.parent) as copy:
             with self._image.open("rb") as image:
                 image.seek(self._partition.start_bytes)
-                left = self._partition.size_bytes
-                while left and (chunk := image.read(min(left, CHUNK_BYTES))):
-                    if chunk.count(0) == len(chunk):
-                        copy.seek(len(chunk), 1)
-                    else:
-                        copy.write(chunk)
-                    left -= len(chunk)
+                copy_sparsely(image, copy, self._partition.size_bytes)
             copy.truncate(self._partition.size_bytes)
             copy.flush()
             run("fsck.vfat", "-n", copy.name)

@@ -63,14 +63,10 @@ def read_layout(image: Path) -> Layout:
     return layout
 
 
-def grow_root(image: Path, layout: Layout, by_bytes: int) -> Layout:
-    """Make the file and its last partition longer, up to whole megabytes; the file system in
-    it stays as it is. `layout` is that of `image`."""
-    mebi = 1 << 20
-    end = -(-(layout.root.end_bytes + by_bytes) // mebi) * mebi
-    sectors = (end - layout.root.start_bytes) // SECTOR_BYTES
+def set_root_size(image: Path, layout: Layout, size_bytes: int) -> Layout:
+    """Make the last partition of `image` end where its file system has come to end."""
+    sectors = size_bytes // SECTOR_BYTES
     with image.open("r+b") as file:
-        file.truncate(max(end, image.stat().st_size))
         file.seek(TABLE_AT + (layout.root.number - 1) * ENTRY_BYTES + 12)
         file.write(struct.pack("<I", sectors))
         file.flush()

@@ -40,16 +40,25 @@ def run(
     program: str,
     *arguments: str | Path,
     accept: Sequence[int] = (0,),
-    stdin: str | None = None,
 ) -> str:
     """What `program` writes to its output; raises UserError with what it says when it fails.
 
     `accept` are exit codes that count as success. Its messages are in English.
     """
+    return _done(program, arguments, accept).stdout
+
+
+def complaints(program: str, *arguments: str | Path) -> list[str]:
+    """The lines that `program` writes as errors, for one that fails without an exit code."""
+    return _done(program, arguments, (0,)).stderr.splitlines()
+
+
+def _done(
+    program: str, arguments: Sequence[str | Path], accept: Sequence[int]
+) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "LC_ALL": "C", "MTOOLS_SKIP_CHECK": "1"}
     done = subprocess.run(
         [find(program), *map(str, arguments)],
-        input=stdin,
         capture_output=True,
         text=True,
         errors="replace",
@@ -59,4 +68,4 @@ def run(
     if done.returncode not in accept:
         said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
         raise UserError(f"{program} failed ({done.returncode}): {said[-500:]}")
-    return done.stdout
+    return done

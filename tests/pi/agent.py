@@ -11,7 +11,7 @@ import sys
 
 
 def main(port_name):
-    with open(port_name, "r+b", buffering=0) as port:
+    with pathlib.Path(port_name).open("r+b", buffering=0) as port:
         boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         say(port, {"up": boot})
         waiting = b""

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from sdcard.tools import find
+
 from tests.pi.kernel import kernel
 from tests.pi.roots import CACHE, Release, alone, key, root_tar
 
@@ -118,7 +119,9 @@ def add_user(tree: Path) -> None:
     shutil.chown(home, 1000, 1000)
 
 
-def make_image(image: Path, tree: Path, root_mebi: int, extra: dict[str, bytes] | None = None) -> None:
+def make_image(
+    image: Path, tree: Path, root_mebi: int, extra: dict[str, bytes] | None = None
+) -> None:
     """A FAT boot partition with the files that are always there, and `tree` as an ext4 root."""
     size = ROOT_AT + root_mebi * MEBI
     with image.open("wb") as file:
@@ -136,10 +139,12 @@ def make_image(image: Path, tree: Path, root_mebi: int, extra: dict[str, bytes] 
         with boot.open("wb") as file:
             file.truncate(BOOT_BYTES)
         subprocess.run(
-            [find("mkfs.vfat"), "-F", "32", "-s", "1", "-n", "bootfs", boot], check=True, capture_output=True
+            [find("mkfs.vfat"), "-F", "32", "-s", "1", "-n", "bootfs", boot],
+            check=True,
+            capture_output=True,
         )
         files = {
-            "cmdline.txt": f"console=tty1 root=PARTUUID={DISK_ID}-02 rootfstype=ext4 rootwait\n".encode(),
+            "cmdline.txt": f"console=tty1 root=PARTUUID={DISK_ID}-02 rootwait\n".encode(),
             "config.txt": b"# For more options and information see\n[all]\n",
             **(extra or {}),
         }

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.pi.roots import CACHE, Release, alone, key, kernel_tar
+from tests.pi.roots import CACHE, Release, alone, kernel_tar, key
 
 #: Disk, network, our serial port, the boot partition, and the camera that is none.
 WANTED = (
@@ -62,7 +62,9 @@ def _unpack(source: Path, folder: Path) -> None:
     whole.mkdir(parents=True)
     subprocess.run(["tar", "-xf", source, "-C", whole], check=True)
     shutil.copyfile(next((whole / "boot").glob("vmlinuz-*")), folder / "vmlinuz")
-    base = next(path for path in (whole / "usr/lib/modules", whole / "lib/modules") if path.is_dir())
+    base = next(
+        path for path in (whole / "usr/lib/modules", whole / "lib/modules") if path.is_dir()
+    )
     tree = next(base.iterdir())
     order = _with_dependencies(tree, WANTED)
     kept = folder / "modules" / tree.name
@@ -80,7 +82,9 @@ def _unpack(source: Path, folder: Path) -> None:
     subprocess.run(["depmod", "-b", root, tree.name], check=True)
     shutil.rmtree(root)
     early = _with_dependencies(tree, EARLY)
-    busybox = next(path for path in (whole / "bin/busybox", whole / "usr/bin/busybox") if path.exists())
+    busybox = next(
+        path for path in (whole / "bin/busybox", whole / "usr/bin/busybox") if path.exists()
+    )
     _write_initramfs(folder / "initramfs.gz", busybox, [tree / path for path in early])
     shutil.rmtree(whole)
 
@@ -123,7 +127,9 @@ def _write_initramfs(path: Path, busybox: Path, modules: list[Path]) -> None:
         if module.suffix == ".xz":
             content = subprocess.run(["xz", "-dc", module], check=True, capture_output=True).stdout
         elif module.suffix == ".zst":
-            content = subprocess.run(["zstd", "-dc", module], check=True, capture_output=True).stdout
+            content = subprocess.run(
+                ["zstd", "-dc", module], check=True, capture_output=True
+            ).stdout
         names.append(module.name.split(".ko")[0] + ".ko")
         _add(archive, f"modules/{names[-1]}", content, 0o100644)
     _add(archive, "modules/order", "\n".join(names).encode(), 0o100644)

@@ -47,7 +47,11 @@ class Machine:
     """
 
     def __init__(
-        self, disk: Path, kernel: Kernel, only_broker: int | None = None, forward_ssh: int | None = None
+        self,
+        disk: Path,
+        kernel: Kernel,
+        only_broker: int | None = None,
+        forward_ssh: int | None = None,
     ) -> None:
         """`only_broker` is the port of the broker that is all the network there is."""
         self.disk, self._kernel = disk, kernel
@@ -96,7 +100,10 @@ class Machine:
             "-display", "none", "-monitor", "none", "-nodefaults",
         ]  # fmt: skip
         self._qemu = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=_die_with_parent
+            command,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it calls nothing that takes a lock
         )
         until = time.monotonic() + 30
         while not path.exists():
