@@ -118,6 +118,10 @@ def _holders(disk: Disk, system: System) -> Sequence[str]:
 def _disks_below(device: str, system: System) -> set[str]:
     """The names of the disks that `device` lies on, through partitions and mappings."""
     found: set[str] = set()
+    if device == "/dev/root":  # what the kernel mounted by itself has no better name there
+        number = Path("/").stat().st_dev
+        link = system.sys / f"dev/block/{os.major(number)}:{os.minor(number)}"
+        device = f"/dev/{link.resolve().name}"
     waiting = [Path(os.path.realpath(device)).name]
     while waiting:
         name = waiting.pop()

@@ -13,7 +13,7 @@ from tests.pi.kernel import kernel
 from tests.pi.roots import CACHE, Release, alone, key, root_tar
 
 MEBI = 1 << 20
-BOOT_AT, BOOT_BYTES = 4 * MEBI, 64 * MEBI
+BOOT_AT, BOOT_BYTES = 4 * MEBI, 256 * MEBI
 ROOT_AT = BOOT_AT + BOOT_BYTES
 DISK_ID = "6d61736b"
 AGENT_UNIT = """[Unit]

@@ -110,7 +110,7 @@ def change_unit(machine: Machine, text: str) -> None:
 class Listener:
     """What a subscriber with a lasting session receives of all topics, in order."""
 
-    def __init__(self, broker: Mosquitto) -> None:
+    def __init__(self, broker: Mosquitto, username: str = "", password: str = "") -> None:
         self._lock = threading.Lock()
         self._messages: list[tuple[str, bytes]] = []
         client = paho.Client(
@@ -118,6 +118,8 @@ class Listener:
         )
         client.on_connect = lambda c, *_: c.subscribe("maskpatrol/#", qos=1)
         client.on_message = lambda _c, _d, m: self._take(m.topic, m.payload)
+        if username:
+            client.username_pw_set(username, password)
         client.connect("127.0.0.1", broker.port)
         client.loop_start()
         self._client = client

@@ -52,8 +52,11 @@ class Machine:
         kernel: Kernel,
         only_broker: int | None = None,
         forward_ssh: int | None = None,
+        on: bool = True,
     ) -> None:
-        """`only_broker` is the port of the broker that is all the network there is."""
+        """`only_broker` is the port of the broker that is all the network there is; `on`:
+        it is started by the `with`."""
+        self._on = on
         self.disk, self._kernel = disk, kernel
         self._only_broker = only_broker
         self._forward_ssh = forward_ssh
@@ -61,12 +64,16 @@ class Machine:
         self._qemu: subprocess.Popen[bytes] | None = None
         self._port: socket.socket | None = None
         self._heard = b""
+        self._words = ""
+        #: A file of this machine, to which the other one's /dev/virtio-ports/witness is written.
+        self.witness = self._folder / "witness"
         self._lock = (CACHE / "machine.lock").open("w")
         self.boot = ""
 
     def __enter__(self) -> Machine:
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self.start()
+        if self._on:
+            self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,25 +86,29 @@ class Machine:
         log = self._folder / "console.log"
         return log.read_text(errors="replace") if log.exists() else ""
 
-    def start(self, up: bool = True) -> None:
-        """Power on; with `up`, wait until the machine answers."""
+    def start(self, up: bool = True, words: str = "") -> None:
+        """Power on; with `up`, wait until the machine answers. `words` are for the kernel, as
+        the firmware of a Raspberry Pi takes them from cmdline.txt.
+        """
+        self._words = words
         path = self._folder / "agent.sock"
         path.unlink(missing_ok=True)
         command = [
             "nice", "-n", "10", "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72",
             "-smp", "2", "-m", "1024", "-accel", "tcg,thread=multi",
             "-kernel", str(self._kernel.image), "-initrd", str(self._kernel.initramfs),
-            "-append", "console=ttyAMA0 root=/dev/nvme0n1p2 rootfstype=ext4 loglevel=4"
-            " systemd.show_status=1 net.ifnames=0",
+            "-append", f"console=ttyAMA0 loglevel=4 net.ifnames=0 {self._words}",
             "-drive", f"file={self.disk},format=raw,if=none,id=disk,cache=writeback",
             "-device", "nvme,drive=disk,serial=1",
             "-netdev", self._network(), "-device", "virtio-net-pci,netdev=net,romfile=",
             "-device", "virtio-serial-pci",
             "-chardev", f"socket,id=agent,path={path},server=on,wait=off",
             "-device", "virtserialport,chardev=agent,name=agent",
+            "-chardev", f"file,id=witness,path={self.witness},append=on",
+            "-device", "virtserialport,chardev=witness,name=witness",
             "-device", "virtio-rng-pci",
             "-serial", f"file:{self._folder / 'console.part'}",
-            "-display", "none", "-monitor", "none", "-nodefaults",
+            "-no-reboot", "-display", "none", "-monitor", "none", "-nodefaults",
         ]  # fmt: skip
         self._qemu = subprocess.Popen(
             command,
@@ -144,6 +155,10 @@ class Machine:
         """Shut down in good order."""
         assert self._port is not None
         self._port.sendall(json.dumps({"run": "systemctl poweroff --no-block"}).encode() + b"\n")
+        self.wait_off()
+
+    def wait_off(self) -> None:
+        """Until it has shut down, or would start again."""
         assert self._qemu is not None
         try:
             self._qemu.wait(UP_S)
