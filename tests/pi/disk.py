@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from sdcard.holes import copy_sparsely
 from sdcard.tools import find
 
 from tests.pi.kernel import kernel
@@ -120,43 +121,44 @@ def add_user(tree: Path) -> None:
 
 
 def make_image(
-    image: Path, tree: Path, root_mebi: int, extra: dict[str, bytes] | None = None
+    image: Path, tree: Path, root_mebi: int, boot_mebi: int = BOOT_BYTES // MEBI
 ) -> None:
     """A FAT boot partition with the files that are always there, and `tree` as an ext4 root."""
-    size = ROOT_AT + root_mebi * MEBI
+    root_at = BOOT_AT + boot_mebi * MEBI
     with image.open("wb") as file:
-        file.truncate(size)
+        file.truncate(root_at + root_mebi * MEBI)
     table = (
         f"label: dos\nlabel-id: 0x{DISK_ID}\nunit: sectors\n"
-        f"start={BOOT_AT // 512}, size={BOOT_BYTES // 512}, type=c\n"
-        f"start={ROOT_AT // 512}, size={root_mebi * MEBI // 512}, type=83\n"
+        f"start={BOOT_AT // 512}, size={boot_mebi * MEBI // 512}, type=c\n"
+        f"start={root_at // 512}, size={root_mebi * MEBI // 512}, type=83\n"
     )
     subprocess.run(
         [find("sfdisk"), "--quiet", image], input=table, text=True, check=True, capture_output=True
     )
+    _make_boot(image, boot_mebi)
+    subprocess.run(
+        [find("mkfs.ext4"), "-q", "-F", "-L", "rootfs", "-d", tree,
+         "-E", f"offset={root_at},root_owner=0:0", image, f"{root_mebi}m"], check=True,
+    )  # fmt: skip
+
+
+def _make_boot(image: Path, boot_mebi: int) -> None:
+    files = {
+        "cmdline.txt": f"console=tty1 root=PARTUUID={DISK_ID}-02 rootwait\n",
+        "config.txt": "# For more options and information see\n[all]\n",
+    }
     with tempfile.TemporaryDirectory(dir=image.parent) as scratch:
         boot = Path(scratch) / "boot.img"
         with boot.open("wb") as file:
-            file.truncate(BOOT_BYTES)
+            file.truncate(boot_mebi * MEBI)
         subprocess.run(
             [find("mkfs.vfat"), "-F", "32", "-s", "1", "-n", "bootfs", boot],
             check=True,
             capture_output=True,
         )
-        files = {
-            "cmdline.txt": f"console=tty1 root=PARTUUID={DISK_ID}-02 rootwait\n".encode(),
-            "config.txt": b"# For more options and information see\n[all]\n",
-            **(extra or {}),
-        }
-        for name, content in files.items():
-            source = Path(scratch) / "file"
-            source.write_bytes(content)
-            subprocess.run([find("mcopy"), "-i", boot, source, f"::{name}"], check=True)
-        subprocess.run(
-            ["dd", f"if={boot}", f"of={image}", "bs=1M", f"seek={BOOT_AT // MEBI}",
-             "conv=notrunc,sparse", "status=none"], check=True,
-        )  # fmt: skip
-    subprocess.run(
-        [find("mkfs.ext4"), "-q", "-F", "-L", "rootfs", "-d", tree,
-         "-E", f"offset={ROOT_AT},root_owner=0:0", image, f"{root_mebi}m"], check=True,
-    )  # fmt: skip
+        for name, text in files.items():
+            (Path(scratch) / name).write_text(text)
+            subprocess.run([find("mcopy"), "-i", boot, Path(scratch) / name, "::"], check=True)
+        with boot.open("rb") as source, image.open("r+b") as target:
+            target.seek(BOOT_AT)
+            copy_sparsely(source, target)

@@ -6,7 +6,7 @@ import io
 import tarfile
 from pathlib import Path
 
-from tests.pi.disk import make_image
+from tests.pi.disk import BOOT_AT, MEBI, make_image
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJcVbB3bB5pZJtVZ8b2s2nZ8B4v5sD3n9yq0fXxJ0000 me@laptop"
 STATUS = """Package: python3
@@ -21,6 +21,8 @@ Package: nano
 Status: deinstall ok config-files
 Version: 8
 """
+BOOT_MEBI = 36
+ROOT_AT = BOOT_AT + BOOT_MEBI * MEBI
 
 
 def system_tree(folder: Path, codename: str = "trixie") -> Path:
@@ -47,7 +49,7 @@ def system_tree(folder: Path, codename: str = "trixie") -> Path:
 def small_image(folder: Path, codename: str = "trixie", root_mebi: int = 24) -> Path:
     """A base image, at `folder`/base.img."""
     tree = system_tree(folder / "tree", codename)
-    make_image(folder / "base.img", tree, root_mebi)
+    make_image(folder / "base.img", tree, root_mebi, BOOT_MEBI)
     return folder / "base.img"
 
 

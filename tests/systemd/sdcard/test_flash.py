@@ -33,7 +33,7 @@ class Kernel:
     def disk(
         self,
         name: str,
-        size_mebi: int = 400,
+        size_mebi: int = 80,
         removable: bool = True,
         model: str = "Card Reader",
         parts: int = 1,
@@ -92,7 +92,7 @@ def test_a_card_holds_what_was_written(
         assert file.read(image.stat().st_size) == image.read_bytes()
     (question,) = asked
     assert "Generic Card Reader" in question
-    assert "0.4 GB" in question
+    assert "0.1 GB" in question
     assert "verified" in capsys.readouterr().err
 
 
@@ -170,7 +170,7 @@ def test_what_is_no_disk_is_refused(kernel: Kernel, image: Path) -> None:
 
 
 def test_a_card_that_is_too_small_or_not_there_is_refused(kernel: Kernel, image: Path) -> None:
-    refused(kernel, kernel.disk("sdx", size_mebi=100), image, "too small: it has 0.1 GB")
+    refused(kernel, kernel.disk("sdx", size_mebi=50), image, "too small: it has 0.1 GB")
     refused(kernel, kernel.disk("sdy", size_mebi=0), image, "holds no card")
 
 
@@ -183,7 +183,7 @@ def test_a_card_that_lies_is_found_out(
     def spoil(descriptor: int, *rest: int) -> None:
         forget(descriptor, *rest)
         with card.open("r+b") as file:
-            file.seek(300 * MEBI // 2)
+            file.seek(50 * MEBI)
             file.write(b"?")
 
     monkeypatch.setattr(os, "posix_fadvise", spoil)

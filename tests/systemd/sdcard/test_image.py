@@ -22,8 +22,8 @@ from sdcard.tools import find
 from sdcard.tree import File, Folder, Link
 
 from edge.errors import UserError
-from tests.pi.disk import ROOT_AT, copy_disk
-from tests.systemd.sdcard.made import KEY, STATUS, site_file, small_bundle, small_image
+from tests.pi.disk import copy_disk
+from tests.systemd.sdcard.made import KEY, ROOT_AT, STATUS, site_file, small_bundle, small_image
 
 
 @pytest.fixture(scope="module")
