@@ -116,6 +116,12 @@ class MetricsSettings(Section, frozen=True, kw_only=True):
     port: Port | None = None
 
 
+class BoardSettings(Section, frozen=True, kw_only=True):
+    """What the board itself shows."""
+
+    led: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9:_-]{0,64}\Z")] = "ACT"
+
+
 class SnapshotSettings(Section, frozen=True, kw_only=True):
     """Pictures of alerts on this device's own disk; off unless turned on."""
 
@@ -139,6 +145,7 @@ class Settings(Section, frozen=True, kw_only=True):
     mqtt: MqttSettings = MqttSettings()
     metrics: MetricsSettings = MetricsSettings()
     snapshot: SnapshotSettings = SnapshotSettings()
+    board: BoardSettings = BoardSettings()
 
 
 def default_device() -> str:

@@ -86,6 +86,7 @@ class Loop:
         try:
             self._say_state()  # what the last run said may no longer be so
             while not self._controls.stopped.is_set() and not self._feed.over:
+                self._progress.turn()
                 if self._delivers():
                     self._notifier.alive()
                 self._reload_if_asked()

@@ -10,6 +10,7 @@ from edge.camera import Feed
 from edge.controls import Controls
 from edge.delivery import Delivery
 from edge.health import Progress, StageTimes, memory_mb
+from edge.wear import Wear
 
 
 class Vitals:
@@ -24,9 +25,10 @@ class Vitals:
         delivery: Delivery | None,
         restarts: int,
         work: Callable[[], Mapping[str, int]],
+        wear: Wear,
     ) -> None:
         """Without `delivery` nothing is published, and nothing said of it; `work` counts what
-        the pipeline did and what it spared itself."""
+        the pipeline did and what it spared itself, `wear` what goes to the card."""
         self._progress = progress
         self._times = times
         self._feed = feed
@@ -34,6 +36,7 @@ class Vitals:
         self._delivery = delivery
         self._restarts = restarts
         self._work = work
+        self._wear = wear
 
     def body(self) -> dict[str, Any]:
         """What is published as `health`."""
@@ -57,6 +60,7 @@ class Vitals:
             "temperature_c": temperature_c(),
             "throttled": None if held_back is None else bool(held_back),
             "restarts": self._restarts,
+            **self._wear.body(),
         }
         warnings = [camera.reason] if camera.reason else []
         if held_back:

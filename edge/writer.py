@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from edge.clock import clock_is_synchronised, now
+from edge.clock import Moment, clock_is_synchronised, now
 from edge.delivery import EventSink
 from edge.errors import UsageError
 from edge.events import Event
@@ -40,6 +40,9 @@ class EventWriter:
         self._log_fails = False
         self._times = times
         self.written = 0
+        #: The body of the newest event, and when it was committed; None before the first.
+        self.last: dict[str, Any] | None = None
+        self.last_at: Moment | None = None
 
     def write(self, event: Event) -> None:
         """`event` is safe in the sink when this returns."""
@@ -62,6 +65,7 @@ class EventWriter:
         with self._times.measure("commit"):
             seq = self._sink.put(payload)
         self.written += 1
+        self.last, self.last_at = {**payload, "seq": seq}, now()
         if self._log is not None:
             try:
                 line = json.dumps({**payload, "seq": seq, "age_s": 0.0, "replayed": False})
