@@ -155,9 +155,9 @@ card-tools:
 		$(call apt-install,the tools for SD cards,mtools dosfstools e2fsprogs fdisk xz-utils)
 
 emulator:
-	@PATH="$$PATH:/usr/sbin:/sbin"; for p in qemu-system-aarch64 qemu-aarch64-static mmdebstrap arch-test update-binfmts depmod zstd ssh; do \
+	@PATH="$$PATH:/usr/sbin:/sbin"; for p in qemu-system-aarch64 qemu-aarch64 qemu-aarch64-static mmdebstrap arch-test update-binfmts depmod zstd ssh; do \
 		command -v $$p >/dev/null || missing=yes; done; test -z "$${missing-}" || \
-		$(call apt-install,an emulator and what it needs,qemu-system-arm qemu-user-static mmdebstrap arch-test binfmt-support kmod zstd openssh-client)
+		$(call apt-install,an emulator and what it needs,qemu-system-arm qemu-user qemu-user-static mmdebstrap arch-test binfmt-support kmod zstd openssh-client)
 
 # $(call apt-install,what it is,packages): as root, or with sudo.
 apt-install = { echo "Installing $(1) …"; \
