@@ -58,11 +58,11 @@ check: $(VENV)/.edge ## Try every part of the daemon and say what is wrong
 		$(if $(CONFIG),--config "$(CONFIG)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(BROKER),--broker "$(BROKER)")
 
 test: lint ## Lint, types and all tests (installs TensorFlow and mosquitto)
-	@$(MAKE) --no-print-directory mosquitto card-tools
+	@$(MAKE) --no-print-directory mosquitto containers card-tools
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 soak: $(VENV)/.dev ## The long tests: two hours of footage, hundreds of kills (an hour or two)
-	@$(MAKE) --no-print-directory mosquitto
+	@$(MAKE) --no-print-directory mosquitto containers
 	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Lint, format and types only
@@ -150,23 +150,35 @@ mosquitto:
 		|| { echo "The tests need mosquitto: install it with your system's packages (apt install mosquitto)" >&2; exit 1; }; }
 
 card-tools:
-	@PATH="$$PATH:/usr/sbin:/sbin"; for p in mcopy mkfs.vfat debugfs sfdisk xz; do command -v $$p >/dev/null || missing=yes; done; \
-		test -z "$${missing-}" || \
-		$(call apt-install,the tools for SD cards,mtools dosfstools e2fsprogs fdisk xz-utils)
+	@$(call have,mcopy:mtools mkfs.vfat:dosfstools debugfs:e2fsprogs sfdisk:fdisk xz:xz-utils)
 
 emulator:
-	@PATH="$$PATH:/usr/sbin:/sbin"; for p in qemu-system-aarch64 qemu-aarch64 qemu-aarch64-static mmdebstrap arch-test update-binfmts depmod zstd ssh; do \
-		command -v $$p >/dev/null || missing=yes; done; test -z "$${missing-}" || \
-		$(call apt-install,an emulator and what it needs,qemu-system-arm qemu-user qemu-user-static mmdebstrap arch-test binfmt-support kmod zstd openssh-client)
+	@$(call have,qemu-system-aarch64:qemu-system-arm qemu-aarch64:qemu-user qemu-aarch64-static:qemu-user-static \
+		mmdebstrap:mmdebstrap arch-test:arch-test update-binfmts:binfmt-support depmod:kmod ssh:openssh-client)
 
-# $(call apt-install,what it is,packages): as root, or with sudo.
-apt-install = { echo "Installing $(1) …"; \
-	if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
-	{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $(2); } >/dev/null \
-	|| { echo "Needed: $(2); install them with your system's packages" >&2; exit 1; }; }
+# $(call have,program:package …) installs the packages of programs that are not there.
+have = PATH="$$PATH:/usr/sbin:/sbin"; missing=; for p in $(1); do \
+		command -v "$${p%:*}" >/dev/null || missing="$$missing $${p\#*:}"; done; \
+	if [ -n "$$missing" ]; then \
+		echo "Installing$$missing …"; \
+		if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
+		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null \
+		|| { echo "Needed:$$missing; install them with your system's packages" >&2; exit 1; }; \
+	fi
 
 # Modules in systemd/ are no part of the program.
 CARD = PATH="$$PATH:/usr/sbin:/sbin" PYTHONPATH=systemd $(BIN)/python -m sdcard
+
+# With these, the service is tried on a Debian of its own; without them those tests are skipped.
+containers:
+	@missing=; for p in mmdebstrap:mmdebstrap systemd-nspawn:systemd-container systemd-analyze:systemd shellcheck:shellcheck; do \
+		command -v "$${p%:*}" >/dev/null || missing="$$missing $${p#*:}"; done; \
+	if [ -n "$$missing" ]; then \
+		echo "Installing$$missing for the tests of the service …"; \
+		if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
+		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null 2>&1 \
+		|| echo "They cannot be installed: the tests that need them are skipped." >&2; \
+	fi
 
 # What is built below sudo belongs to who called it.
 UNPRIVILEGED = $(if $(SUDO_USER),sudo -u "$(SUDO_USER)")
@@ -206,4 +218,4 @@ $(VENV)/.dev: $(VENV)/.train
 	@$(PIP) --editable '.[broker,metrics,image,train,dev]'
 	@touch $@
 
-.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare frontier bench bundle install uninstall lock image flash firstrun pi-test card-tools emulator
+.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare frontier bench bundle install uninstall lock containers image flash firstrun pi-test card-tools emulator

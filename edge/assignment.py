@@ -23,6 +23,8 @@ def assign(costs: Sequence[Sequence[float]]) -> dict[int, int]:
     equal length, finite ones far below `ALONE`.
     """
     columns = len(costs[0]) if costs else 0
+    if not columns:
+        return {}
     if max(len(costs), columns) > EXACT_UP_TO:
         return _best_first(costs)
 

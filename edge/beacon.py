@@ -115,7 +115,6 @@ def write(file: Path, body: Mapping[str, Any]) -> None:
     moment = now()
     told = {
         "written": iso_utc(moment.utc_s),
-        "boot": moment.boot,
         "boot_s": round(moment.boot_s, 3),
         "pid": os.getpid(),
         **body,

@@ -10,6 +10,9 @@ THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 #: raspberrypi.com/documentation/computers/os.html, vcgencmd get_throttled: the lower bits
 #: are now, those sixteen higher are "since the start".
 FLAGS = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit"}
+#: Those that heat brings about; a weak power supply brings the others, and fewer frames are no
+#: help against it.
+COOLING = (FLAGS[2], FLAGS[3])
 
 
 def temperature_c(file: Path = THERMAL_ZONE) -> float | None:

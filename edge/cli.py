@@ -1,4 +1,4 @@
-"""The command line: `mask-patrol run | detect | check | watch | status | bench`."""
+"""The command line: `mask-patrol run | detect | check | watch | status | update | bench`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from edge.bench.command import add_bench
 from edge.config import Settings, change, load_settings
 from edge.errors import UsageError, UserError
 from edge.logs import FORMATS, set_up
+from edge.service_commands import add_status, add_update
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -73,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_detect(commands)
     _add_check(commands)
     _add_watch(commands)
-    _add_status(commands)
+    add_status(commands)
+    add_update(commands)
     add_bench(commands, _add_common)
     return parser
 
@@ -181,17 +183,6 @@ def _add_watch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(do=_watch)
 
 
-def _add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "status",
-        help="show how the service on this device is",
-        description="One screen on the service that runs on this device: camera, model, broker,"
-        " outbox, temperature, last event. Exit code 0 only when all is well.",
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.set_defaults(do=_status, log_level="warning", log_format="auto")
-
-
 # Each command imports what it needs when it is called: a short command starts fast.
 
 
@@ -228,15 +219,6 @@ def _check(options: argparse.Namespace) -> int:
             sys.stdout.write(f"{head if number == 0 else ' ' * len(head)} {line}\n")
         sys.stdout.flush()
     return 0 if good else UserError.exit_code
-
-
-def _status(options: argparse.Namespace) -> int:
-    from edge.status import as_json, lines, report
-
-    told = report()
-    for line in [as_json(told)] if options.json else lines(told):
-        sys.stdout.write(f"{line}\n")
-    return 0 if told.well else UserError.exit_code
 
 
 def _watch(options: argparse.Namespace) -> int:

@@ -51,8 +51,8 @@ class DetectorSettings(Section, frozen=True, kw_only=True):
     scale_factor: Annotated[float, msgspec.Meta(gt=1.0, le=2.0)] = 1.1
     min_neighbors: Annotated[int, msgspec.Meta(ge=1, le=50)] = 3
     min_face: Fraction = 0.07
-    full_every_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 0.5
-    rest_every_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 3.0
+    full_every_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 3.0
+    rest_every_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 15.0
 
 
 class ClassifierSettings(Section, frozen=True, kw_only=True):
@@ -132,6 +132,14 @@ class SnapshotSettings(Section, frozen=True, kw_only=True):
     max_age_days: Days = 7.0
 
 
+class LoadSettings(Section, frozen=True, kw_only=True):
+    """What the device may spend."""
+
+    opencv_threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
+    nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 0
+    hot_c: Annotated[float, msgspec.Meta(ge=30.0, le=120.0)] = 75.0
+
+
 class Settings(Section, frozen=True, kw_only=True):
     """Everything that the daemon can be told."""
 
@@ -139,6 +147,7 @@ class Settings(Section, frozen=True, kw_only=True):
     camera: CameraSettings = CameraSettings()
     detector: DetectorSettings = DetectorSettings()
     classifier: ClassifierSettings = ClassifierSettings()
+    load: LoadSettings = LoadSettings()
     tracker: TrackerSettings = TrackerSettings()
     events: EventSettings = EventSettings()
     outbox: OutboxSettings = OutboxSettings()

@@ -6,14 +6,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.camera import Frame
 from edge.framing import Pixels
 
 #: Cells that the picture is reduced to, across and down: noise averages out, a face is one
 #: or two of them.
 CELLS = (16, 12)
-#: Sampled down to this first, which is enough for averages and costs a tenth.
-SAMPLED = (128, 96)
 #: A cell has changed when it differs by so many grey levels of 255 …
 LEVELS = 12.0
 #: … and by so much of the picture's own contrast: a lamp that is switched changes levels,
@@ -40,28 +37,28 @@ class CutFinder:
         self._before: Cells | None = None
         self._at_s = 0.0
 
-    def is_cut(self, frame: Frame) -> bool:
-        """Whether `frame` does not go on from the frame of the last call.
+    def is_cut(self, seen: Pixels, at_s: float) -> bool:
+        """Whether the glance `seen` at a frame of `at_s` does not go on from the last one.
 
         False for a first frame and after a gap, when nobody can tell.
         """
-        now = cells(frame.image_bgr)
+        now = cells(seen)
         before, self._before = self._before, now
-        gap_s, self._at_s = frame.captured_at_s - self._at_s, frame.captured_at_s
+        gap_s, self._at_s = at_s - self._at_s, at_s
         if before is None or gap_s > LONGEST_GAP_S:
             return False
         return changed_share(before, now) >= CHANGED
 
 
-def cells(image_bgr: Pixels) -> Cells:
-    """A (height, width, 3) uint8 picture as (12, 16) mean grey levels, 0 to 255."""
-    sampled = cv2.resize(image_bgr, SAMPLED, interpolation=cv2.INTER_NEAREST)
-    grey = cv2.cvtColor(sampled, cv2.COLOR_BGR2GRAY)
-    return np.asarray(cv2.resize(grey, CELLS, interpolation=cv2.INTER_AREA), np.float32)
+def cells(seen: Pixels) -> Cells:
+    """A (height, width) uint8 grey picture as (12, 16) mean grey levels, 0 to 255."""
+    return np.asarray(cv2.resize(seen, CELLS, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def changed_share(before: Cells, now: Cells) -> float:
     """The share of the cells that changed, 0 to 1, by levels and by contrast: the smaller."""
+    if cv2.norm(before, now, cv2.NORM_INF) <= LEVELS / 2.0:
+        return 0.0  # nor will any cell differ by `LEVELS` when the medians are taken off
     old, new = before - np.median(before), now - np.median(now)
     levels = float(np.mean(np.abs(old - new) > LEVELS))
     if levels < CHANGED:

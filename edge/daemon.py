@@ -11,18 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from edge.beacon import shown, standing
+from edge.camera import Source
 from edge.camera.addresses import shown_source
 from edge.camera.capture import EveryFrame
+from edge.camera.ceiling import Allowance
 from edge.camera.feed import CameraFeed
-from edge.camera.opening import is_recorded, open_source
+from edge.camera.opening import at_most, is_recorded, open_source
 from edge.classifier import Classifier, alert_threshold, load_classifier
-from edge.config import Settings
+from edge.config import CameraSettings, Settings
 from edge.controls import Controls, signals_to
 from edge.delivery import Delivery, Nowhere, outbox_path
 from edge.detector import HaarDetector
 from edge.errors import UserError
 from edge.health import Progress, StageTimes
 from edge.led import find_led
+from edge.load import spend_no_more_than
 from edge.loop import Loop
 from edge.metrics import MetricsEndpoint
 from edge.notify import Notifier
@@ -34,6 +37,7 @@ from edge.reporter import HealthReporter, StateReporter, info_body
 from edge.restarts import Restarts
 from edge.screen import Screen, stage_table
 from edge.snapshot import Snapshots
+from edge.thermal import Thermal
 from edge.vitals import Vitals
 from edge.watch import Watcher
 from edge.wear import Wear
@@ -84,6 +88,9 @@ class _Run:
         self._controls = Controls()
         self._notifier = Notifier()
         self._screen = Screen()
+        self._thermal = Thermal(settings.load.hot_c)
+        self._allowance = Allowance(lambda: self._thermal.share)
+        spend_no_more_than(settings.load)
         classifier = load_classifier(settings.classifier)
         detector = HaarDetector(settings.detector)
         event_log = stack.enter_context(open_event_file(options.events_file))
@@ -98,7 +105,9 @@ class _Run:
         self._pipeline = pipeline
         sink = self._delivery or Nowhere()
         origin = Origin(settings.device, settings.camera.name, classifier.digest)
-        self._writer = EventWriter(origin, utc, sink, event_log, self._times)
+        live = not isinstance(feed, EveryFrame)
+        clock = time.monotonic if live else None
+        self._writer = EventWriter(origin, utc, sink, event_log, self._times, clock)
         self._loop = Loop(
             self._feed,
             pipeline,
@@ -109,12 +118,15 @@ class _Run:
             self._times,
             self._progress,
             self._screen if options.watch else None,
-            starts_at_s=0.0 if isinstance(feed, EveryFrame) else time.monotonic(),
+            starts_at_s=time.monotonic() if live else 0.0,
             delivers=self._delivery.alive if self._delivery is not None else lambda: True,
+            thermal=self._thermal,
         )
         if settings.snapshot.enabled:
             self._loop.snapshots = Snapshots(settings.snapshot)
-        reload = Reload(settings, options.load, self._feed, pipeline, classifier, detector)
+        reload = Reload(
+            settings, options.load, self._open, self._feed, pipeline, classifier, detector
+        )
         reload.on_change = self._take_over
         self._loop.reload = reload
         self._info: dict[str, Any] = {}
@@ -161,8 +173,11 @@ class _Run:
     def _open_feed(self) -> EveryFrame | CameraFeed:
         camera = self._settings.camera
         if self._options.fast and is_recorded(camera):  # what is live has a pace of its own
-            return EveryFrame(open_source(camera))
-        return CameraFeed(lambda: open_source(camera), camera, self._controls.stopped)
+            return EveryFrame(self._open(camera))
+        return CameraFeed(lambda: self._open(camera), camera, self._controls.stopped)
+
+    def _open(self, camera: CameraSettings) -> Source:
+        return open_source(camera, at_most(camera, self._allowance))
 
     def _open_delivery(self, stack: ExitStack) -> Delivery | None:
         if not self._options.mqtt:
@@ -188,6 +203,7 @@ class _Run:
             self._delivery,
             restarts,
             lambda: self._pipeline.work,
+            self._allowance,
             Wear(folder),
         )
         if self._settings.metrics.port is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,13 +23,16 @@ from edge.payloads import Topics
 #: How long a stop may take to deliver what waits; the rest stays on disk.
 FAREWELL_S = 2.0
 OUTBOX_NAME = "outbox.sqlite3"
+#: Of so many of the newest events it is remembered when their frames were captured.
+MOST_TIMED = 100
 
 
 class EventSink(Protocol):
     """Where events go."""
 
-    def put(self, payload: dict[str, Any]) -> int:
-        """Take an event for good; returns its `seq`."""
+    def put(self, payload: dict[str, Any], lag_s: float | None = None) -> int:
+        """Take an event for good; returns its `seq`. `lag_s`: how long ago the frame that
+        brought it was captured, where that is known."""
 
     def retain(self, leaf: str, body: dict[str, Any], qos: int) -> None:
         """Keep `body` as the device's present `leaf` (state, info, health)."""
@@ -41,9 +45,9 @@ class Nowhere:
         """Start at 1."""
         self._seq = itertools.count(1)
 
-    def put(self, payload: dict[str, Any]) -> int:
+    def put(self, payload: dict[str, Any], lag_s: float | None = None) -> int:
         """The next number."""
-        del payload
+        del payload, lag_s
         return next(self._seq)
 
     def retain(self, leaf: str, body: dict[str, Any], qos: int) -> None:
@@ -69,6 +73,8 @@ class Delivery:
         self._verbs = verbs or {}
         self._stack = ExitStack()
         self._stopped = False
+        # From the capture of its frame to its commit, by the event's `seq`.
+        self._lags_s: dict[int, float] = {}
         self.embedded = False
 
     def __enter__(self) -> Delivery:
@@ -88,7 +94,7 @@ class Delivery:
                 self.broker,
                 topics,
                 self.outbox,
-                lambda seconds: self._times.add("deliver", seconds),
+                self._delivered,
                 self._verbs,
                 announcement if mqtt.discovery else None,
             )
@@ -103,11 +109,21 @@ class Delivery:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def put(self, payload: dict[str, Any]) -> int:
+    def put(self, payload: dict[str, Any], lag_s: float | None = None) -> int:
         """Commit to disk, then let the publisher know."""
+        started_s = time.monotonic()
         seq = self.outbox.put(payload)
+        if lag_s is not None:
+            self._lags_s[seq] = lag_s + time.monotonic() - started_s
+            # Those that wait for a broker are not timed, and would stay here.
+            self._lags_s.pop(seq - MOST_TIMED, None)
         self.publisher.wake()
         return seq
+
+    def _delivered(self, seq: int, took_s: float) -> None:
+        self._times.add("deliver", took_s)
+        if (lag_s := self._lags_s.pop(seq, None)) is not None:
+            self._times.add("alert", lag_s + took_s)
 
     def retain(self, leaf: str, body: dict[str, Any], qos: int) -> None:
         """Publish retained, now and at every connect."""

@@ -22,11 +22,10 @@ from edge.paths import kind_of, user_path
 #: are the cheapest whose alerts come within 0.3 s of a full search's: "The detector" in
 #: training/EXPERIMENTS.md.
 DEFAULT_CASCADE = "haarcascade_frontalface_alt2.xml"
-#: Around a face that is expected, so much of its width is searched on each side: a brisk
-#: walk moves a head by about 0.15 of its width from frame to frame at ten a second.
-NEAR = 0.5
-#: … for faces between these shares of its width; the cascade's own boxes jitter by 6%.
-SMALLER, LARGER = 0.75, 1.35
+#: A face may be off by so much of its width where it is expected, and its size by about as much in
+#: proportion: from `1 - SMALLER * reach` to `1 + LARGER * reach` of its width, within bounds.
+SMALLER, LARGER = 0.5, 0.65
+SMALLEST, LARGEST = 0.7, 1.5
 #: The window that the cascades were trained with.
 SMALLEST_PX = 20
 
@@ -60,8 +59,12 @@ class FaceDetector(Protocol):
     def search(self, luma: Luma) -> list[Face]:
         """All faces, surest first, none twice."""
 
-    def search_near(self, luma: Luma, box_px: Box) -> list[Face]:
-        """Faces about where and as large as one was expected (pixels of the frame)."""
+    def search_in(self, luma: Luma, part: Box) -> list[Face]:
+        """All faces within `part`: x, y, width, height as fractions of the picture."""
+
+    def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
+        """Faces about as large as one that was expected at `box_px` (pixels of the frame) and
+        within `reach` of its width around it."""
 
 
 class HaarDetector:
@@ -97,18 +100,31 @@ class HaarDetector:
         side = self._least_side(luma)
         return without_overlaps(self._found(luma.pixels, luma.scale, (0, 0), side, 0))
 
-    def search_near(self, luma: Luma, box_px: Box) -> list[Face]:
-        """Faces within half a width of `box_px`, up to a third larger or a quarter smaller."""
-        x, y, w, h = (v * luma.scale for v in box_px)
+    def search_in(self, luma: Luma, part: Box) -> list[Face]:
+        """Faces at least `min_face` of the whole picture's width wide."""
         height, width = luma.pixels.shape
-        around = NEAR * max(w, h)
-        left, top = max(0, int(x - around)), max(0, int(y - around))
-        right, bottom = min(width, int(x + w + around)), min(height, int(y + h + around))
+        x, y, w, h = part
+        corners = (x * width, y * height, (x + w) * width, (y + h) * height)
+        return self._within(luma, corners, self._least_side(luma), 0)
+
+    def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
+        """Faces around `box_px`, a little larger or smaller by `SMALLER` and `LARGER`."""
+        x, y, w, h = (v * luma.scale for v in box_px)
+        around = reach * max(w, h)
+        corners = (x - around, y - around, x + w + around, y + h + around)
+        least = round(max(SMALLEST, 1.0 - SMALLER * reach) * w)
+        most = round(min(LARGEST, 1.0 + LARGER * reach) * w)
+        least = max(self._least_side(luma), least)
+        return self._within(luma, corners, least, max(least, SMALLEST_PX, most))
+
+    def _within(self, luma: Luma, corners: Box, least: int, most: int) -> list[Face]:
+        """Faces between `corners`: left, top, right and bottom in pixels of `luma`."""
+        height, width = luma.pixels.shape
+        left, top = max(0, int(corners[0])), max(0, int(corners[1]))
+        right, bottom = min(width, int(corners[2])), min(height, int(corners[3]))
         if right - left < SMALLEST_PX or bottom - top < SMALLEST_PX:
             return []
-        least = max(self._least_side(luma), round(SMALLER * w))
         region = luma.pixels[top:bottom, left:right]
-        most = max(least, SMALLEST_PX, round(LARGER * w))
         return without_overlaps(self._found(region, luma.scale, (left, top), least, most))
 
     def _least_side(self, luma: Luma) -> int:
@@ -137,12 +153,16 @@ class HaarDetector:
 def _reduced(image_bgr: Pixels, width_px: int) -> Luma:
     height, width = image_bgr.shape[:2]
     scale = min(1.0, width_px / width)
-    # Shrink first, then convert: fewer pixels to convert.
+    size = (round(width * scale), max(1, round(height * scale)))
     small: cv2.typing.MatLike = image_bgr
+    if scale < 0.5:
+        # First to twice the width: the mean of all pixels of a large picture, in odd shares,
+        # takes longer than everything else here.
+        small = cv2.resize(small, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_LINEAR)
+    grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
     if scale < 1.0:
-        size = (round(width * scale), max(1, round(height * scale)))
-        small = cv2.resize(image_bgr, size, interpolation=cv2.INTER_AREA)
-    return Luma(np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8), scale)
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    return Luma(np.asarray(grey, np.uint8), scale)
 
 
 def without_overlaps(faces: list[Face]) -> list[Face]:

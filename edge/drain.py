@@ -29,12 +29,13 @@ class Drain:
         broker: Broker,
         topics: Topics,
         outbox: Outbox,
-        on_delivered: Callable[[float], None],
+        on_delivered: Callable[[int, float], None],
         moment: Callable[[], Moment] = now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`on_delivered` is told for each event how many seconds lay between its commit and
-        its acknowledgement; not for those from before the connection, which waited for it.
+        """`on_delivered` is told for each event its `seq` and how many seconds lay between its
+        commit and its acknowledgement; not for those from before the connection, which waited
+        for it.
 
         `moment` is the present one, `clock` counts seconds from any start.
         """
@@ -105,7 +106,7 @@ class Drain:
         at = self._moment()
         took_s, online_s = age_s(committed, at), age_s(self._online_since, at)
         if took_s is not None and online_s is not None and took_s <= online_s:
-            self._on_delivered(took_s)
+            self._on_delivered(seq, took_s)
 
     def _body(self, pending: Pending) -> str:
         body = published(pending, self._online_since, self._moment())

@@ -1,4 +1,4 @@
-"""Whether anything moves: the costly search for faces may rest in a scene that is still.
+"""What in a scene differs from what it usually shows: where nothing does, no face is searched for.
 
 A background picture follows the light, slowly where something differs from it and fast
 where nothing does. A person who stands still becomes part of it in the end; that loses
@@ -8,17 +8,17 @@ and a full search is made now and then all the same (`edge.search`).
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.framing import Pixels
+from edge.framing import Box, Pixels
 
-#: Width to which the picture is reduced: a face of the smallest size that is searched for
-#: (7% of the width) is then nearly six pixels wide, and a sensor's noise averages out.
-WIDTH_PX = 80
-#: A pixel has changed when it differs by so many grey levels of 255. Single pixels of the
-#: reduced picture have a noise of one or two levels in a dim room.
+#: A pixel has changed when it differs by so many grey levels of 255. Single pixels of a
+#: glance have a noise of one to three levels in a dim room.
 LEVELS = 10.0
 #: Side of the square in which changes are counted, and the share of it that must have
 #: changed: less than the smallest face with its shoulders, more than noise.
@@ -29,68 +29,96 @@ STILL_S, CHANGED_S = 4.0, 20.0
 #: Beyond this the exposure has changed, and not only the scene's light: no factor is trusted.
 MOST_GAIN = 4.0
 
+#: Every so many pixels are enough for a median; the step shares no factor with the width, so
+#: that it takes from every column.
+MEDIAN_STEP = 3
+#: All of a picture, as fractions of it.
+WHOLE: tuple[Box, ...] = ((0.0, 0.0, 1.0, 1.0),)
+#: What has changed since a place was searched: a head that turns is less than one that comes.
+NEW_LEVELS, NEW_PATCH_PX, NEW_SHARE = 8.0, 3, 0.3
+
 Plane = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 
 class MotionGate:
     """Compares each frame with the background; to be shown every frame."""
 
     def __init__(self) -> None:
-        """Nothing known of the scene: the first frame counts as moving."""
+        """Nothing known of the scene."""
         self._background: Plane | None = None
         self._at_s = 0.0
-        self._changed: npt.NDArray[np.bool_] | None = None
 
-    def look(self, luma: Pixels, at_s: float) -> bool:
-        """Whether something differs from the background, or there is none yet.
+    def look(self, seen: Pixels, at_s: float) -> Mask | None:
+        """Where `seen` differs from the background, of the same shape; None while there is none
+        to compare it with.
 
-        `luma` is (height, width) uint8 of any size, always the same; `at_s` seconds on a
+        `seen` is a glance, (height, width) uint8, always of the same size; `at_s` seconds on a
         clock that does not run backwards.
         """
-        now = _reduced(luma)
+        now = seen.astype(np.float32)
         background = self._background
         if background is None or background.shape != now.shape:
             self._background, self._at_s = now, at_s
-            self._changed = np.ones(now.shape, bool)
-            return True
+            return None
         lit = background * _gain(background, now)
-        different = np.abs(now - lit) > LEVELS
-        dense = cv2.blur(different.astype(np.float32), (PATCH_PX, PATCH_PX))
-        self._changed = np.asarray(dense >= PATCH_SHARE)
-        moved = bool(self._changed.any())
+        off = now - lit
+        different = (np.abs(off) > LEVELS).astype(np.float32)
+        dense = cv2.blur(different, (PATCH_PX, PATCH_PX))
         passed_s = max(0.0, at_s - self._at_s)
-        self._at_s = at_s
-        rate = np.where(different, _share(passed_s, CHANGED_S), _share(passed_s, STILL_S))
-        self._background = np.asarray(lit + rate * (now - lit), np.float32)
-        return moved
-
-    def moved_outside(self, boxes: list[tuple[float, float, float, float]]) -> bool:
-        """Whether the last frame differs anywhere but in `boxes`: x, y, width, height as
-        fractions of the frame."""
-        if self._changed is None:
-            return False
-        height, width = self._changed.shape
-        rest = self._changed.copy()
-        for x, y, w, h in boxes:
-            rows = slice(max(0, int(y * height)), max(0, int(np.ceil((y + h) * height))))
-            columns = slice(max(0, int(x * width)), max(0, int(np.ceil((x + w) * width))))
-            rest[rows, columns] = False
-        return bool(rest.any())
+        still, changed = _share(passed_s, STILL_S), _share(passed_s, CHANGED_S)
+        lit += off * (still + (changed - still) * different)
+        self._background, self._at_s = lit, at_s
+        return np.asarray(dense >= PATCH_SHARE)
 
 
-def _reduced(luma: Pixels) -> Plane:
-    height, width = luma.shape
-    size = (WIDTH_PX, max(1, round(WIDTH_PX * height / width)))
-    return np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.float32)
+class Novelty:
+    """What looks different from when it was last searched: where nothing does, another search
+    would find no more. (The place that somebody left differs from a background into which they
+    had begun to fade, for many seconds, and nobody is there.)"""
+
+    def __init__(self) -> None:
+        """Nothing searched yet."""
+        self._searched: Plane | None = None
+
+    def look(self, seen: Pixels) -> Mask:
+        """Where `seen`, a glance as `MotionGate` takes it, is new."""
+        now = seen.astype(np.float32)
+        before = self._searched
+        if before is None or before.shape != now.shape:
+            return np.ones(now.shape, bool)
+        off = now - before * _gain(before, now)
+        different = (np.abs(off) > NEW_LEVELS).astype(np.float32)
+        return np.asarray(cv2.blur(different, (NEW_PATCH_PX, NEW_PATCH_PX)) >= NEW_SHARE)
+
+    def searched(self, seen: Pixels, parts: Sequence[Box] = WHOLE) -> None:
+        """`parts` of `seen` (x, y, width, height as fractions of it) are searched now."""
+        now = seen.astype(np.float32)
+        if self._searched is None or self._searched.shape != now.shape:
+            self._searched = now.copy()
+        for rows, columns in (cells(part, now.shape) for part in parts):
+            self._searched[rows, columns] = now[rows, columns]
 
 
-def _gain(background: Plane, now: Plane) -> float:
+def cells(part: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The rows and columns of a glance of `shape` (height, width) that `part`, in fractions of
+    it, touches."""
+    (height, width), (x, y, w, h) = shape, part
+    return (
+        slice(max(0, int(y * height)), max(0, math.ceil((y + h) * height))),
+        slice(max(0, int(x * width)), max(0, math.ceil((x + w) * width))),
+    )
+
+
+def _gain(background: Plane, now: Plane) -> np.float32:
     """By how much the light of the whole scene has changed: most of it is background, so
     the median of the ratios is its."""
-    ratio = float(np.median((now + 1.0) / (background + 1.0)))
-    return ratio if 1.0 / MOST_GAIN <= ratio <= MOST_GAIN else 1.0
+    ratios = (now.ravel()[::MEDIAN_STEP] + 1.0) / (background.ravel()[::MEDIAN_STEP] + 1.0)
+    middle = len(ratios) // 2
+    ratio = np.partition(ratios, middle)[middle]
+    return np.float32(ratio if 1.0 / MOST_GAIN <= ratio <= MOST_GAIN else 1.0)
 
 
-def _share(passed_s: float, constant_s: float) -> float:
+def _share(passed_s: float, constant_s: float) -> np.float32:
     """What of a difference is gone after `passed_s`."""
-    return 1.0 - float(np.exp(-passed_s / constant_s))
+    return np.float32(1.0 - np.exp(-passed_s / constant_s))

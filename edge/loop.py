@@ -17,6 +17,7 @@ from edge.pipeline import Pipeline
 from edge.reporter import StateReporter
 from edge.screen import Screen
 from edge.snapshot import FractionBox, Snapshots
+from edge.thermal import Thermal
 from edge.writer import EventWriter
 
 log = logging.getLogger(__name__)
@@ -54,10 +55,12 @@ class Loop:
         clock: Callable[[], float] = time.monotonic,
         starts_at_s: float = 0.0,
         delivers: Callable[[], bool] = lambda: True,
+        thermal: Thermal | None = None,
     ) -> None:
         """`screen` shows a line on how it goes, if there is one; `clock` is that of frames
         that must be waited for; `starts_at_s` is now, on the clock of the frames.
-        `delivers`: whether events get on their way; if not, the watchdog is not fed."""
+        `delivers`: whether events get on their way; if not, the watchdog is not fed.
+        `thermal` is tended, if there is one."""
         self._feed = feed
         self._pipeline = pipeline
         self._writer = writer
@@ -69,6 +72,7 @@ class Loop:
         self._screen = screen
         self._clock = clock
         self._delivers = delivers
+        self._thermal = thermal
         self._now_s = starts_at_s
         self._status_due_s = 0.0
         self._was_paused = False
@@ -89,12 +93,14 @@ class Loop:
                 self._progress.turn()
                 if self._delivers():
                     self._notifier.alive()
+                if self._thermal is not None:
+                    self._thermal.tend(self._clock())
                 self._reload_if_asked()
                 self._pause_if_asked()
                 frame = self._feed.take(TICK_S)
                 if frame is not None:
                     self._take(frame)
-                elif not self._feed.over:
+                elif not self._feed.over and not self._controls.stopped.is_set():
                     self._do_without()
         finally:
             self._notifier.stopping()
@@ -112,7 +118,7 @@ class Loop:
                 events = self._pipeline.process(frame)
                 self.view = View(frame, self._pipeline.alerts_seen(self._now_s))
                 for event in events:
-                    self._writer.write(event)
+                    self._writer.write(event, frame.captured_at_s)
                     self._keep_picture(event, frame)
         self._progress.frame_done()
         self._say_state()

@@ -17,6 +17,7 @@ Body = dict[str, Any]
 #: in `health` under the key.
 GAUGES = {
     "fps": ("frames_per_second", "Frames processed a second"),
+    "fps_share": ("frame_rate_share", "Of the allowed frame rate, what heat leaves"),
     "frame_age_s": ("frame_age_seconds", "Since the newest frame was captured"),
     "uptime_s": ("uptime_seconds", "Since the daemon was started"),
     "memory_mb": ("resident_memory_mebibytes", "Resident memory"),
@@ -30,6 +31,7 @@ GAUGES = {
 }
 COUNTERS = {
     "frames": ("frames", "Frames processed"),
+    "frames_left_out": ("frames_left_out", "Frames beyond the allowed rate"),
     "frames_dropped": ("frames_dropped", "Frames that a newer one replaced"),
     "events_dropped": ("events_dropped", "Events lost for want of room, for age, to damage"),
     "events_acknowledged": ("events_acknowledged", "Events that the broker took"),

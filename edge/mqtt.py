@@ -69,7 +69,7 @@ class Publisher:
         broker: Broker,
         topics: Topics,
         outbox: Outbox,
-        on_delivered: Callable[[float], None] = lambda seconds: None,
+        on_delivered: Callable[[int, float], None] = lambda seq, seconds: None,
         verbs: Mapping[str, Verb] | None = None,
         announcement: Announcement | None = None,
         moment: Callable[[], Moment] = now,
@@ -77,8 +77,8 @@ class Publisher:
     ) -> None:
         """Nothing is connected before `start`.
 
-        `on_delivered` is told how many seconds each event took from its commit to the
-        broker's acknowledgement (those that waited for the connection are left out), and
+        `on_delivered` is told each event's `seq` and how many seconds it took from its commit to
+        the broker's acknowledgement (those that waited for the connection are left out), and
         `verbs` (with `ping`, which is built in) are called for commands, all from the
         worker thread. `announcement` is made at every connect, if there is one.
         """

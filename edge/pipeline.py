@@ -13,6 +13,7 @@ from edge.cuts import CutFinder
 from edge.detector import Face, FaceDetector
 from edge.events import Event, EventMachine
 from edge.evidence import measure
+from edge.glance import glance
 from edge.health import StageTimes
 from edge.payloads import UtcClock, new_episode_id
 from edge.people import PeopleCounter
@@ -84,9 +85,10 @@ class Pipeline:
         now_s, size_px = frame.captured_at_s, frame.size_px
         self._size_px = size_px
         with self._times.measure("detect"):
-            if self._cuts.is_cut(frame):
+            seen = glance(frame)
+            if self._cuts.is_cut(seen, now_s):
                 self.cut()
-            found = self._search.find(frame, self._tracker.expected(now_s))
+            found = self._search.find(frame, seen, self._tracker.expected(now_s))
             faces = [face for face in found if self._zone.holds(face.box_px, size_px)]
         with self._times.measure("classify"):
             readings = self._readings(faces, frame)
@@ -119,8 +121,8 @@ class Pipeline:
 
     @property
     def work(self) -> Mapping[str, int]:
-        """How many frames were searched wholly, near the known faces, not at all, and how
-        many faces were seen that needed no classification."""
+        """How many frames were searched wholly, in part, near the known faces, not at all, and
+        how many faces were seen that needed no classification."""
         counts: dict[str, int] = dict(self._search.counts.items())
         return counts | {"unclassified": self._spared}
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from edge.camera import Feed
+from edge.camera import Feed, Source
 from edge.camera.feed import CameraFeed
-from edge.camera.opening import open_source
 from edge.classifier import Classifier, alert_labels, load_classifier
-from edge.config import Settings
+from edge.config import CameraSettings, Settings
 from edge.detector import HaarDetector
 from edge.errors import UserError
 from edge.pipeline import Pipeline
@@ -21,7 +20,7 @@ from edge.zone import Zone
 log = logging.getLogger(__name__)
 
 #: What is held open for as long as the daemon runs: connections, files, names.
-FIXED = ("device", "mqtt", "outbox", "metrics")
+FIXED = ("device", "mqtt", "outbox", "metrics", "load")
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,17 @@ class Reload:
         self,
         settings: Settings,
         load: Callable[[], Settings],
+        open_source: Callable[[CameraSettings], Source],
         feed: Feed,
         pipeline: Pipeline,
         classifier: Classifier,
         detector: HaarDetector,
     ) -> None:
-        """`load` reads the configuration; the rest is what runs now."""
+        """`load` reads the configuration, `open_source` opens what it names; the rest is what
+        runs now."""
         self._settings = settings
         self._load = load
+        self._open_source = open_source
         self._feed = feed
         self._pipeline = pipeline
         self._classifier = classifier
@@ -102,7 +104,7 @@ class Reload:
         Zone(settings.camera.zone)
         if settings.camera != self._settings.camera and isinstance(self._feed, CameraFeed):
             camera = settings.camera
-            self._feed.reopen(lambda: open_source(camera), camera)
+            self._feed.reopen(lambda: self._open_source(camera), camera)
         return _Plan(settings, classifier, detector, kept)
 
     def _finish(self, plan: _Plan) -> None:

@@ -193,6 +193,5 @@ def _read(file: Path) -> dict[str, Any] | None:
 
 
 def _age_s(status: dict[str, Any], at: Moment) -> float | None:
-    if status["boot"] != at.boot:
-        return None
+    """The file lies in memory, so it is of this start of the machine."""
     return max(0.0, at.boot_s - float(status["boot_s"]))

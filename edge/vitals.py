@@ -7,6 +7,7 @@ from typing import Any
 
 from edge.board import temperature_c, throttled
 from edge.camera import Feed
+from edge.camera.ceiling import Allowance
 from edge.controls import Controls
 from edge.delivery import Delivery
 from edge.health import Progress, StageTimes, memory_mb
@@ -25,10 +26,12 @@ class Vitals:
         delivery: Delivery | None,
         restarts: int,
         work: Callable[[], Mapping[str, int]],
+        allowance: Allowance,
         wear: Wear,
     ) -> None:
         """Without `delivery` nothing is published, and nothing said of it; `work` counts what
-        the pipeline did and what it spared itself, `wear` what goes to the card."""
+        the pipeline did and what it spared itself, `allowance` says what of the frame rate is
+        spent, `wear` what goes to the card."""
         self._progress = progress
         self._times = times
         self._feed = feed
@@ -36,6 +39,7 @@ class Vitals:
         self._delivery = delivery
         self._restarts = restarts
         self._work = work
+        self._allowance = allowance
         self._wear = wear
 
     def body(self) -> dict[str, Any]:
@@ -48,6 +52,8 @@ class Vitals:
             "fps": round(self._progress.fps(), 2),
             "camera": camera.state,
             "frame_age_s": None if camera.frame_age_s is None else round(camera.frame_age_s, 2),
+            "fps_share": round(self._allowance.share(), 2),
+            "frames_left_out": self._allowance.left_out,
             "frames_dropped": camera.dropped,
             "camera_reopened": camera.reopened,
             "paused": self._controls.paused,
@@ -63,6 +69,8 @@ class Vitals:
             **self._wear.body(),
         }
         warnings = [camera.reason] if camera.reason else []
+        if (share := self._allowance.share()) < 1.0:
+            warnings.append(f"the board is hot: {share:.0%} of the frame rate is left")
         if held_back:
             warnings.append(f"the board is held back: {', '.join(held_back)}")
         if self._delivery is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,8 +30,10 @@ class EventWriter:
         sink: EventSink,
         event_log: BinaryIO | None,
         times: StageTimes,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        """`event_log`: an open, unbuffered file for JSON lines, or None."""
+        """`event_log`: an open, unbuffered file for JSON lines, or None. `clock`: that of the
+        frames, None where these bear times of their own."""
         #: Who speaks from now on; another model or camera may take over.
         self.origin = origin
         self._utc = utc
@@ -39,14 +41,20 @@ class EventWriter:
         self._log = event_log
         self._log_fails = False
         self._times = times
+        self._clock = clock
         self.written = 0
         #: The body of the newest event, and when it was committed; None before the first.
         self.last: dict[str, Any] | None = None
         self.last_at: Moment | None = None
 
-    def write(self, event: Event) -> None:
-        """`event` is safe in the sink when this returns."""
-        self._commit(event_payload(event, self.origin, self._utc, clock_is_synchronised()))
+    def write(self, event: Event, captured_at_s: float | None = None) -> None:
+        """`event` is safe in the sink when this returns; `captured_at_s` is that of the frame
+        that brought it, if one did."""
+        lag_s = None
+        if self._clock is not None and captured_at_s is not None:
+            lag_s = self._clock() - captured_at_s
+        payload = event_payload(event, self.origin, self._utc, clock_is_synchronised())
+        self._commit(payload, lag_s)
         log.info(
             "%s %s score %.2f%s",
             event.event_type,
@@ -61,9 +69,9 @@ class EventWriter:
             self._commit(end_after_restart(start, now()))
             log.warning("%s was cut off by a crash or a power cut", start.payload.get("id"))
 
-    def _commit(self, payload: dict[str, Any]) -> None:
+    def _commit(self, payload: dict[str, Any], lag_s: float | None = None) -> None:
         with self._times.measure("commit"):
-            seq = self._sink.put(payload)
+            seq = self._sink.put(payload, lag_s)
         self.written += 1
         self.last, self.last_at = {**payload, "seq": seq}, now()
         if self._log is not None:

@@ -7,6 +7,8 @@ umask 022
 PREFIX=/opt/mask-patrol
 ETC=/etc/mask-patrol
 STATE=/var/lib/mask-patrol
+# The dashboard's, as systemd keeps those of accounts that come and go.
+DASHBOARD=/var/lib/private/mask-patrol-dashboard
 UNITS=/usr/local/lib/systemd/system
 JOURNALD=/usr/local/lib/systemd/journald.conf.d
 UDEV=/usr/local/lib/udev/rules.d
@@ -213,8 +215,9 @@ activate() {
         systemctl daemon-reload
         systemctl try-reload-or-restart systemd-journald.service || true
         if command -v udevadm >/dev/null; then
-            udevadm control --reload || true
-            udevadm trigger --subsystem-match=leds || true
+            # No udev runs in a container, and no LED is there.
+            udevadm control --reload 2>/dev/null || true
+            udevadm trigger --subsystem-match=leds 2>/dev/null || true
         fi
     fi
 }
@@ -233,21 +236,18 @@ forget_old_releases() {
 
 start_service() {
     settings=$(settings_of "$ETC/mask-patrol.toml") || exit 2
-    case $settings in
-    host=?*) ;;
-    *)
+    if [ "$(printf '%s\n' "$settings" | head -n 1)" = host= ]; then
         say "Not started: name your broker (mqtt.host) and your camera (camera.source) in"
         say "$ETC/mask-patrol.toml, then: sudo systemctl enable --now mask-patrol"
         return 0
-        ;;
-    esac
+    fi
     case $settings in
     *source=picamera2*)
         "$release/bin/python" -c 'import picamera2' 2>/dev/null ||
             warn "camera.source is picamera2, which is not installed: connect the network, run this again"
         ;;
     esac
-    for unit in mask-patrol.service "$@"; do
+    for unit in mask-patrol.service mask-patrol-settle.service "$@"; do
         if [ "$(systemctl is-enabled "$unit" 2>/dev/null)" != enabled ]; then
             systemctl enable --quiet "$unit"
             changed=yes
@@ -286,6 +286,9 @@ install_all() {
     make_account
     make_release
     make_configuration "$config_file"
+    if [ -n "$dashboard" ] && ! "$release/bin/mask-patrol" dashboard --help >/dev/null 2>&1; then
+        die "--dashboard: this version has none" 2
+    fi
     activate
     # shellcheck disable=SC2086 # empty is no argument
     start_service $dashboard
@@ -306,8 +309,9 @@ uninstall() {
     rm -rf "$PREFIX" /var/cache/mask-patrol /var/log/mask-patrol /run/mask-patrol
     rmdir "$JOURNALD" "$UDEV" "$UNITS" "${UDEV%/*}" "${UNITS%/*}" 2>/dev/null || true
     if booted; then systemctl daemon-reload; fi
-    if [ "${1-}" = --purge ]; then rm -rf "$ETC" "$STATE"; fi
-    for data in "$ETC" "$STATE"; do
+    if [ "${1-}" = --purge ]; then rm -rf "$ETC" "$STATE" "$DASHBOARD"; fi
+    rm -f "/var/lib/${DASHBOARD##*/}"
+    for data in "$ETC" "$STATE" "$DASHBOARD"; do
         if [ -e "$data" ]; then
             # The account goes; its number may be given to another one.
             chown -R root:root "$data"

@@ -36,10 +36,16 @@ class RememberingDetector(HaarDetector):
             self._known[key] = super().search(luma)
         return self._known[key]
 
-    def search_near(self, luma: Luma, box_px: Box) -> list[Face]:
-        key = _key(luma.pixels), box_px
+    def search_in(self, luma: Luma, part: Box) -> list[Face]:
+        key = _key(luma.pixels), part
         if key not in self._known:
-            self._known[key] = super().search_near(luma, box_px)
+            self._known[key] = super().search_in(luma, part)
+        return self._known[key]
+
+    def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
+        key = _key(luma.pixels), box_px, reach
+        if key not in self._known:
+            self._known[key] = super().search_near(luma, box_px, reach)
         return self._known[key]
 
 

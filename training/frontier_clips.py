@@ -134,8 +134,11 @@ class _Timed:
         self.cpu_s += time.thread_time() - started_s
         return self.newest
 
-    def search_near(self, luma: Luma, box_px: Box) -> list[Face]:
-        return self.detector.search_near(luma, box_px)
+    def search_in(self, luma: Luma, part: Box) -> list[Face]:
+        return self.detector.search_in(luma, part)
+
+    def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
+        return self.detector.search_near(luma, box_px, reach)
 
 
 class _Watcher:

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 
 from edge.camera import Frame, SourceError, is_picture
+from edge.camera.ceiling import Wants, every
 from edge.framing import Pixels
 from edge.paths import kind_of
 from edge.pictures import PICTURE_SUFFIXES, read_picture
@@ -35,8 +36,9 @@ class VideoFile:
 
     live = False
 
-    def __init__(self, path: Path) -> None:
-        """Open `path`; raises SourceError when it is missing or holds no frame."""
+    def __init__(self, path: Path, wants: Wants = every) -> None:
+        """Open `path` for the frames that are wanted; raises SourceError when it is missing or
+        holds none."""
         if kind_of(path) != "file":
             raise SourceError(
                 f"no such video file: {path};"
@@ -52,6 +54,7 @@ class VideoFile:
             )
         self._first: Pixels | None = first
         self._path = path
+        self._wants = wants
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self._period_s = 1.0 / (fps if 0.1 <= fps <= 1000.0 else FALLBACK_FPS)
         self._index = -1
@@ -59,14 +62,23 @@ class VideoFile:
         self._shift_s = 0.0
 
     def read(self) -> Frame | None:
-        """The next frame; `captured_at_s` is its time in the recording."""
-        image, self._first = self._first, None
-        if image is None:
-            decoded = self._capture.read()[1]
+        """The next frame that is wanted; `captured_at_s` is its time in the recording."""
+        while True:
+            image, self._first = self._first, None
+            if image is None and not self._capture.grab():
+                break
+            self._advance()
+            if not self._wants(self._at_s):
+                continue
+            decoded = self._capture.retrieve()[1] if image is None else image
             if not is_picture(decoded):
-                self._tell_if_cut_off()
-                return None
-            image = decoded
+                break
+            return Frame(decoded, self._at_s, self._index)
+        self._tell_if_cut_off()
+        return None
+
+    def _advance(self) -> None:
+        """Another frame has been reached."""
         stated_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
         # Broken time stamps stand still, run backwards or leap: then the frame rate counts.
         step_s = stated_s + self._shift_s - self._at_s
@@ -75,7 +87,6 @@ class VideoFile:
             step_s = self._period_s
         self._at_s += step_s
         self._index += 1
-        return Frame(image, self._at_s, self._index)
 
     def close(self) -> None:
         """Close the file."""
@@ -98,8 +109,9 @@ class PictureFolder:
 
     live = False
 
-    def __init__(self, folder: Path, fps: float) -> None:
-        """Look into `folder`; raises SourceError when there is no picture in it."""
+    def __init__(self, folder: Path, fps: float, wants: Wants = every) -> None:
+        """Look into `folder`, whose pictures are shown `fps` a second, for those that are wanted;
+        raises SourceError when there is none."""
         try:
             entries = sorted(folder.iterdir(), key=lambda path: _natural(path.name))
         except OSError as error:
@@ -110,15 +122,17 @@ class PictureFolder:
                 f"no pictures in {folder}; expected {', '.join(sorted(PICTURE_SUFFIXES))}"
             )
         self._period_s = 1.0 / fps
+        self._wants = wants
         self._index = -1
 
     def read(self) -> Frame | None:
-        """The next picture; raises UserError naming one that cannot be read."""
-        self._index += 1
-        if self._index >= len(self._paths):
-            return None
-        image = read_picture(self._paths[self._index])
-        return Frame(image, self._index * self._period_s, self._index)
+        """The next picture that is wanted; raises UserError naming one that cannot be read."""
+        while (index := self._index + 1) < len(self._paths):
+            self._index = index
+            at_s = index * self._period_s
+            if self._wants(at_s):
+                return Frame(read_picture(self._paths[index]), at_s, index)
+        return None
 
     def close(self) -> None:
         """Nothing is held open between pictures."""

@@ -12,6 +12,7 @@ import cv2
 
 from edge.camera import AbsentError, Frame, SourceError, is_picture
 from edge.camera.addresses import is_device, without_password
+from edge.camera.ceiling import Wants, every
 from edge.config import CameraSettings
 
 #: Reading this many times in a row without a picture means that the source is gone;
@@ -30,22 +31,30 @@ class LiveSource:
         name: str,
         timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
+        wants: Wants = every,
     ) -> None:
         """Take over an opened `capture`; `name` is what errors call it."""
         self._capture = capture
         self._name = name
         self._timeout_s = timeout_s
         self._clock = clock
+        self._wants = wants
         self._index = -1
 
     def read(self) -> Frame | None:
-        """The next frame, with the time at which it arrived."""
+        """The next frame that is wanted, with the time at which it arrived."""
         started_s = self._clock()
-        for _ in range(GIVE_UP_AFTER_READS):
-            delivered, image = self._capture.read()
-            if delivered and is_picture(image):
-                self._index += 1
-                return Frame(image, self._clock(), self._index)
+        failures = 0
+        while failures < GIVE_UP_AFTER_READS:
+            if self._capture.grab():
+                arrived_s = self._clock()
+                if not self._wants(arrived_s):
+                    continue
+                delivered, image = self._capture.retrieve()
+                if delivered and is_picture(image):
+                    self._index += 1
+                    return Frame(image, arrived_s, self._index)
+            failures += 1
             if self._clock() - started_s > self._timeout_s:
                 break
         raise SourceError(f"{self._name} stopped delivering frames")
@@ -55,7 +64,7 @@ class LiveSource:
         self._capture.release()
 
 
-def open_v4l2(path: Path, settings: CameraSettings) -> LiveSource:
+def open_v4l2(path: Path, settings: CameraSettings, wants: Wants = every) -> LiveSource:
     """A local camera such as /dev/video0; raises SourceError when it cannot be used, and
     AbsentError when it may be plugged in, or let go by another program."""
     if not path.exists():
@@ -79,10 +88,10 @@ def open_v4l2(path: Path, settings: CameraSettings) -> LiveSource:
         capture.release()
         message = f"{path} is not a camera, or another program is using it"
         raise AbsentError(message) if is_device(str(path)) else SourceError(message)
-    return LiveSource(capture, str(path), settings.timeout_s)
+    return LiveSource(capture, str(path), settings.timeout_s, wants=wants)
 
 
-def open_stream(url: str, settings: CameraSettings) -> LiveSource:
+def open_stream(url: str, settings: CameraSettings, wants: Wants = every) -> LiveSource:
     """A network stream; raises AbsentError when nothing answers within the time-out: FFmpeg
     does not tell a wrong password from a camera that is off."""
     timeout_ms = int(settings.timeout_s * 1000)
@@ -98,4 +107,4 @@ def open_stream(url: str, settings: CameraSettings) -> LiveSource:
             f"no video stream at {name} within {settings.timeout_s:g} s;"
             " check the address, the password and that the camera is on"
         )
-    return LiveSource(capture, name, settings.timeout_s)
+    return LiveSource(capture, name, settings.timeout_s, wants=wants)

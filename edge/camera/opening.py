@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from edge.camera import Source, SourceError
 from edge.camera.addresses import full_spec, is_device, picamera2_number
+from edge.camera.ceiling import Allowance, Ceiling, Wants, every
 from edge.config import CameraSettings
 from edge.paths import demo_clip, kind_of, user_path
 
@@ -18,8 +21,16 @@ def is_recorded(settings: CameraSettings) -> bool:
     return spec == "demo" or kind_of(user_path(spec)) != "camera"
 
 
-def open_source(settings: CameraSettings) -> Source:
-    """Open `settings.source`: `demo`, a camera, a stream's address, a file or a folder.
+def at_most(settings: CameraSettings, allowance: Allowance) -> Ceiling:
+    """The frame rate that `settings` and `allowance` leave; a live source is never left alone for
+    so long that it would pass for one that stalls."""
+    longest_s = math.inf if is_recorded(settings) else settings.timeout_s / 2.0
+    return Ceiling(settings.fps, allowance, longest_s)
+
+
+def open_source(settings: CameraSettings, wants: Wants = every) -> Source:
+    """Open `settings.source`: `demo`, a camera, a stream's address, a file or a folder, for those
+    of its frames that are wanted.
 
     Raises SourceError (one line, with what to do) when it cannot be opened; AbsentError when
     it is worth trying again.
@@ -31,7 +42,7 @@ def open_source(settings: CameraSettings) -> Source:
     if separator and scheme in STREAM_SCHEMES:
         from edge.camera.live import open_stream
 
-        return open_stream(scheme + spec[len(scheme) :], settings)
+        return open_stream(scheme + spec[len(scheme) :], settings, wants)
     if separator:
         raise SourceError(
             f"unknown kind of address {scheme}://; expected {', '.join(STREAM_SCHEMES)}"
@@ -40,15 +51,15 @@ def open_source(settings: CameraSettings) -> Source:
     if number is not None:
         from edge.camera.picamera2 import open_picamera2
 
-        return open_picamera2(number, settings)
+        return open_picamera2(number, settings, wants)
     path = demo_clip() if spec == "demo" else user_path(spec)
     kind = kind_of(path)
     if kind == "camera" or is_device(spec):
         from edge.camera.live import open_v4l2
 
-        return open_v4l2(path, settings)
+        return open_v4l2(path, settings, wants)
     from edge.camera.files import PictureFolder, VideoFile
 
     if kind == "folder":
-        return PictureFolder(path, settings.fps)
-    return VideoFile(path)
+        return PictureFolder(path, settings.fps, wants)
+    return VideoFile(path, wants)

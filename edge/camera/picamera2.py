@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from edge.camera import AbsentError, Frame, SourceError
+from edge.camera.ceiling import Wants, every
 from edge.config import CameraSettings
 
 #: Width of the small luma plane. Faces are searched for at about this width, and the camera's
@@ -29,7 +30,7 @@ BUFFERS = 4
 FORMAT = "RGB888"
 
 
-def open_picamera2(number: int, settings: CameraSettings) -> Picamera2Source:
+def open_picamera2(number: int, settings: CameraSettings, wants: Wants = every) -> Picamera2Source:
     """Camera `number`; raises AbsentError when it is not there or in use, SourceError when
     picamera2 is missing."""
     kind = _load()
@@ -59,7 +60,7 @@ def open_picamera2(number: int, settings: CameraSettings) -> Picamera2Source:
     except Exception as error:
         _close(camera)
         raise AbsentError(f"{name} cannot be started: {_named(error)}") from None
-    return Picamera2Source(camera, name, luma_px, settings.timeout_s)
+    return Picamera2Source(camera, name, luma_px, settings.timeout_s, wants=wants)
 
 
 class Picamera2Source:
@@ -74,6 +75,7 @@ class Picamera2Source:
         luma_px: tuple[int, int],
         timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
+        wants: Wants = every,
     ) -> None:
         """Take over a started `camera` whose small stream is `luma_px` wide and high."""
         self._camera: Any | None = camera
@@ -81,32 +83,40 @@ class Picamera2Source:
         self._luma_px = luma_px
         self._timeout_s = timeout_s
         self._clock = clock
+        self._wants = wants
         self._index = -1
 
     def read(self) -> Frame | None:
-        """The next frame; raises SourceError when none comes within the time-out."""
+        """The next frame that is wanted; raises SourceError when none comes within the time-out."""
         camera = self._camera
         if camera is None:
             raise SourceError(f"{self._name} is closed")
+        while True:
+            request = self._next_request(camera)
+            arrived_s = self._clock()
+            try:
+                if not self._wants(arrived_s):
+                    continue
+                # Both are copies: the buffers go back to the camera at once.
+                image = request.make_array("main")
+                planes = request.make_array("lores")
+            finally:
+                request.release()
+            width, height = self._luma_px
+            self._index += 1
+            luma = np.ascontiguousarray(planes[:height, :width])
+            return Frame(image, arrived_s, self._index, luma)
+
+    def _next_request(self, camera: Any) -> Any:
         # With `wait=True` a loose cable blocks for ever.
         job = camera.capture_request(wait=False)
         try:
-            request = camera.wait(job, timeout=self._timeout_s)
+            return camera.wait(job, timeout=self._timeout_s)
         except (TimeoutError, CancelledError):
             _abandon(camera, job)
             raise SourceError(
                 f"{self._name} has delivered nothing for {self._timeout_s:g} s; check its cable"
             ) from None
-        arrived_s = self._clock()
-        try:
-            # Both are copies: the buffers go back to the camera at once.
-            image = request.make_array("main")
-            planes = request.make_array("lores")
-        finally:
-            request.release()
-        width, height = self._luma_px
-        self._index += 1
-        return Frame(image, arrived_s, self._index, np.ascontiguousarray(planes[:height, :width]))
 
     def close(self) -> None:
         """Stop and free the camera; a second call does nothing."""

@@ -8,6 +8,7 @@ from edge.camera import Frame
 from edge.camera.files import VideoFile
 from edge.cuts import CutFinder
 from edge.framing import Pixels
+from edge.glance import glance
 from edge.paths import demo_clip
 
 PERIOD_S = 1 / 15
@@ -28,7 +29,7 @@ def cuts(pictures: list[Pixels], period_s: float = PERIOD_S) -> list[int]:
     return [
         index
         for index, picture in enumerate(pictures)
-        if finder.is_cut(Frame(picture, index * period_s, index))
+        if finder.is_cut(glance(Frame(picture, 0.0, index)), index * period_s)
     ]
 
 

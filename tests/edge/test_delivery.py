@@ -39,6 +39,21 @@ def test_what_can_be_asked_for_is_announced_and_answered(
     listener.close()
 
 
+def test_an_alert_is_timed_from_the_capture_of_its_frame(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    times = StageTimes()
+    with Delivery(settings_for(mosquitto, tmp_path), times) as delivery:
+        delivery.start()
+        wait_until(lambda: delivery.publisher.connected, "the connection")
+        delivery.put({"n": 0}, lag_s=0.25)
+        delivery.put({"n": 1})  # nobody knows when its frame was captured
+        wait_until(lambda: delivery.publisher.acknowledged == 2, "both acknowledgements")
+    found = times.quantiles()
+    assert (found["deliver"].count, found["alert"].count) == (2, 1)
+    assert found["alert"].p50_ms >= 250.0 + found["deliver"].p50_ms / 100.0
+
+
 def test_who_hangs_at_the_end_is_waited_for_once(
     tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,11 +5,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.camera import Frame
 from edge.framing import Pixels
-from edge.gate import MotionGate
+from edge.gate import MotionGate, Novelty
+from edge.glance import glance
 
-SIZE_PX = (240, 320)
 FPS = 10.0
+
+
+class Gate:
+    """The gate, shown whole pictures."""
+
+    def __init__(self) -> None:
+        self.gate = MotionGate()
+
+    def look(self, picture: Pixels, at_s: float) -> bool:
+        """Whether anything moves in `picture`, or nobody can tell yet."""
+        moving = self.gate.look(glanced(picture), at_s)
+        return moving is None or bool(moving.any())
+
+
+def glanced(picture: Pixels) -> Pixels:
+    """A glance at a grey (height, width) picture."""
+    return glance(Frame(np.repeat(picture[:, :, None], 3, axis=2), 0.0, 0))
 
 
 def hall(seed: int = 0) -> Pixels:
@@ -33,16 +51,16 @@ def with_somebody(scene: Pixels, x: int, y: int = 60, side: int = 23, level: int
     return peopled
 
 
-def settled(noise: float = 4.0) -> tuple[MotionGate, np.random.Generator, float]:
-    gate, rng, at_s = MotionGate(), np.random.default_rng(1), 0.0
+def settled(noise: float = 4.0) -> tuple[Gate, np.random.Generator, float]:
+    gate, rng, at_s = Gate(), np.random.default_rng(1), 0.0
     for _ in range(100):
         gate.look(seen(hall(), rng, noise), at_s)
         at_s += 1.0 / FPS
     return gate, rng, at_s
 
 
-def test_the_first_frame_counts_as_moving() -> None:
-    assert MotionGate().look(hall(), 0.0)
+def test_of_the_first_frame_nobody_can_tell() -> None:
+    assert MotionGate().look(glanced(hall()), 0.0) is None
 
 
 @pytest.mark.parametrize("noise", [0.0, 4.0, 10.0])
@@ -86,18 +104,31 @@ def test_somebody_who_stands_still_is_seen_for_long_and_when_they_go() -> None:
     assert gate.look(seen(hall(), rng), at_s + 60.1)  # or leave
 
 
-def test_motion_beside_who_is_known() -> None:
-    gate, rng, at_s = settled()
-    gate.look(seen(with_somebody(hall(), 150), rng), at_s)
-    around = (140 / 320, 50 / 240, 45 / 320, 45 / 240)
-    assert not gate.moved_outside([around])
-    assert gate.moved_outside([])
-    assert gate.moved_outside([(0.0, 0.0, 0.2, 0.2)])
-    gate.look(seen(with_somebody(with_somebody(hall(), 150), 20), rng), at_s + 0.1)
-    assert gate.moved_outside([around])
-
-
 def test_another_size_of_picture_begins_anew() -> None:
     gate, _, at_s = settled()
-    assert gate.look(np.zeros((120, 320), np.uint8), at_s)
+    assert gate.gate.look(np.zeros((30, 80), np.uint8), at_s) is None
     assert not gate.look(np.zeros((120, 320), np.uint8), at_s + 0.1)
+
+
+def test_a_place_is_new_until_it_is_searched_and_when_it_changes() -> None:
+    novelty, rng = Novelty(), np.random.default_rng(2)
+    assert novelty.look(glanced(hall())).all()
+    novelty.searched(glanced(seen(hall(), rng)))
+    for _ in range(50):
+        assert not novelty.look(glanced(seen(hall(), rng))).any()
+    peopled = with_somebody(hall(), 150)
+    for _ in range(2):  # looking alone is no search
+        new = novelty.look(glanced(seen(peopled, rng)))
+        rows, columns = np.nonzero(new)
+        assert rows.min() >= 60 / 4 - 2
+        assert rows.max() <= 83 / 4 + 2
+        assert columns.min() >= 150 / 4 - 2
+        assert columns.max() <= 173 / 4 + 2
+    novelty.searched(glanced(peopled), [(0.0, 0.0, 0.3, 1.0)])  # somewhere else
+    assert novelty.look(glanced(seen(peopled, rng))).any()
+    novelty.searched(glanced(peopled), [(0.4, 0.0, 0.3, 1.0)])
+    assert not novelty.look(glanced(seen(peopled, rng))).any()
+    assert novelty.look(glanced(seen(with_somebody(hall(), 156), rng))).any()  # a step
+    assert novelty.look(glanced(seen(hall(), rng))).any()  # who leaves is news, once
+    novelty.searched(glanced(hall()))
+    assert not novelty.look(glanced(seen(hall(), rng, light=0.8))).any()

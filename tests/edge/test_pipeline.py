@@ -34,7 +34,10 @@ class Fixed:
     def search(self, luma: Luma) -> list[Face]:
         return self.faces
 
-    def search_near(self, luma: Luma, box_px: Box) -> list[Face]:
+    def search_in(self, luma: Luma, part: Box) -> list[Face]:
+        return self.faces
+
+    def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
         return [face for face in self.faces if abs(face.box_px[0] - box_px[0]) < box_px[2] / 2]
 
 

@@ -32,7 +32,7 @@ class Door:
         detector = HaarDetector(settings.detector)
         utc = UtcClock(lambda: 0.0)
         pipeline = Pipeline(settings, detector, classifier, utc, StageTimes())
-        self.reload = Reload(settings, self.read, feed, pipeline, classifier, detector)
+        self.reload = Reload(settings, self.read, open_source, feed, pipeline, classifier, detector)
         self.taken_over: list[tuple[Settings, Classifier]] = []
         self.reload.on_change = lambda *now: self.taken_over.append(now)
 

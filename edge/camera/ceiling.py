@@ -1,0 +1,58 @@
+"""A frame rate that is not exceeded: which frames of a source are wanted, and which are left out.
+
+What is left out is not decoded where the source can tell (`VideoCapture.grab` without
+`retrieve`), nor copied out of the camera's buffers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+#: Whether the frame of a time, in seconds on the source's clock, is wanted; to be asked of each.
+Wants = Callable[[float], bool]
+#: A frame this share of a period early is taken: cameras are not that exact, and the next one
+#: may come much later.
+EARLY = 0.1
+
+
+def every(at_s: float) -> bool:
+    """No frame is left out."""
+    del at_s
+    return True
+
+
+class Allowance:
+    """What share of the frame rate may be spent now, and what was spared; of one run, whose source
+    may be opened many times. One thread reads a source; others may look."""
+
+    def __init__(self, share: Callable[[], float] = lambda: 1.0) -> None:
+        """`share`, 0 to 1, is asked at every frame."""
+        self.share = share
+        #: Frames that were left out.
+        self.left_out = 0
+
+
+class Ceiling:
+    """Wants frames at a steady rate."""
+
+    def __init__(
+        self, fps: float, allowance: Allowance | None = None, longest_s: float = math.inf
+    ) -> None:
+        """At most `fps` frames a second on average, times the share of the `allowance`; one every
+        `longest_s` seconds all the same."""
+        self._fps = fps
+        self._allowance = allowance or Allowance()
+        self._longest_s = longest_s
+        self._due_s = -math.inf
+
+    def __call__(self, at_s: float) -> bool:
+        """Whether the frame of `at_s` is due; times must not run backwards."""
+        period_s = min(self._longest_s, 1.0 / (self._fps * self._allowance.share()))
+        late_s = at_s - self._due_s
+        if late_s < -EARLY * period_s:
+            self._allowance.left_out += 1
+            return False
+        # On schedule, so that the rate holds on average; after a gap a new one begins.
+        self._due_s = (at_s if late_s > period_s else self._due_s) + period_s
+        return True

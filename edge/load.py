@@ -1,0 +1,19 @@
+"""How much of the machine this process may take, told to the system and to OpenCV."""
+
+from __future__ import annotations
+
+import os
+
+import cv2
+
+from edge.config import LoadSettings
+
+
+def spend_no_more_than(settings: LoadSettings) -> None:
+    """Hold for this process from now on; to be called before it starts threads.
+
+    A process that was started to give way more than `settings.nice` says stays so: going back
+    is for root.
+    """
+    cv2.setNumThreads(settings.opencv_threads)
+    os.nice(max(0, settings.nice - os.nice(0)))
