@@ -25,8 +25,9 @@ from tests.pi.roots import BOOKWORM, TRIXIE, Release, root_tar
 FRAMES = 30
 HERE = Path(__file__).parent
 REPORT = ROOT / "runs" / "pi" / "instructions.json"
-#: The same twice is nearly the same: addresses differ, and with them what hashing does.
-REPEATS_WITHIN = 0.02
+#: The same twice is nearly the same. The network's kernels are chosen by how fast the processor
+#: seems to be, which differs from run to run in an emulator.
+REPEATS_WITHIN = {"detect": 0.02, "classify": 0.15}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,8 @@ def counted(plugin: Path, emulator: list[str], packages: Path) -> dict[str, Any]
     done = subprocess.run(
         ["nice", "-n", "10", name, "-plugin", f"{plugin},count={count}", *python,
          HERE / "stages.py", count, str(FRAMES)],
-        env={**os.environ, "PYTHONPATH": str(packages), "OPENBLAS_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": str(packages), "OPENBLAS_NUM_THREADS": "1",
+             "PYTHONHASHSEED": "0"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
@@ -90,8 +92,9 @@ def test_the_stages_are_counted_on_both_processors(
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps(figures, indent=2) + "\n")
     sys.stdout.write(f"instructions per frame: {json.dumps(figures, indent=2)}\n")
-    for stage, count in there["instructions"].items():
-        assert abs(again["instructions"][stage] - count) <= REPEATS_WITHIN * count
+    for stage, share in REPEATS_WITHIN.items():
+        count = there["instructions"][stage]
+        assert abs(again["instructions"][stage] - count) <= share * count
     # Finding faces is the same work everywhere; the network depends on its kernels.
     ratio = there["instructions"]["detect"] / here["instructions"]["detect"]
     assert 0.5 < ratio < 2.0
