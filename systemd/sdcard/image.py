@@ -55,7 +55,10 @@ def make_image(base: Path, site: Site, bundle: Path, out: Path) -> Made:
     with tempfile.TemporaryDirectory(prefix=".mask-patrol-", dir=out.parent) as scratch:
         image = Path(scratch) / "image"
         unpack(base, image)
-        made = _furnish(image, site, bundle, Path(scratch))
+        try:
+            made = _furnish(image, site, bundle, Path(scratch))
+        except UserError as error:
+            raise UserError(str(error).replace(str(image), str(base))) from None
         image.chmod(0o600)
         _sync(image)
         image.replace(out)

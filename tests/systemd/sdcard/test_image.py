@@ -113,8 +113,9 @@ def test_the_base_may_be_packed(base: Path, tmp_path: Path, packed: str) -> None
 
 def refused(base: Path, tmp_path: Path, why: str) -> None:
     out = tmp_path / "out.img"
-    with pytest.raises(UserError, match=why):
+    with pytest.raises(UserError, match=why) as caught:
         make_image(base, load_site(site_file(tmp_path)), small_bundle(tmp_path), out)
+    assert ".mask-patrol-" not in str(caught.value)
     assert not out.exists()
     assert not list(tmp_path.glob(".mask-patrol-*"))
 
