@@ -44,8 +44,9 @@ set_user() {
     if [ -z "$first" ]; then
         useradd --create-home --uid 1000 --shell /bin/bash "$user"
     elif [ -x /usr/lib/userconf-pi/userconf ]; then
-        # It also takes the questions on the screen away.
+        # It also takes the questions on the screen away, from the next boot on.
         /usr/lib/userconf-pi/userconf "$user" "$hash" || say "userconf failed"
+        systemctl stop --no-block userconfig.service 2>/dev/null || true
     elif [ "$first" != "$user" ]; then
         usermod --login "$user" "$first"
         usermod --home "/home/$user" --move-home "$user"

@@ -182,10 +182,10 @@ class Machine:
             part.unlink()
 
     def _network(self) -> str:
-        if self._only_broker is None:
-            return "user,id=net"
-        relay = Path(__file__).with_name("relay.py").resolve()
         ssh = f",hostfwd=tcp:127.0.0.1:{self._forward_ssh}-:22" if self._forward_ssh else ""
+        if self._only_broker is None:
+            return f"user,id=net{ssh}"
+        relay = Path(__file__).with_name("relay.py").resolve()
         return (
             f"user,id=net,restrict=on{ssh},guestfwd=tcp:{RELAY_HOST}:{RELAY_PORT}"
             f"-cmd:{sys.executable} {relay} {self._only_broker}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,9 @@ from sdcard.tools import find
 
 from tests.brokers import Mosquitto, free_port
 from tests.pi.disk import BOOT_AT, base_disk, copy_disk
-from tests.pi.door import CONFIG, UNIT, Listener, bundle
+from tests.pi.door import CONFIG, UNIT, Listener, bundle, digest
 from tests.pi.kernel import kernel
-from tests.pi.machine import RELAY_HOST, RELAY_PORT, Machine, wait_for
+from tests.pi.machine import HOST, RELAY_HOST, RELAY_PORT, Machine, wait_for
 from tests.pi.roots import BOOKWORM, TRIXIE, Release
 
 PASSWORD = "let-me-in"
@@ -38,7 +39,11 @@ def site(tmp_path: Path) -> Path:
     """A description with everything in it."""
     key = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    path = tmp_path / "site.toml"
+    return describe(tmp_path / "site.toml", RELAY_HOST, RELAY_PORT)
+
+
+def describe(path: Path, host: str, port: int, more: str = "") -> Path:
+    """Write a description for a broker at `host`."""
     path.write_text(f"""
 hostname = "door1"
 timezone = "Europe/Berlin"
@@ -46,13 +51,14 @@ packages = []
 user = {{name = "anna", ssh_keys = ["key.pub"]}}
 wifi = {{ssid = "Hall 1; ü", password = "pass word 9", country = "DE"}}
 broker = {{username = "door", password = "{PASSWORD}"}}
+{more}
 [daemon]
 device = "door1"
 [daemon.camera]
 source = "demo"
 [daemon.mqtt]
-host = "{RELAY_HOST}"
-port = {RELAY_PORT}
+host = "{host}"
+port = {port}
 """)
     return path
 
@@ -103,42 +109,74 @@ def test_an_image_boots_to_online_without_a_network(
     Fat(out, layout.boot).check()
 
 
-@pytest.mark.parametrize("release", [BOOKWORM, TRIXIE], ids=lambda release: release.name)
-def test_a_stock_image_is_set_up_by_its_boot_partition(
-    release: Release, tmp_path: Path, broker: Mosquitto, site: Path
+def test_a_stock_trixie_is_set_up_by_cloud_init(
+    tmp_path: Path, broker: Mosquitto, site: Path
 ) -> None:
-    disk = copy_disk(base_disk(release), tmp_path / "disk.img")
-    boot = tmp_path / "boot"
-    boot.mkdir()
-    fat = Fat(disk, read_layout(disk).boot)
-    (boot / "cmdline.txt").write_bytes(fat.read("cmdline.txt") or b"")
-    prepare(boot, release.name, load_site(site), bundle())
-    device = f"{disk}@@{BOOT_AT}"
-    for path in boot.iterdir():
-        subprocess.run([find("mcopy"), "-s", "-o", "-i", device, path, "::"], check=True)
-    # The room that Raspberry Pi OS makes for itself at its first boot is there already.
+    disk = copy_disk(base_disk(TRIXIE), tmp_path / "disk.img")
+    put_on_boot_partition(disk, tmp_path, "trixie", site)
     broker.start()
     listener = Listener(broker, "door", PASSWORD)
     port = free_port()
     with Machine(
-        disk, kernel(release), only_broker=broker.port, forward_ssh=port, on=False
+        disk, kernel(TRIXIE), only_broker=broker.port, forward_ssh=port, on=False
     ) as machine:
-        words = (fat.read("cmdline.txt") or b"").decode()
-        words = re.sub(r"(console|root|rootwait)\S*", "", words)
-        if release is BOOKWORM:
-            assert "systemd.run=" in words
-            machine.start(up=False, words=words)
-            machine.wait_off()  # it starts again when the script has run
-            assert "systemd.run" not in (fat.read("cmdline.txt") or b"").decode()
-            assert "firstrun.sh" not in fat.names()
-            machine.start()
-        else:
-            machine.start(words="cloud-init=enabled")
+        machine.start(words="cloud-init=enabled")
         wait_for(lambda: listener.count("online") >= 1, "online", FIRST_BOOT_S)
         assert_set_up(machine, site, port)
+        assert "errors: []" in machine.run("cloud-init status --long", check=False).output
         assert not machine.run("ls /boot/firmware | grep mask-patrol || true").output
         machine.power_off()
     listener.close()
+
+
+def test_a_stock_bookworm_is_set_up_by_its_first_run_over_the_network(
+    tmp_path: Path, broker: Mosquitto, site: Path
+) -> None:
+    disk = copy_disk(base_disk(BOOKWORM), tmp_path / "disk.img")
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / "bundle.tar").symlink_to(bundle())
+    web = free_port()
+    url = f"http://{HOST}:{web}/bundle.tar"
+    download = f'download = {{url = "{url}", sha256 = "{digest(bundle())}"}}'
+    describe(site, HOST, broker.port, download)
+    fat = put_on_boot_partition(disk, tmp_path, "bookworm", site)
+    broker.start()
+    listener = Listener(broker, "door", PASSWORD)
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "http.server", str(web), "--bind", "127.0.0.1", "-d", served],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with Machine(disk, kernel(BOOKWORM), forward_ssh=port, on=False) as machine:
+            words = (fat.read("cmdline.txt") or b"").decode()
+            assert "systemd.run=" in words
+            machine.start(up=False, words=re.sub(r"(console|root|rootwait)\S*", "", words))
+            machine.wait_off()  # it starts again when the script has run
+            assert "systemd.run" not in (fat.read("cmdline.txt") or b"").decode()
+            assert {"firstrun.sh", "mask-patrol"}.isdisjoint(fat.names())
+            machine.start()
+            wait_for(lambda: listener.count("online") >= 1, "online", FIRST_BOOT_S)
+            assert_set_up(machine, site, port)
+            machine.power_off()
+    finally:
+        server.kill()
+        server.wait()
+    listener.close()
+
+
+def put_on_boot_partition(disk: Path, folder: Path, release: str, site: Path) -> Fat:
+    """What `make firstrun` writes, on the disk as if its boot partition had been mounted."""
+    boot = folder / "boot"
+    boot.mkdir()
+    fat = Fat(disk, read_layout(disk).boot)
+    (boot / "cmdline.txt").write_bytes(fat.read("cmdline.txt") or b"")
+    prepare(boot, release, load_site(site), bundle())
+    device = f"{disk}@@{BOOT_AT}"
+    for path in boot.iterdir():
+        subprocess.run([find("mcopy"), "-s", "-o", "-i", device, path, "::"], check=True)
+    return fat
 
 
 def test_packages_are_brought_along(tmp_path: Path, broker: Mosquitto, site: Path) -> None:
