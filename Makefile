@@ -124,8 +124,8 @@ image: $(VENV)/.image ## An SD card's image from BASE=raspios-lite.img.xz and CO
 	@$(CARD) image --base "$(BASE)" --config "$(CONFIG)" --bundle "$$(ls -t dist/mask-patrol-*-arm64.tar | head -n 1)" --out "$(IMAGE)"
 
 flash: $(VENV)/.edge ## Write IMAGE onto the card in DEVICE=/dev/sdX and verify it; asks first
-	@test -n "$(DEVICE)" || { echo "make flash: name the card's disk, e.g. sudo make flash DEVICE=/dev/sdX (lsblk lists them)" >&2; exit 2; }
-	@$(CARD) flash --image "$(IMAGE)" --device "$(DEVICE)" $(FLASH_ARGS)
+	@test -n "$(DEVICE)" || { echo "make flash: name the card's disk, e.g. make flash DEVICE=/dev/sdX (lsblk lists them)" >&2; exit 2; }
+	@$(if $(filter 0,$(shell id -u)),,sudo env) $(CARD) flash --image "$(IMAGE)" --device "$(DEVICE)" $(FLASH_ARGS)
 
 firstrun: $(VENV)/.image ## Set up a card with the stock image: CONFIG=site.toml BOOT=/media/you/bootfs RELEASE=trixie
 	@test -n "$(BOOT)" -a -n "$(CONFIG)" || { echo "make firstrun: name both, e.g. make firstrun CONFIG=site.toml BOOT=/media/$$USER/bootfs RELEASE=trixie" >&2; exit 2; }
@@ -167,7 +167,7 @@ have = PATH="$$PATH:/usr/sbin:/sbin"; missing=; for p in $(1); do \
 	fi
 
 # Modules in systemd/ are no part of the program.
-CARD = PATH="$$PATH:/usr/sbin:/sbin" PYTHONPATH=systemd $(BIN)/python -m sdcard
+CARD = PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=systemd $(BIN)/python -m sdcard
 
 # With these, the service is tried on a Debian of its own; without them those tests are skipped.
 containers:

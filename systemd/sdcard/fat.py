@@ -20,6 +20,14 @@ class Fat:
         self._partition = partition
         self._device = f"{image}@@{partition.start_bytes}"
 
+    def is_sound(self) -> bool:
+        """Whether it is in order."""
+        try:
+            self.check()
+        except UserError:
+            return False
+        return True
+
     def check(self) -> None:
         """Read all of it; raises UserError when it is not in order."""
         with tempfile.NamedTemporaryFile(dir=self._image.parent) as copy:
