@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,32 @@ def test_a_card_holds_what_was_written(
     assert "Generic Card Reader" in question
     assert "0.1 GB" in question
     assert "verified" in capsys.readouterr().err
+
+
+def test_a_real_block_device_holds_what_was_written(
+    kernel: Kernel, image: Path, tmp_path: Path
+) -> None:
+    behind = tmp_path / "behind"
+    with behind.open("wb") as file:
+        file.truncate(80 * MEBI)
+    try:
+        said = subprocess.run(
+            ["losetup", "--find", "--show", behind], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no loop device can be had here")
+    device = Path(said.stdout.strip())
+    try:
+        kernel.disk(device.name)
+        flash(image, device, lambda what: True, kernel.system)
+        # Somebody else holds it: the kernel refuses, and nothing is written.
+        holder = os.open(device, os.O_RDONLY | os.O_EXCL)
+        with pytest.raises(UserError, match="Device or resource busy"):
+            flash(image, device, lambda what: True, kernel.system)
+        os.close(holder)
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=True)
+    assert behind.read_bytes()[: image.stat().st_size] == image.read_bytes()
 
 
 def test_nothing_is_written_when_nobody_agrees(kernel: Kernel, image: Path) -> None:
