@@ -71,7 +71,7 @@ def unpacked(release: Release, folder: Path) -> tuple[list[str], Path]:
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(packages)
     python = next((root / "usr/bin").glob("python3.1?"))
-    return ["qemu-aarch64", "-L", str(root), str(python)], packages
+    return ["qemu-aarch64", "-cpu", "cortex-a72", "-L", str(root), str(python)], packages
 
 
 def per_frame(said: dict[str, Any]) -> dict[str, int]:
