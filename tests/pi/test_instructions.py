@@ -43,6 +43,19 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+#: A Pi 4's. Without it, the runtime reads that of this computer, and falls over it.
+CPU_INFO = """processor\t: 0
+BogoMIPS\t: 108.00
+Features\t: fp asimd evtstrm crc32 cpuid
+CPU implementer\t: 0x41
+CPU architecture: 8
+CPU variant\t: 0x0
+CPU part\t: 0xd08
+CPU revision\t: 3
+
+"""
+
+
 def counted(plugin: Path, emulator: list[str], packages: Path) -> dict[str, Any]:
     """What `stages.py` says, run by `emulator` with `packages` to import from."""
     count = plugin.with_name("count")
@@ -65,6 +78,8 @@ def unpacked(release: Release, folder: Path) -> tuple[list[str], Path]:
     for path in (root, packages, whole):
         path.mkdir()
     subprocess.run(["tar", "-xf", root_tar(release), "-C", root], check=True)
+    (root / "proc").mkdir(exist_ok=True)
+    (root / "proc/cpuinfo").write_text(CPU_INFO)
     subprocess.run(["tar", "-xf", bundle(), "-C", whole, "--strip-components=1"], check=True)
     for wheel in (whole / "wheels" / release.python).glob("*.whl"):
         if not wheel.name.startswith("pip-"):
