@@ -108,7 +108,7 @@ bundle: $(VENV)/.venv ## One file that installs it on a Pi without a network: di
 
 install: ## Install it as a service on this machine, a Pi or a Debian PC: sudo make install
 	@test "$$(id -u)" = 0 || { echo "make install: it must be run as root: sudo make install" >&2; exit 2; }
-	@$(UNPRIVILEGED) $(MAKE) --no-print-directory bundle BUNDLE_ARGS="--machine $$(uname -m) --unpacked --python $$(python3 -c 'import sys; print("cp%d%d" % sys.version_info[:2])')"
+	@$(UNPRIVILEGED) $(MAKE) --no-print-directory bundle BUNDLE_ARGS="--machine $$(uname -m) --unpacked --python $$(/usr/bin/python3 -c 'import sys; print("cp%d%d" % sys.version_info[:2])')"
 	@dist/mask-patrol/install.sh $(INSTALL_ARGS)
 
 uninstall: ## Take the service away; configuration and events stay and are named: sudo make uninstall

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from edge import geometry
 from edge.errors import UsageError
 from edge.strict import Section, readable, settings_in
 
@@ -39,6 +40,7 @@ class CameraSettings(Section, frozen=True, kw_only=True):
     timeout_s: Seconds = 10.0
     black_after_s: Seconds = 60.0
     frozen_after_s: Seconds = 60.0
+    view_deg: Annotated[float, msgspec.Meta(ge=10.0, le=170.0)] = 62.0
     reopen_for_s: Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)] = 300.0
     zone: tuple[Point, ...] = ()
 
@@ -51,6 +53,7 @@ class DetectorSettings(Section, frozen=True, kw_only=True):
     scale_factor: Annotated[float, msgspec.Meta(gt=1.0, le=2.0)] = 1.1
     min_neighbors: Annotated[int, msgspec.Meta(ge=1, le=50)] = 3
     min_face: Fraction = 0.07
+    farthest_m: Annotated[float, msgspec.Meta(ge=0.0, le=50.0)] = 0.0
     full_every_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 3.0
     rest_every_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 15.0
 
@@ -167,8 +170,34 @@ def load_settings(path: Path | None = None) -> Settings:
 
     Raises UsageError with one line per mistake found in the file.
     """
-    settings = Settings() if path is None else settings_in(path, Settings, "the configuration")
+    settings = Settings()
+    raw: dict[str, Any] = {}
+    if path is not None:
+        settings, raw = settings_in(path, Settings, "the configuration")
+    settings = _fitted_to_the_door(settings, raw.get("detector", {}), path)
     return settings if settings.device else change(settings, device=default_device())
+
+
+def _fitted_to_the_door(settings: Settings, given: dict[str, Any], path: Path | None) -> Settings:
+    """`settings` with the width and the smallest face that `detector.farthest_m` asks for, if it
+    is set; raises UsageError for one that is too far, or that contradicts what is `given`."""
+    distance_m, view_deg = settings.detector.farthest_m, settings.camera.view_deg
+    if not distance_m:
+        return settings
+    if distance_m > (most_m := geometry.farthest(view_deg)):
+        raise UsageError(
+            f"{path}: `detector.farthest_m`: with {view_deg:g} degrees in view faces can be found"
+            f" up to {most_m:g} m away; for more take a lens that sees less"
+        )
+    min_face = geometry.smallest_face(distance_m, view_deg)
+    fitted = {"min_face": round(min_face, 4), "width_px": geometry.working_width(min_face)}
+    for name, value in fitted.items():
+        if given.get(name, value) != value:
+            raise UsageError(
+                f"{path}: `detector.{name}` follows from `detector.farthest_m`:"
+                " leave one of them out"
+            )
+    return change(settings, detector=fitted)
 
 
 def change(settings: Settings, **changes: Any) -> Settings:

@@ -18,7 +18,7 @@ from edge.camera.ceiling import Allowance
 from edge.camera.feed import CameraFeed
 from edge.camera.opening import at_most, is_recorded, open_source
 from edge.classifier import Classifier, alert_threshold, load_classifier
-from edge.config import CameraSettings, Settings
+from edge.config import Settings
 from edge.controls import Controls, signals_to
 from edge.delivery import Delivery, Nowhere, outbox_path
 from edge.detector import HaarDetector
@@ -173,11 +173,12 @@ class _Run:
     def _open_feed(self) -> EveryFrame | CameraFeed:
         camera = self._settings.camera
         if self._options.fast and is_recorded(camera):  # what is live has a pace of its own
-            return EveryFrame(self._open(camera))
-        return CameraFeed(lambda: self._open(camera), camera, self._controls.stopped)
+            return EveryFrame(self._open(self._settings))
+        return CameraFeed(lambda: self._open(self._settings), camera, self._controls.stopped)
 
-    def _open(self, camera: CameraSettings) -> Source:
-        return open_source(camera, at_most(camera, self._allowance))
+    def _open(self, settings: Settings) -> Source:
+        camera = settings.camera
+        return open_source(camera, at_most(camera, self._allowance), settings.detector.width_px)
 
     def _open_delivery(self, stack: ExitStack) -> Delivery | None:
         if not self._options.mqtt:

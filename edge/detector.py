@@ -26,6 +26,8 @@ DEFAULT_CASCADE = "haarcascade_frontalface_alt2.xml"
 #: proportion: from `1 - SMALLER * reach` to `1 + LARGER * reach` of its width, within bounds.
 SMALLER, LARGER = 0.5, 0.65
 SMALLEST, LARGEST = 0.7, 1.5
+#: A camera rounds the width of its luma plane, and may have its own mind.
+ENOUGH = 0.9
 #: The window that the cascades were trained with.
 SMALLEST_PX = 20
 
@@ -86,10 +88,10 @@ class HaarDetector:
 
     def reduce(self, frame: Frame) -> Luma:
         """Grey and at most as wide as the settings say; the camera's own, where it has one."""
-        if frame.luma is None:
-            return _reduced(frame.image_bgr, self._settings.width_px)
-        luma = frame.luma
-        most_px = self._settings.width_px
+        luma, most_px = frame.luma, self._settings.width_px
+        # A plane that was ordered for another width may have too few pixels.
+        if luma is None or luma.shape[1] < ENOUGH * min(most_px, frame.image_bgr.shape[1]):
+            return _reduced(frame.image_bgr, most_px)
         if luma.shape[1] > most_px:
             size = (most_px, max(1, round(luma.shape[0] * most_px / luma.shape[1])))
             luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -98,7 +98,11 @@ def _inference(loaded: list[Classifier]) -> str:
 
 def _cascade(settings: Settings) -> str:
     HaarDetector(settings.detector).find(np.zeros((120, 160, CHANNELS), np.uint8))
-    return settings.detector.cascade or f"{DEFAULT_CASCADE} of OpenCV"
+    detector = settings.detector
+    return (
+        f"{detector.cascade or f'{DEFAULT_CASCADE} of OpenCV'}; searches at {detector.width_px} px"
+        f" for faces from {100.0 * detector.min_face:.1f}% of the width on"
+    )
 
 
 def _source(settings: Settings) -> str:

@@ -18,13 +18,18 @@ from pathlib import Path
 
 from edge.errors import UserError
 from edge.login import CREDENTIAL_PASSWORD, CREDENTIAL_USERNAME, PASSWORD, USERNAME
-from edge.service import CONFIG, RELEASES, UNIT, release
+from edge.service import CONFIG, DASHBOARD_UNIT, RELEASES, UNIT, release
 
 LOCK = Path("/run/lock/mask-patrol-install.lock")
 CREDENTIALS = CONFIG.parent / "credentials"
 STATE = Path("/var/lib/mask-patrol")
 ACCOUNT = "mask-patrol"
 TRIAL = RELEASES / "trial"
+#: Folders of bundles that are being unpacked begin so.
+UNPACKED = ".unpacked-"
+NEEDED_MB = 700
+#: No part of a check waits for longer than some seconds.
+CHECK_S = 600.0
 INSTALLER = Path("share/mask-patrol/install.sh")
 
 
@@ -52,8 +57,9 @@ def activate(version: str) -> None:
 
 
 def restart() -> None:
-    """Stop the service and start it, without waiting for either."""
+    """Stop the service and start it, without waiting for either; the dashboard if it runs."""
     _run(["systemctl", "restart", "--no-block", UNIT], "systemd does not restart the service")
+    subprocess.run(["systemctl", "try-restart", "--no-block", DASHBOARD_UNIT], check=False)
 
 
 def check(version: str) -> bool:
@@ -63,20 +69,25 @@ def check(version: str) -> bool:
     """
     account = pwd.getpwnam(ACCOUNT)
     login = {USERNAME: CREDENTIAL_USERNAME, PASSWORD: CREDENTIAL_PASSWORD}
-    result = subprocess.run(
-        [RELEASES / version / "bin/mask-patrol", "check", "--config", CONFIG, "--source", "demo"],
-        cwd=STATE if STATE.exists() else "/",
-        env={
-            "PATH": os.defpath,
-            "HOME": str(STATE),
-            "STATE_DIRECTORY": str(STATE),
-            **{name: _credential(file) for name, file in login.items()},
-        },
-        user=account.pw_uid,
-        group=account.pw_gid,
-        extra_groups=[],
-        check=False,
-    )
+    program = RELEASES / version / "bin/mask-patrol"
+    try:
+        result = subprocess.run(
+            [program, "check", "--config", CONFIG, "--source", "demo"],
+            cwd=STATE if STATE.exists() else "/",
+            env={
+                "PATH": os.defpath,
+                "HOME": str(STATE),
+                "STATE_DIRECTORY": str(STATE),
+                **{name: _credential(file) for name, file in login.items()},
+            },
+            user=account.pw_uid,
+            group=account.pw_gid,
+            extra_groups=[],
+            timeout=CHECK_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
     return result.returncode == 0
 
 
@@ -109,6 +120,25 @@ def end_trial() -> None:
     """The version that runs is the one to keep."""
     TRIAL.unlink(missing_ok=True)
     _sync(TRIAL.parent)
+
+
+def require_room() -> None:
+    """For an unpacked bundle and a version; raises UserError."""
+    free_mb = shutil.disk_usage(RELEASES).free // 2**20
+    if free_mb < NEEDED_MB:
+        raise UserError(f"{RELEASES} has {free_mb} MB free, an update needs {NEEDED_MB}: make room")
+
+
+def tidy() -> None:
+    """Delete what a cut left half made, and all versions but the one that runs and the one
+    before."""
+    whole = installed()
+    for folder in RELEASES.iterdir():
+        half = folder.name.startswith(UNPACKED) or (folder / "pyvenv.cfg").exists()
+        if folder.is_dir() and not folder.is_symlink() and half and folder.name not in whole:
+            shutil.rmtree(folder, ignore_errors=True)
+    for version in whole:
+        forget(version)
 
 
 def forget(version: str) -> None:

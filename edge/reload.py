@@ -11,7 +11,7 @@ import msgspec
 from edge.camera import Feed, Source
 from edge.camera.feed import CameraFeed
 from edge.classifier import Classifier, alert_labels, load_classifier
-from edge.config import CameraSettings, Settings
+from edge.config import Settings
 from edge.detector import HaarDetector
 from edge.errors import UserError
 from edge.pipeline import Pipeline
@@ -45,13 +45,13 @@ class Reload:
         self,
         settings: Settings,
         load: Callable[[], Settings],
-        open_source: Callable[[CameraSettings], Source],
+        open_source: Callable[[Settings], Source],
         feed: Feed,
         pipeline: Pipeline,
         classifier: Classifier,
         detector: HaarDetector,
     ) -> None:
-        """`load` reads the configuration, `open_source` opens what it names; the rest is what
+        """`load` reads the configuration, `open_source` opens its source; the rest is what
         runs now."""
         self._settings = settings
         self._load = load
@@ -103,8 +103,7 @@ class Reload:
         alert_labels(settings.events, classifier)
         Zone(settings.camera.zone)
         if settings.camera != self._settings.camera and isinstance(self._feed, CameraFeed):
-            camera = settings.camera
-            self._feed.reopen(lambda: self._open_source(camera), camera)
+            self._feed.reopen(lambda: self._open_source(settings), settings.camera)
         return _Plan(settings, classifier, detector, kept)
 
     def _finish(self, plan: _Plan) -> None:

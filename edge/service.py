@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-UNIT = "mask-patrol.service"
+UNIT, DASHBOARD_UNIT = "mask-patrol.service", "mask-patrol-dashboard.service"
 #: Where versions lie, each in a folder; `current` is a link to the one that runs.
 RELEASES = Path("/opt/mask-patrol")
 #: How the daemon is, by itself, in its RuntimeDirectory: written so often.

@@ -20,8 +20,8 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 Kind = TypeVar("Kind", bound=Section)
 
 
-def settings_in(path: Path, kind: type[Kind], what: str) -> Kind:
-    """The TOML file `path`, which holds `what`, as a `kind`.
+def settings_in(path: Path, kind: type[Kind], what: str) -> tuple[Kind, dict[str, Any]]:
+    """The TOML file `path`, which holds `what`, as a `kind`, and as it is written.
 
     Raises UsageError with one line per mistake found in the file.
     """
@@ -35,7 +35,7 @@ def settings_in(path: Path, kind: type[Kind], what: str) -> Kind:
     if mistakes:
         raise UsageError("\n".join(f"{path}: {mistake}" for mistake in mistakes))
     try:
-        return msgspec.convert(raw, kind)
+        return msgspec.convert(raw, kind), raw
     except msgspec.ValidationError as error:  # what is missing
         raise UsageError(f"{path}: {readable(error)}") from None
 

@@ -38,7 +38,9 @@ def update(path: Path, within_s: float) -> int:
     with releases.alone():
         _settle_first()
         before = _current()
-        with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=RELEASES) as folder:
+        releases.tidy()
+        releases.require_room()
+        with tempfile.TemporaryDirectory(prefix=releases.UNPACKED, dir=RELEASES) as folder:
             say(f"Checking {path} …")
             bundle = unpack(path, Path(folder))
             if bundle.machine != platform.machine():
@@ -108,8 +110,7 @@ def _try(
         if failure is not None:
             _go_back(version, before, previous, failure, within_s)
         releases.end_trial()
-        for old in releases.installed():
-            releases.forget(old)
+        releases.tidy()
     say(f"{version} is online after {time.monotonic() - started_s:.0f} s; {before} is kept.")
     return 0
 

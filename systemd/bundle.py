@@ -87,7 +87,8 @@ def lay_out(folder: Path, machine: str, pythons: Iterable[str], own: Path) -> No
         text = requirements(read_lock(target.lock), wheels, own)
         (folder / f"requirements-{python}.txt").write_text(text, encoding="utf-8")
     shutil.copytree(HERE / "units", folder / "units")
-    shutil.copy(HERE / "install.sh", folder)
+    for name in ("install.sh", "README.md"):
+        shutil.copy(HERE / name, folder)
     shutil.copy(ROOT / "edge" / "config.example.toml", folder)
     shutil.copy(ROOT / "LICENSE", folder)
     (folder / "MACHINE").write_text(f"{machine}\n", encoding="ascii")

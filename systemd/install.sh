@@ -14,6 +14,8 @@ JOURNALD=/usr/local/lib/systemd/journald.conf.d
 UDEV=/usr/local/lib/udev/rules.d
 COMMAND=/usr/local/bin/mask-patrol
 ACCOUNT=mask-patrol
+# The system's own, whatever else is first in PATH: the account must be able to run it.
+PYTHON=/usr/bin/python3
 # A version takes about 250 MB with its wheels unpacked; twice that leaves room for pip.
 NEEDED_MB=500
 
@@ -68,16 +70,22 @@ link() {
 require_fitting_machine() {
     [ "$(id -u)" = 0 ] || die "it must be run as root: sudo $0" 2
     command -v systemctl >/dev/null || die "there is no systemd here; Raspberry Pi OS has it"
-    command -v python3 >/dev/null || die "there is no Python here: sudo apt install python3"
-    tag=$(python3 -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
-    bits=$(python3 -c 'import struct; print(8 * struct.calcsize("P"))')
+    [ -x "$PYTHON" ] || die "there is no $PYTHON here: sudo apt install python3"
+    tag=$("$PYTHON" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
+    bits=$("$PYTHON" -c 'import struct; print(8 * struct.calcsize("P"))')
     machine=$(cat "$bundle/MACHINE")
     [ "$(uname -m)/$bits" = "$machine/64" ] ||
         die "this bundle is for a 64-bit system on $machine, this is a $bits-bit one on $(uname -m)"
     [ -f "$bundle/requirements-$tag.txt" ] ||
-        die "this bundle has no wheels for Python ${tag#cp} ($(python3 --version)); it has: $(
+        die "this bundle has no wheels for $("$PYTHON" --version); it has: $(
             cd "$bundle/wheels" && echo ./*
         )"
+}
+
+warn_of_overlay() {
+    if [ "$(findmnt --noheadings --output FSTYPE / 2>/dev/null)" = overlay ]; then
+        warn "the root is an overlay: what is installed now may be gone after the next start"
+    fi
 }
 
 require_whole_bundle() {
@@ -96,7 +104,7 @@ install_debs() {
 
 # picamera2 comes from apt alone, and only Raspberry Pi OS has it.
 install_picamera2() {
-    if python3 -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("picamera2"))'; then
+    if "$PYTHON" -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("picamera2"))'; then
         return 0
     fi
     if [ "$offline" = no ] && apt-cache show python3-picamera2 >/dev/null 2>&1; then
@@ -131,7 +139,7 @@ make_release() {
     say "Installing $(cat "$bundle/VERSION") into $release (a minute or two on a Pi) …"
     rm -rf "$release"
     # Without pip: what brings it (python3-venv) need not be there, and nothing is asked of it later.
-    python3 -m venv --without-pip --system-site-packages "$release"
+    "$PYTHON" -m venv --without-pip --system-site-packages "$release"
     pip=$(echo "$bundle/wheels/$tag"/pip-*.whl)
     "$release/bin/python" "$pip/pip" --isolated --quiet \
         --disable-pip-version-check --no-input install --no-cache-dir --no-index --no-deps \
@@ -140,8 +148,8 @@ make_release() {
         die "the wheels could not be installed (see above)"
     kept=$release/share/mask-patrol
     mkdir -p "$kept"
-    cp -R "$bundle/units" "$bundle/install.sh" "$bundle/config.example.toml" "$bundle/VERSION" \
-        "$bundle/MACHINE" "$kept"
+    cp -R "$bundle/units" "$bundle/install.sh" "$bundle/README.md" "$bundle/config.example.toml" \
+        "$bundle/VERSION" "$bundle/MACHINE" "$kept"
     "$release/bin/mask-patrol" --version >/dev/null || die "what was installed does not run"
     # A power cut may leave half a version, but none that says it is whole.
     sync
@@ -161,9 +169,9 @@ make_configuration() {
             say "The old configuration is kept as $config.old"
             cp -p "$config" "$config.old"
         fi
-        put "$1" "$config"
+        put "$1" "$config" 640
     elif [ ! -e "$config" ]; then
-        put "$release/share/mask-patrol/config.example.toml" "$config"
+        put "$release/share/mask-patrol/config.example.toml" "$config" 640
     fi
     # A camera's address may hold a password.
     chown "root:$ACCOUNT" "$config"
@@ -259,6 +267,7 @@ start_service() {
         say "Starting …"
         systemctl restart mask-patrol.service "$@" ||
             die "it does not start: journalctl -u mask-patrol says why"
+        if [ $# = 0 ]; then systemctl try-restart mask-patrol-dashboard.service; fi
     fi
 }
 
@@ -280,6 +289,7 @@ install_all() {
         shift
     done
     require_fitting_machine
+    warn_of_overlay
     require_whole_bundle
     if [ -n "$deb_dir" ]; then install_debs "$deb_dir"; fi
     install_picamera2
@@ -290,6 +300,8 @@ install_all() {
         die "--dashboard: this version has none" 2
     fi
     activate
+    # Who installs by hand has decided: a trial that was cut off is none any more.
+    rm -f "$PREFIX/trial"
     # shellcheck disable=SC2086 # empty is no argument
     start_service $dashboard
     forget_old_releases

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from edge.bench.agreement import agreement, episodes
 from edge.bench.measure import one_opencv_thread
 from edge.camera import Frame
 from edge.camera.files import VideoFile
@@ -212,30 +213,3 @@ def _judged(clip: str, watcher: _Watcher, full: _Watcher, people: Sequence[Perso
         len(watcher.boxes),
         watcher.detector.cpu_s,
     )
-
-
-def episodes(events: Sequence[Event]) -> list[tuple[float, float]]:
-    """Start and end, in seconds, of each alert."""
-    ends = {e.episode: e.at_s for e in events if e.event_type == "no_mask_end"}
-    starts = [e for e in events if e.event_type == "no_mask_start"]
-    return [(each.at_s, ends[each.episode]) for each in starts]
-
-
-def agreement(
-    own: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]]
-) -> tuple[float, ...]:
-    """How much later each alert of `own` began that one of `others` is too, in seconds.
-
-    Alerts that run at the same time are one, those that began nearest each other first.
-    """
-    pairs = sorted(
-        (abs(a[0] - b[0]), i, j)
-        for i, a in enumerate(own)
-        for j, b in enumerate(others)
-        if a[0] <= b[1] and b[0] <= a[1]
-    )
-    joined: dict[int, int] = {}
-    for _, i, j in pairs:
-        if i not in joined and j not in joined.values():
-            joined[i] = j
-    return tuple(own[i][0] - others[j][0] for i, j in sorted(joined.items()))

@@ -11,24 +11,28 @@ from pathlib import Path
 
 from edge import __version__
 from edge.bench import scenes
+from edge.bench.alerts import VISITS, alert_figures
 from edge.bench.alone import played_alone
 from edge.bench.chart import write_chart
 from edge.bench.count import counter, instructions_per_frame
 from edge.bench.machine import machine
 from edge.bench.measure import Contender, Pass, one_opencv_thread, play
 from edge.bench.original import Original
-from edge.bench.ours import Ours
+from edge.bench.ours import Ours, Thorough
 from edge.bench.report import as_json, as_text
 from edge.bench.results import (
+    AlertFigures,
     Result,
     SceneFigures,
     SizeFigures,
     Spread,
     StartFigures,
     contender_figures,
+    sparing_figures,
 )
 from edge.bench.settings_file import as_toml
 from edge.bench.startup import start_figures
+from edge.bench.threads import thread_figures
 from edge.config import Settings, change
 from edge.errors import UserError
 from edge.screen import Screen
@@ -96,11 +100,19 @@ class _Bench:
         contenders: list[Contender] = [ours]
         if options.against_original:
             contenders.append(Original())
+        thorough = Thorough(settings)
         empty = scenes.empty(settings, seconds)
-        played = [self._scene(scene, ours, contenders) for scene in [*clips, empty]]
+        played = [
+            *(self._scene(scene, ours, contenders, thorough) for scene in clips),
+            self._scene(empty, ours, contenders),
+        ]
         names = [contender.name for contender in contenders]
         sizes = self._sizes(ours)
+        self._tell("threads")
+        watched = list(scenes.people(settings, seconds).frames())
+        threads = thread_figures(settings, watched)
         start = self._start()
+        alert = self._alert()
         with tempfile.TemporaryDirectory(prefix="mask-patrol-bench-") as folder:
             config = Path(folder) / "bench.toml"
             config.write_text(as_toml(settings), encoding="utf-8")
@@ -116,7 +128,9 @@ class _Bench:
             scenes=played,
             empty_core_share=round(quiet / quiet_frames * USUAL_FPS, 6),
             sizes=sizes,
+            threads=threads,
             start=start,
+            alert=alert,
             memory_mb=memory,
             model_bytes={contender.name: contender.model_bytes for contender in contenders},
             instructions=instructions,
@@ -124,7 +138,11 @@ class _Bench:
         )
 
     def _scene(
-        self, scene: scenes.Scene, ours: Ours, contenders: Sequence[Contender]
+        self,
+        scene: scenes.Scene,
+        ours: Ours,
+        contenders: Sequence[Contender],
+        thorough: Thorough | None = None,
     ) -> SceneFigures:
         passes: list[list[Pass]] = []
         for number in range(self._options.passes):
@@ -143,9 +161,16 @@ class _Bench:
         ratio = None
         if len(contenders) > 1:
             ratio = Spread.of([b.total_cpu_s / a.total_cpu_s for a, b in passes])
-        first = passes[0][0]
-        size_px = next(scene.frames()).size_px
-        return SceneFigures(scene.name, first.frames, first.footage_s, size_px, figures, ratio)
+        sparing = None
+        if thorough is not None:
+            line = f"{scene.name}: every frame, searched wholly"
+            self._tell(line)
+            play(scene.frames(), [thorough], partial(self._tell_reached, line))
+            sparing = sparing_figures(ours.events, thorough.events)
+        frames = [frame.size_px for frame in scene.frames()]
+        return SceneFigures(
+            scene.name, len(frames), passes[0][0].footage_s, frames[0], figures, ratio, sparing
+        )
 
     def _sizes(self, ours: Ours) -> SizeFigures:
         small = scenes.people(self._settings, self._options.seconds)
@@ -165,6 +190,15 @@ class _Bench:
             return start_figures(self._settings, self._options.passes, self._tell)
         except UserError as error:
             self._missing["start-up"] = str(error)
+            return None
+
+    def _alert(self) -> AlertFigures | None:
+        self._tell("alerts")
+        try:
+            # A quick trial gets a rough figure.
+            return alert_figures(self._settings, VISITS if self._options.seconds is None else 1)
+        except UserError as error:
+            self._missing["alerts"] = str(error)
             return None
 
     def _memory(self, names: Sequence[str], config: Path) -> dict[str, float]:

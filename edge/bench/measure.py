@@ -29,6 +29,9 @@ class Contender(Protocol):
     def begin(self, costs: StageCosts) -> None:
         """A clip begins; `costs` is fed with what the stages take."""
 
+    def wants(self, frame: Frame) -> bool:
+        """Whether `frame` is to be processed, or left out for the rate's sake."""
+
     def process(self, frame: Frame) -> None:
         """All that is to be done with `frame`."""
 
@@ -42,7 +45,7 @@ class Contender(Protocol):
 
 @dataclass(frozen=True)
 class Pass:
-    """What one contender spent on one clip.
+    """What one contender spent on one clip, in which it wanted `frames` frames.
 
     `durations_s` of each run of a stage; `cpu_s` of each stage without those within it, and
     under `WHOLE` what lies between them.
@@ -91,7 +94,7 @@ def play(
     times_s: list[float] = []
     for chunk in chunks(frames):
         for contender, cost in turns:
-            for frame in chunk:
+            for frame in filter(contender.wants, chunk):
                 with cost.measure(WHOLE):
                     contender.process(frame)
         turns.reverse()
@@ -99,7 +102,8 @@ def play(
         reached(times_s[-1])
     for contender in contenders:
         contender.end()
-    return [Pass(len(times_s), footage_s(times_s), c.durations_s, c.cpu_s) for c in costs]
+    shown_s = footage_s(times_s)
+    return [Pass(len(c.durations_s[WHOLE]), shown_s, c.durations_s, c.cpu_s) for c in costs]
 
 
 def chunks(frames: Iterator[Frame]) -> Iterator[list[Frame]]:

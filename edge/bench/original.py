@@ -60,6 +60,11 @@ class Original:
         #: Faces in all frames so far, the same one in each counted anew.
         self.faces = 0
 
+    def wants(self, frame: Frame) -> bool:
+        """Every one."""
+        del frame
+        return True
+
     def process(self, frame: Frame) -> None:
         """Find the faces of `frame` and say of each how bare it is."""
         image = frame.image_bgr

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from edge.bench.stages import StageCosts
 from edge.camera import Frame
+from edge.camera.ceiling import Ceiling
 from edge.classifier import load_classifier
-from edge.config import Settings
+from edge.config import Settings, change
 from edge.detector import HaarDetector
 from edge.events import Event
 from edge.paths import shipped_model, user_path
@@ -43,9 +46,14 @@ class Ours:
             UtcClock(lambda: 0.0),
             costs,
         )
+        self._wants = Ceiling(self._settings.camera.fps)
         self._now_s = 0.0
         #: What the clip has brought so far.
         self.events: list[Event] = []
+
+    def wants(self, frame: Frame) -> bool:
+        """As many a second as `camera.fps` allows."""
+        return self._wants(frame.captured_at_s)
 
     def process(self, frame: Frame) -> None:
         """What the daemon's loop does with `frame`, without the disk and the network."""
@@ -57,6 +65,11 @@ class Ours:
         self.events += self._pipeline.finish(self._now_s)
 
     @property
+    def work(self) -> Mapping[str, int]:
+        """What was searched, and what was spared."""
+        return self._pipeline.work
+
+    @property
     def found(self) -> str:
         """What the clip has brought so far, for people."""
         told = [
@@ -65,3 +78,18 @@ class Ours:
             for event in self.events
         ]
         return ", ".join(told) or "no events"
+
+
+class Thorough(Ours):
+    """The same, sparing itself nothing: every frame, every one searched wholly."""
+
+    name = "thorough"
+
+    def __init__(self, settings: Settings) -> None:
+        """What `settings` say, but for that."""
+        super().__init__(change(settings, detector={"full_every_s": 0.0}))
+
+    def wants(self, frame: Frame) -> bool:
+        """Every one."""
+        del frame
+        return True

@@ -12,6 +12,7 @@ from edge.bench.results import (
     ContenderFigures,
     Result,
     SceneFigures,
+    Sparing,
     Spread,
     StartFigures,
 )
@@ -67,8 +68,17 @@ def _scene(scene: SceneFigures) -> Iterator[str]:
         )
     for name, contender in scene.contenders.items():
         yield f"  {name:<10}{contender.found}{JUDGEMENT[contender.as_expected]}"
+    if scene.sparing is not None:
+        yield f"  against every frame searched wholly: {_sparing(scene.sparing)}"
     if scene.ratio is not None:
         yield f"  {Original.name} / {Ours.name}: {_times(scene.ratio)}"
+
+
+def _sparing(sparing: Sparing) -> str:
+    text = f"{sparing.lost} alerts lost, {sparing.added} added"
+    if sparing.late_s:
+        text += f", starts later by {', '.join(f'{late_s:+.2f}' for late_s in sparing.late_s)} s"
+    return text
 
 
 def _stages(name: str, contender: ContenderFigures) -> Iterator[str]:
@@ -93,8 +103,20 @@ def _rest(result: Result) -> Iterator[str]:
         f"a frame of {sizes.large}: {sizes.large_ms:.2f} ms of CPU, of {sizes.small}:"
         f" {sizes.small_ms:.2f} ms: {_times(sizes.ratio)}"
     )
+    for each in result.threads:
+        yield (
+            f"on {each.threads} threads: a whole search {each.detect_ms:.2f} ms"
+            f" ({each.detect_cpu_ms:.2f} of CPU), a reading {each.classify_ms:.2f} ms"
+            f" ({each.classify_cpu_ms:.2f})"
+        )
     if result.start is not None:
         yield from _start(result.start)
+    if result.alert is not None:
+        yield (
+            f"capture to the broker's acknowledgement, two people in view:"
+            f" median {result.alert.p50_ms:.0f} ms, 95% {result.alert.p95_ms:.0f} ms"
+            f" ({result.alert.alerts} alerts)"
+        )
     if result.memory_mb:
         yield f"peak memory of the pipeline alone, MiB: {_each(result.memory_mb, '.0f')}"
     yield f"model, bytes: {_each(result.model_bytes, ',')}"

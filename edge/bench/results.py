@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edge.bench.agreement import agreement, episodes
 from edge.bench.measure import Pass
 from edge.bench.stages import WHOLE
+from edge.events import Event
 
 #: What a frame costs between its stages, in the figures.
 BETWEEN = "between"
@@ -59,11 +61,21 @@ class ContenderFigures:
 
 
 @dataclass(frozen=True)
+class Sparing:
+    """Our alerts of a scene against those when every frame is searched wholly: how many are
+    missing, how many came besides, and how much later each of the others, in seconds."""
+
+    lost: int
+    added: int
+    late_s: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class SceneFigures:
     """A scene as all contenders played it.
 
-    `ratio`: processor time of the original over ours, a figure for each pass; None when ours
-    plays alone.
+    `frames` in the footage. `ratio`: processor time of the original over ours, a figure for each
+    pass; None when ours plays alone. `sparing`: None for a scene that has nobody in it.
     """
 
     name: str
@@ -72,6 +84,7 @@ class SceneFigures:
     size_px: tuple[int, int]
     contenders: Mapping[str, ContenderFigures]
     ratio: Spread | None
+    sparing: Sparing | None
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,28 @@ class StartFigures:
 
 
 @dataclass(frozen=True)
+class ThreadFigures:
+    """A whole search of a frame (`detect`) and the reading of a face (`classify`) on so many
+    threads, medians in ms of the clock and of processor time."""
+
+    threads: int
+    detect_ms: float
+    detect_cpu_ms: float
+    classify_ms: float
+    classify_cpu_ms: float
+
+
+@dataclass(frozen=True)
+class AlertFigures:
+    """From the capture of a frame to the broker's acknowledgement of the alerts that it brought,
+    with two people in view: median and 95th percentile in ms, and how many there were."""
+
+    p50_ms: float
+    p95_ms: float
+    alerts: int
+
+
+@dataclass(frozen=True)
 class Result:
     """All that a run of the bench found out.
 
@@ -111,7 +146,9 @@ class Result:
     scenes: Sequence[SceneFigures]
     empty_core_share: float
     sizes: SizeFigures
+    threads: Sequence[ThreadFigures]
     start: StartFigures | None
+    alert: AlertFigures | None
     memory_mb: Mapping[str, float]
     model_bytes: Mapping[str, int]
     instructions: Mapping[str, int] | None
@@ -137,6 +174,14 @@ def contender_figures(
         events,
         as_expected,
     )
+
+
+def sparing_figures(ours: Sequence[Event], thorough: Sequence[Event]) -> Sparing:
+    """Of the events of the same scene."""
+    own, others = episodes(ours), episodes(thorough)
+    late_s = agreement(own, others)
+    rounded = tuple(round(each, 3) for each in late_s)
+    return Sparing(len(others) - len(late_s), len(own) - len(late_s), rounded)
 
 
 def sorted_stages(passes: Sequence[Pass]) -> list[str]:

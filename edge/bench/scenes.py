@@ -24,8 +24,8 @@ DEMO_EVENTS = (
     ("no_mask_end", "masked"),
 )
 EMPTY = "empty, still"
-#: Long enough for what looks around once in several seconds to do so several times.
-EMPTY_S, EMPTY_FPS = 15.0, 10.0
+#: Long enough for what looks around once in a quarter of a minute to do so several times.
+EMPTY_S, EMPTY_FPS = 60.0, 10.0
 #: Grey levels: what a small sensor shows in an evenly lit hall.
 NOISE_SIGMA = 2.0
 #: The noise of a frame is cut from a larger field of it, this many pixels to choose from.

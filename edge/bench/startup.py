@@ -1,41 +1,30 @@
 """How long the daemon takes to be of use: started for real, with a broker and a subscriber.
 
 It is shown pictures with a bare face from the first on, at ten a second, and stopped at the
-first alert. Its broker is the embedded one and its outbox a new one: what a device that runs
-here keeps is not touched.
+first alert.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import signal
-import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 
-from edge.bench.processes import PeakMemory, our_command, our_environment
+from edge.bench.daemon import BASE, place, running
+from edge.bench.processes import PeakMemory
 from edge.bench.results import Spread, StartFigures
 from edge.bench.scenes import people
-from edge.bench.settings_file import as_toml
-from edge.broker import EmbeddedBroker
-from edge.config import Settings, change
+from edge.config import Settings
 from edge.connection import CONNECT_TIMEOUT_S, Broker, new_client, why_silent
 from edge.errors import UserError
 
 #: A Pi Zero takes some ten seconds; what takes this long does not come any more.
 PATIENCE_S = 60.0
-STOP_S = 10.0
-BASE = "maskpatrolbench"
-FPS = 10.0
 #: The marks of a start, in the order in which they come.
 ONLINE, READING, ALERT = "online", "reading", "alert"
 
@@ -55,28 +44,14 @@ def start_figures(
 
     Raises UserError when there is no embedded broker, or when the daemon fails.
     """
-    if importlib.util.find_spec("amqtt") is None:
-        raise UserError("it needs the embedded broker: pip install 'mask-patrol[broker]'")
-    with tempfile.TemporaryDirectory(prefix="mask-patrol-bench-") as name, EmbeddedBroker() as it:
-        folder = Path(name)
-        pictures = _write_pictures(settings, folder / "pictures")
-        broker = Broker(it.host, it.port, version="3.1.1")
+    with place() as here:
+        pictures = _write_pictures(settings, here.folder / "pictures")
         starts = []
         for number in range(1, times + 1):
             tell(f"start {number} of {times}")
             device = f"bench{number}"
-            own = change(
-                settings,
-                device=device,
-                camera={"source": str(pictures), "fps": FPS, "zone": ()},
-                outbox={"path": str(folder / f"{device}.sqlite3")},
-                mqtt={**_PLAIN, **it.settings, "base": BASE},
-                metrics={"port": None},
-                snapshot={"enabled": False},
-            )
-            config = folder / f"{device}.toml"
-            config.write_text(as_toml(own), encoding="utf-8")
-            starts.append(one_start(config, broker, device))
+            config = here.configuration(settings, device, pictures)
+            starts.append(one_start(config, here.broker, device))
     peaks = [start.peak_mb for start in starts if start.peak_mb is not None]
     online, reading, alert = (
         Spread.of([start.marks_s[mark] for start in starts]) for mark in (ONLINE, READING, ALERT)
@@ -84,29 +59,16 @@ def start_figures(
     return StartFigures(online, reading, alert, round(max(peaks), 1) if peaks else None)
 
 
-#: A broker of one's own needs neither a login nor certificates.
-_PLAIN: dict[str, Any] = {
-    "username": "", "password_file": "", "tls": False,
-    "ca_file": "", "cert_file": "", "key_file": "", "discovery": False,
-}  # fmt: skip
-
-
 def one_start(config: Path, broker: Broker, device: str) -> Start:
     """Start the daemon by `config` and stop it at the first alert.
 
     Raises UserError when it ends by itself or takes longer than `PATIENCE_S`.
     """
-    with _Marks(broker, device) as marks, tempfile.TemporaryFile("w+") as said:
+    with _Marks(broker, device) as marks:
         marks.begin()
-        words = ["run", "--config", str(config), "--log-level", "error"]
-        process = subprocess.Popen(
-            our_command("edge", *words), env=our_environment(), stdout=said, stderr=said
-        )
-        with _stopped_at_the_end(process), PeakMemory(process.pid) as memory:
-            if not marks.wait_for(ALERT, lambda: process.poll() is not None):
-                said.seek(0)
-                lines = said.read().strip().splitlines()
-                reason = lines[-1] if lines else f"no alert came within {PATIENCE_S:g} s"
+        with running(config) as daemon, PeakMemory(daemon.number) as memory:
+            if not marks.wait_for(ALERT, daemon.over):
+                reason = daemon.last_words() or f"no alert came within {PATIENCE_S:g} s"
                 raise UserError(f"the daemon's start could not be timed: {reason}")
         return Start(marks.reached_s, memory.mb)
 
@@ -179,16 +141,3 @@ def _write_pictures(settings: Settings, folder: Path) -> Path:
     for frame in people(settings).frames():
         cv2.imwrite(str(folder / f"{frame.index}.jpg"), frame.image_bgr)
     return folder
-
-
-@contextmanager
-def _stopped_at_the_end(process: subprocess.Popen[Any]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

@@ -28,9 +28,10 @@ def at_most(settings: CameraSettings, allowance: Allowance) -> Ceiling:
     return Ceiling(settings.fps, allowance, longest_s)
 
 
-def open_source(settings: CameraSettings, wants: Wants = every) -> Source:
+def open_source(settings: CameraSettings, wants: Wants = every, searched_px: int = 320) -> Source:
     """Open `settings.source`: `demo`, a camera, a stream's address, a file or a folder, for those
-    of its frames that are wanted.
+    of its frames that are wanted. `searched_px`: how wide a luma plane is of use, where the
+    camera makes one.
 
     Raises SourceError (one line, with what to do) when it cannot be opened; AbsentError when
     it is worth trying again.
@@ -51,7 +52,7 @@ def open_source(settings: CameraSettings, wants: Wants = every) -> Source:
     if number is not None:
         from edge.camera.picamera2 import open_picamera2
 
-        return open_picamera2(number, settings, wants)
+        return open_picamera2(number, settings, wants, searched_px)
     path = demo_clip() if spec == "demo" else user_path(spec)
     kind = kind_of(path)
     if kind == "camera" or is_device(spec):

@@ -19,9 +19,6 @@ from edge.camera import AbsentError, Frame, SourceError
 from edge.camera.ceiling import Wants, every
 from edge.config import CameraSettings
 
-#: Width of the small luma plane. Faces are searched for at about this width, and the camera's
-#: own scaler makes it at no cost to the processor.
-LUMA_WIDTH_PX = 320
 #: One buffer is being exposed, one waits to be, one is being read, and one is spare: with fewer,
 #: libcamera skips frames.
 BUFFERS = 4
@@ -30,9 +27,12 @@ BUFFERS = 4
 FORMAT = "RGB888"
 
 
-def open_picamera2(number: int, settings: CameraSettings, wants: Wants = every) -> Picamera2Source:
-    """Camera `number`; raises AbsentError when it is not there or in use, SourceError when
-    picamera2 is missing."""
+def open_picamera2(
+    number: int, settings: CameraSettings, wants: Wants = every, searched_px: int = 320
+) -> Picamera2Source:
+    """Camera `number`, with a luma plane as wide as is searched for faces: its own scaler makes
+    that at no cost to the processor. Raises AbsentError when it is not there or in use,
+    SourceError when picamera2 is missing."""
     kind = _load()
     name = f"camera {number}"
     # The library raises all kinds of things, and its bindings add theirs.
@@ -56,7 +56,7 @@ def open_picamera2(number: int, settings: CameraSettings, wants: Wants = every) 
             f"{name} cannot be opened: {_named(error)}; is another program using it?"
         ) from None
     try:
-        luma_px = _start(camera, settings)
+        luma_px = _start(camera, settings, searched_px)
     except Exception as error:
         _close(camera)
         raise AbsentError(f"{name} cannot be started: {_named(error)}") from None
@@ -139,10 +139,10 @@ def _load() -> Any:
     return Picamera2
 
 
-def _start(camera: Any, settings: CameraSettings) -> tuple[int, int]:
+def _start(camera: Any, settings: CameraSettings, searched_px: int) -> tuple[int, int]:
     """Configure and start; returns the width and height of the small stream."""
     width, height = _even(settings.width_px), _even(settings.height_px)
-    luma_width = min(LUMA_WIDTH_PX, width)
+    luma_width = min(_even(searched_px), width)
     luma_height = min(_even(round(luma_width * height / width)), height)
     sensor_width, sensor_height = camera.sensor_resolution
     configuration = camera.create_video_configuration(

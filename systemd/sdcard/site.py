@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import tomli_w
 
-from edge.config import Settings
+from edge.config import Settings, load_settings
 from edge.errors import UsageError
 from edge.strict import Section, settings_in
 
@@ -107,8 +107,7 @@ def load_site(path: Path) -> Site:
 
     Paths in it are relative to its own folder.
     """
-    file = settings_in(path, SiteFile, "the site's description")
-    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    file, raw = settings_in(path, SiteFile, "the site's description")
     mistakes: list[str] = []
     reader = _Reader(path.parent, mistakes)
     keys = "".join(f"{line}\n" for line in reader.keys(file.user.ssh_keys))
@@ -122,14 +121,27 @@ def load_site(path: Path) -> Site:
     daemon = raw["daemon"]
     if ca and not file.daemon.mqtt.ca_file:
         daemon["mqtt"]["ca_file"] = CA_PATH
+    configuration = tomli_w.dumps(daemon)
+    _require_fit(configuration, path)
     return Site(
         file=file,
         authorized_keys=keys,
         broker_password=password,
         ca=ca,
         configuration=f"# Made from {path.name}; config.example.toml explains every setting.\n"
-        + tomli_w.dumps(daemon),
+        + configuration,
     )
+
+
+def _require_fit(configuration: str, path: Path) -> None:
+    """Raises UsageError for what the daemon itself minds in settings that are good one by one."""
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / "daemon"
+        own.write_text(configuration, encoding="utf-8")
+        try:
+            load_settings(own)
+        except UsageError as error:
+            raise UsageError(str(error).replace(str(own), f"{path}: below `daemon`")) from None
 
 
 def _mistakes(file: SiteFile, raw: dict[str, Any], password: str) -> list[str]:

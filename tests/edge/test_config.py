@@ -83,3 +83,28 @@ def test_missing_and_unreadable_files(tmp_path: Path) -> None:
 def test_a_bad_change_is_refused() -> None:
     with pytest.raises(UsageError, match=r"mqtt\.port"):
         change(Settings(), mqtt={"port": 70000})
+
+
+def test_the_distance_of_the_door_sets_what_is_searched(tmp_path: Path) -> None:
+    near = load(tmp_path, "[detector]\nfarthest_m = 1.0\n").detector
+    far = load(tmp_path, "[camera]\nview_deg = 102.0\n[detector]\nfarthest_m = 1.5\n").detector
+    assert near.min_face > 0.07 > far.min_face
+    assert near.width_px < 320 < far.width_px
+    again = (
+        f"[detector]\nfarthest_m = 1.0\nmin_face = {near.min_face}\nwidth_px = {near.width_px}\n"
+    )
+    assert load(tmp_path, again).detector == near
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("farthest_m = 1.0\nmin_face = 0.5", "`detector.min_face` follows from"),
+        ("farthest_m = 1.0\nwidth_px = 999", "`detector.width_px` follows from"),
+        ("farthest_m = 40.0", "faces can be found up to 5.9 m away"),
+        ("farthest_m = -1.0", "`detector.farthest_m`"),
+    ],
+)
+def test_a_distance_that_cannot_be_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        load(tmp_path, f"[detector]\n{text}\n")

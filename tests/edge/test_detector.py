@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.camera import Frame
 from edge.config import DetectorSettings
 from edge.detector import Face, HaarDetector, default_cascade, without_overlaps
 from edge.errors import UserError
@@ -75,3 +76,15 @@ def test_cascades_that_are_not(tmp_path: Path) -> None:
     (tmp_path / "cut.xml").write_bytes(default_cascade().read_bytes()[:5000])
     with pytest.raises(UserError, match="not a Haar cascade"):
         HaarDetector(DetectorSettings(cascade=str(tmp_path / "cut.xml")))
+
+
+def test_a_luma_plane_that_is_too_small_is_left_aside() -> None:
+    """As after a reload that asks for a wider search of a camera that runs."""
+    detector = HaarDetector(DetectorSettings(width_px=500))
+    image = np.full((720, 1280, 3), 90, np.uint8)
+    for width, taken in ((320, False), (498, True), (640, True)):
+        plane = np.full((round(width * 9 / 16), width), 30, np.uint8)
+        luma = detector.reduce(Frame(image, 0.0, 0, plane))
+        assert luma.pixels.mean() == (30 if taken else 90)
+        assert luma.pixels.shape[1] <= 500
+        assert luma.scale == pytest.approx(luma.pixels.shape[1] / 1280)

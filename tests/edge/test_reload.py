@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.camera import Source
 from edge.camera.feed import CameraFeed
 from edge.camera.opening import open_source
 from edge.classifier import Classifier, load_classifier
@@ -22,6 +23,10 @@ from tests.pictures import write_clip
 from tests.streams import Mute
 
 
+def opened(settings: Settings) -> Source:
+    return open_source(settings.camera)
+
+
 class Door:
     """A daemon's running parts, and the configuration that is read at the next reload."""
 
@@ -32,7 +37,7 @@ class Door:
         detector = HaarDetector(settings.detector)
         utc = UtcClock(lambda: 0.0)
         pipeline = Pipeline(settings, detector, classifier, utc, StageTimes())
-        self.reload = Reload(settings, self.read, open_source, feed, pipeline, classifier, detector)
+        self.reload = Reload(settings, self.read, opened, feed, pipeline, classifier, detector)
         self.taken_over: list[tuple[Settings, Classifier]] = []
         self.reload.on_change = lambda *now: self.taken_over.append(now)
 

@@ -140,15 +140,27 @@ def test_a_trial_is_written_down_until_it_ends(device: Path) -> None:
 
 
 def test_the_last_two_versions_are_kept(device: Path) -> None:
+    (device / "4").mkdir()
+    (device / "4/pyvenv.cfg").touch()  # a power cut came before it was whole
+    (device / ".unpacked-x").mkdir()
+    (device / "first-boot").mkdir()  # none of ours
     assert releases.installed() == ["1", "2", "3"]
-    for version in releases.installed():
-        releases.forget(version)
+    releases.tidy()
     assert releases.installed() == ["1", "2"]
+    kept = {"1", "2", "current", "previous", "first-boot"}
+    assert {path.name for path in device.iterdir()} == kept
     releases.point_previous(None)
     releases.forget("1")
     assert releases.installed() == ["2"]
     releases.point_previous("2")
     assert (device / "previous").readlink() == Path("2")
+
+
+def test_without_room_nothing_is_begun(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    releases.require_room()
+    monkeypatch.setattr(releases, "NEEDED_MB", 2**40)
+    with pytest.raises(UserError, match=f"{device} has [0-9]+ MB free, an update needs"):
+        releases.require_room()
 
 
 def test_two_installations_at_once_are_one_too_many(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.bench.agreement import agreement
 from edge.camera.files import VideoFile
 from edge.classifier import Classifier
 from edge.config import DetectorSettings
@@ -23,7 +24,7 @@ from edge.paths import demo_clip, shipped_model
 from tests.training import made
 from training.cli import main
 from training.detector import overlap
-from training.frontier_clips import agreement, play_clips
+from training.frontier_clips import play_clips
 from training.frontier_figures import Outcome, contenders, front, outcomes
 from training.frontier_grid import Configuration, Search, grid, most_thorough, shipped
 from training.frontier_scenes import (

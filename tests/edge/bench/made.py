@@ -8,11 +8,14 @@ import numpy as np
 
 from edge.bench.measure import Pass
 from edge.bench.results import (
+    AlertFigures,
     Result,
     SceneFigures,
     SizeFigures,
+    Sparing,
     Spread,
     StartFigures,
+    ThreadFigures,
     contender_figures,
 )
 from edge.bench.stages import StageCosts
@@ -33,11 +36,15 @@ class Scribe:
 
     def __init__(self, name: str, log: list[tuple[str, int]]) -> None:
         self.name, self._log = name, log
+        self.every: int | None = None
         self.begun = self.ended = 0
 
     def begin(self, costs: StageCosts) -> None:
         self.begun += 1
         self._costs = costs
+
+    def wants(self, frame: Frame) -> bool:
+        return self.every is None or frame.index % self.every == 0
 
     def process(self, frame: Frame) -> None:
         with self._costs.measure("detect"):
@@ -73,6 +80,7 @@ def scene_figures() -> SceneFigures:
             "original": contender_figures(original, "9 faces"),
         },
         Spread.of([b.total_cpu_s / a.total_cpu_s for a, b in zip(ours, original, strict=True)]),
+        Sparing(0, 1, (0.1, -0.25)),
     )
 
 
@@ -88,6 +96,8 @@ def result() -> Result:
         scenes=[scene_figures()],
         empty_core_share=0.0123,
         sizes=SizeFigures("640x480", "1920x1080", 2.0, 3.0, Spread.of([1.5])),
+        threads=[ThreadFigures(1, 12.0, 12.0, 1.5, 1.5), ThreadFigures(2, 8.0, 14.0, 2.5, 4.5)],
+        alert=AlertFigures(20.0, 45.0, 24),
         start=StartFigures(Spread.of([0.4]), Spread.of([0.5]), Spread.of([0.9]), 82.0),
         memory_mb={"ours": 50.0, "original": 100.0},
         model_bytes={"ours": 100_000, "original": 13_000_000},

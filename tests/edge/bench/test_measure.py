@@ -28,6 +28,16 @@ def test_contenders_take_turns_and_nobody_always_begins(monkeypatch: pytest.Monk
         assert own.footage_s == pytest.approx(0.5)
 
 
+def test_what_a_contender_does_not_want_costs_it_nothing() -> None:
+    log: list[tuple[str, int]] = []
+    picky = Scribe("a", log)
+    picky.every = 3
+    (own,) = play(frames(10), [picky])
+    assert [index for _, index in log] == [0, 3, 6, 9]
+    assert own.frames == len(own.durations_s["frame"]) == 4
+    assert own.footage_s == pytest.approx(1.0)
+
+
 def test_chunks_hold_a_frame_however_large_it_is() -> None:
     sizes = [len(chunk) for chunk in chunks(frames(3, height=4000, width=4000))]
     assert sizes == [1, 1, 1]

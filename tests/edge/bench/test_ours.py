@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.bench.ours import Ours
+from edge.bench.ours import Ours, Thorough
 from edge.bench.stages import StageCosts
 from edge.camera import Frame
 from edge.config import Settings, change
@@ -29,6 +29,21 @@ def test_each_clip_meets_a_pipeline_that_knows_nobody() -> None:
         assert "no_mask_end (shutdown)" in ours.found
         assert costs.durations_s.keys() >= {"detect", "classify", "track"}
     assert ours.model_bytes == shipped_model().stat().st_size
+
+
+def test_the_rate_is_the_daemons_own() -> None:
+    shown = [Frame(image, index / 30.0, index) for index, image in enumerate(bare_seconds() * 2)]
+    ours, thorough = Ours(SETTINGS), Thorough(SETTINGS)
+    assert [frame.index for frame in shown if ours.wants(frame)] == list(range(0, 30, 3))
+    assert all(thorough.wants(frame) for frame in shown)
+
+
+def test_the_thorough_one_searches_all_of_every_frame() -> None:
+    thorough = Thorough(SETTINGS)
+    thorough.begin(StageCosts())
+    for index, image in enumerate(bare_seconds()[:5]):
+        thorough.process(Frame(image, index * 0.1, index))
+    assert thorough.work["full"] == 5
 
 
 def test_a_model_that_is_not_there_is_told() -> None:

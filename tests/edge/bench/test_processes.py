@@ -7,17 +7,23 @@ import shutil
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
 
-from edge.bench import count, startup
+from edge.bench import count, daemon
+from edge.bench.alerts import alert_figures
 from edge.bench.alone import played_alone
 from edge.bench.count import counter, perf_count_in, valgrind_count_in
 from edge.bench.machine import machine, processor
+from edge.bench.measure import one_opencv_thread
 from edge.bench.processes import PeakMemory, peak_mb
 from edge.bench.settings_file import as_toml
 from edge.bench.startup import mark_of, start_figures
+from edge.bench.threads import thread_figures
+from edge.camera import Frame
 from edge.config import Settings, change, load_settings
 from edge.errors import UserError
+from tests.pictures import bare_seconds
 
 SETTINGS = Settings(device="door1")
 
@@ -89,9 +95,30 @@ def test_a_daemon_that_does_not_start_says_why() -> None:
 def test_without_an_embedded_broker_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(startup.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(daemon.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(UserError, match=r"pip install 'mask-patrol\[broker\]'"):
         start_figures(SETTINGS, 1)
+
+
+def test_alerts_are_timed_while_two_people_are_in_view() -> None:
+    found = alert_figures(SETTINGS, visits=1)
+    assert found.alerts == 4
+    assert 0.0 < found.p50_ms <= found.p95_ms
+
+
+def test_alerts_of_a_daemon_that_fails_are_not_waited_for() -> None:
+    settings = change(SETTINGS, classifier={"model": "/none.tflite"})
+    with pytest.raises(UserError, match=r"alerts could not be timed: .*none\.tflite"):
+        alert_figures(settings, visits=1)
+
+
+def test_threads_are_measured_and_given_back() -> None:
+    shown = [Frame(image, index * 0.1, index) for index, image in enumerate(bare_seconds()[:2])]
+    with one_opencv_thread():
+        found = thread_figures(SETTINGS, shown)
+        assert cv2.getNumThreads() == 1
+    assert [each.threads for each in found] == [1, 2, 4]
+    assert all(each.detect_ms > 0.0 and each.classify_cpu_ms > 0.0 for each in found)
 
 
 def test_counts_are_found_in_what_the_tools_say() -> None:

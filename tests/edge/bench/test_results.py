@@ -8,8 +8,15 @@ import pytest
 from edge.bench import chart
 from edge.bench.chart import write_chart
 from edge.bench.report import as_json, as_text
-from edge.bench.results import Spread, between_ms, contender_figures
+from edge.bench.results import (
+    Sparing,
+    Spread,
+    between_ms,
+    contender_figures,
+    sparing_figures,
+)
 from edge.errors import UserError
+from edge.events import Event
 from tests.edge.bench.made import one_pass, result, scene_figures
 
 
@@ -41,6 +48,21 @@ def test_events_are_held_against_what_is_known(kind: str, right: bool) -> None:
     assert contender_figures([one_pass(1.0)], "", events, ()).as_expected is False
 
 
+def alert(episode: str, start_s: float, end_s: float) -> list[Event]:
+    rest = {"score": 0.9, "readings": 5, "box": (0.1, 0.1, 0.2, 0.2), "label": "no_mask"}
+    return [
+        Event("no_mask_start", episode, start_s, **rest),
+        Event("no_mask_end", episode, end_s, **rest, duration_s=end_s - start_s, ended_by="left"),
+    ]
+
+
+def test_alerts_are_held_against_those_of_a_search_that_spares_nothing() -> None:
+    thorough = [*alert("a", 1.0, 5.0), *alert("b", 8.0, 9.0)]
+    ours = [*alert("x", 1.25, 5.0), *alert("y", 20.0, 21.0), *alert("z", 30.0, 31.0)]
+    assert sparing_figures(ours, thorough) == Sparing(1, 2, (0.25,))
+    assert sparing_figures(thorough, thorough) == Sparing(0, 0, (0.0, 0.0))
+
+
 def test_the_text_says_it_all() -> None:
     text = "\n".join(as_text(result()))
     for part in (
@@ -50,7 +72,10 @@ def test_the_text_says_it_all() -> None:
         "hall.mp4: 10 frames, 1.0 s, 640x480",
         "original / ours: 6.00x (4.00 to 8.00)",
         "one event: as expected",
+        "every frame searched wholly: 0 alerts lost, 1 added, starts later by +0.10, -0.25 s",
         "1.23% of one core",
+        "on 2 threads: a whole search 8.00 ms (14.00 of CPU), a reading 2.50 ms (4.50)",
+        "two people in view: median 20 ms, 95% 45 ms (24 alerts)",
         "1920x1080: 3.00 ms of CPU, of 640x480: 2.00 ms: 1.50x",
         "online 0.40 (0.40 to 0.40), first reading 0.50 (0.50 to 0.50), first alert 0.90",
         "peak memory of the daemon: 82 MiB",

@@ -67,6 +67,22 @@ def test_odd_sizes_are_made_even(width_px: int, height_px: int, luma_px: tuple[i
     assert camera.camera_configuration()["lores"]["size"] == luma_px
 
 
+def test_the_luma_plane_is_as_wide_as_is_searched() -> None:
+    open_source(SETTINGS, searched_px=501).close()
+    (camera,) = Picamera2.opened
+    assert camera.camera_configuration()["lores"]["size"] == (500, 280)
+
+
+def test_a_camera_that_is_faster_than_is_wanted_keeps_its_buffers() -> None:
+    times_s = iter(range(100))
+    source = open_source(SETTINGS, lambda at_s: next(times_s) % 3 == 0)
+    frames = [source.read() for _ in range(3)]
+    assert [frame.index for frame in frames if frame] == [0, 1, 2]
+    (camera,) = Picamera2.opened
+    assert camera.out == 0
+    source.close()
+
+
 def test_the_second_camera() -> None:
     open_source(CameraSettings(source="picamera2:1")).close()
     assert [camera.number for camera in Picamera2.opened] == [1]

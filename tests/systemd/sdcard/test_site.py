@@ -44,6 +44,13 @@ def test_the_daemon_s_part_is_a_configuration_of_its_own(tmp_path: Path) -> None
         ({"daemon": '{camera = {fps = 0}, mqtt = {host = "x"}}'}, "`daemon.camera.fps`"),
         ({"daemon": '{camera = {source = "demo"}}'}, "`daemon.mqtt.host` is missing"),
         ({"daemon": '{mqtt = {host = "x"}}'}, "`daemon.camera.source` is missing"),
+        (
+            {
+                "daemon": '{camera = {source = "demo"}, mqtt = {host = "x"},'
+                " detector = {farthest_m = 1.0, width_px = 81}}"
+            },
+            "below `daemon`: `detector.width_px` follows",
+        ),
         ({"daemon": ""}, "`daemon.camera.source` is missing"),
         ({"user": '{name = "anna"}'}, "nobody could log in"),
         ({"user": '{name = "Anna"}'}, "`user.name`"),

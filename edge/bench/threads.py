@@ -1,0 +1,57 @@
+"""What a second and a fourth thread bring, and what they cost: finding faces, and reading one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import cv2
+import numpy as np
+
+from edge.bench.results import ThreadFigures
+from edge.camera import Frame
+from edge.classifier import load_classifier
+from edge.config import Settings, change
+from edge.detector import HaarDetector
+
+COUNTS = (1, 2, 4)
+#: Rounds in which each count has its turn; one before that is not counted.
+ROUNDS = 20
+
+
+def thread_figures(settings: Settings, frames: Sequence[Frame]) -> list[ThreadFigures]:
+    """Of whole searches of `frames`, one after the other, and of readings of a face as large
+    as the model's input; OpenCV keeps one thread afterwards."""
+    detector = HaarDetector(settings.detector)
+    models = {
+        count: load_classifier(change(settings, classifier={"threads": count}).classifier)
+        for count in COUNTS
+    }
+    size = models[1].card.input
+    face = np.full((size.height, size.width, 3), 128, np.uint8)
+    taken: dict[int, list[tuple[float, float, float, float]]] = {count: [] for count in COUNTS}
+    for number in range(ROUNDS + 1):
+        frame = frames[number % len(frames)]
+        for count in COUNTS:
+            cv2.setNumThreads(count)
+            search = _timed(partial(_search, detector, frame))
+            read = _timed(partial(models[count].classify_crop, face))
+            if number:
+                taken[count].append((*search, *read))
+    cv2.setNumThreads(1)
+    return [
+        ThreadFigures(count, *(round(float(ms), 3) for ms in np.median(taken[count], axis=0)))
+        for count in COUNTS
+    ]
+
+
+def _search(detector: HaarDetector, frame: Frame) -> None:
+    detector.search(detector.reduce(frame))
+
+
+def _timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Milliseconds of the clock and of processor time, those of all threads."""
+    wall_s, cpu_s = time.perf_counter(), time.process_time()
+    work()
+    return 1000.0 * (time.perf_counter() - wall_s), 1000.0 * (time.process_time() - cpu_s)
