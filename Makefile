@@ -27,6 +27,12 @@ FRONTIER_ARGS ?=
 CLIPS ?= demo
 BENCH_ARGS ?=
 BUNDLE_ARGS ?=
+BASE ?=
+IMAGE ?= mask-patrol.img
+DEVICE ?=
+FLASH_ARGS ?=
+BOOT ?=
+RELEASE ?= trixie
 INSTALL_ARGS ?=
 
 help: ## List the targets
@@ -52,7 +58,7 @@ check: $(VENV)/.edge ## Try every part of the daemon and say what is wrong
 		$(if $(CONFIG),--config "$(CONFIG)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(BROKER),--broker "$(BROKER)")
 
 test: lint ## Lint, types and all tests (installs TensorFlow and mosquitto)
-	@$(MAKE) --no-print-directory mosquitto containers
+	@$(MAKE) --no-print-directory mosquitto containers card-tools
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 soak: $(VENV)/.dev ## The long tests: two hours of footage, hundreds of kills (an hour or two)
@@ -112,6 +118,24 @@ lock: $(VENV)/.venv ## Renew the pinned wheels of the bundle after a change of d
 	@$(PIP) uv
 	@$(BIN)/python systemd/lock.py
 
+image: $(VENV)/.image ## An SD card's image from BASE=raspios-lite.img.xz and CONFIG=site.toml: mask-patrol.img
+	@test -n "$(BASE)" -a -n "$(CONFIG)" || { echo "make image: name both, e.g. make image BASE=raspios-lite.img.xz CONFIG=site.toml (systemd/site.example.toml explains it)" >&2; exit 2; }
+	@$(MAKE) --no-print-directory bundle
+	@$(CARD) image --base "$(BASE)" --config "$(CONFIG)" --bundle "$$(ls -t dist/mask-patrol-*-arm64.tar | head -n 1)" --out "$(IMAGE)"
+
+flash: $(VENV)/.edge ## Write IMAGE onto the card in DEVICE=/dev/sdX and verify it; asks first
+	@test -n "$(DEVICE)" || { echo "make flash: name the card's disk, e.g. make flash DEVICE=/dev/sdX (lsblk lists them)" >&2; exit 2; }
+	@$(if $(filter 0,$(shell id -u)),,sudo env) $(CARD) flash --image "$(IMAGE)" --device "$(DEVICE)" $(FLASH_ARGS)
+
+firstrun: $(VENV)/.image ## Set up a card with the stock image: CONFIG=site.toml BOOT=/media/you/bootfs RELEASE=trixie
+	@test -n "$(BOOT)" -a -n "$(CONFIG)" || { echo "make firstrun: name both, e.g. make firstrun CONFIG=site.toml BOOT=/media/$$USER/bootfs RELEASE=trixie" >&2; exit 2; }
+	@$(MAKE) --no-print-directory bundle
+	@$(CARD) firstrun --config "$(CONFIG)" --boot "$(BOOT)" --release "$(RELEASE)" --bundle "$$(ls -t dist/mask-patrol-*-arm64.tar | head -n 1)"
+
+pi-test: $(VENV)/.pi ## Boot the real thing on an emulated arm64 machine (root, Debian; an hour or two; PYTEST_ARGS='-k bookworm')
+	@$(MAKE) --no-print-directory mosquitto card-tools emulator
+	$(BIN)/python -m pytest -m pi tests/pi $(PYTEST_ARGS)
+
 compare: $(VENV)/.train ## Time the original's network against MODEL on this machine
 	@$(BIN)/python -m convert.compare --model "$(MODEL)"
 
@@ -124,6 +148,26 @@ mosquitto:
 		if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
 		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends mosquitto; } >/dev/null \
 		|| { echo "The tests need mosquitto: install it with your system's packages (apt install mosquitto)" >&2; exit 1; }; }
+
+card-tools:
+	@$(call have,mcopy:mtools mkfs.vfat:dosfstools debugfs:e2fsprogs sfdisk:fdisk xz:xz-utils)
+
+emulator:
+	@$(call have,qemu-system-aarch64:qemu-system-arm qemu-aarch64:qemu-user qemu-aarch64-static:qemu-user-static \
+		mmdebstrap:mmdebstrap arch-test:arch-test update-binfmts:binfmt-support depmod:kmod ssh:openssh-client)
+
+# $(call have,program:package …) installs the packages of programs that are not there.
+have = PATH="$$PATH:/usr/sbin:/sbin"; missing=; for p in $(1); do \
+		command -v "$${p%:*}" >/dev/null || missing="$$missing $${p\#*:}"; done; \
+	if [ -n "$$missing" ]; then \
+		echo "Installing$$missing …"; \
+		if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
+		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null \
+		|| { echo "Needed:$$missing; install them with your system's packages" >&2; exit 1; }; \
+	fi
+
+# Modules in systemd/ are no part of the program.
+CARD = PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=systemd $(BIN)/python -m sdcard
 
 # With these, the service is tried on a Debian of its own; without them those tests are skipped.
 containers:
@@ -157,13 +201,21 @@ $(VENV)/.bench: $(VENV)/.edge
 	@$(PIP) --editable '.[broker,bench]'
 	@touch $@
 
+$(VENV)/.image: $(VENV)/.edge
+	@$(PIP) --editable '.[broker,image]'
+	@touch $@
+
+$(VENV)/.pi: $(VENV)/.edge
+	@$(PIP) --editable '.[broker,image,dev]'
+	@touch $@
+
 $(VENV)/.train: $(VENV)/.venv pyproject.toml
 	@echo "Installing TensorFlow and the rest of training into $(VENV) (once; about 2 GB, some minutes) …"
 	@$(PIP) --editable '.[broker,train]'
 	@touch $@ $(VENV)/.edge
 
 $(VENV)/.dev: $(VENV)/.train
-	@$(PIP) --editable '.[broker,metrics,train,dev]'
+	@$(PIP) --editable '.[broker,metrics,image,train,dev]'
 	@touch $@
 
-.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare frontier bench bundle install uninstall lock containers
+.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare frontier bench bundle install uninstall lock containers image flash firstrun pi-test card-tools emulator
