@@ -26,6 +26,14 @@ EVALUATE_ARGS ?=
 FRONTIER_ARGS ?=
 CLIPS ?= demo
 BENCH_ARGS ?=
+BUNDLE_ARGS ?=
+BASE ?=
+IMAGE ?= mask-patrol.img
+DEVICE ?=
+FLASH_ARGS ?=
+BOOT ?=
+RELEASE ?= trixie
+INSTALL_ARGS ?=
 DASHBOARD_ARGS ?=
 
 help: ## List the targets
@@ -58,11 +66,11 @@ demo: $(VENV)/.dashboard ## Broker, daemon on the demo clip and dashboard togeth
 	@$(BIN)/mask-patrol dashboard --demo $(DASHBOARD_ARGS)
 
 test: lint ## Lint, types and all tests (installs TensorFlow, mosquitto, Chromium, PostgreSQL)
-	@$(MAKE) --no-print-directory mosquitto chromium postgresql
+	@$(MAKE) --no-print-directory test-tools
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 soak: $(VENV)/.dev ## The long tests: two hours of footage, hundreds of kills (an hour or two)
-	@$(MAKE) --no-print-directory mosquitto chromium postgresql
+	@$(MAKE) --no-print-directory test-tools
 	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Lint, format and types only
@@ -103,32 +111,76 @@ frontier: $(VENV)/.train ## Compare detector settings on boxed scenes in DATA an
 bench: $(VENV)/.bench ## Measure what DATA="clip clip" (default: the demo) cost here, against the original's pipeline
 	@$(BIN)/mask-patrol bench --against original --out runs/bench $(foreach d,$(DATA),"$(d)") $(if $(CONFIG),--config "$(CONFIG)") $(BENCH_ARGS)
 
+bundle: $(VENV)/.venv ## One file that installs it on a Pi without a network: dist/mask-patrol-…-arm64.tar
+	@$(BIN)/python systemd/bundle.py $(BUNDLE_ARGS)
+
+install: ## Install it as a service on this machine, a Pi or a Debian PC: sudo make install
+	@test "$$(id -u)" = 0 || { echo "make install: it must be run as root: sudo make install" >&2; exit 2; }
+	@$(UNPRIVILEGED) $(MAKE) --no-print-directory bundle BUNDLE_ARGS="--machine $$(uname -m) --unpacked --python $$(/usr/bin/python3 -c 'import sys; print("cp%d%d" % sys.version_info[:2])')"
+	@dist/mask-patrol/install.sh $(INSTALL_ARGS)
+
+uninstall: ## Take the service away; configuration and events stay and are named: sudo make uninstall
+	@systemd/install.sh uninstall $(INSTALL_ARGS)
+
+lock: $(VENV)/.venv ## Renew the pinned wheels of the bundle after a change of dependencies
+	@$(PIP) uv
+	@$(BIN)/python systemd/lock.py
+
+image: $(VENV)/.image ## An SD card's image from BASE=raspios-lite.img.xz and CONFIG=site.toml: mask-patrol.img
+	@test -n "$(BASE)" -a -n "$(CONFIG)" || { echo "make image: name both, e.g. make image BASE=raspios-lite.img.xz CONFIG=site.toml (systemd/site.example.toml explains it)" >&2; exit 2; }
+	@$(MAKE) --no-print-directory bundle
+	@$(CARD) image --base "$(BASE)" --config "$(CONFIG)" --bundle "$$(ls -t dist/mask-patrol-*-arm64.tar | head -n 1)" --out "$(IMAGE)"
+
+flash: $(VENV)/.edge ## Write IMAGE onto the card in DEVICE=/dev/sdX and verify it; asks first
+	@test -n "$(DEVICE)" || { echo "make flash: name the card's disk, e.g. make flash DEVICE=/dev/sdX (lsblk lists them)" >&2; exit 2; }
+	@$(if $(filter 0,$(shell id -u)),,sudo env) $(CARD) flash --image "$(IMAGE)" --device "$(DEVICE)" $(FLASH_ARGS)
+
+firstrun: $(VENV)/.image ## Set up a card with the stock image: CONFIG=site.toml BOOT=/media/you/bootfs RELEASE=trixie
+	@test -n "$(BOOT)" -a -n "$(CONFIG)" || { echo "make firstrun: name both, e.g. make firstrun CONFIG=site.toml BOOT=/media/$$USER/bootfs RELEASE=trixie" >&2; exit 2; }
+	@$(MAKE) --no-print-directory bundle
+	@$(CARD) firstrun --config "$(CONFIG)" --boot "$(BOOT)" --release "$(RELEASE)" --bundle "$$(ls -t dist/mask-patrol-*-arm64.tar | head -n 1)"
+
+pi-test: $(VENV)/.pi ## Boot the real thing on an emulated arm64 machine (root, Debian; an hour or two; PYTEST_ARGS='-k bookworm')
+	@$(MAKE) --no-print-directory emulator
+	$(BIN)/python -m pytest -m pi tests/pi $(PYTEST_ARGS)
+
 compare: $(VENV)/.train ## Time the original's network against MODEL on this machine
 	@$(BIN)/python -m convert.compare --model "$(MODEL)"
 
 clean: ## Remove the virtual environment and everything made
-	rm -rf $(VENV) .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-mosquitto:
-	@PATH="$$PATH:/usr/sbin"; command -v mosquitto >/dev/null || { \
-		echo "Installing mosquitto, a real broker for the tests …"; \
-		if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
-		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends mosquitto; } >/dev/null \
-		|| { echo "The tests need mosquitto: install it with your system's packages (apt install mosquitto)" >&2; exit 1; }; }
+# $(call need,program:package …) installs the packages of programs that are not there, or fails;
+# $(call wish,…) tells that they cannot be installed. A plus stands between packages of one program.
+need = $(call missing,$(1)) echo "Needed:$$missing; install them with your system's packages" >&2; exit 1; }; fi
+wish = $(call missing,$(1)) echo "They cannot be installed: the tests that need them are skipped." >&2; }; fi
+missing = missing=; PATH="$$PATH:/usr/sbin:/sbin:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :)"; \
+	for p in $(1); do command -v "$${p%:*}" >/dev/null || missing="$$missing $${p\#*:}"; done; \
+	missing=$$(echo "$$missing" | tr + ' '); if [ -n "$$missing" ]; then \
+		echo "Installing$$missing …"; as=; [ "$$(id -u)" = 0 ] || as=sudo; \
+		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null 2>&1 || {
 
-chromium:
-	@command -v chromium chromium-browser >/dev/null || { \
-		echo "Installing Chromium, a real browser for the tests …"; \
-		if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
-		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; } >/dev/null \
-		|| echo "No Chromium here: the tests of the dashboard's pages are skipped" >&2; }
+# A real broker, file systems, a browser, a database, and a Debian of its own for the service.
+test-tools:
+	@$(call need,mosquitto:mosquitto $(CARD_TOOLS))
+	@$(call wish,shellcheck:shellcheck systemd-analyze:systemd mmdebstrap:mmdebstrap systemd-nspawn:systemd-container)
+	@$(call wish,chromium:chromium+fonts-dejavu-core initdb:postgresql)
 
-postgresql:
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
-		echo "Installing PostgreSQL, a real database for the tests …"; \
-		if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
-		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends postgresql; } >/dev/null \
-		|| echo "No PostgreSQL here: the tests of a history in it are skipped" >&2; }
+CARD_TOOLS = mcopy:mtools mkfs.vfat:dosfstools debugfs:e2fsprogs sfdisk:fdisk xz:xz-utils
+
+card-tools:
+	@$(call need,$(CARD_TOOLS))
+
+emulator:
+	@$(call need,mosquitto:mosquitto $(CARD_TOOLS) qemu-system-aarch64:qemu-system-arm qemu-aarch64:qemu-user \
+		qemu-aarch64-static:qemu-user-static mmdebstrap:mmdebstrap arch-test:arch-test \
+		update-binfmts:binfmt-support depmod:kmod ssh:openssh-client)
+
+# Modules in systemd/ are no part of the program.
+CARD = PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=systemd $(BIN)/python -m sdcard
+
+# What is built below sudo belongs to who called it.
+UNPRIVILEGED = $(if $(SUDO_USER),sudo -u "$(SUDO_USER)")
 
 # picamera2 comes from apt alone: a virtual environment must be let see it.
 SEE_SYSTEM = $(shell $(PYTHON) -c 'import importlib.util as u; print("--system-site-packages" * bool(u.find_spec("picamera2")))')
@@ -148,6 +200,14 @@ $(VENV)/.bench: $(VENV)/.edge
 	@$(PIP) --editable '.[broker,bench]'
 	@touch $@
 
+$(VENV)/.image: $(VENV)/.edge
+	@$(PIP) --editable '.[broker,image]'
+	@touch $@
+
+$(VENV)/.pi: $(VENV)/.edge
+	@$(PIP) --editable '.[broker,image,dev]'
+	@touch $@
+
 $(VENV)/.dashboard: $(VENV)/.edge
 	@$(PIP) --editable '.[broker,dashboard]'
 	@touch $@
@@ -158,7 +218,7 @@ $(VENV)/.train: $(VENV)/.venv pyproject.toml
 	@touch $@ $(VENV)/.edge
 
 $(VENV)/.dev: $(VENV)/.train
-	@$(PIP) --editable '.[broker,metrics,dashboard,postgres,train,dev]'
+	@$(PIP) --editable '.[broker,metrics,dashboard,postgres,image,train,dev]'
 	@touch $@
 
-.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare frontier bench dashboard demo chromium postgresql
+.PHONY: bench bundle card-tools check clean compare convert dashboard dataset demo emulator evaluate explore firstrun flash frontier help image install lint lock pi-test run soak test test-tools train uninstall

@@ -1,4 +1,4 @@
-"""The command line: `mask-patrol run | detect | check | watch | bench | dashboard`."""
+"""The command line of `mask-patrol`: one function a command, each with its own imports."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from edge.bench.command import add_bench
 from edge.config import Settings, change, load_settings
 from edge.errors import UsageError, UserError
 from edge.logs import FORMATS, set_up
+from edge.service_commands import add_status, add_update
 from edge.web.command import add_dashboard
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -74,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_detect(commands)
     _add_check(commands)
     _add_watch(commands)
+    add_status(commands)
+    add_update(commands)
     add_bench(commands, _add_common)
     add_dashboard(commands, _add_common, _overridden)
     return parser

@@ -6,18 +6,16 @@ defaults there and here are held together by a test.
 
 from __future__ import annotations
 
-import difflib
 import re
 import socket
-import tomllib
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from edge import geometry
 from edge.errors import UsageError
+from edge.strict import Section, readable, settings_in
 
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0.0, le=3600.0)]
@@ -33,11 +31,7 @@ HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z")]
 Days = Annotated[float, msgspec.Meta(gt=0.0, le=3650.0)]
 
 
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
-
-
-class CameraSettings(_Section, frozen=True, kw_only=True):
+class CameraSettings(Section, frozen=True, kw_only=True):
     """Where frames come from."""
 
     name: TopicLevel = "entrance"
@@ -55,7 +49,7 @@ class CameraSettings(_Section, frozen=True, kw_only=True):
     preview_socket: str = ""
 
 
-class DetectorSettings(_Section, frozen=True, kw_only=True):
+class DetectorSettings(Section, frozen=True, kw_only=True):
     """The Haar cascade and the small grey picture that it searches."""
 
     cascade: str = ""
@@ -68,21 +62,21 @@ class DetectorSettings(_Section, frozen=True, kw_only=True):
     rest_every_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 15.0
 
 
-class ClassifierSettings(_Section, frozen=True, kw_only=True):
+class ClassifierSettings(Section, frozen=True, kw_only=True):
     """The TFLite model."""
 
     model: str = ""
     threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
 
 
-class TrackerSettings(_Section, frozen=True, kw_only=True):
+class TrackerSettings(Section, frozen=True, kw_only=True):
     """When two faces in a row are one person, and how readings are smoothed."""
 
     window_s: Seconds = 1.0
     leave_after_s: Seconds = 2.0
 
 
-class EventSettings(_Section, frozen=True, kw_only=True):
+class EventSettings(Section, frozen=True, kw_only=True):
     """When a person's track becomes an alert and when the alert is over."""
 
     alert_on: Annotated[
@@ -94,7 +88,7 @@ class EventSettings(_Section, frozen=True, kw_only=True):
     masked_after_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 1.0
 
 
-class OutboxSettings(_Section, frozen=True, kw_only=True):
+class OutboxSettings(Section, frozen=True, kw_only=True):
     """The durable queue of events."""
 
     path: str = ""
@@ -102,7 +96,7 @@ class OutboxSettings(_Section, frozen=True, kw_only=True):
     max_age_days: Days = 30.0
 
 
-class MqttSettings(_Section, frozen=True, kw_only=True):
+class MqttSettings(Section, frozen=True, kw_only=True):
     """The broker; without a host an embedded one is started on loopback."""
 
     host: str = ""
@@ -122,14 +116,20 @@ class MqttSettings(_Section, frozen=True, kw_only=True):
     discovery_prefix: TopicLevel = "homeassistant"
 
 
-class MetricsSettings(_Section, frozen=True, kw_only=True):
+class MetricsSettings(Section, frozen=True, kw_only=True):
     """The figures of `health` for Prometheus, over HTTP; off without a port."""
 
     host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     port: Port | None = None
 
 
-class SnapshotSettings(_Section, frozen=True, kw_only=True):
+class BoardSettings(Section, frozen=True, kw_only=True):
+    """What the board itself shows."""
+
+    led: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9:_-]{0,64}\Z")] = "ACT"
+
+
+class SnapshotSettings(Section, frozen=True, kw_only=True):
     """Pictures of alerts on this device's own disk; off unless turned on."""
 
     enabled: bool = False
@@ -139,7 +139,7 @@ class SnapshotSettings(_Section, frozen=True, kw_only=True):
     max_age_days: Days = 7.0
 
 
-class LoadSettings(_Section, frozen=True, kw_only=True):
+class LoadSettings(Section, frozen=True, kw_only=True):
     """What the device may spend."""
 
     opencv_threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
@@ -147,7 +147,7 @@ class LoadSettings(_Section, frozen=True, kw_only=True):
     hot_c: Annotated[float, msgspec.Meta(ge=30.0, le=120.0)] = 75.0
 
 
-class DashboardSettings(_Section, frozen=True, kw_only=True):
+class DashboardSettings(Section, frozen=True, kw_only=True):
     """The web page of `mask-patrol dashboard`; the daemon itself reads none of it."""
 
     host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
@@ -164,7 +164,7 @@ class DashboardSettings(_Section, frozen=True, kw_only=True):
     shared: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,64}\Z")] = ""
 
 
-class Settings(_Section, frozen=True, kw_only=True):
+class Settings(Section, frozen=True, kw_only=True):
     """Everything that the daemon and the dashboard can be told."""
 
     device: DeviceName = ""
@@ -178,6 +178,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     mqtt: MqttSettings = MqttSettings()
     metrics: MetricsSettings = MetricsSettings()
     snapshot: SnapshotSettings = SnapshotSettings()
+    board: BoardSettings = BoardSettings()
     dashboard: DashboardSettings = DashboardSettings()
 
 
@@ -191,18 +192,11 @@ def load_settings(path: Path | None = None) -> Settings:
 
     Raises UsageError with one line per mistake found in the file.
     """
+    settings = Settings()
     raw: dict[str, Any] = {}
     if path is not None:
-        try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from None
-        except (ValueError, RecursionError) as error:  # TOML's and Unicode's errors among them
-            raise UsageError(f"{path} is not valid TOML: {error}") from None
-    mistakes = list(_unknown_keys(raw, Settings, "")) or list(_wrong_values(raw))
-    if mistakes:
-        raise UsageError("\n".join(f"{path}: {mistake}" for mistake in mistakes))
-    settings = _fitted_to_the_door(msgspec.convert(raw, Settings), raw.get("detector", {}), path)
+        settings, raw = settings_in(path, Settings, "the configuration")
+    settings = _fitted_to_the_door(settings, raw.get("detector", {}), path)
     return settings if settings.device else change(settings, device=default_device())
 
 
@@ -212,6 +206,11 @@ def _fitted_to_the_door(settings: Settings, given: dict[str, Any], path: Path | 
     distance_m, view_deg = settings.detector.farthest_m, settings.camera.view_deg
     if not distance_m:
         return settings
+    if distance_m < geometry.NEAREST_M:
+        raise UsageError(
+            f"{path}: `detector.farthest_m`: {distance_m:g} m is nearer than anybody comes;"
+            f" {geometry.NEAREST_M:g} is the least, 0 turns it off"
+        )
     if distance_m > (most_m := geometry.farthest(view_deg)):
         raise UsageError(
             f"{path}: `detector.farthest_m`: with {view_deg:g} degrees in view faces can be found"
@@ -239,60 +238,4 @@ def change(settings: Settings, **changes: Any) -> Settings:
     try:
         return msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
-        raise UsageError(_readable(error)) from None
-
-
-def _unknown_keys(raw: dict[str, Any], section: type, prefix: str) -> Any:
-    fields = {field.name: field for field in msgspec.structs.fields(section)}
-    for key, value in raw.items():
-        if key not in fields:
-            hint = f"; did you mean `{near}`?" if (near := _nearest(key, prefix, fields)) else ""
-            yield f"unknown setting `{prefix}{key}`{hint}"
-        elif _is_section(fields[key].type) and isinstance(value, dict):
-            yield from _unknown_keys(value, fields[key].type, f"{prefix}{key}.")
-
-
-def _nearest(key: str, prefix: str, siblings: Iterable[str]) -> str | None:
-    """The known setting most like `key`, by its full name; those of its own section first,
-    unless the very name stands elsewhere."""
-    here = {name: f"{prefix}{name}" for name in siblings}
-    everywhere = _names_everywhere()
-    if key in everywhere:
-        return everywhere[key]
-    for names in (here, everywhere):
-        if close := difflib.get_close_matches(key, names, n=1, cutoff=0.5):
-            return names[close[0]]
-    return None
-
-
-def _names_everywhere() -> dict[str, str]:
-    """The full name of each setting, by its last part."""
-    names = {}
-    for field in msgspec.structs.fields(Settings):
-        names[field.name] = field.name
-        if _is_section(field.type):
-            for inner in msgspec.structs.fields(field.type):
-                names.setdefault(inner.name, f"{field.name}.{inner.name}")
-    return names
-
-
-def _wrong_values(raw: dict[str, Any]) -> Any:
-    """Each top-level key is converted by itself, so that all mistakes are told at once."""
-    for key, value in raw.items():
-        parts = [{key: value}]
-        if isinstance(value, dict):
-            parts = [{key: {inner: setting}} for inner, setting in value.items()]
-        for part in parts:
-            try:
-                msgspec.convert(part, Settings)
-            except msgspec.ValidationError as error:
-                yield _readable(error)
-
-
-def _readable(error: msgspec.ValidationError) -> str:
-    message, _, where = str(error).partition(" - at `$.")
-    return f"`{where.rstrip('`')}`: {message[0].lower()}{message[1:]}" if where else message
-
-
-def _is_section(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, _Section) and not get_args(kind)
+        raise UsageError(readable(error)) from None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge.beacon import shown, standing
 from edge.camera import Source
 from edge.camera.addresses import shown_source
 from edge.camera.capture import EveryFrame
@@ -24,10 +25,12 @@ from edge.detector import HaarDetector
 from edge.errors import UserError
 from edge.events import as_fractions
 from edge.health import Progress, StageTimes
+from edge.led import find_led
 from edge.load import spend_no_more_than
 from edge.loop import Loop
 from edge.metrics import MetricsEndpoint
 from edge.notify import Notifier
+from edge.paths import runtime_directory
 from edge.payloads import Origin, UtcClock, monotonic_offset_s, new_episode_id
 from edge.pipeline import Pipeline
 from edge.preview import Preview, PreviewServer, Seen, socket_path
@@ -39,6 +42,7 @@ from edge.snapshot import Snapshots
 from edge.thermal import Thermal
 from edge.vitals import Vitals
 from edge.watch import Watcher
+from edge.wear import Wear
 from edge.writer import EventWriter, open_event_file
 
 log = logging.getLogger(__name__)
@@ -127,12 +131,14 @@ class _Run:
         )
         reload.on_change = self._take_over
         self._loop.reload = reload
+        self._info: dict[str, Any] = {}
         self._say_what_runs(settings, classifier)
         if self._delivery is not None:
             self._writer.end(self._delivery.outbox.running())
             self._delivery.start()
-        vitals = self._open_vitals(stack)
-        self._vitals = vitals
+        self._vitals = self._open_vitals(stack)
+        led = find_led(settings.board.led)
+        stack.enter_context(shown(runtime_directory(), led, self._status, self._progress.idle_s))
         if settings.camera.preview:
             path = socket_path(settings.camera)
             stack.enter_context(PreviewServer(path, self._preview, self._controls.reload.set))
@@ -177,7 +183,9 @@ class _Run:
 
     def _open(self, settings: Settings) -> Source:
         camera = settings.camera
-        return open_source(camera, at_most(camera, self._allowance), settings.detector.width_px)
+        # A recording played fast is to give the same, however hot the machine.
+        allowance = Allowance() if self._options.fast else self._allowance
+        return open_source(camera, at_most(camera, allowance), settings.detector.width_px)
 
     def _open_delivery(self, stack: ExitStack) -> Delivery | None:
         if not self._options.mqtt:
@@ -190,9 +198,10 @@ class _Run:
         return stack.enter_context(Delivery(self._settings, self._times, verbs=verbs))
 
     def _open_vitals(self, stack: ExitStack) -> Vitals:
-        restarts = 0
+        restarts, folder = 0, None
         if self._delivery is not None:
             path = outbox_path(self._settings).with_name(RESTARTS_NAME)
+            folder = path.parent
             restarts = stack.enter_context(Restarts(path)).count
         vitals = Vitals(
             self._progress,
@@ -203,12 +212,18 @@ class _Run:
             restarts,
             lambda: self._pipeline.work,
             self._allowance,
+            Wear(folder),
         )
         if self._settings.metrics.port is not None:
             stack.enter_context(
                 MetricsEndpoint(self._settings.metrics, vitals.body, self._settings.device)
             )
         return vitals
+
+    def _status(self) -> dict[str, Any]:
+        """What `mask-patrol status` shows."""
+        body = standing(self._settings, self._delivery, self._pipeline, self._writer)
+        return {**body, "info": self._info, "health": self._vitals.body()}
 
     def _start_watcher(self, stack: ExitStack) -> Watcher | None:
         if not self._options.watch or self._delivery is None:
@@ -270,9 +285,10 @@ class _Run:
         self._say_what_runs(settings, classifier)
 
     def _say_what_runs(self, settings: Settings, classifier: Classifier) -> None:
+        threshold = alert_threshold(settings.events, classifier.card)
+        self._info = info_body(settings, classifier, threshold)
         if self._delivery is not None:
-            threshold = alert_threshold(settings.events, classifier.card)
-            self._delivery.retain("info", info_body(settings, classifier, threshold), qos=1)
+            self._delivery.retain("info", self._info, qos=1)
 
     def _opening(self) -> str:
         where = "no MQTT"

@@ -4,8 +4,8 @@ would find no more.
 A reference picture follows the light wherever nothing has changed, and takes on what has as soon
 as that is searched. So a person who comes, turns or goes is news until the search has seen it,
 and a chair that was moved, or the place that somebody left, only once. Who stands still and is
-missed stays where they are in the reference; that loses nobody, as a head that turns is news
-again, and the whole picture is searched now and then all the same (`edge.search`).
+missed is part of the reference; a head that turns is news again, and the whole picture is
+searched now and then all the same (`edge.search`).
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ class MotionGate:
     def searched(self, parts: Sequence[Box]) -> None:
         """`parts` of the last frame (x, y, width, height as fractions of it) are searched."""
         if self._reference is None:
-            self._reference = self._now
+            self._reference = self._now if parts else None
             return
-        for rows, columns in (cells(part, self._now.shape) for part in parts):
+        for rows, columns in (touched(part, self._now.shape) for part in parts):
             # What has not changed keeps its mean of many frames, which has less noise.
             np.copyto(
                 self._reference[rows, columns],
@@ -85,7 +85,7 @@ class MotionGate:
             )
 
 
-def cells(part: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
+def touched(part: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
     """The rows and columns of a glance of `shape` (height, width) that `part`, in fractions of
     it, touches."""
     (height, width), (x, y, w, h) = shape, part

@@ -76,7 +76,16 @@ class Progress:
         self._clock = clock
         self.started_s = clock()
         self.frames = 0
+        self._turned_s = self.started_s
         self._newest_s: deque[float] = deque(maxlen=RATE_FRAMES)
+
+    def turn(self) -> None:
+        """The loop came round, with a frame or without."""
+        self._turned_s = self._clock()
+
+    def idle_s(self) -> float:
+        """Since the loop came round; it grows only while a stage hangs."""
+        return self._clock() - self._turned_s
 
     def frame_done(self) -> None:
         """One more frame went through every stage."""

@@ -90,6 +90,7 @@ class Loop:
         try:
             self._say_state()  # what the last run said may no longer be so
             while not self._controls.stopped.is_set() and not self._feed.over:
+                self._progress.turn()
                 if self._delivers():
                     self._notifier.alive()
                 if self._thermal is not None:

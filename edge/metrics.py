@@ -26,6 +26,8 @@ GAUGES = {
     "outbox_on_disk": ("outbox_on_disk", "0 while events are in memory only"),
     "paused": ("paused", "1 while nobody is watched"),
     "connected": ("broker_connected", "1 while the broker is there"),
+    "written_bytes_per_day": ("written_bytes_per_day", "Written to disks by this process"),
+    "card_bytes_per_day": ("card_written_bytes_per_day", "Written to the card by everything"),
 }
 COUNTERS = {
     "frames": ("frames", "Frames processed"),
@@ -36,6 +38,7 @@ COUNTERS = {
     "connections": ("broker_connections", "Connections made to the broker"),
     "camera_reopened": ("camera_reopened", "Times that the camera was opened anew"),
     "restarts": ("restarts", "Starts after no clean stop"),
+    "written_bytes": ("written_bytes", "Written to disks by this process"),
 }
 PREFIX = "mask_patrol_"
 

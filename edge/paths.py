@@ -55,6 +55,12 @@ def event_schema() -> Path:
     return PACKAGE / "schema" / "event.schema.json"
 
 
+def runtime_directory() -> Path | None:
+    """systemd's RuntimeDirectory, in memory; None when systemd did not start us."""
+    given = os.environ.get("RUNTIME_DIRECTORY")
+    return Path(given.split(":")[0]) if given else None
+
+
 def state_directory() -> Path:
     """systemd's StateDirectory, else the user's own, by the XDG rules."""
     if given := os.environ.get("STATE_DIRECTORY"):

@@ -11,6 +11,7 @@ from edge.camera.ceiling import Allowance
 from edge.controls import Controls
 from edge.delivery import Delivery
 from edge.health import Progress, StageTimes, memory_mb
+from edge.wear import Wear
 
 
 class Vitals:
@@ -26,10 +27,11 @@ class Vitals:
         restarts: int,
         work: Callable[[], Mapping[str, int]],
         allowance: Allowance,
+        wear: Wear,
     ) -> None:
         """Without `delivery` nothing is published, and nothing said of it; `work` counts what
         the pipeline did and what it spared itself, `allowance` says what of the frame rate is
-        spent."""
+        spent, `wear` what goes to the card."""
         self._progress = progress
         self._times = times
         self._feed = feed
@@ -38,6 +40,7 @@ class Vitals:
         self._restarts = restarts
         self._work = work
         self._allowance = allowance
+        self._wear = wear
 
     def body(self) -> dict[str, Any]:
         """What is published as `health`."""
@@ -63,6 +66,7 @@ class Vitals:
             "temperature_c": temperature_c(),
             "throttled": None if held_back is None else bool(held_back),
             "restarts": self._restarts,
+            **self._wear.body(),
         }
         warnings = [camera.reason] if camera.reason else []
         if (share := self._allowance.share()) < 1.0:

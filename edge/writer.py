@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from edge.clock import clock_is_synchronised, now
+from edge.clock import Moment, clock_is_synchronised, now
 from edge.delivery import EventSink
 from edge.errors import UsageError
 from edge.events import Event
@@ -43,6 +43,9 @@ class EventWriter:
         self._times = times
         self._clock = clock
         self.written = 0
+        #: The body of the newest event, and when it was committed; None before the first.
+        self.last: dict[str, Any] | None = None
+        self.last_at: Moment | None = None
 
     def write(self, event: Event, captured_at_s: float | None = None) -> None:
         """`event` is safe in the sink when this returns; `captured_at_s` is that of the frame
@@ -70,6 +73,7 @@ class EventWriter:
         with self._times.measure("commit"):
             seq = self._sink.put(payload, lag_s)
         self.written += 1
+        self.last, self.last_at = {**payload, "seq": seq}, now()
         if self._log is not None:
             try:
                 line = json.dumps({**payload, "seq": seq, "age_s": 0.0, "replayed": False})

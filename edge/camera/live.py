@@ -49,6 +49,7 @@ class LiveSource:
             if self._capture.grab():
                 arrived_s = self._clock()
                 if not self._wants(arrived_s):
+                    failures = 0
                     continue
                 delivered, image = self._capture.retrieve()
                 if delivered and is_picture(image):
@@ -83,7 +84,8 @@ def open_v4l2(path: Path, settings: CameraSettings, wants: Wants = every) -> Liv
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width_px)
     capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height_px)
     capture.set(cv2.CAP_PROP_FPS, settings.fps)
-    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    # OpenCV's own four buffers stay: some drivers deliver nothing before they have two or three,
+    # and a thread of ours empties them as they are filled.
     if not capture.isOpened():
         capture.release()
         message = f"{path} is not a camera, or another program is using it"

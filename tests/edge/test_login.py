@@ -29,6 +29,34 @@ def test_a_file_that_the_environment_makes_needless_is_not_read() -> None:
     assert find_login(configured, {PASSWORD: "p"}).password == "p"
 
 
+@pytest.mark.parametrize("prefix", ["", "mask-patrol_"])
+def test_credentials_of_systemd_come_between(tmp_path: Path, prefix: str) -> None:
+    configured = settings(tmp_path)
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    environment = {"CREDENTIALS_DIRECTORY": str(folder)}
+    assert find_login(configured, environment) == Login("u", "one")  # none need be there
+    (folder / f"{prefix}mqtt-password").write_text("two\n")
+    assert find_login(configured, environment) == Login("u", "two")
+    (folder / f"{prefix}mqtt-username").write_text("door1\n")
+    assert find_login(configured, environment) == Login("door1", "two")
+    assert find_login(configured, {**environment, USERNAME: "v", PASSWORD: "p"}) == Login("v", "p")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b" \n", "the credential mqtt-password is empty"),
+        (b"hush\xff", "cannot read the credential mqtt-password: it is no UTF-8 text"),
+    ],
+)
+def test_what_cannot_be_a_credential(tmp_path: Path, content: bytes, expected: str) -> None:
+    (tmp_path / "mqtt-password").write_bytes(content)
+    with pytest.raises(UserError, match=expected) as error:
+        find_login(MqttSettings(username="u"), {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert "hush" not in str(error.value)
+
+
 def test_a_user_name_needs_no_password() -> None:
     assert find_login(MqttSettings(username="u"), {}) == Login("u", "")
 
@@ -36,7 +64,7 @@ def test_a_user_name_needs_no_password() -> None:
 @pytest.mark.parametrize(
     ("configured", "environment", "expected"),
     [
-        ({"password": b" \n"}, {}, r"secret is empty: write the password into it"),
+        ({"password": b" \n"}, {}, r"secret is empty: write into it what the broker wants"),
         ({"password": b"\xff"}, {}, "no UTF-8 text"),
         ({"username": ""}, {}, "no user name: set mqtt.username or MASK_PATROL_MQTT_USERNAME"),
         ({}, {PASSWORD: "hush\udcff"}, "the password for the broker is no UTF-8 text"),

@@ -1,0 +1,370 @@
+#!/bin/sh
+# Installs Mask Patrol from the bundle that this file lies in, or takes it away again.
+# Run again, it changes nothing; a newer bundle's takes the place of the older version.
+set -eu
+umask 022
+
+PREFIX=/opt/mask-patrol
+ETC=/etc/mask-patrol
+STATE=/var/lib/mask-patrol
+# The dashboard's, as systemd keeps those of accounts that come and go.
+DASHBOARD=/var/lib/private/mask-patrol-dashboard
+UNITS=/usr/local/lib/systemd/system
+JOURNALD=/usr/local/lib/systemd/journald.conf.d
+UDEV=/usr/local/lib/udev/rules.d
+COMMAND=/usr/local/bin/mask-patrol
+ACCOUNT=mask-patrol
+# The system's own, whatever else is first in PATH: the account must be able to run it.
+PYTHON=/usr/bin/python3
+# A version takes about 250 MB with its wheels unpacked; twice that leaves room for pip.
+NEEDED_MB=500
+
+usage() {
+    cat <<'TEXT'
+sudo ./install.sh [OPTION…]    install or upgrade
+sudo ./install.sh uninstall    take everything away but the configuration and the events
+sudo ./install.sh uninstall --purge    those too
+
+  --config FILE    take FILE as the configuration (default: keep the one that is there)
+  --deb-dir DIR    install the Debian packages (.deb) in DIR first
+  --offline        do not ask apt for anything
+  --dashboard      also start the dashboard
+  --no-start       enable the service, but do not start it now
+
+Exit codes: 0 fine, 1 something failed, 2 wrong command or configuration.
+TEXT
+}
+
+say() { printf '%s\n' "$*"; }
+warn() { printf 'install.sh: %s\n' "$*" >&2; }
+die() {
+    warn "$1"
+    exit "${2:-1}"
+}
+
+# Whether systemd is what runs here; in a chroot it is not, and starts nothing.
+booted() { [ -d /run/systemd/system ]; }
+
+# Where the files of a bundle lie: unpacked, or kept in the release that was made of it.
+here() { CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P; }
+
+# put SOURCE TARGET [MODE]: whole or not at all, and only if it differs; sets `changed`.
+put() {
+    if cmp -s "$1" "$2"; then return 0; fi
+    mkdir -p "$(dirname "$2")"
+    install -m "${3:-644}" "$1" "$2.new"
+    mv -f "$2.new" "$2"
+    changed=yes
+}
+
+# link TARGET NAME: the same for a symbolic link.
+link() {
+    if [ "$(readlink "$2" 2>/dev/null)" = "$1" ]; then return 0; fi
+    mkdir -p "$(dirname "$2")"
+    ln -sfn "$1" "$2.new"
+    mv -fT "$2.new" "$2"
+    changed=yes
+}
+
+# What the bundle is for, and whether this machine is that.
+require_fitting_machine() {
+    [ "$(id -u)" = 0 ] || die "it must be run as root: sudo $0" 2
+    command -v systemctl >/dev/null || die "there is no systemd here; Raspberry Pi OS has it"
+    [ -x "$PYTHON" ] || die "there is no $PYTHON here: sudo apt install python3"
+    tag=$("$PYTHON" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
+    bits=$("$PYTHON" -c 'import struct; print(8 * struct.calcsize("P"))')
+    machine=$(cat "$bundle/MACHINE")
+    [ "$(uname -m)/$bits" = "$machine/64" ] ||
+        die "this bundle is for a 64-bit system on $machine, this is a $bits-bit one on $(uname -m)"
+    [ -f "$bundle/requirements-$tag.txt" ] ||
+        die "this bundle has no wheels for $("$PYTHON" --version); it has: $(
+            cd "$bundle/wheels" && echo ./*
+        )"
+}
+
+warn_of_overlay() {
+    if [ "$(findmnt --noheadings --output FSTYPE / 2>/dev/null)" = overlay ]; then
+        warn "the root is an overlay: what is installed now may be gone after the next start"
+    fi
+}
+
+require_whole_bundle() {
+    say "Checking the bundle …"
+    (cd "$bundle" && sha256sum --check --quiet --strict SHA256SUMS) ||
+        die "the bundle is damaged: copy it to this machine again"
+}
+
+install_debs() {
+    say "Installing the packages in $1 …"
+    set -- "$1"/*.deb
+    [ -e "$1" ] || die "--deb-dir holds no .deb" 2
+    DEBIAN_FRONTEND=noninteractive dpkg --install --skip-same-version "$@" >/dev/null ||
+        die "dpkg could not install them: dpkg --configure -a says why"
+}
+
+# picamera2 comes from apt alone, and only Raspberry Pi OS has it.
+install_picamera2() {
+    if "$PYTHON" -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("picamera2"))'; then
+        return 0
+    fi
+    if [ "$offline" = no ] && apt-cache show python3-picamera2 >/dev/null 2>&1; then
+        say "Installing python3-picamera2 from apt …"
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+            python3-picamera2 >/dev/null && return 0
+        warn "apt could not install python3-picamera2; other cameras work without it"
+    fi
+}
+
+make_account() {
+    getent passwd "$ACCOUNT" >/dev/null || {
+        say "Making the account $ACCOUNT …"
+        useradd --system --user-group --home-dir "$STATE" --no-create-home \
+            --shell /usr/sbin/nologin --comment 'Mask Patrol' "$ACCOUNT"
+        changed=yes
+    }
+    if getent group video >/dev/null && ! id -nG "$ACCOUNT" | tr ' ' '\n' | grep -qx video; then
+        usermod --append --groups video "$ACCOUNT"
+        changed=yes
+    fi
+}
+
+# The version beside any others, complete or not there.
+make_release() {
+    release=$PREFIX/$(cat "$bundle/VERSION")
+    if [ -e "$release/.complete" ]; then return 0; fi
+    mkdir -p "$PREFIX"
+    free_mb=$(df --output=avail -m "$PREFIX" | tail -n 1 | tr -d ' ')
+    [ "$free_mb" -ge "$NEEDED_MB" ] ||
+        die "$PREFIX has $free_mb MB free, and a version needs $NEEDED_MB: make room"
+    say "Installing $(cat "$bundle/VERSION") into $release (a minute or two on a Pi) …"
+    rm -rf "$release"
+    # Without pip: what brings it (python3-venv) need not be there, and nothing is asked of it later.
+    "$PYTHON" -m venv --without-pip --system-site-packages "$release"
+    pip=$(echo "$bundle/wheels/$tag"/pip-*.whl)
+    "$release/bin/python" "$pip/pip" --isolated --quiet \
+        --disable-pip-version-check --no-input install --no-cache-dir --no-index --no-deps \
+        --ignore-installed --require-hashes --find-links "$bundle/wheels/$tag" \
+        --requirement "$bundle/requirements-$tag.txt" ||
+        die "the wheels could not be installed (see above)"
+    kept=$release/share/mask-patrol
+    mkdir -p "$kept"
+    cp -R "$bundle/units" "$bundle/install.sh" "$bundle/README.md" "$bundle/config.example.toml" \
+        "$bundle/VERSION" "$bundle/MACHINE" "$kept"
+    "$release/bin/mask-patrol" --version >/dev/null || die "what was installed does not run"
+    # A power cut may leave half a version, but none that says it is whole.
+    sync
+    touch "$release/.complete"
+    sync
+    changed=yes
+}
+
+# make_configuration [FILE]: what is there stays, unless FILE is given.
+make_configuration() {
+    mkdir -p "$ETC"
+    install -d -m 700 "$ETC/credentials"
+    config=$ETC/mask-patrol.toml
+    if [ -n "${1-}" ]; then
+        settings_of "$1" >/dev/null || exit 2
+        if [ -e "$config" ] && ! cmp -s "$1" "$config"; then
+            say "The old configuration is kept as $config.old"
+            cp -p "$config" "$config.old"
+        fi
+        put "$1" "$config" 640
+    elif [ ! -e "$config" ]; then
+        put "$release/share/mask-patrol/config.example.toml" "$config" 640
+    fi
+    # A camera's address may hold a password.
+    chown "root:$ACCOUNT" "$config"
+    chmod 640 "$config"
+}
+
+# settings_of FILE: `host=…` and `source=…` of a configuration; fails with what is wrong.
+settings_of() {
+    "$release/bin/python" -P - "$1" <<'PYTHON'
+import sys
+from pathlib import Path
+
+from edge.config import load_settings
+from edge.errors import UserError
+
+try:
+    settings = load_settings(Path(sys.argv[1]))
+except UserError as error:
+    sys.exit(f"install.sh: {error}")
+print(f"host={settings.mqtt.host}\nsource={settings.camera.source}")
+PYTHON
+}
+
+# Make the release that this file lies in, or the one just made, the one that runs: its units, then
+# `current`. The one before it stays as `previous`.
+activate() {
+    kept=$release/share/mask-patrol
+    [ -e "$release/.complete" ] || die "$release is not whole"
+    for unit in "$kept"/units/*.service "$kept"/units/*.timer; do
+        if [ -e "$unit" ]; then put "$unit" "$UNITS/${unit##*/}"; fi
+    done
+    # Growing delays between starts: only systemd 254 and later know them.
+    backoff=$UNITS/mask-patrol.service.d/backoff.conf
+    if [ "$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')" -ge 254 ]; then
+        put "$kept/units/backoff.conf" "$backoff"
+    else
+        rm -f "$backoff"
+    fi
+    put "$kept/units/journald.conf" "$JOURNALD/50-mask-patrol.conf"
+    put "$kept/units/mask-patrol.rules" "$UDEV/60-mask-patrol.rules"
+    link "$PREFIX/current/bin/mask-patrol" "$COMMAND"
+    now=$(readlink "$PREFIX/current" 2>/dev/null || true)
+    if [ "$now" != "${release##*/}" ]; then
+        if [ -n "$now" ] && [ -e "$PREFIX/$now/.complete" ]; then link "$now" "$PREFIX/previous"; fi
+        link "${release##*/}" "$PREFIX/current"
+    fi
+    sync
+    if booted && [ "$changed" = yes ]; then
+        systemctl daemon-reload
+        systemctl try-reload-or-restart systemd-journald.service || true
+        if command -v udevadm >/dev/null; then
+            # No udev runs in a container, and no LED is there.
+            udevadm control --reload 2>/dev/null || true
+            udevadm trigger --subsystem-match=leds 2>/dev/null || true
+        fi
+    fi
+}
+
+# All versions but the one that runs and the one before it, and what was left half made.
+forget_old_releases() {
+    for old in "$PREFIX"/*/; do
+        old=${old%/}
+        if [ -L "$old" ] || [ ! -e "$old/pyvenv.cfg" ]; then continue; fi
+        case ${old##*/} in
+        "$(readlink "$PREFIX/current")" | "$(readlink "$PREFIX/previous")") ;;
+        *) rm -rf "$old" ;;
+        esac
+    done
+}
+
+start_service() {
+    settings=$(settings_of "$ETC/mask-patrol.toml") || exit 2
+    if [ "$(printf '%s\n' "$settings" | head -n 1)" = host= ]; then
+        say "Not started: name your broker (mqtt.host) and your camera (camera.source) in"
+        say "$ETC/mask-patrol.toml, then: sudo systemctl enable --now mask-patrol"
+        return 0
+    fi
+    case $settings in
+    *source=picamera2*)
+        "$release/bin/python" -c 'import picamera2' 2>/dev/null ||
+            warn "camera.source is picamera2, which is not installed: connect the network, run this again"
+        ;;
+    esac
+    for unit in mask-patrol.service mask-patrol-settle.service "$@"; do
+        if [ "$(systemctl is-enabled "$unit" 2>/dev/null)" != enabled ]; then
+            systemctl enable --quiet "$unit"
+            changed=yes
+        fi
+    done
+    if [ "$start" = no ] || ! booted; then
+        say "Not started now; it starts with the machine."
+    elif [ "$changed" = yes ] || ! systemctl is-active --quiet mask-patrol.service; then
+        say "Starting …"
+        systemctl restart mask-patrol.service "$@" ||
+            die "it does not start: journalctl -u mask-patrol says why"
+        if [ $# = 0 ]; then systemctl try-restart mask-patrol-dashboard.service; fi
+    fi
+}
+
+install_all() {
+    config_file='' deb_dir='' offline=no start=yes dashboard='' changed=no
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --config | --deb-dir)
+            [ $# -gt 1 ] || die "$1 needs a path" 2
+            [ -e "$2" ] || die "$1: there is no $2" 2
+            if [ "$1" = --config ]; then config_file=$2; else deb_dir=$2; fi
+            shift
+            ;;
+        --offline) offline=yes ;;
+        --no-start) start=no ;;
+        --dashboard) dashboard=mask-patrol-dashboard.service ;;
+        *) die "unknown option $1; $0 --help lists them" 2 ;;
+        esac
+        shift
+    done
+    require_fitting_machine
+    warn_of_overlay
+    require_whole_bundle
+    if [ -n "$deb_dir" ]; then install_debs "$deb_dir"; fi
+    install_picamera2
+    make_account
+    make_release
+    make_configuration "$config_file"
+    if [ -n "$dashboard" ] && ! "$release/bin/mask-patrol" dashboard --help >/dev/null 2>&1; then
+        die "--dashboard: this version has none" 2
+    fi
+    activate
+    # Who installs by hand has decided: a trial that was cut off is none any more.
+    rm -f "$PREFIX/trial"
+    # shellcheck disable=SC2086 # empty is no argument
+    start_service $dashboard
+    forget_old_releases
+    if [ "$changed" = no ]; then say "Nothing to change: ${release##*/} is installed."; else
+        say "Done: ${release##*/}. mask-patrol status shows how it is."
+    fi
+}
+
+uninstall() {
+    [ "$(id -u)" = 0 ] || die "it must be run as root: sudo $0 uninstall" 2
+    for unit in mask-patrol.service mask-patrol-dashboard.service mask-patrol-settle.service; do
+        if booted; then systemctl stop "$unit" 2>/dev/null || true; fi
+        systemctl disable --quiet "$unit" 2>/dev/null || true
+        rm -rf "${UNITS:?}/$unit" "$UNITS/$unit.d"
+    done
+    rm -f "$JOURNALD/50-mask-patrol.conf" "$UDEV/60-mask-patrol.rules" "$COMMAND"
+    rm -rf "$PREFIX" /var/cache/mask-patrol /var/log/mask-patrol /run/mask-patrol
+    rmdir "$JOURNALD" "$UDEV" "$UNITS" "${UDEV%/*}" "${UNITS%/*}" 2>/dev/null || true
+    if booted; then systemctl daemon-reload; fi
+    if [ "${1-}" = --purge ]; then rm -rf "$ETC" "$STATE" "$DASHBOARD"; fi
+    rm -f "/var/lib/${DASHBOARD##*/}"
+    for data in "$ETC" "$STATE" "$DASHBOARD"; do
+        if [ -e "$data" ]; then
+            # The account goes; its number may be given to another one.
+            chown -R root:root "$data"
+            say "Left: $data (sudo rm -r $data, or uninstall --purge, takes it away)"
+        fi
+    done
+    if getent passwd "$ACCOUNT" >/dev/null; then userdel "$ACCOUNT"; fi
+    say "Mask Patrol is uninstalled."
+}
+
+alone() {
+    exec 9>/run/lock/mask-patrol-install.lock
+    flock -n 9 || die "another installation is going on: wait for it"
+}
+
+main() {
+    bundle=$(here)
+    case ${1-} in
+    -h | --help | help) usage ;;
+    uninstall)
+        shift
+        alone
+        uninstall "$@"
+        ;;
+    # For `mask-patrol update`, which holds the lock itself.
+    --release-only)
+        changed=no
+        require_fitting_machine
+        make_release
+        ;;
+    --activate)
+        changed=no
+        release=$(CDPATH='' cd -- "$bundle/../.." && pwd -P)
+        activate
+        ;;
+    *)
+        alone
+        install_all "$@"
+        ;;
+    esac
+}
+
+main "$@"
+exit

@@ -1,0 +1,92 @@
+"""Debian packages for an image, resolved by apt itself against what the image says that it has."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from edge.errors import UserError
+from sdcard.ext4 import Ext4
+from sdcard.tools import find, run
+
+PICAMERA2 = "python3-picamera2"
+STATUS = "/var/lib/dpkg/status"
+
+
+def wanted_packages(source: str, further: Iterable[str]) -> list[str]:
+    """What a device with this `camera.source` needs from apt, and what its site asks for."""
+    camera = [PICAMERA2] if source.split(":", maxsplit=1)[0] == "picamera2" else []
+    return list(dict.fromkeys((*camera, *further)))
+
+
+def missing_packages(root: Ext4, wanted: Iterable[str]) -> list[str]:
+    """Those of `wanted` that are not installed in the image."""
+    installed = installed_packages((root.read(STATUS) or b"").decode(errors="replace"))
+    return [name for name in wanted if name not in installed]
+
+
+def installed_packages(status: str) -> set[str]:
+    """The names in dpkg's list of what it knows."""
+    found = set()
+    for paragraph in status.split("\n\n"):
+        name = re.search(r"^Package: (\S+)$", paragraph, re.MULTILINE)
+        if name and re.search(r"^Status: \S+ ok installed$", paragraph, re.MULTILINE):
+            found.add(name[1])
+    return found
+
+
+def download(root: Ext4, names: Sequence[str], folder: Path) -> list[Path]:
+    """Fetch `names` and whatever they need that the image lacks, into `folder`.
+
+    Its own sources, keys and preferences are used, this machine's are not touched. Raises
+    UserError with what apt says.
+    """
+    find("apt-get")  # before anything is made: only Debian and its like have it
+    options = _apt_options(root, folder)
+    try:
+        run("apt-get", *options, "update")
+        run(
+            "apt-get", *options, "install", "--download-only", "--yes", "--no-install-recommends",
+            "--no-remove", *names,
+        )  # fmt: skip
+    except UserError as error:
+        raise UserError(
+            f"the packages {' '.join(names)} cannot be had from the image's own sources, so the"
+            f" first boot could not do without internet: {error}"
+        ) from None
+    return sorted((folder / "archives").glob("*.deb"))
+
+
+def _apt_options(root: Ext4, folder: Path) -> list[str]:
+    """Makes a home for apt in `folder`; the options that keep apt in it."""
+    for name in ("archives/partial", "lists/partial", "state"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    if not root.copy_out("/etc/apt", folder):
+        raise UserError("the image has no /etc/apt: is it Raspberry Pi OS?")
+    root.copy_out("/usr/share/keyrings", folder)
+    etc, keyrings = folder / "apt", folder / "keyrings"
+    for file in (etc / "sources.list", *(etc / "sources.list.d").glob("*")):
+        if file.is_file():
+            text = file.read_text(errors="replace").replace("/usr/share/keyrings", str(keyrings))
+            file.write_text(text.replace("/etc/apt/", f"{etc}/"))
+    # What the image's apt is configured to run or to reach has no place here.
+    shutil.rmtree(etc / "apt.conf.d", ignore_errors=True)
+    (folder / "state/status").write_bytes(root.read(STATUS) or b"")
+    settings = {
+        "Dir::Etc": etc,
+        "Dir::Etc::Trusted": etc / "trusted.gpg",
+        "Dir::Etc::TrustedParts": etc / "trusted.gpg.d",
+        "Dir::State": folder / "state",
+        "Dir::State::Lists": folder / "lists",
+        "Dir::State::status": folder / "state/status",
+        "Dir::Cache": folder,
+        "Dir::Cache::archives": folder / "archives",
+        "APT::Architecture": "arm64",
+        "APT::Architectures": "arm64",
+        "APT::Sandbox::User": "",
+        "Acquire::Languages": "none",
+        "Debug::NoLocking": "true",
+    }
+    return ["-q", *(f"-o{name}={value}" for name, value in settings.items())]

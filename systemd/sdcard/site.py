@@ -1,0 +1,232 @@
+"""What a card is made for: `site.toml`, which `site.example.toml` explains line by line."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import tomli_w
+
+from edge.config import Settings, load_settings
+from edge.errors import UsageError
+from edge.strict import Section, settings_in
+
+HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")]
+#: As Raspberry Pi OS allows it.
+UserName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,31}\Z")]
+TimeZone = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2})?\Z")]
+Country = Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{2})?\Z")]
+#: As crypt(5) writes it: `openssl passwd -6`.
+PasswordHash = Annotated[str, msgspec.Meta(pattern=r"^(\$[A-Za-z0-9]+\$[A-Za-z0-9./$=,-]+)?\Z")]
+Package = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.+-]+\Z")]
+Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*\Z", max_length=1024)]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
+SSH_KEY = re.compile(
+    r"(ssh-(ed25519|rsa)|ecdsa-sha2-nistp(256|384|521)|sk-\S+@openssh\.com) [A-Za-z0-9+/]+=*( .*)?"
+)
+
+
+class UserPart(Section, frozen=True, kw_only=True):
+    """Who logs in by SSH."""
+
+    name: UserName = "pi"
+    ssh_keys: tuple[Line, ...] = ()
+    password_hash: PasswordHash = ""
+
+    def __repr__(self) -> str:
+        return f"UserPart(name={self.name!r}, …)"
+
+
+class WifiPart(Section, frozen=True, kw_only=True):
+    """The wireless network; none without an `ssid`."""
+
+    ssid: Line = ""
+    password: Line = ""
+    country: Country = ""
+    hidden: bool = False
+
+    def __repr__(self) -> str:
+        return f"WifiPart(ssid={self.ssid!r}, …)"
+
+
+class BrokerPart(Section, frozen=True, kw_only=True):
+    """How the device proves itself to the broker."""
+
+    username: Line = ""
+    password: Line = ""
+    password_file: str = ""
+    ca_file: str = ""
+
+    def __repr__(self) -> str:
+        return f"BrokerPart(username={self.username!r}, …)"
+
+
+class DownloadPart(Section, frozen=True, kw_only=True):
+    """Where the bundle lies in the network, for cards that do not carry it."""
+
+    url: Line = ""
+    sha256: Sha256 = ""
+
+
+class SiteFile(Section, frozen=True, kw_only=True):
+    """The file as it is written."""
+
+    hostname: HostName
+    timezone: TimeZone = ""
+    packages: tuple[Package, ...] = ()
+    user: UserPart = UserPart()
+    wifi: WifiPart = WifiPart()
+    broker: BrokerPart = BrokerPart()
+    download: DownloadPart = DownloadPart()
+    daemon: Settings = Settings()
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """The file with all that it names read. No representation shows a secret."""
+
+    file: SiteFile
+    authorized_keys: str
+    broker_password: str
+    ca: bytes
+    configuration: str
+
+    def __repr__(self) -> str:
+        return f"Site(hostname={self.file.hostname!r}, …)"
+
+
+#: Where the authorities' certificates lie on the device.
+CA_PATH = "/etc/mask-patrol/ca.pem"
+
+
+def load_site(path: Path) -> Site:
+    """Read `site.toml` and the files that it names; raises UsageError with one line per mistake.
+
+    Paths in it are relative to its own folder.
+    """
+    file, raw = settings_in(path, SiteFile, "the site's description")
+    mistakes: list[str] = []
+    reader = _Reader(path.parent, mistakes)
+    keys = "".join(f"{line}\n" for line in reader.keys(file.user.ssh_keys))
+    password = file.broker.password or reader.text(
+        "broker.password_file", file.broker.password_file
+    )
+    ca = reader.content("broker.ca_file", file.broker.ca_file)
+    mistakes += _mistakes(file, raw, password)
+    if mistakes:
+        raise UsageError("\n".join(f"{path}: {mistake}" for mistake in mistakes))
+    daemon = raw["daemon"]
+    if ca and not file.daemon.mqtt.ca_file:
+        daemon["mqtt"]["ca_file"] = CA_PATH
+    configuration = tomli_w.dumps(daemon)
+    _require_fit(configuration, path)
+    return Site(
+        file=file,
+        authorized_keys=keys,
+        broker_password=password,
+        ca=ca,
+        configuration=f"# Made from {path.name}; config.example.toml explains every setting.\n"
+        + configuration,
+    )
+
+
+def _require_fit(configuration: str, path: Path) -> None:
+    """Raises UsageError for what the daemon itself minds in settings that are good one by one."""
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / "daemon"
+        own.write_text(configuration, encoding="utf-8")
+        try:
+            load_settings(own)
+        except UsageError as error:
+            raise UsageError(str(error).replace(str(own), f"{path}: below `daemon`")) from None
+
+
+def _mistakes(file: SiteFile, raw: dict[str, Any], password: str) -> list[str]:
+    """What the types alone do not say."""
+    found = []
+    daemon = raw.get("daemon", {})
+    if not file.daemon.mqtt.host:
+        found.append("`daemon.mqtt.host` is missing: name your broker")
+    if "source" not in daemon.get("camera", {}):
+        found.append('`daemon.camera.source` is missing: "picamera2", "/dev/video0" or an address')
+    if not file.user.ssh_keys and not file.user.password_hash:
+        found.append(
+            "nobody could log in: give `user.ssh_keys` or `user.password_hash` (openssl passwd -6)"
+        )
+    found += _wifi_mistakes(file.wifi)
+    broker = file.broker
+    if broker.password and broker.password_file:
+        found.append("`broker.password` and `broker.password_file`: give one of them")
+    if password and not (broker.username or file.daemon.mqtt.username):
+        found.append("there is a password for the broker and no `broker.username`")
+    if file.download.url and not re.match(r"https?://\S+\Z", file.download.url):
+        found.append("`download.url` is no http:// or https:// address")
+    if bool(file.download.url) != bool(file.download.sha256):
+        found.append("`download.url` and `download.sha256` go together")
+    return found
+
+
+def _wifi_mistakes(wifi: WifiPart) -> list[str]:
+    found = []
+    if not wifi.ssid:
+        if wifi.password or wifi.hidden:
+            found.append("`wifi.ssid` is missing")
+        return found
+    if len(wifi.ssid.encode()) > 32:
+        found.append("`wifi.ssid` is longer than 32 bytes")
+    if not wifi.country:
+        found.append('`wifi.country` is missing, such as "DE": without it the radio stays off')
+    whole_key = re.fullmatch(r"[0-9A-Fa-f]{64}", wifi.password)
+    if wifi.password and not whole_key and not 8 <= len(wifi.password.encode()) <= 63:
+        found.append("`wifi.password` must have 8 to 63 characters (or 64 hexadecimal digits)")
+    return found
+
+
+class _Reader:
+    """Reads the files that a site names; what cannot be read is added to `mistakes`."""
+
+    def __init__(self, folder: Path, mistakes: list[str]) -> None:
+        self._folder = folder
+        self._mistakes = mistakes
+
+    def content(self, setting: str, name: str) -> bytes:
+        if not name:
+            return b""
+        path = self._folder / os.path.expanduser(name)  # noqa: PTH111 - Path's raises
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            self._mistakes.append(f"`{setting}`: cannot read {path}: {error.strerror}")
+            return b""
+        if not content.strip():
+            self._mistakes.append(f"`{setting}`: {path} is empty")
+        return content
+
+    def text(self, setting: str, name: str) -> str:
+        try:
+            return self.content(setting, name).decode().strip()
+        except UnicodeDecodeError:
+            self._mistakes.append(f"`{setting}`: {name} is no UTF-8 text")
+            return ""
+
+    def keys(self, named: tuple[str, ...]) -> list[str]:
+        """Public keys, each given as it is or by its file."""
+        lines = []
+        for word in named:
+            if SSH_KEY.fullmatch(word):
+                lines.append(word)
+                continue
+            if " " in word or not word:
+                self._mistakes.append("`user.ssh_keys`: that is no public key, and no file's name")
+                continue
+            text = self.text("user.ssh_keys", word)
+            good = [line for line in text.splitlines() if SSH_KEY.fullmatch(line.strip())]
+            if text and not good:
+                self._mistakes.append(
+                    f"`user.ssh_keys`: {word} holds no public key (they end in .pub)"
+                )
+            lines += [line.strip() for line in good]
+        return lines

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.brokers import Mosquitto
+from tests.pi.door import Listener
+from tests.pi.roots import BOOKWORM, TRIXIE, Release
+
+#: An emulated machine may take its time, on a busy computer above all.
+LONGEST_S = 3600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(item.fspath).is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.pi)
+            item.add_marker(pytest.mark.timeout(LONGEST_S))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _as_root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("the trees of arm64 systems keep their owners: run this as root")
+
+
+@pytest.fixture(params=[BOOKWORM, TRIXIE], ids=lambda release: release.name)
+def release(request: pytest.FixtureRequest) -> Release:
+    """Both systems, one after the other."""
+    return request.param
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    server = Mosquitto(tmp_path, persistent=True).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def listener(broker: Mosquitto) -> Iterator[Listener]:
+    ears = Listener(broker)
+    yield ears
+    ears.close()

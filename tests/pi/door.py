@@ -1,0 +1,161 @@
+"""A door with an emulated Pi: installed from the real bundle, with a real broker beside it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+from sdcard.ext4 import Ext4
+from sdcard.tree import Entry, File
+
+from tests.brokers import Mosquitto, accepts
+from tests.pi.disk import ROOT_AT, base_disk, copy_disk
+from tests.pi.kernel import kernel
+from tests.pi.machine import RELAY_HOST, RELAY_PORT, Machine, wait_for
+from tests.pi.roots import CACHE, Release, alone, key
+
+ROOT = Path(__file__).parents[2]
+DEVICE = "door1"
+UNIT = "mask-patrol.service"
+CONFIG = "/etc/mask-patrol/mask-patrol.toml"
+#: The broker is all the network that the machine has.
+SETTINGS = f"""device = "{DEVICE}"
+[mqtt]
+host = "{RELAY_HOST}"
+port = {RELAY_PORT}
+health_interval_s = 5
+"""
+#: Every frame of a recording as quickly as it goes, at the recording's own times: what comes out
+#: does not depend on the speed of the machine.
+FAST = f"""[Service]
+ExecStart=
+ExecStart=/opt/mask-patrol/current/bin/mask-patrol run --config {CONFIG} --pace fast
+"""
+
+
+def bundle() -> Path:
+    """The bundle that `make bundle` makes of this checkout, made once for each state of it."""
+    with alone("bundle"):
+        out = CACHE / "bundle"
+        command = [sys.executable, str(ROOT / "systemd/bundle.py"), "--out", str(out)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return next(out.glob("mask-patrol-*-arm64.tar"))
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def disk_with(release: Release, folder: Path, entries: list[Entry]) -> Path:
+    """A fresh disk in `folder` with `entries` on it."""
+    disk = copy_disk(base_disk(release), folder / "disk.img")
+    Ext4(disk, ROOT_AT).write(entries)
+    return disk
+
+
+def installed_disk(release: Release) -> Path:
+    """A disk on which the real installer has installed the real bundle, without a network."""
+    made = bundle()
+    name = f"installed-{release.name}-{key(base_disk(release).name, digest(made), SETTINGS)}"
+    folder = CACHE / name
+    with alone(name):
+        if not (folder / "disk.img").exists():
+            for old in CACHE.glob(f"installed-{release.name}-*"):
+                if old.is_dir():
+                    subprocess.run(["rm", "-r", old], check=True)
+            partial = CACHE / f"partial-{name}"
+            subprocess.run(["rm", "-rf", partial], check=True)
+            partial.mkdir()
+            disk = disk_with(release, partial, [File("/root/bundle.tar", source=made)])
+            with Machine(disk, kernel(release), only_broker=9) as machine:
+                put(machine, "/root/door.toml", SETTINGS)
+                log = install(machine, "--offline --no-start --config /root/door.toml")
+                machine.run("rm -r /root/bundle.tar /root/mask-patrol-*")
+                machine.power_off()
+            (partial / "install.log").write_text(log)
+            partial.rename(folder)
+    return folder / "disk.img"
+
+
+def install(machine: Machine, options: str = "") -> str:
+    """Unpack the bundle and run its installer; what it said."""
+    return machine.run(
+        "cd /root && tar -xf bundle.tar --no-same-owner && time mask-patrol-*/install.sh " + options
+    ).output
+
+
+def put(machine: Machine, path: str, content: str | bytes) -> None:
+    """Write a small file in the running machine."""
+    data = content.encode() if isinstance(content, str) else content
+    text = base64.b64encode(data).decode()
+    machine.run(f"mkdir -p $(dirname {path}) && base64 -d > {path} <<'END'\n{text}\nEND")
+
+
+def change_unit(machine: Machine, text: str) -> None:
+    """Lay `text` over the unit, as `systemctl edit` does."""
+    put(machine, f"/etc/systemd/system/{UNIT}.d/test.conf", text)
+    machine.run("systemctl daemon-reload")
+
+
+class Listener:
+    """What a subscriber with a lasting session receives of all topics, in order."""
+
+    def __init__(self, broker: Mosquitto, username: str = "", password: str = "") -> None:
+        self._lock = threading.Lock()
+        self._messages: list[tuple[str, bytes]] = []
+        client = paho.Client(
+            paho.CallbackAPIVersion.VERSION2, client_id="listener", clean_session=False
+        )
+        client.on_connect = lambda c, *_: c.subscribe("maskpatrol/#", qos=1)
+        client.on_message = lambda _c, _d, m: self._take(m.topic, m.payload)
+        if username:
+            client.username_pw_set(username, password)
+        client.connect("127.0.0.1", broker.port)
+        client.loop_start()
+        self._client = client
+
+    def said(self, leaf: str) -> list[Any]:
+        """The payloads on `maskpatrol/door1/LEAF`, JSON decoded where they are."""
+        with self._lock:
+            found = [body for topic, body in self._messages if topic.endswith("/" + leaf)]
+        return [json.loads(body) if body[:1] == b"{" else body.decode() for body in found]
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Each event once, where it came first."""
+        by_number = {(e["seq"], e["id"], e["event_type"]): e for e in reversed(self.said("events"))}
+        return sorted(by_number.values(), key=lambda event: int(event["seq"]))
+
+    def count(self, status: str) -> int:
+        """How often the device has said `online` or `offline`."""
+        return self.said("status").count(status)
+
+    def wait_online(self, times: int = 1) -> None:
+        wait_for(lambda: self.count("online") >= times, f"online for the {times}th time")
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _take(self, topic: str, body: bytes) -> None:
+        with self._lock:
+            self._messages.append((topic, body))
+
+
+@contextmanager
+def installed_machine(release: Release, folder: Path, broker: Mosquitto) -> Iterator[Machine]:
+    """A running machine, installed; the service is enabled and starts with it."""
+    assert accepts(broker.port)
+    disk = copy_disk(installed_disk(release), folder / "disk.img")
+    with Machine(disk, kernel(release), only_broker=broker.port) as machine:
+        yield machine

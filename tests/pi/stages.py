@@ -1,0 +1,46 @@
+"""Runs under qemu with `count.c`: what each stage of a frame costs, in instructions."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import struct
+import sys
+from itertools import islice
+from pathlib import Path
+
+from edge.bench.measure import one_opencv_thread
+from edge.bench.ours import Ours
+from edge.bench.scenes import people
+from edge.bench.stages import WHOLE, StageCosts
+from edge.config import load_settings
+
+
+def main(counted: str, frames: int) -> None:
+    with Path(counted).open("rb") as file:
+        memory = mmap.mmap(file.fileno(), 8, mmap.MAP_SHARED, mmap.PROT_READ)
+
+    def executed() -> float:
+        return float(struct.unpack("<Q", memory[:8])[0])
+
+    settings = load_settings(None)
+    with one_opencv_thread():
+        ours = Ours(settings)
+        costs = StageCosts(wall=executed, cpu=executed)
+        ours.begin(costs)
+        # All decoded beforehand: decoders have threads of their own, which would be counted too.
+        shown = list(filter(ours.wants, islice(people(settings).frames(), frames)))
+        for frame in shown:
+            with costs.measure(WHOLE):
+                ours.process(frame)
+    said = {
+        "runtime": ours.runtime,
+        "frames": len(shown),
+        "instructions": {name: round(count) for name, count in costs.cpu_s.items()},
+        "passes": {name: len(counts) for name, counts in costs.durations_s.items()},
+    }
+    sys.stdout.write(json.dumps(said) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

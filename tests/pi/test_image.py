@@ -1,0 +1,201 @@
+"""Cards: an image by `make image`, and a stock one set up by its boot partition, booted."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sdcard.ext4 import Ext4
+from sdcard.fat import Fat
+from sdcard.firstrun import prepare
+from sdcard.image import make_image
+from sdcard.partitions import read_layout
+from sdcard.site import load_site
+from sdcard.tools import find
+
+from tests.brokers import Mosquitto, free_port
+from tests.pi.disk import BOOT_AT, base_disk, copy_disk
+from tests.pi.door import CONFIG, UNIT, Listener, bundle, digest
+from tests.pi.kernel import kernel
+from tests.pi.machine import HOST, RELAY_HOST, RELAY_PORT, Machine, wait_for
+from tests.pi.roots import BOOKWORM, TRIXIE, Release
+
+PASSWORD = "let-me-in"
+FIRST_BOOT_S = 1800
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Mosquitto:
+    """One that asks for a login."""
+    return Mosquitto(tmp_path, password=PASSWORD)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A description with everything in it."""
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    return describe(tmp_path / "site.toml", RELAY_HOST, RELAY_PORT)
+
+
+def describe(path: Path, host: str, port: int, more: str = "") -> Path:
+    """Write a description for a broker at `host`."""
+    path.write_text(f"""
+hostname = "door1"
+timezone = "Europe/Berlin"
+packages = []
+user = {{name = "anna", ssh_keys = ["key.pub"]}}
+wifi = {{ssid = "Hall 1; ü", password = "pass word 9", country = "DE"}}
+broker = {{username = "door", password = "{PASSWORD}"}}
+{more}
+[daemon]
+device = "door1"
+[daemon.camera]
+source = "demo"
+[daemon.mqtt]
+host = "{host}"
+port = {port}
+""")
+    return path
+
+
+def assert_set_up(machine: Machine, site: Path, ssh_port: int) -> None:
+    """Everything that a site asks for, in the machine."""
+    assert machine.run("hostname; grep 127.0.1.1 /etc/hosts").output.split()[0] == "door1"
+    assert machine.run(f"systemctl is-enabled {UNIT}; systemctl is-active {UNIT}").code == 0
+    assert not machine.run("ls /opt/mask-patrol | grep first-boot || true").output
+    assert machine.run("readlink /etc/localtime").output.strip().endswith("Europe/Berlin")
+    modes = machine.run(f"stat -c '%a %U' /etc/mask-patrol/credentials/* {CONFIG}").output.split()
+    assert modes == ["600", "root", "600", "root", "640", "root"]
+    # NetworkManager has read the wireless network, though there is no radio here.
+    wifi = machine.run(
+        "nmcli -s -g 802-11-wireless.ssid,802-11-wireless-security.psk connection show mask-patrol"
+    ).output
+    assert wifi.replace("\\", "").split("\n")[:2] == ["Hall 1; ü", "pass word 9"]
+    said = subprocess.run(
+        ["ssh", "-i", site.with_name("key"), "-p", str(ssh_port), "-o", "BatchMode=yes",
+         "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+         "-o", "ConnectTimeout=120", "anna@127.0.0.1", "sudo -n id -un; whoami"],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert said.stdout.split() == ["root", "anna"], said.stderr
+
+
+def test_an_image_boots_to_online_without_a_network(
+    release: Release, tmp_path: Path, broker: Mosquitto, site: Path
+) -> None:
+    out = tmp_path / "card" / "disk.img"
+    made = make_image(base_disk(release), load_site(site), bundle(), out)
+    assert made.release == release.name
+    layout = read_layout(out)
+    broker.start()
+    listener = Listener(broker, "door", PASSWORD)
+    port = free_port()
+    with Machine(out, kernel(release), only_broker=broker.port, forward_ssh=port) as machine:
+        # The plug is pulled in the middle of the first boot, which then begins again.
+        machine.wait_until("ls /opt/mask-patrol/*/pyvenv.cfg", "it is being installed")
+        machine.kill()
+        machine.start()
+        wait_for(lambda: listener.count("online") >= 1, "online", FIRST_BOOT_S)
+        assert_set_up(machine, site, port)
+        machine.power_off()
+        machine.start()  # the second boot asks for nothing more
+        listener.wait_online(2)
+        units = machine.run("systemctl list-units --failed --no-legend --plain").output
+        assert not units.strip(), units
+        machine.power_off()
+    listener.close()
+    Ext4(out, layout.root.start_bytes).check()
+    Fat(out, layout.boot).check()
+
+
+def test_a_stock_trixie_is_set_up_by_cloud_init(
+    tmp_path: Path, broker: Mosquitto, site: Path
+) -> None:
+    disk = copy_disk(base_disk(TRIXIE), tmp_path / "disk.img")
+    put_on_boot_partition(disk, tmp_path, "trixie", site)
+    broker.start()
+    listener = Listener(broker, "door", PASSWORD)
+    port = free_port()
+    with Machine(
+        disk, kernel(TRIXIE), only_broker=broker.port, forward_ssh=port, on=False
+    ) as machine:
+        machine.start(words="cloud-init=enabled")
+        wait_for(lambda: listener.count("online") >= 1, "online", FIRST_BOOT_S)
+        assert_set_up(machine, site, port)
+        assert "errors: []" in machine.run("cloud-init status --long", check=False).output
+        assert not machine.run("ls /boot/firmware | grep mask-patrol || true").output
+        machine.power_off()
+    listener.close()
+
+
+def test_a_stock_bookworm_is_set_up_by_its_first_run_over_the_network(
+    tmp_path: Path, broker: Mosquitto, site: Path
+) -> None:
+    disk = copy_disk(base_disk(BOOKWORM), tmp_path / "disk.img")
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / "bundle.tar").symlink_to(bundle())
+    web = free_port()
+    url = f"http://{HOST}:{web}/bundle.tar"
+    download = f'download = {{url = "{url}", sha256 = "{digest(bundle())}"}}'
+    describe(site, HOST, broker.port, download)
+    fat = put_on_boot_partition(disk, tmp_path, "bookworm", site)
+    broker.start()
+    listener = Listener(broker, "door", PASSWORD)
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "http.server", str(web), "--bind", "127.0.0.1", "-d", served],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with Machine(disk, kernel(BOOKWORM), forward_ssh=port, on=False) as machine:
+            words = (fat.read("cmdline.txt") or b"").decode()
+            assert "systemd.run=" in words
+            machine.start(up=False, words=re.sub(r"(console|root|rootwait)\S*", "", words))
+            machine.wait_off()  # it starts again when the script has run
+            assert "systemd.run" not in (fat.read("cmdline.txt") or b"").decode()
+            assert {"firstrun.sh", "mask-patrol"}.isdisjoint(fat.names())
+            machine.start()
+            wait_for(lambda: listener.count("online") >= 1, "online", FIRST_BOOT_S)
+            assert_set_up(machine, site, port)
+            machine.power_off()
+    finally:
+        server.kill()
+        server.wait()
+    listener.close()
+
+
+def put_on_boot_partition(disk: Path, folder: Path, release: str, site: Path) -> Fat:
+    """What `make firstrun` writes, on the disk as if its boot partition had been mounted."""
+    boot = folder / "boot"
+    boot.mkdir()
+    fat = Fat(disk, read_layout(disk).boot)
+    (boot / "cmdline.txt").write_bytes(fat.read("cmdline.txt") or b"")
+    prepare(boot, release, load_site(site), bundle())
+    device = f"{disk}@@{BOOT_AT}"
+    for path in boot.iterdir():
+        subprocess.run([find("mcopy"), "-s", "-o", "-i", device, path, "::"], check=True)
+    return fat
+
+
+def test_packages_are_brought_along(tmp_path: Path, broker: Mosquitto, site: Path) -> None:
+    try:
+        socket.create_connection(("deb.debian.org", 80), 5).close()
+    except OSError:
+        pytest.skip("Debian's packages are out of reach")
+    site.write_text(site.read_text().replace("packages = []", 'packages = ["v4l-utils"]'))
+    out = tmp_path / "card" / "disk.img"
+    made = make_image(base_disk(TRIXIE), load_site(site), bundle(), out)
+    assert made.debs >= 2
+    broker.start()
+    listener = Listener(broker, "door", PASSWORD)
+    with Machine(out, kernel(TRIXIE), only_broker=broker.port) as machine:
+        wait_for(lambda: listener.count("online") >= 1, "online", FIRST_BOOT_S)
+        assert "v4l2" in machine.run("v4l2-ctl --version 2>&1").output
+        assert machine.run("dpkg --audit").output == ""
+    listener.close()

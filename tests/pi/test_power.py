@@ -1,0 +1,143 @@
+"""What happens to a door: the plug is pulled, a stage hangs."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sdcard.ext4 import Ext4
+from sdcard.tree import File
+
+from tests.brokers import Mosquitto
+from tests.pi.disk import ROOT_AT, copy_disk
+from tests.pi.door import CONFIG, SETTINGS, UNIT, Listener, change_unit, installed_disk, put
+from tests.pi.kernel import kernel
+from tests.pi.machine import Machine, wait_for
+from tests.pi.roots import BOOKWORM
+from tests.visits import HASTY, write_visits
+
+CUTS = 10
+VISITS = 400
+#: Each event is told to the host as soon as it is committed, over a second serial port.
+WITNESSED = f"""[Service]
+ExecStart=
+ExecStart=/opt/mask-patrol/current/bin/mask-patrol run --config {CONFIG} --pace fast \
+--events /dev/virtio-ports/witness
+ExecStartPre=+/bin/chmod 666 /dev/virtio-ports/witness
+DeviceAllow=/dev/virtio-ports/witness rw
+"""
+#: Lies in the daemon's way once a file says so: classifying a face never ends.
+HANG = """
+import os, time
+import edge.classifier as c
+real = c.Classifier.classify_crop
+def classify_crop(self, crop):
+    if os.path.exists("/srv/hang/now"):
+        open("/var/lib/mask-patrol/hanging", "w").close()
+        while True:
+            time.sleep(1)
+    return real(self, crop)
+c.Classifier.classify_crop = classify_crop
+"""
+
+
+@pytest.fixture
+def busy_door(tmp_path: Path) -> Path:
+    """An installed disk on which somebody comes and goes all the time."""
+    disk = copy_disk(installed_disk(BOOKWORM), tmp_path / "disk.img")
+    clip = write_visits(tmp_path / "visits.mp4", VISITS)
+    settings = f'{SETTINGS}[camera]\nsource = "/srv/visits.mp4"\n{HASTY}'
+    Ext4(disk, ROOT_AT).write(
+        [
+            File("/srv/visits.mp4", source=clip),
+            File("/srv/hang/sitecustomize.py", HANG.encode()),
+            File(CONFIG, settings.encode()),
+            File(f"/etc/systemd/system/{UNIT}.d/test.conf", WITNESSED.encode()),
+        ]
+    )
+    return disk
+
+
+def committed(machine: Machine) -> list[dict[str, Any]]:
+    """The events that are known to have been committed; a line may be cut off by the plug."""
+    if not machine.witness.exists():
+        return []
+    found = []
+    for line in machine.witness.read_text(errors="replace").splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def identity(event: dict[str, Any]) -> tuple[int, str, str]:
+    return event["seq"], event["id"], event["event_type"]
+
+
+def assert_nothing_lost(machine: Machine, listener: Listener) -> None:
+    wanted = {identity(event) for event in committed(machine)}
+    wait_for(lambda: wanted <= {identity(e) for e in listener.events}, "everything committed", 300)
+    arrived = [identity(event) for event in listener.events]
+    assert [seq for seq, _, _ in arrived] == list(range(1, len(arrived) + 1))
+    assert len({(episode, kind) for _, episode, kind in arrived}) == len(arrived)
+
+
+def test_a_pulled_plug_loses_no_event(
+    busy_door: Path, broker: Mosquitto, listener: Listener
+) -> None:
+    chance = random.Random(6)
+    with Machine(busy_door, kernel(BOOKWORM), only_broker=broker.port) as machine:
+        boots = {machine.boot}
+        for cut in range(CUTS):
+            # A broker that is away from time to time leaves more in the outbox.
+            if cut in (3, 6):
+                broker.stop()
+            elif cut in (5, 8):
+                broker.start()
+            enough = len(committed(machine)) + chance.randint(2, 12)
+            wait_for(lambda n=enough: len(committed(machine)) >= n, "events are made")  # type: ignore[misc]
+            machine.kill()
+            machine.start()
+            boots.add(machine.boot)
+        assert len(boots) == CUTS + 1
+        enough = len(committed(machine)) + 4
+        wait_for(lambda: len(committed(machine)) >= enough, "events are made")
+        machine.run(f"systemctl stop {UNIT}")
+        assert_nothing_lost(machine, listener)
+        assert len(listener.events) >= 2 * CUTS
+        said = machine.run("dmesg | grep -i -E 'ext4.*(error|corrupt)' || true").output
+        assert not said
+        machine.power_off()
+    Ext4(busy_door, ROOT_AT).check()
+
+
+def test_a_stage_that_hangs_is_restarted_by_the_watchdog(
+    busy_door: Path, broker: Mosquitto, listener: Listener
+) -> None:
+    with Machine(busy_door, kernel(BOOKWORM), only_broker=broker.port) as machine:
+        listener.wait_online()
+        change_unit(machine, f"{WITNESSED}Environment=PYTHONPATH=/srv/hang\n")
+        machine.run(f"systemctl restart {UNIT}")
+        listener.wait_online(2)
+        seen = len(committed(machine))
+        wait_for(lambda: len(committed(machine)) >= seen + 2, "events are made")
+        broker.stop()
+        waiting = len(committed(machine)) + 6
+        wait_for(lambda: len(committed(machine)) >= waiting, "events wait for the broker")
+        put(machine, "/srv/hang/now", "hang")
+        machine.wait_until("test -e /var/lib/mask-patrol/hanging", "a stage hangs")
+        machine.run("rm /srv/hang/now")
+        machine.wait_until(
+            f"journalctl -b -u {UNIT} | grep -q 'Watchdog timeout'", "the watchdog notices"
+        )
+        broker.start()
+        listener.wait_online(3)
+        assert int(machine.run(f"systemctl show -P NRestarts {UNIT}").output) >= 1
+        more = len(committed(machine)) + 2
+        wait_for(lambda: len(committed(machine)) >= more, "events are made again")
+        machine.run(f"systemctl stop {UNIT}")
+        assert_nothing_lost(machine, listener)

@@ -1,0 +1,88 @@
+"""Installed again, updated, gone back from a broken update, uninstalled: on the other processor."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from sdcard.ext4 import Ext4
+from sdcard.tree import File
+
+from tests.brokers import Mosquitto
+from tests.pi.disk import ROOT_AT, copy_disk
+from tests.pi.door import UNIT, Listener, bundle, install, installed_disk
+from tests.pi.kernel import kernel
+from tests.pi.machine import Machine
+from tests.pi.roots import BOOKWORM
+from tests.systemd.bundles import Variant
+
+GOOD, MUTE = "0.2.0+good", "0.3.0+mute"
+
+
+def variant(folder: Path, version: str, *change: str) -> Path:
+    """The bundle under another version, changed if told so, with the wheels for one Python."""
+    made = Variant(bundle(), folder / version)
+    shutil.rmtree(made.top / "wheels/cp313")
+    (made.top / "requirements-cp313.txt").unlink()
+    if change:
+        made.change_module(*change)
+    return made.pack(folder / f"{version}.tar", version)
+
+
+def link(machine: Machine, name: str) -> str:
+    return machine.run(f"readlink /opt/mask-patrol/{name}").output.strip()
+
+
+def test_versions_come_and_go(tmp_path: Path, broker: Mosquitto, listener: Listener) -> None:
+    good = variant(tmp_path, GOOD)
+    # It runs, and never speaks to the broker.
+    mute = variant(
+        tmp_path, MUTE, "edge/mqtt.py", r"def _run\(self\) -> None:",
+        "def _run(self) -> None:\n        return",
+    )  # fmt: skip
+    disk = copy_disk(installed_disk(BOOKWORM), tmp_path / "disk.img")
+    Ext4(disk, ROOT_AT).write([File("/root/bundle.tar", source=bundle())])
+    with Machine(disk, kernel(BOOKWORM), only_broker=broker.port) as machine:
+        listener.wait_online()
+        first = link(machine, "current")
+        process = machine.run(f"systemctl show -P MainPID {UNIT}").output
+
+        said = install(machine, "--offline")
+        assert f"Nothing to change: {first} is installed." in said
+        assert machine.run(f"systemctl show -P MainPID {UNIT}").output == process
+        machine.run("rm /root/bundle.tar; mv /root/mask-patrol-* /root/unpacked")
+
+        give(machine, good)
+        said = machine.run("mask-patrol update /root/update.tar --within 600").output
+        assert f"{GOOD} is online" in said
+        assert (link(machine, "current"), link(machine, "previous")) == (GOOD, first)
+        listener.wait_online(3)
+
+        give(machine, mute)
+        done = machine.run("mask-patrol update /root/update.tar --within 60", check=False)
+        assert done.code == 1
+        assert f"{MUTE} did not come online" in done.output
+        assert f"{GOOD} runs again" in done.output
+        assert (link(machine, "current"), link(machine, "previous")) == (GOOD, first)
+        machine.wait_until(f"systemctl is-active {UNIT}", "it runs")
+
+        said = machine.run("/root/unpacked/install.sh uninstall").output
+        assert "Left: /var/lib/mask-patrol" in said
+        assert listener.said("status")[-1] == "offline"
+        left = machine.run(
+            "ls -d /opt/mask-patrol /usr/local/bin/mask-patrol 2>/dev/null; "
+            "getent passwd mask-patrol; systemctl list-unit-files --no-legend 'mask-patrol*'",
+            check=False,
+        ).output
+        assert left == ""
+        machine.run("/root/unpacked/install.sh uninstall --purge")
+        assert not machine.run(
+            "ls -d /etc/mask-patrol /var/lib/mask-patrol 2>/dev/null || true"
+        ).output
+
+
+def give(machine: Machine, archive: Path) -> None:
+    """Copy a bundle into the running machine, over the disk of a stopped one."""
+    machine.power_off()
+    Ext4(machine.disk, ROOT_AT).write([File("/root/update.tar", source=archive)])
+    machine.start()

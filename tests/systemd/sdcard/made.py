@@ -1,0 +1,81 @@
+"""Small images laid out as those of Raspberry Pi OS, made in a second, and a site for them."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+from tests.pi.disk import BOOT_AT, MEBI, make_image
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJcVbB3bB5pZJtVZ8b2s2nZ8B4v5sD3n9yq0fXxJ0000 me@laptop"
+STATUS = """Package: python3
+Status: install ok installed
+Version: 3.13.5-1
+
+Package: python3-picamera2
+Status: install ok installed
+Version: 0.3.30-1
+
+Package: nano
+Status: deinstall ok config-files
+Version: 8
+"""
+BOOT_MEBI = 36
+ROOT_AT = BOOT_AT + BOOT_MEBI * MEBI
+
+
+def system_tree(folder: Path, codename: str = "trixie") -> Path:
+    """As much of a root file system as is looked at."""
+    files = {
+        "usr/lib/os-release": f'ID=debian\nVERSION_CODENAME="{codename}"\n',
+        "etc/hostname": "raspberrypi\n",
+        "etc/hosts": "127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\traspberrypi\n",
+        "etc/systemd/system/multi-user.target.wants/.keep": "",
+        "etc/NetworkManager/system-connections/.keep": "",
+        "usr/lib/aarch64-linux-gnu/.keep": "",
+        "var/lib/dpkg/status": STATUS,
+        "var/lib/NetworkManager/NetworkManager.state": "[main]\nWirelessEnabled=false\n",
+    }
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (folder / "etc/os-release").symlink_to("../usr/lib/os-release")
+    (folder / "opt").mkdir()
+    return folder
+
+
+def small_image(folder: Path, codename: str = "trixie", root_mebi: int = 24) -> Path:
+    """A base image, at `folder`/base.img."""
+    tree = system_tree(folder / "tree", codename)
+    make_image(folder / "base.img", tree, root_mebi, BOOT_MEBI)
+    return folder / "base.img"
+
+
+def small_bundle(folder: Path) -> Path:
+    """What passes for a bundle here; nothing runs it."""
+    path = folder / "bundle.tar"
+    with tarfile.open(path, "w") as archive:
+        for name in ("install.sh", "SHA256SUMS", "MACHINE"):
+            entry = tarfile.TarInfo(f"mask-patrol-1/{name}")
+            entry.size = 3
+            archive.addfile(entry, io.BytesIO(b"abc"))
+    return path
+
+
+def site_file(folder: Path, text: str = "", **changes: str) -> Path:
+    """A site.toml with everything in it; `changes` replace lines, `text` comes first."""
+    lines = {
+        "hostname": '"door7"',
+        "timezone": '"Europe/Berlin"',
+        "user": f'{{name = "anna", ssh_keys = ["{KEY}"]}}',
+        "wifi": '{ssid = "Hall; 1 ü", password = "pass word\\\\9", country = "DE"}',
+        "broker": '{username = "door7", password = "s3cret-broker"}',
+        "daemon": '{camera = {source = "picamera2"}, mqtt = {host = "broker.lan"}}',
+        **changes,
+    }
+    path = folder / "site.toml"
+    body = "".join(f"{name} = {value}\n" for name, value in lines.items() if value)
+    path.write_text(text + body, encoding="utf-8")
+    return path

@@ -1,0 +1,88 @@
+"""`make firstrun`: a card with the stock image is set up by its boot partition."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from sdcard.firstrun import HOOK, prepare, user_data
+from sdcard.site import load_site
+
+from edge.errors import UserError
+from tests.systemd.sdcard.made import site_file, small_bundle
+
+COMMAND_LINE = "console=tty1 root=PARTUUID=1-02 rootfstype=ext4 rootwait quiet init=/x/firstboot\n"
+FIRST_BOOT = Path(__file__).parents[3] / "systemd/first-boot"
+
+
+@pytest.fixture
+def boot(tmp_path: Path) -> Path:
+    folder = tmp_path / "bootfs"
+    folder.mkdir()
+    (folder / "cmdline.txt").write_text(COMMAND_LINE)
+    return folder
+
+
+def test_trixie_gets_what_cloud_init_reads(boot: Path, tmp_path: Path) -> None:
+    made = prepare(boot, "trixie", load_site(site_file(tmp_path)), small_bundle(tmp_path))
+    assert made.carries_bundle
+    text = (boot / "user-data").read_text()
+    assert text.startswith("#cloud-config\n")
+    settings = json.loads(text.partition("\n")[2])
+    assert settings["hostname"] == "door7"
+    script = settings["runcmd"][0][1].removeprefix("/boot/firmware/")
+    assert (boot / script).exists()
+    assert (boot / "meta-data").exists()
+    assert (boot / "cmdline.txt").read_text() == COMMAND_LINE
+    assert (boot / "mask-patrol/bundle.tar").exists()
+    assert (boot / "mask-patrol/etc/mask-patrol/credentials/mqtt-password").exists()
+
+
+def test_cloud_init_itself_takes_the_user_data(tmp_path: Path) -> None:
+    if shutil.which("cloud-init") is None:
+        pytest.skip("cloud-init is not installed; make pi-test boots with it")
+    path = tmp_path / "user-data"
+    path.write_text(user_data(load_site(site_file(tmp_path))))
+    subprocess.run(["cloud-init", "schema", "--config-file", path], check=True)
+
+
+def test_bookworm_gets_a_script_and_its_hook_once(boot: Path, tmp_path: Path) -> None:
+    site = load_site(site_file(tmp_path))
+    for _ in range(2):
+        prepare(boot, "bookworm", site, small_bundle(tmp_path))
+        assert (boot / "cmdline.txt").read_text() == f"{COMMAND_LINE.strip()} {HOOK}\n"
+    assert (boot / "firstrun.sh").read_bytes() == (FIRST_BOOT / "firstrun.sh").read_bytes()
+    assert not (boot / "user-data").exists()
+
+
+def test_with_an_address_the_card_carries_no_bundle(boot: Path, tmp_path: Path) -> None:
+    path = site_file(
+        tmp_path, download=f'{{url = "https://host/bundle.tar", sha256 = "{"0" * 64}"}}'
+    )
+    made = prepare(boot, "trixie", load_site(path), None)
+    assert not made.carries_bundle
+    assert not (boot / "mask-patrol/bundle.tar").exists()
+    assert (boot / "mask-patrol/settings/bundle-url").read_text() == "https://host/bundle.tar"
+
+
+def test_what_cannot_work_is_refused(boot: Path, tmp_path: Path) -> None:
+    site = load_site(site_file(tmp_path))
+    with pytest.raises(UserError, match="there is no bundle"):
+        prepare(boot, "trixie", site, None)
+    with pytest.raises(UserError, match="is the card's boot partition"):
+        prepare(tmp_path / "absent", "trixie", site, small_bundle(tmp_path))
+    (boot / "cmdline.txt").unlink()
+    with pytest.raises(UserError, match=r"cmdline.txt: No such file"):
+        prepare(boot, "bookworm", site, small_bundle(tmp_path))
+    further = load_site(site_file(tmp_path, packages='["nano"]'))
+    with pytest.raises(UserError, match="only be brought along by make image"):
+        prepare(boot, "trixie", further, small_bundle(tmp_path))
+
+
+def test_the_scripts_pass_shellcheck() -> None:
+    if shutil.which("shellcheck") is None:
+        pytest.skip("shellcheck is not installed")
+    subprocess.run(["shellcheck", *FIRST_BOOT.glob("*.sh")], check=True)
