@@ -133,9 +133,10 @@ def tidy() -> None:
     """Delete what a cut left half made, and all versions but the one that runs and the one
     before."""
     whole = installed()
+    kept = {*whole, release("current")}
     for folder in RELEASES.iterdir():
         half = folder.name.startswith(UNPACKED) or (folder / "pyvenv.cfg").exists()
-        if folder.is_dir() and not folder.is_symlink() and half and folder.name not in whole:
+        if folder.is_dir() and not folder.is_symlink() and half and folder.name not in kept:
             shutil.rmtree(folder, ignore_errors=True)
     for version in whole:
         forget(version)
@@ -145,6 +146,12 @@ def forget(version: str) -> None:
     """Delete a release that is neither the one that runs nor the one before."""
     if version not in (release("current"), release("previous")):
         shutil.rmtree(RELEASES / version, ignore_errors=True)
+
+
+def spoil(version: str) -> None:
+    """Say that a release is not whole: it is never gone back to, and `tidy` takes it away."""
+    (RELEASES / version / ".complete").unlink(missing_ok=True)
+    _sync(RELEASES / version)
 
 
 def point_previous(version: str | None) -> None:
