@@ -25,6 +25,8 @@ CREDENTIALS = CONFIG.parent / "credentials"
 STATE = Path("/var/lib/mask-patrol")
 ACCOUNT = "mask-patrol"
 TRIAL = RELEASES / "trial"
+#: Written by install.sh while a restart is owed.
+UNSTARTED = Path("/run/mask-patrol-unstarted")
 #: Folders of bundles that are being unpacked begin so.
 UNPACKED = ".unpacked-"
 NEEDED_MB = 700
@@ -59,6 +61,7 @@ def activate(version: str) -> None:
 def restart() -> None:
     """Stop the service and start it, without waiting for either; the dashboard if it runs."""
     _run(["systemctl", "restart", "--no-block", UNIT], "systemd does not restart the service")
+    UNSTARTED.unlink(missing_ok=True)
     subprocess.run(["systemctl", "try-restart", "--no-block", DASHBOARD_UNIT], check=False)
 
 

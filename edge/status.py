@@ -191,7 +191,12 @@ def _read(file: Path) -> dict[str, Any] | None:
         raise UserError(f"cannot read {file}: {error.strerror}") from None
     except ValueError:
         raise UserError(f"{file} is none of ours: it is no JSON") from None
-    kinds = {"health": dict, "info": dict, "boot_s": (int, float), "pid": int}
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "health": dict,
+        "info": dict,
+        "boot_s": (int, float),
+        "pid": int,
+    }
     if not isinstance(told, dict) or not all(
         isinstance(told.get(key), kind) for key, kind in kinds.items()
     ):
