@@ -51,7 +51,9 @@ def annotated(image_bgr: Pixels, faces: Sequence[StillFace]) -> Pixels:
     """
     zoom = max(1.0, SMALLEST_PX / max(image_bgr.shape[:2]))
     size = (round(image_bgr.shape[1] * zoom), round(image_bgr.shape[0] * zoom))
-    enlarged = cv2.resize(image_bgr, size, interpolation=cv2.INTER_CUBIC)
+    enlarged = (
+        cv2.resize(image_bgr, size, interpolation=cv2.INTER_CUBIC) if zoom > 1.0 else image_bgr
+    )
     picture = np.array(enlarged, dtype=np.uint8)
     letter_px = min(MAX_LETTER_PX, max(MIN_LETTER_PX, max(size) * LETTER_SHARE))
     line = max(1, round(letter_px / 7))

@@ -27,12 +27,14 @@ from edge.config import CameraSettings
 from edge.errors import UserError
 from edge.events import as_fractions
 from edge.health import Quantiles
-from edge.paths import state_directory, user_path
+from edge.paths import runtime_directory, state_directory, user_path
 from edge.tracker import Track
 
 log = logging.getLogger(__name__)
 
 NAME = "preview.sock"
+#: The runtime directory of the installed service.
+SERVICE = Path("/run/mask-patrol")
 #: Owner and group: a dashboard that runs as another user must share the group.
 RIGHTS = 0o660
 WIDTH_PX, QUALITY = 960, 75
@@ -80,11 +82,21 @@ def preview_of(
 
 
 def socket_path(camera: CameraSettings) -> Path:
-    """Where the socket lies; raises UserError for a path that cannot be one."""
-    path = user_path(camera.preview_socket) if camera.preview_socket else state_directory() / NAME
+    """Where the daemon puts the socket; raises UserError for a path that cannot be one."""
+    if camera.preview_socket:
+        path = user_path(camera.preview_socket)
+    else:
+        path = (runtime_directory() or state_directory()) / NAME
     if len(os.fsencode(path)) > 100:
         raise UserError(f"`camera.preview_socket`: {path} is longer than the system allows")
     return path
+
+
+def where_to_look(camera: CameraSettings) -> Path:
+    """Where a dashboard finds it: that of the service, if there is one; raises UserError."""
+    if not camera.preview_socket and (SERVICE / NAME).exists():
+        return SERVICE / NAME
+    return socket_path(camera)
 
 
 class PreviewServer:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.brokers import Mosquitto, Subscriber
 from tests.certificates import Authority
+from tests.dashboards import Dashboard
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +17,13 @@ def _no_broker_is_left_behind() -> Iterator[None]:
     yield
     for server in list(Mosquitto.running):
         server.stop()
+
+
+@pytest.fixture(autouse=True)
+def _no_dashboard_is_left_behind() -> Iterator[None]:
+    yield
+    for dashboard in list(Dashboard.running):
+        dashboard.stop(signal.SIGKILL)
 
 
 @pytest.fixture

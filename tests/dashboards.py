@@ -10,10 +10,9 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from websockets.sync.client import connect
 
 from tests.brokers import PATIENCE_S, accepts, free_port, wait_until
 from tests.commands import command, environment
@@ -52,6 +51,8 @@ def chromium(driver: Any, *more: str) -> Iterator[Any]:
 
 def first_news(port: int) -> dict[str, Any]:
     """What the live page of the dashboard at `port` is told at first."""
+    from websockets.sync.client import connect
+
     address = f"127.0.0.1:{port}"
     with connect(f"ws://{address}/live", origin=f"http://{address}") as live:  # type: ignore[arg-type]
         return dict(json.loads(live.recv(10)))
@@ -59,6 +60,8 @@ def first_news(port: int) -> dict[str, Any]:
 
 class Dashboard:
     """`mask-patrol dashboard`; `start` and `stop` may be called again and again."""
+
+    running: ClassVar[set[Dashboard]] = set()
 
     def __init__(self, folder: Path, broker_port: int, settings: str = "", open_to_us: bool = True):
         """`open_to_us`: nobody on this machine is asked for a password."""
@@ -82,6 +85,7 @@ class Dashboard:
             stdout=said.open("w"),
             stderr=(self.state / "log").open("a"),
         )
+        self.running.add(self)
         process = self._process
         wait_until(
             lambda: process.poll() is not None or accepts(self.port), "the dashboard", START_S
@@ -120,4 +124,5 @@ class Dashboard:
         self._process.send_signal(number)
         code = self._process.wait(PATIENCE_S)
         self._process = None
+        self.running.discard(self)
         return code

@@ -24,7 +24,8 @@ from edge.config import Settings
 from edge.errors import UserError
 
 MOST_BYTES = 20 * 1024 * 1024
-MOST_PIXELS = 40_000_000
+#: With the annotated copy this takes 300 MB, which a Pi has.
+MOST_PIXELS = 30_000_000
 PATIENCE_S = 40.0
 IDLE_S = 600.0
 #: Pictures that may wait for their turn.

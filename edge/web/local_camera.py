@@ -19,7 +19,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from edge.config import Settings, load_settings
 from edge.errors import UserError
-from edge.preview import socket_path
+from edge.preview import where_to_look
 from edge.zone import Zone
 
 PATIENCE_S = 3.0
@@ -39,8 +39,10 @@ class LocalCamera:
     """May be used from any thread."""
 
     def __init__(self, settings: Settings, config: Path | None) -> None:
-        """`config` is the file that is saved to; without one nothing can be saved."""
-        self._socket = socket_path(settings.camera)
+        """`config` is the file that is saved to; without one nothing can be saved. Raises
+        UserError for a path of the socket that cannot be one."""
+        self._camera = settings.camera
+        where_to_look(self._camera)
         self._config = config
         self._lock = threading.Lock()
 
@@ -95,14 +97,20 @@ class LocalCamera:
                 load_settings(trial)
             except UserError as error:
                 raise UserError(str(error).replace(str(trial), path.name)) from None
-        _replace(path, text)
+        try:
+            _replace(path, text)
+        except UserError as error:
+            lines = f"zone = {[list(corner) for corner in zone]}"
+            lines += "" if min_face is None else f", min_face = {min_face}"
+            raise UserError(f"{error}; write it there yourself: {lines}") from None
 
     def _ask(self, what: bytes) -> bytes:
         answer = bytearray()
+        path = where_to_look(self._camera)
         try:
             with socket.socket(socket.AF_UNIX) as daemon:
                 daemon.settimeout(PATIENCE_S)
-                daemon.connect(str(self._socket))
+                daemon.connect(str(path))
                 daemon.sendall(what)
                 while part := daemon.recv(65536):
                     answer += part
@@ -110,7 +118,7 @@ class LocalCamera:
                         raise UserError("the daemon's answer is too long")
         except OSError as error:
             raise UserError(
-                f"the daemon does not answer at {self._socket} ({error.strerror or error}):"
+                f"the daemon does not answer at {path} ({error.strerror or error}):"
                 " is it running on this device, with camera.preview = true?"
             ) from None
         return bytes(answer)

@@ -7,7 +7,18 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from edge.web.store import HOUR_S
-from edge.web.tables import alerts, daily, events, figures, gaps, hourly, sessions, totals, troubles
+from edge.web.tables import (
+    alerts,
+    daily,
+    devices,
+    events,
+    figures,
+    gaps,
+    hourly,
+    sessions,
+    totals,
+    troubles,
+)
 
 DAY_S = 86_400.0
 #: Alerts deleted in one transaction: new ones wait meanwhile.
@@ -63,6 +74,7 @@ def _delete_the_rest(db: sa.Connection, now_s: float, max_age_days: float) -> No
     db.execute(sa.delete(totals).where(totals.c.hour < first_hour))
     db.execute(sa.delete(daily).where(daily.c.day < first_hour // 24))
     db.execute(sa.delete(gaps).where(gaps.c.noticed_s < now_s - max_age_days * DAY_S))
+    db.execute(sa.delete(devices).where(devices.c.last_seen_s < now_s - max_age_days * DAY_S))
     db.execute(sa.delete(figures).where(figures.c.at_s < now_s - FIGURES_DAYS * DAY_S))
     db.execute(sa.delete(sessions).where(sessions.c.used_s < now_s - SESSION_DAYS * DAY_S))
     oldest_kept = (

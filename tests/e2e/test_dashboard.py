@@ -19,7 +19,7 @@ from edge.paths import demo_clip
 from edge.web.password import Password
 from tests.brokers import Mosquitto, Subscriber
 from tests.commands import mask_patrol
-from tests.dashboards import Dashboard, chromium, playwright
+from tests.dashboards import Dashboard, chromium
 from tests.edge.web.made import encoded, end, start
 from tests.pictures import bare_seconds
 from tests.proxies import Relay
@@ -45,18 +45,6 @@ window.fetch = async (...what) => {
 };
 """
 EPISODES = "[...document.querySelectorAll('#alerts li')].map((card) => card.dataset.episode)"
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Any]:
-    with playwright() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(driver: Any) -> Iterator[Any]:
-    with chromium(driver) as running:
-        yield running
 
 
 @pytest.fixture
@@ -377,7 +365,7 @@ def test_what_is_no_picture_gets_a_clear_message(
     jpeg = cv2.imencode(".jpg", bare_seconds()[0])[1].tobytes()
     bomb = cv2.imencode(".png", np.zeros((10_000, 10_000), np.uint8))[1].tobytes()
     files = {
-        "bomb.png": (bomb, "bomb.png has more than 40 megapixels: make it smaller."),
+        "bomb.png": (bomb, "bomb.png has more than 30 megapixels: make it smaller."),
         "letter.jpg": (b"%PDF-1.7\n" + b"x" * 999, "Letter.jpg is a PDF: JPEG, PNG, WebP, BMP"),
         "cut.jpg": (jpeg[: len(jpeg) // 2], "Cut.jpg is cut off: its end is missing"),
         "noise.png": (

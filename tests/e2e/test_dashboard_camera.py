@@ -17,14 +17,8 @@ from edge.errors import UserError
 from edge.web.local_camera import LocalCamera
 from tests.brokers import Mosquitto, wait_until
 from tests.commands import command, environment
-from tests.dashboards import Dashboard, chromium, playwright
+from tests.dashboards import Dashboard
 from tests.pictures import bare_seconds
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright() as driver, chromium(driver) as running:
-        yield running
 
 
 @pytest.fixture
@@ -131,6 +125,10 @@ def test_a_file_that_cannot_be_saved_stays_as_it_is(folder: Path) -> None:
     config.write_text("[detector]\nfarthest_m = 3.0\n")
     with pytest.raises(UserError, match="leave one of them out"):
         camera.save([], 0.3)
+    assert config.read_text() == "[detector]\nfarthest_m = 3.0\n"
+    (folder / ".door.toml.new").mkdir()  # nothing can be written beside it
+    with pytest.raises(UserError, match=r"cannot write .*; write it there yourself: zone = \[\]"):
+        camera.save([], None)
     assert config.read_text() == "[detector]\nfarthest_m = 3.0\n"
     with pytest.raises(UserError, match="no file to save to"):
         LocalCamera(load_settings(None), None).save([], None)

@@ -16,7 +16,7 @@ import pytest
 from edge.connection import Broker
 from edge.web.tables import open_database
 from tests.brokers import Mosquitto, wait_until
-from tests.dashboards import Dashboard, chromium, playwright
+from tests.dashboards import Dashboard
 from tests.edge.web.made import MODEL, encoded, end, episode, start
 
 #: What many doors say in a second.
@@ -36,12 +36,6 @@ new MutationObserver(() => {
   }
 }).observe(document, { childList: true, subtree: true });
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright() as driver, chromium(driver) as running:
-        yield running
 
 
 def resident_mb(pid: int) -> float:

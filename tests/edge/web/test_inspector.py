@@ -53,7 +53,7 @@ def test_it_ends_when_it_has_nothing_to_do() -> None:
 def test_a_picture_of_too_many_pixels_is_not_decoded(inspector: Inspector) -> None:
     for ending in ENDINGS:
         bomb = cv2.imencode(ending, np.zeros((7000, 7000), np.uint8))[1].tobytes()
-        with pytest.raises(UserError, match="more than 40 megapixels"):
+        with pytest.raises(UserError, match="more than 30 megapixels"):
             inspector.look(bomb, "bomb", True)
     process = inspector.process_id
     with open(f"/proc/{process}/status", encoding="ascii") as status:  # noqa: PTH123
