@@ -242,6 +242,7 @@ def test_another_configuration_and_packages_that_are_brought_along(
         "install ok installed"
     )
     assert device.process() == process  # not started anew yet
+    assert "what ran before still runs" in result.stdout
     machine.run("dpkg", "--purge", "mask-patrol-test")
 
 
