@@ -153,8 +153,11 @@ install_picamera2() {
         return 0
     fi
     say "Installing python3-picamera2 from apt …"
-    apt_picamera2 || { apt-get update -qq && apt_picamera2; } ||
+    if apt_picamera2 || { apt-get update -qq && apt_picamera2; }; then
+        change # what runs has looked for it in vain
+    else
         warn "apt could not install python3-picamera2; other cameras work without it"
+    fi
 }
 
 apt_knows_picamera2() { apt-cache show python3-picamera2 >/dev/null 2>&1; }

@@ -39,7 +39,12 @@ uname*) cat "$ROOT/bundle/MACHINE" ;;
     echo 77 >"$ROOT/stand-in/pid"
     ;;
 "apt-cache show"*) [ -e "$ROOT/stand-in/apt-knows" ] ;;
-"apt-get update"*) if [ -e "$ROOT/stand-in/apt-online" ]; then : >"$ROOT/stand-in/apt-knows"; fi ;;
+"apt-get install"*) [ -e "$ROOT/stand-in/apt-fresh" ] && : >"$ROOT/stand-in/picamera2" ;;
+"apt-get update"*)
+    [ -e "$ROOT/stand-in/apt-online" ] || exit 1
+    : >"$ROOT/stand-in/apt-knows"
+    : >"$ROOT/stand-in/apt-fresh"
+    ;;
 chown*) [ ! -e "$ROOT/stand-in/chown-fails" ] ;;
 esac
 """
@@ -307,12 +312,16 @@ def test_picamera2_is_fetched_for_who_has_not_chosen_a_camera(root: Root) -> Non
 
 
 def test_picamera2_is_fetched_for_who_uses_it(root: Root) -> None:
-    root.answers("apt-knows")
+    root.answers("apt-knows")  # by lists of long ago
     said = root.install("--config", str(root.write("picamera2")))
-    assert apt(root) == ["install"]
+    assert apt(root) == ["install", "update"]
+    assert "apt could not install python3-picamera2" in said
     assert "camera.source is picamera2, which is not installed" in said
-    root.answers("picamera2")
-    root.install()
+    root.answers("apt-online")
+    assert "which is not installed" not in root.install()
+    assert apt(root) == ["install", "update", "install"]
+    assert restarted(root)
+    assert "Nothing to change" in root.install()
     assert apt(root) == []
 
 
