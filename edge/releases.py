@@ -153,8 +153,9 @@ def forget(version: str) -> None:
 
 def spoil(version: str) -> None:
     """Say that a release is not whole: it is never gone back to, and `tidy` takes it away."""
-    (RELEASES / version / ".complete").unlink(missing_ok=True)
-    _sync(RELEASES / version)
+    with suppress(OSError):  # no reason not to go back
+        (RELEASES / version / ".complete").unlink(missing_ok=True)
+        _sync(RELEASES / version)
 
 
 def point_previous(version: str | None) -> None:

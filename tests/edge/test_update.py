@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -241,6 +242,22 @@ def test_whatever_goes_wrong_in_a_trial_it_goes_back(device: Path, on_trial: lis
     assert links(device) == ("2", "1")
     assert releases.trial() is None
     assert releases.installed() == ["1", "2"]
+
+
+@pytest.mark.usefixtures("on_trial")
+def test_it_goes_back_from_what_has_gone_away(
+    device: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> str | None:
+        if (device / "3").exists():
+            shutil.rmtree(device / "3")
+            raise OSError("it is gone")
+        return None
+
+    monkeypatch.setattr(update, "wait_until_online", gone)
+    with pytest.raises(UserError, match=r"3 did not come online \(OSError: it is gone\); 2 runs"):
+        update._switch("3", 5.0)
+    assert links(device) == ("2", "1")
 
 
 def test_going_back_by_hand_to_what_fails_keeps_it_as_the_one_before(
