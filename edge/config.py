@@ -184,6 +184,11 @@ def _fitted_to_the_door(settings: Settings, given: dict[str, Any], path: Path | 
     distance_m, view_deg = settings.detector.farthest_m, settings.camera.view_deg
     if not distance_m:
         return settings
+    if distance_m < geometry.NEAREST_M:
+        raise UsageError(
+            f"{path}: `detector.farthest_m`: {distance_m:g} m is nearer than anybody comes;"
+            f" {geometry.NEAREST_M:g} is the least, 0 turns it off"
+        )
     if distance_m > (most_m := geometry.farthest(view_deg)):
         raise UsageError(
             f"{path}: `detector.farthest_m`: with {view_deg:g} degrees in view faces can be found"

@@ -178,7 +178,9 @@ class _Run:
 
     def _open(self, settings: Settings) -> Source:
         camera = settings.camera
-        return open_source(camera, at_most(camera, self._allowance), settings.detector.width_px)
+        # A recording played fast is to give the same, however hot the machine.
+        allowance = Allowance() if self._options.fast else self._allowance
+        return open_source(camera, at_most(camera, allowance), settings.detector.width_px)
 
     def _open_delivery(self, stack: ExitStack) -> Delivery | None:
         if not self._options.mqtt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -75,6 +76,7 @@ class Delivery:
         self._stopped = False
         # From the capture of its frame to its commit, by the event's `seq`.
         self._lags_s: dict[int, float] = {}
+        self._timing = threading.Lock()
         self.embedded = False
 
     def __enter__(self) -> Delivery:
@@ -112,17 +114,22 @@ class Delivery:
     def put(self, payload: dict[str, Any], lag_s: float | None = None) -> int:
         """Commit to disk, then let the publisher know."""
         started_s = time.monotonic()
-        seq = self.outbox.put(payload)
-        if lag_s is not None:
-            self._lags_s[seq] = lag_s + time.monotonic() - started_s
+        # With the lock held, as the worker may have sent it, and its acknowledgement come, at once.
+        with self._timing:
+            seq = self.outbox.put(payload)
+            if lag_s is not None:
+                self._lags_s[seq] = lag_s + time.monotonic() - started_s
             # Those that wait for a broker are not timed, and would stay here.
-            self._lags_s.pop(seq - MOST_TIMED, None)
+            while len(self._lags_s) > MOST_TIMED:
+                del self._lags_s[next(iter(self._lags_s))]
         self.publisher.wake()
         return seq
 
     def _delivered(self, seq: int, took_s: float) -> None:
         self._times.add("deliver", took_s)
-        if (lag_s := self._lags_s.pop(seq, None)) is not None:
+        with self._timing:
+            lag_s = self._lags_s.pop(seq, None)
+        if lag_s is not None:
             self._times.add("alert", lag_s + took_s)
 
     def retain(self, leaf: str, body: dict[str, Any], qos: int) -> None:

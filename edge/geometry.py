@@ -11,6 +11,8 @@ import math
 #: The narrowest face of an adult: between the cheekbones women measure 130.1 ± 3.5 mm, men 133.8 ±
 #: 4.6 (doi.org/10.1186/s40902-019-0191-7, table 9); two standard deviations below.
 FACE_M = 0.123
+#: Nearer than this, in metres, nobody's farthest place is.
+NEAREST_M = 0.3
 #: So many pixels of it the cascade must get: its window is 20, and its steps are a tenth.
 FACE_PX = 22
 #: Below 160 px little more than the glance at what moves is left; above 1280 px a whole search

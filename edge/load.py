@@ -13,7 +13,8 @@ def spend_no_more_than(settings: LoadSettings) -> None:
     """Hold for this process from now on; to be called before it starts threads.
 
     A process that was started to give way more than `settings.nice` says stays so: going back
-    is for root.
+    is for root. At 0 nothing is changed.
     """
     cv2.setNumThreads(settings.opencv_threads)
-    os.nice(max(0, settings.nice - os.nice(0)))
+    if settings.nice > max(0, now := os.nice(0)):
+        os.nice(settings.nice - now)

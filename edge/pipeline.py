@@ -77,6 +77,7 @@ class Pipeline:
     def cut(self) -> None:
         """The next frame shows another place or time: whoever is in it is somebody new."""
         self._tracker.cut()
+        self._search.cut()
         self.tracks = ()
 
     def process(self, frame: Frame) -> list[Event]:
@@ -106,8 +107,7 @@ class Pipeline:
     def finish(self, now_s: float) -> list[Event]:
         """The events that end what is still running; whoever is there is counted."""
         self._people.finish(now_s)
-        self._tracker.cut()
-        self.tracks = ()
+        self.cut()
         return self._machine.shutdown(now_s)
 
     @property

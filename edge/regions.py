@@ -1,4 +1,4 @@
-"""The parts of a frame in which something moves, as rectangles that hold whoever moves there."""
+"""The parts of a frame that are new, as rectangles that hold whoever may be there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from edge.framing import Box
-from edge.gate import Mask, cells
+from edge.gate import Mask, touched
 
 #: What moves with a face: its body. Shares of the face's width beside it and of its height
 #: above; below, down to the floor.
@@ -16,20 +16,24 @@ BESIDE, ABOVE = 1.0, 0.75
 #: A rectangle reaches beyond what moves by so many cells on each side (three quarters of the
 #: smallest face that is searched for: the cascade needs all of it) …
 MARGIN = 4
-#: … and by this share of its own width to the sides and of its height upwards: where a coat is
-#: seen to move, a face in the grey of the wall behind it may be above.
-AROUND, UPWARDS = 0.15, 0.3
+#: … by this share of its own width and height to the sides …
+AROUND = 0.15
+#: … and upwards by the larger of these shares of its height and of its width: where a coat is seen
+#: to move, or a mask is taken off, the rest of the face may be above, in the grey of the wall or
+#: unchanged.
+UPWARDS, UPWARDS_OF_WIDTH = 0.3, 0.6
 
 
-def regions(moving: Mask) -> list[Box]:
-    """Rectangles around the parts of `moving` that hang together, none of them overlapping:
+def regions(new: Mask) -> list[Box]:
+    """Rectangles around the parts of `new` that hang together, none of them overlapping:
     x, y, width, height as fractions of the picture."""
-    height, width = moving.shape
-    count, _, stats, _ = cv2.connectedComponentsWithStats(moving.astype(np.uint8))
+    height, width = new.shape
+    count, _, stats, _ = cv2.connectedComponentsWithStats(new.astype(np.uint8))
     found: list[tuple[float, float, float, float]] = []
     for x, y, w, h, _ in stats[1:count].tolist():
-        left, right = x - MARGIN - AROUND * w, x + w + MARGIN + AROUND * w
-        top, bottom = y - MARGIN - UPWARDS * h, y + h + MARGIN
+        aside = MARGIN + AROUND * max(w, h)
+        left, right, bottom = x - aside, x + w + aside, y + h + MARGIN + AROUND * w
+        top = y - MARGIN - max(UPWARDS * h, UPWARDS_OF_WIDTH * w)
         found.append((max(0.0, left), max(0.0, top), min(width, right), min(height, bottom)))
     return [
         (left / width, top / height, (right - left) / width, (bottom - top) / height)
@@ -37,11 +41,11 @@ def regions(moving: Mask) -> list[Box]:
     ]
 
 
-def without(moving: Mask, boxes: Iterable[Box]) -> Mask:
-    """`moving` without what lies in `boxes`: x, y, width, height as fractions of the picture."""
-    rest = moving.copy()
+def without(new: Mask, boxes: Iterable[Box]) -> Mask:
+    """`new` without what lies in `boxes`: x, y, width, height as fractions of the picture."""
+    rest = new.copy()
     for box in boxes:
-        rest[cells(box, moving.shape)] = False
+        rest[touched(box, new.shape)] = False
     return rest
 
 

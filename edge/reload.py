@@ -102,7 +102,10 @@ class Reload:
             detector = HaarDetector(settings.detector)
         alert_labels(settings.events, classifier)
         Zone(settings.camera.zone)
-        if settings.camera != self._settings.camera and isinstance(self._feed, CameraFeed):
+        # The width that is searched is that of the luma plane, the next time it is opened.
+        another = settings.camera != self._settings.camera
+        another |= settings.detector.width_px != self._settings.detector.width_px
+        if another and isinstance(self._feed, CameraFeed):
             self._feed.reopen(lambda: self._open_source(settings), settings.camera)
         return _Plan(settings, classifier, detector, kept)
 

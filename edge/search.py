@@ -1,10 +1,10 @@
 """Where in a frame faces are searched for: everywhere, where something moves, near the known
 ones, or nowhere.
 
-A search of the whole picture costs ten times one around a face, and a hundred times a glance
-at whether anything moved. So faces are searched for where somebody may have come, in the part
-of the picture that moves and belongs to nobody known; where the known ones should be; and in all
-of it now and then only, for whoever the gate did not see.
+A search of the whole picture costs some twelve times one around a face, and a hundred times a
+glance at whether anything has changed. So faces are searched for where somebody may have come,
+in the parts of the picture that are new; where the known ones should be; and in all of it now and
+then only, for whoever the gate did not see.
 """
 
 from __future__ import annotations
@@ -16,18 +16,20 @@ from edge.camera import Frame
 from edge.config import DetectorSettings
 from edge.detector import Face, FaceDetector, Luma, without_overlaps
 from edge.framing import Box, Pixels
-from edge.gate import WHOLE, Mask, MotionGate, Novelty
+from edge.gate import WHOLE, Mask, MotionGate
 from edge.regions import bodies, regions, without
 
 Kind = Literal["full", "part", "near", "none"]
 KINDS: tuple[Kind, ...] = ("full", "part", "near", "none")
-#: While somebody may have come, what moves is searched so often: every other frame at ten a
-#: second. The cascade misses faces in single frames anyway.
+#: While somebody may have come, what is new is searched so often, and farther around a face that
+#: was lost: every other frame at ten a second. The cascade misses faces in single frames anyway.
 SEARCH_EVERY_S = 0.15
-#: … and so often while somebody is known: arms and passers-by move, too.
-BESIDE_EVERY_S = 0.3
-#: So often also where the body of somebody known moves: a child may stand before it.
-BODIES_EVERY_S = 0.5
+#: … and so often while somebody is known: beside them, and also where their own body moves, which
+#: is most of what does; a child may come before it.
+BESIDE_EVERY_S, BODIES_EVERY_S = 0.25, 0.35
+#: What was new is searched once more after so long: in its last picture the cascade may have
+#: missed a face that now keeps still.
+AGAIN_S = 0.3
 #: From this share of the picture on it is searched wholly: one search, and no seams.
 MOST_SHARE = 0.75
 #: A known face is looked for this much of its width around where it should be, and more the
@@ -47,9 +49,11 @@ class FaceSearch:
     def __init__(self, detector: FaceDetector, settings: DetectorSettings) -> None:
         """Nothing searched yet: the first frame is, wholly."""
         self._gate = MotionGate()
-        self._novelty = Novelty()
-        # When the whole picture, what moves, bodies too, and around lost faces was searched.
+        # When the whole picture, what was new, bodies too, and around lost faces was searched.
         self._full_s = self._part_s = self._bodies_s = self._far_s = float("-inf")
+        # What is to be searched once more, and from when on.
+        self._again: Mask | None = None
+        self._again_s = 0.0
         self._moved_s = self._at_s = float("-inf")
         #: How many frames were searched wholly, where something moves, near the known faces
         #: only, not at all.
@@ -61,6 +65,10 @@ class FaceSearch:
         self._detector = detector
         self._settings = settings
 
+    def cut(self) -> None:
+        """Nothing of before holds any more: the next frame is searched wholly."""
+        self._full_s = float("-inf")
+
     def find(self, frame: Frame, seen: Pixels, known: Sequence[Box]) -> list[Face]:
         """Faces in `frame`, surest first; `seen`: a glance at it; `known`: where people's faces
         should be, pixels."""
@@ -69,17 +77,17 @@ class FaceSearch:
         self._at_s = at_s
         if self._settings.full_every_s == 0.0:
             return self._wholly(frame)
-        moving = self._gate.look(seen, at_s)
-        if moving is None or moving.any():
+        new = self._gate.look(seen, at_s)
+        if known or new.any():
             self._moved_s = at_s
-        if moving is None or self._is_full_due(at_s, known):
+        if self._is_full_due(at_s, known):
             parts: Sequence[Box] = WHOLE
         else:
-            parts = self._parts(at_s, moving, seen, bodies(known, frame.size_px))
-        if parts:
-            self._novelty.searched(seen, parts)
+            parts = self._parts(at_s, new, bodies(known, frame.size_px))
         if sum(w * h for _, _, w, h in parts) > MOST_SHARE:
+            self._gate.searched(WHOLE)
             return self._wholly(frame)
+        self._gate.searched(parts)
         if not parts and not known:
             self.counts["none"] += 1
             return []
@@ -100,15 +108,21 @@ class FaceSearch:
             every_s = min(self._settings.rest_every_s, max(STILL_S, still_s / 2.0))
         return at_s - self._full_s >= every_s
 
-    def _parts(self, at_s: float, moving: Mask, seen: Pixels, known: Sequence[Box]) -> list[Box]:
-        """What to search now of what moves; `known`: the bodies of the known, as fractions."""
-        if at_s - self._part_s < (BESIDE_EVERY_S if known else SEARCH_EVERY_S):
-            return []
-        if not moving.any():
-            return []
-        moving &= self._novelty.look(seen)
-        everywhere = at_s - self._bodies_s >= BODIES_EVERY_S
-        parts = regions(moving if everywhere else without(moving, known))
+    def _parts(self, at_s: float, new: Mask, known: Sequence[Box]) -> Sequence[Box]:
+        """What to search now: what is `new`, and once more what was; `known`: the bodies of the
+        known, as fractions."""
+        everywhere = not known or at_s - self._bodies_s >= BODIES_EVERY_S
+        every_s = BESIDE_EVERY_S if known else SEARCH_EVERY_S
+        if at_s - self._part_s < every_s and not (known and everywhere):
+            return ()
+        wanted = new
+        if self._again is not None and at_s >= self._again_s:
+            if self._again.shape == new.shape:
+                wanted = new | self._again
+            self._again = None
+        if new.any():
+            self._again, self._again_s = new, at_s + AGAIN_S
+        parts = regions(wanted if everywhere else without(wanted, known))
         if parts:
             self._part_s = at_s
         if everywhere:

@@ -47,6 +47,11 @@ class ServiceState:
     process: int
 
     @property
+    def fell(self) -> bool:
+        """Whether it ended by itself, and is down or about to be started again."""
+        return self.state == "failed" or self.detail == "auto-restart"
+
+    @property
     def running(self) -> bool:
         """Whether it said that it is ready and has not ended."""
         return self.state in ("active", "reloading")

@@ -111,11 +111,12 @@ def _service(told: Report) -> str:
         return f"no systemd answers here{process}"
     if not service.installed:
         return "not installed as a service here: sudo make install, or install.sh of a bundle"
-    restarts = f", started again {service.restarts} times" if service.restarts else ""
+    times = "once" if service.restarts == 1 else f"{service.restarts} times"
+    restarts = f", started again {times}" if service.restarts else ""
     if service.running:
         silent = "" if told.status else "; it has not told how it is yet"
         return f"running for {span(service.since_s)}{restarts}{silent}"
-    if service.state == "failed" or service.detail == "auto-restart":
+    if service.fell:
         again = ", will be started again" if service.detail == "auto-restart" else ""
         return f"failed ({service.result}){again}{restarts}: journalctl -u mask-patrol says why"
     if service.state == "activating":

@@ -147,10 +147,12 @@ def wait_until_online(
     until_s = clock() + within_s
     well_since_s: float | None = None
     process = 0
-    problem = "it does not run"
+    problem, fall = "it does not run", ""
     while clock() < until_s:
         now = look()
         problem = trouble(was, now) or ""
+        if now.service is not None and now.service.fell:
+            fall = problem  # tells more than how far the next attempt has come
         same = now.service is not None and now.service.process == process
         if problem or not same:
             well_since_s = None
@@ -160,7 +162,7 @@ def wait_until_online(
             if clock() - well_since_s >= STEADY_S:
                 return None
         wait(POLL_S)
-    return problem or "it does not stay online"
+    return fall or problem or "it does not stay online"
 
 
 def trouble(was: Report | None, now: Report) -> str | None:

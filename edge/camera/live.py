@@ -50,6 +50,7 @@ class LiveSource:
             if self._capture.grab():
                 arrived_s = self._clock()
                 if not self._wants(arrived_s):
+                    failures = 0
                     continue
                 delivered, image = self._capture.retrieve()
                 if delivered and is_picture(image):

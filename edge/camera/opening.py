@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from edge.camera import Source, SourceError
 from edge.camera.addresses import full_spec, is_device, picamera2_number
-from edge.camera.ceiling import Allowance, Ceiling, Wants, every
+from edge.camera.ceiling import BURST, Allowance, Ceiling, Wants, every
 from edge.config import CameraSettings
 from edge.paths import demo_clip, kind_of, user_path
 
@@ -24,8 +22,9 @@ def is_recorded(settings: CameraSettings) -> bool:
 def at_most(settings: CameraSettings, allowance: Allowance) -> Ceiling:
     """The frame rate that `settings` and `allowance` leave; a live source is never left alone for
     so long that it would pass for one that stalls."""
-    longest_s = math.inf if is_recorded(settings) else settings.timeout_s / 2.0
-    return Ceiling(settings.fps, allowance, longest_s)
+    if is_recorded(settings):
+        return Ceiling(settings.fps, allowance)
+    return Ceiling(settings.fps, allowance, settings.timeout_s / 2.0, BURST)
 
 
 def open_source(settings: CameraSettings, wants: Wants = every, searched_px: int = 320) -> Source:

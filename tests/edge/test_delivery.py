@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from edge.config import Settings, change
-from edge.delivery import Delivery
+from edge.delivery import MOST_TIMED, Delivery
 from edge.health import StageTimes
 from edge.mqtt import Publisher
-from tests.brokers import Mosquitto, Subscriber, wait_until
+from tests.brokers import Mosquitto, Subscriber, free_port, wait_until
 
 
 def settings_for(broker: Mosquitto, folder: Path, **mqtt: bool) -> Settings:
@@ -52,6 +52,19 @@ def test_an_alert_is_timed_from_the_capture_of_its_frame(
     found = times.quantiles()
     assert (found["deliver"].count, found["alert"].count) == (2, 1)
     assert found["alert"].p50_ms >= 250.0 + found["deliver"].p50_ms / 100.0
+
+
+def test_what_waits_for_a_broker_is_not_remembered_for_ever(tmp_path: Path) -> None:
+    settings = change(
+        Settings(device="door1"),
+        mqtt={"host": "127.0.0.1", "port": free_port()},
+        outbox={"path": str(tmp_path / "outbox.sqlite3")},
+    )
+    with Delivery(settings, StageTimes()) as delivery:
+        for n in range(MOST_TIMED + 20):
+            delivery.put({"n": n}, lag_s=0.1 if n % 2 else None)
+            delivery.put({"n": n}, lag_s=0.1)
+        assert len(delivery._lags_s) == MOST_TIMED
 
 
 def test_who_hangs_at_the_end_is_waited_for_once(

@@ -58,6 +58,28 @@ def test_a_real_face_is_found_at_any_frame_size_in_the_same_place() -> None:
     assert detector.find(np.zeros_like(image)) == []
 
 
+def test_a_face_is_found_in_a_part_and_near_where_it_was_in_the_same_place() -> None:
+    """Boxes are those of the whole frame, whatever was searched of it."""
+    image = demo_frame_with_a_face()
+    detector = HaarDetector(DetectorSettings())
+    luma = detector.reduce(Frame(image, 0.0, 0))
+    (face,) = detector.search(luma)
+    x, y, w, h = face.box_px
+    height, width = image.shape[:2]
+    around = ((x - w / 2) / width, (y - h / 2) / height, 2 * w / width, 2 * h / height)
+    elsewhere = (around[0] + around[2], around[1], 1.0 - around[0] - around[2], around[3])
+    (in_part,) = detector.search_in(luma, around)
+    assert in_part.box_px == pytest.approx(face.box_px, abs=8)
+    assert detector.search_in(luma, elsewhere) == []
+    (near,) = detector.search_near(luma, (x + 0.2 * w, y - 0.1 * h, w, h), 0.4)
+    assert near.box_px == pytest.approx(face.box_px, abs=8)
+    off = (x + 1.2 * w, y, w, h)
+    assert detector.search_near(luma, off, 0.4) == []
+    (far,) = detector.search_near(luma, off, 1.5)
+    assert far.box_px == pytest.approx(face.box_px, abs=8)
+    assert detector.search_near(luma, (x, y, 2 * w, 2 * h), 0.4) == []  # half of that size
+
+
 def test_faces_below_the_minimum_are_not_searched_for() -> None:
     image = demo_frame_with_a_face()
     assert HaarDetector(DetectorSettings(min_face=0.5)).find(image) == []

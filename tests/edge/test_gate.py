@@ -7,22 +7,23 @@ from hypothesis import strategies as st
 
 from edge.camera import Frame
 from edge.framing import Pixels
-from edge.gate import MotionGate, Novelty
+from edge.gate import WHOLE, MotionGate
 from edge.glance import glance
 
 FPS = 10.0
 
 
 class Gate:
-    """The gate, shown whole pictures."""
+    """The gate, shown whole pictures, of which the first is searched."""
 
     def __init__(self) -> None:
         self.gate = MotionGate()
+        self.look(hall(), 0.0)
+        self.gate.searched(WHOLE)
 
     def look(self, picture: Pixels, at_s: float) -> bool:
-        """Whether anything moves in `picture`, or nobody can tell yet."""
-        moving = self.gate.look(glanced(picture), at_s)
-        return moving is None or bool(moving.any())
+        """Whether anything is new in `picture`."""
+        return bool(self.gate.look(glanced(picture), at_s).any())
 
 
 def glanced(picture: Pixels) -> Pixels:
@@ -59,8 +60,12 @@ def settled(noise: float = 4.0) -> tuple[Gate, np.random.Generator, float]:
     return gate, rng, at_s
 
 
-def test_of_the_first_frame_nobody_can_tell() -> None:
-    assert MotionGate().look(glanced(hall()), 0.0) is None
+def test_everything_is_new_until_it_is_searched() -> None:
+    gate = MotionGate()
+    for at_s in (0.0, 0.1):
+        assert gate.look(glanced(hall()), at_s).all()
+    gate.searched(WHOLE)
+    assert not gate.look(glanced(hall()), 0.2).any()
 
 
 @pytest.mark.parametrize("noise", [0.0, 4.0, 10.0])
@@ -94,41 +99,44 @@ def test_a_cloud_that_dims_the_hall_within_a_second_is_hardly_motion() -> None:
     assert sum(moved) <= 5
 
 
-def test_somebody_who_stands_still_is_seen_for_long_and_when_they_go() -> None:
+def test_somebody_is_news_until_they_are_searched_for_and_when_they_move_or_go() -> None:
     gate, rng, at_s = settled()
     peopled = with_somebody(hall(), 150)
-    moved = [gate.look(seen(peopled, rng), at_s + n / FPS) for n in range(600)]
-    assert all(moved[:100])  # ten seconds
-    assert not any(moved[-50:])  # after a minute they belong to the scene
-    assert gate.look(seen(with_somebody(hall(), 156), rng), at_s + 60.0)  # until they move
-    assert gate.look(seen(hall(), rng), at_s + 60.1)  # or leave
+    # However long that takes: looking alone is no search, and nobody fades away meanwhile.
+    assert all(gate.look(seen(peopled, rng), at_s + n / FPS) for n in range(300))
+    gate.gate.searched([(0.0, 0.0, 0.3, 1.0)])  # somewhere else
+    assert gate.look(seen(peopled, rng), at_s + 30.0)
+    gate.gate.searched([(0.4, 0.0, 0.3, 1.0)])
+    assert not any(gate.look(seen(peopled, rng), at_s + 30.0 + n / FPS) for n in range(300))
+    assert gate.look(seen(with_somebody(hall(), 156), rng), at_s + 60.0)  # a step
+    gate.look(seen(hall(), rng), at_s + 60.1)  # who leaves is news, once
+    gate.gate.searched(WHOLE)
+    assert not gate.look(seen(hall(), rng), at_s + 60.2)
+
+
+def test_who_comes_to_the_place_of_one_who_stood_there_from_the_first_frame_on() -> None:
+    """A picture with somebody in it must not pass for the empty scene."""
+    gate, rng = MotionGate(), np.random.default_rng(4)
+    peopled = with_somebody(hall(), 150)
+    for n in range(200):
+        new = gate.look(glanced(seen(peopled if n % 20 < 10 else hall(), rng)), n / FPS)
+        if n % 10 == 0:
+            assert new.any()
+        gate.searched(WHOLE)
+
+
+def test_what_is_new_is_told_by_its_place() -> None:
+    gate, rng, at_s = settled()
+    new = gate.gate.look(glanced(seen(with_somebody(hall(), 150), rng)), at_s)
+    rows, columns = np.nonzero(new)
+    assert rows.min() >= 60 / 4 - 3
+    assert rows.max() <= 83 / 4 + 3
+    assert columns.min() >= 150 / 4 - 3
+    assert columns.max() <= 173 / 4 + 3
 
 
 def test_another_size_of_picture_begins_anew() -> None:
     gate, _, at_s = settled()
-    assert gate.gate.look(np.zeros((30, 80), np.uint8), at_s) is None
+    assert gate.gate.look(np.zeros((30, 80), np.uint8), at_s).all()
+    gate.gate.searched(WHOLE)
     assert not gate.look(np.zeros((120, 320), np.uint8), at_s + 0.1)
-
-
-def test_a_place_is_new_until_it_is_searched_and_when_it_changes() -> None:
-    novelty, rng = Novelty(), np.random.default_rng(2)
-    assert novelty.look(glanced(hall())).all()
-    novelty.searched(glanced(seen(hall(), rng)))
-    for _ in range(50):
-        assert not novelty.look(glanced(seen(hall(), rng))).any()
-    peopled = with_somebody(hall(), 150)
-    for _ in range(2):  # looking alone is no search
-        new = novelty.look(glanced(seen(peopled, rng)))
-        rows, columns = np.nonzero(new)
-        assert rows.min() >= 60 / 4 - 2
-        assert rows.max() <= 83 / 4 + 2
-        assert columns.min() >= 150 / 4 - 2
-        assert columns.max() <= 173 / 4 + 2
-    novelty.searched(glanced(peopled), [(0.0, 0.0, 0.3, 1.0)])  # somewhere else
-    assert novelty.look(glanced(seen(peopled, rng))).any()
-    novelty.searched(glanced(peopled), [(0.4, 0.0, 0.3, 1.0)])
-    assert not novelty.look(glanced(seen(peopled, rng))).any()
-    assert novelty.look(glanced(seen(with_somebody(hall(), 156), rng))).any()  # a step
-    assert novelty.look(glanced(seen(hall(), rng))).any()  # who leaves is news, once
-    novelty.searched(glanced(hall()))
-    assert not novelty.look(glanced(seen(hall(), rng, light=0.8))).any()

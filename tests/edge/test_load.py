@@ -10,6 +10,11 @@ import json, os, cv2
 from edge.config import LoadSettings
 from edge.load import spend_no_more_than
 found = []
+if os.geteuid() == 0:
+    os.nice(-2)
+before = os.nice(0)
+spend_no_more_than(LoadSettings())
+assert os.nice(0) == before
 for nice, threads in ((0, 1), (7, 2), (3, 1)):
     spend_no_more_than(LoadSettings(nice=nice, opencv_threads=threads))
     found.append((os.nice(0), cv2.getNumThreads()))

@@ -108,6 +108,14 @@ def test_somebody_else_after_a_cut_does_not_inherit() -> None:
     assert [track.number for track in door.pipeline.tracks] == [2]
 
 
+def test_who_stands_still_is_seen_again_at_once_after_a_pause() -> None:
+    door = Door()
+    door.watch(30.0)
+    assert kinds(door.pipeline.finish(door.now_s)) == [("no_mask_end", "shutdown")]
+    door.now_s += 1.0
+    assert kinds(door.watch(1.0)) == [("no_mask_start", None)]
+
+
 def test_a_cut_ends_everybody() -> None:
     door = Door()
     door.watch(1.0)

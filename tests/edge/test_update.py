@@ -80,6 +80,12 @@ def test_one_that_crashes_again_and_again_is_never_online() -> None:
     assert Passing(reports).outcome(within_s=60.0) == "it does not stay online"
 
 
+def test_why_it_fell_is_told_and_not_that_it_starts_again() -> None:
+    fallen = seen(state="activating", detail="auto-restart")
+    passing = Passing([fallen, seen(state="activating", detail="start")])
+    assert (passing.outcome(within_s=5.0) or "").startswith("failed (exit-code)")
+
+
 @pytest.mark.parametrize(
     ("report", "expected"),
     [

@@ -29,7 +29,7 @@ def main(counted: str, frames: int) -> None:
         costs = StageCosts(wall=executed, cpu=executed)
         ours.begin(costs)
         # All decoded beforehand: decoders have threads of their own, which would be counted too.
-        shown = list(islice(people(settings).frames(), frames))
+        shown = list(filter(ours.wants, islice(people(settings).frames(), frames)))
         for frame in shown:
             with costs.measure(WHOLE):
                 ours.process(frame)

@@ -349,6 +349,28 @@ def test_what_does_not_come_online_goes_back_by_itself(
 
 
 @pytest.mark.soak
+@pytest.mark.usefixtures("first")
+def test_one_that_hangs_is_started_anew_and_says_where_it_hung(device: Device) -> None:
+    machine = device.machine
+    dropin = machine.root / "etc/systemd/system/mask-patrol.service.d/short.conf"
+    dropin.parent.mkdir()
+    dropin.write_text("[Service]\nWatchdogSec=3\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", "mask-patrol")
+    device.wait_online()
+    process = device.process()
+    machine.run("sh", "-c", f"kill -STOP {process}")
+    wait_until(lambda: device.process() not in (process, "0"), "another one runs", PATIENCE_S)
+    device.wait_online()
+    journal = machine.run("journalctl", "--unit", "mask-patrol", "--no-pager").stdout
+    assert "Watchdog timeout" in journal
+    assert "edge/loop.py" in journal
+    assert "started again once" in machine.run("mask-patrol", "status").stdout
+    shutil.rmtree(dropin.parent)
+    machine.run("systemctl", "daemon-reload")
+
+
+@pytest.mark.soak
 def test_a_power_cut_in_a_trial_goes_back_at_the_next_start(
     device: Device, variants: dict[str, Path], first: str
 ) -> None:

@@ -61,6 +61,19 @@ def test_a_live_source_is_not_left_alone_until_it_passes_for_one_that_stalls() -
     assert [n for n in range(20) if ceiling(float(n))] == list(range(0, 20, 2))
 
 
+def test_of_a_burst_the_newest_comes_through_and_the_rate_holds() -> None:
+    """Ten frames a second that a radio link delivers in threes."""
+    settings = CameraSettings(source="rtsp://127.0.0.1:1/x", fps=10.0)
+    ceiling = at_most(settings, Allowance())
+    times_s = [0.3 * n + 0.002 * k for n in range(100) for k in range(3)]
+    wanted = [at_s for at_s in times_s if ceiling(at_s)]
+    assert len(wanted) == pytest.approx(300, abs=3)
+    assert sum(round(at_s % 0.3, 3) == 0.004 for at_s in wanted) == pytest.approx(100, abs=2)
+    fast = at_most(settings, Allowance())
+    times_s = [0.3 * n + 0.002 * k for n in range(100) for k in range(9)]  # thirty a second
+    assert sum(fast(at_s) for at_s in times_s) == pytest.approx(300, abs=6)
+
+
 def test_a_clip_is_thinned_and_keeps_its_times(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", list(range(0, 200, 5)), fps=20.0)
     source = VideoFile(clip, Ceiling(10.0))
@@ -90,11 +103,13 @@ class Capture:
 
     def __init__(self) -> None:
         self.now_s = 0.0
-        self.decoded = 0
+        self.grabbed = self.decoded = 0
+        self.fails_every: int | None = None
 
     def grab(self) -> bool:
         self.now_s += 1 / 30
-        return True
+        self.grabbed += 1
+        return self.fails_every is None or self.grabbed % self.fails_every != 0
 
     def retrieve(self) -> tuple[bool, object]:
         self.decoded += 1
@@ -110,3 +125,11 @@ def test_a_camera_that_is_too_fast_is_not_decoded_for_nothing() -> None:
     times_s = [frame.captured_at_s for _ in range(20) if (frame := source.read())]
     assert capture.decoded == 20
     assert times_s == pytest.approx([1 / 30 + n / 10 for n in range(20)])
+
+
+def test_failures_between_good_frames_that_are_not_wanted_do_not_add_up() -> None:
+    capture = Capture()
+    capture.fails_every = 5
+    source = LiveSource(capture, "camera", 60.0, lambda: capture.now_s, Ceiling(0.5))  # type: ignore[arg-type]
+    times_s = [frame.captured_at_s for _ in range(10) if (frame := source.read())]
+    assert len(times_s) == 10

@@ -1,0 +1,45 @@
+"""A board that is hot: the daemon looks at fewer frames, and says so."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from edge import board, daemon, thermal
+from edge.config import Settings, change
+from tests.brokers import Mosquitto, Subscriber
+from tests.pictures import write_clip
+
+
+def test_a_hot_board_gets_fewer_frames(
+    tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hot = tmp_path / "temp"
+    hot.write_text("90000\n")
+    monkeypatch.setattr(
+        daemon, "Thermal", lambda hot_c: thermal.Thermal(hot_c, reads, lambda: None)
+    )
+
+    def reads() -> float | None:
+        return board.temperature_c(hot)
+
+    settings = change(
+        Settings(device="door1"),
+        camera={"source": str(write_clip(tmp_path / "hall.mp4", [90] * 60, fps=20.0))},
+        mqtt={
+            "host": mosquitto.broker.host,
+            "port": mosquitto.broker.port,
+            "health_interval_s": 0.3,
+        },
+        outbox={"path": str(tmp_path / "outbox.sqlite3")},
+    )
+    assert threading.current_thread() is threading.main_thread()
+    code = daemon.run(settings, daemon.RunOptions(lambda: settings))
+    assert code == 0
+    last = subscriber.bodies("health")[-1]
+    assert last["fps_share"] == pytest.approx(thermal.STEP)
+    assert any("hot" in warning for warning in last["warnings"])
+    # Seven a second of twenty.
+    assert last["frames"] < last["frames_left_out"]
