@@ -34,6 +34,7 @@ FLASH_ARGS ?=
 BOOT ?=
 RELEASE ?= trixie
 INSTALL_ARGS ?=
+DASHBOARD_ARGS ?=
 
 help: ## List the targets
 	@echo "Mask Patrol: notices each bare face at an entrance and says so over MQTT."
@@ -57,12 +58,19 @@ check: $(VENV)/.edge ## Try every part of the daemon and say what is wrong
 	@STATE_DIRECTORY="$${STATE_DIRECTORY:-$(CURDIR)/.cache/state}" $(BIN)/mask-patrol check \
 		$(if $(CONFIG),--config "$(CONFIG)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(BROKER),--broker "$(BROKER)")
 
-test: lint ## Lint, types and all tests (installs TensorFlow and mosquitto)
-	@$(MAKE) --no-print-directory mosquitto containers card-tools
+dashboard: $(VENV)/.dashboard ## Serve the page with alerts, history and health of BROKER's devices
+	@STATE_DIRECTORY="$${STATE_DIRECTORY:-$(CURDIR)/.cache/state}" $(BIN)/mask-patrol dashboard \
+		$(if $(CONFIG),--config "$(CONFIG)") $(if $(BROKER),--broker "$(BROKER)") $(DASHBOARD_ARGS)
+
+demo: $(VENV)/.dashboard ## Broker, daemon on the demo clip and dashboard together; prints the address
+	@$(BIN)/mask-patrol dashboard --demo $(DASHBOARD_ARGS)
+
+test: lint ## Lint, types and all tests (installs TensorFlow, mosquitto, Chromium, PostgreSQL)
+	@$(MAKE) --no-print-directory test-tools
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 soak: $(VENV)/.dev ## The long tests: two hours of footage, hundreds of kills (an hour or two)
-	@$(MAKE) --no-print-directory mosquitto containers
+	@$(MAKE) --no-print-directory test-tools
 	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Lint, format and types only
@@ -133,7 +141,7 @@ firstrun: $(VENV)/.image ## Set up a card with the stock image: CONFIG=site.toml
 	@$(CARD) firstrun --config "$(CONFIG)" --boot "$(BOOT)" --release "$(RELEASE)" --bundle "$$(ls -t dist/mask-patrol-*-arm64.tar | head -n 1)"
 
 pi-test: $(VENV)/.pi ## Boot the real thing on an emulated arm64 machine (root, Debian; an hour or two; PYTEST_ARGS='-k bookworm')
-	@$(MAKE) --no-print-directory mosquitto card-tools emulator
+	@$(MAKE) --no-print-directory emulator
 	$(BIN)/python -m pytest -m pi tests/pi $(PYTEST_ARGS)
 
 compare: $(VENV)/.train ## Time the original's network against MODEL on this machine
@@ -142,43 +150,34 @@ compare: $(VENV)/.train ## Time the original's network against MODEL on this mac
 clean: ## Remove the virtual environment and everything made
 	rm -rf $(VENV) .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-mosquitto:
-	@PATH="$$PATH:/usr/sbin"; command -v mosquitto >/dev/null || { \
-		echo "Installing mosquitto, a real broker for the tests …"; \
-		if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
-		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends mosquitto; } >/dev/null \
-		|| { echo "The tests need mosquitto: install it with your system's packages (apt install mosquitto)" >&2; exit 1; }; }
+# $(call need,program:package …) installs the packages of programs that are not there, or fails;
+# $(call wish,…) tells that they cannot be installed. A plus stands between packages of one program.
+need = $(call missing,$(1)) echo "Needed:$$missing; install them with your system's packages" >&2; exit 1; }; fi
+wish = $(call missing,$(1)) echo "They cannot be installed: the tests that need them are skipped." >&2; }; fi
+missing = missing=; PATH="$$PATH:/usr/sbin:/sbin:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :)"; \
+	for p in $(1); do command -v "$${p%:*}" >/dev/null || missing="$$missing $${p\#*:}"; done; \
+	missing=$$(echo "$$missing" | tr + ' '); if [ -n "$$missing" ]; then \
+		echo "Installing$$missing …"; as=; [ "$$(id -u)" = 0 ] || as=sudo; \
+		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null 2>&1 || {
+
+# A real broker, file systems, a browser, a database, and a Debian of its own for the service.
+test-tools:
+	@$(call need,mosquitto:mosquitto $(CARD_TOOLS))
+	@$(call wish,shellcheck:shellcheck systemd-analyze:systemd mmdebstrap:mmdebstrap systemd-nspawn:systemd-container)
+	@$(call wish,chromium:chromium+fonts-dejavu-core initdb:postgresql)
+
+CARD_TOOLS = mcopy:mtools mkfs.vfat:dosfstools debugfs:e2fsprogs sfdisk:fdisk xz:xz-utils
 
 card-tools:
-	@$(call have,mcopy:mtools mkfs.vfat:dosfstools debugfs:e2fsprogs sfdisk:fdisk xz:xz-utils)
+	@$(call need,$(CARD_TOOLS))
 
 emulator:
-	@$(call have,qemu-system-aarch64:qemu-system-arm qemu-aarch64:qemu-user qemu-aarch64-static:qemu-user-static \
-		mmdebstrap:mmdebstrap arch-test:arch-test update-binfmts:binfmt-support depmod:kmod ssh:openssh-client)
-
-# $(call have,program:package …) installs the packages of programs that are not there.
-have = PATH="$$PATH:/usr/sbin:/sbin"; missing=; for p in $(1); do \
-		command -v "$${p%:*}" >/dev/null || missing="$$missing $${p\#*:}"; done; \
-	if [ -n "$$missing" ]; then \
-		echo "Installing$$missing …"; \
-		if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
-		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null \
-		|| { echo "Needed:$$missing; install them with your system's packages" >&2; exit 1; }; \
-	fi
+	@$(call need,mosquitto:mosquitto $(CARD_TOOLS) qemu-system-aarch64:qemu-system-arm qemu-aarch64:qemu-user \
+		qemu-aarch64-static:qemu-user-static mmdebstrap:mmdebstrap arch-test:arch-test \
+		update-binfmts:binfmt-support depmod:kmod ssh:openssh-client)
 
 # Modules in systemd/ are no part of the program.
 CARD = PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=systemd $(BIN)/python -m sdcard
-
-# With these, the service is tried on a Debian of its own; without them those tests are skipped.
-containers:
-	@missing=; for p in mmdebstrap:mmdebstrap systemd-nspawn:systemd-container systemd-analyze:systemd shellcheck:shellcheck; do \
-		command -v "$${p%:*}" >/dev/null || missing="$$missing $${p#*:}"; done; \
-	if [ -n "$$missing" ]; then \
-		echo "Installing$$missing for the tests of the service …"; \
-		if [ "$$(id -u)" = 0 ]; then as=; else as=sudo; fi; \
-		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null 2>&1 \
-		|| echo "They cannot be installed: the tests that need them are skipped." >&2; \
-	fi
 
 # What is built below sudo belongs to who called it.
 UNPRIVILEGED = $(if $(SUDO_USER),sudo -u "$(SUDO_USER)")
@@ -209,13 +208,17 @@ $(VENV)/.pi: $(VENV)/.edge
 	@$(PIP) --editable '.[broker,image,dev]'
 	@touch $@
 
+$(VENV)/.dashboard: $(VENV)/.edge
+	@$(PIP) --editable '.[broker,dashboard]'
+	@touch $@
+
 $(VENV)/.train: $(VENV)/.venv pyproject.toml
 	@echo "Installing TensorFlow and the rest of training into $(VENV) (once; about 2 GB, some minutes) …"
 	@$(PIP) --editable '.[broker,train]'
 	@touch $@ $(VENV)/.edge
 
 $(VENV)/.dev: $(VENV)/.train
-	@$(PIP) --editable '.[broker,metrics,image,train,dev]'
+	@$(PIP) --editable '.[broker,metrics,dashboard,postgres,image,train,dev]'
 	@touch $@
 
-.PHONY: help run check test soak lint dataset explore train evaluate convert clean mosquitto compare frontier bench bundle install uninstall lock containers image flash firstrun pi-test card-tools emulator
+.PHONY: bench bundle card-tools check clean compare convert dashboard dataset demo emulator evaluate explore firstrun flash frontier help image install lint lock pi-test run soak test test-tools train uninstall

@@ -1,4 +1,4 @@
-"""The command line: `mask-patrol run | detect | check | watch | status | update | bench`."""
+"""The command line of `mask-patrol`: one function a command, each with its own imports."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from edge.config import Settings, change, load_settings
 from edge.errors import UsageError, UserError
 from edge.logs import FORMATS, set_up
 from edge.service_commands import add_status, add_update
+from edge.web.command import add_dashboard
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     add_status(commands)
     add_update(commands)
     add_bench(commands, _add_common)
+    add_dashboard(commands, _add_common, _overridden)
     return parser
 
 

@@ -26,6 +26,8 @@ Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
 #: x and y as fractions of the frame's width and height, from its upper left corner.
 Point = tuple[Fraction, Fraction]
+#: A host's name or address, as it stands in an address bar, without a port.
+HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z")]
 Days = Annotated[float, msgspec.Meta(gt=0.0, le=3650.0)]
 
 
@@ -43,6 +45,8 @@ class CameraSettings(Section, frozen=True, kw_only=True):
     view_deg: Annotated[float, msgspec.Meta(ge=10.0, le=170.0)] = 62.0
     reopen_for_s: Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)] = 300.0
     zone: tuple[Point, ...] = ()
+    preview: bool = False
+    preview_socket: str = ""
 
 
 class DetectorSettings(Section, frozen=True, kw_only=True):
@@ -143,8 +147,25 @@ class LoadSettings(Section, frozen=True, kw_only=True):
     hot_c: Annotated[float, msgspec.Meta(ge=30.0, le=120.0)] = 75.0
 
 
+class DashboardSettings(Section, frozen=True, kw_only=True):
+    """The web page of `mask-patrol dashboard`; the daemon itself reads none of it."""
+
+    host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8080
+    password_on_loopback: bool = True
+    session_hours: Annotated[float, msgspec.Meta(gt=0.0, le=720.0)] = 12.0
+    names: tuple[HostName, ...] = ()
+    proxies: tuple[HostName, ...] = ()
+    cert_file: str = ""
+    key_file: str = ""
+    database: str = ""
+    retention_days: Days = 400.0
+    max_alerts: Annotated[int, msgspec.Meta(ge=100, le=100_000_000)] = 3_000_000
+    shared: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,64}\Z")] = ""
+
+
 class Settings(Section, frozen=True, kw_only=True):
-    """Everything that the daemon can be told."""
+    """Everything that the daemon and the dashboard can be told."""
 
     device: DeviceName = ""
     camera: CameraSettings = CameraSettings()
@@ -158,6 +179,7 @@ class Settings(Section, frozen=True, kw_only=True):
     metrics: MetricsSettings = MetricsSettings()
     snapshot: SnapshotSettings = SnapshotSettings()
     board: BoardSettings = BoardSettings()
+    dashboard: DashboardSettings = DashboardSettings()
 
 
 def default_device() -> str:

@@ -109,16 +109,21 @@ def new_client(
     client_id: str = "",
     reconnects: bool = False,
     protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311,
+    lasting: bool = False,
 ) -> paho.Client:
     """A paho client that is not connected yet; `reconnects`: by itself, when cut off.
 
+    `lasting`: its session outlives the connection (in MQTT 5, `connect` must ask for that,
+    too), and whoever receives a message acknowledges it (`Client.ack`) when it is safe.
     Raises UserError when a file of certificates cannot be used any more.
     """
     client = paho.Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=protocol,
+        clean_session=False if lasting and protocol < MQTTProtocolVersion.MQTTv5 else None,
         reconnect_on_failure=reconnects,
+        manual_ack=lasting,
     )
     client.connect_timeout = CONNECT_TIMEOUT_S
     if broker.username:

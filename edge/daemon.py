@@ -23,6 +23,7 @@ from edge.controls import Controls, signals_to
 from edge.delivery import Delivery, Nowhere, outbox_path
 from edge.detector import HaarDetector
 from edge.errors import UserError
+from edge.events import as_fractions
 from edge.health import Progress, StageTimes
 from edge.led import find_led
 from edge.load import spend_no_more_than
@@ -32,6 +33,7 @@ from edge.notify import Notifier
 from edge.paths import runtime_directory
 from edge.payloads import Origin, UtcClock, monotonic_offset_s, new_episode_id
 from edge.pipeline import Pipeline
+from edge.preview import Preview, PreviewServer, Seen, socket_path
 from edge.reload import Reload
 from edge.reporter import HealthReporter, StateReporter, info_body
 from edge.restarts import Restarts
@@ -137,6 +139,9 @@ class _Run:
         self._vitals = self._open_vitals(stack)
         led = find_led(settings.board.led)
         stack.enter_context(shown(runtime_directory(), led, self._status, self._progress.idle_s))
+        if settings.camera.preview:
+            path = socket_path(settings.camera)
+            stack.enter_context(PreviewServer(path, self._preview, self._controls.reload.set))
 
     def work(self) -> int:
         opening = self._opening()
@@ -246,6 +251,25 @@ class _Run:
         name = new_episode_id(self._settings.device)
         path = loop.snapshots.save(name, view.frame, view.alerts)
         return {"file": str(path)}
+
+    def _preview(self) -> Preview | None:
+        """What is seen now, for the dashboard's Camera page."""
+        view, tracks = self._loop.view, self._pipeline.tracks
+        if view is None:
+            return None
+        return Preview(
+            view.frame,
+            [
+                Seen(
+                    track.number,
+                    as_fractions(track.box_px, view.frame.size_px),
+                    track.label() if track.labels else "",
+                    track.score((track.label(),)) if track.labels else None,
+                )
+                for track in tracks
+            ],
+            {stage: (q.p50_ms, q.p95_ms) for stage, q in self._times.quantiles().items()},
+        )
 
     def _chores(self) -> None:
         if self._delivery is not None:

@@ -1,4 +1,4 @@
-"""Reading still pictures from disk."""
+"""Reading still pictures: decoded in one place, from disk or as they come."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from edge.errors import UserError
 from edge.framing import Pixels
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8", 0xDA, b"\xff\xd9"
 
 
 def read_picture(path: Path) -> Pixels:
@@ -19,16 +20,54 @@ def read_picture(path: Path) -> Pixels:
     Raises UserError when it is missing, no picture, or too large to decode.
     """
     try:
-        raw = np.frombuffer(path.read_bytes(), np.uint8)
+        raw = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"no such picture: {path}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"cannot read {path}: {reason}") from None
+    return decode_picture(raw, str(path))
+
+
+def decode_picture(raw: bytes, name: str) -> Pixels:
+    """The picture in `raw`, as `read_picture` gives it; `name` is what errors call it.
+
+    Raises UserError when it is no picture, or too large to decode.
+    """
     try:
-        image = cv2.imdecode(raw, cv2.IMREAD_COLOR) if raw.size else None
-    except cv2.error:
+        image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR) if raw else None
+    except cv2.error as error:
+        if "PIXELS" in str(error) or "IMAGE_WIDTH" in str(error) or "IMAGE_HEIGHT" in str(error):
+            raise UserError(f"{name} has too many pixels: make it smaller") from None
         image = None
     if image is None:
-        raise UserError(f"{path} is not a picture that can be read; is it complete?")
+        raise UserError(f"{name} is not a picture that can be read; is it complete?")
     return np.asarray(image, dtype=np.uint8)
+
+
+def is_cut_off(raw: bytes) -> bool:
+    """Whether `raw` is a JPEG, PNG or WebP without its end: decoders fill the rest with grey."""
+    if raw.startswith(JPEG_START):
+        scan = _first_scan(raw)
+        return scan is None or raw.find(JPEG_END, scan) < 0
+    if raw.startswith(b"\x89PNG"):
+        return b"IEND" not in raw[-1024:]
+    if raw[:4] == b"RIFF" and raw[8:12] == b"WEBP":
+        return len(raw) < 8 + int.from_bytes(raw[4:8], "little")
+    return False
+
+
+def _first_scan(raw: bytes) -> int | None:
+    """Where a JPEG's pixels begin: past the thumbnail that its header may hold."""
+    at = 2
+    while at + 4 <= len(raw):
+        if raw[at] != 0xFF:
+            return None
+        if raw[at + 1] == 0xFF:  # padding
+            at += 1
+            continue
+        length = int.from_bytes(raw[at + 2 : at + 4], "big")
+        if raw[at + 1] == JPEG_SCAN:
+            return at + 2 + length
+        at += 2 + length
+    return None

@@ -14,7 +14,7 @@ import msgspec
 from edge import __version__
 from edge.camera.addresses import shown_source
 from edge.classifier import Classifier
-from edge.config import Settings
+from edge.config import DashboardSettings, Settings
 from edge.delivery import EventSink
 from edge.payloads import UtcClock
 
@@ -121,5 +121,7 @@ def _digest(settings: Settings) -> str:
     """Of everything but names and passwords: whoever reads it could try those out against it."""
     camera = msgspec.structs.replace(settings.camera, source=shown_source(settings.camera))
     mqtt = msgspec.structs.replace(settings.mqtt, username="")
-    public = msgspec.structs.replace(settings, camera=camera, mqtt=mqtt)
+    public = msgspec.structs.replace(
+        settings, camera=camera, mqtt=mqtt, dashboard=DashboardSettings()
+    )
     return hashlib.sha256(msgspec.json.encode(public)).hexdigest()

@@ -1,0 +1,156 @@
+"""What the camera sees, for the dashboard's Camera page on this very machine; off by default.
+
+A UNIX socket, which only this device's own users can open, and only those whom the rights of
+the file let in. Whoever connects sends one line and is answered once: `look` with what is seen
+now (a line of JSON and a JPEG), `reload` with an empty object after asking the daemon to read
+its configuration anew. Nothing is encoded, or kept, unless somebody looks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from edge.camera import Frame
+from edge.config import CameraSettings
+from edge.errors import UserError
+from edge.paths import state_directory, user_path
+
+log = logging.getLogger(__name__)
+
+NAME = "preview.sock"
+#: Owner and group: a dashboard that runs as another user must share the group.
+RIGHTS = 0o660
+WIDTH_PX, QUALITY = 960, 75
+MOST_REQUEST_BYTES = 64
+PATIENCE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A person in view: `box` is x, y, width, height as fractions of the frame; `label` is
+    empty, and `score` None, while it is open."""
+
+    number: int
+    box: tuple[float, float, float, float]
+    label: str
+    score: float | None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What is seen now: the frame, who is in it, and how long each stage took (p50, p95, ms)."""
+
+    frame: Frame
+    people: Sequence[Seen]
+    stages_ms: dict[str, tuple[float, float]]
+
+
+def socket_path(camera: CameraSettings) -> Path:
+    """Where the socket lies; raises UserError for a path that cannot be one."""
+    path = user_path(camera.preview_socket) if camera.preview_socket else state_directory() / NAME
+    if len(os.fsencode(path)) > 100:
+        raise UserError(f"`camera.preview_socket`: {path} is longer than the system allows")
+    return path
+
+
+class PreviewServer:
+    """Answers as long as `with` lasts, one at a time, from a thread of its own."""
+
+    def __init__(
+        self, path: Path, look: Callable[[], Preview | None], reload: Callable[[], None]
+    ) -> None:
+        """`look` gives what is seen now, None when nothing is; `reload` asks for that.
+
+        Raises UserError when the socket cannot be made.
+        """
+        self._path = path
+        self._look = look
+        self._reload = reload
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_socket():  # of a daemon that was killed
+                path.unlink()
+            self._listener = socket.socket(socket.AF_UNIX)
+            before = os.umask(0o777 & ~RIGHTS)
+            try:
+                self._listener.bind(str(path))
+            finally:
+                os.umask(before)
+            self._listener.listen(4)
+        except OSError as error:
+            raise UserError(f"cannot make the socket {path}: {error.strerror}") from None
+        self._thread = threading.Thread(target=self._serve, name="preview", daemon=True)
+
+    def __enter__(self) -> PreviewServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._path.unlink(missing_ok=True)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                visitor, _ = self._listener.accept()
+            except OSError:
+                return
+            with visitor, contextlib.suppress(OSError):
+                visitor.settimeout(PATIENCE_S)
+                try:
+                    self._answer(visitor)
+                except cv2.error as error:
+                    log.warning("no preview: %s", error)
+
+    def _answer(self, visitor: socket.socket) -> None:
+        asked = visitor.recv(MOST_REQUEST_BYTES).strip()
+        if asked == b"reload":
+            log.info("the dashboard asks for the configuration to be read anew")
+            self._reload()
+            visitor.sendall(b"{}\n")
+        elif asked == b"look":
+            seen = self._look()
+            if seen is None:
+                visitor.sendall(b'{"nothing": true}\n')
+            else:
+                visitor.sendall(_packed(seen))
+
+
+def _packed(seen: Preview) -> bytes:
+    height, width = seen.frame.size_px
+    picture = seen.frame.image_bgr
+    if width > WIDTH_PX:
+        size = (WIDTH_PX, max(1, round(height * WIDTH_PX / width)))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype("uint8")
+    _, code = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    body: dict[str, Any] = {
+        "width": width,
+        "height": height,
+        "at_s": round(seen.frame.captured_at_s, 3),
+        "people": [
+            {
+                "number": person.number,
+                "box": [round(v, 4) for v in person.box],
+                "label": person.label,
+                "score": None if person.score is None else round(person.score, 3),
+            }
+            for person in seen.people
+        ],
+        "stages_ms": seen.stages_ms,
+        "told_s": round(time.monotonic(), 3),
+    }
+    return json.dumps(body).encode() + b"\n" + code.tobytes()

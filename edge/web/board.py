@@ -1,0 +1,192 @@
+"""What the live page shows: the newest alerts, the devices, how we are connected.
+
+Each thing bears the number of the change that it was last part of, so that a page is sent
+what changed since the number that it has, and a page that comes anew is sent all.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from edge.web.device import Device
+from edge.web.messages import Message
+from edge.web.store import AlertRow
+
+#: Alerts on the live page; older ones are in the history.
+NEWEST = 300
+SHOWN = (
+    "episode", "device", "camera", "label", "score", "started_s", "ended_s", "ended_by",
+    "duration_s", "clock_synced", "replayed", "acknowledged_s",
+)  # fmt: skip
+
+
+class Board:
+    """May be fed and read from any thread."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._lock = threading.Lock()
+        self._version = 0
+        self._alerts: dict[str, tuple[int, dict[str, Any]]] = {}
+        self._devices: dict[str, Device] = {}
+        self._rows: dict[str, tuple[int, dict[str, Any]]] = {}
+        self._link: tuple[int, dict[str, Any]] = (0, {"connected": False, "why": "", "disk": ""})
+        self._refused: tuple[int, dict[str, int]] = (0, {})
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Have `changed` called, from any thread, at each change; gives what ends that."""
+        with self._lock:
+            self._listeners.append(changed)
+
+        def leave() -> None:
+            with self._lock:
+                if changed in self._listeners:
+                    self._listeners.remove(changed)
+
+        return leave
+
+    def put_alerts(self, rows: Iterable[AlertRow]) -> None:
+        """Alerts as they are now."""
+        with self._lock:
+            self._version += 1
+            changed = False
+            for row in rows:
+                shown = {name: row[name] for name in SHOWN}
+                if self._alerts.get(shown["episode"], (0, None))[1] != shown:
+                    self._alerts[shown["episode"]] = (self._version, shown)
+                    changed = True
+            self._drop_old_alerts()
+        if changed:
+            self._tell()
+
+    def put_message(self, message: Message) -> list[str]:
+        """What a device says of itself; gives what is newly wrong with it, in words."""
+        with self._lock:
+            device = self._device(message.device, message.received_s)
+            news = device.take(message)
+            changed = self._refresh(device, message.received_s)
+        if changed:
+            self._tell()
+        return news
+
+    def put_seen(self, device: str, at_s: float) -> None:
+        """An event came from it."""
+        with self._lock:
+            self._device(device, at_s).seen_s = at_s
+
+    def put_known(self, device: str, seen_s: float | None, now_s: float) -> None:
+        """A device of before, of which nothing was heard yet this time."""
+        with self._lock:
+            known = self._device(device, now_s)
+            known.seen_s = known.seen_s or seen_s
+            self._refresh(known, now_s)
+
+    def put_lost(self, lost: Mapping[str, int], now_s: float) -> list[str]:
+        """How many events of each device are missing; gives those of which more are."""
+        more = []
+        with self._lock:
+            for name, count in lost.items():
+                device = self._device(name, now_s)
+                if count > device.lost:
+                    more.append(name)
+                device.lost = count
+                self._refresh(device, now_s)
+        if more:
+            self._tell()
+        return more
+
+    def put_link(self, connected: bool, why: str) -> None:
+        """Whether the broker is there, and if not, why."""
+        self._put_link(connected=connected, why=why)
+
+    def put_disk(self, why: str) -> None:
+        """Why alerts cannot be kept; empty when they can."""
+        self._put_link(disk=why)
+
+    def put_refused(self, refused: Mapping[str, int]) -> None:
+        """How many messages were refused, by reason."""
+        with self._lock:
+            if self._refused[1] == refused:
+                return
+            self._version += 1
+            self._refused = (self._version, dict(refused))
+        self._tell()
+
+    def sweep(self, now_s: float) -> list[tuple[str, str]]:
+        """Look at all devices anew, as time passes; those that have stalled since, and why."""
+        stalled = []
+        changed = False
+        with self._lock:
+            for name, device in self._devices.items():
+                before = self._rows.get(name, (0, {}))[1].get("condition")
+                if self._refresh(device, now_s):
+                    changed = True
+                    condition, why = device.condition(now_s)
+                    if condition in ("stalled", "trouble") and condition != before:
+                        stalled.append((name, why))
+        if changed:
+            self._tell()
+        return stalled
+
+    def devices(self) -> list[Device]:
+        """All of them, by name."""
+        with self._lock:
+            return [self._devices[name] for name in sorted(self._devices)]
+
+    def device(self, name: str) -> Device | None:
+        """The one of that name."""
+        with self._lock:
+            return self._devices.get(name)
+
+    def since(self, version: int) -> tuple[int, dict[str, Any]]:
+        """What changed since `version` (-1: all there is), and the number to ask with next."""
+        with self._lock:
+            news: dict[str, Any] = {
+                "alerts": [row for at, row in self._alerts.values() if at > version],
+                "devices": [row for at, row in self._rows.values() if at > version],
+            }
+            if self._link[0] > version:
+                news["link"] = self._link[1]
+            if self._refused[0] > version:
+                news["refused"] = self._refused[1]
+            return self._version, {name: part for name, part in news.items() if part}
+
+    def _device(self, name: str, now_s: float) -> Device:
+        return self._devices.setdefault(name, Device(name, now_s))
+
+    def _refresh(self, device: Device, now_s: float) -> bool:
+        """Whether the page must be told; that it was heard again is told with other news."""
+        row = device.row(now_s)
+        before = self._rows.get(device.name, (0, {}))[1]
+        if row == before:
+            return False
+        self._version += 1
+        self._rows[device.name] = (self._version, row)
+        return True
+
+    def _put_link(self, **changes: Any) -> None:
+        with self._lock:
+            link = {**self._link[1], **changes}
+            if link == self._link[1]:
+                return
+            self._version += 1
+            self._link = (self._version, link)
+        self._tell()
+
+    def _drop_old_alerts(self) -> None:
+        """The newest stay, and as many of those that run."""
+        if len(self._alerts) <= 2 * NEWEST:
+            return
+        by_age = sorted(self._alerts, key=lambda e: self._alerts[e][1]["started_s"], reverse=True)
+        running = [e for e in by_age if self._alerts[e][1]["ended_s"] is None]
+        kept = {*by_age[:NEWEST], *running[:NEWEST]}
+        self._alerts = {e: entry for e, entry in self._alerts.items() if e in kept}
+
+    def _tell(self) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener()

@@ -1,0 +1,77 @@
+"""The Camera page: for aiming and tuning, on the device itself."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from edge.errors import UserError
+from edge.web.local_camera import LocalCamera
+from edge.web.site import site_of
+
+MOST_BYTES = 16 * 1024
+Part = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+
+
+class Drawn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was drawn, as fractions of the picture; no `min_face`: as it is."""
+
+    zone: Annotated[tuple[tuple[Part, Part], ...], msgspec.Meta(max_length=50)]
+    min_face: Annotated[float, msgspec.Meta(ge=0.01, le=1.0)] | None = None
+
+
+async def camera(request: Request) -> Response:
+    """The page."""
+    return site_of(request).page(request, "camera.html")
+
+
+async def view(request: Request) -> Response:
+    """What the device sees now."""
+    try:
+        sight = await run_in_threadpool(_camera(request).look)
+    except UserError as error:
+        return JSONResponse({"error": str(error)}, 503)
+    body = dict(sight.told)
+    if sight.picture is not None:
+        body["picture"] = base64.b64encode(sight.picture).decode()
+    return JSONResponse(body)
+
+
+async def drawing(request: Request) -> Response:
+    """GET: what the configuration says; POST: what it shall say."""
+    local = _camera(request)
+    try:
+        if request.method == "POST":
+            wanted = msgspec.json.decode(await _body(request), type=Drawn)
+            await run_in_threadpool(local.save, wanted.zone, wanted.min_face)
+        return JSONResponse(await run_in_threadpool(local.drawn))
+    except (UserError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return JSONResponse({"error": str(error)}, 422)
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise UserError("the drawing is too large")
+    return bytes(body)
+
+
+def _camera(request: Request) -> LocalCamera:
+    found = site_of(request).camera
+    assert found is not None  # else there are no such pages
+    return found
+
+
+ROUTES = (
+    Route("/camera", camera),
+    Route("/camera/view", view),
+    Route("/camera/drawing", drawing, methods=["GET", "POST"]),
+)

@@ -1,0 +1,247 @@
+"""From the broker to the database and the board: events in batches, everything else at once."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from edge.web.board import NEWEST, Board
+from edge.web.buckets import Buckets
+from edge.web.device import Device
+from edge.web.history import History
+from edge.web.intake import Intake
+from edge.web.messages import EventMessage
+from edge.web.retention import tidy
+from edge.web.store import Store
+from edge.web.subscriber import Received
+
+log = logging.getLogger(__name__)
+
+MOST_IN_BATCH = 500
+#: Beyond this, events that need no acknowledgement are dropped: memory has an end.
+MOST_WAITING = 20_000
+#: After a small batch the next may gather for so long: it spares the disk.
+GATHER_S, SMALL_BATCH = 0.05, 20
+RETRY_S = 1.0
+CHORES_EVERY_S = 1.0
+#: Figures are kept once a minute for each device, and not more than one row a second in all.
+FIGURES_EVERY_S = 60.0
+SEEN_EVERY_S = 30.0
+TIDY_EVERY_S = 3600.0
+#: How far back changes of other dashboards are looked for: their clocks may differ.
+OVERLAP_S = 15.0
+
+Item = tuple[EventMessage, Callable[[], None]]
+
+
+class Ingest:
+    """Takes what the subscriber receives; its thread is the only one that writes events."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        store: Store,
+        history: History,
+        board: Board,
+        shared_as: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`shared_as`: our name among the dashboards that write to the same database, if others
+        may; `clock` gives seconds since the epoch."""
+        self._intake = intake
+        self._store = store
+        self._history = history
+        self._board = board
+        self._shared_as = shared_as
+        self._clock = clock
+        self._waiting: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._news: list[tuple[str, str]] = []
+        self._news_pace = Buckets(20, 0.05)
+        self._figures_kept_s: dict[str, float] = {}
+        self._seen_kept_s = 0.0
+        self._chores_done_s = 0.0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
+        self.written = 0
+
+    def start(self) -> None:
+        """Show what the database holds, and begin to write; raises SQLAlchemyError."""
+        self._board.put_alerts(self._history.newest(NEWEST))
+        for name, seen_s in self._history.known_devices():
+            self._board.put_known(name, seen_s, self._clock())
+        self._board.put_lost(self._history.lost(), self._clock())
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what has come, and end."""
+        self._stopped.set()
+        self._waiting.put(None)
+        if self._thread.is_alive():
+            self._thread.join(10.0)
+
+    @property
+    def others_are_there(self) -> bool:
+        """Whether another dashboard takes over what we would get."""
+        try:
+            since_s = self._clock() - OVERLAP_S
+            return bool(self._shared_as and self._store.others(self._shared_as, since_s))
+        except sa.exc.SQLAlchemyError:
+            return False
+
+    def take(self, received: Received | None) -> None:
+        """Called with each message, from the network's thread."""
+        if received is None:
+            self._intake.refuse_topic()
+            return
+        now_s = self._clock()
+        message = self._intake.take(received.topic, received.payload, received.retained, now_s)
+        if message is None:
+            received.done()
+        elif isinstance(message.body, EventMessage):
+            if received.qos or self._waiting.qsize() < MOST_WAITING:
+                self._waiting.put((message.body, received.done))
+        else:
+            received.done()
+            for news in self._board.put_message(message):
+                self._note(message.device, news, now_s)
+
+    def _note(self, device: str, text: str, now_s: float) -> None:
+        if len(self._news) < MOST_IN_BATCH and self._news_pace.take(device, now_s):
+            self._news.append((device, text))
+
+    def _run(self) -> None:
+        while not self._stopped.is_set() or not self._waiting.empty():
+            batch = self._next_batch()
+            if batch:
+                self._keep(batch)
+                if len(batch) < SMALL_BATCH:
+                    self._stopped.wait(GATHER_S)
+            if self._clock() - self._chores_done_s >= CHORES_EVERY_S:
+                self._chores_done_s = self._clock()
+                try:
+                    self._chores()
+                    self._board.put_disk("")
+                except sa.exc.SQLAlchemyError as error:
+                    self._cannot_write(error)
+                except Exception:  # the figures are worth less than the alerts
+                    log.exception("the dashboard's chores failed")
+
+    def _next_batch(self) -> list[Item]:
+        batch: list[Item] = []
+        try:
+            item = self._waiting.get(timeout=CHORES_EVERY_S / 2)
+            while item is not None:
+                batch.append(item)
+                if len(batch) >= MOST_IN_BATCH:
+                    break
+                item = self._waiting.get_nowait()
+        except queue.Empty:
+            pass
+        return batch
+
+    def _keep(self, batch: list[Item]) -> None:
+        events = [event for event, _ in batch]
+        while True:
+            try:
+                written = self._store.write(events, self._clock())
+                break
+            except sa.exc.SQLAlchemyError as error:
+                self._cannot_write(error)
+                if self._stopped.wait(RETRY_S):
+                    return  # not acknowledged: the broker will send them again
+        for _, done in batch:
+            done()
+        self.written += written.new
+        for event in events:
+            self._board.put_seen(event.device, event.received_s)
+        self._board.put_alerts(written.alerts)
+        now_s = self._clock()
+        for device in self._board.put_lost(written.lost, now_s):
+            self._note(device, f"{written.lost[device]} events are missing so far", now_s)
+
+    def _cannot_write(self, error: sa.exc.SQLAlchemyError) -> None:
+        cause = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
+        why = f"alerts cannot be kept: {cause[0] if cause else 'the database fails'}"
+        log.error("%s", why)
+        self._board.put_disk(why)
+
+    def _chores(self) -> None:
+        now_s = self._clock()
+        for name, why in self._board.sweep(now_s):
+            self._note(name, why, now_s)
+        self._board.put_refused(self._intake.refused)
+        if self._shared_as:
+            self._store.keep_here(self._shared_as, now_s)
+            since_s = now_s - OVERLAP_S
+            self._board.put_alerts(self._history.updated_since(since_s, NEWEST))
+            self._board.put_lost(self._history.lost(), now_s)
+        news, self._news = self._news, []
+        self._store.keep_troubles(
+            [{"device": device, "at_s": now_s, "text": text[:700]} for device, text in news]
+        )
+        devices = self._board.devices()
+        self._store.keep_figures(self._due_figures(devices, now_s))
+        if now_s - self._seen_kept_s >= SEEN_EVERY_S:
+            self._seen_kept_s = now_s
+            self._news_pace.forget_full(now_s)
+            self._store.keep_last_seen({d.name: d.seen_s for d in devices if d.seen_s is not None})
+
+    def _due_figures(self, devices: list[Device], now_s: float) -> list[dict[str, object]]:
+        every_s = max(FIGURES_EVERY_S, float(len(devices)))
+        rows: list[dict[str, object]] = []
+        for device in devices:
+            health, reported_s = device.health, device.reported_s
+            kept_s = self._figures_kept_s.get(device.name, 0.0)
+            if health is None or reported_s is None or reported_s < kept_s + every_s:
+                continue
+            self._figures_kept_s[device.name] = reported_s
+            frame = health.stages_ms.get("frame")
+            rows.append(
+                {
+                    "device": device.name,
+                    "at_s": reported_s,
+                    "fps": health.fps,
+                    "frame_ms": frame.p95 if frame else None,
+                    "temperature_c": health.temperature_c,
+                    "memory_mb": health.memory_mb,
+                    "outbox_depth": health.outbox_depth,
+                }
+            )
+        return rows
+
+
+class Tidier:
+    """Deletes what is too old, once an hour, in a thread of its own."""
+
+    def __init__(self, engine: sa.Engine, max_age_days: float, max_alerts: int) -> None:
+        """See `edge.web.retention.tidy`."""
+        self._engine = engine
+        self._limits = (max_age_days, max_alerts)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tidier", daemon=True)
+
+    def start(self) -> None:
+        """Tidy now and each hour."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the deletion that is going on."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                count = tidy(self._engine, time.time(), *self._limits, self._stopped.is_set)
+                if count:
+                    log.info("deleted %d alerts that were too old or too many", count)
+            except sa.exc.SQLAlchemyError as error:
+                log.warning("old alerts could not be deleted: %s", error)
+            if self._stopped.wait(TIDY_EVERY_S):
+                return

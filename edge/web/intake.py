@@ -1,0 +1,178 @@
+"""The one door for what comes by MQTT: nothing of it is trusted.
+
+Topic, size, rate, JSON, schema and bounds are checked in this order, the cheapest first.
+What is refused is counted by its reason, and named in the log now and then.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import jsonschema
+import msgspec
+
+from edge.paths import event_schema
+from edge.web.buckets import Buckets
+from edge.web.messages import Body, EventMessage, Health, Info, Message, State
+
+log = logging.getLogger(__name__)
+
+LEAVES = ("events", "status", "state", "health", "info")
+NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+#: The largest body that a device of ours sends is a tenth of this.
+MOST_BYTES = 16 * 1024
+#: Devices beyond this are not listed: memory has an end.
+MOST_DEVICES = 2000
+#: A whole outbox may come at once; beyond it, what many people at many doors give.
+EVENT_BURST, EVENTS_PER_S = 110_000, 20.0
+#: All else: what a device says of itself when it connects, and each few seconds.
+OTHER_BURST, OTHERS_PER_S = 200, 10.0
+MOST_NUMBER = 2**53
+#: A clock that is ahead of ours by more than this is wrong, whatever it says of itself.
+AHEAD_S = 120.0
+
+REASONS = {
+    "topic": "on a topic that no device uses",
+    "size": f"longer than {MOST_BYTES} bytes",
+    "rate": "more than a device may send",
+    "devices": f"of more than {MOST_DEVICES} devices",
+    "json": "no valid JSON",
+    "schema": "not as the schema says",
+    "device": "in the name of another device",
+    "retained": "an event that was kept by the broker",
+}
+
+
+class _RefusedError(Exception):
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class Intake:
+    """Turns messages into what they say, or counts them as refused."""
+
+    def __init__(self, base: str) -> None:
+        """`base` is the first level of the topics."""
+        self._base = base
+        schema = json.loads(event_schema().read_text(encoding="utf-8"))
+        self._schema = jsonschema.Draft202012Validator(schema)
+        self._devices: set[str] = set()
+        self._events = Buckets(EVENT_BURST, EVENTS_PER_S)
+        self._others = Buckets(OTHER_BURST, OTHERS_PER_S)
+        self._refused: Counter[str] = Counter()
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """How many messages were refused, by the reasons in `REASONS`."""
+        return dict(self._refused)
+
+    def take(self, topic: str, payload: bytes, retained: bool, now_s: float) -> Message | None:
+        """What a message says; None when it is refused, or says nothing (an empty one takes
+        a retained message away). `now_s` is seconds since the epoch. Never raises."""
+        try:
+            device, leaf = self._address(topic)
+            if len(payload) > MOST_BYTES:
+                raise _RefusedError("size", f"{len(payload)} bytes")
+            if not payload and leaf != "events":
+                return None
+            self._pace(device, leaf, now_s)
+            return Message(
+                device, self._body(device, leaf, payload, retained, now_s), now_s, retained
+            )
+        except _RefusedError as error:
+            self._refused[error.reason] += 1
+            log.warning("refused a message %s: %.200s", REASONS[error.reason], ascii(str(error)))
+        return None
+
+    def refuse_topic(self) -> None:
+        """Count a message whose topic is not even text."""
+        self._refused["topic"] += 1
+
+    def _address(self, topic: str) -> tuple[str, str]:
+        levels = topic.split("/")
+        if len(levels) != 3 or levels[0] != self._base or levels[2] not in LEAVES:
+            raise _RefusedError("topic", topic[:100])
+        if not NAME.fullmatch(levels[1]):
+            raise _RefusedError("topic", topic[:100])
+        return levels[1], levels[2]
+
+    def _pace(self, device: str, leaf: str, now_s: float) -> None:
+        if device not in self._devices and len(self._devices) >= MOST_DEVICES:
+            raise _RefusedError("devices", device)
+        self._devices.add(device)
+        buckets = self._events if leaf == "events" else self._others
+        if not buckets.take(device, now_s):
+            raise _RefusedError("rate", device)
+
+    def _body(self, device: str, leaf: str, payload: bytes, retained: bool, now_s: float) -> Body:
+        if leaf == "status":
+            if payload == b"online":
+                return "online"
+            if payload == b"offline":
+                return "offline"
+            raise _RefusedError("schema", "status is neither online nor offline")
+        try:
+            raw = msgspec.json.decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise _RefusedError("json", str(error)) from None
+        if leaf == "events":
+            if retained:
+                raise _RefusedError("retained", device)
+            return self._event(device, raw, now_s)
+        kind: type[State] | type[Health] | type[Info]
+        kind = {"state": State, "health": Health, "info": Info}[leaf]  # type: ignore[assignment]
+        try:
+            return msgspec.convert(raw, kind)
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise _RefusedError("schema", f"{leaf}: {error}") from None
+
+    def _event(self, device: str, raw: Any, now_s: float) -> EventMessage:
+        try:
+            error = next(self._schema.iter_errors(raw), None)
+        except RecursionError:
+            raise _RefusedError("schema", "nested too deeply") from None
+        if error is not None:
+            raise _RefusedError("schema", error.message)
+        # The schema's patterns end in $, which Python lets a line's end follow.
+        if raw["device"] != device or not raw["id"].startswith(f"{device}-"):
+            raise _RefusedError("device", device)
+        if not NAME.fullmatch(raw["camera"]) or raw["id"].endswith("\n"):
+            raise _RefusedError("schema", "a name that ends in a line's end")
+        numbers = (raw["seq"], raw["readings"], raw["duration_s"] or 0, raw["age_s"] or 0)
+        if max(numbers) > MOST_NUMBER:
+            raise _RefusedError("schema", "a number beyond 2^53")
+        return EventMessage(
+            device=device,
+            camera=raw["camera"],
+            episode=raw["id"],
+            event_type=raw["event_type"],
+            seq=int(raw["seq"]),
+            at_s=_happened_s(raw, now_s),
+            received_s=now_s,
+            clock_synced=raw["clock_synced"],
+            replayed=raw["replayed"],
+            label=raw["label"],
+            score=float(raw["score"]),
+            readings=int(raw["readings"]),
+            duration_s=None if raw["duration_s"] is None else float(raw["duration_s"]),
+            ended_by=raw["ended_by"],
+            model=raw["model"].strip(),
+        )
+
+
+def _happened_s(raw: Mapping[str, Any], now_s: float) -> float:
+    """Seconds since the epoch; by its age where the device's clock is not to be trusted."""
+    try:
+        told_s = datetime.fromisoformat(raw["time"].strip()).timestamp()
+    except (ValueError, OverflowError):
+        raise _RefusedError("schema", "`time` is no time") from None
+    if raw["clock_synced"] and 0.0 < told_s <= now_s + AHEAD_S:
+        return told_s
+    return max(0.0, now_s - float(raw["age_s"] or 0.0))

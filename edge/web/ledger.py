@@ -1,0 +1,71 @@
+"""Which numbers of a device have come, and which are missing: lost events.
+
+A device numbers its events 1, 2, 3 … for ever, so a number that never comes is a loss.
+They may come late and out of order, as several dashboards share them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+#: Beyond so many gaps of one device, the oldest are forgotten (and stay counted).
+MOST_GAPS = 500
+
+
+@dataclass
+class Ledger:
+    """The numbers of one device: all from `first` to `last` but those in `gaps` have come.
+
+    `gaps` maps the first missing number of each gap to its last and when it was noticed
+    (seconds since the epoch); `forgotten` counts those of gaps that are not listed any more.
+    """
+
+    first: int | None = None
+    last: int | None = None
+    gaps: dict[int, tuple[int, float]] = field(default_factory=dict)
+    forgotten: int = 0
+
+    @property
+    def lost(self) -> int:
+        """How many numbers are missing."""
+        return self.forgotten + sum(last - first + 1 for first, (last, _) in self.gaps.items())
+
+    def see(self, seq: int, now_s: float) -> None:
+        """Take note of the number of an event that was not there before."""
+        if self.first is None or self.last is None:
+            self.first = self.last = seq
+        elif seq > self.last:
+            if seq > self.last + 1:
+                self.gaps[self.last + 1] = (seq - 1, now_s)
+                self._bound()
+            self.last = seq
+        elif seq >= self.first:
+            self._fill(seq)
+        # What is older than the first that we saw was none of our business.
+
+    def see_all(self, seqs: Iterable[int], now_s: float) -> None:
+        """The same for several."""
+        for seq in seqs:
+            self.see(seq, now_s)
+
+    def _fill(self, seq: int) -> None:
+        for first, (last, noticed_s) in self.gaps.items():
+            if first <= seq <= last:
+                del self.gaps[first]
+                if first < seq:
+                    self.gaps[first] = (seq - 1, noticed_s)
+                if seq < last:
+                    self.gaps[seq + 1] = (last, noticed_s)
+                return
+        # A number that we have had, with another event: the device has lost its outbox and
+        # begins anew. What was missing before stays missing.
+        self.forgotten = self.lost
+        self.gaps.clear()
+        self.first = self.last = seq
+
+    def _bound(self) -> None:
+        while len(self.gaps) > MOST_GAPS:
+            first = min(self.gaps)
+            last, _ = self.gaps.pop(first)
+            self.forgotten += last - first + 1

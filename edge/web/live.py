@@ -1,0 +1,90 @@
+"""The websocket of the live page: all there is at first, then what changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+
+import msgspec
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from edge.web.board import Board
+
+#: Changes gather for so long before they are sent; and so often something is sent in any case,
+#: from which the page knows that it is still connected.
+GATHER_S, BEAT_S = 0.15, 2.0
+#: A page that takes nothing for so long is cut off; it will come back.
+PATIENCE_S = 15.0
+#: Whether it is still logged in is asked so often.
+RECHECK_S = 30.0
+MOST_PAGES = 100
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Live:
+    """Serves the websockets of all pages."""
+
+    def __init__(self, board: Board) -> None:
+        """`board` is what they show."""
+        self._board = board
+        self.pages = 0
+
+    async def serve(self, socket: WebSocket) -> None:
+        """One page, as long as it is there."""
+        if self.pages >= MOST_PAGES:
+            await socket.close(1013)
+            return
+        await socket.accept()
+        self.pages += 1
+        loop, changed = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has just been closed
+                loop.call_soon_threadsafe(changed.set)
+
+        leave = self._board.listen(tell)
+        ended = asyncio.create_task(_until_closed(socket))
+        try:
+            await self._send_all(socket, changed, ended)
+        except (WebSocketDisconnect, TimeoutError, RuntimeError, OSError):
+            pass
+        finally:
+            leave()
+            ended.cancel()
+            self.pages -= 1
+            with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
+                await socket.close(1001)
+
+    async def _send_all(
+        self, socket: WebSocket, changed: asyncio.Event, ended: asyncio.Task[None]
+    ) -> None:
+        version, checked_s = -1, time.monotonic()
+        while not ended.done():
+            changed.clear()
+            first = version < 0
+            version, news = self._board.since(version)
+            body: dict[str, Any] = {"now": time.time(), **news}
+            if first:
+                body["all"] = True
+            await asyncio.wait_for(socket.send_text(_encode(body).decode()), PATIENCE_S)
+            await asyncio.wait({ended}, timeout=GATHER_S)
+            waiter = asyncio.create_task(changed.wait())
+            await asyncio.wait({waiter, ended}, timeout=BEAT_S, return_when=asyncio.FIRST_COMPLETED)
+            waiter.cancel()
+            if time.monotonic() - checked_s > RECHECK_S:
+                checked_s = time.monotonic()
+                if not await socket.state.access.allows(socket):
+                    await socket.close(4401)
+                    return
+
+
+async def _until_closed(socket: WebSocket) -> None:
+    """Pages have nothing to say here; what they say is thrown away."""
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError, KeyError):
+        while True:
+            message = await socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return

@@ -1,0 +1,133 @@
+"""The daemon of this same device: what it sees, and its configuration file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import stat
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from edge.config import Settings, load_settings
+from edge.errors import UserError
+from edge.preview import socket_path
+from edge.zone import Zone
+
+PATIENCE_S = 3.0
+#: A description and a JPEG of a frame are far smaller.
+MOST_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the daemon sees: see `edge.preview`; `picture` is a JPEG, None when it sees nothing."""
+
+    told: dict[str, Any]
+    picture: bytes | None
+
+
+class LocalCamera:
+    """May be used from any thread."""
+
+    def __init__(self, settings: Settings, config: Path | None) -> None:
+        """`config` is the file that is saved to; without one nothing can be saved."""
+        self._socket = socket_path(settings.camera)
+        self._config = config
+        self._lock = threading.Lock()
+
+    def look(self) -> Sight:
+        """What is seen now; raises UserError when the daemon does not answer."""
+        head, _, picture = self._ask(b"look\n").partition(b"\n")
+        try:
+            told = json.loads(head)
+        except ValueError:
+            raise UserError("the daemon gives no answer that can be read") from None
+        return Sight(told, picture or None)
+
+    def drawn(self) -> dict[str, Any]:
+        """The zone and the smallest face as they stand in the file."""
+        settings = load_settings(self._config)
+        return {
+            "zone": [list(corner) for corner in settings.camera.zone],
+            "min_face": settings.detector.min_face,
+            "can_save": self._config is not None,
+        }
+
+    def save(self, zone: Sequence[tuple[float, float]], min_face: float | None) -> None:
+        """Write both into the file, all else as it stands there, and have the daemon read it;
+        `min_face` None: as it is. Raises UserError, and has written nothing, when they are no
+        good or the file cannot be written."""
+        if self._config is None:
+            raise UserError("there is no file to save to: start the dashboard with --config FILE")
+        with self._lock:
+            self._write(self._config, zone, min_face)
+        self._ask(b"reload\n")
+
+    def _write(
+        self, path: Path, zone: Sequence[tuple[float, float]], min_face: float | None
+    ) -> None:
+        try:
+            document = tomlkit.parse(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, TOMLKitError) as error:
+            raise UserError(f"cannot read {path}: {error}") from None
+        Zone(zone)
+        if "camera" not in document:
+            document["camera"] = tomlkit.table()
+        document["camera"]["zone"] = [list(corner) for corner in zone]
+        if min_face is not None:
+            if "detector" not in document:
+                document["detector"] = tomlkit.table()
+            document["detector"]["min_face"] = min_face
+        text = tomlkit.dumps(document)
+        with tempfile.TemporaryDirectory() as folder:
+            trial = Path(folder) / "trial.toml"
+            trial.write_text(text, encoding="utf-8")
+            try:
+                load_settings(trial)
+            except UserError as error:
+                raise UserError(str(error).replace(str(trial), path.name)) from None
+        _replace(path, text)
+
+    def _ask(self, what: bytes) -> bytes:
+        answer = bytearray()
+        try:
+            with socket.socket(socket.AF_UNIX) as daemon:
+                daemon.settimeout(PATIENCE_S)
+                daemon.connect(str(self._socket))
+                daemon.sendall(what)
+                while part := daemon.recv(65536):
+                    answer += part
+                    if len(answer) > MOST_BYTES:
+                        raise UserError("the daemon's answer is too long")
+        except OSError as error:
+            raise UserError(
+                f"the daemon does not answer at {self._socket} ({error.strerror or error}):"
+                " is it running on this device, with camera.preview = true?"
+            ) from None
+        return bytes(answer)
+
+
+def _replace(path: Path, text: str) -> None:
+    """All of it or nothing, with the file's own rights; raises UserError."""
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        rights = stat.S_IMODE(path.stat().st_mode)
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), rights)
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise UserError(f"cannot write {path}: {error.strerror}") from None

@@ -1,0 +1,103 @@
+"""What a device may say, as the dashboard takes it: checked, bounded and frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import msgspec
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Figure = Annotated[float, msgspec.Meta(ge=-1e9, le=1e12)]
+Word = Annotated[str, msgspec.Meta(max_length=100)]
+Line = Annotated[str, msgspec.Meta(max_length=600)]
+
+
+@dataclass(frozen=True)
+class EventMessage:
+    """One event. Times are seconds since the epoch; `at_s` is when it happened, as well as
+    that is known; `received_s` when it came here."""
+
+    device: str
+    camera: str
+    episode: str
+    event_type: Literal["no_mask_start", "no_mask_end"]
+    seq: int
+    at_s: float
+    received_s: float
+    clock_synced: bool
+    replayed: bool
+    label: str
+    score: float
+    readings: int
+    duration_s: float | None
+    ended_by: str | None
+    model: str
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is in view. What else stands there is not shown."""
+
+    no_mask: bool
+    people: Annotated[int, msgspec.Meta(ge=0, le=10_000)]
+    paused: bool = False
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """How long one stage takes, in milliseconds."""
+
+    p50: Figure
+    p95: Figure
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures that are shown; all may be missing, as devices differ in age."""
+
+    camera: Word | None = None
+    uptime_s: Figure | None = None
+    fps: Figure | None = None
+    frame_age_s: Figure | None = None
+    frames_dropped: Count | None = None
+    camera_reopened: Count | None = None
+    stages_ms: Annotated[dict[Word, Stage], msgspec.Meta(max_length=20)] = msgspec.field(
+        default_factory=dict
+    )
+    memory_mb: Figure | None = None
+    temperature_c: Figure | None = None
+    throttled: bool | None = None
+    restarts: Count | None = None
+    paused: bool | None = None
+    outbox_depth: Count | None = None
+    outbox_on_disk: bool | None = None
+    events_dropped: Count | None = None
+    warnings: Annotated[tuple[Line, ...], msgspec.Meta(max_length=20)] = ()
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """The model that a device runs."""
+
+    name: Word = ""
+    digest: Word = ""
+
+
+class Info(msgspec.Struct, frozen=True, kw_only=True):
+    """What a device is."""
+
+    version: Word = ""
+    python: Word = ""
+    runtime: Word = ""
+    machine: Word = ""
+    model: Model = msgspec.field(default_factory=Model)
+
+
+Body = EventMessage | Literal["online", "offline"] | State | Health | Info
+
+
+@dataclass(frozen=True)
+class Message:
+    """What came from `device`; `retained`: the broker kept it, so it may be old."""
+
+    device: str
+    body: Body
+    received_s: float
+    retained: bool = field(default=False)

@@ -1,0 +1,79 @@
+"""Nothing is kept for ever: what is too old, or too much, is deleted bit by bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from edge.web.store import HOUR_S
+from edge.web.tables import alerts, daily, events, figures, gaps, hourly, sessions, totals, troubles
+
+DAY_S = 86_400.0
+#: Alerts deleted in one transaction: new ones wait meanwhile.
+CHUNK = 1000
+FIGURES_DAYS = 14.0
+MOST_TROUBLES = 20_000
+#: A session can never be older than this.
+SESSION_DAYS = 30.0
+
+
+def tidy(
+    engine: sa.Engine,
+    now_s: float,
+    max_age_days: float,
+    max_alerts: int,
+    stopped: Callable[[], bool] = lambda: False,
+) -> int:
+    """Delete what is too old or too much; how many alerts these were. Stops early, between
+    two transactions, when `stopped` says so."""
+    deleted = 0
+    while not stopped():
+        with engine.begin() as db:
+            count = _delete_some_alerts(db, now_s - max_age_days * DAY_S, max_alerts)
+        deleted += count
+        if count < CHUNK:
+            break
+    with engine.begin() as db:
+        _delete_the_rest(db, now_s, max_age_days)
+    return deleted
+
+
+def _delete_some_alerts(db: sa.Connection, before_s: float, max_alerts: int) -> int:
+    """The oldest ones, at most CHUNK."""
+    oldest = sa.select(alerts.c.episode).order_by(alerts.c.started_s, alerts.c.episode)
+    found = list(db.scalars(oldest.where(alerts.c.started_s < before_s).limit(CHUNK)))
+    if not found:
+        total = db.scalar(sa.select(sa.func.count()).select_from(alerts)) or 0
+        if (surplus := total - max_alerts) > 0:
+            found = list(db.scalars(oldest.limit(min(CHUNK, surplus))))
+    if found:
+        db.execute(sa.delete(alerts).where(alerts.c.episode.in_(found)))
+        db.execute(sa.delete(events).where(events.c.episode.in_(found)))
+    return len(found)
+
+
+def _delete_the_rest(db: sa.Connection, now_s: float, max_age_days: float) -> None:
+    before_s = now_s - max_age_days * DAY_S
+    first_s = db.scalar(sa.select(sa.func.min(alerts.c.started_s)))
+    if first_s is not None:  # the charts tell of what the table holds
+        before_s = max(before_s, min(first_s, now_s))
+    first_hour = int(before_s // HOUR_S)
+    db.execute(sa.delete(hourly).where(hourly.c.hour < first_hour))
+    db.execute(sa.delete(totals).where(totals.c.hour < first_hour))
+    db.execute(sa.delete(daily).where(daily.c.day < first_hour // 24))
+    db.execute(sa.delete(gaps).where(gaps.c.noticed_s < now_s - max_age_days * DAY_S))
+    db.execute(sa.delete(figures).where(figures.c.at_s < now_s - FIGURES_DAYS * DAY_S))
+    db.execute(sa.delete(sessions).where(sessions.c.used_s < now_s - SESSION_DAYS * DAY_S))
+    oldest_kept = (
+        sa.select(troubles.c.number)
+        .order_by(troubles.c.number.desc())
+        .offset(MOST_TROUBLES)
+        .limit(1)
+        .scalar_subquery()
+    )
+    db.execute(
+        sa.delete(troubles).where(
+            sa.or_(troubles.c.number <= oldest_kept, troubles.c.at_s < now_s - 90 * DAY_S)
+        )
+    )

@@ -1,0 +1,148 @@
+"use strict";
+// What the device sees, and what is drawn on it.
+{
+  const EVERY_MS = 200, REACH_PX = 14;
+  const COLOURS = { no_mask: "#d21e28", incorrect_mask: "#b35c00", mask: "#148c3c" };
+  const part = (id) => document.getElementById(id);
+  const picture = part("picture"), canvas = part("drawing"), corners = part("corners"), slider = part("min-face");
+  let zone = [], moved = -1, told = null, minFace = null, faceTouched = false;
+
+  function fail(text) {
+    part("camera-error").hidden = !text;
+    part("camera-error").textContent = text || "";
+  }
+
+  async function look() {
+    try {
+      const response = await fetch("/camera/view");
+      if (response.status === 401) { location.assign("/login?next=/camera"); return; }
+      const body = await response.json();
+      if (!response.ok) throw new Error(body.error);
+      fail(body.nothing ? "No picture just now: the camera is away, or the watch is paused." : "");
+      if (body.picture) {
+        picture.src = `data:image/jpeg;base64,${body.picture}`;
+        told = body;
+        showStages(body.stages_ms);
+        const people = body.people.length;
+        part("seen").textContent = people === 0 ? "Nobody in view" : people === 1 ? "1 person in view" : `${people} people in view`;
+        draw();
+      }
+    } catch (error) {
+      fail(error instanceof TypeError ? "The dashboard is away: trying again …" : error.message);
+      await new Promise((done) => setTimeout(done, 1500));
+    }
+    setTimeout(look, document.hidden ? 2000 : EVERY_MS);
+  }
+
+  function showStages(stages) {
+    part("stages").replaceChildren(...Object.entries(stages).map(([name, [median, most]]) => {
+      const row = make("tr");
+      row.append(make("th", "", name), make("td", "number", `${median.toFixed(1)} ms`), make("td", "number", `${most.toFixed(1)} ms`));
+      row.firstChild.scope = "row";
+      return row;
+    }));
+  }
+
+  function draw() {
+    const width = canvas.width = canvas.clientWidth, height = canvas.height = canvas.clientHeight;
+    const pen = canvas.getContext("2d");
+    if (zone.length) {
+      // What lies outside is darkened.
+      pen.fillStyle = "rgba(0, 0, 0, 0.45)";
+      pen.beginPath();
+      pen.rect(0, 0, width, height);
+      zone.forEach(([x, y], number) => (number ? pen.lineTo(x * width, y * height) : pen.moveTo(x * width, y * height)));
+      pen.closePath();
+      pen.fill("evenodd");
+      pen.strokeStyle = "#ffd000";
+      pen.lineWidth = 3;
+      pen.beginPath();
+      zone.forEach(([x, y], number) => (number ? pen.lineTo(x * width, y * height) : pen.moveTo(x * width, y * height)));
+      pen.closePath();
+      pen.stroke();
+      pen.fillStyle = "#ffd000";
+      for (const [x, y] of zone) { pen.beginPath(); pen.arc(x * width, y * height, 7, 0, 7); pen.fill(); }
+    }
+    pen.font = "bold 15px sans-serif";
+    pen.lineWidth = 3;
+    for (const person of told ? told.people : []) {
+      const [x, y, w, h] = person.box.map((v, index) => v * (index % 2 ? height : width));
+      const text = `#${person.number} ${person.label ? `${LABELS[person.label] || person.label} ${Math.round(100 * person.score)}%` : "…"}`;
+      pen.strokeStyle = pen.fillStyle = COLOURS[person.label] || "#3b6ea5";
+      pen.strokeRect(x, y, w, h);
+      pen.fillRect(x - 1.5, Math.max(0, y - 22), pen.measureText(text).width + 12, 22);
+      pen.fillStyle = "#fff";
+      pen.fillText(text, x + 5, Math.max(16, y - 6));
+    }
+    if (minFace !== null) {
+      pen.strokeStyle = "#fff";
+      pen.setLineDash([6, 4]);
+      pen.strokeRect(12, 12, minFace * width, minFace * width);
+      pen.setLineDash([]);
+      pen.fillStyle = "#fff";
+      pen.fillText("smallest face", 14, 28 + minFace * width);
+    }
+  }
+
+  function writeCorners() {
+    corners.value = zone.map(([x, y]) => `${x.toFixed(3)}, ${y.toFixed(3)}`).join("\n");
+    part("saved").textContent = "Not saved";
+    draw();
+  }
+
+  function showMinFace() {
+    part("min-face-text").textContent = `${(100 * minFace).toFixed(1)}%`;
+  }
+
+  corners.addEventListener("input", () => {
+    zone = corners.value.split("\n").map((line) => line.split(/[\s,;]+/).filter(Boolean).map(Number))
+      .filter((c) => c.length === 2 && c.every((v) => v >= 0 && v <= 1));
+    part("saved").textContent = "Not saved";
+    draw();
+  });
+  slider.addEventListener("input", () => { minFace = Number(slider.value); faceTouched = true; showMinFace(); part("saved").textContent = "Not saved"; draw(); });
+
+  function place(event) {
+    const box = canvas.getBoundingClientRect();
+    const clip = (value) => Math.min(1, Math.max(0, Math.round(1000 * value) / 1000));
+    return [clip((event.clientX - box.left) / box.width), clip((event.clientY - box.top) / box.height)];
+  }
+  canvas.addEventListener("pointerdown", (event) => {
+    const [x, y] = place(event);
+    moved = zone.findIndex(([cx, cy]) => Math.hypot((cx - x) * canvas.width, (cy - y) * canvas.height) < REACH_PX);
+    if (moved < 0) { zone.push([x, y]); moved = zone.length - 1; }
+    canvas.setPointerCapture(event.pointerId);
+    writeCorners();
+  });
+  canvas.addEventListener("pointermove", (event) => { if (moved >= 0) { zone[moved] = place(event); writeCorners(); } });
+  canvas.addEventListener("pointerup", () => { moved = -1; });
+  part("undo").addEventListener("click", () => { zone.pop(); writeCorners(); });
+  part("clear").addEventListener("click", () => { zone = []; writeCorners(); });
+
+  function take(body) {
+    zone = body.zone;
+    minFace = body.min_face;
+    slider.value = minFace;
+    faceTouched = false;
+    showMinFace();
+    writeCorners();
+    part("save").disabled = !body.can_save;
+    part("saved").textContent = body.can_save ? "" : "Start the dashboard with --config FILE to save.";
+  }
+  part("form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const wanted = { zone };
+    if (faceTouched) wanted.min_face = minFace;
+    try {
+      const response = await fetch("/camera/drawing", { method: "POST", body: JSON.stringify(wanted) });
+      const body = await response.json();
+      if (!response.ok) throw new Error(body.error);
+      take(body);
+      part("saved").textContent = "Saved; the device uses it now.";
+    } catch (error) {
+      part("saved").textContent = error instanceof TypeError ? "The dashboard is away." : `Not saved: ${error.message}`;
+    }
+  });
+  (async () => { const response = await fetch("/camera/drawing"); if (response.ok) take(await response.json()); })();
+  look();
+}

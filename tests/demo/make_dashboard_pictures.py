@@ -1,0 +1,181 @@
+"""Makes the pictures of the dashboard in edge/web/assets: a real one, with made-up doors.
+
+Needs mosquitto and Chromium: python -m tests.demo.make_dashboard_pictures
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import paho.mqtt.client as paho
+
+from edge.paths import PACKAGE, demo_clip
+from tests.brokers import Mosquitto
+from tests.dashboards import Dashboard, chromium, playwright
+from tests.edge.web.made import encoded, end, start
+
+ASSETS = PACKAGE / "web" / "assets"
+DOORS = ("main-entrance", "loading-bay", "garden-door", "canteen", "reception")
+DAYS, PER_DAY = 9, 34
+DESKTOP, PHONE = (1280, 800), (390, 780)
+GAP, QUALITY = 16, 72
+
+
+class Doors:
+    """Speaks for all of them."""
+
+    def __init__(self, port: int) -> None:
+        self._seq = dict.fromkeys(DOORS, 0)
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    def say(self, door: str, leaf: str, body: bytes) -> None:
+        qos = 0 if leaf == "health" else 1
+        told = self._client.publish(f"maskpatrol/{door}/{leaf}", body, qos, leaf != "events")
+        told.wait_for_publish(10)
+
+    def alert(self, door: str, at_s: float, lasted_s: float | None, by: str = "left", **more: Any):
+        self._seq[door] += 1
+        body = start(door, self._seq[door], at_s, **more)
+        self.say(door, "events", encoded(body))
+        if lasted_s is not None:
+            self._seq[door] += 1
+            self.say(door, "events", encoded(end(body, self._seq[door], lasted_s, by)))
+
+    def past(self) -> None:
+        """Some days of alerts, most of them by day."""
+        chance = random.Random(4)
+        times = []
+        for day in range(1, DAYS):
+            for _ in range(PER_DAY - 3 * (day % 4)):
+                hour = min(20.0, max(6.0, chance.gauss(13.0, 3.2)))
+                times.append((time.time() // 86_400 - day) * 86_400 + 3600 * hour)
+        for at_s in sorted(times):
+            door = chance.choices(DOORS, (9, 5, 2, 6, 4))[0]
+            label = "incorrect_mask" if chance.random() < 0.22 else "no_mask"
+            by = "masked" if chance.random() < 0.6 else "left"
+            score = round(chance.uniform(0.78, 0.99), 2)
+            self.alert(door, at_s, chance.uniform(2, 40), by, label=label, score=score)
+
+    def present(self) -> None:
+        """How they are now."""
+        for number, door in enumerate(DOORS):
+            stalled = door == "garden-door"
+            self.say(door, "status", b"offline" if door == "canteen" else b"online")
+            people = (2, 0, 0, 0, 1)[number]
+            self.say(door, "state", encoded({"no_mask": number == 0, "people": people}))
+            warnings = ["camera: no picture for 12 s, opening it anew"] if stalled else []
+            health = {
+                "camera": "stalled" if stalled else "ok", "fps": 0.4 if stalled else 9.9,
+                "frame_age_s": 12.3 if stalled else 0.1, "memory_mb": 94 + 7 * number,
+                "temperature_c": (61, 74, 52, 58, 66)[number], "outbox_depth": 0,
+                "events_dropped": 0, "restarts": number // 4, "warnings": warnings,
+                "stages_ms": {"frame": {"p50": 31, "p95": 48 + 19 * number}},
+            }  # fmt: skip
+            self.say(door, "health", encoded(health))
+            self.say(door, "info", encoded({"version": "0.1.0", "machine": "aarch64"}))
+        now_s = time.time()
+        self.alert("reception", now_s - 340, 11.0, "masked", score=0.88)
+        self.alert("loading-bay", now_s - 95, 24.0, "left", score=0.97)
+        self.alert("main-entrance", now_s - 7, None, score=0.95)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def checked_picture(folder: Path) -> Path:
+    """Two moments of the demo clip side by side."""
+    capture = cv2.VideoCapture(str(demo_clip()))
+    frames = []
+    for at_ms in (5000, 20_000):
+        capture.set(cv2.CAP_PROP_POS_MSEC, at_ms)
+        frames.append(capture.read()[1])
+    path = folder / "entrance.jpg"
+    cv2.imwrite(str(path), np.hstack(frames))
+    return path
+
+
+def shoot(browser: Any, address: str, path: str, size: tuple[int, int], scheme: str, picture: Path):
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, color_scheme=scheme,
+        device_scale_factor=1.5 if size == PHONE else 1,
+    )  # fmt: skip
+    page = context.new_page()
+    page.goto(address + path)
+    if path == "/":
+        page.wait_for_selector("#alerts li.open")
+    if path == "/check":
+        page.set_input_files("#files", str(picture))
+        page.wait_for_selector(".result img")
+        if size == PHONE:
+            page.locator(".result").scroll_into_view_if_needed()
+    page.wait_for_timeout(400)
+    raw = page.screenshot()
+    context.close()
+    return cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
+
+
+def grid(rows: list[list[Any]]) -> Any:
+    """The pictures with a gap around each."""
+
+    def framed(picture: Any) -> Any:
+        return cv2.copyMakeBorder(
+            picture, GAP, 0, GAP, 0, cv2.BORDER_CONSTANT, value=(160, 150, 140)
+        )
+
+    joined = np.vstack([np.hstack([framed(p) for p in row]) for row in rows])
+    return cv2.copyMakeBorder(joined, 0, GAP, 0, GAP, cv2.BORDER_CONSTANT, value=(160, 150, 140))
+
+
+def write(name: str, picture: Any, width: int) -> None:
+    height = math.ceil(picture.shape[0] * width / picture.shape[1])
+    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    ASSETS.mkdir(exist_ok=True)
+    cv2.imwrite(str(ASSETS / name), small, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        server = Mosquitto(folder).start()
+        dashboard = Dashboard(folder, server.port).start()
+        doors = Doors(server.port)
+        picture = checked_picture(folder)
+        with playwright() as driver, chromium(driver) as browser:
+            page = browser.new_page()
+            page.goto(dashboard.address)
+            page.wait_for_function("() => known.online && known.link.connected")
+            doors.past()
+            doors.present()
+            page.wait_for_selector("#alerts li.open")
+            page.close()
+            wide = [
+                [("/", "light"), ("/history", "light")],
+                [("/health", "dark"), ("/check", "dark")],
+            ]
+            write(
+                "desktop.webp",
+                grid([[shoot(browser, dashboard.address, p, DESKTOP, s, picture) for p, s in row]
+                      for row in wide]),
+                1800,
+            )  # fmt: skip
+            narrow = [("/", "light"), ("/", "dark"), ("/history", "light"), ("/health", "dark"),
+                      ("/check", "light")]  # fmt: skip
+            row = [shoot(browser, dashboard.address, p, PHONE, s, picture) for p, s in narrow]
+            write("phone.webp", grid([row]), 1800)
+        doors.close()
+        dashboard.stop()
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()

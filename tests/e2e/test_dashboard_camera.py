@@ -1,0 +1,136 @@
+"""The Camera page: a real daemon shows what it sees, and what is drawn is what it then does."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+from edge.config import load_settings
+from edge.errors import UserError
+from edge.web.local_camera import LocalCamera
+from tests.brokers import Mosquitto, wait_until
+from tests.commands import command, environment
+from tests.dashboards import Dashboard, chromium, playwright
+from tests.pictures import bare_seconds
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright() as driver, chromium(driver) as running:
+        yield running
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short one: the path of a socket has little room."""
+    with tempfile.TemporaryDirectory(prefix="mp-") as short:
+        yield Path(short)
+
+
+COMMENT = "# the door of the hall\n"
+
+
+def standing(folder: Path) -> Path:
+    """Two minutes of somebody bare-faced in the middle of the picture."""
+    path = folder / "standing.mp4"
+    frames = bare_seconds()
+    height, width = frames[0].shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (width, height))
+    for number in range(1200):
+        writer.write(frames[number % len(frames)])
+    writer.release()
+    return path
+
+
+def write_config(folder: Path, port: int, preview: str = "true") -> Path:
+    path = folder / "door.toml"
+    path.write_text(
+        f'{COMMENT}device = "door1"\n[camera]\nsource = "{folder}/standing.mp4"  # a film\n'
+        f'preview = {preview}\npreview_socket = "{folder}/eye"\n'
+        f'[mqtt]\nhost = "127.0.0.1"\nport = {port}\n[dashboard]\npassword_on_loopback = false\n'
+    )
+    path.chmod(0o640)
+    return path
+
+
+def start_daemon(folder: Path, config: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command(("run", "--config", config)), env=environment(folder / "state"), text=True,
+        stdout=subprocess.DEVNULL, stderr=(folder / "log").open("w"),
+    )  # fmt: skip
+
+
+def test_what_the_camera_sees_and_what_is_drawn(
+    browser: Any, folder: Path, mosquitto: Mosquitto
+) -> None:
+    config = write_config(folder, mosquitto.port)
+    dashboard = Dashboard(folder, mosquitto.port)
+    dashboard.config = config
+    dashboard.start()
+    standing(folder)
+    daemon = start_daemon(folder, config)
+    wait_until((folder / "eye").is_socket, "the daemon's socket", 30)
+    assert stat.S_IMODE((folder / "eye").stat().st_mode) == 0o660
+    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    page.goto(dashboard.address)
+    page.get_by_role("link", name="Camera").click()
+    page.wait_for_selector("#seen:text('1 person in view')")
+    page.wait_for_function("() => picture.naturalWidth === 640")
+    page.wait_for_selector("#stages th:text('detect')")
+    box = page.locator("#drawing").bounding_box()
+    for x, y in ((0.1, 0.1), (0.3, 0.1), (0.3, 0.9), (0.1, 0.9)):
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    page.fill("#min-face", "0.1")
+    page.click("#save")
+    page.wait_for_selector("#saved:has-text('the device uses it now')")
+    settings = load_settings(config)
+    assert len(settings.camera.zone) == 4
+    assert settings.camera.zone[2] == pytest.approx((0.3, 0.9), abs=0.01)
+    assert settings.detector.min_face == 0.1
+    text = config.read_text()
+    assert text.startswith(COMMENT)
+    assert "# a film" in text
+    assert stat.S_IMODE(config.stat().st_mode) == 0o640
+    # Whoever stands in the middle is outside of it now: the daemon has read it.
+    page.wait_for_selector("#seen:text('Nobody in view')")
+    page.fill("#corners", "0.1, 0.1\n0.9, 0.9")
+    page.click("#save")
+    page.wait_for_selector("#saved:has-text('Not saved: ')")
+    assert load_settings(config).camera.zone == settings.camera.zone
+    daemon.terminate()
+    daemon.wait(20)
+    page.wait_for_selector("#camera-error:has-text('is it running on this device')")
+    assert not (folder / "eye").exists()
+    page.context.close()
+    assert dashboard.stop() == 0
+
+
+def test_it_is_off_unless_turned_on(browser: Any, folder: Path, mosquitto: Mosquitto) -> None:
+    config = write_config(folder, mosquitto.port, "false")
+    dashboard = Dashboard(folder, mosquitto.port)
+    dashboard.config = config
+    dashboard.start()
+    page = browser.new_page()
+    page.goto(dashboard.address)
+    assert page.get_by_role("link", name="Camera").count() == 0
+    assert page.goto(f"{dashboard.address}/camera/view").status == 404
+    page.close()
+    dashboard.stop()
+
+
+def test_a_file_that_cannot_be_saved_stays_as_it_is(folder: Path) -> None:
+    config = write_config(folder, 1)
+    camera = LocalCamera(load_settings(config), config)
+    config.write_text("[detector]\nfarthest_m = 3.0\n")
+    with pytest.raises(UserError, match="leave one of them out"):
+        camera.save([], 0.3)
+    assert config.read_text() == "[detector]\nfarthest_m = 3.0\n"
+    with pytest.raises(UserError, match="no file to save to"):
+        LocalCamera(load_settings(None), None).save([], None)

@@ -1,0 +1,245 @@
+"""Many devices at once, and a long past; at full length with `make soak`."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+import pytest
+
+from edge.connection import Broker
+from edge.web.tables import open_database
+from tests.brokers import Mosquitto, wait_until
+from tests.dashboards import Dashboard, chromium, playwright
+from tests.edge.web.made import MODEL, encoded, end, episode, start
+
+#: What many doors say in a second.
+EVENTS_PER_S, HEALTH_EVERY_S = 50, 30.0
+#: Caches fill at first; memory is compared from this share of the run on.
+SETTLED, GROWTH = 0.3, 1.25
+DAY_S = 86_400.0
+LAGS = """
+window.lags = [];
+const known_before = new Set();
+new MutationObserver(() => {
+  for (const card of document.querySelectorAll("#alerts li")) {
+    const id = card.dataset.episode;
+    if (known_before.has(id)) continue;
+    known_before.add(id);
+    window.lags.push(Date.now() / 1000 - known.alerts.get(id).started_s);
+  }
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright() as driver, chromium(driver) as running:
+        yield running
+
+
+def resident_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+class Doors:
+    """`count` devices, which take turns to alert; over one connection, as the broker minds not."""
+
+    def __init__(self, broker: Broker, count: int) -> None:
+        self.sent = 0
+        self._names = [f"door{number:03}" for number in range(count)]
+        self._seq = dict.fromkeys(self._names, 0)
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        self._client.max_queued_messages_set(0)
+        self._client.connect(broker.host, broker.port)
+        self._client.loop_start()
+        for name in self._names:
+            self._say(name, "status", b"online", retain=True)
+
+    def open(self, seconds: float) -> None:
+        """Alerts begin and end, evenly; each device also tells its health now and then."""
+        began_s, running, turn, healthy = time.monotonic(), [], 0, 0
+        waiting = threading.Event()
+        for number in range(int(seconds * EVENTS_PER_S)):
+            waiting.wait(max(0.0, began_s + number / EVENTS_PER_S - time.monotonic()))
+            if number % 2 == 0:
+                name = self._names[turn % len(self._names)]
+                turn += 1
+                body = start(name, self._next(name), time.time())
+                running.append(body)
+            else:
+                body = running.pop(0)
+                body = end(body, self._next(body["device"]), 1.0)
+            self._say(body["device"], "events", encoded(body))
+            self.sent += 1
+            due = int((time.monotonic() - began_s) / HEALTH_EVERY_S * len(self._names))
+            while healthy < due:
+                name = self._names[healthy % len(self._names)]
+                health = {"camera": "ok", "fps": 10.0, "memory_mb": 97.5, "outbox_depth": 0}
+                self._say(name, "health", encoded(health), retain=True, qos=0)
+                healthy += 1
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _next(self, name: str) -> int:
+        self._seq[name] += 1
+        return self._seq[name]
+
+    def _say(self, name: str, leaf: str, body: bytes, retain: bool = False, qos: int = 1) -> None:
+        self._client.publish(f"maskpatrol/{name}/{leaf}", body, qos=qos, retain=retain)
+
+
+def rows(dashboard: Dashboard, question: str) -> int:
+    with sqlite3.connect(dashboard.state / "dashboard.sqlite3", timeout=30) as db:
+        return int(db.execute(question).fetchone()[0] or 0)
+
+
+@pytest.mark.parametrize(
+    ("devices", "seconds"),
+    [
+        pytest.param(100, 8.0, id="briefly"),
+        pytest.param(
+            500, 300.0, id="five-minutes", marks=[pytest.mark.soak, pytest.mark.timeout(600)]
+        ),
+    ],
+)
+def test_many_devices(
+    browser: Any, tmp_path: Path, mosquitto: Mosquitto, devices: int, seconds: float
+) -> None:
+    dashboard = Dashboard(tmp_path, mosquitto.port).start()
+    page = browser.new_page()
+    page.add_init_script(LAGS)
+    page.goto(dashboard.address)
+    page.wait_for_function("() => known.online && known.link.connected")
+    doors = Doors(mosquitto.broker, devices)
+    memory: list[float] = []
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(1.0):
+            memory.append(resident_mb(dashboard.pid))
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    doors.open(seconds)
+    wait_until(
+        lambda: rows(dashboard, "SELECT count(*) FROM events") == doors.sent, "all events", 30
+    )
+    ended.set()
+    watching.join()
+    assert (
+        rows(dashboard, "SELECT count(*) FROM alerts WHERE ended_s IS NOT NULL") == doors.sent / 2
+    )
+    assert rows(dashboard, "SELECT sum(alerts) FROM hourly") == doors.sent / 2
+    assert rows(dashboard, "SELECT count(*) FROM gaps") == 0
+    page.wait_for_function(f"() => window.lags.length === {doors.sent // 2}")
+    lags = sorted(page.evaluate("window.lags"))
+    settled = memory[int(SETTLED * len(memory))]
+    cpu_s = (
+        sum(int(v) for v in Path(f"/proc/{dashboard.pid}/stat").read_text().split()[13:15]) / 100
+    )
+    figures = {
+        "events": doors.sent, "lag_median_s": lags[len(lags) // 2], "lag_max_s": lags[-1],
+        "memory_mb": [settled, max(memory)], "cpu_share": cpu_s / seconds,
+    }  # fmt: skip
+    (tmp_path / "figures.json").write_text(json.dumps(figures))
+    assert lags[-1] < 2.0, figures
+    assert max(memory[int(SETTLED * len(memory)) :]) < GROWTH * settled, figures
+    page.close()
+    doors.close()
+    assert dashboard.stop() == 0
+
+
+def fill(path: Path, alerts: int, devices: int) -> None:
+    """A year of alerts, each with its two events, as the dashboard itself would have kept them."""
+    open_database(f"sqlite:///{path}").dispose()
+    now_s, step_s = time.time(), 364.5 * DAY_S / alerts
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA synchronous=OFF")
+        counts: dict[tuple[int, str], int] = {}
+
+        def made() -> Iterator[tuple[Any, ...]]:
+            for number in range(alerts):
+                at_s = now_s - number * step_s
+                name = f"door{number * 7919 % devices:03}"
+                key = (int(at_s // 3600), name)
+                counts[key] = counts.get(key, 0) + 1
+                yield (
+                    episode(name), name, "entrance", "no_mask", 0.93, 6, at_s, at_s + 4.0, "left",
+                    4.0, True, False, MODEL, None, at_s + 4.0,
+                )  # fmt: skip
+
+        db.executemany(f"INSERT INTO alerts VALUES ({','.join('?' * 15)})", made())
+        for kind, shift in (("start", 1), ("end", 0)):
+            db.execute(
+                "INSERT INTO events SELECT episode, ?, device, 2 * rowid - ?, started_s"
+                " FROM alerts",
+                (f"no_mask_{kind}", shift),
+            )
+        db.executemany(
+            "INSERT INTO hourly VALUES (?, ?, 'no_mask', ?)",
+            [(name, hour, count) for (hour, name), count in counts.items()],
+        )
+        db.execute(
+            "INSERT INTO daily SELECT hour / 24, device, label, sum(alerts) FROM hourly"
+            " GROUP BY 1, 2, 3"
+        )
+        db.execute("INSERT INTO totals SELECT hour, label, sum(alerts) FROM hourly GROUP BY 1, 2")
+        for number in range(devices):
+            db.execute("INSERT INTO devices VALUES (?, 1, 1, 0, ?)", (f"door{number:03}", now_s))
+
+
+@pytest.mark.parametrize(
+    ("alerts", "devices"),
+    [
+        pytest.param(5_000, 20, id="5000-alerts"),
+        pytest.param(
+            1_000_000, 500, id="a-million", marks=[pytest.mark.soak, pytest.mark.timeout(600)]
+        ),
+    ],
+)
+def test_a_year_of_history(
+    browser: Any, tmp_path: Path, mosquitto: Mosquitto, alerts: int, devices: int
+) -> None:
+    dashboard = Dashboard(tmp_path, mosquitto.port)
+    fill(dashboard.state / "dashboard.sqlite3", alerts, devices)
+    dashboard.start()
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    took = {}
+    for path in (
+        "/", "/health", "/health/door003", "/check", "/history", "/history?span=30",
+        "/history?span=365", "/history?span=365&device=door003", "/history?span=365&ended=masked",
+        "/history?span=365&ended=open", "/history?span=365&label=incorrect_mask",
+    ):  # fmt: skip
+        began_s = time.monotonic()
+        page.goto(dashboard.address + path)
+        if path == "/":
+            page.wait_for_selector("#alerts li")
+        took[path] = round(time.monotonic() - began_s, 3)
+    page.goto(f"{dashboard.address}/history?span=365")
+    assert f"{alerts:,} began" in page.locator("main").text_content()
+    for _ in range(3):
+        began_s = time.monotonic()
+        page.get_by_text("Older ones").click()
+        page.wait_for_selector("text=Back to the newest")
+        took["older"] = max(took.get("older", 0.0), round(time.monotonic() - began_s, 3))
+    took["memory_mb"] = resident_mb(dashboard.pid)
+    (tmp_path / "figures.json").write_text(json.dumps(took))
+    assert max(v for k, v in took.items() if k != "memory_mb") < 2.0, took
+    with page.expect_download(timeout=120_000) as download:
+        page.goto(f"{dashboard.address}/history?span=365")
+        page.get_by_text("CSV").click()
+    with Path(download.value.path()).open() as file:
+        assert sum(1 for _ in file) == alerts + 1
+    context.close()
+    assert dashboard.stop() == 0

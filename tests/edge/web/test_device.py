@@ -1,0 +1,84 @@
+"""How a device is, from what it says and when it said it last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edge.web.device import STALLED_AFTER_S, Device
+from edge.web.messages import Health, Message, State
+from edge.web.thresholds import TEMPERATURE_C, cells
+
+S = 1_000_000.0
+
+
+def said(device: Device, body: Any, at_s: float = S, retained: bool = False) -> list[str]:
+    return device.take(Message(device.name, body, at_s, retained))
+
+
+@pytest.fixture
+def device() -> Device:
+    return Device("door1", S)
+
+
+def test_what_the_broker_had_kept_is_no_sign_of_life(device: Device) -> None:
+    said(device, "online", retained=True)
+    said(device, Health(camera="ok"), retained=True)
+    assert device.seen_s is None
+    assert device.condition(S + 5)[0] == "online"
+    assert device.condition(S + STALLED_AFTER_S + 1)[0] == "stalled"
+
+
+def test_it_stalls_when_it_reports_nothing_and_comes_back(device: Device) -> None:
+    said(device, "online")
+    said(device, Health(camera="ok"), S + 30)
+    assert device.condition(S + 120)[0] == "online"
+    assert device.condition(S + 131)[0] == "stalled"
+    said(device, State(no_mask=False, people=0), S + 140)
+    assert device.condition(S + 140)[0] == "online"
+
+
+def test_one_that_reports_seldom_is_given_time(device: Device) -> None:
+    said(device, "online")
+    for number in range(3):
+        said(device, Health(camera="ok"), S + 600 * number)
+    assert device.condition(S + 1200 + 1500)[0] == "online"
+    assert device.condition(S + 1200 + 2000)[0] == "stalled"
+
+
+@pytest.mark.parametrize(
+    ("body", "condition"),
+    [
+        ("offline", "offline"),
+        (Health(camera="frozen"), "trouble"),
+        (Health(camera="starting"), "online"),
+        (State(no_mask=False, people=0, paused=True), "paused"),
+    ],
+)
+def test_conditions(device: Device, body: Any, condition: str) -> None:
+    assert device.condition(S)[0] == "unknown"
+    said(device, "online")
+    said(device, body)
+    assert device.condition(S)[0] == condition
+
+
+def test_only_what_is_newly_wrong_is_news(device: Device) -> None:
+    assert said(device, Health(warnings=("hot",))) == ["hot"]
+    assert said(device, Health(warnings=("hot", "full"))) == ["full"]
+    assert said(device, Health(warnings=())) == []
+    assert said(device, Health(warnings=("hot",))) == ["hot"]
+    said(device, "online")
+    assert said(device, "offline") == ["went offline"]
+    assert said(device, "offline") == []
+
+
+def test_figures_are_graded(device: Device) -> None:
+    assert [TEMPERATURE_C.grade(v) for v in (None, 60, 70, 79.9, 80)] == [
+        "none", "good", "warn", "warn", "bad",
+    ]  # fmt: skip
+    assert cells(device)[0].text == "nothing told yet"
+    said(device, Health(camera="black", temperature_c=85, events_dropped=2, fps=9.9))
+    graded = {cell.name: cell.grade for cell in cells(device)}
+    assert (graded["Camera"], graded["Temperature"], graded["Dropped"]) == ("bad", "bad", "bad")
+    assert graded["Memory"] == "none"

@@ -1,0 +1,44 @@
+"""Which numbers are missing, whatever order they come in."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.web.ledger import MOST_GAPS, Ledger
+
+
+def missing(ledger: Ledger) -> set[int]:
+    return {n for first, (last, _) in ledger.gaps.items() for n in range(first, last + 1)}
+
+
+@given(st.sets(st.integers(1, 60), min_size=1), st.randoms(use_true_random=False))
+def test_what_is_missing_is_what_never_came(numbers: set[int], chance: object) -> None:
+    order = sorted(numbers)
+    rest = order[1:]
+    chance.shuffle(rest)  # type: ignore[attr-defined]
+    ledger = Ledger()
+    ledger.see_all([order[0], *rest], 5.0)
+    assert missing(ledger) == set(range(order[0], order[-1] + 1)) - numbers
+    assert ledger.lost == len(missing(ledger))
+    assert (ledger.first, ledger.last) == (order[0], order[-1])
+
+
+def test_what_is_older_than_the_first_is_none_of_our_business() -> None:
+    ledger = Ledger()
+    ledger.see_all([5, 3, 6], 5.0)
+    assert (ledger.lost, ledger.first, ledger.last) == (0, 5, 6)
+
+
+def test_a_device_that_begins_anew_has_lost_nothing_more() -> None:
+    ledger = Ledger()
+    ledger.see_all([1, 2, 5, 2, 3, 4, 7], 5.0)
+    assert ledger.lost == 4  # 3 and 4 of before, 5 and 6 of now
+    assert missing(ledger) == {5, 6}
+
+
+def test_gaps_without_end_are_counted_and_not_all_kept() -> None:
+    ledger = Ledger()
+    ledger.see_all(range(1, 4 * MOST_GAPS, 2), 5.0)
+    assert len(ledger.gaps) == MOST_GAPS
+    assert ledger.lost == 2 * MOST_GAPS - 1

@@ -1,0 +1,199 @@
+"""The history: each event once, whatever comes twice or in another order; in both databases."""
+
+from __future__ import annotations
+
+import random
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from edge.errors import UsageError, UserError
+from edge.web.history import Filter, History
+from edge.web.messages import EventMessage
+from edge.web.retention import tidy
+from edge.web.store import Store
+from edge.web.tables import alerts, events, hourly, open_database
+from tests.edge.web.made import NOW_S, episode, message
+
+DAY = Filter(NOW_S - 86_400, NOW_S + 86_400)
+
+
+def visit(number: int, device: str = "door1", at_s: float = NOW_S) -> list[EventMessage]:
+    of = episode(device)
+    return [
+        message(device, 2 * number - 1, of=of, at_s=at_s),
+        message(device, 2 * number, "no_mask_end", of, at_s + 4.0),
+    ]
+
+
+def test_an_alert_has_a_start_and_an_end(engine: sa.Engine) -> None:
+    store, history = Store(engine), History(engine)
+    begin, over = visit(1)
+    written = store.write([begin], NOW_S)
+    assert [(a["episode"], a["ended_s"]) for a in written.alerts] == [(begin.episode, None)]
+    (alert,) = store.write([over], NOW_S + 5).alerts
+    assert (alert["started_s"], alert["ended_s"], alert["ended_by"]) == (NOW_S, NOW_S + 4, "left")
+    assert [a["episode"] for a in history.page(DAY, 10)] == [begin.episode]
+    assert history.per_device(DAY, 5) == [("door1", 1)]
+
+
+def test_what_comes_twice_or_in_any_order_is_there_once(engine: sa.Engine) -> None:
+    store, history = Store(engine), History(engine)
+    sent = [event for number in range(1, 21) for event in visit(number, at_s=NOW_S + number)]
+    arriving = [sent[0], *random.Random(5).sample(sent * 3, 3 * len(sent))]
+    for cut in range(0, len(arriving), 7):
+        store.write(arriving[cut : cut + 7], NOW_S)
+    found = history.page(DAY, 100)
+    assert {a["episode"] for a in found} == {e.episode for e in sent}
+    assert all(a["ended_s"] == a["started_s"] + 4 for a in found)
+    assert sum(count for _, _, count in history.per_hour(DAY)) == 20
+    assert history.lost() == {}
+
+
+def test_gaps_are_lost_events_until_they_are_filled(engine: sa.Engine) -> None:
+    store, history = Store(engine), History(engine)
+    assert store.write([message(seq=1), message(seq=5)], NOW_S).lost == {"door1": 3}
+    (gap,) = history.gaps("", 0.0, 10)
+    assert (gap["first_seq"], gap["last_seq"], gap["noticed_s"]) == (2, 4, NOW_S)
+    assert store.write([message(seq=3)], NOW_S).lost == {"door1": 2}
+    assert store.write([message(seq=2), message(seq=4)], NOW_S).lost == {"door1": 0}
+    assert history.gaps("", 0.0, 10) == []
+
+
+def test_two_dashboards_share_one_database(engine: sa.Engine) -> None:
+    """Each gets half of the events, some of them both; at the same time."""
+    sent = [e for d in ("a", "b", "c") for n in range(1, 41) for e in visit(n, d, NOW_S + n)]
+    halves = [sent[0::2] + sent[:30], sent[1::2] + sent[:30]]
+    failures: list[BaseException] = []
+
+    def work(half: list[EventMessage]) -> None:
+        try:
+            store = Store(engine)
+            for cut in range(0, len(half), 5):
+                store.write(half[cut : cut + 5], NOW_S)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(half,)) for half in halves]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+    history = History(engine)
+    assert len(history.page(DAY, 1000)) == 120
+    assert sum(count for _, _, count in history.per_hour(DAY)) == 120
+
+
+def test_pages_hold_everything_once(engine: sa.Engine) -> None:
+    store, history = Store(engine), History(engine)
+    store.write([message(seq=n, at_s=NOW_S + n // 3) for n in range(1, 31)], NOW_S)
+    seen, mark = [], None
+    while rows := history.page(DAY, 7, mark):
+        seen += [row["episode"] for row in rows]
+        mark = (rows[-1]["started_s"], rows[-1]["episode"])
+    assert len(seen) == len(set(seen)) == 30
+    assert [row["episode"] for row in history.every(DAY)] == seen
+
+
+def test_filters(engine: sa.Engine) -> None:
+    store, history = Store(engine), History(engine)
+    store.write([*visit(1), message("door2", 1, label="incorrect_mask")], NOW_S)
+
+    def found(**more: str) -> list[str]:
+        wanted = Filter(DAY.from_s, DAY.to_s, **more)
+        return [row["device"] for row in history.page(wanted, 10)]
+
+    assert found(device="door1") == ["door1"]
+    assert found(label="incorrect_mask") == ["door2"]
+    assert found(ended_by="open") == ["door2"]
+    assert found(ended_by="left") == ["door1"]
+    assert found(device="door3") == []
+
+
+@pytest.mark.parametrize(("from_h", "to_h"), [(0, 24), (5, 80), (30, 31), (23, 49), (0, 200)])
+def test_counts_of_any_span_agree(engine: sa.Engine, from_h: int, to_h: int) -> None:
+    """By hour, by device and hour, and by device and day: all tell of the same alerts."""
+    store, history = Store(engine), History(engine)
+    day_s = NOW_S // 86_400 * 86_400
+    sent = [
+        message("ab"[n % 2], n, at_s=day_s + 3600.0 * (n * 7 % 120) + 1800, label=label)
+        for n, label in zip(range(1, 61), ["no_mask", "incorrect_mask"] * 30, strict=True)
+    ]
+    store.write(sent, NOW_S)
+    span = Filter(day_s + 3600.0 * from_h, day_s + 3600.0 * to_h)
+    inside = [e for e in sent if span.from_s <= e.at_s < span.to_s]
+    assert sum(n for _, _, n in history.per_hour(span)) == len(inside)
+    for device in ("a", "b"):
+        ours = sum(e.device == device for e in inside)
+        assert dict(history.per_device(span, 5)).get(device, 0) == ours
+        only = Filter(span.from_s, span.to_s, device)
+        assert sum(n for _, _, n in history.per_hour(only)) == ours
+    labelled = Filter(span.from_s, span.to_s, label="no_mask")
+    expected = sum(e.label == "no_mask" for e in inside)
+    assert sum(n for _, n in history.per_device(labelled, 5)) == expected
+    assert sum(n for _, _, n in history.per_hour(labelled)) == expected
+
+
+def test_acknowledging_is_kept_and_the_first_time_counts(engine: sa.Engine) -> None:
+    store = Store(engine)
+    event = message()
+    store.write([event], NOW_S)
+    assert store.acknowledge([event.episode], NOW_S + 1)[0]["acknowledged_s"] == NOW_S + 1
+    assert store.acknowledge([event.episode], NOW_S + 9)[0]["acknowledged_s"] == NOW_S + 1
+    assert store.acknowledge(["nobody"], NOW_S) == []
+
+
+def test_figures_and_troubles(engine: sa.Engine) -> None:
+    store, history = Store(engine), History(engine)
+    for minute in range(10):
+        row = {"device": "d", "at_s": NOW_S + 60 * minute, "fps": float(minute)}
+        store.keep_figures([{"frame_ms": None, "temperature_c": None, "memory_mb": None,
+                             "outbox_depth": None, **row}])  # fmt: skip
+    rows = history.figures("d", 0.0, 300.0)
+    assert [row["fps"] for row in rows] == [0.5, 4.0, 8.0]  # NOW_S is no multiple of 300
+    store.keep_troubles([{"device": "d", "at_s": NOW_S, "text": "<b>hot</b>"}])
+    assert [t["text"] for t in history.troubles("", 5)] == ["<b>hot</b>"]
+    assert history.troubles("other", 5) == []
+
+
+def test_what_is_too_old_or_too_much_goes(engine: sa.Engine) -> None:
+    store = Store(engine)
+    old, new = NOW_S - 40 * 86_400, NOW_S
+    store.write([e for n in range(1, 51) for e in visit(n, at_s=old + n)], NOW_S)
+    store.write([e for n in range(51, 101) for e in visit(n, at_s=new + n)], NOW_S)
+    assert tidy(engine, NOW_S + 200, 30.0, 1000) == 50
+    assert tidy(engine, NOW_S + 200, 30.0, 10) == 40
+    with engine.connect() as db:
+
+        def count(table: sa.Table) -> int:
+            return db.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+        assert (count(alerts), count(events)) == (10, 20)
+        assert count(hourly) >= 1
+        assert db.scalar(sa.select(sa.func.min(hourly.c.hour))) == NOW_S // 3600
+        assert db.scalar(sa.select(sa.func.min(alerts.c.started_s))) == new + 91
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "words"),
+    [
+        ("no address", UsageError, "is no address of a database"),
+        ("mysql://x/y", UsageError, "sqlite or postgresql"),
+        ("sqlite://", UsageError, "needs a file"),
+        ("sqlite:////nowhere/at/all.sqlite3", UserError, "cannot use the database"),
+        ("postgresql://u:hush@127.0.0.1:1/x", UserError, "cannot use the database"),
+    ],
+)
+def test_a_wrong_address_is_told(address: str, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words) as found:
+        open_database(address)
+    assert "hush" not in str(found.value)
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"nonsense" * 200)
+    with pytest.raises(UserError, match="not a database"):
+        open_database(f"sqlite:///{tmp_path}/x")
