@@ -72,7 +72,7 @@ def test_everything_is_where_it_belongs(base: Path, tmp_path: Path) -> None:
     line = (boot.read("cmdline.txt") or b"").decode()
     assert line.count("\n") == 1
     assert "root=PARTUUID=6d61736b-02" in line
-    assert line.split()[-1] == "cfg80211.ieee80211_regdom=DE"
+    assert line.split()[-2:] == ["cgroup_enable=memory", "cfg80211.ieee80211_regdom=DE"]
 
 
 def test_a_root_that_is_nearly_full_is_grown(base: Path, tmp_path: Path) -> None:
