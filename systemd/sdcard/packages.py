@@ -61,7 +61,7 @@ def download(root: Ext4, names: Sequence[str], folder: Path) -> list[Path]:
 
 
 def own_configuration(folder: Path) -> Path:
-    """A file that keeps apt from this machine's own configuration; options come too late for that."""
+    """Keeps apt from this machine's own configuration; options would come too late for that."""
     path = folder / "apt.conf"
     path.write_text('Dir::Etc::parts "/dev/null";\nDir::Etc::main "/dev/null";\n')
     return path

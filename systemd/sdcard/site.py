@@ -31,10 +31,10 @@ TAKEN = frozenset(
         "root", "mask-patrol", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news",
         "uucp", "proxy", "www-data", "backup", "list", "irc", "gnats", "nobody", "nogroup", "adm",
         "tty", "disk", "kmem", "dialout", "fax", "voice", "cdrom", "floppy", "tape", "sudo",
-        "audio", "dip", "operator", "src", "shadow", "utmp", "video", "sasl", "plugdev", "staff", "users",
-        "crontab", "netdev", "input", "render", "kvm", "sgx", "gpio", "i2c", "spi", "lpadmin",
-        "ssh", "sshd", "messagebus", "avahi", "polkitd", "rtkit", "dnsmasq", "tss", "uuidd", "colord",
-        "statd", "ntp",
+        "audio", "dip", "operator", "src", "shadow", "utmp", "video", "sasl", "plugdev", "staff",
+        "users", "crontab", "netdev", "input", "render", "kvm", "sgx", "gpio", "i2c", "spi",
+        "lpadmin", "ssh", "sshd", "messagebus", "avahi", "polkitd", "rtkit", "dnsmasq", "tss",
+        "uuidd", "colord", "statd", "ntp",
     }
 )  # fmt: skip
 SSH_KEY = re.compile(

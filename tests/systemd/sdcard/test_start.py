@@ -14,8 +14,6 @@ from tests.systemd.sdcard.made import site_file, small_bundle
 from tests.systemd.sdcard.scripts import Device
 
 COMMAND_LINE = "console=tty1 root=PARTUUID=1-02 rootwait\n"
-#: More than either script takes; later cuts cut nothing.
-MOST_STEPS = 30
 
 pytestmark = pytest.mark.skipif(shutil.which("dash") is None, reason="dash is not installed")
 
@@ -59,22 +57,21 @@ def clean_of_secrets(device: Device) -> bool:
 def test_a_cut_at_any_step_of_the_move_is_made_good_by_the_next_boot(
     tmp_path: Path, half: bool
 ) -> None:
-    cut, steps = 0, MOST_STEPS
-    while cut < steps:
-        cut += 1
+    whole = stock_card(tmp_path, "trixie")
+    kit = kit_of(whole.boot / "mask-patrol")
+    assert whole.run(whole.boot / "mask-patrol/start.sh").returncode == 0
+    assert_in_place(whole, kit)
+    for cut in whole.cuts(half):
         device = stock_card(tmp_path, "trixie")
         kit = kit_of(device.boot / "mask-patrol")
         start = device.boot / "mask-patrol/start.sh"
-        ended = device.run(start, cut=cut, half=half).returncode
-        if ended == 0:
-            break
+        assert device.run(start, cut=cut, half=half).returncode == -9
         if start.exists():  # as `bootcmd` asks
             again = device.run(start)
             assert again.returncode == 0, again.stderr
             assert f"systemctl start --no-block {UNIT}" in device.said
             assert clean_of_secrets(device)
         assert_in_place(device, kit)
-    assert 8 < cut < steps
 
 
 def test_a_source_that_is_not_whole_is_not_taken_for_a_kit(tmp_path: Path) -> None:
@@ -101,25 +98,21 @@ def test_a_full_disk_is_left_as_it_was_and_tried_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("half", [False, True])
 def test_bookworm_s_first_run_survives_a_cut_at_any_step(tmp_path: Path, half: bool) -> None:
-    cut, steps = 0, MOST_STEPS
-    while cut < steps:
-        cut += 1
+    whole = stock_card(tmp_path, "bookworm")
+    assert whole.run(whole.boot / "firstrun.sh").returncode == 0
+    for cut in whole.cuts(half):
         device = stock_card(tmp_path, "bookworm")
         kit = kit_of(device.boot / "mask-patrol")
         script = device.boot / "firstrun.sh"
-        # Cut by number, the inner script's commands are counted, too; the outer one's go on.
-        device.run(script, cut=cut, half=half)
-        cuts = len(device.steps) >= cut
-        while "systemd.run=" in (device.boot / "cmdline.txt").read_text():
+        # The inner script's steps are counted, too.
+        assert device.run(script, cut=cut, half=half).returncode == -9
+        if "systemd.run=" in (device.boot / "cmdline.txt").read_text():
             again = device.run(script)
             assert again.returncode == 0, again.stderr
         assert_in_place(device, kit)
         assert clean_of_secrets(device)
         words = (device.boot / "cmdline.txt").read_text().split()
         assert words == [*COMMAND_LINE.split(), "cgroup_enable=memory"]
-        if not cuts:
-            break
-    assert 12 < cut < steps
 
 
 def test_bookworm_tries_three_times_and_then_says_so(tmp_path: Path) -> None:
