@@ -177,7 +177,7 @@ get_bundle() {
         return 0
     fi
     [ -n "$(setting bundle-url)" ] ||
-        die "there is neither a bundle in $kit nor an address of one: prepare the card again" 2
+        die "there is neither a bundle in $kit nor an address of one: prepare the card again" 78
     bundle=$kit/download.tar
     delay_s=15
     while true; do

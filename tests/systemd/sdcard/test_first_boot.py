@@ -119,6 +119,33 @@ def test_what_fails_keeps_neither_ssh_nor_the_installation(kit: Path, tmp_path: 
     assert device.said.count("installed --no-start --offline") == 1
 
 
+def test_an_installation_that_fails_is_tried_again_with_the_whole_kit(
+    kit: Path, tmp_path: Path
+) -> None:
+    device = device_with(kit, tmp_path)
+    tar = (device.stubs / "tar").read_text()
+    device.command("tar", "#!/bin/sh\necho 'no space left' >&2\nexit 2\n")
+    script = device.kit / "first-boot.sh"
+    assert device.run(script).returncode != 0
+    assert (device.kit / "settings/password-hash").exists()
+    assert "systemctl enable --quiet ssh.service" in device.said
+    device.command("tar", tar)
+    assert device.run(script).returncode == 0
+    assert_set_up(device)
+
+
+def test_the_daemon_may_read_its_certificate_and_key(kit: Path, tmp_path: Path) -> None:
+    device = device_with(kit, tmp_path)
+    for name in ("client.pem", "client.key"):
+        (device.kit / "etc/mask-patrol" / name).write_text("-----BEGIN")
+    device.command("real/chown", '#!/bin/sh\necho "chown $*" >>"$STUBS/said"\n')
+    assert device.run(device.kit / "first-boot.sh").returncode == 0
+    for name in ("client.pem", "client.key"):
+        path = device.root / "etc/mask-patrol" / name
+        assert path.stat().st_mode & 0o777 == 0o640
+        assert f"chown root:mask-patrol {path}" in device.said
+
+
 def test_keys_alone_let_no_password_in(kit: Path, tmp_path: Path) -> None:
     device = device_with(kit, tmp_path)
     (device.kit / "settings/password-hash").unlink()
@@ -132,7 +159,7 @@ def test_without_a_bundle_and_an_address_it_ends_with_a_word(kit: Path, tmp_path
     device = device_with(kit, tmp_path)
     (device.kit / "bundle.tar").unlink()
     done = device.run(device.kit / "first-boot.sh")
-    assert done.returncode == 2  # for which the unit is not started again
+    assert done.returncode == 78  # for which the unit is not started again
     assert "neither a bundle" in done.stdout
     assert "Traceback" not in done.stderr
 
@@ -173,7 +200,7 @@ def test_the_unit_comes_after_cloud_init_and_is_tried_again(tmp_path: Path) -> N
     # Its third stage still sets passwords and the time zone.
     assert "cloud-config.service" in after
     assert "Restart=on-failure" in unit
-    assert "RestartPreventExitStatus=2" in unit
+    assert "RestartPreventExitStatus=78" in unit
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not here")
     (tmp_path / UNIT).write_text(unit)
