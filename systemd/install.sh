@@ -131,7 +131,7 @@ install_debs() {
     say "Installing the packages in $1 …"
     set -- "$1"/*.deb
     [ -e "$1" ] || die "--deb-dir holds no .deb" 2
-    DEBIAN_FRONTEND=noninteractive dpkg --install --skip-same-version "$@" >/dev/null ||
+    DEBIAN_FRONTEND=noninteractive dpkg --install --force-confold --skip-same-version "$@" >/dev/null ||
         die "dpkg could not install them: dpkg --configure -a says why"
 }
 
