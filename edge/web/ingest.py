@@ -115,6 +115,13 @@ class Ingest:
             self._news.append((device, text))
 
     def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            if not self._stopped.is_set():
+                self._board.put_disk("alerts are kept no longer: restart the dashboard")
+
+    def _work(self) -> None:
         while not self._stopped.is_set() or not self._waiting.empty():
             batch = self._next_batch()
             if batch:
@@ -150,7 +157,10 @@ class Ingest:
             try:
                 written = self._store.write(events, self._clock())
                 break
-            except sa.exc.SQLAlchemyError as error:
+            except Exception as error:
+                if not _will_pass(error):
+                    self._keep_the_others(batch, error)
+                    return
                 self._cannot_write(error)
                 if self._stopped.wait(RETRY_S):
                     return  # not acknowledged: the broker will send them again
@@ -164,7 +174,18 @@ class Ingest:
         for device in self._board.put_lost(written.lost, now_s):
             self._note(device, f"{written.lost[device]} events are missing so far", now_s)
 
-    def _cannot_write(self, error: sa.exc.SQLAlchemyError) -> None:
+    def _keep_the_others(self, batch: list[Item], error: Exception) -> None:
+        """One event of the batch is what the database does not take: all but that."""
+        if len(batch) > 1:
+            half = len(batch) // 2
+            self._keep(batch[:half])
+            self._keep(batch[half:])
+            return
+        ((event, done),) = batch
+        self._intake.refuse_kept(event, error)
+        done()  # else it would come again and again
+
+    def _cannot_write(self, error: Exception) -> None:
         cause = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
         why = f"alerts cannot be kept: {cause[0] if cause else 'the database fails'}"
         log.error("%s", why)
@@ -213,6 +234,12 @@ class Ingest:
                 }
             )
         return rows
+
+
+def _will_pass(error: Exception) -> bool:
+    """Whether the database fails, and not what it was given."""
+    data = isinstance(error, sa.exc.DataError | sa.exc.IntegrityError)
+    return isinstance(error, sa.exc.SQLAlchemyError | OSError | MemoryError) and not data
 
 
 class Tidier:

@@ -46,6 +46,7 @@ REASONS = {
     "schema": "not as the schema says",
     "device": "in the name of another device",
     "retained": "an event that was kept by the broker",
+    "kept": "an event that the database does not take",
 }
 
 
@@ -94,6 +95,12 @@ class Intake:
     def refuse_topic(self) -> None:
         """Count a message whose topic is not even text."""
         self._refused["topic"] += 1
+
+    def refuse_kept(self, event: EventMessage, error: Exception) -> None:
+        """Count an event that the database holds for wrong."""
+        self._refused["kept"] += 1
+        why = ascii(str(getattr(error, "orig", None) or error))
+        log.error("the database does not take %s of %s: %.200s", event.seq, event.device, why)
 
     def _address(self, topic: str) -> tuple[str, str]:
         levels = topic.split("/")

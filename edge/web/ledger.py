@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 #: Beyond so many gaps of one device, the oldest are forgotten (and stay counted).
 MOST_GAPS = 500
+#: Counts end here: devices that lie must not reach numbers that a database cannot hold.
+MOST_LOST = 2**53
 
 
 @dataclass
@@ -29,7 +31,8 @@ class Ledger:
     @property
     def lost(self) -> int:
         """How many numbers are missing."""
-        return self.forgotten + sum(last - first + 1 for first, (last, _) in self.gaps.items())
+        listed = sum(last - first + 1 for first, (last, _) in self.gaps.items())
+        return min(MOST_LOST, self.forgotten + listed)
 
     def see(self, seq: int, now_s: float) -> None:
         """Take note of the number of an event that was not there before."""
@@ -68,4 +71,4 @@ class Ledger:
         while len(self.gaps) > MOST_GAPS:
             first = min(self.gaps)
             last, _ = self.gaps.pop(first)
-            self.forgotten += last - first + 1
+            self.forgotten = min(MOST_LOST, self.forgotten + last - first + 1)
