@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from edge.clock import clock_is_synchronised
 from edge.web.board import NEWEST, Board
 from edge.web.buckets import Buckets
 from edge.web.device import Device
@@ -108,10 +109,10 @@ class Ingest:
         else:
             received.done()
             for news in self._board.put_message(message):
-                self._note(message.device, news, now_s)
+                self._note(message.device, news)
 
-    def _note(self, device: str, text: str, now_s: float) -> None:
-        if len(self._news) < MOST_IN_BATCH and self._news_pace.take(device, now_s):
+    def _note(self, device: str, text: str) -> None:
+        if len(self._news) < MOST_IN_BATCH and self._news_pace.take(device, time.monotonic()):
             self._news.append((device, text))
 
     def _run(self) -> None:
@@ -172,7 +173,7 @@ class Ingest:
         self._board.put_alerts(written.alerts)
         now_s = self._clock()
         for device in self._board.put_lost(written.lost, now_s):
-            self._note(device, f"{written.lost[device]} events are missing so far", now_s)
+            self._note(device, f"{written.lost[device]} events are missing so far")
 
     def _keep_the_others(self, batch: list[Item], error: Exception) -> None:
         """One event of the batch is what the database does not take: all but that."""
@@ -194,7 +195,7 @@ class Ingest:
     def _chores(self) -> None:
         now_s = self._clock()
         for name, why in self._board.sweep(now_s):
-            self._note(name, why, now_s)
+            self._note(name, why)
         self._board.put_refused(self._intake.refused)
         if self._shared_as:
             self._store.keep_here(self._shared_as, now_s)
@@ -209,7 +210,7 @@ class Ingest:
         self._store.keep_figures(self._due_figures(devices, now_s))
         if now_s - self._seen_kept_s >= SEEN_EVERY_S:
             self._seen_kept_s = now_s
-            self._news_pace.forget_full(now_s)
+            self._news_pace.forget_full(time.monotonic())
             self._store.keep_last_seen({d.name: d.seen_s for d in devices if d.seen_s is not None})
 
     def _due_figures(self, devices: list[Device], now_s: float) -> list[dict[str, object]]:
@@ -249,6 +250,7 @@ class Tidier:
         """See `edge.web.retention.tidy`."""
         self._engine = engine
         self._limits = (max_age_days, max_alerts)
+        self._began_s, self._began_ticks = time.time(), time.monotonic()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tidier", daemon=True)
 
@@ -262,10 +264,16 @@ class Tidier:
         if self._thread.is_alive():
             self._thread.join(5.0)
 
+    def _now_s(self) -> float:
+        """Seconds since the epoch; one that jumps ahead, and not by NTP, is not followed."""
+        if clock_is_synchronised():
+            return time.time()
+        return min(time.time(), self._began_s + time.monotonic() - self._began_ticks)
+
     def _run(self) -> None:
         while True:
             try:
-                count = tidy(self._engine, time.time(), *self._limits, self._stopped.is_set)
+                count = tidy(self._engine, self._now_s(), *self._limits, self._stopped.is_set)
                 if count:
                     log.info("deleted %d alerts that were too old or too many", count)
             except sa.exc.SQLAlchemyError as error:

@@ -177,6 +177,12 @@ def test_what_is_too_old_or_too_much_goes(engine: sa.Engine) -> None:
         assert db.scalar(sa.select(sa.func.min(alerts.c.started_s))) == new + 91
 
 
+def test_a_clock_that_is_far_ahead_takes_no_history_with_it(engine: sa.Engine) -> None:
+    sent = [message(seq=n, at_s=NOW_S - 3600.0 * n) for n in range(1, 50)]
+    Store(engine).write(sent, NOW_S)
+    assert tidy(engine, NOW_S + 500 * 86_400, 400.0, 1000) == 0
+
+
 @pytest.mark.parametrize(
     ("address", "error", "words"),
     [
