@@ -20,12 +20,11 @@ from starlette.websockets import WebSocket
 from edge.errors import UserError
 from edge.web import camera_pages, check_pages, health_pages, history_pages, login_pages
 from edge.web.access import Access
+from edge.web.intake import EPISODE
 from edge.web.live import Live
 from edge.web.site import FOLDER, Site, site_of
 
 log = logging.getLogger(__name__)
-
-MOST_EPISODE = 96
 
 
 def make_app(
@@ -74,7 +73,9 @@ async def _live_page(request: Request) -> Response:
 
 
 async def _acknowledge(request: Request) -> Response:
-    site, episode = site_of(request), request.path_params["episode"][:MOST_EPISODE]
+    site, episode = site_of(request), request.path_params["episode"]
+    if not EPISODE.fullmatch(episode):
+        raise HTTPException(404)
     rows = await run_in_threadpool(site.store.acknowledge, [episode], time.time())
     site.board.put_alerts(rows)
     return JSONResponse({"acknowledged": len(rows)}, 200 if rows else 404)

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 LEAVES = ("events", "status", "state", "health", "info")
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+#: An episode's id.
+EPISODE = re.compile(r"[A-Za-z0-9._-]{1,96}")
 #: The largest body that a device of ours sends is a tenth of this.
 MOST_BYTES = 16 * 1024
 #: Devices beyond this are not listed: memory has an end.
@@ -163,7 +165,7 @@ class Intake:
         kind: type[State] | type[Health] | type[Info]
         kind = {"state": State, "health": Health, "info": Info}[leaf]  # type: ignore[assignment]
         try:
-            return msgspec.convert(raw, kind)
+            return _without_nul(msgspec.convert(raw, kind))
         except (msgspec.ValidationError, RecursionError) as error:
             raise _RefusedError("schema", f"{leaf}: {error}") from None
 
@@ -200,6 +202,14 @@ class Intake:
             ended_by=raw["ended_by"],
             model=raw["model"].strip(),
         )
+
+
+def _without_nul(body: State | Health | Info) -> State | Health | Info:
+    """PostgreSQL keeps no text that holds one, and nobody needs it."""
+    if isinstance(body, Health) and any("\0" in line for line in body.warnings):
+        lines = tuple(line.replace("\0", "") for line in body.warnings)
+        return msgspec.structs.replace(body, warnings=lines)
+    return body
 
 
 def _happened_s(raw: Mapping[str, Any], now_s: float, checked: bool) -> tuple[float, bool]:

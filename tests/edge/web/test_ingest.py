@@ -69,6 +69,15 @@ def test_numbers_that_lie_stop_nothing(bench: Bench) -> None:
     assert bench.intake.refused == {}
 
 
+def test_a_warning_that_no_database_keeps_spoils_no_other(bench: Bench, engine: sa.Engine) -> None:
+    bench.say("evil", "health", {"warnings": ["a\0b"]})
+    bench.say("door1", "health", {"warnings": ["hot"]})
+    history = History(engine)
+    wait_until(lambda: len(history.troubles("", 9)) == 2, "both", 20)
+    assert {t["text"] for t in history.troubles("", 9)} == {"ab", "hot"}
+    assert bench.disk == ""
+
+
 @pytest.mark.parametrize(
     "error", [Picky.error, sa.exc.DataError("INSERT", {}, Exception("bigint out of range"))]
 )

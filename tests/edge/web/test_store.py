@@ -137,6 +137,18 @@ def test_counts_of_any_span_agree(engine: sa.Engine, from_h: int, to_h: int) -> 
     assert sum(n for _, _, n in history.per_hour(labelled)) == expected
 
 
+@pytest.mark.parametrize("span_s", [600.0, 3000.0, 5000.0, 86_400.0, 200_000.0])
+def test_counts_agree_with_the_table_to_the_second(engine: sa.Engine, span_s: float) -> None:
+    store, history = Store(engine), History(engine)
+    store.write([message("ab"[n % 2], n, at_s=NOW_S + 700.0 * n) for n in range(300)], NOW_S)
+    for from_s in (NOW_S - 50.0, NOW_S + 1234.5, NOW_S // 3600 * 3600):
+        for device in ("", "a"):
+            span = Filter(from_s, from_s + span_s, device)
+            listed = len(history.page(span, 1000))
+            assert sum(n for _, _, n in history.per_hour(span)) == listed
+            assert sum(n for _, n in history.per_device(span, 5)) == listed
+
+
 def test_acknowledging_is_kept_and_the_first_time_counts(engine: sa.Engine) -> None:
     store = Store(engine)
     event = message()
