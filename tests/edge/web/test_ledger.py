@@ -49,3 +49,17 @@ def test_a_device_that_lies_cannot_count_without_end() -> None:
     for _ in range(1100):
         ledger.see_all([1, MOST_LOST], 5.0)
     assert ledger.lost == ledger.forgotten == MOST_LOST
+
+
+def test_a_device_that_begins_anew_below_the_first_that_we_saw_loses_what_it_loses() -> None:
+    ledger = Ledger()
+    ledger.see_all([500, 501, 1, 2, 3, 7, 8], 5.0)
+    assert missing(ledger) == {4, 5, 6}
+
+
+def test_an_event_of_before_what_is_kept_is_no_new_beginning() -> None:
+    ledger = Ledger()
+    ledger.see_all([1, 2, 3], 5.0)
+    ledger.see(1, 6.0, is_old=True)
+    ledger.see(4, 7.0)
+    assert (ledger.lost, ledger.first, ledger.last) == (0, 1, 4)

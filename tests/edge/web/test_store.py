@@ -62,6 +62,16 @@ def test_gaps_are_lost_events_until_they_are_filled(engine: sa.Engine) -> None:
     assert history.gaps("", 0.0, 10) == []
 
 
+def test_what_comes_again_after_it_was_deleted_makes_no_losses(engine: sa.Engine) -> None:
+    store = Store(engine, 30 * 86_400.0)
+    old = [message(seq=n, at_s=NOW_S - 40 * 86_400.0 + n) for n in range(1, 4)]
+    new = [message(seq=n, at_s=NOW_S + n) for n in range(4, 7)]
+    store.write([*old, *new], NOW_S + 10)
+    assert tidy(engine, NOW_S + 10, 30.0, 1000) == 3
+    assert store.write(old[:1], NOW_S + 20).lost == {"door1": 0}
+    assert store.write([message(seq=7)], NOW_S + 30).lost == {"door1": 0}
+
+
 def test_two_dashboards_share_one_database(engine: sa.Engine) -> None:
     """Each gets half of the events, some of them both; at the same time."""
     sent = [e for d in ("a", "b", "c") for n in range(1, 41) for e in visit(n, d, NOW_S + n)]
