@@ -17,14 +17,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
+from edge.errors import UserError
 from edge.web import camera_pages, check_pages, health_pages, history_pages, login_pages
 from edge.web.access import Access
+from edge.web.intake import EPISODE
 from edge.web.live import Live
 from edge.web.site import FOLDER, Site, site_of
 
 log = logging.getLogger(__name__)
-
-MOST_EPISODE = 96
 
 
 def make_app(
@@ -60,6 +60,7 @@ def make_app(
         exception_handlers={
             HTTPException: _failed,
             sa.exc.SQLAlchemyError: _no_database,
+            UserError: _cannot,
             Exception: _broken,
         },
     )
@@ -72,7 +73,9 @@ async def _live_page(request: Request) -> Response:
 
 
 async def _acknowledge(request: Request) -> Response:
-    site, episode = site_of(request), request.path_params["episode"][:MOST_EPISODE]
+    site, episode = site_of(request), request.path_params["episode"]
+    if not EPISODE.fullmatch(episode):
+        raise HTTPException(404)
     rows = await run_in_threadpool(site.store.acknowledge, [episode], time.time())
     site.board.put_alerts(rows)
     return JSONResponse({"acknowledged": len(rows)}, 200 if rows else 404)
@@ -87,6 +90,13 @@ async def _failed(request: Request, error: Exception) -> Response:
 async def _no_database(request: Request, error: Exception) -> Response:
     log.error("the database fails: %s", getattr(error, "orig", None) or error)
     what = "The history cannot be read just now: the database does not answer."
+    return site_of(request).page(request, "missing.html", 503, what=what)
+
+
+async def _cannot(request: Request, error: Exception) -> Response:
+    """A file of ours, for one, cannot be read."""
+    log.error("%s", error)
+    what = "This cannot be done just now; the dashboard's log says why."
     return site_of(request).page(request, "missing.html", 503, what=what)
 
 
