@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from edge.web.messages import Health, Info, Message, State
@@ -29,6 +30,9 @@ class Device:
     health: Health | None = None
     info: Info | None = None
     lost: int = 0
+    #: Its newest word that nobody is bare-faced is of this time; None when somebody is, or
+    #: it has said nothing of it. An alert that began before has ended, whatever became of its end.
+    calm_s: float | None = None
     reported_s: float | None = None
     _report_every_s: float = 30.0
 
@@ -44,6 +48,7 @@ class Device:
             self.health = body
         elif isinstance(body, State):
             self.state = body
+            self.calm_s = None if body.no_mask else max(message.received_s, _moment(body.since))
         elif isinstance(body, Info):
             self.info = body
         elif body in ("online", "offline"):
@@ -80,6 +85,7 @@ class Device:
             "seen_s": self.seen_s,
             "people": state.people if state else None,
             "no_mask": state.no_mask if state else None,
+            "calm_s": self.calm_s,
             "waiting": health.outbox_depth if health else None,
             "fps": health.fps if health else None,
             "temperature_c": health.temperature_c if health else None,
@@ -93,3 +99,11 @@ class Device:
             since_s = message.received_s - self.reported_s
             self._report_every_s = min(3600.0, max(1.0, since_s))
         self.reported_s = message.received_s
+
+
+def _moment(text: str | None) -> float:
+    """Seconds since the epoch; 0 for what is no time."""
+    try:
+        return datetime.fromisoformat((text or "").strip()).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +18,11 @@ from edge.paths import demo_clip
 from edge.web.password import Password
 from tests.brokers import Mosquitto, Subscriber
 from tests.commands import mask_patrol
-from tests.dashboards import Dashboard, chromium
-from tests.edge.web.made import encoded, end, start
+from tests.dashboards import Dashboard, Device, chromium, connected
+from tests.edge.web.made import encoded, start
 from tests.pictures import bare_seconds
 from tests.proxies import Relay
 
-#: Tells when a card was first there, on the clock of the page, which is ours, too.
-WATCH = """
-window.appeared = {};
-new MutationObserver(() => {
-  for (const card of document.querySelectorAll("#alerts li"))
-    window.appeared[card.dataset.episode] ??= Date.now() / 1000;
-}).observe(document, { childList: true, subtree: true });
-"""
 #: Keeps what the page is answered: such large answers the driver itself forgets.
 LISTEN = """
 window.answers = [];
@@ -45,79 +36,6 @@ window.fetch = async (...what) => {
 };
 """
 EPISODES = "[...document.querySelectorAll('#alerts li')].map((card) => card.dataset.episode)"
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A page that nothing goes wrong on: no script fails, nothing is forbidden by the policy."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    opened = context.new_page()
-    opened.set_default_timeout(20_000)
-    complaints: list[str] = []
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on(
-        "console",
-        lambda said: complaints.append(said.text) if "Content Security" in said.text else None,
-    )
-    opened.on("dialog", lambda dialog: (complaints.append("a dialog"), dialog.dismiss()))
-    yield opened
-    context.close()
-    assert complaints == []
-
-
-@pytest.fixture
-def dashboard(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Dashboard]:
-    running = Dashboard(tmp_path, mosquitto.port).start().connected()
-    yield running
-    assert running.stop() == 0
-
-
-class Device:
-    """Says what a test has it say, acknowledged by the broker."""
-
-    def __init__(self, broker: Broker, name: str = "door1") -> None:
-        self.name, self._seq = name, 0
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-        self._client.connect(broker.host, broker.port)
-        self._client.loop_start()
-        self.say("status", b"online", retain=True)
-
-    def say(self, leaf: str, body: bytes, retain: bool = False) -> None:
-        self.publish(f"maskpatrol/{self.name}/{leaf}", body, retain)
-
-    def publish(self, topic: str, body: bytes, retain: bool = False) -> None:
-        told = self._client.publish(topic, body, qos=1, retain=retain)
-        told.wait_for_publish(20)
-        assert told.is_published()
-
-    def alert(self, **more: Any) -> dict[str, Any]:
-        self._seq += 1
-        body = start(self.name, self._seq, time.time(), **more)
-        self.say("events", encoded(body))
-        return body
-
-    def over(self, of: dict[str, Any]) -> None:
-        self._seq += 1
-        self.say("events", encoded(end(of, self._seq)))
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-
-@pytest.fixture
-def device(mosquitto: Mosquitto) -> Iterator[Device]:
-    speaker = Device(mosquitto.broker)
-    yield speaker
-    speaker.close()
-
-
-def connected(page: Any, address: str) -> Any:
-    """The live page, once it shows what is."""
-    page.add_init_script(WATCH)
-    page.goto(address)
-    page.wait_for_function("() => known.online && known.link.connected")
-    return page
 
 
 def wait_for_episodes(page: Any, expected: list[str]) -> None:
