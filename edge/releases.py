@@ -147,6 +147,12 @@ def forget(version: str) -> None:
         shutil.rmtree(RELEASES / version, ignore_errors=True)
 
 
+def spoil(version: str) -> None:
+    """Say that a release is not whole: it is never gone back to, and `tidy` takes it away."""
+    (RELEASES / version / ".complete").unlink(missing_ok=True)
+    _sync(RELEASES)
+
+
 def point_previous(version: str | None) -> None:
     """Say which version came before the one that runs."""
     link = RELEASES / "previous"

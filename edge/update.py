@@ -62,7 +62,7 @@ def back(within_s: float) -> int:
     with releases.alone():
         _settle_first()
         before = release("previous")
-        if before is None or before not in releases.installed():
+        if before in (None, _current()) or before not in releases.installed():
             raise UserError(f"there is no version before {_current()} to go back to")
         return _switch(before, within_s)
 
@@ -76,7 +76,10 @@ def settle(within_s: float) -> int:
             return 0
         if before == current:  # it had not been switched yet, or just back: units and all
             releases.activate(before)
+            if release("previous") == before:
+                releases.point_previous(None)
             releases.end_trial()
+            releases.tidy()
             releases.restart()
             say(f"The update was cut off; {before} goes on running.")
             return 0
@@ -106,6 +109,8 @@ def _try(
             failure = wait_until_online(was, within_s)
     except UserError as error:
         failure = str(error)
+    except Exception as error:  # whatever it is, the door is not left to what is on trial
+        failure = f"{type(error).__name__}: {error}"
     with _signals(signal.SIG_IGN):
         if failure is not None:
             _go_back(version, before, previous, failure, within_s)
@@ -121,6 +126,9 @@ def _go_back(
     """Make `before` run again and forget `version`; raises UserError on what came of it."""
     say(f"{version} did not come online: {failure}")
     say(f"Going back to {before} …")
+    if version != previous:
+        # A cut from here on must not leave it as the one to go back to.
+        releases.spoil(version)
     releases.activate(before)
     releases.point_previous(previous)
     releases.restart()
@@ -142,14 +150,20 @@ def wait_until_online(
     """Wait until the service, started anew, is online and stays so for `STEADY_S`; None then, else
     what is wrong when `within_s` are over.
 
-    `was`: how it was before; it must be another process, and a camera that was away may be.
+    `was`: how it was before; it must be another process, and a broker or a camera that was away
+    may be, as may an outbox that was not on the disk.
     """
     until_s = clock() + within_s
     well_since_s: float | None = None
     process = 0
     problem, fall = "it does not run", ""
     while clock() < until_s:
-        now = look()
+        try:
+            now = look()
+        except UserError as error:  # it may be half a status, or one of the process before
+            well_since_s, problem = None, str(error)
+            wait(POLL_S)
+            continue
         problem = trouble(was, now) or ""
         if now.service is not None and now.service.fell:
             fall = problem  # tells more than how far the next attempt has come
@@ -176,18 +190,40 @@ def trouble(was: Report | None, now: Report) -> str | None:
         return "the old process still runs"
     if status["pid"] != service.process or not now.fresh:
         return "it does not tell how it is"
-    seen = was is None or was.status is None or was.status["health"]["camera"] == "ok"
-    return _illness(status, seen)
+    return _illness(status, _away(was))
 
 
-def _illness(status: dict[str, Any], camera_counts: bool) -> str | None:
+def _away(was: Report | None) -> set[str]:
+    """What was not there before already: of `broker`, `outbox`, `camera`. Who cannot be
+    understood says nothing of that."""
+    if was is None or was.status is None:
+        return set()
+    health = was.status["health"]
+    if not isinstance(health, dict):
+        return set()
+    there = {
+        "broker": health.get("connected", True),
+        "outbox": health.get("outbox_on_disk", True),
+        "camera": health.get("camera", "ok") == "ok",
+    }
+    return {part for part, well in there.items() if not well}
+
+
+def _illness(status: dict[str, Any], away: set[str]) -> str | None:
+    """What is wrong by the daemon's own account, which may be that of another version: of that,
+    only what is needed must be there."""
     health = status["health"]
-    if not health.get("connected", False):
-        return f"it is not connected to the broker: {status['broker_failure'] or 'trying'}"
-    if not health.get("outbox_on_disk", True):
+    if not isinstance(health, dict) or "camera" not in health:
+        return "what it tells of itself is of another kind: this version cannot judge it"
+    if "broker" not in away and not health.get("connected", False):
+        failure = status.get("broker_failure") or "trying"
+        return f"it is not connected to the broker: {failure}"
+    if "outbox" not in away and not health.get("outbox_on_disk", True):
         return "its outbox is not on the disk"
-    if camera_counts and health["camera"] != "ok":
-        return f"its camera is {health['camera']}: {', '.join(health['warnings']) or 'waiting'}"
+    if "camera" not in away and health["camera"] != "ok":
+        warnings = health.get("warnings")
+        told = ", ".join(map(str, warnings)) if isinstance(warnings, list) else ""
+        return f"its camera is {health['camera']}: {told or 'waiting'}"
     return None
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from edge.web.intake import AHEAD_S
 from edge.web.messages import Health, Info, Message, State
 
 Condition = Literal["online", "offline", "stalled", "trouble", "paused", "unknown"]
@@ -13,6 +14,8 @@ Condition = Literal["online", "offline", "stalled", "trouble", "paused", "unknow
 #: A device reports each half minute unless told otherwise: three reports missed and it hangs.
 STALLED_AFTER_S = 100.0
 REPORTS_MISSED = 3.2
+#: An event and the state that it belongs to are of one frame; so much may be between them yet.
+SLACK_S = 5.0
 #: What `camera` of health says when there is nothing to say.
 CAMERA_FINE = ("ok", "starting", None)
 
@@ -30,9 +33,9 @@ class Device:
     health: Health | None = None
     info: Info | None = None
     lost: int = 0
-    #: Its newest word that nobody is bare-faced is of this time; None when somebody is, or
-    #: it has said nothing of it. An alert that began before has ended, whatever became of its end.
-    calm_s: float | None = None
+    #: Nobody was bare-faced at this time, as it says itself: an alert that began before has
+    #: ended, whatever became of its end. 0 when that is not known.
+    calm_s: float = 0.0
     reported_s: float | None = None
     _report_every_s: float = 30.0
 
@@ -48,7 +51,10 @@ class Device:
             self.health = body
         elif isinstance(body, State):
             self.state = body
-            self.calm_s = None if body.no_mask else max(message.received_s, _moment(body.since))
+            since_s = _moment(body.since)
+            # Who is bare-faced now began with that word or later, by the same clock.
+            began_s = since_s - SLACK_S if since_s <= message.received_s + AHEAD_S else 0.0
+            self.calm_s = began_s if body.no_mask else max(message.received_s, since_s)
         elif isinstance(body, Info):
             self.info = body
         elif body in ("online", "offline"):

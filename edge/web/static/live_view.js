@@ -28,13 +28,24 @@ function clock(seconds) {
   return day + at.toLocaleTimeString();
 }
 
+/** The newest alert of each device that was not told to be over. */
+let newest = new Map();
+function findNewest() {
+  newest = new Map();
+  for (const alert of inOrder()) {
+    if (alert.ended_s === null && !newest.has(alert.device)) newest.set(alert.device, alert.episode);
+  }
+}
+
 /** Whether it goes on, whether nobody can tell, or how it ended. */
 function stateOf(alert) {
   if (alert.ended_s !== null) return ["ended", ENDINGS[alert.ended_by] || "Ended"];
   const device = known.devices.get(alert.device);
   if (!device || DEAF.has(device.condition)) return ["lost", "Not known"];
   // The device has said since that nobody is bare-faced: the end of this one was lost on its way.
-  if (device.calm_s !== null && device.calm_s > alert.started_s) return ["lost", "Not known"];
+  // While it says that somebody is, the newest goes on in any case, whatever its clock says.
+  const sure = device.no_mask && newest.get(alert.device) === alert.episode;
+  if (device.calm_s > alert.started_s && !sure) return ["lost", "Not known"];
   return ["open", "Still there"];
 }
 
@@ -252,7 +263,7 @@ function drawSoon() {
   if (drawn) return;
   drawn = true;
   // Not requestAnimationFrame: a page in the background must keep its title true.
-  setTimeout(() => { drawn = false; drawLink(); drawDevices(); drawAlerts(); drawBanner(); }, 30);
+  setTimeout(() => { drawn = false; findNewest(); drawLink(); drawDevices(); drawAlerts(); drawBanner(); }, 30);
 }
 
 setInterval(() => { for (const alert of known.alerts.values()) if (alert.ended_s === null) drawAge(alert); }, 1000);
