@@ -66,7 +66,7 @@ def make_app(
             Exception: _broken,
         },
     )
-    app.state.site = site
+    app.state.site, app.state.live = site, live
     return Access(app, site.password, site.sessions, names, password_on_loopback, behind_proxy)
 
 

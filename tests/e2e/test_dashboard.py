@@ -393,6 +393,16 @@ def test_logging_in_through_the_page(page: Any, tmp_path: Path, mosquitto: Mosqu
     connected(page, dashboard.address)
     cookies = page.context.cookies()
     assert {c["name"]: c["httpOnly"] for c in cookies}["mask_patrol_session"]
+    other = page.context.new_page()
+    other.goto(f"{dashboard.address}/history")
+    other.get_by_role("button", name="Log out").click()
+    other.wait_for_selector("#password")
+    page.wait_for_selector("#password", timeout=10_000)  # the open page shows no more, either
+    other.fill("#password", "correct horse battery")
+    other.keyboard.press("Enter")
+    other.wait_for_selector("nav")
+    other.close()
+    connected(page, dashboard.address)
     dashboard.stop()
     (dashboard.state / "dashboard.sqlite3").unlink()  # all sessions are gone with it
     dashboard.start()
@@ -418,23 +428,75 @@ def test_every_page_has_names_for_all_that_can_be_used(page: Any, dashboard: Das
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone_and_its_contrast_is_enough(
-    browser: Any, dashboard: Dashboard, device: Device, scheme: str
+    browser: Any, tmp_path: Path, mosquitto: Mosquitto, device: Device, scheme: str
 ) -> None:
+    camera = f'[camera]\npreview = true\npreview_socket = "{tmp_path}/no"\n'
+    dashboard = Dashboard(tmp_path, mosquitto.port, camera).start().connected()
     device.over(device.alert())
     device.alert()
+    device.say("health", encoded({"camera": "stalled", "fps": 0.0, "temperature_c": 75}))
+    device.say("state", encoded({"no_mask": True, "people": 1}))
     context = browser.new_context(
         viewport={"width": 360, "height": 740}, color_scheme=scheme, has_touch=True
     )
     page = context.new_page()
-    for path in ("/", "/history", "/health", "/health/door1", "/check"):
+    for path in (
+        "/",
+        "/history?span=30",
+        "/health",
+        "/health/door1",
+        "/check",
+        "/camera",
+        "/setup",
+    ):
         page.goto(dashboard.address + path)
         page.wait_for_selector("main")
         if path == "/":
-            page.wait_for_selector("#alerts li.open")
-        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert wide <= 0, (path, wide)
-        assert page.evaluate(CONTRASTS) == [], path
+            page.wait_for_selector("#alerts li >> nth=1")
+            page.click("#alerts li:last-child button")
+            page.wait_for_selector("#alerts li.acknowledged")
+            page.route("**/acknowledge", lambda route: route.abort())
+            page.click("#alerts li:first-child button")
+            page.wait_for_selector("#acknowledge-error")
+        if path == "/camera":
+            page.fill("#corners", "0.1 0.1\nleft")
+            page.wait_for_selector("#corners-error:text('Line 2 is no corner')")
+            page.click("#save")
+            page.wait_for_selector("#camera-error:has-text('is it running on this device')")
+        if path == "/setup":
+            fill_and_send(page, code="AAAA-BBBB-CCCC", password="x" * 10, again="x" * 10)
+        assert_fits(page, path)
+    Password(dashboard.state / "dashboard-password").set("correct horse battery")
+    page.goto(f"{dashboard.address}/login")
+    fill_and_send(page, password="wrong horse battery")
+    assert_fits(page, "/login")
     context.close()
+    dashboard.stop()
+
+
+def fill_and_send(page: Any, **fields: str) -> None:
+    for name, value in fields.items():
+        page.fill(f"#{name}", value)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[role=alert]")
+
+
+def assert_fits(page: Any, path: str) -> None:
+    """Nothing is wider than the screen, cut off in a chart, or too faint."""
+    page.wait_for_load_state()
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0, (path, wide)
+    assert page.evaluate(CUT_OFF) == [], path
+    assert page.evaluate(CONTRASTS) == [], path
+
+
+#: Texts of charts that reach out of their picture.
+CUT_OFF = """
+[...document.querySelectorAll("svg.chart text")].filter((text) => {
+  const own = text.getBoundingClientRect(), all = text.ownerSVGElement.getBoundingClientRect();
+  return own.left < all.left - 0.5 || own.right > all.right + 0.5;
+}).map((text) => text.textContent)
+"""
 
 
 #: Texts whose contrast with what lies behind them is below WCAG's 4.5 (3 for large ones).
@@ -455,6 +517,9 @@ CONTRASTS = """
     const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
     if (!own || !e.checkVisibility() || e.closest("svg, .unseen, select, noscript")) continue;
     const style = getComputedStyle(e), size = parseFloat(style.fontSize);
+    for (let p = e; p; p = p.parentElement) {
+      if (getComputedStyle(p).opacity < 1) poor.push(`faded ${e.textContent.trim()}`);
+    }
     const [a, b] = [light(rgb(style.color)), light(behind(e))];
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     const enough = size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5;

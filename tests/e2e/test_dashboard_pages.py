@@ -6,6 +6,8 @@ import re
 import time
 from typing import Any
 
+import pytest
+
 from edge.clock import iso_utc
 from tests.brokers import Mosquitto
 from tests.dashboards import Dashboard, Device, connected
@@ -113,3 +115,46 @@ def test_the_keyboard_goes_on_where_it_was(page: Any, dashboard: Dashboard, devi
         )
     page.keyboard.press("Enter")  # the last
     page.wait_for_function(f"() => ({FOCUSED}) === 'alerts-title'")
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/door1"])
+def test_a_page_says_that_the_dashboard_is_away(
+    page: Any, dashboard: Dashboard, device: Device, path: str
+) -> None:
+    device.say("health", encoded({"camera": "ok", "fps": 9.9}))
+    connected(page, dashboard.address)
+    page.wait_for_selector("#devices .state.online")
+    page.goto(dashboard.address + path)
+    page.locator("#fresh a").first.focus() if path == "/health" else None
+    refresh = "document.dispatchEvent(new Event('visibilitychange'))"
+    page.route("**" + path, lambda route: route.fulfill(status=503, body="no"))
+    page.evaluate(refresh)
+    page.wait_for_selector("#away:has-text('The dashboard answers 503: this is how it was at')")
+    page.unroute("**" + path)
+    assert dashboard.stop() == 0
+    page.evaluate(refresh)
+    page.wait_for_selector("#away:has-text('The dashboard does not answer: this is how')")
+    assert page.locator(".state.online").count() == 1
+    dashboard.start()
+    page.evaluate(refresh)
+    page.wait_for_selector("#away", state="hidden")
+    if path == "/health":  # what had the focus has it still
+        assert page.evaluate("document.activeElement.textContent") == "door1"
+
+
+def test_bars_differ_by_more_than_their_colour(
+    page: Any, dashboard: Dashboard, device: Device
+) -> None:
+    device.alert()
+    device.alert(label="incorrect_mask")
+    connected(page, dashboard.address)
+    page.wait_for_function("() => document.querySelectorAll('#alerts li').length === 2")
+    page.goto(f"{dashboard.address}/history")
+    boxes = page.evaluate(
+        """['.incorrect_mask', '[fill="url(#hatch)"]', '.no_mask'].map((kind) => {
+          const { x, y, width, height } = document.querySelector(`svg g ${kind}`).getBBox();
+          return [x, y, width, height].map(Math.round).join();
+        })"""
+    )
+    assert boxes[0] == boxes[1] != boxes[2]
+    assert page.locator('[fill="url(#hatch)"]').count() == 1

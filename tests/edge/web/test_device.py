@@ -96,4 +96,6 @@ def test_figures_are_graded(device: Device) -> None:
     said(device, Health(camera="black", temperature_c=85, events_dropped=2, fps=9.9))
     graded = {cell.name: cell.grade for cell in cells(device)}
     assert (graded["Camera"], graded["Temperature"], graded["Dropped"]) == ("bad", "bad", "bad")
-    assert graded["Memory"] == "none"
+    assert (graded["Memory"], graded["Frames/s"]) == ("none", "good")
+    said(device, Health(camera="ok", fps=0.0))
+    assert {cell.name: cell.grade for cell in cells(device)}["Frames/s"] == "bad"
