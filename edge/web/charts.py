@@ -132,7 +132,9 @@ def line(
             before_s = -math.inf
             continue
         x, y = place(at_s, value)
-        path.append(f"{'L' if at_s - before_s <= longest_s else 'M'}{x:.1f} {y:.1f}")
+        # h0: a point that stands alone is a dot.
+        joined = at_s - before_s <= longest_s
+        path.append(f"L{x:.1f} {y:.1f}" if joined else f"M{x:.1f} {y:.1f}h0")
         before_s = at_s
     body.append(f'<path class="curve" d="{" ".join(path)}"/>' if path else "")
     for at_s, text in ticks:

@@ -107,8 +107,8 @@ function drawAge(alert) {
   const card = cards.get(alert.episode);
   if (!card) return;
   const seen = alert.acknowledged_s === null ? "" : " · acknowledged";
-  const text = alert.ended_s === null
-    ? `since ${clock(alert.started_s)} (${lasted(now_s() - alert.started_s)})`
+  const text = alert.ended_s === null && !isOpen(alert) ? `began ${clock(alert.started_s)}`
+    : alert.ended_s === null ? `since ${clock(alert.started_s)} (${lasted(now_s() - alert.started_s)})`
     : `${clock(alert.started_s)}${alert.duration_s === null ? "" : `, for ${lasted(alert.duration_s)}`}`;
   if (card.parts.when.textContent !== text + seen) card.parts.when.textContent = text + seen;
 }
