@@ -7,15 +7,19 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+import paho.mqtt.client as paho
 import pytest
 
+from edge.connection import Broker
 from tests.brokers import PATIENCE_S, accepts, free_port, wait_until
 from tests.commands import command, environment
+from tests.edge.web.made import encoded, end, start
 
 START_S = 30.0
 #: Nothing but pages: no look-ups, no updates, no sandbox that root could not have.
@@ -23,6 +27,14 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+#: Tells when a card was first there, on the clock of the page, which is ours, too.
+WATCH = """
+window.appeared = {};
+new MutationObserver(() => {
+  for (const card of document.querySelectorAll("#alerts li"))
+    window.appeared[card.dataset.episode] ??= Date.now() / 1000;
+}).observe(document, { childList: true, subtree: true });
+"""
 
 
 def browser_path() -> str:
@@ -126,3 +138,44 @@ class Dashboard:
         self._process = None
         self.running.discard(self)
         return code
+
+
+class Device:
+    """Says what a test has it say, acknowledged by the broker."""
+
+    def __init__(self, broker: Broker, name: str = "door1") -> None:
+        self.name, self._seq = name, 0
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        self._client.connect(broker.host, broker.port)
+        self._client.loop_start()
+        self.say("status", b"online", retain=True)
+
+    def say(self, leaf: str, body: bytes, retain: bool = False) -> None:
+        self.publish(f"maskpatrol/{self.name}/{leaf}", body, retain)
+
+    def publish(self, topic: str, body: bytes, retain: bool = False) -> None:
+        told = self._client.publish(topic, body, qos=1, retain=retain)
+        told.wait_for_publish(20)
+        assert told.is_published()
+
+    def alert(self, **more: Any) -> dict[str, Any]:
+        self._seq += 1
+        body = start(self.name, self._seq, time.time(), **more)
+        self.say("events", encoded(body))
+        return body
+
+    def over(self, of: dict[str, Any]) -> None:
+        self._seq += 1
+        self.say("events", encoded(end(of, self._seq)))
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def connected(page: Any, address: str) -> Any:
+    """The live page, once it shows what is."""
+    page.add_init_script(WATCH)
+    page.goto(address)
+    page.wait_for_function("() => known.online && known.link.connected")
+    return page

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable
 
 import sqlalchemy as sa
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from edge.errors import UserError
-from edge.web import camera_pages, check_pages, health_pages, history_pages, login_pages
+from edge.web import (
+    alert_pages,
+    camera_pages,
+    check_pages,
+    health_pages,
+    history_pages,
+    login_pages,
+)
 from edge.web.access import Access
-from edge.web.intake import EPISODE
 from edge.web.live import Live
 from edge.web.site import FOLDER, Site, site_of
 
@@ -43,7 +47,7 @@ def make_app(
         routes=[
             Route("/", _live_page),
             WebSocketRoute("/live", serve_live),
-            Route("/alerts/{episode}/acknowledge", _acknowledge, methods=["POST"]),
+            *alert_pages.ROUTES,
             Route("/history", history_pages.history),
             Route("/history.csv", history_pages.export),
             Route("/health", health_pages.health),
@@ -64,21 +68,12 @@ def make_app(
             Exception: _broken,
         },
     )
-    app.state.site = site
+    app.state.site, app.state.live = site, live
     return Access(app, site.password, site.sessions, names, password_on_loopback, behind_proxy)
 
 
 async def _live_page(request: Request) -> Response:
     return site_of(request).page(request, "live.html")
-
-
-async def _acknowledge(request: Request) -> Response:
-    site, episode = site_of(request), request.path_params["episode"]
-    if not EPISODE.fullmatch(episode):
-        raise HTTPException(404)
-    rows = await run_in_threadpool(site.store.acknowledge, [episode], time.time())
-    site.board.put_alerts(rows)
-    return JSONResponse({"acknowledged": len(rows)}, 200 if rows else 404)
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -13,8 +13,15 @@ from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 540, 210
 LEFT, RIGHT, TOP, BOTTOM = 52, 8, 12, 28
-#: Labels below the bars, at most.
-TICKS = 6
+#: Labels below the bars, at most, and how far one reaches to each side on a phone.
+TICKS, HALF_TICK = 6, 36
+#: A kind is told by its colour and, for who does not see that, by being hatched.
+HATCHED = frozenset({"incorrect_mask"})
+HATCH = (
+    '<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse"'
+    ' patternTransform="rotate(45)"><rect class="between" x="0" y="0" width="2.5" height="7"/>'
+    "</pattern></defs>"
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ def columns(title: str, bars: Sequence[Column], kinds: Sequence[str]) -> Markup:
     """Stacked columns; a part of kind k has the class `k`."""
     top = _round_up(max((bar.total for bar in bars), default=0.0))
     step = (WIDTH - LEFT - RIGHT) / max(1, len(bars))
-    body = [_grid(top)]
+    body = [HATCH, _grid(top)]
     every = max(1, math.ceil(len(bars) / TICKS))
     for number, bar in enumerate(bars):
         x, y = LEFT + number * step, float(HEIGHT - BOTTOM)
@@ -51,16 +58,16 @@ def columns(title: str, bars: Sequence[Column], kinds: Sequence[str]) -> Markup:
             y -= height
             if height > 0.0:
                 gap = min(2.0, step * 0.15)
-                body.append(
-                    f'<rect class="{escape(kind)}" x="{x + gap / 2:.1f}" y="{y:.1f}"'
-                    f' width="{max(0.5, step - gap):.2f}" height="{height:.1f}"/>'
+                place = (
+                    f'x="{x + gap / 2:.1f}" y="{y:.1f}"'
+                    f' width="{max(0.5, step - gap):.2f}" height="{height:.1f}"'
                 )
+                body.append(f'<rect class="{escape(kind)}" {place}/>')
+                if kind in HATCHED:
+                    body.append(f'<rect fill="url(#hatch)" {place}/>')
         body.append("</g>")
         if number % every == 0:
-            body.append(
-                f'<text class="tick" x="{x + step / 2:.1f}" y="{HEIGHT - 8}"'
-                f' text-anchor="middle">{escape(bar.tick)}</text>'
-            )
+            body.append(_tick(x + step / 2, bar.tick))
     total = sum(bar.total for bar in bars)
     most = max(bars, key=lambda bar: bar.total, default=None)
     words = f"{title}: {_plain(total)} in all"
@@ -125,21 +132,31 @@ def line(
             before_s = -math.inf
             continue
         x, y = place(at_s, value)
-        path.append(f"{'L' if at_s - before_s <= longest_s else 'M'}{x:.1f} {y:.1f}")
+        # h0: a point that stands alone is a dot.
+        joined = at_s - before_s <= longest_s
+        path.append(f"L{x:.1f} {y:.1f}" if joined else f"M{x:.1f} {y:.1f}h0")
         before_s = at_s
     body.append(f'<path class="curve" d="{" ".join(path)}"/>' if path else "")
     for at_s, text in ticks:
         x, _ = place(at_s, 0.0)
-        body.append(
-            f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="middle">'
-            f"{escape(text)}</text>"
-        )
+        body.append(_tick(x, text))
     words = f"{title}: nothing was told"
     if known:
         words = (
             f"{title}: from {_plain(min(known))} to {_plain(max(known))}, last {_plain(known[-1])}"
         )
     return _svg(words, "".join(body))
+
+
+def _tick(x: float, text: str) -> str:
+    """A label below `x`, all of it within the picture."""
+    anchor = "middle"
+    if x > WIDTH - HALF_TICK:
+        x, anchor = float(WIDTH), "end"
+    return (
+        f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">'
+        f"{escape(text)}</text>"
+    )
 
 
 def _grid(top: float) -> str:
@@ -163,7 +180,7 @@ def _svg(words: str, body: str, height: int = HEIGHT) -> Markup:
 
 def _round_up(value: float) -> float:
     """The next 1, 2, 4 or 10 times a power of ten: halves of these read well."""
-    if not value > 0.0 or not math.isfinite(value):
+    if not value > 1e-12 or not math.isfinite(value):
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1.0, 2.0, 4.0, 10.0) if value <= step * power * 1.0001)

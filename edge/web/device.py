@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import datetime
 from statistics import median_low
 from typing import Any, Literal
 
+from edge.web.intake import AHEAD_S
 from edge.web.messages import Health, Info, Message, State
 
 Condition = Literal["online", "offline", "stalled", "trouble", "paused", "unknown"]
@@ -14,6 +16,8 @@ Condition = Literal["online", "offline", "stalled", "trouble", "paused", "unknow
 #: A device reports each half minute unless told otherwise: three reports missed and it hangs.
 STALLED_AFTER_S = 100.0
 REPORTS_MISSED = 3.2
+#: An event and the state that it belongs to are of one frame; so much may be between them yet.
+SLACK_S = 5.0
 #: What `camera` of health says when there is nothing to say.
 CAMERA_FINE = ("ok", "starting", None)
 
@@ -31,6 +35,9 @@ class Device:
     health: Health | None = None
     info: Info | None = None
     lost: int = 0
+    #: Nobody was bare-faced at this time, as it says itself: an alert that began before has
+    #: ended, whatever became of its end. 0 when that is not known.
+    calm_s: float = 0.0
     reported_s: float | None = None
     _intervals_s: deque[float] = field(default_factory=lambda: deque(maxlen=5))
 
@@ -46,6 +53,10 @@ class Device:
             self.health = body
         elif isinstance(body, State):
             self.state = body
+            since_s = _moment(body.since)
+            # Who is bare-faced now began with that word or later, by the same clock.
+            began_s = since_s - SLACK_S if since_s <= message.received_s + AHEAD_S else 0.0
+            self.calm_s = began_s if body.no_mask else max(message.received_s, since_s)
         elif isinstance(body, Info):
             self.info = body
         elif body in ("online", "offline"):
@@ -82,6 +93,7 @@ class Device:
             "seen_s": self.seen_s,
             "people": state.people if state else None,
             "no_mask": state.no_mask if state else None,
+            "calm_s": self.calm_s,
             "waiting": health.outbox_depth if health else None,
             "fps": health.fps if health else None,
             "temperature_c": health.temperature_c if health else None,
@@ -99,3 +111,11 @@ class Device:
     def _report_every_s(self) -> float:
         """One long silence among them says nothing of the next."""
         return median_low(self._intervals_s) if self._intervals_s else 30.0
+
+
+def _moment(text: str | None) -> float:
+    """Seconds since the epoch; 0 for what is no time."""
+    try:
+        return datetime.fromisoformat((text or "").strip()).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0

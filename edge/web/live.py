@@ -36,6 +36,14 @@ class Live:
         """`board` is what they show."""
         self._board = board
         self.pages = 0
+        self._awake: set[asyncio.Event] = set()
+        self._doubts = 0
+
+    def recheck(self) -> None:
+        """Somebody has logged out: ask at once which pages may go on. From the loop's thread."""
+        self._doubts += 1
+        for event in self._awake:
+            event.set()
 
     async def serve(self, socket: WebSocket) -> None:
         """One page, as long as it is there."""
@@ -51,6 +59,7 @@ class Live:
                 loop.call_soon_threadsafe(changed.set)
 
         leave = self._board.listen(tell)
+        self._awake.add(changed)
         ended = asyncio.create_task(_until_closed(socket))
         try:
             await self._send_all(socket, changed, ended)
@@ -60,6 +69,7 @@ class Live:
             log.error("a page is cut off: %s", getattr(error, "orig", None) or error)
         finally:
             leave()
+            self._awake.discard(changed)
             ended.cancel()
             self.pages -= 1
             with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
@@ -68,7 +78,7 @@ class Live:
     async def _send_all(
         self, socket: WebSocket, changed: asyncio.Event, ended: asyncio.Task[None]
     ) -> None:
-        version, checked_s = -1, time.monotonic()
+        version, checked_s, doubts = -1, time.monotonic(), self._doubts
         while not ended.done():
             changed.clear()
             first = version < 0
@@ -81,8 +91,8 @@ class Live:
             waiter = asyncio.create_task(changed.wait())
             await asyncio.wait({waiter, ended}, timeout=BEAT_S, return_when=asyncio.FIRST_COMPLETED)
             waiter.cancel()
-            if time.monotonic() - checked_s > RECHECK_S:
-                checked_s = time.monotonic()
+            if self._doubts != doubts or time.monotonic() - checked_s > RECHECK_S:
+                checked_s, doubts = time.monotonic(), self._doubts
                 if not await socket.state.access.allows(socket):
                     await socket.close(4401)
                     return

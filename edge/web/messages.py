@@ -41,6 +41,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     no_mask: bool
     people: Annotated[int, msgspec.Meta(ge=0, le=10_000)]
     paused: bool = False
+    #: When `no_mask` became what it is, by the clock of the device.
+    since: Word | None = None
 
 
 class Stage(msgspec.Struct, frozen=True):

@@ -55,7 +55,7 @@ def cells(device: Device) -> list[Cell]:
             health.camera or "—",
             "none" if health.camera is None else "good" if health.camera in CAMERA_FINE else "bad",
         ),
-        Cell("Frames/s", _text(health.fps, ".1f"), "none" if health.fps is None else "good"),
+        Cell("Frames/s", _text(health.fps, ".1f"), _grade_fps(health.fps)),
         Cell("Frame p95", _text(p95, ".0f", " ms"), FRAME_MS.grade(p95)),
         Cell("Newest frame", _text(health.frame_age_s, ".1f", " s"),
              FRAME_AGE_S.grade(health.frame_age_s)),
@@ -76,6 +76,11 @@ def cells(device: Device) -> list[Cell]:
         Cell("Restarts", _text(health.restarts, "d"), "none" if health.restarts is None else
              "warn" if health.restarts else "good"),
     ]  # fmt: skip
+
+
+def _grade_fps(fps: float | None) -> Grade:
+    """No frame at all is a fault; how many there should be is the device's own affair."""
+    return "none" if fps is None else "good" if fps > 0.0 else "bad"
 
 
 def _text(value: float | None, form: str, unit: str = "") -> str:

@@ -1,14 +1,18 @@
 """Makes the pictures of the dashboard in edge/web/assets: a real one, with made-up doors.
 
-Needs mosquitto and Chromium: python -m tests.demo.make_dashboard_pictures
+The Camera page shows a real daemon on the demo clip. Needs mosquitto and Chromium:
+python -m tests.demo.make_dashboard_pictures
 """
 
 from __future__ import annotations
 
 import math
 import random
+import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,9 @@ import numpy as np
 import paho.mqtt.client as paho
 
 from edge.paths import PACKAGE, demo_clip
-from tests.brokers import Mosquitto
+from edge.web.password import Password
+from tests.brokers import Mosquitto, wait_until
+from tests.commands import command, environment
 from tests.dashboards import Dashboard, chromium, playwright
 from tests.edge.web.made import encoded, end, start
 
@@ -26,6 +32,15 @@ DOORS = ("main-entrance", "loading-bay", "garden-door", "canteen", "reception")
 DAYS, PER_DAY = 9, 34
 DESKTOP, PHONE = (1280, 800), (390, 780)
 GAP, QUALITY = 16, 72
+WIDE = (
+    (("/", "light"), ("/", "dark")),
+    (("/history", "light"), ("/health", "dark")),
+    (("/camera", "light"), ("/check", "dark")),
+)
+NARROW = (
+    (("/", "light"), ("/", "dark"), ("/history", "light"), ("/health", "dark"),
+     ("/camera", "light"), ("/login", "dark")),
+)  # fmt: skip
 
 
 class Doors:
@@ -92,6 +107,21 @@ class Doors:
         self._client.loop_stop()
 
 
+@contextmanager
+def eye(folder: Path, camera: str) -> Iterator[None]:
+    """The daemon on the demo clip; it publishes nothing."""
+    config = folder / "eye.toml"
+    config.write_text(f'device = "eye"\n{camera}\n')
+    daemon = subprocess.Popen(
+        command(("run", "--source", "demo", "--config", config, "--no-mqtt")),
+        env=environment(folder / "eye-state"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_until((folder / "eye").is_socket, "the daemon's socket", 30)
+    yield
+    daemon.terminate()
+    daemon.wait(30)
+
+
 def checked_picture(folder: Path) -> Path:
     """Two moments of the demo clip side by side."""
     capture = cv2.VideoCapture(str(demo_clip()))
@@ -118,6 +148,14 @@ def shoot(browser: Any, address: str, path: str, size: tuple[int, int], scheme: 
         page.wait_for_selector(".result img")
         if size == PHONE:
             page.locator(".result").scroll_into_view_if_needed()
+    if path == "/camera":
+        page.wait_for_selector("#seen:has-text('in view')")
+        page.fill("#corners", "0.04, 0.05\n0.96, 0.05\n0.96, 0.95\n0.04, 0.95")
+        page.wait_for_function("() => seen.textContent.startsWith('1 person')", timeout=60_000)
+        page.wait_for_timeout(2500)  # until it is told who that is
+        page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    if path == "/login":
+        page.fill("#password", "a password")
     page.wait_for_timeout(400)
     raw = page.screenshot()
     context.close()
@@ -147,7 +185,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
         server = Mosquitto(folder).start()
-        dashboard = Dashboard(folder, server.port).start()
+        camera = f'[camera]\npreview = true\npreview_socket = "{folder}/eye"'
+        dashboard = Dashboard(folder, server.port, f"{camera}\n").start()
         doors = Doors(server.port)
         picture = checked_picture(folder)
         with playwright() as driver, chromium(driver) as browser:
@@ -158,20 +197,18 @@ def main() -> None:
             doors.present()
             page.wait_for_selector("#alerts li.open")
             page.close()
-            wide = [
-                [("/", "light"), ("/history", "light")],
-                [("/health", "dark"), ("/check", "dark")],
-            ]
-            write(
-                "desktop.webp",
-                grid([[shoot(browser, dashboard.address, p, DESKTOP, s, picture) for p, s in row]
-                      for row in wide]),
-                1800,
-            )  # fmt: skip
-            narrow = [("/", "light"), ("/", "dark"), ("/history", "light"), ("/health", "dark"),
-                      ("/check", "light")]  # fmt: skip
-            row = [shoot(browser, dashboard.address, p, PHONE, s, picture) for p, s in narrow]
-            write("phone.webp", grid([row]), 1800)
+            Password(dashboard.state / "dashboard-password").set("a good password")
+            for name, size, rows in (("desktop", DESKTOP, WIDE), ("phone", PHONE, NARROW)):
+                drawn = []
+                for row in rows:
+                    shots = []
+                    for path, scheme in row:
+                        with eye(folder, camera) if path == "/camera" else nullcontext():
+                            shots.append(
+                                shoot(browser, dashboard.address, path, size, scheme, picture)
+                            )
+                    drawn.append(shots)
+                write(f"{name}.webp", grid(drawn), 1800)
         doors.close()
         dashboard.stop()
         server.stop()

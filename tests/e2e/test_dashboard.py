@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +18,11 @@ from edge.paths import demo_clip
 from edge.web.password import Password
 from tests.brokers import Mosquitto, Subscriber
 from tests.commands import mask_patrol
-from tests.dashboards import Dashboard, chromium
-from tests.edge.web.made import encoded, end, start
+from tests.dashboards import Dashboard, Device, chromium, connected
+from tests.edge.web.made import encoded, start
 from tests.pictures import bare_seconds
 from tests.proxies import Relay
 
-#: Tells when a card was first there, on the clock of the page, which is ours, too.
-WATCH = """
-window.appeared = {};
-new MutationObserver(() => {
-  for (const card of document.querySelectorAll("#alerts li"))
-    window.appeared[card.dataset.episode] ??= Date.now() / 1000;
-}).observe(document, { childList: true, subtree: true });
-"""
 #: Keeps what the page is answered: such large answers the driver itself forgets.
 LISTEN = """
 window.answers = [];
@@ -45,79 +36,6 @@ window.fetch = async (...what) => {
 };
 """
 EPISODES = "[...document.querySelectorAll('#alerts li')].map((card) => card.dataset.episode)"
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A page that nothing goes wrong on: no script fails, nothing is forbidden by the policy."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    opened = context.new_page()
-    opened.set_default_timeout(20_000)
-    complaints: list[str] = []
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on(
-        "console",
-        lambda said: complaints.append(said.text) if "Content Security" in said.text else None,
-    )
-    opened.on("dialog", lambda dialog: (complaints.append("a dialog"), dialog.dismiss()))
-    yield opened
-    context.close()
-    assert complaints == []
-
-
-@pytest.fixture
-def dashboard(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Dashboard]:
-    running = Dashboard(tmp_path, mosquitto.port).start().connected()
-    yield running
-    assert running.stop() == 0
-
-
-class Device:
-    """Says what a test has it say, acknowledged by the broker."""
-
-    def __init__(self, broker: Broker, name: str = "door1") -> None:
-        self.name, self._seq = name, 0
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-        self._client.connect(broker.host, broker.port)
-        self._client.loop_start()
-        self.say("status", b"online", retain=True)
-
-    def say(self, leaf: str, body: bytes, retain: bool = False) -> None:
-        self.publish(f"maskpatrol/{self.name}/{leaf}", body, retain)
-
-    def publish(self, topic: str, body: bytes, retain: bool = False) -> None:
-        told = self._client.publish(topic, body, qos=1, retain=retain)
-        told.wait_for_publish(20)
-        assert told.is_published()
-
-    def alert(self, **more: Any) -> dict[str, Any]:
-        self._seq += 1
-        body = start(self.name, self._seq, time.time(), **more)
-        self.say("events", encoded(body))
-        return body
-
-    def over(self, of: dict[str, Any]) -> None:
-        self._seq += 1
-        self.say("events", encoded(end(of, self._seq)))
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-
-@pytest.fixture
-def device(mosquitto: Mosquitto) -> Iterator[Device]:
-    speaker = Device(mosquitto.broker)
-    yield speaker
-    speaker.close()
-
-
-def connected(page: Any, address: str) -> Any:
-    """The live page, once it shows what is."""
-    page.add_init_script(WATCH)
-    page.goto(address)
-    page.wait_for_function("() => known.online && known.link.connected")
-    return page
 
 
 def wait_for_episodes(page: Any, expected: list[str]) -> None:
@@ -475,6 +393,16 @@ def test_logging_in_through_the_page(page: Any, tmp_path: Path, mosquitto: Mosqu
     connected(page, dashboard.address)
     cookies = page.context.cookies()
     assert {c["name"]: c["httpOnly"] for c in cookies}["mask_patrol_session"]
+    other = page.context.new_page()
+    other.goto(f"{dashboard.address}/history")
+    other.get_by_role("button", name="Log out").click()
+    other.wait_for_selector("#password")
+    page.wait_for_selector("#password", timeout=10_000)  # the open page shows no more, either
+    other.fill("#password", "correct horse battery")
+    other.keyboard.press("Enter")
+    other.wait_for_selector("nav")
+    other.close()
+    connected(page, dashboard.address)
     dashboard.stop()
     (dashboard.state / "dashboard.sqlite3").unlink()  # all sessions are gone with it
     dashboard.start()
@@ -500,23 +428,82 @@ def test_every_page_has_names_for_all_that_can_be_used(page: Any, dashboard: Das
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone_and_its_contrast_is_enough(
-    browser: Any, dashboard: Dashboard, device: Device, scheme: str
+    browser: Any, tmp_path: Path, mosquitto: Mosquitto, device: Device, scheme: str
 ) -> None:
+    camera = f'[camera]\npreview = true\npreview_socket = "{tmp_path}/no"\n'
+    dashboard = Dashboard(tmp_path, mosquitto.port, camera).start().connected()
     device.over(device.alert())
     device.alert()
+    device.say("health", encoded({"camera": "stalled", "fps": 0.0, "temperature_c": 75}))
+    device.say("state", encoded({"no_mask": True, "people": 1}))
     context = browser.new_context(
         viewport={"width": 360, "height": 740}, color_scheme=scheme, has_touch=True
     )
     page = context.new_page()
-    for path in ("/", "/history", "/health", "/health/door1", "/check"):
+    for path in (
+        "/",
+        "/history?span=30",
+        "/health",
+        "/health/door1",
+        "/check",
+        "/camera",
+        "/setup",
+    ):
         page.goto(dashboard.address + path)
         page.wait_for_selector("main")
         if path == "/":
-            page.wait_for_selector("#alerts li.open")
-        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert wide <= 0, (path, wide)
-        assert page.evaluate(CONTRASTS) == [], path
+            page.wait_for_selector("#alerts li >> nth=1")
+            page.click("#alerts li:last-child button")
+            page.wait_for_selector("#alerts li.acknowledged")
+            page.route("**/acknowledge", lambda route: route.abort())
+            page.click("#alerts li:first-child button")
+            page.evaluate("scrollTo(0, document.body.scrollHeight)")  # it is in sight all the same
+            page.wait_for_function(
+                "() => document.getElementById('acknowledge-error').getBoundingClientRect().top > 0"
+            )
+            assert page.evaluate(NAVIGATION_LINES) == 1
+        if path == "/camera":
+            page.fill("#corners", "0.1 0.1\nleft")
+            page.wait_for_selector("#corners-error:text('Line 2 is no corner')")
+            page.click("#save")
+            page.wait_for_selector("#camera-error:has-text('is it running on this device')")
+        if path == "/setup":
+            fill_and_send(page, code="AAAA-BBBB-CCCC", password="x" * 10, again="x" * 10)
+        assert_fits(page, path)
+    Password(dashboard.state / "dashboard-password").set("correct horse battery")
+    page.goto(f"{dashboard.address}/login")
+    fill_and_send(page, password="wrong horse battery")
+    assert_fits(page, "/login")
     context.close()
+    dashboard.stop()
+
+
+def fill_and_send(page: Any, **fields: str) -> None:
+    for name, value in fields.items():
+        page.fill(f"#{name}", value)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[role=alert]")
+
+
+def assert_fits(page: Any, path: str) -> None:
+    """Nothing is wider than the screen, cut off in a chart, or too faint."""
+    page.wait_for_load_state()
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0, (path, wide)
+    assert page.evaluate(CUT_OFF) == [], path
+    assert page.evaluate(CONTRASTS) == [], path
+
+
+NAVIGATION_LINES = """
+new Set([...document.querySelectorAll("nav a")].map((a) => a.getBoundingClientRect().top)).size
+"""
+#: Texts of charts that reach out of their picture.
+CUT_OFF = """
+[...document.querySelectorAll("svg.chart text")].filter((text) => {
+  const own = text.getBoundingClientRect(), all = text.ownerSVGElement.getBoundingClientRect();
+  return own.left < all.left - 0.5 || own.right > all.right + 0.5;
+}).map((text) => text.textContent)
+"""
 
 
 #: Texts whose contrast with what lies behind them is below WCAG's 4.5 (3 for large ones).
@@ -537,6 +524,9 @@ CONTRASTS = """
     const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
     if (!own || !e.checkVisibility() || e.closest("svg, .unseen, select, noscript")) continue;
     const style = getComputedStyle(e), size = parseFloat(style.fontSize);
+    for (let p = e; p; p = p.parentElement) {
+      if (getComputedStyle(p).opacity < 1) poor.push(`faded ${e.textContent.trim()}`);
+    }
     const [a, b] = [light(rgb(style.color)), light(behind(e))];
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     const enough = size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5;

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,15 @@ def folder() -> Iterator[Path]:
         yield Path(short)
 
 
+#: Counts the pictures, and keeps what is written for who cannot see them.
+SAID = """
+window.said = [];
+window.pictures = 0;
+new MutationObserver(() => window.said.push(seen.textContent))
+  .observe(seen, { childList: true, characterData: true, subtree: true });
+new MutationObserver(() => { window.pictures += 1; })
+  .observe(picture, { attributes: true, attributeFilter: ["src"] });
+"""
 COMMENT = "# the door of the hall\n"
 
 
@@ -78,6 +88,11 @@ def test_what_the_camera_sees_and_what_is_drawn(
     page.wait_for_selector("#seen:text('1 person in view')")
     page.wait_for_function("() => picture.naturalWidth === 640")
     page.wait_for_selector("#stages th:text('detect')")
+    # What is read out to who cannot see is written only when it is something new.
+    page.evaluate(SAID)
+    page.wait_for_function("() => window.pictures >= 6")
+    said = page.evaluate("window.said")
+    assert all(one != next_one for one, next_one in pairwise(["1 person in view", *said])), said
     box = page.locator("#drawing").bounding_box()
     for x, y in ((0.1, 0.1), (0.3, 0.1), (0.3, 0.9), (0.1, 0.9)):
         page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
@@ -94,6 +109,11 @@ def test_what_the_camera_sees_and_what_is_drawn(
     assert stat.S_IMODE(config.stat().st_mode) == 0o640
     # Whoever stands in the middle is outside of it now: the daemon has read it.
     page.wait_for_selector("#seen:text('Nobody in view')")
+    page.fill("#corners", "0.1, 0.1\n0.9, 0.1\n0.9; 1.9\n\nleft\n0.9, 0.9")
+    page.wait_for_selector("#corners-error:has-text('Line 3, 5 is no corner')")
+    page.click("#save")
+    page.wait_for_selector("#saved:text('Not saved: a line is no corner.')")
+    assert load_settings(config).camera.zone == settings.camera.zone
     page.fill("#corners", "0.1, 0.1\n0.9, 0.9")
     page.click("#save")
     page.wait_for_selector("#saved:has-text('Not saved: ')")

@@ -7,9 +7,14 @@
   const picture = part("picture"), canvas = part("drawing"), corners = part("corners"), slider = part("min-face");
   let zone = [], moved = -1, told = null, minFace = null, faceTouched = false;
 
+  /** Only what is new is written: each writing is read out to who cannot see it. */
+  function say(id, text) {
+    if (part(id).textContent !== text) part(id).textContent = text;
+  }
+
   function fail(text) {
     part("camera-error").hidden = !text;
-    part("camera-error").textContent = text || "";
+    say("camera-error", text || "");
   }
 
   async function look() {
@@ -24,7 +29,7 @@
         told = body;
         showStages(body.stages_ms);
         const people = body.people.length;
-        part("seen").textContent = people === 0 ? "Nobody in view" : people === 1 ? "1 person in view" : `${people} people in view`;
+        say("seen", people === 0 ? "Nobody in view" : people === 1 ? "1 person in view" : `${people} people in view`);
         draw();
       }
     } catch (error) {
@@ -84,7 +89,17 @@
     }
   }
 
+  /** Lines that are no corners; nothing is saved while there are any. */
+  function tellWrong(lines) {
+    const error = part("corners-error");
+    error.hidden = !lines.length;
+    say("corners-error", lines.length
+      ? `Line ${lines.join(", ")} is no corner: write two numbers from 0 to 1, such as 0.25, 0.5` : "");
+    corners.setAttribute("aria-invalid", String(lines.length > 0));
+  }
+
   function writeCorners() {
+    tellWrong([]);
     corners.value = zone.map(([x, y]) => `${x.toFixed(3)}, ${y.toFixed(3)}`).join("\n");
     part("saved").textContent = "Not saved";
     draw();
@@ -95,8 +110,14 @@
   }
 
   corners.addEventListener("input", () => {
-    zone = corners.value.split("\n").map((line) => line.split(/[\s,;]+/).filter(Boolean).map(Number))
-      .filter((c) => c.length === 2 && c.every((v) => v >= 0 && v <= 1));
+    zone = [];
+    const wrong = [];
+    corners.value.split("\n").forEach((line, number) => {
+      const corner = line.split(/[\s,;]+/).filter(Boolean).map(Number);
+      if (corner.length === 2 && corner.every((v) => v >= 0 && v <= 1)) zone.push(corner);
+      else if (line.trim()) wrong.push(number + 1);
+    });
+    tellWrong(wrong);
     part("saved").textContent = "Not saved";
     draw();
   });
@@ -131,6 +152,7 @@
   }
   part("form").addEventListener("submit", async (event) => {
     event.preventDefault();
+    if (!part("corners-error").hidden) { part("saved").textContent = "Not saved: a line is no corner."; corners.focus(); return; }
     const wanted = { zone };
     if (faceTouched) wanted.min_face = minFace;
     try {

@@ -28,23 +28,49 @@ function clock(seconds) {
   return day + at.toLocaleTimeString();
 }
 
+/** The newest alert of each device that was not told to be over. */
+let newest = new Map();
+function findNewest() {
+  newest = new Map();
+  for (const alert of inOrder()) {
+    if (alert.ended_s === null && !newest.has(alert.device)) newest.set(alert.device, alert.episode);
+  }
+}
+
 /** Whether it goes on, whether nobody can tell, or how it ended. */
 function stateOf(alert) {
   if (alert.ended_s !== null) return ["ended", ENDINGS[alert.ended_by] || "Ended"];
   const device = known.devices.get(alert.device);
   if (!device || DEAF.has(device.condition)) return ["lost", "Not known"];
+  // The device has said since that nobody is bare-faced: the end of this one was lost on its way.
+  // While it says that somebody is, the newest goes on in any case, whatever its clock says.
+  const sure = device.no_mask && newest.get(alert.device) === alert.episode;
+  if (device.calm_s > alert.started_s && !sure) return ["lost", "Not known"];
   return ["open", "Still there"];
 }
 
 const isPending = (alert) => alert.acknowledged_s === null && alert.started_s > now_s() - PENDING_S;
 const isOpen = (alert) => stateOf(alert)[0] === "open";
 
+const ACKNOWLEDGED_AT_ONCE = 1000;
+
+/** What is acknowledged is drawn when the server tells of it; when that fails, somebody must know. */
 async function acknowledge(episodes) {
-  for (const episode of episodes) {
-    try {
-      await fetch(`/alerts/${encodeURIComponent(episode)}/acknowledge`, { method: "POST" });
-    } catch { return; }
-  }
+  const notice = byId("acknowledge-error");
+  notice.hidden = true;
+  let why = "";
+  try {
+    const body = JSON.stringify({ episodes: episodes.slice(0, ACKNOWLEDGED_AT_ONCE) });
+    const response = await fetch("/alerts/acknowledge", { method: "POST", body, signal: AbortSignal.timeout(10000) });
+    if (response.status === 401) { location.assign("/login"); return; }
+    if (!response.ok) {
+      const json = (response.headers.get("content-type") || "").startsWith("application/json");
+      why = json ? (await response.json()).error : `the dashboard could not keep it (${response.status})`;
+    }
+  } catch { why = "the dashboard does not answer"; }
+  if (!why) return;
+  notice.textContent = `Not acknowledged: ${why}. Try again.`;
+  notice.hidden = false;
 }
 
 const cards = new Map();
@@ -81,8 +107,8 @@ function drawAge(alert) {
   const card = cards.get(alert.episode);
   if (!card) return;
   const seen = alert.acknowledged_s === null ? "" : " · acknowledged";
-  const text = alert.ended_s === null
-    ? `since ${clock(alert.started_s)} (${lasted(now_s() - alert.started_s)})`
+  const text = alert.ended_s === null && !isOpen(alert) ? `began ${clock(alert.started_s)}`
+    : alert.ended_s === null ? `since ${clock(alert.started_s)} (${lasted(now_s() - alert.started_s)})`
     : `${clock(alert.started_s)}${alert.duration_s === null ? "" : `, for ${lasted(alert.duration_s)}`}`;
   if (card.parts.when.textContent !== text + seen) card.parts.when.textContent = text + seen;
 }
@@ -108,6 +134,8 @@ function drawAlerts() {
   }
   const shown = alerts.filter(wanted).slice(0, MOST_SHOWN);
   const list = byId("alerts");
+  const before = [...list.querySelectorAll("button")];
+  const held = before.find((button) => button === document.activeElement);
   const stay = new Set(shown.map((alert) => alert.episode));
   for (const [episode, card] of cards) {
     if (!stay.has(episode)) { card.remove(); cards.delete(episode); }
@@ -118,8 +146,16 @@ function drawAlerts() {
     if (card === place) place = place.nextElementSibling;
     else list.insertBefore(card, place);
   }
+  if (held && (!held.isConnected || held.hidden)) focusNear(before, before.indexOf(held));
   byId("empty").hidden = shown.length > 0;
   byId("shown").textContent = shown.length ? `The newest ${shown.length}.` : "";
+}
+
+/** The button that had the focus is gone: the next one below has it now, else the one above. */
+function focusNear(buttons, from) {
+  const usable = (button) => button.isConnected && !button.hidden;
+  const next = buttons.slice(from + 1).find(usable) || buttons.slice(0, from).reverse().find(usable);
+  (next || byId("alerts-title")).focus();
 }
 
 function drawBanner() {
@@ -129,6 +165,7 @@ function drawBanner() {
   const flash = banner.classList.contains("flash") ? " flash" : "";
   let kind = "calm", sign = "✔", text = "Nobody bare-faced", more = "";
   const watching = [...known.devices.values()].filter((d) => d.condition === "online");
+  const blind = known.devices.size - watching.length;
   if (!known.online) {
     [kind, sign, text] = ["waiting", "…", known.everOnline ? "Reconnecting" : "Connecting"];
     more = known.everOnline ? "This page has lost the dashboard; it comes back by itself." : "";
@@ -138,9 +175,12 @@ function drawBanner() {
     [kind, sign] = ["alarm", "!"];
     text = open.length === 1 ? "1 bare face" : `${open.length} bare faces`;
     const places = [...new Set(open.map((alert) => alert.device))];
-    more = `at ${places.slice(0, 4).join(", ")}${places.length > 4 ? ` and ${places.length - 4} more` : ""}`;
+    more = `at ${places.slice(0, 4).join(", ")}${places.length > 4 ? ` and ${places.length - 4} more` : ""}${blind ? ` · ${blind} not watching` : ""}`;
   } else if (!watching.length) {
     [kind, sign, text, more] = ["waiting", "?", "Nobody is watching", "No device is online."];
+  } else if (blind) {
+    [kind, sign, text] = ["warn", "▲", `${blind} of ${known.devices.size} not watching`];
+    more = `Nobody bare-faced at the ${watching.length === 1 ? "one that is" : `${watching.length} that are`}`;
   } else {
     more = `${watching.length} device${watching.length === 1 ? "" : "s"} watching`;
   }
@@ -149,7 +189,9 @@ function drawBanner() {
   byId("banner-text").textContent = text;
   byId("banner-more").textContent = more;
   const all = byId("acknowledge-all");
+  const left = document.activeElement === all;
   all.hidden = !pending.length || !known.online;
+  if (left && all.hidden) byId("alerts-title").focus();
   all.textContent = pending.length === 1 ? "Acknowledge 1 alert" : `Acknowledge ${pending.length} alerts`;
   document.title = `${open.length ? `(${open.length}) ` : ""}Live · Mask Patrol`;
 }
@@ -221,7 +263,7 @@ function drawSoon() {
   if (drawn) return;
   drawn = true;
   // Not requestAnimationFrame: a page in the background must keep its title true.
-  setTimeout(() => { drawn = false; drawLink(); drawDevices(); drawAlerts(); drawBanner(); }, 30);
+  setTimeout(() => { drawn = false; findNewest(); drawLink(); drawDevices(); drawAlerts(); drawBanner(); }, 30);
 }
 
 setInterval(() => { for (const alert of known.alerts.values()) if (alert.ended_s === null) drawAge(alert); }, 1000);

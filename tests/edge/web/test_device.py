@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edge.web.device import STALLED_AFTER_S, Device
+from edge.web.device import SLACK_S, STALLED_AFTER_S, Device
 from edge.web.messages import Health, Message, State
 from edge.web.thresholds import TEMPERATURE_C, cells
 
@@ -28,6 +28,21 @@ def test_what_the_broker_had_kept_is_no_sign_of_life(device: Device) -> None:
     assert device.seen_s is None
     assert device.condition(S + 5)[0] == "online"
     assert device.condition(S + STALLED_AFTER_S + 1)[0] == "stalled"
+
+
+def calm_s(device: Device, no_mask: bool, since: str | None, at_s: float = S) -> float:
+    said(device, State(no_mask=no_mask, people=1, since=since), at_s)
+    return float(device.row(at_s)["calm_s"])
+
+
+def test_since_when_nobody_is_bare_faced(device: Device) -> None:
+    assert device.row(S)["calm_s"] == 0.0
+    assert calm_s(device, False, None) == S
+    assert calm_s(device, False, "1970-01-12T13:47:00.000Z") == S + 20  # its clock is ahead
+    # Somebody is: all that began before it was so has ended.
+    assert calm_s(device, True, "1970-01-12T13:46:20.000Z", S + 30) == S - 20 - SLACK_S
+    for unknown in (None, "soon", "9999-12-31T23:59:59.999Z", "2026-01-01T00:00:00.000Z"):
+        assert calm_s(device, True, unknown) <= 0.0
 
 
 def test_it_stalls_when_it_reports_nothing_and_comes_back(device: Device) -> None:
@@ -89,4 +104,6 @@ def test_figures_are_graded(device: Device) -> None:
     said(device, Health(camera="black", temperature_c=85, events_dropped=2, fps=9.9))
     graded = {cell.name: cell.grade for cell in cells(device)}
     assert (graded["Camera"], graded["Temperature"], graded["Dropped"]) == ("bad", "bad", "bad")
-    assert graded["Memory"] == "none"
+    assert (graded["Memory"], graded["Frames/s"]) == ("none", "good")
+    said(device, Health(camera="ok", fps=0.0))
+    assert {cell.name: cell.grade for cell in cells(device)}["Frames/s"] == "bad"

@@ -189,9 +189,8 @@ def test_another_site_can_change_nothing(dashboard: Dashboard) -> None:
     visitor = Visitor(dashboard.port)
     visitor.log_in()
     for origin in ("http://evil.example", "null", ""):
-        assert visitor.ask("POST", "/alerts/x/acknowledge", origin=origin).status == 403
-    for nobody in ("x", "%00", "x" * 97):
-        assert visitor.ask("POST", f"/alerts/{nobody}/acknowledge").status == 404
+        assert visitor.ask("POST", "/alerts/acknowledge", origin=origin).status == 403
+    assert visitor.ask("POST", "/alerts/acknowledge").status == 422
 
 
 def test_a_name_that_is_not_ours_is_not_answered(dashboard: Dashboard) -> None:

@@ -1,0 +1,161 @@
+"""The dashboard's pages before a real browser: what they say when something is amiss."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import pytest
+
+from edge.clock import iso_utc
+from tests.brokers import Mosquitto
+from tests.dashboards import Dashboard, Device, connected
+from tests.edge.web.made import encoded
+
+FOCUSED = "document.activeElement.getAttribute('aria-label') || document.activeElement.id"
+
+
+def state(no_mask: bool, people: int, since_s: float) -> bytes:
+    return encoded({"no_mask": no_mask, "people": people, "since": iso_utc(since_s)})
+
+
+def test_an_alert_whose_end_was_lost_does_not_go_on_for_ever(
+    page: Any, dashboard: Dashboard, device: Device
+) -> None:
+    connected(page, dashboard.address)
+    device.say("state", state(False, 0, time.time() - 60.0), retain=True)
+    device.alert()
+    device.say("state", state(True, 1, time.time()), retain=True)
+    page.wait_for_selector(".banner.alarm >> text=1 bare face")
+    device.say("state", state(False, 0, time.time()), retain=True)
+    page.wait_for_selector("#alerts li .badge:text('Not known')")
+    page.wait_for_selector("#alerts li .when:has-text('began ')")
+    page.wait_for_selector(".banner.calm")
+    # The next one, of a clock that is ahead of ours by less than what makes it wrong.
+    ahead_s = time.time() + 60.0
+    device.alert(time=iso_utc(ahead_s))
+    device.say("state", state(True, 1, ahead_s), retain=True)
+    page.wait_for_selector(".banner.alarm >> text=1 bare face")
+    page.wait_for_selector("#alerts li.open + li.lost")  # that of before does not come back
+    device.say("state", state(False, 0, ahead_s + 1.0), retain=True)
+    page.wait_for_selector(".banner.calm")
+    page.reload()
+    page.wait_for_selector(".banner.calm")
+
+
+def test_a_banner_is_calm_only_when_all_are_watching(
+    page: Any, mosquitto: Mosquitto, dashboard: Dashboard, device: Device
+) -> None:
+    connected(page, dashboard.address)
+    page.wait_for_selector(".banner.calm >> text=1 device watching")
+    away = Device(mosquitto.broker, "door2")
+    away.say("status", b"offline", retain=True)
+    page.wait_for_selector(".banner.warn >> text=1 of 2 not watching")
+    page.wait_for_selector("#banner-more:text('Nobody bare-faced at the one that is')")
+    device.alert()
+    page.wait_for_selector("#banner-more:text('at door1 · 1 not watching')")
+    away.say("status", b"online", retain=True)
+    page.wait_for_selector("#banner-more:text-is('at door1')")
+    away.close()
+
+
+def test_all_are_acknowledged_in_one_request_and_a_failure_is_told(
+    page: Any, dashboard: Dashboard, device: Device
+) -> None:
+    connected(page, dashboard.address)
+    for _ in range(12):
+        device.alert()
+    page.wait_for_selector("#acknowledge-all:text('Acknowledge 12 alerts')")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.method))
+    way = re.compile("/acknowledge$")
+    page.route(way, lambda route: route.abort())
+    page.click("#acknowledge-all")
+    page.wait_for_selector("#acknowledge-error:text('Not acknowledged: the dashboard does not')")
+    page.unroute(way)
+    page.route(way, lambda route: route.fulfill(status=503, body="<p>no database</p>"))
+    page.click("#acknowledge-all")
+    page.wait_for_selector("#acknowledge-error:has-text('could not keep it (503). Try again.')")
+    assert page.locator("#alerts li.acknowledged").count() == 0
+    page.unroute(way)
+    asked.clear()
+    page.click("#acknowledge-all")
+    page.wait_for_function("() => document.querySelectorAll('li.acknowledged').length === 12")
+    assert asked == ["POST"]
+    page.wait_for_selector("#acknowledge-error", state="hidden")
+    page.wait_for_selector("#acknowledge-all", state="hidden")
+
+
+def test_what_is_no_list_of_alerts_is_refused(page: Any, dashboard: Dashboard) -> None:
+    connected(page, dashboard.address)
+    bodies = {
+        "": 422, "{": 422, '{"episodes": []}': 422, '{"episodes": ["\\u0000"]}': 422,
+        '{"episodes": "x"}': 422, '{"episodes": ["%s"]}' % ("x" * 200_000): 422,
+        '{"episodes": ["nobody"]}': 404,
+    }  # fmt: skip
+    post = "(body) => fetch('/alerts/acknowledge', { method: 'POST', body }).then((a) => a.status)"
+    assert {body: page.evaluate(post, body) for body in bodies} == bodies
+
+
+def test_the_keyboard_goes_on_where_it_was(page: Any, dashboard: Dashboard, device: Device) -> None:
+    connected(page, dashboard.address)
+    for camera in ("one", "two", "three"):
+        device.alert(camera=camera)
+    page.wait_for_function("() => document.querySelectorAll('#alerts li').length === 3")
+    for which in ("all", "new"):  # the button goes; the whole card goes
+        page.select_option("#which", which)
+        page.locator("#alerts li:not(.acknowledged) button").first.focus()
+        expected = page.evaluate(
+            "document.querySelectorAll('#alerts li:not(.acknowledged)')[1].dataset.episode"
+        )
+        page.keyboard.press("Enter")
+        page.wait_for_function(
+            "(next) => document.activeElement.closest('li')?.dataset.episode === next",
+            arg=expected,
+        )
+    page.keyboard.press("Enter")  # the last
+    page.wait_for_function(f"() => ({FOCUSED}) === 'alerts-title'")
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/door1"])
+def test_a_page_says_that_the_dashboard_is_away(
+    page: Any, dashboard: Dashboard, device: Device, path: str
+) -> None:
+    device.say("health", encoded({"camera": "ok", "fps": 9.9}))
+    connected(page, dashboard.address)
+    page.wait_for_selector("#devices .state.online")
+    page.goto(dashboard.address + path)
+    page.locator("#fresh a").first.focus() if path == "/health" else None
+    refresh = "document.dispatchEvent(new Event('visibilitychange'))"
+    page.route("**" + path, lambda route: route.fulfill(status=503, body="no"))
+    page.evaluate(refresh)
+    page.wait_for_selector("#away:has-text('The dashboard answers 503: this is how it was at')")
+    page.unroute("**" + path)
+    assert dashboard.stop() == 0
+    page.evaluate(refresh)
+    page.wait_for_selector("#away:has-text('The dashboard does not answer: this is how')")
+    assert page.locator(".state.online").count() == 1
+    dashboard.start()
+    page.evaluate(refresh)
+    page.wait_for_selector("#away", state="hidden")
+    if path == "/health":  # what had the focus has it still
+        assert page.evaluate("document.activeElement.textContent") == "door1"
+
+
+def test_bars_differ_by_more_than_their_colour(
+    page: Any, dashboard: Dashboard, device: Device
+) -> None:
+    device.alert()
+    device.alert(label="incorrect_mask")
+    connected(page, dashboard.address)
+    page.wait_for_function("() => document.querySelectorAll('#alerts li').length === 2")
+    page.goto(f"{dashboard.address}/history")
+    boxes = page.evaluate(
+        """['.incorrect_mask', '[fill="url(#hatch)"]', '.no_mask'].map((kind) => {
+          const { x, y, width, height } = document.querySelector(`svg g ${kind}`).getBBox();
+          return [x, y, width, height].map(Math.round).join();
+        })"""
+    )
+    assert boxes[0] == boxes[1] != boxes[2]
+    assert page.locator('[fill="url(#hatch)"]').count() == 1
