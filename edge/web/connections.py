@@ -47,12 +47,13 @@ class GuardedProtocol(H11Protocol):
         self._idle_since = self.cycle if waits else self
         self.loop.call_later(self.patience_s, self._look)
 
-    def _is_shared(self, text: str) -> bool:
+    @classmethod
+    def _is_shared(cls, text: str) -> bool:
         try:
             address = ipaddress.ip_address(text)
         except ValueError:
             return False
-        return any(address in network for network in self.shared)
+        return any(address in network for network in cls.shared)
 
 
 def guarded(proxies: Iterable[str]) -> type[GuardedProtocol]:

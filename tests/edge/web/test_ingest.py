@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from edge.web.board import Board
 from edge.web.history import History
-from edge.web.ingest import Ingest
+from edge.web.ingest import Ingest, Tidier
 from edge.web.intake import MOST_NUMBER, Intake
 from edge.web.messages import EventMessage
 from edge.web.store import Store, Written
@@ -109,3 +110,14 @@ def test_a_thread_that_dies_is_told(tmp_path: Path) -> None:
     bench.say("door1", "events", start("door1", 1))
     wait_until(lambda: "restart the dashboard" in bench.disk, "the word of its death", 20)
     bench.ingest.stop()
+
+
+@pytest.mark.parametrize(("synced", "ahead_s"), [(True, 9e7), (False, 0.0)])
+def test_the_tidier_follows_a_clock_that_jumps_only_if_ntp_set_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synced: bool, ahead_s: float
+) -> None:
+    tidier = Tidier(open_database(f"sqlite:///{tmp_path}/x.sqlite3"), 400.0, 1000)
+    began_s = time.time()
+    monkeypatch.setattr("edge.web.ingest.clock_is_synchronised", lambda: synced)
+    monkeypatch.setattr("edge.web.ingest.time.time", lambda: began_s + 9e7)
+    assert tidier._now_s() == pytest.approx(began_s + ahead_s, abs=30.0)

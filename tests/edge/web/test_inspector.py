@@ -71,9 +71,12 @@ def test_it_can_open_nothing_and_has_an_end_to_its_memory(inspector: Inspector) 
     assert Path(f"/proc/{process}/oom_score_adj").read_text().strip() == "1000"
 
 
-def test_the_largest_picture_fits_the_memory_of_the_service(inspector: Inspector) -> None:
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_largest_picture_fits_the_memory_of_the_service(
+    inspector: Inspector, ending: str
+) -> None:
     small = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
-    large = cv2.imencode(".jpg", cv2.resize(small, (4600, 3450)))[1].tobytes()
+    large = cv2.imencode(ending, cv2.resize(small, (4600, 3450)))[1].tobytes()
     look = inspector.look(large, "large.jpg", True)
     assert (look.record["width"], look.record["height"]) == (4600, 3450)
     assert look.annotated is not None

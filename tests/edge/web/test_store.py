@@ -199,6 +199,15 @@ def test_what_is_too_old_or_too_much_goes(engine: sa.Engine) -> None:
         assert db.scalar(sa.select(sa.func.min(alerts.c.started_s))) == new + 91
 
 
+def test_names_without_end_are_not_all_kept(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.web.retention.MOST_DEVICES", 3)
+    Store(engine).keep_last_seen({f"d{n}": NOW_S + n for n in range(5)})
+    tidy(engine, NOW_S + 9, 400.0, 1000)
+    assert [name for name, _ in History(engine).known_devices()] == ["d2", "d3", "d4"]
+
+
 def test_a_clock_that_is_far_ahead_takes_no_history_with_it(engine: sa.Engine) -> None:
     sent = [message(seq=n, at_s=NOW_S - 3600.0 * n) for n in range(1, 50)]
     Store(engine).write(sent, NOW_S)
