@@ -6,12 +6,11 @@ Its checksums tell damage, not forgery: a bundle is trusted as much as where it 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import sys
 import tarfile
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -36,7 +35,7 @@ def unpack(path: Path, into: Path, python: str | None = None) -> Bundle:
     """Check all of the bundle `path` and unpack it into the empty folder `into`, but for the
     wheels of other Pythons than `python` (as in `cp311`; default: this one).
 
-    Raises UsageError for what is no bundle, UserError for a damaged one.
+    Raises UsageError for what is no bundle, UserError for a damaged one or a full disk.
     """
     python = python or f"cp{sys.version_info[0]}{sys.version_info[1]}"
     found: dict[str, str] = {}
@@ -73,15 +72,42 @@ def _take(archive: tarfile.TarFile, member: tarfile.TarInfo, to: Path | None) ->
     digest = hashlib.sha256()
     source = archive.extractfile(member)
     assert source is not None, "a regular file"
-    if to is not None:
-        to.parent.mkdir(parents=True, exist_ok=True)
-    with source, (to or Path(os.devnull)).open("wb") as out:
+    with source, _written(member, to) as write:
         while block := source.read(CHUNK_BYTES):
             digest.update(block)
-            out.write(block)
-    if to is not None:
-        to.chmod(0o755 if member.mode & 0o100 else 0o644)
+            write(block)
     return digest.hexdigest()
+
+
+@contextmanager
+def _written(member: tarfile.TarInfo, to: Path | None) -> Iterator[Callable[[bytes], None]]:
+    """What takes the content of a file; raises UserError when the disk does not."""
+    if to is None:
+        yield lambda _block: None
+        return
+    with _this_disk(to):
+        to.parent.mkdir(parents=True, exist_ok=True)
+        out = to.open("wb", buffering=0)
+
+    def write(block: bytes) -> None:
+        rest = memoryview(block)
+        with _this_disk(to):
+            while rest:
+                rest = rest[out.write(rest) :]
+
+    with out:
+        yield write
+    with _this_disk(to):
+        to.chmod(0o755 if member.mode & 0o100 else 0o644)
+
+
+@contextmanager
+def _this_disk(to: Path) -> Iterator[None]:
+    """It is not the bundle's fault."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot unpack the bundle to {to}: {error.strerror or error}") from None
 
 
 def _listed(sums: Path) -> dict[str, str]:

@@ -12,7 +12,6 @@ from typing import Any
 
 from edge.beacon import shown, standing
 from edge.camera import Source
-from edge.camera.addresses import shown_source
 from edge.camera.capture import EveryFrame
 from edge.camera.ceiling import Allowance
 from edge.camera.feed import CameraFeed
@@ -23,7 +22,6 @@ from edge.controls import Controls, signals_to
 from edge.delivery import Delivery, Nowhere, outbox_path
 from edge.detector import HaarDetector
 from edge.errors import UserError
-from edge.events import as_fractions
 from edge.health import Progress, StageTimes
 from edge.led import find_led
 from edge.load import spend_no_more_than
@@ -33,12 +31,13 @@ from edge.notify import Notifier
 from edge.paths import runtime_directory
 from edge.payloads import Origin, UtcClock, monotonic_offset_s, new_episode_id
 from edge.pipeline import Pipeline
-from edge.preview import Preview, PreviewServer, Seen, socket_path
+from edge.preview import Preview, PreviewServer, preview_of, socket_path
 from edge.reload import Reload
 from edge.reporter import HealthReporter, StateReporter, info_body
 from edge.restarts import Restarts
-from edge.screen import Screen, stage_table
+from edge.screen import Screen
 from edge.snapshot import Snapshots
+from edge.summary import closing_lines, opening_line
 from edge.thermal import Thermal
 from edge.vitals import Vitals
 from edge.watch import Watcher
@@ -144,7 +143,7 @@ class _Run:
             stack.enter_context(PreviewServer(path, self._preview, self._controls.reload.set))
 
     def work(self) -> int:
-        opening = self._opening()
+        opening = opening_line(self._settings, self._delivery)
         log.info("%s", opening)
         if self._options.watch:
             self._screen.show(f"{opening} Ctrl-C stops.\n")
@@ -171,7 +170,9 @@ class _Run:
             if self._watcher is not None:
                 self._watcher.wait_for(self._delivery.publisher.acknowledged, ECHO_S)
         if self._options.watch:
-            for line in self._closing():
+            received = None if self._watcher is None else self._watcher.received
+            figures, written = self._vitals.body(), self._writer.written
+            for line in closing_lines(self._progress, self._times, figures, written, received):
                 self._screen.show(line)
         return waiting
 
@@ -254,22 +255,10 @@ class _Run:
 
     def _preview(self) -> Preview | None:
         """What is seen now, for the dashboard's Camera page."""
-        view, tracks = self._loop.view, self._pipeline.tracks
+        view = self._loop.view
         if view is None:
             return None
-        return Preview(
-            view.frame,
-            [
-                Seen(
-                    track.number,
-                    as_fractions(track.box_px, view.frame.size_px),
-                    track.label() if track.labels else "",
-                    track.score((track.label(),)) if track.labels else None,
-                )
-                for track in tracks
-            ],
-            {stage: (q.p50_ms, q.p95_ms) for stage, q in self._times.quantiles().items()},
-        )
+        return preview_of(view.frame, self._pipeline.tracks, self._times.quantiles())
 
     def _chores(self) -> None:
         if self._delivery is not None:
@@ -289,29 +278,6 @@ class _Run:
         self._info = info_body(settings, classifier, threshold)
         if self._delivery is not None:
             self._delivery.retain("info", self._info, qos=1)
-
-    def _opening(self) -> str:
-        where = "no MQTT"
-        if self._delivery is not None:
-            kind = "embedded broker" if self._delivery.embedded else "broker"
-            topic = f"{self._settings.mqtt.base}/{self._settings.device}/events"
-            where = f"{kind} {self._delivery.broker.address}, topic {topic}"
-        return f"Watching {shown_source(self._settings.camera)}; {where}."
-
-    def _closing(self) -> list[str]:
-        elapsed_s, frames = self._progress.elapsed_s(), self._progress.frames
-        figures = self._vitals.body()
-        delivered = f"{figures.get('events_acknowledged', 0)} acknowledged by the broker"
-        if self._watcher is not None:
-            delivered += f", {self._watcher.received} received back"
-        return [
-            "",
-            *stage_table(self._times.quantiles()),
-            "",
-            f"{frames} frames in {elapsed_s:.1f} s ({frames / max(elapsed_s, 1e-9):.1f} a second), "
-            f"{figures['frames_dropped']} dropped",
-            f"{self._writer.written} events: {delivered}, {figures.get('outbox_depth', 0)} waiting",
-        ]
 
 
 def _deliver_the_rest(delivery: Delivery) -> int:

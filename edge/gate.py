@@ -48,10 +48,12 @@ class MotionGate:
         self._reference: Plane | None = None
         self._now: Plane = np.zeros((0, 0), np.float32)
         self._different: Mask = np.zeros((0, 0), bool)
+        self._new: Mask = np.zeros((0, 0), bool)
         self._at_s = 0.0
 
     def look(self, seen: Pixels, at_s: float) -> Mask:
-        """Where `seen` shows something new; all of it while nothing was searched.
+        """Where anything has changed since it was searched, even if it looks as it did then: who
+        turned away may be back. All of it while nothing was searched.
 
         `seen` is a glance, (height, width) uint8, always of the same size; `at_s` seconds on a
         clock that does not run backwards.
@@ -60,7 +62,8 @@ class MotionGate:
         reference = self._reference
         if reference is None or reference.shape != now.shape:
             self._reference, self._at_s = None, at_s
-            return np.ones(now.shape, bool)
+            self._new = np.ones(now.shape, bool)
+            return self._new.copy()
         reference = reference * _gain(reference, now)
         off = now - reference
         self._different = np.abs(off) > LEVELS
@@ -69,14 +72,18 @@ class MotionGate:
         reference += np.float32(1.0 - math.exp(-passed_s / LIGHT_S)) * off
         self._reference, self._at_s = reference, at_s
         dense = cv2.blur(self._different.astype(np.float32), (PATCH_PX, PATCH_PX))
-        return np.asarray(dense >= PATCH_SHARE)
+        self._new |= dense >= PATCH_SHARE
+        return self._new.copy()
 
     def searched(self, parts: Sequence[Box]) -> None:
         """`parts` of the last frame (x, y, width, height as fractions of it) are searched."""
-        if self._reference is None:
-            self._reference = self._now if parts else None
+        if not parts:
             return
+        if self._reference is None:
+            self._reference = self._now
+            self._different = np.zeros(self._now.shape, bool)
         for rows, columns in (touched(part, self._now.shape) for part in parts):
+            self._new[rows, columns] = False
             # What has not changed keeps its mean of many frames, which has less noise.
             np.copyto(
                 self._reference[rows, columns],

@@ -5,12 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
+
+from edge.paths import state_directory
 
 log = logging.getLogger(__name__)
 
 LEDS = Path("/sys/class/leds")
+#: In the StateDirectory while the LED is ours: what it showed before. Who is killed gives nothing
+#: back, and who is started after that finds nothing.
+KEPT_NAME = "led-trigger"
+NOTHING = "none"
 #: A loop that has not come round for so long hangs.
 HUNG_S = 5.0
 _BLINK, _PAUSE, _REST = 0.1, 0.25, 2.0
@@ -62,16 +69,20 @@ class Led(Protocol):
 class BoardLed:
     """An LED of the kernel's; for as long as it is ours, the card's activity does not show."""
 
-    def __init__(self, folder: Path) -> None:
-        """Take `folder` over, such as /sys/class/leds/ACT; raises OSError when we may not."""
+    def __init__(self, folder: Path, kept: Path | None = None) -> None:
+        """Take `folder` over, such as /sys/class/leds/ACT; raises OSError when we may not. `kept`
+        is a file that remembers what it showed, for who comes after us if we are killed."""
         self._brightness = folder / "brightness"
         self._trigger = folder / "trigger"
         self._full = (folder / "max_brightness").read_text(encoding="ascii").strip()
         # The one in force stands in brackets.
         triggers = self._trigger.read_text(encoding="ascii").split()
-        self._before = next((name[1:-1] for name in triggers if name.startswith("[")), "none")
+        found = next((name[1:-1] for name in triggers if name.startswith("[")), NOTHING)
+        self._kept = kept
+        self._before = self._remembered(triggers) if found == NOTHING else found
         self._brightness.write_text("0", encoding="ascii")  # also shows whether we may
-        self._trigger.write_text("none", encoding="ascii")
+        self._remember()
+        self._trigger.write_text(NOTHING, encoding="ascii")
 
     def light(self, on: bool) -> None:
         """Turn it on or off; raises OSError when it was taken from us."""
@@ -80,14 +91,37 @@ class BoardLed:
     def give_back(self) -> None:
         """What the kernel showed before, it shows again."""
         self._trigger.write_text(self._before, encoding="ascii")
+        if self._kept is not None:
+            with suppress(OSError):
+                self._kept.unlink(missing_ok=True)
+
+    def _remembered(self, triggers: list[str]) -> str:
+        """What it showed before one of us was killed; nothing if none was."""
+        if self._kept is None:
+            return NOTHING
+        try:
+            name = self._kept.read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return NOTHING
+        return name if name in triggers else NOTHING
+
+    def _remember(self) -> None:
+        if self._kept is None or self._before == NOTHING:
+            return
+        try:
+            self._kept.parent.mkdir(parents=True, exist_ok=True)
+            self._kept.write_text(f"{self._before}\n", encoding="ascii")
+        except OSError as error:
+            log.debug("what the LED showed is not written down: %s", error)
 
 
-def find_led(name: str, leds: Path = LEDS) -> Led | None:
-    """The LED of that name; None without a name, an LED, or the right to use it."""
+def find_led(name: str, leds: Path = LEDS, kept: Path | None = None) -> Led | None:
+    """The LED of that name; None without a name, an LED, or the right to use it. `kept`: see
+    BoardLed; default: in the StateDirectory."""
     if not name or not (leds / name).exists():
         return None
     try:
-        return BoardLed(leds / name)
+        return BoardLed(leds / name, kept or state_directory() / KEPT_NAME)
     except OSError as error:
         log.info("the LED %s is not used: %s", name, error.strerror)
         return None

@@ -15,7 +15,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,10 @@ import cv2
 from edge.camera import Frame
 from edge.config import CameraSettings
 from edge.errors import UserError
+from edge.events import as_fractions
+from edge.health import Quantiles
 from edge.paths import runtime_directory, state_directory, user_path
+from edge.tracker import Track
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +60,25 @@ class Preview:
     frame: Frame
     people: Sequence[Seen]
     stages_ms: dict[str, tuple[float, float]]
+
+
+def preview_of(
+    frame: Frame, tracks: Iterable[Track], quantiles: Mapping[str, Quantiles]
+) -> Preview:
+    """Who is in `frame`, as the tracks say."""
+    return Preview(
+        frame,
+        [
+            Seen(
+                track.number,
+                as_fractions(track.box_px, frame.size_px),
+                track.label() if track.labels else "",
+                track.score((track.label(),)) if track.labels else None,
+            )
+            for track in tracks
+        ],
+        {stage: (q.p50_ms, q.p95_ms) for stage, q in quantiles.items()},
+    )
 
 
 def socket_path(camera: CameraSettings) -> Path:

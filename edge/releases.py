@@ -25,6 +25,8 @@ CREDENTIALS = CONFIG.parent / "credentials"
 STATE = Path("/var/lib/mask-patrol")
 ACCOUNT = "mask-patrol"
 TRIAL = RELEASES / "trial"
+#: Written by install.sh while a restart is owed.
+UNSTARTED = Path("/run/mask-patrol-unstarted")
 #: Folders of bundles that are being unpacked begin so.
 UNPACKED = ".unpacked-"
 NEEDED_MB = 700
@@ -59,6 +61,7 @@ def activate(version: str) -> None:
 def restart() -> None:
     """Stop the service and start it, without waiting for either; the dashboard if it runs."""
     _run(["systemctl", "restart", "--no-block", UNIT], "systemd does not restart the service")
+    UNSTARTED.unlink(missing_ok=True)
     subprocess.run(["systemctl", "try-restart", "--no-block", DASHBOARD_UNIT], check=False)
 
 
@@ -133,9 +136,10 @@ def tidy() -> None:
     """Delete what a cut left half made, and all versions but the one that runs and the one
     before."""
     whole = installed()
+    kept = {*whole, release("current")}
     for folder in RELEASES.iterdir():
         half = folder.name.startswith(UNPACKED) or (folder / "pyvenv.cfg").exists()
-        if folder.is_dir() and not folder.is_symlink() and half and folder.name not in whole:
+        if folder.is_dir() and not folder.is_symlink() and half and folder.name not in kept:
             shutil.rmtree(folder, ignore_errors=True)
     for version in whole:
         forget(version)
@@ -149,8 +153,9 @@ def forget(version: str) -> None:
 
 def spoil(version: str) -> None:
     """Say that a release is not whole: it is never gone back to, and `tidy` takes it away."""
-    (RELEASES / version / ".complete").unlink(missing_ok=True)
-    _sync(RELEASES)
+    with suppress(OSError):  # no reason not to go back
+        (RELEASES / version / ".complete").unlink(missing_ok=True)
+        _sync(RELEASES / version)
 
 
 def point_previous(version: str | None) -> None:

@@ -47,7 +47,7 @@ class Report:
             return False
         health = self.status["health"]
         return bool(
-            health["camera"] in ("ok", "starting")
+            health.get("camera") in ("ok", "starting")
             and health.get("connected", True)
             and health.get("outbox_on_disk", True)
         )
@@ -71,14 +71,17 @@ def lines(told: Report) -> Iterator[str]:
     """The screen."""
     version = told.version or (told.status or {}).get("info", {}).get("version")
     before = f" (before: {told.previous})" if told.previous else ""
-    device = f", device {told.status['device']}" if told.status else ""
+    device = f", device {told.status.get('device', '?')}" if told.status else ""
     yield f"Mask Patrol {version or ''}{before}{device}".rstrip()
     yield _row("service", _service(told))
     if told.status is None:
         return
     if not told.fresh:
         yield _row("", f"it has said nothing for {span(told.age_s)}: this is what it said last")
-    yield from _parts(told.status, told.age_s or 0.0)
+    try:
+        yield from list(_parts(told.status, told.age_s or 0.0))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        yield _row("", "it tells how it is as another version does; --json shows that as it is")
 
 
 def _parts(status: dict[str, Any], age_s: float) -> Iterator[str]:
@@ -188,7 +191,15 @@ def _read(file: Path) -> dict[str, Any] | None:
         raise UserError(f"cannot read {file}: {error.strerror}") from None
     except ValueError:
         raise UserError(f"{file} is none of ours: it is no JSON") from None
-    if not isinstance(told, dict) or not {"health", "info", "boot_s", "pid"} <= told.keys():
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "health": dict,
+        "info": dict,
+        "boot_s": (int, float),
+        "pid": int,
+    }
+    if not isinstance(told, dict) or not all(
+        isinstance(told.get(key), kind) for key, kind in kinds.items()
+    ):
         raise UserError(f"{file} is of another version of mask-patrol")
     return told
 

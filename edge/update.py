@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from edge import releases
 from edge.bundle_file import unpack
 from edge.errors import UsageError, UserError
-from edge.service import RELEASES, release
+from edge.service import RELEASES, release, service_state
 from edge.status import Report, lines, report
 
 #: For how long a version must stay well before it is kept.
@@ -90,10 +90,19 @@ def settle(within_s: float) -> int:
 
 def _switch(version: str, within_s: float) -> int:
     before, previous = _current(), release("previous")
-    was = report()
+    was = _as_it_is()
     say(f"Switching from {before} to {version} …")
     releases.begin_trial(before)
     return _try(version, before, previous, within_s, was)
+
+
+def _as_it_is() -> Report:
+    """The report before a switch; without a status where that cannot be read, which is no reason
+    to keep what wrote it."""
+    try:
+        return report()
+    except UserError:
+        return Report(service_state(), None, None, release("current"), release("previous"))
 
 
 def _try(
@@ -194,13 +203,10 @@ def trouble(was: Report | None, now: Report) -> str | None:
 
 
 def _away(was: Report | None) -> set[str]:
-    """What was not there before already: of `broker`, `outbox`, `camera`. Who cannot be
-    understood says nothing of that."""
+    """What was not well before: of `broker`, `outbox`, `camera`."""
     if was is None or was.status is None:
         return set()
     health = was.status["health"]
-    if not isinstance(health, dict):
-        return set()
     there = {
         "broker": health.get("connected", True),
         "outbox": health.get("outbox_on_disk", True),
@@ -213,8 +219,8 @@ def _illness(status: dict[str, Any], away: set[str]) -> str | None:
     """What is wrong by the daemon's own account, which may be that of another version: of that,
     only what is needed must be there."""
     health = status["health"]
-    if not isinstance(health, dict) or "camera" not in health:
-        return "what it tells of itself is of another kind: this version cannot judge it"
+    if "camera" not in health:
+        return "it tells how it is as another version does, and cannot be judged"
     if "broker" not in away and not health.get("connected", False):
         failure = status.get("broker_failure") or "trying"
         return f"it is not connected to the broker: {failure}"

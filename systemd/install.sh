@@ -13,6 +13,11 @@ UNITS=/usr/local/lib/systemd/system
 JOURNALD=/usr/local/lib/systemd/journald.conf.d
 UDEV=/usr/local/lib/udev/rules.d
 COMMAND=/usr/local/bin/mask-patrol
+# What `systemctl edit` makes of an administrator's own wishes.
+OWN=/etc/systemd/system
+# Is there while something was changed that no restart has brought in yet, whatever came between;
+# with the machine, everything starts anew anyway.
+UNSTARTED=/run/mask-patrol-unstarted
 ACCOUNT=mask-patrol
 # The system's own, whatever else is first in PATH: the account must be able to run it.
 PYTHON=/usr/bin/python3
@@ -48,22 +53,50 @@ booted() { [ -d /run/systemd/system ]; }
 # Where the files of a bundle lie: unpacked, or kept in the release that was made of it.
 here() { CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P; }
 
-# put SOURCE TARGET [MODE]: whole or not at all, and only if it differs; sets `changed`.
+# change: something is about to be changed, and the service is to be started anew for it. Written
+# down before it is done: what cuts us off in between must not make the next run believe that all is
+# well. `mask-patrol update`, which starts with --activate, keeps a record of its own.
+change() {
+    changed=yes
+    if [ "$recording" = yes ] && booted; then : >"$UNSTARTED"; fi
+}
+
+# Whether the running system lacks something that lies on the disk.
+pending() { [ "$changed" = yes ] || [ -e "$UNSTARTED" ] || reload_needed; }
+
+reload_needed() {
+    for unit in mask-patrol.service mask-patrol-dashboard.service mask-patrol-settle.service; do
+        if [ "$(systemctl show --property=NeedDaemonReload --value "$unit" 2>/dev/null)" = yes ]; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+# Whether a process of ours is there, old or new.
+runs() {
+    systemctl show --property=MainPID --value mask-patrol.service mask-patrol-dashboard.service |
+        grep -q '[1-9]'
+}
+
+# put SOURCE TARGET [MODE [GROUP]]: whole or not at all, and only if it differs.
 put() {
     if cmp -s "$1" "$2"; then return 0; fi
+    change
     mkdir -p "$(dirname "$2")"
     install -m "${3:-644}" "$1" "$2.new"
+    # Before it takes the place: whoever may read the one may read the other at any time.
+    if [ -n "${4-}" ]; then chown "root:$4" "$2.new"; fi
     mv -f "$2.new" "$2"
-    changed=yes
 }
 
 # link TARGET NAME: the same for a symbolic link.
 link() {
     if [ "$(readlink "$2" 2>/dev/null)" = "$1" ]; then return 0; fi
+    change
     mkdir -p "$(dirname "$2")"
     ln -sfn "$1" "$2.new"
     mv -fT "$2.new" "$2"
-    changed=yes
 }
 
 # What the bundle is for, and whether this machine is that.
@@ -98,33 +131,52 @@ install_debs() {
     say "Installing the packages in $1 …"
     set -- "$1"/*.deb
     [ -e "$1" ] || die "--deb-dir holds no .deb" 2
-    DEBIAN_FRONTEND=noninteractive dpkg --install --skip-same-version "$@" >/dev/null ||
+    DEBIAN_FRONTEND=noninteractive dpkg --install --force-confold --skip-same-version "$@" >/dev/null ||
         die "dpkg could not install them: dpkg --configure -a says why"
 }
 
-# picamera2 comes from apt alone, and only Raspberry Pi OS has it.
+# install_picamera2 SETTINGS: it comes from apt alone, and only Raspberry Pi OS has it. For who uses
+# it, and for who has not chosen a camera yet.
 install_picamera2() {
+    case $fresh$1 in
+    no*source=picamera2* | yes*) ;;
+    *) return 0 ;;
+    esac
     if "$PYTHON" -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("picamera2"))'; then
         return 0
     fi
-    if [ "$offline" = no ] && apt-cache show python3-picamera2 >/dev/null 2>&1; then
-        say "Installing python3-picamera2 from apt …"
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-            python3-picamera2 >/dev/null && return 0
+    if [ "$offline" = yes ] || ! command -v apt-get >/dev/null; then return 0; fi
+    # A new card has no lists yet, and those of an old one name what is gone.
+    apt_knows_picamera2 || apt-get update -qq || true
+    if ! apt_knows_picamera2; then
+        say "apt has no python3-picamera2: cameras by USB or network work without it"
+        return 0
+    fi
+    say "Installing python3-picamera2 from apt …"
+    if apt_picamera2 || { apt-get update -qq && apt_picamera2; }; then
+        change # what runs has looked for it in vain
+    else
         warn "apt could not install python3-picamera2; other cameras work without it"
     fi
+}
+
+apt_knows_picamera2() { apt-cache show python3-picamera2 >/dev/null 2>&1; }
+
+apt_picamera2() {
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        python3-picamera2 >/dev/null
 }
 
 make_account() {
     getent passwd "$ACCOUNT" >/dev/null || {
         say "Making the account $ACCOUNT …"
+        change
         useradd --system --user-group --home-dir "$STATE" --no-create-home \
             --shell /usr/sbin/nologin --comment 'Mask Patrol' "$ACCOUNT"
-        changed=yes
     }
     if getent group video >/dev/null && ! id -nG "$ACCOUNT" | tr ' ' '\n' | grep -qx video; then
+        change
         usermod --append --groups video "$ACCOUNT"
-        changed=yes
     fi
 }
 
@@ -137,6 +189,7 @@ make_release() {
     [ "$free_mb" -ge "$NEEDED_MB" ] ||
         die "$PREFIX has $free_mb MB free, and a version needs $NEEDED_MB: make room"
     say "Installing $(cat "$bundle/VERSION") into $release (a minute or two on a Pi) …"
+    change
     rm -rf "$release"
     # Without pip: what brings it (python3-venv) need not be there, and nothing is asked of it later.
     "$PYTHON" -m venv --without-pip --system-site-packages "$release"
@@ -155,10 +208,10 @@ make_release() {
     sync
     touch "$release/.complete"
     sync
-    changed=yes
 }
 
-# make_configuration [FILE]: what is there stays, unless FILE is given.
+# make_configuration [FILE]: what is there stays, unless FILE is given. Ends with 2, and nothing
+# switched, when this version cannot take it. Sets `settings`, and `fresh`: it is the example.
 make_configuration() {
     mkdir -p "$ETC"
     install -d -m 700 "$ETC/credentials"
@@ -169,13 +222,16 @@ make_configuration() {
             say "The old configuration is kept as $config.old"
             cp -p "$config" "$config.old"
         fi
-        put "$1" "$config" 640
+        put "$1" "$config" 640 "$ACCOUNT"
     elif [ ! -e "$config" ]; then
-        put "$release/share/mask-patrol/config.example.toml" "$config" 640
+        fresh=yes
+        put "$release/share/mask-patrol/config.example.toml" "$config" 640 "$ACCOUNT"
     fi
     # A camera's address may hold a password.
     chown "root:$ACCOUNT" "$config"
     chmod 640 "$config"
+    settings=$(settings_of "$config") ||
+        die "nothing was switched: mend $config, then run this again" 2
 }
 
 # settings_of FILE: `host=…` and `source=…` of a configuration; fails with what is wrong.
@@ -219,14 +275,17 @@ activate() {
         link "${release##*/}" "$PREFIX/current"
     fi
     sync
-    if booted && [ "$changed" = yes ]; then
-        systemctl daemon-reload
-        systemctl try-reload-or-restart systemd-journald.service || true
-        if command -v udevadm >/dev/null; then
-            # No udev runs in a container, and no LED is there.
-            udevadm control --reload 2>/dev/null || true
-            udevadm trigger --subsystem-match=leds 2>/dev/null || true
-        fi
+    if booted && pending; then tell_system; fi
+}
+
+# The units, the journal's bounds and the rules are others now.
+tell_system() {
+    systemctl daemon-reload
+    systemctl try-reload-or-restart systemd-journald.service || true
+    if command -v udevadm >/dev/null; then
+        # No udev runs in a container, and no LED is there.
+        udevadm control --reload 2>/dev/null || true
+        udevadm trigger --subsystem-match=leds 2>/dev/null || true
     fi
 }
 
@@ -242,11 +301,12 @@ forget_old_releases() {
     done
 }
 
+# start_service [UNIT]: the service, and UNIT; once it runs, nothing is pending any more.
 start_service() {
-    settings=$(settings_of "$ETC/mask-patrol.toml") || exit 2
     if [ "$(printf '%s\n' "$settings" | head -n 1)" = host= ]; then
         say "Not started: name your broker (mqtt.host) and your camera (camera.source) in"
         say "$ETC/mask-patrol.toml, then: sudo systemctl enable --now mask-patrol"
+        settle_pending
         return 0
     fi
     case $settings in
@@ -257,22 +317,36 @@ start_service() {
     esac
     for unit in mask-patrol.service mask-patrol-settle.service "$@"; do
         if [ "$(systemctl is-enabled "$unit" 2>/dev/null)" != enabled ]; then
+            change
             systemctl enable --quiet "$unit"
-            changed=yes
         fi
     done
-    if [ "$start" = no ] || ! booted; then
+    if ! booted; then
         say "Not started now; it starts with the machine."
-    elif [ "$changed" = yes ] || ! systemctl is-active --quiet mask-patrol.service; then
+    elif [ "$start" = no ]; then
+        settle_pending
+        if [ -e "$UNSTARTED" ]; then
+            say "Not started anew: what ran before still runs, until sudo systemctl restart mask-patrol"
+        else
+            say "Not started now; it starts with the machine."
+        fi
+    elif pending || ! systemctl is-active --quiet mask-patrol.service; then
+        changed=yes
         say "Starting …"
         systemctl restart mask-patrol.service "$@" ||
             die "it does not start: journalctl -u mask-patrol says why"
         if [ $# = 0 ]; then systemctl try-restart mask-patrol-dashboard.service; fi
+        rm -f "$UNSTARTED"
     fi
 }
 
+# Where nothing runs, nothing old does: whatever starts it later starts it as it is now.
+settle_pending() {
+    if booted && ! runs; then rm -f "$UNSTARTED"; fi
+}
+
 install_all() {
-    config_file='' deb_dir='' offline=no start=yes dashboard='' changed=no
+    config_file='' deb_dir='' offline=no start=yes dashboard='' changed=no recording=yes fresh=no
     while [ $# -gt 0 ]; do
         case $1 in
         --config | --deb-dir)
@@ -292,10 +366,10 @@ install_all() {
     warn_of_overlay
     require_whole_bundle
     if [ -n "$deb_dir" ]; then install_debs "$deb_dir"; fi
-    install_picamera2
     make_account
     make_release
     make_configuration "$config_file"
+    install_picamera2 "$settings"
     if [ -n "$dashboard" ] && ! "$release/bin/mask-patrol" dashboard --help >/dev/null 2>&1; then
         die "--dashboard: this version has none" 2
     fi
@@ -311,16 +385,22 @@ install_all() {
 }
 
 uninstall() {
+    case $#${1-} in
+    0 | 1--purge) ;;
+    *) die "uninstall takes --purge or nothing, not $*; $0 --help says more" 2 ;;
+    esac
     [ "$(id -u)" = 0 ] || die "it must be run as root: sudo $0 uninstall" 2
+    alone
     for unit in mask-patrol.service mask-patrol-dashboard.service mask-patrol-settle.service; do
         if booted; then systemctl stop "$unit" 2>/dev/null || true; fi
         systemctl disable --quiet "$unit" 2>/dev/null || true
         rm -rf "${UNITS:?}/$unit" "$UNITS/$unit.d"
     done
     rm -f "$JOURNALD/50-mask-patrol.conf" "$UDEV/60-mask-patrol.rules" "$COMMAND"
+    rm -f "$UNSTARTED"
     rm -rf "$PREFIX" /var/cache/mask-patrol /var/log/mask-patrol /run/mask-patrol
     rmdir "$JOURNALD" "$UDEV" "$UNITS" "${UDEV%/*}" "${UNITS%/*}" 2>/dev/null || true
-    if booted; then systemctl daemon-reload; fi
+    if booted; then tell_system; fi
     if [ "${1-}" = --purge ]; then rm -rf "$ETC" "$STATE" "$DASHBOARD"; fi
     rm -f "/var/lib/${DASHBOARD##*/}"
     for data in "$ETC" "$STATE" "$DASHBOARD"; do
@@ -331,6 +411,10 @@ uninstall() {
         fi
     done
     if getent passwd "$ACCOUNT" >/dev/null; then userdel "$ACCOUNT"; fi
+    for own in "$OWN"/mask-patrol*.service.d; do
+        if [ -e "$own" ]; then say "Left: $own, which you made (sudo rm -r $own)"; fi
+    done
+    say "Left: Debian packages such as python3-picamera2, and in the journal what was logged."
     say "Mask Patrol is uninstalled."
 }
 
@@ -345,17 +429,16 @@ main() {
     -h | --help | help) usage ;;
     uninstall)
         shift
-        alone
         uninstall "$@"
         ;;
     # For `mask-patrol update`, which holds the lock itself.
     --release-only)
-        changed=no
+        changed=no recording=no
         require_fitting_machine
         make_release
         ;;
     --activate)
-        changed=no
+        changed=no recording=no
         release=$(CDPATH='' cd -- "$bundle/../.." && pwd -P)
         activate
         ;;

@@ -18,6 +18,7 @@ from edge.config import CameraSettings
 #: Reading this many times in a row without a picture means that the source is gone;
 #: single failures happen on radio links and with corrupt packets.
 GIVE_UP_AFTER_READS = 10
+MJPG, YUYV = (cv2.VideoWriter.fourcc(*name) for name in ("MJPG", "YUYV"))
 
 
 class LiveSource:
@@ -80,12 +81,14 @@ def open_v4l2(path: Path, settings: CameraSettings, wants: Wants = every) -> Liv
     capture = cv2.VideoCapture(str(path), cv2.CAP_V4L2)
     # The pixel format first: V4L2 drivers settle sizes and rates within a format,
     # and raw YUYV over USB 2 is slow above 640x480.
-    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+    capture.set(cv2.CAP_PROP_FOURCC, MJPG)
+    # OpenCV would rather take BGR than YUYV, and then not unpack it into a picture.
+    if capture.isOpened() and int(capture.get(cv2.CAP_PROP_FOURCC)) != MJPG:
+        capture.set(cv2.CAP_PROP_FOURCC, YUYV)
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width_px)
     capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height_px)
     capture.set(cv2.CAP_PROP_FPS, settings.fps)
-    # OpenCV's own four buffers stay: some drivers deliver nothing before they have two or three,
-    # and a thread of ours empties them as they are filled.
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
     if not capture.isOpened():
         capture.release()
         message = f"{path} is not a camera, or another program is using it"

@@ -8,19 +8,24 @@ password. Only the log-in page and its style need none.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from edge.errors import UserError
 from edge.web.password import Password
 from edge.web.sessions import COOKIE, Sessions
+
+log = logging.getLogger(__name__)
 
 #: Nothing from elsewhere, no script or style within a page: what a device says stays text.
 POLICY = (
@@ -42,6 +47,11 @@ OPEN_PATHS = frozenset({"/login", "/setup", "/static/style.css", "/static/icon.s
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 #: What a proxy adds: from one that we were not told of, the address is not its client's.
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "x-forwarded-host")
+#: Said to whom the database could tell us, and does not.
+UNSURE = (
+    "Who is logged in cannot be looked up just now: the dashboard's log says why."
+    " Try again in a moment."
+)
 
 
 class Access:
@@ -73,17 +83,22 @@ class Access:
             await self._app(scope, receive, send)
             return
         scope["state"] = {**scope.get("state", {}), "access": self}
-        refusal = await self._refusal(HTTPConnection(scope))
+        code = 4401
+        try:
+            refusal = await self._refusal(HTTPConnection(scope))
+        except (sa.exc.SQLAlchemyError, UserError) as error:
+            log.error("who asks cannot be looked up: %s", getattr(error, "orig", None) or error)
+            refusal, code = PlainTextResponse(UNSURE, 503, {"retry-after": "5"}), 1013
         if refusal is None:
             await self._app(scope, receive, _with_headers(send))
         elif scope["type"] == "websocket":
             await receive()
-            await send({"type": "websocket.close", "code": 4401, "reason": "log in first"})
+            await send({"type": "websocket.close", "code": code, "reason": "not let in"})
         else:
             await refusal(scope, receive, _with_headers(send))
 
     async def allows(self, connection: HTTPConnection) -> bool:
-        """Whether who asks is logged in, or need not be."""
+        """Whether who asks is logged in, or need not be; raises SQLAlchemyError, UserError."""
         if not self._password_on_loopback and self._is_local(connection):
             return True
         token = connection.cookies.get(COOKIE, "")

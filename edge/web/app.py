@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
+from edge.errors import UserError
 from edge.web import (
     alert_pages,
     camera_pages,
@@ -63,6 +64,7 @@ def make_app(
         exception_handlers={
             HTTPException: _failed,
             sa.exc.SQLAlchemyError: _no_database,
+            UserError: _cannot,
             Exception: _broken,
         },
     )
@@ -83,6 +85,13 @@ async def _failed(request: Request, error: Exception) -> Response:
 async def _no_database(request: Request, error: Exception) -> Response:
     log.error("the database fails: %s", getattr(error, "orig", None) or error)
     what = "The history cannot be read just now: the database does not answer."
+    return site_of(request).page(request, "missing.html", 503, what=what)
+
+
+async def _cannot(request: Request, error: Exception) -> Response:
+    """A file of ours, for one, cannot be read."""
+    log.error("%s", error)
+    what = "This cannot be done just now; the dashboard's log says why."
     return site_of(request).page(request, "missing.html", 503, what=what)
 
 

@@ -16,6 +16,8 @@ from edge.web.store import AlertRow
 
 #: Alerts on the live page; older ones are in the history.
 NEWEST = 300
+#: Devices that are listed; of more, those that were heard longest ago are not.
+MOST_DEVICES = 4000
 SHOWN = (
     "episode", "device", "camera", "label", "score", "started_s", "ended_s", "ended_by",
     "duration_s", "clock_synced", "replayed", "acknowledged_s",
@@ -120,6 +122,7 @@ class Board:
         stalled = []
         changed = False
         with self._lock:
+            self._drop_old_devices()
             for name, device in self._devices.items():
                 before = self._rows.get(name, (0, {}))[1].get("condition")
                 if self._refresh(device, now_s):
@@ -184,6 +187,13 @@ class Board:
         running = [e for e in by_age if self._alerts[e][1]["ended_s"] is None]
         kept = {*by_age[:NEWEST], *running[:NEWEST]}
         self._alerts = {e: entry for e, entry in self._alerts.items() if e in kept}
+
+    def _drop_old_devices(self) -> None:
+        if len(self._devices) > MOST_DEVICES:
+            by_age = sorted(self._devices.values(), key=lambda d: max(d.seen_s or 0.0, d.known_s))
+            for device in by_age[: len(by_age) - MOST_DEVICES]:
+                del self._devices[device.name]
+                self._rows.pop(device.name, None)
 
     def _tell(self) -> None:
         with self._lock:

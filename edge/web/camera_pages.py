@@ -44,12 +44,14 @@ async def view(request: Request) -> Response:
 
 
 async def drawing(request: Request) -> Response:
-    """GET: what the configuration says; POST: what it shall say."""
+    """GET: what the configuration says; POST: what it shall say. After that `unread` tells why
+    the daemon did not take it yet, if so."""
     local = _camera(request)
     try:
         if request.method == "POST":
             wanted = msgspec.json.decode(await _body(request), type=Drawn)
-            await run_in_threadpool(local.save, wanted.zone, wanted.min_face)
+            unread = await run_in_threadpool(local.save, wanted.zone, wanted.min_face)
+            return JSONResponse({**await run_in_threadpool(local.drawn), "unread": unread})
         return JSONResponse(await run_in_threadpool(local.drawn))
     except (UserError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         return JSONResponse({"error": str(error)}, 422)

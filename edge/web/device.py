@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from datetime import datetime
+from statistics import median_low
 from typing import Any, Literal
 
 from edge.web.intake import AHEAD_S
@@ -37,7 +39,7 @@ class Device:
     #: ended, whatever became of its end. 0 when that is not known.
     calm_s: float = 0.0
     reported_s: float | None = None
-    _report_every_s: float = 30.0
+    _intervals_s: deque[float] = field(default_factory=lambda: deque(maxlen=5))
 
     def take(self, message: Message) -> list[str]:
         """Note what it says; gives what is newly wrong, in words."""
@@ -72,7 +74,7 @@ class Device:
         heard_s = max(self.seen_s or 0.0, self.known_s)
         if self.status is None and self.health is None and self.state is None:
             return "unknown", "has said nothing of itself"
-        if now_s - heard_s > max(STALLED_AFTER_S, REPORTS_MISSED * self._report_every_s):
+        if now_s - heard_s > max(STALLED_AFTER_S, REPORTS_MISSED * self._report_every_s()):
             return "stalled", "says it is online and reports nothing"
         if self.health is not None and self.health.camera not in CAMERA_FINE:
             return "trouble", f"camera: {self.health.camera}"
@@ -103,8 +105,12 @@ class Device:
             return
         if self.reported_s is not None:
             since_s = message.received_s - self.reported_s
-            self._report_every_s = min(3600.0, max(1.0, since_s))
+            self._intervals_s.append(min(3600.0, max(1.0, since_s)))
         self.reported_s = message.received_s
+
+    def _report_every_s(self) -> float:
+        """One long silence among them says nothing of the next."""
+        return median_low(self._intervals_s) if self._intervals_s else 30.0
 
 
 def _moment(text: str | None) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -85,21 +86,38 @@ class History:
             mark = (rows[-1]["started_s"], rows[-1]["episode"])
 
     def per_hour(self, wanted: Filter) -> list[tuple[int, str, int]]:
-        """Hour (since the epoch), label, and how many alerts began in it; whole hours."""
+        """Hour (since the epoch), label, and how many alerts of the span began in it."""
         table = hourly if wanted.device else totals
-        first, last = _hours(wanted)
+        first, last = _whole_hours(wanted)
         query = (
             sa.select(table.c.hour, table.c.label, sa.func.sum(table.c.alerts))
             .where(table.c.hour >= first, table.c.hour < last, *_those(table, wanted))
             .group_by(table.c.hour, table.c.label)
-            .order_by(table.c.hour)
         )
+        found: Counter[tuple[int, str]] = Counter()
         with self._engine.connect() as db:
-            return [(int(h), str(label), int(n)) for h, label, n in db.execute(query)]
+            for hour, label, count in db.execute(query):
+                found[int(hour), str(label)] += int(count)
+            for at_s, label in self._at_the_edges(db, wanted):
+                found[int(at_s // HOUR_S), label] += 1
+        return [(hour, label, count) for (hour, label), count in sorted(found.items())]
+
+    def within(
+        self, wanted: Filter, spans: Sequence[tuple[float, float]]
+    ) -> Counter[tuple[float, str]]:
+        """How many alerts began in each of these spans, by its beginning and label."""
+        found: Counter[tuple[float, str]] = Counter()
+        with self._engine.connect() as db:
+            for from_s, to_s in spans:
+                part = replace(wanted, from_s=from_s, to_s=to_s, ended_by="")
+                query = sa.select(alerts.c.label, sa.func.count()).where(*part.conditions())
+                for label, count in db.execute(query.group_by(alerts.c.label)):
+                    found[from_s, str(label)] += int(count)
+        return found
 
     def per_device(self, wanted: Filter, count: int) -> list[tuple[str, int]]:
-        """The devices with most alerts, and how many; of the same hours."""
-        first, last = _hours(wanted)
+        """The devices with most alerts, and how many of the span."""
+        first, last = _whole_hours(wanted)
         # Whole days in the middle, hours before and after them.
         first_day = -(-first // 24)
         last_day = max(first_day, last // 24)
@@ -112,7 +130,11 @@ class History:
             sa.or_(hourly.c.hour < first_day * 24, hourly.c.hour >= last_day * 24),
             *_those(hourly, wanted),
         )
-        both = sa.union_all(days, edges).subquery()
+        parts = [
+            sa.select(alerts.c.device, sa.literal(1).label("alerts")).where(*edge.conditions())
+            for edge in _edges(wanted)
+        ]
+        both = sa.union_all(days, edges, *parts).subquery()
         total = sa.func.sum(both.c.alerts)
         query = (
             sa.select(both.c.device, total)
@@ -122,6 +144,12 @@ class History:
         )
         with self._engine.connect() as db:
             return [(str(device), int(n)) for device, n in db.execute(query)]
+
+    def _at_the_edges(self, db: sa.Connection, wanted: Filter) -> Iterator[tuple[float, str]]:
+        """Time and label of the alerts in those hours that the span has only a part of."""
+        for edge in _edges(wanted):
+            query = sa.select(alerts.c.started_s, alerts.c.label).where(*edge.conditions())
+            yield from ((float(at_s), str(label)) for at_s, label in db.execute(query))
 
     def known_devices(self) -> list[tuple[str, float | None]]:
         """Every device that was ever heard, and when last."""
@@ -175,9 +203,21 @@ class History:
             return [dict(row._mapping) for row in db.execute(query)]
 
 
-def _hours(wanted: Filter) -> tuple[int, int]:
-    """The hours that the span touches: the first, and the one after the last."""
-    return int(wanted.from_s // HOUR_S), -int(-wanted.to_s // HOUR_S)
+def _whole_hours(wanted: Filter) -> tuple[int, int]:
+    """The hours that lie in the span: the first, and the one after the last."""
+    first = -int(-wanted.from_s // HOUR_S)
+    return first, max(first, int(wanted.to_s // HOUR_S))
+
+
+def _edges(wanted: Filter) -> list[Filter]:
+    """What the span has before its first whole hour, and after the last."""
+    first, last = (hour * float(HOUR_S) for hour in _whole_hours(wanted))
+    ends = ((wanted.from_s, min(first, wanted.to_s)), (max(last, wanted.from_s), wanted.to_s))
+    return [
+        replace(wanted, from_s=from_s, to_s=to_s, ended_by="")
+        for from_s, to_s in ends
+        if from_s < to_s
+    ]
 
 
 def _those(table: sa.Table, wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from edge.clock import iso_utc
 from edge.web import times
 from edge.web.charts import Column, columns, rows
 from edge.web.history import Filter, History
-from edge.web.intake import AHEAD_S, NAME
+from edge.web.intake import AHEAD_S, EPISODE, NAME
 from edge.web.site import site_of
 from edge.web.store import HOUR_S, AlertRow
 
@@ -28,6 +29,8 @@ DAY_S = 86_400.0
 SPANS = {"1": "24 hours", "7": "7 days", "30": "30 days", "365": "a year"}
 LABELS, ENDS = ("no_mask", "incorrect_mask"), ("masked", "left", "shutdown", "open")
 ON_PAGE, DEVICES_SHOWN, GAPS_SHOWN = 50, 10, 20
+#: Of longer spans the last part is shown.
+LONGEST_DAYS = 3660
 #: Up to so many days are drawn by the hour.
 HOURLY_DAYS = 3.0
 #: More bars than that cannot be told apart.
@@ -79,7 +82,10 @@ def _gather(history: History, asked: Asked, zone: tzinfo) -> dict[str, Any]:
     wanted = asked.wanted
     per_hour = history.per_hour(wanted)
     by_hour = wanted.to_s - wanted.from_s <= HOURLY_DAYS * DAY_S
-    bars = _hours(per_hour, wanted, zone) if by_hour else _days(per_hour, wanted, zone)
+    if by_hour:
+        bars = _hours(per_hour, wanted, zone)
+    else:
+        bars = _days(_by_day(history, per_hour, wanted, zone), wanted, zone)
     per_device = history.per_device(wanted, DEVICES_SHOWN)
     return {
         "total": sum(count for _, _, count in per_hour),
@@ -113,6 +119,7 @@ def _asked(request: Request, zone: tzinfo, now_s: float) -> Asked:
             fields["span"] = "7"
         else:
             first, last = min(first, last), max(first, last)
+            first = max(first, last - timedelta(days=LONGEST_DAYS))
             from_s = datetime.combine(first, datetime.min.time(), zone).timestamp()
             after = last + timedelta(days=1)
             to_s = datetime.combine(after, datetime.min.time(), zone).timestamp()
@@ -133,9 +140,11 @@ def _day(text: str) -> date | None:
 def _mark(text: str) -> tuple[float, str] | None:
     at, _, episode = text.partition("_")
     try:
-        return (float(at), episode[:96]) if episode else None
+        at_s = float(at)
     except ValueError:
         return None
+    fine = EPISODE.fullmatch(episode) and math.isfinite(at_s)
+    return (at_s, episode) if fine else None
 
 
 def _hours(per_hour: Sequence[tuple[int, str, int]], wanted: Filter, zone: tzinfo) -> list[Column]:
@@ -150,13 +159,39 @@ def _hours(per_hour: Sequence[tuple[int, str, int]], wanted: Filter, zone: tzinf
     return bars
 
 
-def _days(per_hour: Sequence[tuple[int, str, int]], wanted: Filter, zone: tzinfo) -> list[Column]:
+#: When (seconds since the epoch), label, how many.
+Counts = Sequence[tuple[float, str, int]]
+
+
+def _by_day(
+    history: History, per_hour: Sequence[tuple[int, str, int]], wanted: Filter, zone: tzinfo
+) -> Counts:
+    """Counts that can be told to days: where midnight is not at a whole hour (of UTC), the hour
+    that it falls into is parted."""
+    busy = {hour for hour, _, _ in per_hour}
+    parted = []
+    for midnight in times.midnights(wanted.from_s, wanted.to_s, zone):
+        at_s = midnight.timestamp()
+        hour = int(at_s // HOUR_S)
+        if at_s % HOUR_S and hour in busy:
+            parted.append((max(at_s, wanted.from_s), min((hour + 1.0) * HOUR_S, wanted.to_s)))
+    later = history.within(wanted, parted)
+    moved: Counter[tuple[int, str]] = Counter()
+    for (at_s, label), count in later.items():
+        moved[int(at_s // HOUR_S), label] += count
+    return [
+        *((hour * float(HOUR_S), label, n - moved[hour, label]) for hour, label, n in per_hour),
+        *((at_s, label, count) for (at_s, label), count in later.items()),
+    ]
+
+
+def _days(counted: Counts, wanted: Filter, zone: tzinfo) -> list[Column]:
     days = [at.date() for at in times.midnights(wanted.from_s, wanted.to_s, zone)]
     step = -(-len(days) // MOST_BARS)
     firsts = {day: days[number - number % step] for number, day in enumerate(days)}
     counts: dict[date, Counter[str]] = {day: Counter() for day in days[::step]}
-    for hour, label, count in per_hour:
-        day = firsts.get(times.moment(hour * HOUR_S, zone).date(), days[0])
+    for at_s, label, count in counted:
+        day = firsts.get(times.moment(at_s, zone).date(), days[0])
         counts[day][label] += count
     return [Column(f"{day:%a %d %b %Y}", f"{day:%d %b}", parts) for day, parts in counts.items()]
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from edge.clock import clock_is_synchronised
 from edge.web.board import NEWEST, Board
 from edge.web.buckets import Buckets
 from edge.web.device import Device
@@ -108,13 +109,20 @@ class Ingest:
         else:
             received.done()
             for news in self._board.put_message(message):
-                self._note(message.device, news, now_s)
+                self._note(message.device, news)
 
-    def _note(self, device: str, text: str, now_s: float) -> None:
-        if len(self._news) < MOST_IN_BATCH and self._news_pace.take(device, now_s):
+    def _note(self, device: str, text: str) -> None:
+        if len(self._news) < MOST_IN_BATCH and self._news_pace.take(device, time.monotonic()):
             self._news.append((device, text))
 
     def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            if not self._stopped.is_set():
+                self._board.put_disk("alerts are kept no longer: restart the dashboard")
+
+    def _work(self) -> None:
         while not self._stopped.is_set() or not self._waiting.empty():
             batch = self._next_batch()
             if batch:
@@ -150,7 +158,10 @@ class Ingest:
             try:
                 written = self._store.write(events, self._clock())
                 break
-            except sa.exc.SQLAlchemyError as error:
+            except Exception as error:
+                if not _will_pass(error):
+                    self._keep_the_others(batch, error)
+                    return
                 self._cannot_write(error)
                 if self._stopped.wait(RETRY_S):
                     return  # not acknowledged: the broker will send them again
@@ -162,9 +173,20 @@ class Ingest:
         self._board.put_alerts(written.alerts)
         now_s = self._clock()
         for device in self._board.put_lost(written.lost, now_s):
-            self._note(device, f"{written.lost[device]} events are missing so far", now_s)
+            self._note(device, f"{written.lost[device]} events are missing so far")
 
-    def _cannot_write(self, error: sa.exc.SQLAlchemyError) -> None:
+    def _keep_the_others(self, batch: list[Item], error: Exception) -> None:
+        """One event of the batch is what the database does not take: all but that."""
+        if len(batch) > 1:
+            half = len(batch) // 2
+            self._keep(batch[:half])
+            self._keep(batch[half:])
+            return
+        ((event, done),) = batch
+        self._intake.refuse_kept(event, error)
+        done()  # else it would come again and again
+
+    def _cannot_write(self, error: Exception) -> None:
         cause = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
         why = f"alerts cannot be kept: {cause[0] if cause else 'the database fails'}"
         log.error("%s", why)
@@ -173,7 +195,7 @@ class Ingest:
     def _chores(self) -> None:
         now_s = self._clock()
         for name, why in self._board.sweep(now_s):
-            self._note(name, why, now_s)
+            self._note(name, why)
         self._board.put_refused(self._intake.refused)
         if self._shared_as:
             self._store.keep_here(self._shared_as, now_s)
@@ -188,7 +210,7 @@ class Ingest:
         self._store.keep_figures(self._due_figures(devices, now_s))
         if now_s - self._seen_kept_s >= SEEN_EVERY_S:
             self._seen_kept_s = now_s
-            self._news_pace.forget_full(now_s)
+            self._news_pace.forget_full(time.monotonic())
             self._store.keep_last_seen({d.name: d.seen_s for d in devices if d.seen_s is not None})
 
     def _due_figures(self, devices: list[Device], now_s: float) -> list[dict[str, object]]:
@@ -215,6 +237,12 @@ class Ingest:
         return rows
 
 
+def _will_pass(error: Exception) -> bool:
+    """Whether the database fails, and not what it was given."""
+    data = isinstance(error, sa.exc.DataError | sa.exc.IntegrityError)
+    return isinstance(error, sa.exc.SQLAlchemyError | OSError | MemoryError) and not data
+
+
 class Tidier:
     """Deletes what is too old, once an hour, in a thread of its own."""
 
@@ -222,6 +250,7 @@ class Tidier:
         """See `edge.web.retention.tidy`."""
         self._engine = engine
         self._limits = (max_age_days, max_alerts)
+        self._began_s, self._began_ticks = time.time(), time.monotonic()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tidier", daemon=True)
 
@@ -235,10 +264,16 @@ class Tidier:
         if self._thread.is_alive():
             self._thread.join(5.0)
 
+    def _now_s(self) -> float:
+        """Seconds since the epoch; one that jumps ahead, and not by NTP, is not followed."""
+        if clock_is_synchronised():
+            return time.time()
+        return min(time.time(), self._began_s + time.monotonic() - self._began_ticks)
+
     def _run(self) -> None:
         while True:
             try:
-                count = tidy(self._engine, time.time(), *self._limits, self._stopped.is_set)
+                count = tidy(self._engine, self._now_s(), *self._limits, self._stopped.is_set)
                 if count:
                     log.info("deleted %d alerts that were too old or too many", count)
             except sa.exc.SQLAlchemyError as error:

@@ -1,16 +1,21 @@
 """Looks at pictures that people drop on the page: the code of `mask-patrol detect`, in a process
 of its own.
 
-Pictures come from anywhere, and decoders are the classical way in. Here one has no network, no
-files open but this pipe, dies alone when it crashes, and is killed when it takes too long. It
-starts with the first picture and ends after some minutes without one, as it takes memory.
+Pictures come from anywhere, and decoders are the classical way in. Here one can open nothing any
+more when it gets its first picture, neither a file nor a connection, has an end to its memory
+and its processor time, dies alone when it crashes, and is killed when it takes too long. What it
+answers is bytes that are checked, never objects. It is the same user as the dashboard all the
+same. It starts with the first picture and ends after some minutes without one, as it takes
+memory.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 import time
@@ -20,12 +25,18 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from edge.config import Settings
 from edge.errors import UserError
 
 MOST_BYTES = 20 * 1024 * 1024
-#: With the annotated copy this takes 300 MB, which a Pi has.
-MOST_PIXELS = 30_000_000
+#: With the annotated copy this fits the memory that the service may take.
+MOST_PIXELS = 16_000_000
+#: An annotated JPEG of that is smaller, and so is what is asked.
+MOST_MESSAGE_BYTES = 32 * 1024 * 1024
+#: What the process may take beyond what the loaded model does.
+ROOM_BYTES = 512 * 1024 * 1024
 PATIENCE_S = 40.0
 IDLE_S = 600.0
 #: Pictures that may wait for their turn.
@@ -50,6 +61,13 @@ class Look:
     annotated: bytes | None
 
 
+class _Answer(msgspec.Struct, frozen=True):
+    """The first line of what the process answers; a JPEG may follow."""
+
+    record: dict[str, Any] | None = None
+    error: str = ""
+
+
 class BusyError(UserError):
     """Too many pictures wait."""
 
@@ -66,10 +84,14 @@ def require_picture(raw: bytes, name: str) -> None:
 class Inspector:
     """One process that looks at one picture at a time; from any thread."""
 
-    def __init__(self, settings: Settings, idle_s: float = IDLE_S) -> None:
-        """Nothing is started before the first picture; after `idle_s` without one it ends."""
+    def __init__(
+        self, settings: Settings, idle_s: float = IDLE_S, patience_s: float = PATIENCE_S
+    ) -> None:
+        """Nothing is started before the first picture; after `idle_s` without one it ends, and
+        it is killed when one takes longer than `patience_s`."""
         self._settings = settings
         self._idle_s = idle_s
+        self._patience_s = patience_s
         self._timer: threading.Timer | None = None
         self._turn = threading.Lock()
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
@@ -113,20 +135,33 @@ class Inspector:
     def _ask(self, raw: bytes, name: str, annotated: bool) -> Look:
         if self._process is None or not self._process.is_alive():
             self._begin()
-        pipe = self._pipe
+        pipe, process = self._pipe, self._process
         assert pipe is not None
+        assert process is not None
+        late = threading.Event()
+
+        def end_it() -> None:
+            late.set()
+            process.kill()  # what waits for it here then fails
+
+        watchdog = threading.Timer(self._patience_s, end_it)
+        watchdog.daemon = True
+        watchdog.start()
         try:
-            pipe.send((raw, name, annotated))
-            if not pipe.poll(PATIENCE_S):
-                self._end()
-                raise UserError(f"{name} took too long to look at")
-            answer: Look | str = pipe.recv()
-        except (EOFError, OSError):
+            question = {"name": name, "annotated": annotated}
+            pipe.send_bytes(json.dumps(question).encode() + b"\n" + raw)
+            head, _, picture = pipe.recv_bytes(MOST_MESSAGE_BYTES).partition(b"\n")
+            answer = msgspec.json.decode(head, type=_Answer)
+        except (EOFError, OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self._end()
+            if late.is_set():
+                raise UserError(f"{name} took too long to look at") from None
             raise UserError(f"{name} cannot be read: decoding it failed") from None
-        if isinstance(answer, str):
-            raise UserError(answer)
-        return answer
+        finally:
+            watchdog.cancel()
+        if answer.record is None:
+            raise UserError(answer.error[:500])
+        return Look(answer.record, picture or None)
 
     def _rest_later(self) -> None:
         if self._timer is not None:
@@ -161,17 +196,47 @@ class Inspector:
 def _inspect(pipe: Connection, settings: Settings) -> None:
     """The process: answers until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError):  # where memory is short, this goes first
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     from edge.web.looking import Looker
 
     looker: Looker | None = None
     with contextlib.suppress(EOFError, OSError):
         while True:
-            raw, name, annotated = pipe.recv()
+            head, _, raw = pipe.recv_bytes(MOST_MESSAGE_BYTES).partition(b"\n")
+            asked = json.loads(head)
+            picture = b""
             try:
-                looker = looker or Looker(settings)
-                pipe.send(looker.look(raw, name, annotated))
+                if looker is None:
+                    looker = Looker(settings)
+                    _confine()
+                _allow_time()
+                look = looker.look(raw, asked["name"], asked["annotated"])
+                answer: dict[str, Any] = {"record": look.record}
+                picture = look.annotated or b""
             except UserError as error:
-                pipe.send(str(error))
+                answer = {"error": str(error)}
+            pipe.send_bytes(json.dumps(answer).encode() + b"\n" + picture)
+
+
+def _confine() -> None:
+    """From now on nothing can be opened, and memory has an end."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    most = pages * resource.getpagesize() + ROOM_BYTES
+    for what, limit in (
+        (resource.RLIMIT_AS, most),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 0),
+    ):
+        resource.setrlimit(what, (limit, limit))
+
+
+def _allow_time() -> None:
+    """Processor time for one picture, whatever was used before."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    most = int(used.ru_utime + used.ru_stime + PATIENCE_S * (os.cpu_count() or 1)) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
 
 
 def shown_name(text: str) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import re
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,10 +26,14 @@ log = logging.getLogger(__name__)
 
 LEAVES = ("events", "status", "state", "health", "info")
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+#: An episode's id.
+EPISODE = re.compile(r"[A-Za-z0-9._-]{1,96}")
 #: The largest body that a device of ours sends is a tenth of this.
 MOST_BYTES = 16 * 1024
 #: Devices beyond this are not listed: memory has an end.
 MOST_DEVICES = 2000
+#: Those that say nothing for so long give up their place when others want it.
+GONE_S = 3600.0
 #: A whole outbox may come at once; beyond it, what many people at many doors give.
 EVENT_BURST, EVENTS_PER_S = 110_000, 20.0
 #: All else: what a device says of itself when it connects, and each few seconds.
@@ -36,6 +41,11 @@ OTHER_BURST, OTHERS_PER_S = 200, 10.0
 MOST_NUMBER = 2**53
 #: A clock that is ahead of ours by more than this is wrong, whatever it says of itself.
 AHEAD_S = 120.0
+#: Time and age that disagree by more are not both right: the age is, as it is told by a clock
+#: that is never set.
+DISAGREE_S = 6 * 3600.0
+#: What an episode's id has after the name of its device: a dash and a ULID.
+ID_TAIL = 27
 
 REASONS = {
     "topic": "on a topic that no device uses",
@@ -46,6 +56,7 @@ REASONS = {
     "schema": "not as the schema says",
     "device": "in the name of another device",
     "retained": "an event that was kept by the broker",
+    "kept": "an event that the database does not take",
 }
 
 
@@ -58,12 +69,20 @@ class _RefusedError(Exception):
 class Intake:
     """Turns messages into what they say, or counts them as refused."""
 
-    def __init__(self, base: str) -> None:
-        """`base` is the first level of the topics."""
+    def __init__(
+        self,
+        base: str,
+        our_clock_is_right: Callable[[], bool] = lambda: True,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`base` is the first level of the topics; `our_clock_is_right` tells whether the times
+        of devices can be checked by it; `ticks` are seconds that no setting of a clock moves."""
+        self._ticks = ticks
         self._base = base
+        self._our_clock_is_right = our_clock_is_right
         schema = json.loads(event_schema().read_text(encoding="utf-8"))
         self._schema = jsonschema.Draft202012Validator(schema)
-        self._devices: set[str] = set()
+        self._devices: dict[str, float] = {}
         self._events = Buckets(EVENT_BURST, EVENTS_PER_S)
         self._others = Buckets(OTHER_BURST, OTHERS_PER_S)
         self._refused: Counter[str] = Counter()
@@ -82,7 +101,7 @@ class Intake:
                 raise _RefusedError("size", f"{len(payload)} bytes")
             if not payload and leaf != "events":
                 return None
-            self._pace(device, leaf, now_s)
+            self._pace(device, leaf)
             return Message(
                 device, self._body(device, leaf, payload, retained, now_s), now_s, retained
             )
@@ -95,6 +114,12 @@ class Intake:
         """Count a message whose topic is not even text."""
         self._refused["topic"] += 1
 
+    def refuse_kept(self, event: EventMessage, error: Exception) -> None:
+        """Count an event that the database holds for wrong."""
+        self._refused["kept"] += 1
+        why = ascii(str(getattr(error, "orig", None) or error))
+        log.error("the database does not take %s of %s: %.200s", event.seq, event.device, why)
+
     def _address(self, topic: str) -> tuple[str, str]:
         levels = topic.split("/")
         if len(levels) != 3 or levels[0] != self._base or levels[2] not in LEAVES:
@@ -103,13 +128,24 @@ class Intake:
             raise _RefusedError("topic", topic[:100])
         return levels[1], levels[2]
 
-    def _pace(self, device: str, leaf: str, now_s: float) -> None:
+    def _pace(self, device: str, leaf: str) -> None:
+        at_s = self._ticks()
         if device not in self._devices and len(self._devices) >= MOST_DEVICES:
-            raise _RefusedError("devices", device)
-        self._devices.add(device)
+            self._make_room(at_s)
+            if len(self._devices) >= MOST_DEVICES:
+                raise _RefusedError("devices", device)
+        self._devices[device] = at_s
         buckets = self._events if leaf == "events" else self._others
-        if not buckets.take(device, now_s):
+        if not buckets.take(device, at_s):
             raise _RefusedError("rate", device)
+
+    def _make_room(self, at_s: float) -> None:
+        oldest_s = min(self._devices.values())
+        if at_s - oldest_s <= GONE_S:
+            return
+        self._devices = {d: s for d, s in self._devices.items() if at_s - s <= GONE_S}
+        for buckets in (self._events, self._others):
+            buckets.forget_full(at_s)
 
     def _body(self, device: str, leaf: str, payload: bytes, retained: bool, now_s: float) -> Body:
         if leaf == "status":
@@ -129,7 +165,7 @@ class Intake:
         kind: type[State] | type[Health] | type[Info]
         kind = {"state": State, "health": Health, "info": Info}[leaf]  # type: ignore[assignment]
         try:
-            return msgspec.convert(raw, kind)
+            return _without_nul(msgspec.convert(raw, kind))
         except (msgspec.ValidationError, RecursionError) as error:
             raise _RefusedError("schema", f"{leaf}: {error}") from None
 
@@ -141,22 +177,23 @@ class Intake:
         if error is not None:
             raise _RefusedError("schema", error.message)
         # The schema's patterns end in $, which Python lets a line's end follow.
-        if raw["device"] != device or not raw["id"].startswith(f"{device}-"):
-            raise _RefusedError("device", device)
         if not NAME.fullmatch(raw["camera"]) or raw["id"].endswith("\n"):
             raise _RefusedError("schema", "a name that ends in a line's end")
+        if raw["device"] != device or raw["id"][:-ID_TAIL] != device:
+            raise _RefusedError("device", device)
         numbers = (raw["seq"], raw["readings"], raw["duration_s"] or 0, raw["age_s"] or 0)
         if max(numbers) > MOST_NUMBER:
             raise _RefusedError("schema", "a number beyond 2^53")
+        at_s, sure = _happened_s(raw, now_s, self._our_clock_is_right())
         return EventMessage(
             device=device,
             camera=raw["camera"],
             episode=raw["id"],
             event_type=raw["event_type"],
             seq=int(raw["seq"]),
-            at_s=_happened_s(raw, now_s),
+            at_s=at_s,
             received_s=now_s,
-            clock_synced=raw["clock_synced"],
+            clock_synced=sure,
             replayed=raw["replayed"],
             label=raw["label"],
             score=float(raw["score"]),
@@ -167,12 +204,27 @@ class Intake:
         )
 
 
-def _happened_s(raw: Mapping[str, Any], now_s: float) -> float:
-    """Seconds since the epoch; by its age where the device's clock is not to be trusted."""
+def _without_nul(body: State | Health | Info) -> State | Health | Info:
+    """PostgreSQL keeps no text that holds one, and nobody needs it."""
+    if isinstance(body, Health) and any("\0" in line for line in body.warnings):
+        lines = tuple(line.replace("\0", "") for line in body.warnings)
+        return msgspec.structs.replace(body, warnings=lines)
+    return body
+
+
+def _happened_s(raw: Mapping[str, Any], now_s: float, checked: bool) -> tuple[float, bool]:
+    """Seconds since the epoch, and whether that is more than an estimate: by its age where the
+    device's clock is not to be trusted; `checked`: ours is."""
     try:
         told_s = datetime.fromisoformat(raw["time"].strip()).timestamp()
     except (ValueError, OverflowError):
         raise _RefusedError("schema", "`time` is no time") from None
-    if raw["clock_synced"] and 0.0 < told_s <= now_s + AHEAD_S:
-        return told_s
-    return max(0.0, now_s - float(raw["age_s"] or 0.0))
+    by_age_s = max(0.0, now_s - float(raw["age_s"] or 0.0))
+    if not raw["clock_synced"] or told_s <= 0.0:
+        return by_age_s, False
+    if not checked:
+        return told_s, True
+    behind = raw["age_s"] is not None and by_age_s - told_s > DISAGREE_S
+    if told_s > now_s + AHEAD_S or behind:
+        return by_age_s, False
+    return told_s, True

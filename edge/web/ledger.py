@@ -11,6 +11,11 @@ from dataclasses import dataclass, field
 
 #: Beyond so many gaps of one device, the oldest are forgotten (and stay counted).
 MOST_GAPS = 500
+#: Counts end here: devices that lie must not reach numbers that a database cannot hold.
+MOST_LOST = 2**53
+#: What is on its way at a time may come in any order: a first number this much below the first
+#: that we saw is of a device that begins anew.
+SHUFFLED = 100
 
 
 @dataclass
@@ -29,10 +34,12 @@ class Ledger:
     @property
     def lost(self) -> int:
         """How many numbers are missing."""
-        return self.forgotten + sum(last - first + 1 for first, (last, _) in self.gaps.items())
+        listed = sum(last - first + 1 for first, (last, _) in self.gaps.items())
+        return min(MOST_LOST, self.forgotten + listed)
 
-    def see(self, seq: int, now_s: float) -> None:
-        """Take note of the number of an event that was not there before."""
+    def see(self, seq: int, now_s: float, is_old: bool = False) -> None:
+        """Take note of the number of an event that was not there before; `is_old`: or was so
+        long ago that it would not be known any more."""
         if self.first is None or self.last is None:
             self.first = self.last = seq
         elif seq > self.last:
@@ -41,7 +48,9 @@ class Ledger:
                 self._bound()
             self.last = seq
         elif seq >= self.first:
-            self._fill(seq)
+            self._fill(seq, is_old)
+        elif seq == 1 and self.first > SHUFFLED and not is_old:
+            self._begin_anew(seq)
         # What is older than the first that we saw was none of our business.
 
     def see_all(self, seqs: Iterable[int], now_s: float) -> None:
@@ -49,7 +58,7 @@ class Ledger:
         for seq in seqs:
             self.see(seq, now_s)
 
-    def _fill(self, seq: int) -> None:
+    def _fill(self, seq: int, is_old: bool) -> None:
         for first, (last, noticed_s) in self.gaps.items():
             if first <= seq <= last:
                 del self.gaps[first]
@@ -59,7 +68,12 @@ class Ledger:
                     self.gaps[seq + 1] = (last, noticed_s)
                 return
         # A number that we have had, with another event: the device has lost its outbox and
-        # begins anew. What was missing before stays missing.
+        # begins anew; or one from before what is kept, which says nothing.
+        if not is_old:
+            self._begin_anew(seq)
+
+    def _begin_anew(self, seq: int) -> None:
+        """What was missing before stays missing."""
         self.forgotten = self.lost
         self.gaps.clear()
         self.first = self.last = seq
@@ -68,4 +82,4 @@ class Ledger:
         while len(self.gaps) > MOST_GAPS:
             first = min(self.gaps)
             last, _ = self.gaps.pop(first)
-            self.forgotten += last - first + 1
+            self.forgotten = min(MOST_LOST, self.forgotten + last - first + 1)

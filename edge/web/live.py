@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from edge.errors import UserError
 from edge.web.board import Board
+
+log = logging.getLogger(__name__)
 
 #: Changes gather for so long before they are sent; and so often something is sent in any case,
 #: from which the page knows that it is still connected.
@@ -60,6 +65,8 @@ class Live:
             await self._send_all(socket, changed, ended)
         except (WebSocketDisconnect, TimeoutError, RuntimeError, OSError):
             pass
+        except (sa.exc.SQLAlchemyError, UserError) as error:
+            log.error("a page is cut off: %s", getattr(error, "orig", None) or error)
         finally:
             leave()
             self._awake.discard(changed)

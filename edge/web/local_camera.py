@@ -64,15 +64,20 @@ class LocalCamera:
             "can_save": self._config is not None,
         }
 
-    def save(self, zone: Sequence[tuple[float, float]], min_face: float | None) -> None:
+    def save(self, zone: Sequence[tuple[float, float]], min_face: float | None) -> str:
         """Write both into the file, all else as it stands there, and have the daemon read it;
-        `min_face` None: as it is. Raises UserError, and has written nothing, when they are no
-        good or the file cannot be written."""
+        `min_face` None: as it is. Gives why the daemon could not be asked to, empty when it
+        was. Raises UserError, and has written nothing, when they are no good or the file cannot
+        be written."""
         if self._config is None:
             raise UserError("there is no file to save to: start the dashboard with --config FILE")
         with self._lock:
             self._write(self._config, zone, min_face)
-        self._ask(b"reload\n")
+        try:
+            self._ask(b"reload\n")
+        except UserError as error:
+            return str(error)
+        return ""
 
     def _write(
         self, path: Path, zone: Sequence[tuple[float, float]], min_face: float | None
@@ -125,14 +130,21 @@ class LocalCamera:
 
 
 def _replace(path: Path, text: str) -> None:
-    """All of it or nothing, with the file's own rights; raises UserError."""
+    """All of it or nothing, with the file's own rights and, where we may, its owner; a link to
+    it stays one. Raises UserError."""
+    path = path.resolve()
     beside = path.with_name(f".{path.name}.new")
     try:
-        rights = stat.S_IMODE(path.stat().st_mode)
+        before = path.stat()
         with beside.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fchmod(file.fileno(), rights)
+            # Giving away takes root; keeping the group takes no more than being in it.
+            for owner in (before.st_uid, -1):
+                with contextlib.suppress(PermissionError):
+                    os.fchown(file.fileno(), owner, before.st_gid)
+                    break
+            os.fchmod(file.fileno(), stat.S_IMODE(before.st_mode))
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import time
 from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -19,6 +21,8 @@ from edge.web.site import Site, site_of
 log = logging.getLogger(__name__)
 
 MOST_FORM_BYTES = 8 * 1024
+#: All of a form must have come by then.
+FORM_S = 10.0
 
 
 async def login(request: Request) -> Response:
@@ -31,7 +35,7 @@ async def login(request: Request) -> Response:
         return site.page(request, "login.html", next=next_page, error="")
     form = await _form(request)
     address = _address(request)
-    wait_s = site.attempts.begin(address, time.time())
+    wait_s = site.attempts.begin(address, time.monotonic())
     if wait_s > 0.0:
         return _slow_down(site, request, "login.html", wait_s, next=next_page)
     if not await run_in_threadpool(site.password.matches, form.get("password", "")):
@@ -39,7 +43,7 @@ async def login(request: Request) -> Response:
         return site.page(
             request, "login.html", 403, next=next_page, error="That is not the password."
         )
-    site.attempts.right(address, time.time())
+    site.attempts.right(address, time.monotonic())
     return await _enter(site, request, next_page)
 
 
@@ -52,12 +56,12 @@ async def setup(request: Request) -> Response:
         return site.page(request, "setup.html", error="")
     form = await _form(request)
     address = _address(request)
-    wait_s = site.attempts.begin(address, time.time())
+    wait_s = site.attempts.begin(address, time.monotonic())
     if wait_s > 0.0:
         return _slow_down(site, request, "setup.html", wait_s)
     if not site.password.code_matches(form.get("code", "")):
         return site.page(request, "setup.html", 403, error="That is not the code.")
-    site.attempts.right(address, time.time())
+    site.attempts.right(address, time.monotonic())
     try:
         if form.get("password") != form.get("again"):
             raise UserError("the two passwords differ")
@@ -105,16 +109,24 @@ def _slow_down(
 
 
 async def _form(request: Request) -> dict[str, str]:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_FORM_BYTES:
-            return {}
+    try:
+        body = await asyncio.wait_for(_body(request), FORM_S)
+    except TimeoutError:
+        raise HTTPException(408, f"The form did not arrive within {FORM_S:g} s") from None
     try:
         fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=10)
     except ValueError:
         return {}
     return {name: values[0] for name, values in fields.items()}
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_FORM_BYTES:
+            return b""
+    return bytes(body)
 
 
 def _address(request: Request) -> str:

@@ -21,10 +21,15 @@ from edge.web.tables import (
 )
 
 DAY_S = 86_400.0
+#: Age counts to the newest sign of life and no further than this: a clock that has jumped ahead
+#: must not take the whole history with it.
+TRUSTED_DAYS = 30.0
 #: Alerts deleted in one transaction: new ones wait meanwhile.
 CHUNK = 1000
 FIGURES_DAYS = 14.0
 MOST_TROUBLES = 20_000
+#: Names of devices; who invents some must not fill the disk.
+MOST_DEVICES = 20_000
 #: A session can never be older than this.
 SESSION_DAYS = 30.0
 
@@ -38,6 +43,10 @@ def tidy(
 ) -> int:
     """Delete what is too old or too much; how many alerts these were. Stops early, between
     two transactions, when `stopped` says so."""
+    with engine.connect() as db:
+        heard_s = db.scalar(sa.select(sa.func.max(devices.c.last_seen_s)))
+    if heard_s is not None:
+        now_s = min(now_s, heard_s + TRUSTED_DAYS * DAY_S)
     deleted = 0
     while not stopped():
         with engine.begin() as db:
@@ -75,6 +84,10 @@ def _delete_the_rest(db: sa.Connection, now_s: float, max_age_days: float) -> No
     db.execute(sa.delete(daily).where(daily.c.day < first_hour // 24))
     db.execute(sa.delete(gaps).where(gaps.c.noticed_s < now_s - max_age_days * DAY_S))
     db.execute(sa.delete(devices).where(devices.c.last_seen_s < now_s - max_age_days * DAY_S))
+    newest = sa.select(devices.c.last_seen_s).order_by(devices.c.last_seen_s.desc())
+    last_s = db.scalar(newest.offset(MOST_DEVICES).limit(1))
+    if last_s is not None:
+        db.execute(sa.delete(devices).where(devices.c.last_seen_s <= last_s))
     db.execute(sa.delete(figures).where(figures.c.at_s < now_s - FIGURES_DAYS * DAY_S))
     db.execute(sa.delete(sessions).where(sessions.c.used_s < now_s - SESSION_DAYS * DAY_S))
     oldest_kept = (

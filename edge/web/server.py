@@ -18,6 +18,7 @@ import sqlalchemy as sa
 import uvicorn
 from starlette.types import ASGIApp
 
+from edge.clock import clock_is_synchronised
 from edge.config import DashboardSettings, Settings, change
 from edge.connection import Broker
 from edge.errors import UsageError, UserError
@@ -26,6 +27,7 @@ from edge.paths import state_directory, user_path
 from edge.web.app import make_app
 from edge.web.attempts import Attempts
 from edge.web.board import Board
+from edge.web.connections import MOST, guarded
 from edge.web.history import History
 from edge.web.ingest import Ingest, Tidier
 from edge.web.inspector import Inspector
@@ -40,8 +42,6 @@ from edge.web.tables import open_database
 
 log = logging.getLogger(__name__)
 
-#: Connections at a time, websockets among them.
-MOST_CONNECTIONS = 250
 #: What a page may send over its websocket: nothing that matters.
 MOST_SOCKET_BYTES = 4096
 BACKLOG = 128
@@ -54,6 +54,11 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
 
     `config` is the file of `settings`: the Camera page saves to it."""
     wanted = settings.dashboard
+    if wanted.proxies and not wanted.password_on_loopback:
+        raise UsageError(
+            "`dashboard.password_on_loopback = false` and `dashboard.proxies` together could let"
+            " in without a password whoever comes through the proxy: leave one of them out"
+        )
     mqtt = settings.mqtt
     if not mqtt.host:
         mqtt = change(settings, mqtt={"host": "127.0.0.1"}).mqtt
@@ -63,9 +68,11 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
         engine = open_database(wanted.database)
         password = Password(folder / "dashboard-password")
         needs_none = not wanted.password_on_loopback and _is_loopback(wanted.host)
-        board, store, history = Board(), Store(engine), History(engine)
+        kept_s = wanted.retention_days * 86_400.0
+        board, store, history = Board(), Store(engine, kept_s), History(engine)
         name = _own_name(folder)
-        ingest = Ingest(Intake(mqtt.base), store, history, board, name if wanted.shared else "")
+        intake = Intake(mqtt.base, clock_is_synchronised)
+        ingest = Ingest(intake, store, history, board, name if wanted.shared else "")
         subscriber = Subscriber(broker, mqtt.base, name, ingest.take, board.put_link, wanted.shared)
         inspector = Inspector(settings)
         sessions = Sessions(engine, wanted.session_hours * 3600.0)
@@ -105,7 +112,8 @@ def _server_settings(
         server_header=False,
         proxy_headers=bool(wanted.proxies),
         forwarded_allow_ips=",".join(wanted.proxies) or "127.0.0.1",
-        limit_concurrency=MOST_CONNECTIONS,
+        http=guarded(wanted.proxies),
+        limit_concurrency=MOST,
         ws_max_size=MOST_SOCKET_BYTES,
         timeout_graceful_shutdown=STOP_S,
         lifespan="off",

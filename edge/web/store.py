@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,9 +45,11 @@ class Written:
 class Store:
     """The writing side; for one thread at a time."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        """`engine` is an open database (`edge.web.tables.open_database`)."""
+    def __init__(self, engine: sa.Engine, max_age_s: float = math.inf) -> None:
+        """`engine` is an open database (`edge.web.tables.open_database`), in which what is older
+        than `max_age_s` may have been deleted."""
         self._engine = engine
+        self._max_age_s = max_age_s
 
     def write(self, batch: Sequence[EventMessage], now_s: float) -> Written:
         """Commit a batch; what is known already by (id, event_type) changes nothing.
@@ -59,7 +62,8 @@ class Store:
             self._merge(db, new, now_s)
             self._count(db, new)
             for event in new:
-                ledgers[event.device].see(event.seq, now_s)
+                is_old = event.at_s < now_s - self._max_age_s
+                ledgers[event.device].see(event.seq, now_s, is_old)
             self._keep_ledgers(db, ledgers, {event.device for event in new}, now_s)
             episodes = sorted({event.episode for event in new})
             changed = [

@@ -45,7 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     flash = commands.add_parser("flash", help="write an image onto a card, and verify it")
     flash.add_argument("--device", type=Path, required=True, help="the whole disk, /dev/sdX")
     flash.add_argument("--image", type=Path, default=Path("mask-patrol.img"))
-    flash.add_argument("--yes", action="store_true", help="do not ask")
+    flash.add_argument(
+        "--yes",
+        action="store_true",
+        help="do not ask; a disk that is hardly a card is asked for nonetheless",
+    )
     flash.set_defaults(do=_flash)
 
     firstrun = commands.add_parser("firstrun", help="files for a card with the stock image")
@@ -78,13 +82,9 @@ def _image(options: argparse.Namespace) -> None:
 
 
 def _flash(options: argparse.Namespace) -> None:
-    from sdcard.flash import ask_on_terminal, flash
+    from sdcard.flash import agree, ask_on_terminal, flash
 
-    def agreed(what: str) -> bool:
-        sys.stderr.write(f"{what}\n")
-        return True
-
-    flash(options.image, options.device, agreed if options.yes else ask_on_terminal)
+    flash(options.image, options.device, agree if options.yes else ask_on_terminal)
 
 
 def _firstrun(options: argparse.Namespace) -> None:

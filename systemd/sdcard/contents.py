@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from sdcard.site import CA_PATH, Site, WifiPart
+from sdcard.site import CA_PATH, CERT_PATH, KEY_PATH, Site, WifiPart
 from sdcard.tree import Entry, File, Folder, Link
 
 HERE = Path(__file__).resolve().parent
@@ -17,6 +17,9 @@ FIRST_BOOT = HERE.parent / "first-boot"
 KIT = "/opt/mask-patrol/first-boot"
 UNIT = "mask-patrol-first-boot.service"
 ETC = "/etc/mask-patrol"
+#: Raspberry Pi's firmware turns the kernel's accounts of memory off, by which the units' bounds are
+#: kept; of two such words the later one counts, and cmdline.txt comes after the firmware's.
+MEMORY = "cgroup_enable=memory"
 WIFI = "/etc/NetworkManager/system-connections/mask-patrol.nmconnection"
 
 
@@ -64,6 +67,11 @@ def etc_files(site: Site) -> dict[str, tuple[bytes, int]]:
             found[f"{ETC}/credentials/{name}"] = (text.encode(), 0o600)
     if site.ca:
         found[CA_PATH] = (site.ca, 0o644)
+    # The first boot lets the daemon's account read them, which there is none of yet.
+    if site.cert:
+        found[CERT_PATH] = (site.cert, 0o600)
+    if site.key:
+        found[KEY_PATH] = (site.key, 0o600)
     if site.file.wifi.ssid:
         found[WIFI] = (wifi_profile(site.file.wifi).encode(), 0o600)
     return found
@@ -105,6 +113,8 @@ def wifi_profile(wifi: WifiPart) -> str:
 
 
 def command_line_with(text: str, country: str) -> str:
-    """cmdline.txt with the country of the radio, as raspi-config sets it."""
-    words = [w for w in text.split() if not w.startswith("cfg80211.ieee80211_regdom=")]
-    return " ".join([*words, f"cfg80211.ieee80211_regdom={country}"]) + "\n"
+    """cmdline.txt with memory accounted for, and the country of the radio, if there is one, as
+    raspi-config sets it."""
+    radio = "cfg80211.ieee80211_regdom="
+    words = [w for w in text.split() if w != MEMORY and not (country and w.startswith(radio))]
+    return " ".join([*words, MEMORY, *([f"{radio}{country}"] if country else [])]) + "\n"

@@ -27,23 +27,28 @@ class System:
 
 @dataclass(frozen=True)
 class Disk:
-    """A whole disk: its name as in /sys/block, and what it calls itself."""
+    """A whole disk: its name as in /sys/block, and what it calls itself.
+
+    `removable` also when it only hangs on USB, as `pluggable` says; `number` is the kernel's own.
+    """
 
     path: Path
     name: str
     model: str
     size_bytes: int
     removable: bool
+    pluggable: bool
+    number: int
 
 
 def find_disk(path: Path, system: System = System()) -> Disk:
     """The disk at `path`; raises UsageError when it is none, or only a part of one."""
     try:
         real = path.resolve(strict=True)
-        mode = real.stat().st_mode
+        status = real.stat()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; `lsblk` lists the disks") from None
-    if not stat.S_ISBLK(mode) and system == System():
+    if not stat.S_ISBLK(status.st_mode) and system == System():
         raise UsageError(f"{path} is no disk; `lsblk` lists the disks")
     for block in sorted((system.sys / "block").glob("*")):
         if (block / real.name / "partition").exists():
@@ -51,12 +56,16 @@ def find_disk(path: Path, system: System = System()) -> Disk:
     folder = system.sys / "block" / real.name
     if not folder.exists():
         raise UsageError(f"{path} is no whole disk; `lsblk` lists the disks")
+    removable = _text(folder / "removable") == "1" or _is_card(folder, real.name)
+    pluggable = not removable and _is_on_usb(folder, real.name)
     return Disk(
         path=real,
         name=real.name,
         model=" ".join(f"{_text(folder / 'device/vendor')} {_model(folder)}".split()) or "unnamed",
         size_bytes=int(_text(folder / "size") or 0) * SECTOR_BYTES,
-        removable=_text(folder / "removable") == "1" or _is_outside(folder, real.name),
+        removable=removable or pluggable,
+        pluggable=pluggable,
+        number=status.st_rdev,
     )
 
 
@@ -82,15 +91,24 @@ def require_writable(disk: Disk, image_bytes: int, system: System = System()) ->
         )
 
 
+def parts_of(disk: Disk, system: System = System()) -> list[Path]:
+    """The device files of the disk and its partitions."""
+    folder = system.sys / "block" / disk.name
+    names = sorted(path.parent.name for path in folder.glob("*/partition"))
+    return [disk.path, *(disk.path.with_name(name) for name in names)]
+
+
 def _model(folder: Path) -> str:
     return _text(folder / "device/model") or _text(folder / "device/name")
 
 
-def _is_outside(folder: Path, name: str) -> bool:
-    """An SD card in a reader on the board (an eMMC is none: that is soldered), or a disk on USB."""
-    if CARD_NAME.match(name):
-        return _text(folder / "device/type") == "SD"
-    return "/usb" in str(folder.resolve())
+def _is_card(folder: Path, name: str) -> bool:
+    """An SD card in a reader on the board; an eMMC is none: that is soldered."""
+    return bool(CARD_NAME.match(name)) and _text(folder / "device/type") == "SD"
+
+
+def _is_on_usb(folder: Path, name: str) -> bool:
+    return not CARD_NAME.match(name) and "/usb" in str(folder.resolve())
 
 
 def _mounted(disk: Disk, system: System) -> Sequence[str]:

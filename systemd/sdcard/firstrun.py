@@ -14,16 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import UserError
-from sdcard.contents import FIRST_BOOT, UNIT, etc_files, kit_files
+from sdcard.contents import FIRST_BOOT, MEMORY, UNIT, etc_files, kit_files
 from sdcard.site import Site
 
 #: The kit's folder on the boot partition.
 FOLDER = "mask-patrol"
 MOUNTED = "/boot/firmware"
+#: The last file that is written: a kit without it was cut off.
+COMPLETE = ".complete"
 #: What makes Bookworm run a script at its first boot, and start again when it has run.
 HOOK = (
     f"systemd.run={MOUNTED}/firstrun.sh systemd.run_success_action=reboot"
-    " systemd.unit=kernel-command-line.target"
+    " systemd.run_failure_action=reboot systemd.unit=kernel-command-line.target"
 )
 SPARE_BYTES = 8 << 20
 
@@ -38,7 +40,7 @@ class Prepared:
 
 
 def prepare(boot: Path, release: str, site: Site, bundle: Path | None) -> Prepared:
-    """Write the files for `release` into `boot`, a card's boot partition or an empty folder.
+    """Write the files for `release` into `boot`, the boot partition of a card.
 
     `bundle` is left out when the site says where to download it. Raises UserError.
     """
@@ -51,7 +53,7 @@ def prepare(boot: Path, release: str, site: Site, bundle: Path | None) -> Prepar
         raise UserError(
             f"there is no folder {boot}: is the card's boot partition (bootfs) mounted?"
         )
-    command_line = _command_line(boot) if release == "bookworm" else ""
+    command_line = _command_line(boot)
     url = site.file.download.url
     if not url and bundle is None:
         raise UserError("there is no bundle: make bundle makes one, or set `download.url`")
@@ -67,10 +69,15 @@ def prepare(boot: Path, release: str, site: Site, bundle: Path | None) -> Prepar
         _write(kit / name, content)
     if not url and bundle is not None:
         shutil.copyfile(bundle, kit / "bundle.tar")
+    os.sync()
+    _write(kit / COMPLETE, b"")
     if release == "bookworm":
+        for name in ("mask-patrol-tries", "mask-patrol-failed.txt"):  # of an earlier try
+            (boot / name).unlink(missing_ok=True)
         _write(boot / "firstrun.sh", (FIRST_BOOT / "firstrun.sh").read_bytes())
-        _write(boot / "cmdline.txt", f"{command_line} {HOOK}\n".encode())
-    else:
+        command_line = f"{command_line} {HOOK}"
+    _write(boot / "cmdline.txt", f"{command_line}\n".encode())
+    if release == "trixie":
         _write(boot / "user-data", user_data(site).encode())
         if not (boot / "meta-data").exists():
             _write(boot / "meta-data", b"instance-id: mask-patrol\n")
@@ -79,11 +86,19 @@ def prepare(boot: Path, release: str, site: Site, bundle: Path | None) -> Prepar
 
 
 def user_data(site: Site) -> str:
-    """cloud-init's; YAML, of which JSON is a part."""
+    """cloud-init's; YAML, of which JSON is a part.
+
+    `bootcmd`, as that is run at every boot: `runcmd` is marked as done before it has begun, so a
+    plug pulled meanwhile would end it for good. At later boots cloud-init remembers all this and
+    may be earlier than the boot partition.
+    """
+    start = f"{MOUNTED}/{FOLDER}/start.sh"
+    mount = f"systemctl start {MOUNTED[1:].replace('/', '-')}.mount"
     settings = {
         "hostname": site.file.hostname,
         "manage_etc_hosts": False,
-        "runcmd": [["sh", f"{MOUNTED}/{FOLDER}/start.sh"]],
+        "ssh_pwauth": bool(site.file.user.password_hash),
+        "bootcmd": [["sh", "-c", f"{mount}; if [ -e {start} ]; then sh {start}; fi"]],
     }
     return f"#cloud-config\n{json.dumps(settings, indent=2)}\n"
 
@@ -101,7 +116,7 @@ def _files(site: Site) -> dict[str, bytes]:
 
 
 def _command_line(boot: Path) -> str:
-    """cmdline.txt without the hook; raises UserError when there is none."""
+    """cmdline.txt without the hook and with what we need; raises UserError when there is none."""
     try:
         text = (boot / "cmdline.txt").read_text(encoding="utf-8")
     except OSError as error:
@@ -109,7 +124,8 @@ def _command_line(boot: Path) -> str:
             f"{boot}/cmdline.txt: {error.strerror}; BOOT is the boot partition (bootfs) of a card"
             " that Raspberry Pi OS was written to"
         ) from None
-    return " ".join(word for word in text.split() if not word.startswith("systemd."))
+    words = [word for word in text.split() if not word.startswith("systemd.") and word != MEMORY]
+    return " ".join([*words, MEMORY])
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -111,9 +111,8 @@ def _furnish(image: Path, site: Site, bundle: Path, scratch: Path) -> Made:
         layout = set_root_size(image, layout, whole)
     _say("Writing the files …")
     root.write(entries)
-    if country := site.file.wifi.country:
-        line = (boot.read("cmdline.txt") or b"").decode(errors="replace")
-        boot.write("cmdline.txt", command_line_with(line, country).encode())
+    line = (boot.read("cmdline.txt") or b"").decode(errors="replace")
+    boot.write("cmdline.txt", command_line_with(line, site.file.wifi.country).encode())
     _say("Checking the file systems …")
     root.check()
     if boot_was_sound:

@@ -45,11 +45,12 @@ def download(root: Ext4, names: Sequence[str], folder: Path) -> list[Path]:
     """
     find("apt-get")  # before anything is made: only Debian and its like have it
     options = _apt_options(root, folder)
+    environment = {"APT_CONFIG": str(own_configuration(folder))}
     try:
-        run("apt-get", *options, "update")
+        run("apt-get", *options, "update", environment=environment)
         run(
             "apt-get", *options, "install", "--download-only", "--yes", "--no-install-recommends",
-            "--no-remove", *names,
+            "--no-remove", *names, environment=environment,
         )  # fmt: skip
     except UserError as error:
         raise UserError(
@@ -57,6 +58,13 @@ def download(root: Ext4, names: Sequence[str], folder: Path) -> list[Path]:
             f" first boot could not do without internet: {error}"
         ) from None
     return sorted((folder / "archives").glob("*.deb"))
+
+
+def own_configuration(folder: Path) -> Path:
+    """Keeps apt from this machine's own configuration; options would come too late for that."""
+    path = folder / "apt.conf"
+    path.write_text('Dir::Etc::parts "/dev/null";\nDir::Etc::main "/dev/null";\n')
+    return path
 
 
 def _apt_options(root: Ext4, folder: Path) -> list[str]:

@@ -25,6 +25,18 @@ PasswordHash = Annotated[str, msgspec.Meta(pattern=r"^(\$[A-Za-z0-9]+\$[A-Za-z0-
 Package = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.+-]+\Z")]
 Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*\Z", max_length=1024)]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
+#: Users and groups that a system has for itself, and ours.
+TAKEN = frozenset(
+    {
+        "root", "mask-patrol", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news",
+        "uucp", "proxy", "www-data", "backup", "list", "irc", "gnats", "nobody", "nogroup", "adm",
+        "tty", "disk", "kmem", "dialout", "fax", "voice", "cdrom", "floppy", "tape", "sudo",
+        "audio", "dip", "operator", "src", "shadow", "utmp", "video", "sasl", "plugdev", "staff",
+        "users", "crontab", "netdev", "input", "render", "kvm", "sgx", "gpio", "i2c", "spi",
+        "lpadmin", "ssh", "sshd", "messagebus", "avahi", "polkitd", "rtkit", "dnsmasq", "tss",
+        "uuidd", "colord", "statd", "ntp",
+    }
+)  # fmt: skip
 SSH_KEY = re.compile(
     r"(ssh-(ed25519|rsa)|ecdsa-sha2-nistp(256|384|521)|sk-\S+@openssh\.com) [A-Za-z0-9+/]+=*( .*)?"
 )
@@ -60,6 +72,8 @@ class BrokerPart(Section, frozen=True, kw_only=True):
     password: Line = ""
     password_file: str = ""
     ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
 
     def __repr__(self) -> str:
         return f"BrokerPart(username={self.username!r}, …)"
@@ -92,14 +106,18 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     authorized_keys: str
     broker_password: str
     ca: bytes
+    cert: bytes
+    key: bytes
     configuration: str
 
     def __repr__(self) -> str:
         return f"Site(hostname={self.file.hostname!r}, …)"
 
 
-#: Where the authorities' certificates lie on the device.
+#: Where the authorities' certificates lie on the device, and its own certificate with its key.
 CA_PATH = "/etc/mask-patrol/ca.pem"
+CERT_PATH = "/etc/mask-patrol/client.pem"
+KEY_PATH = "/etc/mask-patrol/client.key"
 
 
 def load_site(path: Path) -> Site:
@@ -115,12 +133,17 @@ def load_site(path: Path) -> Site:
         "broker.password_file", file.broker.password_file
     )
     ca = reader.content("broker.ca_file", file.broker.ca_file)
+    cert = reader.content("broker.cert_file", file.broker.cert_file)
+    key = reader.content("broker.key_file", file.broker.key_file)
     mistakes += _mistakes(file, raw, password)
+    mistakes += _broker_mistakes(file.broker, cert, key)
     if mistakes:
         raise UsageError("\n".join(f"{path}: {mistake}" for mistake in mistakes))
     daemon = raw["daemon"]
-    if ca and not file.daemon.mqtt.ca_file:
-        daemon["mqtt"]["ca_file"] = CA_PATH
+    own = {"ca_file": (ca, CA_PATH), "cert_file": (cert, CERT_PATH), "key_file": (key, KEY_PATH)}
+    for name, (content, where) in own.items():
+        if content and not getattr(file.daemon.mqtt, name):
+            daemon["mqtt"][name] = where
     configuration = tomli_w.dumps(daemon)
     _require_fit(configuration, path)
     return Site(
@@ -128,6 +151,8 @@ def load_site(path: Path) -> Site:
         authorized_keys=keys,
         broker_password=password,
         ca=ca,
+        cert=cert,
+        key=key,
         configuration=f"# Made from {path.name}; config.example.toml explains every setting.\n"
         + configuration,
     )
@@ -156,6 +181,8 @@ def _mistakes(file: SiteFile, raw: dict[str, Any], password: str) -> list[str]:
         found.append(
             "nobody could log in: give `user.ssh_keys` or `user.password_hash` (openssl passwd -6)"
         )
+    if file.user.name in TAKEN or file.user.name.startswith("systemd-"):
+        found.append(f"`user.name`: {file.user.name} is the system's own; take another, such as pi")
     found += _wifi_mistakes(file.wifi)
     broker = file.broker
     if broker.password and broker.password_file:
@@ -166,6 +193,24 @@ def _mistakes(file: SiteFile, raw: dict[str, Any], password: str) -> list[str]:
         found.append("`download.url` is no http:// or https:// address")
     if bool(file.download.url) != bool(file.download.sha256):
         found.append("`download.url` and `download.sha256` go together")
+    return found
+
+
+def _broker_mistakes(broker: BrokerPart, cert: bytes, key: bytes) -> list[str]:
+    """`cert` and `key` are what its files hold, as far as they could be read."""
+    found = [
+        f"`broker.{name}` is blank, or has white space around it, which is not sent: take it away"
+        for name, text in (("username", broker.username), ("password", broker.password))
+        if text != text.strip()
+    ]
+    if broker.key_file and not broker.cert_file:
+        found.append("`broker.key_file` needs `broker.cert_file`")
+    if cert and b"-----BEGIN CERTIFICATE" not in cert:
+        found.append("`broker.cert_file` holds no certificate (PEM)")
+    if key and b"PRIVATE KEY-----" not in key:
+        found.append("`broker.key_file` holds no private key (PEM)")
+    if cert and not broker.key_file and b"PRIVATE KEY-----" not in cert:
+        found.append("`broker.cert_file` holds no private key: name its file in `broker.key_file`")
     return found
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from edge.errors import UserError
 
 #: Which Debian package a program comes from.
 PACKAGES = {
     "apt-get": "apt",
+    "blkid": "util-linux",
     "debugfs": "e2fsprogs",
     "dumpe2fs": "e2fsprogs",
     "e2fsck": "e2fsprogs",
@@ -40,12 +42,14 @@ def run(
     program: str,
     *arguments: str | Path,
     accept: Sequence[int] = (0,),
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """What `program` writes to its output; raises UserError with what it says when it fails.
 
-    `accept` are exit codes that count as success. Its messages are in English.
+    `accept` are exit codes that count as success, `environment` is added to ours. Its messages
+    are in English.
     """
-    return _done(program, arguments, accept).stdout
+    return _done(program, arguments, accept, environment).stdout
 
 
 def complaints(program: str, *arguments: str | Path) -> list[str]:
@@ -54,9 +58,12 @@ def complaints(program: str, *arguments: str | Path) -> list[str]:
 
 
 def _done(
-    program: str, arguments: Sequence[str | Path], accept: Sequence[int]
+    program: str,
+    arguments: Sequence[str | Path],
+    accept: Sequence[int],
+    further: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "LC_ALL": "C", "MTOOLS_SKIP_CHECK": "1"}
+    environment = {**os.environ, "LC_ALL": "C", "MTOOLS_SKIP_CHECK": "1", **further}
     done = subprocess.run(
         [find(program), *map(str, arguments)],
         capture_output=True,

@@ -283,7 +283,7 @@ def test_what_is_no_picture_gets_a_clear_message(
     jpeg = cv2.imencode(".jpg", bare_seconds()[0])[1].tobytes()
     bomb = cv2.imencode(".png", np.zeros((10_000, 10_000), np.uint8))[1].tobytes()
     files = {
-        "bomb.png": (bomb, "bomb.png has more than 30 megapixels: make it smaller."),
+        "bomb.png": (bomb, "bomb.png has more than 16 megapixels: make it smaller."),
         "letter.jpg": (b"%PDF-1.7\n" + b"x" * 999, "Letter.jpg is a PDF: JPEG, PNG, WebP, BMP"),
         "cut.jpg": (jpeg[: len(jpeg) // 2], "Cut.jpg is cut off: its end is missing"),
         "noise.png": (

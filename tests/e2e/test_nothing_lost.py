@@ -57,6 +57,9 @@ class Door:
                 return
         raise AssertionError("the broker is there and the outbox is not delivered")
 
+    def is_somebody_in_view(self) -> bool:
+        return [event["event_type"] for event in self.written()[-1:]] == ["no_mask_start"]
+
     def written(self) -> list[dict[str, Any]]:
         """Every event that is known to have reached the outbox."""
         if not self.written_to.exists():
@@ -111,9 +114,11 @@ def test_killed_again_and_again(tmp_path: Path, times: int, broker_dies_too: boo
     server = Mosquitto(tmp_path, persistent=True).start()
     door = Door(tmp_path, server, visits=20)
     listener = LastingSubscriber(server.broker)
-    for _ in range(times):
+    for number in range(times):
         daemon = door.open()
         pause(chance, 1.0, 4.0)
+        if number == 0:  # once at least while somebody is in view, wherever chance falls
+            wait_until(door.is_somebody_in_view, "somebody is in view")
         if broker_dies_too:
             server.stop(signal.SIGKILL)
         daemon.send_signal(signal.SIGKILL)

@@ -145,7 +145,7 @@ def test_the_login_may_come_from_the_environment(tmp_path: Path, authority: Auth
         ("tls = true\n", "the embedded one speaks no TLS: set mqtt.host"),
         ("host = 'h'\ntls = true\nkey_file = 'k'\n", "`mqtt.key_file` is set without"),
         ("host = 'h'\ntls = true\nca_file = 'none.pem'\n", "cannot read mqtt.ca_file none.pem"),
-        ("host = 'h'\npassword_file = '{empty}'\n", "is empty: write the password into it"),
+        ("host = 'h'\npassword_file = '{empty}'\n", "is empty: write into it what the broker"),
     ],
 )
 def test_settings_that_cannot_be_used(tmp_path: Path, text: str, expected: str) -> None:

@@ -125,6 +125,18 @@ def test_who_comes_to_the_place_of_one_who_stood_there_from_the_first_frame_on()
         gate.searched(WHOLE)
 
 
+def test_who_turns_away_and_back_is_news_though_the_picture_is_as_before() -> None:
+    gate, rng, at_s = settled()
+    peopled = with_somebody(hall(), 150)
+    gate.look(seen(peopled, rng), at_s)
+    gate.gate.searched(WHOLE)
+    assert not gate.look(seen(peopled, rng), at_s + 0.1)
+    assert gate.look(seen(hall(), rng), at_s + 0.2)  # and nobody searches
+    assert gate.look(seen(peopled, rng), at_s + 0.3)
+    gate.gate.searched(WHOLE)
+    assert not gate.look(seen(peopled, rng), at_s + 0.4)
+
+
 def test_what_is_new_is_told_by_its_place() -> None:
     gate, rng, at_s = settled()
     new = gate.gate.look(glanced(seen(with_somebody(hall(), 150), rng)), at_s)

@@ -101,18 +101,59 @@ def test_the_boards_led_shows_the_card_again_afterwards(tmp_path: Path) -> None:
     assert (folder / "trigger").read_text() == "mmc0"
 
 
-def test_a_board_without_one_or_a_name_that_is_empty_has_none(tmp_path: Path) -> None:
+KERNELS = "rc-feedback mmc0 timer"
+
+
+@pytest.mark.parametrize("kills", [1, 2])
+def test_after_a_kill_it_is_given_back_as_the_first_one_found_it(
+    tmp_path: Path, kills: int
+) -> None:
+    folder, kept = board(tmp_path), tmp_path / "state" / "led-trigger"
+    for _ in range(kills):
+        BoardLed(folder, kept)  # and no more is heard of it
+        assert (folder / "trigger").read_text() == "none"
+        (folder / "trigger").write_text(f"[none] {KERNELS}\n")  # as the kernel shows that
+    BoardLed(folder, kept).give_back()
+    assert (folder / "trigger").read_text() == "mmc0"
+    assert not kept.exists()
+
+
+def test_an_led_that_was_off_stays_so(tmp_path: Path) -> None:
+    folder, kept = board(tmp_path, f"[none] {KERNELS}\n"), tmp_path / "led-trigger"
+    BoardLed(folder, kept).give_back()
+    assert (folder / "trigger").read_text() == "none"
+    for what in (b"no-such\n", b"\xff"):
+        kept.write_bytes(what)
+        (folder / "trigger").write_text(f"[none] {KERNELS}\n")
+        BoardLed(folder, kept).give_back()
+        assert (folder / "trigger").read_text() == "none"
+
+
+def test_where_nothing_can_be_written_down_it_blinks_all_the_same(tmp_path: Path) -> None:
+    folder = board(tmp_path)
+    (tmp_path / "file").touch()
+    led = BoardLed(folder, tmp_path / "file" / "led-trigger")
+    led.give_back()
+    assert (folder / "trigger").read_text() == "mmc0"
+
+
+def test_a_board_without_one_or_a_name_that_is_empty_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     board(tmp_path)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     assert find_led("PWR", tmp_path) is None
     assert find_led("", tmp_path) is None
+    assert not (tmp_path / "state").exists()
     assert find_led("ACT", tmp_path) is not None
+    assert (tmp_path / "state/led-trigger").read_text() == "mmc0\n"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
 def test_an_led_that_may_not_be_used_is_left_alone(tmp_path: Path) -> None:
     folder = board(tmp_path)
     (folder / "brightness").chmod(0o444)
-    assert find_led("ACT", tmp_path) is None
+    assert find_led("ACT", tmp_path, tmp_path / "led-trigger") is None
     assert "[mmc0]" in (folder / "trigger").read_text()
 
 

@@ -190,12 +190,29 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("{", "it is no JSON"), ("[]", "of another version"), ('{"pid": 1}', "of another version")],
+    [
+        ("{", "it is no JSON"),
+        ("[]", "of another version"),
+        ('{"pid": 1}', "of another version"),
+        ('{"pid": 1, "boot_s": 2.0, "info": {}, "health": []}', "of another version"),
+        ('{"pid": 1, "boot_s": null, "info": {}, "health": {}}', "of another version"),
+    ],
 )
 def test_a_file_that_is_none_of_ours(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "status.json").write_text(text)
     with pytest.raises(UserError, match=expected):
         report(tmp_path)
+
+
+@pytest.mark.parametrize("lacking", ["broker_failure", "device", "source", "last_event"])
+def test_what_another_version_tells_is_no_traceback(lacking: str) -> None:
+    status = {key: value for key, value in health(connected=False).items() if key != lacking}
+    found = told(status)
+    assert not found.well
+    assert any(line.startswith("service     running") for line in lines(found))
+    if lacking != "device":
+        assert "as another version does" in "\n".join(lines(found))
+    assert not told({**STATUS, "health": {"connected": True}}).well
 
 
 def test_a_body_that_fails_is_told_once_and_tried_again(

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge import releases, service
+from edge import releases, service, update
 from edge.errors import UserError
 from edge.service import ServiceState
 from edge.status import Report
@@ -113,6 +115,54 @@ def test_a_camera_that_was_away_before_may_be_away() -> None:
     assert trouble(was, seen(camera="reopening")) is None
 
 
+def test_a_broker_or_a_disk_that_was_away_before_may_be_away() -> None:
+    was = seen(process=7, connected=False)
+    assert trouble(was, seen(connected=False)) is None
+    assert (trouble(was, seen(camera="black")) or "").startswith("its camera is black")
+    was = seen(process=7, outbox_on_disk=False)
+    assert trouble(was, seen(outbox_on_disk=False)) is None
+    assert (trouble(None, seen(connected=False)) or "").startswith("it is not connected")
+
+
+def without(report: Report, *keys: str) -> Report:
+    """As a version would tell it whose status and health lack `keys`."""
+    status = {key: value for key, value in (report.status or {}).items() if key not in keys}
+    status["health"] = {k: v for k, v in status["health"].items() if k not in keys}
+    return replace(report, status=status)
+
+
+@pytest.mark.parametrize(
+    ("health", "lacking", "expected"),
+    [
+        ({"connected": False}, "broker_failure", "it is not connected to the broker: trying"),
+        ({"camera": "black"}, "warnings", "its camera is black: waiting"),
+        ({}, "camera", "it tells how it is as another version does, and cannot be judged"),
+        ({}, "warnings", None),
+        ({}, "device", None),
+    ],
+)
+def test_the_status_of_a_version_that_tells_less(
+    health: dict[str, Any], lacking: str, expected: str | None
+) -> None:
+    report = without(seen(**health), lacking)
+    assert trouble(OLD, report) == expected
+    assert Passing([report]).outcome() == expected
+
+
+def test_a_status_that_cannot_be_read_is_waited_over() -> None:
+    passing = Passing([seen()])
+    looks = iter([UserError("status.json is of another version of mask-patrol")])
+
+    def look() -> Report:
+        for error in looks:
+            raise error
+        return passing.look()
+
+    clock = lambda: passing.now_s  # noqa: E731
+    assert wait_until_online(OLD, 30.0, look, clock, passing.wait) is None
+    assert passing.now_s == pytest.approx(POLL_S + STEADY_S)
+
+
 @pytest.fixture
 def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of versions, of which 2 runs and 1 was before."""
@@ -123,7 +173,9 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "previous").symlink_to("1")
     for module in (releases, service):
         monkeypatch.setattr(module, "RELEASES", tmp_path)
-    monkeypatch.setattr(releases, "release", lambda name: service.release(name, tmp_path))
+    for user in (releases, update):
+        monkeypatch.setattr(user, "release", lambda name: service.release(name, tmp_path))
+    monkeypatch.setattr(releases, "LOCK", tmp_path / ".lock")
     monkeypatch.setattr(releases, "TRIAL", tmp_path / "trial")
     return tmp_path
 
@@ -143,6 +195,110 @@ def test_a_trial_is_written_down_until_it_ends(device: Path) -> None:
     releases.end_trial()
     releases.end_trial()
     assert releases.trial() is None
+
+
+class CutError(BaseException):
+    """The power."""
+
+
+@pytest.fixture
+def on_trial(device: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is done in a trial of 3; switching as install.sh does it. 3 is never online."""
+    done: list[str] = []
+
+    def activate(version: str) -> None:
+        if not (device / version / ".complete").exists():
+            raise UserError(f"{version} is not whole")
+        now = (device / "current").readlink()
+        if now.name != version:
+            if (device / now / ".complete").exists():
+                releases.point_previous(now.name)
+            (device / "current").unlink()
+            (device / "current").symlink_to(version)
+        done.append(f"activate {version}")
+
+    def online(*_: object) -> str | None:
+        if (device / "current").readlink() == Path("3"):
+            raise KeyError("broker_failure")
+        return None
+
+    for version in ("1", "2", "3"):
+        (device / version / "pyvenv.cfg").touch()
+    monkeypatch.setattr(releases, "activate", activate)
+    monkeypatch.setattr(releases, "restart", lambda: done.append("restart"))
+    monkeypatch.setattr(update, "wait_until_online", online)
+    monkeypatch.setattr(update, "_require_installation", lambda: None)
+    return done
+
+
+def links(device: Path) -> tuple[str | None, str | None]:
+    return service.release("current", device), service.release("previous", device)
+
+
+def test_whatever_goes_wrong_in_a_trial_it_goes_back(device: Path, on_trial: list[str]) -> None:
+    with pytest.raises(UserError, match=r"3 did not come online \(KeyError: 'broker_fail.*2 runs"):
+        update._switch("3", 5.0)
+    assert on_trial == ["activate 3", "restart", "activate 2", "restart"]
+    assert links(device) == ("2", "1")
+    assert releases.trial() is None
+    assert releases.installed() == ["1", "2"]
+
+
+@pytest.mark.usefixtures("on_trial")
+def test_it_goes_back_from_what_has_gone_away(
+    device: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> str | None:
+        if (device / "3").exists():
+            shutil.rmtree(device / "3")
+            raise OSError("it is gone")
+        return None
+
+    monkeypatch.setattr(update, "wait_until_online", gone)
+    with pytest.raises(UserError, match=r"3 did not come online \(OSError: it is gone\); 2 runs"):
+        update._switch("3", 5.0)
+    assert links(device) == ("2", "1")
+
+
+def test_going_back_by_hand_to_what_fails_keeps_it_as_the_one_before(
+    device: Path, on_trial: list[str]
+) -> None:
+    releases.point_previous("3")
+    with pytest.raises(UserError, match="3 did not come online"):
+        update.back(5.0)
+    assert links(device) == ("2", "3")
+    assert "3" in releases.installed()
+
+
+def test_a_cut_while_it_goes_back_leaves_nothing_broken_to_go_back_to(
+    device: Path, on_trial: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(version: str | None) -> None:
+        if version == "1":  # the older one, at the end of the way back
+            raise CutError
+        point_previous(version)
+
+    point_previous = releases.point_previous
+    monkeypatch.setattr(releases, "point_previous", cut)
+    with pytest.raises(CutError):
+        update._switch("3", 5.0)
+    assert releases.trial() == "2"
+    with pytest.raises(UserError, match="is on trial"):
+        update.back(5.0)
+    assert update.settle(5.0) == 0
+    assert links(device) == ("2", None)
+    assert releases.trial() is None
+    assert releases.installed() == ["2"]
+    assert not (device / "3").exists()
+    with pytest.raises(UserError, match="there is no version before 2 to go back to"):
+        update.back(5.0)
+
+
+def test_what_runs_is_never_taken_away(device: Path) -> None:
+    (device / "2/pyvenv.cfg").touch()
+    releases.spoil("2")
+    releases.tidy()
+    assert (device / "2").exists()
 
 
 def test_the_last_two_versions_are_kept(device: Path) -> None:

@@ -56,19 +56,20 @@ def test_a_v4l2_camera_is_read_and_its_stalls_are_noticed(
 
         set_control(machine, "Percentage of Dropped Buffers", 100)
         wait_for(lambda: newest(listener)["camera"] in ("stalled", "reopening"), "a stall")
-        assert any("camera" in line for line in newest(listener)["warnings"])
+        wait_for(lambda: "/dev/video0" in str(newest(listener)["warnings"]), "why is told")
         set_control(machine, "Percentage of Dropped Buffers", 0)
         wait_for(lambda: newest(listener)["camera"] == "ok", "it is read again")
         assert newest(listener)["camera_reopened"] >= 1
 
-        # Unplugged, and plugged in again.
-        seen = newest(listener)["frames"]
+        # Unplugged: whoever has it open gets errors, and when it is closed it is there again.
+        before = newest(listener)
         set_control(machine, "Disconnect", 1)
-        wait_for(lambda: newest(listener)["camera"] in ("stalled", "reopening"), "it is gone")
-        machine.wait_until("modprobe -r vivid", "nobody holds the camera any more")
-        machine.run("modprobe vivid n_devs=1 node_types=0x1 && udevadm settle")
         wait_for(
-            lambda: newest(listener)["camera"] == "ok" and newest(listener)["frames"] > seen,
-            "the camera is back",
+            lambda: (
+                newest(listener)["camera"] == "ok"
+                and newest(listener)["camera_reopened"] > before["camera_reopened"]
+            ),
+            "it is opened anew",
         )
+        wait_for(lambda: newest(listener)["frames"] > before["frames"] + 10, "it is read again")
         assert machine.run(f"systemctl show -P NRestarts {UNIT}").output.strip() == "0"

@@ -6,16 +6,21 @@ import shutil
 from pathlib import Path
 
 from sdcard.ext4 import Ext4
+from sdcard.partitions import read_layout, set_root_size
 from sdcard.tree import File
 
 from tests.brokers import Mosquitto
 from tests.pi.disk import ROOT_AT, copy_disk
-from tests.pi.door import UNIT, Listener, bundle, install, installed_disk
+from tests.pi.door import CONFIG, SETTINGS, UNIT, Listener, bundle, install, installed_disk
 from tests.pi.kernel import kernel
 from tests.pi.machine import Machine
 from tests.pi.roots import BOOKWORM
 from tests.systemd.bundles import Variant
+from tests.visits import write_visits
 
+#: Each takes 0.6 s: it plays for an hour.
+VISITS = 6000
+GROWN_BYTES = 1 << 30
 GOOD, MUTE = "0.2.0+good", "0.3.0+mute"
 
 
@@ -41,7 +46,21 @@ def test_versions_come_and_go(tmp_path: Path, broker: Mosquitto, listener: Liste
         "def _run(self) -> None:\n        return",
     )  # fmt: skip
     disk = copy_disk(installed_disk(BOOKWORM), tmp_path / "disk.img")
-    Ext4(disk, ROOT_AT).write([File("/root/bundle.tar", source=bundle())])
+    # Three versions and a bundle take more room than one.
+    layout = read_layout(disk)
+    size = layout.root.size_bytes + GROWN_BYTES
+    Ext4(disk, ROOT_AT).grow(size)
+    set_root_size(disk, layout, size)
+    # The demo would end, and the service start anew, in the middle of it all.
+    clip = write_visits(tmp_path / "visits.mp4", VISITS)
+    settings = f'{SETTINGS}[camera]\nsource = "/srv/visits.mp4"\n'
+    Ext4(disk, ROOT_AT).write(
+        [
+            File("/root/bundle.tar", source=bundle()),
+            File("/srv/visits.mp4", source=clip),
+            File(CONFIG, settings.encode()),
+        ]
+    )
     with Machine(disk, kernel(BOOKWORM), only_broker=broker.port) as machine:
         listener.wait_online()
         first = link(machine, "current")

@@ -224,6 +224,19 @@ def test_nothing_is_written_outside(tmp_path: Path, name: str) -> None:
     assert "is no bundle of mask-patrol: it holds" in refused(path, tmp_path / "into")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is full")
+def test_a_full_disk_is_not_the_bundles_fault(small: Path, tmp_path: Path) -> None:
+    into = tmp_path / "into"
+    into.mkdir()
+    (into / "VERSION").symlink_to("/dev/full")
+    with pytest.raises(UserError) as caught:
+        unpack(packed(small), into, "cp311")
+    assert caught.value.exit_code == 1
+    assert str(caught.value).startswith(
+        f"cannot unpack the bundle to {into}/VERSION: No space left"
+    )
+
+
 def test_links_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "evil.tar"
     with tarfile.open(path, "w") as archive:

@@ -148,9 +148,9 @@ def variants(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     """Bundles of later versions: one that works, and some that are broken."""
     folder = tmp_path_factory.mktemp("variants")
 
-    def variant(version: str, *change: str) -> Path:
+    def variant(version: str, *changes: tuple[str, str, str]) -> Path:
         made = Variant(bundle, folder / version)
-        if change:
+        for change in changes:
             made.change_module(*change)
         path = made.pack(folder / f"{version}.tar", version)
         shutil.rmtree(folder / version)
@@ -158,15 +158,19 @@ def variants(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
     return {
         "good": variant("0.2.0+good"),
-        "unfit": variant("0.3.0+unfit", "edge/detector.py", "_alt2.xml", "_none.xml"),
+        "unfit": variant("0.3.0+unfit", ("edge/detector.py", "_alt2.xml", "_none.xml")),
         "crashes": variant(
-            "0.3.0+crashes", "edge/daemon.py", "(?m)^log = ", "raise SystemExit(1)\nlog = "
+            "0.3.0+crashes", ("edge/daemon.py", "(?m)^log = ", "raise SystemExit(1)\nlog = ")
         ),
+        # Nor does it tell how it is as the version does that watches it.
         "mute": variant(
             "0.3.0+mute",
-            "edge/mqtt.py",
-            "def _run\\(self\\) -> None:",
-            "def _run(self) -> None:\n        return",
+            (
+                "edge/mqtt.py",
+                "def _run\\(self\\) -> None:",
+                "def _run(self) -> None:\n        return",
+            ),
+            ("edge/beacon.py", '"broker_failure"', '"broker_trouble"'),
         ),
     }
 
@@ -238,6 +242,7 @@ def test_another_configuration_and_packages_that_are_brought_along(
         "install ok installed"
     )
     assert device.process() == process  # not started anew yet
+    assert "what ran before still runs" in result.stdout
     machine.run("dpkg", "--purge", "mask-patrol-test")
 
 

@@ -76,6 +76,17 @@ def test_cameras_can_be_opened_all_the_same() -> None:
     assert "PrivateDevices" not in text
 
 
+@pytest.mark.parametrize("name", [Settings().board.led, "PWR"])
+def test_the_led_can_be_written(name: str) -> None:
+    unit = (SYSTEMD / "units/mask-patrol.service").read_text()
+    (paths,) = re.findall(r"(?m)^ReadWritePaths=(.*)$", unit)
+    # By its own name: the folder holds links, and what they point to stays read-only.
+    assert f"-/sys/class/leds/{name}" in paths.split()
+    rules = (SYSTEMD / "units/mask-patrol.rules").read_text()
+    assert re.search(r'(?m)^SUBSYSTEM=="leds", (?!KERNEL==)', rules), "of whatever name"
+    assert set(re.findall(r"/sys%p/(\w+)", rules)) == {"brightness", "trigger"}
+
+
 def test_the_door_is_never_left_blind() -> None:
     text = (SYSTEMD / "units/mask-patrol.service").read_text()
     assert "Restart=always\n" in text

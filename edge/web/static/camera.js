@@ -160,7 +160,7 @@
       const body = await response.json();
       if (!response.ok) throw new Error(body.error);
       take(body);
-      part("saved").textContent = "Saved; the device uses it now.";
+      part("saved").textContent = body.unread ? `Saved; the device has not read it yet: ${body.unread}` : "Saved; the device uses it now.";
     } catch (error) {
       part("saved").textContent = error instanceof TypeError ? "The dashboard is away." : `Not saved: ${error.message}`;
     }

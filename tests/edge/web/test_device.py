@@ -62,6 +62,14 @@ def test_one_that_reports_seldom_is_given_time(device: Device) -> None:
     assert device.condition(S + 1200 + 2000)[0] == "stalled"
 
 
+def test_one_long_silence_does_not_hide_the_next(device: Device) -> None:
+    said(device, "online")
+    for at_s in (0.0, 30.0, 60.0, 3660.0):
+        said(device, Health(camera="ok"), S + at_s)
+    assert device.condition(S + 3660.0 + 90.0)[0] == "online"
+    assert device.condition(S + 3660.0 + 120.0)[0] == "stalled"
+
+
 @pytest.mark.parametrize(
     ("body", "condition"),
     [

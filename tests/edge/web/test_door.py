@@ -23,6 +23,7 @@ from edge.web.access import OPEN_PATHS
 from edge.web.app import make_app
 from edge.web.attempts import FREE, LONGEST_WAIT_S, Attempts
 from edge.web.board import Board
+from edge.web.connections import MOST_OF_ONE, PATIENCE_S
 from edge.web.history import History
 from edge.web.inspector import Inspector
 from edge.web.local_camera import LocalCamera
@@ -210,7 +211,7 @@ def test_the_cookie_is_for_the_browser_alone(dashboard: Dashboard) -> None:
 
 
 def test_behind_a_proxy_with_tls_the_cookie_is_secure(tmp_path: Path) -> None:
-    running = Dashboard(tmp_path, free_port(), 'proxies = ["127.0.0.1"]\n', open_to_us=True)
+    running = Dashboard(tmp_path, free_port(), 'proxies = ["127.0.0.1"]\n', open_to_us=False)
     Password(running.state / "dashboard-password").set(SECRET)
     running.start()
     visitor = Visitor(running.port)
@@ -261,6 +262,43 @@ def test_on_loopback_without_a_password_only_if_told_and_never_through_a_proxy(
     assert visitor.ask("GET", "/", x_forwarded_for="192.0.2.7").status == 303
     assert Visitor(running.port, socket.gethostname()).ask("GET", "/").status == 303
     running.stop()
+
+
+def test_no_password_and_a_proxy_are_refused_together(tmp_path: Path) -> None:
+    path = tmp_path / "both.toml"
+    path.write_text('[dashboard]\npassword_on_loopback = false\nproxies = ["127.0.0.1"]\n')
+    result = mask_patrol(tmp_path, "dashboard", "--config", path)
+    assert result.returncode == 2
+    assert "leave one of them out" in result.stderr
+
+
+def is_closed(connection: socket.socket, within_s: float) -> bool:
+    connection.settimeout(within_s)
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        return False
+
+
+def test_connections_that_say_nothing_keep_nobody_out(dashboard: Dashboard) -> None:
+    silent = [socket.create_connection(("127.0.0.1", dashboard.port)) for _ in range(MOST_OF_ONE)]
+    slow = socket.create_connection(("127.0.0.1", dashboard.port))
+    assert is_closed(slow, 5.0)  # one too many
+    silent[0].sendall(b"GET /login HTTP/1.1\r\nhost: ")
+    for connection in silent:
+        assert is_closed(connection, PATIENCE_S + 5.0)
+    assert Visitor(dashboard.port).ask("GET", "/login").status == 200
+
+
+def test_a_form_that_does_not_come_is_not_waited_for(dashboard: Dashboard) -> None:
+    with socket.create_connection(("127.0.0.1", dashboard.port), timeout=30) as connection:
+        connection.sendall(
+            f"POST /login HTTP/1.1\r\nhost: 127.0.0.1:{dashboard.port}\r\norigin:"
+            f" {dashboard.address}\r\ncontent-length: 99\r\n\r\npassword=".encode()
+        )
+        assert b" 408 " in connection.recv(100)
 
 
 def test_it_listens_on_loopback_alone(dashboard: Dashboard) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.paths import event_schema
-from edge.web.intake import MOST_BYTES, MOST_DEVICES, Intake
+from edge.web.intake import GONE_S, MOST_BYTES, MOST_DEVICES, Intake
 from edge.web.messages import EventMessage, Health, State
 from tests.edge.web.made import NOW_S, encoded, end, start
 
@@ -78,6 +78,7 @@ HTML = "<img src=x onerror=alert(1)>"
         (EVENTS, encoded(start(extra=1)), "schema"),
         (EVENTS, encoded(start(device="door2")), "device"),
         (EVENTS, encoded({**start(), "id": start("door2")["id"]}), "device"),
+        (EVENTS, encoded({**start(), "id": start("door1-2")["id"]}), "device"),
         ("maskpatrol/door1/status", b"ONLINE", "schema"),
         ("maskpatrol/door1/state", encoded({"no_mask": "yes", "people": 1}), "schema"),
         ("maskpatrol/door1/health", encoded({"fps": "fast"}), "schema"),
@@ -100,19 +101,26 @@ def test_a_message_taken_away_says_nothing() -> None:
 
 
 def test_a_device_may_send_its_outbox_at_once_and_no_more() -> None:
-    intake = Intake("maskpatrol")
+    now = [5.0]
+    intake = Intake("maskpatrol", ticks=lambda: now[0])
     chatter = [intake.take("maskpatrol/door1/status", b"online", False, NOW_S) for _ in range(300)]
     assert sum(message is not None for message in chatter) == 200
     assert intake.refused == {"rate": 100}
     assert intake.take("maskpatrol/door2/status", b"online", False, NOW_S) is not None
-    assert intake.take("maskpatrol/door1/status", b"online", False, NOW_S + 1.0) is not None
+    # A clock that is set meanwhile changes nothing.
+    assert intake.take("maskpatrol/door1/status", b"online", False, NOW_S + 900.0) is None
+    now[0] += 1.0
+    assert intake.take("maskpatrol/door1/status", b"online", False, NOW_S) is not None
 
 
 def test_there_is_an_end_to_devices() -> None:
-    intake = Intake("maskpatrol")
+    now = [5.0]
+    intake = Intake("maskpatrol", ticks=lambda: now[0])
     for number in range(MOST_DEVICES + 5):
         intake.take(f"maskpatrol/d{number}/status", b"online", False, NOW_S)
     assert intake.refused == {"devices": 5}
+    now[0] += GONE_S + 1.0  # names that were invented make room for real ones
+    assert intake.take("maskpatrol/door1/status", b"online", False, NOW_S) is not None
 
 
 @pytest.mark.parametrize(
@@ -122,11 +130,30 @@ def test_there_is_an_end_to_devices() -> None:
         ({"clock_synced": False, "age_s": 30.0}, NOW_S - 30.0),
         ({"clock_synced": False, "age_s": None}, NOW_S),
         ({"time": "2099-01-01T00:00:00.000Z", "age_s": 5.0}, NOW_S - 5.0),
+        ({"time": "1970-01-01T00:00:01.000Z", "age_s": 0.03}, NOW_S - 0.03),
+        ({"time": "2019-01-01T00:00:01.000Z", "age_s": 5.0}, NOW_S - 5.0),
     ],
 )
 def test_when_it_happened(changes: dict[str, Any], at_s: float) -> None:
     message, _ = take(EVENTS, encoded(start(**changes)))
     assert message.body.at_s == at_s
+    assert message.body.clock_synced == (changes == {})
+
+
+def test_an_old_event_with_an_age_that_fits_is_as_old_as_it_says() -> None:
+    body = start(at_s=NOW_S - 86_400.0, age_s=86_390.0, replayed=True)
+    message, _ = take(EVENTS, encoded(body))
+    assert (message.body.at_s, message.body.clock_synced) == (NOW_S - 86_400.0, True)
+
+
+def test_a_dashboard_whose_clock_is_not_set_believes_devices_whose_is() -> None:
+    intake = Intake("maskpatrol", lambda: False)
+    for behind_s in (-200 * 86_400.0, 200 * 86_400.0):
+        message = intake.take(EVENTS, encoded(start()), False, NOW_S + behind_s)
+        assert message is not None
+        event = message.body
+        assert isinstance(event, EventMessage)
+        assert (event.at_s, event.clock_synced) == (NOW_S, True)
 
 
 json_values = st.recursive(

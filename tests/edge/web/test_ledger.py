@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.web.ledger import MOST_GAPS, Ledger
+from edge.web.ledger import MOST_GAPS, MOST_LOST, Ledger
 
 
 def missing(ledger: Ledger) -> set[int]:
@@ -42,3 +42,24 @@ def test_gaps_without_end_are_counted_and_not_all_kept() -> None:
     ledger.see_all(range(1, 4 * MOST_GAPS, 2), 5.0)
     assert len(ledger.gaps) == MOST_GAPS
     assert ledger.lost == 2 * MOST_GAPS - 1
+
+
+def test_a_device_that_lies_cannot_count_without_end() -> None:
+    ledger = Ledger()
+    for _ in range(1100):
+        ledger.see_all([1, MOST_LOST], 5.0)
+    assert ledger.lost == ledger.forgotten == MOST_LOST
+
+
+def test_a_device_that_begins_anew_below_the_first_that_we_saw_loses_what_it_loses() -> None:
+    ledger = Ledger()
+    ledger.see_all([500, 501, 1, 2, 3, 7, 8], 5.0)
+    assert missing(ledger) == {4, 5, 6}
+
+
+def test_an_event_of_before_what_is_kept_is_no_new_beginning() -> None:
+    ledger = Ledger()
+    ledger.see_all([1, 2, 3], 5.0)
+    ledger.see(1, 6.0, is_old=True)
+    ledger.see(4, 7.0)
+    assert (ledger.lost, ledger.first, ledger.last) == (0, 1, 4)

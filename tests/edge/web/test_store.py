@@ -62,6 +62,16 @@ def test_gaps_are_lost_events_until_they_are_filled(engine: sa.Engine) -> None:
     assert history.gaps("", 0.0, 10) == []
 
 
+def test_what_comes_again_after_it_was_deleted_makes_no_losses(engine: sa.Engine) -> None:
+    store = Store(engine, 30 * 86_400.0)
+    old = [message(seq=n, at_s=NOW_S - 40 * 86_400.0 + n) for n in range(1, 4)]
+    new = [message(seq=n, at_s=NOW_S + n) for n in range(4, 7)]
+    store.write([*old, *new], NOW_S + 10)
+    assert tidy(engine, NOW_S + 10, 30.0, 1000) == 3
+    assert store.write(old[:1], NOW_S + 20).lost == {"door1": 0}
+    assert store.write([message(seq=7)], NOW_S + 30).lost == {"door1": 0}
+
+
 def test_two_dashboards_share_one_database(engine: sa.Engine) -> None:
     """Each gets half of the events, some of them both; at the same time."""
     sent = [e for d in ("a", "b", "c") for n in range(1, 41) for e in visit(n, d, NOW_S + n)]
@@ -137,6 +147,18 @@ def test_counts_of_any_span_agree(engine: sa.Engine, from_h: int, to_h: int) -> 
     assert sum(n for _, _, n in history.per_hour(labelled)) == expected
 
 
+@pytest.mark.parametrize("span_s", [600.0, 3000.0, 5000.0, 86_400.0, 200_000.0])
+def test_counts_agree_with_the_table_to_the_second(engine: sa.Engine, span_s: float) -> None:
+    store, history = Store(engine), History(engine)
+    store.write([message("ab"[n % 2], n, at_s=NOW_S + 700.0 * n) for n in range(300)], NOW_S)
+    for from_s in (NOW_S - 50.0, NOW_S + 1234.5, NOW_S // 3600 * 3600):
+        for device in ("", "a"):
+            span = Filter(from_s, from_s + span_s, device)
+            listed = len(history.page(span, 1000))
+            assert sum(n for _, _, n in history.per_hour(span)) == listed
+            assert sum(n for _, n in history.per_device(span, 5)) == listed
+
+
 def test_acknowledging_is_kept_and_the_first_time_counts(engine: sa.Engine) -> None:
     store = Store(engine)
     event = message()
@@ -175,6 +197,12 @@ def test_what_is_too_old_or_too_much_goes(engine: sa.Engine) -> None:
         assert count(hourly) >= 1
         assert db.scalar(sa.select(sa.func.min(hourly.c.hour))) == NOW_S // 3600
         assert db.scalar(sa.select(sa.func.min(alerts.c.started_s))) == new + 91
+
+
+def test_a_clock_that_is_far_ahead_takes_no_history_with_it(engine: sa.Engine) -> None:
+    sent = [message(seq=n, at_s=NOW_S - 3600.0 * n) for n in range(1, 50)]
+    Store(engine).write(sent, NOW_S)
+    assert tidy(engine, NOW_S + 500 * 86_400, 400.0, 1000) == 0
 
 
 @pytest.mark.parametrize(

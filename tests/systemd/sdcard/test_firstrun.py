@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from sdcard.contents import MEMORY
 from sdcard.firstrun import HOOK, prepare, user_data
 from sdcard.site import load_site
 
@@ -33,12 +34,37 @@ def test_trixie_gets_what_cloud_init_reads(boot: Path, tmp_path: Path) -> None:
     assert text.startswith("#cloud-config\n")
     settings = json.loads(text.partition("\n")[2])
     assert settings["hostname"] == "door7"
-    script = settings["runcmd"][0][1].removeprefix("/boot/firmware/")
-    assert (boot / script).exists()
+    assert settings["ssh_pwauth"] is False  # there is a key, and no password
     assert (boot / "meta-data").exists()
-    assert (boot / "cmdline.txt").read_text() == COMMAND_LINE
+    assert (boot / "cmdline.txt").read_text() == f"{COMMAND_LINE.strip()} {MEMORY}\n"
     assert (boot / "mask-patrol/bundle.tar").exists()
     assert (boot / "mask-patrol/etc/mask-patrol/credentials/mqtt-password").exists()
+
+
+def test_trixie_starts_at_every_boot_until_the_kit_has_gone(boot: Path, tmp_path: Path) -> None:
+    prepare(boot, "trixie", load_site(site_file(tmp_path)), small_bundle(tmp_path))
+    settings = json.loads(user_data(load_site(site_file(tmp_path))).partition("\n")[2])
+    assert "runcmd" not in settings  # of which cloud-init counts the try, not the success
+    ((*shell, script),) = settings["bootcmd"]
+    # The boot partition is waited for: at later boots cloud-init is earlier.
+    for name, said in (("systemctl", "mounted"), ("sh", "started")):
+        (tmp_path / name).write_text(f"#!/bin/dash\necho {said} $* >>{tmp_path}/log\n")
+        (tmp_path / name).chmod(0o755)
+    command = ["/bin/sh", *shell[1:], script.replace("/boot/firmware/", f"{boot}/")]
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    subprocess.run(command, check=True, env=environment)
+    shutil.rmtree(boot / "mask-patrol")
+    subprocess.run(command, check=True, env=environment)
+    assert (tmp_path / "log").read_text().splitlines() == [
+        "mounted start boot-firmware.mount",
+        f"started {boot}/mask-patrol/start.sh",
+        "mounted start boot-firmware.mount",
+    ]
+
+
+def test_a_password_is_let_in_by_cloud_init_s_own_word(tmp_path: Path) -> None:
+    site = load_site(site_file(tmp_path, user='{name = "anna", password_hash = "$6$a$b"}'))
+    assert json.loads(user_data(site).partition("\n")[2])["ssh_pwauth"] is True
 
 
 def test_cloud_init_itself_takes_the_user_data(tmp_path: Path) -> None:
@@ -53,7 +79,7 @@ def test_bookworm_gets_a_script_and_its_hook_once(boot: Path, tmp_path: Path) ->
     site = load_site(site_file(tmp_path))
     for _ in range(2):
         prepare(boot, "bookworm", site, small_bundle(tmp_path))
-        assert (boot / "cmdline.txt").read_text() == f"{COMMAND_LINE.strip()} {HOOK}\n"
+        assert (boot / "cmdline.txt").read_text() == f"{COMMAND_LINE.strip()} {MEMORY} {HOOK}\n"
     assert (boot / "firstrun.sh").read_bytes() == (FIRST_BOOT / "firstrun.sh").read_bytes()
     assert not (boot / "user-data").exists()
 

@@ -5,6 +5,7 @@ The kernel's view is imitated; the disk itself is a file.
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import subprocess
@@ -13,13 +14,15 @@ from pathlib import Path
 import pytest
 from sdcard.cli import main
 from sdcard.disks import System, find_disk, require_writable
-from sdcard.flash import ask_on_terminal, flash
+from sdcard.flash import agree, ask_on_terminal, flash
 from sdcard.progress import Progress
 
 from edge.errors import UsageError, UserError
 from tests.systemd.sdcard.made import small_image
 
 MEBI = 1 << 20
+#: The head of a LUKS volume: its magic, version 1, and an identity.
+LUKS = b"LUKS\xba\xbe\x00\x01".ljust(168, b"\0") + b"6d61736b-0000-4000-8000-000000000001\0\0\0\0"
 
 
 class Kernel:
@@ -74,8 +77,8 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def refused(kernel: Kernel, path: Path, image: Path, why: str) -> None:
     """Nobody is asked, and nothing is written."""
 
-    def ask(what: str) -> bool:
-        raise AssertionError(what)
+    def ask(what: str, word: str) -> bool:
+        raise AssertionError(what, word)
 
     with pytest.raises(UserError, match=why):
         flash(image, path, ask, kernel.system)
@@ -88,10 +91,11 @@ def test_a_card_holds_what_was_written(
 ) -> None:
     card = kernel.disk("sdx")
     asked = []
-    flash(image, card, lambda what: asked.append(what) is None, kernel.system)
+    flash(image, card, lambda what, word: asked.append((what, word)) is None, kernel.system)
     with card.open("rb") as file:
         assert file.read(image.stat().st_size) == image.read_bytes()
-    (question,) = asked
+    ((question, word),) = asked
+    assert word == "yes"
     assert "Generic Card Reader" in question
     assert "0.1 GB" in question
     assert "verified" in capsys.readouterr().err
@@ -112,11 +116,11 @@ def test_a_real_block_device_holds_what_was_written(
     device = Path(said.stdout.strip())
     try:
         kernel.disk(device.name)
-        flash(image, device, lambda what: True, kernel.system)
+        flash(image, device, lambda what, word: True, kernel.system)
         # Somebody else holds it: the kernel refuses, and nothing is written.
         holder = os.open(device, os.O_RDONLY | os.O_EXCL)
         with pytest.raises(UserError, match="Device or resource busy"):
-            flash(image, device, lambda what: True, kernel.system)
+            flash(image, device, lambda what, word: True, kernel.system)
         os.close(holder)
     finally:
         subprocess.run(["losetup", "--detach", device], check=True)
@@ -126,7 +130,7 @@ def test_a_real_block_device_holds_what_was_written(
 def test_nothing_is_written_when_nobody_agrees(kernel: Kernel, image: Path) -> None:
     card = kernel.disk("sdx")
     with pytest.raises(UserError, match="nothing was written"):
-        flash(image, card, lambda what: False, kernel.system)
+        flash(image, card, lambda what, word: False, kernel.system)
     assert card.read_bytes().count(0) == card.stat().st_size
 
 
@@ -184,7 +188,7 @@ def test_a_partition_is_refused(kernel: Kernel, image: Path) -> None:
     part = kernel.folder / "sdx1"
     part.touch()
     with pytest.raises(UsageError, match="is a partition of /dev/sdx"):
-        flash(image, part, lambda what: True, kernel.system)
+        flash(image, part, lambda what, word: True, kernel.system)
 
 
 def test_what_is_no_disk_is_refused(kernel: Kernel, image: Path) -> None:
@@ -215,7 +219,7 @@ def test_a_card_that_lies_is_found_out(
 
     monkeypatch.setattr(os, "posix_fadvise", spoil)
     with pytest.raises(UserError, match="does not hold what was written"):
-        flash(image, card, lambda what: True, kernel.system)
+        flash(image, card, lambda what, word: True, kernel.system)
 
 
 def test_what_is_no_image_is_not_written(kernel: Kernel, tmp_path: Path) -> None:
@@ -226,6 +230,105 @@ def test_what_is_no_image_is_not_written(kernel: Kernel, tmp_path: Path) -> None
     refused(kernel, card, tmp_path / "absent.img", "make image makes one")
 
 
+def word_for(kernel: Kernel, card: Path, image: Path) -> tuple[str, str]:
+    """What is asked, and the word that is asked for; nobody says it."""
+    asked = []
+    with pytest.raises(UserError, match="nothing was written"):
+        flash(image, card, lambda *words: asked.append(words) is not None, kernel.system)
+    ((what, word),) = asked
+    return what, word
+
+
+def test_for_a_disk_that_is_hardly_a_card_its_model_is_to_be_typed(
+    kernel: Kernel, image: Path
+) -> None:
+    large = kernel.disk("sdx", model="Backup 8000")
+    (kernel.system.sys / "block/sdx/size").write_text(f"{8 * 10**12 // 512}\n")
+    what, word = word_for(kernel, large, image)
+    assert word == "Generic Backup 8000"
+    assert "larger than SD cards" in what
+
+    kernel.disk("sdy", removable=False)
+    there = kernel.system.sys / "devices/usb1/sdy"
+    there.parent.mkdir(parents=True)
+    block = kernel.system.sys / "block/sdy"
+    block.rename(there)
+    block.symlink_to(there)
+    what, word = word_for(kernel, kernel.folder / "sdy", image)
+    assert word == "Generic Card Reader"
+    assert "a disk on USB" in what
+
+
+@pytest.mark.parametrize("name", ["sdx", "sdx1"])
+def test_what_is_part_of_something_larger_is_not_lost_by_a_yes(
+    kernel: Kernel, image: Path, name: str
+) -> None:
+    card = kernel.disk("sdx")
+    with (kernel.folder / name).open("r+b" if name == "sdx" else "wb") as file:
+        file.write(LUKS)
+        file.truncate(80 * MEBI)
+    what, word = word_for(kernel, card, image)
+    assert word == "Generic Card Reader"
+    assert f"{name} holds an encrypted volume" in what
+
+
+def test_a_card_that_is_changed_while_it_is_asked_is_not_written(
+    kernel: Kernel, image: Path
+) -> None:
+    card = kernel.disk("sdx")
+
+    def other(what: str, word: str) -> bool:
+        (kernel.system.sys / "block/sdx/device/model").write_text("Another\n")
+        return True
+
+    with pytest.raises(UserError, match="is another disk now; nothing was written"):
+        flash(image, card, other, kernel.system)
+
+    def mounted(what: str, word: str) -> bool:
+        kernel.mount("/dev/sdx1", "/media/me/x")
+        return True
+
+    with pytest.raises(UserError, match="is mounted at /media/me/x"):
+        flash(image, card, mounted, kernel.system)
+    assert card.read_bytes().count(0) == card.stat().st_size
+
+
+def test_nobody_gets_at_the_card_before_it_is_verified(
+    kernel: Kernel, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = kernel.disk("sdx")
+    seen = []
+    opened = os.open
+
+    def watched(path: Path, flags: int, *rest: int) -> int:
+        if path == card:
+            seen.append(flags)
+        return opened(path, flags, *rest)
+
+    def others(descriptor: int, *rest: int) -> None:
+        """Between writing and reading: what udev does before it looks at a disk."""
+        with card.open("rb") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        seen.append(-1)
+
+    monkeypatch.setattr(os, "open", watched)
+    monkeypatch.setattr(os, "posix_fadvise", others)
+    flash(image, card, lambda what, word: True, kernel.system)
+    assert seen == [os.O_RDWR, -1]
+
+
+def test_a_card_that_another_program_has_locked_is_left_alone(
+    kernel: Kernel, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = kernel.disk("sdx")
+    monkeypatch.setattr("sdcard.flash.LOCK_S", 0.0)
+    with card.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        with pytest.raises(UserError, match="another program has locked"):
+            flash(image, card, lambda what, word: True, kernel.system)
+    assert card.read_bytes().count(0) == card.stat().st_size
+
+
 def test_only_a_yes_is_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
@@ -233,9 +336,14 @@ def test_only_a_yes_is_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for answer, meant in (("yes\n", True), ("YES\n", True), ("y\n", False), ("\n", False)):
         monkeypatch.setattr("sys.stdin", Terminal(answer))
-        assert ask_on_terminal("sure?") is meant
+        assert ask_on_terminal("sure?", "yes") is meant
     monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
-    assert ask_on_terminal("sure?") is False
+    assert ask_on_terminal("sure?", "yes") is False
+    assert agree("sure?", "yes") is True  # --yes
+    assert agree("sure?", "Generic Disk") is False
+    for answer, meant in (("yes\n", False), ("generic disk\n", True)):
+        monkeypatch.setattr("sys.stdin", Terminal(answer))
+        assert agree("sure?", "Generic Disk") is meant
 
 
 def test_the_command_says_what_is_wrong(image: Path, capsys: pytest.CaptureFixture[str]) -> None:

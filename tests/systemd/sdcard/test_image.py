@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import shutil
 import stat
 import struct
 import subprocess
@@ -15,10 +16,10 @@ from sdcard.cli import main
 from sdcard.ext4 import Ext4
 from sdcard.fat import Fat
 from sdcard.image import make_image
-from sdcard.packages import installed_packages, wanted_packages
+from sdcard.packages import installed_packages, own_configuration, wanted_packages
 from sdcard.partitions import read_layout
 from sdcard.site import load_site
-from sdcard.tools import find
+from sdcard.tools import find, run
 from sdcard.tree import File, Folder, Link
 
 from edge.errors import UserError
@@ -72,7 +73,7 @@ def test_everything_is_where_it_belongs(base: Path, tmp_path: Path) -> None:
     line = (boot.read("cmdline.txt") or b"").decode()
     assert line.count("\n") == 1
     assert "root=PARTUUID=6d61736b-02" in line
-    assert line.split()[-1] == "cfg80211.ieee80211_regdom=DE"
+    assert line.split()[-2:] == ["cgroup_enable=memory", "cfg80211.ieee80211_regdom=DE"]
 
 
 def test_a_root_that_is_nearly_full_is_grown(base: Path, tmp_path: Path) -> None:
@@ -202,3 +203,17 @@ def test_packages_are_those_that_the_image_lacks() -> None:
     assert installed_packages(STATUS) == {"python3", "python3-picamera2"}
     assert wanted_packages("picamera2:1", ["nano"]) == ["python3-picamera2", "nano"]
     assert wanted_packages("/dev/video0", []) == []
+
+
+def test_apt_does_not_read_this_machine_s_configuration(tmp_path: Path) -> None:
+    if shutil.which("apt-config") is None:
+        pytest.skip("there is no apt here")
+    etc = tmp_path / "etc/apt"
+    (etc / "apt.conf.d").mkdir(parents=True)
+    (etc / "apt.conf.d/99host").write_text('APT::Host "its own";\n')
+    (etc / "apt.conf").write_text('APT::Host "its own";\n')
+    ours = own_configuration(tmp_path)
+    for text, read in (("", True), (ours.read_text(), False)):
+        ours.write_text(f'Dir "{tmp_path}";\n{text}')
+        said = run("apt-config", "dump", environment={"APT_CONFIG": str(ours)})
+        assert ("APT::Host" in said) is read

@@ -62,6 +62,13 @@ def test_the_daemon_s_part_is_a_configuration_of_its_own(tmp_path: Path) -> None
         ({"wifi": '{password = "long enough"}'}, "`wifi.ssid` is missing"),
         ({"wifi": '{ssid = "x\\ny", country = "DE"}'}, "`wifi.ssid`"),
         ({"broker": '{password = "x"}'}, "no `broker.username`"),
+        ({"broker": '{username = "u", password = " x"}'}, "`broker.password` is blank, or"),
+        ({"broker": '{username = "u", password = "  "}'}, "`broker.password` is blank, or"),
+        ({"broker": '{username = "u ", password = "x"}'}, "`broker.username` is blank, or"),
+        ({"broker": '{key_file = "site.toml"}'}, "needs `broker.cert_file`"),
+        ({"broker": '{cert_file = "site.toml"}'}, "holds no certificate"),
+        ({"broker": '{cert_file = "site.toml"}'}, "holds no private key: name its file"),
+        ({"broker": '{cert_file = "a", key_file = "site.toml"}'}, "holds no private key (PEM)"),
         ({"broker": '{username = "u", password_file = "absent"}'}, "cannot read"),
         ({"download": '{url = "https://x/y"}'}, "go together"),
         ({"timezone": '"../../etc/passwd"'}, "`timezone`"),
@@ -74,6 +81,13 @@ def test_a_mistake_is_told_in_a_line(
         load_site(site_file(tmp_path, **changes))
     lines = [line for line in str(caught.value).splitlines() if complaint in line]
     assert lines, str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["root", "mask-patrol", "daemon", "www-data", "systemd-network"])
+def test_an_account_of_the_system_s_is_not_given_away(tmp_path: Path, name: str) -> None:
+    user = f'{{name = "{name}", ssh_keys = ["{KEY}"]}}'
+    with pytest.raises(UsageError, match=f"`user.name`: {name} is the system's own"):
+        load_site(site_file(tmp_path, user=user))
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
@@ -108,6 +122,18 @@ def test_the_authority_goes_along_and_the_daemon_is_told(tmp_path: Path) -> None
     site = load_site(path)
     assert tomllib.loads(site.configuration)["mqtt"]["ca_file"] == "/etc/mask-patrol/ca.pem"
     assert "/etc/mask-patrol/ca.pem" in etc_files(site)
+
+
+def test_the_device_s_own_certificate_goes_along_and_the_daemon_is_told(tmp_path: Path) -> None:
+    (tmp_path / "c.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    (tmp_path / "c.key").write_text("-----BEGIN PRIVATE KEY-----\n")
+    site = load_site(site_file(tmp_path, broker='{cert_file = "c.pem", key_file = "c.key"}'))
+    mqtt = tomllib.loads(site.configuration)["mqtt"]
+    files = etc_files(site)
+    for name in ("cert_file", "key_file"):
+        assert files[mqtt[name]][0].startswith(b"-----BEGIN")
+        assert files[mqtt[name]][1] == 0o600
+    assert "PRIVATE" not in repr(site)
 
 
 def test_hosts_name_the_device_once() -> None:

@@ -1,0 +1,111 @@
+"""What comes is kept, whatever else comes: the thread that writes never gives up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from edge.web.board import Board
+from edge.web.history import History
+from edge.web.ingest import Ingest
+from edge.web.intake import MOST_NUMBER, Intake
+from edge.web.messages import EventMessage
+from edge.web.store import Store, Written
+from edge.web.subscriber import Received
+from edge.web.tables import open_database
+from tests.brokers import wait_until
+from tests.edge.web.made import NOW_S, encoded, start
+
+
+class Picky(Store):
+    """A database that does not take the seventh event of a device, for whatever reason."""
+
+    def write(self, batch: Sequence[EventMessage], now_s: float) -> Written:
+        if any(event.seq == 7 for event in batch):
+            raise self.error
+        return super().write(batch, now_s)
+
+    error: Exception = OverflowError("Python int too large to convert to SQLite INTEGER")
+
+
+class Bench:
+    """An ingest at work, and what it acknowledged."""
+
+    def __init__(self, store: Store, engine: sa.Engine) -> None:
+        self.board, self.intake = Board(), Intake("maskpatrol")
+        self.ingest = Ingest(self.intake, store, History(engine), self.board, clock=lambda: NOW_S)
+        self.done: list[tuple[str, int]] = []
+
+    def say(self, device: str, leaf: str, body: Any) -> None:
+        mark = (device, body.get("seq", 0))
+        topic = f"maskpatrol/{device}/{leaf}"
+        self.ingest.take(Received(topic, encoded(body), False, 1, lambda: self.done.append(mark)))
+
+    @property
+    def disk(self) -> str:
+        return str(self.board.since(-1)[1]["link"]["disk"])
+
+
+@pytest.fixture
+def bench(engine: sa.Engine) -> Iterator[Bench]:
+    made = Bench(Store(engine), engine)
+    made.ingest.start()
+    yield made
+    made.ingest.stop()
+
+
+def test_numbers_that_lie_stop_nothing(bench: Bench) -> None:
+    for _ in range(1100):
+        for seq in (1, MOST_NUMBER):
+            bench.say("evil", "events", start("evil", seq))
+    bench.say("door1", "events", start("door1", 1))
+    wait_until(lambda: ("door1", 1) in bench.done, "the event of another device", 60)
+    assert len(bench.done) == 2201
+    assert bench.disk == ""
+    assert bench.intake.refused == {}
+
+
+def test_a_warning_that_no_database_keeps_spoils_no_other(bench: Bench, engine: sa.Engine) -> None:
+    bench.say("evil", "health", {"warnings": ["a\0b"]})
+    bench.say("door1", "health", {"warnings": ["hot"]})
+    history = History(engine)
+    wait_until(lambda: len(history.troubles("", 9)) == 2, "both", 20)
+    assert {t["text"] for t in history.troubles("", 9)} == {"ab", "hot"}
+    assert bench.disk == ""
+
+
+@pytest.mark.parametrize(
+    "error", [Picky.error, sa.exc.DataError("INSERT", {}, Exception("bigint out of range"))]
+)
+def test_an_event_that_the_database_does_not_take_is_refused_alone(
+    tmp_path: Path, error: Exception
+) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
+    store = Picky(engine)
+    store.error = error
+    bench = Bench(store, engine)
+    for seq in range(1, 21):
+        bench.say("door1", "events", start("door1", seq))
+    bench.ingest.start()
+    wait_until(lambda: len(bench.done) == 20, "all of them", 20)
+    wait_until(lambda: bench.ingest.written == 19, "those that can be kept", 20)
+    assert bench.intake.refused == {"kept": 1}
+    bench.ingest.stop()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_dies_is_told(tmp_path: Path) -> None:
+    class Dying(Store):
+        def write(self, batch: Sequence[EventMessage], now_s: float) -> Written:
+            raise SystemExit
+
+    engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
+    bench = Bench(Dying(engine), engine)
+    bench.ingest.start()
+    bench.say("door1", "events", start("door1", 1))
+    wait_until(lambda: "restart the dashboard" in bench.disk, "the word of its death", 20)
+    bench.ingest.stop()
