@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.web.charts import HEIGHT, WIDTH, Column, columns, line, rows
+from edge.web.charts import HALF_TICK, HEIGHT, WIDTH, Column, columns, line, rows
 
 figures = st.floats(0, 1e12, allow_nan=False)
 HTML = '"><script>alert(1)</script>'
@@ -54,3 +54,12 @@ def test_a_line_has_gaps_where_nothing_was_told(values: list[float | None]) -> N
     known = [v is not None for v in values]
     starts = sum(now and not before for before, now in zip([False, *known], known, strict=False))
     assert sum(d.count("M") for d in drawn) == starts
+
+
+@given(st.integers(1, 400))
+def test_no_label_reaches_out_at_the_right(count: int) -> None:
+    bars = [Column("d", "28 Nov", {"no_mask": 1}) for _ in range(count)]
+    tree = ElementTree.fromstring(str(columns("Alerts", bars, ("no_mask",))))
+    for text in tree.iter("text"):
+        reach = {"middle": HALF_TICK, "end": 0}[text.attrib["text-anchor"]]
+        assert float(text.attrib["x"]) + reach <= WIDTH
