@@ -33,6 +33,7 @@ COMMON = (
     "sudo",
     "openssh-server",
     "network-manager",
+    "dosfstools",  # a boot partition whose plug was pulled is checked at the next start
 )
 
 
