@@ -18,6 +18,7 @@ STAGES = {
     "track": "who is who, what changed",
     "commit": "event safely on disk",
     "deliver": "on disk to broker's acknowledgement",
+    "alert": "the same from the frame's capture",
     "frame": "whole frame",
 }
 
