@@ -48,8 +48,9 @@ def browser_path() -> str:
 @contextmanager
 def playwright() -> Iterator[Any]:
     """What drives browsers; one at a time in a process."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as driver:
+    from playwright.sync_api import sync_playwright  # of the extra `dev`, as all that tests need
+
+    with sync_playwright() as driver:
         yield driver
 
 
