@@ -23,6 +23,9 @@ from edge.status import Report, lines, report
 #: For how long a version must stay well before it is kept.
 STEADY_S = 5.0
 POLL_S = 0.5
+#: By this word in cmdline.txt a read-only root is asked for, see systemd/read-only.
+KERNEL_WORDS = Path("/proc/cmdline")
+OVERLAY_WORD = "init=/usr/local/lib/mask-patrol/overlay-init"
 
 
 class _StoppedError(UserError):
@@ -35,6 +38,7 @@ def update(path: Path, within_s: float) -> int:
     Raises UserError, with the old version running, when the new one is no good.
     """
     _require_installation()
+    _require_lasting_root()
     with releases.alone():
         _settle_first()
         before = _current()
@@ -59,6 +63,7 @@ def update(path: Path, within_s: float) -> int:
 def back(within_s: float) -> int:
     """Return to the version before, by hand; returns the exit code. Raises UserError."""
     _require_installation()
+    _require_lasting_root()
     with releases.alone():
         _settle_first()
         before = release("previous")
@@ -269,6 +274,15 @@ def _require_installation() -> None:
         raise UsageError("not installed as a service here: install.sh of a bundle does that")
     if os.geteuid() != 0:
         raise UsageError("it must be run as root: sudo mask-patrol update …")
+
+
+def _require_lasting_root() -> None:
+    """Raises UserError where the root is an overlay in memory: the next start would undo it all."""
+    if OVERLAY_WORD in KERNEL_WORDS.read_text(encoding="utf-8", errors="replace").split():
+        raise UserError(
+            "the root is read-only: sudo mask-patrol-read-only off, start again, update, then"
+            " sudo mask-patrol-read-only on"
+        )
 
 
 def say(line: str) -> None:

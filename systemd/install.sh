@@ -13,6 +13,9 @@ UNITS=/usr/local/lib/systemd/system
 JOURNALD=/usr/local/lib/systemd/journald.conf.d
 UDEV=/usr/local/lib/udev/rules.d
 COMMAND=/usr/local/bin/mask-patrol
+# The first process of a device with a read-only root; cmdline.txt names it.
+OVERLAY=/usr/local/lib/mask-patrol/overlay-init
+READ_ONLY=/usr/local/sbin/mask-patrol-read-only
 # What `systemctl edit` makes of an administrator's own wishes.
 OWN=/etc/systemd/system
 # Is there while something was changed that no restart has brought in yet, whatever came between;
@@ -115,6 +118,13 @@ require_fitting_machine() {
         )"
 }
 
+# On the overlay of ours nothing that is done lasts, and what is taken away is back.
+refuse_read_only_root() {
+    if grep -qwF "init=$OVERLAY" /proc/cmdline; then
+        die "the root is read-only: sudo mask-patrol-read-only off, start again, and then this"
+    fi
+}
+
 warn_of_overlay() {
     if [ "$(findmnt --noheadings --output FSTYPE / 2>/dev/null)" = overlay ]; then
         warn "the root is an overlay: what is installed now may be gone after the next start"
@@ -201,7 +211,7 @@ make_release() {
         die "the wheels could not be installed (see above)"
     kept=$release/share/mask-patrol
     mkdir -p "$kept"
-    cp -R "$bundle/units" "$bundle/install.sh" "$bundle/README.md" "$bundle/config.example.toml" \
+    cp -R "$bundle/units" "$bundle/read-only" "$bundle/install.sh" "$bundle/README.md" "$bundle/config.example.toml" \
         "$bundle/VERSION" "$bundle/MACHINE" "$kept"
     "$release/bin/mask-patrol" --version >/dev/null || die "what was installed does not run"
     # A power cut may leave half a version, but none that says it is whole.
@@ -268,6 +278,10 @@ activate() {
     fi
     put "$kept/units/journald.conf" "$JOURNALD/50-mask-patrol.conf"
     put "$kept/units/mask-patrol.rules" "$UDEV/60-mask-patrol.rules"
+    if [ -d "$kept/read-only" ]; then
+        put "$kept/read-only/overlay-init" "$OVERLAY" 755
+        put "$kept/read-only/mask-patrol-read-only" "$READ_ONLY" 755
+    fi
     link "$PREFIX/current/bin/mask-patrol" "$COMMAND"
     now=$(readlink "$PREFIX/current" 2>/dev/null || true)
     if [ "$now" != "${release##*/}" ]; then
@@ -363,6 +377,7 @@ install_all() {
         shift
     done
     require_fitting_machine
+    refuse_read_only_root
     warn_of_overlay
     require_whole_bundle
     if [ -n "$deb_dir" ]; then install_debs "$deb_dir"; fi
@@ -390,18 +405,31 @@ uninstall() {
     *) die "uninstall takes --purge or nothing, not $*; $0 --help says more" 2 ;;
     esac
     [ "$(id -u)" = 0 ] || die "it must be run as root: sudo $0 uninstall" 2
+    refuse_read_only_root
     alone
+    # A device whose first process is gone does not start.
+    if [ -x "$READ_ONLY" ] && [ -e /boot/firmware/cmdline.txt ]; then
+        "$READ_ONLY" off >/dev/null || die "the read-only root cannot be turned off (see above)"
+    fi
     for unit in mask-patrol.service mask-patrol-dashboard.service mask-patrol-settle.service; do
         if booted; then systemctl stop "$unit" 2>/dev/null || true; fi
         systemctl disable --quiet "$unit" 2>/dev/null || true
         rm -rf "${UNITS:?}/$unit" "$UNITS/$unit.d"
     done
     rm -f "$JOURNALD/50-mask-patrol.conf" "$UDEV/60-mask-patrol.rules" "$COMMAND"
+    rm -f "$READ_ONLY" "$OVERLAY"
+    rmdir "${OVERLAY%/*}" 2>/dev/null || true
     rm -f "$UNSTARTED"
     rm -rf "$PREFIX" /var/cache/mask-patrol /var/log/mask-patrol /run/mask-patrol
     rmdir "$JOURNALD" "$UDEV" "$UNITS" "${UDEV%/*}" "${UNITS%/*}" 2>/dev/null || true
     if booted; then tell_system; fi
-    if [ "${1-}" = --purge ]; then rm -rf "$ETC" "$STATE" "$DASHBOARD"; fi
+    if [ "${1-}" = --purge ]; then
+        for data in "$ETC" "$STATE" "$DASHBOARD"; do
+            # A partition of its own stays, empty.
+            if [ -e "$data" ]; then find "$data" -mindepth 1 -delete; fi
+            rmdir "$data" 2>/dev/null || true
+        done
+    fi
     rm -f "/var/lib/${DASHBOARD##*/}"
     for data in "$ETC" "$STATE" "$DASHBOARD"; do
         if [ -e "$data" ]; then

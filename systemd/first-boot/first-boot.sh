@@ -9,7 +9,9 @@ UNIT=mask-patrol-first-boot.service
 ETC=/etc/mask-patrol
 ACCOUNT=mask-patrol
 BOOT=/boot/firmware
+READ_ONLY=/usr/local/sbin/mask-patrol-read-only
 failed=''
+restart=no
 
 say() { printf 'Mask Patrol: %s\n' "$*"; }
 die() {
@@ -237,14 +239,27 @@ install_bundle() {
     : >"$kit/.installed"
 }
 
+# Whether the root is to be read-only is in .done, as the settings are taken away.
+finish() {
+    setting read-only >"$kit/.done.new"
+    sync
+    mv "$kit/.done.new" "$kit/.done"
+    sync
+}
+
+make_read_only() {
+    if [ "$(findmnt --noheadings --output FSTYPE /)" = overlay ]; then return 0; fi
+    if "$READ_ONLY" on; then restart=yes; else say "the root stays writable"; fi
+}
+
 # Takes the kit away, secrets first. A cut comes either before .done, and all is done again, or
 # after it, and only this is.
 clean_up() {
-    : >"$kit/.done"
-    sync
     find "$kit" -mindepth 1 -maxdepth 1 ! -name first-boot.sh ! -name .done -exec rm -rf {} +
     rm -rf "$BOOT/mask-patrol" "$BOOT/mask-patrol.done" || say "$BOOT still holds passwords"
     sync
+    # While the unit still brings us back after a cut.
+    if [ -s "$kit/.done" ]; then make_read_only; fi
     systemctl disable --quiet "$UNIT" || true
     rm -f "/etc/systemd/system/$UNIT"
     sync
@@ -273,8 +288,14 @@ if [ ! -e "$kit/.done" ]; then
         systemctl start --no-block mask-patrol.service || true
         die "not everything is set up:$failed. It is tried again."
     fi
+    finish
 fi
 clean_up
-# Not before we have ended: it comes after us.
-systemctl start --no-block mask-patrol.service
 say "set up as $(cat /etc/hostname)."
+if [ "$restart" = yes ]; then
+    say "starting again, with a read-only root …"
+    systemctl reboot --no-block
+else
+    # Not before we have ended: it comes after us.
+    systemctl start --no-block mask-patrol.service
+fi

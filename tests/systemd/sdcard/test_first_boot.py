@@ -102,6 +102,59 @@ def test_a_cut_at_any_step_is_made_good_by_the_next_boot(
         assert_set_up(device)
 
 
+@pytest.mark.parametrize("half", [False, True])
+def test_a_cut_at_any_step_still_makes_the_root_read_only(
+    kit: Path, tmp_path: Path, half: bool
+) -> None:
+    def made(folder: Path) -> Device:
+        device = device_with(kit, folder)
+        (device.kit / "settings/read-only").write_text("yes\n")
+        switch = device.root / "usr/local/sbin/mask-patrol-read-only"
+        switch.parent.mkdir(parents=True)
+        switch.write_text('#!/bin/sh\necho "switch $*" >>"$STUBS/said"\n')
+        switch.chmod(0o755)
+        device.command("findmnt", "#!/bin/sh\necho ext4\n")
+        return device
+
+    whole = made(tmp_path / "whole")
+    assert whole.run(whole.kit / "first-boot.sh").returncode == 0
+    assert_set_up(whole)
+    assert whole.said.count("switch on") == 1
+    assert whole.said[-1] == "systemctl reboot --no-block"
+    for cut in whole.cuts(half):
+        device = made(tmp_path / str(cut))
+        script = device.kit / "first-boot.sh"
+        assert device.run(script, cut=cut, half=half).returncode == -9, cut
+        unit = device.root / "etc/systemd/system" / UNIT
+        if script.exists() and unit.exists():
+            assert device.run(script).returncode == 0
+            assert device.said[-1] == "systemctl reboot --no-block"
+        assert "switch on" in device.said, cut
+        assert not (device.kit / "settings").exists()
+
+
+def test_a_root_that_is_read_only_already_is_not_started_again(kit: Path, tmp_path: Path) -> None:
+    device = device_with(kit, tmp_path)
+    (device.kit / ".done").write_text("yes\n")  # a cut has come just before the kit was gone
+    device.command("findmnt", "#!/bin/sh\necho overlay\n")
+    assert device.run(device.kit / "first-boot.sh").returncode == 0
+    assert "systemctl start --no-block mask-patrol.service" in device.said
+    assert not any("reboot" in line for line in device.said)
+
+
+def test_a_root_that_cannot_be_read_only_is_watched_from_nonetheless(
+    kit: Path, tmp_path: Path
+) -> None:
+    device = device_with(kit, tmp_path)
+    (device.kit / "settings/read-only").write_text("yes\n")
+    device.command("findmnt", "#!/bin/sh\necho ext4\n")
+    done = device.run(device.kit / "first-boot.sh")  # there is no such command
+    assert done.returncode == 0
+    assert "the root stays writable" in done.stdout
+    assert_set_up(device)
+    assert device.said[-1] == "systemctl start --no-block mask-patrol.service"
+
+
 def test_what_fails_keeps_neither_ssh_nor_the_installation(kit: Path, tmp_path: Path) -> None:
     device = device_with(kit, tmp_path)
     usermod = (device.stubs / "real/usermod").read_text()
