@@ -18,9 +18,9 @@ from sdcard.fat import Fat
 from sdcard.packages import download, missing_packages, wanted_packages
 from sdcard.partitions import read_layout, set_root_size
 from sdcard.site import Site
-from sdcard.storage import add_data_partition, fstab_with_data
+from sdcard.storage import add_data_partition, data_entries
 from sdcard.tools import find
-from sdcard.tree import Entry, File, size_of
+from sdcard.tree import Entry, size_of
 from sdcard.unpack import unpack
 
 #: What the installer wants to see free for a version, the unpacked bundle beside it, and air.
@@ -110,7 +110,7 @@ def _furnish(image: Path, site: Site, bundle: Path, scratch: Path) -> Made:
         *kit_entries(site, bundle, debs),
     ]
     if data_mebi:
-        entries.append(File("/etc/fstab", fstab_with_data(root.read("/etc/fstab"))))
+        entries += data_entries()
     lacking = size_of(entries) + ROOM_BYTES - root.free_bytes()
     if lacking > 0:
         # Tables of a larger file system take room, too.

@@ -6,17 +6,15 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from sdcard.contents import FIRST_BOOT
 from sdcard.holes import copy_sparsely
 from sdcard.partitions import Layout, insert_before_root
 from sdcard.tools import run
+from sdcard.tree import Entry, File, Link
 
 LABEL = "mask-patrol"
-#: The daemon's StateDirectory.
-MOUNTED = "/var/lib/mask-patrol"
 MEBI = 1 << 20
-#: By its label, as Raspberry Pi OS gives the disk another identity at its first boot. Without it
-#: the device is to be reached by SSH (`nofail`), if without the daemon, which waits for it.
-LINE = f"LABEL={LABEL} {MOUNTED} ext4 defaults,noatime,nofail,x-systemd.device-timeout=30 0 2\n"
+UNIT = "mask-patrol-data.service"
 
 
 def add_data_partition(image: Path, layout: Layout, size_mebi: int) -> Layout:
@@ -33,7 +31,9 @@ def add_data_partition(image: Path, layout: Layout, size_mebi: int) -> Layout:
     return layout
 
 
-def fstab_with_data(fstab: bytes | None) -> bytes:
-    """/etc/fstab with the partition in it."""
-    text = (fstab or b"").decode(errors="surrogateescape").rstrip("\n")
-    return f"{text}\n{LINE}".lstrip("\n").encode(errors="surrogateescape")
+def data_entries() -> list[Entry]:
+    """What mounts it: by its label, as Raspberry Pi OS gives the disk another identity at its first
+    boot."""
+    path = f"/etc/systemd/system/{UNIT}"
+    wants = "/etc/systemd/system/multi-user.target.wants"
+    return [File(path, (FIRST_BOOT / UNIT).read_bytes()), Link(f"{wants}/{UNIT}", path)]

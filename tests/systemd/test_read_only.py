@@ -35,7 +35,7 @@ cat /etc/fstab
 FSTAB = """proc /proc proc defaults 0 0
 PARTUUID=6d61736b-01 /boot/firmware vfat defaults 0 2
 PARTUUID=6d61736b-02 / ext4 defaults,noatime 0 1
-LABEL=mask-patrol /var/lib/mask-patrol ext4 defaults 0 2
+LABEL=other /srv ext4 defaults 0 2
 """
 #: As the kernel leaves it to the first process: a root that is read-only, with devices.
 START = """set -e
@@ -194,7 +194,7 @@ def test_what_is_written_to_the_root_lies_in_memory(tmp_path: Path) -> None:
         "proc /proc proc defaults 0 0",
         "PARTUUID=6d61736b-01 /boot/firmware vfat defaults,ro 0 2",
         "#PARTUUID=6d61736b-02 / ext4 defaults,noatime 0 1",
-        "LABEL=mask-patrol /var/lib/mask-patrol ext4 defaults 0 2",
+        "LABEL=other /srv ext4 defaults 0 2",
     ]
 
 

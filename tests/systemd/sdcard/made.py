@@ -30,7 +30,6 @@ def system_tree(folder: Path, codename: str = "trixie") -> Path:
     files = {
         "usr/lib/os-release": f'ID=debian\nVERSION_CODENAME="{codename}"\n',
         "etc/hostname": "raspberrypi\n",
-        "etc/fstab": "PARTUUID=6d61736b-02 / ext4 defaults 0 1\n",
         "etc/hosts": "127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\traspberrypi\n",
         "etc/systemd/system/multi-user.target.wants/.keep": "",
         "etc/NetworkManager/system-connections/.keep": "",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sdcard.contents import UNIT, etc_files, kit_files
 from sdcard.site import load_site
+from sdcard.storage import UNIT as DATA_UNIT
 
 from tests.systemd.sdcard.made import site_file
 from tests.systemd.sdcard.scripts import FIRST_BOOT, Device
@@ -254,11 +255,24 @@ def test_the_unit_comes_after_cloud_init_and_is_tried_again(tmp_path: Path) -> N
     assert "cloud-config.service" in after
     assert "Restart=on-failure" in unit
     assert "RestartPreventExitStatus=78" in unit
+    assert_verified(FIRST_BOOT / UNIT, tmp_path)
+
+
+def test_the_partition_for_the_events_is_waited_for_and_not_needed(tmp_path: Path) -> None:
+    unit = (FIRST_BOOT / DATA_UNIT).read_text()
+    assert f"Before=mask-patrol.service {UNIT}\n" in unit
+    daemon = (FIRST_BOOT.parent / "units/mask-patrol.service").read_text()
+    assert DATA_UNIT not in daemon
+    assert_verified(FIRST_BOOT / DATA_UNIT, tmp_path)
+
+
+def assert_verified(unit: Path, folder: Path) -> None:
+    """systemd finds nothing wrong with it."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not here")
-    (tmp_path / UNIT).write_text(unit)
+    shutil.copy(unit, folder)
     said = subprocess.run(
-        ["systemd-analyze", "verify", "--recursive-errors=no", tmp_path / UNIT],
+        ["systemd-analyze", "verify", "--recursive-errors=no", folder / unit.name],
         capture_output=True, text=True, check=False,
     ).stderr  # fmt: skip
-    assert UNIT not in said, said
+    assert unit.name not in said, said
