@@ -135,8 +135,8 @@ class LocalCamera:
         try:
             _replace(path, text)
         except UserError as error:
-            lines = f"zone = {[list(corner) for corner in zone]}"
-            lines += "" if min_face is None else f", min_face = {min_face}"
+            lines = f"zone = {[list(corner) for corner in zone]} under [camera]"
+            lines += "" if min_face is None else f", min_face = {min_face} under [detector]"
             raise UserError(f"{error}; write it there yourself: {lines}") from None
 
     def _ask(self, what: bytes) -> bytes:

@@ -355,7 +355,7 @@ def test_the_dashboard_beside_it(device: Device, installer: str) -> None:
     answer, said = visitor.save(zone)
     assert answer == 422
     assert "cannot write /etc/mask-patrol/mask-patrol.toml: Read-only file system" in said
-    (lines,) = re.findall("; write it there yourself: (zone = .*])", said)
+    (lines,) = re.findall("; write it there yourself: (zone = .*]) under \\[camera]", said)
     file = machine.root / "etc/mask-patrol/mask-patrol.toml"
     file.write_text(file.read_text().replace("preview = true\n", f"preview = true\n{lines}\n"))
     wait_until(lambda: visitor.json("/camera/use")["state"] == "other", "nobody has read it")
