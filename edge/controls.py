@@ -17,12 +17,31 @@ class Controls:
         """Nothing is asked for."""
         self.stopped = threading.Event()
         self.reload = threading.Event()
+        #: Why the configuration that was read last was not taken; empty when it was.
+        self.refused = ""
+        self._reloading = False
         self._paused = threading.Event()
 
     @property
     def paused(self) -> bool:
         """Whether the watch is paused, by `pause`."""
         return self._paused.is_set()
+
+    @property
+    def reloading(self) -> bool:
+        """Whether the configuration is to be read, or being taken up: what holds may change."""
+        # In this order: the wish is taken back after the work has begun.
+        return self.reload.is_set() or self._reloading
+
+    def reload_begins(self) -> None:
+        """The wish is being granted; a further one from now on is another."""
+        self._reloading = True
+        self.reload.clear()
+
+    def reload_ends(self, refused: str) -> None:
+        """`refused`: why all is as it was before; empty when the new configuration holds."""
+        self.refused = refused
+        self._reloading = False
 
     def pause(self) -> dict[str, Any]:
         """Watch nobody until `resume` or the next start; the answer to the command."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from edge.notify import Notifier
 from edge.paths import runtime_directory
 from edge.payloads import Origin, UtcClock, monotonic_offset_s, new_episode_id
 from edge.pipeline import Pipeline
-from edge.preview import Preview, PreviewServer, preview_of, socket_path
+from edge.preview import Preview, PreviewServer, in_use, preview_of, socket_path
 from edge.reload import Reload
 from edge.reporter import HealthReporter, StateReporter, info_body
 from edge.restarts import Restarts
@@ -83,10 +84,12 @@ class _Run:
 
     def __init__(self, settings: Settings, options: RunOptions, stack: ExitStack) -> None:
         self._settings = settings
+        #: What holds since the last reload; the rest of `_settings` holds until the end.
+        self._holds = settings
         self._options = options
         self._times = StageTimes()
         self._progress = Progress()
-        self._controls = Controls()
+        self._controls = controls = Controls()
         self._notifier = Notifier()
         self._screen = Screen()
         self._thermal = Thermal(settings.load.hot_c)
@@ -139,8 +142,8 @@ class _Run:
         led = find_led(settings.board.led)
         stack.enter_context(shown(runtime_directory(), led, self._status, self._progress.idle_s))
         if settings.camera.preview:
-            path = socket_path(settings.camera)
-            stack.enter_context(PreviewServer(path, self._preview, self._controls.reload.set))
+            path, use = socket_path(settings.camera), partial(in_use, controls, lambda: self._holds)
+            stack.enter_context(PreviewServer(path, self._preview, use, controls.reload.set))
 
     def work(self) -> int:
         opening = opening_line(self._settings, self._delivery)
@@ -268,6 +271,7 @@ class _Run:
 
     def _take_over(self, settings: Settings, classifier: Classifier) -> None:
         """What a reloaded configuration changes outside the pipeline."""
+        self._holds = settings
         self._writer.origin = Origin(settings.device, settings.camera.name, classifier.digest)
         on = settings.snapshot.enabled
         self._loop.snapshots = Snapshots(settings.snapshot) if on else None

@@ -163,17 +163,20 @@ class Loop:
         if not self._reloading:
             if not self._controls.reload.is_set():
                 return
-            self._controls.reload.clear()
+            self._controls.reload_begins()
             self._notifier.reloading()
-        self._reloading = False
+        self._reloading, refused = False, ""
         try:
             self._reloading = not self.reload()
         except UserError as error:
             log.error("the configuration is not reloaded, the old one goes on: %s", error)
-        except Exception:  # whatever stands in a file must not end what runs well
+            refused = str(error)
+        except Exception as error:  # whatever stands in a file must not end what runs well
             log.exception("the configuration is not reloaded, the old one goes on")
+            refused = f"it failed unexpectedly ({type(error).__name__}); the daemon's log says how"
         finally:
             if not self._reloading:
+                self._controls.reload_ends(refused)
                 self._notifier.ready()
 
     def _pause_if_asked(self) -> None:

@@ -2,8 +2,9 @@
 
 A UNIX socket, which only this device's own users can open, and only those whom the rights of
 the file let in. Whoever connects sends one line and is answered once: `look` with what is seen
-now (a line of JSON and a JPEG), `reload` with an empty object after asking the daemon to read
-its configuration anew. Nothing is encoded, or kept, unless somebody looks.
+now (a line of JSON and a JPEG), `use` with what the daemon works with (`InUse`), `reload` with the
+same after asking the daemon to read its configuration anew. Nothing is encoded, or kept, unless
+somebody looks.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 
 from edge.camera import Frame
-from edge.config import CameraSettings
+from edge.config import CameraSettings, Settings
+from edge.controls import Controls
 from edge.errors import UserError
 from edge.events import as_fractions
 from edge.health import Quantiles
@@ -60,6 +63,30 @@ class Preview:
     frame: Frame
     people: Sequence[Seen]
     stages_ms: dict[str, tuple[float, float]]
+
+
+class InUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What the daemon works with just now: the zone's corners (fractions of the picture) and the
+    smallest face (as a share of its width)."""
+
+    #: Whether it is about to read its configuration, or taking it up.
+    reloading: bool
+    #: Why it did not take what it read last; empty when it did.
+    refused: str
+    zone: tuple[tuple[float, float], ...]
+    min_face: float
+
+
+def in_use(controls: Controls, holds: Callable[[], Settings]) -> InUse:
+    """As of now; `holds` gives the settings that the frames are looked at with."""
+    reloading = controls.reloading  # asked first: what follows is no older
+    refused, settings = controls.refused, holds()
+    return InUse(
+        reloading=reloading,
+        refused=refused,
+        zone=settings.camera.zone,
+        min_face=settings.detector.min_face,
+    )
 
 
 def preview_of(
@@ -103,14 +130,20 @@ class PreviewServer:
     """Answers as long as `with` lasts, one at a time, from a thread of its own."""
 
     def __init__(
-        self, path: Path, look: Callable[[], Preview | None], reload: Callable[[], None]
+        self,
+        path: Path,
+        look: Callable[[], Preview | None],
+        use: Callable[[], InUse],
+        reload: Callable[[], None],
     ) -> None:
-        """`look` gives what is seen now, None when nothing is; `reload` asks for that.
+        """`look` gives what is seen now, None when nothing is; `use` what is worked with;
+        `reload` asks for that.
 
         Raises UserError when the socket cannot be made.
         """
         self._path = path
         self._look = look
+        self._use = use
         self._reload = reload
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +188,9 @@ class PreviewServer:
         if asked == b"reload":
             log.info("the dashboard asks for the configuration to be read anew")
             self._reload()
-            visitor.sendall(b"{}\n")
+            visitor.sendall(msgspec.json.encode(self._use()))
+        elif asked == b"use":
+            visitor.sendall(msgspec.json.encode(self._use()))
         elif asked == b"look":
             seen = self._look()
             if seen is None:

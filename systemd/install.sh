@@ -237,9 +237,12 @@ make_configuration() {
         fresh=yes
         put "$release/share/mask-patrol/config.example.toml" "$config" 640 "$ACCOUNT"
     fi
-    # A camera's address may hold a password.
-    chown "root:$ACCOUNT" "$config"
-    chmod 640 "$config"
+    # A camera's address may hold a password. Where the dashboard may write to the folder, a link
+    # there could lead to any file of root's: its rights are whoever's who made it.
+    if [ ! -L "$config" ]; then
+        chown "root:$ACCOUNT" "$config"
+        chmod 640 "$config"
+    fi
     settings=$(settings_of "$config") ||
         die "nothing was switched: mend $config, then run this again" 2
 }

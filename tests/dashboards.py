@@ -62,12 +62,16 @@ def chromium(driver: Any, *more: str) -> Iterator[Any]:
     browser.close()
 
 
-def first_news(port: int) -> dict[str, Any]:
-    """What the live page of the dashboard at `port` is told at first."""
+def first_news(address: str, cookie: str = "") -> dict[str, Any]:
+    """What the live page of the dashboard at `address` is told at first."""
     from websockets.sync.client import connect
 
-    address = f"127.0.0.1:{port}"
-    with connect(f"ws://{address}/live", origin=f"http://{address}") as live:  # type: ignore[arg-type]
+    headers = {"Cookie": cookie} if cookie else {}
+    with connect(
+        f"ws://{address}/live",
+        origin=f"http://{address}",  # type: ignore[arg-type]
+        additional_headers=headers,
+    ) as live:
         return dict(json.loads(live.recv(10)))
 
 
@@ -109,7 +113,7 @@ class Dashboard:
 
     def news(self) -> dict[str, Any]:
         """What the live page is told at first; nobody may be asked for a password."""
-        return first_news(self.port)
+        return first_news(f"127.0.0.1:{self.port}")
 
     def connected(self) -> Dashboard:
         """Once it has subscribed: what is published before that is not for it."""

@@ -52,6 +52,7 @@ def make_app(
             Route("/history.csv", history_pages.export),
             Route("/health", health_pages.health),
             Route("/health/{device}", health_pages.device),
+            Route("/health/{device}/forget", health_pages.forget, methods=["GET", "POST"]),
             Route("/check", check_pages.check),
             Route("/check/picture", check_pages.picture, methods=["POST"]),
             Route("/check/frame", check_pages.frame, methods=["POST"]),

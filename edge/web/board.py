@@ -16,8 +16,11 @@ from edge.web.store import AlertRow
 
 #: Alerts on the live page; older ones are in the history.
 NEWEST = 300
-#: Devices that are listed; of more, those that were heard longest ago are not.
+#: Devices that are listed (see `edge.web.places`, which lets fewer in); of more, those that were
+#: heard longest ago are not.
 MOST_DEVICES = 4000
+#: Names that pages are told to take off their list; who comes later than that gets all anew.
+MOST_GONE = 10_000
 SHOWN = (
     "episode", "device", "camera", "label", "score", "started_s", "ended_s", "ended_by",
     "duration_s", "clock_synced", "replayed", "acknowledged_s",
@@ -34,7 +37,9 @@ class Board:
         self._alerts: dict[str, tuple[int, dict[str, Any]]] = {}
         self._devices: dict[str, Device] = {}
         self._rows: dict[str, tuple[int, dict[str, Any]]] = {}
-        self._link: tuple[int, dict[str, Any]] = (0, {"connected": False, "why": "", "disk": ""})
+        self._gone: dict[str, int] = {}
+        link = {"connected": False, "why": "", "disk": "", "crowd": ""}
+        self._link: tuple[int, dict[str, Any]] = (0, link)
         self._refused: tuple[int, dict[str, int]] = (0, {})
         self._listeners: list[Callable[[], None]] = []
 
@@ -91,7 +96,9 @@ class Board:
         more = []
         with self._lock:
             for name, count in lost.items():
-                device = self._device(name, now_s)
+                device = self._devices.get(name)
+                if device is None:
+                    continue
                 if count > device.lost:
                     more.append(name)
                 device.lost = count
@@ -107,6 +114,17 @@ class Board:
     def put_disk(self, why: str) -> None:
         """Why alerts cannot be kept; empty when they can."""
         self._put_link(disk=why)
+
+    def put_crowd(self, why: str) -> None:
+        """That more names speak than there are places; empty when there are enough."""
+        self._put_link(crowd=why)
+
+    def drop(self, names: Iterable[str]) -> None:
+        """These are listed no more; who speaks again is again."""
+        with self._lock:
+            changed = self._drop(names)
+        if changed:
+            self._tell()
 
     def put_refused(self, refused: Mapping[str, int]) -> None:
         """How many messages were refused, by reason."""
@@ -151,6 +169,8 @@ class Board:
                 "alerts": [row for at, row in self._alerts.values() if at > version],
                 "devices": [row for at, row in self._rows.values() if at > version],
             }
+            if version >= 0:
+                news["gone"] = [name for name, at in self._gone.items() if at > version]
             if self._link[0] > version:
                 news["link"] = self._link[1]
             if self._refused[0] > version:
@@ -158,7 +178,23 @@ class Board:
             return self._version, {name: part for name, part in news.items() if part}
 
     def _device(self, name: str, now_s: float) -> Device:
-        return self._devices.setdefault(name, Device(name, now_s))
+        device = self._devices.get(name)
+        if device is None:
+            device = self._devices[name] = Device(name, now_s)
+            self._gone.pop(name, None)
+        return device
+
+    def _drop(self, names: Iterable[str]) -> bool:
+        known = [name for name in names if name in self._devices]
+        if known:
+            self._version += 1
+        for name in known:
+            del self._devices[name]
+            self._rows.pop(name, None)
+            self._gone[name] = self._version
+        while len(self._gone) > MOST_GONE:
+            del self._gone[next(iter(self._gone))]
+        return bool(known)
 
     def _refresh(self, device: Device, now_s: float) -> bool:
         """Whether the page must be told; that it was heard again is told with other news."""
@@ -191,9 +227,7 @@ class Board:
     def _drop_old_devices(self) -> None:
         if len(self._devices) > MOST_DEVICES:
             by_age = sorted(self._devices.values(), key=lambda d: max(d.seen_s or 0.0, d.known_s))
-            for device in by_age[: len(by_age) - MOST_DEVICES]:
-                del self._devices[device.name]
-                self._rows.pop(device.name, None)
+            self._drop(device.name for device in by_age[: len(by_age) - MOST_DEVICES])
 
     def _tell(self) -> None:
         with self._lock:

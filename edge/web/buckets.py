@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Generic, TypeVar
 
-class Buckets:
+Name = TypeVar("Name", bound=Hashable)
+
+
+class Buckets(Generic[Name]):
     """A bucket for each name, full at first. Those that have filled up again are forgotten."""
 
     def __init__(self, burst: int, per_s: float) -> None:
         """`burst` at once and `per_s` a second."""
         self._burst = float(burst)
         self._per_s = per_s
-        self._spent: dict[str, tuple[float, float]] = {}
+        self._spent: dict[Name, tuple[float, float]] = {}
 
-    def take(self, name: str, now_s: float) -> bool:
+    def take(self, name: Name, now_s: float) -> bool:
         """Take one of `name`'s; False when there is none left."""
         left, at_s = self._spent.get(name, (self._burst, now_s))
         left = min(self._burst, left + max(0.0, now_s - at_s) * self._per_s)
@@ -20,7 +25,7 @@ class Buckets:
         self._spent[name] = (left - 1.0 if allowed else left, now_s)
         return allowed
 
-    def wait_s(self, name: str, now_s: float) -> float:
+    def wait_s(self, name: Name, now_s: float) -> float:
         """How long until `name` may take one."""
         left, at_s = self._spent.get(name, (self._burst, now_s))
         left = min(self._burst, left + max(0.0, now_s - at_s) * self._per_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import asdict
 from typing import Annotated
 
 import msgspec
@@ -44,16 +45,25 @@ async def view(request: Request) -> Response:
 
 
 async def drawing(request: Request) -> Response:
-    """GET: what the configuration says; POST: what it shall say. After that `unread` tells why
-    the daemon did not take it yet, if so."""
+    """GET: what the configuration says; POST: what it shall say. `use` tells, as below, what the
+    daemon makes of it."""
     local = _camera(request)
     try:
         if request.method == "POST":
             wanted = msgspec.json.decode(await _body(request), type=Drawn)
-            unread = await run_in_threadpool(local.save, wanted.zone, wanted.min_face)
-            return JSONResponse({**await run_in_threadpool(local.drawn), "unread": unread})
-        return JSONResponse(await run_in_threadpool(local.drawn))
+            told = await run_in_threadpool(local.save, wanted.zone, wanted.min_face)
+        else:
+            told = await run_in_threadpool(local.use)
+        return JSONResponse({**await run_in_threadpool(local.drawn), "use": asdict(told)})
     except (UserError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return JSONResponse({"error": str(error)}, 422)
+
+
+async def use(request: Request) -> Response:
+    """What the daemon makes of the configuration: see `edge.web.local_camera.Use`."""
+    try:
+        return JSONResponse(asdict(await run_in_threadpool(_camera(request).use)))
+    except UserError as error:
         return JSONResponse({"error": str(error)}, 422)
 
 
@@ -75,5 +85,6 @@ def _camera(request: Request) -> LocalCamera:
 ROUTES = (
     Route("/camera", camera),
     Route("/camera/view", view),
+    Route("/camera/use", use),
     Route("/camera/drawing", drawing, methods=["GET", "POST"]),
 )

@@ -8,7 +8,7 @@ from datetime import tzinfo
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from edge.web import times
 from edge.web.charts import line
@@ -19,6 +19,7 @@ from edge.web.thresholds import FRAME_MS, MEMORY_MB, OUTBOX, TEMPERATURE_C, Limi
 
 SPANS = {"1": "24 hours", "7": "7 days", "14": "14 days"}
 POINTS, TICKS = 240, 6
+NO_DEVICE = "There is no such device."
 TROUBLES_SHOWN, GAPS_SHOWN = 50, 50
 CHARTS: tuple[tuple[str, str, Limit | None], ...] = (
     ("fps", "Frames a second", None),
@@ -49,7 +50,7 @@ async def device(request: Request) -> Response:
     site, name = site_of(request), request.path_params["device"]
     known = site.board.device(name) if NAME.fullmatch(name) else None
     if known is None:
-        return site.page(request, "missing.html", 404, what="There is no such device.")
+        return site.page(request, "missing.html", 404, what=NO_DEVICE)
     span = request.query_params.get("span", "1")
     span = span if span in SPANS else "1"
     now_s = time.time()
@@ -63,6 +64,18 @@ async def device(request: Request) -> Response:
         warnings=known.health.warnings if known.health else (), charts=charts, span=span,
         spans=SPANS, troubles=troubles, gaps=gaps,
     )  # fmt: skip
+
+
+async def forget(request: Request) -> Response:
+    """Asks whether the device is to be taken off the list, and does it."""
+    site, name = site_of(request), request.path_params["device"]
+    known = site.board.device(name) if NAME.fullmatch(name) else None
+    if known is None:
+        return site.page(request, "missing.html", 404, what=NO_DEVICE)
+    if request.method != "POST":
+        return site.page(request, "forget.html", row=known.row(time.time()))
+    await run_in_threadpool(site.forget, name)
+    return RedirectResponse("/health", 303)
 
 
 def _charts(

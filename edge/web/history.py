@@ -157,6 +157,21 @@ class History:
         with self._engine.connect() as db:
             return [(str(name), at_s) for name, at_s in db.execute(query)]
 
+    def listed_devices(self) -> list[tuple[str, float | None]]:
+        """The same of those that are not retired, in the order in which they came."""
+        query = sa.select(devices.c.device, devices.c.last_seen_s)
+        query = query.where(devices.c.retired_s.is_(None)).order_by(
+            sa.func.coalesce(devices.c.first_seen_s, 0.0), devices.c.device
+        )
+        with self._engine.connect() as db:
+            return [(str(name), at_s) for name, at_s in db.execute(query)]
+
+    def retired(self) -> set[str]:
+        """Devices that are listed no more, as they have not spoken since."""
+        query = sa.select(devices.c.device).where(devices.c.retired_s.is_not(None))
+        with self._engine.connect() as db:
+            return set(db.scalars(query))
+
     def lost(self) -> dict[str, int]:
         """How many events of each device never came; those without a loss are left out."""
         missing = gaps.c.last_seq - gaps.c.first_seq + 1

@@ -10,14 +10,13 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from edge.clock import clock_is_synchronised
 from edge.web.board import NEWEST, Board
 from edge.web.buckets import Buckets
 from edge.web.device import Device
 from edge.web.history import History
 from edge.web.intake import Intake
-from edge.web.messages import EventMessage
-from edge.web.retention import tidy
+from edge.web.messages import EventMessage, Message
+from edge.web.places import MOST_PLACES
 from edge.web.store import Store
 from edge.web.subscriber import Received
 
@@ -33,9 +32,16 @@ CHORES_EVERY_S = 1.0
 #: Figures are kept once a minute for each device, and not more than one row a second in all.
 FIGURES_EVERY_S = 60.0
 SEEN_EVERY_S = 30.0
-TIDY_EVERY_S = 3600.0
 #: How far back changes of other dashboards are looked for: their clocks may differ.
 OVERLAP_S = 15.0
+
+#: How long it is said that new names had to take others' places.
+CROWDED_S = 600.0
+CROWD = (
+    f"More than {MOST_PLACES} names of devices are in use, so that new ones take each other's place"
+    " in the list. If these are not all yours, somebody invents them: have your broker let each"
+    " device write below its own name only."
+)
 
 Item = tuple[EventMessage, Callable[[], None]]
 
@@ -62,9 +68,12 @@ class Ingest:
         self._clock = clock
         self._waiting: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._news: list[tuple[str, str]] = []
-        self._news_pace = Buckets(20, 0.05)
+        self._news_pace: Buckets[str] = Buckets(20, 0.05)
         self._figures_kept_s: dict[str, float] = {}
         self._seen_kept_s = 0.0
+        self._retired: set[str] = set()
+        self._back: set[str] = set()
+        self._crowded_until = 0.0
         self._chores_done_s = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
@@ -73,8 +82,10 @@ class Ingest:
     def start(self) -> None:
         """Show what the database holds, and begin to write; raises SQLAlchemyError."""
         self._board.put_alerts(self._history.newest(NEWEST))
-        for name, seen_s in self._history.known_devices():
-            self._board.put_known(name, seen_s, self._clock())
+        self._retired = self._history.retired()
+        seen_s = dict(self._history.listed_devices())
+        for name in self._intake.know(seen_s):
+            self._board.put_known(name, seen_s[name], self._clock())
         self._board.put_lost(self._history.lost(), self._clock())
         self._thread.start()
 
@@ -94,6 +105,15 @@ class Ingest:
         except sa.exc.SQLAlchemyError:
             return False
 
+    def forget(self, device: str) -> None:
+        """List this device no more, until it speaks again; raises SQLAlchemyError. From any
+        thread."""
+        self._store.retire(device, self._clock())
+        self._retired.add(device)
+        self._back.discard(device)
+        self._intake.forget(device)
+        self._board.drop([device])
+
     def take(self, received: Received | None) -> None:
         """Called with each message, from the network's thread."""
         if received is None:
@@ -101,15 +121,29 @@ class Ingest:
             return
         now_s = self._clock()
         message = self._intake.take(received.topic, received.payload, received.retained, now_s)
-        if message is None:
+        if gone := self._intake.gone():
+            self._board.drop(gone)
+            self._crowded_until = time.monotonic() + CROWDED_S
+        if message is None or not self._is_listed(message):
             received.done()
-        elif isinstance(message.body, EventMessage):
+            return
+        if isinstance(message.body, EventMessage):
             if received.qos or self._waiting.qsize() < MOST_WAITING:
                 self._waiting.put((message.body, received.done))
         else:
             received.done()
             for news in self._board.put_message(message):
                 self._note(message.device, news)
+
+    def _is_listed(self, message: Message) -> bool:
+        """A retired device is again when it speaks: what the broker keeps of it is no word."""
+        if message.device in self._retired:
+            if message.retained:
+                self._intake.forget(message.device)
+                return False
+            self._retired.discard(message.device)
+            self._back.add(message.device)
+        return True
 
     def _note(self, device: str, text: str) -> None:
         if len(self._news) < MOST_IN_BATCH and self._news_pace.take(device, time.monotonic()):
@@ -197,6 +231,8 @@ class Ingest:
         for name, why in self._board.sweep(now_s):
             self._note(name, why)
         self._board.put_refused(self._intake.refused)
+        self._board.put_crowd(CROWD if time.monotonic() < self._crowded_until else "")
+        self._keep_retired(now_s)
         if self._shared_as:
             self._store.keep_here(self._shared_as, now_s)
             since_s = now_s - OVERLAP_S
@@ -211,7 +247,21 @@ class Ingest:
         if now_s - self._seen_kept_s >= SEEN_EVERY_S:
             self._seen_kept_s = now_s
             self._news_pace.forget_full(time.monotonic())
+            names = {device.name for device in devices}
+            self._figures_kept_s = {n: s for n, s in self._figures_kept_s.items() if n in names}
             self._store.keep_last_seen({d.name: d.seen_s for d in devices if d.seen_s is not None})
+
+    def _keep_retired(self, now_s: float) -> None:
+        back = sorted(self._back)
+        self._store.unretire(back, now_s)
+        self._back.difference_update(back)
+        if self._shared_as:  # another dashboard may have been told
+            retired = self._history.retired()
+            news = sorted(retired - self._retired - self._back)
+            self._retired = retired - self._back
+            for name in news:
+                self._intake.forget(name)
+            self._board.drop(news)
 
     def _due_figures(self, devices: list[Device], now_s: float) -> list[dict[str, object]]:
         every_s = max(FIGURES_EVERY_S, float(len(devices)))
@@ -241,42 +291,3 @@ def _will_pass(error: Exception) -> bool:
     """Whether the database fails, and not what it was given."""
     data = isinstance(error, sa.exc.DataError | sa.exc.IntegrityError)
     return isinstance(error, sa.exc.SQLAlchemyError | OSError | MemoryError) and not data
-
-
-class Tidier:
-    """Deletes what is too old, once an hour, in a thread of its own."""
-
-    def __init__(self, engine: sa.Engine, max_age_days: float, max_alerts: int) -> None:
-        """See `edge.web.retention.tidy`."""
-        self._engine = engine
-        self._limits = (max_age_days, max_alerts)
-        self._began_s, self._began_ticks = time.time(), time.monotonic()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="tidier", daemon=True)
-
-    def start(self) -> None:
-        """Tidy now and each hour."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the deletion that is going on."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join(5.0)
-
-    def _now_s(self) -> float:
-        """Seconds since the epoch; one that jumps ahead, and not by NTP, is not followed."""
-        if clock_is_synchronised():
-            return time.time()
-        return min(time.time(), self._began_s + time.monotonic() - self._began_ticks)
-
-    def _run(self) -> None:
-        while True:
-            try:
-                count = tidy(self._engine, self._now_s(), *self._limits, self._stopped.is_set)
-                if count:
-                    log.info("deleted %d alerts that were too old or too many", count)
-            except sa.exc.SQLAlchemyError as error:
-                log.warning("old alerts could not be deleted: %s", error)
-            if self._stopped.wait(TIDY_EVERY_S):
-                return

@@ -11,7 +11,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ import msgspec
 from edge.paths import event_schema
 from edge.web.buckets import Buckets
 from edge.web.messages import Body, EventMessage, Health, Info, Message, State
+from edge.web.places import MOST_PLACES, Places
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +31,12 @@ NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 EPISODE = re.compile(r"[A-Za-z0-9._-]{1,96}")
 #: The largest body that a device of ours sends is a tenth of this.
 MOST_BYTES = 16 * 1024
-#: Devices beyond this are not listed: memory has an end.
-MOST_DEVICES = 2000
-#: Those that say nothing for so long give up their place when others want it.
-GONE_S = 3600.0
 #: A whole outbox may come at once; beyond it, what many people at many doors give.
 EVENT_BURST, EVENTS_PER_S = 110_000, 20.0
 #: All else: what a device says of itself when it connects, and each few seconds.
 OTHER_BURST, OTHERS_PER_S = 200, 10.0
+#: All names together that have no place yet: each message is looked through before it gives one.
+STRANGER_BURST, STRANGERS_PER_S = 4 * MOST_PLACES, 200.0
 MOST_NUMBER = 2**53
 #: A clock that is ahead of ours by more than this is wrong, whatever it says of itself.
 AHEAD_S = 120.0
@@ -51,7 +50,7 @@ REASONS = {
     "topic": "on a topic that no device uses",
     "size": f"longer than {MOST_BYTES} bytes",
     "rate": "more than a device may send",
-    "devices": f"of more than {MOST_DEVICES} devices",
+    "strangers": "of more new names at once than are looked at",
     "json": "no valid JSON",
     "schema": "not as the schema says",
     "device": "in the name of another device",
@@ -82,15 +81,32 @@ class Intake:
         self._our_clock_is_right = our_clock_is_right
         schema = json.loads(event_schema().read_text(encoding="utf-8"))
         self._schema = jsonschema.Draft202012Validator(schema)
-        self._devices: dict[str, float] = {}
-        self._events = Buckets(EVENT_BURST, EVENTS_PER_S)
-        self._others = Buckets(OTHER_BURST, OTHERS_PER_S)
+        self._places = Places()
+        #: By the number of the place: who takes one takes what is left of its rate.
+        self._events: Buckets[int] = Buckets(EVENT_BURST, EVENTS_PER_S)
+        self._others: Buckets[int] = Buckets(OTHER_BURST, OTHERS_PER_S)
+        self._strangers: Buckets[None] = Buckets(STRANGER_BURST, STRANGERS_PER_S)
+        self._gone: list[str] = []
         self._refused: Counter[str] = Counter()
 
     @property
     def refused(self) -> Mapping[str, int]:
         """How many messages were refused, by the reasons in `REASONS`."""
         return dict(self._refused)
+
+    def know(self, names: Iterable[str]) -> list[str]:
+        """Devices of before, in the order in which they came; gives those that have got a place."""
+        return self._places.fill(names, self._ticks())
+
+    def forget(self, name: str) -> None:
+        """This one needs its place no more."""
+        self._places.leave(name)
+
+    def gone(self) -> list[str]:
+        """Who has lost their place to another name, since this was asked last; to be asked by the
+        thread that calls `take`."""
+        gone, self._gone = self._gone, []
+        return gone
 
     def take(self, topic: str, payload: bytes, retained: bool, now_s: float) -> Message | None:
         """What a message says; None when it is refused, or says nothing (an empty one takes
@@ -101,10 +117,13 @@ class Intake:
                 raise _RefusedError("size", f"{len(payload)} bytes")
             if not payload and leaf != "events":
                 return None
-            self._pace(device, leaf)
-            return Message(
-                device, self._body(device, leaf, payload, retained, now_s), now_s, retained
-            )
+            at_s = self._ticks()
+            place = self._places.hear(device, at_s)
+            self._pace(place, leaf, at_s)
+            body = self._body(device, leaf, payload, retained, now_s)
+            if place is None:
+                self._let_in(device, leaf, at_s)
+            return Message(device, body, now_s, retained)
         except _RefusedError as error:
             self._refused[error.reason] += 1
             log.warning("refused a message %s: %.200s", REASONS[error.reason], ascii(str(error)))
@@ -128,24 +147,21 @@ class Intake:
             raise _RefusedError("topic", topic[:100])
         return levels[1], levels[2]
 
-    def _pace(self, device: str, leaf: str) -> None:
-        at_s = self._ticks()
-        if device not in self._devices and len(self._devices) >= MOST_DEVICES:
-            self._make_room(at_s)
-            if len(self._devices) >= MOST_DEVICES:
-                raise _RefusedError("devices", device)
-        self._devices[device] = at_s
-        buckets = self._events if leaf == "events" else self._others
-        if not buckets.take(device, at_s):
-            raise _RefusedError("rate", device)
-
-    def _make_room(self, at_s: float) -> None:
-        oldest_s = min(self._devices.values())
-        if at_s - oldest_s <= GONE_S:
+    def _pace(self, place: int | None, leaf: str, at_s: float) -> None:
+        if place is None:
+            if not self._strangers.take(None, at_s):
+                raise _RefusedError("strangers")
             return
-        self._devices = {d: s for d, s in self._devices.items() if at_s - s <= GONE_S}
-        for buckets in (self._events, self._others):
-            buckets.forget_full(at_s)
+        buckets = self._events if leaf == "events" else self._others
+        if not buckets.take(place, at_s):
+            raise _RefusedError("rate", f"place {place}")
+
+    def _let_in(self, device: str, leaf: str, at_s: float) -> None:
+        """It has said something valid, and so gets a place."""
+        place, gone = self._places.enter(device, at_s)
+        if gone:
+            self._gone.append(gone)
+        self._pace(place, leaf, at_s)
 
     def _body(self, device: str, leaf: str, payload: bytes, retained: bool, now_s: float) -> Body:
         if leaf == "status":

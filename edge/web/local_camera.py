@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -12,14 +13,15 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from edge.config import Settings, load_settings
 from edge.errors import UserError
-from edge.preview import where_to_look
+from edge.preview import InUse, where_to_look
 from edge.zone import Zone
 
 PATIENCE_S = 3.0
@@ -33,6 +35,19 @@ class Sight:
 
     told: dict[str, Any]
     picture: bytes | None
+
+
+@dataclass(frozen=True)
+class Use:
+    """What the daemon makes of what the file says.
+
+    `used`: just that; `waiting`: it is reading it; `refused`: it goes on as before, `why` says for
+    what reason; `other`: it uses something else, as it reads another file or was not asked to
+    read this one; `away`: it does not answer (`why`), so it reads the file when it starts.
+    """
+
+    state: Literal["used", "waiting", "refused", "other", "away"]
+    why: str = ""
 
 
 class LocalCamera:
@@ -64,20 +79,35 @@ class LocalCamera:
             "can_save": self._config is not None,
         }
 
-    def save(self, zone: Sequence[tuple[float, float]], min_face: float | None) -> str:
+    def use(self) -> Use:
+        """Whether the daemon uses what stands in the file; raises UserError when the file is no
+        good."""
+        return self._use(b"use\n")
+
+    def save(self, zone: Sequence[tuple[float, float]], min_face: float | None) -> Use:
         """Write both into the file, all else as it stands there, and have the daemon read it;
-        `min_face` None: as it is. Gives why the daemon could not be asked to, empty when it
-        was. Raises UserError, and has written nothing, when they are no good or the file cannot
-        be written."""
+        `min_face` None: as it is. Gives what the daemon makes of it so far. Raises UserError,
+        and has written nothing, when they are no good or the file cannot be written."""
         if self._config is None:
             raise UserError("there is no file to save to: start the dashboard with --config FILE")
         with self._lock:
             self._write(self._config, zone, min_face)
+        return self._use(b"reload\n")
+
+    def _use(self, question: bytes) -> Use:
         try:
-            self._ask(b"reload\n")
+            told = msgspec.json.decode(self._ask(question), type=InUse)
         except UserError as error:
-            return str(error)
-        return ""
+            return Use("away", str(error))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return Use("away", "the daemon gives no answer that can be read")
+        if told.reloading:
+            return Use("waiting")
+        if told.refused:
+            return Use("refused", told.refused)
+        wanted = load_settings(self._config)
+        same = (told.zone, told.min_face) == (wanted.camera.zone, wanted.detector.min_face)
+        return Use("used" if same else "other")
 
     def _write(
         self, path: Path, zone: Sequence[tuple[float, float]], min_face: float | None
@@ -105,8 +135,8 @@ class LocalCamera:
         try:
             _replace(path, text)
         except UserError as error:
-            lines = f"zone = {[list(corner) for corner in zone]}"
-            lines += "" if min_face is None else f", min_face = {min_face}"
+            lines = f"zone = {[list(corner) for corner in zone]} under [camera]"
+            lines += "" if min_face is None else f", min_face = {min_face} under [detector]"
             raise UserError(f"{error}; write it there yourself: {lines}") from None
 
     def _ask(self, what: bytes) -> bytes:
@@ -129,6 +159,20 @@ class LocalCamera:
         return bytes(answer)
 
 
+def _give(file: int, before: os.stat_result) -> None:
+    """To the owner and the group of before, as far as we may; raises OSError when it would be lost
+    to who could read it by its group, as the daemon does."""
+    # Giving away takes root; keeping the group takes no more than being in it. A service that has
+    # numbers of its own (PrivateUsers=) may name neither: there the folder gives the group.
+    for owner in (before.st_uid, -1):
+        with contextlib.suppress(OSError):
+            os.fchown(file, owner, before.st_gid)
+            break
+    others_may = before.st_mode & stat.S_IROTH
+    if not others_may and os.fstat(file).st_gid != before.st_gid:
+        raise OSError(errno.EPERM, "its group cannot be kept: chmod g+s its folder")
+
+
 def _replace(path: Path, text: str) -> None:
     """All of it or nothing, with the file's own rights and, where we may, its owner; a link to
     it stays one. Raises UserError."""
@@ -139,11 +183,7 @@ def _replace(path: Path, text: str) -> None:
         with beside.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            # Giving away takes root; keeping the group takes no more than being in it.
-            for owner in (before.st_uid, -1):
-                with contextlib.suppress(PermissionError):
-                    os.fchown(file.fileno(), owner, before.st_gid)
-                    break
+            _give(file.fileno(), before)
             os.fchmod(file.fileno(), stat.S_IMODE(before.st_mode))
             os.fsync(file.fileno())
         beside.replace(path)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
 from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from edge.clock import clock_is_synchronised
 from edge.web.store import HOUR_S
 from edge.web.tables import (
     alerts,
@@ -20,7 +24,10 @@ from edge.web.tables import (
     troubles,
 )
 
+log = logging.getLogger(__name__)
+
 DAY_S = 86_400.0
+TIDY_EVERY_S = 3600.0
 #: Age counts to the newest sign of life and no further than this: a clock that has jumped ahead
 #: must not take the whole history with it.
 TRUSTED_DAYS = 30.0
@@ -84,10 +91,12 @@ def _delete_the_rest(db: sa.Connection, now_s: float, max_age_days: float) -> No
     db.execute(sa.delete(daily).where(daily.c.day < first_hour // 24))
     db.execute(sa.delete(gaps).where(gaps.c.noticed_s < now_s - max_age_days * DAY_S))
     db.execute(sa.delete(devices).where(devices.c.last_seen_s < now_s - max_age_days * DAY_S))
-    newest = sa.select(devices.c.last_seen_s).order_by(devices.c.last_seen_s.desc())
-    last_s = db.scalar(newest.offset(MOST_DEVICES).limit(1))
-    if last_s is not None:
-        db.execute(sa.delete(devices).where(devices.c.last_seen_s <= last_s))
+    # Those that came first stay.
+    order = (sa.func.coalesce(devices.c.first_seen_s, 0.0).desc(), devices.c.device.desc())
+    total = db.scalar(sa.select(sa.func.count()).select_from(devices)) or 0
+    if (surplus := total - MOST_DEVICES) > 0:
+        newest = sa.select(devices.c.device).order_by(*order).limit(surplus)
+        db.execute(sa.delete(devices).where(devices.c.device.in_(newest.scalar_subquery())))
     db.execute(sa.delete(figures).where(figures.c.at_s < now_s - FIGURES_DAYS * DAY_S))
     db.execute(sa.delete(sessions).where(sessions.c.used_s < now_s - SESSION_DAYS * DAY_S))
     oldest_kept = (
@@ -102,3 +111,42 @@ def _delete_the_rest(db: sa.Connection, now_s: float, max_age_days: float) -> No
             sa.or_(troubles.c.number <= oldest_kept, troubles.c.at_s < now_s - 90 * DAY_S)
         )
     )
+
+
+class Tidier:
+    """Deletes what is too old, once an hour, in a thread of its own."""
+
+    def __init__(self, engine: sa.Engine, max_age_days: float, max_alerts: int) -> None:
+        """See `edge.web.retention.tidy`."""
+        self._engine = engine
+        self._limits = (max_age_days, max_alerts)
+        self._began_s, self._began_ticks = time.time(), time.monotonic()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tidier", daemon=True)
+
+    def start(self) -> None:
+        """Tidy now and each hour."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the deletion that is going on."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+
+    def _now_s(self) -> float:
+        """Seconds since the epoch; one that jumps ahead, and not by NTP, is not followed."""
+        if clock_is_synchronised():
+            return time.time()
+        return min(time.time(), self._began_s + time.monotonic() - self._began_ticks)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                count = tidy(self._engine, self._now_s(), *self._limits, self._stopped.is_set)
+                if count:
+                    log.info("deleted %d alerts that were too old or too many", count)
+            except sa.exc.SQLAlchemyError as error:
+                log.warning("old alerts could not be deleted: %s", error)
+            if self._stopped.wait(TIDY_EVERY_S):
+                return

@@ -29,11 +29,12 @@ from edge.web.attempts import Attempts
 from edge.web.board import Board
 from edge.web.connections import MOST, guarded
 from edge.web.history import History
-from edge.web.ingest import Ingest, Tidier
+from edge.web.ingest import Ingest
 from edge.web.inspector import Inspector
 from edge.web.intake import Intake
 from edge.web.local_camera import LocalCamera
 from edge.web.password import Password
+from edge.web.retention import Tidier
 from edge.web.sessions import Sessions
 from edge.web.site import Site
 from edge.web.store import Store
@@ -77,7 +78,9 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
         inspector = Inspector(settings)
         sessions = Sessions(engine, wanted.session_hours * 3600.0)
         camera = LocalCamera(settings, config) if settings.camera.preview else None
-        site = Site(board, store, history, password, sessions, Attempts(), inspector, camera)
+        site = Site(
+            board, store, history, password, sessions, Attempts(), inspector, camera, ingest.forget
+        )
         app = make_app(site, wanted.names, wanted.password_on_loopback, bool(wanted.proxies))
         server = _Server(_server_settings(app, wanted, certificate))
         tidier = Tidier(engine, wanted.retention_days, wanted.max_alerts)

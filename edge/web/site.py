@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ class Site:
     attempts: Attempts
     inspector: Inspector
     camera: LocalCamera | None = None
+    #: What takes a device off the list; raises SQLAlchemyError.
+    forget: Callable[[str], None] = lambda device: None
     templates: jinja2.Environment = field(init=False)
 
     def __post_init__(self) -> None:

@@ -57,7 +57,7 @@ class Store:
         Raises sqlalchemy.exc.SQLAlchemyError, and has then written nothing.
         """
         with self._engine.begin() as db:
-            ledgers = self._ledgers(db, sorted({event.device for event in batch}))
+            ledgers = self._ledgers(db, sorted({event.device for event in batch}), now_s)
             new = self._new(db, batch)
             self._merge(db, new, now_s)
             self._count(db, new)
@@ -107,9 +107,32 @@ class Store:
                         set_={"last_seen_s": insert.excluded.last_seen_s},
                     ),
                     [
-                        {"device": device, "forgotten": 0, "last_seen_s": at_s}
+                        {
+                            "device": device,
+                            "forgotten": 0,
+                            "last_seen_s": at_s,
+                            "first_seen_s": at_s,
+                        }
                         for device, at_s in sorted(seen_s.items())
                     ],
+                )
+
+    def retire(self, device: str, now_s: float) -> None:
+        """List it no more, until `unretire`; its alerts stay, all else about it goes."""
+        insert = upsert(self._engine, devices).values(device=device, forgotten=0, retired_s=now_s)
+        told = {"forgotten": 0, "retired_s": now_s}
+        with self._engine.begin() as db:
+            db.execute(insert.on_conflict_do_update(index_elements=["device"], set_=told))
+            for table in (gaps, figures, troubles):
+                db.execute(sa.delete(table).where(table.c.device == device))
+
+    def unretire(self, names: Sequence[str], now_s: float) -> None:
+        """These have spoken again, and are listed as who has just come."""
+        if names:
+            back = sa.and_(devices.c.device.in_(names), devices.c.retired_s.is_not(None))
+            with self._engine.begin() as db:
+                db.execute(
+                    sa.update(devices).where(back).values(retired_s=None, first_seen_s=now_s)
                 )
 
     def keep_here(self, name: str, now_s: float) -> None:
@@ -200,13 +223,13 @@ class Store:
             ],
         )
 
-    def _ledgers(self, db: sa.Connection, names: Sequence[str]) -> dict[str, Ledger]:
+    def _ledgers(self, db: sa.Connection, names: Sequence[str], now_s: float) -> dict[str, Ledger]:
         """What is known of the numbers of these devices; nobody else may change it meanwhile."""
         if not names:
             return {}
         db.execute(
             upsert(self._engine, devices).on_conflict_do_nothing(),
-            [{"device": name, "forgotten": 0} for name in names],
+            [{"device": name, "forgotten": 0, "first_seen_s": now_s} for name in names],
         )
         ledgers: dict[str, Ledger] = {}
         for part in _parts(names):

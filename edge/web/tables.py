@@ -85,6 +85,10 @@ devices = sa.Table(
     sa.Column("last_seq", sa.BigInteger),
     sa.Column("forgotten", sa.BigInteger, nullable=False, default=0),
     sa.Column("last_seen_s", sa.Double),
+    # When it came; those that were there before this was noted came first.
+    sa.Column("first_seen_s", sa.Double),
+    # Since when it is listed no more, until it speaks again.
+    sa.Column("retired_s", sa.Double),
 )
 
 gaps = sa.Table(
@@ -155,9 +159,22 @@ def open_database(address: str) -> sa.Engine:
         sa.event.listen(engine, "connect", _tune_sqlite)
     try:
         metadata.create_all(engine)
+        _add_columns(engine, devices)
     except sa.exc.SQLAlchemyError as error:
         raise UserError(why_no_database(url, error)) from None
     return engine
+
+
+def _add_columns(engine: sa.Engine, table: sa.Table) -> None:
+    """Those that a table of an earlier version lacks; they may be null."""
+    there = {column["name"] for column in sa.inspect(engine).get_columns(table.name)}
+    # Another dashboard may be quicker.
+    unless = "IF NOT EXISTS " if engine.dialect.name == "postgresql" else ""
+    with engine.begin() as db:
+        for column in table.c:
+            if column.name not in there:
+                what = f"{unless}{column.name} {column.type.compile(engine.dialect)}"
+                db.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {what}"))
 
 
 def upsert(engine: sa.Engine, table: sa.Table) -> sqlite.Insert | postgresql.Insert:

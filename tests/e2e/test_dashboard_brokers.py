@@ -234,7 +234,7 @@ def test_the_demo_needs_nothing_else_and_leaves_nothing(tmp_path: Path) -> None:
 
     def alerts() -> int:
         try:
-            return len(first_news(port).get("alerts", []))
+            return len(first_news(f"127.0.0.1:{port}").get("alerts", []))
         except OSError:
             return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import stat
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ import pytest
 
 from edge.config import load_settings
 from edge.errors import UserError
-from edge.web.local_camera import LocalCamera
+from edge.web.local_camera import LocalCamera, Use
 from tests.brokers import Mosquitto, wait_until
 from tests.commands import command, environment
 from tests.dashboards import Dashboard
@@ -126,6 +127,77 @@ def test_what_the_camera_sees_and_what_is_drawn(
     assert dashboard.stop() == 0
 
 
+def test_what_the_device_makes_of_it(browser: Any, folder: Path, mosquitto: Mosquitto) -> None:
+    config = write_config(folder, mosquitto.port)
+    dashboard = Dashboard(folder, mosquitto.port)
+    dashboard.config = config
+    dashboard.start()
+    standing(folder)
+    daemon = start_daemon(folder, config)
+    camera = LocalCamera(load_settings(config), config)
+    wait_until(lambda: camera.use().state == "used", "the daemon is there", 30)
+    page = browser.new_page()
+    page.goto(f"{dashboard.address}/camera")
+    page.wait_for_selector("#seen:text('1 person in view')")
+
+    def reload_by_signal(state: str) -> None:
+        daemon.send_signal(signal.SIGHUP)
+        wait_until(lambda: camera.use().state == state, state)
+
+    # The file names a model that is not there: the dashboard does not look, the daemon does.
+    good = config.read_text()
+    config.write_text(good + '[classifier]\nmodel = "/nowhere.tflite"\n')
+    page.fill("#corners", "0.1, 0.1\n0.3, 0.1\n0.3, 0.9")
+    page.click("#save")
+    page.wait_for_selector("#saved:has-text('but the device refused it and goes on as before')")
+    page.wait_for_selector("#saved:has-text('/nowhere.tflite')")
+    assert len(load_settings(config).camera.zone) == 3
+    assert page.text_content("#seen") == "1 person in view"  # who stands outside of that zone
+    page.reload()
+    page.wait_for_selector("#saved:has-text('The device refused what the file says')")
+    # What a hand does, and SIGHUP: refused, taken, written and not told.
+    config.write_text(good + "[detector]\nmin_face = 0.3\n[events]\nalert_on = ['nothing']\n")
+    reload_by_signal("refused")
+    assert "nothing" in camera.use().why
+    config.write_text(good + "[detector]\nmin_face = 0.3\n")
+    assert camera.use().state == "refused"  # nobody has told it
+    reload_by_signal("used")
+    config.write_text(good)
+    assert camera.use() == Use("other")
+    page.reload()
+    page.wait_for_selector("#saved:has-text('another zone or smallest face than the file says')")
+    page.click("#save")
+    page.wait_for_selector("#saved:has-text('the device uses it now')")
+    daemon.terminate()
+    daemon.wait(20)
+    page.fill("#corners", "0.1, 0.1\n0.3, 0.1\n0.3, 0.8")
+    page.click("#save")
+    page.wait_for_selector("#saved:has-text('The device is away, and uses it from its next start')")
+    daemon = start_daemon(folder, config)
+    wait_until(lambda: camera.use().state == "used", "the promise is kept", 30)
+    daemon.terminate()
+    daemon.wait(20)
+    page.close()
+    assert dashboard.stop() == 0
+
+
+def test_a_daemon_that_reads_another_file_does_not_use_what_is_saved(
+    folder: Path, mosquitto: Mosquitto
+) -> None:
+    config = write_config(folder, mosquitto.port)
+    standing(folder)
+    daemon = start_daemon(folder, config)
+    other = config.with_name("other.toml")
+    other.write_text(config.read_text())
+    camera = LocalCamera(load_settings(other), other)
+    wait_until(lambda: camera.use().state == "used", "it is there, and both say the same", 30)
+    assert camera.save([(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)], None).state == "waiting"
+    wait_until(lambda: camera.use().state != "waiting", "it has read its own")
+    assert camera.use() == Use("other")
+    daemon.terminate()
+    daemon.wait(20)
+
+
 def test_it_is_off_unless_turned_on(browser: Any, folder: Path, mosquitto: Mosquitto) -> None:
     config = write_config(folder, mosquitto.port, "false")
     dashboard = Dashboard(folder, mosquitto.port)
@@ -147,7 +219,7 @@ def test_a_file_that_cannot_be_saved_stays_as_it_is(folder: Path) -> None:
         camera.save([], 0.3)
     assert config.read_text() == "[detector]\nfarthest_m = 3.0\n"
     (folder / ".door.toml.new").mkdir()  # nothing can be written beside it
-    with pytest.raises(UserError, match=r"cannot write .*; write it there yourself: zone = \[\]"):
+    with pytest.raises(UserError, match=r"cannot write .* yourself: zone = \[\] under"):
         camera.save([], None)
     assert config.read_text() == "[detector]\nfarthest_m = 3.0\n"
     with pytest.raises(UserError, match="no file to save to"):

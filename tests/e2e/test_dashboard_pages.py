@@ -118,6 +118,43 @@ def test_the_keyboard_goes_on_where_it_was(page: Any, dashboard: Dashboard, devi
     page.wait_for_function(f"() => ({FOCUSED}) === 'alerts-title'")
 
 
+def test_a_retired_device_is_forgotten_with_the_keyboard_until_it_speaks(
+    page: Any, mosquitto: Mosquitto, dashboard: Dashboard, device: Device
+) -> None:
+    retired = Device(mosquitto.broker, "door2")
+    retired.over(retired.alert())
+    retired.say("state", state(False, 0, time.time()), retain=True)
+    retired.say("status", b"offline", retain=True)
+    connected(page, dashboard.address)
+    page.wait_for_selector("#device-count:text('1 of 2 online')")
+    health = page.context.new_page()
+    health.goto(f"{dashboard.address}/health")
+    assert health.get_by_role("link", name="Forget door1").count() == 0  # it is there
+    health.get_by_role("link", name="Forget door2").focus()
+    health.keyboard.press("Enter")
+    health.wait_for_selector("h1:text('Forget door2?')")
+    for _ in range(20):
+        health.keyboard.press("Tab")
+        if health.evaluate("document.activeElement.textContent") == "Forget door2":
+            break
+    health.keyboard.press("Enter")
+    health.wait_for_url("**/health")
+    assert health.locator(".devices-health h2 a").all_text_contents() == ["door1"]
+    page.wait_for_selector("#device-count:text('1 of 1 online')")  # told, not loaded anew
+    page.wait_for_selector(".banner.calm")
+    assert page.locator("#alerts li").count() == 1
+    assert health.goto(f"{dashboard.address}/health/door2/forget").status == 404
+    health.goto(f"{dashboard.address}/history?device=door2")
+    assert health.locator("tbody tr").count() == 1
+    # What the broker keeps of it does not bring it back, not even to one that starts anew.
+    assert dashboard.stop() == 0
+    dashboard.start().connected()
+    page.wait_for_selector("#device-count:text('1 of 1 online')")
+    retired.say("state", state(False, 0, time.time()), retain=True)
+    page.wait_for_selector("#devices .name:text('door2')")
+    retired.close()
+
+
 @pytest.mark.parametrize("path", ["/health", "/health/door1"])
 def test_a_page_says_that_the_dashboard_is_away(
     page: Any, dashboard: Dashboard, device: Device, path: str

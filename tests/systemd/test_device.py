@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
+import cv2
+import numpy as np
 import pytest
 
-from tests.brokers import Mosquitto, Subscriber, wait_until
+from edge.paths import PACKAGE
+from tests.brokers import Mosquitto, Subscriber, accepts, free_port, wait_until
+from tests.dashboards import first_news
 from tests.streams import MjpegCamera
 from tests.systemd.bundles import PYTHON_OF, Variant, make_bundle
 from tests.systemd.machine import Machine, require_tools
@@ -121,6 +130,51 @@ class Device:
                 changed = info.st_mtime_ns
                 found[name] = (info.st_mode, info.st_uid, info.st_gid, changed, target)
         return found
+
+
+class Visitor:
+    """Somebody who is logged in at the dashboard on a port of this machine."""
+
+    def __init__(self, port: int) -> None:
+        self._address = f"127.0.0.1:{port}"
+        self._cookie = ""
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        return self._ask("GET", path, None)
+
+    def post(self, path: str, body: str) -> tuple[int, bytes]:
+        return self._ask("POST", path, body)
+
+    def json(self, path: str) -> dict[str, Any]:
+        return dict(json.loads(self.get(path)[1]))
+
+    def sees(self) -> tuple[int, ...]:
+        """Height and width of the picture on the Camera page; nothing when there is none."""
+        told = self.json("/camera/view")
+        if "picture" not in told:
+            return ()
+        code = np.frombuffer(base64.b64decode(told["picture"]), np.uint8)
+        return cv2.imdecode(code, cv2.IMREAD_COLOR).shape[:2]
+
+    def save(self, zone: list[list[float]]) -> tuple[int, str]:
+        """On the Camera page: the status, and what is said."""
+        answer, told = self.post("/camera/drawing", json.dumps({"zone": zone}))
+        return answer, str(json.loads(told).get("error", ""))
+
+    def condition(self, device: str) -> str:
+        """What the Live page is told of it."""
+        news = first_news(self._address, self._cookie)
+        return next((d["condition"] for d in news.get("devices", ()) if d["device"] == device), "")
+
+    def _ask(self, method: str, path: str, body: str | None) -> tuple[int, bytes]:
+        headers = {"Origin": f"http://{self._address}", "Cookie": self._cookie}
+        caller = HTTPConnection(self._address, timeout=30)
+        caller.request(method, path, body, headers)
+        answer = caller.getresponse()
+        self._cookie = (answer.getheader("set-cookie") or self._cookie).split(";")[0]
+        content = answer.read()
+        caller.close()
+        return answer.status, content
 
 
 @pytest.fixture(scope="module", params=["bookworm", pytest.param("trixie", marks=pytest.mark.soak)])
@@ -276,6 +330,61 @@ def test_what_it_is_confined_to(device: Device) -> None:
         "640 root mask-patrol",
         "644 mask-patrol mask-patrol",
     ]
+
+
+@pytest.mark.usefixtures("first")
+def test_the_dashboard_beside_it(device: Device, installer: str) -> None:
+    machine, port = device.machine, free_port()
+    config = device.configuration(f"preview = true\n[dashboard]\nport = {port}\n")
+    machine.run(installer, "--offline", "--dashboard", "--config", config)
+    device.wait_online()
+    visitor = Visitor(port)
+    wait_until(lambda: accepts(port), "the dashboard listens", PATIENCE_S)
+    journal = machine.run("journalctl", "--unit", "mask-patrol-dashboard", "--no-pager").stdout
+    (code,) = re.findall(r"the code (\S+)", journal)
+    fields = {"code": code, "password": PASSWORD * 2, "again": PASSWORD * 2}
+    assert visitor.post("/setup", urlencode(fields))[0] == 303
+    assert visitor.get("/")[0] == 200
+    wait_until(lambda: visitor.condition("door1") == "online", "it hears the device")
+    # What the camera sees comes through the socket of another account's daemon.
+    wait_until(lambda: visitor.sees() == frame_at(BARE_S).shape[:2], "a picture")
+    wait_until(lambda: visitor.json("/camera/use")["state"] == "used", "what it uses")
+
+    # As installed it may not write: it says what is to be written, and what came of that.
+    zone = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]
+    answer, said = visitor.save(zone)
+    assert answer == 422
+    assert "cannot write /etc/mask-patrol/mask-patrol.toml: Read-only file system" in said
+    (lines,) = re.findall("; write it there yourself: (zone = .*]) under \\[camera]", said)
+    file = machine.root / "etc/mask-patrol/mask-patrol.toml"
+    file.write_text(file.read_text().replace("preview = true\n", f"preview = true\n{lines}\n"))
+    wait_until(lambda: visitor.json("/camera/use")["state"] == "other", "nobody has read it")
+    machine.run("systemctl", "reload", "mask-patrol")
+    wait_until(lambda: visitor.json("/camera/use")["state"] == "used", "the reload")
+
+    # The way that the documentation names lets it.
+    text = (PACKAGE / "web" / "README.md").read_text().replace("\n", " ")
+    (rights,) = re.findall("`(chgrp mask-patrol [^`]*)`", text)
+    (setting,) = re.findall("`(ReadWritePaths=[^`]*)`", text)
+    machine.run("sh", "-c", rights)
+    dropin = machine.root / "etc/systemd/system/mask-patrol-dashboard.service.d/override.conf"
+    dropin.parent.mkdir()
+    dropin.write_text(f"[Service]\n{setting}\n")
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", "mask-patrol-dashboard")
+    wait_until(lambda: accepts(port), "it listens again", PATIENCE_S)
+    zone[0] = [0.2, 0.2]
+    answer, said = visitor.save(zone)  # still logged in
+    assert answer == 200, said
+    wait_until(lambda: visitor.json("/camera/use")["state"] == "used", "it is read at once")
+    assert visitor.json("/camera/drawing")["zone"] == zone
+    owner = machine.run("stat", "-c", "%a %G", "/etc/mask-patrol/mask-patrol.toml").stdout
+    assert owner == "640 mask-patrol\n"
+    machine.run("systemctl", "restart", "mask-patrol")  # as who is not who wrote it
+    device.wait_online()
+    wait_until(lambda: visitor.json("/camera/use")["state"] == "used", "it is read at the start")
+    shutil.rmtree(dropin.parent)
+    machine.run("systemctl", "disable", "--now", "mask-patrol-dashboard")
 
 
 def test_installed_again_nothing_changes(device: Device, installer: str, first: str) -> None:

@@ -198,6 +198,16 @@ def owed(root: Root) -> bool:
     return (root.folder / str(UNSTARTED).lstrip("/")).exists()
 
 
+def test_the_rights_of_what_a_link_leads_to_are_left_alone(first: Root) -> None:
+    own = first.folder / "own.toml"
+    first.config.rename(own)
+    own.chmod(0o600)
+    first.config.symlink_to(own)
+    assert "Nothing to change: 1 is installed." in first.install()
+    assert not any(str(first.config) in call for call in first.calls("chown"))
+    assert own.stat().st_mode & 0o777 == 0o600
+
+
 def test_again_it_changes_nothing(first: Root) -> None:
     assert not owed(first)
     assert "Nothing to change: 1 is installed." in first.install()

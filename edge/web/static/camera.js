@@ -5,7 +5,20 @@
   const COLOURS = { no_mask: "#d21e28", incorrect_mask: "#b35c00", mask: "#148c3c" };
   const part = (id) => document.getElementById(id);
   const picture = part("picture"), canvas = part("drawing"), corners = part("corners"), slider = part("min-face");
-  let zone = [], moved = -1, told = null, minFace = null, faceTouched = false;
+  const POLL_MS = 400;
+  /** What the device makes of what was saved; of what stood in the file before, if it is news. */
+  const SAVED = {
+    used: () => "Saved; the device uses it now.",
+    waiting: () => "Saved; the device is reading it …",
+    refused: (why) => `Saved, but the device refused it and goes on as before: ${why}`,
+    other: () => "Saved, but the device uses another zone or smallest face: does it read another file?",
+    away: (why) => `Saved. The device is away, and uses it from its next start on: ${why}`,
+  };
+  const FOUND = {
+    refused: (why) => `The device refused what the file says, and goes on as before: ${why}`,
+    other: () => "The device uses another zone or smallest face than the file says; saving has it read the file.",
+  };
+  let zone = [], moved = -1, told = null, minFace = null, faceTouched = false, asked = 0;
 
   /** Only what is new is written: each writing is read out to who cannot see it. */
   function say(id, text) {
@@ -101,7 +114,7 @@
   function writeCorners() {
     tellWrong([]);
     corners.value = zone.map(([x, y]) => `${x.toFixed(3)}, ${y.toFixed(3)}`).join("\n");
-    part("saved").textContent = "Not saved";
+    change();
     draw();
   }
 
@@ -118,10 +131,10 @@
       else if (line.trim()) wrong.push(number + 1);
     });
     tellWrong(wrong);
-    part("saved").textContent = "Not saved";
+    change();
     draw();
   });
-  slider.addEventListener("input", () => { minFace = Number(slider.value); faceTouched = true; showMinFace(); part("saved").textContent = "Not saved"; draw(); });
+  slider.addEventListener("input", () => { minFace = Number(slider.value); faceTouched = true; showMinFace(); change(); draw(); });
 
   function place(event) {
     const box = canvas.getBoundingClientRect();
@@ -140,6 +153,27 @@
   part("undo").addEventListener("click", () => { zone.pop(); writeCorners(); });
   part("clear").addEventListener("click", () => { zone = []; writeCorners(); });
 
+  /** Say what the device makes of it, again and again until it has decided or all is new here. */
+  async function follow(use, texts) {
+    const mine = ++asked;
+    while (mine === asked) {
+      say("saved", (texts[use.state] || (() => ""))(use.why));
+      if (use.state !== "waiting") return;
+      await new Promise((done) => setTimeout(done, POLL_MS));
+      try {
+        const response = await fetch("/camera/use");
+        const body = await response.json();
+        if (response.ok) use = body;
+        else if (mine === asked) { say("saved", body.error); return; }
+      } catch { /* the picture says that the dashboard is away */ }
+    }
+  }
+
+  function change() {
+    asked += 1;
+    say("saved", "Not saved");
+  }
+
   function take(body) {
     zone = body.zone;
     minFace = body.min_face;
@@ -148,11 +182,12 @@
     showMinFace();
     writeCorners();
     part("save").disabled = !body.can_save;
-    part("saved").textContent = body.can_save ? "" : "Start the dashboard with --config FILE to save.";
   }
   part("form").addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (!part("corners-error").hidden) { part("saved").textContent = "Not saved: a line is no corner."; corners.focus(); return; }
+    asked += 1;
+    if (!part("corners-error").hidden) { say("saved", "Not saved: a line is no corner."); corners.focus(); return; }
+    say("saved", "Saving …");
     const wanted = { zone };
     if (faceTouched) wanted.min_face = minFace;
     try {
@@ -160,11 +195,20 @@
       const body = await response.json();
       if (!response.ok) throw new Error(body.error);
       take(body);
-      part("saved").textContent = body.unread ? `Saved; the device has not read it yet: ${body.unread}` : "Saved; the device uses it now.";
+      follow(body.use, SAVED);
     } catch (error) {
-      part("saved").textContent = error instanceof TypeError ? "The dashboard is away." : `Not saved: ${error.message}`;
+      say("saved", error instanceof TypeError ? "The dashboard is away." : `Not saved: ${error.message}`);
     }
   });
-  (async () => { const response = await fetch("/camera/drawing"); if (response.ok) take(await response.json()); })();
+
+  async function begin() {
+    const response = await fetch("/camera/drawing");
+    const body = await response.json();
+    if (!response.ok) { say("saved", body.error); return; }
+    take(body);
+    if (body.can_save) follow(body.use, FOUND);
+    else say("saved", "Start the dashboard with --config FILE to save.");
+  }
+  begin();
   look();
 }

@@ -42,11 +42,12 @@
       known.refused = {};
     }
     const before = new Set(seen);
+    for (const name of body.gone || []) known.devices.delete(name);
     for (const device of body.devices || []) known.devices.set(device.device, device);
     for (const alert of body.alerts || []) { known.alerts.set(alert.episode, alert); seen.add(alert.episode); }
     if (body.link) known.link = body.link;
     if (body.refused) known.refused = body.refused;
-    const changed = body.all || !known.online || body.devices || body.alerts || body.link || body.refused;
+    const changed = body.all || !known.online || body.devices || body.gone || body.alerts || body.link || body.refused;
     known.online = known.everOnline = true;
     if (changed) drawSoon();
     const news = (body.alerts || []).filter((a) => !before.has(a.episode) && a.ended_s === null && a.acknowledged_s === null);

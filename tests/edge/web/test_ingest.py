@@ -12,14 +12,23 @@ import sqlalchemy as sa
 
 from edge.web.board import Board
 from edge.web.history import History
-from edge.web.ingest import Ingest, Tidier
+from edge.web.ingest import Ingest
 from edge.web.intake import MOST_NUMBER, Intake
 from edge.web.messages import EventMessage
+from edge.web.places import MOST_PLACES
+from edge.web.retention import Tidier
 from edge.web.store import Store, Written
 from edge.web.subscriber import Received
 from edge.web.tables import open_database
 from tests.brokers import wait_until
 from tests.edge.web.made import NOW_S, encoded, start
+
+BEGAN_S = time.monotonic()
+
+
+def ticks() -> float:
+    """Seconds that pass, whatever the date."""
+    return time.monotonic() - BEGAN_S
 
 
 class Picky(Store):
@@ -36,9 +45,11 @@ class Picky(Store):
 class Bench:
     """An ingest at work, and what it acknowledged."""
 
-    def __init__(self, store: Store, engine: sa.Engine) -> None:
+    def __init__(self, store: Store, engine: sa.Engine, shared_as: str = "") -> None:
         self.board, self.intake = Board(), Intake("maskpatrol")
-        self.ingest = Ingest(self.intake, store, History(engine), self.board, clock=lambda: NOW_S)
+        self.ingest = Ingest(
+            self.intake, store, History(engine), self.board, shared_as, lambda: NOW_S + ticks()
+        )
         self.done: list[tuple[str, int]] = []
 
     def say(self, device: str, leaf: str, body: Any) -> None:
@@ -118,6 +129,67 @@ def test_the_tidier_follows_a_clock_that_jumps_only_if_ntp_set_it(
 ) -> None:
     tidier = Tidier(open_database(f"sqlite:///{tmp_path}/x.sqlite3"), 400.0, 1000)
     began_s = time.time()
-    monkeypatch.setattr("edge.web.ingest.clock_is_synchronised", lambda: synced)
-    monkeypatch.setattr("edge.web.ingest.time.time", lambda: began_s + 9e7)
+    monkeypatch.setattr("edge.web.retention.clock_is_synchronised", lambda: synced)
+    monkeypatch.setattr("edge.web.retention.time.time", lambda: began_s + 9e7)
     assert tidier._now_s() == pytest.approx(began_s + ahead_s, abs=30.0)
+
+
+def listed(bench: Bench) -> list[str]:
+    return [device.name for device in bench.board.devices()]
+
+
+def keep(bench: Bench, device: str) -> None:
+    """What the broker had kept of it comes, as after each connection."""
+    topic = f"maskpatrol/{device}/status"
+    bench.ingest.take(Received(topic, b"offline", True, 1, lambda: None))
+
+
+def test_a_device_that_was_forgotten_is_back_when_it_speaks(
+    bench: Bench, engine: sa.Engine
+) -> None:
+    for name in ("door1", "door2"):
+        bench.say(name, "state", {"no_mask": False, "people": 0})
+    bench.ingest.forget("door1")
+    keep(bench, "door1")
+    assert listed(bench) == ["door2"]
+    # … as it is after a restart …
+    again = Bench(Store(engine), engine)
+    again.ingest.start()
+    keep(again, "door1")
+    assert "door1" not in listed(again)
+    # … until it speaks.
+    again.say("door1", "state", {"no_mask": False, "people": 0})
+    assert "door1" in listed(again)
+    history = History(engine)
+    wait_until(lambda: not history.retired(), "it is kept", 20)
+    again.ingest.stop()
+
+
+def test_all_dashboards_of_one_database_forget(engine: sa.Engine) -> None:
+    one, two = (Bench(Store(engine), engine, name) for name in ("one", "two"))
+    for bench in (one, two):
+        bench.ingest.start()
+        bench.say("door1", "state", {"no_mask": False, "people": 0})
+        assert listed(bench) == ["door1"]
+    one.ingest.forget("door1")
+    wait_until(lambda: listed(two) == [], "the other one has heard of it", 20)
+    keep(two, "door1")
+    assert listed(two) == []
+    for bench in (one, two):
+        bench.say("door1", "state", {"no_mask": False, "people": 0})
+    history = History(engine)
+    wait_until(lambda: not history.retired(), "it is back", 20)
+    assert listed(one) == listed(two) == ["door1"]
+    for bench in (one, two):
+        bench.ingest.stop()
+
+
+def test_more_names_than_there_are_places_are_told(bench: Bench) -> None:
+    bench.say("door1", "state", {"no_mask": False, "people": 0})
+    for number in range(MOST_PLACES + 300):
+        bench.say(f"d{number}", "state", {"no_mask": False, "people": 0})
+    names = listed(bench)
+    assert len(names) == MOST_PLACES
+    assert "door1" in names
+    crowd = lambda: bench.board.since(-1)[1]["link"]["crowd"]  # noqa: E731
+    wait_until(lambda: "somebody invents them" in crowd(), "the notice", 20)

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.paths import event_schema
-from edge.web.intake import GONE_S, MOST_BYTES, MOST_DEVICES, Intake
+from edge.web.intake import MOST_BYTES, STRANGER_BURST, Intake
 from edge.web.messages import EventMessage, Health, State
+from edge.web.places import MOST_PLACES
 from tests.edge.web.made import NOW_S, encoded, end, start
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads(event_schema().read_text()))
@@ -113,14 +114,40 @@ def test_a_device_may_send_its_outbox_at_once_and_no_more() -> None:
     assert intake.take("maskpatrol/door1/status", b"online", False, NOW_S) is not None
 
 
-def test_there_is_an_end_to_devices() -> None:
+def test_who_invents_names_shuts_nobody_out() -> None:
     now = [5.0]
     intake = Intake("maskpatrol", ticks=lambda: now[0])
-    for number in range(MOST_DEVICES + 5):
-        intake.take(f"maskpatrol/d{number}/status", b"online", False, NOW_S)
-    assert intake.refused == {"devices": 5}
-    now[0] += GONE_S + 1.0  # names that were invented make room for real ones
-    assert intake.take("maskpatrol/door1/status", b"online", False, NOW_S) is not None
+    online = (b"online", False, NOW_S)
+    assert intake.take("maskpatrol/door1/status", *online)
+    for number in range(STRANGER_BURST + 50):
+        intake.take(f"maskpatrol/d{number}/status", *online)
+        intake.take(f"maskpatrol/d{number}/events", b"{}", False, NOW_S)  # and gets no place by it
+    gone = intake.gone()
+    assert "door1" not in gone
+    assert len(set(gone)) >= STRANGER_BURST // 2 - MOST_PLACES
+    assert intake.refused["strangers"] > 0
+    assert intake.take("maskpatrol/door1/status", *online)
+    # Somebody new, while all of them go on: each thing that it says is taken.
+    for second in range(60):
+        now[0] += 1.0
+        for number in range(100):
+            intake.take(f"maskpatrol/e{100 * second + number}/status", *online)
+        event = encoded(start("door2", second + 1))
+        assert intake.take("maskpatrol/door2/events", event, False, NOW_S)
+        assert intake.take("maskpatrol/door1/status", *online)
+
+
+def test_who_takes_a_place_takes_what_is_left_of_its_rate() -> None:
+    now = [5.0]
+    intake = Intake("maskpatrol", ticks=lambda: now[0])
+    online = (b"online", False, NOW_S)
+    for number in range(MOST_PLACES):
+        intake.take(f"maskpatrol/d{number}/status", *online)
+    taken = 0
+    for number in range(300):
+        for _ in range(200):
+            taken += intake.take(f"maskpatrol/e{number}/status", *online) is not None
+    assert taken <= 200 * 200  # as many as the newcomers' places bear
 
 
 @pytest.mark.parametrize(

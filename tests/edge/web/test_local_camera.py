@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
 from edge.config import load_settings
+from edge.errors import UserError
 from edge.web.local_camera import LocalCamera
 
 ZONE = [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)]
@@ -23,8 +27,9 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_what_is_saved_while_the_daemon_is_away_counts_as_saved(config: Path) -> None:
-    why = LocalCamera(load_settings(config), config).save(ZONE, 0.2)
-    assert "the daemon does not answer" in why
+    use = LocalCamera(load_settings(config), config).save(ZONE, 0.2)
+    assert use.state == "away"
+    assert "the daemon does not answer" in use.why
     assert [list(corner) for corner in load_settings(config).camera.zone] == [
         list(corner) for corner in ZONE
     ]
@@ -42,3 +47,40 @@ def test_a_link_stays_a_link_and_the_rights_are_kept(config: Path, tmp_path: Pat
     assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
     assert stat.S_IMODE(after.st_mode) == 0o640
     assert "zone" in config.read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another group")
+def test_a_group_that_would_be_lost_is_not(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.chown(config, -1, 1000)
+    before = config.read_text()
+
+    def refuse(*_: object) -> None:  # as the system does in a service with PrivateUsers=
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fchown", refuse)
+    camera = LocalCamera(load_settings(config), config)
+    with pytest.raises(UserError, match=r"its group cannot be kept.*; write it there yourself"):
+        camera.save(ZONE, None)
+    assert config.read_text() == before
+    config.chmod(0o644)  # whoever reads it does not by its group
+    camera.save(ZONE, None)
+    assert "zone" in config.read_text()
+
+
+@pytest.mark.parametrize("answer", [b"", b"{}", b"\xff", b"[1]", b'{"reloading": 1}'])
+def test_an_answer_that_is_none_is_told(config: Path, tmp_path: Path, answer: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "eye"))
+        listener.listen()
+
+        def serve() -> None:
+            visitor, _ = listener.accept()
+            with visitor:
+                visitor.recv(64)
+                visitor.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        use = LocalCamera(load_settings(config), config).use()
+        thread.join()
+    assert (use.state, use.why) == ("away", "the daemon gives no answer that can be read")

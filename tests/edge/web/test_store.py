@@ -205,7 +205,37 @@ def test_names_without_end_are_not_all_kept(
     monkeypatch.setattr("edge.web.retention.MOST_DEVICES", 3)
     Store(engine).keep_last_seen({f"d{n}": NOW_S + n for n in range(5)})
     tidy(engine, NOW_S + 9, 400.0, 1000)
-    assert [name for name, _ in History(engine).known_devices()] == ["d2", "d3", "d4"]
+    assert [name for name, _ in History(engine).known_devices()] == ["d0", "d1", "d2"]
+
+
+def test_a_retired_device_leaves_its_alerts_and_comes_back_as_the_newest(engine: sa.Engine) -> None:
+    store, history = Store(engine), History(engine)
+    store.write([message("a", 1), message("a", 5), message("b", 1)], NOW_S)
+    store.keep_last_seen({"a": NOW_S, "b": NOW_S + 1.0})
+    store.keep_troubles([{"device": name, "at_s": NOW_S, "text": "hot"} for name in "ab"])
+    assert history.lost() == {"a": 3}
+    store.retire("a", NOW_S)
+    store.retire("never heard", NOW_S)
+    assert history.retired() == {"a", "never heard"}
+    assert [name for name, _ in history.listed_devices()] == ["b"]
+    assert history.lost() == {}
+    assert [t["device"] for t in history.troubles("", 9)] == ["b"]
+    assert len(history.page(Filter(0.0, NOW_S + 1.0, "a"), 9)) == 2
+    store.unretire(["a", "nobody"], NOW_S + 9.0)
+    assert [name for name, _ in history.listed_devices()] == ["b", "a"]
+    # What it sent meanwhile and did not come here is missing all the same.
+    assert store.write([message("a", 8)], NOW_S).lost == {"a": 2}
+
+
+def test_a_database_of_before_gets_the_columns_that_it_lacks(engine: sa.Engine) -> None:
+    Store(engine).write([message()], NOW_S)
+    with engine.begin() as db:
+        for column in ("first_seen_s", "retired_s"):
+            db.execute(sa.text(f"ALTER TABLE devices DROP COLUMN {column}"))
+    again = open_database(engine.url.render_as_string(hide_password=False))
+    Store(again).keep_last_seen({"a": NOW_S})
+    assert [name for name, _ in History(again).listed_devices()] == ["door1", "a"]
+    again.dispose()
 
 
 def test_a_clock_that_is_far_ahead_takes_no_history_with_it(engine: sa.Engine) -> None:
