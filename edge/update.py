@@ -17,15 +17,13 @@ from typing import Any, NoReturn
 from edge import releases
 from edge.bundle_file import unpack
 from edge.errors import UsageError, UserError
+from edge.overlay import root_is_read_only
 from edge.service import RELEASES, release, service_state
 from edge.status import Report, lines, report
 
 #: For how long a version must stay well before it is kept.
 STEADY_S = 5.0
 POLL_S = 0.5
-#: By this word in cmdline.txt a read-only root is asked for, see systemd/read-only.
-KERNEL_WORDS = Path("/proc/cmdline")
-OVERLAY_WORD = "init=/usr/local/lib/mask-patrol/overlay-init"
 
 
 class _StoppedError(UserError):
@@ -277,8 +275,8 @@ def _require_installation() -> None:
 
 
 def _require_lasting_root() -> None:
-    """Raises UserError where the root is an overlay in memory: the next start would undo it all."""
-    if OVERLAY_WORD in KERNEL_WORDS.read_text(encoding="utf-8", errors="replace").split():
+    """Raises UserError where the next start would undo it all."""
+    if root_is_read_only():
         raise UserError(
             "the root is read-only: sudo mask-patrol-read-only off, start again, update, then"
             " sudo mask-patrol-read-only on"

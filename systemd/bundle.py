@@ -86,7 +86,7 @@ def lay_out(folder: Path, machine: str, pythons: Iterable[str], own: Path) -> No
             shutil.copy(wheel, there)
         text = requirements(read_lock(target.lock), wheels, own)
         (folder / f"requirements-{python}.txt").write_text(text, encoding="utf-8")
-    for name in ("units", "read-only"):
+    for name in ("units", "storage"):
         shutil.copytree(HERE / name, folder / name)
     for name in ("install.sh", "README.md"):
         shutil.copy(HERE / name, folder)

@@ -10,6 +10,7 @@ ETC=/etc/mask-patrol
 ACCOUNT=mask-patrol
 BOOT=/boot/firmware
 READ_ONLY=/usr/local/sbin/mask-patrol-read-only
+BELOW=/media/root-ro
 failed=''
 restart=no
 
@@ -247,9 +248,33 @@ finish() {
     sync
 }
 
+# What a cut has left of us lies below an overlay already.
+below_overlay() { [ "$(findmnt --noheadings --output FSTYPE /)" = overlay ]; }
+
 make_read_only() {
-    if [ "$(findmnt --noheadings --output FSTYPE /)" = overlay ]; then return 0; fi
-    if "$READ_ONLY" on; then restart=yes; else say "the root stays writable"; fi
+    # At later starts cloud-init would believe that each is the first.
+    if [ -d /etc/cloud ]; then touch /etc/cloud/cloud-init.disabled; fi
+    if "$READ_ONLY" on; then
+        restart=yes
+    else
+        systemctl start --no-block mask-patrol.service || true
+        die "the root stays writable. It is tried again."
+    fi
+}
+
+# What else clean_up does, where it is for good.
+clean_up_below() {
+    mount -o remount,rw "$BELOW"
+    rm -rf "$BELOW/etc/systemd/system/$UNIT" "$BELOW/etc/systemd/system/multi-user.target.wants/$UNIT"
+    rm -rf "${BELOW:?}/opt/mask-patrol/first-boot"
+    sync
+    mount -o remount,ro "$BELOW"
+}
+
+# The daemon finds it mounted when it is started.
+set_data() {
+    if [ -z "$(setting data-partition)" ]; then return 0; fi
+    systemctl enable --quiet --now mask-patrol-data.service
 }
 
 # Takes the kit away, secrets first. A cut comes either before .done, and all is done again, or
@@ -259,6 +284,10 @@ clean_up() {
     rm -rf "$BOOT/mask-patrol" "$BOOT/mask-patrol.done" || say "$BOOT still holds passwords"
     sync
     # While the unit still brings us back after a cut.
+    if below_overlay; then
+        clean_up_below
+        return 0
+    fi
     if [ -s "$kit/.done" ]; then make_read_only; fi
     systemctl disable --quiet "$UNIT" || true
     rm -f "/etc/systemd/system/$UNIT"
@@ -283,6 +312,7 @@ if [ ! -e "$kit/.done" ]; then
         get_bundle
         install_bundle
     fi
+    attempt set_data
     # The door is watched, whatever else went wrong.
     if [ -n "$failed" ]; then
         systemctl start --no-block mask-patrol.service || true

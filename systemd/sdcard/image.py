@@ -18,7 +18,7 @@ from sdcard.fat import Fat
 from sdcard.packages import download, missing_packages, wanted_packages
 from sdcard.partitions import read_layout, set_root_size
 from sdcard.site import Site
-from sdcard.storage import add_data_partition, data_entries
+from sdcard.storage import add_data_partition
 from sdcard.tools import find
 from sdcard.tree import Entry, size_of
 from sdcard.unpack import unpack
@@ -109,8 +109,6 @@ def _furnish(image: Path, site: Site, bundle: Path, scratch: Path) -> Made:
         *etc_entries(site, root.read("/etc/hosts")),
         *kit_entries(site, bundle, debs),
     ]
-    if data_mebi:
-        entries += data_entries()
     lacking = size_of(entries) + ROOM_BYTES - root.free_bytes()
     if lacking > 0:
         # Tables of a larger file system take room, too.

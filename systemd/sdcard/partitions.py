@@ -95,6 +95,7 @@ def insert_before_root(image: Path, layout: Layout, size_bytes: int) -> Layout:
     second in the table, where PARTUUIDs look for it.
     """
     root = layout.root
+    assert root.number == 2
     with tempfile.NamedTemporaryFile(dir=image.parent) as alone, image.open("r+b") as file:
         file.seek(root.start_bytes)
         copy_sparsely(file, alone, root.size_bytes)

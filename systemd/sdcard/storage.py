@@ -6,15 +6,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from sdcard.contents import FIRST_BOOT
 from sdcard.holes import copy_sparsely
 from sdcard.partitions import Layout, insert_before_root
 from sdcard.tools import run
-from sdcard.tree import Entry, File, Link
 
+#: By which systemd/storage/mount-data finds it.
 LABEL = "mask-patrol"
 MEBI = 1 << 20
-UNIT = "mask-patrol-data.service"
 
 
 def add_data_partition(image: Path, layout: Layout, size_mebi: int) -> Layout:
@@ -24,16 +22,8 @@ def add_data_partition(image: Path, layout: Layout, size_mebi: int) -> Layout:
     assert layout.data is not None
     with tempfile.NamedTemporaryFile(dir=image.parent) as alone, image.open("r+b") as file:
         alone.truncate(size)
-        # Nobody but the daemon writes here, so nothing is kept back for root.
-        run("mkfs.ext4", "-q", "-F", "-m", "0", "-L", LABEL, alone.name)
+        # Nobody but the daemon writes here, so nothing is kept back for root; pages of 4 KiB.
+        run("mkfs.ext4", "-q", "-F", "-m", "0", "-b", "4096", "-L", LABEL, alone.name)
         file.seek(layout.data.start_bytes)
         copy_sparsely(alone, file)
     return layout
-
-
-def data_entries() -> list[Entry]:
-    """What mounts it: by its label, as Raspberry Pi OS gives the disk another identity at its first
-    boot."""
-    path = f"/etc/systemd/system/{UNIT}"
-    wants = "/etc/systemd/system/multi-user.target.wants"
-    return [File(path, (FIRST_BOOT / UNIT).read_bytes()), Link(f"{wants}/{UNIT}", path)]

@@ -14,7 +14,7 @@ from edge.errors import UserError
 from edge.service import ServiceState
 from edge.status import Report
 from edge.update import POLL_S, STEADY_S, trouble, wait_until_online
-from tests.commands import ROOT, assert_one_clear_line, mask_patrol
+from tests.commands import assert_one_clear_line, mask_patrol
 
 HEALTH: dict[str, Any] = {
     "camera": "ok",
@@ -350,18 +350,10 @@ def test_a_time_that_is_none(tmp_path: Path) -> None:
 def test_a_read_only_root_is_left_as_it_is(
     device: Path, on_trial: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = device / "words"
-    words.write_text(f"console=tty1 {update.OVERLAY_WORD}\n")
-    monkeypatch.setattr(update, "KERNEL_WORDS", words)
+    monkeypatch.setattr(update, "root_is_read_only", lambda: True)
     for begin in (lambda: update.back(5.0), lambda: update.update(device / "b.tar", 5.0)):
         with pytest.raises(UserError, match="sudo mask-patrol-read-only off"):
             begin()
     assert not on_trial
     assert links(device) == ("2", "1")
     assert update.settle(5.0) == 0  # at every start: a unit that fails there would frighten
-
-
-def test_the_installer_and_the_switch_mean_the_same_first_process() -> None:
-    path = update.OVERLAY_WORD.removeprefix("init=")
-    for name in ("install.sh", "read-only/mask-patrol-read-only"):
-        assert f"={path}\n" in (ROOT / "systemd" / name).read_text()

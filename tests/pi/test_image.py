@@ -175,18 +175,34 @@ def test_a_read_only_root_is_never_written_to(tmp_path: Path, broker: Mosquitto)
         machine.power_off()
         start()
         assert machine.run("findmnt -no FSTYPE /").output == "ext4\n"
+        assert_clock_goes_on(machine)
+        machine.run("mask-patrol-read-only on")
         machine.power_off()
         assert layout.data is not None
         for part in (layout.root, layout.data):
             Ext4(out, part.start_bytes).check()
-        # The partition is broken for good: the door is watched all the same.
+        # The partition is broken for good: the door is watched all the same, and it is told.
         with out.open("r+b") as disk:
             disk.seek(layout.data.start_bytes)
             disk.write(bytes(layout.data.size_bytes))
-        online = listener.count("online")
         start()
-        listener.wait_online(online + 1)
+        assert_told_of_the_missing_partition(machine, listener)
     listener.close()
+
+
+def assert_clock_goes_on(machine: Machine) -> None:
+    """One that has stopped goes on from when something was last written."""
+    again = "systemctl stop mask-patrol mask-patrol-data; date -s 2020-01-01; systemctl start"
+    years = machine.run(f"date +%Y; {again} mask-patrol-data; date +%Y").output.split()
+    assert years[0] == years[-1] != "2020"
+
+
+def assert_told_of_the_missing_partition(machine: Machine, listener: Listener) -> None:
+    highest = max(event["seq"] for event in listener.events)
+    wait_for(lambda: listener.events[-1]["seq"] > highest, "an event without the partition")
+    assert listener.events[-1]["seq"] > 1_000_000_000  # like none of before
+    wait_for(lambda: not listener.said("health")[-1]["outbox_on_disk"], "where events are")
+    assert "in MEMORY only" in machine.run("mask-patrol status", check=False).output
 
 
 def sums(disk: Path, *parts: Partition) -> list[str]:

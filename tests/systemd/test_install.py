@@ -45,6 +45,8 @@ uname*) cat "$ROOT/bundle/MACHINE" ;;
     : >"$ROOT/stand-in/apt-knows"
     : >"$ROOT/stand-in/apt-fresh"
     ;;
+findmnt*--mountpoint*) answer mounted || exit 1 ;;
+findmnt*) answer root || echo ext4 ;;
 chown*) [ ! -e "$ROOT/stand-in/chown-fails" ] ;;
 esac
 """
@@ -90,7 +92,7 @@ class Root:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         (self.bundle / "install.sh").chmod(0o755)
-        for name in ("units", "read-only"):
+        for name in ("units", "storage"):
             (self.bundle / name).mkdir()
             for path in (ROOT / "systemd" / name).iterdir():
                 (self.bundle / name / path.name).write_bytes(path.read_bytes())
@@ -318,6 +320,23 @@ def test_the_read_only_root_is_turned_off_before_what_it_needs_goes(first: Root)
     assert first.calls("switch") == ["switch off"]
     assert not switch.exists()
     assert not init.parent.exists()
+    assert not list((first.folder / "usr/local/lib").glob("systemd/system/*"))
+
+
+@pytest.mark.parametrize("purge", [True, False])
+def test_the_partition_of_the_events_is_named_and_emptied_only_if_asked(
+    first: Root, purge: bool
+) -> None:
+    (first.folder / "usr/local/sbin/mask-patrol-read-only").write_text("#!/bin/sh\n")
+    events = first.folder / "var/lib/mask-patrol/outbox.sqlite3"
+    events.parent.mkdir(parents=True, exist_ok=True)
+    events.touch()
+    first.answers("mounted", "/dev/mmcblk0p3\n")
+    said = first.install("uninstall", *(["--purge"] if purge else []))
+    calls = first.calls("systemctl stop")
+    assert calls[-1] == "systemctl stop mask-patrol-data.service"  # what was on it is done
+    assert events.exists() is not purge
+    assert ("which was" in said, "and is empty" in said) == (True, purge)
 
 
 def test_what_cannot_be_turned_off_is_not_taken_away(first: Root) -> None:
@@ -331,10 +350,14 @@ def test_what_cannot_be_turned_off_is_not_taken_away(first: Root) -> None:
 def test_nothing_is_done_to_a_read_only_root(first: Root) -> None:
     words = first.folder / "proc/cmdline"
     words.write_text(f"quiet init={first.folder}/usr/local/lib/mask-patrol/overlay-init\n")
+    first.answers("root", "overlay\n")
     first.version("2")
     for arguments in ((), ("uninstall",)):
         assert "sudo mask-patrol-read-only off" in first.install(*arguments, code=1)
     assert first.current == "1"
+    first.answers("root", "ext4\n")  # no overlay could be laid
+    first.install()
+    assert first.current == "2"
 
 
 def test_the_configuration_is_never_there_for_root_alone(root: Root) -> None:

@@ -12,14 +12,16 @@ import pytest
 from tests.commands import ROOT
 from tests.systemd.machine import debian, require_tools
 
-FOLDER = ROOT / "systemd/read-only"
+FOLDER = ROOT / "systemd/storage"
 LINE = "console=tty1 root=PARTUUID=6d61736b-02 rootwait quiet"
 #: Answers what findmnt is asked: what is mounted at the daemon's folder, and whether the boot
 #: partition is read-only.
 FINDMNT = """#!/bin/sh
 case "$*" in
+*--fstab*) echo "$FSTAB" | grep . ;;
 *--mountpoint*) echo "$DATA" | grep . ;;
 *--options\\ ro*) [ "$BOOT" = ro ] && echo /boot/firmware ;;
+*/) echo "${OVER:-ext4}" ;;
 esac
 """
 #: Takes the place of systemd in the tree, and tells what it finds.
@@ -71,11 +73,12 @@ class Switch:
             "modprobe": "#!/bin/sh\nexit 1\n",
             "id": "#!/bin/sh\necho ${WHO:-0}\n",
             "sync": "#!/bin/sh\n",
+            "systemctl": "#!/bin/sh\necho ${UNIT:-enabled}\n",
         }.items():
             (folder / "bin" / name).write_text(text)
             (folder / "bin" / name).chmod(0o755)
         text = (FOLDER / "mask-patrol-read-only").read_text()
-        text = re.sub(r"(?<![\w}.])/(boot|usr/local|proc)/", rf"{folder}/\1/", text)
+        text = re.sub(r"(?<![\w}.])/(boot|usr/local|proc|opt)/", rf"{folder}/\1/", text)
         self.script = folder / "switch"
         self.script.write_text(text.replace("PATH=", f"PATH={folder}/bin:"))
 
@@ -105,13 +108,14 @@ def test_it_is_turned_on_and_off_again(switch: Switch) -> None:
         assert switch.line.read_text() == f"{LINE} init={switch.init}\n"
     assert "and read-only from then on" in switch()
     (switch.root / "proc/cmdline").write_text(switch.line.read_text())
-    assert "gone after the next start" in switch()
+    assert "no overlay could be laid over it" in switch()
+    assert "gone after the next start" in switch(OVER="overlay")
     for _ in range(2):
         assert "is written to (sudo reboot)" in switch("off", BOOT="ro")
         assert switch.line.read_text() == f"{LINE}\n"
     remounts = (switch.root / "calls").read_text().splitlines()
     assert remounts == [f"mount -o remount,rw {switch.root}/boot/firmware"]
-    assert "until the next start" in switch()
+    assert "until the next start" in switch(OVER="overlay")
 
 
 @pytest.mark.parametrize(
@@ -125,6 +129,19 @@ def test_it_is_turned_on_and_off_again(switch: Switch) -> None:
 def test_the_events_are_not_put_at_risk(switch: Switch, data: str, complaint: str) -> None:
     assert complaint in switch("on", code=1, DATA=data)
     assert switch.line.read_text() == f"{LINE}\n"
+
+
+def test_the_partition_must_be_there_after_the_next_start_too(switch: Switch) -> None:
+    said = switch("on", code=1, UNIT="disabled")
+    assert "sudo systemctl enable mask-patrol-data.service" in said
+    switch("on", UNIT="disabled", FSTAB="/dev/sda1")
+    assert switch.line.read_text() == f"{LINE} init={switch.init}\n"
+
+
+def test_an_update_is_not_disturbed(switch: Switch) -> None:
+    (switch.root / "opt/mask-patrol").mkdir(parents=True)
+    (switch.root / "opt/mask-patrol/trial").write_text("1\n")
+    assert "wait for its end" in switch("on", code=1)
 
 
 def test_nothing_is_turned_on_that_would_not_start(switch: Switch) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from sdcard.contents import UNIT, etc_files, kit_files
 from sdcard.site import load_site
-from sdcard.storage import UNIT as DATA_UNIT
 
 from tests.systemd.sdcard.made import site_file
 from tests.systemd.sdcard.scripts import FIRST_BOOT, Device
@@ -103,57 +102,88 @@ def test_a_cut_at_any_step_is_made_good_by_the_next_boot(
         assert_set_up(device)
 
 
+def read_only_device(kit: Path, folder: Path) -> Device:
+    """One whose root is to be read-only: an overlay, once its switch was turned and it has started
+    again; below that the root is what it was."""
+    device = device_with(kit, folder)
+    for setting in ("data-partition", "read-only"):
+        (device.kit / "settings" / setting).write_text("yes\n")
+    switch = device.root / "usr/local/sbin/mask-patrol-read-only"
+    switch.parent.mkdir(parents=True)
+    switch.write_text('#!/bin/sh\necho "switch $*" >>"$STUBS/said"\n: >"$STUBS/on"\n')
+    switch.chmod(0o755)
+    device.command("findmnt", '#!/bin/sh\n[ -e "$STUBS/over" ] && echo overlay || echo ext4\n')
+    device.command("mount", '#!/bin/sh\necho "mount $*" >>"$STUBS/said"\n')
+    (device.root / "media").mkdir()
+    (device.root / "media/root-ro").symlink_to(device.root)
+    return device
+
+
+def start_again(device: Device) -> None:
+    """What the next start makes of the switch."""
+    if (device.stubs / "on").exists():
+        (device.stubs / "over").touch()
+
+
 @pytest.mark.parametrize("half", [False, True])
 def test_a_cut_at_any_step_still_makes_the_root_read_only(
     kit: Path, tmp_path: Path, half: bool
 ) -> None:
-    def made(folder: Path) -> Device:
-        device = device_with(kit, folder)
-        (device.kit / "settings/read-only").write_text("yes\n")
-        switch = device.root / "usr/local/sbin/mask-patrol-read-only"
-        switch.parent.mkdir(parents=True)
-        switch.write_text('#!/bin/sh\necho "switch $*" >>"$STUBS/said"\n')
-        switch.chmod(0o755)
-        device.command("findmnt", "#!/bin/sh\necho ext4\n")
-        return device
-
-    whole = made(tmp_path / "whole")
+    whole = read_only_device(kit, tmp_path / "whole")
     assert whole.run(whole.kit / "first-boot.sh").returncode == 0
     assert_set_up(whole)
     assert whole.said.count("switch on") == 1
     assert whole.said[-1] == "systemctl reboot --no-block"
+    # The partition is there before the daemon is.
+    mounted = "systemctl enable --quiet --now mask-patrol-data.service"
+    assert mounted in whole.said
     for cut in whole.cuts(half):
-        device = made(tmp_path / str(cut))
-        script = device.kit / "first-boot.sh"
+        device = read_only_device(kit, tmp_path / str(cut))
+        script, unit = device.kit / "first-boot.sh", device.root / "etc/systemd/system" / UNIT
         assert device.run(script, cut=cut, half=half).returncode == -9, cut
-        unit = device.root / "etc/systemd/system" / UNIT
+        start_again(device)
+        below = (device.stubs / "over").exists()
         if script.exists() and unit.exists():
             assert device.run(script).returncode == 0
-            assert device.said[-1] == "systemctl reboot --no-block"
-        assert "switch on" in device.said, cut
+            last = "start --no-block mask-patrol.service" if below else "reboot --no-block"
+            assert device.said[-1] == f"systemctl {last}"
+        assert device.said.count("switch on") == 1, cut
+        assert not unit.exists()  # so that a later `off` holds
         assert not (device.kit / "settings").exists()
 
 
-def test_a_root_that_is_read_only_already_is_not_started_again(kit: Path, tmp_path: Path) -> None:
-    device = device_with(kit, tmp_path)
-    (device.kit / ".done").write_text("yes\n")  # a cut has come just before the kit was gone
-    device.command("findmnt", "#!/bin/sh\necho overlay\n")
-    assert device.run(device.kit / "first-boot.sh").returncode == 0
-    assert "systemctl start --no-block mask-patrol.service" in device.said
-    assert not any("reboot" in line for line in device.said)
-
-
-def test_a_root_that_cannot_be_read_only_is_watched_from_nonetheless(
-    kit: Path, tmp_path: Path
-) -> None:
-    device = device_with(kit, tmp_path)
-    (device.kit / "settings/read-only").write_text("yes\n")
-    device.command("findmnt", "#!/bin/sh\necho ext4\n")
-    done = device.run(device.kit / "first-boot.sh")  # there is no such command
-    assert done.returncode == 0
+def test_a_root_that_cannot_be_read_only_yet_is_watched_from(kit: Path, tmp_path: Path) -> None:
+    device = read_only_device(kit, tmp_path)
+    switch = device.root / "usr/local/sbin/mask-patrol-read-only"
+    good = switch.read_text()
+    switch.write_text("#!/bin/sh\nexit 1\n")
+    script = device.kit / "first-boot.sh"
+    done = device.run(script)
+    assert done.returncode == 1
     assert "the root stays writable" in done.stdout
-    assert_set_up(device)
     assert device.said[-1] == "systemctl start --no-block mask-patrol.service"
+    assert not (device.kit / "settings").exists()  # there are passwords among them
+    switch.write_text(good)
+    assert device.run(script).returncode == 0
+    assert device.said[-1] == "systemctl reboot --no-block"
+    assert_set_up(device)
+
+
+def test_a_partition_that_cannot_be_mounted_is_tried_again(kit: Path, tmp_path: Path) -> None:
+    device = read_only_device(kit, tmp_path)
+    device.command(
+        "systemctl",
+        '#!/bin/sh\necho "systemctl $*" >>"$STUBS/said"\n'
+        'case "$*" in *mask-patrol-data*) [ -e "$STUBS/good" ] ;; esac\n',
+    )
+    script = device.kit / "first-boot.sh"
+    done = device.run(script)
+    assert done.returncode == 1
+    assert "not everything is set up: set_data" in done.stdout
+    assert "systemctl start --no-block mask-patrol.service" in device.said
+    (device.stubs / "good").touch()
+    assert device.run(script).returncode == 0
+    assert_set_up(device)
 
 
 def test_what_fails_keeps_neither_ssh_nor_the_installation(kit: Path, tmp_path: Path) -> None:
@@ -255,24 +285,11 @@ def test_the_unit_comes_after_cloud_init_and_is_tried_again(tmp_path: Path) -> N
     assert "cloud-config.service" in after
     assert "Restart=on-failure" in unit
     assert "RestartPreventExitStatus=78" in unit
-    assert_verified(FIRST_BOOT / UNIT, tmp_path)
-
-
-def test_the_partition_for_the_events_is_waited_for_and_not_needed(tmp_path: Path) -> None:
-    unit = (FIRST_BOOT / DATA_UNIT).read_text()
-    assert f"Before=mask-patrol.service {UNIT}\n" in unit
-    daemon = (FIRST_BOOT.parent / "units/mask-patrol.service").read_text()
-    assert DATA_UNIT not in daemon
-    assert_verified(FIRST_BOOT / DATA_UNIT, tmp_path)
-
-
-def assert_verified(unit: Path, folder: Path) -> None:
-    """systemd finds nothing wrong with it."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not here")
-    shutil.copy(unit, folder)
+    (tmp_path / UNIT).write_text(unit)
     said = subprocess.run(
-        ["systemd-analyze", "verify", "--recursive-errors=no", folder / unit.name],
+        ["systemd-analyze", "verify", "--recursive-errors=no", tmp_path / UNIT],
         capture_output=True, text=True, check=False,
     ).stderr  # fmt: skip
-    assert unit.name not in said, said
+    assert UNIT not in said, said
