@@ -24,7 +24,7 @@ from tests.pi.machine import RELAY_HOST, RELAY_PORT, Machine, wait_for
 from tests.pi.roots import CACHE, Release, alone, key
 
 ROOT = Path(__file__).parents[2]
-#: One argument of a program may have 128 KiB (MAX_ARG_STRLEN), and base64 makes four bytes of three.
+#: One argument of a program may have 128 KiB (MAX_ARG_STRLEN); base64 makes four bytes of three.
 PIECE_BYTES = 60_000
 DEVICE = "door1"
 UNIT = "mask-patrol.service"
