@@ -441,6 +441,7 @@ def test_it_fits_a_phone_and_its_contrast_is_enough(
     device.alert()
     device.say("health", encoded({"camera": "stalled", "fps": 0.0, "temperature_c": 75}))
     device.say("state", encoded({"no_mask": True, "people": 1}))
+    device.publish("maskpatrol/door2/status", b"offline", retain=True)
     context = browser.new_context(
         viewport={"width": 360, "height": 740}, color_scheme=scheme, has_touch=True
     )
@@ -450,6 +451,7 @@ def test_it_fits_a_phone_and_its_contrast_is_enough(
         "/history?span=30",
         "/health",
         "/health/door1",
+        "/health/door2/forget",
         "/check",
         "/camera",
         "/setup",
