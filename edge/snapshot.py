@@ -70,11 +70,12 @@ class Snapshots:
             with suppress(OSError):
                 path.with_suffix(UNFINISHED).unlink()
             raise UserError(f"cannot write the snapshot {path}: {error.strerror}") from None
-        self.tidy()
+        self.tidy(path)
         return path
 
-    def tidy(self) -> None:
-        """Delete what is too old or too many; never anything that is no snapshot."""
+    def tidy(self, newest: Path | None = None) -> None:
+        """Delete what is too old or too many; never anything that is no snapshot, nor `newest`,
+        whatever the clock says."""
         now_s = self._wall_clock()
         oldest_s = now_s - self._settings.max_age_days * DAY_S
         try:
@@ -82,7 +83,8 @@ class Snapshots:
             cut_off = [p for p in self.folder.glob("*" + UNFINISHED) if self._is_left(p, now_s)]
         except OSError:
             return  # not made yet, or just gone
-        found.sort(reverse=True)
+        # What is dated in the future was written before the clock was put back.
+        found.sort(key=lambda one: (one[1] == newest, one[0] <= now_s, one[0]), reverse=True)
         for number, (written_s, path) in enumerate(found):
             if number >= self._settings.max_files or written_s < oldest_s:
                 cut_off.append(path)

@@ -11,6 +11,7 @@ from typing import Any
 
 from edge.clock import Moment, now
 from edge.errors import UserError
+from edge.overlay import root_is_read_only
 from edge.service import (
     INTERVAL_S,
     RUNTIME,
@@ -34,6 +35,7 @@ class Report:
     age_s: float | None
     version: str | None
     previous: str | None
+    root_read_only: bool = False
 
     @property
     def fresh(self) -> bool:
@@ -59,7 +61,14 @@ def report(folder: Path | None = None) -> Report:
     folder = folder or Path(os.environ.get("RUNTIME_DIRECTORY", RUNTIME))
     status = _read(folder / STATUS_NAME)
     age_s = None if status is None else _age_s(status, now())
-    return Report(service_state(), status, age_s, release("current"), release("previous"))
+    return Report(
+        service_state(),
+        status,
+        age_s,
+        release("current"),
+        release("previous"),
+        root_is_read_only(),
+    )
 
 
 def as_json(told: Report) -> str:
@@ -74,6 +83,8 @@ def lines(told: Report) -> Iterator[str]:
     device = f", device {told.status.get('device', '?')}" if told.status else ""
     yield f"Mask Patrol {version or ''}{before}{device}".rstrip()
     yield _row("service", _service(told))
+    if told.root_read_only:
+        yield _row("root", "read-only: what is changed is gone after the next start")
     if told.status is None:
         return
     if not told.fresh:

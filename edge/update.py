@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from edge import releases
 from edge.bundle_file import unpack
 from edge.errors import UsageError, UserError
+from edge.overlay import root_is_read_only
 from edge.service import RELEASES, release, service_state
 from edge.status import Report, lines, report
 
@@ -35,6 +36,7 @@ def update(path: Path, within_s: float) -> int:
     Raises UserError, with the old version running, when the new one is no good.
     """
     _require_installation()
+    _require_lasting_root()
     with releases.alone():
         _settle_first()
         before = _current()
@@ -59,6 +61,7 @@ def update(path: Path, within_s: float) -> int:
 def back(within_s: float) -> int:
     """Return to the version before, by hand; returns the exit code. Raises UserError."""
     _require_installation()
+    _require_lasting_root()
     with releases.alone():
         _settle_first()
         before = release("previous")
@@ -269,6 +272,15 @@ def _require_installation() -> None:
         raise UsageError("not installed as a service here: install.sh of a bundle does that")
     if os.geteuid() != 0:
         raise UsageError("it must be run as root: sudo mask-patrol update …")
+
+
+def _require_lasting_root() -> None:
+    """Raises UserError where the next start would undo it all."""
+    if root_is_read_only():
+        raise UserError(
+            "the root is read-only: sudo mask-patrol-read-only off, start again, update, then"
+            " sudo mask-patrol-read-only on"
+        )
 
 
 def say(line: str) -> None:

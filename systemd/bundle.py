@@ -86,7 +86,8 @@ def lay_out(folder: Path, machine: str, pythons: Iterable[str], own: Path) -> No
             shutil.copy(wheel, there)
         text = requirements(read_lock(target.lock), wheels, own)
         (folder / f"requirements-{python}.txt").write_text(text, encoding="utf-8")
-    shutil.copytree(HERE / "units", folder / "units")
+    for name in ("units", "storage"):
+        shutil.copytree(HERE / name, folder / name)
     for name in ("install.sh", "README.md"):
         shutil.copy(HERE / name, folder)
     shutil.copy(ROOT / "edge" / "config.example.toml", folder)

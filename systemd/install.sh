@@ -13,6 +13,12 @@ UNITS=/usr/local/lib/systemd/system
 JOURNALD=/usr/local/lib/systemd/journald.conf.d
 UDEV=/usr/local/lib/udev/rules.d
 COMMAND=/usr/local/bin/mask-patrol
+SERVICES='mask-patrol.service mask-patrol-dashboard.service mask-patrol-settle.service'
+# What mounts the partition for the events, and the first process of a device with a read-only root,
+# which cmdline.txt names.
+LIB=/usr/local/lib/mask-patrol
+OVERLAY=$LIB/overlay-init
+READ_ONLY=/usr/local/sbin/mask-patrol-read-only
 # What `systemctl edit` makes of an administrator's own wishes.
 OWN=/etc/systemd/system
 # Is there while something was changed that no restart has brought in yet, whatever came between;
@@ -65,7 +71,7 @@ change() {
 pending() { [ "$changed" = yes ] || [ -e "$UNSTARTED" ] || reload_needed; }
 
 reload_needed() {
-    for unit in mask-patrol.service mask-patrol-dashboard.service mask-patrol-settle.service; do
+    for unit in $SERVICES; do
         if [ "$(systemctl show --property=NeedDaemonReload --value "$unit" 2>/dev/null)" = yes ]; then
             return 0
         fi
@@ -115,11 +121,20 @@ require_fitting_machine() {
         )"
 }
 
+# On the overlay of ours nothing that is done lasts, and what is taken away is back.
+refuse_read_only_root() {
+    if grep -qwF "init=$OVERLAY" /proc/cmdline && root_is_overlay; then
+        die "the root is read-only: sudo mask-patrol-read-only off, start again, and then this"
+    fi
+}
+
 warn_of_overlay() {
-    if [ "$(findmnt --noheadings --output FSTYPE / 2>/dev/null)" = overlay ]; then
+    if root_is_overlay; then
         warn "the root is an overlay: what is installed now may be gone after the next start"
     fi
 }
+
+root_is_overlay() { [ "$(findmnt --noheadings --output FSTYPE / 2>/dev/null)" = overlay ]; }
 
 require_whole_bundle() {
     say "Checking the bundle …"
@@ -201,7 +216,7 @@ make_release() {
         die "the wheels could not be installed (see above)"
     kept=$release/share/mask-patrol
     mkdir -p "$kept"
-    cp -R "$bundle/units" "$bundle/install.sh" "$bundle/README.md" "$bundle/config.example.toml" \
+    cp -R "$bundle/units" "$bundle/storage" "$bundle/install.sh" "$bundle/README.md" "$bundle/config.example.toml" \
         "$bundle/VERSION" "$bundle/MACHINE" "$kept"
     "$release/bin/mask-patrol" --version >/dev/null || die "what was installed does not run"
     # A power cut may leave half a version, but none that says it is whole.
@@ -271,6 +286,12 @@ activate() {
     fi
     put "$kept/units/journald.conf" "$JOURNALD/50-mask-patrol.conf"
     put "$kept/units/mask-patrol.rules" "$UDEV/60-mask-patrol.rules"
+    # Versions of before have none of it; what is there serves them as well.
+    if [ -d "$kept/storage" ]; then
+        put "$kept/storage/overlay-init" "$OVERLAY" 755
+        put "$kept/storage/mount-data" "$LIB/mount-data" 755
+        put "$kept/storage/mask-patrol-read-only" "$READ_ONLY" 755
+    fi
     link "$PREFIX/current/bin/mask-patrol" "$COMMAND"
     now=$(readlink "$PREFIX/current" 2>/dev/null || true)
     if [ "$now" != "${release##*/}" ]; then
@@ -366,6 +387,7 @@ install_all() {
         shift
     done
     require_fitting_machine
+    refuse_read_only_root
     warn_of_overlay
     require_whole_bundle
     if [ -n "$deb_dir" ]; then install_debs "$deb_dir"; fi
@@ -393,25 +415,41 @@ uninstall() {
     *) die "uninstall takes --purge or nothing, not $*; $0 --help says more" 2 ;;
     esac
     [ "$(id -u)" = 0 ] || die "it must be run as root: sudo $0 uninstall" 2
+    refuse_read_only_root
     alone
-    for unit in mask-patrol.service mask-patrol-dashboard.service mask-patrol-settle.service; do
-        if booted; then systemctl stop "$unit" 2>/dev/null || true; fi
-        systemctl disable --quiet "$unit" 2>/dev/null || true
-        rm -rf "${UNITS:?}/$unit" "$UNITS/$unit.d"
+    # A device whose first process is gone does not start.
+    if [ -x "$READ_ONLY" ] && [ -e /boot/firmware/cmdline.txt ]; then
+        "$READ_ONLY" off >/dev/null || die "the read-only root cannot be turned off (see above)"
+    fi
+    # shellcheck disable=SC2086 # these are words
+    remove_units $SERVICES
+    partition=$(findmnt --noheadings --output SOURCE --mountpoint "$STATE" 2>/dev/null || true)
+    if [ "${1-}" = --purge ]; then
+        for data in "$ETC" "$STATE" "$DASHBOARD"; do
+            if [ -e "$data" ]; then find "$data" -mindepth 1 -delete; fi
+        done
+    fi
+    # The account goes; its number may be given to another one.
+    for data in "$ETC" "$STATE" "$DASHBOARD"; do
+        if [ -e "$data" ]; then chown -R root:root "$data"; fi
     done
+    remove_units mask-patrol-clock.timer mask-patrol-clock.service mask-patrol-data.service
     rm -f "$JOURNALD/50-mask-patrol.conf" "$UDEV/60-mask-patrol.rules" "$COMMAND"
+    rm -rf "$READ_ONLY" "$LIB"
     rm -f "$UNSTARTED"
     rm -rf "$PREFIX" /var/cache/mask-patrol /var/log/mask-patrol /run/mask-patrol
     rmdir "$JOURNALD" "$UDEV" "$UNITS" "${UDEV%/*}" "${UNITS%/*}" 2>/dev/null || true
     if booted; then tell_system; fi
-    if [ "${1-}" = --purge ]; then rm -rf "$ETC" "$STATE" "$DASHBOARD"; fi
     rm -f "/var/lib/${DASHBOARD##*/}"
+    if [ -n "$partition" ]; then
+        case ${1-} in
+        --purge) say "Left: the partition $partition, which was $STATE and is empty" ;;
+        *) say "Left: the events on the partition $partition, which was $STATE" ;;
+        esac
+    fi
     for data in "$ETC" "$STATE" "$DASHBOARD"; do
-        if [ -e "$data" ]; then
-            # The account goes; its number may be given to another one.
-            chown -R root:root "$data"
-            say "Left: $data (sudo rm -r $data, or uninstall --purge, takes it away)"
-        fi
+        if rmdir "$data" 2>/dev/null || [ ! -e "$data" ]; then continue; fi
+        say "Left: $data (sudo rm -r $data, or uninstall --purge, takes it away)"
     done
     if getent passwd "$ACCOUNT" >/dev/null; then userdel "$ACCOUNT"; fi
     for own in "$OWN"/mask-patrol*.service.d; do
@@ -419,6 +457,15 @@ uninstall() {
     done
     say "Left: Debian packages such as python3-picamera2, and in the journal what was logged."
     say "Mask Patrol is uninstalled."
+}
+
+# remove_units UNIT…
+remove_units() {
+    for unit; do
+        if booted; then systemctl stop "$unit" 2>/dev/null || true; fi
+        systemctl disable --quiet "$unit" 2>/dev/null || true
+        rm -rf "${UNITS:?}/$unit" "$UNITS/$unit.d"
+    done
 }
 
 alone() {

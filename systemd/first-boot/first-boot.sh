@@ -9,7 +9,10 @@ UNIT=mask-patrol-first-boot.service
 ETC=/etc/mask-patrol
 ACCOUNT=mask-patrol
 BOOT=/boot/firmware
+READ_ONLY=/usr/local/sbin/mask-patrol-read-only
+BELOW=/media/root-ro
 failed=''
+restart=no
 
 say() { printf 'Mask Patrol: %s\n' "$*"; }
 die() {
@@ -237,14 +240,55 @@ install_bundle() {
     : >"$kit/.installed"
 }
 
+# Whether the root is to be read-only is in .done, as the settings are taken away.
+finish() {
+    setting read-only >"$kit/.done.new"
+    sync
+    mv "$kit/.done.new" "$kit/.done"
+    sync
+}
+
+# What a cut has left of us lies below an overlay already.
+below_overlay() { [ "$(findmnt --noheadings --output FSTYPE /)" = overlay ]; }
+
+make_read_only() {
+    # At later starts cloud-init would believe that each is the first.
+    if [ -d /etc/cloud ]; then touch /etc/cloud/cloud-init.disabled; fi
+    if "$READ_ONLY" on; then
+        restart=yes
+    else
+        systemctl start --no-block mask-patrol.service || true
+        die "the root stays writable. It is tried again."
+    fi
+}
+
+# What else clean_up does, where it is for good.
+clean_up_below() {
+    mount -o remount,rw "$BELOW"
+    rm -rf "$BELOW/etc/systemd/system/$UNIT" "$BELOW/etc/systemd/system/multi-user.target.wants/$UNIT"
+    rm -rf "${BELOW:?}/opt/mask-patrol/first-boot"
+    sync
+    mount -o remount,ro "$BELOW"
+}
+
+# The daemon finds it mounted when it is started.
+set_data() {
+    if [ -z "$(setting data-partition)" ]; then return 0; fi
+    systemctl enable --quiet --now mask-patrol-data.service
+}
+
 # Takes the kit away, secrets first. A cut comes either before .done, and all is done again, or
 # after it, and only this is.
 clean_up() {
-    : >"$kit/.done"
-    sync
     find "$kit" -mindepth 1 -maxdepth 1 ! -name first-boot.sh ! -name .done -exec rm -rf {} +
     rm -rf "$BOOT/mask-patrol" "$BOOT/mask-patrol.done" || say "$BOOT still holds passwords"
     sync
+    # While the unit still brings us back after a cut.
+    if below_overlay; then
+        clean_up_below
+        return 0
+    fi
+    if [ -s "$kit/.done" ]; then make_read_only; fi
     systemctl disable --quiet "$UNIT" || true
     rm -f "/etc/systemd/system/$UNIT"
     sync
@@ -268,13 +312,20 @@ if [ ! -e "$kit/.done" ]; then
         get_bundle
         install_bundle
     fi
+    attempt set_data
     # The door is watched, whatever else went wrong.
     if [ -n "$failed" ]; then
         systemctl start --no-block mask-patrol.service || true
         die "not everything is set up:$failed. It is tried again."
     fi
+    finish
 fi
 clean_up
-# Not before we have ended: it comes after us.
-systemctl start --no-block mask-patrol.service
 say "set up as $(cat /etc/hostname)."
+if [ "$restart" = yes ]; then
+    say "starting again, with a read-only root …"
+    systemctl reboot --no-block
+else
+    # Not before we have ended: it comes after us.
+    systemctl start --no-block mask-patrol.service
+fi

@@ -33,6 +33,8 @@ def kit_files(site: Site) -> dict[str, bytes]:
         "hostname": file.hostname,
         "timezone": file.timezone,
         "wifi-country": file.wifi.country,
+        "data-partition": "yes" if file.storage.data_mib else "",
+        "read-only": "yes" if file.storage.read_only else "",
     }
     found = {"first-boot.sh": (FIRST_BOOT / "first-boot.sh").read_bytes()}
     for name, text in settings.items():

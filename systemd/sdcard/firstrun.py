@@ -49,6 +49,11 @@ def prepare(boot: Path, release: str, site: Site, bundle: Path | None) -> Prepar
             "`packages` can only be brought along by make image; leave it empty, and install"
             " them on the device"
         )
+    if site.file.storage.data_mib:
+        raise UserError(
+            "`storage.data_mib`: only make image can make a partition; on a stock card the root"
+            " takes all the room"
+        )
     if not boot.is_dir():
         raise UserError(
             f"there is no folder {boot}: is the card's boot partition (bootfs) mounted?"

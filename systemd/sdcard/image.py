@@ -18,6 +18,7 @@ from sdcard.fat import Fat
 from sdcard.packages import download, missing_packages, wanted_packages
 from sdcard.partitions import read_layout, set_root_size
 from sdcard.site import Site
+from sdcard.storage import add_data_partition
 from sdcard.tools import find
 from sdcard.tree import Entry, size_of
 from sdcard.unpack import unpack
@@ -27,7 +28,9 @@ from sdcard.unpack import unpack
 ROOM_BYTES = 700 << 20
 MEBI = 1 << 20
 RELEASES = {"bookworm": "cp311", "trixie": "cp313"}
-PROGRAMS = ("debugfs", "dumpe2fs", "e2fsck", "resize2fs", "fsck.vfat", "mcopy", "mdir")
+PROGRAMS = (
+    "debugfs", "dumpe2fs", "e2fsck", "mkfs.ext4", "resize2fs", "fsck.vfat", "mcopy", "mdir",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -93,12 +96,15 @@ def release_of(root: Ext4) -> str:
 
 def _furnish(image: Path, site: Site, bundle: Path, scratch: Path) -> Made:
     layout = read_layout(image)
+    if layout.data is not None:
+        raise UserError(f"{image} has a partition for data already: take an official image")
     boot, root = Fat(image, layout.boot), Ext4(image, layout.root.start_bytes)
     boot.require_boot_files()
     root.require_clean()
     release = release_of(root)
     boot_was_sound = boot.is_sound()
     debs = _debs(root, site, scratch)
+    data_mebi = site.file.storage.data_mib
     entries: list[Entry] = [
         *etc_entries(site, root.read("/etc/hosts")),
         *kit_entries(site, bundle, debs),
@@ -109,12 +115,17 @@ def _furnish(image: Path, site: Site, bundle: Path, scratch: Path) -> Made:
         whole = -(-(layout.root.size_bytes + lacking + lacking // 16) // MEBI) * MEBI
         root.grow(whole)
         layout = set_root_size(image, layout, whole)
+    if data_mebi:
+        layout = add_data_partition(image, layout, data_mebi)
+        root = Ext4(image, layout.root.start_bytes)
     _say("Writing the files …")
     root.write(entries)
     line = (boot.read("cmdline.txt") or b"").decode(errors="replace")
     boot.write("cmdline.txt", command_line_with(line, site.file.wifi.country).encode())
     _say("Checking the file systems …")
     root.check()
+    if layout.data is not None:
+        Ext4(image, layout.data.start_bytes).check()
     if boot_was_sound:
         boot.check()
     else:  # none of ours: it is left as it was found

@@ -1,18 +1,24 @@
-"""The partition table of an image of Raspberry Pi OS: a FAT boot partition, then ext4."""
+"""The partition table of an image of Raspberry Pi OS: a FAT boot partition, then an ext4 root; in
+one of ours there may be a third partition between them, for the data."""
 
 from __future__ import annotations
 
 import os
 import struct
+import tempfile
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from edge.errors import UserError
+from sdcard.holes import copy_sparsely
 
 SECTOR_BYTES = 512
 TABLE_AT, ENTRY_BYTES, ENTRIES = 446, 16, 4
 FAT_KINDS = frozenset({0x01, 0x04, 0x06, 0x0B, 0x0C, 0x0E})
 LINUX, PROTECTIVE = 0x83, 0xEE
+#: Cylinder, head and sector of what lies behind the first 8 GB: look at the number of the sector.
+FAR_AWAY = b"\xfe\xff\xff"
 EXT_MAGIC_AT, EXT_MAGIC = 1024 + 56, b"\x53\xef"
 NO_LAYOUT = "this is no image of Raspberry Pi OS (a FAT boot partition, then an ext4 root)"
 
@@ -34,11 +40,13 @@ class Partition:
 
 @dataclass(frozen=True)
 class Layout:
-    """The two partitions, and the identity of the disk that PARTUUIDs are made of."""
+    """The partitions, and the identity of the disk that PARTUUIDs are made of. `data` lies before
+    the root, though it counts after it."""
 
     boot: Partition
     root: Partition
     disk_id: str
+    data: Partition | None = None
 
 
 def read_layout(image: Path) -> Layout:
@@ -50,12 +58,17 @@ def read_layout(image: Path) -> Layout:
         parts = [part for number in range(ENTRIES) if (part := _entry(head, number))]
         if any(part.kind == PROTECTIVE for part in parts):
             raise UserError(f"{image}: {NO_LAYOUT}: its partition table is a GPT")
-        if len(parts) != 2 or parts[0].kind not in FAT_KINDS or parts[1].kind != LINUX:
-            kinds = ", ".join(f"{part.kind:02x}" for part in parts) or "none"
-            raise UserError(f"{image}: {NO_LAYOUT}: its partitions are of the types {kinds}")
-        layout = Layout(parts[0], parts[1], f"{struct.unpack_from('<I', head, 440)[0]:08x}")
-        size = image.stat().st_size
-        if layout.root.start_bytes < layout.boot.end_bytes or layout.root.end_bytes > size:
+        kinds = [part.kind for part in parts]
+        if len(kinds) not in (2, 3) or kinds[0] not in FAT_KINDS or {*kinds[1:]} != {LINUX}:
+            named = ", ".join(f"{kind:02x}" for kind in kinds) or "none"
+            raise UserError(f"{image}: {NO_LAYOUT}: its partitions are of the types {named}")
+        boot, root = parts[:2]
+        data = parts[2] if len(parts) == 3 else None
+        layout = Layout(boot, root, f"{struct.unpack_from('<I', head, 440)[0]:08x}", data)
+        in_order = [part for part in (boot, data, root) if part is not None]
+        if any(a.end_bytes > b.start_bytes for a, b in pairwise(in_order)):
+            raise UserError(f"{image}: {NO_LAYOUT}: its partitions lie in another order")
+        if root.end_bytes > image.stat().st_size:
             raise UserError(f"{image} is cut off: its partitions end behind the file")
         file.seek(layout.root.start_bytes + EXT_MAGIC_AT)
         if file.read(2) != EXT_MAGIC:
@@ -69,6 +82,35 @@ def set_root_size(image: Path, layout: Layout, size_bytes: int) -> Layout:
     with image.open("r+b") as file:
         file.seek(TABLE_AT + (layout.root.number - 1) * ENTRY_BYTES + 12)
         file.write(struct.pack("<I", sectors))
+        file.flush()
+        os.fsync(file.fileno())
+    return read_layout(image)
+
+
+def insert_before_root(image: Path, layout: Layout, size_bytes: int) -> Layout:
+    """Move the root back by `size_bytes`, a multiple of a sector, and name the room before it as
+    the third partition; it holds nothing yet.
+
+    The root stays the last on the disk, so that Raspberry Pi OS grows it to fill the card, and the
+    second in the table, where PARTUUIDs look for it.
+    """
+    root = layout.root
+    assert root.number == 2
+    with tempfile.NamedTemporaryFile(dir=image.parent) as alone, image.open("r+b") as file:
+        file.seek(root.start_bytes)
+        copy_sparsely(file, alone, root.size_bytes)
+        alone.truncate(root.size_bytes)
+        alone.seek(0)
+        file.truncate(root.start_bytes)
+        file.seek(root.start_bytes + size_bytes)
+        copy_sparsely(alone, file)
+        file.truncate(root.end_bytes + size_bytes)
+        at = TABLE_AT + (root.number - 1) * ENTRY_BYTES
+        file.seek(at + 8)
+        file.write(struct.pack("<I", (root.start_bytes + size_bytes) // SECTOR_BYTES))
+        file.seek(at + ENTRY_BYTES)
+        start, sectors = root.start_bytes // SECTOR_BYTES, size_bytes // SECTOR_BYTES
+        file.write(struct.pack("<B3sB3sII", 0, FAR_AWAY, LINUX, FAR_AWAY, start, sectors))
         file.flush()
         os.fsync(file.fileno())
     return read_layout(image)

@@ -24,6 +24,9 @@ Country = Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{2})?\Z")]
 PasswordHash = Annotated[str, msgspec.Meta(pattern=r"^(\$[A-Za-z0-9]+\$[A-Za-z0-9./$=,-]+)?\Z")]
 Package = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.+-]+\Z")]
 Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*\Z", max_length=1024)]
+#: At least room for the events at their most (`outbox.max_events`) and some pictures.
+DATA_MIB = (128, 65536)
+DataSize = Annotated[int, msgspec.Meta(ge=0, le=DATA_MIB[1])]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
 #: Users and groups that a system has for itself, and ours.
 TAKEN = frozenset(
@@ -86,6 +89,13 @@ class DownloadPart(Section, frozen=True, kw_only=True):
     sha256: Sha256 = ""
 
 
+class StoragePart(Section, frozen=True, kw_only=True):
+    """How the card is divided, and what is written to."""
+
+    data_mib: DataSize = 0
+    read_only: bool = False
+
+
 class SiteFile(Section, frozen=True, kw_only=True):
     """The file as it is written."""
 
@@ -96,6 +106,7 @@ class SiteFile(Section, frozen=True, kw_only=True):
     wifi: WifiPart = WifiPart()
     broker: BrokerPart = BrokerPart()
     download: DownloadPart = DownloadPart()
+    storage: StoragePart = StoragePart()
     daemon: Settings = Settings()
 
 
@@ -184,6 +195,7 @@ def _mistakes(file: SiteFile, raw: dict[str, Any], password: str) -> list[str]:
     if file.user.name in TAKEN or file.user.name.startswith("systemd-"):
         found.append(f"`user.name`: {file.user.name} is the system's own; take another, such as pi")
     found += _wifi_mistakes(file.wifi)
+    found += _storage_mistakes(file.storage)
     broker = file.broker
     if broker.password and broker.password_file:
         found.append("`broker.password` and `broker.password_file`: give one of them")
@@ -212,6 +224,16 @@ def _broker_mistakes(broker: BrokerPart, cert: bytes, key: bytes) -> list[str]:
     if cert and not broker.key_file and b"PRIVATE KEY-----" not in cert:
         found.append("`broker.cert_file` holds no private key: name its file in `broker.key_file`")
     return found
+
+
+def _storage_mistakes(storage: StoragePart) -> list[str]:
+    if 0 < storage.data_mib < DATA_MIB[0]:
+        return [f"`storage.data_mib` must be 0 or at least {DATA_MIB[0]}"]
+    if storage.read_only and not storage.data_mib:
+        return [
+            "`storage.read_only` needs `storage.data_mib`: the events must be written somewhere"
+        ]
+    return []
 
 
 def _wifi_mistakes(wifi: WifiPart) -> list[str]:

@@ -20,6 +20,7 @@ PACKAGES = {
     "e2fsck": "e2fsprogs",
     "resize2fs": "e2fsprogs",
     "fsck.vfat": "dosfstools",
+    "mkfs.ext4": "e2fsprogs",
     "mcopy": "mtools",
     "mdir": "mtools",
     "mmd": "mtools",

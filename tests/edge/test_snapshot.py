@@ -66,6 +66,19 @@ def test_number_size_and_age_are_bounded(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "pictures").iterdir()] == ["mine.png"]
 
 
+def test_a_clock_that_was_put_back_costs_no_new_picture(tmp_path: Path) -> None:
+    settings = SnapshotSettings(path=str(tmp_path), width_px=160, max_files=3)
+    now_s = 1_000_000.0
+    snapshots = Snapshots(settings, lambda: now_s)
+    for n in range(3):
+        path = snapshots.save(f"before-{n}", noisy(), [])
+        os.utime(path, (now_s + 9e6 + n, now_s + 9e6 + n))
+    for n in range(2):
+        path = snapshots.save(f"now-{n}", noisy(), [])
+        os.utime(path, (now_s - 9.0 + n, now_s - 9.0 + n))
+    assert sorted(p.stem for p in tmp_path.iterdir()) == ["before-2", "now-0", "now-1"]
+
+
 def test_only_the_daemons_user_may_read_them(tmp_path: Path) -> None:
     settings = SnapshotSettings(enabled=True, path=str(tmp_path / "pictures"))
     path = Snapshots(settings).save("../door/1", noisy(), [])

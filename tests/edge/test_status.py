@@ -92,6 +92,11 @@ def test_one_screen() -> None:
     assert told().well
 
 
+def test_a_read_only_root_is_told_of() -> None:
+    row = "root        read-only: what is changed is gone after the next start"
+    assert list(lines(told(root_read_only=True)))[2] == row
+
+
 def test_what_is_wrong_stands_there() -> None:
     status = {
         **health(

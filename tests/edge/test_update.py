@@ -345,3 +345,15 @@ def test_a_time_that_is_none(tmp_path: Path) -> None:
     result = mask_patrol(tmp_path, "update", "bundle.tar", "--within", "0.5")
     assert result.returncode == 2
     assert_one_clear_line(result, "--within takes 1 to 3600 seconds")
+
+
+def test_a_read_only_root_is_left_as_it_is(
+    device: Path, on_trial: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(update, "root_is_read_only", lambda: True)
+    for begin in (lambda: update.back(5.0), lambda: update.update(device / "b.tar", 5.0)):
+        with pytest.raises(UserError, match="sudo mask-patrol-read-only off"):
+            begin()
+    assert not on_trial
+    assert links(device) == ("2", "1")
+    assert update.settle(5.0) == 0  # at every start: a unit that fails there would frighten

@@ -30,8 +30,12 @@ for module in $(/bin/busybox cat /modules/order); do /bin/busybox insmod /module
 until [ -b /dev/nvme0n1p2 ]; do /bin/busybox usleep 50000; done
 /bin/busybox mount -t ext4 -o ro /dev/nvme0n1p2 /root
 /bin/busybox mount --move /dev /root/dev
+init=/sbin/init
+for word in $(/bin/busybox cat /proc/cmdline); do
+    case $word in init=*) init=${word#init=} ;; esac
+done
 /bin/busybox umount /proc /sys
-exec /bin/busybox switch_root /root /sbin/init
+exec /bin/busybox switch_root /root $init
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import socket
 import subprocess
@@ -13,19 +14,23 @@ from sdcard.ext4 import Ext4
 from sdcard.fat import Fat
 from sdcard.firstrun import prepare
 from sdcard.image import make_image
-from sdcard.partitions import read_layout
+from sdcard.partitions import Partition, read_layout
 from sdcard.site import load_site
 from sdcard.tools import find
+from sdcard.tree import File
 
 from tests.brokers import Mosquitto, free_port
-from tests.pi.disk import BOOT_AT, ROOT_AT, base_disk, copy_disk
-from tests.pi.door import CONFIG, UNIT, Listener, bundle, digest
+from tests.pi.disk import BOOT_AT, MEBI, ROOT_AT, base_disk, copy_disk
+from tests.pi.door import CONFIG, SETTINGS, UNIT, Listener, bundle, digest
 from tests.pi.kernel import kernel
 from tests.pi.machine import HOST, RELAY_HOST, RELAY_PORT, Machine, wait_for
 from tests.pi.roots import BOOKWORM, TRIXIE, Release
+from tests.pi.witness import WITNESSED, assert_nothing_lost, wait_committed
+from tests.visits import HASTY, write_visits
 
 PASSWORD = "let-me-in"
 FIRST_BOOT_S = 1800
+VISITS = 200
 
 
 @pytest.fixture
@@ -72,10 +77,10 @@ def assert_set_up(machine: Machine, site: Path, ssh_port: int) -> None:
     modes = machine.run(f"stat -c '%a %U' /etc/mask-patrol/credentials/* {CONFIG}").output.split()
     assert modes == ["600", "root", "600", "root", "640", "root"]
     # NetworkManager has read the wireless network, though there is no radio here.
-    wifi = machine.run(
-        "nmcli -s -g 802-11-wireless.ssid,802-11-wireless-security.psk connection show mask-patrol"
-    ).output
-    assert wifi.replace("\\", "").split("\n")[:2] == ["Hall 1; ü", "pass word 9"]
+    show = "nmcli -s -g {} connection show mask-patrol | grep -qxF '{}'"
+    machine.run(show.format("802-11-wireless.ssid", "Hall 1; ü"))
+    # A busy NetworkManager gives a password as none rather than late.
+    machine.wait_until(show.format("802-11-wireless-security.psk", "pass word 9"), "the password")
     said = subprocess.run(
         ["ssh", "-i", site.with_name("key"), "-p", str(ssh_port), "-o", "BatchMode=yes",
          "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
@@ -111,6 +116,106 @@ def test_an_image_boots_to_online_without_a_network(
     listener.close()
     Ext4(out, layout.root.start_bytes).check()
     Fat(out, layout.boot).check()
+
+
+def test_a_read_only_root_is_never_written_to(tmp_path: Path, broker: Mosquitto) -> None:
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True
+    )
+    more = "storage = {data_mib = 128, read_only = true}"
+    site = load_site(describe(tmp_path / "site.toml", RELAY_HOST, RELAY_PORT, more))
+    out = tmp_path / "card" / "disk.img"
+    make_image(base_disk(BOOKWORM), site, bundle(), out)
+    layout = read_layout(out)
+    clip = write_visits(tmp_path / "visits.mp4", VISITS)
+    settings = f'{SETTINGS}[camera]\nsource = "/srv/visits.mp4"\n{HASTY}'
+    Ext4(out, layout.root.start_bytes).write(
+        [
+            File("/srv/visits.mp4", source=clip),
+            File(CONFIG, settings.encode(), mode=0o640),
+            File(f"/etc/systemd/system/{UNIT}.d/test.conf", WITNESSED.encode()),
+        ]
+    )
+    broker.start()
+    listener = Listener(broker, "door", PASSWORD)
+    with Machine(out, kernel(BOOKWORM), only_broker=broker.port, on=False) as machine:
+
+        def start() -> None:
+            words = (Fat(out, layout.boot).read("cmdline.txt") or b"").decode()
+            machine.start(words=re.sub(r"\b(console|root|rootwait)(=\S*)?(?=\s)", "", words))
+
+        start()
+        machine.wait_off()  # set up, and about to start again
+        kept = sums(out, layout.boot, layout.root)
+        for cut in range(3):
+            start()
+            wait_committed(machine, 4)
+            found = machine.run(
+                "findmnt -no FSTYPE /; findmnt -no FSTYPE /var/lib/mask-patrol;"
+                " mask-patrol-read-only; touch /root/mine /boot/firmware/mine;"
+                " mask-patrol update /root/mine",
+                check=False,
+            ).output
+            assert found.split("\n")[:3] == [
+                "overlay", "ext4", "The root is read-only: changes are gone after the next start.",
+            ]  # fmt: skip
+            assert "'/boot/firmware/mine': Read-only file system" in found
+            assert "sudo mask-patrol-read-only off" in found
+            machine.run("sync")
+            if cut == 1:
+                broker.stop()
+                wait_committed(machine, 4, "events wait")
+            machine.kill()
+            assert sums(out, layout.boot, layout.root) == kept
+            if cut == 1:
+                broker.start()
+        start()
+        machine.run(f"! test -e /root/mine && systemctl stop {UNIT} && mask-patrol-read-only off")
+        assert_nothing_lost(machine, listener)
+        machine.power_off()
+        start()
+        assert machine.run("findmnt -no FSTYPE /").output == "ext4\n"
+        assert_clock_goes_on(machine)
+        machine.run("mask-patrol-read-only on")
+        machine.power_off()
+        assert layout.data is not None
+        for part in (layout.root, layout.data):
+            Ext4(out, part.start_bytes).check()
+        # The partition is broken for good: the door is watched all the same, and it is told.
+        with out.open("r+b") as disk:
+            disk.seek(layout.data.start_bytes)
+            disk.write(bytes(layout.data.size_bytes))
+        start()
+        assert_told_of_the_missing_partition(machine, listener)
+    listener.close()
+
+
+def assert_clock_goes_on(machine: Machine) -> None:
+    """One that has stopped goes on from when something was last written."""
+    again = "systemctl stop mask-patrol mask-patrol-data; date -s 2020-01-01; systemctl start"
+    years = machine.run(f"date +%Y; {again} mask-patrol-data; date +%Y").output.split()
+    assert years[0] == years[-1] != "2020"
+
+
+def assert_told_of_the_missing_partition(machine: Machine, listener: Listener) -> None:
+    highest = max(event["seq"] for event in listener.events)
+    wait_for(lambda: listener.events[-1]["seq"] > highest, "an event without the partition")
+    assert listener.events[-1]["seq"] > 1_000_000_000  # like none of before
+    wait_for(lambda: not listener.said("health")[-1]["outbox_on_disk"], "where events are")
+    assert "in MEMORY only" in machine.run("mask-patrol status", check=False).output
+
+
+def sums(disk: Path, *parts: Partition) -> list[str]:
+    """What tells whether a partition was written to."""
+    found = []
+    with disk.open("rb") as file:
+        for part in parts:
+            file.seek(part.start_bytes)
+            digest_of = hashlib.blake2b()
+            for _ in range(part.size_bytes // MEBI):
+                digest_of.update(file.read(MEBI))
+            found.append(digest_of.hexdigest())
+    return found
 
 
 def test_a_stock_trixie_is_set_up_by_cloud_init(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sdcard.ext4 import Ext4
@@ -15,20 +13,13 @@ from tests.brokers import Mosquitto
 from tests.pi.disk import ROOT_AT, copy_disk
 from tests.pi.door import CONFIG, SETTINGS, UNIT, Listener, change_unit, installed_disk, put
 from tests.pi.kernel import kernel
-from tests.pi.machine import Machine, wait_for
+from tests.pi.machine import Machine
 from tests.pi.roots import BOOKWORM
+from tests.pi.witness import WITNESSED, assert_nothing_lost, wait_committed
 from tests.visits import HASTY, write_visits
 
 CUTS = 10
 VISITS = 400
-#: Each event is told to the host as soon as it is committed, over a second serial port.
-WITNESSED = f"""[Service]
-ExecStart=
-ExecStart=/opt/mask-patrol/current/bin/mask-patrol run --config {CONFIG} --pace fast \
---events /dev/virtio-ports/witness
-ExecStartPre=+/bin/chmod 666 /dev/virtio-ports/witness
-DeviceAllow=/dev/virtio-ports/witness rw
-"""
 #: Lies in the daemon's way once a file says so: classifying a face never ends.
 HANG = """
 import os, time
@@ -61,31 +52,6 @@ def busy_door(tmp_path: Path) -> Path:
     return disk
 
 
-def committed(machine: Machine) -> list[dict[str, Any]]:
-    """The events that are known to have been committed; a line may be cut off by the plug."""
-    if not machine.witness.exists():
-        return []
-    found = []
-    for line in machine.witness.read_text(errors="replace").splitlines():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return found
-
-
-def identity(event: dict[str, Any]) -> tuple[int, str, str]:
-    return event["seq"], event["id"], event["event_type"]
-
-
-def assert_nothing_lost(machine: Machine, listener: Listener) -> None:
-    wanted = {identity(event) for event in committed(machine)}
-    wait_for(lambda: wanted <= {identity(e) for e in listener.events}, "everything committed", 300)
-    arrived = [identity(event) for event in listener.events]
-    assert [seq for seq, _, _ in arrived] == list(range(1, len(arrived) + 1))
-    assert len({(episode, kind) for _, episode, kind in arrived}) == len(arrived)
-
-
 def test_a_pulled_plug_loses_no_event(
     busy_door: Path, broker: Mosquitto, listener: Listener
 ) -> None:
@@ -98,14 +64,12 @@ def test_a_pulled_plug_loses_no_event(
                 broker.stop()
             elif cut in (5, 8):
                 broker.start()
-            enough = len(committed(machine)) + chance.randint(2, 12)
-            wait_for(lambda n=enough: len(committed(machine)) >= n, "events are made")  # type: ignore[misc]
+            wait_committed(machine, chance.randint(2, 12))
             machine.kill()
             machine.start()
             boots.add(machine.boot)
         assert len(boots) == CUTS + 1
-        enough = len(committed(machine)) + 4
-        wait_for(lambda: len(committed(machine)) >= enough, "events are made")
+        wait_committed(machine, 4)
         machine.run(f"systemctl stop {UNIT}")
         assert_nothing_lost(machine, listener)
         assert len(listener.events) >= 2 * CUTS
@@ -123,11 +87,9 @@ def test_a_stage_that_hangs_is_restarted_by_the_watchdog(
         change_unit(machine, f"{WITNESSED}Environment=PYTHONPATH=/srv/hang\n")
         machine.run(f"systemctl restart {UNIT}")
         listener.wait_online(2)
-        seen = len(committed(machine))
-        wait_for(lambda: len(committed(machine)) >= seen + 2, "events are made")
+        wait_committed(machine, 2)
         broker.stop()
-        waiting = len(committed(machine)) + 6
-        wait_for(lambda: len(committed(machine)) >= waiting, "events wait for the broker")
+        wait_committed(machine, 6, "events wait for the broker")
         put(machine, "/srv/hang/now", "hang")
         machine.wait_until("test -e /var/lib/mask-patrol/hanging", "a stage hangs")
         machine.run("rm /srv/hang/now")
@@ -137,7 +99,6 @@ def test_a_stage_that_hangs_is_restarted_by_the_watchdog(
         broker.start()
         listener.wait_online(3)
         assert int(machine.run(f"systemctl show -P NRestarts {UNIT}").output) >= 1
-        more = len(committed(machine)) + 2
-        wait_for(lambda: len(committed(machine)) >= more, "events are made again")
+        wait_committed(machine, 2, "events are made again")
         machine.run(f"systemctl stop {UNIT}")
         assert_nothing_lost(machine, listener)

@@ -45,6 +45,8 @@ uname*) cat "$ROOT/bundle/MACHINE" ;;
     : >"$ROOT/stand-in/apt-knows"
     : >"$ROOT/stand-in/apt-fresh"
     ;;
+findmnt*--mountpoint*) answer mounted || exit 1 ;;
+findmnt*) answer root || echo ext4 ;;
 chown*) [ ! -e "$ROOT/stand-in/chown-fails" ] ;;
 esac
 """
@@ -90,12 +92,14 @@ class Root:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         (self.bundle / "install.sh").chmod(0o755)
-        units = self.bundle / "units"
-        units.mkdir()
-        for unit in (ROOT / "systemd/units").iterdir():
-            (units / unit.name).write_bytes(unit.read_bytes())
-        for name in ("run/systemd/system", "run/lock", "stand-in", "bin"):
+        for name in ("units", "storage"):
+            (self.bundle / name).mkdir()
+            for path in (ROOT / "systemd" / name).iterdir():
+                (self.bundle / name / path.name).write_bytes(path.read_bytes())
+        for name in ("run/systemd/system", "run/lock", "stand-in", "bin", "proc", "boot/firmware"):
             (folder / name).mkdir(parents=True)
+        (folder / "proc/cmdline").write_text("quiet\n")
+        (folder / "boot/firmware/cmdline.txt").write_text("quiet\n")
         for name in STOOD_FOR:
             self._program(folder / "bin" / name, STAND_IN)
         self._program(folder / "python3", PYTHON)
@@ -105,7 +109,9 @@ class Root:
         text = (ROOT / "systemd/install.sh").read_text()
         text = text.replace("PYTHON=/usr/bin/python3", f"PYTHON={self.folder}/python3")
         moved, count = re.subn(
-            r"(?<![\w}.])/(opt|etc|var|run|usr/local)/", rf"{self.folder}/\1/", text
+            r"(?<![\w}.])/(opt|etc|var|run|usr/local|boot|proc(?=/cmdline))/",
+            rf"{self.folder}/\1/",
+            text,
         )
         assert count > 10
         return moved
@@ -291,6 +297,8 @@ def test_uninstall_takes_no_other_word(first: Root, argument: str) -> None:
 
 
 def test_uninstalled_the_system_knows_it_and_what_stays_is_named(first: Root) -> None:
+    # The real one, which would look at this machine's own boot partition.
+    (first.folder / "usr/local/sbin/mask-patrol-read-only").write_text("#!/bin/sh\n")
     own = first.folder / "etc/systemd/system/mask-patrol.service.d"
     own.mkdir(parents=True)
     said = first.install("uninstall", "--purge")
@@ -300,6 +308,56 @@ def test_uninstalled_the_system_knows_it_and_what_stays_is_named(first: Root) ->
     assert first.calls("systemctl try-reload-or-restart systemd-journald.service")
     assert not list((first.folder / "opt").iterdir())
     assert not first.config.exists()
+
+
+def test_the_read_only_root_is_turned_off_before_what_it_needs_goes(first: Root) -> None:
+    switch = first.folder / "usr/local/sbin/mask-patrol-read-only"
+    init = first.folder / "usr/local/lib/mask-patrol/overlay-init"
+    assert os.access(switch, os.X_OK)
+    assert os.access(init, os.X_OK)
+    switch.write_text(f"#!/bin/sh\n[ -e {init} ] && echo switch $* >>{first.folder}/calls\n")
+    first.install("uninstall")
+    assert first.calls("switch") == ["switch off"]
+    assert not switch.exists()
+    assert not init.parent.exists()
+    assert not list((first.folder / "usr/local/lib").glob("systemd/system/*"))
+
+
+@pytest.mark.parametrize("purge", [True, False])
+def test_the_partition_of_the_events_is_named_and_emptied_only_if_asked(
+    first: Root, purge: bool
+) -> None:
+    (first.folder / "usr/local/sbin/mask-patrol-read-only").write_text("#!/bin/sh\n")
+    events = first.folder / "var/lib/mask-patrol/outbox.sqlite3"
+    events.parent.mkdir(parents=True, exist_ok=True)
+    events.touch()
+    first.answers("mounted", "/dev/mmcblk0p3\n")
+    said = first.install("uninstall", *(["--purge"] if purge else []))
+    calls = first.calls("systemctl stop")
+    assert calls[-1] == "systemctl stop mask-patrol-data.service"  # what was on it is done
+    assert events.exists() is not purge
+    assert ("which was" in said, "and is empty" in said) == (True, purge)
+
+
+def test_what_cannot_be_turned_off_is_not_taken_away(first: Root) -> None:
+    switch = first.folder / "usr/local/sbin/mask-patrol-read-only"
+    switch.write_text("#!/bin/sh\necho 'cannot' >&2; exit 1\n")
+    assert "cannot be turned off" in first.install("uninstall", code=1)
+    assert (first.folder / "usr/local/lib/mask-patrol/overlay-init").exists()
+    assert first.current == "1"
+
+
+def test_nothing_is_done_to_a_read_only_root(first: Root) -> None:
+    words = first.folder / "proc/cmdline"
+    words.write_text(f"quiet init={first.folder}/usr/local/lib/mask-patrol/overlay-init\n")
+    first.answers("root", "overlay\n")
+    first.version("2")
+    for arguments in ((), ("uninstall",)):
+        assert "sudo mask-patrol-read-only off" in first.install(*arguments, code=1)
+    assert first.current == "1"
+    first.answers("root", "ext4\n")  # no overlay could be laid
+    first.install()
+    assert first.current == "2"
 
 
 def test_the_configuration_is_never_there_for_root_alone(root: Root) -> None:

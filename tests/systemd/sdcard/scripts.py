@@ -10,7 +10,7 @@ from pathlib import Path
 
 FIRST_BOOT = Path(__file__).parents[3] / "systemd/first-boot"
 #: Where the scripts reach outside of themselves.
-ABSOLUTE = re.compile(r"(?<![\w./$}])/(?=(etc|opt|boot/firmware|home|usr|var)\b)")
+ABSOLUTE = re.compile(r"(?<![\w./$}])/(?=(etc|opt|boot/firmware|home|usr|var|media)\b)")
 #: Stands in for a command: says that it ran, and in run number `cut` pulls the plug. With `half`,
 #: half of what it was to do is done by then.
 STUB = """#!/bin/sh

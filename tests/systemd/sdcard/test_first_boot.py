@@ -102,6 +102,90 @@ def test_a_cut_at_any_step_is_made_good_by_the_next_boot(
         assert_set_up(device)
 
 
+def read_only_device(kit: Path, folder: Path) -> Device:
+    """One whose root is to be read-only: an overlay, once its switch was turned and it has started
+    again; below that the root is what it was."""
+    device = device_with(kit, folder)
+    for setting in ("data-partition", "read-only"):
+        (device.kit / "settings" / setting).write_text("yes\n")
+    switch = device.root / "usr/local/sbin/mask-patrol-read-only"
+    switch.parent.mkdir(parents=True)
+    switch.write_text('#!/bin/sh\necho "switch $*" >>"$STUBS/said"\n: >"$STUBS/on"\n')
+    switch.chmod(0o755)
+    device.command("findmnt", '#!/bin/sh\n[ -e "$STUBS/over" ] && echo overlay || echo ext4\n')
+    device.command("mount", '#!/bin/sh\necho "mount $*" >>"$STUBS/said"\n')
+    (device.root / "media").mkdir()
+    (device.root / "media/root-ro").symlink_to(device.root)
+    return device
+
+
+def start_again(device: Device) -> None:
+    """What the next start makes of the switch."""
+    if (device.stubs / "on").exists():
+        (device.stubs / "over").touch()
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_cut_at_any_step_still_makes_the_root_read_only(
+    kit: Path, tmp_path: Path, half: bool
+) -> None:
+    whole = read_only_device(kit, tmp_path / "whole")
+    assert whole.run(whole.kit / "first-boot.sh").returncode == 0
+    assert_set_up(whole)
+    assert whole.said.count("switch on") == 1
+    assert whole.said[-1] == "systemctl reboot --no-block"
+    # The partition is there before the daemon is.
+    mounted = "systemctl enable --quiet --now mask-patrol-data.service"
+    assert mounted in whole.said
+    for cut in whole.cuts(half):
+        device = read_only_device(kit, tmp_path / str(cut))
+        script, unit = device.kit / "first-boot.sh", device.root / "etc/systemd/system" / UNIT
+        assert device.run(script, cut=cut, half=half).returncode == -9, cut
+        start_again(device)
+        below = (device.stubs / "over").exists()
+        if script.exists() and unit.exists():
+            assert device.run(script).returncode == 0
+            last = "start --no-block mask-patrol.service" if below else "reboot --no-block"
+            assert device.said[-1] == f"systemctl {last}"
+        assert device.said.count("switch on") == 1, cut
+        assert not unit.exists()  # so that a later `off` holds
+        assert not (device.kit / "settings").exists()
+
+
+def test_a_root_that_cannot_be_read_only_yet_is_watched_from(kit: Path, tmp_path: Path) -> None:
+    device = read_only_device(kit, tmp_path)
+    switch = device.root / "usr/local/sbin/mask-patrol-read-only"
+    good = switch.read_text()
+    switch.write_text("#!/bin/sh\nexit 1\n")
+    script = device.kit / "first-boot.sh"
+    done = device.run(script)
+    assert done.returncode == 1
+    assert "the root stays writable" in done.stdout
+    assert device.said[-1] == "systemctl start --no-block mask-patrol.service"
+    assert not (device.kit / "settings").exists()  # there are passwords among them
+    switch.write_text(good)
+    assert device.run(script).returncode == 0
+    assert device.said[-1] == "systemctl reboot --no-block"
+    assert_set_up(device)
+
+
+def test_a_partition_that_cannot_be_mounted_is_tried_again(kit: Path, tmp_path: Path) -> None:
+    device = read_only_device(kit, tmp_path)
+    device.command(
+        "systemctl",
+        '#!/bin/sh\necho "systemctl $*" >>"$STUBS/said"\n'
+        'case "$*" in *mask-patrol-data*) [ -e "$STUBS/good" ] ;; esac\n',
+    )
+    script = device.kit / "first-boot.sh"
+    done = device.run(script)
+    assert done.returncode == 1
+    assert "not everything is set up: set_data" in done.stdout
+    assert "systemctl start --no-block mask-patrol.service" in device.said
+    (device.stubs / "good").touch()
+    assert device.run(script).returncode == 0
+    assert_set_up(device)
+
+
 def test_what_fails_keeps_neither_ssh_nor_the_installation(kit: Path, tmp_path: Path) -> None:
     device = device_with(kit, tmp_path)
     usermod = (device.stubs / "real/usermod").read_text()

@@ -112,3 +112,10 @@ def test_the_scripts_pass_shellcheck() -> None:
     if shutil.which("shellcheck") is None:
         pytest.skip("shellcheck is not installed")
     subprocess.run(["shellcheck", *FIRST_BOOT.glob("*.sh")], check=True)
+
+
+def test_a_partition_for_the_data_is_for_images_alone(boot: Path, tmp_path: Path) -> None:
+    site = load_site(site_file(tmp_path, storage="{data_mib = 512}"))
+    with pytest.raises(UserError, match="only make image can make a partition"):
+        prepare(boot, "trixie", site, small_bundle(tmp_path))
+    assert [path.name for path in boot.iterdir()] == ["cmdline.txt"]

@@ -23,7 +23,7 @@ from sdcard.tools import find, run
 from sdcard.tree import File, Folder, Link
 
 from edge.errors import UserError
-from tests.pi.disk import copy_disk
+from tests.pi.disk import MEBI, copy_disk
 from tests.systemd.sdcard.made import KEY, ROOT_AT, STATUS, site_file, small_bundle, small_image
 
 
@@ -74,6 +74,34 @@ def test_everything_is_where_it_belongs(base: Path, tmp_path: Path) -> None:
     assert line.count("\n") == 1
     assert "root=PARTUUID=6d61736b-02" in line
     assert line.split()[-2:] == ["cgroup_enable=memory", "cfg80211.ieee80211_regdom=DE"]
+
+
+def test_the_data_have_a_partition_before_the_root(base: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mask-patrol.img"
+    site = load_site(site_file(tmp_path, storage="{data_mib = 128, read_only = true}"))
+    make_image(base, site, small_bundle(tmp_path), out)
+    before, layout = read_layout(base), read_layout(out)
+    assert layout.data is not None
+    assert (layout.data.number, layout.data.start_bytes) == (3, before.root.start_bytes)
+    assert layout.data.size_bytes == 128 * MEBI
+    # The last on the card, so that it is grown to fill it, and the second by its name.
+    assert (layout.root.number, layout.root.start_bytes) == (2, layout.data.end_bytes)
+    assert layout.root.end_bytes == out.stat().st_size
+    root, data = Ext4(out, layout.root.start_bytes), Ext4(out, layout.data.start_bytes)
+    for part in (root, data, Fat(out, layout.boot)):
+        part.check()
+    said = run("dumpe2fs", "-h", f"{out}?offset={layout.data.start_bytes}").split("\n")
+    assert "mask-patrol" in said[0]
+    assert [line.split()[-1] for line in said if line.startswith("Block size")] == ["4096"]
+    assert data.free_bytes() > 100 * MEBI
+    for setting in ("data-partition", "read-only"):
+        assert root.read(f"/opt/mask-patrol/first-boot/settings/{setting}") == b"yes\n"
+    assert root.read("/etc/hostname") == b"door7\n"
+    # The kernel and other programs read the table as we do.
+    said = run("sfdisk", "--dump", out)
+    assert said.count("type=83") == 2
+    with pytest.raises(UserError, match="partition for data already"):
+        make_image(out, site, small_bundle(tmp_path), tmp_path / "again.img")
 
 
 def test_a_root_that_is_nearly_full_is_grown(base: Path, tmp_path: Path) -> None:
