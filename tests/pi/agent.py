@@ -24,13 +24,16 @@ def main(port_name):
 
 
 def do(wish):
-    done = subprocess.run(
-        ["/bin/bash", "-c", wish["run"]],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            ["/bin/bash", "-c", wish["run"]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    except OSError as error:  # a command that is too long, say
+        return {"code": 126, "output": str(error)}
     return {"code": done.returncode, "output": done.stdout.decode(errors="replace")}
 
 

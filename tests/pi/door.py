@@ -24,6 +24,8 @@ from tests.pi.machine import RELAY_HOST, RELAY_PORT, Machine, wait_for
 from tests.pi.roots import CACHE, Release, alone, key
 
 ROOT = Path(__file__).parents[2]
+#: One argument of a program may have 128 KiB (MAX_ARG_STRLEN); base64 makes four bytes of three.
+PIECE_BYTES = 60_000
 DEVICE = "door1"
 UNIT = "mask-patrol.service"
 CONFIG = "/etc/mask-patrol/mask-patrol.toml"
@@ -95,10 +97,12 @@ def install(machine: Machine, options: str = "") -> str:
 
 
 def put(machine: Machine, path: str, content: str | bytes) -> None:
-    """Write a small file in the running machine."""
+    """Write a file in the running machine, by commands that are not too long for it."""
     data = content.encode() if isinstance(content, str) else content
-    text = base64.b64encode(data).decode()
-    machine.run(f"mkdir -p $(dirname {path}) && base64 -d > {path} <<'END'\n{text}\nEND")
+    machine.run(f"mkdir -p $(dirname {path}) && : > {path}")
+    for at in range(0, len(data), PIECE_BYTES):
+        text = base64.b64encode(data[at : at + PIECE_BYTES]).decode()
+        machine.run(f"base64 -d >> {path} <<'END'\n{text}\nEND")
 
 
 def change_unit(machine: Machine, text: str) -> None:
