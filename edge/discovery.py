@@ -18,6 +18,8 @@ from edge.payloads import Topics
 #: Home Assistant says `online` here when it starts, whatever prefix discovery has.
 BIRTH_TOPIC, BORN = "homeassistant/status", b"online"
 MAKER = "Mask Patrol"
+#: Of each component: Home Assistant takes none for all of them together.
+QOS = 1
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def announce(prefix: str, topics: Topics, camera: str, verbs: Collection[str] = 
     if {"pause", "resume"} <= set(verbs):
         components |= _pause(topics)
     for key, component in components.items():
-        component["unique_id"] = f"{name}_{key}"
+        component |= {"unique_id": f"{name}_{key}", "qos": QOS}
     return Announcement(
         f"{prefix}/device/{name}/config",
         {
@@ -52,7 +54,6 @@ def announce(prefix: str, topics: Topics, camera: str, verbs: Collection[str] = 
             },
             "origin": {"name": MAKER, "sw_version": __version__},
             "availability_topic": topics["status"],
-            "qos": 1,
             "components": components,
         },
     )
@@ -71,7 +72,7 @@ def _escaped(found: re.Match[str]) -> str:
     return "__" if found[0] == "_" else f"_{ord(found[0]):x}"
 
 
-# What holds for all components stands in the announcement itself: `availability_topic`, `qos`.
+# `availability_topic` of the announcement holds for all components.
 
 
 def _alert(topics: Topics) -> dict[str, dict[str, Any]]:

@@ -158,10 +158,11 @@ class Device:
     def say(self, leaf: str, body: bytes, retain: bool = False) -> None:
         self.publish(f"maskpatrol/{self.name}/{leaf}", body, retain)
 
-    def publish(self, topic: str, body: bytes, retain: bool = False) -> None:
+    def publish(self, topic: str, body: bytes, retain: bool = False, wait: bool = True) -> None:
         told = self._client.publish(topic, body, qos=1, retain=retain)
-        told.wait_for_publish(20)
-        assert told.is_published()
+        if wait:
+            told.wait_for_publish(20)
+            assert told.is_published()
 
     def alert(self, **more: Any) -> dict[str, Any]:
         self._seq += 1

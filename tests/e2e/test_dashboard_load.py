@@ -189,7 +189,8 @@ def fill(path: Path, alerts: int, devices: int) -> None:
         )
         db.execute("INSERT INTO totals SELECT hour, label, sum(alerts) FROM hourly GROUP BY 1, 2")
         for number in range(devices):
-            db.execute("INSERT INTO devices VALUES (?, 1, 1, 0, ?)", (f"door{number:03}", now_s))
+            values = (f"door{number:03}", now_s, now_s)
+            db.execute("INSERT INTO devices VALUES (?, 1, 1, 0, ?, ?, NULL)", values)
 
 
 @pytest.mark.parametrize(

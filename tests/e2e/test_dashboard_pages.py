@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from edge.clock import iso_utc
-from tests.brokers import Mosquitto
+from edge.web.places import MOST_PLACES
+from tests.brokers import Mosquitto, wait_until
 from tests.dashboards import Dashboard, Device, connected
 from tests.edge.web.made import encoded
 
+EPISODES = "[...document.querySelectorAll('#alerts li')].map((card) => card.dataset.episode)"
 FOCUSED = "document.activeElement.getAttribute('aria-label') || document.activeElement.id"
 
 
@@ -153,6 +155,36 @@ def test_a_retired_device_is_forgotten_with_the_keyboard_until_it_speaks(
     retired.say("state", state(False, 0, time.time()), retain=True)
     page.wait_for_selector("#devices .name:text('door2')")
     retired.close()
+
+
+def test_who_invents_names_hides_neither_who_is_there_nor_who_comes(
+    page: Any, mosquitto: Mosquitto, dashboard: Dashboard, device: Device
+) -> None:
+    connected(page, dashboard.address)
+    page.wait_for_selector("#device-count:text('1 of 1 online')")
+    rogue = Device(mosquitto.broker, "invented0")
+    for number in range(MOST_PLACES + 300):
+        rogue.publish(f"maskpatrol/invented{number}/status", b"online", wait=False)
+    rogue.say("status", b"online")
+    new = Device(mosquitto.broker, "door2")
+    for number in range(100):  # they go on
+        topic = f"maskpatrol/invented{number + MOST_PLACES}/status"
+        rogue.publish(topic, b"online", wait=False)
+    rogue.say("status", b"online")
+    episodes = [speaker.alert()["id"] for speaker in (device, new)]
+    page.wait_for_function(
+        f"(expected) => expected.every((episode) => {EPISODES}.includes(episode))", arg=episodes
+    )
+    wait_until(lambda: dashboard.news()["link"]["crowd"] != "", "the notice")
+    health = page.context.new_page()
+    health.goto(f"{dashboard.address}/health")
+    health.wait_for_selector(".notice:has-text('More than 2000 names of devices are in use')")
+    names = health.locator(".devices-health h2 a").all_text_contents()
+    assert len(names) == MOST_PLACES
+    assert {"door1", "door2"} <= set(names)
+    assert "None since the dashboard started" in health.text_content("main")
+    for speaker in (rogue, new):
+        speaker.close()
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/door1"])

@@ -25,9 +25,19 @@
     if (part(id).textContent !== text) part(id).textContent = text;
   }
 
+  /** Beside the button; `wrong` stands out. */
+  function tell(text, wrong) {
+    part("saved").className = wrong ? "error" : "more";
+    say("saved", text);
+  }
+
   function fail(text) {
     part("camera-error").hidden = !text;
     say("camera-error", text || "");
+    if (!text || !told) return;
+    told = null;
+    say("seen", "The last picture that came");
+    draw();
   }
 
   async function look() {
@@ -157,21 +167,21 @@
   async function follow(use, texts) {
     const mine = ++asked;
     while (mine === asked) {
-      say("saved", (texts[use.state] || (() => ""))(use.why));
+      tell((texts[use.state] || (() => ""))(use.why), use.state === "refused" || use.state === "other");
       if (use.state !== "waiting") return;
       await new Promise((done) => setTimeout(done, POLL_MS));
       try {
         const response = await fetch("/camera/use");
         const body = await response.json();
         if (response.ok) use = body;
-        else if (mine === asked) { say("saved", body.error); return; }
+        else if (mine === asked) { tell(body.error, true); return; }
       } catch { /* the picture says that the dashboard is away */ }
     }
   }
 
   function change() {
     asked += 1;
-    say("saved", "Not saved");
+    tell("Not saved");
   }
 
   function take(body) {
@@ -186,8 +196,8 @@
   part("form").addEventListener("submit", async (event) => {
     event.preventDefault();
     asked += 1;
-    if (!part("corners-error").hidden) { say("saved", "Not saved: a line is no corner."); corners.focus(); return; }
-    say("saved", "Saving …");
+    if (!part("corners-error").hidden) { tell("Not saved: a line is no corner.", true); corners.focus(); return; }
+    tell("Saving …");
     const wanted = { zone };
     if (faceTouched) wanted.min_face = minFace;
     try {
@@ -197,17 +207,24 @@
       take(body);
       follow(body.use, SAVED);
     } catch (error) {
-      say("saved", error instanceof TypeError ? "The dashboard is away." : `Not saved: ${error.message}`);
+      tell(error instanceof TypeError ? "Not saved: the dashboard is away." : `Not saved: ${error.message}`, true);
     }
   });
 
+  /** Nothing is saved before it is known what stands in the file. */
   async function begin() {
-    const response = await fetch("/camera/drawing");
-    const body = await response.json();
-    if (!response.ok) { say("saved", body.error); return; }
-    take(body);
-    if (body.can_save) follow(body.use, FOUND);
-    else say("saved", "Start the dashboard with --config FILE to save.");
+    part("save").disabled = true;
+    try {
+      const response = await fetch("/camera/drawing");
+      const body = await response.json();
+      if (!response.ok) throw new Error(body.error);
+      take(body);
+      if (body.can_save) follow(body.use, FOUND);
+      else tell("Start the dashboard with --config FILE to save.");
+    } catch (error) {
+      tell(error instanceof TypeError ? "The dashboard is away." : error.message, true);
+      setTimeout(begin, 2000);
+    }
   }
   begin();
   look();

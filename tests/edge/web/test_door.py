@@ -189,7 +189,9 @@ def test_another_site_can_change_nothing(dashboard: Dashboard) -> None:
     visitor = Visitor(dashboard.port)
     visitor.log_in()
     for origin in ("http://evil.example", "null", ""):
-        assert visitor.ask("POST", "/alerts/acknowledge", origin=origin).status == 403
+        for path in ("/alerts/acknowledge", "/health/door1/forget"):
+            assert visitor.ask("POST", path, origin=origin).status == 403
+    assert visitor.ask("POST", "/health/door1/forget").status == 404  # it is let in
     assert visitor.ask("POST", "/alerts/acknowledge").status == 422
 
 
