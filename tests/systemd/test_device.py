@@ -319,7 +319,7 @@ def test_what_it_is_confined_to(device: Device) -> None:
     assert "\nSystemMaxUse=64M\n" in journal
     if int(device.machine.run("systemctl", "--version").stdout.split()[1]) >= 254:
         device.machine.run("udevadm", "verify", "/usr/local/lib/udev/rules.d/60-mask-patrol.rules")
-        assert device.machine.property("RestartMaxDelayUSec") == "1min"
+        assert device.machine.property("RestartMaxDelayUSec") == "20s"
     # Who may read what: the password root alone, the configuration the daemon too.
     modes = device.machine.run(
         "stat", "-c", "%a %U %G", "/etc/mask-patrol/credentials",
