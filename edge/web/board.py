@@ -16,9 +16,6 @@ from edge.web.store import AlertRow
 
 #: Alerts on the live page; older ones are in the history.
 NEWEST = 300
-#: Devices that are listed (see `edge.web.places`, which lets fewer in); of more, those that were
-#: heard longest ago are not.
-MOST_DEVICES = 4000
 #: Names that pages are told to take off their list; who comes later than that gets all anew.
 MOST_GONE = 10_000
 SHOWN = (
@@ -28,7 +25,8 @@ SHOWN = (
 
 
 class Board:
-    """May be fed and read from any thread."""
+    """May be fed and read from any thread. It lists each device that it is told of: who gives it
+    names bounds them (see `edge.web.places`)."""
 
     def __init__(self) -> None:
         """Nothing is known yet."""
@@ -82,7 +80,13 @@ class Board:
     def put_seen(self, device: str, at_s: float) -> None:
         """An event came from it."""
         with self._lock:
-            self._device(device, at_s).seen_s = at_s
+            is_new = device not in self._devices
+            known = self._device(device, at_s)
+            known.seen_s = at_s
+            if is_new:
+                self._refresh(known, at_s)
+        if is_new:
+            self._tell()
 
     def put_known(self, device: str, seen_s: float | None, now_s: float) -> None:
         """A device of before, of which nothing was heard yet this time."""
@@ -140,7 +144,6 @@ class Board:
         stalled = []
         changed = False
         with self._lock:
-            self._drop_old_devices()
             for name, device in self._devices.items():
                 before = self._rows.get(name, (0, {}))[1].get("condition")
                 if self._refresh(device, now_s):
@@ -223,11 +226,6 @@ class Board:
         running = [e for e in by_age if self._alerts[e][1]["ended_s"] is None]
         kept = {*by_age[:NEWEST], *running[:NEWEST]}
         self._alerts = {e: entry for e, entry in self._alerts.items() if e in kept}
-
-    def _drop_old_devices(self) -> None:
-        if len(self._devices) > MOST_DEVICES:
-            by_age = sorted(self._devices.values(), key=lambda d: max(d.seen_s or 0.0, d.known_s))
-            self._drop(device.name for device in by_age[: len(by_age) - MOST_DEVICES])
 
     def _tell(self) -> None:
         with self._lock:

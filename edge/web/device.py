@@ -100,6 +100,20 @@ class Device:
             "lost": self.lost,
         }
 
+    def figures(self) -> dict[str, Any]:
+        """What is kept over time of its last report, as a row of the table `figures`."""
+        health = self.health or Health()
+        frame = health.stages_ms.get("frame")
+        return {
+            "device": self.name,
+            "at_s": self.reported_s,
+            "fps": health.fps,
+            "frame_ms": frame.p95 if frame else None,
+            "temperature_c": health.temperature_c,
+            "memory_mb": health.memory_mb,
+            "outbox_depth": health.outbox_depth,
+        }
+
     def _note_report(self, message: Message) -> None:
         if message.retained:
             return

@@ -71,6 +71,8 @@ class Ingest:
         self._news_pace: Buckets[str] = Buckets(20, 0.05)
         self._figures_kept_s: dict[str, float] = {}
         self._seen_kept_s = 0.0
+        #: Held while it is decided who is listed: who is on the board has a place, and no other.
+        self._listing = threading.Lock()
         self._retired: set[str] = set()
         self._back: set[str] = set()
         self._crowded_until = 0.0
@@ -109,31 +111,40 @@ class Ingest:
         """List this device no more, until it speaks again; raises SQLAlchemyError. From any
         thread."""
         self._store.retire(device, self._clock())
-        self._retired.add(device)
-        self._back.discard(device)
-        self._intake.forget(device)
-        self._board.drop([device])
+        with self._listing:
+            self._retired.add(device)
+            self._back.discard(device)
+            self._intake.forget(device)
+            self._board.drop([device])
 
     def take(self, received: Received | None) -> None:
         """Called with each message, from the network's thread."""
         if received is None:
             self._intake.refuse_topic()
             return
+        with self._listing:
+            event = self._list(received)
+        if event is None:
+            received.done()
+        elif received.qos or self._waiting.qsize() < MOST_WAITING:
+            self._waiting.put((event, received.done))
+
+    def _list(self, received: Received) -> EventMessage | None:
+        """The event, if it is one. Who sends it is on the board now: when it is written, its place
+        may be another's."""
         now_s = self._clock()
         message = self._intake.take(received.topic, received.payload, received.retained, now_s)
         if gone := self._intake.gone():
             self._board.drop(gone)
             self._crowded_until = time.monotonic() + CROWDED_S
         if message is None or not self._is_listed(message):
-            received.done()
-            return
+            return None
         if isinstance(message.body, EventMessage):
-            if received.qos or self._waiting.qsize() < MOST_WAITING:
-                self._waiting.put((message.body, received.done))
-        else:
-            received.done()
-            for news in self._board.put_message(message):
-                self._note(message.device, news)
+            self._board.put_seen(message.device, now_s)
+            return message.body
+        for news in self._board.put_message(message):
+            self._note(message.device, news)
+        return None
 
     def _is_listed(self, message: Message) -> bool:
         """A retired device is again when it speaks: what the broker keeps of it is no word."""
@@ -202,8 +213,6 @@ class Ingest:
         for _, done in batch:
             done()
         self.written += written.new
-        for event in events:
-            self._board.put_seen(event.device, event.received_s)
         self._board.put_alerts(written.alerts)
         now_s = self._clock()
         for device in self._board.put_lost(written.lost, now_s):
@@ -257,33 +266,21 @@ class Ingest:
         self._back.difference_update(back)
         if self._shared_as:  # another dashboard may have been told
             retired = self._history.retired()
-            news = sorted(retired - self._retired - self._back)
-            self._retired = retired - self._back
-            for name in news:
-                self._intake.forget(name)
-            self._board.drop(news)
+            with self._listing:
+                news = sorted(retired - self._retired - self._back)
+                self._retired = retired - self._back
+                for name in news:
+                    self._intake.forget(name)
+                self._board.drop(news)
 
     def _due_figures(self, devices: list[Device], now_s: float) -> list[dict[str, object]]:
         every_s = max(FIGURES_EVERY_S, float(len(devices)))
         rows: list[dict[str, object]] = []
         for device in devices:
-            health, reported_s = device.health, device.reported_s
             kept_s = self._figures_kept_s.get(device.name, 0.0)
-            if health is None or reported_s is None or reported_s < kept_s + every_s:
-                continue
-            self._figures_kept_s[device.name] = reported_s
-            frame = health.stages_ms.get("frame")
-            rows.append(
-                {
-                    "device": device.name,
-                    "at_s": reported_s,
-                    "fps": health.fps,
-                    "frame_ms": frame.p95 if frame else None,
-                    "temperature_c": health.temperature_c,
-                    "memory_mb": health.memory_mb,
-                    "outbox_depth": health.outbox_depth,
-                }
-            )
+            if device.reported_s is not None and device.reported_s >= kept_s + every_s:
+                self._figures_kept_s[device.name] = device.reported_s
+                rows.append(device.figures())
         return rows
 
 

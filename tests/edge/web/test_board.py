@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from edge.web.board import MOST_DEVICES, Board
-
-
-def test_devices_that_were_heard_longest_ago_make_room() -> None:
-    board = Board()
-    for number in range(MOST_DEVICES + 5):
-        board.put_known(f"d{number}", float(number), float(number))
-    board.sweep(9e9)
-    assert len(board.devices()) == len(board.since(-1)[1]["devices"]) == MOST_DEVICES
-    assert board.device("d4") is None
-    assert board.device("d5") is not None
+from edge.web.board import Board
 
 
 def test_pages_are_told_who_is_listed_no_more() -> None:
@@ -30,3 +20,11 @@ def test_pages_are_told_who_is_listed_no_more() -> None:
     # Its losses are told of who is listed only.
     assert board.put_lost({"a": 1, "nobody": 3}, 3.0) == ["a"]
     assert [device.name for device in board.devices()] == ["a", "b"]
+
+
+def test_who_sends_an_event_is_shown_at_once() -> None:
+    board, told = Board(), []
+    board.listen(lambda: told.append(1))
+    board.put_seen("a", 1.0)
+    assert [row["device"] for row in board.since(-1)[1]["devices"]] == ["a"]
+    assert told == [1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -193,3 +194,51 @@ def test_more_names_than_there_are_places_are_told(bench: Bench) -> None:
     assert "door1" in names
     crowd = lambda: bench.board.since(-1)[1]["link"]["crowd"]  # noqa: E731
     wait_until(lambda: "somebody invents them" in crowd(), "the notice", 20)
+
+
+def test_events_in_invented_names_take_no_device_off_the_list(
+    bench: Bench, engine: sa.Engine
+) -> None:
+    """However long they wait to be written, and whoever has their places then."""
+    for number in range(20):
+        bench.say(f"real{number}", "state", {"no_mask": False, "people": 0})
+    for number in range(2 * MOST_PLACES + 500):
+        bench.say(f"d{number}", "events", start(f"d{number}", 1))
+    names = listed(bench)
+    wait_until(lambda: len(bench.done) == 2 * MOST_PLACES + 520, "all are written", 120)
+    assert bench.intake.refused == {}
+    assert listed(bench) == names
+    assert len(names) == MOST_PLACES
+    assert {f"real{number}" for number in range(20)} < set(names)
+
+
+def test_an_event_that_waits_does_not_bring_back_a_forgotten_device(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
+    bench = Bench(Store(engine), engine)
+    bench.say("door1", "events", start("door1", 1))
+    assert listed(bench) == ["door1"]
+    bench.ingest.forget("door1")
+    bench.ingest.start()
+    wait_until(lambda: bench.ingest.written == 1, "the event is kept", 20)
+    bench.ingest.stop()
+    assert listed(bench) == []
+
+
+def test_a_device_that_comes_back_while_another_dashboard_asks_stays(engine: sa.Engine) -> None:
+    bench = Bench(Store(engine), engine, "one")
+    bench.ingest.forget("door1")
+
+    class Asked(set[str]):
+        """Chores are done in the middle of it, as far as they may."""
+
+        def discard(self, name: str) -> None:
+            super().discard(name)
+            self.chores = threading.Thread(target=bench.ingest._keep_retired, args=(NOW_S,))
+            self.chores.start()
+            self.chores.join(0.5)
+
+    asked = bench.ingest._retired = Asked(bench.ingest._retired)
+    bench.say("door1", "state", {"no_mask": False, "people": 0})
+    asked.chores.join(20)
+    assert listed(bench) == ["door1"]
+    assert bench.intake._places.hear("door1", ticks()) is not None
