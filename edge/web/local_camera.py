@@ -177,10 +177,14 @@ def _replace(path: Path, text: str) -> None:
     """All of it or nothing, with the file's own rights and, where we may, its owner; a link to
     it stays one. Raises UserError."""
     path = path.resolve()
-    beside = path.with_name(f".{path.name}.new")
+    beside: Path | None = None
     try:
         before = path.stat()
-        with beside.open("w", encoding="utf-8") as file:
+        # New, of a name that nobody foretells, and ours alone until it has the rights of before:
+        # others may write to the folder, and the file may hold a password.
+        number, name = tempfile.mkstemp(".new", f".{path.name}.", path.parent)
+        beside = Path(name)
+        with os.fdopen(number, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             _give(file.fileno(), before)
@@ -188,6 +192,7 @@ def _replace(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
+        if beside is not None:
+            with contextlib.suppress(OSError):
+                beside.unlink()
         raise UserError(f"cannot write {path}: {error.strerror}") from None

@@ -49,6 +49,27 @@ def test_a_link_stays_a_link_and_the_rights_are_kept(config: Path, tmp_path: Pat
     assert "zone" in config.read_text()
 
 
+def test_what_others_plant_beside_the_file_is_not_written_to(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("theirs")
+    (tmp_path / ".door.toml.new").symlink_to(victim)
+    modes = []
+
+    def look(file: int, mode: int) -> None:  # what is written so far is nobody else's to read
+        modes.append(stat.S_IMODE(os.fstat(file).st_mode))
+        os.chmod(file, mode)
+
+    monkeypatch.setattr(os, "fchmod", look)
+    LocalCamera(load_settings(config), config).save(ZONE, None)
+    assert victim.read_text() == "theirs"
+    assert not config.is_symlink()
+    assert "zone" in config.read_text()
+    assert modes == [0o600]
+    assert {path.name for path in tmp_path.iterdir()} == {"door.toml", ".door.toml.new", "victim"}
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another group")
 def test_a_group_that_would_be_lost_is_not(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.chown(config, -1, 1000)
