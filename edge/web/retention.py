@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from edge.clock import clock_is_synchronised
+from edge.web.places import SILENT_S
 from edge.web.store import HOUR_S
 from edge.web.tables import (
     alerts,
@@ -37,6 +39,9 @@ FIGURES_DAYS = 14.0
 MOST_TROUBLES = 20_000
 #: Names of devices; who invents some must not fill the disk.
 MOST_DEVICES = 20_000
+#: Those of them that are retired, which are known besides: what the broker keeps of one, for
+#: however long, must not bring it back.
+MOST_RETIRED = 20_000
 #: A session can never be older than this.
 SESSION_DAYS = 30.0
 
@@ -90,13 +95,7 @@ def _delete_the_rest(db: sa.Connection, now_s: float, max_age_days: float) -> No
     db.execute(sa.delete(totals).where(totals.c.hour < first_hour))
     db.execute(sa.delete(daily).where(daily.c.day < first_hour // 24))
     db.execute(sa.delete(gaps).where(gaps.c.noticed_s < now_s - max_age_days * DAY_S))
-    db.execute(sa.delete(devices).where(devices.c.last_seen_s < now_s - max_age_days * DAY_S))
-    # Those that came first stay.
-    order = (sa.func.coalesce(devices.c.first_seen_s, 0.0).desc(), devices.c.device.desc())
-    total = db.scalar(sa.select(sa.func.count()).select_from(devices)) or 0
-    if (surplus := total - MOST_DEVICES) > 0:
-        newest = sa.select(devices.c.device).order_by(*order).limit(surplus)
-        db.execute(sa.delete(devices).where(devices.c.device.in_(newest.scalar_subquery())))
+    _delete_some_devices(db, now_s, max_age_days)
     db.execute(sa.delete(figures).where(figures.c.at_s < now_s - FIGURES_DAYS * DAY_S))
     db.execute(sa.delete(sessions).where(sessions.c.used_s < now_s - SESSION_DAYS * DAY_S))
     oldest_kept = (
@@ -111,6 +110,31 @@ def _delete_the_rest(db: sa.Connection, now_s: float, max_age_days: float) -> No
             sa.or_(troubles.c.number <= oldest_kept, troubles.c.at_s < now_s - 90 * DAY_S)
         )
     )
+
+
+def _delete_some_devices(db: sa.Connection, now_s: float, max_age_days: float) -> None:
+    retired = devices.c.retired_s.is_not(None)
+    listed = devices.c.retired_s.is_(None)
+    came_s = sa.func.coalesce(devices.c.first_seen_s, 0.0)
+    heard_s = sa.func.coalesce(devices.c.last_seen_s, came_s)
+    db.execute(sa.delete(devices).where(listed, heard_s < now_s - max_age_days * DAY_S))
+    # As with the places: who is silent gives way first, and those that came first stay.
+    speaks = sa.case((heard_s < now_s - SILENT_S, 0), else_=1)
+    _bound(db, MOST_DEVICES, listed, (speaks, came_s.desc(), devices.c.device.desc()))
+    _bound(db, MOST_RETIRED, retired, (devices.c.retired_s, devices.c.device))
+
+
+def _bound(
+    db: sa.Connection,
+    most: int,
+    those: sa.ColumnElement[bool],
+    order: Sequence[sa.ColumnElement[Any]],
+) -> None:
+    """Delete, in this order, devices of `those` until there are no more than `most`."""
+    total = db.scalar(sa.select(sa.func.count()).select_from(devices).where(those)) or 0
+    if (surplus := total - most) > 0:
+        first = sa.select(devices.c.device).where(those).order_by(*order).limit(surplus)
+        db.execute(sa.delete(devices).where(devices.c.device.in_(first.scalar_subquery())))
 
 
 class Tidier:

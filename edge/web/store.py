@@ -120,7 +120,8 @@ class Store:
     def retire(self, device: str, now_s: float) -> None:
         """List it no more, until `unretire`; its alerts stay, all else about it goes."""
         insert = upsert(self._engine, devices).values(device=device, forgotten=0, retired_s=now_s)
-        told = {"forgotten": 0, "retired_s": now_s}
+        # Numbers that were missing and come late after all are none of our business any more.
+        told = {"forgotten": 0, "retired_s": now_s, "first_seq": devices.c.last_seq}
         with self._engine.begin() as db:
             db.execute(insert.on_conflict_do_update(index_elements=["device"], set_=told))
             for table in (gaps, figures, troubles):

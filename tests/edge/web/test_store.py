@@ -208,6 +208,54 @@ def test_names_without_end_are_not_all_kept(
     assert [name for name, _ in History(engine).known_devices()] == ["d0", "d1", "d2"]
 
 
+def test_names_that_are_silent_give_way_to_a_new_device(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.web.retention.MOST_DEVICES", 3)
+    store, history = Store(engine), History(engine)
+
+    def known() -> list[str]:
+        return [name for name, _ in history.known_devices()]
+
+    day_s = 86_400.0
+    for number in range(3):
+        store.keep_last_seen({f"invented{number}": NOW_S + number})
+    store.write([message("door1", 1)], NOW_S + 0.9 * day_s)
+    tidy(engine, NOW_S + 0.9 * day_s, 400.0, 1000)  # all of them speak: the newest goes
+    assert known() == ["invented0", "invented1", "invented2"]
+    store.keep_last_seen({"invented0": NOW_S + day_s})
+    store.write([message("door1", 2)], NOW_S + 1.5 * day_s)
+    tidy(engine, NOW_S + 1.5 * day_s, 400.0, 1000)  # the newest of those that do not
+    assert known() == ["door1", "invented0", "invented1"]
+    assert store.write([message("door1", 5)], NOW_S + 1.6 * day_s).lost == {"door1": 2}
+
+
+def test_a_retired_device_is_known_for_longer_than_what_it_sent(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.web.retention.MOST_RETIRED", 2)
+    store, history = Store(engine), History(engine)
+    store.keep_last_seen({"a": NOW_S, "b": NOW_S})
+    store.retire("a", NOW_S + 1.0)
+    store.keep_last_seen({"c": NOW_S + 40 * 86_400.0})
+    tidy(engine, NOW_S + 40 * 86_400.0, 30.0, 1000)
+    assert [name for name, _ in history.known_devices()] == ["a", "c"]
+    for at_s, name in enumerate(("only its retained words came", "another"), 2):
+        store.retire(name, NOW_S + at_s)
+    tidy(engine, NOW_S + 40 * 86_400.0, 30.0, 1000)
+    assert history.retired() == {"only its retained words came", "another"}
+
+
+def test_what_a_retired_device_had_lost_is_no_new_loss_when_it_comes(engine: sa.Engine) -> None:
+    store = Store(engine)
+    store.write([message("a", 1), message("a", 5)], NOW_S)
+    store.retire("a", NOW_S)
+    store.unretire(["a"], NOW_S)
+    late = [message("a", seq) for seq in (2, 3, 4)]
+    assert store.write(late, NOW_S).lost == {"a": 0}
+    assert store.write([message("a", 6), message("a", 8)], NOW_S).lost == {"a": 1}
+
+
 def test_a_retired_device_leaves_its_alerts_and_comes_back_as_the_newest(engine: sa.Engine) -> None:
     store, history = Store(engine), History(engine)
     store.write([message("a", 1), message("a", 5), message("b", 1)], NOW_S)
