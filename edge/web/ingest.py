@@ -85,10 +85,11 @@ class Ingest:
         """Show what the database holds, and begin to write; raises SQLAlchemyError."""
         self._board.put_alerts(self._history.newest(NEWEST))
         self._retired = self._history.retired()
-        seen_s = dict(self._history.listed_devices())
-        for name in self._intake.know(seen_s):
-            self._board.put_known(name, seen_s[name], self._clock())
-        self._board.put_lost(self._history.lost(), self._clock())
+        seen_s, now_s = dict(self._history.listed_devices()), self._clock()
+        silent_s = {n: max(0.0, now_s - at_s) if at_s else 0.0 for n, at_s in seen_s.items()}
+        for name in self._intake.know(silent_s):
+            self._board.put_known(name, seen_s[name], now_s)
+        self._board.put_lost(self._history.lost(), now_s)
         self._thread.start()
 
     def stop(self) -> None:

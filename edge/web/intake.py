@@ -11,7 +11,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -94,9 +94,11 @@ class Intake:
         """How many messages were refused, by the reasons in `REASONS`."""
         return dict(self._refused)
 
-    def know(self, names: Iterable[str]) -> list[str]:
-        """Devices of before, in the order in which they came; gives those that have got a place."""
-        return self._places.fill(names, self._ticks())
+    def know(self, silent_s: Mapping[str, float]) -> list[str]:
+        """Devices of before, in the order in which they came, and how long each has been silent,
+        lest a restart count as a word; gives those that have got a place."""
+        at_s = self._ticks()
+        return self._places.fill({name: at_s - since_s for name, since_s in silent_s.items()})
 
     def forget(self, name: str) -> None:
         """This one needs its place no more."""

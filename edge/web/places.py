@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 MOST_PLACES = 2000
@@ -42,11 +42,11 @@ class Places:
         #: In the order in which they came.
         self._held: dict[str, _Place] = {}
 
-    def fill(self, names: Iterable[str], at_s: float) -> list[str]:
-        """Those of before, who came in this order; gives who has got a place, as far as there
-        are some."""
+    def fill(self, heard_s: Mapping[str, float]) -> list[str]:
+        """Those of before, who came in this order, and when each was heard last; gives who has
+        got a place, as far as there are some."""
         filled = []
-        for name in names:
+        for name, at_s in heard_s.items():
             if not self._free:
                 break
             self.enter(name, at_s)

@@ -16,7 +16,7 @@ from edge.web.history import History
 from edge.web.ingest import Ingest
 from edge.web.intake import MOST_NUMBER, Intake
 from edge.web.messages import EventMessage
-from edge.web.places import MOST_PLACES
+from edge.web.places import MOST_PLACES, SILENT_S
 from edge.web.retention import Tidier
 from edge.web.store import Store, Written
 from edge.web.subscriber import Received
@@ -242,3 +242,17 @@ def test_a_device_that_comes_back_while_another_dashboard_asks_stays(engine: sa.
     asked.chores.join(20)
     assert listed(bench) == ["door1"]
     assert bench.intake._places.hear("door1", ticks()) is not None
+
+
+def test_a_restart_is_no_word_of_who_is_silent(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
+    store = Store(engine)
+    heard_s = {f"d{number}": NOW_S - 60.0 for number in range(MOST_PLACES)}
+    heard_s["d5"] = NOW_S - 2 * SILENT_S  # long since, and yet one of those that came first
+    store.keep_last_seen(heard_s)
+    bench = Bench(store, engine)
+    bench.ingest.start()
+    assert len(listed(bench)) == MOST_PLACES
+    bench.say("door1", "state", {"no_mask": False, "people": 0})
+    assert set(listed(bench)) == {*heard_s, "door1"} - {"d5"}
+    bench.ingest.stop()

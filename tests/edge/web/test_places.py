@@ -72,7 +72,8 @@ def test_a_new_device_is_there_nearly_always_while_names_are_invented() -> None:
 
 def test_those_of_before_come_first() -> None:
     places = Places(MOST, NEWCOMERS)
-    assert places.fill([f"d{n}" for n in range(MOST + 2)], 0.0) == [f"d{n}" for n in range(MOST)]
+    heard_s = {f"d{n}": 0.0 for n in range(MOST + 2)}
+    assert places.fill(heard_s) == [f"d{n}" for n in range(MOST)]
     for number in range(50):
         speaks(places, f"new{number}", 1.0)
     assert all(places.hear(f"d{n}", 1.0) is not None for n in range(KEPT))
