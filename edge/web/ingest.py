@@ -15,7 +15,7 @@ from edge.web.buckets import Buckets
 from edge.web.device import Device
 from edge.web.history import History
 from edge.web.intake import Intake
-from edge.web.messages import EventMessage, Message
+from edge.web.messages import EventMessage
 from edge.web.places import MOST_PLACES
 from edge.web.store import Store
 from edge.web.subscriber import Received
@@ -134,28 +134,23 @@ class Ingest:
         """The event, if it is one. Who sends it is on the board now: when it is written, its place
         may be another's."""
         now_s = self._clock()
-        message = self._intake.take(received.topic, received.payload, received.retained, now_s)
+        message = self._intake.take(
+            received.topic, received.payload, received.retained, now_s, self._retired
+        )
         if gone := self._intake.gone():
             self._board.drop(gone)
             self._crowded_until = time.monotonic() + CROWDED_S
-        if message is None or not self._is_listed(message):
+        if message is None:
             return None
+        if message.device in self._retired:  # it speaks, and so is listed again
+            self._back.add(message.device)
+            self._retired.discard(message.device)
         if isinstance(message.body, EventMessage):
             self._board.put_seen(message.device, now_s)
             return message.body
         for news in self._board.put_message(message):
             self._note(message.device, news)
         return None
-
-    def _is_listed(self, message: Message) -> bool:
-        """A retired device is again when it speaks: what the broker keeps of it is no word."""
-        if message.device in self._retired:
-            if message.retained:
-                self._intake.forget(message.device)
-                return False
-            self._retired.discard(message.device)
-            self._back.add(message.device)
-        return True
 
     def _note(self, device: str, text: str) -> None:
         if len(self._news) < MOST_IN_BATCH and self._news_pace.take(device, time.monotonic()):

@@ -11,7 +11,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -110,11 +110,21 @@ class Intake:
         gone, self._gone = self._gone, []
         return gone
 
-    def take(self, topic: str, payload: bytes, retained: bool, now_s: float) -> Message | None:
-        """What a message says; None when it is refused, or says nothing (an empty one takes
-        a retained message away). `now_s` is seconds since the epoch. Never raises."""
+    def take(
+        self,
+        topic: str,
+        payload: bytes,
+        retained: bool,
+        now_s: float,
+        retired: Container[str] = (),
+    ) -> Message | None:
+        """What a message says; None when it is refused, or says nothing: an empty one takes
+        a retained message away, and what the broker kept of `retired` devices is no word of
+        theirs. `now_s` is seconds since the epoch. Never raises."""
         try:
             device, leaf = self._address(topic)
+            if retained and device in retired:
+                return None
             if len(payload) > MOST_BYTES:
                 raise _RefusedError("size", f"{len(payload)} bytes")
             if not payload and leaf != "events":

@@ -256,3 +256,14 @@ def test_a_restart_is_no_word_of_who_is_silent(tmp_path: Path) -> None:
     bench.say("door1", "state", {"no_mask": False, "people": 0})
     assert set(listed(bench)) == {*heard_s, "door1"} - {"d5"}
     bench.ingest.stop()
+
+
+def test_what_the_broker_keeps_of_a_forgotten_device_costs_nobody_a_place(
+    bench: Bench,
+) -> None:
+    bench.ingest.forget("old")
+    for number in range(MOST_PLACES):
+        bench.say(f"d{number}", "state", {"no_mask": False, "people": 0})
+    keep(bench, "old")
+    assert len(listed(bench)) == MOST_PLACES
+    assert bench.intake.refused == {}
