@@ -19,8 +19,9 @@ from edge.strict import Section, readable, settings_in
 
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0.0, le=3600.0)]
-#: The same, or empty for the host name.
-DeviceName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,64}\Z")]
+#: As a level of a topic and of an address (where `.` and `..` lead elsewhere), or empty for the
+#: host name.
+DeviceName = Annotated[str, msgspec.Meta(pattern=r"^(?!\.{1,2}\Z)[A-Za-z0-9._-]{0,64}\Z")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 #: A level of an MQTT topic: no separators, no wildcards, nothing that needs quoting.
 TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]

@@ -135,6 +135,7 @@ def test_a_retired_device_is_forgotten_with_the_keyboard_until_it_speaks(
     health.get_by_role("link", name="Forget door2").focus()
     health.keyboard.press("Enter")
     health.wait_for_selector("h1:text('Forget door2?')")
+    assert "notices only now that it was switched off" in health.text_content("form")
     for _ in range(20):
         health.keyboard.press("Tab")
         if health.evaluate("document.activeElement.textContent") == "Forget door2":

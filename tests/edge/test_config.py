@@ -53,6 +53,7 @@ def test_values_are_taken(tmp_path: Path) -> None:
         ("[cammera]\n", "unknown setting `cammera`; did you mean `camera`?"),
         ("[detector]\nmin_face = 2.0\n", "`detector.min_face`: expected `float` <= 1.0"),
         ("[mqtt]\nport = 'x'\n", "`mqtt.port`: expected `int | null`, got `str`"),
+        ("device = '..'\n", "`device`: expected `str` matching regex"),
         ("device = 'a/b'\n", "`device`: expected `str` matching regex"),
         ("camera = 3\n", "`camera`: expected `object`, got `int`"),
         ("[mqtt\n", "is not valid TOML"),

@@ -62,6 +62,8 @@ HTML = "<img src=x onerror=alert(1)>"
         ("other/door1/events", b"{}", "topic"),
         (f"maskpatrol/{HTML}/events", b"{}", "topic"),
         ("maskpatrol/" + "d" * 65 + "/status", b"online", "topic"),
+        ("maskpatrol/./status", b"online", "topic"),
+        ("maskpatrol/../status", b"online", "topic"),
         (EVENTS, b"x" * (MOST_BYTES + 1), "size"),
         (EVENTS, b"", "json"),
         (EVENTS, b"\xff\xfe{}", "json"),
@@ -91,6 +93,12 @@ def test_what_is_not_as_it_should_be_is_refused_and_counted(
     topic: str, payload: bytes, reason: str
 ) -> None:
     assert take(topic, payload) == (None, {reason: 1})
+
+
+@pytest.mark.parametrize("name", [".", "..", "...", ".a", "..a", "a.."])
+def test_names_are_those_of_the_schema(name: str) -> None:
+    message, _ = take(f"maskpatrol/{name}/events", encoded(start(name)))
+    assert (message is not None) == SCHEMA.is_valid(start(name)) == (name not in (".", ".."))
 
 
 def test_an_event_that_the_broker_kept_is_refused() -> None:
