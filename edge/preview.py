@@ -42,6 +42,8 @@ SERVICE = Path("/run/mask-patrol")
 RIGHTS = 0o660
 WIDTH_PX, QUALITY = 960, 75
 MOST_REQUEST_BYTES = 64
+#: Pages that look at once; who comes then is turned away by the system, and must ask again.
+MOST_WAITING = 64
 PATIENCE_S = 2.0
 
 
@@ -155,7 +157,7 @@ class PreviewServer:
                 self._listener.bind(str(path))
             finally:
                 os.umask(before)
-            self._listener.listen(4)
+            self._listener.listen(MOST_WAITING)
         except OSError as error:
             raise UserError(f"cannot make the socket {path}: {error.strerror}") from None
         self._thread = threading.Thread(target=self._serve, name="preview", daemon=True)

@@ -10,6 +10,7 @@ import socket
 import stat
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from edge.preview import InUse, where_to_look
 from edge.zone import Zone
 
 PATIENCE_S = 3.0
+AGAIN_S = 0.05
 #: A description and a JPEG of a frame are far smaller.
 MOST_BYTES = 4 * 1024 * 1024
 
@@ -145,7 +147,7 @@ class LocalCamera:
         try:
             with socket.socket(socket.AF_UNIX) as daemon:
                 daemon.settimeout(PATIENCE_S)
-                daemon.connect(str(path))
+                _connect(daemon, path)
                 daemon.sendall(what)
                 while part := daemon.recv(65536):
                     answer += part
@@ -157,6 +159,19 @@ class LocalCamera:
                 " is it running on this device, with camera.preview = true?"
             ) from None
         return bytes(answer)
+
+
+def _connect(daemon: socket.socket, path: Path) -> None:
+    """Again and again while too many others wait, which the system tells at once."""
+    until_s = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            daemon.connect(str(path))
+            return
+        except BlockingIOError:
+            if time.monotonic() > until_s:
+                raise
+        time.sleep(AGAIN_S)
 
 
 def _give(file: int, before: os.stat_result) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -86,6 +87,37 @@ def test_a_group_that_would_be_lost_is_not(config: Path, monkeypatch: pytest.Mon
     config.chmod(0o644)  # whoever reads it does not by its group
     camera.save(ZONE, None)
     assert "zone" in config.read_text()
+
+
+def test_a_daemon_that_many_wait_for_is_asked_again(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = threading.Event()
+    monkeypatch.setattr("edge.web.local_camera.time.sleep", lambda _: tried.set())
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as stack:
+        listener.bind(str(tmp_path / "eye"))
+        listener.listen(0)
+        waiting = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                other = stack.enter_context(socket.socket(socket.AF_UNIX))
+                other.setblocking(False)
+                other.connect(str(tmp_path / "eye"))
+                waiting += 1
+
+        def serve() -> None:
+            tried.wait(20)
+            for _ in range(waiting):
+                stack.enter_context(listener.accept()[0])
+            visitor, _ = listener.accept()
+            with visitor:
+                visitor.recv(64)
+                visitor.sendall(b'{"reloading": true, "refused": "", "zone": [], "min_face": 0.1}')
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        assert LocalCamera(load_settings(config), config).use().state == "waiting"
+        thread.join(20)
 
 
 @pytest.mark.parametrize("answer", [b"", b"{}", b"\xff", b"[1]", b'{"reloading": 1}'])
