@@ -17,13 +17,18 @@ from edge.web.local_camera import LocalCamera
 from edge.web.site import site_of
 
 MOST_BYTES = 16 * 1024
+MOST_CORNERS = 50
+WRONG = (
+    f"a zone has at most {MOST_CORNERS} corners, of two numbers from 0 to 1 each,"
+    " and the smallest face is from 0.01 to 1"
+)
 Part = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
 
 class Drawn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What was drawn, as fractions of the picture; no `min_face`: as it is."""
 
-    zone: Annotated[tuple[tuple[Part, Part], ...], msgspec.Meta(max_length=50)]
+    zone: Annotated[tuple[tuple[Part, Part], ...], msgspec.Meta(max_length=MOST_CORNERS)]
     min_face: Annotated[float, msgspec.Meta(ge=0.01, le=1.0)] | None = None
 
 
@@ -45,18 +50,21 @@ async def view(request: Request) -> Response:
 
 
 async def drawing(request: Request) -> Response:
-    """GET: what the configuration says; POST: what it shall say. `use` tells, as below, what the
-    daemon makes of it."""
+    """GET: what the configuration says; POST: what it shall say, and says then. `use` tells, as
+    below, what the daemon makes of it."""
     local = _camera(request)
     try:
         if request.method == "POST":
             wanted = msgspec.json.decode(await _body(request), type=Drawn)
-            told = await run_in_threadpool(local.save, wanted.zone, wanted.min_face)
+            drawn, told = await run_in_threadpool(local.save, wanted.zone, wanted.min_face)
         else:
             told = await run_in_threadpool(local.use)
-        return JSONResponse({**await run_in_threadpool(local.drawn), "use": asdict(told)})
-    except (UserError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            drawn = await run_in_threadpool(local.drawn)
+        return JSONResponse({**drawn, "use": asdict(told)})
+    except UserError as error:
         return JSONResponse({"error": str(error)}, 422)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return JSONResponse({"error": WRONG}, 422)
 
 
 async def use(request: Request) -> Response:

@@ -11,7 +11,7 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -46,10 +46,15 @@ class Use:
     `used`: just that; `waiting`: it is reading it; `refused`: it goes on as before, `why` says for
     what reason; `other`: it uses something else, as it reads another file or was not asked to
     read this one; `away`: it does not answer (`why`), so it reads the file when it starts.
+
+    `zone` and `min_face` are what it uses, with `used` and `other`: to compare with what one has
+    saved oneself, as the file may have been saved to again.
     """
 
     state: Literal["used", "waiting", "refused", "other", "away"]
     why: str = ""
+    zone: tuple[tuple[float, float], ...] | None = None
+    min_face: float | None = None
 
 
 class LocalCamera:
@@ -74,29 +79,34 @@ class LocalCamera:
 
     def drawn(self) -> dict[str, Any]:
         """The zone and the smallest face as they stand in the file."""
-        settings = load_settings(self._config)
+        return self._drawn(load_settings(self._config))
+
+    def use(self) -> Use:
+        """Whether the daemon uses what stands in the file; raises UserError when the file is no
+        good."""
+        return self._use(b"use\n", lambda: load_settings(self._config))
+
+    def save(
+        self, zone: Sequence[tuple[float, float]], min_face: float | None
+    ) -> tuple[dict[str, Any], Use]:
+        """Write both into the file, all else as it stands there, and have the daemon read it;
+        `min_face` None: as it is. Gives what was written, as `drawn` does, and what the daemon
+        makes of it so far. Raises UserError, and has written nothing, when they are no good or the
+        file cannot be written; once it is written nothing is raised, whatever becomes of it."""
+        if self._config is None:
+            raise UserError("there is no file to save to: start the dashboard with --config FILE")
+        with self._lock:
+            written = self._write(self._config, zone, min_face)
+        return self._drawn(written), self._use(b"reload\n", lambda: written)
+
+    def _drawn(self, settings: Settings) -> dict[str, Any]:
         return {
             "zone": [list(corner) for corner in settings.camera.zone],
             "min_face": settings.detector.min_face,
             "can_save": self._config is not None,
         }
 
-    def use(self) -> Use:
-        """Whether the daemon uses what stands in the file; raises UserError when the file is no
-        good."""
-        return self._use(b"use\n")
-
-    def save(self, zone: Sequence[tuple[float, float]], min_face: float | None) -> Use:
-        """Write both into the file, all else as it stands there, and have the daemon read it;
-        `min_face` None: as it is. Gives what the daemon makes of it so far. Raises UserError,
-        and has written nothing, when they are no good or the file cannot be written."""
-        if self._config is None:
-            raise UserError("there is no file to save to: start the dashboard with --config FILE")
-        with self._lock:
-            self._write(self._config, zone, min_face)
-        return self._use(b"reload\n")
-
-    def _use(self, question: bytes) -> Use:
+    def _use(self, question: bytes, wanted: Callable[[], Settings]) -> Use:
         try:
             told = msgspec.json.decode(self._ask(question), type=InUse)
         except UserError as error:
@@ -107,13 +117,13 @@ class LocalCamera:
             return Use("waiting")
         if told.refused:
             return Use("refused", told.refused)
-        wanted = load_settings(self._config)
-        same = (told.zone, told.min_face) == (wanted.camera.zone, wanted.detector.min_face)
-        return Use("used" if same else "other")
+        here = wanted()
+        same = (told.zone, told.min_face) == (here.camera.zone, here.detector.min_face)
+        return Use("used" if same else "other", "", told.zone, told.min_face)
 
     def _write(
         self, path: Path, zone: Sequence[tuple[float, float]], min_face: float | None
-    ) -> None:
+    ) -> Settings:
         try:
             document = tomlkit.parse(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, TOMLKitError) as error:
@@ -131,7 +141,7 @@ class LocalCamera:
             trial = Path(folder) / "trial.toml"
             trial.write_text(text, encoding="utf-8")
             try:
-                load_settings(trial)
+                written = load_settings(trial)
             except UserError as error:
                 raise UserError(str(error).replace(str(trial), path.name)) from None
         try:
@@ -140,6 +150,7 @@ class LocalCamera:
             lines = f"zone = {[list(corner) for corner in zone]} under [camera]"
             lines += "" if min_face is None else f", min_face = {min_face} under [detector]"
             raise UserError(f"{error}; write it there yourself: {lines}") from None
+        return written
 
     def _ask(self, what: bytes) -> bytes:
         answer = bytearray()

@@ -163,7 +163,7 @@ def test_what_the_device_makes_of_it(browser: Any, folder: Path, mosquitto: Mosq
     assert camera.use().state == "refused"  # nobody has told it
     reload_by_signal("used")
     config.write_text(good)
-    assert camera.use() == Use("other")
+    assert camera.use().state == "other"
     page.reload()
     page.wait_for_selector("#saved:has-text('another zone or smallest face than the file says')")
     page.click("#save")
@@ -191,9 +191,9 @@ def test_a_daemon_that_reads_another_file_does_not_use_what_is_saved(
     other.write_text(config.read_text())
     camera = LocalCamera(load_settings(other), other)
     wait_until(lambda: camera.use().state == "used", "it is there, and both say the same", 30)
-    assert camera.save([(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)], None).state == "waiting"
+    assert camera.save([(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)], None)[1].state == "waiting"
     wait_until(lambda: camera.use().state != "waiting", "it has read its own")
-    assert camera.use() == Use("other")
+    assert camera.use() == Use("other", "", (), load_settings(config).detector.min_face)
     daemon.terminate()
     daemon.wait(20)
 
@@ -214,6 +214,59 @@ def test_what_cannot_be_read_is_not_written_over(
     config.write_text(good)
     page.wait_for_selector("#save:enabled")
     assert page.text_content("#saved") == ""
+    page.close()
+    dashboard.stop()
+
+
+def test_whether_it_was_saved_is_never_guessed(
+    browser: Any, folder: Path, mosquitto: Mosquitto
+) -> None:
+    config = write_config(folder, mosquitto.port)
+    dashboard = Dashboard(folder, mosquitto.port)
+    dashboard.config = config
+    dashboard.start()
+    page = browser.new_page()
+    address = "**/camera/drawing"
+    unreadable = {"status": 502, "content_type": "text/html", "body": "<h1>Bad gateway</h1>"}
+    page.route("**/camera/view", lambda route: route.fulfill(**unreadable))
+    page.route(address, lambda route: route.fulfill(**unreadable))
+    page.goto(f"{dashboard.address}/camera")
+    page.wait_for_selector("#saved.error:text('The dashboard cannot answer just now (502).')")
+    page.wait_for_selector("#camera-error:has-text('cannot answer just now (502): trying again')")
+    page.unroute(address)
+    page.wait_for_selector("#save:enabled")
+
+    def save(corners: str, answer: Any) -> None:
+        page.route(address, answer, times=1)
+        page.fill("#corners", corners)
+        page.click("#save")
+
+    def saves_and_is_cut_off(route: Any) -> None:
+        route.fetch()
+        route.abort()
+
+    save("0.1, 0.1\n0.9, 0.1\n0.9, 0.9", saves_and_is_cut_off)
+    page.wait_for_selector("#saved:has-text('Saved. The device is away')")
+    assert len(load_settings(config).camera.zone) == 3
+    for answer in (lambda route: route.abort(), lambda route: route.fulfill(**unreadable)):
+        save("0.1, 0.1\n0.5, 0.1\n0.9, 0.9", answer)
+        page.wait_for_selector("#saved.error:has-text('Not saved: the dashboard')")
+        assert load_settings(config).camera.zone[1] == (0.9, 0.1)
+    page.fill("#corners", "\n".join(f"0.{number}, 0.1" for number in range(100, 151)))
+    page.click("#save")
+    page.wait_for_selector("#saved.error:text('Not saved: a zone has at most 50 corners')")
+    # Somebody else saves before the device has taken up what this page has saved.
+    page.route(
+        "**/camera/drawing",
+        lambda route: route.fulfill(
+            json={"zone": [], "min_face": 0.1, "can_save": True, "use": {"state": "waiting"}}
+        ),
+    )
+    used = {"state": "used", "why": "", "zone": [[0.1, 0.1]], "min_face": 0.1}
+    page.route("**/camera/use", lambda route: route.fulfill(json=used))
+    page.fill("#corners", "")
+    page.click("#save")
+    page.wait_for_selector("#saved.error:has-text('has somebody saved since')")
     page.close()
     dashboard.stop()
 

@@ -5,13 +5,13 @@
   const COLOURS = { no_mask: "#d21e28", incorrect_mask: "#b35c00", mask: "#148c3c" };
   const part = (id) => document.getElementById(id);
   const picture = part("picture"), canvas = part("drawing"), corners = part("corners"), slider = part("min-face");
-  const POLL_MS = 400;
+  const POLL_MS = 400, AGAIN_MS = 2000;
   /** What the device makes of what was saved; of what stood in the file before, if it is news. */
   const SAVED = {
     used: () => "Saved; the device uses it now.",
     waiting: () => "Saved; the device is reading it …",
     refused: (why) => `Saved, but the device refused it and goes on as before: ${why}`,
-    other: () => "Saved, but the device uses another zone or smallest face: does it read another file?",
+    other: () => "Saved, but the device uses another zone or smallest face: has somebody saved since, or does it read another file?",
     away: (why) => `Saved. The device is away, and uses it from its next start on: ${why}`,
   };
   const FOUND = {
@@ -19,6 +19,29 @@
     other: () => "The device uses another zone or smallest face than the file says; saving has it read the file.",
   };
   let zone = [], moved = -1, told = null, minFace = null, faceTouched = false, asked = 0;
+
+  /** The dashboard did not answer, or something else did in its place: what was asked for may be done. */
+  class Unanswered extends Error {}
+
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+  const sentence = (error) => error.message[0].toUpperCase() + error.message.slice(1);
+
+  /** What it answers; throws Unanswered, or an Error with what it says is wrong. */
+  async function ask(address, options) {
+    let response, body = {}, json = false;
+    try {
+      response = await fetch(address, options);
+      json = (response.headers.get("content-type") || "").startsWith("application/json");
+      if (json) body = await response.json();
+    } catch { throw new Unanswered("the dashboard is away"); }
+    if (response.status === 401) {
+      location.assign("/login?next=/camera");
+      throw new Error("log in again");
+    }
+    if (!json) throw new Unanswered(`the dashboard cannot answer just now (${response.status})`);
+    if (!response.ok) throw new Error(body.error);
+    return body;
+  }
 
   /** Only what is new is written: each writing is read out to who cannot see it. */
   function say(id, text) {
@@ -42,10 +65,7 @@
 
   async function look() {
     try {
-      const response = await fetch("/camera/view");
-      if (response.status === 401) { location.assign("/login?next=/camera"); return; }
-      const body = await response.json();
-      if (!response.ok) throw new Error(body.error);
+      const body = await ask("/camera/view");
       fail(body.nothing ? "No picture just now: the camera is away, or the watch is paused." : "");
       if (body.picture) {
         picture.src = `data:image/jpeg;base64,${body.picture}`;
@@ -56,8 +76,8 @@
         draw();
       }
     } catch (error) {
-      fail(error instanceof TypeError ? "The dashboard is away: trying again …" : error.message);
-      await new Promise((done) => setTimeout(done, 1500));
+      fail(error instanceof Unanswered ? `${sentence(error)}: trying again …` : error.message);
+      await pause(1500);
     }
     setTimeout(look, document.hidden ? 2000 : EVERY_MS);
   }
@@ -163,19 +183,42 @@
   part("undo").addEventListener("click", () => { zone.pop(); writeCorners(); });
   part("clear").addEventListener("click", () => { zone = []; writeCorners(); });
 
-  /** Say what the device makes of it, again and again until it has decided or all is new here. */
-  async function follow(use, texts) {
+  const same = (one, other) => JSON.stringify(one.zone) === JSON.stringify(other.zone)
+    && (other.min_face === undefined || one.min_face === other.min_face);
+
+  /** Say what the device makes of `here`, again and again until it has decided or all is new here. */
+  async function follow(use, texts, here) {
     const mine = ++asked;
     while (mine === asked) {
-      tell((texts[use.state] || (() => ""))(use.why), use.state === "refused" || use.state === "other");
-      if (use.state !== "waiting") return;
-      await new Promise((done) => setTimeout(done, POLL_MS));
+      // The file may be another's by now: what counts is what this page shows.
+      const state = !use.zone ? use.state : same(use, here) ? "used" : "other";
+      tell((texts[state] || (() => ""))(use.why), state === "refused" || state === "other");
+      if (state !== "waiting") return;
+      await pause(POLL_MS);
       try {
-        const response = await fetch("/camera/use");
-        const body = await response.json();
-        if (response.ok) use = body;
-        else if (mine === asked) { tell(body.error, true); return; }
-      } catch { /* the picture says that the dashboard is away */ }
+        use = await ask("/camera/use");
+      } catch (error) {
+        if (error instanceof Unanswered) continue; // the picture says that the dashboard is away
+        if (mine === asked) tell(error.message, true);
+        return;
+      }
+    }
+  }
+
+  /** Nobody has said whether `wanted` was saved: the file does, as soon as it can be asked. */
+  async function check(wanted, why) {
+    const mine = ++asked;
+    tell(`Perhaps not saved: ${why}. Looking …`, true);
+    while (mine === asked) {
+      try {
+        const body = await ask("/camera/drawing");
+        if (mine !== asked) return;
+        if (same(body, wanted)) { take(body); follow(body.use, SAVED, body); } else tell(`Not saved: ${why}.`, true);
+        return;
+      } catch (error) {
+        if (mine === asked) tell(`Perhaps not saved: ${error.message}. Looking …`, true);
+      }
+      await pause(AGAIN_MS);
     }
   }
 
@@ -201,13 +244,12 @@
     const wanted = { zone };
     if (faceTouched) wanted.min_face = minFace;
     try {
-      const response = await fetch("/camera/drawing", { method: "POST", body: JSON.stringify(wanted) });
-      const body = await response.json();
-      if (!response.ok) throw new Error(body.error);
+      const body = await ask("/camera/drawing", { method: "POST", body: JSON.stringify(wanted) });
       take(body);
-      follow(body.use, SAVED);
+      follow(body.use, SAVED, body);
     } catch (error) {
-      tell(error instanceof TypeError ? "Not saved: the dashboard is away." : `Not saved: ${error.message}`, true);
+      if (error instanceof Unanswered) check(wanted, error.message);
+      else tell(`Not saved: ${error.message}`, true);
     }
   });
 
@@ -215,15 +257,13 @@
   async function begin() {
     part("save").disabled = true;
     try {
-      const response = await fetch("/camera/drawing");
-      const body = await response.json();
-      if (!response.ok) throw new Error(body.error);
+      const body = await ask("/camera/drawing");
       take(body);
-      if (body.can_save) follow(body.use, FOUND);
+      if (body.can_save) follow(body.use, FOUND, body);
       else tell("Start the dashboard with --config FILE to save.");
     } catch (error) {
-      tell(error instanceof TypeError ? "The dashboard is away." : error.message, true);
-      setTimeout(begin, 2000);
+      tell(error instanceof Unanswered ? `${sentence(error)}.` : error.message, true);
+      setTimeout(begin, AGAIN_MS);
     }
   }
   begin();

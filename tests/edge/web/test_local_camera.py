@@ -14,7 +14,7 @@ import pytest
 
 from edge.config import load_settings
 from edge.errors import UserError
-from edge.web.local_camera import LocalCamera
+from edge.web.local_camera import LocalCamera, Use
 
 ZONE = [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)]
 
@@ -28,12 +28,39 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_what_is_saved_while_the_daemon_is_away_counts_as_saved(config: Path) -> None:
-    use = LocalCamera(load_settings(config), config).save(ZONE, 0.2)
+    drawn, use = LocalCamera(load_settings(config), config).save(ZONE, 0.2)
+    assert (drawn["zone"], drawn["min_face"]) == ([list(corner) for corner in ZONE], 0.2)
     assert use.state == "away"
     assert "the daemon does not answer" in use.why
     assert [list(corner) for corner in load_settings(config).camera.zone] == [
         list(corner) for corner in ZONE
     ]
+
+
+def test_what_becomes_of_the_file_once_it_is_saved_changes_no_answer(
+    config: Path, tmp_path: Path
+) -> None:
+    """Somebody breaks it, and the daemon has read something else, before it is asked."""
+    camera = LocalCamera(load_settings(config), config)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "eye"))
+        listener.listen()
+
+        def serve() -> None:
+            visitor, _ = listener.accept()
+            with visitor:
+                visitor.recv(64)
+                config.write_text("zone = [")
+                visitor.sendall(
+                    b'{"reloading": false, "refused": "", "zone": [[0.5, 0.5]], "min_face": 0.3}'
+                )
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        drawn, use = camera.save(ZONE, 0.2)
+        thread.join(20)
+    assert drawn["min_face"] == 0.2
+    assert use == Use("other", "", ((0.5, 0.5),), 0.3)
 
 
 def test_a_link_stays_a_link_and_the_rights_are_kept(config: Path, tmp_path: Path) -> None:
