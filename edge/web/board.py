@@ -7,6 +7,7 @@ what changed since the number that it has, and a page that comes anew is sent al
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -16,8 +17,9 @@ from edge.web.store import AlertRow
 
 #: Alerts on the live page; older ones are in the history.
 NEWEST = 300
-#: Names that pages are told to take off their list; who comes later than that gets all anew.
-MOST_GONE = 10_000
+#: Names that pages are told to take off their list, and for how long; who comes later than that
+#: gets all anew. It must be longer than a page may take for what it is sent.
+MOST_GONE, GONE_S = 10_000, 60.0
 SHOWN = (
     "episode", "device", "camera", "label", "score", "started_s", "ended_s", "ended_by",
     "duration_s", "clock_synced", "replayed", "acknowledged_s",
@@ -28,14 +30,18 @@ class Board:
     """May be fed and read from any thread. It lists each device that it is told of: who gives it
     names bounds them (see `edge.web.places`)."""
 
-    def __init__(self) -> None:
-        """Nothing is known yet."""
+    def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
+        """Nothing is known yet; `ticks` are seconds that no setting of a clock moves."""
+        self._ticks = ticks
         self._lock = threading.Lock()
         self._version = 0
         self._alerts: dict[str, tuple[int, dict[str, Any]]] = {}
         self._devices: dict[str, Device] = {}
         self._rows: dict[str, tuple[int, dict[str, Any]]] = {}
-        self._gone: dict[str, int] = {}
+        #: In the order in which they went: at which version, and when.
+        self._gone: dict[str, tuple[int, float]] = {}
+        #: The version up to which who has gone is not known any more.
+        self._forgotten = -1
         link = {"connected": False, "why": "", "disk": "", "crowd": ""}
         self._link: tuple[int, dict[str, Any]] = (0, link)
         self._refused: tuple[int, dict[str, int]] = (0, {})
@@ -144,6 +150,7 @@ class Board:
         stalled = []
         changed = False
         with self._lock:
+            self._forget_gone()
             for name, device in self._devices.items():
                 before = self._rows.get(name, (0, {}))[1].get("condition")
                 if self._refresh(device, now_s):
@@ -166,14 +173,18 @@ class Board:
             return self._devices.get(name)
 
     def since(self, version: int) -> tuple[int, dict[str, Any]]:
-        """What changed since `version` (-1: all there is), and the number to ask with next."""
+        """What changed since `version` (-1: nothing is known yet), and the number to ask with
+        next; with `all` it is all there is, and what was known before counts no more."""
         with self._lock:
+            from_start = version < max(0, self._forgotten)
+            version = -1 if from_start else version
             news: dict[str, Any] = {
+                "all": from_start,
                 "alerts": [row for at, row in self._alerts.values() if at > version],
                 "devices": [row for at, row in self._rows.values() if at > version],
             }
-            if version >= 0:
-                news["gone"] = [name for name, at in self._gone.items() if at > version]
+            if not from_start:
+                news["gone"] = [name for name, (at, _) in self._gone.items() if at > version]
             if self._link[0] > version:
                 news["link"] = self._link[1]
             if self._refused[0] > version:
@@ -194,10 +205,18 @@ class Board:
         for name in known:
             del self._devices[name]
             self._rows.pop(name, None)
-            self._gone[name] = self._version
-        while len(self._gone) > MOST_GONE:
-            del self._gone[next(iter(self._gone))]
+            self._gone[name] = (self._version, self._ticks())
+        self._forget_gone()
         return bool(known)
+
+    def _forget_gone(self) -> None:
+        before_s = self._ticks() - GONE_S
+        while self._gone:
+            name, (version, at_s) = next(iter(self._gone.items()))
+            if at_s >= before_s and len(self._gone) <= MOST_GONE:
+                break
+            del self._gone[name]
+            self._forgotten = version
 
     def _refresh(self, device: Device, now_s: float) -> bool:
         """Whether the page must be told; that it was heard again is told with other news."""

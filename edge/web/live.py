@@ -81,11 +81,8 @@ class Live:
         version, checked_s, doubts = -1, time.monotonic(), self._doubts
         while not ended.done():
             changed.clear()
-            first = version < 0
             version, news = self._board.since(version)
             body: dict[str, Any] = {"now": time.time(), **news}
-            if first:
-                body["all"] = True
             await asyncio.wait_for(socket.send_text(_encode(body).decode()), PATIENCE_S)
             await asyncio.wait({ended}, timeout=GATHER_S)
             waiter = asyncio.create_task(changed.wait())

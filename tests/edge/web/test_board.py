@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from edge.web.board import Board
+import pytest
+
+from edge.web.board import GONE_S, Board
 
 
 def test_pages_are_told_who_is_listed_no_more() -> None:
@@ -28,3 +30,30 @@ def test_who_sends_an_event_is_shown_at_once() -> None:
     board.put_seen("a", 1.0)
     assert [row["device"] for row in board.since(-1)[1]["devices"]] == ["a"]
     assert told == [1]
+
+
+def test_a_page_that_is_too_late_for_who_has_gone_is_sent_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("edge.web.board.MOST_GONE", 3)
+    now = [5.0]
+    board = Board(lambda: now[0])
+    names = [f"d{number}" for number in range(6)]
+    for name in names:
+        board.put_known(name, 1.0, 1.0)
+    early, news = board.since(-1)
+    assert news["all"]
+    board.drop(["d0"])
+    late, news = board.since(early)
+    assert news == {"gone": ["d0"]}
+    board.drop(["d1", "d2", "d3"])
+    assert board.since(late)[1] == {"gone": ["d1", "d2", "d3"]}
+    last, news = board.since(early)
+    assert news["all"]
+    assert [row["device"] for row in news["devices"]] == ["d4", "d5"]
+    assert "gone" not in news
+    # After a while they are not gone through any more; who has heard of them need not be told.
+    now[0] += GONE_S + 1.0
+    board.sweep(9.0)
+    assert board.since(late)[1]["all"]
+    assert board.since(last)[1].keys() <= {"devices"}
