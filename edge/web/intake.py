@@ -170,7 +170,7 @@ class Intake:
             raise _RefusedError("rate", f"place {place}")
 
     def _let_in(self, device: str, leaf: str, at_s: float) -> None:
-        """It has said something valid, and so gets a place."""
+        """It has said something valid, and so gets a place, also when that bears no more now."""
         place, gone = self._places.enter(device, at_s)
         if gone:
             self._gone.append(gone)

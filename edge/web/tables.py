@@ -167,14 +167,22 @@ def open_database(address: str) -> sa.Engine:
 
 def _add_columns(engine: sa.Engine, table: sa.Table) -> None:
     """Those that a table of an earlier version lacks; they may be null."""
-    there = {column["name"] for column in sa.inspect(engine).get_columns(table.name)}
-    # Another dashboard may be quicker.
+    there = _columns(engine, table)
+    # Another dashboard may be quicker; SQLite can only be asked again.
     unless = "IF NOT EXISTS " if engine.dialect.name == "postgresql" else ""
-    with engine.begin() as db:
-        for column in table.c:
-            if column.name not in there:
-                what = f"{unless}{column.name} {column.type.compile(engine.dialect)}"
-                db.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {what}"))
+    for column in table.c:
+        if column.name not in there:
+            what = f"{unless}{column.name} {column.type.compile(engine.dialect)}"
+            try:
+                with engine.begin() as db:
+                    db.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {what}"))
+            except sa.exc.OperationalError:
+                if column.name not in _columns(engine, table):
+                    raise
+
+
+def _columns(engine: sa.Engine, table: sa.Table) -> set[str]:
+    return {column["name"] for column in sa.inspect(engine).get_columns(table.name)}
 
 
 def upsert(engine: sa.Engine, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
