@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +21,8 @@ from edge.web.tables import (
     figures,
     gaps,
     hourly,
+    lock_devices,
+    parts,
     sessions,
     totals,
     troubles,
@@ -66,6 +68,7 @@ def tidy(
         deleted += count
         if count < CHUNK:
             break
+    _delete_some_devices(engine, now_s, max_age_days)
     with engine.begin() as db:
         _delete_the_rest(db, now_s, max_age_days)
     return deleted
@@ -80,8 +83,8 @@ def _delete_some_alerts(db: sa.Connection, before_s: float, max_alerts: int) -> 
         if (surplus := total - max_alerts) > 0:
             found = list(db.scalars(oldest.limit(min(CHUNK, surplus))))
     if found:
-        db.execute(sa.delete(alerts).where(alerts.c.episode.in_(found)))
         db.execute(sa.delete(events).where(events.c.episode.in_(found)))
+        db.execute(sa.delete(alerts).where(alerts.c.episode.in_(found)))
     return len(found)
 
 
@@ -92,12 +95,10 @@ def _delete_the_rest(db: sa.Connection, now_s: float, max_age_days: float) -> No
         before_s = max(before_s, min(first_s, now_s))
     first_hour = int(before_s // HOUR_S)
     db.execute(sa.delete(hourly).where(hourly.c.hour < first_hour))
-    db.execute(sa.delete(totals).where(totals.c.hour < first_hour))
     db.execute(sa.delete(daily).where(daily.c.day < first_hour // 24))
+    db.execute(sa.delete(totals).where(totals.c.hour < first_hour))
     db.execute(sa.delete(gaps).where(gaps.c.noticed_s < now_s - max_age_days * DAY_S))
-    _delete_some_devices(db, now_s, max_age_days)
     db.execute(sa.delete(figures).where(figures.c.at_s < now_s - FIGURES_DAYS * DAY_S))
-    db.execute(sa.delete(sessions).where(sessions.c.used_s < now_s - SESSION_DAYS * DAY_S))
     oldest_kept = (
         sa.select(troubles.c.number)
         .order_by(troubles.c.number.desc())
@@ -110,31 +111,36 @@ def _delete_the_rest(db: sa.Connection, now_s: float, max_age_days: float) -> No
             sa.or_(troubles.c.number <= oldest_kept, troubles.c.at_s < now_s - 90 * DAY_S)
         )
     )
+    db.execute(sa.delete(sessions).where(sessions.c.used_s < now_s - SESSION_DAYS * DAY_S))
 
 
-def _delete_some_devices(db: sa.Connection, now_s: float, max_age_days: float) -> None:
+def _delete_some_devices(engine: sa.Engine, now_s: float, max_age_days: float) -> None:
     retired = devices.c.retired_s.is_not(None)
     listed = devices.c.retired_s.is_(None)
     came_s = sa.func.coalesce(devices.c.first_seen_s, 0.0)
     heard_s = sa.func.coalesce(devices.c.last_seen_s, came_s)
-    db.execute(sa.delete(devices).where(listed, heard_s < now_s - max_age_days * DAY_S))
+    old = sa.and_(listed, heard_s < now_s - max_age_days * DAY_S)
+    _delete_devices(engine, 0, old, devices.c.device)
     # As with the places: who is silent gives way first, and those that came first stay.
     speaks = sa.case((heard_s < now_s - SILENT_S, 0), else_=1)
-    _bound(db, MOST_DEVICES, listed, (speaks, came_s.desc(), devices.c.device.desc()))
-    _bound(db, MOST_RETIRED, retired, (devices.c.retired_s, devices.c.device))
+    _delete_devices(engine, MOST_DEVICES, listed, speaks, came_s.desc(), devices.c.device.desc())
+    _delete_devices(engine, MOST_RETIRED, retired, devices.c.retired_s, devices.c.device)
 
 
-def _bound(
-    db: sa.Connection,
+def _delete_devices(
+    engine: sa.Engine,
     most: int,
     those: sa.ColumnElement[bool],
-    order: Sequence[sa.ColumnElement[Any]],
+    *order: sa.ColumnElement[Any],
 ) -> None:
-    """Delete, in this order, devices of `those` until there are no more than `most`."""
-    total = db.scalar(sa.select(sa.func.count()).select_from(devices).where(those)) or 0
-    if (surplus := total - most) > 0:
-        first = sa.select(devices.c.device).where(those).order_by(*order).limit(surplus)
-        db.execute(sa.delete(devices).where(devices.c.device.in_(first.scalar_subquery())))
+    """Devices of `those`, in this order, until there are `most`."""
+    with engine.begin() as db:
+        total = db.scalar(sa.select(sa.func.count()).select_from(devices).where(those)) or 0
+        if (surplus := total - most) > 0:
+            first = sa.select(devices.c.device).where(those).order_by(*order).limit(surplus)
+            rows = lock_devices(db, list(db.scalars(first)), those)
+            for part in parts([row.device for row in rows]):
+                db.execute(sa.delete(devices).where(devices.c.device.in_(part)))
 
 
 class Tidier:

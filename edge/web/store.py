@@ -21,14 +21,14 @@ from edge.web.tables import (
     figures,
     gaps,
     hourly,
+    lock_devices,
+    parts,
     totals,
     troubles,
     upsert,
 )
 
 HOUR_S = 3600
-#: Rows that one statement bears: SQLite takes some 30,000 values in one.
-ROWS = 500
 
 AlertRow = Mapping[str, Any]
 
@@ -68,7 +68,7 @@ class Store:
             episodes = sorted({event.episode for event in new})
             changed = [
                 dict(row._mapping)
-                for part in _parts(episodes)
+                for part in parts(episodes)
                 for row in db.execute(sa.select(alerts).where(alerts.c.episode.in_(part)))
             ]
         return Written(changed, {name: ledger.lost for name, ledger in ledgers.items()}, len(new))
@@ -130,11 +130,11 @@ class Store:
     def unretire(self, names: Sequence[str], now_s: float) -> None:
         """These have spoken again, and are listed as who has just come."""
         if names:
-            back = sa.and_(devices.c.device.in_(names), devices.c.retired_s.is_not(None))
             with self._engine.begin() as db:
-                db.execute(
-                    sa.update(devices).where(back).values(retired_s=None, first_seen_s=now_s)
-                )
+                rows = lock_devices(db, names, devices.c.retired_s.is_not(None))
+                for part in parts([row.device for row in rows]):
+                    those = sa.update(devices).where(devices.c.device.in_(part))
+                    db.execute(those.values(retired_s=None, first_seen_s=now_s))
 
     def keep_here(self, name: str, now_s: float) -> None:
         """The dashboard `name` is there."""
@@ -155,7 +155,7 @@ class Store:
         distinct = {(event.episode, event.event_type): event for event in reversed(batch)}
         added: set[tuple[str, str]] = set()
         # In one order, as two dashboards that write the same would wait for each other.
-        for part in _parts(sorted(distinct)):
+        for part in parts(sorted(distinct)):
             rows = [
                 {
                     "episode": key[0],
@@ -232,13 +232,11 @@ class Store:
             upsert(self._engine, devices).on_conflict_do_nothing(),
             [{"device": name, "forgotten": 0, "first_seen_s": now_s} for name in names],
         )
-        ledgers: dict[str, Ledger] = {}
-        for part in _parts(names):
-            query = sa.select(devices).where(devices.c.device.in_(part))
-            for row in db.execute(query.order_by(devices.c.device).with_for_update()):
-                ledgers[row.device] = Ledger(
-                    row.first_seq, row.last_seq, forgotten=row.forgotten or 0
-                )
+        ledgers = {
+            row.device: Ledger(row.first_seq, row.last_seq, forgotten=row.forgotten or 0)
+            for row in lock_devices(db, names)
+        }
+        for part in parts(names):
             for row in db.execute(sa.select(gaps).where(gaps.c.device.in_(part))):
                 ledgers[row.device].gaps[row.first_seq] = (row.last_seq, row.noticed_s)
         return ledgers
@@ -290,8 +288,3 @@ def _alert_row(event: EventMessage, now_s: float) -> dict[str, Any]:
         "acknowledged_s": None,
         "updated_s": now_s,
     }
-
-
-def _parts(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    for start in range(0, len(items), ROWS):
-        yield items[start : start + ROWS]

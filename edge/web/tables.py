@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,25 @@ from sqlalchemy.engine import URL, make_url
 from edge.errors import UsageError, UserError
 from edge.paths import state_directory, user_path
 
+#: Rows that one statement bears: SQLite takes some 30,000 values in one.
+ROWS = 500
+
+# Transactions change tables in the order in which they stand here, lest they wait for each other.
 metadata = sa.MetaData()
+
+devices = sa.Table(
+    "devices",
+    metadata,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("first_seq", sa.BigInteger),
+    sa.Column("last_seq", sa.BigInteger),
+    sa.Column("forgotten", sa.BigInteger, nullable=False, default=0),
+    sa.Column("last_seen_s", sa.Double),
+    # When it came; those that were there before this was noted came first.
+    sa.Column("first_seen_s", sa.Double),
+    # Since when it is listed no more, until it speaks again.
+    sa.Column("retired_s", sa.Double),
+)
 
 #: What was received, to know what comes twice.
 events = sa.Table(
@@ -75,20 +94,6 @@ totals = sa.Table(
     sa.Column("hour", sa.Integer, primary_key=True),
     sa.Column("label", sa.String(32), primary_key=True),
     sa.Column("alerts", sa.Integer, nullable=False),
-)
-
-devices = sa.Table(
-    "devices",
-    metadata,
-    sa.Column("device", sa.String(64), primary_key=True),
-    sa.Column("first_seq", sa.BigInteger),
-    sa.Column("last_seq", sa.BigInteger),
-    sa.Column("forgotten", sa.BigInteger, nullable=False, default=0),
-    sa.Column("last_seen_s", sa.Double),
-    # When it came; those that were there before this was noted came first.
-    sa.Column("first_seen_s", sa.Double),
-    # Since when it is listed no more, until it speaks again.
-    sa.Column("retired_s", sa.Double),
 )
 
 gaps = sa.Table(
@@ -190,6 +195,29 @@ def upsert(engine: sa.Engine, table: sa.Table) -> sqlite.Insert | postgresql.Ins
     if engine.dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
+
+
+def lock_devices(
+    db: sa.Connection, names: Iterable[str], *those: sa.ColumnElement[bool]
+) -> list[sa.Row[Any]]:
+    """The rows of these devices, as far as they are `those`: nobody else may change them until the
+    transaction ends.
+
+    All who change several lock them first, and in this order, lest they wait for each other.
+    """
+    # As Python sorts, whatever the language of the database.
+    by_name = devices.c.device.collate("C") if db.dialect.name == "postgresql" else devices.c.device
+    rows: list[sa.Row[Any]] = []
+    for part in parts(sorted(names)):
+        query = sa.select(devices).where(devices.c.device.in_(part), *those)
+        rows += db.execute(query.order_by(by_name).with_for_update())
+    return rows
+
+
+def parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """As many of them at a time as one statement bears."""
+    for start in range(0, len(items), ROWS):
+        yield items[start : start + ROWS]
 
 
 def why_no_database(url: URL, error: sa.exc.SQLAlchemyError) -> str:
