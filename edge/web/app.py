@@ -53,6 +53,7 @@ def make_app(
             Route("/health", health_pages.health),
             Route("/health/{device}", health_pages.device),
             Route("/health/{device}/forget", health_pages.forget, methods=["GET", "POST"]),
+            Route("/forget-silent", health_pages.forget_silent, methods=["GET", "POST"]),
             Route("/check", check_pages.check),
             Route("/check/picture", check_pages.picture, methods=["POST"]),
             Route("/check/frame", check_pages.frame, methods=["POST"]),

@@ -11,14 +11,18 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from edge.web import times
+from edge.web.board import Board
 from edge.web.charts import line
 from edge.web.history import History
 from edge.web.intake import NAME, REASONS
+from edge.web.places import SILENT_S
 from edge.web.site import site_of
 from edge.web.thresholds import FRAME_MS, MEMORY_MB, OUTBOX, TEMPERATURE_C, Limit, cells
 
 SPANS = {"1": "24 hours", "7": "7 days", "14": "14 days"}
 POINTS, TICKS = 240, 6
+#: In these conditions a device may be forgotten.
+DEAF = ("offline", "stalled", "unknown")
 NO_DEVICE = "There is no such device."
 TROUBLES_SHOWN, GAPS_SHOWN = 50, 50
 CHARTS: tuple[tuple[str, str, Limit | None], ...] = (
@@ -41,7 +45,7 @@ async def health(request: Request) -> Response:
     refused = [(REASONS.get(k, k), n) for k, n in sorted(news.get("refused", {}).items())]
     return site.page(
         request, "health.html", devices=devices, troubles=found, refused=refused,
-        link=news.get("link", {}),
+        link=news.get("link", {}), silent=len(_silent(site.board, now_s)),
     )  # fmt: skip
 
 
@@ -76,6 +80,27 @@ async def forget(request: Request) -> Response:
         return site.page(request, "forget.html", row=known.row(time.time()))
     await run_in_threadpool(site.forget, name)
     return RedirectResponse("/health", 303)
+
+
+async def forget_silent(request: Request) -> Response:
+    """Asks whether all that were silent for long are to be taken off the list, and does it."""
+    site = site_of(request)
+    silent = _silent(site.board, time.time())
+    if request.method != "POST":
+        return site.page(request, "forget_silent.html", silent=silent)
+    if silent:
+        await run_in_threadpool(site.forget, *silent)
+    return RedirectResponse("/health", 303)
+
+
+def _silent(board: Board, now_s: float) -> list[str]:
+    """Devices that said nothing for a day, and are not there now."""
+    found = []
+    for device in board.devices():
+        heard_s = device.known_s if device.seen_s is None else device.seen_s
+        if now_s - heard_s > SILENT_S and device.condition(now_s)[0] in DEAF:
+            found.append(device.name)
+    return found
 
 
 def _charts(

@@ -172,6 +172,13 @@ class History:
         with self._engine.connect() as db:
             return set(db.scalars(query))
 
+    def forgotten(self) -> list[str]:
+        """Devices that are retired and have left alerts, by name."""
+        theirs = sa.exists().where(alerts.c.device == devices.c.device)
+        query = sa.select(devices.c.device).where(devices.c.retired_s.is_not(None), theirs)
+        with self._engine.connect() as db:
+            return sorted(db.scalars(query))
+
     def lost(self) -> dict[str, int]:
         """How many events of each device never came; those without a loss are left out."""
         missing = gaps.c.last_seq - gaps.c.first_seq + 1

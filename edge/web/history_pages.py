@@ -93,7 +93,8 @@ def _gather(history: History, asked: Asked, zone: tzinfo) -> dict[str, Any]:
         "unit": "hour" if by_hour else "day",
         "by_device": rows("Alerts by device", per_device, "no_mask") if per_device else "",
         "alerts": history.page(wanted, ON_PAGE + 1, asked.after),
-        "devices": [name for name, _ in history.known_devices()],
+        "devices": sorted(name for name, _ in history.listed_devices()),
+        "forgotten": history.forgotten(),
         "gaps": history.gaps(wanted.device, wanted.from_s, GAPS_SHOWN),
     }
 

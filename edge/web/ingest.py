@@ -108,15 +108,16 @@ class Ingest:
         except sa.exc.SQLAlchemyError:
             return False
 
-    def forget(self, device: str) -> None:
-        """List this device no more, until it speaks again; raises SQLAlchemyError. From any
-        thread."""
-        self._store.retire(device, self._clock())
+    def forget(self, *devices: str) -> None:
+        """List these devices (one at least) no more, until they speak again; raises
+        SQLAlchemyError. From any thread."""
+        self._store.retire(devices, self._clock())
         with self._listing:
-            self._retired.add(device)
-            self._back.discard(device)
-            self._intake.forget(device)
-            self._board.drop([device])
+            self._retired.update(devices)
+            self._back.difference_update(devices)
+            for device in devices:
+                self._intake.forget(device)
+            self._board.drop(devices)
 
     def take(self, received: Received | None) -> None:
         """Called with each message, from the network's thread."""

@@ -46,8 +46,8 @@ class Site:
     attempts: Attempts
     inspector: Inspector
     camera: LocalCamera | None = None
-    #: What takes a device off the list; raises SQLAlchemyError.
-    forget: Callable[[str], None] = lambda device: None
+    #: What takes devices off the list; raises SQLAlchemyError.
+    forget: Callable[..., None] = lambda *devices: None
     templates: jinja2.Environment = field(init=False)
 
     def __post_init__(self) -> None:

@@ -117,15 +117,19 @@ class Store:
                     ],
                 )
 
-    def retire(self, device: str, now_s: float) -> None:
-        """List it no more, until `unretire`; its alerts stay, all else about it goes."""
-        insert = upsert(self._engine, devices).values(device=device, forgotten=0, retired_s=now_s)
+    def retire(self, names: Sequence[str], now_s: float) -> None:
+        """List these no more, until `unretire`; their alerts stay, all else about them goes."""
+        insert = upsert(self._engine, devices)
         # Numbers that were missing and come late after all are none of our business any more.
         told = {"forgotten": 0, "retired_s": now_s, "first_seq": devices.c.last_seq}
         with self._engine.begin() as db:
-            db.execute(insert.on_conflict_do_update(index_elements=["device"], set_=told))
+            db.execute(
+                insert.on_conflict_do_update(index_elements=["device"], set_=told),
+                [{"device": name, "forgotten": 0, "retired_s": now_s} for name in sorted(names)],
+            )
             for table in (gaps, figures, troubles):
-                db.execute(sa.delete(table).where(table.c.device == device))
+                for part in parts(names):
+                    db.execute(sa.delete(table).where(table.c.device.in_(part)))
 
     def unretire(self, names: Sequence[str], now_s: float) -> None:
         """These have spoken again, and are listed as who has just come."""

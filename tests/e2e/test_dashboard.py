@@ -452,6 +452,7 @@ def test_it_fits_a_phone_and_its_contrast_is_enough(
         "/health",
         "/health/door1",
         "/health/door2/forget",
+        "/forget-silent",
         "/check",
         "/camera",
         "/setup",

@@ -10,10 +10,13 @@ import pytest
 
 from edge.clock import iso_utc
 from edge.web.places import MOST_PLACES
+from edge.web.store import Store
+from edge.web.tables import open_database
 from tests.brokers import Mosquitto, wait_until
 from tests.dashboards import Dashboard, Device, connected
-from tests.edge.web.made import encoded
+from tests.edge.web.made import encoded, message
 
+DAY_S = 86_400.0
 EPISODES = "[...document.querySelectorAll('#alerts li')].map((card) => card.dataset.episode)"
 FOCUSED = "document.activeElement.getAttribute('aria-label') || document.activeElement.id"
 
@@ -156,6 +159,40 @@ def test_a_retired_device_is_forgotten_with_the_keyboard_until_it_speaks(
     retired.say("state", state(False, 0, time.time()), retain=True)
     page.wait_for_selector("#devices .name:text('door2')")
     retired.close()
+
+
+def test_all_that_were_silent_for_a_day_are_forgotten_at_once(
+    page: Any, dashboard: Dashboard, device: Device
+) -> None:
+    assert dashboard.stop() == 0
+    engine = open_database(f"sqlite:///{dashboard.state}/dashboard.sqlite3")
+    store, now_s = Store(engine), time.time()
+    store.write([message("invented1", at_s=now_s - 2 * DAY_S)], now_s - 2 * DAY_S)
+    store.keep_last_seen({f"invented{number}": now_s - 2 * DAY_S for number in range(700)})
+    store.keep_last_seen({"door1": now_s - 2 * DAY_S, "door2": now_s - 3600.0})
+    engine.dispose()
+    dashboard.start().connected()
+    device.say("state", state(False, 0, time.time()))
+    connected(page, dashboard.address)
+    page.wait_for_selector("#device-count:text('1 of 702 online')")
+    health = page.context.new_page()
+    health.goto(f"{dashboard.address}/health")
+    health.get_by_role("link", name="Forget all 700 devices that were silent for a day").click()
+    health.wait_for_selector("h1:text('Forget 700 devices?')")
+    names = health.locator("details p").text_content()
+    assert "invented699" in names
+    assert "door" not in names
+    health.get_by_role("button", name="Forget them").click()
+    health.wait_for_url("**/health")
+    assert health.locator(".devices-health h2 a").all_text_contents() == ["door1", "door2"]
+    assert health.get_by_role("link", name="Forget all").count() == 0
+    page.wait_for_selector("#device-count:text('1 of 2 online')")
+    health.goto(f"{dashboard.address}/forget-silent")
+    health.wait_for_selector("h1:text('No device was silent for a day')")
+    # Of those that were forgotten the history offers the ones that it has alerts of.
+    health.goto(f"{dashboard.address}/history")
+    assert health.locator("#device > option").all_text_contents() == ["all", "door1", "door2"]
+    assert health.locator("#device optgroup option").all_text_contents() == ["invented1"]
 
 
 def test_who_invents_names_hides_neither_who_is_there_nor_who_comes(

@@ -122,9 +122,9 @@ def test_all_lock_in_one_order(engine: sa.Engine, monkeypatch: pytest.MonkeyPatc
     store = Store(engine)
     for name in "cab":
         store.write([e for n in range(1, 30, 2) for e in visit(n, name)], NOW_S)
-    store.retire("a", NOW_S)
+    store.retire(["a"], NOW_S)
     store.unretire(["b", "a"], NOW_S)
-    store.retire("c", NOW_S)
+    store.retire(["c"], NOW_S)
     tidy(engine, NOW_S + 20 * 86_400.0, 10.0, 1)
     for transaction in changed:
         # What one has locked it may change again.
@@ -274,12 +274,12 @@ def test_a_retired_device_is_known_for_longer_than_what_it_sent(
     monkeypatch.setattr("edge.web.retention.MOST_RETIRED", 2)
     store, history = Store(engine), History(engine)
     store.keep_last_seen({"a": NOW_S, "b": NOW_S})
-    store.retire("a", NOW_S + 1.0)
+    store.retire(["a"], NOW_S + 1.0)
     store.keep_last_seen({"c": NOW_S + 40 * 86_400.0})
     tidy(engine, NOW_S + 40 * 86_400.0, 30.0, 1000)
     assert [name for name, _ in history.known_devices()] == ["a", "c"]
     for at_s, name in enumerate(("only its retained words came", "another"), 2):
-        store.retire(name, NOW_S + at_s)
+        store.retire([name], NOW_S + at_s)
     tidy(engine, NOW_S + 40 * 86_400.0, 30.0, 1000)
     assert history.retired() == {"only its retained words came", "another"}
 
@@ -287,7 +287,7 @@ def test_a_retired_device_is_known_for_longer_than_what_it_sent(
 def test_what_a_retired_device_had_lost_is_no_new_loss_when_it_comes(engine: sa.Engine) -> None:
     store = Store(engine)
     store.write([message("a", 1), message("a", 5)], NOW_S)
-    store.retire("a", NOW_S)
+    store.retire(["a"], NOW_S)
     store.unretire(["a"], NOW_S)
     late = [message("a", seq) for seq in (2, 3, 4)]
     assert store.write(late, NOW_S).lost == {"a": 0}
@@ -300,9 +300,10 @@ def test_a_retired_device_leaves_its_alerts_and_comes_back_as_the_newest(engine:
     store.keep_last_seen({"a": NOW_S, "b": NOW_S + 1.0})
     store.keep_troubles([{"device": name, "at_s": NOW_S, "text": "hot"} for name in "ab"])
     assert history.lost() == {"a": 3}
-    store.retire("a", NOW_S)
-    store.retire("never heard", NOW_S)
+    store.retire(["a"], NOW_S)
+    store.retire(["never heard"], NOW_S)
     assert history.retired() == {"a", "never heard"}
+    assert history.forgotten() == ["a"]
     assert [name for name, _ in history.listed_devices()] == ["b"]
     assert history.lost() == {}
     assert [t["device"] for t in history.troubles("", 9)] == ["b"]
@@ -342,7 +343,7 @@ def test_another_dashboard_may_be_quicker_with_the_columns(
 
     monkeypatch.setattr("edge.web.tables._columns", look)
     again = open_database(address)
-    Store(again).retire("a", NOW_S)
+    Store(again).retire(["a"], NOW_S)
     assert History(again).retired() == {"a"}
     again.dispose()
 
