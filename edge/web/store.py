@@ -232,8 +232,11 @@ class Store:
         """What is known of the numbers of these devices; nobody else may change it meanwhile."""
         if not names:
             return {}
+        insert = upsert(self._engine, devices)
+        # What is there is written to as well, and so is locked: it must not be deleted meanwhile.
+        same = {"forgotten": devices.c.forgotten}
         db.execute(
-            upsert(self._engine, devices).on_conflict_do_nothing(),
+            insert.on_conflict_do_update(index_elements=["device"], set_=same),
             [{"device": name, "forgotten": 0, "first_seen_s": now_s} for name in names],
         )
         ledgers = {

@@ -15,8 +15,9 @@ from edge.web.history import Filter, History
 from edge.web.messages import EventMessage
 from edge.web.retention import tidy
 from edge.web.store import Store
-from edge.web.tables import alerts, events, hourly, metadata, open_database
+from edge.web.tables import alerts, devices, events, hourly, metadata, open_database
 from tests.edge.web.made import NOW_S, episode, message
+from tests.postgres import Postgres
 
 DAY = Filter(NOW_S - 86_400, NOW_S + 86_400)
 
@@ -133,6 +134,28 @@ def test_all_lock_in_one_order(engine: sa.Engine, monkeypatch: pytest.MonkeyPatc
     assert sum("devices" in transaction for transaction in changed) >= 7
     if engine.dialect.name == "postgresql":
         assert len(locked) >= 6
+
+
+def test_a_device_is_not_deleted_while_its_event_is_written(postgres: Postgres) -> None:
+    engine = open_database(postgres.address)
+    store, other = Store(engine), open_database(postgres.address)
+    store.keep_last_seen({"door1": NOW_S})
+    waited = []
+
+    @sa.event.listens_for(engine, "after_cursor_execute")
+    def _(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("INSERT INTO devices"):
+            with other.connect() as db:
+                db.execute(sa.text("SET lock_timeout = '50ms'"))
+                with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
+                    db.execute(sa.delete(devices))
+            waited.append(statement)
+
+    assert store.write([message()], NOW_S).new == 1
+    assert len(waited) == 1
+    metadata.drop_all(engine)
+    for opened in (engine, other):
+        opened.dispose()
 
 
 def test_pages_hold_everything_once(engine: sa.Engine) -> None:
