@@ -333,6 +333,29 @@ def test_what_it_is_confined_to(device: Device) -> None:
 
 
 @pytest.mark.usefixtures("first")
+def test_without_the_partition_for_the_events_the_door_is_watched(device: Device) -> None:
+    machine = device.machine
+    machine.run("systemctl", "stop", "mask-patrol")
+    for _ in range(2):  # there is none here, whoever asks
+        assert machine.run("systemctl", "restart", "mask-patrol-data", check=False).returncode
+    mounts = machine.run("findmnt", "-no", "SOURCE", "/var/lib/mask-patrol").stdout.split()
+    assert mounts == ["mask-patrol-is-missing"]
+    machine.run("systemctl", "start", "mask-patrol")
+    # In memory events are numbered like none of before.
+    device.subscriber.wait_for(
+        lambda: device.subscriber.bodies("events")[-1]["seq"] > 1_000_000_000, "an alert"
+    )
+    result = machine.run("mask-patrol", "status", check=False)
+    assert result.returncode == 1
+    assert "in MEMORY only" in result.stdout
+    machine.run("systemctl", "stop", "mask-patrol")
+    machine.run("umount", "/var/lib/mask-patrol")
+    machine.run("systemctl", "reset-failed", "mask-patrol-data")
+    machine.run("systemctl", "start", "mask-patrol")
+    device.wait_online()
+
+
+@pytest.mark.usefixtures("first")
 def test_the_dashboard_beside_it(device: Device, installer: str) -> None:
     machine, port = device.machine, free_port()
     config = device.configuration(f"preview = true\n[dashboard]\nport = {port}\n")
