@@ -264,6 +264,8 @@ def test_what_the_broker_keeps_of_a_forgotten_device_costs_nobody_a_place(
     bench.ingest.forget("old")
     for number in range(MOST_PLACES):
         bench.say(f"d{number}", "state", {"no_mask": False, "people": 0})
+    names = listed(bench)
     keep(bench, "old")
-    assert len(listed(bench)) == MOST_PLACES
+    assert listed(bench) == names
+    assert len(names) == MOST_PLACES
     assert bench.intake.refused == {}
