@@ -28,8 +28,9 @@ function listFaces(list, faces) {
         headers: { "content-type": "application/octet-stream", "x-name": encodeURIComponent(file.name) },
       });
       if (response.status === 401) { location.assign("/login?next=/check"); return; }
-      body = await response.json();
-      if (!response.ok) throw new Error(body.error || `The dashboard answers ${response.status}.`);
+      const json = (response.headers.get("content-type") || "").includes("json");
+      if (json) body = await response.json();
+      if (!response.ok || !json) throw new Error(body?.error || `The dashboard answers ${response.status}.`);
     } catch (error) {
       status.remove();
       const text = error instanceof TypeError
