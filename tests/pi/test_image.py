@@ -219,13 +219,35 @@ def sums(disk: Path, *parts: Partition) -> list[str]:
     return found
 
 
+def test_an_image_on_which_cloud_init_is_at_work(
+    tmp_path: Path, broker: Mosquitto, site: Path
+) -> None:
+    base = disk_with_cloud_init(tmp_path)
+    boot = Fat(base, read_layout(base).boot)
+    boot.write("user-data", b"#cloud-config\n# Nobody has customised this image.\n")
+    boot.write("meta-data", b"instance-id: rpios-image\n")
+    out = tmp_path / "card" / "disk.img"
+    make_image(base, load_site(site), bundle(), out)
+    broker.start()
+    listener = Listener(broker, "door", PASSWORD)
+    port = free_port()
+    with Machine(out, kernel(TRIXIE), only_broker=broker.port, forward_ssh=port) as machine:
+        wait_for(lambda: listener.count("online") >= 1, "online", FIRST_BOOT_S)
+        machine.wait_until("cloud-init status | grep -q done", "cloud-init ends")
+        assert_set_up(machine, site, port)  # it has not had the last word
+        machine.power_off()
+        machine.start()
+        listener.wait_online(2)
+        assert_set_up(machine, site, port)
+        machine.power_off()
+    listener.close()
+
+
 def test_a_stock_trixie_is_set_up_by_cloud_init(
     tmp_path: Path, broker: Mosquitto, site: Path
 ) -> None:
-    disk = copy_disk(base_disk(TRIXIE), tmp_path / "disk.img")
+    disk = disk_with_cloud_init(tmp_path)
     put_on_boot_partition(disk, tmp_path, "trixie", site)
-    marker = "rm /etc/cloud/cloud-init.disabled"
-    subprocess.run([find("debugfs"), "-w", "-R", marker, f"{disk}?offset={ROOT_AT}"], check=True)
     broker.start()
     listener = Listener(broker, "door", PASSWORD)
     port = free_port()
@@ -278,6 +300,14 @@ def test_a_stock_bookworm_is_set_up_by_its_first_run_over_the_network(
         server.kill()
         server.wait()
     listener.close()
+
+
+def disk_with_cloud_init(folder: Path) -> Path:
+    """A Trixie on which it is active, as on Raspberry Pi OS."""
+    disk = copy_disk(base_disk(TRIXIE), folder / "disk.img")
+    marker = "rm /etc/cloud/cloud-init.disabled"
+    subprocess.run([find("debugfs"), "-w", "-R", marker, f"{disk}?offset={ROOT_AT}"], check=True)
+    return disk
 
 
 def put_on_boot_partition(disk: Path, folder: Path, release: str, site: Path) -> Fat:
