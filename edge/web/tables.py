@@ -141,6 +141,9 @@ sessions = sa.Table(
 )
 
 
+#: The lock of PostgreSQL under which tables are made: a number that nobody else takes.
+MAKING = int.from_bytes(b"maskptrl", "big")
+
 #: The dashboards that share this database, and when each was last there.
 dashboards = sa.Table(
     "dashboards",
@@ -163,11 +166,19 @@ def open_database(address: str) -> sa.Engine:
     if url.get_backend_name() == "sqlite":
         sa.event.listen(engine, "connect", _tune_sqlite)
     try:
-        metadata.create_all(engine)
+        _make_tables(engine)
         _add_columns(engine, devices)
     except sa.exc.SQLAlchemyError as error:
         raise UserError(why_no_database(url, error)) from None
     return engine
+
+
+def _make_tables(engine: sa.Engine) -> None:
+    """Those that are missing; dashboards that share a new database make them one after another."""
+    with engine.begin() as db:
+        if engine.dialect.name == "postgresql":
+            db.execute(sa.select(sa.func.pg_advisory_xact_lock(MAKING)))
+        metadata.create_all(db)
 
 
 def _add_columns(engine: sa.Engine, table: sa.Table) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -346,6 +347,18 @@ def test_a_database_of_before_gets_the_columns_that_it_lacks(engine: sa.Engine) 
     Store(again).keep_last_seen({"a": NOW_S})
     assert [name for name, _ in History(again).listed_devices()] == ["door1", "a"]
     again.dispose()
+
+
+def test_several_dashboards_make_a_new_database_at_once(postgres: Postgres) -> None:
+    server = sa.create_engine(postgres.address, isolation_level="AUTOCOMMIT")
+    with server.connect() as db:
+        db.execute(sa.text("CREATE DATABASE new"))
+    address = str(server.url.set(database="new"))
+    with ThreadPoolExecutor(8) as pool:
+        engines = list(pool.map(open_database, [address] * 8))
+    assert History(engines[0]).retired() == set()
+    for engine in (*engines, server):
+        engine.dispose()
 
 
 def test_another_dashboard_may_be_quicker_with_the_columns(
