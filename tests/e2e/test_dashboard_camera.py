@@ -72,13 +72,18 @@ def start_daemon(folder: Path, config: Path) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def test_what_the_camera_sees_and_what_is_drawn(
-    browser: Any, folder: Path, mosquitto: Mosquitto
-) -> None:
+def started(folder: Path, mosquitto: Mosquitto) -> tuple[Path, Dashboard]:
+    """The device's file, and a dashboard that has it too."""
     config = write_config(folder, mosquitto.port)
     dashboard = Dashboard(folder, mosquitto.port)
     dashboard.config = config
-    dashboard.start()
+    return config, dashboard.start()
+
+
+def test_what_the_camera_sees_and_what_is_drawn(
+    browser: Any, folder: Path, mosquitto: Mosquitto
+) -> None:
+    config, dashboard = started(folder, mosquitto)
     standing(folder)
     daemon = start_daemon(folder, config)
     wait_until((folder / "eye").is_socket, "the daemon's socket", 30)
@@ -129,10 +134,7 @@ def test_what_the_camera_sees_and_what_is_drawn(
 
 
 def test_what_the_device_makes_of_it(browser: Any, folder: Path, mosquitto: Mosquitto) -> None:
-    config = write_config(folder, mosquitto.port)
-    dashboard = Dashboard(folder, mosquitto.port)
-    dashboard.config = config
-    dashboard.start()
+    config, dashboard = started(folder, mosquitto)
     standing(folder)
     daemon = start_daemon(folder, config)
     camera = LocalCamera(load_settings(config), config)
@@ -201,10 +203,7 @@ def test_a_daemon_that_reads_another_file_does_not_use_what_is_saved(
 def test_what_cannot_be_read_is_not_written_over(
     browser: Any, folder: Path, mosquitto: Mosquitto
 ) -> None:
-    config = write_config(folder, mosquitto.port)
-    dashboard = Dashboard(folder, mosquitto.port)
-    dashboard.config = config
-    dashboard.start()
+    config, dashboard = started(folder, mosquitto)
     good = config.read_text()
     config.write_text("zone = [")
     page = browser.new_page()
@@ -221,10 +220,7 @@ def test_what_cannot_be_read_is_not_written_over(
 def test_whether_it_was_saved_is_never_guessed(
     browser: Any, folder: Path, mosquitto: Mosquitto
 ) -> None:
-    config = write_config(folder, mosquitto.port)
-    dashboard = Dashboard(folder, mosquitto.port)
-    dashboard.config = config
-    dashboard.start()
+    config, dashboard = started(folder, mosquitto)
     page = browser.new_page()
     address = "**/camera/drawing"
     unreadable = {"status": 502, "content_type": "text/html", "body": "<h1>Bad gateway</h1>"}
