@@ -8,6 +8,7 @@ import os
 import socket
 import stat
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,25 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
+@contextlib.contextmanager
+def daemon_that(answers: Callable[[], bytes], folder: Path) -> Iterator[None]:
+    """Answers one visitor of the socket in `folder`."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "eye"))
+        listener.listen()
+
+        def serve() -> None:
+            visitor, _ = listener.accept()
+            with visitor:
+                visitor.recv(64)
+                visitor.sendall(answers())
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield
+        thread.join(20)
+
+
 def test_what_is_saved_while_the_daemon_is_away_counts_as_saved(config: Path) -> None:
     drawn, use = LocalCamera(load_settings(config), config).save(ZONE, 0.2)
     assert (drawn["zone"], drawn["min_face"]) == ([list(corner) for corner in ZONE], 0.2)
@@ -42,23 +62,13 @@ def test_what_becomes_of_the_file_once_it_is_saved_changes_no_answer(
 ) -> None:
     """Somebody breaks it, and the daemon has read something else, before it is asked."""
     camera = LocalCamera(load_settings(config), config)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(tmp_path / "eye"))
-        listener.listen()
 
-        def serve() -> None:
-            visitor, _ = listener.accept()
-            with visitor:
-                visitor.recv(64)
-                config.write_text("zone = [")
-                visitor.sendall(
-                    b'{"reloading": false, "refused": "", "zone": [[0.5, 0.5]], "min_face": 0.3}'
-                )
+    def answer() -> bytes:
+        config.write_text("zone = [")
+        return b'{"reloading": false, "refused": "", "zone": [[0.5, 0.5]], "min_face": 0.3}'
 
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
+    with daemon_that(answer, tmp_path):
         drawn, use = camera.save(ZONE, 0.2)
-        thread.join(20)
     assert drawn["min_face"] == 0.2
     assert use == Use("other", "", ((0.5, 0.5),), 0.3)
 
@@ -149,18 +159,6 @@ def test_a_daemon_that_many_wait_for_is_asked_again(
 
 @pytest.mark.parametrize("answer", [b"", b"{}", b"\xff", b"[1]", b'{"reloading": 1}'])
 def test_an_answer_that_is_none_is_told(config: Path, tmp_path: Path, answer: bytes) -> None:
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(tmp_path / "eye"))
-        listener.listen()
-
-        def serve() -> None:
-            visitor, _ = listener.accept()
-            with visitor:
-                visitor.recv(64)
-                visitor.sendall(answer)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
+    with daemon_that(lambda: answer, tmp_path):
         use = LocalCamera(load_settings(config), config).use()
-        thread.join()
     assert (use.state, use.why) == ("away", "the daemon gives no answer that can be read")
