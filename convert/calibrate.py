@@ -6,7 +6,7 @@ import numpy as np
 
 from convert.from_keras import PIXEL_SCALE, PIXEL_ZERO_POINT
 from convert.quiet import quiet
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 
 #: Smallest and largest value of each activation tensor, by the tensor's name.
 Ranges = dict[str, tuple[float, float]]

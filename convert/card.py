@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.card import Alert, Card, Framing, Input
-from edge.errors import UserError
+from edge.common.errors import UserError
 from training.report import Report
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from convert.measure import Measured, measured
 from convert.parity import Floats, Parity, check_parity, compare
 from convert.pictures import CheckSet
-from edge.errors import UserError
+from edge.common.errors import UserError
 from edge.interpreter import RUNTIMES
 
 

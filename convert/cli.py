@@ -10,7 +10,7 @@ from pathlib import Path
 from convert.parity import GATE
 from convert.ranges import ranges_path
 from convert.variants import INT8, VARIANTS
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 ALL = "all"
 EPILOG = (

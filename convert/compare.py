@@ -19,7 +19,7 @@ import numpy as np
 from convert.flatbuffer import parameters
 from convert.latency import PairedTimes, paired_times
 from convert.original_model import original_flatbuffer
-from edge.errors import UserError
+from edge.common.errors import UserError
 from edge.interpreter import RUNTIMES
 
 MODEL = Path("models/mask.tflite")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.quiet import quiet
-from edge.errors import UserError
+from edge.common.errors import UserError
 from training.keras_quietly import load_model_file
 
 #: What the scaling layer computes is what a uint8 tensor of this scale and zero point

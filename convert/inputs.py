@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 
 SEED = 20
 

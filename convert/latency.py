@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from edge.interpreter import load_interpreter
 
 WARM_UP = 10

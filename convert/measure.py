@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.classifier import Classifier
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 REPEATS = 200
 #: For loading, and for each picture: a hundred times what a slow desktop takes.

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.from_keras import exported
-from edge.errors import UserError
+from edge.common.errors import UserError
 from training.keras_quietly import import_keras
 from training.original import build_original
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 Floats = npt.NDArray[np.float32]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from convert.inputs import drawn_inputs
-from edge.errors import UserError
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
+from edge.common.errors import UserError
 from training.crops import decoded, evaluated, evaluation_crop
 from training.datasets import DataSet
 from training.metrics import Ints

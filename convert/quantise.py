@@ -9,7 +9,7 @@ import numpy as np
 from convert.calibrate import Ranges
 from convert.from_keras import INPUT_NAME
 from convert.quiet import quiet
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 
 def float16(flatbuffer: bytes) -> bytes:

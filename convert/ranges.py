@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from convert.calibrate import Ranges
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 
 class StoredRanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 from edge.stills import StillFace
 
 #: BGR; red, green and amber as in traffic lights, dark enough for white letters.

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.camera.addresses import shown_source
-from edge.clock import age_s, iso_utc, now
+from edge.common.clock import age_s, iso_utc, now
 from edge.config import Settings
 from edge.delivery import Delivery
 from edge.led import Blinker, Led, pattern_for

@@ -20,10 +20,10 @@ import tempfile
 import threading
 from typing import Any
 
+from edge.common.errors import UsageError, UserError
+from edge.common.paths import PACKAGE
 from edge.config import MqttSettings
 from edge.connection import DEFAULT_PORT
-from edge.errors import UsageError, UserError
-from edge.paths import PACKAGE
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 20.0

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from edge.errors import UsageError, UserError
+from edge.common.errors import UsageError, UserError
 
 SUMS, VERSION, MACHINE = "SHA256SUMS", "VERSION", "MACHINE"
 CHUNK_BYTES = 1 << 20

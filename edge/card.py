@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 LABELS_NAME = "labels.txt"
 CARD_NAME = "model.json"

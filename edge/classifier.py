@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from edge.card import Card, digest, read_card
+from edge.common.arrays import Box, Pixels
+from edge.common.errors import UserError
+from edge.common.paths import shipped_model, user_path
 from edge.config import ClassifierSettings, EventSettings
-from edge.errors import UserError
-from edge.framing import Box, Pixels, crop_face, resize_crop
+from edge.framing import crop_face, resize_crop
 from edge.interpreter import load_interpreter
-from edge.paths import shipped_model, user_path
 
 CHANNELS = 3
 

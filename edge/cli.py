@@ -12,9 +12,9 @@ from pathlib import Path
 
 from edge import __version__
 from edge.bench.command import add_bench
+from edge.common.errors import UsageError, UserError
+from edge.common.logging_setup import FORMATS, set_up
 from edge.config import Settings, change, load_settings
-from edge.errors import UsageError, UserError
-from edge.logs import FORMATS, set_up
 from edge.service_commands import add_status, add_update
 from edge.web.command import add_dashboard
 
@@ -224,8 +224,8 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _watch(options: argparse.Namespace) -> int:
+    from edge.common.terminal import Screen
     from edge.connection import Broker
-    from edge.screen import Screen
     from edge.watch import Watcher
 
     settings = _overridden(load_settings(options.config), options)

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from edge import __version__
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge.common.errors import UserError
 from edge.connection import Broker, RefusedError, TakenOverError, TooLargeError
-from edge.errors import UserError
 from edge.pacing import SUSPICIOUS
 from edge.session import MOST_WAITING
 

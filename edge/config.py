@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from edge import geometry
-from edge.errors import UsageError
+from edge.common.errors import UsageError
 from edge.strict import Section, readable, settings_in
 
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 
 #: Cells that the picture is reduced to, across and down: noise averages out, a face is one
 #: or two of them.

@@ -18,25 +18,25 @@ from edge.camera.ceiling import Allowance
 from edge.camera.feed import CameraFeed
 from edge.camera.opening import at_most, is_recorded, open_source
 from edge.classifier import Classifier, alert_threshold, load_classifier
+from edge.common.errors import UserError
+from edge.common.paths import runtime_directory
+from edge.common.stage_times import Progress, StageTimes
+from edge.common.terminal import Screen
 from edge.config import Settings
 from edge.controls import Controls, signals_to
 from edge.delivery import Delivery, Nowhere, outbox_path
 from edge.detector import HaarDetector
-from edge.errors import UserError
-from edge.health import Progress, StageTimes
 from edge.led import find_led
 from edge.load import spend_no_more_than
 from edge.loop import Loop
 from edge.metrics import MetricsEndpoint
 from edge.notify import Notifier
-from edge.paths import runtime_directory
 from edge.payloads import Origin, UtcClock, monotonic_offset_s, new_episode_id
 from edge.pipeline import Pipeline
 from edge.preview import Preview, PreviewServer, in_use, preview_of, socket_path
 from edge.reload import Reload
 from edge.reporter import HealthReporter, StateReporter, info_body
 from edge.restarts import Restarts
-from edge.screen import Screen
 from edge.snapshot import Snapshots
 from edge.summary import closing_lines, opening_line
 from edge.thermal import Thermal

@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 from edge.broker import embedded_broker
 from edge.commands import Verb
+from edge.common.paths import state_directory, user_path
+from edge.common.stage_times import StageTimes
 from edge.config import Settings, change
 from edge.connection import Broker
 from edge.discovery import announce
-from edge.health import StageTimes
 from edge.mqtt import Publisher
 from edge.outbox import Outbox
-from edge.paths import state_directory, user_path
 from edge.payloads import Topics
 
 #: How long a stop may take to deliver what waits; the rest stays on disk.

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 
 from edge.camera import Frame
+from edge.common.arrays import Box, Pixels
+from edge.common.errors import UserError
+from edge.common.paths import kind_of, user_path
 from edge.config import DetectorSettings
-from edge.errors import UserError
-from edge.framing import Box, Pixels
-from edge.paths import kind_of, user_path
 
 #: Of OpenCV's frontal cascades the one that finds most for its time. At 1.1, 320 px, faces
 #: from 7% on, in 240 annotated photographs: `alt2` with 3 neighbours 61% of the bare faces and

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable
 
-from edge.clock import Moment, age_s, now
+from edge.common.clock import Moment, age_s, now
 from edge.connection import Broker, RefusedError, TooLargeError
 from edge.outbox import Outbox
 from edge.outbox_file import Pending

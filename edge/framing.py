@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
-
-#: x, y, width, height in pixels of the frame; x and y may be fractions or lie outside it.
-Box = tuple[float, float, float, float]
+from edge.common.arrays import Box, Pixels
 
 
 def framed_square(box_px: Box, margin: float) -> Box:

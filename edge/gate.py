@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.framing import Box, Pixels
+from edge.common.arrays import Box, Pixels
 
 #: A pixel has changed when it differs by so many grey levels of 255. Single pixels of a
 #: glance have a noise of one to three levels in a dim room.

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from edge.camera import Frame
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 
 #: Its width: a face of the smallest size that is searched for (7% of the width) is then nearly
 #: six pixels wide.

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 #: Distribution and module of each runtime, in the order in which they are tried.
 RUNTIMES = (

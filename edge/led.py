@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from edge.paths import state_directory
+from edge.common.paths import state_directory
 
 log = logging.getLogger(__name__)
 

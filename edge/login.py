@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge.common.errors import UsageError, UserError
+from edge.common.paths import user_path
 from edge.config import MqttSettings
-from edge.errors import UsageError, UserError
-from edge.paths import user_path
 
 USERNAME, PASSWORD = "MASK_PATROL_MQTT_USERNAME", "MASK_PATROL_MQTT_PASSWORD"
 #: systemd's folder for what it loads with LoadCredential= (systemd.exec(5)), and the names there. A

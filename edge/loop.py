@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from edge.camera import Feed, Frame
+from edge.common.errors import UserError
+from edge.common.stage_times import Progress, StageTimes
+from edge.common.terminal import Screen
 from edge.controls import Controls
-from edge.errors import UserError
 from edge.events import Event
-from edge.health import Progress, StageTimes
 from edge.notify import Notifier
 from edge.pipeline import Pipeline
 from edge.reporter import StateReporter
-from edge.screen import Screen
 from edge.snapshot import FractionBox, Snapshots
 from edge.thermal import Thermal
 from edge.writer import EventWriter

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
 from edge.camera import State
+from edge.common.errors import UserError
 from edge.config import MetricsSettings
-from edge.errors import UserError
 
 Body = dict[str, Any]
 #: Names as Prometheus wants them (base units, `_total` for what only grows) for what stands

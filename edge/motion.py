@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from edge.framing import Box
+from edge.common.arrays import Box
 
 #: The filter looks back so far: long enough to average a detector's jitter away, short
 #: enough to follow someone who stops or turns.

@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edge.clock import Moment, now
 from edge.commands import Verb
+from edge.common.clock import Moment, now
+from edge.common.errors import UserError
 from edge.complaints import Complaints
 from edge.connection import (
     CONNECT_TIMEOUT_S,
@@ -32,7 +33,6 @@ from edge.connection import (
 from edge.dialect import Dialect
 from edge.discovery import BIRTH_TOPIC, BORN, Announcement
 from edge.drain import Drain
-from edge.errors import UserError
 from edge.inbox import Inbox, Retain
 from edge.outbox import Outbox
 from edge.pacing import FIRST_RETRY_S, Pace

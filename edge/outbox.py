@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from edge.clock import Moment, now
+from edge.common.clock import Moment, now
 from edge.outbox_file import (
     DamagedError,
     LockedError,

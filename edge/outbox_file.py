@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.clock import Moment
-from edge.errors import UserError
+from edge.common.clock import Moment
+from edge.common.errors import UserError
 
 #: Higher than any honest count of events will ever be, and exact in every JSON reader.
 LARGEST_SEQ = 2**53
@@ -131,7 +131,7 @@ class OutboxFile:
     def drop_older_than(self, max_age_s: float, at: Moment) -> int:
         """Drop what is known to be older, and count it; how many these were.
 
-        See `edge.clock.age_s`: where the clock was wrong, nothing is known.
+        See `edge.common.clock.age_s`: where the clock was wrong, nothing is known.
         """
         with self._transaction():
             return self._dropped_by(

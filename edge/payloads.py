@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from edge.clock import Moment, age_s, correction_s, iso_utc
+from edge.common.clock import Moment, age_s, correction_s, iso_utc
 from edge.events import Event
 
 if TYPE_CHECKING:

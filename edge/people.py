@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.card import KNOWN_LABELS
-from edge.clock import iso_utc
+from edge.common.clock import iso_utc
 from edge.tracker import Track
 
 #: Who was seen, but never well enough for a label.

@@ -8,13 +8,13 @@ from typing import Any
 from edge.attention import needs_a_look
 from edge.camera import Frame
 from edge.classifier import Classifier, alert_labels, alert_threshold
+from edge.common.stage_times import StageTimes
 from edge.config import Settings
 from edge.cuts import CutFinder
 from edge.detector import Face, FaceDetector
 from edge.events import Event, EventMachine
 from edge.evidence import measure
 from edge.glance import glance
-from edge.health import StageTimes
 from edge.payloads import UtcClock, new_episode_id
 from edge.people import PeopleCounter
 from edge.search import FaceSearch

@@ -16,6 +16,7 @@ from edge.broker import embedded_broker
 from edge.camera.addresses import shown_source
 from edge.camera.opening import open_source
 from edge.classifier import CHANNELS, Classifier, alert_labels, alert_threshold, load_classifier
+from edge.common.errors import UserError
 from edge.config import Settings, change, load_settings
 from edge.connection import (
     Broker,
@@ -27,7 +28,6 @@ from edge.connection import (
 )
 from edge.delivery import open_outbox, outbox_path
 from edge.detector import DEFAULT_CASCADE, HaarDetector
-from edge.errors import UserError
 from edge.outbox_file import LockedError
 from edge.payloads import Topics
 from edge.zone import Zone

@@ -25,12 +25,12 @@ import cv2
 import msgspec
 
 from edge.camera import Frame
+from edge.common.errors import UserError
+from edge.common.paths import runtime_directory, state_directory, user_path
+from edge.common.stage_times import Quantiles
 from edge.config import CameraSettings, Settings
 from edge.controls import Controls
-from edge.errors import UserError
 from edge.events import as_fractions
-from edge.health import Quantiles
-from edge.paths import runtime_directory, state_directory, user_path
 from edge.tracker import Track
 
 log = logging.getLogger(__name__)

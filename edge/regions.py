@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 
-from edge.framing import Box
+from edge.common.arrays import Box
 from edge.gate import Mask, touched
 
 #: What moves with a face: its body. Shares of the face's width beside it and of its height

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from edge.login import CREDENTIAL_PASSWORD, CREDENTIAL_USERNAME, PASSWORD, USERNAME
 from edge.service import CONFIG, DASHBOARD_UNIT, RELEASES, UNIT, release
 

@@ -11,9 +11,9 @@ import msgspec
 from edge.camera import Feed, Source
 from edge.camera.feed import CameraFeed
 from edge.classifier import Classifier, alert_labels, load_classifier
+from edge.common.errors import UserError
 from edge.config import Settings
 from edge.detector import HaarDetector
-from edge.errors import UserError
 from edge.pipeline import Pipeline
 from edge.zone import Zone
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from edge.clock import Moment, iso_utc
+from edge.common.clock import Moment, iso_utc
 from edge.outbox_file import (
     COLUMNS,
     LARGEST_SEQ,

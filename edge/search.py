@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from edge.camera import Frame
+from edge.common.arrays import Box, Pixels
 from edge.config import DetectorSettings
 from edge.detector import Face, FaceDetector, Luma, without_overlaps
-from edge.framing import Box, Pixels
 from edge.gate import WHOLE, Mask, MotionGate
 from edge.regions import bodies, regions, without
 

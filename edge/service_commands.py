@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from edge.errors import UsageError, UserError
+from edge.common.errors import UsageError, UserError
 
 #: How long a new version has to come online. After a power cut the network may take longer; the
 #: door is watched all the same meanwhile.

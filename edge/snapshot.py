@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 
 from edge.camera import Frame
+from edge.common.arrays import Pixels
+from edge.common.errors import UserError
+from edge.common.paths import state_directory, user_path
 from edge.config import SnapshotSettings
-from edge.errors import UserError
-from edge.framing import Pixels
-from edge.paths import state_directory, user_path
 
 log = logging.getLogger(__name__)
 

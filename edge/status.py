@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.clock import Moment, now
-from edge.errors import UserError
+from edge.common.clock import Moment, now
+from edge.common.errors import UserError
 from edge.overlay import root_is_read_only
 from edge.service import (
     INTERVAL_S,

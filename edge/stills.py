@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.classifier import Classifier, Scores
+from edge.common.arrays import Pixels
 from edge.detector import HaarDetector
-from edge.framing import Pixels
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge.camera.addresses import shown_source
+from edge.common.stage_times import Progress, StageTimes
+from edge.common.terminal import stage_table
 from edge.config import Settings
 from edge.delivery import Delivery
-from edge.health import Progress, StageTimes
-from edge.screen import stage_table
 
 
 def opening_line(settings: Settings, delivery: Delivery | None) -> str:

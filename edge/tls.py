@@ -7,9 +7,9 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.common.errors import UsageError, UserError
+from edge.common.paths import user_path
 from edge.config import MqttSettings
-from edge.errors import UsageError, UserError
-from edge.paths import user_path
 
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 

@@ -26,8 +26,8 @@ from dataclasses import dataclass, field
 
 from edge.assignment import assign
 from edge.classifier import Scores
+from edge.common.arrays import Box
 from edge.config import TrackerSettings
-from edge.framing import Box
 from edge.motion import Motion
 from edge.opinion import weighted_median
 

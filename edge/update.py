@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from edge import releases
 from edge.bundle_file import unpack
-from edge.errors import UsageError, UserError
+from edge.common.errors import UsageError, UserError
 from edge.overlay import root_is_read_only
 from edge.service import RELEASES, release, service_state
 from edge.status import Report, lines, report

@@ -8,9 +8,9 @@ from typing import Any
 from edge.board import temperature_c, throttled
 from edge.camera import Feed
 from edge.camera.ceiling import Allowance
+from edge.common.stage_times import Progress, StageTimes, memory_mb
 from edge.controls import Controls
 from edge.delivery import Delivery
-from edge.health import Progress, StageTimes, memory_mb
 from edge.wear import Wear
 
 

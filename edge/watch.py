@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import paho.mqtt.client as paho
 
+from edge.common.errors import UserError
 from edge.connection import (
     CONNECT_TIMEOUT_S,
     Broker,
@@ -21,7 +22,6 @@ from edge.connection import (
     why_silent,
     why_unreachable,
 )
-from edge.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from edge.clock import Moment, clock_is_synchronised, now
+from edge.common.clock import Moment, clock_is_synchronised, now
+from edge.common.errors import UsageError
+from edge.common.stage_times import StageTimes
 from edge.delivery import EventSink
-from edge.errors import UsageError
 from edge.events import Event
-from edge.health import StageTimes
 from edge.outbox_file import Pending
 from edge.payloads import Origin, UtcClock, end_after_restart, event_payload
 

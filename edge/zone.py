@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from edge.errors import UsageError
-from edge.framing import Box
+from edge.common.arrays import Box
+from edge.common.errors import UsageError
 from edge.motion import centre
 
 Point = tuple[float, float]

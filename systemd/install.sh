@@ -259,7 +259,7 @@ import sys
 from pathlib import Path
 
 from edge.config import load_settings
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 try:
     settings = load_settings(Path(sys.argv[1]))

@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.framing import Pixels
-from edge.paths import demo_clip
+from edge.common.arrays import Pixels
+from edge.common.paths import demo_clip
 
 
 def flat(value: int, height: int = 120, width: int = 160) -> Pixels:

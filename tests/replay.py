@@ -10,12 +10,12 @@ from pathlib import Path
 from edge.camera import Frame
 from edge.camera.files import VideoFile
 from edge.classifier import Classifier, Scores
+from edge.common.arrays import Box, Pixels
+from edge.common.paths import shipped_model
+from edge.common.stage_times import StageTimes
 from edge.config import DetectorSettings, Settings
 from edge.detector import Face, HaarDetector, Luma
 from edge.events import Event, as_fractions
-from edge.framing import Box, Pixels
-from edge.health import StageTimes
-from edge.paths import shipped_model
 from edge.payloads import UtcClock
 from edge.pipeline import Pipeline
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cv2
 
-from edge.paths import demo_clip
+from edge.common.paths import demo_clip
 
 #: An RTP packet holds whole packets of the transport stream, of 188 bytes (RFC 2250).
 PAYLOAD_BYTES = 7 * 188

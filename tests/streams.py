@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import cv2
 
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 
 
 class MjpegCamera:

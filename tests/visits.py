@@ -6,8 +6,8 @@ from pathlib import Path
 
 import cv2
 
-from edge.framing import Pixels
-from edge.paths import demo_clip
+from edge.common.arrays import Pixels
+from edge.common.paths import demo_clip
 
 #: Seconds of the demo clip at which the first visitor looks into the camera, and at which
 #: the hall is empty.

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import UserError
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
+from edge.common.errors import UserError
 from training.crops import decoded, evaluated, evaluation_crop
 from training.datasets import LABELS, DataSet, Sample, read_dataset
 from training.metrics import Floats, Ints

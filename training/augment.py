@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 from training.crops import Face
 from training.detector import (
     FRAMED_SHARE,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 from training.augment import augmented
 from training.crops import Face
 from training.worn import Way, put_on

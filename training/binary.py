@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from edge.card import digest
-from edge.errors import UsageError
+from edge.common.errors import UsageError
 from training.calibrate import calibrated
 from training.config import TrainConfig
 from training.datasets import LABELS, read_datasets

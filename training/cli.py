@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.card import digest
-from edge.errors import UsageError, UserError
+from edge.common.errors import UsageError, UserError
 from training import explore, fetch
 from training.binary import add_binary
 from training.config import TrainConfig

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge.errors import UsageError
+from edge.common.errors import UsageError
 from training.datasets import LABELS, DataSet, Sample
 from training.splits import Split
 

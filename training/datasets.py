@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from edge.errors import UsageError
-from edge.framing import Box
+from edge.common.arrays import Box
+from edge.common.errors import UsageError
 from training.layouts import (
     CELEBA_FOLDERS,
     CLASS_FOLDERS,

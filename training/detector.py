@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from edge.framing import Box
+from edge.common.arrays import Box
 
 #: The framing that the shipped model is trained for; goes into the model's card.
 MARGIN = 0.12

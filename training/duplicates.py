@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 
 GRID = 16
 BITS = GRID * GRID

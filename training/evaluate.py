@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from training.answers import Answers, ask, part, pooled, read_known, split_for
 from training.crops import evaluated
 from training.datasets import DataSet, Sample

@@ -9,7 +9,7 @@ import logging
 import sys
 from pathlib import Path
 
-from edge.errors import UsageError
+from edge.common.errors import UsageError
 from edge.interpreter import RUNTIMES
 from training.answers import ALL, pooled
 from training.datasets import check_once

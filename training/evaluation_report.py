@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edge.card import ALERT_LABEL, digest
-from edge.errors import UserError
+from edge.common.errors import UserError
 from training.evaluate import Outcome, together
 from training.evaluation import Alerts, Evaluation
 from training.evaluation_plots import write_plots

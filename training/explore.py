@@ -12,8 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.errors import UserError
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
+from edge.common.errors import UserError
 from training.contact import contact_sheet
 from training.crops import read_picture
 from training.datasets import LABELS, read_datasets

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.framing import Box, Pixels
+from edge.common.arrays import Box, Pixels
 from training.detector import overlap
 
 #: A search that is allowed many false boxes, at half size: it only looks for walls

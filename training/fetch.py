@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from edge.errors import UsageError, UserError
+from edge.common.errors import UsageError, UserError
 from training.datasets import LABELS, read_dataset
 from training.published import PUBLISHED, Published, as_text
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import msgspec
 
 from edge.classifier import Classifier
+from edge.common.errors import UsageError, UserError
+from edge.common.paths import demo_clip, shipped_model
 from edge.config import CameraSettings
-from edge.errors import UsageError, UserError
-from edge.paths import demo_clip, shipped_model
 from training.frontier_clips import Played, play_clips
 from training.frontier_figures import Outcome, contenders, front, outcomes
 from training.frontier_grid import (

@@ -18,11 +18,11 @@ from edge.bench.measure import one_opencv_thread
 from edge.camera import Frame
 from edge.camera.files import VideoFile
 from edge.classifier import Classifier
+from edge.common.arrays import Box
+from edge.common.stage_times import StageTimes
 from edge.config import Settings
 from edge.detector import Face, HaarDetector, Luma
 from edge.events import Event
-from edge.framing import Box
-from edge.health import StageTimes
 from edge.payloads import UtcClock
 from edge.pipeline import Pipeline
 from training.frontier_grid import Configuration

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import cv2
 
+from edge.common.errors import UsageError
 from edge.config import DetectorSettings, Settings, change
 from edge.detector import HaarDetector, default_cascade
-from edge.errors import UsageError
 
 FRONTAL = "haarcascade_frontalface_{}.xml"
 #: OpenCV's frontal cascades, but for `alt_tree`, which finds few faces; it can be asked for.

@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bench.measure import one_opencv_thread
+from edge.common.arrays import Box, Pixels
+from edge.common.errors import UserError
 from edge.detector import Face
-from edge.errors import UserError
-from edge.framing import Box, Pixels
 from edge.pictures import read_picture
 from training.crops import CORRUPT_SHARE
 from training.datasets import LABELS, DataSet, read_dataset

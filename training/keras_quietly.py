@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 
 def import_keras() -> Any:

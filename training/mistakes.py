@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.errors import UsageError, UserError
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
+from edge.common.errors import UsageError, UserError
 from training.answers import Answers
 from training.contact import contact_sheet
 from training.crops import evaluation_crop, read_picture

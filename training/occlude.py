@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 from training.detector import MARGIN
 from training.model import SIZE_PX
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge.errors import UsageError
+from edge.common.errors import UsageError
 from training.splits import Split, split_of
 
 NAMES = ("list_eval_partition.csv", "list_eval_partition.txt")

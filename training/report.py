@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from edge.card import DataSet
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,8 +11,8 @@ import numpy as np
 
 from edge.card import digest
 from edge.classifier import Classifier
-from edge.errors import UsageError, UserError
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
+from edge.common.errors import UsageError, UserError
 from training.crops import evaluation_crop
 from training.datasets import LABELS, Sample
 from training.detector import box_of_annotation

@@ -11,7 +11,7 @@ from typing import Any
 
 from edge.card import DataSet as DataSetCard
 from edge.card import digest
-from edge.errors import UsageError, UserError
+from edge.common.errors import UsageError, UserError
 from training.calibrate import calibrated
 from training.config import TrainConfig
 from training.corrections import corrected, read_corrections, unused

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edge.errors import UsageError
+from edge.common.errors import UsageError
 from training.config import TrainConfig
 
 

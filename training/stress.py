@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 
 from edge.card import ALERT_LABEL
-from edge.errors import UserError
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
+from edge.common.errors import UserError
 from edge.interpreter import RUNTIMES
 from training.crops import decoded, evaluated, evaluation_crop
 from training.datasets import LABELS, Sample, read_datasets

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 
 #: Fewer faces than this of a label say nothing on how well a number tells it apart.
 FEWEST = 25

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edge.errors import UsageError, UserError
+from edge.common.errors import UsageError, UserError
 from training.config import TrainConfig
 from training.curves import write_curves
 from training.keras_quietly import import_keras

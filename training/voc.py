@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-from edge.errors import UsageError
-from edge.framing import Box
+from edge.common.arrays import Box
+from edge.common.errors import UsageError
 
 log = logging.getLogger(__name__)
 

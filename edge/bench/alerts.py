@@ -20,10 +20,10 @@ import numpy as np
 from edge.bench.daemon import BASE, FPS, place, running
 from edge.bench.results import AlertFigures
 from edge.bench.scenes import clip, people
+from edge.common.arrays import Pixels
+from edge.common.errors import UserError
 from edge.config import Settings
 from edge.connection import Broker, new_client
-from edge.errors import UserError
-from edge.framing import Pixels
 
 #: Two starts and two ends each time. People stay so long, and are away until they have left.
 VISITS, STAY_S, AWAY_S = 6, 2.0, 2.5

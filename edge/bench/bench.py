@@ -33,9 +33,9 @@ from edge.bench.results import (
 from edge.bench.settings_file import as_toml
 from edge.bench.startup import start_figures
 from edge.bench.threads import thread_figures
+from edge.common.errors import UserError
+from edge.common.terminal import Screen
 from edge.config import Settings, change
-from edge.errors import UserError
-from edge.screen import Screen
 
 RESULT_NAME = "bench.json"
 #: Footage that the processes play whose memory is told.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.bench.results import Result, SceneFigures, between_ms
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 NAME = "bench.png"
 #: Okabe and Ito's colours, which colour-blind people can tell apart.

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from edge.bench.alone import alone_command
 from edge.bench.processes import our_environment
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 #: A second of the demo with somebody in view.
 FRAMES = 15

@@ -18,8 +18,8 @@ import numpy as np
 
 from edge.bench.stages import StageCosts
 from edge.camera import Frame
+from edge.common.arrays import Pixels
 from edge.detector import default_cascade
-from edge.framing import Pixels
 from edge.interpreter import load_interpreter
 
 CASCADE = "haarcascade_frontalface_default.xml"

@@ -10,10 +10,10 @@ from edge.bench.stages import StageCosts
 from edge.camera import Frame
 from edge.camera.ceiling import Ceiling
 from edge.classifier import load_classifier
+from edge.common.paths import shipped_model, user_path
 from edge.config import Settings, change
 from edge.detector import HaarDetector
 from edge.events import Event
-from edge.paths import shipped_model, user_path
 from edge.payloads import UtcClock
 from edge.pipeline import Pipeline
 

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from edge.paths import PACKAGE
+from edge.common.paths import PACKAGE
 
 PROC = Path("/proc")
 #: Between two looks at a process's memory: its peak only grows, so little is missed.

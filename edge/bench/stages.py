@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from edge.health import StageTimes
+from edge.common.stage_times import StageTimes
 
 #: What is measured around all stages of a frame.
 WHOLE = "frame"

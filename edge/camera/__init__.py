@@ -7,8 +7,8 @@ from typing import Literal, Protocol, TypeGuard
 
 import numpy as np
 
-from edge.errors import UserError
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
+from edge.common.errors import UserError
 
 State = Literal["starting", "ok", "stalled", "black", "frozen", "reopening"]
 

@@ -10,8 +10,8 @@ import cv2
 
 from edge.camera import Frame, SourceError, is_picture
 from edge.camera.ceiling import Wants, every
-from edge.framing import Pixels
-from edge.paths import kind_of
+from edge.common.arrays import Pixels
+from edge.common.paths import kind_of
 from edge.pictures import PICTURE_SUFFIXES, read_picture
 
 #: Assumed when a container does not say; most cameras and phones record at this rate.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 
 #: Points looked at, across and down: a few thousand of them cost microseconds and still
 #: see every lamp and every face.

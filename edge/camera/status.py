@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from edge.camera import CameraStatus, State
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from edge.web.password import Password
 from edge.web.sessions import COOKIE, Sessions
 

@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from edge.web import (
     alert_pages,
     camera_pages,

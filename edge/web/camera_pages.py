@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from edge.web.local_camera import LocalCamera
 from edge.web.site import site_of
 

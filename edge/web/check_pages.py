@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from edge.web.inspector import MOST_BYTES, MOST_PIXELS, BusyError, shown_name
 from edge.web.site import site_of
 

@@ -7,8 +7,8 @@ import importlib.util
 from collections.abc import Callable
 from typing import Any
 
+from edge.common.errors import UserError
 from edge.config import Settings, change, load_settings
-from edge.errors import UserError
 
 #: What the extra `dashboard` brings; the daemon does without.
 NEEDED = (

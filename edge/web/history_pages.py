@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from edge.clock import iso_utc
+from edge.common.clock import iso_utc
 from edge.web import times
 from edge.web.charts import Column, columns, rows
 from edge.web.history import Filter, History

@@ -18,7 +18,7 @@ from typing import Any
 import jsonschema
 import msgspec
 
-from edge.paths import event_schema
+from edge.common.paths import event_schema
 from edge.web.buckets import Buckets
 from edge.web.messages import Body, EventMessage, Health, Info, Message, State
 from edge.web.places import MOST_PLACES, Places

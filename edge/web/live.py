@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from edge.web.board import Board
 
 log = logging.getLogger(__name__)

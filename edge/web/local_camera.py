@@ -20,8 +20,8 @@ import msgspec
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from edge.common.errors import UserError
 from edge.config import Settings, load_settings
-from edge.errors import UserError
 from edge.preview import InUse, where_to_look
 from edge.zone import Zone
 

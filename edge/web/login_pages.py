@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from edge.web.access import is_secure
 from edge.web.sessions import COOKIE, LONGEST_S
 from edge.web.site import Site, site_of

@@ -8,10 +8,10 @@ import cv2
 
 from edge.annotate import annotated
 from edge.classifier import load_classifier
+from edge.common.errors import UserError
 from edge.config import Settings
 from edge.detect import as_record, still_detector_settings
 from edge.detector import HaarDetector
-from edge.errors import UserError
 from edge.pictures import decode_picture, is_cut_off
 from edge.stills import find_faces
 from edge.web.inspector import ANNOTATED_QUALITY, MOST_PIXELS, Look

@@ -11,7 +11,7 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 #: OWASP's least for argon2id: a Pi answers within a second, and ten guesses at once
 #: do not take its memory.

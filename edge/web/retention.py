@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from edge.clock import clock_is_synchronised
+from edge.common.clock import clock_is_synchronised
 from edge.web.places import SILENT_S
 from edge.web.store import HOUR_S
 from edge.web.tables import (

@@ -18,12 +18,12 @@ import sqlalchemy as sa
 import uvicorn
 from starlette.types import ASGIApp
 
-from edge.clock import clock_is_synchronised
+from edge.common.clock import clock_is_synchronised
+from edge.common.errors import UsageError, UserError
+from edge.common.paths import state_directory, user_path
 from edge.config import DashboardSettings, Settings, change
 from edge.connection import Broker
-from edge.errors import UsageError, UserError
 from edge.notify import Notifier
-from edge.paths import state_directory, user_path
 from edge.web.app import make_app
 from edge.web.attempts import Attempts
 from edge.web.board import Board

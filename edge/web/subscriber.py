@@ -21,6 +21,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from edge.common.errors import UserError
 from edge.connection import (
     CONNECT_TIMEOUT_S,
     Broker,
@@ -32,7 +33,6 @@ from edge.connection import (
     why_unreachable,
 )
 from edge.dialect import Dialect
-from edge.errors import UserError
 from edge.web.intake import LEAVES
 
 log = logging.getLogger(__name__)

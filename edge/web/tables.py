@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
-from edge.errors import UsageError, UserError
-from edge.paths import state_directory, user_path
+from edge.common.errors import UsageError, UserError
+from edge.common.paths import state_directory, user_path
 
 #: Rows that one statement bears: SQLite takes some 30,000 values in one.
 ROWS = 500

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

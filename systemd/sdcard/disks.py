@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.errors import UsageError, UserError
+from edge.common.errors import UsageError, UserError
 
 SECTOR_BYTES = 512
 #: Readers of SD cards on the mainboard's own bus call their cards not removable.

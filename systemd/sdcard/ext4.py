@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from sdcard.holes import copy_sparsely
 from sdcard.tools import complaints, run
 from sdcard.tree import DIRECTORY, LINK, REGULAR, Entry, File, Folder, Link, parents

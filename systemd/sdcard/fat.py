@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from sdcard.holes import copy_sparsely
 from sdcard.partitions import Partition
 from sdcard.tools import run

@@ -13,7 +13,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from sdcard.contents import FIRST_BOOT, MEMORY, UNIT, etc_files, kit_files
 from sdcard.site import Site
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from sdcard.disks import Disk, System, find_disk, require_writable
 from sdcard.doubts import doubts_about
 from sdcard.partitions import read_layout

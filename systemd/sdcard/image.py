@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from sdcard.contents import command_line_with, etc_entries, kit_entries
 from sdcard.ext4 import Ext4
 from sdcard.fat import Fat

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from sdcard.ext4 import Ext4
 from sdcard.tools import find, run
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import msgspec
 import tomli_w
 
+from edge.common.errors import UsageError
 from edge.config import Settings, load_settings
-from edge.errors import UsageError
 from edge.strict import Section, settings_in
 
 HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 #: Which Debian package a program comes from.
 PACKAGES = {

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from sdcard.holes import CHUNK_BYTES, write_sparsely
 from sdcard.progress import Progress
 

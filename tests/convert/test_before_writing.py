@@ -14,7 +14,7 @@ from convert.pictures import check_set
 from convert.uint8_input import with_uint8_input
 from convert.variants import INT8
 from edge.card import attach_card, read_card
-from edge.errors import UserError
+from edge.common.errors import UserError
 from edge.interpreter import RUNTIMES
 from tests.training.made import ROOT, python
 

@@ -9,7 +9,7 @@ import pytest
 
 from convert.compare import main, speed
 from convert.latency import PairedTimes
-from edge.paths import shipped_model
+from edge.common.paths import shipped_model
 from tests.convert.test_variants import HERE
 from tests.training.made import assert_one_line, python
 

@@ -14,7 +14,7 @@ from convert.compact import compact
 from convert.flatbuffer import FILE_IDENTIFIER, packed, parameters, parsed
 from convert.uint8_input import with_uint8_input
 from edge.card import attach_card, read_card
-from edge.paths import shipped_model
+from edge.common.paths import shipped_model
 
 
 @pytest.fixture(scope="module")

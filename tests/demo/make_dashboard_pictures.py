@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import paho.mqtt.client as paho
 
-from edge.paths import PACKAGE, demo_clip
+from edge.common.paths import PACKAGE, demo_clip
 from edge.web.password import Password
 from tests.brokers import Mosquitto, wait_until
 from tests.commands import command, environment

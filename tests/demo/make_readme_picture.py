@@ -13,8 +13,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from edge.framing import Pixels
-from edge.paths import demo_clip
+from edge.common.arrays import Pixels
+from edge.common.paths import demo_clip
 
 FRAMES_AT_S = (4.5, 13.0, 24.0)  # somebody bare, somebody masked, a mask just put on
 WIDTH_PX, PAD_PX, LETTER_PX, LINE_PX = 1320, 24, 20, 28

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.paths import demo_clip
+from edge.common.paths import demo_clip
 from tests.replay import Player, film
 
 TIMES = 10

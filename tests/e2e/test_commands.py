@@ -24,10 +24,10 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.commands import VERB, Verb, answer, ping
+from edge.common.arrays import Pixels
+from edge.common.errors import UserError
+from edge.common.paths import demo_clip
 from edge.connection import Broker
-from edge.errors import UserError
-from edge.framing import Pixels
-from edge.paths import demo_clip
 from tests.brokers import PATIENCE_S, Mosquitto
 from tests.commands import start_mask_patrol
 from tests.streams import MjpegCamera

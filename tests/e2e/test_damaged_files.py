@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edge.paths import demo_clip
+from edge.common.paths import demo_clip
 from tests.commands import environment, mask_patrol
 
 #: A whole clip takes a fifth of a second; FFmpeg may try harder over a damaged one.

@@ -13,9 +13,9 @@ import numpy as np
 import paho.mqtt.client as paho
 import pytest
 
-from edge.clock import iso_utc
+from edge.common.clock import iso_utc
+from edge.common.paths import demo_clip
 from edge.connection import Broker
-from edge.paths import demo_clip
 from edge.web.password import Password
 from tests.brokers import Mosquitto, Subscriber
 from tests.commands import mask_patrol

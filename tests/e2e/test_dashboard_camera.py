@@ -14,8 +14,8 @@ from typing import Any
 import cv2
 import pytest
 
+from edge.common.errors import UserError
 from edge.config import load_settings
-from edge.errors import UserError
 from edge.web.local_camera import LocalCamera, Use
 from tests.brokers import Mosquitto, wait_until
 from tests.commands import command, environment

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge.clock import iso_utc
+from edge.common.clock import iso_utc
 from edge.web.places import MOST_PLACES
 from edge.web.store import Store
 from edge.web.tables import open_database

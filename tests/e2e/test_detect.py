@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.framing import Pixels
-from edge.paths import demo_clip
+from edge.common.arrays import Pixels
+from edge.common.paths import demo_clip
 from tests.commands import mask_patrol
 
 

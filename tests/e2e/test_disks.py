@@ -140,7 +140,7 @@ def test_without_room_for_anything_it_still_says_what_is_wrong(tmp_path: Path) -
 
 
 def test_a_truncated_model_and_a_missing_cascade(tmp_path: Path) -> None:
-    from edge.paths import shipped_model
+    from edge.common.paths import shipped_model
 
     model = tmp_path / "cut.tflite"
     model.write_bytes(shipped_model().read_bytes()[:50_000])

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.paths import shipped_model
+from edge.common.paths import shipped_model
 from tests.brokers import Mosquitto
 from tests.commands import assert_one_clear_line, mask_patrol
 from tests.pictures import write_picture

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from edge.card import digest
-from edge.paths import demo_clip, event_schema, shipped_model
+from edge.common.paths import demo_clip, event_schema, shipped_model
 from tests.brokers import Mosquitto, Subscriber, free_port, wait_until
 from tests.commands import mask_patrol, start_mask_patrol
 from tests.pictures import write_clip

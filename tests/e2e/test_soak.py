@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edge.paths import demo_clip
+from edge.common.paths import demo_clip
 from tests.brokers import Mosquitto, Subscriber
 from tests.commands import command, environment
 

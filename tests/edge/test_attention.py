@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from edge.attention import AGAIN_S, needs_a_look
 from edge.classifier import Scores
-from edge.framing import Box
+from edge.common.arrays import Box
 from edge.tracker import Reading, Track
 
 BOX: Box = (10.0, 10.0, 50.0, 50.0)

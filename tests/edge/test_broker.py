@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from edge.broker import EmbeddedBroker
+from edge.common.errors import UserError
 from edge.connection import Broker
-from edge.errors import UserError
 from tests.brokers import Subscriber, accepts, free_port, wait_until
 
 OWNER = """

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.card import Alert, Card, Framing, Input, attach_card, read_card
-from edge.errors import UserError
-from edge.paths import shipped_model
+from edge.common.errors import UserError
+from edge.common.paths import shipped_model
 
 HERE = Path("model.tflite")
 CARD = Card(

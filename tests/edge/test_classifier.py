@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from edge.classifier import Classifier
+from edge.common.arrays import Pixels
+from edge.common.paths import demo_clip, shipped_model
 from edge.config import DetectorSettings
 from edge.detector import HaarDetector
-from edge.framing import Pixels
-from edge.paths import demo_clip, shipped_model
 
 BARE_AT_S, MASKED_AT_S = (4.0, 5.0, 20.0), (12.5, 13.5, 24.0)
 

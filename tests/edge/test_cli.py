@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.cli import _host_and_port
-from edge.errors import UsageError
+from edge.common.errors import UsageError
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.clock import (
+from edge.common.clock import (
     Moment,
     age_s,
     clock_is_synchronised,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge import __version__
 from edge.commands import MOST_BYTES, MOST_CHARACTERS, MOST_NUMBER, answer, ping
-from edge.errors import UserError
+from edge.common.errors import UserError
 
 
 def refuse() -> dict[str, Any]:

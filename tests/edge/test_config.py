@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 import edge
+from edge.common.errors import UsageError
 from edge.config import Settings, change, default_device, load_settings
-from edge.errors import UsageError
 
 EXAMPLE = Path(edge.__file__).parent / "config.example.toml"
 

@@ -6,10 +6,10 @@ import pytest
 
 from edge.camera import Frame
 from edge.camera.files import VideoFile
+from edge.common.arrays import Pixels
+from edge.common.paths import demo_clip
 from edge.cuts import CutFinder
-from edge.framing import Pixels
 from edge.glance import glance
-from edge.paths import demo_clip
 
 PERIOD_S = 1 / 15
 

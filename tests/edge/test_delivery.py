@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.common.stage_times import StageTimes
 from edge.config import Settings, change
 from edge.delivery import MOST_TIMED, Delivery
-from edge.health import StageTimes
 from edge.mqtt import Publisher
 from tests.brokers import Mosquitto, Subscriber, free_port, wait_until
 

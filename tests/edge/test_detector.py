@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.camera import Frame
+from edge.common.arrays import Pixels
+from edge.common.errors import UserError
+from edge.common.paths import demo_clip
 from edge.config import DetectorSettings
 from edge.detector import Face, HaarDetector, default_cascade, without_overlaps
-from edge.errors import UserError
-from edge.framing import Pixels
-from edge.paths import demo_clip
 
 boxes = st.tuples(st.floats(0, 500), st.floats(0, 500), st.floats(10, 200)).map(
     lambda b: (b[0], b[1], b[2], b[2])

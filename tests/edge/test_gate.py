@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.camera import Frame
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 from edge.gate import WHOLE, MotionGate
 from edge.glance import glance
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.health import Progress, StageTimes, memory_mb, peak_memory_mb
+from edge.common.stage_times import Progress, StageTimes, memory_mb, peak_memory_mb
 
 
 def test_quantiles_of_what_was_measured() -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.common.errors import UsageError, UserError
 from edge.config import MqttSettings
 from edge.connection import Broker
-from edge.errors import UsageError, UserError
 from edge.login import PASSWORD, USERNAME, Login, find_login
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edge.logs import BURST, COUNTED, QUIET_S, LogFormat, RateLimit, set_up
+from edge.common.logging_setup import BURST, COUNTED, QUIET_S, LogFormat, RateLimit, set_up
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from edge.camera import CameraStatus, Frame, SourceError
+from edge.common.errors import UserError
+from edge.common.stage_times import Progress, StageTimes
 from edge.controls import Controls
 from edge.delivery import Nowhere
-from edge.errors import UserError
-from edge.health import Progress, StageTimes
 from edge.loop import Loop
 from edge.notify import Notifier
 from edge.payloads import Origin, UtcClock

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from edge.common.errors import UserError
 from edge.config import MetricsSettings
-from edge.errors import UserError
 from edge.metrics import MetricsEndpoint
 from tests.brokers import accepts, free_port
 

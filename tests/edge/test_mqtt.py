@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from edge.broker import EmbeddedBroker
-from edge.clock import now
+from edge.common.clock import now
+from edge.common.errors import UserError
 from edge.config import MqttSettings
 from edge.connection import Broker, LoginRefusedError
 from edge.dialect import PATIENCE
 from edge.drain import WINDOW
-from edge.errors import UserError
 from edge.mqtt import Publisher
 from edge.outbox import Outbox
 from edge.payloads import Topics

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.clock import Moment
-from edge.errors import UserError
+from edge.common.clock import Moment
+from edge.common.errors import UserError
 from edge.outbox import MEMORY_EVENTS, Outbox
 from tests.disks import read_only, tiny
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.clock import Moment, iso_utc
+from edge.common.clock import Moment, iso_utc
+from edge.common.paths import event_schema
 from edge.events import Event
 from edge.outbox_file import Pending
-from edge.paths import event_schema
 from edge.payloads import (
     Origin,
     Topics,

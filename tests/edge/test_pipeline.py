@@ -6,13 +6,13 @@ import pytest
 
 from edge.camera import Frame
 from edge.classifier import Classifier
+from edge.common.arrays import Box, Pixels
+from edge.common.errors import UsageError, UserError
+from edge.common.paths import demo_clip, shipped_model
+from edge.common.stage_times import StageTimes
 from edge.config import CameraSettings, Settings, change
 from edge.detector import Face, Luma
-from edge.errors import UsageError, UserError
 from edge.events import Event
-from edge.framing import Box, Pixels
-from edge.health import StageTimes
-from edge.paths import demo_clip, shipped_model
 from edge.payloads import UtcClock
 from edge.pipeline import Pipeline
 from tests.replay import Player, film

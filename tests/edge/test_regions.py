@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.framing import Box
+from edge.common.arrays import Box
 from edge.gate import Mask
 from edge.regions import MARGIN, bodies, regions, without
 

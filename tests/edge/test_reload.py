@@ -11,10 +11,10 @@ from edge.camera import Source
 from edge.camera.feed import CameraFeed
 from edge.camera.opening import open_source
 from edge.classifier import Classifier, load_classifier
+from edge.common.errors import UserError
+from edge.common.stage_times import StageTimes
 from edge.config import Settings, change
 from edge.detector import HaarDetector
-from edge.errors import UserError
-from edge.health import StageTimes
 from edge.payloads import UtcClock
 from edge.pipeline import Pipeline
 from edge.reload import Reload

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from edge.camera import Frame
+from edge.common.arrays import Box, Pixels
 from edge.config import DetectorSettings
 from edge.detector import Face, Luma
-from edge.framing import Box, Pixels
 from edge.glance import glance
 from edge.search import AGAIN_S, BESIDE_EVERY_S, BODIES_EVERY_S, SEARCH_EVERY_S, FaceSearch
 from tests.edge.test_gate import hall, seen, with_somebody

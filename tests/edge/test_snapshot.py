@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edge.camera import Frame
+from edge.common.errors import UserError
 from edge.config import SnapshotSettings
-from edge.errors import UserError
 from edge.snapshot import BLURRED_WIDTH_PX, MARGIN, Snapshots, blurred_but
 from tests.disks import tiny
 

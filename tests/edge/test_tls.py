@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.common.errors import UsageError, UserError
 from edge.config import MqttSettings
 from edge.connection import Broker, CertificateRefusedError, RefusedError
-from edge.errors import UsageError, UserError
 from edge.mqtt import Publisher
 from edge.outbox import Outbox
 from edge.payloads import Topics

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from edge import releases, service, update
-from edge.errors import UserError
+from edge.common.errors import UserError
 from edge.service import ServiceState
 from edge.status import Report
 from edge.update import POLL_S, STEADY_S, trouble, wait_until_online

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from edge.common.errors import UserError
 from edge.connection import Broker
-from edge.errors import UserError
 from edge.watch import Watcher, describe
 from tests.brokers import Mosquitto, Subscriber, free_port, wait_until
 from tests.edge.events_made import END, START

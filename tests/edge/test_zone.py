@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from edge.errors import UsageError
+from edge.common.errors import UsageError
 from edge.zone import Point, Zone
 
 SHARE = st.floats(0, 1)

@@ -19,7 +19,7 @@ from wheels import MACHINES, PYTHONS, BundleError, Target, cached, read_lock
 
 import edge
 from edge.bundle_file import unpack
-from edge.errors import UserError
+from edge.common.errors import UserError
 from tests.commands import ROOT
 from tests.systemd.bundles import Variant, make_bundle
 

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.paths import PACKAGE
+from edge.common.paths import PACKAGE
 from tests.brokers import Mosquitto, Subscriber, accepts, free_port, wait_until
 from tests.dashboards import first_news
 from tests.streams import MjpegCamera
@@ -311,7 +311,7 @@ def test_what_it_is_confined_to(device: Device) -> None:
     device.machine.run("systemctl", "reload", "mask-patrol")
     wait_until(lambda: device.machine.property("ActiveState") == "active", "the reload is over")
     # Whether the clock is right can be asked all the same.
-    code = "import edge.clock; print(edge.clock.kernel_clock_state())"
+    code = "import edge.common.clock; print(edge.common.clock.kernel_clock_state())"
     state = device.machine.run("/opt/mask-patrol/current/bin/python", "-c", code).stdout.strip()
     synced = device.subscriber.bodies("events")[-1]["clock_synced"]
     assert synced == (0 <= int(state) < 5)

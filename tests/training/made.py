@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.framing import Box, Pixels
+from edge.common.arrays import Box, Pixels
 
 ROOT = Path(__file__).parents[2]
 

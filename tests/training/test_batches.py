@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.errors import UsageError
+from edge.common.errors import UsageError
 from tests.training import made
 from training.batches import TrainingSet
 from training.config import TrainConfig

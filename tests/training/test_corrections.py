@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.errors import UsageError
+from edge.common.errors import UsageError
 from tests.training import made
 from training.corrections import LEAVE_OUT, corrected, read_corrections, unused
 from training.datasets import LABELS, DataSet, Sample

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.errors import UsageError
+from edge.common.errors import UsageError
 from tests.training import made
 from training.datasets import LABELS, check_classes, read_dataset
 from training.splits import Split, family_of, split_of

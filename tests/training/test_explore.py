@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.errors import UserError
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
+from edge.common.errors import UserError
 from tests.training import made
 from training.cli import main
 from training.datasets import LABELS, read_dataset

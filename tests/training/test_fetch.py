@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from tests.training import kaggle, made
 from tests.training.kaggle import Kaggle
 from training.cli import main

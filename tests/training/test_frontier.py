@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from edge.bench.agreement import agreement
 from edge.camera.files import VideoFile
 from edge.classifier import Classifier
+from edge.common.arrays import Box, Pixels
+from edge.common.errors import UserError
+from edge.common.paths import demo_clip, shipped_model
 from edge.config import DetectorSettings
 from edge.detector import HaarDetector
-from edge.errors import UserError
-from edge.framing import Box, Pixels
-from edge.paths import demo_clip, shipped_model
 from tests.training import made
 from training.cli import main
 from training.detector import overlap

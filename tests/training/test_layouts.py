@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.errors import UsageError
+from edge.common.errors import UsageError
 from tests.training import made
 from training.cli import main
 from training.crops import read_picture, training_face

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.framing import Box
+from edge.common.arrays import Box
 from tests.training import made
 from training.config import TrainConfig
 from training.datasets import LABELS, read_dataset

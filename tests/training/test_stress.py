@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 from tests.training import made
 from training.model import SIZE_PX
 from training.stress import CONDITIONS, ON_BARE_ONLY, skin_angle

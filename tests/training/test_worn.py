@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 from training.batches import Floats, TrainingSet, Wardrobe
 from training.crops import Face
 from training.model import SIZE_PX

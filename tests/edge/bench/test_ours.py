@@ -5,9 +5,9 @@ import pytest
 from edge.bench.ours import Ours, Thorough
 from edge.bench.stages import StageCosts
 from edge.camera import Frame
+from edge.common.errors import UserError
+from edge.common.paths import shipped_model
 from edge.config import Settings, change
-from edge.errors import UserError
-from edge.paths import shipped_model
 from tests.pictures import bare_seconds
 
 SETTINGS = Settings(device="door1")

@@ -21,8 +21,8 @@ from edge.bench.settings_file import as_toml
 from edge.bench.startup import mark_of, start_figures
 from edge.bench.threads import thread_figures
 from edge.camera import Frame
+from edge.common.errors import UserError
 from edge.config import Settings, change, load_settings
-from edge.errors import UserError
 from tests.pictures import bare_seconds
 
 SETTINGS = Settings(device="door1")

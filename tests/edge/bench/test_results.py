@@ -15,7 +15,7 @@ from edge.bench.results import (
     contender_figures,
     sparing_figures,
 )
-from edge.errors import UserError
+from edge.common.errors import UserError
 from edge.events import Event
 from tests.edge.bench.made import one_pass, result, scene_figures
 

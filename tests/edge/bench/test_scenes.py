@@ -8,9 +8,9 @@ import pytest
 
 from edge.bench import scenes
 from edge.camera import SourceError
+from edge.common.errors import UsageError, UserError
 from edge.config import Settings
 from edge.detector import HaarDetector
-from edge.errors import UsageError, UserError
 from tests.pictures import write_clip
 
 SETTINGS = Settings(device="door1")

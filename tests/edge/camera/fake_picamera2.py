@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 
 #: libcamera pads the rows of a plane.
 STRIDE_PX = 384

@@ -6,7 +6,7 @@ import queue
 import threading
 
 from edge.camera import Frame
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 from tests.brokers import wait_until
 from tests.pictures import flat
 

@@ -9,9 +9,9 @@ from edge.camera import Frame, Source, SourceError
 from edge.camera.addresses import shown_source, without_password
 from edge.camera.files import PictureFolder, VideoFile
 from edge.camera.opening import open_source
+from edge.common.errors import UserError
+from edge.common.paths import demo_clip
 from edge.config import CameraSettings
-from edge.errors import UserError
-from edge.paths import demo_clip
 from tests.pictures import write_clip, write_picture
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from edge.camera import is_picture
 from edge.camera.judge import Judge, Verdict, is_dark
-from edge.framing import Pixels
+from edge.common.arrays import Pixels
 from tests.pictures import flat
 
 CHANCE = np.random.default_rng(7)

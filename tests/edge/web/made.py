@@ -6,7 +6,7 @@ import json
 import secrets
 from typing import Any
 
-from edge.clock import iso_utc
+from edge.common.clock import iso_utc
 from edge.payloads import new_episode_id
 from edge.web.messages import EventMessage
 

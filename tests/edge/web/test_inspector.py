@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.common.errors import UserError
 from edge.config import Settings
-from edge.errors import UserError
 from edge.pictures import is_cut_off
 from edge.web.inspector import Inspector, require_picture, shown_name
 from tests.brokers import wait_until

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.paths import event_schema
+from edge.common.paths import event_schema
 from edge.web.intake import MOST_BYTES, STRANGER_BURST, Intake
 from edge.web.messages import EventMessage, Health, State
 from edge.web.places import MOST_PLACES

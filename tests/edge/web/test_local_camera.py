@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.common.errors import UserError
 from edge.config import load_settings
-from edge.errors import UserError
 from edge.web.local_camera import LocalCamera, Use
 
 ZONE = [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from edge.errors import UsageError, UserError
+from edge.common.errors import UsageError, UserError
 from edge.web.history import Filter, History
 from edge.web.messages import EventMessage
 from edge.web.retention import tidy

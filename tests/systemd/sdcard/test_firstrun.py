@@ -12,7 +12,7 @@ from sdcard.contents import MEMORY
 from sdcard.firstrun import HOOK, prepare, user_data
 from sdcard.site import load_site
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from tests.systemd.sdcard.made import site_file, small_bundle
 
 COMMAND_LINE = "console=tty1 root=PARTUUID=1-02 rootfstype=ext4 rootwait quiet init=/x/firstboot\n"

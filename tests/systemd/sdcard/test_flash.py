@@ -17,7 +17,7 @@ from sdcard.disks import System, find_disk, require_writable
 from sdcard.flash import agree, ask_on_terminal, flash
 from sdcard.progress import Progress
 
-from edge.errors import UsageError, UserError
+from edge.common.errors import UsageError, UserError
 from tests.systemd.sdcard.made import small_image
 
 MEBI = 1 << 20

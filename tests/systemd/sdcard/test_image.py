@@ -22,7 +22,7 @@ from sdcard.site import load_site
 from sdcard.tools import find, run
 from sdcard.tree import File, Folder, Link
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 from tests.pi.disk import MEBI, copy_disk
 from tests.systemd.sdcard.made import KEY, ROOT_AT, STATUS, site_file, small_bundle, small_image
 

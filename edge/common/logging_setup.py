@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Literal, TextIO
 
-from edge.clock import iso_utc
+from edge.common.clock import iso_utc
 
 LogFormat = Literal["auto", "text", "journal", "json"]
 FORMATS: tuple[LogFormat, ...] = ("auto", "text", "journal", "json")

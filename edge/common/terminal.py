@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import TextIO
 
-from edge.health import Quantiles
+from edge.common.stage_times import Quantiles
 
 CLEAR_LINE = "\r\x1b[K"
 

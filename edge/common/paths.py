@@ -6,9 +6,9 @@ import os
 import stat
 from pathlib import Path
 
-from edge.errors import UserError
+from edge.common.errors import UserError
 
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def user_path(text: str) -> Path:

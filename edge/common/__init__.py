@@ -1,0 +1,1 @@
+"""What every package uses: errors, paths, clocks, logging, arrays, and terminal output."""

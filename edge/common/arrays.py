@@ -1,0 +1,12 @@
+"""Array and box types that every package uses."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+#: Pixels of an image: (height, width, channels) or (height, width), uint8.
+Pixels = npt.NDArray[np.uint8]
+
+#: x, y, width, height in pixels of the frame; x and y may be fractions or lie outside it.
+Box = tuple[float, float, float, float]
