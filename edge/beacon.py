@@ -17,7 +17,7 @@ from typing import Any
 
 from edge.camera.addresses import shown_source
 from edge.common.clock import age_s, iso_utc, now
-from edge.config import Settings
+from edge.config.settings import Settings
 from edge.delivery import Delivery
 from edge.led import Blinker, Led, pattern_for
 from edge.pipeline import Pipeline

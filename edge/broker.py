@@ -22,7 +22,7 @@ from typing import Any
 
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import PACKAGE
-from edge.config import MqttSettings
+from edge.config.settings import MqttSettings
 from edge.connection import DEFAULT_PORT
 
 LOOPBACK = "127.0.0.1"

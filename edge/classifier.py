@@ -12,7 +12,7 @@ from edge.card import Card, digest, read_card
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model, user_path
-from edge.config import ClassifierSettings, EventSettings
+from edge.config.settings import ClassifierSettings, EventSettings
 from edge.framing import crop_face, resize_crop
 from edge.interpreter import load_interpreter
 

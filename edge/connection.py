@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.common.errors import UsageError, UserError
-from edge.config import MqttSettings
+from edge.config.settings import MqttSettings
 from edge.handshake import why_no_handshake, why_not_trusted, why_we_are_refused
 from edge.login import find_login
 from edge.tls import Tls

@@ -22,7 +22,7 @@ from edge.common.errors import UserError
 from edge.common.paths import runtime_directory
 from edge.common.stage_times import Progress, StageTimes
 from edge.common.terminal import Screen
-from edge.config import Settings
+from edge.config.settings import Settings
 from edge.controls import Controls, signals_to
 from edge.delivery import Delivery, Nowhere, outbox_path
 from edge.detector import HaarDetector

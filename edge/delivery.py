@@ -14,7 +14,7 @@ from edge.broker import embedded_broker
 from edge.commands import Verb
 from edge.common.paths import state_directory, user_path
 from edge.common.stage_times import StageTimes
-from edge.config import Settings, change
+from edge.config.settings import Settings, change
 from edge.connection import Broker
 from edge.discovery import announce
 from edge.mqtt import Publisher

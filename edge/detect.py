@@ -15,7 +15,7 @@ from edge.annotate import WORDS, annotated
 from edge.classifier import load_classifier
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
-from edge.config import DetectorSettings, Settings, change
+from edge.config.settings import DetectorSettings, Settings, change
 from edge.detector import HaarDetector
 from edge.pictures import read_picture
 from edge.stills import StillFace, find_faces, whole_face

@@ -13,7 +13,7 @@ from edge.camera import Frame
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
 from edge.common.paths import kind_of, user_path
-from edge.config import DetectorSettings
+from edge.config.settings import DetectorSettings
 
 #: Of OpenCV's frontal cascades the one that finds most for its time. At 1.1, 320 px, faces
 #: from 7% on, in 240 annotated photographs: `alt2` with 3 neighbours 61% of the bare faces and

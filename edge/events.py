@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from edge.card import ALERT_LABEL
 from edge.common.arrays import Box
-from edge.config import EventSettings
+from edge.config.settings import EventSettings
 from edge.tracker import Track
 
 EventType = Literal["no_mask_start", "no_mask_end"]

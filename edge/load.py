@@ -6,7 +6,7 @@ import os
 
 import cv2
 
-from edge.config import LoadSettings
+from edge.config.settings import LoadSettings
 
 
 def spend_no_more_than(settings: LoadSettings) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import user_path
-from edge.config import MqttSettings
+from edge.config.settings import MqttSettings
 
 USERNAME, PASSWORD = "MASK_PATROL_MQTT_USERNAME", "MASK_PATROL_MQTT_PASSWORD"
 #: systemd's folder for what it loads with LoadCredential= (systemd.exec(5)), and the names there. A

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from edge.camera import State
 from edge.common.errors import UserError
-from edge.config import MetricsSettings
+from edge.config.settings import MetricsSettings
 
 Body = dict[str, Any]
 #: Names as Prometheus wants them (base units, `_total` for what only grows) for what stands

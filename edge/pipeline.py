@@ -9,7 +9,7 @@ from edge.attention import needs_a_look
 from edge.camera import Frame
 from edge.classifier import Classifier, alert_labels, alert_threshold
 from edge.common.stage_times import StageTimes
-from edge.config import Settings
+from edge.config.settings import Settings
 from edge.cuts import CutFinder
 from edge.detector import Face, FaceDetector
 from edge.events import Event, EventMachine

@@ -17,7 +17,7 @@ from edge.camera.addresses import shown_source
 from edge.camera.opening import open_source
 from edge.classifier import CHANNELS, Classifier, alert_labels, alert_threshold, load_classifier
 from edge.common.errors import UserError
-from edge.config import Settings, change, load_settings
+from edge.config.settings import Settings, change, load_settings
 from edge.connection import (
     Broker,
     new_client,

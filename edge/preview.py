@@ -28,7 +28,7 @@ from edge.camera import Frame
 from edge.common.errors import UserError
 from edge.common.paths import runtime_directory, state_directory, user_path
 from edge.common.stage_times import Quantiles
-from edge.config import CameraSettings, Settings
+from edge.config.settings import CameraSettings, Settings
 from edge.controls import Controls
 from edge.events import as_fractions
 from edge.tracker import Track

@@ -12,7 +12,7 @@ from edge.camera import Feed, Source
 from edge.camera.feed import CameraFeed
 from edge.classifier import Classifier, alert_labels, load_classifier
 from edge.common.errors import UserError
-from edge.config import Settings
+from edge.config.settings import Settings
 from edge.detector import HaarDetector
 from edge.pipeline import Pipeline
 from edge.zone import Zone

@@ -14,7 +14,7 @@ from typing import Literal
 
 from edge.camera import Frame
 from edge.common.arrays import Box, Pixels
-from edge.config import DetectorSettings
+from edge.config.settings import DetectorSettings
 from edge.detector import Face, FaceDetector, Luma, without_overlaps
 from edge.gate import WHOLE, Mask, MotionGate
 from edge.regions import bodies, regions, without

@@ -21,7 +21,7 @@ from edge.camera import Frame
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.common.paths import state_directory, user_path
-from edge.config import SnapshotSettings
+from edge.config.settings import SnapshotSettings
 
 log = logging.getLogger(__name__)
 

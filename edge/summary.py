@@ -8,7 +8,7 @@ from typing import Any
 from edge.camera.addresses import shown_source
 from edge.common.stage_times import Progress, StageTimes
 from edge.common.terminal import stage_table
-from edge.config import Settings
+from edge.config.settings import Settings
 from edge.delivery import Delivery
 
 

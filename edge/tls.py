@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import user_path
-from edge.config import MqttSettings
+from edge.config.settings import MqttSettings
 
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 

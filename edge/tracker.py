@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from edge.assignment import assign
 from edge.classifier import Scores
 from edge.common.arrays import Box
-from edge.config import TrackerSettings
+from edge.config.settings import TrackerSettings
 from edge.motion import Motion
 from edge.opinion import weighted_median
 

@@ -258,7 +258,7 @@ settings_of() {
 import sys
 from pathlib import Path
 
-from edge.config import load_settings
+from edge.config.settings import load_settings
 from edge.common.errors import UserError
 
 try:

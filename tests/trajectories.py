@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edge.classifier import Scores
-from edge.config import TrackerSettings
+from edge.config.settings import TrackerSettings
 from edge.tracker import Reading, Tracker
 
 #: Width of a face, pixels; speeds below are in face widths a second.

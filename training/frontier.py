@@ -18,7 +18,7 @@ import msgspec
 from edge.classifier import Classifier
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import demo_clip, shipped_model
-from edge.config import CameraSettings
+from edge.config.settings import CameraSettings
 from training.frontier_clips import Played, play_clips
 from training.frontier_figures import Outcome, contenders, front, outcomes
 from training.frontier_grid import (

@@ -20,7 +20,7 @@ from edge.camera.files import VideoFile
 from edge.classifier import Classifier
 from edge.common.arrays import Box
 from edge.common.stage_times import StageTimes
-from edge.config import Settings
+from edge.config.settings import Settings
 from edge.detector import Face, HaarDetector, Luma
 from edge.events import Event
 from edge.payloads import UtcClock

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 
 from edge.common.errors import UsageError
-from edge.config import DetectorSettings, Settings, change
+from edge.config.settings import DetectorSettings, Settings, change
 from edge.detector import HaarDetector, default_cascade
 
 FRONTAL = "haarcascade_frontalface_{}.xml"

@@ -22,7 +22,7 @@ from edge.bench.results import AlertFigures
 from edge.bench.scenes import clip, people
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
-from edge.config import Settings
+from edge.config.settings import Settings
 from edge.connection import Broker, new_client
 
 #: Two starts and two ends each time. People stay so long, and are away until they have left.

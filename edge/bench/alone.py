@@ -21,7 +21,7 @@ from edge.bench.processes import our_command, our_environment, peak_mb
 from edge.bench.scenes import people
 from edge.bench.stages import StageCosts
 from edge.common.errors import UserError
-from edge.config import Settings, load_settings
+from edge.config.settings import Settings, load_settings
 
 #: For a process that plays a second or two of footage: far more than a Pi Zero takes for it.
 TIMEOUT_S = 600.0

@@ -35,7 +35,7 @@ from edge.bench.startup import start_figures
 from edge.bench.threads import thread_figures
 from edge.common.errors import UserError
 from edge.common.terminal import Screen
-from edge.config import Settings, change
+from edge.config.settings import Settings, change
 
 RESULT_NAME = "bench.json"
 #: Footage that the processes play whose memory is told.

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from edge.config import load_settings
+from edge.config.settings import load_settings
 
 
 def add_bench(

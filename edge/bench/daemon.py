@@ -19,7 +19,7 @@ from edge.bench.processes import our_command, our_environment
 from edge.bench.settings_file import as_toml
 from edge.broker import EmbeddedBroker
 from edge.common.errors import UserError
-from edge.config import Settings, change
+from edge.config.settings import Settings, change
 from edge.connection import Broker
 
 BASE = "maskpatrolbench"

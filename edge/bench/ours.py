@@ -11,7 +11,7 @@ from edge.camera import Frame
 from edge.camera.ceiling import Ceiling
 from edge.classifier import load_classifier
 from edge.common.paths import shipped_model, user_path
-from edge.config import Settings, change
+from edge.config.settings import Settings, change
 from edge.detector import HaarDetector
 from edge.events import Event
 from edge.payloads import UtcClock

@@ -13,7 +13,7 @@ from edge.camera import Frame
 from edge.camera.addresses import shown_source
 from edge.camera.opening import is_recorded, open_source
 from edge.common.errors import UsageError, UserError
-from edge.config import Settings, change
+from edge.config.settings import Settings, change
 
 DEMO = "demo"
 #: What happens in the whole of it: who comes bare and leaves so, who puts a mask on.

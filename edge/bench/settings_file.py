@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from edge.config import Settings
+from edge.config.settings import Settings
 
 
 def as_toml(settings: Settings) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from edge.bench.results import ThreadFigures
 from edge.camera import Frame
 from edge.classifier import load_classifier
-from edge.config import Settings, change
+from edge.config.settings import Settings, change
 from edge.detector import HaarDetector
 
 COUNTS = (1, 2, 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from edge.config import CameraSettings
+from edge.config.settings import CameraSettings
 
 HIDDEN = "***"
 #: What cameras call their passwords, also at the end of a longer name (`access_token`), and in

@@ -15,7 +15,7 @@ from edge.camera.patience import Patience
 from edge.camera.reader import GRACE_S, Leaving, Reader
 from edge.camera.status import StatusKeeper, why_failed, why_silent
 from edge.camera.trial import Trial
-from edge.config import CameraSettings
+from edge.config.settings import CameraSettings
 
 #: How often a waiting consumer looks at the clock and at whether it should stop.
 POLL_S = 0.1

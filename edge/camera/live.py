@@ -13,7 +13,7 @@ import cv2
 from edge.camera import AbsentError, Frame, SourceError, is_picture
 from edge.camera.addresses import is_device, without_password
 from edge.camera.ceiling import Wants, every
-from edge.config import CameraSettings
+from edge.config.settings import CameraSettings
 
 #: Reading this many times in a row without a picture means that the source is gone;
 #: single failures happen on radio links and with corrupt packets.

@@ -6,7 +6,7 @@ from edge.camera import Source, SourceError
 from edge.camera.addresses import full_spec, is_device, picamera2_number
 from edge.camera.ceiling import BURST, Allowance, Ceiling, Wants, every
 from edge.common.paths import demo_clip, kind_of, user_path
-from edge.config import CameraSettings
+from edge.config.settings import CameraSettings
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
 

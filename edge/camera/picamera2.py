@@ -17,7 +17,7 @@ import numpy as np
 
 from edge.camera import AbsentError, Frame, SourceError
 from edge.camera.ceiling import Wants, every
-from edge.config import CameraSettings
+from edge.config.settings import CameraSettings
 
 #: One buffer is being exposed, one waits to be, one is being read, and one is spare: with fewer,
 #: libcamera skips frames.

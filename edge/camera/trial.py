@@ -8,7 +8,7 @@ from edge.camera import Frame, Source, SourceError, is_picture
 from edge.camera.addresses import shown_source
 from edge.camera.reader import GRACE_S, Leaving, Reader, Receiver
 from edge.camera.status import why_failed, why_silent
-from edge.config import CameraSettings
+from edge.config.settings import CameraSettings
 
 
 class Trial:

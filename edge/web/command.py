@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edge.common.errors import UserError
-from edge.config import Settings, change, load_settings
+from edge.config.settings import Settings, change, load_settings
 
 #: What the extra `dashboard` brings; the daemon does without.
 NEEDED = (

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 from edge.broker import EmbeddedBroker
-from edge.config import MqttSettings, Settings, change
+from edge.config.settings import MqttSettings, Settings, change
 from edge.web.server import dashboard
 
 DEVICE = "demo-door"

@@ -28,7 +28,7 @@ from typing import Any
 import msgspec
 
 from edge.common.errors import UserError
-from edge.config import Settings
+from edge.config.settings import Settings
 
 MOST_BYTES = 20 * 1024 * 1024
 #: With the annotated copy this fits the memory that the service may take.

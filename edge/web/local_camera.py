@@ -21,7 +21,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from edge.common.errors import UserError
-from edge.config import Settings, load_settings
+from edge.config.settings import Settings, load_settings
 from edge.preview import InUse, where_to_look
 from edge.zone import Zone
 

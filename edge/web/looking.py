@@ -9,7 +9,7 @@ import cv2
 from edge.annotate import annotated
 from edge.classifier import load_classifier
 from edge.common.errors import UserError
-from edge.config import Settings
+from edge.config.settings import Settings
 from edge.detect import as_record, still_detector_settings
 from edge.detector import HaarDetector
 from edge.pictures import decode_picture, is_cut_off

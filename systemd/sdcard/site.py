@@ -12,8 +12,8 @@ import msgspec
 import tomli_w
 
 from edge.common.errors import UsageError
-from edge.config import Settings, load_settings
-from edge.strict import Section, settings_in
+from edge.config.settings import Settings, load_settings
+from edge.config.toml_schema import Section, settings_in
 
 HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")]
 #: As Raspberry Pi OS allows it.

@@ -15,7 +15,7 @@ import cv2
 import pytest
 
 from edge.common.errors import UserError
-from edge.config import load_settings
+from edge.config.settings import load_settings
 from edge.web.local_camera import LocalCamera, Use
 from tests.brokers import Mosquitto, wait_until
 from tests.commands import command, environment

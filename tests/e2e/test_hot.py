@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge import board, daemon, thermal
-from edge.config import Settings, change
+from edge.config.settings import Settings, change
 from tests.brokers import Mosquitto, Subscriber
 from tests.pictures import write_clip
 

@@ -8,7 +8,7 @@ import pytest
 
 import edge
 from edge.common.errors import UsageError
-from edge.config import Settings, change, default_device, load_settings
+from edge.config.settings import Settings, change, default_device, load_settings
 
 EXAMPLE = Path(edge.__file__).parent / "config.example.toml"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge.common.stage_times import StageTimes
-from edge.config import Settings, change
+from edge.config.settings import Settings, change
 from edge.delivery import MOST_TIMED, Delivery
 from edge.mqtt import Publisher
 from tests.brokers import Mosquitto, Subscriber, free_port, wait_until

@@ -12,7 +12,7 @@ from edge.camera import Frame
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.common.paths import demo_clip
-from edge.config import DetectorSettings
+from edge.config.settings import DetectorSettings
 from edge.detector import Face, HaarDetector, default_cascade, without_overlaps
 
 boxes = st.tuples(st.floats(0, 500), st.floats(0, 500), st.floats(10, 200)).map(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.classifier import Scores
-from edge.config import EventSettings
+from edge.config.settings import EventSettings
 from edge.events import Event, EventMachine, as_fractions
 from edge.tracker import Reading, Track
 

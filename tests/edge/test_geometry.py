@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.geometry import FACE_M, FACE_PX, MOST_PX, farthest, smallest_face, working_width
+from edge.config.lens_geometry import (
+    FACE_M,
+    FACE_PX,
+    MOST_PX,
+    farthest,
+    smallest_face,
+    working_width,
+)
 
 views = st.floats(10.0, 170.0)
 

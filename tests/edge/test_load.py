@@ -7,7 +7,7 @@ from pathlib import Path
 
 SAYS = """
 import json, os, cv2
-from edge.config import LoadSettings
+from edge.config.settings import LoadSettings
 from edge.load import spend_no_more_than
 found = []
 if os.geteuid() == 0:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge.common.errors import UsageError, UserError
-from edge.config import MqttSettings
+from edge.config.settings import MqttSettings
 from edge.connection import Broker
 from edge.login import PASSWORD, USERNAME, Login, find_login
 

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge.common.errors import UserError
-from edge.config import MetricsSettings
+from edge.config.settings import MetricsSettings
 from edge.metrics import MetricsEndpoint
 from tests.brokers import accepts, free_port
 

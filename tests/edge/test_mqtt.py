@@ -11,7 +11,7 @@ import pytest
 from edge.broker import EmbeddedBroker
 from edge.common.clock import now
 from edge.common.errors import UserError
-from edge.config import MqttSettings
+from edge.config.settings import MqttSettings
 from edge.connection import Broker, LoginRefusedError
 from edge.dialect import PATIENCE
 from edge.drain import WINDOW

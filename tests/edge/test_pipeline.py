@@ -10,7 +10,7 @@ from edge.common.arrays import Box, Pixels
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import demo_clip, shipped_model
 from edge.common.stage_times import StageTimes
-from edge.config import CameraSettings, Settings, change
+from edge.config.settings import CameraSettings, Settings, change
 from edge.detector import Face, Luma
 from edge.events import Event
 from edge.payloads import UtcClock

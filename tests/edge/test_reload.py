@@ -13,7 +13,7 @@ from edge.camera.opening import open_source
 from edge.classifier import Classifier, load_classifier
 from edge.common.errors import UserError
 from edge.common.stage_times import StageTimes
-from edge.config import Settings, change
+from edge.config.settings import Settings, change
 from edge.detector import HaarDetector
 from edge.payloads import UtcClock
 from edge.pipeline import Pipeline

@@ -8,7 +8,7 @@ import pytest
 
 from edge.camera import Frame
 from edge.common.arrays import Box, Pixels
-from edge.config import DetectorSettings
+from edge.config.settings import DetectorSettings
 from edge.detector import Face, Luma
 from edge.glance import glance
 from edge.search import AGAIN_S, BESIDE_EVERY_S, BODIES_EVERY_S, SEARCH_EVERY_S, FaceSearch

@@ -9,7 +9,7 @@ import pytest
 
 from edge.camera import Frame
 from edge.common.errors import UserError
-from edge.config import SnapshotSettings
+from edge.config.settings import SnapshotSettings
 from edge.snapshot import BLURRED_WIDTH_PX, MARGIN, Snapshots, blurred_but
 from tests.disks import tiny
 

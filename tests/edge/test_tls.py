@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.common.errors import UsageError, UserError
-from edge.config import MqttSettings
+from edge.config.settings import MqttSettings
 from edge.connection import Broker, CertificateRefusedError, RefusedError
 from edge.mqtt import Publisher
 from edge.outbox import Outbox

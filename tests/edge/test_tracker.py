@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.classifier import Scores
-from edge.config import TrackerSettings
+from edge.config.settings import TrackerSettings
 from edge.tracker import Reading, Track, Tracker
 from tests.trajectories import Noise, Told, straight, track
 

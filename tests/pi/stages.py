@@ -13,7 +13,7 @@ from edge.bench.measure import one_opencv_thread
 from edge.bench.ours import Ours
 from edge.bench.scenes import people
 from edge.bench.stages import WHOLE, StageCosts
-from edge.config import load_settings
+from edge.config.settings import load_settings
 
 
 def main(counted: str, frames: int) -> None:

@@ -19,7 +19,7 @@ from edge.classifier import Classifier
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
 from edge.common.paths import demo_clip, shipped_model
-from edge.config import DetectorSettings
+from edge.config.settings import DetectorSettings
 from edge.detector import HaarDetector
 from tests.training import made
 from training.cli import main

@@ -7,7 +7,7 @@ from edge.bench.stages import StageCosts
 from edge.camera import Frame
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model
-from edge.config import Settings, change
+from edge.config.settings import Settings, change
 from tests.pictures import bare_seconds
 
 SETTINGS = Settings(device="door1")

@@ -22,7 +22,7 @@ from edge.bench.startup import mark_of, start_figures
 from edge.bench.threads import thread_figures
 from edge.camera import Frame
 from edge.common.errors import UserError
-from edge.config import Settings, change, load_settings
+from edge.config.settings import Settings, change, load_settings
 from tests.pictures import bare_seconds
 
 SETTINGS = Settings(device="door1")

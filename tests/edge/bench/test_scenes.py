@@ -9,7 +9,7 @@ import pytest
 from edge.bench import scenes
 from edge.camera import SourceError
 from edge.common.errors import UsageError, UserError
-from edge.config import Settings
+from edge.config.settings import Settings
 from edge.detector import HaarDetector
 from tests.pictures import write_clip
 

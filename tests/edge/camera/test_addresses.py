@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.camera.addresses import shown_source, without_password
-from edge.config import CameraSettings
+from edge.config.settings import CameraSettings
 
 #: Nothing else in an address below is written in these letters.
 SECRETS = st.text("QXZ@:=%+.!~", min_size=1).filter(lambda text: any(c in "QXZ" for c in text))

@@ -10,7 +10,7 @@ from edge.camera.ceiling import Allowance, Ceiling
 from edge.camera.files import PictureFolder, VideoFile
 from edge.camera.live import LiveSource
 from edge.camera.opening import at_most, open_source
-from edge.config import CameraSettings
+from edge.config.settings import CameraSettings
 from tests.pictures import flat, write_clip
 
 

@@ -15,7 +15,7 @@ from edge.camera.files import PictureFolder, VideoFile
 from edge.camera.patience import FIRST_DELAY_S
 from edge.camera.reader import GRACE_S
 from edge.common.errors import UserError
-from edge.config import CameraSettings
+from edge.config.settings import CameraSettings
 from tests.brokers import wait_until
 from tests.edge.camera.fakes import (
     GARBAGE,

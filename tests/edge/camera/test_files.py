@@ -11,7 +11,7 @@ from edge.camera.files import PictureFolder, VideoFile
 from edge.camera.opening import open_source
 from edge.common.errors import UserError
 from edge.common.paths import demo_clip
-from edge.config import CameraSettings
+from edge.config.settings import CameraSettings
 from tests.pictures import write_clip, write_picture
 
 

@@ -18,7 +18,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from edge.config import Settings
+from edge.config.settings import Settings
 from edge.web.access import OPEN_PATHS
 from edge.web.app import make_app
 from edge.web.attempts import FREE, LONGEST_WAIT_S, Attempts

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.common.errors import UserError
-from edge.config import Settings
+from edge.config.settings import Settings
 from edge.pictures import is_cut_off
 from edge.web.inspector import Inspector, require_picture, shown_name
 from tests.brokers import wait_until

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge.common.errors import UserError
-from edge.config import load_settings
+from edge.config.settings import load_settings
 from edge.web.local_camera import LocalCamera, Use
 
 ZONE = [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)]

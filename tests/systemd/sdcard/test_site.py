@@ -8,7 +8,7 @@ from sdcard.contents import etc_files, named_hosts, wifi_profile
 from sdcard.site import WifiPart, load_site
 
 from edge.common.errors import UsageError
-from edge.config import load_settings
+from edge.config.settings import load_settings
 from tests.systemd.sdcard.made import KEY, site_file
 
 EXAMPLE = Path(__file__).parents[3] / "systemd/site.example.toml"

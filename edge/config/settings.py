@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from edge import geometry
 from edge.common.errors import UsageError
-from edge.strict import Section, readable, settings_in
+from edge.config import lens_geometry
+from edge.config.toml_schema import Section, readable, settings_in
 
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0.0, le=3600.0)]
@@ -207,18 +207,18 @@ def _fitted_to_the_door(settings: Settings, given: dict[str, Any], path: Path | 
     distance_m, view_deg = settings.detector.farthest_m, settings.camera.view_deg
     if not distance_m:
         return settings
-    if distance_m < geometry.NEAREST_M:
+    if distance_m < lens_geometry.NEAREST_M:
         raise UsageError(
             f"{path}: `detector.farthest_m`: {distance_m:g} m is nearer than anybody comes;"
-            f" {geometry.NEAREST_M:g} is the least, 0 turns it off"
+            f" {lens_geometry.NEAREST_M:g} is the least, 0 turns it off"
         )
-    if distance_m > (most_m := geometry.farthest(view_deg)):
+    if distance_m > (most_m := lens_geometry.farthest(view_deg)):
         raise UsageError(
             f"{path}: `detector.farthest_m`: with {view_deg:g} degrees in view faces can be found"
             f" up to {most_m:g} m away; for more take a lens that sees less"
         )
-    min_face = geometry.smallest_face(distance_m, view_deg)
-    fitted = {"min_face": round(min_face, 4), "width_px": geometry.working_width(min_face)}
+    min_face = lens_geometry.smallest_face(distance_m, view_deg)
+    fitted = {"min_face": round(min_face, 4), "width_px": lens_geometry.working_width(min_face)}
     for name, value in fitted.items():
         if given.get(name, value) != value:
             raise UsageError(
