@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from edge.card import Alert, Card, Framing, Input
+from edge.classification.model_card import Alert, Card, Framing, Input
 from edge.common.errors import UserError
 from training.report import Report
 

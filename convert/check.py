@@ -11,8 +11,8 @@ import numpy as np
 from convert.measure import Measured, measured
 from convert.parity import Floats, Parity, check_parity, compare
 from convert.pictures import CheckSet
+from edge.classification.interpreter import RUNTIMES
 from edge.common.errors import UserError
-from edge.interpreter import RUNTIMES
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from convert.parity import Floats
 from convert.pictures import CheckSet, check_set, training_crops
 from convert.ranges import StoredRanges, read_ranges, write_ranges
 from convert.variants import VARIANTS, built, variant_path
-from edge.card import attach_card, digest
+from edge.classification.model_card import attach_card, digest
 from edge.common.errors import UserError
 from training.datasets import read_datasets
 from training.report import Report, read_report, report_path

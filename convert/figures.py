@@ -6,7 +6,7 @@ from typing import Any
 
 from convert.parity import Floats
 from convert.pictures import CheckSet
-from edge.card import ALERT_LABEL
+from edge.classification.model_card import ALERT_LABEL
 from training.metrics import Ints, figures
 from training.report import Report
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge.classification.interpreter import load_interpreter
 from edge.common.errors import UserError
-from edge.interpreter import load_interpreter
 
 WARM_UP = 10
 SEED = 3

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.classifier import Classifier
+from edge.classification.classifier import Classifier
 from edge.common.errors import UserError
 
 REPEATS = 200

@@ -17,7 +17,7 @@ from edge.camera.capture import EveryFrame
 from edge.camera.ceiling import Allowance
 from edge.camera.feed import CameraFeed
 from edge.camera.opening import at_most, is_recorded, open_source
-from edge.classifier import Classifier, alert_threshold, load_classifier
+from edge.classification.classifier import Classifier, alert_threshold, load_classifier
 from edge.common.errors import UserError
 from edge.common.paths import runtime_directory
 from edge.common.stage_times import Progress, StageTimes

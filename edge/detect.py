@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 
 from edge.annotate import WORDS, annotated
-from edge.classifier import load_classifier
+from edge.classification.classifier import load_classifier
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import DetectorSettings, Settings, change

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from edge.card import ALERT_LABEL
+from edge.classification.model_card import ALERT_LABEL
 from edge.common.arrays import Box
 from edge.config.settings import EventSettings
 from edge.tracker import Track
@@ -64,7 +64,7 @@ class EventMachine:
     ) -> None:
         """`threshold` is what the median score must reach; `new_episode` gives unique names.
 
-        The model must know every label in `settings.alert_on` (`edge.classifier.alert_labels`).
+        The model must know every label in `settings.alert_on` (`edge.classification.classifier.alert_labels`).
         """
         self._settings = settings
         self._threshold = threshold

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge.card import KNOWN_LABELS
+from edge.classification.model_card import KNOWN_LABELS
 from edge.common.clock import iso_utc
 from edge.tracker import Track
 

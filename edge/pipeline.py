@@ -7,7 +7,7 @@ from typing import Any
 
 from edge.attention import needs_a_look
 from edge.camera import Frame
-from edge.classifier import Classifier, alert_labels, alert_threshold
+from edge.classification.classifier import Classifier, alert_labels, alert_threshold
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings
 from edge.cuts import CutFinder

@@ -15,7 +15,13 @@ import numpy as np
 from edge.broker import embedded_broker
 from edge.camera.addresses import shown_source
 from edge.camera.opening import open_source
-from edge.classifier import CHANNELS, Classifier, alert_labels, alert_threshold, load_classifier
+from edge.classification.classifier import (
+    CHANNELS,
+    Classifier,
+    alert_labels,
+    alert_threshold,
+    load_classifier,
+)
 from edge.common.errors import UserError
 from edge.config.settings import Settings, change, load_settings
 from edge.connection import (

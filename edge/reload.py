@@ -10,7 +10,7 @@ import msgspec
 
 from edge.camera import Feed, Source
 from edge.camera.feed import CameraFeed
-from edge.classifier import Classifier, alert_labels, load_classifier
+from edge.classification.classifier import Classifier, alert_labels, load_classifier
 from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.detector import HaarDetector

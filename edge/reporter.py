@@ -13,7 +13,7 @@ import msgspec
 
 from edge import __version__
 from edge.camera.addresses import shown_source
-from edge.classifier import Classifier
+from edge.classification.classifier import Classifier
 from edge.config.settings import DashboardSettings, Settings
 from edge.delivery import EventSink
 from edge.payloads import UtcClock

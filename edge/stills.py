@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.classifier import Classifier, Scores
+from edge.classification.classifier import Classifier, Scores
 from edge.common.arrays import Pixels
 from edge.detector import HaarDetector
 

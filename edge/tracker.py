@@ -25,7 +25,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from edge.assignment import assign
-from edge.classifier import Scores
+from edge.classification.classifier import Scores
 from edge.common.arrays import Box
 from edge.config.settings import TrackerSettings
 from edge.motion import Motion

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge.camera import Frame
 from edge.camera.files import VideoFile
-from edge.classifier import Classifier, Scores
+from edge.classification.classifier import Classifier, Scores
 from edge.common.arrays import Box, Pixels
 from edge.common.paths import shipped_model
 from edge.common.stage_times import StageTimes

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edge.classifier import Scores
+from edge.classification.classifier import Scores
 from edge.config.settings import TrackerSettings
 from edge.tracker import Reading, Tracker
 

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edge.card import digest
+from edge.classification.model_card import digest
 from edge.common.errors import UsageError
 from training.calibrate import calibrated
 from training.config import TrainConfig

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edge.card import digest
+from edge.classification.model_card import digest
 from edge.common.errors import UsageError, UserError
 from training import explore, fetch
 from training.binary import add_binary

@@ -7,8 +7,8 @@ import math
 import cv2
 import numpy as np
 
+from edge.classification.face_crop import resize_crop
 from edge.common.arrays import Pixels
-from edge.framing import resize_crop
 
 CELL_PX, LINE_PX, GAP_PX = 112, 15, 6
 BACKGROUND, TEXT = (255, 255, 255), (30, 30, 30)

@@ -10,9 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edge.classification.face_crop import crop_face, resize_crop
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
-from edge.framing import crop_face, resize_crop
 from training.datasets import DataSet, Sample
 from training.detector import MARGIN, box_of_annotation, box_of_framed_picture
 from training.faces import find_only_face

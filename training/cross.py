@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.card import ALERT_LABEL
+from edge.classification.model_card import ALERT_LABEL
 from training.config import TrainConfig
 from training.datasets import LABELS, DataSet, check_classes, read_datasets
 from training.metrics import alert_threshold

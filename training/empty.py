@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.classification.face_crop import crop_face
 from edge.common.arrays import Box, Pixels
-from edge.framing import crop_face
 from training.config import TrainConfig
 from training.crops import Face, decoded
 from training.datasets import DataSet, Sample

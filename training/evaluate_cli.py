@@ -9,8 +9,8 @@ import logging
 import sys
 from pathlib import Path
 
+from edge.classification.interpreter import RUNTIMES
 from edge.common.errors import UsageError
-from edge.interpreter import RUNTIMES
 from training.answers import ALL, pooled
 from training.datasets import check_once
 from training.evaluate import Todo, choose, outcome, planned, together, told_apart

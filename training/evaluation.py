@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.card import ALERT_LABEL
+from edge.classification.model_card import ALERT_LABEL
 from training.answers import KNOWN, Answers
 from training.intervals import (
     COVERAGE,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.card import ALERT_LABEL
+from edge.classification.model_card import ALERT_LABEL
 from training.evaluation import Evaluation
 from training.intervals import Estimate
 from training.plotting import OTHER_COLOURS, plot

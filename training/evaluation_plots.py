@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.card import ALERT_LABEL
+from edge.classification.model_card import ALERT_LABEL
 from training.evaluate import Outcome
 from training.evaluation import MASKED, Alerts
 from training.evaluation_parts import errors_percent, write_parts

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edge.card import ALERT_LABEL, digest
+from edge.classification.model_card import ALERT_LABEL, digest
 from edge.common.errors import UserError
 from training.evaluate import Outcome, together
 from training.evaluation import Alerts, Evaluation

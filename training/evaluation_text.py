@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge.card import ALERT_LABEL
+from edge.classification.model_card import ALERT_LABEL
 from training.evaluation import MASKED, Evaluation, LabelEstimates, Macro
 from training.intervals import Estimate
 from training.slices import Slice

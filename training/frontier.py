@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.classifier import Classifier
+from edge.classification.classifier import Classifier
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import demo_clip, shipped_model
 from edge.config.settings import CameraSettings

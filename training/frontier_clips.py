@@ -17,7 +17,7 @@ from edge.bench.agreement import agreement, episodes
 from edge.bench.measure import one_opencv_thread
 from edge.camera import Frame
 from edge.camera.files import VideoFile
-from edge.classifier import Classifier
+from edge.classification.classifier import Classifier
 from edge.common.arrays import Box
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings

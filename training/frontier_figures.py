@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.card import ALERT_LABEL
+from edge.classification.model_card import ALERT_LABEL
 from training.frontier_grid import Configuration, shipped
 from training.frontier_scenes import Searched
 from training.intervals import COVERAGE, Column, Estimate, Weights, estimates, ratio, shares

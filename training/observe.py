@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.classification.face_crop import crop_face, resize_crop
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
-from edge.framing import crop_face, resize_crop
 from training.contact import CELL_PX
 from training.crops import evaluated, read_picture
 from training.datasets import DataSet, Sample

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge.classification.face_crop import crop_face
 from edge.common.arrays import Pixels
-from edge.framing import crop_face
 from training.batches import TrainingSet, Wardrobe
 from training.config import TrainConfig
 from training.crops import Face, decoded, evaluated, evaluation_crop, training_face

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edge.classification.face_crop import crop_face
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError
-from edge.framing import crop_face
 from training.answers import read_known
 from training.crops import decoded
 from training.datasets import DataSet, Sample

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.card import digest
-from edge.classifier import Classifier
+from edge.classification.classifier import Classifier
+from edge.classification.model_card import digest
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
 from training.crops import evaluation_crop

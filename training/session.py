@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edge.card import DataSet as DataSetCard
-from edge.card import digest
+from edge.classification.model_card import DataSet as DataSetCard
+from edge.classification.model_card import digest
 from edge.common.errors import UsageError, UserError
 from training.calibrate import calibrated
 from training.config import TrainConfig

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.card import ALERT_LABEL
+from edge.classification.model_card import ALERT_LABEL
 from training.answers import KNOWN, Answers
 from training.intervals import Estimate, shares
 from training.metrics import Floats

@@ -19,10 +19,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.card import ALERT_LABEL
+from edge.classification.interpreter import RUNTIMES
+from edge.classification.model_card import ALERT_LABEL
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
-from edge.interpreter import RUNTIMES
 from training.crops import decoded, evaluated, evaluation_crop
 from training.datasets import LABELS, Sample, read_datasets
 from training.metrics import Floats

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from edge.card import ALERT_LABEL
+from edge.classification.model_card import ALERT_LABEL
 from training.metrics import alert_threshold
 from training.prepare import HeldOut
 from training.train import predict

@@ -18,9 +18,9 @@ import numpy as np
 
 from edge.bench.stages import StageCosts
 from edge.camera import Frame
+from edge.classification.interpreter import load_interpreter
 from edge.common.arrays import Pixels
 from edge.detector import default_cascade
-from edge.interpreter import load_interpreter
 
 CASCADE = "haarcascade_frontalface_default.xml"
 SCALE_FACTOR = 1.1

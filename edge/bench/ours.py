@@ -9,7 +9,7 @@ import numpy as np
 from edge.bench.stages import StageCosts
 from edge.camera import Frame
 from edge.camera.ceiling import Ceiling
-from edge.classifier import load_classifier
+from edge.classification.classifier import load_classifier
 from edge.common.paths import shipped_model, user_path
 from edge.config.settings import Settings, change
 from edge.detector import HaarDetector

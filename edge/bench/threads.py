@@ -11,7 +11,7 @@ import numpy as np
 
 from edge.bench.results import ThreadFigures
 from edge.camera import Frame
-from edge.classifier import load_classifier
+from edge.classification.classifier import load_classifier
 from edge.config.settings import Settings, change
 from edge.detector import HaarDetector
 

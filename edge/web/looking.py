@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 
 from edge.annotate import annotated
-from edge.classifier import load_classifier
+from edge.classification.classifier import load_classifier
 from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.detect import as_record, still_detector_settings

@@ -13,9 +13,9 @@ from convert.measure import Measured, measured
 from convert.pictures import check_set
 from convert.uint8_input import with_uint8_input
 from convert.variants import INT8
-from edge.card import attach_card, read_card
+from edge.classification.interpreter import RUNTIMES
+from edge.classification.model_card import attach_card, read_card
 from edge.common.errors import UserError
-from edge.interpreter import RUNTIMES
 from tests.training.made import ROOT, python
 
 pytestmark = pytest.mark.timeout(600)

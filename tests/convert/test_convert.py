@@ -11,7 +11,7 @@ import pytest
 
 from convert.inputs import drawn_inputs
 from convert.parity import check_parity, compare
-from edge.card import digest, read_card
+from edge.classification.model_card import digest, read_card
 from edge.common.errors import UserError
 from tests.training.made import ROOT, assert_one_line, python
 

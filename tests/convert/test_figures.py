@@ -12,7 +12,7 @@ import pytest
 
 from convert.figures import accuracies, card_figures
 from convert.pictures import CheckSet
-from edge.card import Card, read_card
+from edge.classification.model_card import Card, read_card
 from tests.training import made
 from training.report import Report
 
@@ -24,7 +24,7 @@ UNTRAINED = """
 import sys
 from pathlib import Path
 import keras
-from edge.card import digest
+from edge.classification.model_card import digest
 from training.model import build_model
 from training.report import Report, report_path, write_report
 

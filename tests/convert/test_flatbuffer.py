@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from convert.compact import compact
 from convert.flatbuffer import FILE_IDENTIFIER, packed, parameters, parsed
 from convert.uint8_input import with_uint8_input
-from edge.card import attach_card, read_card
+from edge.classification.model_card import attach_card, read_card
 from edge.common.paths import shipped_model
 
 

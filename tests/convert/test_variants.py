@@ -14,9 +14,9 @@ import pytest
 
 from convert.inputs import drawn_inputs
 from convert.variants import VARIANTS, variant_path
-from edge.card import read_card
-from edge.classifier import Classifier
-from edge.interpreter import RUNTIMES
+from edge.classification.classifier import Classifier
+from edge.classification.interpreter import RUNTIMES
+from edge.classification.model_card import read_card
 from tests.training.made import ROOT, assert_one_line, python
 
 pytestmark = pytest.mark.timeout(600)
@@ -118,7 +118,7 @@ from convert.from_keras import PIXEL_SCALE, PIXEL_ZERO_POINT, float_flatbuffer, 
 from convert.ranges import read_ranges
 from convert.uint8_input import with_uint8_input
 from convert.variants import VARIANTS
-from edge.card import attach_card, read_card
+from edge.classification.model_card import attach_card, read_card
 from training.report import read_report, report_path
 
 models, folder = map(Path, sys.argv[1:])

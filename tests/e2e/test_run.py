@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from edge.card import digest
+from edge.classification.model_card import digest
 from edge.common.paths import demo_clip, event_schema, shipped_model
 from tests.brokers import Mosquitto, Subscriber, free_port, wait_until
 from tests.commands import mask_patrol, start_mask_patrol

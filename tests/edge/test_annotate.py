@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.annotate import COLOURS, annotated
-from edge.classifier import Scores
+from edge.classification.classifier import Scores
 from edge.stills import StillFace
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.attention import AGAIN_S, needs_a_look
-from edge.classifier import Scores
+from edge.classification.classifier import Scores
 from edge.common.arrays import Box
 from edge.tracker import Reading, Track
 

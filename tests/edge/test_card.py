@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.card import Alert, Card, Framing, Input, attach_card, read_card
+from edge.classification.model_card import Alert, Card, Framing, Input, attach_card, read_card
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.classifier import Classifier
+from edge.classification.classifier import Classifier
 from edge.common.arrays import Pixels
 from edge.common.paths import demo_clip, shipped_model
 from edge.config.settings import DetectorSettings

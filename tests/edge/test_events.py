@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.classifier import Scores
+from edge.classification.classifier import Scores
 from edge.config.settings import EventSettings
 from edge.events import Event, EventMachine, as_fractions
 from edge.tracker import Reading, Track

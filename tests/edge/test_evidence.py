@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.camera.files import VideoFile
+from edge.classification.face_crop import crop_face
 from edge.common.arrays import Box, Pixels
 from edge.common.paths import demo_clip
 from edge.detector import Face
 from edge.evidence import Quality, measure
-from edge.framing import crop_face
 
 MARGIN, INPUT = 0.12, (96, 96)
 SURE = 27

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.framing import crop_face, framed_square, resize_crop
+from edge.classification.face_crop import crop_face, framed_square, resize_crop
 
 coordinate = st.floats(-200, 400)
 length = st.floats(2, 300)

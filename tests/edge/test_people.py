@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.classifier import Scores
+from edge.classification.classifier import Scores
 from edge.people import FEWEST_SIGHTINGS, PeopleCounter
 from edge.tracker import Reading, Track
 

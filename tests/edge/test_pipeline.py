@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edge.camera import Frame
-from edge.classifier import Classifier
+from edge.classification.classifier import Classifier
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import demo_clip, shipped_model

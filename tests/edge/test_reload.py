@@ -10,7 +10,7 @@ import pytest
 from edge.camera import Source
 from edge.camera.feed import CameraFeed
 from edge.camera.opening import open_source
-from edge.classifier import Classifier, load_classifier
+from edge.classification.classifier import Classifier, load_classifier
 from edge.common.errors import UserError
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings, change

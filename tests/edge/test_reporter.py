@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from edge.classifier import load_classifier
+from edge.classification.classifier import load_classifier
 from edge.config.settings import Settings, change
 from edge.payloads import UtcClock
 from edge.reporter import HealthReporter, StateReporter, info_body

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.classifier import Scores
+from edge.classification.classifier import Scores
 from edge.config.settings import TrackerSettings
 from edge.tracker import Reading, Track, Tracker
 from tests.trajectories import Noise, Told, straight, track

@@ -23,7 +23,7 @@ VISITS = 400
 #: Lies in the daemon's way once a file says so: classifying a face never ends.
 HANG = """
 import os, time
-import edge.classifier as c
+import edge.classification.classifier as c
 real = c.Classifier.classify_crop
 def classify_crop(self, crop):
     if os.path.exists("/srv/hang/now"):

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.classification.face_crop import crop_face
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
-from edge.framing import crop_face
 from tests.training import made
 from training.augment import augmented
 from training.crops import Face, decoded, evaluation_crop, training_face

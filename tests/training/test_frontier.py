@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from edge.bench.agreement import agreement
 from edge.camera.files import VideoFile
-from edge.classifier import Classifier
+from edge.classification.classifier import Classifier
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
 from edge.common.paths import demo_clip, shipped_model

@@ -14,7 +14,7 @@ from convert.flatbuffer import parameters, parsed
 from edge.bench.original import Original, original_model
 from edge.bench.stages import StageCosts
 from edge.camera import Frame
-from edge.interpreter import load_interpreter
+from edge.classification.interpreter import load_interpreter
 from tests.convert.test_variants import HERE
 from tests.pictures import bare_seconds
 from tests.training.made import python

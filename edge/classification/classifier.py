@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from edge.card import Card, digest, read_card
+from edge.classification.face_crop import crop_face, resize_crop
+from edge.classification.interpreter import load_interpreter
+from edge.classification.model_card import Card, digest, read_card
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model, user_path
 from edge.config.settings import ClassifierSettings, EventSettings
-from edge.framing import crop_face, resize_crop
-from edge.interpreter import load_interpreter
 
 CHANNELS = 3
 

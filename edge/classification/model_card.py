@@ -55,7 +55,7 @@ class Input(_CardPart, frozen=True, kw_only=True):
 
 
 class Framing(_CardPart, frozen=True, kw_only=True):
-    """`margin`: see `edge.framing.framed_square`."""
+    """`margin`: see `edge.classification.face_crop.framed_square`."""
 
     margin: Annotated[float, msgspec.Meta(ge=0.0, le=2.0)]
 
