@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from edge.camera.addresses import shown_source
+from edge.camera.source_address import shown_source
 from edge.common.clock import age_s, iso_utc, now
 from edge.config.settings import Settings
 from edge.delivery import Delivery

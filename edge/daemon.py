@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from edge.beacon import shown, standing
-from edge.camera import Source
-from edge.camera.capture import EveryFrame
-from edge.camera.ceiling import Allowance
+from edge.camera.every_frame import EveryFrame
 from edge.camera.feed import CameraFeed
-from edge.camera.opening import at_most, is_recorded, open_source
+from edge.camera.frame_rate_limit import Allowance
+from edge.camera.source import Source
+from edge.camera.source_factory import at_most, is_recorded, open_source
 from edge.classification.classifier import Classifier, alert_threshold, load_classifier
 from edge.common.errors import UserError
 from edge.common.paths import runtime_directory

@@ -9,7 +9,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
 from edge.common.paths import kind_of, user_path

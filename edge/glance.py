@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.common.arrays import Pixels
 
 #: Its width: a face of the smallest size that is searched for (7% of the width) is then nearly

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from edge.camera import Feed, Frame
+from edge.camera.source import Feed, Frame
 from edge.common.errors import UserError
 from edge.common.stage_times import Progress, StageTimes
 from edge.common.terminal import Screen

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
-from edge.camera import State
+from edge.camera.source import State
 from edge.common.errors import UserError
 from edge.config.settings import MetricsSettings
 

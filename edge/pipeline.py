@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edge.attention import needs_a_look
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.classification.classifier import Classifier, alert_labels, alert_threshold
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings

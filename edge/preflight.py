@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from edge.broker import embedded_broker
-from edge.camera.addresses import shown_source
-from edge.camera.opening import open_source
+from edge.camera.source_address import shown_source
+from edge.camera.source_factory import open_source
 from edge.classification.classifier import (
     CHANNELS,
     Classifier,

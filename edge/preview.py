@@ -24,7 +24,7 @@ from typing import Any
 import cv2
 import msgspec
 
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.common.errors import UserError
 from edge.common.paths import runtime_directory, state_directory, user_path
 from edge.common.stage_times import Quantiles

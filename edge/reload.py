@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from edge.camera import Feed, Source
 from edge.camera.feed import CameraFeed
+from edge.camera.source import Feed, Source
 from edge.classification.classifier import Classifier, alert_labels, load_classifier
 from edge.common.errors import UserError
 from edge.config.settings import Settings

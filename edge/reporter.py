@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from edge import __version__
-from edge.camera.addresses import shown_source
+from edge.camera.source_address import shown_source
 from edge.classification.classifier import Classifier
 from edge.config.settings import DashboardSettings, Settings
 from edge.delivery import EventSink

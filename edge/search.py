@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.common.arrays import Box, Pixels
 from edge.config.settings import DetectorSettings
 from edge.detector import Face, FaceDetector, Luma, without_overlaps

@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.common.paths import state_directory, user_path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edge.camera.addresses import shown_source
+from edge.camera.source_address import shown_source
 from edge.common.stage_times import Progress, StageTimes
 from edge.common.terminal import stage_table
 from edge.config.settings import Settings

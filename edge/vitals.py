@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from edge.board import temperature_c, throttled
-from edge.camera import Feed
-from edge.camera.ceiling import Allowance
+from edge.camera.frame_rate_limit import Allowance
+from edge.camera.source import Feed
 from edge.common.stage_times import Progress, StageTimes, memory_mb
 from edge.controls import Controls
 from edge.delivery import Delivery

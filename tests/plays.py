@@ -16,9 +16,9 @@ from typing import Any
 os.environ["OPENCV_LOG_LEVEL"] = "SILENT"
 os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
 
-from edge.camera import SourceError, is_picture
-from edge.camera.capture import EveryFrame
-from edge.camera.files import VideoFile
+from edge.camera.every_frame import EveryFrame
+from edge.camera.recordings import VideoFile
+from edge.camera.source import SourceError, is_picture
 
 
 def held() -> dict[str, int]:

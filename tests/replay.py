@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge.camera import Frame
-from edge.camera.files import VideoFile
+from edge.camera.recordings import VideoFile
+from edge.camera.source import Frame
 from edge.classification.classifier import Classifier, Scores
 from edge.common.arrays import Box, Pixels
 from edge.common.paths import shipped_model

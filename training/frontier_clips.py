@@ -15,8 +15,8 @@ import msgspec
 
 from edge.bench.agreement import agreement, episodes
 from edge.bench.measure import one_opencv_thread
-from edge.camera import Frame
-from edge.camera.files import VideoFile
+from edge.camera.recordings import VideoFile
+from edge.camera.source import Frame
 from edge.classification.classifier import Classifier
 from edge.common.arrays import Box
 from edge.common.stage_times import StageTimes

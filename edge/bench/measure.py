@@ -10,7 +10,7 @@ from typing import Protocol
 import cv2
 
 from edge.bench.stages import WHOLE, StageCosts
-from edge.camera import Frame
+from edge.camera.source import Frame
 
 #: Frames are decoded outside of what is measured, so many bytes at a time: a Pi's memory holds
 #: them, and each contender runs for so long that the caches are its own.

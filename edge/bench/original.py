@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from edge.bench.stages import StageCosts
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.classification.interpreter import load_interpreter
 from edge.common.arrays import Pixels
 from edge.detector import default_cascade

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from edge.bench.stages import StageCosts
-from edge.camera import Frame
-from edge.camera.ceiling import Ceiling
+from edge.camera.frame_rate_limit import Ceiling
+from edge.camera.source import Frame
 from edge.classification.classifier import load_classifier
 from edge.common.paths import shipped_model, user_path
 from edge.config.settings import Settings, change

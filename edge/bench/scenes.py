@@ -9,9 +9,9 @@ from itertools import takewhile
 import cv2
 import numpy as np
 
-from edge.camera import Frame
-from edge.camera.addresses import shown_source
-from edge.camera.opening import is_recorded, open_source
+from edge.camera.source import Frame
+from edge.camera.source_address import shown_source
+from edge.camera.source_factory import is_recorded, open_source
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import Settings, change
 

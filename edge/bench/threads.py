@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from edge.bench.results import ThreadFigures
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.classification.classifier import load_classifier
 from edge.config.settings import Settings, change
 from edge.detector import HaarDetector

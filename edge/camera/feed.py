@@ -8,13 +8,21 @@ import threading
 import time
 from collections.abc import Callable
 
-from edge.camera import AbsentError, CameraStatus, Frame, Source, SourceError, State, is_picture
-from edge.camera.addresses import full_spec, shown_source
-from edge.camera.judge import Judge
-from edge.camera.patience import Patience
+from edge.camera.candidate_source import Trial
+from edge.camera.feed_status import StatusKeeper, why_failed, why_silent
+from edge.camera.frame_check import Judge
 from edge.camera.reader import GRACE_S, Leaving, Reader
-from edge.camera.status import StatusKeeper, why_failed, why_silent
-from edge.camera.trial import Trial
+from edge.camera.reopen_backoff import Patience
+from edge.camera.source import (
+    AbsentError,
+    CameraStatus,
+    Frame,
+    Source,
+    SourceError,
+    State,
+    is_picture,
+)
+from edge.camera.source_address import full_spec, shown_source
 from edge.config.settings import CameraSettings
 
 #: How often a waiting consumer looks at the clock and at whether it should stop.

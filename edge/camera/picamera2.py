@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from edge.camera import AbsentError, Frame, SourceError
-from edge.camera.ceiling import Wants, every
+from edge.camera.frame_rate_limit import Wants, every
+from edge.camera.source import AbsentError, Frame, SourceError
 from edge.config.settings import CameraSettings
 
 #: One buffer is being exposed, one waits to be, one is being read, and one is spare: with fewer,

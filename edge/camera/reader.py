@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from edge.camera import Frame, Source
+from edge.camera.source import Frame, Source
 
 #: A source that delivers garbage as quickly as it is asked must not take a whole core.
 GARBAGE_PAUSE_S = 0.05

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.common.paths import demo_clip

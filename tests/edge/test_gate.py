@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.common.arrays import Pixels
 from edge.gate import WHOLE, MotionGate
 from edge.glance import glance

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.glance import WIDTH_PX, glance
 
 

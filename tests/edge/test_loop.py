@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from edge.camera import CameraStatus, Frame, SourceError
+from edge.camera.source import CameraStatus, Frame, SourceError
 from edge.common.errors import UserError
 from edge.common.stage_times import Progress, StageTimes
 from edge.controls import Controls

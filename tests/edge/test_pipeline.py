@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.classification.classifier import Classifier
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UsageError, UserError

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.camera import Source
 from edge.camera.feed import CameraFeed
-from edge.camera.opening import open_source
+from edge.camera.source import Source
+from edge.camera.source_factory import open_source
 from edge.classification.classifier import Classifier, load_classifier
 from edge.common.errors import UserError
 from edge.common.stage_times import StageTimes

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.common.arrays import Box, Pixels
 from edge.config.settings import DetectorSettings
 from edge.detector import Face, Luma

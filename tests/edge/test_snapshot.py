@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.common.errors import UserError
 from edge.config.settings import SnapshotSettings
 from edge.snapshot import BLURRED_WIDTH_PX, MARGIN, Snapshots, blurred_but

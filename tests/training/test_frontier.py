@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.bench.agreement import agreement
-from edge.camera.files import VideoFile
+from edge.camera.recordings import VideoFile
 from edge.classification.classifier import Classifier
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError

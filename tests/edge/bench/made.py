@@ -19,7 +19,7 @@ from edge.bench.results import (
     contender_figures,
 )
 from edge.bench.stages import StageCosts
-from edge.camera import Frame
+from edge.camera.source import Frame
 
 
 def frames(count: int, height: int = 6, width: int = 8) -> Iterator[Frame]:

@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from convert.flatbuffer import parameters, parsed
 from edge.bench.original import Original, original_model
 from edge.bench.stages import StageCosts
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.classification.interpreter import load_interpreter
 from tests.convert.test_variants import HERE
 from tests.pictures import bare_seconds

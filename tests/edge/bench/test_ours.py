@@ -4,7 +4,7 @@ import pytest
 
 from edge.bench.ours import Ours, Thorough
 from edge.bench.stages import StageCosts
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model
 from edge.config.settings import Settings, change

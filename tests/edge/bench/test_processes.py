@@ -20,7 +20,7 @@ from edge.bench.processes import PeakMemory, peak_mb
 from edge.bench.settings_file import as_toml
 from edge.bench.startup import mark_of, start_figures
 from edge.bench.threads import thread_figures
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.common.errors import UserError
 from edge.config.settings import Settings, change, load_settings
 from tests.pictures import bare_seconds

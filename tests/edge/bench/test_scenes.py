@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge.bench import scenes
-from edge.camera import SourceError
+from edge.camera.source import SourceError
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import Settings
 from edge.detector import HaarDetector

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 
-from edge.camera import Frame
+from edge.camera.source import Frame
 from edge.common.arrays import Pixels
 from tests.brokers import wait_until
 from tests.pictures import flat

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.camera.addresses import shown_source, without_password
+from edge.camera.source_address import shown_source, without_password
 from edge.config.settings import CameraSettings
 
 #: Nothing else in an address below is written in these letters.

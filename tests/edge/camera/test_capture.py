@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.camera.capture import EveryFrame
-from edge.camera.files import VideoFile
+from edge.camera.every_frame import EveryFrame
+from edge.camera.recordings import VideoFile
 from tests.pictures import write_clip
 
 

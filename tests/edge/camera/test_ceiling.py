@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.camera.ceiling import Allowance, Ceiling
-from edge.camera.files import PictureFolder, VideoFile
-from edge.camera.live import LiveSource
-from edge.camera.opening import at_most, open_source
+from edge.camera.frame_rate_limit import Allowance, Ceiling
+from edge.camera.opencv_live import LiveSource
+from edge.camera.recordings import PictureFolder, VideoFile
+from edge.camera.source_factory import at_most, open_source
 from edge.config.settings import CameraSettings
 from tests.pictures import flat, write_clip
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from edge.camera import AbsentError, Frame, SourceError
 from edge.camera.feed import MOST_HANGING, CameraFeed
-from edge.camera.files import PictureFolder, VideoFile
-from edge.camera.patience import FIRST_DELAY_S
 from edge.camera.reader import GRACE_S
+from edge.camera.recordings import PictureFolder, VideoFile
+from edge.camera.reopen_backoff import FIRST_DELAY_S
+from edge.camera.source import AbsentError, Frame, SourceError
 from edge.common.errors import UserError
 from edge.config.settings import CameraSettings
 from tests.brokers import wait_until

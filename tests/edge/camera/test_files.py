@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.camera import Frame, Source, SourceError
-from edge.camera.addresses import shown_source, without_password
-from edge.camera.files import PictureFolder, VideoFile
-from edge.camera.opening import open_source
+from edge.camera.recordings import PictureFolder, VideoFile
+from edge.camera.source import Frame, Source, SourceError
+from edge.camera.source_address import shown_source, without_password
+from edge.camera.source_factory import open_source
 from edge.common.errors import UserError
 from edge.common.paths import demo_clip
 from edge.config.settings import CameraSettings

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.camera import is_picture
-from edge.camera.judge import Judge, Verdict, is_dark
+from edge.camera.frame_check import Judge, Verdict, is_dark
+from edge.camera.source import is_picture
 from edge.common.arrays import Pixels
 from tests.pictures import flat
 

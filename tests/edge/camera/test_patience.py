@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.camera.patience import JITTER, LONGEST_DELAY_S, Patience
+from edge.camera.reopen_backoff import JITTER, LONGEST_DELAY_S, Patience
 
 
 def delays_s(patience: Patience, count: int) -> list[float]:

@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from edge.camera import SourceError, is_picture
-from edge.camera.addresses import full_spec, picamera2_number
 from edge.camera.feed import CameraFeed
-from edge.camera.opening import is_recorded, open_source
+from edge.camera.source import SourceError, is_picture
+from edge.camera.source_address import full_spec, picamera2_number
+from edge.camera.source_factory import is_recorded, open_source
 from edge.config.settings import CameraSettings
 from tests.brokers import wait_until
 from tests.edge.camera.fake_picamera2 import Picamera2, fresh_module

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.camera.image_files import is_cut_off
 from edge.common.errors import UserError
 from edge.config.settings import Settings
-from edge.pictures import is_cut_off
 from edge.web.inspector import Inspector, require_picture, shown_name
 from tests.brokers import wait_until
 from tests.pictures import bare_seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from edge.camera import CameraStatus, Frame, Source
+from edge.camera.source import CameraStatus, Frame, Source
 
 
 class EveryFrame:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edge.camera import Source, SourceError
-from edge.camera.addresses import full_spec, is_device, picamera2_number
-from edge.camera.ceiling import BURST, Allowance, Ceiling, Wants, every
+from edge.camera.frame_rate_limit import BURST, Allowance, Ceiling, Wants, every
+from edge.camera.source import Source, SourceError
+from edge.camera.source_address import full_spec, is_device, picamera2_number
 from edge.common.paths import demo_clip, kind_of, user_path
 from edge.config.settings import CameraSettings
 
@@ -40,7 +40,7 @@ def open_source(settings: CameraSettings, wants: Wants = every, searched_px: int
     scheme, separator, _ = spec.partition("://")
     scheme = scheme.lower()
     if separator and scheme in STREAM_SCHEMES:
-        from edge.camera.live import open_stream
+        from edge.camera.opencv_live import open_stream
 
         return open_stream(scheme + spec[len(scheme) :], settings, wants)
     if separator:
@@ -55,10 +55,10 @@ def open_source(settings: CameraSettings, wants: Wants = every, searched_px: int
     path = demo_clip() if spec == "demo" else user_path(spec)
     kind = kind_of(path)
     if kind == "camera" or is_device(spec):
-        from edge.camera.live import open_v4l2
+        from edge.camera.opencv_live import open_v4l2
 
         return open_v4l2(path, settings, wants)
-    from edge.camera.files import PictureFolder, VideoFile
+    from edge.camera.recordings import PictureFolder, VideoFile
 
     if kind == "folder":
         return PictureFolder(path, settings.fps, wants)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edge.camera import Frame, Source, SourceError, is_picture
-from edge.camera.addresses import shown_source
+from edge.camera.feed_status import why_failed, why_silent
 from edge.camera.reader import GRACE_S, Leaving, Reader, Receiver
-from edge.camera.status import why_failed, why_silent
+from edge.camera.source import Frame, Source, SourceError, is_picture
+from edge.camera.source_address import shown_source
 from edge.config.settings import CameraSettings
 
 

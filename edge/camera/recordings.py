@@ -8,11 +8,11 @@ from pathlib import Path
 
 import cv2
 
-from edge.camera import Frame, SourceError, is_picture
-from edge.camera.ceiling import Wants, every
+from edge.camera.frame_rate_limit import Wants, every
+from edge.camera.image_files import PICTURE_SUFFIXES, read_picture
+from edge.camera.source import Frame, SourceError, is_picture
 from edge.common.arrays import Pixels
 from edge.common.paths import kind_of
-from edge.pictures import PICTURE_SUFFIXES, read_picture
 
 #: Assumed when a container does not say; most cameras and phones record at this rate.
 FALLBACK_FPS = 30.0

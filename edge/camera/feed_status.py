@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from edge.camera import CameraStatus, State
+from edge.camera.source import CameraStatus, State
 from edge.common.errors import UserError
 
 log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import cv2
 
-from edge.camera import AbsentError, Frame, SourceError, is_picture
-from edge.camera.addresses import is_device, without_password
-from edge.camera.ceiling import Wants, every
+from edge.camera.frame_rate_limit import Wants, every
+from edge.camera.source import AbsentError, Frame, SourceError, is_picture
+from edge.camera.source_address import is_device, without_password
 from edge.config.settings import CameraSettings
 
 #: Reading this many times in a row without a picture means that the source is gone;
