@@ -25,7 +25,7 @@ from edge.common.terminal import Screen
 from edge.config.settings import Settings
 from edge.controls import Controls, signals_to
 from edge.delivery import Delivery, Nowhere, outbox_path
-from edge.detector import HaarDetector
+from edge.detection.face_detector import HaarDetector
 from edge.led import find_led
 from edge.load import spend_no_more_than
 from edge.loop import Loop

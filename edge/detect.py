@@ -11,14 +11,14 @@ from typing import Any
 
 import cv2
 
-from edge.annotate import WORDS, annotated
 from edge.camera.image_files import read_picture
 from edge.classification.classifier import load_classifier
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import DetectorSettings, Settings, change
-from edge.detector import HaarDetector
-from edge.stills import StillFace, find_faces, whole_face
+from edge.detection.annotate import WORDS, annotated
+from edge.detection.face_detector import HaarDetector
+from edge.detection.still_images import StillFace, find_faces, whole_face
 
 #: A picture may be looked at longer than a frame: smaller faces are searched for, and
 #: as no second frame will confirm it, a box must be surer. What is configured stays.

@@ -37,7 +37,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.common.arrays import Box, Pixels
-from edge.detector import Face
+from edge.detection.face_detector import Face
 
 #: Each: no evidence at the first, full weight at the second. Reasons above.
 WIDTH_SHARES = 0.15, 0.27  # of the model's input width: 14 and 26 px of 96

@@ -10,14 +10,14 @@ from edge.camera.source import Frame
 from edge.classification.classifier import Classifier, alert_labels, alert_threshold
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings
-from edge.cuts import CutFinder
-from edge.detector import Face, FaceDetector
+from edge.detection.face_detector import Face, FaceDetector
+from edge.detection.face_search import FaceSearch
+from edge.detection.scene_cut import CutFinder
+from edge.detection.thumbnail import glance
 from edge.events import Event, EventMachine
 from edge.evidence import measure
-from edge.glance import glance
 from edge.payloads import UtcClock, new_episode_id
 from edge.people import PeopleCounter
-from edge.search import FaceSearch
 from edge.tracker import Reading, Track, Tracker
 from edge.zone import Zone
 

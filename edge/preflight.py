@@ -33,7 +33,7 @@ from edge.connection import (
     why_unreachable,
 )
 from edge.delivery import open_outbox, outbox_path
-from edge.detector import DEFAULT_CASCADE, HaarDetector
+from edge.detection.face_detector import DEFAULT_CASCADE, HaarDetector
 from edge.outbox_file import LockedError
 from edge.payloads import Topics
 from edge.zone import Zone

@@ -13,7 +13,7 @@ from edge.camera.source import Feed, Source
 from edge.classification.classifier import Classifier, alert_labels, load_classifier
 from edge.common.errors import UserError
 from edge.config.settings import Settings
-from edge.detector import HaarDetector
+from edge.detection.face_detector import HaarDetector
 from edge.pipeline import Pipeline
 from edge.zone import Zone
 

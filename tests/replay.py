@@ -14,7 +14,7 @@ from edge.common.arrays import Box, Pixels
 from edge.common.paths import shipped_model
 from edge.common.stage_times import StageTimes
 from edge.config.settings import DetectorSettings, Settings
-from edge.detector import Face, HaarDetector, Luma
+from edge.detection.face_detector import Face, HaarDetector, Luma
 from edge.events import Event, as_fractions
 from edge.payloads import UtcClock
 from edge.pipeline import Pipeline

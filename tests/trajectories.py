@@ -54,7 +54,7 @@ def track(
     """Follow `people` for `lasts_s`, all of them in view.
 
     Where the centre of one face lies in the other's box, only the larger (nearer) one is found,
-    as `edge.detector.without_overlaps` has it; who has the box then is not asked.
+    as `edge.detection.face_detector.without_overlaps` has it; who has the box then is not asked.
     """
     tracker = Tracker(TrackerSettings())
     numbers: list[list[int]] = [[] for _ in people]

@@ -21,7 +21,7 @@ from edge.classification.classifier import Classifier
 from edge.common.arrays import Box
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings
-from edge.detector import Face, HaarDetector, Luma
+from edge.detection.face_detector import Face, HaarDetector, Luma
 from edge.events import Event
 from edge.payloads import UtcClock
 from edge.pipeline import Pipeline

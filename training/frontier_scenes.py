@@ -22,7 +22,7 @@ from edge.bench.measure import one_opencv_thread
 from edge.camera.image_files import read_picture
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
-from edge.detector import Face
+from edge.detection.face_detector import Face
 from training.crops import CORRUPT_SHARE
 from training.datasets import LABELS, DataSet, read_dataset
 from training.detector import overlap

@@ -20,7 +20,7 @@ from edge.bench.stages import StageCosts
 from edge.camera.source import Frame
 from edge.classification.interpreter import load_interpreter
 from edge.common.arrays import Pixels
-from edge.detector import default_cascade
+from edge.detection.face_detector import default_cascade
 
 CASCADE = "haarcascade_frontalface_default.xml"
 SCALE_FACTOR = 1.1

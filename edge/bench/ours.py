@@ -12,7 +12,7 @@ from edge.camera.source import Frame
 from edge.classification.classifier import load_classifier
 from edge.common.paths import shipped_model, user_path
 from edge.config.settings import Settings, change
-from edge.detector import HaarDetector
+from edge.detection.face_detector import HaarDetector
 from edge.events import Event
 from edge.payloads import UtcClock
 from edge.pipeline import Pipeline

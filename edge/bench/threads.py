@@ -13,7 +13,7 @@ from edge.bench.results import ThreadFigures
 from edge.camera.source import Frame
 from edge.classification.classifier import load_classifier
 from edge.config.settings import Settings, change
-from edge.detector import HaarDetector
+from edge.detection.face_detector import HaarDetector
 
 COUNTS = (1, 2, 4)
 #: Rounds in which each count has its turn; one before that is not counted.

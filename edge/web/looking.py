@@ -6,14 +6,14 @@ from pathlib import Path
 
 import cv2
 
-from edge.annotate import annotated
 from edge.camera.image_files import decode_picture, is_cut_off
 from edge.classification.classifier import load_classifier
 from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.detect import as_record, still_detector_settings
-from edge.detector import HaarDetector
-from edge.stills import find_faces
+from edge.detection.annotate import annotated
+from edge.detection.face_detector import HaarDetector
+from edge.detection.still_images import find_faces
 from edge.web.inspector import ANNOTATED_QUALITY, MOST_PIXELS, Look
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.annotate import COLOURS, annotated
 from edge.classification.classifier import Scores
-from edge.stills import StillFace
+from edge.detection.annotate import COLOURS, annotated
+from edge.detection.still_images import StillFace
 
 
 def face(box: tuple[int, int, int, int], label: str = "no_mask") -> StillFace:

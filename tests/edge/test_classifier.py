@@ -10,7 +10,7 @@ from edge.classification.classifier import Classifier
 from edge.common.arrays import Pixels
 from edge.common.paths import demo_clip, shipped_model
 from edge.config.settings import DetectorSettings
-from edge.detector import HaarDetector
+from edge.detection.face_detector import HaarDetector
 
 BARE_AT_S, MASKED_AT_S = (4.0, 5.0, 20.0), (12.5, 13.5, 24.0)
 

@@ -8,8 +8,8 @@ from edge.camera.recordings import VideoFile
 from edge.camera.source import Frame
 from edge.common.arrays import Pixels
 from edge.common.paths import demo_clip
-from edge.cuts import CutFinder
-from edge.glance import glance
+from edge.detection.scene_cut import CutFinder
+from edge.detection.thumbnail import glance
 
 PERIOD_S = 1 / 15
 

@@ -13,7 +13,7 @@ from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.common.paths import demo_clip
 from edge.config.settings import DetectorSettings
-from edge.detector import Face, HaarDetector, default_cascade, without_overlaps
+from edge.detection.face_detector import Face, HaarDetector, default_cascade, without_overlaps
 
 boxes = st.tuples(st.floats(0, 500), st.floats(0, 500), st.floats(10, 200)).map(
     lambda b: (b[0], b[1], b[2], b[2])

@@ -12,7 +12,7 @@ from edge.camera.recordings import VideoFile
 from edge.classification.face_crop import crop_face
 from edge.common.arrays import Box, Pixels
 from edge.common.paths import demo_clip
-from edge.detector import Face
+from edge.detection.face_detector import Face
 from edge.evidence import Quality, measure
 
 MARGIN, INPUT = 0.12, (96, 96)

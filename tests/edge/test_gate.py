@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from edge.camera.source import Frame
 from edge.common.arrays import Pixels
-from edge.gate import WHOLE, MotionGate
-from edge.glance import glance
+from edge.detection.motion_detector import WHOLE, MotionGate
+from edge.detection.thumbnail import glance
 
 FPS = 10.0
 

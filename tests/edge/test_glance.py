@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.camera.source import Frame
-from edge.glance import WIDTH_PX, glance
+from edge.detection.thumbnail import WIDTH_PX, glance
 
 
 @pytest.mark.parametrize("size_px", [(480, 640), (720, 1280), (1080, 1920), (640, 480), (90, 200)])

@@ -11,7 +11,7 @@ from edge.common.errors import UsageError, UserError
 from edge.common.paths import demo_clip, shipped_model
 from edge.common.stage_times import StageTimes
 from edge.config.settings import CameraSettings, Settings, change
-from edge.detector import Face, Luma
+from edge.detection.face_detector import Face, Luma
 from edge.events import Event
 from edge.payloads import UtcClock
 from edge.pipeline import Pipeline

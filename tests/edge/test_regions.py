@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.common.arrays import Box
-from edge.gate import Mask
-from edge.regions import MARGIN, bodies, regions, without
+from edge.detection.motion_detector import Mask
+from edge.detection.motion_regions import MARGIN, bodies, regions, without
 
 SHAPE = (60, 80)
 

@@ -14,7 +14,7 @@ from edge.classification.classifier import Classifier, load_classifier
 from edge.common.errors import UserError
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings, change
-from edge.detector import HaarDetector
+from edge.detection.face_detector import HaarDetector
 from edge.payloads import UtcClock
 from edge.pipeline import Pipeline
 from edge.reload import Reload

@@ -9,9 +9,15 @@ import pytest
 from edge.camera.source import Frame
 from edge.common.arrays import Box, Pixels
 from edge.config.settings import DetectorSettings
-from edge.detector import Face, Luma
-from edge.glance import glance
-from edge.search import AGAIN_S, BESIDE_EVERY_S, BODIES_EVERY_S, SEARCH_EVERY_S, FaceSearch
+from edge.detection.face_detector import Face, Luma
+from edge.detection.face_search import (
+    AGAIN_S,
+    BESIDE_EVERY_S,
+    BODIES_EVERY_S,
+    SEARCH_EVERY_S,
+    FaceSearch,
+)
+from edge.detection.thumbnail import glance
 from tests.edge.test_gate import hall, seen, with_somebody
 
 FPS = 10.0

@@ -212,7 +212,9 @@ def variants(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
     return {
         "good": variant("0.2.0+good"),
-        "unfit": variant("0.3.0+unfit", ("edge/detector.py", "_alt2.xml", "_none.xml")),
+        "unfit": variant(
+            "0.3.0+unfit", ("edge/detection/face_detector.py", "_alt2.xml", "_none.xml")
+        ),
         "crashes": variant(
             "0.3.0+crashes", ("edge/daemon.py", "(?m)^log = ", "raise SystemExit(1)\nlog = ")
         ),

@@ -20,7 +20,7 @@ from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
 from edge.common.paths import demo_clip, shipped_model
 from edge.config.settings import DetectorSettings
-from edge.detector import HaarDetector
+from edge.detection.face_detector import HaarDetector
 from tests.training import made
 from training.cli import main
 from training.detector import overlap

@@ -10,7 +10,7 @@ from edge.bench import scenes
 from edge.camera.source import SourceError
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import Settings
-from edge.detector import HaarDetector
+from edge.detection.face_detector import HaarDetector
 from tests.pictures import write_clip
 
 SETTINGS = Settings(device="door1")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from edge.classification.classifier import Classifier, Scores
 from edge.common.arrays import Pixels
-from edge.detector import HaarDetector
+from edge.detection.face_detector import HaarDetector
 
 
 @dataclass(frozen=True)

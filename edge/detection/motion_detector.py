@@ -5,7 +5,7 @@ A reference picture follows the light wherever nothing has changed, and takes on
 as that is searched. So a person who comes, turns or goes is news until the search has seen it,
 and a chair that was moved, or the place that somebody left, only once. Who stands still and is
 missed is part of the reference; a head that turns is news again, and the whole picture is
-searched now and then all the same (`edge.search`).
+searched now and then all the same (`edge.detection.face_search`).
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from typing import Literal
 from edge.camera.source import Frame
 from edge.common.arrays import Box, Pixels
 from edge.config.settings import DetectorSettings
-from edge.detector import Face, FaceDetector, Luma, without_overlaps
-from edge.gate import WHOLE, Mask, MotionGate
-from edge.regions import bodies, regions, without
+from edge.detection.face_detector import Face, FaceDetector, Luma, without_overlaps
+from edge.detection.motion_detector import WHOLE, Mask, MotionGate
+from edge.detection.motion_regions import bodies, regions, without
 
 Kind = Literal["full", "part", "near", "none"]
 KINDS: tuple[Kind, ...] = ("full", "part", "near", "none")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from edge.common.arrays import Pixels
-from edge.stills import StillFace
+from edge.detection.still_images import StillFace
 
 #: BGR; red, green and amber as in traffic lights, dark enough for white letters.
 COLOURS = {"mask": (60, 140, 20), "no_mask": (40, 30, 210), "incorrect_mask": (0, 125, 225)}

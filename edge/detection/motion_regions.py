@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from edge.common.arrays import Box
-from edge.gate import Mask, touched
+from edge.detection.motion_detector import Mask, touched
 
 #: What moves with a face: its body. Shares of the face's width beside it and of its height
 #: above; below, down to the floor.
