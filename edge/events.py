@@ -9,7 +9,7 @@ from typing import Any, Literal
 from edge.classification.model_card import ALERT_LABEL
 from edge.common.arrays import Box
 from edge.config.settings import EventSettings
-from edge.tracker import Track
+from edge.tracking.tracker import Track
 
 EventType = Literal["no_mask_start", "no_mask_end"]
 EndedBy = Literal["masked", "left", "shutdown"]

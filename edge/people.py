@@ -8,7 +8,7 @@ from typing import Any
 
 from edge.classification.model_card import KNOWN_LABELS
 from edge.common.clock import iso_utc
-from edge.tracker import Track
+from edge.tracking.tracker import Track
 
 #: Who was seen, but never well enough for a label.
 UNSURE = "unsure"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edge.attention import needs_a_look
 from edge.camera.source import Frame
 from edge.classification.classifier import Classifier, alert_labels, alert_threshold
 from edge.common.stage_times import StageTimes
@@ -15,11 +14,12 @@ from edge.detection.face_search import FaceSearch
 from edge.detection.scene_cut import CutFinder
 from edge.detection.thumbnail import glance
 from edge.events import Event, EventMachine
-from edge.evidence import measure
 from edge.payloads import UtcClock, new_episode_id
 from edge.people import PeopleCounter
-from edge.tracker import Reading, Track, Tracker
-from edge.zone import Zone
+from edge.tracking.classification_schedule import needs_a_look
+from edge.tracking.face_quality import measure
+from edge.tracking.tracker import Reading, Track, Tracker
+from edge.tracking.zone import Zone
 
 
 class Pipeline:

@@ -36,7 +36,7 @@ from edge.delivery import open_outbox, outbox_path
 from edge.detection.face_detector import DEFAULT_CASCADE, HaarDetector
 from edge.outbox_file import LockedError
 from edge.payloads import Topics
-from edge.zone import Zone
+from edge.tracking.zone import Zone
 
 #: The broker has this long to hand a message back; on a network that works it takes
 #: milliseconds.

@@ -31,7 +31,7 @@ from edge.common.stage_times import Quantiles
 from edge.config.settings import CameraSettings, Settings
 from edge.controls import Controls
 from edge.events import as_fractions
-from edge.tracker import Track
+from edge.tracking.tracker import Track
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.detection.face_detector import HaarDetector
 from edge.pipeline import Pipeline
-from edge.zone import Zone
+from edge.tracking.zone import Zone
 
 log = logging.getLogger(__name__)
 

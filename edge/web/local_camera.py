@@ -23,7 +23,7 @@ from tomlkit.exceptions import TOMLKitError
 from edge.common.errors import UserError
 from edge.config.settings import Settings, load_settings
 from edge.preview import InUse, where_to_look
-from edge.zone import Zone
+from edge.tracking.zone import Zone
 
 PATIENCE_S = 3.0
 AGAIN_S = 0.05

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.assignment import EXACT_UP_TO, assign
+from edge.tracking.assignment import EXACT_UP_TO, assign
 
 COSTS = st.one_of(st.floats(0, 3), st.just(math.inf))
 

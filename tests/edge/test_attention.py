@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.attention import AGAIN_S, needs_a_look
 from edge.classification.classifier import Scores
 from edge.common.arrays import Box
-from edge.tracker import Reading, Track
+from edge.tracking.classification_schedule import AGAIN_S, needs_a_look
+from edge.tracking.tracker import Reading, Track
 
 BOX: Box = (10.0, 10.0, 50.0, 50.0)
 ALERT = ("no_mask",)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edge.classification.classifier import Scores
 from edge.config.settings import EventSettings
 from edge.events import Event, EventMachine, as_fractions
-from edge.tracker import Reading, Track
+from edge.tracking.tracker import Reading, Track
 
 SIZE = (480, 640)
 STEP_S = 0.1

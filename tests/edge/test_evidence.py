@@ -13,7 +13,7 @@ from edge.classification.face_crop import crop_face
 from edge.common.arrays import Box, Pixels
 from edge.common.paths import demo_clip
 from edge.detection.face_detector import Face
-from edge.evidence import Quality, measure
+from edge.tracking.face_quality import Quality, measure
 
 MARGIN, INPUT = 0.12, (96, 96)
 SURE = 27

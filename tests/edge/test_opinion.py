@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.opinion import weighted_median
+from edge.tracking.weighted_median import weighted_median
 
 VALUES = st.floats(0, 1)
 

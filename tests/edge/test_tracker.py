@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge.classification.classifier import Scores
 from edge.config.settings import TrackerSettings
-from edge.tracker import Reading, Track, Tracker
+from edge.tracking.tracker import Reading, Track, Tracker
 from tests.trajectories import Noise, Told, straight, track
 
 BARE = Scores({"mask": 0.1, "no_mask": 0.9})

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edge.common.errors import UsageError
-from edge.zone import Point, Zone
+from edge.tracking.zone import Point, Zone
 
 SHARE = st.floats(0, 1)
 DOOR = ((0.2, 0.0), (0.8, 0.0), (0.8, 1.0), (0.2, 1.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge.tracker import Track
+from edge.tracking.tracker import Track
 
 #: A person of whom all evidence says the same is looked at again after this: often enough to
 #: see a mask go on or off well within `events.masked_after_s`.

@@ -24,12 +24,12 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from edge.assignment import assign
 from edge.classification.classifier import Scores
 from edge.common.arrays import Box
 from edge.config.settings import TrackerSettings
-from edge.motion import Motion
-from edge.opinion import weighted_median
+from edge.tracking.alpha_beta_filter import Motion
+from edge.tracking.assignment import assign
+from edge.tracking.weighted_median import weighted_median
 
 #: A face may be this far from where its track expects it, in face widths, at once …
 REACH = 0.8
@@ -63,7 +63,7 @@ class Reading:
 
     `scores` is None where the model was not asked: then it shows where a person is and says
     nothing of the label. `weight`, 0 to 1, says how good it is as evidence
-    (`edge.evidence`); at 0 it says nothing of the label either.
+    (`edge.tracking.face_quality`); at 0 it says nothing of the label either.
     """
 
     box_px: Box

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from edge.common.arrays import Box
 from edge.common.errors import UsageError
-from edge.motion import centre
+from edge.tracking.alpha_beta_filter import centre
 
 Point = tuple[float, float]
 
