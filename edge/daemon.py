@@ -26,18 +26,18 @@ from edge.config.settings import Settings
 from edge.controls import Controls, signals_to
 from edge.delivery import Delivery, Nowhere, outbox_path
 from edge.detection.face_detector import HaarDetector
+from edge.events.pipeline import Pipeline
+from edge.events.snapshot import Snapshots
 from edge.led import find_led
 from edge.load import spend_no_more_than
 from edge.loop import Loop
 from edge.metrics import MetricsEndpoint
 from edge.notify import Notifier
 from edge.payloads import Origin, UtcClock, monotonic_offset_s, new_episode_id
-from edge.pipeline import Pipeline
 from edge.preview import Preview, PreviewServer, in_use, preview_of, socket_path
 from edge.reload import Reload
 from edge.reporter import HealthReporter, StateReporter, info_body
 from edge.restarts import Restarts
-from edge.snapshot import Snapshots
 from edge.summary import closing_lines, opening_line
 from edge.thermal import Thermal
 from edge.vitals import Vitals

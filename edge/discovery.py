@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from edge import __version__
-from edge.events import EventType
+from edge.events.alert_machine import EventType
 from edge.payloads import Topics
 
 #: Home Assistant says `online` here when it starts, whatever prefix discovery has.

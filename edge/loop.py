@@ -12,11 +12,11 @@ from edge.common.errors import UserError
 from edge.common.stage_times import Progress, StageTimes
 from edge.common.terminal import Screen
 from edge.controls import Controls
-from edge.events import Event
+from edge.events.alert_machine import Event
+from edge.events.pipeline import Pipeline
+from edge.events.snapshot import FractionBox, Snapshots
 from edge.notify import Notifier
-from edge.pipeline import Pipeline
 from edge.reporter import StateReporter
-from edge.snapshot import FractionBox, Snapshots
 from edge.thermal import Thermal
 from edge.writer import EventWriter
 

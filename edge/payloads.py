@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from edge.common.clock import Moment, age_s, correction_s, iso_utc
-from edge.events import Event
+from edge.events.alert_machine import Event
 
 if TYPE_CHECKING:
     from edge.outbox_file import Pending

@@ -14,7 +14,7 @@ from edge.classification.classifier import Classifier, alert_labels, load_classi
 from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.detection.face_detector import HaarDetector
-from edge.pipeline import Pipeline
+from edge.events.pipeline import Pipeline
 from edge.tracking.zone import Zone
 
 log = logging.getLogger(__name__)

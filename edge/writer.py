@@ -13,7 +13,7 @@ from edge.common.clock import Moment, clock_is_synchronised, now
 from edge.common.errors import UsageError
 from edge.common.stage_times import StageTimes
 from edge.delivery import EventSink
-from edge.events import Event
+from edge.events.alert_machine import Event
 from edge.outbox_file import Pending
 from edge.payloads import Origin, UtcClock, end_after_restart, event_payload
 

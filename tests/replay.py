@@ -15,9 +15,9 @@ from edge.common.paths import shipped_model
 from edge.common.stage_times import StageTimes
 from edge.config.settings import DetectorSettings, Settings
 from edge.detection.face_detector import Face, HaarDetector, Luma
-from edge.events import Event, as_fractions
+from edge.events.alert_machine import Event, as_fractions
+from edge.events.pipeline import Pipeline
 from edge.payloads import UtcClock
-from edge.pipeline import Pipeline
 
 #: From the last frame of a clip to the first of the next, in a film made of several.
 SEAM_S = 0.1

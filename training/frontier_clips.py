@@ -22,9 +22,9 @@ from edge.common.arrays import Box
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings
 from edge.detection.face_detector import Face, HaarDetector, Luma
-from edge.events import Event
+from edge.events.alert_machine import Event
+from edge.events.pipeline import Pipeline
 from edge.payloads import UtcClock
-from edge.pipeline import Pipeline
 from training.frontier_grid import Configuration
 from training.frontier_scenes import matched
 from training.progress import shown

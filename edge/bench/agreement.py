@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge.events import Event
+from edge.events.alert_machine import Event
 
 
 def episodes(events: Sequence[Event]) -> list[tuple[float, float]]:

@@ -13,9 +13,9 @@ from edge.classification.classifier import load_classifier
 from edge.common.paths import shipped_model, user_path
 from edge.config.settings import Settings, change
 from edge.detection.face_detector import HaarDetector
-from edge.events import Event
+from edge.events.alert_machine import Event
+from edge.events.pipeline import Pipeline
 from edge.payloads import UtcClock
-from edge.pipeline import Pipeline
 
 
 class Ours:

@@ -10,7 +10,7 @@ import numpy as np
 from edge.bench.agreement import agreement, episodes
 from edge.bench.measure import Pass
 from edge.bench.stages import WHOLE
-from edge.events import Event
+from edge.events.alert_machine import Event
 
 #: What a frame costs between its stages, in the figures.
 BETWEEN = "between"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge.classification.classifier import Scores
 from edge.config.settings import EventSettings
-from edge.events import Event, EventMachine, as_fractions
+from edge.events.alert_machine import Event, EventMachine, as_fractions
 from edge.tracking.tracker import Reading, Track
 
 SIZE = (480, 640)

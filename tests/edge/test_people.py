@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.classification.classifier import Scores
-from edge.people import FEWEST_SIGHTINGS, PeopleCounter
+from edge.events.people_counter import FEWEST_SIGHTINGS, PeopleCounter
 from edge.tracking.tracker import Reading, Track
 
 BOX = (10.0, 10.0, 50.0, 50.0)

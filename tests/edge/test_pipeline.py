@@ -12,9 +12,9 @@ from edge.common.paths import demo_clip, shipped_model
 from edge.common.stage_times import StageTimes
 from edge.config.settings import CameraSettings, Settings, change
 from edge.detection.face_detector import Face, Luma
-from edge.events import Event
+from edge.events.alert_machine import Event
+from edge.events.pipeline import Pipeline
 from edge.payloads import UtcClock
-from edge.pipeline import Pipeline
 from tests.replay import Player, film
 
 PERIOD_S = 0.1

@@ -15,8 +15,8 @@ from edge.common.errors import UserError
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings, change
 from edge.detection.face_detector import HaarDetector
+from edge.events.pipeline import Pipeline
 from edge.payloads import UtcClock
-from edge.pipeline import Pipeline
 from edge.reload import Reload
 from tests.brokers import wait_until
 from tests.pictures import write_clip

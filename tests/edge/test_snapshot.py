@@ -10,7 +10,7 @@ import pytest
 from edge.camera.source import Frame
 from edge.common.errors import UserError
 from edge.config.settings import SnapshotSettings
-from edge.snapshot import BLURRED_WIDTH_PX, MARGIN, Snapshots, blurred_but
+from edge.events.snapshot import BLURRED_WIDTH_PX, MARGIN, Snapshots, blurred_but
 from tests.disks import tiny
 
 

@@ -16,7 +16,7 @@ from edge.bench.results import (
     sparing_figures,
 )
 from edge.common.errors import UserError
-from edge.events import Event
+from edge.events.alert_machine import Event
 from tests.edge.bench.made import one_pass, result, scene_figures
 
 
