@@ -18,7 +18,7 @@ from edge.config.settings import Settings, change
 from edge.connection import Broker
 from edge.discovery import announce
 from edge.mqtt import Publisher
-from edge.outbox import Outbox
+from edge.outbox.outbox import Outbox
 from edge.payloads import Topics
 
 #: How long a stop may take to deliver what waits; the rest stays on disk.

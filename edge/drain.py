@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from edge.common.clock import Moment, age_s, now
 from edge.connection import Broker, RefusedError, TooLargeError
-from edge.outbox import Outbox
-from edge.outbox_file import Pending
+from edge.outbox.outbox import Outbox
+from edge.outbox.sqlite_file import Pending
 from edge.payloads import Topics, published
 from edge.session import Acknowledged, Message, Session
 

@@ -34,7 +34,7 @@ from edge.dialect import Dialect
 from edge.discovery import BIRTH_TOPIC, BORN, Announcement
 from edge.drain import Drain
 from edge.inbox import Inbox, Retain
-from edge.outbox import Outbox
+from edge.outbox.outbox import Outbox
 from edge.pacing import FIRST_RETRY_S, Pace
 from edge.payloads import Topics
 from edge.replies import Desk

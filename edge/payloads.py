@@ -13,7 +13,7 @@ from edge.common.clock import Moment, age_s, correction_s, iso_utc
 from edge.events.alert_machine import Event
 
 if TYPE_CHECKING:
-    from edge.outbox_file import Pending
+    from edge.outbox.sqlite_file import Pending
 
 SCHEMA_VERSION = 1
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -34,7 +34,7 @@ from edge.connection import (
 )
 from edge.delivery import open_outbox, outbox_path
 from edge.detection.face_detector import DEFAULT_CASCADE, HaarDetector
-from edge.outbox_file import LockedError
+from edge.outbox.sqlite_file import LockedError
 from edge.payloads import Topics
 from edge.tracking.zone import Zone
 

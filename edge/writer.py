@@ -14,7 +14,7 @@ from edge.common.errors import UsageError
 from edge.common.stage_times import StageTimes
 from edge.delivery import EventSink
 from edge.events.alert_machine import Event
-from edge.outbox_file import Pending
+from edge.outbox.sqlite_file import Pending
 from edge.payloads import Origin, UtcClock, end_after_restart, event_payload
 
 log = logging.getLogger(__name__)

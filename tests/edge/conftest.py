@@ -8,7 +8,7 @@ import pytest
 
 from edge.connection import Broker
 from edge.mqtt import Publisher
-from edge.outbox import Outbox
+from edge.outbox.outbox import Outbox
 from edge.payloads import Topics
 from tests.edge.publishers import Start
 

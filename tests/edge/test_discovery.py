@@ -12,7 +12,7 @@ import pytest
 
 from edge.discovery import announce, object_id
 from edge.mqtt import Publisher
-from edge.outbox import Outbox
+from edge.outbox.outbox import Outbox
 from edge.payloads import Topics
 from tests.brokers import Mosquitto, Subscriber
 

@@ -13,7 +13,7 @@ import pytest
 from edge.connection import Broker
 from edge.inbox import TURN_S, Inbox
 from edge.mqtt import HUNG_S, Publisher
-from edge.outbox import Outbox
+from edge.outbox.outbox import Outbox
 from edge.payloads import Topics
 from tests.brokers import PATIENCE_S, Mosquitto, Subscriber, free_port, wait_until
 

@@ -16,7 +16,7 @@ from edge.connection import Broker, LoginRefusedError
 from edge.dialect import PATIENCE
 from edge.drain import WINDOW
 from edge.mqtt import Publisher
-from edge.outbox import Outbox
+from edge.outbox.outbox import Outbox
 from edge.payloads import Topics
 from tests.brokers import PATIENCE_S, Mosquitto, Subscriber, free_port, wait_until
 from tests.edge.publishers import Start

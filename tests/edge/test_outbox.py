@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 
 from edge.common.clock import Moment
 from edge.common.errors import UserError
-from edge.outbox import MEMORY_EVENTS, Outbox
+from edge.outbox.outbox import MEMORY_EVENTS, Outbox
 from tests.disks import read_only, tiny
 
 WRITER = """
 import sys
 from pathlib import Path
-from edge.outbox import Outbox
+from edge.outbox.outbox import Outbox
 outbox = Outbox(Path(sys.argv[1]), 1000)
 while True:
     sys.stdout.write(f"{outbox.put({'n': 1})}\\n")
@@ -384,7 +384,11 @@ def test_no_damage_makes_it_fail_lie_or_number_twice(
     outbox.close()
 
 
-STEPS = ["edge.salvage.OutboxFile", "edge.outbox.set_aside", "edge.outbox.taken_up"]
+STEPS = [
+    "edge.outbox.recovery.OutboxFile",
+    "edge.outbox.outbox.set_aside",
+    "edge.outbox.outbox.taken_up",
+]
 
 
 @pytest.mark.parametrize("step", [*STEPS, "the end"])
@@ -398,7 +402,7 @@ def test_a_power_cut_while_a_damaged_file_is_healed_loses_nothing(
         raise KeyboardInterrupt("the power is gone")
 
     with monkeypatch.context() as patched:
-        if step == "edge.outbox.taken_up":
+        if step == "edge.outbox.outbox.taken_up":
             calls: list[object] = []
 
             def second_time(path: Path) -> None:  # when what was rebuilt is in no place yet
@@ -459,7 +463,7 @@ def test_a_full_disk_without_an_outbox_leaves_no_ruins(tmp_path: Path, clock: Cl
 def test_more_than_fits_in_memory_goes_out_in_order_from_a_disk_that_fails(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.outbox.MEMORY_EVENTS", 10)
+    monkeypatch.setattr("edge.outbox.outbox.MEMORY_EVENTS", 10)
     filled(tmp_path, 35)
     with read_only(tmp_path):
         outbox = open_outbox(tmp_path, clock=clock)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edge.common.clock import Moment, iso_utc
 from edge.common.paths import event_schema
 from edge.events.alert_machine import Event
-from edge.outbox_file import Pending
+from edge.outbox.sqlite_file import Pending
 from edge.payloads import (
     Origin,
     Topics,

@@ -12,7 +12,7 @@ import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge.connection import TakenOverError, TooLargeError
-from edge.outbox import Outbox
+from edge.outbox.outbox import Outbox
 from edge.session import Acknowledged, Answered, Lost, Message, Session, Signal
 from tests.brokers import PATIENCE_S, Mosquitto, Subscriber, wait_until
 from tests.edge.publishers import Start

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edge.outbox import Outbox
+from edge.outbox.outbox import Outbox
 from edge.replies import REPLY_WINDOW
 from edge.session import MOST_WAITING
 from tests.brokers import Mosquitto, Subscriber, wait_until

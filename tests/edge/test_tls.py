@@ -13,7 +13,7 @@ from edge.common.errors import UsageError, UserError
 from edge.config.settings import MqttSettings
 from edge.connection import Broker, CertificateRefusedError, RefusedError
 from edge.mqtt import Publisher
-from edge.outbox import Outbox
+from edge.outbox.outbox import Outbox
 from edge.payloads import Topics
 from edge.tls import Tls
 from tests.brokers import Mosquitto, Subscriber, TlsMosquitto, wait_until

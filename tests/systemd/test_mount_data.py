@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.outbox import Outbox
+from edge.outbox.outbox import Outbox
 from tests.commands import ROOT
 
 #: `MOUNTED` is what is at the folder, `FOUND` what bears the name; the root is on mmcblk0.

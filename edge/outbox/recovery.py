@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from edge.common.clock import Moment, iso_utc
-from edge.outbox_file import (
+from edge.outbox.sqlite_file import (
     COLUMNS,
     LARGEST_SEQ,
     DamagedError,

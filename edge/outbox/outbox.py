@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from edge.common.clock import Moment, now
-from edge.outbox_file import (
+from edge.outbox.recovery import discard, rebuilt, salvage, set_aside, taken_up
+from edge.outbox.sqlite_file import (
     DamagedError,
     LockedError,
     OutboxError,
     OutboxFile,
     Pending,
 )
-from edge.salvage import discard, rebuilt, salvage, set_aside, taken_up
 
 log = logging.getLogger(__name__)
 
