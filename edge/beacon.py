@@ -18,9 +18,9 @@ from typing import Any
 from edge.camera.source_address import shown_source
 from edge.common.clock import age_s, iso_utc, now
 from edge.config.settings import Settings
-from edge.delivery import Delivery
 from edge.events.pipeline import Pipeline
 from edge.led import Blinker, Led, pattern_for
+from edge.mqtt.delivery import Delivery
 from edge.service import INTERVAL_S, STATUS_NAME
 from edge.writer import EventWriter
 

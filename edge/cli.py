@@ -225,8 +225,8 @@ def _check(options: argparse.Namespace) -> int:
 
 def _watch(options: argparse.Namespace) -> int:
     from edge.common.terminal import Screen
-    from edge.connection import Broker
-    from edge.watch import Watcher
+    from edge.mqtt.alert_subscriber import Watcher
+    from edge.mqtt.broker import Broker
 
     settings = _overridden(load_settings(options.config), options)
     mqtt = (

@@ -24,7 +24,6 @@ from edge.common.stage_times import Progress, StageTimes
 from edge.common.terminal import Screen
 from edge.config.settings import Settings
 from edge.controls import Controls, signals_to
-from edge.delivery import Delivery, Nowhere, outbox_path
 from edge.detection.face_detector import HaarDetector
 from edge.events.pipeline import Pipeline
 from edge.events.snapshot import Snapshots
@@ -32,8 +31,10 @@ from edge.led import find_led
 from edge.load import spend_no_more_than
 from edge.loop import Loop
 from edge.metrics import MetricsEndpoint
+from edge.mqtt.alert_subscriber import Watcher
+from edge.mqtt.delivery import Delivery, Nowhere, outbox_path
+from edge.mqtt.payloads import Origin, UtcClock, monotonic_offset_s, new_episode_id
 from edge.notify import Notifier
-from edge.payloads import Origin, UtcClock, monotonic_offset_s, new_episode_id
 from edge.preview import Preview, PreviewServer, in_use, preview_of, socket_path
 from edge.reload import Reload
 from edge.reporter import HealthReporter, StateReporter, info_body
@@ -41,7 +42,6 @@ from edge.restarts import Restarts
 from edge.summary import closing_lines, opening_line
 from edge.thermal import Thermal
 from edge.vitals import Vitals
-from edge.watch import Watcher
 from edge.wear import Wear
 from edge.writer import EventWriter, open_event_file
 

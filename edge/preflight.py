@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from edge.broker import embedded_broker
 from edge.camera.source_address import shown_source
 from edge.camera.source_factory import open_source
 from edge.classification.classifier import (
@@ -24,7 +23,8 @@ from edge.classification.classifier import (
 )
 from edge.common.errors import UserError
 from edge.config.settings import Settings, change, load_settings
-from edge.connection import (
+from edge.detection.face_detector import DEFAULT_CASCADE, HaarDetector
+from edge.mqtt.broker import (
     Broker,
     new_client,
     why_broken_off,
@@ -32,10 +32,10 @@ from edge.connection import (
     why_silent,
     why_unreachable,
 )
-from edge.delivery import open_outbox, outbox_path
-from edge.detection.face_detector import DEFAULT_CASCADE, HaarDetector
+from edge.mqtt.delivery import open_outbox, outbox_path
+from edge.mqtt.embedded_broker import embedded_broker
+from edge.mqtt.payloads import Topics
 from edge.outbox.sqlite_file import LockedError
-from edge.payloads import Topics
 from edge.tracking.zone import Zone
 
 #: The broker has this long to hand a message back; on a network that works it takes

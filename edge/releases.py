@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge.common.errors import UserError
-from edge.login import CREDENTIAL_PASSWORD, CREDENTIAL_USERNAME, PASSWORD, USERNAME
+from edge.mqtt.credentials import CREDENTIAL_PASSWORD, CREDENTIAL_USERNAME, PASSWORD, USERNAME
 from edge.service import CONFIG, DASHBOARD_UNIT, RELEASES, UNIT, release
 
 LOCK = Path("/run/lock/mask-patrol-install.lock")

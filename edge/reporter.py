@@ -15,8 +15,8 @@ from edge import __version__
 from edge.camera.source_address import shown_source
 from edge.classification.classifier import Classifier
 from edge.config.settings import DashboardSettings, Settings
-from edge.delivery import EventSink
-from edge.payloads import UtcClock
+from edge.mqtt.delivery import EventSink
+from edge.mqtt.payloads import UtcClock
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from edge.camera.source_address import shown_source
 from edge.common.stage_times import Progress, StageTimes
 from edge.common.terminal import stage_table
 from edge.config.settings import Settings
-from edge.delivery import Delivery
+from edge.mqtt.delivery import Delivery
 
 
 def opening_line(settings: Settings, delivery: Delivery | None) -> str:

@@ -10,7 +10,7 @@ from edge.camera.frame_rate_limit import Allowance
 from edge.camera.source import Feed
 from edge.common.stage_times import Progress, StageTimes, memory_mb
 from edge.controls import Controls
-from edge.delivery import Delivery
+from edge.mqtt.delivery import Delivery
 from edge.wear import Wear
 
 

@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 import paho.mqtt.client as paho
 
-from edge.connection import Broker
-from edge.tls import Tls
+from edge.mqtt.broker import Broker
+from edge.mqtt.tls import Tls
 from tests.certificates import Authority, Pair
 
 PATIENCE_S = 20.0

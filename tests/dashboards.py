@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import paho.mqtt.client as paho
 import pytest
 
-from edge.connection import Broker
+from edge.mqtt.broker import Broker
 from tests.brokers import PATIENCE_S, accepts, free_port, wait_until
 from tests.commands import command, environment
 from tests.edge.web.made import encoded, end, start

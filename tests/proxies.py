@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 
-from edge.connection import Broker
+from edge.mqtt.broker import Broker
 
 
 class Relay:

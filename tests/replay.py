@@ -17,7 +17,7 @@ from edge.config.settings import DetectorSettings, Settings
 from edge.detection.face_detector import Face, HaarDetector, Luma
 from edge.events.alert_machine import Event, as_fractions
 from edge.events.pipeline import Pipeline
-from edge.payloads import UtcClock
+from edge.mqtt.payloads import UtcClock
 
 #: From the last frame of a clip to the first of the next, in a film made of several.
 SEAM_S = 0.1

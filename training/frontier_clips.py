@@ -24,7 +24,7 @@ from edge.config.settings import Settings
 from edge.detection.face_detector import Face, HaarDetector, Luma
 from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
-from edge.payloads import UtcClock
+from edge.mqtt.payloads import UtcClock
 from training.frontier_grid import Configuration
 from training.frontier_scenes import matched
 from training.progress import shown

@@ -23,7 +23,7 @@ from edge.bench.scenes import clip, people
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.config.settings import Settings
-from edge.connection import Broker, new_client
+from edge.mqtt.broker import Broker, new_client
 
 #: Two starts and two ends each time. People stay so long, and are away until they have left.
 VISITS, STAY_S, AWAY_S = 6, 2.0, 2.5

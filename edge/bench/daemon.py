@@ -17,10 +17,10 @@ from typing import IO, Any
 
 from edge.bench.processes import our_command, our_environment
 from edge.bench.settings_file import as_toml
-from edge.broker import EmbeddedBroker
 from edge.common.errors import UserError
 from edge.config.settings import Settings, change
-from edge.connection import Broker
+from edge.mqtt.broker import Broker
+from edge.mqtt.embedded_broker import EmbeddedBroker
 
 BASE = "maskpatrolbench"
 FPS = 10.0

@@ -15,7 +15,7 @@ from edge.config.settings import Settings, change
 from edge.detection.face_detector import HaarDetector
 from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
-from edge.payloads import UtcClock
+from edge.mqtt.payloads import UtcClock
 
 
 class Ours:

@@ -21,7 +21,7 @@ from edge.bench.results import Spread, StartFigures
 from edge.bench.scenes import people
 from edge.common.errors import UserError
 from edge.config.settings import Settings
-from edge.connection import CONNECT_TIMEOUT_S, Broker, new_client, why_silent
+from edge.mqtt.broker import CONNECT_TIMEOUT_S, Broker, new_client, why_silent
 
 #: A Pi Zero takes some ten seconds; what takes this long does not come any more.
 PATIENCE_S = 60.0

@@ -15,7 +15,7 @@ from edge.detection.scene_cut import CutFinder
 from edge.detection.thumbnail import glance
 from edge.events.alert_machine import Event, EventMachine
 from edge.events.people_counter import PeopleCounter
-from edge.payloads import UtcClock, new_episode_id
+from edge.mqtt.payloads import UtcClock, new_episode_id
 from edge.tracking.classification_schedule import needs_a_look
 from edge.tracking.face_quality import measure
 from edge.tracking.tracker import Reading, Track, Tracker

@@ -10,8 +10,8 @@ import tempfile
 import threading
 from pathlib import Path
 
-from edge.broker import EmbeddedBroker
 from edge.config.settings import MqttSettings, Settings, change
+from edge.mqtt.embedded_broker import EmbeddedBroker
 from edge.web.server import dashboard
 
 DEVICE = "demo-door"

@@ -22,7 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.common.errors import UserError
-from edge.connection import (
+from edge.mqtt.broker import (
     CONNECT_TIMEOUT_S,
     Broker,
     new_client,
@@ -32,7 +32,7 @@ from edge.connection import (
     why_silent,
     why_unreachable,
 )
-from edge.dialect import Dialect
+from edge.mqtt.protocol_version import Dialect
 from edge.web.intake import LEAVES
 
 log = logging.getLogger(__name__)

@@ -23,11 +23,11 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge.commands import VERB, Verb, answer, ping
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.common.paths import demo_clip
-from edge.connection import Broker
+from edge.mqtt.broker import Broker
+from edge.mqtt.command_format import VERB, Verb, answer, ping
 from tests.brokers import PATIENCE_S, Mosquitto
 from tests.commands import start_mask_patrol
 from tests.streams import MjpegCamera

@@ -15,7 +15,7 @@ import pytest
 
 from edge.common.clock import iso_utc
 from edge.common.paths import demo_clip
-from edge.connection import Broker
+from edge.mqtt.broker import Broker
 from edge.web.password import Password
 from tests.brokers import Mosquitto, Subscriber
 from tests.commands import mask_patrol

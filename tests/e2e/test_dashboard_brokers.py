@@ -14,8 +14,8 @@ import pytest
 import sqlalchemy as sa
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from edge.connection import Broker
-from edge.tls import Tls
+from edge.mqtt.broker import Broker
+from edge.mqtt.tls import Tls
 from edge.web.site import FOLDER
 from edge.web.tables import events, metadata, open_database
 from tests.brokers import Mosquitto, free_port, wait_until

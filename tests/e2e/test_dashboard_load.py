@@ -13,7 +13,7 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 
-from edge.connection import Broker
+from edge.mqtt.broker import Broker
 from edge.web.tables import open_database
 from tests.brokers import Mosquitto, wait_until
 from tests.dashboards import Dashboard

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.login import PASSWORD, USERNAME
+from edge.mqtt.credentials import PASSWORD, USERNAME
 from tests.brokers import Subscriber, TlsMosquitto
 from tests.certificates import Authority, Pair
 from tests.commands import assert_one_clear_line, environment, mask_patrol, start_mask_patrol

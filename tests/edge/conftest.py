@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from edge.connection import Broker
-from edge.mqtt import Publisher
+from edge.mqtt.broker import Broker
+from edge.mqtt.payloads import Topics
+from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
-from edge.payloads import Topics
 from tests.edge.publishers import Start
 
 

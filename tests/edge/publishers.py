@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edge.mqtt import Publisher
+from edge.mqtt.publisher import Publisher
 
 Start = Callable[..., Publisher]

@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from edge.broker import EmbeddedBroker
 from edge.common.errors import UserError
-from edge.connection import Broker
+from edge.mqtt.broker import Broker
+from edge.mqtt.embedded_broker import EmbeddedBroker
 from tests.brokers import Subscriber, accepts, free_port, wait_until
 
 OWNER = """
 import sys, threading
-from edge.broker import EmbeddedBroker
+from edge.mqtt.embedded_broker import EmbeddedBroker
 with EmbeddedBroker(int(sys.argv[1])):
     sys.stdout.write("up\\n")
     sys.stdout.flush()

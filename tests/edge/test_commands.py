@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge import __version__
-from edge.commands import MOST_BYTES, MOST_CHARACTERS, MOST_NUMBER, answer, ping
 from edge.common.errors import UserError
+from edge.mqtt.command_format import MOST_BYTES, MOST_CHARACTERS, MOST_NUMBER, answer, ping
 
 
 def refuse() -> dict[str, Any]:

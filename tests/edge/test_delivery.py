@@ -6,8 +6,8 @@ import pytest
 
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings, change
-from edge.delivery import MOST_TIMED, Delivery
-from edge.mqtt import Publisher
+from edge.mqtt.delivery import MOST_TIMED, Delivery
+from edge.mqtt.publisher import Publisher
 from tests.brokers import Mosquitto, Subscriber, free_port, wait_until
 
 

@@ -5,7 +5,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.dialect import PATIENCE, UNSUPPORTED_PROTOCOL, Dialect
+from edge.mqtt.protocol_version import PATIENCE, UNSUPPORTED_PROTOCOL, Dialect
 
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from edge.discovery import announce, object_id
-from edge.mqtt import Publisher
+from edge.mqtt.home_assistant import announce, object_id
+from edge.mqtt.payloads import Topics
+from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
-from edge.payloads import Topics
 from tests.brokers import Mosquitto, Subscriber
 
 #: For all entities that are found by discovery.

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from edge.connection import Broker
-from edge.inbox import TURN_S, Inbox
-from edge.mqtt import HUNG_S, Publisher
+from edge.mqtt.broker import Broker
+from edge.mqtt.payloads import Topics
+from edge.mqtt.publisher import HUNG_S, Publisher
+from edge.mqtt.worker_queue import TURN_S, Inbox
 from edge.outbox.outbox import Outbox
-from edge.payloads import Topics
 from tests.brokers import PATIENCE_S, Mosquitto, Subscriber, free_port, wait_until
 
 
@@ -68,7 +68,7 @@ def test_a_worker_that_has_nothing_to_do_or_no_broker_is_alive(
     mosquitto: Mosquitto, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert TURN_S < HUNG_S / 2
-    monkeypatch.setattr("edge.inbox.TURN_S", 0.02)
+    monkeypatch.setattr("edge.mqtt.worker_queue.TURN_S", 0.02)
     for broker in (mosquitto.broker, Broker("127.0.0.1", free_port())):
         clock = Clock()
         publisher = publisher_of(outbox, broker, clock)
@@ -87,14 +87,14 @@ def test_a_worker_that_has_died_is_not_alive(
     def die(*_: object) -> None:
         raise SystemExit
 
-    monkeypatch.setattr("edge.drain.Drain.send_waiting", die)
+    monkeypatch.setattr("edge.mqtt.outbox_sender.Drain.send_waiting", die)
     publisher = publisher_of(outbox, mosquitto.broker, Clock())
     publisher.start()
     wait_until(lambda: not publisher.alive(), "its death is seen")
 
 
 def test_the_inbox_comes_by_however_long_it_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.inbox.TURN_S", 0.01)
+    monkeypatch.setattr("edge.mqtt.worker_queue.TURN_S", 0.01)
     inbox = Inbox()
     assert inbox.take(float("inf")) is None
     assert inbox.silence_s() < PATIENCE_S

@@ -6,8 +6,8 @@ import pytest
 
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import MqttSettings
-from edge.connection import Broker
-from edge.login import PASSWORD, USERNAME, Login, find_login
+from edge.mqtt.broker import Broker
+from edge.mqtt.credentials import PASSWORD, USERNAME, Login, find_login
 
 
 def settings(tmp_path: Path, password: bytes = b" one\n", username: str = "u") -> MqttSettings:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from edge.broker import EmbeddedBroker
 from edge.common.clock import now
 from edge.common.errors import UserError
 from edge.config.settings import MqttSettings
-from edge.connection import Broker, LoginRefusedError
-from edge.dialect import PATIENCE
-from edge.drain import WINDOW
-from edge.mqtt import Publisher
+from edge.mqtt.broker import Broker, LoginRefusedError
+from edge.mqtt.embedded_broker import EmbeddedBroker
+from edge.mqtt.outbox_sender import WINDOW
+from edge.mqtt.payloads import Topics
+from edge.mqtt.protocol_version import PATIENCE
+from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
-from edge.payloads import Topics
 from tests.brokers import PATIENCE_S, Mosquitto, Subscriber, free_port, wait_until
 from tests.edge.publishers import Start
 from tests.proxies import Relay
@@ -48,7 +48,7 @@ def test_a_connection_on_which_nothing_is_acknowledged_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Pings are answered, and yet: as when paho's thread has died of an error of its own."""
-    monkeypatch.setattr("edge.drain.ACKNOWLEDGE_S", 0.5)
+    monkeypatch.setattr("edge.mqtt.outbox_sender.ACKNOWLEDGE_S", 0.5)
     relay = Relay(mosquitto.broker, withholds=0x40)
     publisher = start(relay.broker)
     outbox.put({"n": 1})
@@ -97,7 +97,7 @@ def test_the_will_says_offline_when_we_give_a_connection_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Or `online` would stay for as long as no other connection comes about."""
-    monkeypatch.setattr("edge.drain.ACKNOWLEDGE_S", 0.5)
+    monkeypatch.setattr("edge.mqtt.outbox_sender.ACKNOWLEDGE_S", 0.5)
     relay = Relay(mosquitto.broker, withholds=0x40)
     publisher = start(relay.broker)
     subscriber.wait_for(lambda: subscriber.bodies("status") == ["online"], "online")
@@ -120,7 +120,7 @@ def test_the_will_says_offline_when_we_fail(
     def fail(*_: object) -> None:
         raise OSError("an error of our own")
 
-    monkeypatch.setattr("edge.drain.Drain.send_waiting", fail)
+    monkeypatch.setattr("edge.mqtt.outbox_sender.Drain.send_waiting", fail)
     publisher.wake()
     subscriber.wait_for(lambda: "offline" in subscriber.bodies("status"), "the will")
 
@@ -134,9 +134,9 @@ def test_failed_attempts_leave_nothing_open(
     start: Start, monkeypatch: pytest.MonkeyPatch, silent: bool
 ) -> None:
     """A port that takes connections and says nothing, or ends them; nothing is collected."""
-    monkeypatch.setattr("edge.mqtt.CONNECT_TIMEOUT_S", 0.02 if silent else 10.0)
-    monkeypatch.setattr("edge.pacing.FIRST_RETRY_S", 0.001)
-    monkeypatch.setattr("edge.pacing.LAST_RETRY_S", 0.001)
+    monkeypatch.setattr("edge.mqtt.publisher.CONNECT_TIMEOUT_S", 0.02 if silent else 10.0)
+    monkeypatch.setattr("edge.mqtt.reconnect_backoff.FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr("edge.mqtt.reconnect_backoff.LAST_RETRY_S", 0.001)
     gc.collect()
     gc.disable()
     try:
@@ -381,7 +381,7 @@ def test_a_broker_that_hung_is_still_spoken_to_in_mqtt_5(
     mosquitto: Mosquitto, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It answers nothing for longer than it takes to give MQTT 5 up, after it spoke it."""
-    monkeypatch.setattr("edge.pacing.FIRST_RETRY_S", 0.1)
+    monkeypatch.setattr("edge.mqtt.reconnect_backoff.FIRST_RETRY_S", 0.1)
     relay = Relay(mosquitto.broker)
     publisher = start(relay.broker)
     wait_until(lambda: publisher.version == "5", "connected")

@@ -1,6 +1,13 @@
 from __future__ import annotations
 
-from edge.pacing import FIRST_RETRY_S, LAST_RETRY_S, REFUSED_RETRY_S, STABLE_S, SUSPICIOUS, Pace
+from edge.mqtt.reconnect_backoff import (
+    FIRST_RETRY_S,
+    LAST_RETRY_S,
+    REFUSED_RETRY_S,
+    STABLE_S,
+    SUSPICIOUS,
+    Pace,
+)
 
 
 def test_waits_double_up_to_the_last() -> None:

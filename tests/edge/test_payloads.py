@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from edge.common.clock import Moment, iso_utc
 from edge.common.paths import event_schema
 from edge.events.alert_machine import Event
-from edge.outbox.sqlite_file import Pending
-from edge.payloads import (
+from edge.mqtt.payloads import (
     Origin,
     Topics,
     UtcClock,
@@ -21,6 +20,7 @@ from edge.payloads import (
     new_episode_id,
     published,
 )
+from edge.outbox.sqlite_file import Pending
 
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(event_schema().read_text()))
 ORIGIN = Origin("door1", "entrance", "sha256:" + "0" * 64)

@@ -14,7 +14,7 @@ from edge.config.settings import CameraSettings, Settings, change
 from edge.detection.face_detector import Face, Luma
 from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
-from edge.payloads import UtcClock
+from edge.mqtt.payloads import UtcClock
 from tests.replay import Player, film
 
 PERIOD_S = 0.1

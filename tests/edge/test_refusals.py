@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from edge.connection import TakenOverError, TooLargeError
+from edge.mqtt.broker import TakenOverError, TooLargeError
+from edge.mqtt.connection import Acknowledged, Answered, Lost, Message, Session, Signal
 from edge.outbox.outbox import Outbox
-from edge.session import Acknowledged, Answered, Lost, Message, Session, Signal
 from tests.brokers import PATIENCE_S, Mosquitto, Subscriber, wait_until
 from tests.edge.publishers import Start
 from tests.proxies import Relay
@@ -41,7 +41,7 @@ def test_an_event_that_is_too_large_is_kept_and_told_once_and_those_before_it_ar
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("edge.pacing.REFUSED_RETRY_S", 0.2)
+    monkeypatch.setattr("edge.mqtt.reconnect_backoff.REFUSED_RETRY_S", 0.2)
     listener = Subscriber(strict.broker)
     outbox.put({"n": 1})
     outbox.put({"n": 2, "pad": MOST_BYTES * "x"})
@@ -111,8 +111,8 @@ def test_a_broker_that_is_restarted_again_and_again_is_not_taken_for_a_double(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("edge.pacing.FIRST_RETRY_S", 0.05)
-    monkeypatch.setattr("edge.pacing.LAST_RETRY_S", 0.05)
+    monkeypatch.setattr("edge.mqtt.reconnect_backoff.FIRST_RETRY_S", 0.05)
+    monkeypatch.setattr("edge.mqtt.reconnect_backoff.LAST_RETRY_S", 0.05)
     publisher = start(mosquitto.broker)
     for n in range(1, 5):
         wait_until(lambda n=n: publisher.connections == n, "connected")  # type: ignore[misc]

@@ -16,7 +16,7 @@ from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings, change
 from edge.detection.face_detector import HaarDetector
 from edge.events.pipeline import Pipeline
-from edge.payloads import UtcClock
+from edge.mqtt.payloads import UtcClock
 from edge.reload import Reload
 from tests.brokers import wait_until
 from tests.pictures import write_clip

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from edge.mqtt.command_responder import REPLY_WINDOW
+from edge.mqtt.connection import MOST_WAITING
 from edge.outbox.outbox import Outbox
-from edge.replies import REPLY_WINDOW
-from edge.session import MOST_WAITING
 from tests.brokers import Mosquitto, Subscriber, wait_until
 from tests.edge.publishers import Start
 from tests.proxies import Relay

@@ -7,7 +7,7 @@ import pytest
 
 from edge.classification.classifier import load_classifier
 from edge.config.settings import Settings, change
-from edge.payloads import UtcClock
+from edge.mqtt.payloads import UtcClock
 from edge.reporter import HealthReporter, StateReporter, info_body
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import MqttSettings
-from edge.connection import Broker, CertificateRefusedError, RefusedError
-from edge.mqtt import Publisher
+from edge.mqtt.broker import Broker, CertificateRefusedError, RefusedError
+from edge.mqtt.payloads import Topics
+from edge.mqtt.publisher import Publisher
+from edge.mqtt.tls import Tls
 from edge.outbox.outbox import Outbox
-from edge.payloads import Topics
-from edge.tls import Tls
 from tests.brokers import Mosquitto, Subscriber, TlsMosquitto, wait_until
 from tests.certificates import Authority, encrypted
 
@@ -215,7 +215,7 @@ def test_plain_words_spoken_to_a_tls_port(tmp_path: Path, authority: Authority) 
 def test_a_renewed_certificate_is_taken_up_without_a_restart(
     tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.pacing.REFUSED_RETRY_S", 0.1)
+    monkeypatch.setattr("edge.mqtt.reconnect_backoff.REFUSED_RETRY_S", 0.1)
     server = TlsMosquitto(tmp_path, authority, wants_certificate=True).start()
     old, new = authority.issue("old", days=-1), authority.issue("new")
     both = tmp_path / "door.pem"

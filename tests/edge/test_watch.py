@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from edge.common.errors import UserError
-from edge.connection import Broker
-from edge.watch import Watcher, describe
+from edge.mqtt.alert_subscriber import Watcher, describe
+from edge.mqtt.broker import Broker
 from tests.brokers import Mosquitto, Subscriber, free_port, wait_until
 from tests.edge.events_made import END, START
 

@@ -42,7 +42,7 @@ def test_versions_come_and_go(tmp_path: Path, broker: Mosquitto, listener: Liste
     good = variant(tmp_path, GOOD)
     # It runs, and never speaks to the broker.
     mute = variant(
-        tmp_path, MUTE, "edge/mqtt.py", r"def _run\(self\) -> None:",
+        tmp_path, MUTE, "edge/mqtt/publisher.py", r"def _run\(self\) -> None:",
         "def _run(self) -> None:\n        return",
     )  # fmt: skip
     disk = copy_disk(installed_disk(BOOKWORM), tmp_path / "disk.img")

@@ -222,7 +222,7 @@ def variants(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         "mute": variant(
             "0.3.0+mute",
             (
-                "edge/mqtt.py",
+                "edge/mqtt/publisher.py",
                 "def _run\\(self\\) -> None:",
                 "def _run(self) -> None:\n        return",
             ),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge.config.settings import Settings
-from edge.mqtt import HUNG_S
+from edge.mqtt.publisher import HUNG_S
 from edge.notify import RATE
 from tests.commands import ROOT
 

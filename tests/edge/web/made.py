@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from edge.common.clock import iso_utc
-from edge.payloads import new_episode_id
+from edge.mqtt.payloads import new_episode_id
 from edge.web.messages import EventMessage
 
 NOW_S = 1_790_000_000.0

@@ -23,8 +23,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge.commands import MOST_BYTES
-from edge.connection import Broker, TooLargeError, new_client, why_unreachable
+from edge.mqtt.broker import Broker, TooLargeError, new_client, why_unreachable
+from edge.mqtt.command_format import MOST_BYTES
 
 #: How long the broker may take to acknowledge our farewell.
 FAREWELL_S = 1.0

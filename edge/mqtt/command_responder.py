@@ -12,10 +12,10 @@ import logging
 from collections import deque
 from collections.abc import Mapping
 
-from edge.commands import VERB, Verb, answer, ping
-from edge.connection import TooLargeError
-from edge.payloads import Topics
-from edge.session import Message, Received, Session
+from edge.mqtt.broker import TooLargeError
+from edge.mqtt.command_format import VERB, Verb, answer, ping
+from edge.mqtt.connection import Message, Received, Session
+from edge.mqtt.payloads import Topics
 
 log = logging.getLogger(__name__)
 

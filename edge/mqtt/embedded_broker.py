@@ -23,7 +23,7 @@ from typing import Any
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import PACKAGE
 from edge.config.settings import MqttSettings
-from edge.connection import DEFAULT_PORT
+from edge.mqtt.broker import DEFAULT_PORT
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 20.0
@@ -54,7 +54,7 @@ class EmbeddedBroker:
         # standard input is a pipe that closes when we die, however we die.
         self._process = subprocess.Popen(
             # -P and the path: our own package is found, and nothing in the user's folder is.
-            [sys.executable, "-P", "-m", "edge.broker", str(self.port)],
+            [sys.executable, "-P", "-m", "edge.mqtt.embedded_broker", str(self.port)],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path())},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

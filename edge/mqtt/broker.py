@@ -14,9 +14,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import MqttSettings
-from edge.handshake import why_no_handshake, why_not_trusted, why_we_are_refused
-from edge.login import find_login
-from edge.tls import Tls
+from edge.mqtt.credentials import find_login
+from edge.mqtt.tls import Tls
+from edge.mqtt.tls_errors import why_no_handshake, why_not_trusted, why_we_are_refused
 
 DEFAULT_PORT, DEFAULT_TLS_PORT = 1883, 8883
 CONNECT_TIMEOUT_S = 10.0

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 
 from edge.common.clock import Moment, age_s, now
-from edge.connection import Broker, RefusedError, TooLargeError
+from edge.mqtt.broker import Broker, RefusedError, TooLargeError
+from edge.mqtt.connection import Acknowledged, Message, Session
+from edge.mqtt.payloads import Topics, published
 from edge.outbox.outbox import Outbox
 from edge.outbox.sqlite_file import Pending
-from edge.payloads import Topics, published
-from edge.session import Acknowledged, Message, Session
 
 #: Events that may be on their way unacknowledged; MQTT keeps their order.
 WINDOW = 20

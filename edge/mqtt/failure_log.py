@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge.common.errors import UserError
-from edge.connection import Broker, RefusedError, TakenOverError, TooLargeError
-from edge.pacing import SUSPICIOUS
-from edge.session import MOST_WAITING
+from edge.mqtt.broker import Broker, RefusedError, TakenOverError, TooLargeError
+from edge.mqtt.connection import MOST_WAITING
+from edge.mqtt.reconnect_backoff import SUSPICIOUS
 
-log = logging.getLogger("edge.mqtt")
+log = logging.getLogger("edge.mqtt.publisher")
 
 
 class Complaints:

@@ -10,16 +10,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
-from edge.broker import embedded_broker
-from edge.commands import Verb
 from edge.common.paths import state_directory, user_path
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings, change
-from edge.connection import Broker
-from edge.discovery import announce
-from edge.mqtt import Publisher
+from edge.mqtt.broker import Broker
+from edge.mqtt.command_format import Verb
+from edge.mqtt.embedded_broker import embedded_broker
+from edge.mqtt.home_assistant import announce
+from edge.mqtt.payloads import Topics
+from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
-from edge.payloads import Topics
 
 #: How long a stop may take to deliver what waits; the rest stays on disk.
 FAREWELL_S = 2.0

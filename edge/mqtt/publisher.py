@@ -14,11 +14,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edge.commands import Verb
 from edge.common.clock import Moment, now
 from edge.common.errors import UserError
-from edge.complaints import Complaints
-from edge.connection import (
+from edge.mqtt.broker import (
     CONNECT_TIMEOUT_S,
     Broker,
     CutOffError,
@@ -30,15 +28,9 @@ from edge.connection import (
     why_not_accepted,
     why_silent,
 )
-from edge.dialect import Dialect
-from edge.discovery import BIRTH_TOPIC, BORN, Announcement
-from edge.drain import Drain
-from edge.inbox import Inbox, Retain
-from edge.outbox.outbox import Outbox
-from edge.pacing import FIRST_RETRY_S, Pace
-from edge.payloads import Topics
-from edge.replies import Desk
-from edge.session import (
+from edge.mqtt.command_format import Verb
+from edge.mqtt.command_responder import Desk
+from edge.mqtt.connection import (
     Acknowledged,
     Answered,
     Crowded,
@@ -49,6 +41,14 @@ from edge.session import (
     Signal,
     Subscribed,
 )
+from edge.mqtt.failure_log import Complaints
+from edge.mqtt.home_assistant import BIRTH_TOPIC, BORN, Announcement
+from edge.mqtt.outbox_sender import Drain
+from edge.mqtt.payloads import Topics
+from edge.mqtt.protocol_version import Dialect
+from edge.mqtt.reconnect_backoff import FIRST_RETRY_S, Pace
+from edge.mqtt.worker_queue import Inbox, Retain
+from edge.outbox.outbox import Outbox
 
 log = logging.getLogger(__name__)
 

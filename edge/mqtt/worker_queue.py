@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from edge.session import Message, Signal
+from edge.mqtt.connection import Message, Signal
 
 #: The longest wait in one piece; who needs a longer one comes again.
 TURN_S = 30.0

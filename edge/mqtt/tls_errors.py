@@ -6,7 +6,7 @@ import re
 import ssl
 from collections.abc import Callable
 
-from edge.tls import openssl_says
+from edge.mqtt.tls import openssl_says
 
 #: X509_V_ERR_… of OpenSSL: why we do not take the broker's certificate.
 NOT_YET_VALID, EXPIRED, OTHER_NAME, OTHER_ADDRESS = 9, 10, 62, 64

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import paho.mqtt.client as paho
 
 from edge.common.errors import UserError
-from edge.connection import (
+from edge.mqtt.broker import (
     CONNECT_TIMEOUT_S,
     Broker,
     new_client,

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from edge import __version__
 from edge.events.alert_machine import EventType
-from edge.payloads import Topics
+from edge.mqtt.payloads import Topics
 
 #: Home Assistant says `online` here when it starts, whatever prefix discovery has.
 BIRTH_TOPIC, BORN = "homeassistant/status", b"online"

@@ -1,0 +1,1 @@
+"""MQTT: the broker connection, delivery of the outbox, commands, and message formats."""
