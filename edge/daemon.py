@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge.beacon import shown, standing
 from edge.camera.every_frame import EveryFrame
 from edge.camera.feed import CameraFeed
 from edge.camera.frame_rate_limit import Allowance
@@ -27,22 +26,23 @@ from edge.controls import Controls, signals_to
 from edge.detection.face_detector import HaarDetector
 from edge.events.pipeline import Pipeline
 from edge.events.snapshot import Snapshots
-from edge.led import find_led
+from edge.health.disk_writes import Wear
+from edge.health.health_report import Vitals
+from edge.health.led import find_led
+from edge.health.prometheus import MetricsEndpoint
+from edge.health.reporters import HealthReporter, StateReporter, info_body
+from edge.health.restart_counter import Restarts
+from edge.health.status_file import shown, standing
+from edge.health.systemd_notify import Notifier
+from edge.health.thermal_throttle import Thermal
 from edge.load import spend_no_more_than
 from edge.loop import Loop
-from edge.metrics import MetricsEndpoint
 from edge.mqtt.alert_subscriber import Watcher
 from edge.mqtt.delivery import Delivery, Nowhere, outbox_path
 from edge.mqtt.payloads import Origin, UtcClock, monotonic_offset_s, new_episode_id
-from edge.notify import Notifier
 from edge.preview import Preview, PreviewServer, in_use, preview_of, socket_path
 from edge.reload import Reload
-from edge.reporter import HealthReporter, StateReporter, info_body
-from edge.restarts import Restarts
 from edge.summary import closing_lines, opening_line
-from edge.thermal import Thermal
-from edge.vitals import Vitals
-from edge.wear import Wear
 from edge.writer import EventWriter, open_event_file
 
 log = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from edge.controls import Controls
 from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
 from edge.events.snapshot import FractionBox, Snapshots
-from edge.notify import Notifier
-from edge.reporter import StateReporter
-from edge.thermal import Thermal
+from edge.health.reporters import StateReporter
+from edge.health.systemd_notify import Notifier
+from edge.health.thermal_throttle import Thermal
 from edge.writer import EventWriter
 
 log = logging.getLogger(__name__)

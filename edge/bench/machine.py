@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.board import temperature_c, throttled
+from edge.health.raspberry_pi import temperature_c, throttled
 
 #: Where a Raspberry Pi says what it is, ended by a null character.
 BOARD = Path("/proc/device-tree/model")

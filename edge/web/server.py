@@ -22,8 +22,8 @@ from edge.common.clock import clock_is_synchronised
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import state_directory, user_path
 from edge.config.settings import DashboardSettings, Settings, change
+from edge.health.systemd_notify import Notifier
 from edge.mqtt.broker import Broker
-from edge.notify import Notifier
 from edge.web.app import make_app
 from edge.web.attempts import Attempts
 from edge.web.board import Board

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edge import board, daemon, thermal
+from edge import daemon
 from edge.config.settings import Settings, change
+from edge.health import raspberry_pi, thermal_throttle
 from tests.brokers import Mosquitto, Subscriber
 from tests.pictures import write_clip
 
@@ -19,11 +20,11 @@ def test_a_hot_board_gets_fewer_frames(
     hot = tmp_path / "temp"
     hot.write_text("90000\n")
     monkeypatch.setattr(
-        daemon, "Thermal", lambda hot_c: thermal.Thermal(hot_c, reads, lambda: None)
+        daemon, "Thermal", lambda hot_c: thermal_throttle.Thermal(hot_c, reads, lambda: None)
     )
 
     def reads() -> float | None:
-        return board.temperature_c(hot)
+        return raspberry_pi.temperature_c(hot)
 
     settings = change(
         Settings(device="door1"),
@@ -39,7 +40,7 @@ def test_a_hot_board_gets_fewer_frames(
     code = daemon.run(settings, daemon.RunOptions(lambda: settings))
     assert code == 0
     last = subscriber.bodies("health")[-1]
-    assert last["fps_share"] == pytest.approx(thermal.STEP)
+    assert last["fps_share"] == pytest.approx(thermal_throttle.STEP)
     assert any("hot" in warning for warning in last["warnings"])
     # Seven a second of twenty.
     assert last["frames"] < last["frames_left_out"]

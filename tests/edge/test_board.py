@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.board import temperature_c, throttled
+from edge.health.raspberry_pi import temperature_c, throttled
 
 
 def test_a_temperature_in_thousandths(tmp_path: Path) -> None:

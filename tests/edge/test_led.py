@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edge.led import HUNG_S, PATTERNS, Blinker, BoardLed, find_led, pattern_for
+from edge.health.led import HUNG_S, PATTERNS, Blinker, BoardLed, find_led, pattern_for
 from tests.brokers import wait_until
 from tests.disks import read_only
 

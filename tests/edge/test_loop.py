@@ -10,11 +10,11 @@ from edge.camera.source import CameraStatus, Frame, SourceError
 from edge.common.errors import UserError
 from edge.common.stage_times import Progress, StageTimes
 from edge.controls import Controls
+from edge.health.reporters import StateReporter
+from edge.health.systemd_notify import Notifier
 from edge.loop import Loop
 from edge.mqtt.delivery import Nowhere
 from edge.mqtt.payloads import Origin, UtcClock
-from edge.notify import Notifier
-from edge.reporter import StateReporter
 from edge.writer import EventWriter
 from tests.brokers import wait_until
 

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from edge.common.errors import UserError
 from edge.config.settings import MetricsSettings
-from edge.metrics import MetricsEndpoint
+from edge.health.prometheus import MetricsEndpoint
 from tests.brokers import accepts, free_port
 
 BODY: dict[str, Any] = {

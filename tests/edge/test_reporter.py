@@ -7,8 +7,8 @@ import pytest
 
 from edge.classification.classifier import load_classifier
 from edge.config.settings import Settings, change
+from edge.health.reporters import HealthReporter, StateReporter, info_body
 from edge.mqtt.payloads import UtcClock
-from edge.reporter import HealthReporter, StateReporter, info_body
 
 
 class Kept:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.restarts import Restarts
+from edge.health.restart_counter import Restarts
 
 
 def test_clean_stops_do_not_count(tmp_path: Path) -> None:

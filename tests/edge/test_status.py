@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from edge.beacon import Beacon, write
 from edge.common.clock import now
 from edge.common.errors import UserError
+from edge.health.status_file import Beacon, write
 from edge.service import ServiceState, parsed
 from edge.status import STALE_S, Report, as_json, lines, report, span
 from tests.brokers import Mosquitto, wait_until

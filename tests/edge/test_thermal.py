@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from edge.thermal import CHECK_S, DOWN_AFTER_S, LEAST_SHARE, STEP, UP_AFTER_S, Thermal
+from edge.health.thermal_throttle import (
+    CHECK_S,
+    DOWN_AFTER_S,
+    LEAST_SHARE,
+    STEP,
+    UP_AFTER_S,
+    Thermal,
+)
 
 
 class Board:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.wear import DAY_S, HOUR_S, Wear, card_bytes, own_bytes
+from edge.health.disk_writes import DAY_S, HOUR_S, Wear, card_bytes, own_bytes
 
 MIB = 2**20
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from edge.config.settings import Settings
+from edge.health.systemd_notify import RATE
 from edge.mqtt.publisher import HUNG_S
-from edge.notify import RATE
 from tests.commands import ROOT
 
 SYSTEMD = ROOT / "systemd"

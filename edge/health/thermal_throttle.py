@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from edge.board import COOLING, temperature_c, throttled
+from edge.health.raspberry_pi import COOLING, temperature_c, throttled
 
 #: How often the board is asked, and how long a change is given to show: heat takes its time.
 CHECK_S = 5.0

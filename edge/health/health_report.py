@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edge.board import temperature_c, throttled
 from edge.camera.frame_rate_limit import Allowance
 from edge.camera.source import Feed
 from edge.common.stage_times import Progress, StageTimes, memory_mb
 from edge.controls import Controls
+from edge.health.disk_writes import Wear
+from edge.health.raspberry_pi import temperature_c, throttled
 from edge.mqtt.delivery import Delivery
-from edge.wear import Wear
 
 
 class Vitals:

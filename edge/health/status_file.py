@@ -19,7 +19,7 @@ from edge.camera.source_address import shown_source
 from edge.common.clock import age_s, iso_utc, now
 from edge.config.settings import Settings
 from edge.events.pipeline import Pipeline
-from edge.led import Blinker, Led, pattern_for
+from edge.health.led import Blinker, Led, pattern_for
 from edge.mqtt.delivery import Delivery
 from edge.service import INTERVAL_S, STATUS_NAME
 from edge.writer import EventWriter

@@ -1,0 +1,1 @@
+"""The health of the device: what is measured and reported about it."""
