@@ -189,7 +189,7 @@ def _add_watch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _run(options: argparse.Namespace) -> int:
-    from edge.daemon import RunOptions, run
+    from edge.daemon.run import RunOptions, run
 
     if options.no_mqtt and (options.watch or options.broker is not None):
         raise UsageError("--no-mqtt publishes nothing: it goes with neither --watch nor --broker")

@@ -21,7 +21,7 @@ PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logg
 #: The same message may come so often within the time; then it is counted in silence.
 BURST, QUIET_S = 5, 60.0
 #: Loggers of what must not be held back: the events.
-NEVER_LIMITED = ("edge.writer",)
+NEVER_LIMITED = ("edge.daemon.event_writer",)
 #: Different messages that are counted at a time; the oldest is forgotten.
 COUNTED = 256
 

@@ -8,7 +8,7 @@ from typing import Any
 from edge.camera.frame_rate_limit import Allowance
 from edge.camera.source import Feed
 from edge.common.stage_times import Progress, StageTimes, memory_mb
-from edge.controls import Controls
+from edge.daemon.controls import Controls
 from edge.health.disk_writes import Wear
 from edge.health.raspberry_pi import temperature_c, throttled
 from edge.mqtt.delivery import Delivery

@@ -18,11 +18,11 @@ from typing import Any
 from edge.camera.source_address import shown_source
 from edge.common.clock import age_s, iso_utc, now
 from edge.config.settings import Settings
+from edge.daemon.event_writer import EventWriter
 from edge.events.pipeline import Pipeline
 from edge.health.led import Blinker, Led, pattern_for
 from edge.mqtt.delivery import Delivery
 from edge.service import INTERVAL_S, STATUS_NAME
-from edge.writer import EventWriter
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from edge.common.errors import UserError
 from edge.config.settings import Settings, load_settings
-from edge.preview import InUse, where_to_look
+from edge.daemon.preview_server import InUse, where_to_look
 from edge.tracking.zone import Zone
 
 PATIENCE_S = 3.0
@@ -33,7 +33,7 @@ MOST_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Sight:
-    """What the daemon sees: see `edge.preview`; `picture` is a JPEG, None when it sees nothing."""
+    """What the daemon sees: see `edge.daemon.preview_server`; `picture` is a JPEG, None when it sees nothing."""
 
     told: dict[str, Any]
     picture: bytes | None

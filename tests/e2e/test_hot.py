@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge import daemon
 from edge.config.settings import Settings, change
+from edge.daemon import run
 from edge.health import raspberry_pi, thermal_throttle
 from tests.brokers import Mosquitto, Subscriber
 from tests.pictures import write_clip
@@ -37,7 +37,7 @@ def test_a_hot_board_gets_fewer_frames(
         outbox={"path": str(tmp_path / "outbox.sqlite3")},
     )
     assert threading.current_thread() is threading.main_thread()
-    code = daemon.run(settings, daemon.RunOptions(lambda: settings))
+    code = run.run(settings, run.RunOptions(lambda: settings))
     assert code == 0
     last = subscriber.bodies("health")[-1]
     assert last["fps_share"] == pytest.approx(thermal_throttle.STEP)

@@ -8,7 +8,7 @@ from pathlib import Path
 SAYS = """
 import json, os, cv2
 from edge.config.settings import LoadSettings
-from edge.load import spend_no_more_than
+from edge.daemon.resource_limits import spend_no_more_than
 found = []
 if os.geteuid() == 0:
     os.nice(-2)

@@ -84,6 +84,6 @@ def test_events_and_different_reasons_are_each_told() -> None:
     def passes(logger: str, text: str, *arguments: object) -> bool:
         return limit.filter(logging.LogRecord(logger, 30, "", 0, text, arguments, None))
 
-    assert all(passes("edge.writer", "%s %s", "no_mask_start", n) for n in range(50))
+    assert all(passes("edge.daemon.event_writer", "%s %s", "no_mask_start", n) for n in range(50))
     assert all(passes("edge.camera.source", "%s", f"reason {n}") for n in range(50))
     assert [passes("edge.camera.source", "%s", "the same") for _ in range(9)].count(True) == BURST

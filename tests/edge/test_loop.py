@@ -9,13 +9,13 @@ import pytest
 from edge.camera.source import CameraStatus, Frame, SourceError
 from edge.common.errors import UserError
 from edge.common.stage_times import Progress, StageTimes
-from edge.controls import Controls
+from edge.daemon.controls import Controls
+from edge.daemon.event_writer import EventWriter
+from edge.daemon.loop import Loop
 from edge.health.reporters import StateReporter
 from edge.health.systemd_notify import Notifier
-from edge.loop import Loop
 from edge.mqtt.delivery import Nowhere
 from edge.mqtt.payloads import Origin, UtcClock
-from edge.writer import EventWriter
 from tests.brokers import wait_until
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)

@@ -6,7 +6,7 @@ import contextlib
 import socket
 from pathlib import Path
 
-from edge.preview import MOST_WAITING, InUse, PreviewServer
+from edge.daemon.preview_server import MOST_WAITING, InUse, PreviewServer
 
 USED = InUse(reloading=False, refused="", zone=(), min_face=0.1)
 

@@ -14,10 +14,10 @@ from edge.classification.classifier import Classifier, load_classifier
 from edge.common.errors import UserError
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings, change
+from edge.daemon.reload import Reload
 from edge.detection.face_detector import HaarDetector
 from edge.events.pipeline import Pipeline
 from edge.mqtt.payloads import UtcClock
-from edge.reload import Reload
 from tests.brokers import wait_until
 from tests.pictures import write_clip
 from tests.streams import Mute

@@ -216,7 +216,7 @@ def variants(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
             "0.3.0+unfit", ("edge/detection/face_detector.py", "_alt2.xml", "_none.xml")
         ),
         "crashes": variant(
-            "0.3.0+crashes", ("edge/daemon.py", "(?m)^log = ", "raise SystemExit(1)\nlog = ")
+            "0.3.0+crashes", ("edge/daemon/run.py", "(?m)^log = ", "raise SystemExit(1)\nlog = ")
         ),
         # Nor does it tell how it is as the version does that watches it.
         "mute": variant(
@@ -503,7 +503,7 @@ def test_one_that_hangs_is_started_anew_and_says_where_it_hung(device: Device) -
     device.wait_online()
     journal = machine.run("journalctl", "--unit", "mask-patrol", "--no-pager").stdout
     assert "Watchdog timeout" in journal
-    assert "edge/loop.py" in journal
+    assert "edge/daemon/loop.py" in journal
     assert "started again once" in machine.run("mask-patrol", "status").stdout
     shutil.rmtree(dropin.parent)
     machine.run("systemctl", "daemon-reload")

@@ -29,7 +29,7 @@ from edge.common.errors import UserError
 from edge.common.paths import runtime_directory, state_directory, user_path
 from edge.common.stage_times import Quantiles
 from edge.config.settings import CameraSettings, Settings
-from edge.controls import Controls
+from edge.daemon.controls import Controls
 from edge.events.alert_machine import as_fractions
 from edge.tracking.tracker import Track
 

@@ -11,14 +11,14 @@ from edge.camera.source import Feed, Frame
 from edge.common.errors import UserError
 from edge.common.stage_times import Progress, StageTimes
 from edge.common.terminal import Screen
-from edge.controls import Controls
+from edge.daemon.controls import Controls
+from edge.daemon.event_writer import EventWriter
 from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
 from edge.events.snapshot import FractionBox, Snapshots
 from edge.health.reporters import StateReporter
 from edge.health.systemd_notify import Notifier
 from edge.health.thermal_throttle import Thermal
-from edge.writer import EventWriter
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,13 @@ from edge.common.paths import runtime_directory
 from edge.common.stage_times import Progress, StageTimes
 from edge.common.terminal import Screen
 from edge.config.settings import Settings
-from edge.controls import Controls, signals_to
+from edge.daemon.controls import Controls, signals_to
+from edge.daemon.event_writer import EventWriter, open_event_file
+from edge.daemon.loop import Loop
+from edge.daemon.preview_server import Preview, PreviewServer, in_use, preview_of, socket_path
+from edge.daemon.reload import Reload
+from edge.daemon.resource_limits import spend_no_more_than
+from edge.daemon.summary import closing_lines, opening_line
 from edge.detection.face_detector import HaarDetector
 from edge.events.pipeline import Pipeline
 from edge.events.snapshot import Snapshots
@@ -35,15 +41,9 @@ from edge.health.restart_counter import Restarts
 from edge.health.status_file import shown, standing
 from edge.health.systemd_notify import Notifier
 from edge.health.thermal_throttle import Thermal
-from edge.load import spend_no_more_than
-from edge.loop import Loop
 from edge.mqtt.alert_subscriber import Watcher
 from edge.mqtt.delivery import Delivery, Nowhere, outbox_path
 from edge.mqtt.payloads import Origin, UtcClock, monotonic_offset_s, new_episode_id
-from edge.preview import Preview, PreviewServer, in_use, preview_of, socket_path
-from edge.reload import Reload
-from edge.summary import closing_lines, opening_line
-from edge.writer import EventWriter, open_event_file
 
 log = logging.getLogger(__name__)
 

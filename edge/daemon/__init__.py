@@ -1,0 +1,1 @@
+"""The daemon: builds the parts, runs the loop, and handles signals, commands, and reloads."""
