@@ -52,7 +52,7 @@ def add_update(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _status(options: argparse.Namespace) -> int:
-    from edge.status import as_json, lines, report
+    from edge.service.status import as_json, lines, report
 
     told = report()
     for line in [as_json(told)] if options.json else lines(told):
@@ -61,7 +61,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _update(options: argparse.Namespace) -> int:
-    from edge.update import back, settle, update
+    from edge.service.update import back, settle, update
 
     within_s = options.within or (AFTER_CUT_S if options.settle else WITHIN_S)
     if not SHORTEST_S <= within_s <= LONGEST_S:

@@ -22,7 +22,7 @@ from edge.daemon.event_writer import EventWriter
 from edge.events.pipeline import Pipeline
 from edge.health.led import Blinker, Led, pattern_for
 from edge.mqtt.delivery import Delivery
-from edge.service import INTERVAL_S, STATUS_NAME
+from edge.service.systemd_unit import INTERVAL_S, STATUS_NAME
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.overlay import WORD, root_is_read_only
+from edge.service.read_only_root import WORD, root_is_read_only
 from tests.commands import ROOT
 
 DISK = "/dev/mmcblk0p2 / ext4 rw,noatime 0 0\n"

@@ -11,8 +11,8 @@ import pytest
 from edge.common.clock import now
 from edge.common.errors import UserError
 from edge.health.status_file import Beacon, write
-from edge.service import ServiceState, parsed
-from edge.status import STALE_S, Report, as_json, lines, report, span
+from edge.service.status import STALE_S, Report, as_json, lines, report, span
+from edge.service.systemd_unit import ServiceState, parsed
 from tests.brokers import Mosquitto, wait_until
 from tests.commands import command, environment, mask_patrol
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from edge import releases, service, update
 from edge.common.errors import UserError
-from edge.service import ServiceState
-from edge.status import Report
-from edge.update import POLL_S, STEADY_S, trouble, wait_until_online
+from edge.service import releases, systemd_unit, update
+from edge.service.status import Report
+from edge.service.systemd_unit import ServiceState
+from edge.service.update import POLL_S, STEADY_S, trouble, wait_until_online
 from tests.commands import assert_one_clear_line, mask_patrol
 
 HEALTH: dict[str, Any] = {
@@ -174,7 +174,7 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for module in (releases, service):
         monkeypatch.setattr(module, "RELEASES", tmp_path)
     for user in (releases, update):
-        monkeypatch.setattr(user, "release", lambda name: service.release(name, tmp_path))
+        monkeypatch.setattr(user, "release", lambda name: systemd_unit.release(name, tmp_path))
     monkeypatch.setattr(releases, "LOCK", tmp_path / ".lock")
     monkeypatch.setattr(releases, "TRIAL", tmp_path / "trial")
     return tmp_path
@@ -232,7 +232,7 @@ def on_trial(device: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def links(device: Path) -> tuple[str | None, str | None]:
-    return service.release("current", device), service.release("previous", device)
+    return systemd_unit.release("current", device), systemd_unit.release("previous", device)
 
 
 def test_whatever_goes_wrong_in_a_trial_it_goes_back(device: Path, on_trial: list[str]) -> None:

@@ -18,8 +18,8 @@ from packaging.utils import canonicalize_name
 from wheels import MACHINES, PYTHONS, BundleError, Target, cached, read_lock
 
 import edge
-from edge.bundle_file import unpack
 from edge.common.errors import UserError
+from edge.service.bundle import unpack
 from tests.commands import ROOT
 from tests.systemd.bundles import Variant, make_bundle
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.releases import UNSTARTED
+from edge.service.releases import UNSTARTED
 from tests.commands import ROOT
 from tests.systemd.test_units import needs
 

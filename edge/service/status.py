@@ -11,8 +11,8 @@ from typing import Any
 
 from edge.common.clock import Moment, now
 from edge.common.errors import UserError
-from edge.overlay import root_is_read_only
-from edge.service import (
+from edge.service.read_only_root import root_is_read_only
+from edge.service.systemd_unit import (
     INTERVAL_S,
     RUNTIME,
     STATUS_NAME,

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from edge.common.errors import UserError
 from edge.mqtt.credentials import CREDENTIAL_PASSWORD, CREDENTIAL_USERNAME, PASSWORD, USERNAME
-from edge.service import CONFIG, DASHBOARD_UNIT, RELEASES, UNIT, release
+from edge.service.systemd_unit import CONFIG, DASHBOARD_UNIT, RELEASES, UNIT, release
 
 LOCK = Path("/run/lock/mask-patrol-install.lock")
 CREDENTIALS = CONFIG.parent / "credentials"

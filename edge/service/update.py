@@ -14,12 +14,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from edge import releases
-from edge.bundle_file import unpack
 from edge.common.errors import UsageError, UserError
-from edge.overlay import root_is_read_only
-from edge.service import RELEASES, release, service_state
-from edge.status import Report, lines, report
+from edge.service import releases
+from edge.service.bundle import unpack
+from edge.service.read_only_root import root_is_read_only
+from edge.service.status import Report, lines, report
+from edge.service.systemd_unit import RELEASES, release, service_state
 
 #: For how long a version must stay well before it is kept.
 STEADY_S = 5.0

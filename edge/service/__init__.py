@@ -1,0 +1,1 @@
+"""The systemd service on a device: status, updates, and installed releases."""
