@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.bench.agreement import agreement, episodes
+from edge.bench.alert_agreement import agreement, episodes
 from edge.bench.measure import one_opencv_thread
 from edge.camera.recordings import VideoFile
 from edge.camera.source import Frame

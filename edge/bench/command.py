@@ -59,7 +59,7 @@ def add_bench(
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from edge.bench.bench import BenchOptions, bench
+    from edge.bench.benchmark import BenchOptions, bench
 
     return bench(
         load_settings(options.config),

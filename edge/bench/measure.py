@@ -9,7 +9,7 @@ from typing import Protocol
 
 import cv2
 
-from edge.bench.stages import WHOLE, StageCosts
+from edge.bench.stage_costs import WHOLE, StageCosts
 from edge.camera.source import Frame
 
 #: Frames are decoded outside of what is measured, so many bytes at a time: a Pi's memory holds

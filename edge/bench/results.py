@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge.bench.agreement import agreement, episodes
+from edge.bench.alert_agreement import agreement, episodes
 from edge.bench.measure import Pass
-from edge.bench.stages import WHOLE
+from edge.bench.stage_costs import WHOLE
 from edge.events.alert_machine import Event
 
 #: What a frame costs between its stages, in the figures.

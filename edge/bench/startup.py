@@ -15,10 +15,10 @@ from pathlib import Path
 
 import cv2
 
-from edge.bench.daemon import BASE, place, running
+from edge.bench.daemon_process import BASE, place, running
+from edge.bench.footage import people
 from edge.bench.processes import PeakMemory
 from edge.bench.results import Spread, StartFigures
-from edge.bench.scenes import people
 from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.mqtt.broker import CONNECT_TIMEOUT_S, Broker, new_client, why_silent

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.bench.bench import RESULT_NAME
+from edge.bench.benchmark import RESULT_NAME
 from tests.commands import assert_one_clear_line, mask_patrol
 from tests.pictures import write_clip
 

@@ -9,10 +9,10 @@ import sys
 from itertools import islice
 from pathlib import Path
 
+from edge.bench.footage import people
 from edge.bench.measure import one_opencv_thread
-from edge.bench.ours import Ours
-from edge.bench.scenes import people
-from edge.bench.stages import WHOLE, StageCosts
+from edge.bench.our_pipeline import Ours
+from edge.bench.stage_costs import WHOLE, StageCosts
 from edge.config.settings import load_settings
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.bench.agreement import agreement
+from edge.bench.alert_agreement import agreement
 from edge.camera.recordings import VideoFile
 from edge.classification.classifier import Classifier
 from edge.common.arrays import Box, Pixels

@@ -18,7 +18,7 @@ from edge.bench.results import (
     ThreadFigures,
     contender_figures,
 )
-from edge.bench.stages import StageCosts
+from edge.bench.stage_costs import StageCosts
 from edge.camera.source import Frame
 
 

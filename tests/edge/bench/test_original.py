@@ -11,8 +11,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from convert.flatbuffer import parameters, parsed
-from edge.bench.original import Original, original_model
-from edge.bench.stages import StageCosts
+from edge.bench.original_pipeline import Original, original_model
+from edge.bench.stage_costs import StageCosts
 from edge.camera.source import Frame
 from edge.classification.interpreter import load_interpreter
 from tests.convert.test_variants import HERE

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge.bench.ours import Ours, Thorough
-from edge.bench.stages import StageCosts
+from edge.bench.our_pipeline import Ours, Thorough
+from edge.bench.stage_costs import StageCosts
 from edge.camera.source import Frame
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model

@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edge.bench import count, daemon
-from edge.bench.alerts import alert_figures
-from edge.bench.alone import played_alone
-from edge.bench.count import counter, perf_count_in, valgrind_count_in
+from edge.bench import daemon_process, instruction_count
+from edge.bench.alert_latency import alert_figures
+from edge.bench.instruction_count import counter, perf_count_in, valgrind_count_in
+from edge.bench.isolated_run import played_alone
 from edge.bench.machine import machine, processor
 from edge.bench.measure import one_opencv_thread
 from edge.bench.processes import PeakMemory, peak_mb
@@ -95,7 +95,7 @@ def test_a_daemon_that_does_not_start_says_why() -> None:
 def test_without_an_embedded_broker_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(daemon.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(daemon_process.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(UserError, match=r"pip install 'mask-patrol\[broker\]'"):
         start_figures(SETTINGS, 1)
 
@@ -137,8 +137,10 @@ def test_loading_and_decoding_are_taken_off_the_count(
         contender = next(word for word in command if word in costs)
         return 1_000 if "--idle" in command else costs[contender]
 
-    monkeypatch.setattr(count, "_valgrind_count", valgrind_count)
-    found = count.instructions_per_frame(["ours", "original"], tmp_path, "valgrind", frames=10)
+    monkeypatch.setattr(instruction_count, "_valgrind_count", valgrind_count)
+    found = instruction_count.instructions_per_frame(
+        ["ours", "original"], tmp_path, "valgrind", frames=10
+    )
     assert found == {"ours": 50, "original": 3_000}
 
 

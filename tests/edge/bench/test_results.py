@@ -7,7 +7,6 @@ import pytest
 
 from edge.bench import chart
 from edge.bench.chart import write_chart
-from edge.bench.report import as_json, as_text
 from edge.bench.results import (
     Sparing,
     Spread,
@@ -15,6 +14,7 @@ from edge.bench.results import (
     contender_figures,
     sparing_figures,
 )
+from edge.bench.text_report import as_json, as_text
 from edge.common.errors import UserError
 from edge.events.alert_machine import Event
 from tests.edge.bench.made import one_pass, result, scene_figures

@@ -5,7 +5,7 @@ from itertools import chain
 
 import pytest
 
-from edge.bench.stages import StageCosts
+from edge.bench.stage_costs import StageCosts
 
 
 def clock(*times_s: float) -> Callable[[], float]:

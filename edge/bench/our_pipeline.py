@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from edge.bench.stages import StageCosts
+from edge.bench.stage_costs import StageCosts
 from edge.camera.frame_rate_limit import Ceiling
 from edge.camera.source import Frame
 from edge.classification.classifier import load_classifier

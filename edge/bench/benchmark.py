@@ -10,16 +10,15 @@ from functools import partial
 from pathlib import Path
 
 from edge import __version__
-from edge.bench import scenes
-from edge.bench.alerts import VISITS, alert_figures
-from edge.bench.alone import played_alone
+from edge.bench import footage
+from edge.bench.alert_latency import VISITS, alert_figures
 from edge.bench.chart import write_chart
-from edge.bench.count import counter, instructions_per_frame
+from edge.bench.instruction_count import counter, instructions_per_frame
+from edge.bench.isolated_run import played_alone
 from edge.bench.machine import machine
 from edge.bench.measure import Contender, Pass, one_opencv_thread, play
-from edge.bench.original import Original
-from edge.bench.ours import Ours, Thorough
-from edge.bench.report import as_json, as_text
+from edge.bench.original_pipeline import Original
+from edge.bench.our_pipeline import Ours, Thorough
 from edge.bench.results import (
     AlertFigures,
     Result,
@@ -32,6 +31,7 @@ from edge.bench.results import (
 )
 from edge.bench.settings_file import as_toml
 from edge.bench.startup import start_figures
+from edge.bench.text_report import as_json, as_text
 from edge.bench.threads import thread_figures
 from edge.common.errors import UserError
 from edge.common.terminal import Screen
@@ -92,16 +92,16 @@ class _Bench:
     def measure(self) -> Result:
         settings, options = self._settings, self._options
         seconds = options.seconds
-        clips = [scenes.clip(name, settings, seconds) for name in options.clips or [scenes.DEMO]]
+        clips = [footage.clip(name, settings, seconds) for name in options.clips or [footage.DEMO]]
         for scene in clips:
-            scenes.checked(scene)  # a wrong name is told at once, not after minutes
+            footage.checked(scene)  # a wrong name is told at once, not after minutes
         here = machine()  # before we are the load
         ours = Ours(settings)
         contenders: list[Contender] = [ours]
         if options.against_original:
             contenders.append(Original())
         thorough = Thorough(settings)
-        empty = scenes.empty(settings, seconds)
+        empty = footage.empty(settings, seconds)
         played = [
             *(self._scene(scene, ours, contenders, thorough) for scene in clips),
             self._scene(empty, ours, contenders),
@@ -109,7 +109,7 @@ class _Bench:
         names = [contender.name for contender in contenders]
         sizes = self._sizes(ours)
         self._tell("threads")
-        watched = list(scenes.people(settings, seconds).frames())
+        watched = list(footage.people(settings, seconds).frames())
         threads = thread_figures(settings, watched)
         start = self._start()
         alert = self._alert()
@@ -139,7 +139,7 @@ class _Bench:
 
     def _scene(
         self,
-        scene: scenes.Scene,
+        scene: footage.Scene,
         ours: Ours,
         contenders: Sequence[Contender],
         thorough: Thorough | None = None,
@@ -173,8 +173,8 @@ class _Bench:
         )
 
     def _sizes(self, ours: Ours) -> SizeFigures:
-        small = scenes.people(self._settings, self._options.seconds)
-        large = scenes.larger(small)
+        small = footage.people(self._settings, self._options.seconds)
+        large = footage.larger(small)
         pairs = []
         for number in range(self._options.passes):
             self._tell(f"frame sizes: pass {number + 1} of {self._options.passes}")

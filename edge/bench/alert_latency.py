@@ -17,9 +17,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.bench.daemon import BASE, FPS, place, running
+from edge.bench.daemon_process import BASE, FPS, place, running
+from edge.bench.footage import clip, people
 from edge.bench.results import AlertFigures
-from edge.bench.scenes import clip, people
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.config.settings import Settings

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from edge.bench.alone import alone_command
+from edge.bench.isolated_run import alone_command
 from edge.bench.processes import our_environment
 from edge.common.errors import UserError
 

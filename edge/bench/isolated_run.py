@@ -1,4 +1,4 @@
-"""`python -m edge.bench.alone`: one contender and nothing else, in a process of its own.
+"""`python -m edge.bench.isolated_run`: one contender and nothing else, in a process of its own.
 
 So its memory is its own, and so are the instructions that perf or valgrind count. Writes one
 JSON object.
@@ -14,12 +14,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from edge.bench.footage import people
 from edge.bench.measure import Contender, one_opencv_thread
-from edge.bench.original import Original
-from edge.bench.ours import Ours
+from edge.bench.original_pipeline import Original
+from edge.bench.our_pipeline import Ours
 from edge.bench.processes import our_command, our_environment, peak_mb
-from edge.bench.scenes import people
-from edge.bench.stages import StageCosts
+from edge.bench.stage_costs import StageCosts
 from edge.common.errors import UserError
 from edge.config.settings import Settings, load_settings
 
@@ -54,7 +54,7 @@ def played_alone(contender: str, config: Path, frames: int) -> dict[str, Any]:
 def alone_command(contender: str, config: Path, frames: int, idle: bool = False) -> list[str]:
     """The command; `idle`: read the frames and load everything, but process nothing."""
     words = [contender, str(frames), "--config", str(config), *(["--idle"] if idle else [])]
-    return our_command("edge.bench.alone", *words)
+    return our_command("edge.bench.isolated_run", *words)
 
 
 def contender_named(name: str, settings: Settings) -> Contender:
@@ -64,7 +64,7 @@ def contender_named(name: str, settings: Settings) -> Contender:
 
 def main(arguments: list[str] | None = None) -> int:
     """The process's own part."""
-    parser = argparse.ArgumentParser(prog="python -m edge.bench.alone", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m edge.bench.isolated_run", description=__doc__)
     parser.add_argument("contender", choices=(Ours.name, Original.name))
     parser.add_argument("frames", type=int)
     parser.add_argument("--config", type=Path)

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
-from edge.bench.original import Original
-from edge.bench.ours import Ours
+from edge.bench.original_pipeline import Original
+from edge.bench.our_pipeline import Ours
 from edge.bench.results import (
     ContenderFigures,
     Result,
@@ -16,7 +16,7 @@ from edge.bench.results import (
     Spread,
     StartFigures,
 )
-from edge.bench.stages import WHOLE
+from edge.bench.stage_costs import WHOLE
 
 #: Of the events, by whether they are those expected.
 JUDGEMENT = {None: "", True: ": as expected", False: ": NOT WHAT IS IN IT"}

@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.bench.stages import StageCosts
+from edge.bench.stage_costs import StageCosts
 from edge.camera.source import Frame
 from edge.classification.interpreter import load_interpreter
 from edge.common.arrays import Pixels
