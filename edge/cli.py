@@ -15,8 +15,8 @@ from edge.bench.command import add_bench
 from edge.common.errors import UsageError, UserError
 from edge.common.logging_setup import FORMATS, set_up
 from edge.config.settings import Settings, change, load_settings
+from edge.dashboard.command import add_dashboard
 from edge.service_commands import add_status, add_update
-from edge.web.command import add_dashboard
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 

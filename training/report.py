@@ -12,8 +12,9 @@ from edge.common.errors import UserError
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`models/mask.json`. Sizes in pixels; `threshold` as in `edge.classification.model_card.Alert`.
+    """`models/mask.json`. Sizes in pixels.
 
+    `threshold`: as in `edge.classification.model_card.Alert`.
     `derived_from`: the digest of the 3-class model that this one is a part of, if any.
     `calibration`: as `training.calibrate.Calibration`, folded into the model already.
     """

@@ -64,7 +64,8 @@ class EventMachine:
     ) -> None:
         """`threshold` is what the median score must reach; `new_episode` gives unique names.
 
-        The model must know every label in `settings.alert_on` (`edge.classification.classifier.alert_labels`).
+        The model must know every label in `settings.alert_on`; see
+        `edge.classification.classifier.alert_labels`.
         """
         self._settings = settings
         self._threshold = threshold

@@ -1,4 +1,4 @@
-"""Makes the pictures of the dashboard in edge/web/assets: a real one, with made-up doors.
+"""Makes the pictures of the dashboard in edge/dashboard/assets: a real one, with made-up doors.
 
 The Camera page shows a real daemon on the demo clip. Needs mosquitto and Chromium:
 python -m tests.demo.make_dashboard_pictures
@@ -21,13 +21,13 @@ import numpy as np
 import paho.mqtt.client as paho
 
 from edge.common.paths import PACKAGE, demo_clip
-from edge.web.password import Password
+from edge.dashboard.access.password import Password
 from tests.brokers import Mosquitto, wait_until
 from tests.commands import command, environment
 from tests.dashboards import Dashboard, chromium, playwright
 from tests.edge.web.made import encoded, end, start
 
-ASSETS = PACKAGE / "web" / "assets"
+ASSETS = PACKAGE / "dashboard" / "assets"
 DOORS = ("main-entrance", "loading-bay", "garden-door", "canteen", "reception")
 DAYS, PER_DAY = 9, 34
 DESKTOP, PHONE = (1280, 800), (390, 780)

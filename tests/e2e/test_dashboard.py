@@ -15,8 +15,8 @@ import pytest
 
 from edge.common.clock import iso_utc
 from edge.common.paths import demo_clip
+from edge.dashboard.access.password import Password
 from edge.mqtt.broker import Broker
-from edge.web.password import Password
 from tests.brokers import Mosquitto, Subscriber
 from tests.commands import mask_patrol
 from tests.dashboards import Dashboard, Device, chromium, connected

@@ -14,10 +14,10 @@ import pytest
 import sqlalchemy as sa
 from paho.mqtt.enums import MQTTProtocolVersion
 
+from edge.dashboard.history.tables import events, metadata, open_database
+from edge.dashboard.pages.page_context import FOLDER
 from edge.mqtt.broker import Broker
 from edge.mqtt.tls import Tls
-from edge.web.site import FOLDER
-from edge.web.tables import events, metadata, open_database
 from tests.brokers import Mosquitto, free_port, wait_until
 from tests.certificates import Authority
 from tests.commands import command, environment, mask_patrol

@@ -16,7 +16,7 @@ import pytest
 
 from edge.common.errors import UserError
 from edge.config.settings import load_settings
-from edge.web.local_camera import LocalCamera, Use
+from edge.dashboard.local_camera import LocalCamera, Use
 from tests.brokers import Mosquitto, wait_until
 from tests.commands import command, environment
 from tests.dashboards import Dashboard

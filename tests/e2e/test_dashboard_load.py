@@ -13,8 +13,8 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 
+from edge.dashboard.history.tables import open_database
 from edge.mqtt.broker import Broker
-from edge.web.tables import open_database
 from tests.brokers import Mosquitto, wait_until
 from tests.dashboards import Dashboard
 from tests.edge.web.made import MODEL, encoded, end, episode, start

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from edge.common.clock import iso_utc
-from edge.web.places import MOST_PLACES
-from edge.web.store import Store
-from edge.web.tables import open_database
+from edge.dashboard.history.store import Store
+from edge.dashboard.history.tables import open_database
+from edge.dashboard.ingest.device_slots import MOST_PLACES
 from tests.brokers import Mosquitto, wait_until
 from tests.dashboards import Dashboard, Device, connected
 from tests.edge.web.made import encoded, message

@@ -37,7 +37,7 @@ def test_a_wheel_carries_all_that_the_daemon_needs(tmp_path: Path) -> None:
     assert str(ROOT) not in result.stdout
     assert (installed / "edge" / "bench" / "original.tflite.gz").is_file()
     for part in ("static/live.js", "templates/live.html", "mosquitto/mosquitto.conf"):
-        assert (installed / "edge" / "web" / part).is_file()
+        assert (installed / "edge" / "dashboard" / part).is_file()
     code = "import edge; print(edge.__file__)"
     where = subprocess.run(
         [sys.executable, "-P", "-c", code],

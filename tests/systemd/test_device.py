@@ -388,7 +388,7 @@ def test_the_dashboard_beside_it(device: Device, installer: str) -> None:
     wait_until(lambda: visitor.json("/camera/use")["state"] == "used", "the reload")
 
     # The way that the documentation names lets it.
-    text = (PACKAGE / "web" / "README.md").read_text().replace("\n", " ")
+    text = (PACKAGE / "dashboard" / "README.md").read_text().replace("\n", " ")
     (rights,) = re.findall("`(chgrp mask-patrol [^`]*)`", text)
     (setting,) = re.findall("`(ReadWritePaths=[^`]*)`", text)
     machine.run("sh", "-c", rights)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from edge.web.tables import metadata, open_database
+from edge.dashboard.history.tables import metadata, open_database
 from tests.postgres import Postgres, why_no_postgres
 
 

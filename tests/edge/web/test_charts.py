@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.web.charts import HALF_TICK, HEIGHT, WIDTH, Column, columns, line, rows
+from edge.dashboard.pages.charts import HALF_TICK, HEIGHT, WIDTH, Column, columns, line, rows
 
 figures = st.floats(0, 1e12, allow_nan=False)
 HTML = '"><script>alert(1)</script>'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.web.connections import GuardedProtocol, guarded
+from edge.dashboard.access.connection_limits import GuardedProtocol, guarded
 
 
 @pytest.mark.parametrize(

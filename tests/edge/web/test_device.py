@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from edge.web.device import SLACK_S, STALLED_AFTER_S, Device
-from edge.web.messages import Health, Message, State
-from edge.web.thresholds import TEMPERATURE_C, cells
+from edge.dashboard.base.messages import Health, Message, State
+from edge.dashboard.live.device_state import SLACK_S, STALLED_AFTER_S, Device
+from edge.dashboard.live.thresholds import TEMPERATURE_C, cells
 
 S = 1_000_000.0
 

@@ -19,19 +19,19 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from edge.config.settings import Settings
-from edge.web.access import OPEN_PATHS
-from edge.web.app import make_app
-from edge.web.attempts import FREE, LONGEST_WAIT_S, Attempts
-from edge.web.board import Board
-from edge.web.connections import MOST_OF_ONE, PATIENCE_S
-from edge.web.history import History
-from edge.web.inspector import Inspector
-from edge.web.local_camera import LocalCamera
-from edge.web.password import Password
-from edge.web.sessions import Sessions
-from edge.web.site import Site
-from edge.web.store import Store
-from edge.web.tables import open_database
+from edge.dashboard.access.access import OPEN_PATHS
+from edge.dashboard.access.connection_limits import MOST_OF_ONE, PATIENCE_S
+from edge.dashboard.access.login_sessions import Sessions
+from edge.dashboard.access.login_throttle import FREE, LONGEST_WAIT_S, Attempts
+from edge.dashboard.access.password import Password
+from edge.dashboard.history.queries import History
+from edge.dashboard.history.store import Store
+from edge.dashboard.history.tables import open_database
+from edge.dashboard.live.live_state import Board
+from edge.dashboard.local_camera import LocalCamera
+from edge.dashboard.pages.app import make_app
+from edge.dashboard.pages.page_context import Site
+from edge.dashboard.picture_check.worker_client import Inspector
 from tests.brokers import free_port
 from tests.certificates import Authority
 from tests.commands import command, environment, mask_patrol

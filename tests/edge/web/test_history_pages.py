@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from starlette.requests import Request
 
-from edge.web.history import Filter, History
-from edge.web.history_pages import LONGEST_DAYS, _asked, _by_day, _days
-from edge.web.store import Store
-from edge.web.tables import open_database
+from edge.dashboard.history.queries import Filter, History
+from edge.dashboard.history.store import Store
+from edge.dashboard.history.tables import open_database
+from edge.dashboard.pages.history_pages import LONGEST_DAYS, _asked, _by_day, _days
 from tests.edge.web.made import NOW_S, message
 
 

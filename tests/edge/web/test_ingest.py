@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from edge.web.board import Board
-from edge.web.history import History
-from edge.web.ingest import Ingest
-from edge.web.intake import MOST_NUMBER, Intake
-from edge.web.messages import EventMessage
-from edge.web.places import MOST_PLACES, SILENT_S
-from edge.web.retention import Tidier
-from edge.web.store import Store, Written
-from edge.web.subscriber import Received
-from edge.web.tables import open_database
+from edge.dashboard.base.messages import EventMessage
+from edge.dashboard.history.queries import History
+from edge.dashboard.history.retention import Tidier
+from edge.dashboard.history.store import Store, Written
+from edge.dashboard.history.tables import open_database
+from edge.dashboard.ingest.device_slots import MOST_PLACES, SILENT_S
+from edge.dashboard.ingest.ingest import Ingest
+from edge.dashboard.ingest.subscriber import Received
+from edge.dashboard.ingest.validation import MOST_NUMBER, Intake
+from edge.dashboard.live.live_state import Board
 from tests.brokers import wait_until
 from tests.edge.web.made import NOW_S, encoded, start
 
@@ -130,8 +130,8 @@ def test_the_tidier_follows_a_clock_that_jumps_only_if_ntp_set_it(
 ) -> None:
     tidier = Tidier(open_database(f"sqlite:///{tmp_path}/x.sqlite3"), 400.0, 1000)
     began_s = time.time()
-    monkeypatch.setattr("edge.web.retention.clock_is_synchronised", lambda: synced)
-    monkeypatch.setattr("edge.web.retention.time.time", lambda: began_s + 9e7)
+    monkeypatch.setattr("edge.dashboard.history.retention.clock_is_synchronised", lambda: synced)
+    monkeypatch.setattr("edge.dashboard.history.retention.time.time", lambda: began_s + 9e7)
     assert tidier._now_s() == pytest.approx(began_s + ahead_s, abs=30.0)
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from edge.camera.image_files import is_cut_off
 from edge.common.errors import UserError
 from edge.config.settings import Settings
-from edge.web.inspector import Inspector, require_picture, shown_name
+from edge.dashboard.picture_check.worker_client import Inspector, require_picture, shown_name
 from tests.brokers import wait_until
 from tests.pictures import bare_seconds
 
@@ -114,7 +114,7 @@ def answer_evil(pipe: Connection, _settings: Settings) -> None:
 
 
 def test_what_it_answers_is_never_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.web.inspector._inspect", answer_evil)
+    monkeypatch.setattr("edge.dashboard.picture_check.worker_client._inspect", answer_evil)
     inspector = Inspector(Settings())
     with pytest.raises(UserError, match="decoding it failed"):
         inspector.look(JPEG, "a.jpg", False)

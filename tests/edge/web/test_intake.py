@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.common.paths import event_schema
-from edge.web.intake import MOST_BYTES, STRANGER_BURST, Intake
-from edge.web.messages import EventMessage, Health, State
-from edge.web.places import MOST_PLACES
+from edge.dashboard.base.messages import EventMessage, Health, State
+from edge.dashboard.ingest.device_slots import MOST_PLACES
+from edge.dashboard.ingest.validation import MOST_BYTES, STRANGER_BURST, Intake
 from tests.edge.web.made import NOW_S, encoded, end, start
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads(event_schema().read_text()))

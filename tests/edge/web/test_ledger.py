@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.web.ledger import MOST_GAPS, MOST_LOST, Ledger
+from edge.dashboard.history.sequence_gaps import MOST_GAPS, MOST_LOST, Ledger
 
 
 def missing(ledger: Ledger) -> set[int]:

@@ -15,7 +15,7 @@ import pytest
 
 from edge.common.errors import UserError
 from edge.config.settings import load_settings
-from edge.web.local_camera import LocalCamera, Use
+from edge.dashboard.local_camera import LocalCamera, Use
 
 ZONE = [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)]
 
@@ -130,7 +130,7 @@ def test_a_daemon_that_many_wait_for_is_asked_again(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = threading.Event()
-    monkeypatch.setattr("edge.web.local_camera.time.sleep", lambda _: tried.set())
+    monkeypatch.setattr("edge.dashboard.local_camera.time.sleep", lambda _: tried.set())
     with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as stack:
         listener.bind(str(tmp_path / "eye"))
         listener.listen(0)

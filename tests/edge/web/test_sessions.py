@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from edge.web.password import Password
-from edge.web.sessions import NOTE_EVERY_S, Sessions
-from edge.web.tables import open_database, sessions
+from edge.dashboard.access.login_sessions import NOTE_EVERY_S, Sessions
+from edge.dashboard.access.password import Password
+from edge.dashboard.history.tables import open_database, sessions
 from tests.brokers import free_port
 from tests.dashboards import Dashboard
 from tests.edge.web.test_door import SECRET, Visitor

@@ -12,11 +12,11 @@ import pytest
 import sqlalchemy as sa
 
 from edge.common.errors import UsageError, UserError
-from edge.web.history import Filter, History
-from edge.web.messages import EventMessage
-from edge.web.retention import tidy
-from edge.web.store import Store
-from edge.web.tables import alerts, devices, events, hourly, metadata, open_database
+from edge.dashboard.base.messages import EventMessage
+from edge.dashboard.history.queries import Filter, History
+from edge.dashboard.history.retention import tidy
+from edge.dashboard.history.store import Store
+from edge.dashboard.history.tables import alerts, devices, events, hourly, metadata, open_database
 from tests.edge.web.made import NOW_S, episode, message
 from tests.postgres import Postgres
 
@@ -102,8 +102,8 @@ def test_two_dashboards_share_one_database(engine: sa.Engine) -> None:
 
 def test_all_lock_in_one_order(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables as they stand in the metadata, devices by name: else two wait for each other."""
-    monkeypatch.setattr("edge.web.retention.MOST_DEVICES", 2)
-    monkeypatch.setattr("edge.web.retention.MOST_RETIRED", 0)
+    monkeypatch.setattr("edge.dashboard.history.retention.MOST_DEVICES", 2)
+    monkeypatch.setattr("edge.dashboard.history.retention.MOST_RETIRED", 0)
     order = [table.name for table in metadata.tables.values()]
     changed: list[list[str]] = [[]]
     locked = []
@@ -264,7 +264,7 @@ def test_what_is_too_old_or_too_much_goes(engine: sa.Engine) -> None:
 def test_names_without_end_are_not_all_kept(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.web.retention.MOST_DEVICES", 3)
+    monkeypatch.setattr("edge.dashboard.history.retention.MOST_DEVICES", 3)
     Store(engine).keep_last_seen({f"d{n}": NOW_S + n for n in range(5)})
     tidy(engine, NOW_S + 9, 400.0, 1000)
     assert [name for name, _ in History(engine).known_devices()] == ["d0", "d1", "d2"]
@@ -273,7 +273,7 @@ def test_names_without_end_are_not_all_kept(
 def test_names_that_are_silent_give_way_to_a_new_device(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.web.retention.MOST_DEVICES", 3)
+    monkeypatch.setattr("edge.dashboard.history.retention.MOST_DEVICES", 3)
     store, history = Store(engine), History(engine)
 
     def known() -> list[str]:
@@ -295,7 +295,7 @@ def test_names_that_are_silent_give_way_to_a_new_device(
 def test_a_retired_device_is_known_for_longer_than_what_it_sent(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.web.retention.MOST_RETIRED", 2)
+    monkeypatch.setattr("edge.dashboard.history.retention.MOST_RETIRED", 2)
     store, history = Store(engine), History(engine)
     store.keep_last_seen({"a": NOW_S, "b": NOW_S})
     store.retire(["a"], NOW_S + 1.0)
@@ -377,7 +377,7 @@ def test_another_dashboard_may_be_quicker_with_the_columns(
             open_database(address).dispose()
         return found
 
-    monkeypatch.setattr("edge.web.tables._columns", look)
+    monkeypatch.setattr("edge.dashboard.history.tables._columns", look)
     again = open_database(address)
     Store(again).retire(["a"], NOW_S)
     assert History(again).retired() == {"a"}

@@ -1,0 +1,1 @@
+"""Who may use the dashboard: password, login sessions, and connection limits."""

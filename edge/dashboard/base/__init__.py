@@ -1,0 +1,1 @@
+"""Message types and rate limiting that the other dashboard packages share."""

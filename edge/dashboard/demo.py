@@ -1,0 +1,81 @@
+"""`mask-patrol dashboard --demo`: a broker, the daemon on the bundled clip again and again, and
+the dashboard, in one go; nothing of it stays."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from edge.config.settings import MqttSettings, Settings, change
+from edge.dashboard.server import dashboard
+from edge.mqtt.embedded_broker import EmbeddedBroker
+
+DEVICE = "demo-door"
+STOP_S = 8.0
+
+
+def demo(settings: Settings) -> int:
+    """Serve until Ctrl-C; returns the exit code. Raises what `dashboard` raises."""
+    with (
+        tempfile.TemporaryDirectory(prefix="mask-patrol-demo-") as folder,
+        EmbeddedBroker() as broker,
+    ):
+        os.environ["STATE_DIRECTORY"] = folder
+        settings = change(
+            settings,
+            mqtt={**broker.settings, "tls": False, "username": "", "password_file": ""},
+            dashboard={"password_on_loopback": False, "database": "", "shared": ""},
+        )
+        sys.stdout.write(
+            "The demo clip plays again and again as the camera of `demo-door`. Ctrl-C stops.\n"
+        )
+        with _Daemon(Path(folder), settings.mqtt):
+            return dashboard(settings)
+
+
+class _Daemon:
+    """Starts the daemon anew whenever the clip is over."""
+
+    def __init__(self, folder: Path, mqtt: MqttSettings) -> None:
+        self._config = folder / "demo.toml"
+        self._config.write_text(
+            f'device = "{DEVICE}"\n[mqtt]\nhost = "{mqtt.host}"\nport = {mqtt.port}\n'
+            f'version = "{mqtt.version}"\nbase = "{mqtt.base}"\nhealth_interval_s = 5.0\n',
+            encoding="utf-8",
+        )
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._run, name="daemon", daemon=True)
+
+    def __enter__(self) -> _Daemon:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._stopped.set()
+            if self._process is not None:
+                self._process.terminate()
+        self._thread.join(STOP_S)
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if self._stopped.is_set():
+                    return
+                self._process = subprocess.Popen(
+                    [
+                        sys.executable, "-P", "-m", "edge", "run", "--source", "demo",
+                        "--config", str(self._config), "--log-level", "error",
+                    ],
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,  # Ctrl-C is for us; we end it in order
+                )  # fmt: skip
+            self._process.wait()
+            if self._stopped.wait(1.0):
+                return

@@ -1,0 +1,1 @@
+"""The dashboard's database: tables, writing, queries, and retention."""

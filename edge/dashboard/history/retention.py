@@ -1,0 +1,182 @@
+"""Nothing is kept for ever: what is too old, or too much, is deleted bit by bit."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from edge.common.clock import clock_is_synchronised
+from edge.dashboard.history.store import HOUR_S
+from edge.dashboard.history.tables import (
+    alerts,
+    daily,
+    devices,
+    events,
+    figures,
+    gaps,
+    hourly,
+    lock_devices,
+    parts,
+    sessions,
+    totals,
+    troubles,
+)
+from edge.dashboard.ingest.device_slots import SILENT_S
+
+log = logging.getLogger(__name__)
+
+DAY_S = 86_400.0
+TIDY_EVERY_S = 3600.0
+#: Age counts to the newest sign of life and no further than this: a clock that has jumped ahead
+#: must not take the whole history with it.
+TRUSTED_DAYS = 30.0
+#: Alerts deleted in one transaction: new ones wait meanwhile.
+CHUNK = 1000
+FIGURES_DAYS = 14.0
+MOST_TROUBLES = 20_000
+#: Names of devices; who invents some must not fill the disk.
+MOST_DEVICES = 20_000
+#: Those of them that are retired, which are known besides: what the broker keeps of one, for
+#: however long, must not bring it back.
+MOST_RETIRED = 20_000
+#: A session can never be older than this.
+SESSION_DAYS = 30.0
+
+
+def tidy(
+    engine: sa.Engine,
+    now_s: float,
+    max_age_days: float,
+    max_alerts: int,
+    stopped: Callable[[], bool] = lambda: False,
+) -> int:
+    """Delete what is too old or too much; how many alerts these were. Stops early, between
+    two transactions, when `stopped` says so."""
+    with engine.connect() as db:
+        heard_s = db.scalar(sa.select(sa.func.max(devices.c.last_seen_s)))
+    if heard_s is not None:
+        now_s = min(now_s, heard_s + TRUSTED_DAYS * DAY_S)
+    deleted = 0
+    while not stopped():
+        with engine.begin() as db:
+            count = _delete_some_alerts(db, now_s - max_age_days * DAY_S, max_alerts)
+        deleted += count
+        if count < CHUNK:
+            break
+    _delete_some_devices(engine, now_s, max_age_days)
+    with engine.begin() as db:
+        _delete_the_rest(db, now_s, max_age_days)
+    return deleted
+
+
+def _delete_some_alerts(db: sa.Connection, before_s: float, max_alerts: int) -> int:
+    """The oldest ones, at most CHUNK."""
+    oldest = sa.select(alerts.c.episode).order_by(alerts.c.started_s, alerts.c.episode)
+    found = list(db.scalars(oldest.where(alerts.c.started_s < before_s).limit(CHUNK)))
+    if not found:
+        total = db.scalar(sa.select(sa.func.count()).select_from(alerts)) or 0
+        if (surplus := total - max_alerts) > 0:
+            found = list(db.scalars(oldest.limit(min(CHUNK, surplus))))
+    if found:
+        db.execute(sa.delete(events).where(events.c.episode.in_(found)))
+        db.execute(sa.delete(alerts).where(alerts.c.episode.in_(found)))
+    return len(found)
+
+
+def _delete_the_rest(db: sa.Connection, now_s: float, max_age_days: float) -> None:
+    before_s = now_s - max_age_days * DAY_S
+    first_s = db.scalar(sa.select(sa.func.min(alerts.c.started_s)))
+    if first_s is not None:  # the charts tell of what the table holds
+        before_s = max(before_s, min(first_s, now_s))
+    first_hour = int(before_s // HOUR_S)
+    db.execute(sa.delete(hourly).where(hourly.c.hour < first_hour))
+    db.execute(sa.delete(daily).where(daily.c.day < first_hour // 24))
+    db.execute(sa.delete(totals).where(totals.c.hour < first_hour))
+    db.execute(sa.delete(gaps).where(gaps.c.noticed_s < now_s - max_age_days * DAY_S))
+    db.execute(sa.delete(figures).where(figures.c.at_s < now_s - FIGURES_DAYS * DAY_S))
+    oldest_kept = (
+        sa.select(troubles.c.number)
+        .order_by(troubles.c.number.desc())
+        .offset(MOST_TROUBLES)
+        .limit(1)
+        .scalar_subquery()
+    )
+    db.execute(
+        sa.delete(troubles).where(
+            sa.or_(troubles.c.number <= oldest_kept, troubles.c.at_s < now_s - 90 * DAY_S)
+        )
+    )
+    db.execute(sa.delete(sessions).where(sessions.c.used_s < now_s - SESSION_DAYS * DAY_S))
+
+
+def _delete_some_devices(engine: sa.Engine, now_s: float, max_age_days: float) -> None:
+    retired = devices.c.retired_s.is_not(None)
+    listed = devices.c.retired_s.is_(None)
+    came_s = sa.func.coalesce(devices.c.first_seen_s, 0.0)
+    heard_s = sa.func.coalesce(devices.c.last_seen_s, came_s)
+    old = sa.and_(listed, heard_s < now_s - max_age_days * DAY_S)
+    _delete_devices(engine, 0, old, devices.c.device)
+    # As with the places: who is silent gives way first, and those that came first stay.
+    speaks = sa.case((heard_s < now_s - SILENT_S, 0), else_=1)
+    _delete_devices(engine, MOST_DEVICES, listed, speaks, came_s.desc(), devices.c.device.desc())
+    _delete_devices(engine, MOST_RETIRED, retired, devices.c.retired_s, devices.c.device)
+
+
+def _delete_devices(
+    engine: sa.Engine,
+    most: int,
+    those: sa.ColumnElement[bool],
+    *order: sa.ColumnElement[Any],
+) -> None:
+    """Devices of `those`, in this order, until there are `most`."""
+    with engine.begin() as db:
+        total = db.scalar(sa.select(sa.func.count()).select_from(devices).where(those)) or 0
+        if (surplus := total - most) > 0:
+            first = sa.select(devices.c.device).where(those).order_by(*order).limit(surplus)
+            rows = lock_devices(db, list(db.scalars(first)), those)
+            for part in parts([row.device for row in rows]):
+                db.execute(sa.delete(devices).where(devices.c.device.in_(part)))
+
+
+class Tidier:
+    """Deletes what is too old, once an hour, in a thread of its own."""
+
+    def __init__(self, engine: sa.Engine, max_age_days: float, max_alerts: int) -> None:
+        """See `edge.dashboard.history.retention.tidy`."""
+        self._engine = engine
+        self._limits = (max_age_days, max_alerts)
+        self._began_s, self._began_ticks = time.time(), time.monotonic()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tidier", daemon=True)
+
+    def start(self) -> None:
+        """Tidy now and each hour."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the deletion that is going on."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+
+    def _now_s(self) -> float:
+        """Seconds since the epoch; one that jumps ahead, and not by NTP, is not followed."""
+        if clock_is_synchronised():
+            return time.time()
+        return min(time.time(), self._began_s + time.monotonic() - self._began_ticks)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                count = tidy(self._engine, self._now_s(), *self._limits, self._stopped.is_set)
+                if count:
+                    log.info("deleted %d alerts that were too old or too many", count)
+            except sa.exc.SQLAlchemyError as error:
+                log.warning("old alerts could not be deleted: %s", error)
+            if self._stopped.wait(TIDY_EVERY_S):
+                return

@@ -1,0 +1,1 @@
+"""From MQTT to the database: subscription, validation, and batched writing."""

@@ -1,0 +1,1 @@
+"""The dashboard's pages: request handlers, templates, and charts."""

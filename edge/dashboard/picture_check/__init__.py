@@ -1,0 +1,1 @@
+"""The Check page's worker: classifies uploaded pictures in a separate process."""
