@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.cli import _host_and_port
+from edge.cli.main import _host_and_port
 from edge.common.errors import UsageError
 
 
@@ -41,7 +41,7 @@ def test_any_text_is_an_address_or_an_error(text: str) -> None:
 
 def test_help_needs_neither_opencv_nor_a_runtime() -> None:
     code = (
-        "import sys; from edge.cli import main\n"
+        "import sys; from edge.cli.main import main\n"
         "try: main(['run', '--help'])\n"
         "except SystemExit: pass\n"
         "print([m for m in ('cv2', 'numpy', 'paho', 'tflite_runtime') if m in sys.modules])"

@@ -171,7 +171,7 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (tmp_path / version / ".complete").touch()
     (tmp_path / "current").symlink_to("2")
     (tmp_path / "previous").symlink_to("1")
-    for module in (releases, service):
+    for module in (releases, systemd_unit):
         monkeypatch.setattr(module, "RELEASES", tmp_path)
     for user in (releases, update):
         monkeypatch.setattr(user, "release", lambda name: systemd_unit.release(name, tmp_path))

@@ -62,7 +62,7 @@ def test_each_wheel_is_required_with_its_digest_and_each_requirement_is_there(
 def test_the_wheel_of_the_daemon_is_whole(unpacked: Path) -> None:
     (wheel,) = (unpacked / "wheels" / "cp311").glob("mask_patrol-*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"edge/cli.py", "edge/assets/demo.mp4", "models/mask.tflite"} <= names
+    assert {"edge/cli/main.py", "edge/assets/demo.mp4", "models/mask.tflite"} <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
 
 

@@ -46,8 +46,10 @@ class Store:
     """The writing side; for one thread at a time."""
 
     def __init__(self, engine: sa.Engine, max_age_s: float = math.inf) -> None:
-        """`engine` is an open database (`edge.dashboard.history.tables.open_database`), in which what is older
-        than `max_age_s` may have been deleted."""
+        """`engine` is an open database (see `edge.dashboard.history.tables.open_database`).
+
+        Rows older than `max_age_s` may have been deleted from it.
+        """
         self._engine = engine
         self._max_age_s = max_age_s
 

@@ -16,7 +16,9 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from edge.common.errors import UserError
-from edge.dashboard import (
+from edge.dashboard.access.access import Access
+from edge.dashboard.live.websocket import Live
+from edge.dashboard.pages import (
     alert_pages,
     camera_pages,
     check_pages,
@@ -24,8 +26,6 @@ from edge.dashboard import (
     history_pages,
     login_pages,
 )
-from edge.dashboard.access.access import Access
-from edge.dashboard.live.websocket import Live
 from edge.dashboard.pages.page_context import FOLDER, Site, site_of
 
 log = logging.getLogger(__name__)

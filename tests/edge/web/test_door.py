@@ -386,7 +386,7 @@ def test_a_second_dashboard_on_the_same_state_and_a_taken_port_are_refused(
 
 def test_it_is_not_asked_of_the_daemon(tmp_path: Path) -> None:
     """A Pi that only publishes neither installs nor loads what the page needs."""
-    code = "import sys, edge.cli; edge.cli._parser(); print(*sys.modules)"
+    code = "import sys, edge.cli.main; edge.cli.main._parser(); print(*sys.modules)"
     result = subprocess.run(
         [*command(())[:1], "-c", code], capture_output=True, text=True, check=True,
         env={**os.environ, **environment(tmp_path)}, timeout=60,

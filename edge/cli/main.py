@@ -12,11 +12,11 @@ from pathlib import Path
 
 from edge import __version__
 from edge.bench.command import add_bench
+from edge.cli.service_commands import add_status, add_update
 from edge.common.errors import UsageError, UserError
 from edge.common.logging_setup import FORMATS, set_up
 from edge.config.settings import Settings, change, load_settings
 from edge.dashboard.command import add_dashboard
-from edge.service_commands import add_status, add_update
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -202,7 +202,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _detect(options: argparse.Namespace) -> int:
-    from edge.detect import DetectOptions, detect
+    from edge.cli.detect import DetectOptions, detect
 
     settings = load_settings(options.config)
     if options.model:
@@ -211,7 +211,7 @@ def _detect(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from edge.preflight import preflight
+    from edge.cli.check import preflight
 
     good = True
     for finding in preflight(options.config, lambda s: _overridden(s, options)):
