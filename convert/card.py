@@ -8,7 +8,7 @@ from typing import Any
 
 from edge.classification.model_card import Alert, Card, Framing, Input
 from edge.common.errors import UserError
-from training.report import Report
+from training.network.model_report import Report
 
 
 def check_belongs(report: Report, keras_sha256: str, report_path: Path) -> None:

@@ -23,8 +23,8 @@ from convert.ranges import StoredRanges, read_ranges, write_ranges
 from convert.variants import VARIANTS, built, variant_path
 from edge.classification.model_card import attach_card, digest
 from edge.common.errors import UserError
-from training.datasets import read_datasets
-from training.report import Report, read_report, report_path
+from training.data.datasets import read_datasets
+from training.network.model_report import Report, read_report, report_path
 
 #: Faces at once through Keras.
 BATCH = 256

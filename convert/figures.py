@@ -7,8 +7,8 @@ from typing import Any
 from convert.parity import Floats
 from convert.pictures import CheckSet
 from edge.classification.model_card import ALERT_LABEL
-from training.metrics import Ints, figures
-from training.report import Report
+from training.common.metrics import Ints, figures
+from training.network.model_report import Report
 
 
 def card_figures(check: CheckSet, scores: Floats, report: Report, how: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from convert.quiet import quiet
 from edge.common.errors import UserError
-from training.keras_quietly import load_model_file
+from training.common.quiet_keras import load_model_file
 
 #: What the scaling layer computes is what a uint8 tensor of this scale and zero point
 #: *means*, so the layer itself is left out and `uint8_input` puts the meaning in front.

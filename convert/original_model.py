@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from convert.from_keras import exported
 from edge.common.errors import UserError
-from training.keras_quietly import import_keras
-from training.original import build_original
+from training.common.quiet_keras import import_keras
+from training.network.original_network import build_original
 
 OUT = Path("edge/bench/original.tflite.gz")
 #: Distinct weights of a layer: so few that gzip finds the repetition.

@@ -12,11 +12,11 @@ import numpy as np
 from convert.inputs import drawn_inputs
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
-from training.crops import decoded, evaluated, evaluation_crop
-from training.datasets import DataSet
-from training.metrics import Ints
-from training.progress import limited, watch
-from training.splits import Split
+from training.common.metrics import Ints
+from training.data.crops import decoded, evaluated, evaluation_crop
+from training.data.datasets import DataSet
+from training.data.progress import limited, watch
+from training.data.splits import Split
 
 CROPS_PER_DATA_SET = 300
 DRAWINGS = 300

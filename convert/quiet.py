@@ -7,7 +7,7 @@ import io
 import warnings
 from collections.abc import Iterator
 
-from training.keras_quietly import standard_error_held_back
+from training.common.quiet_keras import standard_error_held_back
 
 
 @contextlib.contextmanager

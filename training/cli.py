@@ -10,16 +10,17 @@ from typing import Any
 
 from edge.classification.model_card import digest
 from edge.common.errors import UsageError, UserError
-from training import explore, fetch
-from training.binary import add_binary
-from training.config import TrainConfig
-from training.cross import add_cross
-from training.datasets import LABELS
-from training.evaluate_cli import add_evaluate
-from training.frontier import add_frontier
-from training.layouts import LAYOUTS
-from training.model import NETS
-from training.stress import add_stress
+from training.common.train_config import TrainConfig
+from training.data import fetch
+from training.data.datasets import LABELS
+from training.data.layouts import LAYOUTS
+from training.detector_sweep.frontier import add_frontier
+from training.evaluation.evaluate_command import add_evaluate
+from training.evaluation.stress import add_stress
+from training.exploration import explore
+from training.fit.binary_model import add_binary
+from training.fit.cross_dataset import add_cross
+from training.network.model import NETS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -180,7 +181,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from training.session import run_training
+    from training.fit.training_run import run_training
 
     config = TrainConfig(
         epochs=options.epochs,

@@ -16,7 +16,7 @@ from tests.training.made import assert_one_line, python
 pytestmark = pytest.mark.timeout(600)
 
 ORIGINAL = """
-from training.original import build_original
+from training.network.original_network import build_original
 network = build_original()
 print(network.count_params(), network.input_shape, network.output_shape)
 """

@@ -14,7 +14,7 @@ from convert.figures import accuracies, card_figures
 from convert.pictures import CheckSet
 from edge.classification.model_card import Card, read_card
 from tests.training import made
-from training.report import Report
+from training.network.model_report import Report
 
 pytestmark = pytest.mark.timeout(600)
 FOLDERS = {"mask": "mask", "no_mask": "no_mask", "incorrect_mask": "incorrect_mask"}
@@ -25,8 +25,8 @@ import sys
 from pathlib import Path
 import keras
 from edge.classification.model_card import digest
-from training.model import build_model
-from training.report import Report, report_path, write_report
+from training.network.model import build_model
+from training.network.model_report import Report, report_path, write_report
 
 keras.utils.set_random_seed(5)
 model, place = build_model(3), Path(sys.argv[1])

@@ -119,7 +119,7 @@ from convert.ranges import read_ranges
 from convert.uint8_input import with_uint8_input
 from convert.variants import VARIANTS
 from edge.classification.model_card import attach_card, read_card
-from training.report import read_report, report_path
+from training.network.model_report import read_report, report_path
 
 models, folder = map(Path, sys.argv[1:])
 card = read_card((models / "mask.tflite").read_bytes(), models)

@@ -7,10 +7,10 @@ import pytest
 
 from edge.common.errors import UsageError
 from tests.training import made
-from training.batches import TrainingSet
-from training.config import TrainConfig
-from training.crops import Face
-from training.state import Progress, load_state, save_state
+from training.common.train_config import TrainConfig
+from training.data.crops import Face
+from training.fit.batches import TrainingSet
+from training.fit.checkpoint import Progress, load_state, save_state
 
 
 def training_set(draws: list[float]) -> TrainingSet:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.calibrate import fit
-from training.metrics import Floats, Ints
+from training.common.metrics import Floats, Ints
+from training.fit.score_calibration import fit
 
 
 def world(count: int, labels: int, seed: int) -> tuple[Floats, Ints]:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from edge.common.errors import UsageError
 from tests.training import made
-from training.corrections import LEAVE_OUT, corrected, read_corrections, unused
-from training.datasets import LABELS, DataSet, Sample
-from training.splits import Split
+from training.data.corrections import LEAVE_OUT, corrected, read_corrections, unused
+from training.data.datasets import LABELS, DataSet, Sample
+from training.data.splits import Split
 
 HEAD = "picture,x,y,label\n"
 SHIPPED = Path(__file__).parents[2] / "training" / "corrections.csv"

@@ -12,13 +12,18 @@ from edge.classification.face_crop import crop_face
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
 from tests.training import made
-from training.augment import augmented
-from training.crops import Face, decoded, evaluation_crop, training_face
-from training.datasets import LABELS, DataSet, Sample, read_dataset
-from training.detector import MARGIN, box_of_annotation, box_of_framed_picture, overlap
-from training.duplicates import copies, copy_pairs, fingerprint
-from training.faces import find_no_faces
-from training.splits import Split
+from training.augmentation.augment import augmented
+from training.data.crops import Face, decoded, evaluation_crop, training_face
+from training.data.datasets import LABELS, DataSet, Sample, read_dataset
+from training.data.detector_simulation import (
+    MARGIN,
+    box_of_annotation,
+    box_of_framed_picture,
+    overlap,
+)
+from training.data.duplicates import copies, copy_pairs, fingerprint
+from training.data.face_boxes import find_no_faces
+from training.data.splits import Split
 
 SIZE = (96, 96)
 boxes = st.tuples(st.floats(-50, 150), st.floats(-50, 150), st.floats(5, 120), st.floats(5, 120))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from edge.common.errors import UsageError
 from tests.training import made
-from training.datasets import LABELS, check_classes, read_dataset
-from training.splits import Split, family_of, split_of
+from training.data.datasets import LABELS, check_classes, read_dataset
+from training.data.splits import Split, family_of, split_of
 
 TWO, THREE = LABELS[2], LABELS[3]
 #: The second letters of train, validation, test: recorded once, they may never change.

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from tests.training import made
-from training.answers import ask, read_known
 from training.cli import main
-from training.evaluate import evaluate
-from training.metrics import alert_threshold
-from training.scorers import load_scorer
-from training.splits import Split
+from training.common.metrics import alert_threshold
+from training.data.splits import Split
+from training.evaluation.evaluate import evaluate
+from training.evaluation.predictions import ask, read_known
+from training.evaluation.scorers import load_scorer
 
 MODEL = made.ROOT / "models" / "mask.tflite"
 FOLDERS = {"with_mask": "mask", "without_mask": "no_mask"}

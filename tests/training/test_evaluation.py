@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
-from training.answers import Answers, pooled
-from training.datasets import LABELS, Sample
-from training.evaluation import Asked, Chosen, Evaluation, evaluation_of
-from training.evaluation_text import as_text
-from training.slices import bands, kind_of
-from training.splits import Split
+from training.data.datasets import LABELS, Sample
+from training.data.splits import Split
+from training.evaluation.figures import Asked, Chosen, Evaluation, evaluation_of
+from training.evaluation.predictions import Answers, pooled
+from training.evaluation.slices import bands, kind_of
+from training.evaluation.text import as_text
 
 TWO, THREE = LABELS[2], LABELS[3]
 

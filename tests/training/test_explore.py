@@ -20,10 +20,18 @@ from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from tests.training import made
 from training.cli import main
-from training.datasets import LABELS, read_dataset
-from training.near_copies import find_pairs, shared
-from training.observe import ON_A_SHEET, Seen, observe
-from training.style import FEWEST, MEASURES, TOGETHER, Style, separation, separations, style_of
+from training.data.datasets import LABELS, read_dataset
+from training.data.picture_style import (
+    FEWEST,
+    MEASURES,
+    TOGETHER,
+    Style,
+    separation,
+    separations,
+    style_of,
+)
+from training.exploration.dataset_stats import ON_A_SHEET, Seen, observe
+from training.exploration.near_duplicates import find_pairs, shared
 
 TWO, THREE = LABELS[2], LABELS[3]
 values = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=30)

@@ -14,9 +14,9 @@ from edge.common.errors import UserError
 from tests.training import kaggle, made
 from tests.training.kaggle import Kaggle
 from training.cli import main
-from training.datasets import LABELS, read_dataset
-from training.fetch import fetch
-from training.published import PUBLISHED
+from training.data.catalogue import PUBLISHED
+from training.data.datasets import LABELS, read_dataset
+from training.data.fetch import fetch
 
 TWELVE_K = PUBLISHED[0]
 CLOSED = "http://127.0.0.1:9"  # the discard port: nothing listens there

@@ -23,11 +23,12 @@ from edge.config.settings import DetectorSettings
 from edge.detection.face_detector import HaarDetector
 from tests.training import made
 from training.cli import main
-from training.detector import overlap
-from training.frontier_clips import play_clips
-from training.frontier_figures import Outcome, contenders, front, outcomes
-from training.frontier_grid import Configuration, Search, grid, most_thorough, shipped
-from training.frontier_scenes import (
+from training.common.intervals import Estimate
+from training.data.detector_simulation import overlap
+from training.detector_sweep.clips import play_clips
+from training.detector_sweep.figures import Outcome, contenders, front, outcomes
+from training.detector_sweep.grid import Configuration, Search, grid, most_thorough, shipped
+from training.detector_sweep.scenes import (
     SAME_FACE,
     Scene,
     drawn,
@@ -36,7 +37,6 @@ from training.frontier_scenes import (
     search_scenes,
     with_support,
 )
-from training.intervals import Estimate
 
 coordinates = st.floats(0, 100)
 boxes = st.lists(

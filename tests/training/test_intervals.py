@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from training.intervals import Estimate, draws, estimates, interval, shares
+from training.common.intervals import Estimate, draws, estimates, interval, shares
 
 ALONE = np.arange(400)
 
@@ -81,7 +81,7 @@ def test_one_seed_gives_the_same_draws_and_each_draws_as_many_pictures() -> None
 def test_many_pictures_are_drawn_in_parts_that_make_up_the_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("training.intervals.CELLS_AT_ONCE", 1000)
+    monkeypatch.setattr("training.common.intervals.CELLS_AT_ONCE", 1000)
     sizes = [len(weights) for weights in draws(np.arange(300), 10)]
     assert sizes == [3, 3, 3, 1]
 

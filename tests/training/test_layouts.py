@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from edge.common.errors import UsageError
 from tests.training import made
 from training.cli import main
-from training.crops import read_picture, training_face
-from training.datasets import LABELS, DataSet, read_dataset
-from training.layouts import INCORRECT_KINDS, incorrect_kind, key
-from training.partition import part_of, read_partition
-from training.splits import Split, family_of, split_of
+from training.data.celeba_partition import part_of, read_partition
+from training.data.crops import read_picture, training_face
+from training.data.datasets import LABELS, DataSet, read_dataset
+from training.data.layouts import INCORRECT_KINDS, incorrect_kind, key
+from training.data.splits import Split, family_of, split_of
 
 TWO, THREE = LABELS[2], LABELS[3]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
-from training.metrics import alert_threshold, figures
+from training.common.metrics import alert_threshold, figures
 
 LABELS = ("mask", "no_mask", "incorrect_mask")
 answers = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=60)

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from training.contact import CELL_PX, contact_sheet
-from training.plotting import plot
+from training.common.contact_sheet import CELL_PX, contact_sheet
+from training.common.plotting import plot
 
 
 def draw(path: Path) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.reliability import reliability
+from training.evaluation.calibration_error import reliability
 
 
 def test_the_error_is_the_mean_gap_between_score_and_share() -> None:

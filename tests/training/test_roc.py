@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from training.metrics import alert_threshold
-from training.roc import Ranking, area, average_precision, bands, curve, found_at
+from training.common.metrics import alert_threshold
+from training.evaluation.roc import Ranking, area, average_precision, bands, curve, found_at
 
 faces = st.lists(
     st.tuples(st.integers(0, 12), st.booleans(), st.integers(0, 3)), min_size=2, max_size=60

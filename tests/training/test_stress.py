@@ -11,8 +11,8 @@ import pytest
 
 from edge.common.arrays import Pixels
 from tests.training import made
-from training.model import SIZE_PX
-from training.stress import CONDITIONS, ON_BARE_ONLY, skin_angle
+from training.evaluation.stress import CONDITIONS, ON_BARE_ONLY, skin_angle
+from training.network.model import SIZE_PX
 
 
 def picture() -> Pixels:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.training import made
-from training.train import stale_epochs
+from training.fit.training_loop import stale_epochs
 
 pytestmark = pytest.mark.timeout(600)
 FOLDERS = {
@@ -51,9 +51,9 @@ SAME = """
 import json
 import sys
 import numpy as np
-from training.keras_quietly import load_model_file
+from training.common.quiet_keras import load_model_file
 from pathlib import Path
-from training.binary import without_third
+from training.fit.binary_model import without_third
 whole, part = (load_model_file(Path(each)) for each in sys.argv[1:])
 done = json.loads(Path(sys.argv[2]).with_suffix(".json").read_bytes())["calibration"]
 pixels = np.random.default_rng(0).integers(0, 256, (8, 96, 96, 3)).astype(np.float32)
@@ -102,7 +102,7 @@ STARTED = """
 import sys
 import numpy as np
 from pathlib import Path
-from training.keras_quietly import load_model_file
+from training.common.quiet_keras import load_model_file
 models = [load_model_file(Path(each)) for each in sys.argv[1:]]
 first, second = (model.get_layer("shares").get_weights()[0].ravel() for model in models)
 print(np.corrcoef(first, second)[0, 1])
@@ -148,10 +148,10 @@ def test_stale_epochs_count_from_the_last_best(scores: list[float], stale: int) 
 
 STOPS = """
 import sys
-import training.train
+import training.fit.training_loop
 from training.cli import main
 scores = iter([0.5, 0.6, 0.55, 0.55, 0.7])
-training.train.validation_figures = lambda *_: {"accuracy": {"tiny": 0.5}, "score": next(scores)}
+training.fit.training_loop.validation_figures = lambda *_: {"accuracy": {"tiny": 0.5}, "score": next(scores)}
 raise SystemExit(main(sys.argv[1:]))
 """
 

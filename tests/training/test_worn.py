@@ -10,11 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.common.arrays import Pixels
-from training.batches import Floats, TrainingSet, Wardrobe
-from training.crops import Face
-from training.model import SIZE_PX
-from training.occlude import CHIN, EYES, MOUTH, NOSE, occluded
-from training.worn import CHIN_HEIGHT, CONTEXT, SIDE_PX, WAYS, put_on, ways_for
+from training.augmentation.occlusion import CHIN, EYES, MOUTH, NOSE, occluded
+from training.augmentation.synthetic_masks import (
+    CHIN_HEIGHT,
+    CONTEXT,
+    SIDE_PX,
+    WAYS,
+    put_on,
+    ways_for,
+)
+from training.data.crops import Face
+from training.fit.batches import Floats, TrainingSet, Wardrobe
+from training.network.model import SIZE_PX
 
 SKIN, CLOTH = (200, 150, 120), (40, 90, 220)
 BOX = (10.0, 20.0, 100.0, 100.0)
@@ -37,7 +44,7 @@ def cloth(face: Face) -> Pixels:
 def test_a_mask_begins_where_its_way_says(way: int, seed: int) -> None:
     assert not isinstance(way, int)
     rng = np.random.default_rng(seed)
-    with patch("training.worn.DYED", 0):
+    with patch("training.augmentation.synthetic_masks.DYED", 0):
         worn = put_on(plain(SKIN, "no_mask"), plain(CLOTH, "mask"), way, rng)
     assert (worn.label, worn.annotated) == (way.label, False)
     covered = cloth(worn)

@@ -1,0 +1,1 @@
+"""Augmentation: cameras, light, occlusion, and synthetic masks."""

@@ -1,0 +1,149 @@
+"""A fresh look at a face each time: as another detector box, camera, lens and light would show it.
+
+Style must not tell the label: web crops, portraits and scenes differ in sharpness,
+aspect, colour and compression, so each of these is drawn anew for every look.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.common.arrays import Pixels
+from training.augmentation.occlusion import occluded
+from training.data.crops import Face
+from training.data.detector_simulation import (
+    FRAMED_SHARE,
+    MARGIN,
+    SHIFT_SPREAD_X,
+    SHIFT_SPREAD_Y,
+    SIDE_SPREAD,
+)
+from training.network.model import SIZE_PX
+
+Rng = np.random.Generator
+
+COARSEST_PX = 24  # a far face, scaled up
+ENLARGEMENTS = (cv2.INTER_LINEAR, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
+_LEVELS = np.arange(256, dtype=np.float32) / 255
+
+
+def augmented(face: Face, rng: Rng, style: float = 1.0) -> Pixels:
+    """One look at `face`: (96, 96, 3) uint8 RGB, decided by `rng` alone.
+
+    `style`, 0 to 1, scales how often all but the framing is drawn anew: 0 leaves the
+    picture's own light, sharpness and compression, and with them what gives it away.
+    """
+    pixels = _framed(face, rng)
+    if rng.random() < 0.30 * style:
+        pixels = occluded(pixels, face.label == "no_mask", rng)
+    if rng.random() < 0.85 * style:
+        pixels = _relit(pixels, rng)
+    if rng.random() < 0.25 * style:
+        pixels = _blurred(pixels, rng)
+    if rng.random() < 0.45 * style:
+        pixels = _coarsened(pixels, rng)
+    if rng.random() < 0.20 * style:
+        pixels = _noisy(pixels, rng)
+    if rng.random() < 0.30 * style:
+        pixels = _compressed(pixels, rng)
+    return pixels
+
+
+def _framed(face: Face, rng: Rng) -> Pixels:
+    """The crop around a jittered detector box, turned, stretched and mirrored a little."""
+    x, y, w, h = face.box_px
+    spread = SIDE_SPREAD if face.annotated else SIDE_SPREAD / 2
+    shift = 1.0 if face.annotated else 0.6
+    # A crop data set's whole picture is a little tighter than the margin: meet in the middle.
+    usual = (1 + 2 * MARGIN) if face.annotated else (0.5 / FRAMED_SHARE + 0.5 * (1 + 2 * MARGIN))
+    zoom = usual * float(np.clip(rng.normal(1.0, spread), 0.65, 1.45))
+    stretch = math.exp(float(np.clip(rng.normal(0, 0.07), -0.18, 0.18)))
+    side_x, side_y = w * zoom * stretch, h * zoom / stretch
+    centre_x = x + w / 2 + shift * SHIFT_SPREAD_X * w * _bounded(rng)
+    centre_y = y + h / 2 + shift * SHIFT_SPREAD_Y * h * _bounded(rng)
+    turn = math.radians(8.0) * _bounded(rng)
+    mirror = -1.0 if rng.random() < 0.5 else 1.0
+    cos, sin = math.cos(turn), math.sin(turn)
+    to_x, to_y = SIZE_PX / side_x * mirror, SIZE_PX / side_y
+    matrix = np.array([[to_x * cos, -to_x * sin, 0], [to_y * sin, to_y * cos, 0]], np.float64)
+    matrix[:, 2] = SIZE_PX / 2 - matrix[:, :2] @ (centre_x - 0.5, centre_y - 0.5)
+    warped = cv2.warpAffine(
+        face.image,
+        matrix,
+        (SIZE_PX, SIZE_PX),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(warped, np.uint8)
+
+
+def _bounded(rng: Rng) -> float:
+    return float(np.clip(rng.normal(), -2.2, 2.2))
+
+
+def _relit(pixels: Pixels, rng: Rng) -> Pixels:
+    """Other light and another sensor: saturation, exposure, contrast, cast, a lamp to one side."""
+    if rng.random() < 0.5:
+        grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        colour = 0.0 if rng.random() < 0.3 else float(rng.uniform(0.2, 1.6))
+        pixels = np.asarray(cv2.addWeighted(pixels, colour, grey, 1 - colour, 0), np.uint8)
+    gamma = math.exp(rng.normal(0, 0.35))
+    contrast, brightness = rng.uniform(0.55, 1.35), rng.normal(0, 0.10)
+    cast = np.exp(rng.normal(0, 0.10, 3)) if rng.random() < 0.6 else np.ones(3)
+    curve = (_LEVELS**gamma - 0.5) * contrast + 0.5 + brightness
+    table = np.clip(curve[:, None] * cast[None, :] * 255, 0, 255).astype(np.uint8)
+    pixels = np.asarray(cv2.LUT(pixels, table[None]), np.uint8)
+    if rng.random() < 0.2:
+        pixels = _shaded(pixels, rng)
+    return pixels
+
+
+def _shaded(pixels: Pixels, rng: Rng) -> Pixels:
+    angle = rng.uniform(0, 2 * math.pi)
+    ramp = np.linspace(-0.5, 0.5, SIZE_PX, dtype=np.float32)
+    slope = math.cos(angle) * ramp[None, :] + math.sin(angle) * ramp[:, None]
+    gain = (1 + rng.uniform(0.3, 0.9) * slope).astype(np.float32)
+    shaded = cv2.multiply(pixels, cv2.merge([gain] * 3), dtype=cv2.CV_8U)
+    return np.asarray(shaded, np.uint8)
+
+
+def _blurred(pixels: Pixels, rng: Rng) -> Pixels:
+    """Out of focus, or moved while the shutter was open."""
+    if rng.random() < 0.65:
+        sigma = float(rng.uniform(0.4, 2.0))
+        return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.uint8)
+    length = int(rng.integers(3, 10))
+    path: npt.NDArray[np.uint8] = np.zeros((length, length), np.uint8)
+    angle, middle = rng.uniform(0, math.pi), (length - 1) / 2
+    reach_x, reach_y = middle * math.cos(angle), middle * math.sin(angle)
+    start = (round(middle - reach_x), round(middle - reach_y))
+    cv2.line(path, start, (round(middle + reach_x), round(middle + reach_y)), (1,))
+    return np.asarray(cv2.filter2D(pixels, -1, path / path.sum()), np.uint8)
+
+
+def _coarsened(pixels: Pixels, rng: Rng) -> Pixels:
+    """As few pixels as a face further away has, compressed at that size, then scaled up."""
+    side = int(math.exp(rng.uniform(math.log(COARSEST_PX), math.log(SIZE_PX))))
+    shrink = cv2.INTER_AREA if rng.random() < 0.7 else cv2.INTER_LINEAR
+    small = np.asarray(cv2.resize(pixels, (side, side), interpolation=shrink), np.uint8)
+    if rng.random() < 0.3:
+        small = _compressed(small, rng)
+    enlarge = ENLARGEMENTS[int(rng.integers(len(ENLARGEMENTS)))]
+    return np.asarray(cv2.resize(small, (SIZE_PX, SIZE_PX), interpolation=enlarge), np.uint8)
+
+
+def _noisy(pixels: Pixels, rng: Rng) -> Pixels:
+    noise = rng.standard_normal(pixels.shape, np.float32) * np.float32(rng.uniform(2, 16))
+    if rng.random() < 0.4:
+        noise = np.repeat(noise[:, :, :1], 3, axis=2)
+    return np.asarray(np.clip(pixels + noise, 0, 255), np.uint8)
+
+
+def _compressed(pixels: Pixels, rng: Rng) -> Pixels:
+    quality = int(rng.integers(25, 95))
+    _, code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)

@@ -1,0 +1,167 @@
+"""Bare faces put on another face's mask: rightly, under the nose, under the mouth, or its
+cloth as a collar.
+
+Photographs of masks worn wrongly are few. Cloth, light and seams come from a real masked
+face; only where the mask begins is decided here. Masks put on rightly are among them, so
+that being put on says nothing about the label.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.common.arrays import Pixels
+from training.data.crops import Face
+
+Rng = np.random.Generator
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a mask is worn: where its upper edge lies, as fractions of the detector's box.
+
+    `top`: least and most height of the edge at the nose; `label`: what that is called;
+    `share`: of all faces that put one on.
+    """
+
+    label: str
+    top: tuple[float, float]
+    share: float
+
+
+#: In a frontal box of haarcascade_frontalface_alt2 the eyes stand at 0.38 of its height, the
+#: tip of the nose at 0.62, the mouth at 0.78 and the chin at about 1.
+WAYS = (
+    Way("mask", (0.44, 0.54), 0.40),
+    Way("incorrect_mask", (0.66, 0.71), 0.30),  # the nose bare
+    Way("incorrect_mask", (0.82, 0.90), 0.12),  # the mouth bare too
+    Way("no_mask", (1.03, 1.15), 0.18),  # a collar or a scarf, which is no mask
+)
+#: Where a donor's own mask begins, when it is worn rightly.
+USUAL_TOP = 0.50
+CHIN_HEIGHT = 1.0
+SIDE_PX = 120  # of the box, while the mask is put on
+CONTEXT = 0.45  # around it, in box sides
+DYED = 0.35  # of the masks: a pink one must not pass for skin
+
+
+def ways_for(labels: tuple[str, ...]) -> tuple[Way, ...]:
+    """The ways whose label a model with `labels` knows."""
+    return tuple(way for way in WAYS if way.label in labels)
+
+
+def put_on(bare: Face, donor: Face, way: Way, rng: Rng) -> Face:
+    """`bare` wearing the mask of `donor`, labelled as `way` says; both boxed by the detector."""
+    face, mask = _aligned(bare), _aligned(donor)
+    top = float(rng.uniform(*way.top))
+    # Up to the whole way down: the donor's own seam shows, or a cut through its cloth.
+    lowered = float(rng.uniform(0.0, 1.1)) * max(0.0, top - USUAL_TOP)
+    mask = _moved_down(mask, lowered)
+    lit = _lit_alike(mask, face)
+    if rng.random() < DYED:
+        lit = _dyed(lit, face, rng)
+    cover = (_cover(top, rng) if top < CHIN_HEIGHT else _collar(top, rng))[:, :, None]
+    worn = face * (1 - cover) + lit * cover
+    margin = CONTEXT * SIDE_PX
+    box = (margin, margin, float(SIDE_PX), float(SIDE_PX))
+    return Face(np.clip(worn, 0, 255).astype(np.uint8), box, way.label, annotated=False)
+
+
+def _aligned(face: Face) -> Pixels:
+    """`face` with its box at the same place in every picture."""
+    x, y, w, h = face.box_px
+    margin = CONTEXT * SIDE_PX
+    matrix = np.array(
+        [[SIDE_PX / w, 0, margin - x * SIDE_PX / w], [0, SIDE_PX / h, margin - y * SIDE_PX / h]]
+    )
+    size = round(SIDE_PX * (1 + 2 * CONTEXT))
+    warped = cv2.warpAffine(
+        face.image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(warped, np.uint8)
+
+
+def _moved_down(picture: Pixels, by: float) -> Pixels:
+    matrix = np.array([[1.0, 0, 0], [0, 1.0, by * SIDE_PX]])
+    height, width = picture.shape[:2]
+    moved = cv2.warpAffine(picture, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.uint8)
+
+
+def _lit_alike(picture: Pixels, like: Pixels) -> Floats:
+    """`picture` as bright as `like`, judged by what lies above both masks."""
+    rows = slice(_at(0.15), _at(0.42))
+    columns = slice(_at(0.2), _at(0.8))
+    ratio = (like[rows, columns].mean() + 8) / (picture[rows, columns].mean() + 8)
+    return picture.astype(np.float32) * np.float32(np.clip(ratio, 0.5, 1.8))
+
+
+def _dyed(cloth: Floats, face: Pixels, rng: Rng) -> Floats:
+    """`cloth` in another colour, half of the time that of the skin it hides."""
+    rows, columns = slice(_at(0.60), _at(0.95)), slice(_at(0.3), _at(0.7))
+    usual = cloth[rows, columns].mean(axis=(0, 1)) + 4
+    if rng.random() < 0.5:
+        skin = face[_at(0.42) : _at(0.58), columns].mean(axis=(0, 1))
+        wanted = skin * rng.uniform(0.85, 1.2) * np.exp(rng.normal(0, 0.06, 3))
+    else:
+        wanted = rng.uniform(20, 240, 3)
+    return cloth * np.asarray(wanted / usual, np.float32)
+
+
+def _cover(top: float, rng: Rng) -> Floats:
+    """How much of each pixel the mask covers, 0 to 1: from `top` at the nose to the jaw."""
+    sag = float(rng.uniform(0.0, 0.08))  # the edge falls towards the ears
+    tilt = float(rng.normal(0, 0.015))
+    low = max(1.06, top + 0.22) + float(rng.uniform(-0.03, 0.06))
+    outline = np.array(
+        [
+            (0.10, top + sag - tilt),
+            (0.30, top + 0.02 - tilt / 2),
+            (0.50, top),
+            (0.70, top + 0.02 + tilt / 2),
+            (0.90, top + sag + tilt),
+            (0.87, max(0.78, top + 0.10)),
+            (0.74, low - 0.08),
+            (0.50, low),
+            (0.26, low - 0.08),
+            (0.13, max(0.78, top + 0.10)),
+        ]
+    )
+    size = round(SIDE_PX * (1 + 2 * CONTEXT))
+    cover = np.zeros((size, size), np.float32)
+    points = np.round((outline + CONTEXT) * SIDE_PX).astype(np.int32)
+    cv2.fillPoly(cover, [points], (1.0,), cv2.LINE_8)
+    soft = cv2.GaussianBlur(cover, (0, 0), float(rng.uniform(0.8, 2.0)))
+    return np.asarray(soft, np.float32)
+
+
+def _collar(top: float, rng: Rng) -> Floats:
+    """Cloth under the chin, from shoulder to shoulder, that rises towards the ears."""
+    size = round(SIDE_PX * (1 + 2 * CONTEXT))
+    rise = float(rng.uniform(-0.05, 0.30))
+    outline = np.array(
+        [
+            (-CONTEXT, top - rise),
+            (0.15, top - rise),
+            (0.35, top - 0.02),
+            (0.50, top),
+            (0.65, top - 0.02),
+            (0.85, top - rise),
+            (1 + CONTEXT, top - rise),
+            (1 + CONTEXT, 1 + CONTEXT),
+            (-CONTEXT, 1 + CONTEXT),
+        ]
+    )
+    cover = np.zeros((size, size), np.float32)
+    points = np.round((outline + CONTEXT) * SIDE_PX).astype(np.int32)
+    cv2.fillPoly(cover, [points], (1.0,), cv2.LINE_8)
+    return np.asarray(cv2.GaussianBlur(cover, (0, 0), float(rng.uniform(0.8, 2.5))), np.float32)
+
+
+def _at(fraction: float) -> int:
+    return round((CONTEXT + fraction) * SIDE_PX)

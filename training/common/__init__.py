@@ -1,0 +1,1 @@
+"""What the training packages share: settings, metrics, plots, and Keras itself."""

@@ -1,0 +1,1 @@
+"""Data sets: layouts on disk, splits, corrections, and face crops."""

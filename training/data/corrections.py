@@ -1,0 +1,100 @@
+"""Labels read again by a person: what is trained on, never what is reported on.
+
+Public sets carry wrong labels. A file of corrections names single faces and what they
+really show; it is applied to the train part alone, so that figures on the validation and
+test parts stay comparable with everybody else's.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge.common.errors import UsageError
+from training.data.datasets import LABELS, DataSet, Sample
+from training.data.splits import Split
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ("picture", "x", "y", "label")
+#: In place of a label: the face is not trained on.
+LEAVE_OUT = "-"
+#: A picture as `folder/file.jpg`, for parts of a set reuse names, and the left and upper
+#: edge of the face's box in whole pixels; None, None for a picture without boxes.
+Key = tuple[str, int | None, int | None]
+Corrections = Mapping[Key, str]
+
+
+def read_corrections(path: Path) -> Corrections:
+    """The corrections in a CSV file with the columns `COLUMNS`.
+
+    Raises UsageError naming the file and the line that is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the corrections {path} cannot be read: {error}") from None
+    try:
+        return _parsed(path, csv.reader(io.StringIO(text)))
+    except csv.Error as error:
+        raise UsageError(f"the corrections {path} are no CSV file: {error}") from None
+
+
+def _parsed(path: Path, rows: Any) -> Corrections:
+    if tuple(next(rows, [])) != COLUMNS:
+        raise UsageError(f"{path}, line 1: wanted {','.join(COLUMNS)}")
+    corrections: dict[Key, str] = {}
+    for row in rows:
+        if not row:
+            continue
+        where = f"{path}, line {rows.line_num}"
+        try:
+            picture, x, y, label = row
+            face = (picture, _edge(x), _edge(y))
+        except ValueError:
+            raise UsageError(
+                f"{where}: wanted folder/picture, the left and upper edge of a box or"
+                f" nothing, and a label, not {','.join(row)[:60]!r}"
+            ) from None
+        if label not in (*LABELS[3], LEAVE_OUT):
+            wanted = ", ".join(LABELS[3])
+            raise UsageError(f"{where}: {label[:20]!r} is not one of {wanted}, {LEAVE_OUT}")
+        if face in corrections:
+            raise UsageError(f"{where}: this face stands in the file twice")
+        corrections[face] = label
+    return corrections
+
+
+def corrected(data: DataSet, corrections: Corrections, labels: tuple[str, ...]) -> DataSet:
+    """`data` with its train part corrected; faces that are no longer one of `labels` go."""
+    samples = []
+    for sample in data.samples:
+        label = corrections.get(key(sample), sample.label)
+        if sample.split is not Split.TRAIN or label == sample.label:
+            samples.append(sample)
+        elif label in labels:
+            samples.append(dataclasses.replace(sample, label=label))
+    return dataclasses.replace(data, samples=tuple(samples))
+
+
+def unused(datasets: list[DataSet], corrections: Corrections) -> list[Key]:
+    """The corrections of faces that none of `datasets` has in its train part."""
+    trained = {key(s) for data in datasets for s in data.part(Split.TRAIN)}
+    return [face for face in corrections if face not in trained]
+
+
+def key(sample: Sample) -> Key:
+    """What a correction calls the face of `sample`."""
+    name = f"{sample.path.parent.name}/{sample.path.name}"
+    if sample.box_px is None:
+        return name, None, None
+    return name, round(sample.box_px[0]), round(sample.box_px[1])
+
+
+def _edge(text: str) -> int | None:
+    return int(text) if text else None

@@ -1,0 +1,61 @@
+"""The real detector, run over training pictures: whose face, and what it takes for one."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edge.common.arrays import Box, Pixels
+from training.data.detector_simulation import overlap
+
+#: A search that is allowed many false boxes, at half size: it only looks for walls
+#: and clothes that a detector may take for faces.
+SEARCH_SIDE_PX = 400
+FALSE_OVERLAP = 0.1
+#: In a portrait the face is large and near the middle; what else is found is an eye or a knee.
+SMALLEST_SHARE, OFF_CENTRE = 0.45, 0.22
+
+
+@functools.cache
+def _cascade() -> Any:
+    folder = Path(cv2.__file__).parent / "data"
+    return cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_alt2.xml"))
+
+
+def find_only_face(image: Pixels) -> Box | None:
+    """The detector's box when it finds exactly one large face in `image`, (h, w, 3) RGB."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    smallest = max(24, int(SMALLEST_SHARE * min(grey.shape)))
+    found = _cascade().detectMultiScale(grey, 1.1, 4, minSize=(smallest, smallest))
+    if len(found) != 1:
+        return None
+    x, y, w, h = (float(value) for value in found[0])
+    off_x, off_y = (x + w / 2) / grey.shape[1] - 0.5, (y + h / 2) / grey.shape[0] - 0.5
+    return (x, y, w, h) if max(abs(off_x), abs(off_y)) < OFF_CENTRE else None
+
+
+def find_no_faces(
+    image: Pixels, faces_px: list[Box], rng: np.random.Generator, at_most: int
+) -> list[Box]:
+    """Up to `at_most` boxes in `image` that hold no face of `faces_px`.
+
+    First what the detector falsely takes for faces at its loosest setting, then
+    squares of a face's size at random places.
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, SEARCH_SIDE_PX / max(height, width))
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    found = _cascade().detectMultiScale(small, 1.15, 1, minSize=(20, 20))
+    boxes: list[Box] = [(x / scale, y / scale, w / scale, h / scale) for x, y, w, h in found]
+    for _ in range(at_most):
+        side = float(rng.uniform(0.08, 0.4) * min(height, width))
+        if side >= 20:
+            x, y = rng.uniform(0, width - side), rng.uniform(0, height - side)
+            boxes.append((float(x), float(y), side, side))
+    empty = [b for b in boxes if all(overlap(b, face) < FALSE_OVERLAP for face in faces_px)]
+    return empty[:at_most]

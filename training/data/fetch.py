@@ -1,0 +1,146 @@
+"""`python -m training dataset`: fetch public data sets into data/, or say how to by hand."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from edge.common.errors import UsageError, UserError
+from training.data.catalogue import PUBLISHED, Published, as_text
+from training.data.datasets import LABELS, read_dataset
+
+#: A download that writes nothing for so long has lost its connection. Kaggle's client
+#: itself waits for ever.
+PATIENCE_S = 60.0
+#: Kaggle's answers to a client without an account, or one that has not agreed to the terms.
+REFUSED = (401, 403)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `python -m training dataset`."""
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"what to fetch: {', '.join(each.name for each in PUBLISHED)}",
+    )
+    parser.add_argument("--list", action="store_true", help="say what there is (the default)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("data"), metavar="DIR", help="default: %(default)s"
+    )
+    parser.set_defaults(run=run, stopped="stopped; nothing was kept")
+
+
+def run(options: argparse.Namespace) -> int:
+    """List the data sets, or fetch the named ones one after the other."""
+    if options.list or not options.names:
+        sys.stdout.write("\n".join(as_text(options.out)) + "\n")
+        return 0
+    chosen = [_named(name) for name in options.names]
+    for each in chosen:
+        sys.stdout.write(fetch(each, options.out) + "\n")
+    return 0
+
+
+def _named(name: str) -> Published:
+    found = next((each for each in PUBLISHED if each.name == name), None)
+    if found is None:
+        names = ", ".join(each.name for each in PUBLISHED)
+        raise UsageError(f"no data set is called {name}; there are {names}")
+    return found
+
+
+def fetch(data: Published, out: Path, patience_s: float = PATIENCE_S) -> str:
+    """Download `data` below `out`, all or nothing, and read it; says what it holds.
+
+    What is there already is not fetched again. Raises UserError saying how to do it by
+    hand when it cannot be had.
+    """
+    place = data.path(out)
+    if place.exists():
+        return f"{place} is there already (delete it to fetch it anew): {_held(data, out)}"
+    if data.kaggle is None:
+        raise UserError(f"{data.name} is not on Kaggle: {_by_hand(data, out)}")
+    partial = out / f".{data.name}.part"
+    try:
+        _download(data, out, partial, patience_s)
+        partial.rename(place)
+    except OSError as error:
+        raise UserError(f"{place} cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return f"{place}: {_held(data, out)}; licence: {data.licence}"
+
+
+def _download(data: Published, out: Path, partial: Path, patience_s: float) -> None:
+    try:
+        import kagglehub
+    except ImportError:
+        raise UserError(
+            f"{data.name}: kagglehub is missing (pip install kagglehub); {_by_hand(data, out)}"
+        ) from None
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            kagglehub.dataset_download(data.kaggle, output_dir=str(partial), force_download=True)
+        except BaseException as error:  # whatever it is, the thread that waits reports it
+            failed.append(error)
+
+    worker = threading.Thread(target=work, daemon=True)  # one that hangs must not outlive us
+    seen = _last_written_ns(partial)
+    worker.start()
+    while worker.is_alive():
+        worker.join(patience_s)
+        now = _last_written_ns(partial)
+        if worker.is_alive() and now == seen:
+            raise UserError(
+                f"{data.name}: nothing came from Kaggle for {patience_s:g} s; try again, or"
+                f" {_by_hand(data, out)}"
+            )
+        seen = now
+    if failed:
+        raise UserError(f"{data.name}: {_reason(failed[0])}; {_by_hand(data, out)}") from None
+
+
+def _last_written_ns(folder: Path) -> int:
+    """When something below `folder` was last added or grew; 0 while it does not exist.
+
+    Folders tell of new files; of files only those at the top are asked, where the archive
+    grows: an unpacked set has hundreds of thousands.
+    """
+    times = [Path(inner).stat().st_mtime_ns for inner, _, _ in os.walk(folder)]
+    if folder.is_dir():
+        times += [path.stat().st_mtime_ns for path in folder.iterdir() if path.is_file()]
+    return max(times, default=0)
+
+
+def _reason(error: Any) -> str:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if status in REFUSED or "UnauthenticatedError" in kinds:
+        return (
+            f"Kaggle wants an account that agreed to the set's terms (answer {status}): put a token"
+            " from kaggle.com/settings into ~/.kaggle/"
+        )
+    if "ConnectionError" in kinds or "Timeout" in kinds:
+        return "Kaggle cannot be reached: no network, or a proxy is not set"
+    first = (str(error).strip().splitlines() or [""])[0]
+    return f"Kaggle's client failed: {type(error).__name__}: {first[:160]}"
+
+
+def _by_hand(data: Published, out: Path) -> str:
+    return f"by hand: get it from {data.where} and unpack it into {data.path(out)}/ ({data.gives})"
+
+
+def _held(data: Published, out: Path) -> str:
+    found = read_dataset(data.path(out), LABELS[max(LABELS)])
+    counts = Counter(sample.label for sample in found.samples)
+    told = ", ".join(f"{counts[label]} {label}" for label in LABELS[3] if counts[label])
+    return f"{len(found.samples)} faces ({told}); {data.use(out)}"

@@ -1,0 +1,1 @@
+"""A sweep over the face detector's settings: faces found against cost."""

@@ -1,0 +1,215 @@
+"""Clips played through the real pipeline with several detectors at once: who is seen, when.
+
+All of them are given the same frames one after the other, so that they share the machine's
+moods; a reference searches every frame in full and says which people there are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from edge.bench.alert_agreement import agreement, episodes
+from edge.bench.measure import one_opencv_thread
+from edge.camera.recordings import VideoFile
+from edge.camera.source import Frame
+from edge.classification.classifier import Classifier
+from edge.common.arrays import Box
+from edge.common.stage_times import StageTimes
+from edge.config.settings import Settings
+from edge.detection.face_detector import Face, HaarDetector, Luma
+from edge.events.alert_machine import Event
+from edge.events.pipeline import Pipeline
+from edge.mqtt.payloads import UtcClock
+from training.data.progress import shown
+from training.detector_sweep.grid import Configuration
+from training.detector_sweep.scenes import matched
+
+#: A track is a person when the reference saw it so long, and in most frames between: what
+#: the cascade falsely takes for a face comes and goes.
+PERSON_S, PERSON_SHARE = 1.0, 0.5
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person of a clip by the reference: their box, in pixels, by the time of the frame."""
+
+    boxes: Mapping[float, Box]
+
+    @property
+    def first_s(self) -> float:
+        """When the reference saw them first."""
+        return min(self.boxes)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How a configuration saw a person: how long after the reference, and in which share of
+    the frames in which both looked and the reference saw them. `late_s` None: never."""
+
+    late_s: float | None
+    share: float
+
+
+@dataclass(frozen=True)
+class Played:
+    """What became of a clip. `late_s`: of each alert that the reference gave too, how much
+    later it came; `lost` and `added`: alerts of the one without the other.
+    `false_boxes`: boxes where the reference has no person, in `frames` frames."""
+
+    clip: str
+    sights: tuple[Sight, ...]
+    starts: int
+    late_s: tuple[float, ...]
+    lost: int
+    added: int
+    false_boxes: int
+    frames: int
+    cpu_s: float
+
+
+def play_clips(
+    clips: Sequence[Path],
+    configurations: Sequence[Configuration],
+    reference: Configuration,
+    classifier: Classifier,
+    fps: float,
+) -> tuple[dict[Configuration, list[Played]], list[Played]]:
+    """What each of `configurations` makes of each clip at `fps`, and what `reference` makes
+    of it at every frame; raises SourceError for a clip that cannot be played."""
+    found: dict[Configuration, list[Played]] = {each: [] for each in configurations}
+    thorough: list[Played] = []
+    with one_opencv_thread():
+        for clip in clips:
+            full = _Watcher(reference, classifier)
+            others = {each: _Watcher(each, classifier) for each in configurations}
+            _play(clip, full, list(others.values()), fps)
+            people = full.people()
+            thorough.append(_judged(clip.name, full, full, people))
+            for each, watcher in others.items():
+                found[each].append(_judged(clip.name, watcher, full, people))
+    return found, thorough
+
+
+def _play(clip: Path, full: _Watcher, others: Sequence[_Watcher], fps: float) -> None:
+    due_s, now_s = 0.0, 0.0
+    for frame in shown(_frames(clip), clip.name, "frame"):
+        now_s = frame.captured_at_s
+        full.watch(frame)
+        if now_s >= due_s - 1e-6:
+            due_s += 1.0 / fps
+            for watcher in others:
+                watcher.watch(frame)
+    for watcher in (full, *others):
+        watcher.finish(now_s)
+
+
+def _frames(clip: Path) -> Iterator[Frame]:
+    source = VideoFile(clip)
+    while (frame := source.read()) is not None:
+        yield frame
+    source.close()
+
+
+@dataclass
+class _Timed:
+    """The real detector; remembers what it found last, and the time that it took in all."""
+
+    detector: HaarDetector
+    newest: list[Face] = field(default_factory=list)
+    cpu_s: float = 0.0
+
+    def reduce(self, frame: Frame) -> Luma:
+        started_s = time.thread_time()
+        luma = self.detector.reduce(frame)
+        self.cpu_s += time.thread_time() - started_s
+        return luma
+
+    def search(self, luma: Luma) -> list[Face]:
+        started_s = time.thread_time()
+        self.newest = self.detector.search(luma)
+        self.cpu_s += time.thread_time() - started_s
+        return self.newest
+
+    def search_in(self, luma: Luma, part: Box) -> list[Face]:
+        return self.detector.search_in(luma, part)
+
+    def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
+        return self.detector.search_near(luma, box_px, reach)
+
+
+class _Watcher:
+    """A pipeline with its own detector, and all that it has seen."""
+
+    def __init__(self, configuration: Configuration, classifier: Classifier) -> None:
+        self.detector = _Timed(configuration.detector())
+        self._pipeline = Pipeline(
+            Settings(
+                device="frontier",
+                # Every frame, wholly: what is compared is how well the searches see.
+                detector=msgspec.structs.replace(configuration.settings(), full_every_s=0.0),
+            ),
+            self.detector,
+            classifier,
+            UtcClock(lambda: 0.0),
+            StageTimes(),
+        )
+        self.events: list[Event] = []
+        self.boxes: dict[float, list[Box]] = {}
+        self._tracks: dict[int, dict[float, Box]] = {}
+
+    def watch(self, frame: Frame) -> None:
+        now_s = frame.captured_at_s
+        self.events += self._pipeline.process(frame)
+        self.boxes[now_s] = [face.box_px for face in self.detector.newest]
+        for track in self._pipeline.tracks:
+            if track.last_seen_s == now_s:
+                self._tracks.setdefault(track.number, {})[now_s] = track.box_px
+
+    def finish(self, now_s: float) -> None:
+        self.events += self._pipeline.finish(now_s)
+
+    def people(self) -> list[Person]:
+        """The tracks that are people, first come first."""
+        people = []
+        for boxes in self._tracks.values():
+            first_s, last_s = min(boxes), max(boxes)
+            between = sum(first_s <= at_s <= last_s for at_s in self.boxes)
+            if last_s - first_s >= PERSON_S and len(boxes) >= PERSON_SHARE * between:
+                people.append(Person(boxes))
+        return sorted(people, key=lambda person: person.first_s)
+
+
+def _judged(clip: str, watcher: _Watcher, full: _Watcher, people: Sequence[Person]) -> Played:
+    seen: list[list[float]] = [[] for _ in people]
+    looked = [0] * len(people)
+    false_boxes = 0
+    for at_s, boxes in watcher.boxes.items():
+        there = [index for index, person in enumerate(people) if at_s in person.boxes]
+        joined = matched(boxes, [people[index].boxes[at_s] for index in there])
+        false_boxes += len(boxes) - len(joined)
+        for index in there:
+            looked[index] += 1
+        for place in joined.values():
+            seen[there[place]].append(at_s)
+    sights = tuple(
+        Sight(times[0] - person.first_s if times else None, len(times) / count if count else 0.0)
+        for person, times, count in zip(people, seen, looked, strict=True)
+    )
+    own, others = episodes(watcher.events), episodes(full.events)
+    late_s = agreement(own, others)
+    return Played(
+        clip,
+        sights,
+        len(own),
+        late_s,
+        len(others) - len(late_s),
+        len(own) - len(late_s),
+        false_boxes,
+        len(watcher.boxes),
+        watcher.detector.cpu_s,
+    )

@@ -1,0 +1,213 @@
+"""The figures of the frontier as Markdown tables, JSON and a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from training.common.intervals import Estimate
+from training.common.plotting import LABEL_COLOURS, OTHER_COLOURS, plot
+from training.detector_sweep.clips import Played
+from training.detector_sweep.figures import BANDS, Outcome
+from training.detector_sweep.grid import Configuration, shipped
+
+
+def all_table(tried: Sequence[Outcome], best: Sequence[Outcome]) -> Iterator[str]:
+    """One row for each configuration; `*` marks the front, `<` what is shipped."""
+    yield "|  | configuration | bare | masked | false per 100 pictures | time |"
+    yield "|---|---|---|---|---|---|"
+    for each in tried:
+        yield (
+            f"| {_mark(each, best)} | {each.configuration.name} | {_share(each.found['no_mask'])}"
+            f" | {_share(each.found['mask'])} | {each.false_boxes.value:.1f}"
+            f" | {each.time.value:.2f} |"
+        )
+
+
+def front_table(best: Sequence[Outcome]) -> Iterator[str]:
+    """The rows of `best` with their 95% intervals."""
+    yield (
+        "| configuration | bare | beyond the shipped | masked | worn wrongly"
+        " | false per 100 pictures | time |"
+    )
+    yield "|---|---|---|---|---|---|---|"
+    for each in best:
+        cells = (
+            _name(each.configuration),
+            _share(each.found["no_mask"], ends=True),
+            _points(each.gain),
+            _share(each.found["mask"], ends=True),
+            _share(each.found["incorrect_mask"], ends=True),
+            _number(each.false_boxes, ".0f"),
+            _number(each.time, ".2f"),
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
+def size_table(best: Sequence[Outcome]) -> Iterator[str]:
+    """Bare faces found, by how much of the picture's width they take; a line if there is none."""
+    there = {name: best[0].by_size[name][1] for name in BANDS}
+    named = [name for name in BANDS if there[name]]
+    if not named:
+        yield "There is no bare face in these pictures."
+        return
+    heads = (f"{name} ({there[name]})" for name in named)
+    yield f"| configuration | {' | '.join(heads)} |"
+    yield f"|---{'|---' * len(named)}|"
+    for each in best:
+        cells = (f"{each.by_size[name][0] / there[name]:.0%}" for name in named)
+        yield f"| {_name(each.configuration)} | {' | '.join(cells)} |"
+
+
+def clips_table(
+    played: Mapping[Configuration, Sequence[Played]],
+    thorough: Sequence[Played],
+    expected: Mapping[str, int],
+) -> Iterator[str]:
+    """One row for each configuration, over all clips; time against the shipped one's.
+
+    `expected`: how many alerts there should be, by clip; clips without it are not judged.
+    """
+    people = sum(len(each.sights) for each in thorough)
+    yield (
+        f"| configuration | seen of {people} people | first seen, s later | share of frames"
+        " | other boxes | alerts | lost / added | alerts, s later | wrong clips | time |"
+    )
+    yield f"|{'---|' * 10}"
+    usual_s = sum(each.cpu_s for each in played[shipped()])
+    for configuration, clips in played.items():
+        times = f"{sum(each.cpu_s for each in clips) / usual_s:.2f}" if usual_s else ""
+        yield _clips_row(_name(configuration), clips, expected, times)
+    # It looked at more frames, so its time is no ratio of the same work.
+    yield _clips_row("reference, every frame", thorough, expected, "")
+
+
+def _clips_row(name: str, clips: Sequence[Played], expected: Mapping[str, int], times: str) -> str:
+    sights = [sight for each in clips for sight in each.sights]
+    seen = [sight.late_s for sight in sights if sight.late_s is not None]
+    late = [late_s for each in clips for late_s in each.late_s]
+    wrong = [e.clip for e in clips if e.clip in expected and e.starts != expected[e.clip]]
+    shares = f"{sum(s.share for s in sights) / len(sights):.0%}" if sights else ""
+    cells = (
+        name,
+        str(len(seen)),
+        _spread(seen),
+        shares,
+        str(sum(each.false_boxes for each in clips)),
+        str(sum(each.starts for each in clips)),
+        f"{sum(each.lost for each in clips)} / {sum(each.added for each in clips)}",
+        _spread(late),
+        ", ".join(wrong) or ("none" if expected else ""),
+        times,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def people_table(
+    played: Mapping[Configuration, Sequence[Played]], thorough: Sequence[Played]
+) -> Iterator[str]:
+    """One row for each person of each clip: when each configuration sees them first, in
+    seconds after the reference, and in which share of the frames."""
+    yield f"| person | {' | '.join(_name(each) for each in played)} |"
+    yield f"|---{'|---' * len(played)}|"
+    for index, clip in enumerate(thorough):
+        for number in range(len(clip.sights)):
+            sights = [clips[index].sights[number] for clips in played.values()]
+            cells = (
+                "never" if s.late_s is None else f"{s.late_s:+.2f} s, {s.share:.0%}" for s in sights
+            )
+            yield f"| {clip.clip}, {number + 1} | {' | '.join(cells)} |"
+
+
+def as_json(
+    tried: Sequence[Outcome],
+    best: Sequence[Outcome],
+    confirmed: Sequence[Outcome],
+    played: Mapping[Configuration, Sequence[Played]],
+    thorough: Sequence[Played],
+) -> dict[str, Any]:
+    """Everything that was measured. Shares are 0 to 1, times ratios unless the name says."""
+    return {
+        "shipped": shipped().name,
+        "configurations": [_record(each, each in best) for each in tried],
+        "confirmed": [_record(each, True) for each in confirmed],
+        "clips": {
+            configuration.name: [asdict(each) for each in clips]
+            for configuration, clips in played.items()
+        },
+        "reference": [asdict(each) for each in thorough],
+    }
+
+
+def _record(each: Outcome, is_best: bool) -> dict[str, Any]:
+    record = asdict(each)
+    record["configuration"] = {
+        **record["configuration"].pop("search"),
+        "min_neighbors": each.configuration.min_neighbors,
+    }
+    return {"name": each.configuration.name, "front": is_best, **record}
+
+
+def draw(path: Path, tried: Sequence[Outcome], best: Sequence[Outcome]) -> None:
+    """Bare faces found over time, the front with its false boxes; PNG to `path`."""
+    from matplotlib.ticker import LogLocator
+
+    usual = next(each for each in tried if each.configuration == shipped())
+    with plot(path, 9.0, 6.0) as axes:
+        axes.scatter(*_places(tried), s=10, color=OTHER_COLOURS[4], label="tried")
+        dots = axes.scatter(
+            *_places(best),
+            s=60,
+            c=[each.false_boxes.value for each in best],
+            cmap="viridis",
+            edgecolor="black",
+            label="front",
+        )
+        axes.scatter(
+            *_places([usual]), s=200, marker="x", color=LABEL_COLOURS["no_mask"], label="shipped"
+        )
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
+        axes.set_xlabel("CPU time against the shipped configuration")
+        axes.set_ylabel("share of bare faces found")
+        axes.set_title("The Haar detector on annotated photographs")
+        axes.legend(loc="lower right")
+        axes.figure.colorbar(dots, label="false boxes per 100 pictures")
+
+
+def _places(several: Sequence[Outcome]) -> tuple[list[float], list[float]]:
+    return [each.time.value for each in several], [each.bare for each in several]
+
+
+def _mark(each: Outcome, best: Sequence[Outcome]) -> str:
+    return "*" * (each in best) + "<" * (each.configuration == shipped())
+
+
+def _name(configuration: Configuration) -> str:
+    return f"**{configuration.name}**" if configuration == shipped() else configuration.name
+
+
+def _share(each: Estimate | None, ends: bool = False) -> str:
+    if each is None:
+        return ""
+    interval = f" ({100 * each.low:.0f} to {100 * each.high:.0f})" if ends else ""
+    return f"{each.value:.1%}{interval}"
+
+
+def _points(each: Estimate | None) -> str:
+    if each is None:
+        return ""
+    return f"{100 * each.value:+.1f} ({100 * each.low:+.1f} to {100 * each.high:+.1f})"
+
+
+def _number(each: Estimate, form: str) -> str:
+    return f"{each.value:{form}} ({each.low:{form}} to {each.high:{form}})"
+
+
+def _spread(seconds: Sequence[float]) -> str:
+    return f"{median(seconds):.2f}, at most {max(seconds):.2f}" if seconds else ""

@@ -1,0 +1,112 @@
+"""The worst mistakes of a model, to be looked at: contact sheets, and a list of the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge.common.arrays import Pixels
+from edge.common.errors import UsageError, UserError
+from training.common.contact_sheet import contact_sheet
+from training.common.metrics import Ints
+from training.data.crops import evaluation_crop, read_picture
+from training.evaluation.predictions import Answers
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+#: Where the checkout keeps what git ignores; elsewhere in it pictures of people have no place.
+IGNORED = ("runs", "data", ".cache", "build")
+PER_SHEET, SHEETS = 100, 3
+#: So many letters, however wide, stay within a cell of a contact sheet.
+LETTERS = 15
+
+
+def refuse_project(folder: Path) -> None:
+    """Raises UsageError when `folder` is in the checkout, where git does not ignore it."""
+    place = folder.resolve()
+    ignored = any(place.is_relative_to(CHECKOUT / name) for name in IGNORED)
+    if place.is_relative_to(CHECKOUT) and not ignored:
+        raise UsageError(
+            f"--mistakes {folder} is in the project, and pictures of people stay out of it:"
+            " name a folder elsewhere, or one in runs/"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--mistakes {folder} is no folder")
+
+
+def write_mistakes(folder: Path, answers: Answers) -> list[Path]:
+    """Write `mistakes.txt` and, for the worst, `mistakes-1.png` and so on; the files written.
+
+    The surer the model was of the wrong label, the earlier it comes. Sheets that an earlier
+    run wrote here are removed; git is told to ignore a folder that is new. Raises UserError
+    when the folder cannot be written.
+    """
+    counted = answers.counted()
+    order = worst_first(counted)
+    try:
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            (folder / ".gitignore").write_text("*\n")
+        for number in range(1, SHEETS + 1):
+            (folder / f"mistakes-{number}.png").unlink(missing_ok=True)
+        listed = folder / "mistakes.txt"
+        listed.write_text("\n".join(_lines(counted, order)) + "\n")
+        return [listed, *_sheets(folder, counted, order[: SHEETS * PER_SHEET])]
+    except OSError as error:
+        raise UserError(f"cannot write the mistakes to {folder}: {error.strerror}") from None
+
+
+def worst_first(answers: Answers) -> Ints:
+    """Where the model is wrong, (m,) indices into `answers`, by its score for what it said."""
+    wrong = np.flatnonzero(answers.scores.argmax(axis=1) != answers.truth)
+    sure = answers.scores[wrong].max(axis=1)
+    return np.asarray(wrong[np.argsort(-sure, kind="stable")], np.int64)
+
+
+def _lines(answers: Answers, order: Ints) -> Iterator[str]:
+    yield "score\ttrue\tsaid\tdata set\tbox\tfile"
+    for index in order:
+        sample, (said, score) = answers.samples[index], _said(answers, index)
+        box = "" if sample.box_px is None else ",".join(f"{side:g}" for side in sample.box_px)
+        source = answers.sources[answers.source[index]]
+        yield f"{score:.4f}\t{sample.label}\t{said}\t{source}\t{box}\t{sample.path}"
+
+
+def _sheets(folder: Path, answers: Answers, order: Ints) -> Iterator[Path]:
+    for number, start in enumerate(range(0, len(order), PER_SHEET), start=1):
+        chosen = order[start : start + PER_SHEET]
+        pictures = [_crop(answers, index) for index in chosen]
+        sheet = contact_sheet(pictures, [_caption(answers, index) for index in chosen])
+        path = folder / f"mistakes-{number}.png"
+        _, code = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+        path.write_bytes(code.tobytes())
+        yield path
+
+
+def _crop(answers: Answers, index: int) -> Pixels:
+    sample = answers.samples[index]
+    image = read_picture(sample.path)
+    crop = None if image is None else evaluation_crop(sample, image)
+    assert crop is not None  # it was scored a moment ago
+    return crop
+
+
+def _caption(answers: Answers, index: int) -> list[str]:
+    sample, (said, score) = answers.samples[index], _said(answers, index)
+    return [
+        f"{_short(sample.label)} -> {_short(said)}",
+        f"{score:.3f}",
+        answers.sources[answers.source[index]][:LETTERS],
+        sample.path.stem[-LETTERS:],
+    ]
+
+
+def _said(answers: Answers, index: int) -> tuple[str, float]:
+    scores = answers.scores[index]
+    return answers.labels[int(scores.argmax())], float(scores.max())
+
+
+def _short(label: str) -> str:
+    return {"no_mask": "bare", "incorrect_mask": "wrong"}.get(label, label)

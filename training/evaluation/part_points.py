@@ -1,0 +1,168 @@
+"""Accuracy and alerts on parts of the faces, as points with their intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.classification.model_card import ALERT_LABEL
+from training.common.intervals import Estimate
+from training.common.plotting import OTHER_COLOURS, plot
+from training.evaluation.figures import Evaluation
+from training.evaluation.slices import Slice
+
+#: Of fewer faces nothing is known but a wide interval: not drawn.
+FEWEST = 10
+FIGURES: dict[str, Callable[[Slice], Estimate | None]] = {
+    "Accuracy": lambda each: each.accuracy,
+    "Bare faces flagged": lambda each: each.flagged.get(ALERT_LABEL),
+}
+#: Slices by data set, in the order of their names.
+ByData = Mapping[str, Mapping[str, Slice]]
+
+
+def write_parts(folder: Path, evaluations: Sequence[Evaluation]) -> dict[str, str]:
+    """PNG files in `folder`, by name, with what each shows."""
+    ways = {
+        "data set": {each.data: {each.data: _whole(each)} for each in evaluations},
+        "width": _by_data(evaluations, "width"),
+        "brightness": _by_data(evaluations, "brightness"),
+    }
+    if len(evaluations) == 1:
+        del ways["data set"]
+    there = {way: of for way, of in ways.items() if any(of.values())}
+    written = {}
+    if there and _write_grid(folder / "parts.png", there):
+        written["parts.png"] = "Accuracy and alerts on parts of the faces"
+    kinds = {each.data: each.slices["kind"] for each in evaluations if "kind" in each.slices}
+    if kinds:
+        _write_kinds(folder / "kinds.png", kinds)
+        written["kinds.png"] = "Masks by the way in which they are drawn"
+    return written
+
+
+def errors_percent(figures: Sequence[Estimate]) -> Any:
+    """Lengths of the error bars below and above, (2, n), in per cent."""
+    below = [max(0.0, each.value - each.low) for each in figures]
+    above = [max(0.0, each.high - each.value) for each in figures]
+    return 100 * np.array([below, above])
+
+
+def _whole(each: Evaluation) -> Slice:
+    return Slice(each.data, each.accuracy, {} if each.alerts is None else each.alerts.flagged)
+
+
+def _by_data(evaluations: Sequence[Evaluation], way: str) -> ByData:
+    return {
+        each.data: {part.name: part for part in each.slices.get(way, [])} for each in evaluations
+    }
+
+
+def _write_grid(path: Path, ways: Mapping[str, ByData]) -> bool:
+    """Whether there was anything to draw."""
+    slices = [part for of in ways.values() for named in of.values() for part in named.values()]
+    shown = {
+        title: figure
+        for title, figure in FIGURES.items()
+        if any((each := figure(part)) is not None and each.count >= FEWEST for part in slices)
+    }
+    if not shown:
+        return False
+    size = max(5.5, 4.6 * len(ways)), 3.8 * len(shown)
+    with plot(path, *size, len(shown), len(ways)) as axes:
+        grid = np.reshape(axes, (len(shown), len(ways)))
+        for row, (title, figure) in zip(grid, shown.items(), strict=True):
+            lows = [_points(each, of, figure) for each, of in zip(row, ways.values(), strict=True)]
+            for each, way in zip(row, ways, strict=True):
+                each.set(title=f"{title} by {way}", ylim=(_floor(lows), 101))
+            row[0].set_ylabel("%")
+        named = [each for each in grid.ravel() if len(each.get_legend_handles_labels()[1]) > 1]
+        if named:
+            named[0].figure.legend(
+                *named[0].get_legend_handles_labels(), loc="outside lower center", ncols=4
+            )
+    return True
+
+
+def _floor(lows: Sequence[float]) -> float:
+    """The lowest interval's end rounded down, so that every row shares one scale."""
+    return max(0.0, 10 * math.floor(min(lows, default=0.0) / 10))
+
+
+def _points(axes: Any, by_data: ByData, figure: Callable[[Slice], Estimate | None]) -> float:
+    """Draws a series per data set; the lowest end of an interval drawn, in per cent."""
+    names = list(dict.fromkeys(name for of in by_data.values() for name in of))
+    one_each = all(len(of) == 1 for of in by_data.values())
+    lowest = 100.0
+    for index, (data, of) in enumerate(by_data.items()):
+        aside = 0.0 if one_each else 0.16 * (index - (len(by_data) - 1) / 2)
+        drawn = [
+            (names.index(name) + aside, each)
+            for name, part in of.items()
+            if (each := figure(part)) is not None and each.count >= FEWEST
+        ]
+        if drawn:
+            estimates = [each for _, each in drawn]
+            axes.errorbar(
+                [x for x, _ in drawn],
+                [100 * each.value for each in estimates],
+                yerr=errors_percent(estimates),
+                fmt="o",
+                color=OTHER_COLOURS[index % len(OTHER_COLOURS)],
+                capsize=3,
+                label=data,
+            )
+            lowest = min(lowest, *(100 * each.low for each in estimates))
+    turned = {"rotation": 15, "ha": "right"} if one_each and len(names) > 2 else {}
+    axes.set_xticks(range(len(names)), [_in_two(name) for name in names], fontsize=9, **turned)
+    axes.set_xlim(-0.6, len(names) - 0.4)
+    return lowest
+
+
+def _in_two(name: str) -> str:
+    """Broken where it is two things, so that neighbours have room."""
+    for mark in (" (", " to ", " px and "):
+        before, found, after = name.partition(mark)
+        if found == " (":
+            return f"{before}\n({after}"
+        if found:
+            return f"{before}{found.rstrip()}\n{after}"
+    return name
+
+
+def _write_kinds(path: Path, kinds: Mapping[str, Sequence[Slice]]) -> None:
+    with plot(path, 11.0, 0.8 + 2.6 * len(kinds), len(kinds), 2) as axes:
+        for row, (data, parts) in zip(
+            np.reshape(axes, (len(kinds), 2)), kinds.items(), strict=True
+        ):
+            flagged = [next(iter(part.flagged.values()), None) for part in parts]
+            right = [part.accuracy for part in parts]
+            _bars(row[0], f"{data}: labelled right", parts, right, "no label of the model's")
+            _bars(row[1], f"{data}: flagged as bare", parts, flagged, "no alert threshold")
+
+
+def _bars(
+    axes: Any,
+    title: str,
+    parts: Sequence[Slice],
+    figures: Sequence[Estimate | None],
+    otherwise: str,
+) -> None:
+    there = [(place, each) for place, each in enumerate(figures) if each is not None]
+    axes.set(title=title, xlabel="%", xlim=(0, 102), ylim=(len(parts) - 0.5, -0.5))
+    axes.grid(axis="y", visible=False)
+    counts = {place: f" ({each.count})" for place, each in there}
+    names = [f"{part.name}{counts.get(place, '')}" for place, part in enumerate(parts)]
+    axes.set_yticks(range(len(parts)), names)
+    if there:
+        estimates = [each for _, each in there]
+        values = [100 * each.value for each in estimates]
+        errors = errors_percent(estimates)
+        places = [place for place, _ in there]
+        axes.barh(places, values, xerr=errors, color=OTHER_COLOURS[2], capsize=3)
+    for place in set(range(len(parts))) - set(counts):
+        axes.text(1, place, otherwise, va="center", color="#777777", fontsize=9)

@@ -1,0 +1,247 @@
+"""An evaluation as pictures: one PNG a question, data sets side by side; nobody is in them."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.classification.model_card import ALERT_LABEL
+from training.common.intervals import Estimate
+from training.common.plotting import LABEL_COLOURS, OTHER_COLOURS, plot
+from training.evaluation.calibration_error import Bin, Reliability
+from training.evaluation.evaluate import Outcome
+from training.evaluation.figures import MASKED, Alerts
+from training.evaluation.part_points import errors_percent, write_parts
+from training.evaluation.roc import Ranking, bands, curve
+
+SHOWN = {"mask": "masked", ALERT_LABEL: "bare", "incorrect_mask": "worn wrongly"}
+#: False alarms beyond this share are of no use to anybody, nor is a recall below that one.
+MOST_FALSE_ALARMS, LEAST_RECALL = 0.2, 0.5
+#: Where curves are read: what lies further out need not be seen whole.
+READ_AT_FALSE_ALARMS, READ_AT_RECALL = 0.02, 0.95
+#: Bins of fewer faces are left out of the reliability diagram: their intervals span it all.
+FEWEST = 5
+COLUMNS = 3
+STEPS = np.linspace(0, 1, 501)
+SMALL = {"alignment": "left", "fontsize": 9, "title_fontsize": 9}
+#: Draws data sets into a file, under a title.
+Draw = Callable[[Path, Sequence[Outcome], str], None]
+
+
+def write_plots(
+    folder: Path, outcomes: Sequence[Outcome], pooled: Sequence[Outcome]
+) -> dict[str, str]:
+    """PNG files in `folder`, by name, with what each shows; `outcomes`: one per data set;
+    `pooled`: all of them as one, where there are several."""
+    every = [*outcomes, *pooled]
+    alerting = [each for each in outcomes if _alert_ranking(each).both]
+    telling = [each for each in outcomes if any(_rankings(each))]
+    drawn: dict[str, tuple[str, Draw, Sequence[Outcome]]] = {
+        "alerts.png": ("Bare faces found against false alarms", _alerts, alerting),
+        "confusion.png": ("Confusion matrix", _confusion, outcomes),
+        "roc.png": ("ROC curves, each label against the rest", _roc, telling),
+        "precision-recall.png": ("Precision and recall of each label", _precision_recall, telling),
+        "reliability.png": ("Reliability diagram", _reliability, every),
+        "scores.png": ("Scores of faces, by what they are", _scores, outcomes),
+    }
+    for name, (title, draw, of) in drawn.items():
+        if of:
+            draw(folder / name, of, title)
+    shown = {name: title for name, (title, _, of) in drawn.items() if of}
+    return {**shown, **write_parts(folder, [each.evaluation for each in outcomes])}
+
+
+def _alert_ranking(outcome: Outcome) -> Ranking:
+    """Bare faces against masked ones, by the alert label's score."""
+    answers = outcome.answers
+    bare = answers.are(ALERT_LABEL)
+    either = bare | answers.are(MASKED)
+    return Ranking(answers.of(ALERT_LABEL)[either], bare[either])
+
+
+@contextlib.contextmanager
+def _panels(
+    path: Path, outcomes: Sequence[Outcome], title: str, height_in: float
+) -> Iterator[list[Any]]:
+    """Axes, one for each data set and titled so, in rows."""
+    columns = 2 if len(outcomes) == 4 else min(COLUMNS, len(outcomes))
+    rows = math.ceil(len(outcomes) / columns)
+    width_in = max(5.5, 4.2 * columns)
+    with plot(path, width_in, height_in * rows, rows, columns) as axes:
+        every = list(np.ravel(axes))
+        every[0].figure.suptitle(title, fontsize=15, fontweight="bold")
+        for each, outcome in zip(every, outcomes, strict=False):
+            each.set_title(outcome.asked.data, fontweight="normal")
+        for spare in every[len(outcomes) :]:
+            spare.axis("off")
+        yield every[: len(outcomes)]
+
+
+def _alerts(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+    with plot(path, 7.5, 5.2) as axes:
+        lows = []
+        for index, outcome in enumerate(outcomes):
+            colour = OTHER_COLOURS[index % len(OTHER_COLOURS)]
+            ranking, answers = _alert_ranking(outcome), outcome.answers
+            either = answers.are(ALERT_LABEL) | answers.are(MASKED)
+            (low, high), _ = bands(ranking, answers.pictures[either], STEPS)
+            lows.append(np.min(low[STEPS >= READ_AT_FALSE_ALARMS]))
+            wrong, right, _ = curve(ranking)
+            axes.fill_between(100 * STEPS, 100 * low, 100 * high, color=colour, alpha=0.15, lw=0)
+            axes.step(
+                100 * wrong, 100 * right, where="post", color=colour, label=outcome.asked.data
+            )
+            _threshold(axes, outcome.evaluation.alerts, "o", colour)
+            _threshold(axes, outcome.evaluation.alerts_at_chosen, "D", colour)
+        if outcomes[0].asked.threshold is not None:
+            axes.plot([], [], "ko", label="at the model's threshold")
+        for chosen in [each.evaluation.chosen for each in outcomes if each.evaluation.chosen][:1]:
+            allowed = f"{100 * chosen.false_alarms:g}%"
+            axes.plot([], [], "kD", label=f"chosen for {allowed} on validation")
+        axes.set(
+            title=title,
+            xlabel="masked faces flagged, %",
+            ylabel="bare faces flagged, %",
+            xlim=(0, 100 * MOST_FALSE_ALARMS),
+            ylim=(_below(lows), 100.5),
+        )
+        axes.legend(loc="lower right", title="shaded: 95% interval", alignment="left")
+
+
+def _threshold(axes: Any, alerts: Alerts | None, marker: str, colour: str) -> None:
+    """A mark on the curve, where it lies in the part that is shown."""
+    if alerts is not None and alerts.masked_flagged is not None and alerts.bare_flagged is not None:
+        x, y = alerts.masked_flagged, alerts.bare_flagged
+        within = x <= MOST_FALSE_ALARMS
+        axes.plot(100 * x, 100 * y, marker, color=colour, ms=8, mec="white", clip_on=not within)
+
+
+def _confusion(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+    with _panels(path, outcomes, title, 4.0) as panels:
+        for axes, outcome in zip(panels, outcomes, strict=True):
+            counts = np.array(outcome.evaluation.figures.confusion)
+            shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+            axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+            names = [SHOWN[label] for label in outcome.answers.labels]
+            axes.set_xticks(range(len(names)), names)
+            axes.set_yticks(range(len(names)), names, rotation=90, va="center")
+            axes.set(xlabel="said to be", ylabel="truly")
+            axes.grid(False)
+            for (row, column), count in np.ndenumerate(counts):
+                colour = "white" if shares[row, column] > 0.6 else "black"
+                text = f"{count}\n{shares[row, column]:.1%}" if counts[row].any() else "no faces"
+                axes.text(column, row, text, color=colour, ha="center", va="center")
+
+
+def _below(shares: Sequence[float]) -> float:
+    """An axis's lower end, in per cent, that leaves room for a legend below `shares`."""
+    return float(np.clip(10 * math.floor(10 * min(shares)) - 20, 0, 80))
+
+
+def _roc(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+    with _panels(path, outcomes, title, 4.2) as panels:
+        lows = []
+        for axes, outcome in zip(panels, outcomes, strict=True):
+            for label, ranking in _rankings(outcome):
+                wrong, right, _ = curve(ranking)
+                (low, high), _ = bands(ranking, outcome.answers.counted().pictures, STEPS)
+                _line(axes, label, 100 * wrong, 100 * right, outcome.evaluation.by_label[label].auc)
+                _shade(axes, label, low, high)
+                lows.append(np.min(right[wrong >= READ_AT_FALSE_ALARMS]))
+            axes.set(
+                xlabel="others taken for it (false positives), %",
+                ylabel="found (true positives), %",
+                xlim=(0, 100 * MOST_FALSE_ALARMS),
+            )
+            axes.legend(loc="lower right", title="area under the whole curve", **SMALL)
+        for axes in panels:
+            axes.set_ylim(_below(lows), 100.5)
+
+
+def _precision_recall(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+    with _panels(path, outcomes, title, 4.2) as panels:
+        lows = []
+        for axes, outcome in zip(panels, outcomes, strict=True):
+            for label, ranking in _rankings(outcome):
+                _, right, precision = curve(ranking)
+                _, (low, high) = bands(ranking, outcome.answers.counted().pictures, STEPS)
+                average = outcome.evaluation.by_label[label].average_precision
+                _line(axes, label, 100 * right, 100 * precision, average)
+                _shade(axes, label, low, high)
+                lows.append(np.min(precision[(right > 0) & (right <= READ_AT_RECALL)], initial=1.0))
+            axes.set(xlabel="recall, %", ylabel="precision, %", xlim=(100 * LEAST_RECALL, 100.5))
+            axes.legend(loc="lower left", title="average precision", **SMALL)
+        for axes in panels:
+            axes.set_ylim(_below(lows), 100.5)
+
+
+def _rankings(outcome: Outcome) -> Iterator[tuple[str, Ranking]]:
+    """Each label that can be told from the rest, the alert label last: drawn over the others."""
+    counted = outcome.answers.counted()
+    for label in sorted(counted.labels, key=lambda label: label == ALERT_LABEL):
+        ranking = Ranking(counted.of(label), counted.are(label))
+        if ranking.both:
+            yield label, ranking
+
+
+def _line(axes: Any, label: str, x: Any, y: Any, figure: Estimate | None) -> None:
+    told = "" if figure is None else f" {figure.value:.4f} [{figure.low:.4f}, {figure.high:.4f}]"
+    width = 2.2 if label == ALERT_LABEL else 1.4
+    where = {"color": LABEL_COLOURS[label], "lw": width, "label": f"{SHOWN[label]}{told}"}
+    axes.step(x, y, where="post", **where)
+
+
+def _shade(axes: Any, label: str, low: Any, high: Any) -> None:
+    axes.fill_between(
+        100 * STEPS, 100 * low, 100 * high, color=LABEL_COLOURS[label], alpha=0.12, lw=0
+    )
+
+
+def _reliability(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+    with _panels(path, outcomes, title, 4.2) as panels:
+        for axes, outcome in zip(panels, outcomes, strict=True):
+            axes.plot([0, 100], [0, 100], color="#999999", ls=":", lw=1)
+            found = outcome.evaluation
+            _bins(axes, found.answer_reliability, "black", "score of the answer")
+            _bins(axes, found.alert_reliability, LABEL_COLOURS[ALERT_LABEL], "score for bare")
+            axes.set(xlabel="mean score, %", ylabel="share that is so, %", xlim=(-4, 104))
+            axes.set(yticks=range(0, 101, 20), ylim=(-4, 145))  # the legend stands above
+            axes.legend(loc="upper left", title="calibration error (ECE)", alignment="left")
+
+
+def _bins(axes: Any, found: Reliability, colour: str, name: str) -> None:
+    """Dots whose areas grow with their faces; few are in the middle, of a model that is sure."""
+    shown = [each for each in found.bins if each.share.count >= FEWEST]
+    x, y = ([100 * value for value in of] for of in zip(*_places(shown), strict=True))
+    errors = errors_percent([each.share for each in shown])
+    axes.errorbar(x, y, yerr=errors, fmt="none", color=colour, elinewidth=1, alpha=0.6)
+    sizes = [12 + 160 * each.share.count / found.ece.count for each in shown]
+    axes.scatter(x, y, sizes, color=colour, alpha=0.8, lw=0, label=f"{name}: {found.ece.value:.1%}")
+
+
+def _places(shown: Sequence[Bin]) -> list[tuple[float, float]]:
+    return [(each.score, each.share.value) for each in shown]
+
+
+def _scores(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+    edges = np.linspace(0, 100, 51)
+    with _panels(path, outcomes, title, 3.8) as panels:
+        for axes, outcome in zip(panels, outcomes, strict=True):
+            answers = outcome.answers
+            for label, colour in LABEL_COLOURS.items():
+                scores = 100 * answers.of(ALERT_LABEL)[answers.are(label)]
+                if len(scores):
+                    name = f"{SHOWN[label]} ({len(scores)})"
+                    axes.hist(scores, edges, color=colour, histtype="stepfilled", alpha=0.25)
+                    axes.hist(scores, edges, color=colour, histtype="step", lw=1.4, label=name)
+            if outcome.asked.threshold is not None:
+                at = 100 * outcome.asked.threshold
+                axes.axvline(at, color="black", ls="--", lw=1, label="alert threshold")
+            axes.set(xlabel="score for bare, %", ylabel="faces", yscale="log", xlim=(0, 100))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.legend(loc="upper center", fontsize=10, frameon=True, edgecolor="none")

@@ -1,0 +1,143 @@
+"""What a model says of each face of a data set, with what is known of that face."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.common.arrays import Pixels
+from edge.common.errors import UserError
+from training.common.metrics import Floats, Ints
+from training.data.crops import decoded, evaluated, evaluation_crop
+from training.data.datasets import LABELS, DataSet, Sample, read_dataset
+from training.data.progress import watch
+from training.data.splits import Split
+from training.evaluation.scorers import Pairs, Scorer
+
+ALL = "all"
+KNOWN = LABELS[max(LABELS)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """`scores` (n, labels) of n faces, among them such as the model has no label for.
+
+    `width_px` (n,): of the annotated face, or of the picture that is a crop; `luma` (n,): mean
+    of the crop, 0 to 255; `source` (n,): index into `sources`, the names of the data sets.
+    """
+
+    labels: tuple[str, ...]
+    sources: tuple[str, ...]
+    samples: tuple[Sample, ...]
+    scores: Floats
+    width_px: Floats
+    luma: Floats
+    source: Ints
+
+    @property
+    def truth(self) -> Ints:
+        """(n,) indices into `labels`, -1 where the model has no such label."""
+        index = {label: place for place, label in enumerate(self.labels)}
+        return np.array([index.get(sample.label, -1) for sample in self.samples], np.int64)
+
+    @property
+    def pictures(self) -> Ints:
+        """(n,) numbers, the same for faces of one picture."""
+        index: dict[Path, int] = {}
+        return np.array([index.setdefault(s.path, len(index)) for s in self.samples], np.int64)
+
+    def are(self, label: str) -> npt.NDArray[np.bool_]:
+        """(n,) whether the face is truly `label`, the model's or not."""
+        return np.array([sample.label == label for sample in self.samples], np.bool_)
+
+    def of(self, label: str) -> Floats:
+        """(n,) scores of one of the model's labels."""
+        return np.asarray(self.scores[:, self.labels.index(label)], np.float32)
+
+    def only(self, chosen: npt.NDArray[np.bool_]) -> Answers:
+        """The faces for which `chosen` (n,) is true."""
+        return dataclasses.replace(
+            self,
+            samples=tuple(s for s, keep in zip(self.samples, chosen, strict=True) if keep),
+            scores=self.scores[chosen],
+            width_px=self.width_px[chosen],
+            luma=self.luma[chosen],
+            source=self.source[chosen],
+        )
+
+    def counted(self) -> Answers:
+        """The faces whose label the model knows."""
+        return self.only(self.truth >= 0)
+
+
+def pooled(several: Sequence[Answers]) -> Answers:
+    """The faces of several data sets, answered by one model."""
+    starts = np.cumsum([0, *(len(each.sources) for each in several)])
+    return Answers(
+        several[0].labels,
+        tuple(name for each in several for name in each.sources),
+        tuple(sample for each in several for sample in each.samples),
+        np.concatenate([each.scores for each in several]),
+        np.concatenate([each.width_px for each in several]),
+        np.concatenate([each.luma for each in several]),
+        np.concatenate([each.source + int(s) for each, s in zip(several, starts, strict=False)]),
+    )
+
+
+def read_known(root: Path) -> DataSet:
+    """The data set in `root`, faces of labels that a 2-class model lacks included."""
+    return read_dataset(root, KNOWN)
+
+
+def split_for(data: DataSet, split: str | None) -> str:
+    """`split`, or else the test part where the data set has parts, all of class folders."""
+    return split or (ALL if data.layout == "classes" else str(Split.TEST))
+
+
+def part(data: DataSet, split: str) -> list[Sample]:
+    """The samples of one split, or of all."""
+    return list(data.samples) if split == ALL else data.part(Split(split))
+
+
+def ask(scorer: Scorer, data: DataSet, samples: list[Sample], what: str) -> Answers:
+    """The model's answers on those of `samples` that are wide enough and can be decoded.
+
+    `what` names the progress bar. Raises UserError when an annotated face lies outside its
+    picture.
+    """
+    asked: list[Sample] = []
+    widths: list[float] = []
+    lumas: list[float] = []
+
+    def pairs() -> Pairs:
+        wide = [sample for sample in samples if evaluated(sample)]
+        for sample, image in decoded(data, wide, watch(what)):
+            asked.append(sample)
+            lumas.append(_luma(sample, image))
+            widths.append(image.shape[1] if sample.box_px is None else sample.box_px[2])
+            yield sample, image
+
+    scores = scorer.scores(pairs())
+    return Answers(
+        scorer.labels,
+        (data.name,),
+        tuple(asked),
+        scores,
+        np.array(widths, np.float32),
+        np.array(lumas, np.float32),
+        np.zeros(len(asked), np.int64),
+    )
+
+
+def _luma(sample: Sample, image: Pixels) -> float:
+    try:
+        crop = evaluation_crop(sample, image)
+    except ValueError as error:
+        raise UserError(f"the annotation of {sample.path} is wrong: {error}") from None
+    assert crop is not None
+    return float(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).mean())

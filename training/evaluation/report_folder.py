@@ -1,0 +1,172 @@
+"""An evaluation as a folder: report.md, evaluation.json and plots; no picture of anybody."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from edge.classification.model_card import ALERT_LABEL, digest
+from edge.common.errors import UserError
+from training.common.intervals import Estimate
+from training.evaluation.evaluate import Outcome, together
+from training.evaluation.figures import Alerts, Evaluation
+from training.evaluation.plots import write_plots
+from training.evaluation.slices import Slice
+from training.evaluation.text import FLAGGED, WAYS, fraction, percent
+
+
+def write_report_folder(folder: Path, model: Path, outcomes: Sequence[Outcome]) -> Path:
+    """Write all that is known of `outcomes`, one per data set; the path of the report.
+
+    Raises UserError when the folder cannot be written.
+    """
+    pooled = [together(outcomes)] if len(outcomes) > 1 else []
+    each = [outcome.evaluation for outcome in [*outcomes, *pooled]]
+    found = {
+        "model": str(model),
+        "model_sha256": digest(model.read_bytes()),
+        "data_sets": [dataclasses.asdict(one) for one in each[: len(outcomes)]],
+        "together": [dataclasses.asdict(one) for one in each[len(outcomes) :]],
+    }
+    report = folder / "report.md"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        plots = write_plots(folder, outcomes, pooled)
+        (folder / "evaluation.json").write_text(json.dumps(found, indent=1) + "\n")
+        report.write_text("\n".join(_report(model, each, plots)) + "\n")
+    except OSError as error:
+        raise UserError(f"cannot write the report to {folder}: {error.strerror}") from None
+    return report
+
+
+def _report(model: Path, every: Sequence[Evaluation], plots: dict[str, str]) -> Iterator[str]:
+    first = every[0]
+    yield f"# {model.name} with {first.runtime}\n"
+    yield (
+        f"Digest `{digest(model.read_bytes())}`. Brackets hold {first.bootstrap['interval']:.0%}"
+        f" intervals: {first.bootstrap['resamples']} bootstrap draws of whole pictures with all"
+        " their faces, percentile method; where a share is exactly 0% or 100%, the exact bound for"
+        " as many independent pictures. Thresholds are taken as given; only for the bare faces *at"
+        " exactly 2% of the masked* does each draw choose its own. Drawing anew makes a calibration"
+        " error larger, so its interval leans upwards.\n"
+    )
+    yield from _overview(every)
+    yield from _alert_table(every)
+    for one in every:
+        yield f"## {one.data} ({one.split})\n"
+        yield from _labels(one)
+        yield from _confusion(one)
+        for way, slices in one.slices.items():
+            yield from _slices(WAYS[way], slices)
+    yield "## Plots\n"
+    for name, title in plots.items():
+        yield f"![{title}]({name})\n"
+
+
+def _row(cells: Sequence[object]) -> str:
+    return f"| {' | '.join(str(cell) for cell in cells)} |"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    yield _row(heads)
+    yield _row(["---"] * len(heads))
+    yield from map(_row, rows)
+    yield ""
+
+
+def _overview(every: Sequence[Evaluation]) -> Iterator[str]:
+    heads = ["data set", "faces, pictures", "accuracy", "macro F1", "area under ROC (bare)", "ECE"]
+    copies = any(one.without_copies for one in every)
+    rows = []
+    for one in every:
+        row = [
+            f"{one.data} ({one.split})",
+            f"{one.figures.count}, {one.pictures}",
+            percent(one.accuracy),
+            percent(one.macro.f1),
+            fraction(one.by_label[ALERT_LABEL].auc),
+            percent(one.answer_reliability.ece),
+        ]
+        if copies:
+            row.insert(3, _without_copies(one))
+        rows.append(row)
+    if copies:
+        heads.insert(3, "accuracy without copies")
+    yield from _table(heads, rows)
+    of = next((one.without_copies.of for one in every if one.without_copies), None)
+    if of:
+        yield f"*Without copies*: of training pictures of {', '.join(of)}.\n"
+
+
+def _without_copies(one: Evaluation) -> str:
+    each = one.without_copies
+    return "" if each is None else f"{percent(each.accuracy)}, {each.copies} left out"
+
+
+def _alert_table(every: Sequence[Evaluation]) -> Iterator[str]:
+    yield "## Alerts: bare faces flagged, masked faces flagged\n"
+    chosen = next((one.chosen for one in every if one.chosen), None)
+    heads = ["data set", "at the model's threshold", "at exactly 2% of the masked"]
+    if chosen is not None:
+        heads.insert(2, f"at {chosen.threshold:.3f}, chosen on validation")
+    rows = []
+    for one in every:
+        row = [one.data, _alert(one.alerts), _alert(one.alerts_at_2_percent)]
+        if chosen is not None:
+            row.insert(2, _alert(one.alerts_at_chosen))
+        rows.append(row)
+    yield from _table(heads, rows)
+    if chosen is not None:
+        yield (
+            f"{chosen.threshold:.3f} is the lowest threshold that at most"
+            f" {100 * chosen.false_alarms:g}% of the {chosen.masked_faces} masked faces in the"
+            f" validation parts of {', '.join(chosen.data)} reach, data sets counting equally.\n"
+        )
+
+
+def _alert(alerts: Alerts | None) -> str:
+    if alerts is None:
+        return ""
+    bare, masked = (percent(alerts.flagged.get(label)) for label in (ALERT_LABEL, "mask"))
+    return f"{bare}; {masked} ({alerts.threshold:.3f})"
+
+
+def _labels(one: Evaluation) -> Iterator[str]:
+    rows: list[list[object]] = []
+    for label, each in one.by_label.items():
+        shares = map(percent, (each.precision, each.recall, each.f1))
+        areas = map(fraction, (each.auc, each.average_precision))
+        rows.append([f"`{label}`", one.figures.by_label[label].count, *shares, *areas])
+    macro = one.macro
+    means = map(percent, (macro.precision, macro.recall, macro.f1))
+    rows.append(["macro", one.figures.count, *means, "", ""])
+    yield from _table(
+        ["", "faces", "precision", "recall", "F1", "area under ROC", "average precision"], rows
+    )
+    if one.left_out:
+        yield f"{one.left_out} more faces left out: of no label of the model's, or too small.\n"
+
+
+def _confusion(one: Evaluation) -> Iterator[str]:
+    labels = list(one.figures.by_label)
+    yield from _table(
+        ["is, said to be", *(f"`{label}`" for label in labels)],
+        [[f"`{label}`", *row] for label, row in zip(labels, one.figures.confusion, strict=True)],
+    )
+
+
+def _slices(title: str, slices: Sequence[Slice]) -> Iterator[str]:
+    labels = [label for label in FLAGGED if any(label in each.flagged for each in slices)]
+    yield from _table(
+        [title, "accuracy", *(FLAGGED[label] for label in labels)],
+        [
+            [each.name, _of(each.accuracy), *(_of(each.flagged.get(label)) for label in labels)]
+            for each in slices
+        ],
+    )
+
+
+def _of(each: Estimate | None) -> str:
+    return "" if each is None else f"{percent(each)} of {each.count}"

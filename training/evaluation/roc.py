@@ -1,0 +1,97 @@
+"""Thresholds from high to low, and what each of them takes and mistakes.
+
+All figures take weights, (draws, faces), so that `training.common.intervals` can draw anew; with
+ones they are the usual figures. Faces of equal score fall on one side together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from training.common.intervals import Column, Weights, draws, interval, ratio
+from training.common.metrics import Floats, Ints
+
+Cumulated = npt.NDArray[np.float64]
+
+
+class Ranking:
+    """Faces ranked by a score, each either the thing looked for or not."""
+
+    def __init__(self, scores: Floats, positive: npt.NDArray[np.bool_]) -> None:
+        """`scores` and `positive`: (n,)."""
+        self._order = np.argsort(-scores, kind="stable")
+        ranked = scores[self._order]
+        self._starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]][: len(ranked)])
+        self._positive = positive[self._order]
+        #: The distinct scores from high to low, (k,): each is a threshold.
+        self.thresholds: Floats = ranked[self._starts]
+        #: Whether there is something to tell apart.
+        self.both = bool(positive.any() and not positive.all())
+
+    def taken(self, weights: Weights) -> tuple[Cumulated, Cumulated]:
+        """Right and wrong faces taken, (draws, k + 1): by no threshold, then by each."""
+        ranked = weights[:, self._order]
+        return self._sums(ranked * self._positive), self._sums(ranked * ~self._positive)
+
+    def _sums(self, ranked: Weights) -> Cumulated:
+        at_each = np.add.reduceat(ranked, self._starts, axis=1, dtype=np.float64)
+        none = np.zeros((len(ranked), 1))
+        return np.asarray(np.concatenate([none, at_each.cumsum(axis=1)], axis=1), np.float64)
+
+
+def area(ranking: Ranking, weights: Weights) -> Column:
+    """Area under the ROC curve; NaN where one side is missing."""
+    right, wrong = ranking.taken(weights)
+    under = (np.diff(wrong, axis=1) * (right[:, 1:] + right[:, :-1]) / 2).sum(axis=1)
+    return ratio(under, right[:, -1] * wrong[:, -1])
+
+
+def average_precision(ranking: Ranking, weights: Weights) -> Column:
+    """Precision averaged over the steps of the recall; NaN where nothing is looked for."""
+    right, wrong = ranking.taken(weights)
+    steps = np.diff(right, axis=1)
+    precision = np.nan_to_num(ratio(right[:, 1:], right[:, 1:] + wrong[:, 1:]))
+    return ratio((steps * precision).sum(axis=1), right[:, -1])
+
+
+def found_at(ranking: Ranking, weights: Weights, false_alarms: float) -> Column:
+    """Share found at the lowest threshold that at most `false_alarms` of the others reach.
+
+    The threshold is chosen anew in each draw, as `metrics.alert_threshold` does.
+    """
+    right, wrong = ranking.taken(weights)
+    within = wrong <= (false_alarms + 1e-9) * wrong[:, -1:]
+    last = within.sum(axis=1) - 1
+    found = ratio(right[np.arange(len(right)), last], right[:, -1])
+    return np.where(wrong[:, -1] > 0, found, np.nan)
+
+
+def curve(ranking: Ranking) -> tuple[Cumulated, Cumulated, Cumulated]:
+    """(k + 1,) each: share of the others taken, share found, precision (1 before any)."""
+    right, wrong = (each[0] for each in ranking.taken(np.ones((1, len(ranking._order)), "f4")))
+    taken = right + wrong
+    precision = np.divide(right, taken, out=np.ones_like(right), where=taken > 0)
+    return wrong / wrong[-1], right / right[-1], precision
+
+
+def bands(
+    ranking: Ranking, pictures: Ints, at: Cumulated
+) -> tuple[tuple[Cumulated, Cumulated], tuple[Cumulated, Cumulated]]:
+    """95% bands, (low, high) of (m,) each: share found where a share `at` of the others is
+    taken, and precision where a share `at` is found. `at`: (m,), 0 to 1, rising."""
+    found, precise = [], []
+    for weights in draws(pictures):
+        right, wrong = ranking.taken(weights)
+        for hits, misses in zip(right, wrong, strict=True):
+            if hits[-1] and misses[-1]:
+                last = np.searchsorted(misses / misses[-1], at + 1e-9, side="right") - 1
+                found.append(hits[last] / hits[-1])
+                first = np.maximum(np.searchsorted(hits / hits[-1], at - 1e-9), 1)
+                precise.append(hits[first] / np.maximum(hits[first] + misses[first], 1e-9))
+    return _band(found), _band(precise)
+
+
+def _band(rows: list[Cumulated]) -> tuple[Cumulated, Cumulated]:
+    ends = np.array([interval(np.asarray(column)) for column in np.array(rows).T])
+    return ends[:, 0], ends[:, 1]

@@ -1,0 +1,102 @@
+"""A model ready to be asked: a `.tflite` exactly as the Pi runs it, or a `.keras`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge.classification.classifier import Classifier
+from edge.classification.model_card import digest
+from edge.common.arrays import Pixels
+from edge.common.errors import UsageError, UserError
+from training.common.metrics import Floats
+from training.common.quiet_keras import import_keras, load_model_file
+from training.data.crops import evaluation_crop
+from training.data.datasets import LABELS, Sample
+from training.data.detector_simulation import box_of_annotation
+from training.network.model import SIZE_PX
+from training.network.model_report import Report, read_report, report_path
+
+#: Faces at once through a Keras model, which is slow one by one.
+BATCH = 128
+Pairs = Iterable[tuple[Sample, Pixels]]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A loaded model: `scores` gives (n, labels) shares. `threshold` None: unknown.
+
+    `trained_on`: the names of its training data, as its card or its report lists them.
+    """
+
+    labels: tuple[str, ...]
+    runtime: str
+    threshold: float | None
+    scores: Callable[[Pairs], Floats]
+    trained_on: tuple[str, ...] = ()
+
+
+def load_scorer(model: Path, runtime: str | None) -> Scorer:
+    """The model in `model`, by its suffix; raises UserError when it cannot be used."""
+    if model.suffix == ".tflite":
+        return _tflite_scorer(model, runtime)
+    if model.suffix != ".keras":
+        raise UsageError(f"{model} is neither a .keras nor a .tflite file")
+    if not model.is_file():
+        raise UserError(f"cannot read the model {model}: there is no such file")
+    return _keras_scorer(model)
+
+
+def _tflite_scorer(model: Path, runtime: str | None) -> Scorer:
+    classifier = Classifier(model, runtime=runtime)
+    labels = tuple(classifier.card.labels)
+
+    def scores(pairs: Pairs) -> Floats:
+        rows = []
+        for sample, image in pairs:
+            if sample.box_px is None:
+                found = classifier.classify_crop(image)
+            else:
+                found = classifier.classify(image, box_of_annotation(sample.box_px))
+            rows.append([found.by_label[label] for label in labels])
+        return np.array(rows, np.float32).reshape(-1, len(labels))
+
+    names = tuple(each.name for each in classifier.card.training_data)
+    return Scorer(labels, classifier.runtime, classifier.card.alert.threshold, scores, names)
+
+
+def _keras_scorer(model: Path) -> Scorer:
+    network = load_model_file(model)
+    labels = LABELS.get(network.output_shape[-1])
+    if labels is None or network.input_shape[1:] != (SIZE_PX, SIZE_PX, 3):
+        raise UserError(f"{model} is no model that `python -m training train` made")
+
+    def scores(pairs: Pairs) -> Floats:
+        crops = (evaluation_crop(sample, image) for sample, image in pairs)
+        rows: list[Floats] = [np.zeros((0, len(labels)), np.float32)]
+        while batch := [crop for crop in itertools.islice(crops, BATCH) if crop is not None]:
+            pixels = np.stack(batch).astype(np.float32)
+            rows.append(np.asarray(network(pixels, training=False), np.float32))
+        return np.concatenate(rows)
+
+    report = _report_beside(model)
+    return Scorer(
+        labels,
+        f"keras {import_keras().__version__}",
+        None if report is None else report.threshold,
+        scores,
+        () if report is None else tuple(each.name for each in report.training_data),
+    )
+
+
+def _report_beside(model: Path) -> Report | None:
+    """The report beside a Keras model, if it is this model's."""
+    path = report_path(model)
+    if not path.is_file():
+        return None
+    report = read_report(path)
+    return report if report.keras_sha256 == digest(model.read_bytes()) else None

@@ -1,0 +1,215 @@
+"""Held-out faces under what a door adds: how a model's answers change, one thing at a time.
+
+Data sets do not say who wears a beard or stands in the dark. So each held-out face is shown
+as it is, then with one thing drawn over it or done to its light or sharpness; and the bare
+faces are told apart by the tone of their skin. What is drawn is not the real thing: a fall
+here is a warning, the absence of one no promise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge.classification.interpreter import RUNTIMES
+from edge.classification.model_card import ALERT_LABEL
+from edge.common.arrays import Pixels
+from edge.common.errors import UserError
+from training.augmentation.occlusion import EYES, MIDDLE, NOSE, beard, glasses, hand, hood
+from training.common.metrics import Floats
+from training.data.crops import decoded, evaluated, evaluation_crop
+from training.data.datasets import LABELS, Sample, read_datasets
+from training.data.progress import limited, watch
+from training.data.splits import Split
+from training.evaluation.scorers import Scorer, load_scorer
+from training.network.model import SIZE_PX
+
+Rng = np.random.Generator
+SEED = 11
+JPEG_QUALITY = 15
+#: Bands of the individual typology angle, in degrees, and their usual names (Chardon and
+#: others, "Skin colour typology and suntanning pathways", 1991), two of six joined at each end.
+SKIN_TONES = (
+    ("skin tone light (angle over 41)", 41.0, 90.1),
+    ("skin tone medium (10 to 41)", 10.0, 41.0),
+    ("skin tone dark (under 10)", -90.0, 10.0),
+)
+
+
+def _dimmed(light: float) -> Callable[[Pixels, Rng], Pixels]:
+    """As a sensor sees it with so much of the light: darker, and its noise no smaller."""
+
+    def dim(pixels: Pixels, rng: Rng) -> Pixels:
+        linear = (pixels.astype(np.float32) / 255) ** 2.2 * light
+        noisy = linear + rng.normal(0, 0.004, pixels.shape)
+        return np.asarray(np.clip(noisy, 0, 1) ** (1 / 2.2) * 255, np.uint8)
+
+    return dim
+
+
+def _blurred(sigma_px: float) -> Callable[[Pixels, Rng], Pixels]:
+    return lambda pixels, _: np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma_px), np.uint8)
+
+
+def _small(side_px: int) -> Callable[[Pixels, Rng], Pixels]:
+    def shrink(pixels: Pixels, _: Rng) -> Pixels:
+        small = cv2.resize(pixels, (side_px, side_px), interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(small, (SIZE_PX, SIZE_PX)), np.uint8)
+
+    return shrink
+
+
+def _compressed(pixels: Pixels, rng: Rng) -> Pixels:
+    _, code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)
+
+
+def _grey(pixels: Pixels, _: Rng) -> Pixels:
+    one = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.cvtColor(one, cv2.COLOR_GRAY2RGB), np.uint8)
+
+
+CONDITIONS: dict[str, Callable[[Pixels, Rng], Pixels]] = {
+    "as it is": lambda pixels, _: pixels,
+    "glasses": glasses,
+    "hood": hood,
+    "hand before mouth or chin": hand,
+    "beard": beard,
+    "half of the light": _dimmed(0.5),
+    "a quarter of the light": _dimmed(0.25),
+    "a tenth of the light": _dimmed(0.1),
+    "a thirtieth of the light": _dimmed(1 / 30),
+    "blurred by 2 px": _blurred(2.0),
+    "blurred by 4 px": _blurred(4.0),
+    "32 px wide": _small(32),
+    "20 px wide": _small(20),
+    "12 px wide": _small(12),
+    "JPEG of quality 15": _compressed,
+    "grey": _grey,
+}
+#: Drawn over bare faces only: a mask with a beard drawn over it is no picture of anything.
+ON_BARE_ONLY = ("hand before mouth or chin", "beard")
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """Shares of the bare and of the masked faces that are flagged at the model's threshold,
+    0 to 1 or None where there are none, and of how many."""
+
+    condition: str
+    bare_flagged: float | None
+    bare: int
+    masked_flagged: float | None
+    masked: int
+
+
+def add_stress(parser: argparse.ArgumentParser) -> None:
+    """The options of `python -m training stress`."""
+    parser.add_argument("--model", type=Path, required=True, help="a .tflite or .keras file")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="DIR",
+        help="folders of data sets: their test parts are looked at",
+    )
+    parser.add_argument(
+        "--runtime", choices=[name for name, _ in RUNTIMES], help="for a .tflite; default: any"
+    )
+    parser.add_argument("--limit", type=int, help="faces per data set, for a quick look")
+    parser.add_argument("--json", action="store_true", help="one JSON array instead of a table")
+    parser.set_defaults(run=run_stress)
+
+
+def run_stress(options: argparse.Namespace) -> int:
+    """Print what each condition does to the model's alerts."""
+    scorer = load_scorer(options.model, options.runtime)
+    if scorer.threshold is None:
+        raise UserError(f"{options.model} has no alert threshold: no report lies beside it")
+    crops = list(_crops(options.data, options.limit))
+    if not crops:
+        raise UserError("the test parts of the data hold no face")
+    found = [_outcome(scorer, crops, name) for name in CONDITIONS]
+    found += _by_skin(scorer, crops)
+    if options.json:
+        sys.stdout.write(json.dumps([dataclasses.asdict(each) for each in found]) + "\n")
+    else:
+        sys.stdout.write("\n".join(as_table(found)) + "\n")
+    return 0
+
+
+def _crops(roots: list[Path], limit: int | None) -> Iterator[tuple[Sample, Pixels]]:
+    for data in read_datasets(roots, LABELS[2]):
+        samples = limited([s for s in data.part(Split.TEST) if evaluated(s)], limit)
+        for sample, image in decoded(data, samples, watch(data.name)):
+            crop = evaluation_crop(sample, image)
+            if crop is not None:
+                yield dataclasses.replace(sample, box_px=None), crop
+
+
+def _outcome(scorer: Scorer, crops: list[tuple[Sample, Pixels]], name: str) -> Outcome:
+    shown = [pair for pair in crops if name not in ON_BARE_ONLY or pair[0].label == ALERT_LABEL]
+    changed = [
+        (sample, CONDITIONS[name](crop, np.random.default_rng([SEED, index])))
+        for index, (sample, crop) in enumerate(shown)
+    ]
+    return _flagged(name, scorer, [sample for sample, _ in shown], scorer.scores(changed))
+
+
+def _by_skin(scorer: Scorer, crops: list[tuple[Sample, Pixels]]) -> Iterator[Outcome]:
+    bare = [pair for pair in crops if pair[0].label == ALERT_LABEL]
+    angles = np.array([skin_angle(crop) for _, crop in bare])
+    for name, low, high in SKIN_TONES:
+        chosen = [pair for pair, angle in zip(bare, angles, strict=True) if low <= angle < high]
+        for light, change in (("", "as it is"), (", a tenth of the light", "a tenth of the light")):
+            if chosen:
+                outcome = _outcome(scorer, chosen, change)
+                yield dataclasses.replace(outcome, condition=name + light)
+
+
+def _flagged(name: str, scorer: Scorer, samples: list[Sample], scores: Floats) -> Outcome:
+    assert scorer.threshold is not None
+    flagged = scores[:, scorer.labels.index(ALERT_LABEL)] >= scorer.threshold
+    is_bare = np.array([sample.label == ALERT_LABEL for sample in samples])
+
+    def share(of: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> float | None:
+        return round(float(flagged[of].mean()), 4) if of.any() else None
+
+    return Outcome(name, share(is_bare), int(is_bare.sum()), share(~is_bare), int((~is_bare).sum()))
+
+
+def skin_angle(crop: Pixels) -> float:
+    """The individual typology angle of the skin between eyes and nose, in degrees.
+
+    atan((L - 50) / b) in CIE L*a*b* of the median colour of (96, 96, 3) uint8 RGB; the
+    higher, the lighter. Light and white balance shift it as skin does.
+    """
+    cheeks = crop[EYES + 4 : NOSE, MIDDLE - 24 : MIDDLE + 24].reshape(-1, 1, 3)
+    lab = cv2.cvtColor(cheeks.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lightness, _, yellow = np.median(lab.reshape(-1, 3), axis=0)
+    return math.degrees(math.atan2(float(lightness) - 50, max(float(yellow), 1e-3)))
+
+
+def as_table(found: list[Outcome]) -> list[str]:
+    """Markdown, one row per condition."""
+    lines = ["| held-out faces | bare flagged | masked flagged |", "|---|---|---|"]
+    for each in found:
+        cells = (
+            "" if share is None else f"{share:.1%} of {count}"
+            for share, count in (
+                (each.bare_flagged, each.bare),
+                (each.masked_flagged, each.masked),
+            )
+        )
+        lines.append(f"| {each.condition} | {' | '.join(cells)} |")
+    return lines

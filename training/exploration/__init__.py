@@ -1,0 +1,1 @@
+"""Data exploration: statistics, near-duplicates, and a report, before training."""

@@ -1,0 +1,201 @@
+"""What was seen of the data, for a person and for machines."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from training.data.crops import CORRUPT_SHARE, NARROWEST_EVALUATED_PX
+from training.data.datasets import LABELS
+from training.data.layouts import incorrect_kind
+from training.data.picture_style import MEASURES
+from training.data.splits import Split
+from training.exploration.dataset_stats import Seen
+from training.exploration.near_duplicates import Pair, place, shared
+from training.exploration.plots import styles_of
+
+#: From here on a measure tells labels apart well enough that a model would use it.
+TELLS = 0.70
+#: One label this many times as frequent as another.
+UNEVEN = 3.0
+PAIRS_LISTED = 100
+
+Found = dict[str, Any]
+
+
+def summary(
+    all_seen: list[Seen], pairs: list[Pair], told: list[tuple[str, dict[str, float]]]
+) -> Found:
+    """Everything in the report, as plain values: `explore.json`."""
+    found: Found = {
+        "data": [_data(seen) for seen in all_seen],
+        "told_by_style": [{"of": name, **_rounded(each)} for name, each in told],
+        "near_copies": [
+            {
+                "between": list(each.places),
+                "pairs": each.pairs,
+                "pictures": each.pictures,
+                "labels_differ": each.labels_differ,
+            }
+            for each in shared(pairs)
+        ],
+        "first_pairs": [
+            {
+                "one": str(pair.one.path),
+                "two": str(pair.two.path),
+                "between": [place(pair.one), place(pair.two)],
+                "labels": [pair.one.label, pair.two.label],
+            }
+            for pair in pairs[:PAIRS_LISTED]
+        ],
+    }
+    return {"findings": list(_findings(found)), **found}
+
+
+def _data(seen: Seen) -> Found:
+    faces = seen.faces
+    counts = Counter((str(f.sample.split), f.sample.label) for f in faces)
+    labels = [label for label in LABELS[3] if any(f.sample.label == label for f in faces)]
+    boxed = [f.face_px[0] for f in faces if f.sample.box_px is not None]
+    pictures = {f.sample.path: f.picture_px for f in faces}
+    kinds = Counter(
+        kind
+        for f in faces
+        if f.sample.label == "incorrect_mask" and (kind := incorrect_kind(f.sample.path.name))
+    )
+    return {
+        "name": seen.data.name,
+        "folder": str(seen.data.root),
+        "layout": seen.data.layout,
+        "left_out_by_limit": seen.left,
+        "pictures": len(pictures),
+        "faces": len(faces),
+        "labels": {label: sum(f.sample.label == label for f in faces) for label in labels},
+        "parts": {
+            str(split): {label: counts[str(split), label] for label in labels} for split in Split
+        },
+        "incorrect_kinds": dict(sorted(kinds.items())),
+        "unreadable": [str(path) for path in seen.unreadable],
+        "unreadable_share": len(seen.unreadable) / (len(seen.unreadable) + len(pictures)),
+        "picture_px": {
+            side: _quantiles([size[column] for size in pictures.values()])
+            for column, side in enumerate(("width", "height"))
+        },
+        "annotated_face_width_px": _quantiles(boxed) if boxed else None,
+        "too_narrow_share": float(np.mean(np.array(boxed) < NARROWEST_EVALUATED_PX))
+        if boxed
+        else 0.0,
+        "style": {
+            label: {
+                measure: _quantiles([getattr(style, measure) for style in styles])
+                for measure in MEASURES
+            }
+            for label in labels
+            if (styles := styles_of(seen, label))
+        },
+    }
+
+
+def _quantiles(values: list[Any]) -> dict[str, float]:
+    low, middle, high = np.quantile(np.array(values, float), (0.05, 0.5, 0.95))
+    return _rounded({"p5": float(low), "median": float(middle), "p95": float(high)})
+
+
+def _rounded(values: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in values.items()}
+
+
+def _findings(found: Found) -> Iterator[str]:
+    """What a person should know before training, a sentence each."""
+    for data in found["data"]:
+        yield from _of_one_set(data)
+    yield from _of_style(found["told_by_style"])
+    yield from _of_copies(found["near_copies"])
+
+
+def _of_one_set(data: Found) -> Iterator[str]:
+    name, counts = data["name"], data["labels"]
+    if len(counts) == 1:
+        yield (
+            f"{name}: only {next(iter(counts))}. It needs another data set beside it, and then"
+            " the kind of picture tells the label."
+        )
+    elif max(counts.values()) > UNEVEN * min(counts.values()):
+        most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
+        ratio = counts[most] / counts[least]
+        yield f"{name}: {most} is {ratio:.1f} times as frequent as {least}."
+    empty = [part for part, of_part in data["parts"].items() if not any(of_part.values())]
+    if empty:
+        yield f"{name}: nothing to use for {' and '.join(empty)}."
+    if data["unreadable"]:
+        share = data["unreadable_share"]
+        refused = "training refuses that" if share > CORRUPT_SHARE else "training leaves them out"
+        yield f"{name}: {len(data['unreadable'])} pictures ({share:.1%}) are unreadable; {refused}."
+    if data["too_narrow_share"] > 0.05:
+        yield (
+            f"{name}: {data['too_narrow_share']:.0%} of the annotated faces are narrower than"
+            f" {NARROWEST_EVALUATED_PX:g} px and count in no figure."
+        )
+
+
+def _of_style(told: list[Found]) -> Iterator[str]:
+    for row in told:
+        if row["look"] >= TELLS:
+            said = f"brightness, colour and sharpness tell them apart at {row['look']:.2f}"
+        elif row["look and size"] >= TELLS:
+            said = f"look and size tell them apart at {row['look and size']:.2f}"
+        else:
+            continue
+        yield f"{row['of']}: style tells the label. Without a mask in view, {said} (0.5: chance)."
+
+
+def _of_copies(counts: list[Found]) -> Iterator[str]:
+    """A sentence for each data set or two of them: the table has the parts."""
+    groups: dict[tuple[str, ...], list[Found]] = defaultdict(list)
+    for row in counts:
+        if row["between"][0] != row["between"][1]:
+            groups[tuple(sorted({place.rsplit(" ", 1)[0] for place in row["between"]}))].append(row)
+    for names, rows in groups.items():
+        where = "between parts of" if len(names) == 1 else "between"
+        test = sum(r["pairs"] for r in rows if any(p.endswith(" test") for p in r["between"]))
+        pairs = sum(row["pairs"] for row in rows)
+        yield f"{_many(pairs)} {where} {' and '.join(names)}, {test} of them with a test part."
+    differ = sum(row["labels_differ"] for row in counts)
+    if differ:
+        yield f"{_many(differ)} under two labels: one is wrong, or a mask was drawn on a face."
+
+
+def _many(pairs: int) -> str:
+    return "1 pair of near copies" if pairs == 1 else f"{pairs} pairs of near copies"
+
+
+def as_text(found: Found) -> Iterator[str]:
+    """The counts as a table for a terminal, and the findings."""
+    yield from _aligned(counts_table(found))
+    if found["findings"]:
+        yield ""
+        yield from (f"- {finding}" for finding in found["findings"])
+
+
+def counts_table(found: Found) -> list[list[str]]:
+    """Faces by data set and part, a heading first."""
+    used = [label for label in LABELS[3] if any(label in d["labels"] for d in found["data"])]
+    rows = [["data set", "part", *used]]
+    for data in found["data"]:
+        for part, counts in data["parts"].items():
+            if any(counts.values()):
+                rows.append([data["name"], part, *(str(counts.get(each, 0)) for each in used)])
+    return rows
+
+
+def _aligned(rows: list[list[str]]) -> Iterator[str]:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()

@@ -1,0 +1,133 @@
+"""The report on data as one page: opens without a network, its pictures beside it."""
+
+from __future__ import annotations
+
+import html
+
+from training.exploration.findings import Found, counts_table
+
+FILES_LISTED = 100
+
+STYLESHEET = """
+:root { color-scheme: light }
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
+  max-width: 60rem; margin: 0 auto; padding: 1rem }
+h1 { font-size: 1.6rem; margin: .5rem 0 } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem }
+.private { border-left: .3rem solid #D55E00; background: #fdf1e9; padding: .5rem 1rem }
+.scroll { overflow-x: auto } img { max-width: 100%; height: auto; display: block }
+@media (max-width: 45rem) { .scroll img { max-width: none; width: 45rem } }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+th, td { padding: .2rem .7rem .2rem 0; border-bottom: 1px solid #ddd; text-align: left;
+  white-space: nowrap } td.number, th.number { text-align: right }
+li { margin: .4rem 0 } code { overflow-wrap: anywhere } small { color: #555 }
+"""
+PRIVATE = (
+    "This folder shows people's faces, from data whose terms may forbid passing them on. It is"
+    " for whoever trains the model: do not publish it. Git is told to leave it out."
+)
+WHAT_STYLE_IS = (
+    "Measured on the upper half of each face, which no mask covers, and on the size of the"
+    " picture. Where these numbers tell the label, a model can be right without having seen"
+    " a mask, and wrong in front of a door."
+)
+ABOUT = {
+    "balance.png": "",
+    "sizes.png": "A face at a door is some 30 to 150 px wide.",
+    "style.png": WHAT_STYLE_IS + " Boxes: the middle half; whiskers: the middle nine tenths.",
+    "told-by-style.png": "Each number: how often a face of the first label and one of the second"
+    " are put in the right order by it (area under the ROC curve, folded): 0.5 is chance."
+    " The model sees a crop of one size, so the look; size shows through as blur and stretching."
+    " Against it: mix sources, augment, and judge a model on photographs of another origin.",
+}
+
+
+def as_html(found: Found, plots: list[tuple[str, str]], sheets: list[tuple[str, str]]) -> str:
+    """One page that opens without a network; `plots` and `sheets` are (file beside it, title)."""
+    names = ", ".join(data["name"] for data in found["data"])
+    parts = [
+        "<!DOCTYPE html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="robots" content="noindex">',
+        f"<title>Data: {html.escape(names)}</title><style>{STYLESHEET}</style></head><body>",
+        f"<h1>A look at {html.escape(names)}</h1>",
+        f'<p class="private">{html.escape(PRIVATE)}</p>',
+        *_section("What stands out", _list(found["findings"] or ["Nothing."])),
+        *_section("Counts", _table(counts_table(found), numbers_from=2) + _details(found)),
+    ]
+    for file, title in plots:
+        parts += _section(title, _paragraph(ABOUT[file]) + _image(file, title))
+    parts += _section("Near copies", _copies(found))
+    for file, title in sheets:
+        parts += _section(title, _image(file, title))
+    parts += _section("Unreadable pictures", _unreadable(found))
+    return "\n".join([*parts, "</body></html>", ""])
+
+
+def _section(title: str, body: str) -> list[str]:
+    return [f"<h2>{html.escape(title)}</h2>", body]
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{html.escape(text)}</p>" if text else ""
+
+
+def _list(items: list[str]) -> str:
+    return "<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in items) + "</ul>"
+
+
+def _image(file: str, title: str) -> str:
+    shown = f'<img src="{file}" alt="{html.escape(title)}" loading="lazy">'
+    return f'<div class="scroll"><a href="{file}">{shown}</a></div>'
+
+
+def _table(rows: list[list[str]], numbers_from: int) -> str:
+    lines = []
+    for number, row in enumerate(rows):
+        tag = "td" if number else "th"
+        cells = (
+            f"<{tag}{' class=number' if column >= numbers_from else ''}>{html.escape(cell)}</{tag}>"
+            for column, cell in enumerate(row)
+        )
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
+
+
+def _details(found: Found) -> str:
+    items = []
+    for data in found["data"]:
+        text = f"{data['name']}: {data['faces']} faces in {data['pictures']} pictures"
+        if data["left_out_by_limit"]:
+            text += f" ({data['left_out_by_limit']} faces left out by --limit)"
+        width, height = (data["picture_px"][side]["median"] for side in ("width", "height"))
+        text += f", usually {width:g}x{height:g} px"
+        if data["incorrect_kinds"]:
+            kinds = (f"{count} {kind}" for kind, count in data["incorrect_kinds"].items())
+            text += f"; masks worn incorrectly, by file name: {', '.join(kinds)}"
+        items.append(text + ".")
+    return _list(items)
+
+
+def _copies(found: Found) -> str:
+    if not found["near_copies"]:
+        return _paragraph("None.")
+    rows = [["between", "and", "pairs", "pictures", "labels differ"]]
+    rows += [
+        [*row["between"], str(row["pairs"]), str(row["pictures"]), str(row["labels_differ"])]
+        for row in found["near_copies"]
+    ]
+    note = _paragraph(
+        "Training leaves out of its own part whatever is a copy of a held-out picture. What"
+        " others reported on a test part that shares pictures with training is flattered."
+    )
+    first = [f"{pair['one']} = {pair['two']}" for pair in found["first_pairs"]]
+    listed = f"<details><summary>The first {len(first)} pairs</summary>{_list(first)}</details>"
+    return note + _table(rows, numbers_from=2) + listed
+
+
+def _unreadable(found: Found) -> str:
+    files = [path for data in found["data"] for path in data["unreadable"]]
+    if not files:
+        return _paragraph("None.")
+    more = [f"and {len(files) - FILES_LISTED} more"] if len(files) > FILES_LISTED else []
+    return _list(files[:FILES_LISTED] + more)

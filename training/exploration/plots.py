@@ -1,0 +1,181 @@
+"""The pictures in the report on data: counts, sizes, styles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.common.plotting import LABEL_COLOURS, OTHER_COLOURS, plot
+from training.data.crops import NARROWEST_EVALUATED_PX, NARROWEST_TRAINED_PX
+from training.data.datasets import LABELS
+from training.data.picture_style import MEASURES, TOGETHER, Style
+from training.data.splits import Split
+from training.exploration.dataset_stats import Observed, Seen
+
+ROW_IN = 0.32  # of a plot's height, for each row of text in it
+AXES = {
+    "brightness": "brightness (0 to 255)",
+    "colour": "saturation (0 to 255)",
+    "sharpness": "sharpness (log)",
+    "side_px": "shorter side, px (log)",
+    "aspect": "width / height",
+}
+LOGARITHMIC = ("sharpness", "side_px")
+
+
+def draw_balance(path: Path, all_seen: list[Seen]) -> None:
+    """How many faces of each label each part of each data set has."""
+    rows = [
+        (f"{seen.data.name}  {split}", [_count(seen, split, label) for label in LABELS[3]])
+        for seen in all_seen
+        for split in Split
+        if any(face.sample.split is split for face in seen.faces)
+    ]
+    with plot(path, 7.5, 1.4 + ROW_IN * len(rows)) as axes:
+        left = np.zeros(len(rows))
+        for column, label in enumerate(LABELS[3]):
+            counts = np.array([row[column] for _, row in rows], float)
+            if counts.any():
+                axes.barh(range(len(rows)), counts, 0.7, left, color=LABEL_COLOURS[label])
+                axes.plot([], [], "s", color=LABEL_COLOURS[label], label=label)
+            left += counts
+        axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+        axes.invert_yaxis()
+        axes.margins(x=0.03)
+        axes.grid(axis="y", visible=False)
+        axes.set_xlabel("faces")
+        axes.set_title("Faces by label, data set and part", loc="left", pad=30)
+        _legend_above(axes)
+
+
+def draw_sizes(path: Path, all_seen: list[Seen]) -> None:
+    """Histograms of the pictures' longer sides and of the annotated faces' widths."""
+    boxed = [seen for seen in all_seen if any(f.sample.box_px for f in seen.faces)]
+    colours = {
+        seen.data.name: OTHER_COLOURS[number % len(OTHER_COLOURS)]
+        for number, seen in enumerate(all_seen)
+    }
+    with plot(path, 7.5, 6.4 if boxed else 3.6, rows=2 if boxed else 1) as drawn:
+        pictures, *rest = np.atleast_1d(drawn)
+        _histogram(pictures, all_seen, _longer_sides, colours)
+        pictures.set_title("Pictures: longer side", loc="left", pad=30)
+        for axes in rest:
+            _histogram(axes, boxed, _box_widths, colours)
+            axes.set_ylim(top=axes.get_ylim()[1] * 1.15)  # room for what the lines mean
+            axes.set_title("Annotated faces: width", loc="left", pad=30)
+            for width, used in (
+                (NARROWEST_TRAINED_PX, "narrower: not trained on"),
+                (NARROWEST_EVALUATED_PX, "wider: counted in figures"),
+            ):
+                axes.axvline(width, color="#444444", linestyle=":")
+                side = {"ha": "right", "x": width * 0.96} if "not" in used else {"x": width * 1.04}
+                axes.text(y=0.97, s=used, va="top", transform=axes.get_xaxis_transform(), **side)
+
+
+def draw_style(path: Path, all_seen: list[Seen]) -> None:
+    """A box per measure, data set and label: the middle half and the middle nine tenths."""
+    rows = [
+        (f"{seen.data.name}  {label}", label, styles)
+        for seen in all_seen
+        for label in LABELS[3]
+        if (styles := styles_of(seen, label))
+    ]
+    with plot(path, 13, 1.5 + ROW_IN * len(rows), columns=len(MEASURES)) as drawn:
+        for axes, measure in zip(drawn, MEASURES, strict=True):
+            boxes = axes.boxplot(
+                [[getattr(style, measure) for style in styles] for _, _, styles in rows],
+                orientation="horizontal",
+                whis=(5, 95),
+                showfliers=False,
+                patch_artist=True,
+                widths=0.65,
+                medianprops={"color": "black"},
+            )
+            for box, (_, label, _) in zip(boxes["boxes"], rows, strict=True):
+                box.set_facecolor(LABEL_COLOURS[label])
+            if measure in LOGARITHMIC:
+                axes.set_xscale("log")
+                _plain_ticks(axes)
+            axes.set_xlabel(AXES[measure])
+            axes.invert_yaxis()
+            axes.set_yticks(range(1, len(rows) + 1), [name for name, _, _ in rows])
+            axes.tick_params(axis="y", labelleft=axes is drawn[0])
+        title = "Style by label: the upper half of each face, and its size"
+        drawn[0].figure.suptitle(title, x=0.01, ha="left", weight="bold")
+
+
+def draw_separations(path: Path, rows: list[tuple[str, dict[str, float]]]) -> None:
+    """A table in colours: how well each measure tells two labels apart without a mask."""
+    names = [*MEASURES, *TOGETHER]
+    table = np.array([[found[name] for name in names] for _, found in rows])
+    with plot(path, 8.5, 1.6 + ROW_IN * len(rows)) as axes:
+        axes.imshow(table, vmin=0.5, vmax=1, cmap="OrRd", aspect="auto")
+        for (row, column), value in np.ndenumerate(table):
+            colour = "white" if value > 0.85 else "black"
+            axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
+        axes.set_xticks(
+            range(len(names)),
+            [name.replace("_px", "").replace(" and ", "\nand ") for name in names],
+        )
+        axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+        axes.grid(visible=False)
+        axes.tick_params(length=0)
+        axes.axvline(len(MEASURES) - 0.5, color="white", linewidth=4)
+        axes.set_title("Can style alone tell the label?  0.5 no, 1 always", loc="left")
+
+
+def styles_of(seen: Seen, label: str) -> list[Style]:
+    """The styles of the faces of one label that are large enough to be counted."""
+    return [f.style for f in seen.faces if f.sample.label == label and f.style is not None]
+
+
+def _count(seen: Seen, split: Split, label: str) -> int:
+    return sum(f.sample.split is split and f.sample.label == label for f in seen.faces)
+
+
+def _longer_sides(faces: list[Observed]) -> list[float]:
+    sides = {face.sample.path: float(max(face.picture_px)) for face in faces}
+    return list(sides.values())
+
+
+def _box_widths(faces: list[Observed]) -> list[float]:
+    return [face.face_px[0] for face in faces if face.sample.box_px is not None]
+
+
+def _histogram(
+    axes: Any,
+    all_seen: list[Seen],
+    values: Callable[[list[Observed]], list[float]],
+    colours: dict[str, str],
+) -> None:
+    """Shares of each set, on one scale: sets differ a hundredfold in number."""
+    found = [(seen.data.name, values(seen.faces)) for seen in all_seen]
+    everything = np.concatenate([each for _, each in found])
+    bins = np.geomspace(max(1, everything.min() * 0.95), everything.max() * 1.05, 45)
+    for name, each in found:
+        share = np.full(len(each), 100 / len(each))
+        axes.hist(each, bins, weights=share, histtype="step", color=colours[name], lw=1.8)
+        axes.plot([], [], color=colours[name], lw=1.8, label=name)
+    axes.set_xscale("log")
+    _plain_ticks(axes)
+    axes.set_xlabel("pixels (log)")
+    axes.set_ylabel("% of the set")
+    _legend_above(axes)
+
+
+def _legend_above(axes: Any) -> None:
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2, columnspacing=1.2
+    )
+
+
+def _plain_ticks(axes: Any) -> None:
+    """20, 50, 100 … instead of powers of ten."""
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

@@ -1,0 +1,1 @@
+"""Training runs: batches, the training loop, checkpoints, calibration, and thresholds."""

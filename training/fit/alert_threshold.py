@@ -1,0 +1,43 @@
+"""The alert threshold of a trained model, chosen on what it was not trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edge.classification.model_card import ALERT_LABEL
+from training.common.metrics import alert_threshold
+from training.fit.prepare import HeldOut
+from training.fit.training_loop import predict
+
+#: At most these shares of the masked faces, and of a detector's false boxes, may raise an
+#: alert: a false box on a poster or a plant stays, and would alert for ever.
+FALSE_ALARMS, EMPTY_ALARMS = 0.02, 0.05
+CHOSEN = (
+    "the smallest that at most {:.0%} of masked validation faces ({}, counting equally)"
+    " and at most {:.0%} of boxes without a face reach"
+)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A `no_mask` score, 0 to 1, and how it was `chosen`."""
+
+    value: float
+    chosen: str
+
+
+def choose_threshold(network: Any, held_out: HeldOut, labels: tuple[str, ...]) -> Threshold:
+    """The smallest threshold that keeps false alarms under the shares above."""
+    column, masked = labels.index(ALERT_LABEL), labels.index("mask")
+    scores = [
+        predict(network, crops.pixels[crops.truth == masked])[:, column]
+        for crops in held_out.validation.values()
+        if (crops.truth == masked).any()
+    ]
+    value = alert_threshold(scores, FALSE_ALARMS)
+    if len(held_out.empty):
+        empty = predict(network, held_out.empty)[:, column]
+        value = max(value, alert_threshold([empty], EMPTY_ALARMS))
+    names = " and ".join(held_out.validation)
+    return Threshold(round(value, 4), CHOSEN.format(FALSE_ALARMS, names, EMPTY_ALARMS))

@@ -1,0 +1,100 @@
+"""Augmented batches, prepared in background threads, each a pure function of its place."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.common.arrays import Pixels
+from training.augmentation.augment import augmented
+from training.augmentation.synthetic_masks import Way, put_on
+from training.data.crops import Face
+
+Floats = npt.NDArray[np.float32]
+Batch = tuple[Pixels, Floats, Floats]
+
+#: OpenCV and TensorFlow release the interpreter's lock, so threads are enough.
+THREADS, AHEAD = 2, 6
+
+
+@dataclass(frozen=True)
+class Wardrobe:
+    """Masks that bare faces put on: `donors` wear them; `targets` (labels,) by label.
+
+    `share`: of the looks at a bare face whose box the detector itself drew.
+    """
+
+    donors: list[Face]
+    ways: tuple[Way, ...]
+    targets: dict[str, Floats]
+    share: float
+
+    def draw(self, face: Face, rng: np.random.Generator) -> Face | None:
+        """`face` with a mask on, or None when this look leaves it as it is."""
+        if face.label != "no_mask" or face.annotated or rng.random() >= self.share:
+            return None
+        odds = np.array([way.share for way in self.ways])
+        way = self.ways[int(rng.choice(len(self.ways), p=odds / odds.sum()))]
+        donor = self.donors[int(rng.integers(len(self.donors)))]
+        return put_on(face, donor, way, rng)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Faces with, for each: target shares (n, labels), weight (n,), looks per epoch (n,).
+
+    `style`: see `training.augmentation.augment.augmented`.
+    """
+
+    faces: list[Face]
+    targets: Floats
+    weights: Floats
+    draws: Floats
+    wardrobe: Wardrobe | None = None
+    style: float = 1.0
+
+    def steps(self, batch: int) -> int:
+        """Batches in one epoch, the same in every epoch."""
+        return max(1, int(self.draws.sum()) // batch)
+
+    def order(self, seed: int, epoch: int, batch: int) -> npt.NDArray[np.int64]:
+        """Which face stands at which place of the epoch: (steps * batch,) indices."""
+        rng = np.random.default_rng([seed, epoch])
+        looks = np.floor(self.draws + rng.random(len(self.draws))).astype(np.int64)
+        order = rng.permutation(np.repeat(np.arange(len(self.faces)), looks))
+        return np.resize(order, self.steps(batch) * batch)
+
+    def epoch(self, seed: int, epoch: int, batch: int) -> Iterator[Batch]:
+        """The epoch's batches: pixels (b, 96, 96, 3) uint8, targets (b, labels), weights (b,)."""
+        order = self.order(seed, epoch, batch)
+        waiting: deque[Future[Batch]] = deque()
+        with ThreadPoolExecutor(THREADS) as pool:
+            try:
+                for step in range(self.steps(batch)):
+                    chosen = order[step * batch : (step + 1) * batch]
+                    waiting.append(pool.submit(self._batch, chosen, [seed, epoch, step]))
+                    if len(waiting) > AHEAD:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def _batch(self, chosen: npt.NDArray[np.int64], place: list[int]) -> Batch:
+        rng = np.random.default_rng(place)
+        targets, weights = self.targets[chosen], self.weights[chosen]
+        looks = []
+        for place_in_batch, index in enumerate(chosen):
+            face = self.faces[index]
+            dressed = self.wardrobe.draw(face, rng) if self.wardrobe else None
+            if self.wardrobe and dressed is not None:
+                targets[place_in_batch] = self.wardrobe.targets[dressed.label]
+                weights[place_in_batch] = 1.0
+            looks.append(augmented(dressed or face, rng, self.style))
+        return np.stack(looks), targets, weights

@@ -1,0 +1,99 @@
+"""A 3-class model without its third answer: whether a face wears a mask, and no more.
+
+Masks worn wrongly were a class of their own while it learnt, so that they pull neither
+`mask` nor `no_mask` towards them. Leaving that row out of the softmax gives the shares of
+the two others among themselves, P(no_mask | not incorrect_mask), exactly; these are then
+calibrated anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from edge.classification.model_card import digest
+from edge.common.errors import UsageError
+from training.common.quiet_keras import load_model_file
+from training.common.train_config import TrainConfig
+from training.data.datasets import LABELS, read_datasets
+from training.fit.alert_threshold import choose_threshold
+from training.fit.held_out_figures import figures_on_tests
+from training.fit.prepare import held_out
+from training.fit.score_calibration import calibrated
+from training.fit.training_loop import save_model
+from training.network.model import SIZE_PX
+from training.network.model_report import read_report, report_path, write_report
+
+KEPT = LABELS[2]
+
+
+def add_binary(parser: argparse.ArgumentParser) -> None:
+    """The options of `python -m training binary`."""
+    parser.add_argument(
+        "--model", type=Path, required=True, help="a 3-class .keras with its report beside it"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the 2-class .keras to write")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="DIR",
+        help="the data sets that it was trained on: their validation parts choose the threshold",
+    )
+    parser.set_defaults(run=run_binary)
+
+
+def run_binary(options: argparse.Namespace) -> int:
+    """Write the 2-class model and its report; raises UserError when `--model` is no such model."""
+    report = read_report(report_path(options.model))
+    if tuple(report.labels) != LABELS[3]:
+        raise UsageError(f"{options.model} has the labels {', '.join(report.labels)}, not three")
+    whole = load_model_file(options.model)
+    datasets = read_datasets(options.data, KEPT)
+    config = TrainConfig(**report.config)
+    kept_back = held_out(datasets, config, KEPT)
+    model = without_third(whole)
+    calibration = calibrated(model, kept_back.validation)
+    threshold = choose_threshold(model, kept_back, KEPT)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    save_model(model, options.out)
+    figures = {
+        **{name: value for name, value in report.figures.items() if not name.endswith("float")},
+        **figures_on_tests(options.out, datasets, list(kept_back.validation)),
+    }
+    changed = msgspec.structs.replace(
+        report,
+        name=f"{options.out.stem}-{SIZE_PX}",
+        keras_sha256=digest(options.out.read_bytes()),
+        derived_from=report.keras_sha256,
+        labels=list(KEPT),
+        threshold=threshold.value,
+        threshold_chosen=threshold.chosen,
+        calibration=dataclasses.asdict(calibration),
+        figures=figures,
+        config=dataclasses.asdict(config),
+    )
+    write_report(report_path(options.out), changed)
+    sys.stdout.write(f"{options.out} and {report_path(options.out)} are written\n")
+    return 0
+
+
+def without_third(whole: Any) -> Any:
+    """`whole`, a Keras model of `LABELS[3]`, as one of `LABELS[2]`: (n, 2) shares."""
+    import keras
+
+    last = whole.get_layer("shares")
+    weights, bias = (np.asarray(value) for value in last.get_weights())
+    columns = [LABELS[3].index(label) for label in KEPT]
+    shares = keras.layers.Dense(len(KEPT), activation="softmax", name="shares")
+    model = keras.Model(whole.input, shares(last.input), name="mask")
+    shares.set_weights([weights[:, columns], bias[columns]])
+    return model

@@ -1,0 +1,60 @@
+"""Where a run stands, in one file that is always whole: a kill at any moment loses one epoch."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from edge.common.errors import UsageError
+from training.common.train_config import TrainConfig
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """Epochs done, the best validation score and the history, one entry per epoch.
+
+    `data`: the digest of each data set that the run trains on, by its name.
+    """
+
+    epochs_done: int
+    best: float
+    history: list[dict[str, Any]]
+    config: dict[str, Any]
+    data: dict[str, str] = {}
+
+
+def save_state(path: Path, arrays: list[Any], progress: Progress) -> None:
+    """Write `arrays` (weights and the optimiser's) and `progress` to `path`, all or nothing."""
+    named: dict[str, Any] = {f"a{index:04d}": np.asarray(a) for index, a in enumerate(arrays)}
+    meta = np.frombuffer(msgspec.json.encode(progress), np.uint8)
+    temporary = path.with_suffix(".part")
+    with temporary.open("wb") as file:
+        np.savez(file, progress=meta, **named)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def load_state(path: Path, config: TrainConfig) -> tuple[list[Any], Progress]:
+    """What `save_state` wrote; raises UsageError when it is absent or of another run."""
+    try:
+        with np.load(path) as stored:
+            progress = msgspec.json.decode(stored["progress"].tobytes(), type=Progress)
+            arrays = [stored[name] for name in sorted(stored.files) if name != "progress"]
+    except FileNotFoundError:
+        raise UsageError(f"there is no run to resume: {path} does not exist") from None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, msgspec.DecodeError) as error:
+        raise UsageError(f"the run's state {path} cannot be read: {error}") from None
+    differing = [
+        f"{key} ({progress.config.get(key)} then, {value} now)"
+        for key, value in dataclasses.asdict(config).items()
+        if progress.config.get(key) != value
+    ]
+    if differing:
+        raise UsageError(f"the run in {path} had other settings: {', '.join(differing)}")
+    return arrays, progress

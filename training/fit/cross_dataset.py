@@ -1,0 +1,136 @@
+"""Trained on one data set, tested on all: does the kind of picture give the label away?
+
+A net that learnt faces does nearly as well on a foreign data set as on its own; one that
+learnt a data set's sharpness, colours and compression fails there. Each data set is
+trained on alone twice, without and with the style drawn anew (`training.augmentation.augment`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.classification.model_card import ALERT_LABEL
+from training.common.metrics import alert_threshold
+from training.common.train_config import TrainConfig
+from training.data.datasets import LABELS, DataSet, check_classes, read_datasets
+from training.data.splits import Split
+from training.fit.prepare import CropSet, held_out, prepare_beside, read_crops
+from training.fit.training_loop import Places, predict, train
+
+KINDS = LABELS[2]
+STEPS = 1000  # as many for a small data set as for a large one
+FALSE_ALARMS = 0.02
+STYLES = {"as they are": 0.0, "style drawn anew": 1.0}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A net on one test part: `accuracy` over `faces`, and the share `bare_flagged` of the
+    bare faces at the threshold that 2% of the masked ones reach; each 0 to 1."""
+
+    accuracy: float
+    bare_flagged: float
+    faces: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What a net trained on `source` alone does on each data set, by its name."""
+
+    source: str
+    style: str
+    on: dict[str, Cell]
+
+
+def add_cross(parser: argparse.ArgumentParser) -> None:
+    """The options of `python -m training cross`."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="DIR",
+        help="folders of data sets, two or more, with both classes in each",
+    )
+    parser.add_argument(
+        "--steps", type=int, default=STEPS, help="of 128 looks for each net (default: %(default)s)"
+    )
+    parser.add_argument("--limit", type=int, help="faces per data set, for a quick trial")
+    parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/cross"),
+        help="the nets and cross.json; runs that are there are gone on with (default: %(default)s)",
+    )
+    parser.set_defaults(run=run_cross)
+
+
+def run_cross(options: argparse.Namespace) -> int:
+    """Train, test, print a Markdown table and write `cross.json`."""
+    datasets = read_datasets(options.data, KINDS)
+    usual = TrainConfig(limit=options.limit, seed=options.seed)
+    for data in datasets:
+        check_classes([data], Split.TRAIN, KINDS)
+        check_classes([data], Split.TEST, KINDS)
+    tests, prints = {}, []
+    for data in datasets:
+        tests[data.name], seen = read_crops(data, Split.TEST, options.limit, KINDS)
+        prints += seen
+    rows = []
+    for data in datasets:
+        own = held_out([data], usual, KINDS)
+        own = dataclasses.replace(own, prints=own.prints + prints)
+        for style, share in STYLES.items():
+            config = dataclasses.replace(usual, style=share, put_on=usual.put_on * share)
+            prepared = prepare_beside([data], own, config, KINDS)
+            epochs = math.ceil(options.steps / prepared.training.steps(config.batch))
+            config = dataclasses.replace(config, epochs=epochs, patience=epochs)
+            network = _trained(data, prepared, config, options.out / f"{data.name}-{share:g}")
+            on = {name: _cell(network, crops) for name, crops in tests.items()}
+            rows.append(Row(data.name, style, on))
+    options.out.mkdir(parents=True, exist_ok=True)
+    found = {"steps": options.steps, "rows": [dataclasses.asdict(row) for row in rows]}
+    (options.out / "cross.json").write_text(json.dumps(found, indent=1) + "\n")
+    sys.stdout.write("\n".join(as_table(rows)) + "\n")
+    return 0
+
+
+def _trained(data: DataSet, prepared: Any, config: TrainConfig, place: Path) -> Any:
+    from training.common.quiet_keras import load_model_file
+
+    places = Places(place.with_name(f"{place.name.replace('/', '-')}.keras"), place)
+    train(prepared, config, KINDS, places, resume=places.state.exists())
+    return load_model_file(places.model)
+
+
+def _cell(network: Any, crops: CropSet) -> Cell:
+    scores = predict(network, crops.pixels)
+    bare, masked = (KINDS.index(label) for label in (ALERT_LABEL, "mask"))
+    column = scores[:, bare]
+    threshold = alert_threshold([column[crops.truth == masked]], FALSE_ALARMS)
+    return Cell(
+        round(float(np.mean(scores.argmax(axis=1) == crops.truth)), 4),
+        round(float(np.mean(column[crops.truth == bare] >= threshold)), 4),
+        len(crops.truth),
+    )
+
+
+def as_table(rows: list[Row]) -> list[str]:
+    """Markdown: a row per net, a column per data set, "accuracy / bare flagged" in per cent."""
+    names = list(rows[0].on)
+    head = ["trained on", "pictures", *(f"on {name} ({rows[0].on[name].faces})" for name in names)]
+    lines = [head, ["---"] * len(head)]
+    for row in rows:
+        cells = [f"{row.on[n].accuracy:.1%} / {row.on[n].bare_flagged:.1%}" for n in names]
+        lines.append([row.source, row.style, *cells])
+    return [f"| {' | '.join(line)} |" for line in lines]

@@ -1,0 +1,27 @@
+"""A run's history as a plot: how the loss falls and the validation figures rise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from training.common.plotting import OTHER_COLOURS, plot
+
+
+def write_curves(path: Path, history: list[dict[str, Any]]) -> None:
+    """Draw `history`, one entry per epoch as `training.fit.training_loop` writes them, as PNG to `path`."""
+    epochs = [entry["epoch"] for entry in history]
+    with plot(path, width_in=10, height_in=4, columns=2) as (left, right):
+        left.plot(epochs, [entry["loss"] for entry in history], color="black", marker=".")
+        left.set(title="Training loss", xlabel="epoch", ylabel="cross-entropy")
+        names = list(history[-1]["accuracy"])
+        for index, name in enumerate(names):
+            colour = OTHER_COLOURS[index % len(OTHER_COLOURS)]
+            values = [100 * entry["accuracy"][name] for entry in history]
+            right.plot(epochs, values, color=colour, marker=".", label=name)
+        best = max(range(len(history)), key=lambda i: (history[i]["score"], i))
+        right.axvline(epochs[best], color="#999999", linestyle=":", label="kept")
+        right.set(title="Validation accuracy", xlabel="epoch", ylabel="%")
+        right.legend(loc="lower right")
+        for axes in (left, right):
+            axes.xaxis.get_major_locator().set_params(integer=True)

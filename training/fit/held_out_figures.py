@@ -1,0 +1,25 @@
+"""A freshly trained Keras model on the test parts of its own data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from training.data.datasets import DataSet
+from training.data.splits import Split
+
+
+def figures_on_tests(model: Path, datasets: list[DataSet], names: list[str]) -> dict[str, Any]:
+    """Accuracy and confusion on the test part of each of `datasets` that `names` lists."""
+    from training.evaluation.evaluate import evaluate
+
+    found: dict[str, Any] = {}
+    for dataset in datasets:
+        if dataset.name in names and dataset.part(Split.TEST):
+            each = evaluate(model, dataset.given or dataset.root, Split.TEST, None)
+            found[f"{dataset.name} test, Keras float"] = {
+                "accuracy": round(each.figures.accuracy, 4),
+                "faces": each.figures.count,
+                "confusion": each.figures.confusion,
+            }
+    return found

@@ -1,0 +1,231 @@
+"""All that a run needs in memory: faces to train on, crops to select on, and their digests."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import logging
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.classification.face_crop import crop_face
+from edge.common.arrays import Pixels
+from training.augmentation.synthetic_masks import ways_for
+from training.common.train_config import TrainConfig
+from training.data.crops import Face, decoded, evaluated, evaluation_crop, training_face
+from training.data.datasets import DataSet, Sample, check_classes
+from training.data.detector_simulation import MARGIN, box_of_annotation
+from training.data.duplicates import Fingerprint, copies, fingerprint
+from training.data.progress import limited, watch
+from training.data.splits import Split
+from training.fit.batches import TrainingSet, Wardrobe
+from training.fit.negative_crops import EmptyBoxes, empty_crops, empty_face
+from training.network.model import SIZE_PX
+
+log = logging.getLogger(__name__)
+
+#: However rare its label is in a data set, no face weighs more: a handful would be learnt by
+#: heart, at the cost of all others.
+MOST_WEIGHT = 3.0
+
+
+@dataclass(frozen=True)
+class CropSet:
+    """Crops as the Pi would cut them, (n, 96, 96, 3) uint8, and their label's index, (n,)."""
+
+    pixels: Pixels
+    truth: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as it was used: faces per label, pictures, the digest of names and bytes."""
+
+    name: str
+    faces: dict[str, int]
+    left_out_as_copies: int
+    pictures: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What is selected on: faces by data set, and `empty`, crops without a face,
+    (n, 96, 96, 3) uint8, of validation scenes. `prints`: of all that training must not see."""
+
+    validation: dict[str, CropSet]
+    empty: Pixels
+    prints: list[Fingerprint]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The parts of a run's data."""
+
+    training: TrainingSet
+    held_out: HeldOut
+    sources: list[Source]
+
+
+def prepare(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...]) -> Prepared:
+    """Read every picture that the run needs; see `crops.decoded` for what is corrupt."""
+    check_classes(datasets, Split.TRAIN, labels)
+    check_classes(datasets, Split.VALIDATION, labels)
+    return prepare_beside(datasets, held_out(datasets, config, labels), config, labels)
+
+
+def prepare_beside(
+    datasets: list[DataSet], kept_back: HeldOut, config: TrainConfig, labels: tuple[str, ...]
+) -> Prepared:
+    """Read the training parts, without what all but repeats a picture in `kept_back`."""
+    parts = [_trained_on(data, config, labels, kept_back.prints) for data in datasets]
+    training = _joined([part for part, _ in parts], _wardrobe(parts, config, labels))
+    training = dataclasses.replace(training, style=config.style)
+    return Prepared(training, kept_back, [source for _, source in parts])
+
+
+def held_out(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...]) -> HeldOut:
+    """Read what is selected on, and look at all that is reported on."""
+    seen: list[Fingerprint] = []
+    validation = {}
+    for data in datasets:
+        crops, prints = _held_out(data, config.limit, labels)
+        seen += prints
+        if len(crops.truth):
+            validation[data.name] = crops
+    # Where the face stands in a plain class folder's pictures is unknown, so a figure
+    # over them says less: they count only where there is nothing better.
+    sure = [d.name for d in datasets if d.layout != "classes" and d.name in validation]
+    validation = {name: validation[name] for name in sure or validation}
+    empty = np.concatenate([empty_crops(data, config) for data in datasets])
+    return HeldOut(validation, empty, seen)
+
+
+def _held_out(
+    data: DataSet, limit: int | None, labels: tuple[str, ...]
+) -> tuple[CropSet, list[Fingerprint]]:
+    """The validation crops, and the fingerprints of all that training must not see."""
+    crops, prints = read_crops(data, Split.VALIDATION, limit, labels)
+    _, more = read_crops(data, Split.TEST, limit, labels)
+    return crops, prints + more
+
+
+def read_crops(
+    data: DataSet, split: Split, limit: int | None, labels: tuple[str, ...]
+) -> tuple[CropSet, list[Fingerprint]]:
+    """The crops of one part, as the Pi would cut them, and two fingerprints of each."""
+    prints: list[Fingerprint] = []
+    crops, truth = [], []
+    samples = [s for s in limited(data.part(split), limit) if evaluated(s)]
+    for sample, image in decoded(data, samples, watch(f"{data.name} {split}")):
+        prints += _prints(sample, image)
+        crop = evaluation_crop(sample, image)
+        if crop is not None:
+            crops.append(crop)
+            truth.append(labels.index(sample.label))
+    pixels = np.stack(crops) if crops else np.zeros((0, SIZE_PX, SIZE_PX, 3), np.uint8)
+    return CropSet(pixels, np.array(truth, np.int64)), prints
+
+
+def _trained_on(
+    data: DataSet, config: TrainConfig, labels: tuple[str, ...], seen: list[Fingerprint]
+) -> tuple[TrainingSet, Source]:
+    faces: list[Face] = []
+    prints: list[Fingerprint] = []
+    empty: list[Face] = []
+    empty_boxes = EmptyBoxes(data, config.seed, config.empty_per_picture)
+    for sample, image in decoded(
+        data, limited(data.part(Split.TRAIN), config.limit), watch(f"{data.name} train")
+    ):
+        empty += [empty_face(image, box) for box in empty_boxes.of(sample, image)]
+        face = training_face(data, sample, image)
+        if face is not None:
+            faces.append(face)
+            prints += _prints(sample, image)
+    copied = copies(prints, seen).reshape(-1, 2).any(axis=1)
+    kept = [face for face, copy in zip(faces, copied, strict=True) if not copy]
+    counts = Counter(face.label for face in kept)
+    log.info("%s: %s, %d copies left out", data.name, dict(counts), int(copied.sum()))
+    source = Source(
+        data.name,
+        {label: counts[label] for label in labels},
+        int(copied.sum()),
+        *_digest(data),
+    )
+    return _set(data.name, kept, empty, config, labels), source
+
+
+def _set(
+    name: str, faces: list[Face], empty: list[Face], config: TrainConfig, labels: tuple[str, ...]
+) -> TrainingSet:
+    """Targets and weights: in each data set a rare label weighs more, so that the kind
+    of picture says little about the label."""
+    counts = Counter(face.label for face in faces)
+    targets, weights, draws = [], [], []
+    for face in faces:
+        targets.append(_target(face.label, config, labels))
+        rarity = len(faces) / len(counts) / counts[face.label]
+        weights.append(min(MOST_WEIGHT, rarity**config.balance))
+        draws.append(config.draws.get(name, config.annotated_draws if face.annotated else 1.0))
+    unsure = np.full(len(labels), (1 - config.empty_no_mask) / (len(labels) - 1), np.float32)
+    unsure[labels.index("no_mask")] = config.empty_no_mask
+    return TrainingSet(
+        faces + empty,
+        np.array(targets + [unsure] * len(empty), np.float32).reshape(-1, len(labels)),
+        np.array(weights + [1.0] * len(empty), np.float32),
+        np.array(draws + [config.empty_draws] * len(empty), np.float32),
+    )
+
+
+def _target(label: str, config: TrainConfig, labels: tuple[str, ...]) -> npt.NDArray[np.float32]:
+    target = np.full(len(labels), config.label_smoothing / len(labels), np.float32)
+    target[labels.index(label)] += 1 - config.label_smoothing
+    return target
+
+
+def _wardrobe(
+    parts: list[tuple[TrainingSet, Source]], config: TrainConfig, labels: tuple[str, ...]
+) -> Wardrobe | None:
+    """Masked faces that the detector itself boxed: their masks lie where they are expected."""
+    donors = [
+        face
+        for part, _ in parts
+        for face in part.faces
+        if face.label == "mask" and not face.annotated
+    ]
+    if not donors or config.put_on <= 0:
+        return None
+    targets = {label: _target(label, config, labels) for label in labels}
+    return Wardrobe(donors, ways_for(labels), targets, config.put_on)
+
+
+def _joined(parts: list[TrainingSet], wardrobe: Wardrobe | None) -> TrainingSet:
+    return TrainingSet(
+        [face for part in parts for face in part.faces],
+        np.concatenate([part.targets for part in parts]),
+        np.concatenate([part.weights for part in parts]),
+        np.concatenate([part.draws for part in parts]),
+        wardrobe,
+    )
+
+
+def _prints(sample: Sample, image: Pixels) -> list[Fingerprint]:
+    """Two fingerprints: of the face, and of the whole picture it is in."""
+    whole = fingerprint(image)
+    if sample.box_px is None:
+        return [whole, whole]
+    box = box_of_annotation(sample.box_px)
+    return [fingerprint(crop_face(image, box, MARGIN, (64, 64))), whole]
+
+
+def _digest(data: DataSet) -> tuple[int, str]:
+    """Pictures in the train and validation parts, and one digest of their names and bytes."""
+    paths = sorted({s.path for s in data.samples if s.split is not Split.TEST})
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(f"{path.relative_to(data.root).as_posix()}\0".encode())
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return len(paths), total.hexdigest()

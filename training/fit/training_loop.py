@@ -1,0 +1,265 @@
+"""The training loop: cosine schedule, averaged weights, a checkpoint after every epoch.
+
+A teacher's answers are learnt beside the labels: both look at the same augmented picture
+(Beyer and others, "Knowledge distillation: A good teacher is patient and consistent", 2022).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from edge.common.errors import UsageError, UserError
+from training.common.metrics import Floats, figures
+from training.common.quiet_keras import import_keras
+from training.common.train_config import TrainConfig
+from training.fit.checkpoint import Progress, load_state, save_state
+from training.fit.curves import write_curves
+from training.fit.prepare import CropSet, Prepared
+from training.network.model import build_model
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """Where a run writes: the model, and a folder for its state and history."""
+
+    model: Path
+    run: Path
+
+    @property
+    def state(self) -> Path:
+        """The checkpoint that `--resume` goes on from."""
+        return self.run / "state.npz"
+
+    @property
+    def history(self) -> Path:
+        """One JSON object per epoch, rewritten after each."""
+        return self.run / "history.json"
+
+    @property
+    def curves(self) -> Path:
+        """The history as a plot, redrawn after each epoch."""
+        return self.run / "curves.png"
+
+
+def train(
+    data: Prepared,
+    config: TrainConfig,
+    labels: tuple[str, ...],
+    places: Places,
+    resume: bool,
+    teacher: Any = None,
+    start: Any = None,
+) -> Progress:
+    """Train to the last epoch, or until nothing gets better for `config.patience` epochs.
+
+    `places.model` always holds the best averaged model so far. `teacher`, whose answers
+    are learnt too, and `start`, whose weights the run begins with: Keras models with the
+    same input and labels, or None; `start` must be of the same net.
+    """
+    keras = import_keras()
+    keras.utils.set_random_seed(config.seed)
+    loop = _Loop(config, len(labels), data.training.steps(config.batch), teacher)
+    if start is not None:
+        loop.begin_with(start)
+    digests = {source.name: source.sha256 for source in data.sources}
+    progress = Progress(0, -math.inf, [], dataclasses.asdict(config), digests)
+    places.run.mkdir(parents=True, exist_ok=True)
+    places.model.parent.mkdir(parents=True, exist_ok=True)
+    if resume:
+        arrays, progress = load_state(places.state, config)
+        if progress.data != digests:
+            raise UsageError(
+                f"the run in {places.run} had other pictures: {_names(progress.data)} then,"
+                f" {_names(digests)} now (the same names: their files have changed)"
+            )
+        loop.restore(arrays)
+        if _finished(progress, config) and not places.model.is_file():
+            raise UserError(
+                f"the run in {places.run} is finished, and its model is not {places.model}:"
+                " give the --out that it was trained with"
+            )
+    for epoch in range(progress.epochs_done, config.epochs):
+        if stale_epochs(progress.history) >= config.patience:
+            log.info("nothing got better for %d epochs: stopped early", config.patience)
+            break
+        started = time.monotonic()
+        loss = loop.run_epoch(data, epoch)
+        with loop.averaged_weights():
+            scores = {name: loop.scores(crops) for name, crops in data.held_out.validation.items()}
+            quality = validation_figures(data.held_out.validation, scores, labels)
+            if quality["score"] >= progress.best or not places.model.is_file():
+                save_model(loop.model, places.model)
+        entry = {"epoch": epoch + 1, "loss": loss, **quality}
+        entry["seconds"] = round(time.monotonic() - started, 1)
+        progress = Progress(
+            epoch + 1,
+            max(progress.best, quality["score"]),
+            [*progress.history, entry],
+            progress.config,
+            progress.data,
+        )
+        save_state(places.state, loop.arrays(), progress)
+        places.history.write_bytes(msgspec.json.format(msgspec.json.encode(progress.history)))
+        write_curves(places.curves, progress.history)
+        log.info("%s", msgspec.json.encode(entry).decode())
+    return progress
+
+
+def stale_epochs(history: list[dict[str, Any]]) -> int:
+    """Epochs since the validation score was last as good as ever."""
+    scores = [entry["score"] for entry in history]
+    best = max((i for i, score in enumerate(scores) if score == max(scores)), default=-1)
+    return len(scores) - 1 - best
+
+
+def _finished(progress: Progress, config: TrainConfig) -> bool:
+    stale = stale_epochs(progress.history)
+    return progress.epochs_done >= config.epochs or stale >= config.patience
+
+
+def _names(data: dict[str, str]) -> str:
+    return ", ".join(sorted(data)) or "unknown ones"
+
+
+def validation_figures(
+    validation: dict[str, CropSet], scores: dict[str, Floats], labels: tuple[str, ...]
+) -> dict[str, Any]:
+    """Accuracy by data set, and `score`: how well the run does, the data sets counting equally.
+
+    The score is 1 - mean cross-entropy, clipped: finer than accuracy on a few hundred faces.
+    """
+    accuracy, losses = {}, []
+    for name, crops in validation.items():
+        shares = scores[name]
+        found = figures(crops.truth, shares.argmax(axis=1), labels)
+        accuracy[name] = round(found.accuracy, 4)
+        right = shares[np.arange(len(shares)), crops.truth]
+        losses.append(float(-np.log(np.clip(right, 1e-3, 1)).mean()))
+    return {"accuracy": accuracy, "score": 1 - sum(losses) / len(losses)}
+
+
+def save_model(model: Any, path: Path) -> None:
+    """Write a Keras model, all or nothing."""
+    temporary = path.with_name(f".{path.stem}.part.keras")
+    model.save(temporary)
+    temporary.replace(path)
+
+
+class _Loop:
+    """Model, optimiser and averaged weights, with one step compiled by TensorFlow."""
+
+    def __init__(self, config: TrainConfig, labels: int, steps: int, teacher: Any) -> None:
+        import keras
+        import tensorflow as tf
+
+        self._config, self._steps, self._teacher = config, steps, teacher
+        self.model = build_model(labels, config.net)
+        warm_up = int(config.warm_up_epochs * steps)
+        total = max(1, config.epochs * steps - warm_up)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, total, 0.01, warmup_target=config.learning_rate, warmup_steps=max(1, warm_up)
+        )
+        self._optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+        self._optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        self._optimizer.build(self.model.trainable_variables)
+        self._average = [tf.Variable(v, trainable=False) for v in self.model.weights]
+        self._step = tf.function(self._one_step)
+
+    def _one_step(self, pixels: Any, targets: Any, weights: Any) -> Any:
+        import keras
+        import tensorflow as tf
+
+        variables = self.model.trainable_variables
+        looks = tf.cast(pixels, tf.float32)
+        answers = None if self._teacher is None else self._teacher(looks, training=False)
+        with tf.GradientTape() as tape:
+            shares = self.model(looks, training=True)
+            losses = keras.losses.categorical_crossentropy(targets, shares)
+            if answers is not None:
+                taught = keras.losses.categorical_crossentropy(answers, shares)
+                share = self._config.teacher_share
+                losses = (1 - share) * losses + share * taught
+            loss = tf.reduce_mean(losses * weights)
+        self._optimizer.apply(tape.gradient(loss, variables), variables)
+        done = tf.cast(self._optimizer.iterations, tf.float32)
+        # Short memory at first: an average that starts at random weights is of no use.
+        keep = tf.minimum(self._config.average, (1.0 + done) / (10.0 + done))
+        for average, variable in zip(self._average, self.model.weights, strict=True):
+            average.assign(keep * average + (1 - keep) * tf.cast(variable, tf.float32))
+        return loss
+
+    def begin_with(self, start: Any) -> None:
+        """Take over the weights of `start`, for the model and for the average."""
+        self.model.set_weights(start.get_weights())
+        for average, value in zip(self._average, start.get_weights(), strict=True):
+            average.assign(value)
+
+    def run_epoch(self, data: Prepared, epoch: int) -> float:
+        """Train on one epoch's batches and return the mean loss."""
+        from tqdm import tqdm
+
+        config = self._config
+        batches = data.training.epoch(config.seed, epoch, config.batch)
+        title = f"epoch {epoch + 1}/{config.epochs}"
+        shown: Any = tqdm(
+            batches,
+            desc=title,
+            total=self._steps,
+            unit="batch",
+            mininterval=0.5 if sys.stderr.isatty() else 30,
+        )
+        losses = [float(self._step(*batch)) for batch in shown]
+        return round(sum(losses) / len(losses), 4)
+
+    def scores(self, crops: CropSet) -> Floats:
+        """Shares of the labels, (n, labels) float32, of crops (n, 96, 96, 3) uint8."""
+        return predict(self.model, crops.pixels)
+
+    def averaged_weights(self) -> _Swapped:
+        """While it is open, the model holds the averaged weights."""
+        return _Swapped(self.model, [average.numpy() for average in self._average])
+
+    def arrays(self) -> list[Any]:
+        """All that a later process needs to go on exactly here."""
+        return [np.asarray(variable) for variable in self._variables()]
+
+    def restore(self, arrays: list[Any]) -> None:
+        """Take over what `arrays` returned."""
+        for variable, value in zip(self._variables(), arrays, strict=True):
+            variable.assign(value)
+
+    def _variables(self) -> list[Any]:
+        # `model.variables` holds the state of dropout's random numbers too.
+        return [*self.model.variables, *self._optimizer.variables, *self._average]
+
+
+class _Swapped:
+    def __init__(self, model: Any, inside: list[Any]) -> None:
+        self._model, self._inside = model, inside
+
+    def __enter__(self) -> None:
+        self._outside = self._model.get_weights()
+        self._model.set_weights(self._inside)
+
+    def __exit__(self, *_: object) -> None:
+        self._model.set_weights(self._outside)
+
+
+def predict(model: Any, pixels: Any) -> Floats:
+    """(n, labels) float32 shares of (n, 96, 96, 3) uint8 pixels, with little memory."""
+    chunks = [
+        np.asarray(model(pixels[i : i + 256].astype(np.float32), training=False), np.float32)
+        for i in range(0, len(pixels), 256)
+    ]
+    return np.concatenate(chunks)

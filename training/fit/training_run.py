@@ -1,0 +1,162 @@
+"""One whole training session: data, training, and what is written beside the model."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from edge.classification.model_card import DataSet as DataSetCard
+from edge.classification.model_card import digest
+from edge.common.errors import UsageError, UserError
+from training.common.quiet_keras import load_model_file
+from training.common.train_config import TrainConfig
+from training.data.corrections import corrected, read_corrections, unused
+from training.data.datasets import LABELS, DataSet, read_datasets
+from training.data.detector_simulation import MARGIN
+from training.fit.alert_threshold import choose_threshold
+from training.fit.checkpoint import Progress, load_state
+from training.fit.held_out_figures import figures_on_tests
+from training.fit.prepare import Prepared, prepare
+from training.fit.score_calibration import calibrated
+from training.fit.training_loop import Places, save_model, train
+from training.network.model import SIZE_PX, build_model
+from training.network.model_report import Report, report_path, write_report
+
+log = logging.getLogger(__name__)
+
+UNKNOWN_LICENCE = "not stated"
+
+
+def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
+    """Do what `python -m training train` was asked for."""
+    labels = LABELS[config.classes]
+    licences = _licences(options.licence)
+    datasets = _read(options, labels)
+    unknown = set(config.draws) - {data.name for data in datasets}
+    if unknown:
+        names = ", ".join(data.name for data in datasets)
+        raise UsageError(f"--draws names {', '.join(sorted(unknown))}; the data sets are {names}")
+    places = Places(options.out, options.run_folder or Path("runs") / options.out.stem)
+    if options.resume:
+        load_state(places.state, config)  # before minutes of reading pictures
+    elif places.state.exists() and not options.fresh:
+        raise UsageError(
+            f"{places.run} holds a run already: --resume goes on with it, --fresh writes over it,"
+            " --run-folder names another place"
+        )
+    teacher = load_like(options.teacher, "the teacher", labels)
+    start = load_start(options.start, config, labels)
+    data = prepare(datasets, config, labels)
+    progress = train(data, config, labels, places, options.resume, teacher, start)
+    done = _Done(options.out, datasets, data, config, progress)
+    write_report(report_path(options.out), _report(done, labels, licences))
+    sys.stdout.write(f"{options.out} and {report_path(options.out)} are written\n")
+    return 0
+
+
+def _read(options: argparse.Namespace, labels: tuple[str, ...]) -> list[DataSet]:
+    datasets = read_datasets(options.data, labels)
+    if options.corrections is None:
+        return datasets
+    corrections = read_corrections(options.corrections)
+    left = unused(datasets, corrections)
+    if left:
+        log.warning(
+            "%d of %d corrections in %s fit no face that is trained on, such as %s",
+            len(left),
+            len(corrections),
+            options.corrections,
+            left[0][0],
+        )
+    return [corrected(data, corrections, labels) for data in datasets]
+
+
+def load_like(path: Path | None, what: str, labels: tuple[str, ...]) -> Any:
+    """The Keras model in `path`, None for None; raises UserError unless it has our input and
+    labels. `what` names it in errors."""
+    if path is None:
+        return None
+    model = load_model_file(path)
+    wanted = ((None, SIZE_PX, SIZE_PX, 3), (None, len(labels)))
+    if (model.input_shape, model.output_shape) != wanted:
+        raise UserError(
+            f"{what} {path} takes {model.input_shape} and gives {model.output_shape};"
+            f" a model of {', '.join(labels)} needs {wanted[0]} and {wanted[1]}"
+        )
+    return model
+
+
+def load_start(path: Path | None, config: TrainConfig, labels: tuple[str, ...]) -> Any:
+    """The model to begin with; raises UserError unless it is of the net in `config` too."""
+    start = load_like(path, "the model to start from,", labels)
+    if start is not None:
+        shapes = [weight.shape for weight in build_model(len(labels), config.net).weights]
+        if [weight.shape for weight in start.weights] != shapes:
+            raise UserError(f"the model to start from, {path}, is not of the net {config.net!r}")
+    return start
+
+
+@dataclasses.dataclass(frozen=True)
+class _Done:
+    model: Path
+    datasets: list[DataSet]
+    data: Prepared
+    config: TrainConfig
+    progress: Progress
+
+
+def _report(done: _Done, labels: tuple[str, ...], licences: dict[str, str]) -> Report:
+    import keras
+    import tensorflow as tf
+
+    model, data = done.model, done.data
+    network = load_model_file(model)
+    calibration = calibrated(network, data.held_out.validation)
+    save_model(network, model)
+    threshold = choose_threshold(network, data.held_out, labels)
+    return Report(
+        name=f"{model.stem}-{SIZE_PX}",
+        keras_sha256=digest(model.read_bytes()),
+        labels=list(labels),
+        size_px=SIZE_PX,
+        margin=MARGIN,
+        threshold=threshold.value,
+        threshold_chosen=threshold.chosen,
+        training_data=[
+            DataSetCard(
+                name=source.name,
+                pictures=source.pictures,
+                sha256=source.sha256,
+                licence=licences.get(source.name, UNKNOWN_LICENCE),
+            )
+            for source in data.sources
+        ],
+        calibration=dataclasses.asdict(calibration),
+        figures=_figures(model, done.datasets, data),
+        config=dataclasses.asdict(done.config),
+        history=done.progress.history,
+        training_s=round(sum(entry["seconds"] for entry in done.progress.history), 1),
+        licence="MIT",
+        versions={"tensorflow": tf.__version__, "keras": keras.__version__},
+    )
+
+
+def _figures(model: Path, datasets: list[DataSet], data: Prepared) -> dict[str, Any]:
+    return {
+        "faces_trained_on": {source.name: source.faces for source in data.sources},
+        "left_out_as_copies_of_held_out_faces": {
+            source.name: source.left_out_as_copies for source in data.sources
+        },
+        **figures_on_tests(model, datasets, list(data.held_out.validation)),
+    }
+
+
+def _licences(arguments: list[str]) -> dict[str, str]:
+    pairs = [argument.partition("=") for argument in arguments]
+    if any(not text for _, _, text in pairs):
+        raise UsageError("--licence wants NAME=TEXT, such as face-mask-12k=CC0")
+    return {name: text for name, _, text in pairs}

@@ -1,0 +1,1 @@
+"""The networks, and the report that is written beside a trained model."""

@@ -1,0 +1,61 @@
+"""What is known of a model, written beside it: the figures, and what its card will say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge.classification.model_card import DataSet
+from edge.common.errors import UserError
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`models/mask.json`. Sizes in pixels.
+
+    `threshold`: as in `edge.classification.model_card.Alert`.
+    `derived_from`: the digest of the 3-class model that this one is a part of, if any.
+    `calibration`: as `training.fit.score_calibration.Calibration`, folded into the model already.
+    """
+
+    name: str
+    keras_sha256: str
+    derived_from: str = ""
+    labels: list[str]
+    size_px: int
+    margin: float
+    threshold: float
+    threshold_chosen: str
+    training_data: list[DataSet]
+    calibration: dict[str, Any] = {}
+    figures: dict[str, Any]
+    config: dict[str, Any]
+    history: list[dict[str, Any]]
+    training_s: float
+    licence: str
+    versions: dict[str, str]
+
+
+def report_path(model: Path) -> Path:
+    """Where the report of a Keras model lies: beside it."""
+    return model.with_suffix(".json")
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write `report` as indented JSON, all or nothing."""
+    temporary = path.with_suffix(".json.part")
+    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+    temporary.replace(path)
+
+
+def read_report(path: Path) -> Report:
+    """Raises UserError naming the file and what is wrong with it."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Report)
+    except OSError as error:
+        raise UserError(
+            f"cannot read {path}, which training writes beside the model: {error.strerror}"
+        ) from None
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise UserError(f"the report {path} is wrong: {error}") from None
