@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from convert.calibrate import ranges_of
+from convert.activation_ranges import ranges_of
 from convert.card import card_of, check_belongs
 from convert.check import Runs, checked, save_pixels
 from convert.figures import card_figures

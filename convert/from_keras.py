@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from convert.quiet import quiet
+from convert.silence_converters import quiet
 from edge.common.errors import UserError
 from training.common.quiet_keras import load_model_file
 

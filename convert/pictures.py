@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.inputs import drawn_inputs
+from convert.synthetic_inputs import drawn_inputs
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from training.common.metrics import Ints

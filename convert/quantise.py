@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from convert.calibrate import Ranges
+from convert.activation_ranges import Ranges
 from convert.from_keras import INPUT_NAME
-from convert.quiet import quiet
+from convert.silence_converters import quiet
 from edge.common.errors import UserError
 
 

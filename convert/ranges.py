@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from convert.calibrate import Ranges
+from convert.activation_ranges import Ranges
 from edge.common.errors import UserError
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from convert.calibrate import Ranges
+from convert.activation_ranges import Ranges
 from convert.compact import compact
 from convert.from_keras import PIXEL_SCALE, PIXEL_ZERO_POINT
 from convert.quantise import dynamic, float16, int8

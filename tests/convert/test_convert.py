@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convert.inputs import drawn_inputs
 from convert.parity import check_parity, compare
+from convert.synthetic_inputs import drawn_inputs
 from edge.classification.model_card import digest, read_card
 from edge.common.errors import UserError
 from tests.training.made import ROOT, assert_one_line, python

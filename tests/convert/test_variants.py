@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convert.inputs import drawn_inputs
+from convert.synthetic_inputs import drawn_inputs
 from convert.variants import VARIANTS, variant_path
 from edge.classification.classifier import Classifier
 from edge.classification.interpreter import RUNTIMES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from convert.from_keras import PIXEL_SCALE, PIXEL_ZERO_POINT
-from convert.quiet import quiet
+from convert.silence_converters import quiet
 from edge.common.arrays import Pixels
 
 #: Smallest and largest value of each activation tensor, by the tensor's name.
