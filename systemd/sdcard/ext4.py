@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edge.common.errors import UserError
-from sdcard.holes import copy_sparsely
+from sdcard.sparse_files import copy_sparsely
 from sdcard.tools import complaints, run
 from sdcard.tree import DIRECTORY, LINK, REGULAR, Entry, File, Folder, Link, parents
 

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from edge.common.errors import UserError
-from sdcard.holes import copy_sparsely
 from sdcard.partitions import Partition
+from sdcard.sparse_files import copy_sparsely
 from sdcard.tools import run
 
 

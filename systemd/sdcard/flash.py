@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge.common.errors import UserError
+from sdcard.disk_warnings import doubts_about
 from sdcard.disks import Disk, System, find_disk, require_writable
-from sdcard.doubts import doubts_about
 from sdcard.partitions import read_layout
 from sdcard.progress import Progress
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from sdcard.holes import copy_sparsely
 from sdcard.partitions import Layout, insert_before_root
+from sdcard.sparse_files import copy_sparsely
 from sdcard.tools import run
 
 #: By which systemd/storage/mount-data finds it.

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from sdcard.holes import copy_sparsely
+from sdcard.sparse_files import copy_sparsely
 from sdcard.tools import find
 
 from tests.pi.kernel import kernel
