@@ -151,7 +151,9 @@ import sys
 import training.fit.training_loop
 from training.cli import main
 scores = iter([0.5, 0.6, 0.55, 0.55, 0.7])
-training.fit.training_loop.validation_figures = lambda *_: {"accuracy": {"tiny": 0.5}, "score": next(scores)}
+training.fit.training_loop.validation_figures = lambda *_: {
+    "accuracy": {"tiny": 0.5}, "score": next(scores)
+}
 raise SystemExit(main(sys.argv[1:]))
 """
 

@@ -13,7 +13,8 @@ from training.network.model import SIZE_PX
 
 Rng = np.random.Generator
 
-#: Heights in a frontal crop: of the detector's box as in `training.augmentation.synthetic_masks`, with its margin.
+#: Heights in a frontal crop, as fractions of the detector's box with its margin; see
+#: `training.augmentation.synthetic_masks`.
 EYES, NOSE, MOUTH, CHIN = (
     round(SIZE_PX * (MARGIN + height) / (1 + 2 * MARGIN)) for height in (0.38, 0.62, 0.78, 1.0)
 )

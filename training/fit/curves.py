@@ -9,7 +9,7 @@ from training.common.plotting import OTHER_COLOURS, plot
 
 
 def write_curves(path: Path, history: list[dict[str, Any]]) -> None:
-    """Draw `history`, one entry per epoch as `training.fit.training_loop` writes them, as PNG to `path`."""
+    """Draw `history` (one entry per epoch, from `training.fit.training_loop`) as PNG to `path`."""
     epochs = [entry["epoch"] for entry in history]
     with plot(path, width_in=10, height_in=4, columns=2) as (left, right):
         left.plot(epochs, [entry["loss"] for entry in history], color="black", marker=".")
