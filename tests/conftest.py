@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import Mosquitto, Subscriber
-from tests.certificates import Authority
-from tests.dashboards import Dashboard
+from tests.support.brokers import Mosquitto, Subscriber
+from tests.support.certificates import Authority
+from tests.support.dashboards import Dashboard
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """Which face is which person: readings of single frames become tracks over time.
 
-How well that goes was measured on imagined walks (`tests/trajectories.py`, 1,000 of each at
+How well that goes was measured on imagined walks (`tests/support/trajectories.py`, 1,000 of each at
 10 frames a second, 6 to 20 seconds long), counted as people who got a second number or another
 person's. The detector's jitter is the standard deviation of the box's place and width:
 

@@ -13,7 +13,7 @@ import pytest
 from convert.figures import accuracies, card_figures
 from convert.pictures import CheckSet
 from edge.classification.model_card import Card, read_card
-from tests.training import made
+from tests.support import datasets
 from training.network.model_report import Report
 
 pytestmark = pytest.mark.timeout(600)
@@ -106,10 +106,10 @@ class Three:
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Three:
     folder = tmp_path_factory.mktemp("three")
-    data, keras = made.classes(folder / "faces", FOLDERS, 40), folder / "three.keras"
-    done = made.python("-c", UNTRAINED, keras, *LABELS)
+    data, keras = datasets.classes(folder / "faces", FOLDERS, 40), folder / "three.keras"
+    done = datasets.python("-c", UNTRAINED, keras, *LABELS)
     assert done.returncode == 0, done.stderr
-    done = made.python("-m", "convert", "--model", keras, "--data", data, "--json")
+    done = datasets.python("-m", "convert", "--model", keras, "--data", data, "--json")
     assert done.returncode == 0, done.stderr
     return Three(keras, keras.with_suffix(".tflite"), data, json.loads(done.stdout))
 
@@ -124,7 +124,7 @@ def test_the_file_is_named_after_the_model(three: Three) -> None:
 
 
 def test_the_card_says_what_evaluate_says_of_the_file(three: Three) -> None:
-    done = made.python(
+    done = datasets.python(
         *("-m", "training", "evaluate", "--model", three.tflite, "--data", three.data),
         *("--split", "test", "--json"),
     )
@@ -148,7 +148,7 @@ def test_the_card_says_what_evaluate_says_of_the_file(three: Three) -> None:
 def test_without_the_pictures_the_card_and_the_bytes_stay(three: Three) -> None:
     before = three.tflite.read_bytes()
     stored = three.keras.with_suffix(".ranges.json").read_bytes()
-    done = made.python("-m", "convert", "--model", three.keras)
+    done = datasets.python("-m", "convert", "--model", three.keras)
     assert done.returncode == 0, done.stderr
     assert "needs --data" in done.stdout
     assert three.tflite.read_bytes() == before
@@ -157,6 +157,6 @@ def test_without_the_pictures_the_card_and_the_bytes_stay(three: Three) -> None:
 
 def test_a_wrong_data_folder_is_one_line_and_nothing_is_written(three: Three) -> None:
     before = three.tflite.read_bytes()
-    done = made.python("-m", "convert", "--model", three.keras, "--data", three.data, "nowhere")
-    made.assert_one_line(done, "nowhere does not exist", code=2)
+    done = datasets.python("-m", "convert", "--model", three.keras, "--data", three.data, "nowhere")
+    datasets.assert_one_line(done, "nowhere does not exist", code=2)
     assert three.tflite.read_bytes() == before

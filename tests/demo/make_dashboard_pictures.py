@@ -22,10 +22,10 @@ import paho.mqtt.client as paho
 
 from edge.common.paths import PACKAGE, demo_clip
 from edge.dashboard.access.password import Password
-from tests.brokers import Mosquitto, wait_until
-from tests.commands import command, environment
-from tests.dashboards import Dashboard, chromium, playwright
-from tests.edge.web.made import encoded, end, start
+from tests.support.brokers import Mosquitto, wait_until
+from tests.support.cli_process import command, environment
+from tests.support.dashboard_events import encoded, end, start
+from tests.support.dashboards import Dashboard, chromium, playwright
 
 ASSETS = PACKAGE / "dashboard" / "assets"
 DOORS = ("main-entrance", "loading-bay", "garden-door", "canteen", "reception")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.brokers import Mosquitto
-from tests.dashboards import Dashboard, Device, chromium, playwright
+from tests.support.brokers import Mosquitto
+from tests.support.dashboards import Dashboard, Device, chromium, playwright
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.brokers import Mosquitto, free_port
-from tests.commands import mask_patrol
+from tests.support.brokers import Mosquitto, free_port
+from tests.support.cli_process import mask_patrol
 
 PARTS = ["configuration", "model", "inference", "cascade", "source", "outbox", "broker"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge.common.paths import demo_clip
-from tests.replay import Player, film
+from tests.support.replay import Player, film
 
 TIMES = 10
 #: "Within a second of the first clear view", at the daemon's usual ten frames a second.

@@ -28,9 +28,9 @@ from edge.common.errors import UserError
 from edge.common.paths import demo_clip
 from edge.mqtt.broker import Broker
 from edge.mqtt.command_format import VERB, Verb, answer, ping
-from tests.brokers import PATIENCE_S, Mosquitto
-from tests.commands import start_mask_patrol
-from tests.streams import MjpegCamera
+from tests.support.brokers import PATIENCE_S, Mosquitto
+from tests.support.cli_process import start_mask_patrol
+from tests.support.mjpeg_server import MjpegCamera
 
 BASE = "maskpatrol/door1/"
 #: Fewer than may wait at the device, so that it drops none.

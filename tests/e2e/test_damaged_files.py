@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edge.common.paths import demo_clip
-from tests.commands import environment, mask_patrol
+from tests.support.cli_process import environment, mask_patrol
 
 #: A whole clip takes a fifth of a second; FFmpeg may try harder over a damaged one.
 LONGEST_S = 20.0
@@ -50,7 +50,7 @@ def play(folder: Path, seeds: range) -> list[dict[str, Any]]:
         paths.append(folder / f"{seed}.mp4")
         paths[-1].write_bytes(damaged(seed))
     result = subprocess.run(
-        [sys.executable, "-m", "tests.plays", *map(str, paths)],
+        [sys.executable, "-m", "tests.support.play_clips", *map(str, paths)],
         env=environment(folder),
         capture_output=True,
         text=True,

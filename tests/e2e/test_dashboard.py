@@ -17,12 +17,12 @@ from edge.common.clock import iso_utc
 from edge.common.paths import demo_clip
 from edge.dashboard.access.password import Password
 from edge.mqtt.broker import Broker
-from tests.brokers import Mosquitto, Subscriber
-from tests.commands import mask_patrol
-from tests.dashboards import Dashboard, Device, chromium, connected
-from tests.edge.web.made import encoded, start
-from tests.pictures import bare_seconds
-from tests.proxies import Relay
+from tests.support.brokers import Mosquitto, Subscriber
+from tests.support.cli_process import mask_patrol
+from tests.support.dashboard_events import encoded, start
+from tests.support.dashboards import Dashboard, Device, chromium, connected
+from tests.support.pictures import bare_seconds
+from tests.support.tcp_relay import Relay
 
 #: Keeps what the page is answered: such large answers the driver itself forgets.
 LISTEN = """

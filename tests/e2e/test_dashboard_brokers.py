@@ -18,12 +18,12 @@ from edge.dashboard.history.tables import events, metadata, open_database
 from edge.dashboard.pages.page_context import FOLDER
 from edge.mqtt.broker import Broker
 from edge.mqtt.tls import Tls
-from tests.brokers import Mosquitto, free_port, wait_until
-from tests.certificates import Authority
-from tests.commands import command, environment, mask_patrol
-from tests.dashboards import Dashboard, first_news
-from tests.edge.web.made import encoded, start
-from tests.postgres import Postgres, why_no_postgres
+from tests.support.brokers import Mosquitto, free_port, wait_until
+from tests.support.certificates import Authority
+from tests.support.cli_process import command, environment, mask_patrol
+from tests.support.dashboard_events import encoded, start
+from tests.support.dashboards import Dashboard, first_news
+from tests.support.postgres import Postgres, why_no_postgres
 
 DENIED = 135
 USERS = {"door1": "one", "door2": "two", "dashboard": "three", "homeassistant": "four"}

@@ -17,10 +17,10 @@ import pytest
 from edge.common.errors import UserError
 from edge.config.settings import load_settings
 from edge.dashboard.local_camera import LocalCamera, Use
-from tests.brokers import Mosquitto, wait_until
-from tests.commands import command, environment
-from tests.dashboards import Dashboard
-from tests.pictures import bare_seconds
+from tests.support.brokers import Mosquitto, wait_until
+from tests.support.cli_process import command, environment
+from tests.support.dashboards import Dashboard
+from tests.support.pictures import bare_seconds
 
 
 @pytest.fixture

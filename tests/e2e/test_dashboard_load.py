@@ -15,9 +15,9 @@ import pytest
 
 from edge.dashboard.history.tables import open_database
 from edge.mqtt.broker import Broker
-from tests.brokers import Mosquitto, wait_until
-from tests.dashboards import Dashboard
-from tests.edge.web.made import MODEL, encoded, end, episode, start
+from tests.support.brokers import Mosquitto, wait_until
+from tests.support.dashboard_events import MODEL, encoded, end, episode, start
+from tests.support.dashboards import Dashboard
 
 #: What many doors say in a second.
 EVENTS_PER_S, HEALTH_EVERY_S = 50, 30.0

@@ -12,9 +12,9 @@ from edge.common.clock import iso_utc
 from edge.dashboard.history.store import Store
 from edge.dashboard.history.tables import open_database
 from edge.dashboard.ingest.device_slots import MOST_PLACES
-from tests.brokers import Mosquitto, wait_until
-from tests.dashboards import Dashboard, Device, connected
-from tests.edge.web.made import encoded, message
+from tests.support.brokers import Mosquitto, wait_until
+from tests.support.dashboard_events import encoded, message
+from tests.support.dashboards import Dashboard, Device, connected
 
 DAY_S = 86_400.0
 EPISODES = "[...document.querySelectorAll('#alerts li')].map((card) => card.dataset.episode)"

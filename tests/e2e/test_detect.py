@@ -9,7 +9,7 @@ import pytest
 
 from edge.common.arrays import Pixels
 from edge.common.paths import demo_clip
-from tests.commands import mask_patrol
+from tests.support.cli_process import mask_patrol
 
 
 def demo_frame(at_s: float) -> Pixels:

@@ -11,11 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import Mosquitto, Subscriber
-from tests.commands import PATIENCE_S, assert_one_clear_line, command, environment, mask_patrol
-from tests.disks import no_file_grows_beyond, read_only
-from tests.pictures import write_clip
-from tests.visits import HASTY, write_visits
+from tests.support.brokers import Mosquitto, Subscriber
+from tests.support.cli_process import (
+    PATIENCE_S,
+    assert_one_clear_line,
+    command,
+    environment,
+    mask_patrol,
+)
+from tests.support.disks import no_file_grows_beyond, read_only
+from tests.support.pictures import write_clip
+from tests.support.visit_clip import HASTY, write_visits
 
 VISITS = 6
 

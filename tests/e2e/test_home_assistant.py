@@ -19,11 +19,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import Mosquitto, Subscriber, free_port, wait_until
-from tests.commands import ROOT, command, environment
-from tests.proxies import Relay
-from tests.streams import MjpegCamera
-from tests.visits import BARE_S, EMPTY_S, frame_at
+from tests.support.brokers import Mosquitto, Subscriber, free_port, wait_until
+from tests.support.cli_process import ROOT, command, environment
+from tests.support.mjpeg_server import MjpegCamera
+from tests.support.tcp_relay import Relay
+from tests.support.visit_clip import BARE_S, EMPTY_S, frame_at
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 START_S = 120.0

@@ -10,8 +10,8 @@ import pytest
 from edge.config.settings import Settings, change
 from edge.daemon import run
 from edge.health import raspberry_pi, thermal_throttle
-from tests.brokers import Mosquitto, Subscriber
-from tests.pictures import write_clip
+from tests.support.brokers import Mosquitto, Subscriber
+from tests.support.pictures import write_clip
 
 
 def test_a_hot_board_gets_fewer_frames(

@@ -14,11 +14,11 @@ from typing import Any
 import cv2
 import pytest
 
-from tests.brokers import Mosquitto, Subscriber, free_port, wait_until
-from tests.commands import command, environment, mask_patrol
-from tests.edge.test_notify import Systemd
-from tests.streams import MjpegCamera, Mute
-from tests.visits import BARE_S, frame_at
+from tests.edge.health.test_systemd_notify import Systemd
+from tests.support.brokers import Mosquitto, Subscriber, free_port, wait_until
+from tests.support.cli_process import command, environment, mask_patrol
+from tests.support.mjpeg_server import MjpegCamera, Mute
+from tests.support.visit_clip import BARE_S, frame_at
 
 ALERT_AT_ONCE = "[events]\nmin_readings = 1\nconfirm_s = 0.0\n"
 #: Some machines that run tests are slow; what is measured is far below.

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import Mosquitto, Subscriber, free_port
-from tests.commands import mask_patrol, start_mask_patrol
-from tests.pictures import bare_seconds
-from tests.streams import MjpegCamera
+from tests.support.brokers import Mosquitto, Subscriber, free_port
+from tests.support.cli_process import mask_patrol, start_mask_patrol
+from tests.support.mjpeg_server import MjpegCamera
+from tests.support.pictures import bare_seconds
 
 
 @pytest.fixture

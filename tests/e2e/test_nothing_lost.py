@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.brokers import LastingSubscriber, Mosquitto, wait_until
-from tests.commands import mask_patrol, start_mask_patrol
-from tests.pictures import write_clip
-from tests.visits import HASTY, write_visits
+from tests.support.brokers import LastingSubscriber, Mosquitto, wait_until
+from tests.support.cli_process import mask_patrol, start_mask_patrol
+from tests.support.pictures import write_clip
+from tests.support.visit_clip import HASTY, write_visits
 
 short_and_long = pytest.mark.parametrize(
     "times",

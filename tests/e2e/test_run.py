@@ -12,9 +12,9 @@ import pytest
 
 from edge.classification.model_card import digest
 from edge.common.paths import demo_clip, event_schema, shipped_model
-from tests.brokers import Mosquitto, Subscriber, free_port, wait_until
-from tests.commands import mask_patrol, start_mask_patrol
-from tests.pictures import write_clip
+from tests.support.brokers import Mosquitto, Subscriber, free_port, wait_until
+from tests.support.cli_process import mask_patrol, start_mask_patrol
+from tests.support.pictures import write_clip
 
 DEMO = [
     ("no_mask_start", None),

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from edge.camera.reader import GRACE_S
-from tests.brokers import Subscriber, wait_until
-from tests.commands import start_mask_patrol
-from tests.pictures import bare_seconds, flat
-from tests.rtsp import RtspCamera
-from tests.streams import MjpegCamera
+from tests.support.brokers import Subscriber, wait_until
+from tests.support.cli_process import start_mask_patrol
+from tests.support.mjpeg_server import MjpegCamera
+from tests.support.pictures import bare_seconds, flat
+from tests.support.rtsp_server import RtspCamera
 
 TIMEOUT_S = 2.0
 #: Nobody is there, and the light flickers: it is the same size, and no two are alike.

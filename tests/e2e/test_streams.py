@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import Mosquitto, Subscriber, wait_until
-from tests.commands import environment, mask_patrol, start_mask_patrol
-from tests.edge.events_made import START
-from tests.pictures import write_picture
+from tests.support.brokers import Mosquitto, Subscriber, wait_until
+from tests.support.cli_process import environment, mask_patrol, start_mask_patrol
+from tests.support.event_payloads import START
+from tests.support.pictures import write_picture
 
 
 def shell(state: Path, line: str) -> subprocess.CompletedProcess[str]:

@@ -12,10 +12,15 @@ from pathlib import Path
 import pytest
 
 from edge.mqtt.credentials import PASSWORD, USERNAME
-from tests.brokers import Subscriber, TlsMosquitto
-from tests.certificates import Authority, Pair
-from tests.commands import assert_one_clear_line, environment, mask_patrol, start_mask_patrol
-from tests.pictures import write_clip
+from tests.support.brokers import Subscriber, TlsMosquitto
+from tests.support.certificates import Authority, Pair
+from tests.support.cli_process import (
+    assert_one_clear_line,
+    environment,
+    mask_patrol,
+    start_mask_patrol,
+)
+from tests.support.pictures import write_clip
 
 EVENTS_OF_THE_DEMO = 4
 

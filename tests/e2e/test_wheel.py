@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.commands import ROOT
+from tests.support.cli_process import ROOT
 
 PARTS = ("edge", "convert", "training", "models", "pyproject.toml", "README.md", "LICENSE")
 

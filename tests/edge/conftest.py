@@ -10,7 +10,7 @@ from edge.mqtt.broker import Broker
 from edge.mqtt.payloads import Topics
 from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
-from tests.edge.publishers import Start
+from tests.support.publishers import Start
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import Mosquitto
 from tests.pi.door import Listener
 from tests.pi.roots import BOOKWORM, TRIXIE, Release
+from tests.support.brokers import Mosquitto
 
 #: An emulated machine may take its time, on a busy computer above all.
 LONGEST_S = 3600

@@ -17,11 +17,11 @@ import paho.mqtt.client as paho
 from sdcard.ext4 import Ext4
 from sdcard.tree import Entry, File
 
-from tests.brokers import Mosquitto, accepts
 from tests.pi.disk import ROOT_AT, base_disk, copy_disk
 from tests.pi.kernel import kernel
 from tests.pi.machine import RELAY_HOST, RELAY_PORT, Machine, wait_for
 from tests.pi.roots import CACHE, Release, alone, key
+from tests.support.brokers import Mosquitto, accepts
 
 ROOT = Path(__file__).parents[2]
 #: One argument of a program may have 128 KiB (MAX_ARG_STRLEN); base64 makes four bytes of three.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.brokers import Mosquitto
 from tests.pi.door import CONFIG, SETTINGS, UNIT, Listener, installed_machine, put
 from tests.pi.machine import Machine, wait_for
 from tests.pi.roots import Release
+from tests.support.brokers import Mosquitto
 
 CAMERA = f"""{SETTINGS}[camera]
 source = "/dev/video0"

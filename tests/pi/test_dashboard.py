@@ -9,11 +9,11 @@ from typing import Any
 
 import cv2
 
-from tests.brokers import Mosquitto
 from tests.pi.door import FAST, UNIT, Listener, change_unit, installed_machine, put
 from tests.pi.machine import wait_for
 from tests.pi.roots import Release
-from tests.visits import BARE_S, frame_at
+from tests.support.brokers import Mosquitto
+from tests.support.visit_clip import BARE_S, frame_at
 
 DASHBOARD = "mask-patrol-dashboard.service"
 PASSWORD = "a long one, to be sure"

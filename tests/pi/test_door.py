@@ -10,12 +10,12 @@ from typing import Any
 
 import cv2
 
-from tests.brokers import Mosquitto
-from tests.commands import mask_patrol
 from tests.pi.door import FAST, UNIT, Listener, change_unit, installed_machine, put
 from tests.pi.machine import Machine, wait_for
 from tests.pi.roots import Release
-from tests.visits import frame_at
+from tests.support.brokers import Mosquitto
+from tests.support.cli_process import mask_patrol
+from tests.support.visit_clip import frame_at
 
 #: Seconds of the demo: a bare face, a masked one, one that is about to be masked.
 LOOKS_S = (5.0, 13.0, 20.0)

@@ -19,14 +19,14 @@ from sdcard.site import load_site
 from sdcard.tools import find
 from sdcard.tree import File
 
-from tests.brokers import Mosquitto, free_port
 from tests.pi.disk import BOOT_AT, MEBI, ROOT_AT, base_disk, copy_disk
 from tests.pi.door import CONFIG, SETTINGS, UNIT, Listener, bundle, digest
 from tests.pi.kernel import kernel
 from tests.pi.machine import HOST, RELAY_HOST, RELAY_PORT, Machine, wait_for
 from tests.pi.roots import BOOKWORM, TRIXIE, Release
 from tests.pi.witness import WITNESSED, assert_nothing_lost, wait_committed
-from tests.visits import HASTY, write_visits
+from tests.support.brokers import Mosquitto, free_port
+from tests.support.visit_clip import HASTY, write_visits
 
 PASSWORD = "let-me-in"
 FIRST_BOOT_S = 1800

@@ -9,14 +9,14 @@ import pytest
 from sdcard.ext4 import Ext4
 from sdcard.tree import File
 
-from tests.brokers import Mosquitto
 from tests.pi.disk import ROOT_AT, copy_disk
 from tests.pi.door import CONFIG, SETTINGS, UNIT, Listener, change_unit, installed_disk, put
 from tests.pi.kernel import kernel
 from tests.pi.machine import Machine
 from tests.pi.roots import BOOKWORM
 from tests.pi.witness import WITNESSED, assert_nothing_lost, wait_committed
-from tests.visits import HASTY, write_visits
+from tests.support.brokers import Mosquitto
+from tests.support.visit_clip import HASTY, write_visits
 
 CUTS = 10
 VISITS = 400

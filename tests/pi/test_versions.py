@@ -9,14 +9,14 @@ from sdcard.ext4 import Ext4
 from sdcard.partitions import read_layout, set_root_size
 from sdcard.tree import File
 
-from tests.brokers import Mosquitto
 from tests.pi.disk import ROOT_AT, copy_disk
 from tests.pi.door import CONFIG, SETTINGS, UNIT, Listener, bundle, install, installed_disk
 from tests.pi.kernel import kernel
 from tests.pi.machine import Machine
 from tests.pi.roots import BOOKWORM
-from tests.systemd.bundles import Variant
-from tests.visits import write_visits
+from tests.support.brokers import Mosquitto
+from tests.support.bundles import Variant
+from tests.support.visit_clip import write_visits
 
 #: Each takes 0.6 s: it plays for an hour.
 VISITS = 6000

@@ -20,8 +20,8 @@ from wheels import MACHINES, PYTHONS, BundleError, Target, cached, read_lock
 import edge
 from edge.common.errors import UserError
 from edge.service.bundle import unpack
-from tests.commands import ROOT
-from tests.systemd.bundles import Variant, make_bundle
+from tests.support.bundles import Variant, make_bundle
+from tests.support.cli_process import ROOT
 
 PYTHON_VERSIONS = {"cp311": "3.11", "cp313": "3.13"}
 

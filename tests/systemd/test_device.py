@@ -20,12 +20,12 @@ import numpy as np
 import pytest
 
 from edge.common.paths import PACKAGE
-from tests.brokers import Mosquitto, Subscriber, accepts, free_port, wait_until
-from tests.dashboards import first_news
-from tests.streams import MjpegCamera
-from tests.systemd.bundles import PYTHON_OF, Variant, make_bundle
-from tests.systemd.machine import Machine, require_tools
-from tests.visits import BARE_S, frame_at
+from tests.support.brokers import Mosquitto, Subscriber, accepts, free_port, wait_until
+from tests.support.bundles import PYTHON_OF, Variant, make_bundle
+from tests.support.dashboards import first_news
+from tests.support.debian_container import Machine, require_tools
+from tests.support.mjpeg_server import MjpegCamera
+from tests.support.visit_clip import BARE_S, frame_at
 
 pytestmark = pytest.mark.timeout(600)
 RELEASES = "/opt/mask-patrol"

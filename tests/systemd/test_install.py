@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from edge.service.releases import UNSTARTED
-from tests.commands import ROOT
+from tests.support.cli_process import ROOT
 from tests.systemd.test_units import needs
 
 #: Each writes down its call; what it answers stands in files below $ROOT/stand-in.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.outbox.outbox import Outbox
-from tests.commands import ROOT
+from tests.support.cli_process import ROOT
 
 #: `MOUNTED` is what is at the folder, `FOUND` what bears the name; the root is on mmcblk0.
 STAND_INS = {

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ROOT
-from tests.systemd.machine import debian, require_tools
+from tests.support.cli_process import ROOT
+from tests.support.debian_container import debian, require_tools
 
 FOLDER = ROOT / "systemd/storage"
 LINE = "console=tty1 root=PARTUUID=6d61736b-02 rootwait quiet"

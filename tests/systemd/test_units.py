@@ -13,7 +13,7 @@ import pytest
 from edge.config.settings import Settings
 from edge.health.systemd_notify import RATE
 from edge.mqtt.publisher import HUNG_S
-from tests.commands import ROOT
+from tests.support.cli_process import ROOT
 
 SYSTEMD = ROOT / "systemd"
 UNITS = sorted((SYSTEMD / "units").glob("*.service"))

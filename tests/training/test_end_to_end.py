@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.training import made
+from tests.support import datasets
 from training.cli import main
 
 pytestmark = pytest.mark.timeout(600)
@@ -44,7 +44,7 @@ def run_in(folder: Path, data: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made.kaggle(tmp_path_factory.mktemp("data") / "tiny", 16)
+    return datasets.kaggle(tmp_path_factory.mktemp("data") / "tiny", 16)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def resumed(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Run:
     """A run that was killed after its first epoch, and then resumed to its end."""
     run = run_in(tmp_path_factory.mktemp("killed"), data)
     with subprocess.Popen(
-        [sys.executable, *run.command()], cwd=made.ROOT, stderr=subprocess.PIPE, text=True
+        [sys.executable, *run.command()], cwd=datasets.ROOT, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
         said = []
@@ -65,7 +65,7 @@ def resumed(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Run:
             pytest.fail("".join(said))
     assert [entry["epoch"] for entry in run.history()] == [1]
     assert not run.model.with_suffix(".json").exists()
-    done = made.python(*run.command("--resume"))
+    done = datasets.python(*run.command("--resume"))
     assert done.returncode == 0, done.stderr
     return run
 
@@ -73,7 +73,7 @@ def resumed(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Run:
 @pytest.fixture(scope="module")
 def converted(resumed: Run) -> Path:
     out = resumed.model.with_suffix(".tflite")
-    done = made.python(
+    done = datasets.python(
         *("-m", "convert", "--model", resumed.model, "--out", out, "--data", resumed.data)
     )
     assert done.returncode == 0, done.stderr
@@ -85,7 +85,7 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(
     tmp_path: Path, data: Path, resumed: Run
 ) -> None:
     unbroken = run_in(tmp_path, data)
-    done = made.python(*unbroken.command())
+    done = datasets.python(*unbroken.command())
     assert done.returncode == 0, done.stderr
     for one, two in zip(unbroken.history(), resumed.history(), strict=True):
         assert one["epoch"] == two["epoch"]
@@ -108,7 +108,7 @@ def test_a_converted_model_runs_in_the_real_runtime_like_keras(
 ) -> None:
     answers = []
     for model in (resumed.model, converted):
-        done = made.python(
+        done = datasets.python(
             *("-m", "training", "evaluate", "--model", model, "--data", resumed.data, "--json")
         )
         assert done.returncode == 0, done.stderr
@@ -121,7 +121,7 @@ def test_a_converted_model_runs_in_the_real_runtime_like_keras(
 
 
 def test_class_folders_of_one_split_are_evaluated_whole(converted: Path, data: Path) -> None:
-    done = made.python(
+    done = datasets.python(
         *("-m", "training", "evaluate", "--model", converted, "--data", data / "Train")
     )
     assert done.returncode == 0, done.stderr
@@ -129,17 +129,17 @@ def test_class_folders_of_one_split_are_evaluated_whole(converted: Path, data: P
 
 
 def test_a_model_is_not_resumed_with_other_settings(resumed: Run) -> None:
-    done = made.python(*resumed.command("--resume", "--seed", "2"))
+    done = datasets.python(*resumed.command("--resume", "--seed", "2"))
     assert done.returncode == 2
     assert "seed (1 then, 2 now)" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_model_is_not_resumed_with_other_pictures(tmp_path: Path, resumed: Run) -> None:
-    other = made.kaggle(tmp_path / resumed.data.name, 8, seed=9)
+    other = datasets.kaggle(tmp_path / resumed.data.name, 8, seed=9)
     command = resumed.command("--resume")
     command[command.index(str(resumed.data))] = str(other)
-    done = made.python(*command)
+    done = datasets.python(*command)
     assert done.returncode == 2, done.stderr
     assert "had other pictures: tiny then, tiny now" in done.stderr
     assert "Traceback" not in done.stderr
@@ -147,7 +147,7 @@ def test_a_model_is_not_resumed_with_other_pictures(tmp_path: Path, resumed: Run
 
 def test_a_finished_run_is_not_resumed_into_another_model(tmp_path: Path, resumed: Run) -> None:
     command = [*resumed.command("--resume"), "--out", str(tmp_path / "other.keras")]
-    done = made.python(*command)
+    done = datasets.python(*command)
     assert done.returncode == 1, done.stderr
     assert "give the --out that it was trained with" in done.stderr
     assert "Traceback" not in done.stderr
@@ -156,7 +156,7 @@ def test_a_finished_run_is_not_resumed_into_another_model(tmp_path: Path, resume
 def test_several_folders_may_follow_one_option(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data = made.kaggle(tmp_path / "data", 1)
+    data = datasets.kaggle(tmp_path / "data", 1)
     command = ["train", "--data", str(data), str(tmp_path / "absent"), "--out", "m.keras"]
     assert main(command) == 2
     assert "absent does not exist" in capsys.readouterr().err

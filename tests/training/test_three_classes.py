@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training import made
+from tests.support import datasets
 from training.fit.training_loop import stale_epochs
 
 pytestmark = pytest.mark.timeout(600)
@@ -20,11 +20,11 @@ FOLDERS = {
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made.classes(tmp_path_factory.mktemp("data") / "tiny3", FOLDERS, 40)
+    return datasets.classes(tmp_path_factory.mktemp("data") / "tiny3", FOLDERS, 40)
 
 
 def train(data: Path, out: Path, *more: str | Path) -> tuple[int, str]:
-    done = made.python(
+    done = datasets.python(
         *("-m", "training", "train", "--data", data, "--out", out, "--epochs", "1", "--batch", "8"),
         *("--run-folder", out.with_suffix(".run"), "--fresh", *more),
     )
@@ -71,16 +71,18 @@ def test_the_binary_model_gives_the_shares_of_the_other_two_calibrated(
 ) -> None:
     out = tmp_path / "tiny.keras"
     command = ("-m", "training", "binary", "--model", model, "--out", out, "--data", data)
-    done = made.python(*command)
+    done = datasets.python(*command)
     assert done.returncode == 0, done.stderr
-    same = made.python("-c", SAME, model, out)
+    same = datasets.python("-c", SAME, model, out)
     assert same.returncode == 0, same.stderr
     whole, part = (json.loads(m.with_suffix(".json").read_bytes()) for m in (model, out))
     assert part["labels"] == ["mask", "no_mask"]
     assert part["derived_from"] == whole["keras_sha256"] != part["keras_sha256"]
     assert part["training_data"] == whole["training_data"]
-    again = made.python(*("-m", "training", "binary", "--model", out, "--out", out, "--data", data))
-    made.assert_one_line(again, "has the labels mask, no_mask, not three", code=2)
+    again = datasets.python(
+        *("-m", "training", "binary", "--model", out, "--out", out, "--data", data)
+    )
+    datasets.assert_one_line(again, "has the labels mask, no_mask, not three", code=2)
 
 
 def test_a_teacher_must_know_the_same_classes(tmp_path: Path, data: Path, model: Path) -> None:
@@ -116,7 +118,7 @@ def test_a_run_may_begin_with_another_models_weights(
     classes = ("--classes", "3", "--start", model)
     code, error = train(data, out, *classes, "--learning-rate", "1e-7")
     assert code == 0, error
-    alike = made.python("-c", STARTED, model, out)
+    alike = datasets.python("-c", STARTED, model, out)
     assert float(alike.stdout) > 0.999, alike.stderr
     code, error = train(data, out, *classes, "--net", "large")
     assert (code, "Traceback" in error) == (1, False)
@@ -159,17 +161,17 @@ raise SystemExit(main(sys.argv[1:]))
 
 
 def test_a_run_that_gets_no_better_stops_early_and_is_finished(tmp_path: Path) -> None:
-    root = made.kaggle(tmp_path / "tiny", 8)
+    root = datasets.kaggle(tmp_path / "tiny", 8)
     out, run = tmp_path / "m.keras", tmp_path / "run"
     command = [
         *("train", "--data", str(root), "--out", str(out), "--run-folder", str(run)),
         *("--epochs", "9", "--batch", "8", "--patience", "2"),
     ]
-    done = made.python("-c", STOPS, *command)
+    done = datasets.python("-c", STOPS, *command)
     assert done.returncode == 0, done.stderr
     assert "stopped early" in done.stderr
     history = json.loads((run / "history.json").read_bytes())
     assert [entry["score"] for entry in history] == [0.5, 0.6, 0.55, 0.55]
-    again = made.python("-c", STOPS, *command, "--resume")
+    again = datasets.python("-c", STOPS, *command, "--resume")
     assert again.returncode == 0, again.stderr
     assert len(json.loads((run / "history.json").read_bytes())) == 4

@@ -5,7 +5,7 @@ import pytest
 
 from edge.bench import measure
 from edge.bench.measure import chunks, footage_s, one_opencv_thread, play
-from tests.edge.bench.made import Scribe, frames, one_pass
+from tests.support.bench_figures import Scribe, frames, one_pass
 
 FRAME_BYTES = 6 * 8 * 3
 

@@ -23,7 +23,7 @@ from edge.bench.threads import thread_figures
 from edge.camera.source import Frame
 from edge.common.errors import UserError
 from edge.config.settings import Settings, change, load_settings
-from tests.pictures import bare_seconds
+from tests.support.pictures import bare_seconds
 
 SETTINGS = Settings(device="door1")
 

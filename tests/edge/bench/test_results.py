@@ -17,7 +17,7 @@ from edge.bench.results import (
 from edge.bench.text_report import as_json, as_text
 from edge.common.errors import UserError
 from edge.events.alert_machine import Event
-from tests.edge.bench.made import one_pass, result, scene_figures
+from tests.support.bench_figures import one_pass, result, scene_figures
 
 
 def test_a_spread_is_that_of_the_passes() -> None:

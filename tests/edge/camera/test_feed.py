@@ -16,15 +16,15 @@ from edge.camera.reopen_backoff import FIRST_DELAY_S
 from edge.camera.source import AbsentError, Frame, SourceError
 from edge.common.errors import UserError
 from edge.config.settings import CameraSettings
-from tests.brokers import wait_until
-from tests.edge.camera.fakes import (
+from tests.support.brokers import wait_until
+from tests.support.fake_camera import (
     GARBAGE,
     Clock,
     FakeCamera,
     capture_threads,
     wait_for_threads,
 )
-from tests.pictures import write_clip, write_picture
+from tests.support.pictures import write_clip, write_picture
 
 SETTINGS = CameraSettings(
     source="rtsp://me:secret@cam/1",

@@ -10,9 +10,9 @@ from edge.camera.source import SourceError, is_picture
 from edge.camera.source_address import full_spec, picamera2_number
 from edge.camera.source_factory import is_recorded, open_source
 from edge.config.settings import CameraSettings
-from tests.brokers import wait_until
-from tests.edge.camera.fake_picamera2 import Picamera2, fresh_module
-from tests.edge.camera.fakes import Clock, wait_for_threads
+from tests.support.brokers import wait_until
+from tests.support.fake_camera import Clock, wait_for_threads
+from tests.support.fake_picamera2 import Picamera2, fresh_module
 
 SETTINGS = CameraSettings(
     source="picamera2", width_px=1280, height_px=720, fps=8.0, timeout_s=0.1, reopen_for_s=60.0

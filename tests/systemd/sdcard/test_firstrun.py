@@ -13,7 +13,7 @@ from sdcard.firstrun import HOOK, prepare, user_data
 from sdcard.site import load_site
 
 from edge.common.errors import UserError
-from tests.systemd.sdcard.made import site_file, small_bundle
+from tests.support.card_images import site_file, small_bundle
 
 COMMAND_LINE = "console=tty1 root=PARTUUID=1-02 rootfstype=ext4 rootwait quiet init=/x/firstboot\n"
 FIRST_BOOT = Path(__file__).parents[3] / "systemd/first-boot"

@@ -18,7 +18,7 @@ from sdcard.flash import agree, ask_on_terminal, flash
 from sdcard.progress import Progress
 
 from edge.common.errors import UsageError, UserError
-from tests.systemd.sdcard.made import small_image
+from tests.support.card_images import small_image
 
 MEBI = 1 << 20
 #: The head of a LUKS volume: its magic, version 1, and an identity.

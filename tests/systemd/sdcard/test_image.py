@@ -24,7 +24,7 @@ from sdcard.tree import File, Folder, Link
 
 from edge.common.errors import UserError
 from tests.pi.disk import MEBI, copy_disk
-from tests.systemd.sdcard.made import KEY, ROOT_AT, STATUS, site_file, small_bundle, small_image
+from tests.support.card_images import KEY, ROOT_AT, STATUS, site_file, small_bundle, small_image
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from sdcard.contents import UNIT
 from sdcard.firstrun import prepare
 from sdcard.site import load_site
 
-from tests.systemd.sdcard.made import site_file, small_bundle
-from tests.systemd.sdcard.scripts import Device
+from tests.support.boot_scripts import Device
+from tests.support.card_images import site_file, small_bundle
 
 COMMAND_LINE = "console=tty1 root=PARTUUID=1-02 rootwait\n"
 

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.bench.our_pipeline import Ours, Thorough
+from edge.bench.stage_costs import StageCosts
+from edge.camera.source import Frame
+from edge.common.errors import UserError
+from edge.common.paths import shipped_model
+from edge.config.settings import Settings, change
+from tests.support.pictures import bare_seconds
+
+SETTINGS = Settings(device="door1")
+
+
+def test_each_clip_meets_a_pipeline_that_knows_nobody() -> None:
+    ours = Ours(SETTINGS)
+    shown = [Frame(image, index * 0.1, index) for index, image in enumerate(bare_seconds())]
+    for _ in range(2):
+        costs = StageCosts()
+        ours.begin(costs)
+        for frame in shown:
+            ours.process(frame)
+        ours.end()
+        assert [(e.event_type, e.ended_by) for e in ours.events] == [
+            ("no_mask_start", None),
+            ("no_mask_end", "shutdown"),
+        ]
+        assert "no_mask_end (shutdown)" in ours.found
+        assert costs.durations_s.keys() >= {"detect", "classify", "track"}
+    assert ours.model_bytes == shipped_model().stat().st_size
+
+
+def test_the_rate_is_the_daemons_own() -> None:
+    shown = [Frame(image, index / 30.0, index) for index, image in enumerate(bare_seconds() * 2)]
+    ours, thorough = Ours(SETTINGS), Thorough(SETTINGS)
+    assert [frame.index for frame in shown if ours.wants(frame)] == list(range(0, 30, 3))
+    assert all(thorough.wants(frame) for frame in shown)
+
+
+def test_the_thorough_one_searches_all_of_every_frame() -> None:
+    thorough = Thorough(SETTINGS)
+    thorough.begin(StageCosts())
+    for index, image in enumerate(bare_seconds()[:5]):
+        thorough.process(Frame(image, index * 0.1, index))
+    assert thorough.work["full"] == 5
+
+
+def test_a_model_that_is_not_there_is_told() -> None:
+    with pytest.raises(UserError, match=r"none\.tflite"):
+        Ours(change(SETTINGS, classifier={"model": "/none.tflite"}))

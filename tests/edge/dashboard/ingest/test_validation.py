@@ -1,0 +1,241 @@
+"""What comes by MQTT: as the schema says it, or refused and counted. Never an error."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.common.paths import event_schema
+from edge.dashboard.base.messages import EventMessage, Health, State
+from edge.dashboard.ingest.device_slots import MOST_PLACES
+from edge.dashboard.ingest.validation import MOST_BYTES, STRANGER_BURST, Intake
+from tests.support.dashboard_events import NOW_S, encoded, end, start
+
+SCHEMA = jsonschema.Draft202012Validator(json.loads(event_schema().read_text()))
+EVENTS = "maskpatrol/door1/events"
+
+
+def take(topic: str, payload: bytes, retained: bool = False, now_s: float = NOW_S) -> Any:
+    intake = Intake("maskpatrol")
+    return intake.take(topic, payload, retained, now_s), dict(intake.refused)
+
+
+def test_an_event_is_taken() -> None:
+    body = start(seq=7)
+    message, refused = take(EVENTS, encoded(body))
+    event = message.body
+    assert isinstance(event, EventMessage)
+    assert (event.episode, event.seq, event.at_s) == (body["id"], 7, NOW_S)
+    assert refused == {}
+
+
+def test_what_a_device_says_of_itself_is_taken() -> None:
+    health = {
+        "camera": "ok",
+        "fps": 10,
+        "warnings": ["hot"],
+        "stages_ms": {"frame": {"p50": 1, "p95": 2}},
+    }
+    message, _ = take("maskpatrol/door1/health", encoded({**health, "new_figure": [1]}))
+    assert isinstance(message.body, Health)
+    assert (message.body.fps, message.body.stages_ms["frame"].p95) == (10.0, 2.0)
+    message, _ = take("maskpatrol/door1/state", encoded({"no_mask": True, "people": 2}), True)
+    assert message.body == State(no_mask=True, people=2)
+    assert message.retained
+    assert take("maskpatrol/door1/status", b"offline")[0].body == "offline"
+
+
+HTML = "<img src=x onerror=alert(1)>"
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "reason"),
+    [
+        ("maskpatrol/door1/event", b"{}", "topic"),
+        ("maskpatrol/door1/events/x", b"{}", "topic"),
+        ("other/door1/events", b"{}", "topic"),
+        (f"maskpatrol/{HTML}/events", b"{}", "topic"),
+        ("maskpatrol/" + "d" * 65 + "/status", b"online", "topic"),
+        ("maskpatrol/./status", b"online", "topic"),
+        ("maskpatrol/../status", b"online", "topic"),
+        (EVENTS, b"x" * (MOST_BYTES + 1), "size"),
+        (EVENTS, b"", "json"),
+        (EVENTS, b"\xff\xfe{}", "json"),
+        (EVENTS, b'{"schema": 1', "json"),
+        (EVENTS, b'"\xc3\x28"', "json"),
+        (EVENTS, b"[" * 10_000, "json"),
+        (EVENTS, b"NaN", "json"),
+        (EVENTS, b"[]", "schema"),
+        (EVENTS, encoded(start(camera=HTML)), "schema"),
+        (EVENTS, encoded(start(camera="a\n")), "schema"),
+        (EVENTS, encoded(start(seq="7")), "schema"),
+        (EVENTS, encoded(start(seq=10**40)), "schema"),
+        (EVENTS, encoded(start(seq=True)), "schema"),
+        (EVENTS, encoded(start(time="2026-99-99T99:99:99.999Z")), "schema"),
+        (EVENTS, encoded(start(extra=1)), "schema"),
+        (EVENTS, encoded(start(device="door2")), "device"),
+        (EVENTS, encoded({**start(), "id": start("door2")["id"]}), "device"),
+        (EVENTS, encoded({**start(), "id": start("door1-2")["id"]}), "device"),
+        ("maskpatrol/door1/status", b"ONLINE", "schema"),
+        ("maskpatrol/door1/state", encoded({"no_mask": "yes", "people": 1}), "schema"),
+        ("maskpatrol/door1/health", encoded({"fps": "fast"}), "schema"),
+        ("maskpatrol/door1/health", encoded({"warnings": ["x" * 601]}), "schema"),
+        ("maskpatrol/door1/info", b"3", "schema"),
+    ],
+)  # fmt: skip
+def test_what_is_not_as_it_should_be_is_refused_and_counted(
+    topic: str, payload: bytes, reason: str
+) -> None:
+    assert take(topic, payload) == (None, {reason: 1})
+
+
+@pytest.mark.parametrize("name", [".", "..", "...", ".a", "..a", "a.."])
+def test_names_are_those_of_the_schema(name: str) -> None:
+    message, _ = take(f"maskpatrol/{name}/events", encoded(start(name)))
+    assert (message is not None) == SCHEMA.is_valid(start(name)) == (name not in (".", ".."))
+
+
+def test_an_event_that_the_broker_kept_is_refused() -> None:
+    assert take(EVENTS, encoded(start()), retained=True) == (None, {"retained": 1})
+
+
+def test_a_message_taken_away_says_nothing() -> None:
+    assert take("maskpatrol/door1/status", b"") == (None, {})
+
+
+def test_a_device_may_send_its_outbox_at_once_and_no_more() -> None:
+    now = [5.0]
+    intake = Intake("maskpatrol", ticks=lambda: now[0])
+    chatter = [intake.take("maskpatrol/door1/status", b"online", False, NOW_S) for _ in range(300)]
+    assert sum(message is not None for message in chatter) == 200
+    assert intake.refused == {"rate": 100}
+    assert intake.take("maskpatrol/door2/status", b"online", False, NOW_S) is not None
+    # A clock that is set meanwhile changes nothing.
+    assert intake.take("maskpatrol/door1/status", b"online", False, NOW_S + 900.0) is None
+    now[0] += 1.0
+    assert intake.take("maskpatrol/door1/status", b"online", False, NOW_S) is not None
+
+
+def test_who_invents_names_shuts_nobody_out() -> None:
+    now = [5.0]
+    intake = Intake("maskpatrol", ticks=lambda: now[0])
+    online = (b"online", False, NOW_S)
+    assert intake.take("maskpatrol/door1/status", *online)
+    for number in range(STRANGER_BURST + 50):
+        intake.take(f"maskpatrol/d{number}/status", *online)
+        intake.take(f"maskpatrol/d{number}/events", b"{}", False, NOW_S)  # and gets no place by it
+    gone = intake.gone()
+    assert "door1" not in gone
+    assert len(set(gone)) >= STRANGER_BURST // 2 - MOST_PLACES
+    assert intake.refused["strangers"] > 0
+    assert intake.take("maskpatrol/door1/status", *online)
+    # Somebody new, while all of them go on: each thing that it says is taken.
+    for second in range(60):
+        now[0] += 1.0
+        for number in range(100):
+            intake.take(f"maskpatrol/e{100 * second + number}/status", *online)
+        event = encoded(start("door2", second + 1))
+        assert intake.take("maskpatrol/door2/events", event, False, NOW_S)
+        assert intake.take("maskpatrol/door1/status", *online)
+
+
+def test_who_takes_a_place_takes_what_is_left_of_its_rate() -> None:
+    now = [5.0]
+    intake = Intake("maskpatrol", ticks=lambda: now[0])
+    online = (b"online", False, NOW_S)
+    for number in range(MOST_PLACES):
+        intake.take(f"maskpatrol/d{number}/status", *online)
+    taken = 0
+    for number in range(300):
+        for _ in range(200):
+            taken += intake.take(f"maskpatrol/e{number}/status", *online) is not None
+    assert taken <= 200 * 200  # as many as the newcomers' places bear
+
+
+@pytest.mark.parametrize(
+    ("changes", "at_s"),
+    [
+        ({}, NOW_S),
+        ({"clock_synced": False, "age_s": 30.0}, NOW_S - 30.0),
+        ({"clock_synced": False, "age_s": None}, NOW_S),
+        ({"time": "2099-01-01T00:00:00.000Z", "age_s": 5.0}, NOW_S - 5.0),
+        ({"time": "1970-01-01T00:00:01.000Z", "age_s": 0.03}, NOW_S - 0.03),
+        ({"time": "2019-01-01T00:00:01.000Z", "age_s": 5.0}, NOW_S - 5.0),
+    ],
+)
+def test_when_it_happened(changes: dict[str, Any], at_s: float) -> None:
+    message, _ = take(EVENTS, encoded(start(**changes)))
+    assert message.body.at_s == at_s
+    assert message.body.clock_synced == (changes == {})
+
+
+def test_an_old_event_with_an_age_that_fits_is_as_old_as_it_says() -> None:
+    body = start(at_s=NOW_S - 86_400.0, age_s=86_390.0, replayed=True)
+    message, _ = take(EVENTS, encoded(body))
+    assert (message.body.at_s, message.body.clock_synced) == (NOW_S - 86_400.0, True)
+
+
+def test_a_dashboard_whose_clock_is_not_set_believes_devices_whose_is() -> None:
+    intake = Intake("maskpatrol", lambda: False)
+    for behind_s in (-200 * 86_400.0, 200 * 86_400.0):
+        message = intake.take(EVENTS, encoded(start()), False, NOW_S + behind_s)
+        assert message is not None
+        event = message.body
+        assert isinstance(event, EventMessage)
+        assert (event.at_s, event.clock_synced) == (NOW_S, True)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@st.composite
+def tampered(draw: st.DrawFn) -> dict[str, Any]:
+    """A good event in which something or other is different."""
+    first = start(seq=draw(st.integers(1, 100)))
+    body = copy.deepcopy(draw(st.sampled_from([first, end(first, 9)])))
+    for _ in range(draw(st.integers(0, 2))):
+        key = draw(st.sampled_from([*body, "more"]))
+        if draw(st.booleans()):
+            body.pop(key, None)
+        else:
+            body[key] = draw(json_values)
+    return body
+
+
+@given(tampered())
+@settings(max_examples=300, deadline=None)
+def test_nothing_is_taken_that_the_schema_forbids_and_what_it_allows_is(
+    body: dict[str, Any],
+) -> None:
+    message, refused = take(EVENTS, json.dumps(body).encode())
+    valid = SCHEMA.is_valid(body)
+    if message is not None:
+        assert valid
+    elif valid:  # what the schema alone cannot say
+        assert set(refused) <= {"device"} or not str(body["camera"]).isprintable() or any(
+            isinstance(body[k], int | float) and body[k] > 2**53
+            for k in ("seq", "readings", "duration_s", "age_s")
+        )  # fmt: skip
+
+
+@given(st.text(max_size=60), st.binary(max_size=200), st.booleans())
+@settings(deadline=None)
+def test_whatever_comes_raises_nothing(leaf: str, payload: bytes, retained: bool) -> None:
+    for topic in (
+        leaf,
+        f"maskpatrol/{leaf}/events",
+        *(f"maskpatrol/d/{x}" for x in ("events", "state", "health", "info", "status")),
+    ):
+        take(topic, payload, retained)  # fmt: skip

@@ -1,0 +1,48 @@
+"""The history as it is asked for and drawn."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from starlette.requests import Request
+
+from edge.dashboard.history.queries import Filter, History
+from edge.dashboard.history.store import Store
+from edge.dashboard.history.tables import open_database
+from edge.dashboard.pages.history_pages import LONGEST_DAYS, _asked, _by_day, _days
+from tests.support.dashboard_events import NOW_S, message
+
+
+def asked(query: str) -> Request:
+    return Request({"type": "http", "query_string": query.encode(), "headers": []})
+
+
+@pytest.mark.parametrize("name", ["Asia/Kolkata", "Asia/Kathmandu", "America/New_York", "UTC"])
+def test_an_alert_belongs_to_the_day_that_its_zone_has(tmp_path: Path, name: str) -> None:
+    zone = ZoneInfo(name)
+    engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
+    store, history = Store(engine), History(engine)
+    minutes = ((9, 23, 50), (10, 0, 10), (10, 0, 20), (10, 12, 0), (10, 23, 59), (11, 0, 0))
+    moments = [datetime(2026, 3, day, hour, minute, tzinfo=zone) for day, hour, minute in minutes]
+    store.write([message(seq=n, at_s=at.timestamp()) for n, at in enumerate(moments, 1)], NOW_S)
+    span = Filter(
+        datetime(2026, 3, 9, tzinfo=zone).timestamp(),
+        datetime(2026, 3, 12, tzinfo=zone).timestamp(),
+    )
+    bars = _days(_by_day(history, history.per_hour(span), span, zone), span, zone)
+    assert [sum(bar.parts.values()) for bar in bars] == [1, 4, 1]
+
+
+def test_a_span_has_an_end() -> None:
+    found = _asked(asked("span=dates&from=1971-01-01&to=9000-12-31"), UTC, NOW_S)
+    days = (found.wanted.to_s - found.wanted.from_s) / 86_400.0
+    assert LONGEST_DAYS <= days <= LONGEST_DAYS + 1
+    assert found.fields["to"] == "9000-12-31"
+
+
+@pytest.mark.parametrize("after", ["1_%00", "nan_x", "inf_x", "x_y", "1_", "1_" + "x" * 97])
+def test_a_mark_that_is_none_counts_as_not_given(after: str) -> None:
+    assert _asked(asked(f"after={after}"), UTC, NOW_S).after is None

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from edge.common.errors import UserError
+from edge.mqtt.alert_subscriber import Watcher, describe
+from edge.mqtt.broker import Broker
+from tests.support.brokers import Mosquitto, Subscriber, free_port, wait_until
+from tests.support.event_payloads import END, START
+
+
+def test_lines_say_who_what_and_how_sure() -> None:
+    assert "● door1/entrance  NO MASK   score 0.93  #7 ABCDEF" in describe(START)
+    assert "○ door1/entrance  over      left, after 4.2 s  #8 ABCDEF" in describe(END)
+    assert "(delivered late)" in describe({**START, "replayed": True})
+
+
+def test_nothing_from_the_network_steers_the_terminal() -> None:
+    line = describe({**START, "camera": "\x1b[2J\x07evil\n"})
+    assert "\x1b" not in line
+    assert "\n" not in line
+
+
+def test_alerts_are_shown_once_and_junk_is_counted(
+    mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
+    lines: list[str] = []
+    watcher = Watcher(mosquitto.broker, "maskpatrol", lines.append)
+    watcher.start()
+    junk: list[Any] = [b"\xff\xfe", b"[]", b"null", b"{}", json.dumps({**START, "time": 3}), b""]
+    huge = json.dumps(START).replace('"seq": 7', '"seq": 1e999')
+    for body in [
+        *junk,
+        json.dumps({**END, "ended_by": "magic"}),
+        b"x" * 100_000,
+        b"[" * 60_000,
+        huge,
+    ]:
+        subscriber.client.publish("maskpatrol/door1/events", body, qos=1)
+    for event in (START, START, END):
+        subscriber.client.publish("maskpatrol/door1/events", json.dumps(event), qos=1)
+    assert watcher.wait_for(2, 10.0)
+    assert [("NO MASK" in line, "over" in line) for line in lines] == [(True, False), (False, True)]
+    assert watcher.refused == 10
+    watcher.stop()
+
+
+def test_it_comes_back_after_the_broker(mosquitto: Mosquitto) -> None:
+    lines: list[str] = []
+    watcher = Watcher(mosquitto.broker, "maskpatrol", lines.append)
+    watcher.start()
+    mosquitto.stop()
+    mosquitto.start()
+    sender = Subscriber(mosquitto.broker)
+
+    def shown() -> bool:
+        sender.client.publish("maskpatrol/door1/events", json.dumps(START), qos=1)
+        return watcher.received == 1
+
+    wait_until(shown, "an alert after the restart")
+    watcher.stop()
+    sender.close()
+
+
+def test_a_broker_that_is_not_there_is_said() -> None:
+    with pytest.raises(UserError, match="no broker at"):
+        Watcher(Broker("127.0.0.1", free_port()), "maskpatrol", str).start()

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from edge.common.errors import UserError
+from edge.mqtt.broker import Broker
+from edge.mqtt.embedded_broker import EmbeddedBroker
+from tests.support.brokers import Subscriber, accepts, free_port, wait_until
+
+OWNER = """
+import sys, threading
+from edge.mqtt.embedded_broker import EmbeddedBroker
+with EmbeddedBroker(int(sys.argv[1])):
+    sys.stdout.write("up\\n")
+    sys.stdout.flush()
+    threading.Event().wait()
+"""
+
+
+def test_it_passes_messages_on_and_ends_with_the_block() -> None:
+    with EmbeddedBroker(free_port()) as server:
+        listener = Subscriber(Broker(server.host, server.port), "a/#")
+        for n in range(20):
+            listener.client.publish("a/b", f'{{"n": {n}}}', qos=1)
+        listener.wait_for(lambda: len(listener.messages) == 20, "all messages")
+        assert [m["n"] for m in listener.bodies("b")] == list(range(20))
+        listener.close()
+    assert not accepts(server.port)
+
+
+def test_a_taken_port_is_said_when_it_was_asked_for_and_avoided_when_not() -> None:
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        with pytest.raises(UserError, match=r"port \d+ on 127\.0\.0\.1 is taken"):
+            EmbeddedBroker(squatter.getsockname()[1])
+    with EmbeddedBroker() as first, EmbeddedBroker() as second:
+        assert first.port != second.port
+
+
+def test_it_dies_with_its_owner() -> None:
+    port = free_port()
+    owner = subprocess.Popen([sys.executable, "-c", OWNER, str(port)], stdout=subprocess.PIPE)
+    assert owner.stdout is not None
+    assert owner.stdout.readline() == b"up\n"
+    assert accepts(port)
+    os.kill(owner.pid, signal.SIGKILL)
+    owner.wait()
+    wait_until(lambda: not accepts(port), "the broker is gone")

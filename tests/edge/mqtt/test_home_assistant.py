@@ -1,0 +1,144 @@
+"""Against the tables of Home Assistant's documentation of MQTT discovery (2024.11 and later)."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.mqtt.home_assistant import announce, object_id
+from edge.mqtt.payloads import Topics
+from edge.mqtt.publisher import Publisher
+from edge.outbox.outbox import Outbox
+from tests.support.brokers import Mosquitto, Subscriber
+
+#: For all entities that are found by discovery.
+COMMON = {"platform", "unique_id", "qos", "name", "icon", "entity_category", "device_class"}
+#: Per platform: what must be there, and what may be there of what we use.
+REQUIRED = {
+    "event": {"state_topic", "event_types"},
+    "binary_sensor": {"state_topic"},
+    "sensor": {"state_topic"},
+    "button": {"command_topic"},
+}
+ALLOWED = {
+    "event": {"value_template"},
+    "binary_sensor": {"value_template", "payload_on", "payload_off"},
+    "sensor": {"value_template", "unit_of_measurement", "state_class"},
+    "button": {"payload_press", "command_template"},
+}
+DEVICE_CLASSES = {
+    "binary_sensor": {"problem", "safety", "connectivity", "occupancy", "running"},
+    "sensor": {"temperature", "data_size", "duration"},
+}
+UNITS = {"temperature": {"°C", "°F", "K"}, "data_size": {"B", "kB", "MB", "MiB", "GiB"}}
+#: Its own matcher of topics below the prefix.
+TOPIC = re.compile(r"homeassistant/device/[a-zA-Z0-9_-]+/config")
+
+VERBS = ("ping", "pause", "resume")
+TOPICS = Topics("maskpatrol", "front.door_1")
+
+
+def components(verbs: tuple[str, ...] = VERBS) -> dict[str, dict[str, Any]]:
+    body = announce("homeassistant", TOPICS, "entrance", verbs).body
+    found: dict[str, dict[str, Any]] = body["components"]
+    return found
+
+
+def test_the_announcement_has_what_a_device_needs() -> None:
+    announcement = announce("homeassistant", TOPICS, "entrance", VERBS)
+    body = announcement.body
+    assert TOPIC.fullmatch(announcement.topic)
+    assert body.keys() == {"device", "origin", "components", "availability_topic"}
+    assert body["device"]["identifiers"]
+    assert body["device"]["name"] == "front.door_1"
+    assert body["origin"]["name"] == "Mask Patrol"
+    assert body["availability_topic"] == "maskpatrol/front.door_1/status"
+    assert json.loads(json.dumps(body)) == body
+
+
+@pytest.mark.parametrize("key", components())
+def test_each_component_is_one_that_home_assistant_takes(key: str) -> None:
+    component = components()[key]
+    platform = component["platform"]
+    assert component["qos"] == 1
+    assert component.keys() >= REQUIRED[platform] | {"platform", "unique_id", "name"}
+    assert component.keys() <= COMMON | REQUIRED[platform] | ALLOWED[platform]
+    assert component.get("entity_category", "diagnostic") in {"diagnostic", "config"}
+    if "device_class" in component:
+        assert component["device_class"] in DEVICE_CLASSES[platform]
+        if "unit_of_measurement" in component:
+            assert component["unit_of_measurement"] in UNITS[component["device_class"]]
+    for name in ("state_topic", "command_topic"):
+        assert component.get(name, TOPICS["x"]).startswith("maskpatrol/front.door_1/")
+    if "value_template" in component:
+        assert re.fullmatch(r"\{\{ .*value_json\.[a-z_]+.* \}\}", component["value_template"])
+    if platform == "event":
+        assert component["event_types"] == ["no_mask_start", "no_mask_end"]
+    if platform == "button":
+        assert json.loads(component["payload_press"]) == {"transaction": "home-assistant"}
+
+
+def test_unique_ids_are_unique_among_devices_and_stay() -> None:
+    ids = [c["unique_id"] for c in components().values()]
+    other = announce("homeassistant", Topics("maskpatrol", "door2"), "entrance", VERBS)
+    ids += [c["unique_id"] for c in other.body["components"].values()]
+    assert len(set(ids)) == len(ids)
+    assert components()["no_mask"]["unique_id"] == "mask-patrol-front_2edoor__1_no_mask"
+
+
+def test_only_what_can_be_asked_for_has_a_button() -> None:
+    assert "button" not in {c["platform"] for c in components(("ping",)).values()}
+    assert components()["pause"]["command_topic"] == "maskpatrol/front.door_1/cmd/pause"
+
+
+def test_different_names_stay_different() -> None:
+    names = ["door1", "door.1", "door_1", "door-1", "door_2e1", "door__1", "door._1"]
+    assert len({object_id(name) for name in names}) == len(names)
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]+", object_id(name)) for name in names)
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_it_is_made_at_the_connect_and_when_home_assistant_starts(
+    mosquitto: Mosquitto, tmp_path: Path, version: str
+) -> None:
+    listener = Subscriber(mosquitto.broker, "#")
+    announcement = announce("homeassistant", Topics("maskpatrol", "door1"), "entrance")
+    outbox = Outbox(tmp_path / "outbox.sqlite3", 100)
+    publisher = Publisher(
+        replace(mosquitto.broker, version=version),
+        Topics("maskpatrol", "door1"),
+        outbox,
+        announcement=announcement,
+    )
+    publisher.start()
+    listener.wait_for(lambda: len(listener.bodies("config")) == 1, "the announcement")
+    listener.client.publish("homeassistant/status", "offline", qos=1)
+    listener.client.publish("homeassistant/status", "online", qos=1)
+    listener.wait_for(lambda: len(listener.bodies("config")) == 2, "another")
+    publisher.stop(5.0)
+    listener.wait_for(lambda: listener.bodies("status")[-1:] == ["offline"], "the farewell")
+    assert listener.bodies("config") == [announcement.body] * 2
+    late = Subscriber(mosquitto.broker, announcement.topic)
+    late.wait_for(lambda: late.bodies("config") == [announcement.body], "it is retained")
+    for subscriber in (late, listener):
+        subscriber.close()
+    outbox.close()
+
+
+def test_nothing_is_announced_unless_asked_for(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    listener = Subscriber(mosquitto.broker, "#")
+    outbox = Outbox(tmp_path / "outbox.sqlite3", 100)
+    publisher = Publisher(mosquitto.broker, Topics("maskpatrol", "door1"), outbox)
+    publisher.start()
+    listener.wait_for(lambda: listener.bodies("status") == ["online"], "online")
+    listener.client.publish("homeassistant/status", "online", qos=1)
+    publisher.stop(5.0)
+    listener.wait_for(lambda: "offline" in listener.bodies("door1/status"), "the farewell")
+    assert not listener.bodies("config")
+    listener.close()
+    outbox.close()

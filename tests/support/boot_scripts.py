@@ -1,0 +1,167 @@
+"""The scripts of the first boot, run by dash in a folder that stands for a device's root."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+FIRST_BOOT = Path(__file__).parents[2] / "systemd/first-boot"
+#: Where the scripts reach outside of themselves.
+ABSOLUTE = re.compile(r"(?<![\w./$}])/(?=(etc|opt|boot/firmware|home|usr|var|media)\b)")
+#: Stands in for a command: says that it ran, and in run number `cut` pulls the plug. With `half`,
+#: half of what it was to do is done by then.
+STUB = """#!/bin/sh
+name=$(basename "$0")
+echo "$name $*" >>"$STUBS/log"
+if [ "$(wc -l <"$STUBS/log")" -eq "${CUT:-0}" ]; then
+    if [ "$HALF" = yes ]; then . "$STUBS/half"; fi
+    kill -9 0
+fi
+PATH=$STUBS/real:$REAL_PATH exec "$name" "$@"
+"""
+#: The first files only of a copy, or of what is removed, the script itself being one of those.
+HALF = """PATH=$STUBS/real:$REAL_PATH
+case $name in
+cp)
+    mkdir -p "$3/settings"
+    cp "$2/first-boot.sh" "$3" ;;
+rm)
+    for last; do :; done
+    rm -rf "$last/first-boot.sh" "$last/start.sh" "$last/settings" ;;
+find)
+    rm -rf "$1/settings" ;;
+*)
+    "$name" "$@" ;;
+esac
+"""
+#: What the others stand in for, where it is not the system's own: accounts are lines in our files.
+REAL = {
+    "sync": "",
+    "chown": "",
+    "ssh-keygen": "",
+    "id": "echo group",
+    # As nobody here has the names that files are given to.
+    "install": """
+count=$#
+while [ "$count" -gt 0 ]; do
+    case $1 in
+    -o | -g) shift 2; count=$((count - 2)) ;;
+    *) set -- "$@" "$1"; shift; count=$((count - 1)) ;;
+    esac
+done
+exec /usr/bin/install "$@"
+""",
+    "usermod": """
+case $1 in
+--login) sed -i "s/^$3:/$2:/" "$ROOT/etc/passwd" ;;
+--home) sed -i "s,^\\($3:.*\\):[^:]*:\\([^:]*\\)$,\\1:$2:\\2," "$ROOT/etc/passwd" ;;
+esac
+""",
+    "groupmod": 'sed -i "s/^$3:/$2:/" "$ROOT/etc/group"',
+    "chpasswd": 'cat >"$ROOT/etc/shadow"',
+}
+#: Of the others half is all: the cut at the next one shows the same.
+HALVED = ("cp", "rm", "find")
+CUTTABLE = ("mkdir", "cp", "install", "mv", "ln", "rm", "find", "tar", *REAL)
+GETENT = """#!/bin/sh
+PATH=$REAL_PATH exec awk -F: -v key="$2" '$1 == key || $3 == key' "$ROOT/etc/$1"
+"""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A root folder, and commands that are put before the real ones."""
+
+    root: Path
+    stubs: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> Device:
+        device = cls(folder / "root", folder / "stubs")
+        for path in ("etc/systemd/system", "etc/sudoers.d", "opt", "boot/firmware", "home", "usr"):
+            (device.root / path).mkdir(parents=True)
+        (device.root / "etc/hostname").write_text("raspberrypi\n")
+        (device.root / "etc/hosts").write_text("127.0.0.1\tlocalhost\n127.0.1.1\traspberrypi\n")
+        (device.root / "etc/passwd").write_text(
+            f"root:x:0:0::/root:/bin/sh\npi:x:1000:1000::{device.root}/home/pi:/bin/bash\n"
+        )
+        (device.root / "etc/group").write_text("sudo:x:27:\npi:x:1000:\n")
+        (device.root / "etc/sudoers.d/010_pi-nopasswd").write_text("pi ALL=(ALL) NOPASSWD: ALL\n")
+        (device.root / "home/pi").mkdir()
+        (device.stubs / "real").mkdir(parents=True)
+        (device.stubs / "half").write_text(HALF)
+        for name in CUTTABLE:
+            device.command(name, STUB)
+        for name, text in REAL.items():
+            device.command(f"real/{name}", f"#!/bin/sh\n{text}\n")
+        device.command("getent", GETENT)
+        device.command("python3", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        for name in ("systemctl", "hostname", "sleep"):
+            device.command(name, f'#!/bin/sh\necho "{name} $*" >>"$STUBS/said"\n')
+        return device
+
+    def cuts(self, half: bool) -> list[int]:
+        """The numbers of the last run's steps at which to pull the plug."""
+        return [
+            number
+            for number, step in enumerate(self.steps, 1)
+            if not half or step.split()[0] in HALVED
+        ]
+
+    def command(self, name: str, text: str) -> None:
+        """Put a command of ours before the real one."""
+        path = self.stubs / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    @property
+    def boot(self) -> Path:
+        return self.root / "boot/firmware"
+
+    @property
+    def kit(self) -> Path:
+        return self.root / "opt/mask-patrol/first-boot"
+
+    @property
+    def said(self) -> list[str]:
+        """What was asked of systemd and others that are not here."""
+        path = self.stubs / "said"
+        return path.read_text().splitlines() if path.exists() else []
+
+    @property
+    def steps(self) -> list[str]:
+        """The commands of the last run that a plug may be pulled at."""
+        return (self.stubs / "log").read_text().splitlines()
+
+    def move_in(self, folder: Path) -> None:
+        """Let the scripts in `folder` work on this root instead of the real one."""
+        for path in folder.rglob("*.sh"):
+            text = path.read_text()
+            if str(self.root) not in text:
+                path.write_text(ABSOLUTE.sub(f"{self.root}/", text))
+
+    def run(
+        self, script: Path, *words: str, cut: int = 0, half: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it, and pull the plug at step `cut`."""
+        (self.stubs / "log").write_text("")
+        path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        return subprocess.run(
+            ["dash", script, *words],
+            env={
+                "PATH": f"{self.stubs}:{path}",
+                "REAL_PATH": path,
+                "STUBS": str(self.stubs),
+                "ROOT": str(self.root),
+                "CUT": str(cut),
+                "HALF": "yes" if half else "no",
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            start_new_session=True,  # of which the plug ends every process
+        )

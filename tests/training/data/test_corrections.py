@@ -1,0 +1,114 @@
+"""Labels read again: a file of corrections, and what it does to a data set."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.common.errors import UsageError
+from tests.support import datasets
+from training.data.corrections import LEAVE_OUT, corrected, read_corrections, unused
+from training.data.datasets import LABELS, DataSet, Sample
+from training.data.splits import Split
+
+HEAD = "picture,x,y,label\n"
+SHIPPED = Path(__file__).parents[3] / "training" / "corrections.csv"
+
+
+def data_set(split: Split) -> DataSet:
+    photo = Path("/d/images/a.jpg")
+    samples = (
+        Sample(photo, "mask", split, (10.2, 20.0, 30.0, 30.0)),
+        Sample(photo, "mask", split, (60.0, 20.0, 30.0, 30.0)),
+        Sample(Path("/d/with_mask/a.jpg"), "mask", split),
+        Sample(Path("/d/with_mask/b.jpg"), "mask", split),
+        Sample(Path("/d/without_mask/b.jpg"), "no_mask", split),
+    )
+    return DataSet("d", Path("/d"), "classes", samples, False)
+
+
+def file_of(tmp_path: Path, lines: str) -> Path:
+    path = tmp_path / "corrections.csv"
+    path.write_text(HEAD + lines)
+    return path
+
+
+def test_faces_are_relabelled_or_left_out(tmp_path: Path) -> None:
+    found = read_corrections(
+        file_of(
+            tmp_path,
+            "images/a.jpg,10,20,incorrect_mask\nwith_mask/a.jpg,,,-\nwithout_mask/b.jpg,,,mask\n",
+        )
+    )
+    done = corrected(data_set(Split.TRAIN), found, LABELS[3])
+    assert [sample.label for sample in done.samples] == ["incorrect_mask", "mask", "mask", "mask"]
+    assert [sample.path.name for sample in done.samples[2:]] == ["b.jpg", "b.jpg"]
+    assert unused([done], found) == [("with_mask/a.jpg", None, None)]
+
+
+def test_a_label_that_the_model_lacks_leaves_the_face_out(tmp_path: Path) -> None:
+    found = read_corrections(file_of(tmp_path, "images/a.jpg,10,20,incorrect_mask\n"))
+    assert len(corrected(data_set(Split.TRAIN), found, LABELS[2]).samples) == 4
+
+
+@pytest.mark.parametrize("split", [Split.VALIDATION, Split.TEST])
+def test_what_is_reported_on_stays_as_it_is(tmp_path: Path, split: Split) -> None:
+    found = read_corrections(file_of(tmp_path, "with_mask/a.jpg,,,no_mask\n"))
+    data = data_set(split)
+    assert corrected(data, found, LABELS[3]) == data
+    assert unused([data], found) == list(found)
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        ("a.jpg,1,2\n", "line 2: wanted folder/picture"),
+        ("a.jpg,one,2,mask\n", "line 2: wanted folder/picture"),
+        ("\na.jpg,1,2,masked\n", "line 3: 'masked' is not one of mask, no_mask"),
+        ("a.jpg,1,2,mask\na.jpg,1,2,-\n", "line 3: this face stands in the file twice"),
+    ],
+)
+def test_a_wrong_line_is_named(tmp_path: Path, lines: str, complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        read_corrections(file_of(tmp_path, lines))
+
+
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("")
+    with pytest.raises(UsageError, match="line 1: wanted picture,x,y,label"):
+        read_corrections(tmp_path / "other.csv")
+    (tmp_path / "huge.csv").write_text(HEAD + "x" * 200_000)
+    with pytest.raises(UsageError, match="no CSV file"):
+        read_corrections(tmp_path / "huge.csv")
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_corrections(tmp_path / "none.csv")
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.mktemp("any") / "corrections.csv"
+    path.write_bytes((HEAD + text).encode("utf-8", "surrogatepass"))
+    found = {}
+    with contextlib.suppress(UsageError):
+        found = read_corrections(path)
+    assert set(found.values()) <= {*LABELS[3], LEAVE_OUT}
+
+
+def test_the_shipped_file_is_right() -> None:
+    assert len(read_corrections(SHIPPED)) == 168
+
+
+def test_training_says_what_fits_no_face(tmp_path: Path) -> None:
+    data = datasets.classes(tmp_path / "tiny", {"with_mask": "mask", "without_mask": "no_mask"}, 40)
+    done = datasets.python(
+        *("-m", "training", "train", "--data", data, "--out", tmp_path / "tiny.keras"),
+        *("--epochs", "1", "--batch", "8", "--run-folder", tmp_path / "run"),
+        *("--corrections", file_of(tmp_path, "with_mask/nobody.jpg,,,-\n")),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 corrections" in done.stderr
+    assert "fit no face that is trained on, such as with_mask/nobody.jpg" in done.stderr

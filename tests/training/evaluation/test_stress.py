@@ -1,0 +1,83 @@
+"""Held-out faces under bad light and behind things: what is shown, and what is counted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.common.arrays import Pixels
+from tests.support import datasets
+from training.evaluation.stress import CONDITIONS, ON_BARE_ONLY, skin_angle
+from training.network.model import SIZE_PX
+
+
+def picture() -> Pixels:
+    return datasets.face("no_mask", np.random.default_rng(4), SIZE_PX)
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_a_condition_is_the_same_each_time_and_keeps_the_size(name: str) -> None:
+    shown = picture()
+    first, again = (CONDITIONS[name](shown, np.random.default_rng(1)) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert (first.shape, first.dtype) == (shown.shape, np.uint8)
+    np.testing.assert_array_equal(shown, picture())
+    assert (first != shown).any() == (name != "as it is")
+
+
+def test_less_light_is_darker_and_fewer_pixels_are_coarser() -> None:
+    def shown(name: str) -> Pixels:
+        return CONDITIONS[name](picture(), np.random.default_rng(1))
+
+    def sharpness(pixels: Pixels) -> float:
+        return float(cv2.Laplacian(pixels, cv2.CV_64F).var())
+
+    lights = ["as it is", "half of the light", "a quarter of the light", "a tenth of the light"]
+    means = [shown(name).mean() for name in [*lights, "a thirtieth of the light"]]
+    assert means == sorted(means, reverse=True)
+    assert means[1] / means[0] == pytest.approx(0.5 ** (1 / 2.2), abs=0.05)
+    details = [sharpness(shown(name)) for name in ("32 px wide", "20 px wide", "12 px wide")]
+    assert details == sorted(details, reverse=True)
+    grey = shown("grey")
+    assert (grey == grey[:, :, :1]).all()
+
+
+@pytest.mark.parametrize(
+    ("colour", "low", "high"),
+    [((238, 205, 180), 41, 91), ((190, 150, 115), 10, 41), ((90, 60, 45), -90, 10)],
+)
+def test_the_skins_angle_tells_light_from_dark(
+    colour: tuple[int, int, int], low: float, high: float
+) -> None:
+    crop = np.full((SIZE_PX, SIZE_PX, 3), colour, np.uint8)
+    assert low <= skin_angle(crop) < high
+
+
+def test_every_condition_is_told_for_the_faces_that_it_concerns(tmp_path: Path) -> None:
+    data = datasets.kaggle(tmp_path / "tiny", 5)
+    command = ("-m", "training", "stress", "--model", "models/mask.tflite", "--data", data)
+    done = datasets.python(*command, "--json")
+    assert done.returncode == 0, done.stderr
+    found = {each["condition"]: each for each in json.loads(done.stdout)}
+    assert list(found)[: len(CONDITIONS)] == list(CONDITIONS)
+    for name in CONDITIONS:
+        counted = (found[name]["bare"], found[name]["masked"])
+        assert counted == ((5, 0) if name in ON_BARE_ONLY else (5, 5))
+        assert (found[name]["masked_flagged"] is None) == (name in ON_BARE_ONLY)
+    tones = [each for name, each in found.items() if name.startswith("skin tone")]
+    assert sum(each["bare"] for each in tones) == 2 * 5
+    table = datasets.python(*command)
+    assert table.stdout.splitlines()[2].startswith("| as it is | ")
+
+
+def test_a_model_without_a_threshold_is_refused(tmp_path: Path) -> None:
+    data = datasets.kaggle(tmp_path / "tiny", 1)
+    (tmp_path / "mask.keras").write_bytes((datasets.ROOT / "models/mask.keras").read_bytes())
+    done = datasets.python(
+        *("-m", "training", "stress", "--model", tmp_path / "mask.keras", "--data", data)
+    )
+    datasets.assert_one_line(done, "no alert threshold", code=1)
