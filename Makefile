@@ -73,9 +73,10 @@ soak: $(VENV)/.dev ## The long tests: two hours of footage, hundreds of kills (a
 	@$(MAKE) --no-print-directory test-tools
 	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
 
-lint: $(VENV)/.dev ## Lint, format and types only
+lint: $(VENV)/.dev ## Lint, format, imports between packages, and types only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
 dataset: $(VENV)/.train ## Fetch public data sets into data/: DATASET="name name…"; without it, list them

@@ -10,12 +10,12 @@ from edge.bench.stage_costs import StageCosts
 from edge.camera.frame_rate_limit import Ceiling
 from edge.camera.source import Frame
 from edge.classification.classifier import load_classifier
+from edge.common.clock import UtcClock
 from edge.common.paths import shipped_model, user_path
 from edge.config.settings import Settings, change
 from edge.detection.face_detector import HaarDetector
 from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
-from edge.mqtt.payloads import UtcClock
 
 
 class Ours:

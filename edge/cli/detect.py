@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 
@@ -15,14 +14,16 @@ from edge.camera.image_files import read_picture
 from edge.classification.classifier import load_classifier
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
-from edge.config.settings import DetectorSettings, Settings, change
+from edge.config.settings import Settings
 from edge.detection.annotate import WORDS, annotated
 from edge.detection.face_detector import HaarDetector
-from edge.detection.still_images import StillFace, find_faces, whole_face
-
-#: A picture may be looked at longer than a frame: smaller faces are searched for, and
-#: as no second frame will confirm it, a box must be surer. What is configured stays.
-STILL_DETECTOR = {"width_px": 1024, "min_face": 0.025, "min_neighbors": 4}
+from edge.detection.still_images import (
+    StillFace,
+    as_record,
+    find_faces,
+    still_detector_settings,
+    whole_face,
+)
 
 
 @dataclass(frozen=True)
@@ -60,36 +61,6 @@ def detect(settings: Settings, options: DetectOptions) -> int:
             failed = True
             sys.stderr.write(f"mask-patrol: {error}\n")
     return int(failed)
-
-
-def still_detector_settings(settings: Settings) -> DetectorSettings:
-    """The configured detector, with `STILL_DETECTOR` where the defaults stand."""
-    usual = DetectorSettings()
-    changes = {
-        name: value
-        for name, value in STILL_DETECTOR.items()
-        if getattr(settings.detector, name) == getattr(usual, name)
-    }
-    return change(settings, detector=changes).detector
-
-
-def as_record(path: Path, image: Pixels, faces: Sequence[StillFace]) -> dict[str, Any]:
-    """What `--json` says of a picture; boxes are x, y, width, height in its pixels."""
-    height, width = image.shape[:2]
-    return {
-        "image": str(path),
-        "width": width,
-        "height": height,
-        "faces": [
-            {
-                "box": list(face.box_px),
-                "label": face.scores.label,
-                "score": round(face.scores.score, 4),
-                "scores": {k: round(v, 4) for k, v in face.scores.by_label.items()},
-            }
-            for face in faces
-        ],
-    }
 
 
 def _line(path: Path, faces: Sequence[StillFace]) -> str:

@@ -95,3 +95,27 @@ def _boot_id() -> str:
         return BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
         return ""
+
+
+class UtcClock:
+    """Turns times of the frames' clock into UTC.
+
+    `offset_s` is what must be added to a frame's time to get seconds since the epoch.
+    """
+
+    def __init__(self, offset_s: Callable[[], float]) -> None:
+        """`offset_s` is asked at each use: the system clock may be set while we run."""
+        self._offset_s = offset_s
+
+    def at(self, at_s: float) -> str:
+        """ISO 8601 in UTC with milliseconds."""
+        return iso_utc(self.epoch_s(at_s))
+
+    def epoch_s(self, at_s: float) -> float:
+        """Seconds since the epoch."""
+        return at_s + self._offset_s()
+
+
+def monotonic_offset_s() -> float:
+    """Seconds since the epoch at which the monotonic clock read zero, as of now."""
+    return time.time() - time.monotonic()

@@ -9,6 +9,9 @@ from pathlib import Path
 from edge.common.errors import UserError
 
 PACKAGE = Path(__file__).resolve().parents[1]
+#: The daemon's status file in its RuntimeDirectory, and how often it is written.
+STATUS_NAME = "status.json"
+STATUS_INTERVAL_S = 2.0
 
 
 def user_path(text: str) -> Path:

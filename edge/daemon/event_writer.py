@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from edge.common.clock import Moment, clock_is_synchronised, now
+from edge.common.clock import Moment, UtcClock, clock_is_synchronised, now
 from edge.common.errors import UsageError
 from edge.common.stage_times import StageTimes
 from edge.events.alert_machine import Event
 from edge.mqtt.delivery import EventSink
-from edge.mqtt.payloads import Origin, UtcClock, end_after_restart, event_payload
+from edge.mqtt.payloads import Origin, end_after_restart, event_payload
 from edge.outbox.sqlite_file import Pending
 
 log = logging.getLogger(__name__)

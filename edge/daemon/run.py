@@ -15,8 +15,10 @@ from edge.camera.every_frame import EveryFrame
 from edge.camera.feed import CameraFeed
 from edge.camera.frame_rate_limit import Allowance
 from edge.camera.source import Source
+from edge.camera.source_address import shown_source
 from edge.camera.source_factory import at_most, is_recorded, open_source
 from edge.classification.classifier import Classifier, alert_threshold, load_classifier
+from edge.common.clock import UtcClock, age_s, monotonic_offset_s, now
 from edge.common.errors import UserError
 from edge.common.paths import runtime_directory
 from edge.common.stage_times import Progress, StageTimes
@@ -30,6 +32,7 @@ from edge.daemon.reload import Reload
 from edge.daemon.resource_limits import spend_no_more_than
 from edge.daemon.summary import closing_lines, opening_line
 from edge.detection.face_detector import HaarDetector
+from edge.events.episode_id import new_episode_id
 from edge.events.pipeline import Pipeline
 from edge.events.snapshot import Snapshots
 from edge.health.disk_writes import Wear
@@ -38,12 +41,12 @@ from edge.health.led import find_led
 from edge.health.prometheus import MetricsEndpoint
 from edge.health.reporters import HealthReporter, StateReporter, info_body
 from edge.health.restart_counter import Restarts
-from edge.health.status_file import shown, standing
+from edge.health.status_file import shown
 from edge.health.systemd_notify import Notifier
 from edge.health.thermal_throttle import Thermal
 from edge.mqtt.alert_subscriber import Watcher
 from edge.mqtt.delivery import Delivery, Nowhere, outbox_path
-from edge.mqtt.payloads import Origin, UtcClock, monotonic_offset_s, new_episode_id
+from edge.mqtt.payloads import Origin
 
 log = logging.getLogger(__name__)
 
@@ -211,7 +214,7 @@ class _Run:
             self._progress,
             self._times,
             self._feed,
-            self._controls,
+            lambda: self._controls.paused,
             self._delivery,
             restarts,
             lambda: self._pipeline.work,
@@ -295,3 +298,20 @@ def _deliver_the_rest(delivery: Delivery) -> int:
             delivery.outbox.path,
         )
     return waiting
+
+
+def standing(
+    settings: Settings, delivery: Delivery | None, pipeline: Pipeline, writer: EventWriter
+) -> dict[str, Any]:
+    """What the file tells beside `info` and `health`; no secrets."""
+    failure = None if delivery is None else delivery.publisher.failure
+    return {
+        "device": settings.device,
+        "source": shown_source(settings.camera),
+        "broker": None if delivery is None else delivery.broker.address,
+        "broker_failure": None if failure is None else str(failure),
+        "people": len(pipeline.tracks),
+        "alerting": pipeline.alerting,
+        "last_event": writer.last,
+        "last_event_age_s": None if writer.last_at is None else age_s(writer.last_at, now()),
+    }

@@ -7,6 +7,7 @@ from typing import Any
 
 from edge.camera.source import Frame
 from edge.classification.classifier import Classifier, alert_labels, alert_threshold
+from edge.common.clock import UtcClock
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings
 from edge.detection.face_detector import Face, FaceDetector
@@ -14,8 +15,8 @@ from edge.detection.face_search import FaceSearch
 from edge.detection.scene_cut import CutFinder
 from edge.detection.thumbnail import glance
 from edge.events.alert_machine import Event, EventMachine
+from edge.events.episode_id import new_episode_id
 from edge.events.people_counter import PeopleCounter
-from edge.mqtt.payloads import UtcClock, new_episode_id
 from edge.tracking.classification_schedule import needs_a_look
 from edge.tracking.face_quality import measure
 from edge.tracking.tracker import Reading, Track, Tracker

@@ -8,7 +8,6 @@ from typing import Any
 from edge.camera.frame_rate_limit import Allowance
 from edge.camera.source import Feed
 from edge.common.stage_times import Progress, StageTimes, memory_mb
-from edge.daemon.controls import Controls
 from edge.health.disk_writes import Wear
 from edge.health.raspberry_pi import temperature_c, throttled
 from edge.mqtt.delivery import Delivery
@@ -22,7 +21,7 @@ class Vitals:
         progress: Progress,
         times: StageTimes,
         feed: Feed,
-        controls: Controls,
+        paused: Callable[[], bool],
         delivery: Delivery | None,
         restarts: int,
         work: Callable[[], Mapping[str, int]],
@@ -35,7 +34,7 @@ class Vitals:
         self._progress = progress
         self._times = times
         self._feed = feed
-        self._controls = controls
+        self._paused = paused
         self._delivery = delivery
         self._restarts = restarts
         self._work = work
@@ -56,7 +55,7 @@ class Vitals:
             "frames_left_out": self._allowance.left_out,
             "frames_dropped": camera.dropped,
             "camera_reopened": camera.reopened,
-            "paused": self._controls.paused,
+            "paused": self._paused(),
             "stages_ms": {
                 stage: {"p50": q.p50_ms, "p95": q.p95_ms}
                 for stage, q in self._times.quantiles().items()

@@ -14,9 +14,9 @@ import msgspec
 from edge import __version__
 from edge.camera.source_address import shown_source
 from edge.classification.classifier import Classifier
+from edge.common.clock import UtcClock
 from edge.config.settings import DashboardSettings, Settings
 from edge.mqtt.delivery import EventSink
-from edge.mqtt.payloads import UtcClock
 
 log = logging.getLogger(__name__)
 

@@ -15,14 +15,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from edge.camera.source_address import shown_source
-from edge.common.clock import age_s, iso_utc, now
-from edge.config.settings import Settings
-from edge.daemon.event_writer import EventWriter
-from edge.events.pipeline import Pipeline
+from edge.common.clock import iso_utc, now
+from edge.common.paths import STATUS_INTERVAL_S, STATUS_NAME
 from edge.health.led import Blinker, Led, pattern_for
-from edge.mqtt.delivery import Delivery
-from edge.service.systemd_unit import INTERVAL_S, STATUS_NAME
 
 log = logging.getLogger(__name__)
 
@@ -48,23 +43,6 @@ def shown(
         yield
 
 
-def standing(
-    settings: Settings, delivery: Delivery | None, pipeline: Pipeline, writer: EventWriter
-) -> dict[str, Any]:
-    """What the file tells beside `info` and `health`; no secrets."""
-    failure = None if delivery is None else delivery.publisher.failure
-    return {
-        "device": settings.device,
-        "source": shown_source(settings.camera),
-        "broker": None if delivery is None else delivery.broker.address,
-        "broker_failure": None if failure is None else str(failure),
-        "people": len(pipeline.tracks),
-        "alerting": pipeline.alerting,
-        "last_event": writer.last,
-        "last_event_age_s": None if writer.last_at is None else age_s(writer.last_at, now()),
-    }
-
-
 class Beacon:
     """Gathers how we are from a thread of its own, as long as `with` lasts, and writes it."""
 
@@ -72,7 +50,7 @@ class Beacon:
         self,
         folder: Path | None,
         body: Callable[[], dict[str, Any]],
-        interval_s: float = INTERVAL_S,
+        interval_s: float = STATUS_INTERVAL_S,
     ) -> None:
         """`body` tells how we are; without a `folder` nothing is written."""
         self._file = folder / STATUS_NAME if folder else None

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from edge.common.clock import Moment, age_s, correction_s, iso_utc
+from edge.common.clock import Moment, UtcClock, age_s, correction_s, iso_utc
 from edge.events.alert_machine import Event
 
 if TYPE_CHECKING:
     from edge.outbox.sqlite_file import Pending
 
 SCHEMA_VERSION = 1
-CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 @dataclass(frozen=True)
@@ -37,30 +33,6 @@ class Origin:
     device: str
     camera: str
     model: str
-
-
-class UtcClock:
-    """Turns times of the frames' clock into UTC.
-
-    `offset_s` is what must be added to a frame's time to get seconds since the epoch.
-    """
-
-    def __init__(self, offset_s: Callable[[], float]) -> None:
-        """`offset_s` is asked at each use: the system clock may be set while we run."""
-        self._offset_s = offset_s
-
-    def at(self, at_s: float) -> str:
-        """ISO 8601 in UTC with milliseconds."""
-        return iso_utc(self.epoch_s(at_s))
-
-    def epoch_s(self, at_s: float) -> float:
-        """Seconds since the epoch."""
-        return at_s + self._offset_s()
-
-
-def monotonic_offset_s() -> float:
-    """Seconds since the epoch at which the monotonic clock read zero, as of now."""
-    return time.time() - time.monotonic()
 
 
 def end_after_restart(start: Pending, at: Moment) -> dict[str, Any]:
@@ -95,16 +67,6 @@ def published(pending: Pending, online_since: Moment, at: Moment) -> dict[str, A
         # What cannot be told is older: it is from before the machine was started.
         "replayed": age is None or age > (age_s(online_since, at) or 0.0),
     }
-
-
-def new_episode_id(
-    device: str,
-    wall_clock: Callable[[], float] = time.time,
-    random_bits: Callable[[int], int] = secrets.randbits,
-) -> str:
-    """`device-` and a ULID (github.com/ulid/spec): 48 bits of milliseconds, 80 of chance."""
-    number = (int(wall_clock() * 1000) << 80) | random_bits(80)
-    return f"{device}-" + "".join(CROCKFORD[(number >> (5 * i)) & 31] for i in reversed(range(26)))
 
 
 def event_payload(

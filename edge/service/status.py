@@ -11,18 +11,12 @@ from typing import Any
 
 from edge.common.clock import Moment, now
 from edge.common.errors import UserError
+from edge.common.paths import STATUS_INTERVAL_S, STATUS_NAME
 from edge.service.read_only_root import root_is_read_only
-from edge.service.systemd_unit import (
-    INTERVAL_S,
-    RUNTIME,
-    STATUS_NAME,
-    ServiceState,
-    release,
-    service_state,
-)
+from edge.service.systemd_unit import RUNTIME, ServiceState, release, service_state
 
 #: What is older was not written for a reason: the daemon hangs.
-STALE_S = 5 * INTERVAL_S
+STALE_S = 5 * STATUS_INTERVAL_S
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
 
 

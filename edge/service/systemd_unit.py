@@ -11,10 +11,8 @@ from pathlib import Path
 UNIT, DASHBOARD_UNIT = "mask-patrol.service", "mask-patrol-dashboard.service"
 #: Where versions lie, each in a folder; `current` is a link to the one that runs.
 RELEASES = Path("/opt/mask-patrol")
-#: How the daemon is, by itself, in its RuntimeDirectory: written so often.
+#: The RuntimeDirectory of the daemon, which holds its status file.
 RUNTIME = Path("/run/mask-patrol")
-STATUS_NAME = "status.json"
-INTERVAL_S = 2.0
 CONFIG = Path("/etc/mask-patrol/mask-patrol.toml")
 PROPERTIES = (
     "LoadState",

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from edge.common.clock import iso_utc
+from edge.dashboard.base.device_slots import MOST_PLACES
 from edge.dashboard.history.store import Store
 from edge.dashboard.history.tables import open_database
-from edge.dashboard.ingest.device_slots import MOST_PLACES
 from tests.support.brokers import Mosquitto, wait_until
 from tests.support.dashboard_events import encoded, message
 from tests.support.dashboards import Dashboard, Device, connected

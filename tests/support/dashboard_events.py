@@ -8,7 +8,7 @@ from typing import Any
 
 from edge.common.clock import iso_utc
 from edge.dashboard.base.messages import EventMessage
-from edge.mqtt.payloads import new_episode_id
+from edge.events.episode_id import new_episode_id
 
 NOW_S = 1_790_000_000.0
 MODEL = "sha256:" + "0" * 64

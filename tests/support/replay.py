@@ -11,13 +11,13 @@ from edge.camera.recordings import VideoFile
 from edge.camera.source import Frame
 from edge.classification.classifier import Classifier, Scores
 from edge.common.arrays import Box, Pixels
+from edge.common.clock import UtcClock
 from edge.common.paths import shipped_model
 from edge.common.stage_times import StageTimes
 from edge.config.settings import DetectorSettings, Settings
 from edge.detection.face_detector import Face, HaarDetector, Luma
 from edge.events.alert_machine import Event, as_fractions
 from edge.events.pipeline import Pipeline
-from edge.mqtt.payloads import UtcClock
 
 #: From the last frame of a clip to the first of the next, in a film made of several.
 SEAM_S = 0.1

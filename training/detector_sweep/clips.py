@@ -19,12 +19,12 @@ from edge.camera.recordings import VideoFile
 from edge.camera.source import Frame
 from edge.classification.classifier import Classifier
 from edge.common.arrays import Box
+from edge.common.clock import UtcClock
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings
 from edge.detection.face_detector import Face, HaarDetector, Luma
 from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
-from edge.mqtt.payloads import UtcClock
 from training.data.progress import shown
 from training.detector_sweep.grid import Configuration
 from training.detector_sweep.scenes import matched

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from edge.common.clock import clock_is_synchronised
+from edge.dashboard.base.device_slots import SILENT_S
 from edge.dashboard.history.store import HOUR_S
 from edge.dashboard.history.tables import (
     alerts,
@@ -26,7 +27,6 @@ from edge.dashboard.history.tables import (
     totals,
     troubles,
 )
-from edge.dashboard.ingest.device_slots import SILENT_S
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from edge.dashboard.base.device_slots import MOST_PLACES
 from edge.dashboard.base.messages import EventMessage
 from edge.dashboard.base.token_bucket import Buckets
 from edge.dashboard.history.queries import History
 from edge.dashboard.history.store import Store
-from edge.dashboard.ingest.device_slots import MOST_PLACES
 from edge.dashboard.ingest.subscriber import Received
 from edge.dashboard.ingest.validation import Intake
 from edge.dashboard.live.device_state import Device

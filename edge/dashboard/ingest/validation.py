@@ -19,9 +19,9 @@ import jsonschema
 import msgspec
 
 from edge.common.paths import event_schema
+from edge.dashboard.base.device_slots import MOST_PLACES, Places
 from edge.dashboard.base.messages import Body, EventMessage, Health, Info, Message, State
 from edge.dashboard.base.token_bucket import Buckets
-from edge.dashboard.ingest.device_slots import MOST_PLACES, Places
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +39,6 @@ OTHER_BURST, OTHERS_PER_S = 200, 10.0
 #: All names together that have no place yet: each message is looked through before it gives one.
 STRANGER_BURST, STRANGERS_PER_S = 4 * MOST_PLACES, 200.0
 MOST_NUMBER = 2**53
-#: A clock that is ahead of ours by more than this is wrong, whatever it says of itself.
-AHEAD_S = 120.0
 #: Time and age that disagree by more are not both right: the age is, as it is told by a clock
 #: that is never set.
 DISAGREE_S = 6 * 3600.0

@@ -8,8 +8,7 @@ from datetime import datetime
 from statistics import median_low
 from typing import Any, Literal
 
-from edge.dashboard.base.messages import Health, Info, Message, State
-from edge.dashboard.ingest.validation import AHEAD_S
+from edge.dashboard.base.messages import AHEAD_S, Health, Info, Message, State
 
 Condition = Literal["online", "offline", "stalled", "trouble", "paused", "unknown"]
 

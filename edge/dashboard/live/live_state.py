@@ -28,7 +28,7 @@ SHOWN = (
 
 class Board:
     """May be fed and read from any thread. It lists each device that it is told of: who gives it
-    names bounds them (see `edge.dashboard.ingest.device_slots`)."""
+    names bounds them (see `edge.dashboard.base.device_slots`)."""
 
     def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
         """Nothing is known yet; `ticks` are seconds that no setting of a clock moves."""

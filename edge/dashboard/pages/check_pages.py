@@ -13,12 +13,8 @@ from starlette.responses import JSONResponse, Response
 
 from edge.common.errors import UserError
 from edge.dashboard.pages.page_context import site_of
-from edge.dashboard.picture_check.worker_client import (
-    MOST_BYTES,
-    MOST_PIXELS,
-    BusyError,
-    shown_name,
-)
+from edge.dashboard.picture_check.result import MOST_PIXELS
+from edge.dashboard.picture_check.worker_client import MOST_BYTES, BusyError, shown_name
 
 MOST_FRAME_BYTES = 1024 * 1024
 #: All of a picture must have come by then.

@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from edge.dashboard.base.device_slots import SILENT_S
 from edge.dashboard.history.queries import History
-from edge.dashboard.ingest.device_slots import SILENT_S
 from edge.dashboard.ingest.validation import NAME, REASONS
 from edge.dashboard.live.live_state import Board
 from edge.dashboard.live.thresholds import FRAME_MS, MEMORY_MB, OUTBOX, TEMPERATURE_C, Limit, cells

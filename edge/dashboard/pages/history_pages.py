@@ -18,9 +18,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from edge.common.clock import iso_utc
+from edge.dashboard.base.messages import AHEAD_S
 from edge.dashboard.history.queries import Filter, History
 from edge.dashboard.history.store import HOUR_S, AlertRow
-from edge.dashboard.ingest.validation import AHEAD_S, EPISODE, NAME
+from edge.dashboard.ingest.validation import EPISODE, NAME
 from edge.dashboard.pages import display_times
 from edge.dashboard.pages.charts import Column, columns, rows
 from edge.dashboard.pages.page_context import site_of

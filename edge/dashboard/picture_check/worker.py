@@ -8,13 +8,12 @@ import cv2
 
 from edge.camera.image_files import decode_picture, is_cut_off
 from edge.classification.classifier import load_classifier
-from edge.cli.detect import as_record, still_detector_settings
 from edge.common.errors import UserError
 from edge.config.settings import Settings
-from edge.dashboard.picture_check.worker_client import ANNOTATED_QUALITY, MOST_PIXELS, Look
+from edge.dashboard.picture_check.result import ANNOTATED_QUALITY, MOST_PIXELS, Look
 from edge.detection.annotate import annotated
 from edge.detection.face_detector import HaarDetector
-from edge.detection.still_images import find_faces
+from edge.detection.still_images import as_record, find_faces, still_detector_settings
 
 
 class Looker:

@@ -20,7 +20,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -29,10 +28,9 @@ import msgspec
 
 from edge.common.errors import UserError
 from edge.config.settings import Settings
+from edge.dashboard.picture_check.result import MOST_PIXELS, Look
 
 MOST_BYTES = 20 * 1024 * 1024
-#: With the annotated copy this fits the memory that the service may take.
-MOST_PIXELS = 16_000_000
 #: An annotated JPEG of that is smaller, and so is what is asked.
 MOST_MESSAGE_BYTES = 32 * 1024 * 1024
 #: What the process may take beyond what the loaded model does.
@@ -41,7 +39,6 @@ PATIENCE_S = 40.0
 IDLE_S = 600.0
 #: Pictures that may wait for their turn.
 MOST_WAITING = 8
-ANNOTATED_QUALITY = 90
 KINDS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("JPEG", lambda raw: raw.startswith(b"\xff\xd8\xff")),
     ("PNG", lambda raw: raw.startswith(b"\x89PNG\r\n\x1a\n")),
@@ -50,15 +47,6 @@ KINDS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
 )
 #: What is taken for a picture and is none.
 OTHERS = ((b"%PDF", "a PDF"), (b"PK\x03\x04", "a zip archive"), (b"GIF8", "a GIF"))
-
-
-@dataclass(frozen=True)
-class Look:
-    """What was found: as `mask-patrol detect --json` says it, and the annotated JPEG if it was
-    asked for."""
-
-    record: dict[str, Any]
-    annotated: bytes | None
 
 
 class _Answer(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from edge.camera.source import CameraStatus, Frame, SourceError
+from edge.common.clock import UtcClock
 from edge.common.errors import UserError
 from edge.common.stage_times import Progress, StageTimes
 from edge.daemon.controls import Controls
@@ -15,7 +16,7 @@ from edge.daemon.loop import Loop
 from edge.health.reporters import StateReporter
 from edge.health.systemd_notify import Notifier
 from edge.mqtt.delivery import Nowhere
-from edge.mqtt.payloads import Origin, UtcClock
+from edge.mqtt.payloads import Origin
 from tests.support.brokers import wait_until
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)

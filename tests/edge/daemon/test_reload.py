@@ -11,13 +11,13 @@ from edge.camera.feed import CameraFeed
 from edge.camera.source import Source
 from edge.camera.source_factory import open_source
 from edge.classification.classifier import Classifier, load_classifier
+from edge.common.clock import UtcClock
 from edge.common.errors import UserError
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings, change
 from edge.daemon.reload import Reload
 from edge.detection.face_detector import HaarDetector
 from edge.events.pipeline import Pipeline
-from edge.mqtt.payloads import UtcClock
 from tests.support.brokers import wait_until
 from tests.support.mjpeg_server import Mute
 from tests.support.pictures import write_clip

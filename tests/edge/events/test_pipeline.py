@@ -7,6 +7,7 @@ import pytest
 from edge.camera.source import Frame
 from edge.classification.classifier import Classifier
 from edge.common.arrays import Box, Pixels
+from edge.common.clock import UtcClock
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import demo_clip, shipped_model
 from edge.common.stage_times import StageTimes
@@ -14,7 +15,6 @@ from edge.config.settings import CameraSettings, Settings, change
 from edge.detection.face_detector import Face, Luma
 from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
-from edge.mqtt.payloads import UtcClock
 from tests.support.replay import Player, film
 
 PERIOD_S = 0.1

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from edge.classification.classifier import load_classifier
+from edge.common.clock import UtcClock
 from edge.config.settings import Settings, change
 from edge.health.reporters import HealthReporter, StateReporter, info_body
-from edge.mqtt.payloads import UtcClock
 
 
 class Kept:

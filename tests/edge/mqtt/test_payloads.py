@@ -8,18 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.common.clock import Moment, iso_utc
+from edge.common.clock import Moment, UtcClock, iso_utc
 from edge.common.paths import event_schema
 from edge.events.alert_machine import Event
-from edge.mqtt.payloads import (
-    Origin,
-    Topics,
-    UtcClock,
-    end_after_restart,
-    event_payload,
-    new_episode_id,
-    published,
-)
+from edge.events.episode_id import new_episode_id
+from edge.mqtt.payloads import Origin, Topics, end_after_restart, event_payload, published
 from edge.outbox.sqlite_file import Pending
 
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(event_schema().read_text()))

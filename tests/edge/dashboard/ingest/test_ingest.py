@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from edge.dashboard.base.device_slots import MOST_PLACES, SILENT_S
 from edge.dashboard.base.messages import EventMessage
 from edge.dashboard.history.queries import History
 from edge.dashboard.history.retention import Tidier
 from edge.dashboard.history.store import Store, Written
 from edge.dashboard.history.tables import open_database
-from edge.dashboard.ingest.device_slots import MOST_PLACES, SILENT_S
 from edge.dashboard.ingest.ingest import Ingest
 from edge.dashboard.ingest.subscriber import Received
 from edge.dashboard.ingest.validation import MOST_NUMBER, Intake

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.common.paths import event_schema
+from edge.dashboard.base.device_slots import MOST_PLACES
 from edge.dashboard.base.messages import EventMessage, Health, State
-from edge.dashboard.ingest.device_slots import MOST_PLACES
 from edge.dashboard.ingest.validation import MOST_BYTES, STRANGER_BURST, Intake
 from tests.support.dashboard_events import NOW_S, encoded, end, start
 

@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.dashboard.ingest.device_slots import SILENT_S, Places
+from edge.dashboard.base.device_slots import SILENT_S, Places
 
 MOST, NEWCOMERS = 8, 3
 KEPT = MOST - NEWCOMERS
