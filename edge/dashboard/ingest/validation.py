@@ -20,7 +20,15 @@ import msgspec
 
 from edge.common.paths import event_schema
 from edge.dashboard.base.device_slots import MOST_PLACES, Places
-from edge.dashboard.base.messages import Body, EventMessage, Health, Info, Message, State
+from edge.dashboard.base.messages import (
+    AHEAD_S,
+    Body,
+    EventMessage,
+    Health,
+    Info,
+    Message,
+    State,
+)
 from edge.dashboard.base.token_bucket import Buckets
 
 log = logging.getLogger(__name__)
