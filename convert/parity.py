@@ -12,16 +12,16 @@ from edge.common.errors import UserError
 Floats = npt.NDArray[np.float32]
 
 #: Of the pictures of which Keras is sure, so many must get the same label.
-LEAST_AGREEMENT = 0.98
+MIN_AGREEMENT = 0.98
 #: Sure: the winning label leads the next by this much. A coin's toss may fall either way.
 SURE_LEAD = 0.2
 #: Mean distance of the scores, over all pictures.
-MOST_DISTANCE = 0.02
+MAX_DISTANCE = 0.02
 
 GATE = (
     f"The gate: in every runtime that is here, each variant must give the label that Keras gives"
-    f" on at least {LEAST_AGREEMENT:.0%} of the pictures on which the best label leads by"
-    f" {SURE_LEAD} or more, and its scores must be at most {MOST_DISTANCE} off on average."
+    f" on at least {MIN_AGREEMENT:.0%} of the pictures on which the best label leads by"
+    f" {SURE_LEAD} or more, and its scores must be at most {MAX_DISTANCE} off on average."
     " Otherwise nothing is written and all old files stay. The pictures are the test parts of"
     " the data sets or, without --data, drawings that the project makes itself."
 )
@@ -55,10 +55,10 @@ def compare(keras_scores: Floats, scores: Floats) -> Parity:
 
 def check_parity(parity: Parity, variant: str) -> None:
     """Raises UserError when the converted model is not the same model any more."""
-    if parity.agreement < LEAST_AGREEMENT or not parity.distance <= MOST_DISTANCE:
+    if parity.agreement < MIN_AGREEMENT or not parity.distance <= MAX_DISTANCE:
         raise UserError(
             f"the {variant} model is not written: it agrees with Keras on {parity.agreement:.1%}"
-            f" of {parity.sure} clear pictures (at least {LEAST_AGREEMENT:.0%}) and its scores are"
-            f" {parity.distance:.3f} off on average (at most {MOST_DISTANCE}); ranges computed"
+            f" of {parity.sure} clear pictures (at least {MIN_AGREEMENT:.0%}) and its scores are"
+            f" {parity.distance:.3f} off on average (at most {MAX_DISTANCE}); ranges computed"
             " from other data (--data) may help"
         )

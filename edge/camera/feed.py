@@ -32,11 +32,11 @@ POLL_S = 0.1
 START_S = 2.0
 #: So many threads may hang in native code at once. Each holds memory and a descriptor, and a
 #: driver that swallowed three will not spare the fourth: a new process may do better.
-MOST_HANGING = 3
+MAX_HANGING = 3
 #: A source that hangs is left behind after this; the process ends anyway.
 FAREWELL_S = 1.0
 #: A picture that stays black is tried again after this at the latest.
-LONGEST_BLACK_S = 3600.0
+MAX_BLACK_S = 3600.0
 #: What a source is opened with; the other settings of a camera can change while it runs.
 OPENING = ("source", "width_px", "height_px", "fps", "timeout_s")
 
@@ -166,8 +166,8 @@ class CameraFeed:
                 self._patience.give_up_after_s = settings.reopen_for_s
                 self._judge = self._new_judge()
                 return
-            if self._strangers.hanging() >= MOST_HANGING:
-                raise SourceError(f"{MOST_HANGING} other sources hang in being opened or closed")
+            if self._strangers.hanging() >= MAX_HANGING:
+                raise SourceError(f"{MAX_HANGING} other sources hang in being opened or closed")
             same = self._live and full_spec(settings.source) == full_spec(self._settings.source)
             if same:
                 self._retire()
@@ -299,7 +299,7 @@ class CameraFeed:
             what = "brought back" if self._was_open else "opened"
             self._give_up(f"; it could not be {what} for {span_s:g} s" if span_s else "")
         elif self._reader is None and now_s >= self._patience.next_try_s:
-            if (hanging := self._left.hanging()) >= MOST_HANGING:
+            if (hanging := self._left.hanging()) >= MAX_HANGING:
                 self._give_up(f"; {hanging} attempts hang in its driver")
             else:
                 self._say("reopening", self._status.reason)
@@ -392,7 +392,7 @@ class CameraFeed:
 
     def _new_judge(self) -> Judge:
         black_after_s = self._settings.black_after_s
-        longer_s = min(LONGEST_BLACK_S, black_after_s * 2.0 ** min(self._blacks, 30))
+        longer_s = min(MAX_BLACK_S, black_after_s * 2.0 ** min(self._blacks, 30))
         return Judge(max(black_after_s, longer_s), self._settings.frozen_after_s)
 
     def _why_silent(self) -> str:

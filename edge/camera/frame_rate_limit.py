@@ -44,14 +44,14 @@ class Ceiling:
         self,
         fps: float,
         allowance: Allowance | None = None,
-        longest_s: float = math.inf,
+        max_s: float = math.inf,
         burst: int = 1,
     ) -> None:
         """At most `fps` frames a second on average, times the share of the `allowance`; one every
-        `longest_s` seconds all the same. After a gap up to `burst` may follow each other."""
+        `max_s` seconds all the same. After a gap up to `burst` may follow each other."""
         self._fps = fps
         self._allowance = allowance or Allowance()
-        self._longest_s = longest_s
+        self._longest_s = max_s
         self._burst = burst
         self._due_s = -math.inf
 

@@ -17,7 +17,7 @@ from edge.common.paths import kind_of
 #: Assumed when a container does not say; most cameras and phones record at this rate.
 FALLBACK_FPS = 30.0
 #: Nobody wants to wait out a longer gap in a recording.
-LONGEST_GAP_S = 5.0
+MAX_GAP_S = 5.0
 #: Containers state their length to the frame or nearly so; much less was cut off.
 COMPLETE_SHARE = 0.9
 
@@ -82,7 +82,7 @@ class VideoFile:
         stated_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
         # Broken time stamps stand still, run backwards or leap: then the frame rate counts.
         step_s = stated_s + self._shift_s - self._at_s
-        if not 0.0 < step_s <= LONGEST_GAP_S:
+        if not 0.0 < step_s <= MAX_GAP_S:
             self._shift_s += self._period_s - step_s
             step_s = self._period_s
         self._at_s += step_s

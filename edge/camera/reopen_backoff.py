@@ -7,7 +7,7 @@ from collections.abc import Callable
 #: The first new attempt comes after this, each further one after twice as long …
 FIRST_DELAY_S = 0.5
 #: … up to this: a camera that was unplugged is seen again within half a minute.
-LONGEST_DELAY_S = 30.0
+MAX_DELAY_S = 30.0
 #: Up to this share is added by chance, so that the cameras of a building do not all knock at
 #: a recorder in the same moment after it was restarted.
 JITTER = 0.5
@@ -39,7 +39,7 @@ class Patience:
         if lived_s > self._delay_s:
             self._failures = 0
         delay_s = FIRST_DELAY_S * 2.0 ** min(self._failures, 30) * (1.0 + JITTER * self._random())
-        self._delay_s = min(delay_s, LONGEST_DELAY_S)
+        self._delay_s = min(delay_s, MAX_DELAY_S)
         self._failures += 1
         self.next_try_s = now_s + self._delay_s
 

@@ -11,7 +11,7 @@ from edge.common.errors import UsageError, UserError
 #: How long a new version has to come online. After a power cut the network may take longer; the
 #: door is watched all the same meanwhile.
 WITHIN_S, AFTER_CUT_S = 120.0, 300.0
-SHORTEST_S, LONGEST_S = 1.0, 3600.0
+SHORTEST_S, MAX_DURATION_S = 1.0, 3600.0
 
 
 def add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -64,8 +64,8 @@ def _update(options: argparse.Namespace) -> int:
     from edge.service.update import back, settle, update
 
     within_s = options.within or (AFTER_CUT_S if options.settle else WITHIN_S)
-    if not SHORTEST_S <= within_s <= LONGEST_S:
-        raise UsageError(f"--within takes {SHORTEST_S:g} to {LONGEST_S:g} seconds")
+    if not SHORTEST_S <= within_s <= MAX_DURATION_S:
+        raise UsageError(f"--within takes {SHORTEST_S:g} to {MAX_DURATION_S:g} seconds")
     if options.settle:
         return settle(within_s)
     return back(within_s) if options.back else update(options.bundle, within_s)

@@ -12,12 +12,12 @@ import math
 #: 4.6 (doi.org/10.1186/s40902-019-0191-7, table 9); two standard deviations below.
 FACE_M = 0.123
 #: Nearer than this, in metres, nobody's farthest place is.
-NEAREST_M = 0.3
+MIN_DISTANCE_M = 0.3
 #: So many pixels of it the cascade must get: its window is 20, and its steps are a tenth.
 FACE_PX = 22
 #: Below 160 px little more than the glance at what moves is left; above 1280 px a whole search
 #: takes more than ten times as long as at 320.
-LEAST_PX, MOST_PX = 160, 1280
+MIN_PX, MAX_PX = 160, 1280
 
 
 def smallest_face(farthest_m: float, view_deg: float) -> float:
@@ -28,9 +28,9 @@ def smallest_face(farthest_m: float, view_deg: float) -> float:
 
 def working_width(min_face: float) -> int:
     """The width in pixels at which a face of this share of the picture can still be found."""
-    return max(LEAST_PX, math.ceil(FACE_PX / min_face))
+    return max(MIN_PX, math.ceil(FACE_PX / min_face))
 
 
 def farthest(view_deg: float) -> float:
-    """The distance in metres, rounded down to a tenth, up to which `MOST_PX` are enough."""
-    return math.floor(10.0 * smallest_face(1.0, view_deg) * MOST_PX / FACE_PX) / 10.0
+    """The distance in metres, rounded down to a tenth, up to which `MAX_PX` are enough."""
+    return math.floor(10.0 * smallest_face(1.0, view_deg) * MAX_PX / FACE_PX) / 10.0

@@ -207,15 +207,15 @@ def _fitted_to_the_door(settings: Settings, given: dict[str, Any], path: Path | 
     distance_m, view_deg = settings.detector.farthest_m, settings.camera.view_deg
     if not distance_m:
         return settings
-    if distance_m < lens_geometry.NEAREST_M:
+    if distance_m < lens_geometry.MIN_DISTANCE_M:
         raise UsageError(
             f"{path}: `detector.farthest_m`: {distance_m:g} m is nearer than anybody comes;"
-            f" {lens_geometry.NEAREST_M:g} is the least, 0 turns it off"
+            f" {lens_geometry.MIN_DISTANCE_M:g} is the least, 0 turns it off"
         )
-    if distance_m > (most_m := lens_geometry.farthest(view_deg)):
+    if distance_m > (max_m := lens_geometry.farthest(view_deg)):
         raise UsageError(
             f"{path}: `detector.farthest_m`: with {view_deg:g} degrees in view faces can be found"
-            f" up to {most_m:g} m away; for more take a lens that sees less"
+            f" up to {max_m:g} m away; for more take a lens that sees less"
         )
     min_face = lens_geometry.smallest_face(distance_m, view_deg)
     fitted = {"min_face": round(min_face, 4), "width_px": lens_geometry.working_width(min_face)}

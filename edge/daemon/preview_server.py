@@ -41,9 +41,9 @@ SERVICE = Path("/run/mask-patrol")
 #: Owner and group: a dashboard that runs as another user must share the group.
 RIGHTS = 0o660
 WIDTH_PX, QUALITY = 960, 75
-MOST_REQUEST_BYTES = 64
+MAX_REQUEST_BYTES = 64
 #: Pages that look at once; who comes then is turned away by the system, and must ask again.
-MOST_WAITING = 64
+MAX_WAITING = 64
 PATIENCE_S = 2.0
 
 
@@ -157,7 +157,7 @@ class PreviewServer:
                 self._listener.bind(str(path))
             finally:
                 os.umask(before)
-            self._listener.listen(MOST_WAITING)
+            self._listener.listen(MAX_WAITING)
         except OSError as error:
             raise UserError(f"cannot make the socket {path}: {error.strerror}") from None
         self._thread = threading.Thread(target=self._serve, name="preview", daemon=True)
@@ -186,7 +186,7 @@ class PreviewServer:
                     log.warning("no preview: %s", error)
 
     def _answer(self, visitor: socket.socket) -> None:
-        asked = visitor.recv(MOST_REQUEST_BYTES).strip()
+        asked = visitor.recv(MAX_REQUEST_BYTES).strip()
         if asked == b"reload":
             log.info("the dashboard asks for the configuration to be read anew")
             self._reload()

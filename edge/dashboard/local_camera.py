@@ -28,7 +28,7 @@ from edge.tracking.zone import Zone
 PATIENCE_S = 3.0
 AGAIN_S = 0.05
 #: A description and a JPEG of a frame are far smaller.
-MOST_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class LocalCamera:
                 daemon.sendall(what)
                 while part := daemon.recv(65536):
                     answer += part
-                    if len(answer) > MOST_BYTES:
+                    if len(answer) > MAX_BYTES:
                         raise UserError("the daemon's answer is too long")
         except OSError as error:
             raise UserError(

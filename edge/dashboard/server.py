@@ -44,7 +44,7 @@ from edge.mqtt.broker import Broker
 log = logging.getLogger(__name__)
 
 #: What a page may send over its websocket: nothing that matters.
-MOST_SOCKET_BYTES = 4096
+MAX_SOCKET_BYTES = 4096
 BACKLOG = 128
 STOP_S = 2
 STOPPING = (signal.SIGTERM, signal.SIGINT)
@@ -117,7 +117,7 @@ def _server_settings(
         forwarded_allow_ips=",".join(wanted.proxies) or "127.0.0.1",
         http=guarded(wanted.proxies),
         limit_concurrency=MOST,
-        ws_max_size=MOST_SOCKET_BYTES,
+        ws_max_size=MAX_SOCKET_BYTES,
         timeout_graceful_shutdown=STOP_S,
         lifespan="off",
         ssl_certfile=certificate.cert if certificate else None,

@@ -21,10 +21,10 @@ LETTER_SHARE, MIN_LETTER_PX, MAX_LETTER_PX = 1 / 45, 9, 60
 #: Height in pixels of FONT's capitals at scale 1 (OpenCV's Hershey simplex).
 FONT_HEIGHT_PX = 22
 #: Smaller pictures are enlarged to this longer side first, so that the words fit.
-SMALLEST_PX = 320
+MIN_SIDE_PX = 320
 #: In a crowd letters shrink, to this share at least, so that a label is at most so many
 #: times as wide as its face.
-SHRINK, MOST_WIDER = 0.6, 1.3
+SHRINK, MAX_WIDER = 0.6, 1.3
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def annotated(image_bgr: Pixels, faces: Sequence[StillFace]) -> Pixels:
     Small pictures come back enlarged. Labels keep off one another and off the faces
     where there is room.
     """
-    zoom = max(1.0, SMALLEST_PX / max(image_bgr.shape[:2]))
+    zoom = max(1.0, MIN_SIDE_PX / max(image_bgr.shape[:2]))
     size = (round(image_bgr.shape[1] * zoom), round(image_bgr.shape[0] * zoom))
     enlarged = (
         cv2.resize(image_bgr, size, interpolation=cv2.INTER_CUBIC) if zoom > 1.0 else image_bgr
@@ -82,7 +82,7 @@ def _write_label(
     line = max(1, round(letter_px / 7))
     pad = line + 2
     scale = letter_px / FONT_HEIGHT_PX
-    widest = MOST_WIDER * (box.right - box.left)
+    widest = MAX_WIDER * (box.right - box.left)
     natural = cv2.getTextSize(words, FONT, scale, line)[0][0] + 2 * pad
     scale *= min(1.0, max(SHRINK, widest / natural, MIN_LETTER_PX / letter_px))
     line = max(1, round(scale * FONT_HEIGHT_PX / 7))

@@ -29,7 +29,7 @@ SMALLEST, LARGEST = 0.7, 1.5
 #: A camera rounds the width of its luma plane, and may have its own mind.
 ENOUGH = 0.9
 #: The window that the cascades were trained with.
-SMALLEST_PX = 20
+MIN_SIDE_PX = 20
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,12 @@ class HaarDetector:
 
     def reduce(self, frame: Frame) -> Luma:
         """Grey and at most as wide as the settings say; the camera's own, where it has one."""
-        luma, most_px = frame.luma, self._settings.width_px
+        luma, max_px = frame.luma, self._settings.width_px
         # A plane that was ordered for another width may have too few pixels.
-        if luma is None or luma.shape[1] < ENOUGH * min(most_px, frame.image_bgr.shape[1]):
-            return _reduced(frame.image_bgr, most_px)
-        if luma.shape[1] > most_px:
-            size = (most_px, max(1, round(luma.shape[0] * most_px / luma.shape[1])))
+        if luma is None or luma.shape[1] < ENOUGH * min(max_px, frame.image_bgr.shape[1]):
+            return _reduced(frame.image_bgr, max_px)
+        if luma.shape[1] > max_px:
+            size = (max_px, max(1, round(luma.shape[0] * max_px / luma.shape[1])))
             luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
         return Luma(luma, luma.shape[1] / frame.image_bgr.shape[1])
 
@@ -117,14 +117,14 @@ class HaarDetector:
         least = round(max(SMALLEST, 1.0 - SMALLER * reach) * w)
         most = round(min(LARGEST, 1.0 + LARGER * reach) * w)
         least = max(self._least_side(luma), least)
-        return self._within(luma, corners, least, max(least, SMALLEST_PX, most))
+        return self._within(luma, corners, least, max(least, MIN_SIDE_PX, most))
 
     def _within(self, luma: Luma, corners: Box, least: int, most: int) -> list[Face]:
         """Faces between `corners`: left, top, right and bottom in pixels of `luma`."""
         height, width = luma.pixels.shape
         left, top = max(0, int(corners[0])), max(0, int(corners[1]))
         right, bottom = min(width, int(corners[2])), min(height, int(corners[3]))
-        if right - left < SMALLEST_PX or bottom - top < SMALLEST_PX:
+        if right - left < MIN_SIDE_PX or bottom - top < MIN_SIDE_PX:
             return []
         region = luma.pixels[top:bottom, left:right]
         return without_overlaps(self._found(region, luma.scale, (left, top), least, most))

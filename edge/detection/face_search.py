@@ -31,11 +31,11 @@ BESIDE_EVERY_S, BODIES_EVERY_S = 0.25, 0.35
 #: missed a face that now keeps still.
 AGAIN_S = 0.3
 #: From this share of the picture on it is searched wholly: one search, and no seams.
-MOST_SHARE = 0.75
+MAX_SHARE = 0.75
 #: A known face is looked for this much of its width around where it should be, and more the
 #: longer ago the last frame was: a brisk walk moves a head by one and a half of its widths a
 #: second, most of which is expected, and lets it grow by a third in a fifth of one.
-NEAR, NEAR_PER_S, MOST_NEAR = 0.3, 1.0, 0.8
+NEAR, NEAR_PER_S, MAX_NEAR = 0.3, 1.0, 0.8
 #: … and this much when it is not there.
 FAR = 1.5
 #: In a scene that has just become still the whole picture is searched after so long, and then
@@ -73,7 +73,7 @@ class FaceSearch:
         """Faces in `frame`, surest first; `seen`: a glance at it; `known`: where people's faces
         should be, pixels."""
         at_s = frame.captured_at_s
-        reach = min(MOST_NEAR, NEAR + NEAR_PER_S * max(0.0, at_s - self._at_s))
+        reach = min(MAX_NEAR, NEAR + NEAR_PER_S * max(0.0, at_s - self._at_s))
         self._at_s = at_s
         if self._settings.full_every_s == 0.0:
             return self._wholly(frame)
@@ -84,7 +84,7 @@ class FaceSearch:
             parts: Sequence[Box] = WHOLE
         else:
             parts = self._parts(at_s, new, bodies(known, frame.size_px))
-        if sum(w * h for _, _, w, h in parts) > MOST_SHARE:
+        if sum(w * h for _, _, w, h in parts) > MAX_SHARE:
             self._gate.searched(WHOLE)
             return self._wholly(frame)
         self._gate.searched(parts)

@@ -28,7 +28,7 @@ PATCH_PX, PATCH_SHARE = 5, 0.24
 #: How fast the reference follows the light of a day, as a time constant in seconds.
 LIGHT_S = 4.0
 #: Beyond this the exposure has changed, and not only the scene's light: no factor is trusted.
-MOST_GAIN = 4.0
+MAX_GAIN = 4.0
 #: Every so many pixels are enough for a median; the step shares no factor with the width, so
 #: that it takes from every column.
 MEDIAN_STEP = 3
@@ -108,4 +108,4 @@ def _gain(reference: Plane, now: Plane) -> np.float32:
     ratios = (now.ravel()[::MEDIAN_STEP] + 1.0) / (reference.ravel()[::MEDIAN_STEP] + 1.0)
     middle = len(ratios) // 2
     ratio = np.partition(ratios, middle)[middle]
-    return np.float32(ratio if 1.0 / MOST_GAIN <= ratio <= MOST_GAIN else 1.0)
+    return np.float32(ratio if 1.0 / MAX_GAIN <= ratio <= MAX_GAIN else 1.0)

@@ -17,14 +17,14 @@ LEVELS = 12.0
 #: and leaves bright bright and dark dark.
 CONTRASTS = 0.4
 #: A picture with less contrast than this, in grey levels, is flat: noise would look large.
-LEAST_CONTRAST = 10.0
+MIN_CONTRAST = 10.0
 #: A cut changes at least so many of the cells. Measured on six clips at 3 to 30 frames a
 #: second: someone who walks through the whole picture changes up to 0.43 of them from one
 #: frame to the next, cuts between clips of different places from 0.6 on.
 CHANGED = 0.5
 #: Frames farther apart than this are not compared: in that time people fill a picture by
 #: themselves (at 1.5 frames a second one of the clips would have had 0.56).
-LONGEST_GAP_S = 0.35
+MAX_GAP_S = 0.35
 
 Cells = npt.NDArray[np.float32]
 
@@ -45,7 +45,7 @@ class CutFinder:
         now = cells(seen)
         before, self._before = self._before, now
         gap_s, self._at_s = at_s - self._at_s, at_s
-        if before is None or gap_s > LONGEST_GAP_S:
+        if before is None or gap_s > MAX_GAP_S:
             return False
         return changed_share(before, now) >= CHANGED
 
@@ -63,5 +63,5 @@ def changed_share(before: Cells, now: Cells) -> float:
     levels = float(np.mean(np.abs(old - new) > LEVELS))
     if levels < CHANGED:
         return levels
-    old, new = (each / max(float(np.abs(each).mean()), LEAST_CONTRAST) for each in (old, new))
+    old, new = (each / max(float(np.abs(each).mean()), MIN_CONTRAST) for each in (old, new))
     return min(levels, float(np.mean(np.abs(old - new) > CONTRASTS)))

@@ -14,7 +14,7 @@ from edge.tracking.tracker import Track
 UNSURE = "unsure"
 #: A track of fewer readings is a false box of the detector, not a person: on held-out
 #: photographs it sees one in about eight where nobody is, and in a film they flicker.
-FEWEST_SIGHTINGS = 3
+MIN_SIGHTINGS = 3
 HOUR_S = 3600.0
 
 
@@ -100,5 +100,5 @@ class PeopleCounter:
 
     @staticmethod
     def _count(hour: _Hour, person: _Person) -> None:
-        if person.sightings >= FEWEST_SIGHTINGS:
+        if person.sightings >= MIN_SIGHTINGS:
             hour.counts[person.label] += 1

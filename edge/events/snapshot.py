@@ -36,7 +36,7 @@ JPEG_QUALITY = 80
 SUFFIX, UNFINISHED = ".jpg", ".unfinished"
 DAY_S = 86_400.0
 #: Nothing takes so long to write.
-LONGEST_WRITE_S = 60.0
+MAX_WRITE_S = 60.0
 
 
 class Snapshots:
@@ -97,7 +97,7 @@ class Snapshots:
     @staticmethod
     def _is_left(path: Path, now_s: float) -> bool:
         """Whether a picture that is not finished never will be."""
-        return now_s - path.stat().st_mtime > LONGEST_WRITE_S
+        return now_s - path.stat().st_mtime > MAX_WRITE_S
 
 
 def blurred_but(image_bgr: Pixels, shown: Sequence[FractionBox], width_px: int) -> Pixels:

@@ -18,7 +18,7 @@ DOWN_AFTER_S, UP_AFTER_S = 15.0, 60.0
 #: Each step takes or gives back this share of the frames …
 STEP = 0.7
 #: … down to this share of the ceiling: 3 frames a second of 10, at which alerts still come.
-LEAST_SHARE = 0.3
+MIN_SHARE = 0.3
 #: So many degrees below the limit the rate goes up again.
 COOLER_C = 5.0
 
@@ -51,7 +51,7 @@ class Thermal:
         temperature, flags = self._temperature(), self._flags() or []
         cooling = [flag for flag in flags if flag in COOLING]
         if cooling or (temperature is not None and temperature >= self._hot_c):
-            after_s, share = DOWN_AFTER_S, max(LEAST_SHARE, self.share * STEP)
+            after_s, share = DOWN_AFTER_S, max(MIN_SHARE, self.share * STEP)
         elif temperature is None or temperature < self._hot_c - COOLER_C:
             after_s, share = UP_AFTER_S, min(1.0, self.share / STEP)
         else:

@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 Verb = Callable[[], dict[str, Any]]
 
 VERB = re.compile(r"[a-z_]{1,32}")
-MOST_BYTES = 1024
-MOST_CHARACTERS = 128
+MAX_BYTES = 1024
+MAX_CHARACTERS = 128
 #: Beyond this, programs that know floating-point numbers only change the number.
-MOST_NUMBER = 2**53
+MAX_NUMBER = 2**53
 
 
 class _MalformedError(UserError):
@@ -67,8 +67,8 @@ def answer(verb: str, payload: bytes, verbs: Mapping[str, Verb]) -> dict[str, An
 
 def _transaction(payload: bytes) -> str | float | None:
     """Raises _MalformedError for what is no command."""
-    if len(payload) > MOST_BYTES:
-        raise _MalformedError(f"the command is longer than {MOST_BYTES} bytes")
+    if len(payload) > MAX_BYTES:
+        raise _MalformedError(f"the command is longer than {MAX_BYTES} bytes")
     if not payload:
         return None
     try:
@@ -80,7 +80,7 @@ def _transaction(payload: bytes) -> str | float | None:
     transaction = body.get("transaction")
     if "transaction" in body and not _is_transaction(transaction):
         raise _MalformedError(
-            f"`transaction` is a text of at most {MOST_CHARACTERS} characters or a number of at"
+            f"`transaction` is a text of at most {MAX_CHARACTERS} characters or a number of at"
             " most 2^53"
         )
     if unknown := sorted(body.keys() - {"transaction"}):
@@ -90,7 +90,7 @@ def _transaction(payload: bytes) -> str | float | None:
 
 def _is_transaction(value: Any) -> bool:
     if isinstance(value, str):
-        return len(value) <= MOST_CHARACTERS
+        return len(value) <= MAX_CHARACTERS
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and abs(value) <= MOST_NUMBER
+    return math.isfinite(value) and abs(value) <= MAX_NUMBER

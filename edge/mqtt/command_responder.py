@@ -1,7 +1,7 @@
 """The desk where commands wait and are answered, a few at a time.
 
 Events share the connection. They never wait behind more than `REPLY_WINDOW` replies, and
-neither commands nor replies pile up: the session lets `MOST_WAITING` commands in, and
+neither commands nor replies pile up: the session lets `MAX_WAITING` commands in, and
 what a broker does not acknowledge is not followed by more.
 """
 

@@ -24,23 +24,23 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.mqtt.broker import Broker, TooLargeError, new_client, why_unreachable
-from edge.mqtt.command_format import MOST_BYTES
+from edge.mqtt.command_format import MAX_BYTES
 
 #: How long the broker may take to acknowledge our farewell.
 FAREWELL_S = 1.0
 #: Messages to us that may wait; beyond that they are dropped, as memory has an end.
-MOST_WAITING = 100
+MAX_WAITING = 100
 #: What a broker of MQTT 5 may send us at most, in bytes; in 3.1.1 there is no such limit.
-MOST_PACKET_BYTES = 64 * 1024
+MAX_PACKET_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Answered:
-    """The broker's CONNACK; `most_bytes` is the largest packet that it takes, if it says so."""
+    """The broker's CONNACK; `max_bytes` is the largest packet that it takes, if it says so."""
 
     session: Session
     reason: ReasonCode
-    most_bytes: int | None
+    max_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Subscribed:
 
 @dataclass(frozen=True)
 class Received:
-    """A message to us that is not a retained one, cut off after `MOST_BYTES` + 1."""
+    """A message to us that is not a retained one, cut off after `MAX_BYTES` + 1."""
 
     session: Session
     topic: str
@@ -128,11 +128,11 @@ class Session:
         self._signals = signals
         self._speaks_5 = protocol == MQTTProtocolVersion.MQTTv5
         self._topics: Sequence[str] = ()
-        self._room = threading.BoundedSemaphore(MOST_WAITING)
+        self._room = threading.BoundedSemaphore(MAX_WAITING)
         self._crowded = False
         self._parted = False
         #: The largest packet that the broker takes; infinite where it does not say so.
-        self.most_bytes = math.inf
+        self.max_bytes = math.inf
         client = new_client(broker, client_id, protocol=protocol)
         client.will_set(will.topic, will.body, will.qos, will.retain)
         client.on_connect = lambda _c, _u, _f, reason, told: signals.put(
@@ -159,7 +159,7 @@ class Session:
         limits = None
         if self._speaks_5:
             limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            limits.MaximumPacketSize = MOST_PACKET_BYTES
+            limits.MaximumPacketSize = MAX_PACKET_BYTES
         try:
             self._client.connect(broker.host, broker.port, broker.keepalive_s, properties=limits)
         except (OSError, ValueError) as error:
@@ -177,9 +177,9 @@ class Session:
         Raises TooLargeError, and sends nothing, when the broker takes no packets so large:
         it would end the connection.
         """
-        if (size := message.packet_bytes) > self.most_bytes:
+        if (size := message.packet_bytes) > self.max_bytes:
             raise TooLargeError(
-                f"the broker at {self._broker.address} takes messages of {self.most_bytes} bytes"
+                f"the broker at {self._broker.address} takes messages of {self.max_bytes} bytes"
                 f" at most, and one on {message.topic} has {size}: raise its limit"
                 " (max_packet_size in mosquitto.conf)"
             )
@@ -259,7 +259,7 @@ class Session:
         if message.retain:
             return
         if self._room.acquire(blocking=False):
-            payload = bytes(message.payload[: MOST_BYTES + 1])
+            payload = bytes(message.payload[: MAX_BYTES + 1])
             self._signals.put(Received(self, topic, payload))
         elif not self._crowded:
             self._crowded = True

@@ -18,7 +18,7 @@ DIRECTORY = "CREDENTIALS_DIRECTORY"
 CREDENTIAL_USERNAME, CREDENTIAL_PASSWORD = "mqtt-username", "mqtt-password"
 FOLDER = "mask-patrol_"
 #: MQTT counts the bytes of both in 16 bits.
-MOST_BYTES = 65535
+MAX_BYTES = 65535
 
 
 @dataclass(frozen=True)
@@ -89,5 +89,5 @@ def _require_sendable(what: str, text: str) -> None:
         size = len(text.encode())
     except UnicodeEncodeError:
         raise UsageError(f"the {what} for the broker is no UTF-8 text") from None
-    if size > MOST_BYTES:
-        raise UsageError(f"the {what} for the broker is too long: MQTT takes {MOST_BYTES} bytes")
+    if size > MAX_BYTES:
+        raise UsageError(f"the {what} for the broker is too long: MQTT takes {MAX_BYTES} bytes")

@@ -25,7 +25,7 @@ from edge.outbox.outbox import Outbox
 FAREWELL_S = 2.0
 OUTBOX_NAME = "outbox.sqlite3"
 #: Of so many of the newest events it is remembered when their frames were captured.
-MOST_TIMED = 100
+MAX_TIMED = 100
 
 
 class EventSink(Protocol):
@@ -120,7 +120,7 @@ class Delivery:
             if lag_s is not None:
                 self._lags_s[seq] = lag_s + time.monotonic() - started_s
             # Those that wait for a broker are not timed, and would stay here.
-            while len(self._lags_s) > MOST_TIMED:
+            while len(self._lags_s) > MAX_TIMED:
                 del self._lags_s[next(iter(self._lags_s))]
         self.publisher.wake()
         return seq

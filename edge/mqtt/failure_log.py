@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge.common.errors import UserError
 from edge.mqtt.broker import Broker, RefusedError, TakenOverError, TooLargeError
-from edge.mqtt.connection import MOST_WAITING
+from edge.mqtt.connection import MAX_WAITING
 from edge.mqtt.reconnect_backoff import SUSPICIOUS
 
 log = logging.getLogger("edge.mqtt.publisher")
@@ -78,4 +78,4 @@ class Complaints:
 
     def crowded(self) -> None:
         """Messages to us are dropped."""
-        log.warning("commands come too fast: beyond %d that wait they are dropped", MOST_WAITING)
+        log.warning("commands come too fast: beyond %d that wait they are dropped", MAX_WAITING)

@@ -192,7 +192,7 @@ class Publisher:
                 raise
             if isinstance(answer, Answered) and not answer.reason.is_failure:
                 self._dialect.accepted()
-                session.most_bytes = answer.most_bytes or math.inf
+                session.max_bytes = answer.max_bytes or math.inf
                 return session
             session.close()
             if isinstance(answer, Answered):

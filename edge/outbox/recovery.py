@@ -12,7 +12,7 @@ from urllib.parse import quote
 from edge.common.clock import Moment, iso_utc
 from edge.outbox.sqlite_file import (
     COLUMNS,
-    LARGEST_SEQ,
+    MAX_SEQ,
     DamagedError,
     OutboxError,
     OutboxFile,
@@ -104,9 +104,7 @@ def discard(path: Path) -> None:
             path.with_name(path.name + NEW + companion).unlink()
 
 
-def salvage(
-    path: Path, limit: int = LARGEST_SEQ, without: Collection[int] = frozenset()
-) -> Salvage:
+def salvage(path: Path, limit: int = MAX_SEQ, without: Collection[int] = frozenset()) -> Salvage:
     """Whatever can still be read of the database `path`, damaged or on a disk that can only
     be read: at most `limit` events, none of the numbers `without`, from the first one on as
     far as it goes, then from the last one backwards. Raises nothing."""
@@ -148,7 +146,7 @@ def _read_all(uri: str, limit: int, without: Collection[int]) -> Salvage:
     last_seq = None
     with suppress(sqlite3.Error, TypeError, ValueError):  # Unicode errors among them
         told = highest_seq(db)
-        if 0 <= told <= LARGEST_SEQ:
+        if 0 <= told <= MAX_SEQ:
             last_seq = max([told, *found])
             # The number of a damaged row may be right or not; one far off is not.
             last_seq = max([last_seq, *(seq for seq in damaged if seq - last_seq < NEAR)])

@@ -20,9 +20,9 @@ from edge.common.clock import Moment
 from edge.common.errors import UserError
 
 #: Higher than any honest count of events will ever be, and exact in every JSON reader.
-LARGEST_SEQ = 2**53
+MAX_SEQ = 2**53
 #: A page, the least that a database takes (sqlite.org/fileformat.html).
-SMALLEST_BYTES = 512
+MIN_BYTES = 512
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
 # AUTOINCREMENT keeps the highest number ever given, also when the table is empty:
 # `seq` counts up for ever and a gap in it shows a loss.
@@ -70,7 +70,7 @@ class OutboxFile:
         existed = path.exists()
         with _told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists() and path.stat().st_size < SMALLEST_BYTES:
+            if path.exists() and path.stat().st_size < MIN_BYTES:
                 # SQLite would begin a new one there without a word.
                 raise DamagedError(f"the outbox {path} is cut off")
             self._db = sqlite3.connect(
@@ -188,7 +188,7 @@ class OutboxFile:
         verdict = self._db.execute("PRAGMA quick_check(1)").fetchone()[0].decode(errors="replace")
         if verdict != "ok":
             raise DamagedError(f"the outbox {self.path} is damaged: {verdict.splitlines()[-1]}")
-        if highest_seq(self._db) > LARGEST_SEQ:
+        if highest_seq(self._db) > MAX_SEQ:
             raise DamagedError(f"the outbox {self.path} is damaged: numbers beyond all counting")
         for table in ("events", "running"):
             for row in self._db.execute(f"SELECT {COLUMNS} FROM {table}"):
@@ -275,7 +275,7 @@ def pending_of(row: tuple[Any, ...]) -> Pending:
         whole = isinstance(payload, dict) and crc in (None, _crc(seq, text))
     except (ValueError, TypeError, AttributeError):
         whole = False
-    if not whole or not 0 < seq <= LARGEST_SEQ:
+    if not whole or not 0 < seq <= MAX_SEQ:
         raise DamagedError(f"event {seq} in the outbox is damaged")
     return Pending(seq, committed, payload)
 

@@ -19,7 +19,7 @@ from edge.common.errors import UsageError, UserError
 SUMS, VERSION, MACHINE = "SHA256SUMS", "VERSION", "MACHINE"
 CHUNK_BYTES = 1 << 20
 #: Of the files that are read as a whole.
-MOST_TEXT_BYTES = 1 << 20
+MAX_TEXT_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _this_disk(to: Path) -> Iterator[None]:
 
 def _listed(sums: Path) -> dict[str, str]:
     """The digest of each file that the bundle says it holds."""
-    if sums.stat().st_size > MOST_TEXT_BYTES:
+    if sums.stat().st_size > MAX_TEXT_BYTES:
         return {}
     lines = sums.read_text(encoding="utf-8", errors="replace").splitlines()
     pairs = [re.fullmatch(r"([0-9a-f]{64})  (.+)", line) for line in lines]

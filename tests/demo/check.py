@@ -17,7 +17,7 @@ WIDTH_PX, MIN_FACE_PX, SCALE_FACTOR, NEIGHBOURS = 320, 20, 1.1, 3
 LOOKS = ((320, 3), (320, 2), (480, 3), (480, 2))
 #: A found box belongs to a person when its centre is this near the face's, in face widths.
 NEAR = 0.35
-LEAST_SHARE, LONGEST_GAP_S = {"bare": 0.9, "masked": 0.7}, 0.7
+MIN_SHARE, MAX_GAP_S = {"bare": 0.9, "masked": 0.7}, 0.7
 
 Box = tuple[float, float, float, float]
 
@@ -53,7 +53,7 @@ def belongs(box: Box, visit: Visit, time_s: float) -> bool:
     return bool(np.hypot(dx, dy) < NEAR * face_px and 0.65 < box[2] / face_px < 1.5)
 
 
-def longest_gap_s(seen: list[bool]) -> float:
+def max_gap_s(seen: list[bool]) -> float:
     """The longest run without a face, in seconds."""
     longest = run = 0
     for one in seen:
@@ -96,8 +96,8 @@ def check_clip(clip: Path, visits: list[Visit]) -> int:
         )
         for name, span in visit.standing():
             part = [seen[n] for n in range(*(round(s * FPS) for s in span)) if n < len(seen)]
-            share, gap = sum(part) / len(part), longest_gap_s(part)
-            fine = share >= LEAST_SHARE[name] and gap <= LONGEST_GAP_S
+            share, gap = sum(part) / len(part), max_gap_s(part)
+            fine = share >= MIN_SHARE[name] and gap <= MAX_GAP_S
             good &= fine
             say(
                 f"  standing {name} {span[0]:.1f}-{span[1]:.1f} s: found in {share:.0%} of"

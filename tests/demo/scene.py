@@ -20,7 +20,7 @@ DOOR_FACE_PX = 57.0
 FAR_FACE_PX = 48.0
 ENTER_S, LEAVE_S = 1.5, 0.8
 #: A moving person is drawn once every so many pixels of the way, at most so often.
-BLUR_STEP_PX, MOST_SUBFRAMES = 2.0, 10
+BLUR_STEP_PX, MAX_SUBFRAMES = 2.0, 10
 NOISE = 1.3 / 255
 
 
@@ -111,7 +111,7 @@ class Visit:
         x0, y0, face0 = self.place(time_s - self.start_s)
         x1, y1, face1 = self.place(min(time_s + 0.5 / FPS, self.end_s) - self.start_s)
         way = max(abs(x1 - x0), abs(y1 - y0), 2 * abs(face1 - face0))
-        return int(np.clip(np.ceil(way / BLUR_STEP_PX), 1, MOST_SUBFRAMES))
+        return int(np.clip(np.ceil(way / BLUR_STEP_PX), 1, MAX_SUBFRAMES))
 
     def draw(self, canvas: Floats, time_s: float, doorway: Floats) -> Floats:
         """`canvas` with this person as of `time_s`."""

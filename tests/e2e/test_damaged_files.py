@@ -15,7 +15,7 @@ from edge.common.paths import demo_clip
 from tests.support.cli_process import environment, mask_patrol
 
 #: A whole clip takes a fifth of a second; FFmpeg may try harder over a damaged one.
-LONGEST_S = 20.0
+MAX_DURATION_S = 20.0
 
 
 def damaged(seed: int) -> bytes:
@@ -54,7 +54,7 @@ def play(folder: Path, seeds: range) -> list[dict[str, Any]]:
         env=environment(folder),
         capture_output=True,
         text=True,
-        timeout=LONGEST_S + 5.0 * len(paths),
+        timeout=MAX_DURATION_S + 5.0 * len(paths),
         check=False,
     )
     outcomes = [json.loads(line) for line in result.stdout.splitlines()]
@@ -71,7 +71,7 @@ def assert_all_survived(outcomes: list[dict[str, Any]]) -> None:
     assert (whole["frames"], whole["error"]) == (420, "")
     for outcome in others:
         assert outcome["usable"]
-        assert outcome["took_s"] < LONGEST_S
+        assert outcome["took_s"] < MAX_DURATION_S
         assert outcome["frames"] or "holds no readable video frame" in outcome["error"]
         assert "\n" not in outcome["error"]
     # FFmpeg's decoding threads are gone with their file, too.

@@ -76,8 +76,8 @@ def assert_nothing_lost(door: Door, listener: LastingSubscriber) -> None:
     assert len({(identity, kind) for _, identity, kind in arrived}) == len(arrived)
 
 
-def pause(chance: random.Random, least_s: float, most_s: float) -> None:
-    threading.Event().wait(chance.uniform(least_s, most_s))
+def pause(chance: random.Random, min_s: float, max_s: float) -> None:
+    threading.Event().wait(chance.uniform(min_s, max_s))
 
 
 @short_and_long

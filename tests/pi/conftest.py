@@ -11,14 +11,14 @@ from tests.pi.roots import BOOKWORM, TRIXIE, Release
 from tests.support.brokers import Mosquitto
 
 #: An emulated machine may take its time, on a busy computer above all.
-LONGEST_S = 3600
+MAX_DURATION_S = 3600
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(item.fspath).is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.pi)
-            item.add_marker(pytest.mark.timeout(LONGEST_S))
+            item.add_marker(pytest.mark.timeout(MAX_DURATION_S))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,7 +17,7 @@ from tests.support.cli_process import ROOT
 
 SYSTEMD = ROOT / "systemd"
 UNITS = sorted((SYSTEMD / "units").glob("*.service"))
-MOST_EXPOSURE = 2.0
+MAX_EXPOSURE = 2.0
 
 
 def needs(program: str) -> pytest.MarkDecorator:
@@ -64,7 +64,7 @@ def test_its_exposure_is_below_two(name: str) -> None:
     )
     (exposure,) = re.findall(r"exposure level for \S+: ([0-9.]+)", result.stdout)
     print(f"{name}: {exposure}")
-    assert float(exposure) < MOST_EXPOSURE
+    assert float(exposure) < MAX_EXPOSURE
 
 
 def test_cameras_can_be_opened_all_the_same() -> None:

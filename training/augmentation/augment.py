@@ -26,7 +26,7 @@ from training.network.model import SIZE_PX
 
 Rng = np.random.Generator
 
-COARSEST_PX = 24  # a far face, scaled up
+MIN_SIDE_PX = 24  # a far face, scaled up
 ENLARGEMENTS = (cv2.INTER_LINEAR, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
 _LEVELS = np.arange(256, dtype=np.float32) / 255
 
@@ -127,7 +127,7 @@ def _blurred(pixels: Pixels, rng: Rng) -> Pixels:
 
 def _coarsened(pixels: Pixels, rng: Rng) -> Pixels:
     """As few pixels as a face further away has, compressed at that size, then scaled up."""
-    side = int(math.exp(rng.uniform(math.log(COARSEST_PX), math.log(SIZE_PX))))
+    side = int(math.exp(rng.uniform(math.log(MIN_SIDE_PX), math.log(SIZE_PX))))
     shrink = cv2.INTER_AREA if rng.random() < 0.7 else cv2.INTER_LINEAR
     small = np.asarray(cv2.resize(pixels, (side, side), interpolation=shrink), np.uint8)
     if rng.random() < 0.3:

@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 #: More unreadable pictures than this share of a data set is a broken download.
 CORRUPT_SHARE = 0.01
 #: Annotated faces narrower than this say little and their labels are guesses.
-NARROWEST_TRAINED_PX, NARROWEST_EVALUATED_PX = 20.0, 28.0
+MIN_TRAINED_WIDTH_PX, MIN_EVALUATED_WIDTH_PX = 20.0, 28.0
 #: A whole picture stretched more than this to a square, with no face found, is no crop.
-MOST_ASPECT = 1.6
+MAX_ASPECT = 1.6
 
 CONTEXT_SIDES = 2.2  # kept around a face, in detector sides: room for the jitter
 BOX_LIMIT_PX = 112  # a larger box is scaled down when kept: its crop still exceeds 96 px
@@ -88,12 +88,12 @@ def training_face(data: DataSet, sample: Sample, image: Pixels) -> Face | None:
     """The face to train on, or None when the picture shows it too small or not at all."""
     height, width = image.shape[:2]
     if sample.box_px is not None:
-        if sample.box_px[2] < NARROWEST_TRAINED_PX:
+        if sample.box_px[2] < MIN_TRAINED_WIDTH_PX:
             return None
         return _kept(image, box_of_annotation(sample.box_px), sample.label, annotated=True)
     box = None if data.framed else find_only_face(image)
     if box is None:
-        if max(width / height, height / width) > MOST_ASPECT:
+        if max(width / height, height / width) > MAX_ASPECT:
             return None
         box = box_of_framed_picture(width, height)
     return _kept(image, box, sample.label, annotated=False)
@@ -115,7 +115,7 @@ def evaluation_crop(sample: Sample, image: Pixels) -> Pixels | None:
 
 def evaluated(sample: Sample) -> bool:
     """Whether the sample's face is wide enough to be counted."""
-    return sample.box_px is None or sample.box_px[2] >= NARROWEST_EVALUATED_PX
+    return sample.box_px is None or sample.box_px[2] >= MIN_EVALUATED_WIDTH_PX
 
 
 def _kept(image: Pixels, box_px: Box, label: str, annotated: bool) -> Face:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edge.common.arrays import Pixels
 
 #: Fewer faces than this of a label say nothing on how well a number tells it apart.
-FEWEST = 25
+MIN_SAMPLES = 25
 
 Floats = npt.NDArray[np.float64]
 
@@ -74,11 +74,11 @@ def separation(a: Sequence[float] | Floats, b: Sequence[float] | Floats) -> floa
 def separations(a: Sequence[Style], b: Sequence[Style]) -> dict[str, float]:
     """`separation` by each measure, by the look as a whole, and by look and size.
 
-    Empty when either has fewer than `FEWEST`. For several measures at once, trees grown on
+    Empty when either has fewer than `MIN_SAMPLES`. For several measures at once, trees grown on
     four fifths of the faces say what the last fifth is, in turn: what a picture shows never
     comes into it.
     """
-    if min(len(a), len(b)) < FEWEST:
+    if min(len(a), len(b)) < MIN_SAMPLES:
         return {}
     table_a, table_b = (np.array([astuple(style) for style in styles]) for styles in (a, b))
     found = {

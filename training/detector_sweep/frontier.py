@@ -33,7 +33,7 @@ from training.detector_sweep.grid import (
     shipped,
 )
 from training.detector_sweep.scenes import (
-    NARROWEST_PX,
+    MIN_WIDTH_PX,
     SAME_FACE,
     Scene,
     drawn,
@@ -109,7 +109,7 @@ def run_frontier(options: argparse.Namespace) -> int:
     found = outcomes(search_scenes(first, tried, options.seed))
     best = front(found)
     _print(
-        f"Faces from {NARROWEST_PX:g} px on in {len(first)} pictures; found: overlap (IoU) over"
+        f"Faces from {MIN_WIDTH_PX:g} px on in {len(first)} pictures; found: overlap (IoU) over"
         f" {SAME_FACE:g}; time: CPU on one thread against {shipped().name};"
         " *: front, <: shipped.",
         all_table(found, best),

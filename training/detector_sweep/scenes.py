@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 #: A box is a face's when they share so much of what they cover together.
 SAME_FACE = 0.3
 #: Narrower annotated faces are not counted: neither missed nor, when found, false.
-NARROWEST_PX = 40.0
+MIN_WIDTH_PX = 40.0
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def search_scenes(
     for complaint in corrupt:
         log.warning("left out: %s", complaint)
     if not sum(row.counted.sum() for row in rows):
-        raise UserError(f"no annotated face is {NARROWEST_PX:g} px wide: nothing to count")
+        raise UserError(f"no annotated face is {MIN_WIDTH_PX:g} px wide: nothing to count")
     return _searched(tuple(configurations), rows)
 
 
@@ -179,7 +179,7 @@ class _Row:
         known = np.array([label is not None for label in scene.labels], np.bool_)
         return cls(
             scene,
-            known & (widths_px >= NARROWEST_PX),
+            known & (widths_px >= MIN_WIDTH_PX),
             widths_px / image.shape[1],
             np.zeros((configurations, len(scene.boxes)), np.bool_),
             np.zeros(configurations, np.int64),

@@ -16,7 +16,7 @@ from training.evaluation.figures import Evaluation
 from training.evaluation.slices import Slice
 
 #: Of fewer faces nothing is known but a wide interval: not drawn.
-FEWEST = 10
+MIN_SAMPLES = 10
 FIGURES: dict[str, Callable[[Slice], Estimate | None]] = {
     "Accuracy": lambda each: each.accuracy,
     "Bare faces flagged": lambda each: each.flagged.get(ALERT_LABEL),
@@ -68,7 +68,7 @@ def _write_grid(path: Path, ways: Mapping[str, ByData]) -> bool:
     shown = {
         title: figure
         for title, figure in FIGURES.items()
-        if any((each := figure(part)) is not None and each.count >= FEWEST for part in slices)
+        if any((each := figure(part)) is not None and each.count >= MIN_SAMPLES for part in slices)
     }
     if not shown:
         return False
@@ -103,7 +103,7 @@ def _points(axes: Any, by_data: ByData, figure: Callable[[Slice], Estimate | Non
         drawn = [
             (names.index(name) + aside, each)
             for name, part in of.items()
-            if (each := figure(part)) is not None and each.count >= FEWEST
+            if (each := figure(part)) is not None and each.count >= MIN_SAMPLES
         ]
         if drawn:
             estimates = [each for _, each in drawn]

@@ -21,11 +21,11 @@ from training.evaluation.roc import Ranking, bands, curve
 
 SHOWN = {"mask": "masked", ALERT_LABEL: "bare", "incorrect_mask": "worn wrongly"}
 #: False alarms beyond this share are of no use to anybody, nor is a recall below that one.
-MOST_FALSE_ALARMS, LEAST_RECALL = 0.2, 0.5
+MAX_FALSE_ALARMS, MIN_RECALL = 0.2, 0.5
 #: Where curves are read: what lies further out need not be seen whole.
 READ_AT_FALSE_ALARMS, READ_AT_RECALL = 0.02, 0.95
 #: Bins of fewer faces are left out of the reliability diagram: their intervals span it all.
-FEWEST = 5
+MIN_SAMPLES = 5
 COLUMNS = 3
 STEPS = np.linspace(0, 1, 501)
 SMALL = {"alignment": "left", "fontsize": 9, "title_fontsize": 9}
@@ -107,7 +107,7 @@ def _alerts(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
             title=title,
             xlabel="masked faces flagged, %",
             ylabel="bare faces flagged, %",
-            xlim=(0, 100 * MOST_FALSE_ALARMS),
+            xlim=(0, 100 * MAX_FALSE_ALARMS),
             ylim=(_below(lows), 100.5),
         )
         axes.legend(loc="lower right", title="shaded: 95% interval", alignment="left")
@@ -117,7 +117,7 @@ def _threshold(axes: Any, alerts: Alerts | None, marker: str, colour: str) -> No
     """A mark on the curve, where it lies in the part that is shown."""
     if alerts is not None and alerts.masked_flagged is not None and alerts.bare_flagged is not None:
         x, y = alerts.masked_flagged, alerts.bare_flagged
-        within = x <= MOST_FALSE_ALARMS
+        within = x <= MAX_FALSE_ALARMS
         axes.plot(100 * x, 100 * y, marker, color=colour, ms=8, mec="white", clip_on=not within)
 
 
@@ -156,7 +156,7 @@ def _roc(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
             axes.set(
                 xlabel="others taken for it (false positives), %",
                 ylabel="found (true positives), %",
-                xlim=(0, 100 * MOST_FALSE_ALARMS),
+                xlim=(0, 100 * MAX_FALSE_ALARMS),
             )
             axes.legend(loc="lower right", title="area under the whole curve", **SMALL)
         for axes in panels:
@@ -174,7 +174,7 @@ def _precision_recall(path: Path, outcomes: Sequence[Outcome], title: str) -> No
                 _line(axes, label, 100 * right, 100 * precision, average)
                 _shade(axes, label, low, high)
                 lows.append(np.min(precision[(right > 0) & (right <= READ_AT_RECALL)], initial=1.0))
-            axes.set(xlabel="recall, %", ylabel="precision, %", xlim=(100 * LEAST_RECALL, 100.5))
+            axes.set(xlabel="recall, %", ylabel="precision, %", xlim=(100 * MIN_RECALL, 100.5))
             axes.legend(loc="lower left", title="average precision", **SMALL)
         for axes in panels:
             axes.set_ylim(_below(lows), 100.5)
@@ -216,7 +216,7 @@ def _reliability(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
 
 def _bins(axes: Any, found: Reliability, colour: str, name: str) -> None:
     """Dots whose areas grow with their faces; few are in the middle, of a model that is sure."""
-    shown = [each for each in found.bins if each.share.count >= FEWEST]
+    shown = [each for each in found.bins if each.share.count >= MIN_SAMPLES]
     x, y = ([100 * value for value in of] for of in zip(*_places(shown), strict=True))
     errors = errors_percent([each.share for each in shown])
     axes.errorbar(x, y, yerr=errors, fmt="none", color=colour, elinewidth=1, alpha=0.6)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from training.data.crops import CORRUPT_SHARE, NARROWEST_EVALUATED_PX
+from training.data.crops import CORRUPT_SHARE, MIN_EVALUATED_WIDTH_PX
 from training.data.datasets import LABELS
 from training.data.layouts import incorrect_kind
 from training.data.picture_style import MEASURES
@@ -85,7 +85,7 @@ def _data(seen: Seen) -> Found:
             for column, side in enumerate(("width", "height"))
         },
         "annotated_face_width_px": _quantiles(boxed) if boxed else None,
-        "too_narrow_share": float(np.mean(np.array(boxed) < NARROWEST_EVALUATED_PX))
+        "too_narrow_share": float(np.mean(np.array(boxed) < MIN_EVALUATED_WIDTH_PX))
         if boxed
         else 0.0,
         "style": {
@@ -137,7 +137,7 @@ def _of_one_set(data: Found) -> Iterator[str]:
     if data["too_narrow_share"] > 0.05:
         yield (
             f"{name}: {data['too_narrow_share']:.0%} of the annotated faces are narrower than"
-            f" {NARROWEST_EVALUATED_PX:g} px and count in no figure."
+            f" {MIN_EVALUATED_WIDTH_PX:g} px and count in no figure."
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from training.common.plotting import LABEL_COLOURS, OTHER_COLOURS, plot
-from training.data.crops import NARROWEST_EVALUATED_PX, NARROWEST_TRAINED_PX
+from training.data.crops import MIN_EVALUATED_WIDTH_PX, MIN_TRAINED_WIDTH_PX
 from training.data.datasets import LABELS
 from training.data.picture_style import MEASURES, TOGETHER, Style
 from training.data.splits import Split
@@ -67,8 +67,8 @@ def draw_sizes(path: Path, all_seen: list[Seen]) -> None:
             axes.set_ylim(top=axes.get_ylim()[1] * 1.15)  # room for what the lines mean
             axes.set_title("Annotated faces: width", loc="left", pad=30)
             for width, used in (
-                (NARROWEST_TRAINED_PX, "narrower: not trained on"),
-                (NARROWEST_EVALUATED_PX, "wider: counted in figures"),
+                (MIN_TRAINED_WIDTH_PX, "narrower: not trained on"),
+                (MIN_EVALUATED_WIDTH_PX, "wider: counted in figures"),
             ):
                 axes.axvline(width, color="#444444", linestyle=":")
                 side = {"ha": "right", "x": width * 0.96} if "not" in used else {"x": width * 1.04}

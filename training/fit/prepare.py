@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 #: However rare its label is in a data set, no face weighs more: a handful would be learnt by
 #: heart, at the cost of all others.
-MOST_WEIGHT = 3.0
+MAX_WEIGHT = 3.0
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _set(
     for face in faces:
         targets.append(_target(face.label, config, labels))
         rarity = len(faces) / len(counts) / counts[face.label]
-        weights.append(min(MOST_WEIGHT, rarity**config.balance))
+        weights.append(min(MAX_WEIGHT, rarity**config.balance))
         draws.append(config.draws.get(name, config.annotated_draws if face.annotated else 1.0))
     unsure = np.full(len(labels), (1 - config.empty_no_mask) / (len(labels) - 1), np.float32)
     unsure[labels.index("no_mask")] = config.empty_no_mask

@@ -12,7 +12,7 @@ from typing import ClassVar
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 #: Connections at a time, websockets among them: in all, and from one address.
-MOST, MOST_OF_ONE = 250, 80
+MOST, MAX_OF_ONE = 250, 80
 #: A request must have come within so long, all of its head.
 PATIENCE_S = 10.0
 
@@ -31,7 +31,7 @@ class GuardedProtocol(H11Protocol):
         address = self.client[0] if self.client else ""
         if not self._is_shared(address):
             clients = [getattr(other, "client", None) for other in self.connections]
-            if sum((client or ("",))[0] == address for client in clients) > MOST_OF_ONE:
+            if sum((client or ("",))[0] == address for client in clients) > MAX_OF_ONE:
                 transport.abort()
                 return
         self.loop.call_later(self.patience_s, self._look)

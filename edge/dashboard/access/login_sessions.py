@@ -18,11 +18,11 @@ COOKIE = "mask_patrol_session"
 #: Its last use is written down no more often than this.
 NOTE_EVERY_S = 60.0
 #: Even one that is used all the time ends.
-LONGEST_S = 30 * 86_400.0
+MAX_SESSION_S = 30 * 86_400.0
 #: That note is worth no longer a wait: a page is waiting for it.
 NOTE_PATIENCE_MS = 200
 #: Sessions remembered here.
-MOST_REMEMBERED = 1000
+MAX_REMEMBERED = 1000
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Sessions:
             known is None
             or known.password_tag != password_tag
             or now_s - known.used_s > self._idle_s
-            or now_s - known.created_s > LONGEST_S
+            or now_s - known.created_s > MAX_SESSION_S
         ):
             return False
         known.used_s = max(known.used_s, now_s)
@@ -108,7 +108,7 @@ class Sessions:
                 return None
             known = self._known.get(digest)
             if known is None:
-                if len(self._known) >= MOST_REMEMBERED:
+                if len(self._known) >= MAX_REMEMBERED:
                     self._known.pop(next(iter(self._known)))
                 known = _Known(row.password_tag, row.created_s, row.used_s, row.used_s)
                 self._known[digest] = known

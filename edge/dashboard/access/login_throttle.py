@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 #: Wrong ones that cost nothing; people mistype.
 FREE = 4
-FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 300.0
+FIRST_WAIT_S, MAX_WAIT_S = 1.0, 300.0
 #: After so long without a wrong one all is forgotten.
 FORGIVEN_S = 3600.0
 #: Addresses remembered; beyond that all strangers share one count.
-MOST_ADDRESSES = 5000
+MAX_ADDRESSES = 5000
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Attempts:
         beyond = count.wrong - FREE
         if beyond < 0:
             return 0.0
-        return float(min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(beyond, 20)))
+        return float(min(MAX_WAIT_S, FIRST_WAIT_S * 2.0 ** min(beyond, 20)))
 
     def _key(self, address: str, now_s: float) -> str:
         for known in [k for k, c in self._counts.items() if now_s - c.last_s > FORGIVEN_S]:
@@ -66,6 +66,6 @@ class Attempts:
         key = str(parsed)
         if parsed.version == 6:
             key = str(ipaddress.ip_network((parsed, 64), strict=False))
-        if key not in self._counts and len(self._counts) >= MOST_ADDRESSES:
+        if key not in self._counts and len(self._counts) >= MAX_ADDRESSES:
             return "?"
         return key

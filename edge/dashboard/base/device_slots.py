@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-MOST_PLACES = 2000
+MAX_PLACES = 2000
 #: So many of those that came last are newcomers.
 NEWCOMERS = 200
 #: Who says nothing for so long gives way first.
@@ -30,7 +30,7 @@ class Places:
 
     def __init__(
         self,
-        most: int = MOST_PLACES,
+        most: int = MAX_PLACES,
         newcomers: int = NEWCOMERS,
         chance: random.Random | None = None,
     ) -> None:

@@ -38,12 +38,12 @@ TRUSTED_DAYS = 30.0
 #: Alerts deleted in one transaction: new ones wait meanwhile.
 CHUNK = 1000
 FIGURES_DAYS = 14.0
-MOST_TROUBLES = 20_000
+MAX_TROUBLES = 20_000
 #: Names of devices; who invents some must not fill the disk.
-MOST_DEVICES = 20_000
+MAX_DEVICES = 20_000
 #: Those of them that are retired, which are known besides: what the broker keeps of one, for
 #: however long, must not bring it back.
-MOST_RETIRED = 20_000
+MAX_RETIRED = 20_000
 #: A session can never be older than this.
 SESSION_DAYS = 30.0
 
@@ -102,7 +102,7 @@ def _delete_the_rest(db: sa.Connection, now_s: float, max_age_days: float) -> No
     oldest_kept = (
         sa.select(troubles.c.number)
         .order_by(troubles.c.number.desc())
-        .offset(MOST_TROUBLES)
+        .offset(MAX_TROUBLES)
         .limit(1)
         .scalar_subquery()
     )
@@ -123,8 +123,8 @@ def _delete_some_devices(engine: sa.Engine, now_s: float, max_age_days: float) -
     _delete_devices(engine, 0, old, devices.c.device)
     # As with the places: who is silent gives way first, and those that came first stay.
     speaks = sa.case((heard_s < now_s - SILENT_S, 0), else_=1)
-    _delete_devices(engine, MOST_DEVICES, listed, speaks, came_s.desc(), devices.c.device.desc())
-    _delete_devices(engine, MOST_RETIRED, retired, devices.c.retired_s, devices.c.device)
+    _delete_devices(engine, MAX_DEVICES, listed, speaks, came_s.desc(), devices.c.device.desc())
+    _delete_devices(engine, MAX_RETIRED, retired, devices.c.retired_s, devices.c.device)
 
 
 def _delete_devices(

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 #: Beyond so many gaps of one device, the oldest are forgotten (and stay counted).
-MOST_GAPS = 500
+MAX_GAPS = 500
 #: Counts end here: devices that lie must not reach numbers that a database cannot hold.
-MOST_LOST = 2**53
+MAX_LOST = 2**53
 #: What is on its way at a time may come in any order: a first number this much below the first
 #: that we saw is of a device that begins anew.
 SHUFFLED = 100
@@ -35,7 +35,7 @@ class Ledger:
     def lost(self) -> int:
         """How many numbers are missing."""
         listed = sum(last - first + 1 for first, (last, _) in self.gaps.items())
-        return min(MOST_LOST, self.forgotten + listed)
+        return min(MAX_LOST, self.forgotten + listed)
 
     def see(self, seq: int, now_s: float, is_old: bool = False) -> None:
         """Take note of the number of an event that was not there before; `is_old`: or was so
@@ -79,7 +79,7 @@ class Ledger:
         self.first = self.last = seq
 
     def _bound(self) -> None:
-        while len(self.gaps) > MOST_GAPS:
+        while len(self.gaps) > MAX_GAPS:
             first = min(self.gaps)
             last, _ = self.gaps.pop(first)
-            self.forgotten = min(MOST_LOST, self.forgotten + last - first + 1)
+            self.forgotten = min(MAX_LOST, self.forgotten + last - first + 1)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from edge.dashboard.base.device_slots import MOST_PLACES
+from edge.dashboard.base.device_slots import MAX_PLACES
 from edge.dashboard.base.messages import EventMessage
 from edge.dashboard.base.token_bucket import Buckets
 from edge.dashboard.history.queries import History
@@ -22,9 +22,9 @@ from edge.dashboard.live.live_state import NEWEST, Board
 
 log = logging.getLogger(__name__)
 
-MOST_IN_BATCH = 500
+MAX_IN_BATCH = 500
 #: Beyond this, events that need no acknowledgement are dropped: memory has an end.
-MOST_WAITING = 20_000
+MAX_WAITING = 20_000
 #: After a small batch the next may gather for so long: it spares the disk.
 GATHER_S, SMALL_BATCH = 0.05, 20
 RETRY_S = 1.0
@@ -38,7 +38,7 @@ OVERLAP_S = 15.0
 #: How long it is said that new names had to take others' places.
 CROWDED_S = 600.0
 CROWD = (
-    f"More than {MOST_PLACES} names of devices are in use, so that new ones take each other's place"
+    f"More than {MAX_PLACES} names of devices are in use, so that new ones take each other's place"
     " in the list. If these are not all yours, somebody invents them: have your broker let each"
     " device write below its own name only."
 )
@@ -128,7 +128,7 @@ class Ingest:
             event = self._list(received)
         if event is None:
             received.done()
-        elif received.qos or self._waiting.qsize() < MOST_WAITING:
+        elif received.qos or self._waiting.qsize() < MAX_WAITING:
             self._waiting.put((event, received.done))
 
     def _list(self, received: Received) -> EventMessage | None:
@@ -154,7 +154,7 @@ class Ingest:
         return None
 
     def _note(self, device: str, text: str) -> None:
-        if len(self._news) < MOST_IN_BATCH and self._news_pace.take(device, time.monotonic()):
+        if len(self._news) < MAX_IN_BATCH and self._news_pace.take(device, time.monotonic()):
             self._news.append((device, text))
 
     def _run(self) -> None:
@@ -187,7 +187,7 @@ class Ingest:
             item = self._waiting.get(timeout=CHORES_EVERY_S / 2)
             while item is not None:
                 batch.append(item)
-                if len(batch) >= MOST_IN_BATCH:
+                if len(batch) >= MAX_IN_BATCH:
                     break
                 item = self._waiting.get_nowait()
         except queue.Empty:

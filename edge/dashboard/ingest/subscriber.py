@@ -37,7 +37,7 @@ from edge.mqtt.protocol_version import Dialect
 
 log = logging.getLogger(__name__)
 
-FIRST_DELAY_S, LONGEST_DELAY_S = 0.25, 10.0
+FIRST_DELAY_S, MAX_DELAY_S = 0.25, 10.0
 #: How long the broker keeps for us what comes while we are away.
 SESSION_S = 7 * 86_400
 LEAVE_S = 1.0
@@ -45,7 +45,7 @@ LEAVE_S = 1.0
 RECEIVE_MAXIMUM = 1000
 #: What is larger the broker need not send; it must be well above what we take, as what is
 #: refused is counted.
-MOST_PACKET_BYTES = 2 * 1024 * 1024
+MAX_PACKET_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Subscriber:
                 self._say(f"unexpected: {type(error).__name__}")
             if self._stopped.wait(delay_s):
                 break
-            delay_s = min(LONGEST_DELAY_S, 2 * delay_s)
+            delay_s = min(MAX_DELAY_S, 2 * delay_s)
         self._tell(False, "stopped")
 
     def _say(self, why: str) -> None:
@@ -171,7 +171,7 @@ class _Connection:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = SESSION_S
             properties.ReceiveMaximum = RECEIVE_MAXIMUM
-            properties.MaximumPacketSize = MOST_PACKET_BYTES
+            properties.MaximumPacketSize = MAX_PACKET_BYTES
             more = {"clean_start": False, "properties": properties}
         try:
             self._client.connect(broker.host, broker.port, broker.keepalive_s, **more)

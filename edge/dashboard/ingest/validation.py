@@ -19,7 +19,7 @@ import jsonschema
 import msgspec
 
 from edge.common.paths import event_schema
-from edge.dashboard.base.device_slots import MOST_PLACES, Places
+from edge.dashboard.base.device_slots import MAX_PLACES, Places
 from edge.dashboard.base.messages import (
     AHEAD_S,
     Body,
@@ -39,14 +39,14 @@ NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,64}")
 #: An episode's id.
 EPISODE = re.compile(r"[A-Za-z0-9._-]{1,96}")
 #: The largest body that a device of ours sends is a tenth of this.
-MOST_BYTES = 16 * 1024
+MAX_BYTES = 16 * 1024
 #: A whole outbox may come at once; beyond it, what many people at many doors give.
 EVENT_BURST, EVENTS_PER_S = 110_000, 20.0
 #: All else: what a device says of itself when it connects, and each few seconds.
 OTHER_BURST, OTHERS_PER_S = 200, 10.0
 #: All names together that have no place yet: each message is looked through before it gives one.
-STRANGER_BURST, STRANGERS_PER_S = 4 * MOST_PLACES, 200.0
-MOST_NUMBER = 2**53
+STRANGER_BURST, STRANGERS_PER_S = 4 * MAX_PLACES, 200.0
+MAX_NUMBER = 2**53
 #: Time and age that disagree by more are not both right: the age is, as it is told by a clock
 #: that is never set.
 DISAGREE_S = 6 * 3600.0
@@ -55,7 +55,7 @@ ID_TAIL = 27
 
 REASONS = {
     "topic": "on a topic that no device uses",
-    "size": f"longer than {MOST_BYTES} bytes",
+    "size": f"longer than {MAX_BYTES} bytes",
     "rate": "more than a device may send",
     "strangers": "of more new names at once than are looked at",
     "json": "no valid JSON",
@@ -132,7 +132,7 @@ class Intake:
             device, leaf = self._address(topic)
             if retained and device in retired:
                 return None
-            if len(payload) > MOST_BYTES:
+            if len(payload) > MAX_BYTES:
                 raise _RefusedError("size", f"{len(payload)} bytes")
             if not payload and leaf != "events":
                 return None
@@ -217,7 +217,7 @@ class Intake:
         if raw["device"] != device or raw["id"][:-ID_TAIL] != device:
             raise _RefusedError("device", device)
         numbers = (raw["seq"], raw["readings"], raw["duration_s"] or 0, raw["age_s"] or 0)
-        if max(numbers) > MOST_NUMBER:
+        if max(numbers) > MAX_NUMBER:
             raise _RefusedError("schema", "a number beyond 2^53")
         at_s, sure = _happened_s(raw, now_s, self._our_clock_is_right())
         return EventMessage(

@@ -19,7 +19,7 @@ from edge.dashboard.live.device_state import Device
 NEWEST = 300
 #: Names that pages are told to take off their list, and for how long; who comes later than that
 #: gets all anew. It must be longer than a page may take for what it is sent.
-MOST_GONE, GONE_S = 10_000, 60.0
+MAX_GONE, GONE_S = 10_000, 60.0
 SHOWN = (
     "episode", "device", "camera", "label", "score", "started_s", "ended_s", "ended_by",
     "duration_s", "clock_synced", "replayed", "acknowledged_s",
@@ -213,7 +213,7 @@ class Board:
         before_s = self._ticks() - GONE_S
         while self._gone:
             name, (version, at_s) = next(iter(self._gone.items()))
-            if at_s >= before_s and len(self._gone) <= MOST_GONE:
+            if at_s >= before_s and len(self._gone) <= MAX_GONE:
                 break
             del self._gone[name]
             self._forgotten = version

@@ -24,7 +24,7 @@ GATHER_S, BEAT_S = 0.15, 2.0
 PATIENCE_S = 15.0
 #: Whether it is still logged in is asked so often.
 RECHECK_S = 30.0
-MOST_PAGES = 100
+MAX_PAGES = 100
 
 _encode = msgspec.json.Encoder().encode
 
@@ -47,7 +47,7 @@ class Live:
 
     async def serve(self, socket: WebSocket) -> None:
         """One page, as long as it is there."""
-        if self.pages >= MOST_PAGES:
+        if self.pages >= MAX_PAGES:
             await socket.close(1013)
             return
         await socket.accept()

@@ -15,8 +15,8 @@ from starlette.routing import Route
 from edge.dashboard.pages.page_context import site_of
 
 #: The live page shows fewer at a time.
-MOST_EPISODES = 1000
-MOST_BYTES = 128 * 1024
+MAX_EPISODES = 1000
+MAX_BYTES = 128 * 1024
 PATIENCE_S = 10.0
 
 Episode = Annotated[str, msgspec.Meta(min_length=1, max_length=96, pattern=r"\A[A-Za-z0-9._-]+\Z")]
@@ -25,7 +25,7 @@ Episode = Annotated[str, msgspec.Meta(min_length=1, max_length=96, pattern=r"\A[
 class Seen(msgspec.Struct, frozen=True):
     """The alerts that somebody has seen."""
 
-    episodes: Annotated[list[Episode], msgspec.Meta(min_length=1, max_length=MOST_EPISODES)]
+    episodes: Annotated[list[Episode], msgspec.Meta(min_length=1, max_length=MAX_EPISODES)]
 
 
 async def acknowledge(request: Request) -> Response:
@@ -47,7 +47,7 @@ async def _body(request: Request) -> bytes:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MOST_BYTES:
+        if len(body) > MAX_BYTES:
             raise msgspec.ValidationError("too long")
     return bytes(body)
 

@@ -16,10 +16,10 @@ from edge.common.errors import UserError
 from edge.dashboard.local_camera import LocalCamera
 from edge.dashboard.pages.page_context import site_of
 
-MOST_BYTES = 16 * 1024
-MOST_CORNERS = 50
+MAX_BYTES = 16 * 1024
+MAX_CORNERS = 50
 WRONG = (
-    f"a zone has at most {MOST_CORNERS} corners, of two numbers from 0 to 1 each,"
+    f"a zone has at most {MAX_CORNERS} corners, of two numbers from 0 to 1 each,"
     " and the smallest face is from 0.01 to 1"
 )
 Part = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
@@ -28,7 +28,7 @@ Part = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 class Drawn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What was drawn, as fractions of the picture; no `min_face`: as it is."""
 
-    zone: Annotated[tuple[tuple[Part, Part], ...], msgspec.Meta(max_length=MOST_CORNERS)]
+    zone: Annotated[tuple[tuple[Part, Part], ...], msgspec.Meta(max_length=MAX_CORNERS)]
     min_face: Annotated[float, msgspec.Meta(ge=0.01, le=1.0)] | None = None
 
 
@@ -79,7 +79,7 @@ async def _body(request: Request) -> bytes:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MOST_BYTES:
+        if len(body) > MAX_BYTES:
             raise UserError("the drawing is too large")
     return bytes(body)
 

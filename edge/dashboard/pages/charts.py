@@ -126,14 +126,14 @@ def line(
             f' y1="{y:.1f}" y2="{y:.1f}"/>'
         )
     path, before_s = [], -math.inf
-    longest_s = max(300.0, (to_s - from_s) / 60.0)
+    max_s = max(300.0, (to_s - from_s) / 60.0)
     for at_s, value in points:
         if value is None:
             before_s = -math.inf
             continue
         x, y = place(at_s, value)
         # h0: a point that stands alone is a dot.
-        joined = at_s - before_s <= longest_s
+        joined = at_s - before_s <= max_s
         path.append(f"L{x:.1f} {y:.1f}" if joined else f"M{x:.1f} {y:.1f}h0")
         before_s = at_s
     body.append(f'<path class="curve" d="{" ".join(path)}"/>' if path else "")

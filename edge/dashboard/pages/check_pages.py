@@ -13,14 +13,14 @@ from starlette.responses import JSONResponse, Response
 
 from edge.common.errors import UserError
 from edge.dashboard.pages.page_context import site_of
-from edge.dashboard.picture_check.result import MOST_PIXELS
-from edge.dashboard.picture_check.worker_client import MOST_BYTES, BusyError, shown_name
+from edge.dashboard.picture_check.result import MAX_PIXELS
+from edge.dashboard.picture_check.worker_client import MAX_BYTES, BusyError, shown_name
 
-MOST_FRAME_BYTES = 1024 * 1024
+MAX_FRAME_BYTES = 1024 * 1024
 #: All of a picture must have come by then.
 UPLOAD_S = 60.0
 #: Pictures held in memory at a time; frames of webcams are small.
-MOST_UPLOADS = 4
+MAX_UPLOADS = 4
 
 
 class _TooLargeError(Exception):
@@ -35,24 +35,24 @@ FAILURES: dict[type[Exception], tuple[int, str]] = {
     TimeoutError: (408, f"{{name}} did not arrive within {UPLOAD_S:g} s"),
 }
 
-_uploads = asyncio.Semaphore(MOST_UPLOADS)
+_uploads = asyncio.Semaphore(MAX_UPLOADS)
 
 
 async def check(request: Request) -> Response:
     """The page."""
     return site_of(request).page(
-        request, "check.html", megabytes=MOST_BYTES // 2**20, megapixels=MOST_PIXELS // 10**6
+        request, "check.html", megabytes=MAX_BYTES // 2**20, megapixels=MAX_PIXELS // 10**6
     )
 
 
 async def picture(request: Request) -> Response:
     """A picture as the body: its faces, and the annotated copy."""
-    return await _look(request, MOST_BYTES, annotated=True)
+    return await _look(request, MAX_BYTES, annotated=True)
 
 
 async def frame(request: Request) -> Response:
     """A frame of a webcam as the body: its faces."""
-    return await _look(request, MOST_FRAME_BYTES, annotated=False)
+    return await _look(request, MAX_FRAME_BYTES, annotated=False)
 
 
 async def _look(request: Request, most: int, annotated: bool) -> Response:

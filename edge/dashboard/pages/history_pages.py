@@ -31,11 +31,11 @@ SPANS = {"1": "24 hours", "7": "7 days", "30": "30 days", "365": "a year"}
 LABELS, ENDS = ("no_mask", "incorrect_mask"), ("masked", "left", "shutdown", "open")
 ON_PAGE, DEVICES_SHOWN, GAPS_SHOWN = 50, 10, 20
 #: Of longer spans the last part is shown.
-LONGEST_DAYS = 3660
+MAX_DAYS = 3660
 #: Up to so many days are drawn by the hour.
 HOURLY_DAYS = 3.0
 #: More bars than that cannot be told apart.
-MOST_BARS = 400
+MAX_BARS = 400
 EXPORTED = (
     "device", "camera", "label", "score", "started", "ended", "ended_by", "duration_s",
     "clock_synced", "replayed", "acknowledged", "id", "model",
@@ -121,7 +121,7 @@ def _asked(request: Request, zone: tzinfo, now_s: float) -> Asked:
             fields["span"] = "7"
         else:
             first, last = min(first, last), max(first, last)
-            first = max(first, last - timedelta(days=LONGEST_DAYS))
+            first = max(first, last - timedelta(days=MAX_DAYS))
             from_s = datetime.combine(first, datetime.min.time(), zone).timestamp()
             after = last + timedelta(days=1)
             to_s = datetime.combine(after, datetime.min.time(), zone).timestamp()
@@ -189,7 +189,7 @@ def _by_day(
 
 def _days(counted: Counts, wanted: Filter, zone: tzinfo) -> list[Column]:
     days = [at.date() for at in display_times.midnights(wanted.from_s, wanted.to_s, zone)]
-    step = -(-len(days) // MOST_BARS)
+    step = -(-len(days) // MAX_BARS)
     firsts = {day: days[number - number % step] for number, day in enumerate(days)}
     counts: dict[date, Counter[str]] = {day: Counter() for day in days[::step]}
     for at_s, label, count in counted:

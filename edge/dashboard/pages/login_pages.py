@@ -15,12 +15,12 @@ from starlette.responses import RedirectResponse, Response
 
 from edge.common.errors import UserError
 from edge.dashboard.access.access import is_secure
-from edge.dashboard.access.login_sessions import COOKIE, LONGEST_S
+from edge.dashboard.access.login_sessions import COOKIE, MAX_SESSION_S
 from edge.dashboard.pages.page_context import Site, site_of
 
 log = logging.getLogger(__name__)
 
-MOST_FORM_BYTES = 8 * 1024
+MAX_FORM_BYTES = 8 * 1024
 #: All of a form must have come by then.
 FORM_S = 10.0
 
@@ -89,7 +89,7 @@ async def _enter(site: Site, request: Request, page: str) -> Response:
     response.set_cookie(
         COOKIE,
         token,
-        max_age=int(LONGEST_S),
+        max_age=int(MAX_SESSION_S),
         httponly=True,
         samesite="lax",
         secure=is_secure(request.scope),
@@ -124,7 +124,7 @@ async def _body(request: Request) -> bytes:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MOST_FORM_BYTES:
+        if len(body) > MAX_FORM_BYTES:
             return b""
     return bytes(body)
 

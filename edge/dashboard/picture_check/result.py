@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 #: With the annotated copy this fits the memory that the service may take.
-MOST_PIXELS = 16_000_000
+MAX_PIXELS = 16_000_000
 ANNOTATED_QUALITY = 90
 
 

@@ -10,7 +10,7 @@ from edge.camera.image_files import decode_picture, is_cut_off
 from edge.classification.classifier import load_classifier
 from edge.common.errors import UserError
 from edge.config.settings import Settings
-from edge.dashboard.picture_check.result import ANNOTATED_QUALITY, MOST_PIXELS, Look
+from edge.dashboard.picture_check.result import ANNOTATED_QUALITY, MAX_PIXELS, Look
 from edge.detection.annotate import annotated
 from edge.detection.face_detector import HaarDetector
 from edge.detection.still_images import as_record, find_faces, still_detector_settings
@@ -32,7 +32,7 @@ class Looker:
             image = decode_picture(raw, name)
         except UserError as error:
             if "too many pixels" in str(error):
-                most = MOST_PIXELS // 1_000_000
+                most = MAX_PIXELS // 1_000_000
                 raise UserError(
                     f"{name} has more than {most} megapixels: make it smaller"
                 ) from None

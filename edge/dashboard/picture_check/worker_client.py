@@ -28,17 +28,17 @@ import msgspec
 
 from edge.common.errors import UserError
 from edge.config.settings import Settings
-from edge.dashboard.picture_check.result import MOST_PIXELS, Look
+from edge.dashboard.picture_check.result import MAX_PIXELS, Look
 
-MOST_BYTES = 20 * 1024 * 1024
+MAX_BYTES = 20 * 1024 * 1024
 #: An annotated JPEG of that is smaller, and so is what is asked.
-MOST_MESSAGE_BYTES = 32 * 1024 * 1024
+MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 #: What the process may take beyond what the loaded model does.
 ROOM_BYTES = 512 * 1024 * 1024
 PATIENCE_S = 40.0
 IDLE_S = 600.0
 #: Pictures that may wait for their turn.
-MOST_WAITING = 8
+MAX_WAITING = 8
 KINDS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("JPEG", lambda raw: raw.startswith(b"\xff\xd8\xff")),
     ("PNG", lambda raw: raw.startswith(b"\x89PNG\r\n\x1a\n")),
@@ -82,7 +82,7 @@ class Inspector:
         self._patience_s = patience_s
         self._timer: threading.Timer | None = None
         self._turn = threading.Lock()
-        self._waiting = threading.BoundedSemaphore(MOST_WAITING)
+        self._waiting = threading.BoundedSemaphore(MAX_WAITING)
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
         self._used_s = 0.0
@@ -138,7 +138,7 @@ class Inspector:
         try:
             question = {"name": name, "annotated": annotated}
             pipe.send_bytes(json.dumps(question).encode() + b"\n" + raw)
-            head, _, picture = pipe.recv_bytes(MOST_MESSAGE_BYTES).partition(b"\n")
+            head, _, picture = pipe.recv_bytes(MAX_MESSAGE_BYTES).partition(b"\n")
             answer = msgspec.json.decode(head, type=_Answer)
         except (EOFError, OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self._end()
@@ -162,7 +162,7 @@ class Inspector:
     def _begin(self) -> None:
         self._end()
         # OpenCV reads it when it is loaded, there and never here, and looks before it decodes.
-        os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MOST_PIXELS)
+        os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)
         # A fork of a process with threads is a gamble; a fresh one also has its own limits.
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
@@ -191,7 +191,7 @@ def _inspect(pipe: Connection, settings: Settings) -> None:
     looker: Looker | None = None
     with contextlib.suppress(EOFError, OSError):
         while True:
-            head, _, raw = pipe.recv_bytes(MOST_MESSAGE_BYTES).partition(b"\n")
+            head, _, raw = pipe.recv_bytes(MAX_MESSAGE_BYTES).partition(b"\n")
             asked = json.loads(head)
             picture = b""
             try:

@@ -2,7 +2,7 @@
 // The connection of the live page: everything at first, then what changes. Whenever it breaks it
 // is made anew, and everything comes again: nothing is missed and nothing is there twice.
 {
-  const SILENCE_MS = 7000, FIRST_DELAY_MS = 250, LONGEST_DELAY_MS = 5000;
+  const SILENCE_MS = 7000, FIRST_DELAY_MS = 250, MAX_DELAY_MS = 5000;
   let socket = null, delay_ms = FIRST_DELAY_MS, heard = Date.now();
 
   function connect() {
@@ -19,7 +19,7 @@
     known.online = false;
     drawSoon();
     setTimeout(again, delay_ms);
-    delay_ms = Math.min(LONGEST_DELAY_MS, 2 * delay_ms);
+    delay_ms = Math.min(MAX_DELAY_MS, 2 * delay_ms);
   }
 
   /** Whether we must log in cannot be told from a websocket that was refused. */

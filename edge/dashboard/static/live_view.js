@@ -3,7 +3,7 @@
 
 const ENDINGS = { masked: "Mask put on", left: "Left", shutdown: "Device stopped" };
 const DEAF = new Set(["offline", "stalled", "unknown"]);
-const MOST_SHOWN = 300;
+const MAX_SHOWN = 300;
 /** What is older nobody will acknowledge any more. */
 const PENDING_S = 86400;
 
@@ -129,10 +129,10 @@ function inOrder() {
 
 function drawAlerts() {
   const alerts = inOrder();
-  for (const old of alerts.slice(MOST_SHOWN)) {
+  for (const old of alerts.slice(MAX_SHOWN)) {
     if (old.ended_s !== null) known.alerts.delete(old.episode);
   }
-  const shown = alerts.filter(wanted).slice(0, MOST_SHOWN);
+  const shown = alerts.filter(wanted).slice(0, MAX_SHOWN);
   const list = byId("alerts");
   const before = [...list.querySelectorAll("button")];
   const held = before.find((button) => button === document.activeElement);
@@ -198,13 +198,13 @@ function drawBanner() {
 
 const deviceCards = new Map();
 const ORDER = { trouble: 0, stalled: 0, offline: 1, paused: 2, unknown: 3, online: 4 };
-const MOST_DEVICES = 60;
+const MAX_DEVICES = 60;
 
 function drawDevices() {
   const devices = [...known.devices.values()].sort((a, b) =>
     (b.no_mask === true) - (a.no_mask === true) || ORDER[a.condition] - ORDER[b.condition]
     || a.device.localeCompare(b.device, undefined, { numeric: true }));
-  const shown = devices.slice(0, MOST_DEVICES);
+  const shown = devices.slice(0, MAX_DEVICES);
   const list = byId("devices");
   const stay = new Set(shown.map((device) => device.device));
   for (const [name, card] of deviceCards) {
@@ -218,7 +218,7 @@ function drawDevices() {
   }
   const online = devices.filter((device) => device.condition === "online").length;
   byId("device-count").textContent = devices.length
-    ? `${online} of ${devices.length} online${devices.length > MOST_DEVICES ? `, ${MOST_DEVICES} shown` : ""}` : "";
+    ? `${online} of ${devices.length} online${devices.length > MAX_DEVICES ? `, ${MAX_DEVICES} shown` : ""}` : "";
   byId("no-devices").hidden = devices.length > 0;
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge.camera.feed import MOST_HANGING, CameraFeed
+from edge.camera.feed import MAX_HANGING, CameraFeed
 from edge.camera.reader import GRACE_S
 from edge.camera.recordings import PictureFolder, VideoFile
 from edge.camera.reopen_backoff import FIRST_DELAY_S
@@ -318,18 +318,18 @@ def test_one_that_hangs_in_being_opened_is_tried_again() -> None:
 def test_a_driver_that_swallows_every_attempt_ends_the_run() -> None:
     with Bench() as bench:
         bench.shows(100)
-        for _ in range(MOST_HANGING):
+        for _ in range(MAX_HANGING):
             bench.clock.passes(5.1 + GRACE_S)
             assert bench.feed.take(0.0) is None
             bench.clock.passes(10.0)
-            if len(bench.camera.sources) < MOST_HANGING:
+            if len(bench.camera.sources) < MAX_HANGING:
                 opened = len(bench.camera.sources)
                 bench.feed.take(0.0)
                 bench.waits_for_opening(opened + 1)
-        assert len(capture_threads()) == MOST_HANGING
+        assert len(capture_threads()) == MAX_HANGING
         with pytest.raises(SourceError, match="3 attempts hang in its driver"):
             bench.feed.take(0.0)
-        assert bench.camera.tries == MOST_HANGING
+        assert bench.camera.tries == MAX_HANGING
 
 
 def test_garbage_is_no_frame() -> None:
@@ -606,7 +606,7 @@ def test_too_many_sources_that_hang_are_refused_and_do_not_count_for_ours() -> N
     with Bench() as bench:
         new = FakeCamera(bench.clock)
         new.hangs = hangs = threading.Event()
-        for _ in range(MOST_HANGING):
+        for _ in range(MAX_HANGING):
             bench.feed.reopen(new.open, changed(source="http://other"))
         with pytest.raises(SourceError, match="3 other sources hang"):
             bench.feed.reopen(new.open, changed(source="http://other"))

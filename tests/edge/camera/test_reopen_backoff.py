@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.camera.reopen_backoff import JITTER, LONGEST_DELAY_S, Patience
+from edge.camera.reopen_backoff import JITTER, MAX_DELAY_S, Patience
 
 
 def delays_s(patience: Patience, count: int) -> list[float]:
@@ -25,7 +25,7 @@ def test_chance_only_adds_and_never_beyond_the_longest(chances: list[float]) -> 
     plain = delays_s(Patience(100.0, random=lambda: 0.0), len(chances))
     drawn = delays_s(Patience(100.0, random=iter(chances).__next__), len(chances))
     for without, found in zip(plain, drawn, strict=True):
-        assert without <= found <= min(LONGEST_DELAY_S, without * (1.0 + JITTER))
+        assert without <= found <= min(MAX_DELAY_S, without * (1.0 + JITTER))
 
 
 def test_one_that_lives_only_for_a_moment_each_time_is_tried_less_and_less() -> None:

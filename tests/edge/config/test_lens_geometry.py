@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from edge.config.lens_geometry import (
     FACE_M,
     FACE_PX,
-    MOST_PX,
+    MAX_PX,
     farthest,
     smallest_face,
     working_width,
@@ -40,9 +40,9 @@ def test_at_the_working_width_the_cascade_gets_what_it_needs(
 
 @given(views)
 def test_as_far_as_is_allowed_the_widest_picture_is_enough(view: float) -> None:
-    most_m = farthest(view)
-    if most_m:
-        assert working_width(smallest_face(most_m, view)) <= MOST_PX
-    assert working_width(smallest_face(most_m + 0.1, view)) > MOST_PX or math.isclose(
-        smallest_face(most_m + 0.1, view), 1.0
+    max_m = farthest(view)
+    if max_m:
+        assert working_width(smallest_face(max_m, view)) <= MAX_PX
+    assert working_width(smallest_face(max_m + 0.1, view)) > MAX_PX or math.isclose(
+        smallest_face(max_m + 0.1, view), 1.0
     )

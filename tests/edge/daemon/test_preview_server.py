@@ -6,7 +6,7 @@ import contextlib
 import socket
 from pathlib import Path
 
-from edge.daemon.preview_server import MOST_WAITING, InUse, PreviewServer
+from edge.daemon.preview_server import MAX_WAITING, InUse, PreviewServer
 
 USED = InUse(reloading=False, refused="", zone=(), min_face=0.1)
 
@@ -16,7 +16,7 @@ def test_many_pages_may_look_at_once(tmp_path: Path) -> None:
     server = PreviewServer(path, lambda: None, lambda: USED, lambda: None)
     with contextlib.ExitStack() as stack:
         visitors = []
-        for _ in range(MOST_WAITING):
+        for _ in range(MAX_WAITING):
             visitor = stack.enter_context(socket.socket(socket.AF_UNIX))
             visitor.settimeout(20)
             visitor.connect(str(path))

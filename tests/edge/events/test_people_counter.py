@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.classification.classifier import Scores
-from edge.events.people_counter import FEWEST_SIGHTINGS, PeopleCounter
+from edge.events.people_counter import MIN_SIGHTINGS, PeopleCounter
 from edge.tracking.tracker import Reading, Track
 
 BOX = (10.0, 10.0, 50.0, 50.0)
@@ -63,7 +63,7 @@ def test_whom_nobody_saw_well_is_unsure_until_somebody_does() -> None:
 
 def test_a_false_box_is_nobody() -> None:
     people = counter()
-    people.update([track(1, readings=FEWEST_SIGHTINGS - 1), track(2, readings=3)], 0.0)
+    people.update([track(1, readings=MIN_SIGHTINGS - 1), track(2, readings=3)], 0.0)
     people.finish(1.0)
     assert counted(people) == {"unsure": 1}
 

@@ -5,7 +5,7 @@ import pytest
 from edge.health.thermal_throttle import (
     CHECK_S,
     DOWN_AFTER_S,
-    LEAST_SHARE,
+    MIN_SHARE,
     STEP,
     UP_AFTER_S,
     Thermal,
@@ -47,7 +47,7 @@ def test_a_hot_board_gets_fewer_frames_step_by_step_but_never_none() -> None:
     assert board.watch(CHECK_S) == pytest.approx(STEP)
     assert board.watch(DOWN_AFTER_S - CHECK_S) == pytest.approx(STEP)  # time to show
     assert board.watch(CHECK_S) == pytest.approx(STEP**2)
-    assert board.watch(600.0) == LEAST_SHARE
+    assert board.watch(600.0) == MIN_SHARE
 
 
 def test_the_rate_comes_back_when_it_has_cooled_down_and_not_before() -> None:
@@ -55,9 +55,9 @@ def test_the_rate_comes_back_when_it_has_cooled_down_and_not_before() -> None:
     board.temperature_c = 80.0
     board.watch(600.0)
     board.temperature_c = 73.0  # below the limit, and not yet cool
-    assert board.watch(600.0) == LEAST_SHARE
+    assert board.watch(600.0) == MIN_SHARE
     board.temperature_c = 65.0
-    assert board.watch(CHECK_S) == pytest.approx(LEAST_SHARE / STEP)
+    assert board.watch(CHECK_S) == pytest.approx(MIN_SHARE / STEP)
     assert board.watch(4 * UP_AFTER_S) == 1.0
 
 

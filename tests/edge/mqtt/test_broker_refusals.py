@@ -19,13 +19,13 @@ from tests.support.publishers import Start
 from tests.support.tcp_relay import Relay
 
 STOP_S = 5.0
-MOST_BYTES = 400
+MAX_BYTES = 400
 TAKEN_OVER = b"\xe0\x01\x8e"
 
 
 @pytest.fixture
 def strict(tmp_path: Path) -> Iterator[Mosquitto]:
-    server = Mosquitto(tmp_path, more=(f"max_packet_size {MOST_BYTES}",)).start()
+    server = Mosquitto(tmp_path, more=(f"max_packet_size {MAX_BYTES}",)).start()
     yield server
     server.stop()
 
@@ -44,7 +44,7 @@ def test_an_event_that_is_too_large_is_kept_and_told_once_and_those_before_it_ar
     monkeypatch.setattr("edge.mqtt.reconnect_backoff.REFUSED_RETRY_S", 0.2)
     listener = Subscriber(strict.broker)
     outbox.put({"n": 1})
-    outbox.put({"n": 2, "pad": MOST_BYTES * "x"})
+    outbox.put({"n": 2, "pad": MAX_BYTES * "x"})
     outbox.put({"n": 3})
     publisher = start(strict.broker)
     wait_until(lambda: publisher.connections == 3, "tried again")
@@ -54,7 +54,7 @@ def test_an_event_that_is_too_large_is_kept_and_told_once_and_those_before_it_ar
     assert [e["n"] for e in listener.bodies("events")] == [1]
     listener.wait_for(lambda: listener.bodies("status")[-1] == "offline", "offline")
     (text,) = warnings(caplog)
-    assert f"takes messages of {MOST_BYTES} bytes at most" in text
+    assert f"takes messages of {MAX_BYTES} bytes at most" in text
     assert "maskpatrol/door1/events has 4" in text
     assert "max_packet_size" in text
     listener.close()
@@ -65,7 +65,7 @@ def test_what_is_too_large_and_no_event_is_left_out_and_stops_nothing(
 ) -> None:
     publisher = start(strict.broker)
     for n in range(3):
-        publisher.retain("health", {"n": n, "pad": MOST_BYTES * "x"}, qos=0)
+        publisher.retain("health", {"n": n, "pad": MAX_BYTES * "x"}, qos=0)
     publisher.retain("state", {"people": 1}, qos=1)
     outbox.put({"n": 1})
     publisher.wake()
@@ -85,10 +85,10 @@ def test_sizes_are_reckoned_as_the_broker_does(strict: Mosquitto, over: int) -> 
     session.open()
     answered = signals.get(timeout=PATIENCE_S)
     assert isinstance(answered, Answered)
-    assert answered.most_bytes == MOST_BYTES
+    assert answered.max_bytes == MAX_BYTES
     frame = Message("t", "", 1, False).packet_bytes + 1  # a longer length is a byte more
-    message = Message("t", (MOST_BYTES + over - frame) * "x", 1, False)
-    assert message.packet_bytes == MOST_BYTES + over
+    message = Message("t", (MAX_BYTES + over - frame) * "x", 1, False)
+    assert message.packet_bytes == MAX_BYTES + over
     session.publish(message)
     answer = signals.get(timeout=PATIENCE_S)
     assert isinstance(answer, Lost if over else Acknowledged)
@@ -99,7 +99,7 @@ def test_a_size_that_only_the_broker_knows_is_among_the_reasons_for_being_cut_of
     strict: Mosquitto, outbox: Outbox, start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In 3.1.1 it tells neither its limit nor why it ends the connection."""
-    outbox.put({"n": 1, "pad": MOST_BYTES * "x"})
+    outbox.put({"n": 1, "pad": MAX_BYTES * "x"})
     start(replace(strict.broker, version="3.1.1"))
     wait_until(lambda: any("larger than" in text for text in warnings(caplog)), "the hint")
     assert outbox.depth() == 1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge import __version__
 from edge.common.errors import UserError
-from edge.mqtt.command_format import MOST_BYTES, MOST_CHARACTERS, MOST_NUMBER, answer, ping
+from edge.mqtt.command_format import MAX_BYTES, MAX_CHARACTERS, MAX_NUMBER, answer, ping
 
 
 def refuse() -> dict[str, Any]:
@@ -24,9 +24,9 @@ def stumble() -> dict[str, Any]:
 VERBS = {"ping": ping, "refuse": refuse, "stumble": stumble, "pause": lambda: {"paused": True}}
 
 TRANSACTIONS = st.one_of(
-    st.text(st.characters(codec="utf-8"), max_size=MOST_CHARACTERS),
-    st.integers(-MOST_NUMBER, MOST_NUMBER),
-    st.floats(-MOST_NUMBER, MOST_NUMBER, allow_nan=False),
+    st.text(st.characters(codec="utf-8"), max_size=MAX_CHARACTERS),
+    st.integers(-MAX_NUMBER, MAX_NUMBER),
+    st.floats(-MAX_NUMBER, MAX_NUMBER, allow_nan=False),
 )
 
 
@@ -46,7 +46,7 @@ def test_a_command_may_be_empty(payload: bytes) -> None:
 @given(TRANSACTIONS)
 def test_the_reply_bears_the_transaction_of_the_command(transaction: str | float) -> None:
     payload = json.dumps({"transaction": transaction}, ensure_ascii=False).encode()
-    if len(payload) > MOST_BYTES:
+    if len(payload) > MAX_BYTES:
         return
     reply = answer("pause", payload, VERBS)
     assert reply == {"status": "ok", "paused": True, "transaction": transaction}
@@ -58,16 +58,16 @@ def test_the_reply_bears_the_transaction_of_the_command(transaction: str | float
     [
         ("pause", b"nonsense", "not valid JSON", None),
         ("pause", b"\xff\xfe", "not valid JSON", None),
-        ("pause", b"[" * MOST_BYTES, "not valid JSON", None),
+        ("pause", b"[" * MAX_BYTES, "not valid JSON", None),
         ("pause", b'{"transaction": NaN}', "not valid JSON", None),
         ("pause", b"[1]", "no JSON object", None),
         ("pause", b"null", "no JSON object", None),
-        ("pause", b" " * (MOST_BYTES + 1), "longer than 1024 bytes", None),
-        ("pause", body(transaction="x" * (MOST_CHARACTERS + 1)), "`transaction` is", None),
+        ("pause", b" " * (MAX_BYTES + 1), "longer than 1024 bytes", None),
+        ("pause", body(transaction="x" * (MAX_CHARACTERS + 1)), "`transaction` is", None),
         ("pause", body(transaction=True), "`transaction` is", None),
         ("pause", body(transaction=None), "`transaction` is", None),
         ("pause", body(transaction=[1]), "`transaction` is", None),
-        ("pause", body(transaction=MOST_NUMBER + 1), "`transaction` is", None),
+        ("pause", body(transaction=MAX_NUMBER + 1), "`transaction` is", None),
         ("pause", b'{"transaction": 1e999}', "", None),
         ("pause", body(transaction=7, minutes=5), "unknown key 'minutes'", 7),
         ("fly", body(transaction=8), "'fly'; there are: pause, ping, refuse, stumble", 8),
@@ -99,7 +99,7 @@ JSON = st.recursive(
 
 @given(
     st.sampled_from([*VERBS, "fly", ""]),
-    st.binary(max_size=2 * MOST_BYTES) | JSON.map(lambda value: json.dumps(value).encode()),
+    st.binary(max_size=2 * MAX_BYTES) | JSON.map(lambda value: json.dumps(value).encode()),
 )
 def test_whatever_comes_is_answered_in_json(verb: str, payload: bytes) -> None:
     reply = answer(verb, payload, VERBS)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edge.mqtt.command_responder import REPLY_WINDOW
-from edge.mqtt.connection import MOST_WAITING
+from edge.mqtt.connection import MAX_WAITING
 from edge.outbox.outbox import Outbox
 from tests.support.brokers import Mosquitto, Subscriber, wait_until
 from tests.support.publishers import Start
@@ -175,14 +175,14 @@ def test_a_flood_of_commands_is_bounded_and_events_overtake_it(
     online(subscriber)
     say(subscriber, "hang", "first")
     assert hanging.wait(20)
-    flood = 3 * MOST_WAITING
+    flood = 3 * MAX_WAITING
     for n in range(flood):
         subscriber.client.publish(CMD + "ping", json.dumps({"transaction": n}), qos=1)
     subscriber.wait_for(
         lambda: sum(m.topic == CMD + "ping" for m in subscriber.messages) == flood, "the flood"
     )
     # The hanging one takes a place, and what is queued last is the word that there is none.
-    wait_until(lambda: publisher._inbox.signals.qsize() == MOST_WAITING, "a full queue")
+    wait_until(lambda: publisher._inbox.signals.qsize() == MAX_WAITING, "a full queue")
     outbox.put({"n": 0})
     publisher.wake()
     go.set()

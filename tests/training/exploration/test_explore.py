@@ -22,8 +22,8 @@ from tests.support import datasets
 from training.cli import main
 from training.data.datasets import LABELS, read_dataset
 from training.data.picture_style import (
-    FEWEST,
     MEASURES,
+    MIN_SAMPLES,
     TOGETHER,
     Style,
     separation,
@@ -113,7 +113,7 @@ def test_measures_together_tell_what_each_alone_cannot() -> None:
     assert set(found) == {*MEASURES, *TOGETHER}
     assert max(found[measure] for measure in MEASURES) < 0.6
     assert min(found[name] for name in TOGETHER) > 0.9
-    assert separations(alike[: FEWEST - 1], opposed) == {}
+    assert separations(alike[: MIN_SAMPLES - 1], opposed) == {}
 
 
 def test_all_is_looked_at_and_unreadable_pictures_are_listed(tmp_path: Path) -> None:

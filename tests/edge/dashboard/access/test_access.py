@@ -20,9 +20,9 @@ from websockets.sync.client import connect
 
 from edge.config.settings import Settings
 from edge.dashboard.access.access import OPEN_PATHS
-from edge.dashboard.access.connection_limits import MOST_OF_ONE, PATIENCE_S
+from edge.dashboard.access.connection_limits import MAX_OF_ONE, PATIENCE_S
 from edge.dashboard.access.login_sessions import Sessions
-from edge.dashboard.access.login_throttle import FREE, LONGEST_WAIT_S, Attempts
+from edge.dashboard.access.login_throttle import FREE, MAX_WAIT_S, Attempts
 from edge.dashboard.access.password import Password
 from edge.dashboard.history.queries import History
 from edge.dashboard.history.store import Store
@@ -285,7 +285,7 @@ def is_closed(connection: socket.socket, within_s: float) -> bool:
 
 
 def test_connections_that_say_nothing_keep_nobody_out(dashboard: Dashboard) -> None:
-    silent = [socket.create_connection(("127.0.0.1", dashboard.port)) for _ in range(MOST_OF_ONE)]
+    silent = [socket.create_connection(("127.0.0.1", dashboard.port)) for _ in range(MAX_OF_ONE)]
     slow = socket.create_connection(("127.0.0.1", dashboard.port))
     assert is_closed(slow, 5.0)  # one too many
     silent[0].sendall(b"GET /login HTTP/1.1\r\nhost: ")
@@ -331,7 +331,7 @@ def test_waiting_grows_with_each_wrong_attempt_and_has_an_end() -> None:
         now_s += wait_s
         assert attempts.begin("192.0.2.7", now_s) == 0.0 if wait_s else True
     assert waits[:FREE] == [0.0] * FREE
-    assert max(waits) == LONGEST_WAIT_S
+    assert max(waits) == MAX_WAIT_S
     assert attempts.begin("192.0.2.8", now_s) == 0.0
     attempts.right("192.0.2.7", now_s)
     assert attempts.begin("192.0.2.7", now_s) == 0.0

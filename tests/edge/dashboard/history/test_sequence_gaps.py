@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.dashboard.history.sequence_gaps import MOST_GAPS, MOST_LOST, Ledger
+from edge.dashboard.history.sequence_gaps import MAX_GAPS, MAX_LOST, Ledger
 
 
 def missing(ledger: Ledger) -> set[int]:
@@ -39,16 +39,16 @@ def test_a_device_that_begins_anew_has_lost_nothing_more() -> None:
 
 def test_gaps_without_end_are_counted_and_not_all_kept() -> None:
     ledger = Ledger()
-    ledger.see_all(range(1, 4 * MOST_GAPS, 2), 5.0)
-    assert len(ledger.gaps) == MOST_GAPS
-    assert ledger.lost == 2 * MOST_GAPS - 1
+    ledger.see_all(range(1, 4 * MAX_GAPS, 2), 5.0)
+    assert len(ledger.gaps) == MAX_GAPS
+    assert ledger.lost == 2 * MAX_GAPS - 1
 
 
 def test_a_device_that_lies_cannot_count_without_end() -> None:
     ledger = Ledger()
     for _ in range(1100):
-        ledger.see_all([1, MOST_LOST], 5.0)
-    assert ledger.lost == ledger.forgotten == MOST_LOST
+        ledger.see_all([1, MAX_LOST], 5.0)
+    assert ledger.lost == ledger.forgotten == MAX_LOST
 
 
 def test_a_device_that_begins_anew_below_the_first_that_we_saw_loses_what_it_loses() -> None:

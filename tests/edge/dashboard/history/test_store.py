@@ -102,8 +102,8 @@ def test_two_dashboards_share_one_database(engine: sa.Engine) -> None:
 
 def test_all_lock_in_one_order(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables as they stand in the metadata, devices by name: else two wait for each other."""
-    monkeypatch.setattr("edge.dashboard.history.retention.MOST_DEVICES", 2)
-    monkeypatch.setattr("edge.dashboard.history.retention.MOST_RETIRED", 0)
+    monkeypatch.setattr("edge.dashboard.history.retention.MAX_DEVICES", 2)
+    monkeypatch.setattr("edge.dashboard.history.retention.MAX_RETIRED", 0)
     order = [table.name for table in metadata.tables.values()]
     changed: list[list[str]] = [[]]
     locked = []
@@ -264,7 +264,7 @@ def test_what_is_too_old_or_too_much_goes(engine: sa.Engine) -> None:
 def test_names_without_end_are_not_all_kept(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.dashboard.history.retention.MOST_DEVICES", 3)
+    monkeypatch.setattr("edge.dashboard.history.retention.MAX_DEVICES", 3)
     Store(engine).keep_last_seen({f"d{n}": NOW_S + n for n in range(5)})
     tidy(engine, NOW_S + 9, 400.0, 1000)
     assert [name for name, _ in History(engine).known_devices()] == ["d0", "d1", "d2"]
@@ -273,7 +273,7 @@ def test_names_without_end_are_not_all_kept(
 def test_names_that_are_silent_give_way_to_a_new_device(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.dashboard.history.retention.MOST_DEVICES", 3)
+    monkeypatch.setattr("edge.dashboard.history.retention.MAX_DEVICES", 3)
     store, history = Store(engine), History(engine)
 
     def known() -> list[str]:
@@ -295,7 +295,7 @@ def test_names_that_are_silent_give_way_to_a_new_device(
 def test_a_retired_device_is_known_for_longer_than_what_it_sent(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.dashboard.history.retention.MOST_RETIRED", 2)
+    monkeypatch.setattr("edge.dashboard.history.retention.MAX_RETIRED", 2)
     store, history = Store(engine), History(engine)
     store.keep_last_seen({"a": NOW_S, "b": NOW_S})
     store.retire(["a"], NOW_S + 1.0)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from edge.dashboard.base.device_slots import MOST_PLACES, SILENT_S
+from edge.dashboard.base.device_slots import MAX_PLACES, SILENT_S
 from edge.dashboard.base.messages import EventMessage
 from edge.dashboard.history.queries import History
 from edge.dashboard.history.retention import Tidier
@@ -19,7 +19,7 @@ from edge.dashboard.history.store import Store, Written
 from edge.dashboard.history.tables import open_database
 from edge.dashboard.ingest.ingest import Ingest
 from edge.dashboard.ingest.subscriber import Received
-from edge.dashboard.ingest.validation import MOST_NUMBER, Intake
+from edge.dashboard.ingest.validation import MAX_NUMBER, Intake
 from edge.dashboard.live.live_state import Board
 from tests.support.brokers import wait_until
 from tests.support.dashboard_events import NOW_S, encoded, start
@@ -73,7 +73,7 @@ def bench(engine: sa.Engine) -> Iterator[Bench]:
 
 def test_numbers_that_lie_stop_nothing(bench: Bench) -> None:
     for _ in range(1100):
-        for seq in (1, MOST_NUMBER):
+        for seq in (1, MAX_NUMBER):
             bench.say("evil", "events", start("evil", seq))
     bench.say("door1", "events", start("door1", 1))
     wait_until(lambda: ("door1", 1) in bench.done, "the event of another device", 60)
@@ -187,10 +187,10 @@ def test_all_dashboards_of_one_database_forget(engine: sa.Engine) -> None:
 
 def test_more_names_than_there_are_places_are_told(bench: Bench) -> None:
     bench.say("door1", "state", {"no_mask": False, "people": 0})
-    for number in range(MOST_PLACES + 300):
+    for number in range(MAX_PLACES + 300):
         bench.say(f"d{number}", "state", {"no_mask": False, "people": 0})
     names = listed(bench)
-    assert len(names) == MOST_PLACES
+    assert len(names) == MAX_PLACES
     assert "door1" in names
     crowd = lambda: bench.board.since(-1)[1]["link"]["crowd"]  # noqa: E731
     wait_until(lambda: "somebody invents them" in crowd(), "the notice", 20)
@@ -202,13 +202,13 @@ def test_events_in_invented_names_take_no_device_off_the_list(
     """However long they wait to be written, and whoever has their places then."""
     for number in range(20):
         bench.say(f"real{number}", "state", {"no_mask": False, "people": 0})
-    for number in range(2 * MOST_PLACES + 500):
+    for number in range(2 * MAX_PLACES + 500):
         bench.say(f"d{number}", "events", start(f"d{number}", 1))
     names = listed(bench)
-    wait_until(lambda: len(bench.done) == 2 * MOST_PLACES + 520, "all are written", 120)
+    wait_until(lambda: len(bench.done) == 2 * MAX_PLACES + 520, "all are written", 120)
     assert bench.intake.refused == {}
     assert listed(bench) == names
-    assert len(names) == MOST_PLACES
+    assert len(names) == MAX_PLACES
     assert {f"real{number}" for number in range(20)} < set(names)
 
 
@@ -247,12 +247,12 @@ def test_a_device_that_comes_back_while_another_dashboard_asks_stays(engine: sa.
 def test_a_restart_is_no_word_of_who_is_silent(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
     store = Store(engine)
-    heard_s = {f"d{number}": NOW_S - 60.0 for number in range(MOST_PLACES)}
+    heard_s = {f"d{number}": NOW_S - 60.0 for number in range(MAX_PLACES)}
     heard_s["d5"] = NOW_S - 2 * SILENT_S  # long since, and yet one of those that came first
     store.keep_last_seen(heard_s)
     bench = Bench(store, engine)
     bench.ingest.start()
-    assert len(listed(bench)) == MOST_PLACES
+    assert len(listed(bench)) == MAX_PLACES
     bench.say("door1", "state", {"no_mask": False, "people": 0})
     assert set(listed(bench)) == {*heard_s, "door1"} - {"d5"}
     bench.ingest.stop()
@@ -262,10 +262,10 @@ def test_what_the_broker_keeps_of_a_forgotten_device_costs_nobody_a_place(
     bench: Bench,
 ) -> None:
     bench.ingest.forget("old")
-    for number in range(MOST_PLACES):
+    for number in range(MAX_PLACES):
         bench.say(f"d{number}", "state", {"no_mask": False, "people": 0})
     names = listed(bench)
     keep(bench, "old")
     assert listed(bench) == names
-    assert len(names) == MOST_PLACES
+    assert len(names) == MAX_PLACES
     assert bench.intake.refused == {}

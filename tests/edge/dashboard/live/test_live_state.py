@@ -35,7 +35,7 @@ def test_who_sends_an_event_is_shown_at_once() -> None:
 def test_a_page_that_is_too_late_for_who_has_gone_is_sent_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("edge.dashboard.live.live_state.MOST_GONE", 3)
+    monkeypatch.setattr("edge.dashboard.live.live_state.MAX_GONE", 3)
     now = [5.0]
     board = Board(lambda: now[0])
     names = [f"d{number}" for number in range(6)]
