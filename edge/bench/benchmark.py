@@ -34,7 +34,7 @@ from edge.bench.startup import start_figures
 from edge.bench.text_report import as_json, as_text
 from edge.bench.threads import thread_figures
 from edge.common.errors import UserError
-from edge.common.terminal import Screen
+from edge.common.terminal import Terminal
 from edge.config.settings import Settings, change
 
 RESULT_NAME = "bench.json"
@@ -66,7 +66,7 @@ def bench(settings: Settings, options: BenchOptions) -> int:
     """Measure, print, write; 0, or UserError for what keeps it from measuring at all."""
     if options.out is not None:
         _make_folder(options.out)
-    screen = Screen(sys.stderr)
+    screen = Terminal(sys.stderr)
     try:
         with one_opencv_thread():
             result = _Bench(settings, options, screen).measure()
@@ -83,7 +83,7 @@ def bench(settings: Settings, options: BenchOptions) -> int:
 class _Bench:
     """One run of the bench."""
 
-    def __init__(self, settings: Settings, options: BenchOptions, screen: Screen) -> None:
+    def __init__(self, settings: Settings, options: BenchOptions, screen: Terminal) -> None:
         # What is configured may be more; the original gets one, so that they can be compared.
         self._settings = change(settings, classifier={"threads": 1})
         self._options, self._screen = options, screen
@@ -243,7 +243,7 @@ def _make_folder(folder: Path) -> None:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from None
 
 
-def _write(result: Result, folder: Path, screen: Screen) -> None:
+def _write(result: Result, folder: Path, screen: Terminal) -> None:
     try:
         (folder / RESULT_NAME).write_text(as_json(result) + "\n", encoding="utf-8")
         written = [folder / RESULT_NAME]

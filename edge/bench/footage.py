@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from edge.camera.source import Frame
-from edge.camera.source_address import shown_source
+from edge.camera.source_address import display_address
 from edge.camera.source_factory import is_recorded, open_source
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import Settings, change
@@ -56,7 +56,7 @@ def clip(name: str, settings: Settings, seconds: float | None = None) -> Scene:
     if not is_recorded(settings.camera):
         raise UsageError(
             f"the bench plays video files and folders of pictures, not"
-            f" {shown_source(settings.camera)}"
+            f" {display_address(settings.camera)}"
         )
 
     def frames() -> Iterator[Frame]:

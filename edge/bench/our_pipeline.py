@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from edge.bench.stage_costs import StageCosts
-from edge.camera.frame_rate_limit import Ceiling
+from edge.camera.frame_rate_limit import FrameRateLimit
 from edge.camera.source import Frame
 from edge.classification.classifier import load_classifier
 from edge.common.clock import UtcClock
@@ -46,7 +46,7 @@ class Ours:
             UtcClock(lambda: 0.0),
             costs,
         )
-        self._wants = Ceiling(self._settings.camera.fps)
+        self._wants = FrameRateLimit(self._settings.camera.fps)
         self._now_s = 0.0
         #: What the clip has brought so far.
         self.events: list[Event] = []

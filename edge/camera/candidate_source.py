@@ -7,11 +7,11 @@ from collections.abc import Callable
 from edge.camera.feed_status import why_failed, why_silent
 from edge.camera.reader import GRACE_S, Leaving, Reader, Receiver
 from edge.camera.source import Frame, Source, SourceError, is_picture
-from edge.camera.source_address import shown_source
+from edge.camera.source_address import display_address
 from edge.config.settings import CameraSettings
 
 
-class Trial:
+class CandidateSource:
     """One attempt to open a source and to get a first frame of it; not thread-safe."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Trial:
         """Whether it delivers; raises SourceError when it failed or took too long."""
         if self.frame is not None:
             return True
-        name, timeout_s = shown_source(self.settings), self.settings.timeout_s
+        name, timeout_s = display_address(self.settings), self.settings.timeout_s
         if self.over:
             raise SourceError(why_failed(name, self.failure))
         if self._clock() - self._sign_s > timeout_s + GRACE_S:

@@ -8,21 +8,21 @@ import threading
 import time
 from collections.abc import Callable
 
-from edge.camera.candidate_source import Trial
+from edge.camera.candidate_source import CandidateSource
 from edge.camera.feed_status import StatusKeeper, why_failed, why_silent
-from edge.camera.frame_check import Judge
+from edge.camera.frame_check import FrameCheck
 from edge.camera.reader import GRACE_S, Leaving, Reader
-from edge.camera.reopen_backoff import Patience
+from edge.camera.reopen_backoff import ReopenBackoff
 from edge.camera.source import (
     AbsentError,
+    CameraState,
     CameraStatus,
     Frame,
     Source,
     SourceError,
-    State,
     is_picture,
 )
-from edge.camera.source_address import full_spec, shown_source
+from edge.camera.source_address import display_address, full_spec
 from edge.config.settings import CameraSettings
 
 #: How often a waiting consumer looks at the clock and at whether it should stop.
@@ -78,7 +78,7 @@ class CameraFeed:
         self._left = Leaving()  # readers of the present source …
         self._strangers = Leaving()  # … and of others
         self._reader: Reader | None = None
-        self._trial: Trial | None = None
+        self._trial: CandidateSource | None = None
         # Set by `_begin_with` for each source.
         self._live: bool
         self._tried: bool
@@ -86,7 +86,7 @@ class CameraFeed:
         self._newest: Frame | None
         self._ended: bool
         self._failure: Exception | None
-        self._patience: Patience
+        self._patience: ReopenBackoff
         self._good_since_s: float | None
         self._status = StatusKeeper()
 
@@ -173,7 +173,7 @@ class CameraFeed:
                 self._retire()
                 self._say("reopening", "its settings are changed")
             after = self._left if same else None
-            self._trial = Trial(open_source, settings, self, self._clock, after)
+            self._trial = CandidateSource(open_source, settings, self, self._clock, after)
             self._trial.reader.start()
 
     def settled(self) -> bool:
@@ -213,7 +213,7 @@ class CameraFeed:
         self._ended = False
         self._failure = None
         self._status.restart()
-        self._patience = Patience(self._settings.reopen_for_s, self._random)
+        self._patience = ReopenBackoff(self._settings.reopen_for_s, self._random)
         self._blacks = 0  # times in a row that it was opened anew because it was black
         self._moves = True  # False from when it froze until it is seen to move again
         self._garbage = False
@@ -266,7 +266,7 @@ class CameraFeed:
                 self._failure = failure
             elif self._live:
                 first = not self._was_open and not self._tried
-                self._lose("stalled", why_failed(shown_source(self._settings), failure))
+                self._lose("stalled", why_failed(display_address(self._settings), failure))
                 if first:
                     log.info("it is tried again for %g s", self._settings.reopen_for_s)
             else:
@@ -315,7 +315,7 @@ class CameraFeed:
         self._reader = Reader(self._open_source, self, self._clock, hold)
         self._reader.start()
 
-    def _take_over(self, trial: Trial) -> None:
+    def _take_over(self, trial: CandidateSource) -> None:
         """Go on with what the trial opened, from its newest frame on."""
         assert trial.frame is not None, "it did not succeed"
         self._opening = False
@@ -344,7 +344,7 @@ class CameraFeed:
             (self._left if self._trial.alone else self._strangers).add(self._trial.reader)
             self._trial = None
 
-    def _lose(self, state: State, reason: str) -> None:
+    def _lose(self, state: CameraState, reason: str) -> None:
         """The source is of no use as it is: close it, and choose when to open it anew."""
         now_s = self._clock()
         since_s = self._good_since_s
@@ -361,7 +361,7 @@ class CameraFeed:
     def _judge_frame(self, frame: Frame, now_s: float) -> None:
         verdict = self._judge.look(frame.image_bgr, now_s)
         if verdict.frozen:
-            name, span_s = shown_source(self._settings), self._settings.frozen_after_s
+            name, span_s = display_address(self._settings), self._settings.frozen_after_s
             self._lose("frozen", f"{name} has delivered the same picture for {span_s:g} s")
             return
         self._moves = self._moves or verdict.changed or verdict.dark
@@ -375,7 +375,7 @@ class CameraFeed:
             self._status.good_at_s = frame.captured_at_s
             self._say("ok", "")
         else:
-            self._say("black", f"{shown_source(self._settings)} delivers a black picture")
+            self._say("black", f"{display_address(self._settings)} delivers a black picture")
         self._hand_over(frame)
         if verdict.black:
             self._blacks += 1
@@ -390,14 +390,14 @@ class CameraFeed:
         self._retire()
         self._failure = SourceError(f"{self._status.reason}{why}")
 
-    def _new_judge(self) -> Judge:
+    def _new_judge(self) -> FrameCheck:
         black_after_s = self._settings.black_after_s
         longer_s = min(MAX_BLACK_S, black_after_s * 2.0 ** min(self._blacks, 30))
-        return Judge(max(black_after_s, longer_s), self._settings.frozen_after_s)
+        return FrameCheck(max(black_after_s, longer_s), self._settings.frozen_after_s)
 
     def _why_silent(self) -> str:
-        name, span_s = shown_source(self._settings), self._settings.timeout_s
+        name, span_s = display_address(self._settings), self._settings.timeout_s
         return why_silent(name, span_s, self._opening, self._garbage)
 
-    def _say(self, state: State, reason: str) -> None:
-        self._status.say(state, reason, shown_source(self._settings))
+    def _say(self, state: CameraState, reason: str) -> None:
+        self._status.say(state, reason, display_address(self._settings))

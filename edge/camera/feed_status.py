@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from edge.camera.source import CameraStatus, State
+from edge.camera.source import CameraState, CameraStatus
 from edge.common.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -15,7 +15,7 @@ class StatusKeeper:
 
     def __init__(self) -> None:
         """Starting."""
-        self.state: State = "starting"
+        self.state: CameraState = "starting"
         self.reason = ""
         self.good_at_s: float | None = None
         self.reopened = 0
@@ -25,7 +25,7 @@ class StatusKeeper:
         """Another source: its state is not known yet; the counts go on."""
         self.state, self.reason = "starting", ""
 
-    def say(self, state: State, reason: str, name: str) -> None:
+    def say(self, state: CameraState, reason: str, name: str) -> None:
         """The source, which may be shown as `name`, is in `state` because of `reason`."""
         self.reason = reason
         before, self.state = self.state, state

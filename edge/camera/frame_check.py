@@ -35,7 +35,7 @@ class Verdict:
     frozen: bool
 
 
-class Judge:
+class FrameCheck:
     """Judges the pictures of one opening of a live source, in their order."""
 
     def __init__(self, black_after_s: float, frozen_after_s: float) -> None:

@@ -26,7 +26,7 @@ def every(at_s: float) -> bool:
     return True
 
 
-class Allowance:
+class FrameRateBudget:
     """What share of the frame rate may be spent now, and what was spared; of one run, whose source
     may be opened many times. One thread reads a source; others may look."""
 
@@ -37,20 +37,20 @@ class Allowance:
         self.left_out = 0
 
 
-class Ceiling:
+class FrameRateLimit:
     """Wants frames at a steady rate."""
 
     def __init__(
         self,
         fps: float,
-        allowance: Allowance | None = None,
+        allowance: FrameRateBudget | None = None,
         max_s: float = math.inf,
         burst: int = 1,
     ) -> None:
         """At most `fps` frames a second on average, times the share of the `allowance`; one every
         `max_s` seconds all the same. After a gap up to `burst` may follow each other."""
         self._fps = fps
-        self._allowance = allowance or Allowance()
+        self._allowance = allowance or FrameRateBudget()
         self._longest_s = max_s
         self._burst = burst
         self._due_s = -math.inf

@@ -14,7 +14,7 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", 
 JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8", 0xDA, b"\xff\xd9"
 
 
-def read_picture(path: Path) -> Pixels:
+def read_image(path: Path) -> Pixels:
     """The picture at `path`, (height, width, 3) uint8 BGR, turned upright by its EXIF.
 
     Raises UserError when it is missing, no picture, or too large to decode.
@@ -26,11 +26,11 @@ def read_picture(path: Path) -> Pixels:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"cannot read {path}: {reason}") from None
-    return decode_picture(raw, str(path))
+    return decode_image(raw, str(path))
 
 
-def decode_picture(raw: bytes, name: str) -> Pixels:
-    """The picture in `raw`, as `read_picture` gives it; `name` is what errors call it.
+def decode_image(raw: bytes, name: str) -> Pixels:
+    """The picture in `raw`, as `read_image` gives it; `name` is what errors call it.
 
     Raises UserError when it is no picture, or too large to decode.
     """

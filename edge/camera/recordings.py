@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 
 from edge.camera.frame_rate_limit import Wants, every
-from edge.camera.image_files import PICTURE_SUFFIXES, read_picture
+from edge.camera.image_files import PICTURE_SUFFIXES, read_image
 from edge.camera.source import Frame, SourceError, is_picture
 from edge.common.arrays import Pixels
 from edge.common.paths import kind_of
@@ -131,7 +131,7 @@ class PictureFolder:
             self._index = index
             at_s = index * self._period_s
             if self._wants(at_s):
-                return Frame(read_picture(self._paths[index]), at_s, index)
+                return Frame(read_image(self._paths[index]), at_s, index)
         return None
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ MAX_DELAY_S = 30.0
 JITTER = 0.5
 
 
-class Patience:
+class ReopenBackoff:
     """Growing delays between attempts, and how long all of them together may take."""
 
     def __init__(self, give_up_after_s: float, random: Callable[[], float]) -> None:

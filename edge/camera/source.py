@@ -10,7 +10,7 @@ import numpy as np
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 
-State = Literal["starting", "ok", "stalled", "black", "frozen", "reopening"]
+CameraState = Literal["starting", "ok", "stalled", "black", "frozen", "reopening"]
 
 
 class SourceError(UserError):
@@ -61,7 +61,7 @@ class CameraStatus:
     for which the consumer was too slow.
     """
 
-    state: State
+    state: CameraState
     reason: str
     frame_age_s: float | None
     reopened: int

@@ -15,7 +15,7 @@ _IN_PATH = re.compile(_KEY + r"([^&;/?\s]*)", re.IGNORECASE)
 _IN_QUERY = re.compile(_KEY + r"([^&;\s]*)", re.IGNORECASE)
 
 
-def shown_source(settings: CameraSettings) -> str:
+def display_address(settings: CameraSettings) -> str:
     """The source as it may be shown and logged: an address without its password."""
     spec = settings.source
     if spec == "demo":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.camera.frame_rate_limit import BURST, Allowance, Ceiling, Wants, every
+from edge.camera.frame_rate_limit import BURST, FrameRateBudget, FrameRateLimit, Wants, every
 from edge.camera.source import Source, SourceError
 from edge.camera.source_address import full_spec, is_device, picamera2_number
 from edge.common.paths import demo_clip, kind_of, user_path
@@ -19,12 +19,12 @@ def is_recorded(settings: CameraSettings) -> bool:
     return spec == "demo" or kind_of(user_path(spec)) != "camera"
 
 
-def at_most(settings: CameraSettings, allowance: Allowance) -> Ceiling:
+def frame_rate_limit(settings: CameraSettings, allowance: FrameRateBudget) -> FrameRateLimit:
     """The frame rate that `settings` and `allowance` leave; a live source is never left alone for
     so long that it would pass for one that stalls."""
     if is_recorded(settings):
-        return Ceiling(settings.fps, allowance)
-    return Ceiling(settings.fps, allowance, settings.timeout_s / 2.0, BURST)
+        return FrameRateLimit(settings.fps, allowance)
+    return FrameRateLimit(settings.fps, allowance, settings.timeout_s / 2.0, BURST)
 
 
 def open_source(settings: CameraSettings, wants: Wants = every, searched_px: int = 320) -> Source:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.camera.source_address import shown_source
+from edge.camera.source_address import display_address
 from edge.camera.source_factory import open_source
 from edge.classification.classifier import (
     CHANNELS,
@@ -119,9 +119,11 @@ def _source(settings: Settings) -> str:
     finally:
         source.close()
     if frame is None:
-        raise UserError(f"{shown_source(settings.camera)} delivers no frame; is it the right one?")
+        raise UserError(
+            f"{display_address(settings.camera)} delivers no frame; is it the right one?"
+        )
     height, width = frame.size_px
-    return f"{shown_source(settings.camera)} delivers frames of {width}x{height}"
+    return f"{display_address(settings.camera)} delivers frames of {width}x{height}"
 
 
 def _outbox(settings: Settings) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 
-from edge.camera.image_files import read_picture
+from edge.camera.image_files import read_image
 from edge.classification.classifier import load_classifier
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
@@ -44,7 +44,7 @@ def detect(settings: Settings, options: DetectOptions) -> int:
     failed = False
     for path in options.images:
         try:
-            image = read_picture(path)
+            image = read_image(path)
             faces = (
                 [whole_face(image, classifier)]
                 if options.crop

@@ -224,16 +224,16 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _watch(options: argparse.Namespace) -> int:
-    from edge.common.terminal import Screen
-    from edge.mqtt.alert_subscriber import Watcher
+    from edge.common.terminal import Terminal
+    from edge.mqtt.alert_subscriber import AlertSubscriber
     from edge.mqtt.broker import Broker
 
     settings = _overridden(load_settings(options.config), options)
     mqtt = (
         settings.mqtt if settings.mqtt.host else change(settings, mqtt={"host": "127.0.0.1"}).mqtt
     )
-    screen = Screen()
-    watcher = Watcher(Broker.from_settings(mqtt), mqtt.base, screen.show)
+    screen = Terminal()
+    watcher = AlertSubscriber(Broker.from_settings(mqtt), mqtt.base, screen.show)
     watcher.start()
     screen.show(f"Watching {mqtt.base}/+/events at {mqtt.host}. Ctrl-C stops.")
     try:

@@ -61,11 +61,11 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _update(options: argparse.Namespace) -> int:
-    from edge.service.update import back, settle, update
+    from edge.service.update import roll_back, settle, update
 
     within_s = options.within or (AFTER_CUT_S if options.settle else WITHIN_S)
     if not SHORTEST_S <= within_s <= MAX_DURATION_S:
         raise UsageError(f"--within takes {SHORTEST_S:g} to {MAX_DURATION_S:g} seconds")
     if options.settle:
         return settle(within_s)
-    return back(within_s) if options.back else update(options.bundle, within_s)
+    return roll_back(within_s) if options.back else update(options.bundle, within_s)

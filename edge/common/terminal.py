@@ -23,7 +23,7 @@ STAGES = {
 }
 
 
-class Screen:
+class Terminal:
     """Lines that stay, above one status line that is rewritten; from any thread."""
 
     def __init__(self, out: TextIO | None = None) -> None:

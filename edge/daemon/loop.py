@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from edge.camera.source import Feed, Frame
 from edge.common.errors import UserError
 from edge.common.stage_times import Progress, StageTimes
-from edge.common.terminal import Screen
+from edge.common.terminal import Terminal
 from edge.daemon.controls import Controls
 from edge.daemon.event_writer import EventWriter
 from edge.events.alert_machine import Event
@@ -18,7 +18,7 @@ from edge.events.pipeline import Pipeline
 from edge.events.snapshot import FractionBox, Snapshots
 from edge.health.reporters import StateReporter
 from edge.health.systemd_notify import Notifier
-from edge.health.thermal_throttle import Thermal
+from edge.health.thermal_throttle import ThermalThrottle
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +51,11 @@ class Loop:
         notifier: Notifier,
         times: StageTimes,
         progress: Progress,
-        screen: Screen | None = None,
+        screen: Terminal | None = None,
         clock: Callable[[], float] = time.monotonic,
         starts_at_s: float = 0.0,
         delivers: Callable[[], bool] = lambda: True,
-        thermal: Thermal | None = None,
+        thermal: ThermalThrottle | None = None,
     ) -> None:
         """`screen` shows a line on how it goes, if there is one; `clock` is that of frames
         that must be waited for; `starts_at_s` is now, on the clock of the frames.

@@ -2,7 +2,8 @@
 
 A UNIX socket, which only this device's own users can open, and only those whom the rights of
 the file let in. Whoever connects sends one line and is answered once: `look` with what is seen
-now (a line of JSON and a JPEG), `use` with what the daemon works with (`InUse`), `reload` with the
+now (a line of JSON and a JPEG), `use` with what the daemon works with
+(`SettingsInUse`), `reload` with the
 same after asking the daemon to read its configuration anew. Nothing is encoded, or kept, unless
 somebody looks.
 """
@@ -67,7 +68,7 @@ class Preview:
     stages_ms: dict[str, tuple[float, float]]
 
 
-class InUse(msgspec.Struct, frozen=True, kw_only=True):
+class SettingsInUse(msgspec.Struct, frozen=True, kw_only=True):
     """What the daemon works with just now: the zone's corners (fractions of the picture) and the
     smallest face (as a share of its width)."""
 
@@ -79,11 +80,11 @@ class InUse(msgspec.Struct, frozen=True, kw_only=True):
     min_face: float
 
 
-def in_use(controls: Controls, holds: Callable[[], Settings]) -> InUse:
+def in_use(controls: Controls, holds: Callable[[], Settings]) -> SettingsInUse:
     """As of now; `holds` gives the settings that the frames are looked at with."""
     reloading = controls.reloading  # asked first: what follows is no older
     refused, settings = controls.refused, holds()
-    return InUse(
+    return SettingsInUse(
         reloading=reloading,
         refused=refused,
         zone=settings.camera.zone,
@@ -121,7 +122,7 @@ def socket_path(camera: CameraSettings) -> Path:
     return path
 
 
-def where_to_look(camera: CameraSettings) -> Path:
+def preview_socket(camera: CameraSettings) -> Path:
     """Where a dashboard finds it: that of the service, if there is one; raises UserError."""
     if not camera.preview_socket and (SERVICE / NAME).exists():
         return SERVICE / NAME
@@ -135,7 +136,7 @@ class PreviewServer:
         self,
         path: Path,
         look: Callable[[], Preview | None],
-        use: Callable[[], InUse],
+        use: Callable[[], SettingsInUse],
         reload: Callable[[], None],
     ) -> None:
         """`look` gives what is seen now, None when nothing is; `use` what is worked with;

@@ -9,7 +9,7 @@ import cv2
 from edge.config.settings import LoadSettings
 
 
-def spend_no_more_than(settings: LoadSettings) -> None:
+def limit_resources(settings: LoadSettings) -> None:
     """Hold for this process from now on; to be called before it starts threads.
 
     A process that was started to give way more than `settings.nice` says stays so: going back

@@ -13,39 +13,39 @@ from typing import Any
 
 from edge.camera.every_frame import EveryFrame
 from edge.camera.feed import CameraFeed
-from edge.camera.frame_rate_limit import Allowance
+from edge.camera.frame_rate_limit import FrameRateBudget
 from edge.camera.source import Source
-from edge.camera.source_address import shown_source
-from edge.camera.source_factory import at_most, is_recorded, open_source
+from edge.camera.source_address import display_address
+from edge.camera.source_factory import frame_rate_limit, is_recorded, open_source
 from edge.classification.classifier import Classifier, alert_threshold, load_classifier
 from edge.common.clock import UtcClock, age_s, monotonic_offset_s, now
 from edge.common.errors import UserError
 from edge.common.paths import runtime_directory
 from edge.common.stage_times import Progress, StageTimes
-from edge.common.terminal import Screen
+from edge.common.terminal import Terminal
 from edge.config.settings import Settings
 from edge.daemon.controls import Controls, signals_to
 from edge.daemon.event_writer import EventWriter, open_event_file
 from edge.daemon.loop import Loop
 from edge.daemon.preview_server import Preview, PreviewServer, in_use, preview_of, socket_path
 from edge.daemon.reload import Reload
-from edge.daemon.resource_limits import spend_no_more_than
+from edge.daemon.resource_limits import limit_resources
 from edge.daemon.summary import closing_lines, opening_line
 from edge.detection.face_detector import HaarDetector
 from edge.events.episode_id import new_episode_id
 from edge.events.pipeline import Pipeline
 from edge.events.snapshot import Snapshots
-from edge.health.disk_writes import Wear
-from edge.health.health_report import Vitals
+from edge.health.disk_writes import DiskWrites
+from edge.health.health_report import HealthReport
 from edge.health.led import find_led
 from edge.health.prometheus import MetricsEndpoint
 from edge.health.reporters import HealthReporter, StateReporter, info_body
-from edge.health.restart_counter import Restarts
-from edge.health.status_file import shown
+from edge.health.restart_counter import RestartCounter
+from edge.health.status_file import status_outputs
 from edge.health.systemd_notify import Notifier
-from edge.health.thermal_throttle import Thermal
-from edge.mqtt.alert_subscriber import Watcher
-from edge.mqtt.delivery import Delivery, Nowhere, outbox_path
+from edge.health.thermal_throttle import ThermalThrottle
+from edge.mqtt.alert_subscriber import AlertSubscriber
+from edge.mqtt.delivery import Delivery, NullSink, outbox_path
 from edge.mqtt.payloads import Origin
 
 log = logging.getLogger(__name__)
@@ -94,10 +94,10 @@ class _Run:
         self._progress = Progress()
         self._controls = controls = Controls()
         self._notifier = Notifier()
-        self._screen = Screen()
-        self._thermal = Thermal(settings.load.hot_c)
-        self._allowance = Allowance(lambda: self._thermal.share)
-        spend_no_more_than(settings.load)
+        self._screen = Terminal()
+        self._thermal = ThermalThrottle(settings.load.hot_c)
+        self._allowance = FrameRateBudget(lambda: self._thermal.share)
+        limit_resources(settings.load)
         classifier = load_classifier(settings.classifier)
         detector = HaarDetector(settings.detector)
         event_log = stack.enter_context(open_event_file(options.events_file))
@@ -110,7 +110,7 @@ class _Run:
         utc = UtcClock(self._utc_offset())
         pipeline = Pipeline(settings, detector, classifier, utc, self._times)
         self._pipeline = pipeline
-        sink = self._delivery or Nowhere()
+        sink = self._delivery or NullSink()
         origin = Origin(settings.device, settings.camera.name, classifier.digest)
         live = not isinstance(feed, EveryFrame)
         clock = time.monotonic if live else None
@@ -143,7 +143,9 @@ class _Run:
             self._delivery.start()
         self._vitals = self._open_vitals(stack)
         led = find_led(settings.board.led)
-        stack.enter_context(shown(runtime_directory(), led, self._status, self._progress.idle_s))
+        stack.enter_context(
+            status_outputs(runtime_directory(), led, self._status, self._progress.idle_s)
+        )
         if settings.camera.preview:
             path, use = socket_path(settings.camera), partial(in_use, controls, lambda: self._holds)
             stack.enter_context(PreviewServer(path, self._preview, use, controls.reload.set))
@@ -155,7 +157,7 @@ class _Run:
             self._screen.show(f"{opening} Ctrl-C stops.\n")
         interval_s = self._settings.mqtt.health_interval_s
         reporter = HealthReporter(
-            self._delivery or Nowhere(), self._vitals.body, interval_s, self._chores
+            self._delivery or NullSink(), self._vitals.body, interval_s, self._chores
         )
         self._notifier.ready()
         with reporter:
@@ -191,8 +193,8 @@ class _Run:
     def _open(self, settings: Settings) -> Source:
         camera = settings.camera
         # A recording played fast is to give the same, however hot the machine.
-        allowance = Allowance() if self._options.fast else self._allowance
-        return open_source(camera, at_most(camera, allowance), settings.detector.width_px)
+        allowance = FrameRateBudget() if self._options.fast else self._allowance
+        return open_source(camera, frame_rate_limit(camera, allowance), settings.detector.width_px)
 
     def _open_delivery(self, stack: ExitStack) -> Delivery | None:
         if not self._options.mqtt:
@@ -204,13 +206,13 @@ class _Run:
         }
         return stack.enter_context(Delivery(self._settings, self._times, verbs=verbs))
 
-    def _open_vitals(self, stack: ExitStack) -> Vitals:
+    def _open_vitals(self, stack: ExitStack) -> HealthReport:
         restarts, folder = 0, None
         if self._delivery is not None:
             path = outbox_path(self._settings).with_name(RESTARTS_NAME)
             folder = path.parent
-            restarts = stack.enter_context(Restarts(path)).count
-        vitals = Vitals(
+            restarts = stack.enter_context(RestartCounter(path)).count
+        vitals = HealthReport(
             self._progress,
             self._times,
             self._feed,
@@ -219,7 +221,7 @@ class _Run:
             restarts,
             lambda: self._pipeline.work,
             self._allowance,
-            Wear(folder),
+            DiskWrites(folder),
         )
         if self._settings.metrics.port is not None:
             stack.enter_context(
@@ -232,11 +234,11 @@ class _Run:
         body = standing(self._settings, self._delivery, self._pipeline, self._writer)
         return {**body, "info": self._info, "health": self._vitals.body()}
 
-    def _start_watcher(self, stack: ExitStack) -> Watcher | None:
+    def _start_watcher(self, stack: ExitStack) -> AlertSubscriber | None:
         if not self._options.watch or self._delivery is None:
             return None
         broker, base = self._delivery.broker, self._settings.mqtt.base
-        watcher = Watcher(broker, base, self._screen.show, self._settings.device)
+        watcher = AlertSubscriber(broker, base, self._screen.show, self._settings.device)
         watcher.start_in_background(SUBSCRIBE_S)
         stack.callback(watcher.stop)
         return watcher
@@ -307,7 +309,7 @@ def standing(
     failure = None if delivery is None else delivery.publisher.failure
     return {
         "device": settings.device,
-        "source": shown_source(settings.camera),
+        "source": display_address(settings.camera),
         "broker": None if delivery is None else delivery.broker.address,
         "broker_failure": None if failure is None else str(failure),
         "people": len(pipeline.tracks),

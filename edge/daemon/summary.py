@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edge.camera.source_address import shown_source
+from edge.camera.source_address import display_address
 from edge.common.stage_times import Progress, StageTimes
 from edge.common.terminal import stage_table
 from edge.config.settings import Settings
@@ -19,7 +19,7 @@ def opening_line(settings: Settings, delivery: Delivery | None) -> str:
         kind = "embedded broker" if delivery.embedded else "broker"
         topic = f"{settings.mqtt.base}/{settings.device}/events"
         where = f"{kind} {delivery.broker.address}, topic {topic}"
-    return f"Watching {shown_source(settings.camera)}; {where}."
+    return f"Watching {display_address(settings.camera)}; {where}."
 
 
 def closing_lines(

@@ -22,7 +22,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from edge.common.errors import UserError
 from edge.config.settings import Settings, load_settings
-from edge.daemon.preview_server import InUse, where_to_look
+from edge.daemon.preview_server import SettingsInUse, preview_socket
 from edge.tracking.zone import Zone
 
 PATIENCE_S = 3.0
@@ -32,7 +32,7 @@ MAX_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Sight:
+class CameraView:
     """What the daemon sees (`edge.daemon.preview_server`).
 
     `picture` is a JPEG, or None when the daemon sees nothing.
@@ -67,18 +67,18 @@ class LocalCamera:
         """`config` is the file that is saved to; without one nothing can be saved. Raises
         UserError for a path of the socket that cannot be one."""
         self._camera = settings.camera
-        where_to_look(self._camera)
+        preview_socket(self._camera)
         self._config = config
         self._lock = threading.Lock()
 
-    def look(self) -> Sight:
+    def look(self) -> CameraView:
         """What is seen now; raises UserError when the daemon does not answer."""
         head, _, picture = self._ask(b"look\n").partition(b"\n")
         try:
             told = json.loads(head)
         except ValueError:
             raise UserError("the daemon gives no answer that can be read") from None
-        return Sight(told, picture or None)
+        return CameraView(told, picture or None)
 
     def drawn(self) -> dict[str, Any]:
         """The zone and the smallest face as they stand in the file."""
@@ -111,7 +111,7 @@ class LocalCamera:
 
     def _use(self, question: bytes, wanted: Callable[[], Settings]) -> Use:
         try:
-            told = msgspec.json.decode(self._ask(question), type=InUse)
+            told = msgspec.json.decode(self._ask(question), type=SettingsInUse)
         except UserError as error:
             return Use("away", str(error))
         except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -157,7 +157,7 @@ class LocalCamera:
 
     def _ask(self, what: bytes) -> bytes:
         answer = bytearray()
-        path = where_to_look(self._camera)
+        path = preview_socket(self._camera)
         try:
             with socket.socket(socket.AF_UNIX) as daemon:
                 daemon.settimeout(PATIENCE_S)

@@ -23,21 +23,21 @@ from edge.common.errors import UsageError, UserError
 from edge.common.paths import state_directory, user_path
 from edge.config.settings import DashboardSettings, Settings, change
 from edge.dashboard.access.connection_limits import MOST, guarded
-from edge.dashboard.access.login_sessions import Sessions
-from edge.dashboard.access.login_throttle import Attempts
+from edge.dashboard.access.login_sessions import LoginSessions
+from edge.dashboard.access.login_throttle import LoginThrottle
 from edge.dashboard.access.password import Password
-from edge.dashboard.history.queries import History
+from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.history.retention import Tidier
 from edge.dashboard.history.store import Store
 from edge.dashboard.history.tables import open_database
 from edge.dashboard.ingest.ingest import Ingest
 from edge.dashboard.ingest.subscriber import Subscriber
-from edge.dashboard.ingest.validation import Intake
-from edge.dashboard.live.live_state import Board
+from edge.dashboard.ingest.validation import MessageValidator
+from edge.dashboard.live.live_state import LiveState
 from edge.dashboard.local_camera import LocalCamera
 from edge.dashboard.pages.app import make_app
-from edge.dashboard.pages.page_context import Site
-from edge.dashboard.picture_check.worker_client import Inspector
+from edge.dashboard.pages.page_context import PageContext
+from edge.dashboard.picture_check.worker_client import WorkerClient
 from edge.health.systemd_notify import Notifier
 from edge.mqtt.broker import Broker
 
@@ -70,16 +70,24 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
         password = Password(folder / "dashboard-password")
         needs_none = not wanted.password_on_loopback and _is_loopback(wanted.host)
         kept_s = wanted.retention_days * 86_400.0
-        board, store, history = Board(), Store(engine, kept_s), History(engine)
+        board, store, history = LiveState(), Store(engine, kept_s), HistoryQueries(engine)
         name = _own_name(folder)
-        intake = Intake(mqtt.base, clock_is_synchronised)
+        intake = MessageValidator(mqtt.base, clock_is_synchronised)
         ingest = Ingest(intake, store, history, board, name if wanted.shared else "")
         subscriber = Subscriber(broker, mqtt.base, name, ingest.take, board.put_link, wanted.shared)
-        inspector = Inspector(settings)
-        sessions = Sessions(engine, wanted.session_hours * 3600.0)
+        inspector = WorkerClient(settings)
+        sessions = LoginSessions(engine, wanted.session_hours * 3600.0)
         camera = LocalCamera(settings, config) if settings.camera.preview else None
-        site = Site(
-            board, store, history, password, sessions, Attempts(), inspector, camera, ingest.forget
+        site = PageContext(
+            board,
+            store,
+            history,
+            password,
+            sessions,
+            LoginThrottle(),
+            inspector,
+            camera,
+            ingest.forget,
         )
         app = make_app(site, wanted.names, wanted.password_on_loopback, bool(wanted.proxies))
         server = _Server(_server_settings(app, wanted, certificate))

@@ -16,7 +16,7 @@ from edge.camera.source import Frame
 from edge.common.arrays import Box, Pixels
 from edge.config.settings import DetectorSettings
 from edge.detection.face_detector import Face, FaceDetector, Luma, without_overlaps
-from edge.detection.motion_detector import WHOLE, Mask, MotionGate
+from edge.detection.motion_detector import WHOLE, Mask, MotionDetector
 from edge.detection.motion_regions import bodies, regions, without
 
 Kind = Literal["full", "part", "near", "none"]
@@ -48,7 +48,7 @@ class FaceSearch:
 
     def __init__(self, detector: FaceDetector, settings: DetectorSettings) -> None:
         """Nothing searched yet: the first frame is, wholly."""
-        self._gate = MotionGate()
+        self._gate = MotionDetector()
         # When the whole picture, what was new, bodies too, and around lost faces was searched.
         self._full_s = self._part_s = self._bodies_s = self._far_s = float("-inf")
         # What is to be searched once more, and from when on.

@@ -39,7 +39,7 @@ Plane = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 
-class MotionGate:
+class MotionDetector:
     """Compares each frame with what it looked like when it was searched; to be shown every
     frame."""
 

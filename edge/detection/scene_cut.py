@@ -29,7 +29,7 @@ MAX_GAP_S = 0.35
 Cells = npt.NDArray[np.float32]
 
 
-class CutFinder:
+class SceneCutDetector:
     """Compares each frame with the one before it."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A glance at a frame: what little of it tells whether anything moves, or all of it changed.
+"""The thumbnail of a frame: what little of it tells whether anything moves, or all of it changed.
 
 Made once for each frame, whoever needs it; on a still scene it is all that a frame costs.
 """
@@ -19,7 +19,7 @@ WIDTH_PX = 80
 SAMPLES = 3
 
 
-def glance(frame: Frame) -> Pixels:
+def thumbnail(frame: Frame) -> Pixels:
     """`frame` as a small grey picture, (height, 80) uint8, of the frame's proportions."""
     height, width = frame.size_px
     size = (WIDTH_PX, max(1, round(WIDTH_PX * height / width)))

@@ -12,13 +12,13 @@ from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings
 from edge.detection.face_detector import Face, FaceDetector
 from edge.detection.face_search import FaceSearch
-from edge.detection.scene_cut import CutFinder
-from edge.detection.thumbnail import glance
+from edge.detection.scene_cut import SceneCutDetector
+from edge.detection.thumbnail import thumbnail
 from edge.events.alert_machine import Event, EventMachine
 from edge.events.episode_id import new_episode_id
 from edge.events.people_counter import PeopleCounter
-from edge.tracking.classification_schedule import needs_a_look
-from edge.tracking.face_quality import measure
+from edge.tracking.classification_schedule import needs_classification
+from edge.tracking.face_quality import measure_quality
 from edge.tracking.tracker import Reading, Track, Tracker
 from edge.tracking.zone import Zone
 
@@ -45,7 +45,7 @@ class Pipeline:
         self._search = FaceSearch(detector, settings.detector)
         self._classifier = classifier
         self._threshold = alert_threshold(settings.events, classifier.card)
-        self._cuts = CutFinder()
+        self._cuts = SceneCutDetector()
         self._tracker = Tracker(settings.tracker, settings.events.min_readings)
         self._machine = EventMachine(
             settings.events, self._threshold, lambda: new_episode_id(settings.device)
@@ -87,7 +87,7 @@ class Pipeline:
         now_s, size_px = frame.captured_at_s, frame.size_px
         self._size_px = size_px
         with self._times.measure("detect"):
-            seen = glance(frame)
+            seen = thumbnail(frame)
             if self._cuts.is_cut(seen, now_s):
                 self.cut()
             found = self._search.find(frame, seen, self._tracker.expected(now_s))
@@ -140,7 +140,9 @@ class Pipeline:
         owners = self._tracker.recognised([face.box_px for face in faces], at_s)
         for face, owner in zip(faces, owners, strict=True):
             track = known.get(owner) if owner is not None else None
-            if needs_a_look(track, at_s, events.alert_on, self._threshold, events.min_readings):
+            if needs_classification(
+                track, at_s, events.alert_on, self._threshold, events.min_readings
+            ):
                 readings.append(self._read(face, frame))
             else:
                 self._spared += 1
@@ -153,5 +155,5 @@ class Pipeline:
             face.box_px,
             self._classifier.classify_crop(crop),
             frame.captured_at_s,
-            measure(face, crop, frame.size_px).weight,
+            measure_quality(face, crop, frame.size_px).weight,
         )

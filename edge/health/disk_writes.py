@@ -52,7 +52,7 @@ class _Mark:
     card: int | None
 
 
-class Wear:
+class DiskWrites:
     """Bytes a day, over the newest day; told from the first hour on, as a start writes more."""
 
     def __init__(

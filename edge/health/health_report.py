@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edge.camera.frame_rate_limit import Allowance
+from edge.camera.frame_rate_limit import FrameRateBudget
 from edge.camera.source import Feed
 from edge.common.stage_times import Progress, StageTimes, memory_mb
-from edge.health.disk_writes import Wear
+from edge.health.disk_writes import DiskWrites
 from edge.health.raspberry_pi import temperature_c, throttled
 from edge.mqtt.delivery import Delivery
 
 
-class Vitals:
+class HealthReport:
     """Gathers the figures when it is asked; from any thread."""
 
     def __init__(
@@ -25,8 +25,8 @@ class Vitals:
         delivery: Delivery | None,
         restarts: int,
         work: Callable[[], Mapping[str, int]],
-        allowance: Allowance,
-        wear: Wear,
+        allowance: FrameRateBudget,
+        wear: DiskWrites,
     ) -> None:
         """Without `delivery` nothing is published, and nothing said of it; `work` counts what
         the pipeline did and what it spared itself, `allowance` says what of the frame rate is

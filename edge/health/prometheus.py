@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
-from edge.camera.source import State
+from edge.camera.source import CameraState
 from edge.common.errors import UserError
 from edge.config.settings import MetricsSettings
 
@@ -103,7 +103,7 @@ class _Collector:
         camera = GaugeMetricFamily(
             PREFIX + "camera_state", "1 for the state that it is in", labels=[*labels, "state"]
         )
-        for state in get_args(State):
+        for state in get_args(CameraState):
             camera.add_metric([self._device, state], float(body.get("camera") == state))
         yield camera
         stages = GaugeMetricFamily(

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from edge import __version__
-from edge.camera.source_address import shown_source
+from edge.camera.source_address import display_address
 from edge.classification.classifier import Classifier
 from edge.common.clock import UtcClock
 from edge.config.settings import DashboardSettings, Settings
@@ -119,7 +119,7 @@ def info_body(settings: Settings, classifier: Classifier, threshold: float) -> d
 
 def _digest(settings: Settings) -> str:
     """Of everything but names and passwords: whoever reads it could try those out against it."""
-    camera = msgspec.structs.replace(settings.camera, source=shown_source(settings.camera))
+    camera = msgspec.structs.replace(settings.camera, source=display_address(settings.camera))
     mqtt = msgspec.structs.replace(settings.mqtt, username="")
     public = msgspec.structs.replace(
         settings, camera=camera, mqtt=mqtt, dashboard=DashboardSettings()

@@ -9,7 +9,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 
-class Restarts:
+class RestartCounter:
     """A count in a small file beside the outbox; a context manager around the whole run.
 
     The file is written twice a run and never synchronised to the disk: it is a figure,
@@ -22,7 +22,7 @@ class Restarts:
         #: Starts of this device that followed no clean stop.
         self.count = 0
 
-    def __enter__(self) -> Restarts:
+    def __enter__(self) -> RestartCounter:
         try:
             told = json.loads(self._path.read_text(encoding="utf-8"))
             self.count = max(0, int(told["restarts"])) + bool(told["running"])

@@ -26,7 +26,7 @@ FAREWELL_S = 0.5
 
 
 @contextmanager
-def shown(
+def status_outputs(
     folder: Path | None,
     led: Led | None,
     status: Callable[[], dict[str, Any]],
@@ -35,7 +35,7 @@ def shown(
     """As long as this lasts, `status` is in the file in `folder` and on the `led`, where there
     are such. `idle_s`: since the loop came round."""
     with ExitStack() as stack:
-        beacon = Beacon(folder, status)
+        beacon = StatusWriter(folder, status)
         if folder is not None or led is not None:
             stack.enter_context(beacon)
         if led is not None:
@@ -43,7 +43,7 @@ def shown(
         yield
 
 
-class Beacon:
+class StatusWriter:
     """Gathers how we are from a thread of its own, as long as `with` lasts, and writes it."""
 
     def __init__(
@@ -61,7 +61,7 @@ class Beacon:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="beacon", daemon=True)
 
-    def __enter__(self) -> Beacon:
+    def __enter__(self) -> StatusWriter:
         self._thread.start()
         return self
 

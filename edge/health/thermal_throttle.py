@@ -25,7 +25,7 @@ COOLER_C = 5.0
 log = logging.getLogger(__name__)
 
 
-class Thermal:
+class ThermalThrottle:
     """Steps the frame rate down and up again; `share` is what is left of it, 0.3 to 1."""
 
     def __init__(

@@ -38,7 +38,7 @@ ENDINGS = {
 }
 
 
-class Watcher:
+class AlertSubscriber:
     """Subscribes to the events below a base topic and shows them."""
 
     def __init__(

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from edge.mqtt.broker import TooLargeError
 from edge.mqtt.command_format import VERB, Verb, answer, ping
-from edge.mqtt.connection import Message, Received, Session
+from edge.mqtt.connection import Connection, Message, Received
 from edge.mqtt.payloads import Topics
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 REPLY_WINDOW = 5
 
 
-class Desk:
+class CommandResponder:
     """Takes the commands of one device; its user calls it from one thread."""
 
     def __init__(self, topics: Topics, verbs: Mapping[str, Verb]) -> None:
@@ -54,7 +54,7 @@ class Desk:
         """The broker has that reply, if it is one."""
         self._on_their_way.discard(mid)
 
-    def answer_waiting(self, session: Session) -> None:
+    def answer_waiting(self, session: Connection) -> None:
         """Answer what waits, in order, as far as there is room."""
         while self._waiting and len(self._on_their_way) < REPLY_WINDOW:
             command = self._waiting.popleft()

@@ -38,7 +38,7 @@ MAX_PACKET_BYTES = 64 * 1024
 class Answered:
     """The broker's CONNACK; `max_bytes` is the largest packet that it takes, if it says so."""
 
-    session: Session
+    session: Connection
     reason: ReasonCode
     max_bytes: int | None
 
@@ -51,7 +51,7 @@ class Acknowledged:
     acknowledged like any other and thrown away.
     """
 
-    session: Session
+    session: Connection
     mid: int
     failure: str
 
@@ -60,7 +60,7 @@ class Acknowledged:
 class Subscribed:
     """The broker's SUBACK; `refused` are the topics that its rules forbid."""
 
-    session: Session
+    session: Connection
     refused: tuple[str, ...]
 
 
@@ -68,7 +68,7 @@ class Subscribed:
 class Received:
     """A message to us that is not a retained one, cut off after `MAX_BYTES` + 1."""
 
-    session: Session
+    session: Connection
     topic: str
     payload: bytes
 
@@ -77,14 +77,14 @@ class Received:
 class Crowded:
     """Messages to us are being dropped, as too many wait; said once a session."""
 
-    session: Session
+    session: Connection
 
 
 @dataclass(frozen=True)
 class Lost:
     """The connection is gone; `reason` as in MQTT 5, in which a broker may tell it."""
 
-    session: Session
+    session: Connection
     reason: ReasonCode
 
 
@@ -108,7 +108,7 @@ class Message:
         return 1 + length + rest
 
 
-class Session:
+class Connection:
     """A connection that leaves a last word with the broker for when it breaks."""
 
     def __init__(

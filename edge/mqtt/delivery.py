@@ -39,7 +39,7 @@ class EventSink(Protocol):
         """Keep `body` as the device's present `leaf` (state, info, health)."""
 
 
-class Nowhere:
+class NullSink:
     """Without MQTT: `seq` counts within the run, nothing is kept."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from edge.mqtt.reconnect_backoff import SUSPICIOUS
 log = logging.getLogger("edge.mqtt.publisher")
 
 
-class Complaints:
+class FailureLog:
     """The log of one publisher's troubles."""
 
     def __init__(self, broker: Broker, device: str, kept_in: Path) -> None:

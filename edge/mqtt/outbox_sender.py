@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from edge.common.clock import Moment, age_s, now
 from edge.mqtt.broker import Broker, RefusedError, TooLargeError
-from edge.mqtt.connection import Acknowledged, Message, Session
+from edge.mqtt.connection import Acknowledged, Connection, Message
 from edge.mqtt.payloads import Topics, published
 from edge.outbox.outbox import Outbox
 from edge.outbox.sqlite_file import Pending
@@ -21,7 +21,7 @@ WINDOW = 20
 ACKNOWLEDGE_S = 60.0
 
 
-class Drain:
+class OutboxSender:
     """Sends the events of one outbox; its user calls it from one thread."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Drain:
         self._online_since = self._moment()
         self._on_their_way.clear()
 
-    def send_waiting(self, session: Session) -> None:
+    def send_waiting(self, session: Connection) -> None:
         """Send what waits, as far as there is room; raises TooLargeError when the first that
         waits is more than the broker takes."""
         if self.idle:

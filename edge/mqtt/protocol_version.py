@@ -17,7 +17,7 @@ PATIENCE = 3
 UNSUPPORTED_PROTOCOL = 132
 
 
-class Dialect:
+class ProtocolVersion:
     """What the answers of one broker so far say of the version that it knows."""
 
     def __init__(self, version: str) -> None:

@@ -29,25 +29,25 @@ from edge.mqtt.broker import (
     why_silent,
 )
 from edge.mqtt.command_format import Verb
-from edge.mqtt.command_responder import Desk
+from edge.mqtt.command_responder import CommandResponder
 from edge.mqtt.connection import (
     Acknowledged,
     Answered,
+    Connection,
     Crowded,
     Lost,
     Message,
     Received,
-    Session,
     Signal,
     Subscribed,
 )
-from edge.mqtt.failure_log import Complaints
+from edge.mqtt.failure_log import FailureLog
 from edge.mqtt.home_assistant import BIRTH_TOPIC, BORN, Announcement
-from edge.mqtt.outbox_sender import Drain
+from edge.mqtt.outbox_sender import OutboxSender
 from edge.mqtt.payloads import Topics
-from edge.mqtt.protocol_version import Dialect
-from edge.mqtt.reconnect_backoff import FIRST_RETRY_S, Pace
-from edge.mqtt.worker_queue import Inbox, Retain
+from edge.mqtt.protocol_version import ProtocolVersion
+from edge.mqtt.reconnect_backoff import FIRST_RETRY_S, ReconnectBackoff
+from edge.mqtt.worker_queue import Retain, WorkerQueue
 from edge.outbox.outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -85,14 +85,14 @@ class Publisher:
         self._broker = broker
         self._topics = topics
         self._outbox = outbox
-        self._drain = Drain(broker, topics, outbox, on_delivered, moment, clock)
-        self._desk = Desk(topics, verbs or {})
+        self._drain = OutboxSender(broker, topics, outbox, on_delivered, moment, clock)
+        self._desk = CommandResponder(topics, verbs or {})
         self._announcement = announcement
         self._clock = clock
-        self._inbox = Inbox(clock)
-        self._dialect = Dialect(broker.version)
-        self._pace = Pace()
-        self._complaints = Complaints(broker, topics.device, outbox.path)
+        self._inbox = WorkerQueue(clock)
+        self._dialect = ProtocolVersion(broker.version)
+        self._pace = ReconnectBackoff()
+        self._complaints = FailureLog(broker, topics.device, outbox.path)
         self._connected_s = 0.0
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self.connected = False
@@ -178,12 +178,12 @@ class Publisher:
             return error
         return None
 
-    def _connect(self) -> Session:
+    def _connect(self) -> Connection:
         while True:
             will = Message(self._topics["status"], OFFLINE, qos=1, retain=True)
             name = f"mask-patrol-{self._topics.device}"
             protocol = self._dialect.protocol()
-            session = Session(self._broker, name, will, protocol, self._inbox.signals)
+            session = Connection(self._broker, name, will, protocol, self._inbox.signals)
             try:
                 session.open()
                 answer = self._answer_to(session)
@@ -204,7 +204,7 @@ class Publisher:
                 self._dialect.unanswered()
             raise error
 
-    def _answer_to(self, session: Session) -> Answered | Lost | None:
+    def _answer_to(self, session: Connection) -> Answered | Lost | None:
         """What comes of CONNECT; None when nothing does."""
         deadline_s = self._clock() + CONNECT_TIMEOUT_S
         while (left_s := min(deadline_s - self._clock(), self._inbox.time_left_s())) > 0.0:
@@ -213,7 +213,7 @@ class Publisher:
                 return signal
         return None
 
-    def _greet(self, session: Session) -> None:
+    def _greet(self, session: Connection) -> None:
         log.info("connected to the broker at %s", self._broker.address)
         self.failure, self.connected, self._connected_s = None, True, self._clock()
         self.connections += 1
@@ -227,19 +227,19 @@ class Publisher:
             self._publish_if_it_fits(session, message)
         self._announce(session)
 
-    def _announce(self, session: Session) -> None:
+    def _announce(self, session: Connection) -> None:
         if self._announcement is not None:
             told = _message(self._announcement.topic, self._announcement.body, qos=1)
             self._publish_if_it_fits(session, told)
 
-    def _publish_if_it_fits(self, session: Session, message: Message) -> None:
+    def _publish_if_it_fits(self, session: Connection, message: Message) -> None:
         """What can be done without is no reason to stop the events."""
         try:
             session.publish(message)
         except TooLargeError as error:
             self._complaints.left_out(error, message.topic)
 
-    def _serve(self, session: Session) -> None:
+    def _serve(self, session: Connection) -> None:
         """Send, answer and take acknowledgements until the connection is lost or we stop."""
         while True:
             self._drain.send_waiting(session)

@@ -16,7 +16,7 @@ STABLE_S = 30.0
 SUSPICIOUS = 3  # so many short connections in a row have a reason worth telling
 
 
-class Pace:
+class ReconnectBackoff:
     """Counts what went wrong and says how long to wait for the next attempt."""
 
     def __init__(self, chance: Callable[[], float] = random.random) -> None:

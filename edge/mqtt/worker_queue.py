@@ -36,7 +36,7 @@ class Stop:
     """Finish what was asked for before this, then end."""
 
 
-class Inbox:
+class WorkerQueue:
     """A queue that anybody may put into, and one worker takes from."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

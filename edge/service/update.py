@@ -58,7 +58,7 @@ def update(path: Path, within_s: float) -> int:
         return _switch(bundle.version, within_s)
 
 
-def back(within_s: float) -> int:
+def roll_back(within_s: float) -> int:
     """Return to the version before, by hand; returns the exit code. Raises UserError."""
     _require_installation()
     _require_lasting_root()
@@ -77,7 +77,7 @@ def settle(within_s: float) -> int:
         before, current = releases.trial(), _current()
         if before is None:
             return 0
-        if before == current:  # it had not been switched yet, or just back: units and all
+        if before == current:  # it had not been switched yet, or just gone back: units and all
             releases.activate(before)
             if release("previous") == before:
                 releases.point_previous(None)

@@ -13,7 +13,7 @@ AGAIN_S = 0.3
 DOUBTFUL = 0.6, 1.0
 
 
-def needs_a_look(
+def needs_classification(
     track: Track | None, at_s: float, alert_on: Sequence[str], threshold: float, enough: float
 ) -> bool:
     """Whether a reading at `at_s` of the face of `track` (None: somebody new) may matter.

@@ -90,7 +90,7 @@ class Quality:
         )
 
 
-def measure(face: Face, crop_rgb: Pixels, size_px: tuple[int, int]) -> Quality:
+def measure_quality(face: Face, crop_rgb: Pixels, size_px: tuple[int, int]) -> Quality:
     """The quality of `face` in a frame of `size_px` (height, width).
 
     `crop_rgb` is what the model is given of it, (h, w, 3) uint8.

@@ -20,7 +20,9 @@ def test_a_hot_board_gets_fewer_frames(
     hot = tmp_path / "temp"
     hot.write_text("90000\n")
     monkeypatch.setattr(
-        run, "Thermal", lambda hot_c: thermal_throttle.Thermal(hot_c, reads, lambda: None)
+        run,
+        "ThermalThrottle",
+        lambda hot_c: thermal_throttle.ThermalThrottle(hot_c, reads, lambda: None),
     )
 
     def reads() -> float | None:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bench.measure import one_opencv_thread
-from edge.camera.image_files import read_picture
+from edge.camera.image_files import read_image
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
 from edge.detection.face_detector import Face
@@ -115,7 +115,7 @@ def search_scenes(
     with one_opencv_thread():
         for scene in shown(scenes, "searching", "picture"):
             try:
-                image = read_picture(scene.path)
+                image = read_image(scene.path)
             except UserError as error:
                 corrupt.append(str(error))
                 continue

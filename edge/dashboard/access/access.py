@@ -22,7 +22,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.common.errors import UserError
-from edge.dashboard.access.login_sessions import COOKIE, Sessions
+from edge.dashboard.access.login_sessions import COOKIE, LoginSessions
 from edge.dashboard.access.password import Password
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Access:
         self,
         app: ASGIApp,
         password: Password,
-        sessions: Sessions,
+        sessions: LoginSessions,
         names: Iterable[str] = (),
         password_on_loopback: bool = True,
         behind_proxy: bool = False,

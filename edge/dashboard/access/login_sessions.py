@@ -35,7 +35,7 @@ class _Known:
     tried_to_note_s: float
 
 
-class Sessions:
+class LoginSessions:
     """They outlive a restart, as they are in the database; from any thread."""
 
     def __init__(

@@ -21,7 +21,7 @@ class _Count:
     last_s: float
 
 
-class Attempts:
+class LoginThrottle:
     """Counts wrong attempts for each address; may be used from any thread.
 
     An IPv6 address counts by its /64, as one machine has as many of these as it likes.

@@ -25,7 +25,7 @@ class _Place:
     heard_s: float
 
 
-class Places:
+class DeviceSlots:
     """May be used from any thread. Times are seconds that no setting of a clock moves."""
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 Name = TypeVar("Name", bound=Hashable)
 
 
-class Buckets(Generic[Name]):
+class TokenBuckets(Generic[Name]):
     """A bucket for each name, full at first. Those that have filled up again are forgotten."""
 
     def __init__(self, burst: int, per_s: float) -> None:

@@ -53,7 +53,7 @@ class Filter:
 Mark = tuple[float, str]
 
 
-class History:
+class HistoryQueries:
     """The reading side; from any thread."""
 
     def __init__(self, engine: sa.Engine) -> None:

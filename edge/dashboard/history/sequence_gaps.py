@@ -19,7 +19,7 @@ SHUFFLED = 100
 
 
 @dataclass
-class Ledger:
+class SequenceGaps:
     """The numbers of one device: all from `first` to `last` but those in `gaps` have come.
 
     `gaps` maps the first missing number of each gap to its last and when it was noticed

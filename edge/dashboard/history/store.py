@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from edge.dashboard.base.messages import EventMessage
-from edge.dashboard.history.sequence_gaps import Ledger
+from edge.dashboard.history.sequence_gaps import SequenceGaps
 from edge.dashboard.history.tables import (
     alerts,
     daily,
@@ -230,7 +230,9 @@ class Store:
             ],
         )
 
-    def _ledgers(self, db: sa.Connection, names: Sequence[str], now_s: float) -> dict[str, Ledger]:
+    def _ledgers(
+        self, db: sa.Connection, names: Sequence[str], now_s: float
+    ) -> dict[str, SequenceGaps]:
         """What is known of the numbers of these devices; nobody else may change it meanwhile."""
         if not names:
             return {}
@@ -242,7 +244,7 @@ class Store:
             [{"device": name, "forgotten": 0, "first_seen_s": now_s} for name in names],
         )
         ledgers = {
-            row.device: Ledger(row.first_seq, row.last_seq, forgotten=row.forgotten or 0)
+            row.device: SequenceGaps(row.first_seq, row.last_seq, forgotten=row.forgotten or 0)
             for row in lock_devices(db, names)
         }
         for part in parts(names):
@@ -253,7 +255,7 @@ class Store:
     def _keep_ledgers(
         self,
         db: sa.Connection,
-        ledgers: Mapping[str, Ledger],
+        ledgers: Mapping[str, SequenceGaps],
         changed: Iterable[str],
         now_s: float,
     ) -> None:

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 
 from edge.dashboard.base.device_slots import MAX_PLACES
 from edge.dashboard.base.messages import EventMessage
-from edge.dashboard.base.token_bucket import Buckets
-from edge.dashboard.history.queries import History
+from edge.dashboard.base.token_bucket import TokenBuckets
+from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.history.store import Store
 from edge.dashboard.ingest.subscriber import Received
-from edge.dashboard.ingest.validation import Intake
+from edge.dashboard.ingest.validation import MessageValidator
 from edge.dashboard.live.device_state import Device
-from edge.dashboard.live.live_state import NEWEST, Board
+from edge.dashboard.live.live_state import NEWEST, LiveState
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +51,10 @@ class Ingest:
 
     def __init__(
         self,
-        intake: Intake,
+        intake: MessageValidator,
         store: Store,
-        history: History,
-        board: Board,
+        history: HistoryQueries,
+        board: LiveState,
         shared_as: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -68,7 +68,7 @@ class Ingest:
         self._clock = clock
         self._waiting: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._news: list[tuple[str, str]] = []
-        self._news_pace: Buckets[str] = Buckets(20, 0.05)
+        self._news_pace: TokenBuckets[str] = TokenBuckets(20, 0.05)
         self._figures_kept_s: dict[str, float] = {}
         self._seen_kept_s = 0.0
         #: Held while it is decided who is listed: who is on the board has a place, and no other.

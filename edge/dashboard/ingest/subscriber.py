@@ -33,7 +33,7 @@ from edge.mqtt.broker import (
     why_silent,
     why_unreachable,
 )
-from edge.mqtt.protocol_version import Dialect
+from edge.mqtt.protocol_version import ProtocolVersion
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Subscriber:
         # What a session is subscribed to stays: another base or group is another session.
         kind = hashlib.sha256(f"{base}/{shared}".encode()).hexdigest()[:6]
         self._client_id = f"mask-patrol-dashboard-{name}-{kind}"
-        self._dialect = Dialect(broker.version)
+        self._dialect = ProtocolVersion(broker.version)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="subscriber", daemon=True)
         self._said = ""

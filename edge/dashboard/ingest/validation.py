@@ -19,7 +19,7 @@ import jsonschema
 import msgspec
 
 from edge.common.paths import event_schema
-from edge.dashboard.base.device_slots import MAX_PLACES, Places
+from edge.dashboard.base.device_slots import MAX_PLACES, DeviceSlots
 from edge.dashboard.base.messages import (
     AHEAD_S,
     Body,
@@ -29,7 +29,7 @@ from edge.dashboard.base.messages import (
     Message,
     State,
 )
-from edge.dashboard.base.token_bucket import Buckets
+from edge.dashboard.base.token_bucket import TokenBuckets
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class _RefusedError(Exception):
         self.reason = reason
 
 
-class Intake:
+class MessageValidator:
     """Turns messages into what they say, or counts them as refused."""
 
     def __init__(
@@ -88,11 +88,11 @@ class Intake:
         self._our_clock_is_right = our_clock_is_right
         schema = json.loads(event_schema().read_text(encoding="utf-8"))
         self._schema = jsonschema.Draft202012Validator(schema)
-        self._places = Places()
+        self._places = DeviceSlots()
         #: By the number of the place: who takes one takes what is left of its rate.
-        self._events: Buckets[int] = Buckets(EVENT_BURST, EVENTS_PER_S)
-        self._others: Buckets[int] = Buckets(OTHER_BURST, OTHERS_PER_S)
-        self._strangers: Buckets[None] = Buckets(STRANGER_BURST, STRANGERS_PER_S)
+        self._events: TokenBuckets[int] = TokenBuckets(EVENT_BURST, EVENTS_PER_S)
+        self._others: TokenBuckets[int] = TokenBuckets(OTHER_BURST, OTHERS_PER_S)
+        self._strangers: TokenBuckets[None] = TokenBuckets(STRANGER_BURST, STRANGERS_PER_S)
         self._gone: list[str] = []
         self._refused: Counter[str] = Counter()
 

@@ -26,7 +26,7 @@ SHOWN = (
 )  # fmt: skip
 
 
-class Board:
+class LiveState:
     """May be fed and read from any thread. It lists each device that it is told of: who gives it
     names bounds them (see `edge.dashboard.base.device_slots`)."""
 

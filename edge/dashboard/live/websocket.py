@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from edge.common.errors import UserError
-from edge.dashboard.live.live_state import Board
+from edge.dashboard.live.live_state import LiveState
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +29,10 @@ MAX_PAGES = 100
 _encode = msgspec.json.Encoder().encode
 
 
-class Live:
+class LiveWebsocket:
     """Serves the websockets of all pages."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: LiveState) -> None:
         """`board` is what they show."""
         self._board = board
         self.pages = 0

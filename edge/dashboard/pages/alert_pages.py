@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from edge.dashboard.pages.page_context import site_of
+from edge.dashboard.pages.page_context import page_context
 
 #: The live page shows fewer at a time.
 MAX_EPISODES = 1000
@@ -35,7 +35,7 @@ async def acknowledge(request: Request) -> Response:
         seen = msgspec.json.decode(body, type=Seen)
     except (msgspec.MsgspecError, UnicodeDecodeError, TimeoutError):
         return JSONResponse({"error": "this is no list of alerts"}, 422)
-    site = site_of(request)
+    site = page_context(request)
     rows = await run_in_threadpool(site.store.acknowledge, seen.episodes, time.time())
     if not rows:
         return JSONResponse({"error": "the alerts are not known here any more"}, 404)

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket
 
 from edge.common.errors import UserError
 from edge.dashboard.access.access import Access
-from edge.dashboard.live.websocket import Live
+from edge.dashboard.live.websocket import LiveWebsocket
 from edge.dashboard.pages import (
     alert_pages,
     camera_pages,
@@ -26,19 +26,19 @@ from edge.dashboard.pages import (
     history_pages,
     login_pages,
 )
-from edge.dashboard.pages.page_context import FOLDER, Site, site_of
+from edge.dashboard.pages.page_context import FOLDER, PageContext, page_context
 
 log = logging.getLogger(__name__)
 
 
 def make_app(
-    site: Site,
+    site: PageContext,
     names: Iterable[str] = (),
     password_on_loopback: bool = True,
     behind_proxy: bool = False,
 ) -> ASGIApp:
     """The application, with the door before it; see `Access` for the rest."""
-    live = Live(site.board)
+    live = LiveWebsocket(site.board)
 
     async def serve_live(socket: WebSocket) -> None:
         await live.serve(socket)
@@ -75,29 +75,29 @@ def make_app(
 
 
 async def _live_page(request: Request) -> Response:
-    return site_of(request).page(request, "live.html")
+    return page_context(request).page(request, "live.html")
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     what = "There is no such page." if error.status_code == 404 else f"{error.detail}."
-    return site_of(request).page(request, "missing.html", error.status_code, what=what)
+    return page_context(request).page(request, "missing.html", error.status_code, what=what)
 
 
 async def _no_database(request: Request, error: Exception) -> Response:
     log.error("the database fails: %s", getattr(error, "orig", None) or error)
     what = "The history cannot be read just now: the database does not answer."
-    return site_of(request).page(request, "missing.html", 503, what=what)
+    return page_context(request).page(request, "missing.html", 503, what=what)
 
 
 async def _cannot(request: Request, error: Exception) -> Response:
     """A file of ours, for one, cannot be read."""
     log.error("%s", error)
     what = "This cannot be done just now; the dashboard's log says why."
-    return site_of(request).page(request, "missing.html", 503, what=what)
+    return page_context(request).page(request, "missing.html", 503, what=what)
 
 
 async def _broken(request: Request, error: Exception) -> Response:
     log.error("%s %s failed unexpectedly", request.method, request.url.path, exc_info=error)
     what = "Something failed here; the dashboard's log says what."
-    return site_of(request).page(request, "missing.html", 500, what=what)
+    return page_context(request).page(request, "missing.html", 500, what=what)

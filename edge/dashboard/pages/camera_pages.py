@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from edge.common.errors import UserError
 from edge.dashboard.local_camera import LocalCamera
-from edge.dashboard.pages.page_context import site_of
+from edge.dashboard.pages.page_context import page_context
 
 MAX_BYTES = 16 * 1024
 MAX_CORNERS = 50
@@ -34,7 +34,7 @@ class Drawn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def camera(request: Request) -> Response:
     """The page."""
-    return site_of(request).page(request, "camera.html")
+    return page_context(request).page(request, "camera.html")
 
 
 async def view(request: Request) -> Response:
@@ -85,7 +85,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _camera(request: Request) -> LocalCamera:
-    found = site_of(request).camera
+    found = page_context(request).camera
     assert found is not None  # else there are no such pages
     return found
 

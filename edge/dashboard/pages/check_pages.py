@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from edge.common.errors import UserError
-from edge.dashboard.pages.page_context import site_of
+from edge.dashboard.pages.page_context import page_context
 from edge.dashboard.picture_check.result import MAX_PIXELS
 from edge.dashboard.picture_check.worker_client import MAX_BYTES, BusyError, shown_name
 
@@ -40,7 +40,7 @@ _uploads = asyncio.Semaphore(MAX_UPLOADS)
 
 async def check(request: Request) -> Response:
     """The page."""
-    return site_of(request).page(
+    return page_context(request).page(
         request, "check.html", megabytes=MAX_BYTES // 2**20, megapixels=MAX_PIXELS // 10**6
     )
 
@@ -62,7 +62,9 @@ async def _look(request: Request, most: int, annotated: bool) -> Response:
     try:
         async with _uploads if annotated else contextlib.nullcontext():
             raw = await asyncio.wait_for(_body(request, most), UPLOAD_S)
-            look = await run_in_threadpool(site_of(request).inspector.look, raw, name, annotated)
+            look = await run_in_threadpool(
+                page_context(request).inspector.look, raw, name, annotated
+            )
     except ClientDisconnect:
         return Response(status_code=400)
     except tuple(FAILURES) as error:

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from edge.dashboard.base.device_slots import SILENT_S
-from edge.dashboard.history.queries import History
+from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.ingest.validation import NAME, REASONS
-from edge.dashboard.live.live_state import Board
+from edge.dashboard.live.live_state import LiveState
 from edge.dashboard.live.thresholds import FRAME_MS, MEMORY_MB, OUTBOX, TEMPERATURE_C, Limit, cells
 from edge.dashboard.pages import display_times
 from edge.dashboard.pages.charts import line
-from edge.dashboard.pages.page_context import site_of
+from edge.dashboard.pages.page_context import page_context
 
 SPANS = {"1": "24 hours", "7": "7 days", "14": "14 days"}
 POINTS, TICKS = 240, 6
@@ -36,7 +36,7 @@ CHARTS: tuple[tuple[str, str, Limit | None], ...] = (
 
 async def health(request: Request) -> Response:
     """All devices."""
-    site, now_s = site_of(request), time.time()
+    site, now_s = page_context(request), time.time()
     devices = [
         {"row": device.row(now_s), "cells": cells(device)} for device in site.board.devices()
     ]
@@ -51,7 +51,7 @@ async def health(request: Request) -> Response:
 
 async def device(request: Request) -> Response:
     """One device."""
-    site, name = site_of(request), request.path_params["device"]
+    site, name = page_context(request), request.path_params["device"]
     known = site.board.device(name) if NAME.fullmatch(name) else None
     if known is None:
         return site.page(request, "missing.html", 404, what=NO_DEVICE)
@@ -72,7 +72,7 @@ async def device(request: Request) -> Response:
 
 async def forget(request: Request) -> Response:
     """Asks whether the device is to be taken off the list, and does it."""
-    site, name = site_of(request), request.path_params["device"]
+    site, name = page_context(request), request.path_params["device"]
     known = site.board.device(name) if NAME.fullmatch(name) else None
     if known is None:
         return site.page(request, "missing.html", 404, what=NO_DEVICE)
@@ -84,7 +84,7 @@ async def forget(request: Request) -> Response:
 
 async def forget_silent(request: Request) -> Response:
     """Asks whether all that were silent for long are to be taken off the list, and does it."""
-    site = site_of(request)
+    site = page_context(request)
     silent = _silent(site.board, time.time())
     if request.method != "POST":
         return site.page(request, "forget_silent.html", silent=silent)
@@ -93,7 +93,7 @@ async def forget_silent(request: Request) -> Response:
     return RedirectResponse("/health", 303)
 
 
-def _silent(board: Board, now_s: float) -> list[str]:
+def _silent(board: LiveState, now_s: float) -> list[str]:
     """Devices that said nothing for a day, and are not there now."""
     found = []
     for device in board.devices():
@@ -104,7 +104,7 @@ def _silent(board: Board, now_s: float) -> list[str]:
 
 
 def _charts(
-    history: History, name: str, from_s: float, to_s: float, zone: tzinfo
+    history: HistoryQueries, name: str, from_s: float, to_s: float, zone: tzinfo
 ) -> list[tuple[str, Markup]]:
     rows = history.figures(name, from_s, max(60.0, (to_s - from_s) / POINTS))
     form = "%H:%M" if to_s - from_s <= 2 * 86_400.0 else "%d %b"

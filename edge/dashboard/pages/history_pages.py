@@ -19,12 +19,12 @@ from starlette.responses import Response, StreamingResponse
 
 from edge.common.clock import iso_utc
 from edge.dashboard.base.messages import AHEAD_S
-from edge.dashboard.history.queries import Filter, History
+from edge.dashboard.history.queries import Filter, HistoryQueries
 from edge.dashboard.history.store import HOUR_S, AlertRow
 from edge.dashboard.ingest.validation import EPISODE, NAME
 from edge.dashboard.pages import display_times
 from edge.dashboard.pages.charts import Column, columns, rows
-from edge.dashboard.pages.page_context import site_of
+from edge.dashboard.pages.page_context import page_context
 
 DAY_S = 86_400.0
 SPANS = {"1": "24 hours", "7": "7 days", "30": "30 days", "365": "a year"}
@@ -53,7 +53,10 @@ class Asked:
 
 async def history(request: Request) -> Response:
     """The page."""
-    site, zone = site_of(request), display_times.zone_of(request.cookies.get(display_times.COOKIE))
+    site, zone = (
+        page_context(request),
+        display_times.zone_of(request.cookies.get(display_times.COOKIE)),
+    )
     asked = _asked(request, zone, time.time())
     found = await run_in_threadpool(_gather, site.history, asked, zone)
     later = ""
@@ -70,7 +73,10 @@ async def history(request: Request) -> Response:
 
 async def export(request: Request) -> Response:
     """The same alerts as CSV, as many as there are."""
-    site, zone = site_of(request), display_times.zone_of(request.cookies.get(display_times.COOKIE))
+    site, zone = (
+        page_context(request),
+        display_times.zone_of(request.cookies.get(display_times.COOKIE)),
+    )
     wanted = _asked(request, zone, time.time()).wanted
     return StreamingResponse(
         _csv(site.history, wanted),
@@ -79,7 +85,7 @@ async def export(request: Request) -> Response:
     )
 
 
-def _gather(history: History, asked: Asked, zone: tzinfo) -> dict[str, Any]:
+def _gather(history: HistoryQueries, asked: Asked, zone: tzinfo) -> dict[str, Any]:
     wanted = asked.wanted
     per_hour = history.per_hour(wanted)
     by_hour = wanted.to_s - wanted.from_s <= HOURLY_DAYS * DAY_S
@@ -166,7 +172,7 @@ Counts = Sequence[tuple[float, str, int]]
 
 
 def _by_day(
-    history: History, per_hour: Sequence[tuple[int, str, int]], wanted: Filter, zone: tzinfo
+    history: HistoryQueries, per_hour: Sequence[tuple[int, str, int]], wanted: Filter, zone: tzinfo
 ) -> Counts:
     """Counts that can be told to days: where midnight is not at a whole hour (of UTC), the hour
     that it falls into is parted."""
@@ -198,7 +204,7 @@ def _days(counted: Counts, wanted: Filter, zone: tzinfo) -> list[Column]:
     return [Column(f"{day:%a %d %b %Y}", f"{day:%d %b}", parts) for day, parts in counts.items()]
 
 
-def _csv(history: History, wanted: Filter) -> Iterator[str]:
+def _csv(history: HistoryQueries, wanted: Filter) -> Iterator[str]:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(EXPORTED)

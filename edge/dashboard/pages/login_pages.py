@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from edge.common.errors import UserError
 from edge.dashboard.access.access import is_secure
 from edge.dashboard.access.login_sessions import COOKIE, MAX_SESSION_S
-from edge.dashboard.pages.page_context import Site, site_of
+from edge.dashboard.pages.page_context import PageContext, page_context
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ FORM_S = 10.0
 
 async def login(request: Request) -> Response:
     """The form, and what it sends."""
-    site = site_of(request)
+    site = page_context(request)
     if not site.password.is_set:
         return RedirectResponse("/setup", 303)
     next_page = _local(request.query_params.get("next", "/"))
@@ -49,7 +49,7 @@ async def login(request: Request) -> Response:
 
 async def setup(request: Request) -> Response:
     """The first password: who sets it must know the code that was shown at the start."""
-    site = site_of(request)
+    site = page_context(request)
     if site.password.is_set:
         return RedirectResponse("/login", 303)
     if request.method != "POST":
@@ -76,14 +76,14 @@ async def logout(request: Request) -> Response:
     """End the session."""
     token = request.cookies.get(COOKIE, "")
     if token:
-        await run_in_threadpool(site_of(request).sessions.end, token)
+        await run_in_threadpool(page_context(request).sessions.end, token)
         request.app.state.live.recheck()
     response = RedirectResponse("/login", 303)
     response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=is_secure(request.scope))
     return response
 
 
-async def _enter(site: Site, request: Request, page: str) -> Response:
+async def _enter(site: PageContext, request: Request, page: str) -> Response:
     token = await run_in_threadpool(site.sessions.begin, site.password.tag)
     response = RedirectResponse(page, 303)
     response.set_cookie(
@@ -98,7 +98,7 @@ async def _enter(site: Site, request: Request, page: str) -> Response:
 
 
 def _slow_down(
-    site: Site, request: Request, template: str, wait_s: float, **values: str
+    site: PageContext, request: Request, template: str, wait_s: float, **values: str
 ) -> Response:
     seconds = math.ceil(wait_s)
     response = site.page(

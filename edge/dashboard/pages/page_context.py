@@ -12,15 +12,15 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse
 
 from edge import __version__
-from edge.dashboard.access.login_sessions import COOKIE, Sessions
-from edge.dashboard.access.login_throttle import Attempts
+from edge.dashboard.access.login_sessions import COOKIE, LoginSessions
+from edge.dashboard.access.login_throttle import LoginThrottle
 from edge.dashboard.access.password import Password
-from edge.dashboard.history.queries import History
+from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.history.store import Store
-from edge.dashboard.live.live_state import Board
+from edge.dashboard.live.live_state import LiveState
 from edge.dashboard.local_camera import LocalCamera
 from edge.dashboard.pages import display_times
-from edge.dashboard.picture_check.worker_client import Inspector
+from edge.dashboard.picture_check.worker_client import WorkerClient
 
 FOLDER = Path(__file__).resolve().parents[1]
 LABELS = {"no_mask": "no mask", "incorrect_mask": "mask worn wrong", "mask": "mask"}
@@ -35,16 +35,16 @@ PAGES = (("/", "Live"), ("/history", "History"), ("/health", "Health"), ("/check
 
 
 @dataclass
-class Site:
+class PageContext:
     """The services behind the pages, and the templates."""
 
-    board: Board
+    board: LiveState
     store: Store
-    history: History
+    history: HistoryQueries
     password: Password
-    sessions: Sessions
-    attempts: Attempts
-    inspector: Inspector
+    sessions: LoginSessions
+    attempts: LoginThrottle
+    inspector: WorkerClient
     camera: LocalCamera | None = None
     #: What takes devices off the list; raises SQLAlchemyError.
     forget: Callable[..., None] = lambda *devices: None
@@ -81,8 +81,8 @@ class Site:
         return HTMLResponse(text, status_code)
 
 
-def site_of(connection: HTTPConnection) -> Site:
+def page_context(connection: HTTPConnection) -> PageContext:
     """The site that a request is for."""
     site = connection.app.state.site
-    assert isinstance(site, Site)
+    assert isinstance(site, PageContext)
     return site

@@ -14,7 +14,7 @@ ANNOTATED_QUALITY = 90
 
 
 @dataclass(frozen=True)
-class Look:
+class PictureResult:
     """What was found: as `mask-patrol detect --json` says it, and the annotated JPEG if it was
     asked for."""
 

@@ -28,7 +28,7 @@ import msgspec
 
 from edge.common.errors import UserError
 from edge.config.settings import Settings
-from edge.dashboard.picture_check.result import MAX_PIXELS, Look
+from edge.dashboard.picture_check.result import MAX_PIXELS, PictureResult
 
 MAX_BYTES = 20 * 1024 * 1024
 #: An annotated JPEG of that is smaller, and so is what is asked.
@@ -69,7 +69,7 @@ def require_picture(raw: bytes, name: str) -> None:
     raise UserError(f"{name} is {what if raw else 'empty'}: {kinds} can be checked")
 
 
-class Inspector:
+class WorkerClient:
     """One process that looks at one picture at a time; from any thread."""
 
     def __init__(
@@ -87,7 +87,7 @@ class Inspector:
         self._pipe: Connection | None = None
         self._used_s = 0.0
 
-    def look(self, raw: bytes, name: str, annotated: bool) -> Look:
+    def look(self, raw: bytes, name: str, annotated: bool) -> PictureResult:
         """Find the faces in a picture; raises UserError for what is none, BusyError."""
         require_picture(raw, name)
         if not self._waiting.acquire(blocking=False):
@@ -120,7 +120,7 @@ class Inspector:
         process = self._process
         return process.pid if process is not None and process.is_alive() else None
 
-    def _ask(self, raw: bytes, name: str, annotated: bool) -> Look:
+    def _ask(self, raw: bytes, name: str, annotated: bool) -> PictureResult:
         if self._process is None or not self._process.is_alive():
             self._begin()
         pipe, process = self._pipe, self._process
@@ -149,7 +149,7 @@ class Inspector:
             watchdog.cancel()
         if answer.record is None:
             raise UserError(answer.error[:500])
-        return Look(answer.record, picture or None)
+        return PictureResult(answer.record, picture or None)
 
     def _rest_later(self) -> None:
         if self._timer is not None:
@@ -186,9 +186,9 @@ def _inspect(pipe: Connection, settings: Settings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # where memory is short, this goes first
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    from edge.dashboard.picture_check.worker import Looker
+    from edge.dashboard.picture_check.worker import PictureWorker
 
-    looker: Looker | None = None
+    looker: PictureWorker | None = None
     with contextlib.suppress(EOFError, OSError):
         while True:
             head, _, raw = pipe.recv_bytes(MAX_MESSAGE_BYTES).partition(b"\n")
@@ -196,7 +196,7 @@ def _inspect(pipe: Connection, settings: Settings) -> None:
             picture = b""
             try:
                 if looker is None:
-                    looker = Looker(settings)
+                    looker = PictureWorker(settings)
                     _confine()
                 _allow_time()
                 look = looker.look(raw, asked["name"], asked["annotated"])

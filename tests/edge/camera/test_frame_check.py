@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.camera.frame_check import Judge, Verdict, is_dark
+from edge.camera.frame_check import FrameCheck, Verdict, is_dark
 from edge.camera.source import is_picture
 from edge.common.arrays import Pixels
 from tests.support.pictures import flat
@@ -38,11 +38,11 @@ def night_with_a_lamp() -> Pixels:
 )
 def test_what_is_black(picture: Pixels, dark: bool) -> None:
     assert is_dark(picture) is dark
-    assert Judge(60.0, 60.0).look(picture, 0.0).dark is dark
+    assert FrameCheck(60.0, 60.0).look(picture, 0.0).dark is dark
 
 
 def test_black_only_after_a_while_and_not_after_one_light() -> None:
-    judge = Judge(black_after_s=10.0, frozen_after_s=1000.0)
+    judge = FrameCheck(black_after_s=10.0, frozen_after_s=1000.0)
     assert not judge.look(flat(5), 100.0).black
     assert not judge.look(flat(5), 109.9).black
     assert judge.look(flat(5), 110.0).black
@@ -51,7 +51,7 @@ def test_black_only_after_a_while_and_not_after_one_light() -> None:
 
 
 def test_frozen_only_when_nothing_changes() -> None:
-    judge = Judge(black_after_s=1000.0, frozen_after_s=10.0)
+    judge = FrameCheck(black_after_s=1000.0, frozen_after_s=10.0)
     still = noise(120, 40)
     assert judge.look(still, 0.0) == Verdict(False, False, changed=False, frozen=False)
     assert not judge.look(still.copy(), 9.9).frozen
@@ -63,21 +63,21 @@ def test_frozen_only_when_nothing_changes() -> None:
 
 
 def test_the_dark_is_black_and_never_frozen() -> None:
-    judge = Judge(black_after_s=10.0, frozen_after_s=10.0)
+    judge = FrameCheck(black_after_s=10.0, frozen_after_s=10.0)
     verdicts = [judge.look(flat(0), float(second)) for second in range(100)]
     assert not any(verdict.frozen for verdict in verdicts)
     assert verdicts[-1].black
 
 
 def test_another_size_is_a_change() -> None:
-    judge = Judge(60.0, 60.0)
+    judge = FrameCheck(60.0, 60.0)
     judge.look(flat(90), 0.0)
     assert judge.look(flat(90, height=240), 1.0).changed
 
 
 def test_memory_that_is_used_again_is_no_standstill() -> None:
     """Some drivers hand out the same array each time."""
-    judge = Judge(60.0, frozen_after_s=5.0)
+    judge = FrameCheck(60.0, frozen_after_s=5.0)
     picture = flat(80)
     for second in range(20):
         picture[:] = 80 + second
@@ -92,7 +92,7 @@ def test_memory_that_is_used_again_is_no_standstill() -> None:
 def test_frozen_means_exactly_that_nothing_moved_for_so_long(
     moves: list[bool], period_s: float, after_s: float
 ) -> None:
-    judge = Judge(1e9, after_s)
+    judge = FrameCheck(1e9, after_s)
     level, moved_s = 100, 0.0
     for number, moves_now in enumerate(moves):
         now_s = number * period_s
@@ -112,7 +112,7 @@ def test_frozen_means_exactly_that_nothing_moved_for_so_long(
 def test_black_means_exactly_that_it_was_dark_for_so_long(
     lights: list[bool], period_s: float, after_s: float
 ) -> None:
-    judge = Judge(after_s, 1e9)
+    judge = FrameCheck(after_s, 1e9)
     dark_s: float | None = None
     for number, light in enumerate(lights):
         now_s = number * period_s
@@ -123,7 +123,7 @@ def test_black_means_exactly_that_it_was_dark_for_so_long(
 
 @given(height=st.integers(1, 300), width=st.integers(1, 300), level=st.integers(0, 255))
 def test_any_size_can_be_judged(height: int, width: int, level: int) -> None:
-    verdict = Judge(1.0, 1.0).look(flat(level, height, width), 0.0)
+    verdict = FrameCheck(1.0, 1.0).look(flat(level, height, width), 0.0)
     assert verdict.dark == (level < 24)
 
 

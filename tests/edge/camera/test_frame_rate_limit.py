@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.camera.frame_rate_limit import Allowance, Ceiling
+from edge.camera.frame_rate_limit import FrameRateBudget, FrameRateLimit
 from edge.camera.opencv_live import LiveSource
 from edge.camera.recordings import PictureFolder, VideoFile
-from edge.camera.source_factory import at_most, open_source
+from edge.camera.source_factory import frame_rate_limit, open_source
 from edge.config.settings import CameraSettings
 from tests.support.pictures import flat, write_clip
 
@@ -18,7 +18,7 @@ from tests.support.pictures import flat, write_clip
     ("source_fps", "expected"), [(30, 10), (25, 10), (15, 10), (10, 10), (5, 5)]
 )
 def test_at_most_ten_a_second(source_fps: int, expected: int) -> None:
-    ceiling = Ceiling(10.0)
+    ceiling = FrameRateLimit(10.0)
     wanted = [n / source_fps for n in range(60 * source_fps) if ceiling(n / source_fps)]
     assert wanted[0] == 0.0
     assert len(wanted) == pytest.approx(60 * expected, abs=1)
@@ -32,8 +32,8 @@ def test_at_most_ten_a_second(source_fps: int, expected: int) -> None:
 def test_never_faster_on_average_and_never_without_end(
     gaps_s: list[float], fps: float, share: float
 ) -> None:
-    allowance = Allowance(lambda: share)
-    ceiling, now_s, wanted = Ceiling(fps, allowance), 0.0, []
+    allowance = FrameRateBudget(lambda: share)
+    ceiling, now_s, wanted = FrameRateLimit(fps, allowance), 0.0, []
     for gap_s in gaps_s:
         now_s += gap_s
         if ceiling(now_s):
@@ -47,7 +47,7 @@ def test_never_faster_on_average_and_never_without_end(
 
 def test_less_while_the_allowance_is_smaller() -> None:
     share = [1.0]
-    ceiling = Ceiling(10.0, Allowance(lambda: share[0]))
+    ceiling = FrameRateLimit(10.0, FrameRateBudget(lambda: share[0]))
     assert sum(ceiling(n / 30) for n in range(300)) == 100
     share[0] = 0.3
     assert sum(ceiling(n / 30) for n in range(300, 600)) == pytest.approx(30, abs=1)
@@ -57,26 +57,26 @@ def test_less_while_the_allowance_is_smaller() -> None:
 
 def test_a_live_source_is_not_left_alone_until_it_passes_for_one_that_stalls() -> None:
     settings = CameraSettings(source="rtsp://127.0.0.1:1/x", fps=0.01, timeout_s=4.0)
-    ceiling = at_most(settings, Allowance())
+    ceiling = frame_rate_limit(settings, FrameRateBudget())
     assert [n for n in range(20) if ceiling(float(n))] == list(range(0, 20, 2))
 
 
 def test_of_a_burst_the_newest_comes_through_and_the_rate_holds() -> None:
     """Ten frames a second that a radio link delivers in threes."""
     settings = CameraSettings(source="rtsp://127.0.0.1:1/x", fps=10.0)
-    ceiling = at_most(settings, Allowance())
+    ceiling = frame_rate_limit(settings, FrameRateBudget())
     times_s = [0.3 * n + 0.002 * k for n in range(100) for k in range(3)]
     wanted = [at_s for at_s in times_s if ceiling(at_s)]
     assert len(wanted) == pytest.approx(300, abs=3)
     assert sum(round(at_s % 0.3, 3) == 0.004 for at_s in wanted) == pytest.approx(100, abs=2)
-    fast = at_most(settings, Allowance())
+    fast = frame_rate_limit(settings, FrameRateBudget())
     times_s = [0.3 * n + 0.002 * k for n in range(100) for k in range(9)]  # thirty a second
     assert sum(fast(at_s) for at_s in times_s) == pytest.approx(300, abs=6)
 
 
 def test_a_clip_is_thinned_and_keeps_its_times(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", list(range(0, 200, 5)), fps=20.0)
-    source = VideoFile(clip, Ceiling(10.0))
+    source = VideoFile(clip, FrameRateLimit(10.0))
     frames = list(iter(source.read, None))
     assert [frame.index for frame in frames] == list(range(0, 40, 2))
     assert [frame.captured_at_s for frame in frames] == pytest.approx([n / 10 for n in range(20)])
@@ -92,7 +92,7 @@ def test_pictures_that_are_not_wanted_are_not_read(tmp_path: Path) -> None:
 def test_the_settings_say_how_fast(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", [100] * 40, fps=20.0)
     settings = CameraSettings(source=str(clip), fps=5.0)
-    source = open_source(settings, at_most(settings, Allowance()))
+    source = open_source(settings, frame_rate_limit(settings, FrameRateBudget()))
     assert len(list(iter(source.read, None))) == 10
     source.close()
     assert len(list(iter(open_source(settings).read, None))) == 40
@@ -121,7 +121,7 @@ class Capture:
 
 def test_a_camera_that_is_too_fast_is_not_decoded_for_nothing() -> None:
     capture = Capture()
-    source = LiveSource(capture, "camera", 5.0, lambda: capture.now_s, Ceiling(10.0))  # type: ignore[arg-type]
+    source = LiveSource(capture, "camera", 5.0, lambda: capture.now_s, FrameRateLimit(10.0))  # type: ignore[arg-type]
     times_s = [frame.captured_at_s for _ in range(20) if (frame := source.read())]
     assert capture.decoded == 20
     assert times_s == pytest.approx([1 / 30 + n / 10 for n in range(20)])
@@ -130,6 +130,6 @@ def test_a_camera_that_is_too_fast_is_not_decoded_for_nothing() -> None:
 def test_failures_between_good_frames_that_are_not_wanted_do_not_add_up() -> None:
     capture = Capture()
     capture.fails_every = 5
-    source = LiveSource(capture, "camera", 60.0, lambda: capture.now_s, Ceiling(0.5))  # type: ignore[arg-type]
+    source = LiveSource(capture, "camera", 60.0, lambda: capture.now_s, FrameRateLimit(0.5))  # type: ignore[arg-type]
     times_s = [frame.captured_at_s for _ in range(10) if (frame := source.read())]
     assert len(times_s) == 10

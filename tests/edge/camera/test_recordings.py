@@ -7,7 +7,7 @@ import pytest
 
 from edge.camera.recordings import PictureFolder, VideoFile
 from edge.camera.source import Frame, Source, SourceError
-from edge.camera.source_address import shown_source, without_password
+from edge.camera.source_address import display_address, without_password
 from edge.camera.source_factory import open_source
 from edge.common.errors import UserError
 from edge.common.paths import demo_clip
@@ -93,8 +93,8 @@ def test_what_is_no_source(tmp_path: Path) -> None:
 
 def test_passwords_are_not_shown() -> None:
     assert without_password("rtsp://me:p@ss@cam/1") == "rtsp://cam/1"
-    assert shown_source(CameraSettings(source="rtsp://me:pw@cam/1")) == "rtsp://cam/1"
-    assert shown_source(CameraSettings(source="demo")) == "the bundled demo clip"
+    assert display_address(CameraSettings(source="rtsp://me:pw@cam/1")) == "rtsp://cam/1"
+    assert display_address(CameraSettings(source="demo")) == "the bundled demo clip"
 
 
 def test_a_name_with_a_colon_and_a_recording_beside_the_devices(tmp_path: Path) -> None:

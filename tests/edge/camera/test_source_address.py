@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.camera.source_address import shown_source, without_password
+from edge.camera.source_address import display_address, without_password
 from edge.config.settings import CameraSettings
 
 #: Nothing else in an address below is written in these letters.
@@ -27,7 +27,7 @@ def is_hidden(shown: str) -> bool:
 def test_no_password_is_ever_shown(login: str, parts: list[str], separators: list[str]) -> None:
     rest = "".join(separator + part for separator, part in zip(separators, parts, strict=False))
     url = f"rtsp://{login}cam:554/{rest}"
-    shown = shown_source(CameraSettings(source=url))
+    shown = display_address(CameraSettings(source=url))
     assert shown.startswith("rtsp://")
     assert is_hidden(shown), shown
 

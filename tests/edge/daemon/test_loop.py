@@ -15,7 +15,7 @@ from edge.daemon.event_writer import EventWriter
 from edge.daemon.loop import Loop
 from edge.health.reporters import StateReporter
 from edge.health.systemd_notify import Notifier
-from edge.mqtt.delivery import Nowhere
+from edge.mqtt.delivery import NullSink
 from edge.mqtt.payloads import Origin
 from tests.support.brokers import wait_until
 
@@ -91,8 +91,8 @@ def loop_of(
     feed: Frames, pipeline: Watched, controls: Controls, systemd: Systemd, delivers: bool = True
 ) -> Loop:
     times, utc = StageTimes(), UtcClock(lambda: 0.0)
-    writer = EventWriter(Origin("d", "c", "m"), utc, Nowhere(), None, times)
-    state = StateReporter(Nowhere(), utc)
+    writer = EventWriter(Origin("d", "c", "m"), utc, NullSink(), None, times)
+    state = StateReporter(NullSink(), utc)
     return Loop(
         feed,
         pipeline,

@@ -6,9 +6,9 @@ import contextlib
 import socket
 from pathlib import Path
 
-from edge.daemon.preview_server import MAX_WAITING, InUse, PreviewServer
+from edge.daemon.preview_server import MAX_WAITING, PreviewServer, SettingsInUse
 
-USED = InUse(reloading=False, refused="", zone=(), min_face=0.1)
+USED = SettingsInUse(reloading=False, refused="", zone=(), min_face=0.1)
 
 
 def test_many_pages_may_look_at_once(tmp_path: Path) -> None:

@@ -8,15 +8,15 @@ from pathlib import Path
 SAYS = """
 import json, os, cv2
 from edge.config.settings import LoadSettings
-from edge.daemon.resource_limits import spend_no_more_than
+from edge.daemon.resource_limits import limit_resources
 found = []
 if os.geteuid() == 0:
     os.nice(-2)
 before = os.nice(0)
-spend_no_more_than(LoadSettings())
+limit_resources(LoadSettings())
 assert os.nice(0) == before
 for nice, threads in ((0, 1), (7, 2), (3, 1)):
-    spend_no_more_than(LoadSettings(nice=nice, opencv_threads=threads))
+    limit_resources(LoadSettings(nice=nice, opencv_threads=threads))
     found.append((os.nice(0), cv2.getNumThreads()))
 print(json.dumps(found))
 """

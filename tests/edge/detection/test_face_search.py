@@ -17,7 +17,7 @@ from edge.detection.face_search import (
     SEARCH_EVERY_S,
     FaceSearch,
 )
-from edge.detection.thumbnail import glance
+from edge.detection.thumbnail import thumbnail
 from tests.edge.detection.test_motion_detector import hall, seen, with_somebody
 
 FPS = 10.0
@@ -74,7 +74,7 @@ class Scene:
             before = dict(self.search.counts)
             noisy = seen(picture, self._rng)
             frame = Frame(np.repeat(noisy[:, :, None], 3, axis=2), self.at_s, 0)
-            self.found = self.search.find(frame, glance(frame), known)
+            self.found = self.search.find(frame, thumbnail(frame), known)
             self.at_s += 1.0 / FPS
             (kind,) = [k for k, n in self.search.counts.items() if n > before[k]]
             kinds.append(kind)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from edge.camera.source import Frame
 from edge.common.arrays import Pixels
-from edge.detection.motion_detector import WHOLE, MotionGate
-from edge.detection.thumbnail import glance
+from edge.detection.motion_detector import WHOLE, MotionDetector
+from edge.detection.thumbnail import thumbnail
 
 FPS = 10.0
 
@@ -17,7 +17,7 @@ class Gate:
     """The gate, shown whole pictures, of which the first is searched."""
 
     def __init__(self) -> None:
-        self.gate = MotionGate()
+        self.gate = MotionDetector()
         self.look(hall(), 0.0)
         self.gate.searched(WHOLE)
 
@@ -27,8 +27,8 @@ class Gate:
 
 
 def glanced(picture: Pixels) -> Pixels:
-    """A glance at a grey (height, width) picture."""
-    return glance(Frame(np.repeat(picture[:, :, None], 3, axis=2), 0.0, 0))
+    """The thumbnail of a grey (height, width) picture."""
+    return thumbnail(Frame(np.repeat(picture[:, :, None], 3, axis=2), 0.0, 0))
 
 
 def hall(seed: int = 0) -> Pixels:
@@ -61,7 +61,7 @@ def settled(noise: float = 4.0) -> tuple[Gate, np.random.Generator, float]:
 
 
 def test_everything_is_new_until_it_is_searched() -> None:
-    gate = MotionGate()
+    gate = MotionDetector()
     for at_s in (0.0, 0.1):
         assert gate.look(glanced(hall()), at_s).all()
     gate.searched(WHOLE)
@@ -116,7 +116,7 @@ def test_somebody_is_news_until_they_are_searched_for_and_when_they_move_or_go()
 
 def test_who_comes_to_the_place_of_one_who_stood_there_from_the_first_frame_on() -> None:
     """A picture with somebody in it must not pass for the empty scene."""
-    gate, rng = MotionGate(), np.random.default_rng(4)
+    gate, rng = MotionDetector(), np.random.default_rng(4)
     peopled = with_somebody(hall(), 150)
     for n in range(200):
         new = gate.look(glanced(seen(peopled if n % 20 < 10 else hall(), rng)), n / FPS)

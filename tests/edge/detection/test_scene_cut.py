@@ -8,8 +8,8 @@ from edge.camera.recordings import VideoFile
 from edge.camera.source import Frame
 from edge.common.arrays import Pixels
 from edge.common.paths import demo_clip
-from edge.detection.scene_cut import CutFinder
-from edge.detection.thumbnail import glance
+from edge.detection.scene_cut import SceneCutDetector
+from edge.detection.thumbnail import thumbnail
 
 PERIOD_S = 1 / 15
 
@@ -25,11 +25,11 @@ def demo() -> list[Pixels]:
 
 def cuts(pictures: list[Pixels], period_s: float = PERIOD_S) -> list[int]:
     """The places of the pictures that are cuts."""
-    finder = CutFinder()
+    finder = SceneCutDetector()
     return [
         index
         for index, picture in enumerate(pictures)
-        if finder.is_cut(glance(Frame(picture, 0.0, index)), index * period_s)
+        if finder.is_cut(thumbnail(Frame(picture, 0.0, index)), index * period_s)
     ]
 
 

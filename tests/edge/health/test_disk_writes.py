@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.health.disk_writes import DAY_S, HOUR_S, Wear, card_bytes, own_bytes
+from edge.health.disk_writes import DAY_S, HOUR_S, DiskWrites, card_bytes, own_bytes
 
 MIB = 2**20
 
@@ -18,8 +18,8 @@ class Counter:
         self.own: int | None = 0
         self.card: int | None = 0
 
-    def wear(self, folder: Path | None = Path("/")) -> Wear:
-        return Wear(folder, lambda: self.now_s, lambda: self.own, lambda _: self.card)
+    def wear(self, folder: Path | None = Path("/")) -> DiskWrites:
+        return DiskWrites(folder, lambda: self.now_s, lambda: self.own, lambda _: self.card)
 
     def pass_by(self, seconds: float, own: int, card: int) -> None:
         assert self.own is not None

@@ -4,23 +4,23 @@ from pathlib import Path
 
 import pytest
 
-from edge.health.restart_counter import Restarts
+from edge.health.restart_counter import RestartCounter
 
 
 def test_clean_stops_do_not_count(tmp_path: Path) -> None:
     for _ in range(3):
-        with Restarts(tmp_path / "state" / "restarts.json") as restarts:
+        with RestartCounter(tmp_path / "state" / "restarts.json") as restarts:
             assert restarts.count == 0
 
 
 def test_starts_after_a_crash_count(tmp_path: Path) -> None:
     path = tmp_path / "restarts.json"
-    Restarts(path).__enter__()  # and then the power went
-    with pytest.raises(ZeroDivisionError), Restarts(path) as second:
+    RestartCounter(path).__enter__()  # and then the power went
+    with pytest.raises(ZeroDivisionError), RestartCounter(path) as second:
         assert 1 / (second.count - 1)
-    with Restarts(path) as third:
+    with RestartCounter(path) as third:
         assert third.count == 2
-    with Restarts(path) as fourth:
+    with RestartCounter(path) as fourth:
         assert fourth.count == 2
 
 
@@ -38,11 +38,11 @@ def test_starts_after_a_crash_count(tmp_path: Path) -> None:
 )
 def test_a_damaged_file_counts_anew(tmp_path: Path, text: str) -> None:
     (tmp_path / "restarts.json").write_text(text)
-    with Restarts(tmp_path / "restarts.json") as restarts:
+    with RestartCounter(tmp_path / "restarts.json") as restarts:
         assert restarts.count == 0
 
 
 def test_a_place_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with Restarts(tmp_path / "file" / "restarts.json") as restarts:
+    with RestartCounter(tmp_path / "file" / "restarts.json") as restarts:
         assert restarts.count == 0

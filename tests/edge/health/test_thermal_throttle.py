@@ -8,7 +8,7 @@ from edge.health.thermal_throttle import (
     MIN_SHARE,
     STEP,
     UP_AFTER_S,
-    Thermal,
+    ThermalThrottle,
 )
 
 
@@ -19,7 +19,7 @@ class Board:
         self.temperature_c: float | None = 50.0
         self.flags: list[str] | None = []
         self.asked = 0
-        self.thermal = Thermal(hot_c, self._temperature, lambda: self.flags)
+        self.thermal = ThermalThrottle(hot_c, self._temperature, lambda: self.flags)
         self.now_s = 100.0
 
     def _temperature(self) -> float | None:

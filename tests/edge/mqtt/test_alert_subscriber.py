@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from edge.common.errors import UserError
-from edge.mqtt.alert_subscriber import Watcher, describe
+from edge.mqtt.alert_subscriber import AlertSubscriber, describe
 from edge.mqtt.broker import Broker
 from tests.support.brokers import Mosquitto, Subscriber, free_port, wait_until
 from tests.support.event_payloads import END, START
@@ -28,7 +28,7 @@ def test_alerts_are_shown_once_and_junk_is_counted(
     mosquitto: Mosquitto, subscriber: Subscriber
 ) -> None:
     lines: list[str] = []
-    watcher = Watcher(mosquitto.broker, "maskpatrol", lines.append)
+    watcher = AlertSubscriber(mosquitto.broker, "maskpatrol", lines.append)
     watcher.start()
     junk: list[Any] = [b"\xff\xfe", b"[]", b"null", b"{}", json.dumps({**START, "time": 3}), b""]
     huge = json.dumps(START).replace('"seq": 7', '"seq": 1e999')
@@ -50,7 +50,7 @@ def test_alerts_are_shown_once_and_junk_is_counted(
 
 def test_it_comes_back_after_the_broker(mosquitto: Mosquitto) -> None:
     lines: list[str] = []
-    watcher = Watcher(mosquitto.broker, "maskpatrol", lines.append)
+    watcher = AlertSubscriber(mosquitto.broker, "maskpatrol", lines.append)
     watcher.start()
     mosquitto.stop()
     mosquitto.start()
@@ -67,4 +67,4 @@ def test_it_comes_back_after_the_broker(mosquitto: Mosquitto) -> None:
 
 def test_a_broker_that_is_not_there_is_said() -> None:
     with pytest.raises(UserError, match="no broker at"):
-        Watcher(Broker("127.0.0.1", free_port()), "maskpatrol", str).start()
+        AlertSubscriber(Broker("127.0.0.1", free_port()), "maskpatrol", str).start()

@@ -12,7 +12,7 @@ import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge.mqtt.broker import TakenOverError, TooLargeError
-from edge.mqtt.connection import Acknowledged, Answered, Lost, Message, Session, Signal
+from edge.mqtt.connection import Acknowledged, Answered, Connection, Lost, Message, Signal
 from edge.outbox.outbox import Outbox
 from tests.support.brokers import PATIENCE_S, Mosquitto, Subscriber, wait_until
 from tests.support.publishers import Start
@@ -81,7 +81,7 @@ def test_what_is_too_large_and_no_event_is_left_out_and_stops_nothing(
 def test_sizes_are_reckoned_as_the_broker_does(strict: Mosquitto, over: int) -> None:
     signals: queue.SimpleQueue[Signal] = queue.SimpleQueue()
     will = Message("t", "gone", 1, True)
-    session = Session(strict.broker, "x", will, MQTTProtocolVersion.MQTTv5, signals)
+    session = Connection(strict.broker, "x", will, MQTTProtocolVersion.MQTTv5, signals)
     session.open()
     answered = signals.get(timeout=PATIENCE_S)
     assert isinstance(answered, Answered)

@@ -5,7 +5,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.mqtt.protocol_version import PATIENCE, UNSUPPORTED_PROTOCOL, Dialect
+from edge.mqtt.protocol_version import PATIENCE, UNSUPPORTED_PROTOCOL, ProtocolVersion
 
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 
@@ -14,13 +14,13 @@ def reason(value: int) -> ReasonCode:
     return ReasonCode(PacketTypes.CONNACK, identifier=value)
 
 
-def silence(dialect: Dialect, attempts: int = PATIENCE) -> None:
+def silence(dialect: ProtocolVersion, attempts: int = PATIENCE) -> None:
     for _ in range(attempts):
         dialect.unanswered()
 
 
 def test_silence_makes_the_first_connection_an_older_one_and_the_next_tries_5_again() -> None:
-    dialect = Dialect("auto")
+    dialect = ProtocolVersion("auto")
     assert dialect.protocol() == V5
     silence(dialect, PATIENCE - 1)
     assert dialect.protocol() == V5
@@ -33,14 +33,14 @@ def test_silence_makes_the_first_connection_an_older_one_and_the_next_tries_5_ag
 
 
 def test_a_broker_that_spoke_5_is_never_left_for_its_silence() -> None:
-    dialect = Dialect("auto")
+    dialect = ProtocolVersion("auto")
     dialect.accepted()
     silence(dialect, 100)
     assert dialect.protocol() == V5
 
 
 def test_a_broker_that_says_that_it_knows_only_the_older_is_spoken_to_in_it() -> None:
-    dialect = Dialect("auto")
+    dialect = ProtocolVersion("auto")
     dialect.accepted()
     assert not dialect.refused(reason(135))
     assert dialect.protocol() == V5
@@ -51,6 +51,6 @@ def test_a_broker_that_says_that_it_knows_only_the_older_is_spoken_to_in_it() ->
 
 @pytest.mark.parametrize(("version", "spoken"), [("5", V5), ("3.1.1", V311)])
 def test_what_is_configured_is_spoken(version: str, spoken: MQTTProtocolVersion) -> None:
-    dialect = Dialect(version)
+    dialect = ProtocolVersion(version)
     silence(dialect)
     assert dialect.protocol() == spoken

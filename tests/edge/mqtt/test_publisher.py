@@ -120,7 +120,7 @@ def test_the_will_says_offline_when_we_fail(
     def fail(*_: object) -> None:
         raise OSError("an error of our own")
 
-    monkeypatch.setattr("edge.mqtt.outbox_sender.Drain.send_waiting", fail)
+    monkeypatch.setattr("edge.mqtt.outbox_sender.OutboxSender.send_waiting", fail)
     publisher.wake()
     subscriber.wait_for(lambda: "offline" in subscriber.bodies("status"), "the will")
 

@@ -13,7 +13,7 @@ import pytest
 from edge.mqtt.broker import Broker
 from edge.mqtt.payloads import Topics
 from edge.mqtt.publisher import HUNG_S, Publisher
-from edge.mqtt.worker_queue import TURN_S, Inbox
+from edge.mqtt.worker_queue import TURN_S, WorkerQueue
 from edge.outbox.outbox import Outbox
 from tests.support.brokers import PATIENCE_S, Mosquitto, Subscriber, free_port, wait_until
 
@@ -87,7 +87,7 @@ def test_a_worker_that_has_died_is_not_alive(
     def die(*_: object) -> None:
         raise SystemExit
 
-    monkeypatch.setattr("edge.mqtt.outbox_sender.Drain.send_waiting", die)
+    monkeypatch.setattr("edge.mqtt.outbox_sender.OutboxSender.send_waiting", die)
     publisher = publisher_of(outbox, mosquitto.broker, Clock())
     publisher.start()
     wait_until(lambda: not publisher.alive(), "its death is seen")
@@ -95,6 +95,6 @@ def test_a_worker_that_has_died_is_not_alive(
 
 def test_the_inbox_comes_by_however_long_it_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.mqtt.worker_queue.TURN_S", 0.01)
-    inbox = Inbox()
+    inbox = WorkerQueue()
     assert inbox.take(float("inf")) is None
     assert inbox.silence_s() < PATIENCE_S

@@ -10,7 +10,7 @@ import pytest
 
 from edge.common.clock import now
 from edge.common.errors import UserError
-from edge.health.status_file import Beacon, write
+from edge.health.status_file import StatusWriter, write
 from edge.service.status import STALE_S, Report, as_json, lines, report, span
 from edge.service.systemd_unit import ServiceState, parsed
 from tests.support.brokers import Mosquitto, wait_until
@@ -232,7 +232,7 @@ def test_a_body_that_fails_is_told_once_and_tried_again(
         return {"well": True}
 
     file = tmp_path / "status.json"
-    with Beacon(tmp_path, body, interval_s=0.01):
+    with StatusWriter(tmp_path, body, interval_s=0.01):
         wait_until(file.exists, "the fourth try")
         assert json.loads(file.read_text())["well"] is True
     assert not file.exists()

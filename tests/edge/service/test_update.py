@@ -265,7 +265,7 @@ def test_going_back_by_hand_to_what_fails_keeps_it_as_the_one_before(
 ) -> None:
     releases.point_previous("3")
     with pytest.raises(UserError, match="3 did not come online"):
-        update.back(5.0)
+        update.roll_back(5.0)
     assert links(device) == ("2", "3")
     assert "3" in releases.installed()
 
@@ -284,14 +284,14 @@ def test_a_cut_while_it_goes_back_leaves_nothing_broken_to_go_back_to(
         update._switch("3", 5.0)
     assert releases.trial() == "2"
     with pytest.raises(UserError, match="is on trial"):
-        update.back(5.0)
+        update.roll_back(5.0)
     assert update.settle(5.0) == 0
     assert links(device) == ("2", None)
     assert releases.trial() is None
     assert releases.installed() == ["2"]
     assert not (device / "3").exists()
     with pytest.raises(UserError, match="there is no version before 2 to go back to"):
-        update.back(5.0)
+        update.roll_back(5.0)
 
 
 def test_what_runs_is_never_taken_away(device: Path) -> None:
@@ -351,7 +351,7 @@ def test_a_read_only_root_is_left_as_it_is(
     device: Path, on_trial: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(update, "root_is_read_only", lambda: True)
-    for begin in (lambda: update.back(5.0), lambda: update.update(device / "b.tar", 5.0)):
+    for begin in (lambda: update.roll_back(5.0), lambda: update.update(device / "b.tar", 5.0)):
         with pytest.raises(UserError, match="sudo mask-patrol-read-only off"):
             begin()
     assert not on_trial

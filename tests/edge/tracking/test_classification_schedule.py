@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from edge.classification.classifier import Scores
 from edge.common.arrays import Box
-from edge.tracking.classification_schedule import AGAIN_S, needs_a_look
+from edge.tracking.classification_schedule import AGAIN_S, needs_classification
 from edge.tracking.tracker import Reading, Track
 
 BOX: Box = (10.0, 10.0, 50.0, 50.0)
@@ -23,7 +23,7 @@ def track(scores: list[float], newest_s: float = 10.0, weight: float = 1.0) -> T
 
 
 def wanted(person: Track | None, at_s: float = 10.1) -> bool:
-    return needs_a_look(person, at_s, ALERT, THRESHOLD, ENOUGH)
+    return needs_classification(person, at_s, ALERT, THRESHOLD, ENOUGH)
 
 
 def test_somebody_new_is_always_looked_at() -> None:

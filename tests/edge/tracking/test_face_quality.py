@@ -13,7 +13,7 @@ from edge.classification.face_crop import crop_face
 from edge.common.arrays import Box, Pixels
 from edge.common.paths import demo_clip
 from edge.detection.face_detector import Face
-from edge.tracking.face_quality import Quality, measure
+from edge.tracking.face_quality import Quality, measure_quality
 
 MARGIN, INPUT = 0.12, (96, 96)
 SURE = 27
@@ -37,7 +37,7 @@ FACE_BOX: Box = (248.0, 138.0, 108.0, 108.0)
 def quality(image: Pixels, box: Box = FACE_BOX, support: int = SURE) -> Quality:
     crop = crop_face(image, box, MARGIN, INPUT)
     height, width = image.shape[:2]
-    return measure(Face(box, support), crop, (height, width))
+    return measure_quality(Face(box, support), crop, (height, width))
 
 
 def weight(image: Pixels, box: Box = FACE_BOX, support: int = SURE) -> float:
@@ -110,7 +110,7 @@ def test_a_box_with_few_hits_weighs_half(frame: Pixels) -> None:
 @given(st.integers(0, 255))
 def test_a_flat_crop_is_no_evidence(value: int) -> None:
     flat = np.full((96, 96, 3), value, np.uint8)
-    assert measure(Face((10.0, 10.0, 96.0, 96.0), SURE), flat, (480, 640)).weight == 0.0
+    assert measure_quality(Face((10.0, 10.0, 96.0, 96.0), SURE), flat, (480, 640)).weight == 0.0
 
 
 def test_it_is_cheap(frame: Pixels) -> None:
@@ -119,6 +119,6 @@ def test_it_is_cheap(frame: Pixels) -> None:
     taken_s = []
     for _ in range(200):
         started_s = time.perf_counter()
-        measure(face, crop, (480, 640))
+        measure_quality(face, crop, (480, 640))
         taken_s.append(time.perf_counter() - started_s)
     assert min(taken_s) < 0.0003

@@ -21,17 +21,17 @@ from websockets.sync.client import connect
 from edge.config.settings import Settings
 from edge.dashboard.access.access import OPEN_PATHS
 from edge.dashboard.access.connection_limits import MAX_OF_ONE, PATIENCE_S
-from edge.dashboard.access.login_sessions import Sessions
-from edge.dashboard.access.login_throttle import FREE, MAX_WAIT_S, Attempts
+from edge.dashboard.access.login_sessions import LoginSessions
+from edge.dashboard.access.login_throttle import FREE, MAX_WAIT_S, LoginThrottle
 from edge.dashboard.access.password import Password
-from edge.dashboard.history.queries import History
+from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.history.store import Store
 from edge.dashboard.history.tables import open_database
-from edge.dashboard.live.live_state import Board
+from edge.dashboard.live.live_state import LiveState
 from edge.dashboard.local_camera import LocalCamera
 from edge.dashboard.pages.app import make_app
-from edge.dashboard.pages.page_context import Site
-from edge.dashboard.picture_check.worker_client import Inspector
+from edge.dashboard.pages.page_context import PageContext
+from edge.dashboard.picture_check.worker_client import WorkerClient
 from tests.support.brokers import free_port
 from tests.support.certificates import Authority
 from tests.support.cli_process import command, environment, mask_patrol
@@ -126,7 +126,7 @@ def test_another_password_ends_all_sessions(dashboard: Dashboard) -> None:
     assert visitor.log_in("another password") == 303
 
 
-def every_address(site: Site) -> list[tuple[str, str]]:
+def every_address(site: PageContext) -> list[tuple[str, str]]:
     """Method and path of all that the application answers."""
     routes = make_app(site)._app.routes  # type: ignore[attr-defined]
     found = []
@@ -139,16 +139,16 @@ def every_address(site: Site) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def site(tmp_path: Path) -> PageContext:
     engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
     password = Password(tmp_path / "password")
-    return Site(
-        Board(), Store(engine), History(engine), password, Sessions(engine, 60.0), Attempts(),
-        Inspector(Settings()), LocalCamera(Settings(), None),
+    return PageContext(
+        LiveState(), Store(engine), HistoryQueries(engine), password,
+        LoginSessions(engine, 60.0), LoginThrottle(), WorkerClient(Settings()), LocalCamera(Settings(), None),
     )  # fmt: skip
 
 
-def test_nothing_is_there_for_strangers(dashboard: Dashboard, site: Site) -> None:
+def test_nothing_is_there_for_strangers(dashboard: Dashboard, site: PageContext) -> None:
     visitor = Visitor(dashboard.port)
     addresses = every_address(site)
     assert len(addresses) > 12
@@ -324,7 +324,7 @@ def test_wrong_passwords_are_slowed_down(dashboard: Dashboard) -> None:
 
 
 def test_waiting_grows_with_each_wrong_attempt_and_has_an_end() -> None:
-    attempts, now_s, waits = Attempts(), 0.0, []
+    attempts, now_s, waits = LoginThrottle(), 0.0, []
     for _ in range(20):
         wait_s = attempts.begin("192.0.2.7", now_s)
         waits.append(wait_s)
@@ -338,7 +338,7 @@ def test_waiting_grows_with_each_wrong_attempt_and_has_an_end() -> None:
 
 
 def test_one_network_of_ipv6_is_one_guesser() -> None:
-    attempts = Attempts()
+    attempts = LoginThrottle()
     waits = [attempts.begin(f"2001:db8::{number:x}", 0.0) for number in range(FREE + 1)]
     assert waits[-1] > 0.0
 
@@ -346,7 +346,7 @@ def test_one_network_of_ipv6_is_one_guesser() -> None:
 def test_a_session_ends(tmp_path: Path) -> None:
     now = [1000.0]
     engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
-    sessions = Sessions(engine, 3600.0, lambda: now[0])
+    sessions = LoginSessions(engine, 3600.0, lambda: now[0])
     token = sessions.begin("tag")
     for _ in range(5):
         now[0] += 3000.0

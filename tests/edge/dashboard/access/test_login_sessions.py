@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from edge.dashboard.access.login_sessions import NOTE_EVERY_S, Sessions
+from edge.dashboard.access.login_sessions import NOTE_EVERY_S, LoginSessions
 from edge.dashboard.access.password import Password
 from edge.dashboard.history.tables import open_database, sessions
 from tests.edge.dashboard.access.test_access import SECRET, Visitor
@@ -28,7 +28,7 @@ def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
 
 def test_a_use_is_noted_without_waiting_for_others_that_write(engine: sa.Engine) -> None:
     now = [1000.0]
-    known = Sessions(engine, 3600.0, lambda: now[0])
+    known = LoginSessions(engine, 3600.0, lambda: now[0])
     token = known.begin("tag")
     now[0] += NOTE_EVERY_S + 1
     with engine.connect() as db:
@@ -47,7 +47,7 @@ def test_a_use_is_noted_without_waiting_for_others_that_write(engine: sa.Engine)
 
 def test_who_was_let_in_stays_in_while_the_database_cannot_be_read(engine: sa.Engine) -> None:
     now = [1000.0]
-    known = Sessions(engine, 3600.0, lambda: now[0])
+    known = LoginSessions(engine, 3600.0, lambda: now[0])
     token, unused, ended = (known.begin("tag") for _ in range(3))
     assert known.is_valid(token, "tag")
     assert known.is_valid(ended, "tag")
@@ -64,7 +64,7 @@ def test_who_was_let_in_stays_in_while_the_database_cannot_be_read(engine: sa.En
 
 def test_a_session_that_another_dashboard_ends_is_over(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
-    here, there = Sessions(engine, 60.0), Sessions(engine, 60.0)
+    here, there = LoginSessions(engine, 60.0), LoginSessions(engine, 60.0)
     token = here.begin("tag")
     assert here.is_valid(token, "tag")
     there.end(token)

@@ -7,13 +7,13 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.dashboard.base.device_slots import SILENT_S, Places
+from edge.dashboard.base.device_slots import SILENT_S, DeviceSlots
 
 MOST, NEWCOMERS = 8, 3
 KEPT = MOST - NEWCOMERS
 
 
-def speaks(places: Places, name: str, at_s: float) -> str:
+def speaks(places: DeviceSlots, name: str, at_s: float) -> str:
     """Who loses their place to it."""
     return "" if places.hear(name, at_s) is not None else places.enter(name, at_s)[1]
 
@@ -25,7 +25,7 @@ def speaks(places: Places, name: str, at_s: float) -> str:
 def test_those_that_came_first_stay_and_whoever_speaks_has_a_place(
     steps: list[tuple[int, str]], seed: int
 ) -> None:
-    places = Places(MOST, NEWCOMERS, random.Random(seed))
+    places = DeviceSlots(MOST, NEWCOMERS, random.Random(seed))
     order: list[str] = []  # as they came
     for at_s, (number, what) in enumerate(steps):
         name = str(number)
@@ -48,7 +48,7 @@ def test_those_that_came_first_stay_and_whoever_speaks_has_a_place(
 
 
 def test_who_was_silent_for_a_day_gives_way_first() -> None:
-    places = Places(MOST, NEWCOMERS)
+    places = DeviceSlots(MOST, NEWCOMERS)
     for number in range(MOST):
         places.enter(f"d{number}", 0.0)
     for number in (0, 1, 3, 4, 5, 6, 7):
@@ -58,7 +58,7 @@ def test_who_was_silent_for_a_day_gives_way_first() -> None:
 
 
 def test_a_new_device_is_there_nearly_always_while_names_are_invented() -> None:
-    places = Places(2000, 200, random.Random(1))
+    places = DeviceSlots(2000, 200, random.Random(1))
     for number in range(2000):
         places.enter(f"invented{number}", 0.0)
     there = 0
@@ -71,7 +71,7 @@ def test_a_new_device_is_there_nearly_always_while_names_are_invented() -> None:
 
 
 def test_those_of_before_come_first() -> None:
-    places = Places(MOST, NEWCOMERS)
+    places = DeviceSlots(MOST, NEWCOMERS)
     heard_s = {f"d{n}": 0.0 for n in range(MOST + 2)}
     assert places.fill(heard_s) == [f"d{n}" for n in range(MOST)]
     for number in range(50):

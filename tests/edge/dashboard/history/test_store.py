@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from edge.common.errors import UsageError, UserError
 from edge.dashboard.base.messages import EventMessage
-from edge.dashboard.history.queries import Filter, History
+from edge.dashboard.history.queries import Filter, HistoryQueries
 from edge.dashboard.history.retention import tidy
 from edge.dashboard.history.store import Store
 from edge.dashboard.history.tables import alerts, devices, events, hourly, metadata, open_database
@@ -32,7 +32,7 @@ def visit(number: int, device: str = "door1", at_s: float = NOW_S) -> list[Event
 
 
 def test_an_alert_has_a_start_and_an_end(engine: sa.Engine) -> None:
-    store, history = Store(engine), History(engine)
+    store, history = Store(engine), HistoryQueries(engine)
     begin, over = visit(1)
     written = store.write([begin], NOW_S)
     assert [(a["episode"], a["ended_s"]) for a in written.alerts] == [(begin.episode, None)]
@@ -43,7 +43,7 @@ def test_an_alert_has_a_start_and_an_end(engine: sa.Engine) -> None:
 
 
 def test_what_comes_twice_or_in_any_order_is_there_once(engine: sa.Engine) -> None:
-    store, history = Store(engine), History(engine)
+    store, history = Store(engine), HistoryQueries(engine)
     sent = [event for number in range(1, 21) for event in visit(number, at_s=NOW_S + number)]
     arriving = [sent[0], *random.Random(5).sample(sent * 3, 3 * len(sent))]
     for cut in range(0, len(arriving), 7):
@@ -56,7 +56,7 @@ def test_what_comes_twice_or_in_any_order_is_there_once(engine: sa.Engine) -> No
 
 
 def test_gaps_are_lost_events_until_they_are_filled(engine: sa.Engine) -> None:
-    store, history = Store(engine), History(engine)
+    store, history = Store(engine), HistoryQueries(engine)
     assert store.write([message(seq=1), message(seq=5)], NOW_S).lost == {"door1": 3}
     (gap,) = history.gaps("", 0.0, 10)
     assert (gap["first_seq"], gap["last_seq"], gap["noticed_s"]) == (2, 4, NOW_S)
@@ -95,7 +95,7 @@ def test_two_dashboards_share_one_database(engine: sa.Engine) -> None:
     for thread in threads:
         thread.join(60)
     assert failures == []
-    history = History(engine)
+    history = HistoryQueries(engine)
     assert len(history.page(DAY, 1000)) == 120
     assert sum(count for _, _, count in history.per_hour(DAY)) == 120
 
@@ -160,7 +160,7 @@ def test_a_device_is_not_deleted_while_its_event_is_written(postgres: Postgres) 
 
 
 def test_pages_hold_everything_once(engine: sa.Engine) -> None:
-    store, history = Store(engine), History(engine)
+    store, history = Store(engine), HistoryQueries(engine)
     store.write([message(seq=n, at_s=NOW_S + n // 3) for n in range(1, 31)], NOW_S)
     seen, mark = [], None
     while rows := history.page(DAY, 7, mark):
@@ -171,7 +171,7 @@ def test_pages_hold_everything_once(engine: sa.Engine) -> None:
 
 
 def test_filters(engine: sa.Engine) -> None:
-    store, history = Store(engine), History(engine)
+    store, history = Store(engine), HistoryQueries(engine)
     store.write([*visit(1), message("door2", 1, label="incorrect_mask")], NOW_S)
 
     def found(**more: str) -> list[str]:
@@ -188,7 +188,7 @@ def test_filters(engine: sa.Engine) -> None:
 @pytest.mark.parametrize(("from_h", "to_h"), [(0, 24), (5, 80), (30, 31), (23, 49), (0, 200)])
 def test_counts_of_any_span_agree(engine: sa.Engine, from_h: int, to_h: int) -> None:
     """By hour, by device and hour, and by device and day: all tell of the same alerts."""
-    store, history = Store(engine), History(engine)
+    store, history = Store(engine), HistoryQueries(engine)
     day_s = NOW_S // 86_400 * 86_400
     sent = [
         message("ab"[n % 2], n, at_s=day_s + 3600.0 * (n * 7 % 120) + 1800, label=label)
@@ -211,7 +211,7 @@ def test_counts_of_any_span_agree(engine: sa.Engine, from_h: int, to_h: int) -> 
 
 @pytest.mark.parametrize("span_s", [600.0, 3000.0, 5000.0, 86_400.0, 200_000.0])
 def test_counts_agree_with_the_table_to_the_second(engine: sa.Engine, span_s: float) -> None:
-    store, history = Store(engine), History(engine)
+    store, history = Store(engine), HistoryQueries(engine)
     store.write([message("ab"[n % 2], n, at_s=NOW_S + 700.0 * n) for n in range(300)], NOW_S)
     for from_s in (NOW_S - 50.0, NOW_S + 1234.5, NOW_S // 3600 * 3600):
         for device in ("", "a"):
@@ -231,7 +231,7 @@ def test_acknowledging_is_kept_and_the_first_time_counts(engine: sa.Engine) -> N
 
 
 def test_figures_and_troubles(engine: sa.Engine) -> None:
-    store, history = Store(engine), History(engine)
+    store, history = Store(engine), HistoryQueries(engine)
     for minute in range(10):
         row = {"device": "d", "at_s": NOW_S + 60 * minute, "fps": float(minute)}
         store.keep_figures([{"frame_ms": None, "temperature_c": None, "memory_mb": None,
@@ -267,14 +267,14 @@ def test_names_without_end_are_not_all_kept(
     monkeypatch.setattr("edge.dashboard.history.retention.MAX_DEVICES", 3)
     Store(engine).keep_last_seen({f"d{n}": NOW_S + n for n in range(5)})
     tidy(engine, NOW_S + 9, 400.0, 1000)
-    assert [name for name, _ in History(engine).known_devices()] == ["d0", "d1", "d2"]
+    assert [name for name, _ in HistoryQueries(engine).known_devices()] == ["d0", "d1", "d2"]
 
 
 def test_names_that_are_silent_give_way_to_a_new_device(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge.dashboard.history.retention.MAX_DEVICES", 3)
-    store, history = Store(engine), History(engine)
+    store, history = Store(engine), HistoryQueries(engine)
 
     def known() -> list[str]:
         return [name for name, _ in history.known_devices()]
@@ -296,7 +296,7 @@ def test_a_retired_device_is_known_for_longer_than_what_it_sent(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge.dashboard.history.retention.MAX_RETIRED", 2)
-    store, history = Store(engine), History(engine)
+    store, history = Store(engine), HistoryQueries(engine)
     store.keep_last_seen({"a": NOW_S, "b": NOW_S})
     store.retire(["a"], NOW_S + 1.0)
     store.keep_last_seen({"c": NOW_S + 40 * 86_400.0})
@@ -319,7 +319,7 @@ def test_what_a_retired_device_had_lost_is_no_new_loss_when_it_comes(engine: sa.
 
 
 def test_a_retired_device_leaves_its_alerts_and_comes_back_as_the_newest(engine: sa.Engine) -> None:
-    store, history = Store(engine), History(engine)
+    store, history = Store(engine), HistoryQueries(engine)
     store.write([message("a", 1), message("a", 5), message("b", 1)], NOW_S)
     store.keep_last_seen({"a": NOW_S, "b": NOW_S + 1.0})
     store.keep_troubles([{"device": name, "at_s": NOW_S, "text": "hot"} for name in "ab"])
@@ -345,7 +345,7 @@ def test_a_database_of_before_gets_the_columns_that_it_lacks(engine: sa.Engine) 
             db.execute(sa.text(f"ALTER TABLE devices DROP COLUMN {column}"))
     again = open_database(engine.url.render_as_string(hide_password=False))
     Store(again).keep_last_seen({"a": NOW_S})
-    assert [name for name, _ in History(again).listed_devices()] == ["door1", "a"]
+    assert [name for name, _ in HistoryQueries(again).listed_devices()] == ["door1", "a"]
     again.dispose()
 
 
@@ -356,7 +356,7 @@ def test_several_dashboards_make_a_new_database_at_once(postgres: Postgres) -> N
     address = str(server.url.set(database="new"))
     with ThreadPoolExecutor(8) as pool:
         engines = list(pool.map(open_database, [address] * 8))
-    assert History(engines[0]).retired() == set()
+    assert HistoryQueries(engines[0]).retired() == set()
     for engine in (*engines, server):
         engine.dispose()
 
@@ -380,7 +380,7 @@ def test_another_dashboard_may_be_quicker_with_the_columns(
     monkeypatch.setattr("edge.dashboard.history.tables._columns", look)
     again = open_database(address)
     Store(again).retire(["a"], NOW_S)
-    assert History(again).retired() == {"a"}
+    assert HistoryQueries(again).retired() == {"a"}
     again.dispose()
 
 

@@ -13,14 +13,14 @@ import sqlalchemy as sa
 
 from edge.dashboard.base.device_slots import MAX_PLACES, SILENT_S
 from edge.dashboard.base.messages import EventMessage
-from edge.dashboard.history.queries import History
+from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.history.retention import Tidier
 from edge.dashboard.history.store import Store, Written
 from edge.dashboard.history.tables import open_database
 from edge.dashboard.ingest.ingest import Ingest
 from edge.dashboard.ingest.subscriber import Received
-from edge.dashboard.ingest.validation import MAX_NUMBER, Intake
-from edge.dashboard.live.live_state import Board
+from edge.dashboard.ingest.validation import MAX_NUMBER, MessageValidator
+from edge.dashboard.live.live_state import LiveState
 from tests.support.brokers import wait_until
 from tests.support.dashboard_events import NOW_S, encoded, start
 
@@ -47,9 +47,14 @@ class Bench:
     """An ingest at work, and what it acknowledged."""
 
     def __init__(self, store: Store, engine: sa.Engine, shared_as: str = "") -> None:
-        self.board, self.intake = Board(), Intake("maskpatrol")
+        self.board, self.intake = LiveState(), MessageValidator("maskpatrol")
         self.ingest = Ingest(
-            self.intake, store, History(engine), self.board, shared_as, lambda: NOW_S + ticks()
+            self.intake,
+            store,
+            HistoryQueries(engine),
+            self.board,
+            shared_as,
+            lambda: NOW_S + ticks(),
         )
         self.done: list[tuple[str, int]] = []
 
@@ -85,7 +90,7 @@ def test_numbers_that_lie_stop_nothing(bench: Bench) -> None:
 def test_a_warning_that_no_database_keeps_spoils_no_other(bench: Bench, engine: sa.Engine) -> None:
     bench.say("evil", "health", {"warnings": ["a\0b"]})
     bench.say("door1", "health", {"warnings": ["hot"]})
-    history = History(engine)
+    history = HistoryQueries(engine)
     wait_until(lambda: len(history.troubles("", 9)) == 2, "both", 20)
     assert {t["text"] for t in history.troubles("", 9)} == {"ab", "hot"}
     assert bench.disk == ""
@@ -161,7 +166,7 @@ def test_a_device_that_was_forgotten_is_back_when_it_speaks(
     # … until it speaks.
     again.say("door1", "state", {"no_mask": False, "people": 0})
     assert "door1" in listed(again)
-    history = History(engine)
+    history = HistoryQueries(engine)
     wait_until(lambda: not history.retired(), "it is kept", 20)
     again.ingest.stop()
 
@@ -178,7 +183,7 @@ def test_all_dashboards_of_one_database_forget(engine: sa.Engine) -> None:
     assert listed(two) == []
     for bench in (one, two):
         bench.say("door1", "state", {"no_mask": False, "people": 0})
-    history = History(engine)
+    history = HistoryQueries(engine)
     wait_until(lambda: not history.retired(), "it is back", 20)
     assert listed(one) == listed(two) == ["door1"]
     for bench in (one, two):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edge.common.paths import event_schema
 from edge.dashboard.base.device_slots import MAX_PLACES
 from edge.dashboard.base.messages import EventMessage, Health, State
-from edge.dashboard.ingest.validation import MAX_BYTES, STRANGER_BURST, Intake
+from edge.dashboard.ingest.validation import MAX_BYTES, STRANGER_BURST, MessageValidator
 from tests.support.dashboard_events import NOW_S, encoded, end, start
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads(event_schema().read_text()))
@@ -22,7 +22,7 @@ EVENTS = "maskpatrol/door1/events"
 
 
 def take(topic: str, payload: bytes, retained: bool = False, now_s: float = NOW_S) -> Any:
-    intake = Intake("maskpatrol")
+    intake = MessageValidator("maskpatrol")
     return intake.take(topic, payload, retained, now_s), dict(intake.refused)
 
 
@@ -111,7 +111,7 @@ def test_a_message_taken_away_says_nothing() -> None:
 
 def test_a_device_may_send_its_outbox_at_once_and_no_more() -> None:
     now = [5.0]
-    intake = Intake("maskpatrol", ticks=lambda: now[0])
+    intake = MessageValidator("maskpatrol", ticks=lambda: now[0])
     chatter = [intake.take("maskpatrol/door1/status", b"online", False, NOW_S) for _ in range(300)]
     assert sum(message is not None for message in chatter) == 200
     assert intake.refused == {"rate": 100}
@@ -124,7 +124,7 @@ def test_a_device_may_send_its_outbox_at_once_and_no_more() -> None:
 
 def test_who_invents_names_shuts_nobody_out() -> None:
     now = [5.0]
-    intake = Intake("maskpatrol", ticks=lambda: now[0])
+    intake = MessageValidator("maskpatrol", ticks=lambda: now[0])
     online = (b"online", False, NOW_S)
     assert intake.take("maskpatrol/door1/status", *online)
     for number in range(STRANGER_BURST + 50):
@@ -147,7 +147,7 @@ def test_who_invents_names_shuts_nobody_out() -> None:
 
 def test_who_takes_a_place_takes_what_is_left_of_its_rate() -> None:
     now = [5.0]
-    intake = Intake("maskpatrol", ticks=lambda: now[0])
+    intake = MessageValidator("maskpatrol", ticks=lambda: now[0])
     online = (b"online", False, NOW_S)
     for number in range(MAX_PLACES):
         intake.take(f"maskpatrol/d{number}/status", *online)
@@ -182,7 +182,7 @@ def test_an_old_event_with_an_age_that_fits_is_as_old_as_it_says() -> None:
 
 
 def test_a_dashboard_whose_clock_is_not_set_believes_devices_whose_is() -> None:
-    intake = Intake("maskpatrol", lambda: False)
+    intake = MessageValidator("maskpatrol", lambda: False)
     for behind_s in (-200 * 86_400.0, 200 * 86_400.0):
         message = intake.take(EVENTS, encoded(start()), False, NOW_S + behind_s)
         assert message is not None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from edge.dashboard.live.live_state import GONE_S, Board
+from edge.dashboard.live.live_state import GONE_S, LiveState
 
 
 def test_pages_are_told_who_is_listed_no_more() -> None:
-    board = Board()
+    board = LiveState()
     for name in ("a", "b"):
         board.put_known(name, 1.0, 1.0)
     version, _ = board.since(-1)
@@ -25,7 +25,7 @@ def test_pages_are_told_who_is_listed_no_more() -> None:
 
 
 def test_who_sends_an_event_is_shown_at_once() -> None:
-    board, told = Board(), []
+    board, told = LiveState(), []
     board.listen(lambda: told.append(1))
     board.put_seen("a", 1.0)
     assert [row["device"] for row in board.since(-1)[1]["devices"]] == ["a"]
@@ -37,7 +37,7 @@ def test_a_page_that_is_too_late_for_who_has_gone_is_sent_all(
 ) -> None:
     monkeypatch.setattr("edge.dashboard.live.live_state.MAX_GONE", 3)
     now = [5.0]
-    board = Board(lambda: now[0])
+    board = LiveState(lambda: now[0])
     names = [f"d{number}" for number in range(6)]
     for name in names:
         board.put_known(name, 1.0, 1.0)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from edge.camera.image_files import is_cut_off
 from edge.common.errors import UserError
 from edge.config.settings import Settings
-from edge.dashboard.picture_check.worker_client import Inspector, require_picture, shown_name
+from edge.dashboard.picture_check.worker_client import WorkerClient, require_picture, shown_name
 from tests.support.brokers import wait_until
 from tests.support.pictures import bare_seconds
 
@@ -28,13 +28,13 @@ ENDINGS = (".jpg", ".png", ".webp")
 
 
 @pytest.fixture
-def inspector() -> Iterator[Inspector]:
-    looking = Inspector(Settings())
+def inspector() -> Iterator[WorkerClient]:
+    looking = WorkerClient(Settings())
     yield looking
     looking.stop()
 
 
-def test_a_process_that_dies_is_begun_anew(inspector: Inspector) -> None:
+def test_a_process_that_dies_is_begun_anew(inspector: WorkerClient) -> None:
     assert len(inspector.look(JPEG, "a.jpg", False).record["faces"]) == 1
     process = inspector.process_id
     assert process is not None
@@ -45,7 +45,7 @@ def test_a_process_that_dies_is_begun_anew(inspector: Inspector) -> None:
 
 
 def test_it_ends_when_it_has_nothing_to_do() -> None:
-    inspector = Inspector(Settings(), idle_s=0.2)
+    inspector = WorkerClient(Settings(), idle_s=0.2)
     assert inspector.process_id is None
     inspector.look(JPEG, "a.jpg", False)
     wait_until(lambda: inspector.process_id is None, "its end")
@@ -59,7 +59,7 @@ def limits(process: int) -> dict[str, str]:
     return {line[:26].strip(): line[26:47].strip() for line in lines}
 
 
-def test_it_can_open_nothing_and_has_an_end_to_its_memory(inspector: Inspector) -> None:
+def test_it_can_open_nothing_and_has_an_end_to_its_memory(inspector: WorkerClient) -> None:
     for ending in ENDINGS:
         raw = cv2.imencode(ending, FRAME)[1].tobytes()
         assert len(inspector.look(raw, "a", True).record["faces"]) == 1
@@ -73,7 +73,7 @@ def test_it_can_open_nothing_and_has_an_end_to_its_memory(inspector: Inspector) 
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_the_largest_picture_fits_the_memory_of_the_service(
-    inspector: Inspector, ending: str
+    inspector: WorkerClient, ending: str
 ) -> None:
     small = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
     large = cv2.imencode(ending, cv2.resize(small, (4600, 3450)))[1].tobytes()
@@ -86,7 +86,7 @@ def test_the_largest_picture_fits_the_memory_of_the_service(
 
 
 def test_one_that_hangs_is_killed_even_while_it_is_sent_to() -> None:
-    inspector = Inspector(Settings(), patience_s=20.0)
+    inspector = WorkerClient(Settings(), patience_s=20.0)
     inspector.look(JPEG, "a.jpg", False)
     process = inspector.process_id
     assert process is not None
@@ -115,14 +115,14 @@ def answer_evil(pipe: Connection, _settings: Settings) -> None:
 
 def test_what_it_answers_is_never_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.dashboard.picture_check.worker_client._inspect", answer_evil)
-    inspector = Inspector(Settings())
+    inspector = WorkerClient(Settings())
     with pytest.raises(UserError, match="decoding it failed"):
         inspector.look(JPEG, "a.jpg", False)
     assert inspector.process_id is None
     inspector.stop()
 
 
-def test_a_picture_of_too_many_pixels_is_not_decoded(inspector: Inspector) -> None:
+def test_a_picture_of_too_many_pixels_is_not_decoded(inspector: WorkerClient) -> None:
     for ending in ENDINGS:
         bomb = cv2.imencode(ending, np.zeros((7000, 7000), np.uint8))[1].tobytes()
         with pytest.raises(UserError, match="more than 16 megapixels"):
