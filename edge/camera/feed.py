@@ -23,6 +23,7 @@ from edge.camera.source import (
     is_picture,
 )
 from edge.camera.source_address import display_address, full_spec
+from edge.common.backoff import delay_s
 from edge.config.settings import CameraSettings
 
 #: How often a waiting consumer looks at the clock and at whether it should stop.
@@ -392,7 +393,7 @@ class CameraFeed:
 
     def _new_judge(self) -> FrameCheck:
         black_after_s = self._settings.black_after_s
-        longer_s = min(MAX_BLACK_S, black_after_s * 2.0 ** min(self._blacks, 30))
+        longer_s = delay_s(black_after_s, MAX_BLACK_S, self._blacks)
         return FrameCheck(max(black_after_s, longer_s), self._settings.frozen_after_s)
 
     def _why_silent(self) -> str:

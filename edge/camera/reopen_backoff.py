@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from edge.common.backoff import Backoff
+
 #: The first new attempt comes after this, each further one after twice as long …
 FIRST_DELAY_S = 0.5
 #: … up to this: a camera that was unplugged is seen again within half a minute.
@@ -19,9 +21,8 @@ class ReopenBackoff:
     def __init__(self, give_up_after_s: float, random: Callable[[], float]) -> None:
         """`random` draws from 0 to 1; times are seconds on the caller's clock."""
         self.give_up_after_s = give_up_after_s
-        self._random = random
         self._failing_since_s: float | None = None
-        self._failures = 0
+        self._backoff = Backoff(FIRST_DELAY_S, MAX_DELAY_S, JITTER, random)
         self._delay_s = 0.0
         self.next_try_s = 0.0
 
@@ -37,10 +38,8 @@ class ReopenBackoff:
     def put_off(self, now_s: float, lived_s: float) -> None:
         """Choose `next_try_s` after an opening that worked for `lived_s`."""
         if lived_s > self._delay_s:
-            self._failures = 0
-        delay_s = FIRST_DELAY_S * 2.0 ** min(self._failures, 30) * (1.0 + JITTER * self._random())
-        self._delay_s = min(delay_s, MAX_DELAY_S)
-        self._failures += 1
+            self._backoff.reset()
+        self._delay_s = self._backoff.next_delay_s()
         self.next_try_s = now_s + self._delay_s
 
     def exhausted(self, now_s: float) -> bool:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-#: Waits between attempts double from the first to the last, each with up to half
-#: as much again by chance, so that many devices do not come back in step.
+from edge.common.backoff import Backoff
+
+#: The delays between attempts, in seconds.
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
+#: The largest share of a delay that is added to it by chance.
+JITTER = 0.5
 #: A refused login or event is not mended by trying harder.
 REFUSED_RETRY_S = 60.0
 #: A connection that lasted so long was a good one: the next failure is a new one, told
@@ -22,14 +25,15 @@ class ReconnectBackoff:
     def __init__(self, chance: Callable[[], float] = random.random) -> None:
         """`chance` gives a number from 0 to 1 for each wait."""
         self._chance = chance
-        self._retry_s = FIRST_RETRY_S
+        self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S, JITTER, chance)
         self._short = 0
 
     def lasted(self, seconds: float) -> bool:
         """A connection has ended after so long; True when that makes a new start."""
         if seconds < STABLE_S:
             return False
-        self._retry_s, self._short = FIRST_RETRY_S, 0
+        self._backoff.reset()
+        self._short = 0
         return True
 
     def unreachable(self) -> None:
@@ -43,6 +47,7 @@ class ReconnectBackoff:
 
     def next_wait_s(self, refused: bool) -> float:
         """How long to wait before the next attempt; `refused`: not for a technical reason."""
-        wait_s = REFUSED_RETRY_S if refused else self._retry_s
-        self._retry_s = min(LAST_RETRY_S, 2.0 * wait_s)
-        return wait_s * (1.0 + self._chance() / 2.0)
+        if refused:
+            self._backoff.skip_to_max()
+            return REFUSED_RETRY_S * (1.0 + JITTER * self._chance())
+        return self._backoff.next_delay_s()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from edge.common.backoff import Backoff
 from edge.common.clock import Moment, now
 from edge.outbox.recovery import discard, rebuilt, salvage, set_aside, taken_up
 from edge.outbox.sqlite_file import (
@@ -64,7 +65,7 @@ class Outbox:
         self._on_disk = 0
         self._dropped_on_disk = 0
         self._dropped = 0  # … and not yet counted on the disk
-        self._retry_s, self._retry_at_s = FIRST_RETRY_S, 0.0
+        self._backoff, self._retry_at_s = Backoff(FIRST_RETRY_S, LAST_RETRY_S), 0.0
         self._warning = ""
         try:
             self._open()
@@ -219,8 +220,7 @@ class Outbox:
             log.error("%s; events are kept in memory until it can be used", error)
         self._read_what_waits()
         self._warning = str(error)
-        self._retry_at_s = self._clock().boot_s + self._retry_s
-        self._retry_s = min(LAST_RETRY_S, 2.0 * self._retry_s)
+        self._retry_at_s = self._clock().boot_s + self._backoff.next_delay_s()
 
     def _read_what_waits(self) -> None:
         """A disk that cannot be written can often be read: what waits there goes out still."""
@@ -247,7 +247,8 @@ class Outbox:
             return
         if self._warning:
             log.warning("the outbox %s is in use again; %d events saved", self.path, waiting)
-        self._warning, self._retry_s = "", FIRST_RETRY_S
+        self._warning = ""
+        self._backoff.reset()
 
     def _remember(self, events: Iterable[Pending]) -> None:
         for event in events:

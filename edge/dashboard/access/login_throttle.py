@@ -6,6 +6,8 @@ import ipaddress
 import threading
 from dataclasses import dataclass
 
+from edge.common.backoff import delay_s
+
 #: Wrong ones that cost nothing; people mistype.
 FREE = 4
 FIRST_WAIT_S, MAX_WAIT_S = 1.0, 300.0
@@ -54,7 +56,7 @@ class LoginThrottle:
         beyond = count.wrong - FREE
         if beyond < 0:
             return 0.0
-        return float(min(MAX_WAIT_S, FIRST_WAIT_S * 2.0 ** min(beyond, 20)))
+        return delay_s(FIRST_WAIT_S, MAX_WAIT_S, beyond)
 
     def _key(self, address: str, now_s: float) -> str:
         for known in [k for k, c in self._counts.items() if now_s - c.last_s > FORGIVEN_S]:

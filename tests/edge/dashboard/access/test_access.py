@@ -118,9 +118,14 @@ def test_another_password_ends_all_sessions(dashboard: Dashboard) -> None:
     visitor.log_in()
     assert visitor.ask("GET", "/").status == 200
     result = subprocess.run(
-        command(("dashboard", "--set-password")), input="another password\n", text=True,
-        env=environment(dashboard.state), capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
+        command(("dashboard", "--set-password")),
+        input="another password\n",
+        text=True,
+        env=environment(dashboard.state),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
     assert result.returncode == 0, result.stderr
     assert visitor.ask("GET", "/").status == 303
     assert visitor.log_in("another password") == 303
@@ -143,9 +148,15 @@ def site(tmp_path: Path) -> PageContext:
     engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
     password = Password(tmp_path / "password")
     return PageContext(
-        LiveState(), Store(engine), HistoryQueries(engine), password,
-        LoginSessions(engine, 60.0), LoginThrottle(), WorkerClient(Settings()), LocalCamera(Settings(), None),
-    )  # fmt: skip
+        LiveState(),
+        Store(engine),
+        HistoryQueries(engine),
+        password,
+        LoginSessions(engine, 60.0),
+        LoginThrottle(),
+        WorkerClient(Settings()),
+        LocalCamera(Settings(), None),
+    )
 
 
 def test_nothing_is_there_for_strangers(dashboard: Dashboard, site: PageContext) -> None:
@@ -388,8 +399,12 @@ def test_it_is_not_asked_of_the_daemon(tmp_path: Path) -> None:
     """A Pi that only publishes neither installs nor loads what the page needs."""
     code = "import sys, edge.cli.main; edge.cli.main._parser(); print(*sys.modules)"
     result = subprocess.run(
-        [*command(())[:1], "-c", code], capture_output=True, text=True, check=True,
-        env={**os.environ, **environment(tmp_path)}, timeout=60,
-    )  # fmt: skip
+        [*command(())[:1], "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **environment(tmp_path)},
+        timeout=60,
+    )
     loaded = set(result.stdout.split())
     assert not loaded & {"sqlalchemy", "starlette", "uvicorn", "argon2", "jinja2", "jsonschema"}
