@@ -18,7 +18,7 @@ class Fat:
         """Nothing is read yet."""
         self._image = image
         self._partition = partition
-        self._device = f"{image}{partition.start_bytes}"
+        self._device = f"{image}@@{partition.start_bytes}"
 
     def is_sound(self) -> bool:
         """Whether it is in order."""

@@ -320,7 +320,7 @@ def put_on_boot_partition(disk: Path, folder: Path, release: str, site: Path) ->
     fat = Fat(disk, read_layout(disk).boot)
     (boot / "cmdline.txt").write_bytes(fat.read("cmdline.txt") or b"")
     prepare(boot, release, load_site(site), bundle())
-    device = f"{disk}{BOOT_AT}"
+    device = f"{disk}@@{BOOT_AT}"
     for path in boot.iterdir():
         subprocess.run([find("mcopy"), "-s", "-o", "-i", device, path, "::"], check=True)
     return fat

@@ -185,7 +185,7 @@ def test_another_system_is_refused(tmp_path: Path) -> None:
 def test_a_boot_partition_of_something_else_is_refused(base: Path, tmp_path: Path) -> None:
     other = copy_disk(base, tmp_path / "other.img")
     at = read_layout(other).boot.start_bytes
-    subprocess.run([find("mdel"), "-i", f"{other}{at}", "::config.txt"], check=True)
+    subprocess.run([find("mdel"), "-i", f"{other}@@{at}", "::config.txt"], check=True)
     refused(other, tmp_path, "config.txt is missing")
 
 
