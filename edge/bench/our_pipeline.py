@@ -67,7 +67,7 @@ class Ours:
     @property
     def work(self) -> Mapping[str, int]:
         """What was searched, and what was spared."""
-        return self._pipeline.work
+        return self._pipeline.work_counts
 
     @property
     def found(self) -> str:

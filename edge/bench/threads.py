@@ -47,7 +47,7 @@ def thread_figures(settings: Settings, frames: Sequence[Frame]) -> list[ThreadFi
 
 
 def _search(detector: HaarDetector, frame: Frame) -> None:
-    detector.search(detector.reduce(frame))
+    detector.search(detector.to_luma(frame))
 
 
 def _timed(work: Callable[[], object]) -> tuple[float, float]:

@@ -15,14 +15,14 @@ from edge.classification.classifier import load_classifier
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import Settings
-from edge.detection.annotate import WORDS, annotated
+from edge.detection.annotate import LABEL_TEXT, annotated
 from edge.detection.face_detector import HaarDetector
 from edge.detection.still_images import (
     StillFace,
     as_record,
+    classify_whole_image,
     find_faces,
     still_detector_settings,
-    whole_face,
 )
 
 
@@ -46,7 +46,7 @@ def detect(settings: Settings, options: DetectOptions) -> int:
         try:
             image = read_image(path)
             faces = (
-                [whole_face(image, classifier)]
+                [classify_whole_image(image, classifier)]
                 if options.crop
                 else find_faces(image, detector, classifier)
             )
@@ -67,7 +67,7 @@ def _line(path: Path, faces: Sequence[StillFace]) -> str:
     if not faces:
         return f"{path}: no face found\n"
     words = (
-        f"{WORDS[f.scores.label]} {f.scores.score:.0%} at {f.box_px[0]},{f.box_px[1]}"
+        f"{LABEL_TEXT[f.scores.label]} {f.scores.score:.0%} at {f.box_px[0]},{f.box_px[1]}"
         f" {f.box_px[2]}x{f.box_px[3]}"
         for f in faces
     )

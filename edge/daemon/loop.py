@@ -116,7 +116,7 @@ class Loop:
         with self._times.measure("frame"):
             if not self._was_paused:
                 events = self._pipeline.process(frame)
-                self.view = View(frame, self._pipeline.alerts_seen(self._now_s))
+                self.view = View(frame, self._pipeline.alert_boxes(self._now_s))
                 for event in events:
                     self._writer.write(event, frame.captured_at_s)
                     self._keep_picture(event, frame)
@@ -131,7 +131,7 @@ class Loop:
         if self._was_paused or not self._pipeline.tracks:
             return
         self._now_s = max(self._now_s, self._clock())
-        for event in self._pipeline.pass_time(self._now_s):
+        for event in self._pipeline.advance_time(self._now_s):
             self._writer.write(event)
         self._say_state()
 
@@ -139,7 +139,7 @@ class Loop:
         pipeline = self._pipeline
         people = len(pipeline.tracks)
         self._state.update(
-            pipeline.alerting, people, self._now_s, pipeline.counts, self._was_paused
+            pipeline.alert_count, people, self._now_s, pipeline.people_counts, self._was_paused
         )
 
     def _show(self) -> None:
@@ -148,7 +148,7 @@ class Loop:
             self._status_due_s = elapsed_s + STATUS_INTERVAL_S
             self._screen.status(
                 f"{elapsed_s:6.1f} s   {self._progress.frames / elapsed_s:4.1f} frames/s   "
-                f"in view: {len(self._pipeline.tracks)}   bare-faced: {self._pipeline.alerting}"
+                f"in view: {len(self._pipeline.tracks)}   bare-faced: {self._pipeline.alert_count}"
             )
 
     def _keep_picture(self, event: Event, frame: Frame) -> None:

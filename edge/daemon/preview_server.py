@@ -32,7 +32,7 @@ from edge.common.stage_times import Quantiles
 from edge.config.settings import CameraSettings, Settings
 from edge.daemon.controls import Controls
 from edge.events.alert_machine import as_fractions
-from edge.tracking.tracker import Track
+from edge.tracking.track import Track
 
 log = logging.getLogger(__name__)
 

@@ -113,7 +113,7 @@ class Reload:
         settings, classifier, detector = plan.settings, plan.classifier, plan.detector
         another = settings.camera.source != self._settings.camera.source
         if another and isinstance(self._feed, CameraFeed):
-            self._pipeline.cut()
+            self._pipeline.reset_tracks()
         self._pipeline.change(settings, detector, classifier)
         self._settings, self._classifier, self._detector = settings, classifier, detector
         self.on_change(settings, classifier)

@@ -219,7 +219,7 @@ class _Run:
             lambda: self._controls.paused,
             self._delivery,
             restarts,
-            lambda: self._pipeline.work,
+            lambda: self._pipeline.work_counts,
             self._allowance,
             DiskWrites(folder),
         )
@@ -272,7 +272,7 @@ class _Run:
         if self._delivery is not None:
             self._delivery.tend()
         # Also when none are made any more: what there is grows old all the same.
-        (self._loop.snapshots or Snapshots(self._settings.snapshot)).tidy()
+        (self._loop.snapshots or Snapshots(self._settings.snapshot)).delete_expired()
 
     def _take_over(self, settings: Settings, classifier: Classifier) -> None:
         """What a reloaded configuration changes outside the pipeline."""
@@ -313,7 +313,7 @@ def standing(
         "broker": None if delivery is None else delivery.broker.address,
         "broker_failure": None if failure is None else str(failure),
         "people": len(pipeline.tracks),
-        "alerting": pipeline.alerting,
+        "alerting": pipeline.alert_count,
         "last_event": writer.last,
         "last_event_age_s": None if writer.last_at is None else age_s(writer.last_at, now()),
     }

@@ -13,7 +13,7 @@ from edge.detection.still_images import StillFace
 
 #: BGR; red, green and amber as in traffic lights, dark enough for white letters.
 COLOURS = {"mask": (60, 140, 20), "no_mask": (40, 30, 210), "incorrect_mask": (0, 125, 225)}
-WORDS = {"mask": "mask", "no_mask": "NO MASK", "incorrect_mask": "mask worn wrong"}
+LABEL_TEXT = {"mask": "mask", "no_mask": "NO MASK", "incorrect_mask": "mask worn wrong"}
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 WHITE = (255, 255, 255)
 #: Height of the letters as a share of the picture's longer side, and its bounds in pixels.
@@ -78,7 +78,7 @@ def _write_label(
     picture: Pixels, face: StillFace, box: _Area, letter_px: float, others: Iterable[_Area]
 ) -> _Area:
     """Write the label where it covers least of `others`; the area that it takes."""
-    words = f"{WORDS[face.scores.label]} {round(100 * face.scores.score)}%"
+    words = f"{LABEL_TEXT[face.scores.label]} {round(100 * face.scores.score)}%"
     line = max(1, round(letter_px / 7))
     pad = line + 2
     scale = letter_px / FONT_HEIGHT_PX

@@ -55,13 +55,13 @@ class Luma:
 class FaceDetector(Protocol):
     """Finds faces; the Haar cascade is one, a learned detector can be another."""
 
-    def reduce(self, frame: Frame) -> Luma:
+    def to_luma(self, frame: Frame) -> Luma:
         """What this detector wants to see of a frame."""
 
     def search(self, luma: Luma) -> list[Face]:
         """All faces, surest first, none twice."""
 
-    def search_in(self, luma: Luma, part: Box) -> list[Face]:
+    def search_region(self, luma: Luma, part: Box) -> list[Face]:
         """All faces within `part`: x, y, width, height as fractions of the picture."""
 
     def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
@@ -86,7 +86,7 @@ class HaarDetector:
         """All faces in a (height, width, 3) uint8 picture, surest first, none twice."""
         return self.search(_reduced(image_bgr, self._settings.width_px))
 
-    def reduce(self, frame: Frame) -> Luma:
+    def to_luma(self, frame: Frame) -> Luma:
         """Grey and at most as wide as the settings say; the camera's own, where it has one."""
         luma, max_px = frame.luma, self._settings.width_px
         # A plane that was ordered for another width may have too few pixels.
@@ -102,7 +102,7 @@ class HaarDetector:
         side = self._least_side(luma)
         return without_overlaps(self._found(luma.pixels, luma.scale, (0, 0), side, 0))
 
-    def search_in(self, luma: Luma, part: Box) -> list[Face]:
+    def search_region(self, luma: Luma, part: Box) -> list[Face]:
         """Faces at least `min_face` of the whole picture's width wide."""
         height, width = luma.pixels.shape
         x, y, w, h = part

@@ -65,7 +65,7 @@ class FaceSearch:
         self._detector = detector
         self._settings = settings
 
-    def cut(self) -> None:
+    def reset(self) -> None:
         """Nothing of before holds any more: the next frame is searched wholly."""
         self._full_s = float("-inf")
 
@@ -92,14 +92,14 @@ class FaceSearch:
             self.counts["none"] += 1
             return []
         self.counts["part" if parts else "near"] += 1
-        luma = self._detector.reduce(frame)
-        faces = [face for part in parts for face in self._detector.search_in(luma, part)]
+        luma = self._detector.to_luma(frame)
+        faces = [face for part in parts for face in self._detector.search_region(luma, part)]
         return without_overlaps(faces + self._near(luma, known, reach, at_s))
 
     def _wholly(self, frame: Frame) -> list[Face]:
         self._full_s = self._part_s = self._bodies_s = frame.captured_at_s
         self.counts["full"] += 1
-        return self._detector.search(self._detector.reduce(frame))
+        return self._detector.search(self._detector.to_luma(frame))
 
     def _is_full_due(self, at_s: float, known: Sequence[Box]) -> bool:
         still_s = at_s - self._moved_s

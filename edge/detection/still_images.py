@@ -35,7 +35,7 @@ def find_faces(
     ]
 
 
-def whole_face(image_bgr: Pixels, classifier: Classifier) -> StillFace:
+def classify_whole_image(image_bgr: Pixels, classifier: Classifier) -> StillFace:
     """`image_bgr` taken as an already framed face."""
     height, width = image_bgr.shape[:2]
     return StillFace((0, 0, width, height), classifier.classify_crop(image_bgr[:, :, ::-1]))

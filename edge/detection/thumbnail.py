@@ -19,7 +19,7 @@ WIDTH_PX = 80
 SAMPLES = 3
 
 
-def thumbnail(frame: Frame) -> Pixels:
+def make_thumbnail(frame: Frame) -> Pixels:
     """`frame` as a small grey picture, (height, 80) uint8, of the frame's proportions."""
     height, width = frame.size_px
     size = (WIDTH_PX, max(1, round(WIDTH_PX * height / width)))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from edge.classification.model_card import ALERT_LABEL
 from edge.common.arrays import Box
 from edge.config.settings import EventSettings
-from edge.tracking.tracker import Track
+from edge.tracking.track import Track
 
 EventType = Literal["no_mask_start", "no_mask_end"]
 EndedBy = Literal["masked", "left", "shutdown"]
@@ -56,7 +56,7 @@ class _Person:
     calm_since_s: float | None = None
 
 
-class EventMachine:
+class AlertMachine:
     """One `no_mask_start` for each bare face, one `no_mask_end` when that is over."""
 
     def __init__(
@@ -79,11 +79,11 @@ class EventMachine:
         self._threshold = threshold
 
     @property
-    def alerting(self) -> int:
+    def alert_count(self) -> int:
         """How many people are bare-faced right now."""
         return sum(person.episode is not None for person in self._people.values())
 
-    def alerts_seen(self, now_s: float) -> tuple[tuple[float, float, float, float], ...]:
+    def alert_boxes(self, now_s: float) -> tuple[tuple[float, float, float, float], ...]:
         """Where the frame of `now_s` shows them: x, y, width, height as fractions of it."""
         return tuple(
             as_fractions(person.last.box_px, self._size_px)
@@ -109,7 +109,7 @@ class EventMachine:
         for track in tracks:
             person = self._people.setdefault(track.number, _Person(track, track))
             person.last = track
-            if track.judged_s < now_s:
+            if track.last_evidence_s < now_s:
                 continue
             person.judged = track
             if person.episode is None and self._is_bare(track):
@@ -126,7 +126,7 @@ class EventMachine:
 
     def _is_bare(self, track: Track) -> bool:
         return (
-            track.decides(self._settings.min_readings)
+            track.has_weight(self._settings.min_readings)
             and track.last_seen_s - track.first_seen_s >= self._settings.confirm_s
             and track.score(self._settings.alert_on) >= self._threshold
         )

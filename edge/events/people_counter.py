@@ -8,7 +8,7 @@ from typing import Any
 
 from edge.classification.model_card import KNOWN_LABELS
 from edge.common.clock import iso_utc
-from edge.tracking.tracker import Track
+from edge.tracking.track import Track
 
 #: Who was seen, but never well enough for a label.
 UNSURE = "unsure"
@@ -66,7 +66,7 @@ class PeopleCounter:
         for track in tracks:
             person = self._people.setdefault(track.number, _Person(0, UNSURE))
             person.sightings = track.sightings
-            if person.label == UNSURE and track.decides(self._min_readings):
+            if person.label == UNSURE and track.has_weight(self._min_readings):
                 person.label = track.label()
 
     def finish(self, now_s: float) -> None:

@@ -13,13 +13,14 @@ from edge.config.settings import Settings
 from edge.detection.face_detector import Face, FaceDetector
 from edge.detection.face_search import FaceSearch
 from edge.detection.scene_cut import SceneCutDetector
-from edge.detection.thumbnail import thumbnail
-from edge.events.alert_machine import Event, EventMachine
+from edge.detection.thumbnail import make_thumbnail
+from edge.events.alert_machine import AlertMachine, Event
 from edge.events.episode_id import new_episode_id
 from edge.events.people_counter import PeopleCounter
 from edge.tracking.classification_schedule import needs_classification
 from edge.tracking.face_quality import measure_quality
-from edge.tracking.tracker import Reading, Track, Tracker
+from edge.tracking.track import Reading, Track
+from edge.tracking.tracker import Tracker
 from edge.tracking.zone import Zone
 
 
@@ -47,7 +48,7 @@ class Pipeline:
         self._threshold = alert_threshold(settings.events, classifier.card)
         self._cuts = SceneCutDetector()
         self._tracker = Tracker(settings.tracker, settings.events.min_readings)
-        self._machine = EventMachine(
+        self._machine = AlertMachine(
             settings.events, self._threshold, lambda: new_episode_id(settings.device)
         )
         self._people = PeopleCounter(settings.events.min_readings, utc.epoch_s)
@@ -66,8 +67,8 @@ class Pipeline:
         alert_labels(settings.events, classifier)
         self._zone = Zone(settings.camera.zone)
         if classifier.digest != self._classifier.digest:
-            self._tracker.forget_labels()
-            self.tracks = self._tracker.present()
+            self._tracker.drop_evidence()
+            self.tracks = self._tracker.tracks()
         self._settings, self._classifier = settings, classifier
         self._threshold = alert_threshold(settings.events, classifier.card)
         self._search.change(detector, settings.detector)
@@ -75,10 +76,10 @@ class Pipeline:
         self._machine.change(settings.events, self._threshold)
         self._people.change(settings.events.min_readings)
 
-    def cut(self) -> None:
+    def reset_tracks(self) -> None:
         """The next frame shows another place or time: whoever is in it is somebody new."""
-        self._tracker.cut()
-        self._search.cut()
+        self._tracker.reset()
+        self._search.reset()
         self.tracks = ()
 
     def process(self, frame: Frame) -> list[Event]:
@@ -87,10 +88,10 @@ class Pipeline:
         now_s, size_px = frame.captured_at_s, frame.size_px
         self._size_px = size_px
         with self._times.measure("detect"):
-            seen = thumbnail(frame)
+            seen = make_thumbnail(frame)
             if self._cuts.is_cut(seen, now_s):
-                self.cut()
-            found = self._search.find(frame, seen, self._tracker.expected(now_s))
+                self.reset_tracks()
+            found = self._search.find(frame, seen, self._tracker.predict_boxes(now_s))
             faces = [face for face in found if self._zone.holds(face.box_px, size_px)]
         with self._times.measure("classify"):
             readings = self._readings(faces, frame)
@@ -99,7 +100,7 @@ class Pipeline:
             self._people.update(self.tracks, now_s)
             return self._machine.update(self.tracks, now_s, size_px)
 
-    def pass_time(self, now_s: float) -> list[Event]:
+    def advance_time(self, now_s: float) -> list[Event]:
         """The events that it brings when no frame comes: who is not seen has left."""
         self.tracks = self._tracker.update((), now_s)
         self._people.update(self.tracks, now_s)
@@ -108,27 +109,27 @@ class Pipeline:
     def finish(self, now_s: float) -> list[Event]:
         """The events that end what is still running; whoever is there is counted."""
         self._people.finish(now_s)
-        self.cut()
+        self.reset_tracks()
         return self._machine.shutdown(now_s)
 
     @property
-    def alerting(self) -> int:
+    def alert_count(self) -> int:
         """How many people are bare-faced right now."""
-        return self._machine.alerting
+        return self._machine.alert_count
 
-    def alerts_seen(self, now_s: float) -> tuple[tuple[float, float, float, float], ...]:
+    def alert_boxes(self, now_s: float) -> tuple[tuple[float, float, float, float], ...]:
         """Where the frame of `now_s` shows them: x, y, width, height as fractions of it."""
-        return self._machine.alerts_seen(now_s)
+        return self._machine.alert_boxes(now_s)
 
     @property
-    def work(self) -> Mapping[str, int]:
+    def work_counts(self) -> Mapping[str, int]:
         """How many frames were searched wholly, in part, near the known faces, not at all, and
         how many faces were seen that needed no classification."""
         counts: dict[str, int] = dict(self._search.counts.items())
         return counts | {"unclassified": self._spared}
 
     @property
-    def counts(self) -> Mapping[str, Any]:
+    def people_counts(self) -> Mapping[str, Any]:
         """The people counted, as `state` tells them."""
         return self._people.body()
 
@@ -137,7 +138,7 @@ class Pipeline:
         at_s, events = frame.captured_at_s, self._settings.events
         known = {track.number: track for track in self.tracks}
         readings = []
-        owners = self._tracker.recognised([face.box_px for face in faces], at_s)
+        owners = self._tracker.match([face.box_px for face in faces], at_s)
         for face, owner in zip(faces, owners, strict=True):
             track = known.get(owner) if owner is not None else None
             if needs_classification(

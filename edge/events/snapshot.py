@@ -45,7 +45,7 @@ class Snapshots:
     def __init__(
         self, settings: SnapshotSettings, wall_clock: Callable[[], float] = time.time
     ) -> None:
-        """Nothing is written or deleted before `save` or `tidy`."""
+        """Nothing is written or deleted before `save` or `delete_expired`."""
         self._settings = settings
         self._wall_clock = wall_clock
         self.folder = user_path(settings.path) if settings.path else state_directory() / "snapshots"
@@ -70,10 +70,10 @@ class Snapshots:
             with suppress(OSError):
                 path.with_suffix(UNFINISHED).unlink()
             raise UserError(f"cannot write the snapshot {path}: {error.strerror}") from None
-        self.tidy(path)
+        self.delete_expired(path)
         return path
 
-    def tidy(self, newest: Path | None = None) -> None:
+    def delete_expired(self, newest: Path | None = None) -> None:
         """Delete what is too old or too many; never anything that is no snapshot, nor `newest`,
         whatever the clock says."""
         now_s = self._wall_clock()

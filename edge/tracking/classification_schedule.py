@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge.tracking.tracker import Track
+from edge.tracking.track import Track
 
 #: A person of whom all evidence says the same is looked at again after this: often enough to
 #: see a mask go on or off well within `events.masked_after_s`.
@@ -20,9 +20,9 @@ def needs_classification(
 
     `alert_on` and `threshold`: what alerts; `enough`: what the evidence must weigh.
     """
-    if track is None or not track.decides(enough):
+    if track is None or not track.has_weight(enough):
         return True
-    if at_s - track.judged_s >= AGAIN_S:
+    if at_s - track.last_evidence_s >= AGAIN_S:
         return True
     low, high = (share * threshold for share in DOUBTFUL)
     scores = [reading.score(alert_on) for reading in track.evidence]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from edge.common.arrays import Box
 from edge.common.errors import UsageError
-from edge.tracking.alpha_beta_filter import centre
+from edge.tracking.alpha_beta_filter import box_centre
 
 Point = tuple[float, float]
 
@@ -33,7 +33,7 @@ class Zone:
         """Whether the centre of `box_px` lies in the zone of a frame of `size_px` (height,
         width); on its edge counts as in."""
         height, width = size_px
-        x, y = centre(box_px)
+        x, y = box_centre(box_px)
         return self.contains((x / width, y / height))
 
     def contains(self, point: Point) -> bool:

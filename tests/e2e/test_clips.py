@@ -54,8 +54,8 @@ def test_the_demo_ten_times_in_a_row_has_ten_times_the_alerts(
     assert len({event.episode for event in many.events}) == 2 * TIMES
     assert len(many.latencies_s) == 2 * TIMES
     assert max(many.latencies_s) <= LATEST_S
-    counted = {k: v for k, v in once.pipeline.counts["hour"].items() if k != "from"}
-    assert {k: v for k, v in many.pipeline.counts["hour"].items() if k != "from"} == {
+    counted = {k: v for k, v in once.pipeline.people_counts["hour"].items() if k != "from"}
+    assert {k: v for k, v in many.pipeline.people_counts["hour"].items() if k != "from"} == {
         label: TIMES * count for label, count in counted.items()
     }
 

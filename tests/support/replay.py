@@ -36,10 +36,10 @@ class RememberingDetector(HaarDetector):
             self._known[key] = super().search(luma)
         return self._known[key]
 
-    def search_in(self, luma: Luma, part: Box) -> list[Face]:
+    def search_region(self, luma: Luma, part: Box) -> list[Face]:
         key = _key(luma.pixels), part
         if key not in self._known:
-            self._known[key] = super().search_in(luma, part)
+            self._known[key] = super().search_region(luma, part)
         return self._known[key]
 
     def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
@@ -92,7 +92,7 @@ class Player:
         for frame in frames:
             now_s = frame.captured_at_s
             if seams and frame.index == 0:
-                pipeline.cut()
+                pipeline.reset_tracks()
             new = pipeline.process(frame)
             events += new
             for track in pipeline.tracks:

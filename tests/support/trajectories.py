@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from edge.classification.classifier import Scores
 from edge.config.settings import TrackerSettings
-from edge.tracking.tracker import Reading, Tracker
+from edge.tracking.track import Reading
+from edge.tracking.tracker import Tracker
 
 #: Width of a face, pixels; speeds below are in face widths a second.
 FACE_PX = 60.0

@@ -123,9 +123,9 @@ class _Timed:
     newest: list[Face] = field(default_factory=list)
     cpu_s: float = 0.0
 
-    def reduce(self, frame: Frame) -> Luma:
+    def to_luma(self, frame: Frame) -> Luma:
         started_s = time.thread_time()
-        luma = self.detector.reduce(frame)
+        luma = self.detector.to_luma(frame)
         self.cpu_s += time.thread_time() - started_s
         return luma
 
@@ -135,8 +135,8 @@ class _Timed:
         self.cpu_s += time.thread_time() - started_s
         return self.newest
 
-    def search_in(self, luma: Luma, part: Box) -> list[Face]:
-        return self.detector.search_in(luma, part)
+    def search_region(self, luma: Luma, part: Box) -> list[Face]:
+        return self.detector.search_region(luma, part)
 
     def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
         return self.detector.search_near(luma, box_px, reach)

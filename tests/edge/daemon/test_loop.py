@@ -53,10 +53,10 @@ class Watched:
         self.passed_s: list[float] = []
         self.seen_s: list[float] = []
         self.tracks: Sequence[object] = ()
-        self.alerting = 0
-        self.counts: dict[str, object] = {}
+        self.alert_count = 0
+        self.people_counts: dict[str, object] = {}
 
-    def alerts_seen(self, now_s: float) -> tuple[tuple[float, float, float, float], ...]:
+    def alert_boxes(self, now_s: float) -> tuple[tuple[float, float, float, float], ...]:
         return ()
 
     def process(self, frame: Frame) -> list[object]:
@@ -65,7 +65,7 @@ class Watched:
         self._work()
         return []
 
-    def pass_time(self, now_s: float) -> list[object]:
+    def advance_time(self, now_s: float) -> list[object]:
         self.passed_s.append(now_s)
         self.tracks = ()
         return []

@@ -62,15 +62,15 @@ def test_a_face_is_found_in_a_part_and_near_where_it_was_in_the_same_place() -> 
     """Boxes are those of the whole frame, whatever was searched of it."""
     image = demo_frame_with_a_face()
     detector = HaarDetector(DetectorSettings())
-    luma = detector.reduce(Frame(image, 0.0, 0))
+    luma = detector.to_luma(Frame(image, 0.0, 0))
     (face,) = detector.search(luma)
     x, y, w, h = face.box_px
     height, width = image.shape[:2]
     around = ((x - w / 2) / width, (y - h / 2) / height, 2 * w / width, 2 * h / height)
     elsewhere = (around[0] + around[2], around[1], 1.0 - around[0] - around[2], around[3])
-    (in_part,) = detector.search_in(luma, around)
+    (in_part,) = detector.search_region(luma, around)
     assert in_part.box_px == pytest.approx(face.box_px, abs=8)
-    assert detector.search_in(luma, elsewhere) == []
+    assert detector.search_region(luma, elsewhere) == []
     (near,) = detector.search_near(luma, (x + 0.2 * w, y - 0.1 * h, w, h), 0.4)
     assert near.box_px == pytest.approx(face.box_px, abs=8)
     off = (x + 1.2 * w, y, w, h)
@@ -106,7 +106,7 @@ def test_a_luma_plane_that_is_too_small_is_left_aside() -> None:
     image = np.full((720, 1280, 3), 90, np.uint8)
     for width, taken in ((320, False), (498, True), (640, True)):
         plane = np.full((round(width * 9 / 16), width), 30, np.uint8)
-        luma = detector.reduce(Frame(image, 0.0, 0, plane))
+        luma = detector.to_luma(Frame(image, 0.0, 0, plane))
         assert luma.pixels.mean() == (30 if taken else 90)
         assert luma.pixels.shape[1] <= 500
         assert luma.scale == pytest.approx(luma.pixels.shape[1] / 1280)

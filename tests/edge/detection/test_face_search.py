@@ -17,7 +17,7 @@ from edge.detection.face_search import (
     SEARCH_EVERY_S,
     FaceSearch,
 )
-from edge.detection.thumbnail import thumbnail
+from edge.detection.thumbnail import make_thumbnail
 from tests.edge.detection.test_motion_detector import hall, seen, with_somebody
 
 FPS = 10.0
@@ -32,7 +32,7 @@ class Eyes:
         self.reaches: list[float] = []
         self.reduced = 0
 
-    def reduce(self, frame: Frame) -> Luma:
+    def to_luma(self, frame: Frame) -> Luma:
         self.reduced += 1
         return Luma(np.ascontiguousarray(frame.image_bgr[:, :, 0]), 1.0)
 
@@ -40,7 +40,7 @@ class Eyes:
         self.asked.append("full")
         return [Face(box, 10) for box in self.faces]
 
-    def search_in(self, luma: Luma, part: Box) -> list[Face]:
+    def search_region(self, luma: Luma, part: Box) -> list[Face]:
         self.asked.append("part")
         (height, width), (x, y, w, h) = luma.pixels.shape, part
         left, top, right, bottom = x * width, y * height, (x + w) * width, (y + h) * height
@@ -74,7 +74,7 @@ class Scene:
             before = dict(self.search.counts)
             noisy = seen(picture, self._rng)
             frame = Frame(np.repeat(noisy[:, :, None], 3, axis=2), self.at_s, 0)
-            self.found = self.search.find(frame, thumbnail(frame), known)
+            self.found = self.search.find(frame, make_thumbnail(frame), known)
             self.at_s += 1.0 / FPS
             (kind,) = [k for k, n in self.search.counts.items() if n > before[k]]
             kinds.append(kind)
@@ -213,7 +213,7 @@ def test_who_was_known_until_now_is_searched_for_at_once_when_nothing_moves() ->
 
 def test_after_a_cut_the_next_frame_is_searched_wholly() -> None:
     scene = settled_lately()
-    scene.search.cut()
+    scene.search.reset()
     assert scene.show(hall(), times=2) == ["full", "none"]
 
 

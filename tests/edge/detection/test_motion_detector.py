@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from edge.camera.source import Frame
 from edge.common.arrays import Pixels
 from edge.detection.motion_detector import WHOLE, MotionDetector
-from edge.detection.thumbnail import thumbnail
+from edge.detection.thumbnail import make_thumbnail
 
 FPS = 10.0
 
@@ -28,7 +28,7 @@ class Gate:
 
 def glanced(picture: Pixels) -> Pixels:
     """The thumbnail of a grey (height, width) picture."""
-    return thumbnail(Frame(np.repeat(picture[:, :, None], 3, axis=2), 0.0, 0))
+    return make_thumbnail(Frame(np.repeat(picture[:, :, None], 3, axis=2), 0.0, 0))
 
 
 def hall(seed: int = 0) -> Pixels:

@@ -9,7 +9,7 @@ from edge.camera.source import Frame
 from edge.common.arrays import Pixels
 from edge.common.paths import demo_clip
 from edge.detection.scene_cut import SceneCutDetector
-from edge.detection.thumbnail import thumbnail
+from edge.detection.thumbnail import make_thumbnail
 
 PERIOD_S = 1 / 15
 
@@ -29,7 +29,7 @@ def cuts(pictures: list[Pixels], period_s: float = PERIOD_S) -> list[int]:
     return [
         index
         for index, picture in enumerate(pictures)
-        if finder.is_cut(thumbnail(Frame(picture, 0.0, index)), index * period_s)
+        if finder.is_cut(make_thumbnail(Frame(picture, 0.0, index)), index * period_s)
     ]
 
 

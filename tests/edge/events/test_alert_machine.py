@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from edge.classification.classifier import Scores
 from edge.config.settings import EventSettings
-from edge.events.alert_machine import Event, EventMachine, as_fractions
-from edge.tracking.tracker import Reading, Track
+from edge.events.alert_machine import AlertMachine, Event, as_fractions
+from edge.tracking.track import Reading, Track
 
 SIZE = (480, 640)
 STEP_S = 0.1
 
 
-def machine(threshold: float = 0.8) -> EventMachine:
+def machine(threshold: float = 0.8) -> AlertMachine:
     count = itertools.count(1)
-    return EventMachine(EventSettings(), threshold, lambda: f"episode-{next(count)}")
+    return AlertMachine(EventSettings(), threshold, lambda: f"episode-{next(count)}")
 
 
 def track(
@@ -93,10 +93,10 @@ def test_two_people_have_their_own_episodes() -> None:
     player = machine()
     both = [track(1.0, 0.95, 1), track(1.0, 0.9, 2)]
     assert [e.episode for e in player.update(both, 1.0, SIZE)] == ["episode-1", "episode-2"]
-    assert player.alerting == 2
+    assert player.alert_count == 2
     (end,) = player.update([both[1]], 1.1, SIZE)
     assert (end.episode, end.ended_by) == ("episode-1", "left")
-    assert player.alerting == 1
+    assert player.alert_count == 1
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=120))
@@ -131,8 +131,8 @@ def three(at_s: float, mask: float, no_mask: float, incorrect: float, weight: fl
     return Track(1, box, 0.0, at_s, (Reading(box, Scores(shares), at_s, weight),) * 5, 5)
 
 
-def alerting_on(*labels: Literal["no_mask", "incorrect_mask"]) -> EventMachine:
-    return EventMachine(EventSettings(alert_on=labels), 0.8, lambda: "episode-1")
+def alerting_on(*labels: Literal["no_mask", "incorrect_mask"]) -> AlertMachine:
+    return AlertMachine(EventSettings(alert_on=labels), 0.8, lambda: "episode-1")
 
 
 def test_labels_that_alert_are_added_up() -> None:
@@ -174,7 +174,7 @@ def test_a_change_keeps_alerts_and_counts_from_then_on() -> None:
     player = machine()
     player.update([track(1.0, 0.85)], 1.0, SIZE)
     player.change(EventSettings(masked_after_s=0.0), 0.95)
-    assert player.alerting == 1
+    assert player.alert_count == 1
     assert player.update([track(1.1, 0.85)], 1.1, SIZE) == []
     (end,) = player.update([track(1.2, 0.5)], 1.2, SIZE)
     assert (end.episode, end.ended_by) == ("episode-1", "masked")

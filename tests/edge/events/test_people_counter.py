@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from edge.classification.classifier import Scores
 from edge.events.people_counter import MIN_SIGHTINGS, PeopleCounter
-from edge.tracking.tracker import Reading, Track
+from edge.tracking.track import Reading, Track
 
 BOX = (10.0, 10.0, 50.0, 50.0)
 NEEDED = 4

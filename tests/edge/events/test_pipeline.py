@@ -28,13 +28,13 @@ class Fixed:
     def __init__(self, faces: list[Face]) -> None:
         self.faces = faces
 
-    def reduce(self, frame: Frame) -> Luma:
+    def to_luma(self, frame: Frame) -> Luma:
         return Luma(np.ascontiguousarray(frame.image_bgr[::2, ::2, 1]), 0.5)
 
     def search(self, luma: Luma) -> list[Face]:
         return self.faces
 
-    def search_in(self, luma: Luma, part: Box) -> list[Face]:
+    def search_region(self, luma: Luma, part: Box) -> list[Face]:
         return self.faces
 
     def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
@@ -94,7 +94,7 @@ def test_another_one_at_the_same_place_is_somebody_new() -> None:
     (second,) = door.watch(1.0)
     assert second.episode != first.episode
     door.pipeline.finish(door.now_s)
-    assert door.pipeline.counts["hour"]["no_mask"] == 2
+    assert door.pipeline.people_counts["hour"]["no_mask"] == 2
 
 
 def test_somebody_else_after_a_cut_does_not_inherit() -> None:
@@ -126,7 +126,7 @@ def test_a_cut_ends_everybody() -> None:
 def test_a_cut_that_only_others_know_of() -> None:
     door = Door()
     (start,) = door.watch(1.0)
-    door.pipeline.cut()
+    door.pipeline.reset_tracks()
     again = door.watch(1.0)
     assert kinds(again) == [("no_mask_end", "left"), ("no_mask_start", None)]
     assert start.episode == again[0].episode != again[1].episode
@@ -139,7 +139,7 @@ def test_poor_evidence_starts_nothing_and_keeps_the_person() -> None:
     (track,) = door.pipeline.tracks
     assert (track.readings, track.sightings) == (0, 30)
     assert door.pipeline.finish(door.now_s) == []
-    assert door.pipeline.counts["hour"]["unsure"] == 1
+    assert door.pipeline.people_counts["hour"]["unsure"] == 1
 
 
 def test_a_change_of_settings_keeps_people_and_alerts() -> None:
@@ -181,7 +181,7 @@ def test_a_change_that_is_refused_changes_nothing() -> None:
         door.pipeline.change(settings, door.detector, door.classifier)
     with pytest.raises(UsageError, match=r"camera\.zone"):
         door.pipeline.change(zoned((0.0, 0.0), (1.0, 1.0)), door.detector, door.classifier)
-    assert door.pipeline.alerting == 1
+    assert door.pipeline.alert_count == 1
     assert door.watch(1.0) == []
 
 
@@ -197,7 +197,7 @@ def test_an_alert_needs_a_label_that_the_model_knows() -> None:
 
 def test_people_are_counted_by_what_they_came_in_with() -> None:
     played = Player().play(film([demo_clip()], fps=7.5))
-    counts = dict(played.pipeline.counts["hour"])
+    counts = dict(played.pipeline.people_counts["hour"])
     assert counts.pop("from") == "1970-01-01T00:00:00Z"
     assert counts == {"mask": 1, "no_mask": 2, "incorrect_mask": 0, "unsure": 0}
-    assert played.pipeline.counts["last_hour"] is None
+    assert played.pipeline.people_counts["last_hour"] is None

@@ -58,11 +58,11 @@ def test_number_size_and_age_are_bounded(tmp_path: Path) -> None:
         now_s[0] += 60.0
     assert cv2.imread(str(path)).shape == (120, 160, 3)
     (tmp_path / "pictures" / "mine.png").write_text("not ours")
-    snapshots.tidy()
+    snapshots.delete_expired()
     kept = sorted(p.name for p in (tmp_path / "pictures").iterdir())
     assert kept == ["door1-2.jpg", "door1-3.jpg", "door1-4.jpg", "mine.png"]
     now_s[0] += 86_400.0
-    snapshots.tidy()
+    snapshots.delete_expired()
     assert [p.name for p in (tmp_path / "pictures").iterdir()] == ["mine.png"]
 
 
@@ -101,7 +101,7 @@ def test_what_was_not_finished_is_deleted(tmp_path: Path) -> None:
     for path, age_s in ((left, 100.0), (being_written, 1.0)):
         path.write_bytes(b"half a picture")
         os.utime(path, (now_s[0] - age_s, now_s[0] - age_s))
-    Snapshots(settings, lambda: now_s[0]).tidy()
+    Snapshots(settings, lambda: now_s[0]).delete_expired()
     assert [path.name for path in tmp_path.iterdir()] == ["b.unfinished"]
 
 

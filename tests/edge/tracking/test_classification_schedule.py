@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from edge.classification.classifier import Scores
 from edge.common.arrays import Box
 from edge.tracking.classification_schedule import AGAIN_S, needs_classification
-from edge.tracking.tracker import Reading, Track
+from edge.tracking.track import Reading, Track
 
 BOX: Box = (10.0, 10.0, 50.0, 50.0)
 ALERT = ("no_mask",)

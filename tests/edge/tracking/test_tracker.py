@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from edge.classification.classifier import Scores
 from edge.config.settings import TrackerSettings
-from edge.tracking.tracker import Reading, Track, Tracker
+from edge.tracking.track import Reading, Track
+from edge.tracking.tracker import Tracker
 from tests.support.trajectories import Noise, Told, straight, track
 
 BARE = Scores({"mask": 0.1, "no_mask": 0.9})
@@ -118,7 +119,7 @@ def test_a_box_of_two_tells_nothing(hidden_for: int) -> None:
             found.append(reading(276 - 3 * (20 - step), 210, at_s, 50, MASKED))
         tracks = tracker.update(found, at_s)
     bare, masked = tracks
-    assert (bare.number, bare.judged_s) == (1, pytest.approx(1.9))
+    assert (bare.number, bare.last_evidence_s) == (1, pytest.approx(1.9))
     assert (masked.number, masked.score(["no_mask"])) == (2, 0.1)
     assert bare.last_seen_s == pytest.approx(at_s)
 
@@ -129,7 +130,7 @@ def test_a_false_box_on_a_face_does_not_take_its_evidence_away() -> None:
     for step in range(1, 6):
         at_s = step * PERIOD_S
         tracks = tracker.update([reading(300, 200, at_s)], at_s)
-    assert tracks[0].judged_s == at_s
+    assert tracks[0].last_evidence_s == at_s
 
 
 def test_a_run_keeps_its_number() -> None:
@@ -149,14 +150,14 @@ def test_readings_without_weight_show_the_place_and_tell_nothing() -> None:
         seen = replace(reading(100 + step, 100, at_s, 60, scores), weight=weight)
         (track_,) = tracker.update([seen], at_s)
     assert (track_.readings, track_.sightings, track_.last_seen_s) == (2, 5, at_s)
-    assert (track_.judged_s, track_.score(["no_mask"])) == (PERIOD_S, 0.9)
+    assert (track_.last_evidence_s, track_.score(["no_mask"])) == (PERIOD_S, 0.9)
     assert track_.label() == "no_mask"
 
 
 def test_a_track_without_evidence_has_no_label() -> None:
     (track_,) = Tracker(TrackerSettings()).update([replace(reading(9, 9, 0.0), weight=0.0)], 0.0)
     assert (track_.readings, track_.weight, track_.labels) == (0, 0, ())
-    assert track_.judged_s == -math.inf
+    assert track_.last_evidence_s == -math.inf
     with pytest.raises(ValueError, match="no readings"):
         track_.score(["no_mask"])
 
@@ -172,7 +173,7 @@ def test_a_box_of_an_odd_size_tells_nothing() -> None:
 def test_after_a_cut_everybody_is_somebody_new() -> None:
     tracker = Tracker(TrackerSettings())
     tracker.update([reading(100, 100, 0.0)], 0.0)
-    tracker.cut()
+    tracker.reset()
     assert numbers(tracker.update([reading(100, 100, 0.1)], 0.1)) == {2}
 
 
@@ -188,7 +189,7 @@ def test_a_change_of_settings_keeps_everybody() -> None:
 def test_labels_can_be_forgotten() -> None:
     tracker = Tracker(TrackerSettings())
     tracker.update([reading(100, 100, 0.0)], 0.0)
-    tracker.forget_labels()
+    tracker.drop_evidence()
     (track_,) = tracker.update([], 0.1)
     assert (track_.number, track_.readings, track_.sightings) == (1, 0, 1)
 
@@ -224,7 +225,7 @@ def test_times_of_a_track() -> None:
 
 
 def test_a_slow_machine_comes_to_as_many_readings_too() -> None:
-    tracker = Tracker(TrackerSettings(window_s=1.0), at_least=4)
+    tracker = Tracker(TrackerSettings(window_s=1.0), min_weight=4)
     for step in range(6):
         tracks = tracker.update([reading(100, 100, float(step))], float(step))
     assert tracks[0].readings == 4
