@@ -27,8 +27,8 @@ from edge.dashboard.access.login_sessions import LoginSessions
 from edge.dashboard.access.login_throttle import LoginThrottle
 from edge.dashboard.access.password import Password
 from edge.dashboard.history.queries import HistoryQueries
-from edge.dashboard.history.retention import Tidier
-from edge.dashboard.history.store import Store
+from edge.dashboard.history.retention import RetentionJob
+from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.history.tables import open_database
 from edge.dashboard.ingest.ingest import Ingest
 from edge.dashboard.ingest.subscriber import Subscriber
@@ -70,11 +70,13 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
         password = Password(folder / "dashboard-password")
         needs_none = not wanted.password_on_loopback and _is_loopback(wanted.host)
         kept_s = wanted.retention_days * 86_400.0
-        board, store, history = LiveState(), Store(engine, kept_s), HistoryQueries(engine)
+        board, store, history = LiveState(), HistoryStore(engine, kept_s), HistoryQueries(engine)
         name = _own_name(folder)
         intake = MessageValidator(mqtt.base, clock_is_synchronised)
         ingest = Ingest(intake, store, history, board, name if wanted.shared else "")
-        subscriber = Subscriber(broker, mqtt.base, name, ingest.take, board.put_link, wanted.shared)
+        subscriber = Subscriber(
+            broker, mqtt.base, name, ingest.take, board.set_connection, wanted.shared
+        )
         inspector = WorkerClient(settings)
         sessions = LoginSessions(engine, wanted.session_hours * 3600.0)
         camera = LocalCamera(settings, config) if settings.camera.preview else None
@@ -91,7 +93,7 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
         )
         app = make_app(site, wanted.names, wanted.password_on_loopback, bool(wanted.proxies))
         server = _Server(_server_settings(app, wanted, certificate))
-        tidier = Tidier(engine, wanted.retention_days, wanted.max_alerts)
+        tidier = RetentionJob(engine, wanted.retention_days, wanted.max_alerts)
         notifier = Notifier()
         try:
             ingest.start()

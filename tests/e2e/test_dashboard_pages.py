@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from edge.common.clock import iso_utc
-from edge.dashboard.base.device_slots import MAX_PLACES
-from edge.dashboard.history.store import Store
+from edge.dashboard.base.device_slots import MAX_SLOTS
+from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.history.tables import open_database
 from tests.support.brokers import Mosquitto, wait_until
 from tests.support.dashboard_events import encoded, message
@@ -166,10 +166,10 @@ def test_all_that_were_silent_for_a_day_are_forgotten_at_once(
 ) -> None:
     assert dashboard.stop() == 0
     engine = open_database(f"sqlite:///{dashboard.state}/dashboard.sqlite3")
-    store, now_s = Store(engine), time.time()
-    store.write([message("invented1", at_s=now_s - 2 * DAY_S)], now_s - 2 * DAY_S)
-    store.keep_last_seen({f"invented{number}": now_s - 2 * DAY_S for number in range(700)})
-    store.keep_last_seen({"door1": now_s - 2 * DAY_S, "door2": now_s - 3600.0})
+    store, now_s = HistoryStore(engine), time.time()
+    store.write_events([message("invented1", at_s=now_s - 2 * DAY_S)], now_s - 2 * DAY_S)
+    store.update_last_seen({f"invented{number}": now_s - 2 * DAY_S for number in range(700)})
+    store.update_last_seen({"door1": now_s - 2 * DAY_S, "door2": now_s - 3600.0})
     engine.dispose()
     dashboard.start().connected()
     device.say("state", state(False, 0, time.time()))
@@ -201,12 +201,12 @@ def test_who_invents_names_hides_neither_who_is_there_nor_who_comes(
     connected(page, dashboard.address)
     page.wait_for_selector("#device-count:text('1 of 1 online')")
     rogue = Device(mosquitto.broker, "invented0")
-    for number in range(MAX_PLACES + 300):
+    for number in range(MAX_SLOTS + 300):
         rogue.publish(f"maskpatrol/invented{number}/status", b"online", wait=False)
     rogue.say("status", b"online")
     new = Device(mosquitto.broker, "door2")
     for number in range(100):  # they go on
-        topic = f"maskpatrol/invented{number + MAX_PLACES}/status"
+        topic = f"maskpatrol/invented{number + MAX_SLOTS}/status"
         rogue.publish(topic, b"online", wait=False)
     rogue.say("status", b"online")
     episodes = [speaker.alert()["id"] for speaker in (device, new)]
@@ -218,7 +218,7 @@ def test_who_invents_names_hides_neither_who_is_there_nor_who_comes(
     health.goto(f"{dashboard.address}/health")
     health.wait_for_selector(".notice:has-text('More than 2000 names of devices are in use')")
     names = health.locator(".devices-health h2 a").all_text_contents()
-    assert len(names) == MAX_PLACES
+    assert len(names) == MAX_SLOTS
     assert {"door1", "door2"} <= set(names)
     assert "None since the dashboard started" in health.text_content("main")
     for speaker in (rogue, new):

@@ -12,11 +12,11 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-MAX_PLACES = 2000
+MAX_SLOTS = 2000
 #: So many of those that came last are newcomers.
 NEWCOMERS = 200
 #: Who says nothing for so long gives way first.
-SILENT_S = 86_400.0
+SILENT_AFTER_S = 86_400.0
 
 
 @dataclass
@@ -30,7 +30,7 @@ class DeviceSlots:
 
     def __init__(
         self,
-        most: int = MAX_PLACES,
+        most: int = MAX_SLOTS,
         newcomers: int = NEWCOMERS,
         chance: random.Random | None = None,
     ) -> None:
@@ -82,6 +82,6 @@ class DeviceSlots:
 
     def _who_gives_way(self, at_s: float) -> str:
         silent = min(self._held, key=lambda name: self._held[name].heard_s)
-        if at_s - self._held[silent].heard_s > SILENT_S:
+        if at_s - self._held[silent].heard_s > SILENT_AFTER_S:
             return silent
         return self._chance.choice(list(self._held)[-self._newcomers :])

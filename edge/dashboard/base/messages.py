@@ -13,7 +13,7 @@ Word = Annotated[str, msgspec.Meta(max_length=100)]
 Line = Annotated[str, msgspec.Meta(max_length=600)]
 
 #: A clock that is ahead of ours by more than this is wrong, whatever it says of itself.
-AHEAD_S = 120.0
+MAX_CLOCK_AHEAD_S = 120.0
 
 
 @dataclass(frozen=True)

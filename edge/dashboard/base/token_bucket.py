@@ -31,7 +31,7 @@ class TokenBuckets(Generic[Name]):
         left = min(self._burst, left + max(0.0, now_s - at_s) * self._per_s)
         return max(0.0, (1.0 - left) / self._per_s)
 
-    def forget_full(self, now_s: float) -> None:
+    def remove_full(self, now_s: float) -> None:
         """Drop the buckets that are full again."""
         self._spent = {
             name: (left, at_s)

@@ -22,11 +22,11 @@ from edge.dashboard.history.tables import (
 )
 
 #: Rows that are fetched at once for an export.
-CHUNK = 2000
+EXPORT_CHUNK_ROWS = 2000
 
 
 @dataclass(frozen=True)
-class Filter:
+class AlertFilter:
     """Which alerts: from `from_s` up to `to_s` (seconds since the epoch), and of what."""
 
     from_s: float
@@ -50,7 +50,7 @@ class Filter:
 
 
 #: Where a page ends: `started_s` and `episode` of its last row.
-Mark = tuple[float, str]
+PageCursor = tuple[float, str]
 
 
 class HistoryQueries:
@@ -60,7 +60,7 @@ class HistoryQueries:
         """`engine` is an open database (`edge.dashboard.history.tables.open_database`)."""
         self._engine = engine
 
-    def newest(self, count: int) -> list[AlertRow]:
+    def newest_alerts(self, count: int) -> list[AlertRow]:
         """The alerts that began last, and those that have not ended, newest first."""
         query = sa.select(alerts).order_by(alerts.c.started_s.desc(), alerts.c.episode.desc())
         running = query.where(alerts.c.ended_s.is_(None))
@@ -70,14 +70,16 @@ class HistoryQueries:
                 found[row.episode] = dict(row._mapping)
         return list(found.values())
 
-    def updated_since(self, at_s: float, limit: int) -> list[AlertRow]:
+    def alerts_updated_since(self, at_s: float, limit: int) -> list[AlertRow]:
         """Alerts that anybody changed since."""
         query = sa.select(alerts).where(alerts.c.updated_s >= at_s)
         with self._engine.connect() as db:
             rows = db.execute(query.order_by(alerts.c.updated_s.desc()).limit(limit))
             return [dict(row._mapping) for row in rows]
 
-    def page(self, wanted: Filter, count: int, after: Mark | None = None) -> list[AlertRow]:
+    def alert_page(
+        self, wanted: AlertFilter, count: int, after: PageCursor | None = None
+    ) -> list[AlertRow]:
         """At most `count` alerts, newest first, that come after the mark."""
         query = sa.select(alerts).where(*wanted.conditions())
         if after is not None:
@@ -87,14 +89,14 @@ class HistoryQueries:
         with self._engine.connect() as db:
             return [dict(row._mapping) for row in db.execute(query.limit(count))]
 
-    def every(self, wanted: Filter) -> Iterator[AlertRow]:
+    def iter_alerts(self, wanted: AlertFilter) -> Iterator[AlertRow]:
         """All of them, fetched in chunks, so that memory does not grow with their number."""
-        mark: Mark | None = None
-        while rows := self.page(wanted, CHUNK, mark):
+        mark: PageCursor | None = None
+        while rows := self.alert_page(wanted, EXPORT_CHUNK_ROWS, mark):
             yield from rows
             mark = (rows[-1]["started_s"], rows[-1]["episode"])
 
-    def per_hour(self, wanted: Filter) -> list[tuple[int, str, int]]:
+    def count_per_hour(self, wanted: AlertFilter) -> list[tuple[int, str, int]]:
         """Hour (since the epoch), label, and how many alerts of the span began in it."""
         table = hourly if wanted.device else totals
         first, last = _whole_hours(wanted)
@@ -111,8 +113,8 @@ class HistoryQueries:
                 found[int(at_s // HOUR_S), label] += 1
         return [(hour, label, count) for (hour, label), count in sorted(found.items())]
 
-    def within(
-        self, wanted: Filter, spans: Sequence[tuple[float, float]]
+    def count_per_span(
+        self, wanted: AlertFilter, spans: Sequence[tuple[float, float]]
     ) -> Counter[tuple[float, str]]:
         """How many alerts began in each of these spans, by its beginning and label."""
         found: Counter[tuple[float, str]] = Counter()
@@ -124,7 +126,7 @@ class HistoryQueries:
                     found[from_s, str(label)] += int(count)
         return found
 
-    def per_device(self, wanted: Filter, count: int) -> list[tuple[str, int]]:
+    def count_per_device(self, wanted: AlertFilter, count: int) -> list[tuple[str, int]]:
         """The devices with most alerts, and how many of the span."""
         first, last = _whole_hours(wanted)
         # Whole days in the middle, hours before and after them.
@@ -154,7 +156,7 @@ class HistoryQueries:
         with self._engine.connect() as db:
             return [(str(device), int(n)) for device, n in db.execute(query)]
 
-    def _at_the_edges(self, db: sa.Connection, wanted: Filter) -> Iterator[tuple[float, str]]:
+    def _at_the_edges(self, db: sa.Connection, wanted: AlertFilter) -> Iterator[tuple[float, str]]:
         """Time and label of the alerts in those hours that the span has only a part of."""
         for edge in _edges(wanted):
             query = sa.select(alerts.c.started_s, alerts.c.label).where(*edge.conditions())
@@ -175,20 +177,20 @@ class HistoryQueries:
         with self._engine.connect() as db:
             return [(str(name), at_s) for name, at_s in db.execute(query)]
 
-    def retired(self) -> set[str]:
+    def retired_devices(self) -> set[str]:
         """Devices that are listed no more, as they have not spoken since."""
         query = sa.select(devices.c.device).where(devices.c.retired_s.is_not(None))
         with self._engine.connect() as db:
             return set(db.scalars(query))
 
-    def forgotten(self) -> list[str]:
+    def retired_devices_with_alerts(self) -> list[str]:
         """Devices that are retired and have left alerts, by name."""
         theirs = sa.exists().where(alerts.c.device == devices.c.device)
         query = sa.select(devices.c.device).where(devices.c.retired_s.is_not(None), theirs)
         with self._engine.connect() as db:
             return sorted(db.scalars(query))
 
-    def lost(self) -> dict[str, int]:
+    def lost_events(self) -> dict[str, int]:
         """How many events of each device never came; those without a loss are left out."""
         missing = gaps.c.last_seq - gaps.c.first_seq + 1
         query = sa.select(gaps.c.device, sa.func.sum(missing)).group_by(gaps.c.device)
@@ -234,13 +236,13 @@ class HistoryQueries:
             return [dict(row._mapping) for row in db.execute(query)]
 
 
-def _whole_hours(wanted: Filter) -> tuple[int, int]:
+def _whole_hours(wanted: AlertFilter) -> tuple[int, int]:
     """The hours that lie in the span: the first, and the one after the last."""
     first = -int(-wanted.from_s // HOUR_S)
     return first, max(first, int(wanted.to_s // HOUR_S))
 
 
-def _edges(wanted: Filter) -> list[Filter]:
+def _edges(wanted: AlertFilter) -> list[AlertFilter]:
     """What the span has before its first whole hour, and after the last."""
     first, last = (hour * float(HOUR_S) for hour in _whole_hours(wanted))
     ends = ((wanted.from_s, min(first, wanted.to_s)), (max(last, wanted.from_s), wanted.to_s))
@@ -251,7 +253,7 @@ def _edges(wanted: Filter) -> list[Filter]:
     ]
 
 
-def _those(table: sa.Table, wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
+def _those(table: sa.Table, wanted: AlertFilter) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.device:
         yield table.c.device == wanted.device
     if wanted.label:

@@ -11,10 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from edge.common.clock import clock_is_synchronised
-from edge.dashboard.base.device_slots import SILENT_S
+from edge.dashboard.base.device_slots import SILENT_AFTER_S
 from edge.dashboard.history.store import HOUR_S
 from edge.dashboard.history.tables import (
     alerts,
+    chunks,
     daily,
     devices,
     events,
@@ -22,7 +23,6 @@ from edge.dashboard.history.tables import (
     gaps,
     hourly,
     lock_devices,
-    parts,
     sessions,
     totals,
     troubles,
@@ -31,7 +31,7 @@ from edge.dashboard.history.tables import (
 log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
-TIDY_EVERY_S = 3600.0
+CLEANUP_EVERY_S = 3600.0
 #: Age counts to the newest sign of life and no further than this: a clock that has jumped ahead
 #: must not take the whole history with it.
 TRUSTED_DAYS = 30.0
@@ -48,7 +48,7 @@ MAX_RETIRED = 20_000
 SESSION_DAYS = 30.0
 
 
-def tidy(
+def delete_expired(
     engine: sa.Engine,
     now_s: float,
     max_age_days: float,
@@ -122,7 +122,7 @@ def _delete_some_devices(engine: sa.Engine, now_s: float, max_age_days: float) -
     old = sa.and_(listed, heard_s < now_s - max_age_days * DAY_S)
     _delete_devices(engine, 0, old, devices.c.device)
     # As with the places: who is silent gives way first, and those that came first stay.
-    speaks = sa.case((heard_s < now_s - SILENT_S, 0), else_=1)
+    speaks = sa.case((heard_s < now_s - SILENT_AFTER_S, 0), else_=1)
     _delete_devices(engine, MAX_DEVICES, listed, speaks, came_s.desc(), devices.c.device.desc())
     _delete_devices(engine, MAX_RETIRED, retired, devices.c.retired_s, devices.c.device)
 
@@ -139,15 +139,15 @@ def _delete_devices(
         if (surplus := total - most) > 0:
             first = sa.select(devices.c.device).where(those).order_by(*order).limit(surplus)
             rows = lock_devices(db, list(db.scalars(first)), those)
-            for part in parts([row.device for row in rows]):
+            for part in chunks([row.device for row in rows]):
                 db.execute(sa.delete(devices).where(devices.c.device.in_(part)))
 
 
-class Tidier:
+class RetentionJob:
     """Deletes what is too old, once an hour, in a thread of its own."""
 
     def __init__(self, engine: sa.Engine, max_age_days: float, max_alerts: int) -> None:
-        """See `edge.dashboard.history.retention.tidy`."""
+        """See `edge.dashboard.history.retention.delete_expired`."""
         self._engine = engine
         self._limits = (max_age_days, max_alerts)
         self._began_s, self._began_ticks = time.time(), time.monotonic()
@@ -173,10 +173,12 @@ class Tidier:
     def _run(self) -> None:
         while True:
             try:
-                count = tidy(self._engine, self._now_s(), *self._limits, self._stopped.is_set)
+                count = delete_expired(
+                    self._engine, self._now_s(), *self._limits, self._stopped.is_set
+                )
                 if count:
                     log.info("deleted %d alerts that were too old or too many", count)
             except sa.exc.SQLAlchemyError as error:
                 log.warning("old alerts could not be deleted: %s", error)
-            if self._stopped.wait(TIDY_EVERY_S):
+            if self._stopped.wait(CLEANUP_EVERY_S):
                 return

@@ -14,6 +14,7 @@ from edge.dashboard.base.messages import EventMessage
 from edge.dashboard.history.sequence_gaps import SequenceGaps
 from edge.dashboard.history.tables import (
     alerts,
+    chunks,
     daily,
     dashboards,
     devices,
@@ -22,7 +23,6 @@ from edge.dashboard.history.tables import (
     gaps,
     hourly,
     lock_devices,
-    parts,
     totals,
     troubles,
     upsert,
@@ -34,7 +34,7 @@ AlertRow = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Written:
+class WriteResult:
     """What a batch changed: alerts as they are now, and how many events each device lost."""
 
     alerts: Sequence[AlertRow]
@@ -42,7 +42,7 @@ class Written:
     new: int
 
 
-class Store:
+class HistoryStore:
     """The writing side; for one thread at a time."""
 
     def __init__(self, engine: sa.Engine, max_age_s: float = math.inf) -> None:
@@ -53,7 +53,7 @@ class Store:
         self._engine = engine
         self._max_age_s = max_age_s
 
-    def write(self, batch: Sequence[EventMessage], now_s: float) -> Written:
+    def write_events(self, batch: Sequence[EventMessage], now_s: float) -> WriteResult:
         """Commit a batch; what is known already by (id, event_type) changes nothing.
 
         Raises sqlalchemy.exc.SQLAlchemyError, and has then written nothing.
@@ -70,12 +70,14 @@ class Store:
             episodes = sorted({event.episode for event in new})
             changed = [
                 dict(row._mapping)
-                for part in parts(episodes)
+                for part in chunks(episodes)
                 for row in db.execute(sa.select(alerts).where(alerts.c.episode.in_(part)))
             ]
-        return Written(changed, {name: ledger.lost for name, ledger in ledgers.items()}, len(new))
+        return WriteResult(
+            changed, {name: ledger.lost for name, ledger in ledgers.items()}, len(new)
+        )
 
-    def acknowledge(self, episodes: Sequence[str], now_s: float) -> Sequence[AlertRow]:
+    def acknowledge_alerts(self, episodes: Sequence[str], now_s: float) -> Sequence[AlertRow]:
         """Somebody has seen these alerts; gives them as they are now."""
         with self._engine.begin() as db:
             db.execute(
@@ -86,19 +88,19 @@ class Store:
             found = db.execute(sa.select(alerts).where(alerts.c.episode.in_(episodes)))
             return [dict(row._mapping) for row in found]
 
-    def keep_figures(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def add_figures(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Rows of the table `figures`."""
         if rows:
             with self._engine.begin() as db:
                 db.execute(upsert(self._engine, figures).on_conflict_do_nothing(), list(rows))
 
-    def keep_troubles(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def add_troubles(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Rows of the table `troubles`."""
         if rows:
             with self._engine.begin() as db:
                 db.execute(sa.insert(troubles), list(rows))
 
-    def keep_last_seen(self, seen_s: Mapping[str, float]) -> None:
+    def update_last_seen(self, seen_s: Mapping[str, float]) -> None:
         """When each device was heard last."""
         if seen_s:
             insert = upsert(self._engine, devices)
@@ -119,8 +121,8 @@ class Store:
                     ],
                 )
 
-    def retire(self, names: Sequence[str], now_s: float) -> None:
-        """List these no more, until `unretire`; their alerts stay, all else about them goes."""
+    def retire_devices(self, names: Sequence[str], now_s: float) -> None:
+        """Stop listing these devices until `restore_devices`; keep only their alerts."""
         insert = upsert(self._engine, devices)
         # Numbers that were missing and come late after all are none of our business any more.
         told = {"forgotten": 0, "retired_s": now_s, "first_seq": devices.c.last_seq}
@@ -130,26 +132,26 @@ class Store:
                 [{"device": name, "forgotten": 0, "retired_s": now_s} for name in sorted(names)],
             )
             for table in (gaps, figures, troubles):
-                for part in parts(names):
+                for part in chunks(names):
                     db.execute(sa.delete(table).where(table.c.device.in_(part)))
 
-    def unretire(self, names: Sequence[str], now_s: float) -> None:
+    def restore_devices(self, names: Sequence[str], now_s: float) -> None:
         """These have spoken again, and are listed as who has just come."""
         if names:
             with self._engine.begin() as db:
                 rows = lock_devices(db, names, devices.c.retired_s.is_not(None))
-                for part in parts([row.device for row in rows]):
+                for part in chunks([row.device for row in rows]):
                     those = sa.update(devices).where(devices.c.device.in_(part))
                     db.execute(those.values(retired_s=None, first_seen_s=now_s))
 
-    def keep_here(self, name: str, now_s: float) -> None:
+    def update_heartbeat(self, name: str, now_s: float) -> None:
         """The dashboard `name` is there."""
         insert = upsert(self._engine, dashboards).values(name=name, seen_s=now_s)
         told = {"seen_s": insert.excluded.seen_s}
         with self._engine.begin() as db:
             db.execute(insert.on_conflict_do_update(index_elements=["name"], set_=told))
 
-    def others(self, name: str, since_s: float) -> int:
+    def count_other_dashboards(self, name: str, since_s: float) -> int:
         """How many other dashboards were there since."""
         seen = sa.and_(dashboards.c.name != name, dashboards.c.seen_s >= since_s)
         query = sa.select(sa.func.count()).select_from(dashboards).where(seen)
@@ -161,7 +163,7 @@ class Store:
         distinct = {(event.episode, event.event_type): event for event in reversed(batch)}
         added: set[tuple[str, str]] = set()
         # In one order, as two dashboards that write the same would wait for each other.
-        for part in parts(sorted(distinct)):
+        for part in chunks(sorted(distinct)):
             rows = [
                 {
                     "episode": key[0],
@@ -247,7 +249,7 @@ class Store:
             row.device: SequenceGaps(row.first_seq, row.last_seq, forgotten=row.forgotten or 0)
             for row in lock_devices(db, names)
         }
-        for part in parts(names):
+        for part in chunks(names):
             for row in db.execute(sa.select(gaps).where(gaps.c.device.in_(part))):
                 ledgers[row.device].gaps[row.first_seq] = (row.last_seq, row.noticed_s)
         return ledgers

@@ -13,7 +13,7 @@ from edge.common.errors import UsageError, UserError
 from edge.common.paths import state_directory, user_path
 
 #: Rows that one statement bears: SQLite takes some 30,000 values in one.
-ROWS = 500
+MAX_ROWS_PER_STATEMENT = 500
 
 # Transactions change tables in the order in which they stand here, lest they wait for each other.
 metadata = sa.MetaData()
@@ -142,7 +142,7 @@ sessions = sa.Table(
 
 
 #: The lock of PostgreSQL under which tables are made: a number that nobody else takes.
-MAKING = int.from_bytes(b"maskptrl", "big")
+MIGRATION_LOCK = int.from_bytes(b"maskptrl", "big")
 
 #: The dashboards that share this database, and when each was last there.
 dashboards = sa.Table(
@@ -169,7 +169,7 @@ def open_database(address: str) -> sa.Engine:
         _make_tables(engine)
         _add_columns(engine, devices)
     except sa.exc.SQLAlchemyError as error:
-        raise UserError(why_no_database(url, error)) from None
+        raise UserError(describe_database_error(url, error)) from None
     return engine
 
 
@@ -177,7 +177,7 @@ def _make_tables(engine: sa.Engine) -> None:
     """Those that are missing; dashboards that share a new database make them one after another."""
     with engine.begin() as db:
         if engine.dialect.name == "postgresql":
-            db.execute(sa.select(sa.func.pg_advisory_xact_lock(MAKING)))
+            db.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
         metadata.create_all(db)
 
 
@@ -219,19 +219,19 @@ def lock_devices(
     # As Python sorts, whatever the language of the database.
     by_name = devices.c.device.collate("C") if db.dialect.name == "postgresql" else devices.c.device
     rows: list[sa.Row[Any]] = []
-    for part in parts(sorted(names)):
+    for part in chunks(sorted(names)):
         query = sa.select(devices).where(devices.c.device.in_(part), *those)
         rows += db.execute(query.order_by(by_name).with_for_update())
     return rows
 
 
-def parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     """As many of them at a time as one statement bears."""
-    for start in range(0, len(items), ROWS):
-        yield items[start : start + ROWS]
+    for start in range(0, len(items), MAX_ROWS_PER_STATEMENT):
+        yield items[start : start + MAX_ROWS_PER_STATEMENT]
 
 
-def why_no_database(url: URL, error: sa.exc.SQLAlchemyError) -> str:
+def describe_database_error(url: URL, error: sa.exc.SQLAlchemyError) -> str:
     """One line; the password in `url` is not shown."""
     cause = str(getattr(error, "orig", None) or error).strip().splitlines()
     shown = url.render_as_string(hide_password=True)

@@ -10,15 +10,15 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from edge.dashboard.base.device_slots import MAX_PLACES
+from edge.dashboard.base.device_slots import MAX_SLOTS
 from edge.dashboard.base.messages import EventMessage
 from edge.dashboard.base.token_bucket import TokenBuckets
 from edge.dashboard.history.queries import HistoryQueries
-from edge.dashboard.history.store import Store
-from edge.dashboard.ingest.subscriber import Received
+from edge.dashboard.history.store import HistoryStore
+from edge.dashboard.ingest.subscriber import ReceivedMessage
 from edge.dashboard.ingest.validation import MessageValidator
-from edge.dashboard.live.device_state import Device
-from edge.dashboard.live.live_state import NEWEST, LiveState
+from edge.dashboard.live.device_state import DeviceState
+from edge.dashboard.live.live_state import MAX_ALERTS, LiveState
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ OVERLAP_S = 15.0
 #: How long it is said that new names had to take others' places.
 CROWDED_S = 600.0
 CROWD = (
-    f"More than {MAX_PLACES} names of devices are in use, so that new ones take each other's place"
+    f"More than {MAX_SLOTS} names of devices are in use, so that new ones take each other's place"
     " in the list. If these are not all yours, somebody invents them: have your broker let each"
     " device write below its own name only."
 )
@@ -52,7 +52,7 @@ class Ingest:
     def __init__(
         self,
         intake: MessageValidator,
-        store: Store,
+        store: HistoryStore,
         history: HistoryQueries,
         board: LiveState,
         shared_as: str = "",
@@ -83,13 +83,13 @@ class Ingest:
 
     def start(self) -> None:
         """Show what the database holds, and begin to write; raises SQLAlchemyError."""
-        self._board.put_alerts(self._history.newest(NEWEST))
-        self._retired = self._history.retired()
+        self._board.update_alerts(self._history.newest_alerts(MAX_ALERTS))
+        self._retired = self._history.retired_devices()
         seen_s, now_s = dict(self._history.listed_devices()), self._clock()
         silent_s = {n: max(0.0, now_s - at_s) if at_s else 0.0 for n, at_s in seen_s.items()}
         for name in self._intake.know(silent_s):
-            self._board.put_known(name, seen_s[name], now_s)
-        self._board.put_lost(self._history.lost(), now_s)
+            self._board.add_known_device(name, seen_s[name], now_s)
+        self._board.update_lost(self._history.lost_events(), now_s)
         self._thread.start()
 
     def stop(self) -> None:
@@ -104,22 +104,24 @@ class Ingest:
         """Whether another dashboard takes over what we would get."""
         try:
             since_s = self._clock() - OVERLAP_S
-            return bool(self._shared_as and self._store.others(self._shared_as, since_s))
+            return bool(
+                self._shared_as and self._store.count_other_dashboards(self._shared_as, since_s)
+            )
         except sa.exc.SQLAlchemyError:
             return False
 
     def forget(self, *devices: str) -> None:
         """List these devices (one at least) no more, until they speak again; raises
         SQLAlchemyError. From any thread."""
-        self._store.retire(devices, self._clock())
+        self._store.retire_devices(devices, self._clock())
         with self._listing:
             self._retired.update(devices)
             self._back.difference_update(devices)
             for device in devices:
                 self._intake.forget(device)
-            self._board.drop(devices)
+            self._board.remove_devices(devices)
 
-    def take(self, received: Received | None) -> None:
+    def take(self, received: ReceivedMessage | None) -> None:
         """Called with each message, from the network's thread."""
         if received is None:
             self._intake.refuse_topic()
@@ -131,7 +133,7 @@ class Ingest:
         elif received.qos or self._waiting.qsize() < MAX_WAITING:
             self._waiting.put((event, received.done))
 
-    def _list(self, received: Received) -> EventMessage | None:
+    def _list(self, received: ReceivedMessage) -> EventMessage | None:
         """The event, if it is one. Who sends it is on the board now: when it is written, its place
         may be another's."""
         now_s = self._clock()
@@ -139,7 +141,7 @@ class Ingest:
             received.topic, received.payload, received.retained, now_s, self._retired
         )
         if gone := self._intake.gone():
-            self._board.drop(gone)
+            self._board.remove_devices(gone)
             self._crowded_until = time.monotonic() + CROWDED_S
         if message is None:
             return None
@@ -147,9 +149,9 @@ class Ingest:
             self._back.add(message.device)
             self._retired.discard(message.device)
         if isinstance(message.body, EventMessage):
-            self._board.put_seen(message.device, now_s)
+            self._board.mark_seen(message.device, now_s)
             return message.body
-        for news in self._board.put_message(message):
+        for news in self._board.apply_message(message):
             self._note(message.device, news)
         return None
 
@@ -162,7 +164,7 @@ class Ingest:
             self._work()
         finally:
             if not self._stopped.is_set():
-                self._board.put_disk("alerts are kept no longer: restart the dashboard")
+                self._board.set_storage_error("alerts are kept no longer: restart the dashboard")
 
     def _work(self) -> None:
         while not self._stopped.is_set() or not self._waiting.empty():
@@ -175,7 +177,7 @@ class Ingest:
                 self._chores_done_s = self._clock()
                 try:
                     self._chores()
-                    self._board.put_disk("")
+                    self._board.set_storage_error("")
                 except sa.exc.SQLAlchemyError as error:
                     self._cannot_write(error)
                 except Exception:  # the figures are worth less than the alerts
@@ -198,7 +200,7 @@ class Ingest:
         events = [event for event, _ in batch]
         while True:
             try:
-                written = self._store.write(events, self._clock())
+                written = self._store.write_events(events, self._clock())
                 break
             except Exception as error:
                 if not _will_pass(error):
@@ -210,9 +212,9 @@ class Ingest:
         for _, done in batch:
             done()
         self.written += written.new
-        self._board.put_alerts(written.alerts)
+        self._board.update_alerts(written.alerts)
         now_s = self._clock()
-        for device in self._board.put_lost(written.lost, now_s):
+        for device in self._board.update_lost(written.lost, now_s):
             self._note(device, f"{written.lost[device]} events are missing so far")
 
     def _keep_the_others(self, batch: list[Item], error: Exception) -> None:
@@ -223,61 +225,65 @@ class Ingest:
             self._keep(batch[half:])
             return
         ((event, done),) = batch
-        self._intake.refuse_kept(event, error)
+        self._intake.refuse_event(event, error)
         done()  # else it would come again and again
 
     def _cannot_write(self, error: Exception) -> None:
         cause = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
         why = f"alerts cannot be kept: {cause[0] if cause else 'the database fails'}"
         log.error("%s", why)
-        self._board.put_disk(why)
+        self._board.set_storage_error(why)
 
     def _chores(self) -> None:
         now_s = self._clock()
-        for name, why in self._board.sweep(now_s):
+        for name, why in self._board.refresh_devices(now_s):
             self._note(name, why)
-        self._board.put_refused(self._intake.refused)
-        self._board.put_crowd(CROWD if time.monotonic() < self._crowded_until else "")
+        self._board.set_refused(self._intake.refused)
+        self._board.set_device_limit_warning(
+            CROWD if time.monotonic() < self._crowded_until else ""
+        )
         self._keep_retired(now_s)
         if self._shared_as:
-            self._store.keep_here(self._shared_as, now_s)
+            self._store.update_heartbeat(self._shared_as, now_s)
             since_s = now_s - OVERLAP_S
-            self._board.put_alerts(self._history.updated_since(since_s, NEWEST))
-            self._board.put_lost(self._history.lost(), now_s)
+            self._board.update_alerts(self._history.alerts_updated_since(since_s, MAX_ALERTS))
+            self._board.update_lost(self._history.lost_events(), now_s)
         news, self._news = self._news, []
-        self._store.keep_troubles(
+        self._store.add_troubles(
             [{"device": device, "at_s": now_s, "text": text[:700]} for device, text in news]
         )
         devices = self._board.devices()
-        self._store.keep_figures(self._due_figures(devices, now_s))
+        self._store.add_figures(self._due_figures(devices, now_s))
         if now_s - self._seen_kept_s >= SEEN_EVERY_S:
             self._seen_kept_s = now_s
-            self._news_pace.forget_full(time.monotonic())
+            self._news_pace.remove_full(time.monotonic())
             names = {device.name for device in devices}
             self._figures_kept_s = {n: s for n, s in self._figures_kept_s.items() if n in names}
-            self._store.keep_last_seen({d.name: d.seen_s for d in devices if d.seen_s is not None})
+            self._store.update_last_seen(
+                {d.name: d.seen_s for d in devices if d.seen_s is not None}
+            )
 
     def _keep_retired(self, now_s: float) -> None:
         back = sorted(self._back)
-        self._store.unretire(back, now_s)
+        self._store.restore_devices(back, now_s)
         self._back.difference_update(back)
         if self._shared_as:  # another dashboard may have been told
-            retired = self._history.retired()
+            retired = self._history.retired_devices()
             with self._listing:
                 news = sorted(retired - self._retired - self._back)
                 self._retired = retired - self._back
                 for name in news:
                     self._intake.forget(name)
-                self._board.drop(news)
+                self._board.remove_devices(news)
 
-    def _due_figures(self, devices: list[Device], now_s: float) -> list[dict[str, object]]:
+    def _due_figures(self, devices: list[DeviceState], now_s: float) -> list[dict[str, object]]:
         every_s = max(FIGURES_EVERY_S, float(len(devices)))
         rows: list[dict[str, object]] = []
         for device in devices:
             kept_s = self._figures_kept_s.get(device.name, 0.0)
             if device.reported_s is not None and device.reported_s >= kept_s + every_s:
                 self._figures_kept_s[device.name] = device.reported_s
-                rows.append(device.figures())
+                rows.append(device.figures_row())
         return rows
 
 

@@ -1,7 +1,7 @@
 """The dashboard's connection to the broker: everything that the devices say, and no loss.
 
 Its session outlives connections, so what is published while we are away waits at the broker;
-and an event is acknowledged only when it is kept (`Received.done`).
+and an event is acknowledged only when it is kept (`ReceivedMessage.done`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ MAX_PACKET_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedMessage:
     """A message, and what to call when it is dealt with: before that it may come again."""
 
     topic: str
@@ -67,7 +67,7 @@ class Subscriber:
         broker: Broker,
         base: str,
         name: str,
-        take: Callable[[Received | None], None],
+        take: Callable[[ReceivedMessage | None], None],
         tell: Callable[[bool, str], None],
         shared: str = "",
     ) -> None:
@@ -272,4 +272,4 @@ class _Connection:
             done()
             self._owner._take(None)
             return
-        self._owner._take(Received(topic, bytes(message.payload), message.retain, qos, done))
+        self._owner._take(ReceivedMessage(topic, bytes(message.payload), message.retain, qos, done))

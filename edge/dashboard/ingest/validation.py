@@ -19,9 +19,9 @@ import jsonschema
 import msgspec
 
 from edge.common.paths import event_schema
-from edge.dashboard.base.device_slots import MAX_PLACES, DeviceSlots
+from edge.dashboard.base.device_slots import MAX_SLOTS, DeviceSlots
 from edge.dashboard.base.messages import (
-    AHEAD_S,
+    MAX_CLOCK_AHEAD_S,
     Body,
     EventMessage,
     Health,
@@ -35,9 +35,9 @@ log = logging.getLogger(__name__)
 
 LEAVES = ("events", "status", "state", "health", "info")
 #: Of a device. Browsers take `.` and `..` in an address for another page.
-NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,64}")
+DEVICE_NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,64}")
 #: An episode's id.
-EPISODE = re.compile(r"[A-Za-z0-9._-]{1,96}")
+EPISODE_ID = re.compile(r"[A-Za-z0-9._-]{1,96}")
 #: The largest body that a device of ours sends is a tenth of this.
 MAX_BYTES = 16 * 1024
 #: A whole outbox may come at once; beyond it, what many people at many doors give.
@@ -45,7 +45,7 @@ EVENT_BURST, EVENTS_PER_S = 110_000, 20.0
 #: All else: what a device says of itself when it connects, and each few seconds.
 OTHER_BURST, OTHERS_PER_S = 200, 10.0
 #: All names together that have no place yet: each message is looked through before it gives one.
-STRANGER_BURST, STRANGERS_PER_S = 4 * MAX_PLACES, 200.0
+STRANGER_BURST, STRANGERS_PER_S = 4 * MAX_SLOTS, 200.0
 MAX_NUMBER = 2**53
 #: Time and age that disagree by more are not both right: the age is, as it is told by a clock
 #: that is never set.
@@ -53,7 +53,7 @@ DISAGREE_S = 6 * 3600.0
 #: What an episode's id has after the name of its device: a dash and a ULID.
 ID_TAIL = 27
 
-REASONS = {
+REFUSAL_REASONS = {
     "topic": "on a topic that no device uses",
     "size": f"longer than {MAX_BYTES} bytes",
     "rate": "more than a device may send",
@@ -98,7 +98,7 @@ class MessageValidator:
 
     @property
     def refused(self) -> Mapping[str, int]:
-        """How many messages were refused, by the reasons in `REASONS`."""
+        """How many messages were refused, by the reasons in `REFUSAL_REASONS`."""
         return dict(self._refused)
 
     def know(self, silent_s: Mapping[str, float]) -> list[str]:
@@ -145,14 +145,16 @@ class MessageValidator:
             return Message(device, body, now_s, retained)
         except _RefusedError as error:
             self._refused[error.reason] += 1
-            log.warning("refused a message %s: %.200s", REASONS[error.reason], ascii(str(error)))
+            log.warning(
+                "refused a message %s: %.200s", REFUSAL_REASONS[error.reason], ascii(str(error))
+            )
         return None
 
     def refuse_topic(self) -> None:
         """Count a message whose topic is not even text."""
         self._refused["topic"] += 1
 
-    def refuse_kept(self, event: EventMessage, error: Exception) -> None:
+    def refuse_event(self, event: EventMessage, error: Exception) -> None:
         """Count an event that the database holds for wrong."""
         self._refused["kept"] += 1
         why = ascii(str(getattr(error, "orig", None) or error))
@@ -162,7 +164,7 @@ class MessageValidator:
         levels = topic.split("/")
         if len(levels) != 3 or levels[0] != self._base or levels[2] not in LEAVES:
             raise _RefusedError("topic", topic[:100])
-        if not NAME.fullmatch(levels[1]):
+        if not DEVICE_NAME.fullmatch(levels[1]):
             raise _RefusedError("topic", topic[:100])
         return levels[1], levels[2]
 
@@ -260,6 +262,6 @@ def _happened_s(raw: Mapping[str, Any], now_s: float, checked: bool) -> tuple[fl
     if not checked:
         return told_s, True
     behind = raw["age_s"] is not None and by_age_s - told_s > DISAGREE_S
-    if told_s > now_s + AHEAD_S or behind:
+    if told_s > now_s + MAX_CLOCK_AHEAD_S or behind:
         return by_age_s, False
     return told_s, True

@@ -8,7 +8,7 @@ from datetime import datetime
 from statistics import median_low
 from typing import Any, Literal
 
-from edge.dashboard.base.messages import AHEAD_S, Health, Info, Message, State
+from edge.dashboard.base.messages import MAX_CLOCK_AHEAD_S, Health, Info, Message, State
 
 Condition = Literal["online", "offline", "stalled", "trouble", "paused", "unknown"]
 
@@ -22,7 +22,7 @@ CAMERA_FINE = ("ok", "starting", None)
 
 
 @dataclass
-class Device:
+class DeviceState:
     """Times are seconds since the epoch, of our clock; `known_s` is since when we listen to it."""
 
     name: str
@@ -40,7 +40,7 @@ class Device:
     reported_s: float | None = None
     _intervals_s: deque[float] = field(default_factory=lambda: deque(maxlen=5))
 
-    def take(self, message: Message) -> list[str]:
+    def apply(self, message: Message) -> list[str]:
         """Note what it says; gives what is newly wrong, in words."""
         if not message.retained:
             self.seen_s = message.received_s
@@ -54,7 +54,9 @@ class Device:
             self.state = body
             since_s = _moment(body.since)
             # Who is bare-faced now began with that word or later, by the same clock.
-            began_s = since_s - SLACK_S if since_s <= message.received_s + AHEAD_S else 0.0
+            began_s = (
+                since_s - SLACK_S if since_s <= message.received_s + MAX_CLOCK_AHEAD_S else 0.0
+            )
             self.calm_s = began_s if body.no_mask else max(message.received_s, since_s)
         elif isinstance(body, Info):
             self.info = body
@@ -81,7 +83,7 @@ class Device:
             return "paused", "nobody is watched"
         return "online", ""
 
-    def row(self, now_s: float) -> dict[str, Any]:
+    def page_row(self, now_s: float) -> dict[str, Any]:
         """What the page shows of it."""
         condition, why = self.condition(now_s)
         state, health = self.state, self.health
@@ -99,7 +101,7 @@ class Device:
             "lost": self.lost,
         }
 
-    def figures(self) -> dict[str, Any]:
+    def figures_row(self) -> dict[str, Any]:
         """What is kept over time of its last report, as a row of the table `figures`."""
         health = self.health or Health()
         frame = health.stages_ms.get("frame")

@@ -13,10 +13,10 @@ from typing import Any
 
 from edge.dashboard.base.messages import Message
 from edge.dashboard.history.store import AlertRow
-from edge.dashboard.live.device_state import Device
+from edge.dashboard.live.device_state import DeviceState
 
 #: Alerts on the live page; older ones are in the history.
-NEWEST = 300
+MAX_ALERTS = 300
 #: Names that pages are told to take off their list, and for how long; who comes later than that
 #: gets all anew. It must be longer than a page may take for what it is sent.
 MAX_GONE, GONE_S = 10_000, 60.0
@@ -36,7 +36,7 @@ class LiveState:
         self._lock = threading.Lock()
         self._version = 0
         self._alerts: dict[str, tuple[int, dict[str, Any]]] = {}
-        self._devices: dict[str, Device] = {}
+        self._devices: dict[str, DeviceState] = {}
         self._rows: dict[str, tuple[int, dict[str, Any]]] = {}
         #: In the order in which they went: at which version, and when.
         self._gone: dict[str, tuple[int, float]] = {}
@@ -47,7 +47,7 @@ class LiveState:
         self._refused: tuple[int, dict[str, int]] = (0, {})
         self._listeners: list[Callable[[], None]] = []
 
-    def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
+    def add_listener(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Have `changed` called, from any thread, at each change; gives what ends that."""
         with self._lock:
             self._listeners.append(changed)
@@ -59,7 +59,7 @@ class LiveState:
 
         return leave
 
-    def put_alerts(self, rows: Iterable[AlertRow]) -> None:
+    def update_alerts(self, rows: Iterable[AlertRow]) -> None:
         """Alerts as they are now."""
         with self._lock:
             self._version += 1
@@ -73,17 +73,17 @@ class LiveState:
         if changed:
             self._tell()
 
-    def put_message(self, message: Message) -> list[str]:
+    def apply_message(self, message: Message) -> list[str]:
         """What a device says of itself; gives what is newly wrong with it, in words."""
         with self._lock:
             device = self._device(message.device, message.received_s)
-            news = device.take(message)
+            news = device.apply(message)
             changed = self._refresh(device, message.received_s)
         if changed:
             self._tell()
         return news
 
-    def put_seen(self, device: str, at_s: float) -> None:
+    def mark_seen(self, device: str, at_s: float) -> None:
         """An event came from it."""
         with self._lock:
             is_new = device not in self._devices
@@ -94,14 +94,14 @@ class LiveState:
         if is_new:
             self._tell()
 
-    def put_known(self, device: str, seen_s: float | None, now_s: float) -> None:
+    def add_known_device(self, device: str, seen_s: float | None, now_s: float) -> None:
         """A device of before, of which nothing was heard yet this time."""
         with self._lock:
             known = self._device(device, now_s)
             known.seen_s = known.seen_s or seen_s
             self._refresh(known, now_s)
 
-    def put_lost(self, lost: Mapping[str, int], now_s: float) -> list[str]:
+    def update_lost(self, lost: Mapping[str, int], now_s: float) -> list[str]:
         """How many events of each device are missing; gives those of which more are."""
         more = []
         with self._lock:
@@ -117,26 +117,26 @@ class LiveState:
             self._tell()
         return more
 
-    def put_link(self, connected: bool, why: str) -> None:
+    def set_connection(self, connected: bool, why: str) -> None:
         """Whether the broker is there, and if not, why."""
         self._put_link(connected=connected, why=why)
 
-    def put_disk(self, why: str) -> None:
+    def set_storage_error(self, why: str) -> None:
         """Why alerts cannot be kept; empty when they can."""
         self._put_link(disk=why)
 
-    def put_crowd(self, why: str) -> None:
+    def set_device_limit_warning(self, why: str) -> None:
         """That more names speak than there are places; empty when there are enough."""
         self._put_link(crowd=why)
 
-    def drop(self, names: Iterable[str]) -> None:
+    def remove_devices(self, names: Iterable[str]) -> None:
         """These are listed no more; who speaks again is again."""
         with self._lock:
             changed = self._drop(names)
         if changed:
             self._tell()
 
-    def put_refused(self, refused: Mapping[str, int]) -> None:
+    def set_refused(self, refused: Mapping[str, int]) -> None:
         """How many messages were refused, by reason."""
         with self._lock:
             if self._refused[1] == refused:
@@ -145,7 +145,7 @@ class LiveState:
             self._refused = (self._version, dict(refused))
         self._tell()
 
-    def sweep(self, now_s: float) -> list[tuple[str, str]]:
+    def refresh_devices(self, now_s: float) -> list[tuple[str, str]]:
         """Look at all devices anew, as time passes; those that have stalled since, and why."""
         stalled = []
         changed = False
@@ -162,17 +162,17 @@ class LiveState:
             self._tell()
         return stalled
 
-    def devices(self) -> list[Device]:
+    def devices(self) -> list[DeviceState]:
         """All of them, by name."""
         with self._lock:
             return [self._devices[name] for name in sorted(self._devices)]
 
-    def device(self, name: str) -> Device | None:
+    def device(self, name: str) -> DeviceState | None:
         """The one of that name."""
         with self._lock:
             return self._devices.get(name)
 
-    def since(self, version: int) -> tuple[int, dict[str, Any]]:
+    def changes_since(self, version: int) -> tuple[int, dict[str, Any]]:
         """What changed since `version` (-1: nothing is known yet), and the number to ask with
         next; with `all` it is all there is, and what was known before counts no more."""
         with self._lock:
@@ -191,10 +191,10 @@ class LiveState:
                 news["refused"] = self._refused[1]
             return self._version, {name: part for name, part in news.items() if part}
 
-    def _device(self, name: str, now_s: float) -> Device:
+    def _device(self, name: str, now_s: float) -> DeviceState:
         device = self._devices.get(name)
         if device is None:
-            device = self._devices[name] = Device(name, now_s)
+            device = self._devices[name] = DeviceState(name, now_s)
             self._gone.pop(name, None)
         return device
 
@@ -218,9 +218,9 @@ class LiveState:
             del self._gone[name]
             self._forgotten = version
 
-    def _refresh(self, device: Device, now_s: float) -> bool:
+    def _refresh(self, device: DeviceState, now_s: float) -> bool:
         """Whether the page must be told; that it was heard again is told with other news."""
-        row = device.row(now_s)
+        row = device.page_row(now_s)
         before = self._rows.get(device.name, (0, {}))[1]
         if row == before:
             return False
@@ -239,11 +239,11 @@ class LiveState:
 
     def _drop_old_alerts(self) -> None:
         """The newest stay, and as many of those that run."""
-        if len(self._alerts) <= 2 * NEWEST:
+        if len(self._alerts) <= 2 * MAX_ALERTS:
             return
         by_age = sorted(self._alerts, key=lambda e: self._alerts[e][1]["started_s"], reverse=True)
         running = [e for e in by_age if self._alerts[e][1]["ended_s"] is None]
-        kept = {*by_age[:NEWEST], *running[:NEWEST]}
+        kept = {*by_age[:MAX_ALERTS], *running[:MAX_ALERTS]}
         self._alerts = {e: entry for e, entry in self._alerts.items() if e in kept}
 
     def _tell(self) -> None:

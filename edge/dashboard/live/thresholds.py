@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from edge.dashboard.live.device_state import CAMERA_FINE, Device
+from edge.dashboard.live.device_state import CAMERA_FINE, DeviceState
 
 Grade = Literal["good", "warn", "bad", "none"]
 
 
 @dataclass(frozen=True)
-class Limit:
+class Threshold:
     """From `warn` on it is worth a look, from `bad` on it is a fault."""
 
     warn: float
@@ -25,16 +25,16 @@ class Limit:
 
 
 #: A Pi slows itself down from 80 °C on, and has 1 GB at least.
-TEMPERATURE_C = Limit(70.0, 80.0)
-MEMORY_MB = Limit(400.0, 700.0)
-FRAME_MS = Limit(100.0, 250.0)
-OUTBOX = Limit(20.0, 1000.0)
-FRAME_AGE_S = Limit(2.0, 10.0)
-LOST = Limit(1.0, 1.0)
+TEMPERATURE_C = Threshold(70.0, 80.0)
+MEMORY_MB = Threshold(400.0, 700.0)
+FRAME_MS = Threshold(100.0, 250.0)
+OUTBOX = Threshold(20.0, 1000.0)
+FRAME_AGE_S = Threshold(2.0, 10.0)
+LOST = Threshold(1.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Cell:
+class HealthCell:
     """A figure in words, and how it is."""
 
     name: str
@@ -42,38 +42,39 @@ class Cell:
     grade: Grade
 
 
-def cells(device: Device) -> list[Cell]:
+def health_cells(device: DeviceState) -> list[HealthCell]:
     """The figures of a device for the table of all."""
     health = device.health
     if health is None:
-        return [Cell("Health", "nothing told yet", "none")]
+        return [HealthCell("Health", "nothing told yet", "none")]
     frame = health.stages_ms.get("frame")
     p95 = frame.p95 if frame else None
     return [
-        Cell(
+        HealthCell(
             "Camera",
             health.camera or "—",
             "none" if health.camera is None else "good" if health.camera in CAMERA_FINE else "bad",
         ),
-        Cell("Frames/s", _text(health.fps, ".1f"), _grade_fps(health.fps)),
-        Cell("Frame p95", _text(p95, ".0f", " ms"), FRAME_MS.grade(p95)),
-        Cell("Newest frame", _text(health.frame_age_s, ".1f", " s"),
+        HealthCell("Frames/s", _text(health.fps, ".1f"), _grade_fps(health.fps)),
+        HealthCell("Frame p95", _text(p95, ".0f", " ms"), FRAME_MS.grade(p95)),
+        HealthCell("Newest frame", _text(health.frame_age_s, ".1f", " s"),
              FRAME_AGE_S.grade(health.frame_age_s)),
-        Cell(
+        HealthCell(
             "Temperature",
             _text(health.temperature_c, ".0f", " °C") + (" throttled" if health.throttled else ""),
             "bad" if health.throttled else TEMPERATURE_C.grade(health.temperature_c),
         ),
-        Cell("Memory", _text(health.memory_mb, ".0f", " MB"), MEMORY_MB.grade(health.memory_mb)),
-        Cell(
+        HealthCell("Memory", _text(health.memory_mb, ".0f", " MB"),
+                   MEMORY_MB.grade(health.memory_mb)),
+        HealthCell(
             "Waiting",
             _text(health.outbox_depth, "d")
             + (" (not on disk)" if health.outbox_on_disk is False else ""),
             "bad" if health.outbox_on_disk is False else OUTBOX.grade(health.outbox_depth),
         ),
-        Cell("Dropped", _text(health.events_dropped, "d"), LOST.grade(health.events_dropped)),
-        Cell("Lost", str(device.lost), LOST.grade(device.lost)),
-        Cell("Restarts", _text(health.restarts, "d"), "none" if health.restarts is None else
+        HealthCell("Dropped", _text(health.events_dropped, "d"), LOST.grade(health.events_dropped)),
+        HealthCell("Lost", str(device.lost), LOST.grade(device.lost)),
+        HealthCell("Restarts", _text(health.restarts, "d"), "none" if health.restarts is None else
              "warn" if health.restarts else "good"),
     ]  # fmt: skip
 

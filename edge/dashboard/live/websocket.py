@@ -39,7 +39,7 @@ class LiveWebsocket:
         self._awake: set[asyncio.Event] = set()
         self._doubts = 0
 
-    def recheck(self) -> None:
+    def recheck_access(self) -> None:
         """Somebody has logged out: ask at once which pages may go on. From the loop's thread."""
         self._doubts += 1
         for event in self._awake:
@@ -58,7 +58,7 @@ class LiveWebsocket:
             with contextlib.suppress(RuntimeError):  # the loop has just been closed
                 loop.call_soon_threadsafe(changed.set)
 
-        leave = self._board.listen(tell)
+        leave = self._board.add_listener(tell)
         self._awake.add(changed)
         ended = asyncio.create_task(_until_closed(socket))
         try:
@@ -81,7 +81,7 @@ class LiveWebsocket:
         version, checked_s, doubts = -1, time.monotonic(), self._doubts
         while not ended.done():
             changed.clear()
-            version, news = self._board.since(version)
+            version, news = self._board.changes_since(version)
             body: dict[str, Any] = {"now": time.time(), **news}
             await asyncio.wait_for(socket.send_text(_encode(body).decode()), PATIENCE_S)
             await asyncio.wait({ended}, timeout=GATHER_S)

@@ -36,10 +36,10 @@ async def acknowledge(request: Request) -> Response:
     except (msgspec.MsgspecError, UnicodeDecodeError, TimeoutError):
         return JSONResponse({"error": "this is no list of alerts"}, 422)
     site = page_context(request)
-    rows = await run_in_threadpool(site.store.acknowledge, seen.episodes, time.time())
+    rows = await run_in_threadpool(site.store.acknowledge_alerts, seen.episodes, time.time())
     if not rows:
         return JSONResponse({"error": "the alerts are not known here any more"}, 404)
-    site.board.put_alerts(rows)
+    site.board.update_alerts(rows)
     return JSONResponse({"acknowledged": len(rows)})
 
 

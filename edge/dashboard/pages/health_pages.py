@@ -10,11 +10,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from edge.dashboard.base.device_slots import SILENT_S
+from edge.dashboard.base.device_slots import SILENT_AFTER_S
 from edge.dashboard.history.queries import HistoryQueries
-from edge.dashboard.ingest.validation import NAME, REASONS
+from edge.dashboard.ingest.validation import DEVICE_NAME, REFUSAL_REASONS
 from edge.dashboard.live.live_state import LiveState
-from edge.dashboard.live.thresholds import FRAME_MS, MEMORY_MB, OUTBOX, TEMPERATURE_C, Limit, cells
+from edge.dashboard.live.thresholds import (
+    FRAME_MS,
+    MEMORY_MB,
+    OUTBOX,
+    TEMPERATURE_C,
+    Threshold,
+    health_cells,
+)
 from edge.dashboard.pages import display_times
 from edge.dashboard.pages.charts import line
 from edge.dashboard.pages.page_context import page_context
@@ -25,7 +32,7 @@ POINTS, TICKS = 240, 6
 DEAF = ("offline", "stalled", "unknown")
 NO_DEVICE = "There is no such device."
 TROUBLES_SHOWN, GAPS_SHOWN = 50, 50
-CHARTS: tuple[tuple[str, str, Limit | None], ...] = (
+CHARTS: tuple[tuple[str, str, Threshold | None], ...] = (
     ("fps", "Frames a second", None),
     ("frame_ms", "One frame, 95th percentile, ms", FRAME_MS),
     ("temperature_c", "Temperature, °C", TEMPERATURE_C),
@@ -38,11 +45,12 @@ async def health(request: Request) -> Response:
     """All devices."""
     site, now_s = page_context(request), time.time()
     devices = [
-        {"row": device.row(now_s), "cells": cells(device)} for device in site.board.devices()
+        {"row": device.page_row(now_s), "cells": health_cells(device)}
+        for device in site.board.devices()
     ]
     found = await run_in_threadpool(site.history.troubles, "", TROUBLES_SHOWN)
-    _, news = site.board.since(-1)
-    refused = [(REASONS.get(k, k), n) for k, n in sorted(news.get("refused", {}).items())]
+    _, news = site.board.changes_since(-1)
+    refused = [(REFUSAL_REASONS.get(k, k), n) for k, n in sorted(news.get("refused", {}).items())]
     return site.page(
         request, "health.html", devices=devices, troubles=found, refused=refused,
         link=news.get("link", {}), silent=len(_silent(site.board, now_s)),
@@ -52,7 +60,7 @@ async def health(request: Request) -> Response:
 async def device(request: Request) -> Response:
     """One device."""
     site, name = page_context(request), request.path_params["device"]
-    known = site.board.device(name) if NAME.fullmatch(name) else None
+    known = site.board.device(name) if DEVICE_NAME.fullmatch(name) else None
     if known is None:
         return site.page(request, "missing.html", 404, what=NO_DEVICE)
     span = request.query_params.get("span", "1")
@@ -64,8 +72,9 @@ async def device(request: Request) -> Response:
     troubles = await run_in_threadpool(site.history.troubles, name, TROUBLES_SHOWN)
     gaps = await run_in_threadpool(site.history.gaps, name, 0.0, GAPS_SHOWN)
     return site.page(
-        request, "device.html", row=known.row(now_s), cells=cells(known), info=known.info,
-        warnings=known.health.warnings if known.health else (), charts=charts, span=span,
+        request, "device.html", row=known.page_row(now_s), cells=health_cells(known),
+        info=known.info, warnings=known.health.warnings if known.health else (),
+        charts=charts, span=span,
         spans=SPANS, troubles=troubles, gaps=gaps,
     )  # fmt: skip
 
@@ -73,11 +82,11 @@ async def device(request: Request) -> Response:
 async def forget(request: Request) -> Response:
     """Asks whether the device is to be taken off the list, and does it."""
     site, name = page_context(request), request.path_params["device"]
-    known = site.board.device(name) if NAME.fullmatch(name) else None
+    known = site.board.device(name) if DEVICE_NAME.fullmatch(name) else None
     if known is None:
         return site.page(request, "missing.html", 404, what=NO_DEVICE)
     if request.method != "POST":
-        return site.page(request, "forget.html", row=known.row(time.time()))
+        return site.page(request, "forget.html", row=known.page_row(time.time()))
     await run_in_threadpool(site.forget, name)
     return RedirectResponse("/health", 303)
 
@@ -98,7 +107,7 @@ def _silent(board: LiveState, now_s: float) -> list[str]:
     found = []
     for device in board.devices():
         heard_s = device.known_s if device.seen_s is None else device.seen_s
-        if now_s - heard_s > SILENT_S and device.condition(now_s)[0] in DEAF:
+        if now_s - heard_s > SILENT_AFTER_S and device.condition(now_s)[0] in DEAF:
             found.append(device.name)
     return found
 

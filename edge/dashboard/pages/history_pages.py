@@ -18,10 +18,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from edge.common.clock import iso_utc
-from edge.dashboard.base.messages import AHEAD_S
-from edge.dashboard.history.queries import Filter, HistoryQueries
+from edge.dashboard.base.messages import MAX_CLOCK_AHEAD_S
+from edge.dashboard.history.queries import AlertFilter, HistoryQueries
 from edge.dashboard.history.store import HOUR_S, AlertRow
-from edge.dashboard.ingest.validation import EPISODE, NAME
+from edge.dashboard.ingest.validation import DEVICE_NAME, EPISODE_ID
 from edge.dashboard.pages import display_times
 from edge.dashboard.pages.charts import Column, columns, rows
 from edge.dashboard.pages.page_context import page_context
@@ -46,7 +46,7 @@ EXPORTED = (
 class Asked:
     """What the address asks for; `fields` are the form's, as they were understood."""
 
-    wanted: Filter
+    wanted: AlertFilter
     fields: Mapping[str, str]
     after: tuple[float, str] | None
 
@@ -87,21 +87,21 @@ async def export(request: Request) -> Response:
 
 def _gather(history: HistoryQueries, asked: Asked, zone: tzinfo) -> dict[str, Any]:
     wanted = asked.wanted
-    per_hour = history.per_hour(wanted)
+    per_hour = history.count_per_hour(wanted)
     by_hour = wanted.to_s - wanted.from_s <= HOURLY_DAYS * DAY_S
     if by_hour:
         bars = _hours(per_hour, wanted, zone)
     else:
         bars = _days(_by_day(history, per_hour, wanted, zone), wanted, zone)
-    per_device = history.per_device(wanted, DEVICES_SHOWN)
+    per_device = history.count_per_device(wanted, DEVICES_SHOWN)
     return {
         "total": sum(count for _, _, count in per_hour),
         "over_time": columns(f"Alerts per {'hour' if by_hour else 'day'}", bars, LABELS),
         "unit": "hour" if by_hour else "day",
         "by_device": rows("Alerts by device", per_device, "no_mask") if per_device else "",
-        "alerts": history.page(wanted, ON_PAGE + 1, asked.after),
+        "alerts": history.alert_page(wanted, ON_PAGE + 1, asked.after),
         "devices": sorted(name for name, _ in history.listed_devices()),
-        "forgotten": history.forgotten(),
+        "forgotten": history.retired_devices_with_alerts(),
         "gaps": history.gaps(wanted.device, wanted.from_s, GAPS_SHOWN),
     }
 
@@ -112,7 +112,7 @@ def _asked(request: Request, zone: tzinfo, now_s: float) -> Asked:
     span = given.get("span", "7")
     fields = {"span": span if span in SPANS or span == "dates" else "7"}
     for name, fine in (
-        ("device", lambda v: bool(NAME.fullmatch(v))),
+        ("device", lambda v: bool(DEVICE_NAME.fullmatch(v))),
         ("label", LABELS.__contains__),
         ("ended", ENDS.__contains__),
     ):
@@ -120,7 +120,7 @@ def _asked(request: Request, zone: tzinfo, now_s: float) -> Asked:
         fields[name] = value if fine(value) else ""
     first, last = _day(given.get("from", "")), _day(given.get("to", ""))
     days = float(fields["span"]) if fields["span"] in SPANS else 7.0
-    from_s, to_s = now_s - days * DAY_S, now_s + AHEAD_S
+    from_s, to_s = now_s - days * DAY_S, now_s + MAX_CLOCK_AHEAD_S
     if fields["span"] == "dates":
         first, last = first or last, last or first
         if first is None or last is None:
@@ -133,7 +133,7 @@ def _asked(request: Request, zone: tzinfo, now_s: float) -> Asked:
             to_s = datetime.combine(after, datetime.min.time(), zone).timestamp()
     fields["from"] = first.isoformat() if first else ""
     fields["to"] = last.isoformat() if last else ""
-    wanted = Filter(from_s, to_s, fields["device"], fields["label"], fields["ended"])
+    wanted = AlertFilter(from_s, to_s, fields["device"], fields["label"], fields["ended"])
     return Asked(wanted, fields, _mark(given.get("after", "")))
 
 
@@ -151,11 +151,13 @@ def _mark(text: str) -> tuple[float, str] | None:
         at_s = float(at)
     except ValueError:
         return None
-    fine = EPISODE.fullmatch(episode) and math.isfinite(at_s)
+    fine = EPISODE_ID.fullmatch(episode) and math.isfinite(at_s)
     return (at_s, episode) if fine else None
 
 
-def _hours(per_hour: Sequence[tuple[int, str, int]], wanted: Filter, zone: tzinfo) -> list[Column]:
+def _hours(
+    per_hour: Sequence[tuple[int, str, int]], wanted: AlertFilter, zone: tzinfo
+) -> list[Column]:
     counts: dict[int, dict[str, float]] = {}
     for hour, label, count in per_hour:
         counts.setdefault(hour, {})[label] = count
@@ -172,7 +174,10 @@ Counts = Sequence[tuple[float, str, int]]
 
 
 def _by_day(
-    history: HistoryQueries, per_hour: Sequence[tuple[int, str, int]], wanted: Filter, zone: tzinfo
+    history: HistoryQueries,
+    per_hour: Sequence[tuple[int, str, int]],
+    wanted: AlertFilter,
+    zone: tzinfo,
 ) -> Counts:
     """Counts that can be told to days: where midnight is not at a whole hour (of UTC), the hour
     that it falls into is parted."""
@@ -183,7 +188,7 @@ def _by_day(
         hour = int(at_s // HOUR_S)
         if at_s % HOUR_S and hour in busy:
             parted.append((max(at_s, wanted.from_s), min((hour + 1.0) * HOUR_S, wanted.to_s)))
-    later = history.within(wanted, parted)
+    later = history.count_per_span(wanted, parted)
     moved: Counter[tuple[int, str]] = Counter()
     for (at_s, label), count in later.items():
         moved[int(at_s // HOUR_S), label] += count
@@ -193,7 +198,7 @@ def _by_day(
     ]
 
 
-def _days(counted: Counts, wanted: Filter, zone: tzinfo) -> list[Column]:
+def _days(counted: Counts, wanted: AlertFilter, zone: tzinfo) -> list[Column]:
     days = [at.date() for at in display_times.midnights(wanted.from_s, wanted.to_s, zone)]
     step = -(-len(days) // MAX_BARS)
     firsts = {day: days[number - number % step] for number, day in enumerate(days)}
@@ -204,11 +209,11 @@ def _days(counted: Counts, wanted: Filter, zone: tzinfo) -> list[Column]:
     return [Column(f"{day:%a %d %b %Y}", f"{day:%d %b}", parts) for day, parts in counts.items()]
 
 
-def _csv(history: HistoryQueries, wanted: Filter) -> Iterator[str]:
+def _csv(history: HistoryQueries, wanted: AlertFilter) -> Iterator[str]:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(EXPORTED)
-    for count, row in enumerate(history.every(wanted), 1):
+    for count, row in enumerate(history.iter_alerts(wanted), 1):
         writer.writerow(_exported(row))
         if count % 500 == 0:
             yield text.getvalue()

@@ -77,7 +77,7 @@ async def logout(request: Request) -> Response:
     token = request.cookies.get(COOKIE, "")
     if token:
         await run_in_threadpool(page_context(request).sessions.end, token)
-        request.app.state.live.recheck()
+        request.app.state.live.recheck_access()
     response = RedirectResponse("/login", 303)
     response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=is_secure(request.scope))
     return response

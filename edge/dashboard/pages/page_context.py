@@ -16,7 +16,7 @@ from edge.dashboard.access.login_sessions import COOKIE, LoginSessions
 from edge.dashboard.access.login_throttle import LoginThrottle
 from edge.dashboard.access.password import Password
 from edge.dashboard.history.queries import HistoryQueries
-from edge.dashboard.history.store import Store
+from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.live.live_state import LiveState
 from edge.dashboard.local_camera import LocalCamera
 from edge.dashboard.pages import display_times
@@ -39,7 +39,7 @@ class PageContext:
     """The services behind the pages, and the templates."""
 
     board: LiveState
-    store: Store
+    store: HistoryStore
     history: HistoryQueries
     password: Password
     sessions: LoginSessions

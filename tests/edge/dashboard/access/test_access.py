@@ -25,7 +25,7 @@ from edge.dashboard.access.login_sessions import LoginSessions
 from edge.dashboard.access.login_throttle import FREE, MAX_WAIT_S, LoginThrottle
 from edge.dashboard.access.password import Password
 from edge.dashboard.history.queries import HistoryQueries
-from edge.dashboard.history.store import Store
+from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.history.tables import open_database
 from edge.dashboard.live.live_state import LiveState
 from edge.dashboard.local_camera import LocalCamera
@@ -149,7 +149,7 @@ def site(tmp_path: Path) -> PageContext:
     password = Password(tmp_path / "password")
     return PageContext(
         LiveState(),
-        Store(engine),
+        HistoryStore(engine),
         HistoryQueries(engine),
         password,
         LoginSessions(engine, 60.0),

@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.dashboard.base.device_slots import SILENT_S, DeviceSlots
+from edge.dashboard.base.device_slots import SILENT_AFTER_S, DeviceSlots
 
 MOST, NEWCOMERS = 8, 3
 KEPT = MOST - NEWCOMERS
@@ -52,9 +52,9 @@ def test_who_was_silent_for_a_day_gives_way_first() -> None:
     for number in range(MOST):
         places.enter(f"d{number}", 0.0)
     for number in (0, 1, 3, 4, 5, 6, 7):
-        places.hear(f"d{number}", SILENT_S)
-    assert speaks(places, "new", SILENT_S + 1.0) == "d2"
-    assert speaks(places, "newer", SILENT_S + 1.0) in {"d6", "d7", "new"}
+        places.hear(f"d{number}", SILENT_AFTER_S)
+    assert speaks(places, "new", SILENT_AFTER_S + 1.0) == "d2"
+    assert speaks(places, "newer", SILENT_AFTER_S + 1.0) in {"d6", "d7", "new"}
 
 
 def test_a_new_device_is_there_nearly_always_while_names_are_invented() -> None:

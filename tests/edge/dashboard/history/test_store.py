@@ -13,14 +13,14 @@ import sqlalchemy as sa
 
 from edge.common.errors import UsageError, UserError
 from edge.dashboard.base.messages import EventMessage
-from edge.dashboard.history.queries import Filter, HistoryQueries
-from edge.dashboard.history.retention import tidy
-from edge.dashboard.history.store import Store
+from edge.dashboard.history.queries import AlertFilter, HistoryQueries
+from edge.dashboard.history.retention import delete_expired
+from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.history.tables import alerts, devices, events, hourly, metadata, open_database
 from tests.support.dashboard_events import NOW_S, episode, message
 from tests.support.postgres import Postgres
 
-DAY = Filter(NOW_S - 86_400, NOW_S + 86_400)
+DAY = AlertFilter(NOW_S - 86_400, NOW_S + 86_400)
 
 
 def visit(number: int, device: str = "door1", at_s: float = NOW_S) -> list[EventMessage]:
@@ -32,47 +32,47 @@ def visit(number: int, device: str = "door1", at_s: float = NOW_S) -> list[Event
 
 
 def test_an_alert_has_a_start_and_an_end(engine: sa.Engine) -> None:
-    store, history = Store(engine), HistoryQueries(engine)
+    store, history = HistoryStore(engine), HistoryQueries(engine)
     begin, over = visit(1)
-    written = store.write([begin], NOW_S)
+    written = store.write_events([begin], NOW_S)
     assert [(a["episode"], a["ended_s"]) for a in written.alerts] == [(begin.episode, None)]
-    (alert,) = store.write([over], NOW_S + 5).alerts
+    (alert,) = store.write_events([over], NOW_S + 5).alerts
     assert (alert["started_s"], alert["ended_s"], alert["ended_by"]) == (NOW_S, NOW_S + 4, "left")
-    assert [a["episode"] for a in history.page(DAY, 10)] == [begin.episode]
-    assert history.per_device(DAY, 5) == [("door1", 1)]
+    assert [a["episode"] for a in history.alert_page(DAY, 10)] == [begin.episode]
+    assert history.count_per_device(DAY, 5) == [("door1", 1)]
 
 
 def test_what_comes_twice_or_in_any_order_is_there_once(engine: sa.Engine) -> None:
-    store, history = Store(engine), HistoryQueries(engine)
+    store, history = HistoryStore(engine), HistoryQueries(engine)
     sent = [event for number in range(1, 21) for event in visit(number, at_s=NOW_S + number)]
     arriving = [sent[0], *random.Random(5).sample(sent * 3, 3 * len(sent))]
     for cut in range(0, len(arriving), 7):
-        store.write(arriving[cut : cut + 7], NOW_S)
-    found = history.page(DAY, 100)
+        store.write_events(arriving[cut : cut + 7], NOW_S)
+    found = history.alert_page(DAY, 100)
     assert {a["episode"] for a in found} == {e.episode for e in sent}
     assert all(a["ended_s"] == a["started_s"] + 4 for a in found)
-    assert sum(count for _, _, count in history.per_hour(DAY)) == 20
-    assert history.lost() == {}
+    assert sum(count for _, _, count in history.count_per_hour(DAY)) == 20
+    assert history.lost_events() == {}
 
 
 def test_gaps_are_lost_events_until_they_are_filled(engine: sa.Engine) -> None:
-    store, history = Store(engine), HistoryQueries(engine)
-    assert store.write([message(seq=1), message(seq=5)], NOW_S).lost == {"door1": 3}
+    store, history = HistoryStore(engine), HistoryQueries(engine)
+    assert store.write_events([message(seq=1), message(seq=5)], NOW_S).lost == {"door1": 3}
     (gap,) = history.gaps("", 0.0, 10)
     assert (gap["first_seq"], gap["last_seq"], gap["noticed_s"]) == (2, 4, NOW_S)
-    assert store.write([message(seq=3)], NOW_S).lost == {"door1": 2}
-    assert store.write([message(seq=2), message(seq=4)], NOW_S).lost == {"door1": 0}
+    assert store.write_events([message(seq=3)], NOW_S).lost == {"door1": 2}
+    assert store.write_events([message(seq=2), message(seq=4)], NOW_S).lost == {"door1": 0}
     assert history.gaps("", 0.0, 10) == []
 
 
 def test_what_comes_again_after_it_was_deleted_makes_no_losses(engine: sa.Engine) -> None:
-    store = Store(engine, 30 * 86_400.0)
+    store = HistoryStore(engine, 30 * 86_400.0)
     old = [message(seq=n, at_s=NOW_S - 40 * 86_400.0 + n) for n in range(1, 4)]
     new = [message(seq=n, at_s=NOW_S + n) for n in range(4, 7)]
-    store.write([*old, *new], NOW_S + 10)
-    assert tidy(engine, NOW_S + 10, 30.0, 1000) == 3
-    assert store.write(old[:1], NOW_S + 20).lost == {"door1": 0}
-    assert store.write([message(seq=7)], NOW_S + 30).lost == {"door1": 0}
+    store.write_events([*old, *new], NOW_S + 10)
+    assert delete_expired(engine, NOW_S + 10, 30.0, 1000) == 3
+    assert store.write_events(old[:1], NOW_S + 20).lost == {"door1": 0}
+    assert store.write_events([message(seq=7)], NOW_S + 30).lost == {"door1": 0}
 
 
 def test_two_dashboards_share_one_database(engine: sa.Engine) -> None:
@@ -83,9 +83,9 @@ def test_two_dashboards_share_one_database(engine: sa.Engine) -> None:
 
     def work(half: list[EventMessage]) -> None:
         try:
-            store = Store(engine)
+            store = HistoryStore(engine)
             for cut in range(0, len(half), 5):
-                store.write(half[cut : cut + 5], NOW_S)
+                store.write_events(half[cut : cut + 5], NOW_S)
         except BaseException as error:
             failures.append(error)
 
@@ -96,8 +96,8 @@ def test_two_dashboards_share_one_database(engine: sa.Engine) -> None:
         thread.join(60)
     assert failures == []
     history = HistoryQueries(engine)
-    assert len(history.page(DAY, 1000)) == 120
-    assert sum(count for _, _, count in history.per_hour(DAY)) == 120
+    assert len(history.alert_page(DAY, 1000)) == 120
+    assert sum(count for _, _, count in history.count_per_hour(DAY)) == 120
 
 
 def test_all_lock_in_one_order(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,13 +121,13 @@ def test_all_lock_in_one_order(engine: sa.Engine, monkeypatch: pytest.MonkeyPatc
             locked.append(statement)
             changed[-1].append("devices")
 
-    store = Store(engine)
+    store = HistoryStore(engine)
     for name in "cab":
-        store.write([e for n in range(1, 30, 2) for e in visit(n, name)], NOW_S)
-    store.retire(["a"], NOW_S)
-    store.unretire(["b", "a"], NOW_S)
-    store.retire(["c"], NOW_S)
-    tidy(engine, NOW_S + 20 * 86_400.0, 10.0, 1)
+        store.write_events([e for n in range(1, 30, 2) for e in visit(n, name)], NOW_S)
+    store.retire_devices(["a"], NOW_S)
+    store.restore_devices(["b", "a"], NOW_S)
+    store.retire_devices(["c"], NOW_S)
+    delete_expired(engine, NOW_S + 20 * 86_400.0, 10.0, 1)
     for transaction in changed:
         # What one has locked it may change again.
         firsts = [order.index(name) for name in dict.fromkeys(transaction)]
@@ -139,8 +139,8 @@ def test_all_lock_in_one_order(engine: sa.Engine, monkeypatch: pytest.MonkeyPatc
 
 def test_a_device_is_not_deleted_while_its_event_is_written(postgres: Postgres) -> None:
     engine = open_database(postgres.address)
-    store, other = Store(engine), open_database(postgres.address)
-    store.keep_last_seen({"door1": NOW_S})
+    store, other = HistoryStore(engine), open_database(postgres.address)
+    store.update_last_seen({"door1": NOW_S})
     waited = []
 
     @sa.event.listens_for(engine, "after_cursor_execute")
@@ -152,7 +152,7 @@ def test_a_device_is_not_deleted_while_its_event_is_written(postgres: Postgres) 
                     db.execute(sa.delete(devices))
             waited.append(statement)
 
-    assert store.write([message()], NOW_S).new == 1
+    assert store.write_events([message()], NOW_S).new == 1
     assert len(waited) == 1
     metadata.drop_all(engine)
     for opened in (engine, other):
@@ -160,23 +160,23 @@ def test_a_device_is_not_deleted_while_its_event_is_written(postgres: Postgres) 
 
 
 def test_pages_hold_everything_once(engine: sa.Engine) -> None:
-    store, history = Store(engine), HistoryQueries(engine)
-    store.write([message(seq=n, at_s=NOW_S + n // 3) for n in range(1, 31)], NOW_S)
+    store, history = HistoryStore(engine), HistoryQueries(engine)
+    store.write_events([message(seq=n, at_s=NOW_S + n // 3) for n in range(1, 31)], NOW_S)
     seen, mark = [], None
-    while rows := history.page(DAY, 7, mark):
+    while rows := history.alert_page(DAY, 7, mark):
         seen += [row["episode"] for row in rows]
         mark = (rows[-1]["started_s"], rows[-1]["episode"])
     assert len(seen) == len(set(seen)) == 30
-    assert [row["episode"] for row in history.every(DAY)] == seen
+    assert [row["episode"] for row in history.iter_alerts(DAY)] == seen
 
 
 def test_filters(engine: sa.Engine) -> None:
-    store, history = Store(engine), HistoryQueries(engine)
-    store.write([*visit(1), message("door2", 1, label="incorrect_mask")], NOW_S)
+    store, history = HistoryStore(engine), HistoryQueries(engine)
+    store.write_events([*visit(1), message("door2", 1, label="incorrect_mask")], NOW_S)
 
     def found(**more: str) -> list[str]:
-        wanted = Filter(DAY.from_s, DAY.to_s, **more)
-        return [row["device"] for row in history.page(wanted, 10)]
+        wanted = AlertFilter(DAY.from_s, DAY.to_s, **more)
+        return [row["device"] for row in history.alert_page(wanted, 10)]
 
     assert found(device="door1") == ["door1"]
     assert found(label="incorrect_mask") == ["door2"]
@@ -188,68 +188,68 @@ def test_filters(engine: sa.Engine) -> None:
 @pytest.mark.parametrize(("from_h", "to_h"), [(0, 24), (5, 80), (30, 31), (23, 49), (0, 200)])
 def test_counts_of_any_span_agree(engine: sa.Engine, from_h: int, to_h: int) -> None:
     """By hour, by device and hour, and by device and day: all tell of the same alerts."""
-    store, history = Store(engine), HistoryQueries(engine)
+    store, history = HistoryStore(engine), HistoryQueries(engine)
     day_s = NOW_S // 86_400 * 86_400
     sent = [
         message("ab"[n % 2], n, at_s=day_s + 3600.0 * (n * 7 % 120) + 1800, label=label)
         for n, label in zip(range(1, 61), ["no_mask", "incorrect_mask"] * 30, strict=True)
     ]
-    store.write(sent, NOW_S)
-    span = Filter(day_s + 3600.0 * from_h, day_s + 3600.0 * to_h)
+    store.write_events(sent, NOW_S)
+    span = AlertFilter(day_s + 3600.0 * from_h, day_s + 3600.0 * to_h)
     inside = [e for e in sent if span.from_s <= e.at_s < span.to_s]
-    assert sum(n for _, _, n in history.per_hour(span)) == len(inside)
+    assert sum(n for _, _, n in history.count_per_hour(span)) == len(inside)
     for device in ("a", "b"):
         ours = sum(e.device == device for e in inside)
-        assert dict(history.per_device(span, 5)).get(device, 0) == ours
-        only = Filter(span.from_s, span.to_s, device)
-        assert sum(n for _, _, n in history.per_hour(only)) == ours
-    labelled = Filter(span.from_s, span.to_s, label="no_mask")
+        assert dict(history.count_per_device(span, 5)).get(device, 0) == ours
+        only = AlertFilter(span.from_s, span.to_s, device)
+        assert sum(n for _, _, n in history.count_per_hour(only)) == ours
+    labelled = AlertFilter(span.from_s, span.to_s, label="no_mask")
     expected = sum(e.label == "no_mask" for e in inside)
-    assert sum(n for _, n in history.per_device(labelled, 5)) == expected
-    assert sum(n for _, _, n in history.per_hour(labelled)) == expected
+    assert sum(n for _, n in history.count_per_device(labelled, 5)) == expected
+    assert sum(n for _, _, n in history.count_per_hour(labelled)) == expected
 
 
 @pytest.mark.parametrize("span_s", [600.0, 3000.0, 5000.0, 86_400.0, 200_000.0])
 def test_counts_agree_with_the_table_to_the_second(engine: sa.Engine, span_s: float) -> None:
-    store, history = Store(engine), HistoryQueries(engine)
-    store.write([message("ab"[n % 2], n, at_s=NOW_S + 700.0 * n) for n in range(300)], NOW_S)
+    store, history = HistoryStore(engine), HistoryQueries(engine)
+    store.write_events([message("ab"[n % 2], n, at_s=NOW_S + 700.0 * n) for n in range(300)], NOW_S)
     for from_s in (NOW_S - 50.0, NOW_S + 1234.5, NOW_S // 3600 * 3600):
         for device in ("", "a"):
-            span = Filter(from_s, from_s + span_s, device)
-            listed = len(history.page(span, 1000))
-            assert sum(n for _, _, n in history.per_hour(span)) == listed
-            assert sum(n for _, n in history.per_device(span, 5)) == listed
+            span = AlertFilter(from_s, from_s + span_s, device)
+            listed = len(history.alert_page(span, 1000))
+            assert sum(n for _, _, n in history.count_per_hour(span)) == listed
+            assert sum(n for _, n in history.count_per_device(span, 5)) == listed
 
 
 def test_acknowledging_is_kept_and_the_first_time_counts(engine: sa.Engine) -> None:
-    store = Store(engine)
+    store = HistoryStore(engine)
     event = message()
-    store.write([event], NOW_S)
-    assert store.acknowledge([event.episode], NOW_S + 1)[0]["acknowledged_s"] == NOW_S + 1
-    assert store.acknowledge([event.episode], NOW_S + 9)[0]["acknowledged_s"] == NOW_S + 1
-    assert store.acknowledge(["nobody"], NOW_S) == []
+    store.write_events([event], NOW_S)
+    assert store.acknowledge_alerts([event.episode], NOW_S + 1)[0]["acknowledged_s"] == NOW_S + 1
+    assert store.acknowledge_alerts([event.episode], NOW_S + 9)[0]["acknowledged_s"] == NOW_S + 1
+    assert store.acknowledge_alerts(["nobody"], NOW_S) == []
 
 
 def test_figures_and_troubles(engine: sa.Engine) -> None:
-    store, history = Store(engine), HistoryQueries(engine)
+    store, history = HistoryStore(engine), HistoryQueries(engine)
     for minute in range(10):
         row = {"device": "d", "at_s": NOW_S + 60 * minute, "fps": float(minute)}
-        store.keep_figures([{"frame_ms": None, "temperature_c": None, "memory_mb": None,
+        store.add_figures([{"frame_ms": None, "temperature_c": None, "memory_mb": None,
                              "outbox_depth": None, **row}])  # fmt: skip
     rows = history.figures("d", 0.0, 300.0)
     assert [row["fps"] for row in rows] == [0.5, 4.0, 8.0]  # NOW_S is no multiple of 300
-    store.keep_troubles([{"device": "d", "at_s": NOW_S, "text": "<b>hot</b>"}])
+    store.add_troubles([{"device": "d", "at_s": NOW_S, "text": "<b>hot</b>"}])
     assert [t["text"] for t in history.troubles("", 5)] == ["<b>hot</b>"]
     assert history.troubles("other", 5) == []
 
 
 def test_what_is_too_old_or_too_much_goes(engine: sa.Engine) -> None:
-    store = Store(engine)
+    store = HistoryStore(engine)
     old, new = NOW_S - 40 * 86_400, NOW_S
-    store.write([e for n in range(1, 51) for e in visit(n, at_s=old + n)], NOW_S)
-    store.write([e for n in range(51, 101) for e in visit(n, at_s=new + n)], NOW_S)
-    assert tidy(engine, NOW_S + 200, 30.0, 1000) == 50
-    assert tidy(engine, NOW_S + 200, 30.0, 10) == 40
+    store.write_events([e for n in range(1, 51) for e in visit(n, at_s=old + n)], NOW_S)
+    store.write_events([e for n in range(51, 101) for e in visit(n, at_s=new + n)], NOW_S)
+    assert delete_expired(engine, NOW_S + 200, 30.0, 1000) == 50
+    assert delete_expired(engine, NOW_S + 200, 30.0, 10) == 40
     with engine.connect() as db:
 
         def count(table: sa.Table) -> int:
@@ -265,8 +265,8 @@ def test_names_without_end_are_not_all_kept(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge.dashboard.history.retention.MAX_DEVICES", 3)
-    Store(engine).keep_last_seen({f"d{n}": NOW_S + n for n in range(5)})
-    tidy(engine, NOW_S + 9, 400.0, 1000)
+    HistoryStore(engine).update_last_seen({f"d{n}": NOW_S + n for n in range(5)})
+    delete_expired(engine, NOW_S + 9, 400.0, 1000)
     assert [name for name, _ in HistoryQueries(engine).known_devices()] == ["d0", "d1", "d2"]
 
 
@@ -274,77 +274,77 @@ def test_names_that_are_silent_give_way_to_a_new_device(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge.dashboard.history.retention.MAX_DEVICES", 3)
-    store, history = Store(engine), HistoryQueries(engine)
+    store, history = HistoryStore(engine), HistoryQueries(engine)
 
     def known() -> list[str]:
         return [name for name, _ in history.known_devices()]
 
     day_s = 86_400.0
     for number in range(3):
-        store.keep_last_seen({f"invented{number}": NOW_S + number})
-    store.write([message("door1", 1)], NOW_S + 0.9 * day_s)
-    tidy(engine, NOW_S + 0.9 * day_s, 400.0, 1000)  # all of them speak: the newest goes
+        store.update_last_seen({f"invented{number}": NOW_S + number})
+    store.write_events([message("door1", 1)], NOW_S + 0.9 * day_s)
+    delete_expired(engine, NOW_S + 0.9 * day_s, 400.0, 1000)  # all of them speak: the newest goes
     assert known() == ["invented0", "invented1", "invented2"]
-    store.keep_last_seen({"invented0": NOW_S + day_s})
-    store.write([message("door1", 2)], NOW_S + 1.5 * day_s)
-    tidy(engine, NOW_S + 1.5 * day_s, 400.0, 1000)  # the newest of those that do not
+    store.update_last_seen({"invented0": NOW_S + day_s})
+    store.write_events([message("door1", 2)], NOW_S + 1.5 * day_s)
+    delete_expired(engine, NOW_S + 1.5 * day_s, 400.0, 1000)  # the newest of those that do not
     assert known() == ["door1", "invented0", "invented1"]
-    assert store.write([message("door1", 5)], NOW_S + 1.6 * day_s).lost == {"door1": 2}
+    assert store.write_events([message("door1", 5)], NOW_S + 1.6 * day_s).lost == {"door1": 2}
 
 
 def test_a_retired_device_is_known_for_longer_than_what_it_sent(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge.dashboard.history.retention.MAX_RETIRED", 2)
-    store, history = Store(engine), HistoryQueries(engine)
-    store.keep_last_seen({"a": NOW_S, "b": NOW_S})
-    store.retire(["a"], NOW_S + 1.0)
-    store.keep_last_seen({"c": NOW_S + 40 * 86_400.0})
-    tidy(engine, NOW_S + 40 * 86_400.0, 30.0, 1000)
+    store, history = HistoryStore(engine), HistoryQueries(engine)
+    store.update_last_seen({"a": NOW_S, "b": NOW_S})
+    store.retire_devices(["a"], NOW_S + 1.0)
+    store.update_last_seen({"c": NOW_S + 40 * 86_400.0})
+    delete_expired(engine, NOW_S + 40 * 86_400.0, 30.0, 1000)
     assert [name for name, _ in history.known_devices()] == ["a", "c"]
     for at_s, name in enumerate(("only its retained words came", "another"), 2):
-        store.retire([name], NOW_S + at_s)
-    tidy(engine, NOW_S + 40 * 86_400.0, 30.0, 1000)
-    assert history.retired() == {"only its retained words came", "another"}
+        store.retire_devices([name], NOW_S + at_s)
+    delete_expired(engine, NOW_S + 40 * 86_400.0, 30.0, 1000)
+    assert history.retired_devices() == {"only its retained words came", "another"}
 
 
 def test_what_a_retired_device_had_lost_is_no_new_loss_when_it_comes(engine: sa.Engine) -> None:
-    store = Store(engine)
-    store.write([message("a", 1), message("a", 5)], NOW_S)
-    store.retire(["a"], NOW_S)
-    store.unretire(["a"], NOW_S)
+    store = HistoryStore(engine)
+    store.write_events([message("a", 1), message("a", 5)], NOW_S)
+    store.retire_devices(["a"], NOW_S)
+    store.restore_devices(["a"], NOW_S)
     late = [message("a", seq) for seq in (2, 3, 4)]
-    assert store.write(late, NOW_S).lost == {"a": 0}
-    assert store.write([message("a", 6), message("a", 8)], NOW_S).lost == {"a": 1}
+    assert store.write_events(late, NOW_S).lost == {"a": 0}
+    assert store.write_events([message("a", 6), message("a", 8)], NOW_S).lost == {"a": 1}
 
 
 def test_a_retired_device_leaves_its_alerts_and_comes_back_as_the_newest(engine: sa.Engine) -> None:
-    store, history = Store(engine), HistoryQueries(engine)
-    store.write([message("a", 1), message("a", 5), message("b", 1)], NOW_S)
-    store.keep_last_seen({"a": NOW_S, "b": NOW_S + 1.0})
-    store.keep_troubles([{"device": name, "at_s": NOW_S, "text": "hot"} for name in "ab"])
-    assert history.lost() == {"a": 3}
-    store.retire(["a"], NOW_S)
-    store.retire(["never heard"], NOW_S)
-    assert history.retired() == {"a", "never heard"}
-    assert history.forgotten() == ["a"]
+    store, history = HistoryStore(engine), HistoryQueries(engine)
+    store.write_events([message("a", 1), message("a", 5), message("b", 1)], NOW_S)
+    store.update_last_seen({"a": NOW_S, "b": NOW_S + 1.0})
+    store.add_troubles([{"device": name, "at_s": NOW_S, "text": "hot"} for name in "ab"])
+    assert history.lost_events() == {"a": 3}
+    store.retire_devices(["a"], NOW_S)
+    store.retire_devices(["never heard"], NOW_S)
+    assert history.retired_devices() == {"a", "never heard"}
+    assert history.retired_devices_with_alerts() == ["a"]
     assert [name for name, _ in history.listed_devices()] == ["b"]
-    assert history.lost() == {}
+    assert history.lost_events() == {}
     assert [t["device"] for t in history.troubles("", 9)] == ["b"]
-    assert len(history.page(Filter(0.0, NOW_S + 1.0, "a"), 9)) == 2
-    store.unretire(["a", "nobody"], NOW_S + 9.0)
+    assert len(history.alert_page(AlertFilter(0.0, NOW_S + 1.0, "a"), 9)) == 2
+    store.restore_devices(["a", "nobody"], NOW_S + 9.0)
     assert [name for name, _ in history.listed_devices()] == ["b", "a"]
     # What it sent meanwhile and did not come here is missing all the same.
-    assert store.write([message("a", 8)], NOW_S).lost == {"a": 2}
+    assert store.write_events([message("a", 8)], NOW_S).lost == {"a": 2}
 
 
 def test_a_database_of_before_gets_the_columns_that_it_lacks(engine: sa.Engine) -> None:
-    Store(engine).write([message()], NOW_S)
+    HistoryStore(engine).write_events([message()], NOW_S)
     with engine.begin() as db:
         for column in ("first_seen_s", "retired_s"):
             db.execute(sa.text(f"ALTER TABLE devices DROP COLUMN {column}"))
     again = open_database(engine.url.render_as_string(hide_password=False))
-    Store(again).keep_last_seen({"a": NOW_S})
+    HistoryStore(again).update_last_seen({"a": NOW_S})
     assert [name for name, _ in HistoryQueries(again).listed_devices()] == ["door1", "a"]
     again.dispose()
 
@@ -356,7 +356,7 @@ def test_several_dashboards_make_a_new_database_at_once(postgres: Postgres) -> N
     address = str(server.url.set(database="new"))
     with ThreadPoolExecutor(8) as pool:
         engines = list(pool.map(open_database, [address] * 8))
-    assert HistoryQueries(engines[0]).retired() == set()
+    assert HistoryQueries(engines[0]).retired_devices() == set()
     for engine in (*engines, server):
         engine.dispose()
 
@@ -379,15 +379,15 @@ def test_another_dashboard_may_be_quicker_with_the_columns(
 
     monkeypatch.setattr("edge.dashboard.history.tables._columns", look)
     again = open_database(address)
-    Store(again).retire(["a"], NOW_S)
-    assert HistoryQueries(again).retired() == {"a"}
+    HistoryStore(again).retire_devices(["a"], NOW_S)
+    assert HistoryQueries(again).retired_devices() == {"a"}
     again.dispose()
 
 
 def test_a_clock_that_is_far_ahead_takes_no_history_with_it(engine: sa.Engine) -> None:
     sent = [message(seq=n, at_s=NOW_S - 3600.0 * n) for n in range(1, 50)]
-    Store(engine).write(sent, NOW_S)
-    assert tidy(engine, NOW_S + 500 * 86_400, 400.0, 1000) == 0
+    HistoryStore(engine).write_events(sent, NOW_S)
+    assert delete_expired(engine, NOW_S + 500 * 86_400, 400.0, 1000) == 0
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from edge.dashboard.base.device_slots import MAX_PLACES, SILENT_S
+from edge.dashboard.base.device_slots import MAX_SLOTS, SILENT_AFTER_S
 from edge.dashboard.base.messages import EventMessage
 from edge.dashboard.history.queries import HistoryQueries
-from edge.dashboard.history.retention import Tidier
-from edge.dashboard.history.store import Store, Written
+from edge.dashboard.history.retention import RetentionJob
+from edge.dashboard.history.store import HistoryStore, WriteResult
 from edge.dashboard.history.tables import open_database
 from edge.dashboard.ingest.ingest import Ingest
-from edge.dashboard.ingest.subscriber import Received
+from edge.dashboard.ingest.subscriber import ReceivedMessage
 from edge.dashboard.ingest.validation import MAX_NUMBER, MessageValidator
 from edge.dashboard.live.live_state import LiveState
 from tests.support.brokers import wait_until
@@ -32,13 +32,13 @@ def ticks() -> float:
     return time.monotonic() - BEGAN_S
 
 
-class Picky(Store):
+class Picky(HistoryStore):
     """A database that does not take the seventh event of a device, for whatever reason."""
 
-    def write(self, batch: Sequence[EventMessage], now_s: float) -> Written:
+    def write_events(self, batch: Sequence[EventMessage], now_s: float) -> WriteResult:
         if any(event.seq == 7 for event in batch):
             raise self.error
-        return super().write(batch, now_s)
+        return super().write_events(batch, now_s)
 
     error: Exception = OverflowError("Python int too large to convert to SQLite INTEGER")
 
@@ -46,7 +46,7 @@ class Picky(Store):
 class Bench:
     """An ingest at work, and what it acknowledged."""
 
-    def __init__(self, store: Store, engine: sa.Engine, shared_as: str = "") -> None:
+    def __init__(self, store: HistoryStore, engine: sa.Engine, shared_as: str = "") -> None:
         self.board, self.intake = LiveState(), MessageValidator("maskpatrol")
         self.ingest = Ingest(
             self.intake,
@@ -61,16 +61,18 @@ class Bench:
     def say(self, device: str, leaf: str, body: Any) -> None:
         mark = (device, body.get("seq", 0))
         topic = f"maskpatrol/{device}/{leaf}"
-        self.ingest.take(Received(topic, encoded(body), False, 1, lambda: self.done.append(mark)))
+        self.ingest.take(
+            ReceivedMessage(topic, encoded(body), False, 1, lambda: self.done.append(mark))
+        )
 
     @property
     def disk(self) -> str:
-        return str(self.board.since(-1)[1]["link"]["disk"])
+        return str(self.board.changes_since(-1)[1]["link"]["disk"])
 
 
 @pytest.fixture
 def bench(engine: sa.Engine) -> Iterator[Bench]:
-    made = Bench(Store(engine), engine)
+    made = Bench(HistoryStore(engine), engine)
     made.ingest.start()
     yield made
     made.ingest.stop()
@@ -117,8 +119,8 @@ def test_an_event_that_the_database_does_not_take_is_refused_alone(
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_dies_is_told(tmp_path: Path) -> None:
-    class Dying(Store):
-        def write(self, batch: Sequence[EventMessage], now_s: float) -> Written:
+    class Dying(HistoryStore):
+        def write_events(self, batch: Sequence[EventMessage], now_s: float) -> WriteResult:
             raise SystemExit
 
     engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
@@ -133,7 +135,7 @@ def test_a_thread_that_dies_is_told(tmp_path: Path) -> None:
 def test_the_tidier_follows_a_clock_that_jumps_only_if_ntp_set_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synced: bool, ahead_s: float
 ) -> None:
-    tidier = Tidier(open_database(f"sqlite:///{tmp_path}/x.sqlite3"), 400.0, 1000)
+    tidier = RetentionJob(open_database(f"sqlite:///{tmp_path}/x.sqlite3"), 400.0, 1000)
     began_s = time.time()
     monkeypatch.setattr("edge.dashboard.history.retention.clock_is_synchronised", lambda: synced)
     monkeypatch.setattr("edge.dashboard.history.retention.time.time", lambda: began_s + 9e7)
@@ -147,7 +149,7 @@ def listed(bench: Bench) -> list[str]:
 def keep(bench: Bench, device: str) -> None:
     """What the broker had kept of it comes, as after each connection."""
     topic = f"maskpatrol/{device}/status"
-    bench.ingest.take(Received(topic, b"offline", True, 1, lambda: None))
+    bench.ingest.take(ReceivedMessage(topic, b"offline", True, 1, lambda: None))
 
 
 def test_a_device_that_was_forgotten_is_back_when_it_speaks(
@@ -159,7 +161,7 @@ def test_a_device_that_was_forgotten_is_back_when_it_speaks(
     keep(bench, "door1")
     assert listed(bench) == ["door2"]
     # … as it is after a restart …
-    again = Bench(Store(engine), engine)
+    again = Bench(HistoryStore(engine), engine)
     again.ingest.start()
     keep(again, "door1")
     assert "door1" not in listed(again)
@@ -167,12 +169,12 @@ def test_a_device_that_was_forgotten_is_back_when_it_speaks(
     again.say("door1", "state", {"no_mask": False, "people": 0})
     assert "door1" in listed(again)
     history = HistoryQueries(engine)
-    wait_until(lambda: not history.retired(), "it is kept", 20)
+    wait_until(lambda: not history.retired_devices(), "it is kept", 20)
     again.ingest.stop()
 
 
 def test_all_dashboards_of_one_database_forget(engine: sa.Engine) -> None:
-    one, two = (Bench(Store(engine), engine, name) for name in ("one", "two"))
+    one, two = (Bench(HistoryStore(engine), engine, name) for name in ("one", "two"))
     for bench in (one, two):
         bench.ingest.start()
         bench.say("door1", "state", {"no_mask": False, "people": 0})
@@ -184,7 +186,7 @@ def test_all_dashboards_of_one_database_forget(engine: sa.Engine) -> None:
     for bench in (one, two):
         bench.say("door1", "state", {"no_mask": False, "people": 0})
     history = HistoryQueries(engine)
-    wait_until(lambda: not history.retired(), "it is back", 20)
+    wait_until(lambda: not history.retired_devices(), "it is back", 20)
     assert listed(one) == listed(two) == ["door1"]
     for bench in (one, two):
         bench.ingest.stop()
@@ -192,12 +194,12 @@ def test_all_dashboards_of_one_database_forget(engine: sa.Engine) -> None:
 
 def test_more_names_than_there_are_places_are_told(bench: Bench) -> None:
     bench.say("door1", "state", {"no_mask": False, "people": 0})
-    for number in range(MAX_PLACES + 300):
+    for number in range(MAX_SLOTS + 300):
         bench.say(f"d{number}", "state", {"no_mask": False, "people": 0})
     names = listed(bench)
-    assert len(names) == MAX_PLACES
+    assert len(names) == MAX_SLOTS
     assert "door1" in names
-    crowd = lambda: bench.board.since(-1)[1]["link"]["crowd"]  # noqa: E731
+    crowd = lambda: bench.board.changes_since(-1)[1]["link"]["crowd"]  # noqa: E731
     wait_until(lambda: "somebody invents them" in crowd(), "the notice", 20)
 
 
@@ -207,19 +209,19 @@ def test_events_in_invented_names_take_no_device_off_the_list(
     """However long they wait to be written, and whoever has their places then."""
     for number in range(20):
         bench.say(f"real{number}", "state", {"no_mask": False, "people": 0})
-    for number in range(2 * MAX_PLACES + 500):
+    for number in range(2 * MAX_SLOTS + 500):
         bench.say(f"d{number}", "events", start(f"d{number}", 1))
     names = listed(bench)
-    wait_until(lambda: len(bench.done) == 2 * MAX_PLACES + 520, "all are written", 120)
+    wait_until(lambda: len(bench.done) == 2 * MAX_SLOTS + 520, "all are written", 120)
     assert bench.intake.refused == {}
     assert listed(bench) == names
-    assert len(names) == MAX_PLACES
+    assert len(names) == MAX_SLOTS
     assert {f"real{number}" for number in range(20)} < set(names)
 
 
 def test_an_event_that_waits_does_not_bring_back_a_forgotten_device(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
-    bench = Bench(Store(engine), engine)
+    bench = Bench(HistoryStore(engine), engine)
     bench.say("door1", "events", start("door1", 1))
     assert listed(bench) == ["door1"]
     bench.ingest.forget("door1")
@@ -230,7 +232,7 @@ def test_an_event_that_waits_does_not_bring_back_a_forgotten_device(tmp_path: Pa
 
 
 def test_a_device_that_comes_back_while_another_dashboard_asks_stays(engine: sa.Engine) -> None:
-    bench = Bench(Store(engine), engine, "one")
+    bench = Bench(HistoryStore(engine), engine, "one")
     bench.ingest.forget("door1")
 
     class Asked(set[str]):
@@ -251,13 +253,13 @@ def test_a_device_that_comes_back_while_another_dashboard_asks_stays(engine: sa.
 
 def test_a_restart_is_no_word_of_who_is_silent(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
-    store = Store(engine)
-    heard_s = {f"d{number}": NOW_S - 60.0 for number in range(MAX_PLACES)}
-    heard_s["d5"] = NOW_S - 2 * SILENT_S  # long since, and yet one of those that came first
-    store.keep_last_seen(heard_s)
+    store = HistoryStore(engine)
+    heard_s = {f"d{number}": NOW_S - 60.0 for number in range(MAX_SLOTS)}
+    heard_s["d5"] = NOW_S - 2 * SILENT_AFTER_S  # long since, and yet one of those that came first
+    store.update_last_seen(heard_s)
     bench = Bench(store, engine)
     bench.ingest.start()
-    assert len(listed(bench)) == MAX_PLACES
+    assert len(listed(bench)) == MAX_SLOTS
     bench.say("door1", "state", {"no_mask": False, "people": 0})
     assert set(listed(bench)) == {*heard_s, "door1"} - {"d5"}
     bench.ingest.stop()
@@ -267,10 +269,10 @@ def test_what_the_broker_keeps_of_a_forgotten_device_costs_nobody_a_place(
     bench: Bench,
 ) -> None:
     bench.ingest.forget("old")
-    for number in range(MAX_PLACES):
+    for number in range(MAX_SLOTS):
         bench.say(f"d{number}", "state", {"no_mask": False, "people": 0})
     names = listed(bench)
     keep(bench, "old")
     assert listed(bench) == names
-    assert len(names) == MAX_PLACES
+    assert len(names) == MAX_SLOTS
     assert bench.intake.refused == {}

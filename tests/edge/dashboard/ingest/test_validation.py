@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.common.paths import event_schema
-from edge.dashboard.base.device_slots import MAX_PLACES
+from edge.dashboard.base.device_slots import MAX_SLOTS
 from edge.dashboard.base.messages import EventMessage, Health, State
 from edge.dashboard.ingest.validation import MAX_BYTES, STRANGER_BURST, MessageValidator
 from tests.support.dashboard_events import NOW_S, encoded, end, start
@@ -132,7 +132,7 @@ def test_who_invents_names_shuts_nobody_out() -> None:
         intake.take(f"maskpatrol/d{number}/events", b"{}", False, NOW_S)  # and gets no place by it
     gone = intake.gone()
     assert "door1" not in gone
-    assert len(set(gone)) >= STRANGER_BURST // 2 - MAX_PLACES
+    assert len(set(gone)) >= STRANGER_BURST // 2 - MAX_SLOTS
     assert intake.refused["strangers"] > 0
     assert intake.take("maskpatrol/door1/status", *online)
     # Somebody new, while all of them go on: each thing that it says is taken.
@@ -149,7 +149,7 @@ def test_who_takes_a_place_takes_what_is_left_of_its_rate() -> None:
     now = [5.0]
     intake = MessageValidator("maskpatrol", ticks=lambda: now[0])
     online = (b"online", False, NOW_S)
-    for number in range(MAX_PLACES):
+    for number in range(MAX_SLOTS):
         intake.take(f"maskpatrol/d{number}/status", *online)
     taken = 0
     for number in range(300):

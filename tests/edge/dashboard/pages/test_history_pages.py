@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from starlette.requests import Request
 
-from edge.dashboard.history.queries import Filter, HistoryQueries
-from edge.dashboard.history.store import Store
+from edge.dashboard.history.queries import AlertFilter, HistoryQueries
+from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.history.tables import open_database
 from edge.dashboard.pages.history_pages import MAX_DAYS, _asked, _by_day, _days
 from tests.support.dashboard_events import NOW_S, message
@@ -24,15 +24,17 @@ def asked(query: str) -> Request:
 def test_an_alert_belongs_to_the_day_that_its_zone_has(tmp_path: Path, name: str) -> None:
     zone = ZoneInfo(name)
     engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
-    store, history = Store(engine), HistoryQueries(engine)
+    store, history = HistoryStore(engine), HistoryQueries(engine)
     minutes = ((9, 23, 50), (10, 0, 10), (10, 0, 20), (10, 12, 0), (10, 23, 59), (11, 0, 0))
     moments = [datetime(2026, 3, day, hour, minute, tzinfo=zone) for day, hour, minute in minutes]
-    store.write([message(seq=n, at_s=at.timestamp()) for n, at in enumerate(moments, 1)], NOW_S)
-    span = Filter(
+    store.write_events(
+        [message(seq=n, at_s=at.timestamp()) for n, at in enumerate(moments, 1)], NOW_S
+    )
+    span = AlertFilter(
         datetime(2026, 3, 9, tzinfo=zone).timestamp(),
         datetime(2026, 3, 12, tzinfo=zone).timestamp(),
     )
-    bars = _days(_by_day(history, history.per_hour(span), span, zone), span, zone)
+    bars = _days(_by_day(history, history.count_per_hour(span), span, zone), span, zone)
     assert [sum(bar.parts.values()) for bar in bars] == [1, 4, 1]
 
 
