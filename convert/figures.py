@@ -7,7 +7,7 @@ from typing import Any
 from convert.parity import Floats
 from convert.pictures import CheckSet
 from edge.classification.model_card import ALERT_LABEL
-from training.common.metrics import Ints, figures
+from training.common.metrics import Ints, classification_metrics
 from training.network.model_report import Report
 
 
@@ -20,7 +20,7 @@ def card_figures(check: CheckSet, scores: Floats, report: Report, how: str) -> d
     found = {}
     for name, place in check.parts.items():
         truth, own = check.truth[place], scores[place]
-        said = figures(truth, own.argmax(axis=1), tuple(report.labels))
+        said = classification_metrics(truth, own.argmax(axis=1), tuple(report.labels))
         found[f"{name} test, {how}"] = {
             "accuracy": round(said.accuracy, 4),
             "faces": said.count,

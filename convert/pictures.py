@@ -13,9 +13,9 @@ from convert.synthetic_inputs import drawn_inputs
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from training.common.metrics import Ints
-from training.data.crops import decoded, evaluated, evaluation_crop
+from training.data.crops import decode_samples, evaluation_crop, is_evaluated
 from training.data.datasets import DataSet
-from training.data.progress import limited, watch
+from training.data.progress import sample_progress, subsample
 from training.data.splits import Split
 
 CROPS_PER_DATA_SET = 300
@@ -67,8 +67,8 @@ def check_set(datasets: list[DataSet], labels: tuple[str, ...], size_px: int) ->
 
 
 def _crops(data: DataSet, split: Split, limit: int | None) -> Iterator[tuple[Pixels, str]]:
-    samples = limited([s for s in data.part(split) if evaluated(s)], limit)
-    for sample, image in decoded(data, samples, watch(f"{data.name} {split}")):
+    samples = subsample([s for s in data.part(split) if is_evaluated(s)], limit)
+    for sample, image in decode_samples(data, samples, sample_progress(f"{data.name} {split}")):
         crop = evaluation_crop(sample, image)
         if crop is not None:
             yield crop, sample.label

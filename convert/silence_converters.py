@@ -7,7 +7,7 @@ import io
 import warnings
 from collections.abc import Iterator
 
-from training.common.quiet_keras import standard_error_held_back
+from training.common.quiet_keras import suppress_stderr
 
 
 @contextlib.contextmanager
@@ -17,6 +17,6 @@ def quiet() -> Iterator[None]:
         warnings.catch_warnings(action="ignore"),
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),
-        standard_error_held_back(),
+        suppress_stderr(),
     ):
         yield

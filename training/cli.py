@@ -14,12 +14,12 @@ from training.common.train_config import TrainConfig
 from training.data import fetch
 from training.data.datasets import LABELS
 from training.data.layouts import LAYOUTS
-from training.detector_sweep.frontier import add_frontier
-from training.evaluation.evaluate_command import add_evaluate
-from training.evaluation.stress import add_stress
-from training.exploration import explore
-from training.fit.binary_model import add_binary
-from training.fit.cross_dataset import add_cross
+from training.detector_sweep.frontier_command import add_frontier_options
+from training.evaluation.evaluate_command import add_evaluate_options
+from training.evaluation.stress import add_stress_options
+from training.exploration import explore_command
+from training.fit.binary_model import add_binary_options
+from training.fit.cross_dataset import add_cross_options
 from training.network.model import NETS
 
 
@@ -42,17 +42,19 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     train = _command(commands, "train", "pictures ──► a Keras model")
     _add_train(train)
-    add_binary(commands.add_parser("binary", help="a 3-class model ──► a 2-class one"))
-    add_cross(_command(commands, "cross", "train on each data set alone, test on all"))
-    add_stress(
+    add_binary_options(commands.add_parser("binary", help="a 3-class model ──► a 2-class one"))
+    add_cross_options(_command(commands, "cross", "train on each data set alone, test on all"))
+    add_stress_options(
         commands.add_parser("stress", help="held-out faces in bad light, with beards, hands …")
     )
-    add_evaluate(_command(commands, "evaluate", "a model's figures on data sets"))
-    add_frontier(commands.add_parser("frontier", help="the face detector's settings, compared"))
+    add_evaluate_options(_command(commands, "evaluate", "a model's figures on data sets"))
+    add_frontier_options(
+        commands.add_parser("frontier", help="the face detector's settings, compared")
+    )
     look = _command(commands, "explore", "look at the data first: a report with plots")
     _add_data(look)
-    explore.add_arguments(look)
-    fetch.add_arguments(commands.add_parser("dataset", help="public data sets ──► data/"))
+    explore_command.add_explore_options(look)
+    fetch.add_dataset_options(commands.add_parser("dataset", help="public data sets ──► data/"))
     return parser
 
 
@@ -78,7 +80,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _at_least_one(text: str) -> int:
+def positive_int(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is less than 1")
@@ -97,15 +99,15 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "--fresh", action="store_true", help="begin anew though the run folder holds a run"
     )
     parser.add_argument(
-        "--epochs", type=_at_least_one, default=usual.epochs, help="default: %(default)s"
+        "--epochs", type=positive_int, default=usual.epochs, help="default: %(default)s"
     )
     parser.add_argument(
-        "--batch", type=_at_least_one, default=usual.batch, help="default: %(default)s"
+        "--batch", type=positive_int, default=usual.batch, help="default: %(default)s"
     )
     parser.add_argument(
         "--seed", type=int, default=usual.seed, help="fixes order and augmentation; %(default)s"
     )
-    parser.add_argument("--limit", type=_at_least_one, help="faces per data set, for a quick trial")
+    parser.add_argument("--limit", type=positive_int, help="faces per data set, for a quick trial")
     parser.add_argument(
         "--classes",
         type=int,
@@ -130,20 +132,20 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--learning-rate",
-        type=_positive,
+        type=positive_float,
         default=usual.learning_rate,
         help="the highest; less with --start (default: %(default)s)",
     )
     parser.add_argument(
         "--put-on",
-        type=_share,
+        type=share,
         default=usual.put_on,
         help="share of the looks at bare faces that put on another face's mask, rightly or"
         " wrongly, or a collar (default: %(default)s)",
     )
     parser.add_argument(
         "--balance",
-        type=_share,
+        type=share,
         default=usual.balance,
         help="0: labels weigh as often as they occur; 1: all the same (default: %(default)s)",
     )
@@ -164,7 +166,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--patience",
-        type=_at_least_one,
+        type=positive_int,
         default=usual.patience,
         help="stop after so many epochs that made nothing better; default: %(default)s",
     )
@@ -224,14 +226,14 @@ def _digest(model: Path | None, what: str) -> str:
         raise UserError(f"cannot read {what} {model}: {error.strerror}") from None
 
 
-def _positive(text: str) -> float:
+def positive_float(text: str) -> float:
     number = float(text)
     if not number > 0:
         raise argparse.ArgumentTypeError(f"{number:g} is not more than 0")
     return number
 
 
-def _share(text: str) -> float:
+def share(text: str) -> float:
     number = float(text)
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"{number:g} is not between 0 and 1")

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.common.arrays import Pixels
-from training.augmentation.occlusion import occluded
+from training.augmentation.occlusion import occlude
 from training.data.crops import Face
 from training.data.detector_simulation import (
     FRAMED_SHARE,
@@ -31,29 +31,29 @@ ENLARGEMENTS = (cv2.INTER_LINEAR, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_N
 _LEVELS = np.arange(256, dtype=np.float32) / 255
 
 
-def augmented(face: Face, rng: Rng, style: float = 1.0) -> Pixels:
+def augment(face: Face, rng: Rng, style: float = 1.0) -> Pixels:
     """One look at `face`: (96, 96, 3) uint8 RGB, decided by `rng` alone.
 
     `style`, 0 to 1, scales how often all but the framing is drawn anew: 0 leaves the
     picture's own light, sharpness and compression, and with them what gives it away.
     """
-    pixels = _framed(face, rng)
+    pixels = _frame(face, rng)
     if rng.random() < 0.30 * style:
-        pixels = occluded(pixels, face.label == "no_mask", rng)
+        pixels = occlude(pixels, face.label == "no_mask", rng)
     if rng.random() < 0.85 * style:
-        pixels = _relit(pixels, rng)
+        pixels = _change_light(pixels, rng)
     if rng.random() < 0.25 * style:
-        pixels = _blurred(pixels, rng)
+        pixels = _blur(pixels, rng)
     if rng.random() < 0.45 * style:
-        pixels = _coarsened(pixels, rng)
+        pixels = _reduce_resolution(pixels, rng)
     if rng.random() < 0.20 * style:
-        pixels = _noisy(pixels, rng)
+        pixels = _add_noise(pixels, rng)
     if rng.random() < 0.30 * style:
-        pixels = _compressed(pixels, rng)
+        pixels = _compress(pixels, rng)
     return pixels
 
 
-def _framed(face: Face, rng: Rng) -> Pixels:
+def _frame(face: Face, rng: Rng) -> Pixels:
     """The crop around a jittered detector box, turned, stretched and mirrored a little."""
     x, y, w, h = face.box_px
     spread = SIDE_SPREAD if face.annotated else SIDE_SPREAD / 2
@@ -63,9 +63,9 @@ def _framed(face: Face, rng: Rng) -> Pixels:
     zoom = usual * float(np.clip(rng.normal(1.0, spread), 0.65, 1.45))
     stretch = math.exp(float(np.clip(rng.normal(0, 0.07), -0.18, 0.18)))
     side_x, side_y = w * zoom * stretch, h * zoom / stretch
-    centre_x = x + w / 2 + shift * SHIFT_SPREAD_X * w * _bounded(rng)
-    centre_y = y + h / 2 + shift * SHIFT_SPREAD_Y * h * _bounded(rng)
-    turn = math.radians(8.0) * _bounded(rng)
+    centre_x = x + w / 2 + shift * SHIFT_SPREAD_X * w * _clipped_normal(rng)
+    centre_y = y + h / 2 + shift * SHIFT_SPREAD_Y * h * _clipped_normal(rng)
+    turn = math.radians(8.0) * _clipped_normal(rng)
     mirror = -1.0 if rng.random() < 0.5 else 1.0
     cos, sin = math.cos(turn), math.sin(turn)
     to_x, to_y = SIZE_PX / side_x * mirror, SIZE_PX / side_y
@@ -81,11 +81,11 @@ def _framed(face: Face, rng: Rng) -> Pixels:
     return np.asarray(warped, np.uint8)
 
 
-def _bounded(rng: Rng) -> float:
+def _clipped_normal(rng: Rng) -> float:
     return float(np.clip(rng.normal(), -2.2, 2.2))
 
 
-def _relit(pixels: Pixels, rng: Rng) -> Pixels:
+def _change_light(pixels: Pixels, rng: Rng) -> Pixels:
     """Other light and another sensor: saturation, exposure, contrast, cast, a lamp to one side."""
     if rng.random() < 0.5:
         grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
@@ -98,11 +98,11 @@ def _relit(pixels: Pixels, rng: Rng) -> Pixels:
     table = np.clip(curve[:, None] * cast[None, :] * 255, 0, 255).astype(np.uint8)
     pixels = np.asarray(cv2.LUT(pixels, table[None]), np.uint8)
     if rng.random() < 0.2:
-        pixels = _shaded(pixels, rng)
+        pixels = _add_shading(pixels, rng)
     return pixels
 
 
-def _shaded(pixels: Pixels, rng: Rng) -> Pixels:
+def _add_shading(pixels: Pixels, rng: Rng) -> Pixels:
     angle = rng.uniform(0, 2 * math.pi)
     ramp = np.linspace(-0.5, 0.5, SIZE_PX, dtype=np.float32)
     slope = math.cos(angle) * ramp[None, :] + math.sin(angle) * ramp[:, None]
@@ -111,7 +111,7 @@ def _shaded(pixels: Pixels, rng: Rng) -> Pixels:
     return np.asarray(shaded, np.uint8)
 
 
-def _blurred(pixels: Pixels, rng: Rng) -> Pixels:
+def _blur(pixels: Pixels, rng: Rng) -> Pixels:
     """Out of focus, or moved while the shutter was open."""
     if rng.random() < 0.65:
         sigma = float(rng.uniform(0.4, 2.0))
@@ -125,25 +125,25 @@ def _blurred(pixels: Pixels, rng: Rng) -> Pixels:
     return np.asarray(cv2.filter2D(pixels, -1, path / path.sum()), np.uint8)
 
 
-def _coarsened(pixels: Pixels, rng: Rng) -> Pixels:
+def _reduce_resolution(pixels: Pixels, rng: Rng) -> Pixels:
     """As few pixels as a face further away has, compressed at that size, then scaled up."""
     side = int(math.exp(rng.uniform(math.log(MIN_SIDE_PX), math.log(SIZE_PX))))
     shrink = cv2.INTER_AREA if rng.random() < 0.7 else cv2.INTER_LINEAR
     small = np.asarray(cv2.resize(pixels, (side, side), interpolation=shrink), np.uint8)
     if rng.random() < 0.3:
-        small = _compressed(small, rng)
+        small = _compress(small, rng)
     enlarge = ENLARGEMENTS[int(rng.integers(len(ENLARGEMENTS)))]
     return np.asarray(cv2.resize(small, (SIZE_PX, SIZE_PX), interpolation=enlarge), np.uint8)
 
 
-def _noisy(pixels: Pixels, rng: Rng) -> Pixels:
+def _add_noise(pixels: Pixels, rng: Rng) -> Pixels:
     noise = rng.standard_normal(pixels.shape, np.float32) * np.float32(rng.uniform(2, 16))
     if rng.random() < 0.4:
         noise = np.repeat(noise[:, :, :1], 3, axis=2)
     return np.asarray(np.clip(pixels + noise, 0, 255), np.uint8)
 
 
-def _compressed(pixels: Pixels, rng: Rng) -> Pixels:
+def _compress(pixels: Pixels, rng: Rng) -> Pixels:
     quality = int(rng.integers(25, 95))
     _, code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)

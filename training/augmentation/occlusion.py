@@ -21,7 +21,7 @@ EYES, NOSE, MOUTH, CHIN = (
 MIDDLE = SIZE_PX // 2
 
 
-def occluded(pixels: Pixels, bare: bool, rng: Rng) -> Pixels:
+def occlude(pixels: Pixels, bare: bool, rng: Rng) -> Pixels:
     """`pixels`, (96, 96, 3) uint8 RGB, with one thing in front of it.
 
     Hands and beards only over `bare` faces, where they could pass for a mask; the rest
@@ -29,17 +29,17 @@ def occluded(pixels: Pixels, bare: bool, rng: Rng) -> Pixels:
     """
     chance = rng.random()
     if bare and chance < 0.15:
-        return hand(pixels, rng)
+        return add_hand(pixels, rng)
     if bare and chance < 0.35:
-        return beard(pixels, rng)
+        return add_beard(pixels, rng)
     if chance < 0.60:
-        return glasses(pixels, rng)
+        return add_glasses(pixels, rng)
     if chance < 0.75:
-        return hood(pixels, rng)
-    return _patch(pixels, rng)
+        return add_hood(pixels, rng)
+    return _add_patch(pixels, rng)
 
 
-def _patch(pixels: Pixels, rng: Rng) -> Pixels:
+def _add_patch(pixels: Pixels, rng: Rng) -> Pixels:
     """A small rectangle of one colour: never so large that it could pass for a mask."""
     height, width = rng.integers(6, SIZE_PX // 4, 2)
     x, y = rng.integers(0, SIZE_PX - width), rng.integers(0, SIZE_PX - height)
@@ -48,9 +48,9 @@ def _patch(pixels: Pixels, rng: Rng) -> Pixels:
     return covered
 
 
-def hand(pixels: Pixels, rng: Rng) -> Pixels:
+def add_hand(pixels: Pixels, rng: Rng) -> Pixels:
     """Fingers before mouth or chin, of the skin of the same face."""
-    skin = _colour(pixels[NOSE - 14 : NOSE - 4, MIDDLE - 14 : MIDDLE + 14])
+    skin = _median_colour(pixels[NOSE - 14 : NOSE - 4, MIDDLE - 14 : MIDDLE + 14])
     skin *= rng.uniform(0.75, 1.1)
     drawn = pixels.astype(np.float32)
     x, y = float(rng.uniform(20, 62)), float(rng.uniform(NOSE + 2, CHIN + 6))
@@ -64,10 +64,10 @@ def hand(pixels: Pixels, rng: Rng) -> Pixels:
         cv2.line(cover, start, end, (1.0,), thick)
         above = ((start[0], start[1] - thick // 2), (end[0], end[1] - thick // 2))
         cv2.line(shade, *above, (1.0,), 1)
-    return _laid_over(drawn, cover, skin * (1 - 0.35 * shade[:, :, None]), 0.8)
+    return _alpha_blend(drawn, cover, skin * (1 - 0.35 * shade[:, :, None]), 0.8)
 
 
-def beard(pixels: Pixels, rng: Rng) -> Pixels:
+def add_beard(pixels: Pixels, rng: Rng) -> Pixels:
     """Hair from the cheeks to the chin that leaves the lips free."""
     cover = np.zeros((SIZE_PX, SIZE_PX), np.float32)
     top = int(rng.integers(NOSE, MOUTH))
@@ -79,10 +79,10 @@ def beard(pixels: Pixels, rng: Rng) -> Pixels:
     grey = float(rng.choice([30.0, 50.0, 80.0, 170.0])) * np.array([1.05, 0.95, 0.85])
     strands = rng.normal(1.0, 0.35, (SIZE_PX, SIZE_PX, 1)).clip(0.2, 2.0)
     hair = grey * cv2.GaussianBlur(strands, (1, 5), 0)[:, :, None]
-    return _laid_over(pixels.astype(np.float32), cover, hair, 1.5)
+    return _alpha_blend(pixels.astype(np.float32), cover, hair, 1.5)
 
 
-def glasses(pixels: Pixels, rng: Rng) -> Pixels:
+def add_glasses(pixels: Pixels, rng: Rng) -> Pixels:
     """Two lenses and a bridge, clear or dark."""
     cover = np.zeros((SIZE_PX, SIZE_PX), np.float32)
     size = (int(rng.integers(9, 15)), int(rng.integers(6, 11)))
@@ -93,10 +93,10 @@ def glasses(pixels: Pixels, rng: Rng) -> Pixels:
     cv2.line(cover, (MIDDLE - apart + size[0], y), (MIDDLE + apart - size[0], y), (1.0,), 1)
     cover *= float(rng.uniform(0.6, 1.0))
     frame = rng.uniform(0, 90) * np.ones(3)
-    return _laid_over(pixels.astype(np.float32), cover, frame, 0.5)
+    return _alpha_blend(pixels.astype(np.float32), cover, frame, 0.5)
 
 
-def hood(pixels: Pixels, rng: Rng) -> Pixels:
+def add_hood(pixels: Pixels, rng: Rng) -> Pixels:
     """Cloth around the face that hides hair, ears and a part of the brow."""
     opening = np.zeros((SIZE_PX, SIZE_PX), np.float32)
     size = (int(rng.integers(30, 38)), int(rng.integers(38, 48)))
@@ -104,13 +104,13 @@ def hood(pixels: Pixels, rng: Rng) -> Pixels:
     colour = rng.uniform(10, 240, 3)
     folds = rng.uniform(0.7, 1.3, (6, 6, 1)).astype(np.float32)
     cloth = colour * cv2.resize(folds, (SIZE_PX, SIZE_PX))[:, :, None]
-    return _laid_over(pixels.astype(np.float32), 1 - opening, cloth, 1.2)
+    return _alpha_blend(pixels.astype(np.float32), 1 - opening, cloth, 1.2)
 
 
-def _laid_over(under: Any, cover: Any, over: Any, soft: float) -> Pixels:
+def _alpha_blend(under: Any, cover: Any, over: Any, soft: float) -> Pixels:
     share = cv2.GaussianBlur(cover, (0, 0), soft)[:, :, None]
     return np.asarray(np.clip(under * (1 - share) + over * share, 0, 255), np.uint8)
 
 
-def _colour(region: Pixels) -> Any:
+def _median_colour(region: Pixels) -> Any:
     return np.asarray(np.median(region.reshape(-1, 3), axis=0), np.float64)

@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Way:
+class WearingStyle:
     """How a mask is worn: where its upper edge lies, as fractions of the detector's box.
 
     `top`: least and most height of the edge at the nose; `label`: what that is called;
@@ -36,43 +36,43 @@ class Way:
 
 #: In a frontal box of haarcascade_frontalface_alt2 the eyes stand at 0.38 of its height, the
 #: tip of the nose at 0.62, the mouth at 0.78 and the chin at about 1.
-WAYS = (
-    Way("mask", (0.44, 0.54), 0.40),
-    Way("incorrect_mask", (0.66, 0.71), 0.30),  # the nose bare
-    Way("incorrect_mask", (0.82, 0.90), 0.12),  # the mouth bare too
-    Way("no_mask", (1.03, 1.15), 0.18),  # a collar or a scarf, which is no mask
+WEARING_STYLES = (
+    WearingStyle("mask", (0.44, 0.54), 0.40),
+    WearingStyle("incorrect_mask", (0.66, 0.71), 0.30),  # the nose bare
+    WearingStyle("incorrect_mask", (0.82, 0.90), 0.12),  # the mouth bare too
+    WearingStyle("no_mask", (1.03, 1.15), 0.18),  # a collar or a scarf, which is no mask
 )
 #: Where a donor's own mask begins, when it is worn rightly.
-USUAL_TOP = 0.50
+CORRECT_TOP = 0.50
 CHIN_HEIGHT = 1.0
 SIDE_PX = 120  # of the box, while the mask is put on
 CONTEXT = 0.45  # around it, in box sides
-DYED = 0.35  # of the masks: a pink one must not pass for skin
+DYED_SHARE = 0.35  # of the masks: a pink one must not pass for skin
 
 
-def ways_for(labels: tuple[str, ...]) -> tuple[Way, ...]:
+def wearing_styles_for(labels: tuple[str, ...]) -> tuple[WearingStyle, ...]:
     """The ways whose label a model with `labels` knows."""
-    return tuple(way for way in WAYS if way.label in labels)
+    return tuple(way for way in WEARING_STYLES if way.label in labels)
 
 
-def put_on(bare: Face, donor: Face, way: Way, rng: Rng) -> Face:
+def transfer_mask(bare: Face, donor: Face, way: WearingStyle, rng: Rng) -> Face:
     """`bare` wearing the mask of `donor`, labelled as `way` says; both boxed by the detector."""
-    face, mask = _aligned(bare), _aligned(donor)
+    face, mask = _align(bare), _align(donor)
     top = float(rng.uniform(*way.top))
     # Up to the whole way down: the donor's own seam shows, or a cut through its cloth.
-    lowered = float(rng.uniform(0.0, 1.1)) * max(0.0, top - USUAL_TOP)
-    mask = _moved_down(mask, lowered)
-    lit = _lit_alike(mask, face)
-    if rng.random() < DYED:
-        lit = _dyed(lit, face, rng)
-    cover = (_cover(top, rng) if top < CHIN_HEIGHT else _collar(top, rng))[:, :, None]
+    lowered = float(rng.uniform(0.0, 1.1)) * max(0.0, top - CORRECT_TOP)
+    mask = _move_down(mask, lowered)
+    lit = _match_brightness(mask, face)
+    if rng.random() < DYED_SHARE:
+        lit = _dye(lit, face, rng)
+    cover = (_mask_alpha(top, rng) if top < CHIN_HEIGHT else _collar_alpha(top, rng))[:, :, None]
     worn = face * (1 - cover) + lit * cover
     margin = CONTEXT * SIDE_PX
     box = (margin, margin, float(SIDE_PX), float(SIDE_PX))
     return Face(np.clip(worn, 0, 255).astype(np.uint8), box, way.label, annotated=False)
 
 
-def _aligned(face: Face) -> Pixels:
+def _align(face: Face) -> Pixels:
     """`face` with its box at the same place in every picture."""
     x, y, w, h = face.box_px
     margin = CONTEXT * SIDE_PX
@@ -86,34 +86,34 @@ def _aligned(face: Face) -> Pixels:
     return np.asarray(warped, np.uint8)
 
 
-def _moved_down(picture: Pixels, by: float) -> Pixels:
+def _move_down(picture: Pixels, by: float) -> Pixels:
     matrix = np.array([[1.0, 0, 0], [0, 1.0, by * SIDE_PX]])
     height, width = picture.shape[:2]
     moved = cv2.warpAffine(picture, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.uint8)
 
 
-def _lit_alike(picture: Pixels, like: Pixels) -> Floats:
+def _match_brightness(picture: Pixels, like: Pixels) -> Floats:
     """`picture` as bright as `like`, judged by what lies above both masks."""
-    rows = slice(_at(0.15), _at(0.42))
-    columns = slice(_at(0.2), _at(0.8))
+    rows = slice(_pixel_at(0.15), _pixel_at(0.42))
+    columns = slice(_pixel_at(0.2), _pixel_at(0.8))
     ratio = (like[rows, columns].mean() + 8) / (picture[rows, columns].mean() + 8)
     return picture.astype(np.float32) * np.float32(np.clip(ratio, 0.5, 1.8))
 
 
-def _dyed(cloth: Floats, face: Pixels, rng: Rng) -> Floats:
+def _dye(cloth: Floats, face: Pixels, rng: Rng) -> Floats:
     """`cloth` in another colour, half of the time that of the skin it hides."""
-    rows, columns = slice(_at(0.60), _at(0.95)), slice(_at(0.3), _at(0.7))
+    rows, columns = slice(_pixel_at(0.60), _pixel_at(0.95)), slice(_pixel_at(0.3), _pixel_at(0.7))
     usual = cloth[rows, columns].mean(axis=(0, 1)) + 4
     if rng.random() < 0.5:
-        skin = face[_at(0.42) : _at(0.58), columns].mean(axis=(0, 1))
+        skin = face[_pixel_at(0.42) : _pixel_at(0.58), columns].mean(axis=(0, 1))
         wanted = skin * rng.uniform(0.85, 1.2) * np.exp(rng.normal(0, 0.06, 3))
     else:
         wanted = rng.uniform(20, 240, 3)
     return cloth * np.asarray(wanted / usual, np.float32)
 
 
-def _cover(top: float, rng: Rng) -> Floats:
+def _mask_alpha(top: float, rng: Rng) -> Floats:
     """How much of each pixel the mask covers, 0 to 1: from `top` at the nose to the jaw."""
     sag = float(rng.uniform(0.0, 0.08))  # the edge falls towards the ears
     tilt = float(rng.normal(0, 0.015))
@@ -140,7 +140,7 @@ def _cover(top: float, rng: Rng) -> Floats:
     return np.asarray(soft, np.float32)
 
 
-def _collar(top: float, rng: Rng) -> Floats:
+def _collar_alpha(top: float, rng: Rng) -> Floats:
     """Cloth under the chin, from shoulder to shoulder, that rises towards the ears."""
     size = round(SIDE_PX * (1 + 2 * CONTEXT))
     rise = float(rng.uniform(-0.05, 0.30))
@@ -163,5 +163,5 @@ def _collar(top: float, rng: Rng) -> Floats:
     return np.asarray(cv2.GaussianBlur(cover, (0, 0), float(rng.uniform(0.8, 2.5))), np.float32)
 
 
-def _at(fraction: float) -> int:
+def _pixel_at(fraction: float) -> int:
     return round((CONTEXT + fraction) * SIDE_PX)

@@ -30,7 +30,7 @@ def contact_sheet(pictures: list[Pixels], captions: list[list[str]], columns: in
     sheet = np.full((rows * down + GAP_PX, columns * across + GAP_PX, 3), BACKGROUND, np.uint8)
     for index, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
         x, y = GAP_PX + index % columns * across, GAP_PX + index // columns * down
-        shown = _fitted(picture)
+        shown = _fit_into_cell(picture)
         height, width = shown.shape[:2]
         sheet[y : y + height, x : x + width] = shown
         for number, text in enumerate(caption, start=1):
@@ -48,7 +48,7 @@ def contact_sheet(pictures: list[Pixels], captions: list[list[str]], columns: in
     return sheet
 
 
-def _fitted(picture: Pixels) -> Pixels:
+def _fit_into_cell(picture: Pixels) -> Pixels:
     """`picture` scaled into a cell, its proportions kept."""
     height, width = picture.shape[:2]
     scale = CELL_PX / max(height, width)

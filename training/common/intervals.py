@@ -17,14 +17,14 @@ import numpy.typing as npt
 from training.common.metrics import Ints
 
 RESAMPLES, SEED, COVERAGE = 2000, 1, 0.95
-CELLS_AT_ONCE = 4_000_000  # of the table of weights: 16 MB
+MAX_CELLS = 4_000_000  # of the table of weights: 16 MB
 
 #: (draws, faces) float32: how often each face stands in each draw.
 Weights = npt.NDArray[np.float32]
 #: A figure's value in each draw, NaN where it has none.
-Column = npt.NDArray[np.float64]
+Values = npt.NDArray[np.float64]
 #: Figures by name, from weights.
-Statistic = Callable[[Weights], Mapping[str, Column]]
+Statistic = Callable[[Weights], Mapping[str, Values]]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Estimate:
     count: int
 
 
-def shares(
+def share_estimates(
     parts: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike]], pictures: Ints
 ) -> dict[str, Estimate | None]:
     """Each of `parts`, (of those, all), as a share; None where there is nothing to share.
@@ -49,37 +49,39 @@ def shares(
     if not parts:
         return {}
     over, under = (np.column_stack([pair[side] for pair in parts.values()]) for side in (0, 1))
-    found = estimates(lambda weights: _ratios(weights, over, under, list(parts)), pictures)
+    found = bootstrap_estimates(
+        lambda weights: _ratios(weights, over, under, list(parts)), pictures
+    )
     for column, name in enumerate(parts):
         each, counted = found[name], under[:, column] > 0
         if each is not None:
             independent = len(np.unique(pictures[counted]))
-            found[name] = _opened(each, independent, int(counted.sum()))
+            found[name] = _with_exact_bounds(each, independent, int(counted.sum()))
     return found
 
 
 def _ratios(
     weights: Weights, over: npt.ArrayLike, under: npt.ArrayLike, names: list[str]
-) -> dict[str, Column]:
+) -> dict[str, Values]:
     above = np.asarray(weights @ np.asarray(over, np.float32), np.float64)
     below = np.asarray(weights @ np.asarray(under, np.float32), np.float64)
     return {name: ratio(above[:, i], below[:, i]) for i, name in enumerate(names)}
 
 
-def ratio(over: Column, under: Column) -> Column:
+def ratio(over: Values, under: Values) -> Values:
     """over / under, NaN where `under` is 0."""
     found = np.full(over.shape, np.nan)
     return np.asarray(np.divide(over, under, out=found, where=under > 0), np.float64)
 
 
-def _opened(each: Estimate, independent: int, count: int) -> Estimate:
+def _with_exact_bounds(each: Estimate, independent: int, count: int) -> Estimate:
     far = ((1 - COVERAGE) / 2) ** (1 / independent)
     low = far if each.value >= 1 else each.low
     high = 1 - far if each.value <= 0 else each.high
     return Estimate(each.value, low, high, count)
 
 
-def estimates(
+def bootstrap_estimates(
     statistic: Statistic, pictures: Ints, resamples: int = RESAMPLES, seed: int = SEED
 ) -> dict[str, Estimate | None]:
     """What `statistic` gives on the faces as they are, with its intervals.
@@ -88,17 +90,17 @@ def estimates(
     which it has none are left out of its interval.
     """
     values = statistic(np.ones((1, len(pictures)), np.float32))
-    drawn = [statistic(weights) for weights in draws(pictures, resamples, seed)]
+    drawn = [statistic(weights) for weights in bootstrap_weights(pictures, resamples, seed)]
     found: dict[str, Estimate | None] = {}
     for name, value in values.items():
         column = np.concatenate([each[name] for each in drawn])
-        low, high = interval(column)
+        low, high = percentile_interval(column)
         missing = bool(np.isnan(value[0]))
         found[name] = None if missing else Estimate(float(value[0]), low, high, len(pictures))
     return found
 
 
-def interval(column: Column) -> tuple[float, float]:
+def percentile_interval(column: Values) -> tuple[float, float]:
     """The ends of the middle 95% of `column`, NaN aside; NaN when there is nothing else."""
     there = column[~np.isnan(column)]
     if not len(there):
@@ -108,12 +110,14 @@ def interval(column: Column) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def draws(pictures: Ints, resamples: int = RESAMPLES, seed: int = SEED) -> Iterator[Weights]:
+def bootstrap_weights(
+    pictures: Ints, resamples: int = RESAMPLES, seed: int = SEED
+) -> Iterator[Weights]:
     """Weights of the faces, some draws at a time, `resamples` in all; the same for one seed."""
     rng = np.random.default_rng(seed)
     _, index = np.unique(pictures, return_inverse=True)
     count = int(np.max(index)) + 1
-    rows = max(1, CELLS_AT_ONCE // count)
+    rows = max(1, MAX_CELLS // count)
     for start in range(0, resamples, rows):
         now = min(rows, resamples - start)
         chosen = rng.integers(count, size=(now, count)) + count * np.arange(now)[:, np.newaxis]

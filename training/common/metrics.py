@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class ClassFigures:
+class ClassMetrics:
     """One label's figures, each 0 to 1 (0 where undefined); `count` true faces."""
 
     precision: float
@@ -22,31 +22,33 @@ class ClassFigures:
 
 
 @dataclass(frozen=True)
-class Figures:
+class ClassificationMetrics:
     """`confusion[t][p]`: faces of true label t taken for p, in the order of `by_label`."""
 
     accuracy: float
     count: int
-    by_label: dict[str, ClassFigures]
+    by_label: dict[str, ClassMetrics]
     confusion: list[list[int]]
 
 
-def figures(truth: Ints, predicted: Ints, labels: tuple[str, ...]) -> Figures:
+def classification_metrics(
+    truth: Ints, predicted: Ints, labels: tuple[str, ...]
+) -> ClassificationMetrics:
     """Figures over (n,) indices into `labels`; n must be at least 1."""
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(confusion, (truth, predicted), 1)
-    by_label = {label: _of_class(confusion, index) for index, label in enumerate(labels)}
+    by_label = {label: _class_metrics(confusion, index) for index, label in enumerate(labels)}
     accuracy = float(np.trace(confusion) / confusion.sum())
-    return Figures(accuracy, int(confusion.sum()), by_label, confusion.tolist())
+    return ClassificationMetrics(accuracy, int(confusion.sum()), by_label, confusion.tolist())
 
 
-def _of_class(confusion: Ints, index: int) -> ClassFigures:
+def _class_metrics(confusion: Ints, index: int) -> ClassMetrics:
     hits, count = int(confusion[index, index]), int(confusion[index].sum())
     taken = int(confusion[:, index].sum())
     precision = hits / taken if taken else 0.0
     recall = hits / count if count else 0.0
     f1 = 2 * hits / (taken + count) if taken + count else 0.0
-    return ClassFigures(precision, recall, f1, count)
+    return ClassMetrics(precision, recall, f1, count)
 
 
 def alert_threshold(masked_scores: list[Floats], false_alarms: float) -> float:

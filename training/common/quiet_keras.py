@@ -16,7 +16,7 @@ from edge.common.errors import UserError
 def import_keras() -> Any:
     """The keras module; what a failing import wrote is passed on."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with standard_error_held_back():
+    with suppress_stderr():
         import keras
         import tensorflow as tf
 
@@ -37,7 +37,7 @@ def load_model_file(path: Path) -> Any:
 
 
 @contextmanager
-def standard_error_held_back() -> Iterator[None]:
+def suppress_stderr() -> Iterator[None]:
     """Holds back all that this process writes to standard error, C++ too, unless it fails."""
     sys.stderr.flush()
     kept = os.dup(2)

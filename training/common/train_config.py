@@ -25,9 +25,7 @@ class TrainConfig:
     average: float = 0.998  # of the weights: about the last 500 steps
     annotated_draws: float = 3.0  # looks per epoch at a face from a scene: they are few and count
     draws: dict[str, float] = field(default_factory=dict)  # by data set, instead of 1 or the above
-    style: float = (
-        1.0  # of `training.augmentation.augment.augmented`: 0 shows what its absence costs
-    )
+    style: float = 1.0  # of `training.augmentation.augment.augment`: 0 shows what its absence costs
     put_on: float = 0.15  # of the looks at a bare face: a mask put on it, rightly or not
     empty_draws: float = 1.0
     empty_per_picture: int = 2  # what a detector falsely takes for a face: walls and clothes

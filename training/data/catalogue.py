@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Published:
+class PublicDataSet:
     """A data set as its publisher offers it. `kaggle`: its handle there; None: not on Kaggle.
 
     `licence` is what the publisher states, not an opinion on who owns the pictures.
@@ -35,8 +35,8 @@ class Published:
         return out / self.name
 
 
-PUBLISHED = (
-    Published(
+PUBLIC_DATA_SETS = (
+    PublicDataSet(
         "face-mask-12k",
         "11,792 face crops: masked ones from the web, bare ones from CelebA (330 MB)",
         "https://www.kaggle.com/datasets/ashishjangra27/face-mask-12k-images-dataset",
@@ -44,7 +44,7 @@ PUBLISHED = (
         "Face Mask Dataset/{Train,Validation,Test}/{WithMask,WithoutMask}/*.png",
         kaggle="ashishjangra27/face-mask-12k-images-dataset",
     ),
-    Published(
+    PublicDataSet(
         "face-mask-detection",
         "853 photographs, every face boxed: masked, bare, mask worn incorrectly (400 MB)",
         "https://www.kaggle.com/datasets/andrewmvd/face-mask-detection",
@@ -52,7 +52,7 @@ PUBLISHED = (
         "images/*.png with annotations/*.xml (Pascal VOC)",
         kaggle="andrewmvd/face-mask-detection",
     ),
-    Published(
+    PublicDataSet(
         "celeba",
         "202,599 portraits of well-known people, all bare (1.4 GB)",
         "https://www.kaggle.com/datasets/jessicali9530/celeba-dataset",
@@ -61,7 +61,7 @@ PUBLISHED = (
         beside="face-mask-12k",
         kaggle="jessicali9530/celeba-dataset",
     ),
-    Published(
+    PublicDataSet(
         "maskedface-net",
         "137,016 portraits with masks drawn on, worn correctly and not (39 GB)",
         "https://github.com/cabani/MaskedFace-Net",
@@ -73,9 +73,9 @@ PUBLISHED = (
 )
 
 
-def as_text(out: Path) -> Iterator[str]:
+def catalogue_lines(out: Path) -> Iterator[str]:
     """The list for a person, a paragraph each."""
-    for each in PUBLISHED:
+    for each in PUBLIC_DATA_SETS:
         yield f"{each.name}  {each.what}"
         yield f"    from     {each.where}"
         yield f"    licence  {each.licence}"

@@ -9,7 +9,7 @@ from edge.common.errors import UsageError
 from training.data.splits import Split, split_of
 
 NAMES = ("list_eval_partition.csv", "list_eval_partition.txt")
-PARTS = {"0": Split.TRAIN, "1": Split.VALIDATION, "2": Split.TEST}
+SPLITS = {"0": Split.TRAIN, "1": Split.VALIDATION, "2": Split.TEST}
 
 
 def find_partition(folder: Path) -> Path | None:
@@ -29,8 +29,8 @@ def read_partition(path: Path) -> dict[str, Split]:
     parts: dict[str, Split] = {}
     for number, line in enumerate(_lines(path), start=1):
         fields = line.replace(",", " ").split()
-        if len(fields) == 2 and fields[1] in PARTS:
-            parts[fields[0].rsplit(".", 1)[0]] = PARTS[fields[1]]
+        if len(fields) == 2 and fields[1] in SPLITS:
+            parts[fields[0].rsplit(".", 1)[0]] = SPLITS[fields[1]]
         elif fields and number > 1:
             raise UsageError(
                 f"{path}, line {number}: wanted a picture's name and 0, 1 or 2, not {line[:60]!r}"
@@ -45,7 +45,7 @@ def _lines(path: Path) -> list[str]:
         raise UsageError(f"the list of parts {path} cannot be read: {error}") from None
 
 
-def part_of(parts: Mapping[str, Split], file_name: str) -> Split:
+def split_in_partition(parts: Mapping[str, Split], file_name: str) -> Split:
     """The listed part of a picture; one that is not listed is parted by its name."""
     listed = parts.get(file_name.rsplit(".", 1)[0])
     return split_of(file_name) if listed is None else listed

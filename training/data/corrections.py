@@ -40,12 +40,12 @@ def read_corrections(path: Path) -> Corrections:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the corrections {path} cannot be read: {error}") from None
     try:
-        return _parsed(path, csv.reader(io.StringIO(text)))
+        return _parse(path, csv.reader(io.StringIO(text)))
     except csv.Error as error:
         raise UsageError(f"the corrections {path} are no CSV file: {error}") from None
 
 
-def _parsed(path: Path, rows: Any) -> Corrections:
+def _parse(path: Path, rows: Any) -> Corrections:
     if tuple(next(rows, [])) != COLUMNS:
         raise UsageError(f"{path}, line 1: wanted {','.join(COLUMNS)}")
     corrections: dict[Key, str] = {}
@@ -55,7 +55,7 @@ def _parsed(path: Path, rows: Any) -> Corrections:
         where = f"{path}, line {rows.line_num}"
         try:
             picture, x, y, label = row
-            face = (picture, _edge(x), _edge(y))
+            face = (picture, _optional_int(x), _optional_int(y))
         except ValueError:
             raise UsageError(
                 f"{where}: wanted folder/picture, the left and upper edge of a box or"
@@ -70,11 +70,11 @@ def _parsed(path: Path, rows: Any) -> Corrections:
     return corrections
 
 
-def corrected(data: DataSet, corrections: Corrections, labels: tuple[str, ...]) -> DataSet:
+def apply_corrections(data: DataSet, corrections: Corrections, labels: tuple[str, ...]) -> DataSet:
     """`data` with its train part corrected; faces that are no longer one of `labels` go."""
     samples = []
     for sample in data.samples:
-        label = corrections.get(key(sample), sample.label)
+        label = corrections.get(correction_key(sample), sample.label)
         if sample.split is not Split.TRAIN or label == sample.label:
             samples.append(sample)
         elif label in labels:
@@ -82,13 +82,13 @@ def corrected(data: DataSet, corrections: Corrections, labels: tuple[str, ...]) 
     return dataclasses.replace(data, samples=tuple(samples))
 
 
-def unused(datasets: list[DataSet], corrections: Corrections) -> list[Key]:
+def unused_corrections(datasets: list[DataSet], corrections: Corrections) -> list[Key]:
     """The corrections of faces that none of `datasets` has in its train part."""
-    trained = {key(s) for data in datasets for s in data.part(Split.TRAIN)}
+    trained = {correction_key(s) for data in datasets for s in data.part(Split.TRAIN)}
     return [face for face in corrections if face not in trained]
 
 
-def key(sample: Sample) -> Key:
+def correction_key(sample: Sample) -> Key:
     """What a correction calls the face of `sample`."""
     name = f"{sample.path.parent.name}/{sample.path.name}"
     if sample.box_px is None:
@@ -96,5 +96,5 @@ def key(sample: Sample) -> Key:
     return name, round(sample.box_px[0]), round(sample.box_px[1])
 
 
-def _edge(text: str) -> int | None:
+def _optional_int(text: str) -> int | None:
     return int(text) if text else None

@@ -57,7 +57,7 @@ def read_picture(path: Path) -> Pixels | None:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def decoded(
+def decode_samples(
     data: DataSet, samples: Iterable[Sample], watch: Callable[[list[Sample]], Iterable[Sample]]
 ) -> Iterator[tuple[Sample, Pixels]]:
     """Each sample with its picture; `watch` wraps the list to show progress.
@@ -90,13 +90,13 @@ def training_face(data: DataSet, sample: Sample, image: Pixels) -> Face | None:
     if sample.box_px is not None:
         if sample.box_px[2] < MIN_TRAINED_WIDTH_PX:
             return None
-        return _kept(image, box_of_annotation(sample.box_px), sample.label, annotated=True)
+        return _crop_context(image, box_of_annotation(sample.box_px), sample.label, annotated=True)
     box = None if data.framed else find_only_face(image)
     if box is None:
         if max(width / height, height / width) > MAX_ASPECT:
             return None
         box = box_of_framed_picture(width, height)
-    return _kept(image, box, sample.label, annotated=False)
+    return _crop_context(image, box, sample.label, annotated=False)
 
 
 def evaluation_crop(sample: Sample, image: Pixels) -> Pixels | None:
@@ -108,17 +108,17 @@ def evaluation_crop(sample: Sample, image: Pixels) -> Pixels | None:
     size = (SIZE_PX, SIZE_PX)
     if sample.box_px is None:
         return resize_crop(image, size)
-    if not evaluated(sample):
+    if not is_evaluated(sample):
         return None
     return crop_face(image, box_of_annotation(sample.box_px), MARGIN, size)
 
 
-def evaluated(sample: Sample) -> bool:
+def is_evaluated(sample: Sample) -> bool:
     """Whether the sample's face is wide enough to be counted."""
     return sample.box_px is None or sample.box_px[2] >= MIN_EVALUATED_WIDTH_PX
 
 
-def _kept(image: Pixels, box_px: Box, label: str, annotated: bool) -> Face:
+def _crop_context(image: Pixels, box_px: Box, label: str, annotated: bool) -> Face:
     """`image` cut to the surroundings of `box_px` and scaled down when larger than needed."""
     x, y, w, h = box_px
     height, width = image.shape[:2]

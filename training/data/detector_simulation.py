@@ -42,7 +42,7 @@ def box_of_framed_picture(width: int, height: int) -> Box:
     return (width - w) / 2, (height - h) / 2, w, h
 
 
-def overlap(a: Box, b: Box) -> float:
+def intersection_over_union(a: Box, b: Box) -> float:
     """Intersection over union of two boxes, 0 to 1."""
     ax, ay, aw, ah = a
     bx, by, bw, bh = b

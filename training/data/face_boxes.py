@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 
 from edge.common.arrays import Box, Pixels
-from training.data.detector_simulation import overlap
+from training.data.detector_simulation import intersection_over_union
 
 #: A search that is allowed many false boxes, at half size: it only looks for walls
 #: and clothes that a detector may take for faces.
 SEARCH_SIDE_PX = 400
-FALSE_OVERLAP = 0.1
+MAX_FACE_OVERLAP = 0.1
 #: In a portrait the face is large and near the middle; what else is found is an eye or a knee.
-SMALLEST_SHARE, OFF_CENTRE = 0.45, 0.22
+MIN_FACE_SHARE, MAX_OFF_CENTRE = 0.45, 0.22
 
 
 @functools.cache
@@ -29,16 +29,16 @@ def _cascade() -> Any:
 def find_only_face(image: Pixels) -> Box | None:
     """The detector's box when it finds exactly one large face in `image`, (h, w, 3) RGB."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    smallest = max(24, int(SMALLEST_SHARE * min(grey.shape)))
+    smallest = max(24, int(MIN_FACE_SHARE * min(grey.shape)))
     found = _cascade().detectMultiScale(grey, 1.1, 4, minSize=(smallest, smallest))
     if len(found) != 1:
         return None
     x, y, w, h = (float(value) for value in found[0])
     off_x, off_y = (x + w / 2) / grey.shape[1] - 0.5, (y + h / 2) / grey.shape[0] - 0.5
-    return (x, y, w, h) if max(abs(off_x), abs(off_y)) < OFF_CENTRE else None
+    return (x, y, w, h) if max(abs(off_x), abs(off_y)) < MAX_OFF_CENTRE else None
 
 
-def find_no_faces(
+def find_empty_boxes(
     image: Pixels, faces_px: list[Box], rng: np.random.Generator, at_most: int
 ) -> list[Box]:
     """Up to `at_most` boxes in `image` that hold no face of `faces_px`.
@@ -57,5 +57,9 @@ def find_no_faces(
         if side >= 20:
             x, y = rng.uniform(0, width - side), rng.uniform(0, height - side)
             boxes.append((float(x), float(y), side, side))
-    empty = [b for b in boxes if all(overlap(b, face) < FALSE_OVERLAP for face in faces_px)]
+    empty = [
+        b
+        for b in boxes
+        if all(intersection_over_union(b, face) < MAX_FACE_OVERLAP for face in faces_px)
+    ]
     return empty[:at_most]

@@ -12,51 +12,51 @@ from pathlib import Path
 from typing import Any
 
 from edge.common.errors import UsageError, UserError
-from training.data.catalogue import PUBLISHED, Published, as_text
+from training.data.catalogue import PUBLIC_DATA_SETS, PublicDataSet, catalogue_lines
 from training.data.datasets import LABELS, read_dataset
 
 #: A download that writes nothing for so long has lost its connection. Kaggle's client
 #: itself waits for ever.
-PATIENCE_S = 60.0
+STALL_TIMEOUT_S = 60.0
 #: Kaggle's answers to a client without an account, or one that has not agreed to the terms.
-REFUSED = (401, 403)
+REFUSAL_STATUSES = (401, 403)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_dataset_options(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m training dataset`."""
     parser.add_argument(
         "names",
         nargs="*",
         metavar="NAME",
-        help=f"what to fetch: {', '.join(each.name for each in PUBLISHED)}",
+        help=f"what to fetch: {', '.join(each.name for each in PUBLIC_DATA_SETS)}",
     )
     parser.add_argument("--list", action="store_true", help="say what there is (the default)")
     parser.add_argument(
         "--out", type=Path, default=Path("data"), metavar="DIR", help="default: %(default)s"
     )
-    parser.set_defaults(run=run, stopped="stopped; nothing was kept")
+    parser.set_defaults(run=run_dataset, stopped="stopped; nothing was kept")
 
 
-def run(options: argparse.Namespace) -> int:
+def run_dataset(options: argparse.Namespace) -> int:
     """List the data sets, or fetch the named ones one after the other."""
     if options.list or not options.names:
-        sys.stdout.write("\n".join(as_text(options.out)) + "\n")
+        sys.stdout.write("\n".join(catalogue_lines(options.out)) + "\n")
         return 0
-    chosen = [_named(name) for name in options.names]
+    chosen = [_find_data_set(name) for name in options.names]
     for each in chosen:
         sys.stdout.write(fetch(each, options.out) + "\n")
     return 0
 
 
-def _named(name: str) -> Published:
-    found = next((each for each in PUBLISHED if each.name == name), None)
+def _find_data_set(name: str) -> PublicDataSet:
+    found = next((each for each in PUBLIC_DATA_SETS if each.name == name), None)
     if found is None:
-        names = ", ".join(each.name for each in PUBLISHED)
+        names = ", ".join(each.name for each in PUBLIC_DATA_SETS)
         raise UsageError(f"no data set is called {name}; there are {names}")
     return found
 
 
-def fetch(data: Published, out: Path, patience_s: float = PATIENCE_S) -> str:
+def fetch(data: PublicDataSet, out: Path, patience_s: float = STALL_TIMEOUT_S) -> str:
     """Download `data` below `out`, all or nothing, and read it; says what it holds.
 
     What is there already is not fetched again. Raises UserError saying how to do it by
@@ -64,9 +64,9 @@ def fetch(data: Published, out: Path, patience_s: float = PATIENCE_S) -> str:
     """
     place = data.path(out)
     if place.exists():
-        return f"{place} is there already (delete it to fetch it anew): {_held(data, out)}"
+        return f"{place} is there already (delete it to fetch it anew): {_contents(data, out)}"
     if data.kaggle is None:
-        raise UserError(f"{data.name} is not on Kaggle: {_by_hand(data, out)}")
+        raise UserError(f"{data.name} is not on Kaggle: {_manual_instructions(data, out)}")
     partial = out / f".{data.name}.part"
     try:
         _download(data, out, partial, patience_s)
@@ -75,15 +75,16 @@ def fetch(data: Published, out: Path, patience_s: float = PATIENCE_S) -> str:
         raise UserError(f"{place} cannot be written: {error.strerror}") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return f"{place}: {_held(data, out)}; licence: {data.licence}"
+    return f"{place}: {_contents(data, out)}; licence: {data.licence}"
 
 
-def _download(data: Published, out: Path, partial: Path, patience_s: float) -> None:
+def _download(data: PublicDataSet, out: Path, partial: Path, patience_s: float) -> None:
     try:
         import kagglehub
     except ImportError:
         raise UserError(
-            f"{data.name}: kagglehub is missing (pip install kagglehub); {_by_hand(data, out)}"
+            f"{data.name}: kagglehub is missing (pip install kagglehub);"
+            f" {_manual_instructions(data, out)}"
         ) from None
     failed: list[BaseException] = []
 
@@ -102,11 +103,13 @@ def _download(data: Published, out: Path, partial: Path, patience_s: float) -> N
         if worker.is_alive() and now == seen:
             raise UserError(
                 f"{data.name}: nothing came from Kaggle for {patience_s:g} s; try again, or"
-                f" {_by_hand(data, out)}"
+                f" {_manual_instructions(data, out)}"
             )
         seen = now
     if failed:
-        raise UserError(f"{data.name}: {_reason(failed[0])}; {_by_hand(data, out)}") from None
+        raise UserError(
+            f"{data.name}: {_failure_reason(failed[0])}; {_manual_instructions(data, out)}"
+        ) from None
 
 
 def _last_written_ns(folder: Path) -> int:
@@ -121,10 +124,10 @@ def _last_written_ns(folder: Path) -> int:
     return max(times, default=0)
 
 
-def _reason(error: Any) -> str:
+def _failure_reason(error: Any) -> str:
     status = getattr(getattr(error, "response", None), "status_code", None)
     kinds = {kind.__name__ for kind in type(error).__mro__}
-    if status in REFUSED or "UnauthenticatedError" in kinds:
+    if status in REFUSAL_STATUSES or "UnauthenticatedError" in kinds:
         return (
             f"Kaggle wants an account that agreed to the set's terms (answer {status}): put a token"
             " from kaggle.com/settings into ~/.kaggle/"
@@ -135,11 +138,11 @@ def _reason(error: Any) -> str:
     return f"Kaggle's client failed: {type(error).__name__}: {first[:160]}"
 
 
-def _by_hand(data: Published, out: Path) -> str:
+def _manual_instructions(data: PublicDataSet, out: Path) -> str:
     return f"by hand: get it from {data.where} and unpack it into {data.path(out)}/ ({data.gives})"
 
 
-def _held(data: Published, out: Path) -> str:
+def _contents(data: PublicDataSet, out: Path) -> str:
     found = read_dataset(data.path(out), LABELS[max(LABELS)])
     counts = Counter(sample.label for sample in found.samples)
     told = ", ".join(f"{counts[label]} {label}" for label in LABELS[3] if counts[label])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from training.data.splits import Split
 
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 #: Folders of CelebA's portraits as they are published: bare faces, all of them. No other
 #: name that begins so: what others made from CelebA often has masks drawn on it.
@@ -73,17 +73,17 @@ Capitals, blanks, - and _ in the names of class folders do not matter.
 """
 
 
-def class_of(folder: Path) -> str | None:
+def label_of_folder(folder: Path) -> str | None:
     """The label that a class folder's name stands for."""
-    return CLASS_FOLDERS.get(key(folder.name))
+    return CLASS_FOLDERS.get(normalised_name(folder.name))
 
 
-def key(name: str) -> str:
+def normalised_name(name: str) -> str:
     """`name` as the tables above spell it."""
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
-def folders(root: Path) -> list[Path]:
+def subfolders(root: Path) -> list[Path]:
     """The folders in `root` by name, without hidden ones and what macOS adds to archives."""
     return sorted(
         path
@@ -94,24 +94,24 @@ def folders(root: Path) -> list[Path]:
 
 def class_folders(root: Path) -> list[tuple[Path, str]]:
     """The folders in `root` that are named after a class, each with its label."""
-    named = ((path, class_of(path)) for path in folders(root))
+    named = ((path, label_of_folder(path)) for path in subfolders(root))
     return [(path, label) for path, label in named if label is not None]
 
 
 def split_folders(root: Path) -> list[tuple[Path, Split]]:
     """The folders in `root` that are named after a part and hold class folders."""
-    named = ((path, SPLIT_FOLDERS.get(path.name.lower())) for path in folders(root))
+    named = ((path, SPLIT_FOLDERS.get(path.name.lower())) for path in subfolders(root))
     return [(path, split) for path, split in named if split is not None and class_folders(path)]
 
 
-def pictures(folder: Path) -> list[Path]:
+def list_pictures(folder: Path) -> list[Path]:
     """Every picture in `folder` and below, by name, hidden files left out."""
     return sorted(_pictures(folder))
 
 
 def _pictures(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
-        if path.suffix.lower() in PICTURES and not path.name.startswith("."):
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith("."):
             yield path
 
 

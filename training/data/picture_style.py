@@ -36,8 +36,8 @@ class Style:
 
 MEASURES = tuple(field.name for field in fields(Style))
 #: Those that a crop still shows once it has the model's size.
-LOOKS = ("brightness", "colour", "sharpness")
-TOGETHER = {"look": LOOKS, "look and size": MEASURES}
+LOOK_MEASURES = ("brightness", "colour", "sharpness")
+COMBINED_MEASURES = {"look": LOOK_MEASURES, "look and size": MEASURES}
 
 
 def style_of(crop: Pixels, width_px: float, height_px: float) -> Style:
@@ -55,7 +55,7 @@ def style_of(crop: Pixels, width_px: float, height_px: float) -> Style:
     )
 
 
-def separation(a: Sequence[float] | Floats, b: Sequence[float] | Floats) -> float:
+def separability(a: Sequence[float] | Floats, b: Sequence[float] | Floats) -> float:
     """How well one number tells `a` from `b`: 0.5 not at all, 1 perfectly.
 
     The area under the ROC curve (Mann and Whitney's U by the number of pairs), turned
@@ -71,8 +71,8 @@ def separation(a: Sequence[float] | Floats, b: Sequence[float] | Floats) -> floa
     return max(area, 1 - area)
 
 
-def separations(a: Sequence[Style], b: Sequence[Style]) -> dict[str, float]:
-    """`separation` by each measure, by the look as a whole, and by look and size.
+def separabilities(a: Sequence[Style], b: Sequence[Style]) -> dict[str, float]:
+    """`separability` by each measure, by the look as a whole, and by look and size.
 
     Empty when either has fewer than `MIN_SAMPLES`. For several measures at once, trees grown on
     four fifths of the faces say what the last fifth is, in turn: what a picture shows never
@@ -82,16 +82,16 @@ def separations(a: Sequence[Style], b: Sequence[Style]) -> dict[str, float]:
         return {}
     table_a, table_b = (np.array([astuple(style) for style in styles]) for styles in (a, b))
     found = {
-        name: separation(table_a[:, column], table_b[:, column])
+        name: separability(table_a[:, column], table_b[:, column])
         for column, name in enumerate(MEASURES)
     }
-    for name, measures in TOGETHER.items():
+    for name, measures in COMBINED_MEASURES.items():
         columns = [MEASURES.index(measure) for measure in measures]
-        found[name] = _together(table_a[:, columns], table_b[:, columns])
+        found[name] = _combined_separability(table_a[:, columns], table_b[:, columns])
     return found
 
 
-def _together(a: Floats, b: Floats) -> float:
+def _combined_separability(a: Floats, b: Floats) -> float:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
     from threadpoolctl import threadpool_limits
@@ -105,4 +105,4 @@ def _together(a: Floats, b: Floats) -> float:
             cv=StratifiedKFold(5, shuffle=True, random_state=0),
             method="predict_proba",
         )[:, 1]
-    return separation(scores[truth == 1], scores[truth == 0])
+    return separability(scores[truth == 1], scores[truth == 0])

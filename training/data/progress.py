@@ -9,26 +9,26 @@ from typing import TypeVar
 from training.data.datasets import Sample
 
 T = TypeVar("T")
-Watch = Callable[[list[Sample]], Iterable[Sample]]
+SampleWrapper = Callable[[list[Sample]], Iterable[Sample]]
 
 
-def limited(samples: list[Sample], limit: int | None) -> list[Sample]:
+def subsample(samples: list[Sample], limit: int | None) -> list[Sample]:
     """At most `limit` of `samples`, evenly spread over them."""
     if limit is None or limit >= len(samples):
         return samples
     return [samples[i * len(samples) // limit] for i in range(limit)]
 
 
-def watch(what: str) -> Watch:
+def sample_progress(what: str) -> SampleWrapper:
     """Shows progress over a list of samples on standard error when it takes a while."""
 
     def wrapped(samples: list[Sample]) -> Iterable[Sample]:
-        return shown(samples, what, "face")
+        return with_progress(samples, what, "face")
 
     return wrapped
 
 
-def shown(items: Iterable[T], what: str, unit: str) -> Iterable[T]:
+def with_progress(items: Iterable[T], what: str, unit: str) -> Iterable[T]:
     """`items`, with progress on standard error when going through them takes a while."""
     from tqdm import tqdm
 

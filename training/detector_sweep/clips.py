@@ -25,13 +25,13 @@ from edge.config.settings import Settings
 from edge.detection.face_detector import Face, HaarDetector, Luma
 from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
-from training.data.progress import shown
+from training.data.progress import with_progress
 from training.detector_sweep.grid import Configuration
-from training.detector_sweep.scenes import matched
+from training.detector_sweep.scenes import match_boxes
 
 #: A track is a person when the reference saw it so long, and in most frames between: what
 #: the cascade falsely takes for a face comes and goes.
-PERSON_S, PERSON_SHARE = 1.0, 0.5
+MIN_PERSON_S, MIN_PERSON_SHARE = 1.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Sight:
+class PersonSighting:
     """How a configuration saw a person: how long after the reference, and in which share of
     the frames in which both looked and the reference saw them. `late_s` None: never."""
 
@@ -56,13 +56,13 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Played:
+class ClipResult:
     """What became of a clip. `late_s`: of each alert that the reference gave too, how much
     later it came; `lost` and `added`: alerts of the one without the other.
     `false_boxes`: boxes where the reference has no person, in `frames` frames."""
 
     clip: str
-    sights: tuple[Sight, ...]
+    sights: tuple[PersonSighting, ...]
     starts: int
     late_s: tuple[float, ...]
     lost: int
@@ -78,26 +78,26 @@ def play_clips(
     reference: Configuration,
     classifier: Classifier,
     fps: float,
-) -> tuple[dict[Configuration, list[Played]], list[Played]]:
+) -> tuple[dict[Configuration, list[ClipResult]], list[ClipResult]]:
     """What each of `configurations` makes of each clip at `fps`, and what `reference` makes
     of it at every frame; raises SourceError for a clip that cannot be played."""
-    found: dict[Configuration, list[Played]] = {each: [] for each in configurations}
-    thorough: list[Played] = []
+    found: dict[Configuration, list[ClipResult]] = {each: [] for each in configurations}
+    thorough: list[ClipResult] = []
     with one_opencv_thread():
         for clip in clips:
-            full = _Watcher(reference, classifier)
-            others = {each: _Watcher(each, classifier) for each in configurations}
+            full = _PipelineRun(reference, classifier)
+            others = {each: _PipelineRun(each, classifier) for each in configurations}
             _play(clip, full, list(others.values()), fps)
             people = full.people()
-            thorough.append(_judged(clip.name, full, full, people))
+            thorough.append(_compare(clip.name, full, full, people))
             for each, watcher in others.items():
-                found[each].append(_judged(clip.name, watcher, full, people))
+                found[each].append(_compare(clip.name, watcher, full, people))
     return found, thorough
 
 
-def _play(clip: Path, full: _Watcher, others: Sequence[_Watcher], fps: float) -> None:
+def _play(clip: Path, full: _PipelineRun, others: Sequence[_PipelineRun], fps: float) -> None:
     due_s, now_s = 0.0, 0.0
-    for frame in shown(_frames(clip), clip.name, "frame"):
+    for frame in with_progress(_frames(clip), clip.name, "frame"):
         now_s = frame.captured_at_s
         full.watch(frame)
         if now_s >= due_s - 1e-6:
@@ -116,7 +116,7 @@ def _frames(clip: Path) -> Iterator[Frame]:
 
 
 @dataclass
-class _Timed:
+class _TimedDetector:
     """The real detector; remembers what it found last, and the time that it took in all."""
 
     detector: HaarDetector
@@ -142,11 +142,11 @@ class _Timed:
         return self.detector.search_near(luma, box_px, reach)
 
 
-class _Watcher:
+class _PipelineRun:
     """A pipeline with its own detector, and all that it has seen."""
 
     def __init__(self, configuration: Configuration, classifier: Classifier) -> None:
-        self.detector = _Timed(configuration.detector())
+        self.detector = _TimedDetector(configuration.detector())
         self._pipeline = Pipeline(
             Settings(
                 device="frontier",
@@ -179,30 +179,34 @@ class _Watcher:
         for boxes in self._tracks.values():
             first_s, last_s = min(boxes), max(boxes)
             between = sum(first_s <= at_s <= last_s for at_s in self.boxes)
-            if last_s - first_s >= PERSON_S and len(boxes) >= PERSON_SHARE * between:
+            if last_s - first_s >= MIN_PERSON_S and len(boxes) >= MIN_PERSON_SHARE * between:
                 people.append(Person(boxes))
         return sorted(people, key=lambda person: person.first_s)
 
 
-def _judged(clip: str, watcher: _Watcher, full: _Watcher, people: Sequence[Person]) -> Played:
+def _compare(
+    clip: str, watcher: _PipelineRun, full: _PipelineRun, people: Sequence[Person]
+) -> ClipResult:
     seen: list[list[float]] = [[] for _ in people]
     looked = [0] * len(people)
     false_boxes = 0
     for at_s, boxes in watcher.boxes.items():
         there = [index for index, person in enumerate(people) if at_s in person.boxes]
-        joined = matched(boxes, [people[index].boxes[at_s] for index in there])
+        joined = match_boxes(boxes, [people[index].boxes[at_s] for index in there])
         false_boxes += len(boxes) - len(joined)
         for index in there:
             looked[index] += 1
         for place in joined.values():
             seen[there[place]].append(at_s)
     sights = tuple(
-        Sight(times[0] - person.first_s if times else None, len(times) / count if count else 0.0)
+        PersonSighting(
+            times[0] - person.first_s if times else None, len(times) / count if count else 0.0
+        )
         for person, times, count in zip(people, seen, looked, strict=True)
     )
     own, others = episodes(watcher.events), episodes(full.events)
     late_s = agreement(own, others)
-    return Played(
+    return ClipResult(
         clip,
         sights,
         len(own),

@@ -98,7 +98,7 @@ def grid(
     """
     searches = {shipped().search}
     for cascade in cascades:
-        window_px = _window_px(cascade)
+        window_px = _min_window_px(cascade)
         for width_px in widths_px:
             known = [m for m in min_faces if round(m * width_px) > window_px]
             below = [m for m in min_faces if round(m * width_px) <= window_px]
@@ -111,7 +111,7 @@ def grid(
     return found
 
 
-def most_thorough(tried: Sequence[Configuration]) -> Configuration:
+def reference_configuration(tried: Sequence[Configuration]) -> Configuration:
     """The finest search of all in `tried`, with the shipped cascade.
 
     Halving the step between two scales doubles the hits on each place, true or false, so the
@@ -146,7 +146,7 @@ def cascade_file(name: str) -> Path:
     )
 
 
-def _window_px(cascade: str) -> int:
+def _min_window_px(cascade: str) -> int:
     """The narrowest face, in pixels, that the cascade knows."""
     path = cascade_file(cascade)
     HaarDetector(DetectorSettings(cascade=str(path)))  # complains in one line

@@ -25,14 +25,14 @@ from edge.common.errors import UserError
 from edge.detection.face_detector import Face
 from training.data.crops import CORRUPT_SHARE
 from training.data.datasets import LABELS, DataSet, read_dataset
-from training.data.detector_simulation import overlap
-from training.data.progress import shown
+from training.data.detector_simulation import intersection_over_union
+from training.data.progress import with_progress
 from training.detector_sweep.grid import Configuration, Search
 
 log = logging.getLogger(__name__)
 
 #: A box is a face's when they share so much of what they cover together.
-SAME_FACE = 0.3
+MIN_IOU = 0.3
 #: Narrower annotated faces are not counted: neither missed nor, when found, false.
 MIN_WIDTH_PX = 40.0
 
@@ -47,7 +47,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Searched:
+class SearchResults:
     """What `configurations` made of `pictures` scenes that hold n faces worth counting.
 
     `label`, `scene` and `share` (n,): what each face is, in which scene, and how much of the
@@ -75,7 +75,9 @@ def read_scenes(roots: Sequence[Path]) -> list[Scene]:
     return [scene for root in roots for scene in _scenes(read_dataset(root, LABELS[3]))]
 
 
-def drawn(scenes: Sequence[Scene], limit: int | None, seed: int) -> tuple[list[Scene], list[Scene]]:
+def draw_scenes(
+    scenes: Sequence[Scene], limit: int | None, seed: int
+) -> tuple[list[Scene], list[Scene]]:
     """`limit` of `scenes` drawn with `seed`, in their order, and the others; None: all."""
     count = len(scenes) if limit is None else min(limit, len(scenes))
     chosen = set(np.random.default_rng(seed).choice(len(scenes), count, replace=False).tolist())
@@ -98,7 +100,7 @@ def _scenes(data: DataSet) -> Iterator[Scene]:
 
 def search_scenes(
     scenes: Sequence[Scene], configurations: Sequence[Configuration], seed: int
-) -> Searched:
+) -> SearchResults:
     """Search each scene with all of `configurations`, one after the other in a drawn order.
 
     So whatever else the machine does falls on all of them alike. Raises UserError when too
@@ -110,16 +112,16 @@ def search_scenes(
         by_search.setdefault(each.search, []).append(index)
     fewest = min(each.min_neighbors for each in configurations)
     detectors = {search: Configuration(search, fewest).detector() for search in by_search}
-    rows: list[_Row] = []
+    rows: list[_SceneResult] = []
     corrupt: list[str] = []
     with one_opencv_thread():
-        for scene in shown(scenes, "searching", "picture"):
+        for scene in with_progress(scenes, "searching", "picture"):
             try:
                 image = read_image(scene.path)
             except UserError as error:
                 corrupt.append(str(error))
                 continue
-            row = _Row.of(scene, image, len(configurations))
+            row = _SceneResult.of(scene, image, len(configurations))
             for number in rng.permutation(len(by_search)):
                 search = list(by_search)[number]
                 started_s = time.thread_time()
@@ -127,7 +129,7 @@ def search_scenes(
                 spent_s = time.thread_time() - started_s
                 for index in by_search[search]:
                     count = configurations[index].min_neighbors
-                    row.take(index, with_support(boxes, count, fewest), spent_s)
+                    row.take(index, filter_by_support(boxes, count, fewest), spent_s)
             rows.append(row)
     if len(corrupt) > CORRUPT_SHARE * len(scenes):
         raise UserError(f"{corrupt[0]} ({len(corrupt)} such of {len(scenes)} pictures)")
@@ -135,10 +137,10 @@ def search_scenes(
         log.warning("left out: %s", complaint)
     if not sum(row.counted.sum() for row in rows):
         raise UserError(f"no annotated face is {MIN_WIDTH_PX:g} px wide: nothing to count")
-    return _searched(tuple(configurations), rows)
+    return _combine(tuple(configurations), rows)
 
 
-def with_support(faces: Sequence[Face], count: int, fewest: int) -> list[Face]:
+def filter_by_support(faces: Sequence[Face], count: int, fewest: int) -> list[Face]:
     """What a search with `min_neighbors = count` gives, of `faces` found with `fewest`.
 
     With a count of its own OpenCV lets through what has more hits than that.
@@ -147,13 +149,13 @@ def with_support(faces: Sequence[Face], count: int, fewest: int) -> list[Face]:
     return [face for face in faces if face.support > count]
 
 
-def matched(found: Sequence[Box], annotated: Sequence[Box]) -> dict[int, int]:
+def match_boxes(found: Sequence[Box], annotated: Sequence[Box]) -> dict[int, int]:
     """Indices in `annotated` by index in `found`: one to one, the best overlap first."""
     pairs = sorted(
         (-shared, i, j)
         for i, box in enumerate(found)
         for j, face in enumerate(annotated)
-        if (shared := overlap(box, face)) > SAME_FACE
+        if (shared := intersection_over_union(box, face)) > MIN_IOU
     )
     joined: dict[int, int] = {}
     for _, i, j in pairs:
@@ -163,8 +165,8 @@ def matched(found: Sequence[Box], annotated: Sequence[Box]) -> dict[int, int]:
 
 
 @dataclass(frozen=True)
-class _Row:
-    """One scene and what became of it, as in `Searched`; `counted` (all its boxes,)."""
+class _SceneResult:
+    """One scene and what became of it, as in `SearchResults`; `counted` (all its boxes,)."""
 
     scene: Scene
     counted: npt.NDArray[np.bool_]
@@ -174,7 +176,7 @@ class _Row:
     cpu_s: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, scene: Scene, image: Pixels, configurations: int) -> _Row:
+    def of(cls, scene: Scene, image: Pixels, configurations: int) -> _SceneResult:
         widths_px = np.array([box[2] for box in scene.boxes], np.float64)
         known = np.array([label is not None for label in scene.labels], np.bool_)
         return cls(
@@ -187,20 +189,22 @@ class _Row:
         )
 
     def take(self, index: int, faces: Sequence[Face], spent_s: float) -> None:
-        joined = matched([face.box_px for face in faces], self.scene.boxes)
+        joined = match_boxes([face.box_px for face in faces], self.scene.boxes)
         self.found[index, list(joined.values())] = True
         self.false_boxes[index] = len(faces) - len(joined)
         self.cpu_s[index] = spent_s
 
 
-def _searched(configurations: tuple[Configuration, ...], rows: Sequence[_Row]) -> Searched:
+def _combine(
+    configurations: tuple[Configuration, ...], rows: Sequence[_SceneResult]
+) -> SearchResults:
     labels = [
         str(label)
         for row in rows
         for label, counts in zip(row.scene.labels, row.counted, strict=True)
         if counts
     ]
-    return Searched(
+    return SearchResults(
         configurations,
         np.array(labels),
         np.repeat(np.arange(len(rows)), [int(row.counted.sum()) for row in rows]),

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from training.common.intervals import Column, Estimate, Weights, estimates, shares
+from training.common.intervals import (
+    Estimate,
+    Values,
+    Weights,
+    bootstrap_estimates,
+    share_estimates,
+)
 from training.common.metrics import Floats, Ints
 
 BINS = 10
@@ -38,7 +44,9 @@ def reliability(scores: Floats, so: npt.NDArray[np.bool_], pictures: Ints) -> Re
     """`scores` (n,) from 0 to 1; `so` (n,) whether it was; `pictures` (n,) whose face it is."""
     place = np.clip((scores * BINS).astype(np.int64), 0, BINS - 1)
     inside = place[:, np.newaxis] == np.arange(BINS)
-    held = shares({str(b): (inside[:, b] & so, inside[:, b]) for b in range(BINS)}, pictures)
+    held = share_estimates(
+        {str(b): (inside[:, b] & so, inside[:, b]) for b in range(BINS)}, pictures
+    )
     bins = [
         Bin(index / BINS, (index + 1) / BINS, float(scores[inside[:, index]].mean()), share)
         for index in range(BINS)
@@ -46,10 +54,10 @@ def reliability(scores: Floats, so: npt.NDArray[np.bool_], pictures: Ints) -> Re
     ]
     gaps = inside * (so - scores.astype(np.float32))[:, np.newaxis]
 
-    def statistic(weights: Weights) -> dict[str, Column]:
+    def statistic(weights: Weights) -> dict[str, Values]:
         off = np.abs(np.asarray(weights @ gaps.astype(np.float32), np.float64)).sum(axis=1)
         return {"ece": np.asarray(off / weights.sum(axis=1, dtype=np.float64), np.float64)}
 
-    ece = estimates(statistic, pictures)["ece"]
+    ece = bootstrap_estimates(statistic, pictures)["ece"]
     assert ece is not None
     return Reliability(bins, ece)

@@ -12,31 +12,38 @@ import numpy.typing as npt
 
 from edge.common.errors import UserError
 from training.common.metrics import alert_threshold
-from training.data.crops import evaluated
+from training.data.crops import is_evaluated
 from training.data.datasets import DataSet, Sample
 from training.data.duplicates import Fingerprint
 from training.data.splits import Split
-from training.evaluation.figures import (
+from training.evaluation.evaluation_metrics import (
     MASKED,
-    Asked,
-    Chosen,
+    ChosenThreshold,
     Evaluation,
+    EvaluationContext,
     WithoutCopies,
-    accuracy_of,
+    accuracy_estimate,
     evaluation_of,
     masked_scores,
 )
-from training.evaluation.predictions import Answers, ask, part, pooled, read_known, split_for
+from training.evaluation.predictions import (
+    Predictions,
+    collect_predictions,
+    pool,
+    read_with_all_labels,
+    samples_in,
+    split_for,
+)
 from training.evaluation.scorers import Scorer, load_scorer
-from training.evaluation.train_overlap import repeated
+from training.evaluation.train_overlap import repeats_training_picture
 
-TOGETHER = "all together"
+POOLED_NAME = "all together"
 #: What training pictures look like, by the name of their data set.
-Looks = Mapping[str, list[Fingerprint]]
+TrainingFingerprints = Mapping[str, list[Fingerprint]]
 
 
 @dataclass(frozen=True)
-class Todo:
+class EvaluationTask:
     """A part of a data set: all `samples` of it, whatever their label and size."""
 
     data: DataSet
@@ -45,12 +52,12 @@ class Todo:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EvaluationResult:
     """An evaluation, with what it was made from; `copied` (n,): which answers are about
     faces that all but repeat one of `asked.without_copies_of`."""
 
-    asked: Asked
-    answers: Answers
+    asked: EvaluationContext
+    answers: Predictions
     copied: npt.NDArray[np.bool_]
     evaluation: Evaluation
 
@@ -62,20 +69,20 @@ def evaluate(model: Path, root: Path, split: str | None, runtime: str | None) ->
     boxed scenes, parted by name), all pictures of plain class folders.
     """
     scorer = load_scorer(model, runtime)
-    return outcome(scorer, model, planned(scorer, root, split), None, {}).evaluation
+    return run_task(scorer, model, plan_task(scorer, root, split), None, {}).evaluation
 
 
-def planned(scorer: Scorer, root: Path, split: str | None) -> Todo:
+def plan_task(scorer: Scorer, root: Path, split: str | None) -> EvaluationTask:
     """Raises UserError when there is no face to evaluate."""
-    data = read_known(root)
+    data = read_with_all_labels(root)
     chosen = split_for(data, split)
-    samples = part(data, chosen)
-    if not any(evaluated(sample) and sample.label in scorer.labels for sample in samples):
+    samples = samples_in(data, chosen)
+    if not any(is_evaluated(sample) and sample.label in scorer.labels for sample in samples):
         raise UserError(f"the {chosen} part of {root} has no face to evaluate")
-    return Todo(data, chosen, samples)
+    return EvaluationTask(data, chosen, samples)
 
 
-def told_apart(todos: Sequence[Todo]) -> list[Todo]:
+def with_distinct_names(todos: Sequence[EvaluationTask]) -> list[EvaluationTask]:
     """Data sets of one name go by their paths."""
     names = Counter(todo.data.name for todo in todos)
     return [
@@ -86,7 +93,9 @@ def told_apart(todos: Sequence[Todo]) -> list[Todo]:
     ]
 
 
-def choose(scorer: Scorer, todos: Sequence[Todo], false_alarms: float) -> Chosen | None:
+def choose_on_validation(
+    scorer: Scorer, todos: Sequence[EvaluationTask], false_alarms: float
+) -> ChosenThreshold | None:
     """The lowest threshold that `false_alarms` of the masked faces in the validation parts reach.
 
     Looks at the data sets of which the test part is evaluated; None when there is none, or
@@ -95,52 +104,63 @@ def choose(scorer: Scorer, todos: Sequence[Todo], false_alarms: float) -> Chosen
     scores = {}
     for data in (todo.data for todo in todos if todo.split == Split.TEST):
         samples = [s for s in data.part(Split.VALIDATION) if s.label == MASKED]
-        if any(evaluated(sample) for sample in samples):
-            masked = ask(scorer, data, samples, f"{data.name} validation")
+        if any(is_evaluated(sample) for sample in samples):
+            masked = collect_predictions(scorer, data, samples, f"{data.name} validation")
             scores[data.name] = masked_scores(masked)
     if not scores:
         return None
     threshold = alert_threshold(list(scores.values()), false_alarms)
-    return Chosen(threshold, false_alarms, list(scores), sum(map(len, scores.values())))
+    return ChosenThreshold(threshold, false_alarms, list(scores), sum(map(len, scores.values())))
 
 
-def outcome(
-    scorer: Scorer, model: Path, todo: Todo, chosen: Chosen | None, among: Looks
-) -> Outcome:
+def run_task(
+    scorer: Scorer,
+    model: Path,
+    todo: EvaluationTask,
+    chosen: ChosenThreshold | None,
+    among: TrainingFingerprints,
+) -> EvaluationResult:
     """All figures on one part; `among`: looks of training pictures, by their data set."""
     data = todo.data
-    answers = ask(scorer, data, todo.samples, f"{data.name} {todo.split}")
+    answers = collect_predictions(scorer, data, todo.samples, f"{data.name} {todo.split}")
     left_out = len(todo.samples) - int((answers.truth >= 0).sum())
-    asked = Asked(
+    asked = EvaluationContext(
         str(model), scorer.runtime, data.name, todo.split, left_out, scorer.threshold, list(among)
     )
     looks = [look for of_one in among.values() for look in of_one]
-    copied = repeated(data, answers.samples, looks) if among else np.zeros(len(looks), np.bool_)
-    return _outcome(asked, answers, copied, chosen if todo.split == Split.TEST else None)
+    copied = (
+        repeats_training_picture(data, answers.samples, looks)
+        if among
+        else np.zeros(len(looks), np.bool_)
+    )
+    return _result(asked, answers, copied, chosen if todo.split == Split.TEST else None)
 
 
-def together(outcomes: Sequence[Outcome]) -> Outcome:
+def pool_results(outcomes: Sequence[EvaluationResult]) -> EvaluationResult:
     """The faces of several data sets as if they were one."""
     first = outcomes[0].asked
     splits = sorted({each.asked.split for each in outcomes})
     asked = replace(
         first,
-        data=TOGETHER,
+        data=POOLED_NAME,
         split=", ".join(splits),
         left_out=sum(each.asked.left_out for each in outcomes),
     )
-    answers = pooled([each.answers for each in outcomes])
+    answers = pool([each.answers for each in outcomes])
     copied = np.concatenate([each.copied for each in outcomes])
     chosen = outcomes[0].evaluation.chosen if splits == [Split.TEST] else None
-    return _outcome(asked, answers, copied, chosen)
+    return _result(asked, answers, copied, chosen)
 
 
-def _outcome(
-    asked: Asked, answers: Answers, copied: npt.NDArray[np.bool_], chosen: Chosen | None
-) -> Outcome:
+def _result(
+    asked: EvaluationContext,
+    answers: Predictions,
+    copied: npt.NDArray[np.bool_],
+    chosen: ChosenThreshold | None,
+) -> EvaluationResult:
     without = None
     if asked.without_copies_of:
         copies = int((copied & (answers.truth >= 0)).sum())
-        accuracy = accuracy_of(answers.only(~copied))
+        accuracy = accuracy_estimate(answers.only(~copied))
         without = WithoutCopies(asked.without_copies_of, copies, accuracy)
-    return Outcome(asked, answers, copied, evaluation_of(asked, answers, chosen, without))
+    return EvaluationResult(asked, answers, copied, evaluation_of(asked, answers, chosen, without))

@@ -11,17 +11,24 @@ from pathlib import Path
 
 from edge.classification.interpreter import RUNTIMES
 from edge.common.errors import UsageError
-from training.data.datasets import check_once
+from training.data.datasets import check_distinct
 from training.data.layouts import LAYOUTS, SPLIT_FOLDERS
 from training.data.splits import Split
-from training.evaluation.evaluate import Todo, choose, outcome, planned, together, told_apart
-from training.evaluation.figures import FALSE_ALARMS, Evaluation
-from training.evaluation.mistakes import refuse_project, write_mistakes
-from training.evaluation.predictions import ALL, pooled
+from training.evaluation.evaluate import (
+    EvaluationTask,
+    choose_on_validation,
+    plan_task,
+    pool_results,
+    run_task,
+    with_distinct_names,
+)
+from training.evaluation.evaluation_metrics import DEFAULT_FALSE_ALARMS, Evaluation
+from training.evaluation.mistakes import refuse_project_folder, write_mistakes
+from training.evaluation.predictions import ALL, pool
 from training.evaluation.report_folder import write_report_folder
 from training.evaluation.scorers import Scorer, load_scorer
-from training.evaluation.text import as_text
-from training.evaluation.train_overlap import trained_looks
+from training.evaluation.terminal_report import report_lines
+from training.evaluation.train_overlap import training_fingerprints
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +46,7 @@ null: no such faces, or no threshold.
 """
 
 
-def add_evaluate(parser: argparse.ArgumentParser) -> None:
+def add_evaluate_options(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m training evaluate`."""
     parser.epilog = LAYOUTS + JSON_FIELDS
     parser.add_argument("--model", type=Path, required=True, help="a .tflite or .keras file")
@@ -66,7 +73,8 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
         type=_share,
         metavar="SHARE",
         help="where test parts are evaluated, also report the lowest threshold that at most this"
-        f" share of the masked faces in the validation parts reach (default: {FALSE_ALARMS})",
+        f" share of the masked faces in the validation parts reach"
+        f" (default: {DEFAULT_FALSE_ALARMS})",
     )
     parser.add_argument(
         "--without-copies-of",
@@ -102,54 +110,54 @@ def _share(text: str) -> float:
     except ValueError:
         share = -1.0
     if not 0 < share < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share such as {FALSE_ALARMS}")
+        raise argparse.ArgumentTypeError(f"{text} is no share such as {DEFAULT_FALSE_ALARMS}")
     return share
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
     """Print the figures of each data set, and write what was asked for."""
-    _check(options)
-    check_once(options.data)
+    _check_output_folders(options)
+    check_distinct(options.data)
     scorer = load_scorer(options.model, options.runtime)
-    todos = [planned(scorer, root, options.split) for root in options.data]
+    todos = [plan_task(scorer, root, options.split) for root in options.data]
     for todo in todos:
-        warn_of_trained(scorer, todo)
-    todos = told_apart(todos)
-    chosen = choose(scorer, todos, options.false_alarms or FALSE_ALARMS)
+        warn_about_training_data(scorer, todo)
+    todos = with_distinct_names(todos)
+    chosen = choose_on_validation(scorer, todos, options.false_alarms or DEFAULT_FALSE_ALARMS)
     if chosen is None and options.false_alarms is not None:
         raise UsageError(
             "--false-alarms: the threshold is chosen on validation parts and tried on test parts,"
             " and no data set here has both with masked faces; perhaps add --split test"
         )
-    looks = trained_looks(options.without_copies_of)
+    looks = training_fingerprints(options.without_copies_of)
     found = []
     for todo in todos:
-        found.append(outcome(scorer, options.model, todo, chosen, looks))
-        _say(found[-1].evaluation, options.json)
+        found.append(run_task(scorer, options.model, todo, chosen, looks))
+        _print_evaluation(found[-1].evaluation, options.json)
     if len(found) > 1:
-        _say(together(found).evaluation, options.json)
+        _print_evaluation(pool_results(found).evaluation, options.json)
     if options.out is not None:
         log.info("written: %s", write_report_folder(options.out, options.model, found))
     if options.mistakes is not None:
-        answers = pooled([each.answers for each in found])
+        answers = pool([each.answers for each in found])
         log.info("written: %s", ", ".join(map(str, write_mistakes(options.mistakes, answers))))
     return 0
 
 
-def _say(found: Evaluation, as_json: bool) -> None:
-    lines = [json.dumps(dataclasses.asdict(found))] if as_json else as_text(found)
+def _print_evaluation(found: Evaluation, as_json: bool) -> None:
+    lines = [json.dumps(dataclasses.asdict(found))] if as_json else report_lines(found)
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 
 
-def _check(options: argparse.Namespace) -> None:
+def _check_output_folders(options: argparse.Namespace) -> None:
     if options.mistakes is not None:
-        refuse_project(options.mistakes)
+        refuse_project_folder(options.mistakes)
     if options.out is not None and options.out.exists() and not options.out.is_dir():
         raise UsageError(f"--out {options.out} is no folder")
 
 
-def warn_of_trained(scorer: Scorer, todo: Todo) -> None:
+def warn_about_training_data(scorer: Scorer, todo: EvaluationTask) -> None:
     """Say it when the model was trained on pictures that it is about to be evaluated on."""
     name, (within, _, folder) = todo.data.name, todo.data.name.rpartition("/")
     if name in scorer.trained_on and todo.split in (ALL, Split.TRAIN):

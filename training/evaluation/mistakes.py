@@ -13,20 +13,20 @@ from edge.common.errors import UsageError, UserError
 from training.common.contact_sheet import contact_sheet
 from training.common.metrics import Ints
 from training.data.crops import evaluation_crop, read_picture
-from training.evaluation.predictions import Answers
+from training.evaluation.predictions import Predictions
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 #: Where the checkout keeps what git ignores; elsewhere in it pictures of people have no place.
-IGNORED = ("runs", "data", ".cache", "build")
-PER_SHEET, SHEETS = 100, 3
+IGNORED_FOLDERS = ("runs", "data", ".cache", "build")
+FACES_PER_SHEET, MAX_SHEETS = 100, 3
 #: So many letters, however wide, stay within a cell of a contact sheet.
-LETTERS = 15
+MAX_CAPTION_LETTERS = 15
 
 
-def refuse_project(folder: Path) -> None:
+def refuse_project_folder(folder: Path) -> None:
     """Raises UsageError when `folder` is in the checkout, where git does not ignore it."""
     place = folder.resolve()
-    ignored = any(place.is_relative_to(CHECKOUT / name) for name in IGNORED)
+    ignored = any(place.is_relative_to(CHECKOUT / name) for name in IGNORED_FOLDERS)
     if place.is_relative_to(CHECKOUT) and not ignored:
         raise UsageError(
             f"--mistakes {folder} is in the project, and pictures of people stay out of it:"
@@ -36,7 +36,7 @@ def refuse_project(folder: Path) -> None:
         raise UsageError(f"--mistakes {folder} is no folder")
 
 
-def write_mistakes(folder: Path, answers: Answers) -> list[Path]:
+def write_mistakes(folder: Path, answers: Predictions) -> list[Path]:
     """Write `mistakes.txt` and, for the worst, `mistakes-1.png` and so on; the files written.
 
     The surer the model was of the wrong label, the earlier it comes. Sheets that an earlier
@@ -44,39 +44,39 @@ def write_mistakes(folder: Path, answers: Answers) -> list[Path]:
     when the folder cannot be written.
     """
     counted = answers.counted()
-    order = worst_first(counted)
+    order = most_confident_mistakes(counted)
     try:
         if not folder.is_dir():
             folder.mkdir(parents=True)
             (folder / ".gitignore").write_text("*\n")
-        for number in range(1, SHEETS + 1):
+        for number in range(1, MAX_SHEETS + 1):
             (folder / f"mistakes-{number}.png").unlink(missing_ok=True)
         listed = folder / "mistakes.txt"
         listed.write_text("\n".join(_lines(counted, order)) + "\n")
-        return [listed, *_sheets(folder, counted, order[: SHEETS * PER_SHEET])]
+        return [listed, *_sheets(folder, counted, order[: MAX_SHEETS * FACES_PER_SHEET])]
     except OSError as error:
         raise UserError(f"cannot write the mistakes to {folder}: {error.strerror}") from None
 
 
-def worst_first(answers: Answers) -> Ints:
+def most_confident_mistakes(answers: Predictions) -> Ints:
     """Where the model is wrong, (m,) indices into `answers`, by its score for what it said."""
     wrong = np.flatnonzero(answers.scores.argmax(axis=1) != answers.truth)
     sure = answers.scores[wrong].max(axis=1)
     return np.asarray(wrong[np.argsort(-sure, kind="stable")], np.int64)
 
 
-def _lines(answers: Answers, order: Ints) -> Iterator[str]:
+def _lines(answers: Predictions, order: Ints) -> Iterator[str]:
     yield "score\ttrue\tsaid\tdata set\tbox\tfile"
     for index in order:
-        sample, (said, score) = answers.samples[index], _said(answers, index)
+        sample, (said, score) = answers.samples[index], _predicted(answers, index)
         box = "" if sample.box_px is None else ",".join(f"{side:g}" for side in sample.box_px)
         source = answers.sources[answers.source[index]]
         yield f"{score:.4f}\t{sample.label}\t{said}\t{source}\t{box}\t{sample.path}"
 
 
-def _sheets(folder: Path, answers: Answers, order: Ints) -> Iterator[Path]:
-    for number, start in enumerate(range(0, len(order), PER_SHEET), start=1):
-        chosen = order[start : start + PER_SHEET]
+def _sheets(folder: Path, answers: Predictions, order: Ints) -> Iterator[Path]:
+    for number, start in enumerate(range(0, len(order), FACES_PER_SHEET), start=1):
+        chosen = order[start : start + FACES_PER_SHEET]
         pictures = [_crop(answers, index) for index in chosen]
         sheet = contact_sheet(pictures, [_caption(answers, index) for index in chosen])
         path = folder / f"mistakes-{number}.png"
@@ -85,7 +85,7 @@ def _sheets(folder: Path, answers: Answers, order: Ints) -> Iterator[Path]:
         yield path
 
 
-def _crop(answers: Answers, index: int) -> Pixels:
+def _crop(answers: Predictions, index: int) -> Pixels:
     sample = answers.samples[index]
     image = read_picture(sample.path)
     crop = None if image is None else evaluation_crop(sample, image)
@@ -93,20 +93,20 @@ def _crop(answers: Answers, index: int) -> Pixels:
     return crop
 
 
-def _caption(answers: Answers, index: int) -> list[str]:
-    sample, (said, score) = answers.samples[index], _said(answers, index)
+def _caption(answers: Predictions, index: int) -> list[str]:
+    sample, (said, score) = answers.samples[index], _predicted(answers, index)
     return [
-        f"{_short(sample.label)} -> {_short(said)}",
+        f"{_short_name(sample.label)} -> {_short_name(said)}",
         f"{score:.3f}",
-        answers.sources[answers.source[index]][:LETTERS],
-        sample.path.stem[-LETTERS:],
+        answers.sources[answers.source[index]][:MAX_CAPTION_LETTERS],
+        sample.path.stem[-MAX_CAPTION_LETTERS:],
     ]
 
 
-def _said(answers: Answers, index: int) -> tuple[str, float]:
+def _predicted(answers: Predictions, index: int) -> tuple[str, float]:
     scores = answers.scores[index]
     return answers.labels[int(scores.argmax())], float(scores.max())
 
 
-def _short(label: str) -> str:
+def _short_name(label: str) -> str:
     return {"no_mask": "bare", "incorrect_mask": "wrong"}.get(label, label)

@@ -13,18 +13,18 @@ import numpy.typing as npt
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from training.common.metrics import Floats, Ints
-from training.data.crops import decoded, evaluated, evaluation_crop
+from training.data.crops import decode_samples, evaluation_crop, is_evaluated
 from training.data.datasets import LABELS, DataSet, Sample, read_dataset
-from training.data.progress import watch
+from training.data.progress import sample_progress
 from training.data.splits import Split
-from training.evaluation.scorers import Pairs, Scorer
+from training.evaluation.scorers import LabelledImages, Scorer
 
 ALL = "all"
-KNOWN = LABELS[max(LABELS)]
+ALL_LABELS = LABELS[max(LABELS)]
 
 
 @dataclasses.dataclass(frozen=True)
-class Answers:
+class Predictions:
     """`scores` (n, labels) of n faces, among them such as the model has no label for.
 
     `width_px` (n,): of the annotated face, or of the picture that is a crop; `luma` (n,): mean
@@ -59,7 +59,7 @@ class Answers:
         """(n,) scores of one of the model's labels."""
         return np.asarray(self.scores[:, self.labels.index(label)], np.float32)
 
-    def only(self, chosen: npt.NDArray[np.bool_]) -> Answers:
+    def only(self, chosen: npt.NDArray[np.bool_]) -> Predictions:
         """The faces for which `chosen` (n,) is true."""
         return dataclasses.replace(
             self,
@@ -70,15 +70,15 @@ class Answers:
             source=self.source[chosen],
         )
 
-    def counted(self) -> Answers:
+    def counted(self) -> Predictions:
         """The faces whose label the model knows."""
         return self.only(self.truth >= 0)
 
 
-def pooled(several: Sequence[Answers]) -> Answers:
+def pool(several: Sequence[Predictions]) -> Predictions:
     """The faces of several data sets, answered by one model."""
     starts = np.cumsum([0, *(len(each.sources) for each in several)])
-    return Answers(
+    return Predictions(
         several[0].labels,
         tuple(name for each in several for name in each.sources),
         tuple(sample for each in several for sample in each.samples),
@@ -89,9 +89,9 @@ def pooled(several: Sequence[Answers]) -> Answers:
     )
 
 
-def read_known(root: Path) -> DataSet:
+def read_with_all_labels(root: Path) -> DataSet:
     """The data set in `root`, faces of labels that a 2-class model lacks included."""
-    return read_dataset(root, KNOWN)
+    return read_dataset(root, ALL_LABELS)
 
 
 def split_for(data: DataSet, split: str | None) -> str:
@@ -99,12 +99,14 @@ def split_for(data: DataSet, split: str | None) -> str:
     return split or (ALL if data.layout == "classes" else str(Split.TEST))
 
 
-def part(data: DataSet, split: str) -> list[Sample]:
+def samples_in(data: DataSet, split: str) -> list[Sample]:
     """The samples of one split, or of all."""
     return list(data.samples) if split == ALL else data.part(Split(split))
 
 
-def ask(scorer: Scorer, data: DataSet, samples: list[Sample], what: str) -> Answers:
+def collect_predictions(
+    scorer: Scorer, data: DataSet, samples: list[Sample], what: str
+) -> Predictions:
     """The model's answers on those of `samples` that are wide enough and can be decoded.
 
     `what` names the progress bar. Raises UserError when an annotated face lies outside its
@@ -114,16 +116,16 @@ def ask(scorer: Scorer, data: DataSet, samples: list[Sample], what: str) -> Answ
     widths: list[float] = []
     lumas: list[float] = []
 
-    def pairs() -> Pairs:
-        wide = [sample for sample in samples if evaluated(sample)]
-        for sample, image in decoded(data, wide, watch(what)):
+    def pairs() -> LabelledImages:
+        wide = [sample for sample in samples if is_evaluated(sample)]
+        for sample, image in decode_samples(data, wide, sample_progress(what)):
             asked.append(sample)
-            lumas.append(_luma(sample, image))
+            lumas.append(_mean_grey(sample, image))
             widths.append(image.shape[1] if sample.box_px is None else sample.box_px[2])
             yield sample, image
 
     scores = scorer.scores(pairs())
-    return Answers(
+    return Predictions(
         scorer.labels,
         (data.name,),
         tuple(asked),
@@ -134,7 +136,7 @@ def ask(scorer: Scorer, data: DataSet, samples: list[Sample], what: str) -> Answ
     )
 
 
-def _luma(sample: Sample, image: Pixels) -> float:
+def _mean_grey(sample: Sample, image: Pixels) -> float:
     try:
         crop = evaluation_crop(sample, image)
     except ValueError as error:

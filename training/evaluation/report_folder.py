@@ -10,19 +10,24 @@ from pathlib import Path
 from edge.classification.model_card import ALERT_LABEL, digest
 from edge.common.errors import UserError
 from training.common.intervals import Estimate
-from training.evaluation.evaluate import Outcome, together
-from training.evaluation.figures import Alerts, Evaluation
-from training.evaluation.plots import write_plots
+from training.evaluation.evaluate import EvaluationResult, pool_results
+from training.evaluation.evaluation_metrics import AlertMetrics, Evaluation
+from training.evaluation.evaluation_plots import write_plots
 from training.evaluation.slices import Slice
-from training.evaluation.text import FLAGGED, WAYS, fraction, percent
+from training.evaluation.terminal_report import (
+    FLAGGED_TITLES,
+    SLICE_TITLES,
+    format_fraction,
+    format_percent,
+)
 
 
-def write_report_folder(folder: Path, model: Path, outcomes: Sequence[Outcome]) -> Path:
+def write_report_folder(folder: Path, model: Path, outcomes: Sequence[EvaluationResult]) -> Path:
     """Write all that is known of `outcomes`, one per data set; the path of the report.
 
     Raises UserError when the folder cannot be written.
     """
-    pooled = [together(outcomes)] if len(outcomes) > 1 else []
+    pooled = [pool_results(outcomes)] if len(outcomes) > 1 else []
     each = [outcome.evaluation for outcome in [*outcomes, *pooled]]
     found = {
         "model": str(model),
@@ -59,7 +64,7 @@ def _report(model: Path, every: Sequence[Evaluation], plots: dict[str, str]) -> 
         yield from _labels(one)
         yield from _confusion(one)
         for way, slices in one.slices.items():
-            yield from _slices(WAYS[way], slices)
+            yield from _slices(SLICE_TITLES[way], slices)
     yield "## Plots\n"
     for name, title in plots.items():
         yield f"![{title}]({name})\n"
@@ -84,10 +89,10 @@ def _overview(every: Sequence[Evaluation]) -> Iterator[str]:
         row = [
             f"{one.data} ({one.split})",
             f"{one.figures.count}, {one.pictures}",
-            percent(one.accuracy),
-            percent(one.macro.f1),
-            fraction(one.by_label[ALERT_LABEL].auc),
-            percent(one.answer_reliability.ece),
+            format_percent(one.accuracy),
+            format_percent(one.macro.f1),
+            format_fraction(one.by_label[ALERT_LABEL].auc),
+            format_percent(one.answer_reliability.ece),
         ]
         if copies:
             row.insert(3, _without_copies(one))
@@ -102,7 +107,7 @@ def _overview(every: Sequence[Evaluation]) -> Iterator[str]:
 
 def _without_copies(one: Evaluation) -> str:
     each = one.without_copies
-    return "" if each is None else f"{percent(each.accuracy)}, {each.copies} left out"
+    return "" if each is None else f"{format_percent(each.accuracy)}, {each.copies} left out"
 
 
 def _alert_table(every: Sequence[Evaluation]) -> Iterator[str]:
@@ -126,21 +131,21 @@ def _alert_table(every: Sequence[Evaluation]) -> Iterator[str]:
         )
 
 
-def _alert(alerts: Alerts | None) -> str:
+def _alert(alerts: AlertMetrics | None) -> str:
     if alerts is None:
         return ""
-    bare, masked = (percent(alerts.flagged.get(label)) for label in (ALERT_LABEL, "mask"))
+    bare, masked = (format_percent(alerts.flagged.get(label)) for label in (ALERT_LABEL, "mask"))
     return f"{bare}; {masked} ({alerts.threshold:.3f})"
 
 
 def _labels(one: Evaluation) -> Iterator[str]:
     rows: list[list[object]] = []
     for label, each in one.by_label.items():
-        shares = map(percent, (each.precision, each.recall, each.f1))
-        areas = map(fraction, (each.auc, each.average_precision))
+        shares = map(format_percent, (each.precision, each.recall, each.f1))
+        areas = map(format_fraction, (each.auc, each.average_precision))
         rows.append([f"`{label}`", one.figures.by_label[label].count, *shares, *areas])
     macro = one.macro
-    means = map(percent, (macro.precision, macro.recall, macro.f1))
+    means = map(format_percent, (macro.precision, macro.recall, macro.f1))
     rows.append(["macro", one.figures.count, *means, "", ""])
     yield from _table(
         ["", "faces", "precision", "recall", "F1", "area under ROC", "average precision"], rows
@@ -158,15 +163,19 @@ def _confusion(one: Evaluation) -> Iterator[str]:
 
 
 def _slices(title: str, slices: Sequence[Slice]) -> Iterator[str]:
-    labels = [label for label in FLAGGED if any(label in each.flagged for each in slices)]
+    labels = [label for label in FLAGGED_TITLES if any(label in each.flagged for each in slices)]
     yield from _table(
-        [title, "accuracy", *(FLAGGED[label] for label in labels)],
+        [title, "accuracy", *(FLAGGED_TITLES[label] for label in labels)],
         [
-            [each.name, _of(each.accuracy), *(_of(each.flagged.get(label)) for label in labels)]
+            [
+                each.name,
+                _format_share(each.accuracy),
+                *(_format_share(each.flagged.get(label)) for label in labels),
+            ]
             for each in slices
         ],
     )
 
 
-def _of(each: Estimate | None) -> str:
-    return "" if each is None else f"{percent(each)} of {each.count}"
+def _format_share(each: Estimate | None) -> str:
+    return "" if each is None else f"{format_percent(each)} of {each.count}"

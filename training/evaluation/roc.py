@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from training.common.intervals import Column, Weights, draws, interval, ratio
+from training.common.intervals import Values, Weights, bootstrap_weights, percentile_interval, ratio
 from training.common.metrics import Floats, Ints
 
-Cumulated = npt.NDArray[np.float64]
+Floats64 = npt.NDArray[np.float64]
 
 
 class Ranking:
@@ -29,25 +29,25 @@ class Ranking:
         #: Whether there is something to tell apart.
         self.both = bool(positive.any() and not positive.all())
 
-    def taken(self, weights: Weights) -> tuple[Cumulated, Cumulated]:
+    def taken(self, weights: Weights) -> tuple[Floats64, Floats64]:
         """Right and wrong faces taken, (draws, k + 1): by no threshold, then by each."""
         ranked = weights[:, self._order]
         return self._sums(ranked * self._positive), self._sums(ranked * ~self._positive)
 
-    def _sums(self, ranked: Weights) -> Cumulated:
+    def _sums(self, ranked: Weights) -> Floats64:
         at_each = np.add.reduceat(ranked, self._starts, axis=1, dtype=np.float64)
         none = np.zeros((len(ranked), 1))
         return np.asarray(np.concatenate([none, at_each.cumsum(axis=1)], axis=1), np.float64)
 
 
-def area(ranking: Ranking, weights: Weights) -> Column:
+def roc_auc(ranking: Ranking, weights: Weights) -> Values:
     """Area under the ROC curve; NaN where one side is missing."""
     right, wrong = ranking.taken(weights)
     under = (np.diff(wrong, axis=1) * (right[:, 1:] + right[:, :-1]) / 2).sum(axis=1)
     return ratio(under, right[:, -1] * wrong[:, -1])
 
 
-def average_precision(ranking: Ranking, weights: Weights) -> Column:
+def average_precision(ranking: Ranking, weights: Weights) -> Values:
     """Precision averaged over the steps of the recall; NaN where nothing is looked for."""
     right, wrong = ranking.taken(weights)
     steps = np.diff(right, axis=1)
@@ -55,7 +55,7 @@ def average_precision(ranking: Ranking, weights: Weights) -> Column:
     return ratio((steps * precision).sum(axis=1), right[:, -1])
 
 
-def found_at(ranking: Ranking, weights: Weights, false_alarms: float) -> Column:
+def recall_at(ranking: Ranking, weights: Weights, false_alarms: float) -> Values:
     """Share found at the lowest threshold that at most `false_alarms` of the others reach.
 
     The threshold is chosen anew in each draw, as `metrics.alert_threshold` does.
@@ -67,7 +67,7 @@ def found_at(ranking: Ranking, weights: Weights, false_alarms: float) -> Column:
     return np.where(wrong[:, -1] > 0, found, np.nan)
 
 
-def curve(ranking: Ranking) -> tuple[Cumulated, Cumulated, Cumulated]:
+def curve_points(ranking: Ranking) -> tuple[Floats64, Floats64, Floats64]:
     """(k + 1,) each: share of the others taken, share found, precision (1 before any)."""
     right, wrong = (each[0] for each in ranking.taken(np.ones((1, len(ranking._order)), "f4")))
     taken = right + wrong
@@ -75,13 +75,13 @@ def curve(ranking: Ranking) -> tuple[Cumulated, Cumulated, Cumulated]:
     return wrong / wrong[-1], right / right[-1], precision
 
 
-def bands(
-    ranking: Ranking, pictures: Ints, at: Cumulated
-) -> tuple[tuple[Cumulated, Cumulated], tuple[Cumulated, Cumulated]]:
+def curve_bands(
+    ranking: Ranking, pictures: Ints, at: Floats64
+) -> tuple[tuple[Floats64, Floats64], tuple[Floats64, Floats64]]:
     """95% bands, (low, high) of (m,) each: share found where a share `at` of the others is
     taken, and precision where a share `at` is found. `at`: (m,), 0 to 1, rising."""
     found, precise = [], []
-    for weights in draws(pictures):
+    for weights in bootstrap_weights(pictures):
         right, wrong = ranking.taken(weights)
         for hits, misses in zip(right, wrong, strict=True):
             if hits[-1] and misses[-1]:
@@ -92,6 +92,6 @@ def bands(
     return _band(found), _band(precise)
 
 
-def _band(rows: list[Cumulated]) -> tuple[Cumulated, Cumulated]:
-    ends = np.array([interval(np.asarray(column)) for column in np.array(rows).T])
+def _band(rows: list[Floats64]) -> tuple[Floats64, Floats64]:
+    ends = np.array([percentile_interval(np.asarray(column)) for column in np.array(rows).T])
     return ends[:, 0], ends[:, 1]

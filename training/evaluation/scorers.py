@@ -22,8 +22,8 @@ from training.network.model import SIZE_PX
 from training.network.model_report import Report, read_report, report_path
 
 #: Faces at once through a Keras model, which is slow one by one.
-BATCH = 128
-Pairs = Iterable[tuple[Sample, Pixels]]
+KERAS_BATCH = 128
+LabelledImages = Iterable[tuple[Sample, Pixels]]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Scorer:
     labels: tuple[str, ...]
     runtime: str
     threshold: float | None
-    scores: Callable[[Pairs], Floats]
+    scores: Callable[[LabelledImages], Floats]
     trained_on: tuple[str, ...] = ()
 
 
@@ -55,7 +55,7 @@ def _tflite_scorer(model: Path, runtime: str | None) -> Scorer:
     classifier = Classifier(model, runtime=runtime)
     labels = tuple(classifier.card.labels)
 
-    def scores(pairs: Pairs) -> Floats:
+    def scores(pairs: LabelledImages) -> Floats:
         rows = []
         for sample, image in pairs:
             if sample.box_px is None:
@@ -75,10 +75,10 @@ def _keras_scorer(model: Path) -> Scorer:
     if labels is None or network.input_shape[1:] != (SIZE_PX, SIZE_PX, 3):
         raise UserError(f"{model} is no model that `python -m training train` made")
 
-    def scores(pairs: Pairs) -> Floats:
+    def scores(pairs: LabelledImages) -> Floats:
         crops = (evaluation_crop(sample, image) for sample, image in pairs)
         rows: list[Floats] = [np.zeros((0, len(labels)), np.float32)]
-        while batch := [crop for crop in itertools.islice(crops, BATCH) if crop is not None]:
+        while batch := [crop for crop in itertools.islice(crops, KERAS_BATCH) if crop is not None]:
             pixels = np.stack(batch).astype(np.float32)
             rows.append(np.asarray(network(pixels, training=False), np.float32))
         return np.concatenate(rows)

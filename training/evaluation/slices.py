@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.classification.model_card import ALERT_LABEL
-from training.common.intervals import Estimate, shares
+from training.common.intervals import Estimate, share_estimates
 from training.common.metrics import Floats
-from training.evaluation.predictions import KNOWN, Answers
+from training.evaluation.predictions import ALL_LABELS, Predictions
 
 #: The model looks at 96 px, so narrower faces are enlarged; 40 px is about the narrowest face
 #: that the daemon's detector looks for in a frame of 640 px (`detector.min_face`).
@@ -29,7 +29,7 @@ KINDS = {
     "_Mask_Chin": "under the chin",
 }
 #: Some of its pictures have only a number for a name, beside others that say how.
-WITHOUT_A_WORD = {"mask": KINDS["_Mask"], "incorrect_mask": "incorrectly, not said how"}
+KIND_WITHOUT_SUFFIX = {"mask": KINDS["_Mask"], "incorrect_mask": "incorrectly, not said how"}
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Slice:
     flagged: dict[str, Estimate]
 
 
-def slices(answers: Answers, threshold: float | None) -> dict[str, list[Slice]]:
+def slices(answers: Predictions, threshold: float | None) -> dict[str, list[Slice]]:
     """Slices by what tells them apart; empty ones, and a lone one, are left out."""
     ways = {
         "source": _sources(answers),
-        "width": bands(answers.width_px, WIDTHS_PX, "px"),
+        "width": value_bands(answers.width_px, WIDTHS_PX, "px"),
         "brightness": _brightness(answers.luma),
         "kind": _kinds(answers),
     }
@@ -54,11 +54,13 @@ def slices(answers: Answers, threshold: float | None) -> dict[str, list[Slice]]:
     for way, named in ways.items():
         there = {name: chosen for name, chosen in named.items() if chosen.any()}
         if len(there) > 1:
-            found[way] = _figures(answers, there, threshold)
+            found[way] = _slice_metrics(answers, there, threshold)
     return found
 
 
-def bands(values: Floats, edges: tuple[float, ...], unit: str) -> dict[str, npt.NDArray[np.bool_]]:
+def value_bands(
+    values: Floats, edges: tuple[float, ...], unit: str
+) -> dict[str, npt.NDArray[np.bool_]]:
     """Which of `values` (n,) lie below, between and above `edges`, by the band's name."""
     names = [
         f"under {edges[0]:g} {unit}",
@@ -69,18 +71,18 @@ def bands(values: Floats, edges: tuple[float, ...], unit: str) -> dict[str, npt.
     return {name: np.asarray(place == index) for index, name in enumerate(names)}
 
 
-def kind_of(file_name: str) -> str | None:
+def mask_kind(file_name: str) -> str | None:
     """How the mask is worn, as MaskedFace-Net's file names say; None for other names."""
     number = re.fullmatch(r"\d+(_\w+)\.\w+", file_name)
     return None if number is None else KINDS.get(number[1])
 
 
-def _sources(answers: Answers) -> dict[str, npt.NDArray[np.bool_]]:
+def _sources(answers: Predictions) -> dict[str, npt.NDArray[np.bool_]]:
     return {name: answers.source == place for place, name in enumerate(answers.sources)}
 
 
 def _brightness(luma: Floats) -> dict[str, npt.NDArray[np.bool_]]:
-    dark, medium, bright = bands(luma, (DARK, BRIGHT), "").values()
+    dark, medium, bright = value_bands(luma, (DARK, BRIGHT), "").values()
     return {
         f"dark (under {DARK:g})": dark,
         "medium": medium,
@@ -88,35 +90,35 @@ def _brightness(luma: Floats) -> dict[str, npt.NDArray[np.bool_]]:
     }
 
 
-def _kinds(answers: Answers) -> dict[str, npt.NDArray[np.bool_]]:
-    kinds = [kind_of(sample.path.name) for sample in answers.samples]
+def _kinds(answers: Predictions) -> dict[str, npt.NDArray[np.bool_]]:
+    kinds = [mask_kind(sample.path.name) for sample in answers.samples]
     told = {source for source, kind in zip(answers.source, kinds, strict=True) if kind}
     for index, (sample, source) in enumerate(zip(answers.samples, answers.source, strict=True)):
         if source in told and kinds[index] is None:
-            kinds[index] = WITHOUT_A_WORD.get(sample.label)
-    names = [*KINDS.values(), WITHOUT_A_WORD["incorrect_mask"]]
+            kinds[index] = KIND_WITHOUT_SUFFIX.get(sample.label)
+    names = [*KINDS.values(), KIND_WITHOUT_SUFFIX["incorrect_mask"]]
     return {name: np.array([kind == name for kind in kinds], np.bool_) for name in names}
 
 
-def _figures(
-    answers: Answers, named: Mapping[str, npt.NDArray[np.bool_]], threshold: float | None
+def _slice_metrics(
+    answers: Predictions, named: Mapping[str, npt.NDArray[np.bool_]], threshold: float | None
 ) -> list[Slice]:
     truth = answers.truth
     right = answers.scores.argmax(axis=1) == truth
     parts = {("", name): (right & chosen, chosen & (truth >= 0)) for name, chosen in named.items()}
     if threshold is not None:
         reached = answers.of(ALERT_LABEL) >= threshold
-        for label, (name, chosen) in itertools.product(KNOWN, named.items()):
+        for label, (name, chosen) in itertools.product(ALL_LABELS, named.items()):
             of_label = chosen & answers.are(label)
             parts[label, name] = (reached & of_label, of_label)
-    found = shares({"\n".join(key): pair for key, pair in parts.items()}, answers.pictures)
+    found = share_estimates({"\n".join(key): pair for key, pair in parts.items()}, answers.pictures)
     return [
         Slice(
             name,
             found[f"\n{name}"],
             {
                 label: share
-                for label in KNOWN
+                for label in ALL_LABELS
                 if (share := found.get(f"{label}\n{name}")) is not None
             },
         )

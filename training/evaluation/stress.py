@@ -23,11 +23,19 @@ from edge.classification.interpreter import RUNTIMES
 from edge.classification.model_card import ALERT_LABEL
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
-from training.augmentation.occlusion import EYES, MIDDLE, NOSE, beard, glasses, hand, hood
+from training.augmentation.occlusion import (
+    EYES,
+    MIDDLE,
+    NOSE,
+    add_beard,
+    add_glasses,
+    add_hand,
+    add_hood,
+)
 from training.common.metrics import Floats
-from training.data.crops import decoded, evaluated, evaluation_crop
+from training.data.crops import decode_samples, evaluation_crop, is_evaluated
 from training.data.datasets import LABELS, Sample, read_datasets
-from training.data.progress import limited, watch
+from training.data.progress import sample_progress, subsample
 from training.data.splits import Split
 from training.evaluation.scorers import Scorer, load_scorer
 from training.network.model import SIZE_PX
@@ -44,7 +52,7 @@ SKIN_TONES = (
 )
 
 
-def _dimmed(light: float) -> Callable[[Pixels, Rng], Pixels]:
+def _dim(light: float) -> Callable[[Pixels, Rng], Pixels]:
     """As a sensor sees it with so much of the light: darker, and its noise no smaller."""
 
     def dim(pixels: Pixels, rng: Rng) -> Pixels:
@@ -55,11 +63,11 @@ def _dimmed(light: float) -> Callable[[Pixels, Rng], Pixels]:
     return dim
 
 
-def _blurred(sigma_px: float) -> Callable[[Pixels, Rng], Pixels]:
+def _blur(sigma_px: float) -> Callable[[Pixels, Rng], Pixels]:
     return lambda pixels, _: np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma_px), np.uint8)
 
 
-def _small(side_px: int) -> Callable[[Pixels, Rng], Pixels]:
+def _shrink(side_px: int) -> Callable[[Pixels, Rng], Pixels]:
     def shrink(pixels: Pixels, _: Rng) -> Pixels:
         small = cv2.resize(pixels, (side_px, side_px), interpolation=cv2.INTER_AREA)
         return np.asarray(cv2.resize(small, (SIZE_PX, SIZE_PX)), np.uint8)
@@ -67,40 +75,40 @@ def _small(side_px: int) -> Callable[[Pixels, Rng], Pixels]:
     return shrink
 
 
-def _compressed(pixels: Pixels, rng: Rng) -> Pixels:
+def _compress(pixels: Pixels, rng: Rng) -> Pixels:
     _, code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)
 
 
-def _grey(pixels: Pixels, _: Rng) -> Pixels:
+def _to_grey(pixels: Pixels, _: Rng) -> Pixels:
     one = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.cvtColor(one, cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 CONDITIONS: dict[str, Callable[[Pixels, Rng], Pixels]] = {
     "as it is": lambda pixels, _: pixels,
-    "glasses": glasses,
-    "hood": hood,
-    "hand before mouth or chin": hand,
-    "beard": beard,
-    "half of the light": _dimmed(0.5),
-    "a quarter of the light": _dimmed(0.25),
-    "a tenth of the light": _dimmed(0.1),
-    "a thirtieth of the light": _dimmed(1 / 30),
-    "blurred by 2 px": _blurred(2.0),
-    "blurred by 4 px": _blurred(4.0),
-    "32 px wide": _small(32),
-    "20 px wide": _small(20),
-    "12 px wide": _small(12),
-    "JPEG of quality 15": _compressed,
-    "grey": _grey,
+    "glasses": add_glasses,
+    "hood": add_hood,
+    "hand before mouth or chin": add_hand,
+    "beard": add_beard,
+    "half of the light": _dim(0.5),
+    "a quarter of the light": _dim(0.25),
+    "a tenth of the light": _dim(0.1),
+    "a thirtieth of the light": _dim(1 / 30),
+    "blurred by 2 px": _blur(2.0),
+    "blurred by 4 px": _blur(4.0),
+    "32 px wide": _shrink(32),
+    "20 px wide": _shrink(20),
+    "12 px wide": _shrink(12),
+    "JPEG of quality 15": _compress,
+    "grey": _to_grey,
 }
 #: Drawn over bare faces only: a mask with a beard drawn over it is no picture of anything.
-ON_BARE_ONLY = ("hand before mouth or chin", "beard")
+BARE_FACES_ONLY = ("hand before mouth or chin", "beard")
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class ConditionResult:
     """Shares of the bare and of the masked faces that are flagged at the model's threshold,
     0 to 1 or None where there are none, and of how many."""
 
@@ -111,7 +119,7 @@ class Outcome:
     masked: int
 
 
-def add_stress(parser: argparse.ArgumentParser) -> None:
+def add_stress_options(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m training stress`."""
     parser.add_argument("--model", type=Path, required=True, help="a .tflite or .keras file")
     parser.add_argument(
@@ -139,45 +147,49 @@ def run_stress(options: argparse.Namespace) -> int:
     crops = list(_crops(options.data, options.limit))
     if not crops:
         raise UserError("the test parts of the data hold no face")
-    found = [_outcome(scorer, crops, name) for name in CONDITIONS]
-    found += _by_skin(scorer, crops)
+    found = [_result(scorer, crops, name) for name in CONDITIONS]
+    found += _results_by_skin_tone(scorer, crops)
     if options.json:
         sys.stdout.write(json.dumps([dataclasses.asdict(each) for each in found]) + "\n")
     else:
-        sys.stdout.write("\n".join(as_table(found)) + "\n")
+        sys.stdout.write("\n".join(markdown_table(found)) + "\n")
     return 0
 
 
 def _crops(roots: list[Path], limit: int | None) -> Iterator[tuple[Sample, Pixels]]:
     for data in read_datasets(roots, LABELS[2]):
-        samples = limited([s for s in data.part(Split.TEST) if evaluated(s)], limit)
-        for sample, image in decoded(data, samples, watch(data.name)):
+        samples = subsample([s for s in data.part(Split.TEST) if is_evaluated(s)], limit)
+        for sample, image in decode_samples(data, samples, sample_progress(data.name)):
             crop = evaluation_crop(sample, image)
             if crop is not None:
                 yield dataclasses.replace(sample, box_px=None), crop
 
 
-def _outcome(scorer: Scorer, crops: list[tuple[Sample, Pixels]], name: str) -> Outcome:
-    shown = [pair for pair in crops if name not in ON_BARE_ONLY or pair[0].label == ALERT_LABEL]
+def _result(scorer: Scorer, crops: list[tuple[Sample, Pixels]], name: str) -> ConditionResult:
+    shown = [pair for pair in crops if name not in BARE_FACES_ONLY or pair[0].label == ALERT_LABEL]
     changed = [
         (sample, CONDITIONS[name](crop, np.random.default_rng([SEED, index])))
         for index, (sample, crop) in enumerate(shown)
     ]
-    return _flagged(name, scorer, [sample for sample, _ in shown], scorer.scores(changed))
+    return _count_flagged(name, scorer, [sample for sample, _ in shown], scorer.scores(changed))
 
 
-def _by_skin(scorer: Scorer, crops: list[tuple[Sample, Pixels]]) -> Iterator[Outcome]:
+def _results_by_skin_tone(
+    scorer: Scorer, crops: list[tuple[Sample, Pixels]]
+) -> Iterator[ConditionResult]:
     bare = [pair for pair in crops if pair[0].label == ALERT_LABEL]
     angles = np.array([skin_angle(crop) for _, crop in bare])
     for name, low, high in SKIN_TONES:
         chosen = [pair for pair, angle in zip(bare, angles, strict=True) if low <= angle < high]
         for light, change in (("", "as it is"), (", a tenth of the light", "a tenth of the light")):
             if chosen:
-                outcome = _outcome(scorer, chosen, change)
+                outcome = _result(scorer, chosen, change)
                 yield dataclasses.replace(outcome, condition=name + light)
 
 
-def _flagged(name: str, scorer: Scorer, samples: list[Sample], scores: Floats) -> Outcome:
+def _count_flagged(
+    name: str, scorer: Scorer, samples: list[Sample], scores: Floats
+) -> ConditionResult:
     assert scorer.threshold is not None
     flagged = scores[:, scorer.labels.index(ALERT_LABEL)] >= scorer.threshold
     is_bare = np.array([sample.label == ALERT_LABEL for sample in samples])
@@ -185,7 +197,9 @@ def _flagged(name: str, scorer: Scorer, samples: list[Sample], scores: Floats) -
     def share(of: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> float | None:
         return round(float(flagged[of].mean()), 4) if of.any() else None
 
-    return Outcome(name, share(is_bare), int(is_bare.sum()), share(~is_bare), int((~is_bare).sum()))
+    return ConditionResult(
+        name, share(is_bare), int(is_bare.sum()), share(~is_bare), int((~is_bare).sum())
+    )
 
 
 def skin_angle(crop: Pixels) -> float:
@@ -200,7 +214,7 @@ def skin_angle(crop: Pixels) -> float:
     return math.degrees(math.atan2(float(lightness) - 50, max(float(yellow), 1e-3)))
 
 
-def as_table(found: list[Outcome]) -> list[str]:
+def markdown_table(found: list[ConditionResult]) -> list[str]:
     """Markdown, one row per condition."""
     lines = ["| held-out faces | bare flagged | masked flagged |", "|---|---|---|"]
     for each in found:

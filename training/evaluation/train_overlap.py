@@ -11,50 +11,55 @@ import numpy.typing as npt
 from edge.classification.face_crop import crop_face
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError
-from training.data.crops import decoded
+from training.data.crops import decode_samples
 from training.data.datasets import DataSet, Sample
 from training.data.detector_simulation import MARGIN, box_of_annotation
-from training.data.duplicates import Fingerprint, copies, fingerprint
+from training.data.duplicates import Fingerprint, fingerprint, has_near_duplicate
 from training.data.layouts import SPLIT_FOLDERS
-from training.data.progress import watch
+from training.data.progress import sample_progress
 from training.data.splits import Split
-from training.evaluation.predictions import read_known
+from training.evaluation.predictions import read_with_all_labels
 
 SIDE_PX = 64
 HELD_OUT = tuple(name for name, split in SPLIT_FOLDERS.items() if split is not Split.TRAIN)
 
 
-def trained_looks(roots: Sequence[Path]) -> dict[str, list[Fingerprint]]:
+def training_fingerprints(roots: Sequence[Path]) -> dict[str, list[Fingerprint]]:
     """What the train parts of the data sets in `roots` look like, by the data set's name."""
     found: dict[str, list[Fingerprint]] = {}
     for root in roots:
-        data = read_known(root)
+        data = read_with_all_labels(root)
         if data.layout == "classes" and Path(data.name).name.lower() in HELD_OUT:
             raise UsageError(f"{root} is no train part: name the folder above it, or its Train")
-        samples = trained(data)
+        samples = training_samples(data)
         if not samples:
             raise UsageError(f"{root} has no train part whose copies could be left out")
-        for sample, image in decoded(data, samples, watch(f"{data.name} train")):
-            found.setdefault(data.name, []).extend(prints(sample, image))
+        for sample, image in decode_samples(data, samples, sample_progress(f"{data.name} train")):
+            found.setdefault(data.name, []).extend(sample_fingerprints(sample, image))
     return found
 
 
-def trained(data: DataSet) -> list[Sample]:
+def training_samples(data: DataSet) -> list[Sample]:
     """The train part; all of a folder that is itself the train part of a larger one."""
     is_part = data.layout == "classes" and data.name.lower().endswith(("/train", "/training"))
     return list(data.samples) if is_part else data.part(Split.TRAIN)
 
 
-def repeated(
+def repeats_training_picture(
     data: DataSet, samples: Sequence[Sample], among: list[Fingerprint]
 ) -> npt.NDArray[np.bool_]:
     """(n,) whether each of `samples`, which can be decoded, all but repeats one `among`."""
-    there = [prints(s, image) for s, image in decoded(data, samples, watch(f"{data.name} copies"))]
+    there = [
+        sample_fingerprints(s, image)
+        for s, image in decode_samples(data, samples, sample_progress(f"{data.name} copies"))
+    ]
     first, second = ([both[side] for both in there] for side in (0, 1))
-    return np.asarray(copies(first, among) | copies(second, among), np.bool_)
+    return np.asarray(
+        has_near_duplicate(first, among) | has_near_duplicate(second, among), np.bool_
+    )
 
 
-def prints(sample: Sample, image: Pixels) -> tuple[Fingerprint, Fingerprint]:
+def sample_fingerprints(sample: Sample, image: Pixels) -> tuple[Fingerprint, Fingerprint]:
     """Of the face, and of the whole picture it is in."""
     whole = fingerprint(image)
     if sample.box_px is None:

@@ -12,21 +12,21 @@ from edge.classification.face_crop import crop_face, resize_crop
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from training.common.contact_sheet import CELL_PX
-from training.data.crops import evaluated, read_picture
+from training.data.crops import is_evaluated, read_picture
 from training.data.datasets import DataSet, Sample
 from training.data.detector_simulation import MARGIN, box_of_annotation
 from training.data.duplicates import Fingerprint, fingerprint
 from training.data.picture_style import Style, style_of
-from training.data.progress import limited, watch
+from training.data.progress import sample_progress, subsample
 from training.network.model import SIZE_PX
 
 #: Faces on a contact sheet: four rows.
-ON_A_SHEET = 40
-SHOWN_MARGIN = 0.5  # around a shown face, so that one sees who wears what
+FACES_PER_SHEET = 40
+SHEET_MARGIN = 0.5  # around a shown face, so that one sees who wears what
 
 
 @dataclass(frozen=True)
-class Observed:
+class FaceStats:
     """A face: its picture's width and height, its own, in pixels, and its style.
 
     A sample without a box fills its picture. `style` None: too small to judge.
@@ -39,7 +39,7 @@ class Observed:
 
 
 @dataclass(frozen=True)
-class Print:
+class PictureFingerprint:
     """A face's fingerprint, or a whole scene's (`label` None): what copies are found by."""
 
     data: str
@@ -50,29 +50,29 @@ class Print:
 
 
 @dataclass(frozen=True)
-class Seen:
+class DataSetStats:
     """What was seen of a data set. `shown`: faces for the contact sheets, by label, with
     their file's name. `left`: samples that `--limit` spared."""
 
     data: DataSet
-    faces: list[Observed]
-    prints: list[Print]
+    faces: list[FaceStats]
+    prints: list[PictureFingerprint]
     unreadable: list[Path]
     shown: dict[str, list[tuple[Pixels, str]]]
     left: int
 
 
-def observe(data: DataSet, limit: int | None, seed: int) -> Seen:
+def collect_stats(data: DataSet, limit: int | None, seed: int) -> DataSetStats:
     """Read `limit` samples of `data`, evenly spread over it, or all.
 
     Pictures that cannot be decoded are listed, however many; raises UserError when there
     is no other.
     """
-    samples = limited(list(data.samples), limit)
-    chosen = _spread(samples, seed)
-    seen = Seen(data, [], [], [], defaultdict(list), len(data.samples) - len(samples))
+    samples = subsample(list(data.samples), limit)
+    chosen = _choose_for_sheets(samples, seed)
+    seen = DataSetStats(data, [], [], [], defaultdict(list), len(data.samples) - len(samples))
     last: tuple[Path, Pixels | None] | None = None
-    for index, sample in enumerate(watch(f"looking at {data.name}")(samples)):
+    for index, sample in enumerate(sample_progress(f"looking at {data.name}")(samples)):
         fresh = last is None or last[0] != sample.path
         if last is None or last[0] != sample.path:
             last = sample.path, read_picture(sample.path)
@@ -81,28 +81,28 @@ def observe(data: DataSet, limit: int | None, seed: int) -> Seen:
             if fresh:
                 seen.unreadable.append(sample.path)
             continue
-        _look(seen, sample, image, fresh)
+        _add_face(seen, sample, image, fresh)
         if index in chosen:
-            seen.shown[sample.label].append((_shown(sample, image), sample.path.name))
+            seen.shown[sample.label].append((_thumbnail(sample, image), sample.path.name))
     if not seen.faces:
         raise UserError(f"none of the {len(samples)} pictures of {data.root} can be decoded")
     return seen
 
 
-def _look(seen: Seen, sample: Sample, image: Pixels, fresh: bool) -> None:
+def _add_face(seen: DataSetStats, sample: Sample, image: Pixels, fresh: bool) -> None:
     """Add what one face says, and its whole picture when that comes up for the first time."""
     height, width = image.shape[:2]
     name, split = seen.data.name, str(sample.split)
     face_px = (float(width), float(height)) if sample.box_px is None else sample.box_px[2:]
     style = None
-    if evaluated(sample):
+    if is_evaluated(sample):
         crop = _crop(sample, image)
         style = style_of(crop, *face_px)
         mark = fingerprint(image if sample.box_px is None else crop)
-        seen.prints.append(Print(name, sample.path, sample.label, split, mark))
+        seen.prints.append(PictureFingerprint(name, sample.path, sample.label, split, mark))
     if sample.box_px is not None and fresh:
-        seen.prints.append(Print(name, sample.path, None, split, fingerprint(image)))
-    seen.faces.append(Observed(sample, (width, height), face_px, style))
+        seen.prints.append(PictureFingerprint(name, sample.path, None, split, fingerprint(image)))
+    seen.faces.append(FaceStats(sample, (width, height), face_px, style))
 
 
 def _crop(sample: Sample, image: Pixels) -> Pixels:
@@ -112,23 +112,23 @@ def _crop(sample: Sample, image: Pixels) -> Pixels:
     return crop_face(image, box_of_annotation(sample.box_px), MARGIN, size)
 
 
-def _shown(sample: Sample, image: Pixels) -> Pixels:
+def _thumbnail(sample: Sample, image: Pixels) -> Pixels:
     """The face in little: with its surroundings when it is one of a scene."""
     if sample.box_px is not None:
-        return crop_face(image, box_of_annotation(sample.box_px), SHOWN_MARGIN, (CELL_PX, CELL_PX))
+        return crop_face(image, box_of_annotation(sample.box_px), SHEET_MARGIN, (CELL_PX, CELL_PX))
     height, width = image.shape[:2]
     scale = CELL_PX / max(height, width)
     return resize_crop(image, (max(1, round(height * scale)), max(1, round(width * scale))))
 
 
-def _spread(samples: list[Sample], seed: int) -> set[int]:
-    """Indices of up to `ON_A_SHEET` samples of each label: one drawn from each stretch."""
+def _choose_for_sheets(samples: list[Sample], seed: int) -> set[int]:
+    """Indices of up to `FACES_PER_SHEET` samples of each label: one drawn from each stretch."""
     by_label: dict[str, list[int]] = defaultdict(list)
     for index, sample in enumerate(samples):
         by_label[sample.label].append(index)
     rng = np.random.default_rng([seed, 11])
     chosen: set[int] = set()
     for indices in by_label.values():
-        stretches = np.array_split(np.array(indices), min(ON_A_SHEET, len(indices)))
+        stretches = np.array_split(np.array(indices), min(FACES_PER_SHEET, len(indices)))
         chosen |= {int(rng.choice(stretch)) for stretch in stretches}
     return chosen

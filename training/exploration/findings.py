@@ -13,25 +13,25 @@ from training.data.datasets import LABELS
 from training.data.layouts import incorrect_kind
 from training.data.picture_style import MEASURES
 from training.data.splits import Split
-from training.exploration.dataset_stats import Seen
-from training.exploration.near_duplicates import Pair, place, shared
-from training.exploration.plots import styles_of
+from training.exploration.dataset_stats import DataSetStats
+from training.exploration.exploration_plots import styles_of
+from training.exploration.near_duplicates import Pair, count_pairs, data_set_and_split
 
 #: From here on a measure tells labels apart well enough that a model would use it.
-TELLS = 0.70
+SEPARABLE = 0.70
 #: One label this many times as frequent as another.
-UNEVEN = 3.0
-PAIRS_LISTED = 100
+MAX_IMBALANCE = 3.0
+MAX_PAIRS_LISTED = 100
 
-Found = dict[str, Any]
+Summary = dict[str, Any]
 
 
 def summary(
-    all_seen: list[Seen], pairs: list[Pair], told: list[tuple[str, dict[str, float]]]
-) -> Found:
+    all_seen: list[DataSetStats], pairs: list[Pair], told: list[tuple[str, dict[str, float]]]
+) -> Summary:
     """Everything in the report, as plain values: `explore.json`."""
-    found: Found = {
-        "data": [_data(seen) for seen in all_seen],
+    found: Summary = {
+        "data": [_data_set_summary(seen) for seen in all_seen],
         "told_by_style": [{"of": name, **_rounded(each)} for name, each in told],
         "near_copies": [
             {
@@ -40,22 +40,22 @@ def summary(
                 "pictures": each.pictures,
                 "labels_differ": each.labels_differ,
             }
-            for each in shared(pairs)
+            for each in count_pairs(pairs)
         ],
         "first_pairs": [
             {
                 "one": str(pair.one.path),
                 "two": str(pair.two.path),
-                "between": [place(pair.one), place(pair.two)],
+                "between": [data_set_and_split(pair.one), data_set_and_split(pair.two)],
                 "labels": [pair.one.label, pair.two.label],
             }
-            for pair in pairs[:PAIRS_LISTED]
+            for pair in pairs[:MAX_PAIRS_LISTED]
         ],
     }
     return {"findings": list(_findings(found)), **found}
 
 
-def _data(seen: Seen) -> Found:
+def _data_set_summary(seen: DataSetStats) -> Summary:
     faces = seen.faces
     counts = Counter((str(f.sample.split), f.sample.label) for f in faces)
     labels = [label for label in LABELS[3] if any(f.sample.label == label for f in faces)]
@@ -108,22 +108,22 @@ def _rounded(values: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in values.items()}
 
 
-def _findings(found: Found) -> Iterator[str]:
+def _findings(found: Summary) -> Iterator[str]:
     """What a person should know before training, a sentence each."""
     for data in found["data"]:
-        yield from _of_one_set(data)
-    yield from _of_style(found["told_by_style"])
-    yield from _of_copies(found["near_copies"])
+        yield from _data_set_findings(data)
+    yield from _style_findings(found["told_by_style"])
+    yield from _duplicate_findings(found["near_copies"])
 
 
-def _of_one_set(data: Found) -> Iterator[str]:
+def _data_set_findings(data: Summary) -> Iterator[str]:
     name, counts = data["name"], data["labels"]
     if len(counts) == 1:
         yield (
             f"{name}: only {next(iter(counts))}. It needs another data set beside it, and then"
             " the kind of picture tells the label."
         )
-    elif max(counts.values()) > UNEVEN * min(counts.values()):
+    elif max(counts.values()) > MAX_IMBALANCE * min(counts.values()):
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         ratio = counts[most] / counts[least]
         yield f"{name}: {most} is {ratio:.1f} times as frequent as {least}."
@@ -141,20 +141,20 @@ def _of_one_set(data: Found) -> Iterator[str]:
         )
 
 
-def _of_style(told: list[Found]) -> Iterator[str]:
+def _style_findings(told: list[Summary]) -> Iterator[str]:
     for row in told:
-        if row["look"] >= TELLS:
+        if row["look"] >= SEPARABLE:
             said = f"brightness, colour and sharpness tell them apart at {row['look']:.2f}"
-        elif row["look and size"] >= TELLS:
+        elif row["look and size"] >= SEPARABLE:
             said = f"look and size tell them apart at {row['look and size']:.2f}"
         else:
             continue
         yield f"{row['of']}: style tells the label. Without a mask in view, {said} (0.5: chance)."
 
 
-def _of_copies(counts: list[Found]) -> Iterator[str]:
+def _duplicate_findings(counts: list[Summary]) -> Iterator[str]:
     """A sentence for each data set or two of them: the table has the parts."""
-    groups: dict[tuple[str, ...], list[Found]] = defaultdict(list)
+    groups: dict[tuple[str, ...], list[Summary]] = defaultdict(list)
     for row in counts:
         if row["between"][0] != row["between"][1]:
             groups[tuple(sorted({place.rsplit(" ", 1)[0] for place in row["between"]}))].append(row)
@@ -162,17 +162,21 @@ def _of_copies(counts: list[Found]) -> Iterator[str]:
         where = "between parts of" if len(names) == 1 else "between"
         test = sum(r["pairs"] for r in rows if any(p.endswith(" test") for p in r["between"]))
         pairs = sum(row["pairs"] for row in rows)
-        yield f"{_many(pairs)} {where} {' and '.join(names)}, {test} of them with a test part."
+        yield (
+            f"{_pair_count(pairs)} {where} {' and '.join(names)}, {test} of them with a test part."
+        )
     differ = sum(row["labels_differ"] for row in counts)
     if differ:
-        yield f"{_many(differ)} under two labels: one is wrong, or a mask was drawn on a face."
+        yield (
+            f"{_pair_count(differ)} under two labels: one is wrong, or a mask was drawn on a face."
+        )
 
 
-def _many(pairs: int) -> str:
+def _pair_count(pairs: int) -> str:
     return "1 pair of near copies" if pairs == 1 else f"{pairs} pairs of near copies"
 
 
-def as_text(found: Found) -> Iterator[str]:
+def summary_lines(found: Summary) -> Iterator[str]:
     """The counts as a table for a terminal, and the findings."""
     yield from _aligned(counts_table(found))
     if found["findings"]:
@@ -180,7 +184,7 @@ def as_text(found: Found) -> Iterator[str]:
         yield from (f"- {finding}" for finding in found["findings"])
 
 
-def counts_table(found: Found) -> list[list[str]]:
+def counts_table(found: Summary) -> list[list[str]]:
     """Faces by data set and part, a heading first."""
     used = [label for label in LABELS[3] if any(label in d["labels"] for d in found["data"])]
     rows = [["data set", "part", *used]]

@@ -12,8 +12,8 @@ from training.fit.training_loop import predict
 
 #: At most these shares of the masked faces, and of a detector's false boxes, may raise an
 #: alert: a false box on a poster or a plant stays, and would alert for ever.
-FALSE_ALARMS, EMPTY_ALARMS = 0.02, 0.05
-CHOSEN = (
+MAX_FALSE_ALARMS, MAX_EMPTY_ALARMS = 0.02, 0.05
+HOW_CHOSEN = (
     "the smallest that at most {:.0%} of masked validation faces ({}, counting equally)"
     " and at most {:.0%} of boxes without a face reach"
 )
@@ -35,9 +35,9 @@ def choose_threshold(network: Any, held_out: HeldOut, labels: tuple[str, ...]) -
         for crops in held_out.validation.values()
         if (crops.truth == masked).any()
     ]
-    value = alert_threshold(scores, FALSE_ALARMS)
+    value = alert_threshold(scores, MAX_FALSE_ALARMS)
     if len(held_out.empty):
         empty = predict(network, held_out.empty)[:, column]
-        value = max(value, alert_threshold([empty], EMPTY_ALARMS))
+        value = max(value, alert_threshold([empty], MAX_EMPTY_ALARMS))
     names = " and ".join(held_out.validation)
-    return Threshold(round(value, 4), CHOSEN.format(FALSE_ALARMS, names, EMPTY_ALARMS))
+    return Threshold(round(value, 4), HOW_CHOSEN.format(MAX_FALSE_ALARMS, names, MAX_EMPTY_ALARMS))

@@ -11,26 +11,26 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.common.arrays import Pixels
-from training.augmentation.augment import augmented
-from training.augmentation.synthetic_masks import Way, put_on
+from training.augmentation.augment import augment
+from training.augmentation.synthetic_masks import WearingStyle, transfer_mask
 from training.data.crops import Face
 
 Floats = npt.NDArray[np.float32]
 Batch = tuple[Pixels, Floats, Floats]
 
 #: OpenCV and TensorFlow release the interpreter's lock, so threads are enough.
-THREADS, AHEAD = 2, 6
+BATCH_THREADS, MAX_BATCHES_AHEAD = 2, 6
 
 
 @dataclass(frozen=True)
-class Wardrobe:
+class MaskTransfer:
     """Masks that bare faces put on: `donors` wear them; `targets` (labels,) by label.
 
     `share`: of the looks at a bare face whose box the detector itself drew.
     """
 
     donors: list[Face]
-    ways: tuple[Way, ...]
+    ways: tuple[WearingStyle, ...]
     targets: dict[str, Floats]
     share: float
 
@@ -41,21 +41,21 @@ class Wardrobe:
         odds = np.array([way.share for way in self.ways])
         way = self.ways[int(rng.choice(len(self.ways), p=odds / odds.sum()))]
         donor = self.donors[int(rng.integers(len(self.donors)))]
-        return put_on(face, donor, way, rng)
+        return transfer_mask(face, donor, way, rng)
 
 
 @dataclass(frozen=True)
 class TrainingSet:
     """Faces with, for each: target shares (n, labels), weight (n,), looks per epoch (n,).
 
-    `style`: see `training.augmentation.augment.augmented`.
+    `style`: see `training.augmentation.augment.augment`.
     """
 
     faces: list[Face]
     targets: Floats
     weights: Floats
     draws: Floats
-    wardrobe: Wardrobe | None = None
+    wardrobe: MaskTransfer | None = None
     style: float = 1.0
 
     def steps(self, batch: int) -> int:
@@ -73,12 +73,12 @@ class TrainingSet:
         """The epoch's batches: pixels (b, 96, 96, 3) uint8, targets (b, labels), weights (b,)."""
         order = self.order(seed, epoch, batch)
         waiting: deque[Future[Batch]] = deque()
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(BATCH_THREADS) as pool:
             try:
                 for step in range(self.steps(batch)):
                     chosen = order[step * batch : (step + 1) * batch]
                     waiting.append(pool.submit(self._batch, chosen, [seed, epoch, step]))
-                    if len(waiting) > AHEAD:
+                    if len(waiting) > MAX_BATCHES_AHEAD:
                         yield waiting.popleft().result()
                 while waiting:
                     yield waiting.popleft().result()
@@ -96,5 +96,5 @@ class TrainingSet:
             if self.wardrobe and dressed is not None:
                 targets[place_in_batch] = self.wardrobe.targets[dressed.label]
                 weights[place_in_batch] = 1.0
-            looks.append(augmented(dressed or face, rng, self.style))
+            looks.append(augment(dressed or face, rng, self.style))
         return np.stack(looks), targets, weights

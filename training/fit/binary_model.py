@@ -23,17 +23,17 @@ from training.common.quiet_keras import load_model_file
 from training.common.train_config import TrainConfig
 from training.data.datasets import LABELS, read_datasets
 from training.fit.alert_threshold import choose_threshold
-from training.fit.held_out_figures import figures_on_tests
-from training.fit.prepare import held_out
-from training.fit.score_calibration import calibrated
+from training.fit.held_out_metrics import test_split_metrics
+from training.fit.prepare import read_held_out
+from training.fit.score_calibration import calibrate
 from training.fit.training_loop import save_model
 from training.network.model import SIZE_PX
 from training.network.model_report import read_report, report_path, write_report
 
-KEPT = LABELS[2]
+KEPT_LABELS = LABELS[2]
 
 
-def add_binary(parser: argparse.ArgumentParser) -> None:
+def add_binary_options(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m training binary`."""
     parser.add_argument(
         "--model", type=Path, required=True, help="a 3-class .keras with its report beside it"
@@ -57,24 +57,24 @@ def run_binary(options: argparse.Namespace) -> int:
     if tuple(report.labels) != LABELS[3]:
         raise UsageError(f"{options.model} has the labels {', '.join(report.labels)}, not three")
     whole = load_model_file(options.model)
-    datasets = read_datasets(options.data, KEPT)
+    datasets = read_datasets(options.data, KEPT_LABELS)
     config = TrainConfig(**report.config)
-    kept_back = held_out(datasets, config, KEPT)
-    model = without_third(whole)
-    calibration = calibrated(model, kept_back.validation)
-    threshold = choose_threshold(model, kept_back, KEPT)
+    kept_back = read_held_out(datasets, config, KEPT_LABELS)
+    model = without_third_class(whole)
+    calibration = calibrate(model, kept_back.validation)
+    threshold = choose_threshold(model, kept_back, KEPT_LABELS)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     save_model(model, options.out)
     figures = {
         **{name: value for name, value in report.figures.items() if not name.endswith("float")},
-        **figures_on_tests(options.out, datasets, list(kept_back.validation)),
+        **test_split_metrics(options.out, datasets, list(kept_back.validation)),
     }
     changed = msgspec.structs.replace(
         report,
         name=f"{options.out.stem}-{SIZE_PX}",
         keras_sha256=digest(options.out.read_bytes()),
         derived_from=report.keras_sha256,
-        labels=list(KEPT),
+        labels=list(KEPT_LABELS),
         threshold=threshold.value,
         threshold_chosen=threshold.chosen,
         calibration=dataclasses.asdict(calibration),
@@ -86,14 +86,14 @@ def run_binary(options: argparse.Namespace) -> int:
     return 0
 
 
-def without_third(whole: Any) -> Any:
+def without_third_class(whole: Any) -> Any:
     """`whole`, a Keras model of `LABELS[3]`, as one of `LABELS[2]`: (n, 2) shares."""
     import keras
 
     last = whole.get_layer("shares")
     weights, bias = (np.asarray(value) for value in last.get_weights())
-    columns = [LABELS[3].index(label) for label in KEPT]
-    shares = keras.layers.Dense(len(KEPT), activation="softmax", name="shares")
+    columns = [LABELS[3].index(label) for label in KEPT_LABELS]
+    shares = keras.layers.Dense(len(KEPT_LABELS), activation="softmax", name="shares")
     model = keras.Model(whole.input, shares(last.input), name="mask")
     shares.set_weights([weights[:, columns], bias[columns]])
     return model

@@ -15,7 +15,7 @@ from edge.common.errors import UsageError
 from training.common.train_config import TrainConfig
 
 
-class Progress(msgspec.Struct, frozen=True):
+class RunProgress(msgspec.Struct, frozen=True):
     """Epochs done, the best validation score and the history, one entry per epoch.
 
     `data`: the digest of each data set that the run trains on, by its name.
@@ -28,7 +28,7 @@ class Progress(msgspec.Struct, frozen=True):
     data: dict[str, str] = {}
 
 
-def save_state(path: Path, arrays: list[Any], progress: Progress) -> None:
+def save_state(path: Path, arrays: list[Any], progress: RunProgress) -> None:
     """Write `arrays` (weights and the optimiser's) and `progress` to `path`, all or nothing."""
     named: dict[str, Any] = {f"a{index:04d}": np.asarray(a) for index, a in enumerate(arrays)}
     meta = np.frombuffer(msgspec.json.encode(progress), np.uint8)
@@ -40,11 +40,11 @@ def save_state(path: Path, arrays: list[Any], progress: Progress) -> None:
     temporary.replace(path)
 
 
-def load_state(path: Path, config: TrainConfig) -> tuple[list[Any], Progress]:
+def load_state(path: Path, config: TrainConfig) -> tuple[list[Any], RunProgress]:
     """What `save_state` wrote; raises UsageError when it is absent or of another run."""
     try:
         with np.load(path) as stored:
-            progress = msgspec.json.decode(stored["progress"].tobytes(), type=Progress)
+            progress = msgspec.json.decode(stored["progress"].tobytes(), type=RunProgress)
             arrays = [stored[name] for name in sorted(stored.files) if name != "progress"]
     except FileNotFoundError:
         raise UsageError(f"there is no run to resume: {path} does not exist") from None

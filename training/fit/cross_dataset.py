@@ -22,17 +22,17 @@ from training.common.metrics import alert_threshold
 from training.common.train_config import TrainConfig
 from training.data.datasets import LABELS, DataSet, check_classes, read_datasets
 from training.data.splits import Split
-from training.fit.prepare import CropSet, held_out, prepare_beside, read_crops
-from training.fit.training_loop import Places, predict, train
+from training.fit.prepare import CropSet, prepare_beside, read_crops, read_held_out
+from training.fit.training_loop import RunPaths, predict, train
 
-KINDS = LABELS[2]
+LABELS_USED = LABELS[2]
 STEPS = 1000  # as many for a small data set as for a large one
 FALSE_ALARMS = 0.02
 STYLES = {"as they are": 0.0, "style drawn anew": 1.0}
 
 
 @dataclasses.dataclass(frozen=True)
-class Cell:
+class TestResult:
     """A net on one test part: `accuracy` over `faces`, and the share `bare_flagged` of the
     bare faces at the threshold that 2% of the masked ones reach; each 0 to 1."""
 
@@ -42,15 +42,15 @@ class Cell:
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class SourceResult:
     """What a net trained on `source` alone does on each data set, by its name."""
 
     source: str
     style: str
-    on: dict[str, Cell]
+    on: dict[str, TestResult]
 
 
-def add_cross(parser: argparse.ArgumentParser) -> None:
+def add_cross_options(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m training cross`."""
     parser.add_argument(
         "--data",
@@ -77,55 +77,55 @@ def add_cross(parser: argparse.ArgumentParser) -> None:
 
 def run_cross(options: argparse.Namespace) -> int:
     """Train, test, print a Markdown table and write `cross.json`."""
-    datasets = read_datasets(options.data, KINDS)
+    datasets = read_datasets(options.data, LABELS_USED)
     usual = TrainConfig(limit=options.limit, seed=options.seed)
     for data in datasets:
-        check_classes([data], Split.TRAIN, KINDS)
-        check_classes([data], Split.TEST, KINDS)
+        check_classes([data], Split.TRAIN, LABELS_USED)
+        check_classes([data], Split.TEST, LABELS_USED)
     tests, prints = {}, []
     for data in datasets:
-        tests[data.name], seen = read_crops(data, Split.TEST, options.limit, KINDS)
+        tests[data.name], seen = read_crops(data, Split.TEST, options.limit, LABELS_USED)
         prints += seen
     rows = []
     for data in datasets:
-        own = held_out([data], usual, KINDS)
+        own = read_held_out([data], usual, LABELS_USED)
         own = dataclasses.replace(own, prints=own.prints + prints)
         for style, share in STYLES.items():
             config = dataclasses.replace(usual, style=share, put_on=usual.put_on * share)
-            prepared = prepare_beside([data], own, config, KINDS)
+            prepared = prepare_beside([data], own, config, LABELS_USED)
             epochs = math.ceil(options.steps / prepared.training.steps(config.batch))
             config = dataclasses.replace(config, epochs=epochs, patience=epochs)
-            network = _trained(data, prepared, config, options.out / f"{data.name}-{share:g}")
-            on = {name: _cell(network, crops) for name, crops in tests.items()}
-            rows.append(Row(data.name, style, on))
+            network = _train_on(data, prepared, config, options.out / f"{data.name}-{share:g}")
+            on = {name: _test(network, crops) for name, crops in tests.items()}
+            rows.append(SourceResult(data.name, style, on))
     options.out.mkdir(parents=True, exist_ok=True)
     found = {"steps": options.steps, "rows": [dataclasses.asdict(row) for row in rows]}
     (options.out / "cross.json").write_text(json.dumps(found, indent=1) + "\n")
-    sys.stdout.write("\n".join(as_table(rows)) + "\n")
+    sys.stdout.write("\n".join(markdown_table(rows)) + "\n")
     return 0
 
 
-def _trained(data: DataSet, prepared: Any, config: TrainConfig, place: Path) -> Any:
+def _train_on(data: DataSet, prepared: Any, config: TrainConfig, place: Path) -> Any:
     from training.common.quiet_keras import load_model_file
 
-    places = Places(place.with_name(f"{place.name.replace('/', '-')}.keras"), place)
-    train(prepared, config, KINDS, places, resume=places.state.exists())
+    places = RunPaths(place.with_name(f"{place.name.replace('/', '-')}.keras"), place)
+    train(prepared, config, LABELS_USED, places, resume=places.state.exists())
     return load_model_file(places.model)
 
 
-def _cell(network: Any, crops: CropSet) -> Cell:
+def _test(network: Any, crops: CropSet) -> TestResult:
     scores = predict(network, crops.pixels)
-    bare, masked = (KINDS.index(label) for label in (ALERT_LABEL, "mask"))
+    bare, masked = (LABELS_USED.index(label) for label in (ALERT_LABEL, "mask"))
     column = scores[:, bare]
     threshold = alert_threshold([column[crops.truth == masked]], FALSE_ALARMS)
-    return Cell(
+    return TestResult(
         round(float(np.mean(scores.argmax(axis=1) == crops.truth)), 4),
         round(float(np.mean(column[crops.truth == bare] >= threshold)), 4),
         len(crops.truth),
     )
 
 
-def as_table(rows: list[Row]) -> list[str]:
+def markdown_table(rows: list[SourceResult]) -> list[str]:
     """Markdown: a row per net, a column per data set, "accuracy / bare flagged" in per cent."""
     names = list(rows[0].on)
     head = ["trained on", "pictures", *(f"on {name} ({rows[0].on[name].faces})" for name in names)]

@@ -9,31 +9,31 @@ import numpy as np
 from edge.classification.face_crop import crop_face
 from edge.common.arrays import Box, Pixels
 from training.common.train_config import TrainConfig
-from training.data.crops import Face, decoded
+from training.data.crops import Face, decode_samples
 from training.data.datasets import DataSet, Sample
 from training.data.detector_simulation import MARGIN, box_of_annotation
-from training.data.face_boxes import find_no_faces
-from training.data.progress import limited
+from training.data.face_boxes import find_empty_boxes
+from training.data.progress import subsample
 from training.data.splits import Split
 from training.network.model import SIZE_PX
 
 #: Empty boxes from each validation scene: a threshold needs hundreds to rest on.
-EMPTY_VALIDATED = 6
+EMPTY_PER_VALIDATION_SCENE = 6
 
 
-def empty_face(image: Pixels, box: Box) -> Face:
+def negative_face(image: Pixels, box: Box) -> Face:
     """A box without a face, cut out with its margin: its label is never looked at."""
     crop = crop_face(image, box, 0.3, (120, 120))
     return Face(crop, (22.5, 22.5, 75.0, 75.0), "", annotated=False)
 
 
-def empty_crops(data: DataSet, config: TrainConfig) -> Pixels:
+def negative_crops(data: DataSet, config: TrainConfig) -> Pixels:
     """Crops of empty boxes in the validation scenes, as the Pi would cut them."""
-    boxes = EmptyBoxes(data, config.seed, EMPTY_VALIDATED)
+    boxes = NegativeSampler(data, config.seed, EMPTY_PER_VALIDATION_SCENE)
     size = (SIZE_PX, SIZE_PX)
     crops = [
         crop_face(image, box, MARGIN, size)
-        for sample, image in decoded(data, limited(_boxed(data), config.limit), list)
+        for sample, image in decode_samples(data, subsample(_boxed(data), config.limit), list)
         for box in boxes.of(sample, image)
     ]
     return np.stack(crops) if crops else np.zeros((0, *size, 3), np.uint8)
@@ -43,7 +43,7 @@ def _boxed(data: DataSet) -> list[Sample]:
     return [sample for sample in data.part(Split.VALIDATION) if sample.box_px is not None]
 
 
-class EmptyBoxes:
+class NegativeSampler:
     """Boxes without a face in each scene, once per picture, the same in every run."""
 
     def __init__(self, data: DataSet, seed: int, per_picture: int) -> None:
@@ -58,4 +58,4 @@ class EmptyBoxes:
             return []
         self._last = sample.path
         around = [box_of_annotation(box) for box in self._faces[sample.path]]  # of any label
-        return find_no_faces(image, around, self._rng, self._count)
+        return find_empty_boxes(image, around, self._rng, self._count)

@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 from edge.classification.face_crop import crop_face
 from edge.common.arrays import Pixels
-from training.augmentation.synthetic_masks import ways_for
+from training.augmentation.synthetic_masks import wearing_styles_for
 from training.common.train_config import TrainConfig
-from training.data.crops import Face, decoded, evaluated, evaluation_crop, training_face
+from training.data.crops import Face, decode_samples, evaluation_crop, is_evaluated, training_face
 from training.data.datasets import DataSet, Sample, check_classes
 from training.data.detector_simulation import MARGIN, box_of_annotation
-from training.data.duplicates import Fingerprint, copies, fingerprint
-from training.data.progress import limited, watch
+from training.data.duplicates import Fingerprint, fingerprint, has_near_duplicate
+from training.data.progress import sample_progress, subsample
 from training.data.splits import Split
-from training.fit.batches import TrainingSet, Wardrobe
-from training.fit.negative_crops import EmptyBoxes, empty_crops, empty_face
+from training.fit.batches import MaskTransfer, TrainingSet
+from training.fit.negative_crops import NegativeSampler, negative_crops, negative_face
 from training.network.model import SIZE_PX
 
 log = logging.getLogger(__name__)
@@ -74,25 +74,25 @@ def prepare(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...
     """Read every picture that the run needs; see `crops.decoded` for what is corrupt."""
     check_classes(datasets, Split.TRAIN, labels)
     check_classes(datasets, Split.VALIDATION, labels)
-    return prepare_beside(datasets, held_out(datasets, config, labels), config, labels)
+    return prepare_beside(datasets, read_held_out(datasets, config, labels), config, labels)
 
 
 def prepare_beside(
     datasets: list[DataSet], kept_back: HeldOut, config: TrainConfig, labels: tuple[str, ...]
 ) -> Prepared:
     """Read the training parts, without what all but repeats a picture in `kept_back`."""
-    parts = [_trained_on(data, config, labels, kept_back.prints) for data in datasets]
-    training = _joined([part for part, _ in parts], _wardrobe(parts, config, labels))
+    parts = [_read_training_split(data, config, labels, kept_back.prints) for data in datasets]
+    training = _concatenate([part for part, _ in parts], _mask_transfer(parts, config, labels))
     training = dataclasses.replace(training, style=config.style)
     return Prepared(training, kept_back, [source for _, source in parts])
 
 
-def held_out(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...]) -> HeldOut:
+def read_held_out(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...]) -> HeldOut:
     """Read what is selected on, and look at all that is reported on."""
     seen: list[Fingerprint] = []
     validation = {}
     for data in datasets:
-        crops, prints = _held_out(data, config.limit, labels)
+        crops, prints = _read_held_out_of(data, config.limit, labels)
         seen += prints
         if len(crops.truth):
             validation[data.name] = crops
@@ -100,11 +100,11 @@ def held_out(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ..
     # over them says less: they count only where there is nothing better.
     sure = [d.name for d in datasets if d.layout != "classes" and d.name in validation]
     validation = {name: validation[name] for name in sure or validation}
-    empty = np.concatenate([empty_crops(data, config) for data in datasets])
+    empty = np.concatenate([negative_crops(data, config) for data in datasets])
     return HeldOut(validation, empty, seen)
 
 
-def _held_out(
+def _read_held_out_of(
     data: DataSet, limit: int | None, labels: tuple[str, ...]
 ) -> tuple[CropSet, list[Fingerprint]]:
     """The validation crops, and the fingerprints of all that training must not see."""
@@ -119,8 +119,8 @@ def read_crops(
     """The crops of one part, as the Pi would cut them, and two fingerprints of each."""
     prints: list[Fingerprint] = []
     crops, truth = [], []
-    samples = [s for s in limited(data.part(split), limit) if evaluated(s)]
-    for sample, image in decoded(data, samples, watch(f"{data.name} {split}")):
+    samples = [s for s in subsample(data.part(split), limit) if is_evaluated(s)]
+    for sample, image in decode_samples(data, samples, sample_progress(f"{data.name} {split}")):
         prints += _prints(sample, image)
         crop = evaluation_crop(sample, image)
         if crop is not None:
@@ -130,22 +130,22 @@ def read_crops(
     return CropSet(pixels, np.array(truth, np.int64)), prints
 
 
-def _trained_on(
+def _read_training_split(
     data: DataSet, config: TrainConfig, labels: tuple[str, ...], seen: list[Fingerprint]
 ) -> tuple[TrainingSet, Source]:
     faces: list[Face] = []
     prints: list[Fingerprint] = []
     empty: list[Face] = []
-    empty_boxes = EmptyBoxes(data, config.seed, config.empty_per_picture)
-    for sample, image in decoded(
-        data, limited(data.part(Split.TRAIN), config.limit), watch(f"{data.name} train")
+    empty_boxes = NegativeSampler(data, config.seed, config.empty_per_picture)
+    for sample, image in decode_samples(
+        data, subsample(data.part(Split.TRAIN), config.limit), sample_progress(f"{data.name} train")
     ):
-        empty += [empty_face(image, box) for box in empty_boxes.of(sample, image)]
+        empty += [negative_face(image, box) for box in empty_boxes.of(sample, image)]
         face = training_face(data, sample, image)
         if face is not None:
             faces.append(face)
             prints += _prints(sample, image)
-    copied = copies(prints, seen).reshape(-1, 2).any(axis=1)
+    copied = has_near_duplicate(prints, seen).reshape(-1, 2).any(axis=1)
     kept = [face for face, copy in zip(faces, copied, strict=True) if not copy]
     counts = Counter(face.label for face in kept)
     log.info("%s: %s, %d copies left out", data.name, dict(counts), int(copied.sum()))
@@ -155,10 +155,10 @@ def _trained_on(
         int(copied.sum()),
         *_digest(data),
     )
-    return _set(data.name, kept, empty, config, labels), source
+    return _training_set(data.name, kept, empty, config, labels), source
 
 
-def _set(
+def _training_set(
     name: str, faces: list[Face], empty: list[Face], config: TrainConfig, labels: tuple[str, ...]
 ) -> TrainingSet:
     """Targets and weights: in each data set a rare label weighs more, so that the kind
@@ -166,7 +166,7 @@ def _set(
     counts = Counter(face.label for face in faces)
     targets, weights, draws = [], [], []
     for face in faces:
-        targets.append(_target(face.label, config, labels))
+        targets.append(_soft_target(face.label, config, labels))
         rarity = len(faces) / len(counts) / counts[face.label]
         weights.append(min(MAX_WEIGHT, rarity**config.balance))
         draws.append(config.draws.get(name, config.annotated_draws if face.annotated else 1.0))
@@ -180,15 +180,17 @@ def _set(
     )
 
 
-def _target(label: str, config: TrainConfig, labels: tuple[str, ...]) -> npt.NDArray[np.float32]:
+def _soft_target(
+    label: str, config: TrainConfig, labels: tuple[str, ...]
+) -> npt.NDArray[np.float32]:
     target = np.full(len(labels), config.label_smoothing / len(labels), np.float32)
     target[labels.index(label)] += 1 - config.label_smoothing
     return target
 
 
-def _wardrobe(
+def _mask_transfer(
     parts: list[tuple[TrainingSet, Source]], config: TrainConfig, labels: tuple[str, ...]
-) -> Wardrobe | None:
+) -> MaskTransfer | None:
     """Masked faces that the detector itself boxed: their masks lie where they are expected."""
     donors = [
         face
@@ -198,11 +200,11 @@ def _wardrobe(
     ]
     if not donors or config.put_on <= 0:
         return None
-    targets = {label: _target(label, config, labels) for label in labels}
-    return Wardrobe(donors, ways_for(labels), targets, config.put_on)
+    targets = {label: _soft_target(label, config, labels) for label in labels}
+    return MaskTransfer(donors, wearing_styles_for(labels), targets, config.put_on)
 
 
-def _joined(parts: list[TrainingSet], wardrobe: Wardrobe | None) -> TrainingSet:
+def _concatenate(parts: list[TrainingSet], wardrobe: MaskTransfer | None) -> TrainingSet:
     return TrainingSet(
         [face for part in parts for face in part.faces],
         np.concatenate([part.targets for part in parts]),

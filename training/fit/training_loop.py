@@ -18,11 +18,11 @@ import msgspec
 import numpy as np
 
 from edge.common.errors import UsageError, UserError
-from training.common.metrics import Floats, figures
+from training.common.metrics import Floats, classification_metrics
 from training.common.quiet_keras import import_keras
 from training.common.train_config import TrainConfig
-from training.fit.checkpoint import Progress, load_state, save_state
-from training.fit.curves import write_curves
+from training.fit.checkpoint import RunProgress, load_state, save_state
+from training.fit.learning_curves import write_learning_curves
 from training.fit.prepare import CropSet, Prepared
 from training.network.model import build_model
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class Places:
+class RunPaths:
     """Where a run writes: the model, and a folder for its state and history."""
 
     model: Path
@@ -56,11 +56,11 @@ def train(
     data: Prepared,
     config: TrainConfig,
     labels: tuple[str, ...],
-    places: Places,
+    places: RunPaths,
     resume: bool,
     teacher: Any = None,
     start: Any = None,
-) -> Progress:
+) -> RunProgress:
     """Train to the last epoch, or until nothing gets better for `config.patience` epochs.
 
     `places.model` always holds the best averaged model so far. `teacher`, whose answers
@@ -73,15 +73,15 @@ def train(
     if start is not None:
         loop.begin_with(start)
     digests = {source.name: source.sha256 for source in data.sources}
-    progress = Progress(0, -math.inf, [], dataclasses.asdict(config), digests)
+    progress = RunProgress(0, -math.inf, [], dataclasses.asdict(config), digests)
     places.run.mkdir(parents=True, exist_ok=True)
     places.model.parent.mkdir(parents=True, exist_ok=True)
     if resume:
         arrays, progress = load_state(places.state, config)
         if progress.data != digests:
             raise UsageError(
-                f"the run in {places.run} had other pictures: {_names(progress.data)} then,"
-                f" {_names(digests)} now (the same names: their files have changed)"
+                f"the run in {places.run} had other pictures: {_data_set_names(progress.data)}"
+                f" then, {_data_set_names(digests)} now (the same names: their files have changed)"
             )
         loop.restore(arrays)
         if _finished(progress, config) and not places.model.is_file():
@@ -102,7 +102,7 @@ def train(
                 save_model(loop.model, places.model)
         entry = {"epoch": epoch + 1, "loss": loss, **quality}
         entry["seconds"] = round(time.monotonic() - started, 1)
-        progress = Progress(
+        progress = RunProgress(
             epoch + 1,
             max(progress.best, quality["score"]),
             [*progress.history, entry],
@@ -111,7 +111,7 @@ def train(
         )
         save_state(places.state, loop.arrays(), progress)
         places.history.write_bytes(msgspec.json.format(msgspec.json.encode(progress.history)))
-        write_curves(places.curves, progress.history)
+        write_learning_curves(places.curves, progress.history)
         log.info("%s", msgspec.json.encode(entry).decode())
     return progress
 
@@ -123,12 +123,12 @@ def stale_epochs(history: list[dict[str, Any]]) -> int:
     return len(scores) - 1 - best
 
 
-def _finished(progress: Progress, config: TrainConfig) -> bool:
+def _finished(progress: RunProgress, config: TrainConfig) -> bool:
     stale = stale_epochs(progress.history)
     return progress.epochs_done >= config.epochs or stale >= config.patience
 
 
-def _names(data: dict[str, str]) -> str:
+def _data_set_names(data: dict[str, str]) -> str:
     return ", ".join(sorted(data)) or "unknown ones"
 
 
@@ -142,7 +142,7 @@ def validation_figures(
     accuracy, losses = {}, []
     for name, crops in validation.items():
         shares = scores[name]
-        found = figures(crops.truth, shares.argmax(axis=1), labels)
+        found = classification_metrics(crops.truth, shares.argmax(axis=1), labels)
         accuracy[name] = round(found.accuracy, 4)
         right = shares[np.arange(len(shares)), crops.truth]
         losses.append(float(-np.log(np.clip(right, 1e-3, 1)).mean()))
@@ -226,9 +226,9 @@ class _Loop:
         """Shares of the labels, (n, labels) float32, of crops (n, 96, 96, 3) uint8."""
         return predict(self.model, crops.pixels)
 
-    def averaged_weights(self) -> _Swapped:
+    def averaged_weights(self) -> _SwappedWeights:
         """While it is open, the model holds the averaged weights."""
-        return _Swapped(self.model, [average.numpy() for average in self._average])
+        return _SwappedWeights(self.model, [average.numpy() for average in self._average])
 
     def arrays(self) -> list[Any]:
         """All that a later process needs to go on exactly here."""
@@ -244,7 +244,7 @@ class _Loop:
         return [*self.model.variables, *self._optimizer.variables, *self._average]
 
 
-class _Swapped:
+class _SwappedWeights:
     def __init__(self, model: Any, inside: list[Any]) -> None:
         self._model, self._inside = model, inside
 

@@ -14,15 +14,15 @@ from edge.classification.model_card import digest
 from edge.common.errors import UsageError, UserError
 from training.common.quiet_keras import load_model_file
 from training.common.train_config import TrainConfig
-from training.data.corrections import corrected, read_corrections, unused
+from training.data.corrections import apply_corrections, read_corrections, unused_corrections
 from training.data.datasets import LABELS, DataSet, read_datasets
 from training.data.detector_simulation import MARGIN
 from training.fit.alert_threshold import choose_threshold
-from training.fit.checkpoint import Progress, load_state
-from training.fit.held_out_figures import figures_on_tests
+from training.fit.checkpoint import RunProgress, load_state
+from training.fit.held_out_metrics import test_split_metrics
 from training.fit.prepare import Prepared, prepare
-from training.fit.score_calibration import calibrated
-from training.fit.training_loop import Places, save_model, train
+from training.fit.score_calibration import calibrate
+from training.fit.training_loop import RunPaths, save_model, train
 from training.network.model import SIZE_PX, build_model
 from training.network.model_report import Report, report_path, write_report
 
@@ -34,13 +34,13 @@ UNKNOWN_LICENCE = "not stated"
 def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
     """Do what `python -m training train` was asked for."""
     labels = LABELS[config.classes]
-    licences = _licences(options.licence)
-    datasets = _read(options, labels)
+    licences = _parse_licences(options.licence)
+    datasets = _read_data_sets(options, labels)
     unknown = set(config.draws) - {data.name for data in datasets}
     if unknown:
         names = ", ".join(data.name for data in datasets)
         raise UsageError(f"--draws names {', '.join(sorted(unknown))}; the data sets are {names}")
-    places = Places(options.out, options.run_folder or Path("runs") / options.out.stem)
+    places = RunPaths(options.out, options.run_folder or Path("runs") / options.out.stem)
     if options.resume:
         load_state(places.state, config)  # before minutes of reading pictures
     elif places.state.exists() and not options.fresh:
@@ -48,22 +48,22 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
             f"{places.run} holds a run already: --resume goes on with it, --fresh writes over it,"
             " --run-folder names another place"
         )
-    teacher = load_like(options.teacher, "the teacher", labels)
+    teacher = load_matching(options.teacher, "the teacher", labels)
     start = load_start(options.start, config, labels)
     data = prepare(datasets, config, labels)
     progress = train(data, config, labels, places, options.resume, teacher, start)
-    done = _Done(options.out, datasets, data, config, progress)
+    done = _FinishedRun(options.out, datasets, data, config, progress)
     write_report(report_path(options.out), _report(done, labels, licences))
     sys.stdout.write(f"{options.out} and {report_path(options.out)} are written\n")
     return 0
 
 
-def _read(options: argparse.Namespace, labels: tuple[str, ...]) -> list[DataSet]:
+def _read_data_sets(options: argparse.Namespace, labels: tuple[str, ...]) -> list[DataSet]:
     datasets = read_datasets(options.data, labels)
     if options.corrections is None:
         return datasets
     corrections = read_corrections(options.corrections)
-    left = unused(datasets, corrections)
+    left = unused_corrections(datasets, corrections)
     if left:
         log.warning(
             "%d of %d corrections in %s fit no face that is trained on, such as %s",
@@ -72,10 +72,10 @@ def _read(options: argparse.Namespace, labels: tuple[str, ...]) -> list[DataSet]
             options.corrections,
             left[0][0],
         )
-    return [corrected(data, corrections, labels) for data in datasets]
+    return [apply_corrections(data, corrections, labels) for data in datasets]
 
 
-def load_like(path: Path | None, what: str, labels: tuple[str, ...]) -> Any:
+def load_matching(path: Path | None, what: str, labels: tuple[str, ...]) -> Any:
     """The Keras model in `path`, None for None; raises UserError unless it has our input and
     labels. `what` names it in errors."""
     if path is None:
@@ -92,7 +92,7 @@ def load_like(path: Path | None, what: str, labels: tuple[str, ...]) -> Any:
 
 def load_start(path: Path | None, config: TrainConfig, labels: tuple[str, ...]) -> Any:
     """The model to begin with; raises UserError unless it is of the net in `config` too."""
-    start = load_like(path, "the model to start from,", labels)
+    start = load_matching(path, "the model to start from,", labels)
     if start is not None:
         shapes = [weight.shape for weight in build_model(len(labels), config.net).weights]
         if [weight.shape for weight in start.weights] != shapes:
@@ -101,21 +101,21 @@ def load_start(path: Path | None, config: TrainConfig, labels: tuple[str, ...]) 
 
 
 @dataclasses.dataclass(frozen=True)
-class _Done:
+class _FinishedRun:
     model: Path
     datasets: list[DataSet]
     data: Prepared
     config: TrainConfig
-    progress: Progress
+    progress: RunProgress
 
 
-def _report(done: _Done, labels: tuple[str, ...], licences: dict[str, str]) -> Report:
+def _report(done: _FinishedRun, labels: tuple[str, ...], licences: dict[str, str]) -> Report:
     import keras
     import tensorflow as tf
 
     model, data = done.model, done.data
     network = load_model_file(model)
-    calibration = calibrated(network, data.held_out.validation)
+    calibration = calibrate(network, data.held_out.validation)
     save_model(network, model)
     threshold = choose_threshold(network, data.held_out, labels)
     return Report(
@@ -136,7 +136,7 @@ def _report(done: _Done, labels: tuple[str, ...], licences: dict[str, str]) -> R
             for source in data.sources
         ],
         calibration=dataclasses.asdict(calibration),
-        figures=_figures(model, done.datasets, data),
+        figures=_report_figures(model, done.datasets, data),
         config=dataclasses.asdict(done.config),
         history=done.progress.history,
         training_s=round(sum(entry["seconds"] for entry in done.progress.history), 1),
@@ -145,17 +145,17 @@ def _report(done: _Done, labels: tuple[str, ...], licences: dict[str, str]) -> R
     )
 
 
-def _figures(model: Path, datasets: list[DataSet], data: Prepared) -> dict[str, Any]:
+def _report_figures(model: Path, datasets: list[DataSet], data: Prepared) -> dict[str, Any]:
     return {
         "faces_trained_on": {source.name: source.faces for source in data.sources},
         "left_out_as_copies_of_held_out_faces": {
             source.name: source.left_out_as_copies for source in data.sources
         },
-        **figures_on_tests(model, datasets, list(data.held_out.validation)),
+        **test_split_metrics(model, datasets, list(data.held_out.validation)),
     }
 
 
-def _licences(arguments: list[str]) -> dict[str, str]:
+def _parse_licences(arguments: list[str]) -> dict[str, str]:
     pairs = [argument.partition("=") for argument in arguments]
     if any(not text for _, _, text in pairs):
         raise UsageError("--licence wants NAME=TEXT, such as face-mask-12k=CC0")

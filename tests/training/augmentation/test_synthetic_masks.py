@@ -10,17 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.common.arrays import Pixels
-from training.augmentation.occlusion import CHIN, EYES, MOUTH, NOSE, occluded
+from training.augmentation.occlusion import CHIN, EYES, MOUTH, NOSE, occlude
 from training.augmentation.synthetic_masks import (
     CHIN_HEIGHT,
     CONTEXT,
     SIDE_PX,
-    WAYS,
-    put_on,
-    ways_for,
+    WEARING_STYLES,
+    transfer_mask,
+    wearing_styles_for,
 )
 from training.data.crops import Face
-from training.fit.batches import Floats, TrainingSet, Wardrobe
+from training.fit.batches import Floats, MaskTransfer, TrainingSet
 from training.network.model import SIZE_PX
 
 SKIN, CLOTH = (200, 150, 120), (40, 90, 220)
@@ -38,14 +38,14 @@ def cloth(face: Face) -> Pixels:
     return np.asarray(inside[:, :, 2] > inside[:, :, 0])
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.label}-{way.top[0]}")
+@pytest.mark.parametrize("way", WEARING_STYLES, ids=lambda way: f"{way.label}-{way.top[0]}")
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=25, deadline=None)
 def test_a_mask_begins_where_its_way_says(way: int, seed: int) -> None:
     assert not isinstance(way, int)
     rng = np.random.default_rng(seed)
-    with patch("training.augmentation.synthetic_masks.DYED", 0):
-        worn = put_on(plain(SKIN, "no_mask"), plain(CLOTH, "mask"), way, rng)
+    with patch("training.augmentation.synthetic_masks.DYED_SHARE", 0):
+        worn = transfer_mask(plain(SKIN, "no_mask"), plain(CLOTH, "mask"), way, rng)
     assert (worn.label, worn.annotated) == (way.label, False)
     covered = cloth(worn)
     nose = covered[:, SIDE_PX // 2]
@@ -56,11 +56,11 @@ def test_a_mask_begins_where_its_way_says(way: int, seed: int) -> None:
 
 
 def test_some_masks_are_dyed_and_some_of_these_like_skin() -> None:
-    rightly, at = WAYS[0], round((CONTEXT + 0.8) * SIDE_PX)
+    rightly, at = WEARING_STYLES[0], round((CONTEXT + 0.8) * SIDE_PX)
     colours = []
     for seed in range(200):
         rng = np.random.default_rng(seed)
-        worn = put_on(plain(SKIN, "no_mask"), plain(CLOTH, "mask"), rightly, rng)
+        worn = transfer_mask(plain(SKIN, "no_mask"), plain(CLOTH, "mask"), rightly, rng)
         colours.append(worn.image[at, (round((CONTEXT + 0.5) * SIDE_PX))].astype(int))
     red, _, blue = np.array(colours).T
     blueish = (blue > 2 * red).mean()
@@ -70,17 +70,17 @@ def test_some_masks_are_dyed_and_some_of_these_like_skin() -> None:
 
 
 def test_the_ways_are_told_apart_by_the_nose_and_the_mouth() -> None:
-    bare = {way: (way.top[0] > 0.62, way.top[0] > 0.80) for way in WAYS}
+    bare = {way: (way.top[0] > 0.62, way.top[0] > 0.80) for way in WEARING_STYLES}
     assert {way.label for way, (nose, _) in bare.items() if not nose} == {"mask"}
     worn_wrongly = [way for way, (nose, _) in bare.items() if nose and way.top[0] < CHIN_HEIGHT]
     assert {way.label for way in worn_wrongly} == {"incorrect_mask"}
     assert any(mouth for _, mouth in bare.values())
-    assert {way.label for way in WAYS if way.top[0] >= CHIN_HEIGHT} == {"no_mask"}
+    assert {way.label for way in WEARING_STYLES if way.top[0] >= CHIN_HEIGHT} == {"no_mask"}
 
 
 def test_a_model_that_knows_no_wrong_way_sees_only_masks_put_on_rightly() -> None:
-    assert {way.label for way in ways_for(("mask", "no_mask"))} == {"mask", "no_mask"}
-    assert ways_for(("mask", "no_mask", "incorrect_mask")) == WAYS
+    assert {way.label for way in wearing_styles_for(("mask", "no_mask"))} == {"mask", "no_mask"}
+    assert wearing_styles_for(("mask", "no_mask", "incorrect_mask")) == WEARING_STYLES
 
 
 def targets(*labels: str) -> dict[str, Floats]:
@@ -90,7 +90,7 @@ def targets(*labels: str) -> dict[str, Floats]:
 def dressed_set(share: float) -> TrainingSet:
     faces = [plain(SKIN, "no_mask")] * 64
     labels = ("mask", "no_mask", "incorrect_mask")
-    wardrobe = Wardrobe([plain(CLOTH, "mask")], WAYS, targets(*labels), share)
+    wardrobe = MaskTransfer([plain(CLOTH, "mask")], WEARING_STYLES, targets(*labels), share)
     bare = np.tile(targets(*labels)["no_mask"], (64, 1))
     return TrainingSet(faces, bare, np.full(64, 5.0, np.float32), np.ones(64), wardrobe)
 
@@ -126,7 +126,7 @@ def test_annotated_faces_are_left_as_they_are() -> None:
 
 def changed(bare: bool, seed: int) -> Pixels:
     picture = np.full((SIZE_PX, SIZE_PX, 3), SKIN, np.uint8)
-    after = occluded(picture, bare, np.random.default_rng(seed))
+    after = occlude(picture, bare, np.random.default_rng(seed))
     assert (after.shape, after.dtype) == ((SIZE_PX, SIZE_PX, 3), np.uint8)
     assert (picture == SKIN).all(), "the picture itself is left alone"
     return np.asarray(np.abs(after.astype(int) - picture).max(axis=2) > 20)

@@ -8,14 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from training.common.intervals import Estimate, draws, estimates, interval, shares
+from training.common.intervals import (
+    Estimate,
+    bootstrap_estimates,
+    bootstrap_weights,
+    percentile_interval,
+    share_estimates,
+)
 
 ALONE = np.arange(400)
 
 
 def share_of(hits: int, count: int) -> Estimate:
     right = np.arange(count) < hits
-    found = shares({"it": (right, np.ones(count))}, np.arange(count))["it"]
+    found = share_estimates({"it": (right, np.ones(count))}, np.arange(count))["it"]
     assert found is not None
     return found
 
@@ -30,9 +36,13 @@ def test_a_share_of_independent_pictures_is_as_wide_as_theory_says() -> None:
 
 def test_faces_of_one_picture_count_as_one_piece_of_evidence() -> None:
     right = np.arange(400) % 5 != 0
-    once = shares({"it": (right, np.ones(400))}, ALONE)["it"]
-    thrice = shares({"it": (np.repeat(right, 3), np.ones(1200))}, np.repeat(ALONE, 3))["it"]
-    as_if_alone = shares({"it": (np.repeat(right, 3), np.ones(1200))}, np.arange(1200))["it"]
+    once = share_estimates({"it": (right, np.ones(400))}, ALONE)["it"]
+    thrice = share_estimates({"it": (np.repeat(right, 3), np.ones(1200))}, np.repeat(ALONE, 3))[
+        "it"
+    ]
+    as_if_alone = share_estimates({"it": (np.repeat(right, 3), np.ones(1200))}, np.arange(1200))[
+        "it"
+    ]
     assert once is not None
     assert thrice is not None
     assert as_if_alone is not None
@@ -50,7 +60,7 @@ def test_a_share_of_none_or_all_has_the_exact_bound(hits: int, count: int) -> No
 
 
 def test_the_exact_bound_counts_pictures_and_not_faces() -> None:
-    found = shares({"it": (np.ones(40), np.ones(40))}, np.repeat(np.arange(4), 10))["it"]
+    found = share_estimates({"it": (np.ones(40), np.ones(40))}, np.repeat(np.arange(4), 10))["it"]
     assert found is not None
     assert found.low == pytest.approx(0.025 ** (1 / 4))
 
@@ -62,7 +72,7 @@ def test_of_a_hundred_intervals_about_ninety_five_hold_the_truth() -> None:
     for _ in range(200):
         hard = np.repeat(rng.random(80) < 0.3, 2)  # faces of one picture fail together
         right = rng.random(160) < np.where(hard, 0.5, 0.9)
-        found = shares({"it": (right, np.ones(160))}, pictures)["it"]
+        found = share_estimates({"it": (right, np.ones(160))}, pictures)["it"]
         assert found is not None
         held += found.low <= 0.7 * 0.9 + 0.3 * 0.5 <= found.high
     assert 0.90 <= held / 200 <= 0.99
@@ -70,39 +80,41 @@ def test_of_a_hundred_intervals_about_ninety_five_hold_the_truth() -> None:
 
 def test_one_seed_gives_the_same_draws_and_each_draws_as_many_pictures() -> None:
     pictures = np.array([5, 5, 9, 2])
-    first, again = (np.concatenate(list(draws(pictures, 50))) for _ in range(2))
+    first, again = (np.concatenate(list(bootstrap_weights(pictures, 50))) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert first.shape == (50, 4)
     np.testing.assert_array_equal(first[:, 0], first[:, 1])
     assert (first[:, 1:].sum(axis=1) == 3).all()
-    assert not np.array_equal(first, np.concatenate(list(draws(pictures, 50, seed=2))))
+    assert not np.array_equal(first, np.concatenate(list(bootstrap_weights(pictures, 50, seed=2))))
 
 
 def test_many_pictures_are_drawn_in_parts_that_make_up_the_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("training.common.intervals.CELLS_AT_ONCE", 1000)
-    sizes = [len(weights) for weights in draws(np.arange(300), 10)]
+    monkeypatch.setattr("training.common.intervals.MAX_CELLS", 1000)
+    sizes = [len(weights) for weights in bootstrap_weights(np.arange(300), 10)]
     assert sizes == [3, 3, 3, 1]
 
 
 def test_a_figure_without_a_value_has_no_estimate() -> None:
-    assert shares({"it": (np.zeros(3), np.zeros(3))}, np.arange(3)) == {"it": None}
-    assert shares({}, np.arange(3)) == {}
-    found = estimates(lambda w: {"it": np.full(len(w), np.nan)}, np.arange(3), resamples=5)
+    assert share_estimates({"it": (np.zeros(3), np.zeros(3))}, np.arange(3)) == {"it": None}
+    assert share_estimates({}, np.arange(3)) == {}
+    found = bootstrap_estimates(
+        lambda w: {"it": np.full(len(w), np.nan)}, np.arange(3), resamples=5
+    )
     assert found == {"it": None}
 
 
 def test_draws_without_a_value_are_left_out_of_the_interval() -> None:
-    assert interval(np.array([np.nan, 0.5, 0.5, np.nan])) == (0.5, 0.5)
-    assert np.isnan(interval(np.array([np.nan]))).all()
+    assert percentile_interval(np.array([np.nan, 0.5, 0.5, np.nan])) == (0.5, 0.5)
+    assert np.isnan(percentile_interval(np.array([np.nan]))).all()
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 9)), min_size=1))
 def test_shares_stay_between_nought_and_one(faces: list[tuple[bool, bool, int]]) -> None:
     right, known, pictures = (np.array(column) for column in zip(*faces, strict=True))
-    found = shares({"it": (right & known, known)}, pictures)["it"]
+    found = share_estimates({"it": (right & known, known)}, pictures)["it"]
     if not known.any():
         assert found is None
     else:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
-from training.common.metrics import alert_threshold, figures
+from training.common.metrics import alert_threshold, classification_metrics
 
 LABELS = ("mask", "no_mask", "incorrect_mask")
 answers = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=60)
@@ -15,7 +15,7 @@ answers = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, 
 @given(answers)
 def test_figures_are_sklearns(pairs: list[tuple[int, int]]) -> None:
     truth, predicted = np.array(pairs, np.int64).T
-    found = figures(truth, predicted, LABELS)
+    found = classification_metrics(truth, predicted, LABELS)
     assert found.accuracy == pytest.approx(accuracy_score(truth, predicted))
     assert found.count == len(pairs)
     assert found.confusion == confusion_matrix(truth, predicted, labels=[0, 1, 2]).tolist()

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from edge.common.errors import UsageError
 from tests.support import datasets
-from training.data.corrections import LEAVE_OUT, corrected, read_corrections, unused
+from training.data.corrections import (
+    LEAVE_OUT,
+    apply_corrections,
+    read_corrections,
+    unused_corrections,
+)
 from training.data.datasets import LABELS, DataSet, Sample
 from training.data.splits import Split
 
@@ -44,23 +49,23 @@ def test_faces_are_relabelled_or_left_out(tmp_path: Path) -> None:
             "images/a.jpg,10,20,incorrect_mask\nwith_mask/a.jpg,,,-\nwithout_mask/b.jpg,,,mask\n",
         )
     )
-    done = corrected(data_set(Split.TRAIN), found, LABELS[3])
+    done = apply_corrections(data_set(Split.TRAIN), found, LABELS[3])
     assert [sample.label for sample in done.samples] == ["incorrect_mask", "mask", "mask", "mask"]
     assert [sample.path.name for sample in done.samples[2:]] == ["b.jpg", "b.jpg"]
-    assert unused([done], found) == [("with_mask/a.jpg", None, None)]
+    assert unused_corrections([done], found) == [("with_mask/a.jpg", None, None)]
 
 
 def test_a_label_that_the_model_lacks_leaves_the_face_out(tmp_path: Path) -> None:
     found = read_corrections(file_of(tmp_path, "images/a.jpg,10,20,incorrect_mask\n"))
-    assert len(corrected(data_set(Split.TRAIN), found, LABELS[2]).samples) == 4
+    assert len(apply_corrections(data_set(Split.TRAIN), found, LABELS[2]).samples) == 4
 
 
 @pytest.mark.parametrize("split", [Split.VALIDATION, Split.TEST])
 def test_what_is_reported_on_stays_as_it_is(tmp_path: Path, split: Split) -> None:
     found = read_corrections(file_of(tmp_path, "with_mask/a.jpg,,,no_mask\n"))
     data = data_set(split)
-    assert corrected(data, found, LABELS[3]) == data
-    assert unused([data], found) == list(found)
+    assert apply_corrections(data, found, LABELS[3]) == data
+    assert unused_corrections([data], found) == list(found)
 
 
 @pytest.mark.parametrize(

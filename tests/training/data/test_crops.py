@@ -12,17 +12,17 @@ from edge.classification.face_crop import crop_face
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
 from tests.support import datasets
-from training.augmentation.augment import augmented
-from training.data.crops import Face, decoded, evaluation_crop, training_face
+from training.augmentation.augment import augment
+from training.data.crops import Face, decode_samples, evaluation_crop, training_face
 from training.data.datasets import LABELS, DataSet, Sample, read_dataset
 from training.data.detector_simulation import (
     MARGIN,
     box_of_annotation,
     box_of_framed_picture,
-    overlap,
+    intersection_over_union,
 )
-from training.data.duplicates import copies, copy_pairs, fingerprint
-from training.data.face_boxes import find_no_faces
+from training.data.duplicates import fingerprint, has_near_duplicate, near_duplicate_pairs
+from training.data.face_boxes import find_empty_boxes
 from training.data.splits import Split
 
 SIZE = (96, 96)
@@ -48,9 +48,9 @@ def test_the_detectors_box_of_a_picture_that_is_a_crop() -> None:
 
 @given(boxes, boxes)
 def test_overlap_is_a_share_and_symmetric(a: Box, b: Box) -> None:
-    assert 0 <= overlap(a, b) <= 1 + 1e-9
-    assert overlap(a, b) == pytest.approx(overlap(b, a))
-    assert overlap(a, a) == pytest.approx(1)
+    assert 0 <= intersection_over_union(a, b) <= 1 + 1e-9
+    assert intersection_over_union(a, b) == pytest.approx(intersection_over_union(b, a))
+    assert intersection_over_union(a, a) == pytest.approx(1)
 
 
 def test_an_evaluated_face_is_cut_as_the_pi_cuts_it() -> None:
@@ -92,19 +92,19 @@ def test_a_few_corrupt_pictures_are_named_and_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     data = corrupt(tmp_path, 60, 1)
-    assert len(list(decoded(data, data.samples, list))) == 119
+    assert len(list(decode_samples(data, data.samples, list))) == 119
     assert "mask0.jpg" in caplog.text
 
 
 def test_many_corrupt_pictures_are_a_broken_download(tmp_path: Path) -> None:
     data = corrupt(tmp_path, 60, 2)
     with pytest.raises(UserError, match=r"2 of 120 .*mask0\.jpg"):
-        list(decoded(data, data.samples, list))
+        list(decode_samples(data, data.samples, list))
 
 
 def test_a_look_is_decided_by_its_random_numbers() -> None:
     face = Face(smooth(200), (50.0, 50.0, 100.0, 100.0), "mask", annotated=True)
-    looks = [augmented(face, np.random.default_rng(seed)) for seed in (5, 5, 6)]
+    looks = [augment(face, np.random.default_rng(seed)) for seed in (5, 5, 6)]
     np.testing.assert_array_equal(looks[0], looks[1])
     assert (looks[0] != looks[2]).any()
 
@@ -113,7 +113,7 @@ def test_a_look_is_decided_by_its_random_numbers() -> None:
 @given(boxes, st.integers(0, 2**32), st.booleans())
 def test_every_look_is_a_crop_of_the_models_size(box: Box, seed: int, annotated: bool) -> None:
     face = Face(smooth(100), box, "mask", annotated)
-    look = augmented(face, np.random.default_rng(seed))
+    look = augment(face, np.random.default_rng(seed))
     assert (look.shape, look.dtype) == ((96, 96, 3), np.uint8)
 
 
@@ -122,7 +122,7 @@ def test_looks_are_centred_on_the_detectors_box() -> None:
     cv2.circle(image, (90, 120), 12, (255, 255, 255), -1)
     face = Face(image, (60.0, 90.0, 60.0, 60.0), "mask", annotated=True)
     rng = np.random.default_rng(3)
-    total = np.mean([augmented(face, rng).mean(axis=2) for _ in range(300)], axis=0)
+    total = np.mean([augment(face, rng).mean(axis=2) for _ in range(300)], axis=0)
     light = total - np.median(total)
     light[light < light.max() / 4] = 0
     middle = [np.average(np.arange(96), weights=light.sum(axis=axis)) for axis in (0, 1)]
@@ -132,9 +132,9 @@ def test_looks_are_centred_on_the_detectors_box() -> None:
 def test_empty_boxes_keep_off_the_faces() -> None:
     faces = [(40.0, 40.0, 120.0, 120.0)]
     rng = np.random.default_rng(0)
-    found = find_no_faces(smooth(400), faces, rng, at_most=8)
+    found = find_empty_boxes(smooth(400), faces, rng, at_most=8)
     assert 0 < len(found) <= 8
-    assert all(overlap(box, faces[0]) < 0.1 for box in found)
+    assert all(intersection_over_union(box, faces[0]) < 0.1 for box in found)
 
 
 def test_a_recompressed_copy_is_recognised_and_another_face_is_not() -> None:
@@ -142,7 +142,7 @@ def test_a_recompressed_copy_is_recognised_and_another_face_is_not() -> None:
     _, code = cv2.imencode(".jpg", original, [cv2.IMWRITE_JPEG_QUALITY, 60])
     again = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)
     smaller = np.asarray(cv2.resize(again, (90, 90), interpolation=cv2.INTER_AREA), np.uint8)
-    found = copies([fingerprint(smaller), fingerprint(other)], [fingerprint(original)])
+    found = has_near_duplicate([fingerprint(smaller), fingerprint(other)], [fingerprint(original)])
     assert found.tolist() == [True, False]
 
 
@@ -152,5 +152,5 @@ def test_a_copy_cut_a_little_differently_is_recognised_by_its_tones() -> None:
     shaken = np.clip(original[4:, 3:] + rng.normal(0, 20, (196, 197, 3)), 0, 255).astype(np.uint8)
     flat = np.full((50, 50, 3), 90, np.uint8)
     of = [fingerprint(picture) for picture in (other, shaken, flat)]
-    assert copy_pairs(of, [fingerprint(flat), fingerprint(original)]) == [(1, 1), (2, 0)]
-    assert copies(of, []).tolist() == [False, False, False]
+    assert near_duplicate_pairs(of, [fingerprint(flat), fingerprint(original)]) == [(1, 1), (2, 0)]
+    assert has_near_duplicate(of, []).tolist() == [False, False, False]

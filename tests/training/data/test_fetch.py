@@ -14,11 +14,11 @@ from edge.common.errors import UserError
 from tests.support import datasets, kaggle_server
 from tests.support.kaggle_server import Kaggle
 from training.cli import main
-from training.data.catalogue import PUBLISHED
+from training.data.catalogue import PUBLIC_DATA_SETS
 from training.data.datasets import LABELS, read_dataset
 from training.data.fetch import fetch
 
-TWELVE_K = PUBLISHED[0]
+TWELVE_K = PUBLIC_DATA_SETS[0]
 CLOSED = "http://127.0.0.1:9"  # the discard port: nothing listens there
 
 
@@ -119,7 +119,7 @@ def test_the_list_says_where_on_what_terms_and_how_to_use_it(
 ) -> None:
     assert main(["dataset", *arguments]) == 0
     said = capsys.readouterr().out
-    for each in PUBLISHED:
+    for each in PUBLIC_DATA_SETS:
         assert all(part in said for part in (each.where, each.licence, each.gives))
     assert "make train DATA=data/face-mask-12k\n" in said
     assert "DATA='data/celeba data/maskedface-net' TRAIN_ARGS='--classes 3'" in said

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from edge.common.errors import UsageError
 from tests.support import datasets
 from training.cli import main
-from training.data.celeba_partition import part_of, read_partition
+from training.data.celeba_partition import read_partition, split_in_partition
 from training.data.crops import read_picture, training_face
 from training.data.datasets import LABELS, DataSet, read_dataset
-from training.data.layouts import INCORRECT_KINDS, incorrect_kind, key
+from training.data.layouts import INCORRECT_KINDS, incorrect_kind, normalised_name
 from training.data.splits import Split, family_of, split_of
 
 TWO, THREE = LABELS[2], LABELS[3]
@@ -113,7 +113,7 @@ def test_a_list_of_parts_is_read_as_it_was_written(
     path.write_text("".join(["image_id,partition\n", *lines]))
     read = read_partition(path)
     assert read == {name: list(Split)[int(part)] for name, part in parts.items()}
-    assert all(part_of(read, f"{name}.png") is split for name, split in read.items())
+    assert all(split_in_partition(read, f"{name}.png") is split for name, split in read.items())
 
 
 def test_face_mask_12k_may_stay_in_the_folder_that_kaggle_wraps_it_in(tmp_path: Path) -> None:
@@ -257,8 +257,12 @@ def test_a_few_broken_annotations_are_named_and_left_out(
 
 @given(st.text(" -_aB", max_size=8))
 def test_a_name_is_known_however_it_is_spelt(name: str) -> None:
-    assert key(name) == key(key(name)) == key(name.upper())
-    assert not set(key(name)) & set(" -_B")
+    assert (
+        normalised_name(name)
+        == normalised_name(normalised_name(name))
+        == normalised_name(name.upper())
+    )
+    assert not set(normalised_name(name)) & set(" -_B")
 
 
 @pytest.mark.parametrize("command", ["explore", "train", "evaluate"])

@@ -16,7 +16,7 @@ from training.cli import main
 from training.common.metrics import alert_threshold
 from training.data.splits import Split
 from training.evaluation.evaluate import evaluate
-from training.evaluation.predictions import ask, read_known
+from training.evaluation.predictions import collect_predictions, read_with_all_labels
 from training.evaluation.scorers import load_scorer
 
 MODEL = datasets.ROOT / "models" / "mask.tflite"
@@ -88,8 +88,8 @@ def test_the_threshold_is_chosen_on_validation(
     parted: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = one_json(capsys, "--data", parted, "--false-alarms", "0.1")
-    scorer, data = load_scorer(MODEL, None), read_known(parted)
-    held = ask(scorer, data, data.part(Split.VALIDATION), "validation")
+    scorer, data = load_scorer(MODEL, None), read_with_all_labels(parted)
+    held = collect_predictions(scorer, data, data.part(Split.VALIDATION), "validation")
     threshold = alert_threshold([held.of("no_mask")[held.are("mask")]], 0.1)
     assert found["chosen"] == {
         "threshold": threshold,
@@ -97,7 +97,7 @@ def test_the_threshold_is_chosen_on_validation(
         "data": ["parted"],
         "masked_faces": 12,
     }
-    tested = ask(scorer, data, data.part(Split.TEST), "test")
+    tested = collect_predictions(scorer, data, data.part(Split.TEST), "test")
     flagged = tested.of("no_mask")[tested.are("no_mask")] >= threshold
     assert found["alerts_at_chosen"]["bare_flagged"] == pytest.approx(flagged.mean())
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from training.common.metrics import alert_threshold
-from training.evaluation.roc import Ranking, area, average_precision, bands, curve, found_at
+from training.evaluation.roc import (
+    Ranking,
+    average_precision,
+    curve_bands,
+    curve_points,
+    recall_at,
+    roc_auc,
+)
 
 faces = st.lists(
     st.tuples(st.integers(0, 12), st.booleans(), st.integers(0, 3)), min_size=2, max_size=60
@@ -23,13 +30,14 @@ def columns(drawn: list[tuple[int, bool, int]]) -> tuple[np.ndarray, np.ndarray,
     return (scores / 12).astype(np.float32), positive, weights.astype(np.float32)
 
 
+@settings(deadline=None)  # the first call imports scikit-learn
 @given(faces)
 def test_areas_are_sklearns(drawn: list[tuple[int, bool, int]]) -> None:
     scores, positive, weights = columns(drawn)
     ranking = Ranking(scores, positive)
     rows = np.stack([weights, np.ones_like(weights)])
     for row, auc, precision in zip(
-        rows, area(ranking, rows), average_precision(ranking, rows), strict=True
+        rows, roc_auc(ranking, rows), average_precision(ranking, rows), strict=True
     ):
         assert auc == pytest.approx(roc_auc_score(positive, scores, sample_weight=row))
         expected = average_precision_score(positive, scores, sample_weight=row)
@@ -39,7 +47,7 @@ def test_areas_are_sklearns(drawn: list[tuple[int, bool, int]]) -> None:
 @given(faces)
 def test_the_curve_goes_through_sklearns_points(drawn: list[tuple[int, bool, int]]) -> None:
     scores, positive, _ = columns(drawn)
-    wrong, right, precision = curve(Ranking(scores, positive))
+    wrong, right, precision = curve_points(Ranking(scores, positive))
     expected, recall, thresholds = precision_recall_curve(positive, scores)
     assert precision[::-1] == pytest.approx(expected)
     assert right[::-1] == pytest.approx(recall)
@@ -54,7 +62,7 @@ def test_what_is_found_is_what_the_alert_threshold_flags(
 ) -> None:
     scores, positive, _ = columns(drawn)
     threshold = alert_threshold([scores[~positive]], false_alarms)
-    found = found_at(Ranking(scores, positive), np.ones((1, len(scores)), "f4"), false_alarms)
+    found = recall_at(Ranking(scores, positive), np.ones((1, len(scores)), "f4"), false_alarms)
     assert found[0] == pytest.approx((scores[positive] >= threshold).mean())
 
 
@@ -63,10 +71,10 @@ def test_one_side_alone_has_no_area() -> None:
     for positive in (np.ones(3, bool), np.zeros(3, bool)):
         ranking = Ranking(np.array([0.1, 0.5, 0.5], np.float32), positive)
         assert not ranking.both
-        assert np.isnan(area(ranking, weights)).all()
-        assert np.isnan(found_at(ranking, weights, 0.02)).all()
+        assert np.isnan(roc_auc(ranking, weights)).all()
+        assert np.isnan(recall_at(ranking, weights, 0.02)).all()
     nothing = Ranking(np.zeros(0, np.float32), np.zeros(0, bool))
-    assert np.isnan(found_at(nothing, np.zeros((2, 0), np.float32), 0.02)).all()
+    assert np.isnan(recall_at(nothing, np.zeros((2, 0), np.float32), 0.02)).all()
 
 
 def test_bands_hold_the_curve_and_narrow_with_more_pictures() -> None:
@@ -77,8 +85,8 @@ def test_bands_hold_the_curve_and_narrow_with_more_pictures() -> None:
         positive = np.arange(count) % 2 == 0
         scores = (rng.normal(0, 1, count) + positive).astype(np.float32)
         ranking = Ranking(scores, positive)
-        found, precise = bands(ranking, np.arange(count), at)
-        wrong, right, _ = curve(ranking)
+        found, precise = curve_bands(ranking, np.arange(count), at)
+        wrong, right, _ = curve_points(ranking)
         on_curve = right[np.searchsorted(wrong, at + 1e-9, side="right") - 1]
         assert (found[0] <= on_curve).all()
         assert (on_curve <= found[1]).all()

@@ -11,7 +11,7 @@ import pytest
 
 from edge.common.arrays import Pixels
 from tests.support import datasets
-from training.evaluation.stress import CONDITIONS, ON_BARE_ONLY, skin_angle
+from training.evaluation.stress import BARE_FACES_ONLY, CONDITIONS, skin_angle
 from training.network.model import SIZE_PX
 
 
@@ -66,8 +66,8 @@ def test_every_condition_is_told_for_the_faces_that_it_concerns(tmp_path: Path) 
     assert list(found)[: len(CONDITIONS)] == list(CONDITIONS)
     for name in CONDITIONS:
         counted = (found[name]["bare"], found[name]["masked"])
-        assert counted == ((5, 0) if name in ON_BARE_ONLY else (5, 5))
-        assert (found[name]["masked_flagged"] is None) == (name in ON_BARE_ONLY)
+        assert counted == ((5, 0) if name in BARE_FACES_ONLY else (5, 5))
+        assert (found[name]["masked_flagged"] is None) == (name in BARE_FACES_ONLY)
     tones = [each for name, each in found.items() if name.startswith("skin tone")]
     assert sum(each["bare"] for each in tones) == 2 * 5
     table = datasets.python(*command)

@@ -10,7 +10,7 @@ from tests.support import datasets
 from training.common.train_config import TrainConfig
 from training.data.crops import Face
 from training.fit.batches import TrainingSet
-from training.fit.checkpoint import Progress, load_state, save_state
+from training.fit.checkpoint import RunProgress, load_state, save_state
 
 
 def training_set(draws: list[float]) -> TrainingSet:
@@ -51,9 +51,9 @@ def test_a_batch_carries_each_faces_target() -> None:
 
 def test_state_comes_back_whole(tmp_path: Path) -> None:
     arrays = [np.arange(6.0).reshape(2, 3), np.array(4, np.int64), np.float32(0.5)]
-    progress = Progress(2, 0.9, [{"epoch": 1}, {"epoch": 2}], {"epochs": 40, "seed": 1})
+    progress = RunProgress(2, 0.9, [{"epoch": 1}, {"epoch": 2}], {"epochs": 40, "seed": 1})
     config = TrainConfig()
-    kept = Progress(2, 0.9, progress.history, {**config.__dict__})
+    kept = RunProgress(2, 0.9, progress.history, {**config.__dict__})
     save_state(tmp_path / "state.npz", arrays, kept)
     found, again = load_state(tmp_path / "state.npz", config)
     assert again == kept
@@ -63,7 +63,7 @@ def test_state_comes_back_whole(tmp_path: Path) -> None:
 
 
 def test_a_run_is_only_resumed_with_its_own_settings(tmp_path: Path) -> None:
-    kept = Progress(2, 0.9, [], {**TrainConfig(seed=1).__dict__})
+    kept = RunProgress(2, 0.9, [], {**TrainConfig(seed=1).__dict__})
     save_state(tmp_path / "state.npz", [], kept)
     with pytest.raises(UsageError, match=r"seed \(1 then, 2 now\)"):
         load_state(tmp_path / "state.npz", TrainConfig(seed=2))

@@ -51,7 +51,7 @@ def test_no_face_weighs_more_than_the_most_however_rare_its_label(tmp_path: Path
     for index in range(1, 12):
         (root / f"Train/WithMask/{index}.png").unlink()
     training = prepared(root, config=TrainConfig(balance=1.0)).training
-    assert training.weights.max() == MAX_WEIGHT < len(training.data.face_boxes) / 2
+    assert training.weights.max() == MAX_WEIGHT < len(training.faces) / 2
 
 
 def test_scenes_give_faces_and_empty_boxes_whose_target_is_unsure(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.common.metrics import Floats, Ints
-from training.fit.score_calibration import fit
+from training.fit.score_calibration import fit_calibration
 
 
 def world(count: int, labels: int, seed: int) -> tuple[Floats, Ints]:
@@ -31,7 +31,7 @@ def test_a_net_that_is_too_sure_or_leans_to_a_label_is_set_right(
 ) -> None:
     logits, truth = world(3000, len(offsets), seed)
     wrong = ((logits - np.array(offsets)) / scale).astype(np.float32)
-    found = fit([wrong], [truth])
+    found = fit_calibration([wrong], [truth])
     assert found.scale == pytest.approx(scale, rel=0.15)
     centred = np.array(offsets) - np.mean(offsets)
     np.testing.assert_allclose(found.offsets, centred, atol=0.3)
@@ -41,13 +41,13 @@ def test_data_sets_count_equally_however_large() -> None:
     large, truth = world(4000, 2, 1)
     small, other = world(200, 2, 2)
     leaning = small + np.array([1.5, 0.0], np.float32)
-    both = fit([large, leaning], [truth, other])
-    large_alone = fit([large], [truth])
+    both = fit_calibration([large, leaning], [truth, other])
+    large_alone = fit_calibration([large], [truth])
     assert both.offsets[0] < large_alone.offsets[0] - 0.2
 
 
 def test_a_label_that_never_comes_keeps_near_what_was_learnt() -> None:
     logits, truth = world(300, 2, 3)
     three = np.concatenate([logits, np.full((300, 1), -6, np.float32)], axis=1)
-    found = fit([three], [truth])
+    found = fit_calibration([three], [truth])
     assert all(abs(offset) < 1.0 for offset in found.offsets)

@@ -11,9 +11,9 @@ import numpy as np
 from training.common.plotting import LABEL_COLOURS, OTHER_COLOURS, plot
 from training.data.crops import MIN_EVALUATED_WIDTH_PX, MIN_TRAINED_WIDTH_PX
 from training.data.datasets import LABELS
-from training.data.picture_style import MEASURES, TOGETHER, Style
+from training.data.picture_style import COMBINED_MEASURES, MEASURES, Style
 from training.data.splits import Split
-from training.exploration.dataset_stats import Observed, Seen
+from training.exploration.dataset_stats import DataSetStats, FaceStats
 
 ROW_IN = 0.32  # of a plot's height, for each row of text in it
 AXES = {
@@ -26,7 +26,7 @@ AXES = {
 LOGARITHMIC = ("sharpness", "side_px")
 
 
-def draw_balance(path: Path, all_seen: list[Seen]) -> None:
+def draw_balance(path: Path, all_seen: list[DataSetStats]) -> None:
     """How many faces of each label each part of each data set has."""
     rows = [
         (f"{seen.data.name}  {split}", [_count(seen, split, label) for label in LABELS[3]])
@@ -51,7 +51,7 @@ def draw_balance(path: Path, all_seen: list[Seen]) -> None:
         _legend_above(axes)
 
 
-def draw_sizes(path: Path, all_seen: list[Seen]) -> None:
+def draw_sizes(path: Path, all_seen: list[DataSetStats]) -> None:
     """Histograms of the pictures' longer sides and of the annotated faces' widths."""
     boxed = [seen for seen in all_seen if any(f.sample.box_px for f in seen.faces)]
     colours = {
@@ -75,7 +75,7 @@ def draw_sizes(path: Path, all_seen: list[Seen]) -> None:
                 axes.text(y=0.97, s=used, va="top", transform=axes.get_xaxis_transform(), **side)
 
 
-def draw_style(path: Path, all_seen: list[Seen]) -> None:
+def draw_style(path: Path, all_seen: list[DataSetStats]) -> None:
     """A box per measure, data set and label: the middle half and the middle nine tenths."""
     rows = [
         (f"{seen.data.name}  {label}", label, styles)
@@ -109,7 +109,7 @@ def draw_style(path: Path, all_seen: list[Seen]) -> None:
 
 def draw_separations(path: Path, rows: list[tuple[str, dict[str, float]]]) -> None:
     """A table in colours: how well each measure tells two labels apart without a mask."""
-    names = [*MEASURES, *TOGETHER]
+    names = [*MEASURES, *COMBINED_MEASURES]
     table = np.array([[found[name] for name in names] for _, found in rows])
     with plot(path, 8.5, 1.6 + ROW_IN * len(rows)) as axes:
         axes.imshow(table, vmin=0.5, vmax=1, cmap="OrRd", aspect="auto")
@@ -127,28 +127,28 @@ def draw_separations(path: Path, rows: list[tuple[str, dict[str, float]]]) -> No
         axes.set_title("Can style alone tell the label?  0.5 no, 1 always", loc="left")
 
 
-def styles_of(seen: Seen, label: str) -> list[Style]:
+def styles_of(seen: DataSetStats, label: str) -> list[Style]:
     """The styles of the faces of one label that are large enough to be counted."""
     return [f.style for f in seen.faces if f.sample.label == label and f.style is not None]
 
 
-def _count(seen: Seen, split: Split, label: str) -> int:
+def _count(seen: DataSetStats, split: Split, label: str) -> int:
     return sum(f.sample.split is split and f.sample.label == label for f in seen.faces)
 
 
-def _longer_sides(faces: list[Observed]) -> list[float]:
+def _longer_sides(faces: list[FaceStats]) -> list[float]:
     sides = {face.sample.path: float(max(face.picture_px)) for face in faces}
     return list(sides.values())
 
 
-def _box_widths(faces: list[Observed]) -> list[float]:
+def _box_widths(faces: list[FaceStats]) -> list[float]:
     return [face.face_px[0] for face in faces if face.sample.box_px is not None]
 
 
 def _histogram(
     axes: Any,
-    all_seen: list[Seen],
-    values: Callable[[list[Observed]], list[float]],
+    all_seen: list[DataSetStats],
+    values: Callable[[list[FaceStats]], list[float]],
     colours: dict[str, str],
 ) -> None:
     """Shares of each set, on one scale: sets differ a hundredfold in number."""

@@ -22,16 +22,16 @@ from tests.support import datasets
 from training.cli import main
 from training.data.datasets import LABELS, read_dataset
 from training.data.picture_style import (
+    COMBINED_MEASURES,
     MEASURES,
     MIN_SAMPLES,
-    TOGETHER,
     Style,
-    separation,
-    separations,
+    separabilities,
+    separability,
     style_of,
 )
-from training.exploration.dataset_stats import ON_A_SHEET, Seen, observe
-from training.exploration.near_duplicates import find_pairs, shared
+from training.exploration.dataset_stats import FACES_PER_SHEET, DataSetStats, collect_stats
+from training.exploration.near_duplicates import count_pairs, find_pairs
 
 TWO, THREE = LABELS[2], LABELS[3]
 values = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=30)
@@ -55,8 +55,8 @@ def folders(root: Path, counts: dict[str, int], darker: dict[str, float] | None 
     return root
 
 
-def seen_of(root: Path, limit: int | None = None, seed: int = 1) -> Seen:
-    return observe(read_dataset(root, THREE), limit, seed)
+def seen_of(root: Path, limit: int | None = None, seed: int = 1) -> DataSetStats:
+    return collect_stats(read_dataset(root, THREE), limit, seed)
 
 
 @settings(deadline=None)  # the first call imports scikit-learn
@@ -65,8 +65,8 @@ def test_separation_is_the_area_under_the_roc_curve(a: list[float], b: list[floa
     from sklearn.metrics import roc_auc_score
 
     area = roc_auc_score([1] * len(a) + [0] * len(b), a + b)
-    assert separation(a, b) == pytest.approx(max(area, 1 - area))
-    assert separation(a, b) == pytest.approx(separation(b, a))
+    assert separability(a, b) == pytest.approx(max(area, 1 - area))
+    assert separability(a, b) == pytest.approx(separability(b, a))
 
 
 @pytest.mark.parametrize(
@@ -74,12 +74,12 @@ def test_separation_is_the_area_under_the_roc_curve(a: list[float], b: list[floa
     [([1, 2], [3, 4], 1), ([3, 4], [1, 2], 1), ([1, 1], [1, 1], 0.5), ([1, 3], [2, 4], 0.75)],
 )
 def test_separation_of_a_few(a: list[float], b: list[float], expected: float) -> None:
-    assert separation(a, b) == expected
+    assert separability(a, b) == expected
 
 
 def test_nothing_cannot_be_told_apart() -> None:
     with pytest.raises(ValueError, match="nothing"):
-        separation([], [1.0])
+        separability([], [1.0])
 
 
 def test_style_measures_light_colour_and_blur() -> None:
@@ -109,11 +109,11 @@ def test_measures_together_tell_what_each_alone_cannot() -> None:
     alike, opposed = (
         [Style(*row) for row in rows if (row[0] * row[1] > 0) == same] for same in (True, False)
     )
-    found = separations(alike, opposed)
-    assert set(found) == {*MEASURES, *TOGETHER}
+    found = separabilities(alike, opposed)
+    assert set(found) == {*MEASURES, *COMBINED_MEASURES}
     assert max(found[measure] for measure in MEASURES) < 0.6
-    assert min(found[name] for name in TOGETHER) > 0.9
-    assert separations(alike[: MIN_SAMPLES - 1], opposed) == {}
+    assert min(found[name] for name in COMBINED_MEASURES) > 0.9
+    assert separabilities(alike[: MIN_SAMPLES - 1], opposed) == {}
 
 
 def test_all_is_looked_at_and_unreadable_pictures_are_listed(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_sheet_is_spread_over_the_set_and_drawn_by_the_seed(tmp_path: Path) ->
     assert names[0] == names[1] != names[2]
     order = [sample.path.name for sample in read_dataset(root, THREE).samples]
     places = [order.index(name) for name in names[0]]
-    assert len(places) == ON_A_SHEET
+    assert len(places) == FACES_PER_SHEET
     assert all(0 < b - a <= 5 for a, b in itertools.pairwise(places))
 
 
@@ -164,7 +164,7 @@ def test_planted_copies_are_found_once_and_those_across_parts_come_first(tmp_pat
         ("leak.jpg", "WithMask-1.png"),
         ("WithMask-0.png", "again.png"),
     ]
-    across, within = shared(pairs)
+    across, within = count_pairs(pairs)
     assert (across.places, across.pairs, across.pictures, across.labels_differ) == (
         ("d test", "d train"),
         1,

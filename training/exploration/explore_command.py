@@ -17,34 +17,34 @@ from edge.common.errors import UserError
 from training.common.contact_sheet import contact_sheet
 from training.data.crops import read_picture
 from training.data.datasets import LABELS, read_datasets
-from training.data.picture_style import separations
-from training.exploration.dataset_stats import Seen, observe
-from training.exploration.findings import as_text, summary
-from training.exploration.html_page import as_html
-from training.exploration.near_duplicates import Pair, find_pairs
-from training.exploration.plots import (
+from training.data.picture_style import separabilities
+from training.exploration.dataset_stats import DataSetStats, collect_stats
+from training.exploration.exploration_plots import (
     draw_balance,
     draw_separations,
     draw_sizes,
     draw_style,
     styles_of,
 )
+from training.exploration.findings import summary, summary_lines
+from training.exploration.html_report import report_html
+from training.exploration.near_duplicates import Pair, find_pairs
 
 #: Pairs on the contact sheet of near copies, five to a row.
-PAIRS_SHOWN = 30
+MAX_PAIRS_SHOWN = 30
 SHEET_QUALITY = 88  # of its JPEG
-LETTERS = 16  # of a caption, below a picture
+MAX_CAPTION_LETTERS = 16  # of a caption, below a picture
 
 
 @dataclass(frozen=True)
-class Pictures:
+class ReportPictures:
     """The files of a report, beside it: plots, and contact sheets with their titles."""
 
     plots: list[tuple[str, str]]
     sheets: list[tuple[str, str]]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_explore_options(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m training explore`, but for `--data`."""
     parser.add_argument(
         "--classes",
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where report.html, its pictures and explore.json go (default: %(default)s)",
     )
-    parser.set_defaults(run=run, stopped="stopped; no report was written")
+    parser.set_defaults(run=run_explore, stopped="stopped; no report was written")
 
 
 def _at_least_one(text: str) -> int:
@@ -77,23 +77,23 @@ def _at_least_one(text: str) -> int:
     return number
 
 
-def run(options: argparse.Namespace) -> int:
+def run_explore(options: argparse.Namespace) -> int:
     """Read the data, write the report, and say in short what it says."""
     datasets = read_datasets(options.data, LABELS[options.classes])
-    _prepare(options.out)
-    all_seen = [observe(data, options.limit, options.seed) for data in datasets]
+    _make_private_folder(options.out)
+    all_seen = [collect_stats(data, options.limit, options.seed) for data in datasets]
     pairs = find_pairs([each for seen in all_seen for each in seen.prints])
-    told = _told_by_style(all_seen)
+    told = _separability_rows(all_seen)
     pictures = _draw(options.out, all_seen, pairs, told)
     found = summary(all_seen, pairs, told)
     (options.out / "explore.json").write_text(json.dumps(found, indent=1) + "\n")
     report = options.out / "report.html"
-    report.write_text(as_html(found, pictures.plots, pictures.sheets), encoding="utf-8")
-    sys.stdout.write("\n".join(as_text(found)) + f"\n\nreport: {report}\n")
+    report.write_text(report_html(found, pictures.plots, pictures.sheets), encoding="utf-8")
+    sys.stdout.write("\n".join(summary_lines(found)) + f"\n\nreport: {report}\n")
     return 0
 
 
-def _prepare(out: Path) -> None:
+def _make_private_folder(out: Path) -> None:
     """The folder, kept out of any git repository that it may lie in: it shows people."""
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def _prepare(out: Path) -> None:
         raise UserError(f"cannot write into {out}: {error.strerror}") from None
 
 
-def _told_by_style(all_seen: list[Seen]) -> list[tuple[str, dict[str, float]]]:
+def _separability_rows(all_seen: list[DataSetStats]) -> list[tuple[str, dict[str, float]]]:
     """By data set and pair of labels, and over all data, `style.separations`."""
     rows = []
     for first, second in itertools.combinations(LABELS[3], 2):
@@ -111,15 +111,18 @@ def _told_by_style(all_seen: list[Seen]) -> list[tuple[str, dict[str, float]]]:
             groups.append(("all data", all_seen))
         for name, members in groups:
             a, b = ([s for seen in members for s in styles_of(seen, x)] for x in (first, second))
-            found = separations(a, b)
+            found = separabilities(a, b)
             if found:
                 rows.append((f"{name}: {first} / {second}", found))
     return rows
 
 
 def _draw(
-    out: Path, all_seen: list[Seen], pairs: list[Pair], told: list[tuple[str, dict[str, float]]]
-) -> Pictures:
+    out: Path,
+    all_seen: list[DataSetStats],
+    pairs: list[Pair],
+    told: list[tuple[str, dict[str, float]]],
+) -> ReportPictures:
     plots = [("balance.png", "Balance"), ("sizes.png", "Sizes")]
     draw_balance(out / "balance.png", all_seen)
     draw_sizes(out / "sizes.png", all_seen)
@@ -132,18 +135,18 @@ def _draw(
     sheets = []
     for number, seen in enumerate(all_seen):
         for label, shown in sorted(seen.shown.items()):
-            file = f"faces-{number}-{_plain(seen.data.name)}-{label}.jpg"
-            names = [[text[:LETTERS]] for _, text in shown]
+            file = f"faces-{number}-{_file_name_part(seen.data.name)}-{label}.jpg"
+            names = [[text[:MAX_CAPTION_LETTERS]] for _, text in shown]
             sheet = contact_sheet([face for face, _ in shown], names)
             _save(out / file, sheet)
             sheets.append((file, f"{seen.data.name}: {label}"))
     if pairs:
         _save(out / "near-copies.jpg", _pairs_sheet(pairs))
         sheets.append(("near-copies.jpg", "Near copies, two by two"))
-    return Pictures(plots, sheets)
+    return ReportPictures(plots, sheets)
 
 
-def _plain(name: str) -> str:
+def _file_name_part(name: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in name)
 
 
@@ -154,19 +157,19 @@ def _save(path: Path, sheet: Pixels) -> None:
 
 
 def _pairs_sheet(pairs: list[Pair]) -> Pixels:
-    """Up to `PAIRS_SHOWN` pairs, each side by side, evenly spread over the kinds of pair."""
+    """Up to `MAX_PAIRS_SHOWN` pairs, each side by side, evenly spread over the kinds of pair."""
     pictures, captions = [], []
-    for number, pair in enumerate(_spread(pairs), start=1):
+    for number, pair in enumerate(_interleave_kinds(pairs), start=1):
         for seen in (pair.one, pair.two):
             image = read_picture(seen.path)
             pictures.append(np.zeros((9, 9, 3), np.uint8) if image is None else image)
             lines = f"{number}: {seen.path.name}", seen.data, f"{seen.split} {seen.label or ''}"
-            captions.append([line[:LETTERS] for line in lines])
+            captions.append([line[:MAX_CAPTION_LETTERS] for line in lines])
     return contact_sheet(pictures, captions)
 
 
-def _spread(pairs: list[Pair]) -> list[Pair]:
+def _interleave_kinds(pairs: list[Pair]) -> list[Pair]:
     """The first of each two places, then the second of each, and so on."""
     by_places = itertools.groupby(pairs, key=lambda pair: pair.places)
     rounds = itertools.zip_longest(*(list(group) for _, group in by_places))
-    return [p for each in rounds for p in each if p is not None][:PAIRS_SHOWN]
+    return [p for each in rounds for p in each if p is not None][:MAX_PAIRS_SHOWN]

@@ -9,7 +9,7 @@ from training.data.datasets import DataSet
 from training.data.splits import Split
 
 
-def figures_on_tests(model: Path, datasets: list[DataSet], names: list[str]) -> dict[str, Any]:
+def test_split_metrics(model: Path, datasets: list[DataSet], names: list[str]) -> dict[str, Any]:
     """Accuracy and confusion on the test part of each of `datasets` that `names` lists."""
     from training.evaluation.evaluate import evaluate
 

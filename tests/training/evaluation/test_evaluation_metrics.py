@@ -14,10 +14,15 @@ from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
 from training.data.datasets import LABELS, Sample
 from training.data.splits import Split
-from training.evaluation.figures import Asked, Chosen, Evaluation, evaluation_of
-from training.evaluation.predictions import Answers, pooled
-from training.evaluation.slices import bands, kind_of
-from training.evaluation.text import as_text
+from training.evaluation.evaluation_metrics import (
+    ChosenThreshold,
+    Evaluation,
+    EvaluationContext,
+    evaluation_of,
+)
+from training.evaluation.predictions import Predictions, pool
+from training.evaluation.slices import mask_kind, value_bands
+from training.evaluation.terminal_report import report_lines
 
 TWO, THREE = LABELS[2], LABELS[3]
 
@@ -28,11 +33,11 @@ def answers(
     names: list[str] | None = None,
     width_px: list[float] | None = None,
     luma: list[float] | None = None,
-) -> Answers:
+) -> Predictions:
     """Faces with their true label and their scores, each in a picture of its own name."""
     count = len(faces)
     names = names or [f"{index}.png" for index in range(count)]
-    return Answers(
+    return Predictions(
         labels,
         ("made up",),
         tuple(
@@ -46,8 +51,8 @@ def answers(
     )
 
 
-def evaluation(found: Answers, threshold: float | None = 0.5) -> Evaluation:
-    return evaluation_of(Asked("m", "r", "made up", "test", 0, threshold), found)
+def evaluation(found: Predictions, threshold: float | None = 0.5) -> Evaluation:
+    return evaluation_of(EvaluationContext("m", "r", "made up", "test", 0, threshold), found)
 
 
 def bare(score: float) -> tuple[str, list[float]]:
@@ -116,9 +121,9 @@ def test_alerts_count_each_true_label_and_those_that_the_model_lacks() -> None:
 
 def test_a_chosen_threshold_is_tried_here() -> None:
     found = evaluation_of(
-        Asked("m", "r", "d", "test", 0, None),
+        EvaluationContext("m", "r", "d", "test", 0, None),
         answers(TWO, [bare(0.9), bare(0.4), masked(0.35), masked(0.1)]),
-        Chosen(0.3, 0.02, ["d"], 50),
+        ChosenThreshold(0.3, 0.02, ["d"], 50),
     )
     assert found.alerts is None
     assert found.alerts_at_chosen is not None
@@ -152,7 +157,7 @@ def test_slices_part_the_faces_by_size_and_light() -> None:
 
 @given(st.lists(st.floats(0, 1000, width=32), min_size=1))
 def test_every_face_is_in_one_band(values: list[float]) -> None:
-    found = bands(np.array(values, np.float32), (40.0, 64.0, 96.0), "px")
+    found = value_bands(np.array(values, np.float32), (40.0, 64.0, 96.0), "px")
     assert (np.sum(list(found.values()), axis=0) == 1).all()
 
 
@@ -169,7 +174,7 @@ def test_every_face_is_in_one_band(values: list[float]) -> None:
     ],
 )
 def test_a_name_says_how_the_mask_is_drawn(name: str, kind: str | None) -> None:
-    assert kind_of(name) == kind
+    assert mask_kind(name) == kind
 
 
 def test_kinds_of_masks_are_told_apart_also_when_the_model_lacks_their_label() -> None:
@@ -192,7 +197,7 @@ def test_kinds_of_masks_are_told_apart_also_when_the_model_lacks_their_label() -
 def test_several_data_sets_are_pooled_and_told_apart() -> None:
     one, other = answers(TWO, [bare(0.9), bare(0.2)]), answers(TWO, [masked(0.1)], ["x.png"])
     other = dataclasses.replace(other, sources=("other",))
-    found = evaluation(pooled([one, other]))
+    found = evaluation(pool([one, other]))
     assert found.pictures == 3
     by_source = {each.name: each.accuracy for each in found.slices["source"]}
     assert {name: each.value for name, each in by_source.items() if each} == {
@@ -203,7 +208,7 @@ def test_several_data_sets_are_pooled_and_told_apart() -> None:
 
 def test_the_text_says_figures_intervals_and_faces() -> None:
     faces = [bare(0.9), bare(0.8), bare(0.2), masked(0.1), masked(0.3)]
-    lines = list(as_text(evaluation(answers(TWO, faces))))
+    lines = list(report_lines(evaluation(answers(TWO, faces))))
     assert lines[0] == "m with r on made up (test)"
     assert lines[1].startswith("accuracy   0.8000 [")
     assert lines[1].endswith("] over 5 faces, 0 left out")

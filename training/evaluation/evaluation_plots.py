@@ -14,12 +14,12 @@ from edge.classification.model_card import ALERT_LABEL
 from training.common.intervals import Estimate
 from training.common.plotting import LABEL_COLOURS, OTHER_COLOURS, plot
 from training.evaluation.calibration_error import Bin, Reliability
-from training.evaluation.evaluate import Outcome
-from training.evaluation.figures import MASKED, Alerts
-from training.evaluation.part_points import errors_percent, write_parts
-from training.evaluation.roc import Ranking, bands, curve
+from training.evaluation.evaluate import EvaluationResult
+from training.evaluation.evaluation_metrics import MASKED, AlertMetrics
+from training.evaluation.roc import Ranking, curve_bands, curve_points
+from training.evaluation.slice_plots import errors_percent, write_slice_plots
 
-SHOWN = {"mask": "masked", ALERT_LABEL: "bare", "incorrect_mask": "worn wrongly"}
+DISPLAY_NAMES = {"mask": "masked", ALERT_LABEL: "bare", "incorrect_mask": "worn wrongly"}
 #: False alarms beyond this share are of no use to anybody, nor is a recall below that one.
 MAX_FALSE_ALARMS, MIN_RECALL = 0.2, 0.5
 #: Where curves are read: what lies further out need not be seen whole.
@@ -28,35 +28,39 @@ READ_AT_FALSE_ALARMS, READ_AT_RECALL = 0.02, 0.95
 MIN_SAMPLES = 5
 COLUMNS = 3
 STEPS = np.linspace(0, 1, 501)
-SMALL = {"alignment": "left", "fontsize": 9, "title_fontsize": 9}
+SMALL_LEGEND = {"alignment": "left", "fontsize": 9, "title_fontsize": 9}
 #: Draws data sets into a file, under a title.
-Draw = Callable[[Path, Sequence[Outcome], str], None]
+DrawPlot = Callable[[Path, Sequence[EvaluationResult], str], None]
 
 
 def write_plots(
-    folder: Path, outcomes: Sequence[Outcome], pooled: Sequence[Outcome]
+    folder: Path, outcomes: Sequence[EvaluationResult], pooled: Sequence[EvaluationResult]
 ) -> dict[str, str]:
     """PNG files in `folder`, by name, with what each shows; `outcomes`: one per data set;
     `pooled`: all of them as one, where there are several."""
     every = [*outcomes, *pooled]
     alerting = [each for each in outcomes if _alert_ranking(each).both]
     telling = [each for each in outcomes if any(_rankings(each))]
-    drawn: dict[str, tuple[str, Draw, Sequence[Outcome]]] = {
-        "alerts.png": ("Bare faces found against false alarms", _alerts, alerting),
-        "confusion.png": ("Confusion matrix", _confusion, outcomes),
-        "roc.png": ("ROC curves, each label against the rest", _roc, telling),
-        "precision-recall.png": ("Precision and recall of each label", _precision_recall, telling),
-        "reliability.png": ("Reliability diagram", _reliability, every),
-        "scores.png": ("Scores of faces, by what they are", _scores, outcomes),
+    drawn: dict[str, tuple[str, DrawPlot, Sequence[EvaluationResult]]] = {
+        "alerts.png": ("Bare faces found against false alarms", _draw_alerts, alerting),
+        "confusion.png": ("Confusion matrix", _draw_confusion, outcomes),
+        "roc.png": ("ROC curves, each label against the rest", _draw_roc, telling),
+        "precision-recall.png": (
+            "Precision and recall of each label",
+            _draw_precision_recall,
+            telling,
+        ),
+        "reliability.png": ("Reliability diagram", _draw_reliability, every),
+        "scores.png": ("Scores of faces, by what they are", _draw_scores, outcomes),
     }
     for name, (title, draw, of) in drawn.items():
         if of:
             draw(folder / name, of, title)
     shown = {name: title for name, (title, _, of) in drawn.items() if of}
-    return {**shown, **write_parts(folder, [each.evaluation for each in outcomes])}
+    return {**shown, **write_slice_plots(folder, [each.evaluation for each in outcomes])}
 
 
-def _alert_ranking(outcome: Outcome) -> Ranking:
+def _alert_ranking(outcome: EvaluationResult) -> Ranking:
     """Bare faces against masked ones, by the alert label's score."""
     answers = outcome.answers
     bare = answers.are(ALERT_LABEL)
@@ -66,7 +70,7 @@ def _alert_ranking(outcome: Outcome) -> Ranking:
 
 @contextlib.contextmanager
 def _panels(
-    path: Path, outcomes: Sequence[Outcome], title: str, height_in: float
+    path: Path, outcomes: Sequence[EvaluationResult], title: str, height_in: float
 ) -> Iterator[list[Any]]:
     """Axes, one for each data set and titled so, in rows."""
     columns = 2 if len(outcomes) == 4 else min(COLUMNS, len(outcomes))
@@ -82,22 +86,22 @@ def _panels(
         yield every[: len(outcomes)]
 
 
-def _alerts(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+def _draw_alerts(path: Path, outcomes: Sequence[EvaluationResult], title: str) -> None:
     with plot(path, 7.5, 5.2) as axes:
         lows = []
         for index, outcome in enumerate(outcomes):
             colour = OTHER_COLOURS[index % len(OTHER_COLOURS)]
             ranking, answers = _alert_ranking(outcome), outcome.answers
             either = answers.are(ALERT_LABEL) | answers.are(MASKED)
-            (low, high), _ = bands(ranking, answers.pictures[either], STEPS)
+            (low, high), _ = curve_bands(ranking, answers.pictures[either], STEPS)
             lows.append(np.min(low[STEPS >= READ_AT_FALSE_ALARMS]))
-            wrong, right, _ = curve(ranking)
+            wrong, right, _ = curve_points(ranking)
             axes.fill_between(100 * STEPS, 100 * low, 100 * high, color=colour, alpha=0.15, lw=0)
             axes.step(
                 100 * wrong, 100 * right, where="post", color=colour, label=outcome.asked.data
             )
-            _threshold(axes, outcome.evaluation.alerts, "o", colour)
-            _threshold(axes, outcome.evaluation.alerts_at_chosen, "D", colour)
+            _mark_threshold(axes, outcome.evaluation.alerts, "o", colour)
+            _mark_threshold(axes, outcome.evaluation.alerts_at_chosen, "D", colour)
         if outcomes[0].asked.threshold is not None:
             axes.plot([], [], "ko", label="at the model's threshold")
         for chosen in [each.evaluation.chosen for each in outcomes if each.evaluation.chosen][:1]:
@@ -108,12 +112,12 @@ def _alerts(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
             xlabel="masked faces flagged, %",
             ylabel="bare faces flagged, %",
             xlim=(0, 100 * MAX_FALSE_ALARMS),
-            ylim=(_below(lows), 100.5),
+            ylim=(_axis_minimum(lows), 100.5),
         )
         axes.legend(loc="lower right", title="shaded: 95% interval", alignment="left")
 
 
-def _threshold(axes: Any, alerts: Alerts | None, marker: str, colour: str) -> None:
+def _mark_threshold(axes: Any, alerts: AlertMetrics | None, marker: str, colour: str) -> None:
     """A mark on the curve, where it lies in the part that is shown."""
     if alerts is not None and alerts.masked_flagged is not None and alerts.bare_flagged is not None:
         x, y = alerts.masked_flagged, alerts.bare_flagged
@@ -121,13 +125,13 @@ def _threshold(axes: Any, alerts: Alerts | None, marker: str, colour: str) -> No
         axes.plot(100 * x, 100 * y, marker, color=colour, ms=8, mec="white", clip_on=not within)
 
 
-def _confusion(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+def _draw_confusion(path: Path, outcomes: Sequence[EvaluationResult], title: str) -> None:
     with _panels(path, outcomes, title, 4.0) as panels:
         for axes, outcome in zip(panels, outcomes, strict=True):
             counts = np.array(outcome.evaluation.figures.confusion)
             shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
             axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-            names = [SHOWN[label] for label in outcome.answers.labels]
+            names = [DISPLAY_NAMES[label] for label in outcome.answers.labels]
             axes.set_xticks(range(len(names)), names)
             axes.set_yticks(range(len(names)), names, rotation=90, va="center")
             axes.set(xlabel="said to be", ylabel="truly")
@@ -138,49 +142,51 @@ def _confusion(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
                 axes.text(column, row, text, color=colour, ha="center", va="center")
 
 
-def _below(shares: Sequence[float]) -> float:
+def _axis_minimum(shares: Sequence[float]) -> float:
     """An axis's lower end, in per cent, that leaves room for a legend below `shares`."""
     return float(np.clip(10 * math.floor(10 * min(shares)) - 20, 0, 80))
 
 
-def _roc(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+def _draw_roc(path: Path, outcomes: Sequence[EvaluationResult], title: str) -> None:
     with _panels(path, outcomes, title, 4.2) as panels:
         lows = []
         for axes, outcome in zip(panels, outcomes, strict=True):
             for label, ranking in _rankings(outcome):
-                wrong, right, _ = curve(ranking)
-                (low, high), _ = bands(ranking, outcome.answers.counted().pictures, STEPS)
-                _line(axes, label, 100 * wrong, 100 * right, outcome.evaluation.by_label[label].auc)
-                _shade(axes, label, low, high)
+                wrong, right, _ = curve_points(ranking)
+                (low, high), _ = curve_bands(ranking, outcome.answers.counted().pictures, STEPS)
+                _draw_curve(
+                    axes, label, 100 * wrong, 100 * right, outcome.evaluation.by_label[label].auc
+                )
+                _shade_band(axes, label, low, high)
                 lows.append(np.min(right[wrong >= READ_AT_FALSE_ALARMS]))
             axes.set(
                 xlabel="others taken for it (false positives), %",
                 ylabel="found (true positives), %",
                 xlim=(0, 100 * MAX_FALSE_ALARMS),
             )
-            axes.legend(loc="lower right", title="area under the whole curve", **SMALL)
+            axes.legend(loc="lower right", title="area under the whole curve", **SMALL_LEGEND)
         for axes in panels:
-            axes.set_ylim(_below(lows), 100.5)
+            axes.set_ylim(_axis_minimum(lows), 100.5)
 
 
-def _precision_recall(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+def _draw_precision_recall(path: Path, outcomes: Sequence[EvaluationResult], title: str) -> None:
     with _panels(path, outcomes, title, 4.2) as panels:
         lows = []
         for axes, outcome in zip(panels, outcomes, strict=True):
             for label, ranking in _rankings(outcome):
-                _, right, precision = curve(ranking)
-                _, (low, high) = bands(ranking, outcome.answers.counted().pictures, STEPS)
+                _, right, precision = curve_points(ranking)
+                _, (low, high) = curve_bands(ranking, outcome.answers.counted().pictures, STEPS)
                 average = outcome.evaluation.by_label[label].average_precision
-                _line(axes, label, 100 * right, 100 * precision, average)
-                _shade(axes, label, low, high)
+                _draw_curve(axes, label, 100 * right, 100 * precision, average)
+                _shade_band(axes, label, low, high)
                 lows.append(np.min(precision[(right > 0) & (right <= READ_AT_RECALL)], initial=1.0))
             axes.set(xlabel="recall, %", ylabel="precision, %", xlim=(100 * MIN_RECALL, 100.5))
-            axes.legend(loc="lower left", title="average precision", **SMALL)
+            axes.legend(loc="lower left", title="average precision", **SMALL_LEGEND)
         for axes in panels:
-            axes.set_ylim(_below(lows), 100.5)
+            axes.set_ylim(_axis_minimum(lows), 100.5)
 
 
-def _rankings(outcome: Outcome) -> Iterator[tuple[str, Ranking]]:
+def _rankings(outcome: EvaluationResult) -> Iterator[tuple[str, Ranking]]:
     """Each label that can be told from the rest, the alert label last: drawn over the others."""
     counted = outcome.answers.counted()
     for label in sorted(counted.labels, key=lambda label: label == ALERT_LABEL):
@@ -189,46 +195,46 @@ def _rankings(outcome: Outcome) -> Iterator[tuple[str, Ranking]]:
             yield label, ranking
 
 
-def _line(axes: Any, label: str, x: Any, y: Any, figure: Estimate | None) -> None:
+def _draw_curve(axes: Any, label: str, x: Any, y: Any, figure: Estimate | None) -> None:
     told = "" if figure is None else f" {figure.value:.4f} [{figure.low:.4f}, {figure.high:.4f}]"
     width = 2.2 if label == ALERT_LABEL else 1.4
-    where = {"color": LABEL_COLOURS[label], "lw": width, "label": f"{SHOWN[label]}{told}"}
+    where = {"color": LABEL_COLOURS[label], "lw": width, "label": f"{DISPLAY_NAMES[label]}{told}"}
     axes.step(x, y, where="post", **where)
 
 
-def _shade(axes: Any, label: str, low: Any, high: Any) -> None:
+def _shade_band(axes: Any, label: str, low: Any, high: Any) -> None:
     axes.fill_between(
         100 * STEPS, 100 * low, 100 * high, color=LABEL_COLOURS[label], alpha=0.12, lw=0
     )
 
 
-def _reliability(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+def _draw_reliability(path: Path, outcomes: Sequence[EvaluationResult], title: str) -> None:
     with _panels(path, outcomes, title, 4.2) as panels:
         for axes, outcome in zip(panels, outcomes, strict=True):
             axes.plot([0, 100], [0, 100], color="#999999", ls=":", lw=1)
             found = outcome.evaluation
-            _bins(axes, found.answer_reliability, "black", "score of the answer")
-            _bins(axes, found.alert_reliability, LABEL_COLOURS[ALERT_LABEL], "score for bare")
+            _draw_bins(axes, found.answer_reliability, "black", "score of the answer")
+            _draw_bins(axes, found.alert_reliability, LABEL_COLOURS[ALERT_LABEL], "score for bare")
             axes.set(xlabel="mean score, %", ylabel="share that is so, %", xlim=(-4, 104))
             axes.set(yticks=range(0, 101, 20), ylim=(-4, 145))  # the legend stands above
             axes.legend(loc="upper left", title="calibration error (ECE)", alignment="left")
 
 
-def _bins(axes: Any, found: Reliability, colour: str, name: str) -> None:
+def _draw_bins(axes: Any, found: Reliability, colour: str, name: str) -> None:
     """Dots whose areas grow with their faces; few are in the middle, of a model that is sure."""
     shown = [each for each in found.bins if each.share.count >= MIN_SAMPLES]
-    x, y = ([100 * value for value in of] for of in zip(*_places(shown), strict=True))
+    x, y = ([100 * value for value in of] for of in zip(*_bin_points(shown), strict=True))
     errors = errors_percent([each.share for each in shown])
     axes.errorbar(x, y, yerr=errors, fmt="none", color=colour, elinewidth=1, alpha=0.6)
     sizes = [12 + 160 * each.share.count / found.ece.count for each in shown]
     axes.scatter(x, y, sizes, color=colour, alpha=0.8, lw=0, label=f"{name}: {found.ece.value:.1%}")
 
 
-def _places(shown: Sequence[Bin]) -> list[tuple[float, float]]:
+def _bin_points(shown: Sequence[Bin]) -> list[tuple[float, float]]:
     return [(each.score, each.share.value) for each in shown]
 
 
-def _scores(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+def _draw_scores(path: Path, outcomes: Sequence[EvaluationResult], title: str) -> None:
     edges = np.linspace(0, 100, 51)
     with _panels(path, outcomes, title, 3.8) as panels:
         for axes, outcome in zip(panels, outcomes, strict=True):
@@ -236,7 +242,7 @@ def _scores(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
             for label, colour in LABEL_COLOURS.items():
                 scores = 100 * answers.of(ALERT_LABEL)[answers.are(label)]
                 if len(scores):
-                    name = f"{SHOWN[label]} ({len(scores)})"
+                    name = f"{DISPLAY_NAMES[label]} ({len(scores)})"
                     axes.hist(scores, edges, color=colour, histtype="stepfilled", alpha=0.25)
                     axes.hist(scores, edges, color=colour, histtype="step", lw=1.4, label=name)
             if outcome.asked.threshold is not None:

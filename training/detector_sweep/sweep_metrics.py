@@ -10,12 +10,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.classification.model_card import ALERT_LABEL
-from training.common.intervals import COVERAGE, Column, Estimate, Weights, estimates, ratio, shares
+from training.common.intervals import (
+    COVERAGE,
+    Estimate,
+    Values,
+    Weights,
+    bootstrap_estimates,
+    ratio,
+    share_estimates,
+)
 from training.detector_sweep.grid import Configuration, shipped
-from training.detector_sweep.scenes import Searched
+from training.detector_sweep.scenes import SearchResults
 
 #: Faces by the share of the picture's width that they take: from a wide hall to a narrow door.
-BANDS = {
+SIZE_BANDS = {
     "under 7%": (0.0, 0.07),
     "7 to 10%": (0.07, 0.1),
     "10 to 15%": (0.1, 0.15),
@@ -25,14 +33,14 @@ BANDS = {
 #: Times closer than a tenth are the same: so far two runs on one machine lie apart.
 TIME_STEP = 1.1
 #: A front has many members; looked at more closely is one for each step of time …
-CONTENDER_STEP = 1.25
+CONTENDER_TIME_STEP = 1.25
 #: … that errs at most so many times as often as the shipped one: each box costs a reading.
-CONTENDER_FALSE = 2.0
+MAX_CONTENDER_FALSE = 2.0
 LABELS = ("no_mask", "mask", "incorrect_mask")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ConfigurationMetrics:
     """One configuration's figures. `found`: by label, the share of the faces, 0 to 1.
 
     `gain`: the share of bare faces found beyond what the shipped one finds, drawn together.
@@ -55,7 +63,7 @@ class Outcome:
         return each.value if each is not None else 0.0
 
 
-def outcomes(searched: Searched) -> list[Outcome]:
+def configuration_metrics(searched: SearchResults) -> list[ConfigurationMetrics]:
     """The figures of every configuration; one of them must be the shipped one."""
     found = _found(searched)
     gains = _gains(searched)
@@ -71,7 +79,7 @@ def outcomes(searched: Searched) -> list[Outcome]:
             most = 100 * (1 - ((1 - COVERAGE) / 2) ** (1 / searched.pictures))
             false_boxes = dataclasses.replace(false_boxes, high=most)
         made.append(
-            Outcome(
+            ConfigurationMetrics(
                 configuration,
                 {label: found[f"{label} {index}"] for label in LABELS},
                 gains.get(f"{index}"),
@@ -84,83 +92,85 @@ def outcomes(searched: Searched) -> list[Outcome]:
     return made
 
 
-def front(tried: Sequence[Outcome]) -> list[Outcome]:
+def pareto_front(tried: Sequence[ConfigurationMetrics]) -> list[ConfigurationMetrics]:
     """Those that no other beats in bare faces found, false boxes and time at once, fastest
     first."""
-    costs = [_cost(each) for each in tried]
+    costs = [_objectives(each) for each in tried]
     best = [
         each
         for each, cost in zip(tried, costs, strict=True)
-        if not any(_beats(other, cost) for other in costs)
+        if not any(_dominates(other, cost) for other in costs)
     ]
     return sorted(best, key=lambda each: (each.time.value, each.configuration))
 
 
-def contenders(best: Sequence[Outcome], tried: Sequence[Outcome]) -> list[Outcome]:
+def contenders(
+    best: Sequence[ConfigurationMetrics], tried: Sequence[ConfigurationMetrics]
+) -> list[ConfigurationMetrics]:
     """Of the front, at each level of time the one that finds most bare faces and does not err
     much more often than the shipped one; and the shipped one itself. Fastest first."""
     usual = next(each for each in tried if each.configuration == shipped())
-    chosen: dict[int, Outcome] = {}
+    chosen: dict[int, ConfigurationMetrics] = {}
     for each in best:
-        level = _level(each.time.value, CONTENDER_STEP)
-        errs = each.false_boxes.value > CONTENDER_FALSE * usual.false_boxes.value
+        level = _time_level(each.time.value, CONTENDER_TIME_STEP)
+        errs = each.false_boxes.value > MAX_CONTENDER_FALSE * usual.false_boxes.value
         if not errs and (level not in chosen or each.bare > chosen[level].bare):
             chosen[level] = each
     several = [*(each for each in chosen.values() if each != usual), usual]
     return sorted(several, key=lambda each: (each.time.value, each.configuration))
 
 
-def _cost(each: Outcome) -> tuple[float, float, float]:
-    return -each.bare, each.false_boxes.value, _level(each.time.value, TIME_STEP)
+def _objectives(each: ConfigurationMetrics) -> tuple[float, float, float]:
+    return -each.bare, each.false_boxes.value, _time_level(each.time.value, TIME_STEP)
 
 
-def _level(time: float, step: float) -> int:
+def _time_level(time: float, step: float) -> int:
     return round(math.log(max(time, 1e-9)) / math.log(step))
 
 
-def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
     return one != other and all(a <= b for a, b in zip(one, other, strict=True))
 
 
-def _by_size(searched: Searched, index: int) -> dict[str, tuple[int, int]]:
+def _by_size(searched: SearchResults, index: int) -> dict[str, tuple[int, int]]:
     bare = searched.label == ALERT_LABEL
     sizes = {}
-    for name, (low, high) in BANDS.items():
+    for name, (low, high) in SIZE_BANDS.items():
         there = bare & (searched.share >= low) & (searched.share < high)
         sizes[name] = int(searched.found[index, there].sum()), int(there.sum())
     return sizes
 
 
-def _found(searched: Searched) -> dict[str, Estimate | None]:
+def _found(searched: SearchResults) -> dict[str, Estimate | None]:
     parts = {}
     for index, row in enumerate(searched.found):
         for label in LABELS:
             there = searched.label == label
             parts[f"{label} {index}"] = (row & there, there)
-    return shares(parts, searched.scene)
+    return share_estimates(parts, searched.scene)
 
 
-def _gains(searched: Searched) -> dict[str, Estimate | None]:
+def _gains(searched: SearchResults) -> dict[str, Estimate | None]:
     bare = searched.label == ALERT_LABEL
     if not bare.any():
         return {}
     usual = searched.found[_reference(searched)]
     more = (searched.found[:, bare].astype(np.float32) - usual[bare]).T
 
-    def statistic(weights: Weights) -> Mapping[str, Column]:
+    def statistic(weights: Weights) -> Mapping[str, Values]:
         under = np.asarray(weights.sum(axis=1), np.float64)
         over = np.asarray(weights @ more, np.float64)
         return {f"{i}": ratio(over[:, i], under) for i in range(over.shape[1])}
 
-    return estimates(statistic, searched.scene[bare])
+    return bootstrap_estimates(statistic, searched.scene[bare])
 
 
-def _costs(searched: Searched) -> dict[str, Estimate | None]:
+def _costs(searched: SearchResults) -> dict[str, Estimate | None]:
     reference = _reference(searched)
     false_boxes = searched.false_boxes.T.astype(np.float32)
     cpu_s = searched.cpu_s.T.astype(np.float32)
 
-    def statistic(weights: Weights) -> Mapping[str, Column]:
+    def statistic(weights: Weights) -> Mapping[str, Values]:
         pictures = np.asarray(weights.sum(axis=1), np.float64)
         errs = 100 * np.asarray(weights @ false_boxes, np.float64)
         spent = np.asarray(weights @ cpu_s, np.float64)
@@ -169,8 +179,8 @@ def _costs(searched: Searched) -> dict[str, Estimate | None]:
             columns[f"time {i}"] = ratio(spent[:, i], spent[:, reference])
         return columns
 
-    return estimates(statistic, np.arange(searched.pictures))
+    return bootstrap_estimates(statistic, np.arange(searched.pictures))
 
 
-def _reference(searched: Searched) -> int:
+def _reference(searched: SearchResults) -> int:
     return searched.configurations.index(shipped())

@@ -10,24 +10,27 @@ from typing import Any
 
 from training.common.intervals import Estimate
 from training.common.plotting import LABEL_COLOURS, OTHER_COLOURS, plot
-from training.detector_sweep.clips import Played
-from training.detector_sweep.figures import BANDS, Outcome
+from training.detector_sweep.clips import ClipResult
 from training.detector_sweep.grid import Configuration, shipped
+from training.detector_sweep.sweep_metrics import SIZE_BANDS, ConfigurationMetrics
 
 
-def all_table(tried: Sequence[Outcome], best: Sequence[Outcome]) -> Iterator[str]:
+def sweep_table(
+    tried: Sequence[ConfigurationMetrics], best: Sequence[ConfigurationMetrics]
+) -> Iterator[str]:
     """One row for each configuration; `*` marks the front, `<` what is shipped."""
     yield "|  | configuration | bare | masked | false per 100 pictures | time |"
     yield "|---|---|---|---|---|---|"
     for each in tried:
         yield (
-            f"| {_mark(each, best)} | {each.configuration.name} | {_share(each.found['no_mask'])}"
-            f" | {_share(each.found['mask'])} | {each.false_boxes.value:.1f}"
+            f"| {_mark(each, best)} | {each.configuration.name}"
+            f" | {_format_share(each.found['no_mask'])}"
+            f" | {_format_share(each.found['mask'])} | {each.false_boxes.value:.1f}"
             f" | {each.time.value:.2f} |"
         )
 
 
-def front_table(best: Sequence[Outcome]) -> Iterator[str]:
+def front_table(best: Sequence[ConfigurationMetrics]) -> Iterator[str]:
     """The rows of `best` with their 95% intervals."""
     yield (
         "| configuration | bare | beyond the shipped | masked | worn wrongly"
@@ -37,20 +40,20 @@ def front_table(best: Sequence[Outcome]) -> Iterator[str]:
     for each in best:
         cells = (
             _name(each.configuration),
-            _share(each.found["no_mask"], ends=True),
-            _points(each.gain),
-            _share(each.found["mask"], ends=True),
-            _share(each.found["incorrect_mask"], ends=True),
-            _number(each.false_boxes, ".0f"),
-            _number(each.time, ".2f"),
+            _format_share(each.found["no_mask"], ends=True),
+            _format_points(each.gain),
+            _format_share(each.found["mask"], ends=True),
+            _format_share(each.found["incorrect_mask"], ends=True),
+            _format_number(each.false_boxes, ".0f"),
+            _format_number(each.time, ".2f"),
         )
         yield f"| {' | '.join(cells)} |"
 
 
-def size_table(best: Sequence[Outcome]) -> Iterator[str]:
+def size_table(best: Sequence[ConfigurationMetrics]) -> Iterator[str]:
     """Bare faces found, by how much of the picture's width they take; a line if there is none."""
-    there = {name: best[0].by_size[name][1] for name in BANDS}
-    named = [name for name in BANDS if there[name]]
+    there = {name: best[0].by_size[name][1] for name in SIZE_BANDS}
+    named = [name for name in SIZE_BANDS if there[name]]
     if not named:
         yield "There is no bare face in these pictures."
         return
@@ -63,8 +66,8 @@ def size_table(best: Sequence[Outcome]) -> Iterator[str]:
 
 
 def clips_table(
-    played: Mapping[Configuration, Sequence[Played]],
-    thorough: Sequence[Played],
+    played: Mapping[Configuration, Sequence[ClipResult]],
+    thorough: Sequence[ClipResult],
     expected: Mapping[str, int],
 ) -> Iterator[str]:
     """One row for each configuration, over all clips; time against the shipped one's.
@@ -85,7 +88,9 @@ def clips_table(
     yield _clips_row("reference, every frame", thorough, expected, "")
 
 
-def _clips_row(name: str, clips: Sequence[Played], expected: Mapping[str, int], times: str) -> str:
+def _clips_row(
+    name: str, clips: Sequence[ClipResult], expected: Mapping[str, int], times: str
+) -> str:
     sights = [sight for each in clips for sight in each.sights]
     seen = [sight.late_s for sight in sights if sight.late_s is not None]
     late = [late_s for each in clips for late_s in each.late_s]
@@ -94,12 +99,12 @@ def _clips_row(name: str, clips: Sequence[Played], expected: Mapping[str, int], 
     cells = (
         name,
         str(len(seen)),
-        _spread(seen),
+        _median_and_max(seen),
         shares,
         str(sum(each.false_boxes for each in clips)),
         str(sum(each.starts for each in clips)),
         f"{sum(each.lost for each in clips)} / {sum(each.added for each in clips)}",
-        _spread(late),
+        _median_and_max(late),
         ", ".join(wrong) or ("none" if expected else ""),
         times,
     )
@@ -107,7 +112,7 @@ def _clips_row(name: str, clips: Sequence[Played], expected: Mapping[str, int], 
 
 
 def people_table(
-    played: Mapping[Configuration, Sequence[Played]], thorough: Sequence[Played]
+    played: Mapping[Configuration, Sequence[ClipResult]], thorough: Sequence[ClipResult]
 ) -> Iterator[str]:
     """One row for each person of each clip: when each configuration sees them first, in
     seconds after the reference, and in which share of the frames."""
@@ -122,12 +127,12 @@ def people_table(
             yield f"| {clip.clip}, {number + 1} | {' | '.join(cells)} |"
 
 
-def as_json(
-    tried: Sequence[Outcome],
-    best: Sequence[Outcome],
-    confirmed: Sequence[Outcome],
-    played: Mapping[Configuration, Sequence[Played]],
-    thorough: Sequence[Played],
+def sweep_record(
+    tried: Sequence[ConfigurationMetrics],
+    best: Sequence[ConfigurationMetrics],
+    confirmed: Sequence[ConfigurationMetrics],
+    played: Mapping[Configuration, Sequence[ClipResult]],
+    thorough: Sequence[ClipResult],
 ) -> dict[str, Any]:
     """Everything that was measured. Shares are 0 to 1, times ratios unless the name says."""
     return {
@@ -142,7 +147,7 @@ def as_json(
     }
 
 
-def _record(each: Outcome, is_best: bool) -> dict[str, Any]:
+def _record(each: ConfigurationMetrics, is_best: bool) -> dict[str, Any]:
     record = asdict(each)
     record["configuration"] = {
         **record["configuration"].pop("search"),
@@ -151,15 +156,17 @@ def _record(each: Outcome, is_best: bool) -> dict[str, Any]:
     return {"name": each.configuration.name, "front": is_best, **record}
 
 
-def draw(path: Path, tried: Sequence[Outcome], best: Sequence[Outcome]) -> None:
+def draw_front(
+    path: Path, tried: Sequence[ConfigurationMetrics], best: Sequence[ConfigurationMetrics]
+) -> None:
     """Bare faces found over time, the front with its false boxes; PNG to `path`."""
     from matplotlib.ticker import LogLocator
 
     usual = next(each for each in tried if each.configuration == shipped())
     with plot(path, 9.0, 6.0) as axes:
-        axes.scatter(*_places(tried), s=10, color=OTHER_COLOURS[4], label="tried")
+        axes.scatter(*_plot_points(tried), s=10, color=OTHER_COLOURS[4], label="tried")
         dots = axes.scatter(
-            *_places(best),
+            *_plot_points(best),
             s=60,
             c=[each.false_boxes.value for each in best],
             cmap="viridis",
@@ -167,7 +174,11 @@ def draw(path: Path, tried: Sequence[Outcome], best: Sequence[Outcome]) -> None:
             label="front",
         )
         axes.scatter(
-            *_places([usual]), s=200, marker="x", color=LABEL_COLOURS["no_mask"], label="shipped"
+            *_plot_points([usual]),
+            s=200,
+            marker="x",
+            color=LABEL_COLOURS["no_mask"],
+            label="shipped",
         )
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -180,11 +191,11 @@ def draw(path: Path, tried: Sequence[Outcome], best: Sequence[Outcome]) -> None:
         axes.figure.colorbar(dots, label="false boxes per 100 pictures")
 
 
-def _places(several: Sequence[Outcome]) -> tuple[list[float], list[float]]:
+def _plot_points(several: Sequence[ConfigurationMetrics]) -> tuple[list[float], list[float]]:
     return [each.time.value for each in several], [each.bare for each in several]
 
 
-def _mark(each: Outcome, best: Sequence[Outcome]) -> str:
+def _mark(each: ConfigurationMetrics, best: Sequence[ConfigurationMetrics]) -> str:
     return "*" * (each in best) + "<" * (each.configuration == shipped())
 
 
@@ -192,22 +203,22 @@ def _name(configuration: Configuration) -> str:
     return f"**{configuration.name}**" if configuration == shipped() else configuration.name
 
 
-def _share(each: Estimate | None, ends: bool = False) -> str:
+def _format_share(each: Estimate | None, ends: bool = False) -> str:
     if each is None:
         return ""
     interval = f" ({100 * each.low:.0f} to {100 * each.high:.0f})" if ends else ""
     return f"{each.value:.1%}{interval}"
 
 
-def _points(each: Estimate | None) -> str:
+def _format_points(each: Estimate | None) -> str:
     if each is None:
         return ""
     return f"{100 * each.value:+.1f} ({100 * each.low:+.1f} to {100 * each.high:+.1f})"
 
 
-def _number(each: Estimate, form: str) -> str:
+def _format_number(each: Estimate, form: str) -> str:
     return f"{each.value:{form}} ({each.low:{form}} to {each.high:{form}})"
 
 
-def _spread(seconds: Sequence[float]) -> str:
+def _median_and_max(seconds: Sequence[float]) -> str:
     return f"{median(seconds):.2f}, at most {max(seconds):.2f}" if seconds else ""

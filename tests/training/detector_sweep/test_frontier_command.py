@@ -24,18 +24,29 @@ from edge.detection.face_detector import HaarDetector
 from tests.support import datasets
 from training.cli import main
 from training.common.intervals import Estimate
-from training.data.detector_simulation import overlap
+from training.data.detector_simulation import intersection_over_union
 from training.detector_sweep.clips import play_clips
-from training.detector_sweep.figures import Outcome, contenders, front, outcomes
-from training.detector_sweep.grid import Configuration, Search, grid, most_thorough, shipped
+from training.detector_sweep.grid import (
+    Configuration,
+    Search,
+    grid,
+    reference_configuration,
+    shipped,
+)
 from training.detector_sweep.scenes import (
-    SAME_FACE,
+    MIN_IOU,
     Scene,
-    drawn,
-    matched,
+    draw_scenes,
+    filter_by_support,
+    match_boxes,
     read_scenes,
     search_scenes,
-    with_support,
+)
+from training.detector_sweep.sweep_metrics import (
+    ConfigurationMetrics,
+    configuration_metrics,
+    contenders,
+    pareto_front,
 )
 
 coordinates = st.floats(0, 100)
@@ -89,14 +100,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @given(boxes, boxes)
 def test_a_face_is_found_by_one_box_and_a_box_finds_one_face(a: list[Box], b: list[Box]) -> None:
-    joined = matched(a, b)
+    joined = match_boxes(a, b)
     assert len(set(joined.values())) == len(joined)
     assert set(joined) <= set(range(len(a)))
     for i, j in joined.items():
-        assert overlap(a[i], b[j]) > SAME_FACE
+        assert intersection_over_union(a[i], b[j]) > MIN_IOU
     free = [i for i in range(len(a)) if i not in joined]
     unseen = [j for j in range(len(b)) if j not in joined.values()]
-    assert all(overlap(a[i], b[j]) <= SAME_FACE for i in free for j in unseen)
+    assert all(intersection_over_union(a[i], b[j]) <= MIN_IOU for i in free for j in unseen)
 
 
 def test_the_better_of_two_boxes_is_the_faces() -> None:
@@ -106,9 +117,9 @@ def test_the_better_of_two_boxes_is_the_faces() -> None:
         (11.0, 10.0, 50.0, 50.0),
         (200.0, 10.0, 50.0, 50.0),
     )
-    assert matched([near, exact, far], [face]) == {1: 0}
+    assert match_boxes([near, exact, far], [face]) == {1: 0}
     # A shifted box that shares just under three tenths of both is no face.
-    assert matched([(10.0 + 50 * 0.55, 10.0, 50.0, 50.0)], [face]) == {}
+    assert match_boxes([(10.0 + 50 * 0.55, 10.0, 50.0, 50.0)], [face]) == {}
 
 
 @pytest.mark.parametrize("cascade", ["alt2", "default"])
@@ -119,7 +130,7 @@ def test_more_neighbours_only_take_boxes_away(cascade: str) -> None:
         found = loose.find(image)
         for count in (2, 3, 5, 8):
             asked = Configuration(search, count).detector().find(image)
-            assert with_support(found, count, 1) == asked
+            assert filter_by_support(found, count, 1) == asked
 
 
 def test_the_grid_holds_what_ships_and_leaves_out_what_is_the_same() -> None:
@@ -136,16 +147,16 @@ def test_the_grid_holds_what_ships_and_leaves_out_what_is_the_same() -> None:
 def test_the_most_thorough_asks_for_more_hits_where_it_looks_more_often() -> None:
     tried = grid(["default"], [1.05, 1.2], [240, 480], [0.05, 0.1], [2])
     search = Search(shipped().search.cascade, 1.05, 480, 0.05)
-    assert most_thorough(tried).search == search
-    assert most_thorough(tried).min_neighbors > shipped().min_neighbors
-    assert most_thorough([shipped()]) == shipped()
+    assert reference_configuration(tried).search == search
+    assert reference_configuration(tried).min_neighbors > shipped().min_neighbors
+    assert reference_configuration([shipped()]) == shipped()
 
 
 def test_what_is_found_and_what_is_false_is_counted(scenes: Path) -> None:
     usual = shipped()
     blind = dataclasses.replace(usual, search=dataclasses.replace(usual.search, min_face=0.9))
     searched = search_scenes(read_scenes([scenes]), [usual, blind], 1)
-    saw, blinded = outcomes(searched)
+    saw, blinded = configuration_metrics(searched)
     counts = {label: each.count for label, each in saw.found.items() if each is not None}
     bare = sum(len(faces_of(f)) for f in demo_frames(12, 20))
     assert counts == {"no_mask": bare, "mask": searched.pictures}  # without the narrow ones
@@ -162,7 +173,7 @@ def test_what_is_found_and_what_is_false_is_counted(scenes: Path) -> None:
 
 def test_boxes_that_nobody_drew_are_false(scenes: Path) -> None:
     bare = [Scene(s.path, s.boxes[-2:], s.labels[-2:]) for s in read_scenes([scenes])]
-    (saw,) = outcomes(search_scenes(bare, [shipped()], 1))
+    (saw,) = configuration_metrics(search_scenes(bare, [shipped()], 1))
     faces = sum(len(faces_of(f)) for f in demo_frames(12, 20))
     assert saw.false_boxes.value == pytest.approx(100 * faces / len(bare))
     assert saw.found["no_mask"] is None
@@ -170,37 +181,39 @@ def test_boxes_that_nobody_drew_are_false(scenes: Path) -> None:
 
 def test_pictures_are_drawn_the_same_for_one_seed(scenes: Path) -> None:
     everything = read_scenes([scenes])
-    first, rest = drawn(everything, 4, 3)
-    assert (first, rest) == drawn(everything, 4, 3)
+    first, rest = draw_scenes(everything, 4, 3)
+    assert (first, rest) == draw_scenes(everything, 4, 3)
     assert len(first) == 4
     assert sorted(s.path for s in [*first, *rest]) == [s.path for s in everything]
-    assert drawn(everything, None, 3) == (everything, [])
+    assert draw_scenes(everything, None, 3) == (everything, [])
 
 
 def outcome(
     bare: float, false_boxes: float, time: float, configuration: Configuration | None = None
-) -> Outcome:
+) -> ConfigurationMetrics:
     def sure(value: float) -> Estimate:
         return Estimate(value, value, value, 1)
 
     found = {"no_mask": sure(bare)}
-    return Outcome(configuration or shipped(), found, None, sure(false_boxes), sure(time), 1.0, {})
+    return ConfigurationMetrics(
+        configuration or shipped(), found, None, sure(false_boxes), sure(time), 1.0, {}
+    )
 
 
 def test_nothing_on_the_front_is_beaten_and_all_else_is() -> None:
     cheap, good = outcome(0.5, 3, 0.3), outcome(0.8, 9, 2.0)
     clean, beaten = outcome(0.5, 1, 1.0), outcome(0.5, 3, 0.6)
     hardly_slower = outcome(0.6, 3, 0.301)
-    assert front([good, beaten, clean, cheap]) == [cheap, clean, good]
+    assert pareto_front([good, beaten, clean, cheap]) == [cheap, clean, good]
     # A time that is the same but for noise saves nobody who finds less.
-    assert front([cheap, hardly_slower]) == [hardly_slower]
-    assert front([good, good]) == [good, good]
+    assert pareto_front([cheap, hardly_slower]) == [hardly_slower]
+    assert pareto_front([good, good]) == [good, good]
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(1, 4)), min_size=1))
 def test_a_front_is_never_empty(values: list[tuple[int, int, int]]) -> None:
     tried = [outcome(b / 4, f, float(t)) for b, f, t in values]
-    best = front(tried)
+    best = pareto_front(tried)
     assert best
     for each in tried:
         assert each in best or any(
@@ -217,10 +230,10 @@ def test_contenders_are_the_best_at_their_time_that_err_seldom_enough() -> None:
     fast, fast_too = outcome(0.4, 4, 0.5, other), outcome(0.5, 6, 0.5, other)
     wild, slow = outcome(0.9, 50, 1.0, other), outcome(0.8, 10, 3.0, other)
     tried = [usual, fast, fast_too, wild, slow]
-    assert contenders(front(tried), tried) == [fast_too, usual, slow]
+    assert contenders(pareto_front(tried), tried) == [fast_too, usual, slow]
     # The shipped one is there though it is beaten.
     better = outcome(0.7, 4, 1.0, other)
-    several = contenders(front([usual, better]), [usual, better])
+    several = contenders(pareto_front([usual, better]), [usual, better])
     assert usual in several
     assert better in several
 

@@ -19,8 +19,7 @@ from edge.classification.classifier import Classifier
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import demo_clip, shipped_model
 from edge.config.settings import CameraSettings
-from training.detector_sweep.clips import Played, play_clips
-from training.detector_sweep.figures import Outcome, contenders, front, outcomes
+from training.detector_sweep.clips import ClipResult, play_clips
 from training.detector_sweep.grid import (
     CASCADES,
     MIN_FACES,
@@ -29,34 +28,40 @@ from training.detector_sweep.grid import (
     WIDTHS_PX,
     Configuration,
     grid,
-    most_thorough,
+    reference_configuration,
     shipped,
 )
 from training.detector_sweep.scenes import (
+    MIN_IOU,
     MIN_WIDTH_PX,
-    SAME_FACE,
     Scene,
-    drawn,
+    draw_scenes,
     read_scenes,
     search_scenes,
 )
-from training.detector_sweep.text import (
-    all_table,
-    as_json,
+from training.detector_sweep.sweep_metrics import (
+    ConfigurationMetrics,
+    configuration_metrics,
+    contenders,
+    pareto_front,
+)
+from training.detector_sweep.sweep_report import (
     clips_table,
-    draw,
+    draw_front,
     front_table,
     people_table,
     size_table,
+    sweep_record,
+    sweep_table,
 )
 
 DEMO = "demo"
 #: How many alerts the demo clip gives: two people are bare-faced.
-EXPECTED = {demo_clip().name: 2}
+DEFAULT_EXPECTED = {demo_clip().name: 2}
 CLIP_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v"})
 
 
-def add_frontier(parser: argparse.ArgumentParser) -> None:
+def add_frontier_options(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m training frontier`."""
     add = parser.add_argument
     add(
@@ -105,26 +110,26 @@ def run_frontier(options: argparse.Namespace) -> int:
     clips, expected = _clips(options.clips), _expected(options.expected)
     classifier = Classifier(shipped_model()) if clips else None
     scenes = read_scenes(options.data)
-    first, rest = drawn(scenes, options.limit, options.seed)
-    found = outcomes(search_scenes(first, tried, options.seed))
-    best = front(found)
+    first, rest = draw_scenes(scenes, options.limit, options.seed)
+    found = configuration_metrics(search_scenes(first, tried, options.seed))
+    best = pareto_front(found)
     _print(
         f"Faces from {MIN_WIDTH_PX:g} px on in {len(first)} pictures; found: overlap (IoU) over"
-        f" {SAME_FACE:g}; time: CPU on one thread against {shipped().name};"
+        f" {MIN_IOU:g}; time: CPU on one thread against {shipped().name};"
         " *: front, <: shipped.",
-        all_table(found, best),
+        sweep_table(found, best),
     )
     _print("The front, with 95% intervals by picture:", front_table(best))
     rows = contenders(best, found)
     _print("Bare faces found, by their share of the picture's width:", size_table(rows))
-    confirmed: list[Outcome] = []
+    confirmed: list[ConfigurationMetrics] = []
     if options.confirm is not None:
-        others, _ = drawn(rest, options.confirm, options.seed)
-        confirmed = _confirmed(others, rows, options.seed)
-    played: dict[Configuration, list[Played]] = {}
-    thorough: list[Played] = []
+        others, _ = draw_scenes(rest, options.confirm, options.seed)
+        confirmed = _confirm(others, rows, options.seed)
+    played: dict[Configuration, list[ClipResult]] = {}
+    thorough: list[ClipResult] = []
     if classifier is not None:
-        reference, fps = most_thorough(tried), CameraSettings().fps
+        reference, fps = reference_configuration(tried), CameraSettings().fps
         entrants = [each.configuration for each in rows]
         played, thorough = play_clips(clips, entrants, reference, classifier, fps)
         _print(
@@ -135,18 +140,22 @@ def run_frontier(options: argparse.Namespace) -> int:
             "Who is first seen how much later, and in which share:", people_table(played, thorough)
         )
     if options.json is not None:
-        record = as_json(found, best, confirmed, played, thorough)
+        record = sweep_record(found, best, confirmed, played, thorough)
         _write(options.json, json.dumps(record, indent=1) + "\n")
     if options.plot is not None:
-        draw(options.plot, found, best)
+        draw_front(options.plot, found, best)
     return 0
 
 
-def _confirmed(scenes: Sequence[Scene], rows: Sequence[Outcome], seed: int) -> list[Outcome]:
+def _confirm(
+    scenes: Sequence[Scene], rows: Sequence[ConfigurationMetrics], seed: int
+) -> list[ConfigurationMetrics]:
     """The front's figures on scenes that did not choose it: the best of many is also lucky."""
     if not scenes:
         raise UsageError("--confirm needs scenes that the grid was not tried on: lower --limit")
-    again = outcomes(search_scenes(scenes, [each.configuration for each in rows], seed))
+    again = configuration_metrics(
+        search_scenes(scenes, [each.configuration for each in rows], seed)
+    )
     _print(f"The same on {len(scenes)} other pictures:", front_table(again))
     _print("By share of the picture's width:", size_table(again))
     return again
@@ -172,9 +181,9 @@ def _clips(named: Sequence[str]) -> list[Path]:
 
 def _expected(path: Path | None) -> Mapping[str, int]:
     if path is None:
-        return EXPECTED
+        return DEFAULT_EXPECTED
     try:
-        return {**EXPECTED, **msgspec.json.decode(path.read_bytes(), type=dict[str, int])}
+        return {**DEFAULT_EXPECTED, **msgspec.json.decode(path.read_bytes(), type=dict[str, int])}
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     except (msgspec.ValidationError, msgspec.DecodeError) as error:

@@ -12,25 +12,30 @@ from training.common.intervals import (
     COVERAGE,
     RESAMPLES,
     SEED,
-    Column,
     Estimate,
+    Values,
     Weights,
-    estimates,
+    bootstrap_estimates,
     ratio,
-    shares,
+    share_estimates,
 )
-from training.common.metrics import Figures, Floats, alert_threshold, figures
+from training.common.metrics import (
+    ClassificationMetrics,
+    Floats,
+    alert_threshold,
+    classification_metrics,
+)
 from training.evaluation.calibration_error import Reliability, reliability
-from training.evaluation.predictions import KNOWN, Answers
-from training.evaluation.roc import Ranking, area, average_precision, found_at
+from training.evaluation.predictions import ALL_LABELS, Predictions
+from training.evaluation.roc import Ranking, average_precision, recall_at, roc_auc
 from training.evaluation.slices import Slice, slices
 
-FALSE_ALARMS = 0.02
+DEFAULT_FALSE_ALARMS = 0.02
 MASKED = "mask"
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluationContext:
     """Which model was asked about what. `left_out`: faces of other labels than the model's,
     too small to count, or not to be decoded; `threshold` None: the model has none;
     `without_copies_of`: the data sets whose copies were looked for."""
@@ -45,7 +50,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Alerts:
+class AlertMetrics:
     """Shares of the masked and of the bare faces that reach `threshold`, None where there is
     none; `flagged`: the same with intervals, by true label, others than the model's too."""
 
@@ -56,7 +61,7 @@ class Alerts:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenThreshold:
     """A threshold that at most `false_alarms` of the masked faces in the validation parts of
     `data` reach, data sets counting equally."""
 
@@ -78,7 +83,7 @@ class LabelEstimates:
 
 
 @dataclass(frozen=True)
-class Macro:
+class MacroEstimates:
     """Means over the labels that the data set holds."""
 
     precision: Estimate | None
@@ -104,14 +109,14 @@ class Evaluation:
     data: str
     split: str
     left_out: int
-    figures: Figures
-    alerts: Alerts | None
-    alerts_at_2_percent: Alerts | None
-    chosen: Chosen | None
-    alerts_at_chosen: Alerts | None
+    figures: ClassificationMetrics
+    alerts: AlertMetrics | None
+    alerts_at_2_percent: AlertMetrics | None
+    chosen: ChosenThreshold | None
+    alerts_at_chosen: AlertMetrics | None
     pictures: int
     accuracy: Estimate
-    macro: Macro
+    macro: MacroEstimates
     by_label: dict[str, LabelEstimates]
     answer_reliability: Reliability
     alert_reliability: Reliability
@@ -129,9 +134,9 @@ class Evaluation:
 
 
 def evaluation_of(
-    asked: Asked,
-    answers: Answers,
-    chosen: Chosen | None = None,
+    asked: EvaluationContext,
+    answers: Predictions,
+    chosen: ChosenThreshold | None = None,
     without_copies: WithoutCopies | None = None,
 ) -> Evaluation:
     """The figures of `answers`, which hold at least one face of the model's labels."""
@@ -139,24 +144,26 @@ def evaluation_of(
     truth, pictures = counted.truth, counted.pictures
     right = counted.scores.argmax(axis=1) == truth
     exact = _threshold_at_2_percent(counted)
-    accuracy = accuracy_of(counted)
+    accuracy = accuracy_estimate(counted)
     assert accuracy is not None
-    ranked = _ranked(counted)
-    by_label = _by_label(counted, ranked)
+    ranked = _ranking_estimates(counted)
+    by_label = _label_estimates(counted, ranked)
     return Evaluation(
         asked.model,
         asked.runtime,
         asked.data,
         asked.split,
         asked.left_out,
-        figures(truth, counted.scores.argmax(axis=1), counted.labels),
+        classification_metrics(truth, counted.scores.argmax(axis=1), counted.labels),
         None if asked.threshold is None else alerts_at(answers, asked.threshold),
-        None if exact is None else _exact(alerts_at(answers, exact), ranked["found"]),
+        None
+        if exact is None
+        else _with_threshold_redrawn(alerts_at(answers, exact), ranked["found"]),
         chosen,
         None if chosen is None else alerts_at(answers, chosen.threshold),
         len(np.unique(pictures)),
         accuracy,
-        _macro(counted, by_label),
+        _macro_estimates(counted, by_label),
         by_label,
         reliability(counted.scores.max(axis=1), right, pictures),
         reliability(counted.of(ALERT_LABEL), counted.are(ALERT_LABEL), pictures),
@@ -165,21 +172,21 @@ def evaluation_of(
     )
 
 
-def accuracy_of(answers: Answers) -> Estimate | None:
+def accuracy_estimate(answers: Predictions) -> Estimate | None:
     """Accuracy over the faces whose label the model knows; None when there is none."""
     known = answers.truth >= 0
     right = answers.scores.argmax(axis=1) == answers.truth
-    return shares({"": (right, known)}, answers.pictures)[""] if known.any() else None
+    return share_estimates({"": (right, known)}, answers.pictures)[""] if known.any() else None
 
 
-def alerts_at(answers: Answers, threshold: float) -> Alerts:
+def alerts_at(answers: Predictions, threshold: float) -> AlertMetrics:
     """What `threshold` flags."""
     reached = answers.of(ALERT_LABEL) >= threshold
-    parts = {label: (reached & answers.are(label), answers.are(label)) for label in KNOWN}
-    found = shares(parts, answers.pictures)
+    parts = {label: (reached & answers.are(label), answers.are(label)) for label in ALL_LABELS}
+    found = share_estimates(parts, answers.pictures)
     flagged = {label: share for label, share in found.items() if share is not None}
     masked, bare = flagged.get(MASKED), flagged.get(ALERT_LABEL)
-    return Alerts(
+    return AlertMetrics(
         threshold,
         None if masked is None else masked.value,
         None if bare is None else bare.value,
@@ -187,23 +194,25 @@ def alerts_at(answers: Answers, threshold: float) -> Alerts:
     )
 
 
-def masked_scores(answers: Answers) -> Floats:
+def masked_scores(answers: Predictions) -> Floats:
     """The alert label's score of each masked face."""
     return answers.of(ALERT_LABEL)[answers.are(MASKED)]
 
 
-def _threshold_at_2_percent(answers: Answers) -> float | None:
+def _threshold_at_2_percent(answers: Predictions) -> float | None:
     scores = masked_scores(answers)
-    return alert_threshold([scores], FALSE_ALARMS) if len(scores) else None
+    return alert_threshold([scores], DEFAULT_FALSE_ALARMS) if len(scores) else None
 
 
-def _exact(alerts: Alerts, found: Estimate | None) -> Alerts:
+def _with_threshold_redrawn(alerts: AlertMetrics, found: Estimate | None) -> AlertMetrics:
     """With an interval for the bare faces in which each draw has its own threshold."""
     redrawn = {} if found is None else {ALERT_LABEL: found}
     return replace(alerts, flagged={**alerts.flagged, **redrawn})
 
 
-def _by_label(answers: Answers, ranked: dict[str, Estimate | None]) -> dict[str, LabelEstimates]:
+def _label_estimates(
+    answers: Predictions, ranked: dict[str, Estimate | None]
+) -> dict[str, LabelEstimates]:
     said, truth = answers.scores.argmax(axis=1), answers.truth
     parts = {}
     for index, label in enumerate(answers.labels):
@@ -211,7 +220,7 @@ def _by_label(answers: Answers, ranked: dict[str, Estimate | None]) -> dict[str,
         parts[f"precision {label}"] = (true & taken, taken.astype(int))
         parts[f"recall {label}"] = (true & taken, true.astype(int))
         parts[f"f1 {label}"] = (2 * (true & taken), true.astype(int) + taken)
-    found = shares(parts, answers.pictures)
+    found = share_estimates(parts, answers.pictures)
     return {
         label: LabelEstimates(
             found[f"precision {label}"],
@@ -224,18 +233,18 @@ def _by_label(answers: Answers, ranked: dict[str, Estimate | None]) -> dict[str,
     }
 
 
-def _macro(answers: Answers, by_label: dict[str, LabelEstimates]) -> Macro:
+def _macro_estimates(answers: Predictions, by_label: dict[str, LabelEstimates]) -> MacroEstimates:
     said, truth = answers.scores.argmax(axis=1), answers.truth
     true = (truth[:, np.newaxis] == np.arange(len(answers.labels))).astype(np.float32)
     taken = (said[:, np.newaxis] == np.arange(len(answers.labels))).astype(np.float32)
 
-    def statistic(weights: Weights) -> dict[str, Column]:
+    def statistic(weights: Weights) -> dict[str, Values]:
         hits, trues, takens = (
             np.asarray(weights @ each, np.float64) for each in (true * taken, true, taken)
         )
         there = trues > 0
 
-        def mean(of_labels: Column) -> Column:
+        def mean(of_labels: Values) -> Values:
             summed = np.where(there, np.nan_to_num(of_labels), 0).sum(axis=1)
             return ratio(summed, there.sum(axis=1).astype(np.float64))
 
@@ -245,41 +254,41 @@ def _macro(answers: Answers, by_label: dict[str, LabelEstimates]) -> Macro:
             "f1": mean(ratio(2 * hits, trues + takens)),
         }
 
-    found = estimates(statistic, answers.pictures)
+    found = bootstrap_estimates(statistic, answers.pictures)
     each = by_label.values()
-    return Macro(
-        _mean_bound(found["precision"], [label.precision for label in each]),
-        _mean_bound(found["recall"], [label.recall for label in each]),
-        _mean_bound(found["f1"], [label.f1 for label in each]),
+    return MacroEstimates(
+        _with_mean_lower_bound(found["precision"], [label.precision for label in each]),
+        _with_mean_lower_bound(found["recall"], [label.recall for label in each]),
+        _with_mean_lower_bound(found["f1"], [label.f1 for label in each]),
     )
 
 
-def _mean_bound(mean: Estimate | None, of: list[Estimate | None]) -> Estimate | None:
+def _with_mean_lower_bound(mean: Estimate | None, of: list[Estimate | None]) -> Estimate | None:
     """Where every label is without a mistake, their mean is as sure as they are."""
     if mean is None or mean.value < 1:
         return mean
     return replace(mean, low=float(np.mean([label.low for label in of if label is not None])))
 
 
-def _ranked(answers: Answers) -> dict[str, Estimate | None]:
+def _ranking_estimates(answers: Predictions) -> dict[str, Estimate | None]:
     """Figures of the ranking by score: each label against the rest, and alerts at exactly 2%
     of the masked faces, `found`."""
     rankings = {label: Ranking(answers.of(label), answers.are(label)) for label in answers.labels}
     bare, masked = answers.are(ALERT_LABEL), answers.are(MASKED)
     doors = Ranking(answers.of(ALERT_LABEL)[bare | masked], bare[bare | masked])
 
-    def statistic(weights: Weights) -> dict[str, Column]:
-        columns = {"found": found_at(doors, weights[:, bare | masked], FALSE_ALARMS)}
+    def statistic(weights: Weights) -> dict[str, Values]:
+        columns = {"found": recall_at(doors, weights[:, bare | masked], DEFAULT_FALSE_ALARMS)}
         for label, ranking in rankings.items():
             # Against nothing, a label's average precision is 1 whatever its scores are.
             nothing = np.full(len(weights), np.nan)
-            columns[f"auc {label}"] = area(ranking, weights)
+            columns[f"auc {label}"] = roc_auc(ranking, weights)
             columns[f"average precision {label}"] = (
                 average_precision(ranking, weights) if ranking.both else nothing
             )
         return columns
 
-    found = estimates(statistic, answers.pictures)
+    found = bootstrap_estimates(statistic, answers.pictures)
     at_exactly = found["found"]
     if at_exactly is not None:
         found["found"] = replace(at_exactly, count=int(bare.sum()))

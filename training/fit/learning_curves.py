@@ -8,7 +8,7 @@ from typing import Any
 from training.common.plotting import OTHER_COLOURS, plot
 
 
-def write_curves(path: Path, history: list[dict[str, Any]]) -> None:
+def write_learning_curves(path: Path, history: list[dict[str, Any]]) -> None:
     """Draw `history` (one entry per epoch, from `training.fit.training_loop`) as PNG to `path`."""
     epochs = [entry["epoch"] for entry in history]
     with plot(path, width_in=10, height_in=4, columns=2) as (left, right):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 
-from training.exploration.findings import Found, counts_table
+from training.exploration.findings import Summary, counts_table
 
-FILES_LISTED = 100
+MAX_FILES_LISTED = 100
 
 STYLESHEET = """
 :root { color-scheme: light }
@@ -30,7 +30,7 @@ WHAT_STYLE_IS = (
     " picture. Where these numbers tell the label, a model can be right without having seen"
     " a mask, and wrong in front of a door."
 )
-ABOUT = {
+PLOT_NOTES = {
     "balance.png": "",
     "sizes.png": "A face at a door is some 30 to 150 px wide.",
     "style.png": WHAT_STYLE_IS + " Boxes: the middle half; whiskers: the middle nine tenths.",
@@ -41,7 +41,7 @@ ABOUT = {
 }
 
 
-def as_html(found: Found, plots: list[tuple[str, str]], sheets: list[tuple[str, str]]) -> str:
+def report_html(found: Summary, plots: list[tuple[str, str]], sheets: list[tuple[str, str]]) -> str:
     """One page that opens without a network; `plots` and `sheets` are (file beside it, title)."""
     names = ", ".join(data["name"] for data in found["data"])
     parts = [
@@ -56,8 +56,8 @@ def as_html(found: Found, plots: list[tuple[str, str]], sheets: list[tuple[str, 
         *_section("Counts", _table(counts_table(found), numbers_from=2) + _details(found)),
     ]
     for file, title in plots:
-        parts += _section(title, _paragraph(ABOUT[file]) + _image(file, title))
-    parts += _section("Near copies", _copies(found))
+        parts += _section(title, _paragraph(PLOT_NOTES[file]) + _image(file, title))
+    parts += _section("Near copies", _near_duplicates(found))
     for file, title in sheets:
         parts += _section(title, _image(file, title))
     parts += _section("Unreadable pictures", _unreadable(found))
@@ -93,7 +93,7 @@ def _table(rows: list[list[str]], numbers_from: int) -> str:
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
 
 
-def _details(found: Found) -> str:
+def _details(found: Summary) -> str:
     items = []
     for data in found["data"]:
         text = f"{data['name']}: {data['faces']} faces in {data['pictures']} pictures"
@@ -108,7 +108,7 @@ def _details(found: Found) -> str:
     return _list(items)
 
 
-def _copies(found: Found) -> str:
+def _near_duplicates(found: Summary) -> str:
     if not found["near_copies"]:
         return _paragraph("None.")
     rows = [["between", "and", "pairs", "pictures", "labels differ"]]
@@ -125,9 +125,9 @@ def _copies(found: Found) -> str:
     return note + _table(rows, numbers_from=2) + listed
 
 
-def _unreadable(found: Found) -> str:
+def _unreadable(found: Summary) -> str:
     files = [path for data in found["data"] for path in data["unreadable"]]
     if not files:
         return _paragraph("None.")
-    more = [f"and {len(files) - FILES_LISTED} more"] if len(files) > FILES_LISTED else []
-    return _list(files[:FILES_LISTED] + more)
+    more = [f"and {len(files) - MAX_FILES_LISTED} more"] if len(files) > MAX_FILES_LISTED else []
+    return _list(files[:MAX_FILES_LISTED] + more)

@@ -12,25 +12,25 @@ import numpy as np
 from edge.classification.model_card import ALERT_LABEL
 from training.common.intervals import Estimate
 from training.common.plotting import OTHER_COLOURS, plot
-from training.evaluation.figures import Evaluation
+from training.evaluation.evaluation_metrics import Evaluation
 from training.evaluation.slices import Slice
 
 #: Of fewer faces nothing is known but a wide interval: not drawn.
 MIN_SAMPLES = 10
-FIGURES: dict[str, Callable[[Slice], Estimate | None]] = {
+SLICE_METRICS: dict[str, Callable[[Slice], Estimate | None]] = {
     "Accuracy": lambda each: each.accuracy,
     "Bare faces flagged": lambda each: each.flagged.get(ALERT_LABEL),
 }
 #: Slices by data set, in the order of their names.
-ByData = Mapping[str, Mapping[str, Slice]]
+SlicesByDataSet = Mapping[str, Mapping[str, Slice]]
 
 
-def write_parts(folder: Path, evaluations: Sequence[Evaluation]) -> dict[str, str]:
+def write_slice_plots(folder: Path, evaluations: Sequence[Evaluation]) -> dict[str, str]:
     """PNG files in `folder`, by name, with what each shows."""
     ways = {
-        "data set": {each.data: {each.data: _whole(each)} for each in evaluations},
-        "width": _by_data(evaluations, "width"),
-        "brightness": _by_data(evaluations, "brightness"),
+        "data set": {each.data: {each.data: _whole_as_slice(each)} for each in evaluations},
+        "width": _slices_by_data_set(evaluations, "width"),
+        "brightness": _slices_by_data_set(evaluations, "brightness"),
     }
     if len(evaluations) == 1:
         del ways["data set"]
@@ -52,22 +52,22 @@ def errors_percent(figures: Sequence[Estimate]) -> Any:
     return 100 * np.array([below, above])
 
 
-def _whole(each: Evaluation) -> Slice:
+def _whole_as_slice(each: Evaluation) -> Slice:
     return Slice(each.data, each.accuracy, {} if each.alerts is None else each.alerts.flagged)
 
 
-def _by_data(evaluations: Sequence[Evaluation], way: str) -> ByData:
+def _slices_by_data_set(evaluations: Sequence[Evaluation], way: str) -> SlicesByDataSet:
     return {
         each.data: {part.name: part for part in each.slices.get(way, [])} for each in evaluations
     }
 
 
-def _write_grid(path: Path, ways: Mapping[str, ByData]) -> bool:
+def _write_grid(path: Path, ways: Mapping[str, SlicesByDataSet]) -> bool:
     """Whether there was anything to draw."""
     slices = [part for of in ways.values() for named in of.values() for part in named.values()]
     shown = {
         title: figure
-        for title, figure in FIGURES.items()
+        for title, figure in SLICE_METRICS.items()
         if any((each := figure(part)) is not None and each.count >= MIN_SAMPLES for part in slices)
     }
     if not shown:
@@ -76,9 +76,11 @@ def _write_grid(path: Path, ways: Mapping[str, ByData]) -> bool:
     with plot(path, *size, len(shown), len(ways)) as axes:
         grid = np.reshape(axes, (len(shown), len(ways)))
         for row, (title, figure) in zip(grid, shown.items(), strict=True):
-            lows = [_points(each, of, figure) for each, of in zip(row, ways.values(), strict=True)]
+            lows = [
+                _draw_points(each, of, figure) for each, of in zip(row, ways.values(), strict=True)
+            ]
             for each, way in zip(row, ways, strict=True):
-                each.set(title=f"{title} by {way}", ylim=(_floor(lows), 101))
+                each.set(title=f"{title} by {way}", ylim=(_axis_minimum(lows), 101))
             row[0].set_ylabel("%")
         named = [each for each in grid.ravel() if len(each.get_legend_handles_labels()[1]) > 1]
         if named:
@@ -88,12 +90,14 @@ def _write_grid(path: Path, ways: Mapping[str, ByData]) -> bool:
     return True
 
 
-def _floor(lows: Sequence[float]) -> float:
+def _axis_minimum(lows: Sequence[float]) -> float:
     """The lowest interval's end rounded down, so that every row shares one scale."""
     return max(0.0, 10 * math.floor(min(lows, default=0.0) / 10))
 
 
-def _points(axes: Any, by_data: ByData, figure: Callable[[Slice], Estimate | None]) -> float:
+def _draw_points(
+    axes: Any, by_data: SlicesByDataSet, figure: Callable[[Slice], Estimate | None]
+) -> float:
     """Draws a series per data set; the lowest end of an interval drawn, in per cent."""
     names = list(dict.fromkeys(name for of in by_data.values() for name in of))
     one_each = all(len(of) == 1 for of in by_data.values())
@@ -118,12 +122,12 @@ def _points(axes: Any, by_data: ByData, figure: Callable[[Slice], Estimate | Non
             )
             lowest = min(lowest, *(100 * each.low for each in estimates))
     turned = {"rotation": 15, "ha": "right"} if one_each and len(names) > 2 else {}
-    axes.set_xticks(range(len(names)), [_in_two(name) for name in names], fontsize=9, **turned)
+    axes.set_xticks(range(len(names)), [_two_lines(name) for name in names], fontsize=9, **turned)
     axes.set_xlim(-0.6, len(names) - 0.4)
     return lowest
 
 
-def _in_two(name: str) -> str:
+def _two_lines(name: str) -> str:
     """Broken where it is two things, so that neighbours have room."""
     for mark in (" (", " to ", " px and "):
         before, found, after = name.partition(mark)
@@ -141,11 +145,11 @@ def _write_kinds(path: Path, kinds: Mapping[str, Sequence[Slice]]) -> None:
         ):
             flagged = [next(iter(part.flagged.values()), None) for part in parts]
             right = [part.accuracy for part in parts]
-            _bars(row[0], f"{data}: labelled right", parts, right, "no label of the model's")
-            _bars(row[1], f"{data}: flagged as bare", parts, flagged, "no alert threshold")
+            _draw_bars(row[0], f"{data}: labelled right", parts, right, "no label of the model's")
+            _draw_bars(row[1], f"{data}: flagged as bare", parts, flagged, "no alert threshold")
 
 
-def _bars(
+def _draw_bars(
     axes: Any,
     title: str,
     parts: Sequence[Slice],
