@@ -92,7 +92,7 @@ class Pipeline:
             if self._cuts.is_cut(seen, now_s):
                 self.reset_tracks()
             found = self._search.find(frame, seen, self._tracker.predict_boxes(now_s))
-            faces = [face for face in found if self._zone.holds(face.box_px, size_px)]
+            faces = [face for face in found if self._zone.contains_face(face.box_px, size_px)]
         with self._times.measure("classify"):
             readings = self._readings(faces, frame)
         with self._times.measure("track"):

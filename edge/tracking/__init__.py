@@ -1,1 +1,1 @@
-"""Tracking: faces of single frames are joined to people, each with a label over time."""
+"""Tracking: joins the faces of single frames into tracks, one per person, each with a label."""

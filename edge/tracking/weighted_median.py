@@ -1,4 +1,4 @@
-"""What several readings say together: medians in which better evidence counts for more."""
+"""Weighted median of readings, in which better evidence counts for more."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from collections.abc import Iterable
 
 
 def weighted_median(values: Iterable[tuple[float, float]]) -> float:
-    """The median of (value, weight) pairs with weights above 0.
+    """Return the median of (value, weight) pairs whose weights are above 0.
 
-    Half of the weight lies on either side; where it splits exactly between two values, their
-    mean, so that equal weights give the ordinary median. Raises ValueError without a pair.
+    Half of the total weight lies on each side of it. If the halves meet exactly between two
+    values, the median is their mean; equal weights therefore give the ordinary median. Raises
+    ValueError if there is no pair.
     """
     ordered = sorted(values)
     if not ordered:
-        raise ValueError("no readings, no median")
+        raise ValueError("no readings to take the median of")
     half = sum(weight for _, weight in ordered) / 2.0
-    # Sums of weights differ from their true value by rounding alone.
-    slack = 1e-9 * half
+    # Tolerance for the rounding errors in sums of weights.
+    tolerance = 1e-9 * half
     reached = 0.0
     for index, (value, weight) in enumerate(ordered[:-1]):
         reached += weight
-        if reached > half + slack:
+        if reached > half + tolerance:
             return value
-        if reached >= half - slack:
+        if reached >= half - tolerance:
             return (value + ordered[index + 1][0]) / 2.0
     return ordered[-1][0]

@@ -1,4 +1,4 @@
-"""Where in the picture faces count: a polygon in fractions of the frame."""
+"""The zone: the part of the frame in which faces count, as a polygon."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from edge.tracking.alpha_beta_filter import box_centre
 
 Point = tuple[float, float]
 
-#: Corners are typed with a few decimals, and what is computed from them is off by far less:
-#: closer to an edge than this share of the frame is on it.
-ON_EDGE = 1e-9
+#: A point closer to an edge than this, in fractions of the frame, lies on it. Corners are
+#: configured with a few decimals, and rounding errors are far smaller than this.
+EDGE_TOLERANCE = 1e-9
 
 
 class Zone:
-    """A polygon of x and y as fractions of the frame; without corners, everywhere."""
+    """A polygon of points (x, y) in fractions of the frame; without corners, the whole frame."""
 
     def __init__(self, corners: Sequence[Point]) -> None:
-        """Check and keep `corners`.
+        """Check and store `corners`.
 
-        Raises UsageError for fewer than three, for edges that cross or touch, and for a
-        polygon without area.
+        Raises UsageError for fewer than three corners, for edges that cross or touch each other,
+        and for a polygon without area.
         """
         self._corners = tuple(corners)
         if self._corners:
             _check(self._corners)
 
-    def holds(self, box_px: Box, size_px: tuple[int, int]) -> bool:
-        """Whether the centre of `box_px` lies in the zone of a frame of `size_px` (height,
-        width); on its edge counts as in."""
+    def contains_face(self, box_px: Box, size_px: tuple[int, int]) -> bool:
+        """Whether the centre of `box_px` lies in the zone or on its edge, in a frame of
+        `size_px` (height, width)."""
         height, width = size_px
         x, y = box_centre(box_px)
         return self.contains((x / width, y / height))
 
     def contains(self, point: Point) -> bool:
-        """Whether `point`, in fractions of the frame, lies in the polygon or on its edge."""
+        """Whether `point`, in fractions of the frame, lies in the zone or on its edge."""
         if not self._corners:
             return True
         inside = False
         for a, b in _edges(self._corners):
-            if _on(point, a, b):
+            if _is_on(point, a, b):
                 return True
-            # A ray to the right of the point crosses the outline an odd number of times.
+            # A ray from a point inside to the right crosses the outline an odd number of times.
             if (a[1] > point[1]) != (b[1] > point[1]):
                 across = a[0] + (point[1] - a[1]) / (b[1] - a[1]) * (b[0] - a[0])
                 inside ^= point[0] < across
@@ -54,15 +54,16 @@ class Zone:
 def _check(corners: Sequence[Point]) -> None:
     if len(corners) < 3:
         raise UsageError(
-            f"`camera.zone` has {len(corners)} of at least 3 corners; leave it empty for everywhere"
+            f"`camera.zone` has {len(corners)} of at least 3 corners;"
+            " leave it empty to use the whole frame"
         )
     edges = list(_edges(corners))
     for (i, first), (j, second) in itertools.combinations(enumerate(edges), 2):
         neighbours = j == i + 1 or (i == 0 and j == len(edges) - 1)
-        if _meet(first, second) if not neighbours else _fold_back(first, second):
+        if _fold_back(first, second) if neighbours else _intersect(first, second):
             raise UsageError(
                 f"`camera.zone` crosses or touches itself between corners {i + 1} and"
-                f" {j + 1}; give the corners in their order around it"
+                f" {j + 1}; list the corners in their order around the zone"
             )
 
 
@@ -70,31 +71,31 @@ def _edges(corners: Sequence[Point]) -> list[tuple[Point, Point]]:
     return list(zip(corners, (*corners[1:], corners[0]), strict=True))
 
 
-def _turn(a: Point, b: Point, c: Point) -> float:
-    """Twice the area of the triangle a, b, c: positive when it turns clockwise on the screen."""
+def _cross(a: Point, b: Point, c: Point) -> float:
+    """Return twice the area of the triangle a, b, c; positive if clockwise on the screen."""
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
-def _on(point: Point, a: Point, b: Point) -> bool:
+def _is_on(point: Point, a: Point, b: Point) -> bool:
     return (
-        abs(_turn(a, b, point)) <= ON_EDGE
-        and min(a[0], b[0]) - ON_EDGE <= point[0] <= max(a[0], b[0]) + ON_EDGE
-        and min(a[1], b[1]) - ON_EDGE <= point[1] <= max(a[1], b[1]) + ON_EDGE
+        abs(_cross(a, b, point)) <= EDGE_TOLERANCE
+        and min(a[0], b[0]) - EDGE_TOLERANCE <= point[0] <= max(a[0], b[0]) + EDGE_TOLERANCE
+        and min(a[1], b[1]) - EDGE_TOLERANCE <= point[1] <= max(a[1], b[1]) + EDGE_TOLERANCE
     )
 
 
-def _meet(first: tuple[Point, Point], second: tuple[Point, Point]) -> bool:
+def _intersect(first: tuple[Point, Point], second: tuple[Point, Point]) -> bool:
     (a, b), (c, d) = first, second
-    if _on(a, c, d) or _on(b, c, d) or _on(c, a, b) or _on(d, a, b):
+    if _is_on(a, c, d) or _is_on(b, c, d) or _is_on(c, a, b) or _is_on(d, a, b):
         return True
-    return (_turn(a, b, c) > 0) != (_turn(a, b, d) > 0) and (_turn(c, d, a) > 0) != (
-        _turn(c, d, b) > 0
+    return (_cross(a, b, c) > 0) != (_cross(a, b, d) > 0) and (_cross(c, d, a) > 0) != (
+        _cross(c, d, b) > 0
     )
 
 
 def _fold_back(first: tuple[Point, Point], second: tuple[Point, Point]) -> bool:
-    """Whether two edges that share a corner lie on each other: a needle without area."""
+    """Whether two edges that share a corner overlap, which makes a spike without area."""
     (a, b), (c, d) = first, second
     if a == b or c == d:
         return True
-    return (_on(d, a, b) or _on(a, c, d)) if b == c else (_on(c, a, b) or _on(b, c, d))
+    return (_is_on(d, a, b) or _is_on(a, c, d)) if b == c else (_is_on(c, a, b) or _is_on(b, c, d))

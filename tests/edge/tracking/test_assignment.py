@@ -7,29 +7,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.tracking.assignment import EXACT_UP_TO, assign
+from edge.tracking.assignment import MAX_EXACT, assign
 
 COSTS = st.one_of(st.floats(0, 3), st.just(math.inf))
 
 
 def tables(rows: int, columns: int) -> st.SearchStrategy[list[list[float]]]:
-    line = st.lists(COSTS, min_size=columns, max_size=columns)
-    return st.lists(line, min_size=rows, max_size=rows)
+    row = st.lists(COSTS, min_size=columns, max_size=columns)
+    return st.lists(row, min_size=rows, max_size=rows)
 
 
-def value(costs: list[list[float]], pairs: dict[int, int]) -> tuple[int, float]:
-    """Fewer pairs are worse than any sum."""
+def rank(costs: list[list[float]], pairs: dict[int, int]) -> tuple[int, float]:
+    """The sort key of an assignment: more pairs come first, then lower costs."""
     return -len(pairs), sum(costs[row][column] for row, column in pairs.items())
 
 
-def best(costs: list[list[float]]) -> tuple[int, float]:
-    """Every way to give each row one column or none."""
+def best_rank(costs: list[list[float]]) -> tuple[int, float]:
+    """The rank of the best assignment, found by comparing all of them."""
     columns = len(costs[0])
-    ways = itertools.product(range(-1, columns), repeat=len(costs))
+    candidates = itertools.product(range(-1, columns), repeat=len(costs))
     return min(
-        value(costs, pairs)
-        for way in ways
-        for pairs in [{row: column for row, column in enumerate(way) if column >= 0}]
+        rank(costs, pairs)
+        for candidate in candidates
+        for pairs in [{row: column for row, column in enumerate(candidate) if column >= 0}]
         if len(set(pairs.values())) == len(pairs)
         and all(costs[row][column] < math.inf for row, column in pairs.items())
     )
@@ -37,23 +37,24 @@ def best(costs: list[list[float]]) -> tuple[int, float]:
 
 @settings(derandomize=True)
 @given(st.tuples(st.integers(1, 4), st.integers(1, 4)).flatmap(lambda size: tables(*size)))
-def test_no_other_assignment_is_better(costs: list[list[float]]) -> None:
-    count, total = value(costs, assign(costs))
-    assert (count, total) == (best(costs)[0], pytest.approx(best(costs)[1]))
+def test_small_table_gets_the_optimal_assignment(costs: list[list[float]]) -> None:
+    count, total = rank(costs, assign(costs))
+    best_count, best_total = best_rank(costs)
+    assert (count, total) == (best_count, pytest.approx(best_total))
 
 
 @settings(derandomize=True)
-@given(tables(EXACT_UP_TO + 1, EXACT_UP_TO + 2))
-def test_a_crowd_gets_each_column_once_and_nothing_forbidden(costs: list[list[float]]) -> None:
+@given(tables(MAX_EXACT + 1, MAX_EXACT + 2))
+def test_large_table_gets_a_valid_assignment(costs: list[list[float]]) -> None:
     pairs = assign(costs)
     assert len(set(pairs.values())) == len(pairs)
     assert all(costs[row][column] < math.inf for row, column in pairs.items())
 
 
-def test_the_sum_counts_and_not_the_best_pair() -> None:
+def test_total_cost_decides_over_cheapest_pair() -> None:
     assert assign([[0.1, 0.2], [0.2, 1.0]]) == {0: 1, 1: 0}
 
 
-def test_nobody_and_nothing() -> None:
+def test_empty_table_has_no_pairs() -> None:
     assert assign([]) == {}
     assert assign([[], []]) == {}

@@ -17,16 +17,16 @@ def test_equal_weights_give_the_median(values: list[float], weight: float) -> No
 
 
 @given(st.lists(st.tuples(VALUES, st.integers(1, 5)), min_size=1, max_size=15))
-def test_a_weight_of_three_is_worth_three_readings(pairs: list[tuple[float, int]]) -> None:
+def test_weight_acts_as_repetition(pairs: list[tuple[float, int]]) -> None:
     repeated = [value for value, weight in pairs for _ in range(weight)]
     expected = statistics.median(repeated)
     assert weighted_median((v, float(w)) for v, w in pairs) == pytest.approx(expected)
 
 
-def test_poor_evidence_does_not_outvote_good_evidence() -> None:
+def test_good_evidence_outvotes_much_poor_evidence() -> None:
     assert weighted_median([(0.1, 0.2)] * 6 + [(0.9, 1.0)] * 2) == 0.9
 
 
-def test_nothing_has_no_median() -> None:
+def test_empty_input_raises() -> None:
     with pytest.raises(ValueError, match="no readings"):
         weighted_median([])

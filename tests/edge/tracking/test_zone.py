@@ -11,14 +11,14 @@ from edge.tracking.zone import Point, Zone
 
 SHARE = st.floats(0, 1)
 DOOR = ((0.2, 0.0), (0.8, 0.0), (0.8, 1.0), (0.2, 1.0))
-#: An L: the lower right quarter is not in it.
+#: An L: the lower right quarter of the frame is outside.
 L_SHAPE = ((0.0, 0.0), (1.0, 0.0), (1.0, 0.5), (0.5, 0.5), (0.5, 1.0), (0.0, 1.0))
 
 
 def star(around: list[tuple[float, float]]) -> list[Point]:
-    """A polygon around the middle, from each corner's shift (in steps) and distance.
+    """A polygon around the centre of the frame; `around` has (shift in steps, radius) per corner.
 
-    It never crosses itself, as no corner overtakes the next, and no step reaches half a turn.
+    It never crosses itself, because no corner overtakes the next and no step is half a turn.
     """
     step = 2 * math.pi / len(around)
     angles = [(index + shift) * step for index, (shift, _) in enumerate(around)]
@@ -29,24 +29,24 @@ def star(around: list[tuple[float, float]]) -> list[Point]:
 
 
 @given(SHARE, SHARE)
-def test_without_corners_it_is_everywhere(x: float, y: float) -> None:
+def test_zone_without_corners_is_the_whole_frame(x: float, y: float) -> None:
     assert Zone(()).contains((x, y))
 
 
 @given(SHARE, SHARE)
-def test_a_rectangle(x: float, y: float) -> None:
+def test_rectangle_contains_its_inside(x: float, y: float) -> None:
     assume(min(abs(x - 0.2), abs(x - 0.8)) > 1e-6)
     assert Zone(DOOR).contains((x, y)) == (0.2 < x < 0.8)
 
 
 @given(SHARE, SHARE)
-def test_a_dent_is_outside(x: float, y: float) -> None:
+def test_concave_part_is_outside(x: float, y: float) -> None:
     assume(min(abs(x - 0.5), abs(y - 0.5)) > 1e-6)
     assert Zone(L_SHAPE).contains((x, y)) == (not (x > 0.5 and y > 0.5))
 
 
 @pytest.mark.parametrize("corners", [DOOR, L_SHAPE])
-def test_its_edge_and_corners_count_as_in(corners: tuple[Point, ...]) -> None:
+def test_edges_and_corners_are_inside(corners: tuple[Point, ...]) -> None:
     zone = Zone(corners)
     for (ax, ay), (bx, by) in zip(corners, (*corners[1:], corners[0]), strict=True):
         for t in (0.0, 0.1, 0.5, 0.9):
@@ -59,19 +59,20 @@ def test_its_edge_and_corners_count_as_in(corners: tuple[Point, ...]) -> None:
     SHARE,
     st.integers(0, 8),
 )
-def test_neither_the_first_corner_nor_the_direction_matters(
-    around: list[tuple[float, float]], x: float, y: float, turn: int
+def test_first_corner_and_direction_do_not_matter(
+    around: list[tuple[float, float]], x: float, y: float, rotation: int
 ) -> None:
     corners = star(around)
-    turn %= len(corners)
-    turned = corners[turn:] + corners[:turn]
-    inside = {Zone(way).contains((x, y)) for way in (corners, turned, corners[::-1], turned[::-1])}
+    rotation %= len(corners)
+    rotated = corners[rotation:] + corners[:rotation]
+    orders = (corners, rotated, corners[::-1], rotated[::-1])
+    inside = {Zone(order).contains((x, y)) for order in orders}
     assert len(inside) == 1
     assert Zone(corners).contains((0.5, 0.5))
 
 
 @pytest.mark.parametrize(
-    ("corners", "said"),
+    ("corners", "message"),
     [
         ([(0.1, 0.1)], "has 1 of at least 3 corners"),
         ([(0.1, 0.1), (0.9, 0.9)], "has 2 of at least 3 corners"),
@@ -83,15 +84,15 @@ def test_neither_the_first_corner_nor_the_direction_matters(
         ([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 0.0), (0.0, 1.0)], "crosses or touches"),
     ],
 )
-def test_what_is_no_polygon_is_refused(corners: list[Point], said: str) -> None:
-    with pytest.raises(UsageError, match=r"`camera\.zone`.*" + said) as raised:
+def test_invalid_polygon_is_refused(corners: list[Point], message: str) -> None:
+    with pytest.raises(UsageError, match=r"`camera\.zone`.*" + message) as raised:
         Zone(corners)
     assert "\n" not in str(raised.value)
 
 
-def test_a_face_counts_by_its_centre() -> None:
+def test_face_is_inside_if_its_centre_is() -> None:
     zone = Zone(DOOR)
-    size_px = (100, 200)  # the door is from 40 to 160 px
-    assert zone.holds((30, 40, 20, 20), size_px)  # its centre is on the edge
-    assert not zone.holds((29, 40, 20, 20), size_px)
-    assert zone.holds((145, 90, 20, 20), size_px)
+    size_px = (100, 200)  # the zone spans x from 40 to 160 px
+    assert zone.contains_face((30, 40, 20, 20), size_px)  # its centre is on the edge
+    assert not zone.contains_face((29, 40, 20, 20), size_px)
+    assert zone.contains_face((145, 90, 20, 20), size_px)
