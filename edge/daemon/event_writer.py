@@ -34,8 +34,7 @@ class EventWriter:
     ) -> None:
         """`event_log`: an open, unbuffered file for JSON lines, or None. `clock`: that of the
         frames, None where these bear times of their own."""
-        #: Who speaks from now on; another model or camera may take over.
-        self.origin = origin
+        self._origin = origin
         self._utc = utc
         self._sink = sink
         self._log = event_log
@@ -47,13 +46,17 @@ class EventWriter:
         self.last: dict[str, Any] | None = None
         self.last_at: Moment | None = None
 
+    def change_origin(self, origin: Origin) -> None:
+        """Name another camera or model as the origin of the events from now on."""
+        self._origin = origin
+
     def write(self, event: Event, captured_at_s: float | None = None) -> None:
         """`event` is safe in the sink when this returns; `captured_at_s` is that of the frame
         that brought it, if one did."""
         lag_s = None
         if self._clock is not None and captured_at_s is not None:
             lag_s = self._clock() - captured_at_s
-        payload = event_payload(event, self.origin, self._utc, clock_is_synchronised())
+        payload = event_payload(event, self._origin, self._utc, clock_is_synchronised())
         self._commit(payload, lag_s)
         log.info(
             "%s %s score %.2f%s",

@@ -1,4 +1,4 @@
-"""SIGHUP: the configuration read anew while the daemon goes on."""
+"""SIGHUP: read the configuration again and apply it while the daemon runs."""
 
 from __future__ import annotations
 
@@ -10,112 +10,120 @@ import msgspec
 
 from edge.camera.feed import CameraFeed
 from edge.camera.source import Feed, Source
-from edge.classification.classifier import Classifier, alert_labels, load_classifier
+from edge.classification.classifier import alert_labels, load_classifier
 from edge.common.errors import UserError
 from edge.config.settings import Settings
+from edge.daemon.configuration import Configuration
 from edge.detection.face_detector import HaarDetector
 from edge.events.pipeline import Pipeline
 from edge.tracking.zone import Zone
 
 log = logging.getLogger(__name__)
 
-#: What is held open for as long as the daemon runs: connections, files, names.
+#: Tables and settings whose new values take effect at the next start only: what they configure
+#: (connections, files, names) stays open for the whole run.
 FIXED = ("device", "mqtt", "outbox", "metrics", "load")
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """What will hold, all at once; the new settings of `kept` from the next start."""
+class _PendingReload:
+    """A configuration that is checked and loaded, and is applied once the camera delivers.
 
-    settings: Settings
-    classifier: Classifier
-    detector: HaarDetector
-    kept: list[str]
+    `fixed` names the changed settings that keep their old values until the next start.
+    """
+
+    configuration: Configuration
+    fixed: list[str]
 
 
 class Reload:
-    """Brings what the configuration now says into the running parts: all of it or nothing.
+    """Applies the new configuration to the running parts: all of it or nothing.
 
-    Another camera, or other settings that a camera is opened with, take their time: until
-    it delivers everything stays as it is, and the loop goes on. People in view stay who they
-    are, and alerts that run go on.
+    Opening another camera, or the same one with other opening settings, takes time: until it
+    delivers a frame, nothing changes and the loop continues. People in view keep their tracks,
+    and running alerts continue.
     """
 
     def __init__(
         self,
-        settings: Settings,
+        running: Configuration,
         load: Callable[[], Settings],
         open_source: Callable[[Settings], Source],
         feed: Feed,
         pipeline: Pipeline,
-        classifier: Classifier,
-        detector: HaarDetector,
+        on_change: Callable[[Configuration], None],
     ) -> None:
-        """`load` reads the configuration, `open_source` opens its source; the rest is what
-        runs now."""
-        self._settings = settings
+        """`running` is the configuration in force; `load` reads the settings again, and
+        `open_source` opens their source; `on_change` is called with each configuration that
+        was applied to `feed` and `pipeline`."""
+        self._running = running
         self._load = load
         self._open_source = open_source
         self._feed = feed
         self._pipeline = pipeline
-        self._classifier = classifier
-        self._detector = detector
-        self._plan: _Plan | None = None
-        #: Told the settings and the model that hold from now on.
-        self.on_change: Callable[[Settings, Classifier], None] = lambda settings, classifier: None
+        self._on_change = on_change
+        self._pending: _PendingReload | None = None
 
     def __call__(self) -> bool:
-        """Begin, or go on with what was begun; whether that is done, else call again soon.
+        """Begin a reload, or continue the pending one; return whether it is finished. When it
+        is not, call again soon.
 
-        Raises UserError, and has changed nothing then, when the configuration is no good or
-        the camera does not deliver. Called by the thread that takes the frames.
+        Raises UserError, and has changed nothing then, when the configuration is invalid or
+        the camera does not deliver. Must be called by the thread that takes the frames.
         """
-        if self._plan is None:
-            self._plan = self._begin()
+        if self._pending is None:
+            self._pending = self._begin()
         try:
             if isinstance(self._feed, CameraFeed) and not self._feed.settled():
                 return False
         except UserError:
-            self._plan = None
+            self._pending = None
             raise
-        plan, self._plan = self._plan, None
-        self._finish(plan)
+        pending, self._pending = self._pending, None
+        self._finish(pending)
         return True
 
-    def _begin(self) -> _Plan:
-        settings = self._load()
-        kept = [name for name in FIXED if getattr(settings, name) != getattr(self._settings, name)]
-        settings = msgspec.structs.replace(
-            settings, **{name: getattr(self._settings, name) for name in kept}
-        )
-        if settings == self._settings and not kept:
-            log.info("the configuration has not changed")
-        detector = self._detector
-        # Another model may stand under the same name.
+    def _begin(self) -> _PendingReload:
+        """Load and check everything, and begin to open the camera if its settings changed."""
+        running = self._running
+        settings, fixed = self._load_settings()
+        # The file of the model may have been replaced under the same name.
         classifier = load_classifier(settings.classifier)
         if (
-            classifier.digest == self._classifier.digest
-            and settings.classifier == self._settings.classifier
+            classifier.digest == running.classifier.digest
+            and settings.classifier == running.settings.classifier
         ):
-            classifier = self._classifier
-        if settings.detector != self._settings.detector:
+            classifier = running.classifier
+        detector = running.detector
+        if settings.detector != running.settings.detector:
             detector = HaarDetector(settings.detector)
         alert_labels(settings.events, classifier)
         Zone(settings.camera.zone)
-        # The width that is searched is that of the luma plane, the next time it is opened.
-        another = settings.camera != self._settings.camera
-        another |= settings.detector.width_px != self._settings.detector.width_px
-        if another and isinstance(self._feed, CameraFeed):
+        # A source is opened with the width that is searched: it sizes the camera's luma plane.
+        reopens = settings.camera != running.settings.camera
+        reopens |= settings.detector.width_px != running.settings.detector.width_px
+        if reopens and isinstance(self._feed, CameraFeed):
             self._feed.reopen(lambda: self._open_source(settings), settings.camera)
-        return _Plan(settings, classifier, detector, kept)
+        return _PendingReload(Configuration(settings, classifier, detector), fixed)
 
-    def _finish(self, plan: _Plan) -> None:
-        settings, classifier, detector = plan.settings, plan.classifier, plan.detector
-        another = settings.camera.source != self._settings.camera.source
-        if another and isinstance(self._feed, CameraFeed):
+    def _load_settings(self) -> tuple[Settings, list[str]]:
+        """Read the settings; restore those in `FIXED`, and return the names of the restored."""
+        settings, running = self._load(), self._running.settings
+        fixed = [name for name in FIXED if getattr(settings, name) != getattr(running, name)]
+        settings = msgspec.structs.replace(
+            settings, **{name: getattr(running, name) for name in fixed}
+        )
+        if settings == running and not fixed:
+            log.info("the configuration has not changed")
+        return settings, fixed
+
+    def _finish(self, pending: _PendingReload) -> None:
+        new, old = pending.configuration, self._running
+        another_source = new.settings.camera.source != old.settings.camera.source
+        if another_source and isinstance(self._feed, CameraFeed):
             self._pipeline.reset_tracks()
-        self._pipeline.change(settings, detector, classifier)
-        self._settings, self._classifier, self._detector = settings, classifier, detector
-        self.on_change(settings, classifier)
-        for name in plan.kept:
-            log.warning("the new `%s` holds from the next start; the rest holds now", name)
+        self._pipeline.change(new.settings, new.detector, new.classifier)
+        self._running = new
+        self._on_change(new)
+        for name in pending.fixed:
+            log.warning("the new `%s` takes effect at the next start; the rest does now", name)

@@ -1,8 +1,9 @@
-"""The body of `health`: how the daemon is, in figures."""
+"""The body of `health`: figures about the daemon, the board, and the delivery of events."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from edge.camera.frame_rate_limit import FrameRateBudget
@@ -13,76 +14,110 @@ from edge.health.raspberry_pi import temperature_c, throttled
 from edge.mqtt.delivery import Delivery
 
 
+@dataclass(frozen=True)
+class FrameSources:
+    """Where the figures about frames come from.
+
+    `searches` returns how many frames were searched in which way, and how many faces needed no
+    classification; `budget` knows the share of the frame rate that is in use.
+    """
+
+    feed: Feed
+    progress: Progress
+    times: StageTimes
+    budget: FrameRateBudget
+    searches: Callable[[], Mapping[str, int]]
+    paused: Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class BoardSources:
+    """Where the figures about the board come from; `restarts` is fixed for one run.
+
+    `temperature_c` returns None where the kernel reports none; `throttled` returns the
+    conditions that the firmware reports, such as under-voltage, and None where the board has no
+    such report.
+    """
+
+    restarts: int
+    disk_writes: DiskWrites
+    temperature_c: Callable[[], float | None] = temperature_c
+    throttled: Callable[[], list[str] | None] = throttled
+
+
 class HealthReport:
-    """Gathers the figures when it is asked; from any thread."""
+    """Collects the figures whenever `body` is called, from any thread."""
 
     def __init__(
-        self,
-        progress: Progress,
-        times: StageTimes,
-        feed: Feed,
-        paused: Callable[[], bool],
-        delivery: Delivery | None,
-        restarts: int,
-        work: Callable[[], Mapping[str, int]],
-        allowance: FrameRateBudget,
-        wear: DiskWrites,
+        self, frames: FrameSources, board: BoardSources, delivery: Delivery | None
     ) -> None:
-        """Without `delivery` nothing is published, and nothing said of it; `work` counts what
-        the pipeline did and what it spared itself, `allowance` says what of the frame rate is
-        spent, `wear` what goes to the card."""
-        self._progress = progress
-        self._times = times
-        self._feed = feed
-        self._paused = paused
+        """Without `delivery` (`--no-mqtt`) the body has no fields about the broker and the
+        outbox."""
+        self._frames = frames
+        self._board = board
         self._delivery = delivery
-        self._restarts = restarts
-        self._work = work
-        self._allowance = allowance
-        self._wear = wear
 
     def body(self) -> dict[str, Any]:
-        """What is published as `health`."""
-        camera = self._feed.status()
-        held_back = throttled()
-        body: dict[str, Any] = {
-            "uptime_s": round(self._progress.elapsed_s(), 1),
-            "frames": self._progress.frames,
-            "fps": round(self._progress.fps(), 2),
+        """Return what is published as `health`."""
+        warnings: list[str] = []
+        body = {
+            **self._frame_figures(warnings),
+            **self._board_figures(warnings),
+            **self._delivery_figures(warnings),
+        }
+        return {**body, "warnings": warnings}
+
+    # Each of the following returns its part of the body and appends its warnings.
+
+    def _frame_figures(self, warnings: list[str]) -> dict[str, Any]:
+        frames = self._frames
+        camera, share = frames.feed.status(), frames.budget.share()
+        if camera.reason:
+            warnings.append(camera.reason)
+        if share < 1.0:
+            warnings.append(f"the board is hot: the frame rate is reduced to {share:.0%}")
+        return {
+            "uptime_s": round(frames.progress.elapsed_s(), 1),
+            "frames": frames.progress.frames,
+            "fps": round(frames.progress.fps(), 2),
             "camera": camera.state,
             "frame_age_s": None if camera.frame_age_s is None else round(camera.frame_age_s, 2),
-            "fps_share": round(self._allowance.share(), 2),
-            "frames_left_out": self._allowance.left_out,
+            "fps_share": round(share, 2),
+            "frames_left_out": frames.budget.left_out,
             "frames_dropped": camera.dropped,
             "camera_reopened": camera.reopened,
-            "paused": self._paused(),
+            "paused": frames.paused(),
             "stages_ms": {
                 stage: {"p50": q.p50_ms, "p95": q.p95_ms}
-                for stage, q in self._times.quantiles().items()
+                for stage, q in frames.times.quantiles().items()
             },
-            "searches": dict(self._work()),
-            "memory_mb": memory_mb(),
-            "temperature_c": temperature_c(),
-            "throttled": None if held_back is None else bool(held_back),
-            "restarts": self._restarts,
-            **self._wear.body(),
+            "searches": dict(frames.searches()),
         }
-        warnings = [camera.reason] if camera.reason else []
-        if (share := self._allowance.share()) < 1.0:
-            warnings.append(f"the board is hot: {share:.0%} of the frame rate is left")
-        if held_back:
-            warnings.append(f"the board is held back: {', '.join(held_back)}")
-        if self._delivery is not None:
-            outbox, publisher = self._delivery.outbox, self._delivery.publisher
-            body |= {
-                "connected": publisher.connected,
-                "connections": publisher.connections,
-                "mqtt_version": publisher.version,
-                "events_acknowledged": publisher.acknowledged,
-                "outbox_depth": outbox.depth(),
-                "outbox_on_disk": not outbox.warning,
-                "events_dropped": outbox.dropped,
-            }
-            if outbox.warning:
-                warnings.append(outbox.warning)
-        return {**body, "warnings": warnings}
+
+    def _board_figures(self, warnings: list[str]) -> dict[str, Any]:
+        reasons = self._board.throttled()
+        if reasons:
+            warnings.append(f"the board's firmware reports: {', '.join(reasons)}")
+        return {
+            "memory_mb": memory_mb(),
+            "temperature_c": self._board.temperature_c(),
+            "throttled": None if reasons is None else bool(reasons),
+            "restarts": self._board.restarts,
+            **self._board.disk_writes.body(),
+        }
+
+    def _delivery_figures(self, warnings: list[str]) -> dict[str, Any]:
+        if self._delivery is None:
+            return {}
+        outbox, publisher = self._delivery.outbox, self._delivery.publisher
+        if outbox.warning:
+            warnings.append(outbox.warning)
+        return {
+            "connected": publisher.connected,
+            "connections": publisher.connections,
+            "mqtt_version": publisher.version,
+            "events_acknowledged": publisher.acknowledged,
+            "outbox_depth": outbox.depth(),
+            "outbox_on_disk": not outbox.warning,
+            "events_dropped": outbox.dropped,
+        }

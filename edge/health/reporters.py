@@ -13,7 +13,7 @@ import msgspec
 
 from edge import __version__
 from edge.camera.source_address import display_address
-from edge.classification.classifier import Classifier
+from edge.classification.classifier import Classifier, alert_threshold
 from edge.common.clock import UtcClock
 from edge.config.settings import DashboardSettings, Settings
 from edge.mqtt.delivery import EventSink
@@ -97,6 +97,23 @@ class HealthReporter:
             except Exception:  # the figures are worth less than what they tell of
                 if not self._stopped.is_set():
                     log.exception("no health report")
+
+
+class InfoReporter:
+    """Publishes `info`, and keeps the newest body for the status file."""
+
+    def __init__(self, sink: EventSink) -> None:
+        """Publish nothing before the first `update`."""
+        self._sink = sink
+        #: The body that was published last; empty before the first.
+        self.body: Mapping[str, Any] = {}
+
+    def update(self, settings: Settings, classifier: Classifier) -> None:
+        """Publish what runs from now on."""
+        threshold = alert_threshold(settings.events, classifier.card)
+        body = info_body(settings, classifier, threshold)
+        self.body = body
+        self._sink.retain("info", body, qos=1)
 
 
 def info_body(settings: Settings, classifier: Classifier, threshold: float) -> dict[str, Any]:

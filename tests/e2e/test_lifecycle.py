@@ -235,9 +235,9 @@ def test_sighup_takes_what_is_new_and_says_why_not(
         errors, _ = stopped(process)
     systemd.close()
     first, second = errors.splitlines()
-    assert "the configuration is not reloaded, the old one goes on" in first
+    assert "the configuration is not reloaded, the old one stays in force" in first
     assert "did you mean `mqtt.host`?" in first
-    assert "the new `mqtt` holds from the next start" in second
+    assert "the new `mqtt` takes effect at the next start" in second
     assert any(message.startswith("RELOADING=1\nMONOTONIC_USEC=") for message in told)
 
 

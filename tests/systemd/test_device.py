@@ -226,7 +226,7 @@ def variants(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
                 "def _run\\(self\\) -> None:",
                 "def _run(self) -> None:\n        return",
             ),
-            ("edge/health/status_file.py", '"broker_failure"', '"broker_trouble"'),
+            ("edge/daemon/status_report.py", '"broker_failure"', '"broker_trouble"'),
         ),
     }
 
