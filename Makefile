@@ -113,7 +113,7 @@ bench: $(VENV)/.bench ## Measure what DATA="clip clip" (default: the demo) cost 
 	@$(BIN)/mask-patrol bench --against original --out runs/bench $(foreach d,$(DATA),"$(d)") $(if $(CONFIG),--config "$(CONFIG)") $(BENCH_ARGS)
 
 bundle: $(VENV)/.venv ## One file that installs it on a Pi without a network: dist/mask-patrol-…-arm64.tar
-	@$(BIN)/python systemd/bundle.py $(BUNDLE_ARGS)
+	@$(SYSTEMD_PYTHON) -m bundle $(BUNDLE_ARGS)
 
 install: ## Install it as a service on this machine, a Pi or a Debian PC: sudo make install
 	@test "$$(id -u)" = 0 || { echo "make install: it must be run as root: sudo make install" >&2; exit 2; }
@@ -125,7 +125,7 @@ uninstall: ## Take the service away; configuration and events stay and are named
 
 lock: $(VENV)/.venv ## Renew the pinned wheels of the bundle after a change of dependencies
 	@$(PIP) uv
-	@$(BIN)/python systemd/lock.py
+	@$(SYSTEMD_PYTHON) -m bundle.lock
 
 image: $(VENV)/.image ## An SD card's image from BASE=raspios-lite.img.xz and CONFIG=site.toml: mask-patrol.img
 	@test -n "$(BASE)" -a -n "$(CONFIG)" || { echo "make image: name both, e.g. make image BASE=raspios-lite.img.xz CONFIG=site.toml (systemd/site.example.toml explains it)" >&2; exit 2; }
@@ -178,7 +178,8 @@ emulator:
 		update-binfmts:binfmt-support depmod:kmod ssh:openssh-client)
 
 # Modules in systemd/ are no part of the program.
-CARD = PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=systemd $(BIN)/python -m sdcard
+SYSTEMD_PYTHON = PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=systemd $(BIN)/python
+CARD = $(SYSTEMD_PYTHON) -m sdcard
 
 # What is built below sudo belongs to who called it.
 UNPRIVILEGED = $(if $(SUDO_USER),sudo -u "$(SUDO_USER)")

@@ -52,12 +52,12 @@ def add_update(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _status(options: argparse.Namespace) -> int:
-    from edge.service.status import as_json, lines, report
+    from edge.service.status import read_report, report_json, screen_lines
 
-    told = report()
-    for line in [as_json(told)] if options.json else lines(told):
+    report = read_report()
+    for line in [report_json(report)] if options.json else screen_lines(report):
         sys.stdout.write(f"{line}\n")
-    return 0 if told.well else UserError.exit_code
+    return 0 if report.healthy else UserError.exit_code
 
 
 def _update(options: argparse.Namespace) -> int:

@@ -1,1 +1,1 @@
-"""The systemd service on a device: status, updates, and installed releases."""
+"""The systemd service on a device: its status, updates, and the installed releases."""

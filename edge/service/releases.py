@@ -1,8 +1,9 @@
-"""The versions that are installed on a device, and the switch from one to another.
+"""The releases that are installed on a device, and the switch from one to another.
 
-Each lies in a folder of its own with its installer, which makes it the one that runs: units, then
-the link `current`, renamed into place. While a new one is on trial a file says which one was
-there before: whatever cuts the trial off, the next start of the machine goes on from there.
+Each release has its own folder, which contains its installer. The installer activates the release:
+it installs the units, then renames the link `current` into place. During the trial of a new
+release, a file names the release that ran before. If the trial is interrupted, the next boot of the
+device reads that file and ends the trial.
 """
 
 from __future__ import annotations
@@ -18,57 +19,62 @@ from pathlib import Path
 
 from edge.common.errors import UserError
 from edge.mqtt.credentials import CREDENTIAL_PASSWORD, CREDENTIAL_USERNAME, PASSWORD, USERNAME
-from edge.service.systemd_unit import CONFIG, DASHBOARD_UNIT, RELEASES, UNIT, release
+from edge.service.systemd_unit import CONFIG, DASHBOARD_UNIT, RELEASES, UNIT, linked_release
 
 LOCK = Path("/run/lock/mask-patrol-install.lock")
 CREDENTIALS = CONFIG.parent / "credentials"
 STATE = Path("/var/lib/mask-patrol")
 ACCOUNT = "mask-patrol"
+#: Contains the version that ran before the one on trial.
 TRIAL = RELEASES / "trial"
-#: Written by install.sh while a restart is owed.
-UNSTARTED = Path("/run/mask-patrol-unstarted")
-#: Folders of bundles that are being unpacked begin so.
+#: Created by install.sh when it changes something; removed when the service was restarted.
+RESTART_PENDING = Path("/run/mask-patrol-unstarted")
+#: Prefix of folders into which bundles are unpacked.
 UNPACKED = ".unpacked-"
+#: Free disk space that an update needs: the unpacked bundle and the release.
 NEEDED_MB = 700
-#: No part of a check waits for longer than some seconds.
-CHECK_S = 600.0
+#: Time limit of `mask-patrol check`, of which each part waits for a few seconds at most.
+CHECK_TIMEOUT_S = 600.0
 INSTALLER = Path("share/mask-patrol/install.sh")
 
 
 @contextmanager
-def alone(lock: Path = LOCK) -> Iterator[None]:
-    """No other installation goes on meanwhile; raises UserError when one does."""
+def installation_lock(lock: Path = LOCK) -> Iterator[None]:
+    """Hold the lock against concurrent installations; raises UserError if another one holds it."""
     with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise UserError("another installation is going on: wait for it") from None
+            raise UserError("another installation is running: wait until it has ended") from None
         yield
 
 
-def install_beside(bundle: Path, version: str) -> Path:
-    """Make a release of an unpacked bundle; nothing that runs is touched. Raises UserError."""
-    _run([str(bundle / "install.sh"), "--release-only"], "the new version cannot be installed")
+def install_release(bundle: Path, version: str) -> Path:
+    """Install a release from an unpacked bundle; return its folder. Raises UserError.
+
+    The release that runs is not changed.
+    """
+    _run([str(bundle / "install.sh"), "--release-only"], "cannot install the new version")
     return RELEASES / version
 
 
 def activate(version: str) -> None:
-    """Make `version` the one that runs from the next start on; raises UserError."""
+    """Make `version` the release that runs from the next start on; raises UserError."""
     installer = RELEASES / version / INSTALLER
-    _run([str(installer), "--activate"], f"{version} cannot be switched to")
+    _run([str(installer), "--activate"], f"cannot switch to {version}")
 
 
-def restart() -> None:
-    """Stop the service and start it, without waiting for either; the dashboard if it runs."""
-    _run(["systemctl", "restart", "--no-block", UNIT], "systemd does not restart the service")
-    UNSTARTED.unlink(missing_ok=True)
+def restart_service() -> None:
+    """Restart the service, and the dashboard if it runs, without waiting. Raises UserError."""
+    _run(["systemctl", "restart", "--no-block", UNIT], "systemd cannot restart the service")
+    RESTART_PENDING.unlink(missing_ok=True)
     subprocess.run(["systemctl", "try-restart", "--no-block", DASHBOARD_UNIT], check=False)
 
 
-def check(version: str) -> bool:
-    """Run that version's `mask-patrol check` as the service would, beside the one that runs.
+def check_release(version: str) -> bool:
+    """Run `mask-patrol check` of that release as the service's account; return whether it passes.
 
-    The camera is left to who has it: the bundled clip stands in for it.
+    The running service keeps the camera: the check reads the bundled clip instead.
     """
     account = pwd.getpwnam(ACCOUNT)
     login = {USERNAME: CREDENTIAL_USERNAME, PASSWORD: CREDENTIAL_PASSWORD}
@@ -86,7 +92,7 @@ def check(version: str) -> bool:
             user=account.pw_uid,
             group=account.pw_gid,
             extra_groups=[],
-            timeout=CHECK_S,
+            timeout=CHECK_TIMEOUT_S,
             check=False,
         )
     except subprocess.TimeoutExpired:
@@ -100,19 +106,22 @@ def _credential(name: str) -> str:
     return ""
 
 
-def begin_trial(before: str) -> None:
-    """From now on, a cut goes back to `before`; on the disk when this returns."""
+def begin_trial(fallback: str) -> None:
+    """Record that a trial has begun, and that `fallback` is the release to return to.
+
+    The record is on the disk when this function returns.
+    """
     new = TRIAL.with_name(TRIAL.name + ".new")
     with new.open("w", encoding="utf-8") as file:
-        file.write(f"{before}\n")
+        file.write(f"{fallback}\n")
         file.flush()
         os.fsync(file.fileno())
     new.replace(TRIAL)
-    _sync(TRIAL.parent)
+    _fsync_folder(TRIAL.parent)
 
 
-def trial() -> str | None:
-    """Which version was there before the one on trial; None without a trial."""
+def trial_fallback() -> str | None:
+    """Return the version that ran before the one on trial; None if no trial is in progress."""
     try:
         return TRIAL.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
@@ -120,46 +129,49 @@ def trial() -> str | None:
 
 
 def end_trial() -> None:
-    """The version that runs is the one to keep."""
+    """Remove the record of the trial: the current release is kept."""
     TRIAL.unlink(missing_ok=True)
-    _sync(TRIAL.parent)
+    _fsync_folder(TRIAL.parent)
 
 
-def require_room() -> None:
-    """For an unpacked bundle and a version; raises UserError."""
+def require_free_space() -> None:
+    """Raise UserError unless the disk has space for an unpacked bundle and a release."""
     free_mb = shutil.disk_usage(RELEASES).free // 2**20
     if free_mb < NEEDED_MB:
-        raise UserError(f"{RELEASES} has {free_mb} MB free, an update needs {NEEDED_MB}: make room")
+        raise UserError(
+            f"{RELEASES} has {free_mb} MB free, and an update needs {NEEDED_MB} MB: free some space"
+        )
 
 
-def tidy() -> None:
-    """Delete what a cut left half made, and all versions but the one that runs and the one
-    before."""
-    whole = installed()
-    kept = {*whole, release("current")}
+def remove_old_releases() -> None:
+    """Delete what interrupted installations left, and all releases except the current and the
+    previous one."""
+    complete = complete_releases()
+    kept = {*complete, linked_release("current")}
     for folder in RELEASES.iterdir():
-        half = folder.name.startswith(UNPACKED) or (folder / "pyvenv.cfg").exists()
-        if folder.is_dir() and not folder.is_symlink() and half and folder.name not in kept:
+        incomplete = folder.name.startswith(UNPACKED) or (folder / "pyvenv.cfg").exists()
+        if folder.is_dir() and not folder.is_symlink() and incomplete and folder.name not in kept:
             shutil.rmtree(folder, ignore_errors=True)
-    for version in whole:
-        forget(version)
+    for version in complete:
+        remove_release(version)
 
 
-def forget(version: str) -> None:
-    """Delete a release that is neither the one that runs nor the one before."""
-    if version not in (release("current"), release("previous")):
+def remove_release(version: str) -> None:
+    """Delete a release, unless it is the current or the previous one."""
+    if version not in (linked_release("current"), linked_release("previous")):
         shutil.rmtree(RELEASES / version, ignore_errors=True)
 
 
-def spoil(version: str) -> None:
-    """Say that a release is not whole: it is never gone back to, and `tidy` takes it away."""
-    with suppress(OSError):  # no reason not to go back
+def mark_incomplete(version: str) -> None:
+    """Mark a release as incomplete: no rollback returns to it, and `remove_old_releases` deletes
+    it."""
+    with suppress(OSError):  # a failure must not prevent the rollback
         (RELEASES / version / ".complete").unlink(missing_ok=True)
-        _sync(RELEASES / version)
+        _fsync_folder(RELEASES / version)
 
 
-def point_previous(version: str | None) -> None:
-    """Say which version came before the one that runs."""
+def set_previous(version: str | None) -> None:
+    """Make the link `previous` point to `version`; remove the link if None."""
     link = RELEASES / "previous"
     if version is None:
         link.unlink(missing_ok=True)
@@ -170,8 +182,8 @@ def point_previous(version: str | None) -> None:
     new.replace(link)
 
 
-def installed() -> list[str]:
-    """The versions that are there, whole."""
+def complete_releases() -> list[str]:
+    """Return the versions of all releases that are completely installed, sorted."""
     folders = (path.parent for path in RELEASES.glob("*/.complete"))
     return sorted(folder.name for folder in folders if not folder.is_symlink())
 
@@ -185,7 +197,7 @@ def _run(command: list[str], failure: str) -> None:
         raise UserError(f"{failure} (see above)")
 
 
-def _sync(folder: Path) -> None:
+def _fsync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

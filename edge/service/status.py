@@ -1,4 +1,4 @@
-"""`mask-patrol status`: one screen on how the device is, for who comes by SSH."""
+"""`mask-patrol status`: the state of the service, the daemon, and the board on one screen."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from edge.common.clock import Moment, now
 from edge.common.errors import UserError
 from edge.common.paths import STATUS_INTERVAL_S, STATUS_NAME
 from edge.service.read_only_root import root_is_read_only
-from edge.service.systemd_unit import RUNTIME, ServiceState, release, service_state
+from edge.service.systemd_unit import RUNTIME, ServiceState, linked_release, service_state
 
-#: What is older was not written for a reason: the daemon hangs.
+#: The daemon writes its status every STATUS_INTERVAL_S; if it is older than this, the daemon hangs.
 STALE_S = 5 * STATUS_INTERVAL_S
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
 
 
 @dataclass(frozen=True)
-class Report:
-    """What systemd says of the service, and the daemon of itself, `age_s` seconds ago."""
+class DeviceReport:
+    """The state of the service as systemd reports it, and the daemon's own status.
+
+    `status` is the content of the daemon's status file, written `age_s` seconds ago; both are None
+    without the file. `version` and `previous` are the current and the previous release.
+    """
 
     service: ServiceState | None
     status: dict[str, Any] | None
@@ -33,12 +37,12 @@ class Report:
 
     @property
     def fresh(self) -> bool:
-        """Whether the daemon tells how it is."""
+        """Whether the daemon has written its status recently."""
         return self.age_s is not None and self.age_s <= STALE_S
 
     @property
-    def well(self) -> bool:
-        """Whether nothing is wrong that the daemon knows of."""
+    def healthy(self) -> bool:
+        """Whether the daemon reports no problem."""
         if not self.fresh or self.status is None:
             return False
         health = self.status["health"]
@@ -49,83 +53,85 @@ class Report:
         )
 
 
-def report(folder: Path | None = None) -> Report:
-    """How this device is; `folder` is the daemon's RuntimeDirectory. Raises UserError when what
-    lies there cannot be read."""
+def read_report(folder: Path | None = None) -> DeviceReport:
+    """Return the report of this device; `folder` is the daemon's RuntimeDirectory.
+
+    Raises UserError if the status file exists but cannot be read.
+    """
     folder = folder or Path(os.environ.get("RUNTIME_DIRECTORY", RUNTIME))
-    status = _read(folder / STATUS_NAME)
+    status = _read_status(folder / STATUS_NAME)
     age_s = None if status is None else _age_s(status, now())
-    return Report(
+    return DeviceReport(
         service_state(),
         status,
         age_s,
-        release("current"),
-        release("previous"),
+        linked_release("current"),
+        linked_release("previous"),
         root_is_read_only(),
     )
 
 
-def as_json(told: Report) -> str:
-    """The same for programs, on one line."""
-    return json.dumps({**asdict(told), "well": told.well})
+def report_json(report: DeviceReport) -> str:
+    """Return the report as a JSON object on one line."""
+    return json.dumps({**asdict(report), "well": report.healthy})
 
 
-def lines(told: Report) -> Iterator[str]:
-    """The screen."""
-    version = told.version or (told.status or {}).get("info", {}).get("version")
-    before = f" (before: {told.previous})" if told.previous else ""
-    device = f", device {told.status.get('device', '?')}" if told.status else ""
-    yield f"Mask Patrol {version or ''}{before}{device}".rstrip()
-    yield _row("service", _service(told))
-    if told.root_read_only:
-        yield _row("root", "read-only: what is changed is gone after the next start")
-    if told.status is None:
+def screen_lines(report: DeviceReport) -> Iterator[str]:
+    """Yield the lines of the screen."""
+    version = report.version or (report.status or {}).get("info", {}).get("version")
+    previous = f" (previous: {report.previous})" if report.previous else ""
+    device = f", device {report.status.get('device', '?')}" if report.status else ""
+    yield f"Mask Patrol {version or ''}{previous}{device}".rstrip()
+    yield _row("service", _service(report))
+    if report.root_read_only:
+        yield _row("root", "read-only: changes are lost at the next boot")
+    if report.status is None:
         return
-    if not told.fresh:
-        yield _row("", f"it has said nothing for {span(told.age_s)}: this is what it said last")
+    if not report.fresh:
+        yield _row("", f"no status for {duration(report.age_s)}: the last one follows")
     try:
-        yield from list(_parts(told.status, told.age_s or 0.0))
+        yield from list(_status_rows(report.status, report.age_s or 0.0))
     except (KeyError, TypeError, ValueError, AttributeError):
-        yield _row("", "it tells how it is as another version does; --json shows that as it is")
+        yield _row("", "the status is that of another version; --json shows it unchanged")
 
 
-def _parts(status: dict[str, Any], age_s: float) -> Iterator[str]:
+def _status_rows(status: dict[str, Any], age_s: float) -> Iterator[str]:
     health, info = status["health"], status["info"]
     model = info["model"]
     yield _row("camera", f"{health['camera']}: {status['source']}, {_frames(health, age_s)}")
-    watched = f"{status['people']} in view, {status['alerting']} of them bare-faced"
-    yield _row("", "paused: nobody is watched" if health["paused"] else watched)
+    people = f"{status['people']} people in view, {status['alerting']} of them without a mask"
+    yield _row("", "paused: no frame is analysed" if health["paused"] else people)
     yield _row(
         "model",
-        f"{model['name']} ({', '.join(model['labels'])}), alert at {info['alert_threshold']:.2f},"
-        f" in {info['runtime']}",
+        f"{model['name']} ({', '.join(model['labels'])}), alert threshold"
+        f" {info['alert_threshold']:.2f}, {info['runtime']}",
     )
     yield _row("broker", _broker(status))
     if "outbox_depth" in health:
-        kept = "on disk" if health["outbox_on_disk"] else "in MEMORY only"
+        storage = "on disk" if health["outbox_on_disk"] else "in MEMORY only"
         lost = f", {health['events_dropped']} lost so far" if health["events_dropped"] else ""
-        yield _row("outbox", f"{health['outbox_depth']} events wait, {kept}{lost}")
+        yield _row("outbox", f"{health['outbox_depth']} events queued, {storage}{lost}")
     yield _row("board", ", ".join(_board(health)))
-    event, then_s = status["last_event"], status["last_event_age_s"]
-    yield _row("last event", _event(event, None if then_s is None else then_s + age_s))
+    event, event_age_s = status["last_event"], status["last_event_age_s"]
+    yield _row("last event", _event(event, None if event_age_s is None else event_age_s + age_s))
     for warning in health["warnings"]:
         yield _row("warning", warning)
 
 
-def _service(told: Report) -> str:
-    service = told.service
+def _service(report: DeviceReport) -> str:
+    service = report.service
     if service is None:
-        process = f"; process {told.status['pid']} told this" if told.status else ""
-        return f"no systemd answers here{process}"
+        process = f"; the status is from process {report.status['pid']}" if report.status else ""
+        return f"systemd does not reply{process}"
     if not service.installed:
-        return "not installed as a service here: sudo make install, or install.sh of a bundle"
+        return "not installed: sudo make install, or install.sh of a bundle, installs it"
     times = "once" if service.restarts == 1 else f"{service.restarts} times"
-    restarts = f", started again {times}" if service.restarts else ""
+    restarts = f", restarted {times}" if service.restarts else ""
     if service.running:
-        silent = "" if told.status else "; it has not told how it is yet"
-        return f"running for {span(service.since_s)}{restarts}{silent}"
-    if service.fell:
-        again = ", will be started again" if service.detail == "auto-restart" else ""
+        no_status = "" if report.status else "; no status yet"
+        return f"running for {duration(service.since_s)}{restarts}{no_status}"
+    if service.failed:
+        again = ", will be restarted" if service.detail == "auto-restart" else ""
         return f"failed ({service.result}){again}{restarts}: journalctl -u mask-patrol says why"
     if service.state == "activating":
         return f"starting{restarts}"
@@ -135,8 +141,8 @@ def _service(told: Report) -> str:
 def _frames(health: dict[str, Any], age_s: float) -> str:
     if health["frame_age_s"] is None:
         return "no frame yet"
-    newest = span(health["frame_age_s"] + age_s)
-    return f"{health['fps']:.1f} frames/s, the newest {newest} ago"
+    newest = duration(health["frame_age_s"] + age_s)
+    return f"{health['fps']:.1f} frames/s, newest frame {newest} ago"
 
 
 def _broker(status: dict[str, Any]) -> str:
@@ -148,30 +154,31 @@ def _broker(status: dict[str, Any]) -> str:
             f"connected to {status['broker']} (MQTT {health['mqtt_version']}),"
             f" {health['events_acknowledged']} events delivered since the start"
         )
-    return f"NOT connected to {status['broker']}: {status['broker_failure'] or 'trying'}"
+    return f"NOT connected to {status['broker']}: {status['broker_failure'] or 'connecting'}"
 
 
 def _board(health: dict[str, Any]) -> Iterator[str]:
     if health["temperature_c"] is not None:
         yield f"{health['temperature_c']:.0f} °C"
     if health["throttled"] is not None:
-        yield "held back" if health["throttled"] else "not held back"
+        yield "throttled" if health["throttled"] else "not throttled"
     yield f"{health['memory_mb']:.0f} MB of memory"
     if health["written_bytes_per_day"] is not None:
-        yield f"{health['written_bytes_per_day'] / 1e6:.1f} MB a day to the card"
+        yield f"{health['written_bytes_per_day'] / 1e6:.1f} MB per day written by the daemon"
     if health["card_bytes_per_day"] is not None:
-        yield f"{health['card_bytes_per_day'] / 1e6:.0f} MB a day with all others"
+        yield f"{health['card_bytes_per_day'] / 1e6:.0f} MB per day written to the card in total"
 
 
 def _event(event: dict[str, Any] | None, age_s: float | None) -> str:
     if event is None:
         return "none since the start"
     more = f", {event['ended_by']}" if event["ended_by"] else f", score {event['score']:.2f}"
-    return f"{event['event_type']} {span(age_s)} ago, at {event['time']}{more}, seq {event['seq']}"
+    age = duration(age_s)
+    return f"{event['event_type']} {age} ago, at {event['time']}{more}, seq {event['seq']}"
 
 
-def span(seconds: float | None) -> str:
-    """A duration as people say it."""
+def duration(seconds: float | None) -> str:
+    """Return a duration as text, in two units at most."""
     if seconds is None:
         return "an unknown time"
     if seconds < MINUTE_S:
@@ -187,28 +194,31 @@ def _row(name: str, text: str) -> str:
     return f"{name:<11} {text}"
 
 
-def _read(file: Path) -> dict[str, Any] | None:
+def _read_status(file: Path) -> dict[str, Any] | None:
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
+        status = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}") from None
     except ValueError:
-        raise UserError(f"{file} is none of ours: it is no JSON") from None
+        raise UserError(f"{file} was not written by mask-patrol: it is not JSON") from None
     kinds: dict[str, type | tuple[type, ...]] = {
         "health": dict,
         "info": dict,
         "boot_s": (int, float),
         "pid": int,
     }
-    if not isinstance(told, dict) or not all(
-        isinstance(told.get(key), kind) for key, kind in kinds.items()
+    if not isinstance(status, dict) or not all(
+        isinstance(status.get(key), kind) for key, kind in kinds.items()
     ):
-        raise UserError(f"{file} is of another version of mask-patrol")
-    return told
+        raise UserError(f"{file} was written by another version of mask-patrol")
+    return status
 
 
 def _age_s(status: dict[str, Any], at: Moment) -> float | None:
-    """The file lies in memory, so it is of this start of the machine."""
+    """Return the age of the status.
+
+    The file is on a tmpfs, so it was written since the last boot and its `boot_s` can be compared.
+    """
     return max(0.0, at.boot_s - float(status["boot_s"]))

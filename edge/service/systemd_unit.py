@@ -1,4 +1,4 @@
-"""The systemd service that runs the daemon on a device, and the version that it runs."""
+"""The state of the systemd unit that runs the daemon, and the installed release."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 UNIT, DASHBOARD_UNIT = "mask-patrol.service", "mask-patrol-dashboard.service"
-#: Where versions lie, each in a folder; `current` is a link to the one that runs.
+#: The folder of the releases. Each release has its own folder; the link `current` points to the
+#: one that runs, the link `previous` to the one before it.
 RELEASES = Path("/opt/mask-patrol")
-#: The RuntimeDirectory of the daemon, which holds its status file.
+#: The RuntimeDirectory of the daemon, which contains its status file.
 RUNTIME = Path("/run/mask-patrol")
 CONFIG = Path("/etc/mask-patrol/mask-patrol.toml")
 PROPERTIES = (
@@ -23,17 +24,18 @@ PROPERTIES = (
     "MainPID",
     "ActiveEnterTimestampMonotonic",
 )
-ASK_S = 10.0
-MICRO = 1e-6
+SYSTEMCTL_TIMEOUT_S = 10.0
+SECONDS_PER_MICROSECOND = 1e-6
 
 
 @dataclass(frozen=True)
 class ServiceState:
-    """What systemd says of the unit.
+    """The state of the unit.
 
-    `state` as in `systemctl is-active`, `detail` finer (`auto-restart`), `result` why it failed;
-    `restarts` since it was started by hand; `since_s` seconds in this state, None if it never ran;
-    `process` its number, 0 when there is none.
+    `state` is systemd's ActiveState, `detail` its SubState (such as `auto-restart`), and `result`
+    the reason of a failure. `restarts` counts automatic restarts since the last manual start.
+    `since_s` is the number of seconds since the unit became active, None if it never did. `process`
+    is the PID, 0 if there is no process.
     """
 
     installed: bool
@@ -45,49 +47,59 @@ class ServiceState:
     process: int
 
     @property
-    def fell(self) -> bool:
-        """Whether it ended by itself, and is down or about to be started again."""
+    def failed(self) -> bool:
+        """Whether the process ended by itself, and is down or about to be restarted."""
         return self.state == "failed" or self.detail == "auto-restart"
 
     @property
     def running(self) -> bool:
-        """Whether it said that it is ready and has not ended."""
+        """Whether the process has reported that it is ready, and has not ended."""
         return self.state in ("active", "reloading")
 
 
 def service_state(unit: str = UNIT) -> ServiceState | None:
-    """Ask systemd, which anybody may; None where it does not run or does not answer."""
+    """Return the state of `unit`, or None if systemd does not run or does not reply.
+
+    Needs no privileges.
+    """
     if shutil.which("systemctl") is None:
         return None
     command = ["systemctl", "show", unit, *(f"--property={name}" for name in PROPERTIES)]
     try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=ASK_S, check=False)
+        result = subprocess.run(
+            command, capture_output=True, text=True, timeout=SYSTEMCTL_TIMEOUT_S, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     if result.returncode:
         return None
-    return parsed(result.stdout, time.monotonic())
+    return parse_state(result.stdout, time.monotonic())
 
 
-def parsed(text: str, now_s: float) -> ServiceState | None:
-    """`text` of `systemctl show` at `now_s` of the monotonic clock; None if it is none."""
-    told = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+def parse_state(text: str, now_s: float) -> ServiceState | None:
+    """Parse the output of `systemctl show`, read at `now_s` of the monotonic clock.
+
+    Returns None if `text` is not such output.
+    """
+    properties = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     try:
-        entered_s = int(told["ActiveEnterTimestampMonotonic"] or 0) * MICRO
+        active_since_s = (
+            int(properties["ActiveEnterTimestampMonotonic"] or 0) * SECONDS_PER_MICROSECOND
+        )
         return ServiceState(
-            told["LoadState"] == "loaded",
-            told["ActiveState"],
-            told["SubState"],
-            told["Result"],
-            int(told["NRestarts"] or 0),
-            now_s - entered_s if entered_s else None,
-            int(told["MainPID"] or 0),
+            properties["LoadState"] == "loaded",
+            properties["ActiveState"],
+            properties["SubState"],
+            properties["Result"],
+            int(properties["NRestarts"] or 0),
+            now_s - active_since_s if active_since_s else None,
+            int(properties["MainPID"] or 0),
         )
     except (KeyError, ValueError):
         return None
 
 
-def release(name: str, releases: Path = RELEASES) -> str | None:
-    """The version that `current` or `previous` is; None when there is none."""
+def linked_release(name: str, releases: Path = RELEASES) -> str | None:
+    """Return the version that the link `current` or `previous` points to, None without a link."""
     link = releases / name
     return link.readlink().name if link.is_symlink() else None

@@ -1,4 +1,5 @@
-"""`mask-patrol update`: another version beside the one that runs, kept only if it works."""
+"""`mask-patrol update`: install another release beside the current one, and keep it only if it
+works."""
 
 from __future__ import annotations
 
@@ -18,229 +19,256 @@ from edge.common.errors import UsageError, UserError
 from edge.service import releases
 from edge.service.bundle import unpack
 from edge.service.read_only_root import root_is_read_only
-from edge.service.status import Report, lines, report
-from edge.service.systemd_unit import RELEASES, release, service_state
+from edge.service.status import DeviceReport, read_report, screen_lines
+from edge.service.systemd_unit import RELEASES, linked_release, service_state
 
-#: For how long a version must stay well before it is kept.
+#: How long a release must be online without interruption before it is kept.
 STEADY_S = 5.0
 POLL_S = 0.5
 
 
 class _StoppedError(UserError):
-    """Somebody asked us to stop in the middle of a trial."""
+    """A signal stopped the trial."""
 
 
 def update(path: Path, within_s: float) -> int:
-    """Update to the bundle `path`; returns the exit code.
+    """Update to the bundle `path`; return the exit code.
 
-    Raises UserError, with the old version running, when the new one is no good.
+    Raises UserError if the new release does not work; the old one runs then.
     """
     _require_installation()
-    _require_lasting_root()
-    with releases.alone():
-        _settle_first()
-        before = _current()
-        releases.tidy()
-        releases.require_room()
+    _require_writable_root()
+    with releases.installation_lock():
+        _require_no_trial()
+        current = _current()
+        releases.remove_old_releases()
+        releases.require_free_space()
         with tempfile.TemporaryDirectory(prefix=releases.UNPACKED, dir=RELEASES) as folder:
-            say(f"Checking {path} …")
+            _print(f"Verifying {path} …")
             bundle = unpack(path, Path(folder))
             if bundle.machine != platform.machine():
                 raise UsageError(f"the bundle is for {bundle.machine}, not {platform.machine()}")
-            if bundle.version == before:
-                say(f"{before} is what runs: nothing to do.")
+            if bundle.version == current:
+                _print(f"{current} runs already: nothing to do.")
                 return 0
-            releases.install_beside(bundle.folder, bundle.version)
-        say(f"Trying the parts of {bundle.version}, with the bundled clip for a camera …")
-        if not releases.check(bundle.version):
-            releases.forget(bundle.version)
-            raise UserError(f"{bundle.version} does not pass its check; {before} goes on running")
+            releases.install_release(bundle.folder, bundle.version)
+        _print(f"Checking {bundle.version} with the bundled clip as the camera …")
+        if not releases.check_release(bundle.version):
+            releases.remove_release(bundle.version)
+            raise UserError(f"{bundle.version} failed its check; {current} keeps running")
         return _switch(bundle.version, within_s)
 
 
 def roll_back(within_s: float) -> int:
-    """Return to the version before, by hand; returns the exit code. Raises UserError."""
+    """Return to the previous release on request; return the exit code. Raises UserError."""
     _require_installation()
-    _require_lasting_root()
-    with releases.alone():
-        _settle_first()
-        before = release("previous")
-        if before in (None, _current()) or before not in releases.installed():
-            raise UserError(f"there is no version before {_current()} to go back to")
-        return _switch(before, within_s)
+    _require_writable_root()
+    with releases.installation_lock():
+        _require_no_trial()
+        previous = linked_release("previous")
+        if previous in (None, _current()) or previous not in releases.complete_releases():
+            raise UserError(f"there is no release before {_current()} to return to")
+        return _switch(previous, within_s)
 
 
 def settle(within_s: float) -> int:
-    """After a cut in a trial: see whether the new version works, and go back if not."""
+    """End a trial that was interrupted, for example by a power cut; return the exit code.
+
+    The new release is kept if it comes online. Otherwise the old one is activated again.
+    """
     _require_installation()
-    with releases.alone():
-        before, current = releases.trial(), _current()
-        if before is None:
+    with releases.installation_lock():
+        fallback, current = releases.trial_fallback(), _current()
+        if fallback is None:
             return 0
-        if before == current:  # it had not been switched yet, or just gone back: units and all
-            releases.activate(before)
-            if release("previous") == before:
-                releases.point_previous(None)
+        if fallback == current:
+            # The interruption came before the switch or after the rollback. The units may be those
+            # of either release, so activate this one completely.
+            releases.activate(fallback)
+            if linked_release("previous") == fallback:
+                releases.set_previous(None)
             releases.end_trial()
-            releases.tidy()
-            releases.restart()
-            say(f"The update was cut off; {before} goes on running.")
+            releases.remove_old_releases()
+            releases.restart_service()
+            _print(f"The update was interrupted; {fallback} keeps running.")
             return 0
-        say(f"The trial of {current} was cut off; watching it …")
-        was_before = release("previous")
-        return _try(current, before, None if was_before == before else was_before, within_s, None)
+        _print(f"The trial of {current} was interrupted; waiting for it to come online …")
+        previous = linked_release("previous")
+        return _try(current, fallback, None if previous == fallback else previous, within_s, None)
 
 
 def _switch(version: str, within_s: float) -> int:
-    before, previous = _current(), release("previous")
-    was = _as_it_is()
-    say(f"Switching from {before} to {version} …")
-    releases.begin_trial(before)
-    return _try(version, before, previous, within_s, was)
+    current, previous = _current(), linked_release("previous")
+    before = _report_before()
+    _print(f"Switching from {current} to {version} …")
+    releases.begin_trial(current)
+    return _try(version, current, previous, within_s, before)
 
 
-def _as_it_is() -> Report:
-    """The report before a switch; without a status where that cannot be read, which is no reason
-    to keep what wrote it."""
+def _report_before() -> DeviceReport:
+    """Return the report before a switch.
+
+    If the status of the running release cannot be read, the report has none: that is no reason to
+    refuse the switch.
+    """
     try:
-        return report()
+        return read_report()
     except UserError:
-        return Report(service_state(), None, None, release("current"), release("previous"))
+        return DeviceReport(
+            service_state(), None, None, linked_release("current"), linked_release("previous")
+        )
 
 
 def _try(
-    version: str, before: str, previous: str | None, within_s: float, was: Report | None
+    version: str, fallback: str, previous: str | None, within_s: float, before: DeviceReport | None
 ) -> int:
-    """Run `version`, and keep it if it comes online; else go back to `before`, before which there
-    was `previous`. Returns the exit code; raises UserError after going back."""
+    """Run `version` and keep it if it comes online; otherwise return to `fallback`.
+
+    `previous` is the release before `fallback`, and `before` the report before the switch. Returns
+    the exit code; raises UserError after returning to `fallback`.
+    """
     started_s = time.monotonic()
     try:
         with _signals(_stop):
             releases.activate(version)
-            releases.restart()
-            failure = wait_until_online(was, within_s)
+            releases.restart_service()
+            failure = wait_until_online(before, within_s)
     except UserError as error:
         failure = str(error)
-    except Exception as error:  # whatever it is, the door is not left to what is on trial
+    except Exception as error:  # any error must lead to the rollback
         failure = f"{type(error).__name__}: {error}"
     with _signals(signal.SIG_IGN):
         if failure is not None:
-            _go_back(version, before, previous, failure, within_s)
+            _go_back(version, fallback, previous, failure, within_s)
         releases.end_trial()
-        releases.tidy()
-    say(f"{version} is online after {time.monotonic() - started_s:.0f} s; {before} is kept.")
+        releases.remove_old_releases()
+    elapsed_s = time.monotonic() - started_s
+    _print(f"{version} is online after {elapsed_s:.0f} s; {fallback} stays installed.")
     return 0
 
 
 def _go_back(
-    version: str, before: str, previous: str | None, failure: str, within_s: float
+    version: str, fallback: str, previous: str | None, failure: str, within_s: float
 ) -> NoReturn:
-    """Make `before` run again and forget `version`; raises UserError on what came of it."""
-    say(f"{version} did not come online: {failure}")
-    say(f"Going back to {before} …")
+    """Activate `fallback` again and delete `version`; raises UserError with the outcome."""
+    _print(f"{version} did not come online: {failure}")
+    _print(f"Returning to {fallback} …")
     if version != previous:
-        # A cut from here on must not leave it as the one to go back to.
-        releases.spoil(version)
-    releases.activate(before)
-    releases.point_previous(previous)
-    releases.restart()
+        # If a power cut interrupts the rollback, no later one must return to this release.
+        releases.mark_incomplete(version)
+    releases.activate(fallback)
+    releases.set_previous(previous)
+    releases.restart_service()
     releases.end_trial()
-    releases.forget(version)
-    still = wait_until_online(None, within_s)
-    if still is not None:
-        raise UserError(f"{version} failed, and {before}, which runs again, is not online: {still}")
-    raise UserError(f"{version} did not come online ({failure}); {before} runs again")
+    releases.remove_release(version)
+    problem = wait_until_online(None, within_s)
+    if problem is not None:
+        raise UserError(
+            f"{version} failed, and {fallback}, which runs again, is not online: {problem}"
+        )
+    raise UserError(f"{version} did not come online ({failure}); {fallback} runs again")
 
 
 def wait_until_online(
-    was: Report | None,
+    before: DeviceReport | None,
     within_s: float,
-    look: Callable[[], Report] = report,
+    read: Callable[[], DeviceReport] = read_report,
     clock: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
 ) -> str | None:
-    """Wait until the service, started anew, is online and stays so for `STEADY_S`; None then, else
-    what is wrong when `within_s` are over.
+    """Wait until the restarted service is online and stays so for STEADY_S.
 
-    `was`: how it was before; it must be another process, and a broker or a camera that was away
-    may be, as may an outbox that was not on the disk.
+    Returns None then, and the problem if `within_s` seconds pass before.
+
+    `before` is the report before the restart: the process must be another one, and a broker, a
+    camera, or an outbox that had a problem before may still have it.
     """
     until_s = clock() + within_s
-    well_since_s: float | None = None
+    online_since_s: float | None = None
     process = 0
-    problem, fall = "it does not run", ""
+    problem, crash = "it does not run", ""
     while clock() < until_s:
         try:
-            now = look()
-        except UserError as error:  # it may be half a status, or one of the process before
-            well_since_s, problem = None, str(error)
+            report = read()
+        except UserError as error:  # the file may be incomplete, or from the old process
+            online_since_s, problem = None, str(error)
             wait(POLL_S)
             continue
-        problem = trouble(was, now) or ""
-        if now.service is not None and now.service.fell:
-            fall = problem  # tells more than how far the next attempt has come
-        same = now.service is not None and now.service.process == process
+        problem = find_problem(before, report) or ""
+        if report.service is not None and report.service.failed:
+            crash = problem  # more useful than "starting", the state of the next attempt
+        same = report.service is not None and report.service.process == process
         if problem or not same:
-            well_since_s = None
-            process = now.service.process if now.service else 0
+            online_since_s = None
+            process = report.service.process if report.service else 0
         if not problem:
-            well_since_s = clock() if well_since_s is None else well_since_s
-            if clock() - well_since_s >= STEADY_S:
+            online_since_s = clock() if online_since_s is None else online_since_s
+            if clock() - online_since_s >= STEADY_S:
                 return None
         wait(POLL_S)
-    return fall or problem or "it does not stay online"
+    return crash or problem or "it does not stay online"
 
 
-def trouble(was: Report | None, now: Report) -> str | None:
-    """Why the service is not online as `now` tells; None when it is."""
-    service, status = now.service, now.status
+def find_problem(before: DeviceReport | None, report: DeviceReport) -> str | None:
+    """Return why the service is not online according to `report`; None if it is online."""
+    service, status = report.service, report.status
     if service is None:
-        return "systemd does not answer"
+        return "systemd does not reply"
     if not service.running or status is None:
-        return next(line for line in lines(now) if line.startswith("service")).split(None, 1)[1]
-    if was is not None and was.service is not None and was.service.process == service.process:
+        row = next(line for line in screen_lines(report) if line.startswith("service"))
+        return row.split(None, 1)[1]
+    if (
+        before is not None
+        and before.service is not None
+        and before.service.process == service.process
+    ):
         return "the old process still runs"
-    if status["pid"] != service.process or not now.fresh:
-        return "it does not tell how it is"
-    return _illness(status, _away(was))
+    if status["pid"] != service.process or not report.fresh:
+        return "it has not written its status"
+    return _status_problem(status, _problems_before(before))
 
 
-def _away(was: Report | None) -> set[str]:
-    """What was not well before: of `broker`, `outbox`, `camera`."""
-    if was is None or was.status is None:
+def _problems_before(before: DeviceReport | None) -> set[str]:
+    """Return those of `broker`, `outbox`, and `camera` that had a problem before the switch."""
+    if before is None or before.status is None:
         return set()
-    health = was.status["health"]
-    there = {
+    health = before.status["health"]
+    healthy = {
         "broker": health.get("connected", True),
         "outbox": health.get("outbox_on_disk", True),
         "camera": health.get("camera", "ok") == "ok",
     }
-    return {part for part, well in there.items() if not well}
+    return {part for part, ok in healthy.items() if not ok}
 
 
-def _illness(status: dict[str, Any], away: set[str]) -> str | None:
-    """What is wrong by the daemon's own account, which may be that of another version: of that,
-    only what is needed must be there."""
+def _status_problem(status: dict[str, Any], ignored: set[str]) -> str | None:
+    """Return the problem that the daemon reports in its status, except those of `ignored` parts.
+
+    The status may be that of another version, so only the keys that are needed must exist.
+    """
     health = status["health"]
     if "camera" not in health:
-        return "it tells how it is as another version does, and cannot be judged"
-    if "broker" not in away and not health.get("connected", False):
-        failure = status.get("broker_failure") or "trying"
+        return "its status has the format of another version and cannot be evaluated"
+    if "broker" not in ignored and not health.get("connected", False):
+        failure = status.get("broker_failure") or "connecting"
         return f"it is not connected to the broker: {failure}"
-    if "outbox" not in away and not health.get("outbox_on_disk", True):
+    if "outbox" not in ignored and not health.get("outbox_on_disk", True):
         return "its outbox is not on the disk"
-    if "camera" not in away and health["camera"] != "ok":
+    if "camera" not in ignored and health["camera"] != "ok":
         warnings = health.get("warnings")
-        told = ", ".join(map(str, warnings)) if isinstance(warnings, list) else ""
-        return f"its camera is {health['camera']}: {told or 'waiting'}"
+        text = ", ".join(map(str, warnings)) if isinstance(warnings, list) else ""
+        return f"its camera is {health['camera']}: {text or 'waiting'}"
     return None
 
 
 @contextmanager
 def _signals(stop: Callable[[int, FrameType | None], None] | signal.Handlers) -> Iterator[None]:
-    """A lost SSH connection must not leave a trial open; who else asks us to stop is `stop`'s."""
-    wanted = {signal.SIGHUP: signal.SIG_IGN, signal.SIGINT: stop, signal.SIGTERM: stop}
-    before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
+    """Handle SIGINT and SIGTERM with `stop`, and ignore SIGHUP.
+
+    A lost SSH connection sends SIGHUP, and must not leave a trial unfinished.
+    """
+    handlers = {signal.SIGHUP: signal.SIG_IGN, signal.SIGINT: stop, signal.SIGTERM: stop}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
@@ -252,40 +280,42 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     raise _StoppedError(f"stopped by {signal.Signals(number).name}")
 
 
-def _settle_first() -> None:
-    if (before := releases.trial()) is not None:
+def _require_no_trial() -> None:
+    if (fallback := releases.trial_fallback()) is not None:
         raise UserError(
-            f"an update from {before} is on trial: sudo mask-patrol update --settle ends that first"
+            f"an update from {fallback} is on trial: end it with sudo mask-patrol update --settle"
         )
 
 
 def _current() -> str:
-    current = release("current")
+    current = linked_release("current")
     if current is None:
-        raise UserError("no version is installed here: install.sh of a bundle installs one")
+        raise UserError("no release is installed: install.sh of a bundle installs one")
     return current
 
 
 def _require_installation() -> None:
-    """Raises UsageError unless we are root on a device with the service."""
-    if release("current") is None:
-        raise UsageError("not installed as a service here: install.sh of a bundle does that")
+    """Raise UsageError unless the service is installed and this process runs as root."""
+    if linked_release("current") is None:
+        raise UsageError("the service is not installed: install.sh of a bundle installs it")
     if os.geteuid() != 0:
-        raise UsageError("it must be run as root: sudo mask-patrol update …")
+        raise UsageError("must be run as root: sudo mask-patrol update …")
 
 
-def _require_lasting_root() -> None:
-    """Raises UserError where the next start would undo it all."""
+def _require_writable_root() -> None:
+    """Raise UserError if the next boot would discard the update."""
     if root_is_read_only():
         raise UserError(
-            "the root is read-only: sudo mask-patrol-read-only off, start again, update, then"
+            "the root is read-only: run sudo mask-patrol-read-only off, reboot, update, then run"
             " sudo mask-patrol-read-only on"
         )
 
 
-def say(line: str) -> None:
-    """Progress, at once: it may take minutes, and what we call writes in between. A terminal that
-    has gone away is no reason to stop."""
+def _print(line: str) -> None:
+    """Print a line of progress without buffering, as subprocesses print in between.
+
+    If the terminal is gone, further output is discarded and the update continues.
+    """
     try:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge.common.errors import UserError
 from sdcard.disks import Disk, System, parts_of
-from sdcard.tools import run
+from sdcard.programs import run
 
 #: Cards for a Pi are smaller; disks with other people's work are larger.
 LARGE_BYTES = 512 * 10**9

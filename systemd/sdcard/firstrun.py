@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.common.errors import UserError
-from sdcard.contents import FIRST_BOOT, MEMORY, UNIT, etc_files, kit_files
+from sdcard.card_files import FIRST_BOOT, MEMORY, UNIT, etc_files, kit_files
 from sdcard.site import Site
 
 #: The kit's folder on the boot partition.

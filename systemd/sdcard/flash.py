@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge.common.errors import UserError
+from sdcard.disk_image.partition_table import read_layout
 from sdcard.disk_warnings import doubts_about
 from sdcard.disks import Disk, System, find_disk, require_writable
-from sdcard.partitions import read_layout
 from sdcard.progress import Progress
 
 CHUNK_BYTES = 4 << 20

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.common.errors import UserError
-from sdcard.contents import command_line_with, etc_entries, kit_entries
-from sdcard.ext4 import Ext4
-from sdcard.fat import Fat
-from sdcard.packages import download, missing_packages, wanted_packages
-from sdcard.partitions import read_layout, set_root_size
+from sdcard.card_files import command_line_with, etc_entries, kit_entries
+from sdcard.debian_packages import download, missing_packages, wanted_packages
+from sdcard.disk_image.data_partition import add_data_partition
+from sdcard.disk_image.entries import Entry, size_of
+from sdcard.disk_image.ext4 import Ext4
+from sdcard.disk_image.fat import Fat
+from sdcard.disk_image.partition_table import read_layout, set_root_size
+from sdcard.disk_image.unpack import unpack
+from sdcard.programs import find
 from sdcard.site import Site
-from sdcard.storage import add_data_partition
-from sdcard.tools import find
-from sdcard.tree import Entry, size_of
-from sdcard.unpack import unpack
 
 #: What the installer wants to see free for a version, the unpacked bundle beside it, and air.
 #: Raspberry Pi OS fills the card at its first boot, but nothing should depend on that.

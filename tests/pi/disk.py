@@ -7,8 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from sdcard.sparse_files import copy_sparsely
-from sdcard.tools import find
+from sdcard.disk_image.sparse_files import copy_sparsely
+from sdcard.programs import find
 
 from tests.pi.kernel import kernel
 from tests.pi.roots import CACHE, Release, alone, key, root_tar

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
-from sdcard.ext4 import Ext4
-from sdcard.tree import Entry, File
+from sdcard.disk_image.entries import Entry, File
+from sdcard.disk_image.ext4 import Ext4
 
 from tests.pi.disk import ROOT_AT, base_disk, copy_disk
 from tests.pi.kernel import kernel
 from tests.pi.machine import RELAY_HOST, RELAY_PORT, Machine, wait_for
 from tests.pi.roots import CACHE, Release, alone, key
 from tests.support.brokers import Mosquitto, accepts
+from tests.support.bundles import run_bundle_command
 
 ROOT = Path(__file__).parents[2]
 #: One argument of a program may have 128 KiB (MAX_ARG_STRLEN); base64 makes four bytes of three.
@@ -48,8 +48,7 @@ def bundle() -> Path:
     """The bundle that `make bundle` makes of this checkout, made once for each state of it."""
     with alone("bundle"):
         out = CACHE / "bundle"
-        command = [sys.executable, str(ROOT / "systemd/bundle.py"), "--out", str(out)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        run_bundle_command("--out", out)
         return next(out.glob("mask-patrol-*-arm64.tar"))
 
 

@@ -10,14 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from sdcard.ext4 import Ext4
-from sdcard.fat import Fat
+from sdcard.disk_image.entries import File
+from sdcard.disk_image.ext4 import Ext4
+from sdcard.disk_image.fat import Fat
+from sdcard.disk_image.partition_table import Partition, read_layout
 from sdcard.firstrun import prepare
 from sdcard.image import make_image
-from sdcard.partitions import Partition, read_layout
+from sdcard.programs import find
 from sdcard.site import load_site
-from sdcard.tools import find
-from sdcard.tree import File
 
 from tests.pi.disk import BOOT_AT, MEBI, ROOT_AT, base_disk, copy_disk
 from tests.pi.door import CONFIG, SETTINGS, UNIT, Listener, bundle, digest

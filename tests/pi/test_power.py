@@ -6,8 +6,8 @@ import random
 from pathlib import Path
 
 import pytest
-from sdcard.ext4 import Ext4
-from sdcard.tree import File
+from sdcard.disk_image.entries import File
+from sdcard.disk_image.ext4 import Ext4
 
 from tests.pi.disk import ROOT_AT, copy_disk
 from tests.pi.door import CONFIG, SETTINGS, UNIT, Listener, change_unit, installed_disk, put

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from sdcard.ext4 import Ext4
-from sdcard.partitions import read_layout, set_root_size
-from sdcard.tree import File
+from sdcard.disk_image.entries import File
+from sdcard.disk_image.ext4 import Ext4
+from sdcard.disk_image.partition_table import read_layout, set_root_size
 
 from tests.pi.disk import ROOT_AT, copy_disk
 from tests.pi.door import CONFIG, SETTINGS, UNIT, Listener, bundle, install, installed_disk

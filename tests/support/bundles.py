@@ -1,8 +1,10 @@
-"""Bundles for this machine, and others made from them that are broken in some way."""
+"""Bundles for this machine, and variants of them with another version or changed code."""
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
+import os
 import platform
 import re
 import subprocess
@@ -12,20 +14,29 @@ from pathlib import Path
 
 from tests.support.cli_process import ROOT
 
-#: The Python of Debian bookworm, and of trixie.
+#: The system's Python in Debian bookworm and trixie.
 PYTHON_OF = {"bookworm": "cp311", "trixie": "cp313"}
 
 
+def run_bundle_command(*arguments: str | Path) -> None:
+    """Run the command of `make bundle`."""
+    subprocess.run(
+        [sys.executable, "-m", "bundle", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "systemd"), "PYTHONDONTWRITEBYTECODE": "1"},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
 def make_bundle(out: Path, *arguments: str) -> Path:
-    """What `make bundle` makes for this machine, in the folder `out`."""
-    command = [sys.executable, ROOT / "systemd" / "bundle.py", "--machine", platform.machine()]
-    subprocess.run([*command, "--out", out, *arguments], check=True, stdout=subprocess.DEVNULL)
+    """Make a bundle for this machine in the folder `out`; return its path."""
+    run_bundle_command("--machine", platform.machine(), "--out", out, *arguments)
     (path,) = out.iterdir()
     return path
 
 
 class Variant:
-    """An unpacked copy of a bundle that can be changed and packed again, with sums that fit."""
+    """An unpacked copy of a bundle that can be changed and packed again, with valid checksums."""
 
     def __init__(self, bundle: Path, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
@@ -33,27 +44,32 @@ class Variant:
         (self.top,) = folder.iterdir()
 
     def change_module(self, name: str, pattern: str, replacement: str) -> Variant:
-        """Replace what `pattern` finds in a file of the daemon's wheels."""
+        """Replace the first match of `pattern` in a file of Mask Patrol's own wheels.
+
+        `name` may be a glob pattern; exactly one of the files must match `pattern`.
+        """
         for wheel in self.top.glob("wheels/*/mask_patrol-*.whl"):
             before = hashlib.sha256(wheel.read_bytes()).hexdigest()
             with zipfile.ZipFile(wheel) as archive:
                 files = {entry: archive.read(entry.filename) for entry in archive.infolist()}
+            changed_files = 0
             with zipfile.ZipFile(wheel, "w") as archive:
-                for entry, content in files.items():
-                    changed = content
-                    if entry.filename == name:
+                for entry, original in files.items():
+                    content = original
+                    if fnmatch.fnmatch(entry.filename, name):
                         text, count = re.subn(pattern, replacement, content.decode(), count=1)
-                        assert count == 1, f"{name} holds no {pattern}"
-                        changed = text.encode()
-                    archive.writestr(entry, changed)
+                        changed_files += count
+                        content = text.encode()
+                    archive.writestr(entry, content)
+            assert changed_files == 1, f"{pattern} is in {changed_files} of {name}"
             after = hashlib.sha256(wheel.read_bytes()).hexdigest()
             for requirements in self.top.glob("requirements-*.txt"):
                 requirements.write_text(requirements.read_text().replace(before, after))
         return self
 
     def pack(self, out: Path, version: str) -> Path:
-        """A bundle that calls itself `version`."""
-        from bundle import SUMS, VERSION, checksums, pack
+        """Pack a bundle with the version `version` into `out`; return `out`."""
+        from bundle.build import SUMS, VERSION, checksums, pack
 
         (self.top / VERSION).write_text(f"{version}\n")
         (self.top / SUMS).write_text(checksums(self.top))

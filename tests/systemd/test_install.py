@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.service.releases import UNSTARTED
+from edge.service.releases import RESTART_PENDING
 from tests.support.cli_process import ROOT
 from tests.systemd.test_units import needs
 
@@ -123,7 +123,7 @@ class Root:
 
     def version(self, version: str) -> None:
         """The bundle is of this one now."""
-        from bundle import SUMS, VERSION, checksums
+        from bundle.build import SUMS, VERSION, checksums
 
         (self.bundle / VERSION).write_text(f"{version}\n")
         (self.bundle / SUMS).write_text(checksums(self.bundle))
@@ -197,7 +197,7 @@ def restarted(root: Root) -> bool:
 
 
 def owed(root: Root) -> bool:
-    return (root.folder / str(UNSTARTED).lstrip("/")).exists()
+    return (root.folder / str(RESTART_PENDING).lstrip("/")).exists()
 
 
 def test_the_rights_of_what_a_link_leads_to_are_left_alone(first: Root) -> None:

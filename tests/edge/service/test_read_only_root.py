@@ -1,32 +1,44 @@
+"""Detection of the read-only root, and the parameter that all scripts must agree on."""
+
 from __future__ import annotations
 
 from pathlib import Path
 
-from edge.service.read_only_root import WORD, root_is_read_only
+import pytest
+
+from edge.service.read_only_root import OVERLAY_PARAMETER, root_is_read_only
 from tests.support.cli_process import ROOT
 
 DISK = "/dev/mmcblk0p2 / ext4 rw,noatime 0 0\n"
-OVER = "overlay / overlay rw,lowerdir=/,upperdir=/mnt/upper 0 0\n"
+OVERLAY = "overlay / overlay rw,lowerdir=/,upperdir=/mnt/upper 0 0\n"
 
 
-def test_it_is_read_only_where_it_was_asked_for_and_could_be_had(tmp_path: Path) -> None:
-    words, mounts = tmp_path / "cmdline", tmp_path / "mounts"
-    assert not root_is_read_only(words, mounts)
-    for line, mounted, expected in (
-        (f"quiet {WORD} splash", f"proc /proc proc rw 0 0\n{OVER}", True),
-        (f"quiet {WORD}", DISK, False),  # no overlay could be laid
-        ("quiet", OVER, False),  # a container's
-        (f"quiet {WORD}x", OVER, False),
-    ):
-        words.write_text(f"{line}\n")
-        mounts.write_text(mounted)
-        assert root_is_read_only(words, mounts) is expected, line
+@pytest.mark.parametrize(
+    ("parameters", "mounts", "expected"),
+    [
+        (f"quiet {OVERLAY_PARAMETER} splash", f"proc /proc proc rw 0 0\n{OVERLAY}", True),
+        (f"quiet {OVERLAY_PARAMETER}", DISK, False),  # the overlay could not be mounted
+        ("quiet", OVERLAY, False),  # a container
+        (f"quiet {OVERLAY_PARAMETER}x", OVERLAY, False),
+    ],
+)
+def test_read_only_needs_parameter_and_overlay(
+    tmp_path: Path, parameters: str, mounts: str, expected: bool
+) -> None:
+    (tmp_path / "cmdline").write_text(f"{parameters}\n")
+    (tmp_path / "mounts").write_text(mounts)
+    assert root_is_read_only(tmp_path / "cmdline", tmp_path / "mounts") is expected
 
 
-def test_all_mean_the_same_first_process() -> None:
-    path = WORD.removeprefix("init=")
+def test_root_is_writable_without_proc(tmp_path: Path) -> None:
+    assert not root_is_read_only(tmp_path / "cmdline", tmp_path / "mounts")
+
+
+def test_scripts_name_the_same_init() -> None:
+    path = OVERLAY_PARAMETER.removeprefix("init=")
     script = (ROOT / "systemd/install.sh").read_text()
-    assert "\nLIB=/usr/local/lib/mask-patrol\nOVERLAY=$LIB/overlay-init\n" in script
+    assert "\nLIB=/usr/local/lib/mask-patrol\n" in script
+    assert "\nOVERLAY=$LIB/overlay-init\n" in script
     assert f"\nINIT={path}\n" in (ROOT / "systemd/storage/mask-patrol-read-only").read_text()
     timer = (ROOT / "systemd/units/mask-patrol-clock.timer").read_text()
-    assert f"\nConditionKernelCommandLine={WORD}\n" in timer
+    assert f"\nConditionKernelCommandLine={OVERLAY_PARAMETER}\n" in timer

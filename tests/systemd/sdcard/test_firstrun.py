@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from sdcard.contents import MEMORY
+from sdcard.card_files import MEMORY
 from sdcard.firstrun import HOOK, prepare, user_data
 from sdcard.site import load_site
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 from sdcard.cli import main
-from sdcard.ext4 import Ext4
-from sdcard.fat import Fat
+from sdcard.debian_packages import installed_packages, own_configuration, wanted_packages
+from sdcard.disk_image.entries import File, Folder, Link
+from sdcard.disk_image.ext4 import Ext4
+from sdcard.disk_image.fat import Fat
+from sdcard.disk_image.partition_table import read_layout
 from sdcard.image import make_image
-from sdcard.packages import installed_packages, own_configuration, wanted_packages
-from sdcard.partitions import read_layout
+from sdcard.programs import find, run
 from sdcard.site import load_site
-from sdcard.tools import find, run
-from sdcard.tree import File, Folder, Link
 
 from edge.common.errors import UserError
 from tests.pi.disk import MEBI, copy_disk

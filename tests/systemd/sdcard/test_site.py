@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from sdcard.contents import etc_files, named_hosts, wifi_profile
+from sdcard.card_files import etc_files, named_hosts, wifi_profile
 from sdcard.site import WifiPart, load_site
 
 from edge.common.errors import UsageError

@@ -9,7 +9,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from sdcard.contents import UNIT, etc_files, kit_files
+from sdcard.card_files import UNIT, etc_files, kit_files
 from sdcard.site import load_site
 
 from tests.support.boot_scripts import FIRST_BOOT, Device

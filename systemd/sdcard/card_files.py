@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+from sdcard.disk_image.entries import Entry, File, Folder, Link
 from sdcard.site import CA_PATH, CERT_PATH, KEY_PATH, Site, WifiPart
-from sdcard.tree import Entry, File, Folder, Link
 
 HERE = Path(__file__).resolve().parent
 FIRST_BOOT = HERE.parent / "first-boot"

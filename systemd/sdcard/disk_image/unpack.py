@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from edge.common.errors import UserError
+from sdcard.disk_image.sparse_files import CHUNK_BYTES, write_sparsely
 from sdcard.progress import Progress
-from sdcard.sparse_files import CHUNK_BYTES, write_sparsely
 
 
 class Readable(Protocol):

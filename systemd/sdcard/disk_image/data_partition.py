@@ -6,9 +6,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from sdcard.partitions import Layout, insert_before_root
-from sdcard.sparse_files import copy_sparsely
-from sdcard.tools import run
+from sdcard.disk_image.partition_table import Layout, insert_before_root
+from sdcard.disk_image.sparse_files import copy_sparsely
+from sdcard.programs import run
 
 #: By which systemd/storage/mount-data finds it.
 LABEL = "mask-patrol"

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from edge.common.errors import UserError
-from sdcard.ext4 import Ext4
-from sdcard.tools import find, run
+from sdcard.disk_image.ext4 import Ext4
+from sdcard.programs import find, run
 
 PICAMERA2 = "python3-picamera2"
 STATUS = "/var/lib/dpkg/status"

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from edge.common.errors import UserError
-from sdcard.sparse_files import copy_sparsely
+from sdcard.disk_image.sparse_files import copy_sparsely
 
 SECTOR_BYTES = 512
 TABLE_AT, ENTRY_BYTES, ENTRIES = 446, 16, 4

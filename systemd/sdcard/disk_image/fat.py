@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 
 from edge.common.errors import UserError
-from sdcard.partitions import Partition
-from sdcard.sparse_files import copy_sparsely
-from sdcard.tools import run
+from sdcard.disk_image.partition_table import Partition
+from sdcard.disk_image.sparse_files import copy_sparsely
+from sdcard.programs import run
 
 
 class Fat:

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edge.common.errors import UserError
-from sdcard.sparse_files import copy_sparsely
-from sdcard.tools import complaints, run
-from sdcard.tree import DIRECTORY, LINK, REGULAR, Entry, File, Folder, Link, parents
+from sdcard.disk_image.entries import DIRECTORY, LINK, REGULAR, Entry, File, Folder, Link, parents
+from sdcard.disk_image.sparse_files import copy_sparsely
+from sdcard.programs import complaints, run
 
 SUPERBLOCK_AT = 1024
 CLEAN, HAS_ERRORS = 1, 2

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from sdcard.contents import UNIT
+from sdcard.card_files import UNIT
 from sdcard.firstrun import prepare
 from sdcard.site import load_site
 

@@ -1,0 +1,171 @@
+"""Build a bundle: the installer, the units, and the wheels for each Python.
+
+A requirements file names the SHA-256 of each wheel. The same sources give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from bundle.wheels import (
+    MACHINES,
+    ROOT,
+    SYSTEMD,
+    BundleError,
+    Pin,
+    Target,
+    fetch_wheels,
+    read_lock,
+    sha256,
+)
+
+#: Files and folders from which the wheel of Mask Patrol is built.
+SOURCES = ("edge", "convert", "training", "models", "pyproject.toml", "README.md", "LICENSE")
+#: 1980-01-02, the timestamp of every file in a bundle. Zip files cannot hold dates before 1980.
+EPOCH_S = 315_619_200
+SUMS, VERSION = "SHA256SUMS", "VERSION"
+
+
+def make_bundle(machine: str, pythons: Iterable[str], out: Path, unpacked: bool) -> Path:
+    """Make the bundle in the folder `out`, as a tar archive or as a folder; return its path.
+
+    Raises BundleError.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bundle-", dir=out) as temporary:
+        top = Path(temporary) / f"mask-patrol-{project_version()}"
+        top.mkdir()
+        _print(f"Building mask-patrol {project_version()} …")
+        own_wheel = build_wheel(Path(temporary))
+        fill_folder(top, machine, pythons, own_wheel)
+        version = (top / VERSION).read_text(encoding="ascii").strip()
+        if unpacked:
+            path = out / "mask-patrol"
+            shutil.rmtree(path, ignore_errors=True)
+            top.rename(path)
+            _print(f"{path}: {version}")
+        else:
+            path = out / f"mask-patrol-{project_version()}-{MACHINES[machine]}.tar"
+            pack(top, path)
+            _print(f"{path}: {version}, {path.stat().st_size / 1e6:.0f} MB")
+    return path
+
+
+def project_version() -> str:
+    """Return the `__version__` of the checkout; raises BundleError if there is none."""
+    text = (ROOT / "edge" / "__init__.py").read_text(encoding="utf-8")
+    match = re.search(r'__version__ = "([^"]+)"', text)
+    if match is None:
+        raise BundleError("edge/__init__.py defines no __version__")
+    return match[1]
+
+
+def build_wheel(folder: Path) -> Path:
+    """Build the wheel of Mask Patrol in `folder`; return its path. Raises BundleError.
+
+    The wheel is built from a copy of the sources, so that files that an earlier build left in the
+    checkout are not packed.
+    """
+    source = folder / "source"
+    for part in SOURCES:
+        if (ROOT / part).is_dir():
+            shutil.copytree(
+                ROOT / part, source / part, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        else:
+            source.mkdir(exist_ok=True)
+            shutil.copy(ROOT / part, source)
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
+    result = subprocess.run(
+        [*pip, "--no-deps", f"--wheel-dir={folder}", str(source)],
+        env={**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH_S)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    shutil.rmtree(source)
+    if result.returncode:
+        reason = (result.stderr.strip().splitlines() or ["pip failed"])[-1]
+        raise BundleError(f"cannot build the wheel of mask-patrol: {reason}")
+    (wheel,) = folder.glob("mask_patrol-*.whl")
+    return wheel
+
+
+def fill_folder(folder: Path, machine: str, pythons: Iterable[str], own_wheel: Path) -> None:
+    """Put everything that a bundle contains into `folder`. Raises BundleError."""
+    for python in pythons:
+        target = Target(python, machine)
+        _print(f"Wheels for Python {python[2]}.{python[3:]} on {machine} …")
+        wheels = fetch_wheels(target)
+        wheel_folder = folder / "wheels" / python
+        wheel_folder.mkdir(parents=True)
+        for wheel in [*wheels, own_wheel]:
+            shutil.copy(wheel, wheel_folder)
+        text = requirements(read_lock(target.lock), wheels, own_wheel)
+        (folder / f"requirements-{python}.txt").write_text(text, encoding="utf-8")
+    for name in ("units", "storage"):
+        shutil.copytree(SYSTEMD / name, folder / name)
+    for name in ("install.sh", "README.md"):
+        shutil.copy(SYSTEMD / name, folder)
+    shutil.copy(ROOT / "edge" / "config.example.toml", folder)
+    shutil.copy(ROOT / "LICENSE", folder)
+    (folder / "MACHINE").write_text(f"{machine}\n", encoding="ascii")
+    # The version ends with a digest of all files, so that two bundles that differ in any file
+    # have different versions.
+    build = hashlib.sha256(checksums(folder).encode()).hexdigest()[:8]
+    (folder / VERSION).write_text(f"{project_version()}+{build}\n", encoding="ascii")
+    (folder / SUMS).write_text(checksums(folder), encoding="ascii")
+
+
+def requirements(pins: Iterable[Pin], wheels: Iterable[Path], own_wheel: Path) -> str:
+    """Return the requirements file for pip: each package except pip itself, with the digest of
+    its wheel in the bundle."""
+    lines = [f"mask-patrol=={project_version()} --hash=sha256:{sha256(own_wheel)}"]
+    for pin, wheel in zip(pins, wheels, strict=True):
+        if pin.name != "pip":
+            lines.append(f"{pin.name}=={pin.version} --hash=sha256:{sha256(wheel)}")
+    return "\n".join(lines) + "\n"
+
+
+def checksums(folder: Path) -> str:
+    """Return the SHA-256 of every file below `folder`, sorted, as `sha256sum --check` reads it."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
+    return "".join(f"{sha256(path)}  {path.relative_to(folder)}\n" for path in files)
+
+
+def pack(folder: Path, out: Path) -> None:
+    """Pack `folder` into the tar archive `out`, without owners and times of this machine.
+
+    The archive is not compressed, as wheels already are. It is written to a temporary file and
+    renamed, so `out` is always complete.
+    """
+    new = out.with_name(out.name + ".new")
+    with tarfile.open(new, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for path in [folder, *sorted(folder.rglob("*"))]:
+            entry = archive.gettarinfo(path, str(path.relative_to(folder.parent)))
+            entry.uid = entry.gid = 0
+            entry.uname = entry.gname = "root"
+            entry.mtime = EPOCH_S
+            executable = path.is_dir() or path.name == "install.sh"
+            entry.mode = 0o755 if executable else 0o644
+            if path.is_file():
+                with path.open("rb") as file:
+                    archive.addfile(entry, file)
+            else:
+                archive.addfile(entry)
+    new.replace(out)
+
+
+def _print(line: str) -> None:
+    """Print a line of progress without buffering."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

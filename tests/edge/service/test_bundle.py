@@ -1,0 +1,123 @@
+"""`unpack` of a bundle: what it extracts, and what it refuses."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from bundle.build import SUMS, checksums
+from bundle.build import pack as pack_folder
+
+from edge.common.errors import UserError
+from edge.service.bundle import unpack
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    """The folder of a complete bundle, with tiny files instead of wheels."""
+    top = tmp_path / "mask-patrol-9"
+    for name, text in {
+        "wheels/cp311/a.whl": "a",
+        "wheels/cp313/a.whl": "b",
+        "VERSION": "9.0+aa\n",
+        "MACHINE": "aarch64\n",
+        "install.sh": "#!/bin/sh\n",
+    }.items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(text)
+    return top
+
+
+def packed(top: Path, sums: bool = True) -> Path:
+    """Pack the folder; with `sums`, write the checksums again before."""
+    if sums:
+        (top / SUMS).write_text(checksums(top))
+    path = top.parent / "bundle.tar"
+    pack_folder(top, path)
+    return path
+
+
+def refusal(path: Path, into: Path) -> str:
+    """Return the error message of `unpack`."""
+    into.mkdir()
+    with pytest.raises(UserError) as error:
+        unpack(path, into, "cp311")
+    return str(error.value)
+
+
+def test_unpack_returns_version_and_machine(top: Path, tmp_path: Path) -> None:
+    bundle = unpack(packed(top), tmp_path / "into", "cp311")
+    assert (bundle.version, bundle.machine) == ("9.0+aa", "aarch64")
+    assert (tmp_path / "into/install.sh").stat().st_mode & 0o111
+
+
+def test_only_wheels_of_given_python_are_unpacked(top: Path, tmp_path: Path) -> None:
+    unpack(packed(top), tmp_path / "into", "cp313")
+    assert [path.name for path in (tmp_path / "into/wheels").iterdir()] == ["cp313"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            lambda top: (top / "wheels/cp311/a.whl").write_text("b"),
+            "has a damaged wheels/cp311/a.whl",
+        ),
+        (lambda top: (top / "wheels/cp311/a.whl").unlink(), "lacks wheels/cp311/a.whl"),
+        (lambda top: (top / "more").write_text("b"), "has a damaged more"),
+        (lambda top: (top / "SHA256SUMS").unlink(), "it has no SHA256SUMS"),
+        (lambda top: (top / "SHA256SUMS").write_text("no sums"), "has a damaged"),
+    ],
+)
+def test_damaged_bundle_is_refused(
+    top: Path, tmp_path: Path, change: Callable[[Path], object], expected: str
+) -> None:
+    packed(top)
+    change(top)
+    assert expected in refusal(packed(top, sums=False), tmp_path / "into")
+
+
+@pytest.mark.parametrize("version", ["", "../../etc", "two words", "9" * 70, "é"])
+def test_version_that_is_no_folder_name_is_refused(top: Path, tmp_path: Path, version: str) -> None:
+    (top / "VERSION").write_text(version)
+    assert "invalid VERSION in the bundle" in refusal(packed(top), tmp_path / "into")
+
+
+def test_bundle_without_wheels_for_this_python_is_refused(top: Path, tmp_path: Path) -> None:
+    (top / "wheels/cp311/a.whl").rename(top / "a.whl")
+    assert "has no wheels for this Python (cp311)" in refusal(packed(top), tmp_path / "into")
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "top/../../etc/passwd", ".."])
+def test_path_outside_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "evil.tar"
+    with tarfile.open(path, "w") as archive:
+        entry = tarfile.TarInfo(name)
+        entry.size = 1
+        archive.addfile(entry, io.BytesIO(b"x"))
+    assert "is not a bundle of mask-patrol: it contains" in refusal(path, tmp_path / "into")
+
+
+def test_link_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "evil.tar"
+    with tarfile.open(path, "w") as archive:
+        entry = tarfile.TarInfo("top/link")
+        entry.type, entry.linkname = tarfile.SYMTYPE, "/etc"
+        archive.addfile(entry)
+    assert "it contains 'top/link'" in refusal(path, tmp_path / "into")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_full_disk_is_reported_as_such(top: Path, tmp_path: Path) -> None:
+    into = tmp_path / "into"
+    into.mkdir()
+    (into / "VERSION").symlink_to("/dev/full")
+    with pytest.raises(UserError) as caught:
+        unpack(packed(top), into, "cp311")
+    assert caught.value.exit_code == 1
+    assert str(caught.value).startswith(
+        f"cannot unpack the bundle to {into}/VERSION: No space left"
+    )
