@@ -21,7 +21,7 @@ from edge.bench.processes import PeakMemory
 from edge.bench.results import Spread, StartFigures
 from edge.common.errors import UserError
 from edge.config.settings import Settings
-from edge.mqtt.broker import CONNECT_TIMEOUT_S, Broker, new_client, why_silent
+from edge.mqtt.broker import CONNECT_TIMEOUT_S, Broker, new_client, no_connack_error
 
 #: A Pi Zero takes some ten seconds; what takes this long does not come any more.
 PATIENCE_S = 60.0
@@ -95,7 +95,7 @@ class _Marks:
         self._client.loop_start()
         if not self._subscribed.wait(CONNECT_TIMEOUT_S):
             self.__exit__()
-            raise why_silent(self._broker)
+            raise no_connack_error(self._broker)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -26,16 +26,16 @@ from edge.config.settings import Settings, change, load_settings
 from edge.detection.face_detector import DEFAULT_CASCADE, HaarDetector
 from edge.mqtt.broker import (
     Broker,
+    closed_before_connack_error,
+    connack_error,
     new_client,
-    why_broken_off,
-    why_not_accepted,
-    why_silent,
-    why_unreachable,
+    no_connack_error,
+    unreachable_error,
 )
 from edge.mqtt.delivery import open_outbox, outbox_path
 from edge.mqtt.embedded_broker import embedded_broker
 from edge.mqtt.payloads import Topics
-from edge.outbox.sqlite_file import LockedError
+from edge.outbox.tables import LockedError
 from edge.tracking.zone import Zone
 
 #: The broker has this long to hand a message back; on a network that works it takes
@@ -156,7 +156,7 @@ def _echo(broker: Broker, topic: str) -> None:
     """Publish a nonce and get it back; raises UserError saying where that stopped."""
     nonce = secrets.token_hex(8).encode()
     done = threading.Event()
-    silent = str(why_silent(broker))
+    silent = str(no_connack_error(broker))
     step = [silent]
 
     def stop_at(problem: str) -> None:
@@ -165,7 +165,7 @@ def _echo(broker: Broker, topic: str) -> None:
 
     def on_connect(client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
-            stop_at(str(why_not_accepted(broker, reason)))
+            stop_at(str(connack_error(broker, reason)))
         else:
             step[0] = f"{broker.address} lets us in, but does not let us read {topic}"
             client.subscribe(topic, qos=1)
@@ -185,7 +185,7 @@ def _echo(broker: Broker, topic: str) -> None:
 
     def on_disconnect(*_: Any) -> None:
         if step[0] == silent:
-            stop_at(str(why_broken_off(broker)))
+            stop_at(str(closed_before_connack_error(broker)))
 
     client = new_client(broker)
     client.on_connect, client.on_subscribe, client.on_message = on_connect, on_subscribe, on_message
@@ -193,7 +193,7 @@ def _echo(broker: Broker, topic: str) -> None:
     try:
         client.connect(broker.host, broker.port, broker.keepalive_s)
     except (OSError, ValueError) as error:
-        raise why_unreachable(broker, error) from None
+        raise unreachable_error(broker, error) from None
     client.loop_start()
     done.wait(ECHO_TIMEOUT_S)
     client.disconnect()

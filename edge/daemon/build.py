@@ -179,7 +179,7 @@ def build_health_reporter(
 
     def maintain() -> None:
         if messaging.delivery is not None:
-            messaging.delivery.tend()
+            messaging.delivery.run_maintenance()
         snapshots.delete_expired()
 
     return HealthReporter(messaging.sink, health.body, settings.mqtt.health_interval_s, maintain)

@@ -15,7 +15,7 @@ from edge.common.stage_times import StageTimes
 from edge.events.alert_machine import Event
 from edge.mqtt.delivery import EventSink
 from edge.mqtt.payloads import Origin, end_after_restart, event_payload
-from edge.outbox.sqlite_file import Pending
+from edge.outbox.tables import PendingEvent
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class EventWriter:
             f" ended by {event.ended_by}" if event.ended_by else "",
         )
 
-    def end(self, cut_off: Sequence[Pending]) -> None:
+    def end(self, cut_off: Sequence[PendingEvent]) -> None:
         """End the alerts that ran when the last run was cut off."""
         for start in cut_off:
             self._commit(end_after_restart(start, now()))

@@ -11,7 +11,7 @@ from edge.common.stage_times import StageTimes
 from edge.common.terminal import Terminal
 from edge.config.settings import Settings
 from edge.mqtt.alert_subscriber import AlertSubscriber
-from edge.mqtt.command_format import Verb
+from edge.mqtt.command_format import VerbHandler
 from edge.mqtt.delivery import Delivery, EventSink, NullSink
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def open_messaging(
     settings: Settings,
     mqtt: bool,
     times: StageTimes,
-    commands: Mapping[str, Verb],
+    commands: Mapping[str, VerbHandler],
     terminal: Terminal | None,
 ) -> Iterator[Messaging]:
     """Open the outbox, an embedded broker if none is configured, and the subscriber that shows

@@ -16,19 +16,19 @@ from edge.common.errors import UserError
 from edge.mqtt.broker import (
     CONNECT_TIMEOUT_S,
     Broker,
+    closed_before_connack_error,
+    connack_error,
     new_client,
-    why_broken_off,
-    why_not_accepted,
-    why_silent,
-    why_unreachable,
+    no_connack_error,
+    unreachable_error,
 )
 
 log = logging.getLogger(__name__)
 
 #: Events already shown that are remembered to drop what is delivered twice.
-REMEMBERED = 10_000
+MAX_REMEMBERED_EVENTS = 10_000
 #: Longer messages are not from a Mask Patrol device.
-MAX_BYTES = 64 * 1024
+MAX_EVENT_BYTES = 64 * 1024
 
 RED, GREEN, DIM, PLAIN = "\x1b[1;31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
 ENDINGS = {
@@ -49,7 +49,7 @@ class AlertSubscriber:
         self._topic = f"{base}/{device}/events"
         self._show = show
         self._subscribed = threading.Event()
-        self._tells = True
+        self._logs_connection = True
         self._arrived = threading.Condition()
         self._failure: UserError | None = None
         self._output_failure: OSError | None = None
@@ -67,25 +67,25 @@ class AlertSubscriber:
         try:
             self._client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s)
         except (OSError, ValueError) as error:
-            raise why_unreachable(self._broker, error) from None
+            raise unreachable_error(self._broker, error) from None
         self._client.loop_start()
         answered = self._subscribed.wait(CONNECT_TIMEOUT_S)
         if not answered:
-            self._failure = why_silent(self._broker)
+            self._failure = no_connack_error(self._broker)
         if self._failure is not None:
             self.stop()
             raise self._failure
 
-    def start_in_background(self, patience_s: float) -> None:
-        """Connect whenever the broker is there; waits for a first try, `patience_s` at most.
+    def start_in_background(self, timeout_s: float) -> None:
+        """Connect whenever the broker is there; waits for a first try, `timeout_s` at most.
 
         Of a broker that goes and comes, who publishes tells; this stays silent.
         """
-        self._tells = False
+        self._logs_connection = False
         self._client.on_connect_fail = lambda *_: self._subscribed.set()
         self._client.connect_async(self._broker.host, self._broker.port, self._broker.keepalive_s)
         self._client.loop_start()
-        self._subscribed.wait(patience_s)
+        self._subscribed.wait(timeout_s)
 
     def wait_for(self, count: int, timeout_s: float) -> bool:
         """Wait until `count` distinct events were received; False when the time is up."""
@@ -113,7 +113,7 @@ class AlertSubscriber:
         self, client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
         if reason.is_failure:
-            self._fail(why_not_accepted(self._broker, reason))
+            self._fail(connack_error(self._broker, reason))
         else:
             client.subscribe(self._topic, qos=1)
 
@@ -132,26 +132,26 @@ class AlertSubscriber:
                     f"the broker at {self._broker.address} does not let us read {self._topic}"
                 )
             )
-        elif self._subscribed.is_set() and self._tells:
+        elif self._subscribed.is_set() and self._logs_connection:
             log.warning("connected to the broker at %s again", self._broker.address)
         self._subscribed.set()
 
     def _on_disconnect(
         self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
-        if reason.is_failure and self._tells and not self._subscribed.is_set():
-            self._fail(why_broken_off(self._broker))
-        elif reason.is_failure and self._tells and self._failure is None:
+        if reason.is_failure and self._logs_connection and not self._subscribed.is_set():
+            self._fail(closed_before_connack_error(self._broker))
+        elif reason.is_failure and self._logs_connection and self._failure is None:
             log.warning("connection to the broker at %s lost: %s", self._broker.address, reason)
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         if message.retain:
             return
         try:
-            if len(message.payload) > MAX_BYTES:
+            if len(message.payload) > MAX_EVENT_BYTES:
                 raise ValueError("too long for an event")
             event = json.loads(message.payload)
-            line = describe(event)
+            line = describe_event(event)
             key = (str(event["id"]), str(event["event_type"]))
         except Exception:  # whatever the network sends must not end the subscriber
             self.refused += 1
@@ -159,7 +159,7 @@ class AlertSubscriber:
         if key in self._seen:
             return
         self._seen[key] = None
-        if len(self._seen) > REMEMBERED:
+        if len(self._seen) > MAX_REMEMBERED_EVENTS:
             del self._seen[next(iter(self._seen))]
         with self._arrived:
             try:
@@ -170,7 +170,7 @@ class AlertSubscriber:
             self._arrived.notify_all()
 
 
-def describe(event: dict[str, Any]) -> str:
+def describe_event(event: dict[str, Any]) -> str:
     """One line for people; raises KeyError, TypeError or ValueError for what is no event."""
     moment = datetime.fromisoformat(event["time"]).astimezone()
     where = f"{_printable(event['device'])}/{_printable(event['camera'])}"

@@ -1,4 +1,4 @@
-"""Where the broker is, how to reach it, and what to say when that fails."""
+"""The broker's address and encryption, and the errors for failed connections to it."""
 
 from __future__ import annotations
 
@@ -14,42 +14,46 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import MqttSettings
-from edge.mqtt.credentials import find_login
+from edge.mqtt.credentials import find_credentials
 from edge.mqtt.tls import Tls
-from edge.mqtt.tls_errors import why_no_handshake, why_not_trusted, why_we_are_refused
+from edge.mqtt.tls_errors import (
+    certificate_refused_message,
+    handshake_failed_message,
+    untrusted_certificate_message,
+)
 
 DEFAULT_PORT, DEFAULT_TLS_PORT = 1883, 8883
 CONNECT_TIMEOUT_S = 10.0
-#: A broker that turns our certificate down says so at once when nothing else is said.
-LISTEN_S = 3.0
-#: CONNACK "bad user name or password" and "not authorised", as MQTT 5 numbers them
-#: (paho translates those of 3.1.1).
-LOGIN_REFUSED = (134, 135)
-#: DISCONNECT "session taken over" of MQTT 5, and what stands for no reason given: "normal
-#: disconnection" and "unspecified error".
-SESSION_TAKEN_OVER, UNTOLD = 142, (0, 128)
+#: How long to wait for a TLS alert about our certificate; a broker sends it at once.
+ALERT_WAIT_S = 3.0
+#: The reason codes of a CONNACK for "bad user name or password" and "not authorized" in MQTT 5
+#: (paho translates the return codes of 3.1.1 to them).
+LOGIN_REFUSED_CODES = (134, 135)
+#: The reason code of a DISCONNECT for "session taken over" in MQTT 5.
+SESSION_TAKEN_OVER = 142
+#: The reason codes that explain nothing: "normal disconnection" and "unspecified error".
+NO_REASON_CODES = (0, 128)
 
 
 class RefusedError(UserError):
-    """The broker's rules forbid what we want, or ours forbid the broker: only somebody who
-    changes them can help."""
+    """A refusal that lasts until a person changes a setting of the broker or of the device."""
 
 
 class LoginRefusedError(RefusedError):
-    """The broker answered and turned us away."""
+    """The broker refused the user name and password."""
 
 
 class CertificateRefusedError(RefusedError):
-    """One side does not accept the other's certificate."""
+    """The device does not accept the broker's certificate, or the broker not the device's."""
 
 
-class TooLargeError(RefusedError):
-    """The broker takes no messages of that size."""
+class PacketTooLargeError(RefusedError):
+    """The broker does not accept a packet of that size."""
 
 
 @dataclass(frozen=True)
 class Broker:
-    """Where to connect, as whom, and how it is encrypted."""
+    """How to connect to the broker: address, credentials, MQTT version and encryption."""
 
     host: str
     port: int
@@ -58,29 +62,29 @@ class Broker:
     keepalive_s: int = 30
     #: `auto`, `5` or `3.1.1`
     version: str = "auto"
-    #: None: not encrypted
+    #: None for a connection without encryption.
     tls: Tls | None = None
 
     @classmethod
     def from_settings(
         cls, settings: MqttSettings, environment: Mapping[str, str] = os.environ
     ) -> Broker:
-        """The configured broker, its login looked for in `environment` first.
+        """Return the configured broker; credentials in `environment` take precedence.
 
-        Raises UserError when the host is no host name, or the password or a file of
-        certificates cannot be used.
+        Raises UserError when the host is not a valid name, or when the password or a certificate
+        file cannot be used.
         """
         try:
             settings.host.encode("idna")
         except UnicodeError:
-            raise UsageError(f"{settings.host!r} is no name of a host") from None
+            raise UsageError(f"{settings.host!r} is not a valid host name") from None
         tls = Tls.from_settings(settings)
-        login = find_login(settings, environment)
+        credentials = find_credentials(settings, environment)
         return cls(
             settings.host,
             settings.port or (DEFAULT_TLS_PORT if tls else DEFAULT_PORT),
-            login.username,
-            login.password,
+            credentials.username,
+            credentials.password,
             settings.keepalive_s,
             settings.version,
             tls,
@@ -88,20 +92,20 @@ class Broker:
 
     @property
     def address(self) -> str:
-        """`host:port`, for people."""
+        """`host:port`, for messages."""
         return f"{self.host}:{self.port}"
 
 
-class LostError(UserError):
-    """The connection ended without our doing."""
+class ConnectionLostError(UserError):
+    """The connection ended although we did not close it."""
 
 
-class TakenOverError(LostError):
-    """The broker says that somebody else has connected under our name."""
+class SessionTakenOverError(ConnectionLostError):
+    """The broker reports that another client has connected with our client identifier."""
 
 
-class CutOffError(LostError):
-    """The broker, or the network, ended it and gave no reason."""
+class UnexplainedLossError(ConnectionLostError):
+    """The broker or the network ended the connection without a reason."""
 
 
 def new_client(
@@ -109,21 +113,24 @@ def new_client(
     client_id: str = "",
     reconnects: bool = False,
     protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311,
-    lasting: bool = False,
+    persistent_session: bool = False,
 ) -> paho.Client:
-    """A paho client that is not connected yet; `reconnects`: by itself, when cut off.
+    """Return a paho client that is not connected yet.
 
-    `lasting`: its session outlives the connection (in MQTT 5, `connect` must ask for that,
-    too), and whoever receives a message acknowledges it (`Client.ack`) when it is safe.
-    Raises UserError when a file of certificates cannot be used any more.
+    `reconnects` makes it reconnect by itself when the connection is lost. With
+    `persistent_session` the broker keeps the session after the connection ends (in MQTT 5 the
+    arguments of `connect` must request that as well), and the caller acknowledges each received
+    message (`Client.ack`) when it is stored.
+    Raises UserError when a certificate file cannot be used any more.
     """
+    is_mqtt_5 = protocol == MQTTProtocolVersion.MQTTv5
     client = paho.Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=protocol,
-        clean_session=False if lasting and protocol < MQTTProtocolVersion.MQTTv5 else None,
+        clean_session=False if persistent_session and not is_mqtt_5 else None,
         reconnect_on_failure=reconnects,
-        manual_ack=lasting,
+        manual_ack=persistent_session,
     )
     client.connect_timeout = CONNECT_TIMEOUT_S
     if broker.username:
@@ -133,14 +140,18 @@ def new_client(
     return client
 
 
-def why_unreachable(broker: Broker, error: Exception) -> UserError:
-    """The error for a connection that could not be made."""
+def unreachable_error(broker: Broker, error: Exception) -> UserError:
+    """Return the error for a connection that could not be opened because of `error`."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return CertificateRefusedError(why_not_trusted(broker.address, broker.host, error))
-    if isinstance(error, ssl.SSLError) and (text := why_we_are_refused(broker.address, error)):
+        return CertificateRefusedError(
+            untrusted_certificate_message(broker.address, broker.host, error)
+        )
+    if isinstance(error, ssl.SSLError) and (
+        text := certificate_refused_message(broker.address, error)
+    ):
         return CertificateRefusedError(text)
     if isinstance(error, ssl.SSLError) or (broker.tls and isinstance(error, ConnectionResetError)):
-        return UserError(why_no_handshake(broker.address, error))
+        return UserError(handshake_failed_message(broker.address, error))
     if isinstance(error, socket.gaierror):
         return UserError(
             f"no broker: the name {broker.host!r} is not known here; is it written right?"
@@ -148,64 +159,61 @@ def why_unreachable(broker: Broker, error: Exception) -> UserError:
     if isinstance(error, TimeoutError):
         return UserError(f"no broker answers at {broker.address} within {CONNECT_TIMEOUT_S:g} s")
     reason = getattr(error, "strerror", None) or str(error)
-    return UserError(f"no broker at {broker.address}: {reason}; is it running, and the port right?")
-
-
-def why_refused(broker: Broker, reason: str) -> str:
-    """One line for a broker that answers and says no."""
-    who = f"user {broker.username!r}" if broker.username else "a client without a user name"
-    return (
-        f"the broker at {broker.address} refuses {who}: {reason};"
-        " check mqtt.username and mqtt.password_file (or the environment)"
+    return UserError(
+        f"no broker at {broker.address}: {reason}; is it running, and is the port right?"
     )
 
 
-def why_not_accepted(broker: Broker, reason: ReasonCode) -> UserError:
-    """The error for a CONNACK that says no."""
-    if reason.value in LOGIN_REFUSED:
-        return LoginRefusedError(why_refused(broker, str(reason)))
+def connack_error(broker: Broker, reason: ReasonCode) -> UserError:
+    """Return the error for a CONNACK that refuses the connection."""
+    if reason.value in LOGIN_REFUSED_CODES:
+        client = f"user {broker.username!r}" if broker.username else "a client without a user name"
+        return LoginRefusedError(
+            f"the broker at {broker.address} refuses {client}: {reason};"
+            " check mqtt.username and mqtt.password_file (or the environment)"
+        )
     return UserError(f"the broker at {broker.address} does not accept us now: {reason}")
 
 
-def why_lost(broker: Broker, reason: ReasonCode, device: str) -> LostError:
-    """The error for a connection of `device` that ended."""
+def connection_lost_error(broker: Broker, reason: ReasonCode, device: str) -> ConnectionLostError:
+    """Return the error for a connection of `device` that ended with `reason`."""
     lost = f"connection to the broker at {broker.address} lost"
     if reason.value == SESSION_TAKEN_OVER:
-        return TakenOverError(
-            f"{lost}: somebody else has connected under our name; is another device also called"
+        return SessionTakenOverError(
+            f"{lost}: another client has connected under our name; is another device also called"
             f" {device!r}? Give each its own `device`"
         )
-    kind = CutOffError if reason.value in UNTOLD else LostError
+    kind = UnexplainedLossError if reason.value in NO_REASON_CODES else ConnectionLostError
     return kind(f"{lost}: {reason}")
 
 
-def why_silent(broker: Broker) -> UserError:
-    """The error for something that takes connections and speaks no MQTT."""
-    doubt = "does it accept this device's certificate" if broker.tls else "does it want TLS"
+def no_connack_error(broker: Broker) -> UserError:
+    """Return the error for a server that accepts connections but does not answer CONNECT."""
+    question = "does it accept this device's certificate" if broker.tls else "does it want TLS"
     return UserError(
-        f"{broker.address} does not answer like an MQTT broker; is the port right, and {doubt}?"
+        f"{broker.address} does not answer like an MQTT broker; is the port right, and {question}?"
     )
 
 
-def why_broken_off(broker: Broker) -> UserError:
-    """The error for a connection that ended before the broker answered.
+def closed_before_connack_error(broker: Broker) -> UserError:
+    """Return the error for a connection that ended before the broker sent a CONNACK.
 
-    In TLS 1.3 a broker that turns our certificate down says so after the handshake, when
-    we are speaking already, and what it said may be lost with the connection. So this
-    connects once more, says nothing and listens, for `LISTEN_S` at most.
+    In TLS 1.3 a broker that refuses our certificate sends its alert after the handshake, when
+    we have already sent data; the alert may then be lost when the connection ends. So this opens
+    another connection, sends nothing, and waits for an alert, for at most `ALERT_WAIT_S`.
     """
     if broker.tls is None:
-        return why_silent(broker)
+        return no_connack_error(broker)
     try:
         with (
-            socket.create_connection((broker.host, broker.port), LISTEN_S) as plain,
+            socket.create_connection((broker.host, broker.port), ALERT_WAIT_S) as plain,
             broker.tls.context().wrap_socket(plain, server_hostname=broker.host) as encrypted,
         ):
             encrypted.recv(1)
     except ssl.SSLError as error:
-        return why_unreachable(broker, error)
+        return unreachable_error(broker, error)
     except UserError as error:
         return error
     except OSError:
-        pass  # it waits for us to speak: our certificate is not what it minds
-    return why_silent(broker)
+        pass  # no alert within the time: the broker does not refuse our certificate
+    return no_connack_error(broker)

@@ -1,8 +1,9 @@
-"""The desk where commands wait and are answered, a few at a time.
+"""Queues received commands and publishes their replies, a few at a time.
 
-Events share the connection. They never wait behind more than `REPLY_WINDOW` replies, and
-neither commands nor replies pile up: the session lets `MAX_WAITING` commands in, and
-what a broker does not acknowledge is not followed by more.
+Events use the same connection. An event never waits behind more than `MAX_REPLIES_IN_FLIGHT`
+replies, and neither commands nor replies accumulate without bound: the connection accepts at most
+`MAX_WAITING_MESSAGES` commands, and no reply is sent while the maximum number of earlier replies
+is unacknowledged.
 """
 
 from __future__ import annotations
@@ -12,63 +13,63 @@ import logging
 from collections import deque
 from collections.abc import Mapping
 
-from edge.mqtt.broker import TooLargeError
-from edge.mqtt.command_format import VERB, Verb, answer, ping
-from edge.mqtt.connection import Connection, Message, Received
+from edge.mqtt.broker import PacketTooLargeError
+from edge.mqtt.command_format import VERB_PATTERN, VerbHandler, ping, reply_to
+from edge.mqtt.connection import Connection, Message, MessageReceived
 from edge.mqtt.payloads import Topics
 
 log = logging.getLogger(__name__)
 
-#: Replies that may be on their way unacknowledged.
-REPLY_WINDOW = 5
+#: Replies that may be in flight, that is, sent and not yet acknowledged.
+MAX_REPLIES_IN_FLIGHT = 5
 
 
 class CommandResponder:
-    """Takes the commands of one device; its user calls it from one thread."""
+    """Answers the commands of one device. Not thread-safe: use it from one thread."""
 
-    def __init__(self, topics: Topics, verbs: Mapping[str, Verb]) -> None:
-        """`verbs` are what can be asked for, beside `ping`."""
+    def __init__(self, topics: Topics, verbs: Mapping[str, VerbHandler]) -> None:
+        """Answer `ping` and each of `verbs`, which maps a verb to its handler."""
         self._topics = topics
         self._verbs = {"ping": ping, **verbs}
-        self._waiting: deque[Received] = deque()
-        self._on_their_way: set[int] = set()
+        self._waiting: deque[MessageReceived] = deque()
+        self._in_flight: set[int] = set()
 
     @property
     def topic(self) -> str:
-        """What to subscribe to."""
+        """The topic filter to subscribe to."""
         return self._topics["cmd/+"]
 
-    def open(self) -> None:
-        """A new connection: what an earlier one asked for and was told is forgotten."""
+    def start_connection(self) -> None:
+        """Forget the commands and replies of the previous connection."""
         self._waiting.clear()
-        self._on_their_way.clear()
+        self._in_flight.clear()
 
-    def take(self, command: Received) -> None:
-        """Let a command wait; what has no verb in its topic is ignored."""
+    def enqueue(self, command: MessageReceived) -> None:
+        """Queue a command; a message whose topic does not end in a valid verb is ignored."""
         if self._verb(command) is None:
-            command.session.dealt_with()
+            command.connection.mark_handled()
         else:
             self._waiting.append(command)
 
-    def acknowledged(self, mid: int) -> None:
-        """The broker has that reply, if it is one."""
-        self._on_their_way.discard(mid)
+    def handle_puback(self, mid: int) -> None:
+        """Record that the broker acknowledged packet `mid`, if that packet was a reply."""
+        self._in_flight.discard(mid)
 
-    def answer_waiting(self, session: Connection) -> None:
-        """Answer what waits, in order, as far as there is room."""
-        while self._waiting and len(self._on_their_way) < REPLY_WINDOW:
+    def publish_replies(self, connection: Connection) -> None:
+        """Answer waiting commands in order until the maximum number of replies is in flight."""
+        while self._waiting and len(self._in_flight) < MAX_REPLIES_IN_FLIGHT:
             command = self._waiting.popleft()
             verb = self._verb(command) or ""
-            reply = answer(verb, command.payload, self._verbs)
+            reply = reply_to(verb, command.payload, self._verbs)
             body = json.dumps(reply, separators=(",", ":"))
             message = Message(self._topics[f"reply/{verb}"], body, qos=1, retain=False)
             try:
-                self._on_their_way.add(session.publish(message))
-            except TooLargeError as error:
+                self._in_flight.add(connection.publish(message))
+            except PacketTooLargeError as error:
                 log.warning("a command is not answered: %s", error)
-            session.dealt_with()
+            connection.mark_handled()
 
-    def _verb(self, command: Received) -> str | None:
-        """The verb in the topic; None for what could not stand in the reply's."""
+    def _verb(self, command: MessageReceived) -> str | None:
+        """Return the last level of the topic; None if it is not allowed in a reply's topic."""
         verb = command.topic.removeprefix(self._topics["cmd/"])
-        return verb if VERB.fullmatch(verb) else None
+        return verb if VERB_PATTERN.fullmatch(verb) else None

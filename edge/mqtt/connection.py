@@ -1,9 +1,9 @@
-"""One connection to the broker, from CONNECT to its end.
+"""One network connection to the broker, from CONNECT to its end.
 
-Each connection is a new paho client: what was on its way when a connection broke is
-still in the outbox, and paho must not remember it a second time. Callbacks only put
-signals into a queue, so no lock is ever held while paho is called (paho runs
-`on_publish` under a lock that `publish` also wants).
+Each connection uses a new paho client: messages that were in flight when the previous
+connection broke are still in the outbox, and paho must not keep a second copy of them.
+Callbacks only put signals into a queue, so no lock is ever held while paho is called (paho runs
+`on_publish` under a lock that `publish` also needs).
 """
 
 from __future__ import annotations
@@ -23,77 +23,91 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge.mqtt.broker import Broker, TooLargeError, new_client, why_unreachable
-from edge.mqtt.command_format import MAX_BYTES
+from edge.mqtt.broker import Broker, PacketTooLargeError, new_client, unreachable_error
+from edge.mqtt.command_format import MAX_COMMAND_BYTES
 
-#: How long the broker may take to acknowledge our farewell.
-FAREWELL_S = 1.0
-#: Messages to us that may wait; beyond that they are dropped, as memory has an end.
-MAX_WAITING = 100
-#: What a broker of MQTT 5 may send us at most, in bytes; in 3.1.1 there is no such limit.
+#: How long `disconnect` waits for the broker to acknowledge the `offline` message.
+OFFLINE_ACK_TIMEOUT_S = 1.0
+#: Received messages that may wait to be handled. Further ones are dropped, to bound the memory.
+MAX_WAITING_MESSAGES = 100
+#: The Maximum Packet Size that is sent to an MQTT 5 broker, in bytes; 3.1.1 has no such limit.
 MAX_PACKET_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Answered:
-    """The broker's CONNACK; `max_bytes` is the largest packet that it takes, if it says so."""
+class ConnackReceived:
+    """The broker's CONNACK.
 
-    session: Connection
+    `max_bytes` is the largest packet that the broker accepts (its Maximum Packet Size), or None
+    if the CONNACK did not contain one.
+    """
+
+    connection: Connection
     reason: ReasonCode
     max_bytes: int | None
 
 
 @dataclass(frozen=True)
-class Acknowledged:
-    """The broker's PUBACK; `failure` is empty, or why it did not take the message.
+class PubackReceived:
+    """The broker's PUBACK; `failure` is why it rejected the message, empty if it did not.
 
-    Only MQTT 5 can tell a failure: in 3.1.1 a message that the broker's rules forbid is
-    acknowledged like any other and thrown away.
+    Only MQTT 5 can report a rejection. In 3.1.1 the broker acknowledges a message that its
+    access rules forbid like any other, and discards it.
     """
 
-    session: Connection
+    connection: Connection
     mid: int
     failure: str
 
 
 @dataclass(frozen=True)
-class Subscribed:
-    """The broker's SUBACK; `refused` are the topics that its rules forbid."""
+class SubackReceived:
+    """The broker's SUBACK; `refused` are the topics that its access rules forbid."""
 
-    session: Connection
+    connection: Connection
     refused: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Received:
-    """A message to us that is not a retained one, cut off after `MAX_BYTES` + 1."""
+class MessageReceived:
+    """A PUBLISH that is not marked as retained; `payload` is cut after `MAX_COMMAND_BYTES` + 1."""
 
-    session: Connection
+    connection: Connection
     topic: str
     payload: bytes
 
 
 @dataclass(frozen=True)
-class Crowded:
-    """Messages to us are being dropped, as too many wait; said once a session."""
+class MessagesDropped:
+    """Received messages are being dropped because too many wait.
 
-    session: Connection
+    Sent at most once per connection.
+    """
+
+    connection: Connection
 
 
 @dataclass(frozen=True)
-class Lost:
-    """The connection is gone; `reason` as in MQTT 5, in which a broker may tell it."""
+class Disconnected:
+    """The connection has ended; only an MQTT 5 broker can send a specific `reason`."""
 
-    session: Connection
+    connection: Connection
     reason: ReasonCode
 
 
-Signal = Answered | Acknowledged | Subscribed | Received | Crowded | Lost
+Signal = (
+    ConnackReceived
+    | PubackReceived
+    | SubackReceived
+    | MessageReceived
+    | MessagesDropped
+    | Disconnected
+)
 
 
 @dataclass(frozen=True)
 class Message:
-    """What is published, on a topic in full."""
+    """A message to publish; `topic` is the full topic name."""
 
     topic: str
     body: str
@@ -102,14 +116,14 @@ class Message:
 
     @property
     def packet_bytes(self) -> int:
-        """The size of its PUBLISH in MQTT 5, without properties."""
+        """The size in bytes of the message's PUBLISH packet in MQTT 5, without properties."""
         rest = 2 + len(self.topic.encode()) + 2 * (self.qos > 0) + 1 + len(self.body.encode())
         length = 1 + sum(rest >= 1 << bits for bits in (7, 14, 21))
         return 1 + length + rest
 
 
 class Connection:
-    """A connection that leaves a last word with the broker for when it breaks."""
+    """A connection whose will is `offline`: the broker publishes it if the connection breaks."""
 
     def __init__(
         self,
@@ -119,67 +133,73 @@ class Connection:
         protocol: MQTTProtocolVersion,
         signals: queue.SimpleQueue[Signal],
     ) -> None:
-        """Nothing is sent before `open`; what happens then is put into `signals`.
+        """Prepare the connection; nothing is sent before `open`.
 
-        Raises UserError when a file of certificates cannot be used.
+        Everything that happens on the connection is put into `signals`, from paho's thread.
+        Raises UserError when a certificate file cannot be used.
         """
         self._broker = broker
         self._will = will
         self._signals = signals
-        self._speaks_5 = protocol == MQTTProtocolVersion.MQTTv5
+        self._is_mqtt_5 = protocol == MQTTProtocolVersion.MQTTv5
         self._topics: Sequence[str] = ()
-        self._room = threading.BoundedSemaphore(MAX_WAITING)
-        self._crowded = False
-        self._parted = False
-        #: The largest packet that the broker takes; infinite where it does not say so.
+        self._free_places = threading.BoundedSemaphore(MAX_WAITING_MESSAGES)
+        self._drop_reported = False
+        self._disconnected = False
+        #: The largest packet that the broker accepts, in bytes; infinite if it did not say.
         self.max_bytes = math.inf
         client = new_client(broker, client_id, protocol=protocol)
         client.will_set(will.topic, will.body, will.qos, will.retain)
-        client.on_connect = lambda _c, _u, _f, reason, told: signals.put(
-            Answered(self, reason, getattr(told, "MaximumPacketSize", None))
+        client.on_connect = lambda _c, _u, _f, reason, properties: signals.put(
+            ConnackReceived(self, reason, getattr(properties, "MaximumPacketSize", None))
         )
         client.on_publish = lambda _c, _u, mid, reason, _p: signals.put(
-            Acknowledged(self, mid, str(reason) if reason.is_failure else "")
+            PubackReceived(self, mid, str(reason) if reason.is_failure else "")
         )
         client.on_subscribe = lambda _c, _u, _m, reasons, _p: signals.put(
-            Subscribed(self, self._refused(reasons))
+            SubackReceived(self, self._refused_topics(reasons))
         )
-        client.on_message = lambda _c, _u, message: self._take(message)
-        client.on_disconnect = lambda _c, _u, _f, reason, _p: signals.put(Lost(self, reason))
+        client.on_message = lambda _c, _u, message: self._on_message(message)
+        client.on_disconnect = lambda _c, _u, _f, reason, _p: signals.put(
+            Disconnected(self, reason)
+        )
         self._client: paho.Client = client
 
     @property
     def version(self) -> str:
-        """The version of MQTT that is spoken: `5` or `3.1.1`."""
-        return "5" if self._speaks_5 else "3.1.1"
+        """The MQTT version of this connection: `5` or `3.1.1`."""
+        return "5" if self._is_mqtt_5 else "3.1.1"
 
     def open(self) -> None:
-        """Connect; `Answered` follows. Raises UserError when nobody is there."""
+        """Open the connection and send CONNECT; the broker's answer is a `ConnackReceived`.
+
+        Raises UserError when the broker cannot be reached.
+        """
         broker = self._broker
         limits = None
-        if self._speaks_5:
+        if self._is_mqtt_5:
             limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             limits.MaximumPacketSize = MAX_PACKET_BYTES
         try:
             self._client.connect(broker.host, broker.port, broker.keepalive_s, properties=limits)
         except (OSError, ValueError) as error:
-            failure = why_unreachable(broker, error)
+            failure = unreachable_error(broker, error)
         else:
             self._client.loop_start()
             return
-        # Not above: the failure is kept, and with it would be what it was raised from, whose
-        # traceback holds paho's client and its sockets.
+        # Not raised inside `except`: the publisher keeps this error, and the error would keep its
+        # context, whose traceback references paho's client and its sockets.
         raise failure
 
     def publish(self, message: Message) -> int:
-        """Send; returns the number that the PUBACK will bear.
+        """Send a message and return its packet identifier, which its PUBACK repeats.
 
-        Raises TooLargeError, and sends nothing, when the broker takes no packets so large:
-        it would end the connection.
+        Raises PacketTooLargeError, and sends nothing, when the packet is larger than the broker
+        accepts: the broker would close the connection.
         """
         if (size := message.packet_bytes) > self.max_bytes:
-            raise TooLargeError(
-                f"the broker at {self._broker.address} takes messages of {self.max_bytes} bytes"
+            raise PacketTooLargeError(
+                f"the broker at {self._broker.address} accepts messages of {self.max_bytes} bytes"
                 f" at most, and one on {message.topic} has {size}: raise its limit"
                 " (max_packet_size in mosquitto.conf)"
             )
@@ -188,15 +208,16 @@ class Connection:
         ).mid
 
     def subscribe(self, topics: Sequence[str]) -> None:
-        """Ask for what others publish on `topics`; `Subscribed` follows, once a session.
+        """Subscribe to `topics`, once per connection; the answer is a `SubackReceived`.
 
-        Retained messages are not for us. In MQTT 5 none are sent, and one that somebody
-        publishes while we listen bears its mark, as we ask for. In 3.1.1 the broker sends
-        those that it keeps with the mark, but takes it off one that is published while we
-        listen: that one cannot be told from others.
+        Retained messages are to be ignored. In MQTT 5 the subscription asks the broker not to
+        send them, and to keep the retain flag on those published while we are subscribed. In
+        3.1.1 the broker sends its stored retained messages with the flag set, but clears the
+        flag of a message that is published while we are subscribed: such a message cannot be
+        recognised as retained.
         """
         self._topics = topics
-        if self._speaks_5:
+        if self._is_mqtt_5:
             options = SubscribeOptions(
                 qos=1,
                 retainAsPublished=True,
@@ -206,61 +227,66 @@ class Connection:
         else:
             self._client.subscribe([(topic, 1) for topic in topics])
 
-    def dealt_with(self) -> None:
-        """A message that was received waits no more: there is room for another."""
-        self._room.release()
+    def mark_handled(self) -> None:
+        """Report that a received message was handled, which frees a place for another."""
+        self._free_places.release()
 
-    def say_goodbye(self) -> None:
-        """A clean disconnect keeps the broker from sending the will: say it ourselves first.
+    def disconnect(self) -> None:
+        """Publish the will's message (`offline`), then send DISCONNECT.
 
-        Unless the broker acknowledges that, the will has to say it.
+        The broker does not publish the will after a DISCONNECT, so we publish its message
+        first. If the broker does not acknowledge it within `OFFLINE_ACK_TIMEOUT_S`, no
+        DISCONNECT is sent, and the broker publishes the will after `close`.
         """
         will = self._will
-        farewell = self._client.publish(will.topic, will.body, qos=will.qos, retain=will.retain)
+        offline = self._client.publish(will.topic, will.body, qos=will.qos, retain=will.retain)
         try:
-            farewell.wait_for_publish(FAREWELL_S)
-            self._parted = farewell.is_published()
+            offline.wait_for_publish(OFFLINE_ACK_TIMEOUT_S)
+            self._disconnected = offline.is_published()
         except (RuntimeError, ValueError):
-            return  # the connection broke meanwhile
-        if self._parted:
+            return  # the connection broke in the meantime
+        if self._disconnected:
             self._client.disconnect()
 
     def close(self) -> None:
-        """End the connection and paho's thread; without a goodbye the broker sends the will.
+        """Close the socket and end paho's thread; nothing else may be called afterwards.
 
-        Nothing else may be called after this.
+        Without an earlier, successful `disconnect` the broker publishes the will.
         """
         client = self._client
         connection = client.socket()
-        if not self._parted and isinstance(connection, socket.socket):
-            # Of the class, as an encrypted one's own method takes it from paho's hands.
+        if not self._disconnected and isinstance(connection, socket.socket):
+            # Called on the class: the method of an SSLSocket would also unwrap it, while
+            # paho's thread is still using it.
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
-        # paho's thread may end, and be forgotten, while it is being waited for.
+        # loop_stop raises AttributeError if paho's thread ends, and is set to None, while
+        # loop_stop is joining it.
         with contextlib.suppress(AttributeError):
             client.loop_stop()
-        # We hold each other, and signals hold us: but for this its sockets would stay open
-        # until the garbage collector comes by.
+        # The client and this object reference each other, and queued signals reference this
+        # object: without breaking that cycle the sockets would stay open until the garbage
+        # collector runs.
         client.on_connect = client.on_publish = client.on_subscribe = None
         client.on_message = client.on_disconnect = None
         del self._client
 
-    def _refused(self, reasons: Sequence[ReasonCode]) -> tuple[str, ...]:
+    def _refused_topics(self, reasons: Sequence[ReasonCode]) -> tuple[str, ...]:
         return tuple(
             topic for topic, reason in zip(self._topics, reasons, strict=False) if reason.is_failure
         )
 
-    def _take(self, message: paho.MQTTMessage) -> None:
-        """Called by paho, whose thread ends at any error that leaves here."""
+    def _on_message(self, message: paho.MQTTMessage) -> None:
+        """Queue a received message. Must not raise: any exception would end paho's thread."""
         try:
             topic = message.topic
         except UnicodeDecodeError:
             return
         if message.retain:
             return
-        if self._room.acquire(blocking=False):
-            payload = bytes(message.payload[: MAX_BYTES + 1])
-            self._signals.put(Received(self, topic, payload))
-        elif not self._crowded:
-            self._crowded = True
-            self._signals.put(Crowded(self))
+        if self._free_places.acquire(blocking=False):
+            payload = bytes(message.payload[: MAX_COMMAND_BYTES + 1])
+            self._signals.put(MessageReceived(self, topic, payload))
+        elif not self._drop_reported:
+            self._drop_reported = True
+            self._signals.put(MessagesDropped(self))

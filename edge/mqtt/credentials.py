@@ -1,5 +1,8 @@
-"""As whom we connect: from the environment, else from systemd's credentials, else from the
-configuration and a file."""
+"""The user name and password for the broker.
+
+Each is read from the environment, else from systemd's credentials, else from the configuration
+(the password from the file that the configuration names).
+"""
 
 from __future__ import annotations
 
@@ -11,83 +14,93 @@ from edge.common.errors import UsageError, UserError
 from edge.common.paths import user_path
 from edge.config.settings import MqttSettings
 
-USERNAME, PASSWORD = "MASK_PATROL_MQTT_USERNAME", "MASK_PATROL_MQTT_PASSWORD"
-#: systemd's folder for what it loads with LoadCredential= (systemd.exec(5)), and the names there. A
-#: credential that is a file of a loaded folder bears the name that our unit gives the folder first.
-DIRECTORY = "CREDENTIALS_DIRECTORY"
+USERNAME_VARIABLE, PASSWORD_VARIABLE = "MASK_PATROL_MQTT_USERNAME", "MASK_PATROL_MQTT_PASSWORD"
+#: systemd sets this to the directory of what it loads with LoadCredential= (systemd.exec(5)).
+DIRECTORY_VARIABLE = "CREDENTIALS_DIRECTORY"
 CREDENTIAL_USERNAME, CREDENTIAL_PASSWORD = "mqtt-username", "mqtt-password"
-FOLDER = "mask-patrol_"
-#: MQTT counts the bytes of both in 16 bits.
-MAX_BYTES = 65535
+#: systemd puts this prefix, which our unit defines, before the names of credentials that it loads
+#: from a directory.
+DIRECTORY_PREFIX = "mask-patrol_"
+#: MQTT encodes the length of each in two bytes.
+MAX_CREDENTIAL_BYTES = 65535
 
 
 @dataclass(frozen=True)
-class Login:
-    """A user name, empty for none, and a password, which no representation shows."""
+class Credentials:
+    """A user name, empty for none, and a password, which `repr` does not show."""
 
     username: str = ""
     password: str = field(default="", repr=False)
 
 
-def find_login(settings: MqttSettings, environment: Mapping[str, str]) -> Login:
-    """What to log in with; an empty variable counts as none.
+def find_credentials(settings: MqttSettings, environment: Mapping[str, str]) -> Credentials:
+    """Return the credentials for the broker; an empty environment variable counts as unset.
 
-    Raises UserError when the password cannot be read or is empty, UsageError when there
-    is one and no user name, which MQTT does not allow. No message shows the password.
+    Raises UserError when the password cannot be read or is empty, UsageError when there is a
+    password without a user name, which MQTT 3.1.1 does not allow. No message contains the
+    password.
     """
     username = (
-        environment.get(USERNAME)
-        or _credential(environment, CREDENTIAL_USERNAME)
+        environment.get(USERNAME_VARIABLE)
+        or _systemd_credential(environment, CREDENTIAL_USERNAME)
         or settings.username
     )
     password = (
-        environment.get(PASSWORD)
-        or _credential(environment, CREDENTIAL_PASSWORD)
-        or _from_file(settings.password_file)
+        environment.get(PASSWORD_VARIABLE)
+        or _systemd_credential(environment, CREDENTIAL_PASSWORD)
+        or _password_from_file(settings.password_file)
     )
     if password and not username:
         raise UsageError(
-            f"there is a password for the broker and no user name: set mqtt.username or {USERNAME},"
-            f" or the credential {CREDENTIAL_USERNAME}"
+            "there is a password for the broker but no user name: set mqtt.username or"
+            f" {USERNAME_VARIABLE}, or the credential {CREDENTIAL_USERNAME}"
         )
-    for what, text in (("user name", username), ("password", password)):
-        _require_sendable(what, text)
-    return Login(username, password)
+    for name, text in (("user name", username), ("password", password)):
+        _require_encodable(name, text)
+    return Credentials(username, password)
 
 
-def _credential(environment: Mapping[str, str], name: str) -> str:
-    """What systemd loaded under `name`; empty without it."""
-    folder = environment.get(DIRECTORY)
-    for path in (Path(folder, name), Path(folder, FOLDER + name)) if folder else ():
+def _systemd_credential(environment: Mapping[str, str], name: str) -> str:
+    """Return the credential that systemd loaded as `name`, empty if there is none."""
+    directory = environment.get(DIRECTORY_VARIABLE)
+    if not directory:
+        return ""
+    for path in (Path(directory, name), Path(directory, DIRECTORY_PREFIX + name)):
         if path.exists():
-            return _text_of(f"the credential {name}", path)
+            return _read_text(f"the credential {name}", path)
     return ""
 
 
-def _from_file(text: str) -> str:
-    if not text:
+def _password_from_file(path_text: str) -> str:
+    if not path_text:
         return ""
-    path = user_path(text)
-    return _text_of(f"mqtt.password_file {path}", path)
+    path = user_path(path_text)
+    return _read_text(f"mqtt.password_file {path}", path)
 
 
-def _text_of(what: str, path: Path) -> str:
-    """The file's text, white space around it aside; raises UserError, which names `what`."""
+def _read_text(description: str, path: Path) -> str:
+    """Return the file's text without surrounding white space.
+
+    Raises UserError, whose message names the file by `description`, if there is none.
+    """
     try:
         text = path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise UserError(f"cannot read {what}: {error.strerror}") from None
+        raise UserError(f"cannot read {description}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise UserError(f"cannot read {what}: it is no UTF-8 text") from None
+        raise UserError(f"cannot read {description}: it is not UTF-8 text") from None
     if not text:
-        raise UserError(f"{what} is empty: write into it what the broker wants")
+        raise UserError(f"{description} is empty: write the broker's user name or password into it")
     return text
 
 
-def _require_sendable(what: str, text: str) -> None:
+def _require_encodable(name: str, text: str) -> None:
+    """Raise UsageError if MQTT cannot encode `text`."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
-        raise UsageError(f"the {what} for the broker is no UTF-8 text") from None
-    if size > MAX_BYTES:
-        raise UsageError(f"the {what} for the broker is too long: MQTT takes {MAX_BYTES} bytes")
+        raise UsageError(f"the {name} for the broker is not UTF-8 text") from None
+    if size > MAX_CREDENTIAL_BYTES:
+        raise UsageError(
+            f"the {name} for the broker is too long: MQTT allows {MAX_CREDENTIAL_BYTES} bytes"
+        )

@@ -1,4 +1,4 @@
-"""From an event to the broker: committed to the outbox first, then published."""
+"""From an event to the broker: committed to the outbox first, then published_body."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from edge.common.paths import state_directory, user_path
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings, change
 from edge.mqtt.broker import Broker
-from edge.mqtt.command_format import Verb
+from edge.mqtt.command_format import VerbHandler
 from edge.mqtt.embedded_broker import embedded_broker
-from edge.mqtt.home_assistant import announce
+from edge.mqtt.home_assistant import discovery_announcement
 from edge.mqtt.payloads import Topics
 from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
 
 #: How long a stop may take to deliver what waits; the rest stays on disk.
-FAREWELL_S = 2.0
+STOP_TIMEOUT_S = 2.0
 OUTBOX_NAME = "outbox.sqlite3"
 #: Of so many of the newest events it is remembered when their frames were captured.
-MAX_TIMED = 100
+MAX_TIMED_EVENTS = 100
 
 
 class EventSink(Protocol):
@@ -58,7 +58,7 @@ class NullSink:
 class Delivery:
     """The outbox and the publisher that drains it, and a broker if none is configured.
 
-    A context manager: on leaving, what waits is delivered for at most `FAREWELL_S`
+    A context manager: on leaving, what waits is delivered for at most `STOP_TIMEOUT_S`
     and the device is said to be offline.
     """
 
@@ -66,7 +66,7 @@ class Delivery:
         self,
         settings: Settings,
         times: StageTimes,
-        verbs: Mapping[str, Verb] | None = None,
+        verbs: Mapping[str, VerbHandler] | None = None,
     ) -> None:
         """Nothing is opened before `with`; `verbs` are the commands that can be sent to us."""
         self._settings = settings
@@ -76,7 +76,7 @@ class Delivery:
         self._stopped = False
         # From the capture of its frame to its commit, by the event's `seq`.
         self._lags_s: dict[int, float] = {}
-        self._timing = threading.Lock()
+        self._lags_lock = threading.Lock()
         self.embedded = False
 
     def __enter__(self) -> Delivery:
@@ -91,7 +91,9 @@ class Delivery:
             stack.callback(self.outbox.close)
             topics = Topics(mqtt.base, self._settings.device)
             camera = self._settings.camera.name
-            announcement = announce(mqtt.discovery_prefix, topics, camera, self._verbs)
+            announcement = discovery_announcement(
+                mqtt.discovery_prefix, topics, camera, self._verbs
+            )
             self.publisher = Publisher(
                 self.broker,
                 topics,
@@ -115,19 +117,19 @@ class Delivery:
         """Commit to disk, then let the publisher know."""
         started_s = time.monotonic()
         # With the lock held, as the worker may have sent it, and its acknowledgement come, at once.
-        with self._timing:
+        with self._lags_lock:
             seq = self.outbox.put(payload)
             if lag_s is not None:
                 self._lags_s[seq] = lag_s + time.monotonic() - started_s
             # Those that wait for a broker are not timed, and would stay here.
-            while len(self._lags_s) > MAX_TIMED:
+            while len(self._lags_s) > MAX_TIMED_EVENTS:
                 del self._lags_s[next(iter(self._lags_s))]
         self.publisher.wake()
         return seq
 
     def _delivered(self, seq: int, took_s: float) -> None:
         self._times.add("deliver", took_s)
-        with self._timing:
+        with self._lags_lock:
             lag_s = self._lags_s.pop(seq, None)
         if lag_s is not None:
             self._times.add("alert", lag_s + took_s)
@@ -136,9 +138,9 @@ class Delivery:
         """Publish retained, now and at every connect."""
         self.publisher.retain(leaf, body, qos)
 
-    def tend(self) -> None:
+    def run_maintenance(self) -> None:
         """What has to be done now and then; events that a disk brings back go out."""
-        self.outbox.tend()
+        self.outbox.run_maintenance()
         self.publisher.wake()
 
     def alive(self) -> bool:
@@ -155,7 +157,7 @@ class Delivery:
         """Once: a second time would only wait for what hangs again."""
         if not self._stopped:
             self._stopped = True
-            self.publisher.stop(FAREWELL_S)
+            self.publisher.stop(STOP_TIMEOUT_S)
 
 
 def open_outbox(settings: Settings) -> Outbox:

@@ -1,4 +1,4 @@
-"""What goes wrong with a broker, told once and not at every attempt."""
+"""Logs problems with the broker once, not at every connection attempt."""
 
 from __future__ import annotations
 
@@ -7,75 +7,92 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge.common.errors import UserError
-from edge.mqtt.broker import Broker, RefusedError, TakenOverError, TooLargeError
-from edge.mqtt.connection import MAX_WAITING
-from edge.mqtt.reconnect_backoff import SUSPICIOUS
+from edge.mqtt.broker import Broker, PacketTooLargeError, RefusedError, SessionTakenOverError
+from edge.mqtt.connection import MAX_WAITING_MESSAGES
+from edge.mqtt.reconnect_backoff import SHORT_CONNECTIONS_TO_REPORT
 
 log = logging.getLogger("edge.mqtt.publisher")
 
 
 class FailureLog:
-    """The log of one publisher's troubles."""
+    """Logs the failures of one publisher and remembers which ones it has logged."""
 
-    def __init__(self, broker: Broker, device: str, kept_in: Path) -> None:
-        """`kept_in` is where events wait meanwhile."""
+    def __init__(self, broker: Broker, device: str, outbox_path: Path) -> None:
+        """Log failures of the connection of `device` to `broker`.
+
+        `outbox_path` is named in the messages as the place where events wait.
+        """
         self._broker = broker
         self._device = device
-        self._kept_in = kept_in
-        self._deaf_told = False
-        self._left_out: set[str] = set()
-        self.start_afresh()
+        self._outbox_path = outbox_path
+        self._refused_subscription_logged = False
+        self._left_out_topics: set[str] = set()
+        self.reset()
 
-    def start_afresh(self) -> None:
-        """All is well again: the next failure is a new one."""
-        self._failure_told = False
-        self._refusal_told = ""
+    def reset(self) -> None:
+        """Log the next failure as a new one, because a connection was stable."""
+        self._failure_logged = False
+        self._last_refusal = ""
 
-    def failed(self, error: UserError, quietly: bool) -> None:
-        """An attempt failed; what only somebody can mend is told also after another trouble."""
-        told = self._failure_told
-        if isinstance(error, RefusedError | TakenOverError):
-            # Sizes of one message differ a little from time to time, as its age is in it.
-            same = "too large" if isinstance(error, TooLargeError) else str(error)
-            told, self._refusal_told = self._refusal_told == same, same
-        self._failure_told = True
-        level = logging.ERROR if isinstance(error, TooLargeError) else logging.WARNING
-        level = logging.DEBUG if told or quietly else level
-        log.log(level, "%s; events wait in %s and go out when it takes them", error, self._kept_in)
+    def log_failure(self, error: UserError, quiet: bool) -> None:
+        """Log a failed attempt at the level warning or error, a repeated one at debug.
 
-    def thrown_out(self) -> None:
-        """A broker was there each time, and told no reason.
+        A refusal needs a person to change something, so it is logged even if another failure
+        was logged before, unless the previous refusal was the same. `quiet` logs at debug.
+        """
+        repeated = self._failure_logged
+        if isinstance(error, RefusedError | SessionTakenOverError):
+            # The size of one message, which is in the text, changes slightly between attempts,
+            # because the message contains its age.
+            refusal = "too large" if isinstance(error, PacketTooLargeError) else str(error)
+            repeated, self._last_refusal = self._last_refusal == refusal, refusal
+        self._failure_logged = True
+        level = logging.ERROR if isinstance(error, PacketTooLargeError) else logging.WARNING
+        level = logging.DEBUG if repeated or quiet else level
+        log.log(
+            level,
+            "%s; events are kept in %s until the broker accepts them",
+            error,
+            self._outbox_path,
+        )
 
-        Many give none (mosquitto up to 2.0.11 at least, even in MQTT 5): neither when they
-        close the older of two connections of one name, nor at a message that is too large.
+    def log_short_connections(self) -> None:
+        """Log that the broker repeatedly closed the connection without giving a reason.
+
+        Many brokers give none (mosquitto up to 2.0.11 at least, even in MQTT 5): neither when
+        they close the older of two connections with one client identifier, nor when a message is
+        too large.
         """
         log.warning(
-            "the broker at %s has cut us off %d times in a row soon after connecting, and does"
-            " not say why; is another device also called %r (give each its own `device`),"
-            " is a message larger than the broker takes, or is it restarted again and again?"
-            " Its own log may tell",
+            "the broker at %s has closed the connection %d times in a row soon after it was made,"
+            " without giving a reason; is another device also called %r (give each its own"
+            " `device`), is a message larger than the broker accepts, or is the broker restarted"
+            " again and again? The broker's own log may say",
             self._broker.address,
-            SUSPICIOUS,
+            SHORT_CONNECTIONS_TO_REPORT,
             self._device,
         )
 
-    def left_out(self, error: TooLargeError, topic: str) -> None:
-        """Something other than an event cannot be published; told once for each topic."""
-        if topic not in self._left_out:
-            log.warning("%s; it is left out", error)
-        self._left_out.add(topic)
+    def log_left_out(self, error: PacketTooLargeError, topic: str) -> None:
+        """Log, once per topic, that a message other than an event is too large to publish."""
+        if topic not in self._left_out_topics:
+            log.warning("%s; it is not published", error)
+        self._left_out_topics.add(topic)
 
-    def deaf(self, topics: Sequence[str]) -> None:
-        """The broker's rules forbid us to read `topics`; told once and for all."""
-        if not self._deaf_told:
+    def log_refused_subscription(self, topics: Sequence[str]) -> None:
+        """Log, once per process, that the broker's access rules forbid reading `topics`."""
+        if not self._refused_subscription_logged:
             log.warning(
-                "the broker at %s does not let us read %s, so nothing asked there is heard;"
+                "the broker at %s does not let us read %s, so messages there are not received;"
                 " events are delivered all the same",
                 self._broker.address,
                 " and ".join(topics),
             )
-        self._deaf_told = True
+        self._refused_subscription_logged = True
 
-    def crowded(self) -> None:
-        """Messages to us are dropped."""
-        log.warning("commands come too fast: beyond %d that wait they are dropped", MAX_WAITING)
+    def log_dropped_commands(self) -> None:
+        """Log that received commands are being dropped."""
+        log.warning(
+            "commands arrive too fast: if more than %d wait, further ones are dropped",
+            MAX_WAITING_MESSAGES,
+        )

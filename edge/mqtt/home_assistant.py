@@ -16,8 +16,8 @@ from edge.events.alert_machine import EventType
 from edge.mqtt.payloads import Topics
 
 #: Home Assistant says `online` here when it starts, whatever prefix discovery has.
-BIRTH_TOPIC, BORN = "homeassistant/status", b"online"
-MAKER = "Mask Patrol"
+BIRTH_TOPIC, BIRTH_PAYLOAD = "homeassistant/status", b"online"
+MANUFACTURER = "Mask Patrol"
 #: Of each component: Home Assistant takes none for all of them together.
 QOS = 1
 
@@ -30,12 +30,14 @@ class Announcement:
     body: dict[str, Any]
 
 
-def announce(prefix: str, topics: Topics, camera: str, verbs: Collection[str] = ()) -> Announcement:
+def discovery_announcement(
+    prefix: str, topics: Topics, camera: str, verbs: Collection[str] = ()
+) -> Announcement:
     """The announcement of one device below the discovery `prefix`.
 
     `verbs` are the commands that it knows: `pause` and `resume` become buttons.
     """
-    # Others announce devices there too, and a door may well be called `door1`.
+    # Others discovery_announcement devices there too, and a door may well be called `door1`.
     name = f"mask-patrol-{object_id(topics.device)}"
     components = _alert(topics) | _people(topics) | _health(topics)
     if {"pause", "resume"} <= set(verbs):
@@ -48,11 +50,11 @@ def announce(prefix: str, topics: Topics, camera: str, verbs: Collection[str] = 
             "device": {
                 "identifiers": [name],
                 "name": topics.device,
-                "manufacturer": MAKER,
+                "manufacturer": MANUFACTURER,
                 "model": f"camera {camera}",
                 "sw_version": __version__,
             },
-            "origin": {"name": MAKER, "sw_version": __version__},
+            "origin": {"name": MANUFACTURER, "sw_version": __version__},
             "availability_topic": topics["status"],
             "components": components,
         },
@@ -65,10 +67,10 @@ def object_id(text: str) -> str:
     A dot, which a device's name may hold, becomes `_2e`, and `_` itself `__`, so that
     different names stay different.
     """
-    return re.sub(r"[^A-Za-z0-9-]", _escaped, text)
+    return re.sub(r"[^A-Za-z0-9-]", _escape, text)
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escape(found: re.Match[str]) -> str:
     return "__" if found[0] == "_" else f"_{ord(found[0]):x}"
 
 
@@ -90,7 +92,7 @@ def _alert(topics: Topics) -> dict[str, dict[str, Any]]:
             "icon": "mdi:face-man",
             "device_class": "problem",
             "state_topic": topics["state"],
-            "value_template": _on_if("value_json.no_mask"),
+            "value_template": _on_off_template("value_json.no_mask"),
         },
     }
 
@@ -134,7 +136,7 @@ def _health(topics: Topics) -> dict[str, dict[str, Any]]:
             "entity_category": "diagnostic",
             "device_class": "problem",
             "state_topic": topics["health"],
-            "value_template": _on_if("value_json.camera | default('ok') != 'ok'"),
+            "value_template": _on_off_template("value_json.camera | default('ok') != 'ok'"),
         },
     }
 
@@ -160,10 +162,10 @@ def _pause(topics: Topics) -> dict[str, dict[str, Any]]:
             "name": "Paused",
             "icon": "mdi:pause-circle",
             "state_topic": topics["state"],
-            "value_template": _on_if("value_json.paused | default(false)"),
+            "value_template": _on_off_template("value_json.paused | default(false)"),
         },
     }
 
 
-def _on_if(condition: str) -> str:
+def _on_off_template(condition: str) -> str:
     return "{{ 'ON' if " + condition + " else 'OFF' }}"

@@ -1,4 +1,4 @@
-"""The outbox drained in order: a window of events on their way, each gone when acknowledged."""
+"""Sends the events of the outbox in order and removes each one when it is acknowledged."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import time
 from collections.abc import Callable
 
 from edge.common.clock import Moment, age_s, now
-from edge.mqtt.broker import Broker, RefusedError, TooLargeError
-from edge.mqtt.connection import Acknowledged, Connection, Message
-from edge.mqtt.payloads import Topics, published
+from edge.mqtt.broker import Broker, PacketTooLargeError, RefusedError
+from edge.mqtt.connection import Connection, Message, PubackReceived
+from edge.mqtt.payloads import Topics, published_body
 from edge.outbox.outbox import Outbox
-from edge.outbox.sqlite_file import Pending
+from edge.outbox.tables import PendingEvent
 
-#: Events that may be on their way unacknowledged; MQTT keeps their order.
-WINDOW = 20
-#: A connection on which events are on their way and none is acknowledged for so long is as
-#: good as lost, even if pings are still answered: the next one sends them again.
-ACKNOWLEDGE_S = 60.0
+#: Events that may be in flight, that is, sent and not yet acknowledged; MQTT keeps their order.
+MAX_EVENTS_IN_FLIGHT = 20
+#: If events are in flight and none is acknowledged for this long, the connection counts as lost,
+#: even if pings are still answered. The next connection sends these events again.
+ACK_TIMEOUT_S = 60.0
 
 
 class OutboxSender:
-    """Sends the events of one outbox; its user calls it from one thread."""
+    """Sends the events of one outbox. Not thread-safe: use it from one thread."""
 
     def __init__(
         self,
@@ -33,11 +33,12 @@ class OutboxSender:
         moment: Callable[[], Moment] = now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`on_delivered` is told for each event its `seq` and how many seconds lay between its
-        commit and its acknowledgement; not for those from before the connection, which waited
-        for it.
+        """Send nothing yet.
 
-        `moment` is the present one, `clock` counts seconds from any start.
+        `on_delivered` is called for each acknowledged event with its `seq` and the seconds
+        between its commit and its acknowledgement. It is not called for events that were
+        committed before the connection was made, because they waited for the connection.
+        `moment` returns the present moment, `clock` the seconds since any fixed point.
         """
         self._broker = broker
         self._topic = topics["events"]
@@ -46,59 +47,66 @@ class OutboxSender:
         self._moment = moment
         self._clock = clock
         self._waiting_since_s = 0.0
-        self._on_their_way: dict[int, tuple[int, Moment]] = {}  # seq, and when committed
+        self._in_flight: dict[int, tuple[int, Moment]] = {}  # packet: (seq, time of commit)
         self._online_since = moment()
         self.acknowledged = 0
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is on its way."""
-        return not self._on_their_way
+        """Whether no event is in flight."""
+        return not self._in_flight
 
-    def patience_s(self) -> float:
-        """How much longer to wait for an acknowledgement: infinite while none is due, not
-        positive once it is high time."""
+    def ack_time_left_s(self) -> float:
+        """Return the seconds until an acknowledgement is overdue.
+
+        Infinite while no event is in flight, zero or negative once it is overdue.
+        """
         if self.idle:
             return math.inf
-        return self._waiting_since_s + ACKNOWLEDGE_S - self._clock()
+        return self._waiting_since_s + ACK_TIMEOUT_S - self._clock()
 
-    def open(self) -> None:
-        """A new connection: everything that is not acknowledged goes out again."""
+    def start_connection(self) -> None:
+        """Prepare for a new connection: every unacknowledged event is sent again."""
         self._online_since = self._moment()
-        self._on_their_way.clear()
+        self._in_flight.clear()
 
-    def send_waiting(self, session: Connection) -> None:
-        """Send what waits, as far as there is room; raises TooLargeError when the first that
-        waits is more than the broker takes."""
+    def send_waiting(self, connection: Connection) -> None:
+        """Send the oldest events until the maximum number is in flight.
+
+        Raises PacketTooLargeError when the oldest event of all is larger than the broker accepts.
+        """
         if self.idle:
             self._waiting_since_s = self._clock()
-        if len(self._on_their_way) >= WINDOW:
+        if len(self._in_flight) >= MAX_EVENTS_IN_FLIGHT:
             return
-        # The oldest, whatever was sent before: a disk that comes back may bring older ones.
-        sent = {seq for seq, _ in self._on_their_way.values()}
-        for pending in self._outbox.pending(0, WINDOW):
-            if pending.seq in sent or len(self._on_their_way) >= WINDOW:
+        # Always start from the oldest event: a disk that becomes readable again may bring back
+        # events that are older than those already sent.
+        sent = {seq for seq, _ in self._in_flight.values()}
+        for pending in self._outbox.pending(0, MAX_EVENTS_IN_FLIGHT):
+            if pending.seq in sent or len(self._in_flight) >= MAX_EVENTS_IN_FLIGHT:
                 continue
             message = Message(self._topic, self._body(pending), qos=1, retain=False)
             try:
-                mid = session.publish(message)
-            except TooLargeError:
+                packet_id = connection.publish(message)
+            except PacketTooLargeError:
                 if self.idle:
                     raise
-                return  # those before it are to be acknowledged first
-            self._on_their_way[mid] = pending.seq, pending.committed
+                return  # report it only after the earlier events are acknowledged
+            self._in_flight[packet_id] = pending.seq, pending.committed
 
-    def take(self, signal: Acknowledged) -> None:
-        """An acknowledgement, perhaps of an event; raises RefusedError when the broker's
-        rules forbid it."""
-        sent = self._on_their_way.pop(signal.mid, None)
+    def handle_puback(self, puback: PubackReceived) -> None:
+        """Remove the event that `puback` acknowledges; other packets than events are ignored.
+
+        Raises RefusedError when the broker rejected the event.
+        """
+        sent = self._in_flight.pop(puback.mid, None)
         if sent is None:
             return
         seq, committed = sent
         self._waiting_since_s = self._clock()
-        if signal.failure:
+        if puback.failure:
             raise RefusedError(
-                f"the broker at {self._broker.address} does not take events: {signal.failure};"
+                f"the broker at {self._broker.address} does not accept events: {puback.failure};"
                 f" is this device allowed to write to {self._topic}?"
             )
         self._outbox.remove(seq)
@@ -108,6 +116,6 @@ class OutboxSender:
         if took_s is not None and online_s is not None and took_s <= online_s:
             self._on_delivered(seq, took_s)
 
-    def _body(self, pending: Pending) -> str:
-        body = published(pending, self._online_since, self._moment())
+    def _body(self, pending: PendingEvent) -> str:
+        body = published_body(pending, self._online_since, self._moment())
         return json.dumps(body, separators=(",", ":"))

@@ -10,7 +10,7 @@ from edge.common.clock import Moment, UtcClock, age_s, correction_s, iso_utc
 from edge.events.alert_machine import Event
 
 if TYPE_CHECKING:
-    from edge.outbox.sqlite_file import Pending
+    from edge.outbox.tables import PendingEvent
 
 SCHEMA_VERSION = 1
 
@@ -35,7 +35,7 @@ class Origin:
     model: str
 
 
-def end_after_restart(start: Pending, at: Moment) -> dict[str, Any]:
+def end_after_restart(start: PendingEvent, at: Moment) -> dict[str, Any]:
     """The end of an alert that a power cut or a crash left running: told at `at`, when the
     daemon is back; all but what the delivery knows."""
     lasted_s = age_s(start.committed, at)
@@ -49,7 +49,7 @@ def end_after_restart(start: Pending, at: Moment) -> dict[str, Any]:
     }
 
 
-def published(pending: Pending, online_since: Moment, at: Moment) -> dict[str, Any]:
+def published_body(pending: PendingEvent, online_since: Moment, at: Moment) -> dict[str, Any]:
     """The body of an event as it goes out at `at`, over a connection made at `online_since`.
 
     A time that was told by a clock which was not set yet is put right, if it has been
@@ -72,7 +72,7 @@ def published(pending: Pending, online_since: Moment, at: Moment) -> dict[str, A
 def event_payload(
     event: Event, origin: Origin, utc: UtcClock, clock_synced: bool
 ) -> dict[str, Any]:
-    """The body of an event, all but what the delivery knows: see `published`."""
+    """The body of an event, all but what the delivery knows: see `published_body`."""
     return {
         "schema": SCHEMA_VERSION,
         "event_type": event.event_type,

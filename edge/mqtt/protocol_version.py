@@ -1,8 +1,9 @@
-"""Which version of MQTT to speak: 5, unless configured otherwise or the broker cannot.
+"""Which MQTT version to use: 5, unless the configuration or the broker requires 3.1.1.
 
-In 3.1.1 a broker does not tell when its rules forbid a message: it is lost without a word.
-So a broker that has ever accepted 5 is never spoken to in 3.1.1 for being silent: it hangs,
-or the network does. Only when it says itself that it knows the older one alone, it is.
+In 3.1.1 a broker cannot report that its access rules forbid a message, and the message is lost
+silently. So once a broker has accepted MQTT 5, missing answers do not lead to 3.1.1: the broker
+hangs, or the network does. Only if the broker answers that it does not support MQTT 5 is 3.1.1
+used with it.
 """
 
 from __future__ import annotations
@@ -10,44 +11,49 @@ from __future__ import annotations
 from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-#: Old brokers break off, or say nothing, when spoken to in MQTT 5; so does a broker that is
-#: just starting. After so many attempts without an answer 3.1.1 is tried, for one connection.
-PATIENCE = 3
-#: CONNACK 1 of MQTT 3.1.1 and 0x84 of MQTT 5: the broker knows the other one only.
+#: Old brokers close the connection, or do not answer, when they receive a CONNECT of MQTT 5; so
+#: does a broker that is just starting. After this many attempts without an answer one connection
+#: is tried with 3.1.1.
+MAX_UNANSWERED = 3
+#: The reason code of a CONNACK that rejects the protocol version: 0x84 in MQTT 5; paho
+#: translates return code 1 of 3.1.1 to it.
 UNSUPPORTED_PROTOCOL = 132
 
 
 class ProtocolVersion:
-    """What the answers of one broker so far say of the version that it knows."""
+    """The MQTT version to use with one broker, given its answers so far."""
 
     def __init__(self, version: str) -> None:
-        """`version` is what is configured: `auto`, `5` or `3.1.1`."""
+        """Start with no answers; `version` is the configured one: `auto`, `5` or `3.1.1`."""
         self._version = version
-        self._knows_5 = False
-        self._knows_only_311 = False
+        self._accepts_5 = False
+        self._accepts_only_311 = False
         self._unanswered = 0
 
     def protocol(self) -> MQTTProtocolVersion:
-        """What to speak in the next attempt."""
-        silent = self._unanswered >= PATIENCE and not self._knows_5
-        older = self._knows_only_311 or silent
-        if self._version == "3.1.1" or (self._version == "auto" and older):
+        """Return the version to use for the next attempt."""
+        silent = self._unanswered >= MAX_UNANSWERED and not self._accepts_5
+        use_311 = self._accepts_only_311 or silent
+        if self._version == "3.1.1" or (self._version == "auto" and use_311):
             return MQTTProtocolVersion.MQTTv311
         return MQTTProtocolVersion.MQTTv5
 
     def accepted(self) -> None:
-        """The broker let us in, in the version that `protocol` told."""
+        """Record that the broker accepted a connection in the version that `protocol` returned."""
         if self.protocol() == MQTTProtocolVersion.MQTTv5:
-            self._knows_5 = True
+            self._accepts_5 = True
         self._unanswered = 0
 
     def unanswered(self) -> None:
-        """The broker gave no answer at all."""
+        """Record that the broker did not answer an attempt."""
         self._unanswered += 1
 
     def refused(self, reason: ReasonCode) -> bool:
-        """The broker said no; True when another version may do and was not tried yet."""
-        if reason.value != UNSUPPORTED_PROTOCOL or self._knows_only_311:
+        """Record that the broker refused the connection for `reason`.
+
+        Return True if the broker rejected the version and 3.1.1 was not tried yet.
+        """
+        if reason.value != UNSUPPORTED_PROTOCOL or self._accepts_only_311:
             return False
-        self._knows_only_311 = True
+        self._accepts_only_311 = True
         return True

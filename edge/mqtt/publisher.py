@@ -1,7 +1,7 @@
-"""Delivery to the broker: birth, retained state, the outbox drained in order, and replies.
+"""Delivers to the broker: the device's status, retained messages, the outbox's events, replies.
 
-One worker thread owns everything here; the pipeline and the sessions only put signals
-into its queue.
+One worker thread owns all of this. The pipeline and the connections only put items into its
+queue.
 """
 
 from __future__ import annotations
@@ -19,50 +19,51 @@ from edge.common.errors import UserError
 from edge.mqtt.broker import (
     CONNECT_TIMEOUT_S,
     Broker,
-    CutOffError,
-    LostError,
+    ConnectionLostError,
+    PacketTooLargeError,
     RefusedError,
-    TooLargeError,
-    why_broken_off,
-    why_lost,
-    why_not_accepted,
-    why_silent,
+    UnexplainedLossError,
+    closed_before_connack_error,
+    connack_error,
+    connection_lost_error,
+    no_connack_error,
 )
-from edge.mqtt.command_format import Verb
+from edge.mqtt.command_format import VerbHandler
 from edge.mqtt.command_responder import CommandResponder
 from edge.mqtt.connection import (
-    Acknowledged,
-    Answered,
+    ConnackReceived,
     Connection,
-    Crowded,
-    Lost,
+    Disconnected,
     Message,
-    Received,
+    MessageReceived,
+    MessagesDropped,
+    PubackReceived,
     Signal,
-    Subscribed,
+    SubackReceived,
 )
 from edge.mqtt.failure_log import FailureLog
-from edge.mqtt.home_assistant import BIRTH_TOPIC, BORN, Announcement
+from edge.mqtt.home_assistant import BIRTH_PAYLOAD, BIRTH_TOPIC, Announcement
 from edge.mqtt.outbox_sender import OutboxSender
 from edge.mqtt.payloads import Topics
 from edge.mqtt.protocol_version import ProtocolVersion
-from edge.mqtt.reconnect_backoff import FIRST_RETRY_S, ReconnectBackoff
-from edge.mqtt.worker_queue import Retain, WorkerQueue
+from edge.mqtt.reconnect_backoff import FIRST_DELAY_S, ReconnectBackoff
+from edge.mqtt.worker_queue import PublishRetained, WorkerQueue
 from edge.outbox.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
 ONLINE, OFFLINE = "online", "offline"
-#: Beyond its time-out, how long `stop` waits for the worker; it may hang in the system's
-#: name look-up, and what waits is on disk.
-GRACE_S = 0.5
-#: A worker that does not come by its inbox for so long hangs. Looking a name up can take a
-#: minute or two, each address of it then `CONNECT_TIMEOUT_S`, a failing disk its time as well.
-HUNG_S = 300.0
+#: How long `stop` waits for the worker beyond its time-out. The worker may hang in the system's
+#: name resolution; undelivered events are on disk.
+JOIN_GRACE_S = 0.5
+#: A worker that has not taken from its queue for this long counts as hanging. Resolving a name
+#: can take a minute or two, connecting to each of its addresses another `CONNECT_TIMEOUT_S`, and
+#: a failing disk can block as well.
+HANG_TIMEOUT_S = 300.0
 
 
 class Publisher:
-    """Keeps one device's side of the broker true, in the background, for ever."""
+    """Publishes for one device, in the background, and reconnects until it is stopped."""
 
     def __init__(
         self,
@@ -70,226 +71,254 @@ class Publisher:
         topics: Topics,
         outbox: Outbox,
         on_delivered: Callable[[int, float], None] = lambda seq, seconds: None,
-        verbs: Mapping[str, Verb] | None = None,
+        verbs: Mapping[str, VerbHandler] | None = None,
         announcement: Announcement | None = None,
         moment: Callable[[], Moment] = now,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is connected before `start`.
+        """Prepare the worker; nothing is connected before `start`.
 
-        `on_delivered` is told each event's `seq` and how many seconds it took from its commit to
-        the broker's acknowledgement (those that waited for the connection are left out), and
-        `verbs` (with `ping`, which is built in) are called for commands, all from the
-        worker thread. `announcement` is made at every connect, if there is one.
+        `on_delivered` is called for each event with its `seq` and the seconds from its commit to
+        the broker's acknowledgement (not for events that waited for the connection). `verbs` maps
+        the verb of each command to its handler, besides the built-in `ping`. All of these are
+        called from the worker thread. `announcement`, if given, is published at every connect.
         """
         self._broker = broker
         self._topics = topics
         self._outbox = outbox
-        self._drain = OutboxSender(broker, topics, outbox, on_delivered, moment, clock)
-        self._desk = CommandResponder(topics, verbs or {})
+        self._sender = OutboxSender(broker, topics, outbox, on_delivered, moment, clock)
+        self._responder = CommandResponder(topics, verbs or {})
         self._announcement = announcement
         self._clock = clock
-        self._inbox = WorkerQueue(clock)
-        self._dialect = ProtocolVersion(broker.version)
-        self._pace = ReconnectBackoff()
-        self._complaints = FailureLog(broker, topics.device, outbox.path)
+        self._queue = WorkerQueue(clock)
+        self._protocol_version = ProtocolVersion(broker.version)
+        self._backoff = ReconnectBackoff()
+        self._failures = FailureLog(broker, topics.device, outbox.path)
         self._connected_s = 0.0
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self.connected = False
+        #: How many connections the broker has accepted since the start.
         self.connections = 0
-        #: The version of MQTT that is spoken, `5` or `3.1.1`; None while not connected.
+        #: The MQTT version of the connection, `5` or `3.1.1`; None while not connected.
         self.version: str | None = None
         #: Why the newest attempt failed, or None while connected.
         self.failure: UserError | None = None
 
     @property
     def acknowledged(self) -> int:
-        """Events that the broker has taken since the start."""
-        return self._drain.acknowledged
+        """How many events the broker has acknowledged since the start."""
+        return self._sender.acknowledged
 
     def start(self) -> None:
         """Begin to connect, in the background."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Say that the outbox has something new."""
-        self._inbox.wake()
+        """Notify the worker that the outbox holds a new event."""
+        self._queue.wake()
 
     def retain(self, leaf: str, body: dict[str, Any], qos: int) -> None:
         """Publish `body` as JSON, retained, now and again at every connect."""
-        self._inbox.retain(_message(self._topics[leaf], body, qos))
+        self._queue.retain(_retained_message(self._topics[leaf], body, qos))
 
     def stop(self, timeout_s: float) -> None:
-        """Deliver what waits, for at most `timeout_s`, say `offline` and disconnect."""
-        self._inbox.stop(timeout_s)
-        self._thread.join(max(0.0, self._inbox.time_left_s()) + GRACE_S)
+        """Deliver waiting events for at most `timeout_s`, publish `offline`, and disconnect."""
+        self._queue.stop(timeout_s)
+        self._thread.join(max(0.0, self._queue.time_left_s()) + JOIN_GRACE_S)
 
     def alive(self) -> bool:
-        """Whether the worker gets on, with or without a broker: False once it has ended by
-        itself, or hung for `HUNG_S`. Cheap, and for any thread.
+        """Return whether the worker is running, with or without a broker; cheap, for any thread.
 
-        Before `start` and after `stop` there is nothing to miss.
+        False once the worker has ended unexpectedly or has hung for `HANG_TIMEOUT_S`. True
+        before `start` and after `stop`, when no worker is expected.
         """
-        if self._thread.ident is None or self._inbox.stop_asked:
+        if self._thread.ident is None or self._queue.stop_requested:
             return True
-        return self._thread.is_alive() and self._inbox.silence_s() < HUNG_S
+        return self._thread.is_alive() and self._queue.since_last_take_s() < HANG_TIMEOUT_S
 
     # The worker: everything below runs in its thread only.
 
     def _run(self) -> None:
         while True:
             try:
-                if self._is_over():
+                if self._is_finished():
                     return
-                error = self._attempt()
+                error = self._run_connection()
             except Exception:
-                # Events are safe in the outbox; giving up here would keep them there.
+                # The events are safe in the outbox; if the worker ended here, they would never
+                # be delivered.
                 log.exception("unexpected failure while delivering; trying again")
                 error = None
-            lasted_s = self._clock() - self._connected_s if self.connected else 0.0
-            if self._pace.lasted(lasted_s):
-                self._complaints.start_afresh()
-            elif not self.connected:
-                self._pace.unreachable()
-            elif isinstance(error, CutOffError) and self._pace.thrown_out():
-                self._complaints.thrown_out()
-            self.connected, self.version = False, None
-            if error is not None:
-                self.failure = error
-                self._complaints.failed(error, quietly=self._inbox.stopping)
+            self._record_end(error)
             refused = isinstance(error, RefusedError)
-            if refused and self._inbox.stopping:
+            if refused and self._queue.stopping:
                 return
-            self._rest(self._pace.next_wait_s(refused))
+            self._wait(self._backoff.next_delay_s(refused))
 
-    def _attempt(self) -> UserError | None:
-        """One connection from first to last; what ended it, None for a farewell."""
+    def _record_end(self, error: UserError | None) -> None:
+        """Update the backoff, the log and the public state after a connection or an attempt."""
+        lasted_s = self._clock() - self._connected_s if self.connected else 0.0
+        if self._backoff.reset_if_stable(lasted_s):
+            self._failures.reset()
+        elif not self.connected:
+            self._backoff.count_unreachable()
+        elif isinstance(error, UnexplainedLossError) and self._backoff.count_short_connection():
+            self._failures.log_short_connections()
+        self.connected, self.version = False, None
+        if error is not None:
+            self.failure = error
+            self._failures.log_failure(error, quiet=self._queue.stopping)
+
+    def _run_connection(self) -> UserError | None:
+        """Run one connection from CONNECT to its end.
+
+        Return the error that ended it, or None after a clean disconnect.
+        """
         try:
-            session = self._connect()
+            connection = self._connect()
             try:
-                self._greet(session)
-                self._serve(session)
+                self._publish_presence(connection)
+                self._serve(connection)
             except RefusedError:
-                session.say_goodbye()
+                connection.disconnect()
                 raise
             finally:
-                session.close()
+                connection.close()
         except UserError as error:
             return error
         return None
 
     def _connect(self) -> Connection:
+        """Return an accepted connection; raises UserError when the broker does not accept one."""
         while True:
             will = Message(self._topics["status"], OFFLINE, qos=1, retain=True)
-            name = f"mask-patrol-{self._topics.device}"
-            protocol = self._dialect.protocol()
-            session = Connection(self._broker, name, will, protocol, self._inbox.signals)
+            client_id = f"mask-patrol-{self._topics.device}"
+            protocol = self._protocol_version.protocol()
+            connection = Connection(self._broker, client_id, will, protocol, self._queue.signals)
             try:
-                session.open()
-                answer = self._answer_to(session)
+                connection.open()
+                answer = self._wait_for_connack(connection)
             except BaseException:
-                session.close()
+                connection.close()
                 raise
-            if isinstance(answer, Answered) and not answer.reason.is_failure:
-                self._dialect.accepted()
-                session.max_bytes = answer.max_bytes or math.inf
-                return session
-            session.close()
-            if isinstance(answer, Answered):
-                if not self._dialect.refused(answer.reason):
-                    raise why_not_accepted(self._broker, answer.reason)
+            if isinstance(answer, ConnackReceived) and not answer.reason.is_failure:
+                self._protocol_version.accepted()
+                connection.max_bytes = answer.max_bytes or math.inf
+                return connection
+            connection.close()
+            if isinstance(answer, ConnackReceived):
+                if not self._protocol_version.refused(answer.reason):
+                    raise connack_error(self._broker, answer.reason)
                 continue
-            error = why_silent(self._broker) if answer is None else why_broken_off(self._broker)
+            error = (
+                no_connack_error(self._broker)
+                if answer is None
+                else closed_before_connack_error(self._broker)
+            )
             if not isinstance(error, RefusedError):
-                self._dialect.unanswered()
+                self._protocol_version.unanswered()
             raise error
 
-    def _answer_to(self, session: Connection) -> Answered | Lost | None:
-        """What comes of CONNECT; None when nothing does."""
+    def _wait_for_connack(self, connection: Connection) -> ConnackReceived | Disconnected | None:
+        """Return the broker's answer to CONNECT; None if there is none in time."""
         deadline_s = self._clock() + CONNECT_TIMEOUT_S
-        while (left_s := min(deadline_s - self._clock(), self._inbox.time_left_s())) > 0.0:
-            signal = self._inbox.take(left_s)
-            if isinstance(signal, Answered | Lost) and signal.session is session:
+        while (left_s := min(deadline_s - self._clock(), self._queue.time_left_s())) > 0.0:
+            signal = self._queue.take(left_s)
+            if (
+                isinstance(signal, ConnackReceived | Disconnected)
+                and signal.connection is connection
+            ):
                 return signal
         return None
 
-    def _greet(self, session: Connection) -> None:
+    def _publish_presence(self, connection: Connection) -> None:
+        """Subscribe to commands and publish `online` and all retained messages."""
         log.info("connected to the broker at %s", self._broker.address)
         self.failure, self.connected, self._connected_s = None, True, self._clock()
         self.connections += 1
-        self.version = session.version
-        self._drain.open()
-        self._desk.open()
-        # First, so that who sees us come online can ask us something.
-        session.subscribe([self._desk.topic, *([BIRTH_TOPIC] if self._announcement else [])])
-        session.publish(Message(self._topics["status"], ONLINE, qos=1, retain=True))
-        for message in self._inbox.retained.values():
-            self._publish_if_it_fits(session, message)
-        self._announce(session)
+        self.version = connection.version
+        self._sender.start_connection()
+        self._responder.start_connection()
+        # Before `online` is published, so that a client that sees `online` can send a command
+        # at once.
+        birth_topics = [BIRTH_TOPIC] if self._announcement else []
+        connection.subscribe([self._responder.topic, *birth_topics])
+        connection.publish(Message(self._topics["status"], ONLINE, qos=1, retain=True))
+        for message in self._queue.retained.values():
+            self._publish_unless_too_large(connection, message)
+        self._announce(connection)
 
-    def _announce(self, session: Connection) -> None:
+    def _announce(self, connection: Connection) -> None:
         if self._announcement is not None:
-            told = _message(self._announcement.topic, self._announcement.body, qos=1)
-            self._publish_if_it_fits(session, told)
+            message = _retained_message(self._announcement.topic, self._announcement.body, qos=1)
+            self._publish_unless_too_large(connection, message)
 
-    def _publish_if_it_fits(self, session: Connection, message: Message) -> None:
-        """What can be done without is no reason to stop the events."""
+    def _publish_unless_too_large(self, connection: Connection, message: Message) -> None:
+        """Publish a message other than an event; one that is too large must not block events."""
         try:
-            session.publish(message)
-        except TooLargeError as error:
-            self._complaints.left_out(error, message.topic)
+            connection.publish(message)
+        except PacketTooLargeError as error:
+            self._failures.log_left_out(error, message.topic)
 
-    def _serve(self, session: Connection) -> None:
-        """Send, answer and take acknowledgements until the connection is lost or we stop."""
+    def _serve(self, connection: Connection) -> None:
+        """Send events and replies and handle signals until we stop.
+
+        Raises ConnectionLostError when the connection is lost or acknowledges nothing, and
+        RefusedError when the broker rejects an event.
+        """
         while True:
-            self._drain.send_waiting(session)
-            if self._inbox.stopping and (self._drain.idle or self._is_over()):
-                session.say_goodbye()
+            self._sender.send_waiting(connection)
+            if self._queue.stopping and (self._sender.idle or self._is_finished()):
+                connection.disconnect()
                 return
-            self._desk.answer_waiting(session)
-            if (patience_s := self._drain.patience_s()) <= 0.0:
-                raise LostError(f"the broker at {self._broker.address} acknowledges nothing")
-            signal = self._inbox.take(min(self._inbox.time_left_s(), patience_s))
-            if isinstance(signal, Retain):
-                self._publish_if_it_fits(session, signal.message)
-            elif isinstance(signal, Signal) and signal.session is session:
-                self._heed(signal)
+            self._responder.publish_replies(connection)
+            if (ack_left_s := self._sender.ack_time_left_s()) <= 0.0:
+                raise ConnectionLostError(
+                    f"the broker at {self._broker.address} does not acknowledge any event"
+                )
+            item = self._queue.take(min(self._queue.time_left_s(), ack_left_s))
+            if isinstance(item, PublishRetained):
+                self._publish_unless_too_large(connection, item.message)
+            elif isinstance(item, Signal) and item.connection is connection:
+                self._handle(item)
 
-    def _heed(self, signal: Signal) -> None:
-        """Act on what the present session signals; raises LostError when it is its end."""
+    def _handle(self, signal: Signal) -> None:
+        """Handle a signal of the current connection.
+
+        Raises ConnectionLostError for `Disconnected`, RefusedError for a rejected event.
+        """
         match signal:
-            case Acknowledged():
-                self._desk.acknowledged(signal.mid)
-                self._drain.take(signal)
-            case Received(session, topic, payload) if topic == BIRTH_TOPIC:
-                session.dealt_with()
-                if payload == BORN:
-                    self._announce(session)
-            case Received():
-                self._desk.take(signal)
-            case Crowded():
-                self._complaints.crowded()
-            case Subscribed(_, refused) if refused:
-                self._complaints.deaf(refused)
-            case Lost(_, reason):
-                raise why_lost(self._broker, reason, self._topics.device)
+            case PubackReceived():
+                self._responder.handle_puback(signal.mid)
+                self._sender.handle_puback(signal)
+            case MessageReceived(connection, topic, payload) if topic == BIRTH_TOPIC:
+                connection.mark_handled()
+                if payload == BIRTH_PAYLOAD:
+                    self._announce(connection)
+            case MessageReceived():
+                self._responder.enqueue(signal)
+            case MessagesDropped():
+                self._failures.log_dropped_commands()
+            case SubackReceived(_, refused) if refused:
+                self._failures.log_refused_subscription(refused)
+            case Disconnected(_, reason):
+                raise connection_lost_error(self._broker, reason, self._topics.device)
 
-    def _rest(self, seconds: float) -> None:
-        """Wait between two attempts; a stop makes it short."""
+    def _wait(self, seconds: float) -> None:
+        """Wait between two attempts; a stop request shortens the wait."""
         until_s = self._clock() + seconds
         while (left_s := until_s - self._clock()) > 0.0:
-            if self._inbox.stopping:
-                left_s = min(left_s, FIRST_RETRY_S, self._inbox.time_left_s())
+            if self._queue.stopping:
+                left_s = min(left_s, FIRST_DELAY_S, self._queue.time_left_s())
                 until_s = self._clock() + left_s
-            self._inbox.take(left_s)
+            self._queue.take(left_s)
 
-    def _is_over(self) -> bool:
-        """Stopping, and either nothing is left to deliver or the time is up."""
-        if not self._inbox.stopping:
+    def _is_finished(self) -> bool:
+        """Return whether a stop was requested and no event waits or the time is up."""
+        if not self._queue.stopping:
             return False
-        return self._inbox.time_left_s() <= 0.0 or self._outbox.depth() == 0
+        return self._queue.time_left_s() <= 0.0 or self._outbox.depth() == 0
 
 
-def _message(topic: str, body: dict[str, Any], qos: int) -> Message:
-    """What stays with the broker."""
+def _retained_message(topic: str, body: dict[str, Any], qos: int) -> Message:
     return Message(topic, json.dumps(body, separators=(",", ":")), qos, retain=True)

@@ -1,4 +1,4 @@
-"""When to try again: waits that double, with chance in them, and what counts as a new start."""
+"""How long to wait before the next connection attempt, given how earlier connections ended."""
 
 from __future__ import annotations
 
@@ -7,47 +7,63 @@ from collections.abc import Callable
 
 from edge.common.backoff import Backoff
 
-#: The delays between attempts, in seconds.
-FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
-#: The largest share of a delay that is added to it by chance.
+#: The first and the longest delay between attempts, in seconds.
+FIRST_DELAY_S, MAX_DELAY_S = 0.5, 30.0
+#: The largest share of a delay that is added to it at random.
 JITTER = 0.5
-#: A refused login or event is not mended by trying harder.
-REFUSED_RETRY_S = 60.0
-#: A connection that lasted so long was a good one: the next failure is a new one, told
-#: and retried from the start. Shorter ones are a broker that throws us out each time.
+#: The delay after a refusal (of credentials, a certificate, or an event): trying again sooner
+#: does not help, because a person has to change a setting first.
+REFUSED_DELAY_S = 60.0
+#: A connection that lasted this long counts as stable: the next failure starts again at the
+#: first delay and is logged again. Shorter connections mean that the broker closes each one.
 STABLE_S = 30.0
-SUSPICIOUS = 3  # so many short connections in a row have a reason worth telling
+#: After this many short connections in a row a warning names the possible reasons.
+SHORT_CONNECTIONS_TO_REPORT = 3
 
 
 class ReconnectBackoff:
-    """Counts what went wrong and says how long to wait for the next attempt."""
+    """The delay before the next attempt, and the number of short connections in a row."""
 
     def __init__(self, chance: Callable[[], float] = random.random) -> None:
-        """`chance` gives a number from 0 to 1 for each wait."""
+        """Start at the first delay; `chance` returns a number from 0 to 1 for each delay."""
         self._chance = chance
-        self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S, JITTER, chance)
-        self._short = 0
+        self._backoff = Backoff(FIRST_DELAY_S, MAX_DELAY_S, JITTER, chance)
+        self._short_connections = 0
 
-    def lasted(self, seconds: float) -> bool:
-        """A connection has ended after so long; True when that makes a new start."""
-        if seconds < STABLE_S:
+    def reset_if_stable(self, lasted_s: float) -> bool:
+        """Start again at the first delay if the connection that ended was stable.
+
+        `lasted_s` is how long it lasted, 0 if there was none. Return whether it was stable.
+        """
+        if lasted_s < STABLE_S:
             return False
         self._backoff.reset()
-        self._short = 0
+        self._short_connections = 0
         return True
 
-    def unreachable(self) -> None:
-        """The broker was not there: that is why the connections before were cut."""
-        self._short = 0
+    def count_unreachable(self) -> None:
+        """Record that no connection could be made.
 
-    def thrown_out(self) -> bool:
-        """A connection was cut soon; True when it is time to wonder why, once."""
-        self._short += 1
-        return self._short == SUSPICIOUS
+        That the broker was down also explains why it closed the connections before, so they no
+        longer count.
+        """
+        self._short_connections = 0
 
-    def next_wait_s(self, refused: bool) -> float:
-        """How long to wait before the next attempt; `refused`: not for a technical reason."""
+    def count_short_connection(self) -> bool:
+        """Record that the broker closed a connection soon after it was made.
+
+        Return True once, when `SHORT_CONNECTIONS_TO_REPORT` have been recorded in a row.
+        """
+        self._short_connections += 1
+        return self._short_connections == SHORT_CONNECTIONS_TO_REPORT
+
+    def next_delay_s(self, refused: bool) -> float:
+        """Return the delay in seconds before the next attempt.
+
+        `refused` says whether the last attempt ended with a refusal; the delays that follow a
+        refusal start at the longest one.
+        """
         if refused:
             self._backoff.skip_to_max()
-            return REFUSED_RETRY_S * (1.0 + JITTER * self._chance())
+            return REFUSED_DELAY_S * (1.0 + JITTER * self._chance())
         return self._backoff.next_delay_s()

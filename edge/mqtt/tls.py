@@ -11,7 +11,7 @@ from edge.common.errors import UsageError, UserError
 from edge.common.paths import user_path
 from edge.config.settings import MqttSettings
 
-VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 @dataclass(frozen=True)
@@ -64,43 +64,43 @@ class Tls:
         # Not `create_default_context`: from Python 3.13 on it is stricter than the
         # certificates that people make for their own brokers. Both check chain and name.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = VERSIONS[self.min_version]
+        context.minimum_version = TLS_VERSIONS[self.min_version]
         if self.ca is None:
             context.load_default_certs(ssl.Purpose.SERVER_AUTH)
         else:
             _load_ca(context, self.ca)
         if self.cert is not None:
-            _load_own(context, self.cert, self.key)
+            _load_client_certificate(context, self.cert, self.key)
         return context
 
 
-class _EncryptedError(Exception):
+class _KeyEncryptedError(Exception):
     """OpenSSL wants to ask for the key's password."""
 
 
 def _load_ca(context: ssl.SSLContext, path: Path) -> None:
-    _require(path, "ca_file", b"CERTIFICATE", "certificate")
+    _require_pem(path, "ca_file", b"CERTIFICATE", "certificate")
     try:
         context.load_verify_locations(path)
     except ssl.SSLError as error:
-        raise UserError(f"mqtt.ca_file {path} is damaged: {openssl_says(error)}") from None
+        raise UserError(f"mqtt.ca_file {path} is damaged: {openssl_reason(error)}") from None
 
 
-def _load_own(context: ssl.SSLContext, cert: Path, key: Path | None) -> None:
-    _require(cert, "cert_file", b"CERTIFICATE", "certificate")
+def _load_client_certificate(context: ssl.SSLContext, cert: Path, key: Path | None) -> None:
+    _require_pem(cert, "cert_file", b"CERTIFICATE", "certificate")
     if key is not None:
-        _require(key, "key_file", b"PRIVATE KEY", "private key")
+        _require_pem(key, "key_file", b"PRIVATE KEY", "private key")
     elif b"PRIVATE KEY-----" not in cert.read_bytes():
         raise UsageError(f"mqtt.cert_file {cert} holds no private key: name its file in key_file")
 
     def refuse() -> str:
-        raise _EncryptedError
+        raise _KeyEncryptedError
 
     holds_key = key or cert
     try:
         # Without a function of ours OpenSSL would ask on the terminal.
         context.load_cert_chain(cert, key, password=refuse)
-    except _EncryptedError:
+    except _KeyEncryptedError:
         raise UserError(
             f"the key in {holds_key} is protected by a password, and nobody is there to type it:"
             f" take it off (openssl pkey -in {holds_key} -out NEW) and guard the file instead"
@@ -109,13 +109,15 @@ def _load_own(context: ssl.SSLContext, cert: Path, key: Path | None) -> None:
         if error.reason == "KEY_VALUES_MISMATCH":
             text = f"the key in {holds_key} does not belong to the certificate in {cert}"
         elif key is None:
-            text = f"mqtt.cert_file {cert} is damaged: {openssl_says(error)}"
+            text = f"mqtt.cert_file {cert} is damaged: {openssl_reason(error)}"
         else:
-            text = f"mqtt.cert_file {cert} or mqtt.key_file {key} is damaged: {openssl_says(error)}"
+            text = (
+                f"mqtt.cert_file {cert} or mqtt.key_file {key} is damaged: {openssl_reason(error)}"
+            )
         raise UserError(text) from None
 
 
-def _require(path: Path, setting: str, kind: bytes, name: str) -> None:
+def _require_pem(path: Path, setting: str, kind: bytes, name: str) -> None:
     """Raises UserError unless the file can be read and has such a block of PEM."""
     try:
         content = path.read_bytes()
@@ -125,6 +127,6 @@ def _require(path: Path, setting: str, kind: bytes, name: str) -> None:
         raise UserError(f"mqtt.{setting} {path} holds no {name} in PEM format (-----BEGIN …)")
 
 
-def openssl_says(error: ssl.SSLError) -> str:
+def openssl_reason(error: ssl.SSLError) -> str:
     """OpenSSL's reason in small letters, such as `no certificate or crl found`."""
     return (error.reason or error.strerror or str(error)).replace("_", " ").lower()

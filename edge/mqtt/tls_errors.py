@@ -6,13 +6,15 @@ import re
 import ssl
 from collections.abc import Callable
 
-from edge.mqtt.tls import openssl_says
+from edge.mqtt.tls import openssl_reason
 
 #: X509_V_ERR_… of OpenSSL: why we do not take the broker's certificate.
 NOT_YET_VALID, EXPIRED, OTHER_NAME, OTHER_ADDRESS = 9, 10, 62, 64
 
 
-def why_not_trusted(address: str, host: str, error: ssl.SSLCertVerificationError) -> str:
+def untrusted_certificate_message(
+    address: str, host: str, error: ssl.SSLCertVerificationError
+) -> str:
     """One line for a certificate of the broker's that we do not accept."""
     if error.verify_code == EXPIRED:
         return (
@@ -32,28 +34,28 @@ def why_not_trusted(address: str, host: str, error: ssl.SSLCertVerificationError
     )
 
 
-def _wants_one(address: str) -> str:
+def _certificate_required(address: str) -> str:
     return (
         f"the broker at {address} wants a certificate of this device:"
         " set mqtt.cert_file and mqtt.key_file"
     )
 
 
-def _no_tls(address: str) -> str:
+def _not_tls(address: str) -> str:
     return (
         f"{address} does not speak TLS; is the port right (8883 is usual)?"
         " For a broker without encryption set mqtt.tls = false"
     )
 
 
-def _other_version(address: str) -> str:
+def _no_common_version(address: str) -> str:
     return f"the broker at {address} and we have no TLS version in common; see mqtt.tls_min_version"
 
 
 #: The alerts with which a broker turns our certificate down, by the end of OpenSSL's
 #: name (the beginning is a version of TLS, and not the one in use).
-REFUSALS: dict[str, Callable[[str], str]] = {
-    "ALERT_CERTIFICATE_REQUIRED": _wants_one,
+CERTIFICATE_ALERTS: dict[str, Callable[[str], str]] = {
+    "ALERT_CERTIFICATE_REQUIRED": _certificate_required,
     # A broker of TLS 1.2 says only this when it gets no certificate.
     "ALERT_HANDSHAKE_FAILURE": lambda address: (
         f"the broker at {address} refuses the handshake; does it want a certificate of this"
@@ -68,38 +70,38 @@ REFUSALS: dict[str, Callable[[str], str]] = {
         " who signed it: mqtt.cert_file must come from the broker's authority"
     ),
 }
-REFUSED_FOR_ANOTHER_REASON = re.compile(
+OTHER_CERTIFICATE_ALERT = re.compile(
     "ALERT_(?:(?:BAD|UNSUPPORTED)_CERTIFICATE|CERTIFICATE_(?:REVOKED|UNKNOWN)|ACCESS_DENIED)$"
 )
 #: What else ends a handshake, by OpenSSL's name.
-FAILURES: dict[str, Callable[[str], str]] = {
-    "WRONG_VERSION_NUMBER": _no_tls,
-    "RECORD_LAYER_FAILURE": _no_tls,
-    "PACKET_LENGTH_TOO_LONG": _no_tls,
-    "UNEXPECTED_EOF_WHILE_READING": _no_tls,
-    "UNSUPPORTED_PROTOCOL": _other_version,
-    "TLSV1_ALERT_PROTOCOL_VERSION": _other_version,
+HANDSHAKE_FAILURES: dict[str, Callable[[str], str]] = {
+    "WRONG_VERSION_NUMBER": _not_tls,
+    "RECORD_LAYER_FAILURE": _not_tls,
+    "PACKET_LENGTH_TOO_LONG": _not_tls,
+    "UNEXPECTED_EOF_WHILE_READING": _not_tls,
+    "UNSUPPORTED_PROTOCOL": _no_common_version,
+    "TLSV1_ALERT_PROTOCOL_VERSION": _no_common_version,
 }
 
 
-def why_we_are_refused(address: str, error: ssl.SSLError) -> str | None:
+def certificate_refused_message(address: str, error: ssl.SSLError) -> str | None:
     """One line for a broker that turns our certificate, or the lack of one, down; else None."""
     reason = error.reason or ""
-    for end, text in REFUSALS.items():
+    for end, text in CERTIFICATE_ALERTS.items():
         if reason.endswith(end):
             return text(address)
-    if REFUSED_FOR_ANOTHER_REASON.search(reason):
+    if OTHER_CERTIFICATE_ALERT.search(reason):
         return (
             f"the broker at {address} refuses this device's certificate (mqtt.cert_file):"
-            f" {openssl_says(error)}"
+            f" {openssl_reason(error)}"
         )
     return None
 
 
-def why_no_handshake(address: str, error: OSError) -> str:
+def handshake_failed_message(address: str, error: OSError) -> str:
     """One line for a handshake that failed, whoever is to blame."""
     reason = getattr(error, "reason", None) or ""
-    if isinstance(error, ConnectionResetError) or reason in FAILURES:
-        return FAILURES.get(reason, _no_tls)(address)
-    text = openssl_says(error) if isinstance(error, ssl.SSLError) else str(error)
+    if isinstance(error, ConnectionResetError) or reason in HANDSHAKE_FAILURES:
+        return HANDSHAKE_FAILURES.get(reason, _not_tls)(address)
+    text = openssl_reason(error) if isinstance(error, ssl.SSLError) else str(error)
     return f"no encrypted connection to {address}: {text}"

@@ -1,7 +1,7 @@
-"""What the delivery's worker is told by others, in the order in which it came.
+"""The queue of the publisher's worker thread: signals and requests, in order of arrival.
 
-The worker takes one thing at a time, and taking is its heartbeat: however little there is to
-do, it comes by at least every `TURN_S`.
+The worker takes one item at a time. Each take also serves as its heartbeat: the worker calls
+`take` at least every `MAX_WAIT_S`, however little there is to do.
 """
 
 from __future__ import annotations
@@ -15,80 +15,88 @@ from typing import Any
 
 from edge.mqtt.connection import Message, Signal
 
-#: The longest wait in one piece; who needs a longer one comes again.
-TURN_S = 30.0
+#: The longest wait of one `take`; a caller that needs to wait longer calls it again.
+MAX_WAIT_S = 30.0
 
 
 @dataclass(frozen=True)
-class Retain:
-    """Keep this with the broker."""
+class PublishRetained:
+    """A request to publish `message`, now and after every connect."""
 
     message: Message
 
 
 @dataclass(frozen=True)
 class Wake:
-    """The outbox has something new."""
+    """A notice that the outbox holds a new event."""
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Finish what was asked for before this, then end."""
+    """A request to process the items before this one, then stop."""
 
 
 class WorkerQueue:
-    """A queue that anybody may put into, and one worker takes from."""
+    """A queue that any thread may put items into and one worker takes them from."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Empty; `clock` counts seconds from any start."""
+        """Create an empty queue; `clock` returns seconds since any fixed point."""
         self._clock = clock
-        self._turned_s = clock()
+        self._last_take_s = clock()
         self._stop_at_s = math.inf
-        #: Where a session puts its signals.
+        #: Where a connection puts its signals.
         self.signals: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        #: The newest of each topic that is to stay with the broker, as far as it was taken.
+        #: The newest retained message of each topic, of those taken so far.
         self.retained: dict[str, Message] = {}
-        #: Whether a wish to stop was taken.
+        #: Whether a `Stop` was taken.
         self.stopping = False
 
     def wake(self) -> None:
-        """Say that the outbox has something new."""
+        """Put a notice that the outbox holds a new event."""
         self.signals.put(Wake())
 
     def retain(self, message: Message) -> None:
-        """Ask for `message` to be kept with the broker."""
-        self.signals.put(Retain(message))
+        """Put a request to publish the retained `message`."""
+        self.signals.put(PublishRetained(message))
 
     def stop(self, timeout_s: float) -> None:
-        """Ask for an end, within `timeout_s` from now; the earliest of several counts."""
+        """Put a request to stop within `timeout_s` from now.
+
+        The earliest deadline of several requests applies.
+        """
         self._stop_at_s = min(self._stop_at_s, self._clock() + timeout_s)
         self.signals.put(Stop())
 
     @property
-    def stop_asked(self) -> bool:
-        """Whether anybody wished us to stop, taken or not."""
+    def stop_requested(self) -> bool:
+        """Whether `stop` was called, even if the worker has not taken the request yet."""
         return self._stop_at_s < math.inf
 
     def time_left_s(self) -> float:
-        """Until all must have ended: infinite while nobody wished it, negative afterwards."""
+        """Return the seconds until the stop deadline.
+
+        Infinite before a stop was requested, negative once the deadline has passed.
+        """
         return self._stop_at_s - self._clock()
 
-    def silence_s(self) -> float:
-        """Since the worker last came by."""
-        return self._clock() - self._turned_s
+    def since_last_take_s(self) -> float:
+        """Return the seconds since the worker last began or finished a `take`."""
+        return self._clock() - self._last_take_s
 
-    def take(self, timeout_s: float) -> Signal | Retain | Wake | Stop | None:
-        """The next one, None when there is none in time or after `TURN_S`; what must be
-        remembered is."""
-        self._turned_s = self._clock()
+    def take(self, timeout_s: float) -> Signal | PublishRetained | Wake | Stop | None:
+        """Return the next item; None if there is none within `timeout_s` or `MAX_WAIT_S`.
+
+        A retained message is stored in `retained`, and a stop request sets `stopping`.
+        """
+        self._last_take_s = self._clock()
         try:
-            signal = self.signals.get(timeout=min(max(0.0, timeout_s), TURN_S))
+            item = self.signals.get(timeout=min(max(0.0, timeout_s), MAX_WAIT_S))
         except queue.Empty:
             return None
         finally:
-            self._turned_s = self._clock()
-        if isinstance(signal, Retain):
-            self.retained[signal.message.topic] = signal.message
-        elif isinstance(signal, Stop):
+            self._last_take_s = self._clock()
+        if isinstance(item, PublishRetained):
+            self.retained[item.message.topic] = item.message
+        elif isinstance(item, Stop):
             self.stopping = True
-        return signal  # type: ignore[no-any-return]
+        return item  # type: ignore[no-any-return]

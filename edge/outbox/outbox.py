@@ -1,7 +1,8 @@
-"""Durable queue of events: what is in it has happened and was not yet delivered.
+"""Durable queue of events that happened and have not been delivered yet.
 
-On disk as long as the disk lets us, in memory while it does not, and back on the disk as
-soon as it can be written again. Damaged files are set aside, never deleted.
+Events are kept on disk; while the disk cannot be written they are kept in memory, and they are
+written to the disk as soon as it can be written again. Damaged files are set aside under another
+name and never deleted.
 """
 
 from __future__ import annotations
@@ -14,28 +15,30 @@ from typing import Any
 
 from edge.common.backoff import Backoff
 from edge.common.clock import Moment, now
-from edge.outbox.recovery import discard, rebuilt, salvage, set_aside, taken_up
-from edge.outbox.sqlite_file import (
-    DamagedError,
-    LockedError,
-    OutboxError,
-    OutboxFile,
-    Pending,
+from edge.outbox.recovery import (
+    discard_rebuilt,
+    finish_replacement,
+    rebuild,
+    salvage,
+    set_aside,
 )
+from edge.outbox.sqlite_file import OutboxFile
+from edge.outbox.tables import DamagedError, LockedError, OutboxError, PendingEvent
 
 log = logging.getLogger(__name__)
 
-#: Events that wait in memory while the disk fails: each takes about a kilobyte.
-MEMORY_EVENTS = 10_000
-#: Waits between attempts to use the disk again double from the first to the last.
-FIRST_RETRY_S, LAST_RETRY_S = 5.0, 300.0
+#: Events kept in memory while the disk fails; each takes about a kilobyte.
+MAX_EVENTS_IN_MEMORY = 10_000
+#: The first and the longest delay between attempts to use the disk again, in seconds.
+FIRST_RETRY_S, MAX_RETRY_S = 5.0, 300.0
 DAY_S = 86_400.0
 
 
 class Outbox:
-    """Every `put` is on the disk when it returns, or counted as being in memory only.
+    """A queue of events that survives restarts, power cuts and failing disks.
 
-    All methods may be called from any thread and raise nothing once the outbox is open.
+    When `put` returns, the event is on the disk, or it is in memory and `warning` says why. All
+    methods may be called from any thread and raise nothing once the outbox is open.
     """
 
     def __init__(
@@ -45,11 +48,13 @@ class Outbox:
         max_age_days: float = 30.0,
         clock: Callable[[], Moment] = now,
     ) -> None:
-        """Open or create `path`; beyond `max_events` the oldest event gives way, and so does
-        what is older than `max_age_days`.
+        """Open or create `path`.
 
-        Raises LockedError only, when another process uses the file: two daemons of one name
-        would give out the same numbers. Any other trouble is told by `warning`.
+        If more than `max_events` wait, the oldest are dropped; so are events that are older than
+        `max_age_days`.
+
+        Raises only LockedError, when another process uses the file: two daemons with the same
+        file would assign the same numbers. `warning` describes any other problem.
         """
         self.path = path
         self._max_events = max_events
@@ -57,70 +62,78 @@ class Outbox:
         self._clock = clock
         self._lock = threading.Lock()
         self._file: OutboxFile | None = None
-        self._memory: dict[int, Pending] = {}  # what is nowhere else
-        self._copies: dict[int, Pending] = {}  # of what lies on a disk that fails
-        self._more = 0  # events on that disk for which there is no room here
-        self._removed: set[int] = set()  # acknowledged, and still to be taken from the disk
+        # Events that are in memory only.
+        self._memory: dict[int, PendingEvent] = {}
+        # Copies of events on a disk that cannot be written.
+        self._copies: dict[int, PendingEvent] = {}
+        # How many events on that disk were not copied, because MAX_EVENTS_IN_MEMORY were.
+        self._not_copied = 0
+        # Events that were acknowledged and have yet to be deleted from the disk.
+        self._removed: set[int] = set()
         self._last_seq = 0
         self._on_disk = 0
         self._dropped_on_disk = 0
-        self._dropped = 0  # … and not yet counted on the disk
-        self._backoff, self._retry_at_s = Backoff(FIRST_RETRY_S, LAST_RETRY_S), 0.0
+        # Lost events that the file does not count yet.
+        self._dropped = 0
+        self._backoff, self._retry_at_s = Backoff(FIRST_RETRY_S, MAX_RETRY_S), 0.0
         self._warning = ""
         try:
             self._open()
         except LockedError:
             raise
         except OutboxError as error:
-            self._do_without(error)
+            self._use_memory(error)
 
     @property
     def warning(self) -> str:
-        """Why events are in memory only; empty while they are on the disk."""
+        """Why events are kept in memory only; empty while they are on the disk."""
         return self._warning
 
     @property
     def dropped(self) -> int:
-        """How many events were ever lost: for want of room, for their age, to damage."""
+        """How many events were ever lost: for lack of space, for their age, or to damage."""
         return self._dropped_on_disk + self._dropped
 
     def put(self, payload: dict[str, Any]) -> int:
-        """Commit an event; returns its `seq`, greater than any before."""
+        """Commit an event and return its `seq`, which is greater than all earlier ones."""
         with self._lock:
             at = self._clock()
-            self._tend(at)
+            self._retry_disk(at)
             self._last_seq += 1
-            event = Pending(self._last_seq, at, payload)
+            event = PendingEvent(self._last_seq, at, payload)
             if not self._try(lambda file: file.add([event])):
-                self._remember([event])
+                self._add_to_memory([event])
             else:
                 self._on_disk += 1
                 if self._on_disk > self._max_events:
                     self._try(self._drop_oldest)
             return event.seq
 
-    def pending(self, after_seq: int, limit: int) -> list[Pending]:
-        """The oldest events with a `seq` above `after_seq`, at most `limit`, in order."""
+    def pending(self, after_seq: int, limit: int) -> list[PendingEvent]:
+        """Return the oldest events with a `seq` above `after_seq`, at most `limit`, in order."""
         with self._lock:
-            self._tend(self._clock())
-            found: list[Pending] = []
+            self._retry_disk(self._clock())
+            found: list[PendingEvent] = []
             if self._try(lambda file: found.extend(file.pending(after_seq, limit))):
                 return found
-            if self._more and not self._copies:
-                self._read_what_waits()
-            # What is newer waits until all that is older has been read from the disk.
-            waiting = self._copies if self._more else {**self._copies, **self._memory}
+            if self._not_copied and not self._copies:
+                self._copy_from_disk()
+            # Events in memory are newer, so they wait until all events on the disk were copied.
+            waiting = self._copies if self._not_copied else {**self._copies, **self._memory}
             return [waiting[seq] for seq in sorted(waiting) if seq > after_seq][:limit]
 
-    def running(self) -> list[Pending]:
-        """The starts of episodes that have no end: of this run, or of one that was cut off."""
+    def running(self) -> list[PendingEvent]:
+        """Return the start events of alerts that have no end yet.
+
+        They belong to this run, or to an earlier one that a crash or power cut ended.
+        """
         with self._lock:
-            found: list[Pending] = []
+            found: list[PendingEvent] = []
             self._try(lambda file: found.extend(file.running()))
             return found
 
     def remove(self, seq: int) -> None:
-        """Forget an event that the broker has acknowledged."""
+        """Delete an event that the broker has acknowledged."""
         with self._lock:
             if self._try(lambda file: file.remove([seq])):
                 self._on_disk = max(0, self._on_disk - 1)
@@ -129,27 +142,27 @@ class Outbox:
                 self._removed.add(seq)
 
     def depth(self) -> int:
-        """How many events wait."""
+        """Return how many events wait."""
         with self._lock:
             if self._try(self._count):
                 return self._on_disk
-            return len(self._copies.keys() | self._memory.keys()) + self._more
+            return len(self._copies.keys() | self._memory.keys()) + self._not_copied
 
-    def tend(self) -> None:
-        """What has to be done now and then: drop what is too old, try a disk that failed."""
+    def run_maintenance(self) -> None:
+        """Drop events that are too old and retry a disk that failed; call this periodically."""
         with self._lock:
-            self._tend(self._clock())
+            self._retry_disk(self._clock())
             self._try(self._drop_too_old)
 
     def close(self) -> None:
-        """Close the file; what waits on the disk stays there."""
+        """Close the file; the events on the disk stay there."""
         with self._lock:
             if self._file is None:
                 self._retry_at_s = 0.0
-                self._tend(self._clock())
+                self._retry_disk(self._clock())
             if self._memory:
                 log.error(
-                    "%d events are lost with this process: %s", len(self._memory), self._warning
+                    "%d events are lost as this process ends: %s", len(self._memory), self._warning
                 )
             if self._file is not None:
                 self._file.close()
@@ -158,22 +171,22 @@ class Outbox:
     # Everything below is called with the lock held.
 
     def _open(self) -> None:
-        """Open the file, healed where it is damaged, and bring to it what waits in memory."""
-        taken_up(self.path)
+        """Open the file, recover it if it is damaged, and write the events in memory to it."""
+        finish_replacement(self.path)
         try:
             file = OutboxFile(self.path)
         except DamagedError as error:
-            self._heal(error)
+            self._recover(error)
             file = OutboxFile(self.path)
         try:
-            if (known := file.last_seq()) < self._last_seq:
-                file.number_from(self._last_seq)
-            self._last_seq = max(self._last_seq, known)
+            if (last_seq := file.last_seq()) < self._last_seq:
+                file.set_last_seq(self._last_seq)
+            self._last_seq = max(self._last_seq, last_seq)
             file.add(self._memory.values(), self._dropped)
             file.remove(self._removed)
             self._memory.clear()
             self._copies.clear()
-            self._more = 0
+            self._not_copied = 0
             self._removed.clear()
             self._dropped = 0
             self._count(file)
@@ -181,16 +194,16 @@ class Outbox:
             file.close()
             raise
         self._file = file
-        discard(self.path)
+        discard_rebuilt(self.path)
 
-    def _heal(self, error: DamagedError) -> None:
-        """Rebuild the file from whatever the damaged one still tells, which is set aside."""
+    def _recover(self, error: DamagedError) -> None:
+        """Replace the damaged file by a new one with its readable events; set the old one aside."""
         at = self._clock()
         saved = salvage(self.path, without=self._removed)
-        last = self._beyond(saved.last_seq, at)
-        rebuilt(self.path, saved, last)
+        last_seq = self._safe_last_seq(saved.last_seq, at)
+        rebuild(self.path, saved, last_seq)
         aside = set_aside(self.path, at)
-        taken_up(self.path)
+        finish_replacement(self.path)
         log.error(
             "%s; it is set aside as %s, %d events were saved from it, %d could not be;"
             " events are numbered from %d",
@@ -198,68 +211,80 @@ class Outbox:
             aside.name,
             len(saved.events),
             saved.damaged,
-            last + 1,
+            last_seq + 1,
         )
 
-    def _try(self, work: Callable[[OutboxFile], None]) -> bool:
-        """Do something with the file; False when it fails, and then we do without it."""
+    def _try(self, action: Callable[[OutboxFile], None]) -> bool:
+        """Call `action` with the file; return False if it fails, after switching to memory."""
         if self._file is None:
             return False
         try:
-            work(self._file)
+            action(self._file)
         except OutboxError as error:
-            self._do_without(error)
+            self._use_memory(error)
             return False
         return True
 
-    def _do_without(self, error: OutboxError) -> None:
+    def _use_memory(self, error: OutboxError) -> None:
+        """Close the file and keep events in memory until the next attempt to use the disk."""
         if self._file is not None:
             self._file.close()
             self._file = None
         if not self._warning:
             log.error("%s; events are kept in memory until it can be used", error)
-        self._read_what_waits()
+        self._copy_from_disk()
         self._warning = str(error)
         self._retry_at_s = self._clock().boot_s + self._backoff.next_delay_s()
 
-    def _read_what_waits(self) -> None:
-        """A disk that cannot be written can often be read: what waits there goes out still."""
-        saved = salvage(self.path, MEMORY_EVENTS, self._removed | self._memory.keys())
+    def _copy_from_disk(self) -> None:
+        """Copy waiting events into memory, so that they can be delivered.
+
+        A disk that cannot be written can often still be read.
+        """
+        saved = salvage(self.path, MAX_EVENTS_IN_MEMORY, self._removed | self._memory.keys())
         self._copies = {event.seq: event for event in saved.events}
-        self._more = saved.more
-        self._last_seq = self._beyond(saved.last_seq, self._clock())
+        self._not_copied = saved.more
+        self._last_seq = self._safe_last_seq(saved.last_seq, self._clock())
 
-    def _beyond(self, told: int | None, at: Moment) -> int:
-        """Never a number twice: where the count is lost, seconds since 1970 are beyond it."""
-        if told is None and not self._last_seq:
+    def _safe_last_seq(self, stored: int | None, at: Moment) -> int:
+        """Return a number that is at least the highest `seq` ever assigned.
+
+        `stored` is the highest number that the file contains, None if that is lost. If no number
+        is known at all, return the seconds since 1970, which no real count of events reaches.
+        """
+        if stored is None and not self._last_seq:
             return int(at.utc_s)
-        return max(told or 0, self._last_seq)
+        return max(stored or 0, self._last_seq)
 
-    def _tend(self, at: Moment) -> None:
-        """Use the disk again once it can be written."""
+    def _retry_disk(self, at: Moment) -> None:
+        """Try to use the disk again if it failed and the next attempt is due."""
         if self._file is not None or at.boot_s < self._retry_at_s:
             return
         waiting = len(self._memory)
         try:
             self._open()
         except OutboxError as error:
-            self._do_without(error)
+            self._use_memory(error)
             return
         if self._warning:
             log.warning("the outbox %s is in use again; %d events saved", self.path, waiting)
         self._warning = ""
         self._backoff.reset()
 
-    def _remember(self, events: Iterable[Pending]) -> None:
+    def _add_to_memory(self, events: Iterable[PendingEvent]) -> None:
         for event in events:
             self._memory[event.seq] = event
-        while len(self._memory) > min(MEMORY_EVENTS, self._max_events):
+        while len(self._memory) > min(MAX_EVENTS_IN_MEMORY, self._max_events):
             del self._memory[min(self._memory)]
             self._dropped += 1
 
     def _drop_oldest(self, file: OutboxFile) -> None:
         if dropped := file.keep_newest(self._max_events):
-            log.warning("%d events were dropped undelivered: more than fit wait", dropped)
+            log.warning(
+                "%d events were dropped undelivered: more than %d were waiting",
+                dropped,
+                self._max_events,
+            )
         self._count(file)
 
     def _drop_too_old(self, file: OutboxFile) -> None:

@@ -1,4 +1,7 @@
-"""A damaged outbox: set aside under a dated name, never deleted, and read as far as it goes."""
+"""Recovery of a damaged outbox: read what is readable, rebuild, and set the damaged file aside.
+
+The damaged file gets a dated name and is never deleted.
+"""
 
 from __future__ import annotations
 
@@ -10,44 +13,46 @@ from pathlib import Path
 from urllib.parse import quote
 
 from edge.common.clock import Moment, iso_utc
-from edge.outbox.sqlite_file import (
+from edge.outbox.sqlite_file import OutboxFile
+from edge.outbox.tables import (
     COLUMNS,
+    COLUMNS_OF_FIRST_VERSION,
     MAX_SEQ,
     DamagedError,
     OutboxError,
-    OutboxFile,
-    Pending,
+    PendingEvent,
     columns_of,
+    event_of,
     highest_seq,
-    pending_of,
 )
 
-#: What belongs to a database besides the file itself.
-COMPANIONS = ("-wal", "-shm", "-journal")
-#: Numbers of damaged rows this far beyond all others are damaged themselves.
-NEAR = 10_000
-#: What a database is called while it is being rebuilt.
-NEW = ".new"
+#: The suffixes of the files that belong to a database besides the database file itself.
+COMPANION_SUFFIXES = ("-wal", "-shm", "-journal")
+#: A damaged row's `seq` that is at least this far above the highest known one is not trusted.
+MAX_SEQ_GAP = 10_000
+#: The suffix of a database while it is being rebuilt.
+REBUILT_SUFFIX = ".new"
 
 
 @dataclass(frozen=True)
 class Salvage:
     """What could still be read of a file.
 
-    `damaged` rows were so themselves; `last_seq` is the highest ever given, None when that
-    is lost; `more` says that there are further events, beyond what was asked for.
+    `damaged` is the number of rows that were themselves damaged. `last_seq` is the highest number
+    ever assigned, None if that is lost. `more` is the number of further readable events beyond
+    the requested limit.
     """
 
-    events: list[Pending]
+    events: list[PendingEvent]
     damaged: int
     last_seq: int | None
     more: int = 0
 
 
 def set_aside(path: Path, at: Moment) -> Path:
-    """Rename a damaged database and what belongs to it; its new name, which bears the date.
+    """Rename a damaged database and its companion files, and return its new, dated name.
 
-    Raises OutboxError when that cannot be done.
+    Raises OutboxError when that is not possible.
     """
     stamp = f"{path.name}.damaged-{_stamp(at)}"
     name, number = stamp, 1
@@ -55,79 +60,85 @@ def set_aside(path: Path, at: Moment) -> Path:
         number += 1
         name = f"{stamp}-{number}"
     try:
-        # The log first: left behind alone it would be taken for the next database's.
-        for companion in (*COMPANIONS, ""):
+        # The companions first: SQLite would use a log that is left behind for the next database.
+        for suffix in (*COMPANION_SUFFIXES, ""):
             with suppress(FileNotFoundError):
-                path.with_name(path.name + companion).rename(path.with_name(name + companion))
+                path.with_name(path.name + suffix).rename(path.with_name(name + suffix))
     except OSError as error:
         raise OutboxError(f"cannot set the damaged outbox {path} aside: {error.strerror}") from None
     return path.with_name(name)
 
 
-def rebuilt(path: Path, saved: Salvage, last_seq: int) -> Path:
-    """A new database beside the damaged `path` with what was saved of it; its name.
+def rebuild(path: Path, saved: Salvage, last_seq: int) -> Path:
+    """Write the `saved` events to a new database beside the damaged `path`; return its name.
 
-    Complete and on the disk when this returns, so that a power cut at any moment leaves
-    one of the two. Raises OutboxError, and leaves nothing then.
+    The new database is complete and on the disk when this returns, so that after a power cut at
+    any moment one of the two exists. Raises OutboxError, and leaves no new database then.
     """
-    discard(path)
-    new = path.with_name(path.name + NEW)
+    discard_rebuilt(path)
+    rebuilt = path.with_name(path.name + REBUILT_SUFFIX)
     try:
-        file = OutboxFile(new)
+        file = OutboxFile(rebuilt)
         try:
-            file.number_from(last_seq)
+            file.set_last_seq(last_seq)
             file.add(saved.events, saved.damaged)
-            file.fold()  # only the file itself will be renamed
+            file.checkpoint()  # because only the database file itself is renamed later
         finally:
             file.close()
     except OutboxError:
-        discard(path)
+        discard_rebuilt(path)
         raise
-    return new
+    return rebuilt
 
 
-def taken_up(path: Path) -> None:
-    """Finish what a power cut interrupted: a rebuilt database takes the place of one that
-    is set aside already. Raises OutboxError."""
-    new = path.with_name(path.name + NEW)
+def finish_replacement(path: Path) -> None:
+    """Rename a rebuilt database to `path` if the damaged one was set aside already.
+
+    This also completes a replacement that a power cut interrupted. Raises OutboxError.
+    """
+    rebuilt = path.with_name(path.name + REBUILT_SUFFIX)
     try:
-        if new.exists() and not path.exists():
-            new.rename(path)
+        if rebuilt.exists() and not path.exists():
+            rebuilt.rename(path)
     except OSError as error:
-        raise OutboxError(f"cannot use the rebuilt outbox {new}: {error.strerror}") from None
+        raise OutboxError(f"cannot use the rebuilt outbox {rebuilt}: {error.strerror}") from None
 
 
-def discard(path: Path) -> None:
-    """Remove a rebuilt database of `path` that was not completed."""
-    for companion in (*COMPANIONS, ""):
+def discard_rebuilt(path: Path) -> None:
+    """Delete an incomplete rebuilt database of `path`, if there is one."""
+    for suffix in (*COMPANION_SUFFIXES, ""):
         with suppress(OSError):
-            path.with_name(path.name + NEW + companion).unlink()
+            path.with_name(path.name + REBUILT_SUFFIX + suffix).unlink()
 
 
 def salvage(path: Path, limit: int = MAX_SEQ, without: Collection[int] = frozenset()) -> Salvage:
-    """Whatever can still be read of the database `path`, damaged or on a disk that can only
-    be read: at most `limit` events, none of the numbers `without`, from the first one on as
-    far as it goes, then from the last one backwards. Raises nothing."""
-    # A plain opening looks into the log too, but needs to write beside the file; the log is
-    # folded in after every commit, so that without it only removals are missing.
-    for how in ("mode=rw", "mode=ro&immutable=1"):
-        saved = _read_all(f"file:{quote(str(path.absolute()))}?{how}", limit, without)
+    """Read what is still readable of the database `path`; raises nothing.
+
+    The database may be damaged, or on a disk that can only be read. At most `limit` events are
+    returned, and none whose number is in `without`. Events are read from the first one up to the
+    first unreadable place, then from the last one backwards.
+    """
+    # A normal open also reads the write-ahead log, but needs to create files beside the database.
+    # Without the log only removals are missing, because every commit of events is followed by a
+    # checkpoint.
+    for options in ("mode=rw", "mode=ro&immutable=1"):
+        saved = _read_all(f"file:{quote(str(path.absolute()))}?{options}", limit, without)
         if saved.events or saved.last_seq is not None:
             break
     return saved
 
 
 def _read_all(uri: str, limit: int, without: Collection[int]) -> Salvage:
-    found: dict[int, Pending] = {}
+    found: dict[int, PendingEvent] = {}
     damaged: set[int] = set()
     more = 0
     try:
         db = sqlite3.connect(uri, timeout=0.2, uri=True)
     except sqlite3.Error:
         return Salvage([], 0, None)
-    db.text_factory = bytes  # what is no UTF-8 must not end the reading
+    db.text_factory = bytes  # so that text that is not valid UTF-8 does not end the reading
     with suppress(sqlite3.Error):
-        # Then a file that is shorter than it says, or whose schema is odd, is read all the same.
+        # Makes SQLite read a file that is shorter than its header says, or whose schema is odd.
         db.execute("PRAGMA writable_schema=ON")
     for order in ("ASC", "DESC"):
         with suppress(sqlite3.Error, OverflowError, UnicodeDecodeError):
@@ -140,25 +151,31 @@ def _read_all(uri: str, limit: int, without: Collection[int]) -> Salvage:
                     more += 1
                     continue
                 try:
-                    found[row[0]] = pending_of(row)
+                    found[row[0]] = event_of(row)
                 except DamagedError:
                     damaged.add(row[0])
-    last_seq = None
-    with suppress(sqlite3.Error, TypeError, ValueError):  # Unicode errors among them
-        told = highest_seq(db)
-        if 0 <= told <= MAX_SEQ:
-            last_seq = max([told, *found])
-            # The number of a damaged row may be right or not; one far off is not.
-            last_seq = max([last_seq, *(seq for seq in damaged if seq - last_seq < NEAR)])
+    last_seq = _last_seq(db, found, damaged)
     with suppress(sqlite3.Error):
         db.close()
     return Salvage([found[seq] for seq in sorted(found)], len(damaged), last_seq, more)
 
 
+def _last_seq(
+    db: sqlite3.Connection, found: Collection[int], damaged: Collection[int]
+) -> int | None:
+    """Return the highest number ever assigned, None if that is lost."""
+    last_seq = None
+    with suppress(sqlite3.Error, TypeError, ValueError):  # ValueError includes Unicode errors
+        stored = highest_seq(db)
+        if 0 <= stored <= MAX_SEQ:
+            last_seq = max([stored, *found])
+            # The number of a damaged row may be right or wrong; one that is far off is wrong.
+            last_seq = max([last_seq, *(seq for seq in damaged if seq - last_seq < MAX_SEQ_GAP)])
+    return last_seq
+
+
 def _columns(db: sqlite3.Connection) -> str:
-    if "crc" in columns_of(db):
-        return COLUMNS
-    return "seq, committed_at_s, 0, '', 0.0, payload, NULL"
+    return COLUMNS if "crc" in columns_of(db) else COLUMNS_OF_FIRST_VERSION
 
 
 def _stamp(at: Moment) -> str:

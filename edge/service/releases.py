@@ -18,7 +18,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge.common.errors import UserError
-from edge.mqtt.credentials import CREDENTIAL_PASSWORD, CREDENTIAL_USERNAME, PASSWORD, USERNAME
+from edge.mqtt.credentials import (
+    CREDENTIAL_PASSWORD,
+    CREDENTIAL_USERNAME,
+    PASSWORD_VARIABLE,
+    USERNAME_VARIABLE,
+)
 from edge.service.systemd_unit import CONFIG, DASHBOARD_UNIT, RELEASES, UNIT, linked_release
 
 LOCK = Path("/run/lock/mask-patrol-install.lock")
@@ -77,7 +82,7 @@ def check_release(version: str) -> bool:
     The running service keeps the camera: the check reads the bundled clip instead.
     """
     account = pwd.getpwnam(ACCOUNT)
-    login = {USERNAME: CREDENTIAL_USERNAME, PASSWORD: CREDENTIAL_PASSWORD}
+    login = {USERNAME_VARIABLE: CREDENTIAL_USERNAME, PASSWORD_VARIABLE: CREDENTIAL_PASSWORD}
     program = RELEASES / version / "bin/mask-patrol"
     try:
         result = subprocess.run(

@@ -27,7 +27,7 @@ from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.common.paths import demo_clip
 from edge.mqtt.broker import Broker
-from edge.mqtt.command_format import VERB, Verb, answer, ping
+from edge.mqtt.command_format import VERB_PATTERN, VerbHandler, ping, reply_to
 from tests.support.brokers import PATIENCE_S, Mosquitto
 from tests.support.cli_process import start_mask_patrol
 from tests.support.mjpeg_server import MjpegCamera
@@ -42,7 +42,7 @@ def snapshot() -> dict[str, Any]:
 
 
 #: What the daemon knows, as it answers while it watches with the default settings.
-VERBS: dict[str, Verb] = {
+VERBS: dict[str, VerbHandler] = {
     "ping": ping,
     "pause": lambda: {"paused": True},
     "resume": lambda: {"paused": False},
@@ -177,7 +177,7 @@ class Caller:
 
 
 def expected_reply(verb: str, payload: bytes) -> tuple[str, str]:
-    return verb, json.dumps(answer(verb, payload, VERBS), separators=(",", ":"))
+    return verb, json.dumps(reply_to(verb, payload, VERBS), separators=(",", ":"))
 
 
 @contextmanager
@@ -221,7 +221,7 @@ def test_whatever_is_sent_the_daemon_lives_and_answers(
         _, errors = daemon.communicate(timeout=30)
     caller.close()
     assert (daemon.returncode, errors) == (0, "")
-    heard = [s for s in all_shots if VERB.fullmatch(s.verb) and not (s.retain and marked)]
+    heard = [s for s in all_shots if VERB_PATTERN.fullmatch(s.verb) and not (s.retain and marked)]
     assert caller.replies == Counter(expected_reply(s.verb, s.payload) for s in heard)
     # Told by the test itself, and not by what it tests:
     answered = Counter(

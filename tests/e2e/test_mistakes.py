@@ -62,7 +62,7 @@ def model_with_card(path: Path, **changes: object) -> Path:
         (["run", "--source", "x" * 300], "File name too long"),
         (["run", "--source", "~nobody-of-that-name/x.mp4"], "is no path that can be used"),
         (["run", "--source", "{broken}"], "is not a picture that can be read"),
-        (["run", "--broker", "a..b"], "is no name of a host"),
+        (["run", "--broker", "a..b"], "is not a valid host name"),
         (["run", "--broker", "host:0"], "`mqtt.port`"),
         (["run", "--broker", ""], "--broker is HOST"),
         (["run", "--no-mqtt", "--watch"], "it goes with neither"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.mqtt.credentials import PASSWORD, USERNAME
+from edge.mqtt.credentials import PASSWORD_VARIABLE, USERNAME_VARIABLE
 from tests.support.brokers import Subscriber, TlsMosquitto
 from tests.support.certificates import Authority, Pair
 from tests.support.cli_process import (
@@ -133,7 +133,7 @@ def test_the_login_may_come_from_the_environment(tmp_path: Path, authority: Auth
     config = door.config()
     result = subprocess.run(
         [sys.executable, "-m", "edge", "check", "--config", str(config)],
-        env={**environment(tmp_path), USERNAME: "door", PASSWORD: "right"},
+        env={**environment(tmp_path), USERNAME_VARIABLE: "door", PASSWORD_VARIABLE: "right"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -150,7 +150,7 @@ def test_the_login_may_come_from_the_environment(tmp_path: Path, authority: Auth
         ("tls = true\n", "the embedded one speaks no TLS: set mqtt.host"),
         ("host = 'h'\ntls = true\nkey_file = 'k'\n", "`mqtt.key_file` is set without"),
         ("host = 'h'\ntls = true\nca_file = 'none.pem'\n", "cannot read mqtt.ca_file none.pem"),
-        ("host = 'h'\npassword_file = '{empty}'\n", "is empty: write into it what the broker"),
+        ("host = 'h'\npassword_file = '{empty}'\n", "is empty: write the broker's"),
     ],
 )
 def test_settings_that_cannot_be_used(tmp_path: Path, text: str, expected: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from edge.config.settings import Settings
 from edge.health.systemd_notify import RATE
-from edge.mqtt.publisher import HUNG_S
+from edge.mqtt.publisher import HANG_TIMEOUT_S
 from tests.support.cli_process import ROOT
 
 SYSTEMD = ROOT / "systemd"
@@ -99,7 +99,7 @@ def test_the_door_is_never_left_blind() -> None:
     # Time-outs of the camera pass in other threads; the loop has this long between two turns.
     assert watchdog_s / RATE >= 2.0 * Settings().camera.timeout_s
     # What delivers events is given up later than the loop, so that neither hides the other.
-    assert watchdog_s < HUNG_S
+    assert watchdog_s < HANG_TIMEOUT_S
 
 
 @needs("shellcheck")

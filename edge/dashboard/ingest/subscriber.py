@@ -26,12 +26,12 @@ from edge.dashboard.ingest.validation import LEAVES
 from edge.mqtt.broker import (
     CONNECT_TIMEOUT_S,
     Broker,
+    closed_before_connack_error,
+    connack_error,
+    connection_lost_error,
     new_client,
-    why_broken_off,
-    why_lost,
-    why_not_accepted,
-    why_silent,
-    why_unreachable,
+    no_connack_error,
+    unreachable_error,
 )
 from edge.mqtt.protocol_version import ProtocolVersion
 
@@ -156,7 +156,9 @@ class _Connection:
         self._ended = threading.Event()
         self._failure: UserError | None = None
         self._accepted = False
-        client = new_client(self._broker, owner._client_id, protocol=protocol, lasting=True)
+        client = new_client(
+            self._broker, owner._client_id, protocol=protocol, persistent_session=True
+        )
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
@@ -176,7 +178,7 @@ class _Connection:
         try:
             self._client.connect(broker.host, broker.port, broker.keepalive_s, **more)
         except (OSError, ValueError) as error:
-            raise why_unreachable(broker, error) from None
+            raise unreachable_error(broker, error) from None
         self._client.loop_start()
         deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
         while not self._answered.wait(0.1):
@@ -184,12 +186,12 @@ class _Connection:
                 break
             if time.monotonic() > deadline_s:
                 self._owner._dialect.unanswered()
-                raise why_silent(broker)
+                raise no_connack_error(broker)
         if self._failure is not None:
             raise self._failure
         if self._ended.is_set() and not self._accepted:
             self._owner._dialect.unanswered()
-            raise why_broken_off(broker)
+            raise closed_before_connack_error(broker)
         return self._accepted
 
     def wait(self) -> None:
@@ -213,7 +215,7 @@ class _Connection:
     def _on_connect(self, client: paho.Client, _data: Any, _f: Any, reason: Any, _p: Any) -> None:
         if reason.is_failure:
             if not self._owner._dialect.refused(reason):
-                self._fail(why_not_accepted(self._broker, reason))
+                self._fail(connack_error(self._broker, reason))
             self._ended.set()
             return
         self._owner._dialect.accepted()
@@ -251,7 +253,7 @@ class _Connection:
 
     def _on_disconnect(self, _c: Any, _d: Any, _f: Any, reason: Any, _p: Any) -> None:
         if self._accepted and self._failure is None:
-            self._failure = why_lost(self._broker, reason, self._owner._client_id)
+            self._failure = connection_lost_error(self._broker, reason, self._owner._client_id)
         self._ended.set()
 
     def _fail(self, error: UserError) -> None:

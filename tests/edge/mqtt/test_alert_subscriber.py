@@ -6,20 +6,20 @@ from typing import Any
 import pytest
 
 from edge.common.errors import UserError
-from edge.mqtt.alert_subscriber import AlertSubscriber, describe
+from edge.mqtt.alert_subscriber import AlertSubscriber, describe_event
 from edge.mqtt.broker import Broker
 from tests.support.brokers import Mosquitto, Subscriber, free_port, wait_until
 from tests.support.event_payloads import END, START
 
 
 def test_lines_say_who_what_and_how_sure() -> None:
-    assert "● door1/entrance  NO MASK   score 0.93  #7 ABCDEF" in describe(START)
-    assert "○ door1/entrance  over      left, after 4.2 s  #8 ABCDEF" in describe(END)
-    assert "(delivered late)" in describe({**START, "replayed": True})
+    assert "● door1/entrance  NO MASK   score 0.93  #7 ABCDEF" in describe_event(START)
+    assert "○ door1/entrance  over      left, after 4.2 s  #8 ABCDEF" in describe_event(END)
+    assert "(delivered late)" in describe_event({**START, "replayed": True})
 
 
 def test_nothing_from_the_network_steers_the_terminal() -> None:
-    line = describe({**START, "camera": "\x1b[2J\x07evil\n"})
+    line = describe_event({**START, "camera": "\x1b[2J\x07evil\n"})
     assert "\x1b" not in line
     assert "\n" not in line
 

@@ -11,8 +11,15 @@ from pathlib import Path
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from edge.mqtt.broker import TakenOverError, TooLargeError
-from edge.mqtt.connection import Acknowledged, Answered, Connection, Lost, Message, Signal
+from edge.mqtt.broker import PacketTooLargeError, SessionTakenOverError
+from edge.mqtt.connection import (
+    ConnackReceived,
+    Connection,
+    Disconnected,
+    Message,
+    PubackReceived,
+    Signal,
+)
 from edge.outbox.outbox import Outbox
 from tests.support.brokers import PATIENCE_S, Mosquitto, Subscriber, wait_until
 from tests.support.publishers import Start
@@ -41,20 +48,20 @@ def test_an_event_that_is_too_large_is_kept_and_told_once_and_those_before_it_ar
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("edge.mqtt.reconnect_backoff.REFUSED_RETRY_S", 0.2)
+    monkeypatch.setattr("edge.mqtt.reconnect_backoff.REFUSED_DELAY_S", 0.2)
     listener = Subscriber(strict.broker)
     outbox.put({"n": 1})
     outbox.put({"n": 2, "pad": MAX_BYTES * "x"})
     outbox.put({"n": 3})
     publisher = start(strict.broker)
     wait_until(lambda: publisher.connections == 3, "tried again")
-    assert isinstance(publisher.failure, TooLargeError) or publisher.connected
+    assert isinstance(publisher.failure, PacketTooLargeError) or publisher.connected
     assert outbox.depth() == 2
     publisher.stop(0.0)
     assert [e["n"] for e in listener.bodies("events")] == [1]
     listener.wait_for(lambda: listener.bodies("status")[-1] == "offline", "offline")
     (text,) = warnings(caplog)
-    assert f"takes messages of {MAX_BYTES} bytes at most" in text
+    assert f"accepts messages of {MAX_BYTES} bytes at most" in text
     assert "maskpatrol/door1/events has 4" in text
     assert "max_packet_size" in text
     listener.close()
@@ -74,25 +81,25 @@ def test_what_is_too_large_and_no_event_is_left_out_and_stops_nothing(
     assert publisher.connected
     (text,) = warnings(caplog)
     assert "/health has" in text
-    assert "left out" in text
+    assert "not published" in text
 
 
 @pytest.mark.parametrize("over", [0, 3])  # mosquitto does not count the first bytes
 def test_sizes_are_reckoned_as_the_broker_does(strict: Mosquitto, over: int) -> None:
     signals: queue.SimpleQueue[Signal] = queue.SimpleQueue()
     will = Message("t", "gone", 1, True)
-    session = Connection(strict.broker, "x", will, MQTTProtocolVersion.MQTTv5, signals)
-    session.open()
+    connection = Connection(strict.broker, "x", will, MQTTProtocolVersion.MQTTv5, signals)
+    connection.open()
     answered = signals.get(timeout=PATIENCE_S)
-    assert isinstance(answered, Answered)
+    assert isinstance(answered, ConnackReceived)
     assert answered.max_bytes == MAX_BYTES
     frame = Message("t", "", 1, False).packet_bytes + 1  # a longer length is a byte more
     message = Message("t", (MAX_BYTES + over - frame) * "x", 1, False)
     assert message.packet_bytes == MAX_BYTES + over
-    session.publish(message)
+    connection.publish(message)
     answer = signals.get(timeout=PATIENCE_S)
-    assert isinstance(answer, Lost if over else Acknowledged)
-    session.close()
+    assert isinstance(answer, Disconnected if over else PubackReceived)
+    connection.close()
 
 
 def test_a_size_that_only_the_broker_knows_is_among_the_reasons_for_being_cut_off(
@@ -111,8 +118,8 @@ def test_a_broker_that_is_restarted_again_and_again_is_not_taken_for_a_double(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("edge.mqtt.reconnect_backoff.FIRST_RETRY_S", 0.05)
-    monkeypatch.setattr("edge.mqtt.reconnect_backoff.LAST_RETRY_S", 0.05)
+    monkeypatch.setattr("edge.mqtt.reconnect_backoff.FIRST_DELAY_S", 0.05)
+    monkeypatch.setattr("edge.mqtt.reconnect_backoff.MAX_DELAY_S", 0.05)
     publisher = start(mosquitto.broker)
     for n in range(1, 5):
         wait_until(lambda n=n: publisher.connections == n, "connected")  # type: ignore[misc]
@@ -130,7 +137,7 @@ def test_a_double_that_the_broker_tells_of_is_told_at_once(
     first = start(relay.broker)
     wait_until(lambda: first.connected, "connected")
     second = start(mosquitto.broker)
-    wait_until(lambda: isinstance(first.failure, TakenOverError), "the first knows")
+    wait_until(lambda: isinstance(first.failure, SessionTakenOverError), "the first knows")
     second.stop(0.0)
     assert "another device also called 'door1'?" in warnings(caplog)[0]
     relay.close()

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from edge import __version__
 from edge.common.errors import UserError
-from edge.mqtt.command_format import MAX_BYTES, MAX_CHARACTERS, MAX_NUMBER, answer, ping
+from edge.mqtt.command_format import (
+    MAX_COMMAND_BYTES,
+    MAX_TRANSACTION_CHARACTERS,
+    MAX_TRANSACTION_NUMBER,
+    ping,
+    reply_to,
+)
 
 
 def refuse() -> dict[str, Any]:
@@ -24,9 +30,9 @@ def stumble() -> dict[str, Any]:
 VERBS = {"ping": ping, "refuse": refuse, "stumble": stumble, "pause": lambda: {"paused": True}}
 
 TRANSACTIONS = st.one_of(
-    st.text(st.characters(codec="utf-8"), max_size=MAX_CHARACTERS),
-    st.integers(-MAX_NUMBER, MAX_NUMBER),
-    st.floats(-MAX_NUMBER, MAX_NUMBER, allow_nan=False),
+    st.text(st.characters(codec="utf-8"), max_size=MAX_TRANSACTION_CHARACTERS),
+    st.integers(-MAX_TRANSACTION_NUMBER, MAX_TRANSACTION_NUMBER),
+    st.floats(-MAX_TRANSACTION_NUMBER, MAX_TRANSACTION_NUMBER, allow_nan=False),
 )
 
 
@@ -36,7 +42,7 @@ def body(**keys: Any) -> bytes:
 
 @pytest.mark.parametrize("payload", [b"", b"{}", b" { } "])
 def test_a_command_may_be_empty(payload: bytes) -> None:
-    assert answer("ping", payload, VERBS) == {
+    assert reply_to("ping", payload, VERBS) == {
         "status": "ok",
         "version": __version__,
         "transaction": None,
@@ -46,9 +52,9 @@ def test_a_command_may_be_empty(payload: bytes) -> None:
 @given(TRANSACTIONS)
 def test_the_reply_bears_the_transaction_of_the_command(transaction: str | float) -> None:
     payload = json.dumps({"transaction": transaction}, ensure_ascii=False).encode()
-    if len(payload) > MAX_BYTES:
+    if len(payload) > MAX_COMMAND_BYTES:
         return
-    reply = answer("pause", payload, VERBS)
+    reply = reply_to("pause", payload, VERBS)
     assert reply == {"status": "ok", "paused": True, "transaction": transaction}
     assert type(reply["transaction"]) is type(transaction)
 
@@ -58,16 +64,21 @@ def test_the_reply_bears_the_transaction_of_the_command(transaction: str | float
     [
         ("pause", b"nonsense", "not valid JSON", None),
         ("pause", b"\xff\xfe", "not valid JSON", None),
-        ("pause", b"[" * MAX_BYTES, "not valid JSON", None),
+        ("pause", b"[" * MAX_COMMAND_BYTES, "not valid JSON", None),
         ("pause", b'{"transaction": NaN}', "not valid JSON", None),
-        ("pause", b"[1]", "no JSON object", None),
-        ("pause", b"null", "no JSON object", None),
-        ("pause", b" " * (MAX_BYTES + 1), "longer than 1024 bytes", None),
-        ("pause", body(transaction="x" * (MAX_CHARACTERS + 1)), "`transaction` is", None),
-        ("pause", body(transaction=True), "`transaction` is", None),
-        ("pause", body(transaction=None), "`transaction` is", None),
-        ("pause", body(transaction=[1]), "`transaction` is", None),
-        ("pause", body(transaction=MAX_NUMBER + 1), "`transaction` is", None),
+        ("pause", b"[1]", "not a JSON object", None),
+        ("pause", b"null", "not a JSON object", None),
+        ("pause", b" " * (MAX_COMMAND_BYTES + 1), "longer than 1024 bytes", None),
+        (
+            "pause",
+            body(transaction="x" * (MAX_TRANSACTION_CHARACTERS + 1)),
+            "`transaction` must be",
+            None,
+        ),
+        ("pause", body(transaction=True), "`transaction` must be", None),
+        ("pause", body(transaction=None), "`transaction` must be", None),
+        ("pause", body(transaction=[1]), "`transaction` must be", None),
+        ("pause", body(transaction=MAX_TRANSACTION_NUMBER + 1), "`transaction` must be", None),
         ("pause", b'{"transaction": 1e999}', "", None),
         ("pause", body(transaction=7, minutes=5), "unknown key 'minutes'", 7),
         ("fly", body(transaction=8), "'fly'; there are: pause, ping, refuse, stumble", 8),
@@ -78,7 +89,7 @@ def test_the_reply_bears_the_transaction_of_the_command(transaction: str | float
 def test_what_cannot_be_done_is_answered_with_the_reason(
     verb: str, payload: bytes, error: str, transaction: object
 ) -> None:
-    reply = answer(verb, payload, VERBS)
+    reply = reply_to(verb, payload, VERBS)
     assert reply["status"] == "error"
     assert error in reply["error"]
     assert "\n" not in reply["error"]
@@ -87,7 +98,9 @@ def test_what_cannot_be_done_is_answered_with_the_reason(
 
 
 def test_a_verb_cannot_forge_the_frame_of_its_reply() -> None:
-    reply = answer("ping", body(transaction=1), {"ping": lambda: {"status": "x", "transaction": 2}})
+    reply = reply_to(
+        "ping", body(transaction=1), {"ping": lambda: {"status": "x", "transaction": 2}}
+    )
     assert reply == {"status": "ok", "transaction": 1}
 
 
@@ -99,10 +112,10 @@ JSON = st.recursive(
 
 @given(
     st.sampled_from([*VERBS, "fly", ""]),
-    st.binary(max_size=2 * MAX_BYTES) | JSON.map(lambda value: json.dumps(value).encode()),
+    st.binary(max_size=2 * MAX_COMMAND_BYTES) | JSON.map(lambda value: json.dumps(value).encode()),
 )
 def test_whatever_comes_is_answered_in_json(verb: str, payload: bytes) -> None:
-    reply = answer(verb, payload, VERBS)
+    reply = reply_to(verb, payload, VERBS)
     assert reply["status"] in ("ok", "error")
     assert isinstance(reply.get("error", ""), str)
     transaction = reply["transaction"]

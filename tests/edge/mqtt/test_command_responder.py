@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from edge.mqtt.command_responder import REPLY_WINDOW
-from edge.mqtt.connection import MAX_WAITING
+from edge.mqtt.command_responder import MAX_REPLIES_IN_FLIGHT
+from edge.mqtt.connection import MAX_WAITING_MESSAGES
 from edge.outbox.outbox import Outbox
 from tests.support.brokers import Mosquitto, Subscriber, wait_until
 from tests.support.publishers import Start
@@ -175,14 +175,14 @@ def test_a_flood_of_commands_is_bounded_and_events_overtake_it(
     online(subscriber)
     say(subscriber, "hang", "first")
     assert hanging.wait(20)
-    flood = 3 * MAX_WAITING
+    flood = 3 * MAX_WAITING_MESSAGES
     for n in range(flood):
         subscriber.client.publish(CMD + "ping", json.dumps({"transaction": n}), qos=1)
     subscriber.wait_for(
         lambda: sum(m.topic == CMD + "ping" for m in subscriber.messages) == flood, "the flood"
     )
     # The hanging one takes a place, and what is queued last is the word that there is none.
-    wait_until(lambda: publisher._inbox.signals.qsize() == MAX_WAITING, "a full queue")
+    wait_until(lambda: publisher._queue.signals.qsize() == MAX_WAITING_MESSAGES, "a full queue")
     outbox.put({"n": 0})
     publisher.wake()
     go.set()
@@ -196,7 +196,7 @@ def test_a_flood_of_commands_is_bounded_and_events_overtake_it(
     assert len(answered) < flood
     warnings = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
     assert len(warnings) == 1
-    assert "commands come too fast" in warnings[0]
+    assert "commands arrive too fast" in warnings[0]
 
 
 def test_replies_that_are_not_acknowledged_are_followed_by_few(
@@ -207,10 +207,14 @@ def test_replies_that_are_not_acknowledged_are_followed_by_few(
     online(subscriber)
     for n in range(30):
         say(subscriber, "ping", n)
-    wait_until(lambda: len(publisher._desk._waiting) == 30 - REPLY_WINDOW, "the rest waits")
-    subscriber.wait_for(lambda: len(replies(subscriber)) == REPLY_WINDOW, "the first replies")
+    wait_until(
+        lambda: len(publisher._responder._waiting) == 30 - MAX_REPLIES_IN_FLIGHT, "the rest waits"
+    )
+    subscriber.wait_for(
+        lambda: len(replies(subscriber)) == MAX_REPLIES_IN_FLIGHT, "the first replies"
+    )
     outbox.put({"n": 0})
     publisher.wake()
     subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "an event all the same")
-    assert len(replies(subscriber)) == REPLY_WINDOW
+    assert len(replies(subscriber)) == MAX_REPLIES_IN_FLIGHT
     relay.close()

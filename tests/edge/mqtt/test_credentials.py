@@ -7,7 +7,12 @@ import pytest
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import MqttSettings
 from edge.mqtt.broker import Broker
-from edge.mqtt.credentials import PASSWORD, USERNAME, Login, find_login
+from edge.mqtt.credentials import (
+    PASSWORD_VARIABLE,
+    USERNAME_VARIABLE,
+    Credentials,
+    find_credentials,
+)
 
 
 def settings(tmp_path: Path, password: bytes = b" one\n", username: str = "u") -> MqttSettings:
@@ -18,15 +23,17 @@ def settings(tmp_path: Path, password: bytes = b" one\n", username: str = "u") -
 
 def test_the_environment_comes_first_each_for_itself(tmp_path: Path) -> None:
     configured = settings(tmp_path)
-    assert find_login(configured, {}) == Login("u", "one")
-    assert find_login(configured, {USERNAME: "v"}) == Login("v", "one")
-    assert find_login(configured, {PASSWORD: " p "}) == Login("u", " p ")
-    assert find_login(configured, {USERNAME: "", PASSWORD: ""}) == Login("u", "one")
+    assert find_credentials(configured, {}) == Credentials("u", "one")
+    assert find_credentials(configured, {USERNAME_VARIABLE: "v"}) == Credentials("v", "one")
+    assert find_credentials(configured, {PASSWORD_VARIABLE: " p "}) == Credentials("u", " p ")
+    assert find_credentials(
+        configured, {USERNAME_VARIABLE: "", PASSWORD_VARIABLE: ""}
+    ) == Credentials("u", "one")
 
 
 def test_a_file_that_the_environment_makes_needless_is_not_read() -> None:
     configured = MqttSettings(username="u", password_file="/none")
-    assert find_login(configured, {PASSWORD: "p"}).password == "p"
+    assert find_credentials(configured, {PASSWORD_VARIABLE: "p"}).password == "p"
 
 
 @pytest.mark.parametrize("prefix", ["", "mask-patrol_"])
@@ -35,59 +42,63 @@ def test_credentials_of_systemd_come_between(tmp_path: Path, prefix: str) -> Non
     folder = tmp_path / "credentials"
     folder.mkdir()
     environment = {"CREDENTIALS_DIRECTORY": str(folder)}
-    assert find_login(configured, environment) == Login("u", "one")  # none need be there
+    assert find_credentials(configured, environment) == Credentials(
+        "u", "one"
+    )  # none need be there
     (folder / f"{prefix}mqtt-password").write_text("two\n")
-    assert find_login(configured, environment) == Login("u", "two")
+    assert find_credentials(configured, environment) == Credentials("u", "two")
     (folder / f"{prefix}mqtt-username").write_text("door1\n")
-    assert find_login(configured, environment) == Login("door1", "two")
-    assert find_login(configured, {**environment, USERNAME: "v", PASSWORD: "p"}) == Login("v", "p")
+    assert find_credentials(configured, environment) == Credentials("door1", "two")
+    assert find_credentials(
+        configured, {**environment, USERNAME_VARIABLE: "v", PASSWORD_VARIABLE: "p"}
+    ) == Credentials("v", "p")
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
         (b" \n", "the credential mqtt-password is empty"),
-        (b"hush\xff", "cannot read the credential mqtt-password: it is no UTF-8 text"),
+        (b"hush\xff", "cannot read the credential mqtt-password: it is not UTF-8 text"),
     ],
 )
 def test_what_cannot_be_a_credential(tmp_path: Path, content: bytes, expected: str) -> None:
     (tmp_path / "mqtt-password").write_bytes(content)
     with pytest.raises(UserError, match=expected) as error:
-        find_login(MqttSettings(username="u"), {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+        find_credentials(MqttSettings(username="u"), {"CREDENTIALS_DIRECTORY": str(tmp_path)})
     assert "hush" not in str(error.value)
 
 
 def test_a_user_name_needs_no_password() -> None:
-    assert find_login(MqttSettings(username="u"), {}) == Login("u", "")
+    assert find_credentials(MqttSettings(username="u"), {}) == Credentials("u", "")
 
 
 @pytest.mark.parametrize(
     ("configured", "environment", "expected"),
     [
-        ({"password": b" \n"}, {}, r"secret is empty: write into it what the broker wants"),
-        ({"password": b"\xff"}, {}, "no UTF-8 text"),
+        ({"password": b" \n"}, {}, r"secret is empty: write the broker's"),
+        ({"password": b"\xff"}, {}, "not UTF-8 text"),
         ({"username": ""}, {}, "no user name: set mqtt.username or MASK_PATROL_MQTT_USERNAME"),
-        ({}, {PASSWORD: "hush\udcff"}, "the password for the broker is no UTF-8 text"),
-        ({}, {PASSWORD: "hush" * 20_000}, "the password for the broker is too long"),
+        ({}, {PASSWORD_VARIABLE: "hush\udcff"}, "the password for the broker is not UTF-8 text"),
+        ({}, {PASSWORD_VARIABLE: "hush" * 20_000}, "the password for the broker is too long"),
     ],
 )
 def test_what_cannot_be_a_login(
     tmp_path: Path, configured: dict[str, object], environment: dict[str, str], expected: str
 ) -> None:
     with pytest.raises(UserError, match=expected) as error:
-        find_login(settings(tmp_path, **configured), environment)  # type: ignore[arg-type]
+        find_credentials(settings(tmp_path, **configured), environment)  # type: ignore[arg-type]
     assert "hush" not in str(error.value)
 
 
 def test_a_password_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot read mqtt\.password_file .*: No such file"):
-        find_login(MqttSettings(username="u", password_file=str(tmp_path / "none")), {})
+        find_credentials(MqttSettings(username="u", password_file=str(tmp_path / "none")), {})
 
 
 def test_no_representation_shows_the_password() -> None:
-    assert "hush" not in repr(Login("u", "hush")) + repr(Broker("h", 1, "u", "hush"))
+    assert "hush" not in repr(Credentials("u", "hush")) + repr(Broker("h", 1, "u", "hush"))
 
 
 def test_a_wrong_login_is_no_start() -> None:
     with pytest.raises(UsageError):
-        Broker.from_settings(MqttSettings(host="h"), {PASSWORD: "hush"})
+        Broker.from_settings(MqttSettings(host="h"), {PASSWORD_VARIABLE: "hush"})

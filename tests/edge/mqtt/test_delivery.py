@@ -6,7 +6,7 @@ import pytest
 
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings, change
-from edge.mqtt.delivery import MAX_TIMED, Delivery
+from edge.mqtt.delivery import MAX_TIMED_EVENTS, Delivery
 from edge.mqtt.publisher import Publisher
 from tests.support.brokers import Mosquitto, Subscriber, free_port, wait_until
 
@@ -61,10 +61,10 @@ def test_what_waits_for_a_broker_is_not_remembered_for_ever(tmp_path: Path) -> N
         outbox={"path": str(tmp_path / "outbox.sqlite3")},
     )
     with Delivery(settings, StageTimes()) as delivery:
-        for n in range(MAX_TIMED + 20):
+        for n in range(MAX_TIMED_EVENTS + 20):
             delivery.put({"n": n}, lag_s=0.1 if n % 2 else None)
             delivery.put({"n": n}, lag_s=0.1)
-        assert len(delivery._lags_s) == MAX_TIMED
+        assert len(delivery._lags_s) == MAX_TIMED_EVENTS
 
 
 def test_who_hangs_at_the_end_is_waited_for_once(

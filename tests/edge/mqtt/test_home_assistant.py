@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge.mqtt.home_assistant import announce, object_id
+from edge.mqtt.home_assistant import discovery_announcement, object_id
 from edge.mqtt.payloads import Topics
 from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
@@ -44,13 +44,13 @@ TOPICS = Topics("maskpatrol", "front.door_1")
 
 
 def components(verbs: tuple[str, ...] = VERBS) -> dict[str, dict[str, Any]]:
-    body = announce("homeassistant", TOPICS, "entrance", verbs).body
+    body = discovery_announcement("homeassistant", TOPICS, "entrance", verbs).body
     found: dict[str, dict[str, Any]] = body["components"]
     return found
 
 
 def test_the_announcement_has_what_a_device_needs() -> None:
-    announcement = announce("homeassistant", TOPICS, "entrance", VERBS)
+    announcement = discovery_announcement("homeassistant", TOPICS, "entrance", VERBS)
     body = announcement.body
     assert TOPIC.fullmatch(announcement.topic)
     assert body.keys() == {"device", "origin", "components", "availability_topic"}
@@ -85,7 +85,9 @@ def test_each_component_is_one_that_home_assistant_takes(key: str) -> None:
 
 def test_unique_ids_are_unique_among_devices_and_stay() -> None:
     ids = [c["unique_id"] for c in components().values()]
-    other = announce("homeassistant", Topics("maskpatrol", "door2"), "entrance", VERBS)
+    other = discovery_announcement(
+        "homeassistant", Topics("maskpatrol", "door2"), "entrance", VERBS
+    )
     ids += [c["unique_id"] for c in other.body["components"].values()]
     assert len(set(ids)) == len(ids)
     assert components()["no_mask"]["unique_id"] == "mask-patrol-front_2edoor__1_no_mask"
@@ -107,7 +109,9 @@ def test_it_is_made_at_the_connect_and_when_home_assistant_starts(
     mosquitto: Mosquitto, tmp_path: Path, version: str
 ) -> None:
     listener = Subscriber(mosquitto.broker, "#")
-    announcement = announce("homeassistant", Topics("maskpatrol", "door1"), "entrance")
+    announcement = discovery_announcement(
+        "homeassistant", Topics("maskpatrol", "door1"), "entrance"
+    )
     outbox = Outbox(tmp_path / "outbox.sqlite3", 100)
     publisher = Publisher(
         replace(mosquitto.broker, version=version),

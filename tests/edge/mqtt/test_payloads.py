@@ -12,8 +12,8 @@ from edge.common.clock import Moment, UtcClock, iso_utc
 from edge.common.paths import event_schema
 from edge.events.alert_machine import Event
 from edge.events.episode_id import new_episode_id
-from edge.mqtt.payloads import Origin, Topics, end_after_restart, event_payload, published
-from edge.outbox.sqlite_file import Pending
+from edge.mqtt.payloads import Origin, Topics, end_after_restart, event_payload, published_body
+from edge.outbox.tables import PendingEvent
 
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(event_schema().read_text()))
 ORIGIN = Origin("door1", "entrance", "sha256:" + "0" * 64)
@@ -76,16 +76,16 @@ def test_topics() -> None:
     assert Topics("maskpatrol", "door1")["events"] == "maskpatrol/door1/events"
 
 
-def waiting(clock_s: float, synced: bool, boot_s: float) -> Pending:
+def waiting(clock_s: float, synced: bool, boot_s: float) -> PendingEvent:
     event = Event("no_mask_end", new_episode_id("d"), 0.0, 0.9, 5, (0, 0, 1, 1), 2.0, "left")
     payload = event_payload(event, ORIGIN, UtcClock(lambda: clock_s), clock_synced=synced)
-    return Pending(7, Moment(clock_s, synced, "one", boot_s), payload)
+    return PendingEvent(7, Moment(clock_s, synced, "one", boot_s), payload)
 
 
 def test_a_time_told_before_the_clock_was_set_is_put_right() -> None:
     """Seen 20 s after power came, by a clock of 1970; the network came 80 s later."""
     at = Moment(1772352903.0, True, "one", 100.0)
-    body = published(waiting(5000.0, False, 20.0), at, at)
+    body = published_body(waiting(5000.0, False, 20.0), at, at)
     VALIDATOR.validate(body)
     assert (body["time"], body["clock_synced"]) == ("2026-03-01T08:13:43.000Z", True)
     assert (body["age_s"], body["replayed"], body["seq"]) == (80.0, True, 7)
@@ -93,7 +93,7 @@ def test_a_time_told_before_the_clock_was_set_is_put_right() -> None:
 
 def test_a_wrong_time_stays_marked_when_nobody_can_put_it_right() -> None:
     later = Moment(1772352903.0, True, "two", 100.0)
-    body = published(waiting(5000.0, False, 20.0), later, later)
+    body = published_body(waiting(5000.0, False, 20.0), later, later)
     VALIDATOR.validate(body)
     assert (body["time"], body["clock_synced"]) == ("1970-01-01T01:23:20.000Z", False)
     assert (body["age_s"], body["replayed"]) == (None, True)
@@ -102,11 +102,11 @@ def test_a_wrong_time_stays_marked_when_nobody_can_put_it_right() -> None:
 def test_a_right_time_stays_and_what_is_new_is_not_replayed() -> None:
     at = Moment(1772352903.0, True, "one", 100.0)
     online_since = Moment(1772352803.0, True, "one", 0.0)
-    body = published(waiting(1772352902.0, True, 99.0), online_since, at)
+    body = published_body(waiting(1772352902.0, True, 99.0), online_since, at)
     assert (body["time"], body["age_s"], body["replayed"]) == ("2026-03-01T08:15:02.000Z", 1, False)
     # … also when the clock jumped by a year between connecting and the event.
     early = Moment(1740000000.0, False, "one", 0.0)
-    assert published(waiting(1772352902.0, True, 99.0), early, at)["replayed"] is False
+    assert published_body(waiting(1772352902.0, True, 99.0), early, at)["replayed"] is False
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,9 @@ def test_a_right_time_stays_and_what_is_new_is_not_replayed() -> None:
 def test_the_end_of_what_a_power_cut_left_running(boot: str, synced: bool, lasted_s: float) -> None:
     event = Event("no_mask_start", new_episode_id("d"), 0.0, 0.9, 5, (0, 0, 1, 1))
     payload = event_payload(event, ORIGIN, UtcClock(lambda: 1772352820.0), clock_synced=True)
-    start = Pending(7, Moment(1772352820.0, True, "one", 20.0), payload)
+    start = PendingEvent(7, Moment(1772352820.0, True, "one", 20.0), payload)
     at = Moment(1772352903.0, synced, boot, 100.0)
-    body = published(Pending(9, at, end_after_restart(start, at)), at, at)
+    body = published_body(PendingEvent(9, at, end_after_restart(start, at)), at, at)
     VALIDATOR.validate(body)
     assert (body["id"], body["event_type"], body["seq"]) == (payload["id"], "no_mask_end", 9)
     assert (body["ended_by"], body["duration_s"]) == ("shutdown", lasted_s)
@@ -127,8 +127,8 @@ def test_the_end_of_what_a_power_cut_left_running(boot: str, synced: bool, laste
 def test_its_duration_when_nobody_knows_the_time() -> None:
     event = Event("no_mask_start", new_episode_id("d"), 0.0, 0.9, 5, (0, 0, 1, 1))
     payload = event_payload(event, ORIGIN, UtcClock(lambda: 5000.0), clock_synced=False)
-    start = Pending(7, Moment(5000.0, False, "one", 20.0), payload)
+    start = PendingEvent(7, Moment(5000.0, False, "one", 20.0), payload)
     at = Moment(6000.0, False, "two", 3.0)
-    body = published(Pending(9, at, end_after_restart(start, at)), at, at)
+    body = published_body(PendingEvent(9, at, end_after_restart(start, at)), at, at)
     VALIDATOR.validate(body)
     assert body["duration_s"] is None

@@ -13,9 +13,9 @@ from edge.common.errors import UserError
 from edge.config.settings import MqttSettings
 from edge.mqtt.broker import Broker, LoginRefusedError
 from edge.mqtt.embedded_broker import EmbeddedBroker
-from edge.mqtt.outbox_sender import WINDOW
+from edge.mqtt.outbox_sender import MAX_EVENTS_IN_FLIGHT
 from edge.mqtt.payloads import Topics
-from edge.mqtt.protocol_version import PATIENCE
+from edge.mqtt.protocol_version import MAX_UNANSWERED
 from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
 from tests.support.brokers import PATIENCE_S, Mosquitto, Subscriber, free_port, wait_until
@@ -48,7 +48,7 @@ def test_a_connection_on_which_nothing_is_acknowledged_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Pings are answered, and yet: as when paho's thread has died of an error of its own."""
-    monkeypatch.setattr("edge.mqtt.outbox_sender.ACKNOWLEDGE_S", 0.5)
+    monkeypatch.setattr("edge.mqtt.outbox_sender.ACK_TIMEOUT_S", 0.5)
     relay = Relay(mosquitto.broker, withholds=0x40)
     publisher = start(relay.broker)
     outbox.put({"n": 1})
@@ -80,7 +80,7 @@ def test_what_a_disk_brings_back_goes_out_without_a_new_connection(
     state.unlink()
     (tmp_path / "away").rename(state)
     moment[0] = replace(moment[0], boot_s=moment[0].boot_s + 1000.0)
-    outbox.tend()
+    outbox.run_maintenance()
     publisher.wake()
     subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 4, "the old ones")
     assert [event["n"] for event in subscriber.bodies("events")] == [10, 0, 1, 2]
@@ -97,7 +97,7 @@ def test_the_will_says_offline_when_we_give_a_connection_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Or `online` would stay for as long as no other connection comes about."""
-    monkeypatch.setattr("edge.mqtt.outbox_sender.ACKNOWLEDGE_S", 0.5)
+    monkeypatch.setattr("edge.mqtt.outbox_sender.ACK_TIMEOUT_S", 0.5)
     relay = Relay(mosquitto.broker, withholds=0x40)
     publisher = start(relay.broker)
     subscriber.wait_for(lambda: subscriber.bodies("status") == ["online"], "online")
@@ -135,8 +135,8 @@ def test_failed_attempts_leave_nothing_open(
 ) -> None:
     """A port that takes connections and says nothing, or ends them; nothing is collected."""
     monkeypatch.setattr("edge.mqtt.publisher.CONNECT_TIMEOUT_S", 0.02 if silent else 10.0)
-    monkeypatch.setattr("edge.mqtt.reconnect_backoff.FIRST_RETRY_S", 0.001)
-    monkeypatch.setattr("edge.mqtt.reconnect_backoff.LAST_RETRY_S", 0.001)
+    monkeypatch.setattr("edge.mqtt.reconnect_backoff.FIRST_DELAY_S", 0.001)
+    monkeypatch.setattr("edge.mqtt.reconnect_backoff.MAX_DELAY_S", 0.001)
     gc.collect()
     gc.disable()
     try:
@@ -237,15 +237,19 @@ def test_what_was_not_acknowledged_is_sent_again_in_order(
     for n in range(30):  # more than may be on their way at once
         seqs.append(outbox.put({"n": n}))
         publisher.wake()
-    subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1 + WINDOW, "a full window")
+    subscriber.wait_for(
+        lambda: len(subscriber.bodies("events")) == 1 + MAX_EVENTS_IN_FLIGHT, "a full window"
+    )
     assert publisher.acknowledged == 1
     assert outbox.depth() == 30
     relay.cut()
     wait_until(lambda: outbox.depth() == 0, "delivered after all")
     # The broker acknowledges before it has handed on.
-    subscriber.wait_for(lambda: len(subscriber.bodies("events")) >= 1 + WINDOW + 30, "the rest")
+    subscriber.wait_for(
+        lambda: len(subscriber.bodies("events")) >= 1 + MAX_EVENTS_IN_FLIGHT + 30, "the rest"
+    )
     received = [(e["seq"], e["replayed"]) for e in subscriber.bodies("events")[1:]]
-    assert received == [(s, False) for s in seqs[:WINDOW]] + [(s, True) for s in seqs]
+    assert received == [(s, False) for s in seqs[:MAX_EVENTS_IN_FLIGHT]] + [(s, True) for s in seqs]
     publisher.stop(STOP_S)
     relay.close()
 
@@ -269,7 +273,7 @@ def test_an_event_that_the_broker_forbids_is_kept_and_said(
     server = Mosquitto(tmp_path, acl=acl).start()
     outbox.put({"n": 0})
     publisher = start(server.broker)
-    wait_until(lambda: "does not take events" in str(publisher.failure), "the refusal")
+    wait_until(lambda: "does not accept events" in str(publisher.failure), "the refusal")
     publisher.stop(STOP_S)
     assert publisher.connections <= 2  # one more try at the stop, and no storm before
     late = Subscriber(server.broker)
@@ -381,11 +385,11 @@ def test_a_broker_that_hung_is_still_spoken_to_in_mqtt_5(
     mosquitto: Mosquitto, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It answers nothing for longer than it takes to give MQTT 5 up, after it spoke it."""
-    monkeypatch.setattr("edge.mqtt.reconnect_backoff.FIRST_RETRY_S", 0.1)
+    monkeypatch.setattr("edge.mqtt.reconnect_backoff.FIRST_DELAY_S", 0.1)
     relay = Relay(mosquitto.broker)
     publisher = start(relay.broker)
     wait_until(lambda: publisher.version == "5", "connected")
-    relay.refuse(b"MQTT", times=PATIENCE)
+    relay.refuse(b"MQTT", times=MAX_UNANSWERED)
     relay.cut()
     wait_until(lambda: publisher.version is None, "the loss")
     wait_until(lambda: publisher.connections == 2, "connected again")
@@ -401,7 +405,7 @@ def test_one_broken_connection_is_no_reason_to_give_mqtt_5_up(
     relay = Relay(server.broker, refuses=b"MQTT", times=1)
     outbox.put({"n": 0})
     publisher = start(relay.broker)
-    wait_until(lambda: "does not take events" in str(publisher.failure), "the refusal")
+    wait_until(lambda: "does not accept events" in str(publisher.failure), "the refusal")
     publisher.stop(0.0)
     assert outbox.depth() == 1
     relay.close()

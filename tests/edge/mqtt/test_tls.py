@@ -215,7 +215,8 @@ def test_plain_words_spoken_to_a_tls_port(tmp_path: Path, authority: Authority) 
 def test_a_renewed_certificate_is_taken_up_without_a_restart(
     tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.mqtt.reconnect_backoff.REFUSED_RETRY_S", 0.1)
+    monkeypatch.setattr("edge.mqtt.reconnect_backoff.REFUSED_DELAY_S", 0.1)
+    monkeypatch.setattr("edge.mqtt.reconnect_backoff.MAX_DELAY_S", 0.1)
     server = TlsMosquitto(tmp_path, authority, wants_certificate=True).start()
     old, new = authority.issue("old", days=-1), authority.issue("new")
     both = tmp_path / "door.pem"

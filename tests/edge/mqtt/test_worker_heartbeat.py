@@ -12,8 +12,8 @@ import pytest
 
 from edge.mqtt.broker import Broker
 from edge.mqtt.payloads import Topics
-from edge.mqtt.publisher import HUNG_S, Publisher
-from edge.mqtt.worker_queue import TURN_S, WorkerQueue
+from edge.mqtt.publisher import HANG_TIMEOUT_S, Publisher
+from edge.mqtt.worker_queue import MAX_WAIT_S, WorkerQueue
 from edge.outbox.outbox import Outbox
 from tests.support.brokers import PATIENCE_S, Mosquitto, Subscriber, free_port, wait_until
 
@@ -57,7 +57,7 @@ def test_a_worker_that_hangs_is_not_alive_until_it_goes_on(
     subscriber.client.publish("maskpatrol/door1/cmd/hang", "", qos=1)
     assert hangs.wait(PATIENCE_S)
     assert publisher.alive()
-    clock.ahead_s += HUNG_S
+    clock.ahead_s += HANG_TIMEOUT_S
     assert not publisher.alive()
     go_on.set()
     wait_until(publisher.alive, "goes on")
@@ -67,14 +67,14 @@ def test_a_worker_that_hangs_is_not_alive_until_it_goes_on(
 def test_a_worker_that_has_nothing_to_do_or_no_broker_is_alive(
     mosquitto: Mosquitto, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert TURN_S < HUNG_S / 2
-    monkeypatch.setattr("edge.mqtt.worker_queue.TURN_S", 0.02)
+    assert MAX_WAIT_S < HANG_TIMEOUT_S / 2
+    monkeypatch.setattr("edge.mqtt.worker_queue.MAX_WAIT_S", 0.02)
     for broker in (mosquitto.broker, Broker("127.0.0.1", free_port())):
         clock = Clock()
         publisher = publisher_of(outbox, broker, clock)
         publisher.start()
         wait_until(lambda p=publisher: p.connected or p.failure, "under way")  # type: ignore[misc]
-        clock.ahead_s += HUNG_S
+        clock.ahead_s += HANG_TIMEOUT_S
         wait_until(publisher.alive, "it came by again")
         publisher.stop(0.5)
         assert publisher.alive()  # it has ended as it was asked to
@@ -94,7 +94,7 @@ def test_a_worker_that_has_died_is_not_alive(
 
 
 def test_the_inbox_comes_by_however_long_it_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.mqtt.worker_queue.TURN_S", 0.01)
+    monkeypatch.setattr("edge.mqtt.worker_queue.MAX_WAIT_S", 0.01)
     inbox = WorkerQueue()
     assert inbox.take(float("inf")) is None
-    assert inbox.silence_s() < PATIENCE_S
+    assert inbox.since_last_take_s() < PATIENCE_S

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from edge.common.clock import Moment
 from edge.common.errors import UserError
-from edge.outbox.outbox import MEMORY_EVENTS, Outbox
+from edge.outbox.outbox import MAX_EVENTS_IN_MEMORY, Outbox
 from tests.support.disks import read_only, tiny
 
 WRITER = """
@@ -105,7 +105,7 @@ def test_what_is_too_old_gives_way_and_is_counted(tmp_path: Path, clock: Clock) 
     clock.advance(29 * 86_400)
     outbox.put({})
     clock.advance(2 * 86_400)
-    outbox.tend()
+    outbox.run_maintenance()
     assert numbers(outbox) == [2]
     assert outbox.dropped == 1
     outbox.close()
@@ -117,13 +117,13 @@ def test_a_clock_that_jumps_makes_nothing_old(tmp_path: Path, clock: Clock) -> N
     outbox = open_outbox(tmp_path, clock=clock)
     outbox.put({})
     clock.now = Moment(utc_s=1_790_000_000.0, synced=True, boot="one", boot_s=60.0)
-    outbox.tend()
+    outbox.run_maintenance()
     assert numbers(outbox) == [1]
     outbox.close()
     # … and after another start there is no telling how old it is: it is kept.
     clock.now = replace(clock.now, boot="two", boot_s=5.0)
     again = open_outbox(tmp_path, clock=clock)
-    again.tend()
+    again.run_maintenance()
     assert numbers(again) == [1]
     again.close()
 
@@ -228,7 +228,7 @@ def test_a_disk_that_is_really_full(tmp_path: Path, clock: Clock) -> None:
         assert numbers(outbox) == list(range(1, 60))
         ballast.unlink()
         clock.advance(1000.0)
-        outbox.tend()
+        outbox.run_maintenance()
         assert outbox.warning == ""
         outbox.close()
         again = open_outbox(tmp_path / "card")
@@ -240,7 +240,7 @@ def test_memory_is_bounded_and_what_gives_way_is_counted(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     outbox = Outbox(tmp_path / "file" / "outbox.sqlite3", 1_000_000, clock=Clock())
     first = outbox.put({})
-    for _ in range(MEMORY_EVENTS + 4):
+    for _ in range(MAX_EVENTS_IN_MEMORY + 4):
         outbox.put({})
     assert outbox.dropped == 5
     assert numbers(outbox)[0] == first + 5
@@ -282,7 +282,7 @@ def test_what_waits_on_a_disk_that_can_only_be_read_still_goes_out(
         assert again.put({}) == 4
         assert numbers(again) == [2, 3, 4]
     clock.advance(5.0)
-    again.tend()
+    again.run_maintenance()
     assert (again.warning, numbers(again)) == ("", [2, 3, 4])
     again.close()
 
@@ -387,7 +387,7 @@ def test_no_damage_makes_it_fail_lie_or_number_twice(
 STEPS = [
     "edge.outbox.recovery.OutboxFile",
     "edge.outbox.outbox.set_aside",
-    "edge.outbox.outbox.taken_up",
+    "edge.outbox.outbox.finish_replacement",
 ]
 
 
@@ -402,7 +402,7 @@ def test_a_power_cut_while_a_damaged_file_is_healed_loses_nothing(
         raise KeyboardInterrupt("the power is gone")
 
     with monkeypatch.context() as patched:
-        if step == "edge.outbox.outbox.taken_up":
+        if step == "edge.outbox.outbox.finish_replacement":
             calls: list[object] = []
 
             def second_time(path: Path) -> None:  # when what was rebuilt is in no place yet
@@ -439,7 +439,7 @@ def test_healing_on_a_full_disk_keeps_what_is_there(tmp_path: Path, clock: Clock
         outbox.remove(1)
         ballast.unlink()
         clock.advance(5.0)
-        outbox.tend()
+        outbox.run_maintenance()
         assert (outbox.warning, numbers(outbox)[0], outbox.depth()) == ("", 2, 998)
         outbox.close()
         assert not any(".new" in name for name in in_files(card))
@@ -463,7 +463,7 @@ def test_a_full_disk_without_an_outbox_leaves_no_ruins(tmp_path: Path, clock: Cl
 def test_more_than_fits_in_memory_goes_out_in_order_from_a_disk_that_fails(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.outbox.outbox.MEMORY_EVENTS", 10)
+    monkeypatch.setattr("edge.outbox.outbox.MAX_EVENTS_IN_MEMORY", 10)
     filled(tmp_path, 35)
     with read_only(tmp_path):
         outbox = open_outbox(tmp_path, clock=clock)
@@ -477,7 +477,7 @@ def test_more_than_fits_in_memory_goes_out_in_order_from_a_disk_that_fails(
         assert received == list(range(1, 39))
         assert (outbox.depth(), outbox.dropped) == (0, 0)
     clock.advance(1000.0)
-    outbox.tend()
+    outbox.run_maintenance()
     assert (outbox.warning, outbox.depth()) == ("", 0)
     outbox.close()
 
