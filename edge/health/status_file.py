@@ -35,11 +35,11 @@ def status_outputs(
     """As long as this lasts, `status` is in the file in `folder` and on the `led`, where there
     are such. `idle_s`: since the loop came round."""
     with ExitStack() as stack:
-        beacon = StatusWriter(folder, status)
+        writer = StatusWriter(folder, status)
         if folder is not None or led is not None:
-            stack.enter_context(beacon)
+            stack.enter_context(writer)
         if led is not None:
-            stack.enter_context(Blinker(led, lambda: pattern_for(beacon.newest, idle_s())))
+            stack.enter_context(Blinker(led, lambda: pattern_for(writer.newest, idle_s())))
         yield
 
 
@@ -59,7 +59,7 @@ class StatusWriter:
         #: What was gathered last; empty before the first time.
         self.newest: Mapping[str, Any] = {}
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="beacon", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="status", daemon=True)
 
     def __enter__(self) -> StatusWriter:
         self._thread.start()
