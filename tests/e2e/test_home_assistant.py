@@ -52,9 +52,8 @@ class HomeAssistant:
         self._program, self._folder = Path(found).absolute(), folder / "ha"
         self._told = folder / "told"
         self._told.touch()
-        automation = re.search(
-            r"```yaml\n(automation:\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
-        )
+        readme = (ROOT / "edge" / "mqtt" / "README.md").read_text()
+        automation = re.search(r"```yaml\n(automation:\n.*?)```", readme, re.DOTALL)
         assert automation is not None
         entry = {
             "created_at": "2026-01-01T00:00:00+00:00", "modified_at": "2026-01-01T00:00:00+00:00",
