@@ -1,74 +1,81 @@
-"""Another source, or other settings, tried out before they take over."""
+"""Another source, or the same one with other settings, that is tested before it is used."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from edge.camera.feed_status import why_failed, why_silent
-from edge.camera.reader import GRACE_S, Leaving, Reader, Receiver
+from edge.camera.feed_state import Ended, Opening, Reading
+from edge.camera.feed_status import describe_failure, describe_silence
+from edge.camera.reader import GRACE_S, Reader, ReaderListener, StoppingReaders
 from edge.camera.source import Frame, Source, SourceError, is_picture
 from edge.camera.source_address import display_address
 from edge.config.settings import CameraSettings
 
 
 class CandidateSource:
-    """One attempt to open a source and to get a first frame of it; not thread-safe."""
+    """One attempt to open a source and to receive its first frame; not thread-safe."""
 
     def __init__(
         self,
         open_source: Callable[[], Source],
         settings: CameraSettings,
-        receiver: Receiver,
+        listener: ReaderListener,
         clock: Callable[[], float],
-        after: Leaving | None = None,
+        same_device: StoppingReaders | None = None,
     ) -> None:
-        """Nothing is opened before `reader.start`, and nothing before those of `after`, who
-        have the same device, are gone or had `timeout_s` for it."""
+        """Prepare to open the source when `reader.start` is called.
+
+        If `same_device` is given, its readers have the device of the candidate open. The source
+        is then opened after they have ended, or after `timeout_s` if they have not.
+        """
         self.open_source = open_source
         self.settings = settings
-        #: Whether the source that runs had to make room: there is nothing to watch meanwhile.
-        self.alone = after is not None
-        self.live = True
-        #: The newest frame that it delivered.
+        #: Whether the source in use was closed to make room for this one.
+        self.replaces_same_device = same_device is not None
+        self.state: Opening | Reading = Opening(clock())
+        #: The newest picture that the candidate delivered.
         self.frame: Frame | None = None
-        self.over = False
-        self.failure: Exception | None = None
+        #: Set when the reader has closed the source; a short recording may end very early.
+        self.end: Ended | None = None
+        self.reader = Reader(self._open, listener, clock)
         self._clock = clock
-        self._after = after
-        self._opening, self._garbage = True, False
-        self._sign_s = clock()
-        self.reader = Reader(self._open, receiver, clock)
+        self._same_device = same_device
 
     def opened(self, live: bool) -> None:
-        """It is open."""
-        self._opening, self._sign_s = False, self._clock()
-        self.live = live
+        """Record that the source is open."""
+        self.state = Reading(live, self._clock())
 
-    def arrived(self, frame: Frame) -> bool:
-        """A frame came; returns whether it can be used."""
-        self._garbage = not is_picture(frame.image_bgr)
-        if not self._garbage:
+    def frame_arrived(self, frame: Frame) -> bool:
+        """Record a frame that the source delivered; return whether it is usable."""
+        usable = is_picture(frame.image_bgr)
+        if usable:
             self.frame = frame
-        return not self._garbage
+        elif isinstance(self.state, Reading):
+            self.state = replace(self.state, garbage=True)
+        return usable
 
-    def ended(self, failure: Exception | None) -> None:
-        """It is closed again; a short recording may have shown all it has."""
-        self.over, self.failure = True, failure
+    def ended(self, error: Exception | None) -> None:
+        """Record that the reader closed the source, because of `error` unless that is None."""
+        self.end = Ended(error)
 
-    def succeeded(self) -> bool:
-        """Whether it delivers; raises SourceError when it failed or took too long."""
+    def is_ready(self) -> bool:
+        """Return whether the source delivered a picture.
+
+        Raises SourceError when it failed or delivered nothing in time.
+        """
         if self.frame is not None:
             return True
         name, timeout_s = display_address(self.settings), self.settings.timeout_s
-        if self.over:
-            raise SourceError(why_failed(name, self.failure))
-        if self._clock() - self._sign_s > timeout_s + GRACE_S:
-            raise SourceError(why_silent(name, timeout_s, self._opening, self._garbage))
+        if self.end is not None:
+            raise SourceError(describe_failure(name, self.end.error))
+        if self._clock() - self.state.active_s > timeout_s + GRACE_S:
+            raise SourceError(describe_silence(name, timeout_s, self.state))
         return False
 
     def _open(self) -> Source:
-        """In the reader's thread."""
-        if self._after is not None:
-            self._after.wait(self.settings.timeout_s)
-            self._sign_s = self._clock()
+        """Open the source; called in the reader's thread."""
+        if self._same_device is not None:
+            self._same_device.join(self.settings.timeout_s)
+            self.state = Opening(self._clock())
         return self.open_source()

@@ -27,8 +27,8 @@ class EveryFrame:
     def __exit__(self, *_: object) -> None:
         self._source.close()
 
-    def leave(self) -> None:
-        """Nothing is read ahead: there is nothing to let go of."""
+    def request_stop(self) -> None:
+        """Do nothing: no frame is read ahead, so there is no reader to stop."""
 
     @property
     def over(self) -> bool:

@@ -1,9 +1,10 @@
-"""How the source is: what `health` says of it, and the log line when that changes."""
+"""The status of a source as `health` reports it, and a log line for each change of it."""
 
 from __future__ import annotations
 
 import logging
 
+from edge.camera.feed_state import Opening, Reading
 from edge.camera.source import CameraState, CameraStatus
 from edge.common.errors import UserError
 
@@ -11,10 +12,10 @@ log = logging.getLogger(__name__)
 
 
 class StatusKeeper:
-    """Keeps the status up to date and logs each change of state once; not thread-safe."""
+    """Keeps the status up to date and logs each change of the state once; not thread-safe."""
 
     def __init__(self) -> None:
-        """Starting."""
+        """Begin in the state `starting`."""
         self.state: CameraState = "starting"
         self.reason = ""
         self.good_at_s: float | None = None
@@ -22,41 +23,41 @@ class StatusKeeper:
         self.dropped = 0
 
     def restart(self) -> None:
-        """Another source: its state is not known yet; the counts go on."""
+        """Begin again in the state `starting` for another source; the counters are kept."""
         self.state, self.reason = "starting", ""
 
-    def say(self, state: CameraState, reason: str, name: str) -> None:
-        """The source, which may be shown as `name`, is in `state` because of `reason`."""
+    def update(self, state: CameraState, reason: str, name: str) -> None:
+        """Set the state and its reason; `name` is the source's name in log messages."""
         self.reason = reason
-        before, self.state = self.state, state
-        if state == before:
+        previous, self.state = self.state, state
+        if state == previous:
             return
         if state == "reopening":
-            log.info("opening %s anew", name)
+            log.info("reopening %s", name)
         elif state != "ok":
             log.warning("%s", reason)
-        elif before != "starting":
-            log.info("%s delivers again", name)
+        elif previous != "starting":
+            log.info("%s delivers frames again", name)
 
-    def at(self, now_s: float) -> CameraStatus:
-        """The status as of `now_s`."""
+    def snapshot(self, now_s: float) -> CameraStatus:
+        """Return the status as of `now_s`."""
         age_s = None if self.good_at_s is None else max(0.0, now_s - self.good_at_s)
         return CameraStatus(self.state, self.reason, age_s, self.reopened, self.dropped)
 
 
-def why_failed(name: str, failure: Exception | None) -> str:
-    """One line on a source that raised `failure`, or just ended when it is None."""
-    if failure is None:
+def describe_failure(name: str, error: Exception | None) -> str:
+    """Return one line on a source that raised `error`, or that ended if `error` is None."""
+    if error is None:
         return f"{name} has ended"
-    if isinstance(failure, UserError):
-        return str(failure)
-    # Decoders raise all kinds of things over garbage, some on several lines.
-    log.debug("%s failed", name, exc_info=failure)
-    return f"{name} failed: {type(failure).__name__}: {' '.join(str(failure).split())}"
+    if isinstance(error, UserError):
+        return str(error)
+    # Decoders raise exceptions of many classes on corrupt data, some with several lines.
+    log.debug("%s failed", name, exc_info=error)
+    return f"{name} failed: {type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def why_silent(name: str, span_s: float, opening: bool, garbage: bool) -> str:
-    """One line on a source of which no usable frame came for `span_s` seconds."""
-    if opening:
+def describe_silence(name: str, span_s: float, state: Opening | Reading) -> str:
+    """Return one line on a source that delivered no usable frame for `span_s` seconds."""
+    if isinstance(state, Opening):
         return f"{name} could not be opened within {span_s:g} s"
-    return f"{name} has delivered nothing{' but garbage' if garbage else ''} for {span_s:g} s"
+    return f"{name} has delivered nothing{' but garbage' if state.garbage else ''} for {span_s:g} s"

@@ -1,4 +1,4 @@
-"""One opening of a source, read to its end in a thread of its own."""
+"""Read one opened source in a thread of its own, from opening to closing."""
 
 from __future__ import annotations
 
@@ -10,119 +10,131 @@ from typing import Protocol
 
 from edge.camera.source import Frame, Source
 
-#: A source that delivers garbage as quickly as it is asked must not take a whole core.
+#: Pause after an unusable frame: a source that delivers garbage without delay must not occupy
+#: a whole processor core.
 GARBAGE_PAUSE_S = 0.05
-#: A source has its own time-out of `timeout_s`; one that does not come back this much later
-#: hangs in native code.
+#: A source has its own time-out of `timeout_s`. A call that returns no result this much later
+#: is considered to hang in native code.
 GRACE_S = 1.0
+#: How many threads may hang in native code at once. Each holds memory and a file descriptor. A
+#: driver that has blocked three attempts will block a fourth; a new process may succeed.
+MAX_HANGING = 3
 
 
-class Receiver(Protocol):
-    """Who hears of what a reader meets; called in the reader's thread."""
+class ReaderListener(Protocol):
+    """Receives the events of a `Reader`; every method is called in the reader's thread."""
 
-    def opened(self, reader: Reader, live: bool) -> None:
-        """The source is open, and is `live` or recorded."""
+    def on_opened(self, reader: Reader, live: bool) -> None:
+        """The source is open; `live` is the attribute of that name of the source."""
 
-    def arrived(self, reader: Reader, frame: Frame) -> bool:
-        """A frame came; returns whether it could be used."""
+    def on_frame(self, reader: Reader, frame: Frame) -> bool:
+        """The source delivered `frame`; return whether the frame is usable."""
 
-    def ended(self, reader: Reader, failure: Exception | None) -> None:
-        """The source came to its end, or failed; it is closed by now."""
+    def on_ended(self, reader: Reader, error: Exception | None) -> None:
+        """The source failed with `error`, or ended if that is None; it is already closed."""
 
 
 class Reader:
-    """Opens a source, reads it until it ends, fails or is no longer wanted, and closes it.
+    """Opens a source, reads it until it ends, fails or `stop` is called, and closes it.
 
-    All of that happens in one thread: native code must not be closed by one thread while
-    another hangs in it. A thread that hangs cannot be killed; whenever it comes back, it
-    sees that it was told to leave, and closes its source.
+    All of that happens in one thread, because native code must not be closed by one thread
+    while another thread hangs in it. A thread that hangs cannot be killed; when its call
+    returns, the thread notices that `stop` was called and closes its source.
     """
 
     def __init__(
         self,
         open_source: Callable[[], Source],
-        receiver: Receiver,
+        listener: ReaderListener,
         clock: Callable[[], float],
-        hold: bool = False,
+        held: bool = False,
     ) -> None:
-        """Read what `open_source` gives; with `hold`, not before `begin`."""
+        """Prepare to read the source that `open_source` returns.
+
+        A `held` reader opens the source, but reads no frame before `begin` is called.
+        """
         self._open_source = open_source
-        self._receiver = receiver
+        self._listener = listener
         self._clock = clock
-        self._unwanted = threading.Event()
+        self._stop_requested = threading.Event()
         self._begun = threading.Event()
-        if not hold:
+        if not held:
             self._begun.set()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
+    @property
+    def held(self) -> bool:
+        """Whether the reader reads no frame before `begin` is called."""
+        return not self._begun.is_set()
+
     def start(self) -> None:
-        """Begin; from now on the receiver is called."""
+        """Start the thread; the listener is called from now on."""
         self._thread.start()
 
     def begin(self) -> None:
-        """Read from now on: a recording would otherwise play before anybody watches."""
+        """Let a held reader read: a recording must not play before its frames are taken."""
         self._begun.set()
 
-    def leave(self) -> None:
-        """Ask it to close its source and end; returns at once."""
-        self._unwanted.set()
+    def stop(self) -> None:
+        """Request that the reader closes its source and ends; return at once."""
+        self._stop_requested.set()
         self._begun.set()
 
-    def gone(self, timeout_s: float = 0.0) -> bool:
-        """Whether its thread has ended, after waiting for at most `timeout_s`."""
+    def join(self, timeout_s: float = 0.0) -> bool:
+        """Wait for the thread for at most `timeout_s`; return whether it has ended."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        failure: Exception | None = None
+        error: Exception | None = None
         try:
             source = self._open_source()
             try:
-                if not self._unwanted.is_set():
-                    self._receiver.opened(self, source.live)
+                if not self._stop_requested.is_set():
+                    self._listener.on_opened(self, source.live)
                 self._begun.wait()
                 self._read(source)
             finally:
                 source.close()
-        except Exception as error:  # whatever it is, the receiver must hear of it
-            failure = error
-        self._receiver.ended(self, failure)
+        except Exception as caught:  # the listener must receive every error, whatever its class
+            error = caught
+        self._listener.on_ended(self, error)
 
     def _read(self, source: Source) -> None:
         started_s = self._clock()
-        while not self._unwanted.is_set() and (frame := source.read()) is not None:
+        while not self._stop_requested.is_set() and (frame := source.read()) is not None:
             if not source.live:
                 due_s = started_s + frame.captured_at_s
-                if self._unwanted.wait(max(0.0, due_s - self._clock())):
+                if self._stop_requested.wait(max(0.0, due_s - self._clock())):
                     return
                 frame = replace(frame, captured_at_s=due_s)
-            if not self._receiver.arrived(self, frame):
-                self._unwanted.wait(GARBAGE_PAUSE_S)
+            if not self._listener.on_frame(self, frame):
+                self._stop_requested.wait(GARBAGE_PAUSE_S)
 
 
-class Leaving:
-    """Readers that were told to leave, and may hang."""
+class StoppingReaders:
+    """Readers that were requested to stop, some of which may hang; not thread-safe."""
 
     def __init__(self) -> None:
-        """Nobody yet."""
+        """Start with no reader."""
         self._readers: list[Reader] = []
 
     def add(self, reader: Reader) -> None:
-        """Tell `reader` to leave; returns at once."""
-        reader.leave()
+        """Request that `reader` stops, and keep track of it; return at once."""
+        reader.stop()
         self._readers.append(reader)
 
-    def adopt(self, others: Leaving) -> None:
-        """Count those as well."""
+    def extend(self, others: StoppingReaders) -> None:
+        """Keep track of the readers of `others` as well."""
         self._readers += others._readers
 
-    def hanging(self) -> int:
-        """How many are still there."""
-        self._readers = [reader for reader in self._readers if not reader.gone()]
+    def count_running(self) -> int:
+        """Return how many of the readers have not ended."""
+        self._readers = [reader for reader in self._readers if not reader.join()]
         return len(self._readers)
 
-    def wait(self, timeout_s: float) -> None:
-        """Until all are gone, for at most `timeout_s`."""
+    def join(self, timeout_s: float) -> None:
+        """Wait until every reader has ended, for at most `timeout_s` in total."""
         until_s = time.monotonic() + timeout_s
         for reader in list(self._readers):
-            reader.gone(max(0.0, until_s - time.monotonic()))
+            reader.join(max(0.0, until_s - time.monotonic()))

@@ -1,4 +1,4 @@
-"""When a source that failed is tried again, and when it is given up."""
+"""When a lost source is opened again, and when it is given up."""
 
 from __future__ import annotations
 
@@ -6,43 +6,49 @@ from collections.abc import Callable
 
 from edge.common.backoff import Backoff
 
-#: The first new attempt comes after this, each further one after twice as long …
+#: Delay before the first new attempt; the delay doubles with each further attempt.
 FIRST_DELAY_S = 0.5
-#: … up to this: a camera that was unplugged is seen again within half a minute.
+#: Longest delay: a camera that was unplugged is found within half a minute of its return.
 MAX_DELAY_S = 30.0
-#: Up to this share is added by chance, so that the cameras of a building do not all knock at
-#: a recorder in the same moment after it was restarted.
+#: Largest random share that is added to a delay, so that the cameras of a building do not all
+#: connect to a video recorder at the same moment after it was restarted.
 JITTER = 0.5
 
 
 class ReopenBackoff:
-    """Growing delays between attempts, and how long all of them together may take."""
+    """Growing delays between attempts to open a source, and a limit to their total duration."""
 
     def __init__(self, give_up_after_s: float, random: Callable[[], float]) -> None:
-        """`random` draws from 0 to 1; times are seconds on the caller's clock."""
+        """Begin with a source that works.
+
+        `random` returns numbers from 0 to 1. All times are seconds on the caller's clock.
+        """
         self.give_up_after_s = give_up_after_s
         self._failing_since_s: float | None = None
         self._backoff = Backoff(FIRST_DELAY_S, MAX_DELAY_S, JITTER, random)
         self._delay_s = 0.0
-        self.next_try_s = 0.0
+        self.next_attempt_s = 0.0
 
-    def failing(self, now_s: float) -> None:
-        """The source is in trouble, as of `now_s` unless it was before."""
+    def mark_failing(self, now_s: float) -> None:
+        """Record that the source fails, since `now_s` unless it already did."""
         if self._failing_since_s is None:
             self._failing_since_s = now_s
 
-    def restored(self) -> None:
-        """It works again. Delays shrink only once it has lived longer than the last one."""
+    def mark_restored(self) -> None:
+        """Record that the source works again; `schedule` decides whether delays start over."""
         self._failing_since_s = None
 
-    def put_off(self, now_s: float, lived_s: float) -> None:
-        """Choose `next_try_s` after an opening that worked for `lived_s`."""
+    def schedule(self, now_s: float, lived_s: float) -> None:
+        """Set `next_attempt_s`, after an opening that worked for `lived_s`.
+
+        The delays start over only if the opening worked for longer than the previous delay.
+        """
         if lived_s > self._delay_s:
             self._backoff.reset()
         self._delay_s = self._backoff.next_delay_s()
-        self.next_try_s = now_s + self._delay_s
+        self.next_attempt_s = now_s + self._delay_s
 
-    def exhausted(self, now_s: float) -> bool:
-        """Whether it has been in trouble for longer than it may."""
+    def is_exhausted(self, now_s: float) -> bool:
+        """Whether the source has been failing for `give_up_after_s` or longer."""
         since_s = self._failing_since_s
         return since_s is not None and now_s - since_s >= self.give_up_after_s

@@ -152,7 +152,7 @@ def _run_loop(
             loop.run()
         finally:
             # Both stop in the background while the broker takes the remaining events.
-            camera.feed.leave()
+            camera.feed.request_stop()
             reporter.leave()
             waiting = messaging.finish()
             show_summary()

@@ -38,50 +38,50 @@ def night_with_a_lamp() -> Pixels:
 )
 def test_what_is_black(picture: Pixels, dark: bool) -> None:
     assert is_dark(picture) is dark
-    assert FrameCheck(60.0, 60.0).look(picture, 0.0).dark is dark
+    assert FrameCheck(60.0, 60.0).check(picture, 0.0).dark is dark
 
 
 def test_black_only_after_a_while_and_not_after_one_light() -> None:
-    judge = FrameCheck(black_after_s=10.0, frozen_after_s=1000.0)
-    assert not judge.look(flat(5), 100.0).black
-    assert not judge.look(flat(5), 109.9).black
-    assert judge.look(flat(5), 110.0).black
-    assert not judge.look(flat(90), 111.0).black
-    assert not judge.look(flat(5), 112.0).black
+    check = FrameCheck(black_after_s=10.0, frozen_after_s=1000.0)
+    assert not check.check(flat(5), 100.0).black
+    assert not check.check(flat(5), 109.9).black
+    assert check.check(flat(5), 110.0).black
+    assert not check.check(flat(90), 111.0).black
+    assert not check.check(flat(5), 112.0).black
 
 
 def test_frozen_only_when_nothing_changes() -> None:
-    judge = FrameCheck(black_after_s=1000.0, frozen_after_s=10.0)
+    check = FrameCheck(black_after_s=1000.0, frozen_after_s=10.0)
     still = noise(120, 40)
-    assert judge.look(still, 0.0) == Verdict(False, False, changed=False, frozen=False)
-    assert not judge.look(still.copy(), 9.9).frozen
+    assert check.check(still, 0.0) == Verdict(False, False, changed=False, frozen=False)
+    assert not check.check(still.copy(), 9.9).frozen
     moved = still.copy()
     moved[0, 0] ^= 1
-    assert judge.look(moved, 9.95) == Verdict(False, False, changed=True, frozen=False)
-    assert not judge.look(moved, 19.9).frozen
-    assert judge.look(moved, 19.96).frozen
+    assert check.check(moved, 9.95) == Verdict(False, False, changed=True, frozen=False)
+    assert not check.check(moved, 19.9).frozen
+    assert check.check(moved, 19.96).frozen
 
 
 def test_the_dark_is_black_and_never_frozen() -> None:
-    judge = FrameCheck(black_after_s=10.0, frozen_after_s=10.0)
-    verdicts = [judge.look(flat(0), float(second)) for second in range(100)]
+    check = FrameCheck(black_after_s=10.0, frozen_after_s=10.0)
+    verdicts = [check.check(flat(0), float(second)) for second in range(100)]
     assert not any(verdict.frozen for verdict in verdicts)
     assert verdicts[-1].black
 
 
 def test_another_size_is_a_change() -> None:
-    judge = FrameCheck(60.0, 60.0)
-    judge.look(flat(90), 0.0)
-    assert judge.look(flat(90, height=240), 1.0).changed
+    check = FrameCheck(60.0, 60.0)
+    check.check(flat(90), 0.0)
+    assert check.check(flat(90, height=240), 1.0).changed
 
 
 def test_memory_that_is_used_again_is_no_standstill() -> None:
     """Some drivers hand out the same array each time."""
-    judge = FrameCheck(60.0, frozen_after_s=5.0)
+    check = FrameCheck(60.0, frozen_after_s=5.0)
     picture = flat(80)
     for second in range(20):
         picture[:] = 80 + second
-        assert not judge.look(picture, float(second)).frozen
+        assert not check.check(picture, float(second)).frozen
 
 
 @given(
@@ -92,14 +92,14 @@ def test_memory_that_is_used_again_is_no_standstill() -> None:
 def test_frozen_means_exactly_that_nothing_moved_for_so_long(
     moves: list[bool], period_s: float, after_s: float
 ) -> None:
-    judge = FrameCheck(1e9, after_s)
+    check = FrameCheck(1e9, after_s)
     level, moved_s = 100, 0.0
     for number, moves_now in enumerate(moves):
         now_s = number * period_s
         if moves_now:
             level = 100 + (level - 99) % 100
             moved_s = now_s
-        verdict = judge.look(flat(level), now_s)
+        verdict = check.check(flat(level), now_s)
         assert verdict.frozen == (now_s - moved_s >= after_s)
         assert verdict.changed == (moves_now and number > 0)
 
@@ -112,18 +112,18 @@ def test_frozen_means_exactly_that_nothing_moved_for_so_long(
 def test_black_means_exactly_that_it_was_dark_for_so_long(
     lights: list[bool], period_s: float, after_s: float
 ) -> None:
-    judge = FrameCheck(after_s, 1e9)
+    check = FrameCheck(after_s, 1e9)
     dark_s: float | None = None
     for number, light in enumerate(lights):
         now_s = number * period_s
         dark_s = None if light else now_s if dark_s is None else dark_s
-        verdict = judge.look(flat(200 if light else 3), now_s)
+        verdict = check.check(flat(200 if light else 3), now_s)
         assert verdict.black == (dark_s is not None and now_s - dark_s >= after_s)
 
 
 @given(height=st.integers(1, 300), width=st.integers(1, 300), level=st.integers(0, 255))
-def test_any_size_can_be_judged(height: int, width: int, level: int) -> None:
-    verdict = FrameCheck(1.0, 1.0).look(flat(level, height, width), 0.0)
+def test_any_size_can_be_checked(height: int, width: int, level: int) -> None:
+    verdict = FrameCheck(1.0, 1.0).check(flat(level, height, width), 0.0)
     assert verdict.dark == (level < 24)
 
 

@@ -219,7 +219,7 @@ def test_the_feed_opens_a_hanging_camera_anew() -> None:
         wait_until(lambda: feed.status().state == "stalled", "it hangs")
         Picamera2.hangs = False
         feed.take(0.0)  # what came before it hung
-        clock.passes(0.6)
+        clock.advance(0.6)
         wait_until(lambda: feed.take(0.1) is not None, "a frame of the new opening")
         assert feed.status().reopened == 1
         assert [camera.closed for camera in Picamera2.opened] == [True, False]

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from edge.camera.reopen_backoff import JITTER, MAX_DELAY_S, ReopenBackoff
 
 
-def delays_s(patience: ReopenBackoff, count: int) -> list[float]:
+def delays_s(backoff: ReopenBackoff, count: int) -> list[float]:
     found = []
     for _ in range(count):
-        patience.put_off(0.0, lived_s=0.0)
-        found.append(patience.next_try_s)
+        backoff.schedule(0.0, lived_s=0.0)
+        found.append(backoff.next_attempt_s)
     return found
 
 
@@ -29,20 +29,20 @@ def test_chance_only_adds_and_never_beyond_the_longest(chances: list[float]) -> 
 
 
 def test_one_that_lives_only_for_a_moment_each_time_is_tried_less_and_less() -> None:
-    patience = ReopenBackoff(100.0, random=lambda: 0.0)
+    backoff = ReopenBackoff(100.0, random=lambda: 0.0)
     for lived_s, delay_s in ((0.0, 0.5), (0.1, 1.0), (0.9, 2.0), (2.1, 0.5), (60.0, 0.5)):
-        patience.put_off(10.0, lived_s)
-        assert patience.next_try_s == pytest.approx(10.0 + delay_s)
+        backoff.schedule(10.0, lived_s)
+        assert backoff.next_attempt_s == pytest.approx(10.0 + delay_s)
 
 
 def test_patience_ends_after_its_time_unless_the_source_was_restored() -> None:
-    patience = ReopenBackoff(100.0, random=lambda: 0.0)
-    assert not patience.exhausted(1e9)
-    patience.failing(10.0)
-    patience.failing(50.0)
-    assert not patience.exhausted(109.9)
-    assert patience.exhausted(110.0)
-    patience.restored()
-    assert not patience.exhausted(1e9)
-    patience.failing(200.0)
-    assert not patience.exhausted(250.0)
+    backoff = ReopenBackoff(100.0, random=lambda: 0.0)
+    assert not backoff.is_exhausted(1e9)
+    backoff.mark_failing(10.0)
+    backoff.mark_failing(50.0)
+    assert not backoff.is_exhausted(109.9)
+    assert backoff.is_exhausted(110.0)
+    backoff.mark_restored()
+    assert not backoff.is_exhausted(1e9)
+    backoff.mark_failing(200.0)
+    assert not backoff.is_exhausted(250.0)

@@ -1,0 +1,229 @@
+"""The state machine of a source: its states, its events, and one pure function of both.
+
+    state                event             next state
+    Opening              Opened            Reading
+    Opening              Lost, Suspended   Waiting
+    Reading, live        Lost, Suspended   Waiting
+    Reading, recorded    RecordingEnded    Ended
+    Waiting              RetryStarted      Opening
+    any but the last two GaveUp            Failed
+
+Only a live source can be `Waiting` or `Failed`; only a recorded one can have `Ended`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from edge.camera.frame_check import Verdict
+
+#: Why a live source has to be opened again; also the `CameraState` that is reported for it.
+Fault = Literal["stalled", "frozen", "black"]
+
+
+@dataclass(frozen=True)
+class History:
+    """What earlier events have shown about a source, in whatever state it is now.
+
+    `opened`: it has been open at least once. `failed`: it was lost at least once, after which
+    an error while it is opened is regarded as temporary. `frozen`: its picture froze and has
+    not changed since. `black_openings`: how many openings in a row ended because the picture
+    was black.
+    """
+
+    opened: bool = False
+    failed: bool = False
+    frozen: bool = False
+    black_openings: int = 0
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A reader opens the source. `active_s`: when it began."""
+
+    active_s: float
+    history: History = History()
+    live = True  # assumed until the source is open
+    lived_s = 0.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The source is open and a reader reads it.
+
+    `active_s`: when it was opened or delivered its newest picture. `good_since_s`: when this
+    opening first delivered a picture that proves that the source works. `garbage`: the newest
+    frame was no picture.
+    """
+
+    live: bool
+    active_s: float
+    history: History = History()
+    good_since_s: float | None = None
+    garbage: bool = False
+
+    @property
+    def lived_s(self) -> float:
+        """How long this opening has worked."""
+        return 0.0 if self.good_since_s is None else self.active_s - self.good_since_s
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A live source is closed until it is opened again. `lived_s`: as in `Reading`, at its end."""
+
+    lived_s: float
+    history: History
+    live = True
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A recorded source has ended, because of `error` unless that is None."""
+
+    error: Exception | None
+    live = False
+    lived_s = 0.0
+    history = History()
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A live source was given up because of `error`."""
+
+    error: Exception
+    live = True
+    lived_s = 0.0
+    history = History()
+
+
+State = Opening | Reading | Waiting | Ended | Failed
+
+
+@dataclass(frozen=True)
+class TimerRestarted:
+    """The time-out begins anew: a reader that was held may read from now on."""
+
+    at_s: float
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The source is open."""
+
+    at_s: float
+    live: bool
+
+
+@dataclass(frozen=True)
+class GarbageArrived:
+    """The source delivered something that is no picture."""
+
+
+@dataclass(frozen=True)
+class PictureArrived:
+    """The source delivered a picture; there is no `verdict` on the picture of a recording."""
+
+    at_s: float
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class RecordingEnded:
+    """A recorded source ended, because of `error` unless that is None."""
+
+    error: Exception | None
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A live source has to be closed and opened again, because of `fault`."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True)
+class Suspended:
+    """A live source is closed on purpose, so that its device can be opened differently."""
+
+
+@dataclass(frozen=True)
+class RetryStarted:
+    """A live source is opened again."""
+
+    at_s: float
+
+
+@dataclass(frozen=True)
+class GaveUp:
+    """A live source is not opened again, because of `error`."""
+
+    error: Exception
+
+
+Event = (
+    TimerRestarted
+    | Opened
+    | GarbageArrived
+    | PictureArrived
+    | RecordingEnded
+    | Lost
+    | Suspended
+    | RetryStarted
+    | GaveUp
+)
+
+
+def transition(state: State, event: Event) -> State:  # noqa: PLR0911 (one return for each rule)
+    """Return the state that follows `state` after `event`.
+
+    An event that means nothing to a state leaves it as it is.
+    """
+    match state, event:
+        case ((Opening() | Reading()), TimerRestarted(at_s)):
+            return replace(state, active_s=at_s)
+        case Opening(), Opened(at_s, live):
+            return Reading(live, at_s, replace(state.history, opened=True))
+        case Reading(), GarbageArrived():
+            return replace(state, garbage=True)
+        case Reading(), PictureArrived(at_s, verdict):
+            return _after_picture(state, at_s, verdict)
+        case Reading(live=False), RecordingEnded(error):
+            return Ended(error)
+        case ((Opening() | Reading(live=True) | Waiting()), Lost(fault)):
+            return Waiting(state.lived_s, _after_loss(state.history, fault))
+        case ((Opening() | Reading(live=True) | Waiting()), Suspended()):
+            return Waiting(state.lived_s, state.history)
+        case Waiting(), RetryStarted(at_s):
+            return Opening(at_s, state.history)
+        case ((Opening() | Reading(live=True) | Waiting()), GaveUp(error)):
+            return Failed(error)
+    return state
+
+
+def _after_picture(state: Reading, at_s: float, verdict: Verdict | None) -> Reading:
+    state = replace(state, active_s=at_s, garbage=False)
+    if verdict is None or verdict.frozen:
+        return state
+    history = state.history
+    if history.frozen and not (verdict.changed or verdict.dark):
+        return state  # a picture that has not changed is no proof that the source works again
+    return replace(
+        state,
+        good_since_s=at_s if state.good_since_s is None else state.good_since_s,
+        history=replace(
+            history,
+            frozen=False,
+            black_openings=history.black_openings if verdict.dark else 0,
+        ),
+    )
+
+
+def _after_loss(history: History, fault: Fault) -> History:
+    return replace(
+        history,
+        failed=True,
+        frozen=history.frozen or fault == "frozen",
+        black_openings=history.black_openings + (fault == "black"),
+    )

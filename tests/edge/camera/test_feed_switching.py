@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from edge.camera.feed_state import Opening
+from edge.camera.reader import MAX_HANGING
+from edge.camera.reopen_backoff import FIRST_DELAY_S
+from edge.camera.source import SourceError
+from tests.support.brokers import wait_until
+from tests.support.fake_camera import (
+    GARBAGE,
+    FakeCamera,
+    FeedBench,
+    changed,
+    level_of,
+)
+
+
+def test_other_source_takes_over_when_it_delivers() -> None:
+    with FeedBench() as bench:
+        bench.show(100)
+        old = bench.camera.source
+        new = FakeCamera(bench.clock)
+        bench.cameras.append(new)
+        new.open_gate = gate = threading.Event()
+        bench.feed.reopen(new.open, changed(source="http://other"))
+        wait_until(lambda: new.attempts == 1, "it is opened, and hangs")
+        assert not bench.feed.settled()
+        bench.show(101)  # the old one goes on
+        gate.set()
+        wait_until(lambda: bool(new.sources), "it is open")
+        assert not bench.feed.settled()
+        bench.show(102)
+        assert not old.closed.is_set()
+        new.source.deliver(GARBAGE, 50)
+        bench.wait_until_settled()
+        assert not old.closed.is_set()
+        old.deliver(103)
+        assert old.closed.wait(5.0)
+        assert level_of(bench.next_frame()) == 50
+        assert bench.state == "ok"
+        new.source.deliver(51)
+        assert level_of(bench.next_frame()) == 51
+        assert bench.feed.status().reopened == 0
+
+
+def test_other_source_that_cannot_be_opened_is_rejected() -> None:
+    with FeedBench() as bench:
+        bench.show(100)
+        new = FakeCamera(bench.clock)
+        new.open_error = SourceError("no video stream at http://other")
+        bench.feed.reopen(new.open, changed(source="http://other"))
+        with pytest.raises(SourceError, match="http://other"):
+            bench.wait_until_settled()
+        assert bench.feed.settled()
+        bench.show(101)
+        assert bench.camera.attempts == 1
+
+
+def test_silent_other_source_is_rejected_after_the_timeout() -> None:
+    with FeedBench() as bench:
+        bench.show(100)
+        new = FakeCamera(bench.clock)
+        bench.cameras.append(new)
+        bench.feed.reopen(new.open, changed(source="http://other"))
+        candidate = bench.feed._candidate
+        assert candidate is not None
+        wait_until(lambda: not isinstance(candidate.state, Opening), "it is open")
+        for _ in range(6):
+            assert not bench.feed.settled()
+            bench.clock.advance(1.0)
+            bench.show(101)
+        bench.clock.advance(0.1)
+        with pytest.raises(SourceError, match="http://other has delivered nothing for 5 s"):
+            bench.wait_until_settled()
+        bench.show(102)
+        new.source.deliver(1)
+        assert new.source.closed.wait(5.0)
+
+
+def test_too_many_hanging_candidates_are_refused() -> None:
+    with FeedBench() as bench:
+        new = FakeCamera(bench.clock)
+        new.open_gate = gate = threading.Event()
+        for _ in range(MAX_HANGING):
+            bench.feed.reopen(new.open, changed(source="http://other"))
+        with pytest.raises(SourceError, match="3 other sources hang"):
+            bench.feed.reopen(new.open, changed(source="http://other"))
+        assert bench.feed.settled()
+        bench.show(100)
+        bench.camera.source.deliver(None)
+        bench.wait_for_state("stalled")
+        bench.expect_reopening(after_s=FIRST_DELAY_S)
+        bench.show(101)
+        new.open_error = SourceError("no")
+        gate.set()
+
+
+def test_lost_source_is_not_given_up_during_a_change() -> None:
+    with FeedBench() as bench:
+        bench.show(100)
+        bench.camera.open_error = SourceError("it is gone")
+        bench.camera.source.deliver(None)
+        bench.wait_for_state("stalled")
+        bench.clock.advance(200.0)
+        new = FakeCamera(bench.clock)
+        bench.cameras.append(new)
+        bench.feed.reopen(new.open, changed(source="http://other"))
+        assert bench.feed.take(0.0) is None
+        wait_until(lambda: bool(new.sources), "it is open")
+        new.source.deliver(50)
+        bench.wait_until_settled()
+        assert level_of(bench.next_frame()) == 50
+
+
+def test_exit_closes_the_candidate() -> None:
+    with FeedBench() as bench:
+        bench.show(100)
+        new = FakeCamera(bench.clock)
+        bench.cameras.append(new)
+        bench.feed.reopen(new.open, changed(source="http://other"))
+        wait_until(lambda: bool(new.sources), "it is open")
+    assert new.source.closed.is_set()
+
+
+def test_recording_of_one_picture_takes_over_and_ends() -> None:
+    with FeedBench() as bench:
+        bench.show(100)
+        new = FakeCamera(bench.clock, live=False)
+        bench.feed.reopen(new.open, changed(source="http://other"))
+        wait_until(lambda: bool(new.sources), "it is open")
+        bench.clock.advance(1.0)
+        new.source.deliver(50, None)
+        assert new.source.closed.wait(5.0)
+        bench.wait_until_settled()
+        assert level_of(bench.next_frame()) == 50
+        assert bench.feed.over
+
+
+def exclusive_open(bench: FeedBench) -> Callable[[], Any]:
+    """A device: busy while somebody has it open."""
+
+    def open_it() -> Any:
+        if not all(source.closed.is_set() for source in bench.camera.sources):
+            raise SourceError("device or resource busy")
+        return bench.camera.open()
+
+    return open_it
+
+
+def test_new_settings_close_the_same_camera_first() -> None:
+    with FeedBench() as bench:
+        bench.show(100)
+        first = bench.camera.source
+        bench.feed.reopen(exclusive_open(bench), changed(width_px=1280))
+        assert not bench.feed.settled()
+        assert bench.feed.take(0.0) is None  # and nothing waits for the one that still reads
+        assert bench.state == "reopening"
+        first.deliver(100)
+        wait_until(lambda: len(bench.camera.sources) == 2, "it is opened with them")
+        bench.camera.source.deliver(102)
+        wait_until(bench.feed.settled, "it delivers")
+        assert level_of(bench.next_frame()) == 102
+        assert bench.state == "ok"
+
+
+def test_refused_settings_leave_the_previous_ones() -> None:
+    with FeedBench() as bench:
+        bench.show(100)
+
+        def refuses() -> Any:
+            raise SourceError("no such size")
+
+        bench.feed.reopen(refuses, changed(width_px=1280))
+        bench.camera.source.deliver(100)
+        with pytest.raises(SourceError, match="no such size"):
+            bench.wait_until_settled()
+        assert bench.state == "reopening"
+        assert bench.feed.status().reason == "no such size"
+        bench.expect_reopening(after_s=FIRST_DELAY_S)
+        bench.show(101)
+
+
+def test_settings_of_the_frame_check_apply_without_reopening() -> None:
+    with FeedBench() as bench:
+        bench.show(100)
+        bench.feed.reopen(bench.camera.open, changed(frozen_after_s=3.0, name="back-door"))
+        assert bench.camera.attempts == 1
+        bench.clock.advance(1.0)
+        bench.show_repeatedly(101, 10)
+        assert bench.state == "frozen"
+        assert "same picture for 3 s" in bench.feed.status().reason
