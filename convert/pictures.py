@@ -67,7 +67,7 @@ def check_set(datasets: list[DataSet], labels: tuple[str, ...], size_px: int) ->
 
 
 def _crops(data: DataSet, split: Split, limit: int | None) -> Iterator[tuple[Pixels, str]]:
-    samples = subsample([s for s in data.part(split) if is_evaluated(s)], limit)
+    samples = subsample([s for s in data.in_split(split) if is_evaluated(s)], limit)
     for sample, image in decode_samples(data, samples, sample_progress(f"{data.name} {split}")):
         crop = evaluation_crop(sample, image)
         if crop is not None:

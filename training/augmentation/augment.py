@@ -59,8 +59,10 @@ def _frame(face: Face, rng: Rng) -> Pixels:
     spread = SIDE_SPREAD if face.annotated else SIDE_SPREAD / 2
     shift = 1.0 if face.annotated else 0.6
     # A crop data set's whole picture is a little tighter than the margin: meet in the middle.
-    usual = (1 + 2 * MARGIN) if face.annotated else (0.5 / FRAMED_SHARE + 0.5 * (1 + 2 * MARGIN))
-    zoom = usual * float(np.clip(rng.normal(1.0, spread), 0.65, 1.45))
+    sides_per_box = (
+        (1 + 2 * MARGIN) if face.annotated else (0.5 / FRAMED_SHARE + 0.5 * (1 + 2 * MARGIN))
+    )
+    zoom = sides_per_box * float(np.clip(rng.normal(1.0, spread), 0.65, 1.45))
     stretch = math.exp(float(np.clip(rng.normal(0, 0.07), -0.18, 0.18)))
     side_x, side_y = w * zoom * stretch, h * zoom / stretch
     centre_x = x + w / 2 + shift * SHIFT_SPREAD_X * w * _clipped_normal(rng)

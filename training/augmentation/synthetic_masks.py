@@ -52,13 +52,13 @@ DYED_SHARE = 0.35  # of the masks: a pink one must not pass for skin
 
 def wearing_styles_for(labels: tuple[str, ...]) -> tuple[WearingStyle, ...]:
     """The ways whose label a model with `labels` knows."""
-    return tuple(way for way in WEARING_STYLES if way.label in labels)
+    return tuple(style for style in WEARING_STYLES if style.label in labels)
 
 
-def transfer_mask(bare: Face, donor: Face, way: WearingStyle, rng: Rng) -> Face:
-    """`bare` wearing the mask of `donor`, labelled as `way` says; both boxed by the detector."""
+def transfer_mask(bare: Face, donor: Face, style: WearingStyle, rng: Rng) -> Face:
+    """`bare` wearing the mask of `donor`, labelled as `style` says; both boxed by the detector."""
     face, mask = _align(bare), _align(donor)
-    top = float(rng.uniform(*way.top))
+    top = float(rng.uniform(*style.top))
     # Up to the whole way down: the donor's own seam shows, or a cut through its cloth.
     lowered = float(rng.uniform(0.0, 1.1)) * max(0.0, top - CORRECT_TOP)
     mask = _move_down(mask, lowered)
@@ -69,7 +69,7 @@ def transfer_mask(bare: Face, donor: Face, way: WearingStyle, rng: Rng) -> Face:
     worn = face * (1 - cover) + lit * cover
     margin = CONTEXT * SIDE_PX
     box = (margin, margin, float(SIDE_PX), float(SIDE_PX))
-    return Face(np.clip(worn, 0, 255).astype(np.uint8), box, way.label, annotated=False)
+    return Face(np.clip(worn, 0, 255).astype(np.uint8), box, style.label, annotated=False)
 
 
 def _align(face: Face) -> Pixels:
@@ -104,13 +104,13 @@ def _match_brightness(picture: Pixels, like: Pixels) -> Floats:
 def _dye(cloth: Floats, face: Pixels, rng: Rng) -> Floats:
     """`cloth` in another colour, half of the time that of the skin it hides."""
     rows, columns = slice(_pixel_at(0.60), _pixel_at(0.95)), slice(_pixel_at(0.3), _pixel_at(0.7))
-    usual = cloth[rows, columns].mean(axis=(0, 1)) + 4
+    mean_colour = cloth[rows, columns].mean(axis=(0, 1)) + 4
     if rng.random() < 0.5:
         skin = face[_pixel_at(0.42) : _pixel_at(0.58), columns].mean(axis=(0, 1))
         wanted = skin * rng.uniform(0.85, 1.2) * np.exp(rng.normal(0, 0.06, 3))
     else:
         wanted = rng.uniform(20, 240, 3)
-    return cloth * np.asarray(wanted / usual, np.float32)
+    return cloth * np.asarray(wanted / mean_colour, np.float32)
 
 
 def _mask_alpha(top: float, rng: Rng) -> Floats:

@@ -30,15 +30,15 @@ def contact_sheet(pictures: list[Pixels], captions: list[list[str]], columns: in
     sheet = np.full((rows * down + GAP_PX, columns * across + GAP_PX, 3), BACKGROUND, np.uint8)
     for index, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
         x, y = GAP_PX + index % columns * across, GAP_PX + index // columns * down
-        shown = _fit_into_cell(picture)
-        height, width = shown.shape[:2]
-        sheet[y : y + height, x : x + width] = shown
+        thumbnail = _fit_into_cell(picture)
+        height, width = thumbnail.shape[:2]
+        sheet[y : y + height, x : x + width] = thumbnail
         for number, text in enumerate(caption, start=1):
-            place = (x, y + CELL_PX + number * LINE_PX - 3)
+            origin = (x, y + CELL_PX + number * LINE_PX - 3)
             cv2.putText(
                 sheet,
                 _ascii(text)[:LETTERS_PER_LINE],
-                place,
+                origin,
                 cv2.FONT_HERSHEY_SIMPLEX,
                 0.36,
                 TEXT,

@@ -48,12 +48,14 @@ def share_estimates(
     """
     if not parts:
         return {}
-    over, under = (np.column_stack([pair[side] for pair in parts.values()]) for side in (0, 1))
+    numerators, denominators = (
+        np.column_stack([pair[side] for pair in parts.values()]) for side in (0, 1)
+    )
     found = bootstrap_estimates(
-        lambda weights: _ratios(weights, over, under, list(parts)), pictures
+        lambda weights: _ratios(weights, numerators, denominators, list(parts)), pictures
     )
     for column, name in enumerate(parts):
-        each, counted = found[name], under[:, column] > 0
+        each, counted = found[name], denominators[:, column] > 0
         if each is not None:
             independent = len(np.unique(pictures[counted]))
             found[name] = _with_exact_bounds(each, independent, int(counted.sum()))
@@ -61,17 +63,19 @@ def share_estimates(
 
 
 def _ratios(
-    weights: Weights, over: npt.ArrayLike, under: npt.ArrayLike, names: list[str]
+    weights: Weights, numerators: npt.ArrayLike, denominators: npt.ArrayLike, names: list[str]
 ) -> dict[str, Values]:
-    above = np.asarray(weights @ np.asarray(over, np.float32), np.float64)
-    below = np.asarray(weights @ np.asarray(under, np.float32), np.float64)
-    return {name: ratio(above[:, i], below[:, i]) for i, name in enumerate(names)}
+    numerator = np.asarray(weights @ np.asarray(numerators, np.float32), np.float64)
+    denominator = np.asarray(weights @ np.asarray(denominators, np.float32), np.float64)
+    return {name: ratio(numerator[:, i], denominator[:, i]) for i, name in enumerate(names)}
 
 
-def ratio(over: Values, under: Values) -> Values:
-    """over / under, NaN where `under` is 0."""
-    found = np.full(over.shape, np.nan)
-    return np.asarray(np.divide(over, under, out=found, where=under > 0), np.float64)
+def ratio(numerators: Values, denominators: Values) -> Values:
+    """over / under, NaN where `denominators` is 0."""
+    found = np.full(numerators.shape, np.nan)
+    return np.asarray(
+        np.divide(numerators, denominators, out=found, where=denominators > 0), np.float64
+    )
 
 
 def _with_exact_bounds(each: Estimate, independent: int, count: int) -> Estimate:
@@ -102,11 +106,11 @@ def bootstrap_estimates(
 
 def percentile_interval(column: Values) -> tuple[float, float]:
     """The ends of the middle 95% of `column`, NaN aside; NaN when there is nothing else."""
-    there = column[~np.isnan(column)]
-    if not len(there):
+    defined = column[~np.isnan(column)]
+    if not len(defined):
         return float("nan"), float("nan")
     tail = 50 * (1 - COVERAGE)
-    low, high = np.percentile(there, [tail, 100 - tail])
+    low, high = np.percentile(defined, [tail, 100 - tail])
     return float(low), float(high)
 
 

@@ -15,20 +15,20 @@ class PublicDataSet:
     """
 
     name: str
-    what: str
-    where: str
+    description: str
+    url: str
     licence: str
-    gives: str
-    beside: str | None = None  # a set that has what this one lacks
+    layout: str
+    companion: str | None = None  # a set that has what this one lacks
     classes: int = 2
     kaggle: str | None = None
 
     def use(self, out: Path) -> str:
         """The command that trains on it."""
-        if self.beside is None:
+        if self.companion is None:
             return f"make train DATA={self.path(out)}"
         more = "" if self.classes == 2 else f" TRAIN_ARGS='--classes {self.classes}'"
-        return f"make train DATA='{out / self.beside} {self.path(out)}'{more}"
+        return f"make train DATA='{out / self.companion} {self.path(out)}'{more}"
 
     def path(self, out: Path) -> Path:
         """Where it belongs below `out`."""
@@ -58,7 +58,7 @@ PUBLIC_DATA_SETS = (
         "https://www.kaggle.com/datasets/jessicali9530/celeba-dataset",
         "non-commercial research only (CelebA's agreement, mmlab.ie.cuhk.edu.hk)",
         "img_align_celeba/img_align_celeba/*.jpg with list_eval_partition.csv",
-        beside="face-mask-12k",
+        companion="face-mask-12k",
         kaggle="jessicali9530/celeba-dataset",
     ),
     PublicDataSet(
@@ -67,7 +67,7 @@ PUBLIC_DATA_SETS = (
         "https://github.com/cabani/MaskedFace-Net",
         "CC BY-NC-SA 4.0: not for weights that others get or that earn money",
         "CMFD/ and IMFD/, each with number folders of *.jpg",
-        beside="celeba",
+        companion="celeba",
         classes=3,
     ),
 )
@@ -76,12 +76,12 @@ PUBLIC_DATA_SETS = (
 def catalogue_lines(out: Path) -> Iterator[str]:
     """The list for a person, a paragraph each."""
     for each in PUBLIC_DATA_SETS:
-        yield f"{each.name}  {each.what}"
-        yield f"    from     {each.where}"
+        yield f"{each.name}  {each.description}"
+        yield f"    from     {each.url}"
         yield f"    licence  {each.licence}"
         if each.kaggle is None:
             yield f"    get it   by hand (links on that page), unpacked into {each.path(out)}/"
         else:
             yield f"    get it   make dataset DATASET={each.name}"
-        yield f"    holds    {each.gives}"
+        yield f"    holds    {each.layout}"
         yield f"    use it   {each.use(out)}"

@@ -84,7 +84,7 @@ def apply_corrections(data: DataSet, corrections: Corrections, labels: tuple[str
 
 def unused_corrections(datasets: list[DataSet], corrections: Corrections) -> list[Key]:
     """The corrections of faces that none of `datasets` has in its train part."""
-    trained = {correction_key(s) for data in datasets for s in data.part(Split.TRAIN)}
+    trained = {correction_key(s) for data in datasets for s in data.in_split(Split.TRAIN)}
     return [face for face in corrections if face not in trained]
 
 

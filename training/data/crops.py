@@ -65,10 +65,10 @@ def decode_samples(
     Pictures that cannot be decoded are named in the log and left out; raises UserError
     when they are more than `CORRUPT_SHARE` of the samples.
     """
-    todo = list(samples)
+    samples = list(samples)
     corrupt: set[Path] = set()
     last_path, last_image = None, None
-    for sample in watch(todo):
+    for sample in watch(samples):
         if sample.path != last_path:
             last_path, last_image = sample.path, read_picture(sample.path)
         if last_image is not None:
@@ -76,7 +76,7 @@ def decode_samples(
         elif sample.path not in corrupt:
             corrupt.add(sample.path)
             log.warning("left out, cannot be decoded: %s", sample.path)
-    paths = len({sample.path for sample in todo})
+    paths = len({sample.path for sample in samples})
     if len(corrupt) > CORRUPT_SHARE * paths:
         raise UserError(
             f"{len(corrupt)} of {paths} pictures of {data.root} cannot be decoded, such as"

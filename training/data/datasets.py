@@ -49,7 +49,7 @@ class DataSet:
     """What one folder holds.
 
     `framed`: its pictures are crops with no scene around the face. `boxes`: every box that
-    is annotated in a picture, whatever its label, x, y, width, height in pixels. `given`:
+    is annotated in a picture, whatever its label, x, y, width, height in pixels. `argument`:
     what `read_dataset` was called with, to read it again: `root`, or LABEL=root.
     """
 
@@ -59,9 +59,9 @@ class DataSet:
     samples: tuple[Sample, ...]
     framed: bool
     boxes: Mapping[Path, tuple[Box, ...]] = field(default_factory=dict)
-    given: Path | None = None
+    argument: Path | None = None
 
-    def part(self, split: Split) -> list[Sample]:
+    def in_split(self, split: Split) -> list[Sample]:
         """The samples of one split."""
         return [sample for sample in self.samples if sample.split is split]
 
@@ -73,15 +73,15 @@ def read_dataset(root: Path, labels: tuple[str, ...]) -> DataSet:
     UsageError naming the folder when it is missing, its layout unknown or a class folder
     empty.
     """
-    given = root
-    said, root = _split_label(given)
+    argument = root
+    label, root = _split_label(argument)
     if not root.is_dir():
         raise UsageError(f"the data folder {root} does not exist")
     inner = _unwrap(root)
     layout = _layout(inner)
     boxes: dict[Path, tuple[Box, ...]] = {}
-    if said is not None:
-        samples = list(_flat_samples(root, said, inner))
+    if label is not None:
+        samples = list(_flat_samples(root, label, inner))
         layout = "classes"
     elif layout == "voc":
         annotated = dict(read_faces(inner))
@@ -99,7 +99,7 @@ def read_dataset(root: Path, labels: tuple[str, ...]) -> DataSet:
     if not kept:
         found = ", ".join(sorted({sample.label for sample in samples})) or "nothing"
         raise UsageError(f"the data folder {root} holds {found}, but none of {', '.join(labels)}")
-    return DataSet(_data_set_name(root), root, layout, kept, layout == "splits", boxes, given)
+    return DataSet(_data_set_name(root), root, layout, kept, layout == "splits", boxes, argument)
 
 
 def read_datasets(roots: list[Path], labels: tuple[str, ...]) -> list[DataSet]:
@@ -111,14 +111,14 @@ def read_datasets(roots: list[Path], labels: tuple[str, ...]) -> list[DataSet]:
 def check_distinct(roots: list[Path]) -> None:
     """Raises UsageError when one folder stands in `roots` twice: its faces would count double."""
     places = Counter(_split_label(root)[1].resolve() for root in roots)
-    for place, times in places.items():
+    for folder, times in places.items():
         if times > 1:
-            raise UsageError(f"the data folder {place} is named {times} times: name it once")
+            raise UsageError(f"the data folder {folder} is named {times} times: name it once")
 
 
 def check_classes(datasets: list[DataSet], split: Split, labels: tuple[str, ...]) -> None:
     """Raises UsageError when `split` of all `datasets` together lacks one of `labels`."""
-    count = Counter(sample.label for data in datasets for sample in data.part(split))
+    count = Counter(sample.label for data in datasets for sample in data.in_split(split))
     missing = [label for label in labels if not count[label]]
     if missing:
         places = ", ".join(str(data.root) for data in datasets)

@@ -9,7 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.classification.face_crop import crop_face
 from edge.common.arrays import Pixels
+from training.data.datasets import Sample
+from training.data.detector_simulation import MARGIN, box_of_annotation
 
 GRID = 16
 BITS = GRID * GRID
@@ -21,6 +24,9 @@ MAX_DIFFERING_BITS = 20
 #: is 36 at 0.95 and 28 at 0.99, but 180 at 0.90, where different people stand alike.
 TONE_GRID, MIN_CORRELATION = 32, 0.95
 MAX_ROWS = 4096  # of the table of all pairs: 100 MB or so
+
+#: Side of the crop that a face's fingerprint is computed from, in pixels.
+FACE_PX = 64
 
 Floats = npt.NDArray[np.float32]
 
@@ -45,26 +51,45 @@ def fingerprint(pixels: Pixels) -> Fingerprint:
     return Fingerprint(rises, centred / np.float32(length) if length else centred)
 
 
-def has_near_duplicate(of: list[Fingerprint], among: list[Fingerprint]) -> npt.NDArray[np.bool_]:
-    """For each of `of`, whether a near-identical picture stands in `among`."""
-    found = np.zeros(len(of), np.bool_)
-    for index, _ in _pairs(of, among):
+def sample_fingerprints(sample: Sample, image: Pixels) -> tuple[Fingerprint, Fingerprint]:
+    """Return the fingerprints of the sample's face and of `image`, the whole picture that it is in.
+
+    Both are the same when the sample has no box.
+    """
+    whole = fingerprint(image)
+    if sample.box_px is None:
+        return whole, whole
+    box = box_of_annotation(sample.box_px)
+    return fingerprint(crop_face(image, box, MARGIN, (FACE_PX, FACE_PX))), whole
+
+
+def has_near_duplicate(
+    queries: list[Fingerprint], references: list[Fingerprint]
+) -> npt.NDArray[np.bool_]:
+    """Return, for each of `queries`, whether `references` holds a near-duplicate of it."""
+    found = np.zeros(len(queries), np.bool_)
+    for index, _ in _pairs(queries, references):
         found[index] = True
     return found
 
 
-def near_duplicate_pairs(of: list[Fingerprint], among: list[Fingerprint]) -> list[tuple[int, int]]:
-    """(i, j) of each near-identical pair, `i` counting in `of` and `j` in `among`, in order."""
-    return sorted(_pairs(of, among))
+def near_duplicate_pairs(
+    queries: list[Fingerprint], references: list[Fingerprint]
+) -> list[tuple[int, int]]:
+    """Return (i, j) of each pair of near-duplicates, in order.
+
+    `i` is an index into `queries`, `j` one into `references`.
+    """
+    return sorted(_pairs(queries, references))
 
 
-def _pairs(of: list[Fingerprint], among: list[Fingerprint]) -> Iterator[tuple[int, int]]:
-    if not of or not among:
+def _pairs(queries: list[Fingerprint], references: list[Fingerprint]) -> Iterator[tuple[int, int]]:
+    if not queries or not references:
         return
-    rises = np.stack([each.rises for each in among]).T
-    tones = np.stack([each.tones for each in among]).T
-    for start in range(0, len(of), MAX_ROWS):
-        rows = of[start : start + MAX_ROWS]
+    rises = np.stack([each.rises for each in references]).T
+    tones = np.stack([each.tones for each in references]).T
+    for start in range(0, len(queries), MAX_ROWS):
+        rows = queries[start : start + MAX_ROWS]
         agreeing = np.stack([each.rises for each in rows]) @ rises  # BITS - 2 * differing bits
         same = agreeing >= BITS - 2 * MAX_DIFFERING_BITS
         same |= np.stack([each.tones for each in rows]) @ tones >= MIN_CORRELATION

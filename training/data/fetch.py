@@ -23,18 +23,27 @@ REFUSAL_STATUSES = (401, 403)
 
 
 def add_dataset_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `python -m training dataset`."""
+    """Add the options of `python -m training dataset`."""
     parser.add_argument(
         "names",
         nargs="*",
         metavar="NAME",
-        help=f"what to fetch: {', '.join(each.name for each in PUBLIC_DATA_SETS)}",
+        help=f"data sets to download: {', '.join(each.name for each in PUBLIC_DATA_SETS)}"
+        " (default: list them)",
     )
-    parser.add_argument("--list", action="store_true", help="say what there is (the default)")
     parser.add_argument(
-        "--out", type=Path, default=Path("data"), metavar="DIR", help="default: %(default)s"
+        "--list",
+        action="store_true",
+        help="list the data sets with their licences and sources, and download nothing",
     )
-    parser.set_defaults(run=run_dataset, stopped="stopped; nothing was kept")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("data"),
+        metavar="DIR",
+        help="folder that receives a folder for each data set (default: %(default)s)",
+    )
+    parser.set_defaults(run=run_dataset, interrupted="stopped; no part of the download was kept")
 
 
 def run_dataset(options: argparse.Namespace) -> int:
@@ -62,20 +71,20 @@ def fetch(data: PublicDataSet, out: Path, patience_s: float = STALL_TIMEOUT_S) -
     What is there already is not fetched again. Raises UserError saying how to do it by
     hand when it cannot be had.
     """
-    place = data.path(out)
-    if place.exists():
-        return f"{place} is there already (delete it to fetch it anew): {_contents(data, out)}"
+    folder = data.path(out)
+    if folder.exists():
+        return f"{folder} is there already (delete it to fetch it anew): {_contents(data, out)}"
     if data.kaggle is None:
         raise UserError(f"{data.name} is not on Kaggle: {_manual_instructions(data, out)}")
     partial = out / f".{data.name}.part"
     try:
         _download(data, out, partial, patience_s)
-        partial.rename(place)
+        partial.rename(folder)
     except OSError as error:
-        raise UserError(f"{place} cannot be written: {error.strerror}") from None
+        raise UserError(f"{folder} cannot be written: {error.strerror}") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return f"{place}: {_contents(data, out)}; licence: {data.licence}"
+    return f"{folder}: {_contents(data, out)}; licence: {data.licence}"
 
 
 def _download(data: PublicDataSet, out: Path, partial: Path, patience_s: float) -> None:
@@ -95,17 +104,17 @@ def _download(data: PublicDataSet, out: Path, partial: Path, patience_s: float) 
             failed.append(error)
 
     worker = threading.Thread(target=work, daemon=True)  # one that hangs must not outlive us
-    seen = _last_written_ns(partial)
+    last_written_ns = _last_written_ns(partial)
     worker.start()
     while worker.is_alive():
         worker.join(patience_s)
         now = _last_written_ns(partial)
-        if worker.is_alive() and now == seen:
+        if worker.is_alive() and now == last_written_ns:
             raise UserError(
                 f"{data.name}: nothing came from Kaggle for {patience_s:g} s; try again, or"
                 f" {_manual_instructions(data, out)}"
             )
-        seen = now
+        last_written_ns = now
     if failed:
         raise UserError(
             f"{data.name}: {_failure_reason(failed[0])}; {_manual_instructions(data, out)}"
@@ -139,11 +148,11 @@ def _failure_reason(error: Any) -> str:
 
 
 def _manual_instructions(data: PublicDataSet, out: Path) -> str:
-    return f"by hand: get it from {data.where} and unpack it into {data.path(out)}/ ({data.gives})"
+    return f"by hand: get it from {data.url} and unpack it into {data.path(out)}/ ({data.layout})"
 
 
 def _contents(data: PublicDataSet, out: Path) -> str:
     found = read_dataset(data.path(out), LABELS[max(LABELS)])
     counts = Counter(sample.label for sample in found.samples)
-    told = ", ".join(f"{counts[label]} {label}" for label in LABELS[3] if counts[label])
-    return f"{len(found.samples)} faces ({told}); {data.use(out)}"
+    by_label = ", ".join(f"{counts[label]} {label}" for label in LABELS[3] if counts[label])
+    return f"{len(found.samples)} faces ({by_label}); {data.use(out)}"

@@ -123,4 +123,6 @@ def holds_pictures(folder: Path) -> bool:
 def incorrect_kind(file_name: str) -> str | None:
     """What a mask leaves bare, as MaskedFace-Net's file names say it; None: it does not say."""
     stem = file_name.rsplit(".", 1)[0].lower()
-    return next((said for mark, said in INCORRECT_KINDS.items() if stem.endswith(mark)), None)
+    return next(
+        (description for mark, description in INCORRECT_KINDS.items() if stem.endswith(mark)), None
+    )

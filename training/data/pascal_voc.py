@@ -31,9 +31,9 @@ def read_faces(root: Path) -> Iterator[tuple[Path, Faces]]:
     An annotation that cannot be read or whose picture is missing is named in the log and
     left out; raises UsageError naming the first when they are more than `BROKEN_SHARE`.
     """
-    places = _folders(root)
-    assert places is not None, root
-    pictures, annotations = places
+    folders = _folders(root)
+    assert folders is not None, root
+    pictures, annotations = folders
     files = sorted(annotations.glob("*.xml"))
     if not files:
         raise UsageError(f"the folder {annotations} holds no .xml file")

@@ -19,19 +19,19 @@ def subsample(samples: list[Sample], limit: int | None) -> list[Sample]:
     return [samples[i * len(samples) // limit] for i in range(limit)]
 
 
-def sample_progress(what: str) -> SampleWrapper:
+def sample_progress(title: str) -> SampleWrapper:
     """Shows progress over a list of samples on standard error when it takes a while."""
 
     def wrapped(samples: list[Sample]) -> Iterable[Sample]:
-        return with_progress(samples, what, "face")
+        return with_progress(samples, title, "face")
 
     return wrapped
 
 
-def with_progress(items: Iterable[T], what: str, unit: str) -> Iterable[T]:
+def with_progress(items: Iterable[T], title: str, unit: str) -> Iterable[T]:
     """`items`, with progress on standard error when going through them takes a while."""
     from tqdm import tqdm
 
     return tqdm(  # type: ignore[no-any-return]
-        items, desc=what, unit=unit, delay=2, mininterval=0.5 if sys.stderr.isatty() else 10
+        items, desc=title, unit=unit, delay=2, mininterval=0.5 if sys.stderr.isatty() else 10
     )

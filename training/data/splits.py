@@ -24,10 +24,10 @@ def split_of(file_name: str) -> Split:
     original goes; pictures alike under other names are `training.data.duplicates`'s job.
     """
     digest = hashlib.sha256(family_of(file_name).encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
-    if place < TEST_SHARE:
+    position = int.from_bytes(digest[:8], "big") / 2**64
+    if position < TEST_SHARE:
         return Split.TEST
-    return Split.VALIDATION if place < TEST_SHARE + VALIDATION_SHARE else Split.TRAIN
+    return Split.VALIDATION if position < TEST_SHARE + VALIDATION_SHARE else Split.TRAIN
 
 
 def family_of(file_name: str) -> str:

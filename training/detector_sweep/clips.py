@@ -81,31 +81,33 @@ def play_clips(
 ) -> tuple[dict[Configuration, list[ClipResult]], list[ClipResult]]:
     """What each of `configurations` makes of each clip at `fps`, and what `reference` makes
     of it at every frame; raises SourceError for a clip that cannot be played."""
-    found: dict[Configuration, list[ClipResult]] = {each: [] for each in configurations}
-    thorough: list[ClipResult] = []
+    results: dict[Configuration, list[ClipResult]] = {each: [] for each in configurations}
+    reference_results: list[ClipResult] = []
     with one_opencv_thread():
         for clip in clips:
-            full = _PipelineRun(reference, classifier)
-            others = {each: _PipelineRun(each, classifier) for each in configurations}
-            _play(clip, full, list(others.values()), fps)
-            people = full.people()
-            thorough.append(_compare(clip.name, full, full, people))
-            for each, watcher in others.items():
-                found[each].append(_compare(clip.name, watcher, full, people))
-    return found, thorough
+            reference_run = _PipelineRun(reference, classifier)
+            runs = {each: _PipelineRun(each, classifier) for each in configurations}
+            _play(clip, reference_run, list(runs.values()), fps)
+            people = reference_run.people()
+            reference_results.append(_compare(clip.name, reference_run, reference_run, people))
+            for each, run in runs.items():
+                results[each].append(_compare(clip.name, run, reference_run, people))
+    return results, reference_results
 
 
-def _play(clip: Path, full: _PipelineRun, others: Sequence[_PipelineRun], fps: float) -> None:
+def _play(
+    clip: Path, reference_run: _PipelineRun, runs: Sequence[_PipelineRun], fps: float
+) -> None:
     due_s, now_s = 0.0, 0.0
     for frame in with_progress(_frames(clip), clip.name, "frame"):
         now_s = frame.captured_at_s
-        full.watch(frame)
+        reference_run.process(frame)
         if now_s >= due_s - 1e-6:
             due_s += 1.0 / fps
-            for watcher in others:
-                watcher.watch(frame)
-    for watcher in (full, *others):
-        watcher.finish(now_s)
+            for run in runs:
+                run.process(frame)
+    for run in (reference_run, *runs):
+        run.finish(now_s)
 
 
 def _frames(clip: Path) -> Iterator[Frame]:
@@ -162,7 +164,7 @@ class _PipelineRun:
         self.boxes: dict[float, list[Box]] = {}
         self._tracks: dict[int, dict[float, Box]] = {}
 
-    def watch(self, frame: Frame) -> None:
+    def process(self, frame: Frame) -> None:
         now_s = frame.captured_at_s
         self.events += self._pipeline.process(frame)
         self.boxes[now_s] = [face.box_px for face in self.detector.newest]
@@ -185,35 +187,35 @@ class _PipelineRun:
 
 
 def _compare(
-    clip: str, watcher: _PipelineRun, full: _PipelineRun, people: Sequence[Person]
+    clip: str, run: _PipelineRun, reference_run: _PipelineRun, people: Sequence[Person]
 ) -> ClipResult:
-    seen: list[list[float]] = [[] for _ in people]
-    looked = [0] * len(people)
+    times_seen: list[list[float]] = [[] for _ in people]
+    frames_looked = [0] * len(people)
     false_boxes = 0
-    for at_s, boxes in watcher.boxes.items():
-        there = [index for index, person in enumerate(people) if at_s in person.boxes]
-        joined = match_boxes(boxes, [people[index].boxes[at_s] for index in there])
-        false_boxes += len(boxes) - len(joined)
-        for index in there:
-            looked[index] += 1
-        for place in joined.values():
-            seen[there[place]].append(at_s)
+    for at_s, boxes in run.boxes.items():
+        visible = [index for index, person in enumerate(people) if at_s in person.boxes]
+        matches = match_boxes(boxes, [people[index].boxes[at_s] for index in visible])
+        false_boxes += len(boxes) - len(matches)
+        for index in visible:
+            frames_looked[index] += 1
+        for match in matches.values():
+            times_seen[visible[match]].append(at_s)
     sights = tuple(
         PersonSighting(
             times[0] - person.first_s if times else None, len(times) / count if count else 0.0
         )
-        for person, times, count in zip(people, seen, looked, strict=True)
+        for person, times, count in zip(people, times_seen, frames_looked, strict=True)
     )
-    own, others = episodes(watcher.events), episodes(full.events)
-    late_s = agreement(own, others)
+    own, expected = episodes(run.events), episodes(reference_run.events)
+    late_s = agreement(own, expected)
     return ClipResult(
         clip,
         sights,
         len(own),
         late_s,
-        len(others) - len(late_s),
+        len(expected) - len(late_s),
         len(own) - len(late_s),
         false_boxes,
-        len(watcher.boxes),
-        watcher.detector.cpu_s,
+        len(run.boxes),
+        run.detector.cpu_s,
     )

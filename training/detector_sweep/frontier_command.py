@@ -19,6 +19,7 @@ from edge.classification.classifier import Classifier
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import demo_clip, shipped_model
 from edge.config.settings import CameraSettings
+from training.data.command_options import add_data_option, add_seed_option, positive_int
 from training.detector_sweep.clips import ClipResult, play_clips
 from training.detector_sweep.grid import (
     CASCADES,
@@ -62,46 +63,106 @@ CLIP_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v"})
 
 
 def add_frontier_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `python -m training frontier`."""
-    add = parser.add_argument
-    add(
-        "--data",
-        type=Path,
-        nargs="+",
-        action="extend",
-        required=True,
-        metavar="SCENES",
-        help="folders of photographs with every face boxed: images/ and annotations/*.xml",
+    """Add the options of `python -m training frontier`."""
+    add_data_option(parser, only_scenes=True)
+    _add_clip_options(parser)
+    _add_grid_options(parser)
+    parser.add_argument(
+        "--limit",
+        type=positive_int,
+        metavar="NUMBER",
+        help="search only this many randomly drawn photographs with the whole grid (default: all)",
     )
-    add(
+    parser.add_argument(
+        "--confirm",
+        type=positive_int,
+        metavar="NUMBER",
+        help="measure the contenders again on this many of the photographs that --limit left out"
+        " (default: none)",
+    )
+    add_seed_option(parser, "which photographs are drawn and in what order configurations run")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write all figures to this file (default: none)"
+    )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE.png",
+        help="write a plot of bare faces found against CPU time to this file (default: none)",
+    )
+    parser.set_defaults(run=run_frontier)
+
+
+def _add_clip_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--clips",
         nargs="+",
         action="extend",
         default=[],
         metavar="CLIP",
-        help=f"videos, folders of them, or {DEMO}: the front is played on them",
+        help="videos or folders of videos to run the contenders on through the daemon's pipeline;"
+        f" {DEMO} names the bundled clip; the option may be repeated (default: none)",
     )
-    add("--expected", type=Path, metavar="FILE", help='alerts by clip: {"hall.mp4": 1}')
-    add("--cascades", nargs="+", default=CASCADES, help="short names or files; %(default)s")
-    add("--scales", type=float, nargs="+", default=SCALES, help="factors; %(default)s")
-    add("--neighbors", type=int, nargs="+", default=NEIGHBORS, help="hits; %(default)s")
-    add("--widths", type=int, nargs="+", default=WIDTHS_PX, help="pixels; %(default)s")
-    add("--min-faces", type=float, nargs="+", default=MIN_FACES, help="of the width; %(default)s")
-    add("--limit", type=_at_least_one, help="try the grid on so many scenes, drawn; default: all")
-    add(
-        "--confirm",
-        type=_at_least_one,
-        help="measure the front again on so many of the scenes that --limit left",
+    parser.add_argument(
+        "--expected",
+        type=Path,
+        metavar="FILE",
+        help="JSON file with the right number of alerts of each clip, such as"
+        ' {"hall.mp4": 1} (default: only the number of the bundled clip is known)',
     )
-    add("--seed", type=int, default=1, help="of what is drawn (default: %(default)s)")
-    add("--json", type=Path, metavar="FILE", help="all figures")
-    add("--plot", type=Path, metavar="FILE.png", help="bare faces found over time")
-    parser.set_defaults(run=run_frontier)
+
+
+def _add_grid_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cascades",
+        nargs="+",
+        default=CASCADES,
+        metavar="NAME",
+        help="cascades, by the short name of one of OpenCV's or as the path of a file"
+        f" (default: {_spaced(CASCADES)})",
+    )
+    parser.add_argument(
+        "--scales",
+        type=float,
+        nargs="+",
+        default=SCALES,
+        metavar="NUMBER",
+        help=f"scale factors between the sizes of the search (default: {_spaced(SCALES)})",
+    )
+    parser.add_argument(
+        "--neighbors",
+        type=int,
+        nargs="+",
+        default=NEIGHBORS,
+        metavar="NUMBER",
+        help=f"minimum numbers of neighbouring hits (default: {_spaced(NEIGHBORS)})",
+    )
+    parser.add_argument(
+        "--widths",
+        type=int,
+        nargs="+",
+        default=WIDTHS_PX,
+        metavar="PIXELS",
+        help=f"widths to which pictures are scaled down (default: {_spaced(WIDTHS_PX)})",
+    )
+    parser.add_argument(
+        "--min-faces",
+        type=float,
+        nargs="+",
+        default=MIN_FACES,
+        metavar="SHARE",
+        help="narrowest faces searched for, as shares of the picture's width"
+        f" (default: {_spaced(MIN_FACES)})",
+    )
+
+
+def _spaced(values: Iterable[object]) -> str:
+    return " ".join(map(str, values))
 
 
 def run_frontier(options: argparse.Namespace) -> int:
     """Print the tables; raises UserError for what cannot be read."""
-    tried = grid(
+    configurations = grid(
         options.cascades, options.scales, options.widths, options.min_faces, options.neighbors
     )
     for path in (options.json, options.plot):
@@ -111,7 +172,7 @@ def run_frontier(options: argparse.Namespace) -> int:
     classifier = Classifier(shipped_model()) if clips else None
     scenes = read_scenes(options.data)
     first, rest = draw_scenes(scenes, options.limit, options.seed)
-    found = configuration_metrics(search_scenes(first, tried, options.seed))
+    found = configuration_metrics(search_scenes(first, configurations, options.seed))
     best = pareto_front(found)
     _print(
         f"Faces from {MIN_WIDTH_PX:g} px on in {len(first)} pictures; found: overlap (IoU) over"
@@ -127,20 +188,21 @@ def run_frontier(options: argparse.Namespace) -> int:
         others, _ = draw_scenes(rest, options.confirm, options.seed)
         confirmed = _confirm(others, rows, options.seed)
     played: dict[Configuration, list[ClipResult]] = {}
-    thorough: list[ClipResult] = []
+    reference_results: list[ClipResult] = []
     if classifier is not None:
-        reference, fps = reference_configuration(tried), CameraSettings().fps
+        reference, fps = reference_configuration(configurations), CameraSettings().fps
         entrants = [each.configuration for each in rows]
-        played, thorough = play_clips(clips, entrants, reference, classifier, fps)
+        played, reference_results = play_clips(clips, entrants, reference, classifier, fps)
         _print(
             f"Clips at {fps:g} frames a second, against {reference.name} on every frame:",
-            clips_table(played, thorough, expected),
+            clips_table(played, reference_results, expected),
         )
         _print(
-            "Who is first seen how much later, and in which share:", people_table(played, thorough)
+            "Who is first seen how much later, and in which share:",
+            people_table(played, reference_results),
         )
     if options.json is not None:
-        record = sweep_record(found, best, confirmed, played, thorough)
+        record = sweep_record(found, best, confirmed, played, reference_results)
         _write(options.json, json.dumps(record, indent=1) + "\n")
     if options.plot is not None:
         draw_front(options.plot, found, best)

@@ -70,17 +70,17 @@ class Configuration:
 
 def shipped() -> Configuration:
     """What the daemon uses when it is told nothing."""
-    usual = DetectorSettings()
-    cascade = usual.cascade or default_cascade().name
+    defaults = DetectorSettings()
+    cascade = defaults.cascade or default_cascade().name
     start, end = FRONTAL.split("{}")
     return Configuration(
         Search(
             cascade.removeprefix(start).removesuffix(end),
-            usual.scale_factor,
-            usual.width_px,
-            usual.min_face,
+            defaults.scale_factor,
+            defaults.width_px,
+            defaults.min_face,
         ),
-        usual.min_neighbors,
+        defaults.min_neighbors,
     )
 
 
@@ -105,10 +105,12 @@ def grid(
             for min_face in [*known, *([max(below)] if below else [])]:
                 searches |= {Search(cascade, scale, width_px, min_face) for scale in scales}
     counts = sorted({*neighbors, shipped().min_neighbors})
-    found = [Configuration(search, count) for search in sorted(searches) for count in counts]
-    for each in found:
+    configurations = [
+        Configuration(search, count) for search in sorted(searches) for count in counts
+    ]
+    for each in configurations:
         each.settings()
-    return found
+    return configurations
 
 
 def reference_configuration(tried: Sequence[Configuration]) -> Configuration:
@@ -118,17 +120,17 @@ def reference_configuration(tried: Sequence[Configuration]) -> Configuration:
     neighbours asked for grow as the step shrinks: with three at 1.05 a hand gave an alert.
     """
     searches = [each.search for each in tried]
-    usual = shipped()
+    defaults = shipped()
     finest = min(s.scale_factor for s in searches)
-    finer = math.log(usual.search.scale_factor) / math.log(finest)
+    finer = math.log(defaults.search.scale_factor) / math.log(finest)
     return Configuration(
         Search(
-            usual.search.cascade,
+            defaults.search.cascade,
             finest,
             max(s.width_px for s in searches),
             min(s.min_face for s in searches),
         ),
-        max(1, round(usual.min_neighbors * finer)),
+        max(1, round(defaults.min_neighbors * finer)),
     )
 
 

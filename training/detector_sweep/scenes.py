@@ -157,11 +157,11 @@ def match_boxes(found: Sequence[Box], annotated: Sequence[Box]) -> dict[int, int
         for j, face in enumerate(annotated)
         if (shared := intersection_over_union(box, face)) > MIN_IOU
     )
-    joined: dict[int, int] = {}
+    matches: dict[int, int] = {}
     for _, i, j in pairs:
-        if i not in joined and j not in joined.values():
-            joined[i] = j
-    return joined
+        if i not in matches and j not in matches.values():
+            matches[i] = j
+    return matches
 
 
 @dataclass(frozen=True)
@@ -189,9 +189,9 @@ class _SceneResult:
         )
 
     def take(self, index: int, faces: Sequence[Face], spent_s: float) -> None:
-        joined = match_boxes([face.box_px for face in faces], self.scene.boxes)
-        self.found[index, list(joined.values())] = True
-        self.false_boxes[index] = len(faces) - len(joined)
+        matches = match_boxes([face.box_px for face in faces], self.scene.boxes)
+        self.found[index, list(matches.values())] = True
+        self.false_boxes[index] = len(faces) - len(matches)
         self.cpu_s[index] = spent_s
 
 

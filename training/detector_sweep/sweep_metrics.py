@@ -68,7 +68,7 @@ def configuration_metrics(searched: SearchResults) -> list[ConfigurationMetrics]
     found = _found(searched)
     gains = _gains(searched)
     costs = _costs(searched)
-    made = []
+    metrics = []
     for index, configuration in enumerate(searched.configurations):
         false_boxes, spent = costs[f"false {index}"], costs[f"time {index}"]
         assert false_boxes is not None
@@ -78,7 +78,7 @@ def configuration_metrics(searched: SearchResults) -> list[ConfigurationMetrics]
             # there may be all the same.
             most = 100 * (1 - ((1 - COVERAGE) / 2) ** (1 / searched.pictures))
             false_boxes = dataclasses.replace(false_boxes, high=most)
-        made.append(
+        metrics.append(
             ConfigurationMetrics(
                 configuration,
                 {label: found[f"{label} {index}"] for label in LABELS},
@@ -89,7 +89,7 @@ def configuration_metrics(searched: SearchResults) -> list[ConfigurationMetrics]
                 _by_size(searched, index),
             )
         )
-    return made
+    return metrics
 
 
 def pareto_front(tried: Sequence[ConfigurationMetrics]) -> list[ConfigurationMetrics]:
@@ -109,14 +109,14 @@ def contenders(
 ) -> list[ConfigurationMetrics]:
     """Of the front, at each level of time the one that finds most bare faces and does not err
     much more often than the shipped one; and the shipped one itself. Fastest first."""
-    usual = next(each for each in tried if each.configuration == shipped())
+    reference = next(each for each in tried if each.configuration == shipped())
     chosen: dict[int, ConfigurationMetrics] = {}
     for each in best:
         level = _time_level(each.time.value, CONTENDER_TIME_STEP)
-        errs = each.false_boxes.value > MAX_CONTENDER_FALSE * usual.false_boxes.value
+        errs = each.false_boxes.value > MAX_CONTENDER_FALSE * reference.false_boxes.value
         if not errs and (level not in chosen or each.bare > chosen[level].bare):
             chosen[level] = each
-    several = [*(each for each in chosen.values() if each != usual), usual]
+    several = [*(each for each in chosen.values() if each != reference), reference]
     return sorted(several, key=lambda each: (each.time.value, each.configuration))
 
 
@@ -128,16 +128,16 @@ def _time_level(time: float, step: float) -> int:
     return round(math.log(max(time, 1e-9)) / math.log(step))
 
 
-def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
+def _dominates(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
+    return first != second and all(a <= b for a, b in zip(first, second, strict=True))
 
 
 def _by_size(searched: SearchResults, index: int) -> dict[str, tuple[int, int]]:
     bare = searched.label == ALERT_LABEL
     sizes = {}
     for name, (low, high) in SIZE_BANDS.items():
-        there = bare & (searched.share >= low) & (searched.share < high)
-        sizes[name] = int(searched.found[index, there].sum()), int(there.sum())
+        in_band = bare & (searched.share >= low) & (searched.share < high)
+        sizes[name] = int(searched.found[index, in_band].sum()), int(in_band.sum())
     return sizes
 
 
@@ -145,8 +145,8 @@ def _found(searched: SearchResults) -> dict[str, Estimate | None]:
     parts = {}
     for index, row in enumerate(searched.found):
         for label in LABELS:
-            there = searched.label == label
-            parts[f"{label} {index}"] = (row & there, there)
+            of_label = searched.label == label
+            parts[f"{label} {index}"] = (row & of_label, of_label)
     return share_estimates(parts, searched.scene)
 
 
@@ -154,8 +154,8 @@ def _gains(searched: SearchResults) -> dict[str, Estimate | None]:
     bare = searched.label == ALERT_LABEL
     if not bare.any():
         return {}
-    usual = searched.found[_reference(searched)]
-    more = (searched.found[:, bare].astype(np.float32) - usual[bare]).T
+    reference = searched.found[_reference(searched)]
+    more = (searched.found[:, bare].astype(np.float32) - reference[bare]).T
 
     def statistic(weights: Weights) -> Mapping[str, Values]:
         under = np.asarray(weights.sum(axis=1), np.float64)

@@ -67,14 +67,14 @@ def size_table(best: Sequence[ConfigurationMetrics]) -> Iterator[str]:
 
 def clips_table(
     played: Mapping[Configuration, Sequence[ClipResult]],
-    thorough: Sequence[ClipResult],
+    reference_results: Sequence[ClipResult],
     expected: Mapping[str, int],
 ) -> Iterator[str]:
     """One row for each configuration, over all clips; time against the shipped one's.
 
     `expected`: how many alerts there should be, by clip; clips without it are not judged.
     """
-    people = sum(len(each.sights) for each in thorough)
+    people = sum(len(each.sights) for each in reference_results)
     yield (
         f"| configuration | seen of {people} people | first seen, s later | share of frames"
         " | other boxes | alerts | lost / added | alerts, s later | wrong clips | time |"
@@ -85,7 +85,7 @@ def clips_table(
         times = f"{sum(each.cpu_s for each in clips) / usual_s:.2f}" if usual_s else ""
         yield _clips_row(_name(configuration), clips, expected, times)
     # It looked at more frames, so its time is no ratio of the same work.
-    yield _clips_row("reference, every frame", thorough, expected, "")
+    yield _clips_row("reference, every frame", reference_results, expected, "")
 
 
 def _clips_row(
@@ -112,13 +112,13 @@ def _clips_row(
 
 
 def people_table(
-    played: Mapping[Configuration, Sequence[ClipResult]], thorough: Sequence[ClipResult]
+    played: Mapping[Configuration, Sequence[ClipResult]], reference_results: Sequence[ClipResult]
 ) -> Iterator[str]:
     """One row for each person of each clip: when each configuration sees them first, in
     seconds after the reference, and in which share of the frames."""
     yield f"| person | {' | '.join(_name(each) for each in played)} |"
     yield f"|---{'|---' * len(played)}|"
-    for index, clip in enumerate(thorough):
+    for index, clip in enumerate(reference_results):
         for number in range(len(clip.sights)):
             sights = [clips[index].sights[number] for clips in played.values()]
             cells = (
@@ -132,7 +132,7 @@ def sweep_record(
     best: Sequence[ConfigurationMetrics],
     confirmed: Sequence[ConfigurationMetrics],
     played: Mapping[Configuration, Sequence[ClipResult]],
-    thorough: Sequence[ClipResult],
+    reference_results: Sequence[ClipResult],
 ) -> dict[str, Any]:
     """Everything that was measured. Shares are 0 to 1, times ratios unless the name says."""
     return {
@@ -143,7 +143,7 @@ def sweep_record(
             configuration.name: [asdict(each) for each in clips]
             for configuration, clips in played.items()
         },
-        "reference": [asdict(each) for each in thorough],
+        "reference": [asdict(each) for each in reference_results],
     }
 
 
@@ -162,7 +162,7 @@ def draw_front(
     """Bare faces found over time, the front with its false boxes; PNG to `path`."""
     from matplotlib.ticker import LogLocator
 
-    usual = next(each for each in tried if each.configuration == shipped())
+    shipped_metrics = next(each for each in tried if each.configuration == shipped())
     with plot(path, 9.0, 6.0) as axes:
         axes.scatter(*_plot_points(tried), s=10, color=OTHER_COLOURS[4], label="tried")
         dots = axes.scatter(
@@ -174,7 +174,7 @@ def draw_front(
             label="front",
         )
         axes.scatter(
-            *_plot_points([usual]),
+            *_plot_points([shipped_metrics]),
             s=200,
             marker="x",
             color=LABEL_COLOURS["no_mask"],

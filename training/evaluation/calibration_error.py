@@ -40,19 +40,23 @@ class Reliability:
     ece: Estimate
 
 
-def reliability(scores: Floats, so: npt.NDArray[np.bool_], pictures: Ints) -> Reliability:
-    """`scores` (n,) from 0 to 1; `so` (n,) whether it was; `pictures` (n,) whose face it is."""
-    place = np.clip((scores * BINS).astype(np.int64), 0, BINS - 1)
-    inside = place[:, np.newaxis] == np.arange(BINS)
-    held = share_estimates(
-        {str(b): (inside[:, b] & so, inside[:, b]) for b in range(BINS)}, pictures
+def reliability(scores: Floats, is_true: npt.NDArray[np.bool_], pictures: Ints) -> Reliability:
+    """Compare `scores` (n,), 0 to 1, with `is_true` (n,), whether what each score stands for is
+    true.
+
+    `pictures` (n,) holds a number for each face that is the same for faces of one picture.
+    """
+    bin_index = np.clip((scores * BINS).astype(np.int64), 0, BINS - 1)
+    in_bin = bin_index[:, np.newaxis] == np.arange(BINS)
+    shares = share_estimates(
+        {str(b): (in_bin[:, b] & is_true, in_bin[:, b]) for b in range(BINS)}, pictures
     )
     bins = [
-        Bin(index / BINS, (index + 1) / BINS, float(scores[inside[:, index]].mean()), share)
+        Bin(index / BINS, (index + 1) / BINS, float(scores[in_bin[:, index]].mean()), share)
         for index in range(BINS)
-        if (share := held[str(index)]) is not None
+        if (share := shares[str(index)]) is not None
     ]
-    gaps = inside * (so - scores.astype(np.float32))[:, np.newaxis]
+    gaps = in_bin * (is_true - scores.astype(np.float32))[:, np.newaxis]
 
     def statistic(weights: Weights) -> dict[str, Values]:
         off = np.abs(np.asarray(weights @ gaps.astype(np.float32), np.float64)).sum(axis=1)

@@ -53,12 +53,12 @@ class EvaluationTask:
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """An evaluation, with what it was made from; `copied` (n,): which answers are about
-    faces that all but repeat one of `asked.without_copies_of`."""
+    """An evaluation, with what it was made from; `is_copy` (n,): which answers are about
+    faces that all but repeat one of `context.without_copies_of`."""
 
-    asked: EvaluationContext
-    answers: Predictions
-    copied: npt.NDArray[np.bool_]
+    context: EvaluationContext
+    predictions: Predictions
+    is_copy: npt.NDArray[np.bool_]
     evaluation: Evaluation
 
 
@@ -82,19 +82,19 @@ def plan_task(scorer: Scorer, root: Path, split: str | None) -> EvaluationTask:
     return EvaluationTask(data, chosen, samples)
 
 
-def with_distinct_names(todos: Sequence[EvaluationTask]) -> list[EvaluationTask]:
+def with_distinct_names(tasks: Sequence[EvaluationTask]) -> list[EvaluationTask]:
     """Data sets of one name go by their paths."""
-    names = Counter(todo.data.name for todo in todos)
+    names = Counter(task.data.name for task in tasks)
     return [
-        todo
-        if names[todo.data.name] == 1
-        else replace(todo, data=replace(todo.data, name=str(todo.data.root)))
-        for todo in todos
+        task
+        if names[task.data.name] == 1
+        else replace(task, data=replace(task.data, name=str(task.data.root)))
+        for task in tasks
     ]
 
 
 def choose_on_validation(
-    scorer: Scorer, todos: Sequence[EvaluationTask], false_alarms: float
+    scorer: Scorer, tasks: Sequence[EvaluationTask], false_alarms: float
 ) -> ChosenThreshold | None:
     """The lowest threshold that `false_alarms` of the masked faces in the validation parts reach.
 
@@ -102,8 +102,8 @@ def choose_on_validation(
     they hold no masked face.
     """
     scores = {}
-    for data in (todo.data for todo in todos if todo.split == Split.TEST):
-        samples = [s for s in data.part(Split.VALIDATION) if s.label == MASKED]
+    for data in (task.data for task in tasks if task.split == Split.TEST):
+        samples = [s for s in data.in_split(Split.VALIDATION) if s.label == MASKED]
         if any(is_evaluated(sample) for sample in samples):
             masked = collect_predictions(scorer, data, samples, f"{data.name} validation")
             scores[data.name] = masked_scores(masked)
@@ -116,51 +116,62 @@ def choose_on_validation(
 def run_task(
     scorer: Scorer,
     model: Path,
-    todo: EvaluationTask,
+    task: EvaluationTask,
     chosen: ChosenThreshold | None,
-    among: TrainingFingerprints,
+    training_pictures: TrainingFingerprints,
 ) -> EvaluationResult:
-    """All figures on one part; `among`: looks of training pictures, by their data set."""
-    data = todo.data
-    answers = collect_predictions(scorer, data, todo.samples, f"{data.name} {todo.split}")
-    left_out = len(todo.samples) - int((answers.truth >= 0).sum())
-    asked = EvaluationContext(
-        str(model), scorer.runtime, data.name, todo.split, left_out, scorer.threshold, list(among)
+    """Evaluate one task.
+
+    `training_pictures` holds the fingerprints of training pictures, by the name of their data set.
+    """
+    data = task.data
+    predictions = collect_predictions(scorer, data, task.samples, f"{data.name} {task.split}")
+    left_out = len(task.samples) - int((predictions.truth >= 0).sum())
+    context = EvaluationContext(
+        str(model),
+        scorer.runtime,
+        data.name,
+        task.split,
+        left_out,
+        scorer.threshold,
+        list(training_pictures),
     )
-    looks = [look for of_one in among.values() for look in of_one]
-    copied = (
-        repeats_training_picture(data, answers.samples, looks)
-        if among
-        else np.zeros(len(looks), np.bool_)
+    fingerprints = [fingerprint for of_one in training_pictures.values() for fingerprint in of_one]
+    is_copy = (
+        repeats_training_picture(data, predictions.samples, fingerprints)
+        if training_pictures
+        else np.zeros(len(predictions.samples), np.bool_)
     )
-    return _result(asked, answers, copied, chosen if todo.split == Split.TEST else None)
+    return _result(context, predictions, is_copy, chosen if task.split == Split.TEST else None)
 
 
-def pool_results(outcomes: Sequence[EvaluationResult]) -> EvaluationResult:
+def pool_results(results: Sequence[EvaluationResult]) -> EvaluationResult:
     """The faces of several data sets as if they were one."""
-    first = outcomes[0].asked
-    splits = sorted({each.asked.split for each in outcomes})
-    asked = replace(
+    first = results[0].context
+    splits = sorted({each.context.split for each in results})
+    context = replace(
         first,
         data=POOLED_NAME,
         split=", ".join(splits),
-        left_out=sum(each.asked.left_out for each in outcomes),
+        left_out=sum(each.context.left_out for each in results),
     )
-    answers = pool([each.answers for each in outcomes])
-    copied = np.concatenate([each.copied for each in outcomes])
-    chosen = outcomes[0].evaluation.chosen if splits == [Split.TEST] else None
-    return _result(asked, answers, copied, chosen)
+    predictions = pool([each.predictions for each in results])
+    is_copy = np.concatenate([each.is_copy for each in results])
+    chosen = results[0].evaluation.chosen if splits == [Split.TEST] else None
+    return _result(context, predictions, is_copy, chosen)
 
 
 def _result(
-    asked: EvaluationContext,
-    answers: Predictions,
-    copied: npt.NDArray[np.bool_],
+    context: EvaluationContext,
+    predictions: Predictions,
+    is_copy: npt.NDArray[np.bool_],
     chosen: ChosenThreshold | None,
 ) -> EvaluationResult:
     without = None
-    if asked.without_copies_of:
-        copies = int((copied & (answers.truth >= 0)).sum())
-        accuracy = accuracy_estimate(answers.only(~copied))
-        without = WithoutCopies(asked.without_copies_of, copies, accuracy)
-    return EvaluationResult(asked, answers, copied, evaluation_of(asked, answers, chosen, without))
+    if context.without_copies_of:
+        copies = int((is_copy & (predictions.truth >= 0)).sum())
+        accuracy = accuracy_estimate(predictions.select(~is_copy))
+        without = WithoutCopies(context.without_copies_of, copies, accuracy)
+    return EvaluationResult(
+        context, predictions, is_copy, evaluation_of(context, predictions, chosen, without)
+    )

@@ -9,10 +9,10 @@ import logging
 import sys
 from pathlib import Path
 
-from edge.classification.interpreter import RUNTIMES
 from edge.common.errors import UsageError
+from training.data.command_options import add_data_option, add_model_options
 from training.data.datasets import check_distinct
-from training.data.layouts import LAYOUTS, SPLIT_FOLDERS
+from training.data.layouts import SPLIT_FOLDERS
 from training.data.splits import Split
 from training.evaluation.evaluate import (
     EvaluationTask,
@@ -33,48 +33,40 @@ from training.evaluation.train_overlap import training_fingerprints
 log = logging.getLogger(__name__)
 
 JSON_FIELDS = """
---json prints one object per data set: model, runtime, data, split; left_out (faces of labels
-that the model lacks, under 28 px, or not to be decoded), pictures; figures: accuracy, count,
-by_label.LABEL.{precision, recall, f1, count}, confusion[true][said]; alerts (at the model's own
-threshold), alerts_at_2_percent (of the masked faces evaluated) and alerts_at_chosen (on
-validation: `chosen` says how), each threshold, masked_flagged, bare_flagged, flagged.LABEL;
-accuracy, macro.{precision, recall, f1}, by_label.LABEL.{precision, recall, f1, auc,
-average_precision}; answer_reliability and alert_reliability: ece, bins; slices.{source, width,
-brightness, kind}[]: name, accuracy, flagged.LABEL; without_copies: of, copies, accuracy;
-bootstrap says how intervals were made. What has an interval is {value, low, high, count}.
-null: no such faces, or no threshold.
+--json prints one object per data set with these fields: model, runtime, data (the data set's name)
+and split; left_out (number of faces that the model has no label for, that are narrower than 28 px,
+or whose picture cannot be decoded) and pictures (number of pictures); figures: accuracy, count,
+by_label.LABEL.{precision, recall, f1, count} and confusion[true label][predicted label];
+alerts (at the model's own threshold), alerts_at_2_percent (at the threshold that 2% of the
+evaluated masked faces reach) and alerts_at_chosen (at the threshold in `chosen`, which was chosen
+on validation splits), each with threshold, masked_flagged, bare_flagged and flagged.LABEL;
+accuracy; macro.{precision, recall, f1}; by_label.LABEL.{precision, recall, f1, auc,
+average_precision}; answer_reliability (of the predicted label's score) and alert_reliability (of
+the no_mask score), each with ece and bins; slices.{source, width, brightness, kind}[] with name,
+accuracy and flagged.LABEL; without_copies: of, copies, accuracy; bootstrap (how the intervals were
+computed). A metric with an interval is {value, low, high, count}. A value is null where no face or
+no threshold defines it.
 """
 
 
 def add_evaluate_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `python -m training evaluate`."""
-    parser.epilog = LAYOUTS + JSON_FIELDS
-    parser.add_argument("--model", type=Path, required=True, help="a .tflite or .keras file")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        nargs="+",
-        action="extend",
-        required=True,
-        metavar="DIR",
-        help="folders of data sets, one or more; the option may be repeated",
-    )
+    """Add the options of `python -m training evaluate`."""
+    parser.epilog = JSON_FIELDS
+    add_model_options(parser)
+    add_data_option(parser)
     parser.add_argument(
         "--split",
         choices=[ALL, *Split],
-        help="default: test where the data set has parts (train/validation/test folders, or"
-        " boxed scenes, parted by file name), all of plain class folders",
-    )
-    parser.add_argument(
-        "--runtime", choices=[name for name, _ in RUNTIMES], help="for a .tflite; default: any"
+        help="evaluate this split of each data set (default: test where the data set has splits,"
+        " which are train/validation/test folders or boxed scenes; all for plain class folders)",
     )
     parser.add_argument(
         "--false-alarms",
         type=_share,
         metavar="SHARE",
-        help="where test parts are evaluated, also report the lowest threshold that at most this"
-        f" share of the masked faces in the validation parts reach"
-        f" (default: {DEFAULT_FALSE_ALARMS})",
+        help="choose the lowest alert threshold that at most this share of the masked faces in the"
+        " validation splits reach, and report alerts at this threshold where test splits are"
+        f" evaluated (default: {DEFAULT_FALSE_ALARMS})",
     )
     parser.add_argument(
         "--without-copies-of",
@@ -83,23 +75,28 @@ def add_evaluate_options(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="DIR",
-        help="report accuracy a second time, without the faces that all but repeat one in the"
-        " train parts of these data sets",
+        help="also report the accuracy without the faces that are near-duplicates of a picture in"
+        " the train split of these data sets (default: none)",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="write report.md, evaluation.json and plots there"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write report.md, evaluation.json and plots to this folder (default: write none)",
     )
     parser.add_argument(
         "--mistakes",
         type=Path,
         metavar="DIR",
-        help="write contact sheets of the worst mistakes and a list of all there: pictures of"
-        " people, so not into the project",
+        help="write contact sheets of the worst mistakes and a list of all mistakes to this folder;"
+        " they show people, so the folder must be outside the project or ignored by git"
+        " (default: write none)",
     )
     parser.add_argument(
         "--json",
         action="store_true",
-        help="one JSON object a data set, on a line, and last all together if there are several",
+        help="print one line of JSON per data set, and one for all together if there are several,"
+        " instead of text",
     )
     parser.set_defaults(run=run_evaluate)
 
@@ -119,33 +116,33 @@ def run_evaluate(options: argparse.Namespace) -> int:
     _check_output_folders(options)
     check_distinct(options.data)
     scorer = load_scorer(options.model, options.runtime)
-    todos = [plan_task(scorer, root, options.split) for root in options.data]
-    for todo in todos:
-        warn_about_training_data(scorer, todo)
-    todos = with_distinct_names(todos)
-    chosen = choose_on_validation(scorer, todos, options.false_alarms or DEFAULT_FALSE_ALARMS)
+    tasks = [plan_task(scorer, root, options.split) for root in options.data]
+    for task in tasks:
+        warn_about_training_data(scorer, task)
+    tasks = with_distinct_names(tasks)
+    chosen = choose_on_validation(scorer, tasks, options.false_alarms or DEFAULT_FALSE_ALARMS)
     if chosen is None and options.false_alarms is not None:
         raise UsageError(
             "--false-alarms: the threshold is chosen on validation parts and tried on test parts,"
             " and no data set here has both with masked faces; perhaps add --split test"
         )
-    looks = training_fingerprints(options.without_copies_of)
-    found = []
-    for todo in todos:
-        found.append(run_task(scorer, options.model, todo, chosen, looks))
-        _print_evaluation(found[-1].evaluation, options.json)
-    if len(found) > 1:
-        _print_evaluation(pool_results(found).evaluation, options.json)
+    fingerprints = training_fingerprints(options.without_copies_of)
+    results = []
+    for task in tasks:
+        results.append(run_task(scorer, options.model, task, chosen, fingerprints))
+        _print_evaluation(results[-1].evaluation, options.json)
+    if len(results) > 1:
+        _print_evaluation(pool_results(results).evaluation, options.json)
     if options.out is not None:
-        log.info("written: %s", write_report_folder(options.out, options.model, found))
+        log.info("written: %s", write_report_folder(options.out, options.model, results))
     if options.mistakes is not None:
-        answers = pool([each.answers for each in found])
-        log.info("written: %s", ", ".join(map(str, write_mistakes(options.mistakes, answers))))
+        predictions = pool([each.predictions for each in results])
+        log.info("written: %s", ", ".join(map(str, write_mistakes(options.mistakes, predictions))))
     return 0
 
 
-def _print_evaluation(found: Evaluation, as_json: bool) -> None:
-    lines = [json.dumps(dataclasses.asdict(found))] if as_json else report_lines(found)
+def _print_evaluation(evaluation: Evaluation, as_json: bool) -> None:
+    lines = [json.dumps(dataclasses.asdict(evaluation))] if as_json else report_lines(evaluation)
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 
@@ -157,20 +154,20 @@ def _check_output_folders(options: argparse.Namespace) -> None:
         raise UsageError(f"--out {options.out} is no folder")
 
 
-def warn_about_training_data(scorer: Scorer, todo: EvaluationTask) -> None:
+def warn_about_training_data(scorer: Scorer, task: EvaluationTask) -> None:
     """Say it when the model was trained on pictures that it is about to be evaluated on."""
-    name, (within, _, folder) = todo.data.name, todo.data.name.rpartition("/")
-    if name in scorer.trained_on and todo.split in (ALL, Split.TRAIN):
+    name, (within, _, folder) = task.data.name, task.data.name.rpartition("/")
+    if name in scorer.trained_on and task.split in (ALL, Split.TRAIN):
         log.warning(
             "warning: the model was trained on pictures of %s, so figures of its %s part flatter"
             " it; use --split test",
             name,
-            "whole" if todo.split == ALL else todo.split,
+            "whole" if task.split == ALL else task.split,
         )
     elif within in scorer.trained_on and SPLIT_FOLDERS.get(folder.lower()) is Split.TRAIN:
         log.warning(
             "warning: the model was trained on the pictures of %s, so these figures flatter it;"
             " evaluate %s with --split test",
             name,
-            todo.data.root.resolve().parent,
+            task.data.root.resolve().parent,
         )

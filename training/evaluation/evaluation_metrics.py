@@ -134,56 +134,59 @@ class Evaluation:
 
 
 def evaluation_of(
-    asked: EvaluationContext,
-    answers: Predictions,
+    context: EvaluationContext,
+    predictions: Predictions,
     chosen: ChosenThreshold | None = None,
     without_copies: WithoutCopies | None = None,
 ) -> Evaluation:
-    """The figures of `answers`, which hold at least one face of the model's labels."""
-    counted = answers.counted()
-    truth, pictures = counted.truth, counted.pictures
-    right = counted.scores.argmax(axis=1) == truth
-    exact = _threshold_at_2_percent(counted)
-    accuracy = accuracy_estimate(counted)
+    """The figures of `predictions`, which hold at least one face of the model's labels."""
+    known = predictions.with_known_label()
+    truth, pictures = known.truth, known.pictures
+    right = known.scores.argmax(axis=1) == truth
+    exact = _threshold_at_2_percent(known)
+    accuracy = accuracy_estimate(known)
     assert accuracy is not None
-    ranked = _ranking_estimates(counted)
-    by_label = _label_estimates(counted, ranked)
+    ranked = _ranking_estimates(known)
+    by_label = _label_estimates(known, ranked)
     return Evaluation(
-        asked.model,
-        asked.runtime,
-        asked.data,
-        asked.split,
-        asked.left_out,
-        classification_metrics(truth, counted.scores.argmax(axis=1), counted.labels),
-        None if asked.threshold is None else alerts_at(answers, asked.threshold),
+        context.model,
+        context.runtime,
+        context.data,
+        context.split,
+        context.left_out,
+        classification_metrics(truth, known.scores.argmax(axis=1), known.labels),
+        None if context.threshold is None else alerts_at(predictions, context.threshold),
         None
         if exact is None
-        else _with_threshold_redrawn(alerts_at(answers, exact), ranked["found"]),
+        else _with_threshold_redrawn(alerts_at(predictions, exact), ranked["found"]),
         chosen,
-        None if chosen is None else alerts_at(answers, chosen.threshold),
+        None if chosen is None else alerts_at(predictions, chosen.threshold),
         len(np.unique(pictures)),
         accuracy,
-        _macro_estimates(counted, by_label),
+        _macro_estimates(known, by_label),
         by_label,
-        reliability(counted.scores.max(axis=1), right, pictures),
-        reliability(counted.of(ALERT_LABEL), counted.are(ALERT_LABEL), pictures),
-        slices(answers, asked.threshold),
+        reliability(known.scores.max(axis=1), right, pictures),
+        reliability(known.scores_of(ALERT_LABEL), known.is_label(ALERT_LABEL), pictures),
+        slices(predictions, context.threshold),
         without_copies,
     )
 
 
-def accuracy_estimate(answers: Predictions) -> Estimate | None:
+def accuracy_estimate(predictions: Predictions) -> Estimate | None:
     """Accuracy over the faces whose label the model knows; None when there is none."""
-    known = answers.truth >= 0
-    right = answers.scores.argmax(axis=1) == answers.truth
-    return share_estimates({"": (right, known)}, answers.pictures)[""] if known.any() else None
+    known = predictions.truth >= 0
+    right = predictions.scores.argmax(axis=1) == predictions.truth
+    return share_estimates({"": (right, known)}, predictions.pictures)[""] if known.any() else None
 
 
-def alerts_at(answers: Predictions, threshold: float) -> AlertMetrics:
+def alerts_at(predictions: Predictions, threshold: float) -> AlertMetrics:
     """What `threshold` flags."""
-    reached = answers.of(ALERT_LABEL) >= threshold
-    parts = {label: (reached & answers.are(label), answers.are(label)) for label in ALL_LABELS}
-    found = share_estimates(parts, answers.pictures)
+    reached = predictions.scores_of(ALERT_LABEL) >= threshold
+    parts = {
+        label: (reached & predictions.is_label(label), predictions.is_label(label))
+        for label in ALL_LABELS
+    }
+    found = share_estimates(parts, predictions.pictures)
     flagged = {label: share for label, share in found.items() if share is not None}
     masked, bare = flagged.get(MASKED), flagged.get(ALERT_LABEL)
     return AlertMetrics(
@@ -194,13 +197,13 @@ def alerts_at(answers: Predictions, threshold: float) -> AlertMetrics:
     )
 
 
-def masked_scores(answers: Predictions) -> Floats:
+def masked_scores(predictions: Predictions) -> Floats:
     """The alert label's score of each masked face."""
-    return answers.of(ALERT_LABEL)[answers.are(MASKED)]
+    return predictions.scores_of(ALERT_LABEL)[predictions.is_label(MASKED)]
 
 
-def _threshold_at_2_percent(answers: Predictions) -> float | None:
-    scores = masked_scores(answers)
+def _threshold_at_2_percent(predictions: Predictions) -> float | None:
+    scores = masked_scores(predictions)
     return alert_threshold([scores], DEFAULT_FALSE_ALARMS) if len(scores) else None
 
 
@@ -211,16 +214,16 @@ def _with_threshold_redrawn(alerts: AlertMetrics, found: Estimate | None) -> Ale
 
 
 def _label_estimates(
-    answers: Predictions, ranked: dict[str, Estimate | None]
+    predictions: Predictions, ranked: dict[str, Estimate | None]
 ) -> dict[str, LabelEstimates]:
-    said, truth = answers.scores.argmax(axis=1), answers.truth
+    predicted, truth = predictions.scores.argmax(axis=1), predictions.truth
     parts = {}
-    for index, label in enumerate(answers.labels):
-        true, taken = truth == index, said == index
-        parts[f"precision {label}"] = (true & taken, taken.astype(int))
-        parts[f"recall {label}"] = (true & taken, true.astype(int))
-        parts[f"f1 {label}"] = (2 * (true & taken), true.astype(int) + taken)
-    found = share_estimates(parts, answers.pictures)
+    for index, label in enumerate(predictions.labels):
+        is_true, predicted_as = truth == index, predicted == index
+        parts[f"precision {label}"] = (is_true & predicted_as, predicted_as.astype(int))
+        parts[f"recall {label}"] = (is_true & predicted_as, is_true.astype(int))
+        parts[f"f1 {label}"] = (2 * (is_true & predicted_as), is_true.astype(int) + predicted_as)
+    found = share_estimates(parts, predictions.pictures)
     return {
         label: LabelEstimates(
             found[f"precision {label}"],
@@ -229,32 +232,37 @@ def _label_estimates(
             ranked[f"auc {label}"],
             ranked[f"average precision {label}"],
         )
-        for label in answers.labels
+        for label in predictions.labels
     }
 
 
-def _macro_estimates(answers: Predictions, by_label: dict[str, LabelEstimates]) -> MacroEstimates:
-    said, truth = answers.scores.argmax(axis=1), answers.truth
-    true = (truth[:, np.newaxis] == np.arange(len(answers.labels))).astype(np.float32)
-    taken = (said[:, np.newaxis] == np.arange(len(answers.labels))).astype(np.float32)
+def _macro_estimates(
+    predictions: Predictions, by_label: dict[str, LabelEstimates]
+) -> MacroEstimates:
+    predicted, truth = predictions.scores.argmax(axis=1), predictions.truth
+    is_true = (truth[:, np.newaxis] == np.arange(len(predictions.labels))).astype(np.float32)
+    predicted_as = (predicted[:, np.newaxis] == np.arange(len(predictions.labels))).astype(
+        np.float32
+    )
 
     def statistic(weights: Weights) -> dict[str, Values]:
-        hits, trues, takens = (
-            np.asarray(weights @ each, np.float64) for each in (true * taken, true, taken)
+        hits, positives, predicted_positives = (
+            np.asarray(weights @ each, np.float64)
+            for each in (is_true * predicted_as, is_true, predicted_as)
         )
-        there = trues > 0
+        present = positives > 0
 
         def mean(of_labels: Values) -> Values:
-            summed = np.where(there, np.nan_to_num(of_labels), 0).sum(axis=1)
-            return ratio(summed, there.sum(axis=1).astype(np.float64))
+            summed = np.where(present, np.nan_to_num(of_labels), 0).sum(axis=1)
+            return ratio(summed, present.sum(axis=1).astype(np.float64))
 
         return {
-            "precision": mean(ratio(hits, takens)),
-            "recall": mean(ratio(hits, trues)),
-            "f1": mean(ratio(2 * hits, trues + takens)),
+            "precision": mean(ratio(hits, predicted_positives)),
+            "recall": mean(ratio(hits, positives)),
+            "f1": mean(ratio(2 * hits, positives + predicted_positives)),
         }
 
-    found = bootstrap_estimates(statistic, answers.pictures)
+    found = bootstrap_estimates(statistic, predictions.pictures)
     each = by_label.values()
     return MacroEstimates(
         _with_mean_lower_bound(found["precision"], [label.precision for label in each]),
@@ -270,25 +278,30 @@ def _with_mean_lower_bound(mean: Estimate | None, of: list[Estimate | None]) -> 
     return replace(mean, low=float(np.mean([label.low for label in of if label is not None])))
 
 
-def _ranking_estimates(answers: Predictions) -> dict[str, Estimate | None]:
+def _ranking_estimates(predictions: Predictions) -> dict[str, Estimate | None]:
     """Figures of the ranking by score: each label against the rest, and alerts at exactly 2%
     of the masked faces, `found`."""
-    rankings = {label: Ranking(answers.of(label), answers.are(label)) for label in answers.labels}
-    bare, masked = answers.are(ALERT_LABEL), answers.are(MASKED)
-    doors = Ranking(answers.of(ALERT_LABEL)[bare | masked], bare[bare | masked])
+    rankings = {
+        label: Ranking(predictions.scores_of(label), predictions.is_label(label))
+        for label in predictions.labels
+    }
+    bare, masked = predictions.is_label(ALERT_LABEL), predictions.is_label(MASKED)
+    alert_ranking = Ranking(predictions.scores_of(ALERT_LABEL)[bare | masked], bare[bare | masked])
 
     def statistic(weights: Weights) -> dict[str, Values]:
-        columns = {"found": recall_at(doors, weights[:, bare | masked], DEFAULT_FALSE_ALARMS)}
+        columns = {
+            "found": recall_at(alert_ranking, weights[:, bare | masked], DEFAULT_FALSE_ALARMS)
+        }
         for label, ranking in rankings.items():
             # Against nothing, a label's average precision is 1 whatever its scores are.
             nothing = np.full(len(weights), np.nan)
             columns[f"auc {label}"] = roc_auc(ranking, weights)
             columns[f"average precision {label}"] = (
-                average_precision(ranking, weights) if ranking.both else nothing
+                average_precision(ranking, weights) if ranking.has_both_classes else nothing
             )
         return columns
 
-    found = bootstrap_estimates(statistic, answers.pictures)
+    found = bootstrap_estimates(statistic, predictions.pictures)
     at_exactly = found["found"]
     if at_exactly is not None:
         found["found"] = replace(at_exactly, count=int(bare.sum()))

@@ -34,16 +34,16 @@ DrawPlot = Callable[[Path, Sequence[EvaluationResult], str], None]
 
 
 def write_plots(
-    folder: Path, outcomes: Sequence[EvaluationResult], pooled: Sequence[EvaluationResult]
+    folder: Path, results: Sequence[EvaluationResult], pooled_results: Sequence[EvaluationResult]
 ) -> dict[str, str]:
-    """PNG files in `folder`, by name, with what each shows; `outcomes`: one per data set;
-    `pooled`: all of them as one, where there are several."""
-    every = [*outcomes, *pooled]
-    alerting = [each for each in outcomes if _alert_ranking(each).both]
-    telling = [each for each in outcomes if any(_rankings(each))]
+    """PNG files in `folder`, by name, with what each shows; `results`: one per data set;
+    `pooled_results`: all of them as one, where there are several."""
+    every = [*results, *pooled_results]
+    alerting = [each for each in results if _alert_ranking(each).has_both_classes]
+    telling = [each for each in results if any(_rankings(each))]
     drawn: dict[str, tuple[str, DrawPlot, Sequence[EvaluationResult]]] = {
         "alerts.png": ("Bare faces found against false alarms", _draw_alerts, alerting),
-        "confusion.png": ("Confusion matrix", _draw_confusion, outcomes),
+        "confusion.png": ("Confusion matrix", _draw_confusion, results),
         "roc.png": ("ROC curves, each label against the rest", _draw_roc, telling),
         "precision-recall.png": (
             "Precision and recall of each label",
@@ -51,60 +51,60 @@ def write_plots(
             telling,
         ),
         "reliability.png": ("Reliability diagram", _draw_reliability, every),
-        "scores.png": ("Scores of faces, by what they are", _draw_scores, outcomes),
+        "scores.png": ("Scores of faces, by what they are", _draw_scores, results),
     }
     for name, (title, draw, of) in drawn.items():
         if of:
             draw(folder / name, of, title)
     shown = {name: title for name, (title, _, of) in drawn.items() if of}
-    return {**shown, **write_slice_plots(folder, [each.evaluation for each in outcomes])}
+    return {**shown, **write_slice_plots(folder, [each.evaluation for each in results])}
 
 
-def _alert_ranking(outcome: EvaluationResult) -> Ranking:
+def _alert_ranking(result: EvaluationResult) -> Ranking:
     """Bare faces against masked ones, by the alert label's score."""
-    answers = outcome.answers
-    bare = answers.are(ALERT_LABEL)
-    either = bare | answers.are(MASKED)
-    return Ranking(answers.of(ALERT_LABEL)[either], bare[either])
+    predictions = result.predictions
+    bare = predictions.is_label(ALERT_LABEL)
+    either = bare | predictions.is_label(MASKED)
+    return Ranking(predictions.scores_of(ALERT_LABEL)[either], bare[either])
 
 
 @contextlib.contextmanager
 def _panels(
-    path: Path, outcomes: Sequence[EvaluationResult], title: str, height_in: float
+    path: Path, results: Sequence[EvaluationResult], title: str, height_in: float
 ) -> Iterator[list[Any]]:
     """Axes, one for each data set and titled so, in rows."""
-    columns = 2 if len(outcomes) == 4 else min(COLUMNS, len(outcomes))
-    rows = math.ceil(len(outcomes) / columns)
+    columns = 2 if len(results) == 4 else min(COLUMNS, len(results))
+    rows = math.ceil(len(results) / columns)
     width_in = max(5.5, 4.2 * columns)
     with plot(path, width_in, height_in * rows, rows, columns) as axes:
         every = list(np.ravel(axes))
         every[0].figure.suptitle(title, fontsize=15, fontweight="bold")
-        for each, outcome in zip(every, outcomes, strict=False):
-            each.set_title(outcome.asked.data, fontweight="normal")
-        for spare in every[len(outcomes) :]:
+        for each, result in zip(every, results, strict=False):
+            each.set_title(result.context.data, fontweight="normal")
+        for spare in every[len(results) :]:
             spare.axis("off")
-        yield every[: len(outcomes)]
+        yield every[: len(results)]
 
 
-def _draw_alerts(path: Path, outcomes: Sequence[EvaluationResult], title: str) -> None:
+def _draw_alerts(path: Path, results: Sequence[EvaluationResult], title: str) -> None:
     with plot(path, 7.5, 5.2) as axes:
         lows = []
-        for index, outcome in enumerate(outcomes):
+        for index, result in enumerate(results):
             colour = OTHER_COLOURS[index % len(OTHER_COLOURS)]
-            ranking, answers = _alert_ranking(outcome), outcome.answers
-            either = answers.are(ALERT_LABEL) | answers.are(MASKED)
-            (low, high), _ = curve_bands(ranking, answers.pictures[either], STEPS)
+            ranking, predictions = _alert_ranking(result), result.predictions
+            either = predictions.is_label(ALERT_LABEL) | predictions.is_label(MASKED)
+            (low, high), _ = curve_bands(ranking, predictions.pictures[either], STEPS)
             lows.append(np.min(low[STEPS >= READ_AT_FALSE_ALARMS]))
             wrong, right, _ = curve_points(ranking)
             axes.fill_between(100 * STEPS, 100 * low, 100 * high, color=colour, alpha=0.15, lw=0)
             axes.step(
-                100 * wrong, 100 * right, where="post", color=colour, label=outcome.asked.data
+                100 * wrong, 100 * right, where="post", color=colour, label=result.context.data
             )
-            _mark_threshold(axes, outcome.evaluation.alerts, "o", colour)
-            _mark_threshold(axes, outcome.evaluation.alerts_at_chosen, "D", colour)
-        if outcomes[0].asked.threshold is not None:
+            _mark_threshold(axes, result.evaluation.alerts, "o", colour)
+            _mark_threshold(axes, result.evaluation.alerts_at_chosen, "D", colour)
+        if results[0].context.threshold is not None:
             axes.plot([], [], "ko", label="at the model's threshold")
-        for chosen in [each.evaluation.chosen for each in outcomes if each.evaluation.chosen][:1]:
+        for chosen in [each.evaluation.chosen for each in results if each.evaluation.chosen][:1]:
             allowed = f"{100 * chosen.false_alarms:g}%"
             axes.plot([], [], "kD", label=f"chosen for {allowed} on validation")
         axes.set(
@@ -125,13 +125,13 @@ def _mark_threshold(axes: Any, alerts: AlertMetrics | None, marker: str, colour:
         axes.plot(100 * x, 100 * y, marker, color=colour, ms=8, mec="white", clip_on=not within)
 
 
-def _draw_confusion(path: Path, outcomes: Sequence[EvaluationResult], title: str) -> None:
-    with _panels(path, outcomes, title, 4.0) as panels:
-        for axes, outcome in zip(panels, outcomes, strict=True):
-            counts = np.array(outcome.evaluation.figures.confusion)
+def _draw_confusion(path: Path, results: Sequence[EvaluationResult], title: str) -> None:
+    with _panels(path, results, title, 4.0) as panels:
+        for axes, result in zip(panels, results, strict=True):
+            counts = np.array(result.evaluation.figures.confusion)
             shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
             axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-            names = [DISPLAY_NAMES[label] for label in outcome.answers.labels]
+            names = [DISPLAY_NAMES[label] for label in result.predictions.labels]
             axes.set_xticks(range(len(names)), names)
             axes.set_yticks(range(len(names)), names, rotation=90, va="center")
             axes.set(xlabel="said to be", ylabel="truly")
@@ -147,15 +147,17 @@ def _axis_minimum(shares: Sequence[float]) -> float:
     return float(np.clip(10 * math.floor(10 * min(shares)) - 20, 0, 80))
 
 
-def _draw_roc(path: Path, outcomes: Sequence[EvaluationResult], title: str) -> None:
-    with _panels(path, outcomes, title, 4.2) as panels:
+def _draw_roc(path: Path, results: Sequence[EvaluationResult], title: str) -> None:
+    with _panels(path, results, title, 4.2) as panels:
         lows = []
-        for axes, outcome in zip(panels, outcomes, strict=True):
-            for label, ranking in _rankings(outcome):
+        for axes, result in zip(panels, results, strict=True):
+            for label, ranking in _rankings(result):
                 wrong, right, _ = curve_points(ranking)
-                (low, high), _ = curve_bands(ranking, outcome.answers.counted().pictures, STEPS)
+                (low, high), _ = curve_bands(
+                    ranking, result.predictions.with_known_label().pictures, STEPS
+                )
                 _draw_curve(
-                    axes, label, 100 * wrong, 100 * right, outcome.evaluation.by_label[label].auc
+                    axes, label, 100 * wrong, 100 * right, result.evaluation.by_label[label].auc
                 )
                 _shade_band(axes, label, low, high)
                 lows.append(np.min(right[wrong >= READ_AT_FALSE_ALARMS]))
@@ -169,14 +171,16 @@ def _draw_roc(path: Path, outcomes: Sequence[EvaluationResult], title: str) -> N
             axes.set_ylim(_axis_minimum(lows), 100.5)
 
 
-def _draw_precision_recall(path: Path, outcomes: Sequence[EvaluationResult], title: str) -> None:
-    with _panels(path, outcomes, title, 4.2) as panels:
+def _draw_precision_recall(path: Path, results: Sequence[EvaluationResult], title: str) -> None:
+    with _panels(path, results, title, 4.2) as panels:
         lows = []
-        for axes, outcome in zip(panels, outcomes, strict=True):
-            for label, ranking in _rankings(outcome):
+        for axes, result in zip(panels, results, strict=True):
+            for label, ranking in _rankings(result):
                 _, right, precision = curve_points(ranking)
-                _, (low, high) = curve_bands(ranking, outcome.answers.counted().pictures, STEPS)
-                average = outcome.evaluation.by_label[label].average_precision
+                _, (low, high) = curve_bands(
+                    ranking, result.predictions.with_known_label().pictures, STEPS
+                )
+                average = result.evaluation.by_label[label].average_precision
                 _draw_curve(axes, label, 100 * right, 100 * precision, average)
                 _shade_band(axes, label, low, high)
                 lows.append(np.min(precision[(right > 0) & (right <= READ_AT_RECALL)], initial=1.0))
@@ -186,19 +190,25 @@ def _draw_precision_recall(path: Path, outcomes: Sequence[EvaluationResult], tit
             axes.set_ylim(_axis_minimum(lows), 100.5)
 
 
-def _rankings(outcome: EvaluationResult) -> Iterator[tuple[str, Ranking]]:
+def _rankings(result: EvaluationResult) -> Iterator[tuple[str, Ranking]]:
     """Each label that can be told from the rest, the alert label last: drawn over the others."""
-    counted = outcome.answers.counted()
-    for label in sorted(counted.labels, key=lambda label: label == ALERT_LABEL):
-        ranking = Ranking(counted.of(label), counted.are(label))
-        if ranking.both:
+    known = result.predictions.with_known_label()
+    for label in sorted(known.labels, key=lambda label: label == ALERT_LABEL):
+        ranking = Ranking(known.scores_of(label), known.is_label(label))
+        if ranking.has_both_classes:
             yield label, ranking
 
 
 def _draw_curve(axes: Any, label: str, x: Any, y: Any, figure: Estimate | None) -> None:
-    told = "" if figure is None else f" {figure.value:.4f} [{figure.low:.4f}, {figure.high:.4f}]"
+    estimate_text = (
+        "" if figure is None else f" {figure.value:.4f} [{figure.low:.4f}, {figure.high:.4f}]"
+    )
     width = 2.2 if label == ALERT_LABEL else 1.4
-    where = {"color": LABEL_COLOURS[label], "lw": width, "label": f"{DISPLAY_NAMES[label]}{told}"}
+    where = {
+        "color": LABEL_COLOURS[label],
+        "lw": width,
+        "label": f"{DISPLAY_NAMES[label]}{estimate_text}",
+    }
     axes.step(x, y, where="post", **where)
 
 
@@ -208,11 +218,11 @@ def _shade_band(axes: Any, label: str, low: Any, high: Any) -> None:
     )
 
 
-def _draw_reliability(path: Path, outcomes: Sequence[EvaluationResult], title: str) -> None:
-    with _panels(path, outcomes, title, 4.2) as panels:
-        for axes, outcome in zip(panels, outcomes, strict=True):
+def _draw_reliability(path: Path, results: Sequence[EvaluationResult], title: str) -> None:
+    with _panels(path, results, title, 4.2) as panels:
+        for axes, result in zip(panels, results, strict=True):
             axes.plot([0, 100], [0, 100], color="#999999", ls=":", lw=1)
-            found = outcome.evaluation
+            found = result.evaluation
             _draw_bins(axes, found.answer_reliability, "black", "score of the answer")
             _draw_bins(axes, found.alert_reliability, LABEL_COLOURS[ALERT_LABEL], "score for bare")
             axes.set(xlabel="mean score, %", ylabel="share that is so, %", xlim=(-4, 104))
@@ -234,20 +244,22 @@ def _bin_points(shown: Sequence[Bin]) -> list[tuple[float, float]]:
     return [(each.score, each.share.value) for each in shown]
 
 
-def _draw_scores(path: Path, outcomes: Sequence[EvaluationResult], title: str) -> None:
+def _draw_scores(path: Path, results: Sequence[EvaluationResult], title: str) -> None:
     edges = np.linspace(0, 100, 51)
-    with _panels(path, outcomes, title, 3.8) as panels:
-        for axes, outcome in zip(panels, outcomes, strict=True):
-            answers = outcome.answers
+    with _panels(path, results, title, 3.8) as panels:
+        for axes, result in zip(panels, results, strict=True):
+            predictions = result.predictions
             for label, colour in LABEL_COLOURS.items():
-                scores = 100 * answers.of(ALERT_LABEL)[answers.are(label)]
+                scores = 100 * predictions.scores_of(ALERT_LABEL)[predictions.is_label(label)]
                 if len(scores):
                     name = f"{DISPLAY_NAMES[label]} ({len(scores)})"
                     axes.hist(scores, edges, color=colour, histtype="stepfilled", alpha=0.25)
                     axes.hist(scores, edges, color=colour, histtype="step", lw=1.4, label=name)
-            if outcome.asked.threshold is not None:
-                at = 100 * outcome.asked.threshold
-                axes.axvline(at, color="black", ls="--", lw=1, label="alert threshold")
+            if result.context.threshold is not None:
+                threshold_percent = 100 * result.context.threshold
+                axes.axvline(
+                    threshold_percent, color="black", ls="--", lw=1, label="alert threshold"
+                )
             axes.set(xlabel="score for bare, %", ylabel="faces", yscale="log", xlim=(0, 100))
             axes.yaxis.set_major_formatter("{x:g}")
             axes.legend(loc="upper center", fontsize=10, frameon=True, edgecolor="none")

@@ -25,9 +25,9 @@ MAX_CAPTION_LETTERS = 15
 
 def refuse_project_folder(folder: Path) -> None:
     """Raises UsageError when `folder` is in the checkout, where git does not ignore it."""
-    place = folder.resolve()
-    ignored = any(place.is_relative_to(CHECKOUT / name) for name in IGNORED_FOLDERS)
-    if place.is_relative_to(CHECKOUT) and not ignored:
+    resolved = folder.resolve()
+    ignored = any(resolved.is_relative_to(CHECKOUT / name) for name in IGNORED_FOLDERS)
+    if resolved.is_relative_to(CHECKOUT) and not ignored:
         raise UsageError(
             f"--mistakes {folder} is in the project, and pictures of people stay out of it:"
             " name a folder elsewhere, or one in runs/"
@@ -36,15 +36,15 @@ def refuse_project_folder(folder: Path) -> None:
         raise UsageError(f"--mistakes {folder} is no folder")
 
 
-def write_mistakes(folder: Path, answers: Predictions) -> list[Path]:
+def write_mistakes(folder: Path, predictions: Predictions) -> list[Path]:
     """Write `mistakes.txt` and, for the worst, `mistakes-1.png` and so on; the files written.
 
     The surer the model was of the wrong label, the earlier it comes. Sheets that an earlier
     run wrote here are removed; git is told to ignore a folder that is new. Raises UserError
     when the folder cannot be written.
     """
-    counted = answers.counted()
-    order = most_confident_mistakes(counted)
+    known = predictions.with_known_label()
+    order = most_confident_mistakes(known)
     try:
         if not folder.is_dir():
             folder.mkdir(parents=True)
@@ -52,60 +52,60 @@ def write_mistakes(folder: Path, answers: Predictions) -> list[Path]:
         for number in range(1, MAX_SHEETS + 1):
             (folder / f"mistakes-{number}.png").unlink(missing_ok=True)
         listed = folder / "mistakes.txt"
-        listed.write_text("\n".join(_lines(counted, order)) + "\n")
-        return [listed, *_sheets(folder, counted, order[: MAX_SHEETS * FACES_PER_SHEET])]
+        listed.write_text("\n".join(_lines(known, order)) + "\n")
+        return [listed, *_sheets(folder, known, order[: MAX_SHEETS * FACES_PER_SHEET])]
     except OSError as error:
         raise UserError(f"cannot write the mistakes to {folder}: {error.strerror}") from None
 
 
-def most_confident_mistakes(answers: Predictions) -> Ints:
-    """Where the model is wrong, (m,) indices into `answers`, by its score for what it said."""
-    wrong = np.flatnonzero(answers.scores.argmax(axis=1) != answers.truth)
-    sure = answers.scores[wrong].max(axis=1)
+def most_confident_mistakes(predictions: Predictions) -> Ints:
+    """Where the model is wrong, (m,) indices into `predictions`, by its score for what it said."""
+    wrong = np.flatnonzero(predictions.scores.argmax(axis=1) != predictions.truth)
+    sure = predictions.scores[wrong].max(axis=1)
     return np.asarray(wrong[np.argsort(-sure, kind="stable")], np.int64)
 
 
-def _lines(answers: Predictions, order: Ints) -> Iterator[str]:
+def _lines(predictions: Predictions, order: Ints) -> Iterator[str]:
     yield "score\ttrue\tsaid\tdata set\tbox\tfile"
     for index in order:
-        sample, (said, score) = answers.samples[index], _predicted(answers, index)
+        sample, (predicted, score) = predictions.samples[index], _predicted(predictions, index)
         box = "" if sample.box_px is None else ",".join(f"{side:g}" for side in sample.box_px)
-        source = answers.sources[answers.source[index]]
-        yield f"{score:.4f}\t{sample.label}\t{said}\t{source}\t{box}\t{sample.path}"
+        source = predictions.sources[predictions.source[index]]
+        yield f"{score:.4f}\t{sample.label}\t{predicted}\t{source}\t{box}\t{sample.path}"
 
 
-def _sheets(folder: Path, answers: Predictions, order: Ints) -> Iterator[Path]:
+def _sheets(folder: Path, predictions: Predictions, order: Ints) -> Iterator[Path]:
     for number, start in enumerate(range(0, len(order), FACES_PER_SHEET), start=1):
         chosen = order[start : start + FACES_PER_SHEET]
-        pictures = [_crop(answers, index) for index in chosen]
-        sheet = contact_sheet(pictures, [_caption(answers, index) for index in chosen])
+        pictures = [_crop(predictions, index) for index in chosen]
+        sheet = contact_sheet(pictures, [_caption(predictions, index) for index in chosen])
         path = folder / f"mistakes-{number}.png"
         _, code = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
         path.write_bytes(code.tobytes())
         yield path
 
 
-def _crop(answers: Predictions, index: int) -> Pixels:
-    sample = answers.samples[index]
+def _crop(predictions: Predictions, index: int) -> Pixels:
+    sample = predictions.samples[index]
     image = read_picture(sample.path)
     crop = None if image is None else evaluation_crop(sample, image)
     assert crop is not None  # it was scored a moment ago
     return crop
 
 
-def _caption(answers: Predictions, index: int) -> list[str]:
-    sample, (said, score) = answers.samples[index], _predicted(answers, index)
+def _caption(predictions: Predictions, index: int) -> list[str]:
+    sample, (predicted, score) = predictions.samples[index], _predicted(predictions, index)
     return [
-        f"{_short_name(sample.label)} -> {_short_name(said)}",
+        f"{_short_name(sample.label)} -> {_short_name(predicted)}",
         f"{score:.3f}",
-        answers.sources[answers.source[index]][:MAX_CAPTION_LETTERS],
+        predictions.sources[predictions.source[index]][:MAX_CAPTION_LETTERS],
         sample.path.stem[-MAX_CAPTION_LETTERS:],
     ]
 
 
-def _predicted(answers: Predictions, index: int) -> tuple[str, float]:
-    scores = answers.scores[index]
-    return answers.labels[int(scores.argmax())], float(scores.max())
+def _predicted(predictions: Predictions, index: int) -> tuple[str, float]:
+    scores = predictions.scores[index]
+    return predictions.labels[int(scores.argmax())], float(scores.max())
 
 
 def _short_name(label: str) -> str:

@@ -42,7 +42,7 @@ class Predictions:
     @property
     def truth(self) -> Ints:
         """(n,) indices into `labels`, -1 where the model has no such label."""
-        index = {label: place for place, label in enumerate(self.labels)}
+        index = {label: column for column, label in enumerate(self.labels)}
         return np.array([index.get(sample.label, -1) for sample in self.samples], np.int64)
 
     @property
@@ -51,15 +51,15 @@ class Predictions:
         index: dict[Path, int] = {}
         return np.array([index.setdefault(s.path, len(index)) for s in self.samples], np.int64)
 
-    def are(self, label: str) -> npt.NDArray[np.bool_]:
+    def is_label(self, label: str) -> npt.NDArray[np.bool_]:
         """(n,) whether the face is truly `label`, the model's or not."""
         return np.array([sample.label == label for sample in self.samples], np.bool_)
 
-    def of(self, label: str) -> Floats:
+    def scores_of(self, label: str) -> Floats:
         """(n,) scores of one of the model's labels."""
         return np.asarray(self.scores[:, self.labels.index(label)], np.float32)
 
-    def only(self, chosen: npt.NDArray[np.bool_]) -> Predictions:
+    def select(self, chosen: npt.NDArray[np.bool_]) -> Predictions:
         """The faces for which `chosen` (n,) is true."""
         return dataclasses.replace(
             self,
@@ -70,9 +70,9 @@ class Predictions:
             source=self.source[chosen],
         )
 
-    def counted(self) -> Predictions:
+    def with_known_label(self) -> Predictions:
         """The faces whose label the model knows."""
-        return self.only(self.truth >= 0)
+        return self.select(self.truth >= 0)
 
 
 def pool(several: Sequence[Predictions]) -> Predictions:
@@ -101,25 +101,26 @@ def split_for(data: DataSet, split: str | None) -> str:
 
 def samples_in(data: DataSet, split: str) -> list[Sample]:
     """The samples of one split, or of all."""
-    return list(data.samples) if split == ALL else data.part(Split(split))
+    return list(data.samples) if split == ALL else data.in_split(Split(split))
 
 
 def collect_predictions(
-    scorer: Scorer, data: DataSet, samples: list[Sample], what: str
+    scorer: Scorer, data: DataSet, samples: list[Sample], progress_title: str
 ) -> Predictions:
-    """The model's answers on those of `samples` that are wide enough and can be decoded.
+    """Return the model's predictions for those of `samples` that are wide enough and can be
+    decoded.
 
-    `what` names the progress bar. Raises UserError when an annotated face lies outside its
-    picture.
+    `progress_title` is the title of the progress bar. Raises UserError when an annotated face lies
+    outside its picture.
     """
-    asked: list[Sample] = []
+    scored: list[Sample] = []
     widths: list[float] = []
     lumas: list[float] = []
 
     def pairs() -> LabelledImages:
         wide = [sample for sample in samples if is_evaluated(sample)]
-        for sample, image in decode_samples(data, wide, sample_progress(what)):
-            asked.append(sample)
+        for sample, image in decode_samples(data, wide, sample_progress(progress_title)):
+            scored.append(sample)
             lumas.append(_mean_grey(sample, image))
             widths.append(image.shape[1] if sample.box_px is None else sample.box_px[2])
             yield sample, image
@@ -128,11 +129,11 @@ def collect_predictions(
     return Predictions(
         scorer.labels,
         (data.name,),
-        tuple(asked),
+        tuple(scored),
         scores,
         np.array(widths, np.float32),
         np.array(lumas, np.float32),
-        np.zeros(len(asked), np.int64),
+        np.zeros(len(scored), np.int64),
     )
 
 

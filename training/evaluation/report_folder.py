@@ -22,32 +22,32 @@ from training.evaluation.terminal_report import (
 )
 
 
-def write_report_folder(folder: Path, model: Path, outcomes: Sequence[EvaluationResult]) -> Path:
-    """Write all that is known of `outcomes`, one per data set; the path of the report.
+def write_report_folder(folder: Path, model: Path, results: Sequence[EvaluationResult]) -> Path:
+    """Write all that is known of `results`, one per data set; the path of the report.
 
     Raises UserError when the folder cannot be written.
     """
-    pooled = [pool_results(outcomes)] if len(outcomes) > 1 else []
-    each = [outcome.evaluation for outcome in [*outcomes, *pooled]]
-    found = {
+    pooled_results = [pool_results(results)] if len(results) > 1 else []
+    each = [result.evaluation for result in [*results, *pooled_results]]
+    content = {
         "model": str(model),
         "model_sha256": digest(model.read_bytes()),
-        "data_sets": [dataclasses.asdict(one) for one in each[: len(outcomes)]],
-        "together": [dataclasses.asdict(one) for one in each[len(outcomes) :]],
+        "data_sets": [dataclasses.asdict(evaluation) for evaluation in each[: len(results)]],
+        "together": [dataclasses.asdict(evaluation) for evaluation in each[len(results) :]],
     }
     report = folder / "report.md"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        plots = write_plots(folder, outcomes, pooled)
-        (folder / "evaluation.json").write_text(json.dumps(found, indent=1) + "\n")
+        plots = write_plots(folder, results, pooled_results)
+        (folder / "evaluation.json").write_text(json.dumps(content, indent=1) + "\n")
         report.write_text("\n".join(_report(model, each, plots)) + "\n")
     except OSError as error:
         raise UserError(f"cannot write the report to {folder}: {error.strerror}") from None
     return report
 
 
-def _report(model: Path, every: Sequence[Evaluation], plots: dict[str, str]) -> Iterator[str]:
-    first = every[0]
+def _report(model: Path, evaluations: Sequence[Evaluation], plots: dict[str, str]) -> Iterator[str]:
+    first = evaluations[0]
     yield f"# {model.name} with {first.runtime}\n"
     yield (
         f"Digest `{digest(model.read_bytes())}`. Brackets hold {first.bootstrap['interval']:.0%}"
@@ -57,14 +57,14 @@ def _report(model: Path, every: Sequence[Evaluation], plots: dict[str, str]) -> 
         " exactly 2% of the masked* does each draw choose its own. Drawing anew makes a calibration"
         " error larger, so its interval leans upwards.\n"
     )
-    yield from _overview(every)
-    yield from _alert_table(every)
-    for one in every:
-        yield f"## {one.data} ({one.split})\n"
-        yield from _labels(one)
-        yield from _confusion(one)
-        for way, slices in one.slices.items():
-            yield from _slices(SLICE_TITLES[way], slices)
+    yield from _overview(evaluations)
+    yield from _alert_table(evaluations)
+    for evaluation in evaluations:
+        yield f"## {evaluation.data} ({evaluation.split})\n"
+        yield from _labels(evaluation)
+        yield from _confusion(evaluation)
+        for grouping, slices in evaluation.slices.items():
+            yield from _slices(SLICE_TITLES[grouping], slices)
     yield "## Plots\n"
     for name, title in plots.items():
         yield f"![{title}]({name})\n"
@@ -81,46 +81,49 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[s
     yield ""
 
 
-def _overview(every: Sequence[Evaluation]) -> Iterator[str]:
+def _overview(evaluations: Sequence[Evaluation]) -> Iterator[str]:
     heads = ["data set", "faces, pictures", "accuracy", "macro F1", "area under ROC (bare)", "ECE"]
-    copies = any(one.without_copies for one in every)
+    copies = any(evaluation.without_copies for evaluation in evaluations)
     rows = []
-    for one in every:
+    for evaluation in evaluations:
         row = [
-            f"{one.data} ({one.split})",
-            f"{one.figures.count}, {one.pictures}",
-            format_percent(one.accuracy),
-            format_percent(one.macro.f1),
-            format_fraction(one.by_label[ALERT_LABEL].auc),
-            format_percent(one.answer_reliability.ece),
+            f"{evaluation.data} ({evaluation.split})",
+            f"{evaluation.figures.count}, {evaluation.pictures}",
+            format_percent(evaluation.accuracy),
+            format_percent(evaluation.macro.f1),
+            format_fraction(evaluation.by_label[ALERT_LABEL].auc),
+            format_percent(evaluation.answer_reliability.ece),
         ]
         if copies:
-            row.insert(3, _without_copies(one))
+            row.insert(3, _without_copies(evaluation))
         rows.append(row)
     if copies:
         heads.insert(3, "accuracy without copies")
     yield from _table(heads, rows)
-    of = next((one.without_copies.of for one in every if one.without_copies), None)
+    of = next(
+        (evaluation.without_copies.of for evaluation in evaluations if evaluation.without_copies),
+        None,
+    )
     if of:
         yield f"*Without copies*: of training pictures of {', '.join(of)}.\n"
 
 
-def _without_copies(one: Evaluation) -> str:
-    each = one.without_copies
+def _without_copies(evaluation: Evaluation) -> str:
+    each = evaluation.without_copies
     return "" if each is None else f"{format_percent(each.accuracy)}, {each.copies} left out"
 
 
-def _alert_table(every: Sequence[Evaluation]) -> Iterator[str]:
+def _alert_table(evaluations: Sequence[Evaluation]) -> Iterator[str]:
     yield "## Alerts: bare faces flagged, masked faces flagged\n"
-    chosen = next((one.chosen for one in every if one.chosen), None)
+    chosen = next((evaluation.chosen for evaluation in evaluations if evaluation.chosen), None)
     heads = ["data set", "at the model's threshold", "at exactly 2% of the masked"]
     if chosen is not None:
         heads.insert(2, f"at {chosen.threshold:.3f}, chosen on validation")
     rows = []
-    for one in every:
-        row = [one.data, _alert(one.alerts), _alert(one.alerts_at_2_percent)]
+    for evaluation in evaluations:
+        row = [evaluation.data, _alert(evaluation.alerts), _alert(evaluation.alerts_at_2_percent)]
         if chosen is not None:
-            row.insert(2, _alert(one.alerts_at_chosen))
+            row.insert(2, _alert(evaluation.alerts_at_chosen))
         rows.append(row)
     yield from _table(heads, rows)
     if chosen is not None:
@@ -138,27 +141,33 @@ def _alert(alerts: AlertMetrics | None) -> str:
     return f"{bare}; {masked} ({alerts.threshold:.3f})"
 
 
-def _labels(one: Evaluation) -> Iterator[str]:
+def _labels(evaluation: Evaluation) -> Iterator[str]:
     rows: list[list[object]] = []
-    for label, each in one.by_label.items():
+    for label, each in evaluation.by_label.items():
         shares = map(format_percent, (each.precision, each.recall, each.f1))
         areas = map(format_fraction, (each.auc, each.average_precision))
-        rows.append([f"`{label}`", one.figures.by_label[label].count, *shares, *areas])
-    macro = one.macro
+        rows.append([f"`{label}`", evaluation.figures.by_label[label].count, *shares, *areas])
+    macro = evaluation.macro
     means = map(format_percent, (macro.precision, macro.recall, macro.f1))
-    rows.append(["macro", one.figures.count, *means, "", ""])
+    rows.append(["macro", evaluation.figures.count, *means, "", ""])
     yield from _table(
         ["", "faces", "precision", "recall", "F1", "area under ROC", "average precision"], rows
     )
-    if one.left_out:
-        yield f"{one.left_out} more faces left out: of no label of the model's, or too small.\n"
+    if evaluation.left_out:
+        yield (
+            f"{evaluation.left_out} more faces were left out: the model has no label for them, they"
+            " are too small, or their picture cannot be decoded.\n"
+        )
 
 
-def _confusion(one: Evaluation) -> Iterator[str]:
-    labels = list(one.figures.by_label)
+def _confusion(evaluation: Evaluation) -> Iterator[str]:
+    labels = list(evaluation.figures.by_label)
     yield from _table(
         ["is, said to be", *(f"`{label}`" for label in labels)],
-        [[f"`{label}`", *row] for label, row in zip(labels, one.figures.confusion, strict=True)],
+        [
+            [f"`{label}`", *row]
+            for label, row in zip(labels, evaluation.figures.confusion, strict=True)
+        ],
     )
 
 

@@ -27,9 +27,9 @@ class Ranking:
         #: The distinct scores from high to low, (k,): each is a threshold.
         self.thresholds: Floats = ranked[self._starts]
         #: Whether there is something to tell apart.
-        self.both = bool(positive.any() and not positive.all())
+        self.has_both_classes = bool(positive.any() and not positive.all())
 
-    def taken(self, weights: Weights) -> tuple[Floats64, Floats64]:
+    def cumulated_counts(self, weights: Weights) -> tuple[Floats64, Floats64]:
         """Right and wrong faces taken, (draws, k + 1): by no threshold, then by each."""
         ranked = weights[:, self._order]
         return self._sums(ranked * self._positive), self._sums(ranked * ~self._positive)
@@ -42,14 +42,14 @@ class Ranking:
 
 def roc_auc(ranking: Ranking, weights: Weights) -> Values:
     """Area under the ROC curve; NaN where one side is missing."""
-    right, wrong = ranking.taken(weights)
+    right, wrong = ranking.cumulated_counts(weights)
     under = (np.diff(wrong, axis=1) * (right[:, 1:] + right[:, :-1]) / 2).sum(axis=1)
     return ratio(under, right[:, -1] * wrong[:, -1])
 
 
 def average_precision(ranking: Ranking, weights: Weights) -> Values:
     """Precision averaged over the steps of the recall; NaN where nothing is looked for."""
-    right, wrong = ranking.taken(weights)
+    right, wrong = ranking.cumulated_counts(weights)
     steps = np.diff(right, axis=1)
     precision = np.nan_to_num(ratio(right[:, 1:], right[:, 1:] + wrong[:, 1:]))
     return ratio((steps * precision).sum(axis=1), right[:, -1])
@@ -60,7 +60,7 @@ def recall_at(ranking: Ranking, weights: Weights, false_alarms: float) -> Values
 
     The threshold is chosen anew in each draw, as `metrics.alert_threshold` does.
     """
-    right, wrong = ranking.taken(weights)
+    right, wrong = ranking.cumulated_counts(weights)
     within = wrong <= (false_alarms + 1e-9) * wrong[:, -1:]
     last = within.sum(axis=1) - 1
     found = ratio(right[np.arange(len(right)), last], right[:, -1])
@@ -69,7 +69,9 @@ def recall_at(ranking: Ranking, weights: Weights, false_alarms: float) -> Values
 
 def curve_points(ranking: Ranking) -> tuple[Floats64, Floats64, Floats64]:
     """(k + 1,) each: share of the others taken, share found, precision (1 before any)."""
-    right, wrong = (each[0] for each in ranking.taken(np.ones((1, len(ranking._order)), "f4")))
+    right, wrong = (
+        each[0] for each in ranking.cumulated_counts(np.ones((1, len(ranking._order)), "f4"))
+    )
     taken = right + wrong
     precision = np.divide(right, taken, out=np.ones_like(right), where=taken > 0)
     return wrong / wrong[-1], right / right[-1], precision
@@ -82,7 +84,7 @@ def curve_bands(
     taken, and precision where a share `at` is found. `at`: (m,), 0 to 1, rising."""
     found, precise = [], []
     for weights in bootstrap_weights(pictures):
-        right, wrong = ranking.taken(weights)
+        right, wrong = ranking.cumulated_counts(weights)
         for hits, misses in zip(right, wrong, strict=True):
             if hits[-1] and misses[-1]:
                 last = np.searchsorted(misses / misses[-1], at + 1e-9, side="right") - 1

@@ -27,16 +27,18 @@ SlicesByDataSet = Mapping[str, Mapping[str, Slice]]
 
 def write_slice_plots(folder: Path, evaluations: Sequence[Evaluation]) -> dict[str, str]:
     """PNG files in `folder`, by name, with what each shows."""
-    ways = {
+    groupings = {
         "data set": {each.data: {each.data: _whole_as_slice(each)} for each in evaluations},
         "width": _slices_by_data_set(evaluations, "width"),
         "brightness": _slices_by_data_set(evaluations, "brightness"),
     }
     if len(evaluations) == 1:
-        del ways["data set"]
-    there = {way: of for way, of in ways.items() if any(of.values())}
+        del groupings["data set"]
+    drawable = {
+        grouping: by_name for grouping, by_name in groupings.items() if any(by_name.values())
+    }
     written = {}
-    if there and _write_grid(folder / "parts.png", there):
+    if drawable and _write_grid(folder / "parts.png", drawable):
         written["parts.png"] = "Accuracy and alerts on parts of the faces"
     kinds = {each.data: each.slices["kind"] for each in evaluations if "kind" in each.slices}
     if kinds:
@@ -45,10 +47,10 @@ def write_slice_plots(folder: Path, evaluations: Sequence[Evaluation]) -> dict[s
     return written
 
 
-def errors_percent(figures: Sequence[Estimate]) -> Any:
+def errors_percent(estimates: Sequence[Estimate]) -> Any:
     """Lengths of the error bars below and above, (2, n), in per cent."""
-    below = [max(0.0, each.value - each.low) for each in figures]
-    above = [max(0.0, each.high - each.value) for each in figures]
+    below = [max(0.0, each.value - each.low) for each in estimates]
+    above = [max(0.0, each.high - each.value) for each in estimates]
     return 100 * np.array([below, above])
 
 
@@ -56,36 +58,43 @@ def _whole_as_slice(each: Evaluation) -> Slice:
     return Slice(each.data, each.accuracy, {} if each.alerts is None else each.alerts.flagged)
 
 
-def _slices_by_data_set(evaluations: Sequence[Evaluation], way: str) -> SlicesByDataSet:
+def _slices_by_data_set(evaluations: Sequence[Evaluation], grouping: str) -> SlicesByDataSet:
     return {
-        each.data: {part.name: part for part in each.slices.get(way, [])} for each in evaluations
+        each.data: {part.name: part for part in each.slices.get(grouping, [])}
+        for each in evaluations
     }
 
 
-def _write_grid(path: Path, ways: Mapping[str, SlicesByDataSet]) -> bool:
+def _write_grid(path: Path, groupings: Mapping[str, SlicesByDataSet]) -> bool:
     """Whether there was anything to draw."""
-    slices = [part for of in ways.values() for named in of.values() for part in named.values()]
-    shown = {
-        title: figure
-        for title, figure in SLICE_METRICS.items()
-        if any((each := figure(part)) is not None and each.count >= MIN_SAMPLES for part in slices)
+    slices = [
+        part
+        for by_name in groupings.values()
+        for named in by_name.values()
+        for part in named.values()
+    ]
+    metrics = {
+        title: metric
+        for title, metric in SLICE_METRICS.items()
+        if any((each := metric(part)) is not None and each.count >= MIN_SAMPLES for part in slices)
     }
-    if not shown:
+    if not metrics:
         return False
-    size = max(5.5, 4.6 * len(ways)), 3.8 * len(shown)
-    with plot(path, *size, len(shown), len(ways)) as axes:
-        grid = np.reshape(axes, (len(shown), len(ways)))
-        for row, (title, figure) in zip(grid, shown.items(), strict=True):
+    size = max(5.5, 4.6 * len(groupings)), 3.8 * len(metrics)
+    with plot(path, *size, len(metrics), len(groupings)) as all_axes:
+        grid = np.reshape(all_axes, (len(metrics), len(groupings)))
+        for row, (title, metric) in zip(grid, metrics.items(), strict=True):
             lows = [
-                _draw_points(each, of, figure) for each, of in zip(row, ways.values(), strict=True)
+                _draw_points(axes, by_data, metric)
+                for axes, by_data in zip(row, groupings.values(), strict=True)
             ]
-            for each, way in zip(row, ways, strict=True):
-                each.set(title=f"{title} by {way}", ylim=(_axis_minimum(lows), 101))
+            for axes, grouping in zip(row, groupings, strict=True):
+                axes.set(title=f"{title} by {grouping}", ylim=(_axis_minimum(lows), 101))
             row[0].set_ylabel("%")
-        named = [each for each in grid.ravel() if len(each.get_legend_handles_labels()[1]) > 1]
-        if named:
-            named[0].figure.legend(
-                *named[0].get_legend_handles_labels(), loc="outside lower center", ncols=4
+        several = [axes for axes in grid.ravel() if len(axes.get_legend_handles_labels()[1]) > 1]
+        if several:
+            several[0].figure.legend(
+                *several[0].get_legend_handles_labels(), loc="outside lower center", ncols=4
             )
     return True
 
@@ -96,18 +105,18 @@ def _axis_minimum(lows: Sequence[float]) -> float:
 
 
 def _draw_points(
-    axes: Any, by_data: SlicesByDataSet, figure: Callable[[Slice], Estimate | None]
+    axes: Any, by_data: SlicesByDataSet, metric: Callable[[Slice], Estimate | None]
 ) -> float:
     """Draws a series per data set; the lowest end of an interval drawn, in per cent."""
-    names = list(dict.fromkeys(name for of in by_data.values() for name in of))
-    one_each = all(len(of) == 1 for of in by_data.values())
+    names = list(dict.fromkeys(name for by_name in by_data.values() for name in by_name))
+    one_each = all(len(by_name) == 1 for by_name in by_data.values())
     lowest = 100.0
-    for index, (data, of) in enumerate(by_data.items()):
+    for index, (data, by_name) in enumerate(by_data.items()):
         aside = 0.0 if one_each else 0.16 * (index - (len(by_data) - 1) / 2)
         drawn = [
             (names.index(name) + aside, each)
-            for name, part in of.items()
-            if (each := figure(part)) is not None and each.count >= MIN_SAMPLES
+            for name, part in by_name.items()
+            if (each := metric(part)) is not None and each.count >= MIN_SAMPLES
         ]
         if drawn:
             estimates = [each for _, each in drawn]
@@ -153,20 +162,20 @@ def _draw_bars(
     axes: Any,
     title: str,
     parts: Sequence[Slice],
-    figures: Sequence[Estimate | None],
-    otherwise: str,
+    estimates: Sequence[Estimate | None],
+    text_if_missing: str,
 ) -> None:
-    there = [(place, each) for place, each in enumerate(figures) if each is not None]
+    drawable = [(place, each) for place, each in enumerate(estimates) if each is not None]
     axes.set(title=title, xlabel="%", xlim=(0, 102), ylim=(len(parts) - 0.5, -0.5))
     axes.grid(axis="y", visible=False)
-    counts = {place: f" ({each.count})" for place, each in there}
+    counts = {place: f" ({each.count})" for place, each in drawable}
     names = [f"{part.name}{counts.get(place, '')}" for place, part in enumerate(parts)]
     axes.set_yticks(range(len(parts)), names)
-    if there:
-        estimates = [each for _, each in there]
-        values = [100 * each.value for each in estimates]
-        errors = errors_percent(estimates)
-        places = [place for place, _ in there]
+    if drawable:
+        present = [each for _, each in drawable]
+        values = [100 * each.value for each in present]
+        errors = errors_percent(present)
+        places = [place for place, _ in drawable]
         axes.barh(places, values, xerr=errors, color=OTHER_COLOURS[2], capsize=3)
     for place in set(range(len(parts))) - set(counts):
-        axes.text(1, place, otherwise, va="center", color="#777777", fontsize=9)
+        axes.text(1, place, text_if_missing, va="center", color="#777777", fontsize=9)

@@ -42,19 +42,19 @@ class Slice:
     flagged: dict[str, Estimate]
 
 
-def slices(answers: Predictions, threshold: float | None) -> dict[str, list[Slice]]:
+def slices(predictions: Predictions, threshold: float | None) -> dict[str, list[Slice]]:
     """Slices by what tells them apart; empty ones, and a lone one, are left out."""
-    ways = {
-        "source": _sources(answers),
-        "width": value_bands(answers.width_px, WIDTHS_PX, "px"),
-        "brightness": _brightness(answers.luma),
-        "kind": _kinds(answers),
+    groups = {
+        "source": _sources(predictions),
+        "width": value_bands(predictions.width_px, WIDTHS_PX, "px"),
+        "brightness": _brightness(predictions.luma),
+        "kind": _kinds(predictions),
     }
     found = {}
-    for way, named in ways.items():
-        there = {name: chosen for name, chosen in named.items() if chosen.any()}
-        if len(there) > 1:
-            found[way] = _slice_metrics(answers, there, threshold)
+    for group, named in groups.items():
+        non_empty = {name: chosen for name, chosen in named.items() if chosen.any()}
+        if len(non_empty) > 1:
+            found[group] = _slice_metrics(predictions, non_empty, threshold)
     return found
 
 
@@ -67,8 +67,8 @@ def value_bands(
         *(f"{low:g} to {high:g} {unit}" for low, high in itertools.pairwise(edges)),
         f"{edges[-1]:g} {unit} and more",
     ]
-    place = np.digitize(values, edges)
-    return {name: np.asarray(place == index) for index, name in enumerate(names)}
+    number = np.digitize(values, edges)
+    return {name: np.asarray(number == index) for index, name in enumerate(names)}
 
 
 def mask_kind(file_name: str) -> str | None:
@@ -77,8 +77,8 @@ def mask_kind(file_name: str) -> str | None:
     return None if number is None else KINDS.get(number[1])
 
 
-def _sources(answers: Predictions) -> dict[str, npt.NDArray[np.bool_]]:
-    return {name: answers.source == place for place, name in enumerate(answers.sources)}
+def _sources(predictions: Predictions) -> dict[str, npt.NDArray[np.bool_]]:
+    return {name: predictions.source == number for number, name in enumerate(predictions.sources)}
 
 
 def _brightness(luma: Floats) -> dict[str, npt.NDArray[np.bool_]]:
@@ -90,28 +90,32 @@ def _brightness(luma: Floats) -> dict[str, npt.NDArray[np.bool_]]:
     }
 
 
-def _kinds(answers: Predictions) -> dict[str, npt.NDArray[np.bool_]]:
-    kinds = [mask_kind(sample.path.name) for sample in answers.samples]
-    told = {source for source, kind in zip(answers.source, kinds, strict=True) if kind}
-    for index, (sample, source) in enumerate(zip(answers.samples, answers.source, strict=True)):
-        if source in told and kinds[index] is None:
+def _kinds(predictions: Predictions) -> dict[str, npt.NDArray[np.bool_]]:
+    kinds = [mask_kind(sample.path.name) for sample in predictions.samples]
+    named_sources = {source for source, kind in zip(predictions.source, kinds, strict=True) if kind}
+    for index, (sample, source) in enumerate(
+        zip(predictions.samples, predictions.source, strict=True)
+    ):
+        if source in named_sources and kinds[index] is None:
             kinds[index] = KIND_WITHOUT_SUFFIX.get(sample.label)
     names = [*KINDS.values(), KIND_WITHOUT_SUFFIX["incorrect_mask"]]
     return {name: np.array([kind == name for kind in kinds], np.bool_) for name in names}
 
 
 def _slice_metrics(
-    answers: Predictions, named: Mapping[str, npt.NDArray[np.bool_]], threshold: float | None
+    predictions: Predictions, named: Mapping[str, npt.NDArray[np.bool_]], threshold: float | None
 ) -> list[Slice]:
-    truth = answers.truth
-    right = answers.scores.argmax(axis=1) == truth
+    truth = predictions.truth
+    right = predictions.scores.argmax(axis=1) == truth
     parts = {("", name): (right & chosen, chosen & (truth >= 0)) for name, chosen in named.items()}
     if threshold is not None:
-        reached = answers.of(ALERT_LABEL) >= threshold
+        reached = predictions.scores_of(ALERT_LABEL) >= threshold
         for label, (name, chosen) in itertools.product(ALL_LABELS, named.items()):
-            of_label = chosen & answers.are(label)
+            of_label = chosen & predictions.is_label(label)
             parts[label, name] = (reached & of_label, of_label)
-    found = share_estimates({"\n".join(key): pair for key, pair in parts.items()}, answers.pictures)
+    found = share_estimates(
+        {"\n".join(key): pair for key, pair in parts.items()}, predictions.pictures
+    )
     return [
         Slice(
             name,

@@ -19,7 +19,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.classification.interpreter import RUNTIMES
 from edge.classification.model_card import ALERT_LABEL
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
@@ -33,6 +32,7 @@ from training.augmentation.occlusion import (
     add_hood,
 )
 from training.common.metrics import Floats
+from training.data.command_options import add_data_option, add_limit_option, add_model_options
 from training.data.crops import decode_samples, evaluation_crop, is_evaluated
 from training.data.datasets import LABELS, Sample, read_datasets
 from training.data.progress import sample_progress, subsample
@@ -81,8 +81,8 @@ def _compress(pixels: Pixels, rng: Rng) -> Pixels:
 
 
 def _to_grey(pixels: Pixels, _: Rng) -> Pixels:
-    one = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.cvtColor(one, cv2.COLOR_GRAY2RGB), np.uint8)
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 CONDITIONS: dict[str, Callable[[Pixels, Rng], Pixels]] = {
@@ -120,22 +120,13 @@ class ConditionResult:
 
 
 def add_stress_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `python -m training stress`."""
-    parser.add_argument("--model", type=Path, required=True, help="a .tflite or .keras file")
+    """Add the options of `python -m training stress`."""
+    add_model_options(parser)
+    add_data_option(parser, "Only their test splits are used.")
+    add_limit_option(parser)
     parser.add_argument(
-        "--data",
-        type=Path,
-        nargs="+",
-        action="extend",
-        required=True,
-        metavar="DIR",
-        help="folders of data sets: their test parts are looked at",
+        "--json", action="store_true", help="print one JSON array instead of a Markdown table"
     )
-    parser.add_argument(
-        "--runtime", choices=[name for name, _ in RUNTIMES], help="for a .tflite; default: any"
-    )
-    parser.add_argument("--limit", type=int, help="faces per data set, for a quick look")
-    parser.add_argument("--json", action="store_true", help="one JSON array instead of a table")
     parser.set_defaults(run=run_stress)
 
 
@@ -147,18 +138,18 @@ def run_stress(options: argparse.Namespace) -> int:
     crops = list(_crops(options.data, options.limit))
     if not crops:
         raise UserError("the test parts of the data hold no face")
-    found = [_result(scorer, crops, name) for name in CONDITIONS]
-    found += _results_by_skin_tone(scorer, crops)
+    results = [_result(scorer, crops, name) for name in CONDITIONS]
+    results += _results_by_skin_tone(scorer, crops)
     if options.json:
-        sys.stdout.write(json.dumps([dataclasses.asdict(each) for each in found]) + "\n")
+        sys.stdout.write(json.dumps([dataclasses.asdict(each) for each in results]) + "\n")
     else:
-        sys.stdout.write("\n".join(markdown_table(found)) + "\n")
+        sys.stdout.write("\n".join(markdown_table(results)) + "\n")
     return 0
 
 
 def _crops(roots: list[Path], limit: int | None) -> Iterator[tuple[Sample, Pixels]]:
     for data in read_datasets(roots, LABELS[2]):
-        samples = subsample([s for s in data.part(Split.TEST) if is_evaluated(s)], limit)
+        samples = subsample([s for s in data.in_split(Split.TEST) if is_evaluated(s)], limit)
         for sample, image in decode_samples(data, samples, sample_progress(data.name)):
             crop = evaluation_crop(sample, image)
             if crop is not None:
@@ -166,12 +157,16 @@ def _crops(roots: list[Path], limit: int | None) -> Iterator[tuple[Sample, Pixel
 
 
 def _result(scorer: Scorer, crops: list[tuple[Sample, Pixels]], name: str) -> ConditionResult:
-    shown = [pair for pair in crops if name not in BARE_FACES_ONLY or pair[0].label == ALERT_LABEL]
+    crops_shown = [
+        pair for pair in crops if name not in BARE_FACES_ONLY or pair[0].label == ALERT_LABEL
+    ]
     changed = [
         (sample, CONDITIONS[name](crop, np.random.default_rng([SEED, index])))
-        for index, (sample, crop) in enumerate(shown)
+        for index, (sample, crop) in enumerate(crops_shown)
     ]
-    return _count_flagged(name, scorer, [sample for sample, _ in shown], scorer.scores(changed))
+    return _count_flagged(
+        name, scorer, [sample for sample, _ in crops_shown], scorer.scores(changed)
+    )
 
 
 def _results_by_skin_tone(
@@ -183,8 +178,8 @@ def _results_by_skin_tone(
         chosen = [pair for pair, angle in zip(bare, angles, strict=True) if low <= angle < high]
         for light, change in (("", "as it is"), (", a tenth of the light", "a tenth of the light")):
             if chosen:
-                outcome = _result(scorer, chosen, change)
-                yield dataclasses.replace(outcome, condition=name + light)
+                result = _result(scorer, chosen, change)
+                yield dataclasses.replace(result, condition=name + light)
 
 
 def _count_flagged(
@@ -194,8 +189,8 @@ def _count_flagged(
     flagged = scores[:, scorer.labels.index(ALERT_LABEL)] >= scorer.threshold
     is_bare = np.array([sample.label == ALERT_LABEL for sample in samples])
 
-    def share(of: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> float | None:
-        return round(float(flagged[of].mean()), 4) if of.any() else None
+    def share(mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> float | None:
+        return round(float(flagged[mask].mean()), 4) if mask.any() else None
 
     return ConditionResult(
         name, share(is_bare), int(is_bare.sum()), share(~is_bare), int((~is_bare).sum())
@@ -214,10 +209,10 @@ def skin_angle(crop: Pixels) -> float:
     return math.degrees(math.atan2(float(lightness) - 50, max(float(yellow), 1e-3)))
 
 
-def markdown_table(found: list[ConditionResult]) -> list[str]:
+def markdown_table(results: list[ConditionResult]) -> list[str]:
     """Markdown, one row per condition."""
     lines = ["| held-out faces | bare flagged | masked flagged |", "|---|---|---|"]
-    for each in found:
+    for each in results:
         cells = (
             "" if share is None else f"{share:.1%} of {count}"
             for share, count in (

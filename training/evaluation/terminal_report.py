@@ -44,8 +44,8 @@ def report_lines(found: Evaluation) -> Iterator[str]:
         f" of the {ALERT_LABEL} score {format_percent(found.alert_reliability.ece)}"
     )
     yield from _alerts(found)
-    for way, slices in found.slices.items():
-        yield from _slices(SLICE_TITLES[way], slices)
+    for grouping, slices in found.slices.items():
+        yield from _slices(SLICE_TITLES[grouping], slices)
     yield (
         f"in brackets: {found.bootstrap['interval']:.0%} intervals,"
         f" {found.bootstrap['resamples']} bootstrap draws of the {found.pictures} pictures"
@@ -88,9 +88,10 @@ def _labels(found: Evaluation) -> Iterator[str]:
         )
 
 
-def _metric_columns(of: LabelEstimates | MacroEstimates) -> str:
+def _metric_columns(metrics: LabelEstimates | MacroEstimates) -> str:
     return "".join(
-        f"{format_fraction(each):{METRIC_WIDTH}}" for each in (of.precision, of.recall, of.f1)
+        f"{format_fraction(each):{METRIC_WIDTH}}"
+        for each in (metrics.precision, metrics.recall, metrics.f1)
     )
 
 
@@ -102,22 +103,22 @@ def _confusion(found: Evaluation) -> Iterator[str]:
 
 
 def _alerts(found: Evaluation) -> Iterator[str]:
-    rows = [("the model's own", found.alerts)]
+    thresholds = [("the model's own", found.alerts)]
     if found.chosen is not None:
         allowed = f"{100 * found.chosen.false_alarms:g}%"
-        rows.append((f"{allowed} of masked in validation", found.alerts_at_chosen))
-    rows.append(("2% of masked here", found.alerts_at_2_percent))
-    shown = [(what, each) for what, each in rows if each is not None]
-    if not shown:
+        thresholds.append((f"{allowed} of masked in validation", found.alerts_at_chosen))
+    thresholds.append(("2% of masked here", found.alerts_at_2_percent))
+    rows = [(threshold_name, each) for threshold_name, each in thresholds if each is not None]
+    if not rows:
         return
-    labels = [label for label in FLAGGED_TITLES if any(label in each.flagged for _, each in shown)]
+    labels = [label for label in FLAGGED_TITLES if any(label in each.flagged for _, each in rows)]
     heads = "".join(f"{FLAGGED_TITLES[label]:{FLAGGED_WIDTH}}" for label in labels)
     yield (f"{'alert threshold':38}" + heads).rstrip()
-    for what, each in shown:
+    for threshold_name, each in rows:
         cells = "".join(
             f"{format_percent(each.flagged.get(label)):{FLAGGED_WIDTH}}" for label in labels
         )
-        yield f"  {each.threshold:.3f} {what:30}{cells}".rstrip()
+        yield f"  {each.threshold:.3f} {threshold_name:30}{cells}".rstrip()
 
 
 def _slices(title: str, slices: list[Slice]) -> Iterator[str]:

@@ -8,19 +8,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.classification.face_crop import crop_face
-from edge.common.arrays import Pixels
 from edge.common.errors import UsageError
 from training.data.crops import decode_samples
 from training.data.datasets import DataSet, Sample
-from training.data.detector_simulation import MARGIN, box_of_annotation
-from training.data.duplicates import Fingerprint, fingerprint, has_near_duplicate
+from training.data.duplicates import Fingerprint, has_near_duplicate, sample_fingerprints
 from training.data.layouts import SPLIT_FOLDERS
 from training.data.progress import sample_progress
 from training.data.splits import Split
 from training.evaluation.predictions import read_with_all_labels
 
-SIDE_PX = 64
 HELD_OUT = tuple(name for name, split in SPLIT_FOLDERS.items() if split is not Split.TRAIN)
 
 
@@ -42,27 +38,23 @@ def training_fingerprints(roots: Sequence[Path]) -> dict[str, list[Fingerprint]]
 def training_samples(data: DataSet) -> list[Sample]:
     """The train part; all of a folder that is itself the train part of a larger one."""
     is_part = data.layout == "classes" and data.name.lower().endswith(("/train", "/training"))
-    return list(data.samples) if is_part else data.part(Split.TRAIN)
+    return list(data.samples) if is_part else data.in_split(Split.TRAIN)
 
 
 def repeats_training_picture(
-    data: DataSet, samples: Sequence[Sample], among: list[Fingerprint]
+    data: DataSet, samples: Sequence[Sample], training_pictures: list[Fingerprint]
 ) -> npt.NDArray[np.bool_]:
-    """(n,) whether each of `samples`, which can be decoded, all but repeats one `among`."""
-    there = [
+    """Return, for each of `samples`, (n,), whether it is a near-duplicate of a training picture.
+
+    All of `samples` must be in pictures that can be decoded.
+    """
+    fingerprints = [
         sample_fingerprints(s, image)
         for s, image in decode_samples(data, samples, sample_progress(f"{data.name} copies"))
     ]
-    first, second = ([both[side] for both in there] for side in (0, 1))
+    first, second = ([both[side] for both in fingerprints] for side in (0, 1))
     return np.asarray(
-        has_near_duplicate(first, among) | has_near_duplicate(second, among), np.bool_
+        has_near_duplicate(first, training_pictures)
+        | has_near_duplicate(second, training_pictures),
+        np.bool_,
     )
-
-
-def sample_fingerprints(sample: Sample, image: Pixels) -> tuple[Fingerprint, Fingerprint]:
-    """Of the face, and of the whole picture it is in."""
-    whole = fingerprint(image)
-    if sample.box_px is None:
-        return whole, whole
-    box = box_of_annotation(sample.box_px)
-    return fingerprint(crop_face(image, box, MARGIN, (SIDE_PX, SIDE_PX))), whole

@@ -51,15 +51,15 @@ class PictureFingerprint:
 
 @dataclass(frozen=True)
 class DataSetStats:
-    """What was seen of a data set. `shown`: faces for the contact sheets, by label, with
-    their file's name. `left`: samples that `--limit` spared."""
+    """What was seen of a data set. `sheet_faces`: faces for the contact sheets, by label, with
+    their file's name. `left_out`: samples that `--limit` spared."""
 
     data: DataSet
     faces: list[FaceStats]
-    prints: list[PictureFingerprint]
+    fingerprints: list[PictureFingerprint]
     unreadable: list[Path]
-    shown: dict[str, list[tuple[Pixels, str]]]
-    left: int
+    sheet_faces: dict[str, list[tuple[Pixels, str]]]
+    left_out: int
 
 
 def collect_stats(data: DataSet, limit: int | None, seed: int) -> DataSetStats:
@@ -70,39 +70,41 @@ def collect_stats(data: DataSet, limit: int | None, seed: int) -> DataSetStats:
     """
     samples = subsample(list(data.samples), limit)
     chosen = _choose_for_sheets(samples, seed)
-    seen = DataSetStats(data, [], [], [], defaultdict(list), len(data.samples) - len(samples))
+    stats = DataSetStats(data, [], [], [], defaultdict(list), len(data.samples) - len(samples))
     last: tuple[Path, Pixels | None] | None = None
     for index, sample in enumerate(sample_progress(f"looking at {data.name}")(samples)):
-        fresh = last is None or last[0] != sample.path
+        is_first = last is None or last[0] != sample.path
         if last is None or last[0] != sample.path:
             last = sample.path, read_picture(sample.path)
         image = last[1]
         if image is None:
-            if fresh:
-                seen.unreadable.append(sample.path)
+            if is_first:
+                stats.unreadable.append(sample.path)
             continue
-        _add_face(seen, sample, image, fresh)
+        _add_face(stats, sample, image, is_first)
         if index in chosen:
-            seen.shown[sample.label].append((_thumbnail(sample, image), sample.path.name))
-    if not seen.faces:
+            stats.sheet_faces[sample.label].append((_thumbnail(sample, image), sample.path.name))
+    if not stats.faces:
         raise UserError(f"none of the {len(samples)} pictures of {data.root} can be decoded")
-    return seen
+    return stats
 
 
-def _add_face(seen: DataSetStats, sample: Sample, image: Pixels, fresh: bool) -> None:
+def _add_face(stats: DataSetStats, sample: Sample, image: Pixels, is_first: bool) -> None:
     """Add what one face says, and its whole picture when that comes up for the first time."""
     height, width = image.shape[:2]
-    name, split = seen.data.name, str(sample.split)
+    name, split = stats.data.name, str(sample.split)
     face_px = (float(width), float(height)) if sample.box_px is None else sample.box_px[2:]
     style = None
     if is_evaluated(sample):
         crop = _crop(sample, image)
         style = style_of(crop, *face_px)
         mark = fingerprint(image if sample.box_px is None else crop)
-        seen.prints.append(PictureFingerprint(name, sample.path, sample.label, split, mark))
-    if sample.box_px is not None and fresh:
-        seen.prints.append(PictureFingerprint(name, sample.path, None, split, fingerprint(image)))
-    seen.faces.append(FaceStats(sample, (width, height), face_px, style))
+        stats.fingerprints.append(PictureFingerprint(name, sample.path, sample.label, split, mark))
+    if sample.box_px is not None and is_first:
+        stats.fingerprints.append(
+            PictureFingerprint(name, sample.path, None, split, fingerprint(image))
+        )
+    stats.faces.append(FaceStats(sample, (width, height), face_px, style))
 
 
 def _crop(sample: Sample, image: Pixels) -> Pixels:

@@ -26,13 +26,13 @@ AXES = {
 LOGARITHMIC = ("sharpness", "side_px")
 
 
-def draw_balance(path: Path, all_seen: list[DataSetStats]) -> None:
+def draw_balance(path: Path, all_stats: list[DataSetStats]) -> None:
     """How many faces of each label each part of each data set has."""
     rows = [
-        (f"{seen.data.name}  {split}", [_count(seen, split, label) for label in LABELS[3]])
-        for seen in all_seen
+        (f"{stats.data.name}  {split}", [_count(stats, split, label) for label in LABELS[3]])
+        for stats in all_stats
         for split in Split
-        if any(face.sample.split is split for face in seen.faces)
+        if any(face.sample.split is split for face in stats.faces)
     ]
     with plot(path, 7.5, 1.4 + ROW_IN * len(rows)) as axes:
         left = np.zeros(len(rows))
@@ -51,16 +51,16 @@ def draw_balance(path: Path, all_seen: list[DataSetStats]) -> None:
         _legend_above(axes)
 
 
-def draw_sizes(path: Path, all_seen: list[DataSetStats]) -> None:
+def draw_sizes(path: Path, all_stats: list[DataSetStats]) -> None:
     """Histograms of the pictures' longer sides and of the annotated faces' widths."""
-    boxed = [seen for seen in all_seen if any(f.sample.box_px for f in seen.faces)]
+    boxed = [stats for stats in all_stats if any(f.sample.box_px for f in stats.faces)]
     colours = {
-        seen.data.name: OTHER_COLOURS[number % len(OTHER_COLOURS)]
-        for number, seen in enumerate(all_seen)
+        stats.data.name: OTHER_COLOURS[number % len(OTHER_COLOURS)]
+        for number, stats in enumerate(all_stats)
     }
     with plot(path, 7.5, 6.4 if boxed else 3.6, rows=2 if boxed else 1) as drawn:
         pictures, *rest = np.atleast_1d(drawn)
-        _histogram(pictures, all_seen, _longer_sides, colours)
+        _histogram(pictures, all_stats, _longer_sides, colours)
         pictures.set_title("Pictures: longer side", loc="left", pad=30)
         for axes in rest:
             _histogram(axes, boxed, _box_widths, colours)
@@ -75,13 +75,13 @@ def draw_sizes(path: Path, all_seen: list[DataSetStats]) -> None:
                 axes.text(y=0.97, s=used, va="top", transform=axes.get_xaxis_transform(), **side)
 
 
-def draw_style(path: Path, all_seen: list[DataSetStats]) -> None:
+def draw_style(path: Path, all_stats: list[DataSetStats]) -> None:
     """A box per measure, data set and label: the middle half and the middle nine tenths."""
     rows = [
-        (f"{seen.data.name}  {label}", label, styles)
-        for seen in all_seen
+        (f"{stats.data.name}  {label}", label, styles)
+        for stats in all_stats
         for label in LABELS[3]
-        if (styles := styles_of(seen, label))
+        if (styles := styles_of(stats, label))
     ]
     with plot(path, 13, 1.5 + ROW_IN * len(rows), columns=len(MEASURES)) as drawn:
         for axes, measure in zip(drawn, MEASURES, strict=True):
@@ -110,7 +110,7 @@ def draw_style(path: Path, all_seen: list[DataSetStats]) -> None:
 def draw_separations(path: Path, rows: list[tuple[str, dict[str, float]]]) -> None:
     """A table in colours: how well each measure tells two labels apart without a mask."""
     names = [*MEASURES, *COMBINED_MEASURES]
-    table = np.array([[found[name] for name in names] for _, found in rows])
+    table = np.array([[values[name] for name in names] for _, values in rows])
     with plot(path, 8.5, 1.6 + ROW_IN * len(rows)) as axes:
         axes.imshow(table, vmin=0.5, vmax=1, cmap="OrRd", aspect="auto")
         for (row, column), value in np.ndenumerate(table):
@@ -127,13 +127,13 @@ def draw_separations(path: Path, rows: list[tuple[str, dict[str, float]]]) -> No
         axes.set_title("Can style alone tell the label?  0.5 no, 1 always", loc="left")
 
 
-def styles_of(seen: DataSetStats, label: str) -> list[Style]:
+def styles_of(stats: DataSetStats, label: str) -> list[Style]:
     """The styles of the faces of one label that are large enough to be counted."""
-    return [f.style for f in seen.faces if f.sample.label == label and f.style is not None]
+    return [f.style for f in stats.faces if f.sample.label == label and f.style is not None]
 
 
-def _count(seen: DataSetStats, split: Split, label: str) -> int:
-    return sum(f.sample.split is split and f.sample.label == label for f in seen.faces)
+def _count(stats: DataSetStats, split: Split, label: str) -> int:
+    return sum(f.sample.split is split and f.sample.label == label for f in stats.faces)
 
 
 def _longer_sides(faces: list[FaceStats]) -> list[float]:
@@ -147,15 +147,15 @@ def _box_widths(faces: list[FaceStats]) -> list[float]:
 
 def _histogram(
     axes: Any,
-    all_seen: list[DataSetStats],
+    all_stats: list[DataSetStats],
     values: Callable[[list[FaceStats]], list[float]],
     colours: dict[str, str],
 ) -> None:
     """Shares of each set, on one scale: sets differ a hundredfold in number."""
-    found = [(seen.data.name, values(seen.faces)) for seen in all_seen]
-    everything = np.concatenate([each for _, each in found])
+    by_data_set = [(stats.data.name, values(stats.faces)) for stats in all_stats]
+    everything = np.concatenate([each for _, each in by_data_set])
     bins = np.geomspace(max(1, everything.min() * 0.95), everything.max() * 1.05, 45)
-    for name, each in found:
+    for name, each in by_data_set:
         share = np.full(len(each), 100 / len(each))
         axes.hist(each, bins, weights=share, histtype="step", color=colours[name], lw=1.8)
         axes.plot([], [], color=colours[name], lw=1.8, label=name)

@@ -15,6 +15,12 @@ import numpy as np
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from training.common.contact_sheet import contact_sheet
+from training.data.command_options import (
+    add_classes_option,
+    add_data_option,
+    add_limit_option,
+    add_seed_option,
+)
 from training.data.crops import read_picture
 from training.data.datasets import LABELS, read_datasets
 from training.data.picture_style import separabilities
@@ -45,51 +51,37 @@ class ReportPictures:
 
 
 def add_explore_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `python -m training explore`, but for `--data`."""
-    parser.add_argument(
-        "--classes",
-        type=int,
-        choices=sorted(LABELS),
-        default=max(LABELS),
-        help="3: with masks worn incorrectly, where there are some (default: %(default)s)",
+    """Add the options of `python -m training explore`."""
+    add_data_option(parser)
+    add_classes_option(parser, max(LABELS))
+    add_limit_option(
+        parser,
+        "; 10,000 faces take about a minute, and comparing more than 50,000 pictures takes long",
     )
-    parser.add_argument(
-        "--limit",
-        type=_at_least_one,
-        help="faces per data set, evenly spread; all is a minute for 10,000, and comparing"
-        " more than 50,000 takes long",
-    )
-    parser.add_argument("--seed", type=int, default=1, help="which faces the sheets show")
+    add_seed_option(parser, "which faces the contact sheets show")
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("runs/explore"),
         metavar="DIR",
-        help="where report.html, its pictures and explore.json go (default: %(default)s)",
+        help="folder for report.html, its pictures and explore.json (default: %(default)s)",
     )
-    parser.set_defaults(run=run_explore, stopped="stopped; no report was written")
-
-
-def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
-    return number
+    parser.set_defaults(run=run_explore, interrupted="stopped; no report was written")
 
 
 def run_explore(options: argparse.Namespace) -> int:
     """Read the data, write the report, and say in short what it says."""
     datasets = read_datasets(options.data, LABELS[options.classes])
     _make_private_folder(options.out)
-    all_seen = [collect_stats(data, options.limit, options.seed) for data in datasets]
-    pairs = find_pairs([each for seen in all_seen for each in seen.prints])
-    told = _separability_rows(all_seen)
-    pictures = _draw(options.out, all_seen, pairs, told)
-    found = summary(all_seen, pairs, told)
-    (options.out / "explore.json").write_text(json.dumps(found, indent=1) + "\n")
+    all_stats = [collect_stats(data, options.limit, options.seed) for data in datasets]
+    pairs = find_pairs([each for stats in all_stats for each in stats.fingerprints])
+    separability_rows = _separability_rows(all_stats)
+    pictures = _draw(options.out, all_stats, pairs, separability_rows)
+    summary_data = summary(all_stats, pairs, separability_rows)
+    (options.out / "explore.json").write_text(json.dumps(summary_data, indent=1) + "\n")
     report = options.out / "report.html"
-    report.write_text(report_html(found, pictures.plots, pictures.sheets), encoding="utf-8")
-    sys.stdout.write("\n".join(summary_lines(found)) + f"\n\nreport: {report}\n")
+    report.write_text(report_html(summary_data, pictures.plots, pictures.sheets), encoding="utf-8")
+    sys.stdout.write("\n".join(summary_lines(summary_data)) + f"\n\nreport: {report}\n")
     return 0
 
 
@@ -102,44 +94,44 @@ def _make_private_folder(out: Path) -> None:
         raise UserError(f"cannot write into {out}: {error.strerror}") from None
 
 
-def _separability_rows(all_seen: list[DataSetStats]) -> list[tuple[str, dict[str, float]]]:
+def _separability_rows(all_stats: list[DataSetStats]) -> list[tuple[str, dict[str, float]]]:
     """By data set and pair of labels, and over all data, `style.separations`."""
     rows = []
     for first, second in itertools.combinations(LABELS[3], 2):
-        groups = [(seen.data.name, [seen]) for seen in all_seen]
-        if len(all_seen) > 1:
-            groups.append(("all data", all_seen))
+        groups = [(stats.data.name, [stats]) for stats in all_stats]
+        if len(all_stats) > 1:
+            groups.append(("all data", all_stats))
         for name, members in groups:
-            a, b = ([s for seen in members for s in styles_of(seen, x)] for x in (first, second))
-            found = separabilities(a, b)
-            if found:
-                rows.append((f"{name}: {first} / {second}", found))
+            a, b = ([s for stats in members for s in styles_of(stats, x)] for x in (first, second))
+            values = separabilities(a, b)
+            if values:
+                rows.append((f"{name}: {first} / {second}", values))
     return rows
 
 
 def _draw(
     out: Path,
-    all_seen: list[DataSetStats],
+    all_stats: list[DataSetStats],
     pairs: list[Pair],
-    told: list[tuple[str, dict[str, float]]],
+    separability_rows: list[tuple[str, dict[str, float]]],
 ) -> ReportPictures:
     plots = [("balance.png", "Balance"), ("sizes.png", "Sizes")]
-    draw_balance(out / "balance.png", all_seen)
-    draw_sizes(out / "sizes.png", all_seen)
-    if any(styles_of(seen, label) for seen in all_seen for label in LABELS[3]):
+    draw_balance(out / "balance.png", all_stats)
+    draw_sizes(out / "sizes.png", all_stats)
+    if any(styles_of(stats, label) for stats in all_stats for label in LABELS[3]):
         plots.append(("style.png", "Style"))
-        draw_style(out / "style.png", all_seen)
-    if told:
+        draw_style(out / "style.png", all_stats)
+    if separability_rows:
         plots.append(("told-by-style.png", "What style alone tells"))
-        draw_separations(out / "told-by-style.png", told)
+        draw_separations(out / "told-by-style.png", separability_rows)
     sheets = []
-    for number, seen in enumerate(all_seen):
-        for label, shown in sorted(seen.shown.items()):
-            file = f"faces-{number}-{_file_name_part(seen.data.name)}-{label}.jpg"
+    for number, stats in enumerate(all_stats):
+        for label, shown in sorted(stats.sheet_faces.items()):
+            file = f"faces-{number}-{_file_name_part(stats.data.name)}-{label}.jpg"
             names = [[text[:MAX_CAPTION_LETTERS]] for _, text in shown]
             sheet = contact_sheet([face for face, _ in shown], names)
             _save(out / file, sheet)
-            sheets.append((file, f"{seen.data.name}: {label}"))
+            sheets.append((file, f"{stats.data.name}: {label}"))
     if pairs:
         _save(out / "near-copies.jpg", _pairs_sheet(pairs))
         sheets.append(("near-copies.jpg", "Near copies, two by two"))
@@ -160,10 +152,14 @@ def _pairs_sheet(pairs: list[Pair]) -> Pixels:
     """Up to `MAX_PAIRS_SHOWN` pairs, each side by side, evenly spread over the kinds of pair."""
     pictures, captions = [], []
     for number, pair in enumerate(_interleave_kinds(pairs), start=1):
-        for seen in (pair.one, pair.two):
-            image = read_picture(seen.path)
+        for picture in (pair.one, pair.two):
+            image = read_picture(picture.path)
             pictures.append(np.zeros((9, 9, 3), np.uint8) if image is None else image)
-            lines = f"{number}: {seen.path.name}", seen.data, f"{seen.split} {seen.label or ''}"
+            lines = (
+                f"{number}: {picture.path.name}",
+                picture.data,
+                f"{picture.split} {picture.label or ''}",
+            )
             captions.append([line[:MAX_CAPTION_LETTERS] for line in lines])
     return contact_sheet(pictures, captions)
 

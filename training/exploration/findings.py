@@ -70,7 +70,7 @@ def _data_set_summary(seen: DataSetStats) -> Summary:
         "name": seen.data.name,
         "folder": str(seen.data.root),
         "layout": seen.data.layout,
-        "left_out_by_limit": seen.left,
+        "left_out_by_limit": seen.left_out,
         "pictures": len(pictures),
         "faces": len(faces),
         "labels": {label: sum(f.sample.label == label for f in faces) for label in labels},

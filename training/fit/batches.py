@@ -30,18 +30,18 @@ class MaskTransfer:
     """
 
     donors: list[Face]
-    ways: tuple[WearingStyle, ...]
+    styles: tuple[WearingStyle, ...]
     targets: dict[str, Floats]
     share: float
 
-    def draw(self, face: Face, rng: np.random.Generator) -> Face | None:
+    def sample(self, face: Face, rng: np.random.Generator) -> Face | None:
         """`face` with a mask on, or None when this look leaves it as it is."""
         if face.label != "no_mask" or face.annotated or rng.random() >= self.share:
             return None
-        odds = np.array([way.share for way in self.ways])
-        way = self.ways[int(rng.choice(len(self.ways), p=odds / odds.sum()))]
+        odds = np.array([style.share for style in self.styles])
+        style = self.styles[int(rng.choice(len(self.styles), p=odds / odds.sum()))]
         donor = self.donors[int(rng.integers(len(self.donors)))]
-        return transfer_mask(face, donor, way, rng)
+        return transfer_mask(face, donor, style, rng)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class TrainingSet:
     targets: Floats
     weights: Floats
     draws: Floats
-    wardrobe: MaskTransfer | None = None
+    mask_transfer: MaskTransfer | None = None
     style: float = 1.0
 
     def steps(self, batch: int) -> int:
@@ -65,8 +65,8 @@ class TrainingSet:
     def order(self, seed: int, epoch: int, batch: int) -> npt.NDArray[np.int64]:
         """Which face stands at which place of the epoch: (steps * batch,) indices."""
         rng = np.random.default_rng([seed, epoch])
-        looks = np.floor(self.draws + rng.random(len(self.draws))).astype(np.int64)
-        order = rng.permutation(np.repeat(np.arange(len(self.faces)), looks))
+        views = np.floor(self.draws + rng.random(len(self.draws))).astype(np.int64)
+        order = rng.permutation(np.repeat(np.arange(len(self.faces)), views))
         return np.resize(order, self.steps(batch) * batch)
 
     def epoch(self, seed: int, epoch: int, batch: int) -> Iterator[Batch]:
@@ -89,12 +89,12 @@ class TrainingSet:
     def _batch(self, chosen: npt.NDArray[np.int64], place: list[int]) -> Batch:
         rng = np.random.default_rng(place)
         targets, weights = self.targets[chosen], self.weights[chosen]
-        looks = []
-        for place_in_batch, index in enumerate(chosen):
+        views = []
+        for row, index in enumerate(chosen):
             face = self.faces[index]
-            dressed = self.wardrobe.draw(face, rng) if self.wardrobe else None
-            if self.wardrobe and dressed is not None:
-                targets[place_in_batch] = self.wardrobe.targets[dressed.label]
-                weights[place_in_batch] = 1.0
-            looks.append(augment(dressed or face, rng, self.style))
-        return np.stack(looks), targets, weights
+            masked = self.mask_transfer.sample(face, rng) if self.mask_transfer else None
+            if self.mask_transfer and masked is not None:
+                targets[row] = self.mask_transfer.targets[masked.label]
+                weights[row] = 1.0
+            views.append(augment(masked or face, rng, self.style))
+        return np.stack(views), targets, weights

@@ -21,6 +21,7 @@ from edge.classification.model_card import digest
 from edge.common.errors import UsageError
 from training.common.quiet_keras import load_model_file
 from training.common.train_config import TrainConfig
+from training.data.command_options import add_data_option
 from training.data.datasets import LABELS, read_datasets
 from training.fit.alert_threshold import choose_threshold
 from training.fit.held_out_metrics import test_split_metrics
@@ -34,19 +35,21 @@ KEPT_LABELS = LABELS[2]
 
 
 def add_binary_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `python -m training binary`."""
+    """Add the options of `python -m training binary`."""
     parser.add_argument(
-        "--model", type=Path, required=True, help="a 3-class .keras with its report beside it"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="the 2-class .keras to write")
-    parser.add_argument(
-        "--data",
+        "--model",
         type=Path,
-        nargs="+",
-        action="extend",
         required=True,
-        metavar="DIR",
-        help="the data sets that it was trained on: their validation parts choose the threshold",
+        metavar="FILE",
+        help="a 3-class .keras model with its report beside it",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the 2-class .keras model to write"
+    )
+    add_data_option(
+        parser,
+        "Give the data sets that the model was trained on: their validation splits determine the"
+        " calibration and the alert threshold.",
     )
     parser.set_defaults(run=run_binary)
 

@@ -20,6 +20,12 @@ import numpy as np
 from edge.classification.model_card import ALERT_LABEL
 from training.common.metrics import alert_threshold
 from training.common.train_config import TrainConfig
+from training.data.command_options import (
+    add_data_option,
+    add_limit_option,
+    add_seed_option,
+    positive_int,
+)
 from training.data.datasets import LABELS, DataSet, check_classes, read_datasets
 from training.data.splits import Split
 from training.fit.prepare import CropSet, prepare_beside, read_crops, read_held_out
@@ -51,26 +57,25 @@ class SourceResult:
 
 
 def add_cross_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `python -m training cross`."""
+    """Add the options of `python -m training cross`."""
+    add_data_option(parser, "Each needs pictures with and without a mask.")
     parser.add_argument(
-        "--data",
-        type=Path,
-        nargs="+",
-        action="extend",
-        required=True,
-        metavar="DIR",
-        help="folders of data sets, two or more, with both classes in each",
+        "--steps",
+        type=positive_int,
+        default=STEPS,
+        metavar="NUMBER",
+        help="training steps of each network, rounded up to whole epochs; a step is a batch of 128"
+        " faces (default: %(default)s)",
     )
-    parser.add_argument(
-        "--steps", type=int, default=STEPS, help="of 128 looks for each net (default: %(default)s)"
-    )
-    parser.add_argument("--limit", type=int, help="faces per data set, for a quick trial")
-    parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
+    add_limit_option(parser)
+    add_seed_option(parser, "the initial weights, the order of the faces, and augmentation")
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("runs/cross"),
-        help="the nets and cross.json; runs that are there are gone on with (default: %(default)s)",
+        metavar="DIR",
+        help="folder for the networks, their runs and cross.json; runs that it holds are resumed"
+        " (default: %(default)s)",
     )
     parser.set_defaults(run=run_cross)
 
@@ -78,25 +83,27 @@ def add_cross_options(parser: argparse.ArgumentParser) -> None:
 def run_cross(options: argparse.Namespace) -> int:
     """Train, test, print a Markdown table and write `cross.json`."""
     datasets = read_datasets(options.data, LABELS_USED)
-    usual = TrainConfig(limit=options.limit, seed=options.seed)
+    base_config = TrainConfig(limit=options.limit, seed=options.seed)
     for data in datasets:
         check_classes([data], Split.TRAIN, LABELS_USED)
         check_classes([data], Split.TEST, LABELS_USED)
-    tests, prints = {}, []
+    test_crops, fingerprints = {}, []
     for data in datasets:
-        tests[data.name], seen = read_crops(data, Split.TEST, options.limit, LABELS_USED)
-        prints += seen
+        test_crops[data.name], read = read_crops(data, Split.TEST, options.limit, LABELS_USED)
+        fingerprints += read
     rows = []
     for data in datasets:
-        own = read_held_out([data], usual, LABELS_USED)
-        own = dataclasses.replace(own, prints=own.prints + prints)
+        own = read_held_out([data], base_config, LABELS_USED)
+        own = dataclasses.replace(own, fingerprints=own.fingerprints + fingerprints)
         for style, share in STYLES.items():
-            config = dataclasses.replace(usual, style=share, put_on=usual.put_on * share)
+            config = dataclasses.replace(
+                base_config, style=share, put_on=base_config.put_on * share
+            )
             prepared = prepare_beside([data], own, config, LABELS_USED)
             epochs = math.ceil(options.steps / prepared.training.steps(config.batch))
             config = dataclasses.replace(config, epochs=epochs, patience=epochs)
             network = _train_on(data, prepared, config, options.out / f"{data.name}-{share:g}")
-            on = {name: _test(network, crops) for name, crops in tests.items()}
+            on = {name: _test(network, crops) for name, crops in test_crops.items()}
             rows.append(SourceResult(data.name, style, on))
     options.out.mkdir(parents=True, exist_ok=True)
     found = {"steps": options.steps, "rows": [dataclasses.asdict(row) for row in rows]}
@@ -105,12 +112,12 @@ def run_cross(options: argparse.Namespace) -> int:
     return 0
 
 
-def _train_on(data: DataSet, prepared: Any, config: TrainConfig, place: Path) -> Any:
+def _train_on(data: DataSet, prepared: Any, config: TrainConfig, path: Path) -> Any:
     from training.common.quiet_keras import load_model_file
 
-    places = RunPaths(place.with_name(f"{place.name.replace('/', '-')}.keras"), place)
-    train(prepared, config, LABELS_USED, places, resume=places.state.exists())
-    return load_model_file(places.model)
+    paths = RunPaths(path.with_name(f"{path.name.replace('/', '-')}.keras"), path)
+    train(prepared, config, LABELS_USED, paths, resume=paths.state.exists())
+    return load_model_file(paths.model)
 
 
 def _test(network: Any, crops: CropSet) -> TestResult:

@@ -15,8 +15,8 @@ def test_split_metrics(model: Path, datasets: list[DataSet], names: list[str]) -
 
     found: dict[str, Any] = {}
     for dataset in datasets:
-        if dataset.name in names and dataset.part(Split.TEST):
-            each = evaluate(model, dataset.given or dataset.root, Split.TEST, None)
+        if dataset.name in names and dataset.in_split(Split.TEST):
+            each = evaluate(model, dataset.argument or dataset.root, Split.TEST, None)
             found[f"{dataset.name} test, Keras float"] = {
                 "accuracy": round(each.figures.accuracy, 4),
                 "faces": each.figures.count,

@@ -40,7 +40,7 @@ def negative_crops(data: DataSet, config: TrainConfig) -> Pixels:
 
 
 def _boxed(data: DataSet) -> list[Sample]:
-    return [sample for sample in data.part(Split.VALIDATION) if sample.box_px is not None]
+    return [sample for sample in data.in_split(Split.VALIDATION) if sample.box_px is not None]
 
 
 class NegativeSampler:

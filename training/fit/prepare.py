@@ -11,14 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.classification.face_crop import crop_face
 from edge.common.arrays import Pixels
 from training.augmentation.synthetic_masks import wearing_styles_for
 from training.common.train_config import TrainConfig
 from training.data.crops import Face, decode_samples, evaluation_crop, is_evaluated, training_face
-from training.data.datasets import DataSet, Sample, check_classes
-from training.data.detector_simulation import MARGIN, box_of_annotation
-from training.data.duplicates import Fingerprint, fingerprint, has_near_duplicate
+from training.data.datasets import DataSet, check_classes
+from training.data.duplicates import Fingerprint, has_near_duplicate, sample_fingerprints
 from training.data.progress import sample_progress, subsample
 from training.data.splits import Split
 from training.fit.batches import MaskTransfer, TrainingSet
@@ -53,12 +51,15 @@ class Source:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What is selected on: faces by data set, and `empty`, crops without a face,
-    (n, 96, 96, 3) uint8, of validation scenes. `prints`: of all that training must not see."""
+    """What a run is validated on.
+
+    `validation`: faces by data set. `empty`: crops without a face, (n, 96, 96, 3) uint8, from the
+    scenes of the validation splits. `fingerprints`: of all pictures that must not be trained on.
+    """
 
     validation: dict[str, CropSet]
     empty: Pixels
-    prints: list[Fingerprint]
+    fingerprints: list[Fingerprint]
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,9 @@ def prepare_beside(
     datasets: list[DataSet], kept_back: HeldOut, config: TrainConfig, labels: tuple[str, ...]
 ) -> Prepared:
     """Read the training parts, without what all but repeats a picture in `kept_back`."""
-    parts = [_read_training_split(data, config, labels, kept_back.prints) for data in datasets]
+    parts = [
+        _read_training_split(data, config, labels, kept_back.fingerprints) for data in datasets
+    ]
     training = _concatenate([part for part, _ in parts], _mask_transfer(parts, config, labels))
     training = dataclasses.replace(training, style=config.style)
     return Prepared(training, kept_back, [source for _, source in parts])
@@ -89,11 +92,11 @@ def prepare_beside(
 
 def read_held_out(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...]) -> HeldOut:
     """Read what is selected on, and look at all that is reported on."""
-    seen: list[Fingerprint] = []
+    fingerprints: list[Fingerprint] = []
     validation = {}
     for data in datasets:
         crops, prints = _read_held_out_of(data, config.limit, labels)
-        seen += prints
+        fingerprints += prints
         if len(crops.truth):
             validation[data.name] = crops
     # Where the face stands in a plain class folder's pictures is unknown, so a figure
@@ -101,7 +104,7 @@ def read_held_out(datasets: list[DataSet], config: TrainConfig, labels: tuple[st
     sure = [d.name for d in datasets if d.layout != "classes" and d.name in validation]
     validation = {name: validation[name] for name in sure or validation}
     empty = np.concatenate([negative_crops(data, config) for data in datasets])
-    return HeldOut(validation, empty, seen)
+    return HeldOut(validation, empty, fingerprints)
 
 
 def _read_held_out_of(
@@ -117,35 +120,37 @@ def read_crops(
     data: DataSet, split: Split, limit: int | None, labels: tuple[str, ...]
 ) -> tuple[CropSet, list[Fingerprint]]:
     """The crops of one part, as the Pi would cut them, and two fingerprints of each."""
-    prints: list[Fingerprint] = []
+    fingerprints: list[Fingerprint] = []
     crops, truth = [], []
-    samples = [s for s in subsample(data.part(split), limit) if is_evaluated(s)]
+    samples = [s for s in subsample(data.in_split(split), limit) if is_evaluated(s)]
     for sample, image in decode_samples(data, samples, sample_progress(f"{data.name} {split}")):
-        prints += _prints(sample, image)
+        fingerprints += sample_fingerprints(sample, image)
         crop = evaluation_crop(sample, image)
         if crop is not None:
             crops.append(crop)
             truth.append(labels.index(sample.label))
     pixels = np.stack(crops) if crops else np.zeros((0, SIZE_PX, SIZE_PX, 3), np.uint8)
-    return CropSet(pixels, np.array(truth, np.int64)), prints
+    return CropSet(pixels, np.array(truth, np.int64)), fingerprints
 
 
 def _read_training_split(
-    data: DataSet, config: TrainConfig, labels: tuple[str, ...], seen: list[Fingerprint]
+    data: DataSet, config: TrainConfig, labels: tuple[str, ...], held_out: list[Fingerprint]
 ) -> tuple[TrainingSet, Source]:
     faces: list[Face] = []
-    prints: list[Fingerprint] = []
+    fingerprints: list[Fingerprint] = []
     empty: list[Face] = []
     empty_boxes = NegativeSampler(data, config.seed, config.empty_per_picture)
     for sample, image in decode_samples(
-        data, subsample(data.part(Split.TRAIN), config.limit), sample_progress(f"{data.name} train")
+        data,
+        subsample(data.in_split(Split.TRAIN), config.limit),
+        sample_progress(f"{data.name} train"),
     ):
         empty += [negative_face(image, box) for box in empty_boxes.of(sample, image)]
         face = training_face(data, sample, image)
         if face is not None:
             faces.append(face)
-            prints += _prints(sample, image)
-    copied = has_near_duplicate(prints, seen).reshape(-1, 2).any(axis=1)
+            fingerprints += sample_fingerprints(sample, image)
+    copied = has_near_duplicate(fingerprints, held_out).reshape(-1, 2).any(axis=1)
     kept = [face for face, copy in zip(faces, copied, strict=True) if not copy]
     counts = Counter(face.label for face in kept)
     log.info("%s: %s, %d copies left out", data.name, dict(counts), int(copied.sum()))
@@ -204,23 +209,14 @@ def _mask_transfer(
     return MaskTransfer(donors, wearing_styles_for(labels), targets, config.put_on)
 
 
-def _concatenate(parts: list[TrainingSet], wardrobe: MaskTransfer | None) -> TrainingSet:
+def _concatenate(parts: list[TrainingSet], mask_transfer: MaskTransfer | None) -> TrainingSet:
     return TrainingSet(
         [face for part in parts for face in part.faces],
         np.concatenate([part.targets for part in parts]),
         np.concatenate([part.weights for part in parts]),
         np.concatenate([part.draws for part in parts]),
-        wardrobe,
+        mask_transfer,
     )
-
-
-def _prints(sample: Sample, image: Pixels) -> list[Fingerprint]:
-    """Two fingerprints: of the face, and of the whole picture it is in."""
-    whole = fingerprint(image)
-    if sample.box_px is None:
-        return [whole, whole]
-    box = box_of_annotation(sample.box_px)
-    return [fingerprint(crop_face(image, box, MARGIN, (64, 64))), whole]
 
 
 def _digest(data: DataSet) -> tuple[int, str]:

@@ -56,14 +56,14 @@ def train(
     data: Prepared,
     config: TrainConfig,
     labels: tuple[str, ...],
-    places: RunPaths,
+    paths: RunPaths,
     resume: bool,
     teacher: Any = None,
     start: Any = None,
 ) -> RunProgress:
     """Train to the last epoch, or until nothing gets better for `config.patience` epochs.
 
-    `places.model` always holds the best averaged model so far. `teacher`, whose answers
+    `paths.model` always holds the best averaged model so far. `teacher`, whose answers
     are learnt too, and `start`, whose weights the run begins with: Keras models with the
     same input and labels, or None; `start` must be of the same net.
     """
@@ -74,19 +74,19 @@ def train(
         loop.begin_with(start)
     digests = {source.name: source.sha256 for source in data.sources}
     progress = RunProgress(0, -math.inf, [], dataclasses.asdict(config), digests)
-    places.run.mkdir(parents=True, exist_ok=True)
-    places.model.parent.mkdir(parents=True, exist_ok=True)
+    paths.run.mkdir(parents=True, exist_ok=True)
+    paths.model.parent.mkdir(parents=True, exist_ok=True)
     if resume:
-        arrays, progress = load_state(places.state, config)
+        arrays, progress = load_state(paths.state, config)
         if progress.data != digests:
             raise UsageError(
-                f"the run in {places.run} had other pictures: {_data_set_names(progress.data)}"
+                f"the run in {paths.run} had other pictures: {_data_set_names(progress.data)}"
                 f" then, {_data_set_names(digests)} now (the same names: their files have changed)"
             )
         loop.restore(arrays)
-        if _finished(progress, config) and not places.model.is_file():
+        if _finished(progress, config) and not paths.model.is_file():
             raise UserError(
-                f"the run in {places.run} is finished, and its model is not {places.model}:"
+                f"the run in {paths.run} is finished, and its model is not {paths.model}:"
                 " give the --out that it was trained with"
             )
     for epoch in range(progress.epochs_done, config.epochs):
@@ -98,8 +98,8 @@ def train(
         with loop.averaged_weights():
             scores = {name: loop.scores(crops) for name, crops in data.held_out.validation.items()}
             quality = validation_figures(data.held_out.validation, scores, labels)
-            if quality["score"] >= progress.best or not places.model.is_file():
-                save_model(loop.model, places.model)
+            if quality["score"] >= progress.best or not paths.model.is_file():
+                save_model(loop.model, paths.model)
         entry = {"epoch": epoch + 1, "loss": loss, **quality}
         entry["seconds"] = round(time.monotonic() - started, 1)
         progress = RunProgress(
@@ -109,9 +109,9 @@ def train(
             progress.config,
             progress.data,
         )
-        save_state(places.state, loop.arrays(), progress)
-        places.history.write_bytes(msgspec.json.format(msgspec.json.encode(progress.history)))
-        write_learning_curves(places.curves, progress.history)
+        save_state(paths.state, loop.arrays(), progress)
+        paths.history.write_bytes(msgspec.json.format(msgspec.json.encode(progress.history)))
+        write_learning_curves(paths.curves, progress.history)
         log.info("%s", msgspec.json.encode(entry).decode())
     return progress
 
@@ -181,10 +181,10 @@ class _Loop:
         import tensorflow as tf
 
         variables = self.model.trainable_variables
-        looks = tf.cast(pixels, tf.float32)
-        answers = None if self._teacher is None else self._teacher(looks, training=False)
+        views = tf.cast(pixels, tf.float32)
+        answers = None if self._teacher is None else self._teacher(views, training=False)
         with tf.GradientTape() as tape:
-            shares = self.model(looks, training=True)
+            shares = self.model(views, training=True)
             losses = keras.losses.categorical_crossentropy(targets, shares)
             if answers is not None:
                 taught = keras.losses.categorical_crossentropy(answers, shares)
@@ -212,14 +212,14 @@ class _Loop:
         config = self._config
         batches = data.training.epoch(config.seed, epoch, config.batch)
         title = f"epoch {epoch + 1}/{config.epochs}"
-        shown: Any = tqdm(
+        progress: Any = tqdm(
             batches,
             desc=title,
             total=self._steps,
             unit="batch",
             mininterval=0.5 if sys.stderr.isatty() else 30,
         )
-        losses = [float(self._step(*batch)) for batch in shown]
+        losses = [float(self._step(*batch)) for batch in progress]
         return round(sum(losses) / len(losses), 4)
 
     def scores(self, crops: CropSet) -> Floats:

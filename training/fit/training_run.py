@@ -40,18 +40,18 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
     if unknown:
         names = ", ".join(data.name for data in datasets)
         raise UsageError(f"--draws names {', '.join(sorted(unknown))}; the data sets are {names}")
-    places = RunPaths(options.out, options.run_folder or Path("runs") / options.out.stem)
+    paths = RunPaths(options.out, options.run_folder or Path("runs") / options.out.stem)
     if options.resume:
-        load_state(places.state, config)  # before minutes of reading pictures
-    elif places.state.exists() and not options.fresh:
+        load_state(paths.state, config)  # before minutes of reading pictures
+    elif paths.state.exists() and not options.fresh:
         raise UsageError(
-            f"{places.run} holds a run already: --resume goes on with it, --fresh writes over it,"
+            f"{paths.run} holds a run already: --resume goes on with it, --fresh writes over it,"
             " --run-folder names another place"
         )
     teacher = load_matching(options.teacher, "the teacher", labels)
     start = load_start(options.start, config, labels)
     data = prepare(datasets, config, labels)
-    progress = train(data, config, labels, places, options.resume, teacher, start)
+    progress = train(data, config, labels, paths, options.resume, teacher, start)
     done = _FinishedRun(options.out, datasets, data, config, progress)
     write_report(report_path(options.out), _report(done, labels, licences))
     sys.stdout.write(f"{options.out} and {report_path(options.out)} are written\n")
@@ -63,28 +63,28 @@ def _read_data_sets(options: argparse.Namespace, labels: tuple[str, ...]) -> lis
     if options.corrections is None:
         return datasets
     corrections = read_corrections(options.corrections)
-    left = unused_corrections(datasets, corrections)
-    if left:
+    unmatched = unused_corrections(datasets, corrections)
+    if unmatched:
         log.warning(
             "%d of %d corrections in %s fit no face that is trained on, such as %s",
-            len(left),
+            len(unmatched),
             len(corrections),
             options.corrections,
-            left[0][0],
+            unmatched[0][0],
         )
     return [apply_corrections(data, corrections, labels) for data in datasets]
 
 
-def load_matching(path: Path | None, what: str, labels: tuple[str, ...]) -> Any:
+def load_matching(path: Path | None, description: str, labels: tuple[str, ...]) -> Any:
     """The Keras model in `path`, None for None; raises UserError unless it has our input and
-    labels. `what` names it in errors."""
+    labels. `description` names it in errors."""
     if path is None:
         return None
     model = load_model_file(path)
     wanted = ((None, SIZE_PX, SIZE_PX, 3), (None, len(labels)))
     if (model.input_shape, model.output_shape) != wanted:
         raise UserError(
-            f"{what} {path} takes {model.input_shape} and gives {model.output_shape};"
+            f"{description} {path} takes {model.input_shape} and gives {model.output_shape};"
             f" a model of {', '.join(labels)} needs {wanted[0]} and {wanted[1]}"
         )
     return model

@@ -90,9 +90,9 @@ def targets(*labels: str) -> dict[str, Floats]:
 def dressed_set(share: float) -> TrainingSet:
     faces = [plain(SKIN, "no_mask")] * 64
     labels = ("mask", "no_mask", "incorrect_mask")
-    wardrobe = MaskTransfer([plain(CLOTH, "mask")], WEARING_STYLES, targets(*labels), share)
+    mask_transfer = MaskTransfer([plain(CLOTH, "mask")], WEARING_STYLES, targets(*labels), share)
     bare = np.tile(targets(*labels)["no_mask"], (64, 1))
-    return TrainingSet(faces, bare, np.full(64, 5.0, np.float32), np.ones(64), wardrobe)
+    return TrainingSet(faces, bare, np.full(64, 5.0, np.float32), np.ones(64), mask_transfer)
 
 
 def test_a_look_with_a_mask_put_on_has_the_target_of_how_it_is_worn() -> None:
@@ -118,10 +118,10 @@ def test_a_look_is_decided_by_its_place_alone_and_leaves_the_set_as_it_was() -> 
 
 def test_annotated_faces_are_left_as_they_are() -> None:
     face = Face(np.full((140, 120, 3), SKIN, np.uint8), BOX, "no_mask", annotated=True)
-    wardrobe = dressed_set(1.0).wardrobe
-    assert wardrobe is not None
-    assert wardrobe.draw(face, np.random.default_rng(0)) is None
-    assert wardrobe.draw(plain(SKIN, "mask"), np.random.default_rng(0)) is None
+    mask_transfer = dressed_set(1.0).mask_transfer
+    assert mask_transfer is not None
+    assert mask_transfer.sample(face, np.random.default_rng(0)) is None
+    assert mask_transfer.sample(plain(SKIN, "mask"), np.random.default_rng(0)) is None
 
 
 def changed(bare: bool, seed: int) -> Pixels:

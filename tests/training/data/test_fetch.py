@@ -71,7 +71,7 @@ def test_a_refusal_says_how_to_do_it_by_hand(
     out = tmp_path / "data"
     done = dataset(tmp_path, TWELVE_K.name, "--out", str(out), **service.environment())
     datasets.assert_one_line(
-        done, said, TWELVE_K.where, f"unpack it into {out}/face-mask-12k", code=1
+        done, said, TWELVE_K.url, f"unpack it into {out}/face-mask-12k", code=1
     )
     assert not list(out.glob("*"))
 
@@ -87,7 +87,7 @@ def test_without_a_network_the_real_client_fails_in_one_line(tmp_path: Path) -> 
 def test_without_kagglehub_it_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "kagglehub.py").write_text("raise ImportError('not here')\n")
     done = dataset(tmp_path, TWELVE_K.name, "--out", "data", PYTHONPATH=str(tmp_path))
-    datasets.assert_one_line(done, "pip install kagglehub", TWELVE_K.where, code=1)
+    datasets.assert_one_line(done, "pip install kagglehub", TWELVE_K.url, code=1)
 
 
 def test_a_download_that_stands_still_is_given_up_and_leaves_nothing(
@@ -120,7 +120,7 @@ def test_the_list_says_where_on_what_terms_and_how_to_use_it(
     assert main(["dataset", *arguments]) == 0
     said = capsys.readouterr().out
     for each in PUBLIC_DATA_SETS:
-        assert all(part in said for part in (each.where, each.licence, each.gives))
+        assert all(part in said for part in (each.url, each.licence, each.layout))
     assert "make train DATA=data/face-mask-12k\n" in said
     assert "DATA='data/celeba data/maskedface-net' TRAIN_ARGS='--classes 3'" in said
 

@@ -176,8 +176,8 @@ def test_a_flat_folder_bears_the_label_that_is_said(tmp_path: Path, label: str) 
     data = read_dataset(Path(f"{label}={tmp_path / 'portraits'}"), THREE)
     assert labels_of(data) == {label: 2}
     assert (data.name, data.root, data.layout) == ("portraits", tmp_path / "portraits", "classes")
-    assert data.given is not None
-    assert read_dataset(data.given, THREE) == data
+    assert data.argument is not None
+    assert read_dataset(data.argument, THREE) == data
 
 
 @pytest.mark.parametrize(

@@ -89,16 +89,16 @@ def test_the_threshold_is_chosen_on_validation(
 ) -> None:
     found = one_json(capsys, "--data", parted, "--false-alarms", "0.1")
     scorer, data = load_scorer(MODEL, None), read_with_all_labels(parted)
-    held = collect_predictions(scorer, data, data.part(Split.VALIDATION), "validation")
-    threshold = alert_threshold([held.of("no_mask")[held.are("mask")]], 0.1)
+    held = collect_predictions(scorer, data, data.in_split(Split.VALIDATION), "validation")
+    threshold = alert_threshold([held.scores_of("no_mask")[held.is_label("mask")]], 0.1)
     assert found["chosen"] == {
         "threshold": threshold,
         "false_alarms": 0.1,
         "data": ["parted"],
         "masked_faces": 12,
     }
-    tested = collect_predictions(scorer, data, data.part(Split.TEST), "test")
-    flagged = tested.of("no_mask")[tested.are("no_mask")] >= threshold
+    tested = collect_predictions(scorer, data, data.in_split(Split.TEST), "test")
+    flagged = tested.scores_of("no_mask")[tested.is_label("no_mask")] >= threshold
     assert found["alerts_at_chosen"]["bare_flagged"] == pytest.approx(flagged.mean())
 
 

@@ -70,7 +70,7 @@ def test_one_side_alone_has_no_area() -> None:
     weights = np.ones((1, 3), np.float32)
     for positive in (np.ones(3, bool), np.zeros(3, bool)):
         ranking = Ranking(np.array([0.1, 0.5, 0.5], np.float32), positive)
-        assert not ranking.both
+        assert not ranking.has_both_classes
         assert np.isnan(roc_auc(ranking, weights)).all()
         assert np.isnan(recall_at(ranking, weights, 0.02)).all()
     nothing = Ranking(np.zeros(0, np.float32), np.zeros(0, bool))

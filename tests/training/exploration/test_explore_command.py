@@ -122,7 +122,10 @@ def test_all_is_looked_at_and_unreadable_pictures_are_listed(tmp_path: Path) -> 
     seen = seen_of(root)
     assert [face.sample.label for face in seen.faces].count("mask") == 5
     assert seen.unreadable == [root / "mask" / "mask-2.png"]
-    assert {label: len(shown) for label, shown in seen.shown.items()} == {"mask": 5, "no_mask": 4}
+    assert {label: len(shown) for label, shown in seen.sheet_faces.items()} == {
+        "mask": 5,
+        "no_mask": 4,
+    }
 
 
 def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
@@ -134,7 +137,9 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
 
 def test_a_sheet_is_spread_over_the_set_and_drawn_by_the_seed(tmp_path: Path) -> None:
     root = folders(tmp_path / "d", {"mask": 100})
-    names = [[name for _, name in seen_of(root, seed=seed).shown["mask"]] for seed in (1, 1, 2)]
+    names = [
+        [name for _, name in seen_of(root, seed=seed).sheet_faces["mask"]] for seed in (1, 1, 2)
+    ]
     assert names[0] == names[1] != names[2]
     order = [sample.path.name for sample in read_dataset(root, THREE).samples]
     places = [order.index(name) for name in names[0]]
@@ -145,7 +150,7 @@ def test_a_sheet_is_spread_over_the_set_and_drawn_by_the_seed(tmp_path: Path) ->
 def test_the_limit_spreads_over_the_set(tmp_path: Path) -> None:
     seen = seen_of(folders(tmp_path / "d", {"mask": 9, "no_mask": 9}), limit=6)
     assert [face.sample.label for face in seen.faces] == ["mask"] * 3 + ["no_mask"] * 3
-    assert seen.left == 12
+    assert seen.left_out == 12
 
 
 def kaggle_like(root: Path) -> Path:
@@ -159,7 +164,7 @@ def test_planted_copies_are_found_once_and_those_across_parts_come_first(tmp_pat
     shutil.copy(train / "WithMask-0.png", train / "again.png")
     picture = cv2.imread(str(train / "WithMask-1.png"))
     assert cv2.imwrite(str(test / "leak.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 70])
-    pairs = find_pairs(seen_of(root).prints)
+    pairs = find_pairs(seen_of(root).fingerprints)
     assert [(pair.one.path.name, pair.two.path.name) for pair in pairs] == [
         ("leak.jpg", "WithMask-1.png"),
         ("WithMask-0.png", "again.png"),
@@ -187,7 +192,7 @@ def test_scenes_are_compared_whole_and_face_by_face(tmp_path: Path) -> None:
     )
     for name, scene in {**scenes, "c": scenes["a"]}.items():
         datasets.save(root / "images" / f"{name}.png", scene)
-    pairs = find_pairs(seen_of(root).prints)
+    pairs = find_pairs(seen_of(root).fingerprints)
     named = {frozenset((p.one.path.stem, p.two.path.stem)) for p in pairs}
     assert len(pairs) == len(named)
     assert frozenset("ac") in named

@@ -1,0 +1,110 @@
+"""Options that several commands of `python -m training` share, each defined once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from edge.classification.interpreter import RUNTIMES
+from training.data.datasets import LABELS
+from training.data.layouts import LAYOUTS
+
+
+def add_data_option(
+    parser: argparse.ArgumentParser, purpose: str = "", only_scenes: bool = False
+) -> None:
+    """Add the required option `--data`, which takes one or more folders and may be repeated.
+
+    A folder is written as in `training.data.datasets.read_dataset`: DIR, or LABEL=DIR.
+    `purpose` is one more sentence for the help. With `only_scenes` the help names the layout of
+    boxed photographs alone; otherwise `--help` ends with a drawing of all layouts.
+    """
+    if only_scenes:
+        folders = (
+            "folders of photographs in which every face is boxed: images/ and annotations/*.xml"
+        )
+    else:
+        folders = (
+            "folders with a data set each, in one of the layouts drawn below, or LABEL=DIR, such as"
+            " no_mask=portraits, for a folder whose pictures all have the same label"
+        )
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.epilog = LAYOUTS + (parser.epilog or "")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="DIR",
+        help=f"one or more {folders}; the option may be repeated{purpose and '. '}{purpose}",
+    )
+
+
+def add_limit_option(parser: argparse.ArgumentParser, remark: str = ", for a quick trial") -> None:
+    """Add `--limit NUMBER`, the number of faces that are used of each data set."""
+    parser.add_argument(
+        "--limit",
+        type=positive_int,
+        metavar="NUMBER",
+        help="use at most this many faces of each data set, evenly spread over it"
+        f"{remark} (default: all)",
+    )
+
+
+def add_seed_option(parser: argparse.ArgumentParser, fixes: str, default: int = 1) -> None:
+    """Add `--seed NUMBER`; `fixes` names what the seed determines."""
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=default,
+        metavar="NUMBER",
+        help=f"seed of the random numbers that determine {fixes} (default: %(default)s)",
+    )
+
+
+def add_classes_option(parser: argparse.ArgumentParser, default: int) -> None:
+    """Add `--classes`, the number of labels."""
+    parser.add_argument(
+        "--classes",
+        type=int,
+        choices=sorted(LABELS),
+        default=default,
+        help="2: mask and no_mask; 3: incorrect_mask as well (default: %(default)s)",
+    )
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--model`, a model of either format, and `--runtime` for a `.tflite` model."""
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="FILE", help="a .tflite or .keras model"
+    )
+    parser.add_argument(
+        "--runtime",
+        choices=[name for name, _ in RUNTIMES],
+        help="runtime for a .tflite model (default: the first of these that works here)",
+    )
+
+
+def positive_int(text: str) -> int:
+    """Parse an integer of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
+def positive_float(text: str) -> float:
+    """Parse a number above 0."""
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"{number:g} is not more than 0")
+    return number
+
+
+def share(text: str) -> float:
+    """Parse a share from 0 to 1, both included."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{number:g} is not between 0 and 1")
+    return number

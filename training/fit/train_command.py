@@ -1,0 +1,210 @@
+"""`python -m training train`: its options, and the settings that they make up."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from edge.classification.model_card import digest
+from edge.common.errors import UsageError, UserError
+from training.common.train_config import TrainConfig
+from training.data.command_options import (
+    add_classes_option,
+    add_data_option,
+    add_limit_option,
+    add_seed_option,
+    positive_float,
+    positive_int,
+    share,
+)
+from training.network.model import NETS
+
+
+def add_train_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `python -m training train`."""
+    defaults = TrainConfig()
+    add_data_option(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the model to write, such as models/mask.keras; its report is written beside it",
+    )
+    _add_run_options(parser)
+    _add_schedule_options(parser, defaults)
+    _add_model_options(parser, defaults)
+    _add_sampling_options(parser, defaults)
+    parser.add_argument(
+        "--licence",
+        action="append",
+        default=[],
+        metavar="NAME=TEXT",
+        help="licence of the data set NAME (its folder's name), for the model card; may be repeated"
+        " (default: not stated)",
+    )
+    parser.set_defaults(
+        run=run_train, interrupted="stopped; --resume continues after the last complete epoch"
+    )
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--run-folder",
+        type=Path,
+        metavar="DIR",
+        help="folder for the checkpoint, history and curves (default: runs/ and the model's name)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the run in the run folder after its last complete epoch",
+    )
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="start a new run even if the run folder holds one, which is overwritten",
+    )
+
+
+def _add_schedule_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -> None:
+    parser.add_argument(
+        "--epochs",
+        type=positive_int,
+        default=defaults.epochs,
+        metavar="NUMBER",
+        help="train for at most this many epochs (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--patience",
+        type=positive_int,
+        default=defaults.patience,
+        metavar="NUMBER",
+        help="stop after this many epochs without a better validation score (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--batch",
+        type=positive_int,
+        default=defaults.batch,
+        metavar="NUMBER",
+        help="number of faces in a batch (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=positive_float,
+        default=defaults.learning_rate,
+        metavar="RATE",
+        help="peak learning rate; use a lower one with --start (default: %(default)s)",
+    )
+    add_seed_option(
+        parser, "the initial weights, the order of the faces, and augmentation", defaults.seed
+    )
+
+
+def _add_model_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -> None:
+    add_classes_option(parser, defaults.classes)
+    parser.add_argument(
+        "--net",
+        choices=sorted(NETS),
+        default=defaults.net,
+        help="architecture: small runs on the Pi, large is a teacher for it (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="FILE",
+        help="a .keras model with the same classes whose outputs are training targets as well"
+        " (default: none)",
+    )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="a .keras model with the same classes and --net whose weights the run starts from,"
+        " such as the shipped model to fine-tune it on your own pictures (default: random weights)",
+    )
+
+
+def _add_sampling_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -> None:
+    add_limit_option(parser)
+    parser.add_argument(
+        "--draws",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="how often each face of the data set NAME (its folder's name) is drawn in an epoch;"
+        " may be repeated"
+        f" (default: {defaults.annotated_draws:g} for boxed faces, 1 for other faces)",
+    )
+    parser.add_argument(
+        "--balance",
+        type=share,
+        default=defaults.balance,
+        metavar="SHARE",
+        help="0: every face has the same weight; 1: every label of a data set has the same total"
+        " weight; values between are intermediate (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--put-on",
+        type=share,
+        default=defaults.put_on,
+        metavar="SHARE",
+        help="share of the bare-face samples on which the mask of another face is drawn, worn"
+        " correctly, incorrectly, or as a collar (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--corrections",
+        type=Path,
+        metavar="FILE",
+        help="CSV file of corrected labels for the train split, such as training/corrections.csv"
+        " (default: none)",
+    )
+
+
+def run_train(options: argparse.Namespace) -> int:
+    """Train with the settings that `options` describe."""
+    from training.fit.training_run import run_training
+
+    config = TrainConfig(
+        epochs=options.epochs,
+        batch=options.batch,
+        seed=options.seed,
+        limit=options.limit,
+        classes=options.classes,
+        net=options.net,
+        draws=_parse_draws(options.draws),
+        learning_rate=options.learning_rate,
+        put_on=options.put_on,
+        balance=options.balance,
+        corrections=_digest(options.corrections, "the corrections"),
+        start=_digest(options.start, "the model to start from,"),
+        teacher=_digest(options.teacher, "the teacher"),
+        patience=options.patience,
+    )
+    return run_training(options, config)
+
+
+def _parse_draws(arguments: list[str]) -> dict[str, float]:
+    draws = {}
+    for argument in arguments:
+        name, _, number = argument.partition("=")
+        try:
+            draws[name] = float(number)
+        except ValueError:
+            draws[name] = -1.0
+        if not 0 < draws[name] <= 100:
+            raise UsageError(
+                f"--draws {argument}: expected NAME=NUMBER with a NUMBER above 0 and up to 100,"
+                " such as scenes=3"
+            )
+    return draws
+
+
+def _digest(path: Path | None, description: str) -> str:
+    """Return the digest of the file in `path`, or an empty string when there is none."""
+    if path is None:
+        return ""
+    try:
+        return digest(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"cannot read {description} {path}: {error.strerror}") from None
