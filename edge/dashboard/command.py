@@ -12,6 +12,7 @@ from edge.config.settings import Settings, change, load_settings
 
 #: What the extra `dashboard` brings; the daemon does without.
 NEEDED = (
+    "alembic",
     "argon2",
     "jinja2",
     "jsonschema",

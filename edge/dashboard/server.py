@@ -26,10 +26,10 @@ from edge.dashboard.access.connection_limits import MOST, guarded
 from edge.dashboard.access.login_sessions import LoginSessions
 from edge.dashboard.access.login_throttle import LoginThrottle
 from edge.dashboard.access.password import Password
+from edge.dashboard.history.database import open_database
 from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.history.retention import RetentionJob
 from edge.dashboard.history.store import HistoryStore
-from edge.dashboard.history.tables import open_database
 from edge.dashboard.ingest.ingest import Ingest
 from edge.dashboard.ingest.subscriber import Subscriber
 from edge.dashboard.ingest.validation import MessageValidator

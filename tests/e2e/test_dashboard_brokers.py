@@ -14,7 +14,8 @@ import pytest
 import sqlalchemy as sa
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from edge.dashboard.history.tables import events, metadata, open_database
+from edge.dashboard.history.database import open_database
+from edge.dashboard.history.tables import events
 from edge.dashboard.pages.page_context import FOLDER
 from edge.mqtt.broker import Broker
 from edge.mqtt.tls import Tls
@@ -171,7 +172,6 @@ def test_two_dashboards_share_the_events_and_show_them_all(
         engine = open_database(postgres.address)
         with engine.connect() as db:
             assert db.scalar(sa.select(sa.func.count()).select_from(events)) == 61
-        metadata.drop_all(engine)
         engine.dispose()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 
-from edge.dashboard.history.tables import open_database
+from edge.dashboard.history.database import open_database
 from edge.mqtt.broker import Broker
 from tests.support.brokers import Mosquitto, wait_until
 from tests.support.dashboard_events import MODEL, encoded, end, episode, start

@@ -10,8 +10,8 @@ import pytest
 
 from edge.common.clock import iso_utc
 from edge.dashboard.base.device_slots import MAX_SLOTS
+from edge.dashboard.history.database import open_database
 from edge.dashboard.history.store import HistoryStore
-from edge.dashboard.history.tables import open_database
 from tests.support.brokers import Mosquitto, wait_until
 from tests.support.dashboard_events import encoded, message
 from tests.support.dashboards import Dashboard, Device, connected

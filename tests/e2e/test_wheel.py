@@ -36,15 +36,25 @@ def test_a_wheel_carries_all_that_the_daemon_needs(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
     assert str(ROOT) not in result.stdout
     assert (installed / "edge" / "bench" / "original.tflite.gz").is_file()
-    for part in ("static/live.js", "templates/live.html", "mosquitto/mosquitto.conf"):
+    for part in (
+        "static/live.js",
+        "templates/live.html",
+        "mosquitto/mosquitto.conf",
+        "history/migrations/env.py",
+        "history/migrations/versions/r0001_baseline.py",
+    ):
         assert (installed / "edge" / "dashboard" / part).is_file()
-    code = "import edge; print(edge.__file__)"
+    code = (
+        "import edge; from edge.dashboard.history.database import open_database\n"
+        "open_database(''); print(edge.__file__)"
+    )
     where = subprocess.run(
         [sys.executable, "-P", "-c", code],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(installed)},
+        env={**os.environ, "PYTHONPATH": str(installed), "STATE_DIRECTORY": str(tmp_path)},
         capture_output=True,
         text=True,
         check=True,
     )
     assert where.stdout.startswith(str(installed))
+    assert (tmp_path / "dashboard.sqlite3").is_file()

@@ -1,8 +1,9 @@
-"""A real PostgreSQL server on a free port, in a folder of its own."""
+"""A real PostgreSQL server on a free port, with its data in a temporary folder."""
 
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import pwd
 import shutil
@@ -10,26 +11,27 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from tests.support.brokers import free_port
 
-PATIENCE_S = 60
-#: Debian keeps the server's programs here, outside of PATH.
-DEBIAN = Path("/usr/lib/postgresql")
+TIMEOUT_S = 60
+#: Debian installs the server's programs here, outside of PATH.
+DEBIAN_PROGRAMS = Path("/usr/lib/postgresql")
 
 
-def _bin() -> Path | None:
+def _programs() -> Path | None:
     if found := shutil.which("initdb"):
         return Path(found).parent
-    return next(
-        (p for p in sorted(DEBIAN.glob("*/bin"), reverse=True) if (p / "initdb").exists()), None
-    )
+    folders = sorted(DEBIAN_PROGRAMS.glob("*/bin"), reverse=True)
+    return next((folder for folder in folders if (folder / "initdb").exists()), None)
 
 
 def why_no_postgres() -> str:
-    """Why there can be none here; empty when there can."""
+    """Return why no server can run on this machine; an empty string if one can."""
     if importlib.util.find_spec("psycopg") is None:
         return "psycopg is not installed (the extra `postgres`)"
-    if _bin() is None:
+    if _programs() is None:
         return "no PostgreSQL server is installed (apt install postgresql)"
     if os.geteuid() == 0 and not _has_nobody():
         return "PostgreSQL does not run as root, and there is no other user"
@@ -45,19 +47,21 @@ def _has_nobody() -> bool:
 
 
 class Postgres:
-    """Runs as long as `with` lasts; `address` is for SQLAlchemy."""
+    """A context manager that runs the server; `address` is an SQLAlchemy URL."""
 
     def __init__(self) -> None:
         self._port = free_port()
-        self.address = f"postgresql://mask@127.0.0.1:{self._port}/postgres"
+        self._numbers = itertools.count(1)
+        self.address = self._address_of("postgres")
 
     def __enter__(self) -> Postgres:
-        # Not in pytest's folder, which only its owner may enter: a server never runs as root.
+        # Not in pytest's temporary folder, which only its owner can enter: if pytest runs as root,
+        # the server runs as `nobody`.
         self._folder = Path(tempfile.mkdtemp(prefix="mask-patrol-postgres-"))
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
-        self._do("initdb", "-D", str(self._folder), "-U", "mask", "-A", "trust", "--no-sync")
+        self._execute("initdb", "-D", str(self._folder), "-U", "mask", "-A", "trust", "--no-sync")
         self.start()
         return self
 
@@ -67,21 +71,36 @@ class Postgres:
 
     def start(self) -> None:
         options = f"-p {self._port} -h 127.0.0.1 -k '' -F"
-        self._do(
+        self._execute(
             "pg_ctl", "-D", str(self._folder), "-o", options, "-w",
             "-l", str(self._folder / "log"), "start",
         )  # fmt: skip
 
     def stop(self) -> None:
-        self._do("pg_ctl", "-D", str(self._folder), "-m", "immediate", "-w", "stop")
+        self._execute("pg_ctl", "-D", str(self._folder), "-m", "immediate", "-w", "stop")
 
-    def _do(self, program: str, *arguments: str) -> None:
-        folder = _bin()
+    def new_database(self) -> str:
+        """Create an empty database on the running server and return its address."""
+        name = f"test{next(self._numbers)}"
+        server = sa.create_engine(
+            sa.make_url(self.address).set(drivername="postgresql+psycopg"),
+            isolation_level="AUTOCOMMIT",
+        )
+        with server.connect() as db:
+            db.execute(sa.text(f"CREATE DATABASE {name}"))
+        server.dispose()
+        return self._address_of(name)
+
+    def _address_of(self, database: str) -> str:
+        return f"postgresql://mask@127.0.0.1:{self._port}/{database}"
+
+    def _execute(self, program: str, *arguments: str) -> None:
+        folder = _programs()
         assert folder is not None
         subprocess.run(
             [str(folder / program), *arguments],
             check=True,
-            timeout=PATIENCE_S,
+            timeout=TIMEOUT_S,
             stdout=subprocess.DEVNULL,
             user="nobody" if os.geteuid() == 0 else None,
             cwd="/",

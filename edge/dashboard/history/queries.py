@@ -57,7 +57,7 @@ class HistoryQueries:
     """The reading side; from any thread."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        """`engine` is an open database (`edge.dashboard.history.tables.open_database`)."""
+        """`engine` is an open database (`edge.dashboard.history.database.open_database`)."""
         self._engine = engine
 
     def newest_alerts(self, count: int) -> list[AlertRow]:

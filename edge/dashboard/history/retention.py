@@ -12,17 +12,16 @@ import sqlalchemy as sa
 
 from edge.common.clock import clock_is_synchronised
 from edge.dashboard.base.device_slots import SILENT_AFTER_S
+from edge.dashboard.history.database import chunks, lock_devices
 from edge.dashboard.history.store import HOUR_S
 from edge.dashboard.history.tables import (
     alerts,
-    chunks,
     daily,
     devices,
     events,
     figures,
     gaps,
     hourly,
-    lock_devices,
     sessions,
     totals,
     troubles,

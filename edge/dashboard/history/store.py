@@ -11,10 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from edge.dashboard.base.messages import EventMessage
+from edge.dashboard.history.database import chunks, lock_devices, upsert
 from edge.dashboard.history.sequence_gaps import SequenceGaps
 from edge.dashboard.history.tables import (
     alerts,
-    chunks,
     daily,
     dashboards,
     devices,
@@ -22,10 +22,8 @@ from edge.dashboard.history.tables import (
     figures,
     gaps,
     hourly,
-    lock_devices,
     totals,
     troubles,
-    upsert,
 )
 
 HOUR_S = 3600
@@ -46,7 +44,7 @@ class HistoryStore:
     """The writing side; for one thread at a time."""
 
     def __init__(self, engine: sa.Engine, max_age_s: float = math.inf) -> None:
-        """`engine` is an open database (see `edge.dashboard.history.tables.open_database`).
+        """`engine` is an open database (see `edge.dashboard.history.database.open_database`).
 
         Rows older than `max_age_s` may have been deleted from it.
         """

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from edge.dashboard.history.tables import metadata, open_database
+from edge.dashboard.history.database import open_database
 from tests.support.postgres import Postgres, why_no_postgres
 
 
@@ -19,13 +19,16 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
-    """An empty database, of both kinds."""
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, once in SQLite and once in PostgreSQL."""
     if request.param == "sqlite":
-        address = f"sqlite:///{tmp_path}/history.sqlite3"
-    else:
-        address = request.getfixturevalue("postgres").address
+        return f"sqlite:///{tmp_path}/history.sqlite3"
+    return str(request.getfixturevalue("postgres").new_database())
+
+
+@pytest.fixture
+def engine(address: str) -> Iterator[sa.Engine]:
+    """An open database without rows, once in SQLite and once in PostgreSQL."""
     opened = open_database(address)
     yield opened
-    metadata.drop_all(opened)
     opened.dispose()

@@ -24,9 +24,9 @@ from edge.dashboard.access.connection_limits import MAX_OF_ONE, PATIENCE_S
 from edge.dashboard.access.login_sessions import LoginSessions
 from edge.dashboard.access.login_throttle import FREE, MAX_WAIT_S, LoginThrottle
 from edge.dashboard.access.password import Password
+from edge.dashboard.history.database import open_database
 from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.history.store import HistoryStore
-from edge.dashboard.history.tables import open_database
 from edge.dashboard.live.live_state import LiveState
 from edge.dashboard.local_camera import LocalCamera
 from edge.dashboard.pages.app import make_app

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from edge.dashboard.access.login_sessions import NOTE_EVERY_S, LoginSessions
 from edge.dashboard.access.password import Password
-from edge.dashboard.history.tables import open_database, sessions
+from edge.dashboard.history.database import open_database
+from edge.dashboard.history.tables import sessions
 from tests.edge.dashboard.access.test_access import SECRET, Visitor
 from tests.support.brokers import free_port
 from tests.support.dashboards import Dashboard

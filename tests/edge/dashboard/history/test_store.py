@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,11 @@ import sqlalchemy as sa
 
 from edge.common.errors import UsageError, UserError
 from edge.dashboard.base.messages import EventMessage
+from edge.dashboard.history.database import open_database
 from edge.dashboard.history.queries import AlertFilter, HistoryQueries
 from edge.dashboard.history.retention import delete_expired
 from edge.dashboard.history.store import HistoryStore
-from edge.dashboard.history.tables import alerts, devices, events, hourly, metadata, open_database
+from edge.dashboard.history.tables import alerts, devices, events, hourly, metadata
 from tests.support.dashboard_events import NOW_S, episode, message
 from tests.support.postgres import Postgres
 
@@ -138,8 +138,9 @@ def test_all_lock_in_one_order(engine: sa.Engine, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_device_is_not_deleted_while_its_event_is_written(postgres: Postgres) -> None:
-    engine = open_database(postgres.address)
-    store, other = HistoryStore(engine), open_database(postgres.address)
+    address = postgres.new_database()
+    engine = open_database(address)
+    store, other = HistoryStore(engine), open_database(address)
     store.update_last_seen({"door1": NOW_S})
     waited = []
 
@@ -154,7 +155,6 @@ def test_a_device_is_not_deleted_while_its_event_is_written(postgres: Postgres) 
 
     assert store.write_events([message()], NOW_S).new == 1
     assert len(waited) == 1
-    metadata.drop_all(engine)
     for opened in (engine, other):
         opened.dispose()
 
@@ -338,52 +338,6 @@ def test_a_retired_device_leaves_its_alerts_and_comes_back_as_the_newest(engine:
     assert store.write_events([message("a", 8)], NOW_S).lost == {"a": 2}
 
 
-def test_a_database_of_before_gets_the_columns_that_it_lacks(engine: sa.Engine) -> None:
-    HistoryStore(engine).write_events([message()], NOW_S)
-    with engine.begin() as db:
-        for column in ("first_seen_s", "retired_s"):
-            db.execute(sa.text(f"ALTER TABLE devices DROP COLUMN {column}"))
-    again = open_database(engine.url.render_as_string(hide_password=False))
-    HistoryStore(again).update_last_seen({"a": NOW_S})
-    assert [name for name, _ in HistoryQueries(again).listed_devices()] == ["door1", "a"]
-    again.dispose()
-
-
-def test_several_dashboards_make_a_new_database_at_once(postgres: Postgres) -> None:
-    server = sa.create_engine(postgres.address, isolation_level="AUTOCOMMIT")
-    with server.connect() as db:
-        db.execute(sa.text("CREATE DATABASE new"))
-    address = str(server.url.set(database="new"))
-    with ThreadPoolExecutor(8) as pool:
-        engines = list(pool.map(open_database, [address] * 8))
-    assert HistoryQueries(engines[0]).retired_devices() == set()
-    for engine in (*engines, server):
-        engine.dispose()
-
-
-def test_another_dashboard_may_be_quicker_with_the_columns(
-    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with engine.begin() as db:
-        for column in ("first_seen_s", "retired_s"):
-            db.execute(sa.text(f"ALTER TABLE devices DROP COLUMN {column}"))
-    address = engine.url.render_as_string(hide_password=False)
-    looks = []
-
-    def look(of: sa.Engine, table: sa.Table) -> set[str]:
-        found = {column["name"] for column in sa.inspect(of).get_columns(table.name)}
-        looks.append(found)
-        if len(looks) == 1:  # the other one comes, and adds them, after we have looked
-            open_database(address).dispose()
-        return found
-
-    monkeypatch.setattr("edge.dashboard.history.tables._columns", look)
-    again = open_database(address)
-    HistoryStore(again).retire_devices(["a"], NOW_S)
-    assert HistoryQueries(again).retired_devices() == {"a"}
-    again.dispose()
-
-
 def test_a_clock_that_is_far_ahead_takes_no_history_with_it(engine: sa.Engine) -> None:
     sent = [message(seq=n, at_s=NOW_S - 3600.0 * n) for n in range(1, 50)]
     HistoryStore(engine).write_events(sent, NOW_S)
@@ -393,9 +347,9 @@ def test_a_clock_that_is_far_ahead_takes_no_history_with_it(engine: sa.Engine) -
 @pytest.mark.parametrize(
     ("address", "error", "words"),
     [
-        ("no address", UsageError, "is no address of a database"),
-        ("mysql://x/y", UsageError, "sqlite or postgresql"),
-        ("sqlite://", UsageError, "needs a file"),
+        ("no address", UsageError, "is not a database URL"),
+        ("mysql://x/y", UsageError, "must be sqlite or postgresql"),
+        ("sqlite://", UsageError, "needs the path of a file"),
         ("sqlite:////nowhere/at/all.sqlite3", UserError, "cannot use the database"),
         ("postgresql://u:hush@127.0.0.1:1/x", UserError, "cannot use the database"),
     ],

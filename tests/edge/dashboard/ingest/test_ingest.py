@@ -13,10 +13,10 @@ import sqlalchemy as sa
 
 from edge.dashboard.base.device_slots import MAX_SLOTS, SILENT_AFTER_S
 from edge.dashboard.base.messages import EventMessage
+from edge.dashboard.history.database import open_database
 from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.history.retention import RetentionJob
 from edge.dashboard.history.store import HistoryStore, WriteResult
-from edge.dashboard.history.tables import open_database
 from edge.dashboard.ingest.ingest import Ingest
 from edge.dashboard.ingest.subscriber import ReceivedMessage
 from edge.dashboard.ingest.validation import MAX_NUMBER, MessageValidator

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from starlette.requests import Request
 
+from edge.dashboard.history.database import open_database
 from edge.dashboard.history.queries import AlertFilter, HistoryQueries
 from edge.dashboard.history.store import HistoryStore
-from edge.dashboard.history.tables import open_database
 from edge.dashboard.pages.history_pages import MAX_DAYS, _asked, _by_day, _days
 from tests.support.dashboard_events import NOW_S, message
 

@@ -1,0 +1,122 @@
+-- The tables of the last version without Alembic (commit b778af5), in the dialect postgresql.
+
+CREATE TABLE alerts (
+    episode VARCHAR(96) NOT NULL,
+    device VARCHAR(64) NOT NULL,
+    camera VARCHAR(64) NOT NULL,
+    label VARCHAR(32) NOT NULL,
+    score DOUBLE PRECISION NOT NULL,
+    readings BIGINT NOT NULL,
+    started_s DOUBLE PRECISION NOT NULL,
+    ended_s DOUBLE PRECISION,
+    ended_by VARCHAR(16),
+    duration_s DOUBLE PRECISION,
+    clock_synced BOOLEAN NOT NULL,
+    replayed BOOLEAN NOT NULL,
+    model VARCHAR(80) NOT NULL,
+    acknowledged_s DOUBLE PRECISION,
+    updated_s DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (episode)
+);
+
+CREATE INDEX alerts_by_device ON alerts (device, started_s, episode);
+
+CREATE INDEX alerts_by_end ON alerts (ended_by, started_s, episode);
+
+CREATE INDEX alerts_by_time ON alerts (started_s, episode);
+
+CREATE INDEX alerts_by_update ON alerts (updated_s);
+
+CREATE INDEX alerts_open ON alerts (ended_s, started_s);
+
+CREATE TABLE daily (
+    day INTEGER NOT NULL,
+    device VARCHAR(64) NOT NULL,
+    label VARCHAR(32) NOT NULL,
+    alerts INTEGER NOT NULL,
+    PRIMARY KEY (day, device, label)
+);
+
+CREATE TABLE dashboards (
+    name VARCHAR(64) NOT NULL,
+    seen_s DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (name)
+);
+
+CREATE TABLE devices (
+    device VARCHAR(64) NOT NULL,
+    first_seq BIGINT,
+    last_seq BIGINT,
+    forgotten BIGINT NOT NULL,
+    last_seen_s DOUBLE PRECISION,
+    first_seen_s DOUBLE PRECISION,
+    retired_s DOUBLE PRECISION,
+    PRIMARY KEY (device)
+);
+
+CREATE TABLE events (
+    episode VARCHAR(96) NOT NULL,
+    event_type VARCHAR(16) NOT NULL,
+    device VARCHAR(64) NOT NULL,
+    seq BIGINT NOT NULL,
+    received_s DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (episode, event_type)
+);
+
+CREATE TABLE figures (
+    device VARCHAR(64) NOT NULL,
+    at_s DOUBLE PRECISION NOT NULL,
+    fps DOUBLE PRECISION,
+    frame_ms DOUBLE PRECISION,
+    temperature_c DOUBLE PRECISION,
+    memory_mb DOUBLE PRECISION,
+    outbox_depth DOUBLE PRECISION,
+    PRIMARY KEY (device, at_s)
+);
+
+CREATE INDEX figures_by_time ON figures (at_s);
+
+CREATE TABLE gaps (
+    device VARCHAR(64) NOT NULL,
+    first_seq BIGINT NOT NULL,
+    last_seq BIGINT NOT NULL,
+    noticed_s DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (device, first_seq)
+);
+
+CREATE TABLE hourly (
+    device VARCHAR(64) NOT NULL,
+    hour INTEGER NOT NULL,
+    label VARCHAR(32) NOT NULL,
+    alerts INTEGER NOT NULL,
+    PRIMARY KEY (device, hour, label)
+);
+
+CREATE INDEX hourly_by_hour ON hourly (hour);
+
+CREATE TABLE sessions (
+    token_sha256 VARCHAR(64) NOT NULL,
+    password_tag VARCHAR(16) NOT NULL,
+    created_s DOUBLE PRECISION NOT NULL,
+    used_s DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (token_sha256)
+);
+
+CREATE TABLE totals (
+    hour INTEGER NOT NULL,
+    label VARCHAR(32) NOT NULL,
+    alerts INTEGER NOT NULL,
+    PRIMARY KEY (hour, label)
+);
+
+CREATE TABLE troubles (
+    number SERIAL NOT NULL,
+    device VARCHAR(64) NOT NULL,
+    at_s DOUBLE PRECISION NOT NULL,
+    text VARCHAR(700) NOT NULL,
+    PRIMARY KEY (number)
+);
+
+CREATE INDEX troubles_by_device ON troubles (device, at_s);
+
+CREATE INDEX troubles_by_time ON troubles (at_s);
