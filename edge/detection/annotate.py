@@ -1,4 +1,4 @@
-"""Boxes, labels and scores drawn on a picture, legible at any size."""
+"""Draws boxes, labels and scores on an image, legible at any image size."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import numpy as np
 from edge.common.arrays import Pixels
 from edge.detection.still_images import StillFace
 
-#: BGR; red, green and amber as in traffic lights, dark enough for white letters.
+#: Colours as BGR: green, red and amber as in traffic lights, dark enough for white letters.
 COLOURS = {"mask": (60, 140, 20), "no_mask": (40, 30, 210), "incorrect_mask": (0, 125, 225)}
 LABEL_TEXT = {"mask": "mask", "no_mask": "NO MASK", "incorrect_mask": "mask worn wrong"}
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 WHITE = (255, 255, 255)
-#: Height of the letters as a share of the picture's longer side, and its bounds in pixels.
+#: Height of the letters as a share of the longer side of the image, and its bounds in pixels.
 LETTER_SHARE, MIN_LETTER_PX, MAX_LETTER_PX = 1 / 45, 9, 60
-#: Height in pixels of FONT's capitals at scale 1 (OpenCV's Hershey simplex).
+#: Height in pixels of the capital letters of `FONT` (Hershey simplex) at scale 1.
 FONT_HEIGHT_PX = 22
-#: Smaller pictures are enlarged to this longer side first, so that the words fit.
+#: Smaller images are first enlarged to this longer side, so that the text fits.
 MIN_SIDE_PX = 320
-#: In a crowd letters shrink, to this share at least, so that a label is at most so many
-#: times as wide as its face.
-SHRINK, MAX_WIDER = 0.6, 1.3
+#: A label is at most this many times as wide as its face. To fit, its letters shrink to no less
+#: than this share of their height.
+MAX_LABEL_WIDTH, MIN_SHRINK = 1.3, 0.6
 
 
 @dataclass(frozen=True)
-class _Area:
+class _Rectangle:
     """A rectangle in pixels: left, top, right, bottom."""
 
     left: int
@@ -36,18 +36,17 @@ class _Area:
     right: int
     bottom: int
 
-    def overlap(self, other: _Area) -> int:
-        """Pixels in common."""
+    def overlap(self, other: _Rectangle) -> int:
+        """Return the number of pixels that both rectangles contain."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         return max(0, width) * max(0, height)
 
 
 def annotated(image_bgr: Pixels, faces: Sequence[StillFace]) -> Pixels:
-    """A copy of `image_bgr` with each face's box, label and score.
+    """Return a copy of `image_bgr` with the box, the label and the score of each face.
 
-    Small pictures come back enlarged. Labels keep off one another and off the faces
-    where there is room.
+    Small images are enlarged. Where there is room, labels overlap neither each other nor a face.
     """
     zoom = max(1.0, MIN_SIDE_PX / max(image_bgr.shape[:2]))
     size = (round(image_bgr.shape[1] * zoom), round(image_bgr.shape[0] * zoom))
@@ -62,53 +61,59 @@ def annotated(image_bgr: Pixels, faces: Sequence[StillFace]) -> Pixels:
         colour = COLOURS[face.scores.label]
         corners = (box.left, box.top), (box.right, box.bottom)
         cv2.rectangle(picture, *corners, colour, 2 * line, cv2.LINE_AA)
-    taken: list[_Area] = []
+    taken: list[_Rectangle] = []
     for face, box in zip(faces, boxes, strict=True):
         others = [*taken, *(b for b in boxes if b is not box)]
         taken.append(_write_label(picture, face, box, letter_px, others))
     return picture
 
 
-def _box(face: StillFace, zoom: float) -> _Area:
+def _box(face: StillFace, zoom: float) -> _Rectangle:
     x, y, w, h = (round(v * zoom) for v in face.box_px)
-    return _Area(x, y, x + w, y + h)
+    return _Rectangle(x, y, x + w, y + h)
 
 
 def _write_label(
-    picture: Pixels, face: StillFace, box: _Area, letter_px: float, others: Iterable[_Area]
-) -> _Area:
-    """Write the label where it covers least of `others`; the area that it takes."""
-    words = f"{LABEL_TEXT[face.scores.label]} {round(100 * face.scores.score)}%"
+    picture: Pixels,
+    face: StillFace,
+    box: _Rectangle,
+    letter_px: float,
+    others: Iterable[_Rectangle],
+) -> _Rectangle:
+    """Write the label where it overlaps `others` least; return the rectangle of the label."""
+    text = f"{LABEL_TEXT[face.scores.label]} {round(100 * face.scores.score)}%"
     line = max(1, round(letter_px / 7))
     pad = line + 2
     scale = letter_px / FONT_HEIGHT_PX
-    widest = MAX_WIDER * (box.right - box.left)
-    natural = cv2.getTextSize(words, FONT, scale, line)[0][0] + 2 * pad
-    scale *= min(1.0, max(SHRINK, widest / natural, MIN_LETTER_PX / letter_px))
+    max_width = MAX_LABEL_WIDTH * (box.right - box.left)
+    natural = cv2.getTextSize(text, FONT, scale, line)[0][0] + 2 * pad
+    scale *= min(1.0, max(MIN_SHRINK, max_width / natural, MIN_LETTER_PX / letter_px))
     line = max(1, round(scale * FONT_HEIGHT_PX / 7))
-    (width, height), below = cv2.getTextSize(words, FONT, scale, line)
+    (width, height), below = cv2.getTextSize(text, FONT, scale, line)
     width, height = width + 2 * pad, height + below + 2 * pad
-    places = _places(box, width, height, picture.shape[1], picture.shape[0])
+    candidates = _candidates(box, width, height, picture.shape[1], picture.shape[0])
     others = list(others)
-    area = min(places, key=lambda place: sum(place.overlap(other) for other in others))
+    label = min(candidates, key=lambda area: sum(area.overlap(other) for other in others))
     colour = COLOURS[face.scores.label]
-    cv2.rectangle(picture, (area.left, area.top), (area.right, area.bottom), colour, cv2.FILLED)
-    origin = (area.left + pad, area.bottom - below - pad)
-    cv2.putText(picture, words, origin, FONT, scale, WHITE, line, cv2.LINE_AA)
-    return area
+    cv2.rectangle(picture, (label.left, label.top), (label.right, label.bottom), colour, cv2.FILLED)
+    origin = (label.left + pad, label.bottom - below - pad)
+    cv2.putText(picture, text, origin, FONT, scale, WHITE, line, cv2.LINE_AA)
+    return label
 
 
-def _places(box: _Area, width: int, height: int, right: int, bottom: int) -> list[_Area]:
-    """Where a label may stand, best first: above the box, below it, along its inner edges.
+def _candidates(
+    box: _Rectangle, width: int, height: int, right: int, bottom: int
+) -> list[_Rectangle]:
+    """Return possible rectangles for a label, best first: above the box, below it, inside it.
 
-    All of them lie inside the picture, `right` by `bottom`.
+    All of them lie within the image, whose width is `right` and whose height is `bottom`.
     """
     tops = (box.top - height, box.bottom, box.bottom - height, box.top)
     lefts = (box.left, box.right - width, (box.left + box.right - width) // 2)
-    places = []
+    candidates = []
     for top in tops:
         for left in lefts:
             x = min(max(0, left), max(0, right - width))
             y = min(max(0, top), max(0, bottom - height))
-            places.append(_Area(x, y, x + width, y + height))
-    return places
+            candidates.append(_Rectangle(x, y, x + width, y + height))
+    return candidates

@@ -1,4 +1,4 @@
-"""Where the faces are in a frame."""
+"""The face detector: finds the faces in a frame with a Haar cascade."""
 
 from __future__ import annotations
 
@@ -15,28 +15,32 @@ from edge.common.errors import UserError
 from edge.common.paths import kind_of, user_path
 from edge.config.settings import DetectorSettings
 
-#: Of OpenCV's frontal cascades the one that finds most for its time. At 1.1, 320 px, faces
-#: from 7% on, in 240 annotated photographs: `alt2` with 3 neighbours 61% of the bare faces and
-#: 6 false boxes per 100 pictures, `default` with 4 59% and 8, `alt` with 3 62% and 4, in a
-#: fifth more time. Of the twelve best settings that were played on clips these defaults
-#: are the cheapest whose alerts come within 0.3 s of a full search's: "The detector" in
-#: training/EXPERIMENTS.md.
+#: The frontal cascade of OpenCV that finds the most faces for its time. Measured in 240 annotated
+#: photographs with a scale factor of 1.1, a width of 320 px, and faces from 7% of the width on:
+#: `alt2` with 3 neighbours found 61% of the bare faces, with 6 false boxes per 100 photographs;
+#: `default` with 4 neighbours 59% and 8; `alt` with 3 neighbours 62% and 4, in a fifth more time.
+#: Of the twelve best settings that were run on clips, these defaults are the cheapest whose alerts
+#: come within 0.3 s of those of a full search. See "The detector" in training/EXPERIMENTS.md.
 DEFAULT_CASCADE = "haarcascade_frontalface_alt2.xml"
-#: A face may be off by so much of its width where it is expected, and its size by about as much in
-#: proportion: from `1 - SMALLER * reach` to `1 + LARGER * reach` of its width, within bounds.
-SMALLER, LARGER = 0.5, 0.65
-SMALLEST, LARGEST = 0.7, 1.5
-#: A camera rounds the width of its luma plane, and may have its own mind.
-ENOUGH = 0.9
-#: The window that the cascades were trained with.
+#: A face that is searched for within `reach` of its predicted position, in face widths, is searched
+#: for at sizes from `1 - SHRINK_PER_REACH * reach` to `1 + GROWTH_PER_REACH * reach` times the
+#: predicted one …
+SHRINK_PER_REACH, GROWTH_PER_REACH = 0.5, 0.65
+#: … but not at sizes below or above these factors.
+MIN_SIZE_FACTOR, MAX_SIZE_FACTOR = 0.7, 1.5
+#: Share of the wanted width that a camera's luma plane must have to be used: a camera rounds the
+#: width that it is asked for, or chooses another.
+MIN_LUMA_WIDTH_SHARE = 0.9
+#: Side of the window that the cascades were trained with.
 MIN_SIDE_PX = 20
 
 
 @dataclass(frozen=True)
 class Face:
-    """A face in a frame: x, y, width, height in pixels of the full frame.
+    """A box in a frame that contains a face: x, y, width, height in pixels of the full frame.
 
-    `support` counts the raw detections behind the box: more means surer.
+    `support` is the number of raw detections that were merged into the box; the more there are,
+    the more likely it contains a face.
     """
 
     box_px: Box
@@ -45,105 +49,113 @@ class Face:
 
 @dataclass(frozen=True)
 class Luma:
-    """The grey picture that is searched: (height, width) uint8, `scale` of its pixels for
-    one of the frame."""
+    """The grey image that is searched: (height, width) uint8, and its width as a share of the
+    width of the frame."""
 
     pixels: Pixels
     scale: float
 
 
 class FaceDetector(Protocol):
-    """Finds faces; the Haar cascade is one, a learned detector can be another."""
+    """A face detector: `HaarDetector`, or for example one that was trained."""
 
     def to_luma(self, frame: Frame) -> Luma:
-        """What this detector wants to see of a frame."""
+        """Return the image that this detector searches for the faces of `frame`."""
 
     def search(self, luma: Luma) -> list[Face]:
-        """All faces, surest first, none twice."""
+        """Return all faces, each once, those with the highest support first."""
 
-    def search_region(self, luma: Luma, part: Box) -> list[Face]:
-        """All faces within `part`: x, y, width, height as fractions of the picture."""
+    def search_region(self, luma: Luma, region: Box) -> list[Face]:
+        """Return all faces within `region`: x, y, width, height as fractions of the frame."""
 
     def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
-        """Faces about as large as one that was expected at `box_px` (pixels of the frame) and
-        within `reach` of its width around it."""
+        """Return the faces about as large as the predicted `box_px`, in pixels of the frame, and
+        at most `reach` times its width away from it."""
 
 
 class HaarDetector:
-    """OpenCV's Haar cascade on a grey picture scaled down to a working width."""
+    """A Haar cascade of OpenCV, run on a grey image scaled down to a working width."""
 
     def __init__(self, settings: DetectorSettings) -> None:
-        """Load the cascade; raises UserError when the file is missing or no cascade."""
+        """Load the cascade; raises UserError if the file is missing or is not a cascade."""
         path = user_path(settings.cascade) if settings.cascade else default_cascade()
         if kind_of(path) != "file":
             raise UserError(
-                f"no such cascade file: {path}; leave detector.cascade empty for OpenCV's own"
+                f"no such cascade file: {path}; leave detector.cascade empty to use that of OpenCV"
             )
         self._cascade = _load_cascade(path)
         self._settings = settings
 
     def find(self, image_bgr: Pixels) -> list[Face]:
-        """All faces in a (height, width, 3) uint8 picture, surest first, none twice."""
-        return self.search(_reduced(image_bgr, self._settings.width_px))
+        """Return all faces in a (height, width, 3) uint8 image, those with the highest support
+        first."""
+        return self.search(_convert(image_bgr, self._settings.width_px))
 
     def to_luma(self, frame: Frame) -> Luma:
-        """Grey and at most as wide as the settings say; the camera's own, where it has one."""
+        """Return the grey image, at most `detector.width_px` wide.
+
+        It is made from the luma plane of the camera if there is one and it is wide enough.
+        """
         luma, max_px = frame.luma, self._settings.width_px
-        # A plane that was ordered for another width may have too few pixels.
-        if luma is None or luma.shape[1] < ENOUGH * min(max_px, frame.image_bgr.shape[1]):
-            return _reduced(frame.image_bgr, max_px)
+        # The camera may have been opened for a smaller width than a reload has configured.
+        if luma is None or luma.shape[1] < MIN_LUMA_WIDTH_SHARE * min(
+            max_px, frame.image_bgr.shape[1]
+        ):
+            return _convert(frame.image_bgr, max_px)
         if luma.shape[1] > max_px:
             size = (max_px, max(1, round(luma.shape[0] * max_px / luma.shape[1])))
             luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
         return Luma(luma, luma.shape[1] / frame.image_bgr.shape[1])
 
     def search(self, luma: Luma) -> list[Face]:
-        """Faces at least `min_face` of the picture's width wide."""
-        side = self._least_side(luma)
-        return without_overlaps(self._found(luma.pixels, luma.scale, (0, 0), side, 0))
+        """Return all faces that are at least `min_face` of the frame's width wide."""
+        side_px = self._min_side_px(luma)
+        return without_overlaps(self._detect(luma.pixels, luma.scale, (0, 0), side_px, 0))
 
-    def search_region(self, luma: Luma, part: Box) -> list[Face]:
-        """Faces at least `min_face` of the whole picture's width wide."""
+    def search_region(self, luma: Luma, region: Box) -> list[Face]:
+        """Return the faces in `region` that are at least `min_face` of the frame's width wide."""
         height, width = luma.pixels.shape
-        x, y, w, h = part
+        x, y, w, h = region
         corners = (x * width, y * height, (x + w) * width, (y + h) * height)
-        return self._within(luma, corners, self._least_side(luma), 0)
+        return self._search_between(luma, corners, self._min_side_px(luma), 0)
 
     def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
-        """Faces around `box_px`, a little larger or smaller by `SMALLER` and `LARGER`."""
+        """Return the faces around `box_px`; `reach` also determines their possible sizes."""
         x, y, w, h = (v * luma.scale for v in box_px)
         around = reach * max(w, h)
         corners = (x - around, y - around, x + w + around, y + h + around)
-        least = round(max(SMALLEST, 1.0 - SMALLER * reach) * w)
-        most = round(min(LARGEST, 1.0 + LARGER * reach) * w)
-        least = max(self._least_side(luma), least)
-        return self._within(luma, corners, least, max(least, MIN_SIDE_PX, most))
+        min_px = round(max(MIN_SIZE_FACTOR, 1.0 - SHRINK_PER_REACH * reach) * w)
+        max_px = round(min(MAX_SIZE_FACTOR, 1.0 + GROWTH_PER_REACH * reach) * w)
+        min_px = max(self._min_side_px(luma), min_px)
+        return self._search_between(luma, corners, min_px, max(min_px, MIN_SIDE_PX, max_px))
 
-    def _within(self, luma: Luma, corners: Box, least: int, most: int) -> list[Face]:
-        """Faces between `corners`: left, top, right and bottom in pixels of `luma`."""
+    def _search_between(self, luma: Luma, corners: Box, min_px: int, max_px: int) -> list[Face]:
+        """Return the faces between `corners`: left, top, right, bottom in pixels of `luma`."""
         height, width = luma.pixels.shape
         left, top = max(0, int(corners[0])), max(0, int(corners[1]))
         right, bottom = min(width, int(corners[2])), min(height, int(corners[3]))
         if right - left < MIN_SIDE_PX or bottom - top < MIN_SIDE_PX:
             return []
         region = luma.pixels[top:bottom, left:right]
-        return without_overlaps(self._found(region, luma.scale, (left, top), least, most))
+        return without_overlaps(self._detect(region, luma.scale, (left, top), min_px, max_px))
 
-    def _least_side(self, luma: Luma) -> int:
+    def _min_side_px(self, luma: Luma) -> int:
         width = int(luma.pixels.shape[1])
         return max(1, round(self._settings.min_face * width))
 
-    def _found(
-        self, grey: Pixels, scale: float, corner: tuple[int, int], least: int, most: int
+    def _detect(
+        self, grey: Pixels, scale: float, corner: tuple[int, int], min_px: int, max_px: int
     ) -> list[Face]:
-        """Faces in `grey`, whose corner lies at `corner` of the whole luma picture, between
-        `least` and `most` pixels wide (0: no bound)."""
+        """Run the cascade on `grey`, the part of the luma image that starts at `corner`.
+
+        Faces are between `min_px` and `max_px` wide; 0 means no bound.
+        """
         boxes, supports = self._cascade.detectMultiScale2(
             grey,
             scaleFactor=self._settings.scale_factor,
             minNeighbors=self._settings.min_neighbors,
-            minSize=(least, least),
-            maxSize=(most, most),
+            minSize=(min_px, min_px),
+            maxSize=(max_px, max_px),
         )
         left, top = corner
         return [
@@ -152,14 +164,14 @@ class HaarDetector:
         ]
 
 
-def _reduced(image_bgr: Pixels, width_px: int) -> Luma:
+def _convert(image_bgr: Pixels, width_px: int) -> Luma:
     height, width = image_bgr.shape[:2]
     scale = min(1.0, width_px / width)
     size = (round(width * scale), max(1, round(height * scale)))
     small: cv2.typing.MatLike = image_bgr
     if scale < 0.5:
-        # First to twice the width: the mean of all pixels of a large picture, in odd shares,
-        # takes longer than everything else here.
+        # Scale to twice the target width first, without averaging: to average all pixels of a large
+        # image by a factor that is not an integer takes longer than all other steps together.
         small = cv2.resize(small, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_LINEAR)
     grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
     if scale < 1.0:
@@ -168,10 +180,11 @@ def _reduced(image_bgr: Pixels, width_px: int) -> Luma:
 
 
 def without_overlaps(faces: list[Face]) -> list[Face]:
-    """`faces` without those whose centre lies in a surer one, or the other way round.
+    """Return `faces` without those that overlap a face with higher support.
 
-    The cascade groups its detections by size, so one face can come back twice: once
-    as itself and once as a larger or smaller box around its middle.
+    Two faces overlap if the centre of one lies in the box of the other. The cascade groups its
+    raw detections by size, so that it can return one face twice: once with its own size, and once
+    as a larger or smaller box around its centre.
     """
     kept: list[Face] = []
     for face in sorted(faces, key=lambda f: (-f.support, f.box_px)):
@@ -189,14 +202,14 @@ def _contains_centre(outer: Box, inner: Box) -> bool:
 
 
 def default_cascade() -> Path:
-    """The cascade that comes with OpenCV 4."""
+    """Return the path of the default cascade, which is part of OpenCV 4."""
     return Path(cv2.__file__).parent / "data" / DEFAULT_CASCADE
 
 
 def _load_cascade(path: Path) -> cv2.CascadeClassifier:
     try:
         cascade = cv2.CascadeClassifier(str(path))
-    except (cv2.error, SystemError):  # the binding wraps a parse error in a SystemError
+    except (cv2.error, SystemError):  # OpenCV's binding wraps a parse error in a SystemError
         cascade = None
     if cascade is None or cascade.empty():
         raise UserError(f"{path} is not a Haar cascade that OpenCV can read")

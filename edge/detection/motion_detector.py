@@ -1,11 +1,12 @@
-"""What in a scene has changed since faces were last searched for there: elsewhere another search
-would find no more.
+"""The motion detector: which parts of the scene have changed since they were last searched.
 
-A reference picture follows the light wherever nothing has changed, and takes on what has as soon
-as that is searched. So a person who comes, turns or goes is news until the search has seen it,
-and a chair that was moved, or the place that somebody left, only once. Who stands still and is
-missed is part of the reference; a head that turns is news again, and the whole picture is
-searched now and then all the same (`edge.detection.face_search`).
+A search of the other parts would find the same faces again. Each thumbnail is compared with a
+reference image. Where nothing has changed, the reference slowly follows the light; where something
+has, the reference is replaced as soon as that part has been searched. A person who arrives, turns
+or leaves therefore counts as a change until that part has been searched, and a chair that was
+moved, or the place that a person left, counts once. A person who stands still and was missed by
+the search becomes part of the reference; the person counts as a change again by turning the head,
+and the whole frame is searched at intervals in any case (`edge.detection.face_search`).
 """
 
 from __future__ import annotations
@@ -19,93 +20,102 @@ import numpy.typing as npt
 
 from edge.common.arrays import Box, Pixels
 
-#: A pixel has changed when it differs by so many grey levels of 255. Single pixels of a
-#: glance have a noise of one to three levels in a dim room.
-LEVELS = 10.0
-#: Side of the square in which changes are counted, and the share of it that must have
-#: changed: an edge of the smallest face, more than noise.
-PATCH_PX, PATCH_SHARE = 5, 0.24
-#: How fast the reference follows the light of a day, as a time constant in seconds.
+#: A pixel has changed if it differs from the reference by more than this many grey levels, of 255.
+#: In a dim room the noise of a thumbnail's pixel is one to three levels.
+MIN_LEVEL_DIFFERENCE = 10.0
+#: Side of the square in which changed pixels are counted, and the share of its pixels that must
+#: have changed: an edge of the smallest face reaches this share, noise does not.
+PATCH_PX, MIN_PATCH_SHARE = 5, 0.24
+#: Time constant with which the reference follows daylight.
 LIGHT_S = 4.0
-#: Beyond this the exposure has changed, and not only the scene's light: no factor is trusted.
+#: A larger factor in brightness means that the exposure has changed, not only the light of the
+#: scene. Such a factor is not compensated.
 MAX_GAIN = 4.0
-#: Every so many pixels are enough for a median; the step shares no factor with the width, so
-#: that it takes from every column.
+#: The median is computed from one pixel in this many. The step has no factor in common with the
+#: width of a thumbnail, so that pixels of every column are included.
 MEDIAN_STEP = 3
-#: All of a picture, as fractions of it.
-WHOLE: tuple[Box, ...] = ((0.0, 0.0, 1.0, 1.0),)
+#: The region that covers the whole frame, as fractions of it.
+WHOLE_FRAME: tuple[Box, ...] = ((0.0, 0.0, 1.0, 1.0),)
 
 Plane = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
+#: Which pixels of a thumbnail have changed: (height, width) bool.
+MotionMask = npt.NDArray[np.bool_]
 
 
 class MotionDetector:
-    """Compares each frame with what it looked like when it was searched; to be shown every
-    frame."""
+    """Compares each frame with the scene as it was when it was last searched.
+
+    `update` must be called with every frame.
+    """
 
     def __init__(self) -> None:
-        """Nothing searched yet: everything is news."""
+        """Start with nothing searched, so that the whole frame counts as changed."""
         self._reference: Plane | None = None
-        self._now: Plane = np.zeros((0, 0), np.float32)
-        self._different: Mask = np.zeros((0, 0), bool)
-        self._new: Mask = np.zeros((0, 0), bool)
+        self._latest: Plane = np.zeros((0, 0), np.float32)
+        self._differs: MotionMask = np.zeros((0, 0), bool)
+        self._changed: MotionMask = np.zeros((0, 0), bool)
         self._at_s = 0.0
 
-    def look(self, seen: Pixels, at_s: float) -> Mask:
-        """Where anything has changed since it was searched, even if it looks as it did then: who
-        turned away may be back. All of it while nothing was searched.
+    def update(self, thumbnail: Pixels, at_s: float) -> MotionMask:
+        """Return which pixels have changed since they were searched: all, before the first search.
 
-        `seen` is a glance, (height, width) uint8, always of the same size; `at_s` seconds on a
-        clock that does not run backwards.
+        A pixel that has changed back still counts, because a person who turned away may have
+        turned back. `thumbnail` is (height, width) uint8; one of another size starts anew. `at_s`
+        is the time of the frame in seconds and must not decrease.
         """
-        self._now = now = seen.astype(np.float32)
+        self._latest = latest = thumbnail.astype(np.float32)
         reference = self._reference
-        if reference is None or reference.shape != now.shape:
+        if reference is None or reference.shape != latest.shape:
             self._reference, self._at_s = None, at_s
-            self._new = np.ones(now.shape, bool)
-            return self._new.copy()
-        reference = reference * _gain(reference, now)
-        off = now - reference
-        self._different = np.abs(off) > LEVELS
+            self._changed = np.ones(latest.shape, bool)
+            return self._changed.copy()
+        reference = reference * _gain(reference, latest)
+        difference = latest - reference
+        self._differs = np.abs(difference) > MIN_LEVEL_DIFFERENCE
         passed_s = max(0.0, at_s - self._at_s)
-        off[self._different] = 0.0
-        reference += np.float32(1.0 - math.exp(-passed_s / LIGHT_S)) * off
+        difference[self._differs] = 0.0
+        reference += np.float32(1.0 - math.exp(-passed_s / LIGHT_S)) * difference
         self._reference, self._at_s = reference, at_s
-        dense = cv2.blur(self._different.astype(np.float32), (PATCH_PX, PATCH_PX))
-        self._new |= dense >= PATCH_SHARE
-        return self._new.copy()
+        density = cv2.blur(self._differs.astype(np.float32), (PATCH_PX, PATCH_PX))
+        self._changed |= density >= MIN_PATCH_SHARE
+        return self._changed.copy()
 
-    def searched(self, parts: Sequence[Box]) -> None:
-        """`parts` of the last frame (x, y, width, height as fractions of it) are searched."""
-        if not parts:
+    def mark_searched(self, regions: Sequence[Box]) -> None:
+        """Record that `regions` of the latest frame have been searched.
+
+        Each region is x, y, width, height as fractions of the frame.
+        """
+        if not regions:
             return
         if self._reference is None:
-            self._reference = self._now
-            self._different = np.zeros(self._now.shape, bool)
-        for rows, columns in (touched(part, self._now.shape) for part in parts):
-            self._new[rows, columns] = False
-            # What has not changed keeps its mean of many frames, which has less noise.
+            self._reference = self._latest
+            self._differs = np.zeros(self._latest.shape, bool)
+        for rows, columns in (pixel_slices(region, self._latest.shape) for region in regions):
+            self._changed[rows, columns] = False
+            # Unchanged pixels keep the mean of many frames, which has less noise.
             np.copyto(
                 self._reference[rows, columns],
-                self._now[rows, columns],
-                where=self._different[rows, columns],
+                self._latest[rows, columns],
+                where=self._differs[rows, columns],
             )
 
 
-def touched(part: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The rows and columns of a glance of `shape` (height, width) that `part`, in fractions of
-    it, touches."""
-    (height, width), (x, y, w, h) = shape, part
+def pixel_slices(region: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Return the rows and columns that `region`, in fractions, touches in an image of `shape`
+    (height, width)."""
+    (height, width), (x, y, w, h) = shape, region
     return (
         slice(max(0, int(y * height)), max(0, math.ceil((y + h) * height))),
         slice(max(0, int(x * width)), max(0, math.ceil((x + w) * width))),
     )
 
 
-def _gain(reference: Plane, now: Plane) -> np.float32:
-    """By how much the light of the whole scene has changed: most of it has not, so the median
-    of the ratios is its."""
-    ratios = (now.ravel()[::MEDIAN_STEP] + 1.0) / (reference.ravel()[::MEDIAN_STEP] + 1.0)
+def _gain(reference: Plane, latest: Plane) -> np.float32:
+    """Return the factor by which the light of the scene has changed.
+
+    It is the median ratio of the pixels, because most of the scene has not changed otherwise.
+    """
+    ratios = (latest.ravel()[::MEDIAN_STEP] + 1.0) / (reference.ravel()[::MEDIAN_STEP] + 1.0)
     middle = len(ratios) // 2
     ratio = np.partition(ratios, middle)[middle]
     return np.float32(ratio if 1.0 / MAX_GAIN <= ratio <= MAX_GAIN else 1.0)

@@ -1,4 +1,4 @@
-"""The parts of a frame that are new, as rectangles that hold whoever may be there."""
+"""The changed parts of a frame, as rectangles large enough to contain the faces of the people."""
 
 from __future__ import annotations
 
@@ -8,68 +8,77 @@ import cv2
 import numpy as np
 
 from edge.common.arrays import Box
-from edge.detection.motion_detector import Mask, touched
+from edge.detection.motion_detector import MotionMask, pixel_slices
 
-#: What moves with a face: its body. Shares of the face's width beside it and of its height
-#: above; below, down to the floor.
-BESIDE, ABOVE = 1.0, 0.75
-#: A rectangle reaches beyond what moves by so many cells on each side (three quarters of the
-#: smallest face that is searched for: the cascade needs all of it) …
-MARGIN = 4
-#: … by this share of its own width and height to the sides …
-AROUND = 0.15
-#: … and upwards by the larger of these shares of its height and of its width: where a coat is seen
-#: to move, or a mask is taken off, the rest of the face may be above, in the grey of the wall or
-#: unchanged.
-UPWARDS, UPWARDS_OF_WIDTH = 0.3, 0.6
+#: The body that moves with a face: shares of the face width on each side of the face, and of its
+#: height above it. Downwards the body reaches to the floor.
+BODY_BESIDE, BODY_ABOVE = 1.0, 0.75
+#: Margin around the motion on each side, in pixels of the thumbnail: three quarters of the
+#: smallest face that is searched for, because the cascade needs the whole face …
+MARGIN_PX = 4
+#: … plus this share of the larger side of the motion, to the left and right …
+SIDE_SHARE = 0.15
+#: … and upwards the larger of these shares of the height and of the width of the motion. If only a
+#: coat moves, or only a mask that is taken off, the rest of the face may be above the motion and
+#: be unchanged or as grey as the wall.
+UP_SHARE_OF_HEIGHT, UP_SHARE_OF_WIDTH = 0.3, 0.6
 
 
-def regions(new: Mask) -> list[Box]:
-    """Rectangles around the parts of `new` that hang together, none of them overlapping:
-    x, y, width, height as fractions of the picture."""
-    height, width = new.shape
-    count, _, stats, _ = cv2.connectedComponentsWithStats(new.astype(np.uint8))
-    found: list[tuple[float, float, float, float]] = []
+def motion_regions(changed: MotionMask) -> list[Box]:
+    """Return rectangles, none overlapping, around the connected parts of `changed`.
+
+    Each is x, y, width, height as fractions of the frame.
+    """
+    height, width = changed.shape
+    count, _, stats, _ = cv2.connectedComponentsWithStats(changed.astype(np.uint8))
+    corners: list[tuple[float, float, float, float]] = []
     for x, y, w, h, _ in stats[1:count].tolist():
-        aside = MARGIN + AROUND * max(w, h)
-        left, right, bottom = x - aside, x + w + aside, y + h + MARGIN + AROUND * w
-        top = y - MARGIN - max(UPWARDS * h, UPWARDS_OF_WIDTH * w)
-        found.append((max(0.0, left), max(0.0, top), min(width, right), min(height, bottom)))
+        beside = MARGIN_PX + SIDE_SHARE * max(w, h)
+        left, right, bottom = x - beside, x + w + beside, y + h + MARGIN_PX + SIDE_SHARE * w
+        top = y - MARGIN_PX - max(UP_SHARE_OF_HEIGHT * h, UP_SHARE_OF_WIDTH * w)
+        corners.append((max(0.0, left), max(0.0, top), min(width, right), min(height, bottom)))
     return [
         (left / width, top / height, (right - left) / width, (bottom - top) / height)
-        for left, top, right, bottom in _joined(found)
+        for left, top, right, bottom in _merge_overlapping(corners)
     ]
 
 
-def without(new: Mask, boxes: Iterable[Box]) -> Mask:
-    """`new` without what lies in `boxes`: x, y, width, height as fractions of the picture."""
-    rest = new.copy()
-    for box in boxes:
-        rest[touched(box, new.shape)] = False
+def exclude(changed: MotionMask, regions: Iterable[Box]) -> MotionMask:
+    """Return `changed` without the pixels in `regions`, given as fractions of the frame."""
+    rest = changed.copy()
+    for region in regions:
+        rest[pixel_slices(region, changed.shape)] = False
     return rest
 
 
-def bodies(faces: Sequence[Box], size_px: tuple[int, int]) -> list[Box]:
-    """Where the people of `faces` (pixels) move, as fractions of a frame of `size_px`
-    (height, width)."""
+def body_regions(faces: Sequence[Box], size_px: tuple[int, int]) -> list[Box]:
+    """Return the regions in which the bodies of people with `faces` (in pixels) move.
+
+    Each is x, y, width, height as fractions of a frame of `size_px` (height, width).
+    """
     height, width = size_px
-    found = []
+    regions = []
     for x, y, w, h in faces:
-        left, top = (x - BESIDE * w) / width, (y - ABOVE * h) / height
-        found.append((left, top, (1.0 + 2.0 * BESIDE) * w / width, 1.0 - top))
-    return found
+        left, top = (x - BODY_BESIDE * w) / width, (y - BODY_ABOVE * h) / height
+        regions.append((left, top, (1.0 + 2.0 * BODY_BESIDE) * w / width, 1.0 - top))
+    return regions
 
 
-def _joined(corners: list[tuple[float, float, float, float]]) -> list[tuple[float, ...]]:
-    """Left, top, right, bottom of rectangles that hold `corners` and do not overlap."""
-    apart: list[tuple[float, ...]] = []
-    for each in corners:
-        one: tuple[float, ...] = each
-        while hit := next((other for other in apart if _overlap(one, other)), None):
-            apart.remove(hit)
+def _merge_overlapping(
+    corners: list[tuple[float, float, float, float]],
+) -> list[tuple[float, ...]]:
+    """Replace overlapping rectangles by their bounding box until none overlap.
+
+    Rectangles are left, top, right, bottom.
+    """
+    merged: list[tuple[float, ...]] = []
+    for rectangle in corners:
+        one: tuple[float, ...] = rectangle
+        while hit := next((other for other in merged if _overlap(one, other)), None):
+            merged.remove(hit)
             one = (*map(min, one[:2], hit[:2]), *map(max, one[2:], hit[2:]))
-        apart.append(one)
-    return apart
+        merged.append(one)
+    return merged
 
 
 def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

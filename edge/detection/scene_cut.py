@@ -1,4 +1,4 @@
-"""A cut in the video: the picture shows another place or moment from one frame to the next."""
+"""Scene-cut detection: whether a frame shows another place or time than the previous one."""
 
 from __future__ import annotations
 
@@ -8,60 +8,62 @@ import numpy.typing as npt
 
 from edge.common.arrays import Pixels
 
-#: Cells that the picture is reduced to, across and down: noise averages out, a face is one
-#: or two of them.
+#: Number of cells, across and down, to which a thumbnail is averaged: noise averages out, and a
+#: face covers one or two cells.
 CELLS = (16, 12)
-#: A cell has changed when it differs by so many grey levels of 255 …
-LEVELS = 12.0
-#: … and by so much of the picture's own contrast: a lamp that is switched changes levels,
-#: and leaves bright bright and dark dark.
-CONTRASTS = 0.4
-#: A picture with less contrast than this, in grey levels, is flat: noise would look large.
+#: A cell has changed if it differs by more than this many grey levels, of 255 …
+MIN_LEVEL_DIFFERENCE = 12.0
+#: … and by more than this share of the frame's contrast. A lamp that is switched on changes the
+#: levels, but bright parts stay bright compared with dark ones.
+MIN_CONTRAST_DIFFERENCE = 0.4
+#: Lower bound for the contrast in grey levels, so that noise in a flat image does not count.
 MIN_CONTRAST = 10.0
-#: A cut changes at least so many of the cells. Measured on six clips at 3 to 30 frames a
-#: second: someone who walks through the whole picture changes up to 0.43 of them from one
-#: frame to the next, cuts between clips of different places from 0.6 on.
-CHANGED = 0.5
-#: Frames farther apart than this are not compared: in that time people fill a picture by
-#: themselves (at 1.5 frames a second one of the clips would have had 0.56).
+#: Share of the cells that must have changed at a cut. Measured on six clips at 3 to 30 frames a
+#: second: a person who walks through the whole frame changes at most 0.43 of the cells from one
+#: frame to the next; cuts between clips of different places change 0.6 or more.
+MIN_CHANGED_SHARE = 0.5
+#: Frames that are farther apart than this are not compared, because in that time people can fill
+#: the frame (at 1.5 frames a second one of the clips had a changed share of 0.56).
 MAX_GAP_S = 0.35
 
 Cells = npt.NDArray[np.float32]
 
 
 class SceneCutDetector:
-    """Compares each frame with the one before it."""
+    """Compares each frame with the previous one."""
 
     def __init__(self) -> None:
-        """No frame seen yet."""
-        self._before: Cells | None = None
+        """Start without a previous frame."""
+        self._previous: Cells | None = None
         self._at_s = 0.0
 
-    def is_cut(self, seen: Pixels, at_s: float) -> bool:
-        """Whether the glance `seen` at a frame of `at_s` does not go on from the last one.
+    def is_cut(self, thumbnail: Pixels, at_s: float) -> bool:
+        """Whether there is a cut between the previous frame and `thumbnail`, the frame of `at_s`.
 
-        False for a first frame and after a gap, when nobody can tell.
+        Always False for the first frame and after a gap of more than `MAX_GAP_S`.
         """
-        now = cells(seen)
-        before, self._before = self._before, now
+        cells = average_cells(thumbnail)
+        previous, self._previous = self._previous, cells
         gap_s, self._at_s = at_s - self._at_s, at_s
-        if before is None or gap_s > MAX_GAP_S:
+        if previous is None or gap_s > MAX_GAP_S:
             return False
-        return changed_share(before, now) >= CHANGED
+        return changed_share(previous, cells) >= MIN_CHANGED_SHARE
 
 
-def cells(seen: Pixels) -> Cells:
-    """A (height, width) uint8 grey picture as (12, 16) mean grey levels, 0 to 255."""
-    return np.asarray(cv2.resize(seen, CELLS, interpolation=cv2.INTER_AREA), np.float32)
+def average_cells(thumbnail: Pixels) -> Cells:
+    """Return the (12, 16) mean grey levels, 0 to 255, of a (height, width) uint8 image."""
+    return np.asarray(cv2.resize(thumbnail, CELLS, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def changed_share(before: Cells, now: Cells) -> float:
-    """The share of the cells that changed, 0 to 1, by levels and by contrast: the smaller."""
-    if cv2.norm(before, now, cv2.NORM_INF) <= LEVELS / 2.0:
-        return 0.0  # nor will any cell differ by `LEVELS` when the medians are taken off
-    old, new = before - np.median(before), now - np.median(now)
-    levels = float(np.mean(np.abs(old - new) > LEVELS))
-    if levels < CHANGED:
-        return levels
+def changed_share(previous: Cells, cells: Cells) -> float:
+    """Return the share of cells that changed, 0 to 1: the smaller of those by level and by
+    contrast."""
+    if cv2.norm(previous, cells, cv2.NORM_INF) <= MIN_LEVEL_DIFFERENCE / 2.0:
+        # The medians then differ by at most half the limit too, and no difference below exceeds it.
+        return 0.0
+    old, new = previous - np.median(previous), cells - np.median(cells)
+    by_level = float(np.mean(np.abs(old - new) > MIN_LEVEL_DIFFERENCE))
+    if by_level < MIN_CHANGED_SHARE:
+        return by_level
     old, new = (each / max(float(np.abs(each).mean()), MIN_CONTRAST) for each in (old, new))
-    return min(levels, float(np.mean(np.abs(old - new) > CONTRASTS)))
+    return min(by_level, float(np.mean(np.abs(old - new) > MIN_CONTRAST_DIFFERENCE)))

@@ -1,4 +1,4 @@
-"""Still pictures: finding the faces in them and classifying each."""
+"""Faces in still images: finding and classifying each of them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from edge.common.arrays import Pixels
 from edge.config.settings import DetectorSettings, Settings, change
 from edge.detection.face_detector import HaarDetector
 
+#: Defaults of `detector` for still images. An image may take longer than a frame, so that smaller
+#: faces are searched for; and because no second frame can confirm a box, a box needs more support.
+STILL_DEFAULTS = {"width_px": 1024, "min_face": 0.025, "min_neighbors": 4}
+
 
 @dataclass(frozen=True)
 class StillFace:
-    """A face in a still picture: `box_px` is x, y, width, height in its pixels."""
+    """A face in a still image; `box_px` is x, y, width, height in pixels of the image."""
 
     box_px: tuple[int, int, int, int]
     scores: Scores
@@ -24,7 +28,7 @@ class StillFace:
 def find_faces(
     image_bgr: Pixels, detector: HaarDetector, classifier: Classifier
 ) -> list[StillFace]:
-    """Every face that `detector` finds in `image_bgr`, with what `classifier` says of it."""
+    """Return every face that `detector` finds in `image_bgr`, with the scores of `classifier`."""
     rgb = image_bgr[:, :, ::-1]
     return [
         StillFace(
@@ -36,29 +40,24 @@ def find_faces(
 
 
 def classify_whole_image(image_bgr: Pixels, classifier: Classifier) -> StillFace:
-    """`image_bgr` taken as an already framed face."""
+    """Return `image_bgr`, which is the crop of a face, as one face with its scores."""
     height, width = image_bgr.shape[:2]
     return StillFace((0, 0, width, height), classifier.classify_crop(image_bgr[:, :, ::-1]))
 
 
-#: A picture may be looked at longer than a frame: smaller faces are searched for, and
-#: as no second frame will confirm it, a box must be surer. What is configured stays.
-STILL_DETECTOR = {"width_px": 1024, "min_face": 0.025, "min_neighbors": 4}
-
-
 def still_detector_settings(settings: Settings) -> DetectorSettings:
-    """The configured detector, with `STILL_DETECTOR` where the defaults stand."""
-    usual = DetectorSettings()
+    """Return the detector settings, with `STILL_DEFAULTS` where they have their default value."""
+    defaults = DetectorSettings()
     changes = {
         name: value
-        for name, value in STILL_DETECTOR.items()
-        if getattr(settings.detector, name) == getattr(usual, name)
+        for name, value in STILL_DEFAULTS.items()
+        if getattr(settings.detector, name) == getattr(defaults, name)
     }
     return change(settings, detector=changes).detector
 
 
 def as_record(path: Path, image: Pixels, faces: Sequence[StillFace]) -> dict[str, Any]:
-    """What `--json` says of a picture; boxes are x, y, width, height in its pixels."""
+    """Return the JSON record of an image; boxes are x, y, width, height in its pixels."""
     height, width = image.shape[:2]
     return {
         "image": str(path),

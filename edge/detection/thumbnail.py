@@ -1,6 +1,7 @@
-"""The thumbnail of a frame: what little of it tells whether anything moves, or all of it changed.
+"""The thumbnail of a frame, small but sufficient to detect motion and scene cuts.
 
-Made once for each frame, whoever needs it; on a still scene it is all that a frame costs.
+It is made once per frame and shared by all that need it; in a still scene it is the only cost of a
+frame.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ import numpy as np
 from edge.camera.source import Frame
 from edge.common.arrays import Pixels
 
-#: Its width: a face of the smallest size that is searched for (7% of the width) is then nearly
-#: six pixels wide.
+#: Width of a thumbnail: a face of the smallest size that is searched for (7% of the width of the
+#: frame) is then nearly six pixels wide.
 WIDTH_PX = 80
-#: A colour picture is sampled at so many points for each pixel and direction; their mean has a
-#: third of a sensor's noise. All of its pixels would cost several times as much.
+#: Number of points, in each direction, at which a colour image is sampled for each pixel of the
+#: thumbnail. The mean of the points has a third of the sensor's noise. Using all pixels would cost
+#: several times as much.
 SAMPLES = 3
 
 
 def make_thumbnail(frame: Frame) -> Pixels:
-    """`frame` as a small grey picture, (height, 80) uint8, of the frame's proportions."""
+    """Return `frame` as a small grey image, (height, 80) uint8, with the same aspect ratio."""
     height, width = frame.size_px
     size = (WIDTH_PX, max(1, round(WIDTH_PX * height / width)))
     grey: cv2.typing.MatLike

@@ -13,34 +13,34 @@ def face(box: tuple[int, int, int, int], label: str = "no_mask") -> StillFace:
 
 
 @pytest.mark.parametrize("label", ["mask", "no_mask", "incorrect_mask"])
-def test_the_box_has_the_labels_colour_and_the_original_stays(label: str) -> None:
+def test_box_has_the_colour_of_its_label(label: str) -> None:
     image = np.full((400, 600, 3), 127, np.uint8)
     picture = annotated(image, [face((200, 150, 100, 100), label)])
-    assert (image == 127).all()
+    assert (image == 127).all(), "the original was changed"
     assert picture[200, 200].tolist() == list(COLOURS[label])
     assert (picture[200, 250] == 127).all()
 
 
 @pytest.mark.parametrize("size", [(40, 30), (120, 160), (480, 640), (3000, 4000)])
 @pytest.mark.parametrize("corner", [(0, 0), (0.8, 0.8), (0.8, 0.0), (0.0, 0.8)])
-def test_the_words_are_legible_and_inside_at_any_size_and_place(
+def test_text_is_legible_and_inside_the_image(
     size: tuple[int, int], corner: tuple[float, float]
 ) -> None:
     height, width = size
     box = (int(corner[0] * width), int(corner[1] * height), max(4, width // 5), max(4, height // 5))
     picture = annotated(np.zeros((height, width, 3), np.uint8), [face(box)])
     white = np.argwhere((picture > 200).all(axis=2))
-    assert len(white) > 100, "no words were drawn"
+    assert len(white) > 100, "no text was drawn"
     letters_px = np.ptp(white[:, 0]) + 1
     assert letters_px >= 8
     assert letters_px >= 0.012 * max(picture.shape[:2])
-    # Words cut off by the border would leave white right at it.
+    # Text that is cut off by the border would leave white pixels on the border.
     assert white[:, 0].min() > 0
     assert white[:, 0].max() < picture.shape[0] - 1
     assert white[:, 1].max() < picture.shape[1] - 1
 
 
-def test_labels_of_neighbours_do_not_cover_one_another() -> None:
+def test_labels_of_neighbours_do_not_overlap() -> None:
     faces = [face((100 + 70 * n, 150 + 12 * (n % 2), 50, 50)) for n in range(6)]
     picture = annotated(np.full((480, 640, 3), 127, np.uint8), faces)
     alone = [annotated(np.full((480, 640, 3), 127, np.uint8), [each]) for each in faces]

@@ -21,7 +21,7 @@ boxes = st.tuples(st.floats(0, 500), st.floats(0, 500), st.floats(10, 200)).map(
 
 
 @given(st.lists(st.builds(Face, boxes, st.integers(1, 50)), max_size=12))
-def test_no_face_is_left_twice(faces: list[Face]) -> None:
+def test_remaining_faces_do_not_overlap(faces: list[Face]) -> None:
     kept = without_overlaps(faces)
     assert set(kept) <= set(faces)
     assert bool(kept) == bool(faces)
@@ -33,7 +33,7 @@ def test_no_face_is_left_twice(faces: list[Face]) -> None:
             assert max(dx, dy) > min(a.box_px[2], b.box_px[2]) / 2
 
 
-def test_the_surer_of_two_stays() -> None:
+def test_face_with_higher_support_is_kept() -> None:
     small, large = Face((10, 10, 50, 50), 30), Face((5, 5, 90, 90), 3)
     assert without_overlaps([large, small]) == [small]
 
@@ -48,7 +48,7 @@ def demo_frame_with_a_face() -> Pixels:
             return np.asarray(image, np.uint8)
 
 
-def test_a_real_face_is_found_at_any_frame_size_in_the_same_place() -> None:
+def test_face_is_found_at_the_same_place_in_a_larger_frame() -> None:
     image = demo_frame_with_a_face()
     detector = HaarDetector(DetectorSettings())
     (face,) = detector.find(image)
@@ -58,8 +58,7 @@ def test_a_real_face_is_found_at_any_frame_size_in_the_same_place() -> None:
     assert detector.find(np.zeros_like(image)) == []
 
 
-def test_a_face_is_found_in_a_part_and_near_where_it_was_in_the_same_place() -> None:
-    """Boxes are those of the whole frame, whatever was searched of it."""
+def test_partial_searches_return_boxes_of_the_whole_frame() -> None:
     image = demo_frame_with_a_face()
     detector = HaarDetector(DetectorSettings())
     luma = detector.to_luma(Frame(image, 0.0, 0))
@@ -68,28 +67,28 @@ def test_a_face_is_found_in_a_part_and_near_where_it_was_in_the_same_place() -> 
     height, width = image.shape[:2]
     around = ((x - w / 2) / width, (y - h / 2) / height, 2 * w / width, 2 * h / height)
     elsewhere = (around[0] + around[2], around[1], 1.0 - around[0] - around[2], around[3])
-    (in_part,) = detector.search_region(luma, around)
-    assert in_part.box_px == pytest.approx(face.box_px, abs=8)
+    (in_region,) = detector.search_region(luma, around)
+    assert in_region.box_px == pytest.approx(face.box_px, abs=8)
     assert detector.search_region(luma, elsewhere) == []
     (near,) = detector.search_near(luma, (x + 0.2 * w, y - 0.1 * h, w, h), 0.4)
     assert near.box_px == pytest.approx(face.box_px, abs=8)
-    off = (x + 1.2 * w, y, w, h)
-    assert detector.search_near(luma, off, 0.4) == []
-    (far,) = detector.search_near(luma, off, 1.5)
+    beside = (x + 1.2 * w, y, w, h)
+    assert detector.search_near(luma, beside, 0.4) == []
+    (far,) = detector.search_near(luma, beside, 1.5)
     assert far.box_px == pytest.approx(face.box_px, abs=8)
-    assert detector.search_near(luma, (x, y, 2 * w, 2 * h), 0.4) == []  # half of that size
+    assert detector.search_near(luma, (x, y, 2 * w, 2 * h), 0.4) == []  # the face is half that size
 
 
-def test_faces_below_the_minimum_are_not_searched_for() -> None:
+def test_faces_below_the_minimum_size_are_not_found() -> None:
     image = demo_frame_with_a_face()
     assert HaarDetector(DetectorSettings(min_face=0.5)).find(image) == []
 
 
-def test_a_tiny_picture_is_no_error() -> None:
+def test_tiny_image_has_no_faces() -> None:
     assert HaarDetector(DetectorSettings()).find(np.zeros((2, 2, 3), np.uint8)) == []
 
 
-def test_cascades_that_are_not(tmp_path: Path) -> None:
+def test_missing_or_invalid_cascade_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such cascade"):
         HaarDetector(DetectorSettings(cascade=str(tmp_path / "none.xml")))
     (tmp_path / "bad.xml").write_text("<?xml version='1.0'?><opencv_storage></opencv_storage>")
@@ -100,13 +99,13 @@ def test_cascades_that_are_not(tmp_path: Path) -> None:
         HaarDetector(DetectorSettings(cascade=str(tmp_path / "cut.xml")))
 
 
-def test_a_luma_plane_that_is_too_small_is_left_aside() -> None:
-    """As after a reload that asks for a wider search of a camera that runs."""
+def test_luma_plane_that_is_too_small_is_not_used() -> None:
+    """A reload can configure a wider search than the camera was opened for."""
     detector = HaarDetector(DetectorSettings(width_px=500))
     image = np.full((720, 1280, 3), 90, np.uint8)
-    for width, taken in ((320, False), (498, True), (640, True)):
+    for width, used in ((320, False), (498, True), (640, True)):
         plane = np.full((round(width * 9 / 16), width), 30, np.uint8)
         luma = detector.to_luma(Frame(image, 0.0, 0, plane))
-        assert luma.pixels.mean() == (30 if taken else 90)
+        assert luma.pixels.mean() == (30 if used else 90)
         assert luma.pixels.shape[1] <= 500
         assert luma.scale == pytest.approx(luma.pixels.shape[1] / 1280)

@@ -34,7 +34,7 @@ class Fixed:
     def search(self, luma: Luma) -> list[Face]:
         return self.faces
 
-    def search_region(self, luma: Luma, part: Box) -> list[Face]:
+    def search_region(self, luma: Luma, region: Box) -> list[Face]:
         return self.faces
 
     def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
