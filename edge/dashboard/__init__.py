@@ -1,1 +1,1 @@
-"""The dashboard: what the devices say, kept and shown; and a page to check a picture."""
+"""The dashboard: stores and shows what devices publish, and checks uploaded pictures."""

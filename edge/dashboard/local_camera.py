@@ -1,4 +1,4 @@
-"""The daemon of this same device: what it sees, and its configuration file."""
+"""The daemon on the same device: its live picture, and its configuration file."""
 
 from __future__ import annotations
 
@@ -25,33 +25,36 @@ from edge.config.settings import Settings, load_settings
 from edge.daemon.preview_server import SettingsInUse, preview_socket
 from edge.tracking.zone import Zone
 
-PATIENCE_S = 3.0
-AGAIN_S = 0.05
-#: A description and a JPEG of a frame are far smaller.
-MAX_BYTES = 4 * 1024 * 1024
+TIMEOUT_S = 3.0
+CONNECT_RETRY_S = 0.05
+#: The answers, a description and a JPEG of one frame, are far smaller.
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+UNREADABLE_ANSWER = "the daemon's answer cannot be read"
 
 
 @dataclass(frozen=True)
 class CameraView:
-    """What the daemon sees (`edge.daemon.preview_server`).
+    """What the daemon's camera sees; the format is that of `edge.daemon.preview_server`.
 
-    `picture` is a JPEG, or None when the daemon sees nothing.
+    `picture` is a JPEG, or None when the daemon has no picture.
     """
 
-    told: dict[str, Any]
+    description: dict[str, Any]
     picture: bytes | None
 
 
 @dataclass(frozen=True)
-class Use:
-    """What the daemon makes of what the file says.
+class ConfigStatus:
+    """Whether the daemon uses the settings in the configuration file.
 
-    `used`: just that; `waiting`: it is reading it; `refused`: it goes on as before, `why` says for
-    what reason; `other`: it uses something else, as it reads another file or was not asked to
-    read this one; `away`: it does not answer (`why`), so it reads the file when it starts.
+    The states: `used`: it uses them. `waiting`: it is reading the file. `refused`: it refused
+    them and continues with its previous settings; `why` is the reason. `other`: it uses other
+    settings, because it reads another file or was not asked to read this one again. `away`: it
+    does not answer (`why`), and will read the file when it starts.
 
-    `zone` and `min_face` are what it uses, with `used` and `other`: to compare with what one has
-    saved oneself, as the file may have been saved to again.
+    `zone` and `min_face` are the settings that the daemon uses, given with `used` and `other`. The
+    caller can compare them with what it saved itself, because somebody else may have saved the
+    file since.
     """
 
     state: Literal["used", "waiting", "refused", "other", "away"]
@@ -61,77 +64,91 @@ class Use:
 
 
 class LocalCamera:
-    """May be used from any thread."""
+    """Talks to the daemon through its UNIX socket and edits its configuration. Thread-safe."""
 
     def __init__(self, settings: Settings, config: Path | None) -> None:
-        """`config` is the file that is saved to; without one nothing can be saved. Raises
-        UserError for a path of the socket that cannot be one."""
+        """Use the preview socket of `settings`, and save to the file `config`.
+
+        Without `config` nothing can be saved. Raises UserError when the path of the socket is
+        invalid.
+        """
         self._camera = settings.camera
         preview_socket(self._camera)
         self._config = config
         self._lock = threading.Lock()
 
-    def look(self) -> CameraView:
-        """What is seen now; raises UserError when the daemon does not answer."""
-        head, _, picture = self._ask(b"look\n").partition(b"\n")
+    def view(self) -> CameraView:
+        """Return what the camera sees now; raises UserError when the daemon does not answer."""
+        head, _, picture = self._request(b"look\n").partition(b"\n")
         try:
-            told = json.loads(head)
+            description = json.loads(head)
         except ValueError:
-            raise UserError("the daemon gives no answer that can be read") from None
-        return CameraView(told, picture or None)
+            raise UserError(UNREADABLE_ANSWER) from None
+        return CameraView(description, picture or None)
 
-    def drawn(self) -> dict[str, Any]:
-        """The zone and the smallest face as they stand in the file."""
-        return self._drawn(load_settings(self._config))
+    def saved_settings(self) -> dict[str, Any]:
+        """Return the zone and the smallest face from the configuration file.
 
-    def use(self) -> Use:
-        """Whether the daemon uses what stands in the file; raises UserError when the file is no
-        good."""
-        return self._use(b"use\n", lambda: load_settings(self._config))
+        Raises UserError when the file is invalid.
+        """
+        return self._as_json(load_settings(self._config))
+
+    def config_status(self) -> ConfigStatus:
+        """Return whether the daemon uses the settings in the file.
+
+        Raises UserError when the file is invalid.
+        """
+        return self._query_status(b"use\n", lambda: load_settings(self._config))
 
     def save(
         self, zone: Sequence[tuple[float, float]], min_face: float | None
-    ) -> tuple[dict[str, Any], Use]:
-        """Write both into the file, all else as it stands there, and have the daemon read it;
-        `min_face` None: as it is. Gives what was written, as `drawn` does, and what the daemon
-        makes of it so far. Raises UserError, and has written nothing, when they are no good or the
-        file cannot be written; once it is written nothing is raised, whatever becomes of it."""
+    ) -> tuple[dict[str, Any], ConfigStatus]:
+        """Save the zone and the smallest face, and ask the daemon to read the file again.
+
+        Everything else in the file stays unchanged, as does the smallest face when `min_face` is
+        None. Returns what was written, in the format of `saved_settings`, and the status so far.
+
+        Raises UserError, before anything is written, when a value is invalid or the file cannot
+        be written. After the file has been written nothing is raised, whatever happens to it.
+        """
         if self._config is None:
             raise UserError("there is no file to save to: start the dashboard with --config FILE")
         with self._lock:
             written = self._write(self._config, zone, min_face)
-        return self._drawn(written), self._use(b"reload\n", lambda: written)
+        return self._as_json(written), self._query_status(b"reload\n", lambda: written)
 
-    def _drawn(self, settings: Settings) -> dict[str, Any]:
+    def _as_json(self, settings: Settings) -> dict[str, Any]:
         return {
             "zone": [list(corner) for corner in settings.camera.zone],
             "min_face": settings.detector.min_face,
             "can_save": self._config is not None,
         }
 
-    def _use(self, question: bytes, wanted: Callable[[], Settings]) -> Use:
+    def _query_status(self, command: bytes, expected: Callable[[], Settings]) -> ConfigStatus:
+        """Send `command` and compare the settings in the answer with `expected`."""
         try:
-            told = msgspec.json.decode(self._ask(question), type=SettingsInUse)
+            in_use = msgspec.json.decode(self._request(command), type=SettingsInUse)
         except UserError as error:
-            return Use("away", str(error))
+            return ConfigStatus("away", str(error))
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            return Use("away", "the daemon gives no answer that can be read")
-        if told.reloading:
-            return Use("waiting")
-        if told.refused:
-            return Use("refused", told.refused)
-        here = wanted()
-        same = (told.zone, told.min_face) == (here.camera.zone, here.detector.min_face)
-        return Use("used" if same else "other", "", told.zone, told.min_face)
+            return ConfigStatus("away", UNREADABLE_ANSWER)
+        if in_use.reloading:
+            return ConfigStatus("waiting")
+        if in_use.refused:
+            return ConfigStatus("refused", in_use.refused)
+        saved = expected()
+        is_same = (in_use.zone, in_use.min_face) == (saved.camera.zone, saved.detector.min_face)
+        return ConfigStatus("used" if is_same else "other", "", in_use.zone, in_use.min_face)
 
     def _write(
         self, path: Path, zone: Sequence[tuple[float, float]], min_face: float | None
     ) -> Settings:
+        """Write both settings into the file and return its new settings; raises UserError."""
         try:
             document = tomlkit.parse(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, TOMLKitError) as error:
             raise UserError(f"cannot read {path}: {error}") from None
-        Zone(zone)
+        Zone(zone)  # raises UserError for an invalid zone
         if "camera" not in document:
             document["camera"] = tomlkit.table()
         document["camera"]["zone"] = [list(corner) for corner in zone]
@@ -140,32 +157,27 @@ class LocalCamera:
                 document["detector"] = tomlkit.table()
             document["detector"]["min_face"] = min_face
         text = tomlkit.dumps(document)
-        with tempfile.TemporaryDirectory() as folder:
-            trial = Path(folder) / "trial.toml"
-            trial.write_text(text, encoding="utf-8")
-            try:
-                written = load_settings(trial)
-            except UserError as error:
-                raise UserError(str(error).replace(str(trial), path.name)) from None
+        written = _parse_settings(text, path.name)
         try:
-            _replace(path, text)
+            _replace_file(path, text)
         except UserError as error:
             lines = f"zone = {[list(corner) for corner in zone]} under [camera]"
             lines += "" if min_face is None else f", min_face = {min_face} under [detector]"
             raise UserError(f"{error}; write it there yourself: {lines}") from None
         return written
 
-    def _ask(self, what: bytes) -> bytes:
+    def _request(self, command: bytes) -> bytes:
+        """Send `command` to the daemon and return its answer; raises UserError."""
         answer = bytearray()
         path = preview_socket(self._camera)
         try:
             with socket.socket(socket.AF_UNIX) as daemon:
-                daemon.settimeout(PATIENCE_S)
+                daemon.settimeout(TIMEOUT_S)
                 _connect(daemon, path)
-                daemon.sendall(what)
+                daemon.sendall(command)
                 while part := daemon.recv(65536):
                     answer += part
-                    if len(answer) > MAX_BYTES:
+                    if len(answer) > MAX_ANSWER_BYTES:
                         raise UserError("the daemon's answer is too long")
         except OSError as error:
             raise UserError(
@@ -175,53 +187,74 @@ class LocalCamera:
         return bytes(answer)
 
 
+def _parse_settings(text: str, file_name: str) -> Settings:
+    """Return the settings in `text`; raises UserError, which names `file_name`."""
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / "trial.toml"
+        trial.write_text(text, encoding="utf-8")
+        try:
+            return load_settings(trial)
+        except UserError as error:
+            raise UserError(str(error).replace(str(trial), file_name)) from None
+
+
 def _connect(daemon: socket.socket, path: Path) -> None:
-    """Again and again while too many others wait, which the system tells at once."""
-    until_s = time.monotonic() + PATIENCE_S
+    """Connect, and retry while the queue of the listening socket is full.
+
+    A full queue of a UNIX socket is reported at once; the timeout of the socket does not apply.
+    """
+    deadline_s = time.monotonic() + TIMEOUT_S
     while True:
         try:
             daemon.connect(str(path))
             return
         except BlockingIOError:
-            if time.monotonic() > until_s:
+            if time.monotonic() > deadline_s:
                 raise
-        time.sleep(AGAIN_S)
+        time.sleep(CONNECT_RETRY_S)
 
 
-def _give(file: int, before: os.stat_result) -> None:
-    """To the owner and the group of before, as far as we may; raises OSError when it would be lost
-    to who could read it by its group, as the daemon does."""
-    # Giving away takes root; keeping the group takes no more than being in it. A service that has
-    # numbers of its own (PrivateUsers=) may name neither: there the folder gives the group.
-    for owner in (before.st_uid, -1):
+def _copy_owner(file: int, original: os.stat_result) -> None:
+    """Give the open file the owner and group of `original`, as far as this process may.
+
+    Raises OSError when the group would be lost and somebody who reads the file through its group,
+    as the daemon does, could then not read it any more.
+    """
+    # Changing the owner needs root. Keeping the group only needs membership in it. A service with
+    # its own user namespace (PrivateUsers=) can do neither; there the folder determines the group.
+    for owner in (original.st_uid, -1):
         with contextlib.suppress(OSError):
-            os.fchown(file, owner, before.st_gid)
+            os.fchown(file, owner, original.st_gid)
             break
-    others_may = before.st_mode & stat.S_IROTH
-    if not others_may and os.fstat(file).st_gid != before.st_gid:
+    is_world_readable = original.st_mode & stat.S_IROTH
+    if not is_world_readable and os.fstat(file).st_gid != original.st_gid:
         raise OSError(errno.EPERM, "its group cannot be kept: chmod g+s its folder")
 
 
-def _replace(path: Path, text: str) -> None:
-    """All of it or nothing, with the file's own rights and, where we may, its owner; a link to
-    it stays one. Raises UserError."""
+def _replace_file(path: Path, text: str) -> None:
+    """Replace the content of the file atomically.
+
+    The mode stays the same and, where this process may set it, the owner. If `path` is a symbolic
+    link, its target is replaced and the link stays. Raises UserError.
+    """
     path = path.resolve()
-    beside: Path | None = None
+    temporary: Path | None = None
     try:
-        before = path.stat()
-        # New, of a name that nobody foretells, and ours alone until it has the rights of before:
-        # others may write to the folder, and the file may hold a password.
-        number, name = tempfile.mkstemp(".new", f".{path.name}.", path.parent)
-        beside = Path(name)
-        with os.fdopen(number, "w", encoding="utf-8") as file:
+        original = path.stat()
+        # The temporary file has an unpredictable name, and only this user can read it until it has
+        # the mode of the original: others may be able to write to the folder, and the
+        # configuration may contain a password.
+        descriptor, name = tempfile.mkstemp(".new", f".{path.name}.", path.parent)
+        temporary = Path(name)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            _give(file.fileno(), before)
-            os.fchmod(file.fileno(), stat.S_IMODE(before.st_mode))
+            _copy_owner(file.fileno(), original)
+            os.fchmod(file.fileno(), stat.S_IMODE(original.st_mode))
             os.fsync(file.fileno())
-        beside.replace(path)
+        temporary.replace(path)
     except OSError as error:
-        if beside is not None:
+        if temporary is not None:
             with contextlib.suppress(OSError):
-                beside.unlink()
+                temporary.unlink()
         raise UserError(f"cannot write {path}: {error.strerror}") from None

@@ -22,7 +22,7 @@ from edge.common.clock import clock_is_synchronised
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import state_directory, user_path
 from edge.config.settings import DashboardSettings, Settings, change
-from edge.dashboard.access.connection_limits import MOST, guarded
+from edge.dashboard.access.connection_limits import MAX_CONNECTIONS, limited_protocol
 from edge.dashboard.access.login_sessions import LoginSessions
 from edge.dashboard.access.login_throttle import LoginThrottle
 from edge.dashboard.access.password import Password
@@ -77,21 +77,21 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
         subscriber = Subscriber(
             broker, mqtt.base, name, ingest.take, board.set_connection, wanted.shared
         )
-        inspector = WorkerClient(settings)
+        picture_checker = WorkerClient(settings)
         sessions = LoginSessions(engine, wanted.session_hours * 3600.0)
         camera = LocalCamera(settings, config) if settings.camera.preview else None
-        site = PageContext(
+        context = PageContext(
             board,
             store,
             history,
             password,
             sessions,
             LoginThrottle(),
-            inspector,
+            picture_checker,
             camera,
             ingest.forget,
         )
-        app = make_app(site, wanted.names, wanted.password_on_loopback, bool(wanted.proxies))
+        app = make_app(context, wanted.names, wanted.password_on_loopback, bool(wanted.proxies))
         server = _Server(_server_settings(app, wanted, certificate))
         tidier = RetentionJob(engine, wanted.retention_days, wanted.max_alerts)
         notifier = Notifier()
@@ -110,7 +110,7 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
             subscriber.stop(leaves=ingest.others_are_there)
             ingest.stop()
             tidier.stop()
-            inspector.stop()
+            picture_checker.stop()
             engine.dispose()
     return 0
 
@@ -125,8 +125,8 @@ def _server_settings(
         server_header=False,
         proxy_headers=bool(wanted.proxies),
         forwarded_allow_ips=",".join(wanted.proxies) or "127.0.0.1",
-        http=guarded(wanted.proxies),
-        limit_concurrency=MOST,
+        http=limited_protocol(wanted.proxies),
+        limit_concurrency=MAX_CONNECTIONS,
         ws_max_size=MAX_SOCKET_BYTES,
         timeout_graceful_shutdown=STOP_S,
         lifespan="off",
@@ -268,7 +268,8 @@ def _welcome(
     sys.stdout.write(f"Dashboard: {address}\n")
     if not password.is_set and not needs_none:
         sys.stdout.write(
-            f"No password is set yet: open {address}/setup and give the code {password.code}\n"
+            f"No password is set yet: open {address}/setup and give the code"
+            f" {password.setup_code}\n"
         )
     sys.stdout.flush()
     if not encrypted and not wanted.proxies and not _is_loopback(wanted.host):

@@ -16,7 +16,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge.dashboard.history.database import open_database
 from edge.dashboard.history.tables import events
-from edge.dashboard.pages.page_context import FOLDER
+from edge.dashboard.pages.page_context import DASHBOARD_FOLDER
 from edge.mqtt.broker import Broker
 from edge.mqtt.tls import Tls
 from tests.support.brokers import Mosquitto, free_port, wait_until
@@ -40,8 +40,8 @@ class RuledMosquitto(Mosquitto):
             create = [] if users.exists() else ["-c"]
             subprocess.run(["mosquitto_passwd", "-b", *create, users, name, password], check=True)
         users.chmod(0o644)
-        rules.write_text((FOLDER / "mosquitto" / "mask-patrol.acl").read_text())
-        text = (FOLDER / "mosquitto" / "mosquitto.conf").read_text()
+        rules.write_text((DASHBOARD_FOLDER / "mosquitto" / "mask-patrol.acl").read_text())
+        text = (DASHBOARD_FOLDER / "mosquitto" / "mosquitto.conf").read_text()
         for there, here in (
             ("listener 8883", f"listener {self.port} 127.0.0.1"),
             ("/etc/mosquitto/certs/ca.crt", str(authority.pair.cert)),
@@ -190,7 +190,7 @@ def test_a_database_that_goes_and_comes_back_misses_nothing(
         for seq in range(1, 31):
             client.publish("maskpatrol/door1/events", encoded(start(seq=seq)), qos=1)
         wait_until(
-            lambda: "alerts cannot be kept" in dashboard.news()["link"]["disk"],
+            lambda: "alerts cannot be stored" in dashboard.news()["link"]["disk"],
             "the page says so",
         )
         with pytest.raises(urllib.error.HTTPError, match="503"):

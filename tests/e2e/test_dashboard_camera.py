@@ -16,7 +16,7 @@ import pytest
 
 from edge.common.errors import UserError
 from edge.config.settings import load_settings
-from edge.dashboard.local_camera import LocalCamera, Use
+from edge.dashboard.local_camera import ConfigStatus, LocalCamera
 from tests.support.brokers import Mosquitto, wait_until
 from tests.support.cli_process import command, environment
 from tests.support.dashboards import Dashboard
@@ -104,7 +104,7 @@ def test_what_the_camera_sees_and_what_is_drawn(
         page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
     page.fill("#min-face", "0.1")
     page.click("#save")
-    page.wait_for_selector("#saved:has-text('the device uses it now')")
+    page.wait_for_selector("#saved:has-text('The device uses the new settings now')")
     settings = load_settings(config)
     assert len(settings.camera.zone) == 4
     assert settings.camera.zone[2] == pytest.approx((0.3, 0.9), abs=0.01)
@@ -116,9 +116,9 @@ def test_what_the_camera_sees_and_what_is_drawn(
     # Whoever stands in the middle is outside of it now: the daemon has read it.
     page.wait_for_selector("#seen:text('Nobody in view')")
     page.fill("#corners", "0.1, 0.1\n0.9, 0.1\n0.9; 1.9\n\nleft\n0.9, 0.9")
-    page.wait_for_selector("#corners-error:has-text('Line 3, 5 is no corner')")
+    page.wait_for_selector("#corners-error:has-text('Lines 3, 5: not a corner')")
     page.click("#save")
-    page.wait_for_selector("#saved:text('Not saved: a line is no corner.')")
+    page.wait_for_selector("#saved:text('Not saved: a line does not contain a corner.')")
     assert load_settings(config).camera.zone == settings.camera.zone
     page.fill("#corners", "0.1, 0.1\n0.9, 0.9")
     page.click("#save")
@@ -127,7 +127,7 @@ def test_what_the_camera_sees_and_what_is_drawn(
     daemon.terminate()
     daemon.wait(20)
     page.wait_for_selector("#camera-error:has-text('is it running on this device')")
-    page.wait_for_selector("#seen:text('The last picture that came')")
+    page.wait_for_selector("#seen:text('This is the last picture received.')")
     assert not (folder / "eye").exists()
     page.context.close()
     assert dashboard.stop() == 0
@@ -138,45 +138,49 @@ def test_what_the_device_makes_of_it(browser: Any, folder: Path, mosquitto: Mosq
     standing(folder)
     daemon = start_daemon(folder, config)
     camera = LocalCamera(load_settings(config), config)
-    wait_until(lambda: camera.use().state == "used", "the daemon is there", 30)
+    wait_until(lambda: camera.config_status().state == "used", "the daemon is there", 30)
     page = browser.new_page()
     page.goto(f"{dashboard.address}/camera")
     page.wait_for_selector("#seen:text('1 person in view')")
 
     def reload_by_signal(state: str, why: str = "") -> None:
         daemon.send_signal(signal.SIGHUP)
-        wait_until(lambda: (u := camera.use()).state == state and why in u.why, state)
+        wait_until(lambda: (u := camera.config_status()).state == state and why in u.why, state)
 
     # The file names a model that is not there: the dashboard does not look, the daemon does.
     good = config.read_text()
     config.write_text(good + '[classifier]\nmodel = "/nowhere.tflite"\n')
     page.fill("#corners", "0.1, 0.1\n0.3, 0.1\n0.3, 0.9")
     page.click("#save")
-    page.wait_for_selector("#saved:has-text('but the device refused it and goes on as before')")
+    page.wait_for_selector("#saved:has-text('but the device refused the new settings')")
     page.wait_for_selector("#saved.error:has-text('/nowhere.tflite')")
     assert len(load_settings(config).camera.zone) == 3
     assert page.text_content("#seen") == "1 person in view"  # who stands outside of that zone
     page.reload()
-    page.wait_for_selector("#saved:has-text('The device refused what the file says')")
+    page.wait_for_selector("#saved:has-text('The device refused the settings in the file')")
     # What a hand does, and SIGHUP: refused, taken, written and not told.
     config.write_text(good + "[detector]\nmin_face = 0.3\n[events]\nalert_on = ['nothing']\n")
     reload_by_signal("refused", "nothing")
     config.write_text(good + "[detector]\nmin_face = 0.3\n")
-    assert camera.use().state == "refused"  # nobody has told it
+    assert camera.config_status().state == "refused"  # nobody has told it
     reload_by_signal("used")
     config.write_text(good)
-    assert camera.use().state == "other"
+    assert camera.config_status().state == "other"
     page.reload()
-    page.wait_for_selector("#saved:has-text('another zone or smallest face than the file says')")
+    page.wait_for_selector(
+        "#saved:has-text('another zone or smallest face than the file contains')"
+    )
     page.click("#save")
-    page.wait_for_selector("#saved:has-text('the device uses it now')")
+    page.wait_for_selector("#saved:has-text('The device uses the new settings now')")
     daemon.terminate()
     daemon.wait(20)
     page.fill("#corners", "0.1, 0.1\n0.3, 0.1\n0.3, 0.8")
     page.click("#save")
-    page.wait_for_selector("#saved:has-text('The device is away, and uses it from its next start')")
+    page.wait_for_selector(
+        "#saved:has-text('The device does not answer and will use the new settings when it starts')"
+    )
     daemon = start_daemon(folder, config)
-    wait_until(lambda: camera.use().state == "used", "the promise is kept", 30)
+    wait_until(lambda: camera.config_status().state == "used", "the promise is kept", 30)
     daemon.terminate()
     daemon.wait(20)
     page.close()
@@ -192,10 +196,14 @@ def test_a_daemon_that_reads_another_file_does_not_use_what_is_saved(
     other = config.with_name("other.toml")
     other.write_text(config.read_text())
     camera = LocalCamera(load_settings(other), other)
-    wait_until(lambda: camera.use().state == "used", "it is there, and both say the same", 30)
+    wait_until(
+        lambda: camera.config_status().state == "used", "it is there, and both say the same", 30
+    )
     assert camera.save([(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)], None)[1].state == "waiting"
-    wait_until(lambda: camera.use().state != "waiting", "it has read its own")
-    assert camera.use() == Use("other", "", (), load_settings(config).detector.min_face)
+    wait_until(lambda: camera.config_status().state != "waiting", "it has read its own")
+    assert camera.config_status() == ConfigStatus(
+        "other", "", (), load_settings(config).detector.min_face
+    )
     daemon.terminate()
     daemon.wait(20)
 
@@ -227,8 +235,12 @@ def test_whether_it_was_saved_is_never_guessed(
     page.route("**/camera/view", lambda route: route.fulfill(**unreadable))
     page.route(address, lambda route: route.fulfill(**unreadable))
     page.goto(f"{dashboard.address}/camera")
-    page.wait_for_selector("#saved.error:text('The dashboard cannot answer just now (502).')")
-    page.wait_for_selector("#camera-error:has-text('cannot answer just now (502): trying again')")
+    page.wait_for_selector(
+        "#saved.error:text('The dashboard cannot answer at the moment (error 502).')"
+    )
+    page.wait_for_selector(
+        "#camera-error:has-text('cannot answer at the moment (error 502). Retrying')"
+    )
     page.unroute(address)
     page.wait_for_selector("#save:enabled")
 
@@ -242,7 +254,7 @@ def test_whether_it_was_saved_is_never_guessed(
         route.abort()
 
     save("0.1, 0.1\n0.9, 0.1\n0.9, 0.9", saves_and_is_cut_off)
-    page.wait_for_selector("#saved:has-text('Saved. The device is away')")
+    page.wait_for_selector("#saved:has-text('Saved. The device does not answer')")
     assert len(load_settings(config).camera.zone) == 3
     for answer in (lambda route: route.abort(), lambda route: route.fulfill(**unreadable)):
         save("0.1, 0.1\n0.5, 0.1\n0.9, 0.9", answer)
@@ -262,7 +274,7 @@ def test_whether_it_was_saved_is_never_guessed(
     page.route("**/camera/use", lambda route: route.fulfill(json=used))
     page.fill("#corners", "")
     page.click("#save")
-    page.wait_for_selector("#saved.error:has-text('has somebody saved since')")
+    page.wait_for_selector("#saved.error:has-text('somebody else has saved since')")
     page.close()
     dashboard.stop()
 

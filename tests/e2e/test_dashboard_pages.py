@@ -32,16 +32,16 @@ def test_an_alert_whose_end_was_lost_does_not_go_on_for_ever(
     device.say("state", state(False, 0, time.time() - 60.0), retain=True)
     device.alert()
     device.say("state", state(True, 1, time.time()), retain=True)
-    page.wait_for_selector(".banner.alarm >> text=1 bare face")
+    page.wait_for_selector(".banner.alarm >> text=1 person without a mask")
     device.say("state", state(False, 0, time.time()), retain=True)
-    page.wait_for_selector("#alerts li .badge:text('Not known')")
-    page.wait_for_selector("#alerts li .when:has-text('began ')")
+    page.wait_for_selector("#alerts li .badge:text('Unknown')")
+    page.wait_for_selector("#alerts li .when:has-text('started ')")
     page.wait_for_selector(".banner.calm")
     # The next one, of a clock that is ahead of ours by less than what makes it wrong.
     ahead_s = time.time() + 60.0
     device.alert(time=iso_utc(ahead_s))
     device.say("state", state(True, 1, ahead_s), retain=True)
-    page.wait_for_selector(".banner.alarm >> text=1 bare face")
+    page.wait_for_selector(".banner.alarm >> text=1 person without a mask")
     page.wait_for_selector("#alerts li.open + li.lost")  # that of before does not come back
     device.say("state", state(False, 0, ahead_s + 1.0), retain=True)
     page.wait_for_selector(".banner.calm")
@@ -53,13 +53,15 @@ def test_a_banner_is_calm_only_when_all_are_watching(
     page: Any, mosquitto: Mosquitto, dashboard: Dashboard, device: Device
 ) -> None:
     connected(page, dashboard.address)
-    page.wait_for_selector(".banner.calm >> text=1 device watching")
+    page.wait_for_selector(".banner.calm >> text=1 device online")
     away = Device(mosquitto.broker, "door2")
     away.say("status", b"offline", retain=True)
-    page.wait_for_selector(".banner.warn >> text=1 of 2 not watching")
-    page.wait_for_selector("#banner-more:text('Nobody bare-faced at the one that is')")
+    page.wait_for_selector(".banner.warn >> text=1 of 2 devices not online")
+    page.wait_for_selector(
+        "#banner-more:text('Nobody without a mask at the device that is online')"
+    )
     device.alert()
-    page.wait_for_selector("#banner-more:text('at door1 · 1 not watching')")
+    page.wait_for_selector("#banner-more:text('at door1 · 1 device not online')")
     away.say("status", b"online", retain=True)
     page.wait_for_selector("#banner-more:text-is('at door1')")
     away.close()
@@ -81,7 +83,9 @@ def test_all_are_acknowledged_in_one_request_and_a_failure_is_told(
     page.unroute(way)
     page.route(way, lambda route: route.fulfill(status=503, body="<p>no database</p>"))
     page.click("#acknowledge-all")
-    page.wait_for_selector("#acknowledge-error:has-text('could not keep it (503). Try again.')")
+    page.wait_for_selector(
+        "#acknowledge-error:has-text('could not store it (error 503). Try again.')"
+    )
     assert page.locator("#alerts li.acknowledged").count() == 0
     page.unroute(way)
     asked.clear()
@@ -177,7 +181,9 @@ def test_all_that_were_silent_for_a_day_are_forgotten_at_once(
     page.wait_for_selector("#device-count:text('1 of 702 online')")
     health = page.context.new_page()
     health.goto(f"{dashboard.address}/health")
-    health.get_by_role("link", name="Forget all 700 devices that were silent for a day").click()
+    health.get_by_role(
+        "link", name="Forget all 700 devices that have been silent for a day"
+    ).click()
     health.wait_for_selector("h1:text('Forget 700 devices?')")
     names = health.locator("details p").text_content()
     assert "invented699" in names
@@ -188,7 +194,7 @@ def test_all_that_were_silent_for_a_day_are_forgotten_at_once(
     assert health.get_by_role("link", name="Forget all").count() == 0
     page.wait_for_selector("#device-count:text('1 of 2 online')")
     health.goto(f"{dashboard.address}/forget-silent")
-    health.wait_for_selector("h1:text('No device was silent for a day')")
+    health.wait_for_selector("h1:text('No device has been silent for a day')")
     # Of those that were forgotten the history offers the ones that it has alerts of.
     health.goto(f"{dashboard.address}/history")
     assert health.locator("#device > option").all_text_contents() == ["all", "door1", "door2"]
@@ -216,7 +222,7 @@ def test_who_invents_names_hides_neither_who_is_there_nor_who_comes(
     wait_until(lambda: dashboard.news()["link"]["crowd"] != "", "the notice")
     health = page.context.new_page()
     health.goto(f"{dashboard.address}/health")
-    health.wait_for_selector(".notice:has-text('More than 2000 names of devices are in use')")
+    health.wait_for_selector(".notice:has-text('More than 2000 device names are in use')")
     names = health.locator(".devices-health h2 a").all_text_contents()
     assert len(names) == MAX_SLOTS
     assert {"door1", "door2"} <= set(names)
@@ -237,11 +243,13 @@ def test_a_page_says_that_the_dashboard_is_away(
     refresh = "document.dispatchEvent(new Event('visibilitychange'))"
     page.route("**" + path, lambda route: route.fulfill(status=503, body="no"))
     page.evaluate(refresh)
-    page.wait_for_selector("#away:has-text('The dashboard answers 503: this is how it was at')")
+    page.wait_for_selector(
+        "#away:has-text('The dashboard answers with error 503. This page shows the state at')"
+    )
     page.unroute("**" + path)
     assert dashboard.stop() == 0
     page.evaluate(refresh)
-    page.wait_for_selector("#away:has-text('The dashboard does not answer: this is how')")
+    page.wait_for_selector("#away:has-text('The dashboard does not answer. This page shows')")
     assert page.locator(".state.online").count() == 1
     dashboard.start()
     page.evaluate(refresh)

@@ -1,1 +1,1 @@
-"""Who may use the dashboard: password, login sessions, and connection limits."""
+"""Access to the dashboard: the password, login sessions, and connection limits."""

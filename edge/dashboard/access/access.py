@@ -1,8 +1,9 @@
-"""Who may see anything at all: asked before every page, file and websocket.
+"""The access check that runs before every page, static file and WebSocket.
 
-A request must name a host that is ours (else a strange name could be made to point here), and
-one that changes something, or opens a websocket, must come from a page of ours. Then comes the
-password. Only the log-in page and its style need none.
+A request must name a host that belongs to this dashboard; otherwise a foreign name could be made
+to resolve to this machine (DNS rebinding). A request that changes something, or opens a
+WebSocket, must have the dashboard's own `Origin`. Then the request needs a login session. Only
+the paths in `PUBLIC_PATHS` need none.
 """
 
 from __future__ import annotations
@@ -22,19 +23,20 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.common.errors import UserError
-from edge.dashboard.access.login_sessions import COOKIE, LoginSessions
+from edge.dashboard.access.login_sessions import SESSION_COOKIE, LoginSessions
 from edge.dashboard.access.password import Password
 
 log = logging.getLogger(__name__)
 
-#: Nothing from elsewhere, no script or style within a page: what a device says stays text.
-POLICY = (
+#: Only scripts, styles and connections of the dashboard itself, and none inline: text that a
+#: device sends can then never run as code.
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:;"
     " connect-src 'self'; media-src 'self' blob:; form-action 'self'; base-uri 'none';"
     " frame-ancestors 'none'"
 )
-HEADERS = {
-    "content-security-policy": POLICY,
+SECURITY_HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
@@ -42,118 +44,139 @@ HEADERS = {
     "permissions-policy": "camera=(self), microphone=(), geolocation=(), payment=()",
     "cache-control": "no-store",
 }
-#: What somebody needs who is not logged in yet.
-OPEN_PATHS = frozenset({"/login", "/setup", "/static/style.css", "/static/icon.svg"})
+#: Paths that a browser needs before it is logged in.
+PUBLIC_PATHS = frozenset({"/login", "/setup", "/static/style.css", "/static/icon.svg"})
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-#: What a proxy adds: from one that we were not told of, the address is not its client's.
-FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "x-forwarded-host")
-#: Said to whom the database could tell us, and does not.
-UNSURE = (
-    "Who is logged in cannot be looked up just now: the dashboard's log says why."
+#: Headers that a proxy adds. Unless `behind_proxy` is set, a request with one of them came through
+#: a proxy that is not configured, so its network address is not the address of the client.
+FORWARDING_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "x-forwarded-host")
+#: The answer while the login session cannot be looked up in the database.
+LOOKUP_FAILED = (
+    "Login sessions cannot be looked up at the moment; see the dashboard's log for the reason."
     " Try again in a moment."
 )
+MAX_TOKEN_LENGTH = 200
+#: Codes of the closing frame of a WebSocket.
+CLOSE_UNAUTHORISED, CLOSE_TRY_AGAIN_LATER = 4401, 1013
 
 
 class Access:
-    """The outermost layer of the application."""
+    """The outermost ASGI layer of the application: refuses requests without access."""
 
     def __init__(
         self,
         app: ASGIApp,
         password: Password,
-        sessions: LoginSessions,
-        names: Iterable[str] = (),
+        login_sessions: LoginSessions,
+        host_names: Iterable[str] = (),
         password_on_loopback: bool = True,
         behind_proxy: bool = False,
     ) -> None:
-        """`names`: further host names that are ours; `behind_proxy`: the client's address and
-        scheme come from a proxy that is trusted."""
+        """Protect `app`.
+
+        `host_names` are additional host names of this dashboard. `behind_proxy` means that a
+        trusted proxy supplies the client's address and the scheme.
+        """
         self._app = app
         self._password = password
-        self._sessions = sessions
-        own = socket.gethostname().lower()
-        self._names = {"localhost", own, f"{own}.local", socket.getfqdn().lower()}
-        self._names |= {name.lower() for name in names}
+        self._login_sessions = login_sessions
+        own_name = socket.gethostname().lower()
+        self._host_names = {
+            "localhost", own_name, f"{own_name}.local", socket.getfqdn().lower(),
+            *(name.lower() for name in host_names),
+        }  # fmt: skip
         self._password_on_loopback = password_on_loopback
         self._behind_proxy = behind_proxy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Serve one ASGI connection."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         scope["state"] = {**scope.get("state", {}), "access": self}
-        code = 4401
+        code = CLOSE_UNAUTHORISED
         try:
             refusal = await self._refusal(HTTPConnection(scope))
         except (sa.exc.SQLAlchemyError, UserError) as error:
-            log.error("who asks cannot be looked up: %s", getattr(error, "orig", None) or error)
-            refusal, code = PlainTextResponse(UNSURE, 503, {"retry-after": "5"}), 1013
+            log.error("cannot look up a login session: %s", getattr(error, "orig", None) or error)
+            refusal = PlainTextResponse(LOOKUP_FAILED, 503, {"retry-after": "5"})
+            code = CLOSE_TRY_AGAIN_LATER
         if refusal is None:
-            await self._app(scope, receive, _with_headers(send))
+            await self._app(scope, receive, _with_security_headers(send))
         elif scope["type"] == "websocket":
             await receive()
-            await send({"type": "websocket.close", "code": code, "reason": "not let in"})
+            await send({"type": "websocket.close", "code": code, "reason": "access refused"})
         else:
-            await refusal(scope, receive, _with_headers(send))
+            await refusal(scope, receive, _with_security_headers(send))
 
     async def allows(self, connection: HTTPConnection) -> bool:
-        """Whether who asks is logged in, or need not be; raises SQLAlchemyError, UserError."""
+        """Return whether the client is logged in, or needs no password.
+
+        Raises SQLAlchemyError or UserError when that cannot be looked up.
+        """
         if not self._password_on_loopback and self._is_local(connection):
             return True
-        token = connection.cookies.get(COOKIE, "")
-        if not token or len(token) > 200 or not self._password.is_set:
+        token = connection.cookies.get(SESSION_COOKIE, "")
+        if not token or len(token) > MAX_TOKEN_LENGTH or not self._password.is_set:
             return False
-        return await run_in_threadpool(self._sessions.is_valid, token, self._password.tag)
+        return await run_in_threadpool(self._login_sessions.is_valid, token, self._password.tag)
 
     async def _refusal(self, connection: HTTPConnection) -> Response | None:
+        """Return the response that refuses the request, or None when the request has access."""
         scope, headers = connection.scope, connection.headers
-        if not self._is_our_name(headers.get("host", "")):
+        if not self._is_known_host(headers.get("host", "")):
             return PlainTextResponse(
-                "This name is not known here: add it to `names` under [dashboard]", 421
+                "Unknown host name: add it to `names` under [dashboard] in the configuration", 421
             )
         changes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
-        if changes and not _is_our_origin(scope, headers):
-            return PlainTextResponse("This request comes from another site", 403)
-        if scope["path"] in OPEN_PATHS or await self.allows(connection):
+        if changes and not _is_same_origin(scope, headers):
+            return PlainTextResponse("Requests from other sites are refused", 403)
+        if scope["path"] in PUBLIC_PATHS or await self.allows(connection):
             return None
         if scope["type"] == "websocket":
             return Response(status_code=403)
         target = "/login" if self._password.is_set else "/setup"
         if scope["method"] in SAFE_METHODS and "text/html" in headers.get("accept", ""):
-            path = scope["path"]
-            known = path.startswith("/") and not path.startswith("//") and path.isascii()
-            place = path if known and path.replace("/", "").replace("-", "").isalnum() else "/"
-            return RedirectResponse(f"{target}?next={place}", 303)
+            return RedirectResponse(f"{target}?next={own_path(scope['path'])}", 303)
         return PlainTextResponse("Log in first", 401)
 
-    def _is_our_name(self, host: str) -> bool:
+    def _is_known_host(self, host: str) -> bool:
         name = _host_name(host)
-        return name is not None and (name in self._names or _as_address(name) is not None)
+        return name is not None and (name in self._host_names or _ip_address(name) is not None)
 
     def _is_local(self, connection: HTTPConnection) -> bool:
-        """Whether a browser on this very machine asks, and by a name of this machine."""
+        """Return whether a browser on this machine asks, under a loopback name or address."""
         if connection.client is None or (
-            not self._behind_proxy and any(name in connection.headers for name in FORWARDED)
+            not self._behind_proxy
+            and any(name in connection.headers for name in FORWARDING_HEADERS)
         ):
             return False
         name = _host_name(connection.headers.get("host", "")) or ""
-        named = _as_address(name)
-        client = _as_address(connection.client.host)
+        host_address = _ip_address(name)
+        client_address = _ip_address(connection.client.host)
         return (
-            client is not None
-            and client.is_loopback
-            and (name == "localhost" or (named is not None and named.is_loopback))
+            client_address is not None
+            and client_address.is_loopback
+            and (name == "localhost" or (host_address is not None and host_address.is_loopback))
         )
 
 
 def is_secure(scope: Scope) -> bool:
-    """Whether the browser speaks TLS, to us or to a proxy that is trusted."""
+    """Return whether the browser uses TLS, to the dashboard or to a trusted proxy."""
     return scope["scheme"] in ("https", "wss")
 
 
-def _is_our_origin(scope: Scope, headers: Headers) -> bool:
-    """Browsers say from which site a request comes; who says nothing is refused."""
+def own_path(path: str) -> str:
+    """Return `path` if a redirect to it can only lead to this dashboard, else `/`."""
+    is_absolute = path.startswith("/") and not path.startswith("//") and path.isascii()
+    return path if is_absolute and path.replace("/", "").replace("-", "").isalnum() else "/"
+
+
+def _is_same_origin(scope: Scope, headers: Headers) -> bool:
+    """Return whether the `Origin` header names this dashboard.
+
+    Browsers send `Origin` with every such request, so a request without one is refused.
+    """
     try:
         origin = urlsplit(headers.get("origin", ""))
         scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
@@ -163,13 +186,15 @@ def _is_our_origin(scope: Scope, headers: Headers) -> bool:
 
 
 def _host_name(host: str) -> str | None:
+    """Return the name or address of a `Host` header without its port."""
     try:
         return urlsplit(f"//{host}").hostname
     except ValueError:
         return None
 
 
-def _as_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address in `text`, as IPv4 if it is IPv4-mapped; None if it is no address."""
     try:
         address = ipaddress.ip_address(text.strip("[]"))
     except ValueError:
@@ -178,16 +203,16 @@ def _as_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
     return mapped or address
 
 
-def _with_headers(send: Send) -> Send:
-    async def send_with(message: Message) -> None:
+def _with_security_headers(send: Send) -> Send:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             present = {name.lower() for name, _ in message.get("headers", ())}
-            more: list[Any] = [
+            added: list[Any] = [
                 (name.encode(), value.encode())
-                for name, value in HEADERS.items()
+                for name, value in SECURITY_HEADERS.items()
                 if name.encode() not in present
             ]
-            message = {**message, "headers": [*message.get("headers", ()), *more]}
+            message = {**message, "headers": [*message.get("headers", ()), *added]}
         await send(message)
 
-    return send_with
+    return send_with_headers

@@ -1,4 +1,4 @@
-"""Who is logged in: a random token in a cookie, its digest in the database."""
+"""Login sessions: a random token in a cookie, and its digest in the database."""
 
 from __future__ import annotations
 
@@ -14,42 +14,45 @@ import sqlalchemy as sa
 
 from edge.dashboard.history.tables import sessions
 
-COOKIE = "mask_patrol_session"
-#: Its last use is written down no more often than this.
-NOTE_EVERY_S = 60.0
-#: Even one that is used all the time ends.
+SESSION_COOKIE = "mask_patrol_session"
+#: The last use of a session is written to the database at most this often.
+USE_UPDATE_INTERVAL_S = 60.0
+#: A session ends after this time even if it is used continuously.
 MAX_SESSION_S = 30 * 86_400.0
-#: That note is worth no longer a wait: a page is waiting for it.
-NOTE_PATIENCE_MS = 200
-#: Sessions remembered here.
-MAX_REMEMBERED = 1000
+#: The longest wait for a database lock when the last use is written: a request is waiting for it.
+USE_UPDATE_LOCK_TIMEOUT_MS = 200
+#: Sessions kept in memory, for the time when the database cannot be read.
+MAX_CACHED_SESSIONS = 1000
 
 
 @dataclass
-class _Known:
-    """A session as it was in the database, and its last use, noted there or not."""
+class _CachedSession:
+    """A session as read from the database, and its last use, whether written there or not."""
 
     password_tag: str
     created_s: float
     used_s: float
-    tried_to_note_s: float
+    update_attempted_s: float
 
 
 class LoginSessions:
-    """They outlive a restart, as they are in the database; from any thread."""
+    """The login sessions; they survive a restart, as they are in the database. Thread-safe."""
 
     def __init__(
         self, engine: sa.Engine, idle_s: float, clock: Callable[[], float] = time.time
     ) -> None:
-        """`idle_s` without use ends a session; `clock` gives seconds since the epoch."""
+        """Use the table of `engine`.
+
+        A session ends after `idle_s` without use. `clock` returns seconds since the epoch.
+        """
         self._engine = engine
         self._idle_s = idle_s
         self._clock = clock
-        self._known: dict[str, _Known] = {}
+        self._cache: dict[str, _CachedSession] = {}
         self._lock = threading.Lock()
 
-    def begin(self, password_tag: str) -> str:
-        """A new session; gives the token for the cookie."""
+    def create(self, password_tag: str) -> str:
+        """Create a session and return the token for its cookie."""
         token = secrets.token_urlsafe(32)
         now_s = self._clock()
         with self._engine.begin() as db:
@@ -64,74 +67,75 @@ class LoginSessions:
         return token
 
     def is_valid(self, token: str, password_tag: str) -> bool:
-        """Whether `token` is of a session that goes on; it counts as used now.
+        """Return whether `token` belongs to a session that has not ended; counts as a use.
 
-        While the database cannot be read, those that were valid before go on; for any other
+        While the database cannot be read, sessions in the cache stay valid; for any other token
         SQLAlchemyError is raised.
         """
         now_s, digest = self._clock(), _digest(token)
         try:
-            known = self._read(digest)
+            session = self._read(digest)
         except sa.exc.SQLAlchemyError:
             with self._lock:
-                known = self._known.get(digest)
-            if known is None:
+                session = self._cache.get(digest)
+            if session is None:
                 raise
         if (
-            known is None
-            or known.password_tag != password_tag
-            or now_s - known.used_s > self._idle_s
-            or now_s - known.created_s > MAX_SESSION_S
+            session is None
+            or session.password_tag != password_tag
+            or now_s - session.used_s > self._idle_s
+            or now_s - session.created_s > MAX_SESSION_S
         ):
             return False
-        known.used_s = max(known.used_s, now_s)
-        if now_s - known.tried_to_note_s > NOTE_EVERY_S:
-            known.tried_to_note_s = now_s
+        session.used_s = max(session.used_s, now_s)
+        if now_s - session.update_attempted_s > USE_UPDATE_INTERVAL_S:
+            session.update_attempted_s = now_s
             with contextlib.suppress(sa.exc.SQLAlchemyError):
-                self._note_use(digest, now_s)
+                self._update_last_use(digest, now_s)
         return True
 
-    def end(self, token: str) -> None:
-        """Log out."""
+    def delete(self, token: str) -> None:
+        """Delete the session of `token`, as at a log-out."""
         digest = _digest(token)
         with self._engine.begin() as db:
             db.execute(sa.delete(sessions).where(sessions.c.token_sha256 == digest))
         with self._lock:
-            self._known.pop(digest, None)
+            self._cache.pop(digest, None)
 
-    def _read(self, digest: str) -> _Known | None:
+    def _read(self, digest: str) -> _CachedSession | None:
+        """Read the session from the database and put it into the cache."""
         with self._engine.connect() as db:
             row = db.execute(sa.select(sessions).where(sessions.c.token_sha256 == digest)).first()
         with self._lock:
             if row is None:
-                self._known.pop(digest, None)
+                self._cache.pop(digest, None)
                 return None
-            known = self._known.get(digest)
-            if known is None:
-                if len(self._known) >= MAX_REMEMBERED:
-                    self._known.pop(next(iter(self._known)))
-                known = _Known(row.password_tag, row.created_s, row.used_s, row.used_s)
-                self._known[digest] = known
-            known.used_s = max(known.used_s, row.used_s)
-            return known
+            session = self._cache.get(digest)
+            if session is None:
+                if len(self._cache) >= MAX_CACHED_SESSIONS:
+                    self._cache.pop(next(iter(self._cache)))
+                session = _CachedSession(row.password_tag, row.created_s, row.used_s, row.used_s)
+                self._cache[digest] = session
+            session.used_s = max(session.used_s, row.used_s)
+            return session
 
-    def _note_use(self, digest: str, now_s: float) -> None:
-        """Without long waits for others that write."""
-        noted = sa.update(sessions).where(sessions.c.token_sha256 == digest).values(used_s=now_s)
+    def _update_last_use(self, digest: str, now_s: float) -> None:
+        """Write the last use, but do not wait long while another connection holds the lock."""
+        update = sa.update(sessions).where(sessions.c.token_sha256 == digest).values(used_s=now_s)
         with self._engine.connect() as db:
             if self._engine.dialect.name != "sqlite":
-                db.exec_driver_sql(f"SET LOCAL lock_timeout = {NOTE_PATIENCE_MS}")
-                db.execute(noted)
+                db.exec_driver_sql(f"SET LOCAL lock_timeout = {USE_UPDATE_LOCK_TIMEOUT_MS}")
+                db.execute(update)
                 db.commit()
                 return
-            before = db.exec_driver_sql("PRAGMA busy_timeout").scalar()
-            db.exec_driver_sql(f"PRAGMA busy_timeout = {NOTE_PATIENCE_MS}")
+            previous_ms = db.exec_driver_sql("PRAGMA busy_timeout").scalar()
+            db.exec_driver_sql(f"PRAGMA busy_timeout = {USE_UPDATE_LOCK_TIMEOUT_MS}")
             try:
-                db.execute(noted)
+                db.execute(update)
                 db.commit()
             finally:
                 db.rollback()
-                db.exec_driver_sql(f"PRAGMA busy_timeout = {before}")
+                db.exec_driver_sql(f"PRAGMA busy_timeout = {previous_ms}")
 
 
 def _digest(token: str) -> str:

@@ -1,4 +1,4 @@
-"""The password: its argon2 hash in a file of the state directory, and the code to set it first."""
+"""The password: its argon2id hash in a file, and the setup code for the first password."""
 
 from __future__ import annotations
 
@@ -13,71 +13,82 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 
 from edge.common.errors import UserError
 
-#: OWASP's least for argon2id: a Pi answers within a second, and ten guesses at once
-#: do not take its memory.
+#: The minimum that OWASP recommends for argon2id. A Raspberry Pi checks a password within a
+#: second, and ten checks at once do not exhaust its memory.
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-SHORTEST, LONGEST = 10, 1000
-CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+MIN_LENGTH, MAX_LENGTH = 10, 1000
+#: Without the characters that are easily confused: 0 and O, 1 and I.
+SETUP_CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
 class Password:
-    """May be used from any thread; hashes one password at a time."""
+    """The dashboard's password. Thread-safe; hashes one password at a time."""
 
     def __init__(self, path: Path) -> None:
-        """`path` is the file of the hash; it need not be there yet."""
+        """Keep the hash in the file `path`, which need not exist yet."""
         self._path = path
         self._lock = threading.Lock()
-        #: What must be given to set the first password: whoever started us can read it.
-        self.code = "-".join(
-            "".join(secrets.choice(CODE_ALPHABET) for _ in range(4)) for _ in range(3)
+        #: Needed to set the first password; whoever started the dashboard can read it.
+        self.setup_code = "-".join(
+            "".join(secrets.choice(SETUP_CODE_ALPHABET) for _ in range(4)) for _ in range(3)
         )
 
     @property
     def is_set(self) -> bool:
-        """Whether there is one."""
-        return bool(self._hash())
+        """Return whether a password has been set."""
+        return bool(self._read_hash())
 
     @property
     def tag(self) -> str:
-        """Changes with the password; tells nothing of it. Sessions of another tag are over."""
-        return hashlib.sha256(self._hash().encode()).hexdigest()[:16]
+        """Return a text that changes with the password and reveals nothing about it.
 
-    def matches(self, given: str) -> bool:
-        """Whether it is the password; takes a while, as guessing should."""
+        A login session with another tag has ended.
+        """
+        return hashlib.sha256(self._read_hash().encode()).hexdigest()[:16]
+
+    def matches(self, candidate: str) -> bool:
+        """Return whether `candidate` is the password; deliberately slow, to hinder guessing."""
         with self._lock:
-            stored = self._hash()
+            stored = self._read_hash()
             try:
-                return bool(stored) and len(given) <= LONGEST and HASHER.verify(stored, given)
+                return (
+                    bool(stored)
+                    and len(candidate) <= MAX_LENGTH
+                    and HASHER.verify(stored, candidate)
+                )
             except (Argon2Error, InvalidHashError):
                 return False
 
-    def code_matches(self, given: str) -> bool:
-        """Whether it is the code for the first password; case and dashes do not count."""
-        plain = "".join(c for c in given.upper() if c.isalnum())
-        return secrets.compare_digest(plain.encode(), self.code.replace("-", "").encode())
+    def setup_code_matches(self, candidate: str) -> bool:
+        """Return whether `candidate` is the setup code; case and dashes are ignored."""
+        plain = "".join(c for c in candidate.upper() if c.isalnum())
+        return secrets.compare_digest(plain.encode(), self.setup_code.replace("-", "").encode())
 
     def set(self, new: str) -> None:
-        """Keep the hash of `new`; raises UserError when it is too short, or cannot be kept."""
-        if len(new) < SHORTEST:
-            raise UserError(f"the password must have {SHORTEST} characters or more")
-        if len(new) > LONGEST:
-            raise UserError(f"the password must have {LONGEST} characters or fewer")
+        """Store the hash of `new`.
+
+        Raises UserError when `new` is too short or too long, or when the file cannot be written.
+        """
+        if len(new) < MIN_LENGTH:
+            raise UserError(f"the password must have {MIN_LENGTH} characters or more")
+        if len(new) > MAX_LENGTH:
+            raise UserError(f"the password must have {MAX_LENGTH} characters or fewer")
         with self._lock:
             text = HASHER.hash(new) + "\n"
-            beside = self._path.with_name(self._path.name + ".new")
+            temporary = self._path.with_name(self._path.name + ".new")
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                beside.unlink(missing_ok=True)
-                descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                temporary.unlink(missing_ok=True)
+                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(descriptor, "w", encoding="ascii") as file:
                     file.write(text)
                     file.flush()
                     os.fsync(file.fileno())
-                beside.replace(self._path)
+                temporary.replace(self._path)
             except OSError as error:
-                raise UserError(f"cannot keep the password: {error}") from None
+                raise UserError(f"cannot store the password: {error}") from None
 
-    def _hash(self) -> str:
+    def _read_hash(self) -> str:
         try:
             return self._path.read_text(encoding="ascii").strip()
         except FileNotFoundError:

@@ -38,9 +38,9 @@ OVERLAP_S = 15.0
 #: How long it is said that new names had to take others' places.
 CROWDED_S = 600.0
 CROWD = (
-    f"More than {MAX_SLOTS} names of devices are in use, so that new ones take each other's place"
-    " in the list. If these are not all yours, somebody invents them: have your broker let each"
-    " device write below its own name only."
+    f"More than {MAX_SLOTS} device names are in use, so new names replace each other in the list."
+    " If not all of them are yours, somebody publishes invented names: configure the broker so that"
+    " each device can only write below its own name."
 )
 
 Item = tuple[EventMessage, Callable[[], None]]
@@ -164,7 +164,7 @@ class Ingest:
             self._work()
         finally:
             if not self._stopped.is_set():
-                self._board.set_storage_error("alerts are kept no longer: restart the dashboard")
+                self._board.set_storage_error("alerts are no longer stored: restart the dashboard")
 
     def _work(self) -> None:
         while not self._stopped.is_set() or not self._waiting.empty():
@@ -230,7 +230,7 @@ class Ingest:
 
     def _cannot_write(self, error: Exception) -> None:
         cause = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
-        why = f"alerts cannot be kept: {cause[0] if cause else 'the database fails'}"
+        why = f"alerts cannot be stored: {cause[0] if cause else 'the database fails'}"
         log.error("%s", why)
         self._board.set_storage_error(why)
 

@@ -54,15 +54,15 @@ DISAGREE_S = 6 * 3600.0
 ID_TAIL = 27
 
 REFUSAL_REASONS = {
-    "topic": "on a topic that no device uses",
-    "size": f"longer than {MAX_BYTES} bytes",
-    "rate": "more than a device may send",
-    "strangers": "of more new names at once than are looked at",
-    "json": "no valid JSON",
-    "schema": "not as the schema says",
+    "topic": "on an unknown topic",
+    "size": f"larger than {MAX_BYTES} bytes",
+    "rate": "above the rate that a device may send",
+    "strangers": "from too many new device names at once",
+    "json": "not valid JSON",
+    "schema": "not valid according to the schema",
     "device": "in the name of another device",
-    "retained": "an event that was kept by the broker",
-    "kept": "an event that the database does not take",
+    "retained": "retained event (events must not be retained)",
+    "kept": "event that the database rejected",
 }
 
 

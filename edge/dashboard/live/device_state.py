@@ -74,13 +74,13 @@ class DeviceState:
             return "offline", ""
         heard_s = max(self.seen_s or 0.0, self.known_s)
         if self.status is None and self.health is None and self.state is None:
-            return "unknown", "has said nothing of itself"
+            return "unknown", "has not reported its state"
         if now_s - heard_s > max(STALLED_AFTER_S, REPORTS_MISSED * self._report_every_s()):
-            return "stalled", "says it is online and reports nothing"
+            return "stalled", "is connected but sends no messages"
         if self.health is not None and self.health.camera not in CAMERA_FINE:
             return "trouble", f"camera: {self.health.camera}"
         if self.state is not None and self.state.paused:
-            return "paused", "nobody is watched"
+            return "paused", "monitoring is paused"
         return "online", ""
 
     def page_row(self, now_s: float) -> dict[str, Any]:

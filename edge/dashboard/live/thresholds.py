@@ -33,6 +33,30 @@ FRAME_AGE_S = Threshold(2.0, 10.0)
 LOST = Threshold(1.0, 1.0)
 
 
+#: What each figure on the Health pages means.
+EXPLANATIONS = {
+    "Camera": "The state of the camera: “ok” if it delivers pictures.",
+    "Frame rate": "Pictures that the device processes per second.",
+    "Frame time": "Processing time of a picture: 95 of 100 pictures take no longer."
+    f" Warning from {FRAME_MS.warn:g} ms, critical from {FRAME_MS.bad:g} ms.",
+    "Frame age": "Time since the newest picture."
+    f" Warning from {FRAME_AGE_S.warn:g} s, critical from {FRAME_AGE_S.bad:g} s.",
+    "Temperature": "Temperature of the processor. “Throttled” means that it runs slower because it"
+    " is too hot or its supply voltage is too low."
+    f" Warning from {TEMPERATURE_C.warn:g} °C, critical from {TEMPERATURE_C.bad:g} °C.",
+    "Memory": "Memory that Mask Patrol uses on the device."
+    f" Warning from {MEMORY_MB.warn:g} MB, critical from {MEMORY_MB.bad:g} MB.",
+    "Waiting events": "Events that the device has not yet delivered to the broker. “Not on disk”"
+    " means that they would be lost if the device lost power."
+    f" Warning from {OUTBOX.warn:g}, critical from {OUTBOX.bad:g}.",
+    "Dropped events": "Events that the device deleted undelivered, because too many were waiting,"
+    " they were too old, or their file was damaged.",
+    "Lost events": "Events that the device has numbered but that never reached the dashboard.",
+    "Restarts": "How often Mask Patrol has started on the device without a clean stop before, for"
+    " example after a crash or a power cut.",
+}
+
+
 @dataclass(frozen=True)
 class HealthCell:
     """A figure in words, and how it is."""
@@ -46,7 +70,7 @@ def health_cells(device: DeviceState) -> list[HealthCell]:
     """The figures of a device for the table of all."""
     health = device.health
     if health is None:
-        return [HealthCell("Health", "nothing told yet", "none")]
+        return [HealthCell("Health", "no report yet", "none")]
     frame = health.stages_ms.get("frame")
     p95 = frame.p95 if frame else None
     return [
@@ -55,25 +79,27 @@ def health_cells(device: DeviceState) -> list[HealthCell]:
             health.camera or "—",
             "none" if health.camera is None else "good" if health.camera in CAMERA_FINE else "bad",
         ),
-        HealthCell("Frames/s", _text(health.fps, ".1f"), _grade_fps(health.fps)),
-        HealthCell("Frame p95", _text(p95, ".0f", " ms"), FRAME_MS.grade(p95)),
-        HealthCell("Newest frame", _text(health.frame_age_s, ".1f", " s"),
+        HealthCell("Frame rate", _text(health.fps, ".1f", " /s"), _grade_fps(health.fps)),
+        HealthCell("Frame time", _text(p95, ".0f", " ms"), FRAME_MS.grade(p95)),
+        HealthCell("Frame age", _text(health.frame_age_s, ".1f", " s"),
              FRAME_AGE_S.grade(health.frame_age_s)),
         HealthCell(
             "Temperature",
-            _text(health.temperature_c, ".0f", " °C") + (" throttled" if health.throttled else ""),
+            _text(health.temperature_c, ".0f", " °C")
+            + (" (throttled)" if health.throttled else ""),
             "bad" if health.throttled else TEMPERATURE_C.grade(health.temperature_c),
         ),
         HealthCell("Memory", _text(health.memory_mb, ".0f", " MB"),
                    MEMORY_MB.grade(health.memory_mb)),
         HealthCell(
-            "Waiting",
+            "Waiting events",
             _text(health.outbox_depth, "d")
             + (" (not on disk)" if health.outbox_on_disk is False else ""),
             "bad" if health.outbox_on_disk is False else OUTBOX.grade(health.outbox_depth),
         ),
-        HealthCell("Dropped", _text(health.events_dropped, "d"), LOST.grade(health.events_dropped)),
-        HealthCell("Lost", str(device.lost), LOST.grade(device.lost)),
+        HealthCell("Dropped events", _text(health.events_dropped, "d"),
+                   LOST.grade(health.events_dropped)),
+        HealthCell("Lost events", str(device.lost), LOST.grade(device.lost)),
         HealthCell("Restarts", _text(health.restarts, "d"), "none" if health.restarts is None else
              "warn" if health.restarts else "good"),
     ]  # fmt: skip

@@ -1,1 +1,1 @@
-"""The dashboard's pages: request handlers, templates, and charts."""
+"""The pages of the dashboard: request handlers, templates, and charts."""

@@ -1,4 +1,4 @@
-"""Acknowledging alerts: as many as are given, in one request."""
+"""Acknowledging alerts: one request may acknowledge many."""
 
 from __future__ import annotations
 
@@ -13,43 +13,40 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from edge.dashboard.pages.page_context import page_context
+from edge.dashboard.pages.request_body import BodyTooLargeError, read_body
 
-#: The live page shows fewer at a time.
+#: More than the live page can show at once.
 MAX_EPISODES = 1000
 MAX_BYTES = 128 * 1024
-PATIENCE_S = 10.0
+BODY_TIMEOUT_S = 10.0
 
 Episode = Annotated[str, msgspec.Meta(min_length=1, max_length=96, pattern=r"\A[A-Za-z0-9._-]+\Z")]
 
 
-class Seen(msgspec.Struct, frozen=True):
-    """The alerts that somebody has seen."""
+class Acknowledgement(msgspec.Struct, frozen=True):
+    """The body of the request: the episodes whose alerts are acknowledged."""
 
     episodes: Annotated[list[Episode], msgspec.Meta(min_length=1, max_length=MAX_EPISODES)]
 
 
 async def acknowledge(request: Request) -> Response:
-    """Keeps who was seen; 404 when none of them is known, 422 for what is no list of them."""
+    """Store that alerts were acknowledged.
+
+    Answers 404 when none of the alerts is known, and 422 when the body is not a list of alerts.
+    """
     try:
-        body = await asyncio.wait_for(_body(request), PATIENCE_S)
-        seen = msgspec.json.decode(body, type=Seen)
-    except (msgspec.MsgspecError, UnicodeDecodeError, TimeoutError):
-        return JSONResponse({"error": "this is no list of alerts"}, 422)
-    site = page_context(request)
-    rows = await run_in_threadpool(site.store.acknowledge_alerts, seen.episodes, time.time())
+        body = await asyncio.wait_for(read_body(request, MAX_BYTES), BODY_TIMEOUT_S)
+        acknowledgement = msgspec.json.decode(body, type=Acknowledgement)
+    except (BodyTooLargeError, msgspec.MsgspecError, UnicodeDecodeError, TimeoutError):
+        return JSONResponse({"error": "the request does not contain a list of alerts"}, 422)
+    context = page_context(request)
+    rows = await run_in_threadpool(
+        context.store.acknowledge_alerts, acknowledgement.episodes, time.time()
+    )
     if not rows:
-        return JSONResponse({"error": "the alerts are not known here any more"}, 404)
-    site.board.update_alerts(rows)
+        return JSONResponse({"error": "the history no longer contains these alerts"}, 404)
+    context.live_state.update_alerts(rows)
     return JSONResponse({"acknowledged": len(rows)})
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BYTES:
-            raise msgspec.ValidationError("too long")
-    return bytes(body)
 
 
 ROUTES = (Route("/alerts/acknowledge", acknowledge, methods=["POST"]),)

@@ -1,4 +1,4 @@
-"""The web application: which address is answered by what."""
+"""The web application: the routes and the error pages."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from edge.dashboard.pages import (
     history_pages,
     login_pages,
 )
-from edge.dashboard.pages.page_context import FOLDER, PageContext, page_context
+from edge.dashboard.pages.page_context import DASHBOARD_FOLDER, PageContext, page_context
 
 log = logging.getLogger(__name__)
 
 
 def make_app(
-    site: PageContext,
-    names: Iterable[str] = (),
+    context: PageContext,
+    host_names: Iterable[str] = (),
     password_on_loopback: bool = True,
     behind_proxy: bool = False,
 ) -> ASGIApp:
-    """The application, with the door before it; see `Access` for the rest."""
-    live = LiveWebsocket(site.board)
+    """Return the application behind the access check; see `Access` for the other arguments."""
+    live = LiveWebsocket(context.live_state)
 
     async def serve_live(socket: WebSocket) -> None:
         await live.serve(socket)
@@ -48,56 +48,55 @@ def make_app(
             Route("/", _live_page),
             WebSocketRoute("/live", serve_live),
             *alert_pages.ROUTES,
-            Route("/history", history_pages.history),
-            Route("/history.csv", history_pages.export),
-            Route("/health", health_pages.health),
-            Route("/health/{device}", health_pages.device),
-            Route("/health/{device}/forget", health_pages.forget, methods=["GET", "POST"]),
-            Route("/forget-silent", health_pages.forget_silent, methods=["GET", "POST"]),
-            Route("/check", check_pages.check),
-            Route("/check/picture", check_pages.picture, methods=["POST"]),
-            Route("/check/frame", check_pages.frame, methods=["POST"]),
-            Route("/login", login_pages.login, methods=["GET", "POST"]),
-            Route("/setup", login_pages.setup, methods=["GET", "POST"]),
-            Route("/logout", login_pages.logout, methods=["POST"]),
-            *(camera_pages.ROUTES if site.camera else ()),
-            Mount("/static", StaticFiles(directory=FOLDER / "static")),
+            *history_pages.ROUTES,
+            *health_pages.ROUTES,
+            *check_pages.ROUTES,
+            *login_pages.ROUTES,
+            *(camera_pages.ROUTES if context.local_camera else ()),
+            Mount("/static", StaticFiles(directory=DASHBOARD_FOLDER / "static")),
         ],
         exception_handlers={
-            HTTPException: _failed,
-            sa.exc.SQLAlchemyError: _no_database,
-            UserError: _cannot,
-            Exception: _broken,
+            HTTPException: _http_error,
+            sa.exc.SQLAlchemyError: _database_error,
+            UserError: _user_error,
+            Exception: _unexpected_error,
         },
     )
-    app.state.site, app.state.live = site, live
-    return Access(app, site.password, site.sessions, names, password_on_loopback, behind_proxy)
+    app.state.page_context, app.state.live = context, live
+    return Access(
+        app,
+        context.password,
+        context.login_sessions,
+        host_names,
+        password_on_loopback,
+        behind_proxy,
+    )
 
 
 async def _live_page(request: Request) -> Response:
-    return page_context(request).page(request, "live.html")
+    return page_context(request).render(request, "live.html")
 
 
-async def _failed(request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    what = "There is no such page." if error.status_code == 404 else f"{error.detail}."
-    return page_context(request).page(request, "missing.html", error.status_code, what=what)
+    text = "Page not found." if error.status_code == 404 else f"{error.detail}."
+    return page_context(request).render_error(request, error.status_code, text)
 
 
-async def _no_database(request: Request, error: Exception) -> Response:
-    log.error("the database fails: %s", getattr(error, "orig", None) or error)
-    what = "The history cannot be read just now: the database does not answer."
-    return page_context(request).page(request, "missing.html", 503, what=what)
+async def _database_error(request: Request, error: Exception) -> Response:
+    log.error("the database failed: %s", getattr(error, "orig", None) or error)
+    text = "The history cannot be read at the moment: the database does not answer."
+    return page_context(request).render_error(request, 503, text)
 
 
-async def _cannot(request: Request, error: Exception) -> Response:
-    """A file of ours, for one, cannot be read."""
+async def _user_error(request: Request, error: Exception) -> Response:
+    """Answer after an error such as a password file that cannot be read."""
     log.error("%s", error)
-    what = "This cannot be done just now; the dashboard's log says why."
-    return page_context(request).page(request, "missing.html", 503, what=what)
+    text = "This is not possible at the moment. The dashboard's log contains the reason."
+    return page_context(request).render_error(request, 503, text)
 
 
-async def _broken(request: Request, error: Exception) -> Response:
+async def _unexpected_error(request: Request, error: Exception) -> Response:
     log.error("%s %s failed unexpectedly", request.method, request.url.path, exc_info=error)
-    what = "Something failed here; the dashboard's log says what."
-    return page_context(request).page(request, "missing.html", 500, what=what)
+    text = "An internal error occurred. The dashboard's log contains the details."
+    return page_context(request).render_error(request, 500, text)

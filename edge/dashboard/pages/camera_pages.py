@@ -1,4 +1,4 @@
-"""The Camera page: for aiming and tuning, on the device itself."""
+"""The Camera page of the device on which the dashboard runs: for aiming and tuning."""
 
 from __future__ import annotations
 
@@ -15,78 +15,78 @@ from starlette.routing import Route
 from edge.common.errors import UserError
 from edge.dashboard.local_camera import LocalCamera
 from edge.dashboard.pages.page_context import page_context
+from edge.dashboard.pages.request_body import BodyTooLargeError, read_body
 
 MAX_BYTES = 16 * 1024
 MAX_CORNERS = 50
-WRONG = (
-    f"a zone has at most {MAX_CORNERS} corners, of two numbers from 0 to 1 each,"
-    " and the smallest face is from 0.01 to 1"
+INVALID_DRAWING = (
+    f"a zone has at most {MAX_CORNERS} corners, each two numbers from 0 to 1, and the smallest"
+    " face is from 0.01 to 1"
 )
-Part = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
 
-class Drawn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was drawn, as fractions of the picture; no `min_face`: as it is."""
+class Drawing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The zone and the smallest face as fractions of the picture.
 
-    zone: Annotated[tuple[tuple[Part, Part], ...], msgspec.Meta(max_length=MAX_CORNERS)]
+    Without `min_face` the smallest face stays unchanged.
+    """
+
+    zone: Annotated[tuple[tuple[Fraction, Fraction], ...], msgspec.Meta(max_length=MAX_CORNERS)]
     min_face: Annotated[float, msgspec.Meta(ge=0.01, le=1.0)] | None = None
 
 
 async def camera(request: Request) -> Response:
-    """The page."""
-    return page_context(request).page(request, "camera.html")
+    """Return the page."""
+    return page_context(request).render(request, "camera.html")
 
 
 async def view(request: Request) -> Response:
-    """What the device sees now."""
+    """Return what the camera sees now, with the picture in base64."""
     try:
-        sight = await run_in_threadpool(_camera(request).look)
+        current = await run_in_threadpool(_local_camera(request).view)
     except UserError as error:
         return JSONResponse({"error": str(error)}, 503)
-    body = dict(sight.told)
-    if sight.picture is not None:
-        body["picture"] = base64.b64encode(sight.picture).decode()
+    body = dict(current.description)
+    if current.picture is not None:
+        body["picture"] = base64.b64encode(current.picture).decode()
     return JSONResponse(body)
 
 
 async def drawing(request: Request) -> Response:
-    """GET: what the configuration says; POST: what it shall say, and says then. `use` tells, as
-    below, what the daemon makes of it."""
-    local = _camera(request)
+    """Return the settings in the configuration file; POST saves them first.
+
+    The key `use` of the answer is the status that the route `/camera/use` also returns.
+    """
+    local_camera = _local_camera(request)
     try:
         if request.method == "POST":
-            wanted = msgspec.json.decode(await _body(request), type=Drawn)
-            drawn, told = await run_in_threadpool(local.save, wanted.zone, wanted.min_face)
+            body = await read_body(request, MAX_BYTES)
+            wanted = msgspec.json.decode(body, type=Drawing)
+            saved, status = await run_in_threadpool(local_camera.save, wanted.zone, wanted.min_face)
         else:
-            told = await run_in_threadpool(local.use)
-            drawn = await run_in_threadpool(local.drawn)
-        return JSONResponse({**drawn, "use": asdict(told)})
+            status = await run_in_threadpool(local_camera.config_status)
+            saved = await run_in_threadpool(local_camera.saved_settings)
+        return JSONResponse({**saved, "use": asdict(status)})
+    except BodyTooLargeError:
+        return JSONResponse({"error": "the drawing is too large"}, 422)
     except UserError as error:
         return JSONResponse({"error": str(error)}, 422)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return JSONResponse({"error": WRONG}, 422)
+        return JSONResponse({"error": INVALID_DRAWING}, 422)
 
 
 async def use(request: Request) -> Response:
-    """What the daemon makes of the configuration: see `edge.dashboard.local_camera.Use`."""
+    """Return whether the daemon uses the settings in the file, as a `ConfigStatus`."""
     try:
-        return JSONResponse(asdict(await run_in_threadpool(_camera(request).use)))
+        return JSONResponse(asdict(await run_in_threadpool(_local_camera(request).config_status)))
     except UserError as error:
         return JSONResponse({"error": str(error)}, 422)
 
 
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BYTES:
-            raise UserError("the drawing is too large")
-    return bytes(body)
-
-
-def _camera(request: Request) -> LocalCamera:
-    found = page_context(request).camera
-    assert found is not None  # else there are no such pages
+def _local_camera(request: Request) -> LocalCamera:
+    found = page_context(request).local_camera
+    assert found is not None  # without a local camera these routes do not exist
     return found
 
 

@@ -1,6 +1,6 @@
-"""Charts as SVG: bars and lines that take their colours from the page's style.
+"""Charts as SVG: columns, bars and lines, with the colours of the style sheet.
 
-All text in them is escaped; each has words for who does not see it.
+All text in them is escaped. Each chart has a description for screen readers.
 """
 
 from __future__ import annotations
@@ -13,9 +13,15 @@ from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 540, 210
 LEFT, RIGHT, TOP, BOTTOM = 52, 8, 12, 28
-#: Labels below the bars, at most, and how far one reaches to each side on a phone.
-TICKS, HALF_TICK = 6, 36
-#: A kind is told by its colour and, for who does not see that, by being hatched.
+#: The most labels below the columns.
+MAX_TICKS = 6
+#: Half the width of a label on a phone, where the text is largest in relation to the chart.
+HALF_TICK = 36
+#: Longer names are shortened.
+MAX_NAME_LENGTH = 20
+#: A line is interrupted where two points are further apart than this, or than a share of the time.
+MAX_POINT_DISTANCE_S, MAX_POINT_DISTANCE_SHARE = 300.0, 1 / 60
+#: Kinds that are hatched, so that they can be distinguished without seeing the colour.
 HATCHED = frozenset({"incorrect_mask"})
 HATCH = (
     '<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse"'
@@ -26,7 +32,7 @@ HATCH = (
 
 @dataclass(frozen=True)
 class Column:
-    """A bar: what it is called in full, what stands below it, and its parts by kind."""
+    """One column of a chart: its full name, the label below it, and the height of its parts."""
 
     name: str
     tick: str
@@ -34,72 +40,84 @@ class Column:
 
     @property
     def total(self) -> float:
-        """Its height."""
+        """Return the height of the whole column."""
         return sum(self.parts.values())
 
 
-def columns(title: str, bars: Sequence[Column], kinds: Sequence[str]) -> Markup:
-    """Stacked columns; a part of kind k has the class `k`."""
-    top = _round_up(max((bar.total for bar in bars), default=0.0))
-    step = (WIDTH - LEFT - RIGHT) / max(1, len(bars))
+def column_chart(title: str, columns: Sequence[Column], kinds: Mapping[str, str]) -> Markup:
+    """Return a chart of stacked columns; `kinds` maps each kind of part to its text.
+
+    A part has its kind as its CSS class.
+    """
+    top = _round_up(max((column.total for column in columns), default=0.0))
+    step = (WIDTH - LEFT - RIGHT) / max(1, len(columns))
     body = [HATCH, _grid(top)]
-    every = max(1, math.ceil(len(bars) / TICKS))
-    for number, bar in enumerate(bars):
-        x, y = LEFT + number * step, float(HEIGHT - BOTTOM)
-        shown = ", ".join(f"{_plain(bar.parts[k])} {k.replace('_', ' ')}" for k in kinds
-                          if bar.parts.get(k))  # fmt: skip
-        body.append(f"<g><title>{escape(bar.name)}: {escape(shown or 'none')}</title>")
-        body.append(
-            f'<rect class="hit" x="{x:.1f}" y="{TOP}" width="{step:.2f}"'
-            f' height="{HEIGHT - TOP - BOTTOM}"/>'
-        )
-        for kind in kinds:
-            height = (HEIGHT - TOP - BOTTOM) * bar.parts.get(kind, 0.0) / top
-            y -= height
-            if height > 0.0:
-                gap = min(2.0, step * 0.15)
-                place = (
-                    f'x="{x + gap / 2:.1f}" y="{y:.1f}"'
-                    f' width="{max(0.5, step - gap):.2f}" height="{height:.1f}"'
-                )
-                body.append(f'<rect class="{escape(kind)}" {place}/>')
-                if kind in HATCHED:
-                    body.append(f'<rect fill="url(#hatch)" {place}/>')
-        body.append("</g>")
-        if number % every == 0:
-            body.append(_tick(x + step / 2, bar.tick))
-    total = sum(bar.total for bar in bars)
-    most = max(bars, key=lambda bar: bar.total, default=None)
-    words = f"{title}: {_plain(total)} in all"
-    if most is not None and most.total:
-        words += f"; most, {_plain(most.total)}, {most.name}"
-    return _svg(words, "".join(body))
+    columns_per_tick = max(1, math.ceil(len(columns) / MAX_TICKS))
+    for number, column in enumerate(columns):
+        x = LEFT + number * step
+        body.append(_column(column, kinds, x, step, top))
+        if number % columns_per_tick == 0:
+            body.append(_tick(x + step / 2, column.tick))
+    total = sum(column.total for column in columns)
+    highest = max(columns, key=lambda column: column.total, default=None)
+    description = f"{title}: {_format_number(total)} in total"
+    if highest is not None and highest.total:
+        description += f"; maximum {_format_number(highest.total)} ({highest.name})"
+    return _svg(description, "".join(body))
 
 
-def rows(title: str, values: Sequence[tuple[str, float]], kind: str) -> Markup:
-    """Lying bars with their names and values."""
-    line, name_width = 27, 190
-    height = max(1, len(values)) * line + 6
+def _column(column: Column, kinds: Mapping[str, str], x: float, step: float, top: float) -> str:
+    """Return one column with a title for the mouse pointer; the axis ends at `top`."""
+    values = ", ".join(
+        f"{_format_number(column.parts[kind])} {text}"
+        for kind, text in kinds.items()
+        if column.parts.get(kind)
+    )
+    body = [
+        f"<g><title>{escape(column.name)}: {escape(values or 'none')}</title>",
+        f'<rect class="hit" x="{x:.1f}" y="{TOP}" width="{step:.2f}"'
+        f' height="{HEIGHT - TOP - BOTTOM}"/>',
+    ]
+    gap = min(2.0, step * 0.15)
+    y = float(HEIGHT - BOTTOM)
+    for kind in kinds:
+        height = (HEIGHT - TOP - BOTTOM) * column.parts.get(kind, 0.0) / top
+        y -= height
+        if height > 0.0:
+            position = (
+                f'x="{x + gap / 2:.1f}" y="{y:.1f}"'
+                f' width="{max(0.5, step - gap):.2f}" height="{height:.1f}"'
+            )
+            body.append(f'<rect class="{escape(kind)}" {position}/>')
+            if kind in HATCHED:
+                body.append(f'<rect fill="url(#hatch)" {position}/>')
+    return "".join([*body, "</g>"])
+
+
+def bar_chart(title: str, values: Sequence[tuple[str, float]], kind: str) -> Markup:
+    """Return a chart of horizontal bars with their names and values; `kind` is their class."""
+    line_height, name_width, value_width = 27, 190, 70
+    height = max(1, len(values)) * line_height + 6
     top = max((value for _, value in values), default=0.0) or 1.0
     body = []
     for number, (name, value) in enumerate(values):
-        y = number * line + 4
-        length = (WIDTH - name_width - 70) * value / top
-        shown = name if len(name) <= 20 else f"{name[:19]}…"
+        y = number * line_height + 4
+        length = (WIDTH - name_width - value_width) * value / top
+        short = name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 1]}…"
         body.append(
-            f"<g><title>{escape(name)}: {_plain(value)}</title>"
+            f"<g><title>{escape(name)}: {_format_number(value)}</title>"
             f'<text class="name" x="{name_width - 8}" y="{y + 15}" text-anchor="end">'
-            f"{escape(shown)}</text>"
+            f"{escape(short)}</text>"
             f'<rect class="{escape(kind)}" x="{name_width}" y="{y + 2}"'
-            f' width="{max(1.0, length):.1f}" height="{line - 10}"/>'
+            f' width="{max(1.0, length):.1f}" height="{line_height - 10}"/>'
             f'<text class="value" x="{name_width + length + 6:.1f}" y="{y + 15}">'
-            f"{_plain(value)}</text></g>"
+            f"{_format_number(value)}</text></g>"
         )
-    words = f"{title}: " + ", ".join(f"{name} {_plain(value)}" for name, value in values)
-    return _svg(words, "".join(body), height)
+    parts = ", ".join(f"{name} {_format_number(value)}" for name, value in values)
+    return _svg(f"{title}: {parts}", "".join(body), height)
 
 
-def line(
+def line_chart(
     title: str,
     points: Sequence[tuple[float, float | None]],
     from_s: float,
@@ -107,49 +125,51 @@ def line(
     ticks: Sequence[tuple[float, str]],
     limits: Sequence[tuple[float, str]] = (),
 ) -> Markup:
-    """A line over time (x in seconds); `limits` are drawn across with the class given, if the
-    line comes near. Where nothing was told for long, the line is broken."""
+    """Return a chart of one line over time, from `from_s` to `to_s` (seconds since the epoch).
+
+    `limits` are horizontal lines, each with its value and its CSS class; one that is far above the
+    line is left out. The line is interrupted where values are missing.
+    """
     known = [value for _, value in points if value is not None]
     top = _round_up(max(known, default=0.0))
-    near = [(at, kind) for at, kind in limits if at <= 1.25 * top]
-    top = max([top, *(_round_up(at) for at, _ in near)])
-    body = [_grid(top)]
+    near_limits = [(limit, kind) for limit, kind in limits if limit <= 1.25 * top]
+    top = max([top, *(_round_up(limit) for limit, _ in near_limits)])
 
-    def place(at_s: float, value: float) -> tuple[float, float]:
+    def position(at_s: float, value: float) -> tuple[float, float]:
         x = LEFT + (WIDTH - LEFT - RIGHT) * (at_s - from_s) / max(1.0, to_s - from_s)
         return x, HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * max(0.0, value) / top
 
-    for at, kind in near:
-        _, y = place(from_s, at)
+    body = [_grid(top)]
+    for limit, kind in near_limits:
+        _, y = position(from_s, limit)
         body.append(
             f'<line class="limit {escape(kind)}" x1="{LEFT}" x2="{WIDTH - RIGHT}"'
             f' y1="{y:.1f}" y2="{y:.1f}"/>'
         )
-    path, before_s = [], -math.inf
-    max_s = max(300.0, (to_s - from_s) / 60.0)
+    path, previous_s = [], -math.inf
+    max_distance_s = max(MAX_POINT_DISTANCE_S, (to_s - from_s) * MAX_POINT_DISTANCE_SHARE)
     for at_s, value in points:
         if value is None:
-            before_s = -math.inf
+            previous_s = -math.inf
             continue
-        x, y = place(at_s, value)
-        # h0: a point that stands alone is a dot.
-        joined = at_s - before_s <= max_s
-        path.append(f"L{x:.1f} {y:.1f}" if joined else f"M{x:.1f} {y:.1f}h0")
-        before_s = at_s
+        x, y = position(at_s, value)
+        is_joined = at_s - previous_s <= max_distance_s
+        # h0 draws a dot, in case the next point is not joined to this one.
+        path.append(f"L{x:.1f} {y:.1f}" if is_joined else f"M{x:.1f} {y:.1f}h0")
+        previous_s = at_s
     body.append(f'<path class="curve" d="{" ".join(path)}"/>' if path else "")
     for at_s, text in ticks:
-        x, _ = place(at_s, 0.0)
+        x, _ = position(at_s, 0.0)
         body.append(_tick(x, text))
-    words = f"{title}: nothing was told"
+    description = "no data"
     if known:
-        words = (
-            f"{title}: from {_plain(min(known))} to {_plain(max(known))}, last {_plain(known[-1])}"
-        )
-    return _svg(words, "".join(body))
+        low, high, last = (_format_number(value) for value in (min(known), max(known), known[-1]))
+        description = f"from {low} to {high}, last {last}"
+    return _svg(f"{title}: {description}", "".join(body))
 
 
 def _tick(x: float, text: str) -> str:
-    """A label below `x`, all of it within the picture."""
+    """Return a label below `x`, moved to the left if it would leave the chart."""
     anchor = "middle"
     if x > WIDTH - HALF_TICK:
         x, anchor = float(WIDTH), "end"
@@ -160,31 +180,32 @@ def _tick(x: float, text: str) -> str:
 
 
 def _grid(top: float) -> str:
+    """Return three horizontal lines with their values, from 0 to `top`."""
     lines = []
-    for part in (0.0, 0.5, 1.0):
-        y = HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * part
+    for share in (0.0, 0.5, 1.0):
+        y = HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share
         lines.append(
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">'
-            f"{_plain(top * part)}</text>"
+            f"{_format_number(top * share)}</text>"
         )
     return "".join(lines)
 
 
-def _svg(words: str, body: str, height: int = HEIGHT) -> Markup:
+def _svg(description: str, body: str, height: int = HEIGHT) -> Markup:
     return Markup(
         f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img"'
-        f' aria-label="{escape(words)}">{body}</svg>'
+        f' aria-label="{escape(description)}">{body}</svg>'
     )
 
 
 def _round_up(value: float) -> float:
-    """The next 1, 2, 4 or 10 times a power of ten: halves of these read well."""
+    """Return the next 1, 2, 4 or 10 times a power of ten, so that half of it is a short number."""
     if not value > 1e-12 or not math.isfinite(value):
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1.0, 2.0, 4.0, 10.0) if value <= step * power * 1.0001)
 
 
-def _plain(value: float) -> str:
+def _format_number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"

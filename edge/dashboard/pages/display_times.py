@@ -1,4 +1,4 @@
-"""Times as the person in front of the page reads them: in the zone of their browser."""
+"""Times and durations as text, in the time zone of the browser."""
 
 from __future__ import annotations
 
@@ -7,13 +7,23 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-COOKIE = "mask_patrol_zone"
-ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,39}")
+from starlette.requests import Request
+
+#: The cookie in which `common.js` sends the name of the browser's time zone.
+ZONE_COOKIE = "mask_patrol_zone"
+ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,39}")
+#: In the year 9892: `datetime` cannot hold a time after the year 9999.
+MAX_TIME_S = 250_000_000_000.0
 
 
-def zone_of(name: str | None) -> tzinfo:
-    """The zone that the browser names; this machine's own when it names none that is known."""
-    if name and ZONE.fullmatch(name):
+def request_zone(request: Request) -> tzinfo:
+    """Return the time zone of the browser that sent `request`."""
+    return time_zone(request.cookies.get(ZONE_COOKIE))
+
+
+def time_zone(name: str | None) -> tzinfo:
+    """Return the time zone called `name`, or this machine's own if there is none."""
+    if name and ZONE_NAME.fullmatch(name):
         try:
             return ZoneInfo(name)
         except (ValueError, OSError, KeyError):
@@ -21,20 +31,20 @@ def zone_of(name: str | None) -> tzinfo:
     return datetime.now().astimezone().tzinfo or UTC
 
 
-def shown(at_s: float | None, zone: tzinfo) -> str:
-    """`2026-03-01 08:15:03`, or a dash."""
+def format_time(at_s: float | None, zone: tzinfo) -> str:
+    """Return a time such as `2026-03-01 08:15:03`, or a dash for None."""
     if at_s is None:
         return "—"
-    return moment(at_s, zone).strftime("%Y-%m-%d %H:%M:%S")
+    return local_time(at_s, zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def moment(at_s: float, zone: tzinfo) -> datetime:
-    """`at_s` (seconds since the epoch) in `zone`; what no calendar holds becomes its edge."""
-    return datetime.fromtimestamp(min(max(at_s, 0.0), 250_000_000_000.0), zone)
+def local_time(at_s: float, zone: tzinfo) -> datetime:
+    """Return `at_s` (seconds since the epoch) in `zone`, limited to what `datetime` can hold."""
+    return datetime.fromtimestamp(min(max(at_s, 0.0), MAX_TIME_S), zone)
 
 
-def duration(seconds: float | None) -> str:
-    """`3 s`, `2 min 5 s`, `1 h 4 min`."""
+def format_duration(seconds: float | None) -> str:
+    """Return a duration such as `3 s`, `2 min 5 s` or `1 h 4 min`, or a dash for None."""
     if seconds is None:
         return "—"
     whole = round(seconds)
@@ -46,9 +56,9 @@ def duration(seconds: float | None) -> str:
 
 
 def midnights(from_s: float, to_s: float, zone: tzinfo) -> Iterator[datetime]:
-    """The beginning of each day that the span touches, in `zone`."""
-    day = moment(from_s, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    """Yield the beginning of each day from `from_s` to `to_s` in `zone`, partial days included."""
+    day = local_time(from_s, zone).replace(hour=0, minute=0, second=0, microsecond=0)
     while day.timestamp() < to_s:
         yield day
-        # A day has 23 or 25 hours now and then: go by the calendar, not by seconds.
+        # Add a calendar day and not 24 hours, because a day may have 23 or 25 hours.
         day = datetime.combine(day.date() + timedelta(days=1), datetime.min.time(), zone)

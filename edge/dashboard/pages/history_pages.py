@@ -1,4 +1,4 @@
-"""The history: charts, table, CSV."""
+"""The History page: charts and a table of alerts, and their export as CSV."""
 
 from __future__ import annotations
 
@@ -16,128 +16,141 @@ from urllib.parse import urlencode
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
 from edge.common.clock import iso_utc
 from edge.dashboard.base.messages import MAX_CLOCK_AHEAD_S
-from edge.dashboard.history.queries import AlertFilter, HistoryQueries
+from edge.dashboard.history.queries import AlertFilter, HistoryQueries, PageCursor
 from edge.dashboard.history.store import HOUR_S, AlertRow
 from edge.dashboard.ingest.validation import DEVICE_NAME, EPISODE_ID
 from edge.dashboard.pages import display_times
-from edge.dashboard.pages.charts import Column, columns, rows
-from edge.dashboard.pages.page_context import page_context
+from edge.dashboard.pages.charts import Column, bar_chart, column_chart
+from edge.dashboard.pages.page_context import LABELS, page_context
 
 DAY_S = 86_400.0
-SPANS = {"1": "24 hours", "7": "7 days", "30": "30 days", "365": "a year"}
-LABELS, ENDS = ("no_mask", "incorrect_mask"), ("masked", "left", "shutdown", "open")
-ON_PAGE, DEVICES_SHOWN, GAPS_SHOWN = 50, 10, 20
-#: Of longer spans the last part is shown.
+#: Number of days, and the text of the option.
+SPANS = {
+    "1": "Last 24 hours",
+    "7": "Last 7 days",
+    "30": "Last 30 days",
+    "365": "Last 365 days",
+}
+DEFAULT_SPAN = "7"
+#: Values of the filters "Label" and "End"; `open` stands for alerts without an end.
+ALERT_LABELS, ENDS = ("no_mask", "incorrect_mask"), ("masked", "left", "shutdown", "open")
+ALERTS_PER_PAGE, MAX_DEVICES, MAX_GAPS = 50, 10, 20
+#: Of a longer period, only the end is shown.
 MAX_DAYS = 3660
-#: Up to so many days are drawn by the hour.
-HOURLY_DAYS = 3.0
-#: More bars than that cannot be told apart.
-MAX_BARS = 400
-EXPORTED = (
+#: Up to this period the chart has one column per hour, beyond it one per day.
+MAX_HOURLY_DAYS = 3.0
+#: More columns than this cannot be distinguished.
+MAX_COLUMNS = 400
+CSV_COLUMNS = (
     "device", "camera", "label", "score", "started", "ended", "ended_by", "duration_s",
     "clock_synced", "replayed", "acknowledged", "id", "model",
 )  # fmt: skip
 
+#: Time (seconds since the epoch), label, and number of alerts.
+Counts = Sequence[tuple[float, str, int]]
+
 
 @dataclass(frozen=True)
-class Asked:
-    """What the address asks for; `fields` are the form's, as they were understood."""
+class HistoryRequest:
+    """The query of a request for the history.
 
-    wanted: AlertFilter
+    `fields` are the values for the form after invalid ones were replaced. `after` is the last
+    alert of the previous page, None on the first page.
+    """
+
+    filter: AlertFilter
     fields: Mapping[str, str]
-    after: tuple[float, str] | None
+    after: PageCursor | None
 
 
 async def history(request: Request) -> Response:
-    """The page."""
-    site, zone = (
-        page_context(request),
-        display_times.zone_of(request.cookies.get(display_times.COOKIE)),
-    )
-    asked = _asked(request, zone, time.time())
-    found = await run_in_threadpool(_gather, site.history, asked, zone)
-    later = ""
-    if len(found["alerts"]) > ON_PAGE:
-        found["alerts"] = found["alerts"][:ON_PAGE]
-        last = found["alerts"][-1]
-        mark = {"after": f"{last['started_s']!r}_{last['episode']}"}
-        later = urlencode({**asked.fields, **mark})
-    return site.page(
-        request, "history.html", fields=asked.fields, spans=SPANS, kinds=LABELS, ends=ENDS,
-        query=urlencode(asked.fields), later=later, first=asked.after is None, **found,
+    """Return the page."""
+    context, zone = page_context(request), display_times.request_zone(request)
+    query = _parse_request(request, zone, time.time())
+    values = await run_in_threadpool(_page_values, context.history, query, zone)
+    older = ""
+    if len(values["alerts"]) > ALERTS_PER_PAGE:
+        values["alerts"] = values["alerts"][:ALERTS_PER_PAGE]
+        last = values["alerts"][-1]
+        cursor = {"after": f"{last['started_s']!r}_{last['episode']}"}
+        older = urlencode({**query.fields, **cursor})
+    return context.render(
+        request, "history.html", fields=query.fields, spans=SPANS, kinds=ALERT_LABELS, ends=ENDS,
+        query=urlencode(query.fields), older=older, is_first=query.after is None, **values,
     )  # fmt: skip
 
 
 async def export(request: Request) -> Response:
-    """The same alerts as CSV, as many as there are."""
-    site, zone = (
-        page_context(request),
-        display_times.zone_of(request.cookies.get(display_times.COOKIE)),
-    )
-    wanted = _asked(request, zone, time.time()).wanted
+    """Return all alerts that match the filters as CSV."""
+    context, zone = page_context(request), display_times.request_zone(request)
+    query = _parse_request(request, zone, time.time())
     return StreamingResponse(
-        _csv(site.history, wanted),
+        _csv_parts(context.history, query.filter),
         media_type="text/csv; charset=utf-8",
         headers={"content-disposition": 'attachment; filename="mask-patrol-alerts.csv"'},
     )
 
 
-def _gather(history: HistoryQueries, asked: Asked, zone: tzinfo) -> dict[str, Any]:
-    wanted = asked.wanted
+def _page_values(history: HistoryQueries, query: HistoryRequest, zone: tzinfo) -> dict[str, Any]:
+    """Return the values for the template, with one alert more than the page shows."""
+    wanted = query.filter
     per_hour = history.count_per_hour(wanted)
-    by_hour = wanted.to_s - wanted.from_s <= HOURLY_DAYS * DAY_S
-    if by_hour:
-        bars = _hours(per_hour, wanted, zone)
+    is_hourly = wanted.to_s - wanted.from_s <= MAX_HOURLY_DAYS * DAY_S
+    if is_hourly:
+        columns = _hourly_columns(per_hour, wanted, zone)
     else:
-        bars = _days(_by_day(history, per_hour, wanted, zone), wanted, zone)
-    per_device = history.count_per_device(wanted, DEVICES_SHOWN)
+        columns = _daily_columns(_split_at_midnight(history, per_hour, wanted, zone), wanted, zone)
+    unit = "hour" if is_hourly else "day"
+    kinds = {label: LABELS[label] for label in ALERT_LABELS}
+    per_device = history.count_per_device(wanted, MAX_DEVICES)
     return {
         "total": sum(count for _, _, count in per_hour),
-        "over_time": columns(f"Alerts per {'hour' if by_hour else 'day'}", bars, LABELS),
-        "unit": "hour" if by_hour else "day",
-        "by_device": rows("Alerts by device", per_device, "no_mask") if per_device else "",
-        "alerts": history.alert_page(wanted, ON_PAGE + 1, asked.after),
+        "over_time": column_chart(f"Alerts per {unit}", columns, kinds),
+        "unit": unit,
+        "by_device": bar_chart("Alerts by device", per_device, "no_mask") if per_device else "",
+        "alerts": history.alert_page(wanted, ALERTS_PER_PAGE + 1, query.after),
         "devices": sorted(name for name, _ in history.listed_devices()),
         "forgotten": history.retired_devices_with_alerts(),
-        "gaps": history.gaps(wanted.device, wanted.from_s, GAPS_SHOWN),
+        "gaps": history.gaps(wanted.device, wanted.from_s, MAX_GAPS),
     }
 
 
-def _asked(request: Request, zone: tzinfo, now_s: float) -> Asked:
-    """What is malformed counts as not asked for."""
+def _parse_request(request: Request, zone: tzinfo, now_s: float) -> HistoryRequest:
+    """Return the query of the request; invalid values count as absent."""
     given = request.query_params
-    span = given.get("span", "7")
-    fields = {"span": span if span in SPANS or span == "dates" else "7"}
-    for name, fine in (
+    span = given.get("span", DEFAULT_SPAN)
+    fields = {"span": span if span in SPANS or span == "dates" else DEFAULT_SPAN}
+    for name, is_valid in (
         ("device", lambda v: bool(DEVICE_NAME.fullmatch(v))),
-        ("label", LABELS.__contains__),
+        ("label", ALERT_LABELS.__contains__),
         ("ended", ENDS.__contains__),
     ):
         value = given.get(name, "")
-        fields[name] = value if fine(value) else ""
-    first, last = _day(given.get("from", "")), _day(given.get("to", ""))
-    days = float(fields["span"]) if fields["span"] in SPANS else 7.0
+        fields[name] = value if is_valid(value) else ""
+    first, last = _parse_date(given.get("from", "")), _parse_date(given.get("to", ""))
+    days = float(fields["span"] if fields["span"] in SPANS else DEFAULT_SPAN)
     from_s, to_s = now_s - days * DAY_S, now_s + MAX_CLOCK_AHEAD_S
     if fields["span"] == "dates":
         first, last = first or last, last or first
         if first is None or last is None:
-            fields["span"] = "7"
+            fields["span"] = DEFAULT_SPAN
         else:
             first, last = min(first, last), max(first, last)
             first = max(first, last - timedelta(days=MAX_DAYS))
             from_s = datetime.combine(first, datetime.min.time(), zone).timestamp()
-            after = last + timedelta(days=1)
-            to_s = datetime.combine(after, datetime.min.time(), zone).timestamp()
+            following = last + timedelta(days=1)
+            to_s = datetime.combine(following, datetime.min.time(), zone).timestamp()
     fields["from"] = first.isoformat() if first else ""
     fields["to"] = last.isoformat() if last else ""
     wanted = AlertFilter(from_s, to_s, fields["device"], fields["label"], fields["ended"])
-    return Asked(wanted, fields, _mark(given.get("after", "")))
+    return HistoryRequest(wanted, fields, _parse_cursor(given.get("after", "")))
 
 
-def _day(text: str) -> date | None:
+def _parse_date(text: str) -> date | None:
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -145,50 +158,51 @@ def _day(text: str) -> date | None:
     return day if 1971 <= day.year <= 9000 else None
 
 
-def _mark(text: str) -> tuple[float, str] | None:
+def _parse_cursor(text: str) -> PageCursor | None:
+    """Return the start and the episode of the last alert of the previous page."""
     at, _, episode = text.partition("_")
     try:
         at_s = float(at)
     except ValueError:
         return None
-    fine = EPISODE_ID.fullmatch(episode) and math.isfinite(at_s)
-    return (at_s, episode) if fine else None
+    is_valid = EPISODE_ID.fullmatch(episode) and math.isfinite(at_s)
+    return (at_s, episode) if is_valid else None
 
 
-def _hours(
+def _hourly_columns(
     per_hour: Sequence[tuple[int, str, int]], wanted: AlertFilter, zone: tzinfo
 ) -> list[Column]:
     counts: dict[int, dict[str, float]] = {}
     for hour, label, count in per_hour:
         counts.setdefault(hour, {})[label] = count
     first, last = int(wanted.from_s // HOUR_S), -int(-wanted.to_s // HOUR_S)
-    bars = []
+    columns = []
     for hour in range(first, last):
-        at = display_times.moment(hour * HOUR_S, zone)
-        bars.append(Column(f"{at:%a %d %b %H:%M}", f"{at:%H:%M}", counts.get(hour, {})))
-    return bars
+        at = display_times.local_time(hour * HOUR_S, zone)
+        columns.append(Column(f"{at:%a %d %b %H:%M}", f"{at:%H:%M}", counts.get(hour, {})))
+    return columns
 
 
-#: When (seconds since the epoch), label, how many.
-Counts = Sequence[tuple[float, str, int]]
-
-
-def _by_day(
+def _split_at_midnight(
     history: HistoryQueries,
     per_hour: Sequence[tuple[int, str, int]],
     wanted: AlertFilter,
     zone: tzinfo,
 ) -> Counts:
-    """Counts that can be told to days: where midnight is not at a whole hour (of UTC), the hour
-    that it falls into is parted."""
-    busy = {hour for hour, _, _ in per_hour}
-    parted = []
+    """Return counts of which each belongs to one day of `zone`.
+
+    The hours of `per_hour` are those of UTC. In a zone where midnight is not at a whole hour of
+    UTC, the hour that contains midnight is counted again in two parts.
+    """
+    busy_hours = {hour for hour, _, _ in per_hour}
+    after_midnight = []
     for midnight in display_times.midnights(wanted.from_s, wanted.to_s, zone):
         at_s = midnight.timestamp()
         hour = int(at_s // HOUR_S)
-        if at_s % HOUR_S and hour in busy:
-            parted.append((max(at_s, wanted.from_s), min((hour + 1.0) * HOUR_S, wanted.to_s)))
-    later = history.count_per_span(wanted, parted)
+        if at_s % HOUR_S and hour in busy_hours:
+            span = (max(at_s, wanted.from_s), min((hour + 1.0) * HOUR_S, wanted.to_s))
+            after_midnight.append(span)
+    later = history.count_per_span(wanted, after_midnight)
     moved: Counter[tuple[int, str]] = Counter()
     for (at_s, label), count in later.items():
         moved[int(at_s // HOUR_S), label] += count
@@ -198,23 +212,25 @@ def _by_day(
     ]
 
 
-def _days(counted: Counts, wanted: AlertFilter, zone: tzinfo) -> list[Column]:
+def _daily_columns(counts: Counts, wanted: AlertFilter, zone: tzinfo) -> list[Column]:
+    """Return one column per day, or per several days if there would be more than `MAX_COLUMNS`."""
     days = [at.date() for at in display_times.midnights(wanted.from_s, wanted.to_s, zone)]
-    step = -(-len(days) // MAX_BARS)
-    firsts = {day: days[number - number % step] for number, day in enumerate(days)}
-    counts: dict[date, Counter[str]] = {day: Counter() for day in days[::step]}
-    for at_s, label, count in counted:
-        day = firsts.get(display_times.moment(at_s, zone).date(), days[0])
-        counts[day][label] += count
-    return [Column(f"{day:%a %d %b %Y}", f"{day:%d %b}", parts) for day, parts in counts.items()]
+    days_per_column = -(-len(days) // MAX_COLUMNS)
+    first_days = {day: days[n - n % days_per_column] for n, day in enumerate(days)}
+    parts: dict[date, Counter[str]] = {day: Counter() for day in days[::days_per_column]}
+    for at_s, label, count in counts:
+        day = first_days.get(display_times.local_time(at_s, zone).date(), days[0])
+        parts[day][label] += count
+    return [Column(f"{day:%a %d %b %Y}", f"{day:%d %b}", part) for day, part in parts.items()]
 
 
-def _csv(history: HistoryQueries, wanted: AlertFilter) -> Iterator[str]:
+def _csv_parts(history: HistoryQueries, wanted: AlertFilter) -> Iterator[str]:
+    """Yield the CSV file in parts of some hundred lines."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(EXPORTED)
+    writer.writerow(CSV_COLUMNS)
     for count, row in enumerate(history.iter_alerts(wanted), 1):
-        writer.writerow(_exported(row))
+        writer.writerow(_csv_row(row))
         if count % 500 == 0:
             yield text.getvalue()
             text.seek(0)
@@ -222,19 +238,22 @@ def _csv(history: HistoryQueries, wanted: AlertFilter) -> Iterator[str]:
     yield text.getvalue()
 
 
-def _exported(row: AlertRow) -> list[Any]:
-    def at(name: str) -> str:
+def _csv_row(row: AlertRow) -> list[Any]:
+    def time_of(name: str) -> str:
         return "" if row[name] is None else iso_utc(row[name])
 
     return [
-        _harmless(row["device"]), _harmless(row["camera"]), row["label"],
-        round(row["score"], 4), at("started_s"), at("ended_s"), row["ended_by"] or "",
+        _spreadsheet_safe(row["device"]), _spreadsheet_safe(row["camera"]), row["label"],
+        round(row["score"], 4), time_of("started_s"), time_of("ended_s"), row["ended_by"] or "",
         "" if row["duration_s"] is None else round(row["duration_s"], 3),
-        row["clock_synced"], row["replayed"], at("acknowledged_s"),
-        _harmless(row["episode"]), row["model"],
+        row["clock_synced"], row["replayed"], time_of("acknowledged_s"),
+        _spreadsheet_safe(row["episode"]), row["model"],
     ]  # fmt: skip
 
 
-def _harmless(name: str) -> str:
-    """A spreadsheet would take a name that begins with a minus for a formula."""
+def _spreadsheet_safe(name: str) -> str:
+    """Return `name` so that a spreadsheet does not take a leading minus for a formula."""
     return f"'{name}" if name.startswith("-") else name
+
+
+ROUTES = (Route("/history", history), Route("/history.csv", export))

@@ -1,4 +1,4 @@
-"""Logging in and out, and the first password."""
+"""The log-in page, the page for the first password, and logging out."""
 
 from __future__ import annotations
 
@@ -12,82 +12,88 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from edge.common.errors import UserError
-from edge.dashboard.access.access import is_secure
-from edge.dashboard.access.login_sessions import COOKIE, MAX_SESSION_S
-from edge.dashboard.pages.page_context import PageContext, page_context
+from edge.dashboard.access.access import is_secure, own_path
+from edge.dashboard.access.login_sessions import MAX_SESSION_S, SESSION_COOKIE
+from edge.dashboard.pages.page_context import PageContext, page_context, sentence
+from edge.dashboard.pages.request_body import BodyTooLargeError, read_body
 
 log = logging.getLogger(__name__)
 
 MAX_FORM_BYTES = 8 * 1024
-#: All of a form must have come by then.
-FORM_S = 10.0
+#: A complete form must arrive within this time.
+FORM_TIMEOUT_S = 10.0
 
 
 async def login(request: Request) -> Response:
-    """The form, and what it sends."""
-    site = page_context(request)
-    if not site.password.is_set:
+    """Return the log-in form, or check the password that it sends."""
+    context = page_context(request)
+    if not context.password.is_set:
         return RedirectResponse("/setup", 303)
-    next_page = _local(request.query_params.get("next", "/"))
+    next_page = own_path(request.query_params.get("next", "/"))
     if request.method != "POST":
-        return site.page(request, "login.html", next=next_page, error="")
-    form = await _form(request)
-    address = _address(request)
-    wait_s = site.attempts.begin(address, time.monotonic())
+        return context.render(request, "login.html", next=next_page, error="")
+    form = await _read_form(request)
+    address = _client_address(request)
+    wait_s = context.login_throttle.begin_attempt(address, time.monotonic())
     if wait_s > 0.0:
-        return _slow_down(site, request, "login.html", wait_s, next=next_page)
-    if not await run_in_threadpool(site.password.matches, form.get("password", "")):
-        log.warning("a wrong password from %s", address)
-        return site.page(
-            request, "login.html", 403, next=next_page, error="That is not the password."
-        )
-    site.attempts.right(address, time.monotonic())
-    return await _enter(site, request, next_page)
+        return _too_many_attempts(context, request, "login.html", wait_s, next=next_page)
+    if not await run_in_threadpool(context.password.matches, form.get("password", "")):
+        log.warning("wrong password from %s", address)
+        return context.render(request, "login.html", 403, next=next_page, error="Wrong password.")
+    context.login_throttle.reset(address, time.monotonic())
+    return await _start_session(context, request, next_page)
 
 
 async def setup(request: Request) -> Response:
-    """The first password: who sets it must know the code that was shown at the start."""
-    site = page_context(request)
-    if site.password.is_set:
+    """Return the form for the first password, or set the password that it sends.
+
+    The form must contain the setup code that the dashboard printed when it started.
+    """
+    context = page_context(request)
+    if context.password.is_set:
         return RedirectResponse("/login", 303)
     if request.method != "POST":
-        return site.page(request, "setup.html", error="")
-    form = await _form(request)
-    address = _address(request)
-    wait_s = site.attempts.begin(address, time.monotonic())
+        return context.render(request, "setup.html", error="")
+    form = await _read_form(request)
+    address = _client_address(request)
+    wait_s = context.login_throttle.begin_attempt(address, time.monotonic())
     if wait_s > 0.0:
-        return _slow_down(site, request, "setup.html", wait_s)
-    if not site.password.code_matches(form.get("code", "")):
-        return site.page(request, "setup.html", 403, error="That is not the code.")
-    site.attempts.right(address, time.monotonic())
+        return _too_many_attempts(context, request, "setup.html", wait_s)
+    if not context.password.setup_code_matches(form.get("code", "")):
+        return context.render(request, "setup.html", 403, error="Wrong code.")
+    context.login_throttle.reset(address, time.monotonic())
     try:
         if form.get("password") != form.get("again"):
             raise UserError("the two passwords differ")
-        await run_in_threadpool(site.password.set, form.get("password", ""))
+        await run_in_threadpool(context.password.set, form.get("password", ""))
     except UserError as error:
-        return site.page(request, "setup.html", 400, error=f"{error}.".capitalize())
+        return context.render(request, "setup.html", 400, error=sentence(str(error)))
     log.info("the password was set by %s", address)
-    return await _enter(site, request, "/")
+    return await _start_session(context, request, "/")
 
 
 async def logout(request: Request) -> Response:
-    """End the session."""
-    token = request.cookies.get(COOKIE, "")
+    """End the login session."""
+    token = request.cookies.get(SESSION_COOKIE, "")
     if token:
-        await run_in_threadpool(page_context(request).sessions.end, token)
+        await run_in_threadpool(page_context(request).login_sessions.delete, token)
         request.app.state.live.recheck_access()
     response = RedirectResponse("/login", 303)
-    response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=is_secure(request.scope))
+    response.delete_cookie(
+        SESSION_COOKIE, httponly=True, samesite="lax", secure=is_secure(request.scope)
+    )
     return response
 
 
-async def _enter(site: PageContext, request: Request, page: str) -> Response:
-    token = await run_in_threadpool(site.sessions.begin, site.password.tag)
+async def _start_session(context: PageContext, request: Request, page: str) -> Response:
+    """Start a login session and redirect to `page`."""
+    token = await run_in_threadpool(context.login_sessions.create, context.password.tag)
     response = RedirectResponse(page, 303)
     response.set_cookie(
-        COOKIE,
+        SESSION_COOKIE,
         token,
         max_age=int(MAX_SESSION_S),
         httponly=True,
@@ -97,43 +103,35 @@ async def _enter(site: PageContext, request: Request, page: str) -> Response:
     return response
 
 
-def _slow_down(
-    site: PageContext, request: Request, template: str, wait_s: float, **values: str
+def _too_many_attempts(
+    context: PageContext, request: Request, template: str, wait_s: float, **values: str
 ) -> Response:
     seconds = math.ceil(wait_s)
-    response = site.page(
+    response = context.render(
         request, template, 429, error=f"Too many attempts: try again in {seconds} s.", **values
     )
     response.headers["retry-after"] = str(seconds)
     return response
 
 
-async def _form(request: Request) -> dict[str, str]:
+async def _read_form(request: Request) -> dict[str, str]:
+    """Return the fields of the form; none if it is too large or malformed."""
     try:
-        body = await asyncio.wait_for(_body(request), FORM_S)
-    except TimeoutError:
-        raise HTTPException(408, f"The form did not arrive within {FORM_S:g} s") from None
-    try:
+        body = await asyncio.wait_for(read_body(request, MAX_FORM_BYTES), FORM_TIMEOUT_S)
         fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=10)
-    except ValueError:
+    except TimeoutError:
+        raise HTTPException(408, f"The form did not arrive within {FORM_TIMEOUT_S:g} s") from None
+    except (BodyTooLargeError, ValueError):
         return {}
     return {name: values[0] for name, values in fields.items()}
 
 
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_FORM_BYTES:
-            return b""
-    return bytes(body)
-
-
-def _address(request: Request) -> str:
+def _client_address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def _local(page: str) -> str:
-    """A page of ours to go on to: never another site."""
-    fine = page.startswith("/") and page.replace("/", "").replace("-", "").isalnum()
-    return page if fine and not page.startswith("//") else "/"
+ROUTES = (
+    Route("/login", login, methods=["GET", "POST"]),
+    Route("/setup", setup, methods=["GET", "POST"]),
+    Route("/logout", logout, methods=["POST"]),
+)

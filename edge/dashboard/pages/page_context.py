@@ -1,4 +1,4 @@
-"""What every page is made with."""
+"""The context of the pages: the services that they use, and the templates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse
 
 from edge import __version__
-from edge.dashboard.access.login_sessions import COOKIE, LoginSessions
+from edge.dashboard.access.login_sessions import SESSION_COOKIE, LoginSessions
 from edge.dashboard.access.login_throttle import LoginThrottle
 from edge.dashboard.access.password import Password
 from edge.dashboard.history.queries import HistoryQueries
@@ -22,15 +22,34 @@ from edge.dashboard.local_camera import LocalCamera
 from edge.dashboard.pages import display_times
 from edge.dashboard.picture_check.worker_client import WorkerClient
 
-FOLDER = Path(__file__).resolve().parents[1]
-LABELS = {"no_mask": "no mask", "incorrect_mask": "mask worn wrong", "mask": "mask"}
+DASHBOARD_FOLDER = Path(__file__).resolve().parents[1]
+#: Texts for the values of `label`; the same as `LABELS` in common.js.
+LABELS = {"no_mask": "no mask", "incorrect_mask": "mask worn incorrectly", "mask": "mask"}
+#: Texts for the values of `ended_by`.
 ENDINGS = {
-    "masked": "put a mask on",
+    "masked": "mask put on",
     "left": "left",
     "shutdown": "device stopped",
-    None: "no end told",
+    None: "no end reported",
 }
-#: Address, what it is called.
+#: Texts for the conditions of a device; the same as `CONDITIONS` in live_view.js.
+CONDITIONS = {
+    "online": "online",
+    "offline": "offline",
+    "stalled": "not responding",
+    "trouble": "problem",
+    "paused": "paused",
+    "unknown": "unknown",
+}
+CONDITION_EXPLANATIONS = {
+    "online": "The device works.",
+    "trouble": "The device reports that its camera does not work.",
+    "stalled": "The device is connected, but at least three of its reports are missing.",
+    "paused": "Somebody has paused the monitoring, for example in Home Assistant.",
+    "offline": "The device is not connected to the broker.",
+    "unknown": "The dashboard has not received the state of the device yet.",
+}
+#: Path and title of each page in the navigation.
 PAGES = (("/", "Live"), ("/history", "History"), ("/health", "Health"), ("/check", "Check"))
 
 
@@ -38,51 +57,62 @@ PAGES = (("/", "Live"), ("/history", "History"), ("/health", "Health"), ("/check
 class PageContext:
     """The services behind the pages, and the templates."""
 
-    board: LiveState
+    live_state: LiveState
     store: HistoryStore
     history: HistoryQueries
     password: Password
-    sessions: LoginSessions
-    attempts: LoginThrottle
-    inspector: WorkerClient
-    camera: LocalCamera | None = None
-    #: What takes devices off the list; raises SQLAlchemyError.
-    forget: Callable[..., None] = lambda *devices: None
+    login_sessions: LoginSessions
+    login_throttle: LoginThrottle
+    picture_checker: WorkerClient
+    local_camera: LocalCamera | None = None
+    #: Removes devices from the lists; raises SQLAlchemyError.
+    forget_devices: Callable[..., None] = lambda *devices: None
     templates: jinja2.Environment = field(init=False)
 
     def __post_init__(self) -> None:
-        """Load the templates; every value in them is escaped."""
+        """Load the templates; they escape every value."""
         self.templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+            loader=jinja2.FileSystemLoader(DASHBOARD_FOLDER / "templates"),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        pages = [*PAGES, ("/camera", "Camera")] if self.camera else list(PAGES)
+        pages = [*PAGES, ("/camera", "Camera")] if self.local_camera else list(PAGES)
         self.templates.globals.update(
             version=__version__, pages=pages, labels=LABELS, endings=ENDINGS,
-            duration=display_times.duration,
+            conditions=CONDITIONS, condition_explanations=CONDITION_EXPLANATIONS,
+            format_duration=display_times.format_duration, sentence=sentence,
         )  # fmt: skip
 
-    def page(
+    def render(
         self, request: Request, template: str, status_code: int = 200, **values: Any
     ) -> HTMLResponse:
-        """The page that `template` makes of `values`."""
-        zone = display_times.zone_of(request.cookies.get(display_times.COOKIE))
+        """Return the page that `template` produces from `values`."""
+        zone = display_times.request_zone(request)
         text = self.templates.get_template(template).render(
             path=request.url.path,
-            shown=lambda at_s: display_times.shown(at_s, zone),
+            format_time=lambda at_s: display_times.format_time(at_s, zone),
             zone=str(zone),
             logged_in=not request.scope["path"].startswith(("/login", "/setup")),
-            has_session=COOKIE in request.cookies,
+            has_session=SESSION_COOKIE in request.cookies,
             **values,
         )
         return HTMLResponse(text, status_code)
 
+    def render_error(self, request: Request, status_code: int, text: str) -> HTMLResponse:
+        """Return an error page with `text`."""
+        return self.render(request, "error.html", status_code, text=text)
+
+
+def sentence(text: str) -> str:
+    """Return `text` with a capital first letter and a full stop, unless it ends like a sentence."""
+    capitalised = text[:1].upper() + text[1:]
+    return capitalised if capitalised.endswith((".", "?", "!", "…")) else f"{capitalised}."
+
 
 def page_context(connection: HTTPConnection) -> PageContext:
-    """The site that a request is for."""
-    site = connection.app.state.site
-    assert isinstance(site, PageContext)
-    return site
+    """Return the context of the application that serves `connection`."""
+    context = connection.app.state.page_context
+    assert isinstance(context, PageContext)
+    return context

@@ -1,1 +1,1 @@
-"""The Check page's worker: classifies uploaded pictures in a separate process."""
+"""The picture check of the Check page: classifies uploaded pictures in a separate process."""

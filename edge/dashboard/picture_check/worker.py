@@ -1,4 +1,4 @@
-"""What the inspector's process does with one picture: as `mask-patrol detect` does."""
+"""The check of one picture inside the worker process: the same as `mask-patrol detect` does."""
 
 from __future__ import annotations
 
@@ -17,32 +17,36 @@ from edge.detection.still_images import as_record, find_faces, still_detector_se
 
 
 class PictureWorker:
-    """The model and the detector, loaded once."""
+    """The model and the face detector, loaded once for all pictures."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises UserError when the model or the cascade cannot be used."""
+        """Load both; raises UserError when the model or the cascade cannot be used."""
         self._classifier = load_classifier(settings.classifier)
         self._detector = HaarDetector(still_detector_settings(settings))
 
-    def look(self, raw: bytes, name: str, with_picture: bool) -> PictureResult:
-        """Raises UserError when `raw` cannot be read."""
+    def check(self, raw: bytes, name: str, with_picture: bool) -> PictureResult:
+        """Find and classify the faces in the encoded picture `raw`.
+
+        `name` is the file name for messages; `with_picture` requests the annotated JPEG. Raises
+        UserError when `raw` cannot be decoded or is too large.
+        """
         if is_cut_off(raw):
-            raise UserError(f"{name} is cut off: its end is missing; send it again")
+            raise UserError(f"{name} is cut off: its end is missing; upload it again")
         try:
             image = decode_image(raw, name)
         except UserError as error:
             if "too many pixels" in str(error):
-                most = MAX_PIXELS // 1_000_000
+                megapixels = MAX_PIXELS // 1_000_000
                 raise UserError(
-                    f"{name} has more than {most} megapixels: make it smaller"
+                    f"{name} has more than {megapixels} megapixels: make it smaller"
                 ) from None
             raise
         faces = find_faces(image, self._detector, self._classifier)
         picture = None
         if with_picture:
             quality = [int(cv2.IMWRITE_JPEG_QUALITY), ANNOTATED_QUALITY]
-            done, code = cv2.imencode(".jpg", annotated(image, faces), quality)
-            if not done:
+            is_encoded, jpeg = cv2.imencode(".jpg", annotated(image, faces), quality)
+            if not is_encoded:
                 raise UserError(f"{name} is too large for a JPEG")
-            picture = code.tobytes()
+            picture = jpeg.tobytes()
         return PictureResult(as_record(Path(name), image, faces), picture)

@@ -1,12 +1,14 @@
-"""Looks at pictures that people drop on the page: the code of `mask-patrol detect`, in a process
-of its own.
+"""The client of the worker process, which checks pictures with the code of `mask-patrol detect`.
 
-Pictures come from anywhere, and decoders are the classical way in. Here one can open nothing any
-more when it gets its first picture, neither a file nor a connection, has an end to its memory
-and its processor time, dies alone when it crashes, and is killed when it takes too long. What it
-answers is bytes that are checked, never objects. It is the same user as the dashboard all the
-same. It starts with the first picture and ends after some minutes without one, as it takes
-memory.
+Uploaded pictures may come from anyone, and image decoders are a classic attack surface.
+Therefore a separate process decodes them. Before it receives its first picture it gives up the
+right to open files and connections, and its memory and processor time are limited. It can crash
+without any effect on the dashboard, and it is killed when it takes too long. Its answers are
+bytes that are validated, never pickled objects. It runs as the same user as the dashboard,
+though.
+
+The process starts with the first picture and ends after some minutes without one, because it
+takes memory.
 """
 
 from __future__ import annotations
@@ -31,148 +33,169 @@ from edge.config.settings import Settings
 from edge.dashboard.picture_check.result import MAX_PIXELS, PictureResult
 
 MAX_BYTES = 20 * 1024 * 1024
-#: An annotated JPEG of that is smaller, and so is what is asked.
+#: Requests are smaller than this, and so is the annotated JPEG of a picture of `MAX_PIXELS`.
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
-#: What the process may take beyond what the loaded model does.
-ROOM_BYTES = 512 * 1024 * 1024
-PATIENCE_S = 40.0
-IDLE_S = 600.0
-#: Pictures that may wait for their turn.
+#: Memory that the worker may allocate in addition to what it has when the model is loaded.
+EXTRA_MEMORY_BYTES = 512 * 1024 * 1024
+CHECK_TIMEOUT_S = 40.0
+IDLE_TIMEOUT_S = 600.0
+#: Pictures that may wait for the worker; further ones are refused.
 MAX_WAITING = 8
-KINDS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
+#: The longest error text that is accepted from the worker.
+MAX_ERROR_LENGTH = 500
+#: The name of a picture that the browser sent without one.
+UNNAMED = "the picture"
+#: Supported formats, and how to recognise each by its first bytes.
+FORMATS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("JPEG", lambda raw: raw.startswith(b"\xff\xd8\xff")),
     ("PNG", lambda raw: raw.startswith(b"\x89PNG\r\n\x1a\n")),
     ("WebP", lambda raw: raw[:4] == b"RIFF" and raw[8:12] == b"WEBP"),
     ("BMP", lambda raw: raw.startswith(b"BM")),
 )
-#: What is taken for a picture and is none.
-OTHERS = ((b"%PDF", "a PDF"), (b"PK\x03\x04", "a zip archive"), (b"GIF8", "a GIF"))
+#: First bytes of files that people often upload by mistake, with the name for the message.
+UNSUPPORTED_FORMATS = ((b"%PDF", "a PDF"), (b"PK\x03\x04", "a zip archive"), (b"GIF8", "a GIF"))
 
 
-class _Answer(msgspec.Struct, frozen=True):
-    """The first line of what the process answers; a JPEG may follow."""
+class _Response(msgspec.Struct, frozen=True):
+    """The first line of the worker's answer; a JPEG may follow it."""
 
     record: dict[str, Any] | None = None
     error: str = ""
 
 
 class BusyError(UserError):
-    """Too many pictures wait."""
+    """Too many pictures are waiting for the worker."""
 
 
 def require_picture(raw: bytes, name: str) -> None:
-    """Raises UserError for what is no picture by its first bytes, or has lost its last ones."""
-    if any(fits(raw) for _, fits in KINDS):
+    """Raise UserError unless `raw` begins like a file of a supported format."""
+    if any(matches(raw) for _, matches in FORMATS):
         return
-    what = next((what for start, what in OTHERS if raw.startswith(start)), "no picture")
-    kinds = ", ".join(kind for kind, _ in KINDS)
-    raise UserError(f"{name} is {what if raw else 'empty'}: {kinds} can be checked")
+    kind = next((kind for start, kind in UNSUPPORTED_FORMATS if raw.startswith(start)), "")
+    problem = "is empty" if not raw else f"is {kind}" if kind else "is not a picture"
+    supported = ", ".join(name for name, _ in FORMATS)
+    raise UserError(f"{name} {problem}; supported formats: {supported}")
 
 
 class WorkerClient:
-    """One process that looks at one picture at a time; from any thread."""
+    """Starts the worker process and has it check one picture at a time. Thread-safe."""
 
     def __init__(
-        self, settings: Settings, idle_s: float = IDLE_S, patience_s: float = PATIENCE_S
+        self,
+        settings: Settings,
+        idle_s: float = IDLE_TIMEOUT_S,
+        timeout_s: float = CHECK_TIMEOUT_S,
     ) -> None:
-        """Nothing is started before the first picture; after `idle_s` without one it ends, and
-        it is killed when one takes longer than `patience_s`."""
+        """Prepare, but start no process before the first picture.
+
+        The process ends after `idle_s` without a picture. It is killed when one picture takes
+        longer than `timeout_s`.
+        """
         self._settings = settings
         self._idle_s = idle_s
-        self._patience_s = patience_s
-        self._timer: threading.Timer | None = None
-        self._turn = threading.Lock()
+        self._timeout_s = timeout_s
+        self._idle_timer: threading.Timer | None = None
+        self._lock = threading.Lock()
         self._waiting = threading.BoundedSemaphore(MAX_WAITING)
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
         self._used_s = 0.0
 
-    def look(self, raw: bytes, name: str, annotated: bool) -> PictureResult:
-        """Find the faces in a picture; raises UserError for what is none, BusyError."""
+    def check(self, raw: bytes, name: str, annotated: bool) -> PictureResult:
+        """Find and classify the faces in the encoded picture `raw`.
+
+        Raises UserError when `raw` is not a picture that can be decoded, and BusyError when too
+        many pictures are waiting.
+        """
         require_picture(raw, name)
         if not self._waiting.acquire(blocking=False):
-            raise BusyError("too many pictures wait to be checked: try again in a moment")
+            raise BusyError("too many pictures are waiting to be checked: try again in a moment")
         try:
-            with self._turn:
+            with self._lock:
                 try:
-                    return self._ask(raw, name, annotated)
+                    return self._exchange(raw, name, annotated)
                 finally:
-                    self._rest_later()
+                    self._schedule_idle_stop()
         finally:
             self._waiting.release()
 
-    def rest(self) -> None:
-        """End the process if it has had nothing to do for long."""
-        with self._turn:
+    def stop_if_idle(self) -> None:
+        """End the process if it has checked no picture for the idle time."""
+        with self._lock:
             if self._process is not None and time.monotonic() - self._used_s >= self._idle_s:
-                self._end()
+                self._end_process()
 
     def stop(self) -> None:
         """End the process."""
-        with self._turn:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._end()
+        with self._lock:
+            if self._idle_timer is not None:
+                self._idle_timer.cancel()
+            self._end_process()
 
     @property
     def process_id(self) -> int | None:
-        """Of the process, while there is one."""
+        """Return the ID of the worker process, or None if none runs."""
         process = self._process
         return process.pid if process is not None and process.is_alive() else None
 
-    def _ask(self, raw: bytes, name: str, annotated: bool) -> PictureResult:
+    def _exchange(self, raw: bytes, name: str, annotated: bool) -> PictureResult:
+        """Send one picture to the worker and return its answer; raises UserError."""
         if self._process is None or not self._process.is_alive():
-            self._begin()
+            self._start_process()
         pipe, process = self._pipe, self._process
         assert pipe is not None
         assert process is not None
-        late = threading.Event()
+        timed_out = threading.Event()
 
-        def end_it() -> None:
-            late.set()
-            process.kill()  # what waits for it here then fails
+        def kill() -> None:
+            timed_out.set()
+            process.kill()  # the reads and writes below then fail
 
-        watchdog = threading.Timer(self._patience_s, end_it)
+        watchdog = threading.Timer(self._timeout_s, kill)
         watchdog.daemon = True
         watchdog.start()
         try:
-            question = {"name": name, "annotated": annotated}
-            pipe.send_bytes(json.dumps(question).encode() + b"\n" + raw)
+            request = {"name": name, "annotated": annotated}
+            pipe.send_bytes(json.dumps(request).encode() + b"\n" + raw)
             head, _, picture = pipe.recv_bytes(MAX_MESSAGE_BYTES).partition(b"\n")
-            answer = msgspec.json.decode(head, type=_Answer)
+            response = msgspec.json.decode(head, type=_Response)
         except (EOFError, OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            self._end()
-            if late.is_set():
-                raise UserError(f"{name} took too long to look at") from None
+            self._end_process()
+            if timed_out.is_set():
+                raise UserError(f"{name} took too long to check") from None
             raise UserError(f"{name} cannot be read: decoding it failed") from None
         finally:
             watchdog.cancel()
-        if answer.record is None:
-            raise UserError(answer.error[:500])
-        return PictureResult(answer.record, picture or None)
+        if response.record is None:
+            raise UserError(response.error[:MAX_ERROR_LENGTH])
+        return PictureResult(response.record, picture or None)
 
-    def _rest_later(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+    def _schedule_idle_stop(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
         self._used_s = time.monotonic()
-        self._timer = threading.Timer(self._idle_s, self.rest)
-        self._timer.daemon = True
-        self._timer.start()
+        self._idle_timer = threading.Timer(self._idle_s, self.stop_if_idle)
+        self._idle_timer.daemon = True
+        self._idle_timer.start()
 
-    def _begin(self) -> None:
-        self._end()
-        # OpenCV reads it when it is loaded, there and never here, and looks before it decodes.
+    def _start_process(self) -> None:
+        self._end_process()
+        # OpenCV reads this when it is loaded, which happens in the worker only, and checks it
+        # before it decodes.
         os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)
-        # A fork of a process with threads is a gamble; a fresh one also has its own limits.
+        # Forking a process that has threads is unsafe; a new process also gets its own limits.
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
+        self._pipe, worker_pipe = context.Pipe()
         self._process = context.Process(
-            target=_inspect, args=(theirs, self._settings), name="inspector", daemon=True
+            target=_run_worker,
+            args=(worker_pipe, self._settings),
+            name="picture-check",
+            daemon=True,
         )
         self._process.start()
-        theirs.close()
+        worker_pipe.close()
 
-    def _end(self) -> None:
+    def _end_process(self) -> None:
         if self._pipe is not None:
             self._pipe.close()
         if self._process is not None:
@@ -181,53 +204,53 @@ class WorkerClient:
         self._process = self._pipe = None
 
 
-def _inspect(pipe: Connection, settings: Settings) -> None:
-    """The process: answers until the pipe is closed."""
+def _run_worker(pipe: Connection, settings: Settings) -> None:
+    """Run the worker process: answer requests until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(OSError):  # where memory is short, this goes first
+    with contextlib.suppress(OSError):  # the first process to be killed when memory runs out
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     from edge.dashboard.picture_check.worker import PictureWorker
 
-    looker: PictureWorker | None = None
+    worker: PictureWorker | None = None
     with contextlib.suppress(EOFError, OSError):
         while True:
             head, _, raw = pipe.recv_bytes(MAX_MESSAGE_BYTES).partition(b"\n")
-            asked = json.loads(head)
+            request = json.loads(head)
             picture = b""
             try:
-                if looker is None:
-                    looker = PictureWorker(settings)
-                    _confine()
-                _allow_time()
-                look = looker.look(raw, asked["name"], asked["annotated"])
-                answer: dict[str, Any] = {"record": look.record}
-                picture = look.annotated or b""
+                if worker is None:
+                    worker = PictureWorker(settings)
+                    _limit_resources()
+                _limit_processor_time()
+                result = worker.check(raw, request["name"], request["annotated"])
+                response: dict[str, Any] = {"record": result.record}
+                picture = result.annotated or b""
             except UserError as error:
-                answer = {"error": str(error)}
-            pipe.send_bytes(json.dumps(answer).encode() + b"\n" + picture)
+                response = {"error": str(error)}
+            pipe.send_bytes(json.dumps(response).encode() + b"\n" + picture)
 
 
-def _confine() -> None:
-    """From now on nothing can be opened, and memory has an end."""
+def _limit_resources() -> None:
+    """Forbid opening files and connections from now on, and limit the memory."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    most = pages * resource.getpagesize() + ROOM_BYTES
-    for what, limit in (
-        (resource.RLIMIT_AS, most),
+    max_memory_bytes = pages * resource.getpagesize() + EXTRA_MEMORY_BYTES
+    for limit, value in (
+        (resource.RLIMIT_AS, max_memory_bytes),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, 0),
     ):
-        resource.setrlimit(what, (limit, limit))
+        resource.setrlimit(limit, (value, value))
 
 
-def _allow_time() -> None:
-    """Processor time for one picture, whatever was used before."""
+def _limit_processor_time() -> None:
+    """Allow the processor time of one picture on top of the time used so far."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    most = int(used.ru_utime + used.ru_stime + PATIENCE_S * (os.cpu_count() or 1)) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
+    max_s = int(used.ru_utime + used.ru_stime + CHECK_TIMEOUT_S * (os.cpu_count() or 1)) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (max_s, resource.RLIM_INFINITY))
 
 
-def shown_name(text: str) -> str:
-    """A file's name as a browser told it: what can be shown of its last part."""
+def display_name(text: str) -> str:
+    """Return the file name that a browser sent, without folders and unprintable characters."""
     last = Path(text.replace("\\", "/")).name
-    return "".join(c if c.isprintable() else "?" for c in last)[:80] or "the picture"
+    return "".join(c if c.isprintable() else "?" for c in last)[:80] or UNNAMED

@@ -1,91 +1,97 @@
 "use strict";
-// What the device sees, and what is drawn on it.
+// Shows the live picture of the camera, and edits the zone and the smallest face on it.
 {
-  const EVERY_MS = 200, REACH_PX = 14;
+  const INTERVAL_MS = 200, HIDDEN_INTERVAL_MS = 2000, GRAB_DISTANCE_PX = 14;
+  /** Texts for the processing stages; the others are shown by their names. */
+  const STAGES = { frame: "whole frame", commit: "store event" };
   const COLOURS = { no_mask: "#d21e28", incorrect_mask: "#b35c00", mask: "#148c3c" };
-  const part = (id) => document.getElementById(id);
-  const picture = part("picture"), canvas = part("drawing"), corners = part("corners"), slider = part("min-face");
-  const POLL_MS = 400, AGAIN_MS = 2000;
-  /** What the device makes of what was saved; of what stood in the file before, if it is news. */
-  const SAVED = {
-    used: () => "Saved; the device uses it now.",
-    waiting: () => "Saved; the device is reading it …",
-    refused: (why) => `Saved, but the device refused it and goes on as before: ${why}`,
-    other: () => "Saved, but the device uses another zone or smallest face: has somebody saved since, or does it read another file?",
-    away: (why) => `Saved. The device is away, and uses it from its next start on: ${why}`,
+  const element = (id) => document.getElementById(id);
+  const picture = element("picture"), canvas = element("drawing"), corners = element("corners"), slider = element("min-face");
+  const POLL_MS = 400, RETRY_MS = 2000;
+  /** Texts for the status of the configuration after it was saved. */
+  const SAVED_TEXTS = {
+    used: () => "Saved. The device uses the new settings now.",
+    waiting: () => "Saved. The device is reading the new settings …",
+    refused: (why) => `Saved, but the device refused the new settings and keeps its previous ones. ${sentence(why)}`,
+    other: () => "Saved, but the device uses another zone or smallest face. Either somebody else has saved since, or the device reads another file.",
+    away: (why) => `Saved. The device does not answer and will use the new settings when it starts. ${sentence(why)}`,
   };
-  const FOUND = {
-    refused: (why) => `The device refused what the file says, and goes on as before: ${why}`,
-    other: () => "The device uses another zone or smallest face than the file says; saving has it read the file.",
+  /** Texts for the status when the page was opened; the other states need no text. */
+  const OPENED_TEXTS = {
+    refused: (why) => `The device refused the settings in the file and keeps its previous ones. ${sentence(why)}`,
+    other: () => "The device uses another zone or smallest face than the file contains. Save to have it read the file.",
   };
-  let zone = [], moved = -1, told = null, minFace = null, faceTouched = false, asked = 0;
+  let zone = [], draggedCorner = -1, view = null, minFace = null, isMinFaceChanged = false;
+  /** Counts the requests and edits: an answer that belongs to an older one is ignored. */
+  let requestNumber = 0;
 
-  /** The dashboard did not answer, or something else did in its place: what was asked for may be done. */
-  class Unanswered extends Error {}
+  /** The dashboard did not answer, or something else answered: the request may have been executed. */
+  class NoAnswerError extends Error {}
 
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-  const sentence = (error) => error.message[0].toUpperCase() + error.message.slice(1);
 
-  /** What it answers; throws Unanswered, or an Error with what it says is wrong. */
-  async function ask(address, options) {
+  /** Return the JSON of an answer; throws NoAnswerError, or an Error with the reported problem. */
+  async function request(address, options) {
     let response, body = {}, json = false;
     try {
       response = await fetch(address, options);
       json = (response.headers.get("content-type") || "").startsWith("application/json");
       if (json) body = await response.json();
-    } catch { throw new Unanswered("the dashboard is away"); }
+    } catch { throw new NoAnswerError("the dashboard does not answer"); }
     if (response.status === 401) {
       location.assign("/login?next=/camera");
       throw new Error("log in again");
     }
-    if (!json) throw new Unanswered(`the dashboard cannot answer just now (${response.status})`);
+    if (!json) throw new NoAnswerError(`the dashboard cannot answer at the moment (error ${response.status})`);
     if (!response.ok) throw new Error(body.error);
     return body;
   }
 
-  /** Only what is new is written: each writing is read out to who cannot see it. */
-  function say(id, text) {
-    if (part(id).textContent !== text) part(id).textContent = text;
+  /** Set a text only if it has changed, because a screen reader reads each new text aloud. */
+  function setText(id, text) {
+    if (element(id).textContent !== text) element(id).textContent = text;
   }
 
-  /** Beside the button; `wrong` stands out. */
-  function tell(text, wrong) {
-    part("saved").className = wrong ? "error" : "more";
-    say("saved", text);
+  /** Show a text beside the button; an error is highlighted. */
+  function showStatus(text, isError) {
+    element("saved").className = isError ? "error" : "more";
+    setText("saved", text);
   }
 
-  function fail(text) {
-    part("camera-error").hidden = !text;
-    say("camera-error", text || "");
-    if (!text || !told) return;
-    told = null;
-    say("seen", "The last picture that came");
+  /** Show an error above the picture, or remove it if `text` is empty. */
+  function showError(text) {
+    element("camera-error").hidden = !text;
+    setText("camera-error", text || "");
+    if (!text || !view) return;
+    view = null;
+    setText("seen", "This is the last picture received.");
     draw();
   }
 
-  async function look() {
+  /** Fetch and show pictures for ever. */
+  async function showPictures() {
     try {
-      const body = await ask("/camera/view");
-      fail(body.nothing ? "No picture just now: the camera is away, or the watch is paused." : "");
+      const body = await request("/camera/view");
+      showError(body.nothing ? "No picture at the moment: the camera does not deliver one, or monitoring is paused." : "");
       if (body.picture) {
         picture.src = `data:image/jpeg;base64,${body.picture}`;
-        told = body;
+        view = body;
         showStages(body.stages_ms);
         const people = body.people.length;
-        say("seen", people === 0 ? "Nobody in view" : people === 1 ? "1 person in view" : `${people} people in view`);
+        setText("seen", people === 0 ? "Nobody in view" : people === 1 ? "1 person in view" : `${people} people in view`);
         draw();
       }
     } catch (error) {
-      fail(error instanceof Unanswered ? `${sentence(error)}: trying again …` : error.message);
+      showError(error instanceof NoAnswerError ? `${sentence(error.message)} Retrying …` : sentence(error.message));
       await pause(1500);
     }
-    setTimeout(look, document.hidden ? 2000 : EVERY_MS);
+    setTimeout(showPictures, document.hidden ? HIDDEN_INTERVAL_MS : INTERVAL_MS);
   }
 
   function showStages(stages) {
-    part("stages").replaceChildren(...Object.entries(stages).map(([name, [median, most]]) => {
+    element("stages").replaceChildren(...Object.entries(stages).map(([name, [median, p95]]) => {
       const row = make("tr");
-      row.append(make("th", "", name), make("td", "number", `${median.toFixed(1)} ms`), make("td", "number", `${most.toFixed(1)} ms`));
+      row.append(make("th", "", STAGES[name] || name), make("td", "number", `${median.toFixed(1)} ms`), make("td", "number", `${p95.toFixed(1)} ms`));
       row.firstChild.scope = "row";
       return row;
     }));
@@ -95,7 +101,7 @@
     const width = canvas.width = canvas.clientWidth, height = canvas.height = canvas.clientHeight;
     const pen = canvas.getContext("2d");
     if (zone.length) {
-      // What lies outside is darkened.
+      // Darken the area outside the zone.
       pen.fillStyle = "rgba(0, 0, 0, 0.45)";
       pen.beginPath();
       pen.rect(0, 0, width, height);
@@ -113,7 +119,7 @@
     }
     pen.font = "bold 15px sans-serif";
     pen.lineWidth = 3;
-    for (const person of told ? told.people : []) {
+    for (const person of view ? view.people : []) {
       const [x, y, w, h] = person.box.map((v, index) => v * (index % 2 ? height : width));
       const text = `#${person.number} ${person.label ? `${LABELS[person.label] || person.label} ${Math.round(100 * person.score)}%` : "…"}`;
       pen.strokeStyle = pen.fillStyle = COLOURS[person.label] || "#3b6ea5";
@@ -132,140 +138,141 @@
     }
   }
 
-  /** Lines that are no corners; nothing is saved while there are any. */
-  function tellWrong(lines) {
-    const error = part("corners-error");
+  /** Report the lines that contain no corner; while there are any, nothing can be saved. */
+  function showInvalidLines(lines) {
+    const error = element("corners-error");
     error.hidden = !lines.length;
-    say("corners-error", lines.length
-      ? `Line ${lines.join(", ")} is no corner: write two numbers from 0 to 1, such as 0.25, 0.5` : "");
+    setText("corners-error", lines.length
+      ? `${lines.length === 1 ? "Line" : "Lines"} ${lines.join(", ")}: not a corner. Write two numbers from 0 to 1, for example 0.25, 0.5` : "");
     corners.setAttribute("aria-invalid", String(lines.length > 0));
   }
 
   function writeCorners() {
-    tellWrong([]);
+    showInvalidLines([]);
     corners.value = zone.map(([x, y]) => `${x.toFixed(3)}, ${y.toFixed(3)}`).join("\n");
-    change();
+    markChanged();
     draw();
   }
 
   function showMinFace() {
-    part("min-face-text").textContent = `${(100 * minFace).toFixed(1)}%`;
+    element("min-face-text").textContent = `${(100 * minFace).toFixed(1)}%`;
   }
 
   corners.addEventListener("input", () => {
     zone = [];
-    const wrong = [];
+    const invalid = [];
     corners.value.split("\n").forEach((line, number) => {
       const corner = line.split(/[\s,;]+/).filter(Boolean).map(Number);
       if (corner.length === 2 && corner.every((v) => v >= 0 && v <= 1)) zone.push(corner);
-      else if (line.trim()) wrong.push(number + 1);
+      else if (line.trim()) invalid.push(number + 1);
     });
-    tellWrong(wrong);
-    change();
+    showInvalidLines(invalid);
+    markChanged();
     draw();
   });
-  slider.addEventListener("input", () => { minFace = Number(slider.value); faceTouched = true; showMinFace(); change(); draw(); });
+  slider.addEventListener("input", () => { minFace = Number(slider.value); isMinFaceChanged = true; showMinFace(); markChanged(); draw(); });
 
-  function place(event) {
+  function position(event) {
     const box = canvas.getBoundingClientRect();
     const clip = (value) => Math.min(1, Math.max(0, Math.round(1000 * value) / 1000));
     return [clip((event.clientX - box.left) / box.width), clip((event.clientY - box.top) / box.height)];
   }
   canvas.addEventListener("pointerdown", (event) => {
-    const [x, y] = place(event);
-    moved = zone.findIndex(([cx, cy]) => Math.hypot((cx - x) * canvas.width, (cy - y) * canvas.height) < REACH_PX);
-    if (moved < 0) { zone.push([x, y]); moved = zone.length - 1; }
+    const [x, y] = position(event);
+    draggedCorner = zone.findIndex(([cx, cy]) => Math.hypot((cx - x) * canvas.width, (cy - y) * canvas.height) < GRAB_DISTANCE_PX);
+    if (draggedCorner < 0) { zone.push([x, y]); draggedCorner = zone.length - 1; }
     canvas.setPointerCapture(event.pointerId);
     writeCorners();
   });
-  canvas.addEventListener("pointermove", (event) => { if (moved >= 0) { zone[moved] = place(event); writeCorners(); } });
-  canvas.addEventListener("pointerup", () => { moved = -1; });
-  part("undo").addEventListener("click", () => { zone.pop(); writeCorners(); });
-  part("clear").addEventListener("click", () => { zone = []; writeCorners(); });
+  canvas.addEventListener("pointermove", (event) => { if (draggedCorner >= 0) { zone[draggedCorner] = position(event); writeCorners(); } });
+  canvas.addEventListener("pointerup", () => { draggedCorner = -1; });
+  element("undo").addEventListener("click", () => { zone.pop(); writeCorners(); });
+  element("clear").addEventListener("click", () => { zone = []; writeCorners(); });
 
   const same = (one, other) => JSON.stringify(one.zone) === JSON.stringify(other.zone)
     && (other.min_face === undefined || one.min_face === other.min_face);
 
-  /** Say what the device makes of `here`, again and again until it has decided or all is new here. */
-  async function follow(use, texts, here) {
-    const mine = ++asked;
-    while (mine === asked) {
-      // The file may be another's by now: what counts is what this page shows.
-      const state = !use.zone ? use.state : same(use, here) ? "used" : "other";
-      tell((texts[state] || (() => ""))(use.why), state === "refused" || state === "other");
+  /** Show whether the device uses `settings`, until it has decided or something is edited here. */
+  async function followStatus(use, texts, settings) {
+    const own = ++requestNumber;
+    while (own === requestNumber) {
+      // Compare with the settings on this page: somebody else may have saved the file since.
+      const state = !use.zone ? use.state : same(use, settings) ? "used" : "other";
+      showStatus((texts[state] || (() => ""))(use.why), state === "refused" || state === "other");
       if (state !== "waiting") return;
       await pause(POLL_MS);
       try {
-        use = await ask("/camera/use");
+        use = await request("/camera/use");
       } catch (error) {
-        if (error instanceof Unanswered) continue; // the picture says that the dashboard is away
-        if (mine === asked) tell(error.message, true);
+        if (error instanceof NoAnswerError) continue; // the error above the picture reports it
+        if (own === requestNumber) showStatus(sentence(error.message), true);
         return;
       }
     }
   }
 
-  /** Nobody has said whether `wanted` was saved: the file does, as soon as it can be asked. */
-  async function check(wanted, why) {
-    const mine = ++asked;
-    tell(`Perhaps not saved: ${why}. Looking …`, true);
-    while (mine === asked) {
+  /** No answer said whether `wanted` was saved: read the file as soon as that is possible. */
+  async function verifySaved(wanted, why) {
+    const own = ++requestNumber;
+    showStatus(`Perhaps not saved: ${why}. Checking …`, true);
+    while (own === requestNumber) {
       try {
-        const body = await ask("/camera/drawing");
-        if (mine !== asked) return;
-        if (same(body, wanted)) { take(body); follow(body.use, SAVED, body); } else tell(`Not saved: ${why}.`, true);
+        const body = await request("/camera/drawing");
+        if (own !== requestNumber) return;
+        if (same(body, wanted)) { showSettings(body); followStatus(body.use, SAVED_TEXTS, body); } else showStatus(`Not saved: ${why}.`, true);
         return;
       } catch (error) {
-        if (mine === asked) tell(`Perhaps not saved: ${error.message}. Looking …`, true);
+        if (own === requestNumber) showStatus(`Perhaps not saved: ${error.message}. Checking …`, true);
       }
-      await pause(AGAIN_MS);
+      await pause(RETRY_MS);
     }
   }
 
-  function change() {
-    asked += 1;
-    tell("Not saved");
+  function markChanged() {
+    requestNumber += 1;
+    showStatus("Not saved yet");
   }
 
-  function take(body) {
+  /** Show the settings in an answer of the server. */
+  function showSettings(body) {
     zone = body.zone;
     minFace = body.min_face;
     slider.value = minFace;
-    faceTouched = false;
+    isMinFaceChanged = false;
     showMinFace();
     writeCorners();
-    part("save").disabled = !body.can_save;
+    element("save").disabled = !body.can_save;
   }
-  part("form").addEventListener("submit", async (event) => {
+  element("form").addEventListener("submit", async (event) => {
     event.preventDefault();
-    asked += 1;
-    if (!part("corners-error").hidden) { tell("Not saved: a line is no corner.", true); corners.focus(); return; }
-    tell("Saving …");
+    requestNumber += 1;
+    if (!element("corners-error").hidden) { showStatus("Not saved: a line does not contain a corner.", true); corners.focus(); return; }
+    showStatus("Saving …");
     const wanted = { zone };
-    if (faceTouched) wanted.min_face = minFace;
+    if (isMinFaceChanged) wanted.min_face = minFace;
     try {
-      const body = await ask("/camera/drawing", { method: "POST", body: JSON.stringify(wanted) });
-      take(body);
-      follow(body.use, SAVED, body);
+      const body = await request("/camera/drawing", { method: "POST", body: JSON.stringify(wanted) });
+      showSettings(body);
+      followStatus(body.use, SAVED_TEXTS, body);
     } catch (error) {
-      if (error instanceof Unanswered) check(wanted, error.message);
-      else tell(`Not saved: ${error.message}`, true);
+      if (error instanceof NoAnswerError) verifySaved(wanted, error.message);
+      else showStatus(sentence(`Not saved: ${error.message}`), true);
     }
   });
 
-  /** Nothing is saved before it is known what stands in the file. */
-  async function begin() {
-    part("save").disabled = true;
+  /** Load the settings in the file; before that nothing can be saved. */
+  async function loadSettings() {
+    element("save").disabled = true;
     try {
-      const body = await ask("/camera/drawing");
-      take(body);
-      if (body.can_save) follow(body.use, FOUND, body);
-      else tell("Start the dashboard with --config FILE to save.");
+      const body = await request("/camera/drawing");
+      showSettings(body);
+      if (body.can_save) followStatus(body.use, OPENED_TEXTS, body);
+      else showStatus("To save, start the dashboard with --config FILE.");
     } catch (error) {
-      tell(error instanceof Unanswered ? `${sentence(error)}.` : error.message, true);
-      setTimeout(begin, AGAIN_MS);
+      showStatus(sentence(error.message), true);
+      setTimeout(loadSettings, RETRY_MS);
     }
   }
-  begin();
-  look();
+  loadSettings();
+  showPictures();
 }

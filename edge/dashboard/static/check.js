@@ -1,13 +1,13 @@
 "use strict";
-// Pictures that are dropped or chosen: each is sent as it is, and its answer shown.
+// Uploads the pictures that were dropped or chosen, one after the other, and shows the answers.
 
-/** A list of faces with all their scores. */
+/** Fill `list` with the faces and all their scores. */
 function listFaces(list, faces) {
   list.replaceChildren(...faces.map((face, number) => {
     const item = make("li");
     const scores = Object.entries(face.scores).map(([label, score]) => `${LABELS[label] || label} ${score.toFixed(2)}`);
     item.append(`Face ${number + 1}: `, make("span", face.label, LABELS[face.label] || face.label),
-      ` ${Math.round(100 * face.score)}% `, make("span", "more", `(${scores.join(", ")}; at ${face.box.join(", ")})`));
+      ` ${Math.round(100 * face.score)}% `, make("span", "more", `(${scores.join(", ")}; ${face.box[2]} × ${face.box[3]} pixels at ${face.box[0]}, ${face.box[1]})`));
     return item;
   }));
 }
@@ -18,7 +18,7 @@ function listFaces(list, faces) {
 
   async function checkOne(file) {
     const result = make("article", "result");
-    const status = make("p", "more", "Looking …");
+    const status = make("p", "more", "Checking …");
     result.append(make("h3", "", file.name), status);
     results.prepend(result);
     let body;
@@ -30,26 +30,26 @@ function listFaces(list, faces) {
       if (response.status === 401) { location.assign("/login?next=/check"); return; }
       const json = (response.headers.get("content-type") || "").includes("json");
       if (json) body = await response.json();
-      if (!response.ok || !json) throw new Error(body?.error || `The dashboard answers ${response.status}.`);
+      if (!response.ok || !json) throw new Error(body?.error || `The dashboard answers with error ${response.status}.`);
     } catch (error) {
       status.remove();
       const text = error instanceof TypeError
-        ? "It could not be sent: it is too large, or the dashboard is away." : error.message;
+        ? "The upload failed: the picture is too large, or the dashboard does not answer." : error.message;
       result.append(make("p", "error", text));
       return;
     }
     const bytes = Uint8Array.from(atob(body.annotated), (c) => c.charCodeAt(0));
     const address = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
+    const count = body.faces.length === 1 ? "1 face" : `${body.faces.length} faces`;
     const picture = make("img");
     picture.src = address;
-    picture.alt = body.faces.length ? `The picture with ${body.faces.length} faces marked` : "The picture: no face was found";
+    picture.alt = body.faces.length ? `The picture with ${count} marked` : "The picture, in which no face was found";
     const list = make("ul", "faces");
     listFaces(list, body.faces);
     const save = make("a", "button", "Download");
     save.href = address;
     save.download = `${file.name.replace(/\.[^.]*$/, "")}-checked.jpg`;
-    status.textContent = body.faces.length === 0 ? "No face was found."
-      : body.faces.length === 1 ? "1 face" : `${body.faces.length} faces`;
+    status.textContent = body.faces.length === 0 ? "No face was found." : count;
     result.append(picture, status, list, save);
   }
 

@@ -1,5 +1,5 @@
 "use strict";
-// The server writes times in the zone of this browser, if it is told which.
+// Sends the time zone of this browser in a cookie, so that the server can format times in it.
 {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
   const cookie = `mask_patrol_zone=${zone}`;
@@ -8,7 +8,7 @@
   }
 }
 
-/** An element with a class and a text; what devices say is only ever text. */
+/** Create an element with a class and a text. Text from devices is never inserted as HTML. */
 function make(tag, className, text) {
   const element = document.createElement(tag);
   if (className) element.className = className;
@@ -16,4 +16,11 @@ function make(tag, className, text) {
   return element;
 }
 
-const LABELS = { no_mask: "no mask", incorrect_mask: "mask worn wrong", mask: "mask" };
+/** Texts for the labels; the same as `LABELS` in page_context.py. */
+const LABELS = { no_mask: "no mask", incorrect_mask: "mask worn incorrectly", mask: "mask" };
+
+/** The text with a capital first letter and a full stop, unless it ends like a sentence. */
+function sentence(text) {
+  const capitalised = text.slice(0, 1).toUpperCase() + text.slice(1);
+  return /[.?!…]$/.test(capitalised) ? capitalised : `${capitalised}.`;
+}

@@ -1,38 +1,40 @@
 "use strict";
-// The connection of the live page: everything at first, then what changes. Whenever it breaks it
-// is made anew, and everything comes again: nothing is missed and nothing is there twice.
+// The WebSocket of the live page. The server first sends the complete state, then the changes.
+// After a disconnection the page connects again and gets the complete state again, so that nothing
+// is missing and nothing is shown twice.
 {
   const SILENCE_MS = 7000, FIRST_DELAY_MS = 250, MAX_DELAY_MS = 5000;
-  let socket = null, delay_ms = FIRST_DELAY_MS, heard = Date.now();
+  let socket = null, delay_ms = FIRST_DELAY_MS, received_ms = Date.now();
 
   function connect() {
-    heard = Date.now();
+    received_ms = Date.now();
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const mine = new WebSocket(`${scheme}://${location.host}/live`);
-    socket = mine;
-    mine.onmessage = (message) => { if (socket === mine) take(JSON.parse(message.data)); };
-    mine.onclose = () => { if (socket === mine) lost(); };
+    const opened = new WebSocket(`${scheme}://${location.host}/live`);
+    socket = opened;
+    opened.onmessage = (message) => { if (socket === opened) update(JSON.parse(message.data)); };
+    opened.onclose = () => { if (socket === opened) disconnected(); };
   }
 
-  function lost() {
+  function disconnected() {
     socket = null;
     known.online = false;
     drawSoon();
-    setTimeout(again, delay_ms);
+    setTimeout(reconnect, delay_ms);
     delay_ms = Math.min(MAX_DELAY_MS, 2 * delay_ms);
   }
 
-  /** Whether we must log in cannot be told from a websocket that was refused. */
-  async function again() {
+  /** Ask for a file first: a refused WebSocket does not show whether the user must log in. */
+  async function reconnect() {
     try {
       const response = await fetch("/static/common.js", { cache: "no-store" });
       if (response.status === 401) { location.assign("/login"); return; }
-    } catch { /* it is away */ }
+    } catch { /* the dashboard does not answer */ }
     connect();
   }
 
-  function take(body) {
-    heard = Date.now();
+  /** Take over the state or the changes in a message from the server. */
+  function update(body) {
+    received_ms = Date.now();
     delay_ms = FIRST_DELAY_MS;
     known.ahead_s = body.now - Date.now() / 1000;
     const first = !known.everOnline;
@@ -41,7 +43,7 @@
       known.devices.clear();
       known.refused = {};
     }
-    const before = new Set(seen);
+    const seenBefore = new Set(seen);
     for (const name of body.gone || []) known.devices.delete(name);
     for (const device of body.devices || []) known.devices.set(device.device, device);
     for (const alert of body.alerts || []) { known.alerts.set(alert.episode, alert); seen.add(alert.episode); }
@@ -50,11 +52,12 @@
     const changed = body.all || !known.online || body.devices || body.gone || body.alerts || body.link || body.refused;
     known.online = known.everOnline = true;
     if (changed) drawSoon();
-    const news = (body.alerts || []).filter((a) => !before.has(a.episode) && a.ended_s === null && a.acknowledged_s === null);
+    const news = (body.alerts || []).filter((a) => !seenBefore.has(a.episode) && a.ended_s === null && a.acknowledged_s === null);
     if (news.length && !first) announce(news);
     if (seen.size > 5000) for (const episode of seen) if (!known.alerts.has(episode)) seen.delete(episode);
   }
 
+  /** The episodes that this page has received; a new one is announced. */
   const seen = new Set();
 
   function announce(alerts) {
@@ -79,7 +82,7 @@
       tone.stop(audio.currentTime + at + 0.17);
     }
   }
-  // A browser lets a page make a sound only after somebody has asked for it.
+  // Browsers let a page play a sound only after the user has interacted with it.
   byId("sound").addEventListener("change", () => {
     if (!byId("sound").checked) return;
     audio = audio || new AudioContext();
@@ -91,8 +94,9 @@
   byId("acknowledge-all").addEventListener("click", () =>
     acknowledge([...known.alerts.values()].filter(isPending).map((a) => a.episode)));
   setInterval(() => {
-    // A connection that was cut without a word: the server sends a beat every two seconds.
-    if (socket && Date.now() - heard > SILENCE_MS) { const dead = socket; lost(); dead.onclose = null; dead.close(); }
+    // The server sends a message at least every two seconds. Without one the connection is broken,
+    // even if it has not been closed.
+    if (socket && Date.now() - received_ms > SILENCE_MS) { const dead = socket; disconnected(); dead.onclose = null; dead.close(); }
   }, 1000);
   connect();
 }

@@ -1,17 +1,17 @@
 "use strict";
-// Puts the newest state of the page in place of the old one; the scroll and the focus stay.
-// When there is none to be had, the page says since when it is old.
+// Replaces the content of the page by its newest state; the scroll position and the focus stay.
+// When the server cannot be reached, a notice says how old the content is.
 {
-  const EVERY_MS = 10000, PATIENCE_MS = 8000;
+  const INTERVAL_MS = 10000, TIMEOUT_MS = 8000;
   const notice = make("p", "notice");
   notice.id = "away";
   notice.setAttribute("role", "alert");
   notice.hidden = true;
   document.getElementById("fresh").before(notice);
-  let newest = new Date();
+  let refreshed = new Date();
 
-  function tellAway(why) {
-    const text = `${why}: this is how it was at ${newest.toLocaleTimeString()}. Trying again …`;
+  function showNotice(why) {
+    const text = `${why}. This page shows the state at ${refreshed.toLocaleTimeString()}. Retrying …`;
     if (notice.textContent !== text) notice.textContent = text;
     notice.hidden = false;
   }
@@ -21,20 +21,20 @@
     const fresh = document.getElementById("fresh");
     try {
       const response = await fetch(location.href, {
-        headers: { accept: "text/html" }, redirect: "follow", signal: AbortSignal.timeout(PATIENCE_MS),
+        headers: { accept: "text/html" }, redirect: "follow", signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       if (response.redirected) { location.reload(); return; }
-      if (!response.ok) { tellAway(`The dashboard answers ${response.status}`); return; }
+      if (!response.ok) { showNotice(`The dashboard answers with error ${response.status}`); return; }
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      const made = page.getElementById("fresh");
-      if (!made) return;
-      const held = fresh.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-      fresh.replaceChildren(...made.childNodes);
-      if (held !== null) [...fresh.querySelectorAll("a")].find((a) => a.getAttribute("href") === held)?.focus();
-      newest = new Date();
+      const replacement = page.getElementById("fresh");
+      if (!replacement) return;
+      const focused = fresh.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+      fresh.replaceChildren(...replacement.childNodes);
+      if (focused !== null) [...fresh.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused)?.focus();
+      refreshed = new Date();
       notice.hidden = true;
-    } catch { tellAway("The dashboard does not answer"); }
+    } catch { showNotice("The dashboard does not answer"); }
   }
-  setInterval(refresh, EVERY_MS);
+  setInterval(refresh, INTERVAL_MS);
   document.addEventListener("visibilitychange", refresh);
 }

@@ -1,10 +1,10 @@
 "use strict";
-// The webcam: frames go to the dashboard, two on their way at a time, and boxes are drawn here.
+// The webcam: sends frames to the dashboard, two at a time, and draws the boxes of the answers.
 {
   const WIDTH = 640, QUALITY = 0.8, COLOURS = { no_mask: "#d21e28", incorrect_mask: "#b35c00", mask: "#148c3c" };
   const byName = (id) => document.getElementById(id);
   const button = byName("webcam"), video = byName("video"), overlay = byName("overlay");
-  let stream = null, times = [], taken = 0, shown = 0;
+  let stream = null, times = [], captured = 0, shown = 0;
 
   function fail(text) {
     byName("webcam-error").hidden = !text;
@@ -14,14 +14,14 @@
   async function start() {
     fail("");
     if (!navigator.mediaDevices) {
-      fail("Browsers give the camera to https pages and to localhost only: open the dashboard there.");
+      fail("Browsers allow camera access only on https pages and on localhost. Open the dashboard at such an address.");
       return;
     }
     try {
       stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } }, audio: false });
     } catch (error) {
-      fail(error.name === "NotAllowedError" ? "The browser was not allowed to use the camera."
-        : error.name === "NotFoundError" ? "There is no camera." : `The camera cannot be used: ${error.message}`);
+      fail(error.name === "NotAllowedError" ? "The browser was not allowed to use the camera. Allow it in the settings of this page."
+        : error.name === "NotFoundError" ? "No camera was found." : `The camera cannot be used: ${error.message}`);
       return;
     }
     video.srcObject = stream;
@@ -29,7 +29,7 @@
     byName("stage").hidden = false;
     button.textContent = "Stop the webcam";
     times = [];
-    // While one frame is looked at there, the next is made ready here.
+    // Two loops: while the server checks one frame, the browser prepares the next.
     run(stream);
     run(stream);
   }
@@ -44,10 +44,10 @@
     button.textContent = "Start the webcam";
   }
 
-  async function run(mine) {
+  async function run(own) {
     const still = document.createElement("canvas");
-    while (stream === mine) {
-      const number = ++taken;
+    while (stream === own) {
+      const number = ++captured;
       const scale = Math.min(1, WIDTH / video.videoWidth);
       still.width = Math.round(video.videoWidth * scale);
       still.height = Math.round(video.videoHeight * scale);
@@ -57,11 +57,11 @@
         const response = await fetch("/check/frame", { method: "POST", body: blob, headers: { "x-name": "the frame" } });
         if (response.status === 401) { location.assign("/login?next=/check"); return; }
         const body = await response.json();
-        if (stream !== mine) return;
+        if (stream !== own) return;
         if (response.ok) { fail(""); if (number > shown) { shown = number; show(body); } } else { fail(body.error); await pause(500); }
       } catch {
-        if (stream !== mine) return;
-        fail("The dashboard is away: trying again …");
+        if (stream !== own) return;
+        fail("The dashboard does not answer. Retrying …");
         await pause(1000);
       }
     }
@@ -74,7 +74,7 @@
     times = times.slice(-20);
     if (times.length > 2) {
       const rate = 1000 * (times.length - 1) / (times[times.length - 1] - times[0]);
-      byName("webcam-rate").textContent = `${rate.toFixed(1)} pictures a second`;
+      byName("webcam-rate").textContent = `${rate.toFixed(1)} frames per second`;
     }
     overlay.width = body.width;
     overlay.height = body.height;

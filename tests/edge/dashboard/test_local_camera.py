@@ -15,7 +15,7 @@ import pytest
 
 from edge.common.errors import UserError
 from edge.config.settings import load_settings
-from edge.dashboard.local_camera import LocalCamera, Use
+from edge.dashboard.local_camera import UNREADABLE_ANSWER, ConfigStatus, LocalCamera
 
 ZONE = [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)]
 
@@ -70,7 +70,7 @@ def test_what_becomes_of_the_file_once_it_is_saved_changes_no_answer(
     with daemon_that(answer, tmp_path):
         drawn, use = camera.save(ZONE, 0.2)
     assert drawn["min_face"] == 0.2
-    assert use == Use("other", "", ((0.5, 0.5),), 0.3)
+    assert use == ConfigStatus("other", "", ((0.5, 0.5),), 0.3)
 
 
 def test_a_link_stays_a_link_and_the_rights_are_kept(config: Path, tmp_path: Path) -> None:
@@ -153,12 +153,12 @@ def test_a_daemon_that_many_wait_for_is_asked_again(
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        assert LocalCamera(load_settings(config), config).use().state == "waiting"
+        assert LocalCamera(load_settings(config), config).config_status().state == "waiting"
         thread.join(20)
 
 
 @pytest.mark.parametrize("answer", [b"", b"{}", b"\xff", b"[1]", b'{"reloading": 1}'])
 def test_an_answer_that_is_none_is_told(config: Path, tmp_path: Path, answer: bytes) -> None:
     with daemon_that(lambda: answer, tmp_path):
-        use = LocalCamera(load_settings(config), config).use()
-    assert (use.state, use.why) == ("away", "the daemon gives no answer that can be read")
+        use = LocalCamera(load_settings(config), config).config_status()
+    assert (use.state, use.why) == ("away", UNREADABLE_ANSWER)

@@ -19,10 +19,10 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from edge.config.settings import Settings
-from edge.dashboard.access.access import OPEN_PATHS
-from edge.dashboard.access.connection_limits import MAX_OF_ONE, PATIENCE_S
+from edge.dashboard.access.access import PUBLIC_PATHS
+from edge.dashboard.access.connection_limits import MAX_CONNECTIONS_PER_ADDRESS, REQUEST_TIMEOUT_S
 from edge.dashboard.access.login_sessions import LoginSessions
-from edge.dashboard.access.login_throttle import FREE, MAX_WAIT_S, LoginThrottle
+from edge.dashboard.access.login_throttle import FREE_ATTEMPTS, MAX_WAIT_S, LoginThrottle
 from edge.dashboard.access.password import Password
 from edge.dashboard.history.database import open_database
 from edge.dashboard.history.queries import HistoryQueries
@@ -165,7 +165,7 @@ def test_nothing_is_there_for_strangers(dashboard: Dashboard, site: PageContext)
     assert len(addresses) > 12
     for method, path in addresses:
         answer = visitor.ask(method, path, accept="*/*")
-        if path in OPEN_PATHS:
+        if path in PUBLIC_PATHS:
             assert answer.status in (200, 303, 403), path
         else:
             assert answer.status == 401, (method, path, answer.status)
@@ -296,12 +296,15 @@ def is_closed(connection: socket.socket, within_s: float) -> bool:
 
 
 def test_connections_that_say_nothing_keep_nobody_out(dashboard: Dashboard) -> None:
-    silent = [socket.create_connection(("127.0.0.1", dashboard.port)) for _ in range(MAX_OF_ONE)]
+    silent = [
+        socket.create_connection(("127.0.0.1", dashboard.port))
+        for _ in range(MAX_CONNECTIONS_PER_ADDRESS)
+    ]
     slow = socket.create_connection(("127.0.0.1", dashboard.port))
     assert is_closed(slow, 5.0)  # one too many
     silent[0].sendall(b"GET /login HTTP/1.1\r\nhost: ")
     for connection in silent:
-        assert is_closed(connection, PATIENCE_S + 5.0)
+        assert is_closed(connection, REQUEST_TIMEOUT_S + 5.0)
     assert Visitor(dashboard.port).ask("GET", "/login").status == 200
 
 
@@ -327,8 +330,8 @@ def test_it_listens_on_loopback_alone(dashboard: Dashboard) -> None:
 
 def test_wrong_passwords_are_slowed_down(dashboard: Dashboard) -> None:
     visitor = Visitor(dashboard.port)
-    answers = [visitor.log_in(f"guess number {number}") for number in range(FREE + 3)]
-    assert answers[:FREE] == [403] * FREE
+    answers = [visitor.log_in(f"guess number {number}") for number in range(FREE_ATTEMPTS + 3)]
+    assert answers[:FREE_ATTEMPTS] == [403] * FREE_ATTEMPTS
     assert answers[-1] == 429
     assert b"try again in" in visitor.body
     assert visitor.log_in() == 429  # the right one, too, or guessing would go on
@@ -337,20 +340,22 @@ def test_wrong_passwords_are_slowed_down(dashboard: Dashboard) -> None:
 def test_waiting_grows_with_each_wrong_attempt_and_has_an_end() -> None:
     attempts, now_s, waits = LoginThrottle(), 0.0, []
     for _ in range(20):
-        wait_s = attempts.begin("192.0.2.7", now_s)
+        wait_s = attempts.begin_attempt("192.0.2.7", now_s)
         waits.append(wait_s)
         now_s += wait_s
-        assert attempts.begin("192.0.2.7", now_s) == 0.0 if wait_s else True
-    assert waits[:FREE] == [0.0] * FREE
+        assert attempts.begin_attempt("192.0.2.7", now_s) == 0.0 if wait_s else True
+    assert waits[:FREE_ATTEMPTS] == [0.0] * FREE_ATTEMPTS
     assert max(waits) == MAX_WAIT_S
-    assert attempts.begin("192.0.2.8", now_s) == 0.0
-    attempts.right("192.0.2.7", now_s)
-    assert attempts.begin("192.0.2.7", now_s) == 0.0
+    assert attempts.begin_attempt("192.0.2.8", now_s) == 0.0
+    attempts.reset("192.0.2.7", now_s)
+    assert attempts.begin_attempt("192.0.2.7", now_s) == 0.0
 
 
 def test_one_network_of_ipv6_is_one_guesser() -> None:
     attempts = LoginThrottle()
-    waits = [attempts.begin(f"2001:db8::{number:x}", 0.0) for number in range(FREE + 1)]
+    waits = [
+        attempts.begin_attempt(f"2001:db8::{number:x}", 0.0) for number in range(FREE_ATTEMPTS + 1)
+    ]
     assert waits[-1] > 0.0
 
 
@@ -358,7 +363,7 @@ def test_a_session_ends(tmp_path: Path) -> None:
     now = [1000.0]
     engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
     sessions = LoginSessions(engine, 3600.0, lambda: now[0])
-    token = sessions.begin("tag")
+    token = sessions.create("tag")
     for _ in range(5):
         now[0] += 3000.0
         assert sessions.is_valid(token, "tag")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from edge.dashboard.access.login_sessions import NOTE_EVERY_S, LoginSessions
+from edge.dashboard.access.login_sessions import USE_UPDATE_INTERVAL_S, LoginSessions
 from edge.dashboard.access.password import Password
 from edge.dashboard.history.database import open_database
 from edge.dashboard.history.tables import sessions
@@ -30,15 +30,15 @@ def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
 def test_a_use_is_noted_without_waiting_for_others_that_write(engine: sa.Engine) -> None:
     now = [1000.0]
     known = LoginSessions(engine, 3600.0, lambda: now[0])
-    token = known.begin("tag")
-    now[0] += NOTE_EVERY_S + 1
+    token = known.create("tag")
+    now[0] += USE_UPDATE_INTERVAL_S + 1
     with engine.connect() as db:
         db.execute(sa.update(sessions).values(created_s=999.0))  # it holds the lock
         began_s = time.monotonic()
         assert known.is_valid(token, "tag")
         assert time.monotonic() - began_s < 5.0  # SQLite would wait for ten
         db.rollback()
-    now[0] += NOTE_EVERY_S + 1
+    now[0] += USE_UPDATE_INTERVAL_S + 1
     assert known.is_valid(token, "tag")
     with engine.connect() as db:
         assert db.scalar(sa.select(sessions.c.used_s)) == now[0]
@@ -49,10 +49,10 @@ def test_a_use_is_noted_without_waiting_for_others_that_write(engine: sa.Engine)
 def test_who_was_let_in_stays_in_while_the_database_cannot_be_read(engine: sa.Engine) -> None:
     now = [1000.0]
     known = LoginSessions(engine, 3600.0, lambda: now[0])
-    token, unused, ended = (known.begin("tag") for _ in range(3))
+    token, unused, ended = (known.create("tag") for _ in range(3))
     assert known.is_valid(token, "tag")
     assert known.is_valid(ended, "tag")
-    known.end(ended)
+    known.delete(ended)
     sessions.drop(engine)
     assert known.is_valid(token, "tag")
     assert not known.is_valid(token, "another")
@@ -66,9 +66,9 @@ def test_who_was_let_in_stays_in_while_the_database_cannot_be_read(engine: sa.En
 def test_a_session_that_another_dashboard_ends_is_over(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
     here, there = LoginSessions(engine, 60.0), LoginSessions(engine, 60.0)
-    token = here.begin("tag")
+    token = here.create("tag")
     assert here.is_valid(token, "tag")
-    there.end(token)
+    there.delete(token)
     assert not here.is_valid(token, "tag")
 
 
@@ -91,7 +91,7 @@ def test_a_database_that_is_held_up_or_broken_is_told_and_is_no_crash(
     stranger = Visitor(dashboard.port)
     stranger.cookie = "mask_patrol_session=guess"
     assert stranger.ask("GET", "/").status == 503
-    assert b"cannot be looked up just now" in stranger.body
+    assert b"cannot be looked up at the moment" in stranger.body
     assert visitor.ask("GET", "/").status in (200, 503)
     assert visitor.ask("GET", "/history").status == 503
     assert "Traceback" not in dashboard.log()

@@ -100,10 +100,14 @@ def test_figures_are_graded(device: DeviceState) -> None:
     assert [TEMPERATURE_C.grade(v) for v in (None, 60, 70, 79.9, 80)] == [
         "none", "good", "warn", "warn", "bad",
     ]  # fmt: skip
-    assert health_cells(device)[0].text == "nothing told yet"
+    assert health_cells(device)[0].text == "no report yet"
     said(device, Health(camera="black", temperature_c=85, events_dropped=2, fps=9.9))
     graded = {cell.name: cell.grade for cell in health_cells(device)}
-    assert (graded["Camera"], graded["Temperature"], graded["Dropped"]) == ("bad", "bad", "bad")
-    assert (graded["Memory"], graded["Frames/s"]) == ("none", "good")
+    assert (graded["Camera"], graded["Temperature"], graded["Dropped events"]) == (
+        "bad",
+        "bad",
+        "bad",
+    )
+    assert (graded["Memory"], graded["Frame rate"]) == ("none", "good")
     said(device, Health(camera="ok", fps=0.0))
-    assert {cell.name: cell.grade for cell in health_cells(device)}["Frames/s"] == "bad"
+    assert {cell.name: cell.grade for cell in health_cells(device)}["Frame rate"] == "bad"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from edge.camera.image_files import is_cut_off
 from edge.common.errors import UserError
 from edge.config.settings import Settings
-from edge.dashboard.picture_check.worker_client import WorkerClient, require_picture, shown_name
+from edge.dashboard.picture_check.worker_client import WorkerClient, display_name, require_picture
 from tests.support.brokers import wait_until
 from tests.support.pictures import bare_seconds
 
@@ -35,21 +35,21 @@ def inspector() -> Iterator[WorkerClient]:
 
 
 def test_a_process_that_dies_is_begun_anew(inspector: WorkerClient) -> None:
-    assert len(inspector.look(JPEG, "a.jpg", False).record["faces"]) == 1
+    assert len(inspector.check(JPEG, "a.jpg", False).record["faces"]) == 1
     process = inspector.process_id
     assert process is not None
     os.kill(process, signal.SIGKILL)
     wait_until(lambda: inspector.process_id is None, "its death")
-    assert len(inspector.look(JPEG, "a.jpg", True).record["faces"]) == 1
+    assert len(inspector.check(JPEG, "a.jpg", True).record["faces"]) == 1
     assert inspector.process_id not in (None, process)
 
 
 def test_it_ends_when_it_has_nothing_to_do() -> None:
     inspector = WorkerClient(Settings(), idle_s=0.2)
     assert inspector.process_id is None
-    inspector.look(JPEG, "a.jpg", False)
+    inspector.check(JPEG, "a.jpg", False)
     wait_until(lambda: inspector.process_id is None, "its end")
-    inspector.look(JPEG, "a.jpg", False)
+    inspector.check(JPEG, "a.jpg", False)
     inspector.stop()
 
 
@@ -62,7 +62,7 @@ def limits(process: int) -> dict[str, str]:
 def test_it_can_open_nothing_and_has_an_end_to_its_memory(inspector: WorkerClient) -> None:
     for ending in ENDINGS:
         raw = cv2.imencode(ending, FRAME)[1].tobytes()
-        assert len(inspector.look(raw, "a", True).record["faces"]) == 1
+        assert len(inspector.check(raw, "a", True).record["faces"]) == 1
     process = inspector.process_id
     assert process is not None
     found = limits(process)
@@ -77,7 +77,7 @@ def test_the_largest_picture_fits_the_memory_of_the_service(
 ) -> None:
     small = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
     large = cv2.imencode(ending, cv2.resize(small, (4600, 3450)))[1].tobytes()
-    look = inspector.look(large, "large.jpg", True)
+    look = inspector.check(large, "large.jpg", True)
     assert (look.record["width"], look.record["height"]) == (4600, 3450)
     assert look.annotated is not None
     status = Path(f"/proc/{inspector.process_id}/status").read_text()
@@ -86,17 +86,17 @@ def test_the_largest_picture_fits_the_memory_of_the_service(
 
 
 def test_one_that_hangs_is_killed_even_while_it_is_sent_to() -> None:
-    inspector = WorkerClient(Settings(), patience_s=20.0)
-    inspector.look(JPEG, "a.jpg", False)
+    inspector = WorkerClient(Settings(), timeout_s=20.0)
+    inspector.check(JPEG, "a.jpg", False)
     process = inspector.process_id
     assert process is not None
-    inspector._patience_s = 0.5
+    inspector._timeout_s = 0.5
     os.kill(process, signal.SIGSTOP)
     with pytest.raises(UserError, match="took too long"):
-        inspector.look(JPEG + bytes(4_000_000), "a.jpg", False)  # more than a pipe holds
+        inspector.check(JPEG + bytes(4_000_000), "a.jpg", False)  # more than a pipe holds
     assert not Path(f"/proc/{process}").exists()
-    inspector._patience_s = 20.0
-    assert len(inspector.look(JPEG, "a.jpg", False).record["faces"]) == 1
+    inspector._timeout_s = 20.0
+    assert len(inspector.check(JPEG, "a.jpg", False).record["faces"]) == 1
     inspector.stop()
 
 
@@ -114,10 +114,10 @@ def answer_evil(pipe: Connection, _settings: Settings) -> None:
 
 
 def test_what_it_answers_is_never_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.dashboard.picture_check.worker_client._inspect", answer_evil)
+    monkeypatch.setattr("edge.dashboard.picture_check.worker_client._run_worker", answer_evil)
     inspector = WorkerClient(Settings())
     with pytest.raises(UserError, match="decoding it failed"):
-        inspector.look(JPEG, "a.jpg", False)
+        inspector.check(JPEG, "a.jpg", False)
     assert inspector.process_id is None
     inspector.stop()
 
@@ -126,7 +126,7 @@ def test_a_picture_of_too_many_pixels_is_not_decoded(inspector: WorkerClient) ->
     for ending in ENDINGS:
         bomb = cv2.imencode(ending, np.zeros((7000, 7000), np.uint8))[1].tobytes()
         with pytest.raises(UserError, match="more than 16 megapixels"):
-            inspector.look(bomb, "bomb", True)
+            inspector.check(bomb, "bomb", True)
     process = inspector.process_id
     with open(f"/proc/{process}/status", encoding="ascii") as status:  # noqa: PTH123
         peak_kb = int(next(line for line in status if line.startswith("VmHWM")).split()[1])
@@ -149,12 +149,12 @@ def test_a_picture_is_cut_off_wherever_it_is_cut(ending: str) -> None:
 def test_whatever_comes_is_a_picture_or_an_error(rest: bytes, head: bytes) -> None:
     is_cut_off(head + rest)
     if not head and not rest.startswith((b"\xff\xd8\xff", b"BM", b"RIFF", b"\x89PNG")):
-        with pytest.raises(UserError, match="can be checked"):
+        with pytest.raises(UserError, match="supported formats"):
             require_picture(rest, "x")
 
 
 def test_names_are_shown_without_folders_and_without_what_cannot_be_printed() -> None:
-    assert shown_name("C:\\me\\a b.jpg") == "a b.jpg"
-    assert shown_name("../../etc/\x00\x1bpasswd") == "??passwd"
-    assert shown_name("") == "the picture"
-    assert len(shown_name("x" * 500)) == 80
+    assert display_name("C:\\me\\a b.jpg") == "a b.jpg"
+    assert display_name("../../etc/\x00\x1bpasswd") == "??passwd"
+    assert display_name("") == "the picture"
+    assert len(display_name("x" * 500)) == 80
