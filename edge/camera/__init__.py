@@ -1,1 +1,1 @@
-"""Frame sources: cameras, streams, recordings, and the feed that keeps the newest frame."""
+"""Frame sources (cameras, streams, recordings) and the feed that returns the newest frame."""

@@ -26,8 +26,8 @@ class CandidateSource:
     ) -> None:
         """Prepare to open the source when `reader.start` is called.
 
-        If `same_device` is given, its readers have the device of the candidate open. The source
-        is then opened after they have ended, or after `timeout_s` if they have not.
+        `same_device` holds the readers that have the candidate's device open, if there are any.
+        The source is then opened after they have ended, or after `timeout_s` at the latest.
         """
         self.open_source = open_source
         self.settings = settings
@@ -36,7 +36,7 @@ class CandidateSource:
         self.state: Opening | Reading = Opening(clock())
         #: The newest picture that the candidate delivered.
         self.frame: Frame | None = None
-        #: Set when the reader has closed the source; a short recording may end very early.
+        #: Set when the reader has closed the source, which a short recording does very early.
         self.end: Ended | None = None
         self.reader = Reader(self._open, listener, clock)
         self._clock = clock
@@ -56,7 +56,7 @@ class CandidateSource:
         return usable
 
     def ended(self, error: Exception | None) -> None:
-        """Record that the reader closed the source, because of `error` unless that is None."""
+        """Record that the reader closed the source, after `error` or after a normal end (None)."""
         self.end = Ended(error)
 
     def is_ready(self) -> bool:

@@ -1,4 +1,4 @@
-"""Every frame of a recording, as quickly as it can be had."""
+"""A feed that returns every frame of a recording, as fast as frames are requested."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from edge.camera.source import CameraStatus, Frame, Source
 
 
 class EveryFrame:
-    """A feed of each frame of a recorded source, as quickly as they are asked for.
+    """A feed that returns every frame of a recorded source, without waiting for its time.
 
     A context manager that closes the source.
     """
 
     def __init__(self, source: Source, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take over an open `source` that is not live."""
+        """Take ownership of an open `source` that is not live."""
         self._source = source
         self._clock = clock
         self._newest_s: float | None = None
@@ -36,15 +36,15 @@ class EveryFrame:
         return self._over
 
     def take(self, timeout_s: float) -> Frame | None:
-        """The next frame, None at the end; raises what the source raises."""
-        del timeout_s  # nobody waits for what is recorded
+        """Return the next frame, or None at the end; raises what the source raises."""
+        del timeout_s  # a recording is read without waiting
         frame = self._source.read()
         self._over = frame is None
         self._newest_s = self._clock()
         return frame
 
     def status(self) -> CameraStatus:
-        """Always well: a recording cannot be late."""
+        """Return `starting` before the first frame, then `ok`: a recording is never late."""
         newest_s = self._newest_s
         if newest_s is None:
             return CameraStatus("starting", "", None, 0, 0)

@@ -22,7 +22,8 @@ POLL_S = 0.1
 #: How long the start waits for the source to open. An error in its address shows at once; a
 #: camera may take longer, and the events that wait on disk should be sent meanwhile.
 START_WAIT_S = 2.0
-#: How long closing waits for a source that hangs; the process ends anyway.
+#: How long leaving the context waits for a source that hangs. Its thread is a daemon thread, so
+#: the process can end without it.
 CLOSE_WAIT_S = 1.0
 #: The settings with which a source is opened; the others can change while it is open.
 OPEN_SETTINGS = ("source", "width_px", "height_px", "fps", "timeout_s")
@@ -41,7 +42,7 @@ class CameraFeed:
     A recorded source (`live` is False) is played at its own speed on the clock, ends by itself
     and is never reopened. A live source that fails, ends, delivers no usable frame for
     `timeout_s`, freezes or turns black is closed and reopened, in the thread that reads it, with
-    growing delays. Time-outs and delays are checked in `take`: call it often.
+    growing delays. Time-outs and delays are checked only in `take`, so it must be called often.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class CameraFeed:
         self._source = SourceSupervisor(settings, self._status, clock, random)
         self._reader: Reader | None = None
         self._candidate: CandidateSource | None = None
-        # Earlier readers of the present source, and of other sources.
+        # Readers that were stopped: those of the present source, and those of other sources.
         self._stopping = StoppingReaders()
         self._stopping_others = StoppingReaders()
 
@@ -87,7 +88,7 @@ class CameraFeed:
         self.request_stop()
         assert self._stop_requested_s is not None
         until_s = self._stop_requested_s + CLOSE_WAIT_S
-        # Without the lock, which the readers need in order to end.
+        # The lock is not held here, because readers need it in order to end.
         for stopping in (self._stopping, self._stopping_others):
             stopping.join(max(0.0, until_s - time.monotonic()))
         hanging = self._stopping.count_running() + self._stopping_others.count_running()
@@ -115,7 +116,7 @@ class CameraFeed:
         when a live source could not be reopened for `reopen_for_s`, or when too many attempts
         hang. Raises the error of a recorded source after its last frame.
         """
-        # Not the injected clock: this is how long the caller's thread really waits.
+        # Not on the injected clock: the time-out applies to the caller's thread.
         until_s = time.monotonic() + timeout_s
         with self._changed:
             while not self._stopped.is_set() and self._stop_requested_s is None:
@@ -152,10 +153,12 @@ class CameraFeed:
                 self._source.change_settings(settings)
                 return
             if self._stopping_others.count_running() >= MAX_HANGING:
-                raise SourceError(f"{MAX_HANGING} other sources hang in being opened or closed")
+                raise SourceError(
+                    f"{MAX_HANGING} other sources hang while they are opened or closed"
+                )
             same_device = None
             if self._source.state.live and full_spec(settings.source) == full_spec(present.source):
-                self._source.suspend("its settings are changed")
+                self._source.suspend("its settings are being changed")
                 self._follow_state()
                 same_device = self._stopping
             self._candidate = CandidateSource(open_source, settings, self, self._clock, same_device)
@@ -210,7 +213,7 @@ class CameraFeed:
         return True
 
     def on_ended(self, reader: Reader, error: Exception | None) -> None:
-        """Record that `reader` closed its source, because of `error` unless that is None."""
+        """Record that `reader` closed its source, after `error` or after a normal end (None)."""
         with self._changed:
             if self._candidate is not None and reader is self._candidate.reader:
                 self._candidate.ended(error)
@@ -226,7 +229,7 @@ class CameraFeed:
         return ended and self._newest is None and self._candidate is None
 
     def _advance(self) -> None:
-        """Begin to read, if this is the first `take`, and do what has become due since the last."""
+        """Let a held reader read, and handle the time-outs and delays that are over."""
         if self._reader is not None and self._reader.held:
             self._source.reading_began()
             self._reader.begin()
@@ -236,7 +239,7 @@ class CameraFeed:
         self._follow_state()
 
     def _follow_state(self) -> None:
-        """Start or stop a reader: there is one while the source is being opened or read."""
+        """Start or stop the reader, which runs while the source is being opened or read."""
         if not isinstance(self._source.state, Opening | Reading):
             self._stop_reader()
         elif self._reader is None:
@@ -247,7 +250,7 @@ class CameraFeed:
         self._reader.start()
 
     def _stop_reader(self) -> None:
-        """Ignore the present reader from now on; it closes its source as soon as it can."""
+        """Stop the reader and ignore it; it closes its source when its current call returns."""
         if self._reader is not None:
             self._stopping.add(self._reader)
             self._reader = None
@@ -260,8 +263,8 @@ class CameraFeed:
             self._candidate = None
 
     def _take_over(self, candidate: CandidateSource) -> None:
-        """Replace the present source by that of `candidate`, from its newest frame on."""
-        assert candidate.frame is not None, "the candidate is not ready"
+        """Replace the present source by `candidate`, and deliver its newest frame."""
+        assert candidate.frame is not None, "the candidate has delivered no frame"
         self._candidate = None
         self._stop_reader()
         if not candidate.replaces_same_device:

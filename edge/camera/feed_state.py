@@ -24,12 +24,11 @@ Fault = Literal["stalled", "frozen", "black"]
 
 @dataclass(frozen=True)
 class History:
-    """What earlier events have shown about a source, in whatever state it is now.
+    """What is known about a source from its earlier states.
 
-    `opened`: it has been open at least once. `failed`: it was lost at least once, after which
-    an error while it is opened is regarded as temporary. `frozen`: its picture froze and has
-    not changed since. `black_openings`: how many openings in a row ended because the picture
-    was black.
+    `opened`: it has been open at least once. `failed`: it was lost at least once; an error while
+    it is opened is then regarded as temporary. `frozen`: its picture froze and has not changed
+    since. `black_openings`: how many openings in a row ended because the picture was black.
     """
 
     opened: bool = False
@@ -40,7 +39,7 @@ class History:
 
 @dataclass(frozen=True)
 class Opening:
-    """A reader opens the source. `active_s`: when it began."""
+    """A reader is opening the source. `active_s`: when it began to."""
 
     active_s: float
     history: History = History()
@@ -50,7 +49,7 @@ class Opening:
 
 @dataclass(frozen=True)
 class Reading:
-    """The source is open and a reader reads it.
+    """The source is open, and a reader is reading it.
 
     `active_s`: when it was opened or delivered its newest picture. `good_since_s`: when this
     opening first delivered a picture that proves that the source works. `garbage`: the newest
@@ -71,7 +70,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A live source is closed until it is opened again. `lived_s`: as in `Reading`, at its end."""
+    """A live source is closed, and will be opened again.
+
+    `lived_s`: how long the opening before this state had worked.
+    """
 
     lived_s: float
     history: History
@@ -80,7 +82,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Ended:
-    """A recorded source has ended, because of `error` unless that is None."""
+    """A recorded source has ended: with `error`, or normally if `error` is None."""
 
     error: Exception | None
     live = False
@@ -103,7 +105,7 @@ State = Opening | Reading | Waiting | Ended | Failed
 
 @dataclass(frozen=True)
 class TimerRestarted:
-    """The time-out begins anew: a reader that was held may read from now on."""
+    """The time-out starts again, because a reader that was held may read from now on."""
 
     at_s: float
 
@@ -118,12 +120,12 @@ class Opened:
 
 @dataclass(frozen=True)
 class GarbageArrived:
-    """The source delivered something that is no picture."""
+    """The source delivered a frame that is no picture."""
 
 
 @dataclass(frozen=True)
 class PictureArrived:
-    """The source delivered a picture; there is no `verdict` on the picture of a recording."""
+    """The source delivered a picture; pictures of a recording are not checked (no `verdict`)."""
 
     at_s: float
     verdict: Verdict | None = None
@@ -131,7 +133,7 @@ class PictureArrived:
 
 @dataclass(frozen=True)
 class RecordingEnded:
-    """A recorded source ended, because of `error` unless that is None."""
+    """A recorded source ended: with `error`, or normally if `error` is None."""
 
     error: Exception | None
 
@@ -145,7 +147,7 @@ class Lost:
 
 @dataclass(frozen=True)
 class Suspended:
-    """A live source is closed on purpose, so that its device can be opened differently."""
+    """A live source is closed on purpose, so that its device can be opened with other settings."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ Event = (
 def transition(state: State, event: Event) -> State:  # noqa: PLR0911 (one return for each rule)
     """Return the state that follows `state` after `event`.
 
-    An event that means nothing to a state leaves it as it is.
+    An event that does not apply to `state` has no effect.
     """
     match state, event:
         case ((Opening() | Reading()), TimerRestarted(at_s)):

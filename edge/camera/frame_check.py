@@ -39,7 +39,7 @@ class FrameCheck:
     """Checks the pictures of one opening of a live source, in their order."""
 
     def __init__(self, black_after_s: float, frozen_after_s: float) -> None:
-        """Begin before the first picture; both spans are in seconds on the caller's clock."""
+        """Both arguments are spans of seconds on the caller's clock; see `Verdict`."""
         self._black_after_s = black_after_s
         self._frozen_after_s = frozen_after_s
         self._previous: Pixels | None = None

@@ -1,8 +1,8 @@
-"""A frame rate that is not exceeded: which frames of a source are wanted, and which are left out.
+"""Limit the frame rate of a source: which of its frames are processed and which are skipped.
 
-What is left out of a local camera is neither decoded nor copied out of its buffers. A stream or
-a file has to be decoded all the same, as each picture builds on the one before; only its colours
-are not converted (`VideoCapture.grab` without `retrieve`).
+A skipped frame of a local camera is neither decoded nor copied out of the camera's buffers. A
+frame of a stream or file has to be decoded in any case, because the frames after it depend on it;
+only its conversion to BGR is saved (`VideoCapture.grab` without `retrieve`).
 """
 
 from __future__ import annotations
@@ -10,59 +10,66 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-#: Frames of a live source that come in a burst, as a radio link delivers them, are let through up
-#: to so many: the newest is what counts, and it comes last.
+#: How many frames of a live source may follow each other without delay. Radio links deliver
+#: frames in bursts; the newest frame matters most, and it is the last one of a burst.
 BURST = 3
-#: Whether the frame of a time, in seconds on the source's clock, is wanted; to be asked of each.
-Wants = Callable[[float], bool]
-#: A frame this share of a period early is taken: cameras are not that exact, and the next one
-#: may come much later.
+#: Returns whether a frame is to be processed, from its time in seconds on the source's clock;
+#: must be called once for every frame.
+FrameFilter = Callable[[float], bool]
+#: A frame that is early by this fraction of a period is accepted: cameras are not exact, and the
+#: next frame may come much later.
 EARLY = 0.1
 
 
-def every(at_s: float) -> bool:
-    """No frame is left out."""
+def accept_all(at_s: float) -> bool:
+    """Accept every frame."""
     del at_s
     return True
 
 
 class FrameRateBudget:
-    """What share of the frame rate may be spent now, and what was spared; of one run, whose source
-    may be opened many times. One thread reads a source; others may look."""
+    """The fraction of the frame rate that may be used at present, and a count of skipped frames.
+
+    It lasts for one run, in which the source may be opened many times. It is written by the one
+    thread that reads the source; other threads may read it.
+    """
 
     def __init__(self, share: Callable[[], float] = lambda: 1.0) -> None:
-        """`share`, 0 to 1, is asked at every frame."""
+        """`share` returns the fraction, 0 to 1; it is called for every frame."""
         self.share = share
-        #: Frames that were left out.
+        #: Number of frames that were skipped.
         self.left_out = 0
 
 
 class FrameRateLimit:
-    """Wants frames at a steady rate."""
+    """A `FrameFilter` that accepts frames at a steady rate."""
 
     def __init__(
         self,
         fps: float,
-        allowance: FrameRateBudget | None = None,
+        budget: FrameRateBudget | None = None,
         max_s: float = math.inf,
         burst: int = 1,
     ) -> None:
-        """At most `fps` frames a second on average, times the share of the `allowance`; one every
-        `max_s` seconds all the same. After a gap up to `burst` may follow each other."""
+        """Accept at most `fps` frames per second on average, times the share of `budget`.
+
+        At least one frame is accepted every `max_s` seconds, whatever the share. After a gap, up
+        to `burst` frames may follow each other without delay.
+        """
         self._fps = fps
-        self._allowance = allowance or FrameRateBudget()
-        self._longest_s = max_s
+        self._budget = budget or FrameRateBudget()
+        self._max_s = max_s
         self._burst = burst
         self._due_s = -math.inf
 
     def __call__(self, at_s: float) -> bool:
-        """Whether the frame of `at_s` is due; times must not run backwards."""
-        period_s = min(self._longest_s, 1.0 / (self._fps * self._allowance.share()))
+        """Return whether the frame of `at_s` is due; times must not decrease."""
+        period_s = min(self._max_s, 1.0 / (self._fps * self._budget.share()))
         if at_s < self._due_s - EARLY * period_s:
-            self._allowance.left_out += 1
+            self._budget.left_out += 1
             return False
-        # On schedule, so that the rate holds on average; after a gap a new one begins, and
-        # leaves room for what comes with this frame.
+        # Frames are due at fixed intervals, so that the average rate is exact. After a gap the
+        # intervals start again, early enough for the rest of the burst that begins here.
         if at_s - self._due_s <= self._burst * period_s:
             self._due_s += period_s
         elif self._due_s == -math.inf:

@@ -1,4 +1,4 @@
-"""Reading still pictures: decoded in one place, from disk or as they come."""
+"""Decode still pictures, from files and from memory."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8", 0xDA, b"\xff\xd9"
 
 
 def read_image(path: Path) -> Pixels:
-    """The picture at `path`, (height, width, 3) uint8 BGR, turned upright by its EXIF.
+    """Return the picture at `path`, (height, width, 3) uint8 BGR, rotated as its EXIF data says.
 
-    Raises UserError when it is missing, no picture, or too large to decode.
+    Raises UserError when the file is missing, is not a picture, or is too large to decode.
     """
     try:
         raw = path.read_bytes()
@@ -30,9 +30,9 @@ def read_image(path: Path) -> Pixels:
 
 
 def decode_image(raw: bytes, name: str) -> Pixels:
-    """The picture in `raw`, as `read_image` gives it; `name` is what errors call it.
+    """Return the picture in `raw` as `read_image` does; error messages call it `name`.
 
-    Raises UserError when it is no picture, or too large to decode.
+    Raises UserError when `raw` is not a picture, or is too large to decode.
     """
     try:
         image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR) if raw else None
@@ -46,7 +46,10 @@ def decode_image(raw: bytes, name: str) -> Pixels:
 
 
 def is_cut_off(raw: bytes) -> bool:
-    """Whether `raw` is a JPEG, PNG or WebP without its end: decoders fill the rest with grey."""
+    """Return whether `raw` is a JPEG, PNG or WebP whose end is missing.
+
+    Decoders accept such a file and fill the rest of the picture with grey.
+    """
     if raw.startswith(JPEG_START):
         scan = _first_scan(raw)
         return scan is None or raw.find(JPEG_END, scan) < 0
@@ -58,7 +61,7 @@ def is_cut_off(raw: bytes) -> bool:
 
 
 def _first_scan(raw: bytes) -> int | None:
-    """Where a JPEG's pixels begin: past the thumbnail that its header may hold."""
+    """Return where the pixels of a JPEG begin, after the thumbnail that its header may contain."""
     at = 2
     while at + 4 <= len(raw):
         if raw[at] != 0xFF:

@@ -1,4 +1,4 @@
-"""Live sources through OpenCV: a V4L2 camera, an RTSP or HTTP stream."""
+"""Live sources that OpenCV reads: V4L2 cameras, and RTSP or HTTP streams."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 
 import cv2
 
-from edge.camera.frame_rate_limit import Wants, every
+from edge.camera.frame_rate_limit import FrameFilter, accept_all
 from edge.camera.source import AbsentError, Frame, SourceError, is_picture
 from edge.camera.source_address import is_device, without_password
 from edge.config.settings import CameraSettings
 
-#: Reading this many times in a row without a picture means that the source is gone;
-#: single failures happen on radio links and with corrupt packets.
-GIVE_UP_AFTER_READS = 10
+#: A source that delivers no picture in this many reads in a row is lost. Single failures occur
+#: on radio links and because of corrupt packets.
+MAX_FAILED_READS = 10
 MJPG, YUYV = (cv2.VideoWriter.fourcc(*name) for name in ("MJPG", "YUYV"))
 
 
 class LiveSource:
-    """Frames as they happen, from whatever `cv2.VideoCapture` was opened."""
+    """The frames of an open `cv2.VideoCapture`, as they arrive."""
 
     live = True
 
@@ -32,24 +32,28 @@ class LiveSource:
         name: str,
         timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
-        wants: Wants = every,
+        frame_filter: FrameFilter = accept_all,
     ) -> None:
-        """Take over an opened `capture`; `name` is what errors call it."""
+        """Take ownership of an open `capture`; error messages call it `name`."""
         self._capture = capture
         self._name = name
         self._timeout_s = timeout_s
         self._clock = clock
-        self._wants = wants
+        self._frame_filter = frame_filter
         self._index = -1
 
     def read(self) -> Frame | None:
-        """The next frame that is wanted, with the time at which it arrived."""
+        """Return the next frame that the filter accepts, with the time at which it arrived.
+
+        Raises SourceError after `MAX_FAILED_READS` failures in a row, and at the first failure
+        that occurs more than `timeout_s` after the call.
+        """
         started_s = self._clock()
         failures = 0
-        while failures < GIVE_UP_AFTER_READS:
+        while failures < MAX_FAILED_READS:
             if self._capture.grab():
                 arrived_s = self._clock()
-                if not self._wants(arrived_s):
+                if not self._frame_filter(arrived_s):
                     failures = 0
                     continue
                 delivered, image = self._capture.retrieve()
@@ -62,27 +66,32 @@ class LiveSource:
         raise SourceError(f"{self._name} stopped delivering frames")
 
     def close(self) -> None:
-        """Free the device or the connection."""
+        """Release the device or close the connection; a second call does nothing."""
         self._capture.release()
 
 
-def open_v4l2(path: Path, settings: CameraSettings, wants: Wants = every) -> LiveSource:
-    """A local camera such as /dev/video0; raises SourceError when it cannot be used, and
-    AbsentError when it may be plugged in, or let go by another program."""
+def open_v4l2(
+    path: Path, settings: CameraSettings, frame_filter: FrameFilter = accept_all
+) -> LiveSource:
+    """Open a local camera such as /dev/video0.
+
+    Raises AbsentError when the camera is not connected or another program uses it, which may
+    change, and SourceError when it cannot be used for another reason.
+    """
     if not path.exists():
         known = sorted(str(p) for p in Path("/dev").glob("video*"))
         hint = f"cameras here: {', '.join(known)}" if known else "no camera is connected"
         raise AbsentError(f"no such camera: {path} ({hint})")
     if not os.access(path, os.R_OK | os.W_OK):
         raise SourceError(f"no permission to use {path}; add this user to the group `video`")
-    # Whole seconds, and read once, at the first frame: else a camera that stalls holds its
-    # thread for ten seconds, whatever our own time-out is.
+    # OpenCV reads this variable once, at the first frame, in whole seconds. Without it, a camera
+    # that stalls blocks its thread for ten seconds, whatever `timeout_s` is.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(math.ceil(settings.timeout_s)))
     capture = cv2.VideoCapture(str(path), cv2.CAP_V4L2)
-    # The pixel format first: V4L2 drivers settle sizes and rates within a format,
-    # and raw YUYV over USB 2 is slow above 640x480.
+    # The pixel format must be set first, because V4L2 drivers offer sizes and rates for each
+    # format. Uncompressed YUYV over USB 2 is slow above 640x480.
     capture.set(cv2.CAP_PROP_FOURCC, MJPG)
-    # OpenCV would rather take BGR than YUYV, and then not unpack it into a picture.
+    # Left to choose, OpenCV prefers BGR to YUYV and then does not unpack it into a picture.
     if capture.isOpened() and int(capture.get(cv2.CAP_PROP_FOURCC)) != MJPG:
         capture.set(cv2.CAP_PROP_FOURCC, YUYV)
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width_px)
@@ -93,12 +102,17 @@ def open_v4l2(path: Path, settings: CameraSettings, wants: Wants = every) -> Liv
         capture.release()
         message = f"{path} is not a camera, or another program is using it"
         raise AbsentError(message) if is_device(str(path)) else SourceError(message)
-    return LiveSource(capture, str(path), settings.timeout_s, wants=wants)
+    return LiveSource(capture, str(path), settings.timeout_s, frame_filter=frame_filter)
 
 
-def open_stream(url: str, settings: CameraSettings, wants: Wants = every) -> LiveSource:
-    """A network stream; raises AbsentError when nothing answers within the time-out: FFmpeg
-    does not tell a wrong password from a camera that is off."""
+def open_stream(
+    url: str, settings: CameraSettings, frame_filter: FrameFilter = accept_all
+) -> LiveSource:
+    """Open a network stream.
+
+    Raises AbsentError when there is no video within the time-out. A wrong password has the same
+    effect, because FFmpeg does not distinguish it from a camera that is switched off.
+    """
     timeout_ms = int(settings.timeout_s * 1000)
     capture = cv2.VideoCapture(
         url,
@@ -112,4 +126,4 @@ def open_stream(url: str, settings: CameraSettings, wants: Wants = every) -> Liv
             f"no video stream at {name} within {settings.timeout_s:g} s;"
             " check the address, the password and that the camera is on"
         )
-    return LiveSource(capture, name, settings.timeout_s, wants=wants)
+    return LiveSource(capture, name, settings.timeout_s, frame_filter=frame_filter)

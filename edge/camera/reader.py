@@ -25,13 +25,13 @@ class ReaderListener(Protocol):
     """Receives the events of a `Reader`; every method is called in the reader's thread."""
 
     def on_opened(self, reader: Reader, live: bool) -> None:
-        """The source is open; `live` is the attribute of that name of the source."""
+        """The source is open; `live` is the source's attribute of the same name."""
 
     def on_frame(self, reader: Reader, frame: Frame) -> bool:
         """The source delivered `frame`; return whether the frame is usable."""
 
     def on_ended(self, reader: Reader, error: Exception | None) -> None:
-        """The source failed with `error`, or ended if that is None; it is already closed."""
+        """The source is closed: it failed with `error`, or ended normally if `error` is None."""
 
 
 class Reader:

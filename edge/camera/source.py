@@ -1,4 +1,4 @@
-"""Sources of frames behind one small protocol."""
+"""The protocols of sources and feeds, and the frames and errors that they deliver."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ CameraState = Literal["starting", "ok", "stalled", "black", "frozen", "reopening
 
 
 class SourceError(UserError):
-    """A source cannot be opened, or stopped delivering frames."""
+    """A source cannot be opened, or has stopped delivering frames."""
 
 
 class AbsentError(SourceError):
-    """A live source is not there, which may pass: it is off, unplugged, or in use."""
+    """A live source is not available at present: it is off, unplugged, or in use."""
 
 
 @dataclass(frozen=True)
 class Frame:
     """One picture of the camera.
 
-    `image_bgr` is (height, width, 3) uint8 in OpenCV's channel order, never
-    written to; `captured_at_s` is on the clock of the run: monotonic seconds for
-    what is live or played at its own speed, seconds from the first frame for a
-    file played fast. `luma`, where the camera's hardware makes one for free, is the
-    same view as a small (height, width) uint8 grey picture of the same proportions.
+    `image_bgr` is (height, width, 3) uint8 in OpenCV's channel order and is never written to.
+    `captured_at_s` is on the clock of the run: monotonic seconds for a live source and for a
+    recording that is played at its own speed, seconds since the first frame for a recording that
+    is played fast. `luma` is the same picture as a smaller (height, width) uint8 grey picture
+    with the same aspect ratio, if the hardware of the camera provides it at no cost.
     """
 
     image_bgr: Pixels
@@ -39,26 +39,26 @@ class Frame:
 
     @property
     def image_rgb(self) -> Pixels:
-        """A view of the picture in RGB order; costs nothing until it is cut."""
+        """A view of the picture in RGB order; no pixel is copied."""
         return self.image_bgr[:, :, ::-1]
 
     @property
     def size_px(self) -> tuple[int, int]:
-        """Height and width."""
+        """Height and width in pixels."""
         height, width = self.image_bgr.shape[:2]
         return height, width
 
 
 @dataclass(frozen=True)
 class CameraStatus:
-    """How the source is.
+    """Status of the source.
 
-    `state`: `starting` before the first frame; `stalled` when it failed, ended or delivers
-    nothing that can be used; `reopening` from the first attempt to open it anew until it
-    delivers again. `reason` says in words why it is not `ok`, else it is empty.
-    `frame_age_s` is the time since the newest good frame was captured, None before the
-    first; `reopened` counts how often the source was opened anew, `dropped` the frames
-    for which the consumer was too slow.
+    `state` is `starting` before the first frame, `stalled` when the source failed, ended or
+    delivers no usable frame, and `reopening` from the first attempt to reopen the source until it
+    delivers frames again. `reason` describes why the state is not `ok`, and is empty if it is.
+    `frame_age_s` is the time since the newest good frame was captured, None before the first
+    one. `reopened` is how often the source was reopened, `dropped` how many frames were
+    replaced by newer ones before the consumer took them.
     """
 
     state: CameraState
@@ -69,43 +69,43 @@ class CameraStatus:
 
 
 class Feed(Protocol):
-    """Frames as the loop asks for them, whatever the pace of the source."""
+    """Returns frames when the daemon's loop requests them, however fast the source is."""
 
     @property
     def over(self) -> bool:
-        """Whether nothing will come any more."""
+        """Whether there will be no further frame."""
 
     def take(self, timeout_s: float) -> Frame | None:
-        """The next frame; None when there is none within `timeout_s`, or at the end.
+        """Return the next frame; None if there is none within `timeout_s`, or at the end.
 
-        Raises SourceError when the source is lost for good.
+        Raises SourceError when the source was given up.
         """
 
     def status(self) -> CameraStatus:
-        """How the source is; may be asked from any thread."""
+        """Return the status of the source; may be called from any thread."""
 
 
 class Source(Protocol):
-    """Somewhere that frames come from.
+    """A source of frames.
 
-    `live` is True for what happens now and must not be waited for (a camera, a
-    network stream), False for what can be played at any speed (a file, a folder).
+    `live` is True for a camera or network stream, whose frames must be read as they are captured,
+    and False for a file or folder, which can be played at any speed.
     """
 
     live: bool
 
     def read(self) -> Frame | None:
-        """The next frame, or None at the end of a file or folder.
+        """Return the next frame, or None at the end of a file or folder.
 
         Raises SourceError when a live source delivers nothing within its time-out.
         """
 
     def close(self) -> None:
-        """Free the device; a second call does nothing."""
+        """Release the device or file; a second call does nothing."""
 
 
 def is_picture(image: object) -> TypeGuard[Pixels]:
-    """Whether a decoder gave back a usable (height, width, 3) uint8 picture."""
+    """Return whether a decoder returned a usable (height, width, 3) uint8 picture."""
     return (
         isinstance(image, np.ndarray)
         and image.dtype == np.uint8

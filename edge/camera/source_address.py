@@ -1,4 +1,4 @@
-"""What a user may write as a source, and what may be shown and logged of it."""
+"""The address of a source: how users write it, and its form without passwords for logs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import re
 from edge.config.settings import CameraSettings
 
 HIDDEN = "***"
-#: What cameras call their passwords, also at the end of a longer name (`access_token`), and in
-#: the path as well: `rtsp://cam/user=me&password=…&channel=1`.
+#: Parameter names that cameras use for passwords, also as the end of a longer name such as
+#: `access_token`. They occur in the path as well: `rtsp://cam/user=me&password=…&channel=1`.
 _KEY = r"((?:pass|passwd|password|pwd|pw|token|key|auth|secret)=)"
-#: A value ends where the next part begins; in a query, a slash may be part of it.
+#: A value ends where the next part of the address begins; in a query it may contain a slash.
 _IN_PATH = re.compile(_KEY + r"([^&;/?\s]*)", re.IGNORECASE)
 _IN_QUERY = re.compile(_KEY + r"([^&;\s]*)", re.IGNORECASE)
 
 
 def display_address(settings: CameraSettings) -> str:
-    """The source as it may be shown and logged: an address without its password."""
+    """Return the source for messages and logs: an address without its password."""
     spec = settings.source
     if spec == "demo":
         return "the bundled demo clip"
@@ -24,32 +24,38 @@ def display_address(settings: CameraSettings) -> str:
 
 
 def without_password(url: str) -> str:
-    """`url` as it may be shown: whatever stands before an @ is left out, and so are the values
-    of whatever a camera calls its password."""
+    """Return `url` without passwords.
+
+    Everything before an @ is removed, and the value of each parameter whose name is one for
+    passwords is replaced by asterisks.
+    """
     scheme, _, rest = url.partition("://")
     path, mark, query = rest.partition("?")
-    rest = _IN_PATH.sub(_hidden, path) + mark + _IN_QUERY.sub(_hidden, query)
+    rest = _IN_PATH.sub(_hide_value, path) + mark + _IN_QUERY.sub(_hide_value, query)
     return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def full_spec(source: str) -> str:
-    """`source` with its abbreviations written out: two names of one camera become the same."""
+    """Return `source` without abbreviations, so that equal results mean the same camera."""
     if source.isdecimal():
         return f"/dev/video{source}"
     return f"{source}:0" if source == "picamera2" else source
 
 
 def is_device(spec: str) -> bool:
-    """Whether `spec` is the path of a local camera, also of one that is not plugged in."""
+    """Return whether `spec` is the path of a local camera, connected or not."""
     return spec.startswith(("/dev/video", "/dev/v4l/"))
 
 
 def picamera2_number(source: str) -> int | None:
-    """Which camera `picamera2` or `picamera2:1` means; None when `source` is something else."""
+    """Return the number of the camera that `picamera2` or `picamera2:1` names.
+
+    Returns None for any other source.
+    """
     found = re.fullmatch(r"picamera2:([0-9]{1,2})", full_spec(source))
     return int(found[1]) if found else None
 
 
-def _hidden(found: re.Match[str]) -> str:
-    # An @ in it may be the one that ends the name and password before the host.
+def _hide_value(found: re.Match[str]) -> str:
+    # An @ in the value may be the one that separates the login from the host: keep it.
     return f"{found[1]}{HIDDEN}{'@' if '@' in found[2] else ''}"

@@ -1,8 +1,14 @@
-"""From what a user writes as a source to the source itself."""
+"""Open the source that the settings name."""
 
 from __future__ import annotations
 
-from edge.camera.frame_rate_limit import BURST, FrameRateBudget, FrameRateLimit, Wants, every
+from edge.camera.frame_rate_limit import (
+    BURST,
+    FrameFilter,
+    FrameRateBudget,
+    FrameRateLimit,
+    accept_all,
+)
 from edge.camera.source import Source, SourceError
 from edge.camera.source_address import full_spec, is_device, picamera2_number
 from edge.common.paths import demo_clip, kind_of, user_path
@@ -12,54 +18,60 @@ STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
 
 
 def is_recorded(settings: CameraSettings) -> bool:
-    """Whether the source ends by itself and can be played at any speed: a file or a folder."""
+    """Return whether the source is a file or folder, which ends and can be played at any speed."""
     spec = full_spec(settings.source)
     if "://" in spec or is_device(spec) or picamera2_number(spec) is not None:
         return False
     return spec == "demo" or kind_of(user_path(spec)) != "camera"
 
 
-def frame_rate_limit(settings: CameraSettings, allowance: FrameRateBudget) -> FrameRateLimit:
-    """The frame rate that `settings` and `allowance` leave; a live source is never left alone for
-    so long that it would pass for one that stalls."""
+def frame_rate_limit(settings: CameraSettings, budget: FrameRateBudget) -> FrameRateLimit:
+    """Return the limit to the frame rate of `settings` times the share of `budget`.
+
+    A frame of a live source is accepted at least twice per time-out, so that a low frame rate is
+    never mistaken for a source that stalls.
+    """
     if is_recorded(settings):
-        return FrameRateLimit(settings.fps, allowance)
-    return FrameRateLimit(settings.fps, allowance, settings.timeout_s / 2.0, BURST)
+        return FrameRateLimit(settings.fps, budget)
+    return FrameRateLimit(settings.fps, budget, settings.timeout_s / 2.0, BURST)
 
 
-def open_source(settings: CameraSettings, wants: Wants = every, searched_px: int = 320) -> Source:
-    """Open `settings.source`: `demo`, a camera, a stream's address, a file or a folder, for those
-    of its frames that are wanted. `searched_px`: how wide a luma plane is of use, where the
-    camera makes one.
+def open_source(
+    settings: CameraSettings,
+    frame_filter: FrameFilter = accept_all,
+    luma_width_px: int = 320,
+) -> Source:
+    """Open `settings.source`: `demo`, a camera, the address of a stream, a file or a folder.
 
-    Raises SourceError (one line, with what to do) when it cannot be opened; AbsentError when
-    it is worth trying again.
+    The source delivers the frames that `frame_filter` accepts. `luma_width_px` is the width of
+    the luma plane, if the camera provides one. Raises SourceError (one line that says what to
+    do) when the source cannot be opened; AbsentError when a later attempt may succeed.
     """
     spec = full_spec(settings.source)
-    # Each kind is imported when it is asked for: a camera needs no file decoder.
+    # Each module is imported only when needed: a camera does not need the file decoder.
     scheme, separator, _ = spec.partition("://")
     scheme = scheme.lower()
     if separator and scheme in STREAM_SCHEMES:
         from edge.camera.opencv_live import open_stream
 
-        return open_stream(scheme + spec[len(scheme) :], settings, wants)
+        return open_stream(scheme + spec[len(scheme) :], settings, frame_filter)
     if separator:
         raise SourceError(
-            f"unknown kind of address {scheme}://; expected {', '.join(STREAM_SCHEMES)}"
+            f"unsupported address scheme {scheme}://; expected {', '.join(STREAM_SCHEMES)}"
         )
     number = picamera2_number(spec)
     if number is not None:
         from edge.camera.picamera2 import open_picamera2
 
-        return open_picamera2(number, settings, wants, searched_px)
+        return open_picamera2(number, settings, frame_filter, luma_width_px)
     path = demo_clip() if spec == "demo" else user_path(spec)
     kind = kind_of(path)
     if kind == "camera" or is_device(spec):
         from edge.camera.opencv_live import open_v4l2
 
-        return open_v4l2(path, settings, wants)
+        return open_v4l2(path, settings, frame_filter)
     from edge.camera.recordings import PictureFolder, VideoFile
 
     if kind == "folder":
-        return PictureFolder(path, settings.fps, wants)
-    return VideoFile(path, wants)
+        return PictureFolder(path, settings.fps, frame_filter)
+    return VideoFile(path, frame_filter)

@@ -1,4 +1,4 @@
-"""Decide from what a source delivers whether it works, and when it is opened again."""
+"""Decide whether a source works, and when it is reopened or given up."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from edge.camera.source_address import display_address
 from edge.common.backoff import delay_s
 from edge.config.settings import CameraSettings
 
-#: Each time that the picture stays black, `black_after_s` doubles up to this many seconds.
+#: Maximum of `black_after_s`, which doubles each time that the picture stays black.
 MAX_BLACK_AFTER_S = 3600.0
 
 log = logging.getLogger(__name__)
@@ -45,8 +45,8 @@ class SourceSupervisor:
     """Follows one source through the states of `feed_state`, and reports its status.
 
     It has no thread and opens nothing: its owner calls a method for each event, and afterwards
-    starts or stops a reader so that there is one exactly while `state` is `Opening` or
-    `Reading`. Not thread-safe.
+    starts or stops a reader, which runs exactly while `state` is `Opening` or `Reading`.
+    Not thread-safe.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class SourceSupervisor:
 
     @property
     def error(self) -> Exception | None:
-        """The error because of which the source has ended or was given up, if any."""
+        """The error with which the source ended or was given up; None if there is none."""
         return self.state.error if isinstance(self.state, Ended | Failed) else None
 
     def change_settings(self, settings: CameraSettings) -> None:
@@ -76,7 +76,10 @@ class SourceSupervisor:
         self._frame_check = self._new_frame_check()
 
     def take_over(self, live: bool, frame: Frame) -> bool:
-        """Continue with a source that a candidate has opened, from its newest `frame` on."""
+        """Continue with a source that a candidate opened and whose newest frame is `frame`.
+
+        Returns whether the frame may be delivered to the consumer.
+        """
         self._apply(Opened(self._clock(), live))
         return self.picture_arrived(frame)
 
@@ -89,15 +92,15 @@ class SourceSupervisor:
         self._apply(Opened(self._clock(), live))
 
     def reading_began(self) -> None:
-        """Record that a reader that was held may read: its time-out begins now."""
+        """Record that a held reader may read from now on, which restarts the time-out."""
         self._apply(TimerRestarted(self._clock()))
 
     def garbage_arrived(self) -> None:
-        """Record that the source delivered something that is no picture."""
+        """Record that the source delivered a frame that is no picture."""
         self._apply(GarbageArrived())
 
     def picture_arrived(self, frame: Frame) -> bool:
-        """Check a picture that the source delivered; return whether the consumer may have it."""
+        """Check a picture of the source; return whether it may be delivered to the consumer."""
         now_s = self._clock()
         if not self.state.live:
             self._apply(PictureArrived(now_s))
@@ -121,7 +124,7 @@ class SourceSupervisor:
         return True
 
     def ended(self, error: Exception | None) -> None:
-        """Record that the reader closed the source, because of `error` unless that is None."""
+        """Record that the reader closed the source, after `error` or after a normal end (None)."""
         state = self.state
         if not state.live:
             self._apply(RecordingEnded(error))
@@ -130,7 +133,7 @@ class SourceSupervisor:
         else:
             self._lose("stalled", describe_failure(display_address(self.settings), error))
             if isinstance(state, Opening) and state.history == History():
-                log.info("it is tried again for %g s", self.settings.reopen_for_s)
+                log.info("retrying for %g s", self.settings.reopen_for_s)
 
     # Changes of the settings.
 
@@ -146,7 +149,7 @@ class SourceSupervisor:
     # The passing of time.
 
     def check_silence(self) -> None:
-        """Report a live source that delivers nothing for `timeout_s`, and lose one that hangs."""
+        """Report a live source that delivers nothing for `timeout_s`; close one that hangs."""
         state = self.state
         if not isinstance(state, Opening | Reading) or not state.live:
             return
@@ -159,7 +162,7 @@ class SourceSupervisor:
             self._report("stalled", self._describe_silence(state))
 
     def check_retry(self, count_hanging: Callable[[], int]) -> None:
-        """Open a lost source again once its delay is over, or give it up.
+        """Reopen a lost source after its delay, or give it up.
 
         `count_hanging` returns how many readers of earlier openings have not ended.
         """
@@ -183,14 +186,14 @@ class SourceSupervisor:
         self.state = transition(self.state, event)
 
     def _is_permanent(self, state: Opening, error: Exception) -> bool:
-        """Whether an `error` of the first attempt must end the run at once."""
+        """Return whether `error` occurred at the first attempt and a retry is of no use."""
         temporary = isinstance(error, AbsentError) and self.settings.reopen_for_s > 0.0
         return not (temporary or state.history.failed)
 
     def _lose(self, fault: Fault, reason: str) -> None:
-        """Give up the present opening, and choose the time of the next one."""
+        """End the present opening of a live source, and schedule the next one."""
         now_s = self._clock()
-        if fault != "black":  # the hall may just be dark, which must never end the process
+        if fault != "black":  # the hall may just be dark, which must not end the process
             self._backoff.mark_failing(now_s)
         self._backoff.schedule(now_s, self.state.lived_s)
         self._apply(Lost(fault))

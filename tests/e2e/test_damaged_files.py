@@ -60,7 +60,7 @@ def play(folder: Path, seeds: range) -> list[dict[str, Any]]:
     outcomes = [json.loads(line) for line in result.stdout.splitlines()]
     after = f"seed {seeds[0] + len(outcomes) - 1}"
     assert result.returncode == 0, f"{after}: {result.stderr}"
-    said = [line for line in result.stderr.splitlines() if "is damaged or cut off" not in line]
+    said = [line for line in result.stderr.splitlines() if "is damaged or truncated" not in line]
     assert said == []
     assert len(outcomes) == len(paths)
     return outcomes
@@ -72,7 +72,7 @@ def assert_all_survived(outcomes: list[dict[str, Any]]) -> None:
     for outcome in others:
         assert outcome["usable"]
         assert outcome["took_s"] < MAX_DURATION_S
-        assert outcome["frames"] or "holds no readable video frame" in outcome["error"]
+        assert outcome["frames"] or "contains no readable video frame" in outcome["error"]
         assert "\n" not in outcome["error"]
     # FFmpeg's decoding threads are gone with their file, too.
     assert {o["descriptors"] for o in others} == {whole["descriptors"]}
@@ -105,6 +105,6 @@ def test_the_daemon_ends_as_after_any_recording_or_says_what_is_wrong(
         if result.returncode:
             assert result.returncode == 1
             (line,) = result.stderr.splitlines()
-            assert "damaged.mp4 holds no readable video frame" in line
+            assert "damaged.mp4 contains no readable video frame" in line
         else:
             assert result.stderr == ""

@@ -43,13 +43,13 @@ def model_with_card(path: Path, **changes: object) -> Path:
     ("arguments", "expected"),
     [
         (["run", "--source", "none.mp4"], "no such video file: none.mp4"),
-        (["run", "--source", "{empty}"], "holds no readable video frame"),
-        (["run", "--source", "{text}"], "holds no readable video frame"),
+        (["run", "--source", "{empty}"], "contains no readable video frame"),
+        (["run", "--source", "{text}"], "contains no readable video frame"),
         (["run", "--source", "{folder}"], "no pictures in"),
         (["run", "--source", "/dev/video77", "--config", "{at_once}"], "no such camera"),
         (["run", "--source", "rtsp://127.0.0.1:1", "--config", "{at_once}"], "no video stream at"),
         (["run", "--source", "/dev/null"], "/dev/null is not a camera"),
-        (["run", "--source", "gopher://cam/1"], "unknown kind of address gopher://"),
+        (["run", "--source", "gopher://cam/1"], "unsupported address scheme gopher://"),
         (["run", "--config", "none.toml"], "cannot read the configuration none.toml"),
         (
             ["run", "--config", "{typo}"],

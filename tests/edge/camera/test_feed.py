@@ -35,17 +35,17 @@ def test_absent_camera_at_the_start_is_retried(caplog: pytest.LogCaptureFixture)
     with bench:
         status = bench.feed.status()
         assert (status.state, status.reason) == ("stalled", "no video stream at rtsp://cam/1")
-        assert caplog.messages == ["no video stream at rtsp://cam/1", "it is tried again for 100 s"]
+        assert caplog.messages == ["no video stream at rtsp://cam/1", "retrying for 100 s"]
         assert bench.feed.take(0.0) is None
         bench.clock.advance(FIRST_DELAY_S)
         bench.wait_for_state("reopening")
-        wait_until(lambda: bench.camera.attempts == 2, "it is tried again")
+        wait_until(lambda: bench.camera.attempts == 2, "a further attempt")
         wait_for_threads(0)
         # A camera that was just plugged in may not be ours yet: that is no mistake any more.
         bench.camera.open_error = SourceError("no permission")
         bench.clock.advance(2 * FIRST_DELAY_S)
         bench.feed.take(0.0)
-        wait_until(lambda: bench.feed.status().reason == "no permission", "it is tried again")
+        wait_until(lambda: bench.feed.status().reason == "no permission", "a further attempt")
         bench.camera.open_error = None
         bench.expect_reopening(after_s=4 * FIRST_DELAY_S)
         bench.show(101)

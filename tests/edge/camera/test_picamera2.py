@@ -68,7 +68,7 @@ def test_odd_sizes_are_made_even(width_px: int, height_px: int, luma_px: tuple[i
 
 
 def test_the_luma_plane_is_as_wide_as_is_searched() -> None:
-    open_source(SETTINGS, searched_px=501).close()
+    open_source(SETTINGS, luma_width_px=501).close()
     (camera,) = Picamera2.opened
     assert camera.camera_configuration()["lores"]["size"] == (500, 280)
 
@@ -132,7 +132,7 @@ def test_no_camera_and_the_wrong_number() -> None:
     with pytest.raises(SourceError, match=r"no camera 2 .*picamera2:0 \(imx708\), picamera2:1"):
         open_source(CameraSettings(source="picamera2:2"))
     Picamera2.cameras = ()
-    with pytest.raises(SourceError, match="no camera is connected; check its cable"):
+    with pytest.raises(SourceError, match="no camera is connected; check both ends of its cable"):
         open_source(SETTINGS)
 
 
