@@ -1,1 +1,1 @@
-"""From a face crop to a label: the model file, its card, and TFLite inference."""
+"""Classification of face crops: the model file, its card, and TFLite inference."""

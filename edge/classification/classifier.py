@@ -1,4 +1,4 @@
-"""A face crop becomes a reading: TFLite inference with what the model's card says."""
+"""The classifier: runs a TFLite model on face crops, as the card of the model specifies."""
 
 from __future__ import annotations
 
@@ -20,32 +20,34 @@ CHANNELS = 3
 
 
 def load_classifier(settings: ClassifierSettings) -> Classifier:
-    """The configured model, or the one that ships; raises UserError."""
+    """Load the configured model, or else the shipped one; raises UserError like `Classifier`."""
     path = user_path(settings.model) if settings.model else shipped_model()
     return Classifier(path, settings.threads)
 
 
 def alert_threshold(settings: EventSettings, card: Card) -> float:
-    """The configured threshold, or the one that the model's card gives."""
+    """Return the configured alert threshold, or else that of the model's card."""
     configured = settings.alert_threshold
     return card.alert.threshold if configured is None else configured
 
 
 def alert_labels(settings: EventSettings, classifier: Classifier) -> tuple[str, ...]:
-    """The labels that alert; raises UserError naming those that the model does not know."""
-    known = classifier.card.labels
-    if missing := [label for label in settings.alert_on if label not in known]:
+    """Return the labels that raise an alert.
+
+    Raises UserError with the names of those that the model lacks.
+    """
+    labels = classifier.card.labels
+    if missing := [label for label in settings.alert_on if label not in labels]:
         raise UserError(
-            f"`events.alert_on` asks for {', '.join(missing)}, and the model knows only"
-            f" {', '.join(known)}; models/mask3.tflite knows incorrect_mask"
-            " (classifier.model)"
+            f"`events.alert_on` contains {', '.join(missing)}, but the labels of the model are"
+            f" {', '.join(labels)}; models/mask3.tflite has incorrect_mask (set classifier.model)"
         )
     return settings.alert_on
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What the model says of one crop: each label's share, summing to about 1."""
+    """The result of the model for one crop: a score per label; the scores add up to about 1."""
 
     by_label: dict[str, float]
 
@@ -61,16 +63,20 @@ class Scores:
 
 
 class Classifier:
-    """A `.tflite` model with its card, loaded once and fed one crop at a time."""
+    """A `.tflite` model with its card, loaded once and run on one crop at a time."""
 
     def __init__(self, path: Path, threads: int = 1, runtime: str | None = None) -> None:
-        """Load `path`; raises UserError when the file, its card or its tensors do not fit."""
+        """Load the model file `path`; `runtime` is as in `load_interpreter`.
+
+        Raises UserError if the file cannot be read or loaded, if its card is missing or invalid,
+        or if its tensors do not match the card.
+        """
         try:
             model = path.read_bytes()
         except OSError as error:
             raise UserError(
                 f"cannot read the model {path}: {error.strerror};"
-                " leave classifier.model empty for the one that ships"
+                " leave classifier.model empty to use the shipped one"
             ) from None
         self.card: Card = read_card(model, path)
         self.digest = digest(model)
@@ -82,15 +88,15 @@ class Classifier:
         self._check_tensors(path)
 
     def classify(self, image_rgb: Pixels, box_px: Box) -> Scores:
-        """Scores of the face in `box_px` of `image_rgb`, (height, width, 3) uint8 RGB."""
+        """Return the scores of the face in `box_px` of `image_rgb`, (height, width, 3) uint8."""
         return self._infer(self.crop(image_rgb, box_px))
 
     def crop(self, image_rgb: Pixels, box_px: Box) -> Pixels:
-        """The face in `box_px` as the model sees it, (input height, width, 3) uint8 RGB."""
+        """Return the crop of `box_px` that the model gets, (input height, width, 3) uint8 RGB."""
         return crop_face(image_rgb, box_px, self.card.framing.margin, self._size_px)
 
     def classify_crop(self, crop_rgb: Pixels) -> Scores:
-        """Scores of an already framed face, (height, width, 3) uint8 RGB of any size."""
+        """Return the scores of a face crop, (height, width, 3) uint8 RGB of any size."""
         fits = crop_rgb.shape[:2] == self._size_px
         return self._infer(crop_rgb if fits else resize_crop(crop_rgb, self._size_px))
 
@@ -112,7 +118,7 @@ class Classifier:
             actual, dtype = tensor["shape"].tolist(), tensor["dtype"]
             if actual != shape or dtype not in dtypes:
                 raise UserError(
-                    f"the card of {path} does not fit the model: by `{field}` the tensor should be"
-                    f" {shape} {'/'.join(d.__name__ for d in dtypes)}, it is {actual}"
-                    f" {dtype.__name__}"
+                    f"the card of {path} does not match the model: according to"
+                    f" `{field}` the tensor must be {shape} {'/'.join(d.__name__ for d in dtypes)},"
+                    f" but it is {actual} {dtype.__name__}"
                 )

@@ -1,4 +1,4 @@
-"""How a face is cut out of a frame: the one rule, used on the Pi and in training."""
+"""The face crop: how a face is cut out of a frame, on the device and in training alike."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from edge.common.arrays import Box, Pixels
 
 
 def framed_square(box_px: Box, margin: float) -> Box:
-    """Square region that the classifier looks at for a detector's box.
+    """Return the square region that the classifier gets for the box of a face.
 
-    The longer side of `box_px` is widened by `margin` (a fraction of that side)
-    on each of its two ends; the centre stays.
+    Its side is the longer side of `box_px`, extended at both ends by `margin`, a fraction of that
+    side. The centre is that of `box_px`.
     """
     x, y, w, h = box_px
     side = max(w, h) * (1.0 + 2.0 * margin)
@@ -20,12 +20,12 @@ def framed_square(box_px: Box, margin: float) -> Box:
 
 
 def crop_face(image: Pixels, box_px: Box, margin: float, size_px: tuple[int, int]) -> Pixels:
-    """Cut the framed square around `box_px` out of `image` and scale it to `size_px`.
+    """Cut the `framed_square` of `box_px` out of `image` and scale it to `size_px`.
 
-    `image` is (height, width, channels) or (height, width), uint8; the result has
-    height and width `size_px` and the same channels. What lies outside the image
-    repeats its edge pixels, so that a face at the border keeps its proportions.
-    Raises ValueError when the square does not touch the image at all.
+    `image` is (height, width, channels) or (height, width), uint8; the result has height and width
+    `size_px` and the same channels. Outside the image, the edge pixels of the image are repeated,
+    so that a face at the border keeps its aspect ratio. Raises ValueError if the square lies
+    entirely outside the image.
     """
     height, width = image.shape[:2]
     fx, fy, side, _ = framed_square(box_px, margin)
@@ -43,11 +43,12 @@ def crop_face(image: Pixels, box_px: Box, margin: float, size_px: tuple[int, int
 
 
 def resize_crop(crop: Pixels, size_px: tuple[int, int]) -> Pixels:
-    """Scale an already framed crop to `size_px` (height, width), uint8 in and out.
+    """Scale a face crop to `size_px` (height, width), uint8 in and out.
 
-    Averages when shrinking (no aliasing), interpolates linearly when enlarging.
+    Pixels are averaged when the crop shrinks, which avoids aliasing, and interpolated linearly
+    when it grows.
     """
     height, width = size_px
     shrinks = crop.shape[0] >= height and crop.shape[1] >= width
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(crop, (width, height), interpolation=how), dtype=np.uint8)
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(crop, (width, height), interpolation=method), dtype=np.uint8)

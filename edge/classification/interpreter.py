@@ -1,4 +1,4 @@
-"""The seam to whichever TFLite interpreter this machine has."""
+"""Loads a model into one of the TFLite runtimes that may be installed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from edge.common.errors import UserError
 
-#: Distribution and module of each runtime, in the order in which they are tried.
+#: Distribution name and module of each runtime, in the order in which they are tried.
 RUNTIMES = (
     ("tflite-runtime", "tflite_runtime.interpreter"),
     ("ai-edge-litert", "ai_edge_litert.interpreter"),
@@ -19,14 +19,14 @@ RUNTIMES = (
 
 
 def load_interpreter(model: bytes, threads: int = 1, runtime: str | None = None) -> tuple[Any, str]:
-    """An allocated TFLite interpreter over `model`, and the runtime's distribution name.
+    """Return an interpreter for `model` with allocated tensors, and the name of its runtime.
 
-    `runtime` asks for one of `RUNTIMES` by name; by default the first one that is
-    installed *and can be constructed* is taken: tflite-runtime imports happily on
-    numpy 2 and fails only here. TensorFlow in the same process breaks
-    tflite-runtime (clashing symbols), so nothing that calls this may import it.
+    `runtime` selects one of `RUNTIMES` by its distribution name. By default the first one is used
+    that is installed *and* whose interpreter can be constructed: with numpy 2, tflite-runtime can
+    be imported, but its interpreter cannot be constructed. A process that calls this function must
+    not import TensorFlow, whose symbols clash with those of tflite-runtime.
 
-    Raises UserError when no runtime is usable or the model cannot be read.
+    Raises UserError if no runtime can load the model.
     """
     failures = []
     for name, module_name in RUNTIMES:
@@ -51,17 +51,17 @@ def load_interpreter(model: bytes, threads: int = 1, runtime: str | None = None)
 
 @contextlib.contextmanager
 def _native_stderr_silenced() -> Iterator[None]:
-    """Keep what native code writes to file descriptor 2 off the terminal.
+    """Discard what native code writes to file descriptor 2.
 
-    The runtimes greet there ("INFO: Created TensorFlow Lite XNNPACK delegate") and offer
-    no switch; errors come back as exceptions.
+    The runtimes write a message there ("INFO: Created TensorFlow Lite XNNPACK delegate") that
+    cannot be turned off. They report errors as exceptions.
     """
     sys.stderr.flush()
-    kept, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    original, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(silence, 2)
+        os.dup2(null, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(silence)
+        os.dup2(original, 2)
+        os.close(original)
+        os.close(null)

@@ -1,8 +1,8 @@
-"""The model's card: what a `.tflite` file says of itself, in a zip appended to it.
+"""The model card: the description of a model, in a zip archive appended to its `.tflite` file.
 
-TFLite's "associated files" convention: the flatbuffer comes first and every
-runtime ignores what follows it; any unzip tool reads the rest. The archive holds
-`labels.txt` (one label a line, in output order) and `model.json` (`Card`).
+This is the "associated files" convention of TFLite: the flatbuffer comes first, runtimes ignore
+what follows it, and any unzip tool can read the archive. The archive contains `labels.txt` (one
+label per line, in the order of the outputs) and `model.json` (`Card`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from edge.common.errors import UserError
 LABELS_NAME = "labels.txt"
 CARD_NAME = "model.json"
 
-#: What `zipfile` raises for an archive that is missing, incomplete or damaged.
-UNREADABLE = (
+#: Exceptions that `zipfile` raises for a missing, incomplete or damaged archive.
+ARCHIVE_ERRORS = (
     zipfile.BadZipFile,
     RuntimeError,
     LookupError,
@@ -34,7 +34,7 @@ UNREADABLE = (
     zlib.error,
 )
 
-#: The label whose score is held against the alert threshold.
+#: The label whose score is compared with the alert threshold of the card.
 ALERT_LABEL = "no_mask"
 KNOWN_LABELS = ("mask", "no_mask", "incorrect_mask")
 
@@ -55,20 +55,23 @@ class Input(_CardPart, frozen=True, kw_only=True):
 
 
 class Framing(_CardPart, frozen=True, kw_only=True):
-    """`margin`: see `edge.classification.face_crop.framed_square`."""
+    """The margin around a face: see `edge.classification.face_crop.framed_square`."""
 
     margin: Annotated[float, msgspec.Meta(ge=0.0, le=2.0)]
 
 
 class Alert(_CardPart, frozen=True, kw_only=True):
-    """A face counts as bare when its `no_mask` score reaches `threshold`."""
+    """The alert threshold: a face is bare if its `no_mask` score is at least `threshold`.
+
+    `chosen` describes how the threshold was chosen.
+    """
 
     threshold: Fraction
     chosen: str
 
 
 class DataSet(_CardPart, frozen=True, kw_only=True):
-    """One source of training pictures; `sha256` digests names and bytes of what was used."""
+    """One data set of training pictures; `sha256` covers the names and bytes of those used."""
 
     name: str
     pictures: int
@@ -77,7 +80,7 @@ class DataSet(_CardPart, frozen=True, kw_only=True):
 
 
 class Card(_CardPart, frozen=True, kw_only=True):
-    """Everything the edge must know of a model, and what its user should."""
+    """The description of a model: what the daemon needs to run it, and facts for its users."""
 
     card_version: int = 1
     name: str
@@ -94,7 +97,7 @@ class Card(_CardPart, frozen=True, kw_only=True):
 
 
 def attach_card(flatbuffer: bytes, card: Card) -> bytes:
-    """`flatbuffer` with `card` appended: same input, same bytes."""
+    """Return `flatbuffer` with `card` appended; the same arguments give the same bytes."""
     buffer = io.BytesIO(flatbuffer)
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
         for name, content in (
@@ -108,14 +111,14 @@ def attach_card(flatbuffer: bytes, card: Card) -> bytes:
 
 
 def read_card(model: bytes, path: Path) -> Card:
-    """The card appended to `model`; `path` only names the file in errors.
+    """Return the card appended to `model`; `path` is used only in error messages.
 
-    Raises UserError naming what is missing or which field is wrong.
+    Raises UserError if the card is missing or one of its fields is invalid.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(model)) as archive:
             raw, labels = archive.read(CARD_NAME), archive.read(LABELS_NAME)
-    except UNREADABLE as error:
+    except ARCHIVE_ERRORS as error:
         raise UserError(
             f"{path} has no model card ({error}); convert it with `make convert`,"
             " or use a model that ships with Mask Patrol"
@@ -123,27 +126,28 @@ def read_card(model: bytes, path: Path) -> Card:
     try:
         card = msgspec.json.decode(raw, type=Card)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UserError(f"the card of {path} is wrong: {error}") from None
+        raise UserError(f"the card of {path} is invalid: {error}") from None
     _check(card, labels.decode(errors="replace").split(), path)
     return card
 
 
 def _check(card: Card, labels: list[str], path: Path) -> None:
-    wrong = None
+    problem = None
     if card.card_version != 1:
-        wrong = f"`card_version` is {card.card_version}, and this program reads 1"
+        problem = f"`card_version` is {card.card_version}, but this program can only read 1"
     elif card.input.colour not in ("RGB", "BGR"):
-        wrong = f"`input.colour` is {card.input.colour!r}, expected RGB or BGR"
+        problem = f"`input.colour` is {card.input.colour!r}, expected RGB or BGR"
     elif len(set(card.labels)) != len(card.labels) or not set(card.labels) <= set(KNOWN_LABELS):
-        wrong = f"`labels` is {card.labels}, expected distinct ones of {', '.join(KNOWN_LABELS)}"
+        problem = f"`labels` is {card.labels}, expected different ones of {', '.join(KNOWN_LABELS)}"
     elif ALERT_LABEL not in card.labels:
-        wrong = f"`labels` is {card.labels}, without {ALERT_LABEL!r}"
+        problem = f"`labels` is {card.labels}, without {ALERT_LABEL!r}"
     elif labels != card.labels:
-        wrong = f"`labels` is {card.labels}, but {LABELS_NAME} says {labels}"
-    if wrong:
-        raise UserError(f"the card of {path} is wrong: {wrong}")
+        problem = f"`labels` is {card.labels}, but {LABELS_NAME} contains {labels}"
+    if problem:
+        raise UserError(f"the card of {path} is invalid: {problem}")
 
 
 def digest(content: bytes) -> str:
-    """`sha256:` and the hexadecimal digest, as events and cards name a file."""
+    """Return `sha256:` and the hexadecimal digest of `content`, the form used in events and
+    cards."""
     return "sha256:" + hashlib.sha256(content).hexdigest()

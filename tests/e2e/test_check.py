@@ -54,7 +54,7 @@ def test_what_alerts_and_where_faces_count_are_checked(tmp_path: Path) -> None:
     )
     rows = table(mask_patrol(tmp_path, "check", "--config", config).stdout)
     assert rows["model"][0] == rows["source"][0] == "FAIL"
-    assert "models/mask3.tflite knows incorrect_mask" in rows["model"][1]
+    assert "models/mask3.tflite has incorrect_mask" in rows["model"][1]
     assert "`camera.zone` has 2 of at least 3 corners" in rows["source"][1]
 
 

@@ -73,7 +73,7 @@ def model_with_card(path: Path, **changes: object) -> Path:
         (["run", "--no-mqtt", "--config", "{no_model}"], "cannot read the model"),
         (
             ["run", "--no-mqtt", "--config", "{alert}"],
-            "asks for incorrect_mask, and the model knows",
+            "contains incorrect_mask, but the labels of the model are",
         ),
         (["run", "--no-mqtt", "--config", "{line}"], "`camera.zone` has 2 of at least 3 corners"),
         (["run", "--no-mqtt", "--config", "{bow}"], "`camera.zone` crosses or touches itself"),
@@ -114,9 +114,12 @@ def test_one_line(tmp_path: Path, arguments: list[str], expected: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"input": {"height": 64, "width": 64, "colour": "RGB"}}, "by `input` the tensor should"),
+        (
+            {"input": {"height": 64, "width": 64, "colour": "RGB"}},
+            "`input` the tensor must",
+        ),
         ({"input": {"height": 96, "width": 96, "colour": "CMYK"}}, "`input.colour` is 'CMYK'"),
-        ({"labels": ["mask", "no_mask", "incorrect_mask"]}, "but labels.txt says"),
+        ({"labels": ["mask", "no_mask", "incorrect_mask"]}, "but labels.txt contains"),
         ({"labels": ["cat", "dog"]}, "`labels` is ['cat', 'dog']"),
         ({"card_version": 9}, "`card_version` is 9"),
         ({"framing": {}}, "missing required field `margin`"),

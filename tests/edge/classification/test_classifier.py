@@ -1,18 +1,28 @@
-"""The shipped model in the real runtime of this machine, on real faces."""
+"""The shipped model in the TFLite runtime of this machine, on faces of the demo clip."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from edge.classification.classifier import Classifier
+from edge.classification.classifier import (
+    Classifier,
+    Scores,
+    alert_labels,
+    alert_threshold,
+    load_classifier,
+)
 from edge.common.arrays import Pixels
+from edge.common.errors import UserError
 from edge.common.paths import demo_clip, shipped_model
-from edge.config.settings import DetectorSettings
+from edge.config.settings import ClassifierSettings, DetectorSettings, EventSettings
 from edge.detection.face_detector import HaarDetector
 
 BARE_AT_S, MASKED_AT_S = (4.0, 5.0, 20.0), (12.5, 13.5, 24.0)
+MASK3 = shipped_model().with_name("mask3.tflite")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +30,7 @@ def classifier() -> Classifier:
     return Classifier(shipped_model())
 
 
-def moment(at_s: float) -> Pixels:
+def demo_frame(at_s: float) -> Pixels:
     capture = cv2.VideoCapture(str(demo_clip()))
     capture.set(cv2.CAP_PROP_POS_MSEC, at_s * 1000)
     return np.asarray(capture.read()[1], np.uint8)
@@ -30,8 +40,10 @@ def moment(at_s: float) -> Pixels:
     ("at_s", "label"),
     [(t, "no_mask") for t in BARE_AT_S] + [(t, "mask") for t in MASKED_AT_S],
 )
-def test_faces_of_the_demo_clip(classifier: Classifier, at_s: float, label: str) -> None:
-    frame = moment(at_s)
+def test_faces_of_the_demo_clip_get_the_right_label(
+    classifier: Classifier, at_s: float, label: str
+) -> None:
+    frame = demo_frame(at_s)
     (face,) = HaarDetector(DetectorSettings()).find(frame)
     scores = classifier.classify(frame[:, :, ::-1], face.box_px)
     assert scores.label == label
@@ -39,17 +51,52 @@ def test_faces_of_the_demo_clip(classifier: Classifier, at_s: float, label: str)
     assert sum(scores.by_label.values()) == pytest.approx(1.0, abs=0.02)
 
 
-def test_the_order_of_colours_matters_to_it(classifier: Classifier) -> None:
-    """A frame handed over as BGR by mistake would go unnoticed if scores were the same."""
-    frame = moment(BARE_AT_S[0])
+def test_order_of_colour_channels_changes_the_scores(classifier: Classifier) -> None:
+    """Otherwise the tests could not detect a BGR frame that is passed by mistake."""
+    frame = demo_frame(BARE_AT_S[0])
     (face,) = HaarDetector(DetectorSettings()).find(frame)
-    right = classifier.classify(frame[:, :, ::-1], face.box_px)
-    wrong = classifier.classify(frame, face.box_px)
-    assert right.by_label != wrong.by_label
+    rgb_scores = classifier.classify(frame[:, :, ::-1], face.box_px)
+    bgr_scores = classifier.classify(frame, face.box_px)
+    assert rgb_scores.by_label != bgr_scores.by_label
 
 
-def test_the_same_pixels_give_the_same_scores(classifier: Classifier) -> None:
+def test_same_pixels_give_the_same_scores(classifier: Classifier) -> None:
     crop = np.random.default_rng(1).integers(0, 256, (96, 96, 3)).astype(np.uint8)
     first = classifier.classify_crop(crop)
     classifier.classify_crop(255 - crop)
     assert classifier.classify_crop(crop) == first
+
+
+def test_crop_of_any_size_is_scaled_to_the_input(classifier: Classifier) -> None:
+    crop = np.full((96, 96, 3), 120, np.uint8)
+    enlarged = np.full((300, 200, 3), 120, np.uint8)
+    assert classifier.classify_crop(enlarged) == classifier.classify_crop(crop)
+
+
+def test_label_has_the_highest_score() -> None:
+    scores = Scores({"mask": 0.2, "no_mask": 0.7, "incorrect_mask": 0.1})
+    assert (scores.label, scores.score) == ("no_mask", 0.7)
+
+
+def test_configured_model_is_loaded() -> None:
+    assert load_classifier(ClassifierSettings()).digest == Classifier(shipped_model()).digest
+    three = load_classifier(ClassifierSettings(model=str(MASK3)))
+    assert three.card.labels == ["mask", "no_mask", "incorrect_mask"]
+
+
+def test_missing_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot read the model"):
+        load_classifier(ClassifierSettings(model=str(tmp_path / "none.tflite")))
+
+
+def test_configured_threshold_precedes_that_of_the_card(classifier: Classifier) -> None:
+    card = classifier.card
+    assert alert_threshold(EventSettings(), card) == card.alert.threshold
+    assert alert_threshold(EventSettings(alert_threshold=0.3), card) == 0.3
+
+
+def test_alert_labels_must_be_labels_of_the_model(classifier: Classifier) -> None:
+    settings = EventSettings(alert_on=("no_mask", "incorrect_mask"))
+    assert alert_labels(settings, Classifier(MASK3)) == settings.alert_on
+    with pytest.raises(UserError, match="contains incorrect_mask, but the labels of the model are"):
+        alert_labels(settings, classifier)

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from edge.classification.face_crop import crop_face, framed_square, resize_crop
 
-coordinate = st.floats(-200, 400)
-length = st.floats(2, 300)
+COORDINATES = st.floats(-200, 400)
+LENGTHS = st.floats(2, 300)
 
 
-@given(coordinate, coordinate, length, length, st.floats(0, 1))
-def test_the_square_keeps_the_centre_and_covers_the_box(
+@given(COORDINATES, COORDINATES, LENGTHS, LENGTHS, st.floats(0, 1))
+def test_square_has_the_centre_of_the_box_and_covers_it(
     x: float, y: float, w: float, h: float, margin: float
 ) -> None:
     fx, fy, side, other = framed_square((x, y, w, h), margin)
@@ -23,16 +23,14 @@ def test_the_square_keeps_the_centre_and_covers_the_box(
 
 
 @given(st.floats(-30, 90), st.floats(-30, 70), st.floats(5, 80), st.floats(0, 0.5))
-def test_every_box_that_touches_gives_a_crop_of_the_asked_size(
-    x: float, y: float, w: float, margin: float
-) -> None:
+def test_crop_has_the_requested_size(x: float, y: float, w: float, margin: float) -> None:
     image = np.zeros((80, 100, 3), np.uint8)
     if x + w <= 1 or y + w <= 1:
         return
     assert crop_face(image, (x, y, w, w), margin, (96, 64)).shape == (96, 64, 3)
 
 
-def test_the_crop_shows_what_is_there() -> None:
+def test_crop_contains_the_box_and_its_margin() -> None:
     image = np.zeros((100, 100, 3), np.uint8)
     image[40:60, 30:50] = (10, 200, 30)
     crop = crop_face(image, (30, 40, 20, 20), 0.0, (20, 20))
@@ -42,7 +40,7 @@ def test_the_crop_shows_what_is_there() -> None:
     assert (with_margin[:9] == 0).all()
 
 
-def test_beyond_the_border_the_edge_is_repeated() -> None:
+def test_edge_is_repeated_beyond_the_border() -> None:
     image = np.zeros((50, 50, 3), np.uint8)
     image[:, 0] = 255
     crop = crop_face(image, (-10, 10, 20, 20), 0.0, (20, 20))
@@ -50,12 +48,12 @@ def test_beyond_the_border_the_edge_is_repeated() -> None:
     assert (crop[:, 12:] == 0).all()
 
 
-def test_a_box_outside_is_an_error() -> None:
+def test_box_outside_the_image_raises() -> None:
     with pytest.raises(ValueError, match="outside"):
         crop_face(np.zeros((50, 50, 3), np.uint8), (60, 60, 10, 10), 0.0, (96, 96))
 
 
-def test_shrinking_averages() -> None:
+def test_shrinking_averages_pixels() -> None:
     checkers = np.indices((96, 96)).sum(0) % 2 * 255
     image = np.repeat(checkers[:, :, None], 3, 2).astype(np.uint8)
     assert abs(int(resize_crop(image, (48, 48)).mean()) - 127) <= 1

@@ -3,16 +3,26 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.classification.model_card import Alert, Card, Framing, Input, attach_card, read_card
+from edge.classification.model_card import (
+    Alert,
+    Card,
+    Framing,
+    Input,
+    attach_card,
+    digest,
+    read_card,
+)
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model
 
-HERE = Path("model.tflite")
+PATH = Path("model.tflite")
 CARD = Card(
     name="test",
     input=Input(height=96, width=96),
@@ -29,41 +39,64 @@ CARD = Card(
 
 
 @given(st.binary(max_size=3000))
-def test_a_card_comes_back_whatever_stands_before_it(flatbuffer: bytes) -> None:
+def test_attached_card_can_be_read(flatbuffer: bytes) -> None:
     model = attach_card(flatbuffer, CARD)
     assert model.startswith(flatbuffer)
-    assert read_card(model, HERE) == CARD
+    assert read_card(model, PATH) == CARD
     assert attach_card(flatbuffer, CARD) == model
 
 
-def test_any_unzip_tool_reads_it() -> None:
+def test_card_is_a_zip_archive() -> None:
     with zipfile.ZipFile(io.BytesIO(attach_card(b"flatbuffer" * 100, CARD))) as archive:
         assert archive.testzip() is None
         assert archive.read("labels.txt") == b"mask\nno_mask\n"
 
 
 @given(st.integers(0, 400), st.integers(0, 255))
-def test_damage_is_an_error_and_never_another_card(back: int, byte: int) -> None:
+def test_damaged_card_is_never_read_as_another(back: int, byte: int) -> None:
     model = bytearray(attach_card(b"x" * 100, CARD))
     model[-1 - back % len(model)] = byte
     try:
-        found = read_card(bytes(model), HERE)
+        found = read_card(bytes(model), PATH)
     except UserError:
         return
     assert found == CARD
 
 
 @given(st.binary(max_size=200))
-def test_what_has_no_card_is_refused(content: bytes) -> None:
+def test_file_without_a_card_is_refused(content: bytes) -> None:
     with pytest.raises(UserError, match="no model card"):
-        read_card(content, HERE)
+        read_card(content, PATH)
 
 
-def test_the_shipped_model_has_a_card_that_is_true() -> None:
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"card_version": 2}, "`card_version` is 2"),
+        ({"input": Input(height=96, width=96, colour="CMYK")}, "`input.colour` is 'CMYK'"),
+        ({"labels": ["no_mask", "no_mask"]}, "expected different ones"),
+        ({"labels": ["no_mask", "cat"]}, "expected different ones"),
+        ({"labels": ["mask"]}, "without 'no_mask'"),
+    ],
+)
+def test_invalid_card_is_refused(changes: dict[str, Any], message: str) -> None:
+    card = msgspec.structs.replace(CARD, **changes)
+    with pytest.raises(UserError, match=r"the card of model\.tflite is invalid: ") as raised:
+        read_card(attach_card(b"flatbuffer", card), PATH)
+    assert message in str(raised.value)
+
+
+def test_digest_names_its_algorithm() -> None:
+    assert digest(b"") == (
+        "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    )
+
+
+def test_shipped_model_has_a_correct_card() -> None:
     path = shipped_model()
     card = read_card(path.read_bytes(), path)
     assert set(card.labels) == {"mask", "no_mask"}
     assert 0.0 < card.alert.threshold < 1.0
     assert card.training_data
-    # Its licence forbids commercial use: what ships is not trained on it.
+    # The licence of MaskedFace-Net forbids commercial use, so the shipped model must not use it.
     assert not any("maskedface" in source.name.lower() for source in card.training_data)

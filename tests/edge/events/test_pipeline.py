@@ -177,7 +177,7 @@ def test_a_change_that_is_refused_changes_nothing() -> None:
     door = Door()
     door.watch(1.0)
     settings = change(SETTINGS, events={"alert_on": ["incorrect_mask"]})
-    with pytest.raises(UserError, match="asks for incorrect_mask"):
+    with pytest.raises(UserError, match="contains incorrect_mask"):
         door.pipeline.change(settings, door.detector, door.classifier)
     with pytest.raises(UsageError, match=r"camera\.zone"):
         door.pipeline.change(zoned((0.0, 0.0), (1.0, 1.0)), door.detector, door.classifier)
@@ -190,8 +190,8 @@ def test_an_alert_needs_a_label_that_the_model_knows() -> None:
     with pytest.raises(UserError) as raised:
         Door(settings)
     assert str(raised.value) == (
-        "`events.alert_on` asks for incorrect_mask, and the model knows only mask, no_mask;"
-        " models/mask3.tflite knows incorrect_mask (classifier.model)"
+        "`events.alert_on` contains incorrect_mask, but the labels of the model are mask, no_mask;"
+        " models/mask3.tflite has incorrect_mask (set classifier.model)"
     )
 
 
