@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.health.raspberry_pi import temperature_c, throttled
+from edge.health.raspberry_pi import temperature_c, throttle_flags
 
 #: Where a Raspberry Pi says what it is, ended by a null character.
 BOARD = Path("/proc/device-tree/model")
@@ -29,8 +29,8 @@ def machine() -> dict[str, str | int | float]:
     }
     if (celsius := temperature_c()) is not None:
         found["temperature_c"] = celsius
-    if reasons := throttled():
-        found["throttled"] = ", ".join(reasons)
+    if flags := throttle_flags():
+        found["throttled"] = ", ".join(flags)
     return found
 
 

@@ -23,7 +23,13 @@ from edge.daemon.event_writer import EventWriter
 from edge.daemon.loop import FramePath, Loop, Reports, Requests, Supervision
 from edge.daemon.measurements import Measurements
 from edge.daemon.messaging import Messaging
-from edge.daemon.preview_server import Preview, PreviewServer, in_use, preview_of, socket_path
+from edge.daemon.preview_server import (
+    Preview,
+    PreviewServer,
+    make_preview,
+    settings_in_use,
+    socket_path,
+)
 from edge.daemon.reload import Reload
 from edge.daemon.snapshot_store import SnapshotStore
 from edge.daemon.status_report import StatusReport
@@ -162,13 +168,13 @@ def build_preview_server(
         view = path.view.get()
         if view is None:
             return None
-        return preview_of(view.frame, path.pipeline.tracks, times.quantiles())
+        return make_preview(view.frame, path.pipeline.tracks, times.quantiles())
 
     return PreviewServer(
         socket_path(settings.camera),
         preview,
-        lambda: in_use(controls, lambda: active.settings),
-        controls.reload.set,
+        lambda: settings_in_use(controls, lambda: active.settings),
+        controls.reload_requested.set,
     )
 
 

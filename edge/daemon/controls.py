@@ -1,4 +1,4 @@
-"""What may be asked of the running daemon, by signals and by commands over MQTT."""
+"""Requests to the running daemon, from signals, from MQTT commands, and from the dashboard."""
 
 from __future__ import annotations
 
@@ -11,67 +11,68 @@ from typing import Any
 
 
 class Controls:
-    """Wishes that the loop looks at between two frames; set from any thread."""
+    """Requests that the loop reads between two frames; they may be made from any thread."""
 
     def __init__(self) -> None:
-        """Nothing is asked for."""
-        self.stopped = threading.Event()
-        self.reload = threading.Event()
-        #: Why the configuration that was read last was not taken; empty when it was.
-        self.refused = ""
+        """Start without a request."""
+        self.stop_requested = threading.Event()
+        self.reload_requested = threading.Event()
+        #: Why the last reload was refused; empty when it was applied.
+        self.refusal = ""
         self._reloading = False
         self._paused = threading.Event()
 
     @property
     def paused(self) -> bool:
-        """Whether the watch is paused, by `pause`."""
+        """Whether frames are left unprocessed, after the command `pause`."""
         return self._paused.is_set()
 
     @property
     def reloading(self) -> bool:
-        """Whether the configuration is to be read, or being taken up: what holds may change."""
-        # In this order: the wish is taken back after the work has begun.
-        return self.reload.is_set() or self._reloading
+        """Whether a reload is requested or in progress: the settings in force may change."""
+        # The order matters: `begin_reload` sets `_reloading` before it clears the request.
+        return self.reload_requested.is_set() or self._reloading
 
-    def reload_begins(self) -> None:
-        """The wish is being granted; a further one from now on is another."""
+    def begin_reload(self) -> None:
+        """Clear the request; a request from now on causes another reload."""
         self._reloading = True
-        self.reload.clear()
+        self.reload_requested.clear()
 
-    def reload_ends(self, refused: str) -> None:
-        """`refused`: why all is as it was before; empty when the new configuration holds."""
-        self.refused = refused
+    def end_reload(self, refusal: str) -> None:
+        """Record the result: `refusal` is the reason why the old configuration stays in force,
+        or empty when the new one was applied."""
+        self.refusal = refusal
         self._reloading = False
 
     def pause(self) -> dict[str, Any]:
-        """Watch nobody until `resume` or the next start; the answer to the command."""
+        """Process no frame until `resume` or the next start; return the body of the reply."""
         self._paused.set()
         return {"paused": True}
 
     def resume(self) -> dict[str, Any]:
-        """Watch again; the answer to the command."""
+        """Process frames again; return the body of the reply."""
         self._paused.clear()
         return {"paused": False}
 
 
 @contextmanager
 def signals_to(controls: Controls) -> Iterator[None]:
-    """While this lasts: SIGINT and SIGTERM stop, SIGHUP reloads.
+    """Turn signals into requests inside the context: SIGINT and SIGTERM stop, SIGHUP reloads.
 
-    The first SIGINT or SIGTERM asks for a clean stop; a second one ends the process at
-    once, and loses nothing that is in the outbox.
+    The first SIGINT or SIGTERM requests a clean stop. A second one ends the process at once;
+    events in the outbox are not lost. Must be entered in the main thread.
     """
 
     def stop(number: int, _frame: object) -> None:
-        if controls.stopped.is_set():
+        if controls.stop_requested.is_set():
             os._exit(128 + number)
-        controls.stopped.set()
+        controls.stop_requested.set()
 
     def reload(_number: int, _frame: object) -> None:
-        controls.reload.set()
+        controls.reload_requested.set()
 
-    wanted = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGHUP: reload}
-    before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
+    handlers = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGHUP: reload}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:

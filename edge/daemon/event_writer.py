@@ -1,4 +1,4 @@
-"""Events get their bodies and their numbers and go where they belong."""
+"""Turns events into numbered payloads and commits them to the outbox and the events file."""
 
 from __future__ import annotations
 
@@ -21,38 +21,45 @@ log = logging.getLogger(__name__)
 
 
 class EventWriter:
-    """Commits each event to the sink, and copies it to the events file if there is one."""
+    """Commits each event to the sink, and copies it to the events file if there is one.
+
+    Used by the main thread only; `written`, `last` and `last_at` may be read from any thread.
+    """
 
     def __init__(
         self,
         origin: Origin,
         utc: UtcClock,
         sink: EventSink,
-        event_log: BinaryIO | None,
+        events_file: BinaryIO | None,
         times: StageTimes,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        """`event_log`: an open, unbuffered file for JSON lines, or None. `clock`: that of the
-        frames, None where these bear times of their own."""
+        """`events_file` is an open, unbuffered file for JSON lines, or None. `clock` is the
+        clock that live frames are timed with, None for frames with a recording's own times."""
         self._origin = origin
         self._utc = utc
         self._sink = sink
-        self._log = event_log
-        self._log_fails = False
+        self._events_file = events_file
+        self._file_failing = False
         self._times = times
         self._clock = clock
+        #: How many events were committed.
         self.written = 0
-        #: The body of the newest event, and when it was committed; None before the first.
+        #: The payload of the newest event, and when it was committed; None before the first.
         self.last: dict[str, Any] | None = None
         self.last_at: Moment | None = None
 
     def change_origin(self, origin: Origin) -> None:
-        """Name another camera or model as the origin of the events from now on."""
+        """Write another camera or model into the events from now on."""
         self._origin = origin
 
     def write(self, event: Event, captured_at_s: float | None = None) -> None:
-        """`event` is safe in the sink when this returns; `captured_at_s` is that of the frame
-        that brought it, if one did."""
+        """Commit `event`; it is safe in the sink on return.
+
+        `captured_at_s` is the capture time of the frame that caused the event, None when no
+        frame caused it.
+        """
         lag_s = None
         if self._clock is not None and captured_at_s is not None:
             lag_s = self._clock() - captured_at_s
@@ -66,38 +73,45 @@ class EventWriter:
             f" ended by {event.ended_by}" if event.ended_by else "",
         )
 
-    def end(self, cut_off: Sequence[PendingEvent]) -> None:
-        """End the alerts that ran when the last run was cut off."""
-        for start in cut_off:
+    def end_interrupted(self, starts: Sequence[PendingEvent]) -> None:
+        """Commit an end for each alert that was running when the previous run broke off;
+        `starts` are the start events of these alerts."""
+        for start in starts:
             self._commit(end_after_restart(start, now()))
-            log.warning("%s was cut off by a crash or a power cut", start.payload.get("id"))
+            log.warning(
+                "the alert %s was interrupted by a crash or a power failure",
+                start.payload.get("id"),
+            )
 
     def _commit(self, payload: dict[str, Any], lag_s: float | None = None) -> None:
         with self._times.measure("commit"):
             seq = self._sink.put(payload, lag_s)
         self.written += 1
         self.last, self.last_at = {**payload, "seq": seq}, now()
-        if self._log is not None:
-            try:
-                line = json.dumps({**payload, "seq": seq, "age_s": 0.0, "replayed": False})
-                self._log.write(f"{line}\n".encode())
-                self._log_fails = False
-            except OSError as error:
-                # MQTT is the delivery; the file is a convenience that must not stop it.
-                if not self._log_fails:
-                    log.error("cannot write to the events file: %s", error.strerror)
-                self._log_fails = True
+        if self._events_file is not None:
+            self._copy({**payload, "seq": seq, "age_s": 0.0, "replayed": False})
+
+    def _copy(self, body: dict[str, Any]) -> None:
+        assert self._events_file is not None
+        try:
+            self._events_file.write(f"{json.dumps(body)}\n".encode())
+            self._file_failing = False
+        except OSError as error:
+            # Events are delivered over MQTT; a failure of the file must not stop that.
+            if not self._file_failing:
+                log.error("cannot write to the events file: %s", error.strerror)
+            self._file_failing = True
 
 
-def open_event_file(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
-    """`path` opened for appending, as a context; None gives None.
+def open_events_file(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
+    """Open `path` for appending, as a context manager; None without a path.
 
-    Raises UsageError when it cannot be written.
+    Raises UsageError when the file cannot be written.
     """
     if path is None:
         return nullcontext()
     try:
-        # Unbuffered: a line is in the file when it is written, and closing cannot fail.
+        # Unbuffered: each line is in the file as soon as it is written, and closing cannot fail.
         return path.open("ab", buffering=0)
     except OSError as error:
         raise UsageError(f"cannot write the events file {path}: {error.strerror}") from None

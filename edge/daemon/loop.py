@@ -105,7 +105,7 @@ class Loop:
 
     def run(self) -> None:
         """Run until the source has ended, has failed (SourceError), or a stop is requested."""
-        feed, stopped = self._path.feed, self._requests.controls.stopped
+        feed, stopped = self._path.feed, self._requests.controls.stop_requested
         try:
             self._report_state()  # the retained state of the previous run may be out of date
             while not stopped.is_set() and not feed.over:
@@ -126,9 +126,9 @@ class Loop:
     def _supervise(self) -> None:
         self._reports.progress.turn()
         if self._supervision.delivery_alive():
-            self._reports.notifier.alive()
+            self._reports.notifier.keep_alive()
         if self._supervision.thermal is not None:
-            self._supervision.thermal.tend(self._clock())
+            self._supervision.thermal.update(self._clock())
 
     def _process(self, frame: Frame) -> None:
         if frame.captured_at_s < self._now_s:
@@ -182,9 +182,9 @@ class Loop:
     def _reload_if_requested(self) -> None:
         controls, notifier = self._requests.controls, self._reports.notifier
         if not self._reloading:
-            if not controls.reload.is_set():
+            if not controls.reload_requested.is_set():
                 return
-            controls.reload_begins()
+            controls.begin_reload()
             notifier.reloading()
         self._reloading, refused = False, ""
         try:
@@ -197,7 +197,7 @@ class Loop:
             refused = f"it failed unexpectedly ({type(error).__name__}); see the daemon's log"
         finally:
             if not self._reloading:
-                controls.reload_ends(refused)
+                controls.end_reload(refused)
                 notifier.ready()
 
     def _pause_if_requested(self) -> None:

@@ -1,11 +1,13 @@
-"""What the camera sees, for the dashboard's Camera page on this very machine; off by default.
+"""The preview: shows the dashboard on this device what the camera sees. Off by default.
 
-A UNIX socket, which only this device's own users can open, and only those whom the rights of
-the file let in. Whoever connects sends one line and is answered once: `look` with what is seen
-now (a line of JSON and a JPEG), `use` with what the daemon works with
-(`SettingsInUse`), `reload` with the
-same after asking the daemon to read its configuration anew. Nothing is encoded, or kept, unless
-somebody looks.
+A UNIX socket, which only users of this device can open, and of these only the owner and the
+group of the file. A client connects, sends one line, and receives one answer:
+
+- `look`: the current view, as a line of JSON and a JPEG;
+- `use`: the settings in force (`SettingsInUse`), as JSON;
+- `reload`: the same as `use`, after a reload of the configuration was requested.
+
+Frames are encoded only on request.
 """
 
 from __future__ import annotations
@@ -36,22 +38,31 @@ from edge.tracking.track import Track
 
 log = logging.getLogger(__name__)
 
-NAME = "preview.sock"
-#: The runtime directory of the installed service.
-SERVICE = Path("/run/mask-patrol")
-#: Owner and group: a dashboard that runs as another user must share the group.
-RIGHTS = 0o660
-WIDTH_PX, QUALITY = 960, 75
+SOCKET_NAME = "preview.sock"
+#: The RuntimeDirectory of the installed service.
+SERVICE_RUNTIME_DIRECTORY = Path("/run/mask-patrol")
+#: Mode of the socket, for owner and group: a dashboard that runs as another user must be in the
+#: group.
+SOCKET_MODE = 0o660
+#: The system's limit on the path of a socket is 108 bytes, with a null byte at the end.
+MAX_PATH_BYTES = 100
+#: Larger frames are scaled down to this width; quality of the JPEG, 0 to 100.
+MAX_WIDTH_PX, JPEG_QUALITY = 960, 75
 MAX_REQUEST_BYTES = 64
-#: Pages that look at once; who comes then is turned away by the system, and must ask again.
+#: Connections that may wait to be accepted. The system refuses further ones, and their clients
+#: must try again.
 MAX_WAITING = 64
-PATIENCE_S = 2.0
+#: How long a client may take to send its request, and to receive the answer.
+CLIENT_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A person in view: `box` is x, y, width, height as fractions of the frame; `label` is
-    empty, and `score` None, while it is open."""
+class PersonInView:
+    """A person in the current view.
+
+    `box` is x, y, width, height as fractions of the frame. `label` is empty and `score` None
+    while there is no evidence for a label.
+    """
 
     number: int
     box: tuple[float, float, float, float]
@@ -61,45 +72,45 @@ class Seen:
 
 @dataclass(frozen=True)
 class Preview:
-    """What is seen now: the frame, who is in it, and how long each stage took (p50, p95, ms)."""
+    """The newest frame, the people in it, and the duration of each stage (p50, p95, in ms)."""
 
     frame: Frame
-    people: Sequence[Seen]
+    people: Sequence[PersonInView]
     stages_ms: dict[str, tuple[float, float]]
 
 
 class SettingsInUse(msgspec.Struct, frozen=True, kw_only=True):
-    """What the daemon works with just now: the zone's corners (fractions of the picture) and the
-    smallest face (as a share of its width)."""
+    """The settings in force that the Camera page can change: the corners of the zone (fractions
+    of the frame) and the smallest face (as a share of the frame's width)."""
 
-    #: Whether it is about to read its configuration, or taking it up.
+    #: Whether a reload is requested or in progress.
     reloading: bool
-    #: Why it did not take what it read last; empty when it did.
+    #: Why the last reload was refused; empty when it was applied.
     refused: str
     zone: tuple[tuple[float, float], ...]
     min_face: float
 
 
-def in_use(controls: Controls, holds: Callable[[], Settings]) -> SettingsInUse:
-    """As of now; `holds` gives the settings that the frames are looked at with."""
-    reloading = controls.reloading  # asked first: what follows is no older
-    refused, settings = controls.refused, holds()
+def settings_in_use(controls: Controls, current: Callable[[], Settings]) -> SettingsInUse:
+    """Return the settings in force now; `current` returns the settings of the pipeline."""
+    reloading = controls.reloading  # read first, so that the settings are not older than it
+    refusal, settings = controls.refusal, current()
     return SettingsInUse(
         reloading=reloading,
-        refused=refused,
+        refused=refusal,
         zone=settings.camera.zone,
         min_face=settings.detector.min_face,
     )
 
 
-def preview_of(
+def make_preview(
     frame: Frame, tracks: Iterable[Track], quantiles: Mapping[str, Quantiles]
 ) -> Preview:
-    """Who is in `frame`, as the tracks say."""
+    """Return the preview of `frame` with the people of `tracks`."""
     return Preview(
         frame,
         [
-            Seen(
+            PersonInView(
                 track.number,
                 as_fractions(track.box_px, frame.size_px),
                 track.label() if track.labels else "",
@@ -112,25 +123,29 @@ def preview_of(
 
 
 def socket_path(camera: CameraSettings) -> Path:
-    """Where the daemon puts the socket; raises UserError for a path that cannot be one."""
+    """Return where the daemon creates the socket; raises UserError for an unusable path."""
     if camera.preview_socket:
         path = user_path(camera.preview_socket)
     else:
-        path = (runtime_directory() or state_directory()) / NAME
-    if len(os.fsencode(path)) > 100:
+        path = (runtime_directory() or state_directory()) / SOCKET_NAME
+    if len(os.fsencode(path)) > MAX_PATH_BYTES:
         raise UserError(f"`camera.preview_socket`: {path} is longer than the system allows")
     return path
 
 
 def preview_socket(camera: CameraSettings) -> Path:
-    """Where a dashboard finds it: that of the service, if there is one; raises UserError."""
-    if not camera.preview_socket and (SERVICE / NAME).exists():
-        return SERVICE / NAME
+    """Return where a dashboard finds the socket: that of the installed service, if it exists.
+
+    Raises UserError for an unusable path.
+    """
+    service = SERVICE_RUNTIME_DIRECTORY / SOCKET_NAME
+    if not camera.preview_socket and service.exists():
+        return service
     return socket_path(camera)
 
 
 class PreviewServer:
-    """Answers as long as `with` lasts, one at a time, from a thread of its own."""
+    """Answers one client at a time, in its own thread, inside its context."""
 
     def __init__(
         self,
@@ -139,10 +154,10 @@ class PreviewServer:
         use: Callable[[], SettingsInUse],
         reload: Callable[[], None],
     ) -> None:
-        """`look` gives what is seen now, None when nothing is; `use` what is worked with;
-        `reload` asks for that.
+        """`look` returns the current view, None when there is none; `use` returns the settings
+        in force; `reload` requests a reload. All three are called in the server's thread.
 
-        Raises UserError when the socket cannot be made.
+        Raises UserError when the socket cannot be created.
         """
         self._path = path
         self._look = look
@@ -150,17 +165,17 @@ class PreviewServer:
         self._reload = reload
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_socket():  # of a daemon that was killed
+            if path.is_socket():  # left behind by a daemon that was killed
                 path.unlink()
             self._listener = socket.socket(socket.AF_UNIX)
-            before = os.umask(0o777 & ~RIGHTS)
+            umask = os.umask(0o777 & ~SOCKET_MODE)
             try:
                 self._listener.bind(str(path))
             finally:
-                os.umask(before)
+                os.umask(umask)
             self._listener.listen(MAX_WAITING)
         except OSError as error:
-            raise UserError(f"cannot make the socket {path}: {error.strerror}") from None
+            raise UserError(f"cannot create the socket {path}: {error.strerror}") from None
         self._thread = threading.Thread(target=self._serve, name="preview", daemon=True)
 
     def __enter__(self) -> PreviewServer:
@@ -176,43 +191,41 @@ class PreviewServer:
     def _serve(self) -> None:
         while True:
             try:
-                visitor, _ = self._listener.accept()
+                client, _ = self._listener.accept()
             except OSError:
                 return
-            with visitor, contextlib.suppress(OSError):
-                visitor.settimeout(PATIENCE_S)
+            with client, contextlib.suppress(OSError):
+                client.settimeout(CLIENT_TIMEOUT_S)
                 try:
-                    self._answer(visitor)
+                    self._answer(client)
                 except cv2.error as error:
                     log.warning("no preview: %s", error)
 
-    def _answer(self, visitor: socket.socket) -> None:
-        asked = visitor.recv(MAX_REQUEST_BYTES).strip()
-        if asked == b"reload":
-            log.info("the dashboard asks for the configuration to be read anew")
+    def _answer(self, client: socket.socket) -> None:
+        request = client.recv(MAX_REQUEST_BYTES).strip()
+        if request == b"reload":
+            log.info("the dashboard requests a reload of the configuration")
             self._reload()
-            visitor.sendall(msgspec.json.encode(self._use()))
-        elif asked == b"use":
-            visitor.sendall(msgspec.json.encode(self._use()))
-        elif asked == b"look":
-            seen = self._look()
-            if seen is None:
-                visitor.sendall(b'{"nothing": true}\n')
-            else:
-                visitor.sendall(_packed(seen))
+            client.sendall(msgspec.json.encode(self._use()))
+        elif request == b"use":
+            client.sendall(msgspec.json.encode(self._use()))
+        elif request == b"look":
+            preview = self._look()
+            client.sendall(b'{"nothing": true}\n' if preview is None else encode_preview(preview))
 
 
-def _packed(seen: Preview) -> bytes:
-    height, width = seen.frame.size_px
-    picture = seen.frame.image_bgr
-    if width > WIDTH_PX:
-        size = (WIDTH_PX, max(1, round(height * WIDTH_PX / width)))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype("uint8")
-    _, code = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+def encode_preview(preview: Preview) -> bytes:
+    """Return the answer to `look`: a line of JSON, then the frame as a JPEG."""
+    height, width = preview.frame.size_px
+    image_bgr = preview.frame.image_bgr
+    if width > MAX_WIDTH_PX:
+        size = (MAX_WIDTH_PX, max(1, round(height * MAX_WIDTH_PX / width)))
+        image_bgr = cv2.resize(image_bgr, size, interpolation=cv2.INTER_AREA).astype("uint8")
+    _, jpeg = cv2.imencode(".jpg", image_bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     body: dict[str, Any] = {
         "width": width,
         "height": height,
-        "at_s": round(seen.frame.captured_at_s, 3),
+        "at_s": round(preview.frame.captured_at_s, 3),
         "people": [
             {
                 "number": person.number,
@@ -220,9 +233,9 @@ def _packed(seen: Preview) -> bytes:
                 "label": person.label,
                 "score": None if person.score is None else round(person.score, 3),
             }
-            for person in seen.people
+            for person in preview.people
         ],
-        "stages_ms": seen.stages_ms,
+        "stages_ms": preview.stages_ms,
         "told_s": round(time.monotonic(), 3),
     }
-    return json.dumps(body).encode() + b"\n" + code.tobytes()
+    return json.dumps(body).encode() + b"\n" + jpeg.tobytes()

@@ -1,4 +1,4 @@
-"""How much of the machine this process may take, told to the system and to OpenCV."""
+"""Limits on the processor time that this process takes: its priority and OpenCV's threads."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from edge.config.settings import LoadSettings
 
 
 def limit_resources(settings: LoadSettings) -> None:
-    """Hold for this process from now on; to be called before it starts threads.
+    """Apply `[load]` to this process; must be called before the process starts threads.
 
-    A process that was started to give way more than `settings.nice` says stays so: going back
-    is for root. At 0 nothing is changed.
+    A process that was started with a higher nice value than `settings.nice` keeps it, because
+    only root may lower it. With 0 the nice value is left alone.
     """
     cv2.setNumThreads(settings.opencv_threads)
     if settings.nice > max(0, now := os.nice(0)):

@@ -17,7 +17,7 @@ from edge.daemon.commands import build_commands
 from edge.daemon.configuration import ActiveConfiguration, load_configuration
 from edge.daemon.controls import Controls, signals_to
 from edge.daemon.current_view import CurrentView
-from edge.daemon.event_writer import open_event_file
+from edge.daemon.event_writer import open_events_file
 from edge.daemon.loop import FramePath, Loop, Requests
 from edge.daemon.measurements import Measurements
 from edge.daemon.messaging import Messaging, open_messaging
@@ -73,10 +73,10 @@ def run(settings: Settings, options: RunOptions) -> int:
         # because of a wrong configuration.
         limit_resources(settings.load)
         configuration = load_configuration(settings)
-        events_file = stack.enter_context(open_event_file(options.events_file))
+        events_file = stack.enter_context(open_events_file(options.events_file))
 
         # The camera. Signals are handled from here on; before, Ctrl-C interrupts the start.
-        camera = build_camera(settings, options.fast, budget, controls.stopped)
+        camera = build_camera(settings, options.fast, budget, controls.stop_requested)
         stack.enter_context(camera.feed)
         stack.enter_context(signals_to(controls))
 
@@ -107,7 +107,7 @@ def run(settings: Settings, options: RunOptions) -> int:
 
         # Alerts that a crash cut off are ended in the outbox before anything is sent.
         if messaging.delivery is not None:
-            writer.end(messaging.delivery.outbox.running())
+            writer.end_interrupted(messaging.delivery.outbox.running())
         messaging.start()
 
         # The outputs that show the daemon's state.
@@ -136,7 +136,7 @@ def run(settings: Settings, options: RunOptions) -> int:
                     terminal.show(line)
 
         waiting = _run_loop(loop, camera, reporter, messaging, show_summary)
-        return EXIT_UNDELIVERED if waiting and not controls.stopped.is_set() else 0
+        return EXIT_UNDELIVERED if waiting and not controls.stop_requested.is_set() else 0
 
 
 def _run_loop(
@@ -153,7 +153,7 @@ def _run_loop(
         finally:
             # Both stop in the background while the broker takes the remaining events.
             camera.feed.request_stop()
-            reporter.leave()
+            reporter.stop()
             waiting = messaging.finish()
             show_summary()
     return waiting

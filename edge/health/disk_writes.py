@@ -1,4 +1,4 @@
-"""What is written to the card, which bears only so much: by this process, and by everything."""
+"""Measures the writes to the SD card, which wears out: by this process, and in total."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-OWN_COUNTS = Path("/proc/self/io")
+PROCESS_IO = Path("/proc/self/io")
 BLOCK_DEVICES = Path("/sys/dev/block")
-#: The unit of `stat` of a block device, whatever its own sectors are (kernel, block/stat.rst).
+#: The unit of a block device's `stat`, whatever the size of the device's own sectors is (kernel
+#: documentation, block/stat.rst).
 SECTOR_BYTES = 512
+#: Index of the field "write sectors" in `stat`.
 SECTORS_WRITTEN = 6
 DAY_S, HOUR_S = 86_400.0, 3600.0
-#: A day's worth of marks, one in ten minutes.
-MARK_EVERY_S = 600.0
+#: Distance of the samples that are kept: 144 of them cover a day.
+SAMPLE_INTERVAL_S = 600.0
 
 
-def own_bytes(file: Path = OWN_COUNTS) -> int | None:
-    """Bytes that this process has caused to be written to disks; None where the kernel does not
-    count. What goes to memory only (/run, /tmp on many systems) is none of them."""
+def process_written_bytes(file: Path = PROCESS_IO) -> int | None:
+    """Return the bytes that this process has caused to be written to disks; None where the
+    kernel does not count them. Writes to memory (/run, on many systems /tmp) do not count."""
     try:
         lines = file.read_text(encoding="ascii").splitlines()
         counts = {name: int(count) for name, count in (line.split(": ") for line in lines)}
@@ -31,9 +33,10 @@ def own_bytes(file: Path = OWN_COUNTS) -> int | None:
         return None
 
 
-def card_bytes(folder: Path, devices: Path = BLOCK_DEVICES) -> int | None:
-    """Bytes written since the machine's start to the whole disk that `folder` lies on, whoever
-    wrote them; None where that is no disk, as under an overlay in memory."""
+def disk_written_bytes(folder: Path, devices: Path = BLOCK_DEVICES) -> int | None:
+    """Return the bytes that all processes have written, since the machine was started, to the
+    whole disk that holds `folder`; None if `folder` is not on a disk, as with an overlay in
+    memory."""
     try:
         number = folder.stat().st_dev
         device = (devices / f"{os.major(number)}:{os.minor(number)}").resolve(strict=True)
@@ -46,49 +49,56 @@ def card_bytes(folder: Path, devices: Path = BLOCK_DEVICES) -> int | None:
 
 
 @dataclass(frozen=True)
-class _Mark:
+class _Sample:
     at_s: float
-    own: int | None
-    card: int | None
+    by_process: int | None
+    to_disk: int | None
 
 
 class DiskWrites:
-    """Bytes a day, over the newest day; told from the first hour on, as a start writes more."""
+    """Bytes written per day, over the last day.
+
+    In the first hour no rate is reported, because a start writes more than the rest of a day.
+    """
 
     def __init__(
         self,
         folder: Path | None,
         clock: Callable[[], float] = time.monotonic,
-        own: Callable[[], int | None] = own_bytes,
-        card: Callable[[Path], int | None] = card_bytes,
+        by_process: Callable[[], int | None] = process_written_bytes,
+        to_disk: Callable[[Path], int | None] = disk_written_bytes,
     ) -> None:
-        """`folder` lies on the card, if anything is kept at all."""
+        """`folder` is on the disk to watch; None when the daemon keeps nothing on a disk."""
         self._folder = folder
         self._clock = clock
-        self._own = own
-        self._card = card
+        self._by_process = by_process
+        self._to_disk = to_disk
         self._lock = threading.Lock()
-        self._marks: deque[_Mark] = deque([self._mark()])
+        self._samples: deque[_Sample] = deque([self._sample()])
 
     def body(self) -> dict[str, int | None]:
-        """Its part of `health`; to be asked now and then, from any thread."""
+        """Return the fields of `health`, from any thread.
+
+        The window of the rates is exact only if this is called at least once in each
+        `SAMPLE_INTERVAL_S`.
+        """
         with self._lock:
-            now = self._mark()
-            if now.at_s - self._marks[-1].at_s >= MARK_EVERY_S:
-                self._marks.append(now)
-            while len(self._marks) > 1 and now.at_s - self._marks[1].at_s >= DAY_S:
-                self._marks.popleft()
-            then = self._marks[0]
-        span_s = now.at_s - then.at_s
+            now = self._sample()
+            if now.at_s - self._samples[-1].at_s >= SAMPLE_INTERVAL_S:
+                self._samples.append(now)
+            while len(self._samples) > 1 and now.at_s - self._samples[1].at_s >= DAY_S:
+                self._samples.popleft()
+            oldest = self._samples[0]
+        span_s = now.at_s - oldest.at_s
         return {
-            "written_bytes": now.own,
-            "written_bytes_per_day": _per_day(then.own, now.own, span_s),
-            "card_bytes_per_day": _per_day(then.card, now.card, span_s),
+            "written_bytes": now.by_process,
+            "written_bytes_per_day": _per_day(oldest.by_process, now.by_process, span_s),
+            "card_bytes_per_day": _per_day(oldest.to_disk, now.to_disk, span_s),
         }
 
-    def _mark(self) -> _Mark:
-        card = None if self._folder is None else self._card(self._folder)
-        return _Mark(self._clock(), self._own(), card)
+    def _sample(self) -> _Sample:
+        to_disk = None if self._folder is None else self._to_disk(self._folder)
+        return _Sample(self._clock(), self._by_process(), to_disk)
 
 
 def _per_day(before: int | None, after: int | None, span_s: float) -> int | None:

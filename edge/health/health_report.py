@@ -10,7 +10,7 @@ from edge.camera.frame_rate_limit import FrameRateBudget
 from edge.camera.source import Feed
 from edge.common.stage_times import Progress, StageTimes, memory_mb
 from edge.health.disk_writes import DiskWrites
-from edge.health.raspberry_pi import temperature_c, throttled
+from edge.health.raspberry_pi import temperature_c, throttle_flags
 from edge.mqtt.delivery import Delivery
 
 
@@ -34,7 +34,7 @@ class FrameSources:
 class BoardSources:
     """Where the figures about the board come from; `restarts` is fixed for one run.
 
-    `temperature_c` returns None where the kernel reports none; `throttled` returns the
+    `temperature_c` returns None where the kernel reports none; `throttle_flags` returns the
     conditions that the firmware reports, such as under-voltage, and None where the board has no
     such report.
     """
@@ -42,7 +42,7 @@ class BoardSources:
     restarts: int
     disk_writes: DiskWrites
     temperature_c: Callable[[], float | None] = temperature_c
-    throttled: Callable[[], list[str] | None] = throttled
+    throttle_flags: Callable[[], list[str] | None] = throttle_flags
 
 
 class HealthReport:
@@ -95,13 +95,13 @@ class HealthReport:
         }
 
     def _board_figures(self, warnings: list[str]) -> dict[str, Any]:
-        reasons = self._board.throttled()
-        if reasons:
-            warnings.append(f"the board's firmware reports: {', '.join(reasons)}")
+        flags = self._board.throttle_flags()
+        if flags:
+            warnings.append(f"the board's firmware reports: {', '.join(flags)}")
         return {
             "memory_mb": memory_mb(),
             "temperature_c": self._board.temperature_c(),
-            "throttled": None if reasons is None else bool(reasons),
+            "throttled": None if flags is None else bool(flags),
             "restarts": self._board.restarts,
             **self._board.disk_writes.body(),
         }

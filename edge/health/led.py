@@ -1,4 +1,4 @@
-"""The board's activity LED: how the daemon is, for who stands below it without a screen."""
+"""The board's activity LED: shows the daemon's state to people who stand near the device."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from edge.common.paths import state_directory
 log = logging.getLogger(__name__)
 
 LEDS = Path("/sys/class/leds")
-#: In the StateDirectory while the LED is ours: what it showed before. Who is killed gives nothing
-#: back, and who is started after that finds nothing.
-KEPT_NAME = "led-trigger"
-NOTHING = "none"
-#: A loop that has not come round for so long hangs.
+#: A file in the StateDirectory that holds the LED's original trigger while the daemon uses the
+#: LED. A daemon that is killed cannot restore the trigger, and the next one finds `NO_TRIGGER`.
+SAVED_TRIGGER_NAME = "led-trigger"
+NO_TRIGGER = "none"
+#: A loop that has not completed a turn for this long is considered to hang.
 HUNG_S = 5.0
 _BLINK, _PAUSE, _REST = 0.1, 0.25, 2.0
 
@@ -27,9 +27,10 @@ def _blinks(count: int) -> tuple[float, ...]:
     return (_BLINK, _PAUSE) * (count - 1) + (_BLINK, _REST)
 
 
-#: Seconds on, off, on, off … over and over; no more on than needed to count the blinks.
+#: For each pattern the seconds on, off, on, off …, repeated. The LED is on no longer than is
+#: needed to count the blinks.
 PATTERNS: Mapping[str, tuple[float, ...]] = {
-    "well": _blinks(1),
+    "ok": _blinks(1),
     "no broker": _blinks(2),
     "no camera": _blinks(3),
     "no disk": _blinks(4),
@@ -40,8 +41,11 @@ PATTERNS: Mapping[str, tuple[float, ...]] = {
 
 
 def pattern_for(status: Mapping[str, Any], idle_s: float) -> str:
-    """The name of the pattern: the worst that is wrong. `idle_s`: since the loop came round;
-    `status` may be empty at first."""
+    """Return the name of the pattern for the most serious condition.
+
+    `status` is the body of the status file, empty before the first one; `idle_s` is the time
+    since the loop last completed a turn.
+    """
     health = status.get("health", {})
     if idle_s > HUNG_S:
         return "hung"
@@ -53,82 +57,88 @@ def pattern_for(status: Mapping[str, Any], idle_s: float) -> str:
         return "alert"
     if not health.get("connected", True):
         return "no broker"
-    return "paused" if health.get("paused") else "well"
+    return "paused" if health.get("paused") else "ok"
 
 
 class Led(Protocol):
-    """Something that can be lit."""
+    """An LED that can be switched."""
 
-    def light(self, on: bool) -> None:
-        """Turn it on or off; raises OSError when it cannot be."""
+    def switch(self, on: bool) -> None:
+        """Switch it on or off; raises OSError when that fails."""
 
-    def give_back(self) -> None:
-        """Leave it as it was found."""
+    def restore(self) -> None:
+        """Return it to its original use; raises OSError when that fails."""
 
 
 class BoardLed:
-    """An LED of the kernel's; for as long as it is ours, the card's activity does not show."""
+    """An LED of the kernel's LED class; while it is in use here, it does not show disk activity."""
 
-    def __init__(self, folder: Path, kept: Path | None = None) -> None:
-        """Take `folder` over, such as /sys/class/leds/ACT; raises OSError when we may not. `kept`
-        is a file that remembers what it showed, for who comes after us if we are killed."""
+    def __init__(self, folder: Path, saved_trigger: Path | None = None) -> None:
+        """Take over the LED of `folder`, such as /sys/class/leds/ACT.
+
+        `saved_trigger` is the file that holds the original trigger, for a process that follows
+        one that was killed. Raises OSError without the right to use the LED.
+        """
         self._brightness = folder / "brightness"
         self._trigger = folder / "trigger"
         self._full = (folder / "max_brightness").read_text(encoding="ascii").strip()
-        # The one in force stands in brackets.
+        # The active trigger is in brackets.
         triggers = self._trigger.read_text(encoding="ascii").split()
-        found = next((name[1:-1] for name in triggers if name.startswith("[")), NOTHING)
-        self._kept = kept
-        self._before = self._remembered(triggers) if found == NOTHING else found
-        self._brightness.write_text("0", encoding="ascii")  # also shows whether we may
-        self._remember()
-        self._trigger.write_text(NOTHING, encoding="ascii")
+        active = next((name[1:-1] for name in triggers if name.startswith("[")), NO_TRIGGER)
+        self._saved_trigger = saved_trigger
+        self._original = self._read_saved(triggers) if active == NO_TRIGGER else active
+        self._brightness.write_text("0", encoding="ascii")  # raises without the right to write
+        self._save()
+        self._trigger.write_text(NO_TRIGGER, encoding="ascii")
 
-    def light(self, on: bool) -> None:
-        """Turn it on or off; raises OSError when it was taken from us."""
+    def switch(self, on: bool) -> None:
+        """Switch it on or off; raises OSError when the LED is no longer accessible."""
         self._brightness.write_text(self._full if on else "0", encoding="ascii")
 
-    def give_back(self) -> None:
-        """What the kernel showed before, it shows again."""
-        self._trigger.write_text(self._before, encoding="ascii")
-        if self._kept is not None:
+    def restore(self) -> None:
+        """Set the original trigger again; raises OSError when the LED is no longer accessible."""
+        self._trigger.write_text(self._original, encoding="ascii")
+        if self._saved_trigger is not None:
             with suppress(OSError):
-                self._kept.unlink(missing_ok=True)
+                self._saved_trigger.unlink(missing_ok=True)
 
-    def _remembered(self, triggers: list[str]) -> str:
-        """What it showed before one of us was killed; nothing if none was."""
-        if self._kept is None:
-            return NOTHING
+    def _read_saved(self, triggers: list[str]) -> str:
+        """Return the trigger that a killed process saved; `NO_TRIGGER` without a valid one."""
+        if self._saved_trigger is None:
+            return NO_TRIGGER
         try:
-            name = self._kept.read_text(encoding="ascii").strip()
+            name = self._saved_trigger.read_text(encoding="ascii").strip()
         except (OSError, ValueError):
-            return NOTHING
-        return name if name in triggers else NOTHING
+            return NO_TRIGGER
+        return name if name in triggers else NO_TRIGGER
 
-    def _remember(self) -> None:
-        if self._kept is None or self._before == NOTHING:
+    def _save(self) -> None:
+        if self._saved_trigger is None or self._original == NO_TRIGGER:
             return
         try:
-            self._kept.parent.mkdir(parents=True, exist_ok=True)
-            self._kept.write_text(f"{self._before}\n", encoding="ascii")
+            self._saved_trigger.parent.mkdir(parents=True, exist_ok=True)
+            self._saved_trigger.write_text(f"{self._original}\n", encoding="ascii")
         except OSError as error:
-            log.debug("what the LED showed is not written down: %s", error)
+            log.debug("the LED's original trigger cannot be saved: %s", error)
 
 
-def find_led(name: str, leds: Path = LEDS, kept: Path | None = None) -> Led | None:
-    """The LED of that name; None without a name, an LED, or the right to use it. `kept`: see
-    BoardLed; default: in the StateDirectory."""
+def find_led(name: str, leds: Path = LEDS, saved_trigger: Path | None = None) -> Led | None:
+    """Take over the LED `name`; return None if the name is empty, there is no such LED, or it
+    may not be used.
+
+    `saved_trigger`: see `BoardLed`; None: `SAVED_TRIGGER_NAME` in the StateDirectory.
+    """
     if not name or not (leds / name).exists():
         return None
     try:
-        return BoardLed(leds / name, kept or state_directory() / KEPT_NAME)
+        return BoardLed(leds / name, saved_trigger or state_directory() / SAVED_TRIGGER_NAME)
     except OSError as error:
         log.info("the LED %s is not used: %s", name, error.strerror)
         return None
 
 
 class Blinker:
-    """Shows a pattern from a thread of its own, as long as `with` lasts."""
+    """Blinks a pattern in its own thread, inside its context; then restores the LED."""
 
     def __init__(
         self,
@@ -136,8 +146,11 @@ class Blinker:
         pattern: Callable[[], str],
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
-        """`pattern` gives the name of the present one, at each round of it. `wait` waits for
-        the event or so many seconds; True when it came."""
+        """`pattern` returns the name of the current pattern and is called before each round.
+
+        `wait` waits for the event for a number of seconds; it returns True when the event is
+        set.
+        """
         self._led = led
         self._pattern = pattern
         self._wait = wait
@@ -158,10 +171,10 @@ class Blinker:
                 on = True
                 for seconds in PATTERNS[self._pattern()]:
                     if seconds:
-                        self._led.light(on)
+                        self._led.switch(on)
                         if self._wait(self._stopped, seconds):
                             break
                     on = not on
-            self._led.give_back()
+            self._led.restore()
         except OSError as error:
-            log.warning("the LED shows nothing any more: %s", error.strerror)
+            log.warning("the LED can no longer be used: %s", error.strerror)

@@ -1,6 +1,6 @@
-"""The figures of `health` for Prometheus, over HTTP.
+"""Serves the figures of `health` to Prometheus, over HTTP.
 
-Needs the extra `metrics` (prometheus-client); imported only when a port is configured.
+Needs prometheus-client (the extra `metrics`), which is imported only when the endpoint starts.
 """
 
 from __future__ import annotations
@@ -13,41 +13,53 @@ from edge.common.errors import UserError
 from edge.config.settings import MetricsSettings
 
 Body = dict[str, Any]
-#: Names as Prometheus wants them (base units, `_total` for what only grows) for what stands
-#: in `health` under the key.
+#: For each key of `health` the metric's name and help text. The names follow Prometheus's rules:
+#: base units, and counters get the suffix `_total` from the library.
 GAUGES = {
-    "fps": ("frames_per_second", "Frames processed a second"),
-    "fps_share": ("frame_rate_share", "Of the allowed frame rate, what heat leaves"),
-    "frame_age_s": ("frame_age_seconds", "Since the newest frame was captured"),
-    "uptime_s": ("uptime_seconds", "Since the daemon was started"),
-    "memory_mb": ("resident_memory_mebibytes", "Resident memory"),
-    "temperature_c": ("temperature_celsius", "Of the processor"),
-    "outbox_depth": ("outbox_events", "Events that wait for the broker"),
-    "outbox_on_disk": ("outbox_on_disk", "0 while events are in memory only"),
-    "paused": ("paused", "1 while nobody is watched"),
-    "connected": ("broker_connected", "1 while the broker is there"),
-    "written_bytes_per_day": ("written_bytes_per_day", "Written to disks by this process"),
-    "card_bytes_per_day": ("card_written_bytes_per_day", "Written to the card by everything"),
+    "fps": ("frames_per_second", "Frames processed per second"),
+    "fps_share": (
+        "frame_rate_share",
+        "Share of camera.fps in use; below 1 while the board is hot",
+    ),
+    "frame_age_s": ("frame_age_seconds", "Time since the newest good frame was captured"),
+    "uptime_s": ("uptime_seconds", "Time since the daemon was started"),
+    "memory_mb": ("resident_memory_mebibytes", "Resident memory of the daemon"),
+    "temperature_c": ("temperature_celsius", "Temperature of the processor"),
+    "outbox_depth": ("outbox_events", "Events that wait for delivery"),
+    "outbox_on_disk": ("outbox_on_disk", "0 while events are kept in memory only"),
+    "paused": ("paused", "1 while paused"),
+    "connected": ("broker_connected", "1 while connected to the broker"),
+    "written_bytes_per_day": (
+        "written_bytes_per_day",
+        "Bytes written to disks by this process per day",
+    ),
+    "card_bytes_per_day": (
+        "card_written_bytes_per_day",
+        "Bytes written to the SD card by all processes per day",
+    ),
 }
 COUNTERS = {
     "frames": ("frames", "Frames processed"),
-    "frames_left_out": ("frames_left_out", "Frames beyond the allowed rate"),
-    "frames_dropped": ("frames_dropped", "Frames that a newer one replaced"),
-    "events_dropped": ("events_dropped", "Events lost for want of room, for age, to damage"),
-    "events_acknowledged": ("events_acknowledged", "Events that the broker took"),
+    "frames_left_out": ("frames_left_out", "Frames left out to keep the configured frame rate"),
+    "frames_dropped": ("frames_dropped", "Frames replaced by a newer one unprocessed"),
+    "events_dropped": (
+        "events_dropped",
+        "Events lost: outbox full, too old, or file damaged",
+    ),
+    "events_acknowledged": ("events_acknowledged", "Events acknowledged by the broker"),
     "connections": ("broker_connections", "Connections made to the broker"),
-    "camera_reopened": ("camera_reopened", "Times that the camera was opened anew"),
-    "restarts": ("restarts", "Starts after no clean stop"),
-    "written_bytes": ("written_bytes", "Written to disks by this process"),
+    "camera_reopened": ("camera_reopened", "Times that the camera was reopened"),
+    "restarts": ("restarts", "Starts that did not follow a clean stop"),
+    "written_bytes": ("written_bytes", "Bytes written to disks by this process"),
 }
 PREFIX = "mask_patrol_"
 
 
 class MetricsEndpoint:
-    """`http://host:port/metrics` for as long as `with` lasts."""
+    """Serves `http://host:port/metrics` inside its context."""
 
     def __init__(self, settings: MetricsSettings, body: Callable[[], Body], device: str) -> None:
-        """`body` gives the figures of `health` now; it is asked at every scrape."""
+        """`body` returns the present body of `health` and is called at each scrape."""
         self._settings = settings
         self._collector = _Collector(body, device)
         self._server: Any = None
@@ -66,9 +78,10 @@ class MetricsEndpoint:
         try:
             self._server, self._thread = start_http_server(port, host, registry)
         except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or "that is no name of a host"
+            reason = getattr(error, "strerror", None) or "this is not a host name"
             raise UserError(
-                f"no metrics at {host}:{port}: {reason}; choose another metrics.host or port"
+                f"cannot serve metrics at {host}:{port}: {reason};"
+                " choose another metrics.host or port"
             ) from None
         return self
 
@@ -79,14 +92,14 @@ class MetricsEndpoint:
 
 
 class _Collector:
-    """What Prometheus asks for the figures."""
+    """Converts the body of `health` to metrics."""
 
     def __init__(self, body: Callable[[], Body], device: str) -> None:
         self._body = body
         self._device = device
 
     def describe(self) -> list[Any]:
-        """Nothing in advance: which figures there are depends on the board."""
+        """Return nothing: which metrics exist depends on the board."""
         return []
 
     def collect(self) -> Iterator[Any]:
@@ -101,14 +114,14 @@ class _Collector:
                     metric.add_metric([self._device], float(body[key]))
                     yield metric
         camera = GaugeMetricFamily(
-            PREFIX + "camera_state", "1 for the state that it is in", labels=[*labels, "state"]
+            PREFIX + "camera_state", "1 for the camera's present state", labels=[*labels, "state"]
         )
         for state in get_args(CameraState):
             camera.add_metric([self._device, state], float(body.get("camera") == state))
         yield camera
         stages = GaugeMetricFamily(
             PREFIX + "stage_seconds",
-            "How long a stage takes, of the newest passes",
+            "Duration of a stage over its newest passes",
             labels=[*labels, "stage", "quantile"],
         )
         for stage, quantiles in body.get("stages_ms", {}).items():

@@ -1,4 +1,4 @@
-"""What the board says of itself: temperature, and whether it is held back."""
+"""Reads the board's temperature and the flags of a Raspberry Pi's firmware."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from pathlib import Path
 THERMAL_ZONE = Path("/sys/class/thermal/thermal_zone0/temp")
 #: The firmware's flags on a Raspberry Pi, in hexadecimal.
 THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
-#: raspberrypi.com/documentation/computers/os.html, vcgencmd get_throttled: the lower bits
-#: are now, those sixteen higher are "since the start".
+#: The lower bits describe the present; the same bits plus sixteen mean "since the start"
+#: (raspberrypi.com/documentation/computers/os.html, vcgencmd get_throttled).
 FLAGS = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit"}
-#: Those that heat brings about; a weak power supply brings the others, and fewer frames are no
-#: help against it.
-COOLING = (FLAGS[2], FLAGS[3])
+#: The flags that are caused by heat. The others are caused by a weak power supply, against which
+#: a lower frame rate does not help.
+HEAT_FLAGS = (FLAGS[2], FLAGS[3])
 
 
 def temperature_c(file: Path = THERMAL_ZONE) -> float | None:
-    """The processor's temperature in degrees Celsius, where the kernel tells."""
+    """Return the processor's temperature in degrees Celsius; None where the kernel has none."""
     try:
         return int(file.read_text(encoding="ascii")) / 1000.0
     except (OSError, ValueError):
         return None
 
 
-def throttled(file: Path = THROTTLED) -> list[str] | None:
-    """Why the firmware holds the processor back right now, empty when it does not; None on
-    a board that does not tell."""
+def throttle_flags(file: Path = THROTTLED) -> list[str] | None:
+    """Return the names of the firmware's flags that are set now; None on a board without them."""
     try:
         flags = int(file.read_text(encoding="ascii"), 16)
     except (OSError, ValueError):

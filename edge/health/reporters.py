@@ -1,4 +1,4 @@
-"""What the device says of itself: `state` when it changes, `health` at intervals, `info` once."""
+"""Publishes the retained reports of the device: `state`, `health`, and `info`."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from edge.mqtt.delivery import EventSink
 
 log = logging.getLogger(__name__)
 
-#: A report that hangs (a disk that does not answer) is left behind after this.
-FAREWELL_S = 0.5
+#: How long the end waits for the health thread, which may hang in a disk that does not respond.
+STOP_TIMEOUT_S = 0.5
 NO_COUNTS: Mapping[str, Any] = {}
 
 
 class StateReporter:
-    """Publishes `state` whenever it is no longer what was said last."""
+    """Publishes `state` when it differs from the state that was published last."""
 
     def __init__(self, sink: EventSink, utc: UtcClock) -> None:
-        """Nothing is said before the first `update`."""
+        """Publish nothing before the first `update`."""
         self._sink = sink
         self._utc = utc
-        self._said: tuple[bool, int, bool, Mapping[str, Any]] | None = None
+        self._published: tuple[bool, int, bool, Mapping[str, Any]] | None = None
         self._since = ""
 
     def update(
@@ -43,37 +43,39 @@ class StateReporter:
         counts: Mapping[str, Any] = NO_COUNTS,
         paused: bool = False,
     ) -> None:
-        """`alerting` of `people` in view are bare-faced as of the frame of `at_s`.
+        """Publish the state as of the frame of `at_s`, if it has changed.
 
-        `counts` are those of the hour (`PeopleCounter.body`) and are told beside it.
+        `alerting` is the number of the `people` in view who have a running alert; `counts` are
+        the people per hour (`PeopleCounter.body`).
         """
         no_mask = alerting > 0
-        if self._said == (no_mask, people, paused, counts):
+        if self._published == (no_mask, people, paused, counts):
             return
-        if self._said is None or self._said[0] != no_mask:
+        if self._published is None or self._published[0] != no_mask:
             self._since = self._utc.at(at_s)
-        self._said = (no_mask, people, paused, counts)
+        self._published = (no_mask, people, paused, counts)
         body = {"no_mask": no_mask, "people": people, "since": self._since, "paused": paused}
         self._sink.retain("state", {**body, **counts}, qos=1)
 
 
 class HealthReporter:
-    """Publishes `health` at intervals from a thread of its own, as long as `with`
-    lasts; what has to be done now and then is done with it. Leaving waits for at most
-    `FAREWELL_S`."""
+    """Runs the periodic maintenance and publishes `health`, in its own thread and context.
+
+    Leaving the context waits for at most `STOP_TIMEOUT_S`.
+    """
 
     def __init__(
         self,
         sink: EventSink,
         body: Callable[[], dict[str, Any]],
         interval_s: float,
-        chores: Callable[[], None] = lambda: None,
+        maintain: Callable[[], None] = lambda: None,
     ) -> None:
-        """`body` gives the figures now; `chores` is called before each report."""
+        """`body` returns the present figures; `maintain` is called before each report."""
         self._sink = sink
         self._body = body
         self._interval_s = interval_s
-        self._chores = chores
+        self._maintain = maintain
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
@@ -82,21 +84,21 @@ class HealthReporter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.leave()
-        self._thread.join(FAREWELL_S)
+        self.stop()
+        self._thread.join(STOP_TIMEOUT_S)
 
-    def leave(self) -> None:
-        """Report no more; returns at once."""
+    def stop(self) -> None:
+        """Publish no further report; returns at once."""
         self._stopped.set()
 
     def _run(self) -> None:
         while not self._stopped.wait(self._interval_s):
             try:
-                self._chores()
+                self._maintain()
                 self._sink.retain("health", self._body(), qos=0)
-            except Exception:  # the figures are worth less than what they tell of
+            except Exception:  # a failure of the report must not end the daemon
                 if not self._stopped.is_set():
-                    log.exception("no health report")
+                    log.exception("the health report failed")
 
 
 class InfoReporter:
@@ -109,7 +111,7 @@ class InfoReporter:
         self.body: Mapping[str, Any] = {}
 
     def update(self, settings: Settings, classifier: Classifier) -> None:
-        """Publish what runs from now on."""
+        """Publish the versions, the model, and the settings in use from now on."""
         threshold = alert_threshold(settings.events, classifier.card)
         body = info_body(settings, classifier, threshold)
         self.body = body
@@ -117,7 +119,7 @@ class InfoReporter:
 
 
 def info_body(settings: Settings, classifier: Classifier, threshold: float) -> dict[str, Any]:
-    """What runs here: versions, the model, the digest of the configuration; no secrets."""
+    """Return the versions, the model, and the digest of the configuration; it has no secrets."""
     return {
         "version": __version__,
         "python": platform.python_version(),
@@ -135,7 +137,10 @@ def info_body(settings: Settings, classifier: Classifier, threshold: float) -> d
 
 
 def _digest(settings: Settings) -> str:
-    """Of everything but names and passwords: whoever reads it could try those out against it."""
+    """Return the digest of all settings except names and passwords.
+
+    With these in the digest, a reader of `info` could test guesses against it.
+    """
     camera = msgspec.structs.replace(settings.camera, source=display_address(settings.camera))
     mqtt = msgspec.structs.replace(settings.mqtt, username="")
     public = msgspec.structs.replace(

@@ -1,4 +1,4 @@
-"""How often the daemon was started again without having stopped: crashes, power cuts."""
+"""Counts the starts that did not follow a clean stop: after crashes and power failures."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ log = logging.getLogger(__name__)
 class RestartCounter:
     """A count in a small file beside the outbox; a context manager around the whole run.
 
-    The file is written twice a run and never synchronised to the disk: it is a figure,
-    not an event. Where it cannot be written the count starts anew.
+    The file is written twice in a run, without fsync, to spare the disk: the count is a figure
+    for information. If the file cannot be read or written, the count starts at zero.
     """
 
     def __init__(self, path: Path) -> None:
-        """Nothing is read before `with`."""
+        """Read nothing before the context is entered."""
         self._path = path
-        #: Starts of this device that followed no clean stop.
+        #: Starts that did not follow a clean stop, this one included.
         self.count = 0
 
     def __enter__(self) -> RestartCounter:
         try:
-            told = json.loads(self._path.read_text(encoding="utf-8"))
-            self.count = max(0, int(told["restarts"])) + bool(told["running"])
+            saved = json.loads(self._path.read_text(encoding="utf-8"))
+            self.count = max(0, int(saved["restarts"])) + bool(saved["running"])
         except FileNotFoundError:
             pass
         except (OSError, ValueError, OverflowError, TypeError, KeyError, RecursionError) as error:
-            log.debug("the count of restarts begins anew: %s", error)
+            log.debug("the count of restarts starts at zero: %s", error)
         self._write(running=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # What ends with an error will be started again, and that counts.
+        # After an error the service manager starts the daemon again, and that start counts.
         self._write(running=kind is not None)
 
     def _write(self, running: bool) -> None:
@@ -45,4 +45,4 @@ class RestartCounter:
             new.write_text(body + "\n", encoding="utf-8")
             new.replace(self._path)
         except OSError as error:
-            log.debug("the count of restarts cannot be kept: %s", error)
+            log.debug("the count of restarts cannot be written: %s", error)

@@ -1,7 +1,7 @@
-"""How the daemon is, for who looks at the device itself: a file in memory.
+"""The daemon's status, for people at the device: a file in memory, and the LED.
 
-It lies in systemd's RuntimeDirectory, which is no card: it is written every few seconds and goes
-when the daemon goes. `mask-patrol status` reads it, and the LED shows the worst of it.
+The file is in systemd's RuntimeDirectory, which is not on the SD card: it is rewritten every few
+seconds, and deleted when the daemon stops. `mask-patrol status` reads it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from edge.health.led import Blinker, Led, pattern_for
 
 log = logging.getLogger(__name__)
 
-#: A gathering that hangs (a disk that does not answer) is left behind after this.
-FAREWELL_S = 0.5
+#: How long the end waits for the thread, which may hang in a disk that does not respond.
+STOP_TIMEOUT_S = 0.5
 
 
 @contextmanager
@@ -32,8 +32,10 @@ def status_outputs(
     status: Callable[[], dict[str, Any]],
     idle_s: Callable[[], float],
 ) -> Iterator[None]:
-    """As long as this lasts, `status` is in the file in `folder` and on the `led`, where there
-    are such. `idle_s`: since the loop came round."""
+    """Show `status` inside the context: in a file in `folder` and on `led`, unless they are None.
+
+    `idle_s` returns the time since the loop last completed a turn.
+    """
     with ExitStack() as stack:
         writer = StatusWriter(folder, status)
         if folder is not None or led is not None:
@@ -44,7 +46,7 @@ def status_outputs(
 
 
 class StatusWriter:
-    """Gathers how we are from a thread of its own, as long as `with` lasts, and writes it."""
+    """Collects the status in its own thread, inside its context, and writes it to the file."""
 
     def __init__(
         self,
@@ -52,11 +54,11 @@ class StatusWriter:
         body: Callable[[], dict[str, Any]],
         interval_s: float = STATUS_INTERVAL_S,
     ) -> None:
-        """`body` tells how we are; without a `folder` nothing is written."""
+        """`body` returns the status; without a `folder` no file is written."""
         self._file = folder / STATUS_NAME if folder else None
         self._body = body
         self._interval_s = interval_s
-        #: What was gathered last; empty before the first time.
+        #: The newest status; empty before the first.
         self.newest: Mapping[str, Any] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="status", daemon=True)
@@ -67,37 +69,36 @@ class StatusWriter:
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        self._thread.join(FAREWELL_S)
+        self._thread.join(STOP_TIMEOUT_S)
         if self._file is not None:
             self._file.unlink(missing_ok=True)
 
     def _run(self) -> None:
-        failed = False
+        failing = False
         while True:
             try:
                 self.newest = body = self._body()
                 if self._file is not None:
-                    write(self._file, body)
-                failed = False
-            except Exception as error:  # worth less than what it tells of
-                log.log(
-                    logging.DEBUG if failed else logging.WARNING, "no status is told: %s", error
-                )
-                failed = True
+                    write_status(self._file, body)
+                failing = False
+            except Exception as error:  # a failure of the report must not end the daemon
+                level = logging.DEBUG if failing else logging.WARNING
+                log.log(level, "the status cannot be written: %s", error)
+                failing = True
             if self._stopped.wait(self._interval_s):
                 return
 
 
-def write(file: Path, body: Mapping[str, Any]) -> None:
-    """`body` and when it was written, whole or not at all, for everybody to read."""
+def write_status(file: Path, body: Mapping[str, Any]) -> None:
+    """Replace `file` atomically by `body` and the time of writing; every user may read it."""
     moment = now()
-    told = {
+    complete = {
         "written": iso_utc(moment.utc_s),
         "boot_s": round(moment.boot_s, 3),
         "pid": os.getpid(),
         **body,
     }
     new = file.with_name(file.name + ".new")
-    new.write_text(json.dumps(told, separators=(",", ":")) + "\n", encoding="utf-8")
+    new.write_text(json.dumps(complete, separators=(",", ":")) + "\n", encoding="utf-8")
     new.chmod(0o644)
     new.replace(file)

@@ -114,7 +114,7 @@ def test_a_damaged_outbox(tmp_path: Path, mosquitto: Mosquitto, where: str) -> N
     line, *others = result.stderr.splitlines()
     assert "damaged" in line
     # An end that was lost with the file is said anew.
-    assert all("was cut off by a crash or a power cut" in other for other in others)
+    assert all("was interrupted by a crash or a power failure" in other for other in others)
     assert "it is set aside as outbox.sqlite3.damaged-" in line
     (aside,) = state.glob("outbox.sqlite3.damaged-*Z")
     assert aside.read_bytes() == content

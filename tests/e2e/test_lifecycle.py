@@ -14,10 +14,10 @@ from typing import Any
 import cv2
 import pytest
 
-from tests.edge.health.test_systemd_notify import Systemd
 from tests.support.brokers import Mosquitto, Subscriber, free_port, wait_until
 from tests.support.cli_process import command, environment, mask_patrol
 from tests.support.mjpeg_server import MjpegCamera, Mute
+from tests.support.systemd_receiver import Systemd
 from tests.support.visit_clip import BARE_S, frame_at
 
 ALERT_AT_ONCE = "[events]\nmin_readings = 1\nconfirm_s = 0.0\n"
@@ -85,12 +85,12 @@ def test_systemd_is_told_from_the_start_to_the_end(
     ) as process:  # fmt: skip
 
         def fed() -> bool:
-            told.extend(systemd.told())
+            told.extend(systemd.received())
             return told.count("WATCHDOG=1") >= 5
 
         wait_until(fed, "the watchdog is fed")
         errors, _ = stopped(process)
-    told += systemd.told()
+    told += systemd.received()
     systemd.close()
     assert (process.returncode, errors) == (0, "")
     assert told[0].startswith("READY=1")
@@ -135,7 +135,7 @@ def test_a_reload_to_a_camera_that_is_mute_holds_up_neither_the_watchdog_nor_a_s
     told: list[str] = []
 
     def heard(message: str, count: int = 1) -> bool:
-        told.extend(line for text in systemd.told() for line in text.splitlines())
+        told.extend(line for text in systemd.received() for line in text.splitlines())
         return told.count(message) >= count
 
     config = configured(tmp_path, mosquitto.port, f"[camera]\nsource = '{camera.url}'\n")
@@ -216,7 +216,7 @@ def test_sighup_takes_what_is_new_and_says_why_not(
         told: list[str] = []
 
         def reloads(count: int) -> bool:
-            told.extend(systemd.told())
+            told.extend(systemd.received())
             return sum(message.startswith("READY=1") for message in told) > count
 
         wait_until(lambda: reloads(1), "the first reload")

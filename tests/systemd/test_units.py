@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge.config.settings import Settings
-from edge.health.systemd_notify import RATE
+from edge.health.systemd_notify import KEEP_ALIVES_PER_PERIOD
 from edge.mqtt.publisher import HANG_TIMEOUT_S
 from tests.support.cli_process import ROOT
 
@@ -97,7 +97,7 @@ def test_the_door_is_never_left_blind() -> None:
     assert "StartLimitIntervalSec=0\n" in text
     watchdog_s = float(service(SYSTEMD / "units/mask-patrol.service")["WatchdogSec"])
     # Time-outs of the camera pass in other threads; the loop has this long between two turns.
-    assert watchdog_s / RATE >= 2.0 * Settings().camera.timeout_s
+    assert watchdog_s / KEEP_ALIVES_PER_PERIOD >= 2.0 * Settings().camera.timeout_s
     # What delivers events is given up later than the loop, so that neither hides the other.
     assert watchdog_s < HANG_TIMEOUT_S
 

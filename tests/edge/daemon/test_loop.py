@@ -86,7 +86,7 @@ class RecordingNotifier(Notifier):
         super().__init__({})
         self.messages: list[str] = []
 
-    def alive(self) -> None:
+    def keep_alive(self) -> None:
         self.messages.append("alive")
 
     def _send(self, message: str) -> None:
@@ -121,7 +121,7 @@ class Bench:
 
 def test_frames_and_waits_both_feed_the_watchdog() -> None:
     controls = Controls()
-    feed = CountedFeed(3, end=lambda: controls.stopped.set() if feed.takes > 9 else None)
+    feed = CountedFeed(3, end=lambda: controls.stop_requested.set() if feed.takes > 9 else None)
     bench = Bench(feed, controls=controls)
     bench.loop.run()
     assert (bench.pipeline.frames, bench.pipeline.finished) == (3, 1)
@@ -142,7 +142,7 @@ def test_hanging_stage_starves_the_watchdog() -> None:
     assert hanging.wait(20.0)
     # The loop's thread is inside the stage, and no other thread feeds the watchdog.
     assert bench.notifier.messages == ["alive"]
-    controls.stopped.set()
+    controls.stop_requested.set()
     released.set()
     thread.join(20.0)
     assert not thread.is_alive()
@@ -151,7 +151,7 @@ def test_hanging_stage_starves_the_watchdog() -> None:
 
 def test_hanging_delivery_starves_the_watchdog() -> None:
     controls = Controls()
-    feed = CountedFeed(3, end=controls.stopped.set)
+    feed = CountedFeed(3, end=controls.stop_requested.set)
     bench = Bench(feed, controls=controls, delivery_alive=False)
     bench.loop.run()
     assert bench.pipeline.frames == 3
@@ -170,7 +170,7 @@ def test_failing_source_ends_running_alerts() -> None:
 
 def test_time_passes_for_tracks_while_no_frame_comes() -> None:
     controls = Controls()
-    feed = CountedFeed(2, end=lambda: controls.stopped.set() if feed.takes > 5 else None)
+    feed = CountedFeed(2, end=lambda: controls.stop_requested.set() if feed.takes > 5 else None)
     bench = Bench(feed, controls=controls)
     bench.pipeline.tracks = ("somebody",)
     bench.loop.run()
@@ -188,7 +188,7 @@ def test_time_never_runs_backwards_for_tracks() -> None:
                 return None
             return super().take(timeout_s)
 
-    bench = Bench(LateFeed(2, end=controls.stopped.set), controls=controls)
+    bench = Bench(LateFeed(2, end=controls.stop_requested.set), controls=controls)
     bench.pipeline.tracks = ("somebody",)
     bench.loop.run()
     assert bench.pipeline.passed_s == [NOW_S]
@@ -197,7 +197,7 @@ def test_time_never_runs_backwards_for_tracks() -> None:
 
 def test_old_frame_is_not_the_current_view() -> None:
     controls = Controls()
-    feed = CountedFeed(1, end=lambda: controls.stopped.set() if feed.takes > 2 else None)
+    feed = CountedFeed(1, end=lambda: controls.stop_requested.set() if feed.takes > 2 else None)
     bench = Bench(feed, controls=controls)
     bench.loop.run()
     assert bench.view.get() is None  # the frame was captured 76 s before
@@ -209,17 +209,17 @@ def test_unexpected_reload_failure_ends_nothing(caplog: pytest.LogCaptureFixture
     def reload() -> bool:
         raise ZeroDivisionError
 
-    bench = Bench(CountedFeed(2, end=controls.stopped.set), controls=controls, reload=reload)
-    controls.reload.set()
+    bench = Bench(CountedFeed(2, end=controls.stop_requested.set), controls=controls, reload=reload)
+    controls.reload_requested.set()
     bench.loop.run()
     assert "the old one stays in force" in caplog.text
-    assert "ZeroDivisionError" in controls.refused
+    assert "ZeroDivisionError" in controls.refusal
     assert "READY=1" in bench.notifier.messages
 
 
 def test_pause_skips_frames_and_feeds_the_watchdog() -> None:
     controls = Controls()
-    feed = CountedFeed(6, end=controls.stopped.set)
+    feed = CountedFeed(6, end=controls.stop_requested.set)
     bench = Bench(feed, RecordingPipeline(lambda: controls.pause() and None), controls)
     bench.loop.run()
     assert bench.pipeline.frames == 1
@@ -236,12 +236,12 @@ def test_reload_happens_between_frames_and_is_reported() -> None:
         calls.append(True)
         return True
 
-    bench = Bench(CountedFeed(2, end=controls.stopped.set), controls=controls, reload=reload)
-    controls.reload.set()
+    bench = Bench(CountedFeed(2, end=controls.stop_requested.set), controls=controls, reload=reload)
+    controls.reload_requested.set()
     bench.loop.run()
     assert calls == [True]
     assert bench.notifier.messages[:3] == ["alive", "RELOADING=1", "READY=1"]
-    assert not controls.reload.is_set()
+    assert not controls.reload_requested.is_set()
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -252,13 +252,13 @@ def test_slow_reload_does_not_block_the_loop(fails: bool) -> None:
     def reload() -> bool:
         turns.append(len(turns))
         if len(turns) == 1:
-            controls.reload.set()  # a second request, which is served after the first
+            controls.reload_requested.set()  # a second request, which is served after the first
         if fails and len(turns) == 3:
             raise UserError("no such camera")
         return len(turns) >= 3
 
-    bench = Bench(CountedFeed(5, end=controls.stopped.set), controls=controls, reload=reload)
-    controls.reload.set()
+    bench = Bench(CountedFeed(5, end=controls.stop_requested.set), controls=controls, reload=reload)
+    controls.reload_requested.set()
     bench.loop.run()
     assert len(turns) == 4
     first = ["RELOADING=1", *["alive"] * 2, "READY=1"]
@@ -268,9 +268,9 @@ def test_slow_reload_does_not_block_the_loop(fails: bool) -> None:
 
 def test_stop_does_not_wait_for_a_reload() -> None:
     controls = Controls()
-    feed = CountedFeed(3, end=controls.stopped.set)
+    feed = CountedFeed(3, end=controls.stop_requested.set)
     bench = Bench(feed, controls=controls, reload=lambda: False)
-    controls.reload.set()
+    controls.reload_requested.set()
     bench.loop.run()
     assert "READY=1" not in bench.notifier.messages
     assert bench.notifier.messages[-1] == "STOPPING=1"

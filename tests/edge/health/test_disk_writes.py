@@ -5,79 +5,87 @@ from pathlib import Path
 
 import pytest
 
-from edge.health.disk_writes import DAY_S, HOUR_S, DiskWrites, card_bytes, own_bytes
+from edge.health.disk_writes import (
+    DAY_S,
+    HOUR_S,
+    DiskWrites,
+    disk_written_bytes,
+    process_written_bytes,
+)
 
 MIB = 2**20
 
 
-class Counter:
-    """What has been written by now, at a time of its own."""
+class Counters:
+    """The kernel's counters, and a clock, that a test advances."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
-        self.own: int | None = 0
-        self.card: int | None = 0
+        self.by_process: int | None = 0
+        self.to_disk: int | None = 0
 
-    def wear(self, folder: Path | None = Path("/")) -> DiskWrites:
-        return DiskWrites(folder, lambda: self.now_s, lambda: self.own, lambda _: self.card)
+    def disk_writes(self, folder: Path | None = Path("/")) -> DiskWrites:
+        return DiskWrites(
+            folder, lambda: self.now_s, lambda: self.by_process, lambda _: self.to_disk
+        )
 
-    def pass_by(self, seconds: float, own: int, card: int) -> None:
-        assert self.own is not None
-        assert self.card is not None
+    def advance(self, seconds: float, by_process: int, to_disk: int) -> None:
+        assert self.by_process is not None
+        assert self.to_disk is not None
         self.now_s += seconds
-        self.own += own
-        self.card += card
+        self.by_process += by_process
+        self.to_disk += to_disk
 
 
-def test_a_rate_is_told_from_the_first_hour_on() -> None:
-    counter = Counter()
-    wear = counter.wear()
-    counter.pass_by(HOUR_S - 1.0, MIB, 3 * MIB)
+def test_rate_is_reported_after_an_hour() -> None:
+    counters = Counters()
+    writes = counters.disk_writes()
+    counters.advance(HOUR_S - 1.0, MIB, 3 * MIB)
     early = {"written_bytes": MIB, "written_bytes_per_day": None, "card_bytes_per_day": None}
-    assert wear.body() == early
-    counter.pass_by(1.0, 0, 0)
-    assert wear.body() == {
+    assert writes.body() == early
+    counters.advance(1.0, 0, 0)
+    assert writes.body() == {
         "written_bytes": MIB,
         "written_bytes_per_day": 24 * MIB,
         "card_bytes_per_day": 72 * MIB,
     }
 
 
-def test_what_is_more_than_a_day_ago_no_longer_counts() -> None:
-    counter = Counter()
-    wear = counter.wear()
-    counter.pass_by(600.0, 500 * MIB, 500 * MIB)  # a start that wrote a lot
+def test_rate_covers_the_last_day_only() -> None:
+    counters = Counters()
+    writes = counters.disk_writes()
+    counters.advance(600.0, 500 * MIB, 500 * MIB)  # a start that writes a lot
     for _ in range(3 * 24 * 60):
-        wear.body()
-        counter.pass_by(60.0, 1000, 4000)
-    told = wear.body()
-    # Marks are ten minutes apart, so the window is a day and up to one of them.
-    assert told["written_bytes_per_day"] == pytest.approx(1000 * DAY_S / 60.0)
-    assert told["card_bytes_per_day"] == pytest.approx(4000 * DAY_S / 60.0)
-    assert told["written_bytes"] == 500 * MIB + 3 * 24 * 60 * 1000
+        writes.body()
+        counters.advance(60.0, 1000, 4000)
+    body = writes.body()
+    # Samples are ten minutes apart, so that the window is at most that much longer than a day.
+    assert body["written_bytes_per_day"] == pytest.approx(1000 * DAY_S / 60.0)
+    assert body["card_bytes_per_day"] == pytest.approx(4000 * DAY_S / 60.0)
+    assert body["written_bytes"] == 500 * MIB + 3 * 24 * 60 * 1000
 
 
-def test_without_counts_nothing_is_made_up() -> None:
-    counter = Counter()
-    wear = counter.wear(folder=None)
-    counter.now_s, counter.own = DAY_S, None
-    assert set(wear.body().values()) == {None}
+def test_missing_counters_are_none() -> None:
+    counters = Counters()
+    writes = counters.disk_writes(folder=None)
+    counters.now_s, counters.by_process = DAY_S, None
+    assert set(writes.body().values()) == {None}
 
 
-def test_what_this_process_writes_and_syncs_is_counted(tmp_path: Path) -> None:
-    before = own_bytes()
+def test_synced_writes_of_this_process_are_counted(tmp_path: Path) -> None:
+    before = process_written_bytes()
     if before is None or os.major(tmp_path.stat().st_dev) == 0:
-        pytest.skip("the kernel does not count here, or the disk is memory")
+        pytest.skip("this kernel does not count writes, or the temporary folder is in memory")
     with (tmp_path / "file").open("wb") as file:
         file.write(os.urandom(MIB))
         file.flush()
         os.fsync(file.fileno())
-    after = own_bytes()
+    after = process_written_bytes()
     assert after is not None
     assert after - before >= MIB
 
 
-def test_the_card_of_a_partition_is_its_whole_disk(tmp_path: Path) -> None:
+def test_partition_counts_as_its_whole_disk(tmp_path: Path) -> None:
     number = tmp_path.stat().st_dev
     disk = tmp_path / "devices" / "mmcblk0"
     (disk / "mmcblk0p2").mkdir(parents=True)
@@ -88,13 +96,13 @@ def test_the_card_of_a_partition_is_its_whole_disk(tmp_path: Path) -> None:
     links.mkdir()
     link = links / f"{os.major(number)}:{os.minor(number)}"
     link.symlink_to(disk / "mmcblk0p2")
-    assert card_bytes(tmp_path, links) == MIB
+    assert disk_written_bytes(tmp_path, links) == MIB
     link.unlink()
-    assert card_bytes(tmp_path, links) is None  # an overlay in memory
+    assert disk_written_bytes(tmp_path, links) is None  # as with an overlay in memory
 
 
 @pytest.mark.parametrize("text", ["", "write_bytes: many\n", "rchar: 5\n", "nothing\n"])
-def test_a_kernel_that_does_not_count(tmp_path: Path, text: str) -> None:
+def test_unreadable_counters_are_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "io").write_text(text)
-    assert own_bytes(tmp_path / "io") is None
-    assert own_bytes(tmp_path / "none") is None
+    assert process_written_bytes(tmp_path / "io") is None
+    assert process_written_bytes(tmp_path / "missing") is None

@@ -22,14 +22,14 @@ BODY: dict[str, Any] = {
 }
 
 
-def test_prometheus_reads_the_figures() -> None:
+def test_prometheus_parses_the_metrics() -> None:
     port = free_port()
     address = f"http://127.0.0.1:{port}/metrics"
     with (
         MetricsEndpoint(MetricsSettings(port=port), lambda: BODY, "door1"),
-        urllib.request.urlopen(address) as answer,
+        urllib.request.urlopen(address) as response,
     ):
-        text = answer.read().decode()
+        text = response.read().decode()
     assert not accepts(port)
     samples = {
         (s.name, s.labels.get("state") or s.labels.get("quantile")): s.value
@@ -46,12 +46,12 @@ def test_prometheus_reads_the_figures() -> None:
     assert ("mask_patrol_temperature_celsius", None) not in samples
 
 
-def test_a_port_that_is_taken_is_one_line() -> None:
+def test_taken_port_is_a_user_error() -> None:
     settings = MetricsSettings(port=free_port())
     with MetricsEndpoint(settings, dict, "a"), pytest.raises(UserError, match="choose another"):
         MetricsEndpoint(settings, dict, "b").__enter__()
 
 
-def test_a_host_that_is_none_is_one_line() -> None:
+def test_invalid_host_is_a_user_error() -> None:
     with pytest.raises(UserError, match=r"choose another metrics\.host"):
         MetricsEndpoint(MetricsSettings(host="a..b", port=free_port()), dict, "a").__enter__()

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from edge.health.raspberry_pi import temperature_c, throttled
+from edge.health.raspberry_pi import temperature_c, throttle_flags
 
 
-def test_a_temperature_in_thousandths(tmp_path: Path) -> None:
+def test_temperature_is_converted_to_degrees(tmp_path: Path) -> None:
     (tmp_path / "temp").write_text("48312\n")
     assert temperature_c(tmp_path / "temp") == 48.312
 
 
 @pytest.mark.parametrize(
-    ("flags", "reasons"),
+    ("text", "names"),
     [
         ("0", []),
         ("50000", []),
@@ -21,12 +21,13 @@ def test_a_temperature_in_thousandths(tmp_path: Path) -> None:
         ("8\n", ["soft temperature limit"]),
     ],
 )
-def test_the_firmwares_flags_of_now(tmp_path: Path, flags: str, reasons: list[str]) -> None:
-    (tmp_path / "throttled").write_text(flags)
-    assert throttled(tmp_path / "throttled") == reasons
+def test_only_present_flags_are_returned(tmp_path: Path, text: str, names: list[str]) -> None:
+    (tmp_path / "throttled").write_text(text)
+    assert throttle_flags(tmp_path / "throttled") == names
 
 
-def test_a_board_that_does_not_tell(tmp_path: Path) -> None:
-    assert (temperature_c(tmp_path / "none"), throttled(tmp_path / "none")) == (None, None)
-    (tmp_path / "odd").write_text("?")
-    assert (temperature_c(tmp_path / "odd"), throttled(tmp_path / "odd")) == (None, None)
+def test_unreadable_files_are_none(tmp_path: Path) -> None:
+    missing, odd = tmp_path / "missing", tmp_path / "odd"
+    odd.write_text("?")
+    assert (temperature_c(missing), throttle_flags(missing)) == (None, None)
+    assert (temperature_c(odd), throttle_flags(odd)) == (None, None)

@@ -8,27 +8,27 @@ import pytest
 from edge.classification.classifier import load_classifier
 from edge.common.clock import UtcClock
 from edge.config.settings import Settings, change
-from edge.health.reporters import HealthReporter, StateReporter, info_body
+from edge.health.reporters import HealthReporter, InfoReporter, StateReporter, info_body
 
 
-class Kept:
-    """A sink that remembers."""
+class RecordingSink:
+    """A sink that records what is retained; `two` is set after the second body."""
 
     def __init__(self) -> None:
-        self.said: list[tuple[str, dict[str, Any], int]] = []
-        self.enough = threading.Event()
+        self.retained: list[tuple[str, dict[str, Any], int]] = []
+        self.two = threading.Event()
 
-    def put(self, payload: dict[str, Any]) -> int:
-        raise AssertionError(f"reporters make no events: {payload}")
+    def put(self, payload: dict[str, Any], lag_s: float | None = None) -> int:
+        raise AssertionError(f"reporters write no events: {payload}")
 
     def retain(self, leaf: str, body: dict[str, Any], qos: int) -> None:
-        self.said.append((leaf, body, qos))
-        if len(self.said) >= 2:
-            self.enough.set()
+        self.retained.append((leaf, body, qos))
+        if len(self.retained) >= 2:
+            self.two.set()
 
 
-def test_state_is_said_only_when_it_changes() -> None:
-    sink = Kept()
+def test_state_is_published_only_on_change() -> None:
+    sink = RecordingSink()
     reporter = StateReporter(sink, UtcClock(lambda: 0.0))
     for alerting, people, at_s in [
         (0, 0, 0),
@@ -40,42 +40,45 @@ def test_state_is_said_only_when_it_changes() -> None:
     ]:
         reporter.update(alerting, people, float(at_s))
     second = "1970-01-01T00:00:0{}.000Z".format
-    assert [body for _, body, _ in sink.said] == [
+    assert [body for _, body, _ in sink.retained] == [
         {"no_mask": False, "people": 0, "since": second(0), "paused": False},
         {"no_mask": False, "people": 1, "since": second(0), "paused": False},
         {"no_mask": True, "people": 1, "since": second(3), "paused": False},
         {"no_mask": True, "people": 2, "since": second(3), "paused": False},
         {"no_mask": False, "people": 2, "since": second(5), "paused": False},
     ]
-    assert {(leaf, qos) for leaf, _, qos in sink.said} == {("state", 1)}
+    assert {(leaf, qos) for leaf, _, qos in sink.retained} == {("state", 1)}
 
 
-def test_state_tells_the_counts_and_when_they_change() -> None:
-    sink = Kept()
+def test_state_contains_the_people_counts() -> None:
+    sink = RecordingSink()
     reporter = StateReporter(sink, UtcClock(lambda: 0.0))
     for people in (0, 0, 1, 1):
         reporter.update(0, 1, 0.0, {"hour": {"mask": people}, "last_hour": None})
-    assert [(body["people"], body["hour"]["mask"]) for _, body, _ in sink.said] == [(1, 0), (1, 1)]
-    assert sink.said[1][1]["last_hour"] is None
+    assert [(body["people"], body["hour"]["mask"]) for _, body, _ in sink.retained] == [
+        (1, 0),
+        (1, 1),
+    ]
+    assert sink.retained[1][1]["last_hour"] is None
 
 
-def test_a_pause_is_said() -> None:
-    sink = Kept()
+def test_pause_changes_the_state() -> None:
+    sink = RecordingSink()
     reporter = StateReporter(sink, UtcClock(lambda: 0.0))
     reporter.update(0, 0, 0.0)
     reporter.update(0, 0, 1.0, paused=True)
-    assert [body["paused"] for _, body, _ in sink.said] == [False, True]
+    assert [body["paused"] for _, body, _ in sink.retained] == [False, True]
 
 
-def test_health_is_said_at_intervals_after_the_chores() -> None:
-    sink, done = Kept(), []
-    with HealthReporter(sink, lambda: {"chores": len(done)}, 0.02, lambda: done.append(1)):
-        assert sink.enough.wait(10.0)
-    assert sink.said[:2] == [("health", {"chores": 1}, 0), ("health", {"chores": 2}, 0)]
+def test_health_follows_the_maintenance() -> None:
+    sink, done = RecordingSink(), []
+    with HealthReporter(sink, lambda: {"maintained": len(done)}, 0.02, lambda: done.append(1)):
+        assert sink.two.wait(10.0)
+    assert sink.retained[:2] == [("health", {"maintained": 1}, 0), ("health", {"maintained": 2}, 0)]
 
 
-def test_a_report_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixture) -> None:
-    sink = Kept()
+def test_failed_report_is_not_the_last(caplog: pytest.LogCaptureFixture) -> None:
+    sink = RecordingSink()
     bodies = iter([{"n": 1}, None, {"n": 2}])
 
     def body() -> dict[str, Any]:
@@ -84,26 +87,27 @@ def test_a_report_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixture) -
         return found
 
     with HealthReporter(sink, body, 0.02):
-        assert sink.enough.wait(10.0)
-    assert [body["n"] for _, body, _ in sink.said[:2]] == [1, 2]
-    assert "no health report" in caplog.text
+        assert sink.two.wait(10.0)
+    assert [body["n"] for _, body, _ in sink.retained[:2]] == [1, 2]
+    assert "the health report failed" in caplog.text
 
 
-def test_a_report_that_hangs_does_not_hold_up_the_end() -> None:
-    hangs, let_go = threading.Event(), threading.Event()
+def test_hanging_report_does_not_block_the_stop() -> None:
+    hangs, released = threading.Event(), threading.Event()
 
     def body() -> dict[str, Any]:
         hangs.set()
-        let_go.wait()
+        released.wait()
         return {}
 
-    with HealthReporter(Kept(), body, 0.02) as reporter:
+    with HealthReporter(RecordingSink(), body, 0.02) as reporter:
         assert hangs.wait(10.0)
-        reporter.leave()
-    let_go.set()
+        reporter.stop()
+    assert not released.is_set()  # the context was left while the report still hung
+    released.set()
 
 
-def test_the_digest_of_the_configuration_tells_no_password() -> None:
+def test_configuration_digest_ignores_credentials() -> None:
     classifier = load_classifier(Settings().classifier)
 
     def digest(source: str, **mqtt: Any) -> str:
@@ -115,3 +119,13 @@ def test_the_digest_of_the_configuration_tells_no_password() -> None:
     assert digest("demo", username="one") == digest("demo", username="two")
     assert digest("rtsp://me:one@cam/1") != digest("rtsp://me:one@cam/2")
     assert digest("demo", base="one") != digest("demo", base="two")
+
+
+def test_info_keeps_the_published_body() -> None:
+    sink = RecordingSink()
+    info = InfoReporter(sink)
+    assert info.body == {}
+    settings = change(Settings(), device="d", events={"alert_threshold": 0.7})
+    info.update(settings, load_classifier(settings.classifier))
+    assert sink.retained == [("info", info.body, 1)]
+    assert info.body["alert_threshold"] == 0.7

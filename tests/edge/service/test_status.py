@@ -13,7 +13,7 @@ import pytest
 
 from edge.common.clock import now
 from edge.common.errors import UserError
-from edge.health.status_file import write
+from edge.health.status_file import write_status
 from edge.service.status import (
     STALE_S,
     DeviceReport,
@@ -181,7 +181,7 @@ def test_duration_has_two_units_at_most(seconds: float | None, expected: str) ->
 
 
 def test_written_status_is_read(tmp_path: Path) -> None:
-    write(tmp_path / "status.json", {key: STATUS[key] for key in STATUS.keys() - {"boot_s"}})
+    write_status(tmp_path / "status.json", {key: STATUS[key] for key in STATUS.keys() - {"boot_s"}})
     assert (tmp_path / "status.json").stat().st_mode & 0o777 == 0o644
     found = read_report(tmp_path)
     assert found.fresh
