@@ -15,7 +15,7 @@ FIRST_WAIT_S, MAX_WAIT_S = 1.0, 300.0
 RESET_AFTER_S = 3600.0
 #: Addresses that are counted separately; all further addresses share one count.
 MAX_ADDRESSES = 5000
-#: The key of the count that is shared.
+#: The key of the shared count.
 SHARED_KEY = "?"
 
 

@@ -39,7 +39,7 @@ DEFAULT_SPAN = "7"
 #: Values of the filters "Label" and "End"; `open` stands for alerts without an end.
 ALERT_LABELS, ENDS = ("no_mask", "incorrect_mask"), ("masked", "left", "shutdown", "open")
 ALERTS_PER_PAGE, MAX_DEVICES, MAX_GAPS = 50, 10, 20
-#: Of a longer period, only the end is shown.
+#: A longer period is reduced to its last days.
 MAX_DAYS = 3660
 #: Up to this period the chart has one column per hour, beyond it one per day.
 MAX_HOURLY_DAYS = 3.0
@@ -189,7 +189,7 @@ def _split_at_midnight(
     wanted: AlertFilter,
     zone: tzinfo,
 ) -> Counts:
-    """Return counts of which each belongs to one day of `zone`.
+    """Return the counts so that each belongs to a single day in `zone`.
 
     The hours of `per_hour` are those of UTC. In a zone where midnight is not at a whole hour of
     UTC, the hour that contains midnight is counted again in two parts.
