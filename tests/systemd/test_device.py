@@ -1,36 +1,40 @@
-"""The real installer, units and updates, on a booted Debian with a broker that wants a password."""
+"""The real installer, units, and updates on a booted Debian, with a broker that needs a login."""
 
 from __future__ import annotations
 
-import base64
-import json
+import io
+import os
+import platform
 import re
 import shutil
-import stat
 import subprocess
+import sys
+import tarfile
 from collections.abc import Iterator
-from dataclasses import replace
-from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
-import cv2
-import numpy as np
 import pytest
 
 from edge.common.paths import PACKAGE
-from tests.support.brokers import Mosquitto, Subscriber, accepts, free_port, wait_until
+from tests.support.brokers import free_port, wait_until
 from tests.support.bundles import PYTHON_OF, Variant, make_bundle
-from tests.support.dashboards import first_news
+from tests.support.cli_process import ROOT
 from tests.support.debian_container import Machine, require_tools
-from tests.support.mjpeg_server import MjpegCamera
+from tests.support.installed_device import (
+    CONFIG,
+    PASSWORD,
+    PATIENCE_S,
+    RELEASES,
+    DashboardClient,
+    Device,
+    first_password_code,
+)
 from tests.support.visit_clip import BARE_S, frame_at
 
 pytestmark = pytest.mark.timeout(600)
-RELEASES = "/opt/mask-patrol"
-PASSWORD = "let me in"
-PATIENCE_S = 60.0
+DASHBOARD_PASSWORD = PASSWORD * 2
+#: The last commit before the modules were moved into packages.
+OLD_COMMIT = "b778af52e78a1fc82d28d45ad2d1b56898ca902d"
 #: Appended to the daemon's code: no connection to the broker succeeds.
 MUTE = """
 import paho.mqtt.client
@@ -40,150 +44,6 @@ def _connect(*arguments, **options):
 
 paho.mqtt.client.Client.connect = _connect
 """
-#: What an installation must not leave behind lies in none of these: accounts come and go in the
-#: files of /etc, the rest is not kept or not ours.
-ELSEWHERE = re.compile(
-    r"/(etc/(passwd|group|shadow|gshadow|subuid|subgid)-?|etc/\.pwd\.lock|var/(log|tmp)/.*|run/.*"
-    r"|(tmp|root|proc|sys|dev)(/.*)?|var/lib/systemd/.*|etc/machine-id|var/cache/ldconfig/.*)"
-)
-
-
-class Device:
-    """A booted machine, and the broker and the camera that it reaches."""
-
-    def __init__(self, machine: Machine, folder: Path) -> None:
-        self.machine = machine
-        self.broker = Mosquitto(folder, password=PASSWORD).start()
-        Mosquitto.running.discard(self.broker)  # it outlives a test
-        self.broker.broker = replace(self.broker.broker, username="door", password=PASSWORD)
-        self.subscriber = Subscriber(self.broker.broker)
-        self.camera = MjpegCamera([frame_at(BARE_S), frame_at(BARE_S + 0.3)])
-        self.camera.__enter__()
-
-    def close(self) -> None:
-        self.subscriber.close()
-        self.camera.__exit__()
-        self.broker.stop()
-        self.machine.remove()
-
-    def configuration(self, more: str = "") -> str:
-        """Written to the device; its name there."""
-        text = (
-            f"device = 'door1'\n[camera]\nsource = '{self.camera.url}'\n{more}"
-            f"[mqtt]\nhost = '127.0.0.1'\nport = {self.broker.port}\nhealth_interval_s = 1.0\n"
-        )
-        (self.machine.root / "root/site.toml").write_text(text)
-        return "/root/site.toml"
-
-    def give_credentials(self) -> None:
-        folder = self.machine.root / "etc/mask-patrol/credentials"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "mqtt-username").write_text("door\n")
-        (folder / "mqtt-password").write_text(f"{PASSWORD}\n")
-
-    def copy(self, path: Path) -> str:
-        """Put a file there; its name there."""
-        shutil.copy(path, self.machine.root / "root")
-        return f"/root/{path.name}"
-
-    def unpack(self, bundle: Path) -> str:
-        """The name of its installer there."""
-        folder = self.machine.root / "root/unpacked"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        self.machine.run("tar", "-xf", self.copy(bundle), "-C", "/root/unpacked")
-        (top,) = folder.iterdir()
-        return f"/root/unpacked/{top.name}/install.sh"
-
-    def link(self, name: str) -> str:
-        """Which version `current` or `previous` is."""
-        path = self.machine.root / RELEASES.lstrip("/") / name
-        return path.readlink().name if path.is_symlink() else ""
-
-    def versions(self) -> set[str]:
-        folder = self.machine.root / RELEASES.lstrip("/")
-        return {path.name for path in folder.iterdir() if not path.is_symlink()}
-
-    def process(self) -> str:
-        return self.machine.property("MainPID")
-
-    def wait_online(self) -> None:
-        """The daemon is, by its own account and at the broker."""
-        wait_until(
-            lambda: self.machine.run("mask-patrol", "status", check=False).returncode == 0,
-            "mask-patrol status says that all is well",
-            PATIENCE_S,
-        )
-        self.subscriber.wait_for(
-            lambda: self.subscriber.bodies("status")[-1:] == ["online"], "online at the broker"
-        )
-
-    def update(self, path: Path | str, *more: str) -> tuple[int, str]:
-        """Exit code, and all that it said."""
-        name = self.copy(path) if isinstance(path, Path) else path
-        result = self.machine.run("mask-patrol", "update", name, *more, check=False)
-        return result.returncode, result.stdout + result.stderr
-
-    def files(self) -> dict[str, tuple[int, int, int, int, str]]:
-        """Everything that is kept: mode, owner, time of change, size or target."""
-        found = {}
-        for path in sorted(self.machine.root.rglob("*")):
-            name = "/" + str(path.relative_to(self.machine.root))
-            if ELSEWHERE.fullmatch(name):
-                continue
-            info = path.lstat()
-            if stat.S_ISDIR(info.st_mode):
-                found[name] = (info.st_mode, info.st_uid, info.st_gid, 0, "")
-            else:
-                target = str(path.readlink()) if path.is_symlink() else str(info.st_size)
-                changed = info.st_mtime_ns
-                found[name] = (info.st_mode, info.st_uid, info.st_gid, changed, target)
-        return found
-
-
-class Visitor:
-    """Somebody who is logged in at the dashboard on a port of this machine."""
-
-    def __init__(self, port: int) -> None:
-        self._address = f"127.0.0.1:{port}"
-        self._cookie = ""
-
-    def get(self, path: str) -> tuple[int, bytes]:
-        return self._ask("GET", path, None)
-
-    def post(self, path: str, body: str) -> tuple[int, bytes]:
-        return self._ask("POST", path, body)
-
-    def json(self, path: str) -> dict[str, Any]:
-        return dict(json.loads(self.get(path)[1]))
-
-    def sees(self) -> tuple[int, ...]:
-        """Height and width of the picture on the Camera page; nothing when there is none."""
-        told = self.json("/camera/view")
-        if "picture" not in told:
-            return ()
-        code = np.frombuffer(base64.b64decode(told["picture"]), np.uint8)
-        return cv2.imdecode(code, cv2.IMREAD_COLOR).shape[:2]
-
-    def save(self, zone: list[list[float]]) -> tuple[int, str]:
-        """On the Camera page: the status, and what is said."""
-        answer, told = self.post("/camera/drawing", json.dumps({"zone": zone}))
-        return answer, str(json.loads(told).get("error", ""))
-
-    def condition(self, device: str) -> str:
-        """What the Live page is told of it."""
-        news = first_news(self._address, self._cookie)
-        return next((d["condition"] for d in news.get("devices", ()) if d["device"] == device), "")
-
-    def _ask(self, method: str, path: str, body: str | None) -> tuple[int, bytes]:
-        headers = {"Origin": f"http://{self._address}", "Cookie": self._cookie}
-        caller = HTTPConnection(self._address, timeout=30)
-        caller.request(method, path, body, headers)
-        answer = caller.getresponse()
-        self._cookie = (answer.getheader("set-cookie") or self._cookie).split(";")[0]
-        content = answer.read()
-        caller.close()
-        return answer.status, content
 
 
 @pytest.fixture(scope="module", params=["bookworm", pytest.param("trixie", marks=pytest.mark.soak)])
@@ -194,7 +54,7 @@ def suite(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def bundle(suite: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With the wheels of the one Python that is there, as `make install` makes it."""
+    """A bundle with the wheels of the suite's Python only, as `make install` makes it."""
     return make_bundle(tmp_path_factory.mktemp("bundle"), "--python", PYTHON_OF[suite])
 
 
@@ -208,7 +68,7 @@ def device(suite: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev
 
 @pytest.fixture(scope="module")
 def variants(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Bundles of later versions: one that works, and some that are broken."""
+    """Bundles of later versions: one that works, and three that are broken."""
     folder = tmp_path_factory.mktemp("variants")
 
     def variant(version: str, *changes: tuple[str, str, str]) -> Path:
@@ -236,22 +96,20 @@ def variants(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 @pytest.fixture
 def installer(device: Device, bundle: Path) -> str:
-    """The bundle's, unpacked on the device."""
+    """The path on the device of the unpacked bundle's installer."""
     return device.unpack(bundle)
 
 
 @pytest.fixture
 def first(device: Device, bundle: Path, installer: str) -> str:
-    """The bundle's version, which runs when the test begins."""
-    device.give_credentials()
-    device.machine.run(installer, "--offline", "--config", device.configuration())
+    """Install the bundle; return its version, which runs when the test begins."""
+    device.write_credentials()
+    device.machine.run(installer, "--offline", "--config", device.write_config())
     device.wait_online()
-    return device.link("current")
+    return device.linked_release("current")
 
 
-def test_a_first_installation_without_and_with_a_configuration(
-    device: Device, installer: str
-) -> None:
+def test_first_installation_needs_a_configuration_to_start(device: Device, installer: str) -> None:
     machine = device.machine
     result = machine.run(installer, "--offline")
     assert "name your broker (mqtt.host) and your camera (camera.source)" in result.stdout
@@ -260,13 +118,13 @@ def test_a_first_installation_without_and_with_a_configuration(
     assert result.returncode == 1
     assert "not running (inactive): sudo systemctl start mask-patrol" in result.stdout
 
-    (machine.root / "root/bad.toml").write_text("[mqtt]\nhots = 'x'\n")
+    (device.path("/root") / "bad.toml").write_text("[mqtt]\nhots = 'x'\n")
     result = machine.run(installer, "--config", "/root/bad.toml", check=False)
     assert result.returncode == 2
     assert "unknown setting `mqtt.hots`; did you mean `mqtt.host`?" in result.stderr
 
-    device.give_credentials()
-    machine.run(installer, "--offline", "--config", device.configuration())
+    device.write_credentials()
+    machine.run(installer, "--offline", "--config", device.write_config())
     device.wait_online()
     device.subscriber.wait_for(lambda: bool(device.subscriber.bodies("events")), "an alert")
     device.subscriber.wait_for(lambda: bool(device.subscriber.bodies("health")), "health")
@@ -275,7 +133,7 @@ def test_a_first_installation_without_and_with_a_configuration(
 
 
 @pytest.mark.usefixtures("first")
-def test_another_configuration_and_packages_that_are_brought_along(
+def test_install_with_configuration_and_local_packages(
     device: Device, installer: str, tmp_path: Path
 ) -> None:
     machine, process = device.machine, device.process()
@@ -285,37 +143,37 @@ def test_another_configuration_and_packages_that_are_brought_along(
         "Package: mask-patrol-test\nVersion: 1\nArchitecture: all\nDescription: nothing\n"
         "Maintainer: nobody <nobody@localhost>\n"
     )
-    packages = machine.root / "root/packages"
+    packages = device.path("/root") / "packages"
     packages.mkdir()
     subprocess.run(["dpkg-deb", "--build", tmp_path / "mask-patrol-test", packages], check=True)
-    text = (machine.root / "root/site.toml").read_text()
-    (machine.root / "root/other.toml").write_text(text.replace(device.camera.url, "picamera2"))
+    text = (device.path("/root") / "site.toml").read_text()
+    (device.path("/root") / "other.toml").write_text(text.replace(device.camera.url, "picamera2"))
     result = machine.run(
         installer, "--offline", "--no-start", "--deb-dir", "/root/packages",
         "--config", "/root/other.toml",
     )  # fmt: skip
     assert "camera.source is picamera2, which is not installed" in result.stderr
     assert "The old configuration is kept as /etc/mask-patrol/mask-patrol.toml.old" in result.stdout
-    assert (machine.root / "etc/mask-patrol/mask-patrol.toml.old").read_text() == text
+    assert device.path(f"{CONFIG}.old").read_text() == text
     assert machine.run("dpkg-query", "-W", "-f", "${Status}", "mask-patrol-test").stdout == (
         "install ok installed"
     )
-    assert device.process() == process  # not started anew yet
+    assert device.process() == process  # not restarted yet
     assert "what ran before still runs" in result.stdout
     machine.run("dpkg", "--purge", "mask-patrol-test")
 
 
 @pytest.mark.usefixtures("first")
-def test_what_it_is_confined_to(device: Device) -> None:
-    told = device.machine.run("systemd-analyze", "security", "mask-patrol.service", "--no-pager")
-    exposure = re.findall(r"exposure level for mask-patrol.service: ([0-9.]+)", told.stdout)
+def test_service_is_confined(device: Device) -> None:
+    result = device.machine.run("systemd-analyze", "security", "mask-patrol.service", "--no-pager")
+    exposure = re.findall(r"exposure level for mask-patrol.service: ([0-9.]+)", result.stdout)
     assert [float(number) < 2.0 for number in exposure] == [True]
     status = device.machine.run("cat", f"/proc/{device.process()}/status").stdout
     assert re.search(r"CapBnd:\s+0+\n", status)
     assert re.search(r"Seccomp:\s+2\n", status)
     device.machine.run("systemctl", "reload", "mask-patrol")
     wait_until(lambda: device.machine.property("ActiveState") == "active", "the reload is over")
-    # Whether the clock is right can be asked all the same.
+    # The daemon can still read whether the clock is synchronised.
     code = "import edge.common.clock; print(edge.common.clock.kernel_clock_state())"
     state = device.machine.run("/opt/mask-patrol/current/bin/python", "-c", code).stdout.strip()
     synced = device.subscriber.bodies("events")[-1]["clock_synced"]
@@ -325,7 +183,7 @@ def test_what_it_is_confined_to(device: Device) -> None:
     if int(device.machine.run("systemctl", "--version").stdout.split()[1]) >= 254:
         device.machine.run("udevadm", "verify", "/usr/local/lib/udev/rules.d/60-mask-patrol.rules")
         assert device.machine.property("RestartMaxDelayUSec") == "20s"
-    # Who may read what: the password root alone, the configuration the daemon too.
+    # Only root may read the password; the daemon may also read the configuration.
     modes = device.machine.run(
         "stat", "-c", "%a %U %G", "/etc/mask-patrol/credentials",
         "/etc/mask-patrol/mask-patrol.toml", "/run/mask-patrol/status.json",
@@ -338,15 +196,15 @@ def test_what_it_is_confined_to(device: Device) -> None:
 
 
 @pytest.mark.usefixtures("first")
-def test_without_the_partition_for_the_events_the_door_is_watched(device: Device) -> None:
+def test_missing_data_partition_keeps_the_daemon_running(device: Device) -> None:
     machine = device.machine
     machine.run("systemctl", "stop", "mask-patrol")
-    for _ in range(2):  # there is none here, whoever asks
+    for _ in range(2):  # this machine has no such partition
         assert machine.run("systemctl", "restart", "mask-patrol-data", check=False).returncode
     mounts = machine.run("findmnt", "-no", "SOURCE", "/var/lib/mask-patrol").stdout.split()
     assert mounts == ["mask-patrol-is-missing"]
     machine.run("systemctl", "start", "mask-patrol")
-    # In memory events are numbered like none of before.
+    # Events in memory get numbers that no earlier event has.
     device.subscriber.wait_for(
         lambda: device.subscriber.bodies("events")[-1]["seq"] > 1_000_000_000, "an alert"
     )
@@ -361,61 +219,59 @@ def test_without_the_partition_for_the_events_the_door_is_watched(device: Device
 
 
 @pytest.mark.usefixtures("first")
-def test_the_dashboard_beside_it(device: Device, installer: str) -> None:
+def test_dashboard_with_preview_and_zone(device: Device, installer: str) -> None:
     machine, port = device.machine, free_port()
-    config = device.configuration(f"preview = true\n[dashboard]\nport = {port}\n")
+    config = device.write_config(f"preview = true\n[dashboard]\nport = {port}\n")
     machine.run(installer, "--offline", "--dashboard", "--config", config)
     device.wait_online()
-    visitor = Visitor(port)
-    wait_until(lambda: accepts(port), "the dashboard listens", PATIENCE_S)
-    journal = machine.run("journalctl", "--unit", "mask-patrol-dashboard", "--no-pager").stdout
-    (code,) = re.findall(r"the code (\S+)", journal)
-    fields = {"code": code, "password": PASSWORD * 2, "again": PASSWORD * 2}
-    assert visitor.post("/setup", urlencode(fields))[0] == 303
-    assert visitor.get("/")[0] == 200
-    wait_until(lambda: visitor.condition("door1") == "online", "it hears the device")
-    # What the camera sees comes through the socket of another account's daemon.
-    wait_until(lambda: visitor.sees() == frame_at(BARE_S).shape[:2], "a picture")
-    wait_until(lambda: visitor.json("/camera/use")["state"] == "used", "what it uses")
+    client = DashboardClient(port)
+    client.wait_listening()
+    assert client.set_first_password(first_password_code(machine), DASHBOARD_PASSWORD) == 303
+    assert client.get("/")[0] == 200
+    wait_until(lambda: client.condition("door1") == "online", "the device is online")
+    # The picture comes through the socket of the daemon, which runs as another account.
+    wait_until(lambda: client.picture_shape() == frame_at(BARE_S).shape[:2], "a picture")
+    wait_until(lambda: client.json("/camera/use")["state"] == "used", "the zone in use")
 
-    # As installed it may not write: it says what is to be written, and what came of that.
+    # As installed, the dashboard may not write the configuration, and shows what to write.
     zone = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]
-    answer, said = visitor.save(zone)
-    assert answer == 422
-    assert "cannot write /etc/mask-patrol/mask-patrol.toml: Read-only file system" in said
-    (lines,) = re.findall("; write it there yourself: (zone = .*]) under \\[camera]", said)
-    file = machine.root / "etc/mask-patrol/mask-patrol.toml"
+    status, error = client.save_zone(zone)
+    assert status == 422
+    assert "cannot write /etc/mask-patrol/mask-patrol.toml: Read-only file system" in error
+    (lines,) = re.findall(r"(zone = .*]) under \[camera]", error)
+    file = device.path(CONFIG)
     file.write_text(file.read_text().replace("preview = true\n", f"preview = true\n{lines}\n"))
-    wait_until(lambda: visitor.json("/camera/use")["state"] == "other", "nobody has read it")
+    wait_until(lambda: client.json("/camera/use")["state"] == "other", "the new zone is not used")
     machine.run("systemctl", "reload", "mask-patrol")
-    wait_until(lambda: visitor.json("/camera/use")["state"] == "used", "the reload")
+    wait_until(lambda: client.json("/camera/use")["state"] == "used", "the zone after the reload")
 
-    # The way that the documentation names lets it.
+    # The commands and the drop-in in the documentation allow it to write.
     text = (PACKAGE / "dashboard" / "README.md").read_text().replace("\n", " ")
     (rights,) = re.findall("`(chgrp mask-patrol [^`]*)`", text)
     (setting,) = re.findall("`(ReadWritePaths=[^`]*)`", text)
     machine.run("sh", "-c", rights)
-    dropin = machine.root / "etc/systemd/system/mask-patrol-dashboard.service.d/override.conf"
+    dropin = device.path("/etc/systemd/system/mask-patrol-dashboard.service.d/override.conf")
     dropin.parent.mkdir()
     dropin.write_text(f"[Service]\n{setting}\n")
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "restart", "mask-patrol-dashboard")
-    wait_until(lambda: accepts(port), "it listens again", PATIENCE_S)
+    client.wait_listening()
     zone[0] = [0.2, 0.2]
-    answer, said = visitor.save(zone)  # still logged in
-    assert answer == 200, said
-    wait_until(lambda: visitor.json("/camera/use")["state"] == "used", "it is read at once")
-    assert visitor.json("/camera/drawing")["zone"] == zone
-    owner = machine.run("stat", "-c", "%a %G", "/etc/mask-patrol/mask-patrol.toml").stdout
+    status, error = client.save_zone(zone)  # the login session survives the restart
+    assert status == 200, error
+    wait_until(lambda: client.json("/camera/use")["state"] == "used", "the saved zone")
+    assert client.json("/camera/drawing")["zone"] == zone
+    owner = machine.run("stat", "-c", "%a %G", CONFIG).stdout
     assert owner == "640 mask-patrol\n"
-    machine.run("systemctl", "restart", "mask-patrol")  # as who is not who wrote it
+    # The daemon's account, which did not write the file, can read it.
+    machine.run("systemctl", "restart", "mask-patrol")
     device.wait_online()
-    wait_until(lambda: visitor.json("/camera/use")["state"] == "used", "it is read at the start")
+    wait_until(lambda: client.json("/camera/use")["state"] == "used", "the zone after the restart")
     shutil.rmtree(dropin.parent)
     machine.run("systemctl", "disable", "--now", "mask-patrol-dashboard")
 
 
-def test_installed_again_nothing_changes(device: Device, installer: str, first: str) -> None:
+def test_second_installation_changes_nothing(device: Device, installer: str, first: str) -> None:
     process, files = device.process(), device.files()
     result = device.machine.run(installer, "--offline")
     assert f"Nothing to change: {first} is installed." in result.stdout
@@ -424,38 +280,44 @@ def test_installed_again_nothing_changes(device: Device, installer: str, first: 
     assert {name for name in changed if not name.startswith("/var/lib/mask-patrol")} == set()
 
 
-def test_an_update(device: Device, variants: dict[str, Path], first: str) -> None:
+def test_update_to_a_working_release(device: Device, variants: dict[str, Path], first: str) -> None:
     process = device.process()
-    config = (device.machine.root / "etc/mask-patrol/mask-patrol.toml").read_text()
-    code, said = device.update(variants["good"])
-    assert code == 0, said
-    assert (device.link("current"), device.link("previous")) == ("0.2.0+good", first)
+    config = device.path(CONFIG).read_text()
+    code, output = device.update(variants["good"])
+    assert code == 0, output
+    assert (device.linked_release("current"), device.linked_release("previous")) == (
+        "0.2.0+good",
+        first,
+    )
     assert device.process() != process
-    assert (device.machine.root / "etc/mask-patrol/mask-patrol.toml").read_text() == config
+    assert device.path(CONFIG).read_text() == config
     process = device.process()
-    code, said = device.update(variants["good"])
-    assert (code, said.splitlines()[-1]) == (0, "0.2.0+good runs already: nothing to do.")
+    code, output = device.update(variants["good"])
+    assert (code, output.splitlines()[-1]) == (0, "0.2.0+good runs already: nothing to do.")
     assert device.process() == process
 
 
 @pytest.mark.soak
-def test_the_way_back_by_hand(device: Device, variants: dict[str, Path], first: str) -> None:
+def test_manual_rollback(device: Device, variants: dict[str, Path], first: str) -> None:
     assert device.update(variants["good"])[0] == 0
-    code, said = device.update("--back")
-    assert code == 0, said
-    assert (device.link("current"), device.link("previous")) == (first, "0.2.0+good")
+    code, output = device.update("--back")
+    assert code == 0, output
+    assert (device.linked_release("current"), device.linked_release("previous")) == (
+        first,
+        "0.2.0+good",
+    )
     device.wait_online()
 
 
-def test_bundles_that_never_get_to_run(
+def test_unusable_bundles_are_refused(
     device: Device, variants: dict[str, Path], first: str
 ) -> None:
-    process, versions = device.process(), device.versions()
+    process, versions = device.process(), device.releases()
     content = bytearray(variants["crashes"].read_bytes())
     content[40_000_000] ^= 1
-    (device.machine.root / "root/damaged.tar").write_bytes(content)
-    (device.machine.root / "root/cut.tar").write_bytes(content[:30_000_000])
-    (device.machine.root / "root/none.tar").write_bytes(b"no archive")
+    (device.path("/root") / "damaged.tar").write_bytes(content)
+    (device.path("/root") / "cut.tar").write_bytes(content[:30_000_000])
+    (device.path("/root") / "none.tar").write_bytes(b"no archive")
     for bundle, expected, code in (
         ("/root/damaged.tar", "has a damaged wheels/", 1),
         ("/root/cut.tar", "is not a bundle, or is damaged", 1),
@@ -463,38 +325,41 @@ def test_bundles_that_never_get_to_run(
         ("/root/nowhere.tar", "cannot read the bundle /root/nowhere.tar: No such file", 2),
         (variants["unfit"], f"0.3.0+unfit failed its check; {first} keeps running", 1),
     ):
-        result, said = device.update(bundle)
-        assert result == code, said
-        assert expected in said
-        assert "Traceback" not in said
-    assert (device.process(), device.versions()) == (process, versions)
+        result, output = device.update(bundle)
+        assert result == code, output
+        assert expected in output
+        assert "Traceback" not in output
+    assert (device.process(), device.releases()) == (process, versions)
 
 
 @pytest.mark.parametrize(
-    ("name", "why"),
+    ("name", "reason"),
     [
         pytest.param("crashes", "failed (exit-code)", marks=pytest.mark.soak),
         ("mute", "it is not connected to the broker"),
     ],
 )
-def test_what_does_not_come_online_goes_back_by_itself(
-    device: Device, variants: dict[str, Path], first: str, name: str, why: str
+def test_release_that_fails_its_trial_is_rolled_back(
+    device: Device, variants: dict[str, Path], first: str, name: str, reason: str
 ) -> None:
-    previous, versions = device.link("previous"), device.versions()
-    code, said = device.update(variants[name], "--within", "8")
-    assert code == 1, said
-    assert f"0.3.0+{name} did not come online ({why}" in said
-    assert f"; {first} runs again" in said
-    assert (device.link("current"), device.link("previous")) == (first, previous)
-    assert device.versions() == versions
+    previous, versions = device.linked_release("previous"), device.releases()
+    code, output = device.update(variants[name], "--within", "8")
+    assert code == 1, output
+    assert f"0.3.0+{name} did not come online ({reason}" in output
+    assert f"; {first} runs again" in output
+    assert (device.linked_release("current"), device.linked_release("previous")) == (
+        first,
+        previous,
+    )
+    assert device.releases() == versions
     device.wait_online()
 
 
 @pytest.mark.soak
 @pytest.mark.usefixtures("first")
-def test_one_that_hangs_is_started_anew_and_says_where_it_hung(device: Device) -> None:
+def test_hung_daemon_is_restarted_with_traceback(device: Device) -> None:
     machine = device.machine
-    dropin = machine.root / "etc/systemd/system/mask-patrol.service.d/short.conf"
+    dropin = device.path("/etc") / "systemd/system/mask-patrol.service.d/short.conf"
     dropin.parent.mkdir()
     dropin.write_text("[Service]\nWatchdogSec=3\n")
     machine.run("systemctl", "daemon-reload")
@@ -502,7 +367,7 @@ def test_one_that_hangs_is_started_anew_and_says_where_it_hung(device: Device) -
     device.wait_online()
     process = device.process()
     machine.run("sh", "-c", f"kill -STOP {process}")
-    wait_until(lambda: device.process() not in (process, "0"), "another one runs", PATIENCE_S)
+    wait_until(lambda: device.process() not in (process, "0"), "another process runs", PATIENCE_S)
     device.wait_online()
     journal = machine.run("journalctl", "--unit", "mask-patrol", "--no-pager").stdout
     assert "Watchdog timeout" in journal
@@ -513,42 +378,133 @@ def test_one_that_hangs_is_started_anew_and_says_where_it_hung(device: Device) -
 
 
 @pytest.mark.soak
-def test_a_power_cut_in_a_trial_goes_back_at_the_next_start(
+def test_power_cut_in_a_trial_rolls_back_at_boot(
     device: Device, variants: dict[str, Path], first: str
 ) -> None:
-    dropin = device.machine.root / "etc/systemd/system/mask-patrol-settle.service.d/short.conf"
+    dropin = device.path("/etc") / "systemd/system/mask-patrol-settle.service.d/short.conf"
     dropin.parent.mkdir()
     command = f"{RELEASES}/{first}/bin/mask-patrol update --settle --within 15"
     dropin.write_text(f"[Service]\nExecStart=\nExecStart={command}\n")
-    trying = device.machine.start("mask-patrol", "update", device.copy(variants["mute"]))
-    wait_until(lambda: device.link("current") == "0.3.0+mute", "it is switched to", PATIENCE_S)
+    running = device.machine.start("mask-patrol", "update", device.copy(variants["mute"]))
+    wait_until(
+        lambda: device.linked_release("current") == "0.3.0+mute",
+        "the new release is activated",
+        PATIENCE_S,
+    )
     device.machine.cut()
-    trying.communicate()
+    running.communicate()
     device.machine.boot()
-    wait_until(lambda: device.link("current") == first, "it went back", PATIENCE_S)
+    wait_until(
+        lambda: device.linked_release("current") == first,
+        "the old release is activated",
+        PATIENCE_S,
+    )
     device.wait_online()
-    wait_until(lambda: not (device.machine.root / "opt/mask-patrol/trial").exists(), "it is over")
+    wait_until(lambda: not (device.path(RELEASES) / "trial").exists(), "the trial has ended")
     shutil.rmtree(dropin.parent)
 
 
-def test_uninstalled_it_leaves_the_data_that_it_names_and_then_nothing(
-    device: Device, installer: str
+@pytest.fixture(scope="module")
+def old_bundle(suite: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of OLD_COMMIT, made by that commit's own script from the cached wheels."""
+    archive = subprocess.run(
+        ["git", "archive", OLD_COMMIT], cwd=ROOT, capture_output=True, check=False
+    )
+    if archive.returncode:
+        pytest.skip(f"the commit {OLD_COMMIT[:7]} is not in this clone")
+    tree, out = tmp_path_factory.mktemp("old"), tmp_path_factory.mktemp("old-bundle")
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(tree, filter="data")
+    (tree / ".cache").symlink_to(ROOT / ".cache")
+    command = [sys.executable, tree / "systemd/bundle.py", "--machine", platform.machine()]
+    subprocess.run(
+        [*command, "--python", PYTHON_OF[suite], "--out", out],
+        env={**os.environ, "PYTHONPATH": ""},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    (bundle,) = out.iterdir()
+    return bundle
+
+
+def test_update_from_old_release_keeps_all_data(
+    device: Device, old_bundle: Path, installer: str, bundle: Path
 ) -> None:
+    """The updater of OLD_COMMIT installs the present release."""
+    machine, client = device.machine, DashboardClient(free_port())
+    machine.run(installer, "uninstall", "--purge")
+    earlier = len(device.subscriber.bodies("events"))
+
+    def delivered() -> list[int]:
+        return [event["seq"] for event in device.subscriber.bodies("events")[earlier:]]
+
+    # The old release: a configuration, credentials, a password, an acknowledged alert.
+    device.write_credentials()
+    config = device.write_config(f"[dashboard]\nport = {client.port}\n")
+    machine.run(device.unpack(old_bundle), "--offline", "--dashboard", "--config", config)
+    old = device.linked_release("current")
+    client.wait_listening()
+    assert client.set_first_password(first_password_code(machine), DASHBOARD_PASSWORD) == 303
+    wait_until(lambda: client.condition("door1") == "online", "the device is online", PATIENCE_S)
+    machine.run("systemctl", "restart", "mask-patrol")  # makes another alert
+    wait_until(lambda: bool(client.history()), "an alert in the history", PATIENCE_S)
+    assert client.acknowledge(client.history()[0]["id"]) == 200
+
+    # Events that the old release records while the broker is away, and does not deliver.
+    device.wait_online()
+    device.broker.stop()
+    machine.run("systemctl", "restart", "mask-patrol")
+    wait_until(lambda: device.health().get("outbox_depth", 0) > 1, "undelivered events")
+    machine.run("systemctl", "stop", "mask-patrol")
+    last_delivered = max(delivered())
+    device.broker.start()
+    wait_until(device.subscriber.client.is_connected, "the subscriber is connected", PATIENCE_S)
+    wait_until(lambda: client.get("/history.csv")[0] == 200, "the history")
+    history = {row["id"]: (row["started"], row["acknowledged"]) for row in client.history()}
+    assert any(acknowledged for _, acknowledged in history.values())
+    kept = (CONFIG, "/etc/mask-patrol/credentials/mqtt-password")
+    contents = [device.path(name).read_bytes() for name in kept]
+
+    code, output = device.update(bundle)
+    assert code == 0, output
+    device.wait_online()
+    assert device.linked_release("current") != old
+    assert device.linked_release("previous") == old
+    assert [device.path(name).read_bytes() for name in kept] == contents
+
+    # Every event arrives, with numbers that continue those of the old release.
+    device.subscriber.wait_for(lambda: max(delivered()) > last_delivered + 2, "new events")
+    assert sorted(set(delivered())) == list(range(1, max(delivered()) + 1))
+
+    # The old password, the old history, and new alerts.
+    client = DashboardClient(client.port)
+    client.wait_listening()
+    assert client.log_in("not the password") == 403
+    assert client.log_in(DASHBOARD_PASSWORD) == 303
+    wait_until(lambda: client.condition("door1") == "online", "the device is online", PATIENCE_S)
+    machine.run("systemctl", "restart", "mask-patrol")
+    wait_until(lambda: {row["id"] for row in client.history()} > history.keys(), "a new alert")
+    rows = {row["id"]: (row["started"], row["acknowledged"]) for row in client.history()}
+    assert {key: rows[key] for key in history} == history
+    machine.run("systemctl", "disable", "--now", "mask-patrol-dashboard")
+
+
+def test_uninstall_names_and_keeps_data_until_purged(device: Device, installer: str) -> None:
     machine = device.machine
     machine.run(installer, "uninstall", "--purge")
     before = device.files()
-    device.give_credentials()
-    machine.run(installer, "--offline", "--config", device.configuration())
+    device.write_credentials()
+    machine.run(installer, "--offline", "--config", device.write_config())
     device.wait_online()
     result = machine.run("/opt/mask-patrol/current/share/mask-patrol/install.sh", "uninstall")
     assert "Left: /etc/mask-patrol (" in result.stdout
     assert "Left: /var/lib/mask-patrol (" in result.stdout
     device.subscriber.wait_for(
-        lambda: device.subscriber.bodies("status")[-1] == "offline", "its farewell"
+        lambda: device.subscriber.bodies("status")[-1] == "offline", "offline at the broker"
     )
     left = set(device.files().keys() ^ before.keys())
     data = ("/etc/mask-patrol", "/var/lib/mask-patrol")
     assert {name for name in left if not name.startswith(data)} == set()
-    assert "mask-patrol" not in (machine.root / "etc/passwd").read_text()
+    assert "mask-patrol" not in (device.path("/etc") / "passwd").read_text()
     machine.run(installer, "uninstall", "--purge")
     assert device.files().keys() == before.keys()
