@@ -1,5 +1,4 @@
-"""SD cards: an image with everything on it, writing it, and files for a stock image.
+"""SD cards: make an image, write it to a card, and prepare a card with the stock image.
 
-Run from a checkout, on the desktop where cards are made; never on the Pi, and no part of the
-installed program.
+Run from a checkout on a desktop; not part of the installed program.
 """

@@ -1,4 +1,4 @@
-"""`python -m sdcard image | flash | firstrun`."""
+"""`python -m sdcard`: the command line of `make image`, `make flash`, and `make firstrun`."""
 
 import sys
 

@@ -1,5 +1,7 @@
-"""What goes onto the card for a site: the kit that sets the device up at its first boot, and what
-can lie in its place at once."""
+"""The files that a site puts on the card: the first-boot kit, and the files in /etc.
+
+The first boot runs the kit, which sets the device up.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +15,19 @@ from sdcard.site import CA_PATH, CERT_PATH, KEY_PATH, Site, WifiPart
 
 HERE = Path(__file__).resolve().parent
 FIRST_BOOT = HERE.parent / "first-boot"
-#: Root's alone: it may hold a password's hash.
+#: The folder of the kit. Only root may read it: it may contain the hash of a password.
 KIT = "/opt/mask-patrol/first-boot"
 UNIT = "mask-patrol-first-boot.service"
 ETC = "/etc/mask-patrol"
-#: Raspberry Pi's firmware turns the kernel's accounts of memory off, by which the units' bounds are
-#: kept; of two such words the later one counts, and cmdline.txt comes after the firmware's.
-MEMORY = "cgroup_enable=memory"
+#: Turns on the kernel's memory accounting, without which the memory limits of the units have no
+#: effect. The firmware of a Raspberry Pi adds cgroup_disable=memory. The last parameter wins, and
+#: those of cmdline.txt come after those of the firmware.
+MEMORY_ACCOUNTING = "cgroup_enable=memory"
 WIFI = "/etc/NetworkManager/system-connections/mask-patrol.nmconnection"
 
 
 def kit_files(site: Site) -> dict[str, bytes]:
-    """The small files of the kit, by their names in it: the script, and a file for each setting."""
+    """Return the small files of the kit by name: the script, and a file for each setting."""
     file = site.file
     settings = {
         "user": file.user.name,
@@ -44,7 +47,7 @@ def kit_files(site: Site) -> dict[str, bytes]:
 
 
 def kit_entries(site: Site, bundle: Path, debs: Sequence[Path]) -> list[Entry]:
-    """The kit as it lies in the root file system, with its unit."""
+    """Return the entries of the kit in the root file system, with its unit."""
     entries: list[Entry] = [Folder("/opt/mask-patrol"), Folder(KIT, mode=0o700)]
     for name, content in kit_files(site).items():
         mode = 0o755 if name.endswith(".sh") else 0o600
@@ -58,7 +61,7 @@ def kit_entries(site: Site, bundle: Path, debs: Sequence[Path]) -> list[Entry]:
 
 
 def etc_files(site: Site) -> dict[str, tuple[bytes, int]]:
-    """Content and mode of what lies in /etc from the start, by path."""
+    """Return content and mode of the files in /etc that need no first boot, by path."""
     found = {f"{ETC}/mask-patrol.toml": (site.configuration.encode(), 0o640)}
     credentials = {
         "mqtt-username": site.file.broker.username,
@@ -69,7 +72,7 @@ def etc_files(site: Site) -> dict[str, tuple[bytes, int]]:
             found[f"{ETC}/credentials/{name}"] = (text.encode(), 0o600)
     if site.ca:
         found[CA_PATH] = (site.ca, 0o644)
-    # The first boot lets the daemon's account read them, which there is none of yet.
+    # The first boot lets the daemon's account read these; the account does not exist yet.
     if site.cert:
         found[CERT_PATH] = (site.cert, 0o600)
     if site.key:
@@ -80,30 +83,33 @@ def etc_files(site: Site) -> dict[str, tuple[bytes, int]]:
 
 
 def etc_entries(site: Site, hosts: bytes | None) -> list[Entry]:
-    """The same for the root file system; `hosts` is its /etc/hosts."""
+    """Return the entries in /etc of the root file system; `hosts` is its present /etc/hosts."""
     entries: list[Entry] = [Folder(ETC), Folder(f"{ETC}/credentials", mode=0o700)]
     entries += [File(path, content, mode=mode) for path, (content, mode) in etc_files(site).items()]
     name = site.file.hostname
     entries.append(File("/etc/hostname", f"{name}\n".encode()))
-    entries.append(File("/etc/hosts", named_hosts(hosts or b"", name)))
-    if site.file.wifi.ssid:  # Raspberry Pi OS keeps its radio off until it is set up
+    entries.append(File("/etc/hosts", hosts_with(hosts or b"", name)))
+    if site.file.wifi.ssid:  # Raspberry Pi OS disables Wi-Fi until it is configured
         state = b"[main]\nNetworkingEnabled=true\nWirelessEnabled=true\n"
         entries.append(File("/var/lib/NetworkManager/NetworkManager.state", state, mode=0o600))
     return entries
 
 
-def named_hosts(hosts: bytes, name: str) -> bytes:
-    """/etc/hosts with the device's own name at 127.0.1.1."""
+def hosts_with(hosts: bytes, name: str) -> bytes:
+    """Return /etc/hosts with the device's name at 127.0.1.1."""
     lines = hosts.decode(errors="surrogateescape").splitlines() or ["127.0.0.1\tlocalhost"]
     kept = [line for line in lines if line.split()[:1] != ["127.0.1.1"]]
     return "\n".join([*kept, f"127.0.1.1\t{name}", ""]).encode(errors="surrogateescape")
 
 
 def wifi_profile(wifi: WifiPart) -> str:
-    """A connection of NetworkManager (nm-settings-keyfile(5)); Bookworm and Trixie both use it."""
-    # The same for the same network, so that a second card is the same as the first.
+    """Return a connection profile of NetworkManager, as in nm-settings-keyfile(5).
+
+    Bookworm and Trixie both use NetworkManager.
+    """
+    # Derived from the SSID, so that two cards for the same network are equal.
     identity = uuid.UUID(hashlib.sha256(wifi.ssid.encode()).hexdigest()[:32], version=4)
-    ssid = "".join(f"{byte};" for byte in wifi.ssid.encode())  # bytes need no escapes
+    ssid = "".join(f"{byte};" for byte in wifi.ssid.encode())  # as bytes, it needs no escapes
     lines = [
         "[connection]", "id=mask-patrol", f"uuid={identity}", "type=wifi", "autoconnect=true", "",
         "[wifi]", "mode=infrastructure", f"ssid={ssid}", f"hidden={str(wifi.hidden).lower()}", "",
@@ -115,8 +121,15 @@ def wifi_profile(wifi: WifiPart) -> str:
 
 
 def command_line_with(text: str, country: str) -> str:
-    """cmdline.txt with memory accounted for, and the country of the radio, if there is one, as
-    raspi-config sets it."""
-    radio = "cfg80211.ieee80211_regdom="
-    words = [w for w in text.split() if w != MEMORY and not (country and w.startswith(radio))]
-    return " ".join([*words, MEMORY, *([f"{radio}{country}"] if country else [])]) + "\n"
+    """Return cmdline.txt with memory accounting turned on.
+
+    If `country` is not empty, the Wi-Fi country is set as well, in the way raspi-config does it.
+    """
+    regulatory_domain = "cfg80211.ieee80211_regdom="
+    parameters = [word for word in text.split() if word != MEMORY_ACCOUNTING]
+    if country:
+        parameters = [word for word in parameters if not word.startswith(regulatory_domain)]
+    parameters.append(MEMORY_ACCOUNTING)
+    if country:
+        parameters.append(f"{regulatory_domain}{country}")
+    return " ".join(parameters) + "\n"

@@ -1,4 +1,4 @@
-"""Debian packages for an image, resolved by apt itself against what the image says that it has."""
+"""Debian packages for an image: apt resolves them against the packages installed in the image."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ STATUS = "/var/lib/dpkg/status"
 
 
 def wanted_packages(source: str, further: Iterable[str]) -> list[str]:
-    """What a device with this `camera.source` needs from apt, and what its site asks for."""
+    """Return the packages that `camera.source` needs, and `further` ones."""
     camera = [PICAMERA2] if source.split(":", maxsplit=1)[0] == "picamera2" else []
     return list(dict.fromkeys((*camera, *further)))
 
 
 def missing_packages(root: Ext4, wanted: Iterable[str]) -> list[str]:
-    """Those of `wanted` that are not installed in the image."""
+    """Return those of `wanted` that are not installed in the image."""
     installed = installed_packages((root.read(STATUS) or b"").decode(errors="replace"))
     return [name for name in wanted if name not in installed]
 
 
 def installed_packages(status: str) -> set[str]:
-    """The names in dpkg's list of what it knows."""
+    """Return the names of the installed packages in `status`, the content of dpkg's database."""
     found = set()
     for paragraph in status.split("\n\n"):
         name = re.search(r"^Package: (\S+)$", paragraph, re.MULTILINE)
@@ -38,14 +38,14 @@ def installed_packages(status: str) -> set[str]:
 
 
 def download(root: Ext4, names: Sequence[str], folder: Path) -> list[Path]:
-    """Fetch `names` and whatever they need that the image lacks, into `folder`.
+    """Download `names` and the dependencies that the image lacks into `folder`.
 
-    Its own sources, keys and preferences are used, this machine's are not touched. Raises
-    UserError with what apt says.
+    Uses the image's sources, keys, and preferences; the configuration of this machine is neither
+    used nor changed. Raises UserError with apt's message.
     """
-    find("apt-get")  # before anything is made: only Debian and its like have it
+    find("apt-get")  # fails early on a machine that is not Debian-based
     options = _apt_options(root, folder)
-    environment = {"APT_CONFIG": str(own_configuration(folder))}
+    environment = {"APT_CONFIG": str(write_apt_config(folder))}
     try:
         run("apt-get", *options, "update", environment=environment)
         run(
@@ -54,21 +54,24 @@ def download(root: Ext4, names: Sequence[str], folder: Path) -> list[Path]:
         )  # fmt: skip
     except UserError as error:
         raise UserError(
-            f"the packages {' '.join(names)} cannot be had from the image's own sources, so the"
-            f" first boot could not do without internet: {error}"
+            f"cannot download the packages {' '.join(names)} from the image's own sources, so the"
+            f" first boot would need the internet: {error}"
         ) from None
     return sorted((folder / "archives").glob("*.deb"))
 
 
-def own_configuration(folder: Path) -> Path:
-    """Keeps apt from this machine's own configuration; options would come too late for that."""
+def write_apt_config(folder: Path) -> Path:
+    """Write a configuration with which apt ignores that of this machine; return its path.
+
+    Command-line options would be too late: apt reads its configuration files before them.
+    """
     path = folder / "apt.conf"
     path.write_text('Dir::Etc::parts "/dev/null";\nDir::Etc::main "/dev/null";\n')
     return path
 
 
 def _apt_options(root: Ext4, folder: Path) -> list[str]:
-    """Makes a home for apt in `folder`; the options that keep apt in it."""
+    """Copy the image's configuration of apt into `folder`; return options that make apt use it."""
     for name in ("archives/partial", "lists/partial", "state"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     if not root.copy_out("/etc/apt", folder):
@@ -79,7 +82,7 @@ def _apt_options(root: Ext4, folder: Path) -> list[str]:
         if file.is_file():
             text = file.read_text(errors="replace").replace("/usr/share/keyrings", str(keyrings))
             file.write_text(text.replace("/etc/apt/", f"{etc}/"))
-    # What the image's apt is configured to run or to reach has no place here.
+    # The image's apt.conf.d may name hooks and proxies, which must not be used on this machine.
     shutil.rmtree(etc / "apt.conf.d", ignore_errors=True)
     (folder / "state/status").write_bytes(root.read(STATUS) or b"")
     settings = {

@@ -1,16 +1,17 @@
-"""What speaks against a disk's being an SD card that may be lost, though it could be written to."""
+"""Reasons why a disk is probably not the SD card that the user means, although it is writable."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from edge.common.errors import UserError
-from sdcard.disks import Disk, System, parts_of
+from sdcard.disks import Disk, KernelPaths, device_files
 from sdcard.programs import run
 
-#: Cards for a Pi are smaller; disks with other people's work are larger.
+#: SD cards for a Raspberry Pi are smaller; larger disks are likely to hold other data.
 LARGE_BYTES = 512 * 10**9
-#: blkid's names for what is part of something larger, and is not mounted itself.
+#: File system types that blkid reports for members of something larger. These are not mounted
+#: themselves, so the check for mounted disks does not find them.
 MEMBERS = {
     "crypto_LUKS": "an encrypted volume",
     "BitLocker": "an encrypted volume",
@@ -21,33 +22,36 @@ MEMBERS = {
     "drbd": "a mirrored volume",
     "VMFS_volume_member": "a part of a VMFS volume",
 }
-#: Exit codes of blkid: found; nothing there; several at once.
+#: Exit codes of blkid: a signature was found, none was found, several were found.
 FOUND, NOTHING, SEVERAL = 0, 2, 8
 
 
-def doubts_about(disk: Disk, system: System = System()) -> list[str]:  # noqa: B008 - frozen
-    """Reasons why a `yes` that was said in advance cannot have meant this disk; none for most."""
-    found = []
+def disk_warnings(
+    disk: Disk,
+    kernel: KernelPaths = KernelPaths(),  # noqa: B008 - frozen
+) -> list[str]:
+    """Return reasons why `--yes` is not enough to overwrite `disk`; usually none."""
+    warnings = []
     if disk.size_bytes > LARGE_BYTES:
-        found.append("it is larger than SD cards for a Raspberry Pi are")
-    if disk.pluggable:
-        found.append("it is a disk on USB, not a card in a reader")
-    for path in parts_of(disk, system):
-        if path.exists() and (what := _member(path)):
-            found.append(f"{path.name} holds {what}")
-    return found
+        warnings.append("it is larger than SD cards for a Raspberry Pi")
+    if disk.on_usb:
+        warnings.append("it is a disk on USB, not a card in a reader")
+    for path in device_files(disk, kernel):
+        if path.exists() and (member := _member(path)):
+            warnings.append(f"{path.name} holds {member}")
+    return warnings
 
 
 def _member(path: Path) -> str:
-    """What a device is a part of, by its signature; empty when it stands for itself."""
+    """Return what the device is a part of, according to its signature; empty for nothing."""
     try:
-        # Past blkid's memory of earlier disks at this name.
-        said = run(
+        # --probe reads the device; without it, blkid may report an earlier disk of this name.
+        output = run(
             "blkid", "--probe", "--match-tag", "TYPE", "--output", "value", path,
             accept=(FOUND, NOTHING, SEVERAL),
         ).strip()  # fmt: skip
-    except UserError:  # it cannot be read, which opening it for writing will tell better
+    except UserError:  # the device cannot be read; opening it for writing reports the reason
         return ""
-    if said.endswith("_raid_member"):
+    if output.endswith("_raid_member"):
         return "a part of a RAID"
-    return MEMBERS.get(said, "")
+    return MEMBERS.get(output, "")

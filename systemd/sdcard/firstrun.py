@@ -1,8 +1,8 @@
-"""`make firstrun`: files for the boot partition of a card with the stock image on it.
+"""`make firstrun`: files for the boot partition of a card with the stock image.
 
-Raspberry Pi OS Trixie reads them by cloud-init, Bookworm by the hook that Raspberry Pi Imager
-uses. Either only brings the kit to where the image of `make image` has it: from there on, the
-first boot is the same.
+Raspberry Pi OS Trixie uses them through cloud-init, Bookworm through the hook of Raspberry Pi
+Imager. Both only move the first-boot kit to the folder where an image of `make image` has it; from
+there on, the first boot is the same.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.common.errors import UserError
-from sdcard.card_files import FIRST_BOOT, MEMORY, UNIT, etc_files, kit_files
+from sdcard.card_files import FIRST_BOOT, UNIT, command_line_with, etc_files, kit_files
 from sdcard.site import Site
 
 #: The kit's folder on the boot partition.
 FOLDER = "mask-patrol"
-MOUNTED = "/boot/firmware"
-#: The last file that is written: a kit without it was cut off.
+MOUNT_POINT = "/boot/firmware"
+#: The file that is written last: a kit without it is incomplete.
 COMPLETE = ".complete"
-#: What makes Bookworm run a script at its first boot, and start again when it has run.
+#: Kernel parameters with which Bookworm runs a script at its first boot, and then reboots.
 HOOK = (
-    f"systemd.run={MOUNTED}/firstrun.sh systemd.run_success_action=reboot"
+    f"systemd.run={MOUNT_POINT}/firstrun.sh systemd.run_success_action=reboot"
     " systemd.run_failure_action=reboot systemd.unit=kernel-command-line.target"
 )
 SPARE_BYTES = 8 << 20
@@ -32,7 +32,7 @@ SPARE_BYTES = 8 << 20
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was written, and for which system the card is."""
+    """The result of `prepare`: the folder, the release, and whether it contains the bundle."""
 
     folder: Path
     release: str
@@ -40,19 +40,18 @@ class Prepared:
 
 
 def prepare(boot: Path, release: str, site: Site, bundle: Path | None) -> Prepared:
-    """Write the files for `release` into `boot`, the boot partition of a card.
+    """Write the files for `release` to `boot`, the mounted boot partition of a card.
 
-    `bundle` is left out when the site says where to download it. Raises UserError.
+    If the site has a `download.url`, `bundle` is not copied. Raises UserError.
     """
     if site.file.packages:
         raise UserError(
-            "`packages` can only be brought along by make image; leave it empty, and install"
-            " them on the device"
+            "`packages` needs make image; leave it empty here, and install the packages on the"
+            " device"
         )
     if site.file.storage.data_mib:
         raise UserError(
-            "`storage.data_mib`: only make image can make a partition; on a stock card the root"
-            " takes all the room"
+            "`storage.data_mib` needs make image; on a stock card the root fills the whole card"
         )
     if not boot.is_dir():
         raise UserError(
@@ -65,8 +64,8 @@ def prepare(boot: Path, release: str, site: Site, bundle: Path | None) -> Prepar
     size = 0 if url or bundle is None else bundle.stat().st_size
     if (free := shutil.disk_usage(boot).free) < size + SPARE_BYTES:
         raise UserError(
-            f"{boot} has {free >> 20} MB free, and the bundle needs {size >> 20}: put it in your"
-            " network and set `download.url`"
+            f"{boot} has {free >> 20} MB free, and the bundle needs {size >> 20} MB: put the bundle"
+            " on a web server and set `download.url`"
         )
     kit = boot / FOLDER
     shutil.rmtree(kit, ignore_errors=True)
@@ -77,7 +76,7 @@ def prepare(boot: Path, release: str, site: Site, bundle: Path | None) -> Prepar
     os.sync()
     _write(kit / COMPLETE, b"")
     if release == "bookworm":
-        for name in ("mask-patrol-tries", "mask-patrol-failed.txt"):  # of an earlier try
+        for name in ("mask-patrol-tries", "mask-patrol-failed.txt"):  # of an earlier attempt
             (boot / name).unlink(missing_ok=True)
         _write(boot / "firstrun.sh", (FIRST_BOOT / "firstrun.sh").read_bytes())
         command_line = f"{command_line} {HOOK}"
@@ -91,14 +90,14 @@ def prepare(boot: Path, release: str, site: Site, bundle: Path | None) -> Prepar
 
 
 def user_data(site: Site) -> str:
-    """cloud-init's; YAML, of which JSON is a part.
+    """Return cloud-init's user-data, as JSON, which is valid YAML.
 
-    `bootcmd`, as that is run at every boot: `runcmd` is marked as done before it has begun, so a
-    plug pulled meanwhile would end it for good. At later boots cloud-init remembers all this and
-    may be earlier than the boot partition.
+    Uses `bootcmd`, which runs at every boot. cloud-init marks `runcmd` as done before it starts it,
+    so a power cut would prevent it for good. At later boots, cloud-init uses its cached copy, and
+    may run before the boot partition is mounted: the command mounts it first.
     """
-    start = f"{MOUNTED}/{FOLDER}/start.sh"
-    mount = f"systemctl start {MOUNTED[1:].replace('/', '-')}.mount"
+    start = f"{MOUNT_POINT}/{FOLDER}/start.sh"
+    mount = f"systemctl start {MOUNT_POINT[1:].replace('/', '-')}.mount"
     settings = {
         "hostname": site.file.hostname,
         "manage_etc_hosts": False,
@@ -121,16 +120,19 @@ def _files(site: Site) -> dict[str, bytes]:
 
 
 def _command_line(boot: Path) -> str:
-    """cmdline.txt without the hook and with what we need; raises UserError when there is none."""
+    """Return cmdline.txt without the hook and with memory accounting turned on.
+
+    Raises UserError if there is no cmdline.txt.
+    """
     try:
         text = (boot / "cmdline.txt").read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(
-            f"{boot}/cmdline.txt: {error.strerror}; BOOT is the boot partition (bootfs) of a card"
-            " that Raspberry Pi OS was written to"
+            f"{boot}/cmdline.txt: {error.strerror}; BOOT must be the boot partition (bootfs) of a"
+            " card with Raspberry Pi OS"
         ) from None
-    words = [word for word in text.split() if not word.startswith("systemd.") and word != MEMORY]
-    return " ".join([*words, MEMORY])
+    parameters = [word for word in text.split() if not word.startswith("systemd.")]
+    return command_line_with(" ".join(parameters), country="").strip()
 
 
 def _write(path: Path, content: bytes) -> None:

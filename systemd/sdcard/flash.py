@@ -1,4 +1,4 @@
-"""`make flash`: write an image onto a card, and read it back."""
+"""`make flash`: write an image to a card, and read it back."""
 
 from __future__ import annotations
 
@@ -12,43 +12,44 @@ from pathlib import Path
 
 from edge.common.errors import UserError
 from sdcard.disk_image.partition_table import read_layout
-from sdcard.disk_warnings import doubts_about
-from sdcard.disks import Disk, System, find_disk, require_writable
+from sdcard.disk_warnings import disk_warnings
+from sdcard.disks import Disk, KernelPaths, find_disk, require_writable
 from sdcard.progress import Progress
 
 CHUNK_BYTES = 4 << 20
-#: What is asked for, unless there are doubts: then it is the disk's model.
+#: The word that confirms. For a disk with warnings, the user must type the disk's model instead.
 YES = "yes"
-#: udev looks at a disk for a moment.
-LOCK_S = 10.0
+#: How long to wait for another program's lock. udev holds one for a moment to examine a disk.
+LOCK_TIMEOUT_S = 10.0
 
 
 def flash(
     image: Path,
     device: Path,
-    ask: Callable[[str, str], bool],
-    system: System = System(),  # noqa: B008 - frozen
+    confirm: Callable[[str, str], bool],
+    kernel: KernelPaths = KernelPaths(),  # noqa: B008 - frozen
 ) -> None:
-    """Write `image` to `device` when `ask` agrees, and verify it.
+    """Write `image` to `device` after confirmation, and verify it.
 
-    `ask` is given what is about to be lost, and the word that has to be typed for it.
+    `confirm` is called with a description of what will be lost and the word that confirms it, and
+    returns whether to continue.
 
-    Raises UserError when the disk must not be written to, nobody agrees, or the card does not
-    hold what was written.
+    Raises UserError if the disk must not be overwritten, the user does not confirm, or the card
+    does not hold what was written.
     """
     if not image.is_file():
         raise UserError(f"there is no {image}: make image makes one")
     read_layout(image)
     size = image.stat().st_size
-    disk = find_disk(device, system)
-    require_writable(disk, size, system)
-    doubts = doubts_about(disk, system)
-    if not ask(describe(disk, image, doubts), disk.model if doubts else YES):
+    disk = find_disk(device, kernel)
+    require_writable(disk, size, kernel)
+    warnings = disk_warnings(disk, kernel)
+    if not confirm(describe(disk, image, warnings), disk.model if warnings else YES):
         raise UserError("nothing was written")
-    # Somebody may have taken hours to answer, and changed the card meanwhile.
-    if find_disk(device, system) != disk:
-        raise UserError(f"{disk.path} is another disk now; nothing was written")
-    require_writable(disk, size, system)
+    # The user may have changed the card before confirming.
+    if find_disk(device, kernel) != disk:
+        raise UserError(f"{disk.path} is a different disk now; nothing was written")
+    require_writable(disk, size, kernel)
     try:
         descriptor = _open(disk)
         try:
@@ -62,58 +63,58 @@ def flash(
         raise UserError(f"{disk.path}: {reason}{hint}") from None
     if written != read:
         raise UserError(
-            f"{disk.path} does not hold what was written: the card is broken, or not as large as"
-            " it says; take another"
+            f"{disk.path} does not hold what was written: the card is broken, or smaller than it"
+            " claims; use another one"
         )
-    sys.stderr.write(f"{disk.path} holds {image.name}, verified. It can be taken out.\n")
+    sys.stderr.write(f"{disk.path} holds {image.name}, verified. You can remove the card.\n")
 
 
-def describe(disk: Disk, image: Path, doubts: Sequence[str] = ()) -> str:
-    """What is about to be lost, in a line, and a line for each doubt."""
-    lost = (
+def describe(disk: Disk, image: Path, warnings: Sequence[str] = ()) -> str:
+    """Return a line that says what will be lost, and a line for each warning."""
+    loss = (
         f"{disk.path}: {disk.model}, {disk.size_bytes / 1e9:.1f} GB. EVERYTHING ON IT WILL BE LOST;"
-        f" {image.name} is written to it."
+        f" {image.name} will be written to it."
     )
-    return "\n".join([lost, *(f"Is that your card? {doubt}." for doubt in doubts)])
+    return "\n".join([loss, *(f"Is this really your SD card? {text}." for text in warnings)])
 
 
-def ask_on_terminal(what: str, word: str) -> bool:
-    """Show `what` and wait for `word`; without a terminal, nobody says it."""
-    sys.stderr.write(f"{what}\n")
+def confirm_on_terminal(description: str, word: str) -> bool:
+    """Print `description` and return whether the user types `word`; False without a terminal."""
+    sys.stderr.write(f"{description}\n")
     if not sys.stdin.isatty():
-        sys.stderr.write("Nobody is there to ask")
-        sys.stderr.write("; --yes says yes in advance.\n" if word == YES else ".\n")
+        hint = "; --yes confirms in advance" if word == YES else ""
+        sys.stderr.write(f"There is no terminal on which to confirm this{hint}.\n")
         return False
-    sys.stderr.write(f"Go on? Type {word}: ")
+    sys.stderr.write(f"Continue? Type {word}: ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() == word.lower()
 
 
-def agree(what: str, word: str) -> bool:
-    """For --yes: shows `what`, and asks nonetheless where a yes is not enough."""
+def confirm_in_advance(description: str, word: str) -> bool:
+    """Confirm for `--yes`; asks on the terminal if the disk's model must be typed."""
     if word != YES:
-        return ask_on_terminal(what, word)
-    sys.stderr.write(f"{what}\n")
+        return confirm_on_terminal(description, word)
+    sys.stderr.write(f"{description}\n")
     return True
 
 
 def _open(disk: Disk) -> int:
-    """A descriptor to write and to read by, which keeps others away until it is closed.
+    """Open the disk for reading and writing, exclusively until the descriptor is closed.
 
-    O_EXCL: the kernel refuses when somebody has mounted it, and lets nobody mount it. The lock:
-    udev does not look at it, so no desktop offers what is on it.
+    With O_EXCL, the kernel refuses if the disk is mounted, and does not mount it later. With the
+    lock, udev does not examine the disk, so that no desktop mounts what is on it.
     """
     exclusively = os.O_EXCL if disk.path.is_block_device() else 0
     descriptor = os.open(disk.path, os.O_RDWR | exclusively)
     try:
         if os.fstat(descriptor).st_rdev != disk.number:
-            raise UserError(f"{disk.path} is another disk now; nothing was written")
-        until = time.monotonic() + LOCK_S
+            raise UserError(f"{disk.path} is a different disk now; nothing was written")
+        until_s = time.monotonic() + LOCK_TIMEOUT_S
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if time.monotonic() > until:
+                if time.monotonic() > until_s:
                     raise UserError(f"another program has locked {disk.path}") from None
                 time.sleep(0.1)
             else:
@@ -124,7 +125,7 @@ def _open(disk: Disk) -> int:
 
 
 def _write(image: Path, descriptor: int) -> str:
-    """Write all of it; its digest."""
+    """Write the image to the disk; return its SHA-256."""
     digest = hashlib.sha256()
     with (
         image.open("rb") as source,
@@ -137,26 +138,26 @@ def _write(image: Path, descriptor: int) -> str:
             while view:
                 view = view[os.write(descriptor, view) :]
             done += len(chunk)
-            os.fdatasync(descriptor)  # or the progress would be that of memory
-            progress.at(done)
+            os.fdatasync(descriptor)  # otherwise the progress is that of the page cache
+            progress.update(done)
         os.fsync(descriptor)
     return digest.hexdigest()
 
 
 def _read_back(descriptor: int, size: int) -> str:
-    """The digest of the first `size` bytes, from the card and not from memory."""
+    """Return the SHA-256 of the first `size` bytes, read from the card and not from the cache."""
     digest = hashlib.sha256()
-    _forget(descriptor)
+    _drop_cache(descriptor)
     os.lseek(descriptor, 0, os.SEEK_SET)
     with Progress("Verifying", size) as progress:
         done = 0
         while done < size and (chunk := os.read(descriptor, min(CHUNK_BYTES, size - done))):
             digest.update(chunk)
             done += len(chunk)
-            progress.at(done)
+            progress.update(done)
     return digest.hexdigest()
 
 
-def _forget(descriptor: int) -> None:
-    """Let the kernel drop what it remembers of a file."""
+def _drop_cache(descriptor: int) -> None:
+    """Make the kernel drop its cached pages of the file."""
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)

@@ -1,4 +1,4 @@
-"""`make image`: an official image of Raspberry Pi OS with everything on it that a site needs."""
+"""`make image`: an official image of Raspberry Pi OS with everything that a site needs."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from sdcard.disk_image.unpack import unpack
 from sdcard.programs import find
 from sdcard.site import Site
 
-#: What the installer wants to see free for a version, the unpacked bundle beside it, and air.
-#: Raspberry Pi OS fills the card at its first boot, but nothing should depend on that.
-ROOM_BYTES = 700 << 20
+#: Free space that the first boot needs: what the installer requires for a release, the unpacked
+#: bundle, and a margin. Raspberry Pi OS grows the root at its first boot, but the installation must
+#: not depend on that.
+FREE_BYTES = 700 << 20
 MEBI = 1 << 20
 RELEASES = {"bookworm": "cp311", "trixie": "cp313"}
 PROGRAMS = (
@@ -34,8 +35,8 @@ PROGRAMS = (
 
 
 @dataclass(frozen=True)
-class Made:
-    """What was made."""
+class MadeImage:
+    """The result of `make_image`; `debs` is the number of Debian packages in it."""
 
     image: Path
     release: str
@@ -43,11 +44,11 @@ class Made:
     debs: int
 
 
-def make_image(base: Path, site: Site, bundle: Path, out: Path) -> Made:
-    """Write `out`: the image in `base` with `bundle` and everything of `site` on it.
+def make_image(base: Path, site: Site, bundle: Path, out: Path) -> MadeImage:
+    """Write the image `out`: that of `base`, with `bundle` and the files of `site`.
 
-    It appears whole or not at all, and only root and you may read it, as it holds secrets.
-    Raises UserError.
+    `out` is replaced only when the image is complete. Only its owner may read it, as it contains
+    secrets. Raises UserError.
     """
     for program in PROGRAMS:
         find(program)
@@ -59,45 +60,45 @@ def make_image(base: Path, site: Site, bundle: Path, out: Path) -> Made:
         image = Path(scratch) / "image"
         unpack(base, image)
         try:
-            made = _furnish(image, site, bundle, Path(scratch))
+            made = _add_files(image, site, bundle, Path(scratch))
         except UserError as error:
             raise UserError(str(error).replace(str(image), str(base))) from None
         image.chmod(0o600)
-        _sync(image)
+        _fsync(image)
         image.replace(out)
-    return Made(out, made.release, made.size_bytes, made.debs)
+    return MadeImage(out, made.release, made.size_bytes, made.debs)
 
 
 def require_bundle(bundle: Path) -> None:
-    """Raises UserError unless `bundle` is what `make bundle` makes."""
+    """Raise UserError unless `bundle` is a bundle that `make bundle` made."""
     try:
         with tarfile.open(bundle) as archive:
             names = [name.partition("/")[2] for name in archive.getnames()]
     except (OSError, tarfile.TarError) as error:
-        raise UserError(f"{bundle} is no bundle: make bundle makes one ({error})") from None
+        raise UserError(f"{bundle} is not a bundle: make bundle makes one ({error})") from None
     if missing := {"install.sh", "SHA256SUMS", "MACHINE"} - set(names):
-        raise UserError(f"{bundle} is no bundle: it lacks {', '.join(sorted(missing))}")
+        raise UserError(f"{bundle} is not a bundle: it lacks {', '.join(sorted(missing))}")
 
 
 def release_of(root: Ext4) -> str:
-    """`bookworm` or `trixie`; raises UserError for whatever else is on the image."""
+    """Return `bookworm` or `trixie`; raises UserError for any other system on the image."""
     text = (root.read("/etc/os-release") or b"").decode(errors="replace")
     found = re.search(r'^VERSION_CODENAME="?(\w+)"?$', text, re.MULTILINE)
     name = found[1] if found else "unknown"
     if name not in RELEASES:
         raise UserError(
-            f"{root.image}: its system is {name}; it takes Raspberry Pi OS Lite"
+            f"{root.image} contains {name}; this needs Raspberry Pi OS Lite"
             f" {' or '.join(name.title() for name in RELEASES)}"
         )
     if not root.exists("/usr/lib/aarch64-linux-gnu"):
-        raise UserError("this is a 32-bit image: take Raspberry Pi OS Lite (64-bit)")
+        raise UserError("this is a 32-bit image: use Raspberry Pi OS Lite (64-bit)")
     return name
 
 
-def _furnish(image: Path, site: Site, bundle: Path, scratch: Path) -> Made:
+def _add_files(image: Path, site: Site, bundle: Path, scratch: Path) -> MadeImage:
     layout = read_layout(image)
     if layout.data is not None:
-        raise UserError(f"{image} has a partition for data already: take an official image")
+        raise UserError(f"{image} has a data partition already: use an official image")
     boot, root = Fat(image, layout.boot), Ext4(image, layout.root.start_bytes)
     boot.require_boot_files()
     root.require_clean()
@@ -109,28 +110,28 @@ def _furnish(image: Path, site: Site, bundle: Path, scratch: Path) -> Made:
         *etc_entries(site, root.read("/etc/hosts")),
         *kit_entries(site, bundle, debs),
     ]
-    lacking = size_of(entries) + ROOM_BYTES - root.free_bytes()
+    lacking = size_of(entries) + FREE_BYTES - root.free_bytes()
     if lacking > 0:
-        # Tables of a larger file system take room, too.
-        whole = -(-(layout.root.size_bytes + lacking + lacking // 16) // MEBI) * MEBI
-        root.grow(whole)
-        layout = set_root_size(image, layout, whole)
+        # The metadata of a larger file system needs space, too: a sixteenth more.
+        grown = -(-(layout.root.size_bytes + lacking + lacking // 16) // MEBI) * MEBI
+        root.grow(grown)
+        layout = set_root_size(image, layout, grown)
     if data_mebi:
         layout = add_data_partition(image, layout, data_mebi)
         root = Ext4(image, layout.root.start_bytes)
-    _say("Writing the files …")
+    _print("Writing the files …")
     root.write(entries)
     line = (boot.read("cmdline.txt") or b"").decode(errors="replace")
     boot.write("cmdline.txt", command_line_with(line, site.file.wifi.country).encode())
-    _say("Checking the file systems …")
+    _print("Checking the file systems …")
     root.check()
     if layout.data is not None:
         Ext4(image, layout.data.start_bytes).check()
     if boot_was_sound:
         boot.check()
-    else:  # none of ours: it is left as it was found
-        _say("The boot partition of the base is not quite in order by fsck.vfat; it mostly works.")
-    return Made(image, release, image.stat().st_size, len(debs))
+    else:  # the errors were there before
+        _print("fsck.vfat finds errors in the boot partition of the base; it usually works anyway.")
+    return MadeImage(image, release, image.stat().st_size, len(debs))
 
 
 def _debs(root: Ext4, site: Site, scratch: Path) -> Sequence[Path]:
@@ -138,13 +139,13 @@ def _debs(root: Ext4, site: Site, scratch: Path) -> Sequence[Path]:
     missing = missing_packages(root, wanted)
     if not missing:
         return ()
-    _say(f"Fetching the packages {' '.join(missing)} …")
+    _print(f"Downloading the packages {' '.join(missing)} …")
     folder = scratch / "apt"
     folder.mkdir()
     return download(root, missing, folder)
 
 
-def _sync(path: Path) -> None:
+def _fsync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -152,6 +153,6 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The system's programs for file systems, called with their errors told as ours."""
+"""Run the system's programs for disks and file systems; their failures become UserErrors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from edge.common.errors import UserError
 
-#: Which Debian package a program comes from.
+#: The Debian package of each program.
 PACKAGES = {
     "apt-get": "apt",
     "blkid": "util-linux",
@@ -26,17 +26,17 @@ PACKAGES = {
     "mmd": "mtools",
     "mdel": "mtools",
 }
-#: Users' PATH often lacks where these lie.
+#: Folders that contain these programs, and that are often not in the PATH of a normal user.
 SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
 def find(program: str) -> str:
-    """The path of `program`; raises UserError with the package to install."""
-    where = os.pathsep.join((os.environ.get("PATH", ""), *SBIN))
-    if found := shutil.which(program, path=where):
+    """Return the path of `program`; raises UserError with the package to install."""
+    path = os.pathsep.join((os.environ.get("PATH", ""), *SBIN))
+    if found := shutil.which(program, path=path):
         return found
     package = PACKAGES.get(program, program)
-    raise UserError(f"{program} is not here: sudo apt install {package}")
+    raise UserError(f"{program} is not installed: sudo apt install {package}")
 
 
 def run(
@@ -45,27 +45,30 @@ def run(
     accept: Sequence[int] = (0,),
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """What `program` writes to its output; raises UserError with what it says when it fails.
+    """Run `program` and return its standard output.
 
-    `accept` are exit codes that count as success, `environment` is added to ours. Its messages
-    are in English.
+    `accept` are the exit codes that count as success; `environment` is added to that of this
+    process. Messages are in English. Raises UserError with the program's message if it fails.
     """
-    return _done(program, arguments, accept, environment).stdout
+    return _run(program, arguments, accept, environment).stdout
 
 
-def complaints(program: str, *arguments: str | Path) -> list[str]:
-    """The lines that `program` writes as errors, for one that fails without an exit code."""
-    return _done(program, arguments, (0,)).stderr.splitlines()
+def run_for_errors(program: str, *arguments: str | Path) -> list[str]:
+    """Run `program` and return the lines of its standard error.
+
+    For programs that report errors there although their exit code is 0.
+    """
+    return _run(program, arguments, (0,)).stderr.splitlines()
 
 
-def _done(
+def _run(
     program: str,
     arguments: Sequence[str | Path],
     accept: Sequence[int],
     further: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "LC_ALL": "C", "MTOOLS_SKIP_CHECK": "1", **further}
-    done = subprocess.run(
+    result = subprocess.run(
         [find(program), *map(str, arguments)],
         capture_output=True,
         text=True,
@@ -73,7 +76,7 @@ def _done(
         env=environment,
         check=False,
     )
-    if done.returncode not in accept:
-        said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
-        raise UserError(f"{program} failed ({done.returncode}): {said[-500:]}")
-    return done
+    if result.returncode not in accept:
+        message = " ".join((result.stderr.strip() or result.stdout.strip()).split())
+        raise UserError(f"{program} failed ({result.returncode}): {message[-500:]}")
+    return result

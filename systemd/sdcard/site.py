@@ -1,4 +1,7 @@
-"""What a card is made for: `site.toml`, which `site.example.toml` explains line by line."""
+"""`site.toml`, the description of a device that a card is made for.
+
+`site.example.toml` explains every line.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +19,20 @@ from edge.config.settings import Settings, load_settings
 from edge.config.toml_schema import Section, settings_in
 
 HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")]
-#: As Raspberry Pi OS allows it.
+#: The user names that Raspberry Pi OS accepts.
 UserName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,31}\Z")]
 TimeZone = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2})?\Z")]
 Country = Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{2})?\Z")]
-#: As crypt(5) writes it: `openssl passwd -6`.
+#: In the format of crypt(5), as `openssl passwd -6` prints it.
 PasswordHash = Annotated[str, msgspec.Meta(pattern=r"^(\$[A-Za-z0-9]+\$[A-Za-z0-9./$=,-]+)?\Z")]
 Package = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.+-]+\Z")]
 Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*\Z", max_length=1024)]
-#: At least room for the events at their most (`outbox.max_events`) and some pictures.
+#: Smallest and largest size. The smallest has space for `outbox.max_events` and some snapshots.
 DATA_MIB = (128, 65536)
 DataSize = Annotated[int, msgspec.Meta(ge=0, le=DATA_MIB[1])]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
-#: Users and groups that a system has for itself, and ours.
-TAKEN = frozenset(
+#: Users and groups of the system, and that of Mask Patrol.
+RESERVED_NAMES = frozenset(
     {
         "root", "mask-patrol", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news",
         "uucp", "proxy", "www-data", "backup", "list", "irc", "gnats", "nobody", "nogroup", "adm",
@@ -46,7 +49,7 @@ SSH_KEY = re.compile(
 
 
 class UserPart(Section, frozen=True, kw_only=True):
-    """Who logs in by SSH."""
+    """The user who logs in by SSH."""
 
     name: UserName = "pi"
     ssh_keys: tuple[Line, ...] = ()
@@ -57,7 +60,7 @@ class UserPart(Section, frozen=True, kw_only=True):
 
 
 class WifiPart(Section, frozen=True, kw_only=True):
-    """The wireless network; none without an `ssid`."""
+    """The wireless network; there is none if `ssid` is empty."""
 
     ssid: Line = ""
     password: Line = ""
@@ -69,7 +72,7 @@ class WifiPart(Section, frozen=True, kw_only=True):
 
 
 class BrokerPart(Section, frozen=True, kw_only=True):
-    """How the device proves itself to the broker."""
+    """The credentials of the device at the broker."""
 
     username: Line = ""
     password: Line = ""
@@ -83,21 +86,21 @@ class BrokerPart(Section, frozen=True, kw_only=True):
 
 
 class DownloadPart(Section, frozen=True, kw_only=True):
-    """Where the bundle lies in the network, for cards that do not carry it."""
+    """Where a card without the bundle downloads it."""
 
     url: Line = ""
     sha256: Sha256 = ""
 
 
 class StoragePart(Section, frozen=True, kw_only=True):
-    """How the card is divided, and what is written to."""
+    """The data partition, and whether the root is read-only."""
 
     data_mib: DataSize = 0
     read_only: bool = False
 
 
 class SiteFile(Section, frozen=True, kw_only=True):
-    """The file as it is written."""
+    """The content of the file."""
 
     hostname: HostName
     timezone: TimeZone = ""
@@ -111,7 +114,7 @@ class SiteFile(Section, frozen=True, kw_only=True):
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
-    """The file with all that it names read. No representation shows a secret."""
+    """The content of the file, and of the files that it names. Its representation has no secret."""
 
     file: SiteFile
     authorized_keys: str
@@ -125,20 +128,20 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         return f"Site(hostname={self.file.hostname!r}, …)"
 
 
-#: Where the authorities' certificates lie on the device, and its own certificate with its key.
+#: The paths on the device of the CA certificates, and of its own certificate and key.
 CA_PATH = "/etc/mask-patrol/ca.pem"
 CERT_PATH = "/etc/mask-patrol/client.pem"
 KEY_PATH = "/etc/mask-patrol/client.key"
 
 
 def load_site(path: Path) -> Site:
-    """Read `site.toml` and the files that it names; raises UsageError with one line per mistake.
+    """Read `site.toml` and the files that it names; raises UsageError with a line for each error.
 
-    Paths in it are relative to its own folder.
+    Relative paths in the file start at its own folder.
     """
     file, raw = settings_in(path, SiteFile, "the site's description")
-    mistakes: list[str] = []
-    reader = _Reader(path.parent, mistakes)
+    errors: list[str] = []
+    reader = _Reader(path.parent, errors)
     keys = "".join(f"{line}\n" for line in reader.keys(file.user.ssh_keys))
     password = file.broker.password or reader.text(
         "broker.password_file", file.broker.password_file
@@ -146,17 +149,17 @@ def load_site(path: Path) -> Site:
     ca = reader.content("broker.ca_file", file.broker.ca_file)
     cert = reader.content("broker.cert_file", file.broker.cert_file)
     key = reader.content("broker.key_file", file.broker.key_file)
-    mistakes += _mistakes(file, raw, password)
-    mistakes += _broker_mistakes(file.broker, cert, key)
-    if mistakes:
-        raise UsageError("\n".join(f"{path}: {mistake}" for mistake in mistakes))
+    errors += _errors(file, raw, password)
+    errors += _broker_errors(file.broker, cert, key)
+    if errors:
+        raise UsageError("\n".join(f"{path}: {error}" for error in errors))
     daemon = raw["daemon"]
     own = {"ca_file": (ca, CA_PATH), "cert_file": (cert, CERT_PATH), "key_file": (key, KEY_PATH)}
-    for name, (content, where) in own.items():
+    for name, (content, target) in own.items():
         if content and not getattr(file.daemon.mqtt, name):
-            daemon["mqtt"][name] = where
+            daemon["mqtt"][name] = target
     configuration = tomli_w.dumps(daemon)
-    _require_fit(configuration, path)
+    _require_valid(configuration, path)
     return Site(
         file=file,
         authorized_keys=keys,
@@ -169,74 +172,76 @@ def load_site(path: Path) -> Site:
     )
 
 
-def _require_fit(configuration: str, path: Path) -> None:
-    """Raises UsageError for what the daemon itself minds in settings that are good one by one."""
+def _require_valid(configuration: str, path: Path) -> None:
+    """Raise UsageError if the daemon would refuse the combination of settings."""
     with tempfile.TemporaryDirectory() as folder:
-        own = Path(folder) / "daemon"
-        own.write_text(configuration, encoding="utf-8")
+        file = Path(folder) / "daemon"
+        file.write_text(configuration, encoding="utf-8")
         try:
-            load_settings(own)
+            load_settings(file)
         except UsageError as error:
-            raise UsageError(str(error).replace(str(own), f"{path}: below `daemon`")) from None
+            raise UsageError(str(error).replace(str(file), f"{path}: below `daemon`")) from None
 
 
-def _mistakes(file: SiteFile, raw: dict[str, Any], password: str) -> list[str]:
-    """What the types alone do not say."""
+def _errors(file: SiteFile, raw: dict[str, Any], password: str) -> list[str]:
+    """Return the errors that the types do not exclude."""
     found = []
     daemon = raw.get("daemon", {})
     if not file.daemon.mqtt.host:
         found.append("`daemon.mqtt.host` is missing: name your broker")
     if "source" not in daemon.get("camera", {}):
-        found.append('`daemon.camera.source` is missing: "picamera2", "/dev/video0" or an address')
+        found.append('`daemon.camera.source` is missing: "picamera2", "/dev/video0", or an address')
     if not file.user.ssh_keys and not file.user.password_hash:
         found.append(
-            "nobody could log in: give `user.ssh_keys` or `user.password_hash` (openssl passwd -6)"
+            "no login is possible: set `user.ssh_keys` or `user.password_hash` (openssl passwd -6)"
         )
-    if file.user.name in TAKEN or file.user.name.startswith("systemd-"):
-        found.append(f"`user.name`: {file.user.name} is the system's own; take another, such as pi")
-    found += _wifi_mistakes(file.wifi)
-    found += _storage_mistakes(file.storage)
+    if file.user.name in RESERVED_NAMES or file.user.name.startswith("systemd-"):
+        found.append(
+            f"`user.name`: {file.user.name} is reserved by the system; use another, such as pi"
+        )
+    found += _wifi_errors(file.wifi)
+    found += _storage_errors(file.storage)
     broker = file.broker
     if broker.password and broker.password_file:
-        found.append("`broker.password` and `broker.password_file`: give one of them")
+        found.append("`broker.password` and `broker.password_file`: set only one of them")
     if password and not (broker.username or file.daemon.mqtt.username):
-        found.append("there is a password for the broker and no `broker.username`")
+        found.append("there is a password for the broker but no `broker.username`")
     if file.download.url and not re.match(r"https?://\S+\Z", file.download.url):
-        found.append("`download.url` is no http:// or https:// address")
+        found.append("`download.url` is not an http:// or https:// address")
     if bool(file.download.url) != bool(file.download.sha256):
-        found.append("`download.url` and `download.sha256` go together")
+        found.append("`download.url` and `download.sha256` must be set together")
     return found
 
 
-def _broker_mistakes(broker: BrokerPart, cert: bytes, key: bytes) -> list[str]:
-    """`cert` and `key` are what its files hold, as far as they could be read."""
+def _broker_errors(broker: BrokerPart, cert: bytes, key: bytes) -> list[str]:
+    """Return the errors; `cert` and `key` are the contents of the files, empty if unreadable."""
     found = [
-        f"`broker.{name}` is blank, or has white space around it, which is not sent: take it away"
+        f"`broker.{name}` is blank, or has surrounding white space, which is not sent: remove it"
         for name, text in (("username", broker.username), ("password", broker.password))
         if text != text.strip()
     ]
     if broker.key_file and not broker.cert_file:
         found.append("`broker.key_file` needs `broker.cert_file`")
     if cert and b"-----BEGIN CERTIFICATE" not in cert:
-        found.append("`broker.cert_file` holds no certificate (PEM)")
+        found.append("`broker.cert_file` contains no certificate (PEM)")
     if key and b"PRIVATE KEY-----" not in key:
-        found.append("`broker.key_file` holds no private key (PEM)")
+        found.append("`broker.key_file` contains no private key (PEM)")
     if cert and not broker.key_file and b"PRIVATE KEY-----" not in cert:
-        found.append("`broker.cert_file` holds no private key: name its file in `broker.key_file`")
+        found.append("`broker.cert_file` contains no private key: set `broker.key_file` as well")
     return found
 
 
-def _storage_mistakes(storage: StoragePart) -> list[str]:
+def _storage_errors(storage: StoragePart) -> list[str]:
     if 0 < storage.data_mib < DATA_MIB[0]:
         return [f"`storage.data_mib` must be 0 or at least {DATA_MIB[0]}"]
     if storage.read_only and not storage.data_mib:
         return [
-            "`storage.read_only` needs `storage.data_mib`: the events must be written somewhere"
+            "`storage.read_only` needs `storage.data_mib`: the events need a writable partition"
         ]
     return []
 
 
-def _wifi_mistakes(wifi: WifiPart) -> list[str]:
+def _wifi_errors(wifi: WifiPart) -> list[str]:
     found = []
     if not wifi.ssid:
         if wifi.password or wifi.hidden:
@@ -245,19 +250,19 @@ def _wifi_mistakes(wifi: WifiPart) -> list[str]:
     if len(wifi.ssid.encode()) > 32:
         found.append("`wifi.ssid` is longer than 32 bytes")
     if not wifi.country:
-        found.append('`wifi.country` is missing, such as "DE": without it the radio stays off')
-    whole_key = re.fullmatch(r"[0-9A-Fa-f]{64}", wifi.password)
-    if wifi.password and not whole_key and not 8 <= len(wifi.password.encode()) <= 63:
+        found.append('`wifi.country` is missing, such as "DE": without it, Wi-Fi stays off')
+    is_raw_key = re.fullmatch(r"[0-9A-Fa-f]{64}", wifi.password)
+    if wifi.password and not is_raw_key and not 8 <= len(wifi.password.encode()) <= 63:
         found.append("`wifi.password` must have 8 to 63 characters (or 64 hexadecimal digits)")
     return found
 
 
 class _Reader:
-    """Reads the files that a site names; what cannot be read is added to `mistakes`."""
+    """Reads the files that a site names; a file that cannot be read is added to `errors`."""
 
-    def __init__(self, folder: Path, mistakes: list[str]) -> None:
+    def __init__(self, folder: Path, errors: list[str]) -> None:
         self._folder = folder
-        self._mistakes = mistakes
+        self._errors = errors
 
     def content(self, setting: str, name: str) -> bytes:
         if not name:
@@ -266,34 +271,36 @@ class _Reader:
         try:
             content = path.read_bytes()
         except OSError as error:
-            self._mistakes.append(f"`{setting}`: cannot read {path}: {error.strerror}")
+            self._errors.append(f"`{setting}`: cannot read {path}: {error.strerror}")
             return b""
         if not content.strip():
-            self._mistakes.append(f"`{setting}`: {path} is empty")
+            self._errors.append(f"`{setting}`: {path} is empty")
         return content
 
     def text(self, setting: str, name: str) -> str:
         try:
             return self.content(setting, name).decode().strip()
         except UnicodeDecodeError:
-            self._mistakes.append(f"`{setting}`: {name} is no UTF-8 text")
+            self._errors.append(f"`{setting}`: {name} is not UTF-8 text")
             return ""
 
     def keys(self, named: tuple[str, ...]) -> list[str]:
-        """Public keys, each given as it is or by its file."""
+        """Return the public keys; each of `named` is a key or the name of a file."""
         lines = []
-        for word in named:
-            if SSH_KEY.fullmatch(word):
-                lines.append(word)
+        for entry in named:
+            if SSH_KEY.fullmatch(entry):
+                lines.append(entry)
                 continue
-            if " " in word or not word:
-                self._mistakes.append("`user.ssh_keys`: that is no public key, and no file's name")
-                continue
-            text = self.text("user.ssh_keys", word)
-            good = [line for line in text.splitlines() if SSH_KEY.fullmatch(line.strip())]
-            if text and not good:
-                self._mistakes.append(
-                    f"`user.ssh_keys`: {word} holds no public key (they end in .pub)"
+            if " " in entry or not entry:
+                self._errors.append(
+                    "`user.ssh_keys`: an entry is neither a public key nor a file name"
                 )
-            lines += [line.strip() for line in good]
+                continue
+            text = self.text("user.ssh_keys", entry)
+            keys = [line for line in text.splitlines() if SSH_KEY.fullmatch(line.strip())]
+            if text and not keys:
+                self._errors.append(
+                    f"`user.ssh_keys`: {entry} contains no public key (their names end with .pub)"
+                )
+            lines += [line.strip() for line in keys]
         return lines

@@ -1,10 +1,14 @@
-"""Small images laid out as those of Raspberry Pi OS, made in a second, and a site for them."""
+"""Small images with the layout of Raspberry Pi OS, made in a second, and a site for them."""
 
 from __future__ import annotations
 
 import io
+import subprocess
 import tarfile
 from pathlib import Path
+
+from sdcard.disk_image.ext4 import Ext4
+from sdcard.programs import find
 
 from tests.pi.disk import BOOT_AT, MEBI, make_image
 
@@ -26,7 +30,7 @@ ROOT_AT = BOOT_AT + BOOT_MEBI * MEBI
 
 
 def system_tree(folder: Path, codename: str = "trixie") -> Path:
-    """As much of a root file system as is looked at."""
+    """Create the part of a root file system that `make image` reads; return its folder."""
     files = {
         "usr/lib/os-release": f'ID=debian\nVERSION_CODENAME="{codename}"\n',
         "etc/hostname": "raspberrypi\n",
@@ -47,14 +51,14 @@ def system_tree(folder: Path, codename: str = "trixie") -> Path:
 
 
 def small_image(folder: Path, codename: str = "trixie", root_mebi: int = 24) -> Path:
-    """A base image, at `folder`/base.img."""
+    """Make a base image; return its path, `folder`/base.img."""
     tree = system_tree(folder / "tree", codename)
     make_image(folder / "base.img", tree, root_mebi, BOOT_MEBI)
     return folder / "base.img"
 
 
 def small_bundle(folder: Path) -> Path:
-    """What passes for a bundle here; nothing runs it."""
+    """Make a file that is accepted as a bundle, but cannot be installed; return its path."""
     path = folder / "bundle.tar"
     with tarfile.open(path, "w") as archive:
         for name in ("install.sh", "SHA256SUMS", "MACHINE"):
@@ -65,7 +69,7 @@ def small_bundle(folder: Path) -> Path:
 
 
 def site_file(folder: Path, text: str = "", **changes: str) -> Path:
-    """A site.toml with everything in it; `changes` replace lines, `text` comes first."""
+    """Write a site.toml with all sections; `changes` replace lines, `text` comes first."""
     lines = {
         "hostname": '"door7"',
         "timezone": '"Europe/Berlin"',
@@ -79,3 +83,12 @@ def site_file(folder: Path, text: str = "", **changes: str) -> Path:
     body = "".join(f"{name} = {value}\n" for name, value in lines.items() if value)
     path.write_text(text + body, encoding="utf-8")
     return path
+
+
+def mode_and_owner(root: Ext4, path: str) -> tuple[str, str]:
+    """Return the mode and the UID of a file in the root of an image."""
+    output = subprocess.run(
+        [find("debugfs"), "-R", f'stat "{path}"', f"{root.image}?offset={ROOT_AT}"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    return output.split("Mode:")[1].split()[0], output.split("User:")[1].split()[0]

@@ -15,13 +15,13 @@ class Fat:
     """The file system in `partition` of `image`."""
 
     def __init__(self, image: Path, partition: Partition) -> None:
-        """Nothing is read yet."""
+        """Reads nothing yet."""
         self._image = image
         self._partition = partition
-        self._device = f"{image}@@{partition.start_bytes}"
+        self._device = f"{image}@@{partition.start_bytes}"  # the notation of mtools
 
     def is_sound(self) -> bool:
-        """Whether it is in order."""
+        """Return whether fsck finds no error."""
         try:
             self.check()
         except UserError:
@@ -29,7 +29,7 @@ class Fat:
         return True
 
     def check(self) -> None:
-        """Read all of it; raises UserError when it is not in order."""
+        """Check the file system; raises UserError if it has errors."""
         with tempfile.NamedTemporaryFile(dir=self._image.parent) as copy:
             with self._image.open("rb") as image:
                 image.seek(self._partition.start_bytes)
@@ -39,7 +39,8 @@ class Fat:
             run("fsck.vfat", "-n", copy.name)
 
     def read(self, name: str) -> bytes | None:
-        """The content of a file, such as `cmdline.txt`; None when there is none."""
+        """Return the content of a file in the top folder, such as `cmdline.txt`; None if there is
+        no such file."""
         if name not in self.names():
             return None
         with tempfile.TemporaryDirectory() as folder:
@@ -48,22 +49,22 @@ class Fat:
             return copy.read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file in the top folder, over one that is there."""
+        """Write a file in the top folder, replacing an existing one."""
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / "copy"
             copy.write_bytes(content)
             run("mcopy", "-o", "-i", self._device, copy, f"::{name}")
 
     def names(self) -> list[str]:
-        """What lies in the top folder."""
+        """Return the names in the top folder."""
         text = run("mdir", "-b", "-i", self._device, "::")
         return [line.removeprefix("::/").rstrip("/") for line in text.splitlines() if line]
 
     def require_boot_files(self) -> None:
-        """Raises UserError when it is not the boot partition of a Raspberry Pi."""
+        """Raise UserError unless this is the boot partition of a Raspberry Pi."""
         names = set(self.names())
         if missing := {"cmdline.txt", "config.txt"} - names:
             raise UserError(
-                f"{self._image}: this is no image of Raspberry Pi OS: {', '.join(sorted(missing))}"
-                " is missing in its boot partition"
+                f"{self._image}: this is not an image of Raspberry Pi OS:"
+                f" {', '.join(sorted(missing))} is missing in its boot partition"
             )

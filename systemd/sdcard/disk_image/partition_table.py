@@ -1,5 +1,7 @@
-"""The partition table of an image of Raspberry Pi OS: a FAT boot partition, then an ext4 root; in
-one of ours there may be a third partition between them, for the data."""
+"""The partition table of an image of Raspberry Pi OS: a FAT boot partition, then an ext4 root.
+
+An image that `make image` made may have a third partition between them, for the data.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,15 @@ from edge.common.errors import UserError
 from sdcard.disk_image.sparse_files import copy_sparsely
 
 SECTOR_BYTES = 512
+#: The table of four entries in the master boot record.
 TABLE_AT, ENTRY_BYTES, ENTRIES = 446, 16, 4
 FAT_KINDS = frozenset({0x01, 0x04, 0x06, 0x0B, 0x0C, 0x0E})
 LINUX, PROTECTIVE = 0x83, 0xEE
-#: Cylinder, head and sector of what lies behind the first 8 GB: look at the number of the sector.
-FAR_AWAY = b"\xfe\xff\xff"
+#: Cylinder, head, and sector of an address behind the first 8 GB, which they cannot express: only
+#: the sector number counts then.
+CHS_OVERFLOW = b"\xfe\xff\xff"
 EXT_MAGIC_AT, EXT_MAGIC = 1024 + 56, b"\x53\xef"
-NO_LAYOUT = "this is no image of Raspberry Pi OS (a FAT boot partition, then an ext4 root)"
+NO_LAYOUT = "this is not an image of Raspberry Pi OS (a FAT boot partition, then an ext4 root)"
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,16 @@ class Partition:
 
     @property
     def end_bytes(self) -> int:
-        """Where the first byte behind it lies."""
+        """The offset of the first byte behind the partition."""
         return self.start_bytes + self.size_bytes
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The partitions, and the identity of the disk that PARTUUIDs are made of. `data` lies before
-    the root, though it counts after it."""
+    """The partitions, and the disk identifier, which is a part of each PARTUUID.
+
+    `data` lies before the root, although its number is higher.
+    """
 
     boot: Partition
     root: Partition
@@ -50,7 +56,8 @@ class Layout:
 
 
 def read_layout(image: Path) -> Layout:
-    """The partitions of `image`; raises UserError when it is not laid out like Raspberry Pi OS."""
+    """Return the partitions of `image`; raises UserError unless they are those of Raspberry Pi
+    OS."""
     with image.open("rb") as file:
         head = file.read(SECTOR_BYTES)
         if len(head) < SECTOR_BYTES or head[510:512] != b"\x55\xaa":
@@ -60,24 +67,24 @@ def read_layout(image: Path) -> Layout:
             raise UserError(f"{image}: {NO_LAYOUT}: its partition table is a GPT")
         kinds = [part.kind for part in parts]
         if len(kinds) not in (2, 3) or kinds[0] not in FAT_KINDS or {*kinds[1:]} != {LINUX}:
-            named = ", ".join(f"{kind:02x}" for kind in kinds) or "none"
-            raise UserError(f"{image}: {NO_LAYOUT}: its partitions are of the types {named}")
+            types = ", ".join(f"{kind:02x}" for kind in kinds) or "none"
+            raise UserError(f"{image}: {NO_LAYOUT}: its partitions have the types {types}")
         boot, root = parts[:2]
         data = parts[2] if len(parts) == 3 else None
         layout = Layout(boot, root, f"{struct.unpack_from('<I', head, 440)[0]:08x}", data)
         in_order = [part for part in (boot, data, root) if part is not None]
         if any(a.end_bytes > b.start_bytes for a, b in pairwise(in_order)):
-            raise UserError(f"{image}: {NO_LAYOUT}: its partitions lie in another order")
+            raise UserError(f"{image}: {NO_LAYOUT}: its partitions have another order")
         if root.end_bytes > image.stat().st_size:
-            raise UserError(f"{image} is cut off: its partitions end behind the file")
+            raise UserError(f"{image} is incomplete: its partitions end behind the file")
         file.seek(layout.root.start_bytes + EXT_MAGIC_AT)
         if file.read(2) != EXT_MAGIC:
-            raise UserError(f"{image}: {NO_LAYOUT}: its second partition holds no ext4")
+            raise UserError(f"{image}: {NO_LAYOUT}: its second partition is not an ext4")
     return layout
 
 
 def set_root_size(image: Path, layout: Layout, size_bytes: int) -> Layout:
-    """Make the last partition of `image` end where its file system has come to end."""
+    """Set the size of the root partition in the table; return the new layout."""
     sectors = size_bytes // SECTOR_BYTES
     with image.open("r+b") as file:
         file.seek(TABLE_AT + (layout.root.number - 1) * ENTRY_BYTES + 12)
@@ -88,29 +95,31 @@ def set_root_size(image: Path, layout: Layout, size_bytes: int) -> Layout:
 
 
 def insert_before_root(image: Path, layout: Layout, size_bytes: int) -> Layout:
-    """Move the root back by `size_bytes`, a multiple of a sector, and name the room before it as
-    the third partition; it holds nothing yet.
+    """Move the root back by `size_bytes`, and make the gap the third partition.
 
-    The root stays the last on the disk, so that Raspberry Pi OS grows it to fill the card, and the
-    second in the table, where PARTUUIDs look for it.
+    `size_bytes` is a multiple of the sector size. The content of the new partition is undefined.
+    Returns the new layout.
+
+    The root stays the last partition on the disk, so that Raspberry Pi OS can grow it to fill the
+    card, and the second in the table, as its PARTUUID contains that number.
     """
     root = layout.root
     assert root.number == 2
-    with tempfile.NamedTemporaryFile(dir=image.parent) as alone, image.open("r+b") as file:
+    with tempfile.NamedTemporaryFile(dir=image.parent) as copy, image.open("r+b") as file:
         file.seek(root.start_bytes)
-        copy_sparsely(file, alone, root.size_bytes)
-        alone.truncate(root.size_bytes)
-        alone.seek(0)
+        copy_sparsely(file, copy, root.size_bytes)
+        copy.truncate(root.size_bytes)
+        copy.seek(0)
         file.truncate(root.start_bytes)
         file.seek(root.start_bytes + size_bytes)
-        copy_sparsely(alone, file)
+        copy_sparsely(copy, file)
         file.truncate(root.end_bytes + size_bytes)
         at = TABLE_AT + (root.number - 1) * ENTRY_BYTES
         file.seek(at + 8)
         file.write(struct.pack("<I", (root.start_bytes + size_bytes) // SECTOR_BYTES))
         file.seek(at + ENTRY_BYTES)
         start, sectors = root.start_bytes // SECTOR_BYTES, size_bytes // SECTOR_BYTES
-        file.write(struct.pack("<B3sB3sII", 0, FAR_AWAY, LINUX, FAR_AWAY, start, sectors))
+        file.write(struct.pack("<B3sB3sII", 0, CHS_OVERFLOW, LINUX, CHS_OVERFLOW, start, sectors))
         file.flush()
         os.fsync(file.fileno())
     return read_layout(image)

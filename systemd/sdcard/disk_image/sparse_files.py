@@ -1,4 +1,4 @@
-"""Files with holes: an image is mostly empty, and need not take the room that it stands for."""
+"""Sparse files: an image contains mostly zeros, which need no disk space."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EMPTY = bytes(BLOCK_BYTES)
 
 
 def write_sparsely(out: IO[bytes], chunk: bytes) -> None:
-    """Write to a new file, but leave a hole where there is nothing but zeros."""
+    """Write to a new part of a file; blocks of zeros become holes."""
     if chunk.count(0) == len(chunk):
         out.seek(len(chunk), os.SEEK_CUR)
         return
@@ -24,7 +24,7 @@ def write_sparsely(out: IO[bytes], chunk: bytes) -> None:
 
 
 def copy_sparsely(source: IO[bytes], out: IO[bytes], size_bytes: int | None = None) -> None:
-    """Copy from where `source` stands, to its end or `size_bytes`, to a new part of `out`."""
+    """Copy `size_bytes`, or everything, from the position of `source` to a new part of `out`."""
     left = size_bytes if size_bytes is not None else 1 << 62
     while left and (chunk := source.read(min(left, CHUNK_BYTES))):
         write_sparsely(out, chunk)

@@ -1,4 +1,4 @@
-"""The image of Raspberry Pi OS as it is downloaded, unpacked into a file with holes."""
+"""Unpack the downloaded image of Raspberry Pi OS into a sparse file."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from sdcard.progress import Progress
 
 
 class Readable(Protocol):
-    """What an image is read from."""
+    """An open image."""
 
     def read(self, size: int, /) -> bytes:
-        """At most `size` bytes, none at the end."""
+        """Return at most `size` bytes; none at the end."""
 
 
 def unpack(source: Path, target: Path) -> None:
-    """Write the image in `source` (.img, .img.xz, .img.gz or .zip) to `target`.
+    """Write the image in `source` (.img, .img.xz, .img.gz, or .zip) to `target`.
 
-    Raises UserError when it cannot be read to its end.
+    Raises UserError if `source` is damaged or incomplete.
     """
     try:
         with _open(source) as (image, position), target.open("wb") as out:
             with Progress("Unpacking", source.stat().st_size) as progress:
                 while chunk := image.read(CHUNK_BYTES):
                     write_sparsely(out, chunk)
-                    progress.at(position())
+                    progress.update(position())
             out.truncate(out.tell())
     except OSError as error:
         raise UserError(f"cannot unpack {source}: {error.strerror or error}") from None
     except (lzma.LZMAError, zlib.error, zipfile.BadZipFile, EOFError) as error:
-        raise UserError(f"{source} is damaged or cut off: download it again ({error})") from None
+        raise UserError(f"{source} is damaged or incomplete: download it again ({error})") from None
 
 
 @contextmanager
 def _open(source: Path) -> Iterator[tuple[Readable, Callable[[], int]]]:
-    """The image within, and how much of the file has been read."""
+    """Yield the image, and a function that returns how many bytes of `source` have been read."""
     with source.open("rb") as raw:
         head = raw.read(6)
         raw.seek(0)
@@ -57,7 +57,7 @@ def _open(source: Path) -> Iterator[tuple[Readable, Callable[[], int]]]:
             with zipfile.ZipFile(raw) as archive:
                 names = [name for name in archive.namelist() if name.endswith(".img")]
                 if len(names) != 1:
-                    raise UserError(f"{source} holds {len(names)} images; give it one .img")
+                    raise UserError(f"{source} contains {len(names)} images; it must contain one")
                 with archive.open(names[0]) as image:
                     yield image, raw.tell
         else:

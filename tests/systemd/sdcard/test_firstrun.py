@@ -1,4 +1,4 @@
-"""`make firstrun`: a card with the stock image is set up by its boot partition."""
+"""`make firstrun`: the files that it writes to the boot partition of a stock card."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from sdcard.card_files import MEMORY
+from sdcard.card_files import FIRST_BOOT, MEMORY_ACCOUNTING
 from sdcard.firstrun import HOOK, prepare, user_data
 from sdcard.site import load_site
 
@@ -16,7 +16,6 @@ from edge.common.errors import UserError
 from tests.support.card_images import site_file, small_bundle
 
 COMMAND_LINE = "console=tty1 root=PARTUUID=1-02 rootfstype=ext4 rootwait quiet init=/x/firstboot\n"
-FIRST_BOOT = Path(__file__).parents[3] / "systemd/first-boot"
 
 
 @pytest.fixture
@@ -27,28 +26,28 @@ def boot(tmp_path: Path) -> Path:
     return folder
 
 
-def test_trixie_gets_what_cloud_init_reads(boot: Path, tmp_path: Path) -> None:
+def test_trixie_card_has_user_data_and_kit(boot: Path, tmp_path: Path) -> None:
     made = prepare(boot, "trixie", load_site(site_file(tmp_path)), small_bundle(tmp_path))
     assert made.carries_bundle
     text = (boot / "user-data").read_text()
     assert text.startswith("#cloud-config\n")
     settings = json.loads(text.partition("\n")[2])
     assert settings["hostname"] == "door7"
-    assert settings["ssh_pwauth"] is False  # there is a key, and no password
+    assert settings["ssh_pwauth"] is False  # the site has a key but no password
     assert (boot / "meta-data").exists()
-    assert (boot / "cmdline.txt").read_text() == f"{COMMAND_LINE.strip()} {MEMORY}\n"
+    assert (boot / "cmdline.txt").read_text() == f"{COMMAND_LINE.strip()} {MEMORY_ACCOUNTING}\n"
     assert (boot / "mask-patrol/bundle.tar").exists()
     assert (boot / "mask-patrol/etc/mask-patrol/credentials/mqtt-password").exists()
 
 
-def test_trixie_starts_at_every_boot_until_the_kit_has_gone(boot: Path, tmp_path: Path) -> None:
+def test_trixie_starts_the_kit_at_every_boot(boot: Path, tmp_path: Path) -> None:
     prepare(boot, "trixie", load_site(site_file(tmp_path)), small_bundle(tmp_path))
     settings = json.loads(user_data(load_site(site_file(tmp_path))).partition("\n")[2])
-    assert "runcmd" not in settings  # of which cloud-init counts the try, not the success
+    assert "runcmd" not in settings  # cloud-init marks it as done before it starts it
     ((*shell, script),) = settings["bootcmd"]
-    # The boot partition is waited for: at later boots cloud-init is earlier.
-    for name, said in (("systemctl", "mounted"), ("sh", "started")):
-        (tmp_path / name).write_text(f"#!/bin/dash\necho {said} $* >>{tmp_path}/log\n")
+    # The command mounts the boot partition: at later boots, cloud-init runs before that.
+    for name, line in (("systemctl", "mounted"), ("sh", "started")):
+        (tmp_path / name).write_text(f"#!/bin/dash\necho {line} $* >>{tmp_path}/log\n")
         (tmp_path / name).chmod(0o755)
     command = ["/bin/sh", *shell[1:], script.replace("/boot/firmware/", f"{boot}/")]
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
@@ -62,12 +61,12 @@ def test_trixie_starts_at_every_boot_until_the_kit_has_gone(boot: Path, tmp_path
     ]
 
 
-def test_a_password_is_let_in_by_cloud_init_s_own_word(tmp_path: Path) -> None:
+def test_password_login_is_enabled_with_a_password(tmp_path: Path) -> None:
     site = load_site(site_file(tmp_path, user='{name = "anna", password_hash = "$6$a$b"}'))
     assert json.loads(user_data(site).partition("\n")[2])["ssh_pwauth"] is True
 
 
-def test_cloud_init_itself_takes_the_user_data(tmp_path: Path) -> None:
+def test_cloud_init_accepts_the_user_data(tmp_path: Path) -> None:
     if shutil.which("cloud-init") is None:
         pytest.skip("cloud-init is not installed; make pi-test boots with it")
     path = tmp_path / "user-data"
@@ -75,16 +74,18 @@ def test_cloud_init_itself_takes_the_user_data(tmp_path: Path) -> None:
     subprocess.run(["cloud-init", "schema", "--config-file", path], check=True)
 
 
-def test_bookworm_gets_a_script_and_its_hook_once(boot: Path, tmp_path: Path) -> None:
+def test_bookworm_card_has_script_and_one_hook(boot: Path, tmp_path: Path) -> None:
     site = load_site(site_file(tmp_path))
     for _ in range(2):
         prepare(boot, "bookworm", site, small_bundle(tmp_path))
-        assert (boot / "cmdline.txt").read_text() == f"{COMMAND_LINE.strip()} {MEMORY} {HOOK}\n"
+        assert (
+            boot / "cmdline.txt"
+        ).read_text() == f"{COMMAND_LINE.strip()} {MEMORY_ACCOUNTING} {HOOK}\n"
     assert (boot / "firstrun.sh").read_bytes() == (FIRST_BOOT / "firstrun.sh").read_bytes()
     assert not (boot / "user-data").exists()
 
 
-def test_with_an_address_the_card_carries_no_bundle(boot: Path, tmp_path: Path) -> None:
+def test_download_url_keeps_the_bundle_off_the_card(boot: Path, tmp_path: Path) -> None:
     path = site_file(
         tmp_path, download=f'{{url = "https://host/bundle.tar", sha256 = "{"0" * 64}"}}'
     )
@@ -94,7 +95,7 @@ def test_with_an_address_the_card_carries_no_bundle(boot: Path, tmp_path: Path) 
     assert (boot / "mask-patrol/settings/bundle-url").read_text() == "https://host/bundle.tar"
 
 
-def test_what_cannot_work_is_refused(boot: Path, tmp_path: Path) -> None:
+def test_unusable_arguments_are_refused(boot: Path, tmp_path: Path) -> None:
     site = load_site(site_file(tmp_path))
     with pytest.raises(UserError, match="there is no bundle"):
         prepare(boot, "trixie", site, None)
@@ -104,18 +105,18 @@ def test_what_cannot_work_is_refused(boot: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cmdline.txt: No such file"):
         prepare(boot, "bookworm", site, small_bundle(tmp_path))
     further = load_site(site_file(tmp_path, packages='["nano"]'))
-    with pytest.raises(UserError, match="only be brought along by make image"):
+    with pytest.raises(UserError, match="`packages` needs make image"):
         prepare(boot, "trixie", further, small_bundle(tmp_path))
 
 
-def test_the_scripts_pass_shellcheck() -> None:
+def test_shellcheck_finds_nothing() -> None:
     if shutil.which("shellcheck") is None:
         pytest.skip("shellcheck is not installed")
     subprocess.run(["shellcheck", *FIRST_BOOT.glob("*.sh")], check=True)
 
 
-def test_a_partition_for_the_data_is_for_images_alone(boot: Path, tmp_path: Path) -> None:
+def test_data_partition_needs_an_image(boot: Path, tmp_path: Path) -> None:
     site = load_site(site_file(tmp_path, storage="{data_mib = 512}"))
-    with pytest.raises(UserError, match="only make image can make a partition"):
+    with pytest.raises(UserError, match=r"`storage\.data_mib` needs make image"):
         prepare(boot, "trixie", site, small_bundle(tmp_path))
     assert [path.name for path in boot.iterdir()] == ["cmdline.txt"]
