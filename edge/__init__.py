@@ -1,3 +1,3 @@
-"""The daemon and everything that runs on the Pi: frames in, no-mask events out."""
+"""The software that runs on the Raspberry Pi: from camera frames to no-mask events."""
 
 __version__ = "0.1.0"

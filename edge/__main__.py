@@ -1,4 +1,4 @@
-"""`python -m edge` is `mask-patrol`."""
+"""Entry point of `python -m edge`, which is the same as `mask-patrol`."""
 
 import sys
 

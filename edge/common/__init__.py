@@ -1,1 +1,1 @@
-"""What every package uses: errors, paths, clocks, logging, arrays, and terminal output."""
+"""Modules that every package uses: errors, paths, clocks, logging, arrays, terminal output."""

@@ -8,5 +8,6 @@ import numpy.typing as npt
 #: Pixels of an image: (height, width, channels) or (height, width), uint8.
 Pixels = npt.NDArray[np.uint8]
 
-#: x, y, width, height in pixels of the frame; x and y may be fractions or lie outside it.
+#: x, y, width and height of a rectangle, in pixels of the frame. Values may be fractional, and the
+#: rectangle may extend beyond the frame.
 Box = tuple[float, float, float, float]

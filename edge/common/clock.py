@@ -1,7 +1,7 @@
-"""What time it is: by the system's clock, which may be wrong, and since the machine was started.
+"""The time of the system clock, which may be wrong, and the time since the machine was booted.
 
-A Pi has no clock battery. Until the network has told it the time, its clock goes on from
-where it stopped when the power went; then it jumps. The time since the start does not.
+A Raspberry Pi has no battery-backed clock. After a power failure its system clock continues from
+the time of the failure, until NTP sets it and it jumps. The time since boot never jumps.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from pathlib import Path
 from typing import Literal
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-#: What the kernel's `ntp_adjtime` returns while the clock is not synchronised (adjtimex(2)).
+#: Return value of the kernel's `ntp_adjtime` while the clock is not synchronised (adjtimex(2)).
 TIME_ERROR = 5
-#: More than any `struct timex` needs; zero asks only.
+#: Size of the buffer for a `struct timex`, larger than the struct is on any platform. A struct of
+#: zeros only queries the state.
 TIMEX_BYTES = 512
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A point in time as this machine knew it.
+    """A point in time on both clocks of this machine.
 
-    `utc_s`: seconds since the epoch by the system's clock; `synced`: whether the kernel
-    held that for right; `boot`: which start of the machine, empty when not known;
-    `boot_s`: seconds since that start, those asleep included.
+    `utc_s`: seconds since the epoch on the system clock. `synced`: whether the kernel considered
+    that clock synchronised. `boot`: ID of the current boot, empty if it is unknown. `boot_s`:
+    seconds since that boot, including time in suspend.
     """
 
     utc_s: float
@@ -38,7 +39,7 @@ class Moment:
 
 
 def now() -> Moment:
-    """This moment."""
+    """Return the present moment."""
     return Moment(
         time.time(),
         clock_is_synchronised(),
@@ -47,37 +48,38 @@ def now() -> Moment:
     )
 
 
-def age_s(then: Moment, at: Moment) -> float | None:
-    """Seconds from `then` to `at`; None when there is no telling.
+def age_s(earlier: Moment, later: Moment) -> float | None:
+    """Return the seconds from `earlier` to `later`, or None if they cannot be determined.
 
-    Within one start of the machine it is exact, whatever was done to the clock meanwhile;
-    otherwise both clocks must have been right.
+    The result is exact if both moments belong to the same boot, even if the system clock was set
+    in between. Otherwise the system clock must have been synchronised at both moments.
     """
-    if then.boot and then.boot == at.boot:
-        return max(0.0, at.boot_s - then.boot_s)
-    return max(0.0, at.utc_s - then.utc_s) if then.synced and at.synced else None
+    if earlier.boot and earlier.boot == later.boot:
+        return max(0.0, later.boot_s - earlier.boot_s)
+    return max(0.0, later.utc_s - earlier.utc_s) if earlier.synced and later.synced else None
 
 
-def correction_s(then: Moment, at: Moment) -> float | None:
-    """What must be added to times told at `then` by a clock that has been set since.
+def correction_s(earlier: Moment, later: Moment) -> float | None:
+    """Return the seconds to add to system times of `earlier`, if the clock was set until `later`.
 
-    0 when the clock was right already; None when it was not and there is no telling now.
+    Returns 0 if the clock was synchronised at `earlier`, and None if it was not and the error
+    cannot be determined from `later`.
     """
-    if then.synced:
+    if earlier.synced:
         return 0.0
-    if not at.synced or not then.boot or then.boot != at.boot:
+    if not later.synced or not earlier.boot or earlier.boot != later.boot:
         return None
-    return (at.utc_s - at.boot_s) - (then.utc_s - then.boot_s)
+    return (later.utc_s - later.boot_s) - (earlier.utc_s - earlier.boot_s)
 
 
 def iso_utc(epoch_s: float, precision: Literal["milliseconds", "seconds"] = "milliseconds") -> str:
-    """`2026-03-01T08:15:03.218Z`."""
+    """Return a time in seconds since the epoch as ISO 8601, such as `2026-03-01T08:15:03.218Z`."""
     moment = datetime.fromtimestamp(epoch_s, UTC)
     return moment.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def kernel_clock_state() -> int:
-    """What `ntp_adjtime` says, 0 to 5; -1 where there is no such thing."""
+    """Return the clock state that `ntp_adjtime` reports, 0 to 5; -1 if the system lacks it."""
     try:
         return int(ctypes.CDLL(None).ntp_adjtime(ctypes.create_string_buffer(TIMEX_BYTES)))
     except (AttributeError, OSError):
@@ -85,7 +87,7 @@ def kernel_clock_state() -> int:
 
 
 def clock_is_synchronised(clock_state: Callable[[], int] = kernel_clock_state) -> bool:
-    """Whether the kernel holds the system's clock for right (NTP has set it)."""
+    """Return whether the kernel considers the system clock synchronised (set by NTP)."""
     return 0 <= clock_state() < TIME_ERROR
 
 
@@ -98,24 +100,24 @@ def _boot_id() -> str:
 
 
 class UtcClock:
-    """Turns times of the frames' clock into UTC.
-
-    `offset_s` is what must be added to a frame's time to get seconds since the epoch.
-    """
+    """Converts times on the clock of the frames to UTC."""
 
     def __init__(self, offset_s: Callable[[], float]) -> None:
-        """`offset_s` is asked at each use: the system clock may be set while we run."""
+        """`offset_s` returns the seconds to add to a frame's time to get seconds since the epoch.
+
+        It is called for every conversion, because the system clock may be set at any time.
+        """
         self._offset_s = offset_s
 
     def at(self, at_s: float) -> str:
-        """ISO 8601 in UTC with milliseconds."""
+        """Return the time `at_s` in UTC as ISO 8601 with milliseconds."""
         return iso_utc(self.epoch_s(at_s))
 
     def epoch_s(self, at_s: float) -> float:
-        """Seconds since the epoch."""
+        """Return the time `at_s` in seconds since the epoch."""
         return at_s + self._offset_s()
 
 
 def monotonic_offset_s() -> float:
-    """Seconds since the epoch at which the monotonic clock read zero, as of now."""
+    """Return the present difference of system clock and monotonic clock, in seconds."""
     return time.time() - time.monotonic()

@@ -1,19 +1,18 @@
-"""The one error that reaches a user as a line of text instead of a traceback."""
+"""Errors that are shown to users as one line of text instead of a traceback."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something that the user can mend; the message says what is wrong and how.
+    """An error that the user can correct; the message says what is wrong and how to correct it.
 
-    The command line prints it as one line on standard error and exits with
-    `exit_code`.
+    The command line prints the message as one line on standard error and exits with `exit_code`.
     """
 
     exit_code = 1
 
 
 class UsageError(UserError):
-    """The command or the configuration itself is wrong; nothing was started."""
+    """The command line or the configuration is invalid; nothing was started."""
 
     exit_code = 2

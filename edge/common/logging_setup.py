@@ -1,4 +1,4 @@
-"""Logs for people, for the journal and for machines; what repeats is told now and then."""
+"""Log output as text, for the systemd journal or as JSON, with a rate limit for repetitions."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Literal, TextIO
 
 from edge.common.clock import iso_utc
 
 LogFormat = Literal["auto", "text", "journal", "json"]
 FORMATS: tuple[LogFormat, ...] = ("auto", "text", "journal", "json")
-# systemd sets this when standard error goes to the journal, which has its own clock.
+#: Environment variable that systemd sets when standard error is connected to the journal.
 JOURNAL = "JOURNAL_STREAM"
-#: syslog(3) levels, which the journal takes from a `<n>` at the start of a line.
+#: syslog(3) priorities, which the journal reads from a prefix `<n>` of each line.
 PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.DEBUG, 7))
-#: The same message may come so often within the time; then it is counted in silence.
-BURST, QUIET_S = 5, 60.0
-#: Loggers of what must not be held back: the events.
-NEVER_LIMITED = ("edge.daemon.event_writer",)
-#: Different messages that are counted at a time; the oldest is forgotten.
-COUNTED = 256
+#: How many messages of one kind are logged in each interval, and the length of the interval in
+#: seconds. Further messages are only counted.
+BURST, INTERVAL_S = 5, 60.0
+#: Loggers without a rate limit: every event must be logged.
+UNLIMITED = ("edge.daemon.event_writer",)
+#: How many kinds of messages are remembered; beyond that, the one that was logged least recently
+#: is removed.
+MAX_KINDS = 256
 
 
 def set_up(
@@ -32,8 +35,11 @@ def set_up(
     stream: TextIO | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> None:
-    """Send all logs to `stream` (default: standard error), as text for people, with the
-    journal's priorities when it reads us, or as one JSON object a line."""
+    """Send all logs of at least `level` to `stream` (default: standard error).
+
+    `format_` is `text` with the time, `journal` with priorities and without the time, or `json`
+    with one object per line. `auto` is `journal` if the journal reads standard error, else `text`.
+    """
     if format_ == "auto":
         format_ = "journal" if JOURNAL in environment else "text"
     handler = logging.StreamHandler(stream or sys.stderr)
@@ -47,46 +53,51 @@ def set_up(
 
 
 class RateLimit(logging.Filter):
-    """Lets `BURST` messages of one kind pass in `QUIET_S`, then says how many it held back.
+    """Passes `BURST` messages of one kind per `INTERVAL_S`, and reports how many were withheld.
 
-    A kind is a logger, a level and the message before its figures are filled in. Errors
-    of our own code (with a traceback) are limited likewise: a full journal hides the rest.
-    Events are not: each is told.
+    A kind is a logger, a level and the message before its arguments are inserted. Unexpected
+    errors (with a traceback) are limited too, because a full journal would hide all other
+    messages. The loggers in `UNLIMITED` are not limited.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing was said yet."""
+        """`clock` returns seconds and never decreases."""
         super().__init__()
         self._clock = clock
-        self._seen: dict[tuple[str, int, str], _Seen] = {}
+        self._intervals: dict[tuple[str, int, str], _Interval] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether `record` may be told; it tells of those that were not, too."""
-        if record.name in NEVER_LIMITED:
+        """Return whether `record` is logged.
+
+        The first record after an interval in which records were withheld mentions their number.
+        """
+        if record.name in UNLIMITED:
             return True
-        # A message that is nothing but what is filled in is a kind of its own.
+        # A message `%s` has no fixed text: each of its texts is a kind of its own.
         text = str(record.msg)
         key = (record.name, record.levelno, record.getMessage() if text == "%s" else text)
         now_s = self._clock()
-        seen = self._seen.pop(key, None)
-        held_back = 0
-        if seen is None or now_s - seen.since_s >= QUIET_S:
-            held_back = max(0, seen.count - BURST) if seen else 0
-            seen = _Seen(now_s)
-        seen.count += 1
-        self._seen[key] = seen  # the newest at the end
-        if len(self._seen) > COUNTED:
-            del self._seen[next(iter(self._seen))]
-        if held_back:
-            record.msg = f"{record.getMessage()} (and {held_back} more like this)"
+        interval = self._intervals.pop(key, None)
+        withheld = 0
+        if interval is None or now_s - interval.started_s >= INTERVAL_S:
+            withheld = max(0, interval.count - BURST) if interval else 0
+            interval = _Interval(now_s)
+        interval.count += 1
+        self._intervals[key] = interval  # the most recent kind is the last key
+        if len(self._intervals) > MAX_KINDS:
+            del self._intervals[next(iter(self._intervals))]
+        if withheld:
+            record.msg = f"{record.getMessage()} (and {withheld} more like this)"
             record.args = None
-        return seen.count <= BURST
+        return interval.count <= BURST
 
 
-class _Seen:
-    def __init__(self, since_s: float) -> None:
-        self.since_s = since_s
-        self.count = 0
+@dataclass
+class _Interval:
+    """The present interval of one kind of message, and how many messages arrived in it."""
+
+    started_s: float
+    count: int = 0
 
 
 class _Text(logging.Formatter):
@@ -95,7 +106,7 @@ class _Text(logging.Formatter):
 
 
 class _Journal(logging.Formatter):
-    """A priority before each line, as a traceback has many."""
+    """Puts the priority before each line of a traceback; the journal itself adds the time."""
 
     def __init__(self) -> None:
         super().__init__("%(name)s: %(message)s")

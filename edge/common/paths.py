@@ -1,4 +1,4 @@
-"""Where the files that the daemon needs lie when the configuration names none."""
+"""Default paths of the daemon's files, and checks of paths that users enter."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from pathlib import Path
 from edge.common.errors import UserError
 
 PACKAGE = Path(__file__).resolve().parents[1]
-#: The daemon's status file in its RuntimeDirectory, and how often it is written.
+#: Name of the daemon's status file in its RuntimeDirectory, and seconds between two updates.
 STATUS_NAME = "status.json"
 STATUS_INTERVAL_S = 2.0
 
 
 def user_path(text: str) -> Path:
-    """A path as a user writes it, with ~ for the home; raises UserError when it is none."""
+    """Return the path that a user entered, with ~ expanded to the home directory.
+
+    Raises UserError when `text` cannot be used as a path.
+    """
     try:
         path = Path(text).expanduser()
-        # Native libraries take the bytes as they are and crash on what is no UTF-8.
+        # Native libraries use the bytes without a check, and crash if they are not valid UTF-8.
         str(path).encode()
         if "\0" in text:
-            raise ValueError("it holds a null character")
+            raise ValueError("it contains a null character")
     except (RuntimeError, ValueError) as error:
-        raise UserError(f"{text!r} is no path that can be used: {error}") from None
+        raise UserError(f"{text!r} cannot be used as a path: {error}") from None
     return path
 
 
 def kind_of(path: Path) -> str:
-    """`file`, `folder`, `camera` (a character device), or `missing`.
+    """Return `file`, `folder`, `camera` (a character device) or `missing`.
 
-    Raises UserError when the system does not let us look.
+    Raises UserError when the path cannot be examined, for example for lack of permission.
     """
     try:
         mode = path.stat().st_mode
@@ -44,28 +47,28 @@ def kind_of(path: Path) -> str:
 
 
 def demo_clip() -> Path:
-    """The bundled clip, which the first run plays."""
+    """Return the path of the bundled clip, which is played if no source is configured."""
     return PACKAGE / "assets" / "demo.mp4"
 
 
 def shipped_model() -> Path:
-    """The model that is used when the configuration names none."""
+    """Return the path of the model that is used if none is configured."""
     return PACKAGE.parent / "models" / "mask.tflite"
 
 
 def event_schema() -> Path:
-    """The JSON Schema of a published event."""
+    """Return the path of the JSON Schema of a published event."""
     return PACKAGE / "schema" / "event.schema.json"
 
 
 def runtime_directory() -> Path | None:
-    """systemd's RuntimeDirectory, in memory; None when systemd did not start us."""
+    """Return systemd's RuntimeDirectory, which is in memory; None if not started by systemd."""
     given = os.environ.get("RUNTIME_DIRECTORY")
     return Path(given.split(":")[0]) if given else None
 
 
 def state_directory() -> Path:
-    """systemd's StateDirectory, else the user's own, by the XDG rules."""
+    """Return systemd's StateDirectory, or else the user's, as the XDG specification defines it."""
     if given := os.environ.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
     home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"

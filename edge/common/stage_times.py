@@ -1,4 +1,4 @@
-"""Figures of the running daemon: cheap enough to be always on."""
+"""Measurements of the running daemon: durations of stages, frame rate and memory."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Newest durations kept per stage: one to two minutes at ten frames a second.
-KEPT = 1000
-#: Frames over which their rate is told.
+#: How many of the newest durations are kept per stage: one to two minutes at ten frames a second.
+MAX_KEPT = 1000
+#: How many of the newest frames the frame rate is calculated from.
 RATE_FRAMES = 100
 
 
@@ -28,10 +28,10 @@ class Quantiles:
 
 
 class StageTimes:
-    """How long each stage takes; may be fed and read from any thread."""
+    """How long each stage takes; thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        """Start empty."""
+        """`clock` returns seconds and never decreases."""
         self._clock = clock
         self._lock = threading.Lock()
         self._newest_s: dict[str, deque[float]] = {}
@@ -39,7 +39,7 @@ class StageTimes:
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """Time the `with` block as one pass of `stage`."""
+        """Measure the duration of the `with` block as one pass of `stage`."""
         started_s = self._clock()
         try:
             yield
@@ -47,57 +47,60 @@ class StageTimes:
             self.add(stage, self._clock() - started_s)
 
     def add(self, stage: str, seconds: float) -> None:
-        """Count one pass of `stage`."""
+        """Add one pass of `stage` that took `seconds`."""
         with self._lock:
-            self._newest_s.setdefault(stage, deque(maxlen=KEPT)).append(seconds)
+            self._newest_s.setdefault(stage, deque(maxlen=MAX_KEPT)).append(seconds)
             self._count[stage] = self._count.get(stage, 0) + 1
 
     def quantiles(self) -> Mapping[str, Quantiles]:
-        """Each stage in the order of its first pass."""
+        """Return the quantiles of each stage, in the order of the stages' first passes."""
         with self._lock:
             kept = {stage: sorted(values) for stage, values in self._newest_s.items()}
             counts = dict(self._count)
         return {
-            stage: Quantiles(_at(values, 0.5), _at(values, 0.95), counts[stage])
+            stage: Quantiles(_quantile_ms(values, 0.5), _quantile_ms(values, 0.95), counts[stage])
             for stage, values in kept.items()
         }
 
 
-def _at(ordered_s: list[float], share: float) -> float:
-    """The value below which `share` of `ordered_s` lies, nearest rank, in milliseconds."""
+def _quantile_ms(ordered_s: list[float], share: float) -> float:
+    """Return the value below which `share` of `ordered_s` lies (nearest rank), in milliseconds."""
     return round(1000.0 * ordered_s[min(len(ordered_s) - 1, int(share * len(ordered_s)))], 3)
 
 
 class Progress:
-    """How far the loop has come; written by it, read by who reports."""
+    """Progress of the daemon's loop; written by the loop, read by the threads that report it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing done yet."""
+        """Begin at the present time of `clock`, in seconds, with no frame."""
         self._clock = clock
         self.started_s = clock()
         self.frames = 0
-        self._turned_s = self.started_s
+        self._iteration_s = self.started_s
         self._newest_s: deque[float] = deque(maxlen=RATE_FRAMES)
 
-    def turn(self) -> None:
-        """The loop came round, with a frame or without."""
-        self._turned_s = self._clock()
+    def mark_iteration(self) -> None:
+        """Record that an iteration of the loop begins, with or without a frame."""
+        self._iteration_s = self._clock()
 
     def idle_s(self) -> float:
-        """Since the loop came round; it grows only while a stage hangs."""
-        return self._clock() - self._turned_s
+        """Return the seconds since the newest iteration began; large only while a stage hangs."""
+        return self._clock() - self._iteration_s
 
     def frame_done(self) -> None:
-        """One more frame went through every stage."""
+        """Count a frame that has passed every stage."""
         self.frames += 1
         self._newest_s.append(self._clock())
 
     def elapsed_s(self) -> float:
-        """Since the start."""
+        """Return the seconds since the start."""
         return self._clock() - self.started_s
 
     def fps(self) -> float:
-        """Frames a second, over the newest ones and up to now: it falls when none comes."""
+        """Return the frames per second since the oldest of the newest frames.
+
+        The rate decreases while no frame arrives, because it is calculated up to the present.
+        """
         newest_s = list(self._newest_s)
         if len(newest_s) < 2:
             return 0.0
@@ -105,7 +108,7 @@ class Progress:
 
 
 def memory_mb() -> float:
-    """Resident memory of this process now, in MiB (its peak where /proc is missing)."""
+    """Return the present resident memory of this process in MiB; its peak if /proc is missing."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except (OSError, IndexError, ValueError):
@@ -114,5 +117,5 @@ def memory_mb() -> float:
 
 
 def peak_memory_mb() -> float:
-    """The most memory that this process ever held, in MiB."""
+    """Return the peak resident memory of this process, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0

@@ -1,4 +1,4 @@
-"""What `mask-patrol run` shows at a terminal: alerts, one status line, a closing summary."""
+"""Terminal output of `mask-patrol run`: alerts, one status line, and the table of stages."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from edge.common.stage_times import Quantiles
 
 CLEAR_LINE = "\r\x1b[K"
 
-#: What each stage does, for the closing table.
+#: Description of each stage, for the table.
 STAGES = {
     "detect": "find faces (Haar)",
     "classify": "mask or not (TFLite)",
-    "track": "who is who, what changed",
-    "commit": "event safely on disk",
-    "deliver": "on disk to broker's acknowledgement",
-    "alert": "the same from the frame's capture",
+    "track": "match faces to people, update alerts",
+    "commit": "event written to disk",
+    "deliver": "from disk to the broker's acknowledgement",
+    "alert": "from the frame's capture to the acknowledgement",
     "frame": "whole frame",
 }
 
 
 class Terminal:
-    """Lines that stay, above one status line that is rewritten; from any thread."""
+    """Permanent lines above one status line that is overwritten; thread-safe."""
 
     def __init__(self, out: TextIO | None = None) -> None:
-        """The status line appears only where `out` (default: stdout) is a terminal."""
+        """The status line is shown only if `out` (default: standard output) is a terminal."""
         self._out = out or sys.stdout
         self._lock = threading.Lock()
         self._status = ""
 
     def show(self, line: str) -> None:
-        """Write `line` for good."""
+        """Write a permanent `line`."""
         with self._lock:
             cleared = CLEAR_LINE if self._status else ""
             self._out.write(f"{cleared}{line}\n{self._status}")
             self._out.flush()
 
     def status(self, text: str) -> None:
-        """Replace the status line; empty takes it away."""
+        """Replace the status line; an empty text removes it."""
         if not self._out.isatty():
             return
         with self._lock:
@@ -50,7 +50,7 @@ class Terminal:
 
 
 def stage_table(quantiles: Mapping[str, Quantiles]) -> list[str]:
-    """A line per stage: median, 95th percentile, how often it ran."""
+    """Return a heading and one line per stage: median, 95th percentile, number of passes."""
     lines = [f"{'stage':<10}{'median':>10}{'95%':>10}{'times':>8}"]
     for stage, q in quantiles.items():
         lines.append(

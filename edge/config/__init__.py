@@ -1,1 +1,1 @@
-"""The settings of the daemon: a TOML file, read and validated into frozen dataclasses."""
+"""The settings: read from a TOML file and validated into frozen structs."""

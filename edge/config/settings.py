@@ -1,7 +1,7 @@
-"""Settings: frozen, read from one TOML file, validated whole, unknown keys refused.
+"""The settings: frozen structs that are read from one TOML file and validated as a whole.
 
-`config.example.toml` in the package describes every setting for its users; the
-defaults there and here are held together by a test.
+`config.example.toml` in the package `edge` describes every setting for users. A test checks that
+its defaults are equal to those in this module.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ import msgspec
 
 from edge.common.errors import UsageError
 from edge.config import lens_geometry
-from edge.config.toml_schema import Section, readable, settings_in
+from edge.config.toml_schema import Section, format_error, load_toml
 
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0.0, le=3600.0)]
-#: As a level of a topic and of an address (where `.` and `..` lead elsewhere), or empty for the
-#: host name.
+#: Name of a device, or empty for the host name. It is a level of an MQTT topic and a segment of a
+#: URL, where `.` and `..` would have a meaning of their own.
 DeviceName = Annotated[str, msgspec.Meta(pattern=r"^(?!\.{1,2}\Z)[A-Za-z0-9._-]{0,64}\Z")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-#: A level of an MQTT topic: no separators, no wildcards, nothing that needs quoting.
+#: A level of an MQTT topic, without separators, wildcards and characters that need quoting.
 TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
-#: x and y as fractions of the frame's width and height, from its upper left corner.
+#: x and y from the upper left corner, as fractions of the frame's width and height.
 Point = tuple[Fraction, Fraction]
-#: A host's name or address, as it stands in an address bar, without a port.
+#: A host name or address as it is written in a URL, without a port.
 HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z")]
 Days = Annotated[float, msgspec.Meta(gt=0.0, le=3650.0)]
 
 
 class CameraSettings(Section, frozen=True, kw_only=True):
-    """Where frames come from."""
+    """The source of frames."""
 
     name: TopicLevel = "entrance"
     source: Annotated[str, msgspec.Meta(min_length=1)] = "demo"
@@ -51,7 +51,7 @@ class CameraSettings(Section, frozen=True, kw_only=True):
 
 
 class DetectorSettings(Section, frozen=True, kw_only=True):
-    """The Haar cascade and the small grey picture that it searches."""
+    """The Haar cascade, and the small grey picture in which it searches for faces."""
 
     cascade: str = ""
     width_px: Annotated[int, msgspec.Meta(ge=80, le=4096)] = 320
@@ -71,14 +71,14 @@ class ClassifierSettings(Section, frozen=True, kw_only=True):
 
 
 class TrackerSettings(Section, frozen=True, kw_only=True):
-    """When two faces in a row are one person, and how readings are smoothed."""
+    """How long a person is followed without a face, and how readings are smoothed."""
 
     window_s: Seconds = 1.0
     leave_after_s: Seconds = 2.0
 
 
 class EventSettings(Section, frozen=True, kw_only=True):
-    """When a person's track becomes an alert and when the alert is over."""
+    """When an alert on a person begins, and when it ends."""
 
     alert_on: Annotated[
         tuple[Literal["no_mask", "incorrect_mask"], ...], msgspec.Meta(min_length=1)
@@ -90,7 +90,7 @@ class EventSettings(Section, frozen=True, kw_only=True):
 
 
 class OutboxSettings(Section, frozen=True, kw_only=True):
-    """The durable queue of events."""
+    """The queue of events on disk."""
 
     path: str = ""
     max_events: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 100_000
@@ -98,7 +98,7 @@ class OutboxSettings(Section, frozen=True, kw_only=True):
 
 
 class MqttSettings(Section, frozen=True, kw_only=True):
-    """The broker; without a host an embedded one is started on loopback."""
+    """The MQTT broker; without a host, an embedded broker is started on the loopback address."""
 
     host: str = ""
     port: Port | None = None
@@ -118,20 +118,20 @@ class MqttSettings(Section, frozen=True, kw_only=True):
 
 
 class MetricsSettings(Section, frozen=True, kw_only=True):
-    """The figures of `health` for Prometheus, over HTTP; off without a port."""
+    """The HTTP server of metrics for Prometheus; disabled without a port."""
 
     host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     port: Port | None = None
 
 
 class BoardSettings(Section, frozen=True, kw_only=True):
-    """What the board itself shows."""
+    """The LED of the board."""
 
     led: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9:_-]{0,64}\Z")] = "ACT"
 
 
 class SnapshotSettings(Section, frozen=True, kw_only=True):
-    """Pictures of alerts on this device's own disk; off unless turned on."""
+    """Pictures of alerts on this device's own disk; disabled by default."""
 
     enabled: bool = False
     path: str = ""
@@ -141,7 +141,7 @@ class SnapshotSettings(Section, frozen=True, kw_only=True):
 
 
 class LoadSettings(Section, frozen=True, kw_only=True):
-    """What the device may spend."""
+    """Limits on the use of the processor."""
 
     opencv_threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
     nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 0
@@ -149,7 +149,7 @@ class LoadSettings(Section, frozen=True, kw_only=True):
 
 
 class DashboardSettings(Section, frozen=True, kw_only=True):
-    """The web page of `mask-patrol dashboard`; the daemon itself reads none of it."""
+    """The web server of `mask-patrol dashboard`; the daemon does not use these settings."""
 
     host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8080
@@ -166,7 +166,7 @@ class DashboardSettings(Section, frozen=True, kw_only=True):
 
 
 class Settings(Section, frozen=True, kw_only=True):
-    """Everything that the daemon and the dashboard can be told."""
+    """All settings of the daemon and the dashboard."""
 
     device: DeviceName = ""
     camera: CameraSettings = CameraSettings()
@@ -184,54 +184,58 @@ class Settings(Section, frozen=True, kw_only=True):
 
 
 def default_device() -> str:
-    """The host name, reduced to what a topic level may hold."""
+    """Return the host name, with a `-` for each character that a topic level must not contain."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:64] or "mask-patrol"
 
 
 def load_settings(path: Path | None = None) -> Settings:
-    """Settings from the TOML file `path`, or the defaults when it is None.
+    """Return the settings in the TOML file `path`, or the defaults if it is None.
 
-    Raises UsageError with one line per mistake found in the file.
+    Raises UsageError with one line per mistake in the file.
     """
     settings = Settings()
     raw: dict[str, Any] = {}
     if path is not None:
-        settings, raw = settings_in(path, Settings, "the configuration")
-    settings = _fitted_to_the_door(settings, raw.get("detector", {}), path)
+        settings, raw = load_toml(path, Settings, "the configuration")
+    settings = _derive_from_distance(settings, raw.get("detector", {}), path)
     return settings if settings.device else change(settings, device=default_device())
 
 
-def _fitted_to_the_door(settings: Settings, given: dict[str, Any], path: Path | None) -> Settings:
-    """`settings` with the width and the smallest face that `detector.farthest_m` asks for, if it
-    is set; raises UsageError for one that is too far, or that contradicts what is `given`."""
+def _derive_from_distance(settings: Settings, given: dict[str, Any], path: Path | None) -> Settings:
+    """Return `settings` with the detector's width and narrowest face for `detector.farthest_m`.
+
+    Without `farthest_m` the settings are returned unchanged. `given` are the settings of the
+    detector in the file. Raises UsageError for a distance that is out of range, or that
+    contradicts a given setting.
+    """
     distance_m, view_deg = settings.detector.farthest_m, settings.camera.view_deg
     if not distance_m:
         return settings
     if distance_m < lens_geometry.MIN_DISTANCE_M:
         raise UsageError(
-            f"{path}: `detector.farthest_m`: {distance_m:g} m is nearer than anybody comes;"
-            f" {lens_geometry.MIN_DISTANCE_M:g} is the least, 0 turns it off"
+            f"{path}: `detector.farthest_m`: {distance_m:g} m is too near;"
+            f" the minimum is {lens_geometry.MIN_DISTANCE_M:g}, and 0 disables the setting"
         )
-    if distance_m > (max_m := lens_geometry.farthest(view_deg)):
+    if distance_m > (max_m := lens_geometry.max_distance_m(view_deg)):
         raise UsageError(
-            f"{path}: `detector.farthest_m`: with {view_deg:g} degrees in view faces can be found"
-            f" up to {max_m:g} m away; for more take a lens that sees less"
+            f"{path}: `detector.farthest_m`: with a field of view of {view_deg:g} degrees,"
+            f" faces can be found up to {max_m:g} m away; use a lens with a narrower view"
         )
-    min_face = lens_geometry.smallest_face(distance_m, view_deg)
-    fitted = {"min_face": round(min_face, 4), "width_px": lens_geometry.working_width(min_face)}
-    for name, value in fitted.items():
+    min_face = lens_geometry.face_width_fraction(distance_m, view_deg)
+    derived = {"min_face": round(min_face, 4), "width_px": lens_geometry.search_width_px(min_face)}
+    for name, value in derived.items():
         if given.get(name, value) != value:
             raise UsageError(
-                f"{path}: `detector.{name}` follows from `detector.farthest_m`:"
-                " leave one of them out"
+                f"{path}: `detector.{name}` is derived from `detector.farthest_m`:"
+                " remove one of the two settings"
             )
-    return change(settings, detector=fitted)
+    return change(settings, detector=derived)
 
 
 def change(settings: Settings, **changes: Any) -> Settings:
-    """`settings` with some values replaced: `change(s, device="x", mqtt={"host": "h"})`.
+    """Return `settings` with some values replaced: `change(s, device="x", mqtt={"host": "h"})`.
 
-    Validated like a file; raises UsageError.
+    The result is validated like a file. Raises UsageError with the first mistake.
     """
     raw = msgspec.to_builtins(settings)
     for name, value in changes.items():
@@ -239,4 +243,4 @@ def change(settings: Settings, **changes: Any) -> Settings:
     try:
         return msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
-        raise UsageError(readable(error)) from None
+        raise UsageError(format_error(error)) from None

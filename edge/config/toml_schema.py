@@ -1,4 +1,4 @@
-"""TOML files in which nothing is let pass: unknown keys are refused, and all mistakes told."""
+"""Strict reading of TOML files: unknown keys are rejected, and all mistakes are reported."""
 
 from __future__ import annotations
 
@@ -14,88 +14,95 @@ from edge.common.errors import UsageError
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of such a file, or all of it."""
+    """A table of a TOML file, or the whole file."""
 
 
-Kind = TypeVar("Kind", bound=Section)
+SectionT = TypeVar("SectionT", bound=Section)
 
 
-def settings_in(path: Path, kind: type[Kind], what: str) -> tuple[Kind, dict[str, Any]]:
-    """The TOML file `path`, which holds `what`, as a `kind`, and as it is written.
+def load_toml(
+    path: Path, schema: type[SectionT], description: str
+) -> tuple[SectionT, dict[str, Any]]:
+    """Return the TOML file `path` as a `schema`, and as the plain values that it contains.
 
-    Raises UsageError with one line per mistake found in the file.
+    `description` says in error messages what the file is. Raises UsageError with one line per
+    mistake in the file.
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"cannot read {what} {path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:  # TOML's and Unicode's errors among them
+        raise UsageError(f"cannot read {description} {path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:  # includes errors in TOML and in UTF-8
         raise UsageError(f"{path} is not valid TOML: {error}") from None
-    mistakes = list(_unknown_keys(raw, kind, kind, "")) or list(_wrong_values(raw, kind, kind, ""))
+    mistakes = list(_unknown_keys(raw, schema, schema, "")) or list(_wrong_values(raw, schema, ""))
     if mistakes:
         raise UsageError("\n".join(f"{path}: {mistake}" for mistake in mistakes))
     try:
-        return msgspec.convert(raw, kind), raw
-    except msgspec.ValidationError as error:  # what is missing
-        raise UsageError(f"{path}: {readable(error)}") from None
+        return msgspec.convert(raw, schema), raw
+    except msgspec.ValidationError as error:  # a required setting is missing
+        raise UsageError(f"{path}: {format_error(error)}") from None
 
 
-def readable(error: msgspec.ValidationError) -> str:
-    """What msgspec found wrong, with the setting first."""
-    message, _, where = str(error).partition(" - at `$.")
-    return f"`{where.rstrip('`')}`: {message[0].lower()}{message[1:]}" if where else message
+def format_error(error: msgspec.ValidationError) -> str:
+    """Return the message of msgspec with the name of the setting first."""
+    message, _, setting = str(error).partition(" - at `$.")
+    return f"`{setting.rstrip('`')}`: {message[0].lower()}{message[1:]}" if setting else message
 
 
-def _unknown_keys(raw: dict[str, Any], section: type, whole: type, prefix: str) -> Iterator[str]:
+def _unknown_keys(raw: dict[str, Any], section: type, schema: type, prefix: str) -> Iterator[str]:
+    """Return a message for each key of `raw` that `section` lacks."""
     fields = {field.name: field for field in msgspec.structs.fields(section)}
     for key, value in raw.items():
         if key not in fields:
-            near = _nearest(key, prefix, fields, whole)
-            hint = f"; did you mean `{near}`?" if near else ""
+            nearest = _nearest(key, prefix, fields, schema)
+            hint = f"; did you mean `{nearest}`?" if nearest else ""
             yield f"unknown setting `{prefix}{key}`{hint}"
         elif _is_section(fields[key].type) and isinstance(value, dict):
-            yield from _unknown_keys(value, fields[key].type, whole, f"{prefix}{key}.")
+            yield from _unknown_keys(value, fields[key].type, schema, f"{prefix}{key}.")
 
 
-def _nearest(key: str, prefix: str, siblings: Iterable[str], whole: type) -> str | None:
-    """The known setting most like `key`, by its full name; those of its own section first,
-    unless the very name stands elsewhere."""
-    here = {name: f"{prefix}{name}" for name in siblings}
-    everywhere = _names_in(whole, "")
-    if key in everywhere:
-        return everywhere[key]
-    for names in (here, everywhere):
+def _nearest(key: str, prefix: str, siblings: Iterable[str], schema: type) -> str | None:
+    """Return the full name of the known setting that is most similar to `key`, if any.
+
+    A setting of exactly this name in another section comes first, then similar settings of the
+    same section, then similar settings of other sections.
+    """
+    own_section = {name: f"{prefix}{name}" for name in siblings}
+    all_sections = _full_names(schema, "")
+    if key in all_sections:
+        return all_sections[key]
+    for names in (own_section, all_sections):
         if close := difflib.get_close_matches(key, names, n=1, cutoff=0.5):
             return names[close[0]]
     return None
 
 
-def _names_in(section: type, prefix: str) -> dict[str, str]:
-    """The full name of each setting, by its last part; the outermost of the same name."""
+def _full_names(section: type, prefix: str) -> dict[str, str]:
+    """Return the full name of each setting by its last part; of equal ones the outermost."""
     names: dict[str, str] = {}
     inner: dict[str, str] = {}
     for field in msgspec.structs.fields(section):
         names[field.name] = f"{prefix}{field.name}"
         if _is_section(field.type):
-            inner = {**_names_in(field.type, f"{prefix}{field.name}."), **inner}
+            inner = {**_full_names(field.type, f"{prefix}{field.name}."), **inner}
     return {**inner, **names}
 
 
-def _wrong_values(raw: dict[str, Any], section: type, whole: type, prefix: str) -> Iterator[str]:
-    """Each setting is converted by itself, so that all mistakes are told at once."""
+def _wrong_values(raw: dict[str, Any], section: type, prefix: str) -> Iterator[str]:
+    """Return a message for each invalid value; each is converted alone, so that all are found."""
     fields = {field.name: field for field in msgspec.structs.fields(section)}
     for key, value in raw.items():
-        kind = fields[key].type
-        if _is_section(kind) and isinstance(value, dict):
-            yield from _wrong_values(value, kind, whole, f"{prefix}{key}.")
+        type_ = fields[key].type
+        if _is_section(type_) and isinstance(value, dict):
+            yield from _wrong_values(value, type_, f"{prefix}{key}.")
             continue
         try:
-            msgspec.convert(value, kind)
+            msgspec.convert(value, type_)
         except msgspec.ValidationError as error:
-            message, _, where = str(error).partition(" - at `$")
-            name = f"{prefix}{key}{where.rstrip('`')}"
+            message, _, element = str(error).partition(" - at `$")
+            name = f"{prefix}{key}{element.rstrip('`')}"
             yield f"`{name}`: {message[0].lower()}{message[1:]}"
 
 
-def _is_section(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Section) and not get_args(kind)
+def _is_section(type_: Any) -> bool:
+    return isinstance(type_, type) and issubclass(type_, Section) and not get_args(type_)

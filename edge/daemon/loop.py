@@ -124,7 +124,7 @@ class Loop:
             self._end_running_alerts()
 
     def _supervise(self) -> None:
-        self._reports.progress.turn()
+        self._reports.progress.mark_iteration()
         if self._supervision.delivery_alive():
             self._reports.notifier.keep_alive()
         if self._supervision.thermal is not None:

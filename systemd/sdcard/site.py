@@ -16,7 +16,7 @@ import tomli_w
 
 from edge.common.errors import UsageError
 from edge.config.settings import Settings, load_settings
-from edge.config.toml_schema import Section, settings_in
+from edge.config.toml_schema import Section, load_toml
 
 HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")]
 #: The user names that Raspberry Pi OS accepts.
@@ -139,7 +139,7 @@ def load_site(path: Path) -> Site:
 
     Relative paths in the file start at its own folder.
     """
-    file, raw = settings_in(path, SiteFile, "the site's description")
+    file, raw = load_toml(path, SiteFile, "the site's description")
     errors: list[str] = []
     reader = _Reader(path.parent, errors)
     keys = "".join(f"{line}\n" for line in reader.keys(file.user.ssh_keys))

@@ -1,4 +1,4 @@
-"""A camera whose behaviour a test scripts, a clock that a test advances, and a feed on both."""
+"""A camera whose behaviour a test controls, and a feed that reads it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from edge.camera.source import Frame
 from edge.common.arrays import Pixels
 from edge.config.settings import CameraSettings
 from tests.support.brokers import wait_until
+from tests.support.clock import Clock
 from tests.support.pictures import flat
 
 #: An array that is not a picture: it has no channels.
@@ -26,19 +27,6 @@ FEED_SETTINGS = CameraSettings(
     frozen_after_s=30.0,
     reopen_for_s=100.0,
 )
-
-
-class Clock:
-    """A clock that only `advance` changes."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-    def advance(self, seconds: float) -> None:
-        self.now_s += seconds
 
 
 class FakeSource:

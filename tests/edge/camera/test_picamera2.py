@@ -11,7 +11,8 @@ from edge.camera.source_address import full_spec, picamera2_number
 from edge.camera.source_factory import is_recorded, open_source
 from edge.config.settings import CameraSettings
 from tests.support.brokers import wait_until
-from tests.support.fake_camera import Clock, wait_for_threads
+from tests.support.clock import Clock
+from tests.support.fake_camera import wait_for_threads
 from tests.support.fake_picamera2 import Picamera2, fresh_module
 
 SETTINGS = CameraSettings(

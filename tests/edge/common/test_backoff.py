@@ -26,7 +26,7 @@ def test_skip_to_max_makes_every_delay_the_longest() -> None:
 
 
 @given(chances=st.lists(st.floats(0.0, 1.0), min_size=1, max_size=100))
-def test_jitter_only_adds_and_respects_the_maximum(chances: list[float]) -> None:
+def test_jitter_lengthens_delays_up_to_the_maximum(chances: list[float]) -> None:
     drawn = Backoff(0.5, 30.0, 0.5, iter(chances).__next__)
     for failures in range(len(chances)):
         plain_s = delay_s(0.5, 30.0, failures)

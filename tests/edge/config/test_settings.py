@@ -19,14 +19,14 @@ def load(tmp_path: Path, text: str) -> Settings:
     return load_settings(path)
 
 
-def test_no_file_means_the_defaults_and_the_host_name() -> None:
+def test_defaults_apply_without_a_file() -> None:
     assert load_settings() == change(Settings(), device=default_device())
 
 
-def test_the_example_documents_every_setting_with_its_default() -> None:
+def test_example_contains_every_setting_with_its_default() -> None:
     raw = tomllib.loads(EXAMPLE.read_text())
     assert msgspec.convert(raw, Settings) == Settings()
-    optional = {"port", "alert_threshold"}  # stand there as comments: TOML has no null
+    optional = {"port", "alert_threshold"}  # these are comments, because TOML has no null
     for section in msgspec.structs.fields(Settings):
         if isinstance(section.type, type) and issubclass(section.type, msgspec.Struct):
             names = {field.name for field in msgspec.structs.fields(section.type)}
@@ -35,7 +35,7 @@ def test_the_example_documents_every_setting_with_its_default() -> None:
                 assert f"# {name} = " in EXAMPLE.read_text()
 
 
-def test_values_are_taken(tmp_path: Path) -> None:
+def test_values_of_the_file_replace_defaults(tmp_path: Path) -> None:
     settings = load(tmp_path, 'device = "door1"\n[mqtt]\nhost = "broker.lan"\nport = 8883\n')
     assert (settings.device, settings.mqtt.host, settings.mqtt.port) == (
         "door1",
@@ -60,19 +60,19 @@ def test_values_are_taken(tmp_path: Path) -> None:
         ("[mqtt]\nport = " + "9" * 5000, "is not valid TOML"),
     ],
 )
-def test_mistakes_are_named(tmp_path: Path, text: str, expected: str) -> None:
+def test_error_names_the_wrong_setting(tmp_path: Path, text: str, expected: str) -> None:
     with pytest.raises(UsageError, match=r"settings\.toml") as caught:
         load(tmp_path, text)
     assert expected in str(caught.value)
 
 
-def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+def test_error_has_one_line_per_mistake(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         load(tmp_path, "[mqtt]\nport = 0\nkeepalive_s = 1\n[camera]\nfps = -1\n")
     assert len(str(caught.value).splitlines()) == 3
 
 
-def test_missing_and_unreadable_files(tmp_path: Path) -> None:
+def test_missing_or_binary_file_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         load_settings(tmp_path / "none.toml")
     binary = tmp_path / "binary.toml"
@@ -81,31 +81,32 @@ def test_missing_and_unreadable_files(tmp_path: Path) -> None:
         load_settings(binary)
 
 
-def test_a_bad_change_is_refused() -> None:
+def test_change_validates_the_new_value() -> None:
     with pytest.raises(UsageError, match=r"mqtt\.port"):
         change(Settings(), mqtt={"port": 70000})
 
 
-def test_the_distance_of_the_door_sets_what_is_searched(tmp_path: Path) -> None:
+def test_farthest_m_determines_the_search(tmp_path: Path) -> None:
     near = load(tmp_path, "[detector]\nfarthest_m = 1.0\n").detector
     far = load(tmp_path, "[camera]\nview_deg = 102.0\n[detector]\nfarthest_m = 1.5\n").detector
     assert near.min_face > 0.07 > far.min_face
     assert near.width_px < 320 < far.width_px
-    again = (
+    consistent = (
         f"[detector]\nfarthest_m = 1.0\nmin_face = {near.min_face}\nwidth_px = {near.width_px}\n"
     )
-    assert load(tmp_path, again).detector == near
+    assert load(tmp_path, consistent).detector == near
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ("farthest_m = 1.0\nmin_face = 0.5", "`detector.min_face` follows from"),
-        ("farthest_m = 1.0\nwidth_px = 999", "`detector.width_px` follows from"),
+        ("farthest_m = 1.0\nmin_face = 0.5", "`detector.min_face` is derived from"),
+        ("farthest_m = 1.0\nwidth_px = 999", "`detector.width_px` is derived from"),
         ("farthest_m = 40.0", "faces can be found up to 5.9 m away"),
+        ("farthest_m = 0.2", "0.2 m is too near; the minimum is 0.3"),
         ("farthest_m = -1.0", "`detector.farthest_m`"),
     ],
 )
-def test_a_distance_that_cannot_be_is_refused(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_impossible_farthest_m_is_rejected(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         load(tmp_path, f"[detector]\n{text}\n")

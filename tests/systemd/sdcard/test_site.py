@@ -49,7 +49,7 @@ def test_daemon_section_becomes_a_configuration(tmp_path: Path) -> None:
                 "daemon": '{camera = {source = "demo"}, mqtt = {host = "x"},'
                 " detector = {farthest_m = 1.0, width_px = 81}}"
             },
-            "below `daemon`: `detector.width_px` follows",
+            "below `daemon`: `detector.width_px` is derived",
         ),
         ({"daemon": ""}, "`daemon.camera.source` is missing"),
         ({"user": '{name = "anna"}'}, "no login is possible"),

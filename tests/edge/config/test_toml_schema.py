@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge.common.errors import UsageError
+from edge.config.toml_schema import Section, format_error, load_toml
+
+
+class Lamp(Section, frozen=True, kw_only=True):
+    """A table of the test's schema."""
+
+    colour: str = "white"
+    watts: int = 5
+
+
+class House(Section, frozen=True, kw_only=True):
+    """The test's schema."""
+
+    address: str
+    colour: str = "red"
+    lamp: Lamp = Lamp()
+
+
+def load(tmp_path: Path, text: str) -> House:
+    path = tmp_path / "house.toml"
+    path.write_text(text)
+    return load_toml(path, House, "the description of the house")[0]
+
+
+def test_file_is_returned_as_struct_and_as_values(tmp_path: Path) -> None:
+    path = tmp_path / "house.toml"
+    path.write_text("address = 'x'\n[lamp]\nwatts = 7\n")
+    house, raw = load_toml(path, House, "the description of the house")
+    assert house == House(address="x", lamp=Lamp(watts=7))
+    assert raw == {"address": "x", "lamp": {"watts": 7}}
+
+
+def test_error_for_a_missing_file_says_what_the_file_is(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot read the description of the house"):
+        load_toml(tmp_path / "none.toml", House, "the description of the house")
+
+
+@pytest.mark.parametrize(
+    ("text", "suggestion"),
+    [
+        ("adress = 'x'", "`adress`; did you mean `address`?"),
+        ("watts = 3", "`watts`; did you mean `lamp.watts`?"),
+        ("[lamp]\naddress = 'x'", "`lamp.address`; did you mean `address`?"),
+        ("[lamp]\ncolor = 'x'", "`lamp.color`; did you mean `lamp.colour`?"),
+        ("color = 'x'", "`color`; did you mean `colour`?"),
+    ],
+)
+def test_unknown_key_is_reported_with_the_nearest_setting(
+    tmp_path: Path, text: str, suggestion: str
+) -> None:
+    with pytest.raises(UsageError, match="unknown setting") as caught:
+        load(tmp_path, text)
+    assert suggestion in str(caught.value)
+
+
+def test_unknown_key_unlike_any_setting_has_no_suggestion(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, "zzzz = 1")
+    assert str(caught.value).endswith("unknown setting `zzzz`")
+
+
+def test_all_wrong_values_are_reported(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, "address = 1\ncolour = 2\n[lamp]\nwatts = 'x'\n")
+    lines = str(caught.value).splitlines()
+    assert [line.partition(": ")[2].partition(":")[0] for line in lines] == [
+        "`address`",
+        "`colour`",
+        "`lamp.watts`",
+    ]
+
+
+def test_missing_required_setting_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="missing required field `address`"):
+        load(tmp_path, "")
+
+
+def test_error_message_begins_with_the_setting() -> None:
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert({"address": "x", "lamp": {"watts": "y"}}, House)
+    assert format_error(caught.value) == "`lamp.watts`: expected `int`, got `str`"
