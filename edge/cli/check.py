@@ -1,4 +1,4 @@
-"""`mask-patrol check`: every part tried for real before it has to work."""
+"""`mask-patrol check`: tests every part for real, before the daemon depends on it."""
 
 from __future__ import annotations
 
@@ -38,49 +38,50 @@ from edge.mqtt.payloads import Topics
 from edge.outbox.tables import LockedError
 from edge.tracking.zone import Zone
 
-#: The broker has this long to hand a message back; on a network that works it takes
-#: milliseconds.
-ECHO_TIMEOUT_S = 5.0
+#: How long the broker may take to return a message; in a working network it takes milliseconds.
+ROUND_TRIP_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What one part turned out to be."""
+class CheckResult:
+    """The result of testing one part; `text` describes the part, or the fault."""
 
     part: str
     ok: bool
     text: str
 
 
-def preflight(config: Path | None, overrides: Callable[[Settings], Settings]) -> Iterator[Finding]:
-    """Try each part in turn; `overrides` lays the command line over the configuration.
+def run_checks(
+    config: Path | None, override: Callable[[Settings], Settings]
+) -> Iterator[CheckResult]:
+    """Test each part in turn, with the settings of `config` after `override` was applied.
 
-    Later parts are tried even if earlier ones failed, except that nothing can be
-    tried without a valid configuration.
+    Every part is tested even if an earlier one failed, except that nothing is tested without a
+    valid configuration.
     """
     try:
-        settings = overrides(load_settings(config))
+        settings = override(load_settings(config))
     except UserError as error:
-        yield Finding("configuration", False, str(error))
+        yield CheckResult("configuration", False, str(error))
         return
-    yield Finding("configuration", True, str(config or "defaults, no file given"))
-    classifier: list[Classifier] = []
-    attempts: tuple[tuple[str, Callable[[], str]], ...] = (
-        ("model", lambda: _model(settings, classifier)),
-        ("inference", lambda: _inference(classifier)),
-        ("cascade", lambda: _cascade(settings)),
-        ("source", lambda: _source(settings)),
-        ("outbox", lambda: _outbox(settings)),
-        ("broker", lambda: _broker(settings)),
+    yield CheckResult("configuration", True, str(config or "defaults, no file given"))
+    loaded: list[Classifier] = []  # filled by the test of the model
+    checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("model", lambda: _check_model(settings, loaded)),
+        ("inference", lambda: _check_inference(loaded)),
+        ("cascade", lambda: _check_cascade(settings)),
+        ("source", lambda: _check_source(settings)),
+        ("outbox", lambda: _check_outbox(settings)),
+        ("broker", lambda: _check_broker(settings)),
     )
-    for part, attempt in attempts:
+    for part, check in checks:
         try:
-            yield Finding(part, True, attempt())
+            yield CheckResult(part, True, check())
         except (UserError, OSError) as error:
-            yield Finding(part, False, str(error))
+            yield CheckResult(part, False, str(error))
 
 
-def _model(settings: Settings, loaded: list[Classifier]) -> str:
+def _check_model(settings: Settings, loaded: list[Classifier]) -> str:
     classifier = load_classifier(settings.classifier)
     loaded.append(classifier)
     alert_labels(settings.events, classifier)
@@ -91,18 +92,20 @@ def _model(settings: Settings, loaded: list[Classifier]) -> str:
     )
 
 
-def _inference(loaded: list[Classifier]) -> str:
+def _check_inference(loaded: list[Classifier]) -> str:
     if not loaded:
-        raise UserError("not tried: there is no model")
+        raise UserError("not tested: no model could be loaded")
     card = loaded[0].card
     grey = np.full((card.input.height, card.input.width, CHANNELS), 128, np.uint8)
     total = sum(loaded[0].classify_crop(grey).by_label.values())
     if not 0.9 <= total <= 1.1:
-        raise UserError(f"the model's scores sum to {total:.2f} instead of 1; convert it anew")
+        raise UserError(
+            f"the model's scores sum to {total:.2f} instead of 1; convert the model again"
+        )
     return f"ran in {loaded[0].runtime}"
 
 
-def _cascade(settings: Settings) -> str:
+def _check_cascade(settings: Settings) -> str:
     HaarDetector(settings.detector).find(np.zeros((120, 160, CHANNELS), np.uint8))
     detector = settings.detector
     return (
@@ -111,7 +114,7 @@ def _cascade(settings: Settings) -> str:
     )
 
 
-def _source(settings: Settings) -> str:
+def _check_source(settings: Settings) -> str:
     Zone(settings.camera.zone)
     source = open_source(settings.camera)
     try:
@@ -120,72 +123,81 @@ def _source(settings: Settings) -> str:
         source.close()
     if frame is None:
         raise UserError(
-            f"{display_address(settings.camera)} delivers no frame; is it the right one?"
+            f"{display_address(settings.camera)} delivers no frame; is the source correct?"
         )
     height, width = frame.size_px
     return f"{display_address(settings.camera)} delivers frames of {width}x{height}"
 
 
-def _outbox(settings: Settings) -> str:
+def _check_outbox(settings: Settings) -> str:
     try:
         outbox = open_outbox(settings)
     except LockedError:
-        return f"{outbox_path(settings)}, in use by a mask-patrol that runs"
+        return f"{outbox_path(settings)}, in use by a running mask-patrol"
     try:
         if outbox.warning:
-            raise UserError(f"{outbox.warning}; mend it, or choose a place with `outbox.path`")
-        return f"{outbox.path}, {outbox.depth()} events wait"
+            raise UserError(
+                f"{outbox.warning}; repair the disk, or set `outbox.path` to another place"
+            )
+        return f"{outbox.path}, {outbox.depth()} events waiting"
     finally:
         outbox.close()
 
 
-def _broker(settings: Settings) -> str:
+def _check_broker(settings: Settings) -> str:
     mqtt = settings.mqtt
     embedded = not mqtt.host
     with embedded_broker(mqtt) if embedded else nullcontext() as server:
         if server is not None:
             mqtt = change(settings, mqtt=server.settings).mqtt
         broker = Broker.from_settings(mqtt)
-        _echo(broker, Topics(mqtt.base, settings.device)["check"])
+        _check_round_trip(broker, Topics(mqtt.base, settings.device)["check"])
     if embedded:
-        return "none configured; the embedded one on loopback works, for trying out only"
-    return f"{broker.address} accepts and echoes"
+        return "no broker is configured; the embedded one works, for trials on this machine only"
+    return f"{broker.address} accepts a message and returns it"
 
 
-def _echo(broker: Broker, topic: str) -> None:
-    """Publish a nonce and get it back; raises UserError saying where that stopped."""
+def _check_round_trip(broker: Broker, topic: str) -> None:
+    """Publish a nonce and receive it; raises UserError naming the step that failed.
+
+    paho calls the callbacks in its network thread. `failure` holds the error that applies if
+    the exchange goes no further than the present step.
+    """
     nonce = secrets.token_hex(8).encode()
     done = threading.Event()
-    silent = str(no_connack_error(broker))
-    step = [silent]
+    no_answer = str(no_connack_error(broker))
+    failure = [no_answer]
 
-    def stop_at(problem: str) -> None:
-        step[0] = problem
+    def finish(error: str) -> None:
+        failure[0] = error
         done.set()
 
     def on_connect(client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
-            stop_at(str(connack_error(broker, reason)))
+            finish(str(connack_error(broker, reason)))
         else:
-            step[0] = f"{broker.address} lets us in, but does not let us read {topic}"
+            failure[0] = (
+                f"{broker.address} accepts the login, but does not let this device read {topic}"
+            )
             client.subscribe(topic, qos=1)
 
     def on_subscribe(client: Any, _data: Any, _mid: Any, reasons: Any, _properties: Any) -> None:
         if reasons[0].is_failure:
             done.set()
         else:
-            step[0] = (
-                f"{broker.address} lets us in, but {topic} does not come back: may we write it?"
+            failure[0] = (
+                f"{broker.address} accepts the login, but a message to {topic} does not come back:"
+                " is this device allowed to write to the topic?"
             )
             client.publish(topic, nonce, qos=1)
 
     def on_message(_client: Any, _data: Any, message: Any) -> None:
         if message.payload == nonce:
-            stop_at("")
+            finish("")
 
     def on_disconnect(*_: Any) -> None:
-        if step[0] == silent:
-            stop_at(str(closed_before_connack_error(broker)))
+        if failure[0] == no_answer:
+            finish(str(closed_before_connack_error(broker)))
 
     client = new_client(broker)
     client.on_connect, client.on_subscribe, client.on_message = on_connect, on_subscribe, on_message
@@ -195,8 +207,8 @@ def _echo(broker: Broker, topic: str) -> None:
     except (OSError, ValueError) as error:
         raise unreachable_error(broker, error) from None
     client.loop_start()
-    done.wait(ECHO_TIMEOUT_S)
+    done.wait(ROUND_TRIP_TIMEOUT_S)
     client.disconnect()
     client.loop_stop()
-    if step[0]:
-        raise UserError(step[0])
+    if failure[0]:
+        raise UserError(failure[0])

@@ -1,4 +1,4 @@
-"""`mask-patrol detect`: faces and labels in still pictures."""
+"""`mask-patrol detect`: finds and classifies the faces in pictures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from edge.detection.still_images import (
 
 @dataclass(frozen=True)
 class DetectOptions:
-    """What the command line asks for."""
+    """The options of the command line; `out` is the folder for annotated copies."""
 
     images: Sequence[Path]
     as_json: bool = False
@@ -37,10 +37,10 @@ class DetectOptions:
 
 
 def detect(settings: Settings, options: DetectOptions) -> int:
-    """Look at each picture; returns 1 when one of them could not be read, else 0."""
+    """Process each picture and print the result; return 1 when one of them failed, else 0."""
     classifier = load_classifier(settings.classifier)
     detector = HaarDetector(still_detector_settings(settings))
-    out = _OutFolder(options.out, options.images) if options.out else None
+    out = _AnnotatedCopies(options.out, options.images) if options.out else None
     failed = False
     for path in options.images:
         try:
@@ -74,8 +74,11 @@ def _line(path: Path, faces: Sequence[StillFace]) -> str:
     return f"{path}: {'; '.join(words)}\n"
 
 
-class _OutFolder:
-    """Annotated copies under the pictures' own names, none over another or over an original."""
+class _AnnotatedCopies:
+    """A folder of annotated copies, named like the originals.
+
+    A copy overwrites neither another copy nor an original: its name gets a number instead.
+    """
 
     def __init__(self, folder: Path, originals: Sequence[Path]) -> None:
         self._folder = folder

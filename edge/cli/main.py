@@ -1,4 +1,4 @@
-"""The command line of `mask-patrol`: one function a command, each with its own imports."""
+"""The command line of `mask-patrol`: one function per command, which imports what it needs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge import __version__
 from edge.bench.command import add_bench
+from edge.cli.command_parser import Commands, add_command
 from edge.cli.service_commands import add_status, add_update
 from edge.common.errors import UsageError, UserError
 from edge.common.logging_setup import FORMATS, set_up
@@ -22,9 +23,11 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point of `mask-patrol`; returns the exit code and never shows a traceback
-    for what a user can mend."""
-    _mend_standard_streams()
+    """Run the command that `arguments` (default: those of the process) name; return its exit code.
+
+    An error that the user can correct is printed as one line, without a traceback.
+    """
+    _repair_standard_streams()
     options = _parser().parse_args(arguments)
     _set_up_logging(options)
     try:
@@ -36,41 +39,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"mask-patrol: {line}\n")
         return error.exit_code
     except OSError as error:
-        # Files are dealt with where they are used: what comes here is standard output, or
-        # something that nobody foresaw, and it bears its file's name.
+        # Errors of files are handled where the files are used. This is an error of standard
+        # output, or one that nobody expected, which names its file.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
-            return 0  # whoever read it has had enough
-        where = error.filename or "standard output"
-        sys.stderr.write(f"mask-patrol: {where}: {error.strerror or error}\n")
+            return 0  # the reader of the output has closed it, as `head` does
+        name = error.filename or "standard output"
+        sys.stderr.write(f"mask-patrol: {name}: {error.strerror or error}\n")
         return UserError.exit_code
     except KeyboardInterrupt:
         return 130
 
 
-def _mend_standard_streams() -> None:
-    """Open what was closed (`>&-`), lest a socket or a database become standard output."""
+def _repair_standard_streams() -> None:
+    """Open /dev/null for each standard stream that is closed (`>&-`).
+
+    Otherwise a socket or a database could get the number of standard output.
+    """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(descriptor, "r" if name == "stdin" else "w"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows a ? instead
+            stream.reconfigure(errors="replace")  # shown as ? without UTF-8
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mask-patrol",
-        description="Notices each bare face at an entrance and says so over MQTT.",
-        epilog="Exit codes: 0 fine, 1 something failed, 2 wrong command or configuration,"
-        " 3 the source ended and events still wait for the broker.",
+        description="Detect people without a mask at an entrance, and publish an alert for each"
+        " over MQTT.",
+        epilog="examples:\n"
+        "  mask-patrol run --watch                         play the bundled clip\n"
+        "  mask-patrol run --config door.toml              watch the configured camera\n"
+        "  mask-patrol COMMAND --help                      explain a command\n"
+        "\n"
+        "exit codes:\n"
+        "  0  success\n"
+        "  1  something failed\n"
+        "  2  the command or the configuration is wrong\n"
+        "  3  the source has ended, and events still wait for the broker",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"mask-patrol {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     _add_run(commands)
     _add_detect(commands)
     _add_check(commands)
@@ -78,124 +94,188 @@ def _parser() -> argparse.ArgumentParser:
     add_status(commands)
     add_update(commands)
     add_bench(commands, _add_common)
-    add_dashboard(commands, _add_common, _overridden)
+    add_dashboard(commands, _add_common, _with_overrides)
     return parser
 
 
 def _add_common(parser: argparse.ArgumentParser, default_level: str = "warning") -> None:
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings, a TOML file")
     parser.add_argument(
-        "--log-level", choices=LOG_LEVELS, default=default_level, help="default: %(default)s"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="read the settings from FILE, in TOML (default: the built-in values)",
+    )
+    parser.add_argument(
+        "--log-level",
+        choices=LOG_LEVELS,
+        default=default_level,
+        help="log messages of this level and above (default: %(default)s)",
     )
     parser.add_argument(
         "--log-format",
         choices=FORMATS,
         default="auto",
-        help="text, for the systemd journal, or one JSON object a line (default: text, or"
-        " journal when the journal reads it)",
+        help="log as text, as text with the priorities of systemd's journal, or as one JSON"
+        " object per line; auto is journal when the journal reads the log, else text (default:"
+        " %(default)s)",
     )
 
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source",
-        metavar="WHERE",
-        help="picamera2, /dev/video0, rtsp://…, http://…, a video file, a folder of pictures, or"
-        " `demo` for the bundled clip (default: camera.source of the configuration)",
+        metavar="SOURCE",
+        help="read frames from SOURCE: picamera2, /dev/video0, rtsp://…, http://…, a video file,"
+        " a folder of pictures, or `demo`, the bundled clip (default: camera.source of the"
+        " settings)",
     )
     parser.add_argument(
         "--broker",
         metavar="HOST[:PORT]",
-        help="MQTT broker (default: mqtt.host of the configuration, else an embedded one)",
+        help="use this MQTT broker (default: mqtt.host of the settings; if that is empty, an"
+        " embedded broker on this machine)",
     )
 
 
-def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
+def _add_run(commands: Commands) -> None:
+    parser = add_command(
+        commands,
         "run",
-        help="watch a source and publish no-mask events",
-        description="Watch a source and publish an event for each bare face over MQTT."
-        " A file ends by itself; a camera or stream runs until Ctrl-C.",
+        help="watch a source and publish alerts",
+        description="Watch a source, and publish an event over MQTT when a person without a mask"
+        " comes into view, and when the person has put a mask on or left. A file or folder ends by"
+        " itself; a camera or stream is watched until Ctrl-C or SIGTERM. SIGHUP reloads the"
+        " settings.",
+        examples=[
+            "mask-patrol run --watch",
+            "mask-patrol run --source /dev/video0 --broker 192.168.1.5",
+            "mask-patrol run --config door.toml --log-format json",
+            "mask-patrol run --source clip.mp4 --pace fast --no-mqtt --events events.jsonl",
+        ],
     )
     _add_common(parser, default_level="info")
     _add_source(parser)
     parser.add_argument(
-        "--events", type=Path, metavar="FILE", help="append events to FILE too, as JSON lines"
+        "--events",
+        type=Path,
+        metavar="FILE",
+        help="append each event to FILE, one JSON object per line (default: no file)",
     )
     parser.add_argument(
         "--no-mqtt",
         action="store_true",
-        help="do not publish anything; `seq` then counts within the run",
+        help="use no broker and no outbox; `seq` then counts from 1 (default: publish)",
     )
     parser.add_argument(
         "--pace",
         choices=("realtime", "fast"),
         default="realtime",
-        help="realtime: files play at their own speed; fast: every frame, as quickly as"
-        " possible, with the file's own time (default: %(default)s)",
+        help="play a file or folder at its own speed, or process every frame as fast as possible"
+        " with the recording's own time; a live source is not affected (default: %(default)s)",
     )
     parser.add_argument(
         "--watch",
         action="store_true",
-        help="show the alerts as a subscriber receives them, stage times and a summary",
+        help="show the alerts as a subscriber receives them, and at the end the duration of each"
+        " stage and a summary (default: log only)",
     )
     parser.set_defaults(do=_run)
 
 
-def _add_detect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
+def _add_detect(commands: Commands) -> None:
+    parser = add_command(
+        commands,
         "detect",
         help="find and classify the faces in pictures",
-        description="Find the faces in pictures and say of each whether it wears a mask.",
+        description="Find the faces in each picture, and print for each whether it wears a mask."
+        " Exit code 1 when a picture cannot be read; the others are processed nevertheless.",
+        examples=[
+            "mask-patrol detect photo.jpg",
+            "mask-patrol detect --json --out annotated/ photos/*.jpg",
+        ],
     )
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, a picture")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write annotated copies to DIR")
     parser.add_argument(
-        "--crop", action="store_true", help="take each picture as an already framed face"
+        "images", nargs="+", type=Path, metavar="IMAGE", help="a picture, such as a JPEG or PNG"
     )
-    parser.add_argument("--model", type=Path, metavar="FILE", help="a .tflite with its card")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON object per picture and line (default: text)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write a copy of each picture, with the faces marked, to DIR (default: no copies)",
+    )
+    parser.add_argument(
+        "--crop",
+        action="store_true",
+        help="classify each picture as a whole, as a face that is cut out already (default: find"
+        " the faces)",
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="classify with this model, a .tflite file with a model card (default:"
+        " classifier.model of the settings; if that is empty, the shipped model)",
+    )
     _add_common(parser)
     parser.set_defaults(do=_detect)
 
 
-def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
+def _add_check(commands: Commands) -> None:
+    parser = add_command(
+        commands,
         "check",
-        help="try every part and say what is wrong",
-        description="Try every part for real: configuration, model, an inference, the cascade,"
-        " a frame from the source, the outbox, the broker. Exit code 0 only when all work.",
+        help="test every part and report what is wrong",
+        description="Test every part for real, and print a line for each: the configuration, the"
+        " model, an inference, the cascade, a frame from the source, the outbox, and a message to"
+        " the broker and back. Exit code 0 only if all of them work.",
+        examples=[
+            "mask-patrol check --config door.toml",
+            "mask-patrol check --source /dev/video0 --broker 192.168.1.5",
+        ],
     )
     _add_common(parser)
     _add_source(parser)
     parser.set_defaults(do=_check)
 
 
-def _add_watch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
+def _add_watch(commands: Commands) -> None:
+    parser = add_command(
+        commands,
         "watch",
         help="show the alerts of all devices",
-        description="Subscribe to the events of all devices at a broker and show each as a line,"
+        description="Subscribe to the events of all devices at a broker, and show each as a line,"
         " until Ctrl-C.",
+        examples=[
+            "mask-patrol watch --broker 192.168.1.5",
+        ],
     )
     _add_common(parser)
     parser.add_argument(
-        "--broker", metavar="HOST[:PORT]", help="MQTT broker (default: mqtt.host, else 127.0.0.1)"
+        "--broker",
+        metavar="HOST[:PORT]",
+        help="use this MQTT broker (default: mqtt.host of the settings; if that is empty,"
+        " 127.0.0.1)",
     )
     parser.set_defaults(do=_watch)
 
 
-# Each command imports what it needs when it is called: a short command starts fast.
+# Each of the following functions imports what its command needs, so that short commands start
+# fast.
 
 
 def _run(options: argparse.Namespace) -> int:
     from edge.daemon.run import RunOptions, run
 
     if options.no_mqtt and (options.watch or options.broker is not None):
-        raise UsageError("--no-mqtt publishes nothing: it goes with neither --watch nor --broker")
+        raise UsageError("--no-mqtt cannot be combined with --watch or --broker")
 
     def load() -> Settings:
-        return _overridden(load_settings(options.config), options)
+        return _with_overrides(load_settings(options.config), options)
 
     fast = options.pace == "fast"
     return run(load(), RunOptions(load, options.events, not options.no_mqtt, fast, options.watch))
@@ -211,16 +291,16 @@ def _detect(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from edge.cli.check import preflight
+    from edge.cli.check import run_checks
 
-    good = True
-    for finding in preflight(options.config, lambda s: _overridden(s, options)):
-        good = good and finding.ok
-        for number, line in enumerate(finding.text.splitlines()):
-            head = f"{'ok' if finding.ok else 'FAIL':<5} {finding.part:<14}"
+    all_ok = True
+    for result in run_checks(options.config, lambda s: _with_overrides(s, options)):
+        all_ok = all_ok and result.ok
+        for number, line in enumerate(result.text.splitlines()):
+            head = f"{'ok' if result.ok else 'FAIL':<5} {result.part:<14}"
             sys.stdout.write(f"{head if number == 0 else ' ' * len(head)} {line}\n")
         sys.stdout.flush()
-    return 0 if good else UserError.exit_code
+    return 0 if all_ok else UserError.exit_code
 
 
 def _watch(options: argparse.Namespace) -> int:
@@ -228,23 +308,24 @@ def _watch(options: argparse.Namespace) -> int:
     from edge.mqtt.alert_subscriber import AlertSubscriber
     from edge.mqtt.broker import Broker
 
-    settings = _overridden(load_settings(options.config), options)
+    settings = _with_overrides(load_settings(options.config), options)
     mqtt = (
         settings.mqtt if settings.mqtt.host else change(settings, mqtt={"host": "127.0.0.1"}).mqtt
     )
-    screen = Terminal()
-    watcher = AlertSubscriber(Broker.from_settings(mqtt), mqtt.base, screen.show)
-    watcher.start()
-    screen.show(f"Watching {mqtt.base}/+/events at {mqtt.host}. Ctrl-C stops.")
+    terminal = Terminal()
+    subscriber = AlertSubscriber(Broker.from_settings(mqtt), mqtt.base, terminal.show)
+    subscriber.start()
+    terminal.show(f"Watching {mqtt.base}/+/events at {mqtt.host}. Ctrl-C stops.")
     try:
-        watcher.watch()
+        subscriber.watch()
     except KeyboardInterrupt:
         return 0
     finally:
-        watcher.stop()
+        subscriber.stop()
 
 
-def _overridden(settings: Settings, options: argparse.Namespace) -> Settings:
+def _with_overrides(settings: Settings, options: argparse.Namespace) -> Settings:
+    """Return `settings` with those replaced that the options --source and --broker give."""
     if getattr(options, "source", None) is not None:
         settings = change(settings, camera={"source": options.source})
     if options.broker is not None:
@@ -256,17 +337,17 @@ def _overridden(settings: Settings, options: argparse.Namespace) -> Settings:
 
 
 def _host_and_port(text: str) -> tuple[str, int | None]:
-    """`host`, `host:port`, `[v6]:port`; raises UsageError for anything else."""
-    found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+)(?::([0-9]{1,9}))?", text)
-    if found is None:
-        raise UsageError(f"--broker is HOST, HOST:PORT or [IPV6]:PORT, not {text!r}")
-    host, port = found.groups()
+    """Split `host`, `host:port` or `[IPv6]:port`; raises UsageError for anything else."""
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+)(?::([0-9]{1,9}))?", text)
+    if match is None:
+        raise UsageError(f"--broker must be HOST, HOST:PORT or [IPV6]:PORT, not {text!r}")
+    host, port = match.groups()
     return host.strip("[]"), int(port) if port else None
 
 
 def _set_up_logging(options: argparse.Namespace) -> None:
-    # OpenCV and its FFmpeg write to standard error by themselves, past `logging`; what
-    # matters of it we say in our own words. They read these when they are first used.
+    # OpenCV and its FFmpeg write to standard error without `logging`. The errors that matter are
+    # reported by this program. They read these variables when they are first used.
     if options.log_level != "debug":
         os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")

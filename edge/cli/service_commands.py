@@ -1,4 +1,4 @@
-"""The commands for the service on a device: `mask-patrol status | update`."""
+"""The commands for the installed service on a device: `mask-patrol status` and `update`."""
 
 from __future__ import annotations
 
@@ -6,47 +6,62 @@ import argparse
 import sys
 from pathlib import Path
 
+from edge.cli.command_parser import Commands, add_command
 from edge.common.errors import UsageError, UserError
 
-#: How long a new version has to come online. After a power cut the network may take longer; the
-#: door is watched all the same meanwhile.
-WITHIN_S, AFTER_CUT_S = 120.0, 300.0
-SHORTEST_S, MAX_DURATION_S = 1.0, 3600.0
+#: How long a new release may take to come online, in seconds.
+ONLINE_TIMEOUT_S = 120.0
+#: The same after a power failure, when the network may take longer. Meanwhile the release works
+#: and keeps its events.
+SETTLE_TIMEOUT_S = 300.0
+MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 3600.0
 
 
-def add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_status(commands: Commands) -> None:
     """Add `status` to the command line."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "status",
-        help="show how the service on this device is",
-        description="One screen on the service that runs on this device: camera, model, broker,"
-        " outbox, temperature, last event. Exit code 0 only when all is well.",
+        help="show the state of the service on this device",
+        description="Show the state of the service on this device on one screen: camera, model,"
+        " broker, outbox, temperature, last event. Exit code 0 only if everything works.",
+        examples=["mask-patrol status", "mask-patrol status --json"],
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--json", action="store_true", help="print one JSON object (default: text)")
     parser.set_defaults(do=_status, log_level="warning", log_format="auto")
 
 
-def add_update(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_update(commands: Commands) -> None:
     """Add `update` to the command line."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "update",
-        help="update the service on this device from a bundle, or go back",
-        description="Install a bundle beside the version that runs, try its parts, switch to it"
-        " and watch it come online; if it does not, the old version runs again.",
+        help="update the service on this device, or return to the previous release",
+        description="Install the release of a bundle beside the running one, check it, switch to"
+        " it, and wait until it is online. If it does not come online, the old release is started"
+        " again. Needs root.",
+        examples=[
+            "sudo mask-patrol update mask-patrol-0.2.0-arm64.tar",
+            "sudo mask-patrol update --back",
+        ],
     )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("bundle", nargs="?", type=Path, metavar="BUNDLE", help="from `make bundle`")
-    what.add_argument("--back", action="store_true", help="return to the version before")
-    what.add_argument(
-        "--settle", action="store_true", help="end a trial that was cut off (done at each start)"
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument(
+        "bundle", nargs="?", type=Path, metavar="BUNDLE", help="the bundle, made by `make bundle`"
+    )
+    action.add_argument("--back", action="store_true", help="return to the previous release")
+    action.add_argument(
+        "--settle",
+        action="store_true",
+        help="finish an update that was interrupted, as the service does at each start",
     )
     parser.add_argument(
         "--within",
         type=float,
         metavar="SECONDS",
         default=None,
-        help=f"how long the version has to come online (default: {WITHIN_S:g}, or"
-        f" {AFTER_CUT_S:g} after a cut)",
+        help="return to the old release if the new one is not online after SECONDS"
+        f" (default: {ONLINE_TIMEOUT_S:g}, with --settle {SETTLE_TIMEOUT_S:g})",
     )
     parser.set_defaults(do=_update, log_level="warning", log_format="auto")
 
@@ -63,9 +78,9 @@ def _status(options: argparse.Namespace) -> int:
 def _update(options: argparse.Namespace) -> int:
     from edge.service.update import roll_back, settle, update
 
-    within_s = options.within or (AFTER_CUT_S if options.settle else WITHIN_S)
-    if not SHORTEST_S <= within_s <= MAX_DURATION_S:
-        raise UsageError(f"--within takes {SHORTEST_S:g} to {MAX_DURATION_S:g} seconds")
+    within_s = options.within or (SETTLE_TIMEOUT_S if options.settle else ONLINE_TIMEOUT_S)
+    if not MIN_TIMEOUT_S <= within_s <= MAX_TIMEOUT_S:
+        raise UsageError(f"--within must be {MIN_TIMEOUT_S:g} to {MAX_TIMEOUT_S:g} seconds")
     if options.settle:
         return settle(within_s)
     return roll_back(within_s) if options.back else update(options.bundle, within_s)

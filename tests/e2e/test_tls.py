@@ -60,7 +60,7 @@ def test_with_a_client_certificate_everything_works(tmp_path: Path, authority: A
     config = door.config()
     check = mask_patrol(tmp_path, "check", "--config", config)
     assert check.returncode == 0, check.stdout
-    assert "accepts and echoes" in check.stdout
+    assert "accepts a message and returns it" in check.stdout
     watcher = start_mask_patrol(tmp_path, "watch", "--config", config)
     assert watcher.stdout is not None
     assert watcher.stdout.readline().startswith("Watching maskpatrol/+/events")

@@ -378,7 +378,7 @@ def test_a_session_ends(tmp_path: Path) -> None:
     [
         (("--port", "99999"), "`dashboard.port`"),
         (("--host", "nowhere.invalid"), "cannot listen on nowhere.invalid:8080"),
-        (("--broker", "a b"), "--broker is HOST"),
+        (("--broker", "a b"), "--broker must be HOST"),
     ],
 )
 def test_mistakes_are_one_clear_line(

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.cli.check import CheckResult, run_checks
+from edge.config.settings import Settings, change
+from tests.support.brokers import Mosquitto
+from tests.support.pictures import write_clip
+
+
+@pytest.fixture
+def door(tmp_path: Path, mosquitto: Mosquitto) -> Settings:
+    """Settings with which every part works."""
+    broker = mosquitto.broker
+    return change(
+        Settings(),
+        device="door1",
+        camera={"source": str(write_clip(tmp_path / "hall.mp4", [90] * 5))},
+        outbox={"path": str(tmp_path / "outbox.sqlite3")},
+        mqtt={"host": broker.host, "port": broker.port},
+    )
+
+
+def check(settings: Settings, **changes: Any) -> dict[str, CheckResult]:
+    results = run_checks(None, lambda _: change(settings, **changes))
+    return {result.part: result for result in results}
+
+
+def test_working_parts_are_described(door: Settings) -> None:
+    results = check(door)
+    assert all(result.ok for result in results.values())
+    assert results["configuration"].text == "defaults, no file given"
+    assert results["outbox"].text.endswith("outbox.sqlite3, 0 events waiting")
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        ("model", {"classifier": {"model": "/none.tflite"}}),
+        ("cascade", {"detector": {"cascade": "/none.xml"}}),
+        ("source", {"camera": {"source": "/none.mp4"}}),
+        ("outbox", {"outbox": {"path": "/proc/none/outbox"}}),
+        ("broker", {"mqtt": {"port": 1}}),
+    ],
+)
+def test_one_fault_leaves_the_other_parts_ok(
+    door: Settings, part: str, changes: dict[str, Any]
+) -> None:
+    results = check(door, **changes)
+    # Without a model there is nothing to run an inference with.
+    expected = {part, "inference"} if part == "model" else {part}
+    assert {name for name, result in results.items() if not result.ok} == expected
+    assert len(results) == 7
