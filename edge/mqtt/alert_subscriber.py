@@ -1,4 +1,4 @@
-"""A subscriber that shows alerts as they arrive, one readable line each."""
+"""A subscriber that shows alerts as they arrive, one line per event."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from edge.mqtt.broker import (
 
 log = logging.getLogger(__name__)
 
-#: Events already shown that are remembered to drop what is delivered twice.
+#: Events already shown that are remembered, to recognise duplicates.
 MAX_REMEMBERED_EVENTS = 10_000
-#: Longer messages are not from a Mask Patrol device.
+#: Longer messages are rejected: an event of Mask Patrol is always shorter.
 MAX_EVENT_BYTES = 64 * 1024
 
 RED, GREEN, DIM, PLAIN = "\x1b[1;31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
@@ -44,7 +44,10 @@ class AlertSubscriber:
     def __init__(
         self, broker: Broker, base: str, show: Callable[[str], None], device: str = "+"
     ) -> None:
-        """`show` is given each line, from the network thread; `device` +: every one."""
+        """Prepare to subscribe to the events of `device`, `+` for all devices.
+
+        `show` is called with each line, from the network thread.
+        """
         self._broker = broker
         self._topic = f"{base}/{device}/events"
         self._show = show
@@ -54,8 +57,10 @@ class AlertSubscriber:
         self._failure: UserError | None = None
         self._output_failure: OSError | None = None
         self._seen: dict[tuple[str, str], None] = {}
+        #: How many distinct events were received.
         self.received = 0
-        self.refused = 0
+        #: How many messages were not valid events.
+        self.rejected = 0
         self._client = new_client(broker, reconnects=True)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
@@ -63,7 +68,10 @@ class AlertSubscriber:
         self._client.on_message = self._on_message
 
     def start(self) -> None:
-        """Connect and subscribe; raises UserError when the broker is not there or refuses."""
+        """Connect and subscribe.
+
+        Raises UserError when the broker cannot be reached or refuses.
+        """
         try:
             self._client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s)
         except (OSError, ValueError) as error:
@@ -77,9 +85,9 @@ class AlertSubscriber:
             raise self._failure
 
     def start_in_background(self, timeout_s: float) -> None:
-        """Connect whenever the broker is there; waits for a first try, `timeout_s` at most.
+        """Connect as soon as the broker is reachable; wait at most `timeout_s` for a first try.
 
-        Of a broker that goes and comes, who publishes tells; this stays silent.
+        Lost connections are not logged, because the publisher of the same process logs them.
         """
         self._logs_connection = False
         self._client.on_connect_fail = lambda *_: self._subscribed.set()
@@ -88,15 +96,15 @@ class AlertSubscriber:
         self._subscribed.wait(timeout_s)
 
     def wait_for(self, count: int, timeout_s: float) -> bool:
-        """Wait until `count` distinct events were received; False when the time is up."""
+        """Wait until `count` distinct events were received; return False after `timeout_s`."""
         with self._arrived:
             return self._arrived.wait_for(lambda: self.received >= count, timeout_s)
 
     def watch(self) -> NoReturn:
         """Show alerts until interrupted.
 
-        Raises OSError when they cannot be shown any more, UserError when the broker does
-        not let us in any more.
+        Raises OSError when a line can no longer be shown, UserError when the broker refuses a
+        reconnection.
         """
         with self._arrived:
             self._arrived.wait_for(lambda: self._output_failure or self._failure)
@@ -153,8 +161,8 @@ class AlertSubscriber:
             event = json.loads(message.payload)
             line = describe_event(event)
             key = (str(event["id"]), str(event["event_type"]))
-        except Exception:  # whatever the network sends must not end the subscriber
-            self.refused += 1
+        except Exception:  # no message from the network may end the subscriber
+            self.rejected += 1
             return
         if key in self._seen:
             return
@@ -171,26 +179,29 @@ class AlertSubscriber:
 
 
 def describe_event(event: dict[str, Any]) -> str:
-    """One line for people; raises KeyError, TypeError or ValueError for what is no event."""
+    """Return an event as one line of text.
+
+    Raises KeyError, TypeError or ValueError for an object that is not an event.
+    """
     moment = datetime.fromisoformat(event["time"]).astimezone()
-    where = f"{_printable(event['device'])}/{_printable(event['camera'])}"
+    camera = f"{_printable(event['device'])}/{_printable(event['camera'])}"
     if event["event_type"] == "no_mask_start":
-        colour, mark, what = RED, "●", f"NO MASK   score {float(event['score']):.2f}"
+        colour, mark, text = RED, "●", f"NO MASK   score {float(event['score']):.2f}"
     elif event["event_type"] == "no_mask_end":
-        how = ENDINGS[event["ended_by"]]
-        lasted = event["duration_s"]
-        after = "" if lasted is None else f", after {float(lasted):.1f} s"
-        colour, mark, what = GREEN, "○", f"over      {how}{after}"
+        ending = ENDINGS[event["ended_by"]]
+        lasted_s = event["duration_s"]
+        duration = "" if lasted_s is None else f", after {float(lasted_s):.1f} s"
+        colour, mark, text = GREEN, "○", f"over      {ending}{duration}"
     else:
         raise ValueError(event["event_type"])
     late = "  (delivered late)" if event["replayed"] else ""
-    text = f"{moment:%H:%M:%S}  {mark} {where}  {what}"
-    who = f"  #{int(event['seq'])} {str(event['id'])[-6:]}{late}"
+    line = f"{moment:%H:%M:%S}  {mark} {camera}  {text}"
+    identity = f"  #{int(event['seq'])} {str(event['id'])[-6:]}{late}"
     if not sys.stdout.isatty():
-        return text + _printable(who)
-    return f"{colour}{text}{PLAIN}{DIM}{_printable(who)}{PLAIN}"
+        return line + _printable(identity)
+    return f"{colour}{line}{PLAIN}{DIM}{_printable(identity)}{PLAIN}"
 
 
 def _printable(text: Any) -> str:
-    """What came over the network, without what could steer a terminal."""
+    """Return `text` with control characters replaced, so that it cannot control a terminal."""
     return "".join(c if c.isprintable() else "?" for c in str(text))[:80]

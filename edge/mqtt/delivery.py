@@ -1,4 +1,4 @@
-"""From an event to the broker: committed to the outbox first, then published_body."""
+"""Delivery of events: commit each one to the outbox, then publish it."""
 
 from __future__ import annotations
 
@@ -21,45 +21,47 @@ from edge.mqtt.payloads import Topics
 from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
 
-#: How long a stop may take to deliver what waits; the rest stays on disk.
+#: How long a stop may take to deliver waiting events; the rest stay on disk.
 STOP_TIMEOUT_S = 2.0
 OUTBOX_NAME = "outbox.sqlite3"
-#: Of so many of the newest events it is remembered when their frames were captured.
+#: For this many of the newest events the time between capture and commit is remembered.
 MAX_TIMED_EVENTS = 100
 
 
 class EventSink(Protocol):
-    """Where events go."""
+    """The destination of events and retained messages."""
 
     def put(self, payload: dict[str, Any], lag_s: float | None = None) -> int:
-        """Take an event for good; returns its `seq`. `lag_s`: how long ago the frame that
-        brought it was captured, where that is known."""
+        """Store an event and return its `seq`.
+
+        `lag_s` is how many seconds ago the frame that caused it was captured, None if unknown.
+        """
 
     def retain(self, leaf: str, body: dict[str, Any], qos: int) -> None:
-        """Keep `body` as the device's present `leaf` (state, info, health)."""
+        """Publish `body` as the current retained message of `leaf` (state, info, health)."""
 
 
 class NullSink:
-    """Without MQTT: `seq` counts within the run, nothing is kept."""
+    """Used without MQTT: `seq` counts within the run, and nothing is stored or published."""
 
     def __init__(self) -> None:
-        """Start at 1."""
+        """Start to count at 1."""
         self._seq = itertools.count(1)
 
     def put(self, payload: dict[str, Any], lag_s: float | None = None) -> int:
-        """The next number."""
+        """Return the next number."""
         del payload, lag_s
         return next(self._seq)
 
     def retain(self, leaf: str, body: dict[str, Any], qos: int) -> None:
-        """Nobody listens."""
+        """Discard the message."""
 
 
 class Delivery:
-    """The outbox and the publisher that drains it, and a broker if none is configured.
+    """The outbox, the publisher that sends its events, and a broker if none is configured.
 
-    A context manager: on leaving, what waits is delivered for at most `STOP_TIMEOUT_S`
-    and the device is said to be offline.
+    A context manager: on exit, waiting events are delivered for at most `STOP_TIMEOUT_S`, and
+    `offline` is published.
     """
 
     def __init__(
@@ -68,13 +70,16 @@ class Delivery:
         times: StageTimes,
         verbs: Mapping[str, VerbHandler] | None = None,
     ) -> None:
-        """Nothing is opened before `with`; `verbs` are the commands that can be sent to us."""
+        """Prepare; nothing is opened before the `with` block.
+
+        `verbs` maps the verb of each command to its handler.
+        """
         self._settings = settings
         self._times = times
         self._verbs = verbs or {}
         self._stack = ExitStack()
         self._stopped = False
-        # From the capture of its frame to its commit, by the event's `seq`.
+        # Seconds from the capture of an event's frame to its commit, by the event's `seq`.
         self._lags_s: dict[int, float] = {}
         self._lags_lock = threading.Lock()
         self.embedded = False
@@ -114,14 +119,15 @@ class Delivery:
         self._stack.close()
 
     def put(self, payload: dict[str, Any], lag_s: float | None = None) -> int:
-        """Commit to disk, then let the publisher know."""
+        """Commit an event to the outbox, notify the publisher, and return the event's `seq`."""
         started_s = time.monotonic()
-        # With the lock held, as the worker may have sent it, and its acknowledgement come, at once.
+        # The lock is held from the commit on, because the worker may send the event and receive
+        # its acknowledgement before `_lags_s` is set.
         with self._lags_lock:
             seq = self.outbox.put(payload)
             if lag_s is not None:
                 self._lags_s[seq] = lag_s + time.monotonic() - started_s
-            # Those that wait for a broker are not timed, and would stay here.
+            # Entries of events that wait for a connection are never removed by `_delivered`.
             while len(self._lags_s) > MAX_TIMED_EVENTS:
                 del self._lags_s[next(iter(self._lags_s))]
         self.publisher.wake()
@@ -135,39 +141,41 @@ class Delivery:
             self._times.add("alert", lag_s + took_s)
 
     def retain(self, leaf: str, body: dict[str, Any], qos: int) -> None:
-        """Publish retained, now and at every connect."""
+        """Publish a retained message, now and at every connect."""
         self.publisher.retain(leaf, body, qos)
 
     def run_maintenance(self) -> None:
-        """What has to be done now and then; events that a disk brings back go out."""
+        """Run the outbox's maintenance, and send events that it could read from disk again."""
         self.outbox.run_maintenance()
         self.publisher.wake()
 
     def alive(self) -> bool:
-        """Whether events get on their way; False once the worker has died or hangs. A broker
-        that is away is no reason. Cheap, and for any thread: see `Publisher.alive`."""
+        """Return whether the worker that sends events is running; cheap, for any thread.
+
+        It also counts as running while the broker is unreachable: see `Publisher.alive`.
+        """
         return self.publisher.alive()
 
     def flush(self) -> int:
-        """Stop the publisher after delivering what it can; how many events still wait."""
+        """Deliver waiting events, stop the publisher, and return how many events still wait."""
         self._stop()
         return self.outbox.depth()
 
     def _stop(self) -> None:
-        """Once: a second time would only wait for what hangs again."""
+        """Stop the publisher, once: a second call would wait again for a worker that hangs."""
         if not self._stopped:
             self._stopped = True
             self.publisher.stop(STOP_TIMEOUT_S)
 
 
 def open_outbox(settings: Settings) -> Outbox:
-    """The configured outbox; raises UserError when another process uses it."""
+    """Open the configured outbox; raises UserError when another process uses it."""
     bounds = settings.outbox
     return Outbox(outbox_path(settings), bounds.max_events, bounds.max_age_days)
 
 
 def outbox_path(settings: Settings) -> Path:
-    """The configured place, or the state directory's."""
+    """Return the configured path, or the default one in the state directory."""
     if settings.outbox.path:
         return user_path(settings.outbox.path)
     return state_directory() / OUTBOX_NAME

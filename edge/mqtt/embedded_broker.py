@@ -1,7 +1,8 @@
-"""The embedded broker: amqtt on loopback, in a process of its own.
+"""The embedded broker: amqtt on loopback, in its own process.
 
-It serves first runs and desks without a broker. It keeps nothing over a restart and
-knows no passwords: a door wants mosquitto, and names it in the configuration.
+It is meant for first runs and for development without a broker. It stores nothing across a restart
+and supports no passwords. An installed device needs a broker such as mosquitto, which the
+configuration names.
 """
 
 from __future__ import annotations
@@ -27,13 +28,18 @@ from edge.mqtt.broker import DEFAULT_PORT
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 3.0
 
 
 class EmbeddedBroker:
-    """A broker process that lives as long as the `with` block, or this process."""
+    """A broker process that runs until the `with` block or this process ends."""
 
     def __init__(self, port: int | None = None) -> None:
-        """`port` None: the usual one if it is free, else any; a given one must be free."""
+        """Choose the port; the process starts with the `with` block.
+
+        `port` None: 1883 if it is free, else any free port. Raises UserError when a given `port`
+        is not free, or when amqtt is not installed.
+        """
         if importlib.util.find_spec("amqtt") is None:
             raise UserError(
                 "no broker is configured and the embedded one is not installed: name one with"
@@ -44,28 +50,28 @@ class EmbeddedBroker:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What `[mqtt]` must say to reach it: amqtt speaks 3.1.1 only."""
+        """The settings of `[mqtt]` that connect to it; amqtt supports MQTT 3.1.1 only."""
         return {"host": self.host, "port": self.port, "version": "3.1.1"}
 
     def __enter__(self) -> EmbeddedBroker:
-        # A file, as a pipe that nobody reads would fill up and stop the broker.
-        self._said = tempfile.TemporaryFile()
-        # Its own session, so that Ctrl-C reaches us alone and we stop it last; its
-        # standard input is a pipe that closes when we die, however we die.
+        # A file instead of a pipe: a pipe that is not read would fill up and block the broker.
+        self._stderr = tempfile.TemporaryFile()
+        # The process runs in its own session, so that Ctrl-C is sent only to us and we stop it
+        # last. Its standard input is a pipe that closes when this process ends for any reason.
         self._process = subprocess.Popen(
-            # -P and the path: our own package is found, and nothing in the user's folder is.
+            # -P and PYTHONPATH: our own package is found, modules in the user's folder are not.
             [sys.executable, "-P", "-m", "edge.mqtt.embedded_broker", str(self.port)],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path())},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._said,
+            stderr=self._stderr,
             start_new_session=True,
         )
-        if not self._is_ready():
+        if not self._wait_until_ready():
             self.__exit__()
-            self._said.seek(0)
-            said = self._said.read().decode(errors="replace")
-            reason = said.strip().splitlines()[-1] if said.strip() else "it did not start in time"
+            self._stderr.seek(0)
+            output = self._stderr.read().decode(errors="replace").strip()
+            reason = output.splitlines()[-1] if output else "it did not start in time"
             raise UserError(f"the embedded broker failed on {self.host}:{self.port}: {reason}")
         return self
 
@@ -74,29 +80,29 @@ class EmbeddedBroker:
             if self._process.stdin:
                 self._process.stdin.close()
         try:
-            self._process.wait(3.0)
+            self._process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
-    def _is_ready(self) -> bool:
-        """Whether the process says so before it ends or the time is up."""
+    def _wait_until_ready(self) -> bool:
+        """Wait for the line `ready`; False if the process ends or `START_TIMEOUT_S` passes."""
         stdout = self._process.stdout
         assert stdout is not None
-        patience = threading.Timer(START_TIMEOUT_S, self._process.kill)
-        patience.start()
+        timer = threading.Timer(START_TIMEOUT_S, self._process.kill)
+        timer.start()
         try:
             return stdout.readline().strip() == b"ready"
         finally:
-            patience.cancel()
+            timer.cancel()
 
 
 def embedded_broker(settings: MqttSettings) -> EmbeddedBroker:
-    """The one to start when `[mqtt]` names none; raises UsageError for what it cannot do."""
+    """Return the broker to start when `[mqtt]` names none; raises UsageError if TLS is set."""
     if settings.tls:
         raise UsageError(
-            "`mqtt.tls` is true and no broker is configured; the embedded one speaks no TLS:"
-            " set mqtt.host"
+            "`mqtt.tls` is true and no broker is configured; the embedded broker does not support"
+            " TLS: set mqtt.host"
         )
     return EmbeddedBroker(settings.port)
 
@@ -115,8 +121,8 @@ def _free_port(wanted: int | None) -> int:
             except OSError as error:
                 if wanted and error.errno == errno.EADDRINUSE:
                     raise UserError(
-                        f"port {port} on {LOOPBACK} is taken: if that is your broker, name it with"
-                        f" --broker {LOOPBACK}:{port}; if not, choose another mqtt.port"
+                        f"port {port} on {LOOPBACK} is in use: if that is your broker, name it"
+                        f" with --broker {LOOPBACK}:{port}; if not, choose another mqtt.port"
                     ) from None
                 if wanted:
                     raise UserError(f"cannot listen on port {port}: {error.strerror}") from None
@@ -149,7 +155,7 @@ def main() -> None:
     logging.basicConfig(level=logging.ERROR)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     asyncio.run(serve(int(sys.argv[1])))
-    # amqtt leaves tasks behind that would only be waited for.
+    # amqtt leaves tasks running, which a normal exit would wait for.
     os._exit(0)
 
 

@@ -1,7 +1,7 @@
-"""What Home Assistant is told so that the device appears there by itself.
+"""The discovery message with which the device appears in Home Assistant automatically.
 
-One retained message describes the whole device ("device discovery", Home Assistant
-2024.11 and later). Full names are used throughout, as the short ones save little.
+One retained message describes the whole device ("device discovery", Home Assistant 2024.11 and
+later). It uses the full key names, because the abbreviations save little.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from edge import __version__
 from edge.events.alert_machine import EventType
 from edge.mqtt.payloads import Topics
 
-#: Home Assistant says `online` here when it starts, whatever prefix discovery has.
+#: Home Assistant publishes `online` here when it starts, whatever the discovery prefix is.
 BIRTH_TOPIC, BIRTH_PAYLOAD = "homeassistant/status", b"online"
 MANUFACTURER = "Mask Patrol"
-#: Of each component: Home Assistant takes none for all of them together.
+#: Set for each component, because Home Assistant supports no setting for all of them.
 QOS = 1
 
 
 @dataclass(frozen=True)
 class Announcement:
-    """A retained JSON message, made at every connect and when Home Assistant starts."""
+    """A retained JSON message, published at every connect and when Home Assistant starts."""
 
     topic: str
     body: dict[str, Any]
@@ -33,11 +33,12 @@ class Announcement:
 def discovery_announcement(
     prefix: str, topics: Topics, camera: str, verbs: Collection[str] = ()
 ) -> Announcement:
-    """The announcement of one device below the discovery `prefix`.
+    """Return the discovery message of one device, with a topic below the discovery `prefix`.
 
-    `verbs` are the commands that it knows: `pause` and `resume` become buttons.
+    `verbs` are the commands that the device supports: `pause` and `resume` become buttons.
     """
-    # Others discovery_announcement devices there too, and a door may well be called `door1`.
+    # The name has a prefix of ours because other programs use these topics too, and another
+    # program's device may also be called `door1`.
     name = f"mask-patrol-{object_id(topics.device)}"
     components = _alert(topics) | _people(topics) | _health(topics)
     if {"pause", "resume"} <= set(verbs):
@@ -62,10 +63,10 @@ def discovery_announcement(
 
 
 def object_id(text: str) -> str:
-    """`text` as Home Assistant allows it in a topic: letters, digits, _ and -.
+    """Encode `text` with the characters that Home Assistant allows in an object ID.
 
-    A dot, which a device's name may hold, becomes `_2e`, and `_` itself `__`, so that
-    different names stay different.
+    These are letters, digits, `_` and `-`. A dot, which a device's name may contain, becomes
+    `_2e`, and `_` itself `__`, so that different names stay different.
     """
     return re.sub(r"[^A-Za-z0-9-]", _escape, text)
 
@@ -74,7 +75,7 @@ def _escape(found: re.Match[str]) -> str:
     return "__" if found[0] == "_" else f"_{ord(found[0]):x}"
 
 
-# `availability_topic` of the announcement holds for all components.
+# The message's `availability_topic` applies to all components.
 
 
 def _alert(topics: Topics) -> dict[str, dict[str, Any]]:
@@ -118,7 +119,8 @@ def _health(topics: Topics) -> dict[str, dict[str, Any]]:
             "name": name,
             "entity_category": "diagnostic",
             "state_topic": topics["health"],
-            # What a device cannot measure is null: `None`, which counts as unknown.
+            # A value that the device cannot measure is null; the template renders it as `None`,
+            # which Home Assistant treats as unknown.
             "value_template": f"{{{{ value_json.{key} }}}}",
             "unit_of_measurement": unit,
             "state_class": "measurement",
@@ -142,8 +144,10 @@ def _health(topics: Topics) -> dict[str, dict[str, Any]]:
 
 
 def _pause(topics: Topics) -> dict[str, dict[str, Any]]:
-    """Buttons and a sensor: a switch has one topic for on and off, and we have a topic for
-    each command."""
+    """Return two buttons and a sensor.
+
+    A switch would need one topic for on and off, but each command has a topic of its own.
+    """
 
     def button(name: str, verb: str, icon: str) -> dict[str, Any]:
         return {

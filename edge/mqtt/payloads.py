@@ -1,4 +1,4 @@
-"""What is said over MQTT: topics and JSON bodies, as the schema describes them."""
+"""Topics and the JSON bodies of events, as the JSON Schema describes them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Topics:
 
 @dataclass(frozen=True)
 class Origin:
-    """Who speaks: the same in every event of a run."""
+    """The device, camera and model that an event comes from; the same in every event of a run."""
 
     device: str
     camera: str
@@ -36,8 +36,11 @@ class Origin:
 
 
 def end_after_restart(start: PendingEvent, at: Moment) -> dict[str, Any]:
-    """The end of an alert that a power cut or a crash left running: told at `at`, when the
-    daemon is back; all but what the delivery knows."""
+    """Return the end event of an alert that a power cut or a crash left running.
+
+    `start` is the alert's start event and `at` the time when the daemon runs again. The body lacks
+    the keys that `published_body` adds.
+    """
     lasted_s = age_s(start.committed, at)
     return {
         **start.payload,
@@ -50,21 +53,21 @@ def end_after_restart(start: PendingEvent, at: Moment) -> dict[str, Any]:
 
 
 def published_body(pending: PendingEvent, online_since: Moment, at: Moment) -> dict[str, Any]:
-    """The body of an event as it goes out at `at`, over a connection made at `online_since`.
+    """Return the body of an event that is published at `at`.
 
-    A time that was told by a clock which was not set yet is put right, if it has been
-    set since without a new start of the machine.
+    `online_since` is when the connection was made. If the clock was not set when the event
+    happened, but has been set since then without a reboot, the event's time is corrected.
     """
     body = {**pending.payload, "seq": pending.seq}
     then = replace(pending.committed, synced=bool(body.get("clock_synced")))
     if (shift_s := correction_s(then, at)) is not None and not then.synced:
-        told_s = datetime.fromisoformat(body["time"]).timestamp()
-        body |= {"time": iso_utc(told_s + shift_s), "clock_synced": True}
+        uncorrected_s = datetime.fromisoformat(body["time"]).timestamp()
+        body |= {"time": iso_utc(uncorrected_s + shift_s), "clock_synced": True}
     age = age_s(then, at)
     return {
         **body,
         "age_s": None if age is None else round(age, 3),
-        # What cannot be told is older: it is from before the machine was started.
+        # An unknown age means that the event is from before a reboot.
         "replayed": age is None or age > (age_s(online_since, at) or 0.0),
     }
 
@@ -72,7 +75,7 @@ def published_body(pending: PendingEvent, online_since: Moment, at: Moment) -> d
 def event_payload(
     event: Event, origin: Origin, utc: UtcClock, clock_synced: bool
 ) -> dict[str, Any]:
-    """The body of an event, all but what the delivery knows: see `published_body`."""
+    """Return the body of an event without the keys that `published_body` adds."""
     return {
         "schema": SCHEMA_VERSION,
         "event_type": event.event_type,

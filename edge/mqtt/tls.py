@@ -1,4 +1,4 @@
-"""Encryption: whom we trust and who we are, as files and as what OpenSSL makes of them."""
+"""TLS settings: which certificate files to use, and the SSL context made from them."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 @dataclass(frozen=True)
 class Tls:
-    """How connections are encrypted; paths are None where nothing is configured."""
+    """How connections are encrypted."""
 
     min_version: str = "1.2"
-    #: None: the system's authorities.
+    #: The certificates of trusted authorities; None for the system's.
     ca: Path | None = None
+    #: The client certificate; None for none.
     cert: Path | None = None
-    #: None: in the same file as the certificate.
+    #: The private key of the client certificate; None if it is in the same file.
     key: Path | None = None
 
     @classmethod
     def from_settings(cls, settings: MqttSettings) -> Tls | None:
-        """What `[mqtt]` says of TLS, with its files tried; None without TLS.
+        """Return the TLS settings, after loading their files once; None without TLS.
 
         Raises UsageError for settings that contradict each other, UserError for a file
-        that is not there or not what it should be.
+        that cannot be read or does not contain what it should.
         """
         files = {
             name: getattr(settings, name)
@@ -41,11 +42,11 @@ class Tls:
             for name in files:
                 raise UsageError(
                     f"`mqtt.{name}` is set, but `mqtt.tls` is false, so it would not be used:"
-                    " set tls = true, or leave it out"
+                    f" set mqtt.tls = true, or remove mqtt.{name}"
                 )
             return None
         if "key_file" in files and "cert_file" not in files:
-            raise UsageError("`mqtt.key_file` is set without `mqtt.cert_file`, which it belongs to")
+            raise UsageError("`mqtt.key_file` is set without `mqtt.cert_file`: set both or neither")
         paths = {name: user_path(text) for name, text in files.items()}
         tls = cls(
             settings.tls_min_version,
@@ -57,12 +58,12 @@ class Tls:
         return tls
 
     def context(self) -> ssl.SSLContext:
-        """A new context with what the files hold now, so that renewed ones are taken up.
+        """Return a new context from the files as they are now, so that renewed ones are used.
 
         Raises UserError when a file cannot be used.
         """
-        # Not `create_default_context`: from Python 3.13 on it is stricter than the
-        # certificates that people make for their own brokers. Both check chain and name.
+        # Not `create_default_context`: from Python 3.13 on it rejects certificates that people
+        # commonly make for their own brokers. Both verify the chain and the host name.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = TLS_VERSIONS[self.min_version]
         if self.ca is None:
@@ -75,7 +76,7 @@ class Tls:
 
 
 class _KeyEncryptedError(Exception):
-    """OpenSSL wants to ask for the key's password."""
+    """The private key is encrypted: OpenSSL asks for its password."""
 
 
 def _load_ca(context: ssl.SSLContext, path: Path) -> None:
@@ -91,23 +92,26 @@ def _load_client_certificate(context: ssl.SSLContext, cert: Path, key: Path | No
     if key is not None:
         _require_pem(key, "key_file", b"PRIVATE KEY", "private key")
     elif b"PRIVATE KEY-----" not in cert.read_bytes():
-        raise UsageError(f"mqtt.cert_file {cert} holds no private key: name its file in key_file")
+        raise UsageError(
+            f"mqtt.cert_file {cert} contains no private key: set mqtt.key_file to the key's file"
+        )
 
-    def refuse() -> str:
+    def refuse_password() -> str:
         raise _KeyEncryptedError
 
-    holds_key = key or cert
+    key_path = key or cert
     try:
-        # Without a function of ours OpenSSL would ask on the terminal.
-        context.load_cert_chain(cert, key, password=refuse)
+        # Without a password function OpenSSL would ask for the password on the terminal.
+        context.load_cert_chain(cert, key, password=refuse_password)
     except _KeyEncryptedError:
         raise UserError(
-            f"the key in {holds_key} is protected by a password, and nobody is there to type it:"
-            f" take it off (openssl pkey -in {holds_key} -out NEW) and guard the file instead"
+            f"the key in {key_path} is protected by a password, which the daemon cannot enter:"
+            f" remove it (openssl pkey -in {key_path} -out NEW) and restrict access to the file"
+            " instead"
         ) from None
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            text = f"the key in {holds_key} does not belong to the certificate in {cert}"
+            text = f"the key in {key_path} does not belong to the certificate in {cert}"
         elif key is None:
             text = f"mqtt.cert_file {cert} is damaged: {openssl_reason(error)}"
         else:
@@ -118,15 +122,15 @@ def _load_client_certificate(context: ssl.SSLContext, cert: Path, key: Path | No
 
 
 def _require_pem(path: Path, setting: str, kind: bytes, name: str) -> None:
-    """Raises UserError unless the file can be read and has such a block of PEM."""
+    """Raise UserError unless the file can be read and contains a PEM block of `kind`."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read mqtt.{setting} {path}: {error.strerror}") from None
     if not re.search(rb"-----BEGIN [A-Z ]*" + kind + rb"-----", content):
-        raise UserError(f"mqtt.{setting} {path} holds no {name} in PEM format (-----BEGIN …)")
+        raise UserError(f"mqtt.{setting} {path} contains no {name} in PEM format (-----BEGIN …)")
 
 
 def openssl_reason(error: ssl.SSLError) -> str:
-    """OpenSSL's reason in small letters, such as `no certificate or crl found`."""
+    """Return OpenSSL's reason in lower case, such as `no certificate or crl found`."""
     return (error.reason or error.strerror or str(error)).replace("_", " ").lower()

@@ -1,4 +1,4 @@
-"""What to say when a TLS handshake fails."""
+"""The error messages for failed TLS handshakes."""
 
 from __future__ import annotations
 
@@ -8,35 +8,39 @@ from collections.abc import Callable
 
 from edge.mqtt.tls import openssl_reason
 
-#: X509_V_ERR_… of OpenSSL: why we do not take the broker's certificate.
-NOT_YET_VALID, EXPIRED, OTHER_NAME, OTHER_ADDRESS = 9, 10, 62, 64
+#: OpenSSL's verification errors X509_V_ERR_… for which there is a message of its own.
+NOT_YET_VALID, EXPIRED, HOST_NAME_MISMATCH, IP_ADDRESS_MISMATCH = 9, 10, 62, 64
 
 
 def untrusted_certificate_message(
     address: str, host: str, error: ssl.SSLCertVerificationError
 ) -> str:
-    """One line for a certificate of the broker's that we do not accept."""
+    """Return a line that says why this device does not accept the broker's certificate."""
     if error.verify_code == EXPIRED:
         return (
             f"the certificate of the broker at {address} has expired: renew it there"
             " (or is this device's clock wrong?)"
         )
     if error.verify_code == NOT_YET_VALID:
-        return f"the certificate of {address} is not valid yet: is this device's clock right?"
-    if error.verify_code in (OTHER_NAME, OTHER_ADDRESS):
+        return (
+            f"the certificate of the broker at {address} is not valid yet: is this device's clock"
+            " right?"
+        )
+    if error.verify_code in (HOST_NAME_MISMATCH, IP_ADDRESS_MISMATCH):
         return (
             f"the certificate of the broker at {address} is not for {host!r}:"
-            " set mqtt.host to a name that it bears"
+            " set mqtt.host to a name in the certificate"
         )
     return (
-        f"the certificate of the broker at {address} is signed by nobody we trust"
-        f" ({error.verify_message}): set mqtt.ca_file to the authority that signed it"
+        f"the certificate of the broker at {address} is not signed by an authority that this"
+        f" device trusts ({error.verify_message}): set mqtt.ca_file to the certificate of the"
+        " authority that signed it"
     )
 
 
 def _certificate_required(address: str) -> str:
     return (
-        f"the broker at {address} wants a certificate of this device:"
+        f"the broker at {address} requires a client certificate:"
         " set mqtt.cert_file and mqtt.key_file"
     )
 
@@ -49,31 +53,34 @@ def _not_tls(address: str) -> str:
 
 
 def _no_common_version(address: str) -> str:
-    return f"the broker at {address} and we have no TLS version in common; see mqtt.tls_min_version"
+    return (
+        f"the broker at {address} and this device have no TLS version in common;"
+        " see mqtt.tls_min_version"
+    )
 
 
-#: The alerts with which a broker turns our certificate down, by the end of OpenSSL's
-#: name (the beginning is a version of TLS, and not the one in use).
+#: The messages for the alerts with which a broker refuses our certificate, by the end of OpenSSL's
+#: name (its beginning is a TLS version, but not always the one in use).
 CERTIFICATE_ALERTS: dict[str, Callable[[str], str]] = {
     "ALERT_CERTIFICATE_REQUIRED": _certificate_required,
-    # A broker of TLS 1.2 says only this when it gets no certificate.
+    # With TLS 1.2 this is also the alert of a broker that requires a certificate and gets none.
     "ALERT_HANDSHAKE_FAILURE": lambda address: (
-        f"the broker at {address} refuses the handshake; does it want a certificate of this"
-        " device (mqtt.cert_file, mqtt.key_file)?"
+        f"the broker at {address} refuses the TLS handshake; does it require a client certificate"
+        " (mqtt.cert_file, mqtt.key_file)?"
     ),
     "ALERT_CERTIFICATE_EXPIRED": lambda address: (
-        f"the broker at {address} refuses this device's certificate, as it has expired:"
-        " renew mqtt.cert_file (or is the clock there wrong?)"
+        f"the broker at {address} refuses this device's certificate because it has expired:"
+        " renew mqtt.cert_file (or is the broker's clock wrong?)"
     ),
     "ALERT_UNKNOWN_CA": lambda address: (
-        f"the broker at {address} refuses this device's certificate, as it does not trust"
-        " who signed it: mqtt.cert_file must come from the broker's authority"
+        f"the broker at {address} refuses this device's certificate because it does not trust"
+        " the authority that signed it: mqtt.cert_file must come from the broker's authority"
     ),
 }
 OTHER_CERTIFICATE_ALERT = re.compile(
     "ALERT_(?:(?:BAD|UNSUPPORTED)_CERTIFICATE|CERTIFICATE_(?:REVOKED|UNKNOWN)|ACCESS_DENIED)$"
 )
-#: What else ends a handshake, by OpenSSL's name.
+#: The messages for other reasons of a failed handshake, by OpenSSL's name.
 HANDSHAKE_FAILURES: dict[str, Callable[[str], str]] = {
     "WRONG_VERSION_NUMBER": _not_tls,
     "RECORD_LAYER_FAILURE": _not_tls,
@@ -85,11 +92,14 @@ HANDSHAKE_FAILURES: dict[str, Callable[[str], str]] = {
 
 
 def certificate_refused_message(address: str, error: ssl.SSLError) -> str | None:
-    """One line for a broker that turns our certificate, or the lack of one, down; else None."""
+    """Return a line that says why the broker refuses our certificate, or that we sent none.
+
+    None if `error` has another cause.
+    """
     reason = error.reason or ""
-    for end, text in CERTIFICATE_ALERTS.items():
+    for end, message in CERTIFICATE_ALERTS.items():
         if reason.endswith(end):
-            return text(address)
+            return message(address)
     if OTHER_CERTIFICATE_ALERT.search(reason):
         return (
             f"the broker at {address} refuses this device's certificate (mqtt.cert_file):"
@@ -99,7 +109,7 @@ def certificate_refused_message(address: str, error: ssl.SSLError) -> str | None
 
 
 def handshake_failed_message(address: str, error: OSError) -> str:
-    """One line for a handshake that failed, whoever is to blame."""
+    """Return a line for a handshake that failed for any other reason than a certificate."""
     reason = getattr(error, "reason", None) or ""
     if isinstance(error, ConnectionResetError) or reason in HANDSHAKE_FAILURES:
         return HANDSHAKE_FAILURES.get(reason, _not_tls)(address)

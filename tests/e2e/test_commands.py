@@ -1,6 +1,6 @@
-"""Random and mutated messages to the daemon as a process, while it watches a camera.
+"""Random and mutated commands to a daemon process that reads a camera.
 
-None ends it, and each command that it must answer is answered once, with its transaction.
+No message ends the daemon, and it answers each valid command exactly once, with its transaction.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from typing import Any
 import cv2
 import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.common.paths import demo_clip
 from edge.mqtt.broker import Broker
 from edge.mqtt.command_format import VERB_PATTERN, VerbHandler, ping, reply_to
-from tests.support.brokers import PATIENCE_S, Mosquitto
+from tests.support.brokers import PATIENCE_S, Mosquitto, Subscriber
 from tests.support.cli_process import start_mask_patrol
 from tests.support.mjpeg_server import MjpegCamera
 
 BASE = "maskpatrol/door1/"
-#: Fewer than may wait at the device, so that it drops none.
+#: Less than the number of messages that may wait at the device, so that it drops none.
 BATCH = 40
 
 
 def snapshot() -> dict[str, Any]:
-    raise UserError("snapshots are off; snapshot.enabled in the configuration allows them")
+    raise UserError("snapshots are off; set snapshot.enabled in the configuration")
 
 
-#: What the daemon knows, as it answers while it watches with the default settings.
+#: The daemon's verbs, with handlers that return what it replies with its default settings.
 VERBS: dict[str, VerbHandler] = {
     "ping": ping,
     "pause": lambda: {"paused": True},
@@ -52,8 +52,8 @@ ODD_TOPICS = ("", "PING", "ping/", "ping/x", "p1ng", "päng", "a b", "$SYS", "x"
 
 
 @dataclass(frozen=True)
-class Shot:
-    """A message to the device."""
+class RandomMessage:
+    """A message to the device; `valid` says whether it is a well-formed command."""
 
     verb: str
     payload: bytes
@@ -63,7 +63,9 @@ class Shot:
     properties: Properties | None = None
 
 
-def shots(chance: random.Random, count: int, retained_are_ignored: bool) -> Iterator[Shot]:
+def random_messages(
+    chance: random.Random, count: int, ignores_retained: bool
+) -> Iterator[RandomMessage]:
     for number in range(count):
         command = {"transaction": _transaction(chance, number)}
         verb = chance.choice(["ping", "ping", "resume", "snapshot"])
@@ -80,13 +82,13 @@ def shots(chance: random.Random, count: int, retained_are_ignored: bool) -> Iter
         elif kind < 0.94:
             verb, valid = chance.choice(ODD_TOPICS), False
         else:
-            # Where its mark is taken off, a retained one is a command like others.
-            retain, valid = True, not retained_are_ignored
-        yield Shot(verb, payload, chance.randrange(3), retain, valid, _properties(chance))
+            # If the broker clears the retain flag, a retained message is an ordinary command.
+            retain, valid = True, not ignores_retained
+        yield RandomMessage(verb, payload, chance.randrange(3), retain, valid, _properties(chance))
 
 
 def _properties(chance: random.Random) -> Properties | None:
-    """What MQTT 5 lets a sender add, which means nothing to us."""
+    """Return random properties that MQTT 5 allows and that the device ignores."""
     if chance.random() < 0.5:
         return None
     properties = Properties(PacketTypes.PUBLISH)
@@ -120,60 +122,44 @@ def _mutated(chance: random.Random, payload: bytes) -> bytes:
     return bytes(changed)
 
 
-class Caller:
-    """Sends commands and counts the replies, each exactly as it came."""
+class Caller(Subscriber):
+    """Sends commands and counts the replies, each with its exact payload."""
 
     def __init__(self, broker: Broker) -> None:
         self.replies: Counter[tuple[str, str]] = Counter()
         self.events = 0
-        self._arrived = threading.Condition()
-        self._barriers = 0
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
-        self._client.on_message = self._take
-        subscribed = threading.Event()
-        self._client.on_subscribe = lambda *_: subscribed.set()
-        self._client.connect(broker.host, broker.port)
-        self._client.loop_start()
-        options = SubscribeOptions(qos=1)
-        self._client.subscribe([(BASE + leaf, options) for leaf in ("reply/#", "events", "status")])
-        assert subscribed.wait(PATIENCE_S)
         self.online = threading.Event()
+        self._barriers = 0
+        topics = [BASE + leaf for leaf in ("reply/#", "events", "status")]
+        super().__init__(broker, *topics, protocol=MQTTProtocolVersion.MQTTv5)
 
-    def _take(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
+    def _on_message(self, client: Any, data: Any, message: paho.MQTTMessage) -> None:
         leaf = message.topic.removeprefix(BASE)
-        with self._arrived:
-            if leaf == "status" and message.payload == b"online":
-                self.online.set()
-            elif leaf == "events":
-                self.events += 1
-            elif leaf.startswith("reply/"):
-                verb = leaf.removeprefix("reply/")
-                self.replies[verb, message.payload.decode()] += 1
-            self._arrived.notify_all()
+        if leaf == "status" and message.payload == b"online":
+            self.online.set()
+        elif leaf == "events":
+            self.events += 1
+        elif leaf.startswith("reply/"):
+            self.replies[leaf.removeprefix("reply/"), message.payload.decode()] += 1
+        super()._on_message(client, data, message)
 
-    def send(self, batch: list[Shot]) -> None:
-        """All of them, then a last command; returns when that is answered."""
+    def send(self, batch: list[RandomMessage]) -> None:
+        """Send all of `batch`, then one more command, and wait for the reply to the latter."""
         sent = [
-            self._client.publish(f"{BASE}cmd/{s.verb}", s.payload, s.qos, s.retain, s.properties)
+            self.client.publish(f"{BASE}cmd/{s.verb}", s.payload, s.qos, s.retain, s.properties)
             for s in batch
         ]
         for message in sent:
             message.wait_for_publish(PATIENCE_S)
         self._barriers += 1
         command = {"transaction": f"barrier {self._barriers}"}
-        self._client.publish(BASE + "cmd/ping", json.dumps(command), qos=1)
+        self.client.publish(BASE + "cmd/ping", json.dumps(command), qos=1)
         expected = expected_reply("ping", json.dumps(command).encode())
-        with self._arrived:
-            assert self._arrived.wait_for(lambda: self.replies[expected], PATIENCE_S), command
-            del self.replies[expected]
+        self.wait_for(lambda: bool(self.replies[expected]), str(command))
+        del self.replies[expected]
 
     def wait_for_an_event(self) -> None:
-        with self._arrived:
-            assert self._arrived.wait_for(lambda: self.events > 0, PATIENCE_S)
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        self.wait_for(lambda: self.events > 0, "an event")
 
 
 def expected_reply(verb: str, payload: bytes) -> tuple[str, str]:
@@ -181,7 +167,7 @@ def expected_reply(verb: str, payload: bytes) -> tuple[str, str]:
 
 
 @contextmanager
-def watching_daemon(folder: Path, broker: Broker, version: str) -> Iterator[Popen[str]]:
+def running_daemon(folder: Path, broker: Broker, version: str) -> Iterator[Popen[str]]:
     config = folder / "door.toml"
     with MjpegCamera(demo_frames()) as camera:
         config.write_text(
@@ -197,7 +183,7 @@ def watching_daemon(folder: Path, broker: Broker, version: str) -> Iterator[Pope
 
 
 def demo_frames() -> list[Pixels]:
-    """The first person of the demo clip, bare-faced."""
+    """Return frames of the demo clip with its first person, who wears no mask."""
     capture = cv2.VideoCapture(str(demo_clip()))
     frames = [capture.read()[1] for _ in range(140)]
     return frames[::2]
@@ -205,32 +191,36 @@ def demo_frames() -> list[Pixels]:
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
 @pytest.mark.parametrize("count", [750, pytest.param(10_000, marks=pytest.mark.soak)])
-def test_whatever_is_sent_the_daemon_lives_and_answers(
+def test_daemon_survives_and_answers_random_messages(
     tmp_path: Path, mosquitto: Mosquitto, version: str, count: int
 ) -> None:
-    marked = version == "5"
-    all_shots = list(shots(random.Random(count), count, retained_are_ignored=marked))
+    ignores_retained = version == "5"
+    messages = list(random_messages(random.Random(count), count, ignores_retained=ignores_retained))
     caller = Caller(mosquitto.broker)
-    with watching_daemon(tmp_path, mosquitto.broker, version) as daemon:
+    with running_daemon(tmp_path, mosquitto.broker, version) as daemon:
         assert caller.online.wait(60)
         for start in range(0, count, BATCH):
-            caller.send(all_shots[start : start + BATCH])
+            caller.send(messages[start : start + BATCH])
         caller.wait_for_an_event()
         assert daemon.poll() is None
         daemon.terminate()
         _, errors = daemon.communicate(timeout=30)
     caller.close()
     assert (daemon.returncode, errors) == (0, "")
-    heard = [s for s in all_shots if VERB_PATTERN.fullmatch(s.verb) and not (s.retain and marked)]
-    assert caller.replies == Counter(expected_reply(s.verb, s.payload) for s in heard)
-    # Told by the test itself, and not by what it tests:
+    handled = [
+        s
+        for s in messages
+        if VERB_PATTERN.fullmatch(s.verb) and not (s.retain and ignores_retained)
+    ]
+    assert caller.replies == Counter(expected_reply(s.verb, s.payload) for s in handled)
+    # Without `reply_to`, which is itself under test: each valid command has a reply.
     answered = Counter(
         json.loads(body)["transaction"]
         for (verb, body), times in caller.replies.items()
         for _ in range(times)
         if verb in VERBS
     )
-    valid = [json.loads(s.payload)["transaction"] for s in all_shots if s.valid]
+    valid = [json.loads(s.payload)["transaction"] for s in messages if s.valid]
     assert len(valid) > count / 3
     for transaction in valid:
         assert answered[transaction] >= 1

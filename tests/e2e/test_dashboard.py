@@ -85,9 +85,9 @@ class TimedSubscriber(Subscriber):
         self._first: dict[str, float] = {}
         super().__init__(broker, "maskpatrol/+/events")
 
-    def _take(self, client: Any, data: Any, message: paho.MQTTMessage) -> None:
+    def _on_message(self, client: Any, data: Any, message: paho.MQTTMessage) -> None:
         self._first.setdefault(json.loads(message.payload)["id"], time.time())
-        super()._take(client, data, message)
+        super()._on_message(client, data, message)
 
     def arrived_s(self) -> dict[str, float]:
         return dict(self._first)
@@ -176,10 +176,10 @@ def test_broker_dashboard_and_page_come_back_and_nothing_is_missing(
     expected.insert(0, device.alert()["id"])
     wait_for_episodes(page, expected)
 
-    relay.mute()  # the network swallows everything, and says nothing
+    relay.drop_answers()  # the network swallows everything, and says nothing
     expected.insert(0, device.alert()["id"])
     page.wait_for_selector(".banner:has-text('Reconnecting')")
-    relay.cut()
+    relay.cut_connections()
     expected.insert(0, device.alert()["id"])
     wait_for_episodes(page, expected)
     assert page.evaluate("window.never_reloaded")

@@ -159,7 +159,7 @@ def test_a_taken_port(tmp_path: Path) -> None:
         port = squatter.getsockname()[1]
         config = write(tmp_path / "taken.toml", f"[mqtt]\nport = {port}\n")
         result = mask_patrol(tmp_path, "run", "--config", config)
-    assert_one_clear_line(result, f"port {port} on 127.0.0.1 is taken")
+    assert_one_clear_line(result, f"port {port} on 127.0.0.1 is in use")
 
 
 def test_a_refused_password(tmp_path: Path) -> None:

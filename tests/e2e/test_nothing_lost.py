@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.brokers import LastingSubscriber, Mosquitto, wait_until
+from tests.support.brokers import PersistentSubscriber, Mosquitto, wait_until
 from tests.support.cli_process import mask_patrol, start_mask_patrol
 from tests.support.pictures import write_clip
 from tests.support.visit_clip import HASTY, write_visits
@@ -67,7 +67,7 @@ class Door:
         return [json.loads(line) for line in self.written_to.read_text().splitlines()]
 
 
-def assert_nothing_lost(door: Door, listener: LastingSubscriber) -> None:
+def assert_nothing_lost(door: Door, listener: PersistentSubscriber) -> None:
     written = {(e["seq"], e["id"], e["event_type"]) for e in door.written()}
     wait_until(lambda: written <= set(listener.distinct()), "everything that was written")
     arrived = listener.distinct()
@@ -85,7 +85,7 @@ def test_a_broker_that_comes_and_goes(tmp_path: Path, times: int) -> None:
     chance = random.Random(times)
     server = Mosquitto(tmp_path, persistent=True).start()
     door = Door(tmp_path, server, visits=5 * times)
-    listener = LastingSubscriber(server.broker)
+    listener = PersistentSubscriber(server.broker)
     daemon = door.open()
     for _ in range(times):
         pause(chance, 0.2, 2.0)
@@ -95,7 +95,7 @@ def test_a_broker_that_comes_and_goes(tmp_path: Path, times: int) -> None:
     _, errors = daemon.communicate(timeout=300)
     assert "Traceback" not in errors
     assert daemon.returncode in (0, 3)
-    listener.wait()
+    listener.wait_until_subscribed()
     door.deliver_the_rest()
     assert len(door.written()) == 10 * times
     assert_nothing_lost(door, listener)
@@ -113,7 +113,7 @@ def test_killed_again_and_again(tmp_path: Path, times: int, broker_dies_too: boo
     chance = random.Random(7 * times + broker_dies_too)
     server = Mosquitto(tmp_path, persistent=True).start()
     door = Door(tmp_path, server, visits=20)
-    listener = LastingSubscriber(server.broker)
+    listener = PersistentSubscriber(server.broker)
     for number in range(times):
         daemon = door.open()
         pause(chance, 1.0, 4.0)
@@ -126,7 +126,7 @@ def test_killed_again_and_again(tmp_path: Path, times: int, broker_dies_too: boo
         if broker_dies_too:
             wait_until(lambda: not listener.subscribed.is_set(), "the subscriber notices")
             server.start()
-            listener.wait()
+            listener.wait_until_subscribed()
     door.deliver_the_rest()
     assert len(door.written()) > times
     assert_nothing_lost(door, listener)

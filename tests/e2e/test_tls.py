@@ -50,7 +50,7 @@ class Door:
 
 
 def new_door(tmp_path: Path, authority: Authority, broker: Pair | None = None) -> Door:
-    server = TlsMosquitto(tmp_path, authority, broker, wants_certificate=True, password="right")
+    server = TlsMosquitto(tmp_path, authority, broker, requires_certificate=True, password="right")
     server.start()
     return Door(tmp_path, server, authority, authority.issue("door"))
 
@@ -105,7 +105,7 @@ def assert_kept_out(door: Door, expected: str) -> None:
 def test_a_wrong_authority(tmp_path: Path, authority: Authority, stranger: Authority) -> None:
     door = new_door(tmp_path, authority)
     door.authority = stranger
-    assert_kept_out(door, "is signed by nobody we trust")
+    assert_kept_out(door, "is not signed by an authority that this device trusts")
 
 
 def test_a_wrong_password(tmp_path: Path, authority: Authority) -> None:
@@ -124,7 +124,7 @@ def test_an_expired_certificate_of_the_broker(tmp_path: Path, authority: Authori
 def test_an_expired_certificate_of_the_device(tmp_path: Path, authority: Authority) -> None:
     door = new_door(tmp_path, authority)
     door.device = authority.issue("late", days=-1)
-    assert_kept_out(door, "refuses this device's certificate, as it has expired")
+    assert_kept_out(door, "refuses this device's certificate because it has expired")
 
 
 def test_the_login_may_come_from_the_environment(tmp_path: Path, authority: Authority) -> None:
@@ -147,7 +147,7 @@ def test_the_login_may_come_from_the_environment(tmp_path: Path, authority: Auth
     ("text", "expected"),
     [
         ("ca_file = 'ca.pem'\n", "`mqtt.ca_file` is set, but `mqtt.tls` is false"),
-        ("tls = true\n", "the embedded one speaks no TLS: set mqtt.host"),
+        ("tls = true\n", "the embedded broker does not support TLS: set"),
         ("host = 'h'\ntls = true\nkey_file = 'k'\n", "`mqtt.key_file` is set without"),
         ("host = 'h'\ntls = true\nca_file = 'none.pem'\n", "cannot read mqtt.ca_file none.pem"),
         ("host = 'h'\npassword_file = '{empty}'\n", "is empty: write the broker's"),

@@ -1,4 +1,4 @@
-"""A real mosquitto on a free port, and a real subscriber."""
+"""Real mosquitto brokers on free ports, and real subscribers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge.mqtt.broker import Broker
 from edge.mqtt.tls import Tls
@@ -29,14 +30,16 @@ def free_port() -> int:
 
 
 def accepts(port: int) -> bool:
+    """Return whether a server accepts connections on the loopback `port`."""
     with socket.socket() as probe:
         probe.settimeout(0.2)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Mosquitto:
-    """A broker process; `start` and `stop` may be called again and again."""
+    """A broker process; it can be started and stopped several times."""
 
+    #: The brokers that are running now.
     running: ClassVar[set[Mosquitto]] = set()
 
     def __init__(
@@ -47,6 +50,12 @@ class Mosquitto:
         persistent: bool = False,
         more: tuple[str, ...] = (),
     ) -> None:
+        """Write the configuration to `folder`, which also holds the broker's other files.
+
+        `password` is that of the user `door`; without one the broker accepts every client.
+        `persistent` makes sessions and messages survive a restart, `more` are further lines of
+        the configuration.
+        """
         self.port = free_port()
         self.broker = Broker("127.0.0.1", self.port)
         found = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
@@ -83,7 +92,7 @@ class Mosquitto:
             stderr=subprocess.DEVNULL,
         )
         self.running.add(self)
-        wait_until(lambda: accepts(self.port), "mosquitto listens")
+        wait_until(lambda: accepts(self.port), "mosquitto accepts connections")
         return self
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
@@ -94,30 +103,34 @@ class Mosquitto:
             self.running.discard(self)
 
     def send(self, number: signal.Signals) -> None:
+        """Send a signal to the broker process."""
         assert self._process is not None
         self._process.send_signal(number)
 
 
 class TlsMosquitto(Mosquitto):
-    """One that only speaks TLS; `wants_certificate`: of each client, signed by `authority`."""
+    """A broker that accepts only TLS connections.
+
+    `requires_certificate` makes it require a client certificate signed by `authority`.
+    """
 
     def __init__(
         self,
         folder: Path,
         authority: Authority,
         pair: Pair | None = None,
-        wants_certificate: bool = False,
+        requires_certificate: bool = False,
         password: str = "",
         version: str = "1.3",
     ) -> None:
-        """`version` of TLS is the only one that it speaks."""
+        """`version` is the only TLS version that the broker supports."""
         pair = pair or authority.issue_for_broker()
         more = [
             f"cafile {authority.pair.cert}", f"certfile {pair.cert}", f"keyfile {pair.key}",
-            f"require_certificate {str(wants_certificate).lower()}",
+            f"require_certificate {str(requires_certificate).lower()}",
         ]  # fmt: skip
         super().__init__(folder, password=password, more=tuple(more))
-        # `tls_version` of mosquitto is a minimum; OpenSSL itself can be told a maximum.
+        # mosquitto's `tls_version` is a minimum; the maximum is set in OpenSSL's configuration.
         conf = folder / "openssl.cnf"
         conf.write_text(
             "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = default\n"
@@ -126,86 +139,105 @@ class TlsMosquitto(Mosquitto):
         self._environment = {**os.environ, "OPENSSL_CONF": str(conf)}
         own = authority.issue("listener")
         tls = Tls(ca=authority.pair.cert, cert=own.cert, key=own.key)
-        #: As a test's own subscriber reaches it.
+        #: How a test's own subscriber connects.
         self.broker = Broker("127.0.0.1", self.port, "door" if password else "", password, tls=tls)
 
 
-class Subscriber:
-    """Everything that arrives below a topic, in order."""
+def mosquitto_without_subscriptions(folder: Path) -> Mosquitto:
+    """Return a broker that forbids all subscriptions.
 
-    def __init__(self, broker: Broker, topic: str = "maskpatrol/#") -> None:
+    mosquitto's ACL files cannot forbid a subscription; its dynamic security plugin can.
+    """
+    plugins = [
+        path for path in Path("/usr/lib").glob("*/mosquitto_dynamic_security.so") if path.is_file()
+    ]
+    assert plugins, "mosquitto's dynamic security plugin is not installed"
+    rules = folder / "rules.json"
+    access = {"publishClientSend": True, "publishClientReceive": True, "subscribe": False}
+    rules.write_text(json.dumps({"defaultACLAccess": {**access, "unsubscribe": True}}))
+    return Mosquitto(folder, more=(f"plugin {plugins[0]}", f"plugin_opt_config_file {rules}"))
+
+
+class Subscriber:
+    """A connected client that stores every message it receives, in order."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        *topics: str,
+        protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv311,
+        persistent_session: bool = False,
+    ) -> None:
+        """Connect and subscribe to `topics` (default: all below `maskpatrol`) with QoS 1."""
         self.messages: list[paho.MQTTMessage] = []
+        self.subscribed = threading.Event()
         self._arrived = threading.Condition()
-        subscribed = threading.Event()
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        filters = [(topic, 1) for topic in topics or ("maskpatrol/#",)]
+        client = paho.Client(
+            paho.CallbackAPIVersion.VERSION2,
+            client_id="persistent" if persistent_session else "",
+            clean_session=False if persistent_session else None,
+            protocol=protocol,
+        )
+        client.reconnect_delay_set(1, 1)
         if broker.username:
             client.username_pw_set(broker.username, broker.password)
         if broker.tls:
             client.tls_set_context(broker.tls.context())
-        client.on_connect = lambda c, *_: c.subscribe(topic, qos=1)
-        client.on_subscribe = lambda *_: subscribed.set()
-        client.on_message = self._take
+        client.on_connect = lambda c, *_: c.subscribe(filters)
+        client.on_subscribe = lambda *_: self.subscribed.set()
+        client.on_disconnect = lambda *_: self.subscribed.clear()
+        client.on_message = self._on_message
         client.connect(broker.host, broker.port)
         client.loop_start()
-        assert subscribed.wait(PATIENCE_S)
         self.client = client
+        self.wait_until_subscribed()
 
-    def _take(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+    def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         with self._arrived:
             self.messages.append(message)
             self._arrived.notify_all()
 
+    def wait_until_subscribed(self) -> None:
+        assert self.subscribed.wait(PATIENCE_S), "not subscribed"
+
     def bodies(self, leaf: str) -> list[Any]:
-        """What arrived on topics that end in `leaf`: JSON decoded, else text."""
+        """Return the payloads received on topics that end in `leaf`: JSON decoded, else text."""
         with self._arrived:
             found = [m.payload for m in self.messages if m.topic.endswith("/" + leaf)]
         return [json.loads(p) if p[:1] in b"{[" and p else p.decode() for p in found]
 
-    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+    def wait_for(self, condition: Callable[[], bool], description: str) -> None:
         with self._arrived:
-            assert self._arrived.wait_for(condition, PATIENCE_S), f"never came: {what}"
+            assert self._arrived.wait_for(condition, PATIENCE_S), f"never came: {description}"
 
     def close(self) -> None:
         self.client.disconnect()
         self.client.loop_stop()
 
 
-class LastingSubscriber:
-    """One whose session outlives connections and brokers; what arrived on `events`, in order."""
+class PersistentSubscriber(Subscriber):
+    """A subscriber to `events` whose session outlives its connections and the broker process."""
 
     def __init__(self, broker: Broker) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.subscribed = threading.Event()
-        client = paho.Client(
-            paho.CallbackAPIVersion.VERSION2, client_id="lasting", clean_session=False
-        )
-        client.reconnect_delay_set(1, 1)
-        client.on_connect = lambda c, *_: c.subscribe("maskpatrol/+/events", qos=1)
-        client.on_subscribe = lambda *_: self.subscribed.set()
-        client.on_disconnect = lambda *_: self.subscribed.clear()
-        client.on_message = lambda _c, _d, m: self.events.append(json.loads(m.payload))
-        client.connect(broker.host, broker.port)
-        client.loop_start()
-        self.client = client
-        self.wait()
+        super().__init__(broker, "maskpatrol/+/events", persistent_session=True)
 
-    def wait(self) -> None:
-        assert self.subscribed.wait(PATIENCE_S), "the subscriber did not come back"
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return self.bodies("events")
 
     def distinct(self) -> list[tuple[int, str, str]]:
-        """seq, id and type of each event where it came first."""
+        """Return `seq`, `id` and type of each event, in the order in which they first arrived."""
         return list(dict.fromkeys((e["seq"], e["id"], e["event_type"]) for e in self.events))
 
-    def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
 
-
-def wait_until(condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
-    """Poll a condition that nothing can be subscribed to."""
+def wait_until(
+    condition: Callable[[], bool], description: str, patience_s: float = PATIENCE_S
+) -> None:
+    """Poll `condition` until it holds; for conditions without a notification to wait for."""
     tick = threading.Event()
     for _ in range(int(patience_s / 0.02)):
         if condition():
             return
         tick.wait(0.02)
-    raise AssertionError(f"never happened: {what}")
+    raise AssertionError(f"never happened: {description}")

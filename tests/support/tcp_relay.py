@@ -1,4 +1,4 @@
-"""A TCP relay that can be deaf in one direction and cut: what a failing network does."""
+"""A TCP relay that simulates a failing network in front of a server."""
 
 from __future__ import annotations
 
@@ -10,90 +10,92 @@ from edge.mqtt.broker import Broker
 
 
 class Relay:
-    """Passes bytes on to a broker; `mute` drops what the broker says, `cut` ends all.
-
-    A connection on which `refuses` is sent is ended at once, the first `times` times.
-    Of what the broker says, packets of the type `withholds` (as a first byte) are dropped.
-    When the broker ends a connection, it says `last_words` before.
-    """
+    """Forwards connections to a broker (or another server) and can disturb them."""
 
     def __init__(
         self,
         target: Broker,
-        refuses: bytes | None = None,
+        closes_on: bytes | None = None,
         times: int = 1000,
-        withholds: int | None = None,
-        last_words: bytes = b"",
+        drops_type: int | None = None,
+        sends_before_close: bytes = b"",
     ) -> None:
-        self._last_words = last_words
-        self._withholds = withholds
-        self._refuses = refuses
+        """Forward connections to `target`; `broker` is where the relay accepts them.
+
+        A connection on which the client sends `closes_on` is closed, the first `times` times.
+        MQTT packets from the broker whose first byte has the type `drops_type` (the upper four
+        bits) are dropped. When the broker closes a connection, `sends_before_close` is sent to
+        the client first.
+        """
+        self._sends_before_close = sends_before_close
+        self._drops_type = drops_type
+        self._closes_on = closes_on
         self._times = times
         self._target = (target.host, target.port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.broker = Broker("127.0.0.1", self._listener.getsockname()[1])
-        self._muted = threading.Event()
+        self._dropping = threading.Event()
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def refuse(self, refuses: bytes, times: int) -> None:
-        """From now on end connections on which that is sent, the next `times` times."""
-        self._refuses, self._times = refuses, times
+    def close_on(self, pattern: bytes, times: int) -> None:
+        """Close connections on which the client sends `pattern`, the next `times` times."""
+        self._closes_on, self._times = pattern, times
 
-    def mute(self) -> None:
-        """From now on nothing that the broker says arrives, on any open connection."""
-        self._muted.set()
+    def drop_answers(self) -> None:
+        """Drop everything that the broker sends from now on, until `cut_connections`."""
+        self._dropping.set()
 
-    def cut(self) -> None:
-        """End every connection; new ones are passed on again."""
+    def cut_connections(self) -> None:
+        """Close every connection; new ones are forwarded normally."""
         for end in self._open:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
         self._open.clear()
-        self._muted.clear()
+        self._dropping.clear()
 
     def close(self) -> None:
         self._listener.close()
-        self.cut()
+        self.cut_connections()
 
     def _accept(self) -> None:
         while True:
             try:
-                near, _ = self._listener.accept()
+                client, _ = self._listener.accept()
             except OSError:
                 return
             try:
-                far = socket.create_connection(self._target)
+                server = socket.create_connection(self._target)
             except OSError:
-                near.close()  # nobody is there just now
+                client.close()  # the broker is not running now
                 continue
-            self._open += [near, far]
-            threading.Thread(target=self._pass_on, args=(near, far), daemon=True).start()
-            threading.Thread(target=self._pass_on, args=(far, near), daemon=True).start()
+            self._open += [client, server]
+            threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
+            threading.Thread(target=self._forward, args=(server, client), daemon=True).start()
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+    def _forward(self, source: socket.socket, sink: socket.socket) -> None:
         from_broker = False
         with contextlib.suppress(OSError):
             from_broker = source.getpeername() == self._target
-            started = b""
+            incomplete = b""
             while data := source.recv(65536):
-                if self._refuses and self._refuses in data and self._times:
+                if self._closes_on and self._closes_on in data and self._times:
                     self._times -= 1
                     source.shutdown(socket.SHUT_RDWR)
                     break
-                if from_broker and self._withholds is not None:
-                    packets, started = _packets(started + data)
-                    data = b"".join(p for p in packets if p[0] & 0xF0 != self._withholds)
-                if not (from_broker and self._muted.is_set()):
+                if from_broker and self._drops_type is not None:
+                    packets, incomplete = _packets(incomplete + data)
+                    data = b"".join(p for p in packets if p[0] & 0xF0 != self._drops_type)
+                if not (from_broker and self._dropping.is_set()):
                     sink.sendall(data)
         with contextlib.suppress(OSError):
-            if from_broker and self._last_words:
-                sink.sendall(self._last_words)
+            if from_broker and self._sends_before_close:
+                sink.sendall(self._sends_before_close)
             sink.shutdown(socket.SHUT_RDWR)
 
 
 def _packets(stream: bytes) -> tuple[list[bytes], bytes]:
-    """The whole MQTT packets at the beginning of `stream`, and what is left of it."""
+    """Return the complete MQTT packets at the start of `stream`, and the remaining bytes."""
     packets = []
     while len(stream) > 1:
         length, size = 0, 1

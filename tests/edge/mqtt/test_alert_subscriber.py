@@ -44,7 +44,7 @@ def test_alerts_are_shown_once_and_junk_is_counted(
         subscriber.client.publish("maskpatrol/door1/events", json.dumps(event), qos=1)
     assert watcher.wait_for(2, 10.0)
     assert [("NO MASK" in line, "over" in line) for line in lines] == [(True, False), (False, True)]
-    assert watcher.refused == 10
+    assert watcher.rejected == 10
     watcher.stop()
 
 

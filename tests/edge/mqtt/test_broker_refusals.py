@@ -133,7 +133,7 @@ def test_a_double_that_the_broker_tells_of_is_told_at_once(
     mosquitto: Mosquitto, start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As MQTT 5 demands; mosquitto 2.0.11 does not, so a relay says it in its stead."""
-    relay = Relay(mosquitto.broker, last_words=TAKEN_OVER)
+    relay = Relay(mosquitto.broker, sends_before_close=TAKEN_OVER)
     first = start(relay.broker)
     wait_until(lambda: first.connected, "connected")
     second = start(mosquitto.broker)

@@ -14,7 +14,12 @@ import pytest
 from edge.mqtt.command_responder import MAX_REPLIES_IN_FLIGHT
 from edge.mqtt.connection import MAX_WAITING_MESSAGES
 from edge.outbox.outbox import Outbox
-from tests.support.brokers import Mosquitto, Subscriber, wait_until
+from tests.support.brokers import (
+    Mosquitto,
+    Subscriber,
+    mosquitto_without_subscriptions,
+    wait_until,
+)
 from tests.support.publishers import Start
 from tests.support.tcp_relay import Relay
 
@@ -118,7 +123,7 @@ def test_commands_are_heard_again_after_a_new_connection(
     relay = Relay(mosquitto.broker)
     start(replace(relay.broker, version=version))
     online(subscriber)
-    relay.cut()
+    relay.cut_connections()
     subscriber.wait_for(lambda: subscriber.bodies("status").count("online") == 2, "online again")
     say(subscriber, "ping", 1)
     subscriber.wait_for(lambda: replies(subscriber) == [("ping", 1)], "the reply")
@@ -132,7 +137,7 @@ def test_a_broker_that_forbids_commands_still_gets_the_events(
     version: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    server = forbidding_mosquitto(tmp_path).start()
+    server = mosquitto_without_subscriptions(tmp_path).start()
     outbox.put({"n": 0})
     publisher = start(replace(server.broker, version=version))
     wait_until(lambda: outbox.depth() == 0, "delivered")
@@ -141,18 +146,6 @@ def test_a_broker_that_forbids_commands_still_gets_the_events(
     publisher.stop(STOP_S)
     assert len([r for r in caplog.records if r.levelno >= logging.WARNING]) == 1
     server.stop()
-
-
-def forbidding_mosquitto(folder: Path) -> Mosquitto:
-    """Its ACL files cannot forbid to subscribe; its plugin for dynamic rules can."""
-    plugins = [
-        path for path in Path("/usr/lib").glob("*/mosquitto_dynamic_security.so") if path.is_file()
-    ]
-    assert plugins, "mosquitto's plugin for dynamic security is not installed"
-    rules = folder / "rules.json"
-    access = {"publishClientSend": True, "publishClientReceive": True, "subscribe": False}
-    rules.write_text(json.dumps({"defaultACLAccess": {**access, "unsubscribe": True}}))
-    return Mosquitto(folder, more=(f"plugin {plugins[0]}", f"plugin_opt_config_file {rules}"))
 
 
 def test_a_flood_of_commands_is_bounded_and_events_overtake_it(
@@ -202,7 +195,7 @@ def test_a_flood_of_commands_is_bounded_and_events_overtake_it(
 def test_replies_that_are_not_acknowledged_are_followed_by_few(
     mosquitto: Mosquitto, subscriber: Subscriber, outbox: Outbox, start: Start, version: str
 ) -> None:
-    relay = Relay(mosquitto.broker, withholds=0x40)  # PUBACK
+    relay = Relay(mosquitto.broker, drops_type=0x40)  # PUBACK
     publisher = start(replace(relay.broker, version=version))
     online(subscriber)
     for n in range(30):

@@ -38,7 +38,7 @@ def test_a_taken_port_is_said_when_it_was_asked_for_and_avoided_when_not() -> No
     with socket.socket() as squatter:
         squatter.bind(("127.0.0.1", 0))
         squatter.listen()
-        with pytest.raises(UserError, match=r"port \d+ on 127\.0\.0\.1 is taken"):
+        with pytest.raises(UserError, match=r"port \d+ on 127\.0\.0\.1 is in use"):
             EmbeddedBroker(squatter.getsockname()[1])
     with EmbeddedBroker() as first, EmbeddedBroker() as second:
         assert first.port != second.port

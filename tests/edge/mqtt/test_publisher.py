@@ -49,7 +49,7 @@ def test_a_connection_on_which_nothing_is_acknowledged_is_given_up(
 ) -> None:
     """Pings are answered, and yet: as when paho's thread has died of an error of its own."""
     monkeypatch.setattr("edge.mqtt.outbox_sender.ACK_TIMEOUT_S", 0.5)
-    relay = Relay(mosquitto.broker, withholds=0x40)
+    relay = Relay(mosquitto.broker, drops_type=0x40)
     publisher = start(relay.broker)
     outbox.put({"n": 1})
     publisher.wake()
@@ -98,10 +98,10 @@ def test_the_will_says_offline_when_we_give_a_connection_up(
 ) -> None:
     """Or `online` would stay for as long as no other connection comes about."""
     monkeypatch.setattr("edge.mqtt.outbox_sender.ACK_TIMEOUT_S", 0.5)
-    relay = Relay(mosquitto.broker, withholds=0x40)
+    relay = Relay(mosquitto.broker, drops_type=0x40)
     publisher = start(relay.broker)
     subscriber.wait_for(lambda: subscriber.bodies("status") == ["online"], "online")
-    relay.refuse(b"MQTT", times=1000)
+    relay.close_on(b"MQTT", times=1000)
     outbox.put({"n": 1})
     publisher.wake()
     subscriber.wait_for(lambda: subscriber.bodies("status") == ["online", "offline"], "the will")
@@ -232,7 +232,7 @@ def test_what_was_not_acknowledged_is_sent_again_in_order(
     outbox.put({"n": -1})
     publisher.wake()
     wait_until(lambda: publisher.acknowledged == 1, "all acknowledged so far")
-    relay.mute()
+    relay.drop_answers()
     seqs = []
     for n in range(30):  # more than may be on their way at once
         seqs.append(outbox.put({"n": n}))
@@ -242,7 +242,7 @@ def test_what_was_not_acknowledged_is_sent_again_in_order(
     )
     assert publisher.acknowledged == 1
     assert outbox.depth() == 30
-    relay.cut()
+    relay.cut_connections()
     wait_until(lambda: outbox.depth() == 0, "delivered after all")
     # The broker acknowledges before it has handed on.
     subscriber.wait_for(
@@ -324,7 +324,7 @@ def test_the_will_says_offline_when_the_process_dies(
     relay = Relay(mosquitto.broker)
     start(relay.broker)
     subscriber.wait_for(lambda: subscriber.bodies("status") == ["online"], "online")
-    relay.cut()  # as a pulled plug: no DISCONNECT is sent
+    relay.cut_connections()  # as a pulled plug: no DISCONNECT is sent
     subscriber.wait_for(lambda: "offline" in subscriber.bodies("status"), "the will")
     relay.close()
 
@@ -373,7 +373,7 @@ def test_a_broker_that_breaks_off_in_mqtt_5_is_spoken_to_in_3_1_1(
     mosquitto: Mosquitto, outbox: Outbox, start: Start
 ) -> None:
     """A relay in front of mosquitto plays the old broker: it cuts CONNECTs of MQTT 5."""
-    old = Relay(mosquitto.broker, refuses=b"\x00\x04MQTT\x05")
+    old = Relay(mosquitto.broker, closes_on=b"\x00\x04MQTT\x05")
     outbox.put({"n": 0})
     publisher = start(old.broker)
     wait_until(lambda: outbox.depth() == 0, "delivered")
@@ -389,8 +389,8 @@ def test_a_broker_that_hung_is_still_spoken_to_in_mqtt_5(
     relay = Relay(mosquitto.broker)
     publisher = start(relay.broker)
     wait_until(lambda: publisher.version == "5", "connected")
-    relay.refuse(b"MQTT", times=MAX_UNANSWERED)
-    relay.cut()
+    relay.close_on(b"MQTT", times=MAX_UNANSWERED)
+    relay.cut_connections()
     wait_until(lambda: publisher.version is None, "the loss")
     wait_until(lambda: publisher.connections == 2, "connected again")
     wait_until(lambda: publisher.version == "5", "in the same version")
@@ -402,7 +402,7 @@ def test_one_broken_connection_is_no_reason_to_give_mqtt_5_up(
 ) -> None:
     """In 3.1.1 the forbidden event would count as delivered."""
     server = Mosquitto(tmp_path, acl="topic write maskpatrol/door1/status\n").start()
-    relay = Relay(server.broker, refuses=b"MQTT", times=1)
+    relay = Relay(server.broker, closes_on=b"MQTT", times=1)
     outbox.put({"n": 0})
     publisher = start(relay.broker)
     wait_until(lambda: "does not accept events" in str(publisher.failure), "the refusal")

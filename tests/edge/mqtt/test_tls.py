@@ -54,14 +54,14 @@ def test_a_key_without_a_certificate_is_a_mistake() -> None:
     [
         (lambda f: {"ca_file": f["none"]}, "cannot read mqtt.ca_file .*No such file"),
         (lambda f: {"ca_file": f["folder"]}, "cannot read mqtt.ca_file .*directory"),
-        (lambda f: {"ca_file": f["junk"]}, "ca_file .* holds no certificate in PEM"),
+        (lambda f: {"ca_file": f["junk"]}, "ca_file .* contains no certificate in PEM"),
         (lambda f: {"ca_file": f["broken"]}, "ca_file .* is damaged"),
         (lambda f: {"cert_file": f["none"]}, "cannot read mqtt.cert_file"),
-        (lambda f: {"cert_file": f["key"]}, "cert_file .* holds no certificate"),
-        (lambda f: {"cert_file": f["cert"], "key_file": ""}, "holds no private key: name its"),
+        (lambda f: {"cert_file": f["key"]}, "cert_file .* contains no certificate"),
+        (lambda f: {"cert_file": f["cert"], "key_file": ""}, "contains no private key: set"),
         (lambda f: {"cert_file": f["broken"]}, "is damaged"),
         (lambda f: {"key_file": f["none"]}, "cannot read mqtt.key_file"),
-        (lambda f: {"key_file": f["cert"]}, "key_file .* holds no private key"),
+        (lambda f: {"key_file": f["cert"]}, "key_file .* contains no private key"),
         (lambda f: {"key_file": f["other key"]}, "does not belong to the certificate"),
         (lambda f: {"key_file": f["encrypted"]}, "protected by a password"),
     ],
@@ -110,7 +110,9 @@ def test_a_certificate_and_its_key_may_share_a_file(tmp_path: Path, authority: A
 def test_events_go_out_over_tls_with_a_client_certificate(
     tmp_path: Path, authority: Authority, version: str, tls_version: str
 ) -> None:
-    server = TlsMosquitto(tmp_path, authority, wants_certificate=True, version=tls_version).start()
+    server = TlsMosquitto(
+        tmp_path, authority, requires_certificate=True, version=tls_version
+    ).start()
     listener = Subscriber(server.broker)
     outbox = Outbox(tmp_path / "outbox.sqlite3", 100)
     outbox.put({"n": 0})
@@ -130,9 +132,9 @@ def test_events_go_out_over_tls_with_a_client_certificate(
 @pytest.mark.parametrize(
     ("client", "expected"),
     [
-        ("none", "wants a certificate of this device"),
-        ("expired", "refuses this device's certificate, as it has expired"),
-        ("strange", "does not trust who signed it"),
+        ("none", "requires a client certificate"),
+        ("expired", "refuses this device's certificate because it has expired"),
+        ("strange", "does not trust the authority that signed it"),
     ],
 )
 def test_a_client_certificate_that_the_broker_refuses(
@@ -143,7 +145,7 @@ def test_a_client_certificate_that_the_broker_refuses(
     client: str,
     expected: str,
 ) -> None:
-    server = TlsMosquitto(tmp_path, authority, wants_certificate=True, version=version).start()
+    server = TlsMosquitto(tmp_path, authority, requires_certificate=True, version=version).start()
     pair = {
         "none": None,
         "expired": authority.issue("expired", days=-1),
@@ -156,7 +158,7 @@ def test_a_client_certificate_that_the_broker_refuses(
     server.stop()
     assert isinstance(error, CertificateRefusedError)
     if (client, version) == ("none", "1.2"):
-        expected = "does it want a certificate of this device"
+        expected = "does it require a client certificate"
     assert expected in str(error)
 
 
@@ -187,7 +189,7 @@ def test_a_broker_of_another_authority(
     error = failure_of(replace(server.broker, tls=tls), tmp_path)
     server.stop()
     assert isinstance(error, CertificateRefusedError)
-    assert "signed by nobody we trust" in str(error)
+    assert "not signed by an authority that this device trusts" in str(error)
     assert "set mqtt.ca_file" in str(error)
 
 
@@ -217,7 +219,7 @@ def test_a_renewed_certificate_is_taken_up_without_a_restart(
 ) -> None:
     monkeypatch.setattr("edge.mqtt.reconnect_backoff.REFUSED_DELAY_S", 0.1)
     monkeypatch.setattr("edge.mqtt.reconnect_backoff.MAX_DELAY_S", 0.1)
-    server = TlsMosquitto(tmp_path, authority, wants_certificate=True).start()
+    server = TlsMosquitto(tmp_path, authority, requires_certificate=True).start()
     old, new = authority.issue("old", days=-1), authority.issue("new")
     both = tmp_path / "door.pem"
     both.write_bytes(old.cert.read_bytes() + old.key.read_bytes())
