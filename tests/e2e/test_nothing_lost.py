@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.brokers import PersistentSubscriber, Mosquitto, wait_until
+from tests.support.brokers import Mosquitto, PersistentSubscriber, wait_until
 from tests.support.cli_process import mask_patrol, start_mask_patrol
 from tests.support.pictures import write_clip
 from tests.support.visit_clip import HASTY, write_visits
