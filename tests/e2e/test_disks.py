@@ -19,7 +19,7 @@ from tests.support.cli_process import (
     environment,
     mask_patrol,
 )
-from tests.support.disks import no_file_grows_beyond, read_only
+from tests.support.disks import limit_file_size, read_only
 from tests.support.pictures import write_clip
 from tests.support.visit_clip import HASTY, write_visits
 
@@ -58,7 +58,7 @@ def assert_all_arrive(listener: Subscriber) -> None:
 
 def test_a_full_disk(tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber) -> None:
     state = tmp_path / "state"
-    result = run_visits(tmp_path, state, mosquitto, lambda: no_file_grows_beyond(8192))
+    result = run_visits(tmp_path, state, mosquitto, lambda: limit_file_size(8192))
     assert result.returncode == 0
     assert "Traceback" not in result.stderr
     assert "events are kept in memory until it can be used" in result.stderr

@@ -1,4 +1,4 @@
-"""Certificates made with the openssl command: an authority, brokers, devices, expired ones."""
+"""Certificates made with the openssl command: of authorities, brokers and devices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Pair:
 
 
 class Authority:
-    """Signs certificates; `pair.cert` is what others trust."""
+    """A certificate authority; `pair.cert` is the certificate that clients must trust."""
 
     def __init__(self, folder: Path, name: str = "authority") -> None:
         self._folder = folder / name
@@ -40,7 +40,10 @@ class Authority:
         )  # fmt: skip
 
     def issue(self, name: str, names: str = "", days: int = 30) -> Pair:
-        """A certificate for `names` (a subjectAltName); negative `days`: it has expired."""
+        """Return a certificate for `names` (a subjectAltName) that is valid for `days`.
+
+        With negative `days` it has expired already.
+        """
         pair = Pair(self._folder / f"{name}.crt", self._folder / f"{name}.key")
         request = self._folder / f"{name}.csr"
         openssl(
@@ -51,7 +54,7 @@ class Authority:
         extensions.write_text(f"subjectAltName = {names}\n" if names else "")
         end = datetime.now(UTC) + timedelta(days=days)
         start = min(end, datetime.now(UTC)) - timedelta(days=30)
-        # `x509 -req` of OpenSSL 3.0 cannot sign what has expired already; `ca` can.
+        # In OpenSSL 3.0 `x509 -req` cannot sign a certificate that has expired already; `ca` can.
         openssl(
             "ca", "-batch", "-notext", "-config", self._folder / "ca.cnf",
             "-cert", self.pair.cert, "-keyfile", self.pair.key,
@@ -65,7 +68,7 @@ class Authority:
 
 
 def encrypted(key: Path) -> Path:
-    """The same key behind a password."""
+    """Return the file of the same key encrypted with a password."""
     path = key.with_suffix(".encrypted")
     openssl("pkey", "-in", key, "-aes256", "-passout", "pass:hush", "-out", path)
     return path

@@ -1,4 +1,4 @@
-"""Disks that fail, for real: mounted read-only, or with no room left."""
+"""Real disks that fail: mounted read-only, or full."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import resource
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,15 +14,18 @@ import pytest
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """`folder` read-only: by its permissions, or for root, whom these do not hold back, on a
-    file system mounted so."""
+    """Make `folder` read-only.
+
+    As root it is mounted read-only, because file permissions do not apply to root; otherwise its
+    permissions are changed.
+    """
     if os.geteuid() != 0:
         with _unwritable(folder):
             yield
         return
     mount = f"mount --bind '{folder}' '{folder}' && mount -o remount,bind,ro '{folder}'"
     if subprocess.run(mount, shell=True, check=False, capture_output=True).returncode:
-        pytest.skip("not even root may mount here: permissions do not hold root back")
+        pytest.skip("root may not mount here, and file permissions do not apply to root")
     try:
         yield
     finally:
@@ -42,17 +45,26 @@ def _unwritable(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def tiny(folder: Path, kilobytes: int) -> Iterator[None]:
-    """`folder` as a file system of its own with so much room."""
+    """Mount a file system with this much space at `folder`."""
     folder.mkdir(exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", folder]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("a disk of a given size needs the right to mount: run the tests as root")
+        pytest.skip("mounting a disk of a given size needs root: run the tests as root")
     try:
         yield
     finally:
         subprocess.run(["umount", folder], check=True)
 
 
-def no_file_grows_beyond(number_of_bytes: int) -> None:
-    """For `preexec_fn`: what a process may write, without any privilege to mount."""
+def fill_disk(folder: Path) -> Path:
+    """Write a file that uses all free space of the file system of `folder`; return its path."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 1024)
+    return ballast
+
+
+def limit_file_size(number_of_bytes: int) -> None:
+    """For `preexec_fn`: limit the size of the files that a process writes; needs no privilege."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (number_of_bytes, number_of_bytes))

@@ -1,4 +1,4 @@
-"""A publisher over an outbox, as several tests of MQTT begin it."""
+"""The type of the fixture `start_publisher`."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from collections.abc import Callable
 
 from edge.mqtt.publisher import Publisher
 
-Start = Callable[..., Publisher]
+StartPublisher = Callable[..., Publisher]

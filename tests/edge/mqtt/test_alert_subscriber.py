@@ -12,28 +12,28 @@ from tests.support.brokers import Mosquitto, Subscriber, free_port, wait_until
 from tests.support.event_payloads import END, START
 
 
-def test_lines_say_who_what_and_how_sure() -> None:
+def test_lines_show_camera_alert_and_score() -> None:
     assert "● door1/entrance  NO MASK   score 0.93  #7 ABCDEF" in describe_event(START)
     assert "○ door1/entrance  over      left, after 4.2 s  #8 ABCDEF" in describe_event(END)
     assert "(delivered late)" in describe_event({**START, "replayed": True})
 
 
-def test_nothing_from_the_network_steers_the_terminal() -> None:
+def test_control_characters_are_removed() -> None:
     line = describe_event({**START, "camera": "\x1b[2J\x07evil\n"})
     assert "\x1b" not in line
     assert "\n" not in line
 
 
-def test_alerts_are_shown_once_and_junk_is_counted(
+def test_alerts_are_shown_once_and_invalid_messages_counted(
     mosquitto: Mosquitto, subscriber: Subscriber
 ) -> None:
     lines: list[str] = []
     watcher = AlertSubscriber(mosquitto.broker, "maskpatrol", lines.append)
     watcher.start()
-    junk: list[Any] = [b"\xff\xfe", b"[]", b"null", b"{}", json.dumps({**START, "time": 3}), b""]
+    invalid: list[Any] = [b"\xff\xfe", b"[]", b"null", b"{}", json.dumps({**START, "time": 3}), b""]
     huge = json.dumps(START).replace('"seq": 7', '"seq": 1e999')
     for body in [
-        *junk,
+        *invalid,
         json.dumps({**END, "ended_by": "magic"}),
         b"x" * 100_000,
         b"[" * 60_000,
@@ -48,7 +48,7 @@ def test_alerts_are_shown_once_and_junk_is_counted(
     watcher.stop()
 
 
-def test_it_comes_back_after_the_broker(mosquitto: Mosquitto) -> None:
+def test_reconnects_after_broker_restart(mosquitto: Mosquitto) -> None:
     lines: list[str] = []
     watcher = AlertSubscriber(mosquitto.broker, "maskpatrol", lines.append)
     watcher.start()
@@ -61,10 +61,11 @@ def test_it_comes_back_after_the_broker(mosquitto: Mosquitto) -> None:
         return watcher.received == 1
 
     wait_until(shown, "an alert after the restart")
+    assert len(lines) == 1
     watcher.stop()
     sender.close()
 
 
-def test_a_broker_that_is_not_there_is_said() -> None:
+def test_unreachable_broker_is_reported() -> None:
     with pytest.raises(UserError, match="no broker at"):
         AlertSubscriber(Broker("127.0.0.1", free_port()), "maskpatrol", str).start()

@@ -23,11 +23,11 @@ def refuse() -> dict[str, Any]:
     raise UserError("not\nwhile it rains")
 
 
-def stumble() -> dict[str, Any]:
+def crash() -> dict[str, Any]:
     raise KeyError("oops")
 
 
-VERBS = {"ping": ping, "refuse": refuse, "stumble": stumble, "pause": lambda: {"paused": True}}
+VERBS = {"ping": ping, "refuse": refuse, "crash": crash, "pause": lambda: {"paused": True}}
 
 TRANSACTIONS = st.one_of(
     st.text(st.characters(codec="utf-8"), max_size=MAX_TRANSACTION_CHARACTERS),
@@ -41,7 +41,7 @@ def body(**keys: Any) -> bytes:
 
 
 @pytest.mark.parametrize("payload", [b"", b"{}", b" { } "])
-def test_a_command_may_be_empty(payload: bytes) -> None:
+def test_command_may_be_empty(payload: bytes) -> None:
     assert reply_to("ping", payload, VERBS) == {
         "status": "ok",
         "version": __version__,
@@ -50,7 +50,7 @@ def test_a_command_may_be_empty(payload: bytes) -> None:
 
 
 @given(TRANSACTIONS)
-def test_the_reply_bears_the_transaction_of_the_command(transaction: str | float) -> None:
+def test_reply_repeats_the_transaction(transaction: str | float) -> None:
     payload = json.dumps({"transaction": transaction}, ensure_ascii=False).encode()
     if len(payload) > MAX_COMMAND_BYTES:
         return
@@ -81,12 +81,12 @@ def test_the_reply_bears_the_transaction_of_the_command(transaction: str | float
         ("pause", body(transaction=MAX_TRANSACTION_NUMBER + 1), "`transaction` must be", None),
         ("pause", b'{"transaction": 1e999}', "", None),
         ("pause", body(transaction=7, minutes=5), "unknown key 'minutes'", 7),
-        ("fly", body(transaction=8), "'fly'; there are: pause, ping, refuse, stumble", 8),
+        ("fly", body(transaction=8), "'fly'; there are: crash, pause, ping, refuse", 8),
         ("refuse", body(transaction=9), "not while it rains", 9),
-        ("stumble", body(transaction="a"), "failed unexpectedly", "a"),
+        ("crash", body(transaction="a"), "failed unexpectedly", "a"),
     ],
 )
-def test_what_cannot_be_done_is_answered_with_the_reason(
+def test_failed_command_is_answered_with_the_reason(
     verb: str, payload: bytes, error: str, transaction: object
 ) -> None:
     reply = reply_to(verb, payload, VERBS)
@@ -97,7 +97,7 @@ def test_what_cannot_be_done_is_answered_with_the_reason(
     assert reply.keys() == {"status", "error", "transaction"}
 
 
-def test_a_verb_cannot_forge_the_frame_of_its_reply() -> None:
+def test_handler_cannot_override_status_or_transaction() -> None:
     reply = reply_to(
         "ping", body(transaction=1), {"ping": lambda: {"status": "x", "transaction": 2}}
     )
@@ -114,7 +114,7 @@ JSON = st.recursive(
     st.sampled_from([*VERBS, "fly", ""]),
     st.binary(max_size=2 * MAX_COMMAND_BYTES) | JSON.map(lambda value: json.dumps(value).encode()),
 )
-def test_whatever_comes_is_answered_in_json(verb: str, payload: bytes) -> None:
+def test_every_payload_is_answered_in_json(verb: str, payload: bytes) -> None:
     reply = reply_to(verb, payload, VERBS)
     assert reply["status"] in ("ok", "error")
     assert isinstance(reply.get("error", ""), str)

@@ -1,4 +1,4 @@
-"""Commands and replies through a real broker, in both versions of MQTT."""
+"""Commands and replies through a real broker, in both MQTT versions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.brokers import (
     mosquitto_without_subscriptions,
     wait_until,
 )
-from tests.support.publishers import Start
+from tests.support.publishers import StartPublisher
 from tests.support.tcp_relay import Relay
 
 STOP_S = 5.0
@@ -32,7 +32,7 @@ def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def online(subscriber: Subscriber) -> None:
+def wait_until_online(subscriber: Subscriber) -> None:
     subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["online"], "online")
 
 
@@ -44,13 +44,13 @@ def replies(subscriber: Subscriber) -> list[tuple[str, Any]]:
     ]
 
 
-def say(subscriber: Subscriber, verb: str, transaction: Any, retain: bool = False) -> None:
+def send(subscriber: Subscriber, verb: str, transaction: Any, retain: bool = False) -> None:
     body = json.dumps({"transaction": transaction})
     subscriber.client.publish(CMD + verb, body, qos=1, retain=retain)
 
 
-def test_a_command_is_answered_on_its_own_topic_and_nothing_is_kept(
-    mosquitto: Mosquitto, subscriber: Subscriber, start: Start, version: str
+def test_reply_is_published_on_the_verbs_topic(
+    mosquitto: Mosquitto, subscriber: Subscriber, start_publisher: StartPublisher, version: str
 ) -> None:
     calls: list[int] = []
 
@@ -58,58 +58,60 @@ def test_a_command_is_answered_on_its_own_topic_and_nothing_is_kept(
         calls.append(1)
         return {"calls": len(calls)}
 
-    start(replace(mosquitto.broker, version=version), verbs={"count": count})
-    online(subscriber)
-    say(subscriber, "count", "a")
-    say(subscriber, "count", 2.5)
+    start_publisher(replace(mosquitto.broker, version=version), verbs={"count": count})
+    wait_until_online(subscriber)
+    send(subscriber, "count", "a")
+    send(subscriber, "count", 2.5)
     subscriber.wait_for(lambda: len(subscriber.bodies("reply/count")) == 2, "two replies")
     assert subscriber.bodies("reply/count") == [
         {"calls": 1, "status": "ok", "transaction": "a"},
         {"calls": 2, "status": "ok", "transaction": 2.5},
     ]
-    say(subscriber, "fly", 3)
+    send(subscriber, "fly", 3)
     subscriber.wait_for(lambda: bool(subscriber.bodies("reply/fly")), "an error")
     assert subscriber.bodies("reply/fly")[0]["error"] == (
         "unknown command 'fly'; there are: count, ping"
     )
     late = Subscriber(mosquitto.broker)
-    late.wait_for(lambda: late.bodies("status") == ["online"], "what is retained")
+    late.wait_for(lambda: late.bodies("status") == ["online"], "the retained messages")
     assert not replies(late)
     late.close()
 
 
-def test_topics_without_a_verb_are_ignored(
-    mosquitto: Mosquitto, subscriber: Subscriber, start: Start, version: str
+def test_topics_without_a_valid_verb_are_ignored(
+    mosquitto: Mosquitto, subscriber: Subscriber, start_publisher: StartPublisher, version: str
 ) -> None:
-    start(replace(mosquitto.broker, version=version))
-    online(subscriber)
+    start_publisher(replace(mosquitto.broker, version=version))
+    wait_until_online(subscriber)
     for verb in ("", "PING", "ping/", "ping/more", "päng", "p" * 33, "$x", "a b"):
-        say(subscriber, verb, "no")
-    say(subscriber, "ping", "yes")
+        send(subscriber, verb, "no")
+    send(subscriber, "ping", "yes")
     subscriber.wait_for(lambda: bool(replies(subscriber)), "the reply")
     assert replies(subscriber) == [("ping", "yes")]
 
 
-def test_a_command_that_the_broker_kept_is_ignored(
-    mosquitto: Mosquitto, subscriber: Subscriber, start: Start, version: str
+def test_stored_retained_command_is_ignored(
+    mosquitto: Mosquitto, subscriber: Subscriber, start_publisher: StartPublisher, version: str
 ) -> None:
-    say(subscriber, "ping", "old", retain=True)
-    subscriber.wait_for(lambda: any("/cmd/" in m.topic for m in subscriber.messages), "kept")
-    start(replace(mosquitto.broker, version=version))
-    online(subscriber)
-    say(subscriber, "ping", "new")
+    send(subscriber, "ping", "old", retain=True)
+    subscriber.wait_for(
+        lambda: any("/cmd/" in m.topic for m in subscriber.messages), "the retained command"
+    )
+    start_publisher(replace(mosquitto.broker, version=version))
+    wait_until_online(subscriber)
+    send(subscriber, "ping", "new")
     subscriber.wait_for(lambda: bool(replies(subscriber)), "the reply")
     assert replies(subscriber) == [("ping", "new")]
 
 
-def test_a_retained_command_is_ignored_live_too_where_the_broker_marks_it(
-    mosquitto: Mosquitto, subscriber: Subscriber, start: Start, version: str
+def test_live_retained_command_is_ignored_in_mqtt_5(
+    mosquitto: Mosquitto, subscriber: Subscriber, start_publisher: StartPublisher, version: str
 ) -> None:
-    """In 3.1.1 the mark is taken off for who listens already: nobody can tell."""
-    start(replace(mosquitto.broker, version=version))
-    online(subscriber)
-    say(subscriber, "ping", "retained", retain=True)
-    say(subscriber, "ping", "plain")
+    """In 3.1.1 the broker clears the retain flag for a client that is already subscribed."""
+    start_publisher(replace(mosquitto.broker, version=version))
+    wait_until_online(subscriber)
+    send(subscriber, "ping", "retained", retain=True)
+    send(subscriber, "ping", "plain")
     subscriber.wait_for(lambda: ("ping", "plain") in replies(subscriber), "the reply")
     expected = [("ping", "plain")]
     if version == "3.1.1":
@@ -117,46 +119,47 @@ def test_a_retained_command_is_ignored_live_too_where_the_broker_marks_it(
     assert replies(subscriber) == expected
 
 
-def test_commands_are_heard_again_after_a_new_connection(
-    mosquitto: Mosquitto, subscriber: Subscriber, start: Start, version: str
+def test_commands_are_received_after_reconnect(
+    mosquitto: Mosquitto, subscriber: Subscriber, start_publisher: StartPublisher, version: str
 ) -> None:
     relay = Relay(mosquitto.broker)
-    start(replace(relay.broker, version=version))
-    online(subscriber)
+    start_publisher(replace(relay.broker, version=version))
+    wait_until_online(subscriber)
     relay.cut_connections()
     subscriber.wait_for(lambda: subscriber.bodies("status").count("online") == 2, "online again")
-    say(subscriber, "ping", 1)
-    subscriber.wait_for(lambda: replies(subscriber) == [("ping", 1)], "the reply")
+    send(subscriber, "ping", 1)
+    subscriber.wait_for(lambda: bool(replies(subscriber)), "the reply")
+    assert replies(subscriber) == [("ping", 1)]
     relay.close()
 
 
-def test_a_broker_that_forbids_commands_still_gets_the_events(
+def test_events_are_delivered_if_subscription_is_refused(
     tmp_path: Path,
     outbox: Outbox,
-    start: Start,
+    start_publisher: StartPublisher,
     version: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     server = mosquitto_without_subscriptions(tmp_path).start()
     outbox.put({"n": 0})
-    publisher = start(replace(server.broker, version=version))
-    wait_until(lambda: outbox.depth() == 0, "delivered")
-    hint = "does not let us read maskpatrol/door1/cmd/+"
-    wait_until(lambda: any(hint in r.getMessage() for r in caplog.records), "the warning")
+    publisher = start_publisher(replace(server.broker, version=version))
+    wait_until(lambda: outbox.depth() == 0, "delivery")
+    warning = "does not let us read maskpatrol/door1/cmd/+"
+    wait_until(lambda: any(warning in r.getMessage() for r in caplog.records), "the warning")
     publisher.stop(STOP_S)
     assert len([r for r in caplog.records if r.levelno >= logging.WARNING]) == 1
     server.stop()
 
 
-def test_a_flood_of_commands_is_bounded_and_events_overtake_it(
+def test_excess_commands_are_dropped_and_events_continue(
     mosquitto: Mosquitto,
     subscriber: Subscriber,
     outbox: Outbox,
-    start: Start,
+    start_publisher: StartPublisher,
     version: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A verb that hangs holds the worker; meanwhile 100 commands wait and the rest is dropped."""
+    """While a handler blocks the worker, 100 commands wait and further ones are dropped."""
     go, hanging = threading.Event(), threading.Event()
 
     def hang() -> dict[str, Any]:
@@ -164,9 +167,9 @@ def test_a_flood_of_commands_is_bounded_and_events_overtake_it(
         assert go.wait(60)
         return {}
 
-    publisher = start(replace(mosquitto.broker, version=version), verbs={"hang": hang})
-    online(subscriber)
-    say(subscriber, "hang", "first")
+    publisher = start_publisher(replace(mosquitto.broker, version=version), verbs={"hang": hang})
+    wait_until_online(subscriber)
+    send(subscriber, "hang", "first")
     assert hanging.wait(20)
     flood = 3 * MAX_WAITING_MESSAGES
     for n in range(flood):
@@ -174,15 +177,15 @@ def test_a_flood_of_commands_is_bounded_and_events_overtake_it(
     subscriber.wait_for(
         lambda: sum(m.topic == CMD + "ping" for m in subscriber.messages) == flood, "the flood"
     )
-    # The hanging one takes a place, and what is queued last is the word that there is none.
+    # The blocked command takes one place, and the last signal in the queue is MessagesDropped.
     wait_until(lambda: publisher._queue.signals.qsize() == MAX_WAITING_MESSAGES, "a full queue")
     outbox.put({"n": 0})
     publisher.wake()
     go.set()
     subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "the event")
     before = [m.topic for m in subscriber.messages if "/reply/" in m.topic or "/events" in m.topic]
-    assert before.index("maskpatrol/door1/events") <= 10, "an event waits behind few replies"
-    say(subscriber, "ping", "last")
+    assert before.index("maskpatrol/door1/events") <= 10, "the event waited behind too many replies"
+    send(subscriber, "ping", "last")
     subscriber.wait_for(lambda: replies(subscriber)[-1:] == [("ping", "last")], "the last")
     answered = [t for verb, t in replies(subscriber) if verb == "ping"]
     assert answered[:-1] == sorted(answered[:-1])
@@ -192,22 +195,27 @@ def test_a_flood_of_commands_is_bounded_and_events_overtake_it(
     assert "commands arrive too fast" in warnings[0]
 
 
-def test_replies_that_are_not_acknowledged_are_followed_by_few(
-    mosquitto: Mosquitto, subscriber: Subscriber, outbox: Outbox, start: Start, version: str
+def test_number_of_unacknowledged_replies_is_limited(
+    mosquitto: Mosquitto,
+    subscriber: Subscriber,
+    outbox: Outbox,
+    start_publisher: StartPublisher,
+    version: str,
 ) -> None:
     relay = Relay(mosquitto.broker, drops_type=0x40)  # PUBACK
-    publisher = start(replace(relay.broker, version=version))
-    online(subscriber)
+    publisher = start_publisher(replace(relay.broker, version=version))
+    wait_until_online(subscriber)
     for n in range(30):
-        say(subscriber, "ping", n)
+        send(subscriber, "ping", n)
     wait_until(
-        lambda: len(publisher._responder._waiting) == 30 - MAX_REPLIES_IN_FLIGHT, "the rest waits"
+        lambda: len(publisher._responder._waiting) == 30 - MAX_REPLIES_IN_FLIGHT,
+        "the other commands wait",
     )
     subscriber.wait_for(
         lambda: len(replies(subscriber)) == MAX_REPLIES_IN_FLIGHT, "the first replies"
     )
     outbox.put({"n": 0})
     publisher.wake()
-    subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "an event all the same")
+    subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "the event")
     assert len(replies(subscriber)) == MAX_REPLIES_IN_FLIGHT
     relay.close()

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.common.errors import UsageError, UserError
+from edge.common.errors import UserError
 from edge.config.settings import MqttSettings
-from edge.mqtt.broker import Broker
 from edge.mqtt.credentials import (
     PASSWORD_VARIABLE,
     USERNAME_VARIABLE,
@@ -21,7 +20,7 @@ def settings(tmp_path: Path, password: bytes = b" one\n", username: str = "u") -
     return MqttSettings(username=username, password_file=str(path))
 
 
-def test_the_environment_comes_first_each_for_itself(tmp_path: Path) -> None:
+def test_environment_takes_precedence_per_value(tmp_path: Path) -> None:
     configured = settings(tmp_path)
     assert find_credentials(configured, {}) == Credentials("u", "one")
     assert find_credentials(configured, {USERNAME_VARIABLE: "v"}) == Credentials("v", "one")
@@ -31,20 +30,20 @@ def test_the_environment_comes_first_each_for_itself(tmp_path: Path) -> None:
     ) == Credentials("u", "one")
 
 
-def test_a_file_that_the_environment_makes_needless_is_not_read() -> None:
+def test_unneeded_password_file_is_not_read() -> None:
     configured = MqttSettings(username="u", password_file="/none")
     assert find_credentials(configured, {PASSWORD_VARIABLE: "p"}).password == "p"
 
 
 @pytest.mark.parametrize("prefix", ["", "mask-patrol_"])
-def test_credentials_of_systemd_come_between(tmp_path: Path, prefix: str) -> None:
+def test_systemd_credentials_precede_settings(tmp_path: Path, prefix: str) -> None:
     configured = settings(tmp_path)
     folder = tmp_path / "credentials"
     folder.mkdir()
     environment = {"CREDENTIALS_DIRECTORY": str(folder)}
     assert find_credentials(configured, environment) == Credentials(
         "u", "one"
-    )  # none need be there
+    )  # the files are optional
     (folder / f"{prefix}mqtt-password").write_text("two\n")
     assert find_credentials(configured, environment) == Credentials("u", "two")
     (folder / f"{prefix}mqtt-username").write_text("door1\n")
@@ -61,14 +60,16 @@ def test_credentials_of_systemd_come_between(tmp_path: Path, prefix: str) -> Non
         (b"hush\xff", "cannot read the credential mqtt-password: it is not UTF-8 text"),
     ],
 )
-def test_what_cannot_be_a_credential(tmp_path: Path, content: bytes, expected: str) -> None:
+def test_unusable_systemd_credential_is_refused(
+    tmp_path: Path, content: bytes, expected: str
+) -> None:
     (tmp_path / "mqtt-password").write_bytes(content)
     with pytest.raises(UserError, match=expected) as error:
         find_credentials(MqttSettings(username="u"), {"CREDENTIALS_DIRECTORY": str(tmp_path)})
     assert "hush" not in str(error.value)
 
 
-def test_a_user_name_needs_no_password() -> None:
+def test_user_name_needs_no_password() -> None:
     assert find_credentials(MqttSettings(username="u"), {}) == Credentials("u", "")
 
 
@@ -82,7 +83,7 @@ def test_a_user_name_needs_no_password() -> None:
         ({}, {PASSWORD_VARIABLE: "hush" * 20_000}, "the password for the broker is too long"),
     ],
 )
-def test_what_cannot_be_a_login(
+def test_unusable_credentials_are_refused(
     tmp_path: Path, configured: dict[str, object], environment: dict[str, str], expected: str
 ) -> None:
     with pytest.raises(UserError, match=expected) as error:
@@ -90,15 +91,10 @@ def test_what_cannot_be_a_login(
     assert "hush" not in str(error.value)
 
 
-def test_a_password_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_password_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot read mqtt\.password_file .*: No such file"):
         find_credentials(MqttSettings(username="u", password_file=str(tmp_path / "none")), {})
 
 
-def test_no_representation_shows_the_password() -> None:
-    assert "hush" not in repr(Credentials("u", "hush")) + repr(Broker("h", 1, "u", "hush"))
-
-
-def test_a_wrong_login_is_no_start() -> None:
-    with pytest.raises(UsageError):
-        Broker.from_settings(MqttSettings(host="h"), {PASSWORD_VARIABLE: "hush"})
+def test_repr_does_not_show_the_password() -> None:
+    assert "hush" not in repr(Credentials("u", "hush"))

@@ -20,9 +20,7 @@ def settings_for(broker: Mosquitto, folder: Path, **mqtt: bool) -> Settings:
     )
 
 
-def test_what_can_be_asked_for_is_announced_and_answered(
-    tmp_path: Path, mosquitto: Mosquitto
-) -> None:
+def test_commands_are_announced_and_answered(tmp_path: Path, mosquitto: Mosquitto) -> None:
     settings = settings_for(mosquitto, tmp_path, discovery=True)
     verbs = {"pause": lambda: {"paused": True}, "resume": lambda: {"paused": False}}
     listener = Subscriber(mosquitto.broker, "#")
@@ -39,22 +37,20 @@ def test_what_can_be_asked_for_is_announced_and_answered(
     listener.close()
 
 
-def test_an_alert_is_timed_from_the_capture_of_its_frame(
-    tmp_path: Path, mosquitto: Mosquitto
-) -> None:
+def test_alert_time_starts_at_frame_capture(tmp_path: Path, mosquitto: Mosquitto) -> None:
     times = StageTimes()
     with Delivery(settings_for(mosquitto, tmp_path), times) as delivery:
         delivery.start()
         wait_until(lambda: delivery.publisher.connected, "the connection")
         delivery.put({"n": 0}, lag_s=0.25)
-        delivery.put({"n": 1})  # nobody knows when its frame was captured
+        delivery.put({"n": 1})  # the time of its frame is unknown
         wait_until(lambda: delivery.publisher.acknowledged == 2, "both acknowledgements")
     found = times.quantiles()
     assert (found["deliver"].count, found["alert"].count) == (2, 1)
     assert found["alert"].p50_ms >= 250.0 + found["deliver"].p50_ms / 100.0
 
 
-def test_what_waits_for_a_broker_is_not_remembered_for_ever(tmp_path: Path) -> None:
+def test_number_of_timed_events_is_limited(tmp_path: Path) -> None:
     settings = change(
         Settings(device="door1"),
         mqtt={"host": "127.0.0.1", "port": free_port()},
@@ -67,7 +63,7 @@ def test_what_waits_for_a_broker_is_not_remembered_for_ever(tmp_path: Path) -> N
         assert len(delivery._lags_s) == MAX_TIMED_EVENTS
 
 
-def test_who_hangs_at_the_end_is_waited_for_once(
+def test_publisher_is_stopped_only_once(
     tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stops: list[float] = []
@@ -84,17 +80,15 @@ def test_who_hangs_at_the_end_is_waited_for_once(
     assert len(stops) == 1
 
 
-def test_how_long_delivery_takes_is_told_of_what_did_not_wait_for_a_connection(
-    tmp_path: Path, mosquitto: Mosquitto
-) -> None:
+def test_events_before_the_connection_are_not_timed(tmp_path: Path, mosquitto: Mosquitto) -> None:
     times = StageTimes()
     with Delivery(settings_for(mosquitto, tmp_path), times) as delivery:
         delivery.put({"n": 0})
         delivery.start()
-        wait_until(lambda: delivery.publisher.acknowledged == 1, "what waited is delivered")
+        wait_until(lambda: delivery.publisher.acknowledged == 1, "the delivery of the first event")
         assert "deliver" not in times.quantiles()
         delivery.put({"n": 1})
-        wait_until(lambda: "deliver" in times.quantiles(), "what did not wait")
+        wait_until(lambda: "deliver" in times.quantiles(), "the time of the second event")
     (took,) = [q for stage, q in times.quantiles().items() if stage == "deliver"]
     assert took.count == 1
     assert 0.0 < took.p50_ms < 20_000.0

@@ -23,7 +23,7 @@ with EmbeddedBroker(int(sys.argv[1])):
 """
 
 
-def test_it_passes_messages_on_and_ends_with_the_block() -> None:
+def test_forwards_messages_until_block_ends() -> None:
     with EmbeddedBroker(free_port()) as server:
         listener = Subscriber(Broker(server.host, server.port), "a/#")
         for n in range(20):
@@ -34,7 +34,7 @@ def test_it_passes_messages_on_and_ends_with_the_block() -> None:
     assert not accepts(server.port)
 
 
-def test_a_taken_port_is_said_when_it_was_asked_for_and_avoided_when_not() -> None:
+def test_port_in_use_is_reported_or_avoided() -> None:
     with socket.socket() as squatter:
         squatter.bind(("127.0.0.1", 0))
         squatter.listen()
@@ -44,7 +44,7 @@ def test_a_taken_port_is_said_when_it_was_asked_for_and_avoided_when_not() -> No
         assert first.port != second.port
 
 
-def test_it_dies_with_its_owner() -> None:
+def test_ends_when_its_owner_is_killed() -> None:
     port = free_port()
     owner = subprocess.Popen([sys.executable, "-c", OWNER, str(port)], stdout=subprocess.PIPE)
     assert owner.stdout is not None
@@ -52,4 +52,5 @@ def test_it_dies_with_its_owner() -> None:
     assert accepts(port)
     os.kill(owner.pid, signal.SIGKILL)
     owner.wait()
-    wait_until(lambda: not accepts(port), "the broker is gone")
+    wait_until(lambda: not accepts(port), "the end of the broker")
+    assert not accepts(port)

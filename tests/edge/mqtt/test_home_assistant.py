@@ -1,4 +1,4 @@
-"""Against the tables of Home Assistant's documentation of MQTT discovery (2024.11 and later)."""
+"""Checks the announcement against Home Assistant's documentation of MQTT discovery (2024.11)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
 from tests.support.brokers import Mosquitto, Subscriber
 
-#: For all entities that are found by discovery.
+#: The keys that are allowed for every entity.
 COMMON = {"platform", "unique_id", "qos", "name", "icon", "entity_category", "device_class"}
-#: Per platform: what must be there, and what may be there of what we use.
+#: The required keys of each platform, and the optional ones that we use.
 REQUIRED = {
     "event": {"state_topic", "event_types"},
     "binary_sensor": {"state_topic"},
@@ -36,7 +36,7 @@ DEVICE_CLASSES = {
     "sensor": {"temperature", "data_size", "duration"},
 }
 UNITS = {"temperature": {"°C", "°F", "K"}, "data_size": {"B", "kB", "MB", "MiB", "GiB"}}
-#: Its own matcher of topics below the prefix.
+#: Home Assistant's pattern of discovery topics.
 TOPIC = re.compile(r"homeassistant/device/[a-zA-Z0-9_-]+/config")
 
 VERBS = ("ping", "pause", "resume")
@@ -49,7 +49,7 @@ def components(verbs: tuple[str, ...] = VERBS) -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_the_announcement_has_what_a_device_needs() -> None:
+def test_announcement_has_the_required_keys() -> None:
     announcement = discovery_announcement("homeassistant", TOPICS, "entrance", VERBS)
     body = announcement.body
     assert TOPIC.fullmatch(announcement.topic)
@@ -62,7 +62,7 @@ def test_the_announcement_has_what_a_device_needs() -> None:
 
 
 @pytest.mark.parametrize("key", components())
-def test_each_component_is_one_that_home_assistant_takes(key: str) -> None:
+def test_component_follows_home_assistants_schema(key: str) -> None:
     component = components()[key]
     platform = component["platform"]
     assert component["qos"] == 1
@@ -83,7 +83,7 @@ def test_each_component_is_one_that_home_assistant_takes(key: str) -> None:
         assert json.loads(component["payload_press"]) == {"transaction": "home-assistant"}
 
 
-def test_unique_ids_are_unique_among_devices_and_stay() -> None:
+def test_unique_ids_differ_between_devices() -> None:
     ids = [c["unique_id"] for c in components().values()]
     other = discovery_announcement(
         "homeassistant", Topics("maskpatrol", "door2"), "entrance", VERBS
@@ -93,19 +93,19 @@ def test_unique_ids_are_unique_among_devices_and_stay() -> None:
     assert components()["no_mask"]["unique_id"] == "mask-patrol-front_2edoor__1_no_mask"
 
 
-def test_only_what_can_be_asked_for_has_a_button() -> None:
+def test_only_supported_commands_have_buttons() -> None:
     assert "button" not in {c["platform"] for c in components(("ping",)).values()}
     assert components()["pause"]["command_topic"] == "maskpatrol/front.door_1/cmd/pause"
 
 
-def test_different_names_stay_different() -> None:
+def test_different_names_have_different_object_ids() -> None:
     names = ["door1", "door.1", "door_1", "door-1", "door_2e1", "door__1", "door._1"]
     assert len({object_id(name) for name in names}) == len(names)
     assert all(re.fullmatch(r"[a-zA-Z0-9_-]+", object_id(name)) for name in names)
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
-def test_it_is_made_at_the_connect_and_when_home_assistant_starts(
+def test_announced_at_connect_and_at_home_assistants_start(
     mosquitto: Mosquitto, tmp_path: Path, version: str
 ) -> None:
     listener = Subscriber(mosquitto.broker, "#")
@@ -123,18 +123,18 @@ def test_it_is_made_at_the_connect_and_when_home_assistant_starts(
     listener.wait_for(lambda: len(listener.bodies("config")) == 1, "the announcement")
     listener.client.publish("homeassistant/status", "offline", qos=1)
     listener.client.publish("homeassistant/status", "online", qos=1)
-    listener.wait_for(lambda: len(listener.bodies("config")) == 2, "another")
+    listener.wait_for(lambda: len(listener.bodies("config")) == 2, "the second announcement")
     publisher.stop(5.0)
-    listener.wait_for(lambda: listener.bodies("status")[-1:] == ["offline"], "the farewell")
+    listener.wait_for(lambda: listener.bodies("status")[-1:] == ["offline"], "offline")
     assert listener.bodies("config") == [announcement.body] * 2
     late = Subscriber(mosquitto.broker, announcement.topic)
-    late.wait_for(lambda: late.bodies("config") == [announcement.body], "it is retained")
+    late.wait_for(lambda: late.bodies("config") == [announcement.body], "the retained announcement")
     for subscriber in (late, listener):
         subscriber.close()
     outbox.close()
 
 
-def test_nothing_is_announced_unless_asked_for(mosquitto: Mosquitto, tmp_path: Path) -> None:
+def test_nothing_is_announced_without_discovery(mosquitto: Mosquitto, tmp_path: Path) -> None:
     listener = Subscriber(mosquitto.broker, "#")
     outbox = Outbox(tmp_path / "outbox.sqlite3", 100)
     publisher = Publisher(mosquitto.broker, Topics("maskpatrol", "door1"), outbox)
@@ -142,7 +142,7 @@ def test_nothing_is_announced_unless_asked_for(mosquitto: Mosquitto, tmp_path: P
     listener.wait_for(lambda: listener.bodies("status") == ["online"], "online")
     listener.client.publish("homeassistant/status", "online", qos=1)
     publisher.stop(5.0)
-    listener.wait_for(lambda: "offline" in listener.bodies("door1/status"), "the farewell")
+    listener.wait_for(lambda: "offline" in listener.bodies("door1/status"), "offline")
     assert not listener.bodies("config")
     listener.close()
     outbox.close()

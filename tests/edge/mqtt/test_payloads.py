@@ -32,7 +32,7 @@ events = st.builds(
 
 
 @given(events)
-def test_every_payload_fits_the_schema(event: Event) -> None:
+def test_payload_matches_schema(event: Event) -> None:
     payload = event_payload(event, ORIGIN, UtcClock(lambda: 1.77e9), clock_synced=True)
     VALIDATOR.validate({**payload, "seq": 1, "age_s": 0.5, "replayed": False})
 
@@ -40,7 +40,7 @@ def test_every_payload_fits_the_schema(event: Event) -> None:
 @pytest.mark.parametrize(
     "change", [{"ended_by": None}, {"box": [0, 0, 2, 1]}, {"seq": 0}, {"x": 1}]
 )
-def test_the_schema_refuses_what_is_wrong(change: dict[str, object]) -> None:
+def test_schema_rejects_invalid_payload(change: dict[str, object]) -> None:
     event = Event("no_mask_end", new_episode_id("d"), 1.0, 0.9, 5, (0, 0, 1, 1), 2.0, "left")
     payload = event_payload(event, ORIGIN, UtcClock(lambda: 0.0), clock_synced=True)
     good = {**payload, "seq": 1, "age_s": 0.5, "replayed": False}
@@ -49,13 +49,13 @@ def test_the_schema_refuses_what_is_wrong(change: dict[str, object]) -> None:
         VALIDATOR.validate({**good, **change})
 
 
-def test_times_are_utc_with_milliseconds_even_at_a_full_second() -> None:
+def test_times_are_utc_with_milliseconds() -> None:
     assert iso_utc(1772352903.218) == "2026-03-01T08:15:03.218Z"
     assert iso_utc(1772352903.0) == "2026-03-01T08:15:03.000Z"
     assert datetime.fromisoformat(iso_utc(1772352903.0)).timestamp() == 1772352903.0
 
 
-def test_the_offset_is_asked_each_time_as_the_clock_may_be_set() -> None:
+def test_clock_offset_is_read_at_each_use() -> None:
     offset_s = [0.0]
     clock = UtcClock(lambda: offset_s[0])
     assert clock.at(0.0).startswith("1970-01-01")
@@ -63,56 +63,56 @@ def test_the_offset_is_asked_each_time_as_the_clock_may_be_set() -> None:
     assert clock.at(0.0).startswith("2026-03-01")
 
 
-def test_episodes_are_ulids_that_sort_by_time() -> None:
+def test_episode_ids_are_sortable_ulids() -> None:
     early = new_episode_id("d", lambda: 1.0, lambda bits: (1 << bits) - 1)
     late = new_episode_id("d", lambda: 2.0, lambda bits: 0)
     assert early < late
     assert new_episode_id("d") != new_episode_id("d")
-    # The ULID of the epoch's first millisecond with all chance bits zero, by the specification.
+    # By the ULID specification: the first millisecond of the epoch, with all random bits zero.
     assert new_episode_id("d", lambda: 0.001, lambda bits: 0) == "d-00000000010000000000000000"
 
 
-def test_topics() -> None:
+def test_topics_contain_base_and_device() -> None:
     assert Topics("maskpatrol", "door1")["events"] == "maskpatrol/door1/events"
 
 
-def waiting(clock_s: float, synced: bool, boot_s: float) -> PendingEvent:
+def pending_end(clock_s: float, synced: bool, boot_s: float) -> PendingEvent:
     event = Event("no_mask_end", new_episode_id("d"), 0.0, 0.9, 5, (0, 0, 1, 1), 2.0, "left")
     payload = event_payload(event, ORIGIN, UtcClock(lambda: clock_s), clock_synced=synced)
     return PendingEvent(7, Moment(clock_s, synced, "one", boot_s), payload)
 
 
-def test_a_time_told_before_the_clock_was_set_is_put_right() -> None:
-    """Seen 20 s after power came, by a clock of 1970; the network came 80 s later."""
+def test_time_is_corrected_after_clock_is_set() -> None:
+    """The event happens 20 s after power-on in 1970; the clock is set 80 s later."""
     at = Moment(1772352903.0, True, "one", 100.0)
-    body = published_body(waiting(5000.0, False, 20.0), at, at)
+    body = published_body(pending_end(5000.0, False, 20.0), at, at)
     VALIDATOR.validate(body)
     assert (body["time"], body["clock_synced"]) == ("2026-03-01T08:13:43.000Z", True)
     assert (body["age_s"], body["replayed"], body["seq"]) == (80.0, True, 7)
 
 
-def test_a_wrong_time_stays_marked_when_nobody_can_put_it_right() -> None:
+def test_wrong_time_stays_marked_after_reboot() -> None:
     later = Moment(1772352903.0, True, "two", 100.0)
-    body = published_body(waiting(5000.0, False, 20.0), later, later)
+    body = published_body(pending_end(5000.0, False, 20.0), later, later)
     VALIDATOR.validate(body)
     assert (body["time"], body["clock_synced"]) == ("1970-01-01T01:23:20.000Z", False)
     assert (body["age_s"], body["replayed"]) == (None, True)
 
 
-def test_a_right_time_stays_and_what_is_new_is_not_replayed() -> None:
+def test_new_event_with_right_time_is_unchanged() -> None:
     at = Moment(1772352903.0, True, "one", 100.0)
     online_since = Moment(1772352803.0, True, "one", 0.0)
-    body = published_body(waiting(1772352902.0, True, 99.0), online_since, at)
+    body = published_body(pending_end(1772352902.0, True, 99.0), online_since, at)
     assert (body["time"], body["age_s"], body["replayed"]) == ("2026-03-01T08:15:02.000Z", 1, False)
-    # … also when the clock jumped by a year between connecting and the event.
+    # The same if the clock jumped by a year between the connect and the event.
     early = Moment(1740000000.0, False, "one", 0.0)
-    assert published_body(waiting(1772352902.0, True, 99.0), early, at)["replayed"] is False
+    assert published_body(pending_end(1772352902.0, True, 99.0), early, at)["replayed"] is False
 
 
 @pytest.mark.parametrize(
     ("boot", "synced", "lasted_s"), [("one", False, 80.0), ("two", True, 83.0)]
 )
-def test_the_end_of_what_a_power_cut_left_running(boot: str, synced: bool, lasted_s: float) -> None:
+def test_alert_cut_off_by_power_cut_is_ended(boot: str, synced: bool, lasted_s: float) -> None:
     event = Event("no_mask_start", new_episode_id("d"), 0.0, 0.9, 5, (0, 0, 1, 1))
     payload = event_payload(event, ORIGIN, UtcClock(lambda: 1772352820.0), clock_synced=True)
     start = PendingEvent(7, Moment(1772352820.0, True, "one", 20.0), payload)
@@ -124,7 +124,7 @@ def test_the_end_of_what_a_power_cut_left_running(boot: str, synced: bool, laste
     assert body["time"] == "2026-03-01T08:15:03.000Z"
 
 
-def test_its_duration_when_nobody_knows_the_time() -> None:
+def test_duration_is_null_if_clock_was_not_set() -> None:
     event = Event("no_mask_start", new_episode_id("d"), 0.0, 0.9, 5, (0, 0, 1, 1))
     payload = event_payload(event, ORIGIN, UtcClock(lambda: 5000.0), clock_synced=False)
     start = PendingEvent(7, Moment(5000.0, False, "one", 20.0), payload)

@@ -8,49 +8,56 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge.mqtt.protocol_version import MAX_UNANSWERED, UNSUPPORTED_PROTOCOL, ProtocolVersion
 
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
+NOT_AUTHORIZED = 135
 
 
 def reason(value: int) -> ReasonCode:
     return ReasonCode(PacketTypes.CONNACK, identifier=value)
 
 
-def silence(version: ProtocolVersion, attempts: int = MAX_UNANSWERED) -> None:
+def leave_unanswered(version: ProtocolVersion, attempts: int = MAX_UNANSWERED) -> None:
     for _ in range(attempts):
         version.unanswered()
 
 
-def test_silence_makes_the_first_connection_an_older_one_and_the_next_tries_5_again() -> None:
+def test_3_1_1_is_tried_once_after_unanswered_attempts() -> None:
     version = ProtocolVersion("auto")
     assert version.protocol() == V5
-    silence(version, MAX_UNANSWERED - 1)
+    leave_unanswered(version, MAX_UNANSWERED - 1)
     assert version.protocol() == V5
-    silence(version, 1)
+    leave_unanswered(version, 1)
     assert version.protocol() == V311
     version.accepted()
     assert version.protocol() == V5
-    silence(version)
-    assert version.protocol() == V311  # that it was let in in 3.1.1 says nothing of 5
 
 
-def test_a_broker_that_spoke_5_is_never_left_for_its_silence() -> None:
+def test_accepting_3_1_1_does_not_count_as_accepting_5() -> None:
+    version = ProtocolVersion("auto")
+    leave_unanswered(version)
+    version.accepted()
+    leave_unanswered(version)
+    assert version.protocol() == V311
+
+
+def test_broker_that_accepted_5_keeps_it() -> None:
     version = ProtocolVersion("auto")
     version.accepted()
-    silence(version, 100)
+    leave_unanswered(version, 100)
     assert version.protocol() == V5
 
 
-def test_a_broker_that_says_that_it_knows_only_the_older_is_spoken_to_in_it() -> None:
+def test_rejected_version_switches_to_3_1_1() -> None:
     version = ProtocolVersion("auto")
     version.accepted()
-    assert not version.refused(reason(135))
+    assert not version.refused(reason(NOT_AUTHORIZED))
     assert version.protocol() == V5
     assert version.refused(reason(UNSUPPORTED_PROTOCOL))
     assert version.protocol() == V311
     assert not version.refused(reason(UNSUPPORTED_PROTOCOL))
 
 
-@pytest.mark.parametrize(("version", "spoken"), [("5", V5), ("3.1.1", V311)])
-def test_what_is_configured_is_spoken(version: str, spoken: MQTTProtocolVersion) -> None:
-    version = ProtocolVersion(version)
-    silence(version)
-    assert version.protocol() == spoken
+@pytest.mark.parametrize(("configured", "used"), [("5", V5), ("3.1.1", V311)])
+def test_configured_version_is_used(configured: str, used: MQTTProtocolVersion) -> None:
+    version = ProtocolVersion(configured)
+    leave_unanswered(version)
+    assert version.protocol() == used

@@ -10,23 +10,29 @@ from edge.mqtt.reconnect_backoff import (
 )
 
 
-def test_waits_double_up_to_the_last() -> None:
+def test_delays_double_up_to_the_maximum() -> None:
     backoff = ReconnectBackoff(chance=lambda: 0.0)
-    waits = [backoff.next_delay_s(refused=False) for _ in range(9)]
-    assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, MAX_DELAY_S]
+    delays = [backoff.next_delay_s(refused=False) for _ in range(9)]
+    assert delays == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, MAX_DELAY_S]
 
 
-def test_chance_adds_up_to_a_half() -> None:
-    assert ReconnectBackoff(chance=lambda: 1.0).next_delay_s(refused=False) == 1.5 * FIRST_DELAY_S
+def test_jitter_adds_at_most_half() -> None:
+    backoff = ReconnectBackoff(chance=lambda: 1.0)
+    assert backoff.next_delay_s(refused=False) == 1.5 * FIRST_DELAY_S
 
 
-def test_a_refusal_waits_long_and_what_follows_does_not_hurry() -> None:
+def test_refusal_delays_next_attempts() -> None:
     backoff = ReconnectBackoff(chance=lambda: 0.0)
     assert backoff.next_delay_s(refused=True) == REFUSED_DELAY_S
     assert backoff.next_delay_s(refused=False) == MAX_DELAY_S
 
 
-def test_a_good_connection_makes_a_new_start_and_a_short_one_does_not() -> None:
+def test_refusals_are_jittered() -> None:
+    backoff = ReconnectBackoff(chance=lambda: 1.0)
+    assert backoff.next_delay_s(refused=True) == 1.5 * REFUSED_DELAY_S
+
+
+def test_only_stable_connection_resets_delays() -> None:
     backoff = ReconnectBackoff(chance=lambda: 0.0)
     for _ in range(5):
         backoff.next_delay_s(refused=False)
@@ -36,19 +42,18 @@ def test_a_good_connection_makes_a_new_start_and_a_short_one_does_not() -> None:
     assert backoff.next_delay_s(refused=False) == FIRST_DELAY_S
 
 
-def test_being_thrown_out_again_and_again_is_worth_a_word_once() -> None:
+def test_short_connections_are_reported_once() -> None:
     backoff = ReconnectBackoff()
-    assert [backoff.count_short_connection() for _ in range(5)] == [
-        n == SHORT_CONNECTIONS_TO_REPORT for n in range(1, 6)
-    ]
+    reported = [backoff.count_short_connection() for _ in range(5)]
+    assert reported == [n == SHORT_CONNECTIONS_TO_REPORT for n in range(1, 6)]
     backoff.reset_if_stable(STABLE_S)
     assert not backoff.count_short_connection()
 
 
-def test_cuts_that_a_broker_which_was_away_explains_do_not_count() -> None:
+def test_unreachable_broker_resets_short_connections() -> None:
     backoff = ReconnectBackoff()
-    told = []
+    reported = []
     for _ in range(5):
-        told.append(backoff.count_short_connection())
+        reported.append(backoff.count_short_connection())
         backoff.count_unreachable()
-    assert not any(told)
+    assert not any(reported)

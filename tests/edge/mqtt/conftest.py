@@ -10,7 +10,7 @@ from edge.mqtt.broker import Broker
 from edge.mqtt.payloads import Topics
 from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
-from tests.support.publishers import Start
+from tests.support.publishers import StartPublisher
 
 
 @pytest.fixture
@@ -21,16 +21,16 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 
 @pytest.fixture
-def start(outbox: Outbox) -> Iterator[Start]:
-    """Begins publishers of `door1` over `outbox`, which are stopped in the end."""
+def start_publisher(outbox: Outbox) -> Iterator[StartPublisher]:
+    """A function that starts a publisher of `door1` for `outbox`; all are stopped at the end."""
     started: list[Publisher] = []
 
-    def begin(broker: Broker, **more: Any) -> Publisher:
+    def start(broker: Broker, **more: Any) -> Publisher:
         publisher = Publisher(broker, Topics("maskpatrol", "door1"), outbox, **more)
         publisher.start()
         started.append(publisher)
         return publisher
 
-    yield begin
+    yield start
     for publisher in started:
         publisher.stop(0.0)
