@@ -1,1 +1,1 @@
-"""From folders of pictures to a Keras model; `python -m training --help` lists the commands."""
+"""Training and evaluation of the classifier; `python -m training --help` lists the commands."""

@@ -1,1 +1,1 @@
-"""Augmentation: cameras, light, occlusion, and synthetic masks."""
+"""Augmentation of training faces: framing, camera, light, occlusion, and synthetic masks."""

@@ -1,7 +1,7 @@
-"""A fresh look at a face each time: as another detector box, camera, lens and light would show it.
+"""Augmented crops of a face, as other detector boxes, cameras, lenses and light would show it.
 
-Style must not tell the label: web crops, portraits and scenes differ in sharpness,
-aspect, colour and compression, so each of these is drawn anew for every look.
+The style of a picture must not reveal its label. Web crops, portraits and scenes differ in
+sharpness, aspect ratio, colour and compression, so all of these are drawn at random for every crop.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from training.network.model import SIZE_PX
 
 Rng = np.random.Generator
 
-MIN_SIDE_PX = 24  # a far face, scaled up
+MIN_SIDE_PX = 24  # a distant face, scaled up
 ENLARGEMENTS = (cv2.INTER_LINEAR, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
 _LEVELS = np.arange(256, dtype=np.float32) / 255
 
 
 def augment(face: Face, rng: Rng, style: float = 1.0) -> Pixels:
-    """One look at `face`: (96, 96, 3) uint8 RGB, decided by `rng` alone.
+    """Return one augmented crop of `face`, (96, 96, 3) uint8 RGB, determined by `rng` alone.
 
-    `style`, 0 to 1, scales how often all but the framing is drawn anew: 0 leaves the
-    picture's own light, sharpness and compression, and with them what gives it away.
+    `style`, 0 to 1, scales the probability of every change except the framing. 0 leaves the
+    picture's own light, sharpness and compression, which may reveal the label.
     """
     pixels = _frame(face, rng)
     if rng.random() < 0.30 * style:
@@ -54,11 +54,14 @@ def augment(face: Face, rng: Rng, style: float = 1.0) -> Pixels:
 
 
 def _frame(face: Face, rng: Rng) -> Pixels:
-    """The crop around a jittered detector box, turned, stretched and mirrored a little."""
+    """Return the crop at a jittered detector box, slightly rotated and stretched, and often
+    mirrored.
+    """
     x, y, w, h = face.box_px
     spread = SIDE_SPREAD if face.annotated else SIDE_SPREAD / 2
     shift = 1.0 if face.annotated else 0.6
-    # A crop data set's whole picture is a little tighter than the margin: meet in the middle.
+    # The whole picture of a data set of crops is a little tighter than the box with its margin, so
+    # the mean of the two is taken.
     sides_per_box = (
         (1 + 2 * MARGIN) if face.annotated else (0.5 / FRAMED_SHARE + 0.5 * (1 + 2 * MARGIN))
     )
@@ -88,7 +91,9 @@ def _clipped_normal(rng: Rng) -> float:
 
 
 def _change_light(pixels: Pixels, rng: Rng) -> Pixels:
-    """Other light and another sensor: saturation, exposure, contrast, cast, a lamp to one side."""
+    """Change the saturation, exposure, contrast and colour cast, and sometimes light it from one
+    side.
+    """
     if rng.random() < 0.5:
         grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         colour = 0.0 if rng.random() < 0.3 else float(rng.uniform(0.2, 1.6))
@@ -114,7 +119,7 @@ def _add_shading(pixels: Pixels, rng: Rng) -> Pixels:
 
 
 def _blur(pixels: Pixels, rng: Rng) -> Pixels:
-    """Out of focus, or moved while the shutter was open."""
+    """Blur as if out of focus, or as if the face moved while the shutter was open."""
     if rng.random() < 0.65:
         sigma = float(rng.uniform(0.4, 2.0))
         return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.uint8)
@@ -128,7 +133,9 @@ def _blur(pixels: Pixels, rng: Rng) -> Pixels:
 
 
 def _reduce_resolution(pixels: Pixels, rng: Rng) -> Pixels:
-    """As few pixels as a face further away has, compressed at that size, then scaled up."""
+    """Scale down to the resolution of a more distant face, sometimes compress it, and scale up
+    again.
+    """
     side = int(math.exp(rng.uniform(math.log(MIN_SIDE_PX), math.log(SIZE_PX))))
     shrink = cv2.INTER_AREA if rng.random() < 0.7 else cv2.INTER_LINEAR
     small = np.asarray(cv2.resize(pixels, (side, side), interpolation=shrink), np.uint8)

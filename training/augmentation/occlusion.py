@@ -1,4 +1,4 @@
-"""What hides a part of a face at a door, drawn over a crop: hands, glasses, hoods, beards."""
+"""Hands, glasses, hoods and beards that hide a part of a face at a door, drawn over a crop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.network.model import SIZE_PX
 
 Rng = np.random.Generator
 
-#: Heights in a frontal crop, as fractions of the detector's box with its margin; see
+#: Heights in a frontal crop in pixels, from fractions of the detector's box with its margin; see
 #: `training.augmentation.synthetic_masks`.
 EYES, NOSE, MOUTH, CHIN = (
     round(SIZE_PX * (MARGIN + height) / (1 + 2 * MARGIN)) for height in (0.38, 0.62, 0.78, 1.0)
@@ -22,10 +22,10 @@ MIDDLE = SIZE_PX // 2
 
 
 def occlude(pixels: Pixels, bare: bool, rng: Rng) -> Pixels:
-    """`pixels`, (96, 96, 3) uint8 RGB, with one thing in front of it.
+    """Return `pixels`, (96, 96, 3) uint8 RGB, with one object drawn in front of the face.
 
-    Hands and beards only over `bare` faces, where they could pass for a mask; the rest
-    over any. None of them changes the label.
+    Hands and beards are drawn only over `bare` faces, where a model could take them for a mask; the
+    other objects are drawn over any face. None of them changes the label.
     """
     chance = rng.random()
     if bare and chance < 0.15:
@@ -40,7 +40,7 @@ def occlude(pixels: Pixels, bare: bool, rng: Rng) -> Pixels:
 
 
 def _add_patch(pixels: Pixels, rng: Rng) -> Pixels:
-    """A small rectangle of one colour: never so large that it could pass for a mask."""
+    """Add a small rectangle of one colour, which is never large enough to pass for a mask."""
     height, width = rng.integers(6, SIZE_PX // 4, 2)
     x, y = rng.integers(0, SIZE_PX - width), rng.integers(0, SIZE_PX - height)
     covered = pixels.copy()
@@ -49,7 +49,7 @@ def _add_patch(pixels: Pixels, rng: Rng) -> Pixels:
 
 
 def add_hand(pixels: Pixels, rng: Rng) -> Pixels:
-    """Fingers before mouth or chin, of the skin of the same face."""
+    """Add fingers in front of the mouth or chin, in the skin colour of the same face."""
     skin = _median_colour(pixels[NOSE - 14 : NOSE - 4, MIDDLE - 14 : MIDDLE + 14])
     skin *= rng.uniform(0.75, 1.1)
     drawn = pixels.astype(np.float32)
@@ -68,7 +68,7 @@ def add_hand(pixels: Pixels, rng: Rng) -> Pixels:
 
 
 def add_beard(pixels: Pixels, rng: Rng) -> Pixels:
-    """Hair from the cheeks to the chin that leaves the lips free."""
+    """Add hair from the cheeks to the chin that leaves the lips free."""
     cover = np.zeros((SIZE_PX, SIZE_PX), np.float32)
     top = int(rng.integers(NOSE, MOUTH))
     wide, deep = int(rng.integers(26, 34)), int(rng.integers(20, 32))
@@ -83,7 +83,7 @@ def add_beard(pixels: Pixels, rng: Rng) -> Pixels:
 
 
 def add_glasses(pixels: Pixels, rng: Rng) -> Pixels:
-    """Two lenses and a bridge, clear or dark."""
+    """Add two lenses, clear or dark, and a bridge."""
     cover = np.zeros((SIZE_PX, SIZE_PX), np.float32)
     size = (int(rng.integers(9, 15)), int(rng.integers(6, 11)))
     y, apart = EYES + int(rng.integers(-2, 4)), int(rng.integers(15, 20))
@@ -97,7 +97,7 @@ def add_glasses(pixels: Pixels, rng: Rng) -> Pixels:
 
 
 def add_hood(pixels: Pixels, rng: Rng) -> Pixels:
-    """Cloth around the face that hides hair, ears and a part of the brow."""
+    """Add cloth around the face that hides hair, ears and a part of the forehead."""
     opening = np.zeros((SIZE_PX, SIZE_PX), np.float32)
     size = (int(rng.integers(30, 38)), int(rng.integers(38, 48)))
     cv2.ellipse(opening, (MIDDLE, MOUTH - 12), size, 0, 0, 360, (1.0,), -1)

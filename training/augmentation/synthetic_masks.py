@@ -1,9 +1,9 @@
-"""Bare faces put on another face's mask: rightly, under the nose, under the mouth, or its
-cloth as a collar.
+"""Bare faces with the mask of another face: worn correctly, under the nose, under the mouth, or as
+a collar.
 
-Photographs of masks worn wrongly are few. Cloth, light and seams come from a real masked
-face; only where the mask begins is decided here. Masks put on rightly are among them, so
-that being put on says nothing about the label.
+Photographs of incorrectly worn masks are few. The cloth, its light and its seams come from a real
+masked face; only the place of the upper edge is chosen here. Correctly worn masks are among them,
+so that a synthetic mask as such says nothing about the label.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class WearingStyle:
-    """How a mask is worn: where its upper edge lies, as fractions of the detector's box.
+    """A way to wear a mask.
 
-    `top`: least and most height of the edge at the nose; `label`: what that is called;
-    `share`: of all faces that put one on.
+    `label`: the label of a face that wears a mask in this way. `top`: the lowest and the highest
+    position of the upper edge at the nose, as fractions of the height of the detector's box.
+    `share`: the share of this style among all synthetic masks.
     """
 
     label: str
@@ -34,32 +35,37 @@ class WearingStyle:
     share: float
 
 
-#: In a frontal box of haarcascade_frontalface_alt2 the eyes stand at 0.38 of its height, the
-#: tip of the nose at 0.62, the mouth at 0.78 and the chin at about 1.
+#: In a frontal box of haarcascade_frontalface_alt2 the eyes are at 0.38 of its height, the tip of
+#: the nose at 0.62, the mouth at 0.78 and the chin at about 1.
 WEARING_STYLES = (
     WearingStyle("mask", (0.44, 0.54), 0.40),
-    WearingStyle("incorrect_mask", (0.66, 0.71), 0.30),  # the nose bare
-    WearingStyle("incorrect_mask", (0.82, 0.90), 0.12),  # the mouth bare too
-    WearingStyle("no_mask", (1.03, 1.15), 0.18),  # a collar or a scarf, which is no mask
+    WearingStyle("incorrect_mask", (0.66, 0.71), 0.30),  # nose bare
+    WearingStyle("incorrect_mask", (0.82, 0.90), 0.12),  # nose and mouth bare
+    WearingStyle("no_mask", (1.03, 1.15), 0.18),  # a collar or a scarf, which is not a mask
 )
-#: Where a donor's own mask begins, when it is worn rightly.
+#: Upper edge of the donor's mask when it is worn correctly.
 CORRECT_TOP = 0.50
 CHIN_HEIGHT = 1.0
-SIDE_PX = 120  # of the box, while the mask is put on
-CONTEXT = 0.45  # around it, in box sides
-DYED_SHARE = 0.35  # of the masks: a pink one must not pass for skin
+SIDE_PX = 120  # side to which the detector's box is scaled
+CONTEXT = 0.45  # margin around the box, in box sides
+# share of the masks that are recoloured, so that the model does not take a pink mask for skin
+DYED_SHARE = 0.35
 
 
 def wearing_styles_for(labels: tuple[str, ...]) -> tuple[WearingStyle, ...]:
-    """The ways whose label a model with `labels` knows."""
+    """Return the wearing styles whose label is one of `labels`."""
     return tuple(style for style in WEARING_STYLES if style.label in labels)
 
 
 def transfer_mask(bare: Face, donor: Face, style: WearingStyle, rng: Rng) -> Face:
-    """`bare` wearing the mask of `donor`, labelled as `style` says; both boxed by the detector."""
+    """Return `bare` with the mask of `donor`, worn in `style` and labelled accordingly.
+
+    The detector must have drawn the boxes of both faces.
+    """
     face, mask = _align(bare), _align(donor)
     top = float(rng.uniform(*style.top))
-    # Up to the whole way down: the donor's own seam shows, or a cut through its cloth.
+    # Moved by up to the full distance, so that either the donor's own upper seam or a cut through
+    # its cloth shows.
     lowered = float(rng.uniform(0.0, 1.1)) * max(0.0, top - CORRECT_TOP)
     mask = _move_down(mask, lowered)
     lit = _match_brightness(mask, face)
@@ -73,7 +79,7 @@ def transfer_mask(bare: Face, donor: Face, style: WearingStyle, rng: Rng) -> Fac
 
 
 def _align(face: Face) -> Pixels:
-    """`face` with its box at the same place in every picture."""
+    """Return the picture of `face`, scaled and shifted so that its box is at a fixed place."""
     x, y, w, h = face.box_px
     margin = CONTEXT * SIDE_PX
     matrix = np.array(
@@ -94,7 +100,7 @@ def _move_down(picture: Pixels, by: float) -> Pixels:
 
 
 def _match_brightness(picture: Pixels, like: Pixels) -> Floats:
-    """`picture` as bright as `like`, judged by what lies above both masks."""
+    """Return `picture` scaled to the brightness of `like`, compared above both masks."""
     rows = slice(_pixel_at(0.15), _pixel_at(0.42))
     columns = slice(_pixel_at(0.2), _pixel_at(0.8))
     ratio = (like[rows, columns].mean() + 8) / (picture[rows, columns].mean() + 8)
@@ -102,7 +108,7 @@ def _match_brightness(picture: Pixels, like: Pixels) -> Floats:
 
 
 def _dye(cloth: Floats, face: Pixels, rng: Rng) -> Floats:
-    """`cloth` in another colour, half of the time that of the skin it hides."""
+    """Return `cloth` in another colour, half of the time that of the skin which it hides."""
     rows, columns = slice(_pixel_at(0.60), _pixel_at(0.95)), slice(_pixel_at(0.3), _pixel_at(0.7))
     mean_colour = cloth[rows, columns].mean(axis=(0, 1)) + 4
     if rng.random() < 0.5:
@@ -114,8 +120,8 @@ def _dye(cloth: Floats, face: Pixels, rng: Rng) -> Floats:
 
 
 def _mask_alpha(top: float, rng: Rng) -> Floats:
-    """How much of each pixel the mask covers, 0 to 1: from `top` at the nose to the jaw."""
-    sag = float(rng.uniform(0.0, 0.08))  # the edge falls towards the ears
+    """Return the opacity of the mask, 0 to 1, at each pixel: from `top` at the nose to the jaw."""
+    sag = float(rng.uniform(0.0, 0.08))  # the edge is lower towards the ears
     tilt = float(rng.normal(0, 0.015))
     low = max(1.06, top + 0.22) + float(rng.uniform(-0.03, 0.06))
     outline = np.array(
@@ -141,7 +147,7 @@ def _mask_alpha(top: float, rng: Rng) -> Floats:
 
 
 def _collar_alpha(top: float, rng: Rng) -> Floats:
-    """Cloth under the chin, from shoulder to shoulder, that rises towards the ears."""
+    """Return the opacity of cloth under the chin, from shoulder to shoulder, higher at the ears."""
     size = round(SIDE_PX * (1 + 2 * CONTEXT))
     rise = float(rng.uniform(-0.05, 0.30))
     outline = np.array(

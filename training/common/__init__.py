@@ -1,1 +1,1 @@
-"""What the training packages share: settings, metrics, plots, and Keras itself."""
+"""Modules that the other packages share: settings, metrics, intervals, plots, importing Keras."""

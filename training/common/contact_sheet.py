@@ -1,4 +1,4 @@
-"""Contact sheets: many small pictures on one, each with a line of text."""
+"""Contact sheets: one picture that shows many small ones in rows, each with a caption."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from edge.common.arrays import Pixels
 
 CELL_PX, LINE_PX, GAP_PX = 112, 15, 6
 BACKGROUND, TEXT = (255, 255, 255), (30, 30, 30)
-LETTERS_PER_LINE = 16  # as wide as a cell, at the most
+LETTERS_PER_LINE = 16  # as many as fit into a cell's width
 
 
 def contact_sheet(pictures: list[Pixels], captions: list[list[str]], columns: int = 10) -> Pixels:
-    """(height, width, 3) uint8 RGB: `pictures`, each (h, w, 3) uint8 RGB, in rows.
+    """Return a sheet, (height, width, 3) uint8 RGB, of `pictures`, each (h, w, 3) uint8 RGB.
 
-    `captions` holds the lines below each; longer ones are cut. Raises ValueError when
-    there is no picture or not one caption for each.
+    `captions` holds the lines of text below each picture; lines that are too long are cut. Raises
+    ValueError when there are no pictures, or when the number of captions differs from theirs.
     """
     if not pictures or len(pictures) != len(captions):
-        raise ValueError(f"{len(pictures)} pictures with {len(captions)} captions")
+        raise ValueError(f"{len(pictures)} pictures, but {len(captions)} captions")
     lines = max(len(caption) for caption in captions)
     columns = min(columns, len(pictures))
     rows = math.ceil(len(pictures) / columns)
@@ -49,11 +49,11 @@ def contact_sheet(pictures: list[Pixels], captions: list[list[str]], columns: in
 
 
 def _fit_into_cell(picture: Pixels) -> Pixels:
-    """`picture` scaled into a cell, its proportions kept."""
+    """Return `picture` scaled to the size of a cell, with its aspect ratio kept."""
     height, width = picture.shape[:2]
     scale = CELL_PX / max(height, width)
     return resize_crop(picture, (max(1, round(height * scale)), max(1, round(width * scale))))
 
 
 def _ascii(text: str) -> str:
-    return text.encode("ascii", "replace").decode()  # OpenCV's font has no other letters
+    return text.encode("ascii", "replace").decode()  # OpenCV's font has only ASCII letters

@@ -1,8 +1,8 @@
-"""How far a figure could be off: 95% intervals by the bootstrap, over pictures.
+"""95% intervals of metrics by the bootstrap over pictures.
 
-The faces of one photograph share its light and its people, so whole pictures are drawn
-with replacement, with all their faces, and the figure is computed anew on each draw; the
-interval spans the middle 95% of the answers (the percentile method: Efron and
+The faces of one photograph share its light and its people, so they are not independent. Therefore
+whole pictures are drawn with replacement, each with all its faces, and the metric is computed on
+each draw; the interval is the middle 95% of these values (the percentile method: Efron and
 Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13).
 """
 
@@ -17,19 +17,19 @@ import numpy.typing as npt
 from training.common.metrics import Ints
 
 RESAMPLES, SEED, COVERAGE = 2000, 1, 0.95
-MAX_CELLS = 4_000_000  # of the table of weights: 16 MB
+MAX_CELLS = 4_000_000  # in a table of weights: 16 MB
 
-#: (draws, faces) float32: how often each face stands in each draw.
+#: (draws, faces) float32: how often each face occurs in each draw.
 Weights = npt.NDArray[np.float32]
-#: A figure's value in each draw, NaN where it has none.
+#: A metric's value in each draw; NaN where the metric is undefined.
 Values = npt.NDArray[np.float64]
-#: Figures by name, from weights.
+#: A function that computes metrics, by name, from weights.
 Statistic = Callable[[Weights], Mapping[str, Values]]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure over `count` faces, and the ends of its 95% interval."""
+    """A metric over `count` faces, with the ends of its 95% interval."""
 
     value: float
     low: float
@@ -40,26 +40,29 @@ class Estimate:
 def share_estimates(
     parts: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike]], pictures: Ints
 ) -> dict[str, Estimate | None]:
-    """Each of `parts`, (of those, all), as a share; None where there is nothing to share.
+    """Estimate each of `parts`, a (numerator, denominator) pair, as a share.
 
-    Both are (n,) numbers, one per face; `pictures` (n,) says which faces share one. Drawing
-    anew says nothing of a share of 0 or 1, for it never changes: there the end that is open
-    is the exact bound for so many independent pictures (Clopper and Pearson, 1934).
+    Both are (n,), with one number for each face; `pictures` (n,) holds a number for each face that
+    is the same for faces of one picture. A part is None where its denominator is 0 for all faces.
+
+    A share of exactly 0 or 1 has the same value in every draw, so the bootstrap gives no interval.
+    The end that is not 0 or 1 is then the exact bound for as many independent pictures (Clopper and
+    Pearson, 1934).
     """
     if not parts:
         return {}
     numerators, denominators = (
         np.column_stack([pair[side] for pair in parts.values()]) for side in (0, 1)
     )
-    found = bootstrap_estimates(
+    estimates = bootstrap_estimates(
         lambda weights: _ratios(weights, numerators, denominators, list(parts)), pictures
     )
     for column, name in enumerate(parts):
-        each, counted = found[name], denominators[:, column] > 0
+        each, counted = estimates[name], denominators[:, column] > 0
         if each is not None:
             independent = len(np.unique(pictures[counted]))
-            found[name] = _with_exact_bounds(each, independent, int(counted.sum()))
-    return found
+            estimates[name] = _with_exact_bounds(each, independent, int(counted.sum()))
+    return estimates
 
 
 def _ratios(
@@ -71,7 +74,7 @@ def _ratios(
 
 
 def ratio(numerators: Values, denominators: Values) -> Values:
-    """over / under, NaN where `denominators` is 0."""
+    """Return `numerators` / `denominators`, with NaN where the denominator is 0."""
     found = np.full(numerators.shape, np.nan)
     return np.asarray(
         np.divide(numerators, denominators, out=found, where=denominators > 0), np.float64
@@ -79,19 +82,20 @@ def ratio(numerators: Values, denominators: Values) -> Values:
 
 
 def _with_exact_bounds(each: Estimate, independent: int, count: int) -> Estimate:
-    far = ((1 - COVERAGE) / 2) ** (1 / independent)
-    low = far if each.value >= 1 else each.low
-    high = 1 - far if each.value <= 0 else each.high
+    bound = ((1 - COVERAGE) / 2) ** (1 / independent)
+    low = bound if each.value >= 1 else each.low
+    high = 1 - bound if each.value <= 0 else each.high
     return Estimate(each.value, low, high, count)
 
 
 def bootstrap_estimates(
     statistic: Statistic, pictures: Ints, resamples: int = RESAMPLES, seed: int = SEED
 ) -> dict[str, Estimate | None]:
-    """What `statistic` gives on the faces as they are, with its intervals.
+    """Compute `statistic` on all faces, with intervals from bootstrap draws.
 
-    `pictures` (n,) says which faces share one. A figure that has no value is None; draws in
-    which it has none are left out of its interval.
+    `pictures` (n,) holds a number for each face that is the same for faces of one picture. A metric
+    that is undefined for all faces is None; draws in which a metric is undefined do not count for
+    its interval.
     """
     values = statistic(np.ones((1, len(pictures)), np.float32))
     drawn = [statistic(weights) for weights in bootstrap_weights(pictures, resamples, seed)]
@@ -105,7 +109,9 @@ def bootstrap_estimates(
 
 
 def percentile_interval(column: Values) -> tuple[float, float]:
-    """The ends of the middle 95% of `column`, NaN aside; NaN when there is nothing else."""
+    """Return the ends of the middle 95% of `column` without its NaNs, or two NaNs if it has only
+    NaNs.
+    """
     defined = column[~np.isnan(column)]
     if not len(defined):
         return float("nan"), float("nan")
@@ -117,7 +123,10 @@ def percentile_interval(column: Values) -> tuple[float, float]:
 def bootstrap_weights(
     pictures: Ints, resamples: int = RESAMPLES, seed: int = SEED
 ) -> Iterator[Weights]:
-    """Weights of the faces, some draws at a time, `resamples` in all; the same for one seed."""
+    """Yield the weights of the faces, several draws at a time, `resamples` draws in total.
+
+    The same seed gives the same weights.
+    """
     rng = np.random.default_rng(seed)
     _, index = np.unique(pictures, return_inverse=True)
     count = int(np.max(index)) + 1

@@ -1,4 +1,4 @@
-"""Figures of a classifier, from true and predicted labels and from scores."""
+"""Metrics of a classifier, from true and predicted labels and from scores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """One label's figures, each 0 to 1 (0 where undefined); `count` true faces."""
+    """Metrics of one label, each 0 to 1 and 0 where undefined.
+
+    `count` is the number of faces with this true label.
+    """
 
     precision: float
     recall: float
@@ -23,7 +26,11 @@ class ClassMetrics:
 
 @dataclass(frozen=True)
 class ClassificationMetrics:
-    """`confusion[t][p]`: faces of true label t taken for p, in the order of `by_label`."""
+    """Metrics of all labels.
+
+    `confusion[t][p]` is the number of faces with true label t and predicted label p, in the order
+    of `by_label`.
+    """
 
     accuracy: float
     count: int
@@ -34,7 +41,7 @@ class ClassificationMetrics:
 def classification_metrics(
     truth: Ints, predicted: Ints, labels: tuple[str, ...]
 ) -> ClassificationMetrics:
-    """Figures over (n,) indices into `labels`; n must be at least 1."""
+    """Compute metrics from (n,) indices into `labels`; n must be at least 1."""
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(confusion, (truth, predicted), 1)
     by_label = {label: _class_metrics(confusion, index) for index, label in enumerate(labels)}
@@ -52,10 +59,11 @@ def _class_metrics(confusion: Ints, index: int) -> ClassMetrics:
 
 
 def alert_threshold(masked_scores: list[Floats], false_alarms: float) -> float:
-    """Smallest threshold that at most `false_alarms` of the masked faces reach.
+    """Return the smallest threshold that at most the share `false_alarms` of the masked faces
+    reach.
 
-    `masked_scores`: the alert label's score of each masked face, one array per data
-    set; data sets count equally, however many faces they have.
+    `masked_scores` holds the alert label's score of each masked face, with one array for each data
+    set. Data sets count equally, whatever their number of faces.
     """
     scores = np.concatenate(masked_scores)
     weights = np.concatenate([np.full(len(s), 1 / len(s)) for s in masked_scores if len(s)])

@@ -1,4 +1,4 @@
-"""The look that all plots share, drawn without a display."""
+"""The style that all plots share; plots are drawn without a display."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-#: Told apart by colour-blind eyes too (Okabe and Ito, 2008).
+#: Distinguishable with colour-blindness as well (Okabe and Ito, 2008).
 LABEL_COLOURS = {"mask": "#0072B2", "no_mask": "#D55E00", "incorrect_mask": "#CC79A7"}
 OTHER_COLOURS = ("#009E73", "#E69F00", "#56B4E9", "#000000", "#999999")
 STYLE = {
@@ -28,9 +28,11 @@ DOTS_PER_INCH = 144
 def plot(
     path: Path, width_in: float = 7.0, height_in: float = 4.5, rows: int = 1, columns: int = 1
 ) -> Iterator[Any]:
-    """A new figure's axes (an array of them when there are several), saved as PNG to `path`.
+    """Yield the axes of a new figure, or an array of them if there are several, and save it to
+    `path`.
 
-    The file is written when the block ends without an error; same drawing, same bytes.
+    The PNG file is written when the block ends without an error. The same drawing gives the same
+    bytes.
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg

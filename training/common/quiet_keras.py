@@ -1,4 +1,4 @@
-"""Keras, imported without the dozen lines that TensorFlow's C++ side writes about GPUs."""
+"""Import Keras without the messages about GPUs that TensorFlow's C++ code writes."""
 
 from __future__ import annotations
 
@@ -14,31 +14,37 @@ from edge.common.errors import UserError
 
 
 def import_keras() -> Any:
-    """The keras module; what a failing import wrote is passed on."""
+    """Return the keras module; if the import fails, its messages are written to standard error."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with suppress_stderr():
         import keras
         import tensorflow as tf
 
-        tf.config.list_physical_devices()  # looks for a GPU now, and says so now
+        tf.config.list_physical_devices()  # searches for GPUs, which writes messages
     return keras
 
 
 def load_model_file(path: Path) -> Any:
-    """The Keras model in `path`; raises UserError naming the file when it is none."""
+    """Load the Keras model in `path`.
+
+    Raises UserError naming the file when it does not exist or is not a Keras model.
+    """
     keras = import_keras()
     if not path.is_file():
-        raise UserError(f"cannot read the model {path}: there is no such file")
+        raise UserError(f"cannot read the model {path}: the file does not exist")
     try:
         return keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises many types for a file that is no model
+    except Exception as error:  # Keras raises many types for a file that is not a model
         first = str(error).strip().splitlines()[0]
-        raise UserError(f"{path} is no Keras model: {first}") from None
+        raise UserError(f"{path} is not a Keras model: {first}") from None
 
 
 @contextmanager
 def suppress_stderr() -> Iterator[None]:
-    """Holds back all that this process writes to standard error, C++ too, unless it fails."""
+    """Discard what this process, its C++ code included, writes to standard error.
+
+    If the block raises an exception, the text is written to standard error after all.
+    """
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:

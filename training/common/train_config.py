@@ -1,4 +1,4 @@
-"""The settings of one training run, with the reason at the end of the line."""
+"""The settings of one training run, each with its reason at the end of the line."""
 
 from __future__ import annotations
 
@@ -7,31 +7,37 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """What decides a run besides its data: the same settings give the same model."""
+    """The settings of a run: with the same data, the same settings give the same model."""
 
-    epochs: int = 40  # still improving slowly at 30
+    epochs: int = 40  # the validation score still improves slowly at 30
     batch: int = 128
     seed: int = 1
-    limit: int | None = None  # faces per data set, for a quick trial
+    limit: int | None = None  # faces of each data set, for a quick trial; None: all
     classes: int = 2
-    net: str = "small"  # of `training.network.model.NETS`
-    learning_rate: float = 3e-3  # the peak; AdamW with batches of 128
+    net: str = "small"  # a key of `training.network.model.NETS`
+    learning_rate: float = 3e-3  # the peak rate of AdamW, for batches of 128
     warm_up_epochs: float = 1.0
     weight_decay: float = 0.02
-    # 1: in each data set the labels weigh the same; 0: as often as they occur. At 1 the few
-    # masks worn wrongly were said of twice as many faces as wear one.
+    # 1: all labels of a data set have the same total weight; 0: every face has the same weight. At
+    # 1 the model predicted `incorrect_mask`, which is rare, for twice as many faces as have this
+    # label.
     balance: float = 0.5
-    label_smoothing: float = 0.05  # scenes' labels are a few per cent wrong
-    average: float = 0.998  # of the weights: about the last 500 steps
-    annotated_draws: float = 3.0  # looks per epoch at a face from a scene: they are few and count
-    draws: dict[str, float] = field(default_factory=dict)  # by data set, instead of 1 or the above
-    style: float = 1.0  # of `training.augmentation.augment.augment`: 0 shows what its absence costs
-    put_on: float = 0.15  # of the looks at a bare face: a mask put on it, rightly or not
-    empty_draws: float = 1.0
-    empty_per_picture: int = 2  # what a detector falsely takes for a face: walls and clothes
-    empty_no_mask: float = 0.3  # their target: unsure, and on the quiet side
-    corrections: str = ""  # the digest of the file of labels read again
-    start: str = ""  # the digest of the model whose weights the run begins with
-    teacher: str = ""  # the digest of the model whose answers are learnt too
-    teacher_share: float = 0.7  # of the loss, when there is a teacher; the labels get the rest
-    patience: int = 12  # epochs without a better validation score, after which a run stops
+    label_smoothing: float = 0.05  # a few per cent of the labels of scenes are wrong
+    average: float = 0.998  # decay of the moving average of the weights: about the last 500 steps
+    # Draws per epoch of a boxed face: there are few, and they are the most like what the daemon
+    # sees.
+    annotated_draws: float = 3.0
+    # Draws by data set, instead of annotated_draws or 1.
+    draws: dict[str, float] = field(default_factory=dict)
+    # As in `training.augmentation.augment.augment`; 0 measures the effect of leaving it out.
+    style: float = 1.0
+    put_on: float = 0.15  # share of the bare-face samples that get a synthetic mask
+    empty_draws: float = 1.0  # draws per epoch of a box without a face
+    empty_per_picture: int = 2  # boxes without a face, such as walls and clothes, from each scene
+    empty_no_mask: float = 0.3  # their `no_mask` target: uncertain, and below the alert threshold
+    corrections: str = ""  # digest of the file of corrected labels
+    start: str = ""  # digest of the model whose weights the run starts from
+    teacher: str = ""  # digest of the model whose outputs are targets as well
+    # Share of the loss that compares with the teacher's outputs, if there is a teacher.
+    teacher_share: float = 0.7
+    patience: int = 12  # the run stops after this many epochs without a better validation score

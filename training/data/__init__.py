@@ -1,1 +1,1 @@
-"""Data sets: layouts on disk, splits, corrections, and face crops."""
+"""Data sets: layouts on disk, splits, corrections, face crops, and near-duplicates."""

@@ -1,8 +1,8 @@
-"""Labels read again by a person: what is trained on, never what is reported on.
+"""Corrected labels, applied to the train split only.
 
-Public sets carry wrong labels. A file of corrections names single faces and what they
-really show; it is applied to the train part alone, so that figures on the validation and
-test parts stay comparable with everybody else's.
+Public data sets have wrong labels. A file of corrections names single faces and the labels that a
+person read for them. Corrections apply to the train split alone, so that figures on the validation
+and test splits stay comparable with those that others report.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ log = logging.getLogger(__name__)
 COLUMNS = ("picture", "x", "y", "label")
 #: In place of a label: the face is not trained on.
 LEAVE_OUT = "-"
-#: A picture as `folder/file.jpg`, for parts of a set reuse names, and the left and upper
-#: edge of the face's box in whole pixels; None, None for a picture without boxes.
+#: A picture as `folder/file.jpg`, because the splits of a data set reuse file names, and the left
+#: and upper edge of the face's box in whole pixels; None, None for a picture without boxes.
 Key = tuple[str, int | None, int | None]
 Corrections = Mapping[Key, str]
 
 
 def read_corrections(path: Path) -> Corrections:
-    """The corrections in a CSV file with the columns `COLUMNS`.
+    """Return the corrections in a CSV file with the columns `COLUMNS`.
 
-    Raises UsageError naming the file and the line that is wrong.
+    Raises UsageError naming the file and the first line that is invalid.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -42,12 +42,12 @@ def read_corrections(path: Path) -> Corrections:
     try:
         return _parse(path, csv.reader(io.StringIO(text)))
     except csv.Error as error:
-        raise UsageError(f"the corrections {path} are no CSV file: {error}") from None
+        raise UsageError(f"the corrections {path} are not a CSV file: {error}") from None
 
 
 def _parse(path: Path, rows: Any) -> Corrections:
     if tuple(next(rows, [])) != COLUMNS:
-        raise UsageError(f"{path}, line 1: wanted {','.join(COLUMNS)}")
+        raise UsageError(f"{path}, line 1: expected {','.join(COLUMNS)}")
     corrections: dict[Key, str] = {}
     for row in rows:
         if not row:
@@ -58,20 +58,23 @@ def _parse(path: Path, rows: Any) -> Corrections:
             face = (picture, _optional_int(x), _optional_int(y))
         except ValueError:
             raise UsageError(
-                f"{where}: wanted folder/picture, the left and upper edge of a box or"
-                f" nothing, and a label, not {','.join(row)[:60]!r}"
+                f"{where}: expected folder/picture, the left and upper edge of a box or two empty"
+                f" fields, and a label, not {','.join(row)[:60]!r}"
             ) from None
         if label not in (*LABELS[3], LEAVE_OUT):
-            wanted = ", ".join(LABELS[3])
-            raise UsageError(f"{where}: {label[:20]!r} is not one of {wanted}, {LEAVE_OUT}")
+            expected = ", ".join(LABELS[3])
+            raise UsageError(f"{where}: {label[:20]!r} is not one of {expected}, {LEAVE_OUT}")
         if face in corrections:
-            raise UsageError(f"{where}: this face stands in the file twice")
+            raise UsageError(f"{where}: this face is already corrected by an earlier line")
         corrections[face] = label
     return corrections
 
 
 def apply_corrections(data: DataSet, corrections: Corrections, labels: tuple[str, ...]) -> DataSet:
-    """`data` with its train part corrected; faces that are no longer one of `labels` go."""
+    """Return `data` with its train split corrected.
+
+    Faces whose corrected label is not one of `labels` are left out.
+    """
     samples = []
     for sample in data.samples:
         label = corrections.get(correction_key(sample), sample.label)
@@ -83,13 +86,13 @@ def apply_corrections(data: DataSet, corrections: Corrections, labels: tuple[str
 
 
 def unused_corrections(datasets: list[DataSet], corrections: Corrections) -> list[Key]:
-    """The corrections of faces that none of `datasets` has in its train part."""
+    """Return the corrections of faces that are in no train split of `datasets`."""
     trained = {correction_key(s) for data in datasets for s in data.in_split(Split.TRAIN)}
     return [face for face in corrections if face not in trained]
 
 
 def correction_key(sample: Sample) -> Key:
-    """What a correction calls the face of `sample`."""
+    """Return the key that a correction uses for the face of `sample`."""
     name = f"{sample.path.parent.name}/{sample.path.name}"
     if sample.box_px is None:
         return name, None, None

@@ -1,4 +1,4 @@
-"""Samples become pixels: decoded, found, and kept with as much around the face as is needed."""
+"""Face crops from samples: pictures are decoded, and faces are cropped with their surroundings."""
 
 from __future__ import annotations
 
@@ -20,23 +20,24 @@ from training.network.model import SIZE_PX
 
 log = logging.getLogger(__name__)
 
-#: More unreadable pictures than this share of a data set is a broken download.
+#: If a larger share of a data set's pictures is unreadable, the download is considered broken.
 CORRUPT_SHARE = 0.01
-#: Annotated faces narrower than this say little and their labels are guesses.
+#: Narrower annotated faces show little, and their labels are guesses.
 MIN_TRAINED_WIDTH_PX, MIN_EVALUATED_WIDTH_PX = 20.0, 28.0
-#: A whole picture stretched more than this to a square, with no face found, is no crop.
+#: A whole picture with a larger aspect ratio, in which no face is found, is not a face crop.
 MAX_ASPECT = 1.6
 
-CONTEXT_SIDES = 2.2  # kept around a face, in detector sides: room for the jitter
-BOX_LIMIT_PX = 112  # a larger box is scaled down when kept: its crop still exceeds 96 px
+# side of the kept surroundings of a face, in sides of its box: room for the jitter
+CONTEXT_SIDES = 2.2
+BOX_LIMIT_PX = 112  # a larger box is scaled down to this; its crop is still larger than 96 px
 
 
 @dataclass(frozen=True)
 class Face:
-    """A training face: pixels around it, (h, w, 3) uint8 RGB, and its box in them.
+    """A face to train on: the pixels around it, (h, w, 3) uint8 RGB, and its box in them.
 
-    `annotated` faces have the detector's spread still to come; others are boxed by
-    the detector itself, or fill their picture.
+    The box of an `annotated` face is the detector's mean box, to which its spread must still be
+    added. The box of any other face was drawn by the detector itself, or covers the picture.
     """
 
     image: Pixels
@@ -46,7 +47,7 @@ class Face:
 
 
 def read_picture(path: Path) -> Pixels | None:
-    """The picture as (height, width, 3) uint8 RGB, or None when it cannot be decoded."""
+    """Return the picture as (height, width, 3) uint8 RGB, or None if it cannot be decoded."""
     try:
         raw = np.frombuffer(path.read_bytes(), np.uint8)
         image = cv2.imdecode(raw, cv2.IMREAD_COLOR) if raw.size else None
@@ -58,34 +59,38 @@ def read_picture(path: Path) -> Pixels | None:
 
 
 def decode_samples(
-    data: DataSet, samples: Iterable[Sample], watch: Callable[[list[Sample]], Iterable[Sample]]
+    data: DataSet,
+    samples: Iterable[Sample],
+    progress: Callable[[list[Sample]], Iterable[Sample]],
 ) -> Iterator[tuple[Sample, Pixels]]:
-    """Each sample with its picture; `watch` wraps the list to show progress.
+    """Yield each sample with its picture.
 
-    Pictures that cannot be decoded are named in the log and left out; raises UserError
-    when they are more than `CORRUPT_SHARE` of the samples.
+    `progress` wraps the list of samples to show progress. Pictures that cannot be decoded are named in
+    the log and left out; raises UserError after the last sample if they are more than
+    `CORRUPT_SHARE` of the pictures.
     """
     samples = list(samples)
     corrupt: set[Path] = set()
     last_path, last_image = None, None
-    for sample in watch(samples):
+    for sample in progress(samples):
         if sample.path != last_path:
             last_path, last_image = sample.path, read_picture(sample.path)
         if last_image is not None:
             yield sample, last_image
         elif sample.path not in corrupt:
             corrupt.add(sample.path)
-            log.warning("left out, cannot be decoded: %s", sample.path)
+            log.warning("left out a picture that cannot be decoded: %s", sample.path)
     paths = len({sample.path for sample in samples})
     if len(corrupt) > CORRUPT_SHARE * paths:
         raise UserError(
             f"{len(corrupt)} of {paths} pictures of {data.root} cannot be decoded, such as"
-            f" {min(corrupt)}: more than {CORRUPT_SHARE:.0%}, so the download is broken"
+            f" {min(corrupt)}; more than {CORRUPT_SHARE:.0%} means that the download is broken:"
+            " download it again"
         )
 
 
 def training_face(data: DataSet, sample: Sample, image: Pixels) -> Face | None:
-    """The face to train on, or None when the picture shows it too small or not at all."""
+    """Return the face to train on, or None if it is too small or the picture is not a face crop."""
     height, width = image.shape[:2]
     if sample.box_px is not None:
         if sample.box_px[2] < MIN_TRAINED_WIDTH_PX:
@@ -100,10 +105,10 @@ def training_face(data: DataSet, sample: Sample, image: Pixels) -> Face | None:
 
 
 def evaluation_crop(sample: Sample, image: Pixels) -> Pixels | None:
-    """The face as the Pi would crop it: (96, 96, 3) uint8; None when it is too small.
+    """Return the face as the Pi would crop it, (96, 96, 3) uint8, or None if it is too small.
 
-    Annotated faces are cut at the detector's mean box; whole pictures are taken as
-    framed, like `Classifier.classify_crop` does.
+    Annotated faces are cropped at the detector's mean box; pictures without boxes are taken whole,
+    as `Classifier.classify_crop` does.
     """
     size = (SIZE_PX, SIZE_PX)
     if sample.box_px is None:
@@ -114,12 +119,14 @@ def evaluation_crop(sample: Sample, image: Pixels) -> Pixels | None:
 
 
 def is_evaluated(sample: Sample) -> bool:
-    """Whether the sample's face is wide enough to be counted."""
+    """Return whether the sample's face is wide enough to be evaluated."""
     return sample.box_px is None or sample.box_px[2] >= MIN_EVALUATED_WIDTH_PX
 
 
 def _crop_context(image: Pixels, box_px: Box, label: str, annotated: bool) -> Face:
-    """`image` cut to the surroundings of `box_px` and scaled down when larger than needed."""
+    """Return the surroundings of `box_px` in `image`, scaled down if they are larger than
+    needed.
+    """
     x, y, w, h = box_px
     height, width = image.shape[:2]
     reach = CONTEXT_SIDES / 2 * max(w, h)

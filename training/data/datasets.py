@@ -1,4 +1,4 @@
-"""Folders of pictures as they are published ──► labelled samples."""
+"""Folders of pictures, as they are published, read as labelled samples."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LABELS = {2: ("mask", "no_mask"), 3: ("mask", "no_mask", "incorrect_mask")}
 
 @dataclass(frozen=True)
 class Sample:
-    """One labelled face: a whole picture (`box_px` None) or an annotated box in one."""
+    """One labelled face: a whole picture (`box_px` None) or an annotated box in a picture."""
 
     path: Path
     label: str
@@ -46,11 +46,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class DataSet:
-    """What one folder holds.
+    """The content of one folder.
 
-    `framed`: its pictures are crops with no scene around the face. `boxes`: every box that
-    is annotated in a picture, whatever its label, x, y, width, height in pixels. `argument`:
-    what `read_dataset` was called with, to read it again: `root`, or LABEL=root.
+    `framed`: the pictures are face crops without a scene around the face. `boxes`: all annotated
+    boxes of each picture, whatever their labels, as x, y, width, height in pixels. `argument`: the
+    argument of `read_dataset` that reads it again: `root`, or LABEL=root.
     """
 
     name: str
@@ -62,16 +62,16 @@ class DataSet:
     argument: Path | None = None
 
     def in_split(self, split: Split) -> list[Sample]:
-        """The samples of one split."""
+        """Return the samples of one split."""
         return [sample for sample in self.samples if sample.split is split]
 
 
 def read_dataset(root: Path, labels: tuple[str, ...]) -> DataSet:
-    """The samples under `root` whose label is one of `labels`, in a fixed order.
+    """Return the samples below `root` that have one of `labels`, in a fixed order.
 
-    `root` may also be `LABEL=FOLDER`: every picture in FOLDER bears that label. Raises
-    UsageError naming the folder when it is missing, its layout unknown or a class folder
-    empty.
+    `root` may also be `LABEL=FOLDER`, which gives every picture in FOLDER this label. Raises
+    UsageError naming the folder if it does not exist, has an unknown layout, or has an empty class
+    folder.
     """
     argument = root
     label, root = _split_label(argument)
@@ -98,32 +98,36 @@ def read_dataset(root: Path, labels: tuple[str, ...]) -> DataSet:
     kept = tuple(sample for sample in samples if sample.label in labels)
     if not kept:
         found = ", ".join(sorted({sample.label for sample in samples})) or "nothing"
-        raise UsageError(f"the data folder {root} holds {found}, but none of {', '.join(labels)}")
+        raise UsageError(
+            f"the data folder {root} has pictures of {found}, but of none of {', '.join(labels)}"
+        )
     return DataSet(_data_set_name(root), root, layout, kept, layout == "splits", boxes, argument)
 
 
 def read_datasets(roots: list[Path], labels: tuple[str, ...]) -> list[DataSet]:
-    """Each of `roots` as `read_dataset` reads it; raises UsageError too when two are one."""
+    """Read each of `roots` with `read_dataset`; also raises UsageError if two are the
+    same folder.
+    """
     check_distinct(roots)
     return [read_dataset(root, labels) for root in roots]
 
 
 def check_distinct(roots: list[Path]) -> None:
-    """Raises UsageError when one folder stands in `roots` twice: its faces would count double."""
+    """Raise UsageError if two of `roots` are the same folder, whose faces would count twice."""
     places = Counter(_split_label(root)[1].resolve() for root in roots)
     for folder, times in places.items():
         if times > 1:
-            raise UsageError(f"the data folder {folder} is named {times} times: name it once")
+            raise UsageError(f"the data folder {folder} is given {times} times: give it once")
 
 
 def check_classes(datasets: list[DataSet], split: Split, labels: tuple[str, ...]) -> None:
-    """Raises UsageError when `split` of all `datasets` together lacks one of `labels`."""
+    """Raise UsageError if `split` of all `datasets` together has no picture of one of `labels`."""
     count = Counter(sample.label for data in datasets for sample in data.in_split(split))
     missing = [label for label in labels if not count[label]]
     if missing:
         places = ", ".join(str(data.root) for data in datasets)
         raise UsageError(
-            f"the {split} part of {places} has no picture of {', '.join(missing)}:"
+            f"the {split} split of {places} has no picture of {', '.join(missing)}:"
             f" a model needs examples of each of {', '.join(labels)}"
         )
 
@@ -136,17 +140,22 @@ def _data_set_name(root: Path) -> str:
 
 
 def _split_label(root: Path) -> tuple[str | None, Path]:
-    """The label and the folder in `no_mask=FOLDER`; an existing folder is itself."""
+    """Return the label and the folder in `no_mask=FOLDER`, or None and `root` if that is a folder
+    itself.
+    """
     label, is_said, folder = str(root).partition("=")
     if root.is_dir() or not is_said:
         return None, root
     if label not in LABELS[3]:
-        raise UsageError(f"{root}: before = stands one of {', '.join(LABELS[3])}")
+        raise UsageError(f"{root}: the label before = must be one of {', '.join(LABELS[3])}")
     return label, Path(folder)
 
 
 def _layout(root: Path) -> str | None:
-    """`voc`, `splits` or `classes`; a folder of pictures named after a class is the latter."""
+    """Return `voc`, `splits` or `classes`, or None for an unknown layout.
+
+    A folder of pictures that is itself named after a class has the layout `classes`.
+    """
     if is_voc(root):
         return "voc"
     if split_folders(root):
@@ -157,7 +166,9 @@ def _layout(root: Path) -> str | None:
 
 
 def _unwrap(root: Path) -> Path:
-    """`root`, or the one folder in it, or in that: archives often wrap what they hold."""
+    """Return `root`, or the only folder in it, at most two levels deep: archives often wrap their
+    content.
+    """
     for _ in range(2):
         inside = subfolders(root)
         if _layout(root) is not None or len(inside) != 1:
@@ -169,13 +180,15 @@ def _unwrap(root: Path) -> Path:
 def _unknown_layout(root: Path) -> str:
     known = [path for path in subfolders(root) if _layout(_unwrap(path)) is not None]
     if known:
-        named = " ".join(str(path) for path in known)
-        return f"the data folder {root} holds several data sets: name each, as --data {named}"
-    return f"the data folder {root} has no layout that is known here; {EXPECTED}"
+        paths = " ".join(str(path) for path in known)
+        return f"the data folder {root} holds several data sets: give each, as --data {paths}"
+    return f"the data folder {root} has an unknown layout; {EXPECTED}"
 
 
 def _class_samples(root: Path, split: Split | None) -> Iterator[Sample]:
-    """All class folders in `root`, or `root` itself where that is one."""
+    """Yield the samples of all class folders in `root`, or of `root` itself if it is a class
+    folder.
+    """
     found = class_folders(root)
     for folder, label in found or [(root, str(label_of_folder(root)))]:
         inside = list_pictures(folder)
@@ -192,17 +205,20 @@ def _class_samples(root: Path, split: Split | None) -> Iterator[Sample]:
 
 
 def _check_other_folders(root: Path, used: set[Path]) -> None:
-    """What stands beside class folders: a data set of its own is an error, the rest is named."""
+    """Raise UsageError if a data set is beside the class folders; name other folders in the log."""
     others = [path for path in subfolders(root) if path not in used]
     if any(_layout(_unwrap(path)) is not None for path in others):
         raise UsageError(_unknown_layout(root))
     if others:
         names = ", ".join(path.name for path in others)
-        log.warning("%s: not named after a class, so not used: %s", root, names)
+        log.warning("%s: folders that are not named after a class are ignored: %s", root, names)
 
 
 def _split_rule(folder: Path) -> Callable[[str], Split]:
-    """What parts the pictures of a class folder: CelebA's own list, or their names."""
+    """Return the function that gives the split of a picture in a class folder, from its file name.
+
+    It uses CelebA's partition list where there is one, and the hash of the name elsewhere.
+    """
     listed = find_partition(folder) if normalised_name(folder.name) in CELEBA_FOLDERS else None
     return split_of if listed is None else partial(split_in_partition, read_partition(listed))
 
@@ -211,7 +227,7 @@ def _flat_samples(folder: Path, label: str, inner: Path) -> Iterator[Sample]:
     named = {found for _, found in class_folders(inner)} | {label_of_folder(folder) or label}
     if _layout(inner) in ("voc", "splits") or named != {label}:
         raise UsageError(
-            f"{folder} says by its folders which pictures are what: give --data {folder},"
+            f"the folders in {folder} define the labels of its pictures: give --data {folder},"
             f" not {label}={folder}"
         )
     inside = list_pictures(folder)

@@ -1,10 +1,10 @@
-"""What the detector on the Pi makes of an annotated face: measured, and simulated here.
+"""The box that the detector on the Pi would draw around an annotated face: measured and simulated.
 
-The classifier never sees an annotator's box; it sees a Haar box, which is square,
-larger, and a little off. Measured with `haarcascade_frontalface_alt2` against the
-annotated faces of a thousand photographs, with s = sqrt(width * height) of the
-annotated box: side 1.15 s (standard deviation 0.18 s), centre moved by -0.01 s in x
-and -0.05 s in y (standard deviations 0.07 s and 0.08 s).
+The classifier never sees an annotator's box. It sees the box of a Haar detector, which is square,
+larger, and slightly shifted. Measured with `haarcascade_frontalface_alt2` on the annotated faces of
+a thousand photographs, with s = sqrt(width * height) of the annotated box: the side is 1.15 s
+(standard deviation 0.18 s), and the centre is moved by -0.01 s in x and -0.05 s in y (standard
+deviations 0.07 s and 0.08 s).
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ import math
 
 from edge.common.arrays import Box
 
-#: The framing that the shipped model is trained for; goes into the model's card.
+#: The margin that the shipped model is trained with; it is stored in the model card.
 MARGIN = 0.12
 
 SIDE = 1.15
 SHIFT_X, SHIFT_Y = -0.01, -0.05
-#: The same spreads, as fractions of the *detector's* side.
+#: The same standard deviations, as fractions of the *detector's* side.
 SIDE_SPREAD = 0.18 / SIDE
 SHIFT_SPREAD_X, SHIFT_SPREAD_Y = 0.07 / SIDE, 0.08 / SIDE
 
-#: On pictures that are face crops already (face-mask-12k), Haar's box takes this much
-#: of the picture's side, centred.
+#: In pictures that are face crops (face-mask-12k), the side of the centred Haar box as a share of
+#: the picture's side.
 FRAMED_SHARE = 0.945
 
 
 def box_of_annotation(box_px: Box) -> Box:
-    """The detector's mean box for an annotated face `box_px` (x, y, width, height)."""
+    """Return the detector's mean box for an annotated face `box_px` (x, y, width, height)."""
     x, y, w, h = box_px
     size = math.sqrt(w * h)
     side = SIDE * size
@@ -37,13 +37,15 @@ def box_of_annotation(box_px: Box) -> Box:
 
 
 def box_of_framed_picture(width: int, height: int) -> Box:
-    """The detector's mean box in a picture of `width` x `height` pixels that is a face crop."""
+    """Return the detector's mean box in a picture, `width` x `height` pixels, that is a
+    face crop.
+    """
     w, h = FRAMED_SHARE * width, FRAMED_SHARE * height
     return (width - w) / 2, (height - h) / 2, w, h
 
 
 def intersection_over_union(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes, 0 to 1."""
+    """Return the intersection over union of two boxes, 0 to 1."""
     ax, ay, aw, ah = a
     bx, by, bw, bh = b
     across = min(ax + aw, bx + bw) - max(ax, bx)

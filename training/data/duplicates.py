@@ -1,4 +1,6 @@
-"""Pictures that stand, all but identical, in two parts of the data."""
+"""Near-duplicates: pictures that are identical but for encoding, scale or a slightly different
+crop.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,14 @@ from training.data.detector_simulation import MARGIN, box_of_annotation
 
 GRID = 16
 BITS = GRID * GRID
-#: Re-encoded or rescaled copies differ in up to this many of the 256 bits; different
-#: faces, even equally posed, in far more.
+#: Re-encoded or rescaled copies differ in up to this many of the 256 bits; different faces, even in
+#: the same pose, differ in far more.
 MAX_DIFFERING_BITS = 20
-#: Copies cut a few pixels differently flip more bits than that, and yet their tones, at
-#: 32x32, correlate above this. Between face-mask-12k's Train and Test the number of pairs
-#: is 36 at 0.95 and 28 at 0.99, but 180 at 0.90, where different people stand alike.
+#: Copies that are cropped a few pixels differently differ in more bits, but their tones at 32x32
+#: correlate above this. Between face-mask-12k's Train and Test there are 36 such pairs at 0.95 and
+#: 28 at 0.99, but 180 at 0.90, where different people have the same pose.
 TONE_GRID, MIN_CORRELATION = 32, 0.95
-MAX_ROWS = 4096  # of the table of all pairs: 100 MB or so
+MAX_ROWS = 4096  # in a table of all pairs: about 100 MB
 
 #: Side of the crop that a face's fingerprint is computed from, in pixels.
 FACE_PX = 64
@@ -33,15 +35,18 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """`rises`: (256,) float32 of -1 and 1, where the picture brightens from left to right.
-    `tones`: (1024,) float32, its grey values at 32x32, of mean 0 and length 1."""
+    """What near-duplicates have in common.
+
+    `rises`: (256,) float32 of -1 and 1, where the picture brightens from left to right. `tones`:
+    (1024,) float32, its grey values at 32x32, with mean 0 and length 1.
+    """
 
     rises: Floats
     tones: Floats
 
 
 def fingerprint(pixels: Pixels) -> Fingerprint:
-    """What all but identical pictures, (height, width, 3) uint8 RGB, have in common."""
+    """Return the fingerprint of a picture, (height, width, 3) uint8 RGB."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (GRID + 1, GRID), interpolation=cv2.INTER_AREA).astype(np.int16)
     rises = np.where(small[:, 1:] > small[:, :-1], 1, -1).astype(np.float32).ravel()
@@ -90,8 +95,8 @@ def _pairs(queries: list[Fingerprint], references: list[Fingerprint]) -> Iterato
     tones = np.stack([each.tones for each in references]).T
     for start in range(0, len(queries), MAX_ROWS):
         rows = queries[start : start + MAX_ROWS]
-        agreeing = np.stack([each.rises for each in rows]) @ rises  # BITS - 2 * differing bits
-        same = agreeing >= BITS - 2 * MAX_DIFFERING_BITS
+        agreement = np.stack([each.rises for each in rows]) @ rises  # BITS - 2 * differing bits
+        same = agreement >= BITS - 2 * MAX_DIFFERING_BITS
         same |= np.stack([each.tones for each in rows]) @ tones >= MIN_CORRELATION
         for row, column in zip(*np.nonzero(same), strict=True):
             yield start + int(row), int(column)

@@ -1,4 +1,6 @@
-"""The real detector, run over training pictures: whose face, and what it takes for one."""
+"""The real detector, run on training pictures: the box of the only face, and boxes
+without a face.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,10 @@ import numpy as np
 from edge.common.arrays import Box, Pixels
 from training.data.detector_simulation import intersection_over_union
 
-#: A search that is allowed many false boxes, at half size: it only looks for walls
-#: and clothes that a detector may take for faces.
+#: Side of the search for false detections, such as walls and clothes: half size is enough for them.
 SEARCH_SIDE_PX = 400
 MAX_FACE_OVERLAP = 0.1
-#: In a portrait the face is large and near the middle; what else is found is an eye or a knee.
+#: In a portrait the face is large and near the middle; other detections are eyes or knees.
 MIN_FACE_SHARE, MAX_OFF_CENTRE = 0.45, 0.22
 
 
@@ -27,7 +28,9 @@ def _cascade() -> Any:
 
 
 def find_only_face(image: Pixels) -> Box | None:
-    """The detector's box when it finds exactly one large face in `image`, (h, w, 3) RGB."""
+    """Return the detector's box if it finds exactly one large, central face in `image`, (h, w, 3)
+    RGB.
+    """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     smallest = max(24, int(MIN_FACE_SHARE * min(grey.shape)))
     found = _cascade().detectMultiScale(grey, 1.1, 4, minSize=(smallest, smallest))
@@ -41,10 +44,10 @@ def find_only_face(image: Pixels) -> Box | None:
 def find_empty_boxes(
     image: Pixels, faces_px: list[Box], rng: np.random.Generator, at_most: int
 ) -> list[Box]:
-    """Up to `at_most` boxes in `image` that hold no face of `faces_px`.
+    """Return up to `at_most` boxes in `image` that overlap with none of `faces_px`.
 
-    First what the detector falsely takes for faces at its loosest setting, then
-    squares of a face's size at random places.
+    First the detector's false detections at its loosest setting, then squares of a face's size at
+    random places.
     """
     height, width = image.shape[:2]
     scale = min(1.0, SEARCH_SIDE_PX / max(height, width))

@@ -1,4 +1,4 @@
-"""`python -m training dataset`: fetch public data sets into data/, or say how to by hand."""
+"""`python -m training dataset`: download public data sets into data/, or say how to get them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from edge.common.errors import UsageError, UserError
 from training.data.catalogue import PUBLIC_DATA_SETS, PublicDataSet, catalogue_lines
 from training.data.datasets import LABELS, read_dataset
 
-#: A download that writes nothing for so long has lost its connection. Kaggle's client
-#: itself waits for ever.
+#: A download that writes nothing for this long has lost its connection; Kaggle's client itself has
+#: no timeout.
 STALL_TIMEOUT_S = 60.0
-#: Kaggle's answers to a client without an account, or one that has not agreed to the terms.
+#: Kaggle's HTTP statuses for a client without an account, or whose account has not accepted the
+#: terms.
 REFUSAL_STATUSES = (401, 403)
 
 
@@ -47,7 +48,7 @@ def add_dataset_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_dataset(options: argparse.Namespace) -> int:
-    """List the data sets, or fetch the named ones one after the other."""
+    """List the data sets, or download the given ones one after the other."""
     if options.list or not options.names:
         sys.stdout.write("\n".join(catalogue_lines(options.out)) + "\n")
         return 0
@@ -61,24 +62,24 @@ def _find_data_set(name: str) -> PublicDataSet:
     found = next((each for each in PUBLIC_DATA_SETS if each.name == name), None)
     if found is None:
         names = ", ".join(each.name for each in PUBLIC_DATA_SETS)
-        raise UsageError(f"no data set is called {name}; there are {names}")
+        raise UsageError(f"there is no data set {name}; the data sets are {names}")
     return found
 
 
-def fetch(data: PublicDataSet, out: Path, patience_s: float = STALL_TIMEOUT_S) -> str:
-    """Download `data` below `out`, all or nothing, and read it; says what it holds.
+def fetch(data: PublicDataSet, out: Path, timeout_s: float = STALL_TIMEOUT_S) -> str:
+    """Download `data` below `out`, all or nothing, and return a line that says what it contains.
 
-    What is there already is not fetched again. Raises UserError saying how to do it by
-    hand when it cannot be had.
+    An existing folder is not downloaded again. Raises UserError, with instructions for a manual
+    download, if the download fails or the data set is not on Kaggle.
     """
     folder = data.path(out)
     if folder.exists():
-        return f"{folder} is there already (delete it to fetch it anew): {_contents(data, out)}"
+        return f"{folder} exists already (delete it to download again): {_contents(data, out)}"
     if data.kaggle is None:
         raise UserError(f"{data.name} is not on Kaggle: {_manual_instructions(data, out)}")
     partial = out / f".{data.name}.part"
     try:
-        _download(data, out, partial, patience_s)
+        _download(data, out, partial, timeout_s)
         partial.rename(folder)
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}") from None
@@ -87,7 +88,7 @@ def fetch(data: PublicDataSet, out: Path, patience_s: float = STALL_TIMEOUT_S) -
     return f"{folder}: {_contents(data, out)}; licence: {data.licence}"
 
 
-def _download(data: PublicDataSet, out: Path, partial: Path, patience_s: float) -> None:
+def _download(data: PublicDataSet, out: Path, partial: Path, timeout_s: float) -> None:
     try:
         import kagglehub
     except ImportError:
@@ -100,18 +101,19 @@ def _download(data: PublicDataSet, out: Path, partial: Path, patience_s: float) 
     def work() -> None:
         try:
             kagglehub.dataset_download(data.kaggle, output_dir=str(partial), force_download=True)
-        except BaseException as error:  # whatever it is, the thread that waits reports it
+        except BaseException as error:  # of any kind: the waiting thread reports it
             failed.append(error)
 
-    worker = threading.Thread(target=work, daemon=True)  # one that hangs must not outlive us
+    # daemon: must not keep the process alive if it hangs
+    worker = threading.Thread(target=work, daemon=True)
     last_written_ns = _last_written_ns(partial)
     worker.start()
     while worker.is_alive():
-        worker.join(patience_s)
+        worker.join(timeout_s)
         now = _last_written_ns(partial)
         if worker.is_alive() and now == last_written_ns:
             raise UserError(
-                f"{data.name}: nothing came from Kaggle for {patience_s:g} s; try again, or"
+                f"{data.name}: no data arrived from Kaggle for {timeout_s:g} s; try again, or"
                 f" {_manual_instructions(data, out)}"
             )
         last_written_ns = now
@@ -122,10 +124,10 @@ def _download(data: PublicDataSet, out: Path, partial: Path, patience_s: float) 
 
 
 def _last_written_ns(folder: Path) -> int:
-    """When something below `folder` was last added or grew; 0 while it does not exist.
+    """Return when something below `folder` was last added or grew, or 0 if it does not exist.
 
-    Folders tell of new files; of files only those at the top are asked, where the archive
-    grows: an unpacked set has hundreds of thousands.
+    The time of a folder shows new files in it. The times of files are read only at the top, where
+    the archive grows, because an unpacked data set has hundreds of thousands of files.
     """
     times = [Path(inner).stat().st_mtime_ns for inner, _, _ in os.walk(folder)]
     if folder.is_dir():
@@ -138,17 +140,20 @@ def _failure_reason(error: Any) -> str:
     kinds = {kind.__name__ for kind in type(error).__mro__}
     if status in REFUSAL_STATUSES or "UnauthenticatedError" in kinds:
         return (
-            f"Kaggle wants an account that agreed to the set's terms (answer {status}): put a token"
-            " from kaggle.com/settings into ~/.kaggle/"
+            "Kaggle requires an account that has accepted the data set's terms (HTTP status"
+            f" {status}): put a token from kaggle.com/settings into ~/.kaggle/"
         )
     if "ConnectionError" in kinds or "Timeout" in kinds:
-        return "Kaggle cannot be reached: no network, or a proxy is not set"
+        return "Kaggle cannot be reached: there is no network, or a proxy is not configured"
     first = (str(error).strip().splitlines() or [""])[0]
     return f"Kaggle's client failed: {type(error).__name__}: {first[:160]}"
 
 
 def _manual_instructions(data: PublicDataSet, out: Path) -> str:
-    return f"by hand: get it from {data.url} and unpack it into {data.path(out)}/ ({data.layout})"
+    return (
+        f"to get it by hand, download it from {data.url} and unpack it into {data.path(out)}/"
+        f" ({data.layout})"
+    )
 
 
 def _contents(data: PublicDataSet, out: Path) -> str:

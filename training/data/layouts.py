@@ -1,4 +1,4 @@
-"""How data sets lie on disk: the names that folders bear, and a drawing of each layout."""
+"""The layouts of data sets on disk: known names of folders, and a drawing of each layout."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from training.data.splits import Split
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
-#: Folders of CelebA's portraits as they are published: bare faces, all of them. No other
-#: name that begins so: what others made from CelebA often has masks drawn on it.
+#: Folders of CelebA's portraits, in which all faces are bare. Other names that begin with celeba
+#: are not accepted, because data sets derived from CelebA often have drawn masks.
 CELEBA_FOLDERS = ("imgalignceleba", "imgaligncelebapng", "celeba", "celebadataset")
-#: Class folders as published data sets name them, in lower case without `_`, `-` and blanks.
+#: Names of class folders in published data sets, in lower case without `_`, `-` and blanks.
 CLASS_FOLDERS = {
     **dict.fromkeys(("mask", "withmask", "masked", "correctmask", "withmaskcorrect"), "mask"),
     **dict.fromkeys(("cmfd", "cmfddataset"), "mask"),
@@ -32,7 +32,7 @@ SPLIT_FOLDERS = {
     "test": Split.TEST,
     "testing": Split.TEST,
 }
-#: What MaskedFace-Net's file names say of a mask worn wrongly, and what it leaves bare.
+#: Endings of MaskedFace-Net's file names for masks worn incorrectly, and what the mask leaves bare.
 INCORRECT_KINDS = {
     "_mask_mouth_chin": "nose bare",
     "_mask_nose_mouth": "chin bare",
@@ -40,51 +40,53 @@ INCORRECT_KINDS = {
 }
 
 EXPECTED = (
-    "expected one of: {Train,Validation,Test}/{WithMask,WithoutMask}/ as Kaggle's"
-    " face-mask-12k ships; class folders such as with_mask/ and without_mask/, mask/ and"
+    "expected one of: {Train,Validation,Test}/{WithMask,WithoutMask}/ as in Kaggle's"
+    " face-mask-12k; class folders such as with_mask/ and without_mask/, mask/ and"
     " no_mask/, CMFD/ and IMFD/; img_align_celeba/ (CelebA); images/ with annotations/*.xml"
-    " (Pascal VOC); or no_mask=FOLDER for a folder of pictures that are all of one class;"
-    " `python -m training explore --help` draws them"
+    " (Pascal VOC); or no_mask=FOLDER for a folder whose pictures all have one label;"
+    " `python -m training explore --help` draws these layouts"
 )
 LAYOUTS = """\
-DIR is a folder in one of these layouts, or a folder that holds nothing but one:
+DIR has one of these layouts, or contains a single folder that has one of them:
 
-  face-mask-12k/              train, validation and test in folders of their own
+  face-mask-12k/              a folder for each split, with class folders
     Train/      WithMask/  WithoutMask/
     Validation/ WithMask/  WithoutMask/
     Test/       WithMask/  WithoutMask/
 
-  crops/                      class folders; the file's name decides on the part
+  crops/                      class folders; the file name determines the split
     with_mask/  without_mask/  incorrect_mask/
 
-  MaskedFace-Net/             number folders may stand between
+  MaskedFace-Net/             class folders with numbered folders in them
     CMFD/00000/00001_Mask.jpg  IMFD/00000/00002_Mask_Chin.jpg
 
-  celeba/                     bare faces, all of them; parts as in the list, if it is there
+  celeba/                     all faces are bare; the list, if present, determines the split
     img_align_celeba/000001.jpg  list_eval_partition.csv (or .txt)
 
   scenes/                     photographs with boxed faces (Pascal VOC)
     images/a.jpg  annotations/a.xml      (or JPEGImages/ and Annotations/)
 
-  no_mask=portraits/          any folder of pictures of one class, which you name:
-    1.jpg  2.jpg              mask=, no_mask= or incorrect_mask=
+  no_mask=portraits/          any folder of pictures that all have the given label:
+    1.jpg  2.jpg              mask, no_mask or incorrect_mask
 
-Capitals, blanks, - and _ in the names of class folders do not matter.
+Case, blanks, - and _ in the names of class folders do not matter.
 """
 
 
 def label_of_folder(folder: Path) -> str | None:
-    """The label that a class folder's name stands for."""
+    """Return the label that a class folder's name stands for, or None."""
     return CLASS_FOLDERS.get(normalised_name(folder.name))
 
 
 def normalised_name(name: str) -> str:
-    """`name` as the tables above spell it."""
+    """Return `name` in lower case without `_`, `-` and blanks, as `CLASS_FOLDERS` spells names."""
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def subfolders(root: Path) -> list[Path]:
-    """The folders in `root` by name, without hidden ones and what macOS adds to archives."""
+    """Return the folders in `root` by name, without hidden ones and those that macOS adds to
+    archives.
+    """
     return sorted(
         path
         for path in root.iterdir()
@@ -93,19 +95,19 @@ def subfolders(root: Path) -> list[Path]:
 
 
 def class_folders(root: Path) -> list[tuple[Path, str]]:
-    """The folders in `root` that are named after a class, each with its label."""
+    """Return the folders in `root` that are named after a class, each with its label."""
     named = ((path, label_of_folder(path)) for path in subfolders(root))
     return [(path, label) for path, label in named if label is not None]
 
 
 def split_folders(root: Path) -> list[tuple[Path, Split]]:
-    """The folders in `root` that are named after a part and hold class folders."""
+    """Return the folders in `root` that are named after a split and contain class folders."""
     named = ((path, SPLIT_FOLDERS.get(path.name.lower())) for path in subfolders(root))
     return [(path, split) for path, split in named if split is not None and class_folders(path)]
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Every picture in `folder` and below, by name, hidden files left out."""
+    """Return every picture in `folder` and below, by name, without hidden files."""
     return sorted(_pictures(folder))
 
 
@@ -116,12 +118,12 @@ def _pictures(folder: Path) -> Iterator[Path]:
 
 
 def holds_pictures(folder: Path) -> bool:
-    """Whether `folder`, or one below it, has a picture."""
+    """Return whether there is a picture in `folder` or below."""
     return next(_pictures(folder), None) is not None
 
 
 def incorrect_kind(file_name: str) -> str | None:
-    """What a mask leaves bare, as MaskedFace-Net's file names say it; None: it does not say."""
+    """Return what a mask leaves bare, from MaskedFace-Net's file name, or None for other names."""
     stem = file_name.rsplit(".", 1)[0].lower()
     return next(
         (description for mark, description in INCORRECT_KINDS.items() if stem.endswith(mark)), None

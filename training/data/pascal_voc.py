@@ -1,4 +1,4 @@
-"""Pascal VOC: a folder of photographs and one XML file of boxes for each."""
+"""Pascal VOC: a folder of photographs, and one XML file of annotated boxes for each."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ from edge.common.errors import UsageError
 
 log = logging.getLogger(__name__)
 
-#: Pictures and annotations: as Kaggle's sets name the folders, and as Pascal VOC did.
+#: Folders of pictures and annotations: as Kaggle's data sets name them, and as Pascal VOC did.
 FOLDERS = (("images", "annotations"), ("JPEGImages", "Annotations"))
-#: More annotations without a picture, or unreadable, than this share is a broken download.
+#: If a larger share of the annotations is unreadable or without a picture, the download is
+#: considered broken.
 BROKEN_SHARE = 0.01
 
 Faces = list[tuple[str, Box]]
 
 
 def is_voc(root: Path) -> bool:
-    """Whether `root` is laid out as images/ and annotations/, or the classic names."""
+    """Return whether `root` contains images/ and annotations/, or the original Pascal VOC names."""
     return _folders(root) is not None
 
 
 def read_faces(root: Path) -> Iterator[tuple[Path, Faces]]:
-    """Each annotated picture, by name, with its (class name, box in pixels) pairs.
+    """Yield each annotated picture, by name, with the (class name, box in pixels) pairs of its
+    faces.
 
-    An annotation that cannot be read or whose picture is missing is named in the log and
-    left out; raises UsageError naming the first when they are more than `BROKEN_SHARE`.
+    An annotation that cannot be read or has no picture is named in the log and left out. Raises
+    UsageError naming the first one if they are more than `BROKEN_SHARE`.
     """
     folders = _folders(root)
     assert folders is not None, root
@@ -47,10 +49,10 @@ def read_faces(root: Path) -> Iterator[tuple[Path, Faces]]:
     if len(broken) > BROKEN_SHARE * len(files):
         raise UsageError(
             f"{broken[0]}; {len(broken)} of {len(files)} annotations in {root} are broken, and"
-            f" more than {BROKEN_SHARE:.0%} is a broken download"
+            f" more than {BROKEN_SHARE:.0%} means that the download is broken: download it again"
         )
-    for complaint in broken:
-        log.warning("left out: %s", complaint)
+    for reason in broken:
+        log.warning("left out an annotation: %s", reason)
 
 
 def _folders(root: Path) -> tuple[Path, Path] | None:
@@ -80,6 +82,6 @@ def _box(element: ElementTree.Element) -> Box:
     x0, y0, x1, y1 = (
         float(_text(element, f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")
     )
-    if not (x1 > x0 and y1 > y0):  # so that "nan" is refused too
+    if not (x1 > x0 and y1 > y0):  # also rejects "nan"
         raise ValueError(f"the box {x0:g},{y0:g} to {x1:g},{y1:g} has no area")
     return x0, y0, x1 - x0, y1 - y0

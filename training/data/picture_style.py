@@ -1,4 +1,4 @@
-"""How a face was photographed, whoever is on it: what may tell a label without any mask."""
+"""The style of a face's picture: what may reveal a label without any mask in view."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from edge.common.arrays import Pixels
 
-#: Fewer faces than this of a label say nothing on how well a number tells it apart.
+#: With fewer faces of a label, the separability of its styles cannot be measured.
 MIN_SAMPLES = 25
 
 Floats = npt.NDArray[np.float64]
@@ -19,12 +19,12 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Style:
-    """Of the upper half of a crop, where no mask is, but for `side_px` and `aspect`.
+    """The style of a face's picture, which does not depend on whether the face wears a mask.
 
-    `brightness` and `colour`: mean grey value and mean saturation, 0 to 255. `sharpness`:
-    standard deviation of the Laplacian, in grey values; low when blurred or enlarged.
-    `side_px`: the shorter side of the annotated face, or of the whole picture. `aspect`:
-    its width by its height.
+    `brightness` and `colour`: mean grey value and mean saturation of the crop's upper half, 0 to
+    255. `sharpness`: standard deviation of the Laplacian of the upper half, in grey values; low if
+    it is blurred or enlarged. `side_px`: the shorter side of the annotated face, or of the whole
+    picture without a box. `aspect`: width divided by height of the same.
     """
 
     brightness: float
@@ -35,14 +35,17 @@ class Style:
 
 
 MEASURES = tuple(field.name for field in fields(Style))
-#: Those that a crop still shows once it has the model's size.
+#: The measures that are still visible after a crop is scaled to the model's size.
 LOOK_MEASURES = ("brightness", "colour", "sharpness")
 COMBINED_MEASURES = {"look": LOOK_MEASURES, "look and size": MEASURES}
 
 
 def style_of(crop: Pixels, width_px: float, height_px: float) -> Style:
-    """The style of a `crop`, (h, w, 3) uint8 RGB, always of one size so that sharpness
-    compares; `width_px` by `height_px` is what the face measured before it was cut out."""
+    """Return the style of a `crop`, (h, w, 3) uint8 RGB.
+
+    All crops must have the same size, so that their sharpness is comparable. `width_px` and
+    `height_px` are the size that the face had in its picture.
+    """
     upper = np.ascontiguousarray(crop[: crop.shape[0] // 2])
     grey = cv2.cvtColor(upper, cv2.COLOR_RGB2GRAY)
     saturation = cv2.cvtColor(upper, cv2.COLOR_RGB2HSV)[..., 1]
@@ -56,14 +59,14 @@ def style_of(crop: Pixels, width_px: float, height_px: float) -> Style:
 
 
 def separability(a: Sequence[float] | Floats, b: Sequence[float] | Floats) -> float:
-    """How well one number tells `a` from `b`: 0.5 not at all, 1 perfectly.
+    """Return how well one number separates `a` from `b`: 0.5 not at all, 1 perfectly.
 
-    The area under the ROC curve (Mann and Whitney's U by the number of pairs), turned
-    round when below 0.5: which way the number tells does not matter. Raises ValueError
-    when either is empty.
+    It is the area under the ROC curve (Mann and Whitney's U divided by the number of pairs), or 1
+    minus the area if that is larger, because the direction does not matter. Raises ValueError if
+    either is empty.
     """
     if not len(a) or not len(b):
-        raise ValueError("nothing to tell apart")
+        raise ValueError("both groups must have at least one value")
     below = np.sort(np.asarray(b, np.float64))
     values = np.asarray(a, np.float64)
     both = np.searchsorted(below, values, "left") + np.searchsorted(below, values, "right")
@@ -72,11 +75,11 @@ def separability(a: Sequence[float] | Floats, b: Sequence[float] | Floats) -> fl
 
 
 def separabilities(a: Sequence[Style], b: Sequence[Style]) -> dict[str, float]:
-    """`separability` by each measure, by the look as a whole, and by look and size.
+    """Return the `separability` by each measure, by the look, and by look and size together.
 
-    Empty when either has fewer than `MIN_SAMPLES`. For several measures at once, trees grown on
-    four fifths of the faces say what the last fifth is, in turn: what a picture shows never
-    comes into it.
+    The result is empty if either has fewer than `MIN_SAMPLES`. For several measures together,
+    gradient-boosted trees predict the label of each face in five-fold cross-validation; their score
+    is the number that is compared.
     """
     if min(len(a), len(b)) < MIN_SAMPLES:
         return {}
@@ -97,7 +100,8 @@ def _combined_separability(a: Floats, b: Floats) -> float:
     from threadpoolctl import threadpool_limits
 
     table, truth = np.concatenate([a, b]), np.repeat([1, 0], [len(a), len(b)])
-    with threadpool_limits(1):  # on a busy machine its threads wait for each other for minutes
+    # on a busy machine its threads would wait for each other for minutes
+    with threadpool_limits(1):
         scores = cross_val_predict(
             HistGradientBoostingClassifier(max_iter=60, random_state=0),
             table,

@@ -1,4 +1,4 @@
-"""How much of a list of samples is looked at, and how a person sees that it goes on."""
+"""Progress bars over lists of samples, and subsampling of these lists."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SampleWrapper = Callable[[list[Sample]], Iterable[Sample]]
 
 
 def subsample(samples: list[Sample], limit: int | None) -> list[Sample]:
-    """At most `limit` of `samples`, evenly spread over them."""
+    """Return at most `limit` of `samples`, evenly spread over them."""
     if limit is None or limit >= len(samples):
         return samples
     return [samples[i * len(samples) // limit] for i in range(limit)]
 
 
 def sample_progress(title: str) -> SampleWrapper:
-    """Shows progress over a list of samples on standard error when it takes a while."""
+    """Return a function that shows progress over a list of samples, titled `title`."""
 
     def wrapped(samples: list[Sample]) -> Iterable[Sample]:
         return with_progress(samples, title, "face")
@@ -29,7 +29,7 @@ def sample_progress(title: str) -> SampleWrapper:
 
 
 def with_progress(items: Iterable[T], title: str, unit: str) -> Iterable[T]:
-    """`items`, with progress on standard error when going through them takes a while."""
+    """Return `items`, showing progress on standard error if the iteration takes more than 2 s."""
     from tqdm import tqdm
 
     return tqdm(  # type: ignore[no-any-return]

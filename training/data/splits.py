@@ -1,4 +1,4 @@
-"""Which part a picture belongs to, decided by its name alone: stable for ever."""
+"""The split of a picture, determined by its file name alone, so that it never changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TEST_SHARE, VALIDATION_SHARE = 0.20, 0.10
 
 
 class Split(StrEnum):
-    """A picture's part: trained on, selected on, or only reported on."""
+    """A picture's split: trained on, used to select the model, or only measured."""
 
     TRAIN = "train"
     VALIDATION = "validation"
@@ -18,10 +18,10 @@ class Split(StrEnum):
 
 
 def split_of(file_name: str) -> Split:
-    """The part of a picture, from the digest of its family's name.
+    """Return the split of a picture, from the hash of its family's name.
 
-    Copies that a file manager made ("a copy 2.jpg", "a (3).jpg") go where their
-    original goes; pictures alike under other names are `training.data.duplicates`'s job.
+    Copies that a file manager made ("a copy 2.jpg", "a (3).jpg") are in the split of their
+    original. Near-duplicates with other names are found by `training.data.duplicates`.
     """
     digest = hashlib.sha256(family_of(file_name).encode()).digest()
     position = int.from_bytes(digest[:8], "big") / 2**64
@@ -31,10 +31,10 @@ def split_of(file_name: str) -> Split:
 
 
 def family_of(file_name: str) -> str:
-    """`file_name` without its suffix, the marks of a copy, and how MaskedFace-Net masked it.
+    """Return `file_name` without its suffix, marks of a copy, and MaskedFace-Net's kind of mask.
 
-    MaskedFace-Net draws a mask on each numbered face of FFHQ once correctly and once not
-    (00042_Mask, 00042_Mask_Chin): the same face, so the same family as 00042 itself.
+    MaskedFace-Net draws a mask on each numbered face of FFHQ, once correctly and once incorrectly
+    (00042_Mask, 00042_Mask_Chin). It is the same face, so it is in the same family as 00042 itself.
     """
     stem = file_name.rsplit(".", 1)[0].lower()
     stem = re.sub(r"(\s*-?\s*copy(\s*\d+|\s*\(\d+\))?|\s*\(\d+\))+$", "", stem)

@@ -1,1 +1,1 @@
-"""A sweep over the face detector's settings: faces found against cost."""
+"""`python -m training frontier`: settings of the face detector compared."""

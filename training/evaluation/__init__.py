@@ -1,1 +1,1 @@
-"""Evaluation: predictions, metrics, plots, and reports."""
+"""`python -m training evaluate` and `stress`: predictions, metrics, plots, and reports."""

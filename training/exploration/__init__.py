@@ -1,1 +1,1 @@
-"""Data exploration: statistics, near-duplicates, and a report, before training."""
+"""`python -m training explore`: statistics and near-duplicates of data sets before training."""

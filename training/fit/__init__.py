@@ -1,1 +1,1 @@
-"""Training runs: batches, the training loop, checkpoints, calibration, and thresholds."""
+"""`python -m training train`, `binary` and `cross`: training runs and what follows them."""

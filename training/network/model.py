@@ -1,23 +1,26 @@
-"""The network: pixels in, shares of the labels out."""
+"""The networks that are trained: face crops in, a probability for each label out."""
 
 from __future__ import annotations
 
 from typing import Any
 
-SIZE_PX = 96  # a face at a door is rarely larger on a Pi's camera; half of 192 costs a quarter
-#: (pixel - 128) / 128: exactly what a uint8 tensor of scale 1/128 and zero point 128 means,
-#: so that conversion drops the layer and the int8 model takes raw pixels at no cost.
+# At a door a Pi's camera rarely sees a face larger than this; half of 192 px costs a quarter.
+SIZE_PX = 96
+#: (pixel - 128) / 128 is exactly the meaning of a uint8 tensor with scale 1/128 and zero point 128.
+#: Therefore the conversion drops this layer, and the int8 model takes raw pixels at no cost.
 PIXEL_SCALE, PIXEL_OFFSET = 1 / 128, -1.0
 
 
 def build_model(labels: int, net: str = "small") -> Any:
-    """A Keras model: (n, 96, 96, 3) RGB pixels 0 to 255 ──► (n, labels) shares, float32.
+    """Return a Keras model: (n, 96, 96, 3) RGB pixels 0 to 255 ──► (n, labels) probabilities,
+    float32.
 
-    `net` is one of `NETS`.
+    `net` is a key of `NETS`.
 
-    Plain convolutions while the picture is large and the channels few (faster there
-    than separable ones, on a Pi and in training), separable ones with residuals after.
-    Every operator has an int8 kernel in TFLite; batch norms fold away in conversion.
+    The first layers are plain convolutions, which are faster than separable ones while the picture
+    is large and the channels are few, on a Pi and in training. Separable convolutions with residual
+    connections follow. Every operator has an int8 kernel in TFLite, and conversion folds the batch
+    normalisations into the convolutions.
     """
     import keras
 
@@ -35,15 +38,15 @@ def build_model(labels: int, net: str = "small") -> Any:
     return keras.Model(pixels, shares, name="mask")
 
 
-Stem = tuple[tuple[int, int, int], ...]  # channels, kernel, stride: 96 to 24 to 12 px
-Blocks = tuple[tuple[int, int], ...]  # channels, stride: 12 to 6 px
+Stem = tuple[tuple[int, int, int], ...]  # channels, kernel size, stride: 96 px to 24 px to 12 px
+Blocks = tuple[tuple[int, int], ...]  # channels, stride: 12 px to 6 px
 NETS: dict[str, tuple[Stem, Blocks]] = {
-    # What runs on the Pi: 98,000 parameters.
+    # Runs on the Pi: 98,000 parameters.
     "small": (
         ((24, 5, 4), (64, 3, 2)),
         ((64, 1), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (160, 1)),
     ),
-    # A teacher for it, five times as large and three times as slow to train.
+    # A teacher for the small one: five times as large, and three times as slow to train.
     "large": (
         ((32, 5, 4), (96, 3, 2)),
         (*(((128, 1),) * 4), (256, 2), *(((256, 1),) * 5)),

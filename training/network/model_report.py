@@ -1,4 +1,4 @@
-"""What is known of a model, written beside it: the figures, and what its card will say."""
+"""The report that is written beside a model: its metrics, and what its model card will contain."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from edge.common.errors import UserError
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`models/mask.json`. Sizes in pixels.
+    """The content of `models/mask.json`; sizes are in pixels.
 
-    `threshold`: as in `edge.classification.model_card.Alert`.
-    `derived_from`: the digest of the 3-class model that this one is a part of, if any.
-    `calibration`: as `training.fit.score_calibration.Calibration`, folded into the model already.
+    `threshold`: as in `edge.classification.model_card.Alert`. `derived_from`: the digest of the
+    3-class model that this model was derived from, or empty. `calibration`: a
+    `training.fit.score_calibration.Calibration`, already folded into the model.
     """
 
     name: str
@@ -38,24 +38,28 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def report_path(model: Path) -> Path:
-    """Where the report of a Keras model lies: beside it."""
+    """Return the path of the report of a Keras model, which is in the same folder."""
     return model.with_suffix(".json")
 
 
 def write_report(path: Path, report: Report) -> None:
-    """Write `report` as indented JSON, all or nothing."""
+    """Write `report` as indented JSON, atomically."""
     temporary = path.with_suffix(".json.part")
     temporary.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
     temporary.replace(path)
 
 
 def read_report(path: Path) -> Report:
-    """Raises UserError naming the file and what is wrong with it."""
+    """Read a report.
+
+    Raises UserError naming the file and the error in it.
+    """
     try:
         return msgspec.json.decode(path.read_bytes(), type=Report)
     except OSError as error:
         raise UserError(
-            f"cannot read {path}, which training writes beside the model: {error.strerror}"
+            f"cannot read the report {path}, which training writes beside the model:"
+            f" {error.strerror}"
         ) from None
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UserError(f"the report {path} is wrong: {error}") from None
+        raise UserError(f"the report {path} is invalid: {error}") from None

@@ -1,4 +1,4 @@
-"""The network of the original Mask Patrol, to hold ours against: its speed and its accuracy."""
+"""The network of the original Mask Patrol, for comparing speed and accuracy with ours."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ ORIGINAL_SIZE_PX = 150
 
 
 def build_original(labels: int = 2) -> Any:
-    """An untrained Keras model: (n, 150, 150, 3) RGB pixels 0 to 255 ──► float32.
+    """Return an untrained Keras model: (n, 150, 150, 3) RGB pixels 0 to 255 ──► float32.
 
-    `labels` 2: (n, 1), the share of `no_mask`, the second class folder by name (WithMask,
-    WithoutMask); 3,453,121 parameters. 3: (n, 3), shares; 3,454,147 parameters.
+    With 2 `labels` the output is (n, 1), the probability of `no_mask`, because WithoutMask is the
+    second class folder in alphabetical order; 3,453,121 parameters. With 3 it is (n, 3)
+    probabilities; 3,454,147 parameters.
 
-    Four 3x3 convolutions without padding, of 32, 64, 128 and 128 filters, each with ReLU and
-    2x2 max pooling, then dense units: layer by layer what
-    github.com/crystal-ctrl/deep_learning_project trains in `workflow/2_CNN_binary(colab).ipynb`
-    and `6_multiclass_final(colab).ipynb`, with Adam at Keras's defaults for 30 epochs of batches
-    of 80, unaugmented; there the generator divides pixels by 255, here the first layer does.
+    The layers are those that github.com/crystal-ctrl/deep_learning_project trains in
+    `workflow/2_CNN_binary(colab).ipynb` and `6_multiclass_final(colab).ipynb`: four 3x3
+    convolutions without padding, of 32, 64, 128 and 128 filters, each with ReLU and 2x2 max
+    pooling, then dense layers. The original was trained without augmentation by Adam with Keras's
+    default settings, for 30 epochs of batches of 80. There the data generator divides pixels by
+    255; here the first layer does.
     """
     import keras
 

@@ -71,10 +71,10 @@ def test_what_is_reported_on_stays_as_it_is(tmp_path: Path, split: Split) -> Non
 @pytest.mark.parametrize(
     ("lines", "complaint"),
     [
-        ("a.jpg,1,2\n", "line 2: wanted folder/picture"),
-        ("a.jpg,one,2,mask\n", "line 2: wanted folder/picture"),
+        ("a.jpg,1,2\n", "line 2: expected folder/picture"),
+        ("a.jpg,one,2,mask\n", "line 2: expected folder/picture"),
         ("\na.jpg,1,2,masked\n", "line 3: 'masked' is not one of mask, no_mask"),
-        ("a.jpg,1,2,mask\na.jpg,1,2,-\n", "line 3: this face stands in the file twice"),
+        ("a.jpg,1,2,mask\na.jpg,1,2,-\n", "line 3: this face is already corrected"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, lines: str, complaint: str) -> None:
@@ -84,10 +84,10 @@ def test_a_wrong_line_is_named(tmp_path: Path, lines: str, complaint: str) -> No
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("")
-    with pytest.raises(UsageError, match="line 1: wanted picture,x,y,label"):
+    with pytest.raises(UsageError, match="line 1: expected picture,x,y,label"):
         read_corrections(tmp_path / "other.csv")
     (tmp_path / "huge.csv").write_text(HEAD + "x" * 200_000)
-    with pytest.raises(UsageError, match="no CSV file"):
+    with pytest.raises(UsageError, match="not a CSV file"):
         read_corrections(tmp_path / "huge.csv")
     with pytest.raises(UsageError, match="cannot be read"):
         read_corrections(tmp_path / "none.csv")

@@ -57,12 +57,12 @@ def test_a_set_is_fetched_read_and_not_fetched_again(tmp_path: Path, service: Ka
     assert len(read_dataset(place, LABELS[2]).samples) == 12
     again = dataset(tmp_path, *arguments, https_proxy=CLOSED)
     assert again.returncode == 0, again.stderr
-    assert "is there already" in again.stdout
+    assert "exists already" in again.stdout
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [(403, "Kaggle wants an account"), (401, "wants an account"), (500, "500 Server Error")],
+    [(403, "Kaggle requires an account"), (401, "requires an account"), (500, "500 Server Error")],
 )
 def test_a_refusal_says_how_to_do_it_by_hand(
     tmp_path: Path, service: Kaggle, answer: int, said: str
@@ -96,8 +96,8 @@ def test_a_download_that_stands_still_is_given_up_and_leaves_nothing(
     service.stalls = True
     for name, value in {**service.environment(), "HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match=r"nothing came from Kaggle for 1 s.*by hand"):
-        fetch(TWELVE_K, tmp_path / "data", patience_s=1)
+    with pytest.raises(UserError, match=r"no data arrived from Kaggle for 1 s.*by hand"):
+        fetch(TWELVE_K, tmp_path / "data", timeout_s=1)
     assert not (tmp_path / "data" / TWELVE_K.name).exists()
 
 
@@ -127,4 +127,4 @@ def test_the_list_says_where_on_what_terms_and_how_to_use_it(
 
 def test_an_unknown_name_is_told_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dataset", "mnist"]) == 2
-    assert "there are face-mask-12k," in capsys.readouterr().err
+    assert "the data sets are face-mask-12k," in capsys.readouterr().err

@@ -185,9 +185,9 @@ def test_a_flat_folder_bears_the_label_that_is_said(tmp_path: Path, label: str) 
     [
         ("no_mask={}/nowhere", "nowhere does not exist"),
         ("bare={}/portraits", "one of mask, no_mask, incorrect_mask"),
-        ("no_mask={}/with_mask", "says by its folders"),
-        ("no_mask={}/kaggle", "says by its folders"),
-        ("no_mask={}/wrapped", "says by its folders"),
+        ("no_mask={}/with_mask", "define the labels"),
+        ("no_mask={}/kaggle", "define the labels"),
+        ("no_mask={}/wrapped", "define the labels"),
         ("no_mask={}/empty", "empty holds no picture"),
         ("{}/portraits", "no_mask=FOLDER"),
         ("{}/celeba_masked", "no_mask=FOLDER"),

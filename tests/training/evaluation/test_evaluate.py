@@ -81,7 +81,7 @@ def test_data_sets_of_one_name_are_told_apart(
 
 def test_a_folder_named_twice_is_refused(parted: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--data", parted, parted.parent / "." / parted.name) == 2
-    assert f"{parted.resolve()} is named 2 times" in capsys.readouterr().err
+    assert f"{parted.resolve()} is given 2 times" in capsys.readouterr().err
 
 
 def test_the_threshold_is_chosen_on_validation(
