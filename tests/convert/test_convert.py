@@ -88,7 +88,7 @@ def test_what_is_no_model_is_named(model: Path) -> None:
         said = json.loads(beside.read_bytes())
         beside.write_text(json.dumps({**said, "keras_sha256": digest(b"not a zip")}))
     done = python("-m", "convert", "--model", model, "--out", model.with_name("x"))
-    assert_one_line(done, "mask.keras is no Keras model", code=1)
+    assert_one_line(done, "mask.keras is not a Keras model", code=1)
     assert not model.with_name("x").exists()
 
 

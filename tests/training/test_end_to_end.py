@@ -141,7 +141,7 @@ def test_a_model_is_not_resumed_with_other_pictures(tmp_path: Path, resumed: Run
     command[command.index(str(resumed.data))] = str(other)
     done = datasets.python(*command)
     assert done.returncode == 2, done.stderr
-    assert "had other pictures: tiny then, tiny now" in done.stderr
+    assert "has other pictures: tiny then, tiny now" in done.stderr
     assert "Traceback" not in done.stderr
 
 

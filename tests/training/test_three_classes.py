@@ -82,7 +82,7 @@ def test_the_binary_model_gives_the_shares_of_the_other_two_calibrated(
     again = datasets.python(
         *("-m", "training", "binary", "--model", out, "--out", out, "--data", data)
     )
-    datasets.assert_one_line(again, "has the labels mask, no_mask, not three", code=2)
+    datasets.assert_one_line(again, "has the labels mask, no_mask, but a 3-class model", code=2)
 
 
 def test_a_teacher_must_know_the_same_classes(tmp_path: Path, data: Path, model: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_run_may_begin_with_another_models_weights(
     assert float(alike.stdout) > 0.999, alike.stderr
     code, error = train(data, out, *classes, "--net", "large")
     assert (code, "Traceback" in error) == (1, False)
-    assert "is not of the net 'large'" in error
+    assert "is not a --net large model" in error
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,8 @@ def decode_samples(
 ) -> Iterator[tuple[Sample, Pixels]]:
     """Yield each sample with its picture.
 
-    `progress` wraps the list of samples to show progress. Pictures that cannot be decoded are named in
-    the log and left out; raises UserError after the last sample if they are more than
+    `progress` wraps the list of samples to show progress. Pictures that cannot be decoded are named
+    in the log and left out. Raises UserError after the last sample if they are more than
     `CORRUPT_SHARE` of the pictures.
     """
     samples = list(samples)

@@ -1,7 +1,7 @@
-"""Clips played through the real pipeline with several detectors at once: who is seen, when.
+"""Clips played through the real pipeline with several detectors at once: who is found, and when.
 
-All of them are given the same frames one after the other, so that they share the machine's
-moods; a reference searches every frame in full and says which people there are.
+All detectors get the same frames one after the other, so that other load on the machine affects
+them alike. A reference searches every frame completely and defines which people there are.
 """
 
 from __future__ import annotations
@@ -29,27 +29,33 @@ from training.data.progress import with_progress
 from training.detector_sweep.grid import Configuration
 from training.detector_sweep.scenes import match_boxes
 
-#: A track is a person when the reference saw it so long, and in most frames between: what
-#: the cascade falsely takes for a face comes and goes.
+#: A track is a person if the reference had it for at least this long, and in at least this share of
+#: the frames between: false detections of the cascade come and go.
 MIN_PERSON_S, MIN_PERSON_SHARE = 1.0, 0.5
 
 
 @dataclass(frozen=True)
 class Person:
-    """A person of a clip by the reference: their box, in pixels, by the time of the frame."""
+    """A person in a clip as the reference found them: their box, in pixels, by the time of the
+    frame.
+    """
 
     boxes: Mapping[float, Box]
 
     @property
     def first_s(self) -> float:
-        """When the reference saw them first."""
+        """The time at which the reference first found them."""
         return min(self.boxes)
 
 
 @dataclass(frozen=True)
 class PersonSighting:
-    """How a configuration saw a person: how long after the reference, and in which share of
-    the frames in which both looked and the reference saw them. `late_s` None: never."""
+    """How a configuration found a person.
+
+    `late_s`: how much later than the reference it found the person, or None if it never did.
+    `share`: of the frames in which the reference found the person and this configuration searched,
+    the share in which this configuration found the person.
+    """
 
     late_s: float | None
     share: float
@@ -57,9 +63,12 @@ class PersonSighting:
 
 @dataclass(frozen=True)
 class ClipResult:
-    """What became of a clip. `late_s`: of each alert that the reference gave too, how much
-    later it came; `lost` and `added`: alerts of the one without the other.
-    `false_boxes`: boxes where the reference has no person, in `frames` frames."""
+    """The result of a configuration on a clip.
+
+    `late_s`: for each alert that the reference gave as well, how much later it came. `lost` and
+    `added`: alerts that only the reference, or only this configuration, gave. `false_boxes`: boxes
+    in `frames` frames where the reference has no person.
+    """
 
     clip: str
     sights: tuple[PersonSighting, ...]
@@ -79,8 +88,11 @@ def play_clips(
     classifier: Classifier,
     fps: float,
 ) -> tuple[dict[Configuration, list[ClipResult]], list[ClipResult]]:
-    """What each of `configurations` makes of each clip at `fps`, and what `reference` makes
-    of it at every frame; raises SourceError for a clip that cannot be played."""
+    """Play each clip with each of `configurations` at `fps`, and with `reference` at every frame.
+
+    Returns the results by configuration, and those of the reference. Raises SourceError for a clip
+    that cannot be played.
+    """
     results: dict[Configuration, list[ClipResult]] = {each: [] for each in configurations}
     reference_results: list[ClipResult] = []
     with one_opencv_thread():
@@ -119,7 +131,7 @@ def _frames(clip: Path) -> Iterator[Frame]:
 
 @dataclass
 class _TimedDetector:
-    """The real detector; remembers what it found last, and the time that it took in all."""
+    """The real detector, with its newest faces and the CPU time that it has used in total."""
 
     detector: HaarDetector
     newest: list[Face] = field(default_factory=list)
@@ -145,14 +157,15 @@ class _TimedDetector:
 
 
 class _PipelineRun:
-    """A pipeline with its own detector, and all that it has seen."""
+    """A pipeline with its own detector, and everything that it has found."""
 
     def __init__(self, configuration: Configuration, classifier: Classifier) -> None:
         self.detector = _TimedDetector(configuration.detector())
         self._pipeline = Pipeline(
             Settings(
                 device="frontier",
-                # Every frame, wholly: what is compared is how well the searches see.
+                # Every frame is searched completely, because what is compared is how well the
+                # searches find.
                 detector=msgspec.structs.replace(configuration.settings(), full_every_s=0.0),
             ),
             self.detector,
@@ -176,7 +189,7 @@ class _PipelineRun:
         self.events += self._pipeline.finish(now_s)
 
     def people(self) -> list[Person]:
-        """The tracks that are people, first come first."""
+        """Return the tracks that are people, in the order of their first appearance."""
         people = []
         for boxes in self._tracks.values():
             first_s, last_s = min(boxes), max(boxes)

@@ -1,7 +1,8 @@
-"""`python -m training frontier`: what the Haar detector's settings find, err and cost.
+"""`python -m training frontier`: compare settings of the face detector.
 
-Every combination of the settings is run over annotated scenes, with the daemon's own code;
-then those that nothing beats are played through the daemon's pipeline on clips.
+Every combination of the settings is run over annotated scenes with the daemon's own code, to
+measure faces found, false boxes and CPU time. Then contenders from the Pareto front are run through
+the daemon's pipeline on clips.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ from training.detector_sweep.sweep_report import (
 )
 
 DEMO = "demo"
-#: How many alerts the demo clip gives: two people are bare-faced.
+#: The right number of alerts in the demo clip, which shows two people without a mask.
 DEFAULT_EXPECTED = {demo_clip().name: 2}
 CLIP_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v"})
 
@@ -161,13 +162,15 @@ def _spaced(values: Iterable[object]) -> str:
 
 
 def run_frontier(options: argparse.Namespace) -> int:
-    """Print the tables; raises UserError for what cannot be read."""
+    """Print the tables, and write the files that were requested; raises UserError for invalid
+    input.
+    """
     configurations = grid(
         options.cascades, options.scales, options.widths, options.min_faces, options.neighbors
     )
     for path in (options.json, options.plot):
         if path is not None:
-            _check_writable(path)  # before the hours, not after them
+            _check_writable(path)  # fails before hours of searching, not after them
     clips, expected = _clips(options.clips), _expected(options.expected)
     classifier = Classifier(shipped_model()) if clips else None
     scenes = read_scenes(options.data)
@@ -175,14 +178,17 @@ def run_frontier(options: argparse.Namespace) -> int:
     found = configuration_metrics(search_scenes(first, configurations, options.seed))
     best = pareto_front(found)
     _print(
-        f"Faces from {MIN_WIDTH_PX:g} px on in {len(first)} pictures; found: overlap (IoU) over"
-        f" {MIN_IOU:g}; time: CPU on one thread against {shipped().name};"
-        " *: front, <: shipped.",
+        f"Faces of {MIN_WIDTH_PX:g} px and wider in {len(first)} pictures. Found: IoU above"
+        f" {MIN_IOU:g}. Time: CPU time on one thread, relative to {shipped().name}."
+        " *: on the Pareto front. <: shipped.",
         sweep_table(found, best),
     )
-    _print("The front, with 95% intervals by picture:", front_table(best))
+    _print("The Pareto front, with 95% intervals by picture:", front_table(best))
     rows = contenders(best, found)
-    _print("Bare faces found, by their share of the picture's width:", size_table(rows))
+    _print(
+        "Contenders: bare faces found, by the share of the picture's width that they take:",
+        size_table(rows),
+    )
     confirmed: list[ConfigurationMetrics] = []
     if options.confirm is not None:
         others, _ = draw_scenes(rest, options.confirm, options.seed)
@@ -194,11 +200,13 @@ def run_frontier(options: argparse.Namespace) -> int:
         entrants = [each.configuration for each in rows]
         played, reference_results = play_clips(clips, entrants, reference, classifier, fps)
         _print(
-            f"Clips at {fps:g} frames a second, against {reference.name} on every frame:",
+            f"Contenders on clips at {fps:g} frames a second, relative to {reference.name} on every"
+            " frame:",
             clips_table(played, reference_results, expected),
         )
         _print(
-            "Who is first seen how much later, and in which share:",
+            "Each person: how much later than the reference a contender first finds them, and in"
+            " which share of the frames it finds them:",
             people_table(played, reference_results),
         )
     if options.json is not None:
@@ -212,14 +220,21 @@ def run_frontier(options: argparse.Namespace) -> int:
 def _confirm(
     scenes: Sequence[Scene], rows: Sequence[ConfigurationMetrics], seed: int
 ) -> list[ConfigurationMetrics]:
-    """The front's figures on scenes that did not choose it: the best of many is also lucky."""
+    """Measure the contenders on scenes that did not select them: the best of many is
+    partly luck.
+    """
     if not scenes:
-        raise UsageError("--confirm needs scenes that the grid was not tried on: lower --limit")
+        raise UsageError(
+            "--confirm needs photographs that the grid was not run on: give a lower --limit"
+        )
     again = configuration_metrics(
         search_scenes(scenes, [each.configuration for each in rows], seed)
     )
-    _print(f"The same on {len(scenes)} other pictures:", front_table(again))
-    _print("By share of the picture's width:", size_table(again))
+    _print(f"The contenders on {len(scenes)} other pictures:", front_table(again))
+    _print(
+        "Bare faces found in these pictures, by the share of the picture's width that they take:",
+        size_table(again),
+    )
     return again
 
 
@@ -250,7 +265,7 @@ def _expected(path: Path | None) -> Mapping[str, int]:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise UsageError(
-            f'{path} should say alerts by clip, as {{"hall.mp4": 1}}: {error}'
+            f'{path} must contain the alerts by clip, such as {{"hall.mp4": 1}}: {error}'
         ) from None
 
 
@@ -260,7 +275,7 @@ def _check_writable(path: Path) -> None:
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
     if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise UsageError(f"cannot write {path}: a folder, or in one that cannot be written to")
+        raise UsageError(f"cannot write {path}: it is a folder, or its folder is not writable")
 
 
 def _write(path: Path, text: str) -> None:
@@ -273,10 +288,3 @@ def _write(path: Path, text: str) -> None:
 def _print(heading: str, lines: Iterable[str]) -> None:
     sys.stdout.write("\n".join([heading, "", *lines, "", ""]))
     sys.stdout.flush()
-
-
-def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
-    return number

@@ -1,4 +1,4 @@
-"""What can be set of the Haar detector, and the grid of settings that is tried."""
+"""The settings of the Haar detector, and the grid of settings that is searched."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge.config.settings import DetectorSettings, Settings, change
 from edge.detection.face_detector import HaarDetector, default_cascade
 
 FRONTAL = "haarcascade_frontalface_{}.xml"
-#: OpenCV's frontal cascades, but for `alt_tree`, which finds few faces; it can be asked for.
+#: OpenCV's frontal cascades except `alt_tree`, which finds few faces; it can be requested.
 CASCADES = ("default", "alt", "alt2")
 SCALES = (1.05, 1.1, 1.2, 1.3)
 NEIGHBORS = (2, 3, 4, 5, 6, 8)
@@ -24,7 +24,9 @@ MIN_FACES = (0.05, 0.07, 0.1)
 
 @dataclass(frozen=True, order=True)
 class Search:
-    """All that decides which windows of a picture are looked at, and so the time."""
+    """The settings that determine which windows of a picture are examined, and therefore
+    the time.
+    """
 
     cascade: str
     scale_factor: float
@@ -34,9 +36,9 @@ class Search:
 
 @dataclass(frozen=True, order=True)
 class Configuration:
-    """A search, and how many neighbouring hits make a face.
+    """A search, and the minimum number of neighbouring hits that make a face.
 
-    `cascade` is the short name of one of OpenCV's frontal cascades, or a file.
+    `cascade` is the short name of one of OpenCV's frontal cascades, or the path of a file.
     """
 
     search: Search
@@ -44,7 +46,7 @@ class Configuration:
 
     @property
     def name(self) -> str:
-        """In short: cascade, scale factor / neighbours, working width, narrowest face."""
+        """A short name: cascade, scale factor / neighbours, picture width, narrowest face."""
         s = self.search
         return (
             f"{s.cascade} {s.scale_factor:g}/{self.min_neighbors}, {s.width_px} px,"
@@ -52,7 +54,9 @@ class Configuration:
         )
 
     def settings(self) -> DetectorSettings:
-        """As the daemon is configured; raises UsageError for a value that it would refuse."""
+        """Return the daemon's settings; raises UsageError for a value that the daemon
+        would reject.
+        """
         s = self.search
         values = {
             "cascade": str(cascade_file(s.cascade)),
@@ -64,12 +68,12 @@ class Configuration:
         return change(Settings(), detector=values).detector
 
     def detector(self) -> HaarDetector:
-        """The daemon's own detector; raises UserError when the cascade cannot be read."""
+        """Return the daemon's own detector; raises UserError if the cascade cannot be read."""
         return HaarDetector(self.settings())
 
 
 def shipped() -> Configuration:
-    """What the daemon uses when it is told nothing."""
+    """Return the daemon's default configuration."""
     defaults = DetectorSettings()
     cascade = defaults.cascade or default_cascade().name
     start, end = FRONTAL.split("{}")
@@ -91,10 +95,10 @@ def grid(
     min_faces: Sequence[float],
     neighbors: Sequence[int],
 ) -> list[Configuration]:
-    """Every combination, and what is shipped; raises UserError for one that cannot be.
+    """Return every combination, and the shipped configuration; raises UserError for an invalid one.
 
-    A narrowest face below what a cascade knows changes nothing: of several such, only the
-    widest is tried.
+    A narrowest face below the cascade's minimum has no effect: of several such, only the largest is
+    included.
     """
     searches = {shipped().search}
     for cascade in cascades:
@@ -114,10 +118,10 @@ def grid(
 
 
 def reference_configuration(tried: Sequence[Configuration]) -> Configuration:
-    """The finest search of all in `tried`, with the shipped cascade.
+    """Return the finest search of all in `tried`, with the shipped cascade.
 
-    Halving the step between two scales doubles the hits on each place, true or false, so the
-    neighbours asked for grow as the step shrinks: with three at 1.05 a hand gave an alert.
+    Halving the step between two scales doubles the hits at each place, true or false, so the number
+    of neighbours grows as the step shrinks: with three neighbours at 1.05 a hand raised an alert.
     """
     searches = [each.search for each in tried]
     defaults = shipped()
@@ -135,9 +139,9 @@ def reference_configuration(tried: Sequence[Configuration]) -> Configuration:
 
 
 def cascade_file(name: str) -> Path:
-    """Where the cascade lies: one of OpenCV's by its short name, or the file `name`.
+    """Return the path of a cascade: one of OpenCV's by its short name, or the file `name`.
 
-    Raises UsageError when it is neither.
+    Raises UsageError if it is neither.
     """
     own = Path(cv2.__file__).parent / "data" / FRONTAL.format(name)
     for path in (own, Path(name)):
@@ -149,7 +153,8 @@ def cascade_file(name: str) -> Path:
 
 
 def _min_window_px(cascade: str) -> int:
-    """The narrowest face, in pixels, that the cascade knows."""
+    """Return the narrowest face, in pixels, that the cascade can find."""
     path = cascade_file(cascade)
-    HaarDetector(DetectorSettings(cascade=str(path)))  # complains in one line
+    # raises a UserError of one line if it is invalid
+    HaarDetector(DetectorSettings(cascade=str(path)))
     return int(cv2.CascadeClassifier(str(path)).getOriginalWindowSize()[0])

@@ -1,10 +1,11 @@
-"""Annotated scenes searched with every configuration: which faces are found, at what cost.
+"""Annotated scenes searched with every configuration: which faces are found, and at what cost.
 
-Hits are grouped and dropped in the order of their support, so more neighbours only take
-boxes away: those of `min_neighbors = k` are those of fewer whose support exceeds k. (In
-OpenCV's `groupRectangles` a box is dropped for one around it with more hits, or, below
-three hits, for any; `without_overlaps` drops it for a surer one. Neither can be undone by
-dropping the less sure, and a test compares the two.) One search serves all counts.
+One search serves all numbers of neighbours. The detector groups hits and drops groups in the order
+of their support, so a higher number only removes boxes: the boxes with `min_neighbors = k` are
+those of a lower number whose support exceeds k. (OpenCV's `groupRectangles` drops a box that is
+inside of one with more hits, or, below three hits, inside of any; `without_overlaps` drops it for
+one with more support. Dropping the boxes with less support cannot undo either; a test compares the
+two.)
 """
 
 from __future__ import annotations
@@ -31,15 +32,18 @@ from training.detector_sweep.grid import Configuration, Search
 
 log = logging.getLogger(__name__)
 
-#: A box is a face's when they share so much of what they cover together.
+#: A detected box and an annotated face match if their IoU is above this.
 MIN_IOU = 0.3
-#: Narrower annotated faces are not counted: neither missed nor, when found, false.
+#: Narrower annotated faces are ignored: it counts neither as an error if they are missed nor if
+#: they are found.
 MIN_WIDTH_PX = 40.0
 
 
 @dataclass(frozen=True)
 class Scene:
-    """An annotated picture: every box in it, in pixels, and its label if that is known."""
+    """An annotated picture: all its boxes, in pixels, and their labels, or None for
+    unknown ones.
+    """
 
     path: Path
     boxes: tuple[Box, ...]
@@ -48,12 +52,12 @@ class Scene:
 
 @dataclass(frozen=True)
 class SearchResults:
-    """What `configurations` made of `pictures` scenes that hold n faces worth counting.
+    """The results of `configurations` on `pictures` scenes with n faces that are counted.
 
-    `label`, `scene` and `share` (n,): what each face is, in which scene, and how much of the
-    picture's width it takes. `found` (configurations, n): whether. `false_boxes`
-    (configurations, pictures): how many. `cpu_s` (configurations, pictures): time of one
-    search on one thread, the same for all counts of neighbours.
+    `label`, `scene` and `share` (n,): the label of each face, its scene, and the share of the
+    picture's width that it takes. `found` (configurations, n): whether the face was found.
+    `false_boxes` (configurations, pictures): the number of false boxes. `cpu_s` (configurations,
+    pictures): the time of one search on one thread, the same for all numbers of neighbours.
     """
 
     configurations: tuple[Configuration, ...]
@@ -66,19 +70,22 @@ class SearchResults:
 
     @property
     def pictures(self) -> int:
-        """How many scenes were searched."""
+        """The number of scenes searched."""
         return int(self.false_boxes.shape[1])
 
 
 def read_scenes(roots: Sequence[Path]) -> list[Scene]:
-    """The annotated pictures of `roots`; raises UserError for a folder that holds no scenes."""
+    """Return the annotated pictures of `roots`; raises UserError for a folder without boxes."""
     return [scene for root in roots for scene in _scenes(read_dataset(root, LABELS[3]))]
 
 
 def draw_scenes(
     scenes: Sequence[Scene], limit: int | None, seed: int
 ) -> tuple[list[Scene], list[Scene]]:
-    """`limit` of `scenes` drawn with `seed`, in their order, and the others; None: all."""
+    """Draw `limit` of `scenes` with `seed`, or all if `limit` is None.
+
+    Returns the drawn scenes and the other ones, both in their original order.
+    """
     count = len(scenes) if limit is None else min(limit, len(scenes))
     chosen = set(np.random.default_rng(seed).choice(len(scenes), count, replace=False).tolist())
     return (
@@ -90,8 +97,8 @@ def draw_scenes(
 def _scenes(data: DataSet) -> Iterator[Scene]:
     if data.layout != "voc":
         raise UserError(
-            f"{data.root} holds no boxes: a detector is judged on scenes in which every face is"
-            " annotated, images/ with annotations/*.xml (Pascal VOC)"
+            f"{data.root} holds no boxes: a detector is measured on photographs in which every face"
+            " is annotated, images/ with annotations/*.xml (Pascal VOC)"
         )
     labels = {(sample.path, sample.box_px): sample.label for sample in data.samples}
     for path, boxes in data.boxes.items():
@@ -101,10 +108,10 @@ def _scenes(data: DataSet) -> Iterator[Scene]:
 def search_scenes(
     scenes: Sequence[Scene], configurations: Sequence[Configuration], seed: int
 ) -> SearchResults:
-    """Search each scene with all of `configurations`, one after the other in a drawn order.
+    """Search each scene with all of `configurations`, one after the other in random order.
 
-    So whatever else the machine does falls on all of them alike. Raises UserError when too
-    many pictures cannot be decoded, or no face is wide enough to be counted.
+    Therefore other load on the machine affects all of them alike. Raises UserError if too many
+    pictures cannot be decoded, or if no face is wide enough to be counted.
     """
     rng = np.random.default_rng(seed)
     by_search: dict[Search, list[int]] = {}
@@ -132,25 +139,32 @@ def search_scenes(
                     row.take(index, filter_by_support(boxes, count, fewest), spent_s)
             rows.append(row)
     if len(corrupt) > CORRUPT_SHARE * len(scenes):
-        raise UserError(f"{corrupt[0]} ({len(corrupt)} such of {len(scenes)} pictures)")
-    for complaint in corrupt:
-        log.warning("left out: %s", complaint)
+        raise UserError(
+            f"{corrupt[0]}; {len(corrupt)} of {len(scenes)} pictures are unreadable, so the"
+            " download is broken"
+        )
+    for reason in corrupt:
+        log.warning("left out a picture: %s", reason)
     if not sum(row.counted.sum() for row in rows):
-        raise UserError(f"no annotated face is {MIN_WIDTH_PX:g} px wide: nothing to count")
+        raise UserError(f"no annotated face is at least {MIN_WIDTH_PX:g} px wide")
     return _combine(tuple(configurations), rows)
 
 
 def filter_by_support(faces: Sequence[Face], count: int, fewest: int) -> list[Face]:
-    """What a search with `min_neighbors = count` gives, of `faces` found with `fewest`.
+    """Return what a search with `min_neighbors = count` would find, from `faces` found with
+    `fewest`.
 
-    With a count of its own OpenCV lets through what has more hits than that.
+    OpenCV keeps groups with more hits than its `min_neighbors`.
     """
     assert count >= fewest
     return [face for face in faces if face.support > count]
 
 
 def match_boxes(found: Sequence[Box], annotated: Sequence[Box]) -> dict[int, int]:
-    """Indices in `annotated` by index in `found`: one to one, the best overlap first."""
+    """Match boxes one to one, the best overlap first.
+
+    Returns the index in `annotated` for each matched index in `found`.
+    """
     pairs = sorted(
         (-shared, i, j)
         for i, box in enumerate(found)
@@ -166,7 +180,10 @@ def match_boxes(found: Sequence[Box], annotated: Sequence[Box]) -> dict[int, int
 
 @dataclass(frozen=True)
 class _SceneResult:
-    """One scene and what became of it, as in `SearchResults`; `counted` (all its boxes,)."""
+    """One scene and its results, as in `SearchResults`.
+
+    `counted` says for each of its boxes whether it is a face that is counted.
+    """
 
     scene: Scene
     counted: npt.NDArray[np.bool_]

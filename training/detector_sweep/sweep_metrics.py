@@ -1,4 +1,4 @@
-"""What each configuration finds, errs and costs, with intervals, and which nothing beats."""
+"""Faces found, false boxes and cost of each configuration, with intervals, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from training.common.intervals import (
 from training.detector_sweep.grid import Configuration, shipped
 from training.detector_sweep.scenes import SearchResults
 
-#: Faces by the share of the picture's width that they take: from a wide hall to a narrow door.
+#: Bands of faces by the share of the picture's width that they take: from a wide hall to a narrow
+#: door.
 SIZE_BANDS = {
     "under 7%": (0.0, 0.07),
     "7 to 10%": (0.07, 0.1),
@@ -30,22 +31,24 @@ SIZE_BANDS = {
     "15 to 25%": (0.15, 0.25),
     "25% on": (0.25, math.inf),
 }
-#: Times closer than a tenth are the same: so far two runs on one machine lie apart.
+#: Times that differ by less than this factor are equal: two runs on one machine differ as much.
 TIME_STEP = 1.1
-#: A front has many members; looked at more closely is one for each step of time …
+#: The front has many members. Contenders are one for each step of time by this factor, …
 CONTENDER_TIME_STEP = 1.25
-#: … that errs at most so many times as often as the shipped one: each box costs a reading.
+#: … among those with at most this many times the false boxes of the shipped configuration, because
+#: each box costs a classification.
 MAX_CONTENDER_FALSE = 2.0
 LABELS = ("no_mask", "mask", "incorrect_mask")
 
 
 @dataclass(frozen=True)
 class ConfigurationMetrics:
-    """One configuration's figures. `found`: by label, the share of the faces, 0 to 1.
+    """The metrics of one configuration.
 
-    `gain`: the share of bare faces found beyond what the shipped one finds, drawn together.
-    `false_boxes`: per 100 pictures. `time`: CPU time against the shipped one's, same run;
-    `cpu_ms`: a picture's, on this machine. `by_size`: bare faces found and there, by band.
+    `found`: by label, the share of faces found, 0 to 1. `gain`: the share of bare faces found minus
+    that of the shipped configuration, estimated on the same draws. `false_boxes`: per 100 pictures.
+    `time`: CPU time relative to the shipped configuration in the same run. `cpu_ms`: CPU time for a
+    picture on this machine. `by_size`: number of bare faces found and in total, by band.
     """
 
     configuration: Configuration
@@ -58,13 +61,13 @@ class ConfigurationMetrics:
 
     @property
     def bare(self) -> float:
-        """The share of bare faces found; 0 when there is none."""
+        """The share of bare faces found; 0 if there are none."""
         each = self.found[ALERT_LABEL]
         return each.value if each is not None else 0.0
 
 
 def configuration_metrics(searched: SearchResults) -> list[ConfigurationMetrics]:
-    """The figures of every configuration; one of them must be the shipped one."""
+    """Return the metrics of every configuration, one of which must be the shipped one."""
     found = _found(searched)
     gains = _gains(searched)
     costs = _costs(searched)
@@ -74,8 +77,7 @@ def configuration_metrics(searched: SearchResults) -> list[ConfigurationMetrics]
         assert false_boxes is not None
         assert spent is not None
         if false_boxes.value == 0:
-            # No draw of pictures without false boxes has one: the exact bound says how many
-            # there may be all the same.
+            # Without false boxes every draw gives 0, so the upper end is the exact bound.
             most = 100 * (1 - ((1 - COVERAGE) / 2) ** (1 / searched.pictures))
             false_boxes = dataclasses.replace(false_boxes, high=most)
         metrics.append(
@@ -93,8 +95,9 @@ def configuration_metrics(searched: SearchResults) -> list[ConfigurationMetrics]
 
 
 def pareto_front(tried: Sequence[ConfigurationMetrics]) -> list[ConfigurationMetrics]:
-    """Those that no other beats in bare faces found, false boxes and time at once, fastest
-    first."""
+    """Return those that no other dominates in bare faces found, false boxes and time, fastest
+    first.
+    """
     costs = [_objectives(each) for each in tried]
     best = [
         each
@@ -107,8 +110,11 @@ def pareto_front(tried: Sequence[ConfigurationMetrics]) -> list[ConfigurationMet
 def contenders(
     best: Sequence[ConfigurationMetrics], tried: Sequence[ConfigurationMetrics]
 ) -> list[ConfigurationMetrics]:
-    """Of the front, at each level of time the one that finds most bare faces and does not err
-    much more often than the shipped one; and the shipped one itself. Fastest first."""
+    """Return those of the front that are worth a closer look, and the shipped one, fastest first.
+
+    At each level of time it is the one that finds most bare faces, among those that do not have far
+    more false boxes than the shipped one.
+    """
     reference = next(each for each in tried if each.configuration == shipped())
     chosen: dict[int, ConfigurationMetrics] = {}
     for each in best:

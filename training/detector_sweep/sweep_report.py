@@ -1,4 +1,4 @@
-"""The figures of the frontier as Markdown tables, JSON and a plot."""
+"""The results of the sweep as Markdown tables, JSON and a plot."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.detector_sweep.sweep_metrics import SIZE_BANDS, ConfigurationMetri
 def sweep_table(
     tried: Sequence[ConfigurationMetrics], best: Sequence[ConfigurationMetrics]
 ) -> Iterator[str]:
-    """One row for each configuration; `*` marks the front, `<` what is shipped."""
+    """Yield a row for each configuration; `*` marks the Pareto front, `<` the shipped one."""
     yield "|  | configuration | bare | masked | false per 100 pictures | time |"
     yield "|---|---|---|---|---|---|"
     for each in tried:
@@ -31,9 +31,9 @@ def sweep_table(
 
 
 def front_table(best: Sequence[ConfigurationMetrics]) -> Iterator[str]:
-    """The rows of `best` with their 95% intervals."""
+    """Yield the rows of `best` with their 95% intervals."""
     yield (
-        "| configuration | bare | beyond the shipped | masked | worn wrongly"
+        "| configuration | bare | gain over the shipped, points | masked | worn incorrectly"
         " | false per 100 pictures | time |"
     )
     yield "|---|---|---|---|---|---|---|"
@@ -51,7 +51,10 @@ def front_table(best: Sequence[ConfigurationMetrics]) -> Iterator[str]:
 
 
 def size_table(best: Sequence[ConfigurationMetrics]) -> Iterator[str]:
-    """Bare faces found, by how much of the picture's width they take; a line if there is none."""
+    """Yield the share of bare faces found, by the share of the picture's width that they take.
+
+    Without any bare faces, yield a line that says so.
+    """
     there = {name: best[0].by_size[name][1] for name in SIZE_BANDS}
     named = [name for name in SIZE_BANDS if there[name]]
     if not named:
@@ -70,21 +73,22 @@ def clips_table(
     reference_results: Sequence[ClipResult],
     expected: Mapping[str, int],
 ) -> Iterator[str]:
-    """One row for each configuration, over all clips; time against the shipped one's.
+    """Yield a row for each configuration over all clips, with times relative to the shipped one's.
 
-    `expected`: how many alerts there should be, by clip; clips without it are not judged.
+    `expected`: the right number of alerts by clip; clips that are not in it are not judged.
     """
     people = sum(len(each.sights) for each in reference_results)
     yield (
-        f"| configuration | seen of {people} people | first seen, s later | share of frames"
-        " | other boxes | alerts | lost / added | alerts, s later | wrong clips | time |"
+        f"| configuration | found of {people} people | first found, s later | share of frames"
+        " | false boxes | alerts | lost / added | alerts, s later | clips with wrong number"
+        " | time |"
     )
     yield f"|{'---|' * 10}"
     usual_s = sum(each.cpu_s for each in played[shipped()])
     for configuration, clips in played.items():
         times = f"{sum(each.cpu_s for each in clips) / usual_s:.2f}" if usual_s else ""
         yield _clips_row(_name(configuration), clips, expected, times)
-    # It looked at more frames, so its time is no ratio of the same work.
+    # The reference searches more frames, so its time is not comparable.
     yield _clips_row("reference, every frame", reference_results, expected, "")
 
 
@@ -114,8 +118,11 @@ def _clips_row(
 def people_table(
     played: Mapping[Configuration, Sequence[ClipResult]], reference_results: Sequence[ClipResult]
 ) -> Iterator[str]:
-    """One row for each person of each clip: when each configuration sees them first, in
-    seconds after the reference, and in which share of the frames."""
+    """Yield a row for each person in each clip.
+
+    A cell says how much later than the reference the configuration first finds the person, and in
+    which share of the frames.
+    """
     yield f"| person | {' | '.join(_name(each) for each in played)} |"
     yield f"|---{'|---' * len(played)}|"
     for index, clip in enumerate(reference_results):
@@ -134,7 +141,7 @@ def sweep_record(
     played: Mapping[Configuration, Sequence[ClipResult]],
     reference_results: Sequence[ClipResult],
 ) -> dict[str, Any]:
-    """Everything that was measured. Shares are 0 to 1, times ratios unless the name says."""
+    """Return all measurements. Shares are 0 to 1; times are ratios unless the name has a unit."""
     return {
         "shipped": shipped().name,
         "configurations": [_record(each, each in best) for each in tried],
@@ -159,7 +166,10 @@ def _record(each: ConfigurationMetrics, is_best: bool) -> dict[str, Any]:
 def draw_front(
     path: Path, tried: Sequence[ConfigurationMetrics], best: Sequence[ConfigurationMetrics]
 ) -> None:
-    """Bare faces found over time, the front with its false boxes; PNG to `path`."""
+    """Draw bare faces found over time, with the false boxes of the front, as PNG to `path`.
+    axes.set_xlabel("CPU time against the shipped configuration") ||| axes.set_xlabel("CPU time
+    relative to the shipped configuration")
+    """
     from matplotlib.ticker import LogLocator
 
     shipped_metrics = next(each for each in tried if each.configuration == shipped())

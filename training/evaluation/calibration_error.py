@@ -1,4 +1,6 @@
-"""Whether a score means what it says: of faces scored 0.9, are nine in ten so?"""
+"""Calibration of scores: whether nine in ten of the faces with score 0.9 are what the
+score says.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,11 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Bin:
-    """Faces whose score lies from `low` up to `high`: their mean `score`, the `share` of
-    them that are so."""
+    """The faces with a score from `low` up to `high`.
+
+    `score` is their mean score, and `share` the share of them for which the score's statement is
+    true.
+    """
 
     low: float
     high: float
@@ -32,9 +37,12 @@ class Bin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Bins that hold faces, from low to high. `ece`, the expected calibration error: the
-    bins' gaps between score and share, weighed by their faces (Guo and others, "On
-    calibration of modern neural networks", 2017)."""
+    """A reliability diagram as numbers.
+
+    `bins`: those that contain faces, from low to high scores. `ece`: the expected calibration
+    error, the mean gap between score and share over the bins, weighted by their number of faces
+    (Guo and others, "On calibration of modern neural networks", 2017).
+    """
 
     bins: list[Bin]
     ece: Estimate

@@ -1,4 +1,6 @@
-"""A model's figures on data sets: a `.tflite` exactly as the Pi runs it, or a `.keras`."""
+"""Evaluation of a model on data sets: a `.tflite` model exactly as the Pi runs it, or a `.keras`
+model.
+"""
 
 from __future__ import annotations
 
@@ -38,13 +40,13 @@ from training.evaluation.scorers import Scorer, load_scorer
 from training.evaluation.train_overlap import repeats_training_picture
 
 POOLED_NAME = "all together"
-#: What training pictures look like, by the name of their data set.
+#: Fingerprints of training pictures, by the name of their data set.
 TrainingFingerprints = Mapping[str, list[Fingerprint]]
 
 
 @dataclass(frozen=True)
 class EvaluationTask:
-    """A part of a data set: all `samples` of it, whatever their label and size."""
+    """A split of a data set: all its `samples`, whatever their label and size."""
 
     data: DataSet
     split: str
@@ -53,8 +55,11 @@ class EvaluationTask:
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """An evaluation, with what it was made from; `is_copy` (n,): which answers are about
-    faces that all but repeat one of `context.without_copies_of`."""
+    """An evaluation and what it was computed from.
+
+    `is_copy` (n,): which faces of `predictions` are near-duplicates of a training picture in one of
+    `context.without_copies_of`.
+    """
 
     context: EvaluationContext
     predictions: Predictions
@@ -63,27 +68,30 @@ class EvaluationResult:
 
 
 def evaluate(model: Path, root: Path, split: str | None, runtime: str | None) -> Evaluation:
-    """Figures of `model` on the part `split` of `root`.
+    """Evaluate `model` on one split of the data set in `root`.
 
-    `split` None: the test part where the data set has parts (folders of their own, or
-    boxed scenes, parted by name), all pictures of plain class folders.
+    `split` None: the test split if the data set has splits (folders, or boxed scenes, split by file
+    name), all pictures of plain class folders.
     """
     scorer = load_scorer(model, runtime)
     return run_task(scorer, model, plan_task(scorer, root, split), None, {}).evaluation
 
 
 def plan_task(scorer: Scorer, root: Path, split: str | None) -> EvaluationTask:
-    """Raises UserError when there is no face to evaluate."""
+    """Choose what to evaluate on the data set in `root`; raises UserError if it has no face to
+    evaluate.
+    """
     data = read_with_all_labels(root)
     chosen = split_for(data, split)
     samples = samples_in(data, chosen)
     if not any(is_evaluated(sample) and sample.label in scorer.labels for sample in samples):
-        raise UserError(f"the {chosen} part of {root} has no face to evaluate")
+        part = f"the {chosen} split of {root}" if chosen in list(Split) else str(root)
+        raise UserError(f"{part} has no face to evaluate")
     return EvaluationTask(data, chosen, samples)
 
 
 def with_distinct_names(tasks: Sequence[EvaluationTask]) -> list[EvaluationTask]:
-    """Data sets of one name go by their paths."""
+    """Return `tasks` with the paths of data sets as their names where two have the same name."""
     names = Counter(task.data.name for task in tasks)
     return [
         task
@@ -96,10 +104,10 @@ def with_distinct_names(tasks: Sequence[EvaluationTask]) -> list[EvaluationTask]
 def choose_on_validation(
     scorer: Scorer, tasks: Sequence[EvaluationTask], false_alarms: float
 ) -> ChosenThreshold | None:
-    """The lowest threshold that `false_alarms` of the masked faces in the validation parts reach.
+    """Choose the lowest threshold that at most `false_alarms` of the masked validation faces reach.
 
-    Looks at the data sets of which the test part is evaluated; None when there is none, or
-    they hold no masked face.
+    Uses the validation splits of the data sets whose test split is evaluated. Returns None if there
+    are none, or if they have no masked face.
     """
     scores = {}
     for data in (task.data for task in tasks if task.split == Split.TEST):
@@ -146,7 +154,7 @@ def run_task(
 
 
 def pool_results(results: Sequence[EvaluationResult]) -> EvaluationResult:
-    """The faces of several data sets as if they were one."""
+    """Return the evaluation of the faces of several data sets as one data set."""
     first = results[0].context
     splits = sorted({each.context.split for each in results})
     context = replace(

@@ -1,4 +1,4 @@
-"""`python -m training evaluate`."""
+"""`python -m training evaluate`: its options and its output."""
 
 from __future__ import annotations
 
@@ -107,12 +107,14 @@ def _share(text: str) -> float:
     except ValueError:
         share = -1.0
     if not 0 < share < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share such as {DEFAULT_FALSE_ALARMS}")
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a share between 0 and 1, such as {DEFAULT_FALSE_ALARMS}"
+        )
     return share
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
-    """Print the figures of each data set, and write what was asked for."""
+    """Print the metrics of each data set, and write the report and the mistakes if requested."""
     _check_output_folders(options)
     check_distinct(options.data)
     scorer = load_scorer(options.model, options.runtime)
@@ -123,8 +125,9 @@ def run_evaluate(options: argparse.Namespace) -> int:
     chosen = choose_on_validation(scorer, tasks, options.false_alarms or DEFAULT_FALSE_ALARMS)
     if chosen is None and options.false_alarms is not None:
         raise UsageError(
-            "--false-alarms: the threshold is chosen on validation parts and tried on test parts,"
-            " and no data set here has both with masked faces; perhaps add --split test"
+            "--false-alarms: the threshold is chosen on validation splits and applied to test"
+            " splits, but no data set that is evaluated on its test split has masked faces in its"
+            " validation split; adding --split test may help"
         )
     fingerprints = training_fingerprints(options.without_copies_of)
     results = []
@@ -151,23 +154,23 @@ def _check_output_folders(options: argparse.Namespace) -> None:
     if options.mistakes is not None:
         refuse_project_folder(options.mistakes)
     if options.out is not None and options.out.exists() and not options.out.is_dir():
-        raise UsageError(f"--out {options.out} is no folder")
+        raise UsageError(f"--out {options.out} is not a folder")
 
 
 def warn_about_training_data(scorer: Scorer, task: EvaluationTask) -> None:
-    """Say it when the model was trained on pictures that it is about to be evaluated on."""
+    """Log a warning if the model was trained on pictures that it is about to be evaluated on."""
     name, (within, _, folder) = task.data.name, task.data.name.rpartition("/")
     if name in scorer.trained_on and task.split in (ALL, Split.TRAIN):
         log.warning(
-            "warning: the model was trained on pictures of %s, so figures of its %s part flatter"
-            " it; use --split test",
+            "warning: the model was trained on pictures of %s, so the metrics of %s are too"
+            " optimistic; use --split test",
             name,
-            "whole" if task.split == ALL else task.split,
+            "all its splits" if task.split == ALL else f"its {task.split} split",
         )
     elif within in scorer.trained_on and SPLIT_FOLDERS.get(folder.lower()) is Split.TRAIN:
         log.warning(
-            "warning: the model was trained on the pictures of %s, so these figures flatter it;"
-            " evaluate %s with --split test",
+            "warning: the model was trained on the pictures of %s, so these metrics are too"
+            " optimistic; evaluate %s with --split test",
             name,
             task.data.root.resolve().parent,
         )

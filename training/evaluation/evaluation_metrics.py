@@ -1,4 +1,4 @@
-"""All figures of one model on one data set, from its answers."""
+"""All metrics of one model on one data set, computed from its predictions."""
 
 from __future__ import annotations
 
@@ -36,9 +36,12 @@ MASKED = "mask"
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """Which model was asked about what. `left_out`: faces of other labels than the model's,
-    too small to count, or not to be decoded; `threshold` None: the model has none;
-    `without_copies_of`: the data sets whose copies were looked for."""
+    """The model and the data that an evaluation is about.
+
+    `left_out`: the number of faces that the model has no label for, that are too small, or whose
+    picture cannot be decoded. `threshold`: the model's own, or None if it has none.
+    `without_copies_of`: the data sets of whose training pictures near-duplicates were searched for.
+    """
 
     model: str
     runtime: str
@@ -51,8 +54,10 @@ class EvaluationContext:
 
 @dataclass(frozen=True)
 class AlertMetrics:
-    """Shares of the masked and of the bare faces that reach `threshold`, None where there is
-    none; `flagged`: the same with intervals, by true label, others than the model's too."""
+    """The shares of masked and of bare faces that reach `threshold`, or None without such faces.
+
+    `flagged`: the shares with intervals, by true label, including labels that the model lacks.
+    """
 
     threshold: float
     masked_flagged: float | None
@@ -62,8 +67,10 @@ class AlertMetrics:
 
 @dataclass(frozen=True)
 class ChosenThreshold:
-    """A threshold that at most `false_alarms` of the masked faces in the validation parts of
-    `data` reach, data sets counting equally."""
+    """The lowest threshold that at most `false_alarms` of the masked faces reach.
+
+    The faces are those in the validation splits of `data`; data sets count equally.
+    """
 
     threshold: float
     false_alarms: float
@@ -73,7 +80,7 @@ class ChosenThreshold:
 
 @dataclass(frozen=True)
 class LabelEstimates:
-    """One label against the rest, each 0 to 1; None where it has no value."""
+    """Metrics of one label against the others, each 0 to 1, or None if undefined."""
 
     precision: Estimate | None
     recall: Estimate | None
@@ -84,7 +91,7 @@ class LabelEstimates:
 
 @dataclass(frozen=True)
 class MacroEstimates:
-    """Means over the labels that the data set holds."""
+    """Means over the labels that occur in the data set."""
 
     precision: Estimate | None
     recall: Estimate | None
@@ -93,7 +100,10 @@ class MacroEstimates:
 
 @dataclass(frozen=True)
 class WithoutCopies:
-    """`accuracy` without the `copies` faces that all but repeat one in the train parts `of`."""
+    """The accuracy without the `copies` faces that are near-duplicates of pictures in train splits.
+
+    `of`: the names of the data sets with these train splits.
+    """
 
     of: list[str]
     copies: int
@@ -102,7 +112,7 @@ class WithoutCopies:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `python -m training evaluate --json` prints of one data set."""
+    """The object that `python -m training evaluate --json` prints for each data set."""
 
     model: str
     runtime: str
@@ -139,7 +149,9 @@ def evaluation_of(
     chosen: ChosenThreshold | None = None,
     without_copies: WithoutCopies | None = None,
 ) -> Evaluation:
-    """The figures of `predictions`, which hold at least one face of the model's labels."""
+    """Compute all metrics of `predictions`, which must contain a face with one of the model's
+    labels.
+    """
     known = predictions.with_known_label()
     truth, pictures = known.truth, known.pictures
     right = known.scores.argmax(axis=1) == truth
@@ -173,14 +185,14 @@ def evaluation_of(
 
 
 def accuracy_estimate(predictions: Predictions) -> Estimate | None:
-    """Accuracy over the faces whose label the model knows; None when there is none."""
+    """Return the accuracy over the faces whose label the model has, or None if there are none."""
     known = predictions.truth >= 0
     right = predictions.scores.argmax(axis=1) == predictions.truth
     return share_estimates({"": (right, known)}, predictions.pictures)[""] if known.any() else None
 
 
 def alerts_at(predictions: Predictions, threshold: float) -> AlertMetrics:
-    """What `threshold` flags."""
+    """Return the shares of faces that reach `threshold`."""
     reached = predictions.scores_of(ALERT_LABEL) >= threshold
     parts = {
         label: (reached & predictions.is_label(label), predictions.is_label(label))
@@ -198,7 +210,7 @@ def alerts_at(predictions: Predictions, threshold: float) -> AlertMetrics:
 
 
 def masked_scores(predictions: Predictions) -> Floats:
-    """The alert label's score of each masked face."""
+    """Return the alert label's score of each masked face."""
     return predictions.scores_of(ALERT_LABEL)[predictions.is_label(MASKED)]
 
 
@@ -208,7 +220,9 @@ def _threshold_at_2_percent(predictions: Predictions) -> float | None:
 
 
 def _with_threshold_redrawn(alerts: AlertMetrics, found: Estimate | None) -> AlertMetrics:
-    """With an interval for the bare faces in which each draw has its own threshold."""
+    """Return `alerts` with `found` for the bare faces, whose interval has a threshold for each
+    draw.
+    """
     redrawn = {} if found is None else {ALERT_LABEL: found}
     return replace(alerts, flagged={**alerts.flagged, **redrawn})
 
@@ -272,15 +286,20 @@ def _macro_estimates(
 
 
 def _with_mean_lower_bound(mean: Estimate | None, of: list[Estimate | None]) -> Estimate | None:
-    """Where every label is without a mistake, their mean is as sure as they are."""
+    """Return `mean`; if it is exactly 1, its lower bound is the mean of the labels' lower
+    bounds.
+    """
     if mean is None or mean.value < 1:
         return mean
     return replace(mean, low=float(np.mean([label.low for label in of if label is not None])))
 
 
 def _ranking_estimates(predictions: Predictions) -> dict[str, Estimate | None]:
-    """Figures of the ranking by score: each label against the rest, and alerts at exactly 2%
-    of the masked faces, `found`."""
+    """Estimate the metrics that depend on the order of the scores alone.
+
+    They are the areas of each label against the others and, as `found`, the share of bare faces
+    flagged at exactly 2% of the masked ones.
+    """
     rankings = {
         label: Ranking(predictions.scores_of(label), predictions.is_label(label))
         for label in predictions.labels
@@ -293,7 +312,7 @@ def _ranking_estimates(predictions: Predictions) -> dict[str, Estimate | None]:
             "found": recall_at(alert_ranking, weights[:, bare | masked], DEFAULT_FALSE_ALARMS)
         }
         for label, ranking in rankings.items():
-            # Against nothing, a label's average precision is 1 whatever its scores are.
+            # Without other faces a label's average precision is 1 whatever the scores are.
             nothing = np.full(len(weights), np.nan)
             columns[f"auc {label}"] = roc_auc(ranking, weights)
             columns[f"average precision {label}"] = (

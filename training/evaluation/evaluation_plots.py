@@ -1,4 +1,6 @@
-"""An evaluation as pictures: one PNG a question, data sets side by side; nobody is in them."""
+"""Plots of an evaluation: one PNG file for each question, with data sets side by side; no
+people.
+"""
 
 from __future__ import annotations
 
@@ -20,38 +22,41 @@ from training.evaluation.roc import Ranking, curve_bands, curve_points
 from training.evaluation.slice_plots import errors_percent, write_slice_plots
 
 DISPLAY_NAMES = {"mask": "masked", ALERT_LABEL: "bare", "incorrect_mask": "worn wrongly"}
-#: False alarms beyond this share are of no use to anybody, nor is a recall below that one.
+#: Axis limits: a higher share of false alarms, or a lower recall, is of no practical use.
 MAX_FALSE_ALARMS, MIN_RECALL = 0.2, 0.5
-#: Where curves are read: what lies further out need not be seen whole.
+#: Operating points at which curves are read; the axes must show the curves up to these points.
 READ_AT_FALSE_ALARMS, READ_AT_RECALL = 0.02, 0.95
-#: Bins of fewer faces are left out of the reliability diagram: their intervals span it all.
+#: Bins with fewer faces are left out of the reliability diagram, because their intervals are huge.
 MIN_SAMPLES = 5
 COLUMNS = 3
 STEPS = np.linspace(0, 1, 501)
 SMALL_LEGEND = {"alignment": "left", "fontsize": 9, "title_fontsize": 9}
-#: Draws data sets into a file, under a title.
+#: Draws the results of data sets into a file, with a title.
 DrawPlot = Callable[[Path, Sequence[EvaluationResult], str], None]
 
 
 def write_plots(
     folder: Path, results: Sequence[EvaluationResult], pooled_results: Sequence[EvaluationResult]
 ) -> dict[str, str]:
-    """PNG files in `folder`, by name, with what each shows; `results`: one per data set;
-    `pooled_results`: all of them as one, where there are several."""
+    """Write PNG files to `folder` and return their names with what each shows.
+
+    `results` holds one result for each data set; `pooled_results` holds the result of all of them
+    together, if there are several.
+    """
     every = [*results, *pooled_results]
     alerting = [each for each in results if _alert_ranking(each).has_both_classes]
     telling = [each for each in results if any(_rankings(each))]
     drawn: dict[str, tuple[str, DrawPlot, Sequence[EvaluationResult]]] = {
         "alerts.png": ("Bare faces found against false alarms", _draw_alerts, alerting),
         "confusion.png": ("Confusion matrix", _draw_confusion, results),
-        "roc.png": ("ROC curves, each label against the rest", _draw_roc, telling),
+        "roc.png": ("ROC curves, each label against the others", _draw_roc, telling),
         "precision-recall.png": (
             "Precision and recall of each label",
             _draw_precision_recall,
             telling,
         ),
         "reliability.png": ("Reliability diagram", _draw_reliability, every),
-        "scores.png": ("Scores of faces, by what they are", _draw_scores, results),
+        "scores.png": ("Scores of faces, by true label", _draw_scores, results),
     }
     for name, (title, draw, of) in drawn.items():
         if of:
@@ -61,7 +66,7 @@ def write_plots(
 
 
 def _alert_ranking(result: EvaluationResult) -> Ranking:
-    """Bare faces against masked ones, by the alert label's score."""
+    """Rank bare faces against masked ones by the alert label's score."""
     predictions = result.predictions
     bare = predictions.is_label(ALERT_LABEL)
     either = bare | predictions.is_label(MASKED)
@@ -72,7 +77,7 @@ def _alert_ranking(result: EvaluationResult) -> Ranking:
 def _panels(
     path: Path, results: Sequence[EvaluationResult], title: str, height_in: float
 ) -> Iterator[list[Any]]:
-    """Axes, one for each data set and titled so, in rows."""
+    """Yield axes in rows, one for each data set, with its name as the title."""
     columns = 2 if len(results) == 4 else min(COLUMNS, len(results))
     rows = math.ceil(len(results) / columns)
     width_in = max(5.5, 4.2 * columns)
@@ -118,7 +123,9 @@ def _draw_alerts(path: Path, results: Sequence[EvaluationResult], title: str) ->
 
 
 def _mark_threshold(axes: Any, alerts: AlertMetrics | None, marker: str, colour: str) -> None:
-    """A mark on the curve, where it lies in the part that is shown."""
+    """Draw a mark where the threshold is on the curve, clipped to the axes if it is outside of
+    them.
+    """
     if alerts is not None and alerts.masked_flagged is not None and alerts.bare_flagged is not None:
         x, y = alerts.masked_flagged, alerts.bare_flagged
         within = x <= MAX_FALSE_ALARMS
@@ -134,7 +141,7 @@ def _draw_confusion(path: Path, results: Sequence[EvaluationResult], title: str)
             names = [DISPLAY_NAMES[label] for label in result.predictions.labels]
             axes.set_xticks(range(len(names)), names)
             axes.set_yticks(range(len(names)), names, rotation=90, va="center")
-            axes.set(xlabel="said to be", ylabel="truly")
+            axes.set(xlabel="predicted", ylabel="true")
             axes.grid(False)
             for (row, column), count in np.ndenumerate(counts):
                 colour = "white" if shares[row, column] > 0.6 else "black"
@@ -143,7 +150,9 @@ def _draw_confusion(path: Path, results: Sequence[EvaluationResult], title: str)
 
 
 def _axis_minimum(shares: Sequence[float]) -> float:
-    """An axis's lower end, in per cent, that leaves room for a legend below `shares`."""
+    """Return the lower end of an axis, in per cent, that leaves room for a legend below
+    `shares`.
+    """
     return float(np.clip(10 * math.floor(10 * min(shares)) - 20, 0, 80))
 
 
@@ -162,8 +171,8 @@ def _draw_roc(path: Path, results: Sequence[EvaluationResult], title: str) -> No
                 _shade_band(axes, label, low, high)
                 lows.append(np.min(right[wrong >= READ_AT_FALSE_ALARMS]))
             axes.set(
-                xlabel="others taken for it (false positives), %",
-                ylabel="found (true positives), %",
+                xlabel="false positive rate, %",
+                ylabel="true positive rate, %",
                 xlim=(0, 100 * MAX_FALSE_ALARMS),
             )
             axes.legend(loc="lower right", title="area under the whole curve", **SMALL_LEGEND)
@@ -191,7 +200,9 @@ def _draw_precision_recall(path: Path, results: Sequence[EvaluationResult], titl
 
 
 def _rankings(result: EvaluationResult) -> Iterator[tuple[str, Ranking]]:
-    """Each label that can be told from the rest, the alert label last: drawn over the others."""
+    """Yield each label that occurs beside others, the alert label last, so that it is
+    drawn on top.
+    """
     known = result.predictions.with_known_label()
     for label in sorted(known.labels, key=lambda label: label == ALERT_LABEL):
         ranking = Ranking(known.scores_of(label), known.is_label(label))
@@ -223,15 +234,17 @@ def _draw_reliability(path: Path, results: Sequence[EvaluationResult], title: st
         for axes, result in zip(panels, results, strict=True):
             axes.plot([0, 100], [0, 100], color="#999999", ls=":", lw=1)
             found = result.evaluation
-            _draw_bins(axes, found.answer_reliability, "black", "score of the answer")
+            _draw_bins(axes, found.answer_reliability, "black", "score of the predicted label")
             _draw_bins(axes, found.alert_reliability, LABEL_COLOURS[ALERT_LABEL], "score for bare")
-            axes.set(xlabel="mean score, %", ylabel="share that is so, %", xlim=(-4, 104))
-            axes.set(yticks=range(0, 101, 20), ylim=(-4, 145))  # the legend stands above
+            axes.set(xlabel="mean score, %", ylabel="share that is correct, %", xlim=(-4, 104))
+            axes.set(yticks=range(0, 101, 20), ylim=(-4, 145))  # room for the legend above
             axes.legend(loc="upper left", title="calibration error (ECE)", alignment="left")
 
 
 def _draw_bins(axes: Any, found: Reliability, colour: str, name: str) -> None:
-    """Dots whose areas grow with their faces; few are in the middle, of a model that is sure."""
+    """Draw dots whose areas grow with their number of faces: a confident model has few in the
+    middle.
+    """
     shown = [each for each in found.bins if each.share.count >= MIN_SAMPLES]
     x, y = ([100 * value for value in of] for of in zip(*_bin_points(shown), strict=True))
     errors = errors_percent([each.share for each in shown])

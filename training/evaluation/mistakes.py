@@ -1,4 +1,4 @@
-"""The worst mistakes of a model, to be looked at: contact sheets, and a list of the files."""
+"""The worst mistakes of a model: contact sheets of the faces, and a list of the files."""
 
 from __future__ import annotations
 
@@ -16,32 +16,33 @@ from training.data.crops import evaluation_crop, read_picture
 from training.evaluation.predictions import Predictions
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-#: Where the checkout keeps what git ignores; elsewhere in it pictures of people have no place.
+#: Folders of the checkout that git ignores; pictures of people must not be anywhere else in it.
 IGNORED_FOLDERS = ("runs", "data", ".cache", "build")
 FACES_PER_SHEET, MAX_SHEETS = 100, 3
-#: So many letters, however wide, stay within a cell of a contact sheet.
+#: This many letters fit into a cell of a contact sheet, however wide they are.
 MAX_CAPTION_LETTERS = 15
 
 
 def refuse_project_folder(folder: Path) -> None:
-    """Raises UsageError when `folder` is in the checkout, where git does not ignore it."""
+    """Raise UsageError if `folder` is in the checkout and git does not ignore it."""
     resolved = folder.resolve()
     ignored = any(resolved.is_relative_to(CHECKOUT / name) for name in IGNORED_FOLDERS)
     if resolved.is_relative_to(CHECKOUT) and not ignored:
         raise UsageError(
-            f"--mistakes {folder} is in the project, and pictures of people stay out of it:"
-            " name a folder elsewhere, or one in runs/"
+            f"--mistakes {folder} is in the project, and pictures of people must stay out of it:"
+            " give a folder elsewhere, or one in runs/"
         )
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--mistakes {folder} is no folder")
+        raise UsageError(f"--mistakes {folder} is not a folder")
 
 
 def write_mistakes(folder: Path, predictions: Predictions) -> list[Path]:
-    """Write `mistakes.txt` and, for the worst, `mistakes-1.png` and so on; the files written.
+    """Write `mistakes.txt`, and the worst mistakes to `mistakes-1.png` and so on; return these
+    files.
 
-    The surer the model was of the wrong label, the earlier it comes. Sheets that an earlier
-    run wrote here are removed; git is told to ignore a folder that is new. Raises UserError
-    when the folder cannot be written.
+    Mistakes are ordered by the score of the wrong label, highest first. Sheets of an earlier run in
+    `folder` are removed; a new folder gets a .gitignore. Raises UserError if the folder cannot be
+    written.
     """
     known = predictions.with_known_label()
     order = most_confident_mistakes(known)
@@ -59,14 +60,14 @@ def write_mistakes(folder: Path, predictions: Predictions) -> list[Path]:
 
 
 def most_confident_mistakes(predictions: Predictions) -> Ints:
-    """Where the model is wrong, (m,) indices into `predictions`, by its score for what it said."""
+    """Return the wrong predictions, (m,) indices into `predictions`, by the wrong label's score."""
     wrong = np.flatnonzero(predictions.scores.argmax(axis=1) != predictions.truth)
     sure = predictions.scores[wrong].max(axis=1)
     return np.asarray(wrong[np.argsort(-sure, kind="stable")], np.int64)
 
 
 def _lines(predictions: Predictions, order: Ints) -> Iterator[str]:
-    yield "score\ttrue\tsaid\tdata set\tbox\tfile"
+    yield "score\ttrue\tpredicted\tdata set\tbox\tfile"
     for index in order:
         sample, (predicted, score) = predictions.samples[index], _predicted(predictions, index)
         box = "" if sample.box_px is None else ",".join(f"{side:g}" for side in sample.box_px)
@@ -89,7 +90,7 @@ def _crop(predictions: Predictions, index: int) -> Pixels:
     sample = predictions.samples[index]
     image = read_picture(sample.path)
     crop = None if image is None else evaluation_crop(sample, image)
-    assert crop is not None  # it was scored a moment ago
+    assert crop is not None  # it was decoded and scored before
     return crop
 
 

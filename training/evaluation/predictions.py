@@ -1,4 +1,4 @@
-"""What a model says of each face of a data set, with what is known of that face."""
+"""A model's predictions for the faces of a data set, with what is known of each face."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ ALL_LABELS = LABELS[max(LABELS)]
 
 @dataclasses.dataclass(frozen=True)
 class Predictions:
-    """`scores` (n, labels) of n faces, among them such as the model has no label for.
+    """`scores` (n, labels) of n faces, including faces whose label the model lacks.
 
-    `width_px` (n,): of the annotated face, or of the picture that is a crop; `luma` (n,): mean
-    of the crop, 0 to 255; `source` (n,): index into `sources`, the names of the data sets.
+    `width_px` (n,): width of the annotated face, or of the picture if it has no box. `luma` (n,):
+    mean grey value of the crop, 0 to 255. `source` (n,): index into `sources`, the names of the
+    data sets.
     """
 
     labels: tuple[str, ...]
@@ -41,26 +42,26 @@ class Predictions:
 
     @property
     def truth(self) -> Ints:
-        """(n,) indices into `labels`, -1 where the model has no such label."""
+        """(n,) indices into `labels`, or -1 where the model lacks the label."""
         index = {label: column for column, label in enumerate(self.labels)}
         return np.array([index.get(sample.label, -1) for sample in self.samples], np.int64)
 
     @property
     def pictures(self) -> Ints:
-        """(n,) numbers, the same for faces of one picture."""
+        """(n,) numbers of the pictures, the same for faces of one picture."""
         index: dict[Path, int] = {}
         return np.array([index.setdefault(s.path, len(index)) for s in self.samples], np.int64)
 
     def is_label(self, label: str) -> npt.NDArray[np.bool_]:
-        """(n,) whether the face is truly `label`, the model's or not."""
+        """Return (n,) whether the true label is `label`, which the model may lack."""
         return np.array([sample.label == label for sample in self.samples], np.bool_)
 
     def scores_of(self, label: str) -> Floats:
-        """(n,) scores of one of the model's labels."""
+        """Return the (n,) scores of one of the model's labels."""
         return np.asarray(self.scores[:, self.labels.index(label)], np.float32)
 
     def select(self, chosen: npt.NDArray[np.bool_]) -> Predictions:
-        """The faces for which `chosen` (n,) is true."""
+        """Return the faces for which `chosen` (n,) is true."""
         return dataclasses.replace(
             self,
             samples=tuple(s for s, keep in zip(self.samples, chosen, strict=True) if keep),
@@ -71,12 +72,12 @@ class Predictions:
         )
 
     def with_known_label(self) -> Predictions:
-        """The faces whose label the model knows."""
+        """Return the faces whose label the model has."""
         return self.select(self.truth >= 0)
 
 
 def pool(several: Sequence[Predictions]) -> Predictions:
-    """The faces of several data sets, answered by one model."""
+    """Return the predictions of one model for several data sets as one."""
     starts = np.cumsum([0, *(len(each.sources) for each in several)])
     return Predictions(
         several[0].labels,
@@ -90,17 +91,19 @@ def pool(several: Sequence[Predictions]) -> Predictions:
 
 
 def read_with_all_labels(root: Path) -> DataSet:
-    """The data set in `root`, faces of labels that a 2-class model lacks included."""
+    """Read the data set in `root`, including faces with labels that a 2-class model lacks."""
     return read_dataset(root, ALL_LABELS)
 
 
 def split_for(data: DataSet, split: str | None) -> str:
-    """`split`, or else the test part where the data set has parts, all of class folders."""
+    """Return `split`, or by default `test` if the data set has splits, and `all` for
+    class folders.
+    """
     return split or (ALL if data.layout == "classes" else str(Split.TEST))
 
 
 def samples_in(data: DataSet, split: str) -> list[Sample]:
-    """The samples of one split, or of all."""
+    """Return the samples of one split, or of all."""
     return list(data.samples) if split == ALL else data.in_split(Split(split))
 
 
@@ -141,6 +144,6 @@ def _mean_grey(sample: Sample, image: Pixels) -> float:
     try:
         crop = evaluation_crop(sample, image)
     except ValueError as error:
-        raise UserError(f"the annotation of {sample.path} is wrong: {error}") from None
+        raise UserError(f"the annotation of {sample.path} is invalid: {error}") from None
     assert crop is not None
     return float(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).mean())

@@ -1,4 +1,4 @@
-"""An evaluation as a folder: report.md, evaluation.json and plots; no picture of anybody."""
+"""The report of an evaluation as a folder: report.md, evaluation.json and plots; no people."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from training.evaluation.terminal_report import (
 
 
 def write_report_folder(folder: Path, model: Path, results: Sequence[EvaluationResult]) -> Path:
-    """Write all that is known of `results`, one per data set; the path of the report.
+    """Write the report of `results`, one for each data set, and return the path of report.md.
 
-    Raises UserError when the folder cannot be written.
+    Raises UserError if the folder cannot be written.
     """
     pooled_results = [pool_results(results)] if len(results) > 1 else []
     each = [result.evaluation for result in [*results, *pooled_results]]
@@ -50,12 +50,13 @@ def _report(model: Path, evaluations: Sequence[Evaluation], plots: dict[str, str
     first = evaluations[0]
     yield f"# {model.name} with {first.runtime}\n"
     yield (
-        f"Digest `{digest(model.read_bytes())}`. Brackets hold {first.bootstrap['interval']:.0%}"
-        f" intervals: {first.bootstrap['resamples']} bootstrap draws of whole pictures with all"
-        " their faces, percentile method; where a share is exactly 0% or 100%, the exact bound for"
-        " as many independent pictures. Thresholds are taken as given; only for the bare faces *at"
-        " exactly 2% of the masked* does each draw choose its own. Drawing anew makes a calibration"
-        " error larger, so its interval leans upwards.\n"
+        f"Digest `{digest(model.read_bytes())}`. Brackets contain"
+        f" {first.bootstrap['interval']:.0%} intervals by the percentile method, from"
+        f" {first.bootstrap['resamples']} bootstrap draws of whole pictures with all their faces;"
+        " where a share is exactly 0% or 100%, the other end is the exact bound for as many"
+        " independent pictures. The thresholds are fixed in all draws, except for the bare faces"
+        " *at exactly 2% of the masked*, where each draw has its own. Resampling increases a"
+        " calibration error, so its interval is biased upwards.\n"
     )
     yield from _overview(evaluations)
     yield from _alert_table(evaluations)
@@ -105,7 +106,10 @@ def _overview(evaluations: Sequence[Evaluation]) -> Iterator[str]:
         None,
     )
     if of:
-        yield f"*Without copies*: of training pictures of {', '.join(of)}.\n"
+        yield (
+            "*Without copies*: without faces that are near-duplicates of a training picture of"
+            f" {', '.join(of)}.\n"
+        )
 
 
 def _without_copies(evaluation: Evaluation) -> str:
@@ -114,7 +118,7 @@ def _without_copies(evaluation: Evaluation) -> str:
 
 
 def _alert_table(evaluations: Sequence[Evaluation]) -> Iterator[str]:
-    yield "## Alerts: bare faces flagged, masked faces flagged\n"
+    yield "## Alerts: shares of bare and of masked faces flagged\n"
     chosen = next((evaluation.chosen for evaluation in evaluations if evaluation.chosen), None)
     heads = ["data set", "at the model's threshold", "at exactly 2% of the masked"]
     if chosen is not None:
@@ -130,7 +134,7 @@ def _alert_table(evaluations: Sequence[Evaluation]) -> Iterator[str]:
         yield (
             f"{chosen.threshold:.3f} is the lowest threshold that at most"
             f" {100 * chosen.false_alarms:g}% of the {chosen.masked_faces} masked faces in the"
-            f" validation parts of {', '.join(chosen.data)} reach, data sets counting equally.\n"
+            f" validation splits of {', '.join(chosen.data)} reach; data sets count equally.\n"
         )
 
 
@@ -163,7 +167,7 @@ def _labels(evaluation: Evaluation) -> Iterator[str]:
 def _confusion(evaluation: Evaluation) -> Iterator[str]:
     labels = list(evaluation.figures.by_label)
     yield from _table(
-        ["is, said to be", *(f"`{label}`" for label in labels)],
+        ["true, predicted", *(f"`{label}`" for label in labels)],
         [
             [f"`{label}`", *row]
             for label, row in zip(labels, evaluation.figures.confusion, strict=True)

@@ -1,7 +1,7 @@
-"""Thresholds from high to low, and what each of them takes and mistakes.
+"""Metrics of a ranking of faces by score: areas under curves, curves, and their bands.
 
-All figures take weights, (draws, faces), so that `training.common.intervals` can draw anew; with
-ones they are the usual figures. Faces of equal score fall on one side together.
+All metrics take weights, (draws, faces), so that `training.common.intervals` can resample; weights
+of 1 give the usual metrics. Faces with equal scores are on the same side of every threshold.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Floats64 = npt.NDArray[np.float64]
 
 
 class Ranking:
-    """Faces ranked by a score, each either the thing looked for or not."""
+    """Faces ranked by a score; each face is positive or negative."""
 
     def __init__(self, scores: Floats, positive: npt.NDArray[np.bool_]) -> None:
         """`scores` and `positive`: (n,)."""
@@ -24,13 +24,17 @@ class Ranking:
         ranked = scores[self._order]
         self._starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]][: len(ranked)])
         self._positive = positive[self._order]
-        #: The distinct scores from high to low, (k,): each is a threshold.
+        #: The distinct scores from high to low, (k,); each is a threshold.
         self.thresholds: Floats = ranked[self._starts]
-        #: Whether there is something to tell apart.
+        #: Whether there are positive and negative faces.
         self.has_both_classes = bool(positive.any() and not positive.all())
 
     def cumulated_counts(self, weights: Weights) -> tuple[Floats64, Floats64]:
-        """Right and wrong faces taken, (draws, k + 1): by no threshold, then by each."""
+        """Return the weights of positive and of negative faces that reach each threshold.
+
+        Both are (draws, k + 1): first 0, for no threshold, then for each threshold from high to
+        low.
+        """
         ranked = weights[:, self._order]
         return self._sums(ranked * self._positive), self._sums(ranked * ~self._positive)
 
@@ -41,14 +45,14 @@ class Ranking:
 
 
 def roc_auc(ranking: Ranking, weights: Weights) -> Values:
-    """Area under the ROC curve; NaN where one side is missing."""
+    """Return the area under the ROC curve, or NaN without positive or without negative faces."""
     right, wrong = ranking.cumulated_counts(weights)
     under = (np.diff(wrong, axis=1) * (right[:, 1:] + right[:, :-1]) / 2).sum(axis=1)
     return ratio(under, right[:, -1] * wrong[:, -1])
 
 
 def average_precision(ranking: Ranking, weights: Weights) -> Values:
-    """Precision averaged over the steps of the recall; NaN where nothing is looked for."""
+    """Return the precision averaged over the steps of the recall, or NaN without positive faces."""
     right, wrong = ranking.cumulated_counts(weights)
     steps = np.diff(right, axis=1)
     precision = np.nan_to_num(ratio(right[:, 1:], right[:, 1:] + wrong[:, 1:]))
@@ -56,9 +60,9 @@ def average_precision(ranking: Ranking, weights: Weights) -> Values:
 
 
 def recall_at(ranking: Ranking, weights: Weights, false_alarms: float) -> Values:
-    """Share found at the lowest threshold that at most `false_alarms` of the others reach.
+    """Return the recall at the lowest threshold that at most `false_alarms` of the negatives reach.
 
-    The threshold is chosen anew in each draw, as `metrics.alert_threshold` does.
+    The threshold is chosen in each draw, as `metrics.alert_threshold` does.
     """
     right, wrong = ranking.cumulated_counts(weights)
     within = wrong <= (false_alarms + 1e-9) * wrong[:, -1:]
@@ -68,7 +72,9 @@ def recall_at(ranking: Ranking, weights: Weights, false_alarms: float) -> Values
 
 
 def curve_points(ranking: Ranking) -> tuple[Floats64, Floats64, Floats64]:
-    """(k + 1,) each: share of the others taken, share found, precision (1 before any)."""
+    """Return (k + 1,) each: false positive rate, recall, and precision, which is 1 before
+    any face.
+    """
     right, wrong = (
         each[0] for each in ranking.cumulated_counts(np.ones((1, len(ranking._order)), "f4"))
     )
@@ -80,8 +86,11 @@ def curve_points(ranking: Ranking) -> tuple[Floats64, Floats64, Floats64]:
 def curve_bands(
     ranking: Ranking, pictures: Ints, at: Floats64
 ) -> tuple[tuple[Floats64, Floats64], tuple[Floats64, Floats64]]:
-    """95% bands, (low, high) of (m,) each: share found where a share `at` of the others is
-    taken, and precision where a share `at` is found. `at`: (m,), 0 to 1, rising."""
+    """Return the 95% bands, (low, high) of (m,) each, of the ROC and the precision-recall curve.
+
+    The first is the recall where the false positive rate is `at`; the second is the precision where
+    the recall is `at`. `at`: (m,), 0 to 1, ascending.
+    """
     found, precise = [], []
     for weights in bootstrap_weights(pictures):
         right, wrong = ranking.cumulated_counts(weights)

@@ -1,4 +1,4 @@
-"""A model ready to be asked: a `.tflite` exactly as the Pi runs it, or a `.keras`."""
+"""Scores of a loaded model: a `.tflite` model exactly as the Pi runs it, or a `.keras` model."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from training.data.detector_simulation import box_of_annotation
 from training.network.model import SIZE_PX
 from training.network.model_report import Report, read_report, report_path
 
-#: Faces at once through a Keras model, which is slow one by one.
+#: Faces in one batch of a Keras model, which is slow for single faces.
 KERAS_BATCH = 128
 LabelledImages = Iterable[tuple[Sample, Pixels]]
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """A loaded model: `scores` gives (n, labels) shares. `threshold` None: unknown.
+    """A loaded model: `scores` returns (n, labels) probabilities. `threshold`: None if unknown.
 
-    `trained_on`: the names of its training data, as its card or its report lists them.
+    `trained_on`: the names of its training data, from its model card or report.
     """
 
     labels: tuple[str, ...]
@@ -41,13 +41,13 @@ class Scorer:
 
 
 def load_scorer(model: Path, runtime: str | None) -> Scorer:
-    """The model in `model`, by its suffix; raises UserError when it cannot be used."""
+    """Load the model in `model`, by its suffix; raises UserError if it cannot be used."""
     if model.suffix == ".tflite":
         return _tflite_scorer(model, runtime)
     if model.suffix != ".keras":
         raise UsageError(f"{model} is neither a .keras nor a .tflite file")
     if not model.is_file():
-        raise UserError(f"cannot read the model {model}: there is no such file")
+        raise UserError(f"cannot read the model {model}: the file does not exist")
     return _keras_scorer(model)
 
 
@@ -73,7 +73,7 @@ def _keras_scorer(model: Path) -> Scorer:
     network = load_model_file(model)
     labels = LABELS.get(network.output_shape[-1])
     if labels is None or network.input_shape[1:] != (SIZE_PX, SIZE_PX, 3):
-        raise UserError(f"{model} is no model that `python -m training train` made")
+        raise UserError(f"{model} was not made by `python -m training train`")
 
     def scores(pairs: LabelledImages) -> Floats:
         crops = (evaluation_crop(sample, image) for sample, image in pairs)
@@ -94,7 +94,9 @@ def _keras_scorer(model: Path) -> Scorer:
 
 
 def _report_beside(model: Path) -> Report | None:
-    """The report beside a Keras model, if it is this model's."""
+    """Return the report beside a Keras model, or None if there is none or it is of
+    another model.
+    """
     path = report_path(model)
     if not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""Accuracy and alerts on parts of the faces, as points with their intervals."""
+"""Plots of accuracy and alerts on slices of the faces, as points with their intervals."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from training.common.plotting import OTHER_COLOURS, plot
 from training.evaluation.evaluation_metrics import Evaluation
 from training.evaluation.slices import Slice
 
-#: Of fewer faces nothing is known but a wide interval: not drawn.
+#: With fewer faces the interval is too wide to be of use, so they are not drawn.
 MIN_SAMPLES = 10
 SLICE_METRICS: dict[str, Callable[[Slice], Estimate | None]] = {
     "Accuracy": lambda each: each.accuracy,
     "Bare faces flagged": lambda each: each.flagged.get(ALERT_LABEL),
 }
-#: Slices by data set, in the order of their names.
+#: Slices by name, for each data set, in the order of their names.
 SlicesByDataSet = Mapping[str, Mapping[str, Slice]]
 
 
 def write_slice_plots(folder: Path, evaluations: Sequence[Evaluation]) -> dict[str, str]:
-    """PNG files in `folder`, by name, with what each shows."""
+    """Write PNG files to `folder` and return their names with what each shows."""
     groupings = {
         "data set": {each.data: {each.data: _whole_as_slice(each)} for each in evaluations},
         "width": _slices_by_data_set(evaluations, "width"),
@@ -39,16 +39,16 @@ def write_slice_plots(folder: Path, evaluations: Sequence[Evaluation]) -> dict[s
     }
     written = {}
     if drawable and _write_grid(folder / "parts.png", drawable):
-        written["parts.png"] = "Accuracy and alerts on parts of the faces"
+        written["parts.png"] = "Accuracy and alerts on slices of the faces"
     kinds = {each.data: each.slices["kind"] for each in evaluations if "kind" in each.slices}
     if kinds:
         _write_kinds(folder / "kinds.png", kinds)
-        written["kinds.png"] = "Masks by the way in which they are drawn"
+        written["kinds.png"] = "Accuracy and alerts by how MaskedFace-Net's masks are worn"
     return written
 
 
 def errors_percent(estimates: Sequence[Estimate]) -> Any:
-    """Lengths of the error bars below and above, (2, n), in per cent."""
+    """Return the lengths of the error bars below and above, (2, n), in per cent."""
     below = [max(0.0, each.value - each.low) for each in estimates]
     above = [max(0.0, each.high - each.value) for each in estimates]
     return 100 * np.array([below, above])
@@ -66,7 +66,7 @@ def _slices_by_data_set(evaluations: Sequence[Evaluation], grouping: str) -> Sli
 
 
 def _write_grid(path: Path, groupings: Mapping[str, SlicesByDataSet]) -> bool:
-    """Whether there was anything to draw."""
+    """Draw a grid of plots and return whether there was anything to draw."""
     slices = [
         part
         for by_name in groupings.values()
@@ -100,14 +100,18 @@ def _write_grid(path: Path, groupings: Mapping[str, SlicesByDataSet]) -> bool:
 
 
 def _axis_minimum(lows: Sequence[float]) -> float:
-    """The lowest interval's end rounded down, so that every row shares one scale."""
+    """Return the lowest end of an interval, rounded down, so that all plots of a row share one
+    scale.
+    """
     return max(0.0, 10 * math.floor(min(lows, default=0.0) / 10))
 
 
 def _draw_points(
     axes: Any, by_data: SlicesByDataSet, metric: Callable[[Slice], Estimate | None]
 ) -> float:
-    """Draws a series per data set; the lowest end of an interval drawn, in per cent."""
+    """Draw a series for each data set and return the lowest end of an interval drawn, in
+    per cent.
+    """
     names = list(dict.fromkeys(name for by_name in by_data.values() for name in by_name))
     one_each = all(len(by_name) == 1 for by_name in by_data.values())
     lowest = 100.0
@@ -137,7 +141,7 @@ def _draw_points(
 
 
 def _two_lines(name: str) -> str:
-    """Broken where it is two things, so that neighbours have room."""
+    """Break a name that has two parts into two lines, so that neighbouring names have room."""
     for mark in (" (", " to ", " px and "):
         before, found, after = name.partition(mark)
         if found == " (":
@@ -154,7 +158,7 @@ def _write_kinds(path: Path, kinds: Mapping[str, Sequence[Slice]]) -> None:
         ):
             flagged = [next(iter(part.flagged.values()), None) for part in parts]
             right = [part.accuracy for part in parts]
-            _draw_bars(row[0], f"{data}: labelled right", parts, right, "no label of the model's")
+            _draw_bars(row[0], f"{data}: labelled correctly", parts, right, "not a model label")
             _draw_bars(row[1], f"{data}: flagged as bare", parts, flagged, "no alert threshold")
 
 

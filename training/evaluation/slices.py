@@ -1,4 +1,4 @@
-"""The same figures on parts of the faces: by source, size, light, and how the mask is worn."""
+"""The same metrics on slices of the faces: by data set, width, brightness, and kind of mask."""
 
 from __future__ import annotations
 
@@ -15,27 +15,30 @@ from training.common.intervals import Estimate, share_estimates
 from training.common.metrics import Floats
 from training.evaluation.predictions import ALL_LABELS, Predictions
 
-#: The model looks at 96 px, so narrower faces are enlarged; 40 px is about the narrowest face
-#: that the daemon's detector looks for in a frame of 640 px (`detector.min_face`).
+#: The model's input is 96 px wide, so narrower faces are enlarged; about 40 px is the narrowest
+#: face that the daemon's detector searches for in a frame of 640 px (`detector.min_face`).
 WIDTHS_PX = (40.0, 64.0, 96.0, 160.0)
-#: Mean grey value of the crop, of 255: about the darkest eighth and the brightest fifth of
-#: the faces in photographs and portraits from the web.
+#: Mean grey value of the crop, of 255: about an eighth of the faces in photographs and portraits
+#: from the web are darker than the first, and about a fifth are brighter than the second.
 DARK, BRIGHT = 80.0, 150.0
-#: How MaskedFace-Net names the ways in which its masks are drawn, after the picture's number.
+#: MaskedFace-Net's suffixes, after the picture's number, for how its masks are worn.
 KINDS = {
     "_Mask": "worn correctly",
     "_Mask_Nose_Mouth": "chin bare",
     "_Mask_Mouth_Chin": "nose bare",
     "_Mask_Chin": "under the chin",
 }
-#: Some of its pictures have only a number for a name, beside others that say how.
-KIND_WITHOUT_SUFFIX = {"mask": KINDS["_Mask"], "incorrect_mask": "incorrectly, not said how"}
+#: Kinds for pictures that have only a number for a name, in folders where others have a suffix.
+KIND_WITHOUT_SUFFIX = {"mask": KINDS["_Mask"], "incorrect_mask": "incorrectly, unknown how"}
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Some of the faces: `accuracy` over those whose label the model knows; `flagged`: by true
-    label, the share that reaches the alert threshold, None where the model has none."""
+    """A subset of the faces.
+
+    `accuracy`: over the faces whose label the model has. `flagged`: by true label, the share of
+    faces that reach the alert threshold; empty if the model has no threshold.
+    """
 
     name: str
     accuracy: Estimate | None
@@ -43,7 +46,9 @@ class Slice:
 
 
 def slices(predictions: Predictions, threshold: float | None) -> dict[str, list[Slice]]:
-    """Slices by what tells them apart; empty ones, and a lone one, are left out."""
+    """Return slices by their grouping, without empty slices and without groupings of a single
+    slice.
+    """
     groups = {
         "source": _sources(predictions),
         "width": value_bands(predictions.width_px, WIDTHS_PX, "px"),
@@ -61,7 +66,7 @@ def slices(predictions: Predictions, threshold: float | None) -> dict[str, list[
 def value_bands(
     values: Floats, edges: tuple[float, ...], unit: str
 ) -> dict[str, npt.NDArray[np.bool_]]:
-    """Which of `values` (n,) lie below, between and above `edges`, by the band's name."""
+    """Return which of `values` (n,) are below, between and above `edges`, by the band's name."""
     names = [
         f"under {edges[0]:g} {unit}",
         *(f"{low:g} to {high:g} {unit}" for low, high in itertools.pairwise(edges)),
@@ -72,7 +77,7 @@ def value_bands(
 
 
 def mask_kind(file_name: str) -> str | None:
-    """How the mask is worn, as MaskedFace-Net's file names say; None for other names."""
+    """Return how the mask is worn, from MaskedFace-Net's file name, or None for other names."""
     number = re.fullmatch(r"\d+(_\w+)\.\w+", file_name)
     return None if number is None else KINDS.get(number[1])
 

@@ -1,9 +1,9 @@
-"""Held-out faces under what a door adds: how a model's answers change, one thing at a time.
+"""`python -m training stress`: alerts on test faces under conditions that occur at a door.
 
-Data sets do not say who wears a beard or stands in the dark. So each held-out face is shown
-as it is, then with one thing drawn over it or done to its light or sharpness; and the bare
-faces are told apart by the tone of their skin. What is drawn is not the real thing: a fall
-here is a warning, the absence of one no promise.
+The labels of data sets do not say who has a beard or stands in the dark. Therefore each test face
+is evaluated as it is, and then with one object drawn over it or with its light or sharpness
+changed; bare faces are also grouped by skin tone. The drawn objects are not real ones: a lower
+share of flagged faces is a warning, but an equal share proves nothing.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ from training.network.model import SIZE_PX
 Rng = np.random.Generator
 SEED = 11
 JPEG_QUALITY = 15
-#: Bands of the individual typology angle, in degrees, and their usual names (Chardon and
-#: others, "Skin colour typology and suntanning pathways", 1991), two of six joined at each end.
+#: Bands of the individual typology angle, in degrees, and their usual names (Chardon and others,
+#: "Skin colour typology and suntanning pathways", 1991), with two of the six joined at each end.
 SKIN_TONES = (
     ("skin tone light (angle over 41)", 41.0, 90.1),
     ("skin tone medium (10 to 41)", 10.0, 41.0),
@@ -53,7 +53,7 @@ SKIN_TONES = (
 
 
 def _dim(light: float) -> Callable[[Pixels, Rng], Pixels]:
-    """As a sensor sees it with so much of the light: darker, and its noise no smaller."""
+    """Return a function that reduces the light as a sensor sees it: darker, with the same noise."""
 
     def dim(pixels: Pixels, rng: Rng) -> Pixels:
         linear = (pixels.astype(np.float32) / 255) ** 2.2 * light
@@ -103,14 +103,17 @@ CONDITIONS: dict[str, Callable[[Pixels, Rng], Pixels]] = {
     "JPEG of quality 15": _compress,
     "grey": _to_grey,
 }
-#: Drawn over bare faces only: a mask with a beard drawn over it is no picture of anything.
+#: Conditions for bare faces only, because a beard drawn over a mask does not look like anything
+#: real.
 BARE_FACES_ONLY = ("hand before mouth or chin", "beard")
 
 
 @dataclasses.dataclass(frozen=True)
 class ConditionResult:
-    """Shares of the bare and of the masked faces that are flagged at the model's threshold,
-    0 to 1 or None where there are none, and of how many."""
+    """The shares of bare and of masked faces flagged at the model's threshold, and their numbers.
+
+    A share is 0 to 1, or None if there is no such face.
+    """
 
     condition: str
     bare_flagged: float | None
@@ -131,13 +134,13 @@ def add_stress_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_stress(options: argparse.Namespace) -> int:
-    """Print what each condition does to the model's alerts."""
+    """Print the shares of flagged faces under each condition."""
     scorer = load_scorer(options.model, options.runtime)
     if scorer.threshold is None:
-        raise UserError(f"{options.model} has no alert threshold: no report lies beside it")
+        raise UserError(f"{options.model} has no alert threshold: there is no report beside it")
     crops = list(_crops(options.data, options.limit))
     if not crops:
-        raise UserError("the test parts of the data hold no face")
+        raise UserError("the test splits of the data sets have no face to evaluate")
     results = [_result(scorer, crops, name) for name in CONDITIONS]
     results += _results_by_skin_tone(scorer, crops)
     if options.json:
@@ -198,10 +201,10 @@ def _count_flagged(
 
 
 def skin_angle(crop: Pixels) -> float:
-    """The individual typology angle of the skin between eyes and nose, in degrees.
+    """Return the individual typology angle of the skin between eyes and nose, in degrees.
 
-    atan((L - 50) / b) in CIE L*a*b* of the median colour of (96, 96, 3) uint8 RGB; the
-    higher, the lighter. Light and white balance shift it as skin does.
+    It is atan((L - 50) / b) in CIE L*a*b* of the median colour of `crop`, (96, 96, 3) uint8 RGB. It
+    is higher for lighter skin, but light and white balance shift it as well.
     """
     cheeks = crop[EYES + 4 : NOSE, MIDDLE - 24 : MIDDLE + 24].reshape(-1, 1, 3)
     lab = cv2.cvtColor(cheeks.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
@@ -210,8 +213,8 @@ def skin_angle(crop: Pixels) -> float:
 
 
 def markdown_table(results: list[ConditionResult]) -> list[str]:
-    """Markdown, one row per condition."""
-    lines = ["| held-out faces | bare flagged | masked flagged |", "|---|---|---|"]
+    """Return a Markdown table with one row for each condition."""
+    lines = ["| test faces | bare flagged | masked flagged |", "|---|---|---|"]
     for each in results:
         cells = (
             "" if share is None else f"{share:.1%} of {count}"

@@ -1,4 +1,4 @@
-"""An evaluation as lines for a terminal."""
+"""The report of an evaluation as text for a terminal."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ SLICE_TITLES = {
     "source": "by data set",
     "width": "by width of the face (of the picture, where it is a crop)",
     "brightness": "by brightness of the face (mean grey value, of 255)",
-    "kind": "by the way the mask is drawn",
+    "kind": "by how MaskedFace-Net's mask is worn",
 }
-#: What stands above a column of the share that is flagged, by true label.
+#: Headings of the columns with the share that is flagged, by true label.
 FLAGGED_TITLES = {
     ALERT_LABEL: "bare flagged",
     MASKED: "masked flagged",
@@ -30,7 +30,7 @@ METRIC_WIDTH, FLAGGED_WIDTH, LABEL_WIDTH, SLICE_WIDTH = 25, 22, 16, 26
 
 
 def report_lines(found: Evaluation) -> Iterator[str]:
-    """The lines; brackets hold 95% intervals."""
+    """Yield the lines of the report; brackets contain 95% intervals."""
     yield f"{found.model} with {found.runtime} on {found.data} ({found.split})"
     yield (
         f"accuracy   {format_fraction(found.accuracy)} over {found.figures.count} faces,"
@@ -40,8 +40,9 @@ def report_lines(found: Evaluation) -> Iterator[str]:
     yield from _labels(found)
     yield from _confusion(found)
     yield (
-        f"calibration error (ECE): of its answers {format_percent(found.answer_reliability.ece)},"
-        f" of the {ALERT_LABEL} score {format_percent(found.alert_reliability.ece)}"
+        "calibration error (ECE): of the predicted label's score"
+        f" {format_percent(found.answer_reliability.ece)}, of the {ALERT_LABEL} score"
+        f" {format_percent(found.alert_reliability.ece)}"
     )
     yield from _alerts(found)
     for grouping, slices in found.slices.items():
@@ -53,12 +54,12 @@ def report_lines(found: Evaluation) -> Iterator[str]:
 
 
 def format_fraction(each: Estimate | None) -> str:
-    """Such as 0.9684 [0.9509, 0.9834]; a dash where there is no value."""
+    """Return text such as 0.9684 [0.9509, 0.9834], or a dash for None."""
     return "-" if each is None else f"{each.value:.4f} [{each.low:.4f}, {each.high:.4f}]"
 
 
 def format_percent(each: Estimate | None) -> str:
-    """Such as 96.8% [95.1, 98.3]; a dash where there is no value."""
+    """Return text such as 96.8% [95.1, 98.3], or a dash for None."""
     if each is None:
         return "-"
     return f"{each.value:.1%} [{100 * each.low:.1f}, {100 * each.high:.1f}]"
@@ -68,8 +69,8 @@ def _without_copies(found: Evaluation) -> Iterator[str]:
     if found.without_copies is not None:
         each = found.without_copies
         yield (
-            f"           {format_fraction(each.accuracy)} without {each.copies} that all but repeat"
-            f" a training picture of {', '.join(each.of)}"
+            f"           {format_fraction(each.accuracy)} without {each.copies} near-duplicates of"
+            f" training pictures of {', '.join(each.of)}"
         )
 
 
@@ -83,7 +84,7 @@ def _labels(found: Evaluation) -> Iterator[str]:
     ranked = [(label, each) for label, each in found.by_label.items() if each.auc is not None]
     for label, each in sorted(ranked, key=lambda pair: pair[0] != ALERT_LABEL):
         yield (
-            f"{label} against the rest: area under ROC {format_fraction(each.auc)},"
+            f"{label} against the others: area under ROC {format_fraction(each.auc)},"
             f" average precision {format_fraction(each.average_precision)}"
         )
 
@@ -97,7 +98,7 @@ def _metric_columns(metrics: LabelEstimates | MacroEstimates) -> str:
 
 def _confusion(found: Evaluation) -> Iterator[str]:
     labels = found.figures.by_label
-    yield "confusion (rows true, columns said): " + ", ".join(labels)
+    yield "confusion (rows: true label, columns: predicted label): " + ", ".join(labels)
     for label, row in zip(labels, found.figures.confusion, strict=True):
         yield f"  {label:{LABEL_WIDTH - 2}}" + "  ".join(f"{value:5d}" for value in row)
 
@@ -106,19 +107,19 @@ def _alerts(found: Evaluation) -> Iterator[str]:
     thresholds = [("the model's own", found.alerts)]
     if found.chosen is not None:
         allowed = f"{100 * found.chosen.false_alarms:g}%"
-        thresholds.append((f"{allowed} of masked in validation", found.alerts_at_chosen))
-    thresholds.append(("2% of masked here", found.alerts_at_2_percent))
+        thresholds.append((f"{allowed} of masked validation faces", found.alerts_at_chosen))
+    thresholds.append(("2% of these masked faces", found.alerts_at_2_percent))
     rows = [(threshold_name, each) for threshold_name, each in thresholds if each is not None]
     if not rows:
         return
     labels = [label for label in FLAGGED_TITLES if any(label in each.flagged for _, each in rows)]
     heads = "".join(f"{FLAGGED_TITLES[label]:{FLAGGED_WIDTH}}" for label in labels)
-    yield (f"{'alert threshold':38}" + heads).rstrip()
+    yield (f"{'alert threshold':42}" + heads).rstrip()
     for threshold_name, each in rows:
         cells = "".join(
             f"{format_percent(each.flagged.get(label)):{FLAGGED_WIDTH}}" for label in labels
         )
-        yield f"  {each.threshold:.3f} {threshold_name:30}{cells}".rstrip()
+        yield f"  {each.threshold:.3f} {threshold_name:34}{cells}".rstrip()
 
 
 def _slices(title: str, slices: list[Slice]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Faces that stand, all but identically, among the pictures that a model learnt from."""
+"""Evaluated faces that are near-duplicates of the pictures that a model was trained on."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ HELD_OUT = tuple(name for name, split in SPLIT_FOLDERS.items() if split is not S
 
 
 def training_fingerprints(roots: Sequence[Path]) -> dict[str, list[Fingerprint]]:
-    """What the train parts of the data sets in `roots` look like, by the data set's name."""
+    """Return the fingerprints of the train splits of the data sets in `roots`, by data set name."""
     found: dict[str, list[Fingerprint]] = {}
     for root in roots:
         data = read_with_all_labels(root)
         if data.layout == "classes" and Path(data.name).name.lower() in HELD_OUT:
-            raise UsageError(f"{root} is no train part: name the folder above it, or its Train")
+            raise UsageError(
+                f"{root} is not a train split: give the folder above it, or the Train folder there"
+            )
         samples = training_samples(data)
         if not samples:
-            raise UsageError(f"{root} has no train part whose copies could be left out")
+            raise UsageError(f"{root} has no train split whose near-duplicates could be left out")
         for sample, image in decode_samples(data, samples, sample_progress(f"{data.name} train")):
             found.setdefault(data.name, []).extend(sample_fingerprints(sample, image))
     return found
 
 
 def training_samples(data: DataSet) -> list[Sample]:
-    """The train part; all of a folder that is itself the train part of a larger one."""
+    """Return the train split, or all samples of a folder that is itself a train split."""
     is_part = data.layout == "classes" and data.name.lower().endswith(("/train", "/training"))
     return list(data.samples) if is_part else data.in_split(Split.TRAIN)
 

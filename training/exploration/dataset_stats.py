@@ -1,4 +1,4 @@
-"""Every picture of a data set looked at once: what it measures, and what it is a copy of."""
+"""Statistics of a data set from one pass over its pictures: sizes, styles, fingerprints."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from training.data.picture_style import Style, style_of
 from training.data.progress import sample_progress, subsample
 from training.network.model import SIZE_PX
 
-#: Faces on a contact sheet: four rows.
+#: Maximum number of faces on a contact sheet: four rows.
 FACES_PER_SHEET = 40
-SHEET_MARGIN = 0.5  # around a shown face, so that one sees who wears what
+SHEET_MARGIN = 0.5  # margin around a face, in box sides, so that one sees who wears the mask
 
 
 @dataclass(frozen=True)
 class FaceStats:
-    """A face: its picture's width and height, its own, in pixels, and its style.
+    """A face: the width and height of its picture and its own, in pixels, and its style.
 
-    A sample without a box fills its picture. `style` None: too small to judge.
+    A sample without a box fills its picture. `style` is None if the face is too small to judge.
     """
 
     sample: Sample
@@ -40,7 +40,9 @@ class FaceStats:
 
 @dataclass(frozen=True)
 class PictureFingerprint:
-    """A face's fingerprint, or a whole scene's (`label` None): what copies are found by."""
+    """The fingerprint of a face, or of a whole scene (`label` None), for finding
+    near-duplicates.
+    """
 
     data: str
     path: Path
@@ -51,8 +53,11 @@ class PictureFingerprint:
 
 @dataclass(frozen=True)
 class DataSetStats:
-    """What was seen of a data set. `sheet_faces`: faces for the contact sheets, by label, with
-    their file's name. `left_out`: samples that `--limit` spared."""
+    """The statistics of a data set.
+
+    `sheet_faces`: faces for the contact sheets, by label, with the names of their files.
+    `left_out`: number of samples that `--limit` left out.
+    """
 
     data: DataSet
     faces: list[FaceStats]
@@ -63,10 +68,10 @@ class DataSetStats:
 
 
 def collect_stats(data: DataSet, limit: int | None, seed: int) -> DataSetStats:
-    """Read `limit` samples of `data`, evenly spread over it, or all.
+    """Read `limit` samples of `data`, evenly spread over it, or all if `limit` is None.
 
-    Pictures that cannot be decoded are listed, however many; raises UserError when there
-    is no other.
+    Pictures that cannot be decoded are listed, however many they are. Raises UserError if there are
+    no others.
     """
     samples = subsample(list(data.samples), limit)
     chosen = _choose_for_sheets(samples, seed)
@@ -90,7 +95,7 @@ def collect_stats(data: DataSet, limit: int | None, seed: int) -> DataSetStats:
 
 
 def _add_face(stats: DataSetStats, sample: Sample, image: Pixels, is_first: bool) -> None:
-    """Add what one face says, and its whole picture when that comes up for the first time."""
+    """Add one face to `stats`, and its whole picture if this is the first face of the picture."""
     height, width = image.shape[:2]
     name, split = stats.data.name, str(sample.split)
     face_px = (float(width), float(height)) if sample.box_px is None else sample.box_px[2:]
@@ -115,7 +120,7 @@ def _crop(sample: Sample, image: Pixels) -> Pixels:
 
 
 def _thumbnail(sample: Sample, image: Pixels) -> Pixels:
-    """The face in little: with its surroundings when it is one of a scene."""
+    """Return the face in the size of a cell, with its surroundings if it is in a scene."""
     if sample.box_px is not None:
         return crop_face(image, box_of_annotation(sample.box_px), SHEET_MARGIN, (CELL_PX, CELL_PX))
     height, width = image.shape[:2]
@@ -124,7 +129,10 @@ def _thumbnail(sample: Sample, image: Pixels) -> Pixels:
 
 
 def _choose_for_sheets(samples: list[Sample], seed: int) -> set[int]:
-    """Indices of up to `FACES_PER_SHEET` samples of each label: one drawn from each stretch."""
+    """Return the indices of up to `FACES_PER_SHEET` samples of each label.
+
+    The samples of a label are divided into equal stretches, and one is drawn from each.
+    """
     by_label: dict[str, list[int]] = defaultdict(list)
     for index, sample in enumerate(samples):
         by_label[sample.label].append(index)

@@ -1,4 +1,4 @@
-"""The pictures in the report on data: counts, sizes, styles."""
+"""The plots in the report on data sets: counts, sizes, and styles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.data.picture_style import COMBINED_MEASURES, MEASURES, Style
 from training.data.splits import Split
 from training.exploration.dataset_stats import DataSetStats, FaceStats
 
-ROW_IN = 0.32  # of a plot's height, for each row of text in it
+ROW_IN = 0.32  # height that each row of text adds to a plot
 AXES = {
     "brightness": "brightness (0 to 255)",
     "colour": "saturation (0 to 255)",
@@ -27,7 +27,7 @@ LOGARITHMIC = ("sharpness", "side_px")
 
 
 def draw_balance(path: Path, all_stats: list[DataSetStats]) -> None:
-    """How many faces of each label each part of each data set has."""
+    """Draw the number of faces of each label in each split of each data set."""
     rows = [
         (f"{stats.data.name}  {split}", [_count(stats, split, label) for label in LABELS[3]])
         for stats in all_stats
@@ -47,12 +47,12 @@ def draw_balance(path: Path, all_stats: list[DataSetStats]) -> None:
         axes.margins(x=0.03)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("faces")
-        axes.set_title("Faces by label, data set and part", loc="left", pad=30)
+        axes.set_title("Faces by label, data set and split", loc="left", pad=30)
         _legend_above(axes)
 
 
 def draw_sizes(path: Path, all_stats: list[DataSetStats]) -> None:
-    """Histograms of the pictures' longer sides and of the annotated faces' widths."""
+    """Draw histograms of the pictures' longer sides and of the annotated faces' widths."""
     boxed = [stats for stats in all_stats if any(f.sample.box_px for f in stats.faces)]
     colours = {
         stats.data.name: OTHER_COLOURS[number % len(OTHER_COLOURS)]
@@ -64,11 +64,11 @@ def draw_sizes(path: Path, all_stats: list[DataSetStats]) -> None:
         pictures.set_title("Pictures: longer side", loc="left", pad=30)
         for axes in rest:
             _histogram(axes, boxed, _box_widths, colours)
-            axes.set_ylim(top=axes.get_ylim()[1] * 1.15)  # room for what the lines mean
+            axes.set_ylim(top=axes.get_ylim()[1] * 1.15)  # room for the labels of the lines
             axes.set_title("Annotated faces: width", loc="left", pad=30)
             for width, used in (
                 (MIN_TRAINED_WIDTH_PX, "narrower: not trained on"),
-                (MIN_EVALUATED_WIDTH_PX, "wider: counted in figures"),
+                (MIN_EVALUATED_WIDTH_PX, "wider: evaluated"),
             ):
                 axes.axvline(width, color="#444444", linestyle=":")
                 side = {"ha": "right", "x": width * 0.96} if "not" in used else {"x": width * 1.04}
@@ -76,7 +76,10 @@ def draw_sizes(path: Path, all_stats: list[DataSetStats]) -> None:
 
 
 def draw_style(path: Path, all_stats: list[DataSetStats]) -> None:
-    """A box per measure, data set and label: the middle half and the middle nine tenths."""
+    """Draw a box for each measure, data set and label, from the 25th to the 75th percentile.
+
+    The whiskers extend from the 5th to the 95th percentile.
+    """
     rows = [
         (f"{stats.data.name}  {label}", label, styles)
         for stats in all_stats
@@ -108,7 +111,7 @@ def draw_style(path: Path, all_stats: list[DataSetStats]) -> None:
 
 
 def draw_separations(path: Path, rows: list[tuple[str, dict[str, float]]]) -> None:
-    """A table in colours: how well each measure tells two labels apart without a mask."""
+    """Draw a heat map of how well each measure separates two labels without any mask in view."""
     names = [*MEASURES, *COMBINED_MEASURES]
     table = np.array([[values[name] for name in names] for _, values in rows])
     with plot(path, 8.5, 1.6 + ROW_IN * len(rows)) as axes:
@@ -124,11 +127,11 @@ def draw_separations(path: Path, rows: list[tuple[str, dict[str, float]]]) -> No
         axes.grid(visible=False)
         axes.tick_params(length=0)
         axes.axvline(len(MEASURES) - 0.5, color="white", linewidth=4)
-        axes.set_title("Can style alone tell the label?  0.5 no, 1 always", loc="left")
+        axes.set_title("Does style alone reveal the label?  0.5: no, 1: always", loc="left")
 
 
 def styles_of(stats: DataSetStats, label: str) -> list[Style]:
-    """The styles of the faces of one label that are large enough to be counted."""
+    """Return the styles of the faces of one label that are large enough to be evaluated."""
     return [f.style for f in stats.faces if f.sample.label == label and f.style is not None]
 
 
@@ -151,7 +154,9 @@ def _histogram(
     values: Callable[[list[FaceStats]], list[float]],
     colours: dict[str, str],
 ) -> None:
-    """Shares of each set, on one scale: sets differ a hundredfold in number."""
+    """Draw the share of each data set in each bin, because the sizes of data sets differ a
+    hundredfold.
+    """
     by_data_set = [(stats.data.name, values(stats.faces)) for stats in all_stats]
     everything = np.concatenate([each for _, each in by_data_set])
     bins = np.geomspace(max(1, everything.min() * 0.95), everything.max() * 1.05, 45)
@@ -162,7 +167,7 @@ def _histogram(
     axes.set_xscale("log")
     _plain_ticks(axes)
     axes.set_xlabel("pixels (log)")
-    axes.set_ylabel("% of the set")
+    axes.set_ylabel("% of the data set")
     _legend_above(axes)
 
 
@@ -173,7 +178,7 @@ def _legend_above(axes: Any) -> None:
 
 
 def _plain_ticks(axes: Any) -> None:
-    """20, 50, 100 … instead of powers of ten."""
+    """Set ticks at 20, 50, 100 and so on, instead of at powers of ten."""
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -1,4 +1,4 @@
-"""`python -m training explore`: look at the data before anything is trained on it."""
+"""`python -m training explore`: report on data sets before anything is trained on them."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ from training.exploration.findings import summary, summary_lines
 from training.exploration.html_report import report_html
 from training.exploration.near_duplicates import Pair, find_pairs
 
-#: Pairs on the contact sheet of near copies, five to a row.
+#: Maximum number of pairs on the contact sheet of near-duplicates, five in a row.
 MAX_PAIRS_SHOWN = 30
 SHEET_QUALITY = 88  # of its JPEG
-MAX_CAPTION_LETTERS = 16  # of a caption, below a picture
+MAX_CAPTION_LETTERS = 16  # in a caption below a picture
 
 
 @dataclass(frozen=True)
 class ReportPictures:
-    """The files of a report, beside it: plots, and contact sheets with their titles."""
+    """The pictures of a report, as (file, title): plots and contact sheets."""
 
     plots: list[tuple[str, str]]
     sheets: list[tuple[str, str]]
@@ -70,7 +70,7 @@ def add_explore_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_explore(options: argparse.Namespace) -> int:
-    """Read the data, write the report, and say in short what it says."""
+    """Read the data, write the report, and print a summary."""
     datasets = read_datasets(options.data, LABELS[options.classes])
     _make_private_folder(options.out)
     all_stats = [collect_stats(data, options.limit, options.seed) for data in datasets]
@@ -86,16 +86,18 @@ def run_explore(options: argparse.Namespace) -> int:
 
 
 def _make_private_folder(out: Path) -> None:
-    """The folder, kept out of any git repository that it may lie in: it shows people."""
+    """Create the folder with a .gitignore, because it shows people and may be in a repository."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / ".gitignore").write_text("*\n")
     except OSError as error:
-        raise UserError(f"cannot write into {out}: {error.strerror}") from None
+        raise UserError(f"cannot write to {out}: {error.strerror}") from None
 
 
 def _separability_rows(all_stats: list[DataSetStats]) -> list[tuple[str, dict[str, float]]]:
-    """By data set and pair of labels, and over all data, `style.separations`."""
+    """Return `picture_style.separabilities` of each pair of labels, by data set and for
+    all data.
+    """
     rows = []
     for first, second in itertools.combinations(LABELS[3], 2):
         groups = [(stats.data.name, [stats]) for stats in all_stats]
@@ -122,7 +124,7 @@ def _draw(
         plots.append(("style.png", "Style"))
         draw_style(out / "style.png", all_stats)
     if separability_rows:
-        plots.append(("told-by-style.png", "What style alone tells"))
+        plots.append(("told-by-style.png", "Labels predicted from style alone"))
         draw_separations(out / "told-by-style.png", separability_rows)
     sheets = []
     for number, stats in enumerate(all_stats):
@@ -134,7 +136,7 @@ def _draw(
             sheets.append((file, f"{stats.data.name}: {label}"))
     if pairs:
         _save(out / "near-copies.jpg", _pairs_sheet(pairs))
-        sheets.append(("near-copies.jpg", "Near copies, two by two"))
+        sheets.append(("near-copies.jpg", "Near-duplicates, in pairs"))
     return ReportPictures(plots, sheets)
 
 
@@ -149,7 +151,7 @@ def _save(path: Path, sheet: Pixels) -> None:
 
 
 def _pairs_sheet(pairs: list[Pair]) -> Pixels:
-    """Up to `MAX_PAIRS_SHOWN` pairs, each side by side, evenly spread over the kinds of pair."""
+    """Return a sheet of up to `MAX_PAIRS_SHOWN` pairs, evenly spread over the kinds of pairs."""
     pictures, captions = [], []
     for number, pair in enumerate(_interleave_kinds(pairs), start=1):
         for picture in (pair.one, pair.two):
@@ -165,7 +167,7 @@ def _pairs_sheet(pairs: list[Pair]) -> Pixels:
 
 
 def _interleave_kinds(pairs: list[Pair]) -> list[Pair]:
-    """The first of each two places, then the second of each, and so on."""
+    """Return the first pair between each two splits, then the second of each, and so on."""
     by_places = itertools.groupby(pairs, key=lambda pair: pair.places)
     rounds = itertools.zip_longest(*(list(group) for _, group in by_places))
     return [p for each in rounds for p in each if p is not None][:MAX_PAIRS_SHOWN]

@@ -1,4 +1,4 @@
-"""What was seen of the data, for a person and for machines."""
+"""The summary of the data sets' statistics, for people and as JSON."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from training.exploration.dataset_stats import DataSetStats
 from training.exploration.exploration_plots import styles_of
 from training.exploration.near_duplicates import Pair, count_pairs, data_set_and_split
 
-#: From here on a measure tells labels apart well enough that a model would use it.
+#: A measure with at least this separability reveals the label well enough that a model would use
+#: it.
 SEPARABLE = 0.70
-#: One label this many times as frequent as another.
+#: A label that is more than this many times as frequent as another is reported.
 MAX_IMBALANCE = 3.0
 MAX_PAIRS_LISTED = 100
 
@@ -29,7 +30,7 @@ Summary = dict[str, Any]
 def summary(
     all_seen: list[DataSetStats], pairs: list[Pair], told: list[tuple[str, dict[str, float]]]
 ) -> Summary:
-    """Everything in the report, as plain values: `explore.json`."""
+    """Return everything in the report as plain values, for `explore.json`."""
     found: Summary = {
         "data": [_data_set_summary(seen) for seen in all_seen],
         "told_by_style": [{"of": name, **_rounded(each)} for name, each in told],
@@ -109,7 +110,7 @@ def _rounded(values: dict[str, float]) -> dict[str, float]:
 
 
 def _findings(found: Summary) -> Iterator[str]:
-    """What a person should know before training, a sentence each."""
+    """Yield what a person should know before training, one sentence each."""
     for data in found["data"]:
         yield from _data_set_findings(data)
     yield from _style_findings(found["told_by_style"])
@@ -120,8 +121,8 @@ def _data_set_findings(data: Summary) -> Iterator[str]:
     name, counts = data["name"], data["labels"]
     if len(counts) == 1:
         yield (
-            f"{name}: only {next(iter(counts))}. It needs another data set beside it, and then"
-            " the kind of picture tells the label."
+            f"{name}: all faces are {next(iter(counts))}. Training needs another data set as well,"
+            " and then the style of a picture reveals its label."
         )
     elif max(counts.values()) > MAX_IMBALANCE * min(counts.values()):
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
@@ -129,55 +130,59 @@ def _data_set_findings(data: Summary) -> Iterator[str]:
         yield f"{name}: {most} is {ratio:.1f} times as frequent as {least}."
     empty = [part for part, of_part in data["parts"].items() if not any(of_part.values())]
     if empty:
-        yield f"{name}: nothing to use for {' and '.join(empty)}."
+        yield f"{name}: the {' and '.join(empty)} split has no face."
     if data["unreadable"]:
         share = data["unreadable_share"]
-        refused = "training refuses that" if share > CORRUPT_SHARE else "training leaves them out"
-        yield f"{name}: {len(data['unreadable'])} pictures ({share:.1%}) are unreadable; {refused}."
+        effect = "training will stop" if share > CORRUPT_SHARE else "training leaves them out"
+        yield f"{name}: {len(data['unreadable'])} pictures ({share:.1%}) are unreadable; {effect}."
     if data["too_narrow_share"] > 0.05:
         yield (
             f"{name}: {data['too_narrow_share']:.0%} of the annotated faces are narrower than"
-            f" {MIN_EVALUATED_WIDTH_PX:g} px and count in no figure."
+            f" {MIN_EVALUATED_WIDTH_PX:g} px and are not evaluated."
         )
 
 
 def _style_findings(told: list[Summary]) -> Iterator[str]:
     for row in told:
         if row["look"] >= SEPARABLE:
-            said = f"brightness, colour and sharpness tell them apart at {row['look']:.2f}"
+            evidence = f"brightness, colour and sharpness separate them at {row['look']:.2f}"
         elif row["look and size"] >= SEPARABLE:
-            said = f"look and size tell them apart at {row['look and size']:.2f}"
+            evidence = f"look and size separate them at {row['look and size']:.2f}"
         else:
             continue
-        yield f"{row['of']}: style tells the label. Without a mask in view, {said} (0.5: chance)."
+        yield (
+            f"{row['of']}: style reveals the label. Without a mask in view, {evidence}"
+            " (0.5: chance)."
+        )
 
 
 def _duplicate_findings(counts: list[Summary]) -> Iterator[str]:
-    """A sentence for each data set or two of them: the table has the parts."""
+    """Yield a sentence for each data set or pair of data sets; the table lists the splits."""
     groups: dict[tuple[str, ...], list[Summary]] = defaultdict(list)
     for row in counts:
         if row["between"][0] != row["between"][1]:
             groups[tuple(sorted({place.rsplit(" ", 1)[0] for place in row["between"]}))].append(row)
     for names, rows in groups.items():
-        where = "between parts of" if len(names) == 1 else "between"
+        where = "between splits of" if len(names) == 1 else "between"
         test = sum(r["pairs"] for r in rows if any(p.endswith(" test") for p in r["between"]))
         pairs = sum(row["pairs"] for row in rows)
         yield (
-            f"{_pair_count(pairs)} {where} {' and '.join(names)}, {test} of them with a test part."
+            f"{_pair_count(pairs)} {where} {' and '.join(names)}, {test} of them with a test split."
         )
     differ = sum(row["labels_differ"] for row in counts)
     if differ:
         yield (
-            f"{_pair_count(differ)} under two labels: one is wrong, or a mask was drawn on a face."
+            f"{_pair_count(differ)} with different labels: one label is wrong, or a mask was"
+            " drawn on a face."
         )
 
 
 def _pair_count(pairs: int) -> str:
-    return "1 pair of near copies" if pairs == 1 else f"{pairs} pairs of near copies"
+    return "1 pair of near-duplicates" if pairs == 1 else f"{pairs} pairs of near-duplicates"
 
 
 def summary_lines(found: Summary) -> Iterator[str]:
-    """The counts as a table for a terminal, and the findings."""
+    """Yield the counts as a table for a terminal, and the findings."""
     yield from _aligned(counts_table(found))
     if found["findings"]:
         yield ""
@@ -185,9 +190,9 @@ def summary_lines(found: Summary) -> Iterator[str]:
 
 
 def counts_table(found: Summary) -> list[list[str]]:
-    """Faces by data set and part, a heading first."""
+    """Return the number of faces by data set and split, with a heading first."""
     used = [label for label in LABELS[3] if any(label in d["labels"] for d in found["data"])]
-    rows = [["data set", "part", *used]]
+    rows = [["data set", "split", *used]]
     for data in found["data"]:
         for part, counts in data["parts"].items():
             if any(counts.values()):

@@ -1,4 +1,4 @@
-"""The report on data as one page: opens without a network, its pictures beside it."""
+"""The report on data sets as an HTML page that needs no network; its pictures are beside it."""
 
 from __future__ import annotations
 
@@ -22,27 +22,30 @@ th, td { padding: .2rem .7rem .2rem 0; border-bottom: 1px solid #ddd; text-align
 li { margin: .4rem 0 } code { overflow-wrap: anywhere } small { color: #555 }
 """
 PRIVATE = (
-    "This folder shows people's faces, from data whose terms may forbid passing them on. It is"
-    " for whoever trains the model: do not publish it. Git is told to leave it out."
+    "This folder shows people's faces, from data sets whose terms may forbid passing them on. It"
+    " is only for the person who trains the model: do not publish it. A .gitignore keeps it out of"
+    " git."
 )
 WHAT_STYLE_IS = (
     "Measured on the upper half of each face, which no mask covers, and on the size of the"
-    " picture. Where these numbers tell the label, a model can be right without having seen"
-    " a mask, and wrong in front of a door."
+    " picture. Where these numbers reveal the label, a model can be right without having seen"
+    " a mask, and will then be wrong at a door."
 )
 PLOT_NOTES = {
     "balance.png": "",
-    "sizes.png": "A face at a door is some 30 to 150 px wide.",
-    "style.png": WHAT_STYLE_IS + " Boxes: the middle half; whiskers: the middle nine tenths.",
-    "told-by-style.png": "Each number: how often a face of the first label and one of the second"
-    " are put in the right order by it (area under the ROC curve, folded): 0.5 is chance."
-    " The model sees a crop of one size, so the look; size shows through as blur and stretching."
-    " Against it: mix sources, augment, and judge a model on photographs of another origin.",
+    "sizes.png": "A face at a door is about 30 to 150 px wide.",
+    "style.png": WHAT_STYLE_IS
+    + " Boxes: 25th to 75th percentile; whiskers: 5th to 95th percentile.",
+    "told-by-style.png": "Each number is the probability that the measure puts a face of the first"
+    " label and a face of the second in the right order (area under the ROC curve, at least 0.5):"
+    " 0.5 is chance. The model sees crops of one size, so it sees the look, and the size only as"
+    " blur and distortion. Remedies: mix data sets, augment the style, and evaluate a model on"
+    " photographs of another origin.",
 }
 
 
 def report_html(found: Summary, plots: list[tuple[str, str]], sheets: list[tuple[str, str]]) -> str:
-    """One page that opens without a network; `plots` and `sheets` are (file beside it, title)."""
+    """Return the page; `plots` and `sheets` are (file in the same folder, title)."""
     names = ", ".join(data["name"] for data in found["data"])
     parts = [
         "<!DOCTYPE html>",
@@ -50,14 +53,14 @@ def report_html(found: Summary, plots: list[tuple[str, str]], sheets: list[tuple
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="robots" content="noindex">',
         f"<title>Data: {html.escape(names)}</title><style>{STYLESHEET}</style></head><body>",
-        f"<h1>A look at {html.escape(names)}</h1>",
+        f"<h1>Data sets: {html.escape(names)}</h1>",
         f'<p class="private">{html.escape(PRIVATE)}</p>',
-        *_section("What stands out", _list(found["findings"] or ["Nothing."])),
+        *_section("Findings", _list(found["findings"] or ["None."])),
         *_section("Counts", _table(counts_table(found), numbers_from=2) + _details(found)),
     ]
     for file, title in plots:
         parts += _section(title, _paragraph(PLOT_NOTES[file]) + _image(file, title))
-    parts += _section("Near copies", _near_duplicates(found))
+    parts += _section("Near-duplicates", _near_duplicates(found))
     for file, title in sheets:
         parts += _section(title, _image(file, title))
     parts += _section("Unreadable pictures", _unreadable(found))
@@ -111,14 +114,15 @@ def _details(found: Summary) -> str:
 def _near_duplicates(found: Summary) -> str:
     if not found["near_copies"]:
         return _paragraph("None.")
-    rows = [["between", "and", "pairs", "pictures", "labels differ"]]
+    rows = [["between", "and", "pairs", "pictures", "pairs with different labels"]]
     rows += [
         [*row["between"], str(row["pairs"]), str(row["pictures"]), str(row["labels_differ"])]
         for row in found["near_copies"]
     ]
     note = _paragraph(
-        "Training leaves out of its own part whatever is a copy of a held-out picture. What"
-        " others reported on a test part that shares pictures with training is flattered."
+        "Training leaves out pictures of the train split that are near-duplicates of a validation"
+        " or test picture. Metrics that others report on a test split that shares pictures with"
+        " the train split are too optimistic."
     )
     first = [f"{pair['one']} = {pair['two']}" for pair in found["first_pairs"]]
     listed = f"<details><summary>The first {len(first)} pairs</summary>{_list(first)}</details>"

@@ -1,41 +1,43 @@
-"""All but identical pictures within and across data sets and their parts."""
+"""Near-duplicates within and between data sets and their splits."""
 
 from __future__ import annotations
 
 import itertools
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from training.data.duplicates import near_duplicate_pairs
+from training.data.progress import with_progress
 from training.exploration.dataset_stats import PictureFingerprint
 
-BLOCK = 4096  # prints: 4096 x 4096 comparisons are 64 MB
+BLOCK = 4096  # fingerprints in a block: 4096 x 4096 comparisons take 64 MB
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two pictures that are nearly the same, `one` read before `two`."""
+    """Two near-duplicates; `one` was read before `two`."""
 
     one: PictureFingerprint
     two: PictureFingerprint
 
     @property
     def places(self) -> tuple[str, str]:
-        """The data set and part of each, such as `scenes train`, by name."""
+        """The data set and split of each picture, such as `scenes train`, in alphabetical order."""
         first, second = sorted((data_set_and_split(self.one), data_set_and_split(self.two)))
         return first, second
 
     @property
     def labels_differ(self) -> bool:
-        """Whether one of the two labels is wrong, or a mask was drawn on one of them."""
+        """Whether the labels differ, so that one is wrong or a mask was drawn on one of the
+        pictures.
+        """
         return None not in (self.one.label, self.two.label) and self.one.label != self.two.label
 
 
 @dataclass(frozen=True)
 class PairCounts:
-    """What two parts (or one, with itself) have in common."""
+    """The number of near-duplicates between two splits, or within one split."""
 
     places: tuple[str, str]
     pairs: int
@@ -44,13 +46,16 @@ class PairCounts:
 
 
 def data_set_and_split(seen: PictureFingerprint) -> str:
-    """The data set and part that a picture stands in."""
+    """Return the data set and split of a picture, such as `scenes train`."""
     return f"{seen.data} {seen.split}"
 
 
 def find_pairs(prints: list[PictureFingerprint]) -> list[Pair]:
-    """Each two pictures that are near copies, once; first those that stand in different
-    parts, for they flatter the figures. Faces of one picture are no pair."""
+    """Return each pair of near-duplicates once.
+
+    Pairs between different splits come first, because they make test metrics too optimistic. Two
+    faces of one picture are not a pair.
+    """
     found: dict[frozenset[object], Pair] = {}
     for i, j in _indices(prints):
         pair = Pair(prints[i], prints[j])
@@ -61,7 +66,7 @@ def find_pairs(prints: list[PictureFingerprint]) -> list[Pair]:
 
 
 def count_pairs(pairs: list[Pair]) -> list[PairCounts]:
-    """The counts by the two parts that the pictures of a pair stand in."""
+    """Count the pairs by the two splits that their pictures are in."""
     groups: dict[tuple[str, str], list[Pair]] = defaultdict(list)
     for pair in pairs:
         groups[pair.places].append(pair)
@@ -77,27 +82,20 @@ def count_pairs(pairs: list[Pair]) -> list[PairCounts]:
 
 
 def _indices(prints: list[PictureFingerprint]) -> Iterator[tuple[int, int]]:
-    """i < j of near copies, block by block: the whole table would not fit into memory."""
-    from tqdm import tqdm
-
+    """Yield i < j of near-duplicates, block by block, because the whole table would exceed the
+    memory.
+    """
     marks = [each.fingerprint for each in prints]
     starts = range(0, len(marks), BLOCK)
     blocks = [(a, b) for a, b in itertools.product(starts, starts) if a <= b]
-    progress = tqdm(
-        blocks, desc="comparing", unit="block", delay=2, mininterval=0.5 if _on_terminal() else 10
-    )
-    for a, b in progress:
+    for a, b in with_progress(blocks, "comparing", "block"):
         for i, j in near_duplicate_pairs(marks[a : a + BLOCK], marks[b : b + BLOCK]):
             if a + i < b + j:
                 yield a + i, b + j
 
 
-def _on_terminal() -> bool:
-    return sys.stderr.isatty()
-
-
 def _has_more_labels(pair: Pair, than: Pair) -> bool:
-    """A pair of faces has labels, which one of whole scenes has not."""
+    """Return whether `pair` has labels and `than` has not: pairs of whole scenes have no labels."""
     return None in (than.one.label, than.two.label) and None not in (pair.one.label, pair.two.label)
 
 

@@ -1,4 +1,4 @@
-"""The alert threshold of a trained model, chosen on what it was not trained on."""
+"""The alert threshold of a trained model, chosen on pictures that it was not trained on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from training.common.metrics import alert_threshold
 from training.fit.prepare import HeldOut
 from training.fit.training_loop import predict
 
-#: At most these shares of the masked faces, and of a detector's false boxes, may raise an
-#: alert: a false box on a poster or a plant stays, and would alert for ever.
+#: At most these shares of the masked faces, and of the boxes without a face, may raise an alert. A
+#: detector's false box on a poster or a plant is permanent, and would raise an alert permanently.
 MAX_FALSE_ALARMS, MAX_EMPTY_ALARMS = 0.02, 0.05
 HOW_CHOSEN = (
     "the smallest that at most {:.0%} of masked validation faces ({}, counting equally)"
@@ -21,14 +21,14 @@ HOW_CHOSEN = (
 
 @dataclass(frozen=True)
 class Threshold:
-    """A `no_mask` score, 0 to 1, and how it was `chosen`."""
+    """A `no_mask` score, 0 to 1, and a description of how it was `chosen`."""
 
     value: float
     chosen: str
 
 
 def choose_threshold(network: Any, held_out: HeldOut, labels: tuple[str, ...]) -> Threshold:
-    """The smallest threshold that keeps false alarms under the shares above."""
+    """Return the smallest threshold that keeps false alarms within the shares above."""
     column, masked = labels.index(ALERT_LABEL), labels.index("mask")
     scores = [
         predict(network, crops.pixels[crops.truth == masked])[:, column]

@@ -1,4 +1,4 @@
-"""Augmented batches, prepared in background threads, each a pure function of its place."""
+"""Augmented batches, made in background threads; each depends only on the seed and its number."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from training.data.crops import Face
 Floats = npt.NDArray[np.float32]
 Batch = tuple[Pixels, Floats, Floats]
 
-#: OpenCV and TensorFlow release the interpreter's lock, so threads are enough.
+#: OpenCV and TensorFlow release the interpreter's lock, so threads are sufficient.
 BATCH_THREADS, MAX_BATCHES_AHEAD = 2, 6
 
 
 @dataclass(frozen=True)
 class MaskTransfer:
-    """Masks that bare faces put on: `donors` wear them; `targets` (labels,) by label.
+    """Masks for bare faces: each of `donors` wears one; `targets` maps a label to its (labels,)
+    target.
 
-    `share`: of the looks at a bare face whose box the detector itself drew.
+    `share`: the share of the samples of bare faces, boxed by the detector itself, that get a mask.
     """
 
     donors: list[Face]
@@ -35,7 +36,7 @@ class MaskTransfer:
     share: float
 
     def sample(self, face: Face, rng: np.random.Generator) -> Face | None:
-        """`face` with a mask on, or None when this look leaves it as it is."""
+        """Return `face` with a mask, or None if this sample leaves the face as it is."""
         if face.label != "no_mask" or face.annotated or rng.random() >= self.share:
             return None
         odds = np.array([style.share for style in self.styles])
@@ -46,9 +47,10 @@ class MaskTransfer:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Faces with, for each: target shares (n, labels), weight (n,), looks per epoch (n,).
+    """Faces, with the target probabilities (n, labels), weight (n,) and draws per epoch (n,) of
+    each.
 
-    `style`: see `training.augmentation.augment.augment`.
+    `style`: as in `training.augmentation.augment.augment`.
     """
 
     faces: list[Face]
@@ -59,18 +61,20 @@ class TrainingSet:
     style: float = 1.0
 
     def steps(self, batch: int) -> int:
-        """Batches in one epoch, the same in every epoch."""
+        """Return the number of batches in an epoch, which is the same in every epoch."""
         return max(1, int(self.draws.sum()) // batch)
 
     def order(self, seed: int, epoch: int, batch: int) -> npt.NDArray[np.int64]:
-        """Which face stands at which place of the epoch: (steps * batch,) indices."""
+        """Return the face at each place of the epoch, as (steps * batch,) indices."""
         rng = np.random.default_rng([seed, epoch])
         views = np.floor(self.draws + rng.random(len(self.draws))).astype(np.int64)
         order = rng.permutation(np.repeat(np.arange(len(self.faces)), views))
         return np.resize(order, self.steps(batch) * batch)
 
     def epoch(self, seed: int, epoch: int, batch: int) -> Iterator[Batch]:
-        """The epoch's batches: pixels (b, 96, 96, 3) uint8, targets (b, labels), weights (b,)."""
+        """Yield the epoch's batches: pixels (b, 96, 96, 3) uint8, targets (b, labels), weights
+        (b,).
+        """
         order = self.order(seed, epoch, batch)
         waiting: deque[Future[Batch]] = deque()
         with ThreadPoolExecutor(BATCH_THREADS) as pool:

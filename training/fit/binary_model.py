@@ -1,9 +1,9 @@
-"""A 3-class model without its third answer: whether a face wears a mask, and no more.
+"""`python -m training binary`: make a 2-class model from a 3-class model.
 
-Masks worn wrongly were a class of their own while it learnt, so that they pull neither
-`mask` nor `no_mask` towards them. Leaving that row out of the softmax gives the shares of
-the two others among themselves, P(no_mask | not incorrect_mask), exactly; these are then
-calibrated anew.
+As a class of their own in training, incorrectly worn masks influence neither `mask` nor `no_mask`.
+Without the third row of the last layer, the softmax gives exactly the probabilities of the two
+other labels given that it is one of them, P(no_mask | not incorrect_mask). They are then calibrated
+again.
 """
 
 from __future__ import annotations
@@ -55,10 +55,15 @@ def add_binary_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_binary(options: argparse.Namespace) -> int:
-    """Write the 2-class model and its report; raises UserError when `--model` is no such model."""
+    """Write the 2-class model and its report; raises UserError if `--model` is not a
+    3-class model.
+    """
     report = read_report(report_path(options.model))
     if tuple(report.labels) != LABELS[3]:
-        raise UsageError(f"{options.model} has the labels {', '.join(report.labels)}, not three")
+        raise UsageError(
+            f"{options.model} has the labels {', '.join(report.labels)}, but a 3-class model is"
+            " needed"
+        )
     whole = load_model_file(options.model)
     datasets = read_datasets(options.data, KEPT_LABELS)
     config = TrainConfig(**report.config)
@@ -85,12 +90,14 @@ def run_binary(options: argparse.Namespace) -> int:
         config=dataclasses.asdict(config),
     )
     write_report(report_path(options.out), changed)
-    sys.stdout.write(f"{options.out} and {report_path(options.out)} are written\n")
+    sys.stdout.write(f"wrote {options.out} and {report_path(options.out)}\n")
     return 0
 
 
 def without_third_class(whole: Any) -> Any:
-    """`whole`, a Keras model of `LABELS[3]`, as one of `LABELS[2]`: (n, 2) shares."""
+    """Return `whole`, a Keras model of `LABELS[3]`, as a model of `LABELS[2]`: (n, 2)
+    probabilities.
+    """
     import keras
 
     last = whole.get_layer("shares")

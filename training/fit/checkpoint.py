@@ -1,4 +1,6 @@
-"""Where a run stands, in one file that is always whole: a kill at any moment loses one epoch."""
+"""The state of a run, written atomically to one file: a kill at any moment loses at most
+one epoch.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from training.common.train_config import TrainConfig
 
 
 class RunProgress(msgspec.Struct, frozen=True):
-    """Epochs done, the best validation score and the history, one entry per epoch.
+    """The number of complete epochs, the best validation score, and one entry of history per epoch.
 
     `data`: the digest of each data set that the run trains on, by its name.
     """
@@ -29,7 +31,9 @@ class RunProgress(msgspec.Struct, frozen=True):
 
 
 def save_state(path: Path, arrays: list[Any], progress: RunProgress) -> None:
-    """Write `arrays` (weights and the optimiser's) and `progress` to `path`, all or nothing."""
+    """Write `arrays` (the weights and the optimizer's state) and `progress` to `path`,
+    atomically.
+    """
     named: dict[str, Any] = {f"a{index:04d}": np.asarray(a) for index, a in enumerate(arrays)}
     meta = np.frombuffer(msgspec.json.encode(progress), np.uint8)
     temporary = path.with_suffix(".part")
@@ -41,7 +45,9 @@ def save_state(path: Path, arrays: list[Any], progress: RunProgress) -> None:
 
 
 def load_state(path: Path, config: TrainConfig) -> tuple[list[Any], RunProgress]:
-    """What `save_state` wrote; raises UsageError when it is absent or of another run."""
+    """Return what `save_state` wrote; raises UsageError if it does not exist or is of
+    another run.
+    """
     try:
         with np.load(path) as stored:
             progress = msgspec.json.decode(stored["progress"].tobytes(), type=RunProgress)
@@ -49,12 +55,12 @@ def load_state(path: Path, config: TrainConfig) -> tuple[list[Any], RunProgress]
     except FileNotFoundError:
         raise UsageError(f"there is no run to resume: {path} does not exist") from None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, msgspec.DecodeError) as error:
-        raise UsageError(f"the run's state {path} cannot be read: {error}") from None
+        raise UsageError(f"the checkpoint {path} cannot be read: {error}") from None
     differing = [
         f"{key} ({progress.config.get(key)} then, {value} now)"
         for key, value in dataclasses.asdict(config).items()
         if progress.config.get(key) != value
     ]
     if differing:
-        raise UsageError(f"the run in {path} had other settings: {', '.join(differing)}")
+        raise UsageError(f"the run in {path} has other settings: {', '.join(differing)}")
     return arrays, progress

@@ -1,8 +1,8 @@
-"""Trained on one data set, tested on all: does the kind of picture give the label away?
+"""`python -m training cross`: train on one data set, test on all: does the style reveal the label?
 
-A net that learnt faces does nearly as well on a foreign data set as on its own; one that
-learnt a data set's sharpness, colours and compression fails there. Each data set is
-trained on alone twice, without and with the style drawn anew (`training.augmentation.augment`).
+A network that has learnt faces is nearly as accurate on another data set as on its own. A network
+that has learnt a data set's sharpness, colours and compression is not. Two networks are trained on
+each data set alone, without and with augmentation of the style (`training.augmentation.augment`).
 """
 
 from __future__ import annotations
@@ -32,15 +32,18 @@ from training.fit.prepare import CropSet, prepare_beside, read_crops, read_held_
 from training.fit.training_loop import RunPaths, predict, train
 
 LABELS_USED = LABELS[2]
-STEPS = 1000  # as many for a small data set as for a large one
+STEPS = 1000  # the same for small and large data sets
 FALSE_ALARMS = 0.02
 STYLES = {"as they are": 0.0, "style drawn anew": 1.0}
 
 
 @dataclasses.dataclass(frozen=True)
 class TestResult:
-    """A net on one test part: `accuracy` over `faces`, and the share `bare_flagged` of the
-    bare faces at the threshold that 2% of the masked ones reach; each 0 to 1."""
+    """The result of a network on one test split, each 0 to 1, and the number of faces.
+
+    `bare_flagged`: the share of the bare faces that reach the threshold which 2% of the masked ones
+    reach.
+    """
 
     accuracy: float
     bare_flagged: float
@@ -49,7 +52,9 @@ class TestResult:
 
 @dataclasses.dataclass(frozen=True)
 class SourceResult:
-    """What a net trained on `source` alone does on each data set, by its name."""
+    """The results of a network trained on `source` alone, by the name of the data set
+    tested `on`.
+    """
 
     source: str
     style: str
@@ -81,7 +86,7 @@ def add_cross_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_cross(options: argparse.Namespace) -> int:
-    """Train, test, print a Markdown table and write `cross.json`."""
+    """Train and test the networks, print a Markdown table, and write `cross.json`."""
     datasets = read_datasets(options.data, LABELS_USED)
     base_config = TrainConfig(limit=options.limit, seed=options.seed)
     for data in datasets:
@@ -133,7 +138,10 @@ def _test(network: Any, crops: CropSet) -> TestResult:
 
 
 def markdown_table(rows: list[SourceResult]) -> list[str]:
-    """Markdown: a row per net, a column per data set, "accuracy / bare flagged" in per cent."""
+    """Return a Markdown table: a row for each network, a column for each data set.
+
+    A cell is "accuracy / share of bare faces flagged", in per cent.
+    """
     names = list(rows[0].on)
     head = ["trained on", "pictures", *(f"on {name} ({rows[0].on[name].faces})" for name in names)]
     lines = [head, ["---"] * len(head)]

@@ -1,4 +1,4 @@
-"""A freshly trained Keras model on the test parts of its own data sets."""
+"""Metrics of a freshly trained Keras model on the test splits of its own data sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from training.data.splits import Split
 
 
 def test_split_metrics(model: Path, datasets: list[DataSet], names: list[str]) -> dict[str, Any]:
-    """Accuracy and confusion on the test part of each of `datasets` that `names` lists."""
+    """Return accuracy and confusion on the test split of each of `datasets` that is listed in
+    `names`.
+    """
     from training.evaluation.evaluate import evaluate
 
     found: dict[str, Any] = {}

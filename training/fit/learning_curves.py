@@ -1,4 +1,4 @@
-"""A run's history as a plot: how the loss falls and the validation figures rise."""
+"""Learning curves: the training loss and the validation accuracy of a run over its epochs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from training.common.plotting import OTHER_COLOURS, plot
 
 
 def write_learning_curves(path: Path, history: list[dict[str, Any]]) -> None:
-    """Draw `history` (one entry per epoch, from `training.fit.training_loop`) as PNG to `path`."""
+    """Draw `history`, with one entry for each epoch as `training.fit.training_loop` makes it, as
+    PNG.
+    """
     epochs = [entry["epoch"] for entry in history]
     with plot(path, width_in=10, height_in=4, columns=2) as (left, right):
         left.plot(epochs, [entry["loss"] for entry in history], color="black", marker=".")

@@ -1,4 +1,4 @@
-"""Boxes without a face: what the detector takes for one on walls and clothes."""
+"""Boxes without a face: what the detector falsely finds on walls and clothes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from training.data.progress import subsample
 from training.data.splits import Split
 from training.network.model import SIZE_PX
 
-#: Empty boxes from each validation scene: a threshold needs hundreds to rest on.
+#: Boxes without a face from each validation scene: choosing a threshold needs hundreds in total.
 EMPTY_PER_VALIDATION_SCENE = 6
 
 
 def negative_face(image: Pixels, box: Box) -> Face:
-    """A box without a face, cut out with its margin: its label is never looked at."""
+    """Return a box without a face, cropped with its margin; its empty label is never used."""
     crop = crop_face(image, box, 0.3, (120, 120))
     return Face(crop, (22.5, 22.5, 75.0, 75.0), "", annotated=False)
 
 
 def negative_crops(data: DataSet, config: TrainConfig) -> Pixels:
-    """Crops of empty boxes in the validation scenes, as the Pi would cut them."""
+    """Return crops of boxes without a face in the validation scenes, as the Pi would make them."""
     boxes = NegativeSampler(data, config.seed, EMPTY_PER_VALIDATION_SCENE)
     size = (SIZE_PX, SIZE_PX)
     crops = [
@@ -44,7 +44,7 @@ def _boxed(data: DataSet) -> list[Sample]:
 
 
 class NegativeSampler:
-    """Boxes without a face in each scene, once per picture, the same in every run."""
+    """Boxes without a face, sampled once for each picture, and the same in every run."""
 
     def __init__(self, data: DataSet, seed: int, per_picture: int) -> None:
         self._faces = data.boxes
@@ -53,9 +53,11 @@ class NegativeSampler:
         self._last: Path | None = None
 
     def of(self, sample: Sample, image: Pixels) -> list[Box]:
-        """Empty boxes in pixels; none for a picture that had its turn, or has no boxes."""
+        """Return boxes without a face, in pixels; none if the picture has no boxes or was sampled
+        before.
+        """
         if sample.box_px is None or sample.path == self._last:
             return []
         self._last = sample.path
-        around = [box_of_annotation(box) for box in self._faces[sample.path]]  # of any label
+        around = [box_of_annotation(box) for box in self._faces[sample.path]]  # faces of any label
         return find_empty_boxes(image, around, self._rng, self._count)

@@ -1,4 +1,4 @@
-"""All that a run needs in memory: faces to train on, crops to select on, and their digests."""
+"""The data of a run in memory: faces to train on, crops to validate on, and digests."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from training.network.model import SIZE_PX
 
 log = logging.getLogger(__name__)
 
-#: However rare its label is in a data set, no face weighs more: a handful would be learnt by
-#: heart, at the cost of all others.
+#: Maximum weight of a face, however rare its label is in a data set: the network would memorise a
+#: handful of faces, to the detriment of all others.
 MAX_WEIGHT = 3.0
 
 
 @dataclass(frozen=True)
 class CropSet:
-    """Crops as the Pi would cut them, (n, 96, 96, 3) uint8, and their label's index, (n,)."""
+    """Crops as the Pi would make them, (n, 96, 96, 3) uint8, and the index of their label, (n,)."""
 
     pixels: Pixels
     truth: npt.NDArray[np.int64]
@@ -40,7 +40,9 @@ class CropSet:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set as it was used: faces per label, pictures, the digest of names and bytes."""
+    """A data set as it was used: faces by label, pictures, and a digest of their names
+    and bytes.
+    """
 
     name: str
     faces: dict[str, int]
@@ -64,7 +66,7 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The parts of a run's data."""
+    """The data of a run."""
 
     training: TrainingSet
     held_out: HeldOut
@@ -72,7 +74,7 @@ class Prepared:
 
 
 def prepare(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...]) -> Prepared:
-    """Read every picture that the run needs; see `crops.decoded` for what is corrupt."""
+    """Read every picture that the run needs; unreadable ones as in `crops.decode_samples`."""
     check_classes(datasets, Split.TRAIN, labels)
     check_classes(datasets, Split.VALIDATION, labels)
     return prepare_beside(datasets, read_held_out(datasets, config, labels), config, labels)
@@ -81,7 +83,7 @@ def prepare(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...
 def prepare_beside(
     datasets: list[DataSet], kept_back: HeldOut, config: TrainConfig, labels: tuple[str, ...]
 ) -> Prepared:
-    """Read the training parts, without what all but repeats a picture in `kept_back`."""
+    """Read the train splits, without near-duplicates of the pictures in `kept_back`."""
     parts = [
         _read_training_split(data, config, labels, kept_back.fingerprints) for data in datasets
     ]
@@ -91,7 +93,7 @@ def prepare_beside(
 
 
 def read_held_out(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...]) -> HeldOut:
-    """Read what is selected on, and look at all that is reported on."""
+    """Read the validation splits, and fingerprint the validation and test splits."""
     fingerprints: list[Fingerprint] = []
     validation = {}
     for data in datasets:
@@ -99,8 +101,8 @@ def read_held_out(datasets: list[DataSet], config: TrainConfig, labels: tuple[st
         fingerprints += prints
         if len(crops.truth):
             validation[data.name] = crops
-    # Where the face stands in a plain class folder's pictures is unknown, so a figure
-    # over them says less: they count only where there is nothing better.
+    # Where the face is in pictures of plain class folders is unknown, so accuracy on them means
+    # less. They are used only if there are no others.
     sure = [d.name for d in datasets if d.layout != "classes" and d.name in validation]
     validation = {name: validation[name] for name in sure or validation}
     empty = np.concatenate([negative_crops(data, config) for data in datasets])
@@ -110,7 +112,9 @@ def read_held_out(datasets: list[DataSet], config: TrainConfig, labels: tuple[st
 def _read_held_out_of(
     data: DataSet, limit: int | None, labels: tuple[str, ...]
 ) -> tuple[CropSet, list[Fingerprint]]:
-    """The validation crops, and the fingerprints of all that training must not see."""
+    """Return the validation crops, and the fingerprints of all pictures that must not be trained
+    on.
+    """
     crops, prints = read_crops(data, Split.VALIDATION, limit, labels)
     _, more = read_crops(data, Split.TEST, limit, labels)
     return crops, prints + more
@@ -119,7 +123,7 @@ def _read_held_out_of(
 def read_crops(
     data: DataSet, split: Split, limit: int | None, labels: tuple[str, ...]
 ) -> tuple[CropSet, list[Fingerprint]]:
-    """The crops of one part, as the Pi would cut them, and two fingerprints of each."""
+    """Return the crops of one split, as the Pi would make them, and two fingerprints of each."""
     fingerprints: list[Fingerprint] = []
     crops, truth = [], []
     samples = [s for s in subsample(data.in_split(split), limit) if is_evaluated(s)]
@@ -153,7 +157,12 @@ def _read_training_split(
     copied = has_near_duplicate(fingerprints, held_out).reshape(-1, 2).any(axis=1)
     kept = [face for face, copy in zip(faces, copied, strict=True) if not copy]
     counts = Counter(face.label for face in kept)
-    log.info("%s: %s, %d copies left out", data.name, dict(counts), int(copied.sum()))
+    log.info(
+        "%s: training on %s, left out %d near-duplicates of validation and test pictures",
+        data.name,
+        ", ".join(f"{count} {label}" for label, count in counts.items()),
+        int(copied.sum()),
+    )
     source = Source(
         data.name,
         {label: counts[label] for label in labels},
@@ -166,8 +175,11 @@ def _read_training_split(
 def _training_set(
     name: str, faces: list[Face], empty: list[Face], config: TrainConfig, labels: tuple[str, ...]
 ) -> TrainingSet:
-    """Targets and weights: in each data set a rare label weighs more, so that the kind
-    of picture says little about the label."""
+    """Return the faces of a data set with their targets, weights and draws.
+
+    Within a data set a rare label has a higher weight, so that the kind of picture says little
+    about the label.
+    """
     counts = Counter(face.label for face in faces)
     targets, weights, draws = [], [], []
     for face in faces:
@@ -196,7 +208,9 @@ def _soft_target(
 def _mask_transfer(
     parts: list[tuple[TrainingSet, Source]], config: TrainConfig, labels: tuple[str, ...]
 ) -> MaskTransfer | None:
-    """Masked faces that the detector itself boxed: their masks lie where they are expected."""
+    """Return the masks to transfer: of faces boxed by the detector, so their masks are where
+    expected.
+    """
     donors = [
         face
         for part, _ in parts
@@ -220,7 +234,10 @@ def _concatenate(parts: list[TrainingSet], mask_transfer: MaskTransfer | None) -
 
 
 def _digest(data: DataSet) -> tuple[int, str]:
-    """Pictures in the train and validation parts, and one digest of their names and bytes."""
+    """Return the number of pictures in the train and validation splits, and a digest of them.
+
+    The digest covers their names and bytes.
+    """
     paths = sorted({s.path for s in data.samples if s.split is not Split.TEST})
     total = hashlib.sha256()
     for path in paths:

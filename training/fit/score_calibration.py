@@ -1,10 +1,11 @@
-"""Scores made to mean what they say, and the labels' odds set right, on validation faces.
+"""Calibration: make scores probabilities, with the right frequencies of labels, on validation
+faces.
 
-Weights for rare labels and smoothed targets leave a net that says rare labels too often and
-is less sure than it is right. One temperature and one offset per label, fitted where the
-net was not trained, mend both; they are folded into its last layer and cost nothing.
-"Vector scaling" with one common scale; Guo and others, "On Calibration of Modern Neural
-Networks", 2017.
+Weights for rare labels and smoothed targets produce a network that predicts rare labels too often
+and is less confident than it is accurate. One scale and one offset for each label, fitted on faces
+that the network was not trained on, correct both; they are folded into its last layer and cost
+nothing. This is "vector scaling" with one common scale; Guo and others, "On Calibration of Modern
+Neural Networks", 2017.
 """
 
 from __future__ import annotations
@@ -19,22 +20,25 @@ from training.common.metrics import Floats
 from training.fit.prepare import CropSet
 from training.fit.training_loop import predict
 
-MIN_SCALE, MAX_SCALE = 0.2, 5.0  # of the scale: beyond, the validation faces say nothing
-#: How far from nothing the offsets are likely to be, in logits: a prior, so that a label
-#: with few faces keeps what it learnt.
+# bounds of the scale: values outside are not plausible from validation faces
+MIN_SCALE, MAX_SCALE = 0.2, 5.0
+#: Standard deviation of the offsets' prior, in logits, so that a label with few faces keeps an
+#: offset near 0.
 OFFSET_PRIOR_SD = 0.7
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """`scale` of the logits, and what is added to each label's afterwards."""
+    """The `scale` of the logits, and the offset that is then added to the logit of each label."""
 
     scale: float
     offsets: tuple[float, ...]
 
 
 def calibrate(model: Any, validation: dict[str, CropSet]) -> Calibration:
-    """Fit on `validation`, its data sets counting equally, and change `model` in place."""
+    """Fit a calibration on `validation`, whose data sets count equally, and apply it to `model` in
+    place.
+    """
     logits = [np.log(np.clip(predict(model, c.pixels), 1e-7, 1)) for c in validation.values()]
     found = fit_calibration(logits, [crops.truth for crops in validation.values()])
     last = model.get_layer("shares")
@@ -44,11 +48,14 @@ def calibrate(model: Any, validation: dict[str, CropSet]) -> Calibration:
 
 
 def fit_calibration(logits: list[Floats], truth: list[npt.NDArray[np.int64]]) -> Calibration:
-    """The calibration of least mean cross-entropy; `logits` (n, labels) and `truth` (n,) of
-    each data set."""
+    """Return the calibration with the least mean cross-entropy.
+
+    `logits` holds (n, labels) and `truth` (n,) of each data set.
+    """
     from scipy.optimize import minimize
 
-    wide = [each.astype(np.float64) for each in logits]  # finite differences need the digits
+    # float32 is too coarse for finite differences
+    wide = [each.astype(np.float64) for each in logits]
     labels = wide[0].shape[1]
     count = sum(len(each) for each in truth)
 
@@ -65,5 +72,5 @@ def fit_calibration(logits: list[Floats], truth: list[npt.NDArray[np.int64]]) ->
     start = np.array([1.0] + [0.0] * labels)
     bounds = [(MIN_SCALE, MAX_SCALE)] + [(-3.0, 3.0)] * labels
     best = minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
-    offsets = best[1:] - best[1:].mean()  # only differences count in a softmax
+    offsets = best[1:] - best[1:].mean()  # a softmax depends on differences only
     return Calibration(float(best[0]), tuple(float(value) for value in offsets))

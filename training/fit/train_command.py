@@ -1,4 +1,4 @@
-"""`python -m training train`: its options, and the settings that they make up."""
+"""`python -m training train`: its options, and the settings that they define."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _add_sampling_options(parser: argparse.ArgumentParser, defaults: TrainConfig
 
 
 def run_train(options: argparse.Namespace) -> int:
-    """Train with the settings that `options` describe."""
+    """Train with the settings in `options`."""
     from training.fit.training_run import run_training
 
     config = TrainConfig(

@@ -1,7 +1,8 @@
-"""The training loop: cosine schedule, averaged weights, a checkpoint after every epoch.
+"""The training loop: cosine schedule, averaged weights, and a checkpoint after every epoch.
 
-A teacher's answers are learnt beside the labels: both look at the same augmented picture
-(Beyer and others, "Knowledge distillation: A good teacher is patient and consistent", 2022).
+If there is a teacher, its outputs are targets beside the labels; both networks get the same
+augmented picture (Beyer and others, "Knowledge distillation: A good teacher is patient and
+consistent", 2022).
 """
 
 from __future__ import annotations
@@ -31,24 +32,24 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class RunPaths:
-    """Where a run writes: the model, and a folder for its state and history."""
+    """The files that a run writes: the model, and a folder for the checkpoint and the history."""
 
     model: Path
     run: Path
 
     @property
     def state(self) -> Path:
-        """The checkpoint that `--resume` goes on from."""
+        """The checkpoint from which `--resume` continues."""
         return self.run / "state.npz"
 
     @property
     def history(self) -> Path:
-        """One JSON object per epoch, rewritten after each."""
+        """One JSON object for each epoch, rewritten after each epoch."""
         return self.run / "history.json"
 
     @property
     def curves(self) -> Path:
-        """The history as a plot, redrawn after each epoch."""
+        """The history as a plot, rewritten after each epoch."""
         return self.run / "curves.png"
 
 
@@ -61,11 +62,11 @@ def train(
     teacher: Any = None,
     start: Any = None,
 ) -> RunProgress:
-    """Train to the last epoch, or until nothing gets better for `config.patience` epochs.
+    """Train to the last epoch, or until `config.patience` epochs bring no improvement.
 
-    `paths.model` always holds the best averaged model so far. `teacher`, whose answers
-    are learnt too, and `start`, whose weights the run begins with: Keras models with the
-    same input and labels, or None; `start` must be of the same net.
+    `paths.model` always contains the best averaged model so far. `teacher`, whose outputs are
+    targets as well, and `start`, whose weights the run starts from, are Keras models with the same
+    input and labels, or None; `start` must have the same architecture.
     """
     keras = import_keras()
     keras.utils.set_random_seed(config.seed)
@@ -80,18 +81,21 @@ def train(
         arrays, progress = load_state(paths.state, config)
         if progress.data != digests:
             raise UsageError(
-                f"the run in {paths.run} had other pictures: {_data_set_names(progress.data)}"
-                f" then, {_data_set_names(digests)} now (the same names: their files have changed)"
+                f"the run in {paths.run} has other pictures: {_data_set_names(progress.data)}"
+                f" then, {_data_set_names(digests)} now (if the names are the same, the files have"
+                " changed)"
             )
         loop.restore(arrays)
         if _finished(progress, config) and not paths.model.is_file():
             raise UserError(
-                f"the run in {paths.run} is finished, and its model is not {paths.model}:"
+                f"the run in {paths.run} is finished, but its model is not {paths.model}:"
                 " give the --out that it was trained with"
             )
     for epoch in range(progress.epochs_done, config.epochs):
         if stale_epochs(progress.history) >= config.patience:
-            log.info("nothing got better for %d epochs: stopped early", config.patience)
+            log.info(
+                "stopped early: the validation score did not improve for %d epochs", config.patience
+            )
             break
         started = time.monotonic()
         loss = loop.run_epoch(data, epoch)
@@ -117,7 +121,7 @@ def train(
 
 
 def stale_epochs(history: list[dict[str, Any]]) -> int:
-    """Epochs since the validation score was last as good as ever."""
+    """Return the number of epochs since the validation score last equalled its maximum."""
     scores = [entry["score"] for entry in history]
     best = max((i for i, score in enumerate(scores) if score == max(scores)), default=-1)
     return len(scores) - 1 - best
@@ -135,9 +139,10 @@ def _data_set_names(data: dict[str, str]) -> str:
 def validation_figures(
     validation: dict[str, CropSet], scores: dict[str, Floats], labels: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Accuracy by data set, and `score`: how well the run does, the data sets counting equally.
+    """Return the accuracy by data set, and `score`, to which data sets contribute equally.
 
-    The score is 1 - mean cross-entropy, clipped: finer than accuracy on a few hundred faces.
+    The score is 1 minus the mean cross-entropy, with probabilities clipped; it is finer than the
+    accuracy on a few hundred faces.
     """
     accuracy, losses = {}, []
     for name, crops in validation.items():
@@ -150,14 +155,14 @@ def validation_figures(
 
 
 def save_model(model: Any, path: Path) -> None:
-    """Write a Keras model, all or nothing."""
+    """Write a Keras model atomically."""
     temporary = path.with_name(f".{path.stem}.part.keras")
     model.save(temporary)
     temporary.replace(path)
 
 
 class _Loop:
-    """Model, optimiser and averaged weights, with one step compiled by TensorFlow."""
+    """Model, optimizer and averaged weights, with one training step compiled by TensorFlow."""
 
     def __init__(self, config: TrainConfig, labels: int, steps: int, teacher: Any) -> None:
         import keras
@@ -193,14 +198,14 @@ class _Loop:
             loss = tf.reduce_mean(losses * weights)
         self._optimizer.apply(tape.gradient(loss, variables), variables)
         done = tf.cast(self._optimizer.iterations, tf.float32)
-        # Short memory at first: an average that starts at random weights is of no use.
+        # A shorter memory at first: an average that includes the random initial weights is useless.
         keep = tf.minimum(self._config.average, (1.0 + done) / (10.0 + done))
         for average, variable in zip(self._average, self.model.weights, strict=True):
             average.assign(keep * average + (1 - keep) * tf.cast(variable, tf.float32))
         return loss
 
     def begin_with(self, start: Any) -> None:
-        """Take over the weights of `start`, for the model and for the average."""
+        """Copy the weights of `start` to the model and the average."""
         self.model.set_weights(start.get_weights())
         for average, value in zip(self._average, start.get_weights(), strict=True):
             average.assign(value)
@@ -223,24 +228,24 @@ class _Loop:
         return round(sum(losses) / len(losses), 4)
 
     def scores(self, crops: CropSet) -> Floats:
-        """Shares of the labels, (n, labels) float32, of crops (n, 96, 96, 3) uint8."""
+        """Return the (n, labels) float32 probabilities of crops (n, 96, 96, 3) uint8."""
         return predict(self.model, crops.pixels)
 
     def averaged_weights(self) -> _SwappedWeights:
-        """While it is open, the model holds the averaged weights."""
+        """Return a context in which the model has the averaged weights."""
         return _SwappedWeights(self.model, [average.numpy() for average in self._average])
 
     def arrays(self) -> list[Any]:
-        """All that a later process needs to go on exactly here."""
+        """Return all state that another process needs to continue exactly here."""
         return [np.asarray(variable) for variable in self._variables()]
 
     def restore(self, arrays: list[Any]) -> None:
-        """Take over what `arrays` returned."""
+        """Set the state that `arrays` returned."""
         for variable, value in zip(self._variables(), arrays, strict=True):
             variable.assign(value)
 
     def _variables(self) -> list[Any]:
-        # `model.variables` holds the state of dropout's random numbers too.
+        # `model.variables` includes the state of dropout's random numbers.
         return [*self.model.variables, *self._optimizer.variables, *self._average]
 
 
@@ -257,7 +262,9 @@ class _SwappedWeights:
 
 
 def predict(model: Any, pixels: Any) -> Floats:
-    """(n, labels) float32 shares of (n, 96, 96, 3) uint8 pixels, with little memory."""
+    """Return the (n, labels) float32 probabilities of (n, 96, 96, 3) uint8 pixels, using little
+    memory.
+    """
     chunks = [
         np.asarray(model(pixels[i : i + 256].astype(np.float32), training=False), np.float32)
         for i in range(0, len(pixels), 256)

@@ -1,4 +1,4 @@
-"""One whole training session: data, training, and what is written beside the model."""
+"""One complete training run: data, training, and the report that is written beside the model."""
 
 from __future__ import annotations
 
@@ -32,21 +32,23 @@ UNKNOWN_LICENCE = "not stated"
 
 
 def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
-    """Do what `python -m training train` was asked for."""
+    """Train as `options` and `config` specify, and write the model and its report."""
     labels = LABELS[config.classes]
     licences = _parse_licences(options.licence)
     datasets = _read_data_sets(options, labels)
     unknown = set(config.draws) - {data.name for data in datasets}
     if unknown:
         names = ", ".join(data.name for data in datasets)
-        raise UsageError(f"--draws names {', '.join(sorted(unknown))}; the data sets are {names}")
+        raise UsageError(
+            f"--draws: there is no data set {', '.join(sorted(unknown))}; the data sets are {names}"
+        )
     paths = RunPaths(options.out, options.run_folder or Path("runs") / options.out.stem)
     if options.resume:
-        load_state(paths.state, config)  # before minutes of reading pictures
+        load_state(paths.state, config)  # fails before minutes of reading pictures
     elif paths.state.exists() and not options.fresh:
         raise UsageError(
-            f"{paths.run} holds a run already: --resume goes on with it, --fresh writes over it,"
-            " --run-folder names another place"
+            f"{paths.run} holds a run already: --resume continues it, --fresh overwrites it, and"
+            " --run-folder selects another folder"
         )
     teacher = load_matching(options.teacher, "the teacher", labels)
     start = load_start(options.start, config, labels)
@@ -54,7 +56,7 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
     progress = train(data, config, labels, paths, options.resume, teacher, start)
     done = _FinishedRun(options.out, datasets, data, config, progress)
     write_report(report_path(options.out), _report(done, labels, licences))
-    sys.stdout.write(f"{options.out} and {report_path(options.out)} are written\n")
+    sys.stdout.write(f"wrote {options.out} and {report_path(options.out)}\n")
     return 0
 
 
@@ -66,7 +68,7 @@ def _read_data_sets(options: argparse.Namespace, labels: tuple[str, ...]) -> lis
     unmatched = unused_corrections(datasets, corrections)
     if unmatched:
         log.warning(
-            "%d of %d corrections in %s fit no face that is trained on, such as %s",
+            "%d of %d corrections in %s match no face that is trained on, such as %s",
             len(unmatched),
             len(corrections),
             options.corrections,
@@ -76,8 +78,10 @@ def _read_data_sets(options: argparse.Namespace, labels: tuple[str, ...]) -> lis
 
 
 def load_matching(path: Path | None, description: str, labels: tuple[str, ...]) -> Any:
-    """The Keras model in `path`, None for None; raises UserError unless it has our input and
-    labels. `description` names it in errors."""
+    """Load the Keras model in `path`, or return None for None.
+
+    Raises UserError if its input or labels differ from ours; `description` names it in errors.
+    """
     if path is None:
         return None
     model = load_model_file(path)
@@ -91,12 +95,14 @@ def load_matching(path: Path | None, description: str, labels: tuple[str, ...]) 
 
 
 def load_start(path: Path | None, config: TrainConfig, labels: tuple[str, ...]) -> Any:
-    """The model to begin with; raises UserError unless it is of the net in `config` too."""
+    """Load the model to start from; raises UserError if it is not of the architecture in
+    `config`.
+    """
     start = load_matching(path, "the model to start from,", labels)
     if start is not None:
         shapes = [weight.shape for weight in build_model(len(labels), config.net).weights]
         if [weight.shape for weight in start.weights] != shapes:
-            raise UserError(f"the model to start from, {path}, is not of the net {config.net!r}")
+            raise UserError(f"the model to start from, {path}, is not a --net {config.net} model")
     return start
 
 
@@ -158,5 +164,5 @@ def _report_figures(model: Path, datasets: list[DataSet], data: Prepared) -> dic
 def _parse_licences(arguments: list[str]) -> dict[str, str]:
     pairs = [argument.partition("=") for argument in arguments]
     if any(not text for _, _, text in pairs):
-        raise UsageError("--licence wants NAME=TEXT, such as face-mask-12k=CC0")
+        raise UsageError("--licence: expected NAME=TEXT, such as face-mask-12k=CC0")
     return {name: text for name, _, text in pairs}

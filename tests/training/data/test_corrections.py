@@ -116,4 +116,4 @@ def test_training_says_what_fits_no_face(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "1 of 1 corrections" in done.stderr
-    assert "fit no face that is trained on, such as with_mask/nobody.jpg" in done.stderr
+    assert "match no face that is trained on, such as with_mask/nobody.jpg" in done.stderr

@@ -188,7 +188,7 @@ def test_kinds_of_masks_are_told_apart_also_when_the_model_lacks_their_label() -
         "worn correctly",
         "nose bare",
         "under the chin",
-        "incorrectly, not said how",
+        "incorrectly, unknown how",
     ]
     assert kinds["nose bare"].accuracy is None
     assert kinds["nose bare"].flagged["incorrect_mask"].value == 1.0
@@ -212,6 +212,6 @@ def test_the_text_says_figures_intervals_and_faces() -> None:
     assert lines[0] == "m with r on made up (test)"
     assert lines[1].startswith("accuracy   0.8000 [")
     assert lines[1].endswith("] over 5 faces, 0 left out")
-    assert any(line.startswith("no_mask against the rest: area under ROC") for line in lines)
+    assert any(line.startswith("no_mask against the others: area under ROC") for line in lines)
     assert any("66.7% [" in line and "0.0% [0.0, " in line for line in lines)
     assert max(map(len, lines)) <= 125

@@ -78,7 +78,7 @@ def test_separation_of_a_few(a: list[float], b: list[float], expected: float) ->
 
 
 def test_nothing_cannot_be_told_apart() -> None:
-    with pytest.raises(ValueError, match="nothing"):
+    with pytest.raises(ValueError, match="at least one value"):
         separability([], [1.0])
 
 
@@ -229,11 +229,11 @@ def test_the_report_says_what_was_planted(
     assert data["lone"]["incorrect_kinds"] == {"under the chin": 1}
     said = "\n".join(found["findings"])
     for part in (
-        "styled: mask / no_mask: style tells the label",
-        "styled: 1 pictures (1.1%) are unreadable; training refuses that",
-        "lone: only incorrect_mask",
-        "1 pair of near copies between even and styled",
-        "1 pair of near copies under two labels",
+        "styled: mask / no_mask: style reveals the label",
+        "styled: 1 pictures (1.1%) are unreadable; training will stop",
+        "lone: all faces are incorrect_mask",
+        "1 pair of near-duplicates between even and styled",
+        "1 pair of near-duplicates with different labels",
     ):
         assert part in said
     assert "even: mask / no_mask" not in said
@@ -280,7 +280,7 @@ def test_the_same_data_gives_the_same_report(tmp_path: Path) -> None:
     [
         (["--data", "nowhere"], 2, "nowhere does not exist"),
         (["--data", "tests"], 2, "expected one of"),
-        (["--data", "{}/d", "--out", "{}/d/mask/mask-0.png"], 1, "cannot write into"),
+        (["--data", "{}/d", "--out", "{}/d/mask/mask-0.png"], 1, "cannot write to"),
     ],
 )
 def test_a_users_mistake_is_one_line(
