@@ -1,26 +1,132 @@
-"""The socket of the Camera page."""
-
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from edge.daemon.preview_server import MAX_WAITING, PreviewServer, SettingsInUse
+import cv2
+import numpy as np
+import pytest
 
-USED = SettingsInUse(reloading=False, refused="", zone=(), min_face=0.1)
+from edge.camera.source import Frame
+from edge.common.errors import UserError
+from edge.config.settings import CameraSettings, Settings, change
+from edge.daemon.controls import Controls
+from edge.daemon.preview_server import (
+    MAX_WAITING,
+    MAX_WIDTH_PX,
+    PersonInView,
+    Preview,
+    PreviewServer,
+    SettingsInUse,
+    encode_preview,
+    settings_in_use,
+    socket_path,
+)
+
+IN_USE = SettingsInUse(reloading=False, refused="", zone=(), min_face=0.1)
+TIMEOUT_S = 20.0
 
 
-def test_many_pages_may_look_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "eye"
-    server = PreviewServer(path, lambda: None, lambda: USED, lambda: None)
+def server_at(
+    path: Path,
+    look: Callable[[], Preview | None] = lambda: None,
+    reload: Callable[[], None] = lambda: None,
+) -> PreviewServer:
+    return PreviewServer(path, look, lambda: IN_USE, reload)
+
+
+def ask(path: Path, request: bytes) -> bytes:
+    answer = bytearray()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(TIMEOUT_S)
+        client.connect(str(path))
+        client.sendall(request)
+        while part := client.recv(65536):
+            answer += part
+    return bytes(answer)
+
+
+def split_preview(answer: bytes) -> tuple[dict[str, Any], Any]:
+    head, _, jpeg = answer.partition(b"\n")
+    return json.loads(head), cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+
+
+def test_many_clients_may_wait(tmp_path: Path) -> None:
+    path = tmp_path / "preview.sock"
+    server = server_at(path)
     with contextlib.ExitStack() as stack:
-        visitors = []
+        clients = []
         for _ in range(MAX_WAITING):
-            visitor = stack.enter_context(socket.socket(socket.AF_UNIX))
-            visitor.settimeout(20)
-            visitor.connect(str(path))
-            visitor.sendall(b"look\n")
-            visitors.append(visitor)
+            client = stack.enter_context(socket.socket(socket.AF_UNIX))
+            client.settimeout(TIMEOUT_S)
+            client.connect(str(path))
+            client.sendall(b"look\n")
+            clients.append(client)
         with server:
-            assert {visitor.recv(100) for visitor in visitors} == {b'{"nothing": true}\n'}
+            assert {client.recv(100) for client in clients} == {b'{"nothing": true}\n'}
+
+
+def test_view_is_sent_with_its_people(tmp_path: Path) -> None:
+    path = tmp_path / "preview.sock"
+    frame = Frame(np.full((48, 64, 3), 120, np.uint8), 7.0, 1)
+    people = [PersonInView(3, (0.1, 0.2, 0.3, 0.4), "no_mask", 0.9321)]
+    with server_at(path, lambda: Preview(frame, people, {"detect": (1.0, 2.0)})):
+        body, picture = split_preview(ask(path, b"look\n"))
+    assert (body["width"], body["height"], body["at_s"]) == (64, 48, 7.0)
+    assert body["people"] == [
+        {"number": 3, "box": [0.1, 0.2, 0.3, 0.4], "label": "no_mask", "score": 0.932}
+    ]
+    assert picture.shape == (48, 64, 3)
+
+
+def test_wide_frame_is_scaled_down() -> None:
+    frame = Frame(np.zeros((1080, 1920, 3), np.uint8), 7.0, 1)
+    body, picture = split_preview(encode_preview(Preview(frame, [], {})))
+    assert picture.shape == (540, MAX_WIDTH_PX, 3)
+    assert (body["width"], body["height"]) == (1920, 1080)
+
+
+def test_reload_is_requested_before_the_answer(tmp_path: Path) -> None:
+    path = tmp_path / "preview.sock"
+    requests: list[str] = []
+    with server_at(path, reload=lambda: requests.append("reload")):
+        assert json.loads(ask(path, b"use\n"))["min_face"] == 0.1
+        assert requests == []
+        assert json.loads(ask(path, b"reload\n"))["min_face"] == 0.1
+        assert requests == ["reload"]
+
+
+def test_unknown_request_gets_no_answer(tmp_path: Path) -> None:
+    path = tmp_path / "preview.sock"
+    with server_at(path):
+        assert ask(path, b"dance\n") == b""
+        assert ask(path, b"look\n") != b""
+
+
+def test_stale_socket_is_replaced_and_removed(tmp_path: Path) -> None:
+    path = tmp_path / "preview.sock"
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(path))
+    with server_at(path):
+        assert path.stat().st_mode & 0o777 == 0o660
+        assert ask(path, b"look\n") != b""
+    assert not path.exists()
+
+
+def test_settings_in_use_include_a_refusal() -> None:
+    controls = Controls()
+    controls.begin_reload()
+    settings = change(Settings(), detector={"min_face": 0.2})
+    assert settings_in_use(controls, lambda: settings).reloading
+    controls.end_reload("no such camera")
+    in_use = settings_in_use(controls, lambda: settings)
+    assert (in_use.reloading, in_use.refused, in_use.min_face) == (False, "no such camera", 0.2)
+
+
+def test_too_long_path_is_a_user_error() -> None:
+    with pytest.raises(UserError, match="longer than the system allows"):
+        socket_path(CameraSettings(preview_socket="/" + "x" * 200))
