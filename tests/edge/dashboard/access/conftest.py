@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.dashboard.access.password import Password
+from tests.support.brokers import free_port
+from tests.support.dashboards import Dashboard
+from tests.support.http_client import PASSWORD
+
+
+@pytest.fixture
+def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
+    """A running dashboard that asks for `PASSWORD`, without a broker."""
+    running = Dashboard(tmp_path, free_port(), open_to_us=False)
+    Password(running.state / "dashboard-password").set(PASSWORD)
+    running.start()
+    yield running
+    assert running.stop() == 0

@@ -1,0 +1,60 @@
+"""The routes and the error pages of the application."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from starlette.types import ASGIApp
+
+from edge.dashboard.history.tables import metadata
+from edge.dashboard.pages.app import make_app
+from edge.dashboard.pages.page_context import PageContext
+from tests.support.http_client import call_app
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/history", "/health", "/check", "/camera", "/forget-silent"]
+)
+def test_every_page_is_served(app: ASGIApp, path: str) -> None:
+    response = call_app(app, "GET", path)
+    assert response.status == 200
+    assert response.headers["content-type"].startswith("text/html")
+    assert '<html lang="en">' in response.text
+
+
+def test_unknown_page_is_reported(app: ASGIApp) -> None:
+    response = call_app(app, "GET", "/nothing")
+    assert response.status == 404
+    assert "Page not found." in response.text
+
+
+def test_wrong_method_is_reported(app: ASGIApp) -> None:
+    response = call_app(app, "POST", "/history")
+    assert response.status == 405
+    assert "Method Not Allowed." in response.text
+
+
+def test_database_failure_is_reported(
+    app: ASGIApp, context: PageContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    metadata.drop_all(context.store._engine)
+    response = call_app(app, "GET", "/history")
+    assert response.status == 503
+    assert "The history cannot be read at the moment" in response.text
+    assert "the database failed" in caplog.text
+
+
+def test_unexpected_error_is_logged_and_hidden(
+    app: ASGIApp, context: PageContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    context.history = None  # type: ignore[assignment]
+    with caplog.at_level(logging.ERROR), pytest.raises(AttributeError):
+        call_app(app, "GET", "/history")
+    assert "GET /history failed unexpectedly" in caplog.text
+
+
+def test_camera_page_exists_only_with_a_camera(context: PageContext) -> None:
+    context.local_camera = None
+    response = call_app(make_app(context, password_on_loopback=False), "GET", "/camera")
+    assert response.status == 404

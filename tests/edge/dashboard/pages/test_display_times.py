@@ -1,0 +1,66 @@
+"""Times and durations as the pages show them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edge.dashboard.pages.display_times import (
+    format_duration,
+    format_time,
+    local_time,
+    midnights,
+    time_zone,
+)
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def test_time_is_shown_in_the_zone() -> None:
+    at_s = datetime(2026, 3, 1, 8, 15, 3, tzinfo=UTC).timestamp()
+    assert format_time(at_s, UTC) == "2026-03-01 08:15:03"
+    assert format_time(at_s, BERLIN) == "2026-03-01 09:15:03"
+    assert format_time(None, UTC) == "—"
+
+
+@pytest.mark.parametrize("at_s", [-1e18, 1e18, float("inf")])
+def test_impossible_times_are_limited(at_s: float) -> None:
+    assert 1970 <= local_time(at_s, UTC).year <= 9999
+
+
+def test_known_zone_is_used() -> None:
+    assert time_zone("Europe/Berlin") == BERLIN
+
+
+@pytest.mark.parametrize("name", [None, "", "Nowhere/Here", "../../etc/passwd", "x" * 50])
+def test_unknown_zone_falls_back_to_the_own_one(name: str | None) -> None:
+    own = datetime.now().astimezone().utcoffset()
+    assert datetime.now(time_zone(name)).utcoffset() == own
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "—"),
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 0 s"),
+        (125.0, "2 min 5 s"),
+        (3840.0, "1 h 4 min"),
+        (90_000.0, "25 h 0 min"),
+    ],
+)
+def test_duration_has_two_units(seconds: float | None, text: str) -> None:
+    assert format_duration(seconds) == text
+
+
+def test_midnights_follow_daylight_saving_time() -> None:
+    start = datetime(2026, 3, 28, 12, tzinfo=BERLIN).timestamp()
+    end = datetime(2026, 3, 30, 0, 30, tzinfo=BERLIN).timestamp()
+    days = list(midnights(start, end, BERLIN))
+    assert [(day.day, day.hour) for day in days] == [(28, 0), (29, 0), (30, 0)]
+    hours = [(b.timestamp() - a.timestamp()) / 3600 for a, b in pairwise(days)]
+    assert hours == [24.0, 23.0]

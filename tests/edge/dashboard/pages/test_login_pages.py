@@ -1,0 +1,112 @@
+"""Logging in and out, and the first password, with the dashboard as a process."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.dashboard.access.login_throttle import FREE_ATTEMPTS
+from edge.dashboard.access.password import Password
+from tests.support.brokers import free_port
+from tests.support.cli_process import command, environment
+from tests.support.dashboards import Dashboard
+from tests.support.http_client import PASSWORD, BrowserClient
+
+
+@pytest.fixture
+def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
+    """A running dashboard that asks for `PASSWORD`, without a broker."""
+    running = Dashboard(tmp_path, free_port(), open_to_us=False)
+    Password(running.state / "dashboard-password").set(PASSWORD)
+    running.start()
+    yield running
+    assert running.stop() == 0
+
+
+def test_first_password_requires_the_printed_code(tmp_path: Path) -> None:
+    running = Dashboard(tmp_path, free_port(), open_to_us=False).start()
+    client = BrowserClient(running.port)
+
+    def set_up(code: str = running.code, password: str = PASSWORD, again: str = PASSWORD) -> int:
+        fields = {"code": code, "password": password, "again": again}
+        return client.request("POST", "/setup", fields).status
+
+    assert client.request("GET", "/").getheader("location") == "/setup?next=/"
+    assert set_up(code="WRNG-WRNG-WRNG") == 403
+    assert set_up(again="x") == 400
+    assert b"The two passwords differ." in client.body
+    assert set_up(password="short", again="short") == 400
+    assert b"10 characters or more" in client.body
+    assert set_up(code=running.code.lower()) == 303
+    assert client.request("GET", "/").status == 200
+    assert set_up() == 303  # a password is set: redirected to the log-in page
+    running.stop()
+    assert PASSWORD not in running.log() + running.said
+
+
+def test_login_survives_a_restart_but_not_a_logout(dashboard: Dashboard) -> None:
+    client = BrowserClient(dashboard.port)
+    assert client.log_in("wrong password") == 403
+    assert client.request("GET", "/history").status == 303
+    assert client.log_in() == 303
+    assert client.request("GET", "/history").status == 200
+    dashboard.stop()
+    dashboard.start()
+    assert client.request("GET", "/history").status == 200
+    cookie = client.cookie
+    assert client.request("POST", "/logout").status == 303
+    client.cookie = cookie
+    assert client.request("GET", "/history").status == 303
+
+
+def test_new_password_ends_all_login_sessions(dashboard: Dashboard) -> None:
+    client = BrowserClient(dashboard.port)
+    client.log_in()
+    assert client.request("GET", "/").status == 200
+    result = subprocess.run(
+        command(("dashboard", "--set-password")),
+        input="another password\n",
+        text=True,
+        env=environment(dashboard.state),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert client.request("GET", "/").status == 303
+    assert client.log_in("another password") == 303
+
+
+def test_wrong_passwords_delay_further_attempts(dashboard: Dashboard) -> None:
+    client = BrowserClient(dashboard.port)
+    statuses = [client.log_in(f"guess number {number}") for number in range(FREE_ATTEMPTS + 3)]
+    assert statuses[:FREE_ATTEMPTS] == [403] * FREE_ATTEMPTS
+    assert statuses[-1] == 429
+    assert b"try again in" in client.body
+    assert client.log_in() == 429  # even the right password, so that guessing gains nothing
+
+
+def test_incomplete_form_times_out(dashboard: Dashboard) -> None:
+    with socket.create_connection(("127.0.0.1", dashboard.port), timeout=30) as connection:
+        connection.sendall(
+            f"POST /login HTTP/1.1\r\nhost: 127.0.0.1:{dashboard.port}\r\norigin:"
+            f" {dashboard.address}\r\ncontent-length: 99\r\n\r\npassword=".encode()
+        )
+        assert b" 408 " in connection.recv(100)
+
+
+def test_login_returns_to_the_requested_page(dashboard: Dashboard) -> None:
+    client = BrowserClient(dashboard.port)
+    assert client.request("GET", "/health").getheader("location") == "/login?next=/health"
+    for next_page, target in (("/health", "/health"), ("//evil.example", "/")):
+        response = client.request("POST", f"/login?next={next_page}", {"password": PASSWORD})
+        assert response.getheader("location") == target
+
+
+def test_form_that_is_too_large_counts_as_wrong(dashboard: Dashboard) -> None:
+    client = BrowserClient(dashboard.port)
+    assert client.log_in("x" * 9000) == 403

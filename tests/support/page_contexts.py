@@ -1,0 +1,41 @@
+"""The services behind the dashboard's pages, with an empty database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge.config.settings import load_settings
+from edge.dashboard.access.login_sessions import LoginSessions
+from edge.dashboard.access.login_throttle import LoginThrottle
+from edge.dashboard.access.password import Password
+from edge.dashboard.history.database import open_database
+from edge.dashboard.history.queries import HistoryQueries
+from edge.dashboard.history.store import HistoryStore
+from edge.dashboard.live.live_state import LiveState
+from edge.dashboard.local_camera import LocalCamera
+from edge.dashboard.pages.page_context import PageContext
+from edge.dashboard.picture_check.worker_client import WorkerClient
+
+
+@contextmanager
+def page_context_in(folder: Path) -> Iterator[PageContext]:
+    """A context with its database, password and configuration in `folder`; no daemon runs."""
+    engine = open_database(f"sqlite:///{folder}/history.sqlite3")
+    config = folder / "door.toml"
+    config.write_text(f'[camera]\npreview = true\npreview_socket = "{folder}/preview"\n')
+    settings = load_settings(config)
+    context = PageContext(
+        LiveState(),
+        HistoryStore(engine),
+        HistoryQueries(engine),
+        Password(folder / "password"),
+        LoginSessions(engine, 60.0),
+        LoginThrottle(),
+        WorkerClient(settings),
+        LocalCamera(settings, config),
+    )
+    yield context
+    context.picture_checker.stop()
+    engine.dispose()
