@@ -1,1 +1,1 @@
-"""From frames to events: the pipeline, the alert state machine, and the people counter."""
+"""From frames to events: the pipeline, the alert machine, the people counter, snapshots."""

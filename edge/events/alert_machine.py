@@ -1,4 +1,4 @@
-"""A person's track becomes the start and the end of an alert: a pure state machine."""
+"""The alert machine: a pure state machine that turns tracks into starts and ends of alerts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from edge.tracking.track import Track
 EventType = Literal["no_mask_start", "no_mask_end"]
 EndedBy = Literal["masked", "left", "shutdown"]
 
-#: An alert is over when the smoothed score has fallen below this share of the
-#: threshold: the gap keeps a score that hovers at the threshold from flapping.
+#: An alert ends when the smoothed score falls below this share of the threshold. The gap between
+#: the two keeps a score near the threshold from starting and ending alerts again and again.
 RELEASE_SHARE = 0.6
 
 
@@ -23,10 +23,10 @@ RELEASE_SHARE = 0.6
 class Event:
     """The start or the end of one person's alert.
 
-    `episode` is the same for both; `at_s` and `duration_s` are seconds on the clock
-    of the frames; `box` is x, y, width, height as fractions of the frame; `score` is the
-    median over `readings` readings of what the model gives the alerting labels together;
-    `label` is the one of them that it gave most when the alert began.
+    `episode` identifies the alert and is the same in both events; `at_s` and `duration_s` are
+    seconds on the clock of the frames; `box` is x, y, width, height as fractions of the frame;
+    `score` is the median, over `readings` readings, of the sum of the scores of the labels that
+    raise an alert; `label` is the one of these that had the highest score when the alert started.
     """
 
     event_type: EventType
@@ -42,30 +42,32 @@ class Event:
 
 @dataclass
 class _Person:
-    """What is remembered of a track from frame to frame.
+    """The alert state of one track.
 
-    `judged` is how it stood when its label was last looked at: later it may have been seen
-    too badly for that, or by a model that was loaded a moment ago.
+    `latest` is the track in the newest frame; `assessed` is the track in the last frame that
+    brought new evidence. Since then, the face may have been visible too poorly for a reading with
+    weight, or the model may have been replaced.
     """
 
-    last: Track
-    judged: Track
+    latest: Track
+    assessed: Track
     episode: str | None = None
     label: str = ALERT_LABEL
     started_s: float = 0.0
-    calm_since_s: float | None = None
+    low_since_s: float | None = None
 
 
 class AlertMachine:
-    """One `no_mask_start` for each bare face, one `no_mask_end` when that is over."""
+    """Emits a `no_mask_start` when a person's alert starts and a `no_mask_end` when it ends."""
 
     def __init__(
         self, settings: EventSettings, threshold: float, new_episode: Callable[[], str]
     ) -> None:
-        """`threshold` is what the median score must reach; `new_episode` gives unique names.
+        """`threshold` is the median score at which an alert starts; `new_episode` returns a new
+        identifier on each call.
 
-        The model must know every label in `settings.alert_on`; see
-        `edge.classification.classifier.alert_labels`.
+        The model must have every label of `settings.alert_on`, which
+        `edge.classification.classifier.alert_labels` checks.
         """
         self._settings = settings
         self._threshold = threshold
@@ -74,29 +76,32 @@ class AlertMachine:
         self._size_px = (1, 1)
 
     def change(self, settings: EventSettings, threshold: float) -> None:
-        """Go on with other settings; alerts that are running stay so until they end by them."""
+        """Replace the settings; active alerts continue and end according to the new settings."""
         self._settings = settings
         self._threshold = threshold
 
     @property
     def alert_count(self) -> int:
-        """How many people are bare-faced right now."""
+        """The number of active alerts."""
         return sum(person.episode is not None for person in self._people.values())
 
     def alert_boxes(self, now_s: float) -> tuple[tuple[float, float, float, float], ...]:
-        """Where the frame of `now_s` shows them: x, y, width, height as fractions of it."""
+        """Return the boxes of people with an active alert who are in the frame of `now_s`.
+
+        Each is x, y, width, height as fractions of the frame.
+        """
         return tuple(
-            as_fractions(person.last.box_px, self._size_px)
+            as_fractions(person.latest.box_px, self._size_px)
             for person in self._people.values()
-            if person.episode is not None and person.last.last_seen_s >= now_s
+            if person.episode is not None and person.latest.last_seen_s >= now_s
         )
 
     def update(
         self, tracks: Sequence[Track], now_s: float, size_px: tuple[int, int]
     ) -> list[Event]:
-        """Events that the tracks of the frame of `now_s` give rise to.
+        """Take the tracks of the frame of `now_s` and return the resulting events.
 
-        `size_px` is the frame's height and width. A track that is no longer in
+        `size_px` is the height and width of the frame. A person whose track is no longer in
         `tracks` has left.
         """
         self._size_px = size_px
@@ -105,13 +110,13 @@ class AlertMachine:
         for number in [n for n in self._people if n not in present]:
             person = self._people.pop(number)
             if person.episode is not None:
-                events.append(self._end(person, person.last.last_seen_s, "left"))
+                events.append(self._end(person, person.latest.last_seen_s, "left"))
         for track in tracks:
             person = self._people.setdefault(track.number, _Person(track, track))
-            person.last = track
+            person.latest = track
             if track.last_evidence_s < now_s:
                 continue
-            person.judged = track
+            person.assessed = track
             if person.episode is None and self._is_bare(track):
                 events.append(self._start(person, now_s))
             elif person.episode is not None and self._is_masked(person, now_s):
@@ -119,10 +124,10 @@ class AlertMachine:
         return events
 
     def shutdown(self, now_s: float) -> list[Event]:
-        """End every running alert because the daemon stops."""
-        running = [person for person in self._people.values() if person.episode is not None]
+        """Return the events that end all active alerts because the daemon stops."""
+        active = [person for person in self._people.values() if person.episode is not None]
         self._people.clear()
-        return [self._end(person, now_s, "shutdown") for person in running]
+        return [self._end(person, now_s, "shutdown") for person in active]
 
     def _is_bare(self, track: Track) -> bool:
         return (
@@ -132,16 +137,16 @@ class AlertMachine:
         )
 
     def _is_masked(self, person: _Person, now_s: float) -> bool:
-        if person.last.score(self._settings.alert_on) >= RELEASE_SHARE * self._threshold:
-            person.calm_since_s = None
+        if person.latest.score(self._settings.alert_on) >= RELEASE_SHARE * self._threshold:
+            person.low_since_s = None
             return False
-        if person.calm_since_s is None:
-            person.calm_since_s = now_s
-        return now_s - person.calm_since_s >= self._settings.masked_after_s
+        if person.low_since_s is None:
+            person.low_since_s = now_s
+        return now_s - person.low_since_s >= self._settings.masked_after_s
 
     def _start(self, person: _Person, at_s: float) -> Event:
-        person.episode, person.started_s, person.calm_since_s = self._new_episode(), at_s, None
-        person.label = person.last.label(self._settings.alert_on)
+        person.episode, person.started_s, person.low_since_s = self._new_episode(), at_s, None
+        person.label = person.latest.label(self._settings.alert_on)
         return Event("no_mask_start", person.episode, at_s, **self._evidence(person))
 
     def _end(self, person: _Person, at_s: float, ended_by: EndedBy) -> Event:
@@ -157,15 +162,15 @@ class AlertMachine:
 
     def _evidence(self, person: _Person) -> dict[str, Any]:
         return {
-            "score": person.judged.score(self._settings.alert_on),
-            "readings": person.judged.readings,
-            "box": as_fractions(person.last.box_px, self._size_px),
+            "score": person.assessed.score(self._settings.alert_on),
+            "readings": person.assessed.readings,
+            "box": as_fractions(person.latest.box_px, self._size_px),
             "label": person.label,
         }
 
 
 def as_fractions(box_px: Box, size_px: tuple[int, int]) -> tuple[float, float, float, float]:
-    """`box_px` cut to the frame of `size_px` (height, width), as fractions of it."""
+    """Return `box_px`, clipped to a frame of `size_px` (height, width), as fractions of it."""
     height, width = size_px
     x, y, w, h = box_px
     left, top = min(max(x / width, 0.0), 1.0), min(max(y / height, 0.0), 1.0)

@@ -1,4 +1,4 @@
-"""Identifiers of alert episodes: the device name and a ULID."""
+"""Identifiers of alerts, which their start and end events have in common."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 
+#: The alphabet of Crockford's base 32, five bits per character.
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -14,6 +15,9 @@ def new_episode_id(
     wall_clock: Callable[[], float] = time.time,
     random_bits: Callable[[int], int] = secrets.randbits,
 ) -> str:
-    """`device-` and a ULID (github.com/ulid/spec): 48 bits of milliseconds, 80 of chance."""
+    """Return the device name, a hyphen, and a ULID (github.com/ulid/spec).
+
+    A ULID contains 48 bits of milliseconds since the epoch and 80 random bits.
+    """
     number = (int(wall_clock() * 1000) << 80) | random_bits(80)
     return f"{device}-" + "".join(CROCKFORD[(number >> (5 * i)) & 31] for i in reversed(range(26)))

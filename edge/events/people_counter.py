@@ -1,4 +1,4 @@
-"""How many people came by each hour, by what they wore when they came in."""
+"""The people counter: the number of people per hour, by their label when they came in."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from edge.classification.model_card import KNOWN_LABELS
 from edge.common.clock import iso_utc
 from edge.tracking.track import Track
 
-#: Who was seen, but never well enough for a label.
+#: The label of people who were never visible well enough to be classified.
 UNSURE = "unsure"
-#: A track of fewer readings is a false box of the detector, not a person: on held-out
-#: photographs it sees one in about eight where nobody is, and in a film they flicker.
+#: A track with fewer sightings is a false box of the detector and not a person. On held-out
+#: photographs, about one box in eight contains nobody; in a video such boxes come and go.
 MIN_SIGHTINGS = 3
 HOUR_S = 3600.0
 
 
 @dataclass
 class _Hour:
-    """`from_s`: seconds since the epoch, the full hour or the start of the run."""
+    """The counts of one hour. `number` is in hours since the epoch; `from_s`, in seconds since the
+    epoch, is the full hour or, in the first hour, the time of the first frame."""
 
     number: int
     from_s: float
@@ -39,26 +40,26 @@ class _Person:
 class PeopleCounter:
     """Counts each person once, when their track ends.
 
-    The label is the first that enough evidence gave: what the person came in with. Whoever
-    puts a mask on later counts as bare, and is an alert's end besides. Hours are those of
-    UTC; the counts live in memory and start at nothing with the daemon.
+    The label is the first one with enough evidence: what the person wore when coming in. A person
+    who puts on a mask later is therefore counted as `no_mask`. Hours are those of UTC. The counts
+    are kept in memory and start at zero with the daemon.
     """
 
     def __init__(self, min_readings: float, epoch_s: Callable[[float], float]) -> None:
-        """`min_readings`: what the evidence must weigh; `epoch_s` turns a time of the frames'
-        clock into seconds since the epoch."""
+        """`min_readings` is the total weight of evidence that a label needs; `epoch_s` converts a
+        time on the clock of the frames to seconds since the epoch."""
         self._min_readings = min_readings
         self._epoch_s = epoch_s
         self._people: dict[int, _Person] = {}
         self._hour: _Hour | None = None
-        self._last: _Hour | None = None
+        self._last_hour: _Hour | None = None
 
     def change(self, min_readings: float) -> None:
-        """Go on with another `min_readings`; who has a label keeps it."""
+        """Replace `min_readings`; people who have a label keep it."""
         self._min_readings = min_readings
 
     def update(self, tracks: Sequence[Track], now_s: float) -> None:
-        """Take everybody present in the frame of `now_s`; who is missing is counted."""
+        """Take the tracks of the frame of `now_s`; people whose track has ended are counted."""
         hour = self._hour_at(now_s)
         present = {track.number for track in tracks}
         for number in [n for n in self._people if n not in present]:
@@ -70,32 +71,32 @@ class PeopleCounter:
                 person.label = track.label()
 
     def finish(self, now_s: float) -> None:
-        """Count whoever is still there when the daemon stops."""
+        """Count the people who are still present when the daemon stops."""
         self.update((), now_s)
 
     def body(self) -> Mapping[str, Any]:
-        """The part of `state` that tells the counts; empty before the first frame.
+        """Return the counts as part of the `state` message; empty before the first frame.
 
-        `last_hour` is the hour that ended last: its `from` says which, as a camera may have
-        been away in between.
+        `last_hour` is the hour that was counted before the current one. Hours may lie between
+        them, in which the camera had failed; `from` is the start of each.
         """
         if self._hour is None:
             return {}
         return {
             "hour": self._hour.body(),
-            "last_hour": None if self._last is None else self._last.body(),
+            "last_hour": None if self._last_hour is None else self._last_hour.body(),
         }
 
     def _hour_at(self, now_s: float) -> _Hour:
         epoch_s = self._epoch_s(now_s)
         number = int(epoch_s // HOUR_S)
         if self._hour is not None and self._hour.number - number == 1:
-            return self._hour  # a clock that is put back a little ends no hour twice
+            return self._hour  # the clock was set back a little: do not end the same hour twice
         if self._hour is None or self._hour.number != number:
-            nobody = dict.fromkeys((*KNOWN_LABELS, UNSURE), 0)
-            # A clock that is set to another hour closes this one like the end of an hour.
+            zeros = dict.fromkeys((*KNOWN_LABELS, UNSURE), 0)
+            # Setting the clock to another hour also ends the current hour.
             from_s = epoch_s if self._hour is None else number * HOUR_S
-            self._last, self._hour = self._hour, _Hour(number, from_s, nobody)
+            self._last_hour, self._hour = self._hour, _Hour(number, from_s, zeros)
         return self._hour
 
     @staticmethod

@@ -1,7 +1,8 @@
-"""A picture of an alert on this device's own disk, in which only the alert can be known.
+"""Snapshots: pictures of alerts on the disk of the device, in which only the face of the alert is
+recognisable.
 
-Off unless it is turned on. All but the alert's own face is made unrecognisable: not just
-the other faces that were found, as the detector misses many. Nothing is sent anywhere.
+Snapshots are off by default and are never sent anywhere. Everything but the face of the alert is
+blurred, not only the other faces that were found, because the detector misses many.
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ log = logging.getLogger(__name__)
 
 #: x, y, width, height as fractions of the frame.
 FractionBox = tuple[float, float, float, float]
-#: The rest is scaled down to so many pixels across and up again: a face that fills a tenth
-#: of the picture is then two or three pixels wide.
+#: Width in pixels to which the frame is scaled down, and then up again, to blur it: a face that
+#: fills a tenth of the width is then two or three pixels wide.
 BLURRED_WIDTH_PX = 24
-#: Share of the face's box added around it, so that a chin and a forehead are whole.
+#: Share of the box of a face that is added on each side, to include chin and forehead.
 MARGIN = 0.15
 JPEG_QUALITY = 80
 SUFFIX, UNFINISHED = ".jpg", ".unfinished"
 DAY_S = 86_400.0
-#: Nothing takes so long to write.
+#: A file that has been unfinished for longer than this was abandoned.
 MAX_WRITE_S = 60.0
 
 
@@ -45,25 +46,25 @@ class Snapshots:
     def __init__(
         self, settings: SnapshotSettings, wall_clock: Callable[[], float] = time.time
     ) -> None:
-        """Nothing is written or deleted before `save` or `delete_expired`."""
+        """Use the configured folder, which the first `save` creates."""
         self._settings = settings
         self._wall_clock = wall_clock
         self.folder = user_path(settings.path) if settings.path else state_directory() / "snapshots"
 
     def save(self, name: str, frame: Frame, shown: Sequence[FractionBox]) -> Path:
-        """Write `frame` with all but the boxes of `shown` blurred, as `name`.jpg.
+        """Write `frame` as `name`.jpg, blurred except for the boxes of `shown`; return its path.
 
-        Raises UserError when it cannot be written.
+        Raises UserError if it cannot be written.
         """
-        picture = blurred_but(frame.image_bgr, shown, self._settings.width_px)
+        picture = blur_except(frame.image_bgr, shown, self._settings.width_px)
         ok, encoded = cv2.imencode(SUFFIX, picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         path = self.folder / (re.sub(r"[^A-Za-z0-9._-]", "-", name) + SUFFIX)
         try:
             if not ok:
-                raise OSError(0, "the picture cannot be encoded")
+                raise OSError(0, "the frame cannot be encoded as a JPEG")
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             unfinished = path.with_suffix(UNFINISHED)
-            with open(unfinished, "wb", opener=_private) as file:
+            with open(unfinished, "wb", opener=_open_private) as file:
                 file.write(encoded.tobytes())
             unfinished.replace(path)
         except OSError as error:
@@ -74,39 +75,45 @@ class Snapshots:
         return path
 
     def delete_expired(self, newest: Path | None = None) -> None:
-        """Delete what is too old or too many; never anything that is no snapshot, nor `newest`,
-        whatever the clock says."""
+        """Delete snapshots that exceed the configured age or number, and abandoned files.
+
+        Other files are never deleted, and neither is `newest`, whatever the clock shows.
+        """
         now_s = self._wall_clock()
         oldest_s = now_s - self._settings.max_age_days * DAY_S
         try:
             found = [(p.stat().st_mtime, p) for p in self.folder.glob("*" + SUFFIX)]
-            cut_off = [p for p in self.folder.glob("*" + UNFINISHED) if self._is_left(p, now_s)]
+            expired = [
+                p for p in self.folder.glob("*" + UNFINISHED) if self._is_abandoned(p, now_s)
+            ]
         except OSError:
-            return  # not made yet, or just gone
-        # What is dated in the future was written before the clock was put back.
-        found.sort(key=lambda one: (one[1] == newest, one[0] <= now_s, one[0]), reverse=True)
+            return  # the folder does not exist yet, or a file was deleted in the meantime
+        # Files dated in the future were written before the clock was set back: they are the oldest.
+        found.sort(key=lambda file: (file[1] == newest, file[0] <= now_s, file[0]), reverse=True)
         for number, (written_s, path) in enumerate(found):
             if number >= self._settings.max_files or written_s < oldest_s:
-                cut_off.append(path)
-        for path in cut_off:
+                expired.append(path)
+        for path in expired:
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 log.warning("cannot delete the old snapshot %s: %s", path, error.strerror)
 
     @staticmethod
-    def _is_left(path: Path, now_s: float) -> bool:
-        """Whether a picture that is not finished never will be."""
+    def _is_abandoned(path: Path, now_s: float) -> bool:
+        """Whether the unfinished file `path` will never be finished."""
         return now_s - path.stat().st_mtime > MAX_WRITE_S
 
 
-def blurred_but(image_bgr: Pixels, shown: Sequence[FractionBox], width_px: int) -> Pixels:
-    """A copy of (height, width, 3) uint8 `image_bgr`, at most `width_px` wide, in which only
-    `shown` and a margin around each can be made out."""
+def blur_except(image_bgr: Pixels, shown: Sequence[FractionBox], width_px: int) -> Pixels:
+    """Return a copy of `image_bgr`, (height, width, 3) uint8, blurred except for `shown`.
+
+    The copy is at most `width_px` wide. A margin around each box of `shown` is not blurred either.
+    """
     height, width = image_bgr.shape[:2]
     scale = min(1.0, width_px / width)
     size = (round(width * scale), max(1, round(height * scale)))
-    clear = cv2.resize(image_bgr, size, interpolation=cv2.INTER_AREA)
+    sharp = cv2.resize(image_bgr, size, interpolation=cv2.INTER_AREA)
     coarse = (BLURRED_WIDTH_PX, max(1, round(BLURRED_WIDTH_PX * height / width)))
     tiny = cv2.resize(image_bgr, coarse, interpolation=cv2.INTER_AREA)
     result = cv2.resize(tiny, size, interpolation=cv2.INTER_LINEAR)
@@ -115,10 +122,10 @@ def blurred_but(image_bgr: Pixels, shown: Sequence[FractionBox], width_px: int) 
         top, bottom = (y - MARGIN * h) * size[1], (y + h + MARGIN * h) * size[1]
         rows = slice(max(0, round(top)), max(0, round(bottom)))
         columns = slice(max(0, round(left)), max(0, round(right)))
-        result[rows, columns] = clear[rows, columns]
+        result[rows, columns] = sharp[rows, columns]
     return np.asarray(result, np.uint8)
 
 
-def _private(path: str, flags: int) -> int:
-    """Nobody but this user reads it."""
+def _open_private(path: str, flags: int) -> int:
+    """Open a file that only the user of the process can read and write."""
     return os.open(path, flags, 0o600)

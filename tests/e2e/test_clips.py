@@ -1,8 +1,8 @@
-"""Clips give the right number of alerts, once and ten times in a row.
+"""Clips give the right number of alerts, played once and ten times in a row.
 
-Besides the demo clip, one's own: `MASK_PATROL_CLIPS=DIR pytest tests/e2e/test_clips.py`, with
-`DIR/expected.json` (or the file in `MASK_PATROL_EXPECTED`) saying how many alerts each has:
-`{"hall.mp4": 1, "desk.mp4": 0}`.
+To test other clips than the demo clip, run `MASK_PATROL_CLIPS=DIR pytest tests/e2e/test_clips.py`.
+`DIR/expected.json`, or the file named in `MASK_PATROL_EXPECTED`, contains the number of alerts of
+each clip: `{"hall.mp4": 1, "desk.mp4": 0}`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from edge.common.paths import demo_clip
-from tests.support.replay import Player, film
+from tests.support.replay import Player, joined_frames
 
 TIMES = 10
-#: "Within a second of the first clear view", at the daemon's usual ten frames a second.
-LATEST_S, FPS = 1.0, 10.0
+#: An alert must follow the first clear view within this time, at the default frame rate.
+MAX_LATENCY_S, FPS = 1.0, 10.0
 DEMO = [
     ("no_mask_start", None),
     ("no_mask_end", "left"),
@@ -29,12 +29,12 @@ CLIPS = os.environ.get("MASK_PATROL_CLIPS", "")
 
 
 def expected() -> list[tuple[Path, int]]:
-    """The user's clips, or else the demo, and how many alerts each has."""
+    """The clips in `MASK_PATROL_CLIPS`, or else the demo clip, and their numbers of alerts."""
     if not CLIPS:
         return [(demo_clip(), 2)]
     folder = Path(CLIPS)
-    told = Path(os.environ.get("MASK_PATROL_EXPECTED") or folder / "expected.json")
-    starts: dict[str, int] = json.loads(told.read_text(encoding="utf-8"))
+    expected_file = Path(os.environ.get("MASK_PATROL_EXPECTED") or folder / "expected.json")
+    starts: dict[str, int] = json.loads(expected_file.read_text(encoding="utf-8"))
     return [(folder / name, count) for name, count in starts.items()]
 
 
@@ -44,16 +44,14 @@ def player() -> Player:
 
 
 @pytest.mark.parametrize("fps", [None, FPS, 5.0])
-def test_the_demo_ten_times_in_a_row_has_ten_times_the_alerts(
-    player: Player, fps: float | None
-) -> None:
-    once = player.play(film([demo_clip()], fps))
+def test_ten_demo_clips_have_ten_times_the_alerts(player: Player, fps: float | None) -> None:
+    once = player.play(joined_frames([demo_clip()], fps))
     assert once.kinds == DEMO
-    many = player.play(film([demo_clip()] * TIMES, fps))
+    many = player.play(joined_frames([demo_clip()] * TIMES, fps))
     assert many.kinds == DEMO * TIMES
     assert len({event.episode for event in many.events}) == 2 * TIMES
     assert len(many.latencies_s) == 2 * TIMES
-    assert max(many.latencies_s) <= LATEST_S
+    assert max(many.latencies_s) <= MAX_LATENCY_S
     counted = {k: v for k, v in once.pipeline.people_counts["hour"].items() if k != "from"}
     assert {k: v for k, v in many.pipeline.people_counts["hour"].items() if k != "from"} == {
         label: TIMES * count for label, count in counted.items()
@@ -64,13 +62,15 @@ def test_the_demo_ten_times_in_a_row_has_ten_times_the_alerts(
     ("clip", "starts"), expected(), ids=lambda value: getattr(value, "name", "")
 )
 @pytest.mark.parametrize("fps", [None, FPS])
-def test_own_clips(player: Player, clip: Path, starts: int, fps: float | None) -> None:
-    """Ten runs of the clip, and one of ten times the clip, have the same number each time.
+def test_clip_has_expected_alerts(
+    player: Player, clip: Path, starts: int, fps: float | None
+) -> None:
+    """Each of ten runs has the expected number, and a run of ten joined clips has ten times that.
 
-    That one clip is over and another begins is said, not seen: in one room, with the same
-    person in the same place, no picture shows it, and who stays is one person.
+    Where one clip ends and the next begins, the tracks are reset explicitly: if the same person
+    stands in the same place in both, no scene cut can be detected.
     """
-    runs = [player.play(film([clip], fps)) for _ in range(TIMES)]
+    runs = [player.play(joined_frames([clip], fps)) for _ in range(TIMES)]
     assert [run.starts for run in runs] == [starts] * TIMES
-    assert max([0.0, *runs[0].latencies_s]) <= LATEST_S
-    assert player.play(film([clip] * TIMES, fps), seams=True).starts == TIMES * starts
+    assert max([0.0, *runs[0].latencies_s]) <= MAX_LATENCY_S
+    assert player.play(joined_frames([clip] * TIMES, fps), seams=True).starts == TIMES * starts

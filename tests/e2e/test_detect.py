@@ -22,14 +22,14 @@ def demo_frame(at_s: float) -> Pixels:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> dict[str, Path]:
-    """Bare, masked and empty moments of the demo clip."""
-    places = {"bare": 4.5, "masked": 13.0, "empty": 0.5}
-    for name, at_s in places.items():
+    """Frames of the demo clip with a bare face, with a masked face, and without a person."""
+    times_s = {"bare": 4.5, "masked": 13.0, "empty": 0.5}
+    for name, at_s in times_s.items():
         cv2.imwrite(str(tmp_path / f"{name}.png"), demo_frame(at_s))
-    return {name: tmp_path / f"{name}.png" for name in places}
+    return {name: tmp_path / f"{name}.png" for name in times_s}
 
 
-def test_json_has_a_line_for_each_picture(tmp_path: Path, pictures: dict[str, Path]) -> None:
+def test_json_output_has_a_line_per_picture(tmp_path: Path, pictures: dict[str, Path]) -> None:
     result = mask_patrol(tmp_path, "detect", "--json", *pictures.values())
     assert (result.returncode, result.stderr) == (0, "")
     records = [json.loads(line) for line in result.stdout.splitlines()]
@@ -46,7 +46,7 @@ def test_json_has_a_line_for_each_picture(tmp_path: Path, pictures: dict[str, Pa
             assert 0 <= y < y + h <= 480
 
 
-def test_words_for_people(tmp_path: Path, pictures: dict[str, Path]) -> None:
+def test_text_output_has_a_line_per_picture(tmp_path: Path, pictures: dict[str, Path]) -> None:
     result = mask_patrol(tmp_path, "detect", *pictures.values())
     bare, masked, empty = result.stdout.splitlines()
     assert bare.startswith(f"{pictures['bare']}: NO MASK ")
@@ -54,7 +54,7 @@ def test_words_for_people(tmp_path: Path, pictures: dict[str, Path]) -> None:
     assert empty == f"{pictures['empty']}: no face found"
 
 
-def test_a_crop_is_taken_whole(tmp_path: Path, pictures: dict[str, Path]) -> None:
+def test_crop_option_skips_detection(tmp_path: Path, pictures: dict[str, Path]) -> None:
     found = mask_patrol(tmp_path, "detect", "--json", pictures["bare"]).stdout
     x, y, w, h = json.loads(found)["faces"][0]["box"]
     crop = tmp_path / "crop.png"
@@ -65,7 +65,7 @@ def test_a_crop_is_taken_whole(tmp_path: Path, pictures: dict[str, Path]) -> Non
     assert face["label"] == "no_mask"
 
 
-def test_annotated_copies_go_where_they_should(tmp_path: Path, pictures: dict[str, Path]) -> None:
+def test_annotated_copies_are_written_to_folder(tmp_path: Path, pictures: dict[str, Path]) -> None:
     out = tmp_path / "out"
     before = pictures["bare"].read_bytes()
     elsewhere = tmp_path / "other" / "bare.png"
@@ -76,15 +76,13 @@ def test_annotated_copies_go_where_they_should(tmp_path: Path, pictures: dict[st
     assert sorted(p.name for p in out.iterdir()) == ["bare-2.png", "bare.png"]
     changed = cv2.imread(str(out / "bare.png")) != cv2.imread(str(pictures["bare"]))
     assert changed.any(axis=2).sum() > 200
-    # Written beside the originals, nothing is overwritten.
+    # If the output folder is that of the originals, they are not overwritten.
     assert mask_patrol(tmp_path, "detect", "--out", tmp_path, pictures["bare"]).returncode == 0
     assert pictures["bare"].read_bytes() == before
     assert (tmp_path / "bare-2.png").exists()
 
 
-def test_no_original_is_written_over_whatever_its_order(
-    tmp_path: Path, pictures: dict[str, Path]
-) -> None:
+def test_no_original_is_overwritten_in_any_order(tmp_path: Path, pictures: dict[str, Path]) -> None:
     other = tmp_path / "other" / "bare.png"
     other.parent.mkdir()
     other.write_bytes(pictures["masked"].read_bytes())

@@ -21,7 +21,7 @@ from tests.support.cli_process import (
 )
 from tests.support.disks import limit_file_size, read_only
 from tests.support.pictures import write_clip
-from tests.support.visit_clip import HASTY, write_visits
+from tests.support.visit_clip import FAST_ALERTS, write_visits
 
 VISITS = 6
 
@@ -30,7 +30,7 @@ def configured(folder: Path, server: Mosquitto) -> Path:
     config = folder / "door.toml"
     config.write_text(
         f'device = "door1"\n[mqtt]\nhost = "127.0.0.1"\nport = {server.port}\n'
-        f"health_interval_s = 0.2\n{HASTY}"
+        f"health_interval_s = 0.2\n{FAST_ALERTS}"
     )
     return config
 

@@ -1,4 +1,4 @@
-"""Whatever a user can do wrong gets one clear line and a non-zero exit."""
+"""Each mistake that a user can make is reported in one clear line, with a non-zero exit code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write(path: Path, content: bytes | str) -> Path:
 
 
 def model_with_card(path: Path, **changes: object) -> Path:
-    """The shipped model with another card."""
+    """Write the shipped model with `changes` to its card; return its path."""
     whole = shipped_model().read_bytes()
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         card = json.loads(archive.read("model.json"))
@@ -85,14 +85,14 @@ def model_with_card(path: Path, **changes: object) -> Path:
         (["watch", "--broker", "127.0.0.1:1"], "no broker at 127.0.0.1:1"),
     ],
 )
-def test_one_line(tmp_path: Path, arguments: list[str], expected: str) -> None:
+def test_mistake_is_one_line(tmp_path: Path, arguments: list[str], expected: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "broken").mkdir()
     write(tmp_path / "broken" / "a.jpg", b"junk")
-    wide = np.zeros((4, 70_000, 3), np.uint8)  # JPEG ends at 65,535
+    wide = np.zeros((4, 70_000, 3), np.uint8)  # a JPEG is at most 65,535 px wide
     write(tmp_path / "wide.jpg", cv2.imencode(".png", wide)[1].tobytes())
     text = write(tmp_path / "text.mp4", "not a video at all\n" * 50)
-    places = {
+    paths = {
         "empty": write(tmp_path / "empty.mp4", b""),
         "text": text,
         "folder": tmp_path / "folder",
@@ -107,7 +107,7 @@ def test_one_line(tmp_path: Path, arguments: list[str], expected: str) -> None:
         "at_once": write(tmp_path / "f.toml", "[camera]\nreopen_for_s = 0\n"),
         "no_model": write(tmp_path / "b.toml", "[classifier]\nmodel = '/none.tflite'\n"),
     }
-    result = mask_patrol(tmp_path, *(argument.format(**places) for argument in arguments))
+    result = mask_patrol(tmp_path, *(argument.format(**paths) for argument in arguments))
     assert_one_clear_line(result, expected)
 
 
@@ -126,7 +126,7 @@ def test_one_line(tmp_path: Path, arguments: list[str], expected: str) -> None:
         ({"alert": {"threshold": 7, "chosen": ""}}, "$.alert.threshold"),
     ],
 )
-def test_a_model_that_does_not_fit(
+def test_model_with_an_invalid_card_is_reported(
     tmp_path: Path, changes: dict[str, object], expected: str
 ) -> None:
     model = model_with_card(tmp_path / "model.tflite", **changes)
@@ -135,15 +135,15 @@ def test_a_model_that_does_not_fit(
     assert_one_clear_line(result, expected)
 
 
-def test_the_unchanged_card_put_back_still_works(tmp_path: Path) -> None:
-    """The test above fails for its changes alone."""
+def test_model_with_an_unchanged_card_works(tmp_path: Path) -> None:
+    """The models of the previous test are refused only because of the changes to their cards."""
     model = model_with_card(tmp_path / "model.tflite")
     picture = write_picture(tmp_path / "grey.png", 100)
     result = mask_patrol(tmp_path, "detect", "--model", model, picture)
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_a_damaged_model_with_a_card(tmp_path: Path) -> None:
+def test_damaged_model_is_reported(tmp_path: Path) -> None:
     whole = bytearray(shipped_model().read_bytes())
     whole[:2000] = b"\0" * 2000
     model = write(tmp_path / "model.tflite", bytes(whole))
@@ -152,17 +152,17 @@ def test_a_damaged_model_with_a_card(tmp_path: Path) -> None:
     assert_one_clear_line(result, "no TFLite runtime could load the model")
 
 
-def test_a_taken_port(tmp_path: Path) -> None:
-    with socket.socket() as squatter:
-        squatter.bind(("127.0.0.1", 0))
-        squatter.listen()
-        port = squatter.getsockname()[1]
+def test_port_in_use_is_reported(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
         config = write(tmp_path / "taken.toml", f"[mqtt]\nport = {port}\n")
         result = mask_patrol(tmp_path, "run", "--config", config)
     assert_one_clear_line(result, f"port {port} on 127.0.0.1 is in use")
 
 
-def test_a_refused_password(tmp_path: Path) -> None:
+def test_refused_password_is_reported(tmp_path: Path) -> None:
     server = Mosquitto(tmp_path, password="right").start()
     secret = write(tmp_path / "secret", "wrong-password")
     config = write(
@@ -178,19 +178,19 @@ def test_a_refused_password(tmp_path: Path) -> None:
     run = mask_patrol(tmp_path, "run", "--config", config, "--pace", "fast")
     assert run.returncode == 3
     warnings = [line for line in run.stderr.splitlines() if "refuses user 'door'" in line]
-    assert len(warnings) == 2  # once when it happens, once in the closing line
+    assert len(warnings) == 2  # when it happens and in the closing line
     assert "wrong-password" not in run.stderr + check.stdout + watch.stderr
     server.stop()
 
 
-def test_all_mistakes_of_a_configuration_come_together(tmp_path: Path) -> None:
+def test_all_configuration_mistakes_are_reported_together(tmp_path: Path) -> None:
     config = write(tmp_path / "bad.toml", "[mqtt]\nport = 0\n[camera]\nfps = 'x'\n")
     result = mask_patrol(tmp_path, "run", "--config", config)
     assert result.returncode == 2
     assert len(result.stderr.strip().splitlines()) == 2
 
 
-def test_one_bad_picture_does_not_spoil_the_others(tmp_path: Path) -> None:
+def test_damaged_picture_does_not_stop_the_others(tmp_path: Path) -> None:
     good = write_picture(tmp_path / "grey.png", 100)
     bad = write(tmp_path / "bad.jpg", b"junk")
     result = mask_patrol(tmp_path, "detect", "--json", bad, good)
@@ -198,7 +198,7 @@ def test_one_bad_picture_does_not_spoil_the_others(tmp_path: Path) -> None:
     assert [json.loads(line)["image"] for line in result.stdout.splitlines()] == [str(good)]
 
 
-def test_a_port_that_speaks_no_mqtt(tmp_path: Path) -> None:
+def test_port_without_mqtt_is_reported(tmp_path: Path) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -207,7 +207,7 @@ def test_a_port_that_speaks_no_mqtt(tmp_path: Path) -> None:
     assert_one_clear_line(result, "does not answer like an MQTT broker")
 
 
-def test_no_command_and_wrong_options_show_the_usage(tmp_path: Path) -> None:
+def test_wrong_arguments_show_the_usage(tmp_path: Path) -> None:
     for arguments in ([], ["fly"], ["run", "--pace", "slow"]):
         result = mask_patrol(tmp_path, *arguments)
         assert result.returncode == 2

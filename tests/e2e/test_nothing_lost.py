@@ -16,7 +16,7 @@ import pytest
 from tests.support.brokers import Mosquitto, PersistentSubscriber, wait_until
 from tests.support.cli_process import mask_patrol, start_mask_patrol
 from tests.support.pictures import write_clip
-from tests.support.visit_clip import HASTY, write_visits
+from tests.support.visit_clip import FAST_ALERTS, write_visits
 
 short_and_long = pytest.mark.parametrize(
     "times",
@@ -37,7 +37,7 @@ class Door:
         self._empty = write_clip(folder / "empty.mp4", [90] * 10)
         self._config = folder / "door.toml"
         self._config.write_text(
-            f'device = "door1"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n{HASTY}'
+            f'device = "door1"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n{FAST_ALERTS}'
         )
 
     def open(self) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""The whole path: the daemon as a process, a clip as its source, a real broker, a subscriber."""
+"""`mask-patrol run` as a process, with a clip as its source, a real broker, and a subscriber."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def settings_file(folder: Path, text: str = "") -> Path:
     return path
 
 
-def test_the_demo_clip_gives_the_right_events(
+def test_demo_clip_gives_the_right_events(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
 ) -> None:
     config = settings_file(tmp_path)
@@ -44,7 +44,7 @@ def test_the_demo_clip_gives_the_right_events(
         "--broker", mosquitto.broker.address, "--events", log,
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (0, "")
-    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "the farewell")
+    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "status offline")
     events = subscriber.bodies("events")
     validator = jsonschema.Draft202012Validator(json.loads(event_schema().read_text()))
     for event in events:
@@ -66,7 +66,7 @@ def test_the_demo_clip_gives_the_right_events(
     assert info["model"]["labels"] == ["mask", "no_mask"]
 
 
-def test_the_same_clip_gives_the_same_events_every_time(tmp_path: Path) -> None:
+def test_same_clip_gives_the_same_events(tmp_path: Path) -> None:
     config = settings_file(tmp_path)
     runs = []
     for number in range(2):
@@ -79,7 +79,7 @@ def test_the_same_clip_gives_the_same_events_every_time(tmp_path: Path) -> None:
     assert len(runs[0]) == len(DEMO)
 
 
-def test_first_run_with_the_embedded_broker_and_the_watching_subscriber(tmp_path: Path) -> None:
+def test_run_with_embedded_broker_and_watch(tmp_path: Path) -> None:
     result = mask_patrol(tmp_path, "run", "--watch", "--pace", "fast")
     assert (result.returncode, result.stderr) == (0, "")
     alerts = [line for line in result.stdout.splitlines() if "●" in line or "○" in line]
@@ -89,7 +89,7 @@ def test_first_run_with_the_embedded_broker_and_the_watching_subscriber(tmp_path
         assert f"\n{stage} " in result.stdout
 
 
-def test_it_says_what_it_does_and_never_a_secret(tmp_path: Path) -> None:
+def test_log_contains_no_secret(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("hush-hush")
     server = Mosquitto(tmp_path, password="hush-hush").start()
@@ -108,7 +108,7 @@ def test_it_says_what_it_does_and_never_a_secret(tmp_path: Path) -> None:
     assert "hush-hush" not in result.stderr + result.stdout
 
 
-def test_played_at_its_own_speed_it_gives_the_same_alerts(
+def test_clip_in_real_time_gives_the_same_events(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
 ) -> None:
     config = settings_file(tmp_path)
@@ -116,35 +116,37 @@ def test_played_at_its_own_speed_it_gives_the_same_alerts(
         tmp_path, "run", "--config", config, "--broker", mosquitto.broker.address
     )
     daemon.wait(120)
-    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "the farewell")
+    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "status offline")
     assert kinds(subscriber.bodies("events")) == DEMO
     assert not any(event["replayed"] for event in subscriber.bodies("events"))
 
 
-def test_without_a_broker_detection_goes_on_and_the_next_run_delivers(
+def test_next_run_delivers_events_made_without_a_broker(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
 ) -> None:
     config = settings_file(tmp_path)
-    nobody = f"127.0.0.1:{free_port()}"
-    lonely = mask_patrol(tmp_path, "run", "--config", config, "--pace", "fast", "--broker", nobody)
-    assert lonely.returncode == 3
-    assert lonely.stderr.count("no broker at") == 2  # once when it happens, once at the end
-    assert "4 events were not delivered" in lonely.stderr
-    # Another source, so that what arrives is the old events alone.
+    no_broker = f"127.0.0.1:{free_port()}"
+    offline = mask_patrol(
+        tmp_path, "run", "--config", config, "--pace", "fast", "--broker", no_broker
+    )
+    assert offline.returncode == 3
+    assert offline.stderr.count("no broker at") == 2  # when it happens and at the end
+    assert "4 events were not delivered" in offline.stderr
+    # The next run has a source without faces, so that it delivers only the queued events.
     empty = write_clip(tmp_path / "empty.mp4", [90] * 10)
     later = mask_patrol(
         tmp_path, "run", "--config", config, "--pace", "fast",
         "--source", empty, "--broker", mosquitto.broker.address,
     )  # fmt: skip
     assert (later.returncode, later.stderr) == (0, "")
-    subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 4, "the old events")
+    subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 4, "the queued events")
     events = subscriber.bodies("events")
     assert kinds(events) == DEMO
     assert [event["seq"] for event in events] == [1, 2, 3, 4]
     assert all(event["replayed"] for event in events)
 
 
-def test_a_broker_that_comes_while_the_daemon_works_gets_everything(tmp_path: Path) -> None:
+def test_broker_that_starts_later_gets_all_events(tmp_path: Path) -> None:
     server = Mosquitto(tmp_path)
     log = tmp_path / "events.jsonl"
     daemon = start_mask_patrol(
@@ -155,7 +157,7 @@ def test_a_broker_that_comes_while_the_daemon_works_gets_everything(tmp_path: Pa
     server.start()
     listener = Subscriber(server.broker)
     daemon.wait(120)
-    listener.wait_for(lambda: listener.bodies("status")[-1:] == ["offline"], "the farewell")
+    listener.wait_for(lambda: listener.bodies("status")[-1:] == ["offline"], "status offline")
     assert daemon.returncode == 0
     assert kinds(listener.bodies("events")) == DEMO
     listener.close()
@@ -163,7 +165,7 @@ def test_a_broker_that_comes_while_the_daemon_works_gets_everything(tmp_path: Pa
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_ends_the_alert_and_says_offline(
+def test_stop_ends_the_alert_and_publishes_offline(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, number: signal.Signals
 ) -> None:
     daemon = start_mask_patrol(
@@ -174,7 +176,7 @@ def test_a_stop_ends_the_alert_and_says_offline(
     daemon.send_signal(number)
     _, errors = daemon.communicate(timeout=20)
     assert (daemon.returncode, errors) == (0, "")
-    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "the farewell")
+    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "status offline")
     assert kinds(subscriber.bodies("events")) == [
         ("no_mask_start", None),
         ("no_mask_end", "shutdown"),
@@ -182,7 +184,7 @@ def test_a_stop_ends_the_alert_and_says_offline(
 
 
 def test_sigkill_loses_no_committed_event(tmp_path: Path, mosquitto: Mosquitto) -> None:
-    """Killed while the broker is away; the next run delivers what was on disk."""
+    """The daemon is killed without a broker, and the next run delivers the events on disk."""
     log = tmp_path / "events.jsonl"
     config = settings_file(tmp_path)
     daemon = start_mask_patrol(
@@ -199,14 +201,14 @@ def test_sigkill_loses_no_committed_event(tmp_path: Path, mosquitto: Mosquitto) 
         tmp_path, "run", "--config", config, "--source", empty,
         "--broker", mosquitto.broker.address,
     )  # fmt: skip
-    listener.wait_for(lambda: len(listener.bodies("events")) >= len(written), "what was written")
+    listener.wait_for(lambda: len(listener.bodies("events")) >= len(written), "the events")
     assert [(e["id"], e["seq"]) for e in listener.bodies("events")] == [
         (e["id"], e["seq"]) for e in written
     ]
     listener.close()
 
 
-def test_a_folder_of_pictures_is_a_source(tmp_path: Path) -> None:
+def test_folder_of_pictures_is_a_source(tmp_path: Path) -> None:
     import cv2
 
     frames = tmp_path / "frames"

@@ -26,7 +26,7 @@ from tests.pi.machine import HOST, RELAY_HOST, RELAY_PORT, Machine, wait_for
 from tests.pi.roots import BOOKWORM, TRIXIE, Release
 from tests.pi.witness import WITNESSED, assert_nothing_lost, wait_committed
 from tests.support.brokers import Mosquitto, free_port
-from tests.support.visit_clip import HASTY, write_visits
+from tests.support.visit_clip import FAST_ALERTS, write_visits
 
 PASSWORD = "let-me-in"
 FIRST_BOOT_S = 1800
@@ -128,7 +128,7 @@ def test_a_read_only_root_is_never_written_to(tmp_path: Path, broker: Mosquitto)
     make_image(base_disk(BOOKWORM), site, bundle(), out)
     layout = read_layout(out)
     clip = write_visits(tmp_path / "visits.mp4", VISITS)
-    settings = f'{SETTINGS}[camera]\nsource = "/srv/visits.mp4"\n{HASTY}'
+    settings = f'{SETTINGS}[camera]\nsource = "/srv/visits.mp4"\n{FAST_ALERTS}'
     Ext4(out, layout.root.start_bytes).write(
         [
             File("/srv/visits.mp4", source=clip),

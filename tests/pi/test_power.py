@@ -16,7 +16,7 @@ from tests.pi.machine import Machine
 from tests.pi.roots import BOOKWORM
 from tests.pi.witness import WITNESSED, assert_nothing_lost, wait_committed
 from tests.support.brokers import Mosquitto
-from tests.support.visit_clip import HASTY, write_visits
+from tests.support.visit_clip import FAST_ALERTS, write_visits
 
 CUTS = 10
 VISITS = 400
@@ -40,7 +40,7 @@ def busy_door(tmp_path: Path) -> Path:
     """An installed disk on which somebody comes and goes all the time."""
     disk = copy_disk(installed_disk(BOOKWORM), tmp_path / "disk.img")
     clip = write_visits(tmp_path / "visits.mp4", VISITS)
-    settings = f'{SETTINGS}[camera]\nsource = "/srv/visits.mp4"\n{HASTY}'
+    settings = f'{SETTINGS}[camera]\nsource = "/srv/visits.mp4"\n{FAST_ALERTS}'
     Ext4(disk, ROOT_AT).write(
         [
             File("/srv/visits.mp4", source=clip),

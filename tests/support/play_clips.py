@@ -1,6 +1,6 @@
-"""Plays each video file named on the command line, as the daemon would; one JSON line for each.
+"""Plays the video files named on the command line like the daemon and prints a JSON line for each.
 
-Run as a process of its own: what a damaged file does to native code must not end the tests.
+It runs in a process of its own, so that the tests go on if a damaged file crashes native code.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-# As the program does it: FFmpeg has much to say about damaged files.
+# As in the daemon: FFmpeg writes many messages about damaged files.
 os.environ["OPENCV_LOG_LEVEL"] = "SILENT"
 os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
 
@@ -21,8 +21,8 @@ from edge.camera.recordings import VideoFile
 from edge.camera.source import SourceError, is_picture
 
 
-def held() -> dict[str, int]:
-    """What a leak would add to."""
+def resources() -> dict[str, int]:
+    """The number of open descriptors and of threads, which a leak would increase."""
     return {
         "descriptors": len(list(Path("/proc/self/fd").iterdir())),
         "threads": len(list(Path("/proc/self/task").iterdir())),
@@ -30,7 +30,7 @@ def held() -> dict[str, int]:
 
 
 def play(path: Path) -> dict[str, Any]:
-    """How far it could be played."""
+    """Play `path` and return the number of frames, any error, and the resources in use."""
     frames, error, usable = 0, "", True
     started_s = time.monotonic()
     try:
@@ -41,11 +41,11 @@ def play(path: Path) -> dict[str, Any]:
     except SourceError as failure:
         error = str(failure)
     took_s = round(time.monotonic() - started_s, 2)
-    return {"frames": frames, "error": error, "usable": usable, "took_s": took_s, **held()}
+    return {"frames": frames, "error": error, "usable": usable, "took_s": took_s, **resources()}
 
 
 def main() -> None:
-    """Play them in turn."""
+    """Play the files one after the other."""
     for name in sys.argv[1:]:
         sys.stdout.write(json.dumps(play(Path(name))) + "\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Clips played through the pipeline in this process: once, or several in a row as one film."""
+"""Plays clips through the pipeline in this process, one clip or several joined into one."""
 
 from __future__ import annotations
 
@@ -19,56 +19,56 @@ from edge.detection.face_detector import Face, HaarDetector, Luma
 from edge.events.alert_machine import Event, as_fractions
 from edge.events.pipeline import Pipeline
 
-#: From the last frame of a clip to the first of the next, in a film made of several.
+#: Time between the last frame of a clip and the first frame of the next, in joined clips.
 SEAM_S = 0.1
 
 
-class RememberingDetector(HaarDetector):
-    """The real detector; asked once for each picture and place, however often it is shown."""
+class CachingDetector(HaarDetector):
+    """The real detector, which searches each image and region only once."""
 
     def __init__(self) -> None:
         super().__init__(DetectorSettings())
-        self._known: dict[object, list[Face]] = {}
+        self._found: dict[object, list[Face]] = {}
 
     def search(self, luma: Luma) -> list[Face]:
         key = _key(luma.pixels)
-        if key not in self._known:
-            self._known[key] = super().search(luma)
-        return self._known[key]
+        if key not in self._found:
+            self._found[key] = super().search(luma)
+        return self._found[key]
 
-    def search_region(self, luma: Luma, part: Box) -> list[Face]:
-        key = _key(luma.pixels), part
-        if key not in self._known:
-            self._known[key] = super().search_region(luma, part)
-        return self._known[key]
+    def search_region(self, luma: Luma, region: Box) -> list[Face]:
+        key = _key(luma.pixels), region
+        if key not in self._found:
+            self._found[key] = super().search_region(luma, region)
+        return self._found[key]
 
     def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
         key = _key(luma.pixels), box_px, reach
-        if key not in self._known:
-            self._known[key] = super().search_near(luma, box_px, reach)
-        return self._known[key]
+        if key not in self._found:
+            self._found[key] = super().search_near(luma, box_px, reach)
+        return self._found[key]
 
 
-class RememberingClassifier(Classifier):
-    """The same for the model."""
+class CachingClassifier(Classifier):
+    """The real classifier, which classifies each crop only once."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._said: dict[bytes, Scores] = {}
+        self._scores: dict[bytes, Scores] = {}
 
     def classify_crop(self, crop_rgb: Pixels) -> Scores:
         key = _key(crop_rgb)
-        if key not in self._said:
-            self._said[key] = super().classify_crop(crop_rgb)
-        return self._said[key]
+        if key not in self._scores:
+            self._scores[key] = super().classify_crop(crop_rgb)
+        return self._scores[key]
 
 
 class Player:
-    """Plays clips with one detector and one model, which a new run may as well share."""
+    """Plays clips with one detector and one classifier, whose caches all runs share."""
 
     def __init__(self) -> None:
-        self.detector = RememberingDetector()
-        self.classifier = RememberingClassifier(shipped_model())
+        self.detector = CachingDetector()
+        self.classifier = CachingClassifier(shipped_model())
 
     def pipeline(self, settings: Settings | None = None) -> Pipeline:
         return Pipeline(
@@ -82,12 +82,11 @@ class Player:
     def play(
         self, frames: Iterator[Frame], settings: Settings | None = None, seams: bool = False
     ) -> Played:
-        """What becomes of `frames` in a fresh pipeline; with `seams` it is told where another
-        clip begins."""
+        """Play `frames` through a new pipeline; `seams`: reset its tracks where a clip begins."""
         pipeline = self.pipeline(settings)
         events: list[Event] = []
         latencies_s: list[float] = []
-        first_judged_s: dict[int, float] = {}
+        first_evidence_s: dict[int, float] = {}
         now_s = 0.0
         for frame in frames:
             now_s = frame.captured_at_s
@@ -97,16 +96,19 @@ class Player:
             events += new
             for track in pipeline.tracks:
                 if track.evidence:
-                    first_judged_s.setdefault(track.number, track.evidence[0].at_s)
+                    first_evidence_s.setdefault(track.number, track.evidence[0].at_s)
                 boxes = [e.box for e in new if e.event_type == "no_mask_start"]
                 if as_fractions(track.box_px, frame.size_px) in boxes:
-                    latencies_s.append(now_s - first_judged_s[track.number])
+                    latencies_s.append(now_s - first_evidence_s[track.number])
         return Played(events + pipeline.finish(now_s), latencies_s, pipeline)
 
 
 @dataclass(frozen=True)
 class Played:
-    """`latencies_s`: from a person's first reading with weight to their alert."""
+    """The result of a run.
+
+    `latencies_s` are the times from a person's first reading with weight to the alert.
+    """
 
     events: list[Event]
     latencies_s: list[float]
@@ -121,10 +123,10 @@ class Played:
         return [(event.event_type, event.ended_by) for event in self.events]
 
 
-def film(clips: Sequence[Path], fps: float | None = None) -> Iterator[Frame]:
-    """The frames of `clips`, one after the other, times going on; `fps` leaves out the rest.
+def joined_frames(clips: Sequence[Path], fps: float | None = None) -> Iterator[Frame]:
+    """Yield the frames of `clips` in sequence, with times that continue from clip to clip.
 
-    Their indices are those in their clips.
+    At most `fps` frames a second are yielded. The index of each frame is that in its clip.
     """
     starts_s = 0.0
     for clip in clips:

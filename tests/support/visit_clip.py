@@ -1,4 +1,4 @@
-"""A clip in which somebody bare-faced comes and goes again and again: many events, soon."""
+"""A clip in which a person without a mask comes and goes repeatedly: many events in little time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import cv2
 from edge.common.arrays import Pixels
 from edge.common.paths import demo_clip
 
-#: Seconds of the demo clip at which the first visitor looks into the camera, and at which
-#: the hall is empty.
+#: Times in the demo clip at which the first visitor looks into the camera, and at which the hall
+#: is empty.
 BARE_S, EMPTY_S = 5.0, 0.0
-#: Settings under which each visit of such a clip is one start and one end.
-HASTY = """
+#: Settings with which each visit in the clip raises an alert that starts and ends.
+FAST_ALERTS = """
 [tracker]
 window_s = 0.2
 leave_after_s = 0.15
@@ -24,7 +24,7 @@ confirm_s = 0.0
 
 
 def frame_at(seconds: float, width_px: int = 320) -> Pixels:
-    """The demo clip's frame of that time, scaled down."""
+    """The frame of the demo clip at `seconds`, scaled down."""
     capture = cv2.VideoCapture(str(demo_clip()))
     capture.set(cv2.CAP_PROP_POS_MSEC, seconds * 1000.0)
     ok, frame = capture.read()
@@ -35,7 +35,8 @@ def frame_at(seconds: float, width_px: int = 320) -> Pixels:
 
 
 def write_visits(path: Path, visits: int, fps: float = 10.0) -> Path:
-    """`visits` times: three frames of a bare face, three of an empty hall."""
+    """Write a clip that shows a bare face for three frames and an empty hall for three, repeated
+    `visits` times; return its path."""
     bare, empty = frame_at(BARE_S), frame_at(EMPTY_S)
     size = (bare.shape[1], bare.shape[0])
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)

@@ -10,32 +10,32 @@ from edge.events.people_counter import MIN_SIGHTINGS, PeopleCounter
 from edge.tracking.track import Reading, Track
 
 BOX = (10.0, 10.0, 50.0, 50.0)
-NEEDED = 4
-#: Half past eight on 1 March 2026, UTC.
+MIN_READINGS = 4
+#: 08:30 on 1 March 2026, UTC.
 HALF_PAST_S = 1_772_353_800.0
 FULL_HOUR_S = HALF_PAST_S + 1800.0
-NOBODY = {"mask": 0, "no_mask": 0, "incorrect_mask": 0, "unsure": 0}
+ZEROS = {"mask": 0, "no_mask": 0, "incorrect_mask": 0, "unsure": 0}
 
 
 def track(number: int, label: str = "mask", readings: int = 10, weight: float = 1.0) -> Track:
-    shares = {"mask": 0.05, "no_mask": 0.05, "incorrect_mask": 0.05} | {label: 0.9}
-    seen = Reading(BOX, Scores(shares), 0.0, weight)
-    return Track(number, BOX, 0.0, 0.0, (seen,) * readings if weight else (), readings)
+    scores = {"mask": 0.05, "no_mask": 0.05, "incorrect_mask": 0.05} | {label: 0.9}
+    reading = Reading(BOX, Scores(scores), 0.0, weight)
+    return Track(number, BOX, 0.0, 0.0, (reading,) * readings if weight else (), readings)
 
 
 def counter(starts_s: float = HALF_PAST_S) -> PeopleCounter:
-    return PeopleCounter(NEEDED, lambda now_s: starts_s + now_s)
+    return PeopleCounter(MIN_READINGS, lambda now_s: starts_s + now_s)
 
 
 def counted(people: PeopleCounter) -> dict[str, Any]:
     return {k: v for k, v in people.body()["hour"].items() if k != "from" and v}
 
 
-def test_nothing_is_told_before_the_first_frame() -> None:
+def test_body_is_empty_before_the_first_frame() -> None:
     assert counter().body() == {}
 
 
-def test_each_is_counted_when_the_track_ends() -> None:
+def test_person_is_counted_when_the_track_ends() -> None:
     people = counter()
     people.update([track(1), track(2, "no_mask")], 0.0)
     assert counted(people) == {}
@@ -45,7 +45,7 @@ def test_each_is_counted_when_the_track_ends() -> None:
     assert counted(people) == {"no_mask": 1, "mask": 1}
 
 
-def test_what_they_came_in_with_counts() -> None:
+def test_first_label_counts() -> None:
     people = counter()
     for label in ("no_mask", "no_mask", "mask"):
         people.update([track(1, label)], 0.0)
@@ -53,7 +53,7 @@ def test_what_they_came_in_with_counts() -> None:
     assert counted(people) == {"no_mask": 1}
 
 
-def test_whom_nobody_saw_well_is_unsure_until_somebody_does() -> None:
+def test_person_is_unsure_until_classified() -> None:
     people = counter()
     people.update([track(1, weight=0.0), track(2, weight=0.2), track(3, weight=0.2)], 0.0)
     people.update([track(1, weight=0.0), track(2, weight=0.2), track(3, "incorrect_mask")], 1.0)
@@ -61,38 +61,38 @@ def test_whom_nobody_saw_well_is_unsure_until_somebody_does() -> None:
     assert counted(people) == {"unsure": 2, "incorrect_mask": 1}
 
 
-def test_a_false_box_is_nobody() -> None:
+def test_short_track_is_not_counted() -> None:
     people = counter()
     people.update([track(1, readings=MIN_SIGHTINGS - 1), track(2, readings=3)], 0.0)
     people.finish(1.0)
     assert counted(people) == {"unsure": 1}
 
 
-def test_the_hour_starts_with_the_run_and_then_with_the_clock() -> None:
+def test_hours_follow_the_clock() -> None:
     people = counter()
     people.update([track(1)], 0.0)
     assert people.body() == {
-        "hour": {"from": "2026-03-01T08:30:00Z", **NOBODY},
+        "hour": {"from": "2026-03-01T08:30:00Z", **ZEROS},
         "last_hour": None,
     }
     people.update([], 1799.0)
     people.update([track(2)], 1800.0)
     assert people.body() == {
-        "hour": {"from": "2026-03-01T09:00:00Z", **NOBODY},
-        "last_hour": {"from": "2026-03-01T08:30:00Z", **NOBODY, "mask": 1},
+        "hour": {"from": "2026-03-01T09:00:00Z", **ZEROS},
+        "last_hour": {"from": "2026-03-01T08:30:00Z", **ZEROS, "mask": 1},
     }
     people.update([], 1801.0)
     assert counted(people) == {"mask": 1}
 
 
-def test_who_leaves_as_the_hour_strikes_counts_in_the_new_one() -> None:
+def test_person_counts_in_the_hour_of_leaving() -> None:
     people = counter()
     people.update([track(1)], 1799.9)
     people.update([], 1800.0)
     assert counted(people) == {"mask": 1}
 
 
-def test_hours_without_frames_are_left_out() -> None:
+def test_hours_without_frames_are_skipped() -> None:
     people = counter()
     people.update([track(1)], 0.0)
     people.update([], 3 * 3600.0)
@@ -103,7 +103,7 @@ def test_hours_without_frames_are_left_out() -> None:
     )
 
 
-def test_change_keeps_the_people() -> None:
+def test_change_of_settings_keeps_the_people() -> None:
     people = counter()
     people.update([track(1, weight=0.2)], 0.0)
     people.change(2)
@@ -113,15 +113,15 @@ def test_change_keeps_the_people() -> None:
 
 
 @given(st.lists(st.tuples(st.sets(st.integers(1, 6)), st.floats(0, 3000)), max_size=40))
-def test_everybody_is_counted_exactly_once(frames: list[tuple[set[int], float]]) -> None:
-    """A number that is gone does not come back, as the tracker has it."""
+def test_each_person_is_counted_exactly_once(frames: list[tuple[set[int], float]]) -> None:
+    """As in the tracker, the number of an ended track is not used again."""
     people, total, now_s = counter(), 0, 0.0
-    gone: set[int] = set()
+    ended: set[int] = set()
     present: set[int] = set()
     seen: set[int] = set()
     for numbers, step_s in frames:
-        gone |= present - numbers
-        present = numbers - gone
+        ended |= present - numbers
+        present = numbers - ended
         seen |= present
         now_s += step_s
         before = people.body().get("hour")

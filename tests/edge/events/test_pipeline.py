@@ -15,15 +15,15 @@ from edge.config.settings import CameraSettings, Settings, change
 from edge.detection.face_detector import Face, Luma
 from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
-from tests.support.replay import Player, film
+from tests.support.replay import Player, joined_frames
 
 PERIOD_S = 0.1
 SETTINGS = Settings(device="door1")
 MASK3 = shipped_model().with_name("mask3.tflite")
 
 
-class Fixed:
-    """A detector that finds what it is told."""
+class FixedDetector:
+    """A detector that always finds the faces in `faces`."""
 
     def __init__(self, faces: list[Face]) -> None:
         self.faces = faces
@@ -42,11 +42,11 @@ class Fixed:
 
 
 class Door:
-    """A pipeline over one picture of the demo clip with its bare face, frame after frame."""
+    """A pipeline that gets the same frame of the demo clip, with a bare face, again and again."""
 
     def __init__(self, settings: Settings = SETTINGS) -> None:
-        self.picture = next(f.image_bgr for f in film([demo_clip()]) if f.index == 80)
-        self.detector = Fixed([Face((248.0, 138.0, 108.0, 108.0), 20)])
+        self.picture = next(f.image_bgr for f in joined_frames([demo_clip()]) if f.index == 80)
+        self.detector = FixedDetector([Face((248.0, 138.0, 108.0, 108.0), 20)])
         self.classifier = Classifier(shipped_model())
         self.pipeline = Pipeline(
             settings, self.detector, self.classifier, UtcClock(lambda: 0.0), StageTimes()
@@ -70,25 +70,25 @@ def zoned(*corners: tuple[float, float]) -> Settings:
     return Settings(device="door1", camera=CameraSettings(zone=corners))
 
 
-def test_faces_outside_the_zone_do_not_count() -> None:
+def test_faces_outside_the_zone_are_ignored() -> None:
     door = Door(zoned((0.6, 0.0), (1.0, 0.0), (1.0, 1.0), (0.6, 1.0)))
     assert door.watch(2.0) == []
     assert door.pipeline.tracks == []
 
 
-def test_who_leaves_the_zone_has_left() -> None:
+def test_leaving_the_zone_ends_the_alert() -> None:
     door = Door(zoned((0.2, 0.0), (0.6, 0.0), (0.6, 1.0), (0.2, 1.0)))
     assert kinds(door.watch(1.0)) == [("no_mask_start", None)]
     door.detector.faces = [Face((360.0, 138.0, 108.0, 108.0), 20)]
     assert kinds(door.watch(3.0)) == [("no_mask_end", "left")]
 
 
-def test_another_one_at_the_same_place_is_somebody_new() -> None:
+def test_person_after_a_pause_is_a_new_person() -> None:
     door = Door()
     face = door.detector.faces
     (first,) = door.watch(1.0)
     door.detector.faces = []
-    empty = next(film([demo_clip()])).image_bgr
+    empty = next(joined_frames([demo_clip()])).image_bgr
     assert kinds(door.watch(2.5, empty)) == [("no_mask_end", "left")]
     door.detector.faces = face
     (second,) = door.watch(1.0)
@@ -97,18 +97,18 @@ def test_another_one_at_the_same_place_is_somebody_new() -> None:
     assert door.pipeline.people_counts["hour"]["no_mask"] == 2
 
 
-def test_somebody_else_after_a_cut_does_not_inherit() -> None:
-    """A masked person before another camera, in the very place where a bare one stood."""
+def test_person_after_a_cut_has_a_new_track() -> None:
+    """The frame of another camera shows a masked person where a bare one stood before the cut."""
     door = Door()
     door.watch(1.0)
-    masked = next(f.image_bgr for f in film([demo_clip()]) if f.index == 200)
+    masked = next(f.image_bgr for f in joined_frames([demo_clip()]) if f.index == 200)
     x, y, side = 330 - 53, 136 - 53, 212
-    there = np.asarray(cv2.resize(masked[y : y + side, x : x + side], (640, 480)), np.uint8)
-    assert kinds(door.watch(2.0, there)) == [("no_mask_end", "left")]
+    masked_frame = np.asarray(cv2.resize(masked[y : y + side, x : x + side], (640, 480)), np.uint8)
+    assert kinds(door.watch(2.0, masked_frame)) == [("no_mask_end", "left")]
     assert [track.number for track in door.pipeline.tracks] == [2]
 
 
-def test_who_stands_still_is_seen_again_at_once_after_a_pause() -> None:
+def test_standing_person_is_found_again_after_finish() -> None:
     door = Door()
     door.watch(30.0)
     assert kinds(door.pipeline.finish(door.now_s)) == [("no_mask_end", "shutdown")]
@@ -116,14 +116,14 @@ def test_who_stands_still_is_seen_again_at_once_after_a_pause() -> None:
     assert kinds(door.watch(1.0)) == [("no_mask_start", None)]
 
 
-def test_a_cut_ends_everybody() -> None:
+def test_scene_cut_ends_all_alerts() -> None:
     door = Door()
     door.watch(1.0)
     elsewhere = np.asarray(cv2.resize(door.picture[:240, 320:][:, ::-1], (640, 480)), np.uint8)
     assert kinds(door.watch(PERIOD_S, elsewhere)) == [("no_mask_end", "left")]
 
 
-def test_a_cut_that_only_others_know_of() -> None:
+def test_reset_ends_all_alerts() -> None:
     door = Door()
     (start,) = door.watch(1.0)
     door.pipeline.reset_tracks()
@@ -132,7 +132,7 @@ def test_a_cut_that_only_others_know_of() -> None:
     assert start.episode == again[0].episode != again[1].episode
 
 
-def test_poor_evidence_starts_nothing_and_keeps_the_person() -> None:
+def test_dark_face_is_tracked_without_alert() -> None:
     door = Door()
     dark = (door.picture * 0.03).astype(np.uint8)
     assert door.watch(3.0, dark) == []
@@ -142,7 +142,34 @@ def test_poor_evidence_starts_nothing_and_keeps_the_person() -> None:
     assert door.pipeline.people_counts["hour"]["unsure"] == 1
 
 
-def test_a_change_of_settings_keeps_people_and_alerts() -> None:
+def test_time_without_frames_ends_the_alert() -> None:
+    door = Door()
+    door.watch(1.0)
+    assert door.pipeline.advance_time(door.now_s) == []
+    door.now_s += SETTINGS.tracker.leave_after_s
+    assert kinds(door.pipeline.advance_time(door.now_s)) == [("no_mask_end", "left")]
+    assert door.pipeline.people_counts["hour"]["no_mask"] == 1
+
+
+def test_alert_boxes_are_those_of_the_newest_frame() -> None:
+    door = Door()
+    door.watch(1.0)
+    last_frame_s = door.now_s - PERIOD_S
+    (box,) = door.pipeline.alert_boxes(last_frame_s)
+    assert box == pytest.approx((248 / 640, 138 / 480, 108 / 640, 108 / 480))
+    assert door.pipeline.alert_boxes(door.now_s) == ()
+
+
+def test_work_counts_add_up_to_the_frames() -> None:
+    door = Door()
+    door.watch(3.0)
+    counts = dict(door.pipeline.work_counts)
+    assert counts.pop("unclassified") > 10
+    assert sum(counts.values()) == door.pipeline.frames == 30
+    assert counts["none"] == 0
+
+
+def test_change_of_settings_keeps_tracks_and_alerts() -> None:
     door = Door()
     (start,) = door.watch(1.0)
     changed = change(SETTINGS, tracker={"leave_after_s": 0.5}, events={"alert_threshold": 0.9})
@@ -153,7 +180,7 @@ def test_a_change_of_settings_keeps_people_and_alerts() -> None:
     assert (end.episode, end.ended_by) == (start.episode, "left")
 
 
-def test_a_change_of_the_model_keeps_people_and_alerts_and_reads_anew() -> None:
+def test_change_of_model_keeps_alerts_and_drops_evidence() -> None:
     door = Door()
     (start,) = door.watch(1.0)
     settings = change(SETTINGS, events={"alert_on": ["no_mask", "incorrect_mask"]})
@@ -166,14 +193,14 @@ def test_a_change_of_the_model_keeps_people_and_alerts_and_reads_anew() -> None:
     assert (end.episode, end.ended_by, end.label) == (start.episode, "shutdown", "no_mask")
 
 
-def test_a_stop_right_after_a_change_of_the_model() -> None:
+def test_stop_after_a_change_of_model_ends_the_alert() -> None:
     door = Door()
     door.watch(1.0)
     door.pipeline.change(SETTINGS, door.detector, Classifier(MASK3))
     assert kinds(door.pipeline.finish(door.now_s)) == [("no_mask_end", "shutdown")]
 
 
-def test_a_change_that_is_refused_changes_nothing() -> None:
+def test_refused_change_changes_nothing() -> None:
     door = Door()
     door.watch(1.0)
     settings = change(SETTINGS, events={"alert_on": ["incorrect_mask"]})
@@ -185,7 +212,7 @@ def test_a_change_that_is_refused_changes_nothing() -> None:
     assert door.watch(1.0) == []
 
 
-def test_an_alert_needs_a_label_that_the_model_knows() -> None:
+def test_alert_label_that_the_model_lacks_is_refused() -> None:
     settings = change(SETTINGS, events={"alert_on": ["no_mask", "incorrect_mask"]})
     with pytest.raises(UserError) as raised:
         Door(settings)
@@ -195,8 +222,8 @@ def test_an_alert_needs_a_label_that_the_model_knows() -> None:
     )
 
 
-def test_people_are_counted_by_what_they_came_in_with() -> None:
-    played = Player().play(film([demo_clip()], fps=7.5))
+def test_people_of_the_demo_clip_are_counted() -> None:
+    played = Player().play(joined_frames([demo_clip()], fps=7.5))
     counts = dict(played.pipeline.people_counts["hour"])
     assert counts.pop("from") == "1970-01-01T00:00:00Z"
     assert counts == {"mask": 1, "no_mask": 2, "incorrect_mask": 0, "unsure": 0}

@@ -10,7 +10,7 @@ import pytest
 from edge.camera.source import Frame
 from edge.common.errors import UserError
 from edge.config.settings import SnapshotSettings
-from edge.events.snapshot import BLURRED_WIDTH_PX, MARGIN, Snapshots, blurred_but
+from edge.events.snapshot import BLURRED_WIDTH_PX, MARGIN, Snapshots, blur_except
 from tests.support.disks import tiny
 
 
@@ -23,17 +23,17 @@ def sharpness(picture: np.ndarray) -> float:
     return float(cv2.Laplacian(picture, cv2.CV_64F).var())
 
 
-def test_only_the_alerts_face_can_be_made_out() -> None:
+def test_everything_but_the_alert_face_is_blurred() -> None:
     frame = noisy()
     box = (0.4, 0.4, 0.2, 0.2)
-    picture = blurred_but(frame.image_bgr, [box], 320)
+    picture = blur_except(frame.image_bgr, [box], 320)
     assert picture.shape == frame.image_bgr.shape
     inside = picture[96:144, 128:192]
     np.testing.assert_array_equal(inside, frame.image_bgr[96:144, 128:192])
     margin = round(MARGIN * 0.2 * 320) + 1
     outside = picture[:, : 128 - margin]
     assert sharpness(outside) < sharpness(frame.image_bgr) / 100
-    # A blurred picture holds no more than its few pixels: it can be made from them alone.
+    # The blurred part contains only the information of the few pixels that it is made from.
     tiny = cv2.resize(frame.image_bgr, (BLURRED_WIDTH_PX, 18), interpolation=cv2.INTER_AREA)
     again = cv2.resize(tiny, (320, 240), interpolation=cv2.INTER_LINEAR)
     np.testing.assert_array_equal(outside, again[:, : 128 - margin])
@@ -42,11 +42,11 @@ def test_only_the_alerts_face_can_be_made_out() -> None:
 @pytest.mark.parametrize(
     "box", [(-0.5, -0.5, 0.2, 0.2), (0.9, 0.9, 0.5, 0.5), (2.0, 2.0, 1.0, 1.0)]
 )
-def test_boxes_beyond_the_picture(box: tuple[float, float, float, float]) -> None:
-    assert blurred_but(noisy().image_bgr, [box], 160).shape == (120, 160, 3)
+def test_boxes_beyond_the_frame_are_accepted(box: tuple[float, float, float, float]) -> None:
+    assert blur_except(noisy().image_bgr, [box], 160).shape == (120, 160, 3)
 
 
-def test_number_size_and_age_are_bounded(tmp_path: Path) -> None:
+def test_number_size_and_age_are_limited(tmp_path: Path) -> None:
     settings = SnapshotSettings(
         enabled=True, path=str(tmp_path / "pictures"), width_px=160, max_files=3, max_age_days=1
     )
@@ -57,7 +57,7 @@ def test_number_size_and_age_are_bounded(tmp_path: Path) -> None:
         os.utime(path, (now_s[0], now_s[0]))
         now_s[0] += 60.0
     assert cv2.imread(str(path)).shape == (120, 160, 3)
-    (tmp_path / "pictures" / "mine.png").write_text("not ours")
+    (tmp_path / "pictures" / "mine.png").write_text("a file of the user")
     snapshots.delete_expired()
     kept = sorted(p.name for p in (tmp_path / "pictures").iterdir())
     assert kept == ["door1-2.jpg", "door1-3.jpg", "door1-4.jpg", "mine.png"]
@@ -66,7 +66,7 @@ def test_number_size_and_age_are_bounded(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "pictures").iterdir()] == ["mine.png"]
 
 
-def test_a_clock_that_was_put_back_costs_no_new_picture(tmp_path: Path) -> None:
+def test_clock_set_back_deletes_no_new_snapshot(tmp_path: Path) -> None:
     settings = SnapshotSettings(path=str(tmp_path), width_px=160, max_files=3)
     now_s = 1_000_000.0
     snapshots = Snapshots(settings, lambda: now_s)
@@ -79,7 +79,7 @@ def test_a_clock_that_was_put_back_costs_no_new_picture(tmp_path: Path) -> None:
     assert sorted(p.stem for p in tmp_path.iterdir()) == ["before-2", "now-0", "now-1"]
 
 
-def test_only_the_daemons_user_may_read_them(tmp_path: Path) -> None:
+def test_snapshots_are_private_to_the_user(tmp_path: Path) -> None:
     settings = SnapshotSettings(enabled=True, path=str(tmp_path / "pictures"))
     path = Snapshots(settings).save("../door/1", noisy(), [])
     assert path == tmp_path / "pictures" / "..-door-1.jpg"
@@ -87,25 +87,25 @@ def test_only_the_daemons_user_may_read_them(tmp_path: Path) -> None:
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_unwritable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     snapshots = Snapshots(SnapshotSettings(path=str(tmp_path / "file")))
     with pytest.raises(UserError, match="cannot write the snapshot"):
         snapshots.save("x", noisy(), [])
 
 
-def test_what_was_not_finished_is_deleted(tmp_path: Path) -> None:
+def test_abandoned_file_is_deleted(tmp_path: Path) -> None:
     now_s = [1_000_000.0]
     settings = SnapshotSettings(path=str(tmp_path))
-    left, being_written = tmp_path / "a.unfinished", tmp_path / "b.unfinished"
-    for path, age_s in ((left, 100.0), (being_written, 1.0)):
-        path.write_bytes(b"half a picture")
+    abandoned, being_written = tmp_path / "a.unfinished", tmp_path / "b.unfinished"
+    for path, age_s in ((abandoned, 100.0), (being_written, 1.0)):
+        path.write_bytes(b"part of a snapshot")
         os.utime(path, (now_s[0] - age_s, now_s[0] - age_s))
     Snapshots(settings, lambda: now_s[0]).delete_expired()
     assert [path.name for path in tmp_path.iterdir()] == ["b.unfinished"]
 
 
-def test_a_full_disk_leaves_no_half_picture(tmp_path: Path) -> None:
+def test_full_disk_leaves_no_partial_snapshot(tmp_path: Path) -> None:
     with tiny(tmp_path / "card", kilobytes=16):
         snapshots = Snapshots(SnapshotSettings(path=str(tmp_path / "card")))
         with pytest.raises(UserError, match="No space left"):

@@ -63,15 +63,6 @@ def test_clock_offset_is_read_at_each_use() -> None:
     assert clock.at(0.0).startswith("2026-03-01")
 
 
-def test_episode_ids_are_sortable_ulids() -> None:
-    early = new_episode_id("d", lambda: 1.0, lambda bits: (1 << bits) - 1)
-    late = new_episode_id("d", lambda: 2.0, lambda bits: 0)
-    assert early < late
-    assert new_episode_id("d") != new_episode_id("d")
-    # By the ULID specification: the first millisecond of the epoch, with all random bits zero.
-    assert new_episode_id("d", lambda: 0.001, lambda bits: 0) == "d-00000000010000000000000000"
-
-
 def test_topics_contain_base_and_device() -> None:
     assert Topics("maskpatrol", "door1")["events"] == "maskpatrol/door1/events"
 
