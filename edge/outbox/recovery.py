@@ -167,7 +167,9 @@ def _last_seq(
     last_seq = None
     with suppress(sqlite3.Error, TypeError, ValueError):  # ValueError includes Unicode errors
         stored = highest_seq(db)
-        if 0 <= stored <= MAX_SEQ:
+        if stored is None and (found or damaged):
+            return None  # an entry exists once there has been an event, so it is damaged
+        if 0 <= (stored := stored or 0) <= MAX_SEQ:
             last_seq = max([stored, *found])
             # The number of a damaged row may be right or wrong; one that is far off is wrong.
             last_seq = max([last_seq, *(seq for seq in damaged if seq - last_seq < MAX_SEQ_GAP)])

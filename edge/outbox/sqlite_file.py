@@ -141,7 +141,7 @@ class OutboxFile:
     def last_seq(self) -> int:
         """Return the highest `seq` ever assigned, 0 before the first."""
         with _translated_errors(self.path):
-            return highest_seq(self._db)
+            return highest_seq(self._db) or 0
 
     def set_last_seq(self, seq: int) -> None:
         """Store `seq` as the highest number ever assigned."""
@@ -178,13 +178,23 @@ class OutboxFile:
         verdict = self._db.execute("PRAGMA quick_check(1)").fetchone()[0].decode(errors="replace")
         if verdict != "ok":
             raise DamagedError(f"the outbox {self.path} is damaged: {verdict.splitlines()[-1]}")
-        if highest_seq(self._db) > MAX_SEQ:
-            raise DamagedError(
-                f"the outbox {self.path} is damaged: its highest event number is not possible"
-            )
+        self._check_last_seq()
         for table in ("events", "running"):
             for row in self._db.execute(f"SELECT {COLUMNS} FROM {table}"):
                 event_of(row)
+
+    def _check_last_seq(self) -> None:
+        """Raise DamagedError if the stored highest number cannot be right.
+
+        Only the table of events has an entry in sqlite_sequence, so another name is damage.
+        """
+        last_seq = highest_seq(self._db) or 0
+        max_event = self._db.execute("SELECT max(seq) FROM events").fetchone()[0] or 0
+        others = self._db.execute("SELECT count(*) FROM sqlite_sequence WHERE name IS NOT 'events'")
+        if not max_event <= last_seq <= MAX_SEQ or others.fetchone()[0]:
+            raise DamagedError(
+                f"the outbox {self.path} is damaged: its highest event number is not possible"
+            )
 
     def _update_running(self, event: PendingEvent) -> None:
         """Add a start event to the table `running`, or delete the entry when the alert ends.

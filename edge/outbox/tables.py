@@ -77,10 +77,13 @@ def columns_of(db: sqlite3.Connection) -> set[str]:
     return {name.decode(errors="replace") if isinstance(name, bytes) else name for name in names}
 
 
-def highest_seq(db: sqlite3.Connection) -> int:
-    """Return the highest `seq` ever assigned, 0 before the first; raises sqlite3.Error."""
+def highest_seq(db: sqlite3.Connection) -> int | None:
+    """Return the highest `seq` ever assigned, None if none is stored; raises sqlite3.Error.
+
+    None is stored before the first event, or when the entry was damaged.
+    """
     row = db.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'events'").fetchone()
-    return int(row[0] or 0) if row else 0
+    return None if row is None or row[0] is None else int(row[0])
 
 
 def upgrade_columns(db: sqlite3.Connection) -> None:

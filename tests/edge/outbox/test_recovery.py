@@ -44,6 +44,21 @@ def flip_count(path: Path) -> None:
     db.close()
 
 
+def rename_counter(path: Path) -> None:
+    """Damage the name under which SQLite stores the highest number, without other damage."""
+    db = sqlite3.connect(path)
+    db.execute("UPDATE sqlite_sequence SET name = 'evenus'")
+    db.commit()
+    db.close()
+
+
+def delete_counter(path: Path) -> None:
+    db = sqlite3.connect(path)
+    db.execute("DELETE FROM sqlite_sequence")
+    db.commit()
+    db.close()
+
+
 DAMAGE = {
     "header": (overwrite(0, b"not a database at all"), 0),
     "schema": (overwrite(110, b"\xff" * 3000), 0),
@@ -51,6 +66,8 @@ DAMAGE = {
     "the last page": (overwrite(-4096, b"\xa5" * 4096), 100),
     "a payload": (change_payload, 199),
     "the count": (flip_count, 200),
+    "the count's name": (rename_counter, 200),
+    "no count": (delete_counter, 200),
     "a third gone": (lambda path: os.truncate(path, path.stat().st_size * 2 // 3), 20),
     "cut in a page": (lambda path: os.truncate(path, path.stat().st_size - 1000), 100),
     "empty": (lambda path: os.truncate(path, 0), 0),
