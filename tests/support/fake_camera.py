@@ -74,7 +74,7 @@ class FakeCamera:
         self.attempts = 0
         self.open_error: Exception | None = None
         self.open_gate: threading.Event | None = None
-        self._clock = clock
+        self.clock = clock
 
     def open(self) -> FakeSource:
         self.attempts += 1
@@ -82,7 +82,7 @@ class FakeCamera:
             self.open_gate.wait()
         if self.open_error is not None:
             raise self.open_error
-        self.sources.append(FakeSource(self._clock, self.live))
+        self.sources.append(FakeSource(self.clock, self.live))
         return self.sources[-1]
 
     @property
@@ -177,7 +177,7 @@ class FeedBench:
             if not self.has_reader:
                 return
             self.camera.source.deliver(level)
-            wait_until(lambda: self.active_s in (None, self.clock.now_s), "the picture was checked")
+            wait_until(lambda: self.active_s in (None, self.clock.now_s), "the picture is checked")
             self.feed.take(0.0)
             self.clock.advance(1.0)
 

@@ -1,8 +1,8 @@
-"""What picamera2 0.3 looks like from outside, for machines without a Raspberry Pi's camera.
+"""A substitute for picamera2 0.3, for machines without a camera module of the Raspberry Pi.
 
-Signatures, shapes and failures are those of its source: `capture_request(wait=False)` gives a
-job, a stop waits behind jobs that nobody cancelled, a request that is never released starves
-the camera, and the constructor raises IndexError or RuntimeError.
+Signatures, shapes and failures are those of its source code. `capture_request(wait=False)`
+returns a job. Stopping the camera waits for jobs that were not cancelled. A camera whose requests
+are never released runs out of buffers. The constructor raises IndexError or RuntimeError.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import numpy as np
 
 from edge.common.arrays import Pixels
 
-#: libcamera pads the rows of a plane.
+#: Length of a row in memory: libcamera pads the rows of a plane.
 STRIDE_PX = 384
 
 
 class Request:
+    """A completed request, which holds a buffer until `release` is called."""
+
     def __init__(self, camera: Picamera2) -> None:
         self._camera = camera
 
@@ -27,19 +29,21 @@ class Request:
         width, height = self._camera.camera_configuration()[name]["size"]
         if name == "lores":
             planes = np.full((height * 3 // 2, STRIDE_PX), 128, np.uint8)
-            planes[:height, :width] = 76  # the luma of red
+            planes[:height, :width] = 76  # the luma value of red
             planes[:height, width:] = 255
             return planes
-        if self._camera.breaks:
+        if self._camera.fails_to_decode:
             raise RuntimeError("Stream 'main' is not defined")
         # RGB888 is blue, green, red in memory.
         return np.full((height, width, 3), (0, 0, 255), np.uint8)
 
     def release(self) -> None:
-        self._camera.out -= 1
+        self._camera.pending_requests -= 1
 
 
 class Job:
+    """A capture that may not have completed."""
+
     def __init__(self) -> None:
         self.future: Future[Request] = Future()
         self.future.set_running_or_notify_cancel()
@@ -52,11 +56,13 @@ class Job:
 
 
 class Picamera2:
+    """The camera class; the class attributes control how every instance behaves."""
+
     cameras: tuple[str, ...] = ("imx708", "ov5647")
     busy = False
-    refuses_to_start = False
+    fails_to_start = False
     hangs = False
-    breaks = False
+    fails_to_decode = False
     opened: list[Picamera2] = []  # noqa: RUF012
 
     @staticmethod
@@ -80,7 +86,7 @@ class Picamera2:
         self.configuration: dict[str, Any] | None = None
         self.started = self.closed = False
         self.jobs: list[Job] = []
-        self.out = 0
+        self.pending_requests = 0
         Picamera2.opened.append(self)
 
     def create_video_configuration(
@@ -121,21 +127,21 @@ class Picamera2:
         return self.configuration
 
     def start(self, config: Any = None, show_preview: Any = False) -> None:
-        if self.refuses_to_start:
+        if self.fails_to_start:
             raise RuntimeError("Failed to start camera: Cannot allocate memory")
         self.started = True
 
     def capture_request(
         self, wait: Any = None, signal_function: Any = None, flush: Any = None
     ) -> Job:
-        assert wait is False, "this one can wait for ever"
+        assert wait is False, "a call that waits may never return"
         assert self.started
-        assert self.out == 0, "the request before was never released"
+        assert self.pending_requests == 0, "the previous request was not released"
         job = Job()
         if self.hangs:
             self.jobs.append(job)
         else:
-            self.out += 1
+            self.pending_requests += 1
             job.future.set_result(Request(self))
         return job
 
@@ -148,7 +154,7 @@ class Picamera2:
         self.jobs = []
 
     def stop(self) -> None:
-        assert not self.jobs, "this would wait behind a capture that never ends"
+        assert not self.jobs, "stopping would wait forever for a capture"
         self.started = False
 
     def close(self) -> None:
@@ -157,15 +163,15 @@ class Picamera2:
 
 
 def fresh_module() -> types.ModuleType:
-    """The module as `import picamera2` finds it, with a class that no other test has used."""
+    """Return the module that `import picamera2` is to find, with the class in its initial state."""
     module = types.ModuleType("picamera2")
     for name, value in (
         ("cameras", ("imx708", "ov5647")),
         ("opened", []),
         ("busy", False),
-        ("refuses_to_start", False),
+        ("fails_to_start", False),
         ("hangs", False),
-        ("breaks", False),
+        ("fails_to_decode", False),
     ):
         setattr(Picamera2, name, value)
     module.Picamera2 = Picamera2  # type: ignore[attr-defined]

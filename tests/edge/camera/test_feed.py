@@ -41,7 +41,8 @@ def test_absent_camera_at_the_start_is_retried(caplog: pytest.LogCaptureFixture)
         bench.wait_for_state("reopening")
         wait_until(lambda: bench.camera.attempts == 2, "a further attempt")
         wait_for_threads(0)
-        # A camera that was just plugged in may not be ours yet: that is no mistake any more.
+        # udev may set the permissions of a camera some time after it was plugged in, so that an
+        # error which is permanent at the first attempt is temporary at later ones.
         bench.camera.open_error = SourceError("no permission")
         bench.clock.advance(2 * FIRST_DELAY_S)
         bench.feed.take(0.0)
@@ -77,7 +78,7 @@ def test_hanging_camera_does_not_delay_the_start(monkeypatch: pytest.MonkeyPatch
         assert "could not be opened within 5 s" in bench.feed.status().reason
         bench.camera.open_gate = None
         gate.set()
-        wait_until(lambda: not bench.is_opening, "it opens after all")
+        wait_until(lambda: not bench.is_opening, "the source is open")
         bench.show(100)
 
 
@@ -97,7 +98,7 @@ def test_take_returns_newest_frame_and_counts_dropped_ones() -> None:
         assert bench.feed.take(0.0) is None
         assert bench.state == "starting"
         bench.camera.source.deliver(*range(100, 105))
-        wait_until(lambda: bench.feed.status().dropped == 4, "four are skipped")
+        wait_until(lambda: bench.feed.status().dropped == 4, "four frames were dropped")
         assert bench.next_frame().index == 5
         assert bench.feed.take(0.0) is None
         assert bench.state == "ok"

@@ -67,5 +67,5 @@ def test_recording_plays_at_its_own_speed(tmp_path: Path) -> None:
     assert (status.state, status.reopened) == ("ok", 0)
     assert len(times_s) + status.dropped == 4
     assert times_s[-1] - times_s[0] == pytest.approx((len(times_s) + status.dropped - 1) / 10, 0.4)
-    links = [fd for fd in Path("/proc/self/fd").iterdir() if fd.resolve() == clip.resolve()]
-    assert not links
+    descriptors = Path("/proc/self/fd").iterdir()
+    assert not [fd for fd in descriptors if fd.resolve() == clip.resolve()]

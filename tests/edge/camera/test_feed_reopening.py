@@ -21,7 +21,7 @@ from tests.support.fake_camera import (
 
 
 @pytest.mark.parametrize(
-    ("thing", "reason"),
+    ("item", "reason"),
     [
         (SourceError("the cable is loose"), "the cable is loose"),
         (None, "rtsp://cam/1 has ended"),
@@ -29,13 +29,13 @@ from tests.support.fake_camera import (
     ],
 )
 def test_failed_source_is_closed_and_reopened(
-    thing: object, reason: str, caplog: pytest.LogCaptureFixture
+    item: object, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     with FeedBench() as bench:
         bench.show(100)
         first = bench.camera.source
-        first.deliver(thing)
+        first.deliver(item)
         bench.wait_for_state("stalled")
         assert bench.feed.status().reason == reason
         assert first.closed.is_set()
@@ -66,7 +66,7 @@ def test_source_that_hangs_in_read_is_replaced() -> None:
         bench.show(101)
         hung.deliver(77)
         assert hung.closed.wait(5.0)
-        assert bench.feed.take(0.0) is None  # what came too late is nobody's newest frame
+        assert bench.feed.take(0.0) is None  # its late frame is ignored
 
 
 def test_slow_source_recovers_without_reopening() -> None:
@@ -87,7 +87,7 @@ def test_opening_that_hangs_is_retried() -> None:
         bench.wait_for_state("stalled")
         bench.clock.advance(FIRST_DELAY_S)
         bench.feed.take(0.0)
-        wait_until(lambda: bench.camera.attempts == 2, "it is opened, and hangs")
+        wait_until(lambda: bench.camera.attempts == 2, "the second attempt began")
         bench.camera.open_gate = None
         bench.clock.advance(5.1 + GRACE_S)
         bench.feed.take(0.0)
@@ -95,7 +95,7 @@ def test_opening_that_hangs_is_retried() -> None:
         bench.expect_reopening(after_s=2 * FIRST_DELAY_S)
         bench.show(101)
         gate.set()
-        wait_until(lambda: len(bench.camera.sources) == 3, "the hung one comes back")
+        wait_until(lambda: len(bench.camera.sources) == 3, "the hanging attempt succeeded")
         assert bench.camera.sources[2].closed.wait(5.0)
         assert bench.feed.status().reopened == 1
 
@@ -124,7 +124,7 @@ def test_garbage_counts_as_silence() -> None:
         bench.clock.advance(4.0)
         bench.show(101)
         bench.camera.source.deliver(GARBAGE)
-        wait_until(lambda: bench.has_garbage, "the garbage is seen")
+        wait_until(lambda: bench.has_garbage, "the garbage was received")
         bench.clock.advance(5.1)
         bench.wait_for_state("stalled")
         assert "nothing but garbage for 5 s" in bench.feed.status().reason
@@ -147,7 +147,7 @@ def test_source_that_stays_lost_ends_the_run() -> None:
             if bench.has_reader:
                 wait_for_threads(0)
         assert bench.state == "reopening"
-        # 0.5, 1, 2 … 30 seconds apart, hardly more than the clock's steps of one second.
+        # The delays are 0.5, 1, 2, 4, 8, 16, 30 and 30 s; the clock advances by 1 s each time.
         assert bench.camera.attempts == 1 + 8
         bench.clock.advance(1.5)
         with pytest.raises(SourceError) as caught:
@@ -196,7 +196,7 @@ def test_frozen_source_is_ok_only_after_a_change() -> None:
         )
         bench.expect_reopening(after_s=FIRST_DELAY_S - 1.0)
         bench.camera.source.deliver(100, 100, 100)
-        wait_until(bench.camera.source.is_empty, "all is read")
+        wait_until(bench.camera.source.is_empty, "the source has read every picture")
         assert bench.feed.take(0.1) is None
         assert bench.state == "reopening"
         bench.show(101)
@@ -207,15 +207,15 @@ def test_source_that_stays_frozen_ends_the_run() -> None:
     with FeedBench() as bench:
         bench.show(99)
 
-        def goes_on() -> None:
+        def show_the_same_picture() -> None:
             for _ in range(400):
                 bench.camera.source.deliver(100)
-                wait_until(bench.camera.source.is_empty, "the picture is read")
+                wait_until(bench.camera.source.is_empty, "the picture was read")
                 bench.clock.advance(2.0)
                 bench.feed.take(0.01)
 
         with pytest.raises(SourceError, match="same picture for 30 s; it could not be brought"):
-            goes_on()
+            show_the_same_picture()
         assert bench.clock.now_s - 1000.0 == pytest.approx(31.0 + 100.0, abs=4.0)
 
 
@@ -226,7 +226,7 @@ def test_black_source_is_reopened_at_growing_intervals() -> None:
         bench.clock.advance(1.0)
         for _ in range(700):
             bench.camera.source.deliver(3)
-            assert level_of(bench.next_frame()) == 3  # tracks must be able to end
+            assert level_of(bench.next_frame()) == 3  # the tracker needs frames to end tracks
             bench.clock.advance(1.0)
             opened = len(bench.camera.sources)
             bench.feed.take(0.0)
@@ -253,12 +253,11 @@ def test_black_camera_that_is_unplugged_ends_the_run() -> None:
         bench.show_repeatedly(3, 30)
         assert bench.state == "black"
         bench.camera.open_error = SourceError("it is not there")
-        for _ in range(200):
-            bench.clock.advance(1.0)
-            try:
+
+        def wait() -> None:
+            for _ in range(200):
+                bench.clock.advance(1.0)
                 bench.feed.take(0.01)
-            except SourceError as error:
-                assert "it is not there; it could not" in str(error)  # noqa: PT017
-                break
-        else:
-            pytest.fail("it goes on for ever")
+
+        with pytest.raises(SourceError, match="it is not there; it could not be brought back"):
+            wait()

@@ -28,11 +28,11 @@ def test_other_source_takes_over_when_it_delivers() -> None:
         bench.cameras.append(new)
         new.open_gate = gate = threading.Event()
         bench.feed.reopen(new.open, changed(source="http://other"))
-        wait_until(lambda: new.attempts == 1, "it is opened, and hangs")
+        wait_until(lambda: new.attempts == 1, "the new source is being opened")
         assert not bench.feed.settled()
-        bench.show(101)  # the old one goes on
+        bench.show(101)  # frames of the old source are still delivered
         gate.set()
-        wait_until(lambda: bool(new.sources), "it is open")
+        wait_until(lambda: bool(new.sources), "the new source is open")
         assert not bench.feed.settled()
         bench.show(102)
         assert not old.closed.is_set()
@@ -69,7 +69,7 @@ def test_silent_other_source_is_rejected_after_the_timeout() -> None:
         bench.feed.reopen(new.open, changed(source="http://other"))
         candidate = bench.feed._candidate
         assert candidate is not None
-        wait_until(lambda: not isinstance(candidate.state, Opening), "it is open")
+        wait_until(lambda: not isinstance(candidate.state, Opening), "the new source is open")
         for _ in range(6):
             assert not bench.feed.settled()
             bench.clock.advance(1.0)
@@ -111,7 +111,7 @@ def test_lost_source_is_not_given_up_during_a_change() -> None:
         bench.cameras.append(new)
         bench.feed.reopen(new.open, changed(source="http://other"))
         assert bench.feed.take(0.0) is None
-        wait_until(lambda: bool(new.sources), "it is open")
+        wait_until(lambda: bool(new.sources), "the new source is open")
         new.source.deliver(50)
         bench.wait_until_settled()
         assert level_of(bench.next_frame()) == 50
@@ -123,7 +123,7 @@ def test_exit_closes_the_candidate() -> None:
         new = FakeCamera(bench.clock)
         bench.cameras.append(new)
         bench.feed.reopen(new.open, changed(source="http://other"))
-        wait_until(lambda: bool(new.sources), "it is open")
+        wait_until(lambda: bool(new.sources), "the new source is open")
     assert new.source.closed.is_set()
 
 
@@ -132,7 +132,7 @@ def test_recording_of_one_picture_takes_over_and_ends() -> None:
         bench.show(100)
         new = FakeCamera(bench.clock, live=False)
         bench.feed.reopen(new.open, changed(source="http://other"))
-        wait_until(lambda: bool(new.sources), "it is open")
+        wait_until(lambda: bool(new.sources), "the new source is open")
         bench.clock.advance(1.0)
         new.source.deliver(50, None)
         assert new.source.closed.wait(5.0)
@@ -142,14 +142,14 @@ def test_recording_of_one_picture_takes_over_and_ends() -> None:
 
 
 def exclusive_open(bench: FeedBench) -> Callable[[], Any]:
-    """A device: busy while somebody has it open."""
+    """Return a function that opens the camera, and fails while an earlier source of it is open."""
 
-    def open_it() -> Any:
+    def open_camera() -> Any:
         if not all(source.closed.is_set() for source in bench.camera.sources):
             raise SourceError("device or resource busy")
         return bench.camera.open()
 
-    return open_it
+    return open_camera
 
 
 def test_new_settings_close_the_same_camera_first() -> None:
@@ -158,12 +158,14 @@ def test_new_settings_close_the_same_camera_first() -> None:
         first = bench.camera.source
         bench.feed.reopen(exclusive_open(bench), changed(width_px=1280))
         assert not bench.feed.settled()
-        assert bench.feed.take(0.0) is None  # and nothing waits for the one that still reads
+        assert bench.feed.take(0.0) is None  # does not wait for the reader of the old source
         assert bench.state == "reopening"
         first.deliver(100)
-        wait_until(lambda: len(bench.camera.sources) == 2, "it is opened with them")
+        wait_until(
+            lambda: len(bench.camera.sources) == 2, "the camera is open with the new settings"
+        )
         bench.camera.source.deliver(102)
-        wait_until(bench.feed.settled, "it delivers")
+        wait_until(bench.feed.settled, "the change is complete")
         assert level_of(bench.next_frame()) == 102
         assert bench.state == "ok"
 
@@ -172,10 +174,10 @@ def test_refused_settings_leave_the_previous_ones() -> None:
     with FeedBench() as bench:
         bench.show(100)
 
-        def refuses() -> Any:
+        def refuse() -> Any:
             raise SourceError("no such size")
 
-        bench.feed.reopen(refuses, changed(width_px=1280))
+        bench.feed.reopen(refuse, changed(width_px=1280))
         bench.camera.source.deliver(100)
         with pytest.raises(SourceError, match="no such size"):
             bench.wait_until_settled()

@@ -7,8 +7,7 @@ import pytest
 
 from edge.camera.feed import CameraFeed
 from edge.camera.source import SourceError, is_picture
-from edge.camera.source_address import full_spec, picamera2_number
-from edge.camera.source_factory import is_recorded, open_source
+from edge.camera.source_factory import open_source
 from edge.config.settings import CameraSettings
 from tests.support.brokers import wait_until
 from tests.support.clock import Clock
@@ -21,11 +20,11 @@ SETTINGS = CameraSettings(
 
 
 @pytest.fixture(autouse=True)
-def _camera(monkeypatch: pytest.MonkeyPatch) -> None:
+def _fake_picamera2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "picamera2", fresh_module())
 
 
-def test_frames_in_colour_and_in_luma() -> None:
+def test_frames_have_bgr_and_luma() -> None:
     source = open_source(SETTINGS)
     frames = [source.read() for _ in range(3)]
     source.close()
@@ -38,23 +37,23 @@ def test_frames_in_colour_and_in_luma() -> None:
         assert frame.image_rgb[0, 0].tolist() == [255, 0, 0]
         assert frame.luma is not None
         assert frame.luma.shape == (180, 320)
-        assert (frame.luma == 76).all()  # without the padding of the rows
+        assert (frame.luma == 76).all()  # the padding of the rows is removed
     (camera,) = Picamera2.opened
-    assert camera.out == 0
+    assert camera.pending_requests == 0
     assert camera.closed
     with pytest.raises(SourceError, match="is closed"):
         source.read()
 
 
-def test_what_the_camera_is_asked_for() -> None:
+def test_camera_is_configured_from_the_settings() -> None:
     source = open_source(SETTINGS)
     (camera,) = Picamera2.opened
-    asked = camera.camera_configuration()
-    assert asked["main"] == {"size": (1280, 720), "format": "RGB888"}
-    assert asked["lores"] == {"size": (320, 180), "format": "YUV420"}
-    assert asked["raw"] == {"size": (2304, 1296)}
-    assert asked["controls"] == {"FrameRate": 8.0}
-    assert asked["buffer_count"] == 4
+    configuration = camera.camera_configuration()
+    assert configuration["main"] == {"size": (1280, 720), "format": "RGB888"}
+    assert configuration["lores"] == {"size": (320, 180), "format": "YUV420"}
+    assert configuration["raw"] == {"size": (2304, 1296)}
+    assert configuration["controls"] == {"FrameRate": 8.0}
+    assert configuration["buffer_count"] == 4
     source.close()
 
 
@@ -68,59 +67,28 @@ def test_odd_sizes_are_made_even(width_px: int, height_px: int, luma_px: tuple[i
     assert camera.camera_configuration()["lores"]["size"] == luma_px
 
 
-def test_the_luma_plane_is_as_wide_as_is_searched() -> None:
+def test_luma_plane_has_the_requested_width() -> None:
     open_source(SETTINGS, luma_width_px=501).close()
     (camera,) = Picamera2.opened
     assert camera.camera_configuration()["lores"]["size"] == (500, 280)
 
 
-def test_a_camera_that_is_faster_than_is_wanted_keeps_its_buffers() -> None:
+def test_buffers_of_skipped_frames_are_returned() -> None:
     times_s = iter(range(100))
     source = open_source(SETTINGS, lambda at_s: next(times_s) % 3 == 0)
     frames = [source.read() for _ in range(3)]
     assert [frame.index for frame in frames if frame] == [0, 1, 2]
     (camera,) = Picamera2.opened
-    assert camera.out == 0
+    assert camera.pending_requests == 0
     source.close()
 
 
-def test_the_second_camera() -> None:
+def test_second_camera_is_opened_by_number() -> None:
     open_source(CameraSettings(source="picamera2:1")).close()
     assert [camera.number for camera in Picamera2.opened] == [1]
 
 
-@pytest.mark.parametrize(
-    ("source", "number", "full"),
-    [
-        ("picamera2", 0, "picamera2:0"),
-        ("picamera2:1", 1, "picamera2:1"),
-        ("picamera2:x", None, "picamera2:x"),
-        ("picamera2/", None, "picamera2/"),
-        ("0", None, "/dev/video0"),
-    ],
-)
-def test_how_it_is_written(source: str, number: int | None, full: str) -> None:
-    assert picamera2_number(source) == number
-    assert full_spec(source) == full
-
-
-@pytest.mark.parametrize(
-    ("source", "recorded"),
-    [
-        ("picamera2", False),
-        ("0", False),
-        ("/dev/video3", False),
-        ("rtsp://cam/1", False),
-        ("/dev/null", False),
-        ("demo", True),
-        ("clip.mp4", True),
-    ],
-)
-def test_what_is_recorded(source: str, recorded: bool) -> None:
-    assert is_recorded(CameraSettings(source=source)) is recorded
-
-
-def test_without_picamera2_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_without_picamera2_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "picamera2", None)
     with pytest.raises(SourceError) as caught:
         open_source(SETTINGS)
@@ -129,7 +97,7 @@ def test_without_picamera2_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch
     assert "\n" not in str(caught.value)
 
 
-def test_no_camera_and_the_wrong_number() -> None:
+def test_missing_camera_is_absent() -> None:
     with pytest.raises(SourceError, match=r"no camera 2 .*picamera2:0 \(imx708\), picamera2:1"):
         open_source(CameraSettings(source="picamera2:2"))
     Picamera2.cameras = ()
@@ -137,7 +105,7 @@ def test_no_camera_and_the_wrong_number() -> None:
         open_source(SETTINGS)
 
 
-def test_a_camera_that_another_program_has() -> None:
+def test_camera_in_use_is_absent() -> None:
     Picamera2.busy = True
     with pytest.raises(SourceError, match=r"camera 0 cannot be opened: .*another program"):
         open_source(SETTINGS)
@@ -145,29 +113,29 @@ def test_a_camera_that_another_program_has() -> None:
 
 @pytest.mark.parametrize("method", ["global_camera_info", "__init__", "configure"])
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (OSError(16, "Device or\n resource busy"), "OSError: [Errno 16] Device or resource busy"),
         (KeyError("Num"), "KeyError: 'Num'"),
         (AssertionError(), "AssertionError"),
     ],
 )
-def test_whatever_the_library_raises_becomes_one_line(
-    monkeypatch: pytest.MonkeyPatch, method: str, error: Exception, said: str
+def test_error_of_the_library_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, method: str, error: Exception, message: str
 ) -> None:
-    def fails(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise error
 
     info = method == "global_camera_info"
-    monkeypatch.setattr(Picamera2, method, staticmethod(fails) if info else fails)
+    monkeypatch.setattr(Picamera2, method, staticmethod(fail) if info else fail)
     with pytest.raises(SourceError) as caught:
         open_source(SETTINGS)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_camera_that_does_not_start_is_closed_again() -> None:
-    Picamera2.refuses_to_start = True
+def test_camera_that_cannot_be_started_is_closed() -> None:
+    Picamera2.fails_to_start = True
     with pytest.raises(
         SourceError, match="cannot be started: RuntimeError: Failed to start camera: C"
     ):
@@ -175,7 +143,7 @@ def test_a_camera_that_does_not_start_is_closed_again() -> None:
     assert [camera.closed for camera in Picamera2.opened] == [True]
 
 
-def test_a_capture_that_hangs_for_ever_ends_at_the_time_out_and_the_camera_can_be_closed() -> None:
+def test_hanging_capture_times_out_and_can_be_closed() -> None:
     source = open_source(SETTINGS)
     assert source.read() is not None
     Picamera2.hangs = True
@@ -184,45 +152,45 @@ def test_a_capture_that_hangs_for_ever_ends_at_the_time_out_and_the_camera_can_b
     source.close()
     (camera,) = Picamera2.opened
     assert camera.closed
-    assert camera.out == 0
+    assert camera.pending_requests == 0
 
 
-def test_a_request_is_released_whatever_happens_to_its_picture() -> None:
+def test_request_is_released_after_an_error() -> None:
     source = open_source(SETTINGS)
-    Picamera2.breaks = True
+    Picamera2.fails_to_decode = True
     with pytest.raises(RuntimeError):
         source.read()
-    assert Picamera2.opened[0].out == 0
+    assert Picamera2.opened[0].pending_requests == 0
     source.close()
 
 
-def test_a_capture_that_comes_in_the_very_last_moment_is_released(
+def test_capture_completed_after_the_timeout_is_released(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def too_late(self: Picamera2, job: object, timeout: float | None = None) -> None:
+    def time_out(self: Picamera2, job: object, timeout: float | None = None) -> None:
         raise TimeoutError
 
     source = open_source(SETTINGS)
-    monkeypatch.setattr(Picamera2, "wait", too_late)
+    monkeypatch.setattr(Picamera2, "wait", time_out)
     with pytest.raises(SourceError):
         source.read()
-    assert Picamera2.opened[0].out == 0
+    assert Picamera2.opened[0].pending_requests == 0
     source.close()
 
 
-def test_the_feed_opens_a_hanging_camera_anew() -> None:
+def test_feed_reopens_a_hanging_camera() -> None:
     clock = Clock()
     with CameraFeed(
         lambda: open_source(SETTINGS), SETTINGS, threading.Event(), clock, random=lambda: 0.0
     ) as feed:
         wait_until(lambda: feed.take(0.1) is not None, "a frame")
         Picamera2.hangs = True
-        wait_until(lambda: feed.status().state == "stalled", "it hangs")
+        wait_until(lambda: feed.status().state == "stalled", "the camera is stalled")
         Picamera2.hangs = False
-        feed.take(0.0)  # what came before it hung
+        feed.take(0.0)  # discard the frame from before it hung
         clock.advance(0.6)
         wait_until(lambda: feed.take(0.1) is not None, "a frame of the new opening")
         assert feed.status().reopened == 1
         assert [camera.closed for camera in Picamera2.opened] == [True, False]
     wait_for_threads(0)
-    assert all(camera.closed and camera.out == 0 for camera in Picamera2.opened)
+    assert all(camera.closed and camera.pending_requests == 0 for camera in Picamera2.opened)

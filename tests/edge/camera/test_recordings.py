@@ -5,13 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from edge.camera.frame_rate_limit import FrameRateLimit
 from edge.camera.recordings import PictureFolder, VideoFile
 from edge.camera.source import Frame, Source, SourceError
-from edge.camera.source_address import display_address, without_password
-from edge.camera.source_factory import open_source
 from edge.common.errors import UserError
 from edge.common.paths import demo_clip
-from edge.config.settings import CameraSettings
 from tests.support.pictures import write_clip, write_picture
 
 
@@ -21,7 +19,7 @@ def all_frames(source: Source) -> list[Frame]:
     return frames
 
 
-def test_every_frame_of_a_file_with_its_time(tmp_path: Path) -> None:
+def test_every_frame_of_a_file_has_its_time(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", list(range(0, 250, 10)), fps=20.0)
     frames = all_frames(VideoFile(clip))
     assert len(frames) == 25
@@ -31,39 +29,47 @@ def test_every_frame_of_a_file_with_its_time(tmp_path: Path) -> None:
     assert frames[0].size_px == (120, 160)
 
 
-def test_a_folder_is_played_by_name(tmp_path: Path) -> None:
-    for name, value in (("10.PNG", 150), ("2.png", 100), ("1.jpg", 50)):
-        write_picture(tmp_path / name, value)
+def test_skipped_frames_of_a_file_keep_their_times(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", list(range(0, 200, 5)), fps=20.0)
+    frames = all_frames(VideoFile(clip, FrameRateLimit(10.0)))
+    assert [frame.index for frame in frames] == list(range(0, 40, 2))
+    assert [frame.captured_at_s for frame in frames] == pytest.approx([n / 10 for n in range(20)])
+    assert frames[5].image_bgr.mean() == pytest.approx(50, abs=5)
+
+
+def test_folder_is_played_in_natural_order(tmp_path: Path) -> None:
+    for name, level in (("10.PNG", 150), ("2.png", 100), ("1.jpg", 50)):
+        write_picture(tmp_path / name, level)
     (tmp_path / "notes.txt").write_text("not a picture")
     frames = all_frames(PictureFolder(tmp_path, fps=4.0))
     assert [round(float(f.image_bgr.mean()), -1) for f in frames] == [50, 100, 150]
     assert [f.captured_at_s for f in frames] == [0.0, 0.25, 0.5]
 
 
-def test_rgb_is_a_view_the_other_way_round(tmp_path: Path) -> None:
-    frame = all_frames(VideoFile(write_clip(tmp_path / "clip.mp4", [50])))[0]
-    assert frame.image_rgb.base is not None
-    assert (frame.image_rgb[..., 0] == frame.image_bgr[..., 2]).all()
+def test_skipped_pictures_are_not_read(tmp_path: Path) -> None:
+    for number in range(6):
+        (tmp_path / f"{number}.jpg").write_bytes(b"no picture")
+    assert PictureFolder(tmp_path, 10.0, lambda at_s: False).read() is None
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "expected"),
+    ("name", "content", "message"),
     [
         ("none.mp4", None, "no such video file"),
         ("empty.mp4", b"", "no readable video frame"),
         ("text.mp4", b"this is no video" * 100, "no readable video frame"),
     ],
 )
-def test_files_that_are_no_video(
-    tmp_path: Path, name: str, content: bytes | None, expected: str
+def test_file_without_video_is_rejected(
+    tmp_path: Path, name: str, content: bytes | None, message: str
 ) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(SourceError, match=expected):
-        open_source(CameraSettings(source=str(tmp_path / name)))
+    with pytest.raises(SourceError, match=message):
+        VideoFile(tmp_path / name)
 
 
-def test_a_truncated_video_ends_early_and_is_said_to(
+def test_truncated_video_ends_early_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     clip = write_clip(tmp_path / "clip.avi", [10, 60, 110, 160] * 20)
@@ -73,48 +79,32 @@ def test_a_truncated_video_ends_early_and_is_said_to(
     assert "it is damaged or truncated" in caplog.text
 
 
-def test_folders_without_pictures_and_with_broken_ones(tmp_path: Path) -> None:
+def test_folder_without_pictures_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no pictures in"):
-        open_source(CameraSettings(source=str(tmp_path)))
+        PictureFolder(tmp_path, 10.0)
+    with pytest.raises(SourceError, match="cannot read the folder"):
+        PictureFolder(tmp_path / "none", 10.0)
+
+
+def test_broken_picture_of_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
     with pytest.raises(UserError, match=r"broken\.jpg is not a picture"):
-        open_source(CameraSettings(source=str(tmp_path))).read()
+        PictureFolder(tmp_path, 10.0).read()
 
 
-def test_what_is_no_source(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="no such camera: /dev/video99"):
-        open_source(CameraSettings(source="/dev/video99"))
-    with pytest.raises(SourceError, match="unsupported address scheme gopher://"):
-        open_source(CameraSettings(source="gopher://host"))
-    with pytest.raises(SourceError, match=r"no video stream at rtsp://127\.0\.0\.1:1/x") as caught:
-        open_source(CameraSettings(source="rtsp://me:secret@127.0.0.1:1/x", timeout_s=5))
-    assert "secret" not in str(caught.value)
-
-
-def test_passwords_are_not_shown() -> None:
-    assert without_password("rtsp://me:p@ss@cam/1") == "rtsp://cam/1"
-    assert display_address(CameraSettings(source="rtsp://me:pw@cam/1")) == "rtsp://cam/1"
-    assert display_address(CameraSettings(source="demo")) == "the bundled demo clip"
-
-
-def test_a_name_with_a_colon_and_a_recording_beside_the_devices(tmp_path: Path) -> None:
+def test_file_name_may_contain_a_colon(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "08:15:03.mp4", [10, 20])
-    assert len(all_frames(open_source(CameraSettings(source=str(clip))))) == 2
-    shared = Path("/dev/shm") / f"{tmp_path.name}.mp4"
-    shared.write_bytes(clip.read_bytes())
-    try:
-        assert len(all_frames(open_source(CameraSettings(source=str(shared))))) == 2
-    finally:
-        shared.unlink()
+    assert len(all_frames(VideoFile(clip))) == 2
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_damaged_file_is_played_as_far_as_it_goes(tmp_path: Path, seed: int) -> None:
-    chance = random.Random(seed)
+def test_damaged_file_is_played_as_far_as_possible(tmp_path: Path, seed: int) -> None:
+    generator = random.Random(seed)
     damaged = bytearray(demo_clip().read_bytes())
-    for _ in range(chance.choice((5, 200))):
-        damaged[chance.randrange(len(damaged))] = chance.randrange(256)
-    (tmp_path / "damaged.mp4").write_bytes(damaged[: chance.randrange(len(damaged) // 2, 10**9)])
+    for _ in range(generator.choice((5, 200))):
+        damaged[generator.randrange(len(damaged))] = generator.randrange(256)
+    length = generator.randrange(len(damaged) // 2, 10**9)
+    (tmp_path / "damaged.mp4").write_bytes(damaged[:length])
     try:
         frames = all_frames(VideoFile(tmp_path / "damaged.mp4"))
     except SourceError:
@@ -125,5 +115,5 @@ def test_a_damaged_file_is_played_as_far_as_it_goes(tmp_path: Path, seed: int) -
 
 
 def open_descriptors(path: Path) -> list[Path]:
-    """Of `path` alone: what other tests left open may close at any moment."""
+    """Return the descriptors of `path`; those that other tests left open may close at any time."""
     return [fd for fd in Path("/proc/self/fd").iterdir() if fd.resolve() == path.resolve()]

@@ -4,10 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.camera.source_address import display_address, without_password
+from edge.camera.source_address import (
+    display_address,
+    full_spec,
+    is_device,
+    picamera2_number,
+    without_password,
+)
 from edge.config.settings import CameraSettings
 
-#: Nothing else in an address below is written in these letters.
+#: Passwords consist of these characters and contain one of the letters Q, X and Z, which occur
+#: nowhere else in an address.
 SECRETS = st.text("QXZ@:=%+.!~", min_size=1).filter(lambda text: any(c in "QXZ" for c in text))
 KEYS = st.sampled_from(
     ["pass", "passwd", "password", "pwd", "pw", "token", "access_token", "key", "auth", "secret"]
@@ -24,7 +31,7 @@ def is_hidden(shown: str) -> bool:
     parts=st.lists(st.one_of(HARMLESS, st.tuples(KEYS, SECRETS).map("=".join)), max_size=5),
     separators=st.lists(st.sampled_from("&;/?"), min_size=5, max_size=5),
 )
-def test_no_password_is_ever_shown(login: str, parts: list[str], separators: list[str]) -> None:
+def test_password_is_never_shown(login: str, parts: list[str], separators: list[str]) -> None:
     rest = "".join(separator + part for separator, part in zip(separators, parts, strict=False))
     url = f"rtsp://{login}cam:554/{rest}"
     shown = display_address(CameraSettings(source=url))
@@ -33,7 +40,7 @@ def test_no_password_is_ever_shown(login: str, parts: list[str], separators: lis
 
 
 @given(secret=st.text("QXZ/?:=%+.!~@", min_size=1), after=st.sampled_from(["", "&w=1", ";w=1"]))
-def test_in_a_query_a_slash_belongs_to_the_password(secret: str, after: str) -> None:
+def test_password_in_a_query_may_contain_a_slash(secret: str, after: str) -> None:
     assert is_hidden(without_password(f"http://cam/snap?user=admin&token={secret}{after}"))
 
 
@@ -51,5 +58,39 @@ def test_in_a_query_a_slash_belongs_to_the_password(secret: str, after: str) -> 
         ("http://cam/snap?channel=1&passage=2", "http://cam/snap?channel=1&passage=2"),
     ],
 )
-def test_what_is_shown(url: str, shown: str) -> None:
+def test_address_without_password(url: str, shown: str) -> None:
     assert without_password(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("rtsp://me:pw@cam/1", "rtsp://cam/1"),
+        ("demo", "the bundled demo clip"),
+        ("/dev/video0", "/dev/video0"),
+        ("me@home.mp4", "me@home.mp4"),
+    ],
+)
+def test_source_is_shown_for_users(source: str, shown: str) -> None:
+    assert display_address(CameraSettings(source=source)) == shown
+
+
+@pytest.mark.parametrize(
+    ("source", "number", "full"),
+    [
+        ("picamera2", 0, "picamera2:0"),
+        ("picamera2:1", 1, "picamera2:1"),
+        ("picamera2:x", None, "picamera2:x"),
+        ("picamera2/", None, "picamera2/"),
+        ("0", None, "/dev/video0"),
+    ],
+)
+def test_abbreviated_source_is_expanded(source: str, number: int | None, full: str) -> None:
+    assert picamera2_number(source) == number
+    assert full_spec(source) == full
+
+
+def test_device_is_recognised_by_its_path() -> None:
+    assert is_device("/dev/video7")
+    assert is_device("/dev/v4l/by-id/usb-camera")
+    assert not is_device("/dev/shm/clip.mp4")

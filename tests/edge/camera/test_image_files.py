@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.camera.image_files import decode_image, is_cut_off, read_image
+from edge.common.errors import UserError
+from tests.support.pictures import flat, write_picture
+
+JPEG = cv2.imencode(".jpg", flat(100))[1].tobytes()
+
+
+def test_picture_is_read(tmp_path: Path) -> None:
+    image = read_image(write_picture(tmp_path / "grey.png", 100))
+    assert (image == flat(100)).all()
+
+
+def test_grey_picture_becomes_bgr() -> None:
+    raw = cv2.imencode(".png", np.full((4, 6), 50, np.uint8))[1].tobytes()
+    assert decode_image(raw, "grey").shape == (4, 6, 3)
+
+
+def test_missing_picture_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no such picture: .*none"):
+        read_image(tmp_path / "none.png")
+
+
+def test_folder_is_rejected_as_a_picture(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot read .*: Is a directory"):
+        read_image(tmp_path)
+
+
+@pytest.mark.parametrize("raw", [b"", b"no picture", b"\xff\xd8\xff broken"])
+def test_undecodable_data_is_rejected(raw: bytes) -> None:
+    with pytest.raises(UserError, match="photo is not a picture that can be read"):
+        decode_image(raw, "photo")
+
+
+def test_picture_with_too_many_pixels_is_rejected() -> None:
+    header = b"BM" + bytes(8) + (54).to_bytes(4, "little")
+    header += (40).to_bytes(4, "little") + (60_000).to_bytes(4, "little") * 2
+    bitmap = header + (1).to_bytes(2, "little") + (24).to_bytes(2, "little") + bytes(24)
+    with pytest.raises(UserError, match="photo has too many pixels"):
+        decode_image(bitmap, "photo")
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".webp"])
+def test_truncated_picture_is_recognised(ending: str) -> None:
+    raw = cv2.imencode(ending, flat(100))[1].tobytes()
+    assert not is_cut_off(raw)
+    assert is_cut_off(raw[:-12])
+    assert is_cut_off(raw[:20])
+
+
+def test_end_of_a_thumbnail_is_not_the_end_of_the_picture() -> None:
+    thumbnail = b"\xff\xe1" + (len(JPEG) + 2).to_bytes(2, "big") + JPEG
+    whole = JPEG[:2] + thumbnail + JPEG[2:]
+    assert not is_cut_off(whole)
+    assert is_cut_off(whole[:-10])
+
+
+def test_other_formats_are_not_checked_for_truncation() -> None:
+    assert not is_cut_off(b"BM")

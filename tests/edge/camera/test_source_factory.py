@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.camera.frame_rate_limit import FrameRateBudget
+from edge.camera.recordings import PictureFolder, VideoFile
+from edge.camera.source import SourceError
+from edge.camera.source_factory import frame_rate_limit, is_recorded, open_source
+from edge.config.settings import CameraSettings
+from tests.support.pictures import write_clip, write_picture
+
+STREAM = CameraSettings(source="rtsp://127.0.0.1:1/x", fps=10.0)
+
+
+@pytest.mark.parametrize(
+    ("source", "recorded"),
+    [
+        ("picamera2", False),
+        ("0", False),
+        ("/dev/video3", False),
+        ("rtsp://cam/1", False),
+        ("/dev/null", False),
+        ("demo", True),
+        ("clip.mp4", True),
+    ],
+)
+def test_files_and_folders_are_recorded(source: str, recorded: bool) -> None:
+    assert is_recorded(CameraSettings(source=source)) is recorded
+
+
+def test_live_source_is_read_twice_per_timeout() -> None:
+    settings = CameraSettings(source=STREAM.source, fps=0.01, timeout_s=4.0)
+    limit = frame_rate_limit(settings, FrameRateBudget())
+    assert [n for n in range(20) if limit(float(n))] == list(range(0, 20, 2))
+
+
+def test_newest_frame_of_a_burst_is_accepted() -> None:
+    """A radio link delivers the frames of a camera in bursts of three."""
+    limit = frame_rate_limit(STREAM, FrameRateBudget())
+    times_s = [0.3 * n + 0.002 * k for n in range(100) for k in range(3)]
+    accepted = [at_s for at_s in times_s if limit(at_s)]
+    assert len(accepted) == pytest.approx(300, abs=3)
+    assert sum(round(at_s % 0.3, 3) == 0.004 for at_s in accepted) == pytest.approx(100, abs=2)
+
+
+def test_rate_limit_holds_for_bursts() -> None:
+    """A radio link delivers 30 frames per second in bursts of nine."""
+    limit = frame_rate_limit(STREAM, FrameRateBudget())
+    times_s = [0.3 * n + 0.002 * k for n in range(100) for k in range(9)]
+    assert sum(limit(at_s) for at_s in times_s) == pytest.approx(300, abs=6)
+
+
+def test_rate_limit_is_that_of_the_settings(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", [100] * 40, fps=20.0)
+    settings = CameraSettings(source=str(clip), fps=5.0)
+    source = open_source(settings, frame_rate_limit(settings, FrameRateBudget()))
+    assert len(list(iter(source.read, None))) == 10
+    source.close()
+    assert len(list(iter(open_source(settings).read, None))) == 40
+
+
+def test_file_and_folder_are_opened(tmp_path: Path) -> None:
+    write_picture(tmp_path / "1.png", 100)
+    clip = write_clip(tmp_path / "clip.mp4", [10, 20])
+    assert isinstance(open_source(CameraSettings(source=str(tmp_path))), PictureFolder)
+    assert isinstance(open_source(CameraSettings(source=str(clip))), VideoFile)
+    assert isinstance(open_source(CameraSettings(source="demo")), VideoFile)
+
+
+def test_recording_below_dev_is_no_camera(tmp_path: Path) -> None:
+    clip = Path("/dev/shm") / f"{tmp_path.name}.mp4"
+    write_clip(clip, [10, 20])
+    try:
+        assert isinstance(open_source(CameraSettings(source=str(clip))), VideoFile)
+    finally:
+        clip.unlink()
+
+
+def test_unsupported_address_scheme_is_rejected() -> None:
+    with pytest.raises(SourceError, match="unsupported address scheme gopher://"):
+        open_source(CameraSettings(source="gopher://host"))
