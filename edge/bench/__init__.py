@@ -1,1 +1,1 @@
-"""What our pipeline costs on this machine, beside what the original's would."""
+"""The bench: what the pipeline costs on this machine, compared with the original Mask Patrol."""

@@ -1,4 +1,4 @@
-"""Whether two ways of watching the same footage gave the same alerts, and how much later."""
+"""Compares the alerts of two pipelines on the same footage: the same ones, and how much later."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from edge.events.alert_machine import Event
 
 
 def episodes(events: Sequence[Event]) -> list[tuple[float, float]]:
-    """Start and end, in seconds, of each alert."""
+    """Return the start and the end of each alert, in seconds."""
     ends = {e.episode: e.at_s for e in events if e.event_type == "no_mask_end"}
     starts = [e for e in events if e.event_type == "no_mask_start"]
     return [(each.at_s, ends[each.episode]) for each in starts]
@@ -17,9 +17,10 @@ def episodes(events: Sequence[Event]) -> list[tuple[float, float]]:
 def agreement(
     own: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]]
 ) -> tuple[float, ...]:
-    """How much later each alert of `own` began that one of `others` is too, in seconds.
+    """Return how much later each alert of `own` began than its counterpart in `others`, in seconds.
 
-    Alerts that run at the same time are one, those that began nearest each other first.
+    Two alerts are counterparts when they overlap in time; of several candidates, those that
+    began closest to each other are matched first. Alerts without a counterpart are left out.
     """
     pairs = sorted(
         (abs(a[0] - b[0]), i, j)

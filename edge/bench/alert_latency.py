@@ -1,7 +1,7 @@
-"""How long an alert takes from the capture of its frame until the broker has acknowledged it.
+"""Measures the time from the capture of a frame to the broker's acknowledgement of its alert.
 
-The daemon runs for real and times its own alerts (`stages_ms.alert` of `health`), while two
-people with bare faces come, are in view together, and leave, again and again.
+A real daemon runs and times its own alerts (`stages_ms.alert` of `health`), while two people
+without masks repeatedly come into view together and leave.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.bench.daemon_process import BASE, FPS, place, running
+from edge.bench.daemon_process import BASE, FPS, running, workspace
 from edge.bench.footage import clip, people
 from edge.bench.results import AlertFigures
 from edge.common.arrays import Pixels
@@ -25,36 +25,39 @@ from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.mqtt.broker import Broker, new_client
 
-#: Two starts and two ends each time. People stay so long, and are away until they have left.
+#: Each visit gives two starts and two ends. `STAY_S` is how long the people are in view,
+#: `AWAY_S` how long they are away, so that the tracker counts them as having left.
 VISITS, STAY_S, AWAY_S = 6, 2.0, 2.5
-#: A Pi Zero may take twice as long as the footage.
-PATIENCE_S = 3.0 * VISITS * (STAY_S + AWAY_S) + 60.0
+#: Timeout; a Pi Zero may take twice as long as the footage.
+TIMEOUT_S = 3.0 * VISITS * (STAY_S + AWAY_S) + 60.0
 DEVICE = "bench-alerts"
-#: The columns of the demo's picture, as shares of its width, in which its first visitor stands.
-FROM, UNTIL = 0.22, 0.72
+#: The columns of the demo clip in which its first visitor stands, as fractions of its width.
+VISITOR_LEFT, VISITOR_RIGHT = 0.22, 0.72
 
 
 def alert_figures(settings: Settings, visits: int = VISITS) -> AlertFigures:
-    """Watch `visits` of the two; raises UserError when there is no embedded broker, or when the
-    daemon fails."""
-    with place() as here:
+    """Time the alerts of `visits` visits.
+
+    Raises UserError when the embedded broker is not installed, or when the daemon fails.
+    """
+    with workspace() as here:
         pictures = _write_visits(settings, here.folder / "visits", visits)
         config = here.configuration(settings, DEVICE, pictures)
-        newest = _Newest(here.broker)
+        health = _HealthSubscriber(here.broker)
         try:
             with running(config) as daemon:
-                figures = newest.wait_for(4 * visits, daemon.over)
+                figures = health.wait_for(4 * visits, daemon.has_ended)
                 if figures is None:
-                    reason = daemon.last_words() or "too few alerts came"
+                    reason = daemon.last_line() or "too few alerts came"
                     raise UserError(f"alerts could not be timed: {reason}")
         finally:
-            newest.close()
+            health.close()
     alert = figures["stages_ms"]["alert"]
     return AlertFigures(alert["p50"], alert["p95"], figures["events_acknowledged"])
 
 
-class _Newest:
-    """A subscriber that keeps the daemon's newest `health`."""
+class _HealthSubscriber:
+    """A subscriber that keeps the daemon's newest `health` message."""
 
     def __init__(self, broker: Broker) -> None:
         self._changed = threading.Condition()
@@ -71,8 +74,8 @@ class _Newest:
         self._client.loop_stop()
 
     def wait_for(self, events: int, is_over: Callable[[], bool]) -> dict[str, Any] | None:
-        """The first that tells of so many; None when it came to nothing."""
-        deadline_s = time.monotonic() + PATIENCE_S
+        """Return the first message with `events` acknowledged; None on failure or timeout."""
+        deadline_s = time.monotonic() + TIMEOUT_S
         with self._changed:
             while self._health.get("events_acknowledged", 0) < events:
                 if is_over() or time.monotonic() > deadline_s:
@@ -87,11 +90,14 @@ class _Newest:
 
 
 def _write_visits(settings: Settings, folder: Path, visits: int) -> Path:
-    """Pictures at `FPS`: the demo's first visitor and their mirror image side by side, then
-    nobody; and nobody for a while at the end, so that `health` tells of the last ends."""
+    """Write pictures to be played at `FPS`, and return their folder.
+
+    Each visit shows the demo's first visitor beside their mirror image, then an empty scene. The
+    last empty scene is longer, so that `health` still reports the last ends of alerts.
+    """
     folder.mkdir()
-    there = [_twice(frame.image_bgr) for frame in people(settings).frames()]
-    nobody = _twice(next(clip("demo", settings).frames()).image_bgr)
+    there = [_beside_mirror_image(frame.image_bgr) for frame in people(settings).frames()]
+    nobody = _beside_mirror_image(next(clip("demo", settings).frames()).image_bgr)
     shown = [there[n % len(there)] for n in range(round(STAY_S * FPS))]
     once = [*shown, *[nobody] * round(AWAY_S * FPS)]
     for index, image in enumerate(once):
@@ -105,7 +111,7 @@ def _write_visits(settings: Settings, folder: Path, visits: int) -> Path:
     return folder
 
 
-def _twice(image_bgr: Pixels) -> Pixels:
+def _beside_mirror_image(image_bgr: Pixels) -> Pixels:
     width = image_bgr.shape[1]
-    half = image_bgr[:, round(FROM * width) : round(FROM * width) + width // 2]
+    half = image_bgr[:, round(VISITOR_LEFT * width) : round(VISITOR_LEFT * width) + width // 2]
     return np.hstack([half, half[:, ::-1]])

@@ -1,4 +1,4 @@
-"""`mask-patrol bench`: what is measured, in which order, and what becomes of it."""
+"""`mask-patrol bench`: measures in a fixed order, then prints and writes the figures."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from edge.bench import footage
 from edge.bench.alert_latency import VISITS, alert_figures
 from edge.bench.chart import write_chart
 from edge.bench.instruction_count import counter, instructions_per_frame
-from edge.bench.isolated_run import played_alone
+from edge.bench.isolated_run import measure_isolated
 from edge.bench.machine import machine
 from edge.bench.measure import Contender, Pass, one_opencv_thread, play
 from edge.bench.original_pipeline import Original
-from edge.bench.our_pipeline import Ours, Thorough
+from edge.bench.our_pipeline import CompleteSearch, Ours
 from edge.bench.results import (
     AlertFigures,
     Result,
@@ -38,19 +38,20 @@ from edge.common.terminal import Terminal
 from edge.config.settings import Settings, change
 
 RESULT_NAME = "bench.json"
-#: Footage that the processes play whose memory is told.
+#: Frames that a process plays when its peak memory is measured.
 MEMORY_FRAMES = 30
-#: What a device at a quiet door does.
+#: The frame rate for the CPU share of an empty scene: the default of `camera.fps`.
 USUAL_FPS = 10.0
 
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """What the command line asks for.
+    """The options of the command line.
 
-    `clips` as sources are written, none for the demo; `against_original`: play the original's
-    pipeline, too; `passes` over each scene; `seconds` of each scene at most; `valgrind`: let it
-    count instructions if perf cannot; `out`: where to write the figures and the chart.
+    `clips`: sources as in `camera.source`, empty for the demo. `against_original`: also play the
+    original's pipeline. `passes`: how often each scene is played. `seconds`: at most this much of
+    each scene. `valgrind`: count instructions with valgrind if perf cannot. `out`: the folder for
+    the figures and the chart.
     """
 
     clips: Sequence[str] = ()
@@ -63,7 +64,10 @@ class BenchOptions:
 
 
 def bench(settings: Settings, options: BenchOptions) -> int:
-    """Measure, print, write; 0, or UserError for what keeps it from measuring at all."""
+    """Measure, print, and write the figures; return the exit code 0.
+
+    Raises UserError when nothing can be measured. A part that cannot be measured is reported.
+    """
     if options.out is not None:
         _make_folder(options.out)
     screen = Terminal(sys.stderr)
@@ -71,7 +75,7 @@ def bench(settings: Settings, options: BenchOptions) -> int:
         with one_opencv_thread():
             result = _Bench(settings, options, screen).measure()
     finally:
-        screen.status("")  # what follows, an error too, begins on a line of its own
+        screen.status("")  # clear the status line, so that an error starts on a line of its own
     lines = [as_json(result)] if options.json else list(as_text(result))
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
@@ -84,7 +88,7 @@ class _Bench:
     """One run of the bench."""
 
     def __init__(self, settings: Settings, options: BenchOptions, screen: Terminal) -> None:
-        # What is configured may be more; the original gets one, so that they can be compared.
+        # One thread, whatever is configured: the original has one, and they are compared.
         self._settings = change(settings, classifier={"threads": 1})
         self._options, self._screen = options, screen
         self._missing: dict[str, str] = {}
@@ -94,21 +98,21 @@ class _Bench:
         seconds = options.seconds
         clips = [footage.clip(name, settings, seconds) for name in options.clips or [footage.DEMO]]
         for scene in clips:
-            footage.checked(scene)  # a wrong name is told at once, not after minutes
-        here = machine()  # before we are the load
+            footage.checked(scene)  # report a wrong name now, not after minutes
+        here = machine()  # before the bench itself adds to the load
         ours = Ours(settings)
         contenders: list[Contender] = [ours]
         if options.against_original:
             contenders.append(Original())
-        thorough = Thorough(settings)
+        complete = CompleteSearch(settings)
         empty = footage.empty(settings, seconds)
         played = [
-            *(self._scene(scene, ours, contenders, thorough) for scene in clips),
+            *(self._scene(scene, ours, contenders, complete) for scene in clips),
             self._scene(empty, ours, contenders),
         ]
         names = [contender.name for contender in contenders]
         sizes = self._sizes(ours)
-        self._tell("threads")
+        self._show_step("threads")
         watched = list(footage.people(settings, seconds).frames())
         threads = thread_figures(settings, watched)
         start = self._start()
@@ -142,13 +146,13 @@ class _Bench:
         scene: footage.Scene,
         ours: Ours,
         contenders: Sequence[Contender],
-        thorough: Thorough | None = None,
+        complete: CompleteSearch | None = None,
     ) -> SceneFigures:
         passes: list[list[Pass]] = []
         for number in range(self._options.passes):
             line = f"{scene.name}: pass {number + 1} of {self._options.passes}"
-            self._tell(line)
-            passes.append(play(scene.frames(), contenders, partial(self._tell_reached, line)))
+            self._show_step(line)
+            passes.append(play(scene.frames(), contenders, partial(self._show_position, line)))
         by_contender = list(zip(*passes, strict=True))
         figures = {}
         for contender, own in zip(contenders, by_contender, strict=True):
@@ -162,11 +166,11 @@ class _Bench:
         if len(contenders) > 1:
             ratio = Spread.of([b.total_cpu_s / a.total_cpu_s for a, b in passes])
         sparing = None
-        if thorough is not None:
-            line = f"{scene.name}: every frame, searched wholly"
-            self._tell(line)
-            play(scene.frames(), [thorough], partial(self._tell_reached, line))
-            sparing = sparing_figures(ours.events, thorough.events)
+        if complete is not None:
+            line = f"{scene.name}: complete search of every frame"
+            self._show_step(line)
+            play(scene.frames(), [complete], partial(self._show_position, line))
+            sparing = sparing_figures(ours.events, complete.events)
         frames = [frame.size_px for frame in scene.frames()]
         return SceneFigures(
             scene.name, len(frames), passes[0][0].footage_s, frames[0], figures, ratio, sparing
@@ -177,7 +181,7 @@ class _Bench:
         large = footage.larger(small)
         pairs = []
         for number in range(self._options.passes):
-            self._tell(f"frame sizes: pass {number + 1} of {self._options.passes}")
+            self._show_step(f"frame sizes: pass {number + 1} of {self._options.passes}")
             pairs.append(
                 [play(each.frames(), [ours])[0].cpu_ms_per_frame for each in (small, large)]
             )
@@ -187,28 +191,28 @@ class _Bench:
 
     def _start(self) -> StartFigures | None:
         try:
-            return start_figures(self._settings, self._options.passes, self._tell)
+            return start_figures(self._settings, self._options.passes, self._show_step)
         except UserError as error:
             self._missing["start-up"] = str(error)
             return None
 
     def _alert(self) -> AlertFigures | None:
-        self._tell("alerts")
+        self._show_step("alerts")
         try:
-            # A quick trial gets a rough figure.
+            # With --seconds one visit is enough for a rough figure.
             return alert_figures(self._settings, VISITS if self._options.seconds is None else 1)
         except UserError as error:
             self._missing["alerts"] = str(error)
             return None
 
     def _memory(self, names: Sequence[str], config: Path) -> dict[str, float]:
-        self._tell("memory")
+        self._show_step("memory")
         found: dict[str, float] = {}
         try:
             for name in names:
-                peak = played_alone(name, config, MEMORY_FRAMES)["peak_mb"]
+                peak = measure_isolated(name, config, MEMORY_FRAMES)["peak_mb"]
                 if peak is None:
-                    raise UserError("this system does not tell it (no VmHWM in /proc)")
+                    raise UserError("the system does not report it (no VmHWM in /proc)")
                 found[name] = round(peak, 1)
         except UserError as error:
             self._missing["memory"] = str(error)
@@ -218,18 +222,18 @@ class _Bench:
     def _instructions(self, names: Sequence[str], config: Path) -> dict[str, int] | None:
         try:
             tool = counter(self._options.valgrind)
-            self._tell(f"instructions, by {tool}")
+            self._show_step(f"instructions, by {tool}")
             return instructions_per_frame(names, config, tool)
         except UserError as error:
             self._missing["instructions"] = str(error)
             return None
 
-    def _tell_reached(self, line: str, at_s: float) -> None:
-        """How far a pass has come, on a terminal only."""
+    def _show_position(self, line: str, at_s: float) -> None:
+        """Show how much footage a pass has played; on a terminal only."""
         self._screen.status(f"{line}, {at_s:.0f} s of footage …")
 
-    def _tell(self, line: str) -> None:
-        """Where the bench is: one line that changes on a terminal, elsewhere a line each."""
+    def _show_step(self, line: str) -> None:
+        """Show what is being measured: a status line on a terminal, else one line for each step."""
         if sys.stderr.isatty():
             self._screen.status(f"{line} …")
         else:

@@ -1,4 +1,4 @@
-"""The stacked bars: processor time for a minute of footage, stage by stage."""
+"""The chart: stacked bars of the processor time for one minute of footage, by stage."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F
 
 
 def write_chart(result: Result, folder: Path) -> Path:
-    """Draw `result` into `folder`; raises UserError without matplotlib."""
+    """Draw `result` as PNG in `folder` and return the file's path.
+
+    Raises UserError when matplotlib is not installed.
+    """
     if importlib.util.find_spec("matplotlib") is None:
-        raise UserError("no chart without matplotlib: pip install 'mask-patrol[bench]'")
+        raise UserError("the chart needs matplotlib: pip install 'mask-patrol[bench]'")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -44,7 +47,7 @@ def write_chart(result: Result, folder: Path) -> Path:
 def _draw(axes: Any, scene: SceneFigures, colours: dict[str, str]) -> None:
     for contender, figures in scene.contenders.items():
         stages = between_ms(figures)
-        # Of a minute, and not of a frame: not everybody looks at as many.
+        # Scaled to one minute of footage: the contenders process different numbers of frames.
         s_per_ms = figures.cpu_s_per_minute.median / max(sum(stages.values()), 1e-9)
         reached_s = 0.0
         for stage, ms in stages.items():

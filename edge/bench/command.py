@@ -14,26 +14,27 @@ def add_bench(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
     add_common: Callable[[argparse.ArgumentParser], None],
 ) -> None:
-    """Add the command; `add_common` gives it the options that all commands have."""
+    """Add the `bench` command; `add_common` adds the options that all commands share."""
     parser = commands.add_parser(
         "bench",
         help="measure what the pipeline costs on this machine",
         description="Play clips through the pipeline and print what it costs: time of each stage,"
-        " CPU for a minute of footage, frames a second, memory, start-up. With --against original"
-        " also through the pipeline of the original Mask Patrol, in turn, with ratios. An empty"
-        " scene and a larger frame size are always measured. Times are noisy while the machine"
-        " does other things; ratios are less so.",
+        " CPU time for one minute of footage, frames per second, memory, and start-up time."
+        " --against original plays them alternately through the pipeline of the original Mask"
+        " Patrol, and prints ratios. An empty scene and a larger frame size are always measured."
+        " Other programs on the machine disturb times more than ratios.",
     )
     parser.add_argument(
         "clips",
         nargs="*",
         metavar="CLIP",
-        help="a video file, a folder of pictures, or `demo` (default: the demo)",
+        help="a video file, a folder of pictures, or `demo` (default: demo)",
     )
     parser.add_argument(
         "--against",
         choices=("original",),
-        help="original: Haar on every full frame and a network of 3.4 million parameters",
+        help="compare with the original Mask Patrol: Haar cascade on every full frame, and a"
+        " network of 3.4 million parameters",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
@@ -44,15 +45,18 @@ def add_bench(
         type=_passes,
         default=3,
         metavar="N",
-        help="how often each clip is played by each (default: %(default)s)",
+        help="how often each pipeline plays each clip (default: %(default)s)",
     )
     parser.add_argument(
-        "--seconds", type=_seconds, metavar="S", help="play so much of each clip, for a quick trial"
+        "--seconds",
+        type=_seconds,
+        metavar="S",
+        help="play only the first S seconds of each clip, for a quick trial",
     )
     parser.add_argument(
         "--instructions",
         action="store_true",
-        help="count instructions with valgrind where perf cannot; takes minutes",
+        help="count instructions with valgrind if perf cannot; this takes minutes",
     )
     add_common(parser)
     parser.set_defaults(do=_bench)
@@ -78,12 +82,12 @@ def _bench(options: argparse.Namespace) -> int:
 def _passes(text: str) -> int:
     number = int(text)
     if not 1 <= number <= 1000:
-        raise argparse.ArgumentTypeError(f"{text} is not from 1 to 1000")
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 1000")
     return number
 
 
 def _seconds(text: str) -> float:
     number = float(text)
     if not (math.isfinite(number) and number > 0.0):
-        raise argparse.ArgumentTypeError(f"{text} is no length of time")
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number of seconds")
     return number

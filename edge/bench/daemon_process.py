@@ -1,6 +1,6 @@
-"""The daemon as the bench starts it: a process, an embedded broker, an outbox of its own.
+"""Starts a daemon for the bench: its own process, embedded broker, and outbox.
 
-What a device that runs here keeps is not touched.
+The state of a daemon that is installed on this machine is not touched.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from edge.mqtt.embedded_broker import EmbeddedBroker
 BASE = "maskpatrolbench"
 FPS = 10.0
 STOP_S = 10.0
-#: A broker of one's own needs neither a login nor certificates.
+#: The embedded broker needs neither a login nor certificates.
 _PLAIN: dict[str, Any] = {
     "username": "", "password_file": "", "tls": False,
     "ca_file": "", "cert_file": "", "key_file": "", "discovery": False,
@@ -33,15 +33,15 @@ _PLAIN: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Place:
-    """A folder for what the daemon writes, and a broker for what it says."""
+class Workspace:
+    """A folder for the daemon's files, and a broker for its messages."""
 
     folder: Path
     broker: Broker
     mqtt: dict[str, Any]
 
     def configuration(self, settings: Settings, device: str, pictures: Path) -> Path:
-        """A file by which a daemon named `device` watches `pictures` at `FPS`."""
+        """Write and return a settings file for a daemon `device` that plays `pictures` at `FPS`."""
         own = change(
             settings,
             device=device,
@@ -57,24 +57,27 @@ class Place:
 
 
 @contextmanager
-def place() -> Iterator[Place]:
-    """Raises UserError when there is no embedded broker."""
+def workspace() -> Iterator[Workspace]:
+    """Provide a workspace while `with` lasts.
+
+    Raises UserError when the embedded broker is not installed.
+    """
     if importlib.util.find_spec("amqtt") is None:
-        raise UserError("it needs the embedded broker: pip install 'mask-patrol[broker]'")
+        raise UserError("the embedded broker is needed: pip install 'mask-patrol[broker]'")
     with tempfile.TemporaryDirectory(prefix="mask-patrol-bench-") as name, EmbeddedBroker() as it:
-        yield Place(Path(name), Broker(it.host, it.port, version="3.1.1"), it.settings)
+        yield Workspace(Path(name), Broker(it.host, it.port, version="3.1.1"), it.settings)
 
 
 @contextmanager
 def running(config: Path) -> Iterator[Daemon]:
-    """The daemon by `config`, until `with` ends."""
+    """Run a daemon with `config` while `with` lasts."""
     words = ["run", "--config", str(config), "--log-level", "error"]
-    with tempfile.TemporaryFile("w+") as said:
+    with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
-            our_command("edge", *words), env=our_environment(), stdout=said, stderr=said
+            our_command("edge", *words), env=our_environment(), stdout=output, stderr=output
         )
         try:
-            yield Daemon(process, said)
+            yield Daemon(process, output)
         finally:
             process.send_signal(signal.SIGTERM)
             try:
@@ -85,23 +88,23 @@ def running(config: Path) -> Iterator[Daemon]:
 
 
 class Daemon:
-    """A daemon that runs."""
+    """A running daemon process."""
 
-    def __init__(self, process: subprocess.Popen[Any], said: IO[str]) -> None:
-        """`said` is the file that it writes to."""
-        self._process, self._said = process, said
+    def __init__(self, process: subprocess.Popen[Any], output: IO[str]) -> None:
+        """`output` is the file that receives its standard output and error."""
+        self._process, self._output = process, output
 
     @property
-    def number(self) -> int:
-        """The id of its process."""
+    def process_id(self) -> int:
+        """The id of the daemon's process."""
         return self._process.pid
 
-    def over(self) -> bool:
-        """Whether it has ended by itself."""
+    def has_ended(self) -> bool:
+        """Return whether the process has ended by itself."""
         return self._process.poll() is not None
 
-    def last_words(self) -> str | None:
-        """The last line that it wrote, if it wrote anything."""
-        self._said.seek(0)
-        lines = self._said.read().strip().splitlines()
+    def last_line(self) -> str | None:
+        """Return the last line of its output, or None without output."""
+        self._output.seek(0)
+        lines = self._output.read().strip().splitlines()
         return lines[-1] if lines else None

@@ -1,4 +1,4 @@
-"""What is played: clips, the demo's parts with people, and an empty scene made from it."""
+"""The footage that the bench plays: clips, part of the demo with people, and an empty scene."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge.common.errors import UsageError, UserError
 from edge.config.settings import Settings, change
 
 DEMO = "demo"
-#: What happens in the whole of it: who comes bare and leaves so, who puts a mask on.
+#: The events of the whole demo: one person leaves without a mask, one puts a mask on.
 DEMO_EVENTS = (
     ("no_mask_start", None),
     ("no_mask_end", "left"),
@@ -24,33 +24,33 @@ DEMO_EVENTS = (
     ("no_mask_end", "masked"),
 )
 EMPTY = "empty, still"
-#: Long enough for what looks around once in a quarter of a minute to do so several times.
+#: Long enough for several of the searches that a still scene gets every 15 s.
 EMPTY_S, EMPTY_FPS = 60.0, 10.0
-#: Grey levels: what a small sensor shows in an evenly lit hall.
+#: Standard deviation in grey levels: the noise of a small sensor in an evenly lit hall.
 NOISE_SIGMA = 2.0
-#: The noise of a frame is cut from a larger field of it, this many pixels to choose from.
+#: The noise of each frame is cut from a field that is larger by this many pixels.
 NOISE_PLAY_PX = 64
 SEED = 11
-#: Part of the demo with somebody bare in view from its first frame to its last.
+#: The part of the demo in which a person without a mask is in view in every frame.
 PEOPLE_FROM_S, PEOPLE_UNTIL_S = 2.5, 5.5
-#: Height and width that the daemon is to bear without costing much more.
+#: Height and width of the larger frame size.
 LARGE_PX = (1080, 1920)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Something that can be played again and again."""
+    """Footage that can be played repeatedly."""
 
     name: str
     frames: Callable[[], Iterator[Frame]]
-    #: Type and ending of the events that it is to bring; None where nobody has said.
+    #: Type and `ended_by` of the expected events; None where they are not known.
     expected: tuple[tuple[str, str | None], ...] | None = None
 
 
 def clip(name: str, settings: Settings, seconds: float | None = None) -> Scene:
-    """A video file, a folder of pictures or `demo`, its first `seconds` of footage.
+    """Return the first `seconds` of a video file, a folder of pictures, or `demo`.
 
-    Raises UsageError for what is no recording; when played, what the source raises.
+    Raises UsageError when `name` is not a recording. Playing it raises what the source raises.
     """
     settings = change(settings, camera={"source": name})
     if not is_recorded(settings.camera):
@@ -71,7 +71,7 @@ def clip(name: str, settings: Settings, seconds: float | None = None) -> Scene:
 
 
 def empty(settings: Settings, seconds: float | None = None) -> Scene:
-    """The demo's first picture, in which nobody is, again and again with a sensor's noise."""
+    """Return the demo's first picture, which is empty, repeated with the noise of a sensor."""
 
     def frames() -> Iterator[Frame]:
         first = next(clip(DEMO, settings).frames())
@@ -90,7 +90,7 @@ def empty(settings: Settings, seconds: float | None = None) -> Scene:
 
 
 def people(settings: Settings, seconds: float | None = None) -> Scene:
-    """The part of the demo with somebody in view, its times from 0."""
+    """Return the part of the demo with a person in view; its times start at 0."""
 
     def frames() -> Iterator[Frame]:
         for frame in clip(DEMO, settings, PEOPLE_UNTIL_S).frames():
@@ -101,8 +101,10 @@ def people(settings: Settings, seconds: float | None = None) -> Scene:
 
 
 def larger(scene: Scene) -> Scene:
-    """`scene` as a camera of 1920x1080 would see it: magnified to that height and continued
-    to both sides by its edges, so that the same people are in it."""
+    """Return `scene` at 1920x1080 with the same people in it.
+
+    Frames are enlarged to that height, and their edge pixels are repeated to both sides.
+    """
     height, width = LARGE_PX
 
     def frames() -> Iterator[Frame]:
@@ -120,7 +122,7 @@ def larger(scene: Scene) -> Scene:
 
 
 def checked(scene: Scene) -> Scene:
-    """`scene`, after a look at its first frame: raises UserError when there is none."""
+    """Return `scene`; raises UserError when it has no frame."""
     frames = scene.frames()
     if next(frames, None) is None:
         raise UserError(f"there is no frame in {scene.name}")

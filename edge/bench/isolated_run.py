@@ -1,7 +1,7 @@
-"""`python -m edge.bench.isolated_run`: one contender and nothing else, in a process of its own.
+"""`python -m edge.bench.isolated_run`: plays footage through one contender in its own process.
 
-So its memory is its own, and so are the instructions that perf or valgrind count. Writes one
-JSON object.
+So the peak memory, and the instructions that perf or valgrind count, are that contender's alone.
+It prints one JSON object.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from edge.bench.stage_costs import StageCosts
 from edge.common.errors import UserError
 from edge.config.settings import Settings, load_settings
 
-#: For a process that plays a second or two of footage: far more than a Pi Zero takes for it.
+#: Far more than a Pi Zero needs for one or two seconds of footage.
 TIMEOUT_S = 600.0
 
 
-def played_alone(contender: str, config: Path, frames: int) -> dict[str, Any]:
-    """What `contender` says of its process after `frames` of the demo with people in view.
+def measure_isolated(contender: str, config: Path, frames: int) -> dict[str, Any]:
+    """Play `frames` frames of the demo with people in view, and return the process's JSON object.
 
     Raises UserError when the process fails.
     """
     try:
         done = subprocess.run(
-            alone_command(contender, config, frames),
+            isolated_command(contender, config, frames),
             env=our_environment(),
             capture_output=True,
             text=True,
@@ -42,28 +42,28 @@ def played_alone(contender: str, config: Path, frames: int) -> dict[str, Any]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise UserError(f"{contender} alone took more than {TIMEOUT_S:g} s") from None
+        raise UserError(f"{contender} took more than {TIMEOUT_S:g} s in its own process") from None
     if done.returncode != 0:
         said = done.stderr.strip().splitlines()
         reason = said[-1] if said else f"it ended with code {done.returncode}"
-        raise UserError(f"{contender} could not be played alone: {reason}")
+        raise UserError(f"{contender} failed in its own process: {reason}")
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
 
-def alone_command(contender: str, config: Path, frames: int, idle: bool = False) -> list[str]:
-    """The command; `idle`: read the frames and load everything, but process nothing."""
+def isolated_command(contender: str, config: Path, frames: int, idle: bool = False) -> list[str]:
+    """Return the command line; with `idle` it loads everything and reads the frames only."""
     words = [contender, str(frames), "--config", str(config), *(["--idle"] if idle else [])]
     return our_command("edge.bench.isolated_run", *words)
 
 
 def contender_named(name: str, settings: Settings) -> Contender:
-    """`ours` or `original`, ready to play; raises UserError when it cannot be."""
+    """Return the contender `ours` or `original`; raises UserError when it cannot be loaded."""
     return Ours(settings) if name == Ours.name else Original()
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The process's own part."""
+    """Run in the process itself; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m edge.bench.isolated_run", description=__doc__)
     parser.add_argument("contender", choices=(Ours.name, Original.name))
     parser.add_argument("frames", type=int)
@@ -83,8 +83,8 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    said = {"frames": shown, "peak_mb": peak_mb()}
-    sys.stdout.write(json.dumps(said) + "\n")
+    answer_body = {"frames": shown, "peak_mb": peak_mb()}
+    sys.stdout.write(json.dumps(answer_body) + "\n")
     return 0
 
 

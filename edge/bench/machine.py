@@ -1,4 +1,4 @@
-"""What machine this is: figures of another one mean little beside it."""
+"""Describes this machine: figures are comparable only on the same one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 
 from edge.health.raspberry_pi import temperature_c, throttle_flags
 
-#: Where a Raspberry Pi says what it is, ended by a null character.
+#: The name of a Raspberry Pi's board, terminated by a null character.
 BOARD = Path("/proc/device-tree/model")
 CPU_INFO = Path("/proc/cpuinfo")
 
 
 def machine() -> dict[str, str | int | float]:
-    """Board or processor, cores, versions, and what might slow it down now."""
+    """Return board or processor, cores, versions, and what may slow the machine down now."""
     found: dict[str, str | int | float] = {
         "processor": processor(),
         "architecture": platform.machine(),
@@ -35,7 +35,7 @@ def machine() -> dict[str, str | int | float]:
 
 
 def processor(board: Path = BOARD, cpu_info: Path = CPU_INFO) -> str:
-    """The board's name, else the processor's, else `unknown`."""
+    """Return the board's name, else the processor's, else `unknown`."""
     try:
         return board.read_text(encoding="utf-8", errors="replace").rstrip("\0\n")
     except OSError:

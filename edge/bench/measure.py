@@ -1,4 +1,4 @@
-"""Contenders play the same frames in turn; what each of them spends is counted."""
+"""Plays the same frames through each contender alternately, and measures each."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ import cv2
 from edge.bench.stage_costs import WHOLE, StageCosts
 from edge.camera.source import Frame
 
-#: Frames are decoded outside of what is measured, so many bytes at a time: a Pi's memory holds
-#: them, and each contender runs for so long that the caches are its own.
+#: Frames are decoded before they are measured, this many bytes at a time: few enough for a Pi's
+#: memory, and enough for each contender to fill the processor's caches with its own data.
 CHUNK_BYTES = 32 * 2**20
-#: Footage of a clip of a single frame: one at the daemon's usual ten a second.
+#: The length of a clip of one frame: a frame at the default rate of ten a second.
 LONE_FRAME_S = 0.1
 
 
 class Contender(Protocol):
-    """A pipeline that can be fed with frames."""
+    """A pipeline that processes frames."""
 
     name: str
     runtime: str
     model_bytes: int
 
     def begin(self, costs: StageCosts) -> None:
-        """A clip begins; `costs` is fed with what the stages take."""
+        """Start a clip; the times of the stages are added to `costs`."""
 
     def wants(self, frame: Frame) -> bool:
-        """Whether `frame` is to be processed, or left out for the rate's sake."""
+        """Return whether `frame` is processed, or skipped because of the frame rate limit."""
 
     def process(self, frame: Frame) -> None:
-        """All that is to be done with `frame`."""
+        """Process `frame` completely."""
 
     def end(self) -> None:
-        """The clip is over."""
+        """End the clip."""
 
     @property
     def found(self) -> str:
-        """What the clip has brought so far, for people."""
+        """A readable summary of what was found in the clip so far."""
 
 
 @dataclass(frozen=True)
 class Pass:
-    """What one contender spent on one clip, in which it wanted `frames` frames.
+    """The cost of one clip for one contender, which processed `frames` of its frames.
 
-    `durations_s` of each run of a stage; `cpu_s` of each stage without those within it, and
-    under `WHOLE` what lies between them.
+    `durations_s`: wall time of each run, by stage. `cpu_s`: processor time by stage, without that
+    of the stages inside it; under `WHOLE`, the processor time between the stages.
     """
 
     frames: int
@@ -58,22 +58,22 @@ class Pass:
 
     @property
     def total_cpu_s(self) -> float:
-        """Processor time of everything."""
+        """Processor time of the whole clip, in seconds."""
         return sum(self.cpu_s.values())
 
     @property
     def cpu_s_per_minute(self) -> float:
-        """Processor time for a minute of footage."""
+        """Processor time for one minute of footage, in seconds."""
         return 60.0 * self.total_cpu_s / self.footage_s
 
     @property
     def cpu_ms_per_frame(self) -> float:
-        """Processor time for a frame, on average."""
+        """Mean processor time of a frame, in milliseconds."""
         return 1000.0 * self.total_cpu_s / self.frames
 
     @property
     def frames_per_s(self) -> float:
-        """Flat out: frames in a second of nothing else."""
+        """Frames per second when they are processed without a pause."""
         return self.frames / max(sum(self.durations_s[WHOLE]), 1e-9)
 
 
@@ -82,10 +82,11 @@ def play(
     contenders: Sequence[Contender],
     reached: Callable[[float], None] = lambda _: None,
 ) -> list[Pass]:
-    """One pass of each contender over `frames`, in turns of a second or so of footage.
+    """Play `frames` once through each contender, alternating after each chunk of footage.
 
-    Whoever begins a turn ends the next one. `reached` is told after each turn the time of its
-    last frame, in seconds. What reads the frames raises comes through.
+    The order is reversed after each chunk, so that no contender is always first. After each chunk
+    `reached` is called with the time of its last frame, in seconds. Exceptions of the frame
+    source are passed on.
     """
     costs = [StageCosts() for _ in contenders]
     for contender, cost in zip(contenders, costs, strict=True):
@@ -107,7 +108,7 @@ def play(
 
 
 def chunks(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
-    """`frames` in lists of at most `CHUNK_BYTES`, of one frame at least."""
+    """Yield `frames` in lists of at most `CHUNK_BYTES`, but at least one frame."""
     chunk: list[Frame] = []
     for frame in frames:
         chunk.append(frame)
@@ -119,7 +120,7 @@ def chunks(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
 
 
 def footage_s(times_s: Sequence[float]) -> float:
-    """How long frames of `times_s` are shown, the last one as long as the others on average."""
+    """Return the length of footage with frames at `times_s`; the last frame has the mean length."""
     if len(times_s) < 2:
         return LONE_FRAME_S * len(times_s)
     return (times_s[-1] - times_s[0]) * len(times_s) / (len(times_s) - 1)
@@ -127,7 +128,7 @@ def footage_s(times_s: Sequence[float]) -> float:
 
 @contextmanager
 def one_opencv_thread() -> Iterator[None]:
-    """OpenCV computes on one thread as long as `with` lasts: both contenders have as much."""
+    """Limit OpenCV to one thread while `with` lasts, so that contenders are comparable."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:

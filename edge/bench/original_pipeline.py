@@ -1,10 +1,10 @@
 """The original Mask Patrol's pipeline: Haar on every full frame, then its network on each face.
 
-What it does with a frame is what github.com/crystal-ctrl/deep_learning_project does in its live
-demonstration. Its network is ours to time without TensorFlow: `convert/original_model.py` makes
-the file. The weights are made up, which the clock does not see: a dense float32 network multiplies
-every weight with every activation, whatever they are, and branches on none of them. (Denormals
-would be slow on some processors, and zeros quick in a sparse network: there are none of either.)
+It processes a frame as the live demonstration of github.com/crystal-ctrl/deep_learning_project
+does. `convert/original_model.py` makes the network file, so that no TensorFlow is needed here. Its
+weights are random, which does not change the time: a dense float32 network multiplies every weight
+with every activation and has no branches. (Denormal numbers would be slow on some processors, and
+zeros fast in a sparse network; the file contains neither.)
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ MODEL = Path(__file__).with_name("original.tflite.gz")
 
 
 def original_model() -> bytes:
-    """The network as a float32 `.tflite`: (1, 150, 150, 3) RGB, 0 to 255 ──► (1, 1)."""
+    """Return the network as a float32 `.tflite`: (1, 150, 150, 3) RGB, 0 to 255, to (1, 1)."""
     return gzip.decompress(MODEL.read_bytes())
 
 
 class Original:
-    """A contender: nothing is remembered from frame to frame."""
+    """The original's pipeline as a contender; it keeps no state between frames."""
 
     name = "original"
 
     def __init__(self) -> None:
-        """Load cascade and network, and run the network once: the first time is slower.
+        """Load the cascade and the network, and run the network once, as the first run is slower.
 
-        Raises UserError when no TFLite runtime is here.
+        Raises UserError when no TFLite runtime is installed.
         """
         model = original_model()
         self.model_bytes = len(model)
@@ -52,39 +52,39 @@ class Original:
         self._output = self._interpreter.get_output_details()[0]["index"]
         self._cascade = cv2.CascadeClassifier(str(default_cascade().with_name(CASCADE)))
         self.begin(StageCosts())
-        self._bare(np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8))
+        self._score(np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8))
 
     def begin(self, costs: StageCosts) -> None:
-        """A clip begins; `costs` is fed with what the stages take."""
+        """Start a clip; the times of the stages are added to `costs`."""
         self._costs = costs
-        #: Faces in all frames so far, the same one in each counted anew.
+        #: Faces found in all frames so far; a face counts once in each frame.
         self.faces = 0
 
     def wants(self, frame: Frame) -> bool:
-        """Every one."""
+        """Return True: the original processes every frame."""
         del frame
         return True
 
     def process(self, frame: Frame) -> None:
-        """Find the faces of `frame` and say of each how bare it is."""
+        """Find the faces of `frame` and classify each."""
         image = frame.image_bgr
         with self._costs.measure("detect"):
             grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
             boxes = self._cascade.detectMultiScale(grey, SCALE_FACTOR, MIN_NEIGHBORS)
         with self._costs.measure("classify"):
             for x, y, w, h in boxes:
-                self._bare(image[y : y + h, x : x + w])
+                self._score(image[y : y + h, x : x + w])
         self.faces += len(boxes)
 
     def end(self) -> None:
-        """The clip is over."""
+        """End the clip."""
 
     @property
     def found(self) -> str:
-        """What the clip has brought so far, for people."""
+        """A readable summary of what was found in the clip so far."""
         return f"{self.faces} faces"
 
-    def _bare(self, face_bgr: Pixels) -> float:
+    def _score(self, face_bgr: Pixels) -> float:
         face = cv2.resize(face_bgr, (SIDE_PX, SIDE_PX))
         rgb = cv2.cvtColor(face, cv2.COLOR_BGR2RGB).astype(np.float32)
         self._interpreter.set_tensor(self._input, rgb[np.newaxis])

@@ -1,4 +1,4 @@
-"""Our pipeline, composed as the daemon composes it, its events kept."""
+"""Our pipeline, built as the daemon builds it; its events are kept."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from edge.events.pipeline import Pipeline
 
 
 class Ours:
-    """A contender: a fresh pipeline for each clip; the model is loaded once."""
+    """Our pipeline as a contender: a new pipeline for each clip; the model is loaded once."""
 
     name = "ours"
 
     def __init__(self, settings: Settings) -> None:
-        """Load what `settings` name, and run the model once: the first time is slower.
+        """Load what `settings` names, and run the model once, as the first run is slower.
 
-        Raises UserError for whatever would keep the daemon from starting.
+        Raises UserError for everything that would prevent the daemon from starting.
         """
         self._settings = settings
         self._classifier = load_classifier(settings.classifier)
@@ -38,7 +38,7 @@ class Ours:
         self.begin(StageCosts())
 
     def begin(self, costs: StageCosts) -> None:
-        """A clip begins; `costs` is fed with what the stages take."""
+        """Start a clip; the times of the stages are added to `costs`."""
         self._pipeline = Pipeline(
             self._settings,
             HaarDetector(self._settings.detector),
@@ -48,48 +48,48 @@ class Ours:
         )
         self._wants = FrameRateLimit(self._settings.camera.fps)
         self._now_s = 0.0
-        #: What the clip has brought so far.
+        #: The events of the clip so far.
         self.events: list[Event] = []
 
     def wants(self, frame: Frame) -> bool:
-        """As many a second as `camera.fps` allows."""
+        """Return whether `camera.fps` permits this frame."""
         return self._wants(frame.captured_at_s)
 
     def process(self, frame: Frame) -> None:
-        """What the daemon's loop does with `frame`, without the disk and the network."""
+        """Process `frame` as the daemon's loop does, without the disk and the network."""
         self._now_s = frame.captured_at_s
         self.events += self._pipeline.process(frame)
 
     def end(self) -> None:
-        """The clip is over: whoever is still there is told as at a shutdown."""
+        """End the clip; running alerts end as at a shutdown."""
         self.events += self._pipeline.finish(self._now_s)
 
     @property
     def work(self) -> Mapping[str, int]:
-        """What was searched, and what was spared."""
+        """How many frames were searched in which way."""
         return self._pipeline.work_counts
 
     @property
     def found(self) -> str:
-        """What the clip has brought so far, for people."""
-        told = [
+        """A readable summary of the events so far."""
+        lines = [
             f"{event.at_s:.1f} s {event.event_type}"
             + (f" ({event.ended_by})" if event.ended_by else "")
             for event in self.events
         ]
-        return ", ".join(told) or "no events"
+        return ", ".join(lines) or "no events"
 
 
-class Thorough(Ours):
-    """The same, sparing itself nothing: every frame, every one searched wholly."""
+class CompleteSearch(Ours):
+    """The same pipeline without savings: a complete search of every frame."""
 
-    name = "thorough"
+    name = "complete search"
 
     def __init__(self, settings: Settings) -> None:
-        """What `settings` say, but for that."""
+        """Load what `settings` names, with `detector.full_every_s` set to 0."""
         super().__init__(change(settings, detector={"full_every_s": 0.0}))
 
     def wants(self, frame: Frame) -> bool:
-        """Every one."""
+        """Return True: every frame is processed."""
         del frame
         return True

@@ -1,4 +1,4 @@
-"""Processes of our own program that the bench starts, and the memory that they take."""
+"""Starts processes of this program, and measures their memory."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from types import TracebackType
 from edge.common.paths import PACKAGE
 
 PROC = Path("/proc")
-#: Between two looks at a process's memory: its peak only grows, so little is missed.
-LOOK_EVERY_S = 0.05
+#: Interval between two readings of a process's memory. A peak never shrinks, so little is missed.
+POLL_S = 0.05
 
 
 def our_command(module: str, *arguments: str) -> list[str]:
-    """The command of `module` of this program, in the Python that runs now."""
-    # -P and `our_environment`: our own package is found, and nothing in the user's folder is.
+    """Return the command that runs `module` of this program with the present Python."""
+    # With -P and `our_environment` this package is found, and no file in the current folder is.
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def our_environment(**more: str) -> dict[str, str]:
-    """This process's environment, in which our package is found, and `more`."""
+    """Return this process's environment with this package on PYTHONPATH, and `more`."""
     given = os.environ.get("PYTHONPATH")
     path = os.pathsep.join([str(PACKAGE.parent), *([given] if given else [])])
     return {**os.environ, "PYTHONPATH": path, **more}
 
 
 def peak_mb(process: int | str = "self") -> float | None:
-    """The most memory that a process (by its id) ever held, in MiB; None where it is gone or
-    the system does not tell.
+    """Return the peak memory of a process (by its id) in MiB.
 
-    Not `getrusage`: there a process begins with what its parent held.
+    None when the process has ended or the system does not report it. `getrusage` is not used,
+    because its peak starts with the memory of the parent process.
     """
     try:
         status = (PROC / str(process) / "status").read_text(encoding="ascii", errors="replace")
@@ -45,10 +45,10 @@ def peak_mb(process: int | str = "self") -> float | None:
 
 
 class PeakMemory:
-    """Watches a process as long as `with` lasts; `mb` is the most that was seen, in MiB."""
+    """Polls the memory of a process while `with` lasts; `mb` is the peak in MiB."""
 
     def __init__(self, process: int) -> None:
-        """`process` by its id."""
+        """`process` is the id of the process."""
         self._process = process
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="peak-memory", daemon=True)
@@ -72,5 +72,5 @@ class PeakMemory:
             found = peak_mb(self._process)
             if found is not None:
                 self.mb = max(found, self.mb or 0.0)
-            if self._over.wait(LOOK_EVERY_S):
+            if self._over.wait(POLL_S):
                 return

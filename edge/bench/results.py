@@ -1,4 +1,4 @@
-"""The figures of the bench, as they are printed, drawn and written as JSON."""
+"""The figures of the bench, which are printed, drawn, and written as JSON."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from edge.bench.measure import Pass
 from edge.bench.stage_costs import WHOLE
 from edge.events.alert_machine import Event
 
-#: What a frame costs between its stages, in the figures.
+#: The name in the figures for the cost of a frame between its stages.
 BETWEEN = "between"
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of several figures, their quartiles, and the figures themselves."""
+    """The median and the quartiles of several figures, and the figures themselves."""
 
     median: float
     lower_quartile: float
@@ -27,7 +27,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """Of one figure at least."""
+        """Return the spread of `values`, of which there must be at least one."""
         low, middle, high = np.percentile(values, [25, 50, 75])
         each = tuple(round(value, 4) for value in values)
         return cls(round(middle, 4), round(low, 4), round(high, 4), each)
@@ -35,8 +35,11 @@ class Spread:
 
 @dataclass(frozen=True)
 class StageFigures:
-    """Wall time of a run of the stage, all passes together; its processor time is without that
-    of stages within it, the median of the passes."""
+    """The cost of a stage.
+
+    `p50_ms`, `p95_ms`: wall time of a run, over all passes. `cpu_ms_per_frame`: processor time
+    without that of the stages inside it; the median of the passes.
+    """
 
     p50_ms: float
     p95_ms: float
@@ -46,10 +49,10 @@ class StageFigures:
 
 @dataclass(frozen=True)
 class ContenderFigures:
-    """What one contender spent on a scene.
+    """The cost of one scene for one contender.
 
-    `events`, for ours: time, type, how it ended; `as_expected`: whether they are those that the
-    scene is known to bring, None where that is not known.
+    `events`: time, type and `ended_by` of each event; None for the original, which has no events.
+    `as_expected`: whether they are the scene's expected events; None where these are not known.
     """
 
     stages: Mapping[str, StageFigures]
@@ -62,8 +65,11 @@ class ContenderFigures:
 
 @dataclass(frozen=True)
 class Sparing:
-    """Our alerts of a scene against those when every frame is searched wholly: how many are
-    missing, how many came besides, and how much later each of the others, in seconds."""
+    """Our alerts of a scene compared with those of a complete search of every frame.
+
+    `lost`: alerts that ours lacks. `added`: alerts that only ours has. `late_s`: for each of the
+    others, how much later ours began, in seconds; negative when it began earlier.
+    """
 
     lost: int
     added: int
@@ -72,10 +78,10 @@ class Sparing:
 
 @dataclass(frozen=True)
 class SceneFigures:
-    """A scene as all contenders played it.
+    """The figures of all contenders for one scene.
 
-    `frames` in the footage. `ratio`: processor time of the original over ours, a figure for each
-    pass; None when ours plays alone. `sparing`: None for a scene that has nobody in it.
+    `frames`: number of frames in the footage. `ratio`: processor time of the original divided by
+    ours, one figure for each pass; None without the original. `sparing`: None for the empty scene.
     """
 
     name: str
@@ -89,7 +95,7 @@ class SceneFigures:
 
 @dataclass(frozen=True)
 class SizeFigures:
-    """Our processor time for a frame in two sizes, and what the larger costs over the other."""
+    """Our processor time for a frame in two sizes; `ratio` is that of the larger to the smaller."""
 
     small: str
     large: str
@@ -100,8 +106,11 @@ class SizeFigures:
 
 @dataclass(frozen=True)
 class StartFigures:
-    """Seconds from the start of the daemon's process until a subscriber sees it `online`, sees
-    somebody in `state` and gets an alert; and the most memory that the process held, in MiB."""
+    """Seconds from the start of the daemon's process to three marks, as a subscriber sees them.
+
+    `online_s`: `status` is `online`. `reading_s`: the first person in `state`. `alert_s`: the
+    first alert. `peak_mb`: peak memory of the process in MiB.
+    """
 
     online_s: Spread
     reading_s: Spread
@@ -111,8 +120,8 @@ class StartFigures:
 
 @dataclass(frozen=True)
 class ThreadFigures:
-    """A whole search of a frame (`detect`) and the reading of a face (`classify`) on so many
-    threads, medians in ms of the clock and of processor time."""
+    """A complete search of a frame (`detect`) and a reading of a face (`classify`) with `threads`
+    threads: median wall time and processor time in ms."""
 
     threads: int
     detect_ms: float
@@ -123,8 +132,8 @@ class ThreadFigures:
 
 @dataclass(frozen=True)
 class AlertFigures:
-    """From the capture of a frame to the broker's acknowledgement of the alerts that it brought,
-    with two people in view: median and 95th percentile in ms, and how many there were."""
+    """Time from the capture of a frame to the broker's acknowledgement of its alert, with two
+    people in view: median and 95th percentile in ms, and the number of alerts."""
 
     p50_ms: float
     p95_ms: float
@@ -133,10 +142,10 @@ class AlertFigures:
 
 @dataclass(frozen=True)
 class Result:
-    """All that a run of the bench found out.
+    """All figures of a run of the bench.
 
-    `missing` says of what could not be measured why. `memory_mb`: the most that a process held
-    that did nothing but play the demo through the pipeline. `instructions`: of one frame.
+    `missing`: for each part that could not be measured, the reason. `memory_mb`: peak memory of a
+    process that only plays the demo through the pipeline. `instructions`: of one frame.
     """
 
     version: str
@@ -161,7 +170,7 @@ def contender_figures(
     events: tuple[tuple[float, str, str | None], ...] | None = None,
     expected: Sequence[tuple[str, str | None]] | None = None,
 ) -> ContenderFigures:
-    """Of the passes of one contender over one scene; `expected`: events without their times."""
+    """Return the figures of one contender for one scene; `expected`: events without times."""
     as_expected = None
     if events is not None and expected is not None:
         as_expected = [event[1:] for event in events] == list(expected)
@@ -176,22 +185,22 @@ def contender_figures(
     )
 
 
-def sparing_figures(ours: Sequence[Event], thorough: Sequence[Event]) -> Sparing:
-    """Of the events of the same scene."""
-    own, others = episodes(ours), episodes(thorough)
+def sparing_figures(ours: Sequence[Event], complete: Sequence[Event]) -> Sparing:
+    """Compare the events of the same scene: ours, and those of a complete search."""
+    own, others = episodes(ours), episodes(complete)
     late_s = agreement(own, others)
     rounded = tuple(round(each, 3) for each in late_s)
     return Sparing(len(others) - len(late_s), len(own) - len(late_s), rounded)
 
 
 def sorted_stages(passes: Sequence[Pass]) -> list[str]:
-    """The stages in the order in which they first ended, the whole frame last."""
+    """Return the stages in the order in which they first ended, the whole frame last."""
     names = dict.fromkeys(name for each in passes for name in each.durations_s)
     return [name for name in names if name != WHOLE] + [WHOLE]
 
 
 def between_ms(contender: ContenderFigures) -> dict[str, float]:
-    """Processor time of a frame by stage, in ms; `BETWEEN` for what is in none of them."""
+    """Return the processor time of a frame by stage, in ms; `BETWEEN` is the rest."""
     return {
         BETWEEN if name == WHOLE else name: stage.cpu_ms_per_frame
         for name, stage in contender.stages.items()

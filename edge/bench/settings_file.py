@@ -1,4 +1,4 @@
-"""Settings as a TOML file, for a process of our own that is to work by them."""
+"""Writes settings as a TOML file for a process that the bench starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge.config.settings import Settings
 
 
 def as_toml(settings: Settings) -> str:
-    """A file that `load_settings` reads back as `settings`."""
+    """Return the text of a file that `load_settings` reads back as `settings`."""
     raw = msgspec.to_builtins(settings)
     return "\n".join([*_values(raw), *_sections(raw)]) + "\n"
 
@@ -27,5 +27,5 @@ def _sections(raw: dict[str, Any]) -> Iterator[str]:
 def _values(section: dict[str, Any]) -> Iterator[str]:
     for key, value in section.items():
         if value is not None and not isinstance(value, dict):
-            # A JSON text, number, boolean or list of them is TOML as well.
+            # A JSON string, number, boolean, or list of them is valid TOML.
             yield f"{key} = {json.dumps(value, ensure_ascii=False)}"

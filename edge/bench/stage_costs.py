@@ -1,4 +1,4 @@
-"""Wall and processor time of each stage, of one pass over a clip."""
+"""Wall time and processor time of each stage in one pass over a clip."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from contextlib import contextmanager
 
 from edge.common.stage_times import StageTimes
 
-#: What is measured around all stages of a frame.
+#: The stage that contains all stages of a frame.
 WHOLE = "frame"
 
 
 class StageCosts(StageTimes):
-    """What the daemon's `StageTimes` does, with every duration kept and processor time beside it.
+    """The daemon's `StageTimes`, but with every duration kept, and processor time as well.
 
-    A stage within a stage counts for itself alone, so that processor times add up to the whole:
-    that of `WHOLE` is what lies between the stages.
+    The processor time of a stage excludes that of stages inside it, so that all of them add up
+    to the total; that of `WHOLE` is the time between the stages.
     """
 
     def __init__(
@@ -28,14 +28,14 @@ class StageCosts(StageTimes):
         super().__init__(wall)
         self._wall, self._cpu = wall, cpu
         self._within_s: list[float] = []
-        #: Seconds of each time that a stage ran, by stage.
+        #: Wall time of each run in seconds, by stage.
         self.durations_s: dict[str, list[float]] = {}
-        #: Processor seconds of each stage, those of stages within it left out.
+        #: Processor time in seconds by stage, without that of the stages inside it.
         self.cpu_s: dict[str, float] = {}
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """Time the `with` block as one pass of `stage`."""
+        """Time the `with` block as one run of `stage`."""
         self._within_s.append(0.0)
         wall_s, cpu_s = self._wall(), self._cpu()
         try:
@@ -49,5 +49,5 @@ class StageCosts(StageTimes):
                 self._within_s[-1] += spent_s
 
     def add(self, stage: str, seconds: float) -> None:
-        """Count one pass of `stage`, whose processor time is not known."""
+        """Count one run of `stage` whose processor time is not known."""
         self.durations_s.setdefault(stage, []).append(seconds)

@@ -1,7 +1,6 @@
-"""How long the daemon takes to be of use: started for real, with a broker and a subscriber.
+"""Measures how long the daemon takes to start, with a real process, broker, and subscriber.
 
-It is shown pictures with a bare face from the first on, at ten a second, and stopped at the
-first alert.
+The daemon plays ten pictures a second, each with a bare face, and is stopped at the first alert.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import cv2
 
-from edge.bench.daemon_process import BASE, place, running
+from edge.bench.daemon_process import BASE, running, workspace
 from edge.bench.footage import people
 from edge.bench.processes import PeakMemory
 from edge.bench.results import Spread, StartFigures
@@ -23,32 +22,32 @@ from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.mqtt.broker import CONNECT_TIMEOUT_S, Broker, new_client, no_connack_error
 
-#: A Pi Zero takes some ten seconds; what takes this long does not come any more.
-PATIENCE_S = 60.0
-#: The marks of a start, in the order in which they come.
+#: Timeout of a start; a Pi Zero takes about ten seconds.
+TIMEOUT_S = 60.0
+#: The marks of a start, in the order in which they are reached.
 ONLINE, READING, ALERT = "online", "reading", "alert"
 
 
 @dataclass(frozen=True)
 class Start:
-    """One start: seconds to each mark, and the process's peak memory in MiB."""
+    """One start: seconds to each mark, and the peak memory of the process in MiB."""
 
     marks_s: dict[str, float]
     peak_mb: float | None
 
 
 def start_figures(
-    settings: Settings, times: int, tell: Callable[[str], None] = lambda _: None
+    settings: Settings, times: int, show_step: Callable[[str], None] = lambda _: None
 ) -> StartFigures:
-    """Start the daemon `times` times; `tell` is given a line for each.
+    """Start the daemon `times` times; `show_step` is called with a line of progress for each.
 
-    Raises UserError when there is no embedded broker, or when the daemon fails.
+    Raises UserError when the embedded broker is not installed, or when the daemon fails.
     """
-    with place() as here:
+    with workspace() as here:
         pictures = _write_pictures(settings, here.folder / "pictures")
         starts = []
         for number in range(1, times + 1):
-            tell(f"start {number} of {times}")
+            show_step(f"start {number} of {times}")
             device = f"bench{number}"
             config = here.configuration(settings, device, pictures)
             starts.append(one_start(config, here.broker, device))
@@ -60,21 +59,21 @@ def start_figures(
 
 
 def one_start(config: Path, broker: Broker, device: str) -> Start:
-    """Start the daemon by `config` and stop it at the first alert.
+    """Start a daemon with `config` and stop it at the first alert.
 
-    Raises UserError when it ends by itself or takes longer than `PATIENCE_S`.
+    Raises UserError when it ends by itself or takes longer than `TIMEOUT_S`.
     """
     with _Marks(broker, device) as marks:
         marks.begin()
-        with running(config) as daemon, PeakMemory(daemon.number) as memory:
-            if not marks.wait_for(ALERT, daemon.over):
-                reason = daemon.last_words() or f"no alert came within {PATIENCE_S:g} s"
+        with running(config) as daemon, PeakMemory(daemon.process_id) as memory:
+            if not marks.wait_for(ALERT, daemon.has_ended):
+                reason = daemon.last_line() or f"no alert came within {TIMEOUT_S:g} s"
                 raise UserError(f"the daemon's start could not be timed: {reason}")
         return Start(marks.reached_s, memory.mb)
 
 
 class _Marks:
-    """A subscriber that notes when the device reaches each mark, as long as `with` lasts."""
+    """A subscriber that records when the device reaches each mark, while `with` lasts."""
 
     def __init__(self, broker: Broker, device: str) -> None:
         self.reached_s: dict[str, float] = {}
@@ -103,12 +102,12 @@ class _Marks:
         self._client.loop_stop()
 
     def begin(self) -> None:
-        """Times are counted from now."""
+        """Count times from now on."""
         self._began_s = time.perf_counter()
 
     def wait_for(self, mark: str, is_over: Callable[[], bool]) -> bool:
-        """Whether all marks up to `mark` came before the process was over or time was up."""
-        deadline_s = self._began_s + PATIENCE_S
+        """Wait for `mark`; return False when the process ends or the time-out passes first."""
+        deadline_s = self._began_s + TIMEOUT_S
         with self._changed:
             while mark not in self.reached_s:
                 if is_over() or time.perf_counter() > deadline_s:
@@ -125,9 +124,9 @@ class _Marks:
 
 
 def mark_of(leaf: str, payload: bytes) -> str | None:
-    """Which mark a message says that the device has reached, if any.
+    """Return the mark that a message shows as reached, or None.
 
-    Somebody is in `state` as soon as a face was read for the first time.
+    `state` counts a person as soon as a face was classified for the first time.
     """
     if leaf == "status" and payload == b"online":
         return ONLINE

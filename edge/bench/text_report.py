@@ -1,4 +1,4 @@
-"""The figures of the bench for a person."""
+"""The figures of the bench as readable text, or as JSON."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from edge.bench.results import (
 )
 from edge.bench.stage_costs import WHOLE
 
-#: Of the events, by whether they are those expected.
-JUDGEMENT = {None: "", True: ": as expected", False: ": NOT WHAT IS IN IT"}
+#: The remark after the events, by whether they are the expected ones.
+JUDGEMENT = {None: "", True: ": as expected", False: ": NOT AS EXPECTED"}
 
 
 def as_json(result: Result) -> str:
-    """One JSON object."""
+    """Return the figures as one JSON object."""
     return json.dumps(asdict(result))
 
 
 def as_text(result: Result) -> Iterator[str]:
-    """Tables, line by line."""
+    """Yield the lines of the tables."""
     yield from _machine(result)
     for scene in result.scenes:
         yield ""
@@ -47,29 +47,31 @@ def _machine(result: Result) -> Iterator[str]:
         f" OpenCV {here['opencv']}"
     )
     if "throttled" in here:
-        yield f"held back by the firmware: {here['throttled']}; the times are too long"
+        yield f"throttled by the firmware: {here['throttled']}; times are longer than normal"
     runtimes = ", ".join(sorted(set(result.runtimes.values())))
-    in_turn = ", in turn" if len(result.runtimes) > 1 else ""
-    yield f"{runtimes}, one thread each, passes: {result.passes}{in_turn}; in brackets quartiles"
+    alternating = ", alternating" if len(result.runtimes) > 1 else ""
+    yield (
+        f"{runtimes}, one thread each, passes: {result.passes}{alternating}; quartiles in brackets"
+    )
 
 
 def _scene(scene: SceneFigures) -> Iterator[str]:
     height, width = scene.size_px
     yield f"{scene.name}: {scene.frames} frames, {scene.footage_s:.1f} s, {width}x{height}"
-    yield f"  {'':10}{'stage':<10}{'median':>10}{'95%':>10}{'runs':>8}{'CPU ms/frame':>14}"
+    yield f"  {'':10}{'stage':<10}{'median':>10}{'p95':>10}{'runs':>8}{'CPU ms/frame':>14}"
     for name, contender in scene.contenders.items():
         yield from _stages(name, contender)
     for name, contender in scene.contenders.items():
         cpu = contender.cpu_s_per_minute
         yield (
-            f"  {name:<10}{cpu.median:.2f} s of CPU a minute of footage"
+            f"  {name:<10}{cpu.median:.2f} s of CPU time per minute of footage"
             f" ({cpu.lower_quartile:.2f} to {cpu.upper_quartile:.2f}),"
-            f" {contender.frames_per_s:.1f} frames/s flat out"
+            f" {contender.frames_per_s:.1f} frames/s without a pause"
         )
     for name, contender in scene.contenders.items():
         yield f"  {name:<10}{contender.found}{JUDGEMENT[contender.as_expected]}"
     if scene.sparing is not None:
-        yield f"  against every frame searched wholly: {_sparing(scene.sparing)}"
+        yield f"  compared with a complete search of every frame: {_sparing(scene.sparing)}"
     if scene.ratio is not None:
         yield f"  {Original.name} / {Ours.name}: {_times(scene.ratio)}"
 
@@ -77,8 +79,14 @@ def _scene(scene: SceneFigures) -> Iterator[str]:
 def _sparing(sparing: Sparing) -> str:
     text = f"{sparing.lost} alerts lost, {sparing.added} added"
     if sparing.late_s:
-        text += f", starts later by {', '.join(f'{late_s:+.2f}' for late_s in sparing.late_s)} s"
+        text += f"; start relative to it: {', '.join(map(_signed_s, sparing.late_s))}"
     return text
+
+
+def _signed_s(late_s: float) -> str:
+    if round(late_s, 2) == 0.0:
+        return "same time"
+    return f"{abs(late_s):.2f} s {'later' if late_s > 0.0 else 'earlier'}"
 
 
 def _stages(name: str, contender: ContenderFigures) -> Iterator[str]:
@@ -98,35 +106,35 @@ def _stages(name: str, contender: ContenderFigures) -> Iterator[str]:
 def _rest(result: Result) -> Iterator[str]:
     sizes = result.sizes
     share = 100.0 * result.empty_core_share
-    yield f"ten frames a second of the empty scene: {share:.2f}% of one core"
+    yield f"the empty scene at ten frames per second: {share:.2f}% of one core"
     yield (
-        f"a frame of {sizes.large}: {sizes.large_ms:.2f} ms of CPU, of {sizes.small}:"
-        f" {sizes.small_ms:.2f} ms: {_times(sizes.ratio)}"
+        f"a frame of {sizes.large}: {sizes.large_ms:.2f} ms of CPU time; of {sizes.small}:"
+        f" {sizes.small_ms:.2f} ms; ratio {_times(sizes.ratio)}"
     )
     for each in result.threads:
         yield (
-            f"on {each.threads} threads: a whole search {each.detect_ms:.2f} ms"
-            f" ({each.detect_cpu_ms:.2f} of CPU), a reading {each.classify_ms:.2f} ms"
-            f" ({each.classify_cpu_ms:.2f})"
+            f"{each.threads} {'thread' if each.threads == 1 else 'threads'}: a complete search"
+            f" {each.detect_ms:.2f} ms (CPU time {each.detect_cpu_ms:.2f} ms), a reading"
+            f" {each.classify_ms:.2f} ms (CPU time {each.classify_cpu_ms:.2f} ms)"
         )
     if result.start is not None:
         yield from _start(result.start)
     if result.alert is not None:
         yield (
-            f"capture to the broker's acknowledgement, two people in view:"
-            f" median {result.alert.p50_ms:.0f} ms, 95% {result.alert.p95_ms:.0f} ms"
+            f"from capture to the broker's acknowledgement, two people in view:"
+            f" median {result.alert.p50_ms:.0f} ms, p95 {result.alert.p95_ms:.0f} ms"
             f" ({result.alert.alerts} alerts)"
         )
     if result.memory_mb:
-        yield f"peak memory of the pipeline alone, MiB: {_each(result.memory_mb, '.0f')}"
-    yield f"model, bytes: {_each(result.model_bytes, ',')}"
+        yield f"peak memory of the pipeline alone (MiB): {_each(result.memory_mb, '.0f')}"
+    yield f"size of the model (bytes): {_each(result.model_bytes, ',')}"
     if result.instructions:
-        yield f"instructions a frame with people: {_each(result.instructions, ',')}"
+        yield f"instructions per frame with people: {_each(result.instructions, ',')}"
 
 
 def _start(start: StartFigures) -> Iterator[str]:
     yield (
-        f"from the process's start, s: online {_seconds(start.online_s)},"
+        f"seconds from the start of the process: online {_seconds(start.online_s)},"
         f" first reading {_seconds(start.reading_s)}, first alert {_seconds(start.alert_s)}"
     )
     if start.peak_mb is not None:

@@ -1,4 +1,4 @@
-"""What a second and a fourth thread bring, and what they cost: finding faces, and reading one."""
+"""Measures detection and classification with one, two, and four threads."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from edge.config.settings import Settings, change
 from edge.detection.face_detector import HaarDetector
 
 COUNTS = (1, 2, 4)
-#: Rounds in which each count has its turn; one before that is not counted.
+#: Rounds, each with every thread count; one more round before them is not counted.
 ROUNDS = 20
 
 
 def thread_figures(settings: Settings, frames: Sequence[Frame]) -> list[ThreadFigures]:
-    """Of whole searches of `frames`, one after the other, and of readings of a face as large
-    as the model's input; OpenCV keeps one thread afterwards."""
+    """Time complete searches of `frames` in turn, and readings of a face of the model's input size.
+
+    Afterwards OpenCV is left with one thread.
+    """
     detector = HaarDetector(settings.detector)
     models = {
         count: load_classifier(change(settings, classifier={"threads": count}).classifier)
@@ -51,7 +53,7 @@ def _search(detector: HaarDetector, frame: Frame) -> None:
 
 
 def _timed(work: Callable[[], object]) -> tuple[float, float]:
-    """Milliseconds of the clock and of processor time, those of all threads."""
+    """Return the wall time and the processor time of all threads, in milliseconds."""
     wall_s, cpu_s = time.perf_counter(), time.process_time()
     work()
     return 1000.0 * (time.perf_counter() - wall_s), 1000.0 * (time.process_time() - cpu_s)

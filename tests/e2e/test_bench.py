@@ -1,4 +1,4 @@
-"""`mask-patrol bench` as its users run it; what it measures is told, never judged."""
+"""`mask-patrol bench` as users run it; its figures are reported, never judged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures and contenders that the bench's tests make for themselves."""
+"""Made-up figures and contenders for the tests of the bench."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def frames(count: int, height: int = 6, width: int = 8) -> Iterator[Frame]:
         yield Frame(np.full((height, width, 3), index, np.uint8), index * 0.1, index)
 
 
-class Scribe:
-    """A contender that writes down what it is given."""
+class RecordingContender:
+    """A contender that logs the frames that it processes."""
 
     runtime = "none"
     model_bytes = 0
@@ -55,7 +55,7 @@ class Scribe:
 
 
 def one_pass(detect_s: float, between_s: float = 0.5, frames: int = 10) -> Pass:
-    """Frames of a second in all, whose stages are equally long."""
+    """Return a pass of one second of footage, in which all frames cost the same."""
     return Pass(
         frames,
         1.0,
@@ -102,5 +102,5 @@ def result() -> Result:
         memory_mb={"ours": 50.0, "original": 100.0},
         model_bytes={"ours": 100_000, "original": 13_000_000},
         instructions={"ours": 1_000, "original": 30_000},
-        missing={"tea": "nobody made any"},
+        missing={"memory": "no VmHWM in /proc"},
     )  # fmt: skip

@@ -16,33 +16,33 @@ from tests.support.pictures import write_clip
 SETTINGS = Settings(device="door1")
 
 
-def test_a_clip_can_be_played_again_and_cut(tmp_path: Path) -> None:
+def test_clips_can_be_replayed_and_cut(tmp_path: Path) -> None:
     path = str(write_clip(tmp_path / "hall.mp4", [10] * 40, fps=20.0))
     whole, cut = footage.clip(path, SETTINGS), footage.clip(path, SETTINGS, seconds=1.0)
     assert [len(list(whole.frames())), len(list(whole.frames()))] == [40, 40]
     assert len(list(cut.frames())) == 20
 
 
-def test_what_the_demo_brings_is_known_of_all_of_it_only() -> None:
+def test_only_the_whole_demo_has_expected_events() -> None:
     assert footage.clip("demo", SETTINGS).expected == footage.DEMO_EVENTS
     assert footage.clip("demo", SETTINGS, seconds=1.0).expected is None
 
 
 @pytest.mark.parametrize("source", ["rtsp://me:secret@camera/1", "/dev/video0", "picamera2"])
-def test_what_is_no_recording_is_refused(source: str) -> None:
+def test_live_sources_are_refused(source: str) -> None:
     with pytest.raises(UsageError, match="video files and folders") as caught:
         footage.clip(source, SETTINGS)
     assert "secret" not in str(caught.value)
 
 
-def test_a_missing_clip_and_one_without_a_frame_are_told() -> None:
+def test_missing_and_empty_clips_are_reported() -> None:
     with pytest.raises(SourceError, match=r"nowhere\.mp4"):
         footage.checked(footage.clip("nowhere.mp4", SETTINGS))
     with pytest.raises(UserError, match="no frame in void"):
         footage.checked(footage.Scene("void", lambda: iter(())))
 
 
-def test_the_empty_scene_is_still_noisy_and_the_same_each_time() -> None:
+def test_empty_scene_is_noisy_and_reproducible() -> None:
     scene = footage.empty(SETTINGS)
     first, again = (list(islice(scene.frames(), 3)) for _ in range(2))
     for one, other in zip(first, again, strict=True):
@@ -53,7 +53,7 @@ def test_the_empty_scene_is_still_noisy_and_the_same_each_time() -> None:
     assert HaarDetector(SETTINGS.detector).find(first[0].image_bgr) == []
 
 
-def test_somebody_is_in_view_from_the_first_to_the_last_frame_with_people() -> None:
+def test_people_scene_has_a_face_throughout() -> None:
     detector = HaarDetector(SETTINGS.detector)
     small = footage.people(SETTINGS)
     shown = list(small.frames())
@@ -62,6 +62,6 @@ def test_somebody_is_in_view_from_the_first_to_the_last_frame_with_people() -> N
         assert len(detector.find(frame.image_bgr)) == 1
 
 
-def test_a_larger_frame_has_the_size_that_its_name_says() -> None:
+def test_larger_frames_have_the_stated_size() -> None:
     frame = next(footage.larger(footage.people(SETTINGS)).frames())
     assert frame.size_px == footage.LARGE_PX

@@ -5,15 +5,15 @@ import pytest
 
 from edge.bench import measure
 from edge.bench.measure import chunks, footage_s, one_opencv_thread, play
-from tests.support.bench_figures import Scribe, frames, one_pass
+from tests.support.bench_figures import RecordingContender, frames, one_pass
 
 FRAME_BYTES = 6 * 8 * 3
 
 
-def test_contenders_take_turns_and_nobody_always_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_contenders_alternate_and_reverse_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "CHUNK_BYTES", 2 * FRAME_BYTES)
     log: list[tuple[str, int]] = []
-    contenders = [Scribe("a", log), Scribe("b", log)]
+    contenders = [RecordingContender("a", log), RecordingContender("b", log)]
     reached_s: list[float] = []
     passes = play(frames(5), contenders, reached_s.append)
     assert reached_s == pytest.approx([0.1, 0.3, 0.4])
@@ -28,9 +28,9 @@ def test_contenders_take_turns_and_nobody_always_begins(monkeypatch: pytest.Monk
         assert own.footage_s == pytest.approx(0.5)
 
 
-def test_what_a_contender_does_not_want_costs_it_nothing() -> None:
+def test_skipped_frames_cost_nothing() -> None:
     log: list[tuple[str, int]] = []
-    picky = Scribe("a", log)
+    picky = RecordingContender("a", log)
     picky.every = 3
     (own,) = play(frames(10), [picky])
     assert [index for _, index in log] == [0, 3, 6, 9]
@@ -38,17 +38,17 @@ def test_what_a_contender_does_not_want_costs_it_nothing() -> None:
     assert own.footage_s == pytest.approx(1.0)
 
 
-def test_chunks_hold_a_frame_however_large_it_is() -> None:
+def test_chunks_hold_at_least_one_frame() -> None:
     sizes = [len(chunk) for chunk in chunks(frames(3, height=4000, width=4000))]
     assert sizes == [1, 1, 1]
 
 
-def test_footage_counts_the_last_frame_too() -> None:
+def test_footage_length_includes_the_last_frame() -> None:
     assert footage_s([5.0, 5.5, 6.0]) == pytest.approx(1.5)
     assert footage_s([3.0]) == measure.LONE_FRAME_S
 
 
-def test_figures_of_a_pass() -> None:
+def test_pass_figures_follow_from_its_costs() -> None:
     own = one_pass(detect_s=1.5, between_s=0.5)
     assert own.total_cpu_s == 2.0
     assert own.cpu_s_per_minute == 120.0
@@ -56,7 +56,7 @@ def test_figures_of_a_pass() -> None:
     assert own.frames_per_s == pytest.approx(5.0)
 
 
-def test_opencv_gets_its_threads_back() -> None:
+def test_opencv_threads_are_restored() -> None:
     before = cv2.getNumThreads()
     with one_opencv_thread():
         assert cv2.getNumThreads() == 1

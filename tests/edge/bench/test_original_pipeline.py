@@ -1,4 +1,4 @@
-"""The network that the bench carries is the original's, and runs wherever the daemon does."""
+"""The bench's copy of the original network has its layers, and runs in every runtime."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ print(hashlib.sha256(original_flatbuffer()).hexdigest())
 
 
 def operators() -> list[tuple[int, tuple[int, ...]]]:
-    """Each operator's code and, where it has weights, their shape."""
+    """Return the code of each operator, and the shape of its weights if it has any."""
     model = parsed(original_model())
     graph = model.subgraphs[0]
     found = []
@@ -39,7 +39,7 @@ def operators() -> list[tuple[int, tuple[int, ...]]]:
     return found
 
 
-def test_the_network_has_the_originals_layers() -> None:
+def test_network_has_the_layers_of_the_original() -> None:
     found = operators()
     weights = [shape for _, shape in found if shape]
     assert weights == [
@@ -53,7 +53,7 @@ def test_the_network_has_the_originals_layers() -> None:
     assert parameters(original_model()) == 3_453_121
 
 
-def test_no_weight_is_one_that_a_processor_might_treat_apart() -> None:
+def test_weights_are_neither_zero_nor_denormal() -> None:
     model = parsed(original_model())
     for tensor in model.subgraphs[0].tensors:
         data = model.buffers[tensor.buffer].data
@@ -64,7 +64,7 @@ def test_no_weight_is_one_that_a_processor_might_treat_apart() -> None:
 
 
 @pytest.mark.parametrize("runtime", HERE)
-def test_it_runs_in_every_runtime(runtime: str) -> None:
+def test_network_runs_in_every_runtime(runtime: str) -> None:
     interpreter, _ = load_interpreter(original_model(), 1, runtime)
     pixels = interpreter.get_input_details()[0]
     assert (pixels["shape"].tolist(), pixels["dtype"]) == ([1, 150, 150, 3], np.float32)
@@ -76,17 +76,17 @@ def test_it_runs_in_every_runtime(runtime: str) -> None:
         answer = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
         answers.append(float(answer[0, 0]))
     assert answers[0] != answers[1]
-    assert all(0.01 < answer < 0.99 for answer in answers), "it computes with ordinary numbers"
+    assert all(0.01 < answer < 0.99 for answer in answers), "outputs are ordinary numbers"
 
 
 @pytest.mark.timeout(600)
-def test_the_file_is_what_the_converter_makes() -> None:
+def test_file_equals_the_converters_output() -> None:
     done = python("-c", BUILD)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [hashlib.sha256(original_model()).hexdigest()]
 
 
-def test_each_face_of_each_frame_goes_through_the_network() -> None:
+def test_every_face_of_every_frame_is_classified() -> None:
     original, costs = Original(), StageCosts()
     shown = bare_seconds()[:3]
     original.begin(costs)

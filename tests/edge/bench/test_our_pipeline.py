@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.bench.our_pipeline import Ours, Thorough
+from edge.bench.our_pipeline import CompleteSearch, Ours
 from edge.bench.stage_costs import StageCosts
 from edge.camera.source import Frame
 from edge.common.errors import UserError
@@ -13,7 +13,7 @@ from tests.support.pictures import bare_seconds
 SETTINGS = Settings(device="door1")
 
 
-def test_each_clip_meets_a_pipeline_that_knows_nobody() -> None:
+def test_each_clip_starts_with_a_new_pipeline() -> None:
     ours = Ours(SETTINGS)
     shown = [Frame(image, index * 0.1, index) for index, image in enumerate(bare_seconds())]
     for _ in range(2):
@@ -31,21 +31,21 @@ def test_each_clip_meets_a_pipeline_that_knows_nobody() -> None:
     assert ours.model_bytes == shipped_model().stat().st_size
 
 
-def test_the_rate_is_the_daemons_own() -> None:
+def test_frame_rate_is_limited_as_in_the_daemon() -> None:
     shown = [Frame(image, index / 30.0, index) for index, image in enumerate(bare_seconds() * 2)]
-    ours, thorough = Ours(SETTINGS), Thorough(SETTINGS)
+    ours, complete = Ours(SETTINGS), CompleteSearch(SETTINGS)
     assert [frame.index for frame in shown if ours.wants(frame)] == list(range(0, 30, 3))
-    assert all(thorough.wants(frame) for frame in shown)
+    assert all(complete.wants(frame) for frame in shown)
 
 
-def test_the_thorough_one_searches_all_of_every_frame() -> None:
-    thorough = Thorough(SETTINGS)
-    thorough.begin(StageCosts())
+def test_complete_search_searches_every_frame() -> None:
+    complete = CompleteSearch(SETTINGS)
+    complete.begin(StageCosts())
     for index, image in enumerate(bare_seconds()[:5]):
-        thorough.process(Frame(image, index * 0.1, index))
-    assert thorough.work["full"] == 5
+        complete.process(Frame(image, index * 0.1, index))
+    assert complete.work["full"] == 5
 
 
-def test_a_model_that_is_not_there_is_told() -> None:
+def test_missing_model_is_reported() -> None:
     with pytest.raises(UserError, match=r"none\.tflite"):
         Ours(change(SETTINGS, classifier={"model": "/none.tflite"}))
