@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 
-# A Python that every dependency has wheels for, unless told otherwise.
+# The first Python for which every dependency has wheels; `make PYTHON=…` names another.
 PYTHON ?= $(shell for p in python3 python3.11 python3.13 python3.12; do \
 	command -v $$p >/dev/null && $$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
 	&& echo $$p && break; done)
@@ -37,7 +37,7 @@ INSTALL_ARGS ?=
 DASHBOARD_ARGS ?=
 
 help: ## List the targets
-	@echo "Mask Patrol: notices each bare face at an entrance and says so over MQTT."
+	@echo "Mask Patrol: notices each person who comes in without a mask, and publishes an alert over MQTT."
 	@echo
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 	@echo
@@ -50,26 +50,26 @@ help: ## List the targets
 	@echo "  make train DATA='data/face-mask-12k scenes'       retrain on them, then"
 	@echo "  make convert DATA='data/face-mask-12k scenes'     put the new model on the edge"
 
-run: $(VENV)/.edge ## Watch SOURCE (default: the demo clip) and show the alerts from BROKER
+run: $(VENV)/.edge ## Watch SOURCE (default: the demo clip), publish to BROKER, and show the alerts
 	@STATE_DIRECTORY="$${STATE_DIRECTORY:-$(CURDIR)/.cache/state}" $(BIN)/mask-patrol run --watch --log-level warning \
 		$(if $(CONFIG),--config "$(CONFIG)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(BROKER),--broker "$(BROKER)")
 
-check: $(VENV)/.edge ## Try every part of the daemon and say what is wrong
+check: $(VENV)/.edge ## Try every part of the daemon and report what is wrong
 	@STATE_DIRECTORY="$${STATE_DIRECTORY:-$(CURDIR)/.cache/state}" $(BIN)/mask-patrol check \
 		$(if $(CONFIG),--config "$(CONFIG)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(BROKER),--broker "$(BROKER)")
 
-dashboard: $(VENV)/.dashboard ## Serve the page with alerts, history and health of BROKER's devices
+dashboard: $(VENV)/.dashboard ## Serve the dashboard for the devices of BROKER
 	@STATE_DIRECTORY="$${STATE_DIRECTORY:-$(CURDIR)/.cache/state}" $(BIN)/mask-patrol dashboard \
 		$(if $(CONFIG),--config "$(CONFIG)") $(if $(BROKER),--broker "$(BROKER)") $(DASHBOARD_ARGS)
 
-demo: $(VENV)/.dashboard ## Broker, daemon on the demo clip and dashboard together; prints the address
+demo: $(VENV)/.dashboard ## Run a broker, the daemon on the demo clip, and the dashboard
 	@$(BIN)/mask-patrol dashboard --demo $(DASHBOARD_ARGS)
 
 test: lint ## Lint, types and all tests (installs TensorFlow, mosquitto, Chromium, PostgreSQL)
 	@$(MAKE) --no-print-directory test-tools
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
-soak: $(VENV)/.dev ## The long tests: two hours of footage, hundreds of kills (an hour or two)
+soak: $(VENV)/.dev ## Run the long tests: two hours of footage, hundreds of kills (an hour or two)
 	@$(MAKE) --no-print-directory test-tools
 	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
 
@@ -79,10 +79,10 @@ lint: $(VENV)/.dev ## Lint, format, imports between packages, and types only
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
-dataset: $(VENV)/.train ## Fetch public data sets into data/: DATASET="name name…"; without it, list them
+dataset: $(VENV)/.train ## Fetch public data sets into data/: DATASET="name name…"; without DATASET, list them
 	@$(BIN)/python -m training dataset $(DATASET)
 
-explore: $(VENV)/.train ## Look at DATA="folder folder…" before training: runs/explore/report.html
+explore: $(VENV)/.train ## Report on DATA="folder folder…" before training: runs/explore/report.html
 	@test -n "$(DATA)" || { echo "make explore: name your pictures, e.g. make explore DATA='face-mask-12k scenes'" >&2; exit 2; }
 	@$(BIN)/python -m training explore $(foreach d,$(DATA),--data "$(d)") $(EXPLORE_ARGS)
 
@@ -99,7 +99,7 @@ evaluate: $(VENV)/.train ## Evaluate MODEL on the pictures in DATA
 	@test -n "$(DATA)" || { echo "make evaluate: name your pictures, e.g. make evaluate DATA=face-mask-12k/Test" >&2; exit 2; }
 	@$(BIN)/python -m training evaluate --model "$(MODEL)" $(foreach d,$(DATA),--data "$(d)") $(EVALUATE_ARGS)
 
-convert: $(VENV)/.train ## Quantise each models/*.keras to its .tflite (DATA= measures it anew)
+convert: $(VENV)/.train ## Quantise each models/*.keras to its .tflite (with DATA, measure it again)
 	@done=; for model in models/*.keras; do \
 		test -f "$${model%.keras}.json" || continue; \
 		done=yes; $(BIN)/python -m convert --model "$$model" $(foreach d,$(DATA),--data "$(d)") $(CONVERT_ARGS); \
@@ -109,10 +109,10 @@ frontier: $(VENV)/.train ## Compare detector settings on boxed scenes in DATA an
 	@test -n "$(DATA)" || { echo "make frontier: name your boxed photographs, e.g. make frontier DATA=scenes CLIPS=clips" >&2; exit 2; }
 	@$(BIN)/python -m training frontier $(foreach d,$(DATA),--data "$(d)") $(foreach c,$(CLIPS),--clips "$(c)") $(FRONTIER_ARGS)
 
-bench: $(VENV)/.bench ## Measure what DATA="clip clip" (default: the demo) cost here, against the original's pipeline
+bench: $(VENV)/.bench ## Measure the cost of DATA="clip clip" (default: the demo), against the original
 	@$(BIN)/mask-patrol bench --against original --out runs/bench $(foreach d,$(DATA),"$(d)") $(if $(CONFIG),--config "$(CONFIG)") $(BENCH_ARGS)
 
-bundle: $(VENV)/.venv ## One file that installs it on a Pi without a network: dist/mask-patrol-…-arm64.tar
+bundle: $(VENV)/.venv ## Make one file that installs it on a Pi without a network: dist/mask-patrol-…-arm64.tar
 	@$(SYSTEMD_PYTHON) -m bundle $(BUNDLE_ARGS)
 
 install: ## Install it as a service on this machine, a Pi or a Debian PC: sudo make install
@@ -120,39 +120,39 @@ install: ## Install it as a service on this machine, a Pi or a Debian PC: sudo m
 	@$(UNPRIVILEGED) $(MAKE) --no-print-directory bundle BUNDLE_ARGS="--machine $$(uname -m) --unpacked --python $$(/usr/bin/python3 -c 'import sys; print("cp%d%d" % sys.version_info[:2])')"
 	@dist/mask-patrol/install.sh $(INSTALL_ARGS)
 
-uninstall: ## Take the service away; configuration and events stay and are named: sudo make uninstall
+uninstall: ## Remove the service, but keep configuration and events: sudo make uninstall
 	@systemd/install.sh uninstall $(INSTALL_ARGS)
 
-lock: $(VENV)/.venv ## Renew the pinned wheels of the bundle after a change of dependencies
+lock: $(VENV)/.venv ## Update the pinned wheels of the bundle after a change of dependencies
 	@$(PIP) uv
 	@$(SYSTEMD_PYTHON) -m bundle.lock
 
-image: $(VENV)/.image ## An SD card's image from BASE=raspios-lite.img.xz and CONFIG=site.toml: mask-patrol.img
+image: $(VENV)/.image ## Make an SD card image from BASE=raspios-lite.img.xz and CONFIG=site.toml: mask-patrol.img
 	@test -n "$(BASE)" -a -n "$(CONFIG)" || { echo "make image: name both, e.g. make image BASE=raspios-lite.img.xz CONFIG=site.toml (systemd/site.example.toml explains it)" >&2; exit 2; }
 	@$(MAKE) --no-print-directory bundle
 	@$(CARD) image --base "$(BASE)" --config "$(CONFIG)" --bundle "$$(ls -t dist/mask-patrol-*-arm64.tar | head -n 1)" --out "$(IMAGE)"
 
-flash: $(VENV)/.edge ## Write IMAGE onto the card in DEVICE=/dev/sdX and verify it; asks first
+flash: $(VENV)/.edge ## Write IMAGE onto the card in DEVICE=/dev/sdX and verify it, after asking
 	@test -n "$(DEVICE)" || { echo "make flash: name the card's disk, e.g. make flash DEVICE=/dev/sdX (lsblk lists them)" >&2; exit 2; }
 	@$(if $(filter 0,$(shell id -u)),,sudo env) $(CARD) flash --image "$(IMAGE)" --device "$(DEVICE)" $(FLASH_ARGS)
 
-firstrun: $(VENV)/.image ## Set up a card with the stock image: CONFIG=site.toml BOOT=/media/you/bootfs RELEASE=trixie
+firstrun: $(VENV)/.image ## Prepare a card that has the stock image: CONFIG=site.toml BOOT=/media/you/bootfs RELEASE=trixie
 	@test -n "$(BOOT)" -a -n "$(CONFIG)" || { echo "make firstrun: name both, e.g. make firstrun CONFIG=site.toml BOOT=/media/$$USER/bootfs RELEASE=trixie" >&2; exit 2; }
 	@$(MAKE) --no-print-directory bundle
 	@$(CARD) firstrun --config "$(CONFIG)" --boot "$(BOOT)" --release "$(RELEASE)" --bundle "$$(ls -t dist/mask-patrol-*-arm64.tar | head -n 1)"
 
-pi-test: $(VENV)/.pi ## Boot the real thing on an emulated arm64 machine (root, Debian; an hour or two; PYTEST_ARGS='-k bookworm')
+pi-test: $(VENV)/.pi ## Test on an emulated arm64 machine (needs root and Debian; an hour or two; PYTEST_ARGS='-k bookworm')
 	@$(MAKE) --no-print-directory emulator
 	$(BIN)/python -m pytest -m pi tests/pi $(PYTEST_ARGS)
 
-compare: $(VENV)/.train ## Time the original's network against MODEL on this machine
+compare: $(VENV)/.train ## Time the original's network against MODEL
 	@$(BIN)/python -m convert.compare --model "$(MODEL)"
 
-clean: ## Remove the virtual environment and everything made
+clean: ## Remove the virtual environment and all build products
 	rm -rf $(VENV) .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# $(call need,program:package …) installs the packages of programs that are not there, or fails;
-# $(call wish,…) tells that they cannot be installed. A plus stands between packages of one program.
+# $(call need,program:package …) installs the packages of missing programs, or fails;
+# $(call wish,…) only reports it if they cannot be installed. A plus joins several packages.
 need = $(call missing,$(1)) echo "Needed:$$missing; install them with your system's packages" >&2; exit 1; }; fi
 wish = $(call missing,$(1)) echo "They cannot be installed: the tests that need them are skipped." >&2; }; fi
 missing = missing=; PATH="$$PATH:/usr/sbin:/sbin:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :)"; \
@@ -161,7 +161,7 @@ missing = missing=; PATH="$$PATH:/usr/sbin:/sbin:$$(echo /usr/lib/postgresql/*/b
 		echo "Installing$$missing …"; as=; [ "$$(id -u)" = 0 ] || as=sudo; \
 		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null 2>&1 || {
 
-# A real broker, file systems, a browser, a database, and a Debian of its own for the service.
+# The programs that tests run: a broker, file system tools, a browser, a database, and a container.
 test-tools:
 	@$(call need,mosquitto:mosquitto $(CARD_TOOLS))
 	@$(call wish,shellcheck:shellcheck systemd-analyze:systemd mmdebstrap:mmdebstrap systemd-nspawn:systemd-container)
@@ -177,17 +177,17 @@ emulator:
 		qemu-aarch64-static:qemu-user-static mmdebstrap:mmdebstrap arch-test:arch-test \
 		update-binfmts:binfmt-support depmod:kmod ssh:openssh-client)
 
-# Modules in systemd/ are no part of the program.
+# The modules in systemd/ are tools for a desktop, not part of the installed program.
 SYSTEMD_PYTHON = PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=systemd $(BIN)/python
 CARD = $(SYSTEMD_PYTHON) -m sdcard
 
-# What is built below sudo belongs to who called it.
+# Under sudo, the build runs as the user who called it.
 UNPRIVILEGED = $(if $(SUDO_USER),sudo -u "$(SUDO_USER)")
 
-# picamera2 comes from apt alone: a virtual environment must be let see it.
+# picamera2 comes only from apt: the virtual environment needs access to system packages.
 SEE_SYSTEM = $(shell $(PYTHON) -c 'import importlib.util as u; print("--system-site-packages" * bool(u.find_spec("picamera2")))')
 
-# One virtual environment, grown on demand; a stamp says what is in it.
+# One virtual environment, extended on demand; a stamp file for each set of packages.
 $(VENV)/.venv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with venv is needed: sudo apt install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv $(SEE_SYSTEM) $(VENV) || { echo "no virtual environment: sudo apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }

@@ -1,4 +1,4 @@
-"""What values each tensor takes over real faces: measured on the float flatbuffer."""
+"""Measures the value range of each activation tensor over real faces, on the float flatbuffer."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from convert.from_keras import PIXEL_SCALE, PIXEL_ZERO_POINT
 from convert.silence_converters import quiet
 from edge.common.arrays import Pixels
 
-#: Smallest and largest value of each activation tensor, by the tensor's name.
+#: Minimum and maximum of each activation tensor, by the tensor's name.
 Ranges = dict[str, tuple[float, float]]
 
 
 def ranges_of(flatbuffer: bytes, crops: Pixels) -> Ranges:
-    """Least and largest value over `crops`, (n, h, w, 3) uint8 RGB, of every activation.
+    """Return the minimum and maximum of every activation over `crops`, (n, h, w, 3) uint8 RGB.
 
-    Plain extremes: the quantiser's own moving average depends on the pictures' order and
-    cuts off what the last ones lack, which cost ten times the distance to Keras.
+    These are plain extremes. The quantiser's own moving average depends on the order of the
+    pictures and cuts off values that are missing in the last ones; with it the scores were ten
+    times as far from those of Keras.
     """
     from ai_edge_litert.interpreter import Interpreter
 

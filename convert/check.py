@@ -1,4 +1,4 @@
-"""Tries a candidate file in every runtime that is here, and lets it pass the gate or not."""
+"""Runs a candidate file in every installed runtime, and applies the parity gate to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edge.common.errors import UserError
 
 @dataclass(frozen=True)
 class Run:
-    """A candidate in a runtime; `scores` (n, labels), of the check set."""
+    """The results of a candidate in one runtime; `scores`: (n, labels) of the check set."""
 
     runtime: str
     scores: Floats
@@ -27,8 +27,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Runs:
-    """At least one run, the first in the runtime that the edge would take; `missing`: the
-    runtimes that are not here, and why."""
+    """The results in all installed runtimes, at least one; the first is the one the edge prefers.
+
+    `missing`: for each runtime that is not installed, the reason.
+    """
 
     ran: tuple[Run, ...]
     missing: dict[str, str]
@@ -37,10 +39,10 @@ class Runs:
 def checked(
     variant: str, candidate: Path, check: CheckSet, keras_scores: Floats, pixels: Path
 ) -> Runs:
-    """`candidate`, a `.tflite` with a card, in all runtimes; `pixels` holds those of `check`.
+    """Check `candidate`, a `.tflite` with a card, in all runtimes; `pixels`: the file of `check`.
 
-    Raises UserError when one that is installed does not run it or does not let it pass, or
-    when none is: a file that one runtime refuses is not for devices of unknown kind.
+    Raises UserError when an installed runtime cannot run it or the gate rejects it, or when no
+    runtime is installed: a file that one runtime refuses must not reach devices that may use it.
     """
     ran, missing = [], {}
     for runtime, module in RUNTIMES:

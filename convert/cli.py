@@ -1,4 +1,4 @@
-"""`python -m convert`: a Keras model ──► one int8 `.tflite` with its card, or nothing at all."""
+"""`python -m convert`: converts a Keras model to an int8 `.tflite` with its card, or fails."""
 
 from __future__ import annotations
 
@@ -61,10 +61,9 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         choices=[*VARIANTS, ALL],
         default=[],
-        help="more to write beside the int8 model, which is always written: mask-float32.tflite"
-        " and so on",
+        help="further variants to write beside the int8 model: mask-float32.tflite and so on",
     )
-    parser.add_argument("--json", action="store_true", help="the table as one JSON object")
+    parser.add_argument("--json", action="store_true", help="print the table as one JSON object")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Leaves out of a flatbuffer what no runtime computes with: long names, the converter's notes."""
+"""Removes from a flatbuffer what no runtime uses: long names, and the converter's notes."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Any
 
 from convert.flatbuffer import packed, parsed
 
-#: Written by the converter about itself; the card names the versions.
+#: Metadata that the converter writes about itself; the card has the versions instead.
 SUPERFLUOUS_METADATA = (b"CONVERSION_METADATA",)
 
 
 def compact(flatbuffer: bytes) -> bytes:
-    """`flatbuffer`, smaller: every runtime computes the same bits from it.
+    """Return a smaller `flatbuffer` that gives the same bits in every runtime.
 
-    A tensor that a signature names gets that name (`pixels`, `output_0`); other inputs and
-    outputs keep theirs; those between, named after the layers of the Keras model that became
-    them, are called by their number.
+    A tensor that a signature names gets that name (`pixels`, `output_0`), and other inputs and
+    outputs keep their names. The tensors between them, which have the names of Keras layers, are
+    renamed to their number.
     """
     model = parsed(flatbuffer)
     for index, graph in enumerate(model.subgraphs):
@@ -25,7 +25,7 @@ def compact(flatbuffer: bytes) -> bytes:
 
 
 def _names_of_signatures(model: Any, subgraph: int) -> dict[int, bytes]:
-    """What signatures call the tensors of `subgraph`, by index."""
+    """Return the names that signatures give the tensors of `subgraph`, by index."""
     return {
         int(each.tensorIndex): bytes(each.name)
         for signature in model.signatureDefs or []
@@ -44,7 +44,7 @@ def _rename(graph: Any, names: dict[int, bytes]) -> None:
 
 
 def _drop_metadata(model: Any) -> None:
-    """Empties the data of superfluous entries; the numbers of the buffers stay."""
+    """Empty the data of superfluous metadata; the numbers of the buffers stay."""
     kept = []
     for entry in model.metadata or []:
         if bytes(entry.name) in SUPERFLUOUS_METADATA:

@@ -1,7 +1,7 @@
-"""`python -m convert.compare`: the original Mask Patrol's network against ours, by the clock.
+"""`python -m convert.compare`: times the original Mask Patrol's network against ours.
 
-Both as `.tflite` on one thread, in turn, in every runtime that is here. The original has
-made-up weights: they cost the same time as trained ones.
+Both run as `.tflite` on one thread, alternating, in every installed runtime. The original has
+random weights, which take the same time as trained ones.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PAIRS = 300
 
 @dataclass(frozen=True)
 class Size:
-    """A `.tflite` file: bytes, and parameters of its layers."""
+    """The size of a `.tflite` file in bytes, and the number of its parameters."""
 
     path: str
     bytes: int
@@ -37,7 +37,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Speed:
-    """Times in ms; ratios original / ours of the pairs: median and quartiles."""
+    """Times in ms, and the median and quartiles of the ratio original / ours over the pairs."""
 
     runtime: str
     original_median_ms: float
@@ -51,7 +51,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Comparison:
-    """`not_run`: runtimes that are not here, and why."""
+    """`not_run`: runtimes that could not run, with the reason."""
 
     original: Size
     ours: Size
@@ -61,7 +61,7 @@ class Comparison:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare once; a UserError becomes one line on standard error."""
+    """Run one comparison; a UserError becomes one line on standard error."""
     options = _parser().parse_args(arguments)
     try:
         found = compare(options.model, options.runs)
@@ -77,23 +77,28 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m convert.compare", description=__doc__)
-    parser.add_argument("--model", type=Path, default=MODEL, help="ours; default: %(default)s")
     parser.add_argument(
-        "--runs", type=_at_least_ten, default=PAIRS, help="inferences of each; %(default)s"
+        "--model", type=Path, default=MODEL, help="our model (default: %(default)s)"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument(
+        "--runs",
+        type=_at_least_ten,
+        default=PAIRS,
+        help="number of inferences of each network (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
 
 def _at_least_ten(text: str) -> int:
     number = int(text)
     if number < 10:
-        raise argparse.ArgumentTypeError(f"{number} is less than 10, which no quartile is made of")
+        raise argparse.ArgumentTypeError(f"{number} is less than 10, too few for quartiles")
     return number
 
 
 def compare(model: Path, pairs: int) -> Comparison:
-    """Time `model` and the original; raises UserError when no runtime here can."""
+    """Time `model` and the original; raises UserError when no installed runtime can."""
     try:
         ours = model.read_bytes()
     except OSError as error:
@@ -108,7 +113,7 @@ def compare(model: Path, pairs: int) -> Comparison:
         times = {name: paired_times(name, pairs, path, model) for name, _ in RUNTIMES}
     not_run = {name: found for name, found in times.items() if isinstance(found, str)}
     if len(not_run) == len(times):
-        raise UserError(f"no runtime here can run both: {'; '.join(not_run.values())}")
+        raise UserError(f"no installed runtime can run both: {'; '.join(not_run.values())}")
     return Comparison(
         Size("original, float32", len(original), parameters(original)),
         Size(str(model), len(ours), parameters(ours)),
@@ -119,7 +124,7 @@ def compare(model: Path, pairs: int) -> Comparison:
 
 
 def speed(runtime: str, times: PairedTimes) -> Speed:
-    """Medians, 95th percentiles and the pairs' ratios; the original is the first."""
+    """Return medians, 95th percentiles, and ratios of the pairs; the original comes first."""
     low, middle, high = np.percentile(times.first_ms / times.second_ms, [25, 50, 75])
     return Speed(
         runtime=runtime,
@@ -134,10 +139,10 @@ def speed(runtime: str, times: PairedTimes) -> Speed:
 
 
 def as_text(found: Comparison) -> Iterator[str]:
-    """The comparison for a person."""
+    """Return the comparison as readable text."""
     for size in (found.original, found.ours):
         yield f"{size.path}: {size.parameters:,} parameters, {size.bytes / 1000:,.0f} kB"
-    yield f"one thread, {found.pairs} inferences of each, in turn:"
+    yield f"one thread, {found.pairs} inferences of each, alternating:"
     yield ""
     yield f"{'':16}{'original':^20}{'ours':^20}{'original / ours':^24}"
     yield f"{'ms':16}{'median':>9} {'p95':>9} {'median':>9} {'p95':>9}  {'median':>8}  quartiles"
@@ -148,7 +153,7 @@ def as_text(found: Comparison) -> Iterator[str]:
             f"  {each.ratio_lower_quartile:.1f} to {each.ratio_upper_quartile:.1f}"
         )
     for reason in found.not_run.values():
-        yield f"not run here: {reason}"
+        yield f"not run: {reason}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One Keras model ──► its variants, checked, with their cards; or nothing at all."""
+"""Converts a Keras model to its variants, checks them, and writes them with their cards."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from edge.common.errors import UserError
 from training.data.datasets import read_datasets
 from training.network.model_report import Report, read_report, report_path
 
-#: Faces at once through Keras.
+#: Batch size for Keras.
 BATCH = 256
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to convert to what; `data`: folders of data sets, none to use what is stored.
+    """A conversion to do; `data`: folders of data sets, empty to use the stored figures.
 
-    `out`: the int8 model's place; `variant_path` gives the others'.
+    `out`: the path of the int8 model; `variant_path` gives the paths of the other variants.
     """
 
     model: Path
@@ -46,7 +46,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Converted:
-    """A variant as it was written."""
+    """A variant that was written."""
 
     variant: str
     path: Path
@@ -56,7 +56,7 @@ class Converted:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that a conversion found out; `keras_scores` (n, labels)."""
+    """All results of a conversion; `keras_scores` (n, labels)."""
 
     job: Job
     check: CheckSet
@@ -65,7 +65,7 @@ class Outcome:
 
 
 def convert(job: Job) -> Outcome:
-    """Write every variant of `job` and, when there is data, what was measured on it.
+    """Write every variant of `job`, and the figures measured on its data if it has any.
 
     Raises UserError, and leaves all files as they were, when anything is missing or the
     gate (`parity.check_parity`) closes for one of the variants.
@@ -73,7 +73,7 @@ def convert(job: Job) -> Outcome:
     report, stored = _read(job)
     labels = tuple(report.labels)
     data = read_datasets(list(job.data), labels)
-    model = load_keras(job.model)  # seconds of importing: after all that can fail at once
+    model = load_keras(job.model)  # takes seconds to import: cheap checks come first
     flatbuffer = float_flatbuffer(model)
     if stored is None:
         crops = training_crops(data)
@@ -81,7 +81,7 @@ def convert(job: Job) -> Outcome:
     flatbuffers = {name: built(name, flatbuffer, stored.ranges) for name in job.variants}
     check = check_set(data, labels, report.size_px)
     keras_scores = _keras_scores(model, check)
-    with _workshop(job.out) as folder:
+    with _temporary_folder(job.out) as folder:
         runs = _all_checked(flatbuffers, report, check, keras_scores, folder)
         if data:
             stored = msgspec.structs.replace(stored, figures=_figures(runs, check, report))
@@ -93,7 +93,7 @@ def convert(job: Job) -> Outcome:
 
 
 def _read(job: Job) -> tuple[Report, StoredRanges | None]:
-    """What lies beside the model; the ranges None when they are to be measured."""
+    """Read the report and the ranges beside the model; None for ranges that must be measured."""
     if not job.model.is_file():
         raise UserError(f"the Keras model {job.model} does not exist; `make train` makes one")
     report = read_report(report_path(job.model))
@@ -109,8 +109,8 @@ def _keras_scores(model: Any, check: CheckSet) -> Floats:
 
 
 @contextmanager
-def _workshop(out: Path) -> Iterator[Path]:
-    """A folder on the disk of `out`, so that what is made there moves in one step."""
+def _temporary_folder(out: Path) -> Iterator[Path]:
+    """Provide a temporary folder on the disk of `out`, so that files can be moved atomically."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".convert-") as folder:
         yield Path(folder)
@@ -123,7 +123,7 @@ def _all_checked(
     keras_scores: Floats,
     folder: Path,
 ) -> dict[str, Runs]:
-    """By variant; the gate has let all of them pass."""
+    """Check every variant with the parity gate, and return the results by variant."""
     pixels = save_pixels(folder, check)
     runs = {}
     for variant, flatbuffer in flatbuffers.items():
@@ -135,7 +135,7 @@ def _all_checked(
 
 
 def _figures(runs: dict[str, Runs], check: CheckSet, report: Report) -> dict[str, dict[str, Any]]:
-    """What the cards say, by variant, from the runtime that the edge would take."""
+    """Return the figures for the cards, by variant, from the runtime that the edge prefers."""
     found = {}
     for variant, each in runs.items():
         first = each.ran[0]
@@ -146,14 +146,14 @@ def _figures(runs: dict[str, Runs], check: CheckSet, report: Report) -> dict[str
 def _write(
     job: Job, report: Report, flatbuffers: dict[str, bytes], stored: StoredRanges, folder: Path
 ) -> list[tuple[str, Path, int]]:
-    """Put all files in their places: variant, path and size in bytes of each."""
+    """Write all files, and return the variant, path, and size in bytes of each."""
     written = []
     for variant, flatbuffer in flatbuffers.items():
         figures = stored.figures.get(variant, {})
         content = attach_card(flatbuffer, card_of(report, VARIANTS[variant].quantisation, figures))
-        place = variant_path(job.out, variant)
-        (folder / place.name).write_bytes(content)
-        written.append((variant, place, len(content)))
-    for _, place, _ in written:
-        (folder / place.name).replace(place)
+        target = variant_path(job.out, variant)
+        (folder / target.name).write_bytes(content)
+        written.append((variant, target, len(content)))
+    for _, target, _ in written:
+        (folder / target.name).replace(target)
     return written

@@ -1,4 +1,4 @@
-"""What a converted model's card says of it: accuracy and alerts on faces of the test parts."""
+"""The measured figures in a converted model's card: accuracy and alerts on the test parts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.network.model_report import Report
 
 
 def card_figures(check: CheckSet, scores: Floats, report: Report, how: str) -> dict[str, Any]:
-    """By data set and `how`, such as "int8 in tflite-runtime".
+    """Return figures by data set and `how`, such as "int8 in tflite-runtime".
 
     `scores` (n, labels) are those of `check.pixels`. `flagged`: by true label, the share of
     faces whose alert score reaches the report's threshold.
@@ -32,7 +32,7 @@ def card_figures(check: CheckSet, scores: Floats, report: Report, how: str) -> d
 
 
 def accuracies(check: CheckSet, scores: Floats) -> dict[str, float]:
-    """The share of right labels, by data set."""
+    """Return the share of correct labels, by data set."""
     right = scores.argmax(axis=1) == check.truth
     return {name: float(right[place].mean()) for name, place in check.parts.items()}
 

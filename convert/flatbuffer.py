@@ -1,8 +1,8 @@
-"""A `.tflite` as an object that can be edited, and back: small, aligned, readable everywhere.
+"""Reads a `.tflite` into an editable object and writes it back: small, aligned, and portable.
 
-FlatBuffers may point to one vector from many places and every runtime reads it so: a
-quantised network of 100 kB carries 24 more of zero points, eight bytes of nothing for each
-channel of each tensor, unless equal vectors are written once.
+A FlatBuffer may refer to one vector from many places, and every runtime reads it correctly. So
+equal vectors are written once: otherwise a quantised network of 100 kB would hold 24 kB of zero
+points, eight zero bytes for each channel of each tensor.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 FILE_IDENTIFIER = b"TFL3"
-#: What the schema asks for `Buffer.data` (force_align), and kernels count on.
+#: The alignment that the schema requires for `Buffer.data` (force_align); kernels rely on it.
 DATA_ALIGNMENT = 16
 #: Operators whose inputs after the first are weights and biases.
 LAYERS = (
@@ -26,10 +26,10 @@ LAYERS = (
 
 
 def parsed(flatbuffer: bytes) -> Any:
-    """The `schema.ModelT` of `flatbuffer`, all data of its buffers inside.
+    """Return the `schema.ModelT` of `flatbuffer`, with all buffer data inside it.
 
-    The quantiser puts data behind the flatbuffer when there is more than 256 kB of it, where
-    tflite-runtime 2.14 does not look (and where our card goes).
+    The quantiser appends more than 256 kB of data after the flatbuffer, where tflite-runtime
+    2.14 does not read it (and where the model card is appended).
     """
     model: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(flatbuffer)))
     for buffer in model.buffers:
@@ -41,14 +41,14 @@ def parsed(flatbuffer: bytes) -> Any:
 
 
 def packed(model: Any) -> bytes:
-    """The bytes of a `schema.ModelT`: same model, same bytes."""
+    """Return the bytes of a `schema.ModelT`; equal models give equal bytes."""
     builder = _SharingBuilder(1 << 16)
     builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
     return bytes(builder.Output())
 
 
 def parameters(flatbuffer: bytes) -> int:
-    """Weights and biases of all convolutions and dense layers in `flatbuffer`, counted."""
+    """Return the number of weights and biases of all convolution and dense layers."""
     model = parsed(flatbuffer)
     graph = model.subgraphs[0]
     constants = {
@@ -62,7 +62,7 @@ def parameters(flatbuffer: bytes) -> int:
 
 
 class _SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
-    """Writes each distinct vector of numbers once, and bytes where kernels want them."""
+    """A builder that writes each distinct vector once, and aligns data as kernels require."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
@@ -71,7 +71,7 @@ class _SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
     def CreateNumpyVector(self, x: Any) -> int:  # noqa: N802  (the base class's name)
         key = (x.dtype.str, x.tobytes())
         if key not in self._places:
-            if x.dtype == np.uint8:  # in this schema that is the data of buffers
+            if x.dtype == np.uint8:  # in this schema only the data of buffers is
                 self.Prep(DATA_ALIGNMENT, x.size)
             self._places[key] = int(super().CreateNumpyVector(x))
         return self._places[key]

@@ -1,4 +1,4 @@
-"""Keras ──► float flatbuffer, without the layer that scales pixels."""
+"""Converts a Keras model to a float flatbuffer without the layer that scales pixels."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from convert.silence_converters import quiet
 from edge.common.errors import UserError
 from training.common.quiet_keras import load_model_file
 
-#: What the scaling layer computes is what a uint8 tensor of this scale and zero point
-#: *means*, so the layer itself is left out and `uint8_input` puts the meaning in front.
+#: The scaling layer computes exactly the real value of a uint8 tensor with this scale and zero
+#: point. So the layer is left out, and `uint8_input` adds such an input tensor.
 PIXEL_SCALE, PIXEL_ZERO_POINT = 1 / 128, 128
 INPUT_NAME = "pixels"
 
 
 def load_keras(path: Path) -> Any:
-    """The Keras model in `path`; raises UserError when it is none that training made."""
+    """Load the Keras model in `path`; raises UserError unless training made it."""
     model = load_model_file(path)
     try:
         layer = model.get_layer("scaling")
     except ValueError:
         raise UserError(
-            f"{path} has no layer `scaling`, as all have that `python -m training` makes"
+            f"{path} has no layer `scaling`, which every model of `python -m training` has"
         ) from None
     if (layer.scale, layer.offset) != (PIXEL_SCALE, -PIXEL_SCALE * PIXEL_ZERO_POINT):
         raise UserError(
             f"{path} scales pixels by {layer.scale:g} and {layer.offset:+g};"
-            f" only 1/128 and -1 become a uint8 input without loss"
+            f" only 1/128 and -1 can become a uint8 input without loss"
         )
     return model
 
 
 def float_flatbuffer(model: Any) -> bytes:
-    """The model behind its scaling layer as a float32 `.tflite`, batch of one."""
+    """Return the part of the model after its scaling layer as a float32 `.tflite`, batch of one."""
     import keras
 
     _, height, width, channels = model.input_shape
@@ -44,7 +44,7 @@ def float_flatbuffer(model: Any) -> bytes:
 
 
 def exported(model: Any) -> bytes:
-    """Any Keras model as a float32 `.tflite`, by TensorFlow's converter."""
+    """Convert any Keras model to a float32 `.tflite` with TensorFlow's converter."""
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder, quiet():

@@ -1,7 +1,7 @@
-"""Times two `.tflite` files in turn on one thread; a process of its own, without TensorFlow.
+"""Times two `.tflite` files alternately on one thread, in a process without TensorFlow.
 
-`python -m convert.latency RUNTIME PAIRS FIRST SECOND` writes one JSON object. What else the
-machine does meanwhile slows both alike, so that the ratio of a pair means more than its times.
+`python -m convert.latency RUNTIME PAIRS FIRST SECOND` writes one JSON object. Other programs
+slow both down equally, so the ratio of a pair is more reliable than its times.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from edge.common.errors import UserError
 
 WARM_UP = 10
 SEED = 3
-#: For loading, and for each pair: far more than a slow desktop takes.
+#: Time-outs for loading and for each pair: far more than a slow desktop needs.
 TIMEOUT_S, TIMEOUT_PER_PAIR_S = 120.0, 2.0
 
 
 @dataclass(frozen=True)
 class PairedTimes:
-    """Milliseconds of each inference, (pairs,) float64; the same place, the same moment."""
+    """Milliseconds of each inference, (pairs,) float64; equal indices were timed together."""
 
     first_ms: npt.NDArray[np.float64]
     second_ms: npt.NDArray[np.float64]
 
 
 def paired_times(runtime: str, pairs: int, first: Path, second: Path) -> PairedTimes | str:
-    """Time `pairs` inferences of each; a line that says why when `runtime` cannot here."""
+    """Time `pairs` inferences of each; returns a line with the reason when `runtime` cannot run."""
     done = subprocess.run(
         [sys.executable, "-m", __name__, runtime, str(pairs), str(first), str(second)],
         stdout=subprocess.PIPE,
@@ -53,7 +53,7 @@ def paired_times(runtime: str, pairs: int, first: Path, second: Path) -> PairedT
 
 
 def main(arguments: list[str]) -> int:
-    """The process's own part."""
+    """Run in the process itself; return the exit code."""
     from tqdm import tqdm
 
     runtime, pairs, *files = arguments
@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> int:
 
 
 class _Model:
-    """A loaded model and noise to feed it."""
+    """A loaded model, and random input for it."""
 
     def __init__(self, path: Path, runtime: str) -> None:
         self._interpreter: Any
@@ -91,7 +91,7 @@ class _Model:
         self._noise = noise.astype(pixels["dtype"])
 
     def time_ms(self) -> float:
-        """One picture in, one answer out."""
+        """Run the model on one picture."""
         started = time.perf_counter()
         self._interpreter.set_tensor(self._input, self._noise)
         self._interpreter.invoke()

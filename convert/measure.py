@@ -1,7 +1,7 @@
-"""Runs a finished `.tflite` as the Pi would; a process of its own, without TensorFlow.
+"""Runs a finished `.tflite` as the Pi would, in a process without TensorFlow.
 
 `python -m convert.measure MODEL PIXELS.npy RUNTIME` writes one JSON object: the
-scores of every picture and the single-thread latency, or the reason why not. TensorFlow
+scores of every picture and the single-thread latency, or the reason for a failure. TensorFlow
 and tflite-runtime in one process break each other, so `convert` never loads the result itself.
 """
 
@@ -22,9 +22,9 @@ from edge.classification.classifier import Classifier
 from edge.common.errors import UserError
 
 REPEATS = 200
-#: For loading, and for each picture: a hundred times what a slow desktop takes.
+#: Time-outs for loading and for each picture: a hundred times what a slow desktop needs.
 TIMEOUT_S, TIMEOUT_PER_PICTURE_S = 300.0, 0.5
-#: A progress bar is for more pictures than that.
+#: A progress bar is shown for more pictures than this.
 MANY = 1000
 
 
@@ -37,9 +37,9 @@ class Measured:
 
 
 def measured(model: Path, pixels: Path, runtime: str) -> Measured | str:
-    """What `model` says of `pixels`, (n, height, width, 3) uint8 in a .npy file.
+    """Return the scores of `model` for `pixels`, (n, height, width, 3) uint8 in a .npy file.
 
-    A line that says why when `runtime` cannot run it here.
+    Returns a line with the reason when `runtime` cannot run it.
     """
     count = len(np.load(pixels, mmap_mode="r"))
     done = subprocess.run(
@@ -59,7 +59,7 @@ def measured(model: Path, pixels: Path, runtime: str) -> Measured | str:
 
 
 def main(arguments: list[str]) -> int:
-    """The process's own part."""
+    """Run in the process itself; return the exit code."""
     from tqdm import tqdm
 
     model, pixels, runtime = arguments

@@ -1,7 +1,7 @@
-"""`python -m convert.original_model`: the original's network for the bench on a Pi.
+"""`python -m convert.original_model`: makes the original's network for the bench.
 
-A Pi has no TensorFlow, so the bench carries the network as a `.tflite`; 14 MB of random weights
-would not compress, so these repeat a short pattern. The same pattern, the same bytes.
+A Pi has no TensorFlow, so the bench contains the network as a `.tflite`. 14 MB of random weights
+would not compress, so its weights repeat a short pattern. Equal patterns give equal bytes.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ from training.common.quiet_keras import import_keras
 from training.network.original_network import build_original
 
 OUT = Path("edge/bench/original.tflite.gz")
-#: Distinct weights of a layer: so few that gzip finds the repetition.
+#: Distinct weights of a layer: few enough for gzip to find the repetition.
 PATTERN = 250
 SEED = 4
-#: Ordinary numbers only: a zero or a denormal could be quicker or slower to multiply.
+#: Only normal numbers: multiplying by a zero or a denormal may be faster or slower.
 SMALLEST, LARGEST = 0.25, 2.0
 
 
 def original_flatbuffer() -> bytes:
-    """The original's network as a float32 `.tflite`, batch of one, with weights that compress."""
+    """Return the original's network as a float32 `.tflite`: repeating weights, batch of one."""
     keras = import_keras()
     network = build_original()
-    # Each of its own seed: the converter keeps equal ones once, and a layer would seem to lack its.
+    # One seed for each array: the converter stores equal arrays once, and a layer that shares its
+    # weights would seem to have none.
     weights = enumerate(network.get_weights())
     network.set_weights([patterned(each.shape, SEED + index) for index, each in weights])
     pixels = keras.Input(batch_shape=(1, *network.input_shape[1:]), name="pixels")
@@ -40,17 +41,17 @@ def original_flatbuffer() -> bytes:
 
 
 def patterned(shape: tuple[int, ...], seed: int) -> npt.NDArray[np.float32]:
-    """Weights of Keras's `shape`, or biases, of the size that keeps activations as they are.
+    """Return weights or biases of Keras's `shape`, scaled so that activations keep their size.
 
-    Biases are not zero: the converter leaves those out, as untrained ones are.
+    Biases are not zero, because the converter removes zero biases.
     """
     rng = np.random.default_rng(seed)
     half = rng.uniform(SMALLEST, LARGEST, PATTERN // 2)
-    # Each with both signs: what repeats would add up from layer to layer otherwise.
+    # Each value occurs with both signs: otherwise the repeated values would add up layer by layer.
     values = rng.permutation(np.concatenate([half, -half]))
     inputs = int(np.prod(shape[:-1]))  # 1 for biases
     values *= 0.01 if len(shape) == 1 else np.sqrt(1.0 / inputs)
-    # In the file the outputs come first; there the pattern must repeat.
+    # The pattern must repeat in the file, where the output dimension comes first.
     in_file = np.resize(values.astype(np.float32), (shape[-1], *shape[:-1]))
     moved: npt.NDArray[Any] = np.moveaxis(in_file, 0, -1)
     return moved
@@ -63,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         flatbuffer = original_flatbuffer()
-        # No time stamp: the same network, the same bytes.
+        # No time stamp, so that equal networks give equal bytes.
         options.out.write_bytes(gzip.compress(flatbuffer, compresslevel=9, mtime=0))
     except UserError as error:
         sys.stderr.write(f"{error}\n")

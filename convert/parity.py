@@ -1,4 +1,4 @@
-"""The gate: a converted model must say what its Keras model says."""
+"""The parity gate: a converted model must give the answers of its Keras model."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from edge.common.errors import UserError
 
 Floats = npt.NDArray[np.float32]
 
-#: Of the pictures of which Keras is sure, so many must get the same label.
+#: The share of the pictures of which Keras is sure that must get the same label.
 MIN_AGREEMENT = 0.98
-#: Sure: the winning label leads the next by this much. A coin's toss may fall either way.
+#: Keras is sure when the best label leads the next by this much. Near a tie either may win.
 SURE_LEAD = 0.2
 #: Mean distance of the scores, over all pictures.
 MAX_DISTANCE = 0.02
 
 GATE = (
-    f"The gate: in every runtime that is here, each variant must give the label that Keras gives"
-    f" on at least {MIN_AGREEMENT:.0%} of the pictures on which the best label leads by"
+    "The parity gate: in every installed runtime, each variant must give the label that Keras"
+    f" gives on at least {MIN_AGREEMENT:.0%} of the pictures on which the best label leads by"
     f" {SURE_LEAD} or more, and its scores must be at most {MAX_DISTANCE} off on average."
     " Otherwise nothing is written and all old files stay. The pictures are the test parts of"
-    " the data sets or, without --data, drawings that the project makes itself."
+    " the data sets or, without --data, synthetic drawings."
 )
 
 

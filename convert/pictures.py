@@ -1,4 +1,4 @@
-"""The faces that a conversion looks at: of the training parts for ranges, of the test parts
+"""The faces that a conversion uses: those of the training parts for ranges, those of the test parts
 for figures, or drawings where there is no data."""
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ DRAWINGS = 300
 
 @dataclass(frozen=True)
 class CheckSet:
-    """What Keras and its conversions are compared on.
+    """The pictures on which Keras and its conversions are compared.
 
     `pixels`: (n, height, width, 3) uint8 RGB crops. `truth`: (n,) indices of labels, all -1
-    where nobody knows. `parts`: the data sets' places in both, empty where nothing may be
-    said of accuracy. `what`: for a person.
+    where they are not known. `parts`: the slice of each data set, empty where accuracy cannot be
+    measured. `what`: a readable description.
     """
 
     what: str
@@ -38,7 +38,7 @@ class CheckSet:
 
 
 def training_crops(datasets: list[DataSet]) -> Pixels:
-    """Crops to compute ranges from: of the training parts, (n, 96, 96, 3) uint8 RGB."""
+    """Return crops of the training parts to compute ranges from, (n, 96, 96, 3) uint8 RGB."""
     crops: list[Any] = []
     for data in datasets:
         crops += [crop for crop, _ in _crops(data, Split.TRAIN, CROPS_PER_DATA_SET)]
@@ -48,7 +48,7 @@ def training_crops(datasets: list[DataSet]) -> Pixels:
 
 
 def check_set(datasets: list[DataSet], labels: tuple[str, ...], size_px: int) -> CheckSet:
-    """The test faces of the data sets, or drawings when there are none."""
+    """Return the test faces of the data sets, or synthetic drawings without data sets."""
     crops: list[Any] = []
     truth: list[int] = []
     parts: dict[str, slice] = {}

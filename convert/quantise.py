@@ -1,4 +1,4 @@
-"""Float flatbuffer ──► flatbuffers of smaller numbers, by recipes that 2.14 has kernels for."""
+"""Quantises a float flatbuffer, by recipes for which tflite-runtime 2.14 has kernels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge.common.errors import UserError
 
 
 def float16(flatbuffer: bytes) -> bytes:
-    """Weights as float16, turned to float32 when the model is loaded; all else as it was."""
+    """Store weights as float16, converted to float32 at loading; everything else stays float32."""
     from ai_edge_quantizer import recipe_manager
 
     recipe = recipe_manager.RecipeManager()
@@ -22,10 +22,10 @@ def float16(flatbuffer: bytes) -> bytes:
 
 
 def dynamic(flatbuffer: bytes) -> bytes:
-    """Weights as int8; activations are float and quantised anew for every picture.
+    """Store weights as int8; activations are float and quantised for every picture.
 
-    tflite-runtime 2.14 reads one scale only of a fully connected layer's weights here: given
-    one for each channel, it computes nonsense without a word.
+    tflite-runtime 2.14 reads only one scale for the weights of a fully connected layer here.
+    Given one scale for each channel, it silently computes wrong results.
     """
     from ai_edge_quantizer import qtyping, recipe_manager
 
@@ -40,11 +40,11 @@ def dynamic(flatbuffer: bytes) -> bytes:
 
 
 def int8(flatbuffer: bytes, ranges: Ranges) -> bytes:
-    """All of it as int8, weights per channel, activations per tensor by their `ranges`.
+    """Quantise everything to int8: weights per channel, activations per tensor by `ranges`.
 
-    Only the input stays float and is quantised first thing, so that the way from uint8 to
-    int8 leads through float: the same bits as the direct one, for which XNNPACK has no kernel
-    and which took a fifth of all time on a desktop.
+    Only the input stays float; it is quantised by the first operator, so that uint8 becomes int8
+    by way of float. The bits are the same as with a direct conversion, for which XNNPACK has no
+    kernel and which took a fifth of the total time on a desktop.
 
     Raises UserError when `ranges` are not those of this model.
     """
@@ -59,7 +59,7 @@ def int8(flatbuffer: bytes, ranges: Ranges) -> bytes:
         for name, (low, high) in ranges.items()
     }
     pixels = [name for name in calibration if INPUT_NAME in name]
-    for name in pixels:  # the whole of uint8, whatever the crops at hand used of it
+    for name in pixels:  # the whole range of uint8, whatever part of it the crops used
         calibration[name] = {
             "min": np.array([[-1.0]], np.float32),
             "max": np.array([[127 / 128]], np.float32),

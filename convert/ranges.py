@@ -1,4 +1,4 @@
-"""What was measured on real pictures once, kept as numbers, and used without the pictures."""
+"""Activation ranges and figures: measured once on real pictures, stored, and used without them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class StoredRanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def ranges_path(model: Path) -> Path:
-    """Where the ranges of a Keras model lie: beside it."""
+    """Return the path of the ranges file, which is beside the Keras model."""
     return model.with_suffix(".ranges.json")
 
 
 def read_ranges(path: Path, keras_sha256: str) -> StoredRanges:
-    """The stored ranges; raises UserError when they are absent or another model's."""
+    """Read the stored ranges; raises UserError when they are missing or of another model."""
     try:
         stored = msgspec.json.decode(path.read_bytes(), type=StoredRanges)
     except OSError as error:
@@ -37,7 +37,7 @@ def read_ranges(path: Path, keras_sha256: str) -> StoredRanges:
             " --data DIR computes them from pictures"
         ) from None
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UserError(f"the activation ranges {path} are wrong: {error}") from None
+        raise UserError(f"the activation ranges {path} are invalid: {error}") from None
     if stored.keras_sha256 != keras_sha256:
         raise UserError(
             f"the activation ranges {path} belong to another Keras model;"
@@ -47,7 +47,7 @@ def read_ranges(path: Path, keras_sha256: str) -> StoredRanges:
 
 
 def write_ranges(path: Path, stored: StoredRanges) -> None:
-    """Write the ranges, all or nothing."""
+    """Write the ranges atomically."""
     temporary = path.with_name(path.name + ".part")
     temporary.write_bytes(msgspec.json.format(msgspec.json.encode(stored), indent=1) + b"\n")
     temporary.replace(path)

@@ -1,4 +1,4 @@
-"""The converters write what nobody asked for; their errors still raise."""
+"""Suppresses the output of the converters; their errors still raise exceptions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.common.quiet_keras import suppress_stderr
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Nothing of what runs inside, C++ too, reaches the terminal unless it fails."""
+    """Suppress all output of the `with` block, also from C++, unless it fails."""
     with (
         warnings.catch_warnings(action="ignore"),
         contextlib.redirect_stdout(io.StringIO()),

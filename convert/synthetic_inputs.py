@@ -1,6 +1,6 @@
-"""Check pictures that the project draws itself: faces, masks, light and noise of many kinds.
+"""Synthetic check pictures: drawings of faces and masks, gradients, and noise.
 
-They stand for no data set. They drive the model over its range, from sure to unsure,
+They do not represent a data set. They drive the model over its range, from sure to unsure,
 so that a wrong quantisation shows without anybody's photographs.
 """
 
@@ -15,14 +15,14 @@ SEED = 20
 
 
 def drawn_inputs(count: int, size_px: int) -> Pixels:
-    """(count, size_px, size_px, 3) uint8 RGB, always the same."""
+    """Return (count, size_px, size_px, 3) uint8 RGB pictures, always the same."""
     rng = np.random.default_rng(SEED)
     kinds = (_face, _face, _face, _noise, _ramp)
     return np.stack([kinds[i % len(kinds)](size_px, rng) for i in range(count)])
 
 
 def _face(size_px: int, rng: np.random.Generator) -> Pixels:
-    """A cartoon of a face, some with a mask over its lower half."""
+    """Draw a cartoon face, sometimes with a mask over its lower half."""
     picture = _ramp(size_px, rng)
     skin = tuple(int(v) for v in np.array([205, 160, 130]) * rng.uniform(0.45, 1.15))
     skin = tuple(min(255, v) for v in skin)
@@ -48,13 +48,13 @@ def _face(size_px: int, rng: np.random.Generator) -> Pixels:
 
 
 def _noise(size_px: int, rng: np.random.Generator) -> Pixels:
-    """Noise of any coarseness."""
+    """Draw noise of random coarseness."""
     side = int(rng.integers(2, size_px))
     grain = rng.integers(0, 256, (side, side, 3), np.uint8)
     return np.asarray(cv2.resize(grain, (size_px, size_px)), np.uint8)
 
 
 def _ramp(size_px: int, rng: np.random.Generator) -> Pixels:
-    """A gradient between four random colours."""
+    """Draw a gradient between four random colours."""
     corners = rng.integers(0, 256, (2, 2, 3), np.uint8)
     return np.asarray(cv2.resize(corners, (size_px, size_px)), np.uint8)

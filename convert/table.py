@@ -1,4 +1,4 @@
-"""What a conversion found out, for a person and for a machine."""
+"""The results of a conversion as a readable table, or as JSON."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def as_dict(outcome: Outcome) -> dict[str, Any]:
 
 
 def as_text(outcome: Outcome) -> Iterator[str]:
-    """The same as a table."""
+    """Return the results as a readable table."""
     found = as_dict(outcome)
     for each in outcome.converted:
         yield f"{each.path} agrees with Keras: {each.variant}, {each.size_bytes / 1000:.0f} kB"
-    shares = "; under the data sets' names, the accuracy" if outcome.check.parts else ""
+    shares = "; the columns named after data sets show accuracy" if outcome.check.parts else ""
     yield f"on {found['check_set']}{shares}:"
     yield ""
     names = list(outcome.check.parts)
@@ -74,7 +74,7 @@ def as_text(outcome: Outcome) -> Iterator[str]:
     yield from _aligned(rows)
     for variant, missing in found["not_run"].items():
         for reason in missing.values():
-            yield f"{variant}: not run here ({reason})"
+            yield f"{variant}: not run ({reason})"
 
 
 def _accuracy(by_name: dict[str, float], names: list[str]) -> list[str]:

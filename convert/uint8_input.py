@@ -1,4 +1,4 @@
-"""A flatbuffer learns to take raw pixels: cameras give uint8, the models are made for float."""
+"""Gives a float flatbuffer a uint8 input, so that it takes raw pixels of a camera."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convert.flatbuffer import packed, parsed
 
 
 def with_uint8_input(flatbuffer: bytes, scale: float, zero_point: int) -> bytes:
-    """`flatbuffer` with one DEQUANTIZE in front that takes uint8 to its float32 input.
+    """Return `flatbuffer` with a DEQUANTIZE in front that converts uint8 to its float32 input.
 
     A pixel v becomes (v - zero_point) * scale, `scale` rounded to float32. Raises ValueError
     when the input is not float32.
@@ -47,9 +47,9 @@ def _uint8_twin(tensor: Any, scale: float, zero_point: int) -> Any:
 
 
 def _dequantize_in(codes: list[Any]) -> int:
-    """The place of DEQUANTIZE in the model's operator codes, added when it is not there.
+    """Return the index of DEQUANTIZE in the model's operator codes, adding it if missing.
 
-    Its first version, which takes uint8, will do; float16 weights bring a later one along.
+    Its first version takes uint8 and suffices; float16 weights require a later one.
     """
     for index, each in enumerate(codes):
         if each.builtinCode == schema.BuiltinOperator.DEQUANTIZE:

@@ -1,4 +1,4 @@
-"""The forms in which a model can be had; all take uint8 RGB pixels and give the labels' shares."""
+"""The variants of a model; all take uint8 RGB pixels and return the probability of each label."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from convert.from_keras import PIXEL_SCALE, PIXEL_ZERO_POINT
 from convert.quantise import dynamic, float16, int8
 from convert.uint8_input import with_uint8_input
 
-#: What is always made, and what ships.
+#: The variant that is always made, and that ships.
 INT8 = "int8"
 
 
@@ -46,8 +46,9 @@ VARIANTS = {
 
 
 def built(variant: str, flatbuffer: bytes, ranges: Ranges) -> bytes:
-    """The flatbuffer of `variant` from that of `from_keras.float_flatbuffer`: same in, same out.
+    """Return the flatbuffer of `variant`, made from that of `from_keras.float_flatbuffer`.
 
+    Inputs and outputs stay the same.
     Raises UserError when `ranges` are not those of this model.
     """
     own = VARIANTS[variant].make(flatbuffer, ranges)
@@ -55,5 +56,5 @@ def built(variant: str, flatbuffer: bytes, ranges: Ranges) -> bytes:
 
 
 def variant_path(out: Path, variant: str) -> Path:
-    """Where `variant` goes when the int8 model goes to `out`: mask.tflite, mask-float16.tflite."""
+    """Return the path of `variant` beside the int8 model `out`, such as mask-float16.tflite."""
     return out if variant == INT8 else out.with_name(f"{out.stem}-{variant}{out.suffix}")

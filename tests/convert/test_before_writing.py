@@ -1,4 +1,4 @@
-"""What a file must do before it is written: scale pixels as Keras does, and run everywhere."""
+"""A file is written only if it scales pixels as Keras does and runs in every runtime."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MODELS = ROOT / "models"
 
 
 def test_float_variants_scale_pixels_as_keras_does(tmp_path: Path) -> None:
-    """Against the Keras model itself, over every value that a pixel can have."""
+    """Compared with the Keras model itself, for every value that a pixel can have."""
     for suffix in (".keras", ".json", ".ranges.json"):
         shutil.copy(MODELS / f"mask{suffix}", tmp_path)
     done = python("-m", "convert", "--model", tmp_path / "mask.keras", "--variants", "float32")

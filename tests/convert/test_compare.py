@@ -1,4 +1,4 @@
-"""The original's network and the clock: what is compared is what is said to be."""
+"""The comparison with the original's network: its architecture, and its timing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_both_are_timed_in_every_runtime() -> None:
 
 
 def test_the_ratio_is_that_of_pairs() -> None:
-    ours = np.array([1.0, 1.0, 1.0, 10.0, 1.0])  # once, something else had the machine
+    ours = np.array([1.0, 1.0, 1.0, 10.0, 1.0])  # one outlier, as when another program runs
     found = speed(
         "a runtime", PairedTimes(first_ms=np.array([4.0, 5.0, 6.0, 50.0, 5.0]), second_ms=ours)
     )

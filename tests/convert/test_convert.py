@@ -1,4 +1,4 @@
-"""The shipped model's conversion, in processes of its own, and the gate that guards it."""
+"""Conversion of the shipped model in separate processes, and the parity gate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MODELS = ROOT / "models"
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """A copy of the shipped Keras model and what lies beside it."""
+    """A copy of the shipped Keras model and the files beside it."""
     for suffix in (".keras", ".json", ".ranges.json"):
         shutil.copy(MODELS / f"mask{suffix}", tmp_path)
     return tmp_path / "mask.keras"

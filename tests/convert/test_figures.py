@@ -1,4 +1,4 @@
-"""With pictures at hand: what a conversion measures, and that it stays without them."""
+"""Conversion with pictures: the measured figures, which later conversions without pictures keep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Editing a flatbuffer by hand: nothing may get lost, and every runtime must still read it."""
+"""Editing a flatbuffer loses nothing, and every runtime still reads the result."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from edge.common.paths import shipped_model
 
 @pytest.fixture(scope="module")
 def flatbuffer() -> bytes:
-    """The shipped model's, without its card."""
+    """The flatbuffer of the shipped model, without its card."""
     content = shipped_model().read_bytes()
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return content[: min(entry.header_offset for entry in archive.infolist())]
 
 
 def as_text(value: Any) -> Any:
-    """A `schema.*T` object as plain values that can be compared."""
+    """Return a `schema.*T` object as plain values that can be compared."""
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""All forms of the shipped model: what they are, that they run everywhere, that they repeat."""
+"""All variants of the shipped model: their contents, runtimes, and reproducibility."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HERE = [name for name, module in RUNTIMES if find_spec(module.partition(".")[0])
 
 @dataclass(frozen=True)
 class Made:
-    """The variants in `folder`, and what the command said of them."""
+    """The variants in `folder`, and the command's output about them."""
 
     folder: Path
     said: dict[str, Any]
