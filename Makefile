@@ -65,19 +65,21 @@ dashboard: $(VENV)/.dashboard ## Serve the dashboard for the devices of BROKER
 demo: $(VENV)/.dashboard ## Run a broker, the daemon on the demo clip, and the dashboard
 	@$(BIN)/mask-patrol dashboard --demo $(DASHBOARD_ARGS)
 
-test: lint ## Lint, types and all tests (installs TensorFlow, mosquitto, Chromium, PostgreSQL)
+test: $(VENV)/.dev lint ## Lint, types and all tests (installs TensorFlow, mosquitto, Chromium, PostgreSQL)
 	@$(MAKE) --no-print-directory test-tools
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+unit: $(VENV)/.unit ## Lint, types, and the fast tests, without TensorFlow, a browser, or a database server
+	@$(MAKE) --no-print-directory broker-tools
+	$(LINT)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q -m 'not slow and not soak and not pi' $(PYTEST_ARGS)
 
 soak: $(VENV)/.dev ## Run the long tests: two hours of footage, hundreds of kills (an hour or two)
 	@$(MAKE) --no-print-directory test-tools
 	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
 
-lint: $(VENV)/.dev ## Lint, format, imports between packages, and types only
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports --no-logo
-	$(BIN)/mypy
+lint: $(VENV)/.unit ## Lint, format, imports between packages, and types only
+	$(LINT)
 
 dataset: $(VENV)/.train ## Fetch public data sets into data/: DATASET="name name…"; without DATASET, list them
 	@$(BIN)/python -m training dataset $(DATASET)
@@ -151,6 +153,13 @@ compare: $(VENV)/.train ## Time the original's network against MODEL
 clean: ## Remove the virtual environment and all build products
 	rm -rf $(VENV) .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+define LINT
+$(BIN)/ruff check .
+$(BIN)/ruff format --check .
+$(BIN)/lint-imports --no-logo
+$(BIN)/mypy
+endef
+
 # $(call need,program:package …) installs the packages of missing programs, or fails;
 # $(call wish,…) only reports it if they cannot be installed. A plus joins several packages.
 need = $(call missing,$(1)) echo "Needed:$$missing; install them with your system's packages" >&2; exit 1; }; fi
@@ -162,10 +171,13 @@ missing = missing=; PATH="$$PATH:/usr/sbin:/sbin:$$(echo /usr/lib/postgresql/*/b
 		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null 2>&1 || {
 
 # The programs that tests run: a broker, file system tools, a browser, a database, and a container.
-test-tools:
-	@$(call need,mosquitto:mosquitto $(CARD_TOOLS))
+test-tools: broker-tools
 	@$(call wish,shellcheck:shellcheck systemd-analyze:systemd mmdebstrap:mmdebstrap systemd-nspawn:systemd-container)
 	@$(call wish,chromium:chromium+fonts-dejavu-core initdb:postgresql)
+
+# What the fast tests need as well.
+broker-tools:
+	@$(call need,mosquitto:mosquitto $(CARD_TOOLS))
 
 CARD_TOOLS = mcopy:mtools mkfs.vfat:dosfstools debugfs:e2fsprogs sfdisk:fdisk xz:xz-utils
 
@@ -219,8 +231,13 @@ $(VENV)/.train: $(VENV)/.venv pyproject.toml
 	@$(PIP) --editable '.[broker,train]'
 	@touch $@ $(VENV)/.edge
 
-$(VENV)/.dev: $(VENV)/.train
-	@$(PIP) --editable '.[broker,metrics,dashboard,postgres,image,train,dev]'
+$(VENV)/.unit: $(VENV)/.edge
+	@echo "Installing what the fast tests need into $(VENV) (once; about 900 MB) …"
+	@$(PIP) --editable '.[broker,metrics,dashboard,image,data,dev]'
 	@touch $@
 
-.PHONY: bench bundle card-tools check clean compare convert dashboard dataset demo emulator evaluate explore firstrun flash frontier help image install lint lock pi-test run soak test test-tools train uninstall
+$(VENV)/.dev: $(VENV)/.train
+	@$(PIP) --editable '.[broker,metrics,dashboard,postgres,image,train,dev]'
+	@touch $@ $(VENV)/.unit
+
+.PHONY: bench broker-tools bundle card-tools check clean compare convert dashboard dataset demo emulator evaluate explore firstrun flash frontier help image install lint lock pi-test run soak test test-tools train uninstall unit

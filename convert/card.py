@@ -14,7 +14,7 @@ from training.network.model_report import Report
 def check_belongs(report: Report, keras_sha256: str, report_path: Path) -> None:
     """Raises UserError when `report` is another model's."""
     if report.keras_sha256 != keras_sha256:
-        raise UserError(f"{report_path} belongs to a different Keras model than the one beside it")
+        raise UserError(f"{report_path} belongs to another Keras model, not to the one beside it")
 
 
 def card_of(report: Report, quantisation: str, measured: dict[str, Any]) -> Card:

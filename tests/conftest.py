@@ -10,17 +10,27 @@ from tests.support.brokers import Mosquitto, Subscriber
 from tests.support.certificates import Authority
 from tests.support.dashboards import Dashboard
 
+END_TO_END = Path(__file__).parent / "e2e"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of whole processes as slow, so that `make unit` leaves them out."""
+    for item in items:
+        if item.path.is_relative_to(END_TO_END):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(autouse=True)
-def _no_broker_is_left_behind() -> Iterator[None]:
-    """Those that a test began itself and did not come to stop, because it failed."""
+def _stop_leftover_brokers() -> Iterator[None]:
+    """Stop the brokers that a failed test started and did not stop."""
     yield
     for server in list(Mosquitto.running):
         server.stop()
 
 
 @pytest.fixture(autouse=True)
-def _no_dashboard_is_left_behind() -> Iterator[None]:
+def _stop_leftover_dashboards() -> Iterator[None]:
+    """Kill the dashboards that a failed test started and did not stop."""
     yield
     for dashboard in list(Dashboard.running):
         dashboard.stop(signal.SIGKILL)
