@@ -75,7 +75,7 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
         intake = MessageValidator(mqtt.base, clock_is_synchronised)
         ingest = Ingest(intake, store, history, board, name if wanted.shared else "")
         subscriber = Subscriber(
-            broker, mqtt.base, name, ingest.take, board.set_connection, wanted.shared
+            broker, mqtt.base, name, ingest.receive, board.set_connection, wanted.shared
         )
         picture_checker = WorkerClient(settings)
         sessions = LoginSessions(engine, wanted.session_hours * 3600.0)
@@ -107,7 +107,7 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
             raise UserError(f"cannot read the database: {error}") from None
         finally:
             notifier.stopping()
-            subscriber.stop(leaves=ingest.others_are_there)
+            subscriber.stop(leave_group=ingest.others_are_running)
             ingest.stop()
             tidier.stop()
             picture_checker.stop()

@@ -1,10 +1,11 @@
-"""Events as devices publish them, and what surrounds them."""
+"""Events as devices publish them, and as the dashboard decodes them."""
 
 from __future__ import annotations
 
 import json
 import secrets
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
 from edge.common.clock import iso_utc
 from edge.dashboard.base.messages import EventMessage
@@ -15,11 +16,12 @@ MODEL = "sha256:" + "0" * 64
 
 
 def episode(device: str = "door1") -> str:
+    """Return a new episode ID."""
     return new_episode_id(device, lambda: NOW_S, secrets.randbits)
 
 
 def start(device: str = "door1", seq: int = 1, at_s: float = NOW_S, **more: Any) -> dict[str, Any]:
-    """The body of a start, as the schema has it."""
+    """Return the body of a `no_mask_start` event, valid against the schema."""
     return {
         "schema": 1, "event_type": "no_mask_start", "id": episode(device), "seq": seq,
         "device": device, "camera": "entrance", "time": iso_utc(at_s), "clock_synced": True,
@@ -31,9 +33,7 @@ def start(device: str = "door1", seq: int = 1, at_s: float = NOW_S, **more: Any)
 def end(
     of: dict[str, Any], seq: int, lasted_s: float = 4.0, ended_by: str = "left"
 ) -> dict[str, Any]:
-    """The end of the alert that `of` began, `lasted_s` later."""
-    from datetime import datetime
-
+    """Return the body of the event that ends the alert `of`, `lasted_s` after its start."""
     at_s = datetime.fromisoformat(of["time"]).timestamp() + lasted_s
     return {
         **of, "event_type": "no_mask_end", "seq": seq, "time": iso_utc(at_s),
@@ -48,14 +48,23 @@ def encoded(body: Any) -> bytes:
 def message(
     device: str = "door1",
     seq: int = 1,
-    kind: str = "no_mask_start",
+    kind: Literal["no_mask_start", "no_mask_end"] = "no_mask_start",
     of: str | None = None,
     at_s: float = NOW_S,
     label: str = "no_mask",
 ) -> EventMessage:
-    """An event as the intake gives it; `of` names the episode."""
+    """Return a decoded event of the episode `of` (None: of a new one)."""
     ended = kind == "no_mask_end"
     return EventMessage(
-        device, "entrance", of or episode(device), kind, seq, at_s, at_s + 0.1,  # type: ignore[arg-type]
+        device, "entrance", of or episode(device), kind, seq, at_s, at_s + 0.1,
         True, False, label, 0.9, 6, 4.0 if ended else None, "left" if ended else None, MODEL,
     )  # fmt: skip
+
+
+def visit(number: int, device: str = "door1", at_s: float = NOW_S) -> list[EventMessage]:
+    """Return the start and the end of the device's alert `number`, counted from 1."""
+    of = episode(device)
+    return [
+        message(device, 2 * number - 1, of=of, at_s=at_s),
+        message(device, 2 * number, "no_mask_end", of, at_s + 4.0),
+    ]

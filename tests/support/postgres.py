@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import itertools
 import os
 import pwd
 import shutil
@@ -51,8 +50,7 @@ class Postgres:
 
     def __init__(self) -> None:
         self._port = free_port()
-        self._numbers = itertools.count(1)
-        self.address = self._address_of("postgres")
+        self.address = f"postgresql://mask@127.0.0.1:{self._port}/postgres"
 
     def __enter__(self) -> Postgres:
         # Not in pytest's temporary folder, which only its owner can enter: if pytest runs as root,
@@ -79,20 +77,15 @@ class Postgres:
     def stop(self) -> None:
         self._execute("pg_ctl", "-D", str(self._folder), "-m", "immediate", "-w", "stop")
 
-    def new_database(self) -> str:
-        """Create an empty database on the running server and return its address."""
-        name = f"test{next(self._numbers)}"
-        server = sa.create_engine(
-            sa.make_url(self.address).set(drivername="postgresql+psycopg"),
-            isolation_level="AUTOCOMMIT",
-        )
-        with server.connect() as db:
-            db.execute(sa.text(f"CREATE DATABASE {name}"))
-        server.dispose()
-        return self._address_of(name)
-
-    def _address_of(self, database: str) -> str:
-        return f"postgresql://mask@127.0.0.1:{self._port}/{database}"
+    def empty_database(self) -> str:
+        """Delete everything in the running server's database and return its address."""
+        url = sa.make_url(self.address).set(drivername="postgresql+psycopg")
+        engine = sa.create_engine(url)
+        with engine.begin() as db:
+            db.execute(sa.text("DROP SCHEMA public CASCADE"))
+            db.execute(sa.text("CREATE SCHEMA public"))
+        engine.dispose()
+        return self.address
 
     def _execute(self, program: str, *arguments: str) -> None:
         folder = _programs()

@@ -1,8 +1,9 @@
-"""Who is listed: memory has an end, and whoever may publish may invent names.
+"""Slots for listed devices: a bound on memory, as anyone who can publish can invent device names.
 
-There are so many places. Whoever says something valid gets one, always: when all are taken, in
-turn of who has been silent for a day, else of one of the newcomers, whichever chance names. Those
-that came first stay, as long as they speak: who invents names takes places from each other.
+Every device that sends a valid message gets a slot. If all slots are taken, another device is
+evicted: the one that has been silent longest if that is more than a day, otherwise a random one of
+the newest devices. The oldest devices keep their slots as long as they send messages, so invented
+names evict each other.
 """
 
 from __future__ import annotations
@@ -13,75 +14,81 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 MAX_SLOTS = 2000
-#: So many of those that came last are newcomers.
+#: How many of the devices, counted from the newest, may be evicted although they are not silent.
 NEWCOMERS = 200
-#: Who says nothing for so long gives way first.
+#: A device that has sent nothing for this long is evicted first.
 SILENT_AFTER_S = 86_400.0
 
 
 @dataclass
-class _Place:
+class _Slot:
     number: int
     heard_s: float
 
 
 class DeviceSlots:
-    """May be used from any thread. Times are seconds that no setting of a clock moves."""
+    """The devices that have a slot. Times are seconds of a monotonic clock.
+
+    May be used from any thread.
+    """
 
     def __init__(
         self,
-        most: int = MAX_SLOTS,
+        slots: int = MAX_SLOTS,
         newcomers: int = NEWCOMERS,
         chance: random.Random | None = None,
     ) -> None:
-        """`most` places, of which the last `newcomers` (one at least) are not for good."""
+        """Start with `slots` free slots; the newest `newcomers` devices (at least 1) can be
+        evicted."""
         self._lock = threading.Lock()
         self._newcomers = newcomers
         self._chance = chance or random.Random()
-        self._free = list(range(most))
-        #: In the order in which they came.
-        self._held: dict[str, _Place] = {}
+        self._free = list(range(slots))
+        #: By device, oldest first.
+        self._taken: dict[str, _Slot] = {}
 
-    def fill(self, heard_s: Mapping[str, float]) -> list[str]:
-        """Those of before, who came in this order, and when each was heard last; gives who has
-        got a place, as far as there are some."""
-        filled = []
+    def restore(self, heard_s: Mapping[str, float]) -> list[str]:
+        """Assign slots to the devices of an earlier run, oldest first, while there are free ones.
+
+        `heard_s` says when each device was last heard. Return the devices that got a slot.
+        """
+        restored = []
         for name, at_s in heard_s.items():
             if not self._free:
                 break
-            self.enter(name, at_s)
-            filled.append(name)
-        return filled
+            self.assign(name, at_s)
+            restored.append(name)
+        return restored
 
-    def hear(self, name: str, at_s: float) -> int | None:
-        """`name` speaks: the number of its place, None when it has none."""
+    def touch(self, name: str, at_s: float) -> int | None:
+        """Record that `name` sent a message; return the number of its slot, None without one."""
         with self._lock:
-            place = self._held.get(name)
-            if place is None:
+            slot = self._taken.get(name)
+            if slot is None:
                 return None
-            place.heard_s = at_s
-            return place.number
+            slot.heard_s = at_s
+            return slot.number
 
-    def enter(self, name: str, at_s: float) -> tuple[int, str]:
-        """Give `name` a place: its number, and who had it until now (empty: nobody)."""
+    def assign(self, name: str, at_s: float) -> tuple[int, str]:
+        """Give `name` a slot; return its number and the device that was evicted (empty: none)."""
         with self._lock:
-            if name in self._held:
-                return self._held[name].number, ""
-            gone = ""
+            if name in self._taken:
+                return self._taken[name].number, ""
+            evicted = ""
             if not self._free:
-                gone = self._who_gives_way(at_s)
-                self._free.append(self._held.pop(gone).number)
-            self._held[name] = _Place(self._free.pop(), at_s)
-            return self._held[name].number, gone
+                evicted = self._choose_evicted(at_s)
+                self._free.append(self._taken.pop(evicted).number)
+            self._taken[name] = _Slot(self._free.pop(), at_s)
+            return self._taken[name].number, evicted
 
-    def leave(self, name: str) -> None:
-        """`name` needs its place no more."""
+    def release(self, name: str) -> None:
+        """Free the slot of `name`, if it has one."""
         with self._lock:
-            if (place := self._held.pop(name, None)) is not None:
-                self._free.append(place.number)
+            if (slot := self._taken.pop(name, None)) is not None:
+                self._free.append(slot.number)
 
-    def _who_gives_way(self, at_s: float) -> str:
-        silent = min(self._held, key=lambda name: self._held[name].heard_s)
-        if at_s - self._held[silent].heard_s > SILENT_AFTER_S:
-            return silent
-        return self._chance.choice(list(self._held)[-self._newcomers :])
+    def _choose_evicted(self, at_s: float) -> str:
+        most_silent = min(self._taken, key=lambda name: self._taken[name].heard_s)
+        if at_s - self._taken[most_silent].heard_s > SILENT_AFTER_S:
+            return most_silent
+        return self._chance.choice(list(self._taken)[-self._newcomers :])

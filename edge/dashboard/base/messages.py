@@ -1,4 +1,4 @@
-"""What a device may say, as the dashboard takes it: checked, bounded and frozen."""
+"""The messages of a device after validation: bounded and immutable."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ Figure = Annotated[float, msgspec.Meta(ge=-1e9, le=1e12)]
 Word = Annotated[str, msgspec.Meta(max_length=100)]
 Line = Annotated[str, msgspec.Meta(max_length=600)]
 
-#: A clock that is ahead of ours by more than this is wrong, whatever it says of itself.
+#: A device time that is further ahead of the dashboard's clock is wrong, even if the device reports
+#: that its clock is synchronised.
 MAX_CLOCK_AHEAD_S = 120.0
 
 
 @dataclass(frozen=True)
 class EventMessage:
-    """One event. Times are seconds since the epoch; `at_s` is when it happened, as well as
-    that is known; `received_s` when it came here."""
+    """One event. Times are seconds since the epoch.
+
+    `at_s` is the best estimate of when the event happened, `received_s` is when it arrived here.
+    """
 
     device: str
     camera: str
@@ -39,24 +42,24 @@ class EventMessage:
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is in view. What else stands there is not shown."""
+    """Who is in view: the fields of `state` that the dashboard shows."""
 
     no_mask: bool
     people: Annotated[int, msgspec.Meta(ge=0, le=10_000)]
     paused: bool = False
-    #: When `no_mask` became what it is, by the clock of the device.
+    #: When `no_mask` last changed, by the clock of the device.
     since: Word | None = None
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """How long one stage takes, in milliseconds."""
+    """Percentiles of the time that one stage takes, in milliseconds."""
 
     p50: Figure
     p95: Figure
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures that are shown; all may be missing, as devices differ in age."""
+    """The fields of `health` that the dashboard shows; devices with old software lack some."""
 
     camera: Word | None = None
     uptime_s: Figure | None = None
@@ -86,7 +89,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Info(msgspec.Struct, frozen=True, kw_only=True):
-    """What a device is."""
+    """Software and hardware of a device."""
 
     version: Word = ""
     python: Word = ""
@@ -100,7 +103,7 @@ Body = EventMessage | Literal["online", "offline"] | State | Health | Info
 
 @dataclass(frozen=True)
 class Message:
-    """What came from `device`; `retained`: the broker kept it, so it may be old."""
+    """A validated message of `device`; a `retained` one may be old."""
 
     device: str
     body: Body

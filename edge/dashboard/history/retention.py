@@ -35,7 +35,7 @@ CLEANUP_EVERY_S = 3600.0
 #: must not take the whole history with it.
 TRUSTED_DAYS = 30.0
 #: Alerts deleted in one transaction: new ones wait meanwhile.
-CHUNK = 1000
+CHUNK_ALERTS = 1000
 FIGURES_DAYS = 14.0
 MAX_TROUBLES = 20_000
 #: Names of devices; who invents some must not fill the disk.
@@ -65,7 +65,7 @@ def delete_expired(
         with engine.begin() as db:
             count = _delete_some_alerts(db, now_s - max_age_days * DAY_S, max_alerts)
         deleted += count
-        if count < CHUNK:
+        if count < CHUNK_ALERTS:
             break
     _delete_some_devices(engine, now_s, max_age_days)
     with engine.begin() as db:
@@ -74,13 +74,13 @@ def delete_expired(
 
 
 def _delete_some_alerts(db: sa.Connection, before_s: float, max_alerts: int) -> int:
-    """The oldest ones, at most CHUNK."""
+    """The oldest ones, at most CHUNK_ALERTS."""
     oldest = sa.select(alerts.c.episode).order_by(alerts.c.started_s, alerts.c.episode)
-    found = list(db.scalars(oldest.where(alerts.c.started_s < before_s).limit(CHUNK)))
+    found = list(db.scalars(oldest.where(alerts.c.started_s < before_s).limit(CHUNK_ALERTS)))
     if not found:
         total = db.scalar(sa.select(sa.func.count()).select_from(alerts)) or 0
         if (surplus := total - max_alerts) > 0:
-            found = list(db.scalars(oldest.limit(min(CHUNK, surplus))))
+            found = list(db.scalars(oldest.limit(min(CHUNK_ALERTS, surplus))))
     if found:
         db.execute(sa.delete(events).where(events.c.episode.in_(found)))
         db.execute(sa.delete(alerts).where(alerts.c.episode.in_(found)))

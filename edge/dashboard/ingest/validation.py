@@ -1,7 +1,7 @@
-"""The one door for what comes by MQTT: nothing of it is trusted.
+"""Validation of every message that arrives by MQTT, as anyone may have published it.
 
-Topic, size, rate, JSON, schema and bounds are checked in this order, the cheapest first.
-What is refused is counted by its reason, and named in the log now and then.
+Topic, size, rate, JSON, schema and bounds are checked in this order, the cheapest check first.
+Refused messages are counted by reason and logged.
 """
 
 from __future__ import annotations
@@ -34,25 +34,26 @@ from edge.dashboard.base.token_bucket import TokenBuckets
 log = logging.getLogger(__name__)
 
 LEAVES = ("events", "status", "state", "health", "info")
-#: Of a device. Browsers take `.` and `..` in an address for another page.
+#: A device's name. Not `.` or `..`: browsers resolve these in a URL to another page.
 DEVICE_NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,64}")
-#: An episode's id.
+#: The ID of an episode.
 EPISODE_ID = re.compile(r"[A-Za-z0-9._-]{1,96}")
-#: The largest body that a device of ours sends is a tenth of this.
+#: Ten times the largest payload that Mask Patrol itself publishes.
 MAX_BYTES = 16 * 1024
-#: A whole outbox may come at once; beyond it, what many people at many doors give.
+#: For each device: a whole outbox at once, and then as many events as a busy entrance causes.
 EVENT_BURST, EVENTS_PER_S = 110_000, 20.0
-#: All else: what a device says of itself when it connects, and each few seconds.
+#: For each device, all other messages: those at connecting, and then some every few seconds.
 OTHER_BURST, OTHERS_PER_S = 200, 10.0
-#: All names together that have no place yet: each message is looked through before it gives one.
-STRANGER_BURST, STRANGERS_PER_S = 4 * MAX_SLOTS, 200.0
+#: For all devices without a slot together: the message is validated before a slot is assigned.
+NEW_DEVICE_BURST, NEW_DEVICES_PER_S = 4 * MAX_SLOTS, 200.0
 MAX_NUMBER = 2**53
-#: Time and age that disagree by more are not both right: the age is, as it is told by a clock
-#: that is never set.
-DISAGREE_S = 6 * 3600.0
-#: What an episode's id has after the name of its device: a dash and a ULID.
-ID_TAIL = 27
+#: If an event's time and its age differ by more than this, the age is right: the device measures it
+#: with a monotonic clock, which is never set.
+MAX_DISAGREEMENT_S = 6 * 3600.0
+#: The length of an episode's ID after the device's name: a hyphen and a ULID.
+ID_SUFFIX_LENGTH = 27
 
+#: Descriptions for the Health page, which puts a number of messages before each.
 REFUSAL_REASONS = {
     "topic": "on an unknown topic",
     "size": f"larger than {MAX_BYTES} bytes",
@@ -73,7 +74,7 @@ class _RefusedError(Exception):
 
 
 class MessageValidator:
-    """Turns messages into what they say, or counts them as refused."""
+    """Decodes valid messages and counts the others; holds the slots of the listed devices."""
 
     def __init__(
         self,
@@ -81,43 +82,51 @@ class MessageValidator:
         our_clock_is_right: Callable[[], bool] = lambda: True,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`base` is the first level of the topics; `our_clock_is_right` tells whether the times
-        of devices can be checked by it; `ticks` are seconds that no setting of a clock moves."""
+        """Accept messages on topics whose first level is `base`.
+
+        `our_clock_is_right` returns whether this machine's clock can be used to check the times
+        that devices send; `ticks` is a monotonic clock in seconds.
+        """
         self._ticks = ticks
         self._base = base
         self._our_clock_is_right = our_clock_is_right
         schema = json.loads(event_schema().read_text(encoding="utf-8"))
         self._schema = jsonschema.Draft202012Validator(schema)
-        self._places = DeviceSlots()
-        #: By the number of the place: who takes one takes what is left of its rate.
-        self._events: TokenBuckets[int] = TokenBuckets(EVENT_BURST, EVENTS_PER_S)
-        self._others: TokenBuckets[int] = TokenBuckets(OTHER_BURST, OTHERS_PER_S)
-        self._strangers: TokenBuckets[None] = TokenBuckets(STRANGER_BURST, STRANGERS_PER_S)
-        self._gone: list[str] = []
+        self._slots = DeviceSlots()
+        #: By slot number: a device that takes over a slot also takes over its remaining tokens.
+        self._event_limits: TokenBuckets[int] = TokenBuckets(EVENT_BURST, EVENTS_PER_S)
+        self._other_limits: TokenBuckets[int] = TokenBuckets(OTHER_BURST, OTHERS_PER_S)
+        self._new_devices: TokenBuckets[None] = TokenBuckets(NEW_DEVICE_BURST, NEW_DEVICES_PER_S)
+        self._evicted: list[str] = []
         self._refused: Counter[str] = Counter()
 
     @property
     def refused(self) -> Mapping[str, int]:
-        """How many messages were refused, by the reasons in `REFUSAL_REASONS`."""
+        """How many messages were refused, by the keys of `REFUSAL_REASONS`."""
         return dict(self._refused)
 
-    def know(self, silent_s: Mapping[str, float]) -> list[str]:
-        """Devices of before, in the order in which they came, and how long each has been silent,
-        lest a restart count as a word; gives those that have got a place."""
-        at_s = self._ticks()
-        return self._places.fill({name: at_s - since_s for name, since_s in silent_s.items()})
+    def restore_devices(self, silent_s: Mapping[str, float]) -> list[str]:
+        """Assign slots to the devices of an earlier run, oldest first, while there are free ones.
 
-    def forget(self, name: str) -> None:
-        """This one needs its place no more."""
-        self._places.leave(name)
+        `silent_s` says for how long each device has been silent, so that a restart does not count
+        as a message. Return the devices that got a slot.
+        """
+        now_s = self._ticks()
+        return self._slots.restore({name: now_s - since_s for name, since_s in silent_s.items()})
 
-    def gone(self) -> list[str]:
-        """Who has lost their place to another name, since this was asked last; to be asked by the
-        thread that calls `take`."""
-        gone, self._gone = self._gone, []
-        return gone
+    def release_device(self, name: str) -> None:
+        """Free the slot of a device."""
+        self._slots.release(name)
 
-    def take(
+    def pop_evicted(self) -> list[str]:
+        """Return the devices that lost their slots since the last call.
+
+        To be called by the thread that calls `validate`.
+        """
+        evicted, self._evicted = self._evicted, []
+        return evicted
+
+    def validate(
         self,
         topic: str,
         payload: bytes,
@@ -125,42 +134,44 @@ class MessageValidator:
         now_s: float,
         retired: Container[str] = (),
     ) -> Message | None:
-        """What a message says; None when it is refused, or says nothing: an empty one takes
-        a retained message away, and what the broker kept of `retired` devices is no word of
-        theirs. `now_s` is seconds since the epoch. Never raises."""
+        """Decode a message that arrived at `now_s`, in seconds since the epoch; never raises.
+
+        Return None if the message is refused or has nothing to decode: an empty payload only
+        deletes a retained message, and a retained message of one of the `retired` devices is from
+        before its retirement.
+        """
         try:
-            device, leaf = self._address(topic)
+            device, leaf = self._parse_topic(topic)
             if retained and device in retired:
                 return None
             if len(payload) > MAX_BYTES:
                 raise _RefusedError("size", f"{len(payload)} bytes")
             if not payload and leaf != "events":
                 return None
-            at_s = self._ticks()
-            place = self._places.hear(device, at_s)
-            self._pace(place, leaf, at_s)
-            body = self._body(device, leaf, payload, retained, now_s)
-            if place is None:
-                self._let_in(device, leaf, at_s)
+            ticks_s = self._ticks()
+            slot = self._slots.touch(device, ticks_s)
+            self._limit_rate(slot, leaf, ticks_s)
+            body = self._decode(device, leaf, payload, retained, now_s)
+            if slot is None:
+                self._assign_slot(device, leaf, ticks_s)
             return Message(device, body, now_s, retained)
         except _RefusedError as error:
             self._refused[error.reason] += 1
-            log.warning(
-                "refused a message %s: %.200s", REFUSAL_REASONS[error.reason], ascii(str(error))
-            )
+            reason = REFUSAL_REASONS[error.reason]
+            log.warning("refused a message: %s: %.200s", reason, ascii(str(error)))
         return None
 
     def refuse_topic(self) -> None:
-        """Count a message whose topic is not even text."""
+        """Count a message whose topic is not valid UTF-8."""
         self._refused["topic"] += 1
 
     def refuse_event(self, event: EventMessage, error: Exception) -> None:
-        """Count an event that the database holds for wrong."""
+        """Count and log an event that the database rejected."""
         self._refused["kept"] += 1
-        why = ascii(str(getattr(error, "orig", None) or error))
-        log.error("the database does not take %s of %s: %.200s", event.seq, event.device, why)
+        cause = ascii(str(getattr(error, "orig", None) or error))
+        log.error("the database rejected event %s of %s: %.200s", event.seq, event.device, cause)
 
-    def _address(self, topic: str) -> tuple[str, str]:
+    def _parse_topic(self, topic: str) -> tuple[str, str]:
         levels = topic.split("/")
         if len(levels) != 3 or levels[0] != self._base or levels[2] not in LEAVES:
             raise _RefusedError("topic", topic[:100])
@@ -168,29 +179,30 @@ class MessageValidator:
             raise _RefusedError("topic", topic[:100])
         return levels[1], levels[2]
 
-    def _pace(self, place: int | None, leaf: str, at_s: float) -> None:
-        if place is None:
-            if not self._strangers.take(None, at_s):
+    def _limit_rate(self, slot: int | None, leaf: str, ticks_s: float) -> None:
+        if slot is None:
+            if not self._new_devices.consume(None, ticks_s):
                 raise _RefusedError("strangers")
             return
-        buckets = self._events if leaf == "events" else self._others
-        if not buckets.take(place, at_s):
-            raise _RefusedError("rate", f"place {place}")
+        limits = self._event_limits if leaf == "events" else self._other_limits
+        if not limits.consume(slot, ticks_s):
+            raise _RefusedError("rate", f"slot {slot}")
 
-    def _let_in(self, device: str, leaf: str, at_s: float) -> None:
-        """It has said something valid, and so gets a place, also when that bears no more now."""
-        place, gone = self._places.enter(device, at_s)
-        if gone:
-            self._gone.append(gone)
-        self._pace(place, leaf, at_s)
+    def _assign_slot(self, device: str, leaf: str, ticks_s: float) -> None:
+        """Assign a slot to a device that sent a valid message, even if the message itself then
+        exceeds the rate limit of that slot."""
+        slot, evicted = self._slots.assign(device, ticks_s)
+        if evicted:
+            self._evicted.append(evicted)
+        self._limit_rate(slot, leaf, ticks_s)
 
-    def _body(self, device: str, leaf: str, payload: bytes, retained: bool, now_s: float) -> Body:
+    def _decode(self, device: str, leaf: str, payload: bytes, retained: bool, now_s: float) -> Body:
         if leaf == "status":
             if payload == b"online":
                 return "online"
             if payload == b"offline":
                 return "offline"
-            raise _RefusedError("schema", "status is neither online nor offline")
+            raise _RefusedError("schema", "status is neither `online` nor `offline`")
         try:
             raw = msgspec.json.decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -198,7 +210,7 @@ class MessageValidator:
         if leaf == "events":
             if retained:
                 raise _RefusedError("retained", device)
-            return self._event(device, raw, now_s)
+            return self._decode_event(device, raw, now_s)
         kind: type[State] | type[Health] | type[Info]
         kind = {"state": State, "health": Health, "info": Info}[leaf]  # type: ignore[assignment]
         try:
@@ -206,22 +218,22 @@ class MessageValidator:
         except (msgspec.ValidationError, RecursionError) as error:
             raise _RefusedError("schema", f"{leaf}: {error}") from None
 
-    def _event(self, device: str, raw: Any, now_s: float) -> EventMessage:
+    def _decode_event(self, device: str, raw: Any, now_s: float) -> EventMessage:
         try:
             error = next(self._schema.iter_errors(raw), None)
         except RecursionError:
             raise _RefusedError("schema", "nested too deeply") from None
         if error is not None:
             raise _RefusedError("schema", error.message)
-        # The schema's patterns end in $, which Python lets a line's end follow.
+        # The schema's patterns end in $, which in Python also matches before a final newline.
         if raw["camera"].endswith("\n") or raw["id"].endswith("\n"):
-            raise _RefusedError("schema", "a name that ends in a line's end")
-        if raw["device"] != device or raw["id"][:-ID_TAIL] != device:
+            raise _RefusedError("schema", "a name ends in a newline")
+        if raw["device"] != device or raw["id"][:-ID_SUFFIX_LENGTH] != device:
             raise _RefusedError("device", device)
         numbers = (raw["seq"], raw["readings"], raw["duration_s"] or 0, raw["age_s"] or 0)
         if max(numbers) > MAX_NUMBER:
-            raise _RefusedError("schema", "a number beyond 2^53")
-        at_s, sure = _happened_s(raw, now_s, self._our_clock_is_right())
+            raise _RefusedError("schema", "a number is greater than 2^53")
+        at_s, is_reliable = _event_time_s(raw, now_s, self._our_clock_is_right())
         return EventMessage(
             device=device,
             camera=raw["camera"],
@@ -230,7 +242,7 @@ class MessageValidator:
             seq=int(raw["seq"]),
             at_s=at_s,
             received_s=now_s,
-            clock_synced=sure,
+            clock_synced=is_reliable,
             replayed=raw["replayed"],
             label=raw["label"],
             score=float(raw["score"]),
@@ -242,26 +254,29 @@ class MessageValidator:
 
 
 def _without_nul(body: State | Health | Info) -> State | Health | Info:
-    """PostgreSQL keeps no text that holds one, and nobody needs it."""
+    """Return `body` without NUL characters: PostgreSQL cannot store them in text."""
     if isinstance(body, Health) and any("\0" in line for line in body.warnings):
         lines = tuple(line.replace("\0", "") for line in body.warnings)
         return msgspec.structs.replace(body, warnings=lines)
     return body
 
 
-def _happened_s(raw: Mapping[str, Any], now_s: float, checked: bool) -> tuple[float, bool]:
-    """Seconds since the epoch, and whether that is more than an estimate: by its age where the
-    device's clock is not to be trusted; `checked`: ours is."""
+def _event_time_s(raw: Mapping[str, Any], now_s: float, clock_is_right: bool) -> tuple[float, bool]:
+    """Return when an event happened, in seconds since the epoch, and whether that is reliable.
+
+    If the device's clock is wrong, the time is estimated from the event's age, and is not reliable.
+    `clock_is_right`: the device's time can be compared with this machine's.
+    """
     try:
-        told_s = datetime.fromisoformat(raw["time"].strip()).timestamp()
+        device_s = datetime.fromisoformat(raw["time"].strip()).timestamp()
     except (ValueError, OverflowError):
-        raise _RefusedError("schema", "`time` is no time") from None
-    by_age_s = max(0.0, now_s - float(raw["age_s"] or 0.0))
-    if not raw["clock_synced"] or told_s <= 0.0:
-        return by_age_s, False
-    if not checked:
-        return told_s, True
-    behind = raw["age_s"] is not None and by_age_s - told_s > DISAGREE_S
-    if told_s > now_s + MAX_CLOCK_AHEAD_S or behind:
-        return by_age_s, False
-    return told_s, True
+        raise _RefusedError("schema", "`time` is not a date and time") from None
+    estimate_s = max(0.0, now_s - float(raw["age_s"] or 0.0))
+    if not raw["clock_synced"] or device_s <= 0.0:
+        return estimate_s, False
+    if not clock_is_right:
+        return device_s, True
+    is_behind = raw["age_s"] is not None and estimate_s - device_s > MAX_DISAGREEMENT_S
+    if device_s > now_s + MAX_CLOCK_AHEAD_S or is_behind:
+        return estimate_s, False
+    return device_s, True

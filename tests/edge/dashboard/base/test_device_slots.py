@@ -15,7 +15,7 @@ KEPT = MOST - NEWCOMERS
 
 def speaks(places: DeviceSlots, name: str, at_s: float) -> str:
     """Who loses their place to it."""
-    return "" if places.hear(name, at_s) is not None else places.enter(name, at_s)[1]
+    return "" if places.touch(name, at_s) is not None else places.assign(name, at_s)[1]
 
 
 @given(
@@ -30,7 +30,7 @@ def test_those_that_came_first_stay_and_whoever_speaks_has_a_place(
     for at_s, (number, what) in enumerate(steps):
         name = str(number)
         if what == "leave":
-            places.leave(name)
+            places.release(name)
             if name in order:
                 order.remove(name)
             continue
@@ -41,18 +41,18 @@ def test_those_that_came_first_stay_and_whoever_speaks_has_a_place(
             order.remove(gone)
         if name not in order:
             order.append(name)
-        numbers = [places.hear(n, float(at_s)) for n in order]
+        numbers = [places.touch(n, float(at_s)) for n in order]
         assert len(order) <= MOST
         assert len({n for n in numbers if n is not None and 0 <= n < MOST}) == len(order)
-    assert all(places.hear(str(n), 999.0) is None for n in range(31) if str(n) not in order)
+    assert all(places.touch(str(n), 999.0) is None for n in range(31) if str(n) not in order)
 
 
 def test_who_was_silent_for_a_day_gives_way_first() -> None:
     places = DeviceSlots(MOST, NEWCOMERS)
     for number in range(MOST):
-        places.enter(f"d{number}", 0.0)
+        places.assign(f"d{number}", 0.0)
     for number in (0, 1, 3, 4, 5, 6, 7):
-        places.hear(f"d{number}", SILENT_AFTER_S)
+        places.touch(f"d{number}", SILENT_AFTER_S)
     assert speaks(places, "new", SILENT_AFTER_S + 1.0) == "d2"
     assert speaks(places, "newer", SILENT_AFTER_S + 1.0) in {"d6", "d7", "new"}
 
@@ -60,12 +60,12 @@ def test_who_was_silent_for_a_day_gives_way_first() -> None:
 def test_a_new_device_is_there_nearly_always_while_names_are_invented() -> None:
     places = DeviceSlots(2000, 200, random.Random(1))
     for number in range(2000):
-        places.enter(f"invented{number}", 0.0)
+        places.assign(f"invented{number}", 0.0)
     there = 0
     for second in range(2000):
         for number in range(1990, 2000):  # they go on and on, and so does the one that came last
             speaks(places, f"invented{number}", float(second))
-        there += places.hear("door1", float(second)) is not None
+        there += places.touch("door1", float(second)) is not None
         speaks(places, "door1", float(second))
     assert there > 1800
 
@@ -73,7 +73,7 @@ def test_a_new_device_is_there_nearly_always_while_names_are_invented() -> None:
 def test_those_of_before_come_first() -> None:
     places = DeviceSlots(MOST, NEWCOMERS)
     heard_s = {f"d{n}": 0.0 for n in range(MOST + 2)}
-    assert places.fill(heard_s) == [f"d{n}" for n in range(MOST)]
+    assert places.restore(heard_s) == [f"d{n}" for n in range(MOST)]
     for number in range(50):
         speaks(places, f"new{number}", 1.0)
-    assert all(places.hear(f"d{n}", 1.0) is not None for n in range(KEPT))
+    assert all(places.touch(f"d{n}", 1.0) is not None for n in range(KEPT))

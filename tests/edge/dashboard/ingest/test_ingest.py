@@ -1,278 +1,194 @@
-"""What comes is kept, whatever else comes: the thread that writes never gives up."""
+"""The parts together: what is received is written, shown, and survives hostile input."""
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from edge.dashboard.base.device_slots import MAX_SLOTS, SILENT_AFTER_S
-from edge.dashboard.base.messages import EventMessage
+from edge.dashboard.base.device_slots import MAX_SLOTS
 from edge.dashboard.history.database import open_database
 from edge.dashboard.history.queries import HistoryQueries
-from edge.dashboard.history.retention import RetentionJob
-from edge.dashboard.history.store import HistoryStore, WriteResult
+from edge.dashboard.history.store import HistoryStore
+from edge.dashboard.ingest.broker_connection import ReceivedMessage
 from edge.dashboard.ingest.ingest import Ingest
-from edge.dashboard.ingest.subscriber import ReceivedMessage
 from edge.dashboard.ingest.validation import MAX_NUMBER, MessageValidator
 from edge.dashboard.live.live_state import LiveState
 from tests.support.brokers import wait_until
 from tests.support.dashboard_events import NOW_S, encoded, start
 
-BEGAN_S = time.monotonic()
+STARTED_S = time.monotonic()
+STATE = {"no_mask": False, "people": 0}
 
 
-def ticks() -> float:
-    """Seconds that pass, whatever the date."""
-    return time.monotonic() - BEGAN_S
+class Harness:
+    """An ingest, and a record of the messages that it acknowledged, by device and number."""
 
-
-class Picky(HistoryStore):
-    """A database that does not take the seventh event of a device, for whatever reason."""
-
-    def write_events(self, batch: Sequence[EventMessage], now_s: float) -> WriteResult:
-        if any(event.seq == 7 for event in batch):
-            raise self.error
-        return super().write_events(batch, now_s)
-
-    error: Exception = OverflowError("Python int too large to convert to SQLite INTEGER")
-
-
-class Bench:
-    """An ingest at work, and what it acknowledged."""
-
-    def __init__(self, store: HistoryStore, engine: sa.Engine, shared_as: str = "") -> None:
-        self.board, self.intake = LiveState(), MessageValidator("maskpatrol")
+    def __init__(self, engine: sa.Engine, shared_as: str = "") -> None:
+        self.live, self.validator = LiveState(), MessageValidator("maskpatrol")
         self.ingest = Ingest(
-            self.intake,
-            store,
+            self.validator,
+            HistoryStore(engine),
             HistoryQueries(engine),
-            self.board,
+            self.live,
             shared_as,
-            lambda: NOW_S + ticks(),
+            lambda: NOW_S + time.monotonic() - STARTED_S,
         )
-        self.done: list[tuple[str, int]] = []
+        self.acknowledged: list[tuple[str, int]] = []
 
-    def say(self, device: str, leaf: str, body: Any) -> None:
-        mark = (device, body.get("seq", 0))
+    def receive(self, device: str, leaf: str, body: Any) -> None:
+        key = (device, body.get("seq", 0))
         topic = f"maskpatrol/{device}/{leaf}"
-        self.ingest.take(
-            ReceivedMessage(topic, encoded(body), False, 1, lambda: self.done.append(mark))
+        self.ingest.receive(
+            ReceivedMessage(topic, encoded(body), False, 1, lambda: self.acknowledged.append(key))
         )
 
     @property
-    def disk(self) -> str:
-        return str(self.board.changes_since(-1)[1]["link"]["disk"])
+    def listed(self) -> list[str]:
+        return [device.name for device in self.live.devices()]
+
+    @property
+    def link(self) -> dict[str, Any]:
+        return dict(self.live.changes_since(-1)[1]["link"])
 
 
 @pytest.fixture
-def bench(engine: sa.Engine) -> Iterator[Bench]:
-    made = Bench(HistoryStore(engine), engine)
+def harness(engine: sa.Engine) -> Iterator[Harness]:
+    made = Harness(engine)
     made.ingest.start()
     yield made
     made.ingest.stop()
 
 
-def test_numbers_that_lie_stop_nothing(bench: Bench) -> None:
+def test_event_is_written_shown_and_acknowledged(harness: Harness, engine: sa.Engine) -> None:
+    body = start("door1", 3)
+    harness.receive("door1", "events", body)
+    wait_until(lambda: harness.acknowledged == [("door1", 3)], "the event is acknowledged")
+    wait_until(lambda: harness.ingest.written == 1, "the event is written")
+    assert [alert["episode"] for alert in HistoryQueries(engine).newest_alerts(9)] == [body["id"]]
+    wait_until(
+        lambda: (
+            [a["episode"] for a in harness.live.changes_since(-1)[1].get("alerts", [])]
+            == [body["id"]]
+        ),
+        "the alert is shown",
+    )
+
+
+def test_start_shows_what_the_database_holds(harness: Harness, engine: sa.Engine) -> None:
+    harness.receive("door1", "events", start("door1", 1))
+    harness.receive("door1", "events", start("door1", 4))
+    wait_until(lambda: harness.ingest.written == 2, "the events are written")
+    restarted = Harness(engine)
+    restarted.ingest.start()
+    shown = restarted.live.changes_since(-1)[1]
+    assert len(shown["alerts"]) == 2
+    assert [(row["device"], row["lost"]) for row in shown["devices"]] == [("door1", 2)]
+    restarted.ingest.stop()
+
+
+def test_undecodable_topic_is_counted(harness: Harness) -> None:
+    harness.ingest.receive(None)
+    assert harness.validator.refused == {"topic": 1}
+
+
+def test_refused_message_is_acknowledged(harness: Harness) -> None:
+    harness.receive("door1", "state", {"no_mask": "yes"})
+    assert harness.acknowledged == [("door1", 0)]
+    assert harness.validator.refused == {"schema": 1}
+
+
+def test_extreme_sequence_numbers_are_stored(harness: Harness) -> None:
     for _ in range(1100):
         for seq in (1, MAX_NUMBER):
-            bench.say("evil", "events", start("evil", seq))
-    bench.say("door1", "events", start("door1", 1))
-    wait_until(lambda: ("door1", 1) in bench.done, "the event of another device", 60)
-    assert len(bench.done) == 2201
-    assert bench.disk == ""
-    assert bench.intake.refused == {}
+            harness.receive("evil", "events", start("evil", seq))
+    harness.receive("door1", "events", start("door1", 1))
+    wait_until(
+        lambda: ("door1", 1) in harness.acknowledged, "the event of another device is written", 60
+    )
+    assert len(harness.acknowledged) == 2201
+    assert harness.link["disk"] == ""
+    assert harness.validator.refused == {}
 
 
-def test_a_warning_that_no_database_keeps_spoils_no_other(bench: Bench, engine: sa.Engine) -> None:
-    bench.say("evil", "health", {"warnings": ["a\0b"]})
-    bench.say("door1", "health", {"warnings": ["hot"]})
+def test_nul_in_a_warning_does_not_stop_writing(harness: Harness, engine: sa.Engine) -> None:
+    harness.receive("evil", "health", {"warnings": ["a\0b"]})
+    harness.receive("door1", "health", {"warnings": ["hot"]})
     history = HistoryQueries(engine)
-    wait_until(lambda: len(history.troubles("", 9)) == 2, "both", 20)
-    assert {t["text"] for t in history.troubles("", 9)} == {"ab", "hot"}
-    assert bench.disk == ""
+    wait_until(lambda: len(history.troubles("", 9)) == 2, "both warnings are written")
+    assert {row["text"] for row in history.troubles("", 9)} == {"ab", "hot"}
+    assert harness.link["disk"] == ""
 
 
-@pytest.mark.parametrize(
-    "error", [Picky.error, sa.exc.DataError("INSERT", {}, Exception("bigint out of range"))]
-)
-def test_an_event_that_the_database_does_not_take_is_refused_alone(
-    tmp_path: Path, error: Exception
-) -> None:
-    engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
-    store = Picky(engine)
-    store.error = error
-    bench = Bench(store, engine)
-    for seq in range(1, 21):
-        bench.say("door1", "events", start("door1", seq))
-    bench.ingest.start()
-    wait_until(lambda: len(bench.done) == 20, "all of them", 20)
-    wait_until(lambda: bench.ingest.written == 19, "those that can be kept", 20)
-    assert bench.intake.refused == {"kept": 1}
-    bench.ingest.stop()
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_dies_is_told(tmp_path: Path) -> None:
-    class Dying(HistoryStore):
-        def write_events(self, batch: Sequence[EventMessage], now_s: float) -> WriteResult:
-            raise SystemExit
-
-    engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
-    bench = Bench(Dying(engine), engine)
-    bench.ingest.start()
-    bench.say("door1", "events", start("door1", 1))
-    wait_until(lambda: "restart the dashboard" in bench.disk, "the word of its death", 20)
-    bench.ingest.stop()
-
-
-@pytest.mark.parametrize(("synced", "ahead_s"), [(True, 9e7), (False, 0.0)])
-def test_the_tidier_follows_a_clock_that_jumps_only_if_ntp_set_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synced: bool, ahead_s: float
-) -> None:
-    tidier = RetentionJob(open_database(f"sqlite:///{tmp_path}/x.sqlite3"), 400.0, 1000)
-    began_s = time.time()
-    monkeypatch.setattr("edge.dashboard.history.retention.clock_is_synchronised", lambda: synced)
-    monkeypatch.setattr("edge.dashboard.history.retention.time.time", lambda: began_s + 9e7)
-    assert tidier._now_s() == pytest.approx(began_s + ahead_s, abs=30.0)
-
-
-def listed(bench: Bench) -> list[str]:
-    return [device.name for device in bench.board.devices()]
-
-
-def keep(bench: Bench, device: str) -> None:
-    """What the broker had kept of it comes, as after each connection."""
-    topic = f"maskpatrol/{device}/status"
-    bench.ingest.take(ReceivedMessage(topic, b"offline", True, 1, lambda: None))
-
-
-def test_a_device_that_was_forgotten_is_back_when_it_speaks(
-    bench: Bench, engine: sa.Engine
-) -> None:
-    for name in ("door1", "door2"):
-        bench.say(name, "state", {"no_mask": False, "people": 0})
-    bench.ingest.forget("door1")
-    keep(bench, "door1")
-    assert listed(bench) == ["door2"]
-    # … as it is after a restart …
-    again = Bench(HistoryStore(engine), engine)
-    again.ingest.start()
-    keep(again, "door1")
-    assert "door1" not in listed(again)
-    # … until it speaks.
-    again.say("door1", "state", {"no_mask": False, "people": 0})
-    assert "door1" in listed(again)
+def test_lost_events_become_a_problem(harness: Harness, engine: sa.Engine) -> None:
+    harness.receive("door1", "events", start("door1", 1))
+    harness.receive("door1", "events", start("door1", 4))
     history = HistoryQueries(engine)
-    wait_until(lambda: not history.retired_devices(), "it is kept", 20)
-    again.ingest.stop()
+    wait_until(lambda: bool(history.troubles("door1", 9)), "the problem is written")
+    assert [row["text"] for row in history.troubles("door1", 9)] == ["2 events are missing so far"]
 
 
-def test_all_dashboards_of_one_database_forget(engine: sa.Engine) -> None:
-    one, two = (Bench(HistoryStore(engine), engine, name) for name in ("one", "two"))
-    for bench in (one, two):
-        bench.ingest.start()
-        bench.say("door1", "state", {"no_mask": False, "people": 0})
-        assert listed(bench) == ["door1"]
+def test_returned_device_is_written(harness: Harness, engine: sa.Engine) -> None:
+    harness.receive("door1", "state", STATE)
+    harness.ingest.forget("door1")
+    assert harness.listed == []
+    harness.receive("door1", "state", STATE)
+    history = HistoryQueries(engine)
+    wait_until(lambda: not history.retired_devices(), "its return is written")
+    assert harness.listed == ["door1"]
+
+
+def test_dashboards_on_one_database_share_the_list(engine: sa.Engine) -> None:
+    one, two = (Harness(engine, name) for name in ("one", "two"))
+    for each in (one, two):
+        each.ingest.start()
+        each.receive("door1", "state", STATE)
+    wait_until(lambda: one.ingest.others_are_running, "one sees the heartbeat of two")
     one.ingest.forget("door1")
-    wait_until(lambda: listed(two) == [], "the other one has heard of it", 20)
-    keep(two, "door1")
-    assert listed(two) == []
-    for bench in (one, two):
-        bench.say("door1", "state", {"no_mask": False, "people": 0})
+    wait_until(lambda: two.listed == [], "two takes the device off its list")
+    for each in (one, two):
+        each.receive("door1", "state", STATE)
     history = HistoryQueries(engine)
-    wait_until(lambda: not history.retired_devices(), "it is back", 20)
-    assert listed(one) == listed(two) == ["door1"]
-    for bench in (one, two):
-        bench.ingest.stop()
+    wait_until(lambda: not history.retired_devices(), "the return of the device is written")
+    assert one.listed == two.listed == ["door1"]
+    for each in (one, two):
+        each.ingest.stop()
 
 
-def test_more_names_than_there_are_places_are_told(bench: Bench) -> None:
-    bench.say("door1", "state", {"no_mask": False, "people": 0})
-    for number in range(MAX_SLOTS + 300):
-        bench.say(f"d{number}", "state", {"no_mask": False, "people": 0})
-    names = listed(bench)
-    assert len(names) == MAX_SLOTS
-    assert "door1" in names
-    crowd = lambda: bench.board.changes_since(-1)[1]["link"]["crowd"]  # noqa: E731
-    wait_until(lambda: "somebody invents them" in crowd(), "the notice", 20)
+def test_too_many_devices_are_reported(harness: Harness) -> None:
+    for number in range(MAX_SLOTS + 1):
+        harness.receive(f"d{number}", "state", STATE)
+    wait_until(lambda: "publishes invented names" in harness.link["crowd"], "the warning is shown")
+    assert len(harness.listed) == MAX_SLOTS
 
 
-def test_events_in_invented_names_take_no_device_off_the_list(
-    bench: Bench, engine: sa.Engine
-) -> None:
-    """However long they wait to be written, and whoever has their places then."""
+def test_invented_names_replace_no_real_device(harness: Harness) -> None:
+    """The events of the invented names wait for the database while other names get their slots."""
     for number in range(20):
-        bench.say(f"real{number}", "state", {"no_mask": False, "people": 0})
+        harness.receive(f"real{number}", "state", STATE)
     for number in range(2 * MAX_SLOTS + 500):
-        bench.say(f"d{number}", "events", start(f"d{number}", 1))
-    names = listed(bench)
-    wait_until(lambda: len(bench.done) == 2 * MAX_SLOTS + 520, "all are written", 120)
-    assert bench.intake.refused == {}
-    assert listed(bench) == names
-    assert len(names) == MAX_SLOTS
-    assert {f"real{number}" for number in range(20)} < set(names)
+        harness.receive(f"d{number}", "events", start(f"d{number}", 1))
+    listed = harness.listed
+    count = 2 * MAX_SLOTS + 520
+    wait_until(lambda: len(harness.acknowledged) == count, "all events are written", 120)
+    assert harness.validator.refused == {}
+    assert harness.listed == listed
+    assert len(listed) == MAX_SLOTS
+    assert {f"real{number}" for number in range(20)} < set(listed)
 
 
-def test_an_event_that_waits_does_not_bring_back_a_forgotten_device(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
-    bench = Bench(HistoryStore(engine), engine)
-    bench.say("door1", "events", start("door1", 1))
-    assert listed(bench) == ["door1"]
-    bench.ingest.forget("door1")
-    bench.ingest.start()
-    wait_until(lambda: bench.ingest.written == 1, "the event is kept", 20)
-    bench.ingest.stop()
-    assert listed(bench) == []
-
-
-def test_a_device_that_comes_back_while_another_dashboard_asks_stays(engine: sa.Engine) -> None:
-    bench = Bench(HistoryStore(engine), engine, "one")
-    bench.ingest.forget("door1")
-
-    class Asked(set[str]):
-        """Chores are done in the middle of it, as far as they may."""
-
-        def discard(self, name: str) -> None:
-            super().discard(name)
-            self.chores = threading.Thread(target=bench.ingest._keep_retired, args=(NOW_S,))
-            self.chores.start()
-            self.chores.join(0.5)
-
-    asked = bench.ingest._retired = Asked(bench.ingest._retired)
-    bench.say("door1", "state", {"no_mask": False, "people": 0})
-    asked.chores.join(20)
-    assert listed(bench) == ["door1"]
-    assert bench.intake._places.hear("door1", ticks()) is not None
-
-
-def test_a_restart_is_no_word_of_who_is_silent(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path}/x.sqlite3")
-    store = HistoryStore(engine)
-    heard_s = {f"d{number}": NOW_S - 60.0 for number in range(MAX_SLOTS)}
-    heard_s["d5"] = NOW_S - 2 * SILENT_AFTER_S  # long since, and yet one of those that came first
-    store.update_last_seen(heard_s)
-    bench = Bench(store, engine)
-    bench.ingest.start()
-    assert len(listed(bench)) == MAX_SLOTS
-    bench.say("door1", "state", {"no_mask": False, "people": 0})
-    assert set(listed(bench)) == {*heard_s, "door1"} - {"d5"}
-    bench.ingest.stop()
-
-
-def test_what_the_broker_keeps_of_a_forgotten_device_costs_nobody_a_place(
-    bench: Bench,
-) -> None:
-    bench.ingest.forget("old")
-    for number in range(MAX_SLOTS):
-        bench.say(f"d{number}", "state", {"no_mask": False, "people": 0})
-    names = listed(bench)
-    keep(bench, "old")
-    assert listed(bench) == names
-    assert len(names) == MAX_SLOTS
-    assert bench.intake.refused == {}
+def test_waiting_event_does_not_list_a_forgotten_device(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/history.sqlite3")
+    harness = Harness(engine)
+    harness.receive("door1", "events", start("door1", 1))
+    assert harness.listed == ["door1"]
+    harness.ingest.forget("door1")
+    harness.ingest.start()
+    wait_until(lambda: harness.ingest.written == 1, "the event is written")
+    harness.ingest.stop()
+    assert harness.listed == []
+    engine.dispose()

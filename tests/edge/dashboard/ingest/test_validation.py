@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edge.common.paths import event_schema
 from edge.dashboard.base.device_slots import MAX_SLOTS
 from edge.dashboard.base.messages import EventMessage, Health, State
-from edge.dashboard.ingest.validation import MAX_BYTES, STRANGER_BURST, MessageValidator
+from edge.dashboard.ingest.validation import MAX_BYTES, NEW_DEVICE_BURST, MessageValidator
 from tests.support.dashboard_events import NOW_S, encoded, end, start
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads(event_schema().read_text()))
@@ -23,7 +23,7 @@ EVENTS = "maskpatrol/door1/events"
 
 def take(topic: str, payload: bytes, retained: bool = False, now_s: float = NOW_S) -> Any:
     intake = MessageValidator("maskpatrol")
-    return intake.take(topic, payload, retained, now_s), dict(intake.refused)
+    return intake.validate(topic, payload, retained, now_s), dict(intake.refused)
 
 
 def test_an_event_is_taken() -> None:
@@ -112,37 +112,41 @@ def test_a_message_taken_away_says_nothing() -> None:
 def test_a_device_may_send_its_outbox_at_once_and_no_more() -> None:
     now = [5.0]
     intake = MessageValidator("maskpatrol", ticks=lambda: now[0])
-    chatter = [intake.take("maskpatrol/door1/status", b"online", False, NOW_S) for _ in range(300)]
+    chatter = [
+        intake.validate("maskpatrol/door1/status", b"online", False, NOW_S) for _ in range(300)
+    ]
     assert sum(message is not None for message in chatter) == 200
     assert intake.refused == {"rate": 100}
-    assert intake.take("maskpatrol/door2/status", b"online", False, NOW_S) is not None
+    assert intake.validate("maskpatrol/door2/status", b"online", False, NOW_S) is not None
     # A clock that is set meanwhile changes nothing.
-    assert intake.take("maskpatrol/door1/status", b"online", False, NOW_S + 900.0) is None
+    assert intake.validate("maskpatrol/door1/status", b"online", False, NOW_S + 900.0) is None
     now[0] += 1.0
-    assert intake.take("maskpatrol/door1/status", b"online", False, NOW_S) is not None
+    assert intake.validate("maskpatrol/door1/status", b"online", False, NOW_S) is not None
 
 
 def test_who_invents_names_shuts_nobody_out() -> None:
     now = [5.0]
     intake = MessageValidator("maskpatrol", ticks=lambda: now[0])
     online = (b"online", False, NOW_S)
-    assert intake.take("maskpatrol/door1/status", *online)
-    for number in range(STRANGER_BURST + 50):
-        intake.take(f"maskpatrol/d{number}/status", *online)
-        intake.take(f"maskpatrol/d{number}/events", b"{}", False, NOW_S)  # and gets no place by it
-    gone = intake.gone()
+    assert intake.validate("maskpatrol/door1/status", *online)
+    for number in range(NEW_DEVICE_BURST + 50):
+        intake.validate(f"maskpatrol/d{number}/status", *online)
+        intake.validate(
+            f"maskpatrol/d{number}/events", b"{}", False, NOW_S
+        )  # and gets no place by it
+    gone = intake.pop_evicted()
     assert "door1" not in gone
-    assert len(set(gone)) >= STRANGER_BURST // 2 - MAX_SLOTS
+    assert len(set(gone)) >= NEW_DEVICE_BURST // 2 - MAX_SLOTS
     assert intake.refused["strangers"] > 0
-    assert intake.take("maskpatrol/door1/status", *online)
+    assert intake.validate("maskpatrol/door1/status", *online)
     # Somebody new, while all of them go on: each thing that it says is taken.
     for second in range(60):
         now[0] += 1.0
         for number in range(100):
-            intake.take(f"maskpatrol/e{100 * second + number}/status", *online)
+            intake.validate(f"maskpatrol/e{100 * second + number}/status", *online)
         event = encoded(start("door2", second + 1))
-        assert intake.take("maskpatrol/door2/events", event, False, NOW_S)
-        assert intake.take("maskpatrol/door1/status", *online)
+        assert intake.validate("maskpatrol/door2/events", event, False, NOW_S)
+        assert intake.validate("maskpatrol/door1/status", *online)
 
 
 def test_who_takes_a_place_takes_what_is_left_of_its_rate() -> None:
@@ -150,11 +154,11 @@ def test_who_takes_a_place_takes_what_is_left_of_its_rate() -> None:
     intake = MessageValidator("maskpatrol", ticks=lambda: now[0])
     online = (b"online", False, NOW_S)
     for number in range(MAX_SLOTS):
-        intake.take(f"maskpatrol/d{number}/status", *online)
+        intake.validate(f"maskpatrol/d{number}/status", *online)
     taken = 0
     for number in range(300):
         for _ in range(200):
-            taken += intake.take(f"maskpatrol/e{number}/status", *online) is not None
+            taken += intake.validate(f"maskpatrol/e{number}/status", *online) is not None
     assert taken <= 200 * 200  # as many as the newcomers' places bear
 
 
@@ -184,7 +188,7 @@ def test_an_old_event_with_an_age_that_fits_is_as_old_as_it_says() -> None:
 def test_a_dashboard_whose_clock_is_not_set_believes_devices_whose_is() -> None:
     intake = MessageValidator("maskpatrol", lambda: False)
     for behind_s in (-200 * 86_400.0, 200 * 86_400.0):
-        message = intake.take(EVENTS, encoded(start()), False, NOW_S + behind_s)
+        message = intake.validate(EVENTS, encoded(start()), False, NOW_S + behind_s)
         assert message is not None
         event = message.body
         assert isinstance(event, EventMessage)
