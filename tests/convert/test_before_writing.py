@@ -49,7 +49,7 @@ def test_float_variants_scale_pixels_as_keras_does(tmp_path: Path) -> None:
         np.testing.assert_allclose(answer.scores, np.load(scores), atol=1e-5)
 
 
-def test_a_file_that_an_installed_runtime_refuses_does_not_pass(tmp_path: Path) -> None:
+def test_file_that_one_runtime_refuses_is_rejected(tmp_path: Path) -> None:
     check = check_set([], ("mask", "no_mask"), 96)
     content = (MODELS / "mask.tflite").read_bytes()
     broken = tmp_path / "broken.tflite"
@@ -60,6 +60,6 @@ def test_a_file_that_an_installed_runtime_refuses_does_not_pass(tmp_path: Path) 
         checked(INT8, broken, check, scores, save_pixels(tmp_path, check))
 
 
-def test_an_input_that_is_pixels_already_is_refused() -> None:
+def test_uint8_input_cannot_be_added_twice() -> None:
     with pytest.raises(ValueError, match="input is"):
         with_uint8_input((MODELS / "mask.tflite").read_bytes(), 1 / 128, 128)

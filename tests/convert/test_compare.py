@@ -22,13 +22,13 @@ print(network.count_params(), network.input_shape, network.output_shape)
 """
 
 
-def test_the_original_has_the_parameters_that_it_had() -> None:
+def test_original_network_has_its_parameter_count() -> None:
     done = python("-c", ORIGINAL)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[0] == "3453121 (None, 150, 150, 3) (None, 1)"
 
 
-def test_both_are_timed_in_every_runtime() -> None:
+def test_both_networks_are_timed_in_every_runtime() -> None:
     done = python("-m", "convert.compare", "--runs", "10", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -42,7 +42,7 @@ def test_both_are_timed_in_every_runtime() -> None:
         assert 0 < each["original_median_ms"] <= each["original_p95_ms"]
 
 
-def test_the_ratio_is_that_of_pairs() -> None:
+def test_ratio_is_the_median_over_pairs() -> None:
     ours = np.array([1.0, 1.0, 1.0, 10.0, 1.0])  # one outlier, as when another program runs
     found = speed(
         "a runtime", PairedTimes(first_ms=np.array([4.0, 5.0, 6.0, 50.0, 5.0]), second_ms=ours)
@@ -52,7 +52,7 @@ def test_the_ratio_is_that_of_pairs() -> None:
     assert found.ours_p95_ms == pytest.approx(np.percentile(ours, 95))
 
 
-def test_a_missing_model_is_one_line() -> None:
+def test_missing_model_is_reported_in_one_line() -> None:
     done = python("-m", "convert.compare", "--model", "nowhere.tflite")
     assert_one_line(done, "nowhere.tflite", "make convert", code=1)
 

@@ -27,7 +27,7 @@ def model(tmp_path: Path) -> Path:
     return tmp_path / "mask.keras"
 
 
-def test_without_pictures_the_shipped_model_converts_to_the_same_bytes(tmp_path: Path) -> None:
+def test_conversion_without_pictures_gives_the_shipped_bytes(tmp_path: Path) -> None:
     out = tmp_path / "again.tflite"
     done = python("-m", "convert", "--model", MODELS / "mask.keras", "--out", out)
     assert done.returncode == 0, done.stderr
@@ -35,7 +35,7 @@ def test_without_pictures_the_shipped_model_converts_to_the_same_bytes(tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["again.tflite"]
 
 
-def test_the_shipped_model_is_small_and_its_card_fits(tmp_path: Path) -> None:
+def test_shipped_model_is_small_and_matches_its_card(tmp_path: Path) -> None:
     content = (MODELS / "mask.tflite").read_bytes()
     card = read_card(content, MODELS / "mask.tflite")
     report = json.loads((MODELS / "mask.json").read_bytes())
@@ -47,7 +47,7 @@ def test_the_shipped_model_is_small_and_its_card_fits(tmp_path: Path) -> None:
     assert all(data.licence != "not stated" for data in card.training_data)
 
 
-def test_the_gate_keeps_a_bad_conversion_out(model: Path) -> None:
+def test_gate_rejects_a_bad_conversion(model: Path) -> None:
     place = model.with_suffix(".ranges.json")
     stored = json.loads(place.read_bytes())
     stored["ranges"] = {
@@ -72,7 +72,7 @@ def test_ranges_of_another_model_are_refused(model: Path) -> None:
     assert not model.with_suffix(".tflite").exists()
 
 
-def test_what_is_missing_is_named(model: Path) -> None:
+def test_missing_files_are_named(model: Path) -> None:
     out = model.with_name("x")
     done = python("-m", "convert", "--model", model.with_name("none.keras"), "--out", out)
     assert_one_line(done, "none.keras does not exist", code=1)
@@ -81,7 +81,7 @@ def test_what_is_missing_is_named(model: Path) -> None:
     assert_one_line(done, "mask.json", "beside the model", code=1)
 
 
-def test_what_is_no_model_is_named(model: Path) -> None:
+def test_file_that_is_not_a_model_is_named(model: Path) -> None:
     model.write_bytes(b"not a zip")
     for suffix in (".json", ".ranges.json"):
         beside = model.with_suffix(suffix)
@@ -92,13 +92,13 @@ def test_what_is_no_model_is_named(model: Path) -> None:
     assert not model.with_name("x").exists()
 
 
-def test_another_models_report_is_refused(model: Path) -> None:
+def test_report_of_another_model_is_refused(model: Path) -> None:
     model.write_bytes(b"another model")
     done = python("-m", "convert", "--model", model, "--out", model.with_name("x"))
     assert_one_line(done, "mask.json belongs to another Keras model", code=1)
 
 
-def test_drawn_pictures_are_always_the_same_and_unlike_each_other() -> None:
+def test_drawn_pictures_are_reproducible_and_distinct() -> None:
     first, again = drawn_inputs(20, 96), drawn_inputs(20, 96)
     np.testing.assert_array_equal(first, again)
     assert (first.shape, first.dtype) == ((20, 96, 96, 3), np.uint8)
@@ -129,5 +129,7 @@ def test_either_difference_closes_the_gate(keras: list[float], int8: list[float]
         check_parity(compare(shares(keras), shares(int8)), "int8")
 
 
-def test_a_faithful_model_passes_the_gate() -> None:
-    check_parity(compare(shares([0.9, 0.2, 0.52]), shares([0.91, 0.19, 0.49])), "int8")
+def test_equal_model_passes_the_gate() -> None:
+    parity = compare(shares([0.9, 0.2, 0.52]), shares([0.91, 0.19, 0.49]))
+    check_parity(parity, "int8")
+    assert parity.agreement == 1.0

@@ -114,7 +114,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Three:
     return Three(keras, keras.with_suffix(".tflite"), data, json.loads(done.stdout))
 
 
-def test_the_file_is_named_after_the_model(three: Three) -> None:
+def test_output_file_is_named_after_the_model(three: Three) -> None:
     assert [row["path"] for row in three.said["rows"]] == [str(three.tflite)] * len(
         three.said["rows"]
     )
@@ -123,7 +123,7 @@ def test_the_file_is_named_after_the_model(three: Three) -> None:
     assert beside == ["faces", "three.json", "three.keras", "three.ranges.json", "three.tflite"]
 
 
-def test_the_card_says_what_evaluate_says_of_the_file(three: Three) -> None:
+def test_card_has_the_figures_of_evaluate(three: Three) -> None:
     done = datasets.python(
         *("-m", "training", "evaluate", "--model", three.tflite, "--data", three.data),
         *("--split", "test", "--json"),
@@ -145,7 +145,7 @@ def test_the_card_says_what_evaluate_says_of_the_file(three: Three) -> None:
     assert three.said["rows"][0]["accuracy"]["faces"] == pytest.approx(found["accuracy"], abs=1e-4)
 
 
-def test_without_the_pictures_the_card_and_the_bytes_stay(three: Three) -> None:
+def test_reconversion_without_pictures_gives_the_same_bytes(three: Three) -> None:
     before = three.tflite.read_bytes()
     stored = three.keras.with_suffix(".ranges.json").read_bytes()
     done = datasets.python("-m", "convert", "--model", three.keras)
@@ -155,7 +155,7 @@ def test_without_the_pictures_the_card_and_the_bytes_stay(three: Three) -> None:
     assert three.keras.with_suffix(".ranges.json").read_bytes() == stored
 
 
-def test_a_wrong_data_folder_is_one_line_and_nothing_is_written(three: Three) -> None:
+def test_wrong_data_folder_writes_nothing(three: Three) -> None:
     before = three.tflite.read_bytes()
     done = datasets.python("-m", "convert", "--model", three.keras, "--data", three.data, "nowhere")
     datasets.assert_one_line(done, "nowhere does not exist", code=2)

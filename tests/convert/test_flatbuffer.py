@@ -36,7 +36,7 @@ def as_text(value: Any) -> Any:
     return value
 
 
-def test_a_parsed_model_is_packed_without_loss(flatbuffer: bytes) -> None:
+def test_parsed_model_is_packed_without_loss(flatbuffer: bytes) -> None:
     again = packed(parsed(flatbuffer))
     assert as_text(parsed(again)) == as_text(parsed(flatbuffer))
     assert again[4:8] == FILE_IDENTIFIER
@@ -61,7 +61,7 @@ def test_equal_vectors_are_written_once() -> None:
         assert [buffer.data.tolist() for buffer in read.buffers] == vectors
 
 
-def test_data_lies_where_kernels_want_it(flatbuffer: bytes) -> None:
+def test_buffer_data_is_aligned_for_kernels(flatbuffer: bytes) -> None:
     model = schema.Model.GetRootAs(bytearray(flatbuffer))
     buffers = [model.Buffers(index) for index in range(model.BuffersLength())]
     filled = [buffer._tab for buffer in buffers if buffer.DataLength()]
@@ -69,7 +69,7 @@ def test_data_lies_where_kernels_want_it(flatbuffer: bytes) -> None:
     assert {table.Vector(table.Offset(4)) % 16 for table in filled} == {0}
 
 
-def test_data_behind_the_flatbuffer_is_fetched_in(flatbuffer: bytes) -> None:
+def test_data_after_the_flatbuffer_is_moved_inside(flatbuffer: bytes) -> None:
     """As the quantiser leaves it when there is more than 256 kB; no runtime of 2.14 reads it."""
     model = parsed(flatbuffer)
     largest = max(model.buffers, key=lambda b: 0 if b.data is None else len(b.data))
@@ -80,7 +80,7 @@ def test_data_behind_the_flatbuffer_is_fetched_in(flatbuffer: bytes) -> None:
     assert as_text(parsed(split)) == as_text(parsed(flatbuffer))
 
 
-def test_tensors_have_short_names_and_signatures_still_fit(flatbuffer: bytes) -> None:
+def test_tensor_names_are_short_and_match_signatures(flatbuffer: bytes) -> None:
     model = parsed(flatbuffer)
     (graph,), (signature,) = model.subgraphs, model.signatureDefs
     names = [tensor.name.decode() for tensor in graph.tensors]
@@ -94,7 +94,7 @@ def test_tensors_have_short_names_and_signatures_still_fit(flatbuffer: bytes) ->
     assert compact(flatbuffer) == flatbuffer
 
 
-def test_without_a_signature_the_outer_names_stay(flatbuffer: bytes) -> None:
+def test_outer_names_stay_without_a_signature(flatbuffer: bytes) -> None:
     model = parsed(flatbuffer)
     model.signatureDefs = None
     graph = model.subgraphs[0]
@@ -108,7 +108,7 @@ def test_without_a_signature_the_outer_names_stay(flatbuffer: bytes) -> None:
     assert read.tensors[inner].name == str(inner).encode()
 
 
-def test_the_converters_notes_are_dropped(flatbuffer: bytes) -> None:
+def test_converter_metadata_is_removed(flatbuffer: bytes) -> None:
     model = parsed(flatbuffer)
     note, kept = schema.MetadataT(), list(model.metadata or [])
     note.name, note.buffer = b"CONVERSION_METADATA", len(model.buffers)
@@ -121,19 +121,19 @@ def test_the_converters_notes_are_dropped(flatbuffer: bytes) -> None:
     assert [m.name for m in parsed(found).metadata] == [m.name for m in kept]
 
 
-def test_parameters_are_those_of_the_layers(flatbuffer: bytes) -> None:
+def test_parameters_are_counted_from_the_layers(flatbuffer: bytes) -> None:
     graph = parsed(flatbuffer).subgraphs[0]
     constant = [t for t in graph.tensors if t.buffer and t.type != schema.TensorType.UINT8]
     axes = 2  # of the mean, which is no parameter
     assert parameters(flatbuffer) == sum(int(np.prod(t.shape)) for t in constant) - axes
 
 
-def test_only_float_inputs_learn_to_take_pixels(flatbuffer: bytes) -> None:
+def test_only_float_inputs_can_become_uint8(flatbuffer: bytes) -> None:
     with pytest.raises(ValueError, match="not float32"):
         with_uint8_input(flatbuffer, 1 / 128, 128)
 
 
-def test_a_card_behind_it_changes_nothing(flatbuffer: bytes) -> None:
+def test_appended_card_changes_nothing(flatbuffer: bytes) -> None:
     card = read_card(shipped_model().read_bytes(), shipped_model())
     assert attach_card(flatbuffer, card) == shipped_model().read_bytes()
     assert as_text(parsed(attach_card(flatbuffer, card))) == as_text(parsed(flatbuffer))

@@ -51,7 +51,7 @@ def scores(model: Path, runtime: str) -> list[dict[str, float]]:
     return [classifier.classify_crop(crop).by_label for crop in drawn_inputs(40, 96)]
 
 
-def test_every_variant_is_written_where_it_belongs(made: Made) -> None:
+def test_every_variant_is_written_to_its_path(made: Made) -> None:
     assert sorted(path.name for path in made.folder.iterdir()) == [
         "mask-dynamic.tflite",
         "mask-float16.tflite",
@@ -65,14 +65,14 @@ def test_every_variant_is_written_where_it_belongs(made: Made) -> None:
     assert sizes["dynamic"] < 0.4 * sizes["float32"]
 
 
-def test_the_same_model_gives_the_same_bytes(tmp_path: Path, made: Made) -> None:
+def test_equal_models_give_equal_bytes(tmp_path: Path, made: Made) -> None:
     again = convert(tmp_path)
     for variant in VARIANTS:
         assert again.path(variant).read_bytes() == made.path(variant).read_bytes()
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_card_tells_the_variant(made: Made, variant: str) -> None:
+def test_card_names_the_variant(made: Made, variant: str) -> None:
     path = made.path(variant)
     card, shipped = (read_card(p.read_bytes(), p) for p in (path, MODELS / "mask.tflite"))
     assert card.quantisation == VARIANTS[variant].quantisation
@@ -83,9 +83,7 @@ def test_the_card_tells_the_variant(made: Made, variant: str) -> None:
 
 @pytest.mark.parametrize("runtime", HERE)
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_variant_takes_pixels_and_says_the_same(
-    made: Made, variant: str, runtime: str
-) -> None:
+def test_every_variant_gives_the_same_answers(made: Made, variant: str, runtime: str) -> None:
     classifier = Classifier(made.path(variant), runtime=runtime)
     assert classifier._input["dtype"] is np.uint8
     found, wanted = scores(made.path(variant), runtime), scores(made.path("float32"), runtime)
@@ -95,7 +93,7 @@ def test_every_variant_takes_pixels_and_says_the_same(
         assert sum(one.values()) == pytest.approx(1, abs=0.02)
 
 
-def test_the_table_holds_every_variant_in_every_runtime(made: Made) -> None:
+def test_table_has_every_variant_and_runtime(made: Made) -> None:
     rows = {(row["variant"], row["runtime"]): row for row in made.said["rows"]}
     assert set(rows) == {(variant, runtime) for variant in VARIANTS for runtime in HERE}
     for (variant, _), row in rows.items():
@@ -134,7 +132,7 @@ for name, variant in VARIANTS.items():
 """
 
 
-def test_making_a_model_compact_changes_no_bit_of_its_scores(tmp_path: Path) -> None:
+def test_compact_model_gives_identical_scores(tmp_path: Path) -> None:
     done = python("-c", LONG_AND_SHORT, MODELS, tmp_path)
     assert done.returncode == 0, done.stderr
     for variant in VARIANTS:
@@ -144,7 +142,7 @@ def test_making_a_model_compact_changes_no_bit_of_its_scores(tmp_path: Path) -> 
             assert scores(long, runtime) == scores(short, runtime)
 
 
-def test_one_bad_variant_keeps_all_out(tmp_path: Path) -> None:
+def test_one_bad_variant_prevents_all_writing(tmp_path: Path) -> None:
     for suffix in (".keras", ".json", ".ranges.json"):
         shutil.copy(MODELS / f"mask{suffix}", tmp_path)
     place = tmp_path / "mask.ranges.json"

@@ -1,4 +1,4 @@
-"""What the daemon's face cascade finds in the finished clip, held against the story."""
+"""Compares what the face cascade finds in the finished clip with the intended visits."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from cutouts import Pixels
 from scene import FPS, Visit
 from sources import DemoError
 
-#: As the daemon looks: the grey frame at this width, and the smallest face there.
+#: The detector settings of the daemon: width of the grey frame, and the smallest face in it.
 WIDTH_PX, MIN_FACE_PX, SCALE_FACTOR, NEIGHBOURS = 320, 20, 1.1, 3
-#: (width, neighbours) of the looks that must find nothing but the people's faces.
+#: (width, neighbours) of the searches that must find nothing but the people's faces.
 LOOKS = ((320, 3), (320, 2), (480, 3), (480, 2))
 #: A found box belongs to a person when its centre is this near the face's, in face widths.
 NEAR = 0.35
@@ -23,7 +23,7 @@ Box = tuple[float, float, float, float]
 
 
 def read(clip: Path) -> list[Pixels]:
-    """All frames of `clip`, decoded by OpenCV."""
+    """Return all frames of `clip`, decoded by OpenCV."""
     video, frames = cv2.VideoCapture(str(clip)), []
     while True:
         good, frame = video.read()
@@ -36,7 +36,7 @@ def read(clip: Path) -> list[Pixels]:
 
 
 def faces(frame: Pixels, cascade: cv2.CascadeClassifier, width: int, neighbours: int) -> list[Box]:
-    """Boxes of the faces in `frame`, in its own pixels."""
+    """Return the boxes of the faces in `frame`, in its pixels."""
     scale = width / frame.shape[1]
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -46,15 +46,15 @@ def faces(frame: Pixels, cascade: cv2.CascadeClassifier, width: int, neighbours:
 
 
 def belongs(box: Box, visit: Visit, time_s: float) -> bool:
-    """Whether `box` is the visitor's face at `time_s`."""
+    """Return whether `box` is the visitor's face at `time_s`."""
     x, y, face_px = visit.place(time_s - visit.start_s)
-    # The detector's box reaches further below the eyes than above.
+    # The detector's box extends further below the eyes than above them.
     dx, dy = box[0] + box[2] / 2 - x, box[1] + box[3] / 2 - (y + 0.12 * face_px)
     return bool(np.hypot(dx, dy) < NEAR * face_px and 0.65 < box[2] / face_px < 1.5)
 
 
 def max_gap_s(seen: list[bool]) -> float:
-    """The longest run without a face, in seconds."""
+    """Return the longest time without a face, in seconds."""
     longest = run = 0
     for one in seen:
         run = 0 if one else run + 1
@@ -63,7 +63,7 @@ def max_gap_s(seen: list[bool]) -> float:
 
 
 def _strangers(frames: list[Pixels], visits: list[Visit], width: int, neighbours: int) -> list[int]:
-    """Numbers of the frames where something is found that is no visitor's face."""
+    """Return the numbers of the frames in which a box is not a visitor's face."""
     cascade = _cascade()
     wrong = []
     for number, frame in enumerate(frames):
@@ -80,7 +80,7 @@ def _cascade() -> cv2.CascadeClassifier:
 
 
 def check_clip(clip: Path, visits: list[Visit]) -> int:
-    """Print the figures of `clip`; 0 when each one is as it must be, else 1."""
+    """Print the figures of `clip`; return 0 when all are within their limits, else 1."""
     frames, cascade, good, say = read(clip), _cascade(), True, sys.stdout.write
     height, width = frames[0].shape[:2]
     size_kb, length_s = clip.stat().st_size / 1000, len(frames) / FPS

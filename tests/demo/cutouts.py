@@ -1,4 +1,4 @@
-"""People cut out of their photographs: soft alpha, an anchor at the eyes, new coat colours."""
+"""Cuts people out of photographs: soft alpha, an anchor at the eyes, new coat colours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GRABCUT_ROUNDS = 6
 
 @dataclass(frozen=True)
 class Outline:
-    """A person in a photograph, traced by hand; all places are pixels of the photograph.
+    """The hand-traced outline of a person; all positions are pixels of the photograph.
 
     `rough` runs around the body within a few pixels; grabCut finds the true edge in
     a band of `band_px` on both sides of it. `face_px` is the width of the box that
@@ -43,7 +43,7 @@ class Cutout:
 
     @property
     def eyes(self) -> tuple[float, float]:
-        """The point between the eyes, where a person is pinned to the scene."""
+        """The point between the eyes, which positions the person in the scene."""
         (x0, y0), (x1, y1) = self.eye_left, self.eye_right
         return (x0 + x1) / 2, (y0 + y1) / 2
 
@@ -101,7 +101,7 @@ def _alpha(image: Pixels, rough: Floats, band_px: float) -> Floats:
     inside = cv2.fillPoly(np.zeros(image.shape[:2], np.uint8), [np.int32(rough)], 1)
     size = int(2 * band_px + 1)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    # A photograph's lower rim cuts through the body: no background comes from there.
+    # The photograph's lower edge cuts through the body, so there is no background below it.
     sure = cv2.erode(inside, kernel, borderType=cv2.BORDER_REPLICATE)
     near = cv2.dilate(inside, kernel)
     labels = np.where(inside, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
@@ -132,7 +132,7 @@ def _edge_colours(bgr: Floats, alpha: Floats) -> Floats:
 
 
 def mirrored(person: Cutout) -> Cutout:
-    """The person seen in a mirror."""
+    """Return the mirror image of the person."""
     width = person.bgr.shape[1]
     left, right = ((width - 1 - x, y) for x, y in (person.eye_right, person.eye_left))
     return replace(

@@ -1,6 +1,6 @@
 """Gloved hands and sleeves that put a mask on, drawn in face coordinates.
 
-Gloves, because a drawn bare hand fools nobody. All places are in eye distances
+They wear gloves, because a drawn bare hand does not look real. All positions are in eye distances
 from the point between the eyes; `side` is -1 for the left of the picture, 1 for
 the right.
 """
@@ -15,7 +15,7 @@ from cutouts import Floats
 Point = tuple[float, float]
 
 GLOVE_BGR = (0.115, 0.105, 0.10)
-#: Where a sleeve leaves the picture behind the counter.
+#: The point where a sleeve disappears behind the counter.
 ELBOW = (2.75, 6.4)
 
 

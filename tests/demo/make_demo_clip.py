@@ -2,7 +2,7 @@
 
 The people in it come from two public-domain photographs (see LICENCES.md), which
 are taken from packages of PyPI; everything else is drawn. With the same ffmpeg,
-OpenCV and NumPy the clip comes out the same to the byte.
+OpenCV and NumPy the clip has the same bytes.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def cast(collins: cutouts.Pixels, obama: cutouts.Pixels) -> list[scene.Visit]:
     blue = cutouts.dressed(plain, BLUE_COAT, hair=0.62)
     second_looks = masks.masked(cutouts.cut_out(blue, cutouts.COLLINS, 2), BLUE)
     start = first.end_s + EMPTY_S
-    # Where she walks is tried out: elsewhere her coat and the door read as one big face.
+    # Her path was found by trial: elsewhere the cascade finds a face in her coat and the door.
     second = scene.Visit(
         start_s=start,
         stay_s=MASKED_S,
@@ -155,7 +155,7 @@ def encode(visits: list[scene.Visit], clip: Path) -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """What the command line says."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, epilog="See README.md beside it.")
     parser.add_argument("--output", type=Path, default=CLIP, help="the clip (%(default)s)")
     parser.add_argument(
@@ -170,18 +170,20 @@ def arguments() -> argparse.Namespace:
         "--cache",
         type=Path,
         default=CACHE,
-        help="where packages not given are downloaded to (%(default)s)",
+        help="the folder for downloaded packages (default: %(default)s)",
     )
     parser.add_argument(
-        "--check", action="store_true", help="make nothing; print what a face cascade finds"
+        "--check",
+        action="store_true",
+        help="only print what a face cascade finds in the clip",
     )
     return parser.parse_args()
 
 
 def main() -> int:
-    """Make the clip or check it; 0 when all is well."""
+    """Make the clip or check it; return 0 on success."""
     options = arguments()
-    cv2.setNumThreads(1)  # more are no faster here, and sums keep one order
+    cv2.setNumThreads(1)  # more threads are no faster here, and one thread keeps the order of sums
     try:
         collins = sources.load(sources.COLLINS, options.scikit_image, options.cache)
         obama = sources.load(sources.OBAMA, options.face_recognition, options.cache)

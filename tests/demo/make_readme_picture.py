@@ -1,4 +1,4 @@
-"""Draws the README's picture from a real run: two checked frames above the terminal's output."""
+"""Draws the README's picture from a real run: annotated frames above the terminal's output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from PIL import Image, ImageDraw, ImageFont
 from edge.common.arrays import Pixels
 from edge.common.paths import demo_clip
 
-FRAMES_AT_S = (4.5, 13.0, 24.0)  # somebody bare, somebody masked, a mask just put on
+FRAMES_AT_S = (
+    4.5,
+    13.0,
+    24.0,
+)  # without a mask, with a mask, mask just put on
 WIDTH_PX, PAD_PX, LETTER_PX, LINE_PX = 1320, 24, 20, 28
 BACKGROUND, PLAIN, ALERT, CALM, FAINT = "#14181d", "#d7dde4", "#ff6b60", "#7ddc84", "#8b96a3"
 FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSansMono.ttf"
@@ -51,7 +55,7 @@ def checked_frames(folder: Path) -> list[Pixels]:
 
 
 def terminal_output() -> list[str]:
-    """What a run at the clip's own speed shows."""
+    """Return what `mask-patrol run --watch` prints at the clip's own speed."""
     command = [sys.executable, "-m", "edge", "run", "--watch"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 

@@ -16,7 +16,7 @@ SOLVER_ROUNDS = 12
 
 @dataclass(frozen=True)
 class Mask:
-    """The looks of a mask; everything else follows from the face."""
+    """The appearance of a mask; its shape follows from the face."""
 
     bgr: tuple[float, float, float]
     seed: int
@@ -119,7 +119,7 @@ def _light(person: Cutout, rows: slice, columns: slice, unit: float) -> Floats:
     grey = cv2.cvtColor(person.bgr[rows, columns], cv2.COLOR_BGR2GRAY)
     weight = ((grey > 0.35) & (person.alpha[rows, columns] > 0.9)).astype(np.float32)
     height = round(2.4 * unit)
-    weight[height:] = 0  # only the face tells its light, not collar and coat
+    weight[height:] = 0  # measure the light on the face only, not on collar and coat
     near = cv2.GaussianBlur(weight, (0, 0), 0.24 * unit)
     level = cv2.GaussianBlur(grey * weight, (0, 0), 0.24 * unit) / np.maximum(near, 0.05)
     middle = float(np.median(level[weight > 0]))

@@ -19,13 +19,13 @@ DOOR_FACE_PX = 57.0
 #: Parts of the way in: out of sight, in the middle of the doorway, standing.
 FAR_FACE_PX = 48.0
 ENTER_S, LEAVE_S = 1.5, 0.8
-#: A moving person is drawn once every so many pixels of the way, at most so often.
+#: A moving person is drawn once for each of this many pixels of movement, up to a maximum.
 BLUR_STEP_PX, MAX_SUBFRAMES = 2.0, 10
 NOISE = 1.3 / 255
 
 
 def eye_height(face_px: float) -> float:
-    """Where the eyes of a person are by the size of the face: the camera stands on a counter."""
+    """The height of the eyes by the size of the face: the camera stands on a counter."""
     return 260.0 - 0.963 * face_px
 
 
@@ -35,7 +35,7 @@ Looks = Callable[[float], Cutout]
 
 @dataclass(frozen=True)
 class Visit:
-    """One person's way through the scene; times are seconds of the clip.
+    """One person's path through the scene; times are seconds of the clip.
 
     `looks` gives the cut-out at a time since `start_s`. The person comes in from
     behind the wall on the side of `from_x`, stands at `stand_x`, and walks out of
@@ -107,14 +107,14 @@ class Visit:
         return float(x), float(y), float(face)
 
     def subframes(self, time_s: float) -> int:
-        """How often the person must be drawn for a frame, so that movement blurs."""
+        """Return how often the person is drawn for one frame, so that movement blurs."""
         x0, y0, face0 = self.place(time_s - self.start_s)
         x1, y1, face1 = self.place(min(time_s + 0.5 / FPS, self.end_s) - self.start_s)
         way = max(abs(x1 - x0), abs(y1 - y0), 2 * abs(face1 - face0))
         return int(np.clip(np.ceil(way / BLUR_STEP_PX), 1, MAX_SUBFRAMES))
 
     def draw(self, canvas: Floats, time_s: float, doorway: Floats) -> Floats:
-        """`canvas` with this person as of `time_s`."""
+        """Return `canvas` with this person drawn as at `time_s`."""
         t = time_s - self.start_s
         person = self.looks(t)
         x, y, face = self.place(t)
@@ -144,7 +144,7 @@ def _smooth(seed: int, sigma: float) -> Floats:
 
 
 def doorway_mask() -> Floats:
-    """1 where one looks through the doorway, 0 on the wall."""
+    """Return a mask: 1 in the doorway, 0 on the wall."""
     left, top, right = DOORWAY
     mask = np.zeros((HEIGHT, WIDTH), np.float32)
     mask[top:, left:right] = 1
@@ -248,7 +248,7 @@ def frames(visits: list[Visit], length_s: float):
         for part in range(steps):
             canvas = empty
             for visit in here:
-                # Half of the frame's time the shutter is open.
+                # The shutter is open for half of a frame's duration.
                 time_s = min((number + 0.5 * part / steps) / FPS, visit.end_s)
                 canvas = visit.draw(canvas, time_s, doorway)
             total += canvas * (1 - hides) + wood * hides

