@@ -1,4 +1,4 @@
-"""What a card bears: a daemon that has nothing to tell writes nothing to it."""
+"""Writes of the daemon to the SD card."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.support.visit_clip import BARE_S, frame_at
 QUIET_REPORTS = 50
 
 
-def test_only_events_are_written(
+def test_only_events_write_to_the_disk(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
 ) -> None:
     if os.major(tmp_path.stat().st_dev) == 0:
-        pytest.skip("the disk is memory, whose writes the kernel does not count")
+        pytest.skip("the kernel does not count writes to a temporary folder in memory")
     noise = np.random.default_rng(7)
     empty = [noise.integers(0, 60, (480, 640, 3), np.uint8) for _ in range(5)]
     with MjpegCamera(empty) as camera:
@@ -44,9 +44,9 @@ def test_only_events_are_written(
             subscriber.wait_for(lambda: bool(subscriber.bodies("events")), "an alert")
             camera.show(empty)
             subscriber.wait_for(lambda: len(subscriber.bodies("events")) >= 2, "its end")
-            an_alert = written_after(len(subscriber.bodies("health")) + 2) - before
-            print(f"an alert wrote {an_alert} bytes")
-            assert 0 < an_alert < 300_000
+            written = written_after(len(subscriber.bodies("health")) + 2) - before
+            print(f"an alert wrote {written} bytes")
+            assert 0 < written < 300_000
         finally:
             process.terminate()
             process.communicate(timeout=20)

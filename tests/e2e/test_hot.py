@@ -1,4 +1,4 @@
-"""A board that is hot: the daemon looks at fewer frames, and says so."""
+"""The daemon on a hot board."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.brokers import Mosquitto, Subscriber
 from tests.support.pictures import write_clip
 
 
-def test_a_hot_board_gets_fewer_frames(
+def test_hot_board_reduces_the_frame_rate(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hot = tmp_path / "temp"
@@ -22,10 +22,10 @@ def test_a_hot_board_gets_fewer_frames(
     monkeypatch.setattr(
         run,
         "ThermalThrottle",
-        lambda hot_c: thermal_throttle.ThermalThrottle(hot_c, reads, lambda: None),
+        lambda hot_c: thermal_throttle.ThermalThrottle(hot_c, read_temperature, lambda: None),
     )
 
-    def reads() -> float | None:
+    def read_temperature() -> float | None:
         return raspberry_pi.temperature_c(hot)
 
     settings = change(
@@ -44,5 +44,5 @@ def test_a_hot_board_gets_fewer_frames(
     last = subscriber.bodies("health")[-1]
     assert last["fps_share"] == pytest.approx(thermal_throttle.STEP)
     assert any("hot" in warning for warning in last["warnings"])
-    # Seven a second of twenty.
+    # Seven of the twenty frames per second are processed.
     assert last["frames"] < last["frames_left_out"]

@@ -1,11 +1,13 @@
-"""Starting, stopping, reloading, pausing: the process as systemd and its owner see it."""
+"""The life of the daemon's process: start, stop, reload, pause, and reports to systemd."""
 
 from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,27 +22,31 @@ from tests.support.mjpeg_server import MjpegCamera, Mute
 from tests.support.systemd_receiver import Systemd
 from tests.support.visit_clip import BARE_S, frame_at
 
-ALERT_AT_ONCE = "[events]\nmin_readings = 1\nconfirm_s = 0.0\n"
-#: Some machines that run tests are slow; what is measured is far below.
-STOP_S = 20.0
-#: What systemd is promised: it kills who takes longer.
-PROMISED_S = 5.0
+IMMEDIATE_ALERTS = "[events]\nmin_readings = 1\nconfirm_s = 0.0\n"
+#: How long a test waits for a stop, which takes far less unless the machine is slow.
+STOP_TIMEOUT_S = 20.0
+#: The documented bound of a stop.
+MAX_STOP_S = 5.0
 
 
-def configured(folder: Path, port: int, text: str = "") -> Path:
+def write_config(folder: Path, port: int, text: str = "") -> Path:
+    """Write the configuration with a broker at `port`; `text` is appended."""
     config = folder / "door.toml"
     config.write_text(
         f'device = "door1"\n[mqtt]\nhost = "127.0.0.1"\nport = {port}\n'
-        f"health_interval_s = 0.2\n{ALERT_AT_ONCE}{text}"
+        f"health_interval_s = 0.2\n{IMMEDIATE_ALERTS}{text}"
     )
     return config
 
 
 @contextmanager
-def daemon(state: Path, *arguments: str | Path, **more: str) -> Iterator[subprocess.Popen[str]]:
+def daemon(
+    state: Path, *arguments: str | Path, **variables: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Run the daemon with additional environment `variables`; kill it at the end."""
     process = subprocess.Popen(
         command(("run", *arguments)),
-        env={**environment(state), **more},
+        env={**environment(state), **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -52,16 +58,16 @@ def daemon(state: Path, *arguments: str | Path, **more: str) -> Iterator[subproc
         process.communicate()
 
 
-def stopped(process: subprocess.Popen[str]) -> tuple[str, float]:
-    """What it said, and the seconds that it took to end after SIGTERM."""
+def stop(process: subprocess.Popen[str]) -> tuple[str, float]:
+    """Send SIGTERM; return the log, and how many seconds the process took to end."""
     started_s = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=STOP_S)
+    _, errors = process.communicate(timeout=STOP_TIMEOUT_S)
     return errors, time.monotonic() - started_s
 
 
-def slowness_s(state: Path) -> float:
-    """How long this machine takes now for a process that does nothing."""
+def overhead_s(state: Path) -> float:
+    """Return how long this machine takes now for a process that does nothing."""
     started_s = time.monotonic()
     assert mask_patrol(state, "--version").returncode == 0
     return time.monotonic() - started_s
@@ -73,36 +79,36 @@ def camera() -> Iterator[MjpegCamera]:
         yield camera
 
 
-def test_systemd_is_told_from_the_start_to_the_end(
+def test_systemd_is_notified_of_start_and_stop(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, camera: MjpegCamera
 ) -> None:
     systemd = Systemd(str(tmp_path / "notify"))
-    told: list[str] = []
-    config = configured(tmp_path, mosquitto.port)
+    messages: list[str] = []
+    config = write_config(tmp_path, mosquitto.port)
     with daemon(
         tmp_path, "--config", config, "--source", camera.url,
         NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="400000",
     ) as process:  # fmt: skip
 
         def fed() -> bool:
-            told.extend(systemd.received())
-            return told.count("WATCHDOG=1") >= 5
+            messages.extend(systemd.received())
+            return messages.count("WATCHDOG=1") >= 5
 
         wait_until(fed, "the watchdog is fed")
-        errors, _ = stopped(process)
-    told += systemd.received()
+        errors, _ = stop(process)
+    messages += systemd.received()
     systemd.close()
     assert (process.returncode, errors) == (0, "")
-    assert told[0].startswith("READY=1")
-    assert told[-1].startswith("STOPPING=1")
+    assert messages[0].startswith("READY=1")
+    assert messages[-1].startswith("STOPPING=1")
 
 
-def test_sigterm_with_a_camera_and_a_broker_that_hang(
+def test_stop_is_prompt_while_camera_and_broker_hang(
     tmp_path: Path, mosquitto: Mosquitto, camera: MjpegCamera
 ) -> None:
-    """All is on disk, and it ends: systemd would kill it otherwise."""
+    """The events stay on disk and are delivered by the next run."""
     listener = Subscriber(mosquitto.broker)
-    config = configured(tmp_path, mosquitto.port)
+    config = write_config(tmp_path, mosquitto.port)
     with daemon(tmp_path, "--config", config, "--source", camera.url) as process:
         listener.wait_for(
             lambda: any(each["events_acknowledged"] for each in listener.bodies("health")),
@@ -111,156 +117,151 @@ def test_sigterm_with_a_camera_and_a_broker_that_hang(
         camera.stalled.set()
         mosquitto.send(signal.SIGSTOP)
         try:
-            errors, took_s = stopped(process)
+            errors, took_s = stop(process)
         finally:
             mosquitto.send(signal.SIGCONT)
-    idle_s = slowness_s(tmp_path)
+    idle_s = overhead_s(tmp_path)
     print(f"stopped within {took_s:.1f} s; --version takes {idle_s:.1f} s")
-    assert took_s < PROMISED_S + idle_s
+    assert took_s < MAX_STOP_S + idle_s
     assert process.returncode == 0
     assert "1 events were not delivered" in errors
     assert "Traceback" not in errors
     with daemon(tmp_path, "--config", config, "--source", camera.url):
         listener.wait_for(lambda: len(listener.bodies("events")) >= 2, "the end of the alert")
-    # Perhaps the broker still reads what the first process sent it: at least once.
+    # The broker may also have read what the first process sent: delivery is at least once.
     end = listener.bodies("events")[1]
     assert (end["event_type"], end["ended_by"]) == ("no_mask_end", "shutdown")
     listener.close()
 
 
-def test_a_reload_to_a_camera_that_is_mute_holds_up_neither_the_watchdog_nor_a_stop(
+def test_reload_to_a_silent_camera_blocks_nothing(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, camera: MjpegCamera
 ) -> None:
     systemd = Systemd(str(tmp_path / "notify"))
-    told: list[str] = []
+    messages: list[str] = []
 
-    def heard(message: str, count: int = 1) -> bool:
-        told.extend(line for text in systemd.received() for line in text.splitlines())
-        return told.count(message) >= count
+    def received(message: str, times: int = 1) -> bool:
+        messages.extend(line for text in systemd.received() for line in text.splitlines())
+        return messages.count(message) >= times
 
-    config = configured(tmp_path, mosquitto.port, f"[camera]\nsource = '{camera.url}'\n")
+    config = write_config(tmp_path, mosquitto.port, f"[camera]\nsource = '{camera.url}'\n")
     with Mute() as mute, daemon(
         tmp_path, "--config", config,
         NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="400000",
     ) as process:  # fmt: skip
         subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "the alert")
-        configured(
+        write_config(
             tmp_path, mosquitto.port, f"[camera]\nsource = '{mute.url}'\ntimeout_s = 1000.0\n"
         )
         process.send_signal(signal.SIGHUP)
-        wait_until(lambda: bool(mute.callers), "the new camera is called")
-        fed = told.count("WATCHDOG=1")
-        wait_until(lambda: heard("WATCHDOG=1", fed + 5), "the watchdog is fed")
+        wait_until(lambda: bool(mute.callers), "the daemon connects to the new camera")
+        count = messages.count("WATCHDOG=1")
+        wait_until(lambda: received("WATCHDOG=1", count + 5), "the watchdog is fed")
         health = len(subscriber.bodies("health"))
         subscriber.wait_for(lambda: len(subscriber.bodies("health")) > health, "health")
         assert subscriber.bodies("health")[-1]["camera"] == "ok"
-        errors, took_s = stopped(process)
-    idle_s = slowness_s(tmp_path)
+        errors, took_s = stop(process)
+    idle_s = overhead_s(tmp_path)
     print(f"stopped within {took_s:.1f} s; --version takes {idle_s:.1f} s")
-    assert took_s < PROMISED_S + idle_s
+    assert took_s < MAX_STOP_S + idle_s
     assert (process.returncode, errors) == (0, "")
-    assert heard("STOPPING=1")
+    assert received("STOPPING=1")
     systemd.close()
-    # It was never done, and that was never said.
-    assert (told.count("RELOADING=1"), told.count("READY=1")) == (1, 1)
+    # The reload was never finished, so that READY was not sent again.
+    assert (messages.count("RELOADING=1"), messages.count("READY=1")) == (1, 1)
 
 
-def test_a_second_signal_ends_it_at_once(
+def test_second_signal_ends_the_process(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, camera: MjpegCamera
 ) -> None:
-    config = configured(tmp_path, mosquitto.port)
+    config = write_config(tmp_path, mosquitto.port)
     with daemon(tmp_path, "--config", config, "--source", camera.url) as process:
         subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "the alert")
         mosquitto.send(signal.SIGSTOP)
         try:
             process.send_signal(signal.SIGTERM)
-            wait_until(lambda: "STOP" in ending(tmp_path), "it is stopping")
+            wait_until(lambda: has_end_event(tmp_path), "the end of the alert in the outbox")
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=STOP_S)
+            process.communicate(timeout=STOP_TIMEOUT_S)
         finally:
             mosquitto.send(signal.SIGCONT)
     assert process.returncode in (128 + signal.SIGINT, 0)
 
 
-def ending(state: Path) -> str:
-    """STOP once the end of the alert is in the outbox."""
-    import sqlite3
-
+def has_end_event(state: Path) -> bool:
+    """Whether the outbox holds the end of an alert."""
     try:
         db = sqlite3.connect(f"file:{state / 'outbox.sqlite3'}?mode=ro&immutable=1", uri=True)
         rows = db.execute("SELECT payload FROM events").fetchall()
         db.close()
     except sqlite3.Error:
-        return ""
-    return "STOP" if any(b"no_mask_end" in _bytes(row[0]) for row in rows) else ""
+        return False
+    return any("no_mask_end" in str(row[0]) for row in rows)
 
 
-def _bytes(text: Any) -> bytes:
-    return text if isinstance(text, bytes) else str(text).encode()
-
-
-def test_sighup_takes_what_is_new_and_says_why_not(
+def test_sighup_applies_or_refuses_the_configuration(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, camera: MjpegCamera
 ) -> None:
     systemd = Systemd(str(tmp_path / "notify"))
-    config = configured(tmp_path, mosquitto.port)
+    config = write_config(tmp_path, mosquitto.port)
     with daemon(
         tmp_path, "--config", config, "--source", camera.url,
         NOTIFY_SOCKET=str(tmp_path / "notify"),
     ) as process:  # fmt: skip
         subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "the alert")
         digest = subscriber.bodies("info")[-1]["configuration"]
-        # No good: said, and everything goes on.
+        # An invalid configuration is refused.
         config.write_text("[mqtt]\nhots = 'x'\n")
         process.send_signal(signal.SIGHUP)
-        told: list[str] = []
+        messages: list[str] = []
 
         def reloads(count: int) -> bool:
-            told.extend(systemd.received())
-            return sum(message.startswith("READY=1") for message in told) > count
+            messages.extend(systemd.received())
+            return sum(message.startswith("READY=1") for message in messages) > count
 
         wait_until(lambda: reloads(1), "the first reload")
         assert len(subscriber.bodies("info")) == 1
-        # Good: no face is as wide as the picture, so whoever is there leaves.
-        configured(tmp_path, mosquitto.port, "[detector]\nmin_face = 1.0\n")
+        # A valid one is applied: no face is as wide as the picture, so that the person leaves.
+        write_config(tmp_path, mosquitto.port, "[detector]\nmin_face = 1.0\n")
         process.send_signal(signal.SIGHUP)
         subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 2, "the end")
         assert subscriber.bodies("events")[1]["ended_by"] == "left"
         subscriber.wait_for(lambda: len(subscriber.bodies("info")) == 2, "the new info")
         assert subscriber.bodies("info")[-1]["configuration"] != digest
-        # The broker is what it was: said.
-        configured(tmp_path, free_port())
+        # Another broker takes effect at the next start only.
+        write_config(tmp_path, free_port())
         process.send_signal(signal.SIGHUP)
         subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 3, "the next alert")
-        errors, _ = stopped(process)
+        errors, _ = stop(process)
     systemd.close()
     first, second = errors.splitlines()
     assert "the configuration is not reloaded, the old one stays in force" in first
     assert "did you mean `mqtt.host`?" in first
     assert "the new `mqtt` takes effect at the next start" in second
-    assert any(message.startswith("RELOADING=1\nMONOTONIC_USEC=") for message in told)
+    assert any(message.startswith("RELOADING=1\nMONOTONIC_USEC=") for message in messages)
 
 
 def test_pause_resume_and_snapshot_by_command(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, camera: MjpegCamera
 ) -> None:
-    config = configured(tmp_path, mosquitto.port, "[snapshot]\nenabled = true\n")
+    config = write_config(tmp_path, mosquitto.port, "[snapshot]\nenabled = true\n")
     sender = subscriber.client
 
     def send(verb: str) -> dict[str, Any]:
+        """Send the command and return the reply."""
         before = len(subscriber.bodies(f"reply/{verb}"))
         sender.publish(f"maskpatrol/door1/cmd/{verb}", json.dumps({"transaction": verb}), qos=1)
         subscriber.wait_for(
-            lambda: len(subscriber.bodies(f"reply/{verb}")) > before, f"the answer to {verb}"
+            lambda: len(subscriber.bodies(f"reply/{verb}")) > before, f"the reply to {verb}"
         )
-        answer: dict[str, Any] = subscriber.bodies(f"reply/{verb}")[-1]
-        return answer
+        reply: dict[str, Any] = subscriber.bodies(f"reply/{verb}")[-1]
+        return reply
 
     with daemon(tmp_path, "--config", config, "--source", camera.url) as process:
         subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "the alert")
-        answer = send("snapshot")
-        assert answer["status"] == "ok"
-        picture = cv2.imread(answer["file"])
+        reply = send("snapshot")
+        assert reply["status"] == "ok"
+        picture = cv2.imread(reply["file"])
         assert picture.shape == frame_at(BARE_S).shape
         assert send("pause") == {"status": "ok", "paused": True, "transaction": "pause"}
         subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 2, "the end")
@@ -272,7 +273,7 @@ def test_pause_resume_and_snapshot_by_command(
         assert send("resume")["paused"] is False
         subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 3, "a new alert")
         assert send("dance")["status"] == "error"
-        errors, _ = stopped(process)
+        errors, _ = stop(process)
     assert "Traceback" not in errors
     kept = [path.name for path in (tmp_path / "snapshots").iterdir()]
     started = [e["id"] for e in subscriber.bodies("events") if e["event_type"] == "no_mask_start"]
@@ -280,27 +281,25 @@ def test_pause_resume_and_snapshot_by_command(
     assert len(kept) == 3
 
 
-def test_snapshots_are_off_unless_turned_on(
+def test_snapshots_are_off_by_default(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, camera: MjpegCamera
 ) -> None:
-    config = configured(tmp_path, mosquitto.port)
+    config = write_config(tmp_path, mosquitto.port)
     with daemon(tmp_path, "--config", config, "--source", camera.url):
         subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "the alert")
         subscriber.client.publish("maskpatrol/door1/cmd/snapshot", b"{}", qos=1)
-        subscriber.wait_for(lambda: bool(subscriber.bodies("reply/snapshot")), "the answer")
+        subscriber.wait_for(lambda: bool(subscriber.bodies("reply/snapshot")), "the reply")
     assert subscriber.bodies("reply/snapshot")[0]["status"] == "error"
     assert not (tmp_path / "snapshots").exists()
-    # No pixel on the wire or on the disk: nothing is as long as the smallest picture.
+    # No picture is published: every message is shorter than the smallest picture.
     assert max(len(message.payload) for message in subscriber.messages) < 4096
 
 
-def test_health_and_metrics_tell_the_same(
+def test_health_and_metrics_agree(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, camera: MjpegCamera
 ) -> None:
-    import urllib.request
-
     port = free_port()
-    config = configured(tmp_path, mosquitto.port, f"[metrics]\nport = {port}\n")
+    config = write_config(tmp_path, mosquitto.port, f"[metrics]\nport = {port}\n")
     with daemon(tmp_path, "--config", config, "--source", camera.url) as process:
         subscriber.wait_for(
             lambda: (
@@ -308,8 +307,8 @@ def test_health_and_metrics_tell_the_same(
             ),
             "health after some frames",
         )
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-            text = answer.read().decode()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as response:
+            text = response.read().decode()
         process.send_signal(signal.SIGKILL)
         process.communicate()
         health = subscriber.bodies("health")[-1]

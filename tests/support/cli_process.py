@@ -1,4 +1,4 @@
-"""Running the installed program as its users do."""
+"""Runs the command line in a process, as its users do."""
 
 from __future__ import annotations
 
@@ -8,34 +8,36 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 120
+TIMEOUT_S = 120
 
 
 def environment(state: Path) -> dict[str, str]:
-    """This one, with a state directory of its own."""
+    """Return the environment of this process with `state` as the state directory."""
     return {**os.environ, "STATE_DIRECTORY": str(state), "PYTHONPATH": str(ROOT)}
 
 
 def command(arguments: tuple[str | Path, ...]) -> list[str]:
-    """What a shell would run; `run` says only what is wrong unless told otherwise."""
-    words = [sys.executable, "-m", "edge", *map(str, arguments)]
-    if "run" in words and "--log-level" not in words:
-        words += ["--log-level", "warning"]
-    return words
+    """Return the command line; `run` logs warnings only unless `arguments` set a level."""
+    line = [sys.executable, "-m", "edge", *map(str, arguments)]
+    if "run" in line and "--log-level" not in line:
+        line += ["--log-level", "warning"]
+    return line
 
 
 def mask_patrol(state: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
     return subprocess.run(
         command(arguments),
         env=environment(state),
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
         check=False,
     )
 
 
 def start_mask_patrol(state: Path, *arguments: str | Path) -> subprocess.Popen[str]:
+    """Start a command; the caller stops it."""
     return subprocess.Popen(
         command(arguments),
         env=environment(state),
@@ -46,7 +48,7 @@ def start_mask_patrol(state: Path, *arguments: str | Path) -> subprocess.Popen[s
 
 
 def assert_one_clear_line(result: subprocess.CompletedProcess[str], expected: str) -> None:
-    """Non-zero exit, one line on standard error, no traceback."""
+    """Check for a non-zero exit code and one line with `expected` on standard error."""
     assert result.returncode != 0
     lines = result.stderr.strip().splitlines()
     assert len(lines) == 1, result.stderr
