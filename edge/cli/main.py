@@ -23,7 +23,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command that `arguments` (default: those of the process) name; return its exit code.
+    """Run the command of `arguments` (default: `sys.argv`); return its exit code.
 
     An error that the user can correct is printed as one line, without a traceback.
     """
@@ -39,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"mask-patrol: {line}\n")
         return error.exit_code
     except OSError as error:
-        # Errors of files are handled where the files are used. This is an error of standard
-        # output, or one that nobody expected, which names its file.
+        # Errors of files are handled where the files are used. What arrives here is an error of
+        # standard output, or an unexpected one, which names its file.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             return 0  # the reader of the output has closed it, as `head` does
@@ -65,7 +65,7 @@ def _repair_standard_streams() -> None:
             setattr(sys, name, os.fdopen(descriptor, "r" if name == "stdin" else "w"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # shown as ? without UTF-8
+            stream.reconfigure(errors="replace")  # an encoding without the character shows ?
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -170,8 +170,9 @@ def _add_run(commands: Commands) -> None:
         "--pace",
         choices=("realtime", "fast"),
         default="realtime",
-        help="play a file or folder at its own speed, or process every frame as fast as possible"
-        " with the recording's own time; a live source is not affected (default: %(default)s)",
+        help="play a file or folder at its own speed, or as fast as possible without dropping"
+        " frames, with the recording's own time; a live source is not affected (default:"
+        " %(default)s)",
     )
     parser.add_argument(
         "--watch",

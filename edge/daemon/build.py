@@ -51,7 +51,8 @@ RESTARTS_NAME = "restarts.json"
 def build_pipeline(configuration: Configuration, clock: FrameClock, times: StageTimes) -> Pipeline:
     """Build the path from a frame to its events.
 
-    Raises UserError when the zone or `events.alert_on` do not fit.
+    Raises UserError when the zone is not a polygon, or the model lacks a label of
+    `events.alert_on`.
     """
     return Pipeline(
         configuration.settings,
@@ -69,7 +70,7 @@ def build_writer(
     events_file: BinaryIO | None,
     times: StageTimes,
 ) -> EventWriter:
-    """Build what commits events to the outbox and copies them to the events file."""
+    """Build the writer, which commits events to the outbox and copies them to the events file."""
     return EventWriter(
         configuration.origin, clock.utc, messaging.sink, events_file, times, clock.now
     )
@@ -82,7 +83,7 @@ def build_reload(
     pipeline: Pipeline,
     active: ActiveConfiguration,
 ) -> Reload:
-    """Build what applies a changed configuration to the camera, the pipeline and `active`."""
+    """Build the reload, which applies a configuration to the camera, the pipeline and `active`."""
     return Reload(configuration, load, camera.open_source, camera.feed, pipeline, active.apply)
 
 
@@ -116,9 +117,10 @@ def build_health_report(
     controls: Controls,
     messaging: Messaging,
 ) -> Iterator[HealthReport]:
-    """Build the source of all health figures, and count this start until the context ends.
+    """Build the health report, and count this start if the previous run did not end cleanly.
 
-    Without MQTT nothing is kept on disk, and starts are not counted.
+    The context must last for the whole run, because leaving it records a clean end. Without MQTT
+    nothing is kept on disk, and starts are not counted.
     """
     frames = FrameSources(
         path.feed,

@@ -18,8 +18,7 @@ from edge.config.settings import Settings
 
 @dataclass(frozen=True)
 class Camera:
-    """The feed of the daemon; `open_source` opens the source that given settings name, which a
-    reload needs."""
+    """The camera feed; a reload calls `open_source` to open the source of other settings."""
 
     feed: EveryFrame | CameraFeed
     open_source: Callable[[Settings], Source]
@@ -45,7 +44,7 @@ def build_camera(
     """Build the feed of `settings.camera`; the caller enters it as a context.
 
     `fast` delivers every frame of a recording as quickly as frames are taken; a live source
-    keeps its own pace. Raises what opening a recording raises.
+    keeps its own pace. Raises UserError when `fast` is set and the recording cannot be opened.
     """
 
     def open_settings(settings: Settings) -> Source:
@@ -60,7 +59,10 @@ def build_camera(
 
 
 def build_frame_clock(camera: Camera) -> FrameClock:
-    """Build the clock of the camera's frames; a recording that is played fast starts now."""
+    """Build the clock of the camera's frames.
+
+    A recording that is played fast is treated as if it began now.
+    """
     if isinstance(camera.feed, EveryFrame):
         started_s = time.time()
         return FrameClock(UtcClock(lambda: started_s), None, 0.0)

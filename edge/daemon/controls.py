@@ -24,7 +24,7 @@ class Controls:
 
     @property
     def paused(self) -> bool:
-        """Whether frames are left unprocessed, after the command `pause`."""
+        """Whether processing is paused by the command `pause`."""
         return self._paused.is_set()
 
     @property

@@ -51,7 +51,7 @@ class EventWriter:
         self.last_at: Moment | None = None
 
     def change_origin(self, origin: Origin) -> None:
-        """Write another camera or model into the events from now on."""
+        """Name another camera or model in the events from now on."""
         self._origin = origin
 
     def write(self, event: Event, captured_at_s: float | None = None) -> None:

@@ -43,7 +43,7 @@ class FramePath:
 
 @dataclass(frozen=True)
 class Reports:
-    """What the loop reports its progress to; `terminal` shows a status line, if there is one."""
+    """Where the loop reports its progress; `terminal` shows a status line, if there is one."""
 
     state: StateReporter
     notifier: Notifier
@@ -54,7 +54,7 @@ class Reports:
 
 @dataclass(frozen=True)
 class Requests:
-    """What the loop acts on between two frames.
+    """The requests to the loop, on which it acts between two frames.
 
     `reload` reads the configuration again; it returns False while it must be called again to
     finish, and raises UserError when it has changed nothing.
@@ -132,8 +132,8 @@ class Loop:
 
     def _process(self, frame: Frame) -> None:
         if frame.captured_at_s < self._now_s:
-            # Time has passed without a frame since this one was captured; for the tracks time
-            # must not run backwards.
+            # Time has passed without a frame since this one was captured; the time of the
+            # tracks must not run backwards.
             frame = replace(frame, captured_at_s=self._now_s)
         self._now_s = frame.captured_at_s
         path = self._path
@@ -192,9 +192,11 @@ class Loop:
         except UserError as error:
             log.error("the configuration is not reloaded, the old one stays in force: %s", error)
             refused = str(error)
-        except Exception as error:  # no content of a file may end a daemon that works
+        except Exception as error:  # a faulty file must not end a running daemon
             log.exception("the configuration is not reloaded, the old one stays in force")
-            refused = f"it failed unexpectedly ({type(error).__name__}); see the daemon's log"
+            refused = (
+                f"the reload failed unexpectedly ({type(error).__name__}); see the daemon's log"
+            )
         finally:
             if not self._reloading:
                 controls.end_reload(refused)

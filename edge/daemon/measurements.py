@@ -1,4 +1,4 @@
-"""What the daemon measures about itself while it runs."""
+"""The measurements of the running daemon: durations and progress."""
 
 from __future__ import annotations
 

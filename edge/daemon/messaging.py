@@ -1,4 +1,4 @@
-"""The MQTT side of the daemon: delivery of events, and the subscriber of `--watch`."""
+"""The daemon's use of MQTT: delivery of events, and the subscriber of `--watch`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SUBSCRIBE_S = 5.0
 
 @dataclass(frozen=True)
 class Messaging:
-    """Where events and reports go.
+    """The destination of events and reports.
 
     `delivery` is None with `--no-mqtt`; `sink` then only numbers the events. `subscriber` is
     None without `--watch`.
@@ -44,7 +44,7 @@ class Messaging:
         return self.delivery is None or self.delivery.alive()
 
     def finish(self) -> int:
-        """Deliver what the broker still takes; return how many events stay in the outbox."""
+        """Deliver events for a short time; return how many stay in the outbox."""
         if self.delivery is None:
             return 0
         waiting = self.delivery.flush()

@@ -46,8 +46,10 @@ SERVICE_RUNTIME_DIRECTORY = Path("/run/mask-patrol")
 SOCKET_MODE = 0o660
 #: The system's limit on the path of a socket is 108 bytes, with a null byte at the end.
 MAX_PATH_BYTES = 100
-#: Larger frames are scaled down to this width; quality of the JPEG, 0 to 100.
-MAX_WIDTH_PX, JPEG_QUALITY = 960, 75
+#: Wider frames are scaled down to this width.
+MAX_WIDTH_PX = 960
+#: Quality of the JPEG, 0 to 100.
+JPEG_QUALITY = 75
 MAX_REQUEST_BYTES = 64
 #: Connections that may wait to be accepted. The system refuses further ones, and their clients
 #: must try again.
@@ -93,7 +95,7 @@ class SettingsInUse(msgspec.Struct, frozen=True, kw_only=True):
 
 def settings_in_use(controls: Controls, current: Callable[[], Settings]) -> SettingsInUse:
     """Return the settings in force now; `current` returns the settings of the pipeline."""
-    reloading = controls.reloading  # read first, so that the settings are not older than it
+    reloading = controls.reloading  # read before the settings, which are then at least as new
     refusal, settings = controls.refusal, current()
     return SettingsInUse(
         reloading=reloading,

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.brokers import Mosquitto, Subscriber
 from tests.support.cli_process import (
-    PATIENCE_S,
+    TIMEOUT_S,
     assert_one_clear_line,
     command,
     environment,
@@ -44,7 +44,7 @@ def run_visits(
         env=environment(state),
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
         check=False,
         preexec_fn=before,
     )
@@ -136,7 +136,7 @@ def test_without_room_for_anything_it_still_says_what_is_wrong(tmp_path: Path) -
         env=environment(tmp_path / "state"),
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
     )
