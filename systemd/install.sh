@@ -1,48 +1,48 @@
 #!/bin/sh
-# Installs Mask Patrol from the bundle that this file lies in, or takes it away again.
-# Run again, it changes nothing; a newer bundle's takes the place of the older version.
+# Installs Mask Patrol from the bundle that contains this file, or uninstalls it.
+# A second run changes nothing. The install.sh of a newer bundle upgrades to that version.
 set -eu
 umask 022
 
 PREFIX=/opt/mask-patrol
 ETC=/etc/mask-patrol
 STATE=/var/lib/mask-patrol
-# The dashboard's, as systemd keeps those of accounts that come and go.
+# The dashboard's StateDirectory; systemd keeps those of units with DynamicUser= in this folder.
 DASHBOARD=/var/lib/private/mask-patrol-dashboard
 UNITS=/usr/local/lib/systemd/system
 JOURNALD=/usr/local/lib/systemd/journald.conf.d
 UDEV=/usr/local/lib/udev/rules.d
 COMMAND=/usr/local/bin/mask-patrol
 SERVICES='mask-patrol.service mask-patrol-dashboard.service mask-patrol-settle.service'
-# What mounts the partition for the events, and the first process of a device with a read-only root,
-# which cmdline.txt names.
+# The script that mounts the data partition, and the init of a device with a read-only root, which
+# cmdline.txt names.
 LIB=/usr/local/lib/mask-patrol
 OVERLAY=$LIB/overlay-init
 READ_ONLY=/usr/local/sbin/mask-patrol-read-only
-# What `systemctl edit` makes of an administrator's own wishes.
-OWN=/etc/systemd/system
-# Is there while something was changed that no restart has brought in yet, whatever came between;
-# with the machine, everything starts anew anyway.
-UNSTARTED=/run/mask-patrol-unstarted
+# Where `systemctl edit` puts the administrator's drop-ins.
+DROP_INS=/etc/systemd/system
+# This file exists while the service must be restarted because of a change. It is on a tmpfs, as a
+# boot restarts everything.
+RESTART_PENDING=/run/mask-patrol-unstarted
 ACCOUNT=mask-patrol
-# The system's own, whatever else is first in PATH: the account must be able to run it.
+# The system's Python, not the first in PATH: the service's account must be able to run it.
 PYTHON=/usr/bin/python3
-# A version takes about 250 MB with its wheels unpacked; twice that leaves room for pip.
+# A release needs about 250 MB; twice that leaves space for pip's temporary files.
 NEEDED_MB=500
 
 usage() {
     cat <<'TEXT'
 sudo ./install.sh [OPTION…]    install or upgrade
-sudo ./install.sh uninstall    take everything away but the configuration and the events
-sudo ./install.sh uninstall --purge    those too
+sudo ./install.sh uninstall    remove everything except the configuration and the data
+sudo ./install.sh uninstall --purge    remove these, too
 
-  --config FILE    take FILE as the configuration (default: keep the one that is there)
+  --config FILE    install FILE as the configuration (default: keep the existing one)
   --deb-dir DIR    install the Debian packages (.deb) in DIR first
-  --offline        do not ask apt for anything
+  --offline        install nothing with apt
   --dashboard      also start the dashboard
   --no-start       enable the service, but do not start it now
 
-Exit codes: 0 fine, 1 something failed, 2 wrong command or configuration.
+Exit codes: 0 success, 1 failure, 2 wrong usage or configuration.
 TEXT
 }
 
@@ -53,22 +53,22 @@ die() {
     exit "${2:-1}"
 }
 
-# Whether systemd is what runs here; in a chroot it is not, and starts nothing.
+# Whether systemd is running. In a chroot it is not, and cannot start the service.
 booted() { [ -d /run/systemd/system ]; }
 
-# Where the files of a bundle lie: unpacked, or kept in the release that was made of it.
+# The folder of this file: an unpacked bundle, or the copy inside a release.
 here() { CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P; }
 
-# change: something is about to be changed, and the service is to be started anew for it. Written
-# down before it is done: what cuts us off in between must not make the next run believe that all is
-# well. `mask-patrol update`, which starts with --activate, keeps a record of its own.
+# Call this before each change that needs a restart of the service. It records the restart first, so
+# that the next run restarts the service even if this run is interrupted. `mask-patrol update` calls
+# this script with --activate, and restarts the service itself.
 change() {
     changed=yes
-    if [ "$recording" = yes ] && booted; then : >"$UNSTARTED"; fi
+    if [ "$recording" = yes ] && booted; then : >"$RESTART_PENDING"; fi
 }
 
-# Whether the running system lacks something that lies on the disk.
-pending() { [ "$changed" = yes ] || [ -e "$UNSTARTED" ] || reload_needed; }
+# Whether the service must be restarted.
+pending() { [ "$changed" = yes ] || [ -e "$RESTART_PENDING" ] || reload_needed; }
 
 reload_needed() {
     for unit in $SERVICES; do
@@ -79,24 +79,24 @@ reload_needed() {
     return 1
 }
 
-# Whether a process of ours is there, old or new.
+# Whether the daemon or the dashboard is running.
 runs() {
     systemctl show --property=MainPID --value mask-patrol.service mask-patrol-dashboard.service |
         grep -q '[1-9]'
 }
 
-# put SOURCE TARGET [MODE [GROUP]]: whole or not at all, and only if it differs.
+# put SOURCE TARGET [MODE [GROUP]]: replaces TARGET atomically if it differs from SOURCE.
 put() {
     if cmp -s "$1" "$2"; then return 0; fi
     change
     mkdir -p "$(dirname "$2")"
     install -m "${3:-644}" "$1" "$2.new"
-    # Before it takes the place: whoever may read the one may read the other at any time.
+    # Before the rename, so that the group can read TARGET at any time.
     if [ -n "${4-}" ]; then chown "root:$4" "$2.new"; fi
     mv -f "$2.new" "$2"
 }
 
-# link TARGET NAME: the same for a symbolic link.
+# link TARGET NAME: replaces the symbolic link NAME atomically if it does not point to TARGET.
 link() {
     if [ "$(readlink "$2" 2>/dev/null)" = "$1" ]; then return 0; fi
     change
@@ -105,38 +105,38 @@ link() {
     mv -fT "$2.new" "$2"
 }
 
-# What the bundle is for, and whether this machine is that.
-require_fitting_machine() {
-    [ "$(id -u)" = 0 ] || die "it must be run as root: sudo $0" 2
-    command -v systemctl >/dev/null || die "there is no systemd here; Raspberry Pi OS has it"
-    [ -x "$PYTHON" ] || die "there is no $PYTHON here: sudo apt install python3"
+# Exits unless the bundle is for this machine and its Python. Sets `tag` and `machine`.
+require_supported_machine() {
+    [ "$(id -u)" = 0 ] || die "must be run as root: sudo $0" 2
+    command -v systemctl >/dev/null || die "this system has no systemd; Raspberry Pi OS has it"
+    [ -x "$PYTHON" ] || die "$PYTHON is not installed: sudo apt install python3"
     tag=$("$PYTHON" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
     bits=$("$PYTHON" -c 'import struct; print(8 * struct.calcsize("P"))')
     machine=$(cat "$bundle/MACHINE")
     [ "$(uname -m)/$bits" = "$machine/64" ] ||
-        die "this bundle is for a 64-bit system on $machine, this is a $bits-bit one on $(uname -m)"
+        die "this bundle is for a 64-bit system on $machine, but this is a $bits-bit system on $(uname -m)"
     [ -f "$bundle/requirements-$tag.txt" ] ||
         die "this bundle has no wheels for $("$PYTHON" --version); it has: $(
             cd "$bundle/wheels" && echo ./*
         )"
 }
 
-# On the overlay of ours nothing that is done lasts, and what is taken away is back.
+# With the read-only root, the next boot would undo all changes.
 refuse_read_only_root() {
     if grep -qwF "init=$OVERLAY" /proc/cmdline && root_is_overlay; then
-        die "the root is read-only: sudo mask-patrol-read-only off, start again, and then this"
+        die "the root is read-only: run sudo mask-patrol-read-only off, reboot, and run this again"
     fi
 }
 
-warn_of_overlay() {
+warn_about_overlay() {
     if root_is_overlay; then
-        warn "the root is an overlay: what is installed now may be gone after the next start"
+        warn "the root is an overlay: the installation may be lost at the next boot"
     fi
 }
 
 root_is_overlay() { [ "$(findmnt --noheadings --output FSTYPE / 2>/dev/null)" = overlay ]; }
 
-require_whole_bundle() {
+require_intact_bundle() {
     say "Checking the bundle …"
     (cd "$bundle" && sha256sum --check --quiet --strict SHA256SUMS) ||
         die "the bundle is damaged: copy it to this machine again"
@@ -145,13 +145,13 @@ require_whole_bundle() {
 install_debs() {
     say "Installing the packages in $1 …"
     set -- "$1"/*.deb
-    [ -e "$1" ] || die "--deb-dir holds no .deb" 2
+    [ -e "$1" ] || die "--deb-dir: the folder contains no .deb file" 2
     DEBIAN_FRONTEND=noninteractive dpkg --install --force-confold --skip-same-version "$@" >/dev/null ||
-        die "dpkg could not install them: dpkg --configure -a says why"
+        die "dpkg could not install the packages: dpkg --configure -a shows the reason"
 }
 
-# install_picamera2 SETTINGS: it comes from apt alone, and only Raspberry Pi OS has it. For who uses
-# it, and for who has not chosen a camera yet.
+# install_picamera2 SETTINGS: installs python3-picamera2 if the configuration uses it, or if no camera
+# is configured yet. It is available only from apt, and only in Raspberry Pi OS.
 install_picamera2() {
     case $fresh$1 in
     no*source=picamera2* | yes*) ;;
@@ -161,17 +161,17 @@ install_picamera2() {
         return 0
     fi
     if [ "$offline" = yes ] || ! command -v apt-get >/dev/null; then return 0; fi
-    # A new card has no lists yet, and those of an old one name what is gone.
+    # A new system has no package lists yet; old lists may name packages that no longer exist.
     apt_knows_picamera2 || apt-get update -qq || true
     if ! apt_knows_picamera2; then
-        say "apt has no python3-picamera2: cameras by USB or network work without it"
+        say "apt has no python3-picamera2: USB and network cameras work without it"
         return 0
     fi
     say "Installing python3-picamera2 from apt …"
     if apt_picamera2 || { apt-get update -qq && apt_picamera2; }; then
-        change # what runs has looked for it in vain
+        change # the running daemon could not import it
     else
-        warn "apt could not install python3-picamera2; other cameras work without it"
+        warn "apt could not install python3-picamera2; USB and network cameras work without it"
     fi
 }
 
@@ -184,7 +184,7 @@ apt_picamera2() {
 
 make_account() {
     getent passwd "$ACCOUNT" >/dev/null || {
-        say "Making the account $ACCOUNT …"
+        say "Creating the account $ACCOUNT …"
         change
         useradd --system --user-group --home-dir "$STATE" --no-create-home \
             --shell /usr/sbin/nologin --comment 'Mask Patrol' "$ACCOUNT"
@@ -195,18 +195,18 @@ make_account() {
     fi
 }
 
-# The version beside any others, complete or not there.
+# Installs the release beside existing ones; the file .complete is created last. Sets `release`.
 make_release() {
     release=$PREFIX/$(cat "$bundle/VERSION")
     if [ -e "$release/.complete" ]; then return 0; fi
     mkdir -p "$PREFIX"
     free_mb=$(df --output=avail -m "$PREFIX" | tail -n 1 | tr -d ' ')
     [ "$free_mb" -ge "$NEEDED_MB" ] ||
-        die "$PREFIX has $free_mb MB free, and a version needs $NEEDED_MB: make room"
+        die "$PREFIX has $free_mb MB free, and a release needs $NEEDED_MB MB: free some space"
     say "Installing $(cat "$bundle/VERSION") into $release (a minute or two on a Pi) …"
     change
     rm -rf "$release"
-    # Without pip: what brings it (python3-venv) need not be there, and nothing is asked of it later.
+    # Without pip: python3-venv, which provides it, may not be installed. The bundle contains pip.
     "$PYTHON" -m venv --without-pip --system-site-packages "$release"
     pip=$(echo "$bundle/wheels/$tag"/pip-*.whl)
     "$release/bin/python" "$pip/pip" --isolated --quiet \
@@ -218,15 +218,16 @@ make_release() {
     mkdir -p "$kept"
     cp -R "$bundle/units" "$bundle/storage" "$bundle/install.sh" "$bundle/README.md" "$bundle/config.example.toml" \
         "$bundle/VERSION" "$bundle/MACHINE" "$kept"
-    "$release/bin/mask-patrol" --version >/dev/null || die "what was installed does not run"
-    # A power cut may leave half a version, but none that says it is whole.
+    "$release/bin/mask-patrol" --version >/dev/null || die "the installed release does not run"
+    # Synced before .complete exists, so that a power cut cannot leave a partial release with it.
     sync
     touch "$release/.complete"
     sync
 }
 
-# make_configuration [FILE]: what is there stays, unless FILE is given. Ends with 2, and nothing
-# switched, when this version cannot take it. Sets `settings`, and `fresh`: it is the example.
+# make_configuration [FILE]: installs FILE, or the example if there is no configuration. Exits with 2
+# before anything is switched if the new release refuses the configuration. Sets `settings`, and
+# `fresh` to yes if the configuration is the example.
 make_configuration() {
     mkdir -p "$ETC"
     install -d -m 700 "$ETC/credentials"
@@ -242,17 +243,17 @@ make_configuration() {
         fresh=yes
         put "$release/share/mask-patrol/config.example.toml" "$config" 640 "$ACCOUNT"
     fi
-    # A camera's address may hold a password. Where the dashboard may write to the folder, a link
-    # there could lead to any file of root's: its rights are whoever's who made it.
+    # The address of a camera may contain a password, so others must not read the file. A link is left
+    # alone: if the dashboard may write to the folder, its link could point to any file of root.
     if [ ! -L "$config" ]; then
         chown "root:$ACCOUNT" "$config"
         chmod 640 "$config"
     fi
     settings=$(settings_of "$config") ||
-        die "nothing was switched: mend $config, then run this again" 2
+        die "nothing was switched: fix $config, then run this again" 2
 }
 
-# settings_of FILE: `host=…` and `source=…` of a configuration; fails with what is wrong.
+# settings_of FILE: prints `host=…` and `source=…` of a configuration; fails with its error.
 settings_of() {
     "$release/bin/python" -P - "$1" <<'PYTHON'
 import sys
@@ -269,15 +270,15 @@ print(f"host={settings.mqtt.host}\nsource={settings.camera.source}")
 PYTHON
 }
 
-# Make the release that this file lies in, or the one just made, the one that runs: its units, then
-# `current`. The one before it stays as `previous`.
+# Activates `release`: installs its units, then sets the link `current`. `previous` then points to the
+# release that was current before.
 activate() {
     kept=$release/share/mask-patrol
-    [ -e "$release/.complete" ] || die "$release is not whole"
+    [ -e "$release/.complete" ] || die "$release is not complete"
     for unit in "$kept"/units/*.service "$kept"/units/*.timer; do
         if [ -e "$unit" ]; then put "$unit" "$UNITS/${unit##*/}"; fi
     done
-    # Growing delays between starts: only systemd 254 and later know them.
+    # Increasing delays between restarts need systemd 254.
     backoff=$UNITS/mask-patrol.service.d/backoff.conf
     if [ "$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')" -ge 254 ]; then
         put "$kept/units/backoff.conf" "$backoff"
@@ -286,7 +287,7 @@ activate() {
     fi
     put "$kept/units/journald.conf" "$JOURNALD/50-mask-patrol.conf"
     put "$kept/units/mask-patrol.rules" "$UDEV/60-mask-patrol.rules"
-    # Versions of before have none of it; what is there serves them as well.
+    # Old releases do not contain these files; the installed ones work with them, too.
     if [ -d "$kept/storage" ]; then
         put "$kept/storage/overlay-init" "$OVERLAY" 755
         put "$kept/storage/mount-data" "$LIB/mount-data" 755
@@ -299,22 +300,22 @@ activate() {
         link "${release##*/}" "$PREFIX/current"
     fi
     sync
-    if booted && pending; then tell_system; fi
+    if booted && pending; then reload_system; fi
 }
 
-# The units, the journal's bounds and the rules are others now.
-tell_system() {
+# Makes systemd, journald, and udev read the installed files.
+reload_system() {
     systemctl daemon-reload
     systemctl try-reload-or-restart systemd-journald.service || true
     if command -v udevadm >/dev/null; then
-        # No udev runs in a container, and no LED is there.
+        # In a container, udev does not run.
         udevadm control --reload 2>/dev/null || true
         udevadm trigger --subsystem-match=leds 2>/dev/null || true
     fi
 }
 
-# All versions but the one that runs and the one before it, and what was left half made.
-forget_old_releases() {
+# Deletes incomplete releases, and all except the current and the previous one.
+remove_old_releases() {
     for old in "$PREFIX"/*/; do
         old=${old%/}
         if [ -L "$old" ] || [ ! -e "$old/pyvenv.cfg" ]; then continue; fi
@@ -325,18 +326,18 @@ forget_old_releases() {
     done
 }
 
-# start_service [UNIT]: the service, and UNIT; once it runs, nothing is pending any more.
+# start_service [UNIT]: enables and starts the service, and UNIT.
 start_service() {
     if [ "$(printf '%s\n' "$settings" | head -n 1)" = host= ]; then
-        say "Not started: name your broker (mqtt.host) and your camera (camera.source) in"
+        say "Not started: set your broker (mqtt.host) and your camera (camera.source) in"
         say "$ETC/mask-patrol.toml, then: sudo systemctl enable --now mask-patrol"
-        settle_pending
+        clear_restart_pending
         return 0
     fi
     case $settings in
     *source=picamera2*)
         "$release/bin/python" -c 'import picamera2' 2>/dev/null ||
-            warn "camera.source is picamera2, which is not installed: connect the network, run this again"
+            warn "camera.source is picamera2, which is not installed: connect the device to the network and run this again"
         ;;
     esac
     for unit in mask-patrol.service mask-patrol-settle.service "$@"; do
@@ -346,27 +347,27 @@ start_service() {
         fi
     done
     if ! booted; then
-        say "Not started now; it starts with the machine."
+        say "Not started now; it starts at the next boot."
     elif [ "$start" = no ]; then
-        settle_pending
-        if [ -e "$UNSTARTED" ]; then
-            say "Not started anew: what ran before still runs, until sudo systemctl restart mask-patrol"
+        clear_restart_pending
+        if [ -e "$RESTART_PENDING" ]; then
+            say "Not restarted: the old process still runs, until sudo systemctl restart mask-patrol"
         else
-            say "Not started now; it starts with the machine."
+            say "Not started now; it starts at the next boot."
         fi
     elif pending || ! systemctl is-active --quiet mask-patrol.service; then
         changed=yes
         say "Starting …"
         systemctl restart mask-patrol.service "$@" ||
-            die "it does not start: journalctl -u mask-patrol says why"
+            die "the service does not start: journalctl -u mask-patrol shows the reason"
         if [ $# = 0 ]; then systemctl try-restart mask-patrol-dashboard.service; fi
-        rm -f "$UNSTARTED"
+        rm -f "$RESTART_PENDING"
     fi
 }
 
-# Where nothing runs, nothing old does: whatever starts it later starts it as it is now.
-settle_pending() {
-    if booted && ! runs; then rm -f "$UNSTARTED"; fi
+# If no process runs, no restart is needed: the next start uses the installed files.
+clear_restart_pending() {
+    if booted && ! runs; then rm -f "$RESTART_PENDING"; fi
 }
 
 install_all() {
@@ -386,42 +387,42 @@ install_all() {
         esac
         shift
     done
-    require_fitting_machine
+    require_supported_machine
     refuse_read_only_root
-    warn_of_overlay
-    require_whole_bundle
+    warn_about_overlay
+    require_intact_bundle
     if [ -n "$deb_dir" ]; then install_debs "$deb_dir"; fi
     make_account
     make_release
     make_configuration "$config_file"
     install_picamera2 "$settings"
     if [ -n "$dashboard" ] && ! "$release/bin/mask-patrol" dashboard --help >/dev/null 2>&1; then
-        die "--dashboard: this version has none" 2
+        die "--dashboard: this release has no dashboard" 2
     fi
     activate
-    # Who installs by hand has decided: a trial that was cut off is none any more.
+    # A manual installation ends an interrupted trial of `mask-patrol update`.
     rm -f "$PREFIX/trial"
-    # shellcheck disable=SC2086 # empty is no argument
+    # shellcheck disable=SC2086 # an empty value must not be an argument
     start_service $dashboard
-    forget_old_releases
+    remove_old_releases
     if [ "$changed" = no ]; then say "Nothing to change: ${release##*/} is installed."; else
-        say "Done: ${release##*/}. mask-patrol status shows how it is."
+        say "Done: ${release##*/}. mask-patrol status shows its state."
     fi
 }
 
 uninstall() {
     case $#${1-} in
     0 | 1--purge) ;;
-    *) die "uninstall takes --purge or nothing, not $*; $0 --help says more" 2 ;;
+    *) die "uninstall takes no argument or --purge, not $*; see $0 --help" 2 ;;
     esac
-    [ "$(id -u)" = 0 ] || die "it must be run as root: sudo $0 uninstall" 2
+    [ "$(id -u)" = 0 ] || die "must be run as root: sudo $0 uninstall" 2
     refuse_read_only_root
-    alone
-    # A device whose first process is gone does not start.
+    lock_installation
+    # With cmdline.txt naming a deleted init, the device would not boot.
     if [ -x "$READ_ONLY" ] && [ -e /boot/firmware/cmdline.txt ]; then
-        "$READ_ONLY" off >/dev/null || die "the read-only root cannot be turned off (see above)"
+        "$READ_ONLY" off >/dev/null || die "cannot turn off the read-only root (see above)"
     fi
-    # shellcheck disable=SC2086 # these are words
+    # shellcheck disable=SC2086 # one argument per word
     remove_units $SERVICES
     partition=$(findmnt --noheadings --output SOURCE --mountpoint "$STATE" 2>/dev/null || true)
     if [ "${1-}" = --purge ]; then
@@ -429,37 +430,37 @@ uninstall() {
             if [ -e "$data" ]; then find "$data" -mindepth 1 -delete; fi
         done
     fi
-    # The account goes; its number may be given to another one.
+    # The account is deleted below, and its UID may be assigned to another one.
     for data in "$ETC" "$STATE" "$DASHBOARD"; do
         if [ -e "$data" ]; then chown -R root:root "$data"; fi
     done
     remove_units mask-patrol-clock.timer mask-patrol-clock.service mask-patrol-data.service
     rm -f "$JOURNALD/50-mask-patrol.conf" "$UDEV/60-mask-patrol.rules" "$COMMAND"
     rm -rf "$READ_ONLY" "$LIB"
-    rm -f "$UNSTARTED"
+    rm -f "$RESTART_PENDING"
     rm -rf "$PREFIX" /var/cache/mask-patrol /var/log/mask-patrol /run/mask-patrol
     rmdir "$JOURNALD" "$UDEV" "$UNITS" "${UDEV%/*}" "${UNITS%/*}" 2>/dev/null || true
-    if booted; then tell_system; fi
+    if booted; then reload_system; fi
     rm -f "/var/lib/${DASHBOARD##*/}"
     if [ -n "$partition" ]; then
         case ${1-} in
         --purge) say "Left: the partition $partition, which was $STATE and is empty" ;;
-        *) say "Left: the events on the partition $partition, which was $STATE" ;;
+        *) say "Left: the data on the partition $partition, which was $STATE" ;;
         esac
     fi
     for data in "$ETC" "$STATE" "$DASHBOARD"; do
         if rmdir "$data" 2>/dev/null || [ ! -e "$data" ]; then continue; fi
-        say "Left: $data (sudo rm -r $data, or uninstall --purge, takes it away)"
+        say "Left: $data (sudo rm -r $data, or uninstall --purge, deletes it)"
     done
     if getent passwd "$ACCOUNT" >/dev/null; then userdel "$ACCOUNT"; fi
-    for own in "$OWN"/mask-patrol*.service.d; do
-        if [ -e "$own" ]; then say "Left: $own, which you made (sudo rm -r $own)"; fi
+    for drop_in in "$DROP_INS"/mask-patrol*.service.d; do
+        if [ -e "$drop_in" ]; then say "Left: your drop-in $drop_in (sudo rm -r $drop_in)"; fi
     done
-    say "Left: Debian packages such as python3-picamera2, and in the journal what was logged."
+    say "Left: Debian packages such as python3-picamera2, and the entries in the journal."
     say "Mask Patrol is uninstalled."
 }
 
-# remove_units UNIT…
+# remove_units UNIT…: stops and disables units, and deletes their files and drop-ins.
 remove_units() {
     for unit; do
         if booted; then systemctl stop "$unit" 2>/dev/null || true; fi
@@ -468,9 +469,10 @@ remove_units() {
     done
 }
 
-alone() {
+# Exits if another installation is running; held until this process ends.
+lock_installation() {
     exec 9>/run/lock/mask-patrol-install.lock
-    flock -n 9 || die "another installation is going on: wait for it"
+    flock -n 9 || die "another installation is running: wait until it has ended"
 }
 
 main() {
@@ -481,10 +483,10 @@ main() {
         shift
         uninstall "$@"
         ;;
-    # For `mask-patrol update`, which holds the lock itself.
+    # Used by `mask-patrol update`, which holds the lock itself.
     --release-only)
         changed=no recording=no
-        require_fitting_machine
+        require_supported_machine
         make_release
         ;;
     --activate)
@@ -493,7 +495,7 @@ main() {
         activate
         ;;
     *)
-        alone
+        lock_installation
         install_all "$@"
         ;;
     esac

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sets a device up at its first boot from the kit that this file lies in, and takes the kit away.
-# What is interrupted, by a pulled plug even, is done again at the next boot.
+# Sets a device up at its first boot from the kit that contains this file, then deletes the kit.
+# If it is interrupted, for example by a power cut, the next boot runs it again.
 set -eu
 umask 022
 
@@ -10,9 +10,9 @@ ETC=/etc/mask-patrol
 ACCOUNT=mask-patrol
 BOOT=/boot/firmware
 READ_ONLY=/usr/local/sbin/mask-patrol-read-only
-BELOW=/media/root-ro
+LOWER_ROOT=/media/root-ro # the root below the overlay
 failed=''
-restart=no
+reboot=no
 
 say() { printf 'Mask Patrol: %s\n' "$*"; }
 die() {
@@ -20,10 +20,10 @@ die() {
     exit "${2:-1}"
 }
 
-# attempt STEP: whatever becomes of it, the others follow; what failed is tried again when they have.
+# attempt STEP: runs a step. If it fails, it is added to `failed`, and the script continues.
 attempt() {
     set +e
-    # In its own shell, and in no condition: only so does it end at its first error.
+    # `set -e` has no effect inside a condition, so the step runs in a subshell on its own.
     (
         set -e
         "$1"
@@ -36,7 +36,7 @@ attempt() {
     fi
 }
 
-# setting NAME: what the site says, or nothing.
+# setting NAME: prints a setting of the site, or nothing.
 setting() {
     if [ -s "$kit/settings/$1" ]; then cat "$kit/settings/$1"; fi
 }
@@ -59,14 +59,14 @@ set_timezone() {
     zone=$(setting timezone)
     if [ -z "$zone" ]; then return 0; fi
     if [ ! -e "/usr/share/zoneinfo/$zone" ]; then
-        say "there is no time zone $zone here; it stays as it was"
+        say "there is no time zone $zone on this system; the time zone is not changed"
         return 0
     fi
     ln -sfn "/usr/share/zoneinfo/$zone" /etc/localtime
     echo "$zone" >/etc/timezone
 }
 
-# The image's own user gets the site's name, password and keys, as Raspberry Pi Imager does it.
+# Renames the image's user and sets its password, as Raspberry Pi Imager does.
 set_user() {
     user=$(setting user)
     if [ -z "$user" ]; then return 0; fi
@@ -75,7 +75,7 @@ set_user() {
     if [ -z "$first" ]; then
         useradd --create-home --uid 1000 --shell /bin/bash "$user"
     elif [ -x /usr/lib/userconf-pi/userconf ]; then
-        # It also takes the questions on the screen away, from the next boot on.
+        # userconf also disables the setup dialog on the screen from the next boot on.
         /usr/lib/userconf-pi/userconf "$user" "$hash" || say "userconf failed"
         systemctl stop --no-block userconfig.service 2>/dev/null || true
     else
@@ -89,8 +89,8 @@ set_user() {
     done
 }
 
-# rename_user OLD NEW: each step looks whether it is still to be done. What the name once was is
-# kept, as after the first step nothing else tells it.
+# rename_user OLD NEW: each step checks whether it is already done. The old name is saved first, as
+# it is lost after the first step.
 rename_user() {
     if [ ! -s "$kit/old-user" ]; then
         echo "$1" >"$kit/old-user.new"
@@ -119,15 +119,15 @@ set_keys() {
     group=$(id -gn "$user")
     install -d -o "$user" -g "$group" -m 700 "$home/.ssh"
     install -o "$user" -g "$group" -m 600 "$kit/settings/authorized_keys" "$home/.ssh/authorized_keys"
-    # Who came in by a key alone needs none for sudo either: there is no password to ask for.
+    # Without a password, sudo cannot ask for one.
     if [ -z "$(setting password-hash)" ]; then
         printf '%s ALL=(ALL) NOPASSWD: ALL\n' "$user" >/etc/sudoers.d/020_mask-patrol
         chmod 440 /etc/sudoers.d/020_mask-patrol
     fi
 }
 
-# Said either way, and before anybody else: of several words sshd takes the first, and cloud-init's
-# file is 50-cloud-init.conf.
+# Sets PasswordAuthentication. sshd uses the first value that it reads, so the file name sorts before
+# cloud-init's 50-cloud-init.conf.
 set_ssh() {
     if [ ! -x /usr/sbin/sshd ]; then return 0; fi
     mkdir -p /etc/ssh/sshd_config.d
@@ -136,11 +136,11 @@ set_ssh() {
     ssh-keygen -A >/dev/null
     systemctl unmask --quiet ssh.service || true
     systemctl enable --quiet ssh.service
-    # It may run already, as cloud-init has set it up.
+    # sshd may run already with the configuration of cloud-init.
     systemctl reload-or-restart --no-block ssh.service
 }
 
-# Whatever of /etc the kit carries: the configuration, the broker's login, the wireless network.
+# Installs the kit's files for /etc: the configuration, the credentials, the wireless network.
 set_files() {
     if [ -d "$kit/etc" ]; then
         install -d -m 755 "$ETC"
@@ -160,7 +160,7 @@ set_wifi() {
     country=$(setting wifi-country)
     if [ -z "$country" ]; then return 0; fi
     if command -v raspi-config >/dev/null; then
-        raspi-config nonint do_wifi_country "$country" || say "the country of the radio was not set"
+        raspi-config nonint do_wifi_country "$country" || say "cannot set the Wi-Fi country"
     elif command -v rfkill >/dev/null; then
         rfkill unblock wifi || true
     fi
@@ -173,14 +173,14 @@ set_wifi() {
     fi
 }
 
-# The bundle from the card, or from the network as soon as there is one.
+# Sets `bundle`: the file on the card, or a download as soon as the network is up.
 get_bundle() {
     if [ -e "$kit/bundle.tar" ]; then
         bundle=$kit/bundle.tar
         return 0
     fi
     [ -n "$(setting bundle-url)" ] ||
-        die "there is neither a bundle in $kit nor an address of one: prepare the card again" 78
+        die "$kit contains neither a bundle nor the URL of one: prepare the card again" 78
     bundle=$kit/download.tar
     delay_s=15
     while true; do
@@ -188,7 +188,7 @@ get_bundle() {
         download || code=$?
         case $code in
         0) return 0 ;;
-        # The whole of it came, and was wrong: that takes somebody to mend it.
+        # The download is complete but wrong, which only a person can fix: retry less often.
         3) if [ "$delay_s" -lt 3600 ]; then delay_s=$((2 * delay_s)); fi ;;
         *) delay_s=15 ;;
         esac
@@ -212,9 +212,9 @@ try:
             digest.update(chunk)
             target.write(chunk)
 except (OSError, ValueError, http.client.HTTPException) as error:
-    sys.exit(f"Mask Patrol: cannot get the bundle from {url}: {error}")
+    sys.exit(f"Mask Patrol: cannot download the bundle from {url}: {error}")
 if digest.hexdigest() != wanted:
-    sys.stderr.write(f"Mask Patrol: what lies at {url} is not the bundle: its digest is another\n")
+    sys.stderr.write(f"Mask Patrol: the file at {url} is not the bundle: its SHA-256 differs\n")
     sys.exit(3)
 PYTHON
 }
@@ -227,9 +227,9 @@ install_bundle() {
     options=--no-start
     if [ -e "$kit/bundle.tar" ]; then options="$options --offline"; fi
     if [ -d "$kit/debs" ]; then options="$options --deb-dir $kit/debs"; fi
-    # shellcheck disable=SC2086 # these are words
+    # shellcheck disable=SC2086 # one argument per word
     sh "$work"/*/install.sh $options
-    # Only now is there an account that may read them.
+    # The installer has created the account that must read these files.
     for file in "$ETC/client.pem" "$ETC/client.key"; do
         if [ -e "$file" ]; then
             chown "root:$ACCOUNT" "$file"
@@ -240,7 +240,7 @@ install_bundle() {
     : >"$kit/.installed"
 }
 
-# Whether the root is to be read-only is in .done, as the settings are taken away.
+# Marks the setup as done. .done contains the setting `read-only`, as the settings are deleted next.
 finish() {
     setting read-only >"$kit/.done.new"
     sync
@@ -248,46 +248,46 @@ finish() {
     sync
 }
 
-# What a cut has left of us lies below an overlay already.
-below_overlay() { [ "$(findmnt --noheadings --output FSTYPE /)" = overlay ]; }
+# Whether the root is an overlay already: then the remains of the kit lie below it.
+root_is_overlay() { [ "$(findmnt --noheadings --output FSTYPE /)" = overlay ]; }
 
 make_read_only() {
-    # At later starts cloud-init would believe that each is the first.
+    # With a read-only root, cloud-init would take every boot for the first one.
     if [ -d /etc/cloud ]; then touch /etc/cloud/cloud-init.disabled; fi
     if "$READ_ONLY" on; then
-        restart=yes
+        reboot=yes
     else
         systemctl start --no-block mask-patrol.service || true
-        die "the root stays writable. It is tried again."
+        die "cannot make the root read-only; this is retried"
     fi
 }
 
-# What else clean_up does, where it is for good.
-clean_up_below() {
-    mount -o remount,rw "$BELOW"
-    rm -rf "$BELOW/etc/systemd/system/$UNIT" "$BELOW/etc/systemd/system/multi-user.target.wants/$UNIT"
-    rm -rf "${BELOW:?}/opt/mask-patrol/first-boot"
+# Does the rest of clean_up on the root below the overlay, where it is permanent.
+clean_up_lower_root() {
+    mount -o remount,rw "$LOWER_ROOT"
+    rm -rf "$LOWER_ROOT/etc/systemd/system/$UNIT" "$LOWER_ROOT/etc/systemd/system/multi-user.target.wants/$UNIT"
+    rm -rf "${LOWER_ROOT:?}/opt/mask-patrol/first-boot"
     sync
-    mount -o remount,ro "$BELOW"
+    mount -o remount,ro "$LOWER_ROOT"
 }
 
-# The daemon finds it mounted when it is started.
-set_data() {
+# Mounts the data partition, before the daemon is started.
+mount_data() {
     if [ -z "$(setting data-partition)" ]; then return 0; fi
     systemctl enable --quiet --now mask-patrol-data.service
 }
 
-# Takes the kit away, secrets first. A cut comes either before .done, and all is done again, or
-# after it, and only this is.
+# Deletes the kit, secrets first. After an interruption before .done exists, the next boot repeats the
+# setup; after an interruption later, only this function.
 clean_up() {
     find "$kit" -mindepth 1 -maxdepth 1 ! -name first-boot.sh ! -name .done -exec rm -rf {} +
-    rm -rf "$BOOT/mask-patrol" "$BOOT/mask-patrol.done" || say "$BOOT still holds passwords"
+    rm -rf "$BOOT/mask-patrol" "$BOOT/mask-patrol.done" || say "$BOOT still contains passwords"
     sync
-    # While the unit still brings us back after a cut.
-    if below_overlay; then
-        clean_up_below
+    if root_is_overlay; then
+        clean_up_lower_root
         return 0
     fi
+    # Before the unit is disabled, so that the next boot repeats this after an interruption.
     if [ -s "$kit/.done" ]; then make_read_only; fi
     systemctl disable --quiet "$UNIT" || true
     rm -f "/etc/systemd/system/$UNIT"
@@ -298,34 +298,34 @@ clean_up() {
 }
 
 if [ ! -e "$kit/.done" ]; then
-    say "setting this device up …"
-    # What a cut has left of the kit that was on the boot partition.
+    say "setting up this device …"
+    # Remains of the kit on the boot partition, if start.sh was interrupted.
     rm -rf "$BOOT/mask-patrol.done" || true
     attempt set_hostname
     attempt set_timezone
     attempt set_user
     attempt set_keys
     attempt set_ssh
-    set_files # without its configuration it is not to be installed
+    set_files # must succeed: without its configuration, nothing is installed
     attempt set_wifi
     if [ ! -e "$kit/.installed" ]; then
         get_bundle
         install_bundle
     fi
-    attempt set_data
-    # The door is watched, whatever else went wrong.
+    attempt mount_data
+    # The daemon starts even if another step failed.
     if [ -n "$failed" ]; then
         systemctl start --no-block mask-patrol.service || true
-        die "not everything is set up:$failed. It is tried again."
+        die "these steps failed and are retried:$failed"
     fi
     finish
 fi
 clean_up
-say "set up as $(cat /etc/hostname)."
-if [ "$restart" = yes ]; then
-    say "starting again, with a read-only root …"
+say "set up as $(cat /etc/hostname)"
+if [ "$reboot" = yes ]; then
+    say "rebooting with a read-only root …"
     systemctl reboot --no-block
 else
-    # Not before we have ended: it comes after us.
+    # --no-block: the service is ordered after this unit and starts when this script has ended.
     systemctl start --no-block mask-patrol.service
 fi

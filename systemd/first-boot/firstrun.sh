@@ -1,12 +1,13 @@
 #!/bin/sh
-# Run by Raspberry Pi OS Bookworm before anything else, until it succeeds; the device then starts
-# again. Three failures, and it starts without us: what went wrong stands on the boot partition.
+# Raspberry Pi OS Bookworm runs this instead of the normal boot, until it succeeds, and then reboots.
+# After three failures it gives up: the device boots normally, and mask-patrol-failed.txt on the boot
+# partition contains the reason.
 set -u
 boot=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 log=$boot/mask-patrol-failed.txt
 tries=$boot/mask-patrol-tries
 
-# A cut may have come when the kit had gone and we had not.
+# The kit is gone if an earlier run was interrupted after moving it.
 if [ -e "$boot/mask-patrol/start.sh" ]; then
     if sh "$boot/mask-patrol/start.sh" --later 2>"$log"; then
         rm -f "$log"
@@ -14,7 +15,7 @@ if [ -e "$boot/mask-patrol/start.sh" ]; then
         echo x >>"$tries"
         sync
         if [ "$(wc -l <"$tries")" -lt 3 ]; then exit 1; fi
-        echo "Tried three times. The passwords were taken off; run make firstrun again." >>"$log"
+        echo "Gave up after three attempts and deleted the passwords; run make firstrun again." >>"$log"
         rm -rf "$boot/mask-patrol"
     fi
 fi

@@ -1,4 +1,8 @@
-"""The scripts of the first boot, run by dash in a folder that stands for a device's root."""
+"""Run the first-boot scripts with dash in a folder that stands for the root of a device.
+
+Stubs stand in for the commands that the scripts call. A power cut is simulated by killing the
+script and all its children at one of these calls.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FIRST_BOOT = Path(__file__).parents[2] / "systemd/first-boot"
-#: Where the scripts reach outside of themselves.
+#: Absolute paths in the scripts, which are moved into the folder.
 ABSOLUTE = re.compile(r"(?<![\w./$}])/(?=(etc|opt|boot/firmware|home|usr|var|media)\b)")
-#: Stands in for a command: says that it ran, and in run number `cut` pulls the plug. With `half`,
-#: half of what it was to do is done by then.
+#: Stands in for a command: logs the call and runs the real command. At call number CUT, it kills
+#: all processes instead; with HALF, the command has done half of its work by then.
 STUB = """#!/bin/sh
 name=$(basename "$0")
 echo "$name $*" >>"$STUBS/log"
@@ -22,7 +26,7 @@ if [ "$(wc -l <"$STUBS/log")" -eq "${CUT:-0}" ]; then
 fi
 PATH=$STUBS/real:$REAL_PATH exec "$name" "$@"
 """
-#: The first files only of a copy, or of what is removed, the script itself being one of those.
+#: Half the work of a command: cp, rm, and find only handle the first files, including the script.
 HALF = """PATH=$STUBS/real:$REAL_PATH
 case $name in
 cp)
@@ -37,13 +41,13 @@ find)
     "$name" "$@" ;;
 esac
 """
-#: What the others stand in for, where it is not the system's own: accounts are lines in our files.
+#: Commands that must not act on this machine; accounts are lines in the files of the folder.
 REAL = {
     "sync": "",
     "chown": "",
     "ssh-keygen": "",
     "id": "echo group",
-    # As nobody here has the names that files are given to.
+    # Without owner and group, which do not exist on this machine.
     "install": """
 count=$#
 while [ "$count" -gt 0 ]; do
@@ -63,7 +67,8 @@ esac
     "groupmod": 'sed -i "s/^$3:/$2:/" "$ROOT/etc/group"',
     "chpasswd": 'cat >"$ROOT/etc/shadow"',
 }
-#: Of the others half is all: the cut at the next one shows the same.
+#: Commands that can do half of their work. For others, half of the work is all of it, which is the
+#: state at the next cut point.
 HALVED = ("cp", "rm", "find")
 CUTTABLE = ("mkdir", "cp", "install", "mv", "ln", "rm", "find", "tar", *REAL)
 GETENT = """#!/bin/sh
@@ -73,7 +78,7 @@ PATH=$REAL_PATH exec awk -F: -v key="$2" '$1 == key || $3 == key' "$ROOT/etc/$1"
 
 @dataclass(frozen=True)
 class Device:
-    """A root folder, and commands that are put before the real ones."""
+    """A root folder, and a folder with the stubs, which comes first in PATH."""
 
     root: Path
     stubs: Path
@@ -100,11 +105,11 @@ class Device:
         device.command("getent", GETENT)
         device.command("python3", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
         for name in ("systemctl", "hostname", "sleep"):
-            device.command(name, f'#!/bin/sh\necho "{name} $*" >>"$STUBS/said"\n')
+            device.command(name, f'#!/bin/sh\necho "{name} $*" >>"$STUBS/calls"\n')
         return device
 
-    def cuts(self, half: bool) -> list[int]:
-        """The numbers of the last run's steps at which to pull the plug."""
+    def cut_points(self, half: bool) -> list[int]:
+        """Return the numbers of the calls in the last run at which the power can be cut."""
         return [
             number
             for number, step in enumerate(self.steps, 1)
@@ -112,7 +117,7 @@ class Device:
         ]
 
     def command(self, name: str, text: str) -> None:
-        """Put a command of ours before the real one."""
+        """Create a stub."""
         path = self.stubs / name
         path.write_text(text)
         path.chmod(0o755)
@@ -126,18 +131,18 @@ class Device:
         return self.root / "opt/mask-patrol/first-boot"
 
     @property
-    def said(self) -> list[str]:
-        """What was asked of systemd and others that are not here."""
-        path = self.stubs / "said"
+    def calls(self) -> list[str]:
+        """The calls of commands that do nothing, such as systemctl, in all runs."""
+        path = self.stubs / "calls"
         return path.read_text().splitlines() if path.exists() else []
 
     @property
     def steps(self) -> list[str]:
-        """The commands of the last run that a plug may be pulled at."""
+        """The calls in the last run at which the power can be cut."""
         return (self.stubs / "log").read_text().splitlines()
 
-    def move_in(self, folder: Path) -> None:
-        """Let the scripts in `folder` work on this root instead of the real one."""
+    def redirect(self, folder: Path) -> None:
+        """Make the scripts in `folder` use this root instead of that of this machine."""
         for path in folder.rglob("*.sh"):
             text = path.read_text()
             if str(self.root) not in text:
@@ -146,7 +151,7 @@ class Device:
     def run(
         self, script: Path, *words: str, cut: int = 0, half: bool = False
     ) -> subprocess.CompletedProcess[str]:
-        """Run it, and pull the plug at step `cut`."""
+        """Run a script; with `cut`, cut the power at that call."""
         (self.stubs / "log").write_text("")
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         return subprocess.run(
@@ -163,5 +168,5 @@ class Device:
             text=True,
             timeout=60,
             check=False,
-            start_new_session=True,  # of which the plug ends every process
+            start_new_session=True,  # so that a power cut kills only these processes
         )

@@ -1,7 +1,7 @@
-"""A Debian in a folder with systemd as its init, booted as a container (systemd-nspawn).
+"""A Debian system in a folder, booted with systemd as a container (systemd-nspawn).
 
-It shares this machine's kernel and network: a broker on loopback here is one there. Its power can
-be cut: all its processes die at once, and what was written stays.
+It shares the kernel and the network of this machine, so it can reach a broker on the loopback
+interface. A power cut is simulated by killing all its processes; written files stay.
 """
 
 from __future__ import annotations
@@ -23,20 +23,22 @@ PACKAGES = (
     "python3", "systemd", "systemd-sysv", "udev", "dbus", "passwd", "util-linux", "ca-certificates",
 )  # fmt: skip
 CACHE = ROOT / ".cache" / "roots"
+#: Timers that would change files during a test.
+MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "man-db.timer")
 TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter")
 BOOT_S, COMMAND_S = 60.0, 300.0
 
 
 def require_tools() -> None:
-    """Skip the test where a container cannot be had."""
+    """Skip the test if no container can be booted."""
     if os.geteuid() != 0:
-        pytest.skip("a container with systemd in it needs root")
+        pytest.skip("a container with systemd needs root")
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
         pytest.skip(f"{' and '.join(missing)} not installed; `make test` installs them on Debian")
 
 
 def debian(suite: str) -> Path:
-    """The archive of a small `suite`, made once."""
+    """Return a tar archive of a minimal `suite`, which is made once."""
     key = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
     path = CACHE / f"{suite}-{platform.machine()}-{key}.tar"
     if not path.exists():
@@ -49,7 +51,7 @@ def debian(suite: str) -> Path:
 
 
 class Machine:
-    """One that can be booted, used as root, and cut off."""
+    """A machine that can be booted and used as root, and whose power can be cut."""
 
     def __init__(self, folder: Path, suite: str) -> None:
         self.root = folder
@@ -57,12 +59,14 @@ class Machine:
         subprocess.run(["tar", "-xf", debian(suite), "-C", folder], check=True)
         (folder / "etc/machine-id").write_text("uninitialized\n")
         (folder / "etc/hostname").write_text("door1\n")
+        for timer in MASKED:
+            (folder / "etc/systemd/system" / timer).symlink_to("/dev/null")
         self._log = folder.with_name(folder.name + ".log")
         self._container: subprocess.Popen[bytes] | None = None
         self._init = 0
 
     def boot(self) -> Machine:
-        """Start it, and wait until systemd has started everything (`degraded` is fine)."""
+        """Boot, and wait until systemd has started all units; failed units are allowed."""
         command = [
             "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--console=pipe",
             f"--directory={self.root}", "--kill-signal=SIGRTMIN+3",
@@ -71,7 +75,7 @@ class Machine:
             self._container = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        wait_until(self._is_up, f"systemd runs, see {self._log}", BOOT_S)
+        wait_until(self._is_up, f"systemd runs (see {self._log})", BOOT_S)
         return self
 
     def _is_up(self) -> bool:
@@ -87,7 +91,7 @@ class Machine:
         return state in ("running", "degraded")
 
     def run(self, *command: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """As root there; what it wrote stands in the result, and in the error when it fails."""
+        """Run a command as root; with `check`, raise AssertionError with its output if it fails."""
         result = subprocess.run(
             self._enter(command), capture_output=True, text=True, timeout=COMMAND_S, check=False
         )
@@ -96,7 +100,7 @@ class Machine:
         return result
 
     def start(self, *command: str | Path) -> subprocess.Popen[str]:
-        """The same in the background."""
+        """Start a command as root, and do not wait for it."""
         return subprocess.Popen(
             self._enter(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -107,19 +111,21 @@ class Machine:
         return [*inside, "LC_ALL=C.UTF-8", *map(str, command)]
 
     def property(self, name: str, unit: str = "mask-patrol.service") -> str:
-        """What `systemctl show` says."""
+        """Return a property of a unit, as `systemctl show` prints it."""
         return self.run("systemctl", "show", unit, f"--property={name}", "--value").stdout.strip()
 
     def cut(self) -> None:
-        """Power off without a word."""
+        """Cut the power."""
         if self._container is not None:
             if self._init:
-                os.kill(self._init, signal.SIGKILL)  # the init of its processes: all die with it
+                os.kill(
+                    self._init, signal.SIGKILL
+                )  # all processes of the container die with its init
             self._container.kill()
             self._container.wait(30)
             self._container = None
 
     def remove(self) -> None:
-        """Cut it and delete its disk."""
+        """Cut the power and delete the disk."""
         self.cut()
         shutil.rmtree(self.root, ignore_errors=True)

@@ -112,7 +112,7 @@ def first(device: Device, bundle: Path, installer: str) -> str:
 def test_first_installation_needs_a_configuration_to_start(device: Device, installer: str) -> None:
     machine = device.machine
     result = machine.run(installer, "--offline")
-    assert "name your broker (mqtt.host) and your camera (camera.source)" in result.stdout
+    assert "set your broker (mqtt.host) and your camera (camera.source)" in result.stdout
     assert machine.run("systemctl", "is-enabled", "mask-patrol", check=False).returncode != 0
     result = machine.run("mask-patrol", "status", check=False)
     assert result.returncode == 1
@@ -159,7 +159,7 @@ def test_install_with_configuration_and_local_packages(
         "install ok installed"
     )
     assert device.process() == process  # not restarted yet
-    assert "what ran before still runs" in result.stdout
+    assert "the old process still runs" in result.stdout
     machine.run("dpkg", "--purge", "mask-patrol-test")
 
 

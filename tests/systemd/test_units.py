@@ -1,4 +1,4 @@
-"""The unit files by systemd's own judgement, and the scripts by shellcheck's."""
+"""The units, verified by systemd-analyze, and the scripts, checked by shellcheck."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def service(unit: Path) -> configparser.SectionProxy:
 
 @needs("systemd-analyze")
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_systemd_finds_nothing_wrong(unit: Path, tmp_path: Path) -> None:
-    """In a copy whose program is there: it looks for that, too."""
+def test_systemd_analyze_finds_no_error(unit: Path, tmp_path: Path) -> None:
+    """In a copy that names an existing program, as systemd-analyze checks that, too."""
     copy = tmp_path / unit.name
     copy.write_text(
         re.sub(
@@ -49,13 +49,13 @@ def test_systemd_finds_nothing_wrong(unit: Path, tmp_path: Path) -> None:
     result = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", copy], capture_output=True, text=True, check=False
     )
-    told = [line for line in result.stderr.splitlines() if unit.name in line]
-    assert (result.returncode, told) == (0, [])
+    errors = [line for line in result.stderr.splitlines() if unit.name in line]
+    assert (result.returncode, errors) == (0, [])
 
 
 @needs("systemd-analyze")
 @pytest.mark.parametrize("name", ["mask-patrol.service", "mask-patrol-dashboard.service"])
-def test_its_exposure_is_below_two(name: str) -> None:
+def test_exposure_is_below_two(name: str) -> None:
     result = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--no-pager", SYSTEMD / "units" / name],
         capture_output=True,
@@ -67,7 +67,7 @@ def test_its_exposure_is_below_two(name: str) -> None:
     assert float(exposure) < MAX_EXPOSURE
 
 
-def test_cameras_can_be_opened_all_the_same() -> None:
+def test_camera_devices_are_allowed() -> None:
     text = (SYSTEMD / "units/mask-patrol.service").read_text()
     for needed in (
         "DeviceAllow=char-video4linux rw",  # V4L2, and the subdevices of libcamera
@@ -81,29 +81,29 @@ def test_cameras_can_be_opened_all_the_same() -> None:
 
 
 @pytest.mark.parametrize("name", [Settings().board.led, "PWR"])
-def test_the_led_can_be_written(name: str) -> None:
+def test_led_is_writable(name: str) -> None:
     unit = (SYSTEMD / "units/mask-patrol.service").read_text()
     (paths,) = re.findall(r"(?m)^ReadWritePaths=(.*)$", unit)
-    # By its own name: the folder holds links, and what they point to stays read-only.
+    # Each LED is named: their folder contains links, whose targets would stay read-only.
     assert f"-/sys/class/leds/{name}" in paths.split()
     rules = (SYSTEMD / "units/mask-patrol.rules").read_text()
-    assert re.search(r'(?m)^SUBSYSTEM=="leds", (?!KERNEL==)', rules), "of whatever name"
+    assert re.search(r'(?m)^SUBSYSTEM=="leds", (?!KERNEL==)', rules), "any LED"
     assert set(re.findall(r"/sys%p/(\w+)", rules)) == {"brightness", "trigger"}
 
 
-def test_the_door_is_never_left_blind() -> None:
+def test_service_is_always_restarted() -> None:
     text = (SYSTEMD / "units/mask-patrol.service").read_text()
     assert "Restart=always\n" in text
     assert "StartLimitIntervalSec=0\n" in text
     watchdog_s = float(service(SYSTEMD / "units/mask-patrol.service")["WatchdogSec"])
-    # Time-outs of the camera pass in other threads; the loop has this long between two turns.
+    # The interval of watchdog notifications allows for two camera time-outs.
     assert watchdog_s / KEEP_ALIVES_PER_PERIOD >= 2.0 * Settings().camera.timeout_s
-    # What delivers events is given up later than the loop, so that neither hides the other.
+    # A hung publisher is detected later than a hung loop, so that the causes can be told apart.
     assert watchdog_s < HANG_TIMEOUT_S
 
 
 @needs("shellcheck")
-def test_shellcheck_finds_nothing_wrong() -> None:
+def test_shellcheck_finds_nothing() -> None:
     scripts = [path for path in SYSTEMD.rglob("*") if path.is_file() and _is_shell(path)]
     assert SYSTEMD / "install.sh" in scripts
     result = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True, check=False)

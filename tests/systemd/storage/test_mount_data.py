@@ -1,4 +1,4 @@
-"""The partition for the events: found, mounted, or stood for by what looks like a full disk."""
+"""mount-data: the data partition is found and mounted, or a full file system takes its place."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pytest
 from edge.outbox.outbox import Outbox
 from tests.support.cli_process import ROOT
 
-#: `MOUNTED` is what is at the folder, `FOUND` what bears the name; the root is on mmcblk0.
-STAND_INS = {
+#: Stubs: `MOUNTED` is what is mounted at the folder, `FOUND` the partitions with the label. The
+#: root is on mmcblk0.
+STUBS = {
     "findmnt": """case "$*" in
 *--mountpoint*) echo "$MOUNTED" | grep . ;;
 *root-ro) exit 1 ;;
@@ -33,14 +34,14 @@ esac""",
 
 
 class Script:
-    """mount-data on a folder, with what it asks of the system written down."""
+    """mount-data in a folder, with stubs that log their calls."""
 
     def __init__(self, folder: Path) -> None:
         self.calls_file = folder / "calls"
         self.state = folder / "var/lib/mask-patrol"
         self.state.mkdir(parents=True)
         (folder / "bin").mkdir()
-        for name, text in STAND_INS.items():
+        for name, text in STUBS.items():
             (folder / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
             (folder / "bin" / name).chmod(0o755)
         text = (ROOT / "systemd/storage/mount-data").read_text()
@@ -51,7 +52,10 @@ class Script:
         )
 
     def __call__(self, code: int = 0, **environment: str) -> list[str]:
-        """What it asks for, of the folder as of `STATE`."""
+        """Run the script, which must exit with `code`; return the calls of the stubs.
+
+        `STATE` in the calls stands for the folder of the data.
+        """
         self.calls_file.write_text("")
         done = subprocess.run(
             ["sh", self.script],
@@ -77,55 +81,55 @@ def script(tmp_path: Path) -> Script:
     return Script(tmp_path)
 
 
-def test_it_is_checked_and_mounted(script: Script) -> None:
+def test_partition_is_checked_and_mounted(script: Script) -> None:
     assert script() == [
-        "fsck -T -y /dev/mmcblk0p3",  # which may well have mended something
+        "fsck -T -y /dev/mmcblk0p3",  # exits with 1, as it does after repairs
         "mount -o noatime,nodev,nosuid,noexec,X-mount.mkdir /dev/mmcblk0p3 STATE",
     ]
     assert script(MOUNTED="/dev/mmcblk0p3") == []
 
 
-def test_of_several_the_one_on_the_system_s_own_disk(script: Script) -> None:
+def test_partition_on_the_disk_of_the_root_is_preferred(script: Script) -> None:
     assert "/dev/mmcblk0p3" in script(FOUND="/dev/sda3 /dev/mmcblk0p3")[-1]
     assert "/dev/sda1" in script(FOUND="/dev/sda1")[-1]
 
 
-@pytest.mark.parametrize("trouble", [{"FOUND": ""}, {"BROKEN": "mmcblk0p3"}])
-def test_without_it_something_stands_in_its_place(script: Script, trouble: dict[str, str]) -> None:
-    stopgap = "mount -t tmpfs -o nr_inodes=1,mode=755 mask-patrol-is-missing STATE"
-    assert script(1, **trouble)[-1] == stopgap
-    # Tried again, by hand or at a restart of the unit.
+@pytest.mark.parametrize("problem", [{"FOUND": ""}, {"BROKEN": "mmcblk0p3"}])
+def test_placeholder_replaces_missing_partition(script: Script, problem: dict[str, str]) -> None:
+    placeholder = "mount -t tmpfs -o nr_inodes=1,mode=755 mask-patrol-is-missing STATE"
+    assert script(1, **problem)[-1] == placeholder
+    # A second run, for example after a restart of the unit, replaces the placeholder.
     calls = script(MOUNTED="mask-patrol-is-missing")
     assert calls[0] == "umount STATE"
     assert "/dev/mmcblk0p3" in calls[-1]
 
 
-def test_the_clock_never_goes_back_behind_what_was_written(script: Script) -> None:
+def test_clock_is_set_to_the_newest_file(script: Script) -> None:
     for name, at_s in (("outbox.sqlite3", 1_000_000_000), ("clock", 1_700_000_000)):
         (script.state / name).touch()
         os.utime(script.state / name, (at_s, at_s))
     assert script(NOW="1600000000")[-1] == "date @1700000000"
     assert "date" not in script(NOW="1700000001")[-1]
-    told = script.state.parents[2] / "run/systemd/timesync/synchronized"
-    told.parent.mkdir(parents=True)
-    told.touch()  # the network knows better
+    synchronized = script.state.parents[2] / "run/systemd/timesync/synchronized"
+    synchronized.parent.mkdir(parents=True)
+    synchronized.touch()  # the time is from the network
     assert "date" not in script(NOW="1600000000")[-1]
 
 
-def test_what_stands_in_its_place_is_a_full_disk_to_the_daemon(tmp_path: Path) -> None:
+def test_placeholder_is_a_full_disk_for_the_daemon(tmp_path: Path) -> None:
     text = (ROOT / "systemd/storage/mount-data").read_text()
     (line,) = [line for line in text.splitlines() if line.startswith("mount -t tmpfs")]
     folder = tmp_path / "state"
     folder.mkdir()
-    line = line.replace('"$STOPGAP"', "stopgap").replace('"$STATE"', str(folder))
+    line = line.replace('"$PLACEHOLDER"', "placeholder").replace('"$STATE"', str(folder))
     if subprocess.run(line, shell=True, check=False, capture_output=True).returncode:
-        pytest.skip("not even root may mount here" if os.geteuid() == 0 else "this needs root")
+        pytest.skip("mounting is not allowed here" if os.geteuid() == 0 else "mounting needs root")
     try:
-        os.chown(folder, 1, 1)  # as systemd does with a StateDirectory
+        os.chown(folder, 1, 1)  # as systemd does for a StateDirectory
         before_s = int(time.time())
         outbox = Outbox(folder / "outbox.sqlite3", 100)
         assert outbox.warning
-        assert outbox.put({"id": "a"}) > before_s  # a number that no event has had
+        assert outbox.put({"id": "a"}) > before_s  # above the number of any earlier event
         assert [event.payload for event in outbox.pending(0, 10)] == [{"id": "a"}]
         outbox.close()
     finally:

@@ -1,4 +1,4 @@
-"""The read-only root: its switch in a folder, its first process in a tree of its own."""
+"""The read-only root: the command in a folder, and the init in a separate mount namespace."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.support.debian_container import debian, require_tools
 
 FOLDER = ROOT / "systemd/storage"
 LINE = "console=tty1 root=PARTUUID=6d61736b-02 rootwait quiet"
-#: Answers what findmnt is asked: what is mounted at the daemon's folder, and whether the boot
-#: partition is read-only.
+#: The stub of findmnt: DATA is the type of the file system at the daemon's folder, OVER that of the
+#: root; BOOT is `ro` for a read-only boot partition.
 FINDMNT = """#!/bin/sh
 case "$*" in
 *--fstab*) echo "$FSTAB" | grep . ;;
@@ -24,9 +24,9 @@ case "$*" in
 */) echo "${OVER:-ext4}" ;;
 esac
 """
-#: Takes the place of systemd in the tree, and tells what it finds.
+#: Runs instead of systemd, and prints what it finds.
 INIT = """#!/bin/sh
-echo "words: $*"
+echo "parameters: $*"
 echo "root: $(findmnt --noheadings --output FSTYPE /)"
 echo "below: $(findmnt --noheadings --output FSTYPE,OPTIONS /media/root-rw | cut -d ' ' -f 1)"
 echo new >/etc/hostname && echo "here: $(cat /etc/hostname)"
@@ -39,7 +39,7 @@ PARTUUID=6d61736b-01 /boot/firmware vfat defaults 0 2
 PARTUUID=6d61736b-02 / ext4 defaults,noatime 0 1
 LABEL=other /srv ext4 defaults 0 2
 """
-#: As the kernel leaves it to the first process: a root that is read-only, with devices.
+#: The state in which the kernel starts the init: a read-only root, with /dev mounted.
 START = """set -e
 mount --bind {tree} {tree}
 mount -o remount,bind,ro {tree}
@@ -52,8 +52,8 @@ exec /sbin/overlay-init quiet splash
 """
 
 
-class Switch:
-    """mask-patrol-read-only on a root folder with a boot partition."""
+class Command:
+    """mask-patrol-read-only in a root folder with a boot partition."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder
@@ -71,7 +71,7 @@ class Switch:
             "findmnt": FINDMNT,
             "mount": f'#!/bin/sh\necho "mount $*" >>{folder}/calls\n',
             "modprobe": "#!/bin/sh\nexit 1\n",
-            "id": "#!/bin/sh\necho ${WHO:-0}\n",
+            "id": "#!/bin/sh\necho ${UID_REPLY:-0}\n",
             "sync": "#!/bin/sh\n",
             "systemctl": "#!/bin/sh\necho ${UNIT:-enabled}\n",
         }.items():
@@ -79,11 +79,14 @@ class Switch:
             (folder / "bin" / name).chmod(0o755)
         text = (FOLDER / "mask-patrol-read-only").read_text()
         text = re.sub(r"(?<![\w}.])/(boot|usr/local|proc|opt)/", rf"{folder}/\1/", text)
-        self.script = folder / "switch"
+        self.script = folder / "mask-patrol-read-only"
         self.script.write_text(text.replace("PATH=", f"PATH={folder}/bin:"))
 
     def __call__(self, *words: str, code: int = 0, **environment: str) -> str:
-        """What it says; `DATA`, `BOOT` and `WHO` tell the stand-ins what to answer."""
+        """Run the command, which must exit with `code`; return its output.
+
+        `environment` sets the replies of the stubs.
+        """
         environment = {"DATA": "ext4", "BOOT": "rw", **environment}
         done = subprocess.run(
             ["sh", self.script, *words],
@@ -97,79 +100,79 @@ class Switch:
 
 
 @pytest.fixture
-def switch(tmp_path: Path) -> Switch:
-    return Switch(tmp_path)
+def command(tmp_path: Path) -> Command:
+    return Command(tmp_path)
 
 
-def test_it_is_turned_on_and_off_again(switch: Switch) -> None:
-    assert switch() == "The root is written to.\n"
+def test_read_only_root_is_turned_on_and_off(command: Command) -> None:
+    assert command() == "The root is writable.\n"
     for _ in range(2):
-        assert "read-only (sudo reboot)" in switch("on")
-        assert switch.line.read_text() == f"{LINE} init={switch.init}\n"
-    assert "and read-only from then on" in switch()
-    (switch.root / "proc/cmdline").write_text(switch.line.read_text())
-    assert "no overlay could be laid over it" in switch()
-    assert "gone after the next start" in switch(OVER="overlay")
+        assert "read-only after the next boot (sudo reboot)" in command("on")
+        assert command.line.read_text() == f"{LINE} init={command.init}\n"
+    assert "and read-only from then on" in command()
+    (command.root / "proc/cmdline").write_text(command.line.read_text())
+    assert "the overlay could not be mounted" in command()
+    assert "lost at the next boot" in command(OVER="overlay")
     for _ in range(2):
-        assert "is written to (sudo reboot)" in switch("off", BOOT="ro")
-        assert switch.line.read_text() == f"{LINE}\n"
-    remounts = (switch.root / "calls").read_text().splitlines()
-    assert remounts == [f"mount -o remount,rw {switch.root}/boot/firmware"]
-    assert "until the next start" in switch(OVER="overlay")
+        assert "writable after the next boot (sudo reboot)" in command("off", BOOT="ro")
+        assert command.line.read_text() == f"{LINE}\n"
+    remounts = (command.root / "calls").read_text().splitlines()
+    assert remounts == [f"mount -o remount,rw {command.root}/boot/firmware"]
+    assert "until the next boot" in command(OVER="overlay")
 
 
 @pytest.mark.parametrize(
-    ("data", "complaint"),
+    ("data", "expected"),
     [
-        ("", "no partition of its own"),
-        ("overlay", "lies in memory"),
-        ("tmpfs", "lies in memory"),
+        ("", "is not a separate partition"),
+        ("overlay", "is in memory"),
+        ("tmpfs", "is in memory"),
     ],
 )
-def test_the_events_are_not_put_at_risk(switch: Switch, data: str, complaint: str) -> None:
-    assert complaint in switch("on", code=1, DATA=data)
-    assert switch.line.read_text() == f"{LINE}\n"
+def test_missing_data_partition_is_refused(command: Command, data: str, expected: str) -> None:
+    assert expected in command("on", code=1, DATA=data)
+    assert command.line.read_text() == f"{LINE}\n"
 
 
-def test_the_partition_must_be_there_after_the_next_start_too(switch: Switch) -> None:
-    said = switch("on", code=1, UNIT="disabled")
-    assert "sudo systemctl enable mask-patrol-data.service" in said
-    switch("on", UNIT="disabled", FSTAB="/dev/sda1")
-    assert switch.line.read_text() == f"{LINE} init={switch.init}\n"
+def test_data_partition_must_be_mounted_at_boot(command: Command) -> None:
+    output = command("on", code=1, UNIT="disabled")
+    assert "sudo systemctl enable mask-patrol-data.service" in output
+    command("on", UNIT="disabled", FSTAB="/dev/sda1")
+    assert command.line.read_text() == f"{LINE} init={command.init}\n"
 
 
-def test_an_update_is_not_disturbed(switch: Switch) -> None:
-    (switch.root / "opt/mask-patrol").mkdir(parents=True)
-    (switch.root / "opt/mask-patrol/trial").write_text("1\n")
-    assert "wait for its end" in switch("on", code=1)
+def test_trial_of_an_update_is_refused(command: Command) -> None:
+    (command.root / "opt/mask-patrol").mkdir(parents=True)
+    (command.root / "opt/mask-patrol/trial").write_text("1\n")
+    assert "wait until it has ended" in command("on", code=1)
 
 
-def test_nothing_is_turned_on_that_would_not_start(switch: Switch) -> None:
-    (switch.root / "proc/filesystems").write_text("\text4\n")
-    assert "no overlay" in switch("on", code=1)
-    (switch.root / "proc/filesystems").write_text("nodev\toverlay\n")
-    switch.line.write_text(f"{LINE} init=/usr/lib/raspberrypi-sys-mods/firstboot\n")
-    assert "another init" in switch("on", code=1)
-    switch.line.write_text(f"{LINE}\n")
-    switch.init.unlink()
-    assert "install Mask Patrol again" in switch("on", code=1)
-    switch.line.unlink()
-    assert "Raspberry Pi OS alone" in switch("on", code=1)
+def test_unbootable_state_is_refused(command: Command) -> None:
+    (command.root / "proc/filesystems").write_text("\text4\n")
+    assert "no overlay" in command("on", code=1)
+    (command.root / "proc/filesystems").write_text("nodev\toverlay\n")
+    command.line.write_text(f"{LINE} init=/usr/lib/raspberrypi-sys-mods/firstboot\n")
+    assert "names another init" in command("on", code=1)
+    command.line.write_text(f"{LINE}\n")
+    command.init.unlink()
+    assert "install Mask Patrol again" in command("on", code=1)
+    command.line.unlink()
+    assert "only on Raspberry Pi OS" in command("on", code=1)
 
 
 @pytest.mark.parametrize("words", [("of",), ("on", "now"), ("--off",)])
-def test_other_words_are_not_understood(switch: Switch, words: tuple[str, ...]) -> None:
-    assert "sudo mask-patrol-read-only on" in switch(*words, code=2)
+def test_other_arguments_are_refused(command: Command, words: tuple[str, ...]) -> None:
+    assert "sudo mask-patrol-read-only on" in command(*words, code=2)
 
 
-def test_only_root_turns_it(switch: Switch) -> None:
+def test_on_and_off_need_root(command: Command) -> None:
     for word in ("on", "off"):
-        assert f"sudo mask-patrol-read-only {word}" in switch(word, code=2, WHO="1000")
-    assert "Exit codes" in switch("--help", WHO="1000")
+        assert f"sudo mask-patrol-read-only {word}" in command(word, code=2, UID_REPLY="1000")
+    assert "Exit codes" in command("--help", UID_REPLY="1000")
 
 
-def first_process(folder: Path, break_it: str = "") -> str:
-    """What stands in for systemd says when overlay-init has started it."""
+def boot(folder: Path, delete: str = "") -> str:
+    """Run overlay-init in a Debian tree without the file `delete`; return the output of INIT."""
     require_tools()
     if "overlay" not in Path("/proc/filesystems").read_text().split():
         pytest.skip("this kernel has no overlay file system")
@@ -183,8 +186,8 @@ def first_process(folder: Path, break_it: str = "") -> str:
     init.write_text(INIT)
     init.chmod(0o755)
     shutil.copy(FOLDER / "overlay-init", tree / "usr/sbin/overlay-init")
-    if break_it:
-        (tree / break_it).unlink()
+    if delete:
+        (tree / delete).unlink()
     command = ["unshare", "--mount", "--pid", "--fork", "--propagation", "private"]
     done = subprocess.run(
         [*command, "sh", "-c", START.format(tree=tree)],
@@ -197,17 +200,17 @@ def first_process(folder: Path, break_it: str = "") -> str:
     return done.stdout
 
 
-def test_what_is_written_to_the_root_lies_in_memory(tmp_path: Path) -> None:
-    said = first_process(tmp_path).splitlines()
-    assert said[:6] == [
-        "words: quiet splash",
+def test_changes_to_the_root_stay_in_memory(tmp_path: Path) -> None:
+    output = boot(tmp_path).splitlines()
+    assert output[:6] == [
+        "parameters: quiet splash",
         "root: overlay",
         "below: tmpfs",
         "here: new",
         "there: old",
         "proc: Linux, dev: 1",
     ]
-    assert said[6:] == [
+    assert output[6:] == [
         "proc /proc proc defaults 0 0",
         "PARTUUID=6d61736b-01 /boot/firmware vfat defaults,ro 0 2",
         "#PARTUUID=6d61736b-02 / ext4 defaults,noatime 0 1",
@@ -216,7 +219,7 @@ def test_what_is_written_to_the_root_lies_in_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["usr/bin/sed", "usr/sbin/pivot_root"])
-def test_without_an_overlay_the_system_starts_all_the_same(tmp_path: Path, missing: str) -> None:
-    said = first_process(tmp_path, missing)
-    assert said.startswith("words: quiet splash\n")
-    assert "root: overlay" not in said
+def test_system_boots_without_the_overlay(tmp_path: Path, missing: str) -> None:
+    output = boot(tmp_path, missing)
+    assert output.startswith("parameters: quiet splash\n")
+    assert "root: overlay" not in output

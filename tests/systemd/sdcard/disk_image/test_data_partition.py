@@ -29,4 +29,4 @@ def test_data_partition_is_an_empty_labelled_ext4(tmp_path: Path) -> None:
 
 def test_mount_script_uses_the_same_label() -> None:
     script = (ROOT / "systemd/storage/mount-data").read_text()
-    assert f"\nNAME={LABEL}\n" in script
+    assert f"\nLABEL={LABEL}\n" in script
