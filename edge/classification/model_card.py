@@ -80,7 +80,7 @@ class DataSet(_CardPart, frozen=True, kw_only=True):
 
 
 class Card(_CardPart, frozen=True, kw_only=True):
-    """The description of a model: what the daemon needs to run it, and facts for its users."""
+    """The description of a model: the parameters that the daemon needs, and facts for users."""
 
     card_version: int = 1
     name: str
@@ -138,9 +138,11 @@ def _check(card: Card, labels: list[str], path: Path) -> None:
     elif card.input.colour not in ("RGB", "BGR"):
         problem = f"`input.colour` is {card.input.colour!r}, expected RGB or BGR"
     elif len(set(card.labels)) != len(card.labels) or not set(card.labels) <= set(KNOWN_LABELS):
-        problem = f"`labels` is {card.labels}, expected different ones of {', '.join(KNOWN_LABELS)}"
+        problem = (
+            f"`labels` is {card.labels}, expected distinct labels out of {', '.join(KNOWN_LABELS)}"
+        )
     elif ALERT_LABEL not in card.labels:
-        problem = f"`labels` is {card.labels}, without {ALERT_LABEL!r}"
+        problem = f"`labels` is {card.labels}, but must contain {ALERT_LABEL!r}"
     elif labels != card.labels:
         problem = f"`labels` is {card.labels}, but {LABELS_NAME} contains {labels}"
     if problem:

@@ -17,19 +17,20 @@ from edge.config.settings import DetectorSettings
 
 #: The frontal cascade of OpenCV that finds the most faces for its time. Measured in 240 annotated
 #: photographs with a scale factor of 1.1, a width of 320 px, and faces from 7% of the width on:
-#: `alt2` with 3 neighbours found 61% of the bare faces, with 6 false boxes per 100 photographs;
-#: `default` with 4 neighbours 59% and 8; `alt` with 3 neighbours 62% and 4, in a fifth more time.
-#: Of the twelve best settings that were run on clips, these defaults are the cheapest whose alerts
-#: come within 0.3 s of those of a full search. See "The detector" in training/EXPERIMENTS.md.
+#: `alt2` with 3 neighbours found 61% of the bare faces and 6 false boxes per 100 photographs;
+#: `default` with 4 neighbours found 59% and 8 false boxes; `alt` with 3 neighbours found 62% and 4
+#: false boxes, but took a fifth more time. Twelve of the best settings were run on clips: the
+#: defaults of `detector` are the cheapest whose alerts come within 0.3 s of those of a full
+#: search. See "The detector" in training/EXPERIMENTS.md.
 DEFAULT_CASCADE = "haarcascade_frontalface_alt2.xml"
-#: A face that is searched for within `reach` of its predicted position, in face widths, is searched
-#: for at sizes from `1 - SHRINK_PER_REACH * reach` to `1 + GROWTH_PER_REACH * reach` times the
-#: predicted one …
+#: A search within `reach` face widths of a predicted face finds faces whose width is at least
+#: `1 - SHRINK_PER_REACH * reach` and at most `1 + GROWTH_PER_REACH * reach` times the predicted
+#: width.
 SHRINK_PER_REACH, GROWTH_PER_REACH = 0.5, 0.65
-#: … but not at sizes below or above these factors.
+#: Bounds of these two factors.
 MIN_SIZE_FACTOR, MAX_SIZE_FACTOR = 0.7, 1.5
-#: Share of the wanted width that a camera's luma plane must have to be used: a camera rounds the
-#: width that it is asked for, or chooses another.
+#: The luma plane of a camera is used if its width is at least this share of the configured width.
+#: Cameras round the width that is requested, or choose another.
 MIN_LUMA_WIDTH_SHARE = 0.9
 #: Side of the window that the cascades were trained with.
 MIN_SIDE_PX = 20
@@ -49,15 +50,17 @@ class Face:
 
 @dataclass(frozen=True)
 class Luma:
-    """The grey image that is searched: (height, width) uint8, and its width as a share of the
-    width of the frame."""
+    """A grey image that is searched for faces.
+
+    `pixels` is (height, width) uint8; `scale` is its width divided by that of the frame.
+    """
 
     pixels: Pixels
     scale: float
 
 
 class FaceDetector(Protocol):
-    """A face detector: `HaarDetector`, or for example one that was trained."""
+    """The interface of face detectors. A learned detector could implement it too."""
 
     def to_luma(self, frame: Frame) -> Luma:
         """Return the image that this detector searches for the faces of `frame`."""
@@ -120,7 +123,7 @@ class HaarDetector:
         return self._search_between(luma, corners, self._min_side_px(luma), 0)
 
     def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
-        """Return the faces around `box_px`; `reach` also determines their possible sizes."""
+        """Return the faces around `box_px`; a larger `reach` also allows more different sizes."""
         x, y, w, h = (v * luma.scale for v in box_px)
         around = reach * max(w, h)
         corners = (x - around, y - around, x + w + around, y + h + around)
@@ -170,8 +173,8 @@ def _convert(image_bgr: Pixels, width_px: int) -> Luma:
     size = (round(width * scale), max(1, round(height * scale)))
     small: cv2.typing.MatLike = image_bgr
     if scale < 0.5:
-        # Scale to twice the target width first, without averaging: to average all pixels of a large
-        # image by a factor that is not an integer takes longer than all other steps together.
+        # Scale to twice the target width first, without averaging. To average a large image by a
+        # factor that is not an integer would take longer than all other steps together.
         small = cv2.resize(small, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_LINEAR)
     grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
     if scale < 1.0:

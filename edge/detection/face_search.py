@@ -26,9 +26,9 @@ SEARCH_KINDS: tuple[SearchKind, ...] = ("full", "part", "near", "none")
 #: wide searches around lost faces: every second frame at 10 frames a second. The cascade misses
 #: faces in single frames anyway.
 MOTION_EVERY_S = 0.15
-#: Shortest time between two searches of changed regions while people are tracked: outside their
-#: bodies, and including their bodies. Most of the motion is that of these bodies, but a child may
-#: stand in front of one.
+#: Shortest time between two searches of changed regions while people are tracked: of the regions
+#: outside their bodies, and of all regions. Most of the motion is that of the bodies, but a child
+#: may stand in front of one.
 BESIDE_EVERY_S, BODIES_EVERY_S = 0.25, 0.35
 #: Time after which a changed region is searched once more: the cascade may have missed, in the
 #: last frame of the motion, a face that has kept still since.
@@ -36,28 +36,28 @@ REPEAT_AFTER_S = 0.3
 #: If the regions cover more than this share of the frame, the whole frame is searched instead,
 #: in one search without seams.
 MAX_PARTIAL_SHARE = 0.75
-#: Reach of the search around the predicted box of a tracked face, in face widths; what is added
-#: for each second since the previous frame; and the largest reach. A brisk walk moves a head by
-#: one and a half of its widths a second, most of which is predicted, and lets the head grow by a
-#: third in a fifth of a second.
+#: Reach of the search around the predicted box of a tracked face, in face widths; its increase per
+#: second since the previous frame; and its maximum. A brisk walk moves a head by one and a half of
+#: its widths a second, most of which is predicted, and makes the head grow by a third in a fifth
+#: of a second.
 NEAR_REACH, NEAR_REACH_PER_S, MAX_NEAR_REACH = 0.3, 1.0, 0.8
-#: Reach of the wide search, for a tracked face that was not found within the reach above.
+#: Reach of the wide search for a tracked face that was not found within `MAX_NEAR_REACH`.
 FAR_REACH = 1.5
-#: In a still scene the whole frame is searched after this time, and then again each time that the
-#: scene has been still for twice as long, up to an interval of `detector.rest_every_s`.
+#: In a still scene the whole frame is searched after this time, and again whenever the time
+#: without motion has doubled, at the latest after `detector.rest_every_s`.
 FIRST_STILL_S = 1.0
 
 
 class FaceSearch:
-    """Searches each frame only where faces may be; `find` must be called with every frame."""
+    """Searches each frame only where faces may be. `find` must be called with every frame."""
 
     def __init__(self, detector: FaceDetector, settings: DetectorSettings) -> None:
         """Start with nothing searched, so that the first frame is searched in full."""
         self._motion = MotionDetector()
-        # Times of the last search of: the whole frame; changed regions; changed regions including
-        # bodies; the wider surroundings of lost faces.
+        # The times at which these were last searched: the whole frame, changed regions, changed
+        # regions including bodies, and the wider surroundings of lost faces.
         self._full_s = self._regions_s = self._bodies_s = self._far_s = float("-inf")
-        # The pixels to search once more, and the time from which on to do it.
+        # The changed pixels to search once more, and the time at which this is due.
         self._repeat: MotionMask | None = None
         self._repeat_s = 0.0
         self._moved_s = self._at_s = float("-inf")
@@ -118,7 +118,7 @@ class FaceSearch:
         return at_s - self._full_s >= every_s
 
     def _regions(self, at_s: float, changed: MotionMask, bodies: Sequence[Box]) -> Sequence[Box]:
-        """Return the regions to search now: those of `changed` and those due for a repetition.
+        """Return the regions to search now: those that changed, and those to search once more.
 
         `bodies` are the regions of tracked people. All regions are fractions of the frame.
         """

@@ -5,8 +5,8 @@ reference image. Where nothing has changed, the reference slowly follows the lig
 has, the reference is replaced as soon as that part has been searched. A person who arrives, turns
 or leaves therefore counts as a change until that part has been searched, and a chair that was
 moved, or the place that a person left, counts once. A person who stands still and was missed by
-the search becomes part of the reference; the person counts as a change again by turning the head,
-and the whole frame is searched at intervals in any case (`edge.detection.face_search`).
+the search becomes part of the reference. The person counts as a change again when the head turns,
+and `edge.detection.face_search` searches the whole frame at intervals in any case.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ LIGHT_S = 4.0
 #: A larger factor in brightness means that the exposure has changed, not only the light of the
 #: scene. Such a factor is not compensated.
 MAX_GAIN = 4.0
-#: The median is computed from one pixel in this many. The step has no factor in common with the
-#: width of a thumbnail, so that pixels of every column are included.
+#: The median is computed from every third pixel. This step has no factor in common with the width
+#: of a thumbnail, so that pixels of every column are included.
 MEDIAN_STEP = 3
 #: The region that covers the whole frame, as fractions of it.
 WHOLE_FRAME: tuple[Box, ...] = ((0.0, 0.0, 1.0, 1.0),)
@@ -57,11 +57,12 @@ class MotionDetector:
         self._at_s = 0.0
 
     def update(self, thumbnail: Pixels, at_s: float) -> MotionMask:
-        """Return which pixels have changed since they were searched: all, before the first search.
+        """Return which pixels have changed since they were last searched.
 
-        A pixel that has changed back still counts, because a person who turned away may have
-        turned back. `thumbnail` is (height, width) uint8; one of another size starts anew. `at_s`
-        is the time of the frame in seconds and must not decrease.
+        Before the first search all pixels have changed. A pixel that has changed back still
+        counts, because a person who turned away may have turned back. `thumbnail` is (height,
+        width) uint8; if its size changes, nothing counts as searched. `at_s` is the time of the
+        frame in seconds and must not decrease.
         """
         self._latest = latest = thumbnail.astype(np.float32)
         reference = self._reference
@@ -113,7 +114,7 @@ def pixel_slices(region: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
 def _gain(reference: Plane, latest: Plane) -> np.float32:
     """Return the factor by which the light of the scene has changed.
 
-    It is the median ratio of the pixels, because most of the scene has not changed otherwise.
+    It is the median ratio of the pixels, because most of the scene changes only with the light.
     """
     ratios = (latest.ravel()[::MEDIAN_STEP] + 1.0) / (reference.ravel()[::MEDIAN_STEP] + 1.0)
     middle = len(ratios) // 2

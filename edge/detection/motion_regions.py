@@ -1,4 +1,4 @@
-"""The changed parts of a frame, as rectangles large enough to contain the faces of the people."""
+"""The changed parts of a frame, as rectangles large enough to contain faces."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ import numpy as np
 from edge.common.arrays import Box
 from edge.detection.motion_detector import MotionMask, pixel_slices
 
-#: The body that moves with a face: shares of the face width on each side of the face, and of its
-#: height above it. Downwards the body reaches to the floor.
+#: How far a body extends around its face: share of the face width on each side, and of the face
+#: height above. Downwards the body reaches to the lower edge of the frame.
 BODY_BESIDE, BODY_ABOVE = 1.0, 0.75
-#: Margin around the motion on each side, in pixels of the thumbnail: three quarters of the
-#: smallest face that is searched for, because the cascade needs the whole face …
+#: Margin on each side of the motion, in pixels of the thumbnail: three quarters of the smallest
+#: face that is searched for, because the cascade needs the whole face.
 MARGIN_PX = 4
-#: … plus this share of the larger side of the motion, to the left and right …
+#: Share of the motion's larger side that is added to the left and right margins, and share of its
+#: width that is added to the lower margin.
 SIDE_SHARE = 0.15
-#: … and upwards the larger of these shares of the height and of the width of the motion. If only a
-#: coat moves, or only a mask that is taken off, the rest of the face may be above the motion and
-#: be unchanged or as grey as the wall.
+#: The larger of these shares of the motion's height and width is added to the upper margin. If only
+#: a coat moves, or only a mask that is taken off, the face may be above the motion, unchanged or as
+#: grey as the wall behind it.
 UP_SHARE_OF_HEIGHT, UP_SHARE_OF_WIDTH = 0.3, 0.6
 
 
@@ -52,7 +53,7 @@ def exclude(changed: MotionMask, regions: Iterable[Box]) -> MotionMask:
 
 
 def body_regions(faces: Sequence[Box], size_px: tuple[int, int]) -> list[Box]:
-    """Return the regions in which the bodies of people with `faces` (in pixels) move.
+    """Return the regions that the bodies of the people with `faces` (in pixels) may cover.
 
     Each is x, y, width, height as fractions of a frame of `size_px` (height, width).
     """

@@ -11,10 +11,11 @@ from edge.common.arrays import Pixels
 #: Number of cells, across and down, to which a thumbnail is averaged: noise averages out, and a
 #: face covers one or two cells.
 CELLS = (16, 12)
-#: A cell has changed if it differs by more than this many grey levels, of 255 …
+#: A cell has changed in level if it differs by more than this many grey levels, of 255.
 MIN_LEVEL_DIFFERENCE = 12.0
-#: … and by more than this share of the frame's contrast. A lamp that is switched on changes the
-#: levels, but bright parts stay bright compared with dark ones.
+#: A cell has changed in contrast if it differs by more than this share of the frame's contrast. A
+#: lamp that is switched on changes the levels, but bright parts stay bright compared with dark
+#: parts.
 MIN_CONTRAST_DIFFERENCE = 0.4
 #: Lower bound for the contrast in grey levels, so that noise in a flat image does not count.
 MIN_CONTRAST = 10.0
@@ -51,15 +52,14 @@ class SceneCutDetector:
 
 
 def average_cells(thumbnail: Pixels) -> Cells:
-    """Return the (12, 16) mean grey levels, 0 to 255, of a (height, width) uint8 image."""
+    """Return the mean grey levels, 0 to 255, of the (12, 16) cells of a (height, width) image."""
     return np.asarray(cv2.resize(thumbnail, CELLS, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def changed_share(previous: Cells, cells: Cells) -> float:
-    """Return the share of cells that changed, 0 to 1: the smaller of those by level and by
-    contrast."""
+    """Return the share of cells that changed in level or that in contrast, the smaller one."""
     if cv2.norm(previous, cells, cv2.NORM_INF) <= MIN_LEVEL_DIFFERENCE / 2.0:
-        # The medians then differ by at most half the limit too, and no difference below exceeds it.
+        # Then the medians also differ by at most half the limit, and no cell can exceed it.
         return 0.0
     old, new = previous - np.median(previous), cells - np.median(cells)
     by_level = float(np.mean(np.abs(old - new) > MIN_LEVEL_DIFFERENCE))

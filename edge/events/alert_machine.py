@@ -45,8 +45,8 @@ class _Person:
     """The alert state of one track.
 
     `latest` is the track in the newest frame; `assessed` is the track in the last frame that
-    brought new evidence. Since then, the face may have been visible too poorly for a reading with
-    weight, or the model may have been replaced.
+    brought new evidence. Later readings may have had no weight, because the face was not clearly
+    visible, or the evidence may have been dropped after a change of the model.
     """
 
     latest: Track

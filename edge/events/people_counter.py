@@ -77,8 +77,8 @@ class PeopleCounter:
     def body(self) -> Mapping[str, Any]:
         """Return the counts as part of the `state` message; empty before the first frame.
 
-        `last_hour` is the hour that was counted before the current one. Hours may lie between
-        them, in which the camera had failed; `from` is the start of each.
+        `hour` is the current hour, and `last_hour` is the last one before it in which there were
+        frames. `from` is the start of an hour.
         """
         if self._hour is None:
             return {}
@@ -91,7 +91,7 @@ class PeopleCounter:
         epoch_s = self._epoch_s(now_s)
         number = int(epoch_s // HOUR_S)
         if self._hour is not None and self._hour.number - number == 1:
-            return self._hour  # the clock was set back a little: do not end the same hour twice
+            return self._hour  # the clock was set back: do not end the previous hour again
         if self._hour is None or self._hour.number != number:
             zeros = dict.fromkeys((*KNOWN_LABELS, UNSURE), 0)
             # Setting the clock to another hour also ends the current hour.

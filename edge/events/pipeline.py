@@ -101,8 +101,10 @@ class Pipeline:
             return self._alerts.update(self.tracks, now_s, size_px)
 
     def advance_time(self, now_s: float) -> list[Event]:
-        """Advance the time to `now_s` without a frame; return the ends of alerts of people who
-        have not been seen for too long."""
+        """Advance the time to `now_s` without a frame and return the resulting events.
+
+        People who have not been seen for `tracker.leave_after_s` have left.
+        """
         self.tracks = self._tracker.update((), now_s)
         self._people.update(self.tracks, now_s)
         return self._alerts.update(self.tracks, now_s, self._size_px)

@@ -1,8 +1,7 @@
-"""Snapshots: pictures of alerts on the disk of the device, in which only the face of the alert is
-recognisable.
+"""Snapshots: pictures of alerts in which everything but the face of the alert is blurred.
 
-Snapshots are off by default and are never sent anywhere. Everything but the face of the alert is
-blurred, not only the other faces that were found, because the detector misses many.
+Snapshots are off by default, are stored on the disk of the device, and are never sent anywhere. Not
+only the other detected faces are blurred, because the detector misses many.
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ MARGIN = 0.15
 JPEG_QUALITY = 80
 SUFFIX, UNFINISHED = ".jpg", ".unfinished"
 DAY_S = 86_400.0
-#: A file that has been unfinished for longer than this was abandoned.
+#: A file that is still unfinished after this time was abandoned.
 MAX_WRITE_S = 60.0
 
 
 class Snapshots:
-    """A folder of pictures, bounded in number, size and age."""
+    """A folder of snapshots whose number, size and age are limited."""
 
     def __init__(
         self, settings: SnapshotSettings, wall_clock: Callable[[], float] = time.time
@@ -88,7 +87,7 @@ class Snapshots:
             ]
         except OSError:
             return  # the folder does not exist yet, or a file was deleted in the meantime
-        # Files dated in the future were written before the clock was set back: they are the oldest.
+        # Files with a time in the future were written before the clock was set back.
         found.sort(key=lambda file: (file[1] == newest, file[0] <= now_s, file[0]), reverse=True)
         for number, (written_s, path) in enumerate(found):
             if number >= self._settings.max_files or written_s < oldest_s:

@@ -14,11 +14,12 @@ MEMORY_S = 0.6
 MEMORY_BOXES = 3
 #: The longest time over which a speed is extrapolated: people stop.
 MAX_EXTRAPOLATION_S = 0.7
-#: A box farther than this from its predicted position, in face widths, is not jitter (which is
-#: at most about 6%): the person has started to move or has stopped, and older boxes no longer
-#: predict the direction.
+#: A distance of a box from the predicted position, in face widths, that jitter (at most about 0.06)
+#: cannot explain: the person has started to walk or has stopped, and older boxes no longer predict
+#: the movement.
 MAX_JITTER = 0.35
-#: Share of a new box in the smoothed size, which changes slowly, as a person walks nearer.
+#: Share of a new box in the smoothed size. The size of a face changes slowly, as the person walks
+#: nearer.
 SIZE_GAIN = 0.3
 
 
@@ -26,9 +27,9 @@ class AlphaBetaFilter:
     """Position, speed and size of one face.
 
     The gains are those of a growing memory, 2(2n-1)/(n(n+1)) and 6/(n(n+1)): the filter fits a
-    least-squares line to the first n boxes, and once the memory spans `MEMORY_S`, it forgets older
-    ones. Positions are pixels of the frame; times are seconds on the clock of the frames. `at_s`
-    is the time of the last update.
+    least-squares line to the first n boxes. Once the memory spans `MEMORY_S`, older boxes fade out.
+    Positions are pixels of the frame; times are seconds on the clock of the frames. `at_s` is the
+    time of the last update.
     """
 
     def __init__(self, box_px: Box, at_s: float) -> None:

@@ -5,30 +5,34 @@ evidence, to 1, at a value where it is visible well enough. The weight of a read
 of these. The values were chosen by measurements with the shipped 2-class model on held-out
 photographs: 376 bare and 575 masked faces, of which those at least 64 px wide (102 and 207) were
 degraded step by step. The percentages below are the shares of the bare faces that still reach the
-alert threshold; without degradation the share is 96%. Masked faces hardly ever reach the
-threshold, however degraded they are (0 to 4%): poor visibility makes bare faces look masked, and
-does not make masked faces look bare.
+alert threshold; without degradation the share is 96%. Of the masked faces
+only 0 to 4% reach the threshold, however degraded they are: poor visibility makes bare faces look
+masked, but does not make masked faces look bare.
 
-- Small faces: in the photographs as they are, 83% with a box of 21 to 26 px and half (of 4 faces)
-  below 21 px, compared with 94% from 26 px on. In sharp photographs that were scaled down, still
-  94% at 16 px.
-- Faces cut off by the lower edge of the frame: 96% with a tenth of the box cut off, 90% with a
-  fifth, 36% with three tenths, where the mouth is no longer visible. Cut off at the sides and at
-  the top: 94% and 92% with three tenths of the box, 75% and 72% with half of it.
-- Dark faces (less light, with the noise of the camera unchanged): 94% at a mean grey level of 24,
-  85% at 18, 61% at 13, 22% at 9.
-- Low contrast, as in fog or against the light: 87% at a standard deviation of 10 grey levels,
-  24% at 5, none at 3.
-- Overexposed faces: 88% with half of the face white, 69% with two thirds, 59% with three quarters.
-- Blurred faces: out of focus by 6% of the face width 92% (sharpness 0.12), by 10% 82% (0.034), by
-  16% 54% (0.013). Motion blur changes the measured sharpness less, and does less harm.
-- Boxes with few detections: of the boxes with the smallest support that the cascade returns (4),
-  half contain a face; of those with 5 to 8, three quarters; from 9 on, nine tenths; from 13 on,
-  all but one in 300. The tracker handles boxes that are much larger or smaller than their track.
+- Small faces: the share is 94% with boxes of 26 px and more, 83% with boxes of 21 to 26 px, and
+  half (of 4 faces) with smaller ones. Of sharp faces that were scaled down to 16 px it is still
+  94%.
+- Faces cut off by the lower edge of the frame: the share is 96% if a tenth of the box is cut off,
+  90% if a fifth is, and 36% if three tenths are, because the mouth is then no longer visible.
+- Faces cut off at a side or at the top: if three tenths of the box are cut off, the share is 94% at
+  a side and 92% at the top; if half of the box is, it is 75% and 72%.
+- Dark faces (with less light, but the unchanged noise of the camera): the share is 94% at a mean
+  grey level of 24, 85% at 18, 61% at 13, and 22% at 9.
+- Faces with low contrast, as in fog or against the light: the share is 87% at a standard deviation
+  of 10 grey levels, 24% at 5, and zero at 3.
+- Overexposed faces: the share is 88% if half of the face is white, 69% if two thirds are, and 59%
+  if three quarters are.
+- Blurred faces: the share is 92% if the face is out of focus by 6% of its width (sharpness 0.12),
+  82% by 10% (sharpness 0.034), and 54% by 16% (sharpness 0.013). Motion blur reduces the measured
+  sharpness less, and does less harm.
+- Boxes with little support: of the boxes with the smallest support that the cascade returns (4),
+  half contain a face; of those with a support of 5 to 8, three quarters do; from 9 on, nine tenths;
+  and from 13 on, all but one in 300. `edge.tracking.track_state` handles boxes that are much larger
+  or smaller than their track.
 
-For all degradations together (9,000 crops, most of them degraded), the share of the bare faces
-that reach the threshold is 31% at weight 0, 74% at weights up to 0.5, 90% at larger weights, and
-94% at full weight. The share of the bare faces that look masked is 46%, 10%, 5% and 3%.
+For all degradations together (9,000 crops, most of them degraded), the share of the bare faces that
+reach the threshold is 31% at weight 0, 74% at weights up to 0.5, 90% at larger weights, and 94% at
+full weight. At the same weights, 46%, 10%, 5% and 3% of the bare faces look masked.
 """
 
 from __future__ import annotations
@@ -59,7 +63,8 @@ WHITE = 250
 #: Share of the crop at each side that is left out, because it shows background and hair.
 RIM = 1 / 6
 #: Width and height in pixels to which the crop is scaled before its sharpness is measured: finer
-#: detail is noise and compression artefacts, and small faces that are visible well enough lack it.
+#: detail is noise and compression artefacts, and is absent from small faces that are visible well
+#: enough.
 COARSE_PX = 24
 
 

@@ -11,24 +11,23 @@ from edge.config.settings import TrackerSettings
 from edge.tracking.alpha_beta_filter import AlphaBetaFilter
 from edge.tracking.track import Reading, Track
 
-#: Distance between a face and its predicted position, in face widths, up to which the face can
-#: belong to the track, if the track was seen in the previous frame …
+#: Largest distance, in face widths, between a face and the predicted position of its track, before
+#: the increase for the time since the track was last seen.
 REACH = 0.8
-#: … and the distance to add for each second in which the track was not seen: a brisk walk
-#: across the frame moves a head by about one and a half of its widths a second.
+#: Increase of this distance per second since the track was last seen: a brisk walk across the frame
+#: moves a head by about one and a half of its widths a second.
 REACH_PER_S = 1.5
-#: The largest distance after a gap of any length: a face farther away belongs to another person.
+#: Maximum of this distance: a face farther away belongs to another person, however long the gap.
 MAX_REACH = 1.8
-#: The largest factor between the width of a face and that of its track, as a logarithm.
+#: Largest factor between the width of a face and that of its track, as a logarithm.
 MAX_GROWTH = math.log(1.8)
 #: Weight of the difference in size relative to that in position, both in face widths.
 GROWTH_COST = 0.5
 #: Two people who are closer than this, in face widths, get one box: the detector drops a box
 #: whose centre lies in another.
 HIDDEN_BEHIND = 0.6
-#: A track can be regarded as hidden behind another person if it has at least this many
-#: sightings, and for at most this many seconds after its last box of its own. A false box beside
-#: a face therefore cannot be.
+#: A person can be regarded as hidden behind another with at least this many sightings, and for at
+#: most this many seconds after the last box of their own. This excludes false boxes beside a face.
 HIDDEN_AFTER_SIGHTINGS = 3
 HIDDEN_FOR_S = 2.5
 #: A box whose width differs from that of its track by more than this factor (as a logarithm) is
@@ -58,7 +57,7 @@ class TrackState:
     window: deque[Reading] = field(default_factory=deque)
 
     def match_cost(self, reading: Reading) -> float:
-        """Return how badly `reading` fits, in face widths; infinite if it cannot belong here."""
+        """Return the cost of assigning `reading` to this track; infinite if they cannot match."""
         growth = abs(self.motion.log_growth(reading.box_px))
         distance = self.motion.distance(reading.box_px, reading.at_s)
         gap_s = reading.at_s - self.own_box_s

@@ -6,18 +6,18 @@ were given a second track number or the number of another person. Jitter is the 
 of the position and of the width of a box, in face widths; missed is the share of faces that the
 detector does not find; gap is a period in which each person is not found at all:
 
-| jitter, missed, gap | one walks | two walk abreast | two cross | one passes one who stands |
+| jitter, missed, gap | one walks | two walk abreast | two cross | one passes a standing one |
 |---|---|---|---|---|
 | 3%, 10%, 0.3 s | 0 | 0 | 0 | 1 |
 | 6%, 30%, none | 0 | 0 | 1 | 53 |
 | 6%, 30%, 1 s | 0 | 1 | 75 | 151 |
 | 10%, 30%, 1 s | 3 | 10 | 215 | 424 |
 
-People walk at 0.3 to 1.5 face widths a second, and at 0.5 to 1.5 when they pass a person who
-stands; from 1.0 on, 10 of them fail instead of 53. At 3 frames a second the first row holds (up
-to 12 in 1,000), but the rows with 30% of the faces missed do not: six missed frames in a row last
-as long as `leave_after_s`. A person who arrives within `leave_after_s` at the place where another
-left continues the track of the other.
+People walk at 0.3 to 1.5 face widths a second, and at 0.5 to 1.5 when they pass a standing person;
+if these walk at 1.0 or faster, the 53 in the second row become 10. At 3 frames a second the errors
+in the first row stay rare (up to 12 in 1,000), but not in the rows with 30% of the faces missed,
+because six missed frames in a row last as long as `tracker.leave_after_s`. A person who arrives
+within `tracker.leave_after_s` at the place where another left continues the track of the other.
 """
 
 from __future__ import annotations
@@ -36,10 +36,11 @@ class Tracker:
     """Gives each person one track number from the first frame to the last.
 
     In every frame, readings are assigned to tracks at the lowest total cost: the distance between
-    the predicted and the detected position, and the difference in size, both in face widths. (For
-    square boxes these two contain what the overlap (IoU) would, and they still rank boxes that do
-    not overlap, as those of a brisk walker at 3 frames a second.) A reading without a track starts
-    a new one; a track that has had no reading for `leave_after_s` ends. While two people share one
+    the predicted and the detected position, and the difference in size, both in face widths. For
+    square boxes these two determine the overlap (IoU); unlike the overlap, they also distinguish
+    near from far boxes that do not overlap, such as those of a brisk walker at 3 frames a second. A
+    reading without a track starts a new track; a track that has had no reading for
+    `tracker.leave_after_s` ends. While two people share one
     box, for example when they cross, the box updates neither motion filter and is no evidence for
     a label: both tracks continue at their last speed until there are two boxes again.
     """

@@ -44,7 +44,7 @@ class Zone:
         for a, b in _edges(self._corners):
             if _is_on(point, a, b):
                 return True
-            # A ray from a point inside to the right crosses the outline an odd number of times.
+            # A point is inside if a ray from it to the right crosses an odd number of edges.
             if (a[1] > point[1]) != (b[1] > point[1]):
                 across = a[0] + (point[1] - a[1]) / (b[1] - a[1]) * (b[0] - a[0])
                 inside ^= point[0] < across

@@ -126,7 +126,7 @@ class Played:
 def joined_frames(clips: Sequence[Path], fps: float | None = None) -> Iterator[Frame]:
     """Yield the frames of `clips` in sequence, with times that continue from clip to clip.
 
-    At most `fps` frames a second are yielded. The index of each frame is that in its clip.
+    At most `fps` frames a second are yielded. Frames keep the index that they have in their clip.
     """
     starts_s = 0.0
     for clip in clips:

@@ -74,9 +74,9 @@ def test_file_without_a_card_is_refused(content: bytes) -> None:
     [
         ({"card_version": 2}, "`card_version` is 2"),
         ({"input": Input(height=96, width=96, colour="CMYK")}, "`input.colour` is 'CMYK'"),
-        ({"labels": ["no_mask", "no_mask"]}, "expected different ones"),
-        ({"labels": ["no_mask", "cat"]}, "expected different ones"),
-        ({"labels": ["mask"]}, "without 'no_mask'"),
+        ({"labels": ["no_mask", "no_mask"]}, "expected distinct labels"),
+        ({"labels": ["no_mask", "cat"]}, "expected distinct labels"),
+        ({"labels": ["mask"]}, "but must contain 'no_mask'"),
     ],
 )
 def test_invalid_card_is_refused(changes: dict[str, Any], message: str) -> None:

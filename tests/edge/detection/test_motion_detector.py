@@ -122,14 +122,14 @@ def test_arrivals_are_motion_when_the_first_frame_was_occupied() -> None:
 
 
 def test_return_to_the_earlier_picture_is_motion() -> None:
-    """A person turns away and back, and the search missed the time in between."""
+    """A person turns away and back, and no frame is searched in between."""
     scene = StillHall()
     rng, at_s = scene.rng, scene.at_s
     occupied = with_person(hall(), 150)
     scene.moves(photograph(occupied, rng), at_s)
     scene.detector.mark_searched(WHOLE_FRAME)
     assert not scene.moves(photograph(occupied, rng), at_s + 0.1)
-    assert scene.moves(photograph(hall(), rng), at_s + 0.2)  # and nothing is searched
+    assert scene.moves(photograph(hall(), rng), at_s + 0.2)  # this frame is not searched
     assert scene.moves(photograph(occupied, rng), at_s + 0.3)
     scene.detector.mark_searched(WHOLE_FRAME)
     assert not scene.moves(photograph(occupied, rng), at_s + 0.4)

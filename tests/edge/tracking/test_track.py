@@ -22,7 +22,7 @@ def track(*evidence: Reading) -> Track:
 def test_score_of_a_reading_sums_the_labels() -> None:
     one = reading(0.3, 0.6)
     assert one.score(["no_mask", "mask"]) == pytest.approx(0.9)
-    assert one.score(["no_mask", "incorrect_mask"]) == 0.6  # the model lacks the second
+    assert one.score(["no_mask", "incorrect_mask"]) == 0.6  # the model has no label incorrect_mask
 
 
 def test_unclassified_reading_has_no_score() -> None:

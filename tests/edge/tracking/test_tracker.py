@@ -26,15 +26,16 @@ def numbers(tracks: list[Track]) -> set[int]:
     return {track.number for track in tracks}
 
 
-#: Up to this noise the tracker confuses nobody. Its module gives the error rates above.
+#: Noise up to which people keep their numbers. The docstring of `edge.tracking.tracker` gives the
+#: error rates at higher noise.
 LOW_NOISE = Noise(jitter=0.03, missed=0.1, gap_s=0.3)
-#: People who do not meet are not confused at this noise either …
+#: Noise at which people who do not meet keep their numbers.
 HIGH_NOISE = Noise(jitter=0.06, missed=0.3, gap_s=1.0)
-#: … nor are people who cross, unless one is missed for a whole second.
+#: Noise at which people who cross keep their numbers: nobody is missed for a whole second.
 HIGH_NOISE_WITHOUT_GAP = Noise(jitter=0.06, missed=0.3, gap_s=0.0)
 
-# The examples are the same in every run: at error rates well below one in the number of
-# examples, random examples would fail now and then.
+# The examples are the same in every run. The tests claim that errors are much rarer than one in the
+# number of examples, not that they are impossible, so that random examples would fail occasionally.
 same_examples = settings(max_examples=60, deadline=None, derandomize=True)
 SEEDS = st.integers(0, 10_000)
 SPEEDS = st.floats(0.5, 1.5)
