@@ -83,7 +83,10 @@ def call_app(
     parts: Iterator[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def receive() -> Message:
-        return next(parts, {"type": "http.disconnect"})
+        for part in parts:
+            return part
+        await asyncio.Event().wait()  # the browser stays connected
+        raise AssertionError
 
     async def send(message: Message) -> None:
         messages.append(message)

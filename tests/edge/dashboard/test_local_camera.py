@@ -1,4 +1,4 @@
-"""Saving to the daemon's configuration: what is told, and what becomes of the file."""
+"""Saving to the daemon's configuration: the reported status, and the file."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def config(tmp_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def daemon_that(answers: Callable[[], bytes], folder: Path) -> Iterator[None]:
-    """Answers one visitor of the socket in `folder`."""
+def daemon_answering(answer: Callable[[], bytes], folder: Path) -> Iterator[None]:
+    """Run a daemon that answers one connection to the socket in `folder`."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "eye"))
         listener.listen()
 
         def serve() -> None:
-            visitor, _ = listener.accept()
-            with visitor:
-                visitor.recv(64)
-                visitor.sendall(answers())
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(64)
+                connection.sendall(answer())
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -47,33 +47,31 @@ def daemon_that(answers: Callable[[], bytes], folder: Path) -> Iterator[None]:
         thread.join(20)
 
 
-def test_what_is_saved_while_the_daemon_is_away_counts_as_saved(config: Path) -> None:
-    drawn, use = LocalCamera(load_settings(config), config).save(ZONE, 0.2)
-    assert (drawn["zone"], drawn["min_face"]) == ([list(corner) for corner in ZONE], 0.2)
-    assert use.state == "away"
-    assert "the daemon does not answer" in use.why
+def test_saving_works_without_a_daemon(config: Path) -> None:
+    saved, status = LocalCamera(load_settings(config), config).save(ZONE, 0.2)
+    assert (saved["zone"], saved["min_face"]) == ([list(corner) for corner in ZONE], 0.2)
+    assert status.state == "away"
+    assert "the daemon does not answer" in status.why
     assert [list(corner) for corner in load_settings(config).camera.zone] == [
         list(corner) for corner in ZONE
     ]
 
 
-def test_what_becomes_of_the_file_once_it_is_saved_changes_no_answer(
-    config: Path, tmp_path: Path
-) -> None:
-    """Somebody breaks it, and the daemon has read something else, before it is asked."""
+def test_result_of_saving_ignores_later_changes(config: Path, tmp_path: Path) -> None:
+    """Between the writing and the answer, the file is damaged and the daemon reads another one."""
     camera = LocalCamera(load_settings(config), config)
 
     def answer() -> bytes:
         config.write_text("zone = [")
         return b'{"reloading": false, "refused": "", "zone": [[0.5, 0.5]], "min_face": 0.3}'
 
-    with daemon_that(answer, tmp_path):
-        drawn, use = camera.save(ZONE, 0.2)
-    assert drawn["min_face"] == 0.2
-    assert use == ConfigStatus("other", "", ((0.5, 0.5),), 0.3)
+    with daemon_answering(answer, tmp_path):
+        saved, status = camera.save(ZONE, 0.2)
+    assert saved["min_face"] == 0.2
+    assert status == ConfigStatus("other", "", ((0.5, 0.5),), 0.3)
 
 
-def test_a_link_stays_a_link_and_the_rights_are_kept(config: Path, tmp_path: Path) -> None:
+def test_saving_keeps_link_owner_and_mode(config: Path, tmp_path: Path) -> None:
     if os.geteuid() == 0:
         os.chown(config, 1000, 1000)
     before = config.stat()
@@ -87,7 +85,7 @@ def test_a_link_stays_a_link_and_the_rights_are_kept(config: Path, tmp_path: Pat
     assert "zone" in config.read_text()
 
 
-def test_what_others_plant_beside_the_file_is_not_written_to(
+def test_planted_temporary_file_is_not_used(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     victim = tmp_path / "victim"
@@ -95,11 +93,11 @@ def test_what_others_plant_beside_the_file_is_not_written_to(
     (tmp_path / ".door.toml.new").symlink_to(victim)
     modes = []
 
-    def look(file: int, mode: int) -> None:  # what is written so far is nobody else's to read
+    def record_mode(file: int, mode: int) -> None:  # until now, only the owner may read the file
         modes.append(stat.S_IMODE(os.fstat(file).st_mode))
         os.chmod(file, mode)
 
-    monkeypatch.setattr(os, "fchmod", look)
+    monkeypatch.setattr(os, "fchmod", record_mode)
     LocalCamera(load_settings(config), config).save(ZONE, None)
     assert victim.read_text() == "theirs"
     assert not config.is_symlink()
@@ -109,11 +107,13 @@ def test_what_others_plant_beside_the_file_is_not_written_to(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another group")
-def test_a_group_that_would_be_lost_is_not(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_saving_fails_if_the_group_would_be_lost(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     os.chown(config, -1, 1000)
     before = config.read_text()
 
-    def refuse(*_: object) -> None:  # as the system does in a service with PrivateUsers=
+    def refuse(*_: object) -> None:  # as in a service with PrivateUsers=
         raise OSError(errno.EINVAL, "Invalid argument")
 
     monkeypatch.setattr(os, "fchown", refuse)
@@ -121,12 +121,12 @@ def test_a_group_that_would_be_lost_is_not(config: Path, monkeypatch: pytest.Mon
     with pytest.raises(UserError, match=r"its group cannot be kept.*; write it there yourself"):
         camera.save(ZONE, None)
     assert config.read_text() == before
-    config.chmod(0o644)  # whoever reads it does not by its group
+    config.chmod(0o644)  # the daemon can read the file without the group
     camera.save(ZONE, None)
     assert "zone" in config.read_text()
 
 
-def test_a_daemon_that_many_wait_for_is_asked_again(
+def test_full_socket_queue_is_retried(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = threading.Event()
@@ -146,10 +146,12 @@ def test_a_daemon_that_many_wait_for_is_asked_again(
             tried.wait(20)
             for _ in range(waiting):
                 stack.enter_context(listener.accept()[0])
-            visitor, _ = listener.accept()
-            with visitor:
-                visitor.recv(64)
-                visitor.sendall(b'{"reloading": true, "refused": "", "zone": [], "min_face": 0.1}')
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(64)
+                connection.sendall(
+                    b'{"reloading": true, "refused": "", "zone": [], "min_face": 0.1}'
+                )
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -158,7 +160,7 @@ def test_a_daemon_that_many_wait_for_is_asked_again(
 
 
 @pytest.mark.parametrize("answer", [b"", b"{}", b"\xff", b"[1]", b'{"reloading": 1}'])
-def test_an_answer_that_is_none_is_told(config: Path, tmp_path: Path, answer: bytes) -> None:
-    with daemon_that(lambda: answer, tmp_path):
-        use = LocalCamera(load_settings(config), config).config_status()
-    assert (use.state, use.why) == ("away", UNREADABLE_ANSWER)
+def test_unreadable_answer_is_reported(config: Path, tmp_path: Path, answer: bytes) -> None:
+    with daemon_answering(lambda: answer, tmp_path):
+        status = LocalCamera(load_settings(config), config).config_status()
+    assert (status.state, status.why) == ("away", UNREADABLE_ANSWER)

@@ -1,7 +1,8 @@
-"""Charts: what they say in words, and that no name gets out of its text."""
+"""The geometry, descriptions and escaping of the charts."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from xml.etree import ElementTree
 
 from hypothesis import given
@@ -18,34 +19,57 @@ from edge.dashboard.pages.charts import (
 )
 
 NO_MASK = {"no_mask": "no mask"}
-figures = st.floats(0, 1e12, allow_nan=False)
 HTML = '"><script>alert(1)</script>'
+values = st.floats(0, 1e12, allow_nan=False)
 
 
-@given(st.lists(figures, max_size=40))
-def test_bars_stay_within_the_picture(values: list[float]) -> None:
-    bars = [Column(f"day {n}", str(n), {"no_mask": v}) for n, v in enumerate(values)]
-    tree = ElementTree.fromstring(str(column_chart("Alerts", bars, NO_MASK)))
-    for bar in tree.iter("rect"):
-        x, y, w, h = (float(bar.attrib[k]) for k in ("x", "y", "width", "height"))
+@given(st.lists(values, max_size=40))
+def test_columns_stay_within_the_chart(heights: list[float]) -> None:
+    columns = [Column(f"day {n}", str(n), {"no_mask": v}) for n, v in enumerate(heights)]
+    tree = ElementTree.fromstring(str(column_chart("Alerts", columns, NO_MASK)))
+    for rectangle in tree.iter("rect"):
+        x, y, w, h = (float(rectangle.attrib[k]) for k in ("x", "y", "width", "height"))
         assert x >= 0.0
         assert y >= 0.0
         assert x + w <= WIDTH + 0.1
         assert y + h <= HEIGHT + 0.1
 
 
-def test_they_say_what_they_show() -> None:
-    bars = [Column("Monday", "Mo", {"no_mask": 3}), Column("Tuesday", "Tu", {"no_mask": 5})]
-    tree = ElementTree.fromstring(str(column_chart("Alerts", bars, NO_MASK)))
+def test_column_chart_describes_its_values() -> None:
+    columns = [
+        Column("Monday", "Mo", {"no_mask": 3}),
+        Column("Tuesday", "Tu", {"no_mask": 5}),
+        Column("Wednesday", "We", {}),
+    ]
+    tree = ElementTree.fromstring(str(column_chart("Alerts", columns, NO_MASK)))
     assert tree.attrib["aria-label"] == "Alerts: 8 in total; maximum 5 (Tuesday)"
-    assert [title.text for title in tree.iter("title")] == [
-        "Monday: 3 no mask", "Tuesday: 5 no mask",
-    ]  # fmt: skip
-    tree = ElementTree.fromstring(str(bar_chart("By device", [("a", 3), ("b", 1)], "no_mask")))
-    assert tree.attrib["aria-label"] == "By device: a 3, b 1"
+    titles = [title.text for title in tree.iter("title")]
+    assert titles == ["Monday: 3 no mask", "Tuesday: 5 no mask", "Wednesday: none"]
 
 
-def test_names_stay_text() -> None:
+def test_bar_chart_describes_its_values() -> None:
+    chart = bar_chart("By device", [("a", 3), ("a-name-of-more-than-20-letters", 1)], "no_mask")
+    tree = ElementTree.fromstring(str(chart))
+    assert tree.attrib["aria-label"] == "By device: a 3, a-name-of-more-than-20-letters 1"
+    assert "a-name-of-more-than…" in [text.text for text in tree.iter("text")]
+
+
+def test_line_chart_describes_its_values() -> None:
+    points = [(0.0, 2.0), (60.0, None), (120.0, 0.5)]
+    tree = ElementTree.fromstring(str(line_chart("Frames", points, 0.0, 600.0, [])))
+    assert tree.attrib["aria-label"] == "Frames: from 0.5 to 2, last 0.5"
+    tree = ElementTree.fromstring(str(line_chart("Frames", [], 0.0, 600.0, [])))
+    assert tree.attrib["aria-label"] == "Frames: no data"
+
+
+def test_only_limits_near_the_line_are_drawn() -> None:
+    limits = [(70.0, "warn"), (800.0, "bad")]
+    chart = line_chart("Temperature", [(0.0, 65.0)], 0.0, 600.0, [], limits)
+    classes = [line.attrib["class"] for line in ElementTree.fromstring(str(chart)).iter("line")]
+    assert [name for name in classes if name != "grid"] == ["limit warn"]
+
+
+def test_names_are_escaped() -> None:
     for chart in (
         column_chart(HTML, [Column(HTML, HTML, {HTML: 1})], {HTML: HTML}),
         bar_chart(HTML, [(HTML, 1)], HTML),
@@ -56,19 +80,19 @@ def test_names_stay_text() -> None:
 
 
 @given(st.lists(st.none() | st.floats(-1e6, 1e9, allow_nan=False), max_size=30))
-def test_a_line_has_gaps_where_nothing_was_told(values: list[float | None]) -> None:
-    points = [(60.0 * n, v) for n, v in enumerate(values)]
+def test_line_is_interrupted_at_missing_values(measured: list[float | None]) -> None:
+    points = [(60.0 * n, value) for n, value in enumerate(measured)]
     tree = ElementTree.fromstring(str(line_chart("t", points, 0.0, 1800.0, [])))
     drawn = [path.attrib["d"] for path in tree.iter("path")]
-    known = [v is not None for v in values]
-    starts = sum(now and not before for before, now in zip([False, *known], known, strict=False))
+    is_known = [value is not None for value in measured]
+    starts = sum(now and not before for before, now in pairwise([False, *is_known]))
     assert sum(d.count("M") for d in drawn) == starts
 
 
 @given(st.integers(1, 400))
-def test_no_label_reaches_out_at_the_right(count: int) -> None:
-    bars = [Column("d", "28 Nov", {"no_mask": 1}) for _ in range(count)]
-    tree = ElementTree.fromstring(str(column_chart("Alerts", bars, NO_MASK)))
+def test_labels_stay_within_the_chart(count: int) -> None:
+    columns = [Column("d", "28 Nov", {"no_mask": 1}) for _ in range(count)]
+    tree = ElementTree.fromstring(str(column_chart("Alerts", columns, NO_MASK)))
     for text in tree.iter("text"):
         reach = {"middle": HALF_TICK, "end": 0}[text.attrib["text-anchor"]]
         assert float(text.attrib["x"]) + reach <= WIDTH

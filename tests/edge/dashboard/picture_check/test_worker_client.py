@@ -1,4 +1,4 @@
-"""The process that looks at pictures: it dies alone, is bounded, and ends when idle."""
+"""The worker process: its crashes, its limits, and its end when it is idle."""
 
 from __future__ import annotations
 
@@ -28,42 +28,42 @@ ENDINGS = (".jpg", ".png", ".webp")
 
 
 @pytest.fixture
-def inspector() -> Iterator[WorkerClient]:
-    looking = WorkerClient(Settings())
-    yield looking
-    looking.stop()
+def client() -> Iterator[WorkerClient]:
+    client = WorkerClient(Settings())
+    yield client
+    client.stop()
 
 
-def test_a_process_that_dies_is_begun_anew(inspector: WorkerClient) -> None:
-    assert len(inspector.check(JPEG, "a.jpg", False).record["faces"]) == 1
-    process = inspector.process_id
+def test_crashed_process_is_restarted(client: WorkerClient) -> None:
+    assert len(client.check(JPEG, "a.jpg", False).record["faces"]) == 1
+    process = client.process_id
     assert process is not None
     os.kill(process, signal.SIGKILL)
-    wait_until(lambda: inspector.process_id is None, "its death")
-    assert len(inspector.check(JPEG, "a.jpg", True).record["faces"]) == 1
-    assert inspector.process_id not in (None, process)
+    wait_until(lambda: client.process_id is None, "the end of the process")
+    assert len(client.check(JPEG, "a.jpg", True).record["faces"]) == 1
+    assert client.process_id not in (None, process)
 
 
-def test_it_ends_when_it_has_nothing_to_do() -> None:
-    inspector = WorkerClient(Settings(), idle_s=0.2)
-    assert inspector.process_id is None
-    inspector.check(JPEG, "a.jpg", False)
-    wait_until(lambda: inspector.process_id is None, "its end")
-    inspector.check(JPEG, "a.jpg", False)
-    inspector.stop()
+def test_idle_process_ends() -> None:
+    client = WorkerClient(Settings(), idle_s=0.2)
+    assert client.process_id is None
+    client.check(JPEG, "a.jpg", False)
+    wait_until(lambda: client.process_id is None, "the end of the process")
+    client.check(JPEG, "a.jpg", False)
+    client.stop()
 
 
 def limits(process: int) -> dict[str, str]:
-    """Soft limits by name, as the kernel has them."""
+    """Return the soft limits of a process by name, as the kernel reports them."""
     lines = Path(f"/proc/{process}/limits").read_text().splitlines()[1:]
     return {line[:26].strip(): line[26:47].strip() for line in lines}
 
 
-def test_it_can_open_nothing_and_has_an_end_to_its_memory(inspector: WorkerClient) -> None:
+def test_process_has_limited_rights_and_memory(client: WorkerClient) -> None:
     for ending in ENDINGS:
         raw = cv2.imencode(ending, FRAME)[1].tobytes()
-        assert len(inspector.check(raw, "a", True).record["faces"]) == 1
-    process = inspector.process_id
+        assert len(client.check(raw, "a", True).record["faces"]) == 1
+    process = client.process_id
     assert process is not None
     found = limits(process)
     assert (found["Max open files"], found["Max file size"]) == ("0", "0")
@@ -72,72 +72,72 @@ def test_it_can_open_nothing_and_has_an_end_to_its_memory(inspector: WorkerClien
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_the_largest_picture_fits_the_memory_of_the_service(
-    inspector: WorkerClient, ending: str
-) -> None:
+def test_largest_picture_fits_into_the_memory_limit(client: WorkerClient, ending: str) -> None:
     small = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
     large = cv2.imencode(ending, cv2.resize(small, (4600, 3450)))[1].tobytes()
-    look = inspector.check(large, "large.jpg", True)
-    assert (look.record["width"], look.record["height"]) == (4600, 3450)
-    assert look.annotated is not None
-    status = Path(f"/proc/{inspector.process_id}/status").read_text()
+    result = client.check(large, "large.jpg", True)
+    assert (result.record["width"], result.record["height"]) == (4600, 3450)
+    assert result.annotated is not None
+    status = Path(f"/proc/{client.process_id}/status").read_text()
     peak_kb = next(int(x.split()[1]) for x in status.splitlines() if x.startswith("VmHWM"))
     assert peak_kb < 300_000
 
 
-def test_one_that_hangs_is_killed_even_while_it_is_sent_to() -> None:
-    inspector = WorkerClient(Settings(), timeout_s=20.0)
-    inspector.check(JPEG, "a.jpg", False)
-    process = inspector.process_id
+def test_hanging_process_is_killed_during_a_transfer() -> None:
+    client = WorkerClient(Settings(), timeout_s=20.0)
+    client.check(JPEG, "a.jpg", False)
+    process = client.process_id
     assert process is not None
-    inspector._timeout_s = 0.5
+    client._timeout_s = 0.5
     os.kill(process, signal.SIGSTOP)
     with pytest.raises(UserError, match="took too long"):
-        inspector.check(JPEG + bytes(4_000_000), "a.jpg", False)  # more than a pipe holds
+        client.check(JPEG + bytes(4_000_000), "a.jpg", False)  # more than fits into a pipe
     assert not Path(f"/proc/{process}").exists()
-    inspector._timeout_s = 20.0
-    assert len(inspector.check(JPEG, "a.jpg", False).record["faces"]) == 1
-    inspector.stop()
+    client._timeout_s = 20.0
+    assert len(client.check(JPEG, "a.jpg", False).record["faces"]) == 1
+    client.stop()
 
 
-class Evil:
-    """Whoever unpickles it runs what it says."""
+class MaliciousPickle:
+    """An object that aborts the process that unpickles it."""
 
     def __reduce__(self) -> Any:
         return os.abort, ()
 
 
-def answer_evil(pipe: Connection, _settings: Settings) -> None:
+def answer_with_pickle(pipe: Connection, _settings: Settings) -> None:
     pipe.recv_bytes()
-    pipe.send(Evil())
+    pipe.send(MaliciousPickle())
     pipe.recv_bytes()
 
 
-def test_what_it_answers_is_never_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.dashboard.picture_check.worker_client._run_worker", answer_evil)
-    inspector = WorkerClient(Settings())
+def test_answers_are_never_unpickled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "edge.dashboard.picture_check.worker_client._run_worker", answer_with_pickle
+    )
+    client = WorkerClient(Settings())
     with pytest.raises(UserError, match="decoding it failed"):
-        inspector.check(JPEG, "a.jpg", False)
-    assert inspector.process_id is None
-    inspector.stop()
+        client.check(JPEG, "a.jpg", False)
+    assert client.process_id is None
+    client.stop()
 
 
-def test_a_picture_of_too_many_pixels_is_not_decoded(inspector: WorkerClient) -> None:
+def test_too_large_picture_is_not_decoded(client: WorkerClient) -> None:
     for ending in ENDINGS:
         bomb = cv2.imencode(ending, np.zeros((7000, 7000), np.uint8))[1].tobytes()
         with pytest.raises(UserError, match="more than 16 megapixels"):
-            inspector.check(bomb, "bomb", True)
-    process = inspector.process_id
+            client.check(bomb, "bomb", True)
+    process = client.process_id
     with open(f"/proc/{process}/status", encoding="ascii") as status:  # noqa: PTH123
         peak_kb = int(next(line for line in status if line.startswith("VmHWM")).split()[1])
     assert peak_kb < 300_000
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_picture_is_cut_off_wherever_it_is_cut(ending: str) -> None:
+def test_cut_off_picture_is_detected_at_every_length(ending: str) -> None:
     raw = cv2.imencode(ending, FRAME)[1].tobytes()
     assert not is_cut_off(raw)
-    assert not is_cut_off(raw + bytes(64))  # what some cameras add
+    assert not is_cut_off(raw + bytes(64))  # padding, as some cameras append it
     for part in range(1, 20):
         assert is_cut_off(raw[: len(raw) * part // 20])
 
@@ -146,14 +146,14 @@ def test_a_picture_is_cut_off_wherever_it_is_cut(ending: str) -> None:
     st.binary(max_size=300), st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM"])
 )
 @settings(deadline=None)
-def test_whatever_comes_is_a_picture_or_an_error(rest: bytes, head: bytes) -> None:
+def test_other_data_is_refused(rest: bytes, head: bytes) -> None:
     is_cut_off(head + rest)
     if not head and not rest.startswith((b"\xff\xd8\xff", b"BM", b"RIFF", b"\x89PNG")):
         with pytest.raises(UserError, match="supported formats"):
             require_picture(rest, "x")
 
 
-def test_names_are_shown_without_folders_and_without_what_cannot_be_printed() -> None:
+def test_display_name_has_no_folders_or_control_characters() -> None:
     assert display_name("C:\\me\\a b.jpg") == "a b.jpg"
     assert display_name("../../etc/\x00\x1bpasswd") == "??passwd"
     assert display_name("") == "the picture"
