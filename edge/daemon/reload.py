@@ -39,9 +39,9 @@ class _PendingReload:
 class Reload:
     """Applies the new configuration to the running parts: all of it or nothing.
 
-    Opening another camera, or the same one with other opening settings, takes time: until it
-    delivers a frame, nothing changes and the loop continues. People in view keep their tracks,
-    and running alerts continue.
+    Opening another camera, or the same one with another size, rate or time-out, takes time:
+    until it delivers a frame, nothing changes and the loop continues. People in view keep their
+    tracks, and running alerts continue.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class Reload:
         self._pending: _PendingReload | None = None
 
     def __call__(self) -> bool:
-        """Begin a reload, or continue the pending one; return whether it is finished. When it
-        is not, call again soon.
+        """Begin a reload, or continue the pending one; return whether it is finished.
 
-        Raises UserError, and has changed nothing then, when the configuration is invalid or
-        the camera does not deliver. Must be called by the thread that takes the frames.
+        Until it is, the caller must call again soon. When the configuration is invalid or the
+        camera does not deliver, this raises UserError and changes nothing. Must be called by the
+        thread that takes the frames.
         """
         if self._pending is None:
             self._pending = self._begin()
@@ -99,7 +99,7 @@ class Reload:
             detector = HaarDetector(settings.detector)
         alert_labels(settings.events, classifier)
         Zone(settings.camera.zone)
-        # A source is opened with the width that is searched: it sizes the camera's luma plane.
+        # The searched width determines the luma plane that a camera is opened with.
         reopens = settings.camera != running.settings.camera
         reopens |= settings.detector.width_px != running.settings.detector.width_px
         if reopens and isinstance(self._feed, CameraFeed):
@@ -107,7 +107,8 @@ class Reload:
         return _PendingReload(Configuration(settings, classifier, detector), fixed)
 
     def _load_settings(self) -> tuple[Settings, list[str]]:
-        """Read the settings; restore those in `FIXED`, and return the names of the restored."""
+        """Return the new settings, with the old values of those in `FIXED`, and the names of the
+        latter that have changed."""
         settings, running = self._load(), self._running.settings
         fixed = [name for name in FIXED if getattr(settings, name) != getattr(running, name)]
         settings = msgspec.structs.replace(
@@ -126,4 +127,6 @@ class Reload:
         self._running = new
         self._on_change(new)
         for name in pending.fixed:
-            log.warning("the new `%s` takes effect at the next start; the rest does now", name)
+            log.warning(
+                "the new `%s` takes effect at the next start; all other changes do now", name
+            )

@@ -36,7 +36,7 @@ EXIT_UNDELIVERED = 3
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the command line adds to the settings.
+    """The options of the command line that are not settings.
 
     `load` reads the settings again, for SIGHUP; it raises UserError.
     """
@@ -60,7 +60,7 @@ def run(settings: Settings, options: RunOptions) -> int:
     MQTT, then the camera, and the events file last.
     """
     with ExitStack() as stack:
-        # What the other parts share.
+        # Objects that the other parts share.
         measurements = Measurements()
         controls = Controls()
         notifier = Notifier()
@@ -69,8 +69,8 @@ def run(settings: Settings, options: RunOptions) -> int:
         budget = FrameRateBudget(lambda: thermal.share)
         view = CurrentView()
 
-        # Limits that must be set before the first thread starts, and everything that can fail
-        # because of a wrong configuration.
+        # Limits that must be set before the first thread starts, and the parts that fail first
+        # when the configuration is wrong.
         limit_resources(settings.load)
         configuration = load_configuration(settings)
         events_file = stack.enter_context(open_events_file(options.events_file))
@@ -87,7 +87,7 @@ def run(settings: Settings, options: RunOptions) -> int:
             open_messaging(settings, options.mqtt, measurements.times, commands, terminal)
         )
 
-        # From a frame to a committed event.
+        # The parts from a frame to a committed event.
         clock = build_frame_clock(camera)
         pipeline = build.build_pipeline(configuration, clock, measurements.times)
         writer = build.build_writer(
@@ -105,7 +105,7 @@ def run(settings: Settings, options: RunOptions) -> int:
         )
         info.update(settings, configuration.classifier)
 
-        # Alerts that a crash cut off are ended in the outbox before anything is sent.
+        # Alerts that a crash interrupted get their end in the outbox before anything is sent.
         if messaging.delivery is not None:
             writer.end_interrupted(messaging.delivery.outbox.running())
         messaging.start()

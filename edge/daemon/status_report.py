@@ -17,7 +17,7 @@ from edge.mqtt.delivery import Delivery
 
 @dataclass(frozen=True)
 class StatusReport:
-    """The parts that the status is read from; `settings` are those of the start."""
+    """Collects the status from the parts of the daemon; `settings` are those of the start."""
 
     settings: Settings
     delivery: Delivery | None

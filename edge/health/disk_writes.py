@@ -18,7 +18,7 @@ SECTOR_BYTES = 512
 #: Index of the field "write sectors" in `stat`.
 SECTORS_WRITTEN = 6
 DAY_S, HOUR_S = 86_400.0, 3600.0
-#: Distance of the samples that are kept: 144 of them cover a day.
+#: Interval between the samples that are kept: 144 of them cover a day.
 SAMPLE_INTERVAL_S = 600.0
 
 
@@ -58,7 +58,7 @@ class _Sample:
 class DiskWrites:
     """Bytes written per day, over the last day.
 
-    In the first hour no rate is reported, because a start writes more than the rest of a day.
+    In the first hour no rate is reported, because a start writes more than normal operation.
     """
 
     def __init__(

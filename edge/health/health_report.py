@@ -19,7 +19,7 @@ class FrameSources:
     """Where the figures about frames come from.
 
     `searches` returns how many frames were searched in which way, and how many faces needed no
-    classification; `budget` knows the share of the frame rate that is in use.
+    classification; `budget` holds the share of the frame rate that is in use.
     """
 
     feed: Feed
@@ -67,7 +67,7 @@ class HealthReport:
         }
         return {**body, "warnings": warnings}
 
-    # Each of the following returns its part of the body and appends its warnings.
+    # Each of the following methods returns its part of the body and appends its warnings.
 
     def _frame_figures(self, warnings: list[str]) -> dict[str, Any]:
         frames = self._frames

@@ -14,7 +14,7 @@ from edge.health.raspberry_pi import HEAT_FLAGS, temperature_c, throttle_flags
 
 #: How often the board is read.
 CHECK_INTERVAL_S = 5.0
-#: How long a step takes effect before the next one down or up: temperatures follow slowly.
+#: Minimum time from one step to the next, down and up: the temperature follows slowly.
 DOWN_AFTER_S, UP_AFTER_S = 15.0, 60.0
 #: Each step multiplies or divides the frame rate by this factor …
 STEP = 0.7
@@ -67,7 +67,9 @@ class ThermalThrottle:
         slower = share < self.share
         self.share, self._changed_s = share, now_s
         measured = "" if temperature is None else f"{temperature:.0f} °C"
-        reasons = [*heat_flags, measured] if slower else [measured or "the flags are cleared"]
+        reasons = (
+            [*heat_flags, measured] if slower else [measured or "the firmware's flags are cleared"]
+        )
         log.log(
             logging.WARNING if slower else logging.INFO,
             "the frame rate is set to %.0f%% of camera.fps: %s",
