@@ -1,4 +1,4 @@
-"""What is known of one device, and how it is: for a person at a glance."""
+"""The state of one device: its last messages, and the condition that follows from them."""
 
 from __future__ import annotations
 
@@ -12,89 +12,89 @@ from edge.dashboard.base.messages import MAX_CLOCK_AHEAD_S, Health, Info, Messag
 
 Condition = Literal["online", "offline", "stalled", "trouble", "paused", "unknown"]
 
-#: A device reports each half minute unless told otherwise: three reports missed and it hangs.
+#: A device with the default settings sends a health report every 30 s. It counts as stalled when
+#: three reports are missing: after this time, or after MISSED_REPORTS of its own intervals.
 STALLED_AFTER_S = 100.0
-REPORTS_MISSED = 3.2
-#: An event and the state that it belongs to are of one frame; so much may be between them yet.
-SLACK_S = 5.0
-#: What `camera` of health says when there is nothing to say.
-CAMERA_FINE = ("ok", "starting", None)
+MISSED_REPORTS = 3.2
+DEFAULT_REPORT_EVERY_S = 30.0
+#: The event that starts an alert and the `state` message of the same frame carry times that differ
+#: by at most this.
+MAX_STATE_DELAY_S = 5.0
+#: The values of `camera` in a health report that are no problem.
+CAMERA_OK = ("ok", "starting", None)
 
 
 @dataclass
 class DeviceState:
-    """Times are seconds since the epoch, of our clock; `known_s` is since when we listen to it."""
+    """The last messages of a device. Times are seconds since the epoch, by this machine's clock."""
 
     name: str
+    #: When the device was first listed, or when it last came online.
     known_s: float
-    #: When it was heard last; what the broker had kept for us is no sign of life.
+    #: When the last message arrived; retained messages do not count, as they may be old.
     seen_s: float | None = None
     status: Literal["online", "offline"] | None = None
     state: State | None = None
     health: Health | None = None
     info: Info | None = None
     lost: int = 0
-    #: Nobody was bare-faced at this time, as it says itself: an alert that began before has
-    #: ended, whatever became of its end. 0 when that is not known.
-    calm_s: float = 0.0
+    #: A time at which the device saw nobody without a mask, 0 if there is none. Alerts that began
+    #: earlier are over, even if the events that end them did not arrive.
+    all_clear_s: float = 0.0
+    #: When the last health report arrived.
     reported_s: float | None = None
     _intervals_s: deque[float] = field(default_factory=lambda: deque(maxlen=5))
 
     def apply(self, message: Message) -> list[str]:
-        """Note what it says; gives what is newly wrong, in words."""
+        """Update the state with a message; return the problems that are new with it, as text."""
         if not message.retained:
             self.seen_s = message.received_s
-        body, news = message.body, []
+        body, problems = message.body, []
         if isinstance(body, Health):
-            self._note_report(message)
+            self._record_report(message)
             before = self.health.warnings if self.health else ()
-            news = [warning for warning in body.warnings if warning not in before]
+            problems = [warning for warning in body.warnings if warning not in before]
             self.health = body
         elif isinstance(body, State):
             self.state = body
-            since_s = _moment(body.since)
-            # Who is bare-faced now began with that word or later, by the same clock.
-            began_s = (
-                since_s - SLACK_S if since_s <= message.received_s + MAX_CLOCK_AHEAD_S else 0.0
-            )
-            self.calm_s = began_s if body.no_mask else max(message.received_s, since_s)
+            self.all_clear_s = _all_clear_s(body, message.received_s)
         elif isinstance(body, Info):
             self.info = body
         elif body in ("online", "offline"):
             if body == "offline" and self.status == "online":
-                news = ["went offline"]
+                problems = ["went offline"]
             if body == "online" and self.status != "online":
                 self.known_s = message.received_s
             self.status = body
-        return news
+        return problems
 
     def condition(self, now_s: float) -> tuple[Condition, str]:
-        """How it is, and why, in words (empty when there is nothing to add)."""
+        """Return the condition at `now_s`, and the reason as text (empty if there is none)."""
         if self.status == "offline":
             return "offline", ""
         heard_s = max(self.seen_s or 0.0, self.known_s)
         if self.status is None and self.health is None and self.state is None:
             return "unknown", "has not reported its state"
-        if now_s - heard_s > max(STALLED_AFTER_S, REPORTS_MISSED * self._report_every_s()):
+        if now_s - heard_s > max(STALLED_AFTER_S, MISSED_REPORTS * self._report_every_s()):
             return "stalled", "is connected but sends no messages"
-        if self.health is not None and self.health.camera not in CAMERA_FINE:
+        if self.health is not None and self.health.camera not in CAMERA_OK:
             return "trouble", f"camera: {self.health.camera}"
         if self.state is not None and self.state.paused:
             return "paused", "monitoring is paused"
         return "online", ""
 
     def page_row(self, now_s: float) -> dict[str, Any]:
-        """What the page shows of it."""
-        condition, why = self.condition(now_s)
+        """Return the fields that the pages show."""
+        condition, reason = self.condition(now_s)
         state, health = self.state, self.health
         return {
             "device": self.name,
             "condition": condition,
-            "why": why,
+            "why": reason,
             "seen_s": self.seen_s,
             "people": state.people if state else None,
             "no_mask": state.no_mask if state else None,
-            "calm_s": self.calm_s,
+            "calm_s": self.all_clear_s,
             "waiting": health.outbox_depth if health else None,
             "fps": health.fps if health else None,
             "temperature_c": health.temperature_c if health else None,
@@ -102,7 +102,7 @@ class DeviceState:
         }
 
     def figures_row(self) -> dict[str, Any]:
-        """What is kept over time of its last report, as a row of the table `figures`."""
+        """Return the last health report as a row of the table `figures`."""
         health = self.health or Health()
         frame = health.stages_ms.get("frame")
         return {
@@ -115,7 +115,7 @@ class DeviceState:
             "outbox_depth": health.outbox_depth,
         }
 
-    def _note_report(self, message: Message) -> None:
+    def _record_report(self, message: Message) -> None:
         if message.retained:
             return
         if self.reported_s is not None:
@@ -124,12 +124,23 @@ class DeviceState:
         self.reported_s = message.received_s
 
     def _report_every_s(self) -> float:
-        """One long silence among them says nothing of the next."""
-        return median_low(self._intervals_s) if self._intervals_s else 30.0
+        """Return the usual interval: the median, so that one long silence does not change it."""
+        return median_low(self._intervals_s) if self._intervals_s else DEFAULT_REPORT_EVERY_S
 
 
-def _moment(text: str | None) -> float:
-    """Seconds since the epoch; 0 for what is no time."""
+def _all_clear_s(state: State, received_s: float) -> float:
+    """Return the latest time at which `state` reports nobody without a mask; 0 if unknown."""
+    since_s = _parse_time_s(state.since)
+    if not state.no_mask:
+        return max(received_s, since_s)
+    if since_s > received_s + MAX_CLOCK_AHEAD_S:
+        return 0.0
+    # The alert of the person without a mask began at `since` or later, by the same clock.
+    return since_s - MAX_STATE_DELAY_S
+
+
+def _parse_time_s(text: str | None) -> float:
+    """Return seconds since the epoch; 0 if `text` is not a date and time."""
     try:
         return datetime.fromisoformat((text or "").strip()).timestamp()
     except (ValueError, OverflowError, OSError):

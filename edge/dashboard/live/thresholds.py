@@ -1,31 +1,32 @@
-"""From which figures on a device needs somebody's attention."""
+"""Thresholds above which a health figure is a warning or a fault."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from edge.dashboard.live.device_state import CAMERA_FINE, DeviceState
+from edge.dashboard.live.device_state import CAMERA_OK, DeviceState
 
 Grade = Literal["good", "warn", "bad", "none"]
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """From `warn` on it is worth a look, from `bad` on it is a fault."""
+    """A value is a warning from `warn` on, and a fault from `bad` on."""
 
     warn: float
     bad: float
 
     def grade(self, value: float | None) -> Grade:
-        """How `value` is."""
+        """Return the grade of `value`; `none` if it is unknown."""
         if value is None:
             return "none"
         return "bad" if value >= self.bad else "warn" if value >= self.warn else "good"
 
 
-#: A Pi slows itself down from 80 °C on, and has 1 GB at least.
+#: A Raspberry Pi throttles itself from 80 °C on.
 TEMPERATURE_C = Threshold(70.0, 80.0)
+#: Every supported Raspberry Pi has at least 1 GB of memory.
 MEMORY_MB = Threshold(400.0, 700.0)
 FRAME_MS = Threshold(100.0, 250.0)
 OUTBOX = Threshold(20.0, 1000.0)
@@ -59,7 +60,7 @@ EXPLANATIONS = {
 
 @dataclass(frozen=True)
 class HealthCell:
-    """A figure in words, and how it is."""
+    """A health figure as text, with its grade."""
 
     name: str
     text: str
@@ -67,7 +68,7 @@ class HealthCell:
 
 
 def health_cells(device: DeviceState) -> list[HealthCell]:
-    """The figures of a device for the table of all."""
+    """Return the health figures of a device for the Health pages."""
     health = device.health
     if health is None:
         return [HealthCell("Health", "no report yet", "none")]
@@ -77,7 +78,7 @@ def health_cells(device: DeviceState) -> list[HealthCell]:
         HealthCell(
             "Camera",
             health.camera or "—",
-            "none" if health.camera is None else "good" if health.camera in CAMERA_FINE else "bad",
+            "none" if health.camera is None else "good" if health.camera in CAMERA_OK else "bad",
         ),
         HealthCell("Frame rate", _text(health.fps, ".1f", " /s"), _grade_fps(health.fps)),
         HealthCell("Frame time", _text(p95, ".0f", " ms"), FRAME_MS.grade(p95)),
@@ -106,7 +107,7 @@ def health_cells(device: DeviceState) -> list[HealthCell]:
 
 
 def _grade_fps(fps: float | None) -> Grade:
-    """No frame at all is a fault; how many there should be is the device's own affair."""
+    """Grade only whether there are frames: the intended frame rate is a setting of the device."""
     return "none" if fps is None else "good" if fps > 0.0 else "bad"
 
 

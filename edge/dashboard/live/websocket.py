@@ -1,4 +1,4 @@
-"""The websocket of the live page: all there is at first, then what changes."""
+"""The websocket of the live page: sends the complete state first, and then the changes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ from edge.dashboard.live.live_state import LiveState
 
 log = logging.getLogger(__name__)
 
-#: Changes gather for so long before they are sent; and so often something is sent in any case,
-#: from which the page knows that it is still connected.
-GATHER_S, BEAT_S = 0.15, 2.0
-#: A page that takes nothing for so long is cut off; it will come back.
-PATIENCE_S = 15.0
-#: Whether it is still logged in is asked so often.
+#: For how long changes are collected before they are sent.
+GATHER_S = 0.15
+#: A message is sent at least this often, even without changes, so that the page can tell that it is
+#: still connected.
+HEARTBEAT_S = 2.0
+#: If a message cannot be sent within this time, the websocket is closed; the page reconnects.
+SEND_TIMEOUT_S = 15.0
+#: How often each page's login session is checked.
 RECHECK_S = 30.0
 MAX_PAGES = 100
+#: Close codes: 1001 and 1013 are of the websocket protocol, 4401 is of its range for applications.
+GOING_AWAY, TRY_AGAIN_LATER, NOT_LOGGED_IN = 1001, 1013, 4401
 
 _encode = msgspec.json.Encoder().encode
 
@@ -32,71 +36,74 @@ _encode = msgspec.json.Encoder().encode
 class LiveWebsocket:
     """Serves the websockets of all pages."""
 
-    def __init__(self, board: LiveState) -> None:
-        """`board` is what they show."""
-        self._board = board
+    def __init__(self, live_state: LiveState) -> None:
+        """Serve the changes of `live_state`."""
+        self._live_state = live_state
+        #: How many pages are connected.
         self.pages = 0
-        self._awake: set[asyncio.Event] = set()
-        self._doubts = 0
+        self._wake_events: set[asyncio.Event] = set()
+        self._recheck_requests = 0
 
     def recheck_access(self) -> None:
-        """Somebody has logged out: ask at once which pages may go on. From the loop's thread."""
-        self._doubts += 1
-        for event in self._awake:
+        """Check the login session of every page at once; call it from the event loop's thread."""
+        self._recheck_requests += 1
+        for event in self._wake_events:
             event.set()
 
     async def serve(self, socket: WebSocket) -> None:
-        """One page, as long as it is there."""
+        """Serve one page until it disconnects."""
         if self.pages >= MAX_PAGES:
-            await socket.close(1013)
+            await socket.close(TRY_AGAIN_LATER)
             return
         await socket.accept()
         self.pages += 1
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
 
-        def tell() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has just been closed
+        def notify() -> None:
+            with contextlib.suppress(RuntimeError):  # the event loop is closed
                 loop.call_soon_threadsafe(changed.set)
 
-        leave = self._board.add_listener(tell)
-        self._awake.add(changed)
-        ended = asyncio.create_task(_until_closed(socket))
+        remove_listener = self._live_state.add_listener(notify)
+        self._wake_events.add(changed)
+        closed = asyncio.create_task(_wait_until_closed(socket))
         try:
-            await self._send_all(socket, changed, ended)
+            await self._send_changes(socket, changed, closed)
         except (WebSocketDisconnect, TimeoutError, RuntimeError, OSError):
             pass
         except (sa.exc.SQLAlchemyError, UserError) as error:
-            log.error("a page is cut off: %s", getattr(error, "orig", None) or error)
+            log.error("closing the websocket of a page: %s", getattr(error, "orig", None) or error)
         finally:
-            leave()
-            self._awake.discard(changed)
-            ended.cancel()
+            remove_listener()
+            self._wake_events.discard(changed)
+            closed.cancel()
             self.pages -= 1
             with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
-                await socket.close(1001)
+                await socket.close(GOING_AWAY)
 
-    async def _send_all(
-        self, socket: WebSocket, changed: asyncio.Event, ended: asyncio.Task[None]
+    async def _send_changes(
+        self, socket: WebSocket, changed: asyncio.Event, closed: asyncio.Task[None]
     ) -> None:
-        version, checked_s, doubts = -1, time.monotonic(), self._doubts
-        while not ended.done():
+        version, checked_s, requests = -1, time.monotonic(), self._recheck_requests
+        while not closed.done():
             changed.clear()
-            version, news = self._board.changes_since(version)
-            body: dict[str, Any] = {"now": time.time(), **news}
-            await asyncio.wait_for(socket.send_text(_encode(body).decode()), PATIENCE_S)
-            await asyncio.wait({ended}, timeout=GATHER_S)
+            version, changes = self._live_state.changes_since(version)
+            body: dict[str, Any] = {"now": time.time(), **changes}
+            await asyncio.wait_for(socket.send_text(_encode(body).decode()), SEND_TIMEOUT_S)
+            await asyncio.wait({closed}, timeout=GATHER_S)
             waiter = asyncio.create_task(changed.wait())
-            await asyncio.wait({waiter, ended}, timeout=BEAT_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {waiter, closed}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED
+            )
             waiter.cancel()
-            if self._doubts != doubts or time.monotonic() - checked_s > RECHECK_S:
-                checked_s, doubts = time.monotonic(), self._doubts
+            if self._recheck_requests != requests or time.monotonic() - checked_s > RECHECK_S:
+                checked_s, requests = time.monotonic(), self._recheck_requests
                 if not await socket.state.access.allows(socket):
-                    await socket.close(4401)
+                    await socket.close(NOT_LOGGED_IN)
                     return
 
 
-async def _until_closed(socket: WebSocket) -> None:
-    """Pages have nothing to say here; what they say is thrown away."""
+async def _wait_until_closed(socket: WebSocket) -> None:
+    """Read and ignore the messages of a page until it disconnects."""
     with contextlib.suppress(WebSocketDisconnect, RuntimeError, KeyError):
         while True:
             message = await socket.receive()

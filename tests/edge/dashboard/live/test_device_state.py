@@ -1,4 +1,4 @@
-"""How a device is, from what it says and when it said it last."""
+"""The condition of a device, from its messages and their times."""
 
 from __future__ import annotations
 
@@ -6,68 +6,78 @@ from typing import Any
 
 import pytest
 
-from edge.dashboard.base.messages import Health, Message, State
-from edge.dashboard.live.device_state import SLACK_S, STALLED_AFTER_S, DeviceState
-from edge.dashboard.live.thresholds import TEMPERATURE_C, health_cells
+from edge.dashboard.base.messages import Health, Info, Message, Stage, State
+from edge.dashboard.live.device_state import MAX_STATE_DELAY_S, STALLED_AFTER_S, DeviceState
 
-S = 1_000_000.0
+START_S = 1_000_000.0
 
 
-def said(device: DeviceState, body: Any, at_s: float = S, retained: bool = False) -> list[str]:
+def apply(
+    device: DeviceState, body: Any, at_s: float = START_S, retained: bool = False
+) -> list[str]:
     return device.apply(Message(device.name, body, at_s, retained))
 
 
 @pytest.fixture
 def device() -> DeviceState:
-    return DeviceState("door1", S)
+    return DeviceState("door1", START_S)
 
 
-def test_what_the_broker_had_kept_is_no_sign_of_life(device: DeviceState) -> None:
-    said(device, "online", retained=True)
-    said(device, Health(camera="ok"), retained=True)
+def test_retained_messages_are_no_sign_of_life(device: DeviceState) -> None:
+    apply(device, "online", retained=True)
+    apply(device, Health(camera="ok"), retained=True)
     assert device.seen_s is None
-    assert device.condition(S + 5)[0] == "online"
-    assert device.condition(S + STALLED_AFTER_S + 1)[0] == "stalled"
+    assert device.condition(START_S + 5)[0] == "online"
+    assert device.condition(START_S + STALLED_AFTER_S + 1)[0] == "stalled"
 
 
-def calm_s(device: DeviceState, no_mask: bool, since: str | None, at_s: float = S) -> float:
-    said(device, State(no_mask=no_mask, people=1, since=since), at_s)
-    return float(device.page_row(at_s)["calm_s"])
+@pytest.mark.parametrize(
+    ("no_mask", "since", "all_clear_s"),
+    [
+        (False, None, START_S),
+        (False, "1970-01-12T13:47:00.000Z", START_S + 20),  # the device's clock is ahead
+        (True, "1970-01-12T13:46:20.000Z", START_S - 20 - MAX_STATE_DELAY_S),
+        (True, "2026-01-01T00:00:00.000Z", 0.0),  # far ahead
+        (True, "9999-12-31T23:59:59.999Z", 0.0),
+    ],
+)
+def test_all_clear_follows_the_state(
+    device: DeviceState, no_mask: bool, since: str | None, all_clear_s: float
+) -> None:
+    assert device.page_row(START_S)["calm_s"] == 0.0
+    apply(device, State(no_mask=no_mask, people=1, since=since))
+    assert device.page_row(START_S)["calm_s"] == all_clear_s
 
 
-def test_since_when_nobody_is_bare_faced(device: DeviceState) -> None:
-    assert device.page_row(S)["calm_s"] == 0.0
-    assert calm_s(device, False, None) == S
-    assert calm_s(device, False, "1970-01-12T13:47:00.000Z") == S + 20  # its clock is ahead
-    # Somebody is: all that began before it was so has ended.
-    assert calm_s(device, True, "1970-01-12T13:46:20.000Z", S + 30) == S - 20 - SLACK_S
-    for unknown in (None, "soon", "9999-12-31T23:59:59.999Z", "2026-01-01T00:00:00.000Z"):
-        assert calm_s(device, True, unknown) <= 0.0
+@pytest.mark.parametrize("since", [None, "soon", ""])
+def test_unknown_start_gives_no_all_clear(device: DeviceState, since: str | None) -> None:
+    apply(device, State(no_mask=True, people=1, since=since))
+    assert device.page_row(START_S)["calm_s"] <= 0.0
 
 
-def test_it_stalls_when_it_reports_nothing_and_comes_back(device: DeviceState) -> None:
-    said(device, "online")
-    said(device, Health(camera="ok"), S + 30)
-    assert device.condition(S + 120)[0] == "online"
-    assert device.condition(S + 131)[0] == "stalled"
-    said(device, State(no_mask=False, people=0), S + 140)
-    assert device.condition(S + 140)[0] == "online"
+def test_silent_device_stalls_until_its_next_message(device: DeviceState) -> None:
+    apply(device, "online")
+    apply(device, Health(camera="ok"), START_S + 30)
+    assert device.condition(START_S + 120)[0] == "online"
+    assert device.condition(START_S + 131)[0] == "stalled"
+    apply(device, State(no_mask=False, people=0), START_S + 140)
+    assert device.condition(START_S + 140)[0] == "online"
 
 
-def test_one_that_reports_seldom_is_given_time(device: DeviceState) -> None:
-    said(device, "online")
+def test_long_report_interval_delays_stalled(device: DeviceState) -> None:
+    apply(device, "online")
     for number in range(3):
-        said(device, Health(camera="ok"), S + 600 * number)
-    assert device.condition(S + 1200 + 1500)[0] == "online"
-    assert device.condition(S + 1200 + 2000)[0] == "stalled"
+        apply(device, Health(camera="ok"), START_S + 600 * number)
+    assert device.condition(START_S + 1200 + 1500)[0] == "online"
+    assert device.condition(START_S + 1200 + 2000)[0] == "stalled"
 
 
 def test_one_long_silence_does_not_hide_the_next(device: DeviceState) -> None:
-    said(device, "online")
+    apply(device, "online")
     for at_s in (0.0, 30.0, 60.0, 3660.0):
-        said(device, Health(camera="ok"), S + at_s)
-    assert device.condition(S + 3660.0 + 90.0)[0] == "online"
-    assert device.condition(S + 3660.0 + 120.0)[0] == "stalled"
+        apply(device, Health(camera="ok"), START_S + at_s)
+    assert device.condition(START_S + 3660.0 + 90.0)[0] == "online"
+    assert device.condition(START_S + 3660.0 + 120.0)[0] == "stalled"
 
 
 @pytest.mark.parametrize(
@@ -79,35 +89,27 @@ def test_one_long_silence_does_not_hide_the_next(device: DeviceState) -> None:
         (State(no_mask=False, people=0, paused=True), "paused"),
     ],
 )
-def test_conditions(device: DeviceState, body: Any, condition: str) -> None:
-    assert device.condition(S)[0] == "unknown"
-    said(device, "online")
-    said(device, body)
-    assert device.condition(S)[0] == condition
+def test_message_determines_the_condition(device: DeviceState, body: Any, condition: str) -> None:
+    assert device.condition(START_S)[0] == "unknown"
+    apply(device, "online")
+    apply(device, body)
+    assert device.condition(START_S)[0] == condition
 
 
-def test_only_what_is_newly_wrong_is_news(device: DeviceState) -> None:
-    assert said(device, Health(warnings=("hot",))) == ["hot"]
-    assert said(device, Health(warnings=("hot", "full"))) == ["full"]
-    assert said(device, Health(warnings=())) == []
-    assert said(device, Health(warnings=("hot",))) == ["hot"]
-    said(device, "online")
-    assert said(device, "offline") == ["went offline"]
-    assert said(device, "offline") == []
+def test_only_new_problems_are_returned(device: DeviceState) -> None:
+    assert apply(device, Health(warnings=("hot",))) == ["hot"]
+    assert apply(device, Health(warnings=("hot", "full"))) == ["full"]
+    assert apply(device, Health(warnings=())) == []
+    assert apply(device, Health(warnings=("hot",))) == ["hot"]
+    apply(device, "online")
+    assert apply(device, "offline") == ["went offline"]
+    assert apply(device, "offline") == []
 
 
-def test_figures_are_graded(device: DeviceState) -> None:
-    assert [TEMPERATURE_C.grade(v) for v in (None, 60, 70, 79.9, 80)] == [
-        "none", "good", "warn", "warn", "bad",
-    ]  # fmt: skip
-    assert health_cells(device)[0].text == "no report yet"
-    said(device, Health(camera="black", temperature_c=85, events_dropped=2, fps=9.9))
-    graded = {cell.name: cell.grade for cell in health_cells(device)}
-    assert (graded["Camera"], graded["Temperature"], graded["Dropped events"]) == (
-        "bad",
-        "bad",
-        "bad",
-    )
-    assert (graded["Memory"], graded["Frame rate"]) == ("none", "good")
-    said(device, Health(camera="ok", fps=0.0))
-    assert {cell.name: cell.grade for cell in health_cells(device)}["Frame rate"] == "bad"
+def test_last_report_becomes_a_row_of_figures(device: DeviceState) -> None:
+    apply(device, Info(version="1.2"))
+    apply(device, Health(fps=9.5, stages_ms={"frame": Stage(50.0, 80.0)}), START_S + 30)
+    assert device.figures_row() == {
+        "device": "door1", "at_s": START_S + 30, "fps": 9.5, "frame_ms": 80.0,
+        "temperature_c": None, "memory_mb": None, "outbox_depth": None,
+    }  # fmt: skip
