@@ -1,4 +1,4 @@
-"""A hundred damaged copies of the demo clip: played as far as they go, never a crash or a leak."""
+"""Damaged copies of the demo clip are played as far as possible, without a crash or a leak."""
 
 from __future__ import annotations
 
@@ -14,37 +14,43 @@ import pytest
 from edge.common.paths import demo_clip
 from tests.support.cli_process import environment, mask_patrol
 
-#: A whole clip takes a fifth of a second; FFmpeg may try harder over a damaged one.
+#: Maximum duration of playing one clip. The undamaged clip takes a fifth of a second; FFmpeg may
+#: need more time for a damaged one.
 MAX_DURATION_S = 20.0
 
 
 def damaged(seed: int) -> bytes:
-    """The demo clip with a few or many bytes changed, a block lost, moved or zeroed, or cut off."""
-    chance = random.Random(seed)
+    """Return the demo clip with changed bytes and, by seed, another kind of damage.
+
+    A block is deleted, zeroed or overwritten, the end is missing, or the index is damaged.
+    """
+    generator = random.Random(seed)
     data = bytearray(demo_clip().read_bytes())
-    for _ in range(chance.choice((1, 3, 10, 100, 1000, 10_000))):
-        data[chance.randrange(len(data))] = chance.randrange(256)
-    start = chance.randrange(len(data))
-    block = slice(start, start + chance.randrange(1, 50_000))
-    what = seed % 6
-    if what == 1:
+    for _ in range(generator.choice((1, 3, 10, 100, 1000, 10_000))):
+        data[generator.randrange(len(data))] = generator.randrange(256)
+    start = generator.randrange(len(data))
+    block = slice(start, start + generator.randrange(1, 50_000))
+    damage = seed % 6
+    if damage == 1:
         del data[block]
-    elif what == 2:
+    elif damage == 2:
         data[block] = bytes(len(data[block]))
-    elif what == 3:
-        data[block] = chance.randbytes(len(data[block]))
-    elif what == 4:
+    elif damage == 3:
+        data[block] = generator.randbytes(len(data[block]))
+    elif damage == 4:
         del data[start:]
-    elif what == 5:
-        # The index of an MP4 says where everything lies: the nastiest place to be wrong.
+    elif damage == 5:
+        # The index of an MP4 contains the positions of all frames, so errors in it have the worst
+        # effects.
         index = data.find(b"moov")
+        end = min(index + 8000, len(data))
         for _ in range(20):
-            data[chance.randrange(index, min(index + 8000, len(data)))] = chance.randrange(256)
+            data[generator.randrange(index, end)] = generator.randrange(256)
     return bytes(data)
 
 
 def play(folder: Path, seeds: range) -> list[dict[str, Any]]:
-    """What came of each, all played by one process; the first is the whole clip."""
+    """Play the undamaged clip and one of each seed in one process; return the result of each."""
     paths = [demo_clip()]
     for seed in seeds:
         paths.append(folder / f"{seed}.mp4")
@@ -60,8 +66,10 @@ def play(folder: Path, seeds: range) -> list[dict[str, Any]]:
     outcomes = [json.loads(line) for line in result.stdout.splitlines()]
     after = f"seed {seeds[0] + len(outcomes) - 1}"
     assert result.returncode == 0, f"{after}: {result.stderr}"
-    said = [line for line in result.stderr.splitlines() if "is damaged or truncated" not in line]
-    assert said == []
+    messages = [
+        line for line in result.stderr.splitlines() if "is damaged or truncated" not in line
+    ]
+    assert messages == []
     assert len(outcomes) == len(paths)
     return outcomes
 
@@ -74,27 +82,25 @@ def assert_all_survived(outcomes: list[dict[str, Any]]) -> None:
         assert outcome["took_s"] < MAX_DURATION_S
         assert outcome["frames"] or "contains no readable video frame" in outcome["error"]
         assert "\n" not in outcome["error"]
-    # FFmpeg's decoding threads are gone with their file, too.
+    # FFmpeg's decoder threads end when their file is closed.
     assert {o["descriptors"] for o in others} == {whole["descriptors"]}
     assert max(o["threads"] for o in others) <= whole["threads"]
-    # The damage is neither so slight nor so bad that nothing is tried by it.
+    # Some clips can be played in part, and some not at all.
     assert any(0 < o["frames"] < 420 for o in others)
     assert any(o["error"] for o in others)
 
 
-def test_a_quarter_of_them(tmp_path: Path) -> None:
+def test_25_damaged_clips(tmp_path: Path) -> None:
     assert_all_survived(play(tmp_path, range(25)))
 
 
 @pytest.mark.soak
-def test_all_of_them(tmp_path: Path) -> None:
+def test_100_damaged_clips(tmp_path: Path) -> None:
     assert_all_survived(play(tmp_path, range(100)))
 
 
 @pytest.mark.parametrize("seed", [3, 4, 5])
-def test_the_daemon_ends_as_after_any_recording_or_says_what_is_wrong(
-    tmp_path: Path, seed: int
-) -> None:
+def test_daemon_plays_a_damaged_clip_or_rejects_it(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "damaged.mp4"
     path.write_bytes(damaged(seed))
     for pace in ("fast", "realtime"):

@@ -21,7 +21,7 @@ from tests.support.brokers import Mosquitto, Subscriber
 from tests.support.cli_process import mask_patrol
 from tests.support.dashboard_events import encoded, start
 from tests.support.dashboards import Dashboard, Device, chromium, connected
-from tests.support.pictures import bare_seconds
+from tests.support.pictures import frames_without_mask
 from tests.support.tcp_relay import Relay
 
 #: Keeps what the page is answered: such large answers the driver itself forgets.
@@ -259,7 +259,7 @@ def test_whatever_comes_by_mqtt_nothing_runs_and_nothing_breaks(
 def test_a_picture_is_checked_as_detect_does(
     page: Any, dashboard: Dashboard, tmp_path: Path
 ) -> None:
-    frame = bare_seconds()[3]
+    frame = frames_without_mask()[3]
     both = np.hstack([frame, cv2.GaussianBlur(frame, (3, 3), 0)])
     path = tmp_path / "two <b>faces<b>.png"
     cv2.imwrite(str(path), both)
@@ -285,7 +285,7 @@ def test_a_picture_is_checked_as_detect_does(
 def test_what_is_no_picture_gets_a_clear_message(
     page: Any, dashboard: Dashboard, tmp_path: Path
 ) -> None:
-    jpeg = cv2.imencode(".jpg", bare_seconds()[0])[1].tobytes()
+    jpeg = cv2.imencode(".jpg", frames_without_mask()[0])[1].tobytes()
     bomb = cv2.imencode(".png", np.zeros((10_000, 10_000), np.uint8))[1].tobytes()
     files = {
         "bomb.png": (bomb, "bomb.png has more than 16 megapixels: make it smaller."),

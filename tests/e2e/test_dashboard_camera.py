@@ -20,7 +20,7 @@ from edge.dashboard.local_camera import ConfigStatus, LocalCamera
 from tests.support.brokers import Mosquitto, wait_until
 from tests.support.cli_process import command, environment
 from tests.support.dashboards import Dashboard
-from tests.support.pictures import bare_seconds
+from tests.support.pictures import frames_without_mask
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ COMMENT = "# the door of the hall\n"
 def standing(folder: Path) -> Path:
     """Two minutes of somebody bare-faced in the middle of the picture."""
     path = folder / "standing.mp4"
-    frames = bare_seconds()
+    frames = frames_without_mask()
     height, width = frames[0].shape[:2]
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (width, height))
     for number in range(1200):

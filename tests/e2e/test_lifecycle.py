@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.brokers import Mosquitto, Subscriber, free_port, wait_until
 from tests.support.cli_process import command, environment, mask_patrol
-from tests.support.mjpeg_server import MjpegCamera, Mute
+from tests.support.mjpeg_server import MjpegCamera, SilentServer
 from tests.support.systemd_receiver import Systemd
 from tests.support.visit_clip import BARE_S, frame_at
 
@@ -145,16 +145,16 @@ def test_reload_to_a_silent_camera_blocks_nothing(
         return messages.count(message) >= times
 
     config = write_config(tmp_path, mosquitto.port, f"[camera]\nsource = '{camera.url}'\n")
-    with Mute() as mute, daemon(
+    with SilentServer() as silent, daemon(
         tmp_path, "--config", config,
         NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="400000",
     ) as process:  # fmt: skip
         subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "the alert")
         write_config(
-            tmp_path, mosquitto.port, f"[camera]\nsource = '{mute.url}'\ntimeout_s = 1000.0\n"
+            tmp_path, mosquitto.port, f"[camera]\nsource = '{silent.url}'\ntimeout_s = 1000.0\n"
         )
         process.send_signal(signal.SIGHUP)
-        wait_until(lambda: bool(mute.callers), "the daemon connects to the new camera")
+        wait_until(lambda: bool(silent.connections), "the daemon connects to the new camera")
         count = messages.count("WATCHDOG=1")
         wait_until(lambda: received("WATCHDOG=1", count + 5), "the watchdog is fed")
         health = len(subscriber.bodies("health"))

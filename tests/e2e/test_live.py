@@ -1,4 +1,4 @@
-"""A network camera as the source: runs until it is stopped or the camera is gone."""
+"""The daemon with a network camera, from its start to its end."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pytest
 from tests.support.brokers import Mosquitto, Subscriber, free_port
 from tests.support.cli_process import mask_patrol, start_mask_patrol
 from tests.support.mjpeg_server import MjpegCamera
-from tests.support.pictures import bare_seconds
+from tests.support.pictures import frames_without_mask
 
 
 @pytest.fixture
 def camera() -> Iterator[MjpegCamera]:
-    with MjpegCamera(bare_seconds()) as server:
+    with MjpegCamera(frames_without_mask()) as server:
         yield server
 
 
-def test_a_stream_is_watched_until_ctrl_c(
+def test_stream_is_watched_until_ctrl_c(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, camera: MjpegCamera
 ) -> None:
     daemon = start_mask_patrol(
@@ -35,7 +35,7 @@ def test_a_stream_is_watched_until_ctrl_c(
     assert "2 events: 2 acknowledged by the broker, 2 received back, 0 waiting" in output
 
 
-def test_a_camera_that_goes_away_ends_it_with_a_clear_line_and_an_ended_alert(
+def test_lost_camera_ends_the_run_and_the_alert(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber, camera: MjpegCamera
 ) -> None:
     config = tmp_path / "door.toml"
@@ -47,19 +47,21 @@ def test_a_camera_that_goes_away_ends_it_with_a_clear_line_and_an_ended_alert(
         "--broker", mosquitto.broker.address,
     )  # fmt: skip
     subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "an alert")
-    camera.cut.set()
+    camera.stopped.set()
     _, errors = daemon.communicate(timeout=30)
     assert daemon.returncode == 1
-    noticed, ended = errors.splitlines()
-    assert "stopped delivering frames" in noticed
-    assert ended.startswith("mask-patrol: no video stream at http://127.0.0.1:")
-    assert ended.endswith("; it could not be brought back for 2 s")
+    warning, error = errors.splitlines()
+    assert "stopped delivering frames" in warning
+    assert error.startswith("mask-patrol: no video stream at http://127.0.0.1:")
+    assert error.endswith("; it could not be brought back for 2 s")
     assert "secret" not in errors
-    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "the farewell")
+    subscriber.wait_for(
+        lambda: subscriber.bodies("status")[-1:] == ["offline"], "the status offline"
+    )
     assert [e["ended_by"] for e in subscriber.bodies("events")] == [None, "shutdown"]
 
 
-def test_a_camera_that_is_away_at_the_start_is_told_and_holds_no_event_back(
+def test_absent_camera_is_reported_and_delays_no_event(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
 ) -> None:
     mask_patrol(tmp_path, "run", "--pace", "fast", "--broker", f"127.0.0.1:{free_port()}")
@@ -71,26 +73,28 @@ def test_a_camera_that_is_away_at_the_start_is_told_and_holds_no_event_back(
         f"[mqtt]\nhost = '127.0.0.1'\nport = {mosquitto.port}\nhealth_interval_s = 0.2\n"
     )
     daemon = start_mask_patrol(tmp_path, "run", "--config", config)
-    subscriber.wait_for(lambda: bool(subscriber.bodies("events")), "the alerts of before")
+    subscriber.wait_for(lambda: bool(subscriber.bodies("events")), "the alerts of the previous run")
     subscriber.wait_for(
         lambda: any(body["camera"] == "reopening" for body in subscriber.bodies("health")),
-        "health that tells it",
+        "health with the state of the camera",
     )
     _, errors = daemon.communicate(timeout=60)
     assert daemon.returncode == 1
-    noticed, ended = errors.splitlines()
-    assert "no video stream at http://127.0.0.1:" in noticed
-    assert ended.startswith("mask-patrol: no video stream at http://127.0.0.1:")
-    assert ended.endswith("; it could not be opened for 3 s")
+    warning, error = errors.splitlines()
+    assert "no video stream at http://127.0.0.1:" in warning
+    assert error.startswith("mask-patrol: no video stream at http://127.0.0.1:")
+    assert error.endswith("; it could not be opened for 3 s")
     assert "secret" not in errors
     for body in subscriber.bodies("health"):
         assert body["warnings"][0].startswith("no video stream at http://127.0.0.1:")
         assert body["camera"] in ("stalled", "reopening")
-    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "the farewell")
+    subscriber.wait_for(
+        lambda: subscriber.bodies("status")[-1:] == ["offline"], "the status offline"
+    )
     assert subscriber.bodies("events")[-1]["seq"] == len(subscriber.bodies("events"))
 
 
-def test_a_camera_that_comes_after_the_start_is_watched(
+def test_camera_that_starts_after_the_daemon_is_watched(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
 ) -> None:
     port = free_port()
@@ -98,8 +102,8 @@ def test_a_camera_that_comes_after_the_start_is_watched(
         tmp_path, "run", "--source", f"http://127.0.0.1:{port}/stream.mjpg",
         "--broker", mosquitto.broker.address,
     )  # fmt: skip
-    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["online"], "it is online")
-    with MjpegCamera(bare_seconds(), port=port):
+    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["online"], "the status online")
+    with MjpegCamera(frames_without_mask(), port=port):
         subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "an alert")
         daemon.send_signal(signal.SIGTERM)
         _, errors = daemon.communicate(timeout=20)

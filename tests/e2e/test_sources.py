@@ -1,4 +1,4 @@
-"""A network camera that fails in every way that cameras do, and the daemon that watches it."""
+"""The daemon with a network camera that fails in the ways in which cameras fail."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from edge.camera.reader import GRACE_S
 from tests.support.brokers import Subscriber, wait_until
 from tests.support.cli_process import start_mask_patrol
 from tests.support.mjpeg_server import MjpegCamera
-from tests.support.pictures import bare_seconds, flat
+from tests.support.pictures import flat, frames_without_mask
 from tests.support.rtsp_server import RtspCamera
 
 TIMEOUT_S = 2.0
-#: Nobody is there, and the light flickers: it is the same size, and no two are alike.
+#: Pictures without a person, of the same size as the clip; each differs from the previous one, so
+#: that the source is not considered frozen.
 EMPTY = [flat(level, 480, 640) for level in range(90, 105)]
-#: How much later than documented a loaded machine may be.
+#: Additional time for a machine under load, beyond the documented time.
 SLACK_S = 6.0
 
 
 @pytest.fixture
 def camera() -> Iterator[MjpegCamera]:
-    with MjpegCamera(bare_seconds()) as server:
+    with MjpegCamera(frames_without_mask()) as server:
         yield server
 
 
-class Door:
-    """The daemon at the camera, and what it says at its broker."""
+class DaemonAtCamera:
+    """The daemon with a camera as its source, and the messages that it publishes."""
 
     def __init__(self, folder: Path, url: str, subscriber: Subscriber, **more: Any) -> None:
         port = subscriber.client.port
@@ -45,36 +46,36 @@ class Door:
         )
         self._subscriber = subscriber
         self.process = start_mask_patrol(folder, "run", "--config", config)
-        self.waits_for_events("no_mask_start")
+        self.wait_for_events("no_mask_start")
 
     @property
     def events(self) -> list[str]:
         return [event["event_type"] for event in self._subscriber.bodies("events")]
 
-    def waits_for_events(self, *kinds: str) -> None:
-        self._subscriber.wait_for(lambda: self.events == list(kinds), f"{kinds}: {self.events}")
+    def wait_for_events(self, *types: str) -> None:
+        self._subscriber.wait_for(lambda: self.events == list(types), f"{types}: {self.events}")
 
-    def waits_for_health(self, **figures: Any) -> None:
-        def said() -> bool:
+    def wait_for_health(self, **fields: Any) -> None:
+        def published() -> bool:
             bodies = self._subscriber.bodies("health")
-            return bool(bodies) and figures.items() <= bodies[-1].items()
+            return bool(bodies) and fields.items() <= bodies[-1].items()
 
-        self._subscriber.wait_for(said, f"{figures} in health")
+        self._subscriber.wait_for(published, f"{fields} in health")
 
-    def goes_on(self, camera: MjpegCamera) -> None:
-        """Who was there has left, and whoever comes now is seen."""
+    def check_tracking(self, camera: MjpegCamera) -> None:
+        """Check that the alert ends when the person leaves, and that a new one begins."""
         camera.show(EMPTY)
-        self.waits_for_events("no_mask_start", "no_mask_end")
-        camera.show(bare_seconds())
-        self.waits_for_events("no_mask_start", "no_mask_end", "no_mask_start")
+        self.wait_for_events("no_mask_start", "no_mask_end")
+        camera.show(frames_without_mask())
+        self.wait_for_events("no_mask_start", "no_mask_end", "no_mask_start")
 
-    def held(self) -> tuple[int, int]:
-        """How many descriptors and threads the process has."""
+    def count_resources(self) -> tuple[int, int]:
+        """Return the numbers of file descriptors and threads of the process."""
         folder = Path(f"/proc/{self.process.pid}")
         return len(list((folder / "fd").iterdir())), len(list((folder / "task").iterdir()))
 
-    def stops(self) -> str:
-        """Asked to, with code 0; returns what it said."""
+    def stop(self) -> str:
+        """Stop the daemon with SIGINT, check its exit code, and return its log."""
         self.process.send_signal(signal.SIGINT)
         _, errors = self.process.communicate(timeout=20)
         assert self.process.returncode == 0
@@ -82,8 +83,8 @@ class Door:
         assert "secret" not in errors
         return errors
 
-    def gives_up(self, within_s: float) -> str:
-        """By itself, with code 1, one clear line and all alerts ended; returns that line."""
+    def wait_for_failure(self, within_s: float) -> str:
+        """Wait until the daemon ends with code 1 and all alerts ended; return its error message."""
         started_s = time.monotonic()
         try:
             _, errors = self.process.communicate(timeout=within_s + SLACK_S)
@@ -96,128 +97,130 @@ class Door:
         (line,) = [line for line in errors.splitlines() if line.startswith("mask-patrol: ")]
         assert time.monotonic() - started_s < within_s + SLACK_S
         self._subscriber.wait_for(
-            lambda: self._subscriber.bodies("status")[-1:] == ["offline"], "the farewell"
+            lambda: self._subscriber.bodies("status")[-1:] == ["offline"], "the status offline"
         )
         assert self._subscriber.bodies("events")[-1]["ended_by"] is not None
         return line
 
 
-@pytest.mark.parametrize("how", ["stalled", "garbled"])
-def test_one_that_delivers_nothing_ends_the_run_in_time(
-    tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber, how: str
+@pytest.mark.parametrize("fault", ["stalled", "garbled"])
+def test_silent_camera_ends_the_run_in_time(
+    tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber, fault: str
 ) -> None:
-    door = Door(tmp_path, camera.url, subscriber, reopen_for_s=3.0)
-    getattr(camera, how).set()
-    door.waits_for_health(camera="stalled")
-    line = door.gives_up(within_s=TIMEOUT_S + GRACE_S + 3.0)
+    daemon = DaemonAtCamera(tmp_path, camera.url, subscriber, reopen_for_s=3.0)
+    getattr(camera, fault).set()
+    daemon.wait_for_health(camera="stalled")
+    line = daemon.wait_for_failure(within_s=TIMEOUT_S + GRACE_S + 3.0)
     assert "it could not be brought back for 3 s" in line
 
 
-@pytest.mark.parametrize("how", ["stalled", "garbled"])
-def test_one_that_delivers_nothing_for_a_while_goes_on(
-    tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber, how: str
+@pytest.mark.parametrize("fault", ["stalled", "garbled"])
+def test_silent_camera_recovers(
+    tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber, fault: str
 ) -> None:
-    door = Door(tmp_path, camera.url, subscriber, reopen_for_s=60.0)
-    getattr(camera, how).set()
-    door.waits_for_health(camera="reopening")
-    getattr(camera, how).clear()
-    door.waits_for_health(camera="ok")
-    door.goes_on(camera)
-    door.stops()
+    daemon = DaemonAtCamera(tmp_path, camera.url, subscriber, reopen_for_s=60.0)
+    getattr(camera, fault).set()
+    daemon.wait_for_health(camera="reopening")
+    getattr(camera, fault).clear()
+    daemon.wait_for_health(camera="ok")
+    daemon.check_tracking(camera)
+    daemon.stop()
 
 
-def test_closed_connections_are_opened_again_and_leave_nothing_behind(
+def test_closed_connections_are_reopened_without_a_leak(
     tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
 ) -> None:
-    door = Door(tmp_path, camera.url, subscriber, reopen_for_s=60.0)
-    before = door.held()
+    daemon = DaemonAtCamera(tmp_path, camera.url, subscriber, reopen_for_s=60.0)
+    before = daemon.count_resources()
     for times in range(1, 4):
-        camera.hang_up()
-        door.waits_for_health(camera="ok", camera_reopened=times)
-    wait_until(lambda: door.held() <= before, f"no more than {before}: {door.held()}")
-    assert door.events[0] == "no_mask_start"
-    errors = door.stops()
+        camera.close_connections()
+        daemon.wait_for_health(camera="ok", camera_reopened=times)
+    wait_until(
+        lambda: daemon.count_resources() <= before,
+        f"at most {before}, not {daemon.count_resources()}",
+    )
+    assert daemon.events[0] == "no_mask_start"
+    errors = daemon.stop()
     assert errors.count("stopped delivering frames") == 3
 
 
-def test_one_that_disappears_and_returns_is_found_again(
-    tmp_path: Path, subscriber: Subscriber
-) -> None:
-    with MjpegCamera(bare_seconds()) as camera:
-        door = Door(tmp_path, camera.url, subscriber, reopen_for_s=60.0)
-    door.waits_for_health(camera="reopening")
-    with MjpegCamera(EMPTY, port=camera.port) as again:
-        door.waits_for_health(camera="ok")
-        door.goes_on(again)
-        errors = door.stops()
+def test_camera_that_returns_is_reopened(tmp_path: Path, subscriber: Subscriber) -> None:
+    with MjpegCamera(frames_without_mask()) as camera:
+        daemon = DaemonAtCamera(tmp_path, camera.url, subscriber, reopen_for_s=60.0)
+    daemon.wait_for_health(camera="reopening")
+    with MjpegCamera(EMPTY, port=camera.port) as restarted:
+        daemon.wait_for_health(camera="ok")
+        daemon.check_tracking(restarted)
+        errors = daemon.stop()
     assert len(errors.splitlines()) == 1
 
 
-def test_one_that_never_returns_ends_the_run_in_time(
+def test_camera_that_never_returns_ends_the_run_in_time(
     tmp_path: Path, subscriber: Subscriber
 ) -> None:
-    with MjpegCamera(bare_seconds()) as camera:
-        door = Door(tmp_path, camera.url, subscriber, reopen_for_s=3.0)
-    line = door.gives_up(within_s=3.0)
+    with MjpegCamera(frames_without_mask()) as camera:
+        daemon = DaemonAtCamera(tmp_path, camera.url, subscriber, reopen_for_s=3.0)
+    line = daemon.wait_for_failure(within_s=3.0)
     assert line.startswith("mask-patrol: no video stream at http://127.0.0.1:")
     assert line.endswith("; it could not be brought back for 3 s")
 
 
-def test_a_frozen_picture_ends_the_run_in_time(
+def test_frozen_camera_ends_the_run_in_time(
     tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
 ) -> None:
-    door = Door(tmp_path, camera.url, subscriber, reopen_for_s=4.0, frozen_after_s=1.5)
-    camera.show(bare_seconds()[:1])
-    door.waits_for_health(camera="frozen")
-    line = door.gives_up(within_s=4.0)
+    daemon = DaemonAtCamera(tmp_path, camera.url, subscriber, reopen_for_s=4.0, frozen_after_s=1.5)
+    camera.show(frames_without_mask()[:1])
+    daemon.wait_for_health(camera="frozen")
+    line = daemon.wait_for_failure(within_s=4.0)
     assert "has delivered the same picture for 1.5 s" in line
 
 
-def test_a_black_picture_is_told_and_never_ends_the_run(
+def test_black_camera_never_ends_the_run(
     tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
 ) -> None:
-    door = Door(tmp_path, camera.url, subscriber, reopen_for_s=1.0, black_after_s=0.5)
+    daemon = DaemonAtCamera(tmp_path, camera.url, subscriber, reopen_for_s=1.0, black_after_s=0.5)
     camera.show([flat(3, 480, 640)])
-    # Half a second, then one, then two: by then its patience would be over thrice.
+    # The camera is reopened after 0.5, 1 and 2 s, which is longer than `reopen_for_s` in total.
     for times in (1, 2, 3):
-        door.waits_for_health(camera="black", camera_reopened=times)
+        daemon.wait_for_health(camera="black", camera_reopened=times)
     camera.show(EMPTY)
-    door.waits_for_health(camera="ok")
-    door.goes_on(camera)
-    door.stops()
+    daemon.wait_for_health(camera="ok")
+    daemon.check_tracking(camera)
+    daemon.stop()
 
 
-def test_one_whose_pictures_grow_is_opened_anew_once_it_stands_still(
+def test_camera_is_reopened_after_its_picture_size_grew(
     tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
 ) -> None:
-    """OpenCV goes on handing out the last picture of the old size."""
-    door = Door(tmp_path, camera.url, subscriber, reopen_for_s=60.0, frozen_after_s=1.5)
+    """OpenCV keeps returning the last picture of the old size, so that the source is frozen."""
+    daemon = DaemonAtCamera(tmp_path, camera.url, subscriber, reopen_for_s=60.0, frozen_after_s=1.5)
     camera.show([flat(level, 960, 1280) for level in range(90, 105)])
-    door.waits_for_health(camera="frozen")
-    door.waits_for_health(camera="ok", camera_reopened=1)
-    door.waits_for_events("no_mask_start", "no_mask_end")
-    door.stops()
+    daemon.wait_for_health(camera="frozen")
+    daemon.wait_for_health(camera="ok", camera_reopened=1)
+    daemon.wait_for_events("no_mask_start", "no_mask_end")
+    daemon.stop()
 
 
-def test_an_rtsp_camera_that_is_switched_off_and_on_again(
-    tmp_path: Path, subscriber: Subscriber
-) -> None:
+def test_rtsp_camera_that_returns_is_reopened(tmp_path: Path, subscriber: Subscriber) -> None:
     with RtspCamera(tmp_path) as camera:
-        door = Door(tmp_path, camera.url, subscriber, reopen_for_s=60.0)
-        before = door.held()
-    door.waits_for_health(camera="reopening")
+        daemon = DaemonAtCamera(tmp_path, camera.url, subscriber, reopen_for_s=60.0)
+        before = daemon.count_resources()
+    daemon.wait_for_health(camera="reopening")
     with RtspCamera(tmp_path, camera.port):
-        door.waits_for_health(camera="ok")
-        door.waits_for_events("no_mask_start", "no_mask_end", "no_mask_start")
-        wait_until(lambda: door.held() <= before, f"no more than {before}: {door.held()}")
-        errors = door.stops()
+        daemon.wait_for_health(camera="ok")
+        daemon.wait_for_events("no_mask_start", "no_mask_end", "no_mask_start")
+        wait_until(
+            lambda: daemon.count_resources() <= before,
+            f"at most {before}, not {daemon.count_resources()}",
+        )
+        errors = daemon.stop()
     assert len(errors.splitlines()) == 1
 
 
-def test_an_rtsp_camera_that_stays_off_ends_the_run_in_time(
+def test_rtsp_camera_that_stays_off_ends_the_run_in_time(
     tmp_path: Path, subscriber: Subscriber
 ) -> None:
     with RtspCamera(tmp_path) as camera:
-        door = Door(tmp_path, camera.url, subscriber, reopen_for_s=3.0)
-    line = door.gives_up(within_s=TIMEOUT_S + GRACE_S + 3.0)
+        daemon = DaemonAtCamera(tmp_path, camera.url, subscriber, reopen_for_s=3.0)
+    line = daemon.wait_for_failure(within_s=TIMEOUT_S + GRACE_S + 3.0)
     assert line.startswith("mask-patrol: no video stream at rtsp://127.0.0.1:")

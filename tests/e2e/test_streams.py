@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full or read no further."""
+"""Commands whose standard streams are closed, are full, or are no longer read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def shell(state: Path, line: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("redirection", "code", "said"),
+    ("redirection", "code", "message"),
     [
         (">&-", 0, ""),
         ("2>&-", 0, ""),
@@ -36,20 +36,22 @@ def shell(state: Path, line: str) -> subprocess.CompletedProcess[str]:
         (">/dev/full", 1, "mask-patrol: standard output: No space left on device\n"),
     ],
 )
-def test_detect(tmp_path: Path, redirection: str, code: int, said: str) -> None:
+def test_detect_with_redirected_streams(
+    tmp_path: Path, redirection: str, code: int, message: str
+) -> None:
     picture = write_picture(tmp_path / "grey.png", 100)
     result = shell(tmp_path, f"detect {picture} {redirection}")
-    assert (result.returncode, result.stderr) == (code, said)
+    assert (result.returncode, result.stderr) == (code, message)
 
 
-def test_a_full_events_file_stops_nothing(tmp_path: Path) -> None:
+def test_full_events_file_does_not_stop_the_run(tmp_path: Path) -> None:
     result = mask_patrol(tmp_path, "run", "--no-mqtt", "--pace", "fast", "--events", "/dev/full")
     assert result.returncode == 0
     assert result.stderr.count("cannot write to the events file: No space left") == 1
     assert "Traceback" not in result.stderr
 
 
-def test_a_reader_that_has_had_enough_ends_watch(tmp_path: Path, mosquitto: Mosquitto) -> None:
+def test_closed_pipe_ends_watch(tmp_path: Path, mosquitto: Mosquitto) -> None:
     watch = start_mask_patrol(tmp_path, "watch", "--broker", mosquitto.broker.address)
     assert watch.stdout is not None
     assert watch.stdout.readline().startswith("Watching")

@@ -1,4 +1,4 @@
-"""A network camera: an HTTP server that sends JPEGs one after another, and fails on demand."""
+"""A network camera: an HTTP server that sends a stream of JPEGs, and fails when a test says so."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from edge.common.arrays import Pixels
 
 
 class MjpegCamera:
-    """Sends `frames` to whoever asks, over and over while `with` lasts.
+    """Sends `frames` to every client, again and again; a context manager.
 
-    `cut` ends the streams for good; while `stalled` is set connections stay open and nothing
-    is sent, while `garbled` is set random bytes come instead of pictures.
+    `stopped` ends all streams for good. While `stalled` is set, connections stay open but nothing
+    is sent. While `garbled` is set, random bytes are sent instead of pictures.
     """
 
     def __init__(self, frames: Sequence[Pixels], period_s: float = 0.05, port: int = 0) -> None:
-        self.cut = threading.Event()
+        self.stopped = threading.Event()
         self.stalled = threading.Event()
         self.garbled = threading.Event()
-        self._hung_up = threading.Event()
+        self._closing = threading.Event()
         self._period_s = period_s
         self.show(frames)
         camera = self
@@ -48,21 +48,21 @@ class MjpegCamera:
         self.url = f"http://me:secret@127.0.0.1:{self.port}/stream.mjpg"
 
     def show(self, frames: Sequence[Pixels]) -> None:
-        """From now on send these."""
+        """Send these frames from now on."""
         self._jpegs = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames]
 
-    def hang_up(self) -> None:
-        """End all connections; new ones are served."""
-        hung_up, self._hung_up = self._hung_up, threading.Event()
-        hung_up.set()
+    def close_connections(self) -> None:
+        """Close all present connections; new connections are served."""
+        closing, self._closing = self._closing, threading.Event()
+        closing.set()
 
     def _send(self, request: BaseHTTPRequestHandler) -> None:
-        hung_up, chance, count = self._hung_up, random.Random(7), 0
-        while not self.cut.wait(self._period_s) and not hung_up.is_set():
+        closing, generator, count = self._closing, random.Random(7), 0
+        while not self.stopped.wait(self._period_s) and not closing.is_set():
             if self.stalled.is_set():
                 continue
             if self.garbled.is_set():
-                request.wfile.write(chance.randbytes(10_000))
+                request.wfile.write(generator.randbytes(10_000))
                 continue
             jpeg = self._jpegs[count % len(self._jpegs)]
             count += 1
@@ -74,32 +74,32 @@ class MjpegCamera:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.cut.set()
+        self.stopped.set()
         self._server.shutdown()
         self._server.server_close()
 
 
-class Mute:
-    """A network camera that lets everybody connect and says nothing, while `with` lasts."""
+class SilentServer:
+    """A network camera that accepts connections and sends nothing; a context manager."""
 
     def __init__(self) -> None:
-        self.callers: list[socket.socket] = []
+        self.connections: list[socket.socket] = []
         self._server = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://me:secret@127.0.0.1:{self._server.getsockname()[1]}/stream.mjpg"
 
-    def _listen(self) -> None:
+    def _accept(self) -> None:
         while True:
             try:
-                self.callers.append(self._server.accept()[0])
+                self.connections.append(self._server.accept()[0])
             except OSError:
                 return
 
-    def __enter__(self) -> Mute:
-        threading.Thread(target=self._listen, daemon=True).start()
+    def __enter__(self) -> SilentServer:
+        threading.Thread(target=self._accept, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
-        for caller in self.callers:
-            caller.close()
+        for connection in self.connections:
+            connection.close()

@@ -1,4 +1,4 @@
-"""Pictures and clips that tests make for themselves."""
+"""Pictures and clips for tests."""
 
 from __future__ import annotations
 
@@ -11,30 +11,32 @@ from edge.common.arrays import Pixels
 from edge.common.paths import demo_clip
 
 
-def flat(value: int, height: int = 120, width: int = 160) -> Pixels:
-    return np.full((height, width, 3), value, np.uint8)
+def flat(level: int, height: int = 120, width: int = 160) -> Pixels:
+    """Return a grey picture whose pixels all have the same level."""
+    return np.full((height, width, 3), level, np.uint8)
 
 
-def write_clip(path: Path, values: list[int], fps: float = 20.0) -> Path:
-    """A clip with a grey frame for each of `values`."""
+def write_clip(path: Path, levels: list[int], fps: float = 20.0) -> Path:
+    """Write a clip with a grey frame of each of `levels`."""
     first = flat(0)
     writer = cv2.VideoWriter(
         str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (first.shape[1], first.shape[0])
     )
     assert writer.isOpened()
-    for value in values:
-        writer.write(flat(value))
+    for level in levels:
+        writer.write(flat(level))
     writer.release()
     return path
 
 
-def write_picture(path: Path, value: int) -> Path:
-    assert cv2.imwrite(str(path), flat(value))
+def write_picture(path: Path, level: int) -> Path:
+    """Write a grey picture in the format that the name of `path` ends with."""
+    assert cv2.imwrite(str(path), flat(level))
     return path
 
 
-def bare_seconds() -> list[Pixels]:
-    """Two seconds of the demo clip in which somebody bare stands still."""
+def frames_without_mask() -> list[Pixels]:
+    """Return one second of the demo clip, in which a person without a mask stands still."""
     capture = cv2.VideoCapture(str(demo_clip()))
     capture.set(cv2.CAP_PROP_POS_MSEC, 4000)
     return [np.asarray(capture.read()[1], np.uint8) for _ in range(15)]

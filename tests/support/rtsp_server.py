@@ -1,4 +1,4 @@
-"""A network camera that speaks RTSP: just enough of a server to play one clip over and over."""
+"""A network camera with RTSP: a minimal server that plays one clip again and again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import cv2
 
 from edge.common.paths import demo_clip
 
-#: An RTP packet holds whole packets of the transport stream, of 188 bytes (RFC 2250).
+#: Payload of an RTP packet, which consists of transport stream packets of 188 bytes (RFC 2250).
 PAYLOAD_BYTES = 7 * 188
 #: Static payload type of an MPEG-2 transport stream, and the rate of its clock (RFC 3551).
 PAYLOAD_TYPE, CLOCK_HZ = 33, 90_000
@@ -26,15 +26,15 @@ SDP = (
 
 
 class RtspCamera:
-    """Serves the demo clip at `url` to whoever asks, within the RTSP connection (TCP).
+    """Serves the demo clip at `url`, interleaved in the RTSP connection (TCP).
 
-    The clip is an MPEG transport stream, which OpenCV writes and RTP carries as it is.
+    The clip is sent as an MPEG transport stream, which OpenCV can write and RTP can carry.
     """
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         self._stream, self._seconds = transport_stream(folder / "camera.ts")
-        self._off = threading.Event()
-        self._viewers: list[socket.socket] = []
+        self._stopped = threading.Event()
+        self._clients: list[socket.socket] = []
         self._lock = threading.Lock()
         camera = self
 
@@ -42,7 +42,7 @@ class RtspCamera:
             def handle(self) -> None:
                 with contextlib.suppress(OSError):
                     camera._serve(self)
-                camera._forget(self.connection)
+                camera._remove_client(self.connection)
 
         class Server(socketserver.ThreadingTCPServer):
             allow_reuse_address = True
@@ -58,33 +58,33 @@ class RtspCamera:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._off.set()
+        self._stopped.set()
         self._server.shutdown()
         self._server.server_close()
         with self._lock:
-            viewers, self._viewers = self._viewers, []
-        for viewer in viewers:
+            clients, self._clients = self._clients, []
+        for client in clients:
             with contextlib.suppress(OSError):
-                viewer.shutdown(socket.SHUT_RDWR)
+                client.shutdown(socket.SHUT_RDWR)
 
-    def _forget(self, viewer: socket.socket) -> None:
+    def _remove_client(self, client: socket.socket) -> None:
         with self._lock:
-            if viewer in self._viewers:
-                self._viewers.remove(viewer)
+            if client in self._clients:
+                self._clients.remove(client)
 
     def _play(self) -> None:
-        """Send packet after packet, at the clip's own speed, over and over."""
+        """Send the packets of the clip at its own speed, again and again."""
         period_s = self._seconds * PAYLOAD_BYTES / len(self._stream)
         for packet in rtp_packets(self._stream, period_s):
             framed = b"$\0" + len(packet).to_bytes(2, "big") + packet
             with self._lock:
-                viewers = list(self._viewers)
-            for viewer in viewers:
+                clients = list(self._clients)
+            for client in clients:
                 try:
-                    viewer.sendall(framed)
+                    client.sendall(framed)
                 except OSError:
-                    self._forget(viewer)
-            if self._off.wait(period_s):
+                    self._remove_client(client)
+            if self._stopped.wait(period_s):
                 return
 
     def _serve(self, request: socketserver.StreamRequestHandler) -> None:
@@ -102,20 +102,20 @@ class RtspCamera:
                 body = SDP
                 lines += ["Content-Type: application/sdp", f"Content-Length: {len(body)}"]
             elif method == "SETUP" and "TCP" not in head:
-                code = "461 Unsupported Transport"  # asked for UDP first, it comes again
+                code = "461 Unsupported Transport"  # a client that requests UDP then tries TCP
             elif method == "SETUP":
                 lines.append("Transport: RTP/AVP/TCP;unicast;interleaved=0-1")
-            answer = "\r\n".join([f"RTSP/1.0 {code}", *lines]) + "\r\n\r\n" + body
-            request.wfile.write(answer.encode())
+            response = "\r\n".join([f"RTSP/1.0 {code}", *lines]) + "\r\n\r\n" + body
+            request.wfile.write(response.encode())
             if method == "PLAY":
                 with self._lock:
-                    self._viewers.append(request.connection)
+                    self._clients.append(request.connection)
             elif method == "TEARDOWN":
                 return
 
 
 def transport_stream(path: Path) -> tuple[bytes, float]:
-    """The demo clip as an MPEG transport stream, by way of `path`, and its length in seconds."""
+    """Write the demo clip to `path` as an MPEG transport stream; return its bytes and duration."""
     demo = cv2.VideoCapture(str(demo_clip()))
     fps = demo.get(cv2.CAP_PROP_FPS)
     writer, frames = None, 0
@@ -134,7 +134,7 @@ def transport_stream(path: Path) -> tuple[bytes, float]:
 
 
 def rtp_packets(stream: bytes, period_s: float) -> Iterator[bytes]:
-    """`stream` over and over, a packet each `period_s`."""
+    """Yield the RTP packets of `stream` again and again, with time stamps `period_s` apart."""
     pieces = [stream[i : i + PAYLOAD_BYTES] for i in range(0, len(stream), PAYLOAD_BYTES)]
     for number, piece in enumerate(itertools.cycle(pieces)):
         ticks = int(number * period_s * CLOCK_HZ) & 0xFFFFFFFF

@@ -17,7 +17,7 @@ from edge.camera.source import Frame
 from edge.classification.interpreter import load_interpreter
 from tests.convert.test_variants import HERE
 from tests.support.datasets import python
-from tests.support.pictures import bare_seconds
+from tests.support.pictures import frames_without_mask
 
 BUILD = """
 import hashlib
@@ -88,7 +88,7 @@ def test_file_equals_the_converters_output() -> None:
 
 def test_every_face_of_every_frame_is_classified() -> None:
     original, costs = Original(), StageCosts()
-    shown = bare_seconds()[:3]
+    shown = frames_without_mask()[:3]
     original.begin(costs)
     for index, image in enumerate(shown):
         original.process(Frame(image, index * 0.1, index))

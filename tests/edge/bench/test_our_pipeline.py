@@ -8,14 +8,14 @@ from edge.camera.source import Frame
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model
 from edge.config.settings import Settings, change
-from tests.support.pictures import bare_seconds
+from tests.support.pictures import frames_without_mask
 
 SETTINGS = Settings(device="door1")
 
 
 def test_each_clip_starts_with_a_new_pipeline() -> None:
     ours = Ours(SETTINGS)
-    shown = [Frame(image, index * 0.1, index) for index, image in enumerate(bare_seconds())]
+    shown = [Frame(image, index * 0.1, index) for index, image in enumerate(frames_without_mask())]
     for _ in range(2):
         costs = StageCosts()
         ours.begin(costs)
@@ -32,7 +32,9 @@ def test_each_clip_starts_with_a_new_pipeline() -> None:
 
 
 def test_frame_rate_is_limited_as_in_the_daemon() -> None:
-    shown = [Frame(image, index / 30.0, index) for index, image in enumerate(bare_seconds() * 2)]
+    shown = [
+        Frame(image, index / 30.0, index) for index, image in enumerate(frames_without_mask() * 2)
+    ]
     ours, complete = Ours(SETTINGS), CompleteSearch(SETTINGS)
     assert [frame.index for frame in shown if ours.wants(frame)] == list(range(0, 30, 3))
     assert all(complete.wants(frame) for frame in shown)
@@ -41,7 +43,7 @@ def test_frame_rate_is_limited_as_in_the_daemon() -> None:
 def test_complete_search_searches_every_frame() -> None:
     complete = CompleteSearch(SETTINGS)
     complete.begin(StageCosts())
-    for index, image in enumerate(bare_seconds()[:5]):
+    for index, image in enumerate(frames_without_mask()[:5]):
         complete.process(Frame(image, index * 0.1, index))
     assert complete.work["full"] == 5
 

@@ -6,13 +6,15 @@ from edge.bench.measure import one_opencv_thread
 from edge.bench.threads import thread_figures
 from edge.camera.source import Frame
 from edge.config.settings import Settings
-from tests.support.pictures import bare_seconds
+from tests.support.pictures import frames_without_mask
 
 SETTINGS = Settings(device="door1")
 
 
 def test_thread_counts_are_measured_and_restored() -> None:
-    shown = [Frame(image, index * 0.1, index) for index, image in enumerate(bare_seconds()[:2])]
+    shown = [
+        Frame(image, index * 0.1, index) for index, image in enumerate(frames_without_mask()[:2])
+    ]
     with one_opencv_thread():
         found = thread_figures(SETTINGS, shown)
         assert cv2.getNumThreads() == 1

@@ -18,7 +18,7 @@ from edge.daemon.configuration import Configuration, load_configuration
 from edge.daemon.reload import Reload
 from edge.events.pipeline import Pipeline
 from tests.support.brokers import wait_until
-from tests.support.mjpeg_server import Mute
+from tests.support.mjpeg_server import SilentServer
 from tests.support.pictures import write_clip
 
 
@@ -77,11 +77,11 @@ def test_new_source_replaces_the_old_one(tmp_path: Path, door: Door) -> None:
 
 
 def test_nothing_changes_before_the_new_camera_delivers(tmp_path: Path, door: Door) -> None:
-    with Mute() as mute:
-        camera = {"source": mute.url, "timeout_s": 1.0, "name": "hall"}
+    with SilentServer() as silent:
+        camera = {"source": silent.url, "timeout_s": 1.0, "name": "hall"}
         door.next = change(door.settings, camera=camera, tracker={"window_s": 2.0})
         assert not door.reload()
-        wait_until(lambda: bool(mute.callers), "the feed connects to it")
+        wait_until(lambda: bool(silent.connections), "the feed connects to it")
         assert door.brightness() < 100
         assert door.applied == []
         with pytest.raises(UserError, match="no video stream at http"):

@@ -14,9 +14,9 @@ from edge.dashboard.pages.check_pages import MAX_FRAME_BYTES, MAX_UPLOADS, _uplo
 from edge.dashboard.pages.page_context import PageContext
 from edge.dashboard.picture_check.worker_client import MAX_BYTES
 from tests.support.http_client import Response, call_app
-from tests.support.pictures import bare_seconds
+from tests.support.pictures import frames_without_mask
 
-JPEG = cv2.imencode(".jpg", bare_seconds()[0])[1].tobytes()
+JPEG = cv2.imencode(".jpg", frames_without_mask()[0])[1].tobytes()
 
 
 def upload(app: ASGIApp, raw: bytes, name: str = "", path: str = "/check/picture") -> Response:

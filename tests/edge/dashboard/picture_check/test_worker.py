@@ -9,9 +9,9 @@ import pytest
 from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.dashboard.picture_check.worker import PictureWorker
-from tests.support.pictures import bare_seconds
+from tests.support.pictures import frames_without_mask
 
-FRAME = bare_seconds()[0]
+FRAME = frames_without_mask()[0]
 JPEG = cv2.imencode(".jpg", FRAME)[1].tobytes()
 
 
