@@ -70,7 +70,8 @@ class AlertSubscriber:
     def start(self) -> None:
         """Connect and subscribe.
 
-        Raises UserError when the broker cannot be reached or refuses.
+        Raises UserError when the broker cannot be reached or refuses the connection or the
+        subscription.
         """
         try:
             self._client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s)

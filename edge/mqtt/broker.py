@@ -31,7 +31,7 @@ ALERT_WAIT_S = 3.0
 LOGIN_REFUSED_CODES = (134, 135)
 #: The reason code of a DISCONNECT for "session taken over" in MQTT 5.
 SESSION_TAKEN_OVER = 142
-#: The reason codes that explain nothing: "normal disconnection" and "unspecified error".
+#: The reason codes that give no reason: "normal disconnection" and "unspecified error".
 NO_REASON_CODES = (0, 128)
 
 
@@ -44,7 +44,7 @@ class LoginRefusedError(RefusedError):
 
 
 class CertificateRefusedError(RefusedError):
-    """The device does not accept the broker's certificate, or the broker not the device's."""
+    """The device refused the broker's certificate, or the broker refused the device's."""
 
 
 class PacketTooLargeError(RefusedError):
@@ -154,7 +154,7 @@ def unreachable_error(broker: Broker, error: Exception) -> UserError:
         return UserError(handshake_failed_message(broker.address, error))
     if isinstance(error, socket.gaierror):
         return UserError(
-            f"no broker: the name {broker.host!r} is not known here; is it written right?"
+            f"no broker: the name {broker.host!r} cannot be resolved; is it spelled correctly?"
         )
     if isinstance(error, TimeoutError):
         return UserError(f"no broker answers at {broker.address} within {CONNECT_TIMEOUT_S:g} s")
@@ -189,7 +189,7 @@ def connection_lost_error(broker: Broker, reason: ReasonCode, device: str) -> Co
 
 def no_connack_error(broker: Broker) -> UserError:
     """Return the error for a server that accepts connections but does not answer CONNECT."""
-    question = "does it accept this device's certificate" if broker.tls else "does it want TLS"
+    question = "does it accept this device's certificate" if broker.tls else "does it require TLS"
     return UserError(
         f"{broker.address} does not answer like an MQTT broker; is the port right, and {question}?"
     )
@@ -215,5 +215,5 @@ def closed_before_connack_error(broker: Broker) -> UserError:
     except UserError as error:
         return error
     except OSError:
-        pass  # no alert within the time: the broker does not refuse our certificate
+        pass  # no alert within that time: the broker does not refuse our certificate
     return no_connack_error(broker)

@@ -51,9 +51,9 @@ class CommandResponder:
         else:
             self._waiting.append(command)
 
-    def handle_puback(self, mid: int) -> None:
-        """Record that the broker acknowledged packet `mid`, if that packet was a reply."""
-        self._in_flight.discard(mid)
+    def handle_puback(self, packet_id: int) -> None:
+        """Record that the broker acknowledged packet `packet_id`, if that packet was a reply."""
+        self._in_flight.discard(packet_id)
 
     def publish_replies(self, connection: Connection) -> None:
         """Answer waiting commands in order until the maximum number of replies is in flight."""

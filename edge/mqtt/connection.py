@@ -56,7 +56,7 @@ class PubackReceived:
     """
 
     connection: Connection
-    mid: int
+    packet_id: int
     failure: str
 
 
@@ -153,8 +153,8 @@ class Connection:
         client.on_connect = lambda _c, _u, _f, reason, properties: signals.put(
             ConnackReceived(self, reason, getattr(properties, "MaximumPacketSize", None))
         )
-        client.on_publish = lambda _c, _u, mid, reason, _p: signals.put(
-            PubackReceived(self, mid, str(reason) if reason.is_failure else "")
+        client.on_publish = lambda _c, _u, packet_id, reason, _p: signals.put(
+            PubackReceived(self, packet_id, str(reason) if reason.is_failure else "")
         )
         client.on_subscribe = lambda _c, _u, _m, reasons, _p: signals.put(
             SubackReceived(self, self._refused_topics(reasons))

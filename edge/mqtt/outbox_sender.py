@@ -99,7 +99,7 @@ class OutboxSender:
 
         Raises RefusedError when the broker rejected the event.
         """
-        sent = self._in_flight.pop(puback.mid, None)
+        sent = self._in_flight.pop(puback.packet_id, None)
         if sent is None:
             return
         seq, committed = sent

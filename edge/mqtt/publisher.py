@@ -289,7 +289,7 @@ class Publisher:
         """
         match signal:
             case PubackReceived():
-                self._responder.handle_puback(signal.mid)
+                self._responder.handle_puback(signal.packet_id)
                 self._sender.handle_puback(signal)
             case MessageReceived(connection, topic, payload) if topic == BIRTH_TOPIC:
                 connection.mark_handled()

@@ -243,7 +243,7 @@ class Outbox:
         """
         saved = salvage(self.path, MAX_EVENTS_IN_MEMORY, self._removed | self._memory.keys())
         self._copies = {event.seq: event for event in saved.events}
-        self._not_copied = saved.more
+        self._not_copied = saved.beyond_limit
         self._last_seq = self._safe_last_seq(saved.last_seq, self._clock())
 
     def _safe_last_seq(self, stored: int | None, at: Moment) -> int:

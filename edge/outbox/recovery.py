@@ -39,14 +39,14 @@ class Salvage:
     """What could still be read of a file.
 
     `damaged` is the number of rows that were themselves damaged. `last_seq` is the highest number
-    ever assigned, None if that is lost. `more` is the number of further readable events beyond
-    the requested limit.
+    ever assigned, None if that is lost. `beyond_limit` is the number of readable events that were
+    not returned because of the limit.
     """
 
     events: list[PendingEvent]
     damaged: int
     last_seq: int | None
-    more: int = 0
+    beyond_limit: int = 0
 
 
 def set_aside(path: Path, at: Moment) -> Path:
@@ -131,7 +131,7 @@ def salvage(path: Path, limit: int = MAX_SEQ, without: Collection[int] = frozens
 def _read_all(uri: str, limit: int, without: Collection[int]) -> Salvage:
     found: dict[int, PendingEvent] = {}
     damaged: set[int] = set()
-    more = 0
+    beyond_limit = 0
     try:
         db = sqlite3.connect(uri, timeout=0.2, uri=True)
     except sqlite3.Error:
@@ -143,12 +143,12 @@ def _read_all(uri: str, limit: int, without: Collection[int]) -> Salvage:
     for order in ("ASC", "DESC"):
         with suppress(sqlite3.Error, OverflowError, UnicodeDecodeError):
             for row in db.execute(f"SELECT {_columns(db)} FROM events ORDER BY seq {order}"):
-                if row[0] in found or (more and order == "DESC"):
+                if row[0] in found or (beyond_limit and order == "DESC"):
                     break
                 if row[0] in without:
                     continue
                 if len(found) >= limit:
-                    more += 1
+                    beyond_limit += 1
                     continue
                 try:
                     found[row[0]] = event_of(row)
@@ -157,7 +157,7 @@ def _read_all(uri: str, limit: int, without: Collection[int]) -> Salvage:
     last_seq = _last_seq(db, found, damaged)
     with suppress(sqlite3.Error):
         db.close()
-    return Salvage([found[seq] for seq in sorted(found)], len(damaged), last_seq, more)
+    return Salvage([found[seq] for seq in sorted(found)], len(damaged), last_seq, beyond_limit)
 
 
 def _last_seq(

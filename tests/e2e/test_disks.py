@@ -1,4 +1,4 @@
-"""A disk that is full, read-only or damaged: events go out all the same, and `health` tells."""
+"""A full, read-only or damaged disk: events are delivered, and `health` reports it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.visit_clip import FAST_ALERTS, write_visits
 VISITS = 6
 
 
-def configured(folder: Path, server: Mosquitto) -> Path:
+def write_config(folder: Path, server: Mosquitto) -> Path:
     config = folder / "door.toml"
     config.write_text(
         f'device = "door1"\n[mqtt]\nhost = "127.0.0.1"\nport = {server.port}\n'
@@ -36,17 +36,17 @@ def configured(folder: Path, server: Mosquitto) -> Path:
 
 
 def run_visits(
-    folder: Path, state: Path, server: Mosquitto, before: Callable[[], None] | None = None
+    folder: Path, state: Path, server: Mosquitto, preexec: Callable[[], None] | None = None
 ) -> subprocess.CompletedProcess[str]:
     clip = write_visits(folder / "visits.mp4", VISITS)
     return subprocess.run(
-        command(("run", "--config", configured(folder, server), "--source", clip)),
+        command(("run", "--config", write_config(folder, server), "--source", clip)),
         env=environment(state),
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
         check=False,
-        preexec_fn=before,
+        preexec_fn=preexec,
     )
 
 
@@ -56,7 +56,9 @@ def assert_all_arrive(listener: Subscriber) -> None:
     assert numbers == list(range(numbers[0], numbers[0] + 2 * VISITS))
 
 
-def test_a_full_disk(tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber) -> None:
+def test_events_are_delivered_on_full_disk(
+    tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
     state = tmp_path / "state"
     result = run_visits(tmp_path, state, mosquitto, lambda: limit_file_size(8192))
     assert result.returncode == 0
@@ -66,14 +68,16 @@ def test_a_full_disk(tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscribe
     health = subscriber.bodies("health")[-1]
     assert health["outbox_on_disk"] is False
     assert "cannot use the outbox" in health["warnings"][0]
-    # When there is room again, no number is given twice.
+    # When the disk has space again, no number is used twice.
     again = run_visits(tmp_path, state, mosquitto)
     assert (again.returncode, again.stderr) == (0, "")
     subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 4 * VISITS, "the second run")
     assert len({event["seq"] for event in subscriber.bodies("events")}) == 4 * VISITS
 
 
-def test_a_read_only_disk(tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber) -> None:
+def test_events_are_delivered_on_read_only_disk(
+    tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
     state = tmp_path / "state"
     state.mkdir()
     with read_only(state):
@@ -86,10 +90,10 @@ def test_a_read_only_disk(tmp_path: Path, mosquitto: Mosquitto, subscriber: Subs
 
 
 @pytest.mark.parametrize("where", ["start", "middle", "end", "cut", "junk"])
-def test_a_damaged_outbox(tmp_path: Path, mosquitto: Mosquitto, where: str) -> None:
-    """Filled while no broker was there, damaged, and started again."""
+def test_damaged_outbox_is_set_aside(tmp_path: Path, mosquitto: Mosquitto, where: str) -> None:
+    """The outbox is filled without a broker, damaged, and opened by the next start."""
     state = tmp_path / "state"
-    config = configured(tmp_path, mosquitto)
+    config = write_config(tmp_path, mosquitto)
     clip = write_visits(tmp_path / "visits.mp4", 20)
     mosquitto.stop()
     first = mask_patrol(
@@ -113,23 +117,23 @@ def test_a_damaged_outbox(tmp_path: Path, mosquitto: Mosquitto, where: str) -> N
     assert "Traceback" not in result.stderr
     line, *others = result.stderr.splitlines()
     assert "damaged" in line
-    # An end that was lost with the file is said anew.
+    # An end event that was lost with the file is created again.
     assert all("was interrupted by a crash or a power failure" in other for other in others)
     assert "it is set aside as outbox.sqlite3.damaged-" in line
     (aside,) = state.glob("outbox.sqlite3.damaged-*Z")
     assert aside.read_bytes() == content
-    listener.wait_for(lambda: listener.bodies("status")[-1:] == ["offline"], "the farewell")
+    listener.wait_for(lambda: listener.bodies("status")[-1:] == ["offline"], "offline")
     events = listener.bodies("events")
     new = [event for event in events if not event["replayed"]]
     assert len(new) == 2 * VISITS
-    assert min(event["seq"] for event in new) > 40  # no number of the first run again
+    assert min(event["seq"] for event in new) > 40  # no number of the first run is used again
     numbers = [event["seq"] for event in events]
     assert numbers == sorted(set(numbers))
     listener.close()
 
 
-def test_without_room_for_anything_it_still_says_what_is_wrong(tmp_path: Path) -> None:
-    """Even the log cannot grow: the process neither hangs nor shows a traceback."""
+def test_check_reports_a_disk_without_any_space(tmp_path: Path) -> None:
+    """Even log files cannot grow; the process neither hangs nor prints a traceback."""
     clip = write_clip(tmp_path / "empty.mp4", [90] * 5)
     result = subprocess.run(
         command(("check", "--source", clip)),
@@ -145,7 +149,7 @@ def test_without_room_for_anything_it_still_says_what_is_wrong(tmp_path: Path) -
     assert "Traceback" not in result.stderr
 
 
-def test_a_truncated_model_and_a_missing_cascade(tmp_path: Path) -> None:
+def test_truncated_model_and_missing_cascade_are_reported(tmp_path: Path) -> None:
     from edge.common.paths import shipped_model
 
     model = tmp_path / "cut.tflite"

@@ -1,4 +1,4 @@
-"""Our discovery and the README's automation in a real Home Assistant, if one is installed.
+"""MQTT discovery and the documented automation in a real Home Assistant, if one is installed.
 
 python3.13 -m venv ha && ha/bin/pip install homeassistant home-assistant-frontend paho-mqtt
 HASS=ha/bin/hass pytest -m soak tests/e2e/test_home_assistant.py
@@ -27,7 +27,7 @@ from tests.support.visit_clip import BARE_S, EMPTY_S, frame_at
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 START_S = 120.0
-#: Takes the place of a telephone: each notification is a line of JSON.
+#: A notification service in place of a telephone: it writes each message as a line of JSON.
 NOTIFIER = """
 import json
 from homeassistant.components.notify import BaseNotificationService
@@ -43,15 +43,15 @@ class Notifier(BaseNotificationService):
 
 
 class HomeAssistant:
-    """With the broker in its MQTT integration, the README's automation, and a telephone."""
+    """Home Assistant with the MQTT integration, the automation, and a notification service."""
 
     def __init__(self, folder: Path, broker_port: int) -> None:
         found = os.environ.get("HASS") or shutil.which("hass")
         if not found:
-            pytest.skip("no Home Assistant: put it on the path, or name its hass in $HASS")
+            pytest.skip("Home Assistant is not installed: put hass on the path, or set $HASS")
         self._program, self._folder = Path(found).absolute(), folder / "ha"
-        self._told = folder / "told"
-        self._told.touch()
+        self._notifications = folder / "notifications"
+        self._notifications.touch()
         readme = (ROOT / "edge" / "mqtt" / "README.md").read_text()
         automation = re.search(r"```yaml\n(automation:\n.*?)```", readme, re.DOTALL)
         assert automation is not None
@@ -87,7 +87,7 @@ class HomeAssistant:
                     "iot_class": "local_push",
                 }
             ),
-            "custom_components/telephone/notify.py": NOTIFIER.format(path=str(self._told)),
+            "custom_components/telephone/notify.py": NOTIFIER.format(path=str(self._notifications)),
         }.items():  # fmt: skip
             path = self._folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ class HomeAssistant:
 
     @contextmanager
     def running(self, listener: Subscriber) -> Iterator[None]:
-        """Once it has said that it is there, until it has ended in order."""
+        """Run Home Assistant; the block starts after its birth message."""
         count = listener.bodies("status").count("online")
         log = self._folder / "log"
         with log.open("a") as file:
@@ -113,12 +113,12 @@ class HomeAssistant:
             process.wait(60)
 
     @property
-    def told(self) -> list[str]:
-        return [json.loads(line) for line in self._told.read_text().splitlines()]
+    def notifications(self) -> list[str]:
+        return [json.loads(line) for line in self._notifications.read_text().splitlines()]
 
 
 class Door:
-    """A daemon that sees somebody, or nobody."""
+    """A daemon whose camera shows a person without a mask, or an empty scene."""
 
     def __init__(self, folder: Path, camera: MjpegCamera, broker_port: int) -> None:
         self._camera, self._written = camera, folder / "events"
@@ -126,7 +126,7 @@ class Door:
         config.write_text(
             f'device = "door1"\n[camera]\nsource = "{camera.url}"\n[mqtt]\nhost = "127.0.0.1"\n'
             f"port = {broker_port}\ndiscovery = true\nhealth_interval_s = 0.5\n"
-            # Somebody is an alert at once, and has not left when this machine stumbles.
+            # An alert starts at once, and does not end because this machine is briefly slow.
             "[events]\nmin_readings = 1\nconfirm_s = 0.0\n[tracker]\nleave_after_s = 3.0\n"
         )
         self.process = subprocess.Popen(
@@ -134,28 +134,28 @@ class Door:
             env=environment(folder / "state"), stderr=(folder / "daemon.log").open("w"),
         )  # fmt: skip
 
-    def arrives(self) -> None:
-        """Somebody bare-faced is there from now on."""
+    def enter(self) -> None:
+        """Show a person without a mask until `leave`."""
         self._show(BARE_S, "no_mask_start")
 
-    def leaves(self) -> None:
+    def leave(self) -> None:
         self._show(EMPTY_S, "no_mask_end")
 
     def visit(self) -> None:
-        self.arrives()
-        self.leaves()
+        self.enter()
+        self.leave()
 
     def _show(self, clip_s: float, kind: str) -> None:
-        count = self._seen(kind)
+        count = self._written_count(kind)
         self._camera.show([frame_at(clip_s)])
-        wait_until(lambda: self._seen(kind) > count, kind)
+        wait_until(lambda: self._written_count(kind) > count, kind)
 
-    def _seen(self, kind: str) -> int:
+    def _written_count(self, kind: str) -> int:
         return self._written.read_text().count(kind) if self._written.exists() else 0
 
 
 class House:
-    """A broker that both use, who listens there, and a network that can fail for the door."""
+    """The broker, its subscribers, and a relay that simulates the network of the door."""
 
     def __init__(self, folder: Path) -> None:
         self._log = folder / "broker.log"
@@ -169,8 +169,8 @@ class House:
         self._subscribed = 0
 
     def wait_for_subscription(self) -> None:
-        """The integration listens to the device once more, so that nothing gets lost."""
-        wait_until(lambda: self._subscriptions() > self._subscribed, "it listens", START_S)
+        """Wait until the integration has subscribed again, so that it misses no message."""
+        wait_until(lambda: self._subscriptions() > self._subscribed, "the subscription", START_S)
         self._subscribed = self._subscriptions()
 
     def _subscriptions(self) -> int:
@@ -179,9 +179,9 @@ class House:
         return min(sum(line.endswith(f" 1 maskpatrol/door1/{x}") for line in lines) for x in leaves)
 
     def starts(self) -> list[bool]:
-        """Of each start, as the broker passed it on: whether it says that it comes late."""
-        told = self.subscriber.bodies("events")
-        return [event["replayed"] for event in told if event["event_type"] == "no_mask_start"]
+        """Return the field `replayed` of each start event, in the order of arrival."""
+        events = self.subscriber.bodies("events")
+        return [event["replayed"] for event in events if event["event_type"] == "no_mask_start"]
 
     def wait_for_starts(self, count: int) -> None:
         self.subscriber.wait_for(lambda: len(self.starts()) == count, f"start {count}")
@@ -189,15 +189,15 @@ class House:
     def wait_for_status(self, status: str) -> None:
         self.subscriber.wait_for(lambda: self.subscriber.bodies("status")[-1] == status, status)
 
-    def wait_for_life(self) -> None:
-        """The door is heard, and not what the broker had kept of it."""
+    def wait_for_live_health(self) -> None:
+        """Wait for a `health` message that is not a stored retained one."""
 
-        def heard() -> int:
+        def count() -> int:
             found = [m for m in self.subscriber.messages if m.topic.endswith("/health")]
             return sum(not message.retain for message in found)
 
-        before = heard()
-        self.subscriber.wait_for(lambda: heard() > before, "a report")
+        before = count()
+        self.subscriber.wait_for(lambda: count() > before, "a report")
 
     def close(self) -> None:
         for listener in (self.births, self.subscriber):
@@ -206,13 +206,13 @@ class House:
         self.broker.stop()
 
 
-def test_one_notification_for_each_bare_face_that_is_no_old_news(tmp_path: Path) -> None:
+def test_one_notification_for_each_new_alert(tmp_path: Path) -> None:
     house = House(tmp_path)
     home = HomeAssistant(tmp_path, house.broker.port)
 
     def notified(count: int) -> None:
-        wait_until(lambda: len(home.told) >= count, f"notification {count}")
-        assert home.told == ["Bare face at entrance"] * count
+        wait_until(lambda: len(home.notifications) >= count, f"notification {count}")
+        assert home.notifications == ["Bare face at entrance"] * count
 
     with MjpegCamera([frame_at(EMPTY_S)]) as camera:
         with home.running(house.births):
@@ -222,7 +222,7 @@ def test_one_notification_for_each_bare_face_that_is_no_old_news(tmp_path: Path)
             notified(1)
             door.visit()
             notified(2)
-            # The door's network fails while somebody comes: that is told late, and is no news.
+            # An alert during a network failure is delivered late and causes no notification.
             house.relay.close_on(b"MQTT", 1000)
             house.relay.cut_connections()
             house.wait_for_status("offline")
@@ -231,26 +231,26 @@ def test_one_notification_for_each_bare_face_that_is_no_old_news(tmp_path: Path)
             house.wait_for_starts(3)
             door.visit()
             notified(3)
-            # The broker's thanks for an event are lost, so that it comes twice.
+            # The acknowledgement of an event is lost, so the event is delivered twice.
             house.relay.drop_answers()
-            door.arrives()
+            door.enter()
             notified(4)
             house.relay.cut_connections()
             house.wait_for_starts(6)
-            door.leaves()
-            door.arrives()
+            door.leave()
+            door.enter()
             notified(5)
-            # The broker is started anew, and with it all that it has kept comes again.
+            # After a restart the broker sends all its retained messages again.
             house.broker.stop()
             house.broker.start()
             house.wait_for_subscription()
-            house.wait_for_life()
-            door.leaves()
-            door.arrives()
+            house.wait_for_live_health()
+            door.leave()
+            door.enter()
             notified(6)
         with home.running(house.births):
             house.wait_for_subscription()
-            door.leaves()
+            door.leave()
             door.visit()
             notified(7)
     door.process.terminate()

@@ -1,4 +1,4 @@
-"""Brokers that come and go, processes that are killed: every committed event arrives."""
+"""Brokers are restarted and processes killed, and every committed event arrives."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ short_and_long = pytest.mark.parametrize(
 
 
 class Door:
-    """A daemon's home: its state, its configuration, its clips, and what it says it wrote."""
+    """A daemon's files: its state, configuration, clips, and the events that it wrote."""
 
     def __init__(self, folder: Path, broker: Mosquitto, visits: int) -> None:
         self.folder = folder
@@ -46,8 +46,8 @@ class Door:
             "--events", self.written_to, "--log-level", "error",
         )  # fmt: skip
 
-    def deliver_the_rest(self) -> None:
-        """Run with nobody in view until the outbox is empty."""
+    def deliver_remaining_events(self) -> None:
+        """Run the daemon on an empty scene until the outbox is empty."""
         for _ in range(5):
             result = mask_patrol(
                 self.folder, "run", "--config", self._config, "--source", self._empty
@@ -55,13 +55,13 @@ class Door:
             assert "Traceback" not in result.stderr
             if result.returncode == 0:
                 return
-        raise AssertionError("the broker is there and the outbox is not delivered")
+        raise AssertionError("the outbox is not delivered although the broker is running")
 
-    def is_somebody_in_view(self) -> bool:
+    def is_alert_running(self) -> bool:
         return [event["event_type"] for event in self.written()[-1:]] == ["no_mask_start"]
 
     def written(self) -> list[dict[str, Any]]:
-        """Every event that is known to have reached the outbox."""
+        """Return every event that is known to have been committed to the outbox."""
         if not self.written_to.exists():
             return []
         return [json.loads(line) for line in self.written_to.read_text().splitlines()]
@@ -69,11 +69,11 @@ class Door:
 
 def assert_nothing_lost(door: Door, listener: PersistentSubscriber) -> None:
     written = {(e["seq"], e["id"], e["event_type"]) for e in door.written()}
-    wait_until(lambda: written <= set(listener.distinct()), "everything that was written")
+    wait_until(lambda: written <= set(listener.distinct()), "every written event")
     arrived = listener.distinct()
-    # Duplicates are the same event with the same number: so many numbers as distinct events.
+    # A duplicate has the same number, so there are as many numbers as distinct events.
     assert [seq for seq, _, _ in arrived] == list(range(1, len(arrived) + 1))
-    assert len({(identity, kind) for _, identity, kind in arrived}) == len(arrived)
+    assert len({(alert, kind) for _, alert, kind in arrived}) == len(arrived)
 
 
 def pause(chance: random.Random, min_s: float, max_s: float) -> None:
@@ -81,7 +81,7 @@ def pause(chance: random.Random, min_s: float, max_s: float) -> None:
 
 
 @short_and_long
-def test_a_broker_that_comes_and_goes(tmp_path: Path, times: int) -> None:
+def test_broker_restarts_lose_nothing(tmp_path: Path, times: int) -> None:
     chance = random.Random(times)
     server = Mosquitto(tmp_path, persistent=True).start()
     door = Door(tmp_path, server, visits=5 * times)
@@ -96,7 +96,7 @@ def test_a_broker_that_comes_and_goes(tmp_path: Path, times: int) -> None:
     assert "Traceback" not in errors
     assert daemon.returncode in (0, 3)
     listener.wait_until_subscribed()
-    door.deliver_the_rest()
+    door.deliver_remaining_events()
     assert len(door.written()) == 10 * times
     assert_nothing_lost(door, listener)
     assert len(listener.distinct()) == 10 * times
@@ -104,33 +104,33 @@ def test_a_broker_that_comes_and_goes(tmp_path: Path, times: int) -> None:
     server.stop()
 
 
-@pytest.mark.parametrize("broker_dies_too", [False, True])
+@pytest.mark.parametrize("kill_broker", [False, True])
 @pytest.mark.parametrize(
     "times",
     [3, pytest.param(50, marks=[pytest.mark.soak, pytest.mark.timeout(900)])],
 )
-def test_killed_again_and_again(tmp_path: Path, times: int, broker_dies_too: bool) -> None:
-    chance = random.Random(7 * times + broker_dies_too)
+def test_killed_daemon_loses_nothing(tmp_path: Path, times: int, kill_broker: bool) -> None:
+    chance = random.Random(7 * times + kill_broker)
     server = Mosquitto(tmp_path, persistent=True).start()
     door = Door(tmp_path, server, visits=20)
     listener = PersistentSubscriber(server.broker)
     for number in range(times):
         daemon = door.open()
         pause(chance, 1.0, 4.0)
-        if number == 0:  # once at least while somebody is in view, wherever chance falls
-            wait_until(door.is_somebody_in_view, "somebody is in view")
-        if broker_dies_too:
+        if number == 0:  # kill it at least once during an alert
+            wait_until(door.is_alert_running, "a running alert")
+        if kill_broker:
             server.stop(signal.SIGKILL)
         daemon.send_signal(signal.SIGKILL)
         daemon.communicate()
-        if broker_dies_too:
-            wait_until(lambda: not listener.subscribed.is_set(), "the subscriber notices")
+        if kill_broker:
+            wait_until(lambda: not listener.subscribed.is_set(), "the lost connection")
             server.start()
             listener.wait_until_subscribed()
-    door.deliver_the_rest()
+    door.deliver_remaining_events()
     assert len(door.written()) > times
     assert_nothing_lost(door, listener)
-    # Whoever was in view when it was killed: the next start says that this is over.
+    # The next start ends the alerts that were running when the daemon was killed.
     kinds = Counter(kind for _, _, kind in listener.distinct())
     assert kinds["no_mask_start"] == kinds["no_mask_end"]
     assert any(event["ended_by"] == "shutdown" for event in listener.events)

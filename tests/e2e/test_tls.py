@@ -1,4 +1,4 @@
-"""The program over TLS: in with a client certificate, and one clear line for what keeps it out."""
+"""The program over TLS: a valid client certificate, and one clear line for each refusal."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.support.cli_process import (
 )
 from tests.support.pictures import write_clip
 
-EVENTS_OF_THE_DEMO = 4
+DEMO_EVENTS = 4
 
 
 @dataclass
 class Door:
-    """A configuration for a device that talks TLS, to be spoilt by the tests."""
+    """A valid TLS configuration of a device, which the tests make invalid."""
 
     folder: Path
     server: TlsMosquitto
@@ -55,7 +55,7 @@ def new_door(tmp_path: Path, authority: Authority, broker: Pair | None = None) -
     return Door(tmp_path, server, authority, authority.issue("door"))
 
 
-def test_with_a_client_certificate_everything_works(tmp_path: Path, authority: Authority) -> None:
+def test_everything_works_with_client_certificate(tmp_path: Path, authority: Authority) -> None:
     door = new_door(tmp_path, authority)
     config = door.config()
     check = mask_patrol(tmp_path, "check", "--config", config)
@@ -67,9 +67,9 @@ def test_with_a_client_certificate_everything_works(tmp_path: Path, authority: A
     listener = Subscriber(door.server.broker)
     result = mask_patrol(tmp_path, "run", "--config", config, "--pace", "fast")
     assert (result.returncode, result.stderr) == (0, "")
-    listener.wait_for(lambda: listener.bodies("status") == ["online", "offline"], "the farewell")
-    assert len(listener.bodies("events")) == EVENTS_OF_THE_DEMO
-    shown = [watcher.stdout.readline() for _ in range(EVENTS_OF_THE_DEMO)]
+    listener.wait_for(lambda: listener.bodies("status") == ["online", "offline"], "offline")
+    assert len(listener.bodies("events")) == DEMO_EVENTS
+    shown = [watcher.stdout.readline() for _ in range(DEMO_EVENTS)]
     assert ["NO MASK" in line for line in shown] == [True, False, True, False]
     watcher.terminate()
     watcher.communicate(timeout=20)
@@ -77,8 +77,8 @@ def test_with_a_client_certificate_everything_works(tmp_path: Path, authority: A
     door.server.stop()
 
 
-def assert_kept_out(door: Door, expected: str) -> None:
-    """check, watch and run each say why, in one line; the events are kept."""
+def assert_refused(door: Door, expected: str) -> None:
+    """check, watch and run each print the reason in one line, and run keeps the events."""
     config = door.config()
     source = ("--source", write_clip(door.folder / "empty.mp4", [90] * 10))
     check = mask_patrol(door.folder, "check", "--config", config, *source)
@@ -91,43 +91,45 @@ def assert_kept_out(door: Door, expected: str) -> None:
     run = mask_patrol(door.folder, "run", "--config", config, "--pace", "fast")
     assert run.returncode == 3
     lines = run.stderr.strip().splitlines()
-    assert len(lines) == 2, run.stderr  # once when it happens, once in the closing line
+    assert len(lines) == 2, run.stderr  # once when it happens, once in the last line
     assert all(expected in line for line in lines)
-    assert f"{EVENTS_OF_THE_DEMO} events were not delivered" in lines[1]
+    assert f"{DEMO_EVENTS} events were not delivered" in lines[1]
     for text in (check.stdout + check.stderr, watch.stderr, run.stdout + run.stderr):
         assert "Traceback" not in text
         assert door.password not in text
     with sqlite3.connect(door.folder / "outbox.sqlite3") as database:
-        assert database.execute("select count(*) from events").fetchone() == (EVENTS_OF_THE_DEMO,)
+        assert database.execute("select count(*) from events").fetchone() == (DEMO_EVENTS,)
     door.server.stop()
 
 
-def test_a_wrong_authority(tmp_path: Path, authority: Authority, stranger: Authority) -> None:
+def test_wrong_authority_is_refused(
+    tmp_path: Path, authority: Authority, stranger: Authority
+) -> None:
     door = new_door(tmp_path, authority)
     door.authority = stranger
-    assert_kept_out(door, "is not signed by an authority that this device trusts")
+    assert_refused(door, "is not signed by an authority that this device trusts")
 
 
-def test_a_wrong_password(tmp_path: Path, authority: Authority) -> None:
+def test_wrong_password_is_refused(tmp_path: Path, authority: Authority) -> None:
     door = new_door(tmp_path, authority)
     door.password = "wrong-password"
-    assert_kept_out(door, "refuses user 'door'")
+    assert_refused(door, "refuses user 'door'")
 
 
-def test_an_expired_certificate_of_the_broker(tmp_path: Path, authority: Authority) -> None:
+def test_expired_broker_certificate_is_refused(tmp_path: Path, authority: Authority) -> None:
     door = new_door(tmp_path, authority, authority.issue_for_broker(days=-1))
-    assert_kept_out(
+    assert_refused(
         door, f"the certificate of the broker at 127.0.0.1:{door.server.port} has expired"
     )
 
 
-def test_an_expired_certificate_of_the_device(tmp_path: Path, authority: Authority) -> None:
+def test_expired_device_certificate_is_refused(tmp_path: Path, authority: Authority) -> None:
     door = new_door(tmp_path, authority)
     door.device = authority.issue("late", days=-1)
-    assert_kept_out(door, "refuses this device's certificate because it has expired")
+    assert_refused(door, "refuses this device's certificate because it has expired")
 
 
-def test_the_login_may_come_from_the_environment(tmp_path: Path, authority: Authority) -> None:
+def test_credentials_may_come_from_environment(tmp_path: Path, authority: Authority) -> None:
     door = new_door(tmp_path, authority)
     door.password = "wrong-password"
     config = door.config()
@@ -153,17 +155,15 @@ def test_the_login_may_come_from_the_environment(tmp_path: Path, authority: Auth
         ("host = 'h'\npassword_file = '{empty}'\n", "is empty: write the broker's"),
     ],
 )
-def test_settings_that_cannot_be_used(tmp_path: Path, text: str, expected: str) -> None:
+def test_unusable_settings_are_reported(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "empty").touch()
     config = tmp_path / "door.toml"
     config.write_text("[mqtt]\n" + text.replace("{empty}", str(tmp_path / "empty")))
     assert_one_clear_line(mask_patrol(tmp_path, "run", "--config", config), expected)
 
 
-def test_home_assistant_finds_what_the_device_really_says(
-    tmp_path: Path, authority: Authority
-) -> None:
-    """Each template that has no default reads a key that stands in the message."""
+def test_home_assistant_templates_match_messages(tmp_path: Path, authority: Authority) -> None:
+    """Each template without a default reads a key that the message contains."""
     door = new_door(tmp_path, authority)
     door.more = "discovery = true\nhealth_interval_s = 1.0\n"
     listener = Subscriber(door.server.broker, "#")
@@ -173,11 +173,13 @@ def test_home_assistant_finds_what_the_device_really_says(
     listener.wait_for(lambda: bool(listener.bodies("state")), "state")
     daemon.terminate()
     daemon.communicate(timeout=30)
-    said = {leaf: listener.bodies(leaf)[-1] for leaf in ("health", "state")}
+    published = {leaf: listener.bodies(leaf)[-1] for leaf in ("health", "state")}
     for component in listener.bodies("config")[0]["components"].values():
         template = component.get("value_template", "")
         if template and "default(" not in template:
             key = template.split("value_json.")[1].split()[0]
-            assert key in said[component["state_topic"].rsplit("/", 1)[1]], json.dumps(component)
+            assert key in published[component["state_topic"].rsplit("/", 1)[1]], json.dumps(
+                component
+            )
     listener.close()
     door.server.stop()

@@ -69,7 +69,7 @@ def test_repr_does_not_show_the_password() -> None:
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (socket.gaierror(), "the name 'b' is not known here"),
+        (socket.gaierror(), "the name 'b' cannot be resolved"),
         (TimeoutError(), "no broker answers at b:1883 within 10 s"),
         (ConnectionRefusedError(111, "Connection refused"), "no broker at b:1883: Connection ref"),
         (ValueError("odd"), "no broker at b:1883: odd"),
@@ -118,7 +118,7 @@ def test_lost_connection_has_the_kind_of_its_reason(
 
 
 def test_silent_plain_server_may_want_tls() -> None:
-    assert "does it want TLS?" in str(no_connack_error(BROKER))
+    assert "does it require TLS?" in str(no_connack_error(BROKER))
     assert str(closed_before_connack_error(BROKER)) == str(no_connack_error(BROKER))
 
 

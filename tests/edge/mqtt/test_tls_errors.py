@@ -136,7 +136,7 @@ def test_tls_port_does_not_answer_plain_connection(tmp_path: Path, authority: Au
     server = TlsMosquitto(tmp_path, authority).start()
     error = failure_of(replace(server.broker, tls=None), tmp_path)
     server.stop()
-    assert "does it want TLS?" in str(error)
+    assert "does it require TLS?" in str(error)
 
 
 def test_renewed_certificate_is_used_without_restart(

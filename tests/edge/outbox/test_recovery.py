@@ -191,7 +191,7 @@ def test_salvage_is_limited_and_skips_removed_events(tmp_path: Path) -> None:
     path = fill_outbox(tmp_path, 10)
     saved = salvage(path, limit=3, without={2})
     assert [event.seq for event in saved.events] == [1, 3, 4]
-    assert (saved.damaged, saved.last_seq, saved.more) == (0, 10, 6)
+    assert (saved.damaged, saved.last_seq, saved.beyond_limit) == (0, 10, 6)
 
 
 def test_salvage_of_missing_file_is_empty(tmp_path: Path) -> None:
