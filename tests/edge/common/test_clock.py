@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 
 from edge.common.clock import (
     Moment,
+    UtcClock,
     age_s,
     clock_is_synchronised,
     correction_s,
+    iso_utc,
     kernel_clock_state,
     monotonic_offset_s,
     now,
@@ -78,3 +81,17 @@ def test_monotonic_offset_is_the_difference_of_the_clocks(
     monkeypatch.setattr(time, "time", lambda: 1000.0)
     monkeypatch.setattr(time, "monotonic", lambda: 400.0)
     assert monotonic_offset_s() == 600.0
+
+
+def test_times_are_utc_with_milliseconds() -> None:
+    assert iso_utc(1772352903.218) == "2026-03-01T08:15:03.218Z"
+    assert iso_utc(1772352903.0) == "2026-03-01T08:15:03.000Z"
+    assert datetime.fromisoformat(iso_utc(1772352903.0)).timestamp() == 1772352903.0
+
+
+def test_clock_offset_is_read_at_each_use() -> None:
+    offset_s = [0.0]
+    clock = UtcClock(lambda: offset_s[0])
+    assert clock.at(0.0).startswith("1970-01-01")
+    offset_s[0] = 1772352903.0
+    assert clock.at(0.0).startswith("2026-03-01")
