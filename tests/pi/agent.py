@@ -1,7 +1,7 @@
-"""Runs in the emulated machine: does what comes in over a serial port, a JSON object a line.
+"""Runs in the emulated machine: executes commands that it receives over a serial port.
 
-`{"run": COMMAND}` is answered with `{"code": …, "output": …}`; a machine that has just come up
-says `{"up": BOOT_ID}` of itself.
+Each line is a JSON object. The reply to `{"run": COMMAND}` is `{"code": …, "output": …}`. After a
+boot, the agent sends `{"up": BOOT_ID}`.
 """
 
 import json
@@ -13,32 +13,32 @@ import sys
 def main(port_name):
     with pathlib.Path(port_name).open("r+b", buffering=0) as port:
         boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        say(port, {"up": boot})
-        waiting = b""
+        send(port, {"up": boot})
+        received = b""
         while True:
-            waiting += port.read(65536)
-            while b"\n" in waiting:
-                line, waiting = waiting.split(b"\n", 1)
+            received += port.read(65536)
+            while b"\n" in received:
+                line, received = received.split(b"\n", 1)
                 if line.strip():
-                    say(port, do(json.loads(line)))
+                    send(port, execute(json.loads(line)))
 
 
-def do(wish):
+def execute(request):
     try:
         done = subprocess.run(
-            ["/bin/bash", "-c", wish["run"]],
+            ["/bin/bash", "-c", request["run"]],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
         )
-    except OSError as error:  # a command that is too long, say
+    except OSError as error:  # for example, a command that is too long
         return {"code": 126, "output": str(error)}
     return {"code": done.returncode, "output": done.stdout.decode(errors="replace")}
 
 
-def say(port, words):
-    left = json.dumps(words).encode() + b"\n"
+def send(port, message):
+    left = json.dumps(message).encode() + b"\n"
     while left:
         left = left[port.write(left) :]
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.pi.door import Listener
+from tests.pi.device import Listener
 from tests.pi.roots import BOOKWORM, TRIXIE, Release
 from tests.support.brokers import Mosquitto
 
-#: An emulated machine may take its time, on a busy computer above all.
+#: Time limit of a test: an emulated machine is slow, especially on a busy computer.
 MAX_DURATION_S = 3600
 
 
@@ -22,14 +22,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _as_root() -> None:
+def _require_root() -> None:
     if os.geteuid() != 0:
-        pytest.skip("the trees of arm64 systems keep their owners: run this as root")
+        pytest.skip("the root file systems contain files of several owners: run this as root")
 
 
 @pytest.fixture(params=[BOOKWORM, TRIXIE], ids=lambda release: release.name)
 def release(request: pytest.FixtureRequest) -> Release:
-    """Both systems, one after the other."""
+    """Each of the two releases."""
     return request.param
 
 
@@ -42,6 +42,6 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 
 @pytest.fixture
 def listener(broker: Mosquitto) -> Iterator[Listener]:
-    ears = Listener(broker)
-    yield ears
-    ears.close()
+    listener = Listener(broker)
+    yield listener
+    listener.close()

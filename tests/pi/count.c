@@ -1,5 +1,5 @@
-/* A plugin of qemu in user mode: counts the instructions that a program executes, in a file
- * that the program itself can look into. Only right for one thread at a time. */
+/* A plugin for qemu in user mode: counts the instructions that a program executes, in a file that
+ * the program can read. Correct only for one thread at a time. */
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Of qemu's plugin API, version 1, as much as is used. */
+/* The part of qemu's plugin API, version 1, that is used here. */
 struct qemu_plugin_tb;
 enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
 typedef void (*tb_callback)(uint64_t id, struct qemu_plugin_tb *tb);

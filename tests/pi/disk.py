@@ -1,4 +1,4 @@
-"""Disks laid out as Raspberry Pi OS lays out its images, made without mounting anything."""
+"""Disks with the partition layout of Raspberry Pi OS, made without mounting them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sdcard.disk_image.sparse_files import copy_sparsely
 from sdcard.programs import find
 
 from tests.pi.kernel import kernel
-from tests.pi.roots import CACHE, Release, alone, key, root_tar
+from tests.pi.roots import CACHE, Release, build_lock, key, root_tar
 
 MEBI = 1 << 20
 BOOT_AT, BOOT_BYTES = 4 * MEBI, 256 * MEBI
 ROOT_AT = BOOT_AT + BOOT_BYTES
 DISK_ID = "6d61736b"
 AGENT_UNIT = """[Unit]
-Description=Does what the tests ask for
+Description=Run the commands of the tests
 After=dev-virtio\\x2dports-agent.device
 BindsTo=dev-virtio\\x2dports-agent.device
 
@@ -29,7 +29,7 @@ Restart=always
 [Install]
 WantedBy=multi-user.target
 """
-#: What costs minutes in emulation and shows nothing.
+#: Units that take minutes in emulation, and that no test needs.
 MASKED = (
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
     "e2scrub_reap.service", "fstrim.timer", "systemd-hwdb-update.service", "getty@tty1.service",
@@ -39,12 +39,12 @@ MASKED = (
 
 
 def base_disk(release: Release, root_mebi: int = 1400) -> Path:
-    """An image of `release` with an agent in it, made once; copy it, do not change it."""
+    """Return a disk of `release` with the agent. It is made once and shared: copy it before use."""
     code = "".join(
         Path(__file__).with_name(name).read_text() for name in ("disk.py", "agent.py", "kernel.py")
     )
     path = CACHE / f"base-{release.name}-{key(root_tar(release).name, code, str(root_mebi))}.img"
-    with alone(path.name):
+    with build_lock(path.name):
         if not path.exists():
             for old in CACHE.glob(f"base-{release.name}-*.img"):
                 old.unlink()
@@ -55,7 +55,7 @@ def base_disk(release: Release, root_mebi: int = 1400) -> Path:
 
 
 def copy_disk(base: Path, to: Path) -> Path:
-    """A copy, holes and all."""
+    """Copy a disk as a sparse file; return `to`."""
     subprocess.run(["cp", "--sparse=always", "--reflink=auto", base, to], check=True)
     return to
 
@@ -65,12 +65,12 @@ def _make(release: Release, image: Path, root_mebi: int) -> None:
         tree = Path(scratch) / "tree"
         tree.mkdir()
         subprocess.run(["tar", "-xf", root_tar(release), "-C", tree, "--numeric-owner"], check=True)
-        _furnish(release, tree)
+        _configure(release, tree)
         make_image(image, tree, root_mebi)
 
 
-def _furnish(release: Release, tree: Path) -> None:
-    """What Raspberry Pi OS has on top of Debian, as far as it matters; and our agent."""
+def _configure(release: Release, tree: Path) -> None:
+    """Add the differences between Raspberry Pi OS and Debian that matter here, and the agent."""
     for name in ("dev", "proc", "sys", "run"):
         (tree / name).mkdir(exist_ok=True)
     modules = tree / "usr/lib/modules"
@@ -95,7 +95,7 @@ def _furnish(release: Release, tree: Path) -> None:
     )
     add_user(tree)
     cloud = tree / "etc/cloud"
-    if cloud.exists():  # as Raspberry Pi OS sets it up, and off unless a test wants it
+    if cloud.exists():  # the configuration of Raspberry Pi OS; disabled unless a test enables it
         (cloud / "cloud.cfg.d/99_raspberry-pi.cfg").write_text(
             "datasource_list: [ NoCloud, None ]\n"
             "datasource:\n  NoCloud:\n    seedfrom: file:///boot/firmware\n"
@@ -105,7 +105,7 @@ def _furnish(release: Release, tree: Path) -> None:
 
 
 def add_user(tree: Path) -> None:
-    """The user that Raspberry Pi OS comes with: number 1000, without a password."""
+    """Add the default user of Raspberry Pi OS: UID 1000, without a password."""
     for name, line in (
         ("passwd", "pi:x:1000:1000:,,,:/home/pi:/bin/bash"),
         ("shadow", "pi:*:20000:0:99999:7:::"),
@@ -123,7 +123,7 @@ def add_user(tree: Path) -> None:
 def make_image(
     image: Path, tree: Path, root_mebi: int, boot_mebi: int = BOOT_BYTES // MEBI
 ) -> None:
-    """A FAT boot partition with the files that are always there, and `tree` as an ext4 root."""
+    """Make an image with a FAT boot partition, and an ext4 root with the content of `tree`."""
     root_at = BOOT_AT + boot_mebi * MEBI
     with image.open("wb") as file:
         file.truncate(root_at + root_mebi * MEBI)

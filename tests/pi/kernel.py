@@ -1,4 +1,4 @@
-"""The kernel that the emulated machine starts, and the few modules that it needs."""
+"""The kernel of the emulated machine, and the modules that it needs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.pi.roots import CACHE, Release, alone, kernel_tar, key
+from tests.pi.roots import CACHE, Release, build_lock, kernel_tar, key
 
-#: Disk, network, our serial port, the boot partition, and the camera that is none.
+#: Modules for the disk, the network, the serial port, the boot partition, and the virtual camera.
 WANTED = (
     "nvme", "ext4", "virtio_pci", "virtio_net", "virtio_console", "vfat", "nls_cp437",
     "nls_ascii", "nls_iso8859-1", "nls_utf8", "vivid", "overlay", "rfkill", "cfg80211",
     "mac80211_hwsim", "af_packet",
 )  # fmt: skip
-#: What must be there before the root is: in the initramfs.
+#: Modules that are needed to mount the root; they are in the initramfs.
 EARLY = ("nvme", "ext4", "crc32c-generic", "crc32c", "crc32c_generic", "libcrc32c")
-#: Kernel's modules come packed or plain.
+#: File names of kernel modules, which may be compressed.
 SUFFIXES = (".ko", ".ko.xz", ".ko.zst")
 INIT = """#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
@@ -41,7 +41,7 @@ exec /bin/busybox switch_root /root $init
 
 @dataclass(frozen=True)
 class Kernel:
-    """What qemu starts, and the modules for the tree: a folder to lie at /usr/lib/modules."""
+    """The kernel and the initramfs for qemu, and the content of /usr/lib/modules."""
 
     image: Path
     initramfs: Path
@@ -49,10 +49,10 @@ class Kernel:
 
 
 def kernel(release: Release) -> Kernel:
-    """Unpacked once from the release's package."""
+    """Return the kernel of `release`, which is unpacked once."""
     source = kernel_tar(release)
     folder = CACHE / f"kernel-{release.name}-{key(source.name, Path(__file__).read_text())}"
-    with alone(folder.name):
+    with build_lock(folder.name):
         if not folder.exists():
             partial = folder.with_name(f"partial-{folder.name}")
             shutil.rmtree(partial, ignore_errors=True)
@@ -62,12 +62,12 @@ def kernel(release: Release) -> Kernel:
 
 
 def _unpack(source: Path, folder: Path) -> None:
-    whole = folder / "whole"
-    whole.mkdir(parents=True)
-    subprocess.run(["tar", "-xf", source, "-C", whole], check=True)
-    shutil.copyfile(next((whole / "boot").glob("vmlinuz-*")), folder / "vmlinuz")
+    package = folder / "package"
+    package.mkdir(parents=True)
+    subprocess.run(["tar", "-xf", source, "-C", package], check=True)
+    shutil.copyfile(next((package / "boot").glob("vmlinuz-*")), folder / "vmlinuz")
     base = next(
-        path for path in (whole / "usr/lib/modules", whole / "lib/modules") if path.is_dir()
+        path for path in (package / "usr/lib/modules", package / "lib/modules") if path.is_dir()
     )
     tree = next(base.iterdir())
     order = _with_dependencies(tree, WANTED)
@@ -79,7 +79,7 @@ def _unpack(source: Path, folder: Path) -> None:
     for path in tree.glob("modules.*"):
         if path.name in {"modules.builtin", "modules.builtin.modinfo", "modules.order"}:
             shutil.copyfile(path, kept / path.name)
-    # depmod looks below lib/modules.
+    # depmod expects the modules in lib/modules.
     root = folder / "depmod"
     (root / "lib").mkdir(parents=True)
     (root / "lib/modules").symlink_to(folder.resolve() / "modules")
@@ -87,14 +87,14 @@ def _unpack(source: Path, folder: Path) -> None:
     shutil.rmtree(root)
     early = _with_dependencies(tree, EARLY)
     busybox = next(
-        path for path in (whole / "bin/busybox", whole / "usr/bin/busybox") if path.exists()
+        path for path in (package / "bin/busybox", package / "usr/bin/busybox") if path.exists()
     )
     _write_initramfs(folder / "initramfs.gz", busybox, [tree / path for path in early])
-    shutil.rmtree(whole)
+    shutil.rmtree(package)
 
 
 def _with_dependencies(tree: Path, names: Iterable[str]) -> list[str]:
-    """The paths below `tree` of modules and what they need, in the order of loading."""
+    """Return the paths below `tree` of modules and their dependencies, in loading order."""
     if not (tree / "modules.dep").exists():
         _depmod(tree)
     needs = {}
@@ -104,10 +104,10 @@ def _with_dependencies(tree: Path, names: Iterable[str]) -> list[str]:
     by_name = {Path(path).name.split(".")[0].replace("-", "_"): path for path in needs}
     order: list[str] = []
     for name in names:
-        if path := by_name.get(name.replace("-", "_")):  # else it is built in
-            for one in (*reversed(needs[path]), path):
-                if one not in order:
-                    order.append(one)
+        if path := by_name.get(name.replace("-", "_")):  # otherwise it is built into the kernel
+            for module in (*reversed(needs[path]), path):
+                if module not in order:
+                    order.append(module)
     return order
 
 
@@ -119,7 +119,7 @@ def _depmod(tree: Path) -> None:
 
 
 def _write_initramfs(path: Path, busybox: Path, modules: list[Path]) -> None:
-    """A cpio archive in the kernel's own format, `newc`."""
+    """Write a cpio archive in the format `newc`, which the kernel needs."""
     archive = io.BytesIO()
     for folder in ("bin", "proc", "sys", "dev", "root", "modules"):
         _add(archive, folder, b"", 0o040755)

@@ -1,4 +1,4 @@
-"""An arm64 machine in qemu, driven over a serial port, and always ended."""
+"""An arm64 machine in qemu, controlled over a serial port."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from typing import Any
 from tests.pi.kernel import Kernel
 from tests.pi.roots import CACHE
 
-#: An emulated machine takes half a minute to come up on two cores, minutes on busy ones.
+#: Time limit for a boot, which takes half a minute on two idle cores, and minutes on busy ones.
 UP_S = 900.0
 COMMAND_S = 900.0
-#: Where a broker on this machine's loopback is to be found from inside.
+#: The address under which the emulated machine reaches the loopback interface of the host.
 HOST = "10.0.2.2"
-#: … and in a machine without any other network.
+#: The address of the broker in a machine without any other network.
 RELAY_HOST, RELAY_PORT = "10.0.2.100", 1883
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 
 @dataclass(frozen=True)
-class Done:
-    """What a command in the machine said."""
+class Result:
+    """The exit code and the output of a command in the machine."""
 
     code: int
     output: str
 
 
 class MachineError(AssertionError):
-    """The machine did not do what it should; says what stood on its console."""
+    """The machine failed; the message contains the end of its console."""
 
 
 class Machine:
-    """One machine on one disk; `start` and `kill` may be called again and again.
+    """A machine with a disk, which can be started and killed repeatedly.
 
-    One runs at a time: two would only take each other's time.
+    Only one machine runs at a time, as two would slow each other down.
     """
 
     def __init__(
@@ -54,8 +54,11 @@ class Machine:
         forward_ssh: int | None = None,
         on: bool = True,
     ) -> None:
-        """`only_broker` is the port of the broker that is all the network there is; `on`:
-        it is started by the `with`."""
+        """With `only_broker`, the broker on that port is the only host that the machine can reach.
+
+        `forward_ssh` is a port of the host for SSH. With `on`, entering the context starts the
+        machine.
+        """
         self._on = on
         self.disk, self._kernel = disk, kernel
         self._only_broker = only_broker
@@ -63,9 +66,8 @@ class Machine:
         self._folder = disk.parent
         self._qemu: subprocess.Popen[bytes] | None = None
         self._port: socket.socket | None = None
-        self._heard = b""
-        self._words = ""
-        #: A file of this machine, to which the other one's /dev/virtio-ports/witness is written.
+        self._received = b""
+        #: The file on the host that receives what is written to /dev/virtio-ports/witness.
         self.witness = self._folder / "witness"
         self._lock = (CACHE / "machine.lock").open("w")
         self.boot = ""
@@ -82,22 +84,23 @@ class Machine:
 
     @property
     def console(self) -> str:
-        """All that stood on the console, of every start."""
+        """The console output of all boots."""
         log = self._folder / "console.log"
         return log.read_text(errors="replace") if log.exists() else ""
 
-    def start(self, up: bool = True, words: str = "") -> None:
-        """Power on; with `up`, wait until the machine answers. `words` are for the kernel, as
-        the firmware of a Raspberry Pi takes them from cmdline.txt.
+    def start(self, up: bool = True, parameters: str = "") -> None:
+        """Power on; with `up`, wait until the agent runs.
+
+        `parameters` are kernel parameters, which the firmware of a Raspberry Pi would read from
+        cmdline.txt.
         """
-        self._words = words
         path = self._folder / "agent.sock"
         path.unlink(missing_ok=True)
         command = [
             "nice", "-n", "10", "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72",
             "-smp", "2", "-m", "1024", "-accel", "tcg,thread=multi",
             "-kernel", str(self._kernel.image), "-initrd", str(self._kernel.initramfs),
-            "-append", f"console=ttyAMA0 loglevel=4 net.ifnames=0 {self._words}",
+            "-append", f"console=ttyAMA0 loglevel=4 net.ifnames=0 {parameters}",
             "-drive", f"file={self.disk},format=raw,if=none,id=disk,cache=writeback",
             "-device", "nvme,drive=disk,serial=1",
             "-netdev", self._network(), "-device", "virtio-net-pci,netdev=net,romfile=",
@@ -114,7 +117,7 @@ class Machine:
             command,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it calls nothing that takes a lock
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it takes no lock
         )
         until = time.monotonic() + 30
         while not path.exists():
@@ -124,26 +127,26 @@ class Machine:
             time.sleep(0.05)
         self._port = socket.socket(socket.AF_UNIX)
         self._port.connect(str(path))
-        self._heard = b""
+        self._received = b""
         if up:
             self.wait_up()
 
     def wait_up(self, timeout_s: float = UP_S) -> None:
-        """Until the machine says that it has come up."""
-        self.boot = str(self._hear("up", timeout_s)["up"])
+        """Wait until the agent reports that the machine is up."""
+        self.boot = str(self._receive("up", timeout_s)["up"])
 
-    def run(self, command: str, timeout_s: float = COMMAND_S, check: bool = True) -> Done:
-        """Run a shell command in the machine; raises MachineError when it fails, with `check`."""
+    def run(self, command: str, timeout_s: float = COMMAND_S, check: bool = True) -> Result:
+        """Run a shell command in the machine; with `check`, raise MachineError if it fails."""
         assert self._port is not None
         self._port.sendall(json.dumps({"run": command}).encode() + b"\n")
-        words = self._hear("code", timeout_s)
-        done = Done(int(words["code"]), str(words["output"]))
+        reply = self._receive("code", timeout_s)
+        done = Result(int(reply["code"]), str(reply["output"]))
         if check and done.code:
             raise MachineError(f"`{command}` failed ({done.code}) in the machine:\n{done.output}")
         return done
 
-    def wait_until(self, command: str, what: str, timeout_s: float = COMMAND_S) -> Done:
-        """Run a command again and again until it succeeds."""
+    def wait_until(self, command: str, what: str, timeout_s: float = COMMAND_S) -> Result:
+        """Run a command repeatedly until it succeeds; return its result."""
         until = time.monotonic() + timeout_s
         while (done := self.run(command, check=False)).code:
             if time.monotonic() > until:
@@ -152,13 +155,13 @@ class Machine:
         return done
 
     def power_off(self) -> None:
-        """Shut down in good order."""
+        """Shut down cleanly."""
         assert self._port is not None
         self._port.sendall(json.dumps({"run": "systemctl poweroff --no-block"}).encode() + b"\n")
         self.wait_off()
 
     def wait_off(self) -> None:
-        """Until it has shut down, or would start again."""
+        """Wait until the machine has shut down or rebooted, which also ends qemu."""
         assert self._qemu is not None
         try:
             self._qemu.wait(UP_S)
@@ -167,7 +170,7 @@ class Machine:
         self.kill()
 
     def kill(self) -> None:
-        """Pull the plug."""
+        """Cut the power."""
         if self._qemu is not None:
             self._qemu.send_signal(signal.SIGKILL)
             self._qemu.wait(30)
@@ -191,49 +194,49 @@ class Machine:
             f"-cmd:{sys.executable} {relay} {self._only_broker}"
         )
 
-    def _hear(self, word: str, timeout_s: float) -> dict[str, Any]:
-        """The next answer that holds `word`."""
+    def _receive(self, key: str, timeout_s: float) -> dict[str, Any]:
+        """Return the next message of the agent that has `key`."""
         assert self._port is not None
         until = time.monotonic() + timeout_s
         while True:
-            while b"\n" in self._heard:
-                line, self._heard = self._heard.split(b"\n", 1)
+            while b"\n" in self._received:
+                line, self._received = self._received.split(b"\n", 1)
                 try:
-                    words = json.loads(line)
+                    message = json.loads(line)
                 except ValueError:
-                    continue  # what was left in the port from before
-                if word in words:
-                    return dict(words)
+                    continue  # a remainder from before
+                if key in message:
+                    return dict(message)
             left = until - time.monotonic()
             if left <= 0:
-                raise self._failure(f"the machine said nothing for {timeout_s:.0f} s")
+                raise self._failure(f"the agent sent nothing for {timeout_s:.0f} s")
             self._port.settimeout(min(left, 5.0))
             try:
-                heard = self._port.recv(65536)
+                received = self._port.recv(65536)
             except TimeoutError:
                 self._require_running()
                 continue
-            if not heard:
+            if not received:
                 self._require_running()
                 raise self._failure("the machine's serial port was closed")
-            self._heard += heard
+            self._received += received
 
     def _require_running(self) -> None:
         assert self._qemu is not None
         if self._qemu.poll() is not None:
             assert self._qemu.stderr is not None
-            said = self._qemu.stderr.read().decode(errors="replace")
-            raise self._failure(f"qemu ended ({self._qemu.returncode}): {said}")
+            error = self._qemu.stderr.read().decode(errors="replace")
+            raise self._failure(f"qemu ended ({self._qemu.returncode}): {error}")
 
-    def _failure(self, why: str) -> MachineError:
+    def _failure(self, reason: str) -> MachineError:
         part = self._folder / "console.part"
         text = part.read_text(errors="replace") if part.exists() else self.console
         tail = "\n".join(text.splitlines()[-40:])
-        return MachineError(f"{why}\n--- the end of the machine's console:\n{tail}")
+        return MachineError(f"{reason}\n--- the end of the machine's console:\n{tail}")
 
 
 def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = UP_S) -> None:
-    """Until `condition` holds."""
+    """Wait until `condition` holds; raises MachineError after `timeout_s`."""
     until = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > until:
@@ -242,5 +245,5 @@ def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = UP_S) 
 
 
 def _die_with_parent() -> None:
-    """Called between fork and exec: whatever ends the tests ends the machine."""
+    """Runs between fork and exec: the kernel kills qemu when the test process ends."""
     ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)

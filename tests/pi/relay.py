@@ -1,4 +1,4 @@
-"""Joins standard input and output with a port on loopback: qemu starts one for a connection."""
+"""Connects standard input and output with a loopback port; qemu starts one for each connection."""
 
 import os
 import select

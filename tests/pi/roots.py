@@ -1,6 +1,7 @@
-"""Root file systems of Debian for arm64, as Raspberry Pi OS is made of, and its kernels.
+"""Root file systems of Debian for arm64, on which Raspberry Pi OS is based, and kernels.
 
-Built once from Debian's own packages and kept in `.cache/pi/`, by their list of packages.
+They are built once from Debian's packages and kept in `.cache/pi/`, with a digest of the package
+list in their names.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 CACHE = Path(os.environ.get("MASK_PATROL_PI_CACHE", Path(__file__).parents[2] / ".cache" / "pi"))
 MIRROR = "http://deb.debian.org/debian"
 
-#: What Raspberry Pi OS Lite brings, as far as it matters here.
+#: Packages of Raspberry Pi OS Lite that matter here.
 COMMON = (
     "python3",
     "python3-venv",
@@ -33,13 +34,13 @@ COMMON = (
     "sudo",
     "openssh-server",
     "network-manager",
-    "dosfstools",  # a boot partition whose plug was pulled is checked at the next start
+    "dosfstools",  # checks the boot partition at the boot after a power cut
 )
 
 
 @dataclass(frozen=True)
 class Release:
-    """A release of Debian; `python` is the tag of its Python's wheels."""
+    """A release of Debian; `python` is the wheel tag of its Python."""
 
     name: str
     python: str
@@ -52,14 +53,13 @@ RELEASES = {release.name: release for release in (BOOKWORM, TRIXIE)}
 
 
 def root_tar(release: Release) -> Path:
-    """The root file system of `release`; takes some minutes when it is not there yet."""
+    """Return the archive of the root file system of `release`; building it takes minutes."""
     return _built(
         f"root-{release.name}-{key(*release.packages)}.tar",
         [
             *_MMDEBSTRAP,
             "--variant=minbase",
             f"--include={','.join(release.packages)}",
-            # An archive that holds no device nodes can be unpacked by anybody.
             "--customize-hook=rm -rf $1/var/cache/apt/archives/*.deb $1/usr/share/doc/*",
             release.name,
         ],
@@ -67,7 +67,7 @@ def root_tar(release: Release) -> Path:
 
 
 def kernel_tar(release: Release) -> Path:
-    """Its kernel with all modules and a static busybox, unpacked and not set up."""
+    """Return the archive of its kernel with all modules and a static busybox, not installed."""
     packages = ("linux-image-arm64", "busybox-static")
     return _built(
         f"kernel-{release.name}-{key(*packages)}.tar",
@@ -96,7 +96,7 @@ _MMDEBSTRAP = (
 
 def _built(name: str, command: list[str]) -> Path:
     path = CACHE / name
-    with alone(name):
+    with build_lock(name):
         if not path.exists():
             _enable_emulation()
             partial = path.with_name(f"partial-{name}")
@@ -107,8 +107,8 @@ def _built(name: str, command: list[str]) -> Path:
 
 
 @contextmanager
-def alone(name: str) -> Iterator[None]:
-    """Two that want the same file build it once."""
+def build_lock(name: str) -> Iterator[None]:
+    """Hold the lock for building a file, so that concurrent tests build it only once."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -116,7 +116,7 @@ def alone(name: str) -> Iterator[None]:
 
 
 def _enable_emulation() -> None:
-    """Let the kernel run arm64 programs, by qemu in user mode."""
+    """Make the kernel run arm64 programs with qemu in user mode."""
     formats = Path("/proc/sys/fs/binfmt_misc")
     if not (formats / "register").exists():
         subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", str(formats)], check=True)
@@ -125,11 +125,12 @@ def _enable_emulation() -> None:
 
 
 def key(*parts: str) -> str:
+    """Return a short digest of `parts`, for file names in the cache."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 def main() -> None:
-    """Build everything that is missing."""
+    """Build all archives that are missing."""
     for release in RELEASES.values():
         root_tar(release)
         kernel_tar(release)

@@ -1,4 +1,4 @@
-"""Runs under qemu with `count.c`: what each stage of a frame costs, in instructions."""
+"""Runs under qemu with the plugin `count.c`: counts the instructions of each stage of a frame."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def main(counted: str, frames: int) -> None:
         ours = Ours(settings)
         costs = StageCosts(wall=executed, cpu=executed)
         ours.begin(costs)
-        # All decoded beforehand: decoders have threads of their own, which would be counted too.
+        # Decode all frames before: the threads of the decoder would be counted, too.
         shown = list(filter(ours.wants, islice(people(settings).frames(), frames)))
         for frame in shown:
             with costs.measure(WHOLE):
                 ours.process(frame)
-    said = {
+    result = {
         "runtime": ours.runtime,
         "frames": len(shown),
         "instructions": {name: round(count) for name, count in costs.cpu_s.items()},
         "passes": {name: len(counts) for name, counts in costs.durations_s.items()},
     }
-    sys.stdout.write(json.dumps(said) + "\n")
+    sys.stdout.write(json.dumps(result) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""A V4L2 camera: the kernel's own imitation, `vivid`, in the machine."""
+"""A V4L2 camera in the emulated machine: the kernel's virtual camera `vivid`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from tests.pi.door import CONFIG, SETTINGS, UNIT, Listener, installed_machine, put
+from tests.pi.device import CONFIG, SETTINGS, UNIT, Listener, installed_machine, put
 from tests.pi.machine import Machine, wait_for
 from tests.pi.roots import Release
 from tests.support.brokers import Mosquitto
@@ -17,7 +17,7 @@ height_px = 240
 fps = 5
 timeout_s = 5
 """
-#: Sets one of the camera's controls by its name; in the machine.
+#: A script for the machine that sets a control of the camera by its name.
 SET_CONTROL = """
 import fcntl, struct, sys
 QUERY, SET, NEXT = 0xC0445624, 0xC008561C, 0x80000000
@@ -39,10 +39,11 @@ def set_control(machine: Machine, name: str, value: int) -> None:
 
 
 def newest(listener: Listener) -> dict[str, Any]:
-    return dict((listener.said("health") or [{}])[-1])
+    """Return the last health report, {} without one."""
+    return dict((listener.payloads("health") or [{}])[-1])
 
 
-def test_a_v4l2_camera_is_read_and_its_stalls_are_noticed(
+def test_v4l2_camera_is_read_and_reopened(
     release: Release, tmp_path: Path, broker: Mosquitto, listener: Listener
 ) -> None:
     with installed_machine(release, tmp_path, broker) as machine:
@@ -56,12 +57,14 @@ def test_a_v4l2_camera_is_read_and_its_stalls_are_noticed(
 
         set_control(machine, "Percentage of Dropped Buffers", 100)
         wait_for(lambda: newest(listener)["camera"] in ("stalled", "reopening"), "a stall")
-        wait_for(lambda: "/dev/video0" in str(newest(listener)["warnings"]), "why is told")
+        wait_for(
+            lambda: "/dev/video0" in str(newest(listener)["warnings"]), "a warning names the camera"
+        )
         set_control(machine, "Percentage of Dropped Buffers", 0)
-        wait_for(lambda: newest(listener)["camera"] == "ok", "it is read again")
+        wait_for(lambda: newest(listener)["camera"] == "ok", "the camera is read again")
         assert newest(listener)["camera_reopened"] >= 1
 
-        # Unplugged: whoever has it open gets errors, and when it is closed it is there again.
+        # "Disconnect" makes the open camera fail; after it was closed, it can be opened again.
         before = newest(listener)
         set_control(machine, "Disconnect", 1)
         wait_for(
@@ -69,7 +72,9 @@ def test_a_v4l2_camera_is_read_and_its_stalls_are_noticed(
                 newest(listener)["camera"] == "ok"
                 and newest(listener)["camera_reopened"] > before["camera_reopened"]
             ),
-            "it is opened anew",
+            "the camera is opened again",
         )
-        wait_for(lambda: newest(listener)["frames"] > before["frames"] + 10, "it is read again")
+        wait_for(
+            lambda: newest(listener)["frames"] > before["frames"] + 10, "the camera is read again"
+        )
         assert machine.run(f"systemctl show -P NRestarts {UNIT}").output.strip() == "0"

@@ -1,4 +1,4 @@
-"""The dashboard beside the daemon, on the Pi itself."""
+"""The dashboard beside the daemon, on the emulated Pi."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from typing import Any
 
 import cv2
 
-from tests.pi.door import FAST, UNIT, Listener, change_unit, installed_machine, put
+from tests.pi.device import FAST, UNIT, Listener, change_unit, installed_machine, put
 from tests.pi.machine import wait_for
 from tests.pi.roots import Release
 from tests.support.brokers import Mosquitto
 from tests.support.visit_clip import BARE_S, frame_at
 
 DASHBOARD = "mask-patrol-dashboard.service"
-PASSWORD = "a long one, to be sure"
-#: In the machine: sets the password by the code, or logs in; then tells how each page answers,
-#: whether the device is listed, the history, and what the Check page finds in a picture.
+PASSWORD = "a long password"
+#: A script for the machine: sets the password with the code, or logs in. Prints the HTTP status of
+#: each page, whether the device is listed, the history, and the result of the Check page.
 VISIT = """
 import base64, http.client, json, re, sys, urllib.parse
-way, secret, password, picture = sys.argv[1:]
+path, code, password, picture = sys.argv[1:]
 cookie = ""
-def ask(method, path, body=None, **more):
+def request(method, path, body=None, **more):
     global cookie
-    caller = http.client.HTTPConnection("127.0.0.1", 8080, timeout=300)
+    connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=300)
     headers = {"Origin": "http://127.0.0.1:8080", "Cookie": cookie, **more}
-    caller.request(method, path, body, headers)
-    answer = caller.getresponse()
-    cookie = (answer.getheader("set-cookie") or cookie).split(";")[0]
-    return answer.status, answer.read()
-fields = {"code": secret, "password": password, "again": password}
-entered, _ = ask("POST", way, urllib.parse.urlencode(fields))
-pages = {path: ask("GET", path) for path in ("/", "/history", "/health", "/check")}
+    connection.request(method, path, body, headers)
+    response = connection.getresponse()
+    cookie = (response.getheader("set-cookie") or cookie).split(";")[0]
+    return response.status, response.read()
+fields = {"code": code, "password": password, "again": password}
+entered, _ = request("POST", path, urllib.parse.urlencode(fields))
+pages = {name: request("GET", name) for name in ("/", "/history", "/health", "/check")}
 listed = "door1" in pages["/health"][1].decode()
-history = ask("GET", "/history.csv")[1].decode()
-status, found = ask("POST", "/check/picture", open(picture, "rb").read(), **{"X-Name": "a.png"})
+history = request("GET", "/history.csv")[1].decode()
+status, found = request("POST", "/check/picture", open(picture, "rb").read(), **{"X-Name": "a.png"})
 found = json.loads(found)
 annotated = base64.b64decode(found.pop("annotated", ""))[:3] == b"\\xff\\xd8\\xff"
-codes = {path: code for path, (code, _) in pages.items()}
-print(json.dumps([entered, codes, listed, history, status, found.get("faces"), annotated]))
+statuses = {name: number for name, (number, _) in pages.items()}
+print(json.dumps([entered, statuses, listed, history, status, found.get("faces"), annotated]))
 """
 
 
-def test_the_dashboard_runs_on_the_pi(
+def test_dashboard_runs_on_the_pi(
     release: Release, tmp_path: Path, broker: Mosquitto, listener: Listener
 ) -> None:
     picture = tmp_path / "a.png"
@@ -54,11 +54,11 @@ def test_the_dashboard_runs_on_the_pi(
         put(machine, "/srv/a.png", picture.read_bytes())
         machine.run(f"systemctl enable --now {DASHBOARD}")
         journal = f"journalctl --unit {DASHBOARD} --no-pager"
-        said = machine.wait_until(f"{journal} | grep 'the code'", "the code").output
-        (code,) = re.findall(r"the code (\S+)", said)
+        journal_line = machine.wait_until(f"{journal} | grep 'the code'", "the code").output
+        (code,) = re.findall(r"the code (\S+)", journal_line)
 
-        def visit(way: str) -> list[Any]:
-            command = f"python3 /srv/visit.py {way} {code} '{PASSWORD}' /srv/a.png"
+        def visit(path: str) -> list[Any]:
+            command = f"python3 /srv/visit.py {path} {code} '{PASSWORD}' /srv/a.png"
             return list(json.loads(machine.run(command).output))
 
         entered, pages, _, _, status, faces, annotated = visit("/setup")
@@ -69,7 +69,7 @@ def test_the_dashboard_runs_on_the_pi(
         found = machine.run("mask-patrol detect --json /srv/a.png 2>/dev/null").output
         assert faces == json.loads(found)["faces"]
         assert faces
-        wait_for(lambda: visit("/login")[2], "it hears the device", 300)
+        wait_for(lambda: visit("/login")[2], "the device is listed", 300)
 
         machine.run(f"systemctl stop {UNIT}")
         before = {event["id"] for event in listener.events}

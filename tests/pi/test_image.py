@@ -1,4 +1,4 @@
-"""Cards: an image by `make image`, and a stock one set up by its boot partition, booted."""
+"""Boot cards: images of `make image`, and stock cards that `make firstrun` prepared."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from sdcard.image import make_image
 from sdcard.programs import find
 from sdcard.site import load_site
 
+from tests.pi.device import CONFIG, SETTINGS, UNIT, Listener, bundle, digest
 from tests.pi.disk import BOOT_AT, MEBI, ROOT_AT, base_disk, copy_disk
-from tests.pi.door import CONFIG, SETTINGS, UNIT, Listener, bundle, digest
 from tests.pi.kernel import kernel
 from tests.pi.machine import HOST, RELAY_HOST, RELAY_PORT, Machine, wait_for
 from tests.pi.roots import BOOKWORM, TRIXIE, Release
@@ -35,20 +35,26 @@ VISITS = 200
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Mosquitto:
-    """One that asks for a login."""
+    """A broker that needs a login."""
     return Mosquitto(tmp_path, password=PASSWORD)
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Path:
-    """A description with everything in it."""
-    key = tmp_path / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    return describe(tmp_path / "site.toml", RELAY_HOST, RELAY_PORT)
+def key(tmp_path: Path) -> Path:
+    """The private SSH key of the user in site.toml; its public key is beside it."""
+    path = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+    return path
 
 
-def describe(path: Path, host: str, port: int, more: str = "") -> Path:
-    """Write a description for a broker at `host`."""
+@pytest.fixture
+def site(tmp_path: Path, key: Path) -> Path:
+    """A site.toml with all sections."""
+    return write_site(tmp_path / "site.toml", RELAY_HOST, RELAY_PORT)
+
+
+def write_site(path: Path, host: str, port: int, more: str = "") -> Path:
+    """Write a site.toml for a broker at `host`; return its path."""
     path.write_text(f"""
 hostname = "door1"
 timezone = "Europe/Berlin"
@@ -69,28 +75,28 @@ port = {port}
 
 
 def assert_set_up(machine: Machine, site: Path, ssh_port: int) -> None:
-    """Everything that a site asks for, in the machine."""
+    """Check everything that the site configures in the machine."""
     assert machine.run("hostname; grep 127.0.1.1 /etc/hosts").output.split()[0] == "door1"
     assert machine.run(f"systemctl is-enabled {UNIT}; systemctl is-active {UNIT}").code == 0
     assert not machine.run("ls /opt/mask-patrol | grep first-boot || true").output
     assert machine.run("readlink /etc/localtime").output.strip().endswith("Europe/Berlin")
     modes = machine.run(f"stat -c '%a %U' /etc/mask-patrol/credentials/* {CONFIG}").output.split()
     assert modes == ["600", "root", "600", "root", "640", "root"]
-    # NetworkManager has read the wireless network, though there is no radio here.
+    # NetworkManager has read the Wi-Fi profile, although there is no radio.
     show = "nmcli -s -g {} connection show mask-patrol | grep -qxF '{}'"
     machine.run(show.format("802-11-wireless.ssid", "Hall 1; ü"))
-    # A busy NetworkManager gives a password as none rather than late.
+    # A busy NetworkManager returns an empty password instead of delaying the reply.
     machine.wait_until(show.format("802-11-wireless-security.psk", "pass word 9"), "the password")
-    said = subprocess.run(
+    result = subprocess.run(
         ["ssh", "-i", site.with_name("key"), "-p", str(ssh_port), "-o", "BatchMode=yes",
          "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
          "-o", "ConnectTimeout=120", "anna@127.0.0.1", "sudo -n id -un; whoami"],
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
-    assert said.stdout.split() == ["root", "anna"], said.stderr
+    assert result.stdout.split() == ["root", "anna"], result.stderr
 
 
-def test_an_image_boots_to_online_without_a_network(
+def test_image_boots_to_online_without_a_network(
     release: Release, tmp_path: Path, broker: Mosquitto, site: Path
 ) -> None:
     out = tmp_path / "card" / "disk.img"
@@ -101,14 +107,14 @@ def test_an_image_boots_to_online_without_a_network(
     listener = Listener(broker, "door", PASSWORD)
     port = free_port()
     with Machine(out, kernel(release), only_broker=broker.port, forward_ssh=port) as machine:
-        # The plug is pulled in the middle of the first boot, which then begins again.
-        machine.wait_until("ls /opt/mask-patrol/*/pyvenv.cfg", "it is being installed")
+        # A power cut interrupts the first boot.
+        machine.wait_until("ls /opt/mask-patrol/*/pyvenv.cfg", "the installation has begun")
         machine.kill()
         machine.start()
         wait_for(lambda: listener.count("online") >= 1, "online", FIRST_BOOT_S)
         assert_set_up(machine, site, port)
         machine.power_off()
-        machine.start()  # the second boot asks for nothing more
+        machine.start()  # the second boot has nothing to set up
         listener.wait_online(2)
         units = machine.run("systemctl list-units --failed --no-legend --plain").output
         assert not units.strip(), units
@@ -118,12 +124,10 @@ def test_an_image_boots_to_online_without_a_network(
     Fat(out, layout.boot).check()
 
 
-def test_a_read_only_root_is_never_written_to(tmp_path: Path, broker: Mosquitto) -> None:
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True
-    )
+@pytest.mark.usefixtures("key")
+def test_read_only_root_is_never_written(tmp_path: Path, broker: Mosquitto) -> None:
     more = "storage = {data_mib = 128, read_only = true}"
-    site = load_site(describe(tmp_path / "site.toml", RELAY_HOST, RELAY_PORT, more))
+    site = load_site(write_site(tmp_path / "site.toml", RELAY_HOST, RELAY_PORT, more))
     out = tmp_path / "card" / "disk.img"
     make_image(base_disk(BOOKWORM), site, bundle(), out)
     layout = read_layout(out)
@@ -141,12 +145,13 @@ def test_a_read_only_root_is_never_written_to(tmp_path: Path, broker: Mosquitto)
     with Machine(out, kernel(BOOKWORM), only_broker=broker.port, on=False) as machine:
 
         def start() -> None:
-            words = (Fat(out, layout.boot).read("cmdline.txt") or b"").decode()
-            machine.start(words=re.sub(r"\b(console|root|rootwait)(=\S*)?(?=\s)", "", words))
+            line = (Fat(out, layout.boot).read("cmdline.txt") or b"").decode()
+            line = re.sub(r"\b(console|root|rootwait)(=\S*)?(?=\s)", "", line)
+            machine.start(parameters=line)
 
         start()
-        machine.wait_off()  # set up, and about to start again
-        kept = sums(out, layout.boot, layout.root)
+        machine.wait_off()  # set up, and about to reboot
+        before = sums(out, layout.boot, layout.root)
         for cut in range(3):
             start()
             wait_committed(machine, 4)
@@ -157,18 +162,18 @@ def test_a_read_only_root_is_never_written_to(tmp_path: Path, broker: Mosquitto)
                 check=False,
             ).output
             assert found.split("\n")[:3] == [
-                "overlay", "ext4", "The root is read-only: changes are gone after the next start.",
+                "overlay", "ext4", "The root is read-only: changes are lost at the next boot.",
             ]  # fmt: skip
             assert "'/boot/firmware/mine': Read-only file system" in found
             assert "sudo mask-patrol-read-only off" in found
-            # The time is written down, in an hour and whenever something is asked to.
+            # The timer saves the time once an hour; the service does it at once.
             machine.run("systemctl is-active mask-patrol-clock.timer")
             machine.run("systemctl start mask-patrol-clock && sync")
             if cut == 1:
                 broker.stop()
-                wait_committed(machine, 4, "events wait")
+                wait_committed(machine, 4, "events are queued")
             machine.kill()
-            assert sums(out, layout.boot, layout.root) == kept
+            assert sums(out, layout.boot, layout.root) == before
             if cut == 1:
                 broker.start()
         start()
@@ -177,39 +182,39 @@ def test_a_read_only_root_is_never_written_to(tmp_path: Path, broker: Mosquitto)
         machine.power_off()
         start()
         assert machine.run("findmnt -no FSTYPE /").output == "ext4\n"
-        assert_clock_goes_on(machine)
+        assert_clock_continues(machine)
         machine.run("mask-patrol-read-only on")
         machine.power_off()
         assert layout.data is not None
         for part in (layout.root, layout.data):
             Ext4(out, part.start_bytes).check()
-        # The partition is broken for good: the door is watched all the same, and it is told.
+        # With the data partition destroyed, the daemon runs nevertheless, and reports it.
         with out.open("r+b") as disk:
             disk.seek(layout.data.start_bytes)
             disk.write(bytes(layout.data.size_bytes))
         start()
-        assert_told_of_the_missing_partition(machine, listener)
+        assert_missing_partition_is_reported(machine, listener)
     listener.close()
 
 
-def assert_clock_goes_on(machine: Machine) -> None:
-    """One that has stopped goes on from when something was last written."""
+def assert_clock_continues(machine: Machine) -> None:
+    """A clock that was set back continues from the time of the last write."""
     again = "systemctl stop mask-patrol mask-patrol-data; date -s 2020-01-01; systemctl start"
     years = machine.run(f"date +%Y; {again} mask-patrol-data; date +%Y").output.split()
     assert years[0] == years[-1] != "2020"
 
 
-def assert_told_of_the_missing_partition(machine: Machine, listener: Listener) -> None:
+def assert_missing_partition_is_reported(machine: Machine, listener: Listener) -> None:
     highest = max(event["seq"] for event in listener.events)
     wait_for(lambda: listener.events[-1]["seq"] > highest, "an event without the partition")
-    assert listener.events[-1]["seq"] > 1_000_000_000  # like none of before
-    told = "that events are in memory only"
-    wait_for(lambda: any(not h["outbox_on_disk"] for h in listener.said("health")), told)
+    assert listener.events[-1]["seq"] > 1_000_000_000  # above the number of any earlier event
+    expected = "events are in memory only"
+    wait_for(lambda: any(not h["outbox_on_disk"] for h in listener.payloads("health")), expected)
     assert "in MEMORY only" in machine.run("mask-patrol status", check=False).output
 
 
 def sums(disk: Path, *parts: Partition) -> list[str]:
-    """What tells whether a partition was written to."""
+    """Return the digest of each partition."""
     found = []
     with disk.open("rb") as file:
         for part in parts:
@@ -221,12 +226,10 @@ def sums(disk: Path, *parts: Partition) -> list[str]:
     return found
 
 
-def test_an_image_on_which_cloud_init_is_at_work(
-    tmp_path: Path, broker: Mosquitto, site: Path
-) -> None:
+def test_image_with_active_cloud_init(tmp_path: Path, broker: Mosquitto, site: Path) -> None:
     base = disk_with_cloud_init(tmp_path)
     boot = Fat(base, read_layout(base).boot)
-    boot.write("user-data", b"#cloud-config\n# Nobody has customised this image.\n")
+    boot.write("user-data", b"#cloud-config\n# This image was not customised.\n")
     boot.write("meta-data", b"instance-id: rpios-image\n")
     out = tmp_path / "card" / "disk.img"
     make_image(base, load_site(site), bundle(), out)
@@ -235,9 +238,9 @@ def test_an_image_on_which_cloud_init_is_at_work(
     port = free_port()
     with Machine(out, kernel(TRIXIE), only_broker=broker.port, forward_ssh=port) as machine:
         wait_for(lambda: listener.count("online") >= 1, "online", FIRST_BOOT_S)
-        # Growing the root is what it cannot do here, and for that calls itself failed.
+        # cloud-init cannot grow the root here, and reports a failure.
         machine.run("cloud-init status --wait >/dev/null || true")
-        assert_set_up(machine, site, port)  # it has not had the last word
+        assert_set_up(machine, site, port)  # the settings of the site replace those of cloud-init
         machine.power_off()
         machine.start()
         listener.wait_online(2)
@@ -246,7 +249,7 @@ def test_an_image_on_which_cloud_init_is_at_work(
     listener.close()
 
 
-def test_a_stock_trixie_is_set_up_by_cloud_init(
+def test_stock_trixie_is_set_up_by_cloud_init(
     tmp_path: Path, broker: Mosquitto, site: Path
 ) -> None:
     disk = disk_with_cloud_init(tmp_path)
@@ -260,17 +263,15 @@ def test_a_stock_trixie_is_set_up_by_cloud_init(
         machine.start()
         wait_for(lambda: listener.count("online") >= 1, "online", FIRST_BOOT_S)
         assert_set_up(machine, site, port)
-        # What it cannot do here, such as growing the root, is not what we asked for.
-        said = machine.run("cloud-init schema --system 2>&1", check=False).output
-        assert "Valid schema user-data" in said
+        # Only the schema is checked: cloud-init fails here because it cannot grow the root.
+        output = machine.run("cloud-init schema --system 2>&1", check=False).output
+        assert "Valid schema user-data" in output
         assert not machine.run("ls /boot/firmware | grep mask-patrol || true").output
         machine.power_off()
     listener.close()
 
 
-def test_a_stock_bookworm_is_set_up_by_its_first_run_over_the_network(
-    tmp_path: Path, broker: Mosquitto, site: Path
-) -> None:
+def test_stock_bookworm_downloads_the_bundle(tmp_path: Path, broker: Mosquitto, site: Path) -> None:
     disk = copy_disk(base_disk(BOOKWORM), tmp_path / "disk.img")
     served = tmp_path / "served"
     served.mkdir()
@@ -278,7 +279,7 @@ def test_a_stock_bookworm_is_set_up_by_its_first_run_over_the_network(
     web = free_port()
     url = f"http://{HOST}:{web}/bundle.tar"
     download = f'download = {{url = "{url}", sha256 = "{digest(bundle())}"}}'
-    describe(site, HOST, broker.port, download)
+    write_site(site, HOST, broker.port, download)
     fat = put_on_boot_partition(disk, tmp_path, "bookworm", site)
     broker.start()
     listener = Listener(broker, "door", PASSWORD)
@@ -289,10 +290,11 @@ def test_a_stock_bookworm_is_set_up_by_its_first_run_over_the_network(
     )
     try:
         with Machine(disk, kernel(BOOKWORM), forward_ssh=port, on=False) as machine:
-            words = (fat.read("cmdline.txt") or b"").decode()
-            assert "systemd.run=" in words
-            machine.start(up=False, words=re.sub(r"(console|root|rootwait)\S*", "", words))
-            machine.wait_off()  # it starts again when the script has run
+            line = (fat.read("cmdline.txt") or b"").decode()
+            assert "systemd.run=" in line
+            parameters = re.sub(r"(console|root|rootwait)\S*", "", line)
+            machine.start(up=False, parameters=parameters)
+            machine.wait_off()  # it reboots when the script has run
             assert "systemd.run" not in (fat.read("cmdline.txt") or b"").decode()
             assert {"firstrun.sh", "mask-patrol"}.isdisjoint(fat.names())
             machine.start()
@@ -306,7 +308,7 @@ def test_a_stock_bookworm_is_set_up_by_its_first_run_over_the_network(
 
 
 def disk_with_cloud_init(folder: Path) -> Path:
-    """A Trixie on which it is active, as on Raspberry Pi OS."""
+    """Return a disk of Trixie with active cloud-init, as on Raspberry Pi OS."""
     disk = copy_disk(base_disk(TRIXIE), folder / "disk.img")
     marker = "rm /etc/cloud/cloud-init.disabled"
     subprocess.run([find("debugfs"), "-w", "-R", marker, f"{disk}?offset={ROOT_AT}"], check=True)
@@ -314,7 +316,7 @@ def disk_with_cloud_init(folder: Path) -> Path:
 
 
 def put_on_boot_partition(disk: Path, folder: Path, release: str, site: Path) -> Fat:
-    """What `make firstrun` writes, on the disk as if its boot partition had been mounted."""
+    """Copy what `make firstrun` writes to the boot partition of the disk."""
     boot = folder / "boot"
     boot.mkdir()
     fat = Fat(disk, read_layout(disk).boot)
@@ -326,11 +328,11 @@ def put_on_boot_partition(disk: Path, folder: Path, release: str, site: Path) ->
     return fat
 
 
-def test_packages_are_brought_along(tmp_path: Path, broker: Mosquitto, site: Path) -> None:
+def test_image_contains_added_packages(tmp_path: Path, broker: Mosquitto, site: Path) -> None:
     try:
         socket.create_connection(("deb.debian.org", 80), 5).close()
     except OSError:
-        pytest.skip("Debian's packages are out of reach")
+        pytest.skip("deb.debian.org cannot be reached")
     site.write_text(site.read_text().replace("packages = []", 'packages = ["v4l-utils"]'))
     out = tmp_path / "card" / "disk.img"
     made = make_image(base_disk(TRIXIE), load_site(site), bundle(), out)

@@ -1,7 +1,6 @@
-"""What a frame costs on the other processor, stage by stage, in instructions: these do not depend
-on how slow an emulator is.
+"""The number of instructions per frame and stage on arm64, which does not depend on the emulator.
 
-Written to `runs/pi/instructions.json`, beside the same on this computer's own Python.
+Writes `runs/pi/instructions.json`, which also contains the numbers of this computer's Python.
 """
 
 from __future__ import annotations
@@ -18,21 +17,21 @@ from typing import Any
 
 import pytest
 
-from tests.pi.door import ROOT, bundle
+from tests.pi.device import ROOT, bundle
 from tests.pi.roots import BOOKWORM, TRIXIE, Release, root_tar
 
-#: Two seconds of the demo with somebody in view.
+#: Two seconds of the demo clip with a person in view.
 FRAMES = 30
 HERE = Path(__file__).parent
 REPORT = ROOT / "runs" / "pi" / "instructions.json"
-#: The same twice is nearly the same.
+#: Largest relative difference between two runs.
 REPEATS_WITHIN = 0.02
 
 
 @pytest.fixture(scope="module")
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("gcc") is None:
-        pytest.skip("gcc is not installed, which builds the plugin that counts")
+        pytest.skip("gcc is not installed, which compiles the counting plugin")
     for machine in ("aarch64", platform.machine()):
         if shutil.which(f"qemu-{machine}") is None:
             pytest.skip(f"qemu-{machine} is not installed (apt install qemu-user)")
@@ -42,7 +41,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-#: A Pi 4's. Without it, the runtime reads that of this computer, and falls over it.
+#: /proc/cpuinfo of a Raspberry Pi 4. The runtime cannot parse that of this computer.
 CPU_INFO = """processor\t: 0
 BogoMIPS\t: 108.00
 Features\t: fp asimd evtstrm crc32 cpuid
@@ -56,7 +55,7 @@ CPU revision\t: 3
 
 
 def counted(plugin: Path, emulator: list[str], packages: Path) -> dict[str, Any]:
-    """What `stages.py` says, run by `emulator` with `packages` to import from."""
+    """Run `stages.py` with `emulator` and the Python packages in `packages`; return its output."""
     count = plugin.with_name("count")
     count.write_bytes(bytes(8))
     name, *python = emulator
@@ -71,16 +70,16 @@ def counted(plugin: Path, emulator: list[str], packages: Path) -> dict[str, Any]
     return dict(json.loads(done.stdout))
 
 
-def unpacked(release: Release, folder: Path) -> tuple[list[str], Path]:
-    """The other system's Python, as qemu in user mode starts it, and the bundle's packages."""
-    root, packages, whole = folder / "root", folder / "packages", folder / "whole"
-    for path in (root, packages, whole):
+def unpack(release: Release, folder: Path) -> tuple[list[str], Path]:
+    """Unpack a release; return the command that runs its Python, and the folder of packages."""
+    root, packages, unpacked = folder / "root", folder / "packages", folder / "bundle"
+    for path in (root, packages, unpacked):
         path.mkdir()
     subprocess.run(["tar", "-xf", root_tar(release), "-C", root], check=True)
     (root / "proc").mkdir(exist_ok=True)
     (root / "proc/cpuinfo").write_text(CPU_INFO)
-    subprocess.run(["tar", "-xf", bundle(), "-C", whole, "--strip-components=1"], check=True)
-    for wheel in (whole / "wheels" / release.python).glob("*.whl"):
+    subprocess.run(["tar", "-xf", bundle(), "-C", unpacked, "--strip-components=1"], check=True)
+    for wheel in (unpacked / "wheels" / release.python).glob("*.whl"):
         if not wheel.name.startswith("pip-"):
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(packages)
@@ -88,15 +87,16 @@ def unpacked(release: Release, folder: Path) -> tuple[list[str], Path]:
     return ["qemu-aarch64", "-cpu", "cortex-a72", "-L", str(root), str(python)], packages
 
 
-def per_frame(said: dict[str, Any]) -> dict[str, int]:
-    return {name: count // said["frames"] for name, count in said["instructions"].items()}
+def per_frame(result: dict[str, Any]) -> dict[str, int]:
+    """Return the number of instructions per frame and stage."""
+    return {name: count // result["frames"] for name, count in result["instructions"].items()}
 
 
 @pytest.mark.parametrize("release", [BOOKWORM, TRIXIE], ids=lambda release: release.name)
-def test_the_stages_are_counted_on_both_processors(
+def test_instructions_of_each_stage_are_repeatable(
     release: Release, plugin: Path, tmp_path: Path
 ) -> None:
-    emulator, packages = unpacked(release, tmp_path)
+    emulator, packages = unpack(release, tmp_path)
     there = counted(plugin, emulator, packages)
     again = counted(plugin, emulator, packages)
     here = counted(plugin, [f"qemu-{platform.machine()}", sys.executable], ROOT)
@@ -109,6 +109,6 @@ def test_the_stages_are_counted_on_both_processors(
     for stage in ("detect", "classify"):
         count = there["instructions"][stage]
         assert abs(again["instructions"][stage] - count) <= REPEATS_WITHIN * count
-    # Finding faces is much the same work everywhere; the network depends on its kernels.
+    # Face detection needs about the same work on both; the network depends on the runtime.
     ratio = there["instructions"]["detect"] / here["instructions"]["detect"]
     assert 0.5 < ratio < 2.0

@@ -1,4 +1,4 @@
-"""What happens to a door: the plug is pulled, a stage hangs."""
+"""Power cuts, and a hung stage."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from sdcard.disk_image.entries import File
 from sdcard.disk_image.ext4 import Ext4
 
+from tests.pi.device import CONFIG, SETTINGS, UNIT, Listener, change_unit, installed_disk, put
 from tests.pi.disk import ROOT_AT, copy_disk
-from tests.pi.door import CONFIG, SETTINGS, UNIT, Listener, change_unit, installed_disk, put
 from tests.pi.kernel import kernel
 from tests.pi.machine import Machine
 from tests.pi.roots import BOOKWORM
@@ -20,7 +20,7 @@ from tests.support.visit_clip import FAST_ALERTS, write_visits
 
 CUTS = 10
 VISITS = 400
-#: Lies in the daemon's way once a file says so: classifying a face never ends.
+#: Makes the classification of a face hang while a file exists.
 HANG = """
 import os, time
 import edge.classification.classifier as c
@@ -36,8 +36,8 @@ c.Classifier.classify_crop = classify_crop
 
 
 @pytest.fixture
-def busy_door(tmp_path: Path) -> Path:
-    """An installed disk on which somebody comes and goes all the time."""
+def busy_disk(tmp_path: Path) -> Path:
+    """An installed disk with a recording in which a person comes and goes all the time."""
     disk = copy_disk(installed_disk(BOOKWORM), tmp_path / "disk.img")
     clip = write_visits(tmp_path / "visits.mp4", VISITS)
     settings = f'{SETTINGS}[camera]\nsource = "/srv/visits.mp4"\n{FAST_ALERTS}'
@@ -52,19 +52,17 @@ def busy_door(tmp_path: Path) -> Path:
     return disk
 
 
-def test_a_pulled_plug_loses_no_event(
-    busy_door: Path, broker: Mosquitto, listener: Listener
-) -> None:
-    chance = random.Random(6)
-    with Machine(busy_door, kernel(BOOKWORM), only_broker=broker.port) as machine:
+def test_power_cuts_lose_no_event(busy_disk: Path, broker: Mosquitto, listener: Listener) -> None:
+    rng = random.Random(6)
+    with Machine(busy_disk, kernel(BOOKWORM), only_broker=broker.port) as machine:
         boots = {machine.boot}
         for cut in range(CUTS):
-            # A broker that is away from time to time leaves more in the outbox.
+            # Without a broker at times, more events are queued.
             if cut in (3, 6):
                 broker.stop()
             elif cut in (5, 8):
                 broker.start()
-            wait_committed(machine, chance.randint(2, 12))
+            wait_committed(machine, rng.randint(2, 12))
             machine.kill()
             machine.start()
             boots.add(machine.boot)
@@ -73,32 +71,33 @@ def test_a_pulled_plug_loses_no_event(
         machine.run(f"systemctl stop {UNIT}")
         assert_nothing_lost(machine, listener)
         assert len(listener.events) >= 2 * CUTS
-        said = machine.run("dmesg | grep -i -E 'ext4.*(error|corrupt)' || true").output
-        assert not said
+        errors = machine.run("dmesg | grep -i -E 'ext4.*(error|corrupt)' || true").output
+        assert not errors
         machine.power_off()
-    Ext4(busy_door, ROOT_AT).check()
+    Ext4(busy_disk, ROOT_AT).check()
 
 
-def test_a_stage_that_hangs_is_restarted_by_the_watchdog(
-    busy_door: Path, broker: Mosquitto, listener: Listener
+def test_watchdog_restarts_a_hung_stage(
+    busy_disk: Path, broker: Mosquitto, listener: Listener
 ) -> None:
-    with Machine(busy_door, kernel(BOOKWORM), only_broker=broker.port) as machine:
+    with Machine(busy_disk, kernel(BOOKWORM), only_broker=broker.port) as machine:
         listener.wait_online()
         change_unit(machine, f"{WITNESSED}Environment=PYTHONPATH=/srv/hang\n")
         machine.run(f"systemctl restart {UNIT}")
         listener.wait_online(2)
         wait_committed(machine, 2)
         broker.stop()
-        wait_committed(machine, 6, "events wait for the broker")
+        wait_committed(machine, 6, "events are queued")
         put(machine, "/srv/hang/now", "hang")
         machine.wait_until("test -e /var/lib/mask-patrol/hanging", "a stage hangs")
         machine.run("rm /srv/hang/now")
         machine.wait_until(
-            f"journalctl -b -u {UNIT} | grep -q 'Watchdog timeout'", "the watchdog notices"
+            f"journalctl -b -u {UNIT} | grep -q 'Watchdog timeout'",
+            "the watchdog restarts the daemon",
         )
         broker.start()
         listener.wait_online(3)
         assert int(machine.run(f"systemctl show -P NRestarts {UNIT}").output) >= 1
-        wait_committed(machine, 2, "events are made again")
+        wait_committed(machine, 2, "new events")
         machine.run(f"systemctl stop {UNIT}")
         assert_nothing_lost(machine, listener)

@@ -1,4 +1,4 @@
-"""Installed again, updated, gone back from a broken update, uninstalled: on the other processor."""
+"""A second installation, updates, a rollback, and the uninstallation on arm64."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ from sdcard.disk_image.entries import File
 from sdcard.disk_image.ext4 import Ext4
 from sdcard.disk_image.partition_table import read_layout, set_root_size
 
+from tests.pi.device import CONFIG, SETTINGS, UNIT, Listener, bundle, install, installed_disk
 from tests.pi.disk import ROOT_AT, copy_disk
-from tests.pi.door import CONFIG, SETTINGS, UNIT, Listener, bundle, install, installed_disk
 from tests.pi.kernel import kernel
 from tests.pi.machine import Machine
 from tests.pi.roots import BOOKWORM
 from tests.support.brokers import Mosquitto
-from tests.support.bundles import Variant
+from tests.support.bundles import NO_BROKER, Variant
 from tests.support.visit_clip import write_visits
 
-#: Each takes 0.6 s: it plays for an hour.
+#: At 0.6 s each, the recording lasts an hour.
 VISITS = 6000
 GROWN_BYTES = 1 << 30
 GOOD, MUTE = "0.2.0+good", "0.3.0+mute"
 
 
 def variant(folder: Path, version: str, *change: str) -> Path:
-    """The bundle under another version, changed if told so, with the wheels for one Python."""
+    """Make a bundle with another version, with the wheels for one Python; return its path.
+
+    `change` are arguments of `Variant.change_module`.
+    """
     made = Variant(bundle(), folder / version)
     shutil.rmtree(made.top / "wheels/cp313")
     (made.top / "requirements-cp313.txt").unlink()
@@ -38,20 +41,19 @@ def link(machine: Machine, name: str) -> str:
     return machine.run(f"readlink /opt/mask-patrol/{name}").output.strip()
 
 
-def test_versions_come_and_go(tmp_path: Path, broker: Mosquitto, listener: Listener) -> None:
+def test_install_update_roll_back_uninstall(
+    tmp_path: Path, broker: Mosquitto, listener: Listener
+) -> None:
     good = variant(tmp_path, GOOD)
-    # It runs, and never speaks to the broker.
-    mute = variant(
-        tmp_path, MUTE, "edge/mqtt/publisher.py", r"def _run\(self\) -> None:",
-        "def _run(self) -> None:\n        return",
-    )  # fmt: skip
+    # Runs, but never connects to the broker.
+    mute = variant(tmp_path, MUTE, "edge/daemon/run.py", r"\Z", NO_BROKER)
     disk = copy_disk(installed_disk(BOOKWORM), tmp_path / "disk.img")
-    # Three versions and a bundle take more room than one.
+    # Three releases and a bundle need more space than one release.
     layout = read_layout(disk)
     size = layout.root.size_bytes + GROWN_BYTES
     Ext4(disk, ROOT_AT).grow(size)
     set_root_size(disk, layout, size)
-    # The demo would end, and the service start anew, in the middle of it all.
+    # The demo clip would end, and the service restart, during the test.
     clip = write_visits(tmp_path / "visits.mp4", VISITS)
     settings = f'{SETTINGS}[camera]\nsource = "/srv/visits.mp4"\n'
     Ext4(disk, ROOT_AT).write(
@@ -66,28 +68,28 @@ def test_versions_come_and_go(tmp_path: Path, broker: Mosquitto, listener: Liste
         first = link(machine, "current")
         process = machine.run(f"systemctl show -P MainPID {UNIT}").output
 
-        said = install(machine, "--offline")
-        assert f"Nothing to change: {first} is installed." in said
+        output = install(machine, "--offline")
+        assert f"Nothing to change: {first} is installed." in output
         assert machine.run(f"systemctl show -P MainPID {UNIT}").output == process
         machine.run("rm /root/bundle.tar; mv /root/mask-patrol-* /root/unpacked")
 
-        give(machine, good)
-        said = machine.run("mask-patrol update /root/update.tar --within 600").output
-        assert f"{GOOD} is online" in said
+        copy_bundle(machine, good)
+        output = machine.run("mask-patrol update /root/update.tar --within 600").output
+        assert f"{GOOD} is online" in output
         assert (link(machine, "current"), link(machine, "previous")) == (GOOD, first)
         listener.wait_online(3)
 
-        give(machine, mute)
+        copy_bundle(machine, mute)
         done = machine.run("mask-patrol update /root/update.tar --within 60", check=False)
         assert done.code == 1
         assert f"{MUTE} did not come online" in done.output
         assert f"{GOOD} runs again" in done.output
         assert (link(machine, "current"), link(machine, "previous")) == (GOOD, first)
-        machine.wait_until(f"systemctl is-active {UNIT}", "it runs")
+        machine.wait_until(f"systemctl is-active {UNIT}", "the service runs")
 
-        said = machine.run("/root/unpacked/install.sh uninstall").output
-        assert "Left: /var/lib/mask-patrol" in said
-        assert listener.said("status")[-1] == "offline"
+        output = machine.run("/root/unpacked/install.sh uninstall").output
+        assert "Left: /var/lib/mask-patrol" in output
+        assert listener.payloads("status")[-1] == "offline"
         left = machine.run(
             "ls -d /opt/mask-patrol /usr/local/bin/mask-patrol 2>/dev/null; "
             "getent passwd mask-patrol; systemctl list-unit-files --no-legend 'mask-patrol*'",
@@ -100,8 +102,8 @@ def test_versions_come_and_go(tmp_path: Path, broker: Mosquitto, listener: Liste
         ).output
 
 
-def give(machine: Machine, archive: Path) -> None:
-    """Copy a bundle into the running machine, over the disk of a stopped one."""
+def copy_bundle(machine: Machine, archive: Path) -> None:
+    """Copy a bundle to the machine, which is stopped for it."""
     machine.power_off()
     Ext4(machine.disk, ROOT_AT).write([File("/root/update.tar", source=archive)])
     machine.start()

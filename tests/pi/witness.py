@@ -1,14 +1,14 @@
-"""What the daemon commits, told to this machine over a second serial port of the emulated one."""
+"""The events that the daemon commits, reported to the host over a second serial port."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from tests.pi.door import CONFIG, Listener
+from tests.pi.device import CONFIG, Listener
 from tests.pi.machine import Machine, wait_for
 
-#: Each event is told to the host as soon as it is committed, over a second serial port.
+#: A drop-in with which the daemon reports each event as soon as it is committed.
 WITNESSED = f"""[Service]
 ExecStart=
 ExecStart=/opt/mask-patrol/current/bin/mask-patrol run --config {CONFIG} --pace fast \
@@ -19,7 +19,7 @@ DeviceAllow=/dev/virtio-ports/witness rw
 
 
 def committed(machine: Machine) -> list[dict[str, Any]]:
-    """The events that are known to have been committed; a line may be cut off by the plug."""
+    """Return the reported events. A power cut may truncate a line, which is skipped."""
     if not machine.witness.exists():
         return []
     found = []
@@ -31,17 +31,19 @@ def committed(machine: Machine) -> list[dict[str, Any]]:
     return found
 
 
-def wait_committed(machine: Machine, more: int, what: str = "events are made") -> None:
-    """Until there are `more` than now."""
+def wait_committed(machine: Machine, more: int, what: str = "new events") -> None:
+    """Wait until `more` further events are committed."""
     enough = len(committed(machine)) + more
     wait_for(lambda: len(committed(machine)) >= enough, what)
 
 
 def identity(event: dict[str, Any]) -> tuple[int, str, str]:
+    """Return the fields that identify an event."""
     return event["seq"], event["id"], event["event_type"]
 
 
 def assert_nothing_lost(machine: Machine, listener: Listener) -> None:
+    """All committed events arrive, once each, numbered without a gap."""
     wanted = {identity(event) for event in committed(machine)}
     wait_for(lambda: wanted <= {identity(e) for e in listener.events}, "everything committed", 300)
     arrived = [identity(event) for event in listener.events]

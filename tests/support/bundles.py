@@ -16,6 +16,15 @@ from tests.support.cli_process import ROOT
 
 #: The system's Python in Debian bookworm and trixie.
 PYTHON_OF = {"bookworm": "cp311", "trixie": "cp313"}
+#: Code for a variant, appended to the daemon's: no connection to the broker succeeds.
+NO_BROKER = """
+import paho.mqtt.client
+
+def _connect(*arguments, **options):
+    raise OSError("this variant cannot connect")
+
+paho.mqtt.client.Client.connect = _connect
+"""
 
 
 def run_bundle_command(*arguments: str | Path) -> None:

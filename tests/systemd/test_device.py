@@ -17,7 +17,7 @@ import pytest
 
 from edge.common.paths import PACKAGE
 from tests.support.brokers import free_port, wait_until
-from tests.support.bundles import PYTHON_OF, Variant, make_bundle
+from tests.support.bundles import NO_BROKER, PYTHON_OF, Variant, make_bundle
 from tests.support.cli_process import ROOT
 from tests.support.debian_container import Machine, require_tools
 from tests.support.installed_device import (
@@ -35,15 +35,6 @@ pytestmark = pytest.mark.timeout(600)
 DASHBOARD_PASSWORD = PASSWORD * 2
 #: The last commit before the modules were moved into packages.
 OLD_COMMIT = "b778af52e78a1fc82d28d45ad2d1b56898ca902d"
-#: Appended to the daemon's code: no connection to the broker succeeds.
-MUTE = """
-import paho.mqtt.client
-
-def _connect(*arguments, **options):
-    raise OSError("mute")
-
-paho.mqtt.client.Client.connect = _connect
-"""
 
 
 @pytest.fixture(scope="module", params=["bookworm", pytest.param("trixie", marks=pytest.mark.soak)])
@@ -88,7 +79,7 @@ def variants(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         # Its status file also lacks a key that the version that watches the trial reads.
         "mute": variant(
             "0.3.0+mute",
-            ("edge/daemon/run.py", r"\Z", MUTE),
+            ("edge/daemon/run.py", r"\Z", NO_BROKER),
             ("edge/[dh]*/*.py", '"broker_failure"', '"broker_trouble"'),
         ),
     }

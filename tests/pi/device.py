@@ -1,4 +1,4 @@
-"""A door with an emulated Pi: installed from the real bundle, with a real broker beside it."""
+"""An emulated Pi on which the real bundle is installed, and a subscriber at a real broker."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from sdcard.disk_image.ext4 import Ext4
 from tests.pi.disk import ROOT_AT, base_disk, copy_disk
 from tests.pi.kernel import kernel
 from tests.pi.machine import RELAY_HOST, RELAY_PORT, Machine, wait_for
-from tests.pi.roots import CACHE, Release, alone, key
+from tests.pi.roots import CACHE, Release, build_lock, key
 from tests.support.brokers import Mosquitto, accepts
 from tests.support.bundles import run_bundle_command
 
 ROOT = Path(__file__).parents[2]
-#: One argument of a program may have 128 KiB (MAX_ARG_STRLEN); base64 makes four bytes of three.
+#: An argument of a program can have 128 KiB (MAX_ARG_STRLEN); base64 makes it 4/3 as long.
 PIECE_BYTES = 60_000
 DEVICE = "door1"
 UNIT = "mask-patrol.service"
 CONFIG = "/etc/mask-patrol/mask-patrol.toml"
-#: The broker is all the network that the machine has.
+#: The broker is the only host that the machine can reach.
 SETTINGS = f"""device = "{DEVICE}"
 [mqtt]
 host = "{RELAY_HOST}"
 port = {RELAY_PORT}
 health_interval_s = 5
 """
-#: Every frame of a recording as quickly as it goes, at the recording's own times: what comes out
-#: does not depend on the speed of the machine.
+#: Processes every frame of a recording as fast as possible, with the timestamps of the recording:
+#: the events do not depend on the speed of the machine.
 FAST = f"""[Service]
 ExecStart=
 ExecStart=/opt/mask-patrol/current/bin/mask-patrol run --config {CONFIG} --pace fast
@@ -45,8 +45,8 @@ ExecStart=/opt/mask-patrol/current/bin/mask-patrol run --config {CONFIG} --pace 
 
 
 def bundle() -> Path:
-    """The bundle that `make bundle` makes of this checkout, made once for each state of it."""
-    with alone("bundle"):
+    """Make the bundle of this checkout; return its path."""
+    with build_lock("bundle"):
         out = CACHE / "bundle"
         run_bundle_command("--out", out)
         return next(out.glob("mask-patrol-*-arm64.tar"))
@@ -58,18 +58,21 @@ def digest(path: Path) -> str:
 
 
 def disk_with(release: Release, folder: Path, entries: list[Entry]) -> Path:
-    """A fresh disk in `folder` with `entries` on it."""
+    """Return a new disk in `folder` with `entries`."""
     disk = copy_disk(base_disk(release), folder / "disk.img")
     Ext4(disk, ROOT_AT).write(entries)
     return disk
 
 
 def installed_disk(release: Release) -> Path:
-    """A disk on which the real installer has installed the real bundle, without a network."""
+    """Return a disk on which the real installer has installed the real bundle, without a network.
+
+    It is made once for each bundle, and shared: copy it before use.
+    """
     made = bundle()
     name = f"installed-{release.name}-{key(base_disk(release).name, digest(made), SETTINGS)}"
     folder = CACHE / name
-    with alone(name):
+    with build_lock(name):
         if not (folder / "disk.img").exists():
             for old in CACHE.glob(f"installed-{release.name}-*"):
                 if old.is_dir():
@@ -89,14 +92,14 @@ def installed_disk(release: Release) -> Path:
 
 
 def install(machine: Machine, options: str = "") -> str:
-    """Unpack the bundle and run its installer; what it said."""
+    """Unpack the bundle and run its installer; return the output."""
     return machine.run(
         "cd /root && tar -xf bundle.tar --no-same-owner && time mask-patrol-*/install.sh " + options
     ).output
 
 
 def put(machine: Machine, path: str, content: str | bytes) -> None:
-    """Write a file in the running machine, by commands that are not too long for it."""
+    """Write a file in the running machine, in pieces that fit into a command."""
     data = content.encode() if isinstance(content, str) else content
     machine.run(f"mkdir -p $(dirname {path}) && : > {path}")
     for at in range(0, len(data), PIECE_BYTES):
@@ -105,13 +108,13 @@ def put(machine: Machine, path: str, content: str | bytes) -> None:
 
 
 def change_unit(machine: Machine, text: str) -> None:
-    """Lay `text` over the unit, as `systemctl edit` does."""
+    """Write a drop-in for the unit, as `systemctl edit` does."""
     put(machine, f"/etc/systemd/system/{UNIT}.d/test.conf", text)
     machine.run("systemctl daemon-reload")
 
 
 class Listener:
-    """What a subscriber with a lasting session receives of all topics, in order."""
+    """A subscriber to all topics, with a persistent session."""
 
     def __init__(self, broker: Mosquitto, username: str = "", password: str = "") -> None:
         self._lock = threading.Lock()
@@ -127,21 +130,23 @@ class Listener:
         client.loop_start()
         self._client = client
 
-    def said(self, leaf: str) -> list[Any]:
-        """The payloads on `maskpatrol/door1/LEAF`, JSON decoded where they are."""
+    def payloads(self, leaf: str) -> list[Any]:
+        """Return the payloads on `maskpatrol/door1/LEAF` in order; JSON objects are decoded."""
         with self._lock:
             found = [body for topic, body in self._messages if topic.endswith("/" + leaf)]
         return [json.loads(body) if body[:1] == b"{" else body.decode() for body in found]
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """Each event once, where it came first."""
-        by_number = {(e["seq"], e["id"], e["event_type"]): e for e in reversed(self.said("events"))}
+        """The events by `seq`, without duplicates."""
+        by_number = {
+            (e["seq"], e["id"], e["event_type"]): e for e in reversed(self.payloads("events"))
+        }
         return sorted(by_number.values(), key=lambda event: int(event["seq"]))
 
     def count(self, status: str) -> int:
-        """How often the device has said `online` or `offline`."""
-        return self.said("status").count(status)
+        """Return how often the device has published the status `online` or `offline`."""
+        return self.payloads("status").count(status)
 
     def wait_online(self, times: int = 1) -> None:
         wait_for(lambda: self.count("online") >= times, f"online for the {times}th time")
@@ -157,7 +162,7 @@ class Listener:
 
 @contextmanager
 def installed_machine(release: Release, folder: Path, broker: Mosquitto) -> Iterator[Machine]:
-    """A running machine, installed; the service is enabled and starts with it."""
+    """Boot a machine with an installed disk; the service starts at boot."""
     assert accepts(broker.port)
     disk = copy_disk(installed_disk(release), folder / "disk.img")
     with Machine(disk, kernel(release), only_broker=broker.port) as machine:
