@@ -1,4 +1,4 @@
-"""The dashboard before a real browser: a real daemon, a real broker, every page."""
+"""The dashboard in a real browser, with a real daemon and a real broker: every page."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from tests.support.dashboards import Dashboard, Device, chromium, connected
 from tests.support.pictures import frames_without_mask
 from tests.support.tcp_relay import Relay
 
-#: Keeps what the page is answered: such large answers the driver itself forgets.
+#: Records requests and answers in the page, because the driver discards answers of this size.
 LISTEN = """
 window.answers = [];
 window.sent = [];
-const ask = window.fetch;
-window.fetch = async (...what) => {
-  const answer = await ask(...what);
+const originalFetch = window.fetch;
+window.fetch = async (...args) => {
+  const answer = await originalFetch(...args);
   window.answers.push(await answer.clone().json());
-  window.sent.push(what[1].body);
+  window.sent.push(args[1].body);
   return answer;
 };
 """
@@ -40,16 +40,16 @@ EPISODES = "[...document.querySelectorAll('#alerts li')].map((card) => card.data
 
 
 def wait_for_episodes(page: Any, expected: list[str]) -> None:
-    """These and no others, each once, newest first."""
+    """Wait until the page shows exactly these alerts, each once, newest first."""
     page.wait_for_function(
         f"(expected) => JSON.stringify({EPISODES}) === JSON.stringify(expected)", arg=expected
     )
 
 
-def latencies_s(
+def run_daemon(
     page: Any, tmp_path: Path, mosquitto: Mosquitto, subscriber: TimedSubscriber, runs: int
 ) -> list[float]:
-    """From when the broker passed an alert on until it was on the page, in seconds."""
+    """Return the seconds from the delivery of each alert by the broker to its appearance."""
     config = tmp_path / "door.toml"
     config.write_text('device = "door1"\n')
     for number in range(runs):
@@ -65,40 +65,40 @@ def latencies_s(
     return [appeared[episode] - at_s for episode, at_s in arrived.items()]
 
 
-def measured_s(
+def measure_latencies_s(
     page: Any, tmp_path: Path, server: Mosquitto, dashboard: Dashboard, runs: int
 ) -> list[float]:
-    """The same, of as many runs of the daemon; each brings two alerts."""
+    """Return the latencies of `runs` runs of the daemon; each run produces two alerts."""
     connected(page, dashboard.address)
     listener = TimedSubscriber(server.broker)
-    took = latencies_s(page, tmp_path, server, listener, runs)
+    latencies_s = run_daemon(page, tmp_path, server, listener, runs)
     listener.close()
-    (tmp_path / "latencies.json").write_text(json.dumps(took))
-    assert len(took) == 2 * runs
-    return took
+    (tmp_path / "latencies.json").write_text(json.dumps(latencies_s))
+    assert len(latencies_s) == 2 * runs
+    return latencies_s
 
 
 class TimedSubscriber(Subscriber):
-    """Remembers when the first event of each episode came: the broker had it a moment before."""
+    """Records when the first event of each episode arrived, just after it was at the broker."""
 
     def __init__(self, broker: Broker) -> None:
-        self._first: dict[str, float] = {}
+        self._first_s: dict[str, float] = {}
         super().__init__(broker, "maskpatrol/+/events")
 
     def _on_message(self, client: Any, data: Any, message: paho.MQTTMessage) -> None:
-        self._first.setdefault(json.loads(message.payload)["id"], time.time())
+        self._first_s.setdefault(json.loads(message.payload)["id"], time.time())
         super()._on_message(client, data, message)
 
     def arrived_s(self) -> dict[str, float]:
-        return dict(self._first)
+        return dict(self._first_s)
 
 
-def test_an_alert_of_the_daemon_is_on_the_page_within_a_second(
+def test_alert_is_on_the_page_within_a_second(
     page: Any, tmp_path: Path, mosquitto: Mosquitto, dashboard: Dashboard
 ) -> None:
-    took = measured_s(page, tmp_path, mosquitto, dashboard, 3)
-    # Others may want the machine, too, and hold up one or the other; the soak test asks for all.
-    assert median(took) < 1.0, took
+    latencies_s = measure_latencies_s(page, tmp_path, mosquitto, dashboard, 3)
+    # Other processes may delay single alerts, so only the soak test checks the maximum.
+    assert median(latencies_s) < 1.0, latencies_s
     assert page.locator("#alerts li .badge").first.text_content() == "○ Mask put on"
     assert page.locator("#devices .state").text_content() == "offline"
     page.goto(f"{dashboard.address}/history")
@@ -110,16 +110,14 @@ def test_an_alert_of_the_daemon_is_on_the_page_within_a_second(
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-def test_twenty_runs_of_the_daemon(
+def test_every_alert_is_on_the_page_within_a_second(
     page: Any, tmp_path: Path, mosquitto: Mosquitto, dashboard: Dashboard
 ) -> None:
-    took = measured_s(page, tmp_path, mosquitto, dashboard, 20)
-    assert max(took) < 1.0, took
+    latencies_s = measure_latencies_s(page, tmp_path, mosquitto, dashboard, 20)
+    assert max(latencies_s) < 1.0, latencies_s
 
 
-def test_an_alert_begins_is_acknowledged_and_ends(
-    page: Any, dashboard: Dashboard, device: Device
-) -> None:
+def test_alert_is_acknowledged_and_ends(page: Any, dashboard: Dashboard, device: Device) -> None:
     connected(page, dashboard.address)
     page.wait_for_selector("text=Nobody without a mask")
     body = device.alert()
@@ -132,10 +130,10 @@ def test_an_alert_begins_is_acknowledged_and_ends(
     page.wait_for_selector("#alerts li .badge:text('Left')")
     page.wait_for_selector(".banner.calm")
     page.reload()
-    page.wait_for_selector("#alerts li.acknowledged")  # it was kept
+    page.wait_for_selector("#alerts li.acknowledged")  # the acknowledgement was stored
 
 
-def test_search_and_filter(page: Any, dashboard: Dashboard, device: Device) -> None:
+def test_alerts_are_searched_and_filtered(page: Any, dashboard: Dashboard, device: Device) -> None:
     connected(page, dashboard.address)
     one, two = device.alert(camera="garden"), device.alert(camera="street")
     wait_for_episodes(page, [two["id"], one["id"]])
@@ -150,9 +148,7 @@ def test_search_and_filter(page: Any, dashboard: Dashboard, device: Device) -> N
     wait_for_episodes(page, [])
 
 
-def test_broker_dashboard_and_page_come_back_and_nothing_is_missing(
-    page: Any, tmp_path: Path
-) -> None:
+def test_no_alert_is_lost_by_disconnections(page: Any, tmp_path: Path) -> None:
     server = Mosquitto(tmp_path, persistent=True).start()
     dashboard = Dashboard(tmp_path, server.port).start()
     relay = Relay(Broker("127.0.0.1", dashboard.port))
@@ -170,13 +166,13 @@ def test_broker_dashboard_and_page_come_back_and_nothing_is_missing(
     wait_for_episodes(page, expected)
 
     dashboard.stop()
-    expected.insert(0, device.alert()["id"])  # it waits at the broker
+    expected.insert(0, device.alert()["id"])  # queued by the broker
     page.wait_for_selector(".banner:has-text('Reconnecting')")
     dashboard.start()
     expected.insert(0, device.alert()["id"])
     wait_for_episodes(page, expected)
 
-    relay.drop_answers()  # the network swallows everything, and says nothing
+    relay.drop_answers()  # the network drops everything without closing the connection
     expected.insert(0, device.alert()["id"])
     page.wait_for_selector(".banner:has-text('Reconnecting')")
     relay.cut_connections()
@@ -192,9 +188,7 @@ def test_broker_dashboard_and_page_come_back_and_nothing_is_missing(
     server.stop()
 
 
-def test_a_killed_dashboard_has_lost_nothing_that_it_acknowledged(
-    page: Any, tmp_path: Path
-) -> None:
+def test_killed_dashboard_loses_no_acknowledged_event(page: Any, tmp_path: Path) -> None:
     import signal
 
     server = Mosquitto(tmp_path, persistent=True).start()
@@ -205,7 +199,7 @@ def test_a_killed_dashboard_has_lost_nothing_that_it_acknowledged(
     dashboard.stop(signal.SIGKILL)
     expected += [device.alert()["id"] for _ in range(10)]
     dashboard.start()
-    # Several began in the same millisecond: their order is not told.
+    # Alerts that began in the same millisecond have no defined order.
     page.wait_for_function(
         f"(expected) => JSON.stringify({EPISODES}.sort()) === JSON.stringify(expected)",
         arg=sorted(expected),
@@ -218,9 +212,7 @@ def test_a_killed_dashboard_has_lost_nothing_that_it_acknowledged(
 HOSTILE = "<img src=x onerror='window.pwned=1'><script>window.pwned=1</script>"
 
 
-def test_whatever_comes_by_mqtt_nothing_runs_and_nothing_breaks(
-    page: Any, dashboard: Dashboard, device: Device
-) -> None:
+def test_hostile_messages_are_harmless(page: Any, dashboard: Dashboard, device: Device) -> None:
     connected(page, dashboard.address)
     refused = [
         ("maskpatrol/door1/events", encoded(start(camera=HOSTILE))),
@@ -241,7 +233,7 @@ def test_whatever_comes_by_mqtt_nothing_runs_and_nothing_breaks(
     ]
     for topic, payload in refused:
         device.publish(topic, payload)
-    # Where text is allowed, it is shown as text.
+    # Free text is shown as text.
     device.say("health", encoded({"camera": HOSTILE[:90], "warnings": [HOSTILE]}))
     device.say("info", encoded({"version": HOSTILE[:90], "model": {"name": HOSTILE[:90]}}))
     good = device.alert()
@@ -256,7 +248,7 @@ def test_whatever_comes_by_mqtt_nothing_runs_and_nothing_breaks(
     assert "Traceback" not in dashboard.log()
 
 
-def test_a_picture_is_checked_as_detect_does(
+def test_uploaded_picture_is_checked_like_detect(
     page: Any, dashboard: Dashboard, tmp_path: Path
 ) -> None:
     frame = frames_without_mask()[3]
@@ -276,13 +268,15 @@ def test_a_picture_is_checked_as_detect_does(
     with page.expect_download() as download:
         page.get_by_text("Download").click()
     saved = cv2.imread(str(download.value.path()))
-    ours = cv2.imread(str(tmp_path / "out" / path.name))
-    assert saved.shape == ours.shape
-    assert float(np.abs(saved.astype(int) - ours.astype(int)).mean()) < 3.0  # a JPEG of it
+    expected_picture = cv2.imread(str(tmp_path / "out" / path.name))
+    assert saved.shape == expected_picture.shape
+    assert (
+        float(np.abs(saved.astype(int) - expected_picture.astype(int)).mean()) < 3.0
+    )  # JPEG artefacts
     assert not [p for p in dashboard.state.iterdir() if p.suffix in (".png", ".jpg")]
 
 
-def test_what_is_no_picture_gets_a_clear_message(
+def test_unusable_pictures_get_clear_messages(
     page: Any, dashboard: Dashboard, tmp_path: Path
 ) -> None:
     jpeg = cv2.imencode(".jpg", frames_without_mask()[0])[1].tobytes()
@@ -299,18 +293,18 @@ def test_what_is_no_picture_gets_a_clear_message(
         "large.bmp": (b"BM" + bytes(21 * 2**20), "Large.bmp is larger than 20 MB"),
     }
     page.goto(f"{dashboard.address}/check")
-    for name, (raw, words) in files.items():
+    for name, (raw, text) in files.items():
         (tmp_path / name).write_bytes(raw)
         page.set_input_files("#files", str(tmp_path / name))
-        page.wait_for_selector(f".result:has-text('{name}') .error:has-text(\"{words}\")")
-    # … and the next good one is looked at.
+        page.wait_for_selector(f".result:has-text('{name}') .error:has-text(\"{text}\")")
+    # The next valid picture is checked.
     (tmp_path / "good.jpg").write_bytes(jpeg)
     page.set_input_files("#files", str(tmp_path / "good.jpg"))
     page.wait_for_selector(".result:has-text('good.jpg'):has-text('1 face')")
 
 
 def write_webcam(path: Path) -> Path:
-    """The demo's first bare face as the camera that Chromium plays: JPEGs one after the other."""
+    """Write the first bare face of the demo as a file that Chromium plays as its webcam (MJPEG)."""
     capture = cv2.VideoCapture(str(demo_clip()))
     capture.set(cv2.CAP_PROP_POS_MSEC, 4000)
     with path.open("wb") as file:
@@ -319,8 +313,8 @@ def write_webcam(path: Path) -> Path:
     return path
 
 
-def frames_a_second(page: Any) -> float:
-    """Over the next dozen."""
+def measure_frame_rate(page: Any) -> float:
+    """Return the frames per second over the next twelve frames."""
     count = "Number(overlay.dataset.frames)"
     began = page.evaluate(f"() => [{count}, performance.now()]")
     page.wait_for_function(f"(first) => {count} >= first + 12", arg=began[0])
@@ -328,7 +322,7 @@ def frames_a_second(page: Any) -> float:
     return 1000.0 * (ended[0] - began[0]) / (ended[1] - began[1])
 
 
-def test_a_webcam_is_checked_five_times_a_second(
+def test_webcam_is_checked_five_times_a_second(
     driver: Any, dashboard: Dashboard, tmp_path: Path
 ) -> None:
     clip = write_webcam(tmp_path / "webcam.mjpeg")
@@ -341,9 +335,9 @@ def test_a_webcam_is_checked_five_times_a_second(
         page.goto(f"{dashboard.address}/check")
         page.click("#webcam")
         page.wait_for_function("() => Number(overlay.dataset.frames) >= 10")
-        rates = [frames_a_second(page)]
-        while rates[-1] < 5.0 and len(rates) < 10:  # others may want the machine, too
-            rates.append(frames_a_second(page))
+        rates = [measure_frame_rate(page)]
+        while rates[-1] < 5.0 and len(rates) < 10:  # other processes may slow it down
+            rates.append(measure_frame_rate(page))
         assert page.evaluate("JSON.parse(overlay.dataset.faces)") == ["no_mask"]
         page.wait_for_selector("#webcam-faces li .no_mask")
         page.click("#webcam")
@@ -384,7 +378,9 @@ def test_history_filters_and_csv(page: Any, dashboard: Dashboard, device: Device
     assert lines[1].startswith("door1,entrance,incorrect_mask,0.93,")
 
 
-def test_logging_in_through_the_page(page: Any, tmp_path: Path, mosquitto: Mosquitto) -> None:
+def test_login_and_logout_apply_to_open_pages(
+    page: Any, tmp_path: Path, mosquitto: Mosquitto
+) -> None:
     dashboard = Dashboard(tmp_path, mosquitto.port, open_to_us=False)
     Password(dashboard.state / "dashboard-password").set("correct horse battery")
     dashboard.start()
@@ -402,21 +398,21 @@ def test_logging_in_through_the_page(page: Any, tmp_path: Path, mosquitto: Mosqu
     other.goto(f"{dashboard.address}/history")
     other.get_by_role("button", name="Log out").click()
     other.wait_for_selector("#password")
-    page.wait_for_selector("#password", timeout=10_000)  # the open page shows no more, either
+    page.wait_for_selector("#password", timeout=10_000)  # the open page was logged out, too
     other.fill("#password", "correct horse battery")
     other.keyboard.press("Enter")
     other.wait_for_selector("nav")
     other.close()
     connected(page, dashboard.address)
     dashboard.stop()
-    (dashboard.state / "dashboard.sqlite3").unlink()  # all sessions are gone with it
+    (dashboard.state / "dashboard.sqlite3").unlink()  # this deletes all login sessions
     dashboard.start()
-    page.wait_for_selector("#password")  # the page sends us to the log-in by itself
+    page.wait_for_selector("#password")  # the page opens the log-in page by itself
     dashboard.stop()
 
 
-def test_every_page_has_names_for_all_that_can_be_used(page: Any, dashboard: Dashboard) -> None:
-    """What a screen reader says: each control has a name, each picture words."""
+def test_every_control_has_an_accessible_name(page: Any, dashboard: Dashboard) -> None:
+    """A screen reader needs a name for each control and a text for each picture."""
     for path in ("/", "/history", "/health", "/check"):
         page.goto(dashboard.address + path)
         page.wait_for_selector("main")
@@ -432,7 +428,7 @@ def test_every_page_has_names_for_all_that_can_be_used(page: Any, dashboard: Das
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_a_phone_and_its_contrast_is_enough(
+def test_pages_fit_a_phone_with_enough_contrast(
     browser: Any, tmp_path: Path, mosquitto: Mosquitto, device: Device, scheme: str
 ) -> None:
     camera = f'[camera]\npreview = true\npreview_socket = "{tmp_path}/no"\n'
@@ -465,7 +461,7 @@ def test_it_fits_a_phone_and_its_contrast_is_enough(
             page.wait_for_selector("#alerts li.acknowledged")
             page.route("**/acknowledge", lambda route: route.abort())
             page.click("#alerts li:first-child button")
-            page.evaluate("scrollTo(0, document.body.scrollHeight)")  # it is in sight all the same
+            page.evaluate("scrollTo(0, document.body.scrollHeight)")  # the error must stay visible
             page.wait_for_function(
                 "() => document.getElementById('acknowledge-error').getBoundingClientRect().top > 0"
             )
@@ -494,18 +490,19 @@ def fill_and_send(page: Any, **fields: str) -> None:
 
 
 def assert_fits(page: Any, path: str) -> None:
-    """Nothing is wider than the screen, cut off in a chart, or too faint."""
+    """Assert that nothing is wider than the screen or its card, cut off, or too faint."""
     page.wait_for_load_state()
     wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0, (path, wide)
     assert page.evaluate(CUT_OFF) == [], path
+    assert page.evaluate(OVERFLOWING) == [], path
     assert page.evaluate(CONTRASTS) == [], path
 
 
 NAVIGATION_LINES = """
 new Set([...document.querySelectorAll("nav a")].map((a) => a.getBoundingClientRect().top)).size
 """
-#: Texts of charts that reach out of their picture.
+#: Texts that leave their chart.
 CUT_OFF = """
 [...document.querySelectorAll("svg.chart text")].filter((text) => {
   const own = text.getBoundingClientRect(), all = text.ownerSVGElement.getBoundingClientRect();
@@ -514,7 +511,13 @@ CUT_OFF = """
 """
 
 
-#: Texts whose contrast with what lies behind them is below WCAG's 4.5 (3 for large ones).
+#: Tables that are wider than their card and cannot be scrolled.
+OVERFLOWING = """
+[...document.querySelectorAll("table")].filter((table) => !table.closest(".scroll") &&
+  table.getBoundingClientRect().right > table.parentElement.getBoundingClientRect().right + 0.5,
+).map((table) => table.textContent)
+"""
+#: Texts whose contrast with their background is below WCAG's minimum: 4.5, or 3 for large texts.
 CONTRASTS = """
 (() => {
   const rgb = (c) => (c.match(/[\\d.]+/g) || []).map(Number);

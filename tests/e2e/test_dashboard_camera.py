@@ -1,4 +1,4 @@
-"""The Camera page: a real daemon shows what it sees, and what is drawn is what it then does."""
+"""The Camera page: a real daemon shows its picture and uses the settings that are drawn on it."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from tests.support.pictures import frames_without_mask
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A short one: the path of a socket has little room."""
+    """A folder with a short path, because the path of a UNIX socket is limited."""
     with tempfile.TemporaryDirectory(prefix="mp-") as short:
         yield Path(short)
 
 
-#: Counts the pictures, and keeps what is written for who cannot see them.
-SAID = """
-window.said = [];
+#: Counts the pictures, and records the texts that a screen reader would read aloud.
+RECORD_TEXTS = """
+window.texts = [];
 window.pictures = 0;
-new MutationObserver(() => window.said.push(seen.textContent))
+new MutationObserver(() => window.texts.push(seen.textContent))
   .observe(seen, { childList: true, characterData: true, subtree: true });
 new MutationObserver(() => { window.pictures += 1; })
   .observe(picture, { attributes: true, attributeFilter: ["src"] });
@@ -42,8 +42,8 @@ new MutationObserver(() => { window.pictures += 1; })
 COMMENT = "# the door of the hall\n"
 
 
-def standing(folder: Path) -> Path:
-    """Two minutes of somebody bare-faced in the middle of the picture."""
+def write_clip(folder: Path) -> Path:
+    """Write two minutes of a person without a mask in the middle of the picture."""
     path = folder / "standing.mp4"
     frames = frames_without_mask()
     height, width = frames[0].shape[:2]
@@ -72,19 +72,17 @@ def start_daemon(folder: Path, config: Path) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def started(folder: Path, mosquitto: Mosquitto) -> tuple[Path, Dashboard]:
-    """The device's file, and a dashboard that has it too."""
+def start_dashboard(folder: Path, mosquitto: Mosquitto) -> tuple[Path, Dashboard]:
+    """Return the device's configuration file, and a dashboard that uses the same file."""
     config = write_config(folder, mosquitto.port)
     dashboard = Dashboard(folder, mosquitto.port)
     dashboard.config = config
     return config, dashboard.start()
 
 
-def test_what_the_camera_sees_and_what_is_drawn(
-    browser: Any, folder: Path, mosquitto: Mosquitto
-) -> None:
-    config, dashboard = started(folder, mosquitto)
-    standing(folder)
+def test_drawn_zone_is_saved_and_used(browser: Any, folder: Path, mosquitto: Mosquitto) -> None:
+    config, dashboard = start_dashboard(folder, mosquitto)
+    write_clip(folder)
     daemon = start_daemon(folder, config)
     wait_until((folder / "eye").is_socket, "the daemon's socket", 30)
     assert stat.S_IMODE((folder / "eye").stat().st_mode) == 0o660
@@ -94,11 +92,11 @@ def test_what_the_camera_sees_and_what_is_drawn(
     page.wait_for_selector("#seen:text('1 person in view')")
     page.wait_for_function("() => picture.naturalWidth === 640")
     page.wait_for_selector("#stages th:text('detect')")
-    # What is read out to who cannot see is written only when it is something new.
-    page.evaluate(SAID)
+    # The text for screen readers changes only when there is something new.
+    page.evaluate(RECORD_TEXTS)
     page.wait_for_function("() => window.pictures >= 6")
-    said = page.evaluate("window.said")
-    assert all(one != next_one for one, next_one in pairwise(["1 person in view", *said])), said
+    texts = page.evaluate("window.texts")
+    assert all(one != following for one, following in pairwise(["1 person in view", *texts])), texts
     box = page.locator("#drawing").bounding_box()
     for x, y in ((0.1, 0.1), (0.3, 0.1), (0.3, 0.9), (0.1, 0.9)):
         page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
@@ -113,7 +111,7 @@ def test_what_the_camera_sees_and_what_is_drawn(
     assert text.startswith(COMMENT)
     assert "# a film" in text
     assert stat.S_IMODE(config.stat().st_mode) == 0o640
-    # Whoever stands in the middle is outside of it now: the daemon has read it.
+    # The person in the middle is now outside of the zone: the daemon has read the file.
     page.wait_for_selector("#seen:text('Nobody in view')")
     page.fill("#corners", "0.1, 0.1\n0.9, 0.1\n0.9; 1.9\n\nleft\n0.9, 0.9")
     page.wait_for_selector("#corners-error:has-text('Lines 3, 5: not a corner')")
@@ -133,12 +131,14 @@ def test_what_the_camera_sees_and_what_is_drawn(
     assert dashboard.stop() == 0
 
 
-def test_what_the_device_makes_of_it(browser: Any, folder: Path, mosquitto: Mosquitto) -> None:
-    config, dashboard = started(folder, mosquitto)
-    standing(folder)
+def test_page_reports_whether_the_device_uses_the_file(
+    browser: Any, folder: Path, mosquitto: Mosquitto
+) -> None:
+    config, dashboard = start_dashboard(folder, mosquitto)
+    write_clip(folder)
     daemon = start_daemon(folder, config)
     camera = LocalCamera(load_settings(config), config)
-    wait_until(lambda: camera.config_status().state == "used", "the daemon is there", 30)
+    wait_until(lambda: camera.config_status().state == "used", "the daemon", 30)
     page = browser.new_page()
     page.goto(f"{dashboard.address}/camera")
     page.wait_for_selector("#seen:text('1 person in view')")
@@ -147,7 +147,7 @@ def test_what_the_device_makes_of_it(browser: Any, folder: Path, mosquitto: Mosq
         daemon.send_signal(signal.SIGHUP)
         wait_until(lambda: (u := camera.config_status()).state == state and why in u.why, state)
 
-    # The file names a model that is not there: the dashboard does not look, the daemon does.
+    # The file names a missing model: only the daemon checks whether the model exists.
     good = config.read_text()
     config.write_text(good + '[classifier]\nmodel = "/nowhere.tflite"\n')
     page.fill("#corners", "0.1, 0.1\n0.3, 0.1\n0.3, 0.9")
@@ -155,14 +155,16 @@ def test_what_the_device_makes_of_it(browser: Any, folder: Path, mosquitto: Mosq
     page.wait_for_selector("#saved:has-text('but the device refused the new settings')")
     page.wait_for_selector("#saved.error:has-text('/nowhere.tflite')")
     assert len(load_settings(config).camera.zone) == 3
-    assert page.text_content("#seen") == "1 person in view"  # who stands outside of that zone
+    assert (
+        page.text_content("#seen") == "1 person in view"
+    )  # the person is outside of the saved zone
     page.reload()
     page.wait_for_selector("#saved:has-text('The device refused the settings in the file')")
-    # What a hand does, and SIGHUP: refused, taken, written and not told.
+    # Manual edits, with SIGHUP: refused, used, and then an edit without SIGHUP.
     config.write_text(good + "[detector]\nmin_face = 0.3\n[events]\nalert_on = ['nothing']\n")
     reload_by_signal("refused", "nothing")
     config.write_text(good + "[detector]\nmin_face = 0.3\n")
-    assert camera.config_status().state == "refused"  # nobody has told it
+    assert camera.config_status().state == "refused"  # no SIGHUP yet
     reload_by_signal("used")
     config.write_text(good)
     assert camera.config_status().state == "other"
@@ -180,27 +182,25 @@ def test_what_the_device_makes_of_it(browser: Any, folder: Path, mosquitto: Mosq
         "#saved:has-text('The device does not answer and will use the new settings when it starts')"
     )
     daemon = start_daemon(folder, config)
-    wait_until(lambda: camera.config_status().state == "used", "the promise is kept", 30)
+    wait_until(lambda: camera.config_status().state == "used", "the new settings", 30)
     daemon.terminate()
     daemon.wait(20)
     page.close()
     assert dashboard.stop() == 0
 
 
-def test_a_daemon_that_reads_another_file_does_not_use_what_is_saved(
-    folder: Path, mosquitto: Mosquitto
-) -> None:
+def test_daemon_with_another_file_is_detected(folder: Path, mosquitto: Mosquitto) -> None:
     config = write_config(folder, mosquitto.port)
-    standing(folder)
+    write_clip(folder)
     daemon = start_daemon(folder, config)
     other = config.with_name("other.toml")
     other.write_text(config.read_text())
     camera = LocalCamera(load_settings(other), other)
     wait_until(
-        lambda: camera.config_status().state == "used", "it is there, and both say the same", 30
+        lambda: camera.config_status().state == "used", "the daemon, with the same settings", 30
     )
     assert camera.save([(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)], None)[1].state == "waiting"
-    wait_until(lambda: camera.config_status().state != "waiting", "it has read its own")
+    wait_until(lambda: camera.config_status().state != "waiting", "the end of the reload")
     assert camera.config_status() == ConfigStatus(
         "other", "", (), load_settings(config).detector.min_face
     )
@@ -208,10 +208,8 @@ def test_a_daemon_that_reads_another_file_does_not_use_what_is_saved(
     daemon.wait(20)
 
 
-def test_what_cannot_be_read_is_not_written_over(
-    browser: Any, folder: Path, mosquitto: Mosquitto
-) -> None:
-    config, dashboard = started(folder, mosquitto)
+def test_invalid_file_is_not_overwritten(browser: Any, folder: Path, mosquitto: Mosquitto) -> None:
+    config, dashboard = start_dashboard(folder, mosquitto)
     good = config.read_text()
     config.write_text("zone = [")
     page = browser.new_page()
@@ -225,10 +223,8 @@ def test_what_cannot_be_read_is_not_written_over(
     dashboard.stop()
 
 
-def test_whether_it_was_saved_is_never_guessed(
-    browser: Any, folder: Path, mosquitto: Mosquitto
-) -> None:
-    config, dashboard = started(folder, mosquitto)
+def test_unanswered_save_is_verified(browser: Any, folder: Path, mosquitto: Mosquitto) -> None:
+    config, dashboard = start_dashboard(folder, mosquitto)
     page = browser.new_page()
     address = "**/camera/drawing"
     unreadable = {"status": 502, "content_type": "text/html", "body": "<h1>Bad gateway</h1>"}
@@ -249,11 +245,11 @@ def test_whether_it_was_saved_is_never_guessed(
         page.fill("#corners", corners)
         page.click("#save")
 
-    def saves_and_is_cut_off(route: Any) -> None:
+    def save_and_disconnect(route: Any) -> None:
         route.fetch()
         route.abort()
 
-    save("0.1, 0.1\n0.9, 0.1\n0.9, 0.9", saves_and_is_cut_off)
+    save("0.1, 0.1\n0.9, 0.1\n0.9, 0.9", save_and_disconnect)
     page.wait_for_selector("#saved:has-text('Saved. The device does not answer')")
     assert len(load_settings(config).camera.zone) == 3
     for answer in (lambda route: route.abort(), lambda route: route.fulfill(**unreadable)):
@@ -263,7 +259,7 @@ def test_whether_it_was_saved_is_never_guessed(
     page.fill("#corners", "\n".join(f"0.{number}, 0.1" for number in range(100, 151)))
     page.click("#save")
     page.wait_for_selector("#saved.error:text('Not saved: a zone has at most 50 corners')")
-    # Somebody else saves before the device has taken up what this page has saved.
+    # Somebody else saves before the device has read what this page has saved.
     page.route(
         "**/camera/drawing",
         lambda route: route.fulfill(
@@ -279,7 +275,7 @@ def test_whether_it_was_saved_is_never_guessed(
     dashboard.stop()
 
 
-def test_it_is_off_unless_turned_on(browser: Any, folder: Path, mosquitto: Mosquitto) -> None:
+def test_camera_page_is_off_by_default(browser: Any, folder: Path, mosquitto: Mosquitto) -> None:
     config = write_config(folder, mosquitto.port, "false")
     dashboard = Dashboard(folder, mosquitto.port)
     dashboard.config = config
@@ -292,8 +288,8 @@ def test_it_is_off_unless_turned_on(browser: Any, folder: Path, mosquitto: Mosqu
     dashboard.stop()
 
 
-def test_a_file_that_cannot_be_saved_stays_as_it_is(folder: Path) -> None:
-    # Nothing can be written beside it: a name for that would be too long.
+def test_file_is_unchanged_if_saving_fails(folder: Path) -> None:
+    # No temporary file can be created beside it: its name would be too long.
     config = write_config(folder, 1).rename(folder / f"{'d' * 245}.toml")
     camera = LocalCamera(load_settings(config), config)
     config.write_text("[detector]\nfarthest_m = 3.0\n")

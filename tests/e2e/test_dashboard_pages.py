@@ -1,4 +1,4 @@
-"""The dashboard's pages before a real browser: what they say when something is amiss."""
+"""The dashboard's pages in a real browser: what they show when something is wrong."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def state(no_mask: bool, people: int, since_s: float) -> bytes:
     return encoded({"no_mask": no_mask, "people": people, "since": iso_utc(since_s)})
 
 
-def test_an_alert_whose_end_was_lost_does_not_go_on_for_ever(
+def test_alert_with_a_lost_end_becomes_unknown(
     page: Any, dashboard: Dashboard, device: Device
 ) -> None:
     connected(page, dashboard.address)
@@ -37,19 +37,19 @@ def test_an_alert_whose_end_was_lost_does_not_go_on_for_ever(
     page.wait_for_selector("#alerts li .badge:text('Unknown')")
     page.wait_for_selector("#alerts li .when:has-text('started ')")
     page.wait_for_selector(".banner.calm")
-    # The next one, of a clock that is ahead of ours by less than what makes it wrong.
+    # An alert from a clock that is ahead, but not far enough to be treated as wrong.
     ahead_s = time.time() + 60.0
     device.alert(time=iso_utc(ahead_s))
     device.say("state", state(True, 1, ahead_s), retain=True)
     page.wait_for_selector(".banner.alarm >> text=1 person without a mask")
-    page.wait_for_selector("#alerts li.open + li.lost")  # that of before does not come back
+    page.wait_for_selector("#alerts li.open + li.lost")  # the first alert stays unknown
     device.say("state", state(False, 0, ahead_s + 1.0), retain=True)
     page.wait_for_selector(".banner.calm")
     page.reload()
     page.wait_for_selector(".banner.calm")
 
 
-def test_a_banner_is_calm_only_when_all_are_watching(
+def test_banner_is_calm_only_if_all_are_online(
     page: Any, mosquitto: Mosquitto, dashboard: Dashboard, device: Device
 ) -> None:
     connected(page, dashboard.address)
@@ -67,36 +67,36 @@ def test_a_banner_is_calm_only_when_all_are_watching(
     away.close()
 
 
-def test_all_are_acknowledged_in_one_request_and_a_failure_is_told(
+def test_failed_acknowledgement_is_reported(
     page: Any, dashboard: Dashboard, device: Device
 ) -> None:
     connected(page, dashboard.address)
     for _ in range(12):
         device.alert()
     page.wait_for_selector("#acknowledge-all:text('Acknowledge 12 alerts')")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.method))
-    way = re.compile("/acknowledge$")
-    page.route(way, lambda route: route.abort())
+    methods: list[str] = []
+    page.on("request", lambda request: methods.append(request.method))
+    address = re.compile("/acknowledge$")
+    page.route(address, lambda route: route.abort())
     page.click("#acknowledge-all")
     page.wait_for_selector("#acknowledge-error:text('Not acknowledged: the dashboard does not')")
-    page.unroute(way)
-    page.route(way, lambda route: route.fulfill(status=503, body="<p>no database</p>"))
+    page.unroute(address)
+    page.route(address, lambda route: route.fulfill(status=503, body="<p>no database</p>"))
     page.click("#acknowledge-all")
     page.wait_for_selector(
         "#acknowledge-error:has-text('could not store it (error 503). Try again.')"
     )
     assert page.locator("#alerts li.acknowledged").count() == 0
-    page.unroute(way)
-    asked.clear()
+    page.unroute(address)
+    methods.clear()
     page.click("#acknowledge-all")
     page.wait_for_function("() => document.querySelectorAll('li.acknowledged').length === 12")
-    assert asked == ["POST"]
+    assert methods == ["POST"]  # one request for all alerts
     page.wait_for_selector("#acknowledge-error", state="hidden")
     page.wait_for_selector("#acknowledge-all", state="hidden")
 
 
-def test_what_is_no_list_of_alerts_is_refused(page: Any, dashboard: Dashboard) -> None:
+def test_invalid_acknowledgements_are_refused(page: Any, dashboard: Dashboard) -> None:
     connected(page, dashboard.address)
     bodies = {
         "": 422, "{": 422, '{"episodes": []}': 422, '{"episodes": ["\\u0000"]}': 422,
@@ -107,12 +107,14 @@ def test_what_is_no_list_of_alerts_is_refused(page: Any, dashboard: Dashboard) -
     assert {body: page.evaluate(post, body) for body in bodies} == bodies
 
 
-def test_the_keyboard_goes_on_where_it_was(page: Any, dashboard: Dashboard, device: Device) -> None:
+def test_keyboard_focus_moves_to_the_next_alert(
+    page: Any, dashboard: Dashboard, device: Device
+) -> None:
     connected(page, dashboard.address)
     for camera in ("one", "two", "three"):
         device.alert(camera=camera)
     page.wait_for_function("() => document.querySelectorAll('#alerts li').length === 3")
-    for which in ("all", "new"):  # the button goes; the whole card goes
+    for which in ("all", "new"):  # only the button disappears, or the whole card
         page.select_option("#which", which)
         page.locator("#alerts li:not(.acknowledged) button").first.focus()
         expected = page.evaluate(
@@ -123,11 +125,11 @@ def test_the_keyboard_goes_on_where_it_was(page: Any, dashboard: Dashboard, devi
             "(next) => document.activeElement.closest('li')?.dataset.episode === next",
             arg=expected,
         )
-    page.keyboard.press("Enter")  # the last
+    page.keyboard.press("Enter")  # no alert is left
     page.wait_for_function(f"() => ({FOCUSED}) === 'alerts-title'")
 
 
-def test_a_retired_device_is_forgotten_with_the_keyboard_until_it_speaks(
+def test_device_is_forgotten_until_its_next_message(
     page: Any, mosquitto: Mosquitto, dashboard: Dashboard, device: Device
 ) -> None:
     retired = Device(mosquitto.broker, "door2")
@@ -138,7 +140,7 @@ def test_a_retired_device_is_forgotten_with_the_keyboard_until_it_speaks(
     page.wait_for_selector("#device-count:text('1 of 2 online')")
     health = page.context.new_page()
     health.goto(f"{dashboard.address}/health")
-    assert health.get_by_role("link", name="Forget door1").count() == 0  # it is there
+    assert health.get_by_role("link", name="Forget door1").count() == 0  # it is online
     health.get_by_role("link", name="Forget door2").focus()
     health.keyboard.press("Enter")
     health.wait_for_selector("h1:text('Forget door2?')")
@@ -150,13 +152,13 @@ def test_a_retired_device_is_forgotten_with_the_keyboard_until_it_speaks(
     health.keyboard.press("Enter")
     health.wait_for_url("**/health")
     assert health.locator(".devices-health h2 a").all_text_contents() == ["door1"]
-    page.wait_for_selector("#device-count:text('1 of 1 online')")  # told, not loaded anew
+    page.wait_for_selector("#device-count:text('1 of 1 online')")  # updated without a reload
     page.wait_for_selector(".banner.calm")
     assert page.locator("#alerts li").count() == 1
     assert health.goto(f"{dashboard.address}/health/door2/forget").status == 404
     health.goto(f"{dashboard.address}/history?device=door2")
     assert health.locator("tbody tr").count() == 1
-    # What the broker keeps of it does not bring it back, not even to one that starts anew.
+    # Its retained messages do not bring it back, not even after a restart of the dashboard.
     assert dashboard.stop() == 0
     dashboard.start().connected()
     page.wait_for_selector("#device-count:text('1 of 1 online')")
@@ -165,7 +167,7 @@ def test_a_retired_device_is_forgotten_with_the_keyboard_until_it_speaks(
     retired.close()
 
 
-def test_all_that_were_silent_for_a_day_are_forgotten_at_once(
+def test_silent_devices_are_forgotten_together(
     page: Any, dashboard: Dashboard, device: Device
 ) -> None:
     assert dashboard.stop() == 0
@@ -195,13 +197,13 @@ def test_all_that_were_silent_for_a_day_are_forgotten_at_once(
     page.wait_for_selector("#device-count:text('1 of 2 online')")
     health.goto(f"{dashboard.address}/forget-silent")
     health.wait_for_selector("h1:text('No device has been silent for a day')")
-    # Of those that were forgotten the history offers the ones that it has alerts of.
+    # The history offers only those forgotten devices that have alerts.
     health.goto(f"{dashboard.address}/history")
     assert health.locator("#device > option").all_text_contents() == ["all", "door1", "door2"]
     assert health.locator("#device optgroup option").all_text_contents() == ["invented1"]
 
 
-def test_who_invents_names_hides_neither_who_is_there_nor_who_comes(
+def test_invented_names_do_not_hide_real_devices(
     page: Any, mosquitto: Mosquitto, dashboard: Dashboard, device: Device
 ) -> None:
     connected(page, dashboard.address)
@@ -211,15 +213,15 @@ def test_who_invents_names_hides_neither_who_is_there_nor_who_comes(
         rogue.publish(f"maskpatrol/invented{number}/status", b"online", wait=False)
     rogue.say("status", b"online")
     new = Device(mosquitto.broker, "door2")
-    for number in range(100):  # they go on
+    for number in range(100):  # the flood continues
         topic = f"maskpatrol/invented{number + MAX_SLOTS}/status"
         rogue.publish(topic, b"online", wait=False)
     rogue.say("status", b"online")
-    episodes = [speaker.alert()["id"] for speaker in (device, new)]
+    episodes = [sender.alert()["id"] for sender in (device, new)]
     page.wait_for_function(
         f"(expected) => expected.every((episode) => {EPISODES}.includes(episode))", arg=episodes
     )
-    wait_until(lambda: dashboard.news()["link"]["crowd"] != "", "the notice")
+    wait_until(lambda: dashboard.news()["link"]["crowd"] != "", "the warning")
     health = page.context.new_page()
     health.goto(f"{dashboard.address}/health")
     health.wait_for_selector(".notice:has-text('More than 2000 device names are in use')")
@@ -227,12 +229,12 @@ def test_who_invents_names_hides_neither_who_is_there_nor_who_comes(
     assert len(names) == MAX_SLOTS
     assert {"door1", "door2"} <= set(names)
     assert "None since the dashboard started" in health.text_content("main")
-    for speaker in (rogue, new):
-        speaker.close()
+    for sender in (rogue, new):
+        sender.close()
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/door1"])
-def test_a_page_says_that_the_dashboard_is_away(
+def test_page_reports_that_the_dashboard_is_down(
     page: Any, dashboard: Dashboard, device: Device, path: str
 ) -> None:
     device.say("health", encoded({"camera": "ok", "fps": 9.9}))
@@ -254,23 +256,21 @@ def test_a_page_says_that_the_dashboard_is_away(
     dashboard.start()
     page.evaluate(refresh)
     page.wait_for_selector("#away", state="hidden")
-    if path == "/health":  # what had the focus has it still
+    if path == "/health":  # the focus has not moved
         assert page.evaluate("document.activeElement.textContent") == "door1"
 
 
-def test_bars_differ_by_more_than_their_colour(
-    page: Any, dashboard: Dashboard, device: Device
-) -> None:
+def test_columns_differ_by_a_hatch(page: Any, dashboard: Dashboard, device: Device) -> None:
     device.alert()
     device.alert(label="incorrect_mask")
     connected(page, dashboard.address)
     page.wait_for_function("() => document.querySelectorAll('#alerts li').length === 2")
     page.goto(f"{dashboard.address}/history")
-    boxes = page.evaluate(
+    rectangles = page.evaluate(
         """['.incorrect_mask', '[fill="url(#hatch)"]', '.no_mask'].map((kind) => {
           const { x, y, width, height } = document.querySelector(`svg g ${kind}`).getBBox();
           return [x, y, width, height].map(Math.round).join();
         })"""
     )
-    assert boxes[0] == boxes[1] != boxes[2]
+    assert rectangles[0] == rectangles[1] != rectangles[2]
     assert page.locator('[fill="url(#hatch)"]').count() == 1
