@@ -238,6 +238,6 @@ def encode_preview(preview: Preview) -> bytes:
             for person in preview.people
         ],
         "stages_ms": preview.stages_ms,
-        "told_s": round(time.monotonic(), 3),
+        "sent_s": round(time.monotonic(), 3),
     }
     return json.dumps(body).encode() + b"\n" + jpeg.tobytes()
