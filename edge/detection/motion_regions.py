@@ -74,11 +74,11 @@ def _merge_overlapping(
     """
     merged: list[tuple[float, ...]] = []
     for rectangle in corners:
-        one: tuple[float, ...] = rectangle
-        while hit := next((other for other in merged if _overlap(one, other)), None):
+        box: tuple[float, ...] = rectangle
+        while hit := next((other for other in merged if _overlap(box, other)), None):
             merged.remove(hit)
-            one = (*map(min, one[:2], hit[:2]), *map(max, one[2:], hit[2:]))
-        merged.append(one)
+            box = (*map(min, box[:2], hit[:2]), *map(max, box[2:], hit[2:]))
+        merged.append(box)
     return merged
 
 

@@ -41,7 +41,7 @@ class Event:
 
 
 @dataclass
-class _Person:
+class _AlertState:
     """The alert state of one track.
 
     `latest` is the track in the newest frame; `assessed` is the track in the last frame that
@@ -63,16 +63,17 @@ class AlertMachine:
     def __init__(
         self, settings: EventSettings, threshold: float, new_episode: Callable[[], str]
     ) -> None:
-        """`threshold` is the median score at which an alert starts; `new_episode` returns a new
-        identifier on each call.
+        """Start without alerts.
 
+        `threshold` is the median score at which an alert starts. `new_episode` returns a new
+        identifier on each call.
         The model must have every label of `settings.alert_on`, which
         `edge.classification.classifier.alert_labels` checks.
         """
         self._settings = settings
         self._threshold = threshold
         self._new_episode = new_episode
-        self._people: dict[int, _Person] = {}
+        self._people: dict[int, _AlertState] = {}
         self._size_px = (1, 1)
 
     def change(self, settings: EventSettings, threshold: float) -> None:
@@ -112,7 +113,7 @@ class AlertMachine:
             if person.episode is not None:
                 events.append(self._end(person, person.latest.last_seen_s, "left"))
         for track in tracks:
-            person = self._people.setdefault(track.number, _Person(track, track))
+            person = self._people.setdefault(track.number, _AlertState(track, track))
             person.latest = track
             if track.last_evidence_s < now_s:
                 continue
@@ -136,7 +137,7 @@ class AlertMachine:
             and track.score(self._settings.alert_on) >= self._threshold
         )
 
-    def _is_masked(self, person: _Person, now_s: float) -> bool:
+    def _is_masked(self, person: _AlertState, now_s: float) -> bool:
         if person.latest.score(self._settings.alert_on) >= RELEASE_SHARE * self._threshold:
             person.low_since_s = None
             return False
@@ -144,12 +145,12 @@ class AlertMachine:
             person.low_since_s = now_s
         return now_s - person.low_since_s >= self._settings.masked_after_s
 
-    def _start(self, person: _Person, at_s: float) -> Event:
+    def _start(self, person: _AlertState, at_s: float) -> Event:
         person.episode, person.started_s, person.low_since_s = self._new_episode(), at_s, None
         person.label = person.latest.label(self._settings.alert_on)
         return Event("no_mask_start", person.episode, at_s, **self._evidence(person))
 
-    def _end(self, person: _Person, at_s: float, ended_by: EndedBy) -> Event:
+    def _end(self, person: _AlertState, at_s: float, ended_by: EndedBy) -> Event:
         episode, person.episode = person.episode or "", None
         return Event(
             "no_mask_end",
@@ -160,7 +161,7 @@ class AlertMachine:
             ended_by=ended_by,
         )
 
-    def _evidence(self, person: _Person) -> dict[str, Any]:
+    def _evidence(self, person: _AlertState) -> dict[str, Any]:
         return {
             "score": person.assessed.score(self._settings.alert_on),
             "readings": person.assessed.readings,

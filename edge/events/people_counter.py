@@ -33,6 +33,8 @@ class _Hour:
 
 @dataclass
 class _Person:
+    """A person who is in view: the number of sightings so far, and the label if it is certain."""
+
     sightings: int
     label: str
 
@@ -41,13 +43,16 @@ class PeopleCounter:
     """Counts each person once, when their track ends.
 
     The label is the first one with enough evidence: what the person wore when coming in. A person
-    who puts on a mask later is therefore counted as `no_mask`. Hours are those of UTC. The counts
-    are kept in memory and start at zero with the daemon.
+    who comes in without a mask and puts one on later is therefore counted as `no_mask`. Hours are
+    those of UTC. The counts are kept in memory and start at zero with the daemon.
     """
 
     def __init__(self, min_readings: float, epoch_s: Callable[[float], float]) -> None:
-        """`min_readings` is the total weight of evidence that a label needs; `epoch_s` converts a
-        time on the clock of the frames to seconds since the epoch."""
+        """Start with all counts at zero.
+
+        `min_readings` is the total weight of evidence that a label needs. `epoch_s` converts a time
+        on the clock of the frames to seconds since the epoch.
+        """
         self._min_readings = min_readings
         self._epoch_s = epoch_s
         self._people: dict[int, _Person] = {}

@@ -160,7 +160,7 @@ def test_predicted_boxes_follow_the_speed() -> None:
     assert w == h == pytest.approx(60)
 
 
-def test_reset_gives_everybody_a_new_number() -> None:
+def test_reset_starts_new_tracks() -> None:
     tracker = Tracker(TrackerSettings())
     tracker.update([reading(100, 100, 0.0)], 0.0)
     tracker.reset()
