@@ -237,9 +237,9 @@ def test_dashboard_with_preview_and_zone(device: Device, installer: str) -> None
     wait_until(lambda: client.json("/camera/use")["state"] == "used", "the zone after the reload")
 
     # The commands and the drop-in in the documentation allow it to write.
-    text = (PACKAGE / "dashboard" / "README.md").read_text().replace("\n", " ")
-    (rights,) = re.findall("`(chgrp mask-patrol [^`]*)`", text)
-    (setting,) = re.findall("`(ReadWritePaths=[^`]*)`", text)
+    text = (PACKAGE / "dashboard" / "README.md").read_text()
+    (rights,) = re.findall(r"(?m)^(?:sudo )?(chgrp mask-patrol .*)$", text)
+    (setting,) = re.findall(r"(ReadWritePaths=\S+)", text)
     machine.run("sh", "-c", rights)
     dropin = device.path("/etc/systemd/system/mask-patrol-dashboard.service.d/override.conf")
     dropin.parent.mkdir()
