@@ -144,8 +144,8 @@ def _load_picamera2() -> Any:
         from picamera2 import Picamera2
     except ImportError as error:
         raise SourceError(
-            f"picamera2 cannot be used ({_line(error)}): sudo apt install python3-picamera2, and"
-            " create the virtual environment with --system-site-packages"
+            f"picamera2 cannot be used ({_one_line(error)}): sudo apt install python3-picamera2,"
+            " and create the virtual environment with --system-site-packages"
         ) from None
     logging.getLogger("picamera2").setLevel(logging.CRITICAL)
     return Picamera2
@@ -198,11 +198,11 @@ def _even(size_px: int) -> int:
     return size_px - size_px % 2
 
 
-def _line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def _describe(error: Exception) -> str:
     """Return one line on an exception of picamera2 or of libcamera's bindings."""
-    kind, line = type(error).__name__, _line(error)
-    return line if line == kind else f"{kind}: {line}"
+    class_name, message = type(error).__name__, _one_line(error)
+    return message if message == class_name else f"{class_name}: {message}"
