@@ -296,7 +296,7 @@ def test_the_command_prints_and_writes_what_it_measured(
         (("--json", "."), "cannot write ."),
         (("--expected", "nowhere.json"), "cannot read nowhere.json"),
         (("--limit", "500", "--confirm", "3", "--cascades", "alt2", "--scales", "1.3",
-          "--widths", "240", "--min-faces", "0.1"), "--confirm needs scenes"),
+          "--widths", "240", "--min-faces", "0.1"), "--confirm needs photographs"),
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line(
