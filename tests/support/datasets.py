@@ -1,4 +1,4 @@
-"""Data sets that the tests draw for themselves, in the layouts that are known."""
+"""Data sets that the tests draw themselves, in the known layouts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def face(label: str, rng: np.random.Generator, size_px: int = 64) -> Pixels:
-    """A cartoon of a face that fills its picture, (size, size, 3) uint8 RGB."""
-    behind = rng.integers(20, 220, (3, 3, 3), np.uint8)  # no two faces are near-duplicates
+    """Return a cartoon of a face that fills its picture, (size, size, 3) uint8 RGB."""
+    behind = rng.integers(20, 220, (3, 3, 3), np.uint8)  # makes no two faces near-duplicates
     picture = np.asarray(cv2.resize(behind, (size_px, size_px)), np.uint8)
     middle = (size_px // 2, size_px // 2)
     skin = tuple(int(v) for v in rng.integers((150, 110, 90), (230, 180, 150)))
@@ -34,13 +34,21 @@ def face(label: str, rng: np.random.Generator, size_px: int = 64) -> Pixels:
     return np.asarray(np.clip(noisy, 0, 255), np.uint8)
 
 
+def pattern(size_px: int, seed: int = 0) -> Pixels:
+    """Return a blurred pattern, (size, size, 3) uint8 RGB, that differs clearly for every seed."""
+    small = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
+    enlarged = cv2.resize(small, (size_px, size_px), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(enlarged, np.uint8)
+
+
 def save(path: Path, picture: Pixels) -> None:
+    """Write a picture, (h, w, 3) RGB, creating its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 
 def kaggle(root: Path, per_class: int, seed: int = 0) -> Path:
-    """{Train,Validation,Test}/{WithMask,WithoutMask}, `per_class` pictures in each."""
+    """Write {Train,Validation,Test}/{WithMask,WithoutMask} with `per_class` pictures in each."""
     rng = np.random.default_rng(seed)
     for split in ("Train", "Validation", "Test"):
         for folder, label in (("WithMask", "mask"), ("WithoutMask", "no_mask")):
@@ -49,8 +57,16 @@ def kaggle(root: Path, per_class: int, seed: int = 0) -> Path:
     return root
 
 
+def portraits(folder: Path, count: int) -> Path:
+    """Write `count` bare faces, named as CelebA names its portraits, from 000001.jpg on."""
+    rng = np.random.default_rng(4)
+    for number in range(1, count + 1):
+        save(folder / f"{number:06}.jpg", face("no_mask", rng, 24))
+    return folder
+
+
 def classes(root: Path, folders: dict[str, str], per_class: int) -> Path:
-    """One folder of pictures per class; `folders` maps a folder's name to its label."""
+    """Write one folder of pictures for each class; `folders` maps a folder's name to its label."""
     rng = np.random.default_rng(1)
     for folder, label in folders.items():
         for index in range(per_class):
@@ -65,7 +81,7 @@ OBJECT = (
 
 
 def voc(root: Path, scenes: dict[str, list[tuple[str, Box]]], size_px: int = 200) -> Path:
-    """Scenes by name, each with (class name, x, y, w, h) faces, as Pascal VOC."""
+    """Write scenes by name as Pascal VOC, each with (class name, (x, y, w, h)) faces."""
     rng = np.random.default_rng(2)
     (root / "annotations").mkdir(parents=True)
     for name, faces in scenes.items():
@@ -81,8 +97,10 @@ def voc(root: Path, scenes: dict[str, list[tuple[str, Box]]], size_px: int = 200
 
 
 def python(*arguments: str | Path, timeout_s: float = 500) -> subprocess.CompletedProcess[str]:
-    """`python …` in the repository: TensorFlow stays out of the tests' own process, where
-    it would break tflite-runtime."""
+    """Run `python …` in the repository.
+
+    TensorFlow must stay out of the tests' own process, where it would break tflite-runtime.
+    """
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=ROOT,
@@ -94,7 +112,9 @@ def python(*arguments: str | Path, timeout_s: float = 500) -> subprocess.Complet
 
 
 def assert_one_line(done: subprocess.CompletedProcess[str], *parts: str, code: int) -> None:
-    """It failed as it should: one line on standard error that names `parts`."""
+    """Assert that a command failed with `code` and one line on standard error that contains
+    `parts`.
+    """
     assert done.returncode == code, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     for part in parts:

@@ -1,4 +1,4 @@
-"""A stand-in for Kaggle's service on loopback, spoken to by the real kagglehub."""
+"""A server on loopback that replaces Kaggle's; tests use it with the real kagglehub."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from pathlib import Path
 
 
 class Kaggle(ThreadingHTTPServer):
-    """Offers the files below `folder` as the one data set there is, once it is set.
+    """Serves the files below `folder` as its only data set.
 
-    `answer`: the status of every answer. `stalls`: half the archive, and then nothing.
+    `answer`: the HTTP status of every response. `stalls`: send half of the archive and then
+    nothing.
     """
 
     daemon_threads = True
@@ -28,7 +29,7 @@ class Kaggle(ThreadingHTTPServer):
         self.over = threading.Event()
 
     def environment(self) -> dict[str, str]:
-        """What brings kagglehub here: its own setting for a local service, and a proxy."""
+        """Return the variables that make kagglehub use this server: its local mode, and a proxy."""
         return {
             "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
             "http_proxy": f"http://127.0.0.1:{self.server_address[1]}",
@@ -36,7 +37,7 @@ class Kaggle(ThreadingHTTPServer):
         }
 
     def archive(self) -> bytes:
-        """`folder` zipped."""
+        """Return `folder` as a ZIP archive."""
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
             for path in sorted(self.folder.rglob("*.*")):
@@ -72,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serving() -> Iterator[Kaggle]:
-    """A service of its own, ready to answer."""
+    """Run a server for the duration of the block."""
     with Kaggle() as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

@@ -1,4 +1,4 @@
-"""The whole way, as a user goes it: train, kill, resume, convert, evaluate in the real runtime."""
+"""From pictures to a converted model: train, kill, resume, convert, evaluate."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 
 from tests.support import datasets
-from training.cli import main
 
 pytestmark = pytest.mark.timeout(600)
+
+
 EPOCHS = 2
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training run's places."""
+    """The paths of one training run."""
 
     data: Path
     folder: Path
@@ -49,20 +50,20 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def resumed(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Run:
-    """A run that was killed after its first epoch, and then resumed to its end."""
+    """Return a run that was killed after its first epoch and then resumed to its end."""
     run = run_in(tmp_path_factory.mktemp("killed"), data)
     with subprocess.Popen(
         [sys.executable, *run.command()], cwd=datasets.ROOT, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        said = []
+        log = []
         for line in process.stderr:
-            said.append(line)
+            log.append(line)
             if '"epoch":1,' in line:
                 process.kill()
                 break
         else:
-            pytest.fail("".join(said))
+            pytest.fail("".join(log))
     assert [entry["epoch"] for entry in run.history()] == [1]
     assert not run.model.with_suffix(".json").exists()
     done = datasets.python(*run.command("--resume"))
@@ -81,9 +82,7 @@ def converted(resumed: Run) -> Path:
     return out
 
 
-def test_a_resumed_run_ends_where_an_unbroken_one_does(
-    tmp_path: Path, data: Path, resumed: Run
-) -> None:
+def test_resumed_run_equals_uninterrupted_run(tmp_path: Path, data: Path, resumed: Run) -> None:
     unbroken = run_in(tmp_path, data)
     done = datasets.python(*unbroken.command())
     assert done.returncode == 0, done.stderr
@@ -93,7 +92,7 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(
         assert one["score"] == pytest.approx(two["score"], abs=2e-2)
 
 
-def test_the_report_says_what_the_model_was_made_of(resumed: Run) -> None:
+def test_report_describes_training_data(resumed: Run) -> None:
     report = json.loads(resumed.model.with_suffix(".json").read_bytes())
     (source,) = report["training_data"]
     assert (source["name"], source["pictures"]) == ("tiny", 64)
@@ -103,9 +102,7 @@ def test_the_report_says_what_the_model_was_made_of(resumed: Run) -> None:
     assert 0 <= report["threshold"] <= 1
 
 
-def test_a_converted_model_runs_in_the_real_runtime_like_keras(
-    resumed: Run, converted: Path
-) -> None:
+def test_converted_model_agrees_with_keras(resumed: Run, converted: Path) -> None:
     answers = []
     for model in (resumed.model, converted):
         done = datasets.python(
@@ -120,7 +117,7 @@ def test_a_converted_model_runs_in_the_real_runtime_like_keras(
     assert tflite["alerts"]["threshold"] == keras["alerts"]["threshold"]
 
 
-def test_class_folders_of_one_split_are_evaluated_whole(converted: Path, data: Path) -> None:
+def test_train_folder_is_evaluated_whole(converted: Path, data: Path) -> None:
     done = datasets.python(
         *("-m", "training", "evaluate", "--model", converted, "--data", data / "Train")
     )
@@ -128,14 +125,14 @@ def test_class_folders_of_one_split_are_evaluated_whole(converted: Path, data: P
     assert "over 32 faces, 0 left out" in done.stdout
 
 
-def test_a_model_is_not_resumed_with_other_settings(resumed: Run) -> None:
+def test_other_settings_are_not_resumed(resumed: Run) -> None:
     done = datasets.python(*resumed.command("--resume", "--seed", "2"))
     assert done.returncode == 2
     assert "seed (1 then, 2 now)" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_model_is_not_resumed_with_other_pictures(tmp_path: Path, resumed: Run) -> None:
+def test_other_pictures_are_not_resumed(tmp_path: Path, resumed: Run) -> None:
     other = datasets.kaggle(tmp_path / resumed.data.name, 8, seed=9)
     command = resumed.command("--resume")
     command[command.index(str(resumed.data))] = str(other)
@@ -145,62 +142,9 @@ def test_a_model_is_not_resumed_with_other_pictures(tmp_path: Path, resumed: Run
     assert "Traceback" not in done.stderr
 
 
-def test_a_finished_run_is_not_resumed_into_another_model(tmp_path: Path, resumed: Run) -> None:
+def test_finished_run_needs_its_own_model(tmp_path: Path, resumed: Run) -> None:
     command = [*resumed.command("--resume"), "--out", str(tmp_path / "other.keras")]
     done = datasets.python(*command)
     assert done.returncode == 1, done.stderr
     assert "give the --out that it was trained with" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_several_folders_may_follow_one_option(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    data = datasets.kaggle(tmp_path / "data", 1)
-    command = ["train", "--data", str(data), str(tmp_path / "absent"), "--out", "m.keras"]
-    assert main(command) == 2
-    assert "absent does not exist" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("option", ["--epochs", "--batch", "--limit"])
-@pytest.mark.parametrize("number", ["0", "-1", "many"])
-def test_numbers_that_make_no_sense_are_refused_at_once(option: str, number: str) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["train", "--data", "tests", "--out", "m.keras", option, number])
-    assert caught.value.code == 2
-
-
-def test_a_run_is_not_written_over_by_mistake(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = tmp_path / "run"
-    run.mkdir()
-    (run / "state.npz").write_bytes(b"hours of work")
-    data = tmp_path / "data"
-    for name in ("with_mask", "without_mask"):
-        (data / name).mkdir(parents=True)
-        (data / name / "a.jpg").write_bytes(b"x")
-    arguments = ["--data", str(data), "--out", str(tmp_path / "m.keras"), "--run-folder", str(run)]
-    assert main(["train", *arguments]) == 2
-    assert "holds a run already" in capsys.readouterr().err
-    assert (run / "state.npz").read_bytes() == b"hours of work"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "says"),
-    [
-        (["train", "--data", "nowhere", "--out", "m.keras"], 2, "nowhere does not exist"),
-        (["train", "--data", "tests", "--out", "m.keras"], 2, "expected one of"),
-        (["evaluate", "--model", "nowhere.tflite", "--data", "tests"], 1, "nowhere.tflite"),
-        (["train", "--data", "tests", "none", "--out", "m.keras"], 2, "expected one of"),
-        (["evaluate", "--model", "nowhere.onnx", "--data", "tests"], 2, "neither"),
-        (["evaluate", "--model", "models/mask.tflite", "--data", "nowhere"], 2, "nowhere"),
-    ],
-)
-def test_a_users_mistake_is_one_line(
-    arguments: list[str], code: int, says: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(arguments) == code
-    error = capsys.readouterr().err
-    assert len(error.strip().splitlines()) == 1
-    assert says in error

@@ -1,4 +1,4 @@
-"""Intervals from drawing pictures anew: against known answers, and how often they hold."""
+"""Bootstrap intervals: compared with known values, and their coverage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def share_of(hits: int, count: int) -> Estimate:
     return found
 
 
-def test_a_share_of_independent_pictures_is_as_wide_as_theory_says() -> None:
+def test_interval_of_independent_pictures_matches_theory() -> None:
     found = share_of(320, 400)
     reach = 1.96 * np.sqrt(0.8 * 0.2 / 400)
     assert (found.value, found.count) == (0.8, 400)
@@ -34,7 +34,7 @@ def test_a_share_of_independent_pictures_is_as_wide_as_theory_says() -> None:
     assert found.high == pytest.approx(0.8 + reach, abs=0.006)
 
 
-def test_faces_of_one_picture_count_as_one_piece_of_evidence() -> None:
+def test_faces_of_one_picture_are_resampled_together() -> None:
     right = np.arange(400) % 5 != 0
     once = share_estimates({"it": (right, np.ones(400))}, ALONE)["it"]
     thrice = share_estimates({"it": (np.repeat(right, 3), np.ones(1200))}, np.repeat(ALONE, 3))[
@@ -52,25 +52,25 @@ def test_faces_of_one_picture_count_as_one_piece_of_evidence() -> None:
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 1), (0, 29), (29, 29), (3, 3)])
-def test_a_share_of_none_or_all_has_the_exact_bound(hits: int, count: int) -> None:
+def test_share_of_zero_or_one_has_exact_bound(hits: int, count: int) -> None:
     found = share_of(hits, count)
     low = 0.0 if hits == 0 else beta.ppf(0.025, hits, count - hits + 1)
     high = 1.0 if hits == count else beta.ppf(0.975, hits + 1, count - hits)
     assert (found.low, found.high) == pytest.approx((low, high))
 
 
-def test_the_exact_bound_counts_pictures_and_not_faces() -> None:
+def test_exact_bound_counts_pictures_not_faces() -> None:
     found = share_estimates({"it": (np.ones(40), np.ones(40))}, np.repeat(np.arange(4), 10))["it"]
     assert found is not None
     assert found.low == pytest.approx(0.025 ** (1 / 4))
 
 
-def test_of_a_hundred_intervals_about_ninety_five_hold_the_truth() -> None:
+def test_intervals_cover_the_truth_95_percent_of_the_time() -> None:
     rng = np.random.default_rng(7)
     pictures = np.repeat(np.arange(80), 2)
     held = 0
     for _ in range(200):
-        hard = np.repeat(rng.random(80) < 0.3, 2)  # faces of one picture fail together
+        hard = np.repeat(rng.random(80) < 0.3, 2)  # errors of faces in one picture are correlated
         right = rng.random(160) < np.where(hard, 0.5, 0.9)
         found = share_estimates({"it": (right, np.ones(160))}, pictures)["it"]
         assert found is not None
@@ -78,7 +78,7 @@ def test_of_a_hundred_intervals_about_ninety_five_hold_the_truth() -> None:
     assert 0.90 <= held / 200 <= 0.99
 
 
-def test_one_seed_gives_the_same_draws_and_each_draws_as_many_pictures() -> None:
+def test_same_seed_gives_same_weights() -> None:
     pictures = np.array([5, 5, 9, 2])
     first, again = (np.concatenate(list(bootstrap_weights(pictures, 50))) for _ in range(2))
     np.testing.assert_array_equal(first, again)
@@ -88,7 +88,7 @@ def test_one_seed_gives_the_same_draws_and_each_draws_as_many_pictures() -> None
     assert not np.array_equal(first, np.concatenate(list(bootstrap_weights(pictures, 50, seed=2))))
 
 
-def test_many_pictures_are_drawn_in_parts_that_make_up_the_whole(
+def test_many_pictures_are_drawn_in_blocks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("training.common.intervals.MAX_CELLS", 1000)
@@ -96,7 +96,7 @@ def test_many_pictures_are_drawn_in_parts_that_make_up_the_whole(
     assert sizes == [3, 3, 3, 1]
 
 
-def test_a_figure_without_a_value_has_no_estimate() -> None:
+def test_undefined_metric_has_no_estimate() -> None:
     assert share_estimates({"it": (np.zeros(3), np.zeros(3))}, np.arange(3)) == {"it": None}
     assert share_estimates({}, np.arange(3)) == {}
     found = bootstrap_estimates(
@@ -105,14 +105,14 @@ def test_a_figure_without_a_value_has_no_estimate() -> None:
     assert found == {"it": None}
 
 
-def test_draws_without_a_value_are_left_out_of_the_interval() -> None:
+def test_interval_ignores_undefined_draws() -> None:
     assert percentile_interval(np.array([np.nan, 0.5, 0.5, np.nan])) == (0.5, 0.5)
     assert np.isnan(percentile_interval(np.array([np.nan]))).all()
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 9)), min_size=1))
-def test_shares_stay_between_nought_and_one(faces: list[tuple[bool, bool, int]]) -> None:
+def test_shares_stay_between_zero_and_one(faces: list[tuple[bool, bool, int]]) -> None:
     right, known, pictures = (np.array(column) for column in zip(*faces, strict=True))
     found = share_estimates({"it": (right & known, known)}, pictures)["it"]
     if not known.any():

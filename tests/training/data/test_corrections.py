@@ -1,4 +1,4 @@
-"""Labels read again: a file of corrections, and what it does to a data set."""
+"""Corrected labels: the file, and its effect on a data set."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def test_faces_are_relabelled_or_left_out(tmp_path: Path) -> None:
     assert unused_corrections([done], found) == [("with_mask/a.jpg", None, None)]
 
 
-def test_a_label_that_the_model_lacks_leaves_the_face_out(tmp_path: Path) -> None:
+def test_label_that_model_lacks_leaves_face_out(tmp_path: Path) -> None:
     found = read_corrections(file_of(tmp_path, "images/a.jpg,10,20,incorrect_mask\n"))
     assert len(apply_corrections(data_set(Split.TRAIN), found, LABELS[2]).samples) == 4
 
 
 @pytest.mark.parametrize("split", [Split.VALIDATION, Split.TEST])
-def test_what_is_reported_on_stays_as_it_is(tmp_path: Path, split: Split) -> None:
+def test_validation_and_test_splits_are_unchanged(tmp_path: Path, split: Split) -> None:
     found = read_corrections(file_of(tmp_path, "with_mask/a.jpg,,,no_mask\n"))
     data = data_set(split)
     assert apply_corrections(data, found, LABELS[3]) == data
@@ -69,7 +69,7 @@ def test_what_is_reported_on_stays_as_it_is(tmp_path: Path, split: Split) -> Non
 
 
 @pytest.mark.parametrize(
-    ("lines", "complaint"),
+    ("lines", "message"),
     [
         ("a.jpg,1,2\n", "line 2: expected folder/picture"),
         ("a.jpg,one,2,mask\n", "line 2: expected folder/picture"),
@@ -77,12 +77,12 @@ def test_what_is_reported_on_stays_as_it_is(tmp_path: Path, split: Split) -> Non
         ("a.jpg,1,2,mask\na.jpg,1,2,-\n", "line 3: this face is already corrected"),
     ],
 )
-def test_a_wrong_line_is_named(tmp_path: Path, lines: str, complaint: str) -> None:
-    with pytest.raises(UsageError, match=complaint):
+def test_invalid_line_is_named(tmp_path: Path, lines: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         read_corrections(file_of(tmp_path, lines))
 
 
-def test_another_file_is_refused(tmp_path: Path) -> None:
+def test_other_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("")
     with pytest.raises(UsageError, match="line 1: expected picture,x,y,label"):
         read_corrections(tmp_path / "other.csv")
@@ -103,11 +103,11 @@ def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
     assert set(found.values()) <= {*LABELS[3], LEAVE_OUT}
 
 
-def test_the_shipped_file_is_right() -> None:
+def test_shipped_file_is_valid() -> None:
     assert len(read_corrections(SHIPPED)) == 168
 
 
-def test_training_says_what_fits_no_face(tmp_path: Path) -> None:
+def test_training_logs_unused_corrections(tmp_path: Path) -> None:
     data = datasets.classes(tmp_path / "tiny", {"with_mask": "mask", "without_mask": "no_mask"}, 40)
     done = datasets.python(
         *("-m", "training", "train", "--data", data, "--out", tmp_path / "tiny.keras"),

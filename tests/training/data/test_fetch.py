@@ -1,4 +1,4 @@
-"""Public data sets: the real kagglehub against a service on loopback, or against nothing."""
+"""Downloads with the real kagglehub from a server on loopback, and without a network."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from training.data.datasets import LABELS, read_dataset
 from training.data.fetch import fetch
 
 TWELVE_K = PUBLIC_DATA_SETS[0]
+
+
 CLOSED = "http://127.0.0.1:9"  # the discard port: nothing listens there
 
 
@@ -31,7 +33,7 @@ def service(tmp_path: Path) -> Iterator[Kaggle]:
 
 
 def dataset(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`python -m training dataset …` of a user without Kaggle's credentials."""
+    """Run `python -m training dataset …` without credentials for Kaggle."""
     kept = {name: value for name, value in os.environ.items() if "KAGGLE" not in name.upper()}
     kept = {name: value for name, value in kept.items() if not name.lower().endswith("_proxy")}
     return subprocess.run(
@@ -45,7 +47,7 @@ def dataset(home: Path, *arguments: str, **environment: str) -> subprocess.Compl
     )
 
 
-def test_a_set_is_fetched_read_and_not_fetched_again(tmp_path: Path, service: Kaggle) -> None:
+def test_data_set_is_downloaded_once(tmp_path: Path, service: Kaggle) -> None:
     out = tmp_path / "data"
     arguments = (TWELVE_K.name, "--out", str(out))
     done = dataset(tmp_path, *arguments, **service.environment())
@@ -61,22 +63,22 @@ def test_a_set_is_fetched_read_and_not_fetched_again(tmp_path: Path, service: Ka
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("status", "message"),
     [(403, "Kaggle requires an account"), (401, "requires an account"), (500, "500 Server Error")],
 )
-def test_a_refusal_says_how_to_do_it_by_hand(
-    tmp_path: Path, service: Kaggle, answer: int, said: str
+def test_refusal_gives_manual_instructions(
+    tmp_path: Path, service: Kaggle, status: int, message: str
 ) -> None:
-    service.answer = answer
+    service.answer = status
     out = tmp_path / "data"
     done = dataset(tmp_path, TWELVE_K.name, "--out", str(out), **service.environment())
     datasets.assert_one_line(
-        done, said, TWELVE_K.url, f"unpack it into {out}/face-mask-12k", code=1
+        done, message, TWELVE_K.url, f"unpack it into {out}/face-mask-12k", code=1
     )
     assert not list(out.glob("*"))
 
 
-def test_without_a_network_the_real_client_fails_in_one_line(tmp_path: Path) -> None:
+def test_no_network_is_one_line(tmp_path: Path) -> None:
     done = dataset(
         tmp_path, "celeba", "--out", str(tmp_path), https_proxy=CLOSED, http_proxy=CLOSED
     )
@@ -84,13 +86,13 @@ def test_without_a_network_the_real_client_fails_in_one_line(tmp_path: Path) -> 
     assert not (tmp_path / "celeba").exists()
 
 
-def test_without_kagglehub_it_says_what_to_install(tmp_path: Path) -> None:
+def test_missing_kagglehub_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "kagglehub.py").write_text("raise ImportError('not here')\n")
     done = dataset(tmp_path, TWELVE_K.name, "--out", "data", PYTHONPATH=str(tmp_path))
     datasets.assert_one_line(done, "pip install kagglehub", TWELVE_K.url, code=1)
 
 
-def test_a_download_that_stands_still_is_given_up_and_leaves_nothing(
+def test_stalled_download_is_given_up(
     tmp_path: Path, service: Kaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.stalls = True
@@ -101,30 +103,18 @@ def test_a_download_that_stands_still_is_given_up_and_leaves_nothing(
     assert not (tmp_path / "data" / TWELVE_K.name).exists()
 
 
-def test_what_is_not_on_kaggle_is_fetched_by_hand(
+def test_data_set_not_on_kaggle_gives_instructions(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["dataset", "maskedface-net", "--out", str(tmp_path)]) == 1
-    said = capsys.readouterr().err
-    assert "github.com/cabani/MaskedFace-Net" in said
-    assert f"{tmp_path}/maskedface-net/" in said
+    printed = capsys.readouterr().err
+    assert "github.com/cabani/MaskedFace-Net" in printed
+    assert f"{tmp_path}/maskedface-net/" in printed
     datasets.classes(tmp_path / "maskedface-net", {"CMFD/00000": "mask", "IMFD/00000": "mask"}, 1)
     assert main(["dataset", "maskedface-net", "--out", str(tmp_path)]) == 0
     assert "(1 mask, 1 incorrect_mask)" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [[], ["--list"], ["--list", "celeba"]])
-def test_the_list_says_where_on_what_terms_and_how_to_use_it(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["dataset", *arguments]) == 0
-    said = capsys.readouterr().out
-    for each in PUBLIC_DATA_SETS:
-        assert all(part in said for part in (each.url, each.licence, each.layout))
-    assert "make train DATA=data/face-mask-12k\n" in said
-    assert "DATA='data/celeba data/maskedface-net' TRAIN_ARGS='--classes 3'" in said
-
-
-def test_an_unknown_name_is_told_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_name_lists_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dataset", "mnist"]) == 2
     assert "the data sets are face-mask-12k," in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Whether scores mean what they say: worked out by hand."""
+"""The expected calibration error, compared with values computed by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from training.evaluation.calibration_error import reliability
 
 
-def test_the_error_is_the_mean_gap_between_score_and_share() -> None:
+def test_error_is_mean_gap_of_score_and_share() -> None:
     scores = np.array([0.05, 0.15, 0.15, 0.95, 0.95, 0.95, 0.95, 1.0], np.float32)
     so = np.array([0, 0, 1, 1, 1, 1, 0, 1], bool)
     found = reliability(scores, so, np.arange(8))
@@ -19,7 +19,7 @@ def test_the_error_is_the_mean_gap_between_score_and_share() -> None:
     assert 0 <= found.ece.low <= found.ece.high <= 1
 
 
-def test_scores_that_are_shares_have_hardly_an_error() -> None:
+def test_probabilities_have_small_error() -> None:
     rng = np.random.default_rng(0)
     scores = rng.random(20_000).astype(np.float32)
     honest = reliability(scores, rng.random(20_000) < scores, np.arange(20_000))

@@ -1,4 +1,4 @@
-"""Curves and areas: scikit-learn's, weights and equal scores included."""
+"""Curves and areas, compared with scikit-learn's, with weights and equal scores."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def columns(drawn: list[tuple[int, bool, int]]) -> tuple[np.ndarray, np.ndarray,
 
 @settings(deadline=None)  # the first call imports scikit-learn
 @given(faces)
-def test_areas_are_sklearns(drawn: list[tuple[int, bool, int]]) -> None:
+def test_areas_equal_scikit_learns(drawn: list[tuple[int, bool, int]]) -> None:
     scores, positive, weights = columns(drawn)
     ranking = Ranking(scores, positive)
     rows = np.stack([weights, np.ones_like(weights)])
@@ -45,7 +45,7 @@ def test_areas_are_sklearns(drawn: list[tuple[int, bool, int]]) -> None:
 
 
 @given(faces)
-def test_the_curve_goes_through_sklearns_points(drawn: list[tuple[int, bool, int]]) -> None:
+def test_curve_equals_scikit_learns(drawn: list[tuple[int, bool, int]]) -> None:
     scores, positive, _ = columns(drawn)
     wrong, right, precision = curve_points(Ranking(scores, positive))
     expected, recall, thresholds = precision_recall_curve(positive, scores)
@@ -57,7 +57,7 @@ def test_the_curve_goes_through_sklearns_points(drawn: list[tuple[int, bool, int
 
 
 @given(faces, st.sampled_from([0.0, 0.02, 0.1, 0.5]))
-def test_what_is_found_is_what_the_alert_threshold_flags(
+def test_recall_equals_share_flagged_at_threshold(
     drawn: list[tuple[int, bool, int]], false_alarms: float
 ) -> None:
     scores, positive, _ = columns(drawn)
@@ -66,7 +66,7 @@ def test_what_is_found_is_what_the_alert_threshold_flags(
     assert found[0] == pytest.approx((scores[positive] >= threshold).mean())
 
 
-def test_one_side_alone_has_no_area() -> None:
+def test_single_class_has_no_area() -> None:
     weights = np.ones((1, 3), np.float32)
     for positive in (np.ones(3, bool), np.zeros(3, bool)):
         ranking = Ranking(np.array([0.1, 0.5, 0.5], np.float32), positive)
@@ -77,7 +77,7 @@ def test_one_side_alone_has_no_area() -> None:
     assert np.isnan(recall_at(nothing, np.zeros((2, 0), np.float32), 0.02)).all()
 
 
-def test_bands_hold_the_curve_and_narrow_with_more_pictures() -> None:
+def test_bands_contain_curve_and_narrow() -> None:
     rng = np.random.default_rng(3)
     at = np.linspace(0.05, 0.95, 10)
     widths = []

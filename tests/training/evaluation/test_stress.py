@@ -1,4 +1,4 @@
-"""Held-out faces under bad light and behind things: what is shown, and what is counted."""
+"""Stress conditions: what they do to a picture, and what is counted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def picture() -> Pixels:
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
-def test_a_condition_is_the_same_each_time_and_keeps_the_size(name: str) -> None:
+def test_condition_is_reproducible_and_keeps_size(name: str) -> None:
     shown = picture()
     first, again = (CONDITIONS[name](shown, np.random.default_rng(1)) for _ in range(2))
     np.testing.assert_array_equal(first, again)
@@ -29,7 +29,7 @@ def test_a_condition_is_the_same_each_time_and_keeps_the_size(name: str) -> None
     assert (first != shown).any() == (name != "as it is")
 
 
-def test_less_light_is_darker_and_fewer_pixels_are_coarser() -> None:
+def test_dim_is_darker_and_small_is_coarser() -> None:
     def shown(name: str) -> Pixels:
         return CONDITIONS[name](picture(), np.random.default_rng(1))
 
@@ -50,14 +50,14 @@ def test_less_light_is_darker_and_fewer_pixels_are_coarser() -> None:
     ("colour", "low", "high"),
     [((238, 205, 180), 41, 91), ((190, 150, 115), 10, 41), ((90, 60, 45), -90, 10)],
 )
-def test_the_skins_angle_tells_light_from_dark(
+def test_skin_angle_separates_light_from_dark(
     colour: tuple[int, int, int], low: float, high: float
 ) -> None:
     crop = np.full((SIZE_PX, SIZE_PX, 3), colour, np.uint8)
     assert low <= skin_angle(crop) < high
 
 
-def test_every_condition_is_told_for_the_faces_that_it_concerns(tmp_path: Path) -> None:
+def test_each_condition_counts_its_faces(tmp_path: Path) -> None:
     data = datasets.kaggle(tmp_path / "tiny", 5)
     command = ("-m", "training", "stress", "--model", "models/mask.tflite", "--data", data)
     done = datasets.python(*command, "--json")
@@ -74,7 +74,7 @@ def test_every_condition_is_told_for_the_faces_that_it_concerns(tmp_path: Path) 
     assert table.stdout.splitlines()[2].startswith("| as it is | ")
 
 
-def test_a_model_without_a_threshold_is_refused(tmp_path: Path) -> None:
+def test_model_without_threshold_is_refused(tmp_path: Path) -> None:
     data = datasets.kaggle(tmp_path / "tiny", 1)
     (tmp_path / "mask.keras").write_bytes((datasets.ROOT / "models/mask.keras").read_bytes())
     done = datasets.python(

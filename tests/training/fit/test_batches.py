@@ -1,16 +1,66 @@
-from __future__ import annotations
+"""Batches: reproducible order, augmentation, and synthetic masks."""
 
-from pathlib import Path
+from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from edge.common.errors import UsageError
 from tests.support import datasets
-from training.common.train_config import TrainConfig
+from training.augmentation.synthetic_masks import (
+    WEARING_STYLES,
+)
 from training.data.crops import Face
-from training.fit.batches import TrainingSet
-from training.fit.checkpoint import RunProgress, load_state, save_state
+from training.fit.batches import Floats, MaskTransfer, TrainingSet
+
+SKIN, CLOTH = (200, 150, 120), (40, 90, 220)
+
+
+BOX = (10.0, 20.0, 100.0, 100.0)
+
+
+def plain(colour: tuple[int, int, int], label: str) -> Face:
+    return Face(np.full((140, 120, 3), colour, np.uint8), BOX, label, annotated=False)
+
+
+def targets(*labels: str) -> dict[str, Floats]:
+    return {label: np.eye(len(labels), dtype=np.float32)[i] for i, label in enumerate(labels)}
+
+
+def dressed_set(share: float) -> TrainingSet:
+    faces = [plain(SKIN, "no_mask")] * 64
+    labels = ("mask", "no_mask", "incorrect_mask")
+    mask_transfer = MaskTransfer([plain(CLOTH, "mask")], WEARING_STYLES, targets(*labels), share)
+    bare = np.tile(targets(*labels)["no_mask"], (64, 1))
+    return TrainingSet(faces, bare, np.full(64, 5.0, np.float32), np.ones(64), mask_transfer)
+
+
+def test_masked_sample_has_target_of_its_style() -> None:
+    ((_, shares, weights),) = dressed_set(1.0).epoch(1, 0, 64)
+    counts = shares.sum(axis=0)
+    assert counts[0] > counts[1] > 0
+    assert counts[2] > counts[1]
+    assert (weights == 1).all()
+    ((_, shares, weights),) = dressed_set(0.0).epoch(1, 0, 64)
+    assert (shares[:, 1] == 1).all()
+    assert (weights == 5).all()
+
+
+def test_mask_transfer_is_reproducible_and_pure() -> None:
+    data = dressed_set(0.5)
+    first, again = list(data.epoch(7, 3, 16)), list(data.epoch(7, 3, 16))
+    for one, two in zip(first, again, strict=True):
+        for left, right in zip(one, two, strict=True):
+            np.testing.assert_array_equal(left, right)
+    assert (data.targets[:, 1] == 1).all()
+    assert (data.weights == 5).all()
+
+
+def test_annotated_and_masked_faces_get_no_mask() -> None:
+    face = Face(np.full((140, 120, 3), SKIN, np.uint8), BOX, "no_mask", annotated=True)
+    mask_transfer = dressed_set(1.0).mask_transfer
+    assert mask_transfer is not None
+    assert mask_transfer.sample(face, np.random.default_rng(0)) is None
+    assert mask_transfer.sample(plain(SKIN, "mask"), np.random.default_rng(0)) is None
 
 
 def training_set(draws: list[float]) -> TrainingSet:
@@ -21,7 +71,7 @@ def training_set(draws: list[float]) -> TrainingSet:
     return TrainingSet(faces, targets, ones, np.array(draws, np.float32))
 
 
-def test_an_epoch_is_the_same_each_time_and_unlike_the_next() -> None:
+def test_epoch_is_reproducible_and_unlike_next() -> None:
     data = training_set([1.0] * 40)
     first, again, other = (list(data.epoch(7, epoch, 8)) for epoch in (0, 0, 1))
     assert len(first) == len(other) == 5
@@ -31,7 +81,7 @@ def test_an_epoch_is_the_same_each_time_and_unlike_the_next() -> None:
     assert any((a[0] != b[0]).any() for a, b in zip(first, other, strict=True))
 
 
-def test_a_face_is_looked_at_as_often_as_its_draws_say() -> None:
+def test_face_is_drawn_as_often_as_draws_say() -> None:
     data = training_set([3.0, 1.0, 0.5, 1.5] * 10)
     looks = np.zeros(40)
     for epoch in range(50):
@@ -40,38 +90,10 @@ def test_a_face_is_looked_at_as_often_as_its_draws_say() -> None:
     assert per_epoch == pytest.approx([3.0, 1.0, 0.5, 1.5], abs=0.1)
 
 
-def test_a_batch_carries_each_faces_target() -> None:
+def test_batch_has_target_of_each_face() -> None:
     data = training_set([1.0] * 16)
     order = data.order(2, 0, 4)
     for step, (pixels, targets, weights) in enumerate(data.epoch(2, 0, 4)):
         assert pixels.shape == (4, 96, 96, 3)
         assert weights.tolist() == [1] * 4
         np.testing.assert_array_equal(targets, data.targets[order[step * 4 : step * 4 + 4]])
-
-
-def test_state_comes_back_whole(tmp_path: Path) -> None:
-    arrays = [np.arange(6.0).reshape(2, 3), np.array(4, np.int64), np.float32(0.5)]
-    progress = RunProgress(2, 0.9, [{"epoch": 1}, {"epoch": 2}], {"epochs": 40, "seed": 1})
-    config = TrainConfig()
-    kept = RunProgress(2, 0.9, progress.history, {**config.__dict__})
-    save_state(tmp_path / "state.npz", arrays, kept)
-    found, again = load_state(tmp_path / "state.npz", config)
-    assert again == kept
-    for a, b in zip(found, arrays, strict=True):
-        np.testing.assert_array_equal(a, b)
-        assert a.dtype == np.asarray(b).dtype
-
-
-def test_a_run_is_only_resumed_with_its_own_settings(tmp_path: Path) -> None:
-    kept = RunProgress(2, 0.9, [], {**TrainConfig(seed=1).__dict__})
-    save_state(tmp_path / "state.npz", [], kept)
-    with pytest.raises(UsageError, match=r"seed \(1 then, 2 now\)"):
-        load_state(tmp_path / "state.npz", TrainConfig(seed=2))
-
-
-def test_there_must_be_a_run_to_resume(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no run to resume"):
-        load_state(tmp_path / "state.npz", TrainConfig())
-    (tmp_path / "state.npz").write_bytes(b"PK\x03\x04 half")
-    with pytest.raises(UsageError, match="cannot be read"):
-        load_state(tmp_path / "state.npz", TrainConfig())

@@ -1,4 +1,4 @@
-"""Each data set alone, tested on all."""
+"""`python -m training cross`: every data set alone, tested on all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support import datasets
 pytestmark = pytest.mark.timeout(600)
 
 
-def test_every_set_is_trained_on_alone_and_tested_on_all(tmp_path: Path) -> None:
+def test_each_set_trains_alone_and_tests_on_all(tmp_path: Path) -> None:
     one = datasets.kaggle(tmp_path / "one", 8)
     other = datasets.classes(tmp_path / "other", {"mask": "mask", "no_mask": "no_mask"}, 40)
     command = ("-m", "training", "cross", "--data", one, other, "--steps", "1")
@@ -33,14 +33,14 @@ def test_every_set_is_trained_on_alone_and_tested_on_all(tmp_path: Path) -> None
     assert len(lines) == 6
     again = datasets.python(*command, "--out", tmp_path / "out")
     assert (again.returncode, again.stdout) == (0, done.stdout)
-    assert "epoch 1/1" not in again.stderr, "what is trained is not trained again"
+    assert "epoch 1/1" not in again.stderr, "trained networks must not be trained again"
 
 
 def other_faces(found: dict[str, list[dict[str, dict[str, dict[str, int]]]]]) -> int:
     return found["rows"][0]["on"]["other"]["faces"]
 
 
-def test_a_set_with_one_class_is_named(tmp_path: Path) -> None:
+def test_data_set_with_one_class_is_named(tmp_path: Path) -> None:
     one = datasets.kaggle(tmp_path / "one", 2)
     lone = datasets.classes(tmp_path / "lone", {"no_mask": "no_mask"}, 3)
     done = datasets.python(

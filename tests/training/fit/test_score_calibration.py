@@ -1,4 +1,4 @@
-"""Scores that mean what they say: what was done to them is found and undone."""
+"""Calibration: a known distortion of scores is found and removed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.fit.score_calibration import fit_calibration
 
 
 def world(count: int, labels: int, seed: int) -> tuple[Floats, Ints]:
-    """Logits, and labels that come true as often as these say."""
+    """Return logits, and labels drawn with the probabilities that the logits give."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 3, (count, labels))
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -26,9 +26,7 @@ def world(count: int, labels: int, seed: int) -> tuple[Floats, Ints]:
     seed=st.integers(0, 1000),
 )
 @settings(max_examples=8, deadline=None)
-def test_a_net_that_is_too_sure_or_leans_to_a_label_is_set_right(
-    scale: float, offsets: list[float], seed: int
-) -> None:
+def test_known_distortion_is_removed(scale: float, offsets: list[float], seed: int) -> None:
     logits, truth = world(3000, len(offsets), seed)
     wrong = ((logits - np.array(offsets)) / scale).astype(np.float32)
     found = fit_calibration([wrong], [truth])
@@ -37,7 +35,7 @@ def test_a_net_that_is_too_sure_or_leans_to_a_label_is_set_right(
     np.testing.assert_allclose(found.offsets, centred, atol=0.3)
 
 
-def test_data_sets_count_equally_however_large() -> None:
+def test_data_sets_count_equally() -> None:
     large, truth = world(4000, 2, 1)
     small, other = world(200, 2, 2)
     leaning = small + np.array([1.5, 0.0], np.float32)
@@ -46,7 +44,7 @@ def test_data_sets_count_equally_however_large() -> None:
     assert both.offsets[0] < large_alone.offsets[0] - 0.2
 
 
-def test_a_label_that_never_comes_keeps_near_what_was_learnt() -> None:
+def test_absent_label_keeps_small_offset() -> None:
     logits, truth = world(300, 2, 3)
     three = np.concatenate([logits, np.full((300, 1), -6, np.float32)], axis=1)
     found = fit_calibration([three], [truth])

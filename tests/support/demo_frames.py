@@ -1,0 +1,24 @@
+"""Frames of the demo clip, and the faces that the shipped detector finds in them."""
+
+from __future__ import annotations
+
+from edge.camera.recordings import VideoFile
+from edge.common.arrays import Box, Pixels
+from edge.common.paths import demo_clip
+from edge.config.settings import DetectorSettings
+from edge.detection.face_detector import HaarDetector
+
+
+def demo_frames(every: int, at_most: int) -> list[Pixels]:
+    """Return every `every`-th frame of the demo clip, BGR, up to `at_most` frames."""
+    source, frames = VideoFile(demo_clip()), []
+    while (frame := source.read()) is not None and len(frames) < at_most:
+        if frame.index % every == 0:
+            frames.append(frame.image_bgr)
+    source.close()
+    return frames
+
+
+def faces_in(image: Pixels) -> list[Box]:
+    """Return the boxes that the shipped detector finds."""
+    return [face.box_px for face in HaarDetector(DetectorSettings()).find(image)]

@@ -1,0 +1,16 @@
+"""`python -m training train` for one epoch on tiny data, in a process of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support import datasets
+
+
+def train(data: Path, out: Path, *more: str | Path) -> tuple[int, str]:
+    """Train `out` on `data` and return the exit status and standard error."""
+    done = datasets.python(
+        *("-m", "training", "train", "--data", data, "--out", out, "--epochs", "1", "--batch", "8"),
+        *("--run-folder", out.with_suffix(".run"), "--fresh", *more),
+    )
+    return done.returncode, done.stderr

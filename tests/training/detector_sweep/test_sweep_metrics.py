@@ -1,0 +1,106 @@
+"""Metrics of configurations, the Pareto front, and contenders."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.demo_frames import demo_frames, faces_in
+from training.common.intervals import Estimate
+from training.detector_sweep.grid import (
+    Configuration,
+    Search,
+    shipped,
+)
+from training.detector_sweep.scenes import (
+    Scene,
+    read_scenes,
+    search_scenes,
+)
+from training.detector_sweep.sweep_metrics import (
+    ConfigurationMetrics,
+    configuration_metrics,
+    contenders,
+    pareto_front,
+)
+
+
+def test_found_faces_and_false_boxes_are_counted(scenes: Path) -> None:
+    usual = shipped()
+    blind = dataclasses.replace(usual, search=dataclasses.replace(usual.search, min_face=0.9))
+    searched = search_scenes(read_scenes([scenes]), [usual, blind], 1)
+    saw, blinded = configuration_metrics(searched)
+    counts = {label: each.count for label, each in saw.found.items() if each is not None}
+    bare = sum(len(faces_in(f)) for f in demo_frames(12, 20))
+    assert counts == {"no_mask": bare, "mask": searched.pictures}  # without the narrow ones
+    assert (saw.bare, blinded.bare) == (1.0, 0.0)
+    assert saw.found["mask"] is not None
+    assert saw.found["mask"].value == 0.0
+    assert (saw.false_boxes.value, blinded.false_boxes.value) == (0.0, 0.0)
+    assert saw.false_boxes.high > 0.0  # so few pictures rule nothing out
+    assert saw.time.value == 1.0
+    assert blinded.gain is not None
+    assert blinded.gain.value == -1.0
+    assert sum(there for _, there in saw.by_size.values()) == bare
+
+
+def test_unannotated_boxes_are_false(scenes: Path) -> None:
+    bare = [Scene(s.path, s.boxes[-2:], s.labels[-2:]) for s in read_scenes([scenes])]
+    (saw,) = configuration_metrics(search_scenes(bare, [shipped()], 1))
+    faces = sum(len(faces_in(f)) for f in demo_frames(12, 20))
+    assert saw.false_boxes.value == pytest.approx(100 * faces / len(bare))
+    assert saw.found["no_mask"] is None
+
+
+def outcome(
+    bare: float, false_boxes: float, time: float, configuration: Configuration | None = None
+) -> ConfigurationMetrics:
+    def sure(value: float) -> Estimate:
+        return Estimate(value, value, value, 1)
+
+    found = {"no_mask": sure(bare)}
+    return ConfigurationMetrics(
+        configuration or shipped(), found, None, sure(false_boxes), sure(time), 1.0, {}
+    )
+
+
+def test_front_is_not_dominated() -> None:
+    cheap, good = outcome(0.5, 3, 0.3), outcome(0.8, 9, 2.0)
+    clean, beaten = outcome(0.5, 1, 1.0), outcome(0.5, 3, 0.6)
+    hardly_slower = outcome(0.6, 3, 0.301)
+    assert pareto_front([good, beaten, clean, cheap]) == [cheap, clean, good]
+    # A time that is the same but for noise saves nobody who finds less.
+    assert pareto_front([cheap, hardly_slower]) == [hardly_slower]
+    assert pareto_front([good, good]) == [good, good]
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(1, 4)), min_size=1))
+def test_front_is_never_empty(values: list[tuple[int, int, int]]) -> None:
+    tried = [outcome(b / 4, f, float(t)) for b, f, t in values]
+    best = pareto_front(tried)
+    assert best
+    for each in tried:
+        assert each in best or any(
+            b.bare >= each.bare
+            and b.false_boxes.value <= each.false_boxes.value
+            and b.time.value <= each.time.value
+            for b in best
+        )
+
+
+def test_contenders_are_best_at_their_time() -> None:
+    other = Configuration(Search("alt", 1.2, 320, 0.1), 4)
+    usual = outcome(0.6, 5, 1.0)
+    fast, fast_too = outcome(0.4, 4, 0.5, other), outcome(0.5, 6, 0.5, other)
+    wild, slow = outcome(0.9, 50, 1.0, other), outcome(0.8, 10, 3.0, other)
+    tried = [usual, fast, fast_too, wild, slow]
+    assert contenders(pareto_front(tried), tried) == [fast_too, usual, slow]
+    # The shipped one is there though it is beaten.
+    better = outcome(0.7, 4, 1.0, other)
+    several = contenders(pareto_front([usual, better]), [usual, better])
+    assert usual in several
+    assert better in several

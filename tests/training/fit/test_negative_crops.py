@@ -1,0 +1,38 @@
+"""Boxes without a face: sampled from scenes, with an uncertain target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from edge.common.arrays import Box
+from tests.support import datasets
+from training.common.train_config import TrainConfig
+from training.data.datasets import LABELS, read_dataset
+from training.fit.prepare import Prepared, prepare
+
+LABELS_2 = LABELS[2]
+
+
+FACE: Box = (60.0, 50.0, 60.0, 72.0)
+
+
+def prepared(*roots: Path, config: TrainConfig | None = None) -> Prepared:
+    datasets = [read_dataset(root, LABELS_2) for root in roots]
+    return prepare(datasets, config or TrainConfig(), LABELS_2)
+
+
+def test_scenes_give_uncertain_negatives(tmp_path: Path) -> None:
+    scenes = {f"scene{i}": [("with_mask" if i % 2 else "without_mask", FACE)] for i in range(40)}
+    config = TrainConfig(empty_per_picture=2)
+    data = prepared(datasets.voc(tmp_path / "scenes", scenes), config=config)
+    training = data.training
+    faces = training.draws == config.annotated_draws
+    assert 20 < faces.sum() < 36
+    empty = training.targets[~faces]
+    assert len(empty) > 0
+    np.testing.assert_allclose(empty, np.tile([0.7, 0.3], (len(empty), 1)), rtol=1e-6)
+    assert data.held_out.empty.shape[1:] == (96, 96, 3)
+    assert len(data.held_out.empty) > 0
+    assert list(data.held_out.validation) == ["scenes"]
