@@ -105,7 +105,8 @@ def _parse_url(address: str) -> URL:
 
 def _tune_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    # First of all: two dashboards that open a new file at once both switch it to WAL.
+    # This comes first: if two dashboards open a new file at the same time, both switch it to WAL
+    # mode, and one has to wait for the other.
     cursor.execute("PRAGMA busy_timeout=10000")
     cursor.execute("PRAGMA journal_mode=WAL")
     # FULL, because the broker deletes what the dashboard acknowledged: with NORMAL a power cut

@@ -1,7 +1,7 @@
 """Bringing the database's schema up to date, with Alembic.
 
 Several dashboards may open the same new or old database at once. Each migrates in one transaction
-under a lock that the database itself gives out: the first one migrates, and the others find the
+under a lock of the database: the first one migrates, and the others find the
 schema up to date when they get the lock. If a migration fails, the database stays as it was.
 """
 
@@ -47,7 +47,7 @@ def upgrade_schema(engine: sa.Engine) -> None:
 
 
 def _is_current(revision: str) -> bool:
-    """Whether there is nothing to migrate; raises NewerSchemaError."""
+    """Return whether there is nothing to migrate; raises NewerSchemaError."""
     if revision and revision not in REVISIONS:
         raise NewerSchemaError(
             f"its schema (revision {revision}) is of a newer version of Mask Patrol; install"
@@ -57,8 +57,8 @@ def _is_current(revision: str) -> bool:
 
 
 def _revision(db: sa.Connection) -> str:
-    """Return the database's revision; empty for a new one, and for one of the versions of Mask
-    Patrol that did not use Alembic."""
+    """Return the database's revision; empty if it is new, or if a version of Mask Patrol without
+    Alembic created it."""
     if not sa.inspect(db).has_table("alembic_version"):
         return ""
     return db.scalar(sa.text("SELECT version_num FROM alembic_version")) or ""
@@ -69,8 +69,8 @@ def _lock(db: sa.Connection) -> None:
     if db.dialect.name == "postgresql":
         db.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
     else:
-        # The driver would only begin a transaction at the first INSERT, and would run
-        # CREATE TABLE outside of it.
+        # By itself the driver begins a transaction only at the first INSERT, UPDATE or DELETE, and
+        # would run CREATE TABLE without one.
         db.exec_driver_sql("BEGIN IMMEDIATE")
 
 
@@ -79,7 +79,7 @@ def _announcement(db: sa.Connection, before: str) -> tuple[str, ...]:
     if before:
         return "migrating the database from revision %s", before
     if sa.inspect(db).has_table("alerts"):
-        return ("migrating the database of a version that did not use Alembic",)
+        return ("migrating a database that an earlier version created without a schema revision",)
     return ("creating the tables of the database",)
 
 

@@ -1,4 +1,4 @@
-"""Reading the history: pages of it, counts for the charts, figures over time."""
+"""Reading the history: pages of alerts, counts for the charts, and figures over time."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ from edge.dashboard.history.tables import (
     troubles,
 )
 
-#: Rows that are fetched at once for an export.
+#: How many rows an export fetches at a time.
 EXPORT_CHUNK_ROWS = 2000
 
 
 @dataclass(frozen=True)
 class AlertFilter:
-    """Which alerts: from `from_s` up to `to_s` (seconds since the epoch), and of what."""
+    """Selects the alerts that began from `from_s` up to, but not including, `to_s`.
+
+    Both are seconds since the epoch. An empty string in one of the other fields selects all;
+    `open` in `ended_by` selects the alerts that have not ended.
+    """
 
     from_s: float
     to_s: float
@@ -36,42 +40,45 @@ class AlertFilter:
     ended_by: str = ""
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
-        """For a query of `alerts`."""
-        found = [alerts.c.started_s >= self.from_s, alerts.c.started_s < self.to_s]
+        """Return the conditions for a query of `alerts`."""
+        conditions = [alerts.c.started_s >= self.from_s, alerts.c.started_s < self.to_s]
         if self.device:
-            found.append(alerts.c.device == self.device)
+            conditions.append(alerts.c.device == self.device)
         if self.label:
-            found.append(alerts.c.label == self.label)
+            conditions.append(alerts.c.label == self.label)
         if self.ended_by == "open":
-            found.append(alerts.c.ended_s.is_(None))
+            conditions.append(alerts.c.ended_s.is_(None))
         elif self.ended_by:
-            found.append(alerts.c.ended_by == self.ended_by)
-        return found
+            conditions.append(alerts.c.ended_by == self.ended_by)
+        return conditions
 
 
-#: Where a page ends: `started_s` and `episode` of its last row.
+#: The end of a page: `started_s` and `episode` of its last row.
 PageCursor = tuple[float, str]
 
 
 class HistoryQueries:
-    """The reading side; from any thread."""
+    """Queries of the database; may be used from any thread."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        """`engine` is an open database (`edge.dashboard.history.database.open_database`)."""
+        """Read from an open database (`edge.dashboard.history.database.open_database`)."""
         self._engine = engine
 
     def newest_alerts(self, count: int) -> list[AlertRow]:
-        """The alerts that began last, and those that have not ended, newest first."""
+        """Return the newest alerts and the newest open alerts, at most `count` of each.
+
+        Each of the two groups is sorted, newest first.
+        """
         query = sa.select(alerts).order_by(alerts.c.started_s.desc(), alerts.c.episode.desc())
-        running = query.where(alerts.c.ended_s.is_(None))
+        still_open = query.where(alerts.c.ended_s.is_(None))
         found: dict[str, AlertRow] = {}
         with self._engine.connect() as db:
-            for row in (*db.execute(query.limit(count)), *db.execute(running.limit(count))):
+            for row in (*db.execute(query.limit(count)), *db.execute(still_open.limit(count))):
                 found[row.episode] = dict(row._mapping)
         return list(found.values())
 
     def alerts_updated_since(self, at_s: float, limit: int) -> list[AlertRow]:
-        """Alerts that anybody changed since."""
+        """Return the alerts that were changed at `at_s` or later, at most `limit`."""
         query = sa.select(alerts).where(alerts.c.updated_s >= at_s)
         with self._engine.connect() as db:
             rows = db.execute(query.order_by(alerts.c.updated_s.desc()).limit(limit))
@@ -80,43 +87,43 @@ class HistoryQueries:
     def alert_page(
         self, wanted: AlertFilter, count: int, after: PageCursor | None = None
     ) -> list[AlertRow]:
-        """At most `count` alerts, newest first, that come after the mark."""
+        """Return at most `count` alerts, newest first; with `after`, those that follow it."""
         query = sa.select(alerts).where(*wanted.conditions())
         if after is not None:
-            at = sa.tuple_(alerts.c.started_s, alerts.c.episode)
-            query = query.where(at < sa.tuple_(sa.literal(after[0]), sa.literal(after[1])))
+            position = sa.tuple_(alerts.c.started_s, alerts.c.episode)
+            query = query.where(position < sa.tuple_(sa.literal(after[0]), sa.literal(after[1])))
         query = query.order_by(alerts.c.started_s.desc(), alerts.c.episode.desc())
         with self._engine.connect() as db:
             return [dict(row._mapping) for row in db.execute(query.limit(count))]
 
     def iter_alerts(self, wanted: AlertFilter) -> Iterator[AlertRow]:
-        """All of them, fetched in chunks, so that memory does not grow with their number."""
-        mark: PageCursor | None = None
-        while rows := self.alert_page(wanted, EXPORT_CHUNK_ROWS, mark):
+        """Yield all alerts, newest first, fetched in chunks so that memory stays bounded."""
+        cursor: PageCursor | None = None
+        while rows := self.alert_page(wanted, EXPORT_CHUNK_ROWS, cursor):
             yield from rows
-            mark = (rows[-1]["started_s"], rows[-1]["episode"])
+            cursor = (rows[-1]["started_s"], rows[-1]["episode"])
 
     def count_per_hour(self, wanted: AlertFilter) -> list[tuple[int, str, int]]:
-        """Hour (since the epoch), label, and how many alerts of the span began in it."""
+        """Return hour (since the epoch), label, and how many alerts began, for each hour."""
         table = hourly if wanted.device else totals
         first, last = _whole_hours(wanted)
         query = (
             sa.select(table.c.hour, table.c.label, sa.func.sum(table.c.alerts))
-            .where(table.c.hour >= first, table.c.hour < last, *_those(table, wanted))
+            .where(table.c.hour >= first, table.c.hour < last, *_conditions(table, wanted))
             .group_by(table.c.hour, table.c.label)
         )
         found: Counter[tuple[int, str]] = Counter()
         with self._engine.connect() as db:
             for hour, label, count in db.execute(query):
                 found[int(hour), str(label)] += int(count)
-            for at_s, label in self._at_the_edges(db, wanted):
+            for at_s, label in self._alerts_in_partial_hours(db, wanted):
                 found[int(at_s // HOUR_S), label] += 1
         return [(hour, label, count) for (hour, label), count in sorted(found.items())]
 
     def count_per_span(
         self, wanted: AlertFilter, spans: Sequence[tuple[float, float]]
     ) -> Counter[tuple[float, str]]:
-        """How many alerts began in each of these spans, by its beginning and label."""
+        """Count the alerts that began in each of the spans, by the span's start and the label."""
         found: Counter[tuple[float, str]] = Counter()
         with self._engine.connect() as db:
             for from_s, to_s in spans:
@@ -127,49 +134,51 @@ class HistoryQueries:
         return found
 
     def count_per_device(self, wanted: AlertFilter, count: int) -> list[tuple[str, int]]:
-        """The devices with most alerts, and how many of the span."""
+        """Return the `count` devices with the most alerts, and how many alerts each has."""
         first, last = _whole_hours(wanted)
-        # Whole days in the middle, hours before and after them.
+        # The table `daily` covers the whole days, `hourly` the whole hours before and after them.
         first_day = -(-first // 24)
         last_day = max(first_day, last // 24)
         days = sa.select(daily.c.device, daily.c.alerts).where(
-            daily.c.day >= first_day, daily.c.day < last_day, *_those(daily, wanted)
+            daily.c.day >= first_day, daily.c.day < last_day, *_conditions(daily, wanted)
         )
         edges = sa.select(hourly.c.device, hourly.c.alerts).where(
             hourly.c.hour >= first,
             hourly.c.hour < last,
             sa.or_(hourly.c.hour < first_day * 24, hourly.c.hour >= last_day * 24),
-            *_those(hourly, wanted),
+            *_conditions(hourly, wanted),
         )
         parts = [
             sa.select(alerts.c.device, sa.literal(1).label("alerts")).where(*edge.conditions())
-            for edge in _edges(wanted)
+            for edge in _partial_hours(wanted)
         ]
-        both = sa.union_all(days, edges, *parts).subquery()
-        total = sa.func.sum(both.c.alerts)
+        counts = sa.union_all(days, edges, *parts).subquery()
+        total = sa.func.sum(counts.c.alerts)
         query = (
-            sa.select(both.c.device, total)
-            .group_by(both.c.device)
-            .order_by(total.desc(), both.c.device)
+            sa.select(counts.c.device, total)
+            .group_by(counts.c.device)
+            .order_by(total.desc(), counts.c.device)
             .limit(count)
         )
         with self._engine.connect() as db:
             return [(str(device), int(n)) for device, n in db.execute(query)]
 
-    def _at_the_edges(self, db: sa.Connection, wanted: AlertFilter) -> Iterator[tuple[float, str]]:
-        """Time and label of the alerts in those hours that the span has only a part of."""
-        for edge in _edges(wanted):
+    def _alerts_in_partial_hours(
+        self, db: sa.Connection, wanted: AlertFilter
+    ) -> Iterator[tuple[float, str]]:
+        """Yield time and label of the alerts in the hours that are only partly in the span."""
+        for edge in _partial_hours(wanted):
             query = sa.select(alerts.c.started_s, alerts.c.label).where(*edge.conditions())
             yield from ((float(at_s), str(label)) for at_s, label in db.execute(query))
 
     def known_devices(self) -> list[tuple[str, float | None]]:
-        """Every device that was ever heard, and when last."""
+        """Return every device in the database, and when it was last heard."""
         query = sa.select(devices.c.device, devices.c.last_seen_s).order_by(devices.c.device)
         with self._engine.connect() as db:
             return [(str(name), at_s) for name, at_s in db.execute(query)]
 
     def listed_devices(self) -> list[tuple[str, float | None]]:
-        """The same of those that are not retired, in the order in which they came."""
+        """Return the devices that are not retired, oldest first, and when each was last heard."""
         query = sa.select(devices.c.device, devices.c.last_seen_s)
         query = query.where(devices.c.retired_s.is_(None)).order_by(
             sa.func.coalesce(devices.c.first_seen_s, 0.0), devices.c.device
@@ -178,31 +187,31 @@ class HistoryQueries:
             return [(str(name), at_s) for name, at_s in db.execute(query)]
 
     def retired_devices(self) -> set[str]:
-        """Devices that are listed no more, as they have not spoken since."""
+        """Return the retired devices."""
         query = sa.select(devices.c.device).where(devices.c.retired_s.is_not(None))
         with self._engine.connect() as db:
             return set(db.scalars(query))
 
     def retired_devices_with_alerts(self) -> list[str]:
-        """Devices that are retired and have left alerts, by name."""
-        theirs = sa.exists().where(alerts.c.device == devices.c.device)
-        query = sa.select(devices.c.device).where(devices.c.retired_s.is_not(None), theirs)
+        """Return the retired devices of which there still are alerts, sorted by name."""
+        has_alerts = sa.exists().where(alerts.c.device == devices.c.device)
+        query = sa.select(devices.c.device).where(devices.c.retired_s.is_not(None), has_alerts)
         with self._engine.connect() as db:
             return sorted(db.scalars(query))
 
     def lost_events(self) -> dict[str, int]:
-        """How many events of each device never came; those without a loss are left out."""
+        """Return how many events of each device were lost, without devices that lost none."""
         missing = gaps.c.last_seq - gaps.c.first_seq + 1
         query = sa.select(gaps.c.device, sa.func.sum(missing)).group_by(gaps.c.device)
-        old = sa.select(devices.c.device, devices.c.forgotten).where(devices.c.forgotten > 0)
+        unlisted = sa.select(devices.c.device, devices.c.forgotten).where(devices.c.forgotten > 0)
         counts: dict[str, int] = {}
         with self._engine.connect() as db:
-            for name, count in (*db.execute(query), *db.execute(old)):
+            for name, count in (*db.execute(query), *db.execute(unlisted)):
                 counts[str(name)] = counts.get(str(name), 0) + int(count)
         return counts
 
     def gaps(self, device: str, from_s: float, limit: int) -> list[Mapping[str, Any]]:
-        """Missing numbers noticed since `from_s`, newest first; `device` empty: of all."""
+        """Return the newest gaps noticed since `from_s`, of all devices if `device` is empty."""
         query = sa.select(gaps).where(gaps.c.noticed_s >= from_s)
         if device:
             query = query.where(gaps.c.device == device)
@@ -211,7 +220,7 @@ class HistoryQueries:
             return [dict(row._mapping) for row in db.execute(query)]
 
     def figures(self, device: str, from_s: float, bucket_s: float) -> list[Mapping[str, Any]]:
-        """The figures of a device since, one row (means) for each `bucket_s` seconds."""
+        """Return a device's figures since `from_s`: their means over each `bucket_s` seconds."""
         bucket = sa.cast(sa.func.floor(figures.c.at_s / bucket_s), sa.BigInteger)
         columns = [c for c in figures.c if c.name not in ("device", "at_s")]
         query = (
@@ -227,7 +236,7 @@ class HistoryQueries:
             return [dict(row._mapping) for row in db.execute(query)]
 
     def troubles(self, device: str, limit: int) -> list[Mapping[str, Any]]:
-        """What went wrong last; `device` empty: with any."""
+        """Return the newest problems, of all devices if `device` is empty."""
         query = sa.select(troubles)
         if device:
             query = query.where(troubles.c.device == device)
@@ -237,23 +246,23 @@ class HistoryQueries:
 
 
 def _whole_hours(wanted: AlertFilter) -> tuple[int, int]:
-    """The hours that lie in the span: the first, and the one after the last."""
+    """Return the first hour that is completely in the span, and the one after the last."""
     first = -int(-wanted.from_s // HOUR_S)
     return first, max(first, int(wanted.to_s // HOUR_S))
 
 
-def _edges(wanted: AlertFilter) -> list[AlertFilter]:
-    """What the span has before its first whole hour, and after the last."""
+def _partial_hours(wanted: AlertFilter) -> list[AlertFilter]:
+    """Return the parts of the span before its first whole hour and after its last one."""
     first, last = (hour * float(HOUR_S) for hour in _whole_hours(wanted))
-    ends = ((wanted.from_s, min(first, wanted.to_s)), (max(last, wanted.from_s), wanted.to_s))
+    parts = ((wanted.from_s, min(first, wanted.to_s)), (max(last, wanted.from_s), wanted.to_s))
     return [
         replace(wanted, from_s=from_s, to_s=to_s, ended_by="")
-        for from_s, to_s in ends
+        for from_s, to_s in parts
         if from_s < to_s
     ]
 
 
-def _those(table: sa.Table, wanted: AlertFilter) -> Iterator[sa.ColumnElement[bool]]:
+def _conditions(table: sa.Table, wanted: AlertFilter) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.device:
         yield table.c.device == wanted.device
     if wanted.label:

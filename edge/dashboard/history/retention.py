@@ -1,4 +1,4 @@
-"""Nothing is kept for ever: what is too old, or too much, is deleted bit by bit."""
+"""Deletion of rows that are too old or too many, in small transactions."""
 
 from __future__ import annotations
 
@@ -31,19 +31,20 @@ log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
 CLEANUP_EVERY_S = 3600.0
-#: Age counts to the newest sign of life and no further than this: a clock that has jumped ahead
-#: must not take the whole history with it.
-TRUSTED_DAYS = 30.0
-#: Alerts deleted in one transaction: new ones wait meanwhile.
+#: The age of rows is measured at most up to this long after the last message of any device, so that
+#: a clock that has jumped ahead does not delete the whole history.
+MAX_DAYS_AFTER_LAST_MESSAGE = 30.0
+#: How many alerts one transaction deletes; new events wait until it ends.
 CHUNK_ALERTS = 1000
 FIGURES_DAYS = 14.0
+TROUBLES_DAYS = 90.0
 MAX_TROUBLES = 20_000
-#: Names of devices; who invents some must not fill the disk.
+#: A limit for device names, so that invented names cannot fill the disk.
 MAX_DEVICES = 20_000
-#: Those of them that are retired, which are known besides: what the broker keeps of one, for
-#: however long, must not bring it back.
+#: A separate limit for retired devices. They are remembered longer than their alerts, because the
+#: broker may send their retained messages at any time, which must not list them again.
 MAX_RETIRED = 20_000
-#: A session can never be older than this.
+#: Login sessions are never valid for longer than this.
 SESSION_DAYS = 30.0
 
 
@@ -54,27 +55,29 @@ def delete_expired(
     max_alerts: int,
     stopped: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Delete what is too old or too much; how many alerts these were. Stops early, between
-    two transactions, when `stopped` says so."""
+    """Delete expired and surplus rows; return how many alerts were deleted.
+
+    Stop early, between two transactions, when `stopped` returns True.
+    """
     with engine.connect() as db:
         heard_s = db.scalar(sa.select(sa.func.max(devices.c.last_seen_s)))
     if heard_s is not None:
-        now_s = min(now_s, heard_s + TRUSTED_DAYS * DAY_S)
+        now_s = min(now_s, heard_s + MAX_DAYS_AFTER_LAST_MESSAGE * DAY_S)
     deleted = 0
     while not stopped():
         with engine.begin() as db:
-            count = _delete_some_alerts(db, now_s - max_age_days * DAY_S, max_alerts)
+            count = _delete_alert_chunk(db, now_s - max_age_days * DAY_S, max_alerts)
         deleted += count
         if count < CHUNK_ALERTS:
             break
-    _delete_some_devices(engine, now_s, max_age_days)
+    _delete_expired_devices(engine, now_s, max_age_days)
     with engine.begin() as db:
-        _delete_the_rest(db, now_s, max_age_days)
+        _delete_other_rows(db, now_s, max_age_days)
     return deleted
 
 
-def _delete_some_alerts(db: sa.Connection, before_s: float, max_alerts: int) -> int:
-    """The oldest ones, at most CHUNK_ALERTS."""
+def _delete_alert_chunk(db: sa.Connection, before_s: float, max_alerts: int) -> int:
+    """Delete the oldest expired or surplus alerts, at most CHUNK_ALERTS; return how many."""
     oldest = sa.select(alerts.c.episode).order_by(alerts.c.started_s, alerts.c.episode)
     found = list(db.scalars(oldest.where(alerts.c.started_s < before_s).limit(CHUNK_ALERTS)))
     if not found:
@@ -87,10 +90,10 @@ def _delete_some_alerts(db: sa.Connection, before_s: float, max_alerts: int) -> 
     return len(found)
 
 
-def _delete_the_rest(db: sa.Connection, now_s: float, max_age_days: float) -> None:
+def _delete_other_rows(db: sa.Connection, now_s: float, max_age_days: float) -> None:
     before_s = now_s - max_age_days * DAY_S
     first_s = db.scalar(sa.select(sa.func.min(alerts.c.started_s)))
-    if first_s is not None:  # the charts tell of what the table holds
+    if first_s is not None:  # keep the counts of every alert that is left
         before_s = max(before_s, min(first_s, now_s))
     first_hour = int(before_s // HOUR_S)
     db.execute(sa.delete(hourly).where(hourly.c.hour < first_hour))
@@ -107,67 +110,71 @@ def _delete_the_rest(db: sa.Connection, now_s: float, max_age_days: float) -> No
     )
     db.execute(
         sa.delete(troubles).where(
-            sa.or_(troubles.c.number <= oldest_kept, troubles.c.at_s < now_s - 90 * DAY_S)
+            sa.or_(
+                troubles.c.number <= oldest_kept, troubles.c.at_s < now_s - TROUBLES_DAYS * DAY_S
+            )
         )
     )
     db.execute(sa.delete(sessions).where(sessions.c.used_s < now_s - SESSION_DAYS * DAY_S))
 
 
-def _delete_some_devices(engine: sa.Engine, now_s: float, max_age_days: float) -> None:
+def _delete_expired_devices(engine: sa.Engine, now_s: float, max_age_days: float) -> None:
     retired = devices.c.retired_s.is_not(None)
     listed = devices.c.retired_s.is_(None)
-    came_s = sa.func.coalesce(devices.c.first_seen_s, 0.0)
-    heard_s = sa.func.coalesce(devices.c.last_seen_s, came_s)
+    first_seen_s = sa.func.coalesce(devices.c.first_seen_s, 0.0)
+    heard_s = sa.func.coalesce(devices.c.last_seen_s, first_seen_s)
     old = sa.and_(listed, heard_s < now_s - max_age_days * DAY_S)
     _delete_devices(engine, 0, old, devices.c.device)
-    # As with the places: who is silent gives way first, and those that came first stay.
-    speaks = sa.case((heard_s < now_s - SILENT_AFTER_S, 0), else_=1)
-    _delete_devices(engine, MAX_DEVICES, listed, speaks, came_s.desc(), devices.c.device.desc())
+    # As in DeviceSlots: silent devices are deleted first, and then the newest ones.
+    is_active = sa.case((heard_s < now_s - SILENT_AFTER_S, 0), else_=1)
+    _delete_devices(
+        engine, MAX_DEVICES, listed, is_active, first_seen_s.desc(), devices.c.device.desc()
+    )
     _delete_devices(engine, MAX_RETIRED, retired, devices.c.retired_s, devices.c.device)
 
 
 def _delete_devices(
     engine: sa.Engine,
-    most: int,
-    those: sa.ColumnElement[bool],
+    max_count: int,
+    condition: sa.ColumnElement[bool],
     *order: sa.ColumnElement[Any],
 ) -> None:
-    """Devices of `those`, in this order, until there are `most`."""
+    """Delete devices that meet `condition`, in this order, until `max_count` are left."""
     with engine.begin() as db:
-        total = db.scalar(sa.select(sa.func.count()).select_from(devices).where(those)) or 0
-        if (surplus := total - most) > 0:
-            first = sa.select(devices.c.device).where(those).order_by(*order).limit(surplus)
-            rows = lock_devices(db, list(db.scalars(first)), those)
+        total = db.scalar(sa.select(sa.func.count()).select_from(devices).where(condition)) or 0
+        if (surplus := total - max_count) > 0:
+            first = sa.select(devices.c.device).where(condition).order_by(*order).limit(surplus)
+            rows = lock_devices(db, list(db.scalars(first)), condition)
             for part in chunks([row.device for row in rows]):
                 db.execute(sa.delete(devices).where(devices.c.device.in_(part)))
 
 
 class RetentionJob:
-    """Deletes what is too old, once an hour, in a thread of its own."""
+    """Deletes expired rows once an hour, in its own thread."""
 
     def __init__(self, engine: sa.Engine, max_age_days: float, max_alerts: int) -> None:
-        """See `edge.dashboard.history.retention.delete_expired`."""
+        """Prepare the job; `max_age_days` and `max_alerts` are passed to `delete_expired`."""
         self._engine = engine
         self._limits = (max_age_days, max_alerts)
-        self._began_s, self._began_ticks = time.time(), time.monotonic()
+        self._started_s, self._started_ticks = time.time(), time.monotonic()
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="tidier", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
 
     def start(self) -> None:
-        """Tidy now and each hour."""
+        """Delete now, and then once an hour."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the deletion that is going on."""
+        """End the thread after the current transaction."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(5.0)
 
     def _now_s(self) -> float:
-        """Seconds since the epoch; one that jumps ahead, and not by NTP, is not followed."""
+        """Return seconds since the epoch, ignoring jumps ahead of a clock that NTP does not set."""
         if clock_is_synchronised():
             return time.time()
-        return min(time.time(), self._began_s + time.monotonic() - self._began_ticks)
+        return min(time.time(), self._started_s + time.monotonic() - self._started_ticks)
 
     def _run(self) -> None:
         while True:

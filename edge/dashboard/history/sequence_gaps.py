@@ -1,7 +1,7 @@
-"""Which numbers of a device have come, and which are missing: lost events.
+"""Gaps in the sequence numbers of a device, which stand for lost events.
 
-A device numbers its events 1, 2, 3 … for ever, so a number that never comes is a loss.
-They may come late and out of order, as several dashboards share them.
+A device numbers its events 1, 2, 3 and so on without end, so a number that never arrives is a lost
+event. Events may arrive late and out of order, as several dashboards can share them.
 """
 
 from __future__ import annotations
@@ -9,21 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-#: Beyond so many gaps of one device, the oldest are forgotten (and stay counted).
+#: If a device has more gaps than this, the oldest are not listed any more, but still counted.
 MAX_GAPS = 500
-#: Counts end here: devices that lie must not reach numbers that a database cannot hold.
+#: The highest count: a device that sends invented numbers must not cause an overflow in the
+#: database.
 MAX_LOST = 2**53
-#: What is on its way at a time may come in any order: a first number this much below the first
-#: that we saw is of a device that begins anew.
-SHUFFLED = 100
+#: Events can arrive out of order by at most this many numbers. If number 1 arrives although the
+#: first number seen is higher than this, the device has restarted its numbering.
+MAX_REORDERING = 100
 
 
 @dataclass
 class SequenceGaps:
-    """The numbers of one device: all from `first` to `last` but those in `gaps` have come.
+    """The numbers of one device: all from `first` to `last` have arrived, except those in `gaps`.
 
-    `gaps` maps the first missing number of each gap to its last and when it was noticed
-    (seconds since the epoch); `forgotten` counts those of gaps that are not listed any more.
+    `gaps` maps the first number of each gap to its last number and to when the gap was noticed, in
+    seconds since the epoch. `forgotten` counts the missing numbers of gaps that are not listed.
     """
 
     first: int | None = None
@@ -37,26 +38,28 @@ class SequenceGaps:
         listed = sum(last - first + 1 for first, (last, _) in self.gaps.items())
         return min(MAX_LOST, self.forgotten + listed)
 
-    def see(self, seq: int, now_s: float, is_old: bool = False) -> None:
-        """Take note of the number of an event that was not there before; `is_old`: or was so
-        long ago that it would not be known any more."""
+    def add(self, seq: int, now_s: float, is_old: bool = False) -> None:
+        """Record the number of a new event.
+
+        `is_old`: the event is older than what the database keeps, so it may be a duplicate.
+        """
         if self.first is None or self.last is None:
             self.first = self.last = seq
         elif seq > self.last:
             if seq > self.last + 1:
                 self.gaps[self.last + 1] = (seq - 1, now_s)
-                self._bound()
+                self._limit_gaps()
             self.last = seq
         elif seq >= self.first:
             self._fill(seq, is_old)
-        elif seq == 1 and self.first > SHUFFLED and not is_old:
-            self._begin_anew(seq)
-        # What is older than the first that we saw was none of our business.
+        elif seq == 1 and self.first > MAX_REORDERING and not is_old:
+            self._restart(seq)
+        # Lower numbers than the first are of events from before this dashboard listened.
 
-    def see_all(self, seqs: Iterable[int], now_s: float) -> None:
-        """The same for several."""
+    def add_all(self, seqs: Iterable[int], now_s: float) -> None:
+        """Record several numbers, in the order of arrival."""
         for seq in seqs:
-            self.see(seq, now_s)
+            self.add(seq, now_s)
 
     def _fill(self, seq: int, is_old: bool) -> None:
         for first, (last, noticed_s) in self.gaps.items():
@@ -67,18 +70,18 @@ class SequenceGaps:
                 if seq < last:
                     self.gaps[seq + 1] = (last, noticed_s)
                 return
-        # A number that we have had, with another event: the device has lost its outbox and
-        # begins anew; or one from before what is kept, which says nothing.
+        # Another event has had this number: the device has lost its outbox and has restarted its
+        # numbering. An old event says nothing, as its duplicate may have been deleted.
         if not is_old:
-            self._begin_anew(seq)
+            self._restart(seq)
 
-    def _begin_anew(self, seq: int) -> None:
-        """What was missing before stays missing."""
+    def _restart(self, seq: int) -> None:
+        """Restart at `seq`; the numbers that are missing so far stay counted."""
         self.forgotten = self.lost
         self.gaps.clear()
         self.first = self.last = seq
 
-    def _bound(self) -> None:
+    def _limit_gaps(self) -> None:
         while len(self.gaps) > MAX_GAPS:
             first = min(self.gaps)
             last, _ = self.gaps.pop(first)

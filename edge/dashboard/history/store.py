@@ -1,4 +1,4 @@
-"""Writing the history: events as they come, each once, in one transaction a batch."""
+"""Writing the history: each event once, and each batch of events in one transaction."""
 
 from __future__ import annotations
 
@@ -33,18 +33,21 @@ AlertRow = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class WriteResult:
-    """What a batch changed: alerts as they are now, and how many events each device lost."""
+    """The result of a batch."""
 
+    #: The present rows of the alerts that the batch changed.
     alerts: Sequence[AlertRow]
+    #: How many events each device of the batch has lost.
     lost: Mapping[str, int]
+    #: How many events of the batch were not in the database before.
     new: int
 
 
 class HistoryStore:
-    """The writing side; for one thread at a time."""
+    """Changes to the database; for one thread at a time."""
 
     def __init__(self, engine: sa.Engine, max_age_s: float = math.inf) -> None:
-        """`engine` is an open database (see `edge.dashboard.history.database.open_database`).
+        """Write to an open database (see `edge.dashboard.history.database.open_database`).
 
         Rows older than `max_age_s` may have been deleted from it.
         """
@@ -52,31 +55,29 @@ class HistoryStore:
         self._max_age_s = max_age_s
 
     def write_events(self, batch: Sequence[EventMessage], now_s: float) -> WriteResult:
-        """Commit a batch; what is known already by (id, event_type) changes nothing.
+        """Commit a batch; an event whose (id, event_type) is in the database changes nothing.
 
-        Raises sqlalchemy.exc.SQLAlchemyError, and has then written nothing.
+        Raises sqlalchemy.exc.SQLAlchemyError, and then writes nothing.
         """
         with self._engine.begin() as db:
-            ledgers = self._ledgers(db, sorted({event.device for event in batch}), now_s)
-            new = self._new(db, batch)
-            self._merge(db, new, now_s)
-            self._count(db, new)
+            gaps_of = self._lock_gaps(db, sorted({event.device for event in batch}), now_s)
+            new = self._insert_new(db, batch)
+            self._upsert_alerts(db, new, now_s)
+            self._update_counts(db, new)
             for event in new:
                 is_old = event.at_s < now_s - self._max_age_s
-                ledgers[event.device].see(event.seq, now_s, is_old)
-            self._keep_ledgers(db, ledgers, {event.device for event in new}, now_s)
+                gaps_of[event.device].add(event.seq, now_s, is_old)
+            self._save_gaps(db, gaps_of, {event.device for event in new}, now_s)
             episodes = sorted({event.episode for event in new})
             changed = [
                 dict(row._mapping)
                 for part in chunks(episodes)
                 for row in db.execute(sa.select(alerts).where(alerts.c.episode.in_(part)))
             ]
-        return WriteResult(
-            changed, {name: ledger.lost for name, ledger in ledgers.items()}, len(new)
-        )
+        return WriteResult(changed, {name: found.lost for name, found in gaps_of.items()}, len(new))
 
     def acknowledge_alerts(self, episodes: Sequence[str], now_s: float) -> Sequence[AlertRow]:
-        """Somebody has seen these alerts; gives them as they are now."""
+        """Mark alerts as seen by a user; return their present rows."""
         with self._engine.begin() as db:
             db.execute(
                 sa.update(alerts)
@@ -87,19 +88,19 @@ class HistoryStore:
             return [dict(row._mapping) for row in found]
 
     def add_figures(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Rows of the table `figures`."""
+        """Add rows to the table `figures`, except those that are there already."""
         if rows:
             with self._engine.begin() as db:
                 db.execute(upsert(self._engine, figures).on_conflict_do_nothing(), list(rows))
 
     def add_troubles(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Rows of the table `troubles`."""
+        """Add rows to the table `troubles`."""
         if rows:
             with self._engine.begin() as db:
                 db.execute(sa.insert(troubles), list(rows))
 
     def update_last_seen(self, seen_s: Mapping[str, float]) -> None:
-        """When each device was heard last."""
+        """Set when each device was last heard."""
         if seen_s:
             insert = upsert(self._engine, devices)
             with self._engine.begin() as db:
@@ -120,13 +121,13 @@ class HistoryStore:
                 )
 
     def retire_devices(self, names: Sequence[str], now_s: float) -> None:
-        """Stop listing these devices until `restore_devices`; keep only their alerts."""
+        """Take devices off the list until `restore_devices`, and delete all but their alerts."""
         insert = upsert(self._engine, devices)
-        # Numbers that were missing and come late after all are none of our business any more.
-        told = {"forgotten": 0, "retired_s": now_s, "first_seq": devices.c.last_seq}
+        # From here on only later events can be lost: `first_seq` skips the numbers up to now.
+        values = {"forgotten": 0, "retired_s": now_s, "first_seq": devices.c.last_seq}
         with self._engine.begin() as db:
             db.execute(
-                insert.on_conflict_do_update(index_elements=["device"], set_=told),
+                insert.on_conflict_do_update(index_elements=["device"], set_=values),
                 [{"device": name, "forgotten": 0, "retired_s": now_s} for name in sorted(names)],
             )
             for table in (gaps, figures, troubles):
@@ -134,33 +135,33 @@ class HistoryStore:
                     db.execute(sa.delete(table).where(table.c.device.in_(part)))
 
     def restore_devices(self, names: Sequence[str], now_s: float) -> None:
-        """These have spoken again, and are listed as who has just come."""
+        """List retired devices again, as the newest ones."""
         if names:
             with self._engine.begin() as db:
                 rows = lock_devices(db, names, devices.c.retired_s.is_not(None))
                 for part in chunks([row.device for row in rows]):
-                    those = sa.update(devices).where(devices.c.device.in_(part))
-                    db.execute(those.values(retired_s=None, first_seen_s=now_s))
+                    update = sa.update(devices).where(devices.c.device.in_(part))
+                    db.execute(update.values(retired_s=None, first_seen_s=now_s))
 
     def update_heartbeat(self, name: str, now_s: float) -> None:
-        """The dashboard `name` is there."""
+        """Record that the dashboard `name` is running."""
         insert = upsert(self._engine, dashboards).values(name=name, seen_s=now_s)
-        told = {"seen_s": insert.excluded.seen_s}
+        values = {"seen_s": insert.excluded.seen_s}
         with self._engine.begin() as db:
-            db.execute(insert.on_conflict_do_update(index_elements=["name"], set_=told))
+            db.execute(insert.on_conflict_do_update(index_elements=["name"], set_=values))
 
     def count_other_dashboards(self, name: str, since_s: float) -> int:
-        """How many other dashboards were there since."""
+        """Return how many other dashboards have been running since `since_s`."""
         seen = sa.and_(dashboards.c.name != name, dashboards.c.seen_s >= since_s)
         query = sa.select(sa.func.count()).select_from(dashboards).where(seen)
         with self._engine.connect() as db:
             return db.scalar(query) or 0
 
-    def _new(self, db: sa.Connection, batch: Sequence[EventMessage]) -> list[EventMessage]:
-        """Those of `batch` that are not known yet, each once, in their order."""
+    def _insert_new(self, db: sa.Connection, batch: Sequence[EventMessage]) -> list[EventMessage]:
+        """Insert the events; return those that were not in the database, each once, in order."""
         distinct = {(event.episode, event.event_type): event for event in reversed(batch)}
         added: set[tuple[str, str]] = set()
-        # In one order, as two dashboards that write the same would wait for each other.
+        # Sorted, because two dashboards that insert the same events could deadlock otherwise.
         for part in chunks(sorted(distinct)):
             rows = [
                 {
@@ -185,37 +186,37 @@ class HistoryStore:
                 new.append(event)
         return new
 
-    def _merge(self, db: sa.Connection, new: Sequence[EventMessage], now_s: float) -> None:
+    def _upsert_alerts(self, db: sa.Connection, new: Sequence[EventMessage], now_s: float) -> None:
         insert = upsert(self._engine, alerts)
-        told = insert.excluded
+        given = insert.excluded
         starts = insert.on_conflict_do_update(
             index_elements=["episode"],
             set_={
-                name: told[name]
+                name: given[name]
                 for name in ("label", "score", "readings", "started_s", "replayed", "updated_s")
             },
         )
         ends = insert.on_conflict_do_update(
             index_elements=["episode"],
-            set_={name: told[name] for name in ("ended_s", "ended_by", "duration_s", "updated_s")},
+            set_={name: given[name] for name in ("ended_s", "ended_by", "duration_s", "updated_s")},
         )
         for statement, kind in ((starts, "no_mask_start"), (ends, "no_mask_end")):
             rows = [_alert_row(event, now_s) for event in new if event.event_type == kind]
             if rows:
                 db.execute(statement, rows)
 
-    def _count(self, db: sa.Connection, new: Iterable[EventMessage]) -> None:
+    def _update_counts(self, db: sa.Connection, new: Iterable[EventMessage]) -> None:
         starts = [event for event in new if event.event_type == "no_mask_start"]
         hours = [(int(event.at_s // HOUR_S), event.device, event.label) for event in starts]
-        self._add(db, hourly, ("hour", "device", "label"), Counter(hours))
+        self._increment(db, hourly, ("hour", "device", "label"), Counter(hours))
         days = Counter((hour // 24, device, label) for hour, device, label in hours)
-        self._add(db, daily, ("day", "device", "label"), days)
-        self._add(db, totals, ("hour", "label"), Counter((hour, lb) for hour, _, lb in hours))
+        self._increment(db, daily, ("day", "device", "label"), days)
+        self._increment(db, totals, ("hour", "label"), Counter((hour, lb) for hour, _, lb in hours))
 
-    def _add(
+    def _increment(
         self, db: sa.Connection, table: sa.Table, keys: Sequence[str], counts: Counter[Any]
     ) -> None:
-        """Add to the counts in `table`; in one order, lest two dashboards wait for each other."""
+        """Add `counts` to `table`, sorted so that two dashboards cannot deadlock."""
         if not counts:
             return
         insert = upsert(self._engine, table)
@@ -230,52 +231,53 @@ class HistoryStore:
             ],
         )
 
-    def _ledgers(
+    def _lock_gaps(
         self, db: sa.Connection, names: Sequence[str], now_s: float
     ) -> dict[str, SequenceGaps]:
-        """What is known of the numbers of these devices; nobody else may change it meanwhile."""
+        """Return the gaps of these devices, locked until the transaction ends."""
         if not names:
             return {}
         insert = upsert(self._engine, devices)
-        # What is there is written to as well, and so is locked: it must not be deleted meanwhile.
-        same = {"forgotten": devices.c.forgotten}
+        # Existing rows are updated without a change, which locks them: `delete_expired` must not
+        # delete them before the transaction ends.
+        unchanged = {"forgotten": devices.c.forgotten}
         db.execute(
-            insert.on_conflict_do_update(index_elements=["device"], set_=same),
+            insert.on_conflict_do_update(index_elements=["device"], set_=unchanged),
             [{"device": name, "forgotten": 0, "first_seen_s": now_s} for name in names],
         )
-        ledgers = {
+        gaps_of = {
             row.device: SequenceGaps(row.first_seq, row.last_seq, forgotten=row.forgotten or 0)
             for row in lock_devices(db, names)
         }
         for part in chunks(names):
             for row in db.execute(sa.select(gaps).where(gaps.c.device.in_(part))):
-                ledgers[row.device].gaps[row.first_seq] = (row.last_seq, row.noticed_s)
-        return ledgers
+                gaps_of[row.device].gaps[row.first_seq] = (row.last_seq, row.noticed_s)
+        return gaps_of
 
-    def _keep_ledgers(
+    def _save_gaps(
         self,
         db: sa.Connection,
-        ledgers: Mapping[str, SequenceGaps],
+        gaps_of: Mapping[str, SequenceGaps],
         changed: Iterable[str],
         now_s: float,
     ) -> None:
         for name in sorted(changed):
-            ledger = ledgers[name]
+            found = gaps_of[name]
             db.execute(
                 sa.update(devices)
                 .where(devices.c.device == name)
                 .values(
-                    first_seq=ledger.first,
-                    last_seq=ledger.last,
-                    forgotten=ledger.forgotten,
+                    first_seq=found.first,
+                    last_seq=found.last,
+                    forgotten=found.forgotten,
                     last_seen_s=now_s,
                 )
             )
             db.execute(sa.delete(gaps).where(gaps.c.device == name))
-            if ledger.gaps:
+            if found.gaps:
                 rows = [
                     {"device": name, "first_seq": first, "last_seq": last, "noticed_s": at_s}
-                    for first, (last, at_s) in ledger.gaps.items()
+                    for first, (last, at_s) in found.gaps.items()
                 ]
                 db.execute(sa.insert(gaps), rows)
 

@@ -38,13 +38,13 @@ LEAVES = ("events", "status", "state", "health", "info")
 DEVICE_NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,64}")
 #: The ID of an episode.
 EPISODE_ID = re.compile(r"[A-Za-z0-9._-]{1,96}")
-#: Ten times the largest payload that Mask Patrol itself publishes.
+#: Ten times the size of the largest payload that Mask Patrol publishes.
 MAX_BYTES = 16 * 1024
 #: For each device: a whole outbox at once, and then as many events as a busy entrance causes.
 EVENT_BURST, EVENTS_PER_S = 110_000, 20.0
-#: For each device, all other messages: those at connecting, and then some every few seconds.
+#: For each device and all other messages: many when it connects, then one every few seconds.
 OTHER_BURST, OTHERS_PER_S = 200, 10.0
-#: For all devices without a slot together: the message is validated before a slot is assigned.
+#: For the messages of all devices without a slot together; each is validated before it gets one.
 NEW_DEVICE_BURST, NEW_DEVICES_PER_S = 4 * MAX_SLOTS, 200.0
 MAX_NUMBER = 2**53
 #: If an event's time and its age differ by more than this, the age is right: the device measures it
@@ -53,7 +53,7 @@ MAX_DISAGREEMENT_S = 6 * 3600.0
 #: The length of an episode's ID after the device's name: a hyphen and a ULID.
 ID_SUFFIX_LENGTH = 27
 
-#: Descriptions for the Health page, which puts a number of messages before each.
+#: Descriptions for the Health page, which shows them after the number of messages.
 REFUSAL_REASONS = {
     "topic": "on an unknown topic",
     "size": f"larger than {MAX_BYTES} bytes",

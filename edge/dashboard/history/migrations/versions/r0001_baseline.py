@@ -1,8 +1,8 @@
 """The first revision: the schema of the versions of Mask Patrol that did not use Alembic.
 
-Those versions left no revision in the database, and the older ones among them had fewer tables,
-columns and indexes. This revision therefore adds only what is missing, so that it serves a new
-database and theirs alike. No row is changed.
+Those versions recorded no revision in the database, and the older ones of them created fewer tables,
+columns and indexes. This revision therefore adds only what is missing, so that it can be applied to
+their databases as well as to a new one. No row is changed.
 """
 
 from __future__ import annotations
