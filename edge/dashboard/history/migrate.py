@@ -1,8 +1,8 @@
 """Bringing the database's schema up to date, with Alembic.
 
-Several dashboards may open the same new or old database at once. Each migrates in one transaction
-under a lock of the database: the first one migrates, and the others find the
-schema up to date when they get the lock. If a migration fails, the database stays as it was.
+Several dashboards may open the same new or old database at once. Each takes a lock of the database
+and migrates in one transaction: the first one migrates, and the others find the schema up to date
+when they get the lock. If a migration fails, the database stays as it was.
 """
 
 from __future__ import annotations

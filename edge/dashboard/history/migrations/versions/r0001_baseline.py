@@ -1,6 +1,6 @@
 """The first revision: the schema of the versions of Mask Patrol that did not use Alembic.
 
-Those versions recorded no revision in the database, and the older ones of them created fewer tables,
+Those versions recorded no revision in the database, and the older ones created fewer tables,
 columns and indexes. This revision therefore adds only what is missing, so that it can be applied to
 their databases as well as to a new one. No row is changed.
 """
