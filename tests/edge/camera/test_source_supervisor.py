@@ -9,7 +9,7 @@ from edge.camera.feed_status import StatusKeeper
 from edge.camera.reader import GRACE_S, MAX_HANGING
 from edge.camera.reopen_backoff import FIRST_DELAY_S
 from edge.camera.source import AbsentError, CameraStatus, Frame, SourceError
-from edge.camera.source_supervisor import SourceSupervisor
+from edge.camera.source_supervisor import MAX_BLACK_AFTER_S, SourceSupervisor
 from edge.config.settings import CameraSettings
 from tests.support.clock import Clock
 from tests.support.fake_camera import FEED_SETTINGS, changed
@@ -216,3 +216,85 @@ def test_candidate_takes_over_without_a_reopening() -> None:
     assert source.supervisor.take_over(True, Frame(flat(50), source.clock.now_s, 0))
     assert isinstance(source.state, Reading)
     assert (source.status.state, source.status.reopened) == ("ok", 0)
+
+
+def test_time_until_black_doubles_with_each_black_opening() -> None:
+    source = opened()
+    spans_s = []
+    for _ in range(4):
+        source.show(3)
+        black_since_s = source.clock.now_s
+        while isinstance(source.state, Reading):
+            source.clock.advance(1.0)
+            source.show(3)
+        spans_s.append(source.clock.now_s - black_since_s)
+        source.advance(60.0)
+        source.supervisor.opened(live=True)
+    assert spans_s == [20.0, 40.0, 80.0, 160.0]
+
+
+def test_long_time_until_black_is_not_shortened() -> None:
+    settings = changed(black_after_s=2 * MAX_BLACK_AFTER_S)
+    source = opened(settings=settings)
+    source.show(3)
+    source.clock.advance(2 * MAX_BLACK_AFTER_S - 1.0)
+    source.show(3)
+    assert isinstance(source.state, Reading)
+
+
+def test_source_that_freezes_again_is_reported_as_frozen() -> None:
+    source = opened()
+    for level in (99, 100):
+        source.show(level)
+    source.clock.advance(30.0)
+    source.show(100)
+    source.advance(FIRST_DELAY_S)
+    source.supervisor.opened(live=True)
+    source.show(100)
+    assert source.status.state == "reopening"
+    source.clock.advance(30.0)
+    source.show(100)
+    assert source.status.state == "frozen"
+
+
+def test_silence_while_reopening_is_not_reported_as_stalled() -> None:
+    source = opened()
+    source.show(100)
+    source.supervisor.ended(None)
+    source.advance(FIRST_DELAY_S)
+    source.supervisor.opened(live=True)
+    source.advance(5.1)
+    assert (source.status.state, source.status.reason) == ("reopening", "rtsp://cam/1 has ended")
+
+
+def test_recovered_source_has_the_full_time_again() -> None:
+    source = opened()
+    for _ in range(3):
+        source.show(100)
+        source.supervisor.ended(None)
+        source.advance(60.0)
+        assert isinstance(source.state, Opening)
+        source.supervisor.opened(live=True)
+
+
+def test_delays_start_over_after_an_opening_that_worked() -> None:
+    source = opened()
+    for delay_s in (FIRST_DELAY_S, 2 * FIRST_DELAY_S, 4 * FIRST_DELAY_S):
+        source.supervisor.ended(None)
+        source.advance(delay_s)
+        source.supervisor.opened(live=True)
+    source.show(100)
+    source.clock.advance(4 * FIRST_DELAY_S + 0.1)
+    source.show(101)
+    source.supervisor.ended(None)
+    source.advance(FIRST_DELAY_S)
+    assert isinstance(source.state, Opening)
+
+
+def test_new_reopen_for_s_applies_at_once() -> None:
+    source = opened()
+    source.show(100)
+    source.supervisor.ended(None)
+    source.supervisor.change_settings(changed(reopen_for_s=10.0))
+    source.advance(10.0)
+    assert isinstance(source.state, Failed)
