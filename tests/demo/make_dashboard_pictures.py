@@ -1,7 +1,7 @@
-"""Makes the pictures of the dashboard in edge/dashboard/assets: a real one, with made-up doors.
+"""Make the screenshots of the dashboard in edge/dashboard/assets.
 
-The Camera page shows a real daemon on the demo clip. Needs mosquitto and Chromium:
-python -m tests.demo.make_dashboard_pictures
+A real dashboard shows simulated devices; its Camera page shows a real daemon on the demo clip. The
+script needs mosquitto and Chromium. Run it with `python -m tests.demo.make_dashboard_pictures`.
 """
 
 from __future__ import annotations
@@ -29,22 +29,26 @@ from tests.support.dashboards import Dashboard, chromium, playwright
 
 ASSETS = PACKAGE / "dashboard" / "assets"
 DOORS = ("main-entrance", "loading-bay", "garden-door", "canteen", "reception")
-DAYS, PER_DAY = 9, 34
+#: Days of simulated alerts, and the most alerts per day.
+DAYS, MAX_PER_DAY = 9, 34
 DESKTOP, PHONE = (1280, 800), (390, 780)
-GAP, QUALITY = 16, 72
-WIDE = (
+GAP_PX, WEBP_QUALITY = 16, 72
+#: Width of each published picture.
+PICTURE_WIDTH_PX = 1800
+#: Rows of screenshots: path and colour scheme.
+DESKTOP_ROWS = (
     (("/", "light"), ("/", "dark")),
     (("/history", "light"), ("/health", "dark")),
     (("/camera", "light"), ("/check", "dark")),
 )
-NARROW = (
+PHONE_ROWS = (
     (("/", "light"), ("/", "dark"), ("/history", "light"), ("/health", "dark"),
      ("/camera", "light"), ("/login", "dark")),
 )  # fmt: skip
 
 
-class Doors:
-    """Speaks for all of them."""
+class SimulatedDevices:
+    """Publishes messages in the names of all devices in `DOORS`."""
 
     def __init__(self, port: int) -> None:
         self._seq = dict.fromkeys(DOORS, 0)
@@ -52,42 +56,43 @@ class Doors:
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
 
-    def say(self, door: str, leaf: str, body: bytes) -> None:
+    def publish(self, door: str, leaf: str, body: bytes) -> None:
         qos = 0 if leaf == "health" else 1
-        told = self._client.publish(f"maskpatrol/{door}/{leaf}", body, qos, leaf != "events")
-        told.wait_for_publish(10)
+        message = self._client.publish(f"maskpatrol/{door}/{leaf}", body, qos, leaf != "events")
+        message.wait_for_publish(10)
 
     def alert(self, door: str, at_s: float, lasted_s: float | None, by: str = "left", **more: Any):
+        """Publish an alert and, unless `lasted_s` is None, its end."""
         self._seq[door] += 1
         body = start(door, self._seq[door], at_s, **more)
-        self.say(door, "events", encoded(body))
+        self.publish(door, "events", encoded(body))
         if lasted_s is not None:
             self._seq[door] += 1
-            self.say(door, "events", encoded(end(body, self._seq[door], lasted_s, by)))
+            self.publish(door, "events", encoded(end(body, self._seq[door], lasted_s, by)))
 
-    def past(self) -> None:
-        """Some days of alerts, most of them by day."""
-        chance = random.Random(4)
+    def publish_history(self) -> None:
+        """Publish the alerts of some days, most of them in the daytime."""
+        rng = random.Random(4)
         times = []
         for day in range(1, DAYS):
-            for _ in range(PER_DAY - 3 * (day % 4)):
-                hour = min(20.0, max(6.0, chance.gauss(13.0, 3.2)))
+            for _ in range(MAX_PER_DAY - 3 * (day % 4)):
+                hour = min(20.0, max(6.0, rng.gauss(13.0, 3.2)))
                 times.append((time.time() // 86_400 - day) * 86_400 + 3600 * hour)
         for at_s in sorted(times):
-            door = chance.choices(DOORS, (9, 5, 2, 6, 4))[0]
-            label = "incorrect_mask" if chance.random() < 0.22 else "no_mask"
-            by = "masked" if chance.random() < 0.6 else "left"
-            score = round(chance.uniform(0.78, 0.99), 2)
-            self.alert(door, at_s, chance.uniform(2, 40), by, label=label, score=score)
+            door = rng.choices(DOORS, (9, 5, 2, 6, 4))[0]
+            label = "incorrect_mask" if rng.random() < 0.22 else "no_mask"
+            by = "masked" if rng.random() < 0.6 else "left"
+            score = round(rng.uniform(0.78, 0.99), 2)
+            self.alert(door, at_s, rng.uniform(2, 40), by, label=label, score=score)
 
-    def present(self) -> None:
-        """How they are now."""
+    def publish_state(self) -> None:
+        """Publish the current state of each device, and three recent alerts."""
         for number, door in enumerate(DOORS):
             stalled = door == "garden-door"
-            self.say(door, "status", b"offline" if door == "canteen" else b"online")
+            self.publish(door, "status", b"offline" if door == "canteen" else b"online")
             people = (2, 0, 0, 0, 1)[number]
-            self.say(door, "state", encoded({"no_mask": number == 0, "people": people}))
-            warnings = ["camera: no picture for 12 s, opening it anew"] if stalled else []
+            self.publish(door, "state", encoded({"no_mask": number == 0, "people": people}))
+            warnings = ["camera: no picture for 12 s; opening it again"] if stalled else []
             health = {
                 "camera": "stalled" if stalled else "ok", "fps": 0.4 if stalled else 9.9,
                 "frame_age_s": 12.3 if stalled else 0.1, "memory_mb": 94 + 7 * number,
@@ -95,8 +100,8 @@ class Doors:
                 "events_dropped": 0, "restarts": number // 4, "warnings": warnings,
                 "stages_ms": {"frame": {"p50": 31, "p95": 48 + 19 * number}},
             }  # fmt: skip
-            self.say(door, "health", encoded(health))
-            self.say(door, "info", encoded({"version": "0.1.0", "machine": "aarch64"}))
+            self.publish(door, "health", encoded(health))
+            self.publish(door, "info", encoded({"version": "0.1.0", "machine": "aarch64"}))
         now_s = time.time()
         self.alert("reception", now_s - 340, 11.0, "masked", score=0.88)
         self.alert("loading-bay", now_s - 95, 24.0, "left", score=0.97)
@@ -108,22 +113,23 @@ class Doors:
 
 
 @contextmanager
-def eye(folder: Path, camera: str) -> Iterator[None]:
-    """The daemon on the demo clip; it publishes nothing."""
-    config = folder / "eye.toml"
-    config.write_text(f'device = "eye"\n{camera}\n')
+def running_daemon(folder: Path, camera: str) -> Iterator[None]:
+    """Run the daemon on the demo clip; it publishes nothing."""
+    config = folder / "daemon.toml"
+    config.write_text(f'device = "door1"\n{camera}\n')
     daemon = subprocess.Popen(
         command(("run", "--source", "demo", "--config", config, "--no-mqtt")),
-        env=environment(folder / "eye-state"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=environment(folder / "daemon-state"),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    wait_until((folder / "eye").is_socket, "the daemon's socket", 30)
+    wait_until((folder / "preview").is_socket, "the daemon's socket", 30)
     yield
     daemon.terminate()
     daemon.wait(30)
 
 
 def checked_picture(folder: Path) -> Path:
-    """Two moments of the demo clip side by side."""
+    """Write a picture with two frames of the demo clip side by side."""
     capture = cv2.VideoCapture(str(demo_clip()))
     frames = []
     for at_ms in (5000, 20_000):
@@ -134,7 +140,10 @@ def checked_picture(folder: Path) -> Path:
     return path
 
 
-def shoot(browser: Any, address: str, path: str, size: tuple[int, int], scheme: str, picture: Path):
+def take_screenshot(
+    browser: Any, address: str, path: str, size: tuple[int, int], scheme: str, picture: Path
+):
+    """Return a screenshot of the page `path`; `picture` is uploaded to the Check page."""
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]}, color_scheme=scheme,
         device_scale_factor=1.5 if size == PHONE else 1,
@@ -152,7 +161,7 @@ def shoot(browser: Any, address: str, path: str, size: tuple[int, int], scheme: 
         page.wait_for_selector("#seen:has-text('in view')")
         page.fill("#corners", "0.04, 0.05\n0.96, 0.05\n0.96, 0.95\n0.04, 0.95")
         page.wait_for_function("() => seen.textContent.startsWith('1 person')", timeout=60_000)
-        page.wait_for_timeout(2500)  # until it is told who that is
+        page.wait_for_timeout(2500)  # until the person is classified
         page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     if path == "/login":
         page.fill("#password", "a password")
@@ -162,54 +171,61 @@ def shoot(browser: Any, address: str, path: str, size: tuple[int, int], scheme: 
     return cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
 
 
-def grid(rows: list[list[Any]]) -> Any:
-    """The pictures with a gap around each."""
+def arrange(rows: list[list[Any]]) -> Any:
+    """Return the pictures in rows, with a gap around each."""
 
-    def framed(picture: Any) -> Any:
+    def with_gap(picture: Any) -> Any:
         return cv2.copyMakeBorder(
-            picture, GAP, 0, GAP, 0, cv2.BORDER_CONSTANT, value=(160, 150, 140)
+            picture, GAP_PX, 0, GAP_PX, 0, cv2.BORDER_CONSTANT, value=(160, 150, 140)
         )
 
-    joined = np.vstack([np.hstack([framed(p) for p in row]) for row in rows])
-    return cv2.copyMakeBorder(joined, 0, GAP, 0, GAP, cv2.BORDER_CONSTANT, value=(160, 150, 140))
+    joined = np.vstack([np.hstack([with_gap(p) for p in row]) for row in rows])
+    return cv2.copyMakeBorder(
+        joined, 0, GAP_PX, 0, GAP_PX, cv2.BORDER_CONSTANT, value=(160, 150, 140)
+    )
 
 
-def write(name: str, picture: Any, width: int) -> None:
+def write_webp(name: str, picture: Any, width: int) -> None:
     height = math.ceil(picture.shape[0] * width / picture.shape[1])
     small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
     ASSETS.mkdir(exist_ok=True)
-    cv2.imwrite(str(ASSETS / name), small, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
+    cv2.imwrite(str(ASSETS / name), small, [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY])
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
         server = Mosquitto(folder).start()
-        camera = f'[camera]\npreview = true\npreview_socket = "{folder}/eye"'
+        camera = f'[camera]\npreview = true\npreview_socket = "{folder}/preview"'
         dashboard = Dashboard(folder, server.port, f"{camera}\n").start()
-        doors = Doors(server.port)
+        devices = SimulatedDevices(server.port)
         picture = checked_picture(folder)
         with playwright() as driver, chromium(driver) as browser:
             page = browser.new_page()
             page.goto(dashboard.address)
             page.wait_for_function("() => known.online && known.link.connected")
-            doors.past()
-            doors.present()
+            devices.publish_history()
+            devices.publish_state()
             page.wait_for_selector("#alerts li.open")
             page.close()
             Password(dashboard.state / "dashboard-password").set("a good password")
-            for name, size, rows in (("desktop", DESKTOP, WIDE), ("phone", PHONE, NARROW)):
-                drawn = []
+            for name, size, rows in (
+                ("desktop", DESKTOP, DESKTOP_ROWS),
+                ("phone", PHONE, PHONE_ROWS),
+            ):
+                screenshots = []
                 for row in rows:
-                    shots = []
+                    row_screenshots = []
                     for path, scheme in row:
-                        with eye(folder, camera) if path == "/camera" else nullcontext():
-                            shots.append(
-                                shoot(browser, dashboard.address, path, size, scheme, picture)
+                        is_camera = path == "/camera"
+                        with running_daemon(folder, camera) if is_camera else nullcontext():
+                            screenshot = take_screenshot(
+                                browser, dashboard.address, path, size, scheme, picture
                             )
-                    drawn.append(shots)
-                write(f"{name}.webp", grid(drawn), 1800)
-        doors.close()
+                        row_screenshots.append(screenshot)
+                    screenshots.append(row_screenshots)
+                write_webp(f"{name}.webp", arrange(screenshots), PICTURE_WIDTH_PX)
+        devices.close()
         dashboard.stop()
         server.stop()
 

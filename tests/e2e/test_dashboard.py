@@ -284,13 +284,13 @@ def test_unusable_pictures_get_clear_messages(
     files = {
         "bomb.png": (bomb, "bomb.png has more than 16 megapixels: make it smaller."),
         "letter.jpg": (b"%PDF-1.7\n" + b"x" * 999, "letter.jpg is a PDF; supported formats: JPEG"),
-        "cut.jpg": (jpeg[: len(jpeg) // 2], "Cut.jpg is cut off: its end is missing"),
+        "cut.jpg": (jpeg[: len(jpeg) // 2], "cut.jpg is cut off: its end is missing"),
         "noise.png": (
             b"\x89PNG\r\n\x1a\n" + b"z" * 500 + b"IEND",
             "not a picture that can be read",
         ),
-        "empty.jpg": (b"", "Empty.jpg is empty"),
-        "large.bmp": (b"BM" + bytes(21 * 2**20), "Large.bmp is larger than 20 MB"),
+        "empty.jpg": (b"", "empty.jpg is empty"),
+        "large.bmp": (b"BM" + bytes(21 * 2**20), "large.bmp is larger than 20 MB"),
     }
     page.goto(f"{dashboard.address}/check")
     for name, (raw, text) in files.items():

@@ -39,7 +39,7 @@ new MutationObserver(() => window.texts.push(seen.textContent))
 new MutationObserver(() => { window.pictures += 1; })
   .observe(picture, { attributes: true, attributeFilter: ["src"] });
 """
-COMMENT = "# the door of the hall\n"
+COMMENT = "# the main entrance\n"
 
 
 def write_clip(folder: Path) -> Path:
@@ -57,7 +57,7 @@ def write_clip(folder: Path) -> Path:
 def write_config(folder: Path, port: int, preview: str = "true") -> Path:
     path = folder / "door.toml"
     path.write_text(
-        f'{COMMENT}device = "door1"\n[camera]\nsource = "{folder}/standing.mp4"  # a film\n'
+        f'{COMMENT}device = "door1"\n[camera]\nsource = "{folder}/standing.mp4"  # a clip\n'
         f'preview = {preview}\npreview_socket = "{folder}/eye"\n'
         f'[mqtt]\nhost = "127.0.0.1"\nport = {port}\n[dashboard]\npassword_on_loopback = false\n'
     )
@@ -109,7 +109,7 @@ def test_drawn_zone_is_saved_and_used(browser: Any, folder: Path, mosquitto: Mos
     assert settings.detector.min_face == 0.1
     text = config.read_text()
     assert text.startswith(COMMENT)
-    assert "# a film" in text
+    assert "# a clip" in text
     assert stat.S_IMODE(config.stat().st_mode) == 0o640
     # The person in the middle is now outside of the zone: the daemon has read the file.
     page.wait_for_selector("#seen:text('Nobody in view')")
