@@ -193,7 +193,7 @@ class SourceSupervisor:
     def _lose(self, fault: Fault, reason: str) -> None:
         """End the present opening of a live source, and schedule the next one."""
         now_s = self._clock()
-        if fault != "black":  # the hall may just be dark, which must not end the process
+        if fault != "black":  # the room may just be dark, which must not end the process
             self._backoff.mark_failing(now_s)
         self._backoff.schedule(now_s, self.state.lived_s)
         self._apply(Lost(fault))
