@@ -42,12 +42,17 @@ class Device:
 
     def __init__(self, machine: Machine, folder: Path) -> None:
         self.machine = machine
-        self.broker = Mosquitto(folder, password=PASSWORD).start()
-        Mosquitto.running.discard(self.broker)  # it must outlive a test
+        self.broker = Mosquitto(folder, password=PASSWORD)
+        self.start_broker()
         self.broker.broker = replace(self.broker.broker, username=USERNAME, password=PASSWORD)
         self.subscriber = Subscriber(self.broker.broker)
         self.camera = MjpegCamera([frame_at(BARE_S), frame_at(BARE_S + 0.3)])
         self.camera.__enter__()
+
+    def start_broker(self) -> None:
+        """Start the broker, and let it outlive the test."""
+        self.broker.start()
+        Mosquitto.running.discard(self.broker)
 
     def close(self) -> None:
         self.subscriber.close()

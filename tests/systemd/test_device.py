@@ -31,7 +31,7 @@ from tests.support.installed_device import (
 )
 from tests.support.visit_clip import BARE_S, frame_at
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 DASHBOARD_PASSWORD = PASSWORD * 2
 #: The last commit before the modules were moved into packages.
 OLD_COMMIT = "b778af52e78a1fc82d28d45ad2d1b56898ca902d"
@@ -448,7 +448,7 @@ def test_update_from_old_release_keeps_all_data(
     wait_until(lambda: device.health().get("outbox_depth", 0) > 1, "undelivered events")
     machine.run("systemctl", "stop", "mask-patrol")
     last_delivered = max(delivered())
-    device.broker.start()
+    device.start_broker()
     wait_until(device.subscriber.client.is_connected, "the subscriber is connected", PATIENCE_S)
     wait_until(lambda: client.get("/history.csv")[0] == 200, "the history")
     history = {row["id"]: (row["started"], row["acknowledged"]) for row in client.history()}

@@ -220,6 +220,7 @@ def test_status_without_a_key_is_shown(lacking: str) -> None:
     assert not report({**STATUS, "health": {"connected": True}}).healthy
 
 
+@pytest.mark.slow
 def test_running_daemon_writes_its_status(tmp_path: Path, mosquitto: Mosquitto) -> None:
     runtime = tmp_path / "run"
     runtime.mkdir()

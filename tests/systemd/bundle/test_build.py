@@ -17,6 +17,8 @@ import edge
 from tests.support.bundles import Variant, make_bundle
 from tests.support.cli_process import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def unpacked(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

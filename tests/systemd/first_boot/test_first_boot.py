@@ -18,7 +18,10 @@ from tests.support.card_images import site_file
 HASH = "$6$salt$hash"
 INSTALLER = b'echo "installed $*" >>"$STUBS/calls"\n'
 
-pytestmark = pytest.mark.skipif(shutil.which("dash") is None, reason="dash is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("dash") is None, reason="dash is not installed"),
+]
 
 
 @pytest.fixture(scope="module")

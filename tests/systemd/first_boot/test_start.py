@@ -15,7 +15,10 @@ from tests.support.card_images import site_file, small_bundle
 
 COMMAND_LINE = "console=tty1 root=PARTUUID=1-02 rootwait\n"
 
-pytestmark = pytest.mark.skipif(shutil.which("dash") is None, reason="dash is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("dash") is None, reason="dash is not installed"),
+]
 
 
 def stock_card(tmp_path: Path, release: str) -> Device:

@@ -30,6 +30,8 @@ from tests.support.card_images import (
     small_image,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -200,6 +200,7 @@ def boot(folder: Path, delete: str = "") -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_changes_to_the_root_stay_in_memory(tmp_path: Path) -> None:
     output = boot(tmp_path).splitlines()
     assert output[:6] == [
@@ -218,6 +219,7 @@ def test_changes_to_the_root_stay_in_memory(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["usr/bin/sed", "usr/sbin/pivot_root"])
 def test_system_boots_without_the_overlay(tmp_path: Path, missing: str) -> None:
     output = boot(tmp_path, missing)
