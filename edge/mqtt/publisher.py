@@ -191,33 +191,42 @@ class Publisher:
     def _connect(self) -> Connection:
         """Return an accepted connection; raises UserError when the broker does not accept one."""
         while True:
-            will = Message(self._topics["status"], OFFLINE, qos=1, retain=True)
-            client_id = f"mask-patrol-{self._topics.device}"
-            protocol = self._protocol_version.protocol()
-            connection = Connection(self._broker, client_id, will, protocol, self._queue.signals)
-            try:
-                connection.open()
-                answer = self._wait_for_connack(connection)
-            except BaseException:
-                connection.close()
-                raise
+            connection = self._new_connection()
+            answer = self._open(connection)
             if isinstance(answer, ConnackReceived) and not answer.reason.is_failure:
                 self._protocol_version.accepted()
                 connection.max_bytes = answer.max_bytes or math.inf
                 return connection
             connection.close()
-            if isinstance(answer, ConnackReceived):
-                if not self._protocol_version.refused(answer.reason):
-                    raise connack_error(self._broker, answer.reason)
-                continue
-            error = (
-                no_connack_error(self._broker)
-                if answer is None
-                else closed_before_connack_error(self._broker)
-            )
-            if not isinstance(error, RefusedError):
-                self._protocol_version.unanswered()
-            raise error
+            if not isinstance(answer, ConnackReceived):
+                raise self._unanswered_error(answer)
+            if not self._protocol_version.refused(answer.reason):
+                raise connack_error(self._broker, answer.reason)
+
+    def _new_connection(self) -> Connection:
+        will = Message(self._topics["status"], OFFLINE, qos=1, retain=True)
+        client_id = f"mask-patrol-{self._topics.device}"
+        protocol = self._protocol_version.protocol()
+        return Connection(self._broker, client_id, will, protocol, self._queue.signals)
+
+    def _open(self, connection: Connection) -> ConnackReceived | Disconnected | None:
+        """Open `connection` and return the broker's answer; close it on any exception."""
+        try:
+            connection.open()
+            return self._wait_for_connack(connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _unanswered_error(self, answer: Disconnected | None) -> UserError:
+        """Return the error for a broker that closed the connection or did not answer in time."""
+        if answer is None:
+            error = no_connack_error(self._broker)
+        else:
+            error = closed_before_connack_error(self._broker)
+        if not isinstance(error, RefusedError):
+            self._protocol_version.unanswered()
+        return error
 
     def _wait_for_connack(self, connection: Connection) -> ConnackReceived | Disconnected | None:
         """Return the broker's answer to CONNECT; None if there is none in time."""
