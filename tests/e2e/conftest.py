@@ -24,31 +24,31 @@ def browser(driver: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    """A page that nothing goes wrong on: no script fails, nothing is forbidden by the policy."""
+    """A browser page; the test fails if a script fails or violates the Content Security Policy."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     opened = context.new_page()
     opened.set_default_timeout(20_000)
-    complaints: list[str] = []
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.on(
         "console",
-        lambda said: complaints.append(said.text) if "Content Security" in said.text else None,
+        lambda line: errors.append(line.text) if "Content Security" in line.text else None,
     )
-    opened.on("dialog", lambda dialog: (complaints.append("a dialog"), dialog.dismiss()))
+    opened.on("dialog", lambda dialog: (errors.append("a dialog"), dialog.dismiss()))
     yield opened
     context.close()
-    assert complaints == []
+    assert errors == []
 
 
 @pytest.fixture
 def dashboard(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Dashboard]:
-    running = Dashboard(tmp_path, mosquitto.port).start().connected()
+    running = Dashboard(tmp_path, mosquitto.port).start().wait_connected()
     yield running
     assert running.stop() == 0
 
 
 @pytest.fixture
 def device(mosquitto: Mosquitto) -> Iterator[Device]:
-    speaker = Device(mosquitto.broker)
-    yield speaker
-    speaker.close()
+    device = Device(mosquitto.broker)
+    yield device
+    device.close()

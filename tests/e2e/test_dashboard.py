@@ -20,7 +20,7 @@ from edge.mqtt.broker import Broker
 from tests.support.brokers import Mosquitto, Subscriber
 from tests.support.cli_process import mask_patrol
 from tests.support.dashboard_events import encoded, start
-from tests.support.dashboards import Dashboard, Device, chromium, connected
+from tests.support.dashboards import Dashboard, Device, chromium, open_live_page
 from tests.support.pictures import frames_without_mask
 from tests.support.tcp_relay import Relay
 
@@ -69,7 +69,7 @@ def measure_latencies_s(
     page: Any, tmp_path: Path, server: Mosquitto, dashboard: Dashboard, runs: int
 ) -> list[float]:
     """Return the latencies of `runs` runs of the daemon; each run produces two alerts."""
-    connected(page, dashboard.address)
+    open_live_page(page, dashboard.address)
     listener = TimedSubscriber(server.broker)
     latencies_s = run_daemon(page, tmp_path, server, listener, runs)
     listener.close()
@@ -118,15 +118,15 @@ def test_every_alert_is_on_the_page_within_a_second(
 
 
 def test_alert_is_acknowledged_and_ends(page: Any, dashboard: Dashboard, device: Device) -> None:
-    connected(page, dashboard.address)
+    open_live_page(page, dashboard.address)
     page.wait_for_selector("text=Nobody without a mask")
-    body = device.alert()
+    body = device.start_alert()
     page.wait_for_selector(".banner.alarm >> text=1 person without a mask")
     assert page.title() == "(1) Live · Mask Patrol"
     page.wait_for_selector("#news:text('New alert: no mask at door1, entrance')", state="attached")
     page.get_by_role("button", name="Acknowledge the alert of door1").click()
     page.wait_for_selector("#alerts li.acknowledged")
-    device.over(body)
+    device.end_alert(body)
     page.wait_for_selector("#alerts li .badge:text('Left')")
     page.wait_for_selector(".banner.calm")
     page.reload()
@@ -134,13 +134,13 @@ def test_alert_is_acknowledged_and_ends(page: Any, dashboard: Dashboard, device:
 
 
 def test_alerts_are_searched_and_filtered(page: Any, dashboard: Dashboard, device: Device) -> None:
-    connected(page, dashboard.address)
-    one, two = device.alert(camera="garden"), device.alert(camera="street")
+    open_live_page(page, dashboard.address)
+    one, two = device.start_alert(camera="garden"), device.start_alert(camera="street")
     wait_for_episodes(page, [two["id"], one["id"]])
     page.fill("#search", "GARDEN no")
     wait_for_episodes(page, [one["id"]])
     page.fill("#search", "")
-    device.over(two)
+    device.end_alert(two)
     page.select_option("#which", "open")
     wait_for_episodes(page, [one["id"]])
     page.select_option("#which", "new")
@@ -152,31 +152,31 @@ def test_no_alert_is_lost_by_disconnections(page: Any, tmp_path: Path) -> None:
     server = Mosquitto(tmp_path, persistent=True).start()
     dashboard = Dashboard(tmp_path, server.port).start()
     relay = Relay(Broker("127.0.0.1", dashboard.port))
-    connected(page, f"http://127.0.0.1:{relay.broker.port}")
+    open_live_page(page, f"http://127.0.0.1:{relay.broker.port}")
     page.evaluate("window.never_reloaded = true")
     device = Device(server.broker)
-    expected = [device.alert()["id"]]
+    expected = [device.start_alert()["id"]]
 
     server.stop()
     page.wait_for_selector(".banner:has-text('No connection to the broker')")
     server.start()
     device.close()
     device = Device(server.broker, "door2")
-    expected.insert(0, device.alert()["id"])
+    expected.insert(0, device.start_alert()["id"])
     wait_for_episodes(page, expected)
 
     dashboard.stop()
-    expected.insert(0, device.alert()["id"])  # queued by the broker
+    expected.insert(0, device.start_alert()["id"])  # queued by the broker
     page.wait_for_selector(".banner:has-text('Reconnecting')")
     dashboard.start()
-    expected.insert(0, device.alert()["id"])
+    expected.insert(0, device.start_alert()["id"])
     wait_for_episodes(page, expected)
 
     relay.drop_answers()  # the network drops everything without closing the connection
-    expected.insert(0, device.alert()["id"])
+    expected.insert(0, device.start_alert()["id"])
     page.wait_for_selector(".banner:has-text('Reconnecting')")
     relay.cut_connections()
-    expected.insert(0, device.alert()["id"])
+    expected.insert(0, device.start_alert()["id"])
     wait_for_episodes(page, expected)
     assert page.evaluate("window.never_reloaded")
     page.goto(f"{dashboard.address}/history")
@@ -193,11 +193,11 @@ def test_killed_dashboard_loses_no_acknowledged_event(page: Any, tmp_path: Path)
 
     server = Mosquitto(tmp_path, persistent=True).start()
     dashboard = Dashboard(tmp_path, server.port).start()
-    connected(page, dashboard.address)
+    open_live_page(page, dashboard.address)
     device = Device(server.broker)
-    expected = [device.alert()["id"] for _ in range(40)]
+    expected = [device.start_alert()["id"] for _ in range(40)]
     dashboard.stop(signal.SIGKILL)
-    expected += [device.alert()["id"] for _ in range(10)]
+    expected += [device.start_alert()["id"] for _ in range(10)]
     dashboard.start()
     # Alerts that began in the same millisecond have no defined order.
     page.wait_for_function(
@@ -213,7 +213,7 @@ HOSTILE = "<img src=x onerror='window.pwned=1'><script>window.pwned=1</script>"
 
 
 def test_hostile_messages_are_harmless(page: Any, dashboard: Dashboard, device: Device) -> None:
-    connected(page, dashboard.address)
+    open_live_page(page, dashboard.address)
     refused = [
         ("maskpatrol/door1/events", encoded(start(camera=HOSTILE))),
         ("maskpatrol/door1/events", encoded(start(label=HOSTILE))),
@@ -234,9 +234,9 @@ def test_hostile_messages_are_harmless(page: Any, dashboard: Dashboard, device: 
     for topic, payload in refused:
         device.publish(topic, payload)
     # Free text is shown as text.
-    device.say("health", encoded({"camera": HOSTILE[:90], "warnings": [HOSTILE]}))
-    device.say("info", encoded({"version": HOSTILE[:90], "model": {"name": HOSTILE[:90]}}))
-    good = device.alert()
+    device.send("health", encoded({"camera": HOSTILE[:90], "warnings": [HOSTILE]}))
+    device.send("info", encoded({"version": HOSTILE[:90], "model": {"name": HOSTILE[:90]}}))
+    good = device.start_alert()
     wait_for_episodes(page, [good["id"]])
     page.wait_for_selector(f"#refused:has-text('{len(refused)} messages were refused')")
     for path in ("/health", "/health/door1", "/history", "/"):
@@ -353,10 +353,10 @@ def test_webcam_is_checked_five_times_a_second(
 
 
 def test_history_filters_and_csv(page: Any, dashboard: Dashboard, device: Device) -> None:
-    first = device.alert()
-    device.over(first)
-    old = device.alert(label="incorrect_mask", time=iso_utc(time.time() - 20 * 86_400))
-    connected(page, dashboard.address)
+    first = device.start_alert()
+    device.end_alert(first)
+    old = device.start_alert(label="incorrect_mask", time=iso_utc(time.time() - 20 * 86_400))
+    open_live_page(page, dashboard.address)
     wait_for_episodes(page, [first["id"], old["id"]])
     page.goto(f"{dashboard.address}/history")
     page.wait_for_selector("tbody tr:has-text('left')")
@@ -381,7 +381,7 @@ def test_history_filters_and_csv(page: Any, dashboard: Dashboard, device: Device
 def test_login_and_logout_apply_to_open_pages(
     page: Any, tmp_path: Path, mosquitto: Mosquitto
 ) -> None:
-    dashboard = Dashboard(tmp_path, mosquitto.port, open_to_us=False)
+    dashboard = Dashboard(tmp_path, mosquitto.port, needs_password=True)
     Password(dashboard.state / "dashboard-password").set("correct horse battery")
     dashboard.start()
     page.goto(f"{dashboard.address}/history")
@@ -391,7 +391,7 @@ def test_login_and_logout_apply_to_open_pages(
     page.fill("#password", "correct horse battery")
     page.keyboard.press("Enter")
     page.wait_for_selector("h1:has-text('History')")
-    connected(page, dashboard.address)
+    open_live_page(page, dashboard.address)
     cookies = page.context.cookies()
     assert {c["name"]: c["httpOnly"] for c in cookies}["mask_patrol_session"]
     other = page.context.new_page()
@@ -403,7 +403,7 @@ def test_login_and_logout_apply_to_open_pages(
     other.keyboard.press("Enter")
     other.wait_for_selector("nav")
     other.close()
-    connected(page, dashboard.address)
+    open_live_page(page, dashboard.address)
     dashboard.stop()
     (dashboard.state / "dashboard.sqlite3").unlink()  # this deletes all login sessions
     dashboard.start()
@@ -432,11 +432,11 @@ def test_pages_fit_a_phone_with_enough_contrast(
     browser: Any, tmp_path: Path, mosquitto: Mosquitto, device: Device, scheme: str
 ) -> None:
     camera = f'[camera]\npreview = true\npreview_socket = "{tmp_path}/no"\n'
-    dashboard = Dashboard(tmp_path, mosquitto.port, camera).start().connected()
-    device.over(device.alert())
-    device.alert()
-    device.say("health", encoded({"camera": "stalled", "fps": 0.0, "temperature_c": 75}))
-    device.say("state", encoded({"no_mask": True, "people": 1}))
+    dashboard = Dashboard(tmp_path, mosquitto.port, camera).start().wait_connected()
+    device.end_alert(device.start_alert())
+    device.start_alert()
+    device.send("health", encoded({"camera": "stalled", "fps": 0.0, "temperature_c": 75}))
+    device.send("state", encoded({"no_mask": True, "people": 1}))
     device.publish("maskpatrol/door2/status", b"offline", retain=True)
     context = browser.new_context(
         viewport={"width": 360, "height": 740}, color_scheme=scheme, has_touch=True

@@ -23,7 +23,7 @@ from tests.support.brokers import Mosquitto, free_port, wait_until
 from tests.support.certificates import Authority
 from tests.support.cli_process import command, environment, mask_patrol
 from tests.support.dashboard_events import encoded, start
-from tests.support.dashboards import Dashboard, first_news
+from tests.support.dashboards import Dashboard, first_live_message
 from tests.support.postgres import Postgres, why_no_postgres
 
 DENIED = 135
@@ -106,7 +106,7 @@ def test_by_the_example_rules_a_device_writes_its_own_and_the_dashboard_nothing(
 
 
 def wait_for_alerts(dashboard: Dashboard, count: int) -> None:
-    wait_until(lambda: len(dashboard.news().get("alerts", [])) == count, f"{count} alerts")
+    wait_until(lambda: len(dashboard.live_message().get("alerts", [])) == count, f"{count} alerts")
 
 
 def test_over_tls_with_a_password_and_rules(
@@ -136,7 +136,7 @@ def test_a_login_that_is_refused_is_told_on_the_page(tmp_path: Path) -> None:
     server = Mosquitto(tmp_path, password="hush-hush").start()
     dashboard = Dashboard(tmp_path, server.port).start()
     wait_until(
-        lambda: "refuses a client without" in dashboard.news()["link"]["why"],
+        lambda: "refuses a client without" in dashboard.live_message()["link"]["why"],
         "the reason",
     )
     dashboard.stop()
@@ -155,7 +155,7 @@ def test_two_dashboards_share_the_events_and_show_them_all(
             folder.mkdir()
         both = [Dashboard(folder, mosquitto.port, settings).start() for folder in folders]
         for dashboard in both:
-            dashboard.connected()
+            dashboard.wait_connected()
         client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         client.connect("127.0.0.1", mosquitto.port)
         client.loop_start()
@@ -182,7 +182,7 @@ def test_a_database_that_goes_and_comes_back_misses_nothing(
     with Postgres() as postgres:
         dashboard = Dashboard(tmp_path, mosquitto.port, f'database = "{postgres.address}"\n')
         dashboard.start()
-        dashboard.connected()
+        dashboard.wait_connected()
         client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         client.connect("127.0.0.1", mosquitto.port)
         client.loop_start()
@@ -190,14 +190,14 @@ def test_a_database_that_goes_and_comes_back_misses_nothing(
         for seq in range(1, 31):
             client.publish("maskpatrol/door1/events", encoded(start(seq=seq)), qos=1)
         wait_until(
-            lambda: "alerts cannot be stored" in dashboard.news()["link"]["disk"],
+            lambda: "alerts cannot be stored" in dashboard.live_message()["link"]["disk"],
             "the page says so",
         )
         with pytest.raises(urllib.error.HTTPError, match="503"):
             urllib.request.urlopen(f"{dashboard.address}/history", timeout=20)
         postgres.start()
         wait_for_alerts(dashboard, 30)
-        wait_until(lambda: not dashboard.news()["link"]["disk"], "all is well")
+        wait_until(lambda: not dashboard.live_message()["link"]["disk"], "all is well")
         client.disconnect()
         client.loop_stop()
         dashboard.stop()
@@ -209,7 +209,7 @@ def test_a_broker_of_the_older_version(tmp_path: Path, mosquitto: Mosquitto) -> 
         dashboard.config.read_text().replace("[mqtt]\n", '[mqtt]\nversion = "3.1.1"\n')
     )
     dashboard.start()
-    dashboard.connected()
+    dashboard.wait_connected()
     client = paho.Client(paho.CallbackAPIVersion.VERSION2)
     client.connect("127.0.0.1", mosquitto.port)
     client.loop_start()
@@ -234,7 +234,7 @@ def test_the_demo_needs_nothing_else_and_leaves_nothing(tmp_path: Path) -> None:
 
     def alerts() -> int:
         try:
-            return len(first_news(f"127.0.0.1:{port}").get("alerts", []))
+            return len(first_live_message(f"127.0.0.1:{port}").get("alerts", []))
         except OSError:
             return 0
 

@@ -14,7 +14,7 @@ from edge.dashboard.history.database import open_database
 from edge.dashboard.history.store import HistoryStore
 from tests.support.brokers import Mosquitto, wait_until
 from tests.support.dashboard_events import encoded, message
-from tests.support.dashboards import Dashboard, Device, connected
+from tests.support.dashboards import Dashboard, Device, open_live_page
 
 DAY_S = 86_400.0
 EPISODES = "[...document.querySelectorAll('#alerts li')].map((card) => card.dataset.episode)"
@@ -28,22 +28,22 @@ def state(no_mask: bool, people: int, since_s: float) -> bytes:
 def test_alert_with_a_lost_end_becomes_unknown(
     page: Any, dashboard: Dashboard, device: Device
 ) -> None:
-    connected(page, dashboard.address)
-    device.say("state", state(False, 0, time.time() - 60.0), retain=True)
-    device.alert()
-    device.say("state", state(True, 1, time.time()), retain=True)
+    open_live_page(page, dashboard.address)
+    device.send("state", state(False, 0, time.time() - 60.0), retain=True)
+    device.start_alert()
+    device.send("state", state(True, 1, time.time()), retain=True)
     page.wait_for_selector(".banner.alarm >> text=1 person without a mask")
-    device.say("state", state(False, 0, time.time()), retain=True)
+    device.send("state", state(False, 0, time.time()), retain=True)
     page.wait_for_selector("#alerts li .badge:text('Unknown')")
     page.wait_for_selector("#alerts li .when:has-text('started ')")
     page.wait_for_selector(".banner.calm")
     # An alert from a clock that is ahead, but not far enough to be treated as wrong.
     ahead_s = time.time() + 60.0
-    device.alert(time=iso_utc(ahead_s))
-    device.say("state", state(True, 1, ahead_s), retain=True)
+    device.start_alert(time=iso_utc(ahead_s))
+    device.send("state", state(True, 1, ahead_s), retain=True)
     page.wait_for_selector(".banner.alarm >> text=1 person without a mask")
     page.wait_for_selector("#alerts li.open + li.lost")  # the first alert stays unknown
-    device.say("state", state(False, 0, ahead_s + 1.0), retain=True)
+    device.send("state", state(False, 0, ahead_s + 1.0), retain=True)
     page.wait_for_selector(".banner.calm")
     page.reload()
     page.wait_for_selector(".banner.calm")
@@ -52,17 +52,17 @@ def test_alert_with_a_lost_end_becomes_unknown(
 def test_banner_is_calm_only_if_all_are_online(
     page: Any, mosquitto: Mosquitto, dashboard: Dashboard, device: Device
 ) -> None:
-    connected(page, dashboard.address)
+    open_live_page(page, dashboard.address)
     page.wait_for_selector(".banner.calm >> text=1 device online")
     away = Device(mosquitto.broker, "door2")
-    away.say("status", b"offline", retain=True)
+    away.send("status", b"offline", retain=True)
     page.wait_for_selector(".banner.warn >> text=1 of 2 devices not online")
     page.wait_for_selector(
         "#banner-more:text('Nobody without a mask at the device that is online')"
     )
-    device.alert()
+    device.start_alert()
     page.wait_for_selector("#banner-more:text('at door1 · 1 device not online')")
-    away.say("status", b"online", retain=True)
+    away.send("status", b"online", retain=True)
     page.wait_for_selector("#banner-more:text-is('at door1')")
     away.close()
 
@@ -70,9 +70,9 @@ def test_banner_is_calm_only_if_all_are_online(
 def test_failed_acknowledgement_is_reported(
     page: Any, dashboard: Dashboard, device: Device
 ) -> None:
-    connected(page, dashboard.address)
+    open_live_page(page, dashboard.address)
     for _ in range(12):
-        device.alert()
+        device.start_alert()
     page.wait_for_selector("#acknowledge-all:text('Acknowledge 12 alerts')")
     methods: list[str] = []
     page.on("request", lambda request: methods.append(request.method))
@@ -97,7 +97,7 @@ def test_failed_acknowledgement_is_reported(
 
 
 def test_invalid_acknowledgements_are_refused(page: Any, dashboard: Dashboard) -> None:
-    connected(page, dashboard.address)
+    open_live_page(page, dashboard.address)
     bodies = {
         "": 422, "{": 422, '{"episodes": []}': 422, '{"episodes": ["\\u0000"]}': 422,
         '{"episodes": "x"}': 422, '{"episodes": ["%s"]}' % ("x" * 200_000): 422,
@@ -110,9 +110,9 @@ def test_invalid_acknowledgements_are_refused(page: Any, dashboard: Dashboard) -
 def test_keyboard_focus_moves_to_the_next_alert(
     page: Any, dashboard: Dashboard, device: Device
 ) -> None:
-    connected(page, dashboard.address)
+    open_live_page(page, dashboard.address)
     for camera in ("one", "two", "three"):
-        device.alert(camera=camera)
+        device.start_alert(camera=camera)
     page.wait_for_function("() => document.querySelectorAll('#alerts li').length === 3")
     for which in ("all", "new"):  # only the button disappears, or the whole card
         page.select_option("#which", which)
@@ -133,10 +133,10 @@ def test_device_is_forgotten_until_its_next_message(
     page: Any, mosquitto: Mosquitto, dashboard: Dashboard, device: Device
 ) -> None:
     retired = Device(mosquitto.broker, "door2")
-    retired.over(retired.alert())
-    retired.say("state", state(False, 0, time.time()), retain=True)
-    retired.say("status", b"offline", retain=True)
-    connected(page, dashboard.address)
+    retired.end_alert(retired.start_alert())
+    retired.send("state", state(False, 0, time.time()), retain=True)
+    retired.send("status", b"offline", retain=True)
+    open_live_page(page, dashboard.address)
     page.wait_for_selector("#device-count:text('1 of 2 online')")
     health = page.context.new_page()
     health.goto(f"{dashboard.address}/health")
@@ -160,9 +160,9 @@ def test_device_is_forgotten_until_its_next_message(
     assert health.locator("tbody tr").count() == 1
     # Its retained messages do not bring it back, not even after a restart of the dashboard.
     assert dashboard.stop() == 0
-    dashboard.start().connected()
+    dashboard.start().wait_connected()
     page.wait_for_selector("#device-count:text('1 of 1 online')")
-    retired.say("state", state(False, 0, time.time()), retain=True)
+    retired.send("state", state(False, 0, time.time()), retain=True)
     page.wait_for_selector("#devices .name:text('door2')")
     retired.close()
 
@@ -177,9 +177,9 @@ def test_silent_devices_are_forgotten_together(
     store.update_last_seen({f"invented{number}": now_s - 2 * DAY_S for number in range(700)})
     store.update_last_seen({"door1": now_s - 2 * DAY_S, "door2": now_s - 3600.0})
     engine.dispose()
-    dashboard.start().connected()
-    device.say("state", state(False, 0, time.time()))
-    connected(page, dashboard.address)
+    dashboard.start().wait_connected()
+    device.send("state", state(False, 0, time.time()))
+    open_live_page(page, dashboard.address)
     page.wait_for_selector("#device-count:text('1 of 702 online')")
     health = page.context.new_page()
     health.goto(f"{dashboard.address}/health")
@@ -206,22 +206,22 @@ def test_silent_devices_are_forgotten_together(
 def test_invented_names_do_not_hide_real_devices(
     page: Any, mosquitto: Mosquitto, dashboard: Dashboard, device: Device
 ) -> None:
-    connected(page, dashboard.address)
+    open_live_page(page, dashboard.address)
     page.wait_for_selector("#device-count:text('1 of 1 online')")
     rogue = Device(mosquitto.broker, "invented0")
     for number in range(MAX_SLOTS + 300):
         rogue.publish(f"maskpatrol/invented{number}/status", b"online", wait=False)
-    rogue.say("status", b"online")
+    rogue.send("status", b"online")
     new = Device(mosquitto.broker, "door2")
     for number in range(100):  # the flood continues
         topic = f"maskpatrol/invented{number + MAX_SLOTS}/status"
         rogue.publish(topic, b"online", wait=False)
-    rogue.say("status", b"online")
-    episodes = [sender.alert()["id"] for sender in (device, new)]
+    rogue.send("status", b"online")
+    episodes = [sender.start_alert()["id"] for sender in (device, new)]
     page.wait_for_function(
         f"(expected) => expected.every((episode) => {EPISODES}.includes(episode))", arg=episodes
     )
-    wait_until(lambda: dashboard.news()["link"]["crowd"] != "", "the warning")
+    wait_until(lambda: dashboard.live_message()["link"]["crowd"] != "", "the warning")
     health = page.context.new_page()
     health.goto(f"{dashboard.address}/health")
     health.wait_for_selector(".notice:has-text('More than 2000 device names are in use')")
@@ -237,8 +237,8 @@ def test_invented_names_do_not_hide_real_devices(
 def test_page_reports_that_the_dashboard_is_down(
     page: Any, dashboard: Dashboard, device: Device, path: str
 ) -> None:
-    device.say("health", encoded({"camera": "ok", "fps": 9.9}))
-    connected(page, dashboard.address)
+    device.send("health", encoded({"camera": "ok", "fps": 9.9}))
+    open_live_page(page, dashboard.address)
     page.wait_for_selector("#devices .state.online")
     page.goto(dashboard.address + path)
     page.locator("#fresh a").first.focus() if path == "/health" else None
@@ -261,9 +261,9 @@ def test_page_reports_that_the_dashboard_is_down(
 
 
 def test_columns_differ_by_a_hatch(page: Any, dashboard: Dashboard, device: Device) -> None:
-    device.alert()
-    device.alert(label="incorrect_mask")
-    connected(page, dashboard.address)
+    device.start_alert()
+    device.start_alert(label="incorrect_mask")
+    open_live_page(page, dashboard.address)
     page.wait_for_function("() => document.querySelectorAll('#alerts li').length === 2")
     page.goto(f"{dashboard.address}/history")
     rectangles = page.evaluate(

@@ -1,4 +1,4 @@
-"""A real dashboard process, and a real browser before it."""
+"""A real dashboard process, a real browser, and simulated devices."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.support.cli_process import command, environment
 from tests.support.dashboard_events import encoded, end, start
 
 START_S = 30.0
-#: Nothing but pages: no look-ups, no updates, no sandbox that root could not have.
-ARGUMENTS = [
+#: No look-ups, no updates, and no sandbox, which root cannot use.
+CHROMIUM_ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-#: Tells when a card was first there, on the clock of the page, which is ours, too.
-WATCH = """
+#: Records when the card of each alert first appeared, by this machine's clock.
+RECORD_APPEARANCES = """
 window.appeared = {};
 new MutationObserver(() => {
   for (const card of document.querySelectorAll("#alerts li"))
@@ -38,7 +38,7 @@ new MutationObserver(() => {
 
 
 def browser_path() -> str:
-    """Where Chromium is; skips the test where there is none."""
+    """Return the path of Chromium; skip the test if it is not installed."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
         pytest.skip("no chromium is installed; `make test` installs it")
@@ -47,8 +47,8 @@ def browser_path() -> str:
 
 @contextmanager
 def playwright() -> Iterator[Any]:
-    """What drives browsers; one at a time in a process."""
-    from playwright.sync_api import sync_playwright  # of the extra `dev`, as all that tests need
+    """Run Playwright, which controls browsers; only once at a time in a process."""
+    from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
         yield driver
@@ -56,14 +56,16 @@ def playwright() -> Iterator[Any]:
 
 @contextmanager
 def chromium(driver: Any, *more: str) -> Iterator[Any]:
-    """A browser that nothing was done with."""
-    browser = driver.chromium.launch(executable_path=browser_path(), args=[*ARGUMENTS, *more])
+    """Run a browser with a new profile; `more` are additional arguments."""
+    browser = driver.chromium.launch(
+        executable_path=browser_path(), args=[*CHROMIUM_ARGUMENTS, *more]
+    )
     yield browser
     browser.close()
 
 
-def first_news(address: str, cookie: str = "") -> dict[str, Any]:
-    """What the live page of the dashboard at `address` is told at first."""
+def first_live_message(address: str, cookie: str = "") -> dict[str, Any]:
+    """Return the first message of the live page's WebSocket of the dashboard at `address`."""
     from websockets.sync.client import connect
 
     headers = {"Cookie": cookie} if cookie else {}
@@ -76,12 +78,14 @@ def first_news(address: str, cookie: str = "") -> dict[str, Any]:
 
 
 class Dashboard:
-    """`mask-patrol dashboard`; `start` and `stop` may be called again and again."""
+    """`mask-patrol dashboard` as a process; it can be started and stopped repeatedly."""
 
     running: ClassVar[set[Dashboard]] = set()
 
-    def __init__(self, folder: Path, broker_port: int, settings: str = "", open_to_us: bool = True):
-        """`open_to_us`: nobody on this machine is asked for a password."""
+    def __init__(
+        self, folder: Path, broker_port: int, settings: str = "", needs_password: bool = False
+    ):
+        """Keep its files in `folder`; `needs_password` applies to browsers on this machine."""
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.state = folder / "dashboard"
@@ -89,17 +93,18 @@ class Dashboard:
         self.config = folder / "dashboard.toml"
         self.config.write_text(
             f'[mqtt]\nhost = "127.0.0.1"\nport = {broker_port}\n[dashboard]\n'
-            f"password_on_loopback = {str(not open_to_us).lower()}\n{settings}"
+            f"password_on_loopback = {str(needs_password).lower()}\n{settings}"
         )
         self._process: subprocess.Popen[bytes] | None = None
-        self.said = ""
+        #: What it has printed when it was started.
+        self.output = ""
 
     def start(self) -> Dashboard:
-        said = self.state / "said"
+        output = self.state / "output"
         self._process = subprocess.Popen(
             command(("dashboard", "--config", self.config, "--port", str(self.port))),
             env=environment(self.state),
-            stdout=said.open("w"),
+            stdout=output.open("w"),
             stderr=(self.state / "log").open("a"),
         )
         self.running.add(self)
@@ -108,23 +113,23 @@ class Dashboard:
             lambda: process.poll() is not None or accepts(self.port), "the dashboard", START_S
         )
         assert process.poll() is None, self.log()
-        self.said = said.read_text()
+        self.output = output.read_text()
         return self
 
-    def news(self) -> dict[str, Any]:
-        """What the live page is told at first; nobody may be asked for a password."""
-        return first_news(f"127.0.0.1:{self.port}")
+    def live_message(self) -> dict[str, Any]:
+        """Return the first message of the live page; works only without a password."""
+        return first_live_message(f"127.0.0.1:{self.port}")
 
-    def connected(self) -> Dashboard:
-        """Once it has subscribed: what is published before that is not for it."""
-        wait_until(lambda: self.news()["link"]["connected"], "the broker")
+    def wait_connected(self) -> Dashboard:
+        """Wait until it has subscribed; it misses what is published before that."""
+        wait_until(lambda: self.live_message()["link"]["connected"], "the broker")
         return self
 
     @property
     def code(self) -> str:
-        """What it printed for the first password."""
-        found = re.search(r"the code (\S+)", self.said)
-        assert found is not None, self.said
+        """Return the code for the first password, which it printed."""
+        found = re.search(r"the code (\S+)", self.output)
+        assert found is not None, self.output
         return found[1]
 
     @property
@@ -146,44 +151,47 @@ class Dashboard:
 
 
 class Device:
-    """Says what a test has it say, acknowledged by the broker."""
+    """A simulated device; each message is acknowledged by the broker."""
 
     def __init__(self, broker: Broker, name: str = "door1") -> None:
         self.name, self._seq, self._at_s = name, 0, 0.0
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         self._client.connect(broker.host, broker.port)
         self._client.loop_start()
-        self.say("status", b"online", retain=True)
+        self.send("status", b"online", retain=True)
 
-    def say(self, leaf: str, body: bytes, retain: bool = False) -> None:
+    def send(self, leaf: str, body: bytes, retain: bool = False) -> None:
+        """Publish a message of this device; `leaf` is the last level of the topic."""
         self.publish(f"maskpatrol/{self.name}/{leaf}", body, retain)
 
     def publish(self, topic: str, body: bytes, retain: bool = False, wait: bool = True) -> None:
-        told = self._client.publish(topic, body, qos=1, retain=retain)
+        message = self._client.publish(topic, body, qos=1, retain=retain)
         if wait:
-            told.wait_for_publish(20)
-            assert told.is_published()
+            message.wait_for_publish(20)
+            assert message.is_published()
 
-    def alert(self, **more: Any) -> dict[str, Any]:
+    def start_alert(self, **more: Any) -> dict[str, Any]:
+        """Publish the start of an alert and return the event."""
         self._seq += 1
-        # Of two in the same millisecond nobody could say which is newer.
+        # Two alerts in the same millisecond would have no defined order.
         self._at_s = max(time.time(), self._at_s + 0.002)
         body = start(self.name, self._seq, self._at_s, **more)
-        self.say("events", encoded(body))
+        self.send("events", encoded(body))
         return body
 
-    def over(self, of: dict[str, Any]) -> None:
+    def end_alert(self, of: dict[str, Any]) -> None:
+        """Publish the end of the alert that began with the event `of`."""
         self._seq += 1
-        self.say("events", encoded(end(of, self._seq)))
+        self.send("events", encoded(end(of, self._seq)))
 
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
 
 
-def connected(page: Any, address: str) -> Any:
-    """The live page, once it shows what is."""
-    page.add_init_script(WATCH)
+def open_live_page(page: Any, address: str) -> Any:
+    """Open the live page and wait until it shows the current state."""
+    page.add_init_script(RECORD_APPEARANCES)
     page.goto(address)
     page.wait_for_function("() => known.online && known.link.connected")
     return page

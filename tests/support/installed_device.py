@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from tests.support.brokers import Mosquitto, Subscriber, accepts, wait_until
-from tests.support.dashboards import first_news
+from tests.support.dashboards import first_live_message
 from tests.support.debian_container import Machine
 from tests.support.mjpeg_server import MjpegCamera
 from tests.support.visit_clip import BARE_S, frame_at
@@ -198,7 +198,7 @@ class DashboardClient:
 
     def condition(self, device: str) -> str:
         """Return the condition of a device on the Live page."""
-        news = first_news(self._address, self._cookie)
+        news = first_live_message(self._address, self._cookie)
         return next((d["condition"] for d in news.get("devices", ()) if d["device"] == device), "")
 
     def _request(self, method: str, path: str, body: str | None) -> tuple[int, bytes]:

@@ -14,7 +14,7 @@ from tests.support.http_client import PASSWORD
 @pytest.fixture
 def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
     """A running dashboard that asks for `PASSWORD`, without a broker."""
-    running = Dashboard(tmp_path, free_port(), open_to_us=False)
+    running = Dashboard(tmp_path, free_port(), needs_password=True)
     Password(running.state / "dashboard-password").set(PASSWORD)
     running.start()
     yield running

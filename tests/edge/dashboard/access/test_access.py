@@ -105,7 +105,7 @@ def test_session_cookie_is_protected(dashboard: Dashboard) -> None:
 
 
 def test_cookie_is_secure_behind_a_tls_proxy(tmp_path: Path) -> None:
-    running = Dashboard(tmp_path, free_port(), 'proxies = ["127.0.0.1"]\n', open_to_us=False)
+    running = Dashboard(tmp_path, free_port(), 'proxies = ["127.0.0.1"]\n', needs_password=True)
     Password(running.state / "dashboard-password").set(PASSWORD)
     running.start()
     client = BrowserClient(running.port)
@@ -121,11 +121,11 @@ def test_cookie_is_secure_behind_a_tls_proxy(tmp_path: Path) -> None:
 def test_dashboard_serves_its_own_certificate(tmp_path: Path, authority: Authority) -> None:
     pair = authority.issue_for_broker()
     running = Dashboard(
-        tmp_path, free_port(), f'cert_file = "{pair.cert}"\nkey_file = "{pair.key}"\n', False
+        tmp_path, free_port(), f'cert_file = "{pair.cert}"\nkey_file = "{pair.key}"\n', True
     )
     Password(running.state / "dashboard-password").set(PASSWORD)
     running.start()
-    assert running.said.startswith("Dashboard: https://")
+    assert running.output.startswith("Dashboard: https://")
     trusted = ssl.create_default_context(cafile=str(authority.pair.cert))
     connection = http.client.HTTPSConnection("127.0.0.1", running.port, context=trusted)
     origin = {"origin": f"https://127.0.0.1:{running.port}"}
@@ -140,7 +140,7 @@ def test_dashboard_serves_its_own_certificate(tmp_path: Path, authority: Authori
 
 
 def test_loopback_needs_no_password_only_if_configured(tmp_path: Path) -> None:
-    running = Dashboard(tmp_path, free_port(), open_to_us=True).start()
+    running = Dashboard(tmp_path, free_port(), needs_password=False).start()
     client = BrowserClient(running.port)
     assert client.request("GET", "/").status == 200
     assert client.request("GET", "/", x_forwarded_for="192.0.2.7").status == 303

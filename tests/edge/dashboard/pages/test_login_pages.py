@@ -20,7 +20,7 @@ from tests.support.http_client import PASSWORD, BrowserClient
 @pytest.fixture
 def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
     """A running dashboard that asks for `PASSWORD`, without a broker."""
-    running = Dashboard(tmp_path, free_port(), open_to_us=False)
+    running = Dashboard(tmp_path, free_port(), needs_password=True)
     Password(running.state / "dashboard-password").set(PASSWORD)
     running.start()
     yield running
@@ -28,7 +28,7 @@ def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
 
 
 def test_first_password_requires_the_printed_code(tmp_path: Path) -> None:
-    running = Dashboard(tmp_path, free_port(), open_to_us=False).start()
+    running = Dashboard(tmp_path, free_port(), needs_password=True).start()
     client = BrowserClient(running.port)
 
     def set_up(code: str = running.code, password: str = PASSWORD, again: str = PASSWORD) -> int:
@@ -45,7 +45,7 @@ def test_first_password_requires_the_printed_code(tmp_path: Path) -> None:
     assert client.request("GET", "/").status == 200
     assert set_up() == 303  # a password is set: redirected to the log-in page
     running.stop()
-    assert PASSWORD not in running.log() + running.said
+    assert PASSWORD not in running.log() + running.output
 
 
 def test_login_survives_a_restart_but_not_a_logout(dashboard: Dashboard) -> None:
