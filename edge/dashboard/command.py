@@ -1,4 +1,4 @@
-"""`mask-patrol dashboard` on the command line."""
+"""The command line of `mask-patrol dashboard`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from edge.common.errors import UserError
 from edge.config.settings import Settings, change, load_settings
 
-#: What the extra `dashboard` brings; the daemon does without.
-NEEDED = (
+#: Packages that only the extra `dashboard` installs; the daemon does not need them.
+REQUIRED_PACKAGES = (
     "alembic",
     "argon2",
     "jinja2",
@@ -29,33 +29,39 @@ def add_dashboard(
     add_common: Callable[[argparse.ArgumentParser], None],
     overridden: Callable[[Settings, argparse.Namespace], Settings],
 ) -> None:
-    """Add the command; `add_common` gives it the options that all commands have, `overridden`
-    takes --broker into settings."""
+    """Add the command to the parser.
+
+    `add_common` adds the options that all commands have; `overridden` returns settings changed by
+    the option --broker.
+    """
     parser = commands.add_parser(
         "dashboard",
-        help="serve the page that shows alerts, history and health",
-        description="Serve a page that shows the alerts of all devices at a broker as they"
-        " happen, keeps their history, tells how the devices are, and checks pictures."
-        " At its first start it prints a code with which the password is set.",
+        help="serve web pages with alerts, history and health of all devices",
+        description="Serve web pages that show the alerts of all devices at a broker live, their"
+        " history, and the health of the devices, and that check pictures for masks."
+        " The first start prints a code, which is needed to set the password.",
     )
     parser.add_argument(
-        "--broker", metavar="HOST[:PORT]", help="MQTT broker (default: mqtt.host, else 127.0.0.1)"
+        "--broker", metavar="HOST[:PORT]", help="MQTT broker (default: mqtt.host or 127.0.0.1)"
     )
     parser.add_argument(
-        "--host", metavar="H", help="where to listen (default: dashboard.host, else loopback)"
+        "--host", metavar="H", help="address to listen on (default: dashboard.host or loopback)"
     )
     parser.add_argument(
-        "--port", type=int, metavar="P", help="its port (default: dashboard.port, else 8080)"
+        "--port",
+        type=int,
+        metavar="P",
+        help="port to listen on (default: dashboard.port, else 8080)",
     )
     parser.add_argument(
         "--set-password",
         action="store_true",
-        help="set the password (asked for, or a line of standard input) and end",
+        help="set the password, which is asked for or read from standard input, and exit",
     )
     parser.add_argument(
         "--demo",
         action="store_true",
-        help="start a broker and the daemon on the bundled clip, too; without a password",
+        help="also start a broker and a daemon that plays the bundled clip; needs no password",
     )
     add_common(parser)
 
@@ -68,7 +74,7 @@ def add_dashboard(
 def _dashboard(
     options: argparse.Namespace, overridden: Callable[[Settings, argparse.Namespace], Settings]
 ) -> int:
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    missing = [name for name in REQUIRED_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(
             f"the dashboard is not installed ({missing[0]} is missing):"

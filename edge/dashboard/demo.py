@@ -1,5 +1,7 @@
-"""`mask-patrol dashboard --demo`: a broker, the daemon on the bundled clip again and again, and
-the dashboard, in one go; nothing of it stays."""
+"""`mask-patrol dashboard --demo`: runs a broker, the daemon on the bundled clip, and the dashboard.
+
+The clip is repeated. All files are in a temporary folder, which is deleted at the end.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,14 @@ from edge.dashboard.server import dashboard
 from edge.mqtt.embedded_broker import EmbeddedBroker
 
 DEVICE = "demo-door"
-STOP_S = 8.0
+STOP_TIMEOUT_S = 8.0
 
 
 def demo(settings: Settings) -> int:
-    """Serve until Ctrl-C; returns the exit code. Raises what `dashboard` raises."""
+    """Serve the demo until Ctrl-C, and return the exit code.
+
+    Raises UserError and UsageError, as `dashboard` does.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="mask-patrol-demo-") as folder,
         EmbeddedBroker() as broker,
@@ -31,14 +36,14 @@ def demo(settings: Settings) -> int:
             dashboard={"password_on_loopback": False, "database": "", "shared": ""},
         )
         sys.stdout.write(
-            "The demo clip plays again and again as the camera of `demo-door`. Ctrl-C stops.\n"
+            "The demo clip is the camera of the device `demo-door` and is repeated. Ctrl-C stops.\n"
         )
-        with _Daemon(Path(folder), settings.mqtt):
+        with _RepeatedDaemon(Path(folder), settings.mqtt):
             return dashboard(settings)
 
 
-class _Daemon:
-    """Starts the daemon anew whenever the clip is over."""
+class _RepeatedDaemon:
+    """A context manager that runs the daemon, and starts it again at the end of the clip."""
 
     def __init__(self, folder: Path, mqtt: MqttSettings) -> None:
         self._config = folder / "demo.toml"
@@ -52,7 +57,7 @@ class _Daemon:
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._run, name="daemon", daemon=True)
 
-    def __enter__(self) -> _Daemon:
+    def __enter__(self) -> _RepeatedDaemon:
         self._thread.start()
         return self
 
@@ -61,7 +66,7 @@ class _Daemon:
             self._stopped.set()
             if self._process is not None:
                 self._process.terminate()
-        self._thread.join(STOP_S)
+        self._thread.join(STOP_TIMEOUT_S)
 
     def _run(self) -> None:
         while True:
@@ -74,7 +79,7 @@ class _Daemon:
                         "--config", str(self._config), "--log-level", "error",
                     ],
                     stdin=subprocess.DEVNULL,
-                    start_new_session=True,  # Ctrl-C is for us; we end it in order
+                    start_new_session=True,  # keeps Ctrl-C from the daemon, which __exit__ stops
                 )  # fmt: skip
             self._process.wait()
             if self._stopped.wait(1.0):

@@ -1,4 +1,4 @@
-"""`mask-patrol dashboard`: everything composed, started, and stopped in order."""
+"""`mask-patrol dashboard`: builds, starts and stops the services of the dashboard."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from edge.dashboard.access.login_throttle import LoginThrottle
 from edge.dashboard.access.password import Password
 from edge.dashboard.history.database import open_database
 from edge.dashboard.history.queries import HistoryQueries
-from edge.dashboard.history.retention import RetentionJob
+from edge.dashboard.history.retention import DAY_S, RetentionJob
 from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.ingest.ingest import Ingest
 from edge.dashboard.ingest.subscriber import Subscriber
@@ -43,76 +43,112 @@ from edge.mqtt.broker import Broker
 
 log = logging.getLogger(__name__)
 
-#: What a page may send over its websocket: nothing that matters.
-MAX_SOCKET_BYTES = 4096
+#: The largest message that a page may send over its websocket; the dashboard ignores them all.
+MAX_WEBSOCKET_MESSAGE_BYTES = 4096
 BACKLOG = 128
-STOP_S = 2
-STOPPING = (signal.SIGTERM, signal.SIGINT)
+SHUTDOWN_TIMEOUT_S = 2
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def dashboard(settings: Settings, config: Path | None = None) -> int:
-    """Serve until SIGTERM or Ctrl-C; returns the exit code. Raises UserError, UsageError.
+    """Serve the dashboard until SIGTERM or Ctrl-C, and return the exit code.
 
-    `config` is the file of `settings`: the Camera page saves to it."""
+    `config` is the file that `settings` were loaded from; the Camera page saves to it. Raises
+    UserError and UsageError.
+    """
     wanted = settings.dashboard
     if wanted.proxies and not wanted.password_on_loopback:
         raise UsageError(
-            "`dashboard.password_on_loopback = false` and `dashboard.proxies` together could let"
-            " in without a password whoever comes through the proxy: leave one of them out"
+            "with both `dashboard.password_on_loopback = false` and `dashboard.proxies`, requests"
+            " through the proxy could be accepted without a password: leave one of them out"
         )
-    mqtt = settings.mqtt
-    if not mqtt.host:
-        mqtt = change(settings, mqtt={"host": "127.0.0.1"}).mqtt
-    broker = Broker.from_settings(mqtt)
-    certificate = _certificate(wanted)
-    with _own_folder() as folder, _listen(wanted) as listener:
+    certificate = _load_certificate(wanted)
+    with _lock_state_directory() as folder, _bind(wanted) as listener:
         engine = open_database(wanted.database)
-        password = Password(folder / "dashboard-password")
-        needs_none = not wanted.password_on_loopback and _is_loopback(wanted.host)
-        kept_s = wanted.retention_days * 86_400.0
-        board, store, history = LiveState(), HistoryStore(engine, kept_s), HistoryQueries(engine)
-        name = _own_name(folder)
-        intake = MessageValidator(mqtt.base, clock_is_synchronised)
-        ingest = Ingest(intake, store, history, board, name if wanted.shared else "")
-        subscriber = Subscriber(
-            broker, mqtt.base, name, ingest.receive, board.set_connection, wanted.shared
+        services = _Services.build(settings, config, engine, folder)
+        app = make_app(
+            services.context, wanted.names, wanted.password_on_loopback, bool(wanted.proxies)
         )
-        picture_checker = WorkerClient(settings)
-        sessions = LoginSessions(engine, wanted.session_hours * 3600.0)
-        camera = LocalCamera(settings, config) if settings.camera.preview else None
-        context = PageContext(
-            board,
-            store,
-            history,
-            password,
-            sessions,
-            LoginThrottle(),
-            picture_checker,
-            camera,
-            ingest.forget,
-        )
-        app = make_app(context, wanted.names, wanted.password_on_loopback, bool(wanted.proxies))
         server = _Server(_server_settings(app, wanted, certificate))
-        tidier = RetentionJob(engine, wanted.retention_days, wanted.max_alerts)
         notifier = Notifier()
         try:
-            ingest.start()
-            subscriber.start()
-            tidier.start()
-            _welcome(wanted, listener, password, needs_none, bool(certificate))
-            listener.listen(BACKLOG)  # from here on nobody is refused
+            services.start()
+            _announce(wanted, listener, services.context.password, bool(certificate))
+            listener.listen(BACKLOG)  # until here connections are refused
             notifier.ready()
             server.run(sockets=[listener])
         except sa.exc.SQLAlchemyError as error:
             raise UserError(f"cannot read the database: {error}") from None
         finally:
             notifier.stopping()
-            subscriber.stop(leave_group=ingest.others_are_running)
-            ingest.stop()
-            tidier.stop()
-            picture_checker.stop()
+            services.stop()
             engine.dispose()
     return 0
+
+
+@dataclass(frozen=True)
+class _Services:
+    """Everything that runs behind the pages."""
+
+    ingest: Ingest
+    subscriber: Subscriber
+    retention: RetentionJob
+    context: PageContext
+
+    @staticmethod
+    def build(
+        settings: Settings, config: Path | None, engine: sa.Engine, folder: Path
+    ) -> _Services:
+        """Connect the services with each other, without starting them."""
+        wanted = settings.dashboard
+        mqtt = settings.mqtt
+        if not mqtt.host:
+            mqtt = change(settings, mqtt={"host": "127.0.0.1"}).mqtt
+        live_state = LiveState()
+        store = HistoryStore(engine, wanted.retention_days * DAY_S)
+        history = HistoryQueries(engine)
+        name = _load_name(folder)
+        ingest = Ingest(
+            MessageValidator(mqtt.base, clock_is_synchronised),
+            store,
+            history,
+            live_state,
+            name if wanted.shared else "",
+        )
+        subscriber = Subscriber(
+            Broker.from_settings(mqtt),
+            mqtt.base,
+            name,
+            ingest.receive,
+            live_state.set_connection,
+            wanted.shared,
+        )
+        context = PageContext(
+            live_state,
+            store,
+            history,
+            Password(folder / "dashboard-password"),
+            LoginSessions(engine, wanted.session_hours * 3600.0),
+            LoginThrottle(),
+            WorkerClient(settings),
+            LocalCamera(settings, config) if settings.camera.preview else None,
+            ingest.forget,
+        )
+        retention = RetentionJob(engine, wanted.retention_days, wanted.max_alerts)
+        return _Services(ingest, subscriber, retention, context)
+
+    def start(self) -> None:
+        """Start the threads; raises sqlalchemy.exc.SQLAlchemyError."""
+        self.ingest.start()
+        self.subscriber.start()
+        self.retention.start()
+
+    def stop(self) -> None:
+        """Stop in the order of the data flow, so that every event received is written."""
+        self.subscriber.stop(leave_group=self.ingest.others_are_running)
+        self.ingest.stop()
+        self.retention.stop()
+        self.context.picture_checker.stop()
 
 
 def _server_settings(
@@ -127,8 +163,8 @@ def _server_settings(
         forwarded_allow_ips=",".join(wanted.proxies) or "127.0.0.1",
         http=limited_protocol(wanted.proxies),
         limit_concurrency=MAX_CONNECTIONS,
-        ws_max_size=MAX_SOCKET_BYTES,
-        timeout_graceful_shutdown=STOP_S,
+        ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
         lifespan="off",
         ssl_certfile=certificate.cert if certificate else None,
         ssl_keyfile=certificate.key if certificate else None,
@@ -136,12 +172,12 @@ def _server_settings(
 
 
 class _Server(uvicorn.Server):
-    """One whose stop is no failure: uvicorn's own sends itself the signal again in the end."""
+    """A server that exits normally on a signal; uvicorn raises the signal again in the end."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on SIGTERM and Ctrl-C; a second one stops waiting for connections."""
-        before = {number: signal.signal(number, self.handle_exit) for number in STOPPING}
+        """Stop on SIGTERM and Ctrl-C; a second signal stops waiting for open connections."""
+        before = {number: signal.signal(number, self.handle_exit) for number in STOP_SIGNALS}
         try:
             yield
         finally:
@@ -150,7 +186,10 @@ class _Server(uvicorn.Server):
 
 
 def set_password() -> int:
-    """Ask for the password on the terminal, or read it from standard input."""
+    """Set the password from the terminal or, if there is none, from a line of standard input.
+
+    Return the exit code. Raises UserError.
+    """
     folder = state_directory()
     if sys.stdin.isatty():
         import getpass
@@ -161,7 +200,7 @@ def set_password() -> int:
     else:
         new = sys.stdin.readline().rstrip("\n")
     Password(folder / "dashboard-password").set(new)
-    sys.stdout.write("The password is set; who was logged in must log in again.\n")
+    sys.stdout.write("The password is set. All users must log in again.\n")
     return 0
 
 
@@ -171,7 +210,7 @@ class _Certificate:
     key: Path | None
 
 
-def _certificate(wanted: DashboardSettings) -> _Certificate | None:
+def _load_certificate(wanted: DashboardSettings) -> _Certificate | None:
     if not wanted.cert_file:
         if wanted.key_file:
             raise UsageError("`dashboard.key_file` needs `dashboard.cert_file`")
@@ -189,8 +228,8 @@ def _certificate(wanted: DashboardSettings) -> _Certificate | None:
 
 
 @contextlib.contextmanager
-def _own_folder() -> Iterator[Path]:
-    """The state directory, for one dashboard at a time."""
+def _lock_state_directory() -> Iterator[Path]:
+    """Yield the state directory, locked so that only one dashboard uses it."""
     folder = state_directory()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -202,7 +241,7 @@ def _own_folder() -> Iterator[Path]:
     except OSError:
         os.close(descriptor)
         raise UserError(
-            f"another dashboard uses {folder}: stop it, or give this one its own STATE_DIRECTORY"
+            f"another dashboard uses {folder}: stop it, or set another STATE_DIRECTORY for this one"
         ) from None
     try:
         yield folder
@@ -210,8 +249,8 @@ def _own_folder() -> Iterator[Path]:
         os.close(descriptor)
 
 
-def _own_name(folder: Path) -> str:
-    """A name that lasts, by which the broker keeps events for us while we are away."""
+def _load_name(folder: Path) -> str:
+    """Return this dashboard's name, created at the first start; its MQTT session depends on it."""
     path = folder / "dashboard-name"
     try:
         name = path.read_text(encoding="ascii").strip()
@@ -228,7 +267,8 @@ def _own_name(folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def _listen(wanted: DashboardSettings) -> Iterator[socket.socket]:
+def _bind(wanted: DashboardSettings) -> Iterator[socket.socket]:
+    """Yield a socket that is bound to the configured address and does not listen yet."""
     try:
         family, kind, number, _, address = socket.getaddrinfo(
             wanted.host, wanted.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -254,26 +294,24 @@ def _is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-def _welcome(
-    wanted: DashboardSettings,
-    listener: socket.socket,
-    password: Password,
-    needs_none: bool,
-    encrypted: bool,
+def _announce(
+    wanted: DashboardSettings, listener: socket.socket, password: Password, encrypted: bool
 ) -> None:
+    """Print the address and, while no password is set, the code for setting it."""
     port = listener.getsockname()[1]
     host = wanted.host if wanted.host not in ("0.0.0.0", "::") else socket.gethostname()
     host = f"[{host}]" if ":" in host else host
     address = f"{'https' if encrypted else 'http'}://{host}:{port}"
     sys.stdout.write(f"Dashboard: {address}\n")
-    if not password.is_set and not needs_none:
+    needs_password = wanted.password_on_loopback or not _is_loopback(wanted.host)
+    if needs_password and not password.is_set:
         sys.stdout.write(
-            f"No password is set yet: open {address}/setup and give the code"
+            f"No password is set yet: open {address}/setup and enter the code"
             f" {password.setup_code}\n"
         )
     sys.stdout.flush()
     if not encrypted and not wanted.proxies and not _is_loopback(wanted.host):
         log.warning(
-            "passwords cross the network unencrypted: set dashboard.cert_file, or put a proxy"
-            " that speaks TLS before it"
+            "passwords are sent over the network unencrypted: set dashboard.cert_file, or use a"
+            " proxy with TLS in front of the dashboard"
         )

@@ -1,4 +1,4 @@
-"""What comes by MQTT: as the schema says it, or refused and counted. Never an error."""
+"""Validation of messages: each is decoded, or refused and counted; none causes an error."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ SCHEMA = jsonschema.Draft202012Validator(json.loads(event_schema().read_text()))
 EVENTS = "maskpatrol/door1/events"
 
 
-def take(topic: str, payload: bytes, retained: bool = False, now_s: float = NOW_S) -> Any:
-    intake = MessageValidator("maskpatrol")
-    return intake.validate(topic, payload, retained, now_s), dict(intake.refused)
+def validate(topic: str, payload: bytes, retained: bool = False, now_s: float = NOW_S) -> Any:
+    validator = MessageValidator("maskpatrol")
+    return validator.validate(topic, payload, retained, now_s), dict(validator.refused)
 
 
-def test_an_event_is_taken() -> None:
+def test_valid_event_is_decoded() -> None:
     body = start(seq=7)
-    message, refused = take(EVENTS, encoded(body))
+    message, refused = validate(EVENTS, encoded(body))
     event = message.body
     assert isinstance(event, EventMessage)
     assert (event.episode, event.seq, event.at_s) == (body["id"], 7, NOW_S)
     assert refused == {}
 
 
-def test_what_a_device_says_of_itself_is_taken() -> None:
+def test_health_state_and_status_are_decoded() -> None:
     health = {
         "camera": "ok",
         "fps": 10,
         "warnings": ["hot"],
         "stages_ms": {"frame": {"p50": 1, "p95": 2}},
     }
-    message, _ = take("maskpatrol/door1/health", encoded({**health, "new_figure": [1]}))
+    message, _ = validate("maskpatrol/door1/health", encoded({**health, "new_figure": [1]}))
     assert isinstance(message.body, Health)
     assert (message.body.fps, message.body.stages_ms["frame"].p95) == (10.0, 2.0)
-    message, _ = take("maskpatrol/door1/state", encoded({"no_mask": True, "people": 2}), True)
+    message, _ = validate("maskpatrol/door1/state", encoded({"no_mask": True, "people": 2}), True)
     assert message.body == State(no_mask=True, people=2)
     assert message.retained
-    assert take("maskpatrol/door1/status", b"offline")[0].body == "offline"
+    assert validate("maskpatrol/door1/status", b"offline")[0].body == "offline"
 
 
 HTML = "<img src=x onerror=alert(1)>"
@@ -89,77 +89,73 @@ HTML = "<img src=x onerror=alert(1)>"
         ("maskpatrol/door1/info", b"3", "schema"),
     ],
 )  # fmt: skip
-def test_what_is_not_as_it_should_be_is_refused_and_counted(
-    topic: str, payload: bytes, reason: str
-) -> None:
-    assert take(topic, payload) == (None, {reason: 1})
+def test_invalid_message_is_refused_and_counted(topic: str, payload: bytes, reason: str) -> None:
+    assert validate(topic, payload) == (None, {reason: 1})
 
 
 @pytest.mark.parametrize("name", [".", "..", "...", ".a", "..a", "a.."])
-def test_names_are_those_of_the_schema(name: str) -> None:
-    message, _ = take(f"maskpatrol/{name}/events", encoded(start(name)))
+def test_device_names_are_those_of_the_schema(name: str) -> None:
+    message, _ = validate(f"maskpatrol/{name}/events", encoded(start(name)))
     assert (message is not None) == SCHEMA.is_valid(start(name)) == (name not in (".", ".."))
 
 
-def test_an_event_that_the_broker_kept_is_refused() -> None:
-    assert take(EVENTS, encoded(start()), retained=True) == (None, {"retained": 1})
+def test_retained_event_is_refused() -> None:
+    assert validate(EVENTS, encoded(start()), retained=True) == (None, {"retained": 1})
 
 
-def test_a_message_taken_away_says_nothing() -> None:
-    assert take("maskpatrol/door1/status", b"") == (None, {})
+def test_empty_payload_is_ignored() -> None:
+    assert validate("maskpatrol/door1/status", b"") == (None, {})
 
 
-def test_a_device_may_send_its_outbox_at_once_and_no_more() -> None:
+def test_rate_of_one_device_is_limited() -> None:
     now = [5.0]
-    intake = MessageValidator("maskpatrol", ticks=lambda: now[0])
-    chatter = [
-        intake.validate("maskpatrol/door1/status", b"online", False, NOW_S) for _ in range(300)
+    validator = MessageValidator("maskpatrol", ticks=lambda: now[0])
+    sent = [
+        validator.validate("maskpatrol/door1/status", b"online", False, NOW_S) for _ in range(300)
     ]
-    assert sum(message is not None for message in chatter) == 200
-    assert intake.refused == {"rate": 100}
-    assert intake.validate("maskpatrol/door2/status", b"online", False, NOW_S) is not None
-    # A clock that is set meanwhile changes nothing.
-    assert intake.validate("maskpatrol/door1/status", b"online", False, NOW_S + 900.0) is None
+    assert sum(message is not None for message in sent) == 200
+    assert validator.refused == {"rate": 100}
+    assert validator.validate("maskpatrol/door2/status", b"online", False, NOW_S) is not None
+    # Setting the wall clock does not change the limit.
+    assert validator.validate("maskpatrol/door1/status", b"online", False, NOW_S + 900.0) is None
     now[0] += 1.0
-    assert intake.validate("maskpatrol/door1/status", b"online", False, NOW_S) is not None
+    assert validator.validate("maskpatrol/door1/status", b"online", False, NOW_S) is not None
 
 
-def test_who_invents_names_shuts_nobody_out() -> None:
+def test_invented_names_do_not_block_real_devices() -> None:
     now = [5.0]
-    intake = MessageValidator("maskpatrol", ticks=lambda: now[0])
+    validator = MessageValidator("maskpatrol", ticks=lambda: now[0])
     online = (b"online", False, NOW_S)
-    assert intake.validate("maskpatrol/door1/status", *online)
+    assert validator.validate("maskpatrol/door1/status", *online)
     for number in range(NEW_DEVICE_BURST + 50):
-        intake.validate(f"maskpatrol/d{number}/status", *online)
-        intake.validate(
-            f"maskpatrol/d{number}/events", b"{}", False, NOW_S
-        )  # and gets no place by it
-    gone = intake.pop_evicted()
-    assert "door1" not in gone
-    assert len(set(gone)) >= NEW_DEVICE_BURST // 2 - MAX_SLOTS
-    assert intake.refused["strangers"] > 0
-    assert intake.validate("maskpatrol/door1/status", *online)
-    # Somebody new, while all of them go on: each thing that it says is taken.
+        validator.validate(f"maskpatrol/d{number}/status", *online)
+        validator.validate(f"maskpatrol/d{number}/events", b"{}", False, NOW_S)  # gets no slot
+    evicted = validator.pop_evicted()
+    assert "door1" not in evicted
+    assert len(set(evicted)) >= NEW_DEVICE_BURST // 2 - MAX_SLOTS
+    assert validator.refused["strangers"] > 0
+    assert validator.validate("maskpatrol/door1/status", *online)
+    # All messages of a new real device are accepted while invented names go on.
     for second in range(60):
         now[0] += 1.0
         for number in range(100):
-            intake.validate(f"maskpatrol/e{100 * second + number}/status", *online)
+            validator.validate(f"maskpatrol/e{100 * second + number}/status", *online)
         event = encoded(start("door2", second + 1))
-        assert intake.validate("maskpatrol/door2/events", event, False, NOW_S)
-        assert intake.validate("maskpatrol/door1/status", *online)
+        assert validator.validate("maskpatrol/door2/events", event, False, NOW_S)
+        assert validator.validate("maskpatrol/door1/status", *online)
 
 
-def test_who_takes_a_place_takes_what_is_left_of_its_rate() -> None:
+def test_rate_limit_stays_with_the_slot() -> None:
     now = [5.0]
-    intake = MessageValidator("maskpatrol", ticks=lambda: now[0])
+    validator = MessageValidator("maskpatrol", ticks=lambda: now[0])
     online = (b"online", False, NOW_S)
     for number in range(MAX_SLOTS):
-        intake.validate(f"maskpatrol/d{number}/status", *online)
-    taken = 0
+        validator.validate(f"maskpatrol/d{number}/status", *online)
+    accepted = 0
     for number in range(300):
         for _ in range(200):
-            taken += intake.validate(f"maskpatrol/e{number}/status", *online) is not None
-    assert taken <= 200 * 200  # as many as the newcomers' places bear
+            accepted += validator.validate(f"maskpatrol/e{number}/status", *online) is not None
+    assert accepted <= 200 * 200  # the burst of each slot that newcomers can get
 
 
 @pytest.mark.parametrize(
@@ -173,22 +169,22 @@ def test_who_takes_a_place_takes_what_is_left_of_its_rate() -> None:
         ({"time": "2019-01-01T00:00:01.000Z", "age_s": 5.0}, NOW_S - 5.0),
     ],
 )
-def test_when_it_happened(changes: dict[str, Any], at_s: float) -> None:
-    message, _ = take(EVENTS, encoded(start(**changes)))
+def test_wrong_device_clock_is_corrected(changes: dict[str, Any], at_s: float) -> None:
+    message, _ = validate(EVENTS, encoded(start(**changes)))
     assert message.body.at_s == at_s
     assert message.body.clock_synced == (changes == {})
 
 
-def test_an_old_event_with_an_age_that_fits_is_as_old_as_it_says() -> None:
+def test_time_of_a_replayed_event_is_kept() -> None:
     body = start(at_s=NOW_S - 86_400.0, age_s=86_390.0, replayed=True)
-    message, _ = take(EVENTS, encoded(body))
+    message, _ = validate(EVENTS, encoded(body))
     assert (message.body.at_s, message.body.clock_synced) == (NOW_S - 86_400.0, True)
 
 
-def test_a_dashboard_whose_clock_is_not_set_believes_devices_whose_is() -> None:
-    intake = MessageValidator("maskpatrol", lambda: False)
+def test_unsynchronised_dashboard_trusts_device_times() -> None:
+    validator = MessageValidator("maskpatrol", lambda: False)
     for behind_s in (-200 * 86_400.0, 200 * 86_400.0):
-        message = intake.validate(EVENTS, encoded(start()), False, NOW_S + behind_s)
+        message = validator.validate(EVENTS, encoded(start()), False, NOW_S + behind_s)
         assert message is not None
         event = message.body
         assert isinstance(event, EventMessage)
@@ -206,7 +202,7 @@ json_values = st.recursive(
 
 @st.composite
 def tampered(draw: st.DrawFn) -> dict[str, Any]:
-    """A good event in which something or other is different."""
+    """A valid event of which up to two fields are removed, replaced or added."""
     first = start(seq=draw(st.integers(1, 100)))
     body = copy.deepcopy(draw(st.sampled_from([first, end(first, 9)])))
     for _ in range(draw(st.integers(0, 2))):
@@ -220,14 +216,14 @@ def tampered(draw: st.DrawFn) -> dict[str, Any]:
 
 @given(tampered())
 @settings(max_examples=300, deadline=None)
-def test_nothing_is_taken_that_the_schema_forbids_and_what_it_allows_is(
+def test_validation_agrees_with_the_schema(
     body: dict[str, Any],
 ) -> None:
-    message, refused = take(EVENTS, json.dumps(body).encode())
+    message, refused = validate(EVENTS, json.dumps(body).encode())
     valid = SCHEMA.is_valid(body)
     if message is not None:
         assert valid
-    elif valid:  # what the schema alone cannot say
+    elif valid:  # the rules that are not in the schema
         assert set(refused) <= {"device"} or not str(body["camera"]).isprintable() or any(
             isinstance(body[k], int | float) and body[k] > 2**53
             for k in ("seq", "readings", "duration_s", "age_s")
@@ -236,10 +232,10 @@ def test_nothing_is_taken_that_the_schema_forbids_and_what_it_allows_is(
 
 @given(st.text(max_size=60), st.binary(max_size=200), st.booleans())
 @settings(deadline=None)
-def test_whatever_comes_raises_nothing(leaf: str, payload: bytes, retained: bool) -> None:
+def test_no_message_raises(leaf: str, payload: bytes, retained: bool) -> None:
     for topic in (
         leaf,
         f"maskpatrol/{leaf}/events",
         *(f"maskpatrol/d/{x}" for x in ("events", "state", "health", "info", "status")),
     ):
-        take(topic, payload, retained)  # fmt: skip
+        validate(topic, payload, retained)  # fmt: skip
