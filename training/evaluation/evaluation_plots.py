@@ -15,7 +15,7 @@ import numpy as np
 from edge.classification.model_card import ALERT_LABEL
 from training.common.intervals import Estimate
 from training.common.plotting import LABEL_COLOURS, OTHER_COLOURS, plot
-from training.evaluation.calibration_error import Bin, Reliability
+from training.evaluation.calibration_error import Reliability
 from training.evaluation.evaluate import EvaluationResult
 from training.evaluation.evaluation_metrics import MASKED, AlertMetrics
 from training.evaluation.roc import Ranking, curve_bands, curve_points
@@ -246,15 +246,13 @@ def _draw_bins(axes: Any, found: Reliability, colour: str, name: str) -> None:
     middle.
     """
     shown = [each for each in found.bins if each.share.count >= MIN_SAMPLES]
-    x, y = ([100 * value for value in of] for of in zip(*_bin_points(shown), strict=True))
-    errors = errors_percent([each.share for each in shown])
-    axes.errorbar(x, y, yerr=errors, fmt="none", color=colour, elinewidth=1, alpha=0.6)
+    x = [100 * each.score for each in shown]
+    y = [100 * each.share.value for each in shown]
+    if shown:
+        errors = errors_percent([each.share for each in shown])
+        axes.errorbar(x, y, yerr=errors, fmt="none", color=colour, elinewidth=1, alpha=0.6)
     sizes = [12 + 160 * each.share.count / found.ece.count for each in shown]
     axes.scatter(x, y, sizes, color=colour, alpha=0.8, lw=0, label=f"{name}: {found.ece.value:.1%}")
-
-
-def _bin_points(shown: Sequence[Bin]) -> list[tuple[float, float]]:
-    return [(each.score, each.share.value) for each in shown]
 
 
 def _draw_scores(path: Path, results: Sequence[EvaluationResult], title: str) -> None:
