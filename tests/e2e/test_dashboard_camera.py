@@ -293,7 +293,7 @@ def test_file_is_unchanged_if_saving_fails(folder: Path) -> None:
     config = write_config(folder, 1).rename(folder / f"{'d' * 245}.toml")
     camera = LocalCamera(load_settings(config), config)
     config.write_text("[detector]\nfarthest_m = 3.0\n")
-    with pytest.raises(UserError, match="leave one of them out"):
+    with pytest.raises(UserError, match="remove one of the two settings"):
         camera.save([], 0.3)
     assert config.read_text() == "[detector]\nfarthest_m = 3.0\n"
     with pytest.raises(UserError, match=r"cannot write .* yourself: zone = \[\] under"):
