@@ -45,7 +45,7 @@ class ReopenBackoff:
         """
         if lived_s > self._delay_s:
             self._backoff.reset()
-        self._delay_s = self._backoff.next_delay_s()
+        self._delay_s = min(MAX_DELAY_S, self._backoff.next_delay_s())
         self.next_attempt_s = now_s + self._delay_s
 
     def is_exhausted(self, now_s: float) -> bool:

@@ -31,10 +31,10 @@ class Backoff:
         jitter: float = 0.0,
         random: Callable[[], float] = random.random,
     ) -> None:
-        """Start with a delay of `first_s` seconds; no delay is longer than `max_s`.
+        """Start with a delay of `first_s` seconds, and double it up to `max_s`.
 
-        `jitter` is the largest fraction of a delay that is added to it. `random` returns a number
-        from 0 to 1, and is called once for each delay.
+        `jitter` is the largest fraction of a delay that is added to it, also at `max_s`.
+        `random` returns a number from 0 to 1, and is called once for each delay.
         """
         self._first_s = first_s
         self._max_s = max_s
@@ -46,7 +46,7 @@ class Backoff:
         """Count a failure and return the delay in seconds before the next attempt."""
         plain_s = delay_s(self._first_s, self._max_s, self._failures)
         self._failures += 1
-        return min(self._max_s, plain_s * (1.0 + self._jitter * self._random()))
+        return plain_s * (1.0 + self._jitter * self._random())
 
     def reset(self) -> None:
         """Start again with the first delay."""

@@ -19,6 +19,8 @@ def test_delays_double_up_to_the_maximum() -> None:
 def test_jitter_adds_at_most_half() -> None:
     backoff = ReconnectBackoff(chance=lambda: 1.0)
     assert backoff.next_delay_s(refused=False) == 1.5 * FIRST_DELAY_S
+    delays = [backoff.next_delay_s(refused=False) for _ in range(10)]
+    assert delays[-1] == 1.5 * MAX_DELAY_S, "devices do not reconnect together after a long outage"
 
 
 def test_refusal_delays_next_attempts() -> None:
