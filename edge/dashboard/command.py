@@ -51,7 +51,7 @@ def add_dashboard(
         "--port",
         type=int,
         metavar="P",
-        help="port to listen on (default: dashboard.port, else 8080)",
+        help="port to listen on (default: dashboard.port or 8080)",
     )
     parser.add_argument(
         "--set-password",

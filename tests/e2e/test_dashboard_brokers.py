@@ -1,4 +1,4 @@
-"""The dashboard and brokers of several kinds: with rules and TLS, shared, old, embedded."""
+"""The dashboard with several brokers: with access rules and TLS, shared, MQTT 3.1.1, embedded."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ DENIED = 135
 USERS = {"door1": "one", "door2": "two", "dashboard": "three", "homeassistant": "four"}
 
 
-class RuledMosquitto(Mosquitto):
-    """One with the example's own configuration and rules; only paths and the port differ."""
+class RestrictedMosquitto(Mosquitto):
+    """A broker with the example configuration and access rules; only paths and port differ."""
 
     def __init__(self, folder: Path, authority: Authority) -> None:
         super().__init__(folder)
@@ -42,7 +42,7 @@ class RuledMosquitto(Mosquitto):
         users.chmod(0o644)
         rules.write_text((DASHBOARD_FOLDER / "mosquitto" / "mask-patrol.acl").read_text())
         text = (DASHBOARD_FOLDER / "mosquitto" / "mosquitto.conf").read_text()
-        for there, here in (
+        for original, replacement in (
             ("listener 8883", f"listener {self.port} 127.0.0.1"),
             ("/etc/mosquitto/certs/ca.crt", str(authority.pair.cert)),
             ("/etc/mosquitto/certs/broker.crt", str(pair.cert)),
@@ -51,8 +51,8 @@ class RuledMosquitto(Mosquitto):
             ("/etc/mosquitto/mask-patrol.acl", str(rules)),
             ("/var/lib/mosquitto/", f"{folder}/"),
         ):
-            assert there in text
-            text = text.replace(there, here)
+            assert original in text
+            text = text.replace(original, replacement)
         self._config.write_text(text + ("user root\n" if os.geteuid() == 0 else ""))
         self.tls = Tls(ca=authority.pair.cert)
 
@@ -60,38 +60,41 @@ class RuledMosquitto(Mosquitto):
         return Broker("127.0.0.1", self.port, name, USERS[name], tls=self.tls)
 
 
-def outcome(broker: Broker, topic: str) -> int:
-    """The reason code that the broker gives for a message on `topic`."""
-    answers: list[int] = []
+def publish_reason(broker: Broker, topic: str) -> int:
+    """Publish a message to `topic` and return the reason code of the broker's PUBACK."""
+    reasons: list[int] = []
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
     client.username_pw_set(broker.username, broker.password)
     assert broker.tls is not None
     client.tls_set_context(broker.tls.context())
-    client.on_publish = lambda _c, _d, _m, reason, _p: answers.append(reason.value)
+    client.on_publish = lambda _c, _d, _m, reason, _p: reasons.append(reason.value)
     client.on_connect = lambda c, *_: c.publish(topic, b"x", qos=1)
     client.connect(broker.host, broker.port)
     client.loop_start()
-    wait_until(lambda: bool(answers), "an answer")
+    wait_until(lambda: bool(reasons), "the PUBACK")
     client.disconnect()
     client.loop_stop()
-    return answers[0]
+    return reasons[0]
 
 
 @pytest.fixture
-def ruled(tmp_path: Path, authority: Authority) -> Iterator[RuledMosquitto]:
-    server = RuledMosquitto(tmp_path, authority)
+def restricted(tmp_path: Path, authority: Authority) -> Iterator[RestrictedMosquitto]:
+    server = RestrictedMosquitto(tmp_path, authority)
     server.start()
     yield server
     server.stop()
 
 
-def test_by_the_example_rules_a_device_writes_its_own_and_the_dashboard_nothing(
-    ruled: RuledMosquitto,
+def test_example_rules_restrict_publishing(
+    restricted: RestrictedMosquitto,
 ) -> None:
-    fine = (0, 16)  # 16: nobody listens
-    assert outcome(ruled.as_user("door1"), "maskpatrol/door1/events") in fine
-    assert outcome(ruled.as_user("door1"), "homeassistant/device/mask-patrol-door1/config") in fine
-    assert outcome(ruled.as_user("homeassistant"), "maskpatrol/door1/cmd/pause") in fine
+    for user, topic in (
+        ("door1", "maskpatrol/door1/events"),
+        ("door1", "homeassistant/device/mask-patrol-door1/config"),
+        ("homeassistant", "maskpatrol/door1/cmd/pause"),
+    ):
+        # 16: the broker accepted the message, but nothing subscribes to the topic.
+        assert publish_reason(restricted.as_user(user), topic) in (0, 16), (user, topic)
     for user, topic in (
         ("door1", "maskpatrol/door2/events"),
         ("door1", "maskpatrol/door2/cmd/pause"),
@@ -102,25 +105,25 @@ def test_by_the_example_rules_a_device_writes_its_own_and_the_dashboard_nothing(
         ("dashboard", "homeassistant/device/mask-patrol-dashboard/config"),
         ("homeassistant", "maskpatrol/door1/events"),
     ):
-        assert outcome(ruled.as_user(user), topic) == DENIED, (user, topic)
+        assert publish_reason(restricted.as_user(user), topic) == DENIED, (user, topic)
 
 
 def wait_for_alerts(dashboard: Dashboard, count: int) -> None:
     wait_until(lambda: len(dashboard.live_message().get("alerts", [])) == count, f"{count} alerts")
 
 
-def test_over_tls_with_a_password_and_rules(
-    ruled: RuledMosquitto, tmp_path: Path, authority: Authority
+def test_alerts_arrive_over_tls_with_a_password(
+    restricted: RestrictedMosquitto, tmp_path: Path, authority: Authority
 ) -> None:
     def mqtt(user: str) -> str:
         secret = tmp_path / f"{user}.secret"
         secret.write_text(USERS[user])
         return (
-            f'[mqtt]\nhost = "127.0.0.1"\nport = {ruled.port}\ntls = true\nusername = "{user}"\n'
-            f'ca_file = "{authority.pair.cert}"\npassword_file = "{secret}"\n'
+            f'[mqtt]\nhost = "127.0.0.1"\nport = {restricted.port}\ntls = true\n'
+            f'username = "{user}"\nca_file = "{authority.pair.cert}"\npassword_file = "{secret}"\n'
         )
 
-    dashboard = Dashboard(tmp_path, ruled.port)
+    dashboard = Dashboard(tmp_path, restricted.port)
     dashboard.config.write_text(mqtt("dashboard") + "[dashboard]\npassword_on_loopback = false\n")
     dashboard.start()
     door = tmp_path / "door1.toml"
@@ -132,22 +135,20 @@ def test_over_tls_with_a_password_and_rules(
     assert not any(secret in dashboard.log() for secret in USERS.values() if len(secret) > 4)
 
 
-def test_a_login_that_is_refused_is_told_on_the_page(tmp_path: Path) -> None:
+def test_refused_login_is_shown(tmp_path: Path) -> None:
     server = Mosquitto(tmp_path, password="hush-hush").start()
     dashboard = Dashboard(tmp_path, server.port).start()
     wait_until(
         lambda: "refuses a client without" in dashboard.live_message()["link"]["why"],
-        "the reason",
+        "the reason is shown",
     )
     dashboard.stop()
     server.stop()
 
 
-@pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres() or "there is one")
-def test_two_dashboards_share_the_events_and_show_them_all(
-    tmp_path: Path, mosquitto: Mosquitto
-) -> None:
-    """Each event goes to one of them; both show all; each survives the other."""
+@pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres() or "PostgreSQL can run")
+def test_two_dashboards_share_the_events(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """The broker sends each event to one of them, and both show all events; one may stop."""
     with Postgres() as postgres:
         settings = f'database = "{postgres.address}"\nshared = "desks"\n'
         folders = [tmp_path / name for name in ("one", "two")]
@@ -175,10 +176,8 @@ def test_two_dashboards_share_the_events_and_show_them_all(
         engine.dispose()
 
 
-@pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres() or "there is one")
-def test_a_database_that_goes_and_comes_back_misses_nothing(
-    tmp_path: Path, mosquitto: Mosquitto
-) -> None:
+@pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres() or "PostgreSQL can run")
+def test_events_wait_while_the_database_is_down(tmp_path: Path, mosquitto: Mosquitto) -> None:
     with Postgres() as postgres:
         dashboard = Dashboard(tmp_path, mosquitto.port, f'database = "{postgres.address}"\n')
         dashboard.start()
@@ -191,19 +190,19 @@ def test_a_database_that_goes_and_comes_back_misses_nothing(
             client.publish("maskpatrol/door1/events", encoded(start(seq=seq)), qos=1)
         wait_until(
             lambda: "alerts cannot be stored" in dashboard.live_message()["link"]["disk"],
-            "the page says so",
+            "the error is shown",
         )
         with pytest.raises(urllib.error.HTTPError, match="503"):
             urllib.request.urlopen(f"{dashboard.address}/history", timeout=20)
         postgres.start()
         wait_for_alerts(dashboard, 30)
-        wait_until(lambda: not dashboard.live_message()["link"]["disk"], "all is well")
+        wait_until(lambda: not dashboard.live_message()["link"]["disk"], "the error is withdrawn")
         client.disconnect()
         client.loop_stop()
         dashboard.stop()
 
 
-def test_a_broker_of_the_older_version(tmp_path: Path, mosquitto: Mosquitto) -> None:
+def test_broker_with_mqtt_3_1_1(tmp_path: Path, mosquitto: Mosquitto) -> None:
     dashboard = Dashboard(tmp_path, mosquitto.port)
     dashboard.config.write_text(
         dashboard.config.read_text().replace("[mqtt]\n", '[mqtt]\nversion = "3.1.1"\n')
@@ -224,7 +223,7 @@ def test_a_broker_of_the_older_version(tmp_path: Path, mosquitto: Mosquitto) -> 
     dashboard.stop()
 
 
-def test_the_demo_needs_nothing_else_and_leaves_nothing(tmp_path: Path) -> None:
+def test_demo_runs_alone_and_leaves_no_files(tmp_path: Path) -> None:
     port = free_port()
     demo = subprocess.Popen(
         command(("dashboard", "--demo", "--port", str(port))), text=True,
@@ -239,7 +238,7 @@ def test_the_demo_needs_nothing_else_and_leaves_nothing(tmp_path: Path) -> None:
             return 0
 
     try:
-        wait_until(lambda: alerts() >= 1, "an alert of the demo clip", 60)
+        wait_until(lambda: alerts() >= 1, "an alert of the demo clip is shown", 60)
         with urllib.request.urlopen(address, timeout=10) as answer:
             assert answer.status == 200
     finally:

@@ -1,4 +1,4 @@
-"""Many devices at once, and a long past; at full length with `make soak`."""
+"""The dashboard with many devices, and with a long history; at full length with `make soak`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from tests.support.brokers import Mosquitto, wait_until
 from tests.support.dashboard_events import MODEL, encoded, end, episode, start
 from tests.support.dashboards import Dashboard
 
-#: What many doors say in a second.
+#: The load of all devices together, and the interval of each device's health reports.
 EVENTS_PER_S, HEALTH_EVERY_S = 50, 30.0
-#: Caches fill at first; memory is compared from this share of the run on.
+#: Caches fill at the start, so memory is compared from the share SETTLED of the run on. It may then
+#: grow by the factor GROWTH.
 SETTLED, GROWTH = 0.3, 1.25
 DAY_S = 86_400.0
 LAGS = """
@@ -43,8 +44,8 @@ def resident_mb(pid: int) -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-class Doors:
-    """`count` devices, which take turns to alert; over one connection, as the broker minds not."""
+class SimulatedDevices:
+    """`count` devices that send alerts in turn, over one connection to the broker."""
 
     def __init__(self, broker: Broker, count: int) -> None:
         self.sent = 0
@@ -55,30 +56,30 @@ class Doors:
         self._client.connect(broker.host, broker.port)
         self._client.loop_start()
         for name in self._names:
-            self._say(name, "status", b"online", retain=True)
+            self._publish(name, "status", b"online", retain=True)
 
-    def open(self, seconds: float) -> None:
-        """Alerts begin and end, evenly; each device also tells its health now and then."""
-        began_s, running, turn, healthy = time.monotonic(), [], 0, 0
-        waiting = threading.Event()
+    def publish_for(self, seconds: float) -> None:
+        """Publish starts and ends of alerts at a constant rate, and health reports."""
+        started_s, open_alerts, turn, reports = time.monotonic(), [], 0, 0
+        never = threading.Event()
         for number in range(int(seconds * EVENTS_PER_S)):
-            waiting.wait(max(0.0, began_s + number / EVENTS_PER_S - time.monotonic()))
+            never.wait(max(0.0, started_s + number / EVENTS_PER_S - time.monotonic()))
             if number % 2 == 0:
                 name = self._names[turn % len(self._names)]
                 turn += 1
                 body = start(name, self._next(name), time.time())
-                running.append(body)
+                open_alerts.append(body)
             else:
-                body = running.pop(0)
+                body = open_alerts.pop(0)
                 body = end(body, self._next(body["device"]), 1.0)
-            self._say(body["device"], "events", encoded(body))
+            self._publish(body["device"], "events", encoded(body))
             self.sent += 1
-            due = int((time.monotonic() - began_s) / HEALTH_EVERY_S * len(self._names))
-            while healthy < due:
-                name = self._names[healthy % len(self._names)]
+            due = int((time.monotonic() - started_s) / HEALTH_EVERY_S * len(self._names))
+            while reports < due:
+                name = self._names[reports % len(self._names)]
                 health = {"camera": "ok", "fps": 10.0, "memory_mb": 97.5, "outbox_depth": 0}
-                self._say(name, "health", encoded(health), retain=True, qos=0)
-                healthy += 1
+                self._publish(name, "health", encoded(health), retain=True, qos=0)
+                reports += 1
 
     def close(self) -> None:
         self._client.disconnect()
@@ -88,25 +89,27 @@ class Doors:
         self._seq[name] += 1
         return self._seq[name]
 
-    def _say(self, name: str, leaf: str, body: bytes, retain: bool = False, qos: int = 1) -> None:
+    def _publish(
+        self, name: str, leaf: str, body: bytes, retain: bool = False, qos: int = 1
+    ) -> None:
         self._client.publish(f"maskpatrol/{name}/{leaf}", body, qos=qos, retain=retain)
 
 
-def rows(dashboard: Dashboard, question: str) -> int:
+def query(dashboard: Dashboard, sql: str) -> int:
     with sqlite3.connect(dashboard.state / "dashboard.sqlite3", timeout=30) as db:
-        return int(db.execute(question).fetchone()[0] or 0)
+        return int(db.execute(sql).fetchone()[0] or 0)
 
 
 @pytest.mark.parametrize(
     ("devices", "seconds"),
     [
-        pytest.param(100, 8.0, id="briefly"),
+        pytest.param(100, 8.0, id="short"),
         pytest.param(
             500, 300.0, id="five-minutes", marks=[pytest.mark.soak, pytest.mark.timeout(600)]
         ),
     ],
 )
-def test_many_devices(
+def test_load_of_many_devices(
     browser: Any, tmp_path: Path, mosquitto: Mosquitto, devices: int, seconds: float
 ) -> None:
     dashboard = Dashboard(tmp_path, mosquitto.port).start()
@@ -114,54 +117,55 @@ def test_many_devices(
     page.add_init_script(LAGS)
     page.goto(dashboard.address)
     page.wait_for_function("() => known.online && known.link.connected")
-    doors = Doors(mosquitto.broker, devices)
+    simulated = SimulatedDevices(mosquitto.broker, devices)
     memory: list[float] = []
-    ended = threading.Event()
+    finished = threading.Event()
 
-    def watch() -> None:
-        while not ended.wait(1.0):
+    def record_memory() -> None:
+        while not finished.wait(1.0):
             memory.append(resident_mb(dashboard.pid))
 
-    watching = threading.Thread(target=watch)
-    watching.start()
-    doors.open(seconds)
+    recorder = threading.Thread(target=record_memory)
+    recorder.start()
+    simulated.publish_for(seconds)
     wait_until(
-        lambda: rows(dashboard, "SELECT count(*) FROM events") == doors.sent, "all events", 30
+        lambda: query(dashboard, "SELECT count(*) FROM events") == simulated.sent, "all events", 30
     )
-    ended.set()
-    watching.join()
+    finished.set()
+    recorder.join()
     assert (
-        rows(dashboard, "SELECT count(*) FROM alerts WHERE ended_s IS NOT NULL") == doors.sent / 2
+        query(dashboard, "SELECT count(*) FROM alerts WHERE ended_s IS NOT NULL")
+        == simulated.sent / 2
     )
-    assert rows(dashboard, "SELECT sum(alerts) FROM hourly") == doors.sent / 2
-    assert rows(dashboard, "SELECT count(*) FROM gaps") == 0
-    page.wait_for_function(f"() => window.lags.length === {doors.sent // 2}")
+    assert query(dashboard, "SELECT sum(alerts) FROM hourly") == simulated.sent / 2
+    assert query(dashboard, "SELECT count(*) FROM gaps") == 0
+    page.wait_for_function(f"() => window.lags.length === {simulated.sent // 2}")
     lags = sorted(page.evaluate("window.lags"))
     settled = memory[int(SETTLED * len(memory))]
     cpu_s = (
         sum(int(v) for v in Path(f"/proc/{dashboard.pid}/stat").read_text().split()[13:15]) / 100
     )
     figures = {
-        "events": doors.sent, "lag_median_s": lags[len(lags) // 2], "lag_max_s": lags[-1],
+        "events": simulated.sent, "lag_median_s": lags[len(lags) // 2], "lag_max_s": lags[-1],
         "memory_mb": [settled, max(memory)], "cpu_share": cpu_s / seconds,
     }  # fmt: skip
     (tmp_path / "figures.json").write_text(json.dumps(figures))
     assert lags[-1] < 2.0, figures
     assert max(memory[int(SETTLED * len(memory)) :]) < GROWTH * settled, figures
     page.close()
-    doors.close()
+    simulated.close()
     assert dashboard.stop() == 0
 
 
 def fill(path: Path, alerts: int, devices: int) -> None:
-    """A year of alerts, each with its two events, as the dashboard itself would have kept them."""
+    """Write a year of alerts, each with its two events, in the tables of the dashboard."""
     open_database(f"sqlite:///{path}").dispose()
     now_s, step_s = time.time(), 364.5 * DAY_S / alerts
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA synchronous=OFF")
         counts: dict[tuple[int, str], int] = {}
 
-        def made() -> Iterator[tuple[Any, ...]]:
+        def alert_rows() -> Iterator[tuple[Any, ...]]:
             for number in range(alerts):
                 at_s = now_s - number * step_s
                 name = f"door{number * 7919 % devices:03}"
@@ -172,7 +176,7 @@ def fill(path: Path, alerts: int, devices: int) -> None:
                     4.0, True, False, MODEL, None, at_s + 4.0,
                 )  # fmt: skip
 
-        db.executemany(f"INSERT INTO alerts VALUES ({','.join('?' * 15)})", made())
+        db.executemany(f"INSERT INTO alerts VALUES ({','.join('?' * 15)})", alert_rows())
         for kind, shift in (("start", 1), ("end", 0)):
             db.execute(
                 "INSERT INTO events SELECT episode, ?, device, 2 * rowid - ?, started_s"
@@ -202,7 +206,7 @@ def fill(path: Path, alerts: int, devices: int) -> None:
         ),
     ],
 )
-def test_a_year_of_history(
+def test_pages_with_a_year_of_history(
     browser: Any, tmp_path: Path, mosquitto: Mosquitto, alerts: int, devices: int
 ) -> None:
     dashboard = Dashboard(tmp_path, mosquitto.port)
@@ -216,18 +220,18 @@ def test_a_year_of_history(
         "/history?span=365", "/history?span=365&device=door003", "/history?span=365&ended=masked",
         "/history?span=365&ended=open", "/history?span=365&label=incorrect_mask",
     ):  # fmt: skip
-        began_s = time.monotonic()
+        started_s = time.monotonic()
         page.goto(dashboard.address + path)
         if path == "/":
             page.wait_for_selector("#alerts li")
-        took[path] = round(time.monotonic() - began_s, 3)
+        took[path] = round(time.monotonic() - started_s, 3)
     page.goto(f"{dashboard.address}/history?span=365")
-    assert f"{alerts:,} began" in page.locator("main").text_content()
+    assert f"{alerts:,} started in this period" in page.locator("main").text_content()
     for _ in range(3):
-        began_s = time.monotonic()
-        page.get_by_text("Older ones").click()
-        page.wait_for_selector("text=Back to the newest")
-        took["older"] = max(took.get("older", 0.0), round(time.monotonic() - began_s, 3))
+        started_s = time.monotonic()
+        page.get_by_text("Older alerts", exact=True).click()
+        page.wait_for_selector("text=Back to the newest alerts")
+        took["older"] = max(took.get("older", 0.0), round(time.monotonic() - started_s, 3))
     took["memory_mb"] = resident_mb(dashboard.pid)
     (tmp_path / "figures.json").write_text(json.dumps(took))
     assert max(v for k, v in took.items() if k != "memory_mb") < 2.0, took
