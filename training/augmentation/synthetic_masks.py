@@ -39,15 +39,15 @@ class WearingStyle:
 #: the nose at 0.62, the mouth at 0.78 and the chin at about 1.
 WEARING_STYLES = (
     WearingStyle("mask", (0.44, 0.54), 0.40),
-    WearingStyle("incorrect_mask", (0.66, 0.71), 0.30),  # nose bare
-    WearingStyle("incorrect_mask", (0.82, 0.90), 0.12),  # nose and mouth bare
-    WearingStyle("no_mask", (1.03, 1.15), 0.18),  # a collar or a scarf, which is not a mask
+    WearingStyle("incorrect_mask", (0.66, 0.71), 0.30),  # Nose bare.
+    WearingStyle("incorrect_mask", (0.82, 0.90), 0.12),  # Nose and mouth bare.
+    WearingStyle("no_mask", (1.03, 1.15), 0.18),  # A collar or a scarf, which is not a mask.
 )
 #: Upper edge of the donor's mask when it is worn correctly.
 CORRECT_TOP = 0.50
 CHIN_HEIGHT = 1.0
-SIDE_PX = 120  # side to which the detector's box is scaled
-CONTEXT = 0.45  # margin around the box, in box sides
+SIDE_PX = 120  # Side to which the detector's box is scaled.
+CONTEXT = 0.45  # Margin around the box, in box sides.
 # share of the masks that are recoloured, so that the model does not take a pink mask for skin
 DYED_SHARE = 0.35
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from training.common.metrics import Ints
 
 RESAMPLES, SEED, COVERAGE = 2000, 1, 0.95
-MAX_CELLS = 4_000_000  # in a table of weights: 16 MB
+MAX_CELLS = 4_000_000  # Maximum number of cells in a table of weights, which then takes 16 MB.
 
 #: (draws, faces) float32: how often each face occurs in each draw.
 Weights = npt.NDArray[np.float32]
@@ -75,9 +75,9 @@ def _ratios(
 
 def ratio(numerators: Values, denominators: Values) -> Values:
     """Return `numerators` / `denominators`, with NaN where the denominator is 0."""
-    found = np.full(numerators.shape, np.nan)
+    ratios = np.full(numerators.shape, np.nan)
     return np.asarray(
-        np.divide(numerators, denominators, out=found, where=denominators > 0), np.float64
+        np.divide(numerators, denominators, out=ratios, where=denominators > 0), np.float64
     )
 
 
@@ -99,13 +99,13 @@ def bootstrap_estimates(
     """
     values = statistic(np.ones((1, len(pictures)), np.float32))
     drawn = [statistic(weights) for weights in bootstrap_weights(pictures, resamples, seed)]
-    found: dict[str, Estimate | None] = {}
+    estimates: dict[str, Estimate | None] = {}
     for name, value in values.items():
         column = np.concatenate([each[name] for each in drawn])
         low, high = percentile_interval(column)
         missing = bool(np.isnan(value[0]))
-        found[name] = None if missing else Estimate(float(value[0]), low, high, len(pictures))
-    return found
+        estimates[name] = None if missing else Estimate(float(value[0]), low, high, len(pictures))
+    return estimates
 
 
 def percentile_interval(column: Values) -> tuple[float, float]:

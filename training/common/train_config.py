@@ -1,4 +1,4 @@
-"""The settings of one training run, each with its reason at the end of the line."""
+"""The settings of one training run, each with its reason in a comment."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ class TrainConfig:
     seed: int = 1
     limit: int | None = None  # faces of each data set, for a quick trial; None: all
     classes: int = 2
-    net: str = "small"  # a key of `training.network.model.NETS`
-    learning_rate: float = 3e-3  # the peak rate of AdamW, for batches of 128
+    net: str = "small"  # A key of `training.network.model.NETS`.
+    learning_rate: float = 3e-3  # The peak rate of AdamW, for batches of 128.
     warm_up_epochs: float = 1.0
     weight_decay: float = 0.02
     # 1: all labels of a data set have the same total weight; 0: every face has the same weight. At
     # 1 the model predicted `incorrect_mask`, which is rare, for twice as many faces as have this
     # label.
     balance: float = 0.5
-    label_smoothing: float = 0.05  # a few per cent of the labels of scenes are wrong
-    average: float = 0.998  # decay of the moving average of the weights: about the last 500 steps
+    label_smoothing: float = 0.05  # A few per cent of the labels of scenes are wrong.
+    average: float = 0.998  # Decay of the moving average of the weights: about the last 500 steps.
     # Draws per epoch of a boxed face: there are few, and they are the most like what the daemon
     # sees.
     annotated_draws: float = 3.0
@@ -31,13 +31,13 @@ class TrainConfig:
     draws: dict[str, float] = field(default_factory=dict)
     # As in `training.augmentation.augment.augment`; 0 measures the effect of leaving it out.
     style: float = 1.0
-    put_on: float = 0.15  # share of the bare-face samples that get a synthetic mask
-    empty_draws: float = 1.0  # draws per epoch of a box without a face
-    empty_per_picture: int = 2  # boxes without a face, such as walls and clothes, from each scene
-    empty_no_mask: float = 0.3  # their `no_mask` target: uncertain, and below the alert threshold
-    corrections: str = ""  # digest of the file of corrected labels
-    start: str = ""  # digest of the model whose weights the run starts from
-    teacher: str = ""  # digest of the model whose outputs are targets as well
+    put_on: float = 0.15  # Share of the bare-face samples that get a synthetic mask.
+    empty_draws: float = 1.0  # Draws per epoch of a box without a face.
+    empty_per_picture: int = 2  # Boxes without a face, such as walls and clothes, from each scene.
+    empty_no_mask: float = 0.3  # Their `no_mask` target: uncertain, and below the alert threshold.
+    corrections: str = ""  # Digest of the file of corrected labels.
+    start: str = ""  # Digest of the model whose weights the run starts from.
+    teacher: str = ""  # Digest of the model whose outputs are targets as well.
     # Share of the loss that compares with the teacher's outputs, if there is a teacher.
     teacher_share: float = 0.7
     patience: int = 12  # the run stops after this many epochs without a better validation score

@@ -18,9 +18,11 @@ def find_partition(folder: Path) -> Path | None:
     The list may be in `folder`, in one of the two folders above it (Kaggle nests img_align_celeba/
     twice), or in their Eval/, where CelebA's authors keep it.
     """
-    near = [folder, *folder.resolve().parents[:2]]
-    places = [place / inner / name for place in near for inner in ("", "Eval") for name in NAMES]
-    return next((place for place in places if place.is_file()), None)
+    folders = [folder, *folder.resolve().parents[:2]]
+    candidates = [
+        folder / inner / name for folder in folders for inner in ("", "Eval") for name in NAMES
+    ]
+    return next((folder for folder in candidates if folder.is_file()), None)
 
 
 def read_partition(path: Path) -> dict[str, Split]:

@@ -27,9 +27,9 @@ MIN_TRAINED_WIDTH_PX, MIN_EVALUATED_WIDTH_PX = 20.0, 28.0
 #: A whole picture with a larger aspect ratio, in which no face is found, is not a face crop.
 MAX_ASPECT = 1.6
 
-# side of the kept surroundings of a face, in sides of its box: room for the jitter
+# Side of the kept surroundings of a face, in sides of its box: this leaves room for the jitter.
 CONTEXT_SIDES = 2.2
-BOX_LIMIT_PX = 112  # a larger box is scaled down to this; its crop is still larger than 96 px
+BOX_LIMIT_PX = 112  # A larger box is scaled down to this size; its crop is still larger than 96 px.
 
 
 @dataclass(frozen=True)

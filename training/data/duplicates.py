@@ -25,7 +25,7 @@ MAX_DIFFERING_BITS = 20
 #: correlate above this. Between face-mask-12k's Train and Test there are 36 such pairs at 0.95 and
 #: 28 at 0.99, but 180 at 0.90, where different people have the same pose.
 TONE_GRID, MIN_CORRELATION = 32, 0.95
-MAX_ROWS = 4096  # in a table of all pairs: about 100 MB
+MAX_ROWS = 4096  # Maximum number of rows in a table of all pairs, which then takes about 100 MB.
 
 #: Side of the crop that a face's fingerprint is computed from, in pixels.
 FACE_PX = 64

@@ -30,7 +30,7 @@ from training.detector_sweep.grid import Configuration
 from training.detector_sweep.scenes import match_boxes
 
 #: A track is a person if the reference had it for at least this long, and in at least this share of
-#: the frames between: false detections of the cascade come and go.
+#: the frames between its first and its last. False detections of the cascade come and go.
 MIN_PERSON_S, MIN_PERSON_SHARE = 1.0, 0.5
 
 
@@ -65,9 +65,10 @@ class PersonSighting:
 class ClipResult:
     """The result of a configuration on a clip.
 
-    `late_s`: for each alert that the reference gave as well, how much later it came. `lost` and
-    `added`: alerts that only the reference, or only this configuration, gave. `false_boxes`: boxes
-    in `frames` frames where the reference has no person.
+    `late_s`: for each alert that the reference gave as well, how much later this configuration gave
+    it. `lost`: the number of alerts that only the reference gave. `added`: the number of alerts
+    that only this configuration gave. `false_boxes`: the number of boxes in `frames` frames where
+    the reference has no person.
     """
 
     clip: str

@@ -1,11 +1,14 @@
 """Annotated scenes searched with every configuration: which faces are found, and at what cost.
 
-One search serves all numbers of neighbours. The detector groups hits and drops groups in the order
-of their support, so a higher number only removes boxes: the boxes with `min_neighbors = k` are
-those of a lower number whose support exceeds k. (OpenCV's `groupRectangles` drops a box that is
-inside of one with more hits, or, below three hits, inside of any; `without_overlaps` drops it for
-one with more support. Dropping the boxes with less support cannot undo either; a test compares the
-two.)
+One search serves all numbers of neighbours. A higher number of neighbours only removes boxes: the
+boxes with `min_neighbors = k` are those boxes of a search with a lower number whose support exceeds
+k.
+
+The reason is that a box is dropped only in favour of a box with more support. OpenCV's
+`groupRectangles` drops a box that is inside of one with more hits, or, if it has fewer than three
+hits, inside of any other box; `without_overlaps` drops a box that overlaps with one of more
+support. So removing the boxes with little support never restores a dropped box. A test compares the
+results of both ways.
 """
 
 from __future__ import annotations

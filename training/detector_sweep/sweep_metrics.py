@@ -33,9 +33,10 @@ SIZE_BANDS = {
 }
 #: Times that differ by less than this factor are equal: two runs on one machine differ as much.
 TIME_STEP = 1.1
-#: The front has many members. Contenders are one for each step of time by this factor, …
+#: The Pareto front has many members. It provides at most one contender for each step of time by
+#: this factor.
 CONTENDER_TIME_STEP = 1.25
-#: … among those with at most this many times the false boxes of the shipped configuration, because
+#: A contender has at most this many times the false boxes of the shipped configuration, because
 #: each box costs a classification.
 MAX_CONTENDER_FALSE = 2.0
 LABELS = ("no_mask", "mask", "incorrect_mask")

@@ -55,16 +55,16 @@ def size_table(best: Sequence[ConfigurationMetrics]) -> Iterator[str]:
 
     Without any bare faces, yield a line that says so.
     """
-    there = {name: best[0].by_size[name][1] for name in SIZE_BANDS}
-    named = [name for name in SIZE_BANDS if there[name]]
+    faces_in_band = {name: best[0].by_size[name][1] for name in SIZE_BANDS}
+    named = [name for name in SIZE_BANDS if faces_in_band[name]]
     if not named:
         yield "There is no bare face in these pictures."
         return
-    heads = (f"{name} ({there[name]})" for name in named)
+    heads = (f"{name} ({faces_in_band[name]})" for name in named)
     yield f"| configuration | {' | '.join(heads)} |"
     yield f"|---{'|---' * len(named)}|"
     for each in best:
-        cells = (f"{each.by_size[name][0] / there[name]:.0%}" for name in named)
+        cells = (f"{each.by_size[name][0] / faces_in_band[name]:.0%}" for name in named)
         yield f"| {_name(each.configuration)} | {' | '.join(cells)} |"
 
 
@@ -96,14 +96,14 @@ def _clips_row(
     name: str, clips: Sequence[ClipResult], expected: Mapping[str, int], times: str
 ) -> str:
     sights = [sight for each in clips for sight in each.sights]
-    seen = [sight.late_s for sight in sights if sight.late_s is not None]
+    found_s = [sight.late_s for sight in sights if sight.late_s is not None]
     late = [late_s for each in clips for late_s in each.late_s]
     wrong = [e.clip for e in clips if e.clip in expected and e.starts != expected[e.clip]]
     shares = f"{sum(s.share for s in sights) / len(sights):.0%}" if sights else ""
     cells = (
         name,
-        str(len(seen)),
-        _median_and_max(seen),
+        str(len(found_s)),
+        _median_and_max(found_s),
         shares,
         str(sum(each.false_boxes for each in clips)),
         str(sum(each.starts for each in clips)),

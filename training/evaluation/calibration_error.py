@@ -25,8 +25,8 @@ BINS = 10
 class Bin:
     """The faces with a score from `low` up to `high`.
 
-    `score` is their mean score, and `share` the share of them for which the score's statement is
-    true.
+    `score` is the mean of their scores, and `share` is the share of these faces for which the
+    statement that is scored is true.
     """
 
     low: float
@@ -49,10 +49,11 @@ class Reliability:
 
 
 def reliability(scores: Floats, is_true: npt.NDArray[np.bool_], pictures: Ints) -> Reliability:
-    """Compare `scores` (n,), 0 to 1, with `is_true` (n,), whether what each score stands for is
-    true.
+    """Compare scores with what is true.
 
-    `pictures` (n,) holds a number for each face that is the same for faces of one picture.
+    `scores` (n,), 0 to 1: for each face the probability that the model gives to a statement, such
+    as that its label is `no_mask`. `is_true` (n,): whether the statement is true. `pictures` (n,):
+    a number for each face that is the same for faces of one picture.
     """
     bin_index = np.clip((scores * BINS).astype(np.int64), 0, BINS - 1)
     in_bin = bin_index[:, np.newaxis] == np.arange(BINS)

@@ -198,8 +198,8 @@ def alerts_at(predictions: Predictions, threshold: float) -> AlertMetrics:
         label: (reached & predictions.is_label(label), predictions.is_label(label))
         for label in ALL_LABELS
     }
-    found = share_estimates(parts, predictions.pictures)
-    flagged = {label: share for label, share in found.items() if share is not None}
+    estimates = share_estimates(parts, predictions.pictures)
+    flagged = {label: share for label, share in estimates.items() if share is not None}
     masked, bare = flagged.get(MASKED), flagged.get(ALERT_LABEL)
     return AlertMetrics(
         threshold,
@@ -219,11 +219,12 @@ def _threshold_at_2_percent(predictions: Predictions) -> float | None:
     return alert_threshold([scores], DEFAULT_FALSE_ALARMS) if len(scores) else None
 
 
-def _with_threshold_redrawn(alerts: AlertMetrics, found: Estimate | None) -> AlertMetrics:
-    """Return `alerts` with `found` for the bare faces, whose interval has a threshold for each
-    draw.
+def _with_threshold_redrawn(alerts: AlertMetrics, bare_flagged: Estimate | None) -> AlertMetrics:
+    """Return `alerts` with another estimate for the bare faces.
+
+    In each draw of `bare_flagged` the threshold was chosen again.
     """
-    redrawn = {} if found is None else {ALERT_LABEL: found}
+    redrawn = {} if bare_flagged is None else {ALERT_LABEL: bare_flagged}
     return replace(alerts, flagged={**alerts.flagged, **redrawn})
 
 
@@ -237,12 +238,12 @@ def _label_estimates(
         parts[f"precision {label}"] = (is_true & predicted_as, predicted_as.astype(int))
         parts[f"recall {label}"] = (is_true & predicted_as, is_true.astype(int))
         parts[f"f1 {label}"] = (2 * (is_true & predicted_as), is_true.astype(int) + predicted_as)
-    found = share_estimates(parts, predictions.pictures)
+    estimates = share_estimates(parts, predictions.pictures)
     return {
         label: LabelEstimates(
-            found[f"precision {label}"],
-            found[f"recall {label}"],
-            found[f"f1 {label}"],
+            estimates[f"precision {label}"],
+            estimates[f"recall {label}"],
+            estimates[f"f1 {label}"],
             ranked[f"auc {label}"],
             ranked[f"average precision {label}"],
         )
@@ -276,12 +277,12 @@ def _macro_estimates(
             "f1": mean(ratio(2 * hits, positives + predicted_positives)),
         }
 
-    found = bootstrap_estimates(statistic, predictions.pictures)
+    estimates = bootstrap_estimates(statistic, predictions.pictures)
     each = by_label.values()
     return MacroEstimates(
-        _with_mean_lower_bound(found["precision"], [label.precision for label in each]),
-        _with_mean_lower_bound(found["recall"], [label.recall for label in each]),
-        _with_mean_lower_bound(found["f1"], [label.f1 for label in each]),
+        _with_mean_lower_bound(estimates["precision"], [label.precision for label in each]),
+        _with_mean_lower_bound(estimates["recall"], [label.recall for label in each]),
+        _with_mean_lower_bound(estimates["f1"], [label.f1 for label in each]),
     )
 
 
@@ -320,8 +321,8 @@ def _ranking_estimates(predictions: Predictions) -> dict[str, Estimate | None]:
             )
         return columns
 
-    found = bootstrap_estimates(statistic, predictions.pictures)
-    at_exactly = found["found"]
+    estimates = bootstrap_estimates(statistic, predictions.pictures)
+    at_exactly = estimates["found"]
     if at_exactly is not None:
-        found["found"] = replace(at_exactly, count=int(bare.sum()))
-    return found
+        estimates["found"] = replace(at_exactly, count=int(bare.sum()))
+    return estimates

@@ -111,7 +111,7 @@ def _draw_alerts(path: Path, results: Sequence[EvaluationResult], title: str) ->
             axes.plot([], [], "ko", label="at the model's threshold")
         for chosen in [each.evaluation.chosen for each in results if each.evaluation.chosen][:1]:
             allowed = f"{100 * chosen.false_alarms:g}%"
-            axes.plot([], [], "kD", label=f"chosen for {allowed} on validation")
+            axes.plot([], [], "kD", label=f"chosen for {allowed} false alarms on validation")
         axes.set(
             title=title,
             xlabel="masked faces flagged, %",

@@ -29,27 +29,28 @@ FLAGGED_TITLES = {
 METRIC_WIDTH, FLAGGED_WIDTH, LABEL_WIDTH, SLICE_WIDTH = 25, 22, 16, 26
 
 
-def report_lines(found: Evaluation) -> Iterator[str]:
+def report_lines(evaluation: Evaluation) -> Iterator[str]:
     """Yield the lines of the report; brackets contain 95% intervals."""
-    yield f"{found.model} with {found.runtime} on {found.data} ({found.split})"
+    yield f"{evaluation.model} with {evaluation.runtime} on {evaluation.data} ({evaluation.split})"
     yield (
-        f"accuracy   {format_fraction(found.accuracy)} over {found.figures.count} faces,"
-        f" {found.left_out} left out"
+        f"accuracy   {format_fraction(evaluation.accuracy)} over {evaluation.figures.count} faces,"
+        f" {evaluation.left_out} left out"
     )
-    yield from _without_copies(found)
-    yield from _labels(found)
-    yield from _confusion(found)
+    yield from _without_copies(evaluation)
+    yield from _labels(evaluation)
+    yield from _confusion(evaluation)
     yield (
         "calibration error (ECE): of the predicted label's score"
-        f" {format_percent(found.answer_reliability.ece)}, of the {ALERT_LABEL} score"
-        f" {format_percent(found.alert_reliability.ece)}"
+        f" {format_percent(evaluation.answer_reliability.ece)}, of the {ALERT_LABEL} score"
+        f" {format_percent(evaluation.alert_reliability.ece)}"
     )
-    yield from _alerts(found)
-    for grouping, slices in found.slices.items():
+    yield from _alerts(evaluation)
+    for grouping, slices in evaluation.slices.items():
         yield from _slices(SLICE_TITLES[grouping], slices)
+    bootstrap = evaluation.bootstrap
     yield (
-        f"in brackets: {found.bootstrap['interval']:.0%} intervals,"
-        f" {found.bootstrap['resamples']} bootstrap draws of the {found.pictures} pictures"
+        f"brackets contain {bootstrap['interval']:.0%} intervals from {bootstrap['resamples']}"
+        f" bootstrap draws of the {evaluation.pictures} pictures"
     )
 
 
@@ -65,23 +66,23 @@ def format_percent(each: Estimate | None) -> str:
     return f"{each.value:.1%} [{100 * each.low:.1f}, {100 * each.high:.1f}]"
 
 
-def _without_copies(found: Evaluation) -> Iterator[str]:
-    if found.without_copies is not None:
-        each = found.without_copies
+def _without_copies(evaluation: Evaluation) -> Iterator[str]:
+    if evaluation.without_copies is not None:
+        each = evaluation.without_copies
         yield (
             f"           {format_fraction(each.accuracy)} without {each.copies} near-duplicates of"
             f" training pictures of {', '.join(each.of)}"
         )
 
 
-def _labels(found: Evaluation) -> Iterator[str]:
+def _labels(evaluation: Evaluation) -> Iterator[str]:
     heads = "".join(f"{head:{METRIC_WIDTH}}" for head in ("precision", "recall", "F1"))
     yield f"{'':{LABEL_WIDTH}}{heads} faces"
-    for label, each in found.by_label.items():
-        count = found.figures.by_label[label].count
+    for label, each in evaluation.by_label.items():
+        count = evaluation.figures.by_label[label].count
         yield f"{label:{LABEL_WIDTH}}{_metric_columns(each)}{count:6d}"
-    yield f"{'macro':{LABEL_WIDTH}}{_metric_columns(found.macro)}".rstrip()
-    ranked = [(label, each) for label, each in found.by_label.items() if each.auc is not None]
+    yield f"{'macro':{LABEL_WIDTH}}{_metric_columns(evaluation.macro)}".rstrip()
+    ranked = [(label, each) for label, each in evaluation.by_label.items() if each.auc is not None]
     for label, each in sorted(ranked, key=lambda pair: pair[0] != ALERT_LABEL):
         yield (
             f"{label} against the others: area under ROC {format_fraction(each.auc)},"
@@ -96,19 +97,19 @@ def _metric_columns(metrics: LabelEstimates | MacroEstimates) -> str:
     )
 
 
-def _confusion(found: Evaluation) -> Iterator[str]:
-    labels = found.figures.by_label
+def _confusion(evaluation: Evaluation) -> Iterator[str]:
+    labels = evaluation.figures.by_label
     yield "confusion (rows: true label, columns: predicted label): " + ", ".join(labels)
-    for label, row in zip(labels, found.figures.confusion, strict=True):
+    for label, row in zip(labels, evaluation.figures.confusion, strict=True):
         yield f"  {label:{LABEL_WIDTH - 2}}" + "  ".join(f"{value:5d}" for value in row)
 
 
-def _alerts(found: Evaluation) -> Iterator[str]:
-    thresholds = [("the model's own", found.alerts)]
-    if found.chosen is not None:
-        allowed = f"{100 * found.chosen.false_alarms:g}%"
-        thresholds.append((f"{allowed} of masked validation faces", found.alerts_at_chosen))
-    thresholds.append(("2% of these masked faces", found.alerts_at_2_percent))
+def _alerts(evaluation: Evaluation) -> Iterator[str]:
+    thresholds = [("the model's own", evaluation.alerts)]
+    if evaluation.chosen is not None:
+        allowed = f"{100 * evaluation.chosen.false_alarms:g}%"
+        thresholds.append((f"{allowed} of masked validation faces", evaluation.alerts_at_chosen))
+    thresholds.append(("2% of these masked faces", evaluation.alerts_at_2_percent))
     rows = [(threshold_name, each) for threshold_name, each in thresholds if each is not None]
     if not rows:
         return

@@ -22,7 +22,7 @@ HELD_OUT = tuple(name for name, split in SPLIT_FOLDERS.items() if split is not S
 
 def training_fingerprints(roots: Sequence[Path]) -> dict[str, list[Fingerprint]]:
     """Return the fingerprints of the train splits of the data sets in `roots`, by data set name."""
-    found: dict[str, list[Fingerprint]] = {}
+    fingerprints_by_data_set: dict[str, list[Fingerprint]] = {}
     for root in roots:
         data = read_with_all_labels(root)
         if data.layout == "classes" and Path(data.name).name.lower() in HELD_OUT:
@@ -33,8 +33,10 @@ def training_fingerprints(roots: Sequence[Path]) -> dict[str, list[Fingerprint]]
         if not samples:
             raise UsageError(f"{root} has no train split whose near-duplicates could be left out")
         for sample, image in decode_samples(data, samples, sample_progress(f"{data.name} train")):
-            found.setdefault(data.name, []).extend(sample_fingerprints(sample, image))
-    return found
+            fingerprints_by_data_set.setdefault(data.name, []).extend(
+                sample_fingerprints(sample, image)
+            )
+    return fingerprints_by_data_set
 
 
 def training_samples(data: DataSet) -> list[Sample]:

@@ -38,8 +38,8 @@ from training.exploration.near_duplicates import Pair, find_pairs
 
 #: Maximum number of pairs on the contact sheet of near-duplicates, five in a row.
 MAX_PAIRS_SHOWN = 30
-SHEET_QUALITY = 88  # of its JPEG
-MAX_CAPTION_LETTERS = 16  # in a caption below a picture
+SHEET_QUALITY = 88  # JPEG quality of contact sheets.
+MAX_CAPTION_LETTERS = 16  # In a caption below a picture.
 
 
 @dataclass(frozen=True)

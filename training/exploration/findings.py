@@ -28,12 +28,14 @@ Summary = dict[str, Any]
 
 
 def summary(
-    all_seen: list[DataSetStats], pairs: list[Pair], told: list[tuple[str, dict[str, float]]]
+    all_seen: list[DataSetStats],
+    pairs: list[Pair],
+    separability_rows: list[tuple[str, dict[str, float]]],
 ) -> Summary:
     """Return everything in the report as plain values, for `explore.json`."""
-    found: Summary = {
-        "data": [_data_set_summary(seen) for seen in all_seen],
-        "told_by_style": [{"of": name, **_rounded(each)} for name, each in told],
+    content: Summary = {
+        "data": [_data_set_summary(stats) for stats in all_seen],
+        "told_by_style": [{"of": name, **_rounded(each)} for name, each in separability_rows],
         "near_copies": [
             {
                 "between": list(each.places),
@@ -53,11 +55,11 @@ def summary(
             for pair in pairs[:MAX_PAIRS_LISTED]
         ],
     }
-    return {"findings": list(_findings(found)), **found}
+    return {"findings": list(_findings(content)), **content}
 
 
-def _data_set_summary(seen: DataSetStats) -> Summary:
-    faces = seen.faces
+def _data_set_summary(stats: DataSetStats) -> Summary:
+    faces = stats.faces
     counts = Counter((str(f.sample.split), f.sample.label) for f in faces)
     labels = [label for label in LABELS[3] if any(f.sample.label == label for f in faces)]
     boxed = [f.face_px[0] for f in faces if f.sample.box_px is not None]
@@ -68,10 +70,10 @@ def _data_set_summary(seen: DataSetStats) -> Summary:
         if f.sample.label == "incorrect_mask" and (kind := incorrect_kind(f.sample.path.name))
     )
     return {
-        "name": seen.data.name,
-        "folder": str(seen.data.root),
-        "layout": seen.data.layout,
-        "left_out_by_limit": seen.left_out,
+        "name": stats.data.name,
+        "folder": str(stats.data.root),
+        "layout": stats.data.layout,
+        "left_out_by_limit": stats.left_out,
         "pictures": len(pictures),
         "faces": len(faces),
         "labels": {label: sum(f.sample.label == label for f in faces) for label in labels},
@@ -79,8 +81,8 @@ def _data_set_summary(seen: DataSetStats) -> Summary:
             str(split): {label: counts[str(split), label] for label in labels} for split in Split
         },
         "incorrect_kinds": dict(sorted(kinds.items())),
-        "unreadable": [str(path) for path in seen.unreadable],
-        "unreadable_share": len(seen.unreadable) / (len(seen.unreadable) + len(pictures)),
+        "unreadable": [str(path) for path in stats.unreadable],
+        "unreadable_share": len(stats.unreadable) / (len(stats.unreadable) + len(pictures)),
         "picture_px": {
             side: _quantiles([size[column] for size in pictures.values()])
             for column, side in enumerate(("width", "height"))
@@ -95,7 +97,7 @@ def _data_set_summary(seen: DataSetStats) -> Summary:
                 for measure in MEASURES
             }
             for label in labels
-            if (styles := styles_of(seen, label))
+            if (styles := styles_of(stats, label))
         },
     }
 
@@ -109,12 +111,12 @@ def _rounded(values: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in values.items()}
 
 
-def _findings(found: Summary) -> Iterator[str]:
+def _findings(content: Summary) -> Iterator[str]:
     """Yield what a person should know before training, one sentence each."""
-    for data in found["data"]:
+    for data in content["data"]:
         yield from _data_set_findings(data)
-    yield from _style_findings(found["told_by_style"])
-    yield from _duplicate_findings(found["near_copies"])
+    yield from _style_findings(content["told_by_style"])
+    yield from _duplicate_findings(content["near_copies"])
 
 
 def _data_set_findings(data: Summary) -> Iterator[str]:
@@ -142,8 +144,8 @@ def _data_set_findings(data: Summary) -> Iterator[str]:
         )
 
 
-def _style_findings(told: list[Summary]) -> Iterator[str]:
-    for row in told:
+def _style_findings(separability_rows: list[Summary]) -> Iterator[str]:
+    for row in separability_rows:
         if row["look"] >= SEPARABLE:
             evidence = f"brightness, colour and sharpness separate them at {row['look']:.2f}"
         elif row["look and size"] >= SEPARABLE:
@@ -181,19 +183,19 @@ def _pair_count(pairs: int) -> str:
     return "1 pair of near-duplicates" if pairs == 1 else f"{pairs} pairs of near-duplicates"
 
 
-def summary_lines(found: Summary) -> Iterator[str]:
+def summary_lines(content: Summary) -> Iterator[str]:
     """Yield the counts as a table for a terminal, and the findings."""
-    yield from _aligned(counts_table(found))
-    if found["findings"]:
+    yield from _aligned(counts_table(content))
+    if content["findings"]:
         yield ""
-        yield from (f"- {finding}" for finding in found["findings"])
+        yield from (f"- {finding}" for finding in content["findings"])
 
 
-def counts_table(found: Summary) -> list[list[str]]:
+def counts_table(content: Summary) -> list[list[str]]:
     """Return the number of faces by data set and split, with a heading first."""
-    used = [label for label in LABELS[3] if any(label in d["labels"] for d in found["data"])]
+    used = [label for label in LABELS[3] if any(label in d["labels"] for d in content["data"])]
     rows = [["data set", "split", *used]]
-    for data in found["data"]:
+    for data in content["data"]:
         for part, counts in data["parts"].items():
             if any(counts.values()):
                 rows.append([data["name"], part, *(str(counts.get(each, 0)) for each in used)])

@@ -44,9 +44,11 @@ PLOT_NOTES = {
 }
 
 
-def report_html(found: Summary, plots: list[tuple[str, str]], sheets: list[tuple[str, str]]) -> str:
+def report_html(
+    summary: Summary, plots: list[tuple[str, str]], sheets: list[tuple[str, str]]
+) -> str:
     """Return the page; `plots` and `sheets` are (file in the same folder, title)."""
-    names = ", ".join(data["name"] for data in found["data"])
+    names = ", ".join(data["name"] for data in summary["data"])
     parts = [
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8">',
@@ -55,15 +57,15 @@ def report_html(found: Summary, plots: list[tuple[str, str]], sheets: list[tuple
         f"<title>Data: {html.escape(names)}</title><style>{STYLESHEET}</style></head><body>",
         f"<h1>Data sets: {html.escape(names)}</h1>",
         f'<p class="private">{html.escape(PRIVATE)}</p>',
-        *_section("Findings", _list(found["findings"] or ["None."])),
-        *_section("Counts", _table(counts_table(found), numbers_from=2) + _details(found)),
+        *_section("Findings", _list(summary["findings"] or ["None."])),
+        *_section("Counts", _table(counts_table(summary), numbers_from=2) + _details(summary)),
     ]
     for file, title in plots:
         parts += _section(title, _paragraph(PLOT_NOTES[file]) + _image(file, title))
-    parts += _section("Near-duplicates", _near_duplicates(found))
+    parts += _section("Near-duplicates", _near_duplicates(summary))
     for file, title in sheets:
         parts += _section(title, _image(file, title))
-    parts += _section("Unreadable pictures", _unreadable(found))
+    parts += _section("Unreadable pictures", _unreadable(summary))
     return "\n".join([*parts, "</body></html>", ""])
 
 
@@ -96,9 +98,9 @@ def _table(rows: list[list[str]], numbers_from: int) -> str:
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
 
 
-def _details(found: Summary) -> str:
+def _details(summary: Summary) -> str:
     items = []
-    for data in found["data"]:
+    for data in summary["data"]:
         text = f"{data['name']}: {data['faces']} faces in {data['pictures']} pictures"
         if data["left_out_by_limit"]:
             text += f" ({data['left_out_by_limit']} faces left out by --limit)"
@@ -111,26 +113,26 @@ def _details(found: Summary) -> str:
     return _list(items)
 
 
-def _near_duplicates(found: Summary) -> str:
-    if not found["near_copies"]:
+def _near_duplicates(summary: Summary) -> str:
+    if not summary["near_copies"]:
         return _paragraph("None.")
     rows = [["between", "and", "pairs", "pictures", "pairs with different labels"]]
     rows += [
         [*row["between"], str(row["pairs"]), str(row["pictures"]), str(row["labels_differ"])]
-        for row in found["near_copies"]
+        for row in summary["near_copies"]
     ]
     note = _paragraph(
         "Training leaves out pictures of the train split that are near-duplicates of a validation"
         " or test picture. Metrics that others report on a test split that shares pictures with"
         " the train split are too optimistic."
     )
-    first = [f"{pair['one']} = {pair['two']}" for pair in found["first_pairs"]]
+    first = [f"{pair['one']} = {pair['two']}" for pair in summary["first_pairs"]]
     listed = f"<details><summary>The first {len(first)} pairs</summary>{_list(first)}</details>"
     return note + _table(rows, numbers_from=2) + listed
 
 
-def _unreadable(found: Summary) -> str:
-    files = [path for data in found["data"] for path in data["unreadable"]]
+def _unreadable(summary: Summary) -> str:
+    files = [path for data in summary["data"] for path in data["unreadable"]]
     if not files:
         return _paragraph("None.")
     more = [f"and {len(files) - MAX_FILES_LISTED} more"] if len(files) > MAX_FILES_LISTED else []

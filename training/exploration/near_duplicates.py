@@ -11,7 +11,7 @@ from training.data.duplicates import near_duplicate_pairs
 from training.data.progress import with_progress
 from training.exploration.dataset_stats import PictureFingerprint
 
-BLOCK = 4096  # fingerprints in a block: 4096 x 4096 comparisons take 64 MB
+BLOCK = 4096  # Fingerprints in a block; 4096 x 4096 comparisons take 64 MB.
 
 
 @dataclass(frozen=True)
@@ -45,20 +45,20 @@ class PairCounts:
     labels_differ: int
 
 
-def data_set_and_split(seen: PictureFingerprint) -> str:
+def data_set_and_split(picture: PictureFingerprint) -> str:
     """Return the data set and split of a picture, such as `scenes train`."""
-    return f"{seen.data} {seen.split}"
+    return f"{picture.data} {picture.split}"
 
 
-def find_pairs(prints: list[PictureFingerprint]) -> list[Pair]:
+def find_pairs(fingerprints: list[PictureFingerprint]) -> list[Pair]:
     """Return each pair of near-duplicates once.
 
     Pairs between different splits come first, because they make test metrics too optimistic. Two
     faces of one picture are not a pair.
     """
     found: dict[frozenset[object], Pair] = {}
-    for i, j in _indices(prints):
-        pair = Pair(prints[i], prints[j])
+    for i, j in _indices(fingerprints):
+        pair = Pair(fingerprints[i], fingerprints[j])
         paths = frozenset((pair.one.path, pair.two.path))
         if len(paths) == 2 and (paths not in found or _has_more_labels(pair, found[paths])):
             found[paths] = pair
@@ -81,15 +81,15 @@ def count_pairs(pairs: list[Pair]) -> list[PairCounts]:
     ]
 
 
-def _indices(prints: list[PictureFingerprint]) -> Iterator[tuple[int, int]]:
+def _indices(fingerprints: list[PictureFingerprint]) -> Iterator[tuple[int, int]]:
     """Yield i < j of near-duplicates, block by block, because the whole table would exceed the
     memory.
     """
-    marks = [each.fingerprint for each in prints]
-    starts = range(0, len(marks), BLOCK)
+    prints = [each.fingerprint for each in fingerprints]
+    starts = range(0, len(prints), BLOCK)
     blocks = [(a, b) for a, b in itertools.product(starts, starts) if a <= b]
     for a, b in with_progress(blocks, "comparing", "block"):
-        for i, j in near_duplicate_pairs(marks[a : a + BLOCK], marks[b : b + BLOCK]):
+        for i, j in near_duplicate_pairs(prints[a : a + BLOCK], prints[b : b + BLOCK]):
             if a + i < b + j:
                 yield a + i, b + j
 

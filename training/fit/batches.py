@@ -90,8 +90,8 @@ class TrainingSet:
                 for future in waiting:
                     future.cancel()
 
-    def _batch(self, chosen: npt.NDArray[np.int64], place: list[int]) -> Batch:
-        rng = np.random.default_rng(place)
+    def _batch(self, chosen: npt.NDArray[np.int64], seed: list[int]) -> Batch:
+        rng = np.random.default_rng(seed)
         targets, weights = self.targets[chosen], self.weights[chosen]
         views = []
         for row, index in enumerate(chosen):

@@ -15,13 +15,13 @@ def test_split_metrics(model: Path, datasets: list[DataSet], names: list[str]) -
     """
     from training.evaluation.evaluate import evaluate
 
-    found: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     for dataset in datasets:
         if dataset.name in names and dataset.in_split(Split.TEST):
-            each = evaluate(model, dataset.argument or dataset.root, Split.TEST, None)
-            found[f"{dataset.name} test, Keras float"] = {
-                "accuracy": round(each.figures.accuracy, 4),
-                "faces": each.figures.count,
-                "confusion": each.figures.confusion,
+            evaluation = evaluate(model, dataset.argument or dataset.root, Split.TEST, None)
+            metrics[f"{dataset.name} test, Keras float"] = {
+                "accuracy": round(evaluation.figures.accuracy, 4),
+                "faces": evaluation.figures.count,
+                "confusion": evaluation.figures.confusion,
             }
-    return found
+    return metrics

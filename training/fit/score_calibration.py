@@ -20,7 +20,7 @@ from training.common.metrics import Floats
 from training.fit.prepare import CropSet
 from training.fit.training_loop import predict
 
-# bounds of the scale: values outside are not plausible from validation faces
+# Bounds of the scale: values outside are not plausible from validation faces.
 MIN_SCALE, MAX_SCALE = 0.2, 5.0
 #: Standard deviation of the offsets' prior, in logits, so that a label with few faces keeps an
 #: offset near 0.
@@ -40,11 +40,13 @@ def calibrate(model: Any, validation: dict[str, CropSet]) -> Calibration:
     place.
     """
     logits = [np.log(np.clip(predict(model, c.pixels), 1e-7, 1)) for c in validation.values()]
-    found = fit_calibration(logits, [crops.truth for crops in validation.values()])
+    calibration = fit_calibration(logits, [crops.truth for crops in validation.values()])
     last = model.get_layer("shares")
     weights, bias = (np.asarray(value) for value in last.get_weights())
-    last.set_weights([weights * found.scale, bias * found.scale + np.array(found.offsets)])
-    return found
+    last.set_weights(
+        [weights * calibration.scale, bias * calibration.scale + np.array(calibration.offsets)]
+    )
+    return calibration
 
 
 def fit_calibration(logits: list[Floats], truth: list[npt.NDArray[np.int64]]) -> Calibration:

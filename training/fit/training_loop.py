@@ -147,8 +147,8 @@ def validation_figures(
     accuracy, losses = {}, []
     for name, crops in validation.items():
         shares = scores[name]
-        found = classification_metrics(crops.truth, shares.argmax(axis=1), labels)
-        accuracy[name] = round(found.accuracy, 4)
+        metrics = classification_metrics(crops.truth, shares.argmax(axis=1), labels)
+        accuracy[name] = round(metrics.accuracy, 4)
         right = shares[np.arange(len(shares)), crops.truth]
         losses.append(float(-np.log(np.clip(right, 1e-3, 1)).mean()))
     return {"accuracy": accuracy, "score": 1 - sum(losses) / len(losses)}

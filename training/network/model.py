@@ -38,8 +38,8 @@ def build_model(labels: int, net: str = "small") -> Any:
     return keras.Model(pixels, shares, name="mask")
 
 
-Stem = tuple[tuple[int, int, int], ...]  # channels, kernel size, stride: 96 px to 24 px to 12 px
-Blocks = tuple[tuple[int, int], ...]  # channels, stride: 12 px to 6 px
+Stem = tuple[tuple[int, int, int], ...]  # Channels, kernel size, stride: 96 px to 24 px to 12 px.
+Blocks = tuple[tuple[int, int], ...]  # Channels, stride: 12 px to 6 px.
 NETS: dict[str, tuple[Stem, Blocks]] = {
     # Runs on the Pi: 98,000 parameters.
     "small": (

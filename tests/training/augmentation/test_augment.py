@@ -18,17 +18,17 @@ boxes = st.tuples(st.floats(-50, 150), st.floats(-50, 150), st.floats(5, 120), s
 
 def test_same_random_numbers_give_same_crop() -> None:
     face = Face(datasets.pattern(200), (50.0, 50.0, 100.0, 100.0), "mask", annotated=True)
-    looks = [augment(face, np.random.default_rng(seed)) for seed in (5, 5, 6)]
-    np.testing.assert_array_equal(looks[0], looks[1])
-    assert (looks[0] != looks[2]).any()
+    crops = [augment(face, np.random.default_rng(seed)) for seed in (5, 5, 6)]
+    np.testing.assert_array_equal(crops[0], crops[1])
+    assert (crops[0] != crops[2]).any()
 
 
 @settings(max_examples=60, deadline=None)
 @given(boxes, st.integers(0, 2**32), st.booleans())
 def test_crop_has_the_models_size(box: Box, seed: int, annotated: bool) -> None:
     face = Face(datasets.pattern(100), box, "mask", annotated)
-    look = augment(face, np.random.default_rng(seed))
-    assert (look.shape, look.dtype) == ((96, 96, 3), np.uint8)
+    crop = augment(face, np.random.default_rng(seed))
+    assert (crop.shape, crop.dtype) == ((96, 96, 3), np.uint8)
 
 
 def test_crops_are_centred_on_the_box() -> None:

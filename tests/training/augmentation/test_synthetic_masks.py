@@ -15,6 +15,7 @@ from training.augmentation.synthetic_masks import (
     CONTEXT,
     SIDE_PX,
     WEARING_STYLES,
+    WearingStyle,
     transfer_mask,
     wearing_styles_for,
 )
@@ -37,20 +38,19 @@ def cloth(face: Face) -> Pixels:
     return np.asarray(inside[:, :, 2] > inside[:, :, 0])
 
 
-@pytest.mark.parametrize("way", WEARING_STYLES, ids=lambda way: f"{way.label}-{way.top[0]}")
+@pytest.mark.parametrize("style", WEARING_STYLES, ids=lambda style: f"{style.label}-{style.top[0]}")
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=25, deadline=None)
-def test_mask_starts_at_height_of_style(way: int, seed: int) -> None:
-    assert not isinstance(way, int)
+def test_mask_starts_at_height_of_style(style: WearingStyle, seed: int) -> None:
     rng = np.random.default_rng(seed)
     with patch("training.augmentation.synthetic_masks.DYED_SHARE", 0):
-        worn = transfer_mask(plain(SKIN, "no_mask"), plain(CLOTH, "mask"), way, rng)
-    assert (worn.label, worn.annotated) == (way.label, False)
+        worn = transfer_mask(plain(SKIN, "no_mask"), plain(CLOTH, "mask"), style, rng)
+    assert (worn.label, worn.annotated) == (style.label, False)
     covered = cloth(worn)
     nose = covered[:, SIDE_PX // 2]
     top = float(np.argmax(nose)) / SIDE_PX
     assert nose.any()
-    assert way.top[0] - 0.03 <= top <= way.top[1] + 0.03
+    assert style.top[0] - 0.03 <= top <= style.top[1] + 0.03
     assert not covered[: int(0.40 * SIDE_PX)].any(), "the mask must not cover the eyes"
 
 
@@ -69,14 +69,16 @@ def test_some_masks_are_recoloured_some_like_skin() -> None:
 
 
 def test_label_depends_on_bare_nose_and_mouth() -> None:
-    bare = {way: (way.top[0] > 0.62, way.top[0] > 0.80) for way in WEARING_STYLES}
-    assert {way.label for way, (nose, _) in bare.items() if not nose} == {"mask"}
-    worn_wrongly = [way for way, (nose, _) in bare.items() if nose and way.top[0] < CHIN_HEIGHT]
-    assert {way.label for way in worn_wrongly} == {"incorrect_mask"}
+    bare = {style: (style.top[0] > 0.62, style.top[0] > 0.80) for style in WEARING_STYLES}
+    assert {style.label for style, (nose, _) in bare.items() if not nose} == {"mask"}
+    worn_wrongly = [
+        style for style, (nose, _) in bare.items() if nose and style.top[0] < CHIN_HEIGHT
+    ]
+    assert {style.label for style in worn_wrongly} == {"incorrect_mask"}
     assert any(mouth for _, mouth in bare.values())
-    assert {way.label for way in WEARING_STYLES if way.top[0] >= CHIN_HEIGHT} == {"no_mask"}
+    assert {style.label for style in WEARING_STYLES if style.top[0] >= CHIN_HEIGHT} == {"no_mask"}
 
 
 def test_two_classes_have_no_incorrect_styles() -> None:
-    assert {way.label for way in wearing_styles_for(("mask", "no_mask"))} == {"mask", "no_mask"}
+    assert {style.label for style in wearing_styles_for(("mask", "no_mask"))} == {"mask", "no_mask"}
     assert wearing_styles_for(("mask", "no_mask", "incorrect_mask")) == WEARING_STYLES

@@ -70,7 +70,8 @@ def test_intervals_cover_the_truth_95_percent_of_the_time() -> None:
     pictures = np.repeat(np.arange(80), 2)
     held = 0
     for _ in range(200):
-        hard = np.repeat(rng.random(80) < 0.3, 2)  # errors of faces in one picture are correlated
+        # The errors of faces in one picture are correlated.
+        hard = np.repeat(rng.random(80) < 0.3, 2)
         right = rng.random(160) < np.where(hard, 0.5, 0.9)
         found = share_estimates({"it": (right, np.ones(160))}, pictures)["it"]
         assert found is not None

@@ -40,7 +40,7 @@ def test_celebas_own_splits_are_used(
         "000001": Split.TRAIN,
         "000002": Split.VALIDATION,
         "000003": Split.TEST,
-        "000004": split_of("000004.jpg"),  # not listed
+        "000004": split_of("000004.jpg"),  # is not in the list
     }
 
 
@@ -53,7 +53,7 @@ def test_invalid_line_is_named(tmp_path: Path) -> None:
         read_dataset(tmp_path / "celeba", TWO)
 
 
-@settings(deadline=None)  # it writes files
+@settings(deadline=None)  # because it writes files
 @given(parts=st.dictionaries(st.from_regex(r"[0-9]{6}", fullmatch=True), st.sampled_from("012")))
 def test_list_is_read_as_written(
     tmp_path_factory: pytest.TempPathFactory, parts: dict[str, str]

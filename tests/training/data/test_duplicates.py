@@ -23,6 +23,9 @@ def test_finds_shifted_copy_by_its_tones() -> None:
     rng = np.random.default_rng(3)
     shaken = np.clip(original[4:, 3:] + rng.normal(0, 20, (196, 197, 3)), 0, 255).astype(np.uint8)
     flat = np.full((50, 50, 3), 90, np.uint8)
-    of = [fingerprint(picture) for picture in (other, shaken, flat)]
-    assert near_duplicate_pairs(of, [fingerprint(flat), fingerprint(original)]) == [(1, 1), (2, 0)]
-    assert has_near_duplicate(of, []).tolist() == [False, False, False]
+    queries = [fingerprint(picture) for picture in (other, shaken, flat)]
+    assert near_duplicate_pairs(queries, [fingerprint(flat), fingerprint(original)]) == [
+        (1, 1),
+        (2, 0),
+    ]
+    assert has_near_duplicate(queries, []).tolist() == [False, False, False]

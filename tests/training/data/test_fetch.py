@@ -21,7 +21,7 @@ from training.data.fetch import fetch
 TWELVE_K = PUBLIC_DATA_SETS[0]
 
 
-CLOSED = "http://127.0.0.1:9"  # the discard port: nothing listens there
+CLOSED = "http://127.0.0.1:9"  # The discard port, on which nothing listens.
 
 
 @pytest.fixture

@@ -52,13 +52,13 @@ def test_style_measures_light_colour_and_blur() -> None:
     )
     blurred = np.asarray(cv2.GaussianBlur(plain, (0, 0), 4), np.uint8)
     grey = np.repeat(plain.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
-    of, dark, soft, pale = (
+    normal, dark, soft, pale = (
         style_of(picture, 80, 100) for picture in (plain, plain // 2, blurred, grey)
     )
-    assert dark.brightness == pytest.approx(of.brightness / 2, abs=1)
-    assert soft.sharpness < of.sharpness / 1.5
-    assert (pale.colour, of.colour > 20) == (0, True)
-    assert (of.side_px, of.aspect) == (80, 0.8)
+    assert dark.brightness == pytest.approx(normal.brightness / 2, abs=1)
+    assert soft.sharpness < normal.sharpness / 1.5
+    assert (pale.colour, normal.colour > 20) == (0, True)
+    assert (normal.side_px, normal.aspect) == (80, 0.8)
 
 
 def test_mask_does_not_affect_style() -> None:

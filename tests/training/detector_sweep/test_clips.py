@@ -19,17 +19,23 @@ from training.detector_sweep.grid import (
 def test_overlapping_alerts_agree() -> None:
     assert agreement([(1.2, 3.0), (8.0, 9.0)], [(1.0, 3.0), (5.0, 6.0)]) == (pytest.approx(0.2),)
     assert agreement([], [(1.0, 2.0)]) == ()
-    # One long alert is not two short ones.
+    # One long alert agrees with only one of two short alerts.
     assert len(agreement([(1.0, 9.0)], [(1.0, 3.0), (5.0, 9.0)])) == 1
 
 
 def test_demo_people_are_found_and_blind_detector_finds_none() -> None:
-    usual = shipped()
-    blind = dataclasses.replace(usual, search=dataclasses.replace(usual.search, min_face=0.9))
+    shipped_configuration = shipped()
+    blind = dataclasses.replace(
+        shipped_configuration,
+        search=dataclasses.replace(shipped_configuration.search, min_face=0.9),
+    )
     classifier = Classifier(shipped_model())
-    played, (thorough,) = play_clips([demo_clip()], [usual, blind], usual, classifier, 5.0)
-    (saw,), (blinded,) = played[usual], played[blind]
-    assert len(thorough.sights) == 3  # one bare, one masked, one who puts a mask on
+    played, (thorough,) = play_clips(
+        [demo_clip()], [shipped_configuration, blind], shipped_configuration, classifier, 5.0
+    )
+    (saw,), (blinded,) = played[shipped_configuration], played[blind]
+    # A person without a mask, one with a mask, and one who puts a mask on.
+    assert len(thorough.sights) == 3
     assert (thorough.starts, thorough.lost, thorough.added, thorough.false_boxes) == (2, 0, 0, 0)
     assert all(s.late_s == 0.0 and s.share == 1.0 for s in thorough.sights)
     assert (saw.starts, saw.lost, saw.added) == (2, 0, 0)

@@ -44,7 +44,7 @@ def test_command_prints_and_writes_results(
     assert f"| {shipped().name} |" in printed
     assert f"**{shipped().name}**" in printed
     assert "| hall.avi, 1 |" in printed
-    assert "| hall.avi |" in printed  # its number of alerts is wrong: one, where seven are expected
+    assert "| hall.avi |" in printed  # One alert is the wrong number, because seven are expected.
     found: dict[str, Any] = json.loads((tmp_path / "all.json").read_text())
     assert {each["name"] for each in found["configurations"]} == {
         shipped().name,

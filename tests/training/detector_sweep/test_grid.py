@@ -16,7 +16,7 @@ def test_grid_has_shipped_and_no_equivalents() -> None:
     assert shipped() in tried
     assert {each.min_neighbors for each in tried} == {3, 5}
     default = [each.search for each in tried if each.search.cascade == "default"]
-    # 24 px is the least that it knows: 15% of 160 px, 7.5% of 320.
+    # This cascade finds faces of at least 24 px, which is 15% of 160 px and 7.5% of 320 px.
     assert {(s.width_px, s.min_face) for s in default} == {(160, 0.1), (320, 0.07), (320, 0.1)}
     assert len({each.name for each in tried}) == len(tried)
     assert shipped().settings() == DetectorSettings(cascade=shipped().settings().cascade)

@@ -53,7 +53,7 @@ def test_better_overlap_is_matched() -> None:
         (200.0, 10.0, 50.0, 50.0),
     )
     assert match_boxes([near, exact, far], [face]) == {1: 0}
-    # A shifted box that shares just under three tenths of both is no face.
+    # A box whose IoU with the face is slightly below the minimum does not match it.
     assert match_boxes([(10.0 + 50 * 0.55, 10.0, 50.0, 50.0)], [face]) == {}
 
 
@@ -64,8 +64,8 @@ def test_support_filter_equals_more_neighbours(cascade: str) -> None:
     for image in demo_frames(40, 6):
         found = loose.find(image)
         for count in (2, 3, 5, 8):
-            asked = Configuration(search, count).detector().find(image)
-            assert filter_by_support(found, count, 1) == asked
+            searched_with_count = Configuration(search, count).detector().find(image)
+            assert filter_by_support(found, count, 1) == searched_with_count
 
 
 def test_same_seed_draws_same_scenes(scenes: Path) -> None:

@@ -30,18 +30,22 @@ from training.detector_sweep.sweep_metrics import (
 
 
 def test_found_faces_and_false_boxes_are_counted(scenes: Path) -> None:
-    usual = shipped()
-    blind = dataclasses.replace(usual, search=dataclasses.replace(usual.search, min_face=0.9))
-    searched = search_scenes(read_scenes([scenes]), [usual, blind], 1)
+    shipped_configuration = shipped()
+    blind = dataclasses.replace(
+        shipped_configuration,
+        search=dataclasses.replace(shipped_configuration.search, min_face=0.9),
+    )
+    searched = search_scenes(read_scenes([scenes]), [shipped_configuration, blind], 1)
     saw, blinded = configuration_metrics(searched)
     counts = {label: each.count for label, each in saw.found.items() if each is not None}
     bare = sum(len(faces_in(f)) for f in demo_frames(12, 20))
-    assert counts == {"no_mask": bare, "mask": searched.pictures}  # without the narrow ones
+    # Faces that are too narrow are not counted.
+    assert counts == {"no_mask": bare, "mask": searched.pictures}
     assert (saw.bare, blinded.bare) == (1.0, 0.0)
     assert saw.found["mask"] is not None
     assert saw.found["mask"].value == 0.0
     assert (saw.false_boxes.value, blinded.false_boxes.value) == (0.0, 0.0)
-    assert saw.false_boxes.high > 0.0  # so few pictures rule nothing out
+    assert saw.false_boxes.high > 0.0  # So few pictures do not exclude false boxes.
     assert saw.time.value == 1.0
     assert blinded.gain is not None
     assert blinded.gain.value == -1.0
@@ -73,7 +77,7 @@ def test_front_is_not_dominated() -> None:
     clean, beaten = outcome(0.5, 1, 1.0), outcome(0.5, 3, 0.6)
     hardly_slower = outcome(0.6, 3, 0.301)
     assert pareto_front([good, beaten, clean, cheap]) == [cheap, clean, good]
-    # A time that is the same but for noise saves nobody who finds less.
+    # A configuration that finds fewer faces in the same time, but for noise, is dominated.
     assert pareto_front([cheap, hardly_slower]) == [hardly_slower]
     assert pareto_front([good, good]) == [good, good]
 
@@ -94,13 +98,15 @@ def test_front_is_never_empty(values: list[tuple[int, int, int]]) -> None:
 
 def test_contenders_are_best_at_their_time() -> None:
     other = Configuration(Search("alt", 1.2, 320, 0.1), 4)
-    usual = outcome(0.6, 5, 1.0)
+    shipped_configuration = outcome(0.6, 5, 1.0)
     fast, fast_too = outcome(0.4, 4, 0.5, other), outcome(0.5, 6, 0.5, other)
     wild, slow = outcome(0.9, 50, 1.0, other), outcome(0.8, 10, 3.0, other)
-    tried = [usual, fast, fast_too, wild, slow]
-    assert contenders(pareto_front(tried), tried) == [fast_too, usual, slow]
-    # The shipped one is there though it is beaten.
+    tried = [shipped_configuration, fast, fast_too, wild, slow]
+    assert contenders(pareto_front(tried), tried) == [fast_too, shipped_configuration, slow]
+    # The shipped configuration is a contender even if it is dominated.
     better = outcome(0.7, 4, 1.0, other)
-    several = contenders(pareto_front([usual, better]), [usual, better])
-    assert usual in several
+    several = contenders(
+        pareto_front([shipped_configuration, better]), [shipped_configuration, better]
+    )
+    assert shipped_configuration in several
     assert better in several

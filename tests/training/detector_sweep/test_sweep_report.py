@@ -59,9 +59,9 @@ def test_size_table_has_only_bands_with_faces() -> None:
 
 
 def test_clips_with_a_wrong_number_of_alerts_are_named() -> None:
-    seen, never = PersonSighting(0.25, 0.5), PersonSighting(None, 0.0)
-    played = {shipped(): [clip([seen, never], alerts=1)]}
-    reference = [clip([seen, seen], alerts=2)]
+    sighted, never = PersonSighting(0.25, 0.5), PersonSighting(None, 0.0)
+    played = {shipped(): [clip([sighted, never], alerts=1)]}
+    reference = [clip([sighted, sighted], alerts=2)]
     rows = list(clips_table(played, reference, {"hall.mp4": 2}))[2:]
     assert "| hall.mp4 | 1.00 |" in rows[0]
     assert rows[0].startswith(f"| **{shipped().name}** | 1 | 0.25, at most 0.25 | 25% |")

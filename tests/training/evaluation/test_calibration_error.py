@@ -10,8 +10,8 @@ from training.evaluation.calibration_error import reliability
 
 def test_error_is_mean_gap_of_score_and_share() -> None:
     scores = np.array([0.05, 0.15, 0.15, 0.95, 0.95, 0.95, 0.95, 1.0], np.float32)
-    so = np.array([0, 0, 1, 1, 1, 1, 0, 1], bool)
-    found = reliability(scores, so, np.arange(8))
+    is_true = np.array([0, 0, 1, 1, 1, 1, 0, 1], bool)
+    found = reliability(scores, is_true, np.arange(8))
     assert [(each.low, each.share.count) for each in found.bins] == [(0.0, 1), (0.1, 2), (0.9, 5)]
     assert [each.share.value for each in found.bins] == pytest.approx([0, 0.5, 0.8])
     assert [each.score for each in found.bins] == pytest.approx([0.05, 0.15, 0.96])
@@ -22,7 +22,7 @@ def test_error_is_mean_gap_of_score_and_share() -> None:
 def test_probabilities_have_small_error() -> None:
     rng = np.random.default_rng(0)
     scores = rng.random(20_000).astype(np.float32)
-    honest = reliability(scores, rng.random(20_000) < scores, np.arange(20_000))
-    boastful = reliability(scores, rng.random(20_000) < scores / 2, np.arange(20_000))
-    assert honest.ece.value < 0.015
-    assert boastful.ece.value == pytest.approx(0.25, abs=0.015)
+    calibrated = reliability(scores, rng.random(20_000) < scores, np.arange(20_000))
+    overconfident = reliability(scores, rng.random(20_000) < scores / 2, np.arange(20_000))
+    assert calibrated.ece.value < 0.015
+    assert overconfident.ece.value == pytest.approx(0.25, abs=0.015)

@@ -24,7 +24,7 @@ def test_data_sets_are_evaluated_alone_and_pooled(
     assert both["figures"]["count"] == one["figures"]["count"] + other["figures"]["count"]
     assert (one["data"], one["split"], one["figures"]["count"]) == ("parted", "test", 24)
     assert other["data"] == "scenes"
-    assert other["left_out"] == other["pictures"]  # the incorrectly masked face in each picture
+    assert other["left_out"] == other["pictures"]  # Each picture has one incorrectly masked face.
     assert other["figures"]["count"] == 2 * other["pictures"]
     assert other["alerts"]["flagged"]["incorrect_mask"]["count"] == other["left_out"]
     assert one["chosen"] == other["chosen"]
@@ -82,4 +82,4 @@ def test_split_without_faces_is_named(
     assert evaluate("--data", split_folders, tiny, "--split", "all") == 1
     printed = capsys.readouterr()
     assert "tiny has no face to evaluate" in printed.err
-    assert not printed.out  # nothing may be evaluated before the check
+    assert not printed.out  # Nothing may be evaluated before the check.

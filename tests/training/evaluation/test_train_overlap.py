@@ -27,7 +27,7 @@ def test_near_duplicates_of_training_are_left_out(
 ) -> None:
     data = datasets.kaggle(tmp_path / "data", 4)
     rng = np.random.default_rng(5)
-    for path in sorted(data.rglob("*.png")):  # drawn faces would be near-duplicates of each other
+    for path in sorted(data.rglob("*.png")):  # Drawn faces would be near-duplicates of each other.
         coarse = rng.integers(0, 256, (8, 8, 3), np.uint8)
         datasets.save(path, np.asarray(cv2.resize(coarse, (64, 64)), np.uint8))
     assert _without_copies(capsys, data, data)["copies"] == 0

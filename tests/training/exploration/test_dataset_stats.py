@@ -18,10 +18,10 @@ TWO, THREE = LABELS[2], LABELS[3]
 def test_unreadable_pictures_are_listed(tmp_path: Path) -> None:
     root = pattern_folders(tmp_path / "d", {"mask": 6, "no_mask": 4})
     (root / "mask" / "mask-2.png").write_bytes(b"no picture")
-    seen = stats_of(root)
-    assert [face.sample.label for face in seen.faces].count("mask") == 5
-    assert seen.unreadable == [root / "mask" / "mask-2.png"]
-    assert {label: len(shown) for label, shown in seen.sheet_faces.items()} == {
+    stats = stats_of(root)
+    assert [face.sample.label for face in stats.faces].count("mask") == 5
+    assert stats.unreadable == [root / "mask" / "mask-2.png"]
+    assert {label: len(faces) for label, faces in stats.sheet_faces.items()} == {
         "mask": 5,
         "no_mask": 4,
     }
@@ -47,6 +47,6 @@ def test_sheet_is_spread_and_depends_on_seed(tmp_path: Path) -> None:
 
 
 def test_limit_is_spread_over_the_data_set(tmp_path: Path) -> None:
-    seen = stats_of(pattern_folders(tmp_path / "d", {"mask": 9, "no_mask": 9}), limit=6)
-    assert [face.sample.label for face in seen.faces] == ["mask"] * 3 + ["no_mask"] * 3
-    assert seen.left_out == 12
+    stats = stats_of(pattern_folders(tmp_path / "d", {"mask": 9, "no_mask": 9}), limit=6)
+    assert [face.sample.label for face in stats.faces] == ["mask"] * 3 + ["no_mask"] * 3
+    assert stats.left_out == 12

@@ -22,7 +22,8 @@ def explored(out: Path, *roots: Path, more: tuple[str, ...] = ()) -> dict[str, A
 
 def test_report_finds_what_was_planted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     styled = pattern_folders(tmp_path / "styled", {"mask": 60, "no_mask": 30}, {"mask": 0.4})
-    even = pattern_folders(tmp_path / "even" / "pictures", {"mask": 40, "no_mask": 40})  # wrapped
+    # The data set is wrapped in another folder.
+    even = pattern_folders(tmp_path / "even" / "pictures", {"mask": 40, "no_mask": 40})
     lone = pattern_folders(tmp_path / "lone", {"IMFD/00000": 2})
     (lone / "IMFD" / "00000" / "00000-0.png").rename(lone / "IMFD" / "00001_Mask_Chin.png")
     shutil.copy(styled / "mask" / "mask-3.png", even / "no_mask" / "no_mask-3.png")

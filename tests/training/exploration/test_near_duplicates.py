@@ -42,7 +42,9 @@ def test_pairs_between_splits_come_first(tmp_path: Path) -> None:
 
 
 def test_scenes_are_compared_as_wholes_and_by_face(tmp_path: Path) -> None:
-    """Two scenes share a face; a third is a copy of the first; no scene pairs with itself."""
+    """Two scenes contain the same face, a third is a copy of the first, and no scene pairs with
+    itself.
+    """
     face, other = datasets.pattern(60, 5), datasets.pattern(60, 6)
     scenes = {name: datasets.pattern(200, seed) for name, seed in (("a", 7), ("b", 8))}
     for scene in scenes.values():

@@ -83,10 +83,10 @@ def test_epoch_is_reproducible_and_unlike_next() -> None:
 
 def test_face_is_drawn_as_often_as_draws_say() -> None:
     data = training_set([3.0, 1.0, 0.5, 1.5] * 10)
-    looks = np.zeros(40)
+    draws_made = np.zeros(40)
     for epoch in range(50):
-        looks += np.bincount(data.order(1, epoch, 4), minlength=40)
-    per_epoch = looks.reshape(10, 4).mean(axis=0) / 50
+        draws_made += np.bincount(data.order(1, epoch, 4), minlength=40)
+    per_epoch = draws_made.reshape(10, 4).mean(axis=0) / 50
     assert per_epoch == pytest.approx([3.0, 1.0, 0.5, 1.5], abs=0.1)
 
 
