@@ -109,12 +109,6 @@ def test_unusable_arguments_are_refused(boot: Path, tmp_path: Path) -> None:
         prepare(boot, "trixie", further, small_bundle(tmp_path))
 
 
-def test_shellcheck_finds_nothing() -> None:
-    if shutil.which("shellcheck") is None:
-        pytest.skip("shellcheck is not installed")
-    subprocess.run(["shellcheck", *FIRST_BOOT.glob("*.sh")], check=True)
-
-
 def test_data_partition_needs_an_image(boot: Path, tmp_path: Path) -> None:
     site = load_site(site_file(tmp_path, storage="{data_mib = 512}"))
     with pytest.raises(UserError, match=r"`storage\.data_mib` needs make image"):
