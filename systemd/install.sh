@@ -469,7 +469,7 @@ remove_units() {
     done
 }
 
-# Exits if another installation is running; held until this process ends.
+# Takes the installation lock until this process ends; exits if another process holds the lock.
 lock_installation() {
     exec 9>/run/lock/mask-patrol-install.lock
     flock -n 9 || die "another installation is running: wait until it has ended"

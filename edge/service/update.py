@@ -196,7 +196,7 @@ def wait_until_online(
             continue
         problem = find_problem(before, report) or ""
         if report.service is not None and report.service.failed:
-            crash = problem  # more useful than "starting", the state of the next attempt
+            crash = problem  # says more than "starting", the state of the next attempt
         same = report.service is not None and report.service.process == process
         if problem or not same:
             online_since_s = None

@@ -31,7 +31,7 @@ REPEATS_WITHIN = 0.02
 @pytest.fixture(scope="module")
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("gcc") is None:
-        pytest.skip("gcc is not installed, which compiles the counting plugin")
+        pytest.skip("gcc, which compiles the counting plugin, is not installed")
     for machine in ("aarch64", platform.machine()):
         if shutil.which(f"qemu-{machine}") is None:
             pytest.skip(f"qemu-{machine} is not installed (apt install qemu-user)")
