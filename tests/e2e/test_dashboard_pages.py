@@ -241,6 +241,7 @@ def test_page_reports_that_the_dashboard_is_down(
     open_live_page(page, dashboard.address)
     page.wait_for_selector("#devices .state.online")
     page.goto(dashboard.address + path)
+    page.click("summary")
     page.locator("#fresh a").first.focus() if path == "/health" else None
     refresh = "document.dispatchEvent(new Event('visibilitychange'))"
     page.route("**" + path, lambda route: route.fulfill(status=503, body="no"))
@@ -256,6 +257,7 @@ def test_page_reports_that_the_dashboard_is_down(
     dashboard.start()
     page.evaluate(refresh)
     page.wait_for_selector("#away", state="hidden")
+    assert page.locator("details[open] dt:text-is('Frame time')").is_visible()
     if path == "/health":  # the focus has not moved
         assert page.evaluate("document.activeElement.textContent") == "door1"
 
