@@ -71,7 +71,7 @@ class _SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
     def CreateNumpyVector(self, x: Any) -> int:  # noqa: N802  (the base class's name)
         key = (x.dtype.str, x.tobytes())
         if key not in self._places:
-            if x.dtype == np.uint8:  # in this schema only the data of buffers is
+            if x.dtype == np.uint8:  # in this schema only buffer data is uint8
                 self.Prep(DATA_ALIGNMENT, x.size)
             self._places[key] = int(super().CreateNumpyVector(x))
         return self._places[key]

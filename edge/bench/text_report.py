@@ -79,7 +79,7 @@ def _scene(scene: SceneFigures) -> Iterator[str]:
 def _sparing(sparing: Sparing) -> str:
     text = f"{sparing.lost} alerts lost, {sparing.added} added"
     if sparing.late_s:
-        text += f"; start relative to it: {', '.join(map(_signed_s, sparing.late_s))}"
+        text += f"; our alerts started: {', '.join(map(_signed_s, sparing.late_s))}"
     return text
 
 

@@ -21,7 +21,7 @@ ROUNDS = 20
 
 
 def thread_figures(settings: Settings, frames: Sequence[Frame]) -> list[ThreadFigures]:
-    """Time complete searches of `frames` in turn, and readings of a face of the model's input size.
+    """Measure detection on `frames`, and classification of a crop of the model's input size.
 
     Afterwards OpenCV is left with one thread.
     """

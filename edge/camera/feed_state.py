@@ -28,7 +28,7 @@ class History:
 
     `opened`: it has been open at least once. `failed`: it was lost at least once; an error while
     it is opened is then regarded as temporary. `frozen`: its picture froze and has not changed
-    since. `black_openings`: how many openings in a row ended because the picture was black.
+    since. `black_openings`: how often in a row the source was closed because its picture was black.
     """
 
     opened: bool = False
@@ -64,7 +64,7 @@ class Reading:
 
     @property
     def lived_s(self) -> float:
-        """How long this opening has worked."""
+        """Seconds for which the source has worked since it was opened."""
         return 0.0 if self.good_since_s is None else self.active_s - self.good_since_s
 
 
@@ -72,7 +72,7 @@ class Reading:
 class Waiting:
     """A live source is closed, and will be opened again.
 
-    `lived_s`: how long the opening before this state had worked.
+    `lived_s`: seconds for which the source had worked before it was closed.
     """
 
     lived_s: float

@@ -36,7 +36,7 @@ class Verdict:
 
 
 class FrameCheck:
-    """Checks the pictures of one opening of a live source, in their order."""
+    """Checks the pictures of a live source from its opening to its closing, in their order."""
 
     def __init__(self, black_after_s: float, frozen_after_s: float) -> None:
         """Both arguments are spans of seconds on the caller's clock; see `Verdict`."""

@@ -72,7 +72,10 @@ class Reader:
         self._thread.start()
 
     def begin(self) -> None:
-        """Let a held reader read: a recording must not play before its frames are taken."""
+        """Start reading if the reader was created on hold.
+
+        A recording is held until the feed uses its frames, so that none are missed.
+        """
         self._begun.set()
 
     def stop(self) -> None:

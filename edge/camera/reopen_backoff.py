@@ -39,9 +39,9 @@ class ReopenBackoff:
         self._failing_since_s = None
 
     def schedule(self, now_s: float, lived_s: float) -> None:
-        """Set `next_attempt_s`, after an opening that worked for `lived_s`.
+        """Set `next_attempt_s`; `lived_s`: seconds for which the source worked this time.
 
-        The delays start over only if the opening worked for longer than the previous delay.
+        The delays start over only if the source worked for longer than the previous delay.
         """
         if lived_s > self._delay_s:
             self._backoff.reset()

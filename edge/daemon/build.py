@@ -149,8 +149,10 @@ def build_metrics(settings: Settings, health: HealthReport) -> AbstractContextMa
 def build_status_outputs(
     settings: Settings, status: StatusReport, progress: Progress
 ) -> AbstractContextManager[None]:
-    """Build the status file in systemd's RuntimeDirectory and the LED's blinking, where the
-    directory and the LED exist."""
+    """Build the writer of the status file and the LED's controller.
+
+    Each of them exists only if systemd's RuntimeDirectory, or the LED, exists.
+    """
     led = find_led(settings.board.led)
     return status_outputs(runtime_directory(), led, status.body, progress.idle_s)
 

@@ -132,8 +132,8 @@ class Loop:
 
     def _process(self, frame: Frame) -> None:
         if frame.captured_at_s < self._now_s:
-            # Time has passed without a frame since this one was captured; the time of the
-            # tracks must not run backwards.
+            # The tracks have already been advanced beyond this frame's capture time, because no
+            # frame came for a while. Their time must not go backwards.
             frame = replace(frame, captured_at_s=self._now_s)
         self._now_s = frame.captured_at_s
         path = self._path

@@ -69,8 +69,8 @@ def run(settings: Settings, options: RunOptions) -> int:
         budget = FrameRateBudget(lambda: thermal.share)
         view = CurrentView()
 
-        # Limits that must be set before the first thread starts, and the parts that fail first
-        # when the configuration is wrong.
+        # Threads inherit the limits, so the limits come before the first thread. Then the parts
+        # that check the configuration: a mistake in it must end the start early.
         limit_resources(settings.load)
         configuration = load_configuration(settings)
         events_file = stack.enter_context(open_events_file(options.events_file))

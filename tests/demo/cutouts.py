@@ -151,7 +151,7 @@ def without_badges(photo: Pixels) -> Pixels:
     cv2.fillPoly(cover, [np.int32([(272, 334), (332, 342), (332, 380), (276, 380)])], 255)
     cv2.rectangle(cover, (14, 318), (60, 390), 255, -1)
     filled = cv2.inpaint(photo, cover, 9, cv2.INPAINT_TELEA).astype(np.float32)
-    # Cloth is not smooth: weave the suit's own fine grain over the filled places.
+    # Cloth is not smooth: add the fine texture of the suit to the filled areas.
     grain = photo[300:344, 90:150].astype(np.float32)
     grain -= cv2.GaussianBlur(grain, (0, 0), 3)
     tiled = np.tile(grain, (12, 9, 1))[: photo.shape[0], : photo.shape[1]]

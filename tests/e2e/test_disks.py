@@ -133,7 +133,7 @@ def test_damaged_outbox_is_set_aside(tmp_path: Path, mosquitto: Mosquitto, where
 
 
 def test_check_reports_a_disk_without_any_space(tmp_path: Path) -> None:
-    """Even log files cannot grow; the process neither hangs nor prints a traceback."""
+    """Log files cannot grow on a full disk; the process neither hangs nor prints a traceback."""
     clip = write_clip(tmp_path / "empty.mp4", [90] * 5)
     result = subprocess.run(
         command(("check", "--source", clip)),

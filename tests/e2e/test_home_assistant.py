@@ -135,7 +135,7 @@ class Door:
         )  # fmt: skip
 
     def enter(self) -> None:
-        """Show a person without a mask until `leave`."""
+        """Show a person without a mask until `leave` is called."""
         self._show(BARE_S, "no_mask_start")
 
     def leave(self) -> None:

@@ -8,7 +8,7 @@ from tests.support import datasets
 
 
 def train(data: Path, out: Path, *more: str | Path) -> tuple[int, str]:
-    """Train `out` on `data` and return the exit status and standard error."""
+    """Train a model on `data`, write it to `out`, and return exit status and standard error."""
     done = datasets.python(
         *("-m", "training", "train", "--data", data, "--out", out, "--epochs", "1", "--batch", "8"),
         *("--run-folder", out.with_suffix(".run"), "--fresh", *more),

@@ -12,7 +12,8 @@ from edge.common.errors import UsageError
 
 log = logging.getLogger(__name__)
 
-#: Folders of pictures and annotations: as Kaggle's data sets name them, and as Pascal VOC did.
+#: The names of the folders of pictures and of annotations, in Kaggle's data sets and in the
+#: original Pascal VOC.
 FOLDERS = (("images", "annotations"), ("JPEGImages", "Annotations"))
 #: If a larger share of the annotations is unreadable or without a picture, the download is
 #: considered broken.
@@ -30,8 +31,8 @@ def read_faces(root: Path) -> Iterator[tuple[Path, Faces]]:
     """Yield each annotated picture, by name, with the (class name, box in pixels) pairs of its
     faces.
 
-    An annotation that cannot be read or has no picture is named in the log and left out. Raises
-    UsageError naming the first one if they are more than `BROKEN_SHARE`.
+    An annotation that cannot be read or has no picture is logged and left out. Raises UsageError
+    if these are more than `BROKEN_SHARE` of all; the message names the first one.
     """
     folders = _folders(root)
     assert folders is not None, root

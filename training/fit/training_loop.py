@@ -66,7 +66,7 @@ def train(
 
     `paths.model` always contains the best averaged model so far. `teacher`, whose outputs are
     targets as well, and `start`, whose weights the run starts from, are Keras models with the same
-    input and labels, or None; `start` must have the same architecture.
+    input and labels, or None; `start` must have the architecture of the new model.
     """
     keras = import_keras()
     keras.utils.set_random_seed(config.seed)

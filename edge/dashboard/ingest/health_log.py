@@ -18,7 +18,10 @@ FIGURES_EVERY_S = 60.0
 
 
 class ProblemBuffer:
-    """Problems that wait to be written, limited for each device. May be used from any thread."""
+    """Problems that are not yet written to the database; limited for each device.
+
+    May be used from any thread.
+    """
 
     def __init__(self) -> None:
         """Start empty."""

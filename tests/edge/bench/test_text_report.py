@@ -16,7 +16,7 @@ def test_text_report_has_every_figure() -> None:
         "original / ours: 6.00x (4.00 to 8.00)",
         "one event: as expected",
         "complete search of every frame: 0 alerts lost, 1 added;"
-        " start relative to it: 0.10 s later, 0.25 s earlier",
+        " our alerts started: 0.10 s later, 0.25 s earlier",
         "1.23% of one core",
         "1 thread: a complete search 12.00 ms",
         "2 threads: a complete search 8.00 ms (CPU time 14.00 ms),"

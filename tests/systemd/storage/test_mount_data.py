@@ -1,4 +1,4 @@
-"""mount-data: the data partition is found and mounted, or a full file system takes its place."""
+"""mount-data mounts the data partition, or an empty file system without free space if it cannot."""
 
 from __future__ import annotations
 

@@ -147,9 +147,11 @@ def test_dashboards_on_one_database_share_the_list(engine: sa.Engine) -> None:
     for each in (one, two):
         each.ingest.start()
         each.receive("door1", "state", STATE)
-    wait_until(lambda: one.ingest.others_are_running, "one sees the heartbeat of two")
+    wait_until(
+        lambda: one.ingest.others_are_running, "the first dashboard sees the second one's heartbeat"
+    )
     one.ingest.forget("door1")
-    wait_until(lambda: two.listed == [], "two takes the device off its list")
+    wait_until(lambda: two.listed == [], "the second dashboard removes the device from its list")
     for each in (one, two):
         each.receive("door1", "state", STATE)
     history = HistoryQueries(engine)
