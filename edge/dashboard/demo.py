@@ -79,7 +79,7 @@ class _RepeatedDaemon:
                         "--config", str(self._config), "--log-level", "error",
                     ],
                     stdin=subprocess.DEVNULL,
-                    start_new_session=True,  # keeps Ctrl-C from the daemon, which __exit__ stops
+                    start_new_session=True,  # Ctrl-C does not reach it; __exit__ stops it
                 )  # fmt: skip
             self._process.wait()
             if self._stopped.wait(1.0):

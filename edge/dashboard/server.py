@@ -43,7 +43,7 @@ from edge.mqtt.broker import Broker
 
 log = logging.getLogger(__name__)
 
-#: The largest message that a page may send over its websocket; the dashboard ignores them all.
+#: The largest message that a page may send over its websocket; the dashboard reads no such message.
 MAX_WEBSOCKET_MESSAGE_BYTES = 4096
 BACKLOG = 128
 SHUTDOWN_TIMEOUT_S = 2
@@ -144,7 +144,7 @@ class _Services:
         self.retention.start()
 
     def stop(self) -> None:
-        """Stop in the order of the data flow, so that every event received is written."""
+        """Stop in the order of the data flow, so that all received events are written."""
         self.subscriber.stop(leave_group=self.ingest.others_are_running)
         self.ingest.stop()
         self.retention.stop()

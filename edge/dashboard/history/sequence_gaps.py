@@ -54,7 +54,7 @@ class SequenceGaps:
             self._fill(seq, is_old)
         elif seq == 1 and self.first > MAX_REORDERING and not is_old:
             self._restart(seq)
-        # Lower numbers than the first are of events from before this dashboard listened.
+        # Numbers below the first are ignored: those events are older than the dashboard's first.
 
     def add_all(self, seqs: Iterable[int], now_s: float) -> None:
         """Record several numbers, in the order of arrival."""
@@ -71,7 +71,7 @@ class SequenceGaps:
                     self.gaps[seq + 1] = (last, noticed_s)
                 return
         # Another event has had this number: the device has lost its outbox and has restarted its
-        # numbering. An old event says nothing, as its duplicate may have been deleted.
+        # numbering. This does not hold for an old event: its duplicate may have been deleted.
         if not is_old:
             self._restart(seq)
 

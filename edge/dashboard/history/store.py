@@ -44,12 +44,12 @@ class WriteResult:
 
 
 class HistoryStore:
-    """Changes to the database; for one thread at a time."""
+    """Changes to the database; may be used from any thread."""
 
     def __init__(self, engine: sa.Engine, max_age_s: float = math.inf) -> None:
         """Write to an open database (see `edge.dashboard.history.database.open_database`).
 
-        Rows older than `max_age_s` may have been deleted from it.
+        `max_age_s`: rows older than this may have been deleted from the database.
         """
         self._engine = engine
         self._max_age_s = max_age_s
@@ -57,7 +57,7 @@ class HistoryStore:
     def write_events(self, batch: Sequence[EventMessage], now_s: float) -> WriteResult:
         """Commit a batch; an event whose (id, event_type) is in the database changes nothing.
 
-        Raises sqlalchemy.exc.SQLAlchemyError, and then writes nothing.
+        Raises sqlalchemy.exc.SQLAlchemyError; in that case nothing was written.
         """
         with self._engine.begin() as db:
             gaps_of = self._lock_gaps(db, sorted({event.device for event in batch}), now_s)
@@ -123,7 +123,8 @@ class HistoryStore:
     def retire_devices(self, names: Sequence[str], now_s: float) -> None:
         """Take devices off the list until `restore_devices`, and delete all but their alerts."""
         insert = upsert(self._engine, devices)
-        # From here on only later events can be lost: `first_seq` skips the numbers up to now.
+        # The gaps are deleted. With `first_seq` set to the last number, lower numbers that still
+        # arrive are ignored (see SequenceGaps).
         values = {"forgotten": 0, "retired_s": now_s, "first_seq": devices.c.last_seq}
         with self._engine.begin() as db:
             db.execute(

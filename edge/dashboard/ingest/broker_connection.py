@@ -95,13 +95,13 @@ class MqttSession:
 
 @dataclass(frozen=True)
 class ConnectionCallbacks:
-    """The functions that a connection calls; the first two from paho's thread."""
+    """The functions that a connection calls; it calls the first two from paho's thread."""
 
     #: The broker has granted all subscriptions.
     connected: Callable[[], None]
     #: A message has arrived; None stands for one whose topic is not valid UTF-8.
     received: Callable[[ReceivedMessage | None], None]
-    #: Whether the connection is to end.
+    #: Return whether the connection is to end.
     is_stopping: Callable[[], bool]
 
 
@@ -132,7 +132,7 @@ class BrokerConnection:
         self._client: paho.Client = client
 
     def open(self) -> bool:
-        """Connect and subscribe; return False if the connection is to end already.
+        """Connect and subscribe; return False if it is stopped meanwhile.
 
         Raises UserError when connecting or subscribing fails.
         """

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 MAX_IN_BATCH = 500
 #: While this many events wait, further events that need no acknowledgement are dropped, so that
-#: memory stays bounded. The broker bounds the others (RECEIVE_MAXIMUM).
+#: memory stays bounded. The broker limits the number of the others (RECEIVE_MAXIMUM).
 MAX_WAITING = 20_000
 #: After a batch smaller than SMALL_BATCH, the next one collects events for this long.
 GATHER_S, SMALL_BATCH = 0.05, 20
@@ -39,7 +39,7 @@ class BatcherCallbacks:
     refused: Callable[[EventMessage, Exception], None]
     #: Why events cannot be written at the moment; empty: they can.
     storage_error: Callable[[str], None]
-    #: Called once a second; may raise anything.
+    #: Called once a second; may raise any exception.
     housekeeping: Callable[[], None]
 
 
@@ -68,7 +68,7 @@ class EventBatcher:
         self._thread.start()
 
     def stop(self) -> None:
-        """Write the events that wait, and end the thread."""
+        """Write the queued events, and end the thread."""
         self._stopped.set()
         self._waiting.put(None)
         if self._thread.is_alive():

@@ -30,7 +30,7 @@ class ProblemBuffer:
         self._limits: TokenBuckets[str] = TokenBuckets(PROBLEM_BURST, PROBLEMS_PER_S)
 
     def add(self, device: str, text: str, ticks_s: float) -> None:
-        """Keep a problem, unless there are too many; `ticks_s` is of a monotonic clock."""
+        """Add a problem, unless there are too many; `ticks_s` is the time on a monotonic clock."""
         with self._lock:
             if len(self._problems) < MAX_PROBLEMS and self._limits.consume(device, ticks_s):
                 self._problems.append((device, text))
@@ -58,7 +58,7 @@ class FigureSampler:
         self._sampled_s: dict[str, float] = {}
 
     def take_rows(self, devices: list[DeviceState]) -> list[dict[str, Any]]:
-        """Return the rows that are due, and note that they were taken."""
+        """Return the rows that are due, and record that they were returned."""
         every_s = max(FIGURES_EVERY_S, float(len(devices)))
         rows: list[dict[str, Any]] = []
         for device in devices:

@@ -26,7 +26,7 @@ CLOCK_TOLERANCE_S = 15.0
 
 
 class Ingest:
-    """Takes the messages of the subscriber and writes what is to be kept."""
+    """Takes the messages of the subscriber, shows them, and writes them to the database."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Ingest:
         self._batcher.start()
 
     def stop(self) -> None:
-        """Write the events that wait, and end."""
+        """Write the queued events, and end the batcher's thread."""
         self._batcher.stop()
 
     @property
@@ -118,7 +118,7 @@ class Ingest:
             self._add_problem(device, f"{result.lost[device]} events are missing so far")
 
     def _housekeeping(self) -> None:
-        """Write and read what is due; called once a second by the batcher's thread."""
+        """Do the periodic work; called once a second by the batcher's thread."""
         now_s = self._clock()
         for device, reason in self._live.refresh_devices(now_s):
             self._add_problem(device, reason)

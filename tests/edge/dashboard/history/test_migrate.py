@@ -1,4 +1,4 @@
-"""Migrations of the schema: from every earlier version, at the same time, and from a newer one."""
+"""Migrations of the schema: new, old and newer databases, and several processes at once."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ ROWS: dict[str, dict[str, Any]] = {
     },
     "dashboards": {"name": "one", "seen_s": 999.0},
 }  # fmt: skip
-#: What the first release did not have.
+#: The tables, and the columns of `devices`, that the first release did not have.
 ADDED_TABLES = {"daily", "totals", "dashboards"}
 ADDED_COLUMNS = {"first_seen_s", "retired_s"}
-#: Opens the database given as its argument after a line on standard input.
+#: A program that waits for a line on standard input and then opens the database in its argument.
 OPEN_CODE = (
     "import sys; from edge.dashboard.history.database import open_database\n"
     "print('ready', flush=True); sys.stdin.readline(); open_database(sys.argv[1]).dispose()"
@@ -68,7 +68,7 @@ OPEN_CODE = (
 
 
 def connect(address: str) -> sa.Engine:
-    """An engine on the database as it is, without a migration."""
+    """Return an engine for the database without migrating it."""
     url = sa.make_url(address)
     if url.get_backend_name() == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
@@ -101,7 +101,7 @@ def create_old_database(address: str, schema: str) -> dict[str, dict[str, Any]]:
 
 
 def read_rows(engine: sa.Engine, rows: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
-    """What the database holds in the tables and columns of `rows`."""
+    """Return the contents of the tables and columns that `rows` has."""
     with engine.connect() as db:
         return {
             table: [
@@ -115,7 +115,7 @@ def read_rows(engine: sa.Engine, rows: dict[str, dict[str, Any]]) -> dict[str, l
 
 
 def schema_differences(engine: sa.Engine) -> list[Any]:
-    """How the database differs from `edge.dashboard.history.tables`, by Alembic's comparison."""
+    """Return how the database differs from `edge.dashboard.history.tables`, as Alembic sees it."""
     with engine.connect() as db:
         return list(compare_metadata(MigrationContext.configure(db), metadata))
 
@@ -173,7 +173,7 @@ def test_missing_index_is_created(address: str) -> None:
 
 @pytest.fixture
 def add_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """A function that gives the migrations a second revision, which adds a column.
+    """Return a function that gives the migrations a second revision, which adds a column.
 
     Its argument is one more statement of that revision.
     """

@@ -1,4 +1,4 @@
-"""Old rows are deleted, and never more than that."""
+"""Deletion of old and surplus rows, and of no others."""
 
 from __future__ import annotations
 

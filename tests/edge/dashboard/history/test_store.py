@@ -127,7 +127,7 @@ def test_restored_device_is_listed_last(engine: sa.Engine) -> None:
     store.retire_devices(["a"], NOW_S)
     store.restore_devices(["a", "nobody"], NOW_S + 9.0)
     assert [name for name, _ in history.listed_devices()] == ["b", "a"]
-    # The events 6 and 7, sent while it was retired, are missing nevertheless.
+    # It sent the events 6 and 7 while it was retired; they count as lost.
     assert store.write_events([message("a", 8)], NOW_S).lost == {"a": 2}
 
 
