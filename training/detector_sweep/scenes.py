@@ -113,8 +113,8 @@ def search_scenes(
 ) -> SearchResults:
     """Search each scene with all of `configurations`, one after the other in random order.
 
-    Therefore other load on the machine affects all of them alike. Raises UserError if too many
-    pictures cannot be decoded, or if no face is wide enough to be counted.
+    The random order makes other load on the machine affect all configurations alike. Raises
+    UserError if too many pictures cannot be decoded, or if no face is wide enough to be counted.
     """
     rng = np.random.default_rng(seed)
     by_search: dict[Search, list[int]] = {}
@@ -154,10 +154,10 @@ def search_scenes(
 
 
 def filter_by_support(faces: Sequence[Face], count: int, fewest: int) -> list[Face]:
-    """Return what a search with `min_neighbors = count` would find, from `faces` found with
-    `fewest`.
+    """Return the faces that a search with `min_neighbors = count` would find.
 
-    OpenCV keeps groups with more hits than its `min_neighbors`.
+    `faces` are those that a search with `min_neighbors = fewest` found, and `count` is at least
+    `fewest`. OpenCV keeps groups with more hits than its `min_neighbors`.
     """
     assert count >= fewest
     return [face for face in faces if face.support > count]

@@ -96,8 +96,10 @@ def configuration_metrics(searched: SearchResults) -> list[ConfigurationMetrics]
 
 
 def pareto_front(tried: Sequence[ConfigurationMetrics]) -> list[ConfigurationMetrics]:
-    """Return those that no other dominates in bare faces found, false boxes and time, fastest
-    first.
+    """Return the configurations that no other dominates, fastest first.
+
+    A configuration dominates another if it is at least as good in bare faces found, false boxes and
+    time, and better in one of them.
     """
     costs = [_objectives(each) for each in tried]
     best = [
@@ -111,10 +113,11 @@ def pareto_front(tried: Sequence[ConfigurationMetrics]) -> list[ConfigurationMet
 def contenders(
     best: Sequence[ConfigurationMetrics], tried: Sequence[ConfigurationMetrics]
 ) -> list[ConfigurationMetrics]:
-    """Return those of the front that are worth a closer look, and the shipped one, fastest first.
+    """Return the configurations of the front that are worth a closer look, and the shipped one.
 
-    At each level of time it is the one that finds most bare faces, among those that do not have far
-    more false boxes than the shipped one.
+    There is one at each level of time: the one that finds most bare faces, among those that do not
+    have far more false boxes than the shipped configuration. They are sorted by time, fastest
+    first.
     """
     reference = next(each for each in tried if each.configuration == shipped())
     chosen: dict[int, ConfigurationMetrics] = {}

@@ -118,10 +118,10 @@ def _clips_row(
 def people_table(
     played: Mapping[Configuration, Sequence[ClipResult]], reference_results: Sequence[ClipResult]
 ) -> Iterator[str]:
-    """Yield a row for each person in each clip.
+    """Yield a row for each person in each clip, with a cell for each configuration.
 
     A cell says how much later than the reference the configuration first finds the person, and in
-    which share of the frames.
+    which share of the frames it finds the person.
     """
     yield f"| person | {' | '.join(_name(each) for each in played)} |"
     yield f"|---{'|---' * len(played)}|"

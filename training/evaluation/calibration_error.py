@@ -1,5 +1,5 @@
-"""Calibration of scores: whether nine in ten of the faces with score 0.9 are what the
-score says.
+"""The calibration error of scores: how far scores differ from the probabilities that they claim to
+be.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Bin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """A reliability diagram as numbers.
+    """The numbers of a reliability diagram.
 
-    `bins`: those that contain faces, from low to high scores. `ece`: the expected calibration
+    `bins`: the bins that contain faces, from low to high scores. `ece`: the expected calibration
     error, the mean gap between score and share over the bins, weighted by their number of faces
     (Guo and others, "On calibration of modern neural networks", 2017).
     """

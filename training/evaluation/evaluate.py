@@ -106,8 +106,8 @@ def choose_on_validation(
 ) -> ChosenThreshold | None:
     """Choose the lowest threshold that at most `false_alarms` of the masked validation faces reach.
 
-    Uses the validation splits of the data sets whose test split is evaluated. Returns None if there
-    are none, or if they have no masked face.
+    It is chosen on the validation splits of the data sets whose test split is evaluated. Returns
+    None if there are no such splits, or if they have no masked face.
     """
     scores = {}
     for data in (task.data for task in tasks if task.split == Split.TEST):

@@ -39,8 +39,9 @@ class EvaluationContext:
     """The model and the data that an evaluation is about.
 
     `left_out`: the number of faces that the model has no label for, that are too small, or whose
-    picture cannot be decoded. `threshold`: the model's own, or None if it has none.
-    `without_copies_of`: the data sets of whose training pictures near-duplicates were searched for.
+    picture cannot be decoded. `threshold`: the model's own alert threshold, or None if it has none.
+    `without_copies_of`: the names of the data sets whose training pictures were searched for
+    near-duplicates.
     """
 
     model: str

@@ -27,9 +27,11 @@ SHEET_MARGIN = 0.5  # margin around a face, in box sides, so that one sees who w
 
 @dataclass(frozen=True)
 class FaceStats:
-    """A face: the width and height of its picture and its own, in pixels, and its style.
+    """A face: the width and height of its picture, its own width and height, in pixels, and its
+    style.
 
-    A sample without a box fills its picture. `style` is None if the face is too small to judge.
+    The face of a sample without a box fills its picture. `style` is None if the face is too small
+    to judge.
     """
 
     sample: Sample

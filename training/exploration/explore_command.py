@@ -44,7 +44,7 @@ MAX_CAPTION_LETTERS = 16  # In a caption below a picture.
 
 @dataclass(frozen=True)
 class ReportPictures:
-    """The pictures of a report, as (file, title): plots and contact sheets."""
+    """The plots and the contact sheets of a report, as pairs of file name and title."""
 
     plots: list[tuple[str, str]]
     sheets: list[tuple[str, str]]

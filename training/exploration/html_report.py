@@ -47,7 +47,10 @@ PLOT_NOTES = {
 def report_html(
     summary: Summary, plots: list[tuple[str, str]], sheets: list[tuple[str, str]]
 ) -> str:
-    """Return the page; `plots` and `sheets` are (file in the same folder, title)."""
+    """Return the page.
+
+    `plots` and `sheets` are pairs of the name of a file in the same folder and its title.
+    """
     names = ", ".join(data["name"] for data in summary["data"])
     parts = [
         "<!DOCTYPE html>",

@@ -1,4 +1,7 @@
-"""Augmented batches, made in background threads; each depends only on the seed and its number."""
+"""Augmented batches, made in background threads.
+
+Each batch depends only on the seed, the epoch and its number.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +27,10 @@ BATCH_THREADS, MAX_BATCHES_AHEAD = 2, 6
 
 @dataclass(frozen=True)
 class MaskTransfer:
-    """Masks for bare faces: each of `donors` wears one; `targets` maps a label to its (labels,)
-    target.
+    """Masks for bare faces: `donors` are the faces that wear them.
 
-    `share`: the share of the samples of bare faces, boxed by the detector itself, that get a mask.
+    `targets` maps a label to its (labels,) target. `share`: the share of the samples of bare faces
+    that get a mask; only faces whose box the detector itself drew do.
     """
 
     donors: list[Face]

@@ -1,8 +1,10 @@
-"""`python -m training cross`: train on one data set, test on all: does the style reveal the label?
+"""`python -m training cross`: train on one data set and test on all, to see if the style reveals
+labels.
 
 A network that has learnt faces is nearly as accurate on another data set as on its own. A network
-that has learnt a data set's sharpness, colours and compression is not. Two networks are trained on
-each data set alone, without and with augmentation of the style (`training.augmentation.augment`).
+that has learnt a data set's sharpness, colours and compression is much less accurate on another
+one. Two networks are trained on each data set alone, without and with augmentation of the style
+(`training.augmentation.augment`).
 """
 
 from __future__ import annotations
@@ -32,14 +34,14 @@ from training.fit.prepare import CropSet, prepare_beside, read_crops, read_held_
 from training.fit.training_loop import RunPaths, predict, train
 
 LABELS_USED = LABELS[2]
-STEPS = 1000  # the same for small and large data sets
+STEPS = 1000  # the same number for small and large data sets
 FALSE_ALARMS = 0.02
 STYLES = {"as they are": 0.0, "style drawn anew": 1.0}
 
 
 @dataclasses.dataclass(frozen=True)
 class TestResult:
-    """The result of a network on one test split, each 0 to 1, and the number of faces.
+    """The result of a network on one test split with `faces` faces; shares are 0 to 1.
 
     `bare_flagged`: the share of the bare faces that reach the threshold which 2% of the masked ones
     reach.
@@ -52,8 +54,9 @@ class TestResult:
 
 @dataclasses.dataclass(frozen=True)
 class SourceResult:
-    """The results of a network trained on `source` alone, by the name of the data set
-    tested `on`.
+    """The results of a network that was trained on `source` alone.
+
+    `on` holds its result on each data set, by the name of the data set.
     """
 
     source: str

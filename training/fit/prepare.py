@@ -40,8 +40,9 @@ class CropSet:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set as it was used: faces by label, pictures, and a digest of their names
-    and bytes.
+    """A data set as it was used: the faces by label, the number of pictures, and a digest.
+
+    `sha256` is the digest of the pictures' names and bytes.
     """
 
     name: str
@@ -55,8 +56,9 @@ class Source:
 class HeldOut:
     """What a run is validated on.
 
-    `validation`: faces by data set. `empty`: crops without a face, (n, 96, 96, 3) uint8, from the
-    scenes of the validation splits. `fingerprints`: of all pictures that must not be trained on.
+    `validation`: face crops by data set. `empty`: crops without a face, (n, 96, 96, 3) uint8, from
+    the scenes of the validation splits. `fingerprints`: those of all pictures that must not be
+    trained on.
     """
 
     validation: dict[str, CropSet]
@@ -74,7 +76,10 @@ class Prepared:
 
 
 def prepare(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...]) -> Prepared:
-    """Read every picture that the run needs; unreadable ones as in `crops.decode_samples`."""
+    """Read every picture that the run needs.
+
+    `crops.decode_samples` says what happens to pictures that cannot be decoded.
+    """
     check_classes(datasets, Split.TRAIN, labels)
     check_classes(datasets, Split.VALIDATION, labels)
     return prepare_beside(datasets, read_held_out(datasets, config, labels), config, labels)
@@ -102,7 +107,7 @@ def read_held_out(datasets: list[DataSet], config: TrainConfig, labels: tuple[st
         if len(crops.truth):
             validation[data.name] = crops
     # Where the face is in pictures of plain class folders is unknown, so accuracy on them means
-    # less. They are used only if there are no others.
+    # less. Such data sets are used only if there are no others.
     sure = [d.name for d in datasets if d.layout != "classes" and d.name in validation]
     validation = {name: validation[name] for name in sure or validation}
     empty = np.concatenate([negative_crops(data, config) for data in datasets])

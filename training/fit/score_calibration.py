@@ -1,11 +1,11 @@
-"""Calibration: make scores probabilities, with the right frequencies of labels, on validation
-faces.
+"""Calibration on validation faces: scores become probabilities, and labels get their true
+frequencies.
 
 Weights for rare labels and smoothed targets produce a network that predicts rare labels too often
 and is less confident than it is accurate. One scale and one offset for each label, fitted on faces
-that the network was not trained on, correct both; they are folded into its last layer and cost
-nothing. This is "vector scaling" with one common scale; Guo and others, "On Calibration of Modern
-Neural Networks", 2017.
+that the network was not trained on, correct both. They are folded into its last layer and cost
+nothing. This method is "vector scaling" with one common scale (Guo and others, "On Calibration of
+Modern Neural Networks", 2017).
 """
 
 from __future__ import annotations

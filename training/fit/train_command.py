@@ -149,8 +149,8 @@ def _add_sampling_options(parser: argparse.ArgumentParser, defaults: TrainConfig
         type=share,
         default=defaults.put_on,
         metavar="SHARE",
-        help="share of the bare-face samples on which the mask of another face is drawn, worn"
-        " correctly, incorrectly, or as a collar (default: %(default)s)",
+        help="share of the samples of bare faces, except boxed ones, on which the mask of another"
+        " face is drawn, worn correctly, incorrectly, or as a collar (default: %(default)s)",
     )
     parser.add_argument(
         "--corrections",

@@ -78,9 +78,10 @@ def _read_data_sets(options: argparse.Namespace, labels: tuple[str, ...]) -> lis
 
 
 def load_matching(path: Path | None, description: str, labels: tuple[str, ...]) -> Any:
-    """Load the Keras model in `path`, or return None for None.
+    """Load the Keras model in `path`, or return None if `path` is None.
 
-    Raises UserError if its input or labels differ from ours; `description` names it in errors.
+    Raises UserError if the input or the labels of the model differ from ours. `description` is the
+    name of the model in errors.
     """
     if path is None:
         return None

@@ -14,8 +14,8 @@ from edge.common.errors import UserError
 class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The content of `models/mask.json`; sizes are in pixels.
 
-    `threshold`: as in `edge.classification.model_card.Alert`. `derived_from`: the digest of the
-    3-class model that this model was derived from, or empty. `calibration`: a
+    `threshold`: the alert threshold, as in `edge.classification.model_card.Alert`. `derived_from`:
+    the digest of the 3-class model that this model was derived from, or empty. `calibration`: a
     `training.fit.score_calibration.Calibration`, already folded into the model.
     """
 
