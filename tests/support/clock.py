@@ -1,6 +1,13 @@
-"""A clock that tests set."""
+"""Clocks that tests set: of the time in seconds, and of moments on both clocks of a machine."""
 
 from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from edge.common.clock import Moment
+
+START = Moment(utc_s=1_790_000_000.0, synced=True, boot="one", boot_s=100.0)
 
 
 class Clock:
@@ -14,3 +21,31 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self.now_s += seconds
+
+
+class RunningClock:
+    """Returns the monotonic clock's time plus the seconds by which `advance` moved it."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self._ahead_s
+
+    def advance(self, seconds: float) -> None:
+        self._ahead_s += seconds
+
+
+class MomentClock:
+    """Returns a moment, first `START`, that only the test changes."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> Moment:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now = replace(
+            self.now, utc_s=self.now.utc_s + seconds, boot_s=self.now.boot_s + seconds
+        )

@@ -1,33 +1,15 @@
-"""Clocks, outboxes and damaged files for the tests of the outbox."""
+"""Outboxes and damaged files for the tests of the outbox."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-from edge.common.clock import Moment
 from edge.outbox.outbox import Outbox
-
-START = Moment(utc_s=1_790_000_000.0, synced=True, boot="one", boot_s=100.0)
-
-
-class Clock:
-    """A clock that moves only when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> Moment:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now = replace(
-            self.now, utc_s=self.now.utc_s + seconds, boot_s=self.now.boot_s + seconds
-        )
+from tests.support.clock import MomentClock
 
 
-def open_outbox(folder: Path, max_events: int = 1000, clock: Clock | None = None) -> Outbox:
-    return Outbox(folder / "outbox.sqlite3", max_events, clock=clock or Clock())
+def open_outbox(folder: Path, max_events: int = 1000, clock: MomentClock | None = None) -> Outbox:
+    return Outbox(folder / "outbox.sqlite3", max_events, clock=clock or MomentClock())
 
 
 def waiting_seqs(outbox: Outbox) -> list[int]:

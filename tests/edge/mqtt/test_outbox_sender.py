@@ -3,22 +3,21 @@ from __future__ import annotations
 import math
 import queue
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from edge.common.clock import Moment
 from edge.mqtt.broker import Broker, PacketTooLargeError, RefusedError
 from edge.mqtt.connection import ConnackReceived, Connection, Message, PubackReceived, Signal
 from edge.mqtt.outbox_sender import ACK_TIMEOUT_S, MAX_EVENTS_IN_FLIGHT, OutboxSender
 from edge.mqtt.payloads import Topics
 from edge.outbox.outbox import Outbox
 from tests.support.brokers import PATIENCE_S, Mosquitto, Subscriber
+from tests.support.clock import MomentClock
 
 WILL = Message("maskpatrol/door1/status", "offline", qos=1, retain=True)
-START = Moment(utc_s=1_790_000_000.0, synced=True, boot="one", boot_s=100.0)
 
 
 @dataclass
@@ -27,18 +26,18 @@ class Bench:
 
     broker: Broker
     outbox_path: Path
-    now: Moment = START
     delivered: list[tuple[int, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.outbox = Outbox(self.outbox_path, 1000, clock=lambda: self.now)
+        self.clock = MomentClock()
+        self.outbox = Outbox(self.outbox_path, 1000, clock=self.clock)
         self.sender = OutboxSender(
             self.broker,
             Topics("maskpatrol", "door1"),
             self.outbox,
             lambda seq, seconds: self.delivered.append((seq, seconds)),
-            moment=lambda: self.now,
-            clock=lambda: self.now.boot_s,
+            moment=self.clock,
+            clock=lambda: self.clock().boot_s,
         )
         self.connection = self.connect()
 
@@ -49,11 +48,6 @@ class Bench:
         connection.open()
         assert isinstance(self._signals.get(timeout=PATIENCE_S), ConnackReceived)
         return connection
-
-    def advance(self, seconds: float) -> None:
-        self.now = replace(
-            self.now, utc_s=self.now.utc_s + seconds, boot_s=self.now.boot_s + seconds
-        )
 
     def put(self, n: int, padding: str = "") -> None:
         self.outbox.put({"n": n, "clock_synced": True, "padding": padding})
@@ -118,17 +112,17 @@ def test_unacknowledged_event_is_sent_again_after_reconnect(
 
 
 def test_delivery_time_is_reported(bench: Bench) -> None:
-    bench.advance(1.0)
+    bench.clock.advance(1.0)
     bench.put(0)
     bench.send()
-    bench.advance(0.25)
+    bench.clock.advance(0.25)
     bench.handle_puback()
     assert bench.delivered == [(1, 0.25)]
 
 
 def test_delivery_time_of_event_before_the_connection_is_not_reported(bench: Bench) -> None:
     bench.put(0)
-    bench.advance(1.0)
+    bench.clock.advance(1.0)
     bench.sender.start_connection()
     bench.send()
     bench.handle_puback()
@@ -139,9 +133,9 @@ def test_time_for_acknowledgement_is_limited(bench: Bench) -> None:
     bench.put(0)
     assert bench.sender.ack_time_left_s() == math.inf
     bench.send()
-    bench.advance(ACK_TIMEOUT_S - 1.0)
+    bench.clock.advance(ACK_TIMEOUT_S - 1.0)
     assert bench.sender.ack_time_left_s() == 1.0
-    bench.advance(1.0)
+    bench.clock.advance(1.0)
     assert bench.sender.ack_time_left_s() <= 0.0
 
 
@@ -149,7 +143,7 @@ def test_acknowledgement_restarts_the_time_limit(bench: Bench) -> None:
     for n in range(2):
         bench.put(n)
     bench.send()
-    bench.advance(ACK_TIMEOUT_S - 1.0)
+    bench.clock.advance(ACK_TIMEOUT_S - 1.0)
     bench.handle_puback()
     assert bench.sender.ack_time_left_s() == ACK_TIMEOUT_S
 

@@ -4,14 +4,11 @@ import gc
 import logging
 import socket
 import threading
-import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge.common.clock import now
 from edge.mqtt.broker import Broker, LoginRefusedError
 from edge.mqtt.embedded_broker import EmbeddedBroker
 from edge.mqtt.outbox_sender import MAX_EVENTS_IN_FLIGHT
@@ -21,6 +18,7 @@ from edge.mqtt.publisher import HANG_TIMEOUT_S, Publisher
 from edge.mqtt.worker_queue import MAX_WAIT_S
 from edge.outbox.outbox import Outbox
 from tests.support.brokers import PATIENCE_S, Mosquitto, Subscriber, free_port, wait_until
+from tests.support.clock import MomentClock, RunningClock
 from tests.support.publishers import StartPublisher
 from tests.support.tcp_relay import Relay
 
@@ -72,8 +70,8 @@ def test_delivers_events_of_a_recovered_disk(
     before.close()
     state.rename(tmp_path / "away")
     state.write_text("no folder")
-    moment = [now()]
-    outbox = Outbox(state / "outbox.sqlite3", 100, clock=lambda: moment[0])
+    clock = MomentClock()
+    outbox = Outbox(state / "outbox.sqlite3", 100, clock=clock)
     publisher = Publisher(mosquitto.broker, Topics("maskpatrol", "door1"), outbox)
     publisher.start()
     outbox.put({"n": 10})
@@ -81,7 +79,7 @@ def test_delivers_events_of_a_recovered_disk(
     subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "the new event")
     state.unlink()
     (tmp_path / "away").rename(state)
-    moment[0] = replace(moment[0], boot_s=moment[0].boot_s + 1000.0)
+    clock.advance(1000.0)
     outbox.run_maintenance()
     publisher.wake()
     subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 4, "the old events")
@@ -427,16 +425,6 @@ def test_one_closed_connection_keeps_mqtt_5(
 # `Publisher.alive`
 
 
-class Clock:
-    """The monotonic clock, moved forward by `ahead_s`."""
-
-    def __init__(self) -> None:
-        self.ahead_s = 0.0
-
-    def __call__(self) -> float:
-        return time.monotonic() + self.ahead_s
-
-
 def test_hanging_worker_is_not_alive(
     mosquitto: Mosquitto, subscriber: Subscriber, outbox: Outbox
 ) -> None:
@@ -447,7 +435,7 @@ def test_hanging_worker_is_not_alive(
         go_on.wait(PATIENCE_S)
         return {}
 
-    clock = Clock()
+    clock = RunningClock()
     topics = Topics("maskpatrol", "door1")
     publisher = Publisher(mosquitto.broker, topics, outbox, clock=clock, verbs={"hang": hang})
     assert publisher.alive()  # before the start no worker is expected
@@ -456,7 +444,7 @@ def test_hanging_worker_is_not_alive(
     subscriber.client.publish("maskpatrol/door1/cmd/hang", "", qos=1)
     assert hanging.wait(PATIENCE_S)
     assert publisher.alive()
-    clock.ahead_s += HANG_TIMEOUT_S
+    clock.advance(HANG_TIMEOUT_S)
     assert not publisher.alive()
     go_on.set()
     wait_until(publisher.alive, "the worker continues")
@@ -469,10 +457,10 @@ def test_idle_worker_is_alive_with_and_without_broker(
     assert MAX_WAIT_S < HANG_TIMEOUT_S / 2
     monkeypatch.setattr("edge.mqtt.worker_queue.MAX_WAIT_S", 0.02)
     for broker in (mosquitto.broker, Broker("127.0.0.1", free_port())):
-        clock = Clock()
+        clock = RunningClock()
         publisher = start_publisher(broker, clock=clock)
         wait_until(lambda p=publisher: p.connected or p.failure, "a connection or failure")  # type: ignore[misc]
-        clock.ahead_s += HANG_TIMEOUT_S
+        clock.advance(HANG_TIMEOUT_S)
         wait_until(publisher.alive, "another take")
         publisher.stop(0.5)
         assert publisher.alive()  # after the stop no worker is expected

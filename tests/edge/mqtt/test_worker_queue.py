@@ -6,14 +6,7 @@ import pytest
 
 from edge.mqtt.connection import Message
 from edge.mqtt.worker_queue import PublishRetained, Stop, Wake, WorkerQueue
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.support.clock import Clock
 
 
 def state(body: str) -> Message:
@@ -56,14 +49,14 @@ def test_earliest_stop_deadline_applies() -> None:
     queue.stop(5.0)
     queue.stop(9.0)
     assert queue.time_left_s() == 5.0
-    clock.now_s += 6.0
+    clock.advance(6.0)
     assert queue.time_left_s() == -1.0
 
 
 def test_time_since_last_take_is_measured() -> None:
     clock = Clock()
     queue = WorkerQueue(clock)
-    clock.now_s += 40.0
+    clock.advance(40.0)
     assert queue.since_last_take_s() == 40.0
     queue.take(0.0)
     assert queue.since_last_take_s() == 0.0

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from edge.common.clock import Moment
 from edge.common.errors import UserError
 from edge.outbox.outbox import MAX_EVENTS_IN_MEMORY, Outbox
+from tests.support.clock import START, MomentClock
 from tests.support.disks import fill_disk, read_only, tiny
-from tests.support.outboxes import START, Clock, fill_outbox, open_outbox, waiting_seqs
+from tests.support.outboxes import fill_outbox, open_outbox, waiting_seqs
 
 WRITER = """
 import sys
@@ -30,8 +31,8 @@ while True:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> MomentClock:
+    return MomentClock()
 
 
 def test_events_survive_reopening_in_order(tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_oldest_events_beyond_maximum_are_dropped(tmp_path: Path) -> None:
     again.close()
 
 
-def test_old_events_are_dropped_and_counted(tmp_path: Path, clock: Clock) -> None:
+def test_old_events_are_dropped_and_counted(tmp_path: Path, clock: MomentClock) -> None:
     outbox = Outbox(tmp_path / "outbox.sqlite3", 1000, max_age_days=30, clock=clock)
     outbox.put({})
     clock.advance(29 * 86_400)
@@ -80,7 +81,7 @@ def test_old_events_are_dropped_and_counted(tmp_path: Path, clock: Clock) -> Non
     outbox.close()
 
 
-def test_clock_jump_does_not_age_events(tmp_path: Path, clock: Clock) -> None:
+def test_clock_jump_does_not_age_events(tmp_path: Path, clock: MomentClock) -> None:
     """A Raspberry Pi starts in 1970, and its clock is set after the first event."""
     clock.now = Moment(utc_s=1000.0, synced=False, boot="one", boot_s=20.0)
     outbox = open_outbox(tmp_path, clock=clock)
@@ -104,7 +105,7 @@ def test_outbox_behaves_like_a_numbered_list(
 ) -> None:
     """Also while the disk fails; only a process that ends meanwhile loses events."""
     folder = tmp_path_factory.mktemp("outbox") / "state"
-    clock = Clock()
+    clock = MomentClock()
     outbox, waiting, last, good = open_outbox(folder, clock=clock), [], 0, True
     for step in steps:
         if step == "put":
@@ -162,7 +163,7 @@ def test_second_process_is_refused(tmp_path: Path) -> None:
     outbox.close()
 
 
-def test_full_disk_is_reported_and_loses_nothing(tmp_path: Path, clock: Clock) -> None:
+def test_full_disk_is_reported_and_loses_nothing(tmp_path: Path, clock: MomentClock) -> None:
     outbox = open_outbox(tmp_path, clock=clock)
     outbox.put({"n": 1})
     assert outbox._file is not None
@@ -183,7 +184,7 @@ def test_full_disk_is_reported_and_loses_nothing(tmp_path: Path, clock: Clock) -
     again.close()
 
 
-def test_events_survive_a_real_full_disk(tmp_path: Path, clock: Clock) -> None:
+def test_events_survive_a_real_full_disk(tmp_path: Path, clock: MomentClock) -> None:
     with tiny(tmp_path / "card", kilobytes=256):
         outbox = open_outbox(tmp_path / "card", clock=clock)
         assert outbox.put({"n": 1}) == 1
@@ -204,7 +205,7 @@ def test_events_survive_a_real_full_disk(tmp_path: Path, clock: Clock) -> None:
 
 def test_events_in_memory_are_limited_and_counted(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    outbox = Outbox(tmp_path / "file" / "outbox.sqlite3", 1_000_000, clock=Clock())
+    outbox = Outbox(tmp_path / "file" / "outbox.sqlite3", 1_000_000, clock=MomentClock())
     first = outbox.put({})
     for _ in range(MAX_EVENTS_IN_MEMORY + 4):
         outbox.put({})
@@ -214,7 +215,7 @@ def test_events_in_memory_are_limited_and_counted(tmp_path: Path) -> None:
 
 
 def test_unusable_path_is_reported_and_retried(
-    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, clock: MomentClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     blocked = tmp_path / "state"
     blocked.write_text("a file instead of a folder")
@@ -233,7 +234,7 @@ def test_unusable_path_is_reported_and_retried(
     again.close()
 
 
-def test_events_on_read_only_disk_are_delivered(tmp_path: Path, clock: Clock) -> None:
+def test_events_on_read_only_disk_are_delivered(tmp_path: Path, clock: MomentClock) -> None:
     outbox = open_outbox(tmp_path, clock=clock)
     for n in range(3):
         outbox.put({"n": n})
@@ -252,7 +253,7 @@ def test_events_on_read_only_disk_are_delivered(tmp_path: Path, clock: Clock) ->
 
 
 def test_failing_disk_is_read_in_parts(
-    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clock: MomentClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge.outbox.outbox.MAX_EVENTS_IN_MEMORY", 10)
     fill_outbox(tmp_path, 35)

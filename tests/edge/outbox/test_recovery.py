@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.outbox.recovery import salvage
+from tests.support.clock import MomentClock
 from tests.support.disks import fill_disk, tiny
 from tests.support.outboxes import (
-    Clock,
     change_payload,
     file_names,
     fill_outbox,
@@ -169,7 +169,7 @@ def test_power_cut_during_recovery_loses_nothing(
 
 
 def test_recovery_on_full_disk_keeps_events(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = MomentClock()
     card = tmp_path / "card"
     with tiny(card, kilobytes=1500):
         path = fill_outbox(card, 1000)

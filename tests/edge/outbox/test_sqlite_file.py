@@ -11,8 +11,9 @@ import pytest
 
 from edge.outbox.sqlite_file import OutboxFile
 from edge.outbox.tables import DamagedError, LockedError, OutboxError, PendingEvent
+from tests.support.clock import START, MomentClock
 from tests.support.disks import fill_disk, tiny
-from tests.support.outboxes import START, Clock, file_names, open_outbox, waiting_seqs
+from tests.support.outboxes import file_names, open_outbox, waiting_seqs
 
 DAY_S = 86_400.0
 
@@ -81,7 +82,7 @@ def test_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
 
 
 def test_full_disk_leaves_no_empty_database(tmp_path: Path) -> None:
-    clock = Clock()
+    clock = MomentClock()
     card = tmp_path / "card"
     with tiny(card, kilobytes=16):
         ballast = fill_disk(card)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.outbox.tables import MAX_SEQ, DamagedError, PendingEvent, event_of, row_of
-from tests.support.outboxes import START
+from tests.support.clock import START
 
 EVENT = PendingEvent(7, START, {"n": 7, "device": "Tür"})
 
