@@ -28,9 +28,9 @@ from edge.dashboard.pages import display_times
 from edge.dashboard.pages.charts import line_chart
 from edge.dashboard.pages.page_context import page_context
 
-#: Number of days, and the text of the tab.
+#: The tabs of the device page: number of days, and text.
 SPANS = {"1": "24 hours", "7": "7 days", "14": "14 days"}
-#: Points of a chart, and labels below it.
+#: Maximum number of points in a chart, and number of labels below it.
 MAX_POINTS, TICKS = 240, 6
 #: The labels of a chart show the time of day up to this time, and the date beyond it.
 MAX_CLOCK_LABELS_S = 2 * 86_400.0

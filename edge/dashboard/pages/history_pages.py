@@ -28,7 +28,7 @@ from edge.dashboard.pages.charts import Column, bar_chart, column_chart
 from edge.dashboard.pages.page_context import LABELS, page_context
 
 DAY_S = 86_400.0
-#: Number of days, and the text of the option.
+#: The options of the filter "Period": number of days, and text.
 SPANS = {
     "1": "Last 24 hours",
     "7": "Last 7 days",
