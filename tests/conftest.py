@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.brokers import Mosquitto, Subscriber
-from tests.support.certificates import Authority
-from tests.support.dashboards import Dashboard
+from tests.support.dashboard.dashboards import Dashboard
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
+from tests.support.mqtt.certificates import Authority
 
 END_TO_END = Path(__file__).parent / "e2e"
 

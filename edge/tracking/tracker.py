@@ -1,10 +1,10 @@
 """The tracker: joins the faces of single frames into one track per person.
 
-The error rate was measured on simulated walks (`tests/support/trajectories.py`): 1,000 walks of
-each kind, 6 to 20 seconds long, at 10 frames a second. The table gives the number of people who
-were given a second track number or the number of another person. Jitter is the standard deviation
-of the position and of the width of a box, in face widths; missed is the share of faces that the
-detector does not find; gap is a period in which each person is not found at all:
+The error rate was measured on simulated walks (`tests/support/footage/trajectories.py`): 1,000
+walks of each kind, 6 to 20 seconds long, at 10 frames a second. The table gives the number of
+people who were given a second track number or the number of another person. Jitter is the standard
+deviation of the position and of the width of a box, in face widths; missed is the share of faces
+that the detector does not find; gap is a period in which each person is not found at all:
 
 | jitter, missed, gap | one walks | two walk abreast | two cross | one passes a standing one |
 |---|---|---|---|---|

@@ -16,7 +16,7 @@ from convert.variants import INT8
 from edge.classification.interpreter import RUNTIMES
 from edge.classification.model_card import attach_card, read_card
 from edge.common.errors import UserError
-from tests.support.datasets import ROOT, python
+from tests.support.training.datasets import ROOT, python
 
 pytestmark = pytest.mark.timeout(600)
 MODELS = ROOT / "models"

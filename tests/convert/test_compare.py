@@ -11,7 +11,7 @@ from convert.compare import main, speed
 from convert.latency import PairedTimes
 from edge.common.paths import shipped_model
 from tests.convert.test_variants import HERE
-from tests.support.datasets import assert_one_line, python
+from tests.support.training.datasets import assert_one_line, python
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -13,7 +13,7 @@ from convert.parity import check_parity, compare
 from convert.synthetic_inputs import drawn_inputs
 from edge.classification.model_card import digest, read_card
 from edge.common.errors import UserError
-from tests.support.datasets import ROOT, assert_one_line, python
+from tests.support.training.datasets import ROOT, assert_one_line, python
 
 pytestmark = pytest.mark.timeout(600)
 MODELS = ROOT / "models"

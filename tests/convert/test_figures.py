@@ -13,7 +13,7 @@ import pytest
 from convert.figures import accuracies, card_figures
 from convert.pictures import CheckSet
 from edge.classification.model_card import Card, read_card
-from tests.support import datasets
+from tests.support.training import datasets
 from training.network.model_report import Report
 
 pytestmark = pytest.mark.timeout(600)

@@ -17,7 +17,7 @@ from convert.variants import VARIANTS, variant_path
 from edge.classification.classifier import Classifier
 from edge.classification.interpreter import RUNTIMES
 from edge.classification.model_card import read_card
-from tests.support.datasets import ROOT, assert_one_line, python
+from tests.support.training.datasets import ROOT, assert_one_line, python
 
 pytestmark = pytest.mark.timeout(600)
 MODELS = ROOT / "models"

@@ -22,10 +22,11 @@ import paho.mqtt.client as paho
 
 from edge.common.paths import PACKAGE, demo_clip
 from edge.dashboard.access.password import Password
-from tests.support.brokers import Mosquitto, wait_until
 from tests.support.cli_process import command, environment
-from tests.support.dashboard_events import encoded, end, start
-from tests.support.dashboards import Dashboard, chromium, playwright
+from tests.support.dashboard.dashboards import Dashboard, chromium, playwright
+from tests.support.dashboard.events import encoded, end, start
+from tests.support.mqtt.brokers import Mosquitto
+from tests.support.waiting import wait_until
 
 ASSETS = PACKAGE / "dashboard" / "assets"
 DOORS = ("main-entrance", "loading-bay", "garden-door", "canteen", "reception")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.brokers import Mosquitto
-from tests.support.dashboards import Dashboard, Device, chromium, playwright
+from tests.support.dashboard.dashboards import Dashboard, Device, chromium, playwright
+from tests.support.mqtt.brokers import Mosquitto
 
 
 @pytest.fixture(scope="module")

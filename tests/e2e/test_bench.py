@@ -9,7 +9,7 @@ import pytest
 
 from edge.bench.benchmark import RESULT_NAME
 from tests.support.cli_process import assert_one_clear_line, mask_patrol
-from tests.support.pictures import write_clip
+from tests.support.footage.pictures import write_clip
 
 KEYS = {
     "version", "machine", "passes", "runtimes", "scenes", "empty_core_share", "sizes", "start",

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.brokers import Mosquitto, Subscriber
+from tests.support.camera.mjpeg_server import MjpegCamera
 from tests.support.cli_process import start_mask_patrol
-from tests.support.mjpeg_server import MjpegCamera
-from tests.support.visit_clip import BARE_S, frame_at
+from tests.support.footage.visit_clip import BARE_S, frame_at
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
 
 QUIET_REPORTS = 50
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.brokers import Mosquitto, free_port
 from tests.support.cli_process import mask_patrol
+from tests.support.mqtt.brokers import Mosquitto
+from tests.support.ports import free_port
 
 PARTS = ["configuration", "model", "inference", "cascade", "source", "outbox", "broker"]
 

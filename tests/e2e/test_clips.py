@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge.common.paths import demo_clip
-from tests.support.replay import Player, joined_frames
+from tests.support.footage.replay import Player, joined_frames
 
 TIMES = 10
 #: An alert must follow the first clear view within this time, at the default frame rate.

@@ -28,9 +28,10 @@ from edge.common.errors import UserError
 from edge.common.paths import demo_clip
 from edge.mqtt.broker import Broker
 from edge.mqtt.command_format import VERB_PATTERN, VerbHandler, ping, reply_to
-from tests.support.brokers import PATIENCE_S, Mosquitto, Subscriber
+from tests.support.camera.mjpeg_server import MjpegCamera
 from tests.support.cli_process import start_mask_patrol
-from tests.support.mjpeg_server import MjpegCamera
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
+from tests.support.waiting import PATIENCE_S
 
 BASE = "maskpatrol/door1/"
 #: Less than the number of messages that may wait at the device, so that it drops none.

@@ -56,7 +56,7 @@ def play(folder: Path, seeds: range) -> list[dict[str, Any]]:
         paths.append(folder / f"{seed}.mp4")
         paths[-1].write_bytes(damaged(seed))
     result = subprocess.run(
-        [sys.executable, "-m", "tests.support.play_clips", *map(str, paths)],
+        [sys.executable, "-m", "tests.support.footage.play_clips", *map(str, paths)],
         env=environment(folder),
         capture_output=True,
         text=True,

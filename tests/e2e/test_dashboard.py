@@ -17,12 +17,12 @@ from edge.common.clock import iso_utc
 from edge.common.paths import demo_clip
 from edge.dashboard.access.password import Password
 from edge.mqtt.broker import Broker
-from tests.support.brokers import Mosquitto, Subscriber
 from tests.support.cli_process import mask_patrol
-from tests.support.dashboard_events import encoded, start
-from tests.support.dashboards import Dashboard, Device, chromium, open_live_page
-from tests.support.pictures import frames_without_mask
-from tests.support.tcp_relay import Relay
+from tests.support.dashboard.dashboards import Dashboard, Device, chromium, open_live_page
+from tests.support.dashboard.events import encoded, start
+from tests.support.footage.pictures import frames_without_mask
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
+from tests.support.mqtt.tcp_relay import Relay
 
 #: Records requests and answers in the page, because the driver discards answers of this size.
 LISTEN = """

@@ -19,12 +19,14 @@ from edge.dashboard.history.tables import events
 from edge.dashboard.pages.page_context import DASHBOARD_FOLDER
 from edge.mqtt.broker import Broker
 from edge.mqtt.tls import Tls
-from tests.support.brokers import Mosquitto, free_port, wait_until
-from tests.support.certificates import Authority
 from tests.support.cli_process import command, environment, mask_patrol
-from tests.support.dashboard_events import encoded, start
-from tests.support.dashboards import Dashboard, first_live_message
-from tests.support.postgres import Postgres, why_no_postgres
+from tests.support.dashboard.dashboards import Dashboard, first_live_message
+from tests.support.dashboard.events import encoded, start
+from tests.support.dashboard.postgres import Postgres, why_no_postgres
+from tests.support.mqtt.brokers import Mosquitto
+from tests.support.mqtt.certificates import Authority
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 DENIED = 135
 USERS = {"door1": "one", "door2": "two", "dashboard": "three", "homeassistant": "four"}

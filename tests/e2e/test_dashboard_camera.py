@@ -17,10 +17,11 @@ import pytest
 from edge.common.errors import UserError
 from edge.config.settings import load_settings
 from edge.dashboard.local_camera import ConfigStatus, LocalCamera
-from tests.support.brokers import Mosquitto, wait_until
 from tests.support.cli_process import command, environment
-from tests.support.dashboards import Dashboard
-from tests.support.pictures import frames_without_mask
+from tests.support.dashboard.dashboards import Dashboard
+from tests.support.footage.pictures import frames_without_mask
+from tests.support.mqtt.brokers import Mosquitto
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ import pytest
 
 from edge.dashboard.history.database import open_database
 from edge.mqtt.broker import Broker
-from tests.support.brokers import Mosquitto, wait_until
-from tests.support.dashboard_events import MODEL, encoded, end, episode, start
-from tests.support.dashboards import Dashboard
+from tests.support.dashboard.dashboards import Dashboard
+from tests.support.dashboard.events import MODEL, encoded, end, episode, start
+from tests.support.mqtt.brokers import Mosquitto
+from tests.support.waiting import wait_until
 
 #: The load of all devices together, and the interval of each device's health reports.
 EVENTS_PER_S, HEALTH_EVERY_S = 50, 30.0

@@ -12,9 +12,10 @@ from edge.common.clock import iso_utc
 from edge.dashboard.base.device_slots import MAX_SLOTS
 from edge.dashboard.history.database import open_database
 from edge.dashboard.history.store import HistoryStore
-from tests.support.brokers import Mosquitto, wait_until
-from tests.support.dashboard_events import encoded, message
-from tests.support.dashboards import Dashboard, Device, open_live_page
+from tests.support.dashboard.dashboards import Dashboard, Device, open_live_page
+from tests.support.dashboard.events import encoded, message
+from tests.support.mqtt.brokers import Mosquitto
+from tests.support.waiting import wait_until
 
 DAY_S = 86_400.0
 EPISODES = "[...document.querySelectorAll('#alerts li')].map((card) => card.dataset.episode)"

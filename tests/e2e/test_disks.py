@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.brokers import Mosquitto, Subscriber
 from tests.support.cli_process import (
     TIMEOUT_S,
     assert_one_clear_line,
@@ -20,8 +19,9 @@ from tests.support.cli_process import (
     mask_patrol,
 )
 from tests.support.disks import limit_file_size, read_only
-from tests.support.pictures import write_clip
-from tests.support.visit_clip import FAST_ALERTS, write_visits
+from tests.support.footage.pictures import write_clip
+from tests.support.footage.visit_clip import FAST_ALERTS, write_visits
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
 
 VISITS = 6
 

@@ -19,11 +19,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.brokers import Mosquitto, Subscriber, free_port, wait_until
+from tests.support.camera.mjpeg_server import MjpegCamera
 from tests.support.cli_process import ROOT, command, environment
-from tests.support.mjpeg_server import MjpegCamera
-from tests.support.tcp_relay import Relay
-from tests.support.visit_clip import BARE_S, EMPTY_S, frame_at
+from tests.support.footage.visit_clip import BARE_S, EMPTY_S, frame_at
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
+from tests.support.mqtt.tcp_relay import Relay
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 START_S = 120.0

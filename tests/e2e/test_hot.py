@@ -10,8 +10,8 @@ import pytest
 from edge.config.settings import Settings, change
 from edge.daemon import run
 from edge.health import raspberry_pi, thermal_throttle
-from tests.support.brokers import Mosquitto, Subscriber
-from tests.support.pictures import write_clip
+from tests.support.footage.pictures import write_clip
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
 
 
 def test_hot_board_reduces_the_frame_rate(

@@ -16,11 +16,13 @@ from typing import Any
 import cv2
 import pytest
 
-from tests.support.brokers import Mosquitto, Subscriber, free_port, wait_until
+from tests.support.camera.mjpeg_server import MjpegCamera, SilentServer
 from tests.support.cli_process import command, environment, mask_patrol
-from tests.support.mjpeg_server import MjpegCamera, SilentServer
-from tests.support.systemd_receiver import Systemd
-from tests.support.visit_clip import BARE_S, frame_at
+from tests.support.footage.visit_clip import BARE_S, frame_at
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
+from tests.support.ports import free_port
+from tests.support.systemd.notify_receiver import Systemd
+from tests.support.waiting import wait_until
 
 IMMEDIATE_ALERTS = "[events]\nmin_readings = 1\nconfirm_s = 0.0\n"
 #: How long a test waits for a stop, which takes far less unless the machine is slow.

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.brokers import Mosquitto, Subscriber, free_port
+from tests.support.camera.mjpeg_server import MjpegCamera
 from tests.support.cli_process import mask_patrol, start_mask_patrol
-from tests.support.mjpeg_server import MjpegCamera
-from tests.support.pictures import frames_without_mask
+from tests.support.footage.pictures import frames_without_mask
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
+from tests.support.ports import free_port
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from edge.common.paths import shipped_model
-from tests.support.brokers import Mosquitto
 from tests.support.cli_process import assert_one_clear_line, mask_patrol
-from tests.support.pictures import write_picture
+from tests.support.footage.pictures import write_picture
+from tests.support.mqtt.brokers import Mosquitto
 
 
 def write(path: Path, content: bytes | str) -> Path:

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.brokers import Mosquitto, PersistentSubscriber, wait_until
 from tests.support.cli_process import mask_patrol, start_mask_patrol
-from tests.support.pictures import write_clip
-from tests.support.visit_clip import FAST_ALERTS, write_visits
+from tests.support.footage.pictures import write_clip
+from tests.support.footage.visit_clip import FAST_ALERTS, write_visits
+from tests.support.mqtt.brokers import Mosquitto, PersistentSubscriber
+from tests.support.waiting import wait_until
 
 short_and_long = pytest.mark.parametrize(
     "times",

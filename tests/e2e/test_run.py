@@ -12,9 +12,11 @@ import pytest
 
 from edge.classification.model_card import digest
 from edge.common.paths import demo_clip, event_schema, shipped_model
-from tests.support.brokers import Mosquitto, Subscriber, free_port, wait_until
 from tests.support.cli_process import mask_patrol, start_mask_patrol
-from tests.support.pictures import write_clip
+from tests.support.footage.pictures import write_clip
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 DEMO = [
     ("no_mask_start", None),

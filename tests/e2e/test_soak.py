@@ -13,8 +13,8 @@ import cv2
 import pytest
 
 from edge.common.paths import demo_clip
-from tests.support.brokers import Mosquitto, Subscriber
 from tests.support.cli_process import command, environment
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
 
 DEMO_S = 28.0
 SAMPLE_S = 0.5

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from edge.camera.reader import GRACE_S
-from tests.support.brokers import Subscriber, wait_until
+from tests.support.camera.mjpeg_server import MjpegCamera
+from tests.support.camera.rtsp_server import RtspCamera
 from tests.support.cli_process import start_mask_patrol
-from tests.support.mjpeg_server import MjpegCamera
-from tests.support.pictures import flat, frames_without_mask
-from tests.support.rtsp_server import RtspCamera
+from tests.support.footage.pictures import flat, frames_without_mask
+from tests.support.mqtt.brokers import Subscriber
+from tests.support.waiting import wait_until
 
 TIMEOUT_S = 2.0
 #: Pictures without a person, of the same size as the clip; each differs from the previous one, so

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.brokers import Mosquitto, Subscriber, wait_until
 from tests.support.cli_process import environment, mask_patrol, start_mask_patrol
-from tests.support.event_payloads import START
-from tests.support.pictures import write_picture
+from tests.support.footage.pictures import write_picture
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
+from tests.support.mqtt.event_payloads import START
+from tests.support.waiting import wait_until
 
 
 def shell(state: Path, line: str) -> subprocess.CompletedProcess[str]:

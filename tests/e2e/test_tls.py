@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from edge.mqtt.credentials import PASSWORD_VARIABLE, USERNAME_VARIABLE
-from tests.support.brokers import Subscriber, TlsMosquitto
-from tests.support.certificates import Authority, Pair
 from tests.support.cli_process import (
     assert_one_clear_line,
     environment,
     mask_patrol,
     start_mask_patrol,
 )
-from tests.support.pictures import write_clip
+from tests.support.footage.pictures import write_clip
+from tests.support.mqtt.brokers import Subscriber, TlsMosquitto
+from tests.support.mqtt.certificates import Authority, Pair
 
 DEMO_EVENTS = 4
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.pi.device import Listener
 from tests.pi.roots import BOOKWORM, TRIXIE, Release
-from tests.support.brokers import Mosquitto
+from tests.support.mqtt.brokers import Mosquitto
 
 #: Time limit of a test: an emulated machine is slow, especially on a busy computer.
 MAX_DURATION_S = 3600

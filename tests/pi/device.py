@@ -20,8 +20,9 @@ from tests.pi.disk import ROOT_AT, base_disk, copy_disk
 from tests.pi.kernel import kernel
 from tests.pi.machine import RELAY_HOST, RELAY_PORT, Machine, wait_for
 from tests.pi.roots import CACHE, Release, build_lock, key
-from tests.support.brokers import Mosquitto, accepts
-from tests.support.bundles import run_bundle_command
+from tests.support.mqtt.brokers import Mosquitto
+from tests.support.ports import accepts
+from tests.support.systemd.bundles import run_bundle_command
 
 ROOT = Path(__file__).parents[2]
 #: An argument of a program can have 128 KiB (MAX_ARG_STRLEN); base64 makes it 4/3 as long.

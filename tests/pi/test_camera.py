@@ -8,7 +8,7 @@ from typing import Any
 from tests.pi.device import CONFIG, SETTINGS, UNIT, Listener, installed_machine, put
 from tests.pi.machine import Machine, wait_for
 from tests.pi.roots import Release
-from tests.support.brokers import Mosquitto
+from tests.support.mqtt.brokers import Mosquitto
 
 CAMERA = f"""{SETTINGS}[camera]
 source = "/dev/video0"

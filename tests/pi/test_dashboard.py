@@ -12,8 +12,8 @@ import cv2
 from tests.pi.device import FAST, UNIT, Listener, change_unit, installed_machine, put
 from tests.pi.machine import wait_for
 from tests.pi.roots import Release
-from tests.support.brokers import Mosquitto
-from tests.support.visit_clip import BARE_S, frame_at
+from tests.support.footage.visit_clip import BARE_S, frame_at
+from tests.support.mqtt.brokers import Mosquitto
 
 DASHBOARD = "mask-patrol-dashboard.service"
 PASSWORD = "a long password"

@@ -25,8 +25,9 @@ from tests.pi.kernel import kernel
 from tests.pi.machine import HOST, RELAY_HOST, RELAY_PORT, Machine, wait_for
 from tests.pi.roots import BOOKWORM, TRIXIE, Release
 from tests.pi.witness import WITNESSED, assert_nothing_lost, wait_committed
-from tests.support.brokers import Mosquitto, free_port
-from tests.support.visit_clip import FAST_ALERTS, write_visits
+from tests.support.footage.visit_clip import FAST_ALERTS, write_visits
+from tests.support.mqtt.brokers import Mosquitto
+from tests.support.ports import free_port
 
 PASSWORD = "let-me-in"
 FIRST_BOOT_S = 1800

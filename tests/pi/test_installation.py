@@ -13,9 +13,9 @@ import cv2
 from tests.pi.device import FAST, UNIT, Listener, change_unit, installed_machine, put
 from tests.pi.machine import Machine, wait_for
 from tests.pi.roots import Release
-from tests.support.brokers import Mosquitto
 from tests.support.cli_process import mask_patrol
-from tests.support.visit_clip import frame_at
+from tests.support.footage.visit_clip import frame_at
+from tests.support.mqtt.brokers import Mosquitto
 
 #: Times in the demo clip: a bare face, a masked face, and one just before it is masked.
 TIMES_S = (5.0, 13.0, 20.0)

@@ -15,8 +15,8 @@ from tests.pi.kernel import kernel
 from tests.pi.machine import Machine
 from tests.pi.roots import BOOKWORM
 from tests.pi.witness import WITNESSED, assert_nothing_lost, wait_committed
-from tests.support.brokers import Mosquitto
-from tests.support.visit_clip import FAST_ALERTS, write_visits
+from tests.support.footage.visit_clip import FAST_ALERTS, write_visits
+from tests.support.mqtt.brokers import Mosquitto
 
 CUTS = 10
 VISITS = 400

@@ -14,9 +14,9 @@ from tests.pi.disk import ROOT_AT, copy_disk
 from tests.pi.kernel import kernel
 from tests.pi.machine import Machine
 from tests.pi.roots import BOOKWORM
-from tests.support.brokers import Mosquitto
-from tests.support.bundles import NO_BROKER, Variant
-from tests.support.visit_clip import write_visits
+from tests.support.footage.visit_clip import write_visits
+from tests.support.mqtt.brokers import Mosquitto
+from tests.support.systemd.bundles import NO_BROKER, Variant
 
 #: At 0.6 s each, the recording lasts an hour.
 VISITS = 6000

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bundles import make_bundle
+from tests.support.systemd.bundles import make_bundle
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 
 from edge.common.paths import PACKAGE
-from tests.support.brokers import free_port, wait_until
-from tests.support.bundles import NO_BROKER, PYTHON_OF, Variant, make_bundle
 from tests.support.cli_process import ROOT
-from tests.support.debian_container import Machine, require_tools
-from tests.support.installed_device import (
+from tests.support.footage.visit_clip import BARE_S, frame_at
+from tests.support.ports import free_port
+from tests.support.systemd.bundles import NO_BROKER, PYTHON_OF, Variant, make_bundle
+from tests.support.systemd.debian_container import Machine, require_tools
+from tests.support.systemd.installed_device import (
     CONFIG,
     PASSWORD,
     PATIENCE_S,
@@ -29,7 +30,7 @@ from tests.support.installed_device import (
     Device,
     first_password_code,
 )
-from tests.support.visit_clip import BARE_S, frame_at
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 DASHBOARD_PASSWORD = PASSWORD * 2

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import datasets
+from tests.support.training import datasets
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -11,7 +11,7 @@ from edge.camera.source import SourceError
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import Settings
 from edge.detection.face_detector import HaarDetector
-from tests.support.pictures import write_clip
+from tests.support.footage.pictures import write_clip
 
 SETTINGS = Settings(device="door1")
 

@@ -16,8 +16,8 @@ from edge.bench.stage_costs import StageCosts
 from edge.camera.source import Frame
 from edge.classification.interpreter import load_interpreter
 from tests.convert.test_variants import HERE
-from tests.support.datasets import python
-from tests.support.pictures import frames_without_mask
+from tests.support.footage.pictures import frames_without_mask
+from tests.support.training.datasets import python
 
 BUILD = """
 import hashlib

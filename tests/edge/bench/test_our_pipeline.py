@@ -8,7 +8,7 @@ from edge.camera.source import Frame
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model
 from edge.config.settings import Settings, change
-from tests.support.pictures import frames_without_mask
+from tests.support.footage.pictures import frames_without_mask
 
 SETTINGS = Settings(device="door1")
 

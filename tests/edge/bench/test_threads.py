@@ -6,7 +6,7 @@ from edge.bench.measure import one_opencv_thread
 from edge.bench.threads import thread_figures
 from edge.camera.source import Frame
 from edge.config.settings import Settings
-from tests.support.pictures import frames_without_mask
+from tests.support.footage.pictures import frames_without_mask
 
 SETTINGS = Settings(device="door1")
 

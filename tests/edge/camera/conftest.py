@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.fake_camera import capture_threads, wait_for_threads
+from tests.support.camera.fake_camera import capture_threads, wait_for_threads
 
 
 @pytest.fixture(autouse=True)

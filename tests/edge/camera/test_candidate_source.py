@@ -8,10 +8,10 @@ from edge.camera.candidate_source import CandidateSource
 from edge.camera.feed_state import Ended, Reading
 from edge.camera.reader import GRACE_S, Reader, StoppingReaders
 from edge.camera.source import Frame, SourceError
-from tests.support.brokers import wait_until
+from tests.support.camera.fake_camera import GARBAGE, FakeCamera, changed
 from tests.support.clock import Clock
-from tests.support.fake_camera import GARBAGE, FakeCamera, changed
-from tests.support.pictures import flat
+from tests.support.footage.pictures import flat
+from tests.support.waiting import wait_until
 
 
 class NullListener:

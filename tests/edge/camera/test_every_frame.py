@@ -4,7 +4,7 @@ from pathlib import Path
 
 from edge.camera.every_frame import EveryFrame
 from edge.camera.recordings import VideoFile
-from tests.support.pictures import write_clip
+from tests.support.footage.pictures import write_clip
 
 
 def test_every_frame_is_returned_and_then_the_feed_is_over(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ import pytest
 
 from edge.camera.reopen_backoff import FIRST_DELAY_S
 from edge.camera.source import AbsentError, Frame, SourceError
-from tests.support.brokers import wait_until
-from tests.support.fake_camera import (
+from tests.support.camera.fake_camera import (
     FeedBench,
     capture_threads,
     changed,
     wait_for_threads,
 )
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize(

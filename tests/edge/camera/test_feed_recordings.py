@@ -8,12 +8,12 @@ import pytest
 from edge.camera.feed import CameraFeed
 from edge.camera.recordings import PictureFolder, VideoFile
 from edge.common.errors import UserError
-from tests.support.fake_camera import (
+from tests.support.camera.fake_camera import (
     FEED_SETTINGS,
     FeedBench,
     wait_for_threads,
 )
-from tests.support.pictures import write_clip, write_picture
+from tests.support.footage.pictures import write_clip, write_picture
 
 
 def test_recording_ends_and_is_not_reopened() -> None:

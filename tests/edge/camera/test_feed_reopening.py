@@ -10,14 +10,14 @@ from edge.camera.reader import GRACE_S, MAX_HANGING
 from edge.camera.reopen_backoff import FIRST_DELAY_S
 from edge.camera.source import SourceError
 from edge.config.settings import CameraSettings
-from tests.support.brokers import wait_until
-from tests.support.fake_camera import (
+from tests.support.camera.fake_camera import (
     GARBAGE,
     FeedBench,
     capture_threads,
     level_of,
     wait_for_threads,
 )
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ from edge.camera.feed_state import Opening
 from edge.camera.reader import MAX_HANGING
 from edge.camera.reopen_backoff import FIRST_DELAY_S
 from edge.camera.source import SourceError
-from tests.support.brokers import wait_until
-from tests.support.fake_camera import (
+from tests.support.camera.fake_camera import (
     GARBAGE,
     FakeCamera,
     FeedBench,
     changed,
     level_of,
 )
+from tests.support.waiting import wait_until
 
 
 def test_other_source_takes_over_when_it_delivers() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from edge.camera.frame_check import FrameCheck, Verdict, is_dark
 from edge.common.arrays import Pixels
-from tests.support.pictures import flat
+from tests.support.footage.pictures import flat
 
 RANDOM = np.random.default_rng(7)
 

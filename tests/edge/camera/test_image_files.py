@@ -8,7 +8,7 @@ import pytest
 
 from edge.camera.image_files import decode_image, is_cut_off, read_image
 from edge.common.errors import UserError
-from tests.support.pictures import flat, write_picture
+from tests.support.footage.pictures import flat, write_picture
 
 JPEG = cv2.imencode(".jpg", flat(100))[1].tobytes()
 

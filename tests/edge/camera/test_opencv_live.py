@@ -10,7 +10,7 @@ from edge.camera.source import AbsentError, SourceError
 from edge.camera.source_factory import open_source
 from edge.common.paths import user_path
 from edge.config.settings import CameraSettings
-from tests.support.pictures import flat
+from tests.support.footage.pictures import flat
 
 
 class FakeCapture:

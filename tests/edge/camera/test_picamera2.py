@@ -9,10 +9,10 @@ from edge.camera.feed import CameraFeed
 from edge.camera.source import SourceError, is_picture
 from edge.camera.source_factory import open_source
 from edge.config.settings import CameraSettings
-from tests.support.brokers import wait_until
+from tests.support.camera.fake_camera import wait_for_threads
+from tests.support.camera.fake_picamera2 import Picamera2, fresh_module
 from tests.support.clock import Clock
-from tests.support.fake_camera import wait_for_threads
-from tests.support.fake_picamera2 import Picamera2, fresh_module
+from tests.support.waiting import wait_until
 
 SETTINGS = CameraSettings(
     source="picamera2", width_px=1280, height_px=720, fps=8.0, timeout_s=0.1, reopen_for_s=60.0

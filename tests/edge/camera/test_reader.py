@@ -7,8 +7,8 @@ import pytest
 
 from edge.camera.reader import Reader, StoppingReaders
 from edge.camera.source import Frame
+from tests.support.camera.fake_camera import GARBAGE, FakeCamera, level_of
 from tests.support.clock import Clock
-from tests.support.fake_camera import GARBAGE, FakeCamera, level_of
 
 
 class RecordingListener:

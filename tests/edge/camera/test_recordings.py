@@ -10,7 +10,7 @@ from edge.camera.recordings import PictureFolder, VideoFile
 from edge.camera.source import Frame, Source, SourceError
 from edge.common.errors import UserError
 from edge.common.paths import demo_clip
-from tests.support.pictures import write_clip, write_picture
+from tests.support.footage.pictures import write_clip, write_picture
 
 
 def all_frames(source: Source) -> list[Frame]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.camera.source import Frame, is_picture
-from tests.support.pictures import flat
+from tests.support.footage.pictures import flat
 
 
 @pytest.mark.parametrize(

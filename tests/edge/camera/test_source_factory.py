@@ -9,7 +9,7 @@ from edge.camera.recordings import PictureFolder, VideoFile
 from edge.camera.source import SourceError
 from edge.camera.source_factory import frame_rate_limit, is_recorded, open_source
 from edge.config.settings import CameraSettings
-from tests.support.pictures import write_clip, write_picture
+from tests.support.footage.pictures import write_clip, write_picture
 
 STREAM = CameraSettings(source="rtsp://127.0.0.1:1/x", fps=10.0)
 

@@ -11,9 +11,9 @@ from edge.camera.reopen_backoff import FIRST_DELAY_S
 from edge.camera.source import AbsentError, CameraStatus, Frame, SourceError
 from edge.camera.source_supervisor import MAX_BLACK_AFTER_S, SourceSupervisor
 from edge.config.settings import CameraSettings
+from tests.support.camera.fake_camera import FEED_SETTINGS, changed
 from tests.support.clock import Clock
-from tests.support.fake_camera import FEED_SETTINGS, changed
-from tests.support.pictures import flat
+from tests.support.footage.pictures import flat
 
 
 @dataclass

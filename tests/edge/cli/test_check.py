@@ -7,8 +7,8 @@ import pytest
 
 from edge.cli.check import CheckResult, run_checks
 from edge.config.settings import Settings, change
-from tests.support.brokers import Mosquitto
-from tests.support.pictures import write_clip
+from tests.support.footage.pictures import write_clip
+from tests.support.mqtt.brokers import Mosquitto
 
 
 @pytest.fixture

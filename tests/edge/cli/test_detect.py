@@ -7,7 +7,7 @@ import pytest
 
 from edge.cli.detect import DetectOptions, detect
 from edge.config.settings import Settings
-from tests.support.pictures import write_picture
+from tests.support.footage.pictures import write_picture
 
 
 def test_unreadable_picture_does_not_stop_the_others(

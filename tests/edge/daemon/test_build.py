@@ -21,8 +21,9 @@ from edge.daemon.messaging import Messaging, open_messaging
 from edge.daemon.snapshot_store import SnapshotStore
 from edge.health.health_report import HealthReport
 from edge.health.reporters import InfoReporter
-from tests.support.brokers import free_port, wait_until
-from tests.support.pictures import write_clip
+from tests.support.footage.pictures import write_clip
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 
 class Parts:

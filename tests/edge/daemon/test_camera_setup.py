@@ -10,7 +10,7 @@ from edge.camera.feed import CameraFeed
 from edge.camera.frame_rate_limit import FrameRateBudget
 from edge.config.settings import Settings, change
 from edge.daemon.camera_setup import Camera, build_camera, build_frame_clock
-from tests.support.pictures import write_clip
+from tests.support.footage.pictures import write_clip
 
 
 @pytest.fixture

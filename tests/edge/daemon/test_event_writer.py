@@ -14,7 +14,7 @@ from edge.daemon.event_writer import EventWriter, open_events_file
 from edge.mqtt.payloads import Origin
 from edge.outbox.tables import PendingEvent
 from tests.support.alert_events import alert_event
-from tests.support.event_payloads import START
+from tests.support.mqtt.event_payloads import START
 
 ORIGIN = Origin("door1", "entrance", "sha256:1")
 

@@ -10,8 +10,9 @@ from edge.common.stage_times import StageTimes
 from edge.common.terminal import Terminal
 from edge.config.settings import Settings, change
 from edge.daemon.messaging import Messaging, open_messaging
-from tests.support.brokers import Mosquitto, free_port
-from tests.support.event_payloads import START
+from tests.support.mqtt.brokers import Mosquitto
+from tests.support.mqtt.event_payloads import START
+from tests.support.ports import free_port
 
 
 def settings_for(folder: Path, port: int) -> Settings:

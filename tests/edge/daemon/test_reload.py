@@ -17,9 +17,9 @@ from edge.config.settings import Settings, change
 from edge.daemon.configuration import Configuration, load_configuration
 from edge.daemon.reload import Reload
 from edge.events.pipeline import Pipeline
-from tests.support.brokers import wait_until
-from tests.support.mjpeg_server import SilentServer
-from tests.support.pictures import write_clip
+from tests.support.camera.mjpeg_server import SilentServer
+from tests.support.footage.pictures import write_clip
+from tests.support.waiting import wait_until
 
 
 def open_unlimited(settings: Settings) -> Source:

@@ -13,8 +13,8 @@ from edge.common.errors import UserError
 from edge.config.settings import Settings, change
 from edge.daemon.run import EXIT_UNDELIVERED, RunOptions, run
 from edge.mqtt.delivery import NullSink
-from tests.support.brokers import free_port
-from tests.support.visit_clip import write_visits
+from tests.support.footage.visit_clip import write_visits
+from tests.support.ports import free_port
 
 #: One visit of a person without a mask is one start and one end.
 QUICK_ALERTS = {

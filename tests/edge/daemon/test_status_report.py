@@ -17,7 +17,7 @@ from edge.health.health_report import BoardSources, FrameSources, HealthReport
 from edge.health.reporters import InfoReporter
 from edge.mqtt.delivery import NullSink
 from tests.support.alert_events import alert_event
-from tests.support.pictures import write_clip
+from tests.support.footage.pictures import write_clip
 
 
 def test_status_combines_all_parts(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from edge.dashboard.history.database import open_database
-from tests.support.postgres import Postgres, why_no_postgres
+from tests.support.dashboard.postgres import Postgres, why_no_postgres
 
 
 @pytest.fixture(scope="session")

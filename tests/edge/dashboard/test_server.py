@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.brokers import free_port
 from tests.support.cli_process import command, environment, mask_patrol
-from tests.support.dashboards import Dashboard
+from tests.support.dashboard.dashboards import Dashboard
+from tests.support.ports import free_port
 
 
 @pytest.fixture

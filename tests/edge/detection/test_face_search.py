@@ -18,7 +18,7 @@ from edge.detection.face_search import (
     FaceSearch,
 )
 from edge.detection.thumbnail import make_thumbnail
-from tests.support.grey_scenes import hall, photograph, with_person
+from tests.support.footage.grey_scenes import hall, photograph, with_person
 
 FPS = 10.0
 

@@ -9,7 +9,7 @@ from edge.camera.source import Frame
 from edge.common.arrays import Pixels
 from edge.detection.motion_detector import WHOLE_FRAME, MotionDetector, pixel_slices
 from edge.detection.thumbnail import make_thumbnail
-from tests.support.grey_scenes import hall, photograph, with_person
+from tests.support.footage.grey_scenes import hall, photograph, with_person
 
 FPS = 10.0
 

@@ -15,7 +15,7 @@ from edge.config.settings import CameraSettings, Settings, change
 from edge.detection.face_detector import Face, Luma
 from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
-from tests.support.replay import Player, joined_frames
+from tests.support.footage.replay import Player, joined_frames
 
 PERIOD_S = 0.1
 SETTINGS = Settings(device="door1")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from edge.health.led import HUNG_S, PATTERNS, Blinker, BoardLed, find_led, pattern_for
-from tests.support.brokers import wait_until
 from tests.support.disks import read_only
+from tests.support.waiting import wait_until
 
 HEALTHY: dict[str, Any] = {
     "camera": "ok",

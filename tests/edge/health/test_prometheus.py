@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from edge.common.errors import UserError
 from edge.config.settings import MetricsSettings
 from edge.health.prometheus import MetricsEndpoint
-from tests.support.brokers import accepts, free_port
+from tests.support.ports import accepts, free_port
 
 BODY: dict[str, Any] = {
     "fps": 9.8,

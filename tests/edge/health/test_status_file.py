@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edge.health.status_file import StatusWriter, status_outputs, write_status
-from tests.support.brokers import wait_until
+from tests.support.waiting import wait_until
 
 
 class SwitchRecorder:

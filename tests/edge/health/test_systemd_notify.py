@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.health.systemd_notify import Notifier
-from tests.support.systemd_receiver import Systemd
+from tests.support.systemd.notify_receiver import Systemd
 
 
 @pytest.fixture

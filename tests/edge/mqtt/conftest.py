@@ -10,7 +10,7 @@ from edge.mqtt.broker import Broker
 from edge.mqtt.payloads import Topics
 from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
-from tests.support.publishers import StartPublisher
+from tests.support.mqtt.publishers import StartPublisher
 
 
 @pytest.fixture

@@ -8,8 +8,10 @@ import pytest
 from edge.common.errors import UserError
 from edge.mqtt.alert_subscriber import AlertSubscriber, describe_event
 from edge.mqtt.broker import Broker
-from tests.support.brokers import Mosquitto, Subscriber, free_port, wait_until
-from tests.support.event_payloads import END, START
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
+from tests.support.mqtt.event_payloads import END, START
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 
 def test_lines_show_camera_alert_and_score() -> None:

@@ -14,14 +14,10 @@ import pytest
 from edge.mqtt.command_responder import MAX_REPLIES_IN_FLIGHT
 from edge.mqtt.connection import MAX_WAITING_MESSAGES
 from edge.outbox.outbox import Outbox
-from tests.support.brokers import (
-    Mosquitto,
-    Subscriber,
-    mosquitto_without_subscriptions,
-    wait_until,
-)
-from tests.support.publishers import StartPublisher
-from tests.support.tcp_relay import Relay
+from tests.support.mqtt.brokers import Mosquitto, Subscriber, mosquitto_without_subscriptions
+from tests.support.mqtt.publishers import StartPublisher
+from tests.support.mqtt.tcp_relay import Relay
+from tests.support.waiting import wait_until
 
 STOP_S = 5.0
 CMD = "maskpatrol/door1/cmd/"

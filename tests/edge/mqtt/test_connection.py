@@ -22,13 +22,9 @@ from edge.mqtt.connection import (
     Signal,
     SubackReceived,
 )
-from tests.support.brokers import (
-    PATIENCE_S,
-    Mosquitto,
-    Subscriber,
-    free_port,
-    mosquitto_without_subscriptions,
-)
+from tests.support.mqtt.brokers import Mosquitto, Subscriber, mosquitto_without_subscriptions
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE_S
 
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 WILL = Message("maskpatrol/door1/status", "offline", qos=1, retain=True)

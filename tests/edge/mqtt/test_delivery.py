@@ -8,7 +8,9 @@ from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings, change
 from edge.mqtt.delivery import MAX_TIMED_EVENTS, Delivery
 from edge.mqtt.publisher import Publisher
-from tests.support.brokers import Mosquitto, Subscriber, free_port, wait_until
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 
 def settings_for(broker: Mosquitto, folder: Path, **mqtt: bool) -> Settings:

@@ -11,7 +11,9 @@ import pytest
 from edge.common.errors import UserError
 from edge.mqtt.broker import Broker
 from edge.mqtt.embedded_broker import EmbeddedBroker
-from tests.support.brokers import Subscriber, accepts, free_port, wait_until
+from tests.support.mqtt.brokers import Subscriber
+from tests.support.ports import accepts, free_port
+from tests.support.waiting import wait_until
 
 OWNER = """
 import sys, threading

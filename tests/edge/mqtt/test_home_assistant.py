@@ -14,7 +14,7 @@ from edge.mqtt.home_assistant import discovery_announcement, object_id
 from edge.mqtt.payloads import Topics
 from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
-from tests.support.brokers import Mosquitto, Subscriber
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
 
 #: The keys that are allowed for every entity.
 COMMON = {"platform", "unique_id", "qos", "name", "icon", "entity_category", "device_class"}

@@ -14,8 +14,9 @@ from edge.mqtt.connection import ConnackReceived, Connection, Message, PubackRec
 from edge.mqtt.outbox_sender import ACK_TIMEOUT_S, MAX_EVENTS_IN_FLIGHT, OutboxSender
 from edge.mqtt.payloads import Topics
 from edge.outbox.outbox import Outbox
-from tests.support.brokers import PATIENCE_S, Mosquitto, Subscriber
 from tests.support.clock import MomentClock
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
+from tests.support.waiting import PATIENCE_S
 
 WILL = Message("maskpatrol/door1/status", "offline", qos=1, retain=True)
 

@@ -17,10 +17,12 @@ from edge.mqtt.protocol_version import MAX_UNANSWERED
 from edge.mqtt.publisher import HANG_TIMEOUT_S, Publisher
 from edge.mqtt.worker_queue import MAX_WAIT_S
 from edge.outbox.outbox import Outbox
-from tests.support.brokers import PATIENCE_S, Mosquitto, Subscriber, free_port, wait_until
 from tests.support.clock import MomentClock, RunningClock
-from tests.support.publishers import StartPublisher
-from tests.support.tcp_relay import Relay
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
+from tests.support.mqtt.publishers import StartPublisher
+from tests.support.mqtt.tcp_relay import Relay
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE_S, wait_until
 
 STOP_S = 5.0
 

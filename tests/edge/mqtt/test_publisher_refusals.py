@@ -11,9 +11,10 @@ import pytest
 
 from edge.mqtt.broker import PacketTooLargeError, SessionTakenOverError
 from edge.outbox.outbox import Outbox
-from tests.support.brokers import Mosquitto, Subscriber, wait_until
-from tests.support.publishers import StartPublisher
-from tests.support.tcp_relay import Relay
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
+from tests.support.mqtt.publishers import StartPublisher
+from tests.support.mqtt.tcp_relay import Relay
+from tests.support.waiting import wait_until
 
 MAX_BYTES = 400
 #: A DISCONNECT packet of MQTT 5 with the reason code "session taken over".

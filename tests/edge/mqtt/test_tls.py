@@ -11,7 +11,7 @@ import pytest
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import MqttSettings
 from edge.mqtt.tls import Tls
-from tests.support.certificates import Authority, encrypted
+from tests.support.mqtt.certificates import Authority, encrypted
 
 
 @pytest.mark.parametrize("setting", ["ca_file", "cert_file", "key_file"])

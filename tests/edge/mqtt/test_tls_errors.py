@@ -13,8 +13,9 @@ from edge.mqtt.payloads import Topics
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.tls import Tls
 from edge.outbox.outbox import Outbox
-from tests.support.brokers import Mosquitto, Subscriber, TlsMosquitto, wait_until
-from tests.support.certificates import Authority
+from tests.support.mqtt.brokers import Mosquitto, Subscriber, TlsMosquitto
+from tests.support.mqtt.certificates import Authority
+from tests.support.waiting import wait_until
 
 
 def failure_of(broker: Broker, folder: Path) -> UserError:

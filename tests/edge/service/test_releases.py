@@ -8,7 +8,7 @@ import pytest
 
 from edge.common.errors import UserError
 from edge.service import releases
-from tests.support.releases import installed_releases
+from tests.support.systemd.releases import installed_releases
 
 
 @pytest.fixture

@@ -23,8 +23,9 @@ from edge.service.status import (
     screen_lines,
 )
 from edge.service.systemd_unit import ServiceState
-from tests.support.brokers import Mosquitto, wait_until
 from tests.support.cli_process import command, environment, mask_patrol
+from tests.support.mqtt.brokers import Mosquitto
+from tests.support.waiting import wait_until
 
 RUNNING = ServiceState(True, "active", "running", "success", 0, 3725.0, 77)
 HEALTH: dict[str, Any] = {

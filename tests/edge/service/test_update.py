@@ -17,7 +17,7 @@ from edge.service.status import DeviceReport
 from edge.service.systemd_unit import ServiceState
 from edge.service.update import POLL_S, STEADY_S, find_problem, wait_until_online
 from tests.support.cli_process import assert_one_clear_line, mask_patrol
-from tests.support.releases import installed_releases
+from tests.support.systemd.releases import installed_releases
 
 HEALTH: dict[str, Any] = {
     "camera": "ok",

@@ -11,7 +11,7 @@ from edge.classification.classifier import Scores
 from edge.config.settings import TrackerSettings
 from edge.tracking.track import Reading, Track
 from edge.tracking.tracker import Tracker
-from tests.support.trajectories import Noise, simulate, straight
+from tests.support.footage.trajectories import Noise, simulate, straight
 
 BARE = Scores({"mask": 0.1, "no_mask": 0.9})
 MASKED = Scores({"mask": 0.9, "no_mask": 0.1})

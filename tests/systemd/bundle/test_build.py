@@ -14,8 +14,8 @@ from bundle.build import SUMS, checksums, pack
 from bundle.wheels import PYTHONS
 
 import edge
-from tests.support.bundles import Variant, make_bundle
 from tests.support.cli_process import ROOT
+from tests.support.systemd.bundles import Variant, make_bundle
 
 pytestmark = pytest.mark.slow
 

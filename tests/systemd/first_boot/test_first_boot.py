@@ -12,8 +12,8 @@ import pytest
 from sdcard.card_files import UNIT, etc_files, kit_files
 from sdcard.site import load_site
 
-from tests.support.boot_scripts import FIRST_BOOT, Device
-from tests.support.card_images import site_file
+from tests.support.systemd.boot_scripts import FIRST_BOOT, Device
+from tests.support.systemd.card_images import site_file
 
 HASH = "$6$salt$hash"
 INSTALLER = b'echo "installed $*" >>"$STUBS/calls"\n'

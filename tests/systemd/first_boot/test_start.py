@@ -10,8 +10,8 @@ from sdcard.card_files import UNIT
 from sdcard.firstrun import prepare
 from sdcard.site import load_site
 
-from tests.support.boot_scripts import Device
-from tests.support.card_images import site_file, small_bundle
+from tests.support.systemd.boot_scripts import Device
+from tests.support.systemd.card_images import site_file, small_bundle
 
 COMMAND_LINE = "console=tty1 root=PARTUUID=1-02 rootwait\n"
 

@@ -16,7 +16,7 @@ from sdcard.card_files import (
 )
 from sdcard.site import WifiPart, load_site
 
-from tests.support.card_images import KEY, site_file
+from tests.support.systemd.card_images import KEY, site_file
 
 
 def test_only_root_may_read_the_credentials(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sdcard.debian_packages import installed_packages, wanted_packages, write_apt_config
 from sdcard.programs import run
 
-from tests.support.card_images import STATUS
+from tests.support.systemd.card_images import STATUS
 
 
 def test_removed_package_is_not_installed() -> None:

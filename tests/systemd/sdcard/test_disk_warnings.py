@@ -8,7 +8,7 @@ import pytest
 from sdcard.disk_warnings import disk_warnings
 from sdcard.disks import find_disk
 
-from tests.support.fake_disks import MEBI, FakeKernel
+from tests.support.systemd.fake_disks import MEBI, FakeKernel
 
 #: The header of a LUKS volume: the magic, version 1, and a UUID.
 LUKS = b"LUKS\xba\xbe\x00\x01".ljust(168, b"\0") + b"6d61736b-0000-4000-8000-000000000001\0\0\0\0"

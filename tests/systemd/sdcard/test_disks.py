@@ -8,7 +8,7 @@ import pytest
 from sdcard.disks import device_files, find_disk, require_writable
 
 from edge.common.errors import UsageError, UserError
-from tests.support.fake_disks import MEBI, FakeKernel
+from tests.support.systemd.fake_disks import MEBI, FakeKernel
 
 
 @pytest.fixture

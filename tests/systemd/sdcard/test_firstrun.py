@@ -13,7 +13,7 @@ from sdcard.firstrun import HOOK, prepare, user_data
 from sdcard.site import load_site
 
 from edge.common.errors import UserError
-from tests.support.card_images import site_file, small_bundle
+from tests.support.systemd.card_images import site_file, small_bundle
 
 COMMAND_LINE = "console=tty1 root=PARTUUID=1-02 rootfstype=ext4 rootwait quiet init=/x/firstboot\n"
 

@@ -16,8 +16,8 @@ from sdcard.cli import main
 from sdcard.flash import confirm_in_advance, confirm_on_terminal, flash
 
 from edge.common.errors import UserError
-from tests.support.card_images import small_image
-from tests.support.fake_disks import MEBI, FakeKernel, is_empty
+from tests.support.systemd.card_images import small_image
+from tests.support.systemd.fake_disks import MEBI, FakeKernel, is_empty
 
 
 class Terminal(io.StringIO):

@@ -21,7 +21,7 @@ from sdcard.site import load_site
 
 from edge.common.errors import UserError
 from tests.pi.disk import MEBI, copy_disk
-from tests.support.card_images import (
+from tests.support.systemd.card_images import (
     KEY,
     ROOT_AT,
     mode_and_owner,

@@ -9,7 +9,7 @@ from sdcard.site import load_site
 
 from edge.common.errors import UsageError
 from edge.config.settings import load_settings
-from tests.support.card_images import KEY, site_file
+from tests.support.systemd.card_images import KEY, site_file
 
 EXAMPLE = Path(__file__).parents[3] / "systemd/site.example.toml"
 

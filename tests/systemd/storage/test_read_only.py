@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli_process import ROOT
-from tests.support.debian_container import debian, require_tools
+from tests.support.systemd.debian_container import debian, require_tools
 
 FOLDER = ROOT / "systemd/storage"
 LINE = "console=tty1 root=PARTUUID=6d61736b-02 rootwait quiet"

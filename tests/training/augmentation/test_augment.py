@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.common.arrays import Box
-from tests.support import datasets
+from tests.support.training import datasets
 from training.augmentation.augment import augment
 from training.data.crops import Face
 

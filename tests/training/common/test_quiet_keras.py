@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import datasets
+from tests.support.training import datasets
 from training.common.quiet_keras import suppress_stderr
 
 LOAD = """

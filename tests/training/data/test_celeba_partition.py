@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.common.errors import UsageError
-from tests.support import datasets
+from tests.support.training import datasets
 from training.data.celeba_partition import read_partition, split_in_partition
 from training.data.datasets import LABELS, read_dataset
 from training.data.splits import Split, split_of

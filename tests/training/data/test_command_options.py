@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import datasets
+from tests.support.training import datasets
 from training.cli import main
 
 pytestmark = pytest.mark.timeout(600)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.common.errors import UsageError
-from tests.support import datasets
+from tests.support.training import datasets
 from training.data.corrections import (
     LEAVE_OUT,
     apply_corrections,

@@ -10,7 +10,7 @@ import pytest
 from edge.classification.face_crop import crop_face
 from edge.common.arrays import Box
 from edge.common.errors import UserError
-from tests.support import datasets
+from tests.support.training import datasets
 from training.data.crops import decode_samples, evaluation_crop, read_picture, training_face
 from training.data.datasets import LABELS, DataSet, Sample, read_dataset
 from training.data.detector_simulation import (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge.common.errors import UsageError
-from tests.support import datasets
+from tests.support.training import datasets
 from training.data.datasets import LABELS, DataSet, check_classes, read_dataset
 from training.data.splits import Split
 

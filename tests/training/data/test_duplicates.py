@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from tests.support import datasets
+from tests.support.training import datasets
 from training.data.duplicates import fingerprint, has_near_duplicate, near_duplicate_pairs
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.support import datasets
+from tests.support.training import datasets
 from training.data.detector_simulation import (
     intersection_over_union,
 )

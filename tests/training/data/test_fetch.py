@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from edge.common.errors import UserError
-from tests.support import datasets, kaggle_server
-from tests.support.kaggle_server import Kaggle
+from tests.support.training import datasets, kaggle_server
+from tests.support.training.kaggle_server import Kaggle
 from training.cli import main
 from training.data.catalogue import PUBLIC_DATA_SETS
 from training.data.datasets import LABELS, read_dataset

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.common.errors import UsageError
-from tests.support import datasets
+from tests.support.training import datasets
 from training.data.datasets import LABELS, read_dataset
 
 TWO, THREE = LABELS[2], LABELS[3]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support import datasets
+from tests.support.training import datasets
 from training.data.picture_style import (
     COMBINED_MEASURES,
     MEASURES,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edge.common.arrays import Box
-from tests.support import datasets
-from tests.support.demo_frames import demo_frames, faces_in
+from tests.support.footage.demo_frames import demo_frames, faces_in
+from tests.support.training import datasets
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import pytest
 
-from tests.support.demo_frames import demo_frames
+from tests.support.footage.demo_frames import demo_frames
 from training.cli import main
 from training.detector_sweep.grid import (
     shipped,

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from edge.common.arrays import Box
 from edge.common.errors import UserError
-from tests.support import datasets
-from tests.support.demo_frames import demo_frames
+from tests.support.footage.demo_frames import demo_frames
+from tests.support.training import datasets
 from training.data.detector_simulation import intersection_over_union
 from training.detector_sweep.grid import (
     Configuration,

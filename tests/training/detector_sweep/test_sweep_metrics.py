@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.demo_frames import demo_frames, faces_in
+from tests.support.footage.demo_frames import demo_frames, faces_in
 from training.common.intervals import Estimate
 from training.detector_sweep.grid import (
     Configuration,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import datasets
-from tests.support.evaluate_command import MODEL, evaluate, evaluate_json
+from tests.support.training import datasets
+from tests.support.training.evaluate_command import MODEL, evaluate, evaluate_json
 from training.common.metrics import alert_threshold
 from training.data.splits import Split
 from training.evaluation.predictions import collect_predictions, read_with_all_labels

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import datasets
-from tests.support.evaluate_command import MODEL, evaluate
+from tests.support.training import datasets
+from tests.support.training.evaluate_command import MODEL, evaluate
 from training.evaluation.scorers import load_scorer
 
 FOLDERS = {"with_mask": "mask", "without_mask": "no_mask"}

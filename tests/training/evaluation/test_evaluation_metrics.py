@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
-from tests.support.predictions import bare, evaluation, masked, predictions
+from tests.support.training.predictions import bare, evaluation, masked, predictions
 from training.data.datasets import LABELS
 from training.evaluation.evaluation_metrics import (
     ChosenThreshold,

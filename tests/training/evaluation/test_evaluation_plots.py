@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.support.predictions import bare, evaluation, masked, predictions
+from tests.support.training.predictions import bare, evaluation, masked, predictions
 from training.data.datasets import LABELS
 from training.evaluation.evaluate import EvaluationResult
 from training.evaluation.evaluation_metrics import EvaluationContext

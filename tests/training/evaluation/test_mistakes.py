@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests.support import datasets
-from tests.support.evaluate_command import MODEL, evaluate
+from tests.support.training import datasets
+from tests.support.training.evaluate_command import MODEL, evaluate
 from training.evaluation.evaluate import evaluate as evaluate_model
 
 

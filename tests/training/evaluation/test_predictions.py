@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support import datasets
-from tests.support.evaluate_command import evaluate
+from tests.support.training import datasets
+from tests.support.training.evaluate_command import evaluate
 
 
 def test_box_outside_picture_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests.support.evaluate_command import evaluate
+from tests.support.training.evaluate_command import evaluate
 
 
 def test_report_has_metrics_and_plots_only(

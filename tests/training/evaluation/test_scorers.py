@@ -9,7 +9,7 @@ import pytest
 
 from edge.classification.classifier import Classifier
 from edge.common.errors import UsageError, UserError
-from tests.support import datasets
+from tests.support.training import datasets
 from training.data.datasets import Sample
 from training.data.detector_simulation import box_of_annotation
 from training.data.splits import Split

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.predictions import bare, evaluation, masked, predictions
+from tests.support.training.predictions import bare, evaluation, masked, predictions
 from training.common.intervals import Estimate
 from training.data.datasets import LABELS
 from training.evaluation.evaluation_metrics import Evaluation

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.predictions import bare, evaluation, masked, predictions
+from tests.support.training.predictions import bare, evaluation, masked, predictions
 from training.data.datasets import LABELS
 from training.evaluation.predictions import pool
 from training.evaluation.slices import mask_kind, value_bands

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge.common.arrays import Pixels
-from tests.support import datasets
+from tests.support.training import datasets
 from training.evaluation.stress import BARE_FACES_ONLY, CONDITIONS, skin_angle
 from training.network.model import SIZE_PX
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.predictions import bare, evaluation, masked, predictions
+from tests.support.training.predictions import bare, evaluation, masked, predictions
 from training.data.datasets import LABELS
 from training.evaluation.terminal_report import report_lines
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.support import datasets
-from tests.support.evaluate_command import evaluate, evaluate_json
+from tests.support.training import datasets
+from tests.support.training.evaluate_command import evaluate, evaluate_json
 
 
 def _without_copies(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.common.errors import UserError
-from tests.support.patterns import pattern_folders, stats_of
+from tests.support.training.patterns import pattern_folders, stats_of
 from training.data.datasets import LABELS, read_dataset
 from training.exploration.dataset_stats import FACES_PER_SHEET
 

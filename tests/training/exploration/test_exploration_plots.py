@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests.support import datasets
-from tests.support.patterns import pattern_folders, stats_of
+from tests.support.training import datasets
+from tests.support.training.patterns import pattern_folders, stats_of
 from training.data.picture_style import COMBINED_MEASURES, MEASURES
 from training.exploration.exploration_plots import (
     draw_balance,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import datasets
-from tests.support.patterns import pattern_folders
+from tests.support.training import datasets
+from tests.support.training.patterns import pattern_folders
 from training.cli import main
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support import datasets
-from tests.support.patterns import pattern_folders, stats_of
+from tests.support.training import datasets
+from tests.support.training.patterns import pattern_folders, stats_of
 from training.exploration.dataset_stats import DataSetStats
 from training.exploration.findings import counts_table, summary, summary_lines
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import cv2
 
-from tests.support.patterns import pattern_folders
+from tests.support.training.patterns import pattern_folders
 from training.cli import main
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import cv2
 
-from tests.support import datasets
-from tests.support.patterns import pattern_folders, stats_of
+from tests.support.training import datasets
+from tests.support.training.patterns import pattern_folders, stats_of
 from training.data.datasets import LABELS
 from training.exploration.near_duplicates import count_pairs, find_pairs
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import datasets
-from tests.support.train_command import train
+from tests.support.training import datasets
+from tests.support.training.train_command import train
 
 FOLDERS = {
     "with_mask": "mask",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support import datasets
+from tests.support.training import datasets
 from training.augmentation.synthetic_masks import (
     WEARING_STYLES,
 )

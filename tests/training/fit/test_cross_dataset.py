@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import datasets
+from tests.support.training import datasets
 
 pytestmark = pytest.mark.timeout(600)
 

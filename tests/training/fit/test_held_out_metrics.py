@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support import datasets
+from tests.support.training import datasets
 from training.data.datasets import LABELS, read_dataset
 from training.fit.held_out_metrics import test_split_metrics as measure
 

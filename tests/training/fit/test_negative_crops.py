@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.common.arrays import Box
-from tests.support import datasets
+from tests.support.training import datasets
 from training.common.train_config import TrainConfig
 from training.data.datasets import LABELS, read_dataset
 from training.fit.prepare import Prepared, prepare

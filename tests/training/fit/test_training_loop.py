@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import datasets
+from tests.support.training import datasets
 from training.fit.training_loop import stale_epochs
 
 pytestmark = pytest.mark.timeout(600)

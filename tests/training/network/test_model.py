@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.support import datasets
+from tests.support.training import datasets
 
 BUILD = """
 import json

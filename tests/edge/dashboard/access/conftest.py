@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from edge.dashboard.access.password import Password
-from tests.support.brokers import free_port
-from tests.support.dashboards import Dashboard
-from tests.support.http_client import PASSWORD
+from tests.support.dashboard.dashboards import Dashboard
+from tests.support.dashboard.http_client import PASSWORD
+from tests.support.ports import free_port
 
 
 @pytest.fixture

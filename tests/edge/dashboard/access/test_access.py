@@ -18,11 +18,11 @@ from edge.dashboard.access.access import PUBLIC_PATHS, own_path
 from edge.dashboard.access.password import Password
 from edge.dashboard.pages.app import make_app
 from edge.dashboard.pages.page_context import PageContext
-from tests.support.brokers import free_port
-from tests.support.certificates import Authority
-from tests.support.dashboards import Dashboard
-from tests.support.http_client import PASSWORD, BrowserClient
-from tests.support.page_contexts import page_context_in
+from tests.support.dashboard.dashboards import Dashboard
+from tests.support.dashboard.http_client import PASSWORD, BrowserClient
+from tests.support.dashboard.page_contexts import page_context_in
+from tests.support.mqtt.certificates import Authority
+from tests.support.ports import free_port
 
 
 def every_route(context: PageContext) -> list[tuple[str, str]]:

@@ -12,8 +12,8 @@ from edge.dashboard.access.connection_limits import (
     LimitedProtocol,
     limited_protocol,
 )
-from tests.support.dashboards import Dashboard
-from tests.support.http_client import BrowserClient
+from tests.support.dashboard.dashboards import Dashboard
+from tests.support.dashboard.http_client import BrowserClient
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from edge.dashboard.access.login_sessions import (
 )
 from edge.dashboard.history.database import open_database
 from edge.dashboard.history.tables import sessions
-from tests.support.dashboards import Dashboard
-from tests.support.http_client import BrowserClient
+from tests.support.dashboard.dashboards import Dashboard
+from tests.support.dashboard.http_client import BrowserClient
 
 
 class Clock:

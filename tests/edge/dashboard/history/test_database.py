@@ -13,8 +13,8 @@ from edge.dashboard.history.database import chunks, lock_devices, open_database
 from edge.dashboard.history.retention import delete_expired
 from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.history.tables import devices, metadata
-from tests.support.dashboard_events import NOW_S, message, visit
-from tests.support.postgres import Postgres
+from tests.support.dashboard.events import NOW_S, message, visit
+from tests.support.dashboard.postgres import Postgres
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.history.tables import metadata
 from tests.support.cli_process import environment
-from tests.support.dashboard_events import message
+from tests.support.dashboard.events import message
 
 SCHEMAS = Path(__file__).parent / "schemas"
 #: One row for each table of the last version without Alembic, by column.

@@ -19,7 +19,7 @@ from edge.dashboard.history.retention import (
 )
 from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.history.tables import alerts, events, hourly, metadata
-from tests.support.dashboard_events import NOW_S, message, visit
+from tests.support.dashboard.events import NOW_S, message, visit
 
 DAY_S = 86_400.0
 

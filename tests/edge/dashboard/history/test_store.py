@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from edge.dashboard.base.messages import EventMessage
 from edge.dashboard.history.queries import AlertFilter, HistoryQueries
 from edge.dashboard.history.store import HistoryStore
-from tests.support.dashboard_events import NOW_S, message, visit
+from tests.support.dashboard.events import NOW_S, message, visit
 
 DAY = AlertFilter(NOW_S - 86_400, NOW_S + 86_400)
 

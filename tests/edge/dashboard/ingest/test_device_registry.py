@@ -16,7 +16,7 @@ from edge.dashboard.ingest.broker_connection import ReceivedMessage
 from edge.dashboard.ingest.device_registry import REPORT_EVICTION_S, DeviceRegistry
 from edge.dashboard.ingest.validation import MessageValidator
 from edge.dashboard.live.live_state import LiveState
-from tests.support.dashboard_events import NOW_S, encoded, start
+from tests.support.dashboard.events import NOW_S, encoded, start
 
 STATE = {"no_mask": False, "people": 0}
 

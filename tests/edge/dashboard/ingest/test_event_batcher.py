@@ -13,8 +13,8 @@ from edge.dashboard.base.messages import EventMessage
 from edge.dashboard.history.database import open_database
 from edge.dashboard.history.store import HistoryStore, WriteResult
 from edge.dashboard.ingest.event_batcher import BatcherCallbacks, EventBatcher, is_transient
-from tests.support.brokers import wait_until
-from tests.support.dashboard_events import NOW_S, message
+from tests.support.dashboard.events import NOW_S, message
+from tests.support.waiting import wait_until
 
 OVERFLOW = OverflowError("Python int too large to convert to SQLite INTEGER")
 OUT_OF_RANGE = sa.exc.DataError("INSERT", {}, Exception("bigint out of range"))

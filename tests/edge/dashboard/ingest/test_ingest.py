@@ -18,8 +18,8 @@ from edge.dashboard.ingest.broker_connection import ReceivedMessage
 from edge.dashboard.ingest.ingest import Ingest
 from edge.dashboard.ingest.validation import MAX_NUMBER, MessageValidator
 from edge.dashboard.live.live_state import LiveState
-from tests.support.brokers import wait_until
-from tests.support.dashboard_events import NOW_S, encoded, start
+from tests.support.dashboard.events import NOW_S, encoded, start
+from tests.support.waiting import wait_until
 
 STARTED_S = time.monotonic()
 STATE = {"no_mask": False, "people": 0}

@@ -12,7 +12,9 @@ import pytest
 from edge.dashboard.ingest.broker_connection import MqttSession, ReceivedMessage, Subscription
 from edge.dashboard.ingest.subscriber import Subscriber
 from edge.mqtt.broker import Broker
-from tests.support.brokers import Mosquitto, free_port, wait_until
+from tests.support.mqtt.brokers import Mosquitto
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 
 class Harness:

@@ -15,7 +15,7 @@ from edge.common.paths import event_schema
 from edge.dashboard.base.device_slots import MAX_SLOTS
 from edge.dashboard.base.messages import EventMessage, Health, State
 from edge.dashboard.ingest.validation import MAX_BYTES, NEW_DEVICE_BURST, MessageValidator
-from tests.support.dashboard_events import NOW_S, encoded, end, start
+from tests.support.dashboard.events import NOW_S, encoded, end, start
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads(event_schema().read_text()))
 EVENTS = "maskpatrol/door1/events"

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 
 from edge.dashboard.pages.app import make_app
 from edge.dashboard.pages.page_context import PageContext
-from tests.support.page_contexts import page_context_in
+from tests.support.dashboard.page_contexts import page_context_in
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from starlette.types import ASGIApp
 from edge.dashboard.history.queries import AlertFilter
 from edge.dashboard.pages.alert_pages import MAX_BYTES
 from edge.dashboard.pages.page_context import PageContext
-from tests.support.dashboard_events import message
-from tests.support.http_client import Response, call_app
+from tests.support.dashboard.events import message
+from tests.support.dashboard.http_client import Response, call_app
 
 
 def acknowledge(app: ASGIApp, body: bytes) -> Response:

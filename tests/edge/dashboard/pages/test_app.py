@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from edge.dashboard.history.tables import metadata
 from edge.dashboard.pages.app import make_app
 from edge.dashboard.pages.page_context import PageContext
-from tests.support.http_client import call_app
+from tests.support.dashboard.http_client import call_app
 
 
 @pytest.mark.parametrize(

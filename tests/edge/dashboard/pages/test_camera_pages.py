@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from edge.config.settings import load_settings
 from edge.dashboard.pages.camera_pages import MAX_BYTES, MAX_CORNERS
-from tests.support.http_client import Response, call_app
+from tests.support.dashboard.http_client import Response, call_app
 
 ZONE = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]
 

@@ -13,8 +13,8 @@ from starlette.types import ASGIApp
 from edge.dashboard.pages.check_pages import MAX_FRAME_BYTES, MAX_UPLOADS, _uploads
 from edge.dashboard.pages.page_context import PageContext
 from edge.dashboard.picture_check.worker_client import MAX_BYTES
-from tests.support.http_client import Response, call_app
-from tests.support.pictures import frames_without_mask
+from tests.support.dashboard.http_client import Response, call_app
+from tests.support.footage.pictures import frames_without_mask
 
 JPEG = cv2.imencode(".jpg", frames_without_mask()[0])[1].tobytes()
 

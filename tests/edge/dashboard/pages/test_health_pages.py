@@ -12,7 +12,7 @@ from edge.dashboard.base.messages import Health, Info, Message, Model, Stage
 from edge.dashboard.live.thresholds import EXPLANATIONS
 from edge.dashboard.pages.app import make_app
 from edge.dashboard.pages.page_context import PageContext
-from tests.support.http_client import call_app
+from tests.support.dashboard.http_client import call_app
 
 DAY_S = 86_400.0
 HEALTH = Health(

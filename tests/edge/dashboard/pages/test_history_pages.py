@@ -28,8 +28,8 @@ from edge.dashboard.pages.history_pages import (
     _spreadsheet_safe,
 )
 from edge.dashboard.pages.page_context import PageContext
-from tests.support.dashboard_events import NOW_S, message
-from tests.support.http_client import call_app
+from tests.support.dashboard.events import NOW_S, message
+from tests.support.dashboard.http_client import call_app
 
 DAY_S = 86_400.0
 

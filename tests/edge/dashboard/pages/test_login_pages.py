@@ -11,10 +11,10 @@ import pytest
 
 from edge.dashboard.access.login_throttle import FREE_ATTEMPTS
 from edge.dashboard.access.password import Password
-from tests.support.brokers import free_port
 from tests.support.cli_process import command, environment
-from tests.support.dashboards import Dashboard
-from tests.support.http_client import PASSWORD, BrowserClient
+from tests.support.dashboard.dashboards import Dashboard
+from tests.support.dashboard.http_client import PASSWORD, BrowserClient
+from tests.support.ports import free_port
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.dashboard.picture_check.worker import PictureWorker
-from tests.support.pictures import frames_without_mask
+from tests.support.footage.pictures import frames_without_mask
 
 FRAME = frames_without_mask()[0]
 JPEG = cv2.imencode(".jpg", FRAME)[1].tobytes()

@@ -19,8 +19,8 @@ from edge.camera.image_files import is_cut_off
 from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.dashboard.picture_check.worker_client import WorkerClient, display_name, require_picture
-from tests.support.brokers import wait_until
-from tests.support.pictures import frames_without_mask
+from tests.support.footage.pictures import frames_without_mask
+from tests.support.waiting import wait_until
 
 FRAME = frames_without_mask()[0]
 JPEG = cv2.imencode(".jpg", FRAME)[1].tobytes()

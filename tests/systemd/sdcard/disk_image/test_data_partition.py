@@ -10,8 +10,8 @@ from sdcard.disk_image.partition_table import read_layout
 from sdcard.programs import run
 
 from tests.pi.disk import MEBI
-from tests.support.card_images import small_image
 from tests.support.cli_process import ROOT
+from tests.support.systemd.card_images import small_image
 
 
 def test_data_partition_is_an_empty_labelled_ext4(tmp_path: Path) -> None:

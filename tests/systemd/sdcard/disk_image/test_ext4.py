@@ -10,7 +10,7 @@ from sdcard.disk_image.ext4 import Ext4
 
 from edge.common.errors import UserError
 from tests.pi.disk import copy_disk
-from tests.support.card_images import ROOT_AT, mode_and_owner, small_image
+from tests.support.systemd.card_images import ROOT_AT, mode_and_owner, small_image
 
 
 @pytest.fixture(scope="module")

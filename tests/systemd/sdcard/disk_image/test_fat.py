@@ -9,7 +9,7 @@ from sdcard.disk_image.fat import Fat
 from sdcard.disk_image.partition_table import read_layout
 
 from edge.common.errors import UserError
-from tests.support.card_images import small_image
+from tests.support.systemd.card_images import small_image
 
 
 @pytest.fixture

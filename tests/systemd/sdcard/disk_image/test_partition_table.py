@@ -10,7 +10,7 @@ from sdcard.disk_image.partition_table import insert_before_root, read_layout, s
 
 from edge.common.errors import UserError
 from tests.pi.disk import MEBI, copy_disk
-from tests.support.card_images import ROOT_AT, small_image
+from tests.support.systemd.card_images import ROOT_AT, small_image
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support import datasets
+from tests.support.training import datasets
 
 
 def train(data: Path, out: Path, *more: str | Path) -> tuple[int, str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge.common.arrays import Box, Pixels
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def face(label: str, rng: np.random.Generator, size_px: int = 64) -> Pixels:

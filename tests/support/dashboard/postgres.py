@@ -12,7 +12,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.support.brokers import free_port
+from tests.support.ports import free_port
 
 TIMEOUT_S = 60
 #: Debian installs the server's programs here, outside of PATH.

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.brokers import wait_until
 from tests.support.cli_process import ROOT
+from tests.support.waiting import wait_until
 
 PACKAGES = (
     "python3", "systemd", "systemd-sysv", "udev", "dbus", "passwd", "util-linux", "ca-certificates",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.support import datasets
+from tests.support.training import datasets
 from training.data.datasets import LABELS, read_dataset
 from training.exploration.dataset_stats import DataSetStats, collect_stats
 

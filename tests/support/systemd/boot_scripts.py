@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-FIRST_BOOT = Path(__file__).parents[2] / "systemd/first-boot"
+FIRST_BOOT = Path(__file__).parents[3] / "systemd/first-boot"
 #: Absolute paths in the scripts, which are moved into the folder.
 ABSOLUTE = re.compile(r"(?<![\w./$}])/(?=(etc|opt|boot/firmware|home|usr|var|media)\b)")
 #: Stands in for a command: logs the call and runs the real command. At call number CUT, it kills

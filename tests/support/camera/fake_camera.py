@@ -13,9 +13,9 @@ from edge.camera.feed_state import Opening, Reading
 from edge.camera.source import Frame
 from edge.common.arrays import Pixels
 from edge.config.settings import CameraSettings
-from tests.support.brokers import wait_until
 from tests.support.clock import Clock
-from tests.support.pictures import flat
+from tests.support.footage.pictures import flat
+from tests.support.waiting import wait_until
 
 #: An array that is not a picture: it has no channels.
 GARBAGE = flat(0)[:, :, 0]

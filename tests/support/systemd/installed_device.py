@@ -18,11 +18,13 @@ from urllib.parse import urlencode
 import cv2
 import numpy as np
 
-from tests.support.brokers import Mosquitto, Subscriber, accepts, wait_until
-from tests.support.dashboards import first_live_message
-from tests.support.debian_container import Machine
-from tests.support.mjpeg_server import MjpegCamera
-from tests.support.visit_clip import BARE_S, frame_at
+from tests.support.camera.mjpeg_server import MjpegCamera
+from tests.support.dashboard.dashboards import first_live_message
+from tests.support.footage.visit_clip import BARE_S, frame_at
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
+from tests.support.ports import accepts
+from tests.support.systemd.debian_container import Machine
+from tests.support.waiting import wait_until
 
 RELEASES = "/opt/mask-patrol"
 CONFIG = "/etc/mask-patrol/mask-patrol.toml"

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Callable
@@ -18,22 +17,9 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge.mqtt.broker import Broker
 from edge.mqtt.tls import Tls
-from tests.support.certificates import Authority, Pair
-
-PATIENCE_S = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def accepts(port: int) -> bool:
-    """Return whether a server accepts connections on the loopback `port`."""
-    with socket.socket() as probe:
-        probe.settimeout(0.2)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+from tests.support.mqtt.certificates import Authority, Pair
+from tests.support.ports import accepts, free_port
+from tests.support.waiting import PATIENCE_S, wait_until
 
 
 class Mosquitto:
@@ -229,15 +215,3 @@ class PersistentSubscriber(Subscriber):
     def distinct(self) -> list[tuple[int, str, str]]:
         """Return `seq`, `id` and type of each event, in the order in which they first arrived."""
         return list(dict.fromkeys((e["seq"], e["id"], e["event_type"]) for e in self.events))
-
-
-def wait_until(
-    condition: Callable[[], bool], description: str, patience_s: float = PATIENCE_S
-) -> None:
-    """Poll `condition` until it holds; for conditions without a notification to wait for."""
-    tick = threading.Event()
-    for _ in range(int(patience_s / 0.02)):
-        if condition():
-            return
-        tick.wait(0.02)
-    raise AssertionError(f"never happened: {description}")

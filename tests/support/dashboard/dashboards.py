@@ -17,9 +17,10 @@ import paho.mqtt.client as paho
 import pytest
 
 from edge.mqtt.broker import Broker
-from tests.support.brokers import PATIENCE_S, accepts, free_port, wait_until
 from tests.support.cli_process import command, environment
-from tests.support.dashboard_events import encoded, end, start
+from tests.support.dashboard.events import encoded, end, start
+from tests.support.ports import accepts, free_port
+from tests.support.waiting import PATIENCE_S, wait_until
 
 START_S = 30.0
 #: No look-ups, no updates, and no sandbox, which root cannot use.

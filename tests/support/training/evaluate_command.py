@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import datasets
+from tests.support.training import datasets
 from training.cli import main
 
 MODEL = datasets.ROOT / "models" / "mask.tflite"
