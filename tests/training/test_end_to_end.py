@@ -14,8 +14,6 @@ import pytest
 from tests.support.training import datasets
 
 pytestmark = pytest.mark.timeout(600)
-
-
 EPOCHS = 2
 
 

@@ -57,7 +57,9 @@ def wearing_styles_for(labels: tuple[str, ...]) -> tuple[WearingStyle, ...]:
     return tuple(style for style in WEARING_STYLES if style.label in labels)
 
 
-def transfer_mask(bare: Face, donor: Face, style: WearingStyle, rng: Rng) -> Face:
+def transfer_mask(
+    bare: Face, donor: Face, style: WearingStyle, rng: Rng, dyed_share: float = DYED_SHARE
+) -> Face:
     """Return `bare` with the mask of `donor`, worn in `style` and labelled accordingly.
 
     The detector must have drawn the boxes of both faces.
@@ -69,7 +71,7 @@ def transfer_mask(bare: Face, donor: Face, style: WearingStyle, rng: Rng) -> Fac
     lowered = float(rng.uniform(0.0, 1.1)) * max(0.0, top - CORRECT_TOP)
     mask = _move_down(mask, lowered)
     lit = _match_brightness(mask, face)
-    if rng.random() < DYED_SHARE:
+    if rng.random() < dyed_share:
         lit = _dye(lit, face, rng)
     cover = (_mask_alpha(top, rng) if top < CHIN_HEIGHT else _collar_alpha(top, rng))[:, :, None]
     worn = face * (1 - cover) + lit * cover

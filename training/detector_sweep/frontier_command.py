@@ -162,8 +162,9 @@ def _spaced(values: Iterable[object]) -> str:
 
 
 def run_frontier(options: argparse.Namespace) -> int:
-    """Print the tables, and write the files that were requested; raises UserError for invalid
-    input.
+    """Print the tables, and write the files that were requested.
+
+    Raises UserError for invalid input.
     """
     configurations = grid(
         options.cascades, options.scales, options.widths, options.min_faces, options.neighbors
@@ -173,48 +174,65 @@ def run_frontier(options: argparse.Namespace) -> int:
             _check_writable(path)  # fails before hours of searching, not after them
     clips, expected = _clips(options.clips), _expected(options.expected)
     classifier = Classifier(shipped_model()) if clips else None
-    scenes = read_scenes(options.data)
-    first, rest = draw_scenes(scenes, options.limit, options.seed)
-    found = configuration_metrics(search_scenes(first, configurations, options.seed))
-    best = pareto_front(found)
-    _print(
-        f"Faces of {MIN_WIDTH_PX:g} px and wider in {len(first)} pictures. Found: IoU above"
-        f" {MIN_IOU:g}. Time: CPU time on one thread, relative to {shipped().name}."
-        " *: on the Pareto front. <: shipped.",
-        sweep_table(found, best),
-    )
-    _print("The Pareto front, with 95% intervals by picture:", front_table(best))
-    rows = contenders(best, found)
-    _print(
-        "Contenders: bare faces found, by the share of the picture's width that they take:",
-        size_table(rows),
-    )
+    scenes, other_scenes = draw_scenes(read_scenes(options.data), options.limit, options.seed)
+    tried = configuration_metrics(search_scenes(scenes, configurations, options.seed))
+    front = pareto_front(tried)
+    chosen = contenders(front, tried)
+    _print_sweep(tried, front, chosen, len(scenes))
     confirmed: list[ConfigurationMetrics] = []
     if options.confirm is not None:
-        others, _ = draw_scenes(rest, options.confirm, options.seed)
-        confirmed = _confirm(others, rows, options.seed)
+        confirmation_scenes, _ = draw_scenes(other_scenes, options.confirm, options.seed)
+        confirmed = _confirm(confirmation_scenes, chosen, options.seed)
     played: dict[Configuration, list[ClipResult]] = {}
     reference_results: list[ClipResult] = []
     if classifier is not None:
         reference, fps = reference_configuration(configurations), CameraSettings().fps
-        entrants = [each.configuration for each in rows]
+        entrants = [each.configuration for each in chosen]
         played, reference_results = play_clips(clips, entrants, reference, classifier, fps)
-        _print(
-            f"Contenders on clips at {fps:g} frames a second, relative to {reference.name} on every"
-            " frame:",
-            clips_table(played, reference_results, expected),
-        )
-        _print(
-            "Each person: how much later than the reference a contender first finds them, and in"
-            " which share of the frames it finds them:",
-            people_table(played, reference_results),
-        )
+        _print_clips(played, reference_results, expected, f"{reference.name} on every frame", fps)
     if options.json is not None:
-        record = sweep_record(found, best, confirmed, played, reference_results)
+        record = sweep_record(tried, front, confirmed, played, reference_results)
         _write(options.json, json.dumps(record, indent=1) + "\n")
     if options.plot is not None:
-        draw_front(options.plot, found, best)
+        draw_front(options.plot, tried, front)
     return 0
+
+
+def _print_sweep(
+    tried: Sequence[ConfigurationMetrics],
+    front: Sequence[ConfigurationMetrics],
+    chosen: Sequence[ConfigurationMetrics],
+    pictures: int,
+) -> None:
+    _print(
+        f"Faces of {MIN_WIDTH_PX:g} px and wider in {pictures} pictures. Found: IoU above"
+        f" {MIN_IOU:g}. Time: CPU time on one thread, relative to {shipped().name}."
+        " *: on the Pareto front. <: shipped.",
+        sweep_table(tried, front),
+    )
+    _print("The Pareto front, with 95% intervals by picture:", front_table(front))
+    _print(
+        "Contenders: bare faces found, by the share of the picture's width that they take:",
+        size_table(chosen),
+    )
+
+
+def _print_clips(
+    played: Mapping[Configuration, Sequence[ClipResult]],
+    reference_results: Sequence[ClipResult],
+    expected: Mapping[str, int],
+    reference: str,
+    fps: float,
+) -> None:
+    _print(
+        f"Contenders on clips at {fps:g} frames a second, relative to {reference}:",
+        clips_table(played, reference_results, expected),
+    )
+    _print(
+        "Each person: how much later than the reference a contender first finds them, and in"
+        " which share of the frames it finds them:",
+        people_table(played, reference_results),
+    )
 
 
 def _confirm(

@@ -10,8 +10,11 @@ import cv2
 import numpy as np
 
 from edge.common.arrays import Box, Pixels
+from training.data.crops import Face
 
 ROOT = Path(__file__).parents[3]
+SKIN, CLOTH = (200, 150, 120), (40, 90, 220)
+PLAIN_BOX: Box = (10.0, 20.0, 100.0, 100.0)
 
 
 def face(label: str, rng: np.random.Generator, size_px: int = 64) -> Pixels:
@@ -32,6 +35,11 @@ def face(label: str, rng: np.random.Generator, size_px: int = 64) -> Pixels:
         cv2.ellipse(picture, low, (size_px // 7, size_px // 20), 0, 0, 360, (190, 60, 60), -1)
     noisy = picture + rng.normal(0, 6, picture.shape)
     return np.asarray(np.clip(noisy, 0, 255), np.uint8)
+
+
+def plain_face(colour: tuple[int, int, int], label: str, annotated: bool = False) -> Face:
+    """Return a face of one colour, 140 px high and 120 px wide, in `PLAIN_BOX`."""
+    return Face(np.full((140, 120, 3), colour, np.uint8), PLAIN_BOX, label, annotated)
 
 
 def pattern(size_px: int, seed: int = 0) -> Pixels:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tests.support.training import datasets
+from training.cli import main
 from training.data.datasets import LABELS, read_dataset
 from training.exploration.dataset_stats import DataSetStats, collect_stats
 
@@ -29,3 +32,10 @@ def pattern_folders(
 def stats_of(root: Path, limit: int | None = None, seed: int = 1) -> DataSetStats:
     """Return the statistics of the data set in `root`."""
     return collect_stats(read_dataset(root, LABELS[3]), limit, seed)
+
+
+def explore(out: Path, *roots: Path, more: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Run `python -m training explore` and return the content of its explore.json."""
+    assert main(["explore", "--data", *map(str, roots), "--out", str(out), *more]) == 0
+    found: dict[str, Any] = json.loads((out / "explore.json").read_bytes())
+    return found

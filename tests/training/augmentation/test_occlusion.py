@@ -7,17 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.common.arrays import Pixels
+from tests.support.training.datasets import SKIN
 from training.augmentation.occlusion import CHIN, EYES, MOUTH, NOSE, occlude
 from training.network.model import SIZE_PX
-
-SKIN, CLOTH = (200, 150, 120), (40, 90, 220)
 
 
 def changed(bare: bool, seed: int) -> Pixels:
     picture = np.full((SIZE_PX, SIZE_PX, 3), SKIN, np.uint8)
     after = occlude(picture, bare, np.random.default_rng(seed))
     assert (after.shape, after.dtype) == ((SIZE_PX, SIZE_PX, 3), np.uint8)
-    assert (picture == SKIN).all(), "the picture itself is left alone"
+    assert (picture == SKIN).all(), "the original picture must not change"
     return np.asarray(np.abs(after.astype(int) - picture).max(axis=2) > 20)
 
 

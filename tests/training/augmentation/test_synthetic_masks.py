@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from unittest.mock import patch
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.common.arrays import Pixels
+from tests.support.training.datasets import CLOTH, SKIN, plain_face
 from training.augmentation.synthetic_masks import (
     CHIN_HEIGHT,
     CONTEXT,
@@ -20,15 +19,6 @@ from training.augmentation.synthetic_masks import (
     wearing_styles_for,
 )
 from training.data.crops import Face
-
-SKIN, CLOTH = (200, 150, 120), (40, 90, 220)
-
-
-BOX = (10.0, 20.0, 100.0, 100.0)
-
-
-def plain(colour: tuple[int, int, int], label: str) -> Face:
-    return Face(np.full((140, 120, 3), colour, np.uint8), BOX, label, annotated=False)
 
 
 def cloth(face: Face) -> Pixels:
@@ -43,8 +33,8 @@ def cloth(face: Face) -> Pixels:
 @settings(max_examples=25, deadline=None)
 def test_mask_starts_at_height_of_style(style: WearingStyle, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    with patch("training.augmentation.synthetic_masks.DYED_SHARE", 0):
-        worn = transfer_mask(plain(SKIN, "no_mask"), plain(CLOTH, "mask"), style, rng)
+    bare, donor = plain_face(SKIN, "no_mask"), plain_face(CLOTH, "mask")
+    worn = transfer_mask(bare, donor, style, rng, dyed_share=0.0)
     assert (worn.label, worn.annotated) == (style.label, False)
     covered = cloth(worn)
     nose = covered[:, SIDE_PX // 2]
@@ -59,7 +49,7 @@ def test_some_masks_are_recoloured_some_like_skin() -> None:
     colours = []
     for seed in range(200):
         rng = np.random.default_rng(seed)
-        worn = transfer_mask(plain(SKIN, "no_mask"), plain(CLOTH, "mask"), rightly, rng)
+        worn = transfer_mask(plain_face(SKIN, "no_mask"), plain_face(CLOTH, "mask"), rightly, rng)
         colours.append(worn.image[at, (round((CONTEXT + 0.5) * SIDE_PX))].astype(int))
     red, _, blue = np.array(colours).T
     blueish = (blue > 2 * red).mean()

@@ -11,8 +11,6 @@ from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_f
 from training.common.metrics import alert_threshold, classification_metrics
 
 LABELS = ("mask", "no_mask", "incorrect_mask")
-
-
 answers = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=60)
 
 

@@ -9,13 +9,6 @@ import pytest
 from tests.support.training import datasets
 from training.cli import main
 
-pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return datasets.kaggle(tmp_path_factory.mktemp("data") / "tiny", 16)
-
 
 def test_data_takes_several_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = datasets.kaggle(tmp_path / "data", 1)

@@ -19,8 +19,6 @@ from training.data.datasets import LABELS, read_dataset
 from training.data.fetch import fetch
 
 TWELVE_K = PUBLIC_DATA_SETS[0]
-
-
 CLOSED = "http://127.0.0.1:9"  # The discard port, on which nothing listens.
 
 

@@ -26,8 +26,6 @@ from training.detector_sweep.scenes import (
 )
 
 coordinates = st.floats(0, 100)
-
-
 boxes = st.lists(
     st.tuples(coordinates, coordinates, st.floats(5, 60), st.floats(5, 60)), max_size=6
 )

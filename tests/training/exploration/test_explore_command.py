@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.training import datasets
-from tests.support.training.patterns import pattern_folders
+from tests.support.training.patterns import explore, pattern_folders
 from training.cli import main
-
-
-def explored(out: Path, *roots: Path, more: tuple[str, ...] = ()) -> dict[str, Any]:
-    assert main(["explore", "--data", *map(str, roots), "--out", str(out), *more]) == 0
-    found: dict[str, Any] = json.loads((out / "explore.json").read_bytes())
-    return found
 
 
 def test_report_finds_what_was_planted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,7 +20,7 @@ def test_report_finds_what_was_planted(tmp_path: Path, capsys: pytest.CaptureFix
     (lone / "IMFD" / "00000" / "00000-0.png").rename(lone / "IMFD" / "00001_Mask_Chin.png")
     shutil.copy(styled / "mask" / "mask-3.png", even / "no_mask" / "no_mask-3.png")
     (styled / "no_mask" / "no_mask-9.png").write_bytes(b"broken")
-    found = explored(tmp_path / "out", styled, even.parent, lone)
+    found = explore(tmp_path / "out", styled, even.parent, lone)
     separability = {row["of"]: row for row in found["told_by_style"]}
     assert separability["styled: mask / no_mask"]["brightness"] > 0.95
     assert separability["even: mask / no_mask"]["look"] < 0.7
@@ -58,7 +50,7 @@ def test_report_finds_what_was_planted(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_too_small_faces_are_counted(tmp_path: Path) -> None:
     root = datasets.voc(tmp_path / "v", {"a": [("with_mask", (1, 1, 12, 14))]})
-    found = explored(tmp_path / "out", root)
+    found = explore(tmp_path / "out", root)
     assert found["data"][0]["too_narrow_share"] == 1
     assert found["data"][0]["annotated_face_width_px"]["median"] == 12
     assert not (tmp_path / "out" / "style.png").exists()
@@ -66,8 +58,8 @@ def test_too_small_faces_are_counted(tmp_path: Path) -> None:
 
 def test_same_data_gives_same_report(tmp_path: Path) -> None:
     root = pattern_folders(tmp_path / "d", {"mask": 30, "no_mask": 30})
-    explored(tmp_path / "one", root)
-    explored(tmp_path / "two", root)
+    explore(tmp_path / "one", root)
+    explore(tmp_path / "two", root)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 

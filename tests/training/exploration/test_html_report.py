@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 import cv2
 
-from tests.support.training.patterns import pattern_folders
-from training.cli import main
-
-
-def explored(out: Path, *roots: Path, more: tuple[str, ...] = ()) -> dict[str, Any]:
-    assert main(["explore", "--data", *map(str, roots), "--out", str(out), *more]) == 0
-    found: dict[str, Any] = json.loads((out / "explore.json").read_bytes())
-    return found
+from tests.support.training.patterns import explore, pattern_folders
 
 
 def test_page_is_self_contained_and_private(tmp_path: Path) -> None:
     root = pattern_folders(tmp_path / "a & b", {"mask": 30, "no_mask": 30})
     out = tmp_path / "deep" / "out"
-    explored(out, root, more=("--classes", "2"))
+    explore(out, root, more=("--classes", "2"))
     page = (out / "report.html").read_text(encoding="utf-8")
     linked = set(re.findall(r'(?:src|href)="([^"]*)"', page))
     files = {path.name for path in out.iterdir()}

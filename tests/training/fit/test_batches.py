@@ -6,47 +6,41 @@ import numpy as np
 import pytest
 
 from tests.support.training import datasets
+from tests.support.training.datasets import CLOTH, SKIN, plain_face
 from training.augmentation.synthetic_masks import (
     WEARING_STYLES,
 )
 from training.data.crops import Face
 from training.fit.batches import Floats, MaskTransfer, TrainingSet
 
-SKIN, CLOTH = (200, 150, 120), (40, 90, 220)
-
-
-BOX = (10.0, 20.0, 100.0, 100.0)
-
-
-def plain(colour: tuple[int, int, int], label: str) -> Face:
-    return Face(np.full((140, 120, 3), colour, np.uint8), BOX, label, annotated=False)
-
 
 def targets(*labels: str) -> dict[str, Floats]:
     return {label: np.eye(len(labels), dtype=np.float32)[i] for i, label in enumerate(labels)}
 
 
-def dressed_set(share: float) -> TrainingSet:
-    faces = [plain(SKIN, "no_mask")] * 64
+def masked_set(share: float) -> TrainingSet:
+    faces = [plain_face(SKIN, "no_mask")] * 64
     labels = ("mask", "no_mask", "incorrect_mask")
-    mask_transfer = MaskTransfer([plain(CLOTH, "mask")], WEARING_STYLES, targets(*labels), share)
+    mask_transfer = MaskTransfer(
+        [plain_face(CLOTH, "mask")], WEARING_STYLES, targets(*labels), share
+    )
     bare = np.tile(targets(*labels)["no_mask"], (64, 1))
     return TrainingSet(faces, bare, np.full(64, 5.0, np.float32), np.ones(64), mask_transfer)
 
 
 def test_masked_sample_has_target_of_its_style() -> None:
-    ((_, shares, weights),) = dressed_set(1.0).epoch(1, 0, 64)
+    ((_, shares, weights),) = masked_set(1.0).epoch(1, 0, 64)
     counts = shares.sum(axis=0)
     assert counts[0] > counts[1] > 0
     assert counts[2] > counts[1]
     assert (weights == 1).all()
-    ((_, shares, weights),) = dressed_set(0.0).epoch(1, 0, 64)
+    ((_, shares, weights),) = masked_set(0.0).epoch(1, 0, 64)
     assert (shares[:, 1] == 1).all()
     assert (weights == 5).all()
 
 
 def test_mask_transfer_is_reproducible_and_pure() -> None:
-    data = dressed_set(0.5)
+    data = masked_set(0.5)
     first, again = list(data.epoch(7, 3, 16)), list(data.epoch(7, 3, 16))
     for one, two in zip(first, again, strict=True):
         for left, right in zip(one, two, strict=True):
@@ -56,11 +50,11 @@ def test_mask_transfer_is_reproducible_and_pure() -> None:
 
 
 def test_annotated_and_masked_faces_get_no_mask() -> None:
-    face = Face(np.full((140, 120, 3), SKIN, np.uint8), BOX, "no_mask", annotated=True)
-    mask_transfer = dressed_set(1.0).mask_transfer
+    face = plain_face(SKIN, "no_mask", annotated=True)
+    mask_transfer = masked_set(1.0).mask_transfer
     assert mask_transfer is not None
     assert mask_transfer.sample(face, np.random.default_rng(0)) is None
-    assert mask_transfer.sample(plain(SKIN, "mask"), np.random.default_rng(0)) is None
+    assert mask_transfer.sample(plain_face(SKIN, "mask"), np.random.default_rng(0)) is None
 
 
 def training_set(draws: list[float]) -> TrainingSet:

@@ -10,8 +10,6 @@ import pytest
 from tests.support.training import datasets
 
 pytestmark = pytest.mark.timeout(600)
-
-
 SAME = """
 import json
 import sys

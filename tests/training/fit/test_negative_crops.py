@@ -10,23 +10,16 @@ from edge.common.arrays import Box
 from tests.support.training import datasets
 from training.common.train_config import TrainConfig
 from training.data.datasets import LABELS, read_dataset
-from training.fit.prepare import Prepared, prepare
-
-LABELS_2 = LABELS[2]
-
+from training.fit.prepare import prepare
 
 FACE: Box = (60.0, 50.0, 60.0, 72.0)
-
-
-def prepared(*roots: Path, config: TrainConfig | None = None) -> Prepared:
-    datasets = [read_dataset(root, LABELS_2) for root in roots]
-    return prepare(datasets, config or TrainConfig(), LABELS_2)
 
 
 def test_scenes_give_uncertain_negatives(tmp_path: Path) -> None:
     scenes = {f"scene{i}": [("with_mask" if i % 2 else "without_mask", FACE)] for i in range(40)}
     config = TrainConfig(empty_per_picture=2)
-    data = prepared(datasets.voc(tmp_path / "scenes", scenes), config=config)
+    root = datasets.voc(tmp_path / "scenes", scenes)
+    data = prepare([read_dataset(root, LABELS[2])], config, LABELS[2])
     training = data.training
     faces = training.draws == config.annotated_draws
     assert 20 < faces.sum() < 36
