@@ -36,7 +36,8 @@ class CandidateSource:
         self.state: Opening | Reading = Opening(clock())
         #: The newest picture that the candidate delivered.
         self.frame: Frame | None = None
-        #: Set when the reader has closed the source, which a short recording does very early.
+        #: Set when the reader has closed the source; with a short recording, that may be before the
+        #: feed takes the candidate over.
         self.end: Ended | None = None
         self.reader = Reader(self._open, listener, clock)
         self._clock = clock

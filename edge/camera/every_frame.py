@@ -9,7 +9,7 @@ from edge.camera.source import CameraStatus, Frame, Source
 
 
 class EveryFrame:
-    """A feed that returns every frame of a recorded source, without waiting for its time.
+    """A feed that returns every frame of a recorded source, whatever the recording's speed.
 
     A context manager that closes the source.
     """
@@ -36,8 +36,8 @@ class EveryFrame:
         return self._over
 
     def take(self, timeout_s: float) -> Frame | None:
-        """Return the next frame, or None at the end; raises what the source raises."""
-        del timeout_s  # a recording is read without waiting
+        """Return the next frame, or None at the end; raises the errors of the source."""
+        del timeout_s  # the next frame of a recording is always available
         frame = self._source.read()
         self._over = frame is None
         self._newest_s = self._clock()

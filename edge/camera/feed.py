@@ -19,13 +19,14 @@ from edge.config.settings import CameraSettings
 
 #: How often a waiting consumer checks the clock and whether it should stop.
 POLL_S = 0.1
-#: How long the start waits for the source to open. An error in its address shows at once; a
-#: camera may take longer, and the events that wait on disk should be sent meanwhile.
+#: How long the start waits for the source to open. An error in the source's address is found
+#: within this time. A camera may take longer, and the events that wait on disk should be sent
+#: meanwhile.
 START_WAIT_S = 2.0
 #: How long leaving the context waits for a source that hangs. Its thread is a daemon thread, so
 #: the process can end without it.
 CLOSE_WAIT_S = 1.0
-#: The settings with which a source is opened; the others can change while it is open.
+#: The settings with which a source is opened; the other settings can change while it is open.
 OPEN_SETTINGS = ("source", "width_px", "height_px", "fps", "timeout_s")
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,8 @@ class CameraFeed:
     """Reads a source ahead and returns only its newest frame; reopens a live source.
 
     A context manager. Entering begins to open the source and waits for at most `START_WAIT_S`,
-    so that an error in its address is raised at once (SourceError, or UserError). A live source
-    that is only absent is waited for in the same way as one that was lost. Leaving closes the
+    so that an error in its address is raised at once (SourceError, or UserError). If a live source
+    is absent, `take` has it opened again, as after a failure. Leaving closes the
     source within `CLOSE_WAIT_S` of `request_stop`. Reading begins with the first `take`.
 
     A recorded source (`live` is False) is played at its own speed on the clock, ends by itself
@@ -93,7 +94,7 @@ class CameraFeed:
             stopping.join(max(0.0, until_s - time.monotonic()))
         hanging = self._stopping.count_running() + self._stopping_others.count_running()
         if hanging:
-            log.debug("%d attempts to read the camera hang and are left behind", hanging)
+            log.debug("%d threads that read the camera still hang at the end of the run", hanging)
 
     def request_stop(self) -> None:
         """Begin to close the source in the background; `take` returns None from now on."""
@@ -116,7 +117,7 @@ class CameraFeed:
         when a live source could not be reopened for `reopen_for_s`, or when too many attempts
         hang. Raises the error of a recorded source after its last frame.
         """
-        # Not on the injected clock: the time-out applies to the caller's thread.
+        # The time-out limits how long the caller really waits, so it is not on the injected clock.
         until_s = time.monotonic() + timeout_s
         with self._changed:
             while not self._stopped.is_set() and self._stop_requested_s is None:
@@ -158,7 +159,7 @@ class CameraFeed:
                 )
             same_device = None
             if self._source.state.live and full_spec(settings.source) == full_spec(present.source):
-                self._source.suspend("its settings are being changed")
+                self._source.suspend("the settings of the camera are being changed")
                 self._follow_state()
                 same_device = self._stopping
             self._candidate = CandidateSource(open_source, settings, self, self._clock, same_device)
@@ -229,7 +230,7 @@ class CameraFeed:
         return ended and self._newest is None and self._candidate is None
 
     def _advance(self) -> None:
-        """Let a held reader read, and handle the time-outs and delays that are over."""
+        """Let a reader on hold begin, and handle the time-outs and delays that have expired."""
         if self._reader is not None and self._reader.held:
             self._source.reading_began()
             self._reader.begin()

@@ -39,7 +39,7 @@ class History:
 
 @dataclass(frozen=True)
 class Opening:
-    """A reader is opening the source. `active_s`: when it began to."""
+    """A reader is opening the source. `active_s`: when the reader began."""
 
     active_s: float
     history: History = History()
@@ -51,9 +51,9 @@ class Opening:
 class Reading:
     """The source is open, and a reader is reading it.
 
-    `active_s`: when it was opened or delivered its newest picture. `good_since_s`: when this
-    opening first delivered a picture that proves that the source works. `garbage`: the newest
-    frame was no picture.
+    `active_s`: when it was opened or delivered its newest picture. `good_since_s`: when it first
+    delivered, since it was opened, a picture that proves that it works. `garbage`: the newest frame
+    was no picture.
     """
 
     live: bool
@@ -105,7 +105,7 @@ State = Opening | Reading | Waiting | Ended | Failed
 
 @dataclass(frozen=True)
 class TimerRestarted:
-    """The time-out starts again, because a reader that was held may read from now on."""
+    """The time-out starts again, because a reader on hold may read from now on."""
 
     at_s: float
 

@@ -69,7 +69,7 @@ class FrameRateLimit:
             self._budget.left_out += 1
             return False
         # Frames are due at fixed intervals, so that the average rate is exact. After a gap the
-        # intervals start again, early enough for the rest of the burst that begins here.
+        # schedule starts again, early enough for the other frames of the same burst to be due.
         if at_s - self._due_s <= self._burst * period_s:
             self._due_s += period_s
         elif self._due_s == -math.inf:

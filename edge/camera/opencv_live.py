@@ -91,7 +91,7 @@ def open_v4l2(
     # The pixel format must be set first, because V4L2 drivers offer sizes and rates for each
     # format. Uncompressed YUYV over USB 2 is slow above 640x480.
     capture.set(cv2.CAP_PROP_FOURCC, MJPG)
-    # Left to choose, OpenCV prefers BGR to YUYV and then does not unpack it into a picture.
+    # If no format is set, OpenCV prefers BGR to YUYV, but does not unpack BGR into a picture.
     if capture.isOpened() and int(capture.get(cv2.CAP_PROP_FOURCC)) != MJPG:
         capture.set(cv2.CAP_PROP_FOURCC, YUYV)
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width_px)

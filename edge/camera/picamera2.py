@@ -138,7 +138,8 @@ class Picamera2Source:
 
 def _load_picamera2() -> Any:
     """Return the class `Picamera2`; raises SourceError when it cannot be imported."""
-    # Every failure is raised as an exception and reported once, so its log is not needed.
+    # Failures are raised as exceptions and reported once, so the logs of libcamera and picamera2
+    # are reduced.
     os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")
     try:
         from picamera2 import Picamera2

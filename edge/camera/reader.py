@@ -1,4 +1,4 @@
-"""Read one opened source in a thread of its own, from opening to closing."""
+"""Open, read and close one source, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Reader:
 
     @property
     def held(self) -> bool:
-        """Whether the reader reads no frame before `begin` is called."""
+        """Whether the reader is on hold: it reads no frame before `begin` is called."""
         return not self._begun.is_set()
 
     def start(self) -> None:

@@ -18,8 +18,8 @@ from edge.common.paths import kind_of
 FALLBACK_FPS = 30.0
 #: A longer gap between two frames of a recording is treated as a broken time stamp.
 MAX_GAP_S = 5.0
-#: Containers state their number of frames almost exactly. A file with fewer than this fraction
-#: of it is damaged or truncated.
+#: Containers state their number of frames almost exactly. A file with fewer frames than
+#: this fraction of the stated number is damaged or truncated.
 MIN_COMPLETE_FRACTION = 0.9
 
 log = logging.getLogger(__name__)

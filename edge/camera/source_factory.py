@@ -26,7 +26,7 @@ def is_recorded(settings: CameraSettings) -> bool:
 
 
 def frame_rate_limit(settings: CameraSettings, budget: FrameRateBudget) -> FrameRateLimit:
-    """Return the limit to the frame rate of `settings` times the share of `budget`.
+    """Return a filter that limits the frame rate to `settings.fps` times the share of `budget`.
 
     A frame of a live source is accepted at least twice per time-out, so that a low frame rate is
     never mistaken for a source that stalls.
@@ -41,11 +41,12 @@ def open_source(
     frame_filter: FrameFilter = accept_all,
     luma_width_px: int = 320,
 ) -> Source:
-    """Open `settings.source`: `demo`, a camera, the address of a stream, a file or a folder.
+    """Open `settings.source`.
 
-    The source delivers the frames that `frame_filter` accepts. `luma_width_px` is the width of
-    the luma plane, if the camera provides one. Raises SourceError (one line that says what to
-    do) when the source cannot be opened; AbsentError when a later attempt may succeed.
+    It is `demo`, a camera, the address of a stream, a file or a folder. The source delivers the
+    frames that `frame_filter` accepts. `luma_width_px` is the width of the luma plane, if the
+    camera provides one. Raises SourceError (one line that says what to do) when the source cannot
+    be opened; AbsentError when a later attempt may succeed.
     """
     spec = full_spec(settings.source)
     # Each module is imported only when needed: a camera does not need the file decoder.

@@ -92,7 +92,7 @@ class SourceSupervisor:
         self._apply(Opened(self._clock(), live))
 
     def reading_began(self) -> None:
-        """Record that a held reader may read from now on, which restarts the time-out."""
+        """Record that a reader on hold may read from now on, which restarts the time-out."""
         self._apply(TimerRestarted(self._clock()))
 
     def garbage_arrived(self) -> None:
@@ -146,7 +146,7 @@ class SourceSupervisor:
         """Record that the suspended source could not be opened with other settings."""
         self._lose("stalled", reason)
 
-    # The passing of time.
+    # Checks that depend on the time; the feed calls them often.
 
     def check_silence(self) -> None:
         """Report a live source that delivers nothing for `timeout_s`; close one that hangs."""
@@ -164,7 +164,7 @@ class SourceSupervisor:
     def check_retry(self, count_hanging: Callable[[], int]) -> None:
         """Reopen a lost source after its delay, or give it up.
 
-        `count_hanging` returns how many readers of earlier openings have not ended.
+        `count_hanging` returns how many readers of earlier attempts have not ended.
         """
         state = self.state
         if isinstance(state, Ended | Failed) or not state.live:
@@ -191,7 +191,7 @@ class SourceSupervisor:
         return not (temporary or state.history.failed)
 
     def _lose(self, fault: Fault, reason: str) -> None:
-        """End the present opening of a live source, and schedule the next one."""
+        """Close a live source that has failed, and schedule the next attempt to open it."""
         now_s = self._clock()
         if fault != "black":  # the room may just be dark, which must not end the process
             self._backoff.mark_failing(now_s)

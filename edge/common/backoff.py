@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 #: Maximum exponent of the power of two; it prevents an overflow after very many failures. Every
-#: delay reaches its maximum long before.
+#: delay reaches its maximum long before that.
 MAX_DOUBLINGS = 30
 
 

@@ -60,10 +60,10 @@ def age_s(earlier: Moment, later: Moment) -> float | None:
 
 
 def correction_s(earlier: Moment, later: Moment) -> float | None:
-    """Return the seconds to add to system times of `earlier`, if the clock was set until `later`.
+    """Return the seconds to add to a system time of `earlier`, in order to correct it at `later`.
 
-    Returns 0 if the clock was synchronised at `earlier`, and None if it was not and the error
-    cannot be determined from `later`.
+    Returns 0 if the clock was synchronised at `earlier`. Returns None if its error cannot be
+    determined, because it is not synchronised at `later` either or the machine was rebooted.
     """
     if earlier.synced:
         return 0.0

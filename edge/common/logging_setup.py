@@ -73,7 +73,7 @@ class RateLimit(logging.Filter):
         """
         if record.name in UNLIMITED:
             return True
-        # A message `%s` has no fixed text: each of its texts is a kind of its own.
+        # If the message is only `%s`, the kind is determined by the complete text.
         text = str(record.msg)
         key = (record.name, record.levelno, record.getMessage() if text == "%s" else text)
         now_s = self._clock()

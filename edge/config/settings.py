@@ -20,7 +20,7 @@ from edge.config.toml_schema import Section, format_error, load_toml
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0.0, le=3600.0)]
 #: Name of a device, or empty for the host name. It is a level of an MQTT topic and a segment of a
-#: URL, where `.` and `..` would have a meaning of their own.
+#: URL, where `.` and `..` have a special meaning.
 DeviceName = Annotated[str, msgspec.Meta(pattern=r"^(?!\.{1,2}\Z)[A-Za-z0-9._-]{0,64}\Z")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 #: A level of an MQTT topic, without separators, wildcards and characters that need quoting.

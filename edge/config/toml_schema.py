@@ -78,7 +78,10 @@ def _nearest(key: str, prefix: str, siblings: Iterable[str], schema: type) -> st
 
 
 def _full_names(section: type, prefix: str) -> dict[str, str]:
-    """Return the full name of each setting by its last part; of equal ones the outermost."""
+    """Return the full name of each setting by its last part.
+
+    If several settings have the same last part, the outermost one is returned.
+    """
     names: dict[str, str] = {}
     inner: dict[str, str] = {}
     for field in msgspec.structs.fields(section):

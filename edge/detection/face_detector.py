@@ -123,7 +123,7 @@ class HaarDetector:
         return self._search_between(luma, corners, self._min_side_px(luma), 0)
 
     def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
-        """Return the faces around `box_px`; a larger `reach` also allows more different sizes."""
+        """Return the faces around `box_px`; a larger `reach` allows a wider range of sizes."""
         x, y, w, h = (v * luma.scale for v in box_px)
         around = reach * max(w, h)
         corners = (x - around, y - around, x + w + around, y + h + around)

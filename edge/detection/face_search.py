@@ -26,9 +26,9 @@ SEARCH_KINDS: tuple[SearchKind, ...] = ("full", "part", "near", "none")
 #: wide searches around lost faces: every second frame at 10 frames a second. The cascade misses
 #: faces in single frames anyway.
 MOTION_EVERY_S = 0.15
-#: Shortest time between two searches of changed regions while people are tracked: of the regions
-#: outside their bodies, and of all regions. Most of the motion is that of the bodies, but a child
-#: may stand in front of one.
+#: While people are tracked: shortest time between two searches of the changed regions outside
+#: their bodies, and between two searches of all changed regions. Most of the motion is that of the
+#: bodies, but a child may stand in front of a body.
 BESIDE_EVERY_S, BODIES_EVERY_S = 0.25, 0.35
 #: Time after which a changed region is searched once more: the cascade may have missed, in the
 #: last frame of the motion, a face that has kept still since.
@@ -38,8 +38,8 @@ REPEAT_AFTER_S = 0.3
 MAX_PARTIAL_SHARE = 0.75
 #: Reach of the search around the predicted box of a tracked face, in face widths; its increase per
 #: second since the previous frame; and its maximum. A brisk walk moves a head by one and a half of
-#: its widths a second, most of which is predicted, and makes the head grow by a third in a fifth
-#: of a second.
+#: its widths a second, most of which is predicted; the head of a person who walks towards the
+#: camera becomes larger by a third within a fifth of a second.
 NEAR_REACH, NEAR_REACH_PER_S, MAX_NEAR_REACH = 0.3, 1.0, 0.8
 #: Reach of the wide search for a tracked face that was not found within `MAX_NEAR_REACH`.
 FAR_REACH = 1.5

@@ -57,9 +57,9 @@ def average_cells(thumbnail: Pixels) -> Cells:
 
 
 def changed_share(previous: Cells, cells: Cells) -> float:
-    """Return the share of cells that changed in level or that in contrast, the smaller one."""
+    """Return the smaller of two shares of changed cells: by level and by contrast."""
     if cv2.norm(previous, cells, cv2.NORM_INF) <= MIN_LEVEL_DIFFERENCE / 2.0:
-        # Then the medians also differ by at most half the limit, and no cell can exceed it.
+        # The medians, too, differ by at most half the limit, so no cell has changed in level.
         return 0.0
     old, new = previous - np.median(previous), cells - np.median(cells)
     by_level = float(np.mean(np.abs(old - new) > MIN_LEVEL_DIFFERENCE))

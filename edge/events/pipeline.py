@@ -35,7 +35,7 @@ class Pipeline:
         utc: UtcClock,
         times: StageTimes,
     ) -> None:
-        """Create the stages; `times` records how long each of them takes.
+        """Create the stages; `times` records the durations of the stages.
 
         Raises UsageError if the zone is not a polygon, and UserError if `events.alert_on` contains
         a label that the model lacks.

@@ -12,7 +12,7 @@ MEMORY_S = 0.6
 #: The smallest number of boxes in the memory, whatever the frame rate: two boxes give a speed,
 #: and a third confirms it.
 MEMORY_BOXES = 3
-#: The longest time over which a speed is extrapolated: people stop.
+#: The longest time over which a speed is extrapolated, because people stop.
 MAX_EXTRAPOLATION_S = 0.7
 #: A distance of a box from the predicted position, in face widths, that jitter (at most about 0.06)
 #: cannot explain: the person has started to walk or has stopped, and older boxes no longer predict

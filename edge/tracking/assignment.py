@@ -8,8 +8,9 @@ from functools import cache
 
 #: Up to this many rows and columns the exact minimum is computed, in at most 6 * 2**6 steps. In
 #: larger tables the cheapest pairs are taken first, which is nearly as good. Measured with 6%
-#: jitter and 30% of the faces missed: of 200 people who walked past a standing one, the greedy
-#: assignment confused 20 and the exact one 14; of 200 pairs who crossed, one pair and none.
+#: jitter and 30% of the faces missed: of 200 people who walked past a standing person, the greedy
+#: assignment confused 20 and the exact one 14; of 200 pairs of people whose paths crossed, the
+#: greedy assignment confused one pair and the exact one none.
 MAX_EXACT = 6
 #: Cost of a row and a column that stay unpaired although they could be a pair. It is larger than
 #: the cost of any pair, so that as many pairs as possible are made.

@@ -73,8 +73,8 @@ class Quality:
     """The measures of one face; shares are 0 to 1, grey levels 0 to 255.
 
     `sharpness` is the variance of the Laplacian divided by that of the grey levels, in the middle
-    of the face, scaled to 16 px. `cut_off_below` and `cut_off_beside` are the shares of the box
-    beyond the lower edge of the frame and beyond the worst of its other edges.
+    of the face, scaled to 16 px. `cut_off_below` is the share of the box that is cut off by the
+    lower edge of the frame, and `cut_off_beside` is the largest share that another edge cuts off.
     """
 
     width_share: float
@@ -136,7 +136,7 @@ def _middle(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _cut_off(box_px: Box, size_px: tuple[int, int]) -> tuple[float, float]:
-    """Return the shares of the box beyond the lower edge and beyond the worst other edge."""
+    """Return the share cut off by the lower edge, and the largest share cut off by another edge."""
     x, y, w, h = box_px
     height, width = size_px
     beside = max(-x / w, (x + w - width) / w, -y / h)

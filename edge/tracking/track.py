@@ -89,5 +89,8 @@ class Track:
         return weighted_median((reading.score(labels), reading.weight) for reading in self.evidence)
 
     def label(self, among: Sequence[str] = ()) -> str:
-        """Return the label with the largest median score, of `among` or else of all labels."""
+        """Return the label with the largest median score.
+
+        The labels in `among` are compared, or all labels if it is empty.
+        """
         return max(among or self.labels, key=lambda label: self.score((label,)))

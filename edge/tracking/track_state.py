@@ -109,7 +109,7 @@ class TrackState:
         )
 
     def _drop_old_evidence(self, before_s: float, min_weight: float) -> None:
-        """Drop readings from before `before_s`, unless the rest would weigh below `min_weight`."""
+        """Drop readings from before `before_s`, but keep a total weight of `min_weight`."""
         weight = sum(reading.weight for reading in self.window)
         while self.window and self.window[0].at_s < before_s:
             weight -= self.window[0].weight

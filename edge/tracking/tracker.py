@@ -13,11 +13,12 @@ that the detector does not find; gap is a period in which each person is not fou
 | 6%, 30%, 1 s | 0 | 1 | 75 | 151 |
 | 10%, 30%, 1 s | 3 | 10 | 215 | 424 |
 
-People walk at 0.3 to 1.5 face widths a second, and at 0.5 to 1.5 when they pass a standing person;
-if these walk at 1.0 or faster, the 53 in the second row become 10. At 3 frames a second the errors
-in the first row stay rare (up to 12 in 1,000), but not in the rows with 30% of the faces missed,
-because six missed frames in a row last as long as `tracker.leave_after_s`. A person who arrives
-within `tracker.leave_after_s` at the place where another left continues the track of the other.
+People walk at 0.3 to 1.5 face widths a second, and at 0.5 to 1.5 when they pass a standing person.
+If those who pass walk at 1.0 or faster, the number 53 in the second row becomes 10. At 3 frames a
+second the errors in the first row stay rare (up to 12 in 1,000), but not in the rows with 30% of
+the faces missed, because six missed frames in a row last as long as `tracker.leave_after_s`. A
+person who arrives within `tracker.leave_after_s` at the place where another left continues the
+track of the other.
 """
 
 from __future__ import annotations

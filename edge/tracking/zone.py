@@ -54,7 +54,7 @@ class Zone:
 def _check(corners: Sequence[Point]) -> None:
     if len(corners) < 3:
         raise UsageError(
-            f"`camera.zone` has {len(corners)} of at least 3 corners;"
+            f"`camera.zone` needs at least 3 corners, but has {len(corners)};"
             " leave it empty to use the whole frame"
         )
     edges = list(_edges(corners))

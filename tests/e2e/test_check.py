@@ -57,7 +57,7 @@ def test_alert_labels_and_zone_are_tested(tmp_path: Path) -> None:
     results = results_by_part(mask_patrol(tmp_path, "check", "--config", config).stdout)
     assert results["model"][0] == results["source"][0] == "FAIL"
     assert "models/mask3.tflite has incorrect_mask" in results["model"][1]
-    assert "`camera.zone` has 2 of at least 3 corners" in results["source"][1]
+    assert "`camera.zone` needs at least 3 corners, but has 2" in results["source"][1]
 
 
 def test_missing_right_to_publish_is_found(tmp_path: Path) -> None:

@@ -75,7 +75,10 @@ def model_with_card(path: Path, **changes: object) -> Path:
             ["run", "--no-mqtt", "--config", "{alert}"],
             "contains incorrect_mask, but the labels of the model are",
         ),
-        (["run", "--no-mqtt", "--config", "{line}"], "`camera.zone` has 2 of at least 3 corners"),
+        (
+            ["run", "--no-mqtt", "--config", "{line}"],
+            "`camera.zone` needs at least 3 corners, but has 2",
+        ),
         (["run", "--no-mqtt", "--config", "{bow}"], "`camera.zone` crosses or touches itself"),
         (["detect", "none.jpg"], "no such picture: none.jpg"),
         (["detect", "{text}"], "is not a picture that can be read"),

@@ -252,12 +252,12 @@ def test_black_camera_that_is_unplugged_ends_the_run() -> None:
         bench.show(90)
         bench.show_repeatedly(3, 30)
         assert bench.state == "black"
-        bench.camera.open_error = SourceError("it is not there")
+        bench.camera.open_error = SourceError("no camera is connected")
 
         def wait() -> None:
             for _ in range(200):
                 bench.clock.advance(1.0)
                 bench.feed.take(0.01)
 
-        with pytest.raises(SourceError, match="it is not there; it could not be brought back"):
+        with pytest.raises(SourceError, match="connected; it could not be brought back"):
             wait()

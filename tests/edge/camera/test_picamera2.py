@@ -187,9 +187,9 @@ def test_feed_reopens_a_hanging_camera() -> None:
         Picamera2.hangs = True
         wait_until(lambda: feed.status().state == "stalled", "the camera is stalled")
         Picamera2.hangs = False
-        feed.take(0.0)  # discard the frame from before it hung
+        feed.take(0.0)  # discard the frame that the camera delivered before it hung
         clock.advance(0.6)
-        wait_until(lambda: feed.take(0.1) is not None, "a frame of the new opening")
+        wait_until(lambda: feed.take(0.1) is not None, "a frame of the reopened camera")
         assert feed.status().reopened == 1
         assert [camera.closed for camera in Picamera2.opened] == [True, False]
     wait_for_threads(0)

@@ -189,11 +189,11 @@ def test_black_frames_are_handed_over() -> None:
 def test_suspended_source_waits_and_may_be_lost() -> None:
     source = opened()
     source.show(100)
-    source.supervisor.suspend("its settings are being changed")
+    source.supervisor.suspend("the settings of the camera are being changed")
     assert isinstance(source.state, Waiting)
     assert (source.status.state, source.status.reason) == (
         "reopening",
-        "its settings are being changed",
+        "the settings of the camera are being changed",
     )
     source.supervisor.change_failed("no such size")
     assert source.status.reason == "no such size"

@@ -62,7 +62,8 @@ def test_masked_face_raises_no_event() -> None:
 def test_putting_a_mask_on_ends_the_alert() -> None:
     events = play([0.95] * 10 + [0.1] * 15)
     assert kinds(events) == [("no_mask_start", None), ("no_mask_end", "masked")]
-    assert events[1].at_s == pytest.approx(2.0)  # low since 1.0 s, for `masked_after_s`
+    # The score falls at 1.0 s, and `masked_after_s` is 1 s.
+    assert events[1].at_s == pytest.approx(2.0)
 
 
 def test_hand_before_the_mouth_does_not_end_the_alert() -> None:

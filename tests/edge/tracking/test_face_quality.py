@@ -99,7 +99,7 @@ def test_faces_cut_off_by_the_frame_lose_weight(frame: Pixels) -> None:
     assert weight(frame[: y + h - h // 20], FACE_BOX) == 1.0
     assert 0.0 < weight(frame[: y + h - h // 5], FACE_BOX) < 1.0
     assert weight(frame[: y + h - h // 3], FACE_BOX) == 0.0
-    # More of the sides can be cut off, because the mouth is in the middle.
+    # At a side, a larger share can be cut off, because the mouth is in the middle.
     assert weight(frame[:, x + w // 5 :], (-float(w // 5), FACE_BOX[1], w, h)) == 1.0
     assert weight(frame[:, : x + w // 2 - 1], FACE_BOX) == 0.0
 

@@ -31,7 +31,8 @@ def numbers(tracks: list[Track]) -> set[int]:
 LOW_NOISE = Noise(jitter=0.03, missed=0.1, gap_s=0.3)
 #: Noise at which people who do not meet keep their numbers.
 HIGH_NOISE = Noise(jitter=0.06, missed=0.3, gap_s=1.0)
-#: Noise at which people who cross keep their numbers: nobody is missed for a whole second.
+#: Noise at which people whose paths cross keep their numbers, because nobody is missed for a whole
+#: second.
 HIGH_NOISE_WITHOUT_GAP = Noise(jitter=0.06, missed=0.3, gap_s=0.0)
 
 # The examples are the same in every run. The tests claim that errors are much rarer than one in the

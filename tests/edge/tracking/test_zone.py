@@ -18,7 +18,8 @@ L_SHAPE = ((0.0, 0.0), (1.0, 0.0), (1.0, 0.5), (0.5, 0.5), (0.5, 1.0), (0.0, 1.0
 def star(around: list[tuple[float, float]]) -> list[Point]:
     """A polygon around the centre of the frame; `around` has (shift in steps, radius) per corner.
 
-    It never crosses itself, because no corner overtakes the next and no step is half a turn.
+    It never crosses itself, because the corners keep their order around the centre and no step
+    reaches half a turn.
     """
     step = 2 * math.pi / len(around)
     angles = [(index + shift) * step for index, (shift, _) in enumerate(around)]
@@ -74,8 +75,8 @@ def test_first_corner_and_direction_do_not_matter(
 @pytest.mark.parametrize(
     ("corners", "message"),
     [
-        ([(0.1, 0.1)], "has 1 of at least 3 corners"),
-        ([(0.1, 0.1), (0.9, 0.9)], "has 2 of at least 3 corners"),
+        ([(0.1, 0.1)], "at least 3 corners, but has 1"),
+        ([(0.1, 0.1), (0.9, 0.9)], "at least 3 corners, but has 2"),
         ([(0.1, 0.1), (0.9, 0.9), (0.5, 0.5)], "crosses or touches itself"),
         ([(0.1, 0.1), (0.5, 0.5), (0.9, 0.9)], "crosses or touches itself"),
         ([(0.1, 0.1), (0.1, 0.1), (0.9, 0.9)], "crosses or touches itself"),
