@@ -1,10 +1,10 @@
-# Mask Patrol. `make` lists what there is; each target installs what it needs into .venv.
+# Mask Patrol. `make` lists the targets; each target installs what it needs into .venv.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 
-# The first Python for which every dependency has wheels; `make PYTHON=…` names another.
+# The first Python for which every dependency has wheels; `make PYTHON=…` selects another.
 PYTHON ?= $(shell for p in python3 python3.11 python3.13 python3.12; do \
 	command -v $$p >/dev/null && $$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
 	&& echo $$p && break; done)
@@ -161,7 +161,7 @@ $(BIN)/mypy
 endef
 
 # $(call need,program:package …) installs the packages of missing programs, or fails;
-# $(call wish,…) only reports it if they cannot be installed. A plus joins several packages.
+# $(call wish,…) only reports it if they cannot be installed. A plus separates several packages of one program.
 need = $(call missing,$(1)) echo "Needed:$$missing; install them with your system's packages" >&2; exit 1; }; fi
 wish = $(call missing,$(1)) echo "They cannot be installed: the tests that need them are skipped." >&2; }; fi
 missing = missing=; PATH="$$PATH:/usr/sbin:/sbin:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :)"; \
@@ -170,12 +170,12 @@ missing = missing=; PATH="$$PATH:/usr/sbin:/sbin:$$(echo /usr/lib/postgresql/*/b
 		echo "Installing$$missing …"; as=; [ "$$(id -u)" = 0 ] || as=sudo; \
 		{ $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null 2>&1 || {
 
-# The programs that tests run: a broker, file system tools, a browser, a database, and a container.
+# All programs that tests run: a broker, file system tools, a browser, a database, and a container.
 test-tools: broker-tools
 	@$(call wish,shellcheck:shellcheck systemd-analyze:systemd mmdebstrap:mmdebstrap systemd-nspawn:systemd-container)
 	@$(call wish,chromium:chromium+fonts-dejavu-core initdb:postgresql)
 
-# What the fast tests need as well.
+# The programs that the fast tests run.
 broker-tools:
 	@$(call need,mosquitto:mosquitto $(CARD_TOOLS))
 

@@ -1,1 +1,1 @@
-"""From a Keras model to one int8 `.tflite` file that describes itself: `python -m convert`."""
+"""Converts a Keras model to an int8 `.tflite` file with a model card: `python -m convert`."""

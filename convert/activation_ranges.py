@@ -15,9 +15,9 @@ Ranges = dict[str, tuple[float, float]]
 def ranges_of(flatbuffer: bytes, crops: Pixels) -> Ranges:
     """Return the minimum and maximum of every activation over `crops`, (n, h, w, 3) uint8 RGB.
 
-    These are plain extremes. The quantiser's own moving average depends on the order of the
-    pictures and cuts off values that are missing in the last ones; with it the scores were ten
-    times as far from those of Keras.
+    The quantiser itself would use moving averages, which depend on the order of the pictures and
+    cut off values that do not occur in the last ones. With them the scores differed ten times as
+    much from those of Keras.
     """
     from ai_edge_litert.interpreter import Interpreter
 

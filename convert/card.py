@@ -12,13 +12,13 @@ from training.network.model_report import Report
 
 
 def check_belongs(report: Report, keras_sha256: str, report_path: Path) -> None:
-    """Raises UserError when `report` is another model's."""
+    """Raise UserError when `report` belongs to another model."""
     if report.keras_sha256 != keras_sha256:
         raise UserError(f"{report_path} belongs to another Keras model, not to the one beside it")
 
 
 def card_of(report: Report, quantisation: str, measured: dict[str, Any]) -> Card:
-    """`measured`: figures of the converted model, which join those of the Keras one."""
+    """Return the card of a converted model; `measured` is added to the Keras model's figures."""
     return Card(
         name=report.name,
         input=Input(height=report.size_px, width=report.size_px),

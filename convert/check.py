@@ -17,7 +17,7 @@ from edge.common.errors import UserError
 
 @dataclass(frozen=True)
 class Run:
-    """The results of a candidate in one runtime; `scores`: (n, labels) of the check set."""
+    """The results of a candidate in one runtime; `scores`, (n, labels), are for the check set."""
 
     runtime: str
     scores: Floats
@@ -39,7 +39,9 @@ class Runs:
 def checked(
     variant: str, candidate: Path, check: CheckSet, keras_scores: Floats, pixels: Path
 ) -> Runs:
-    """Check `candidate`, a `.tflite` with a card, in all runtimes; `pixels`: the file of `check`.
+    """Check `candidate`, a `.tflite` with a card, in all installed runtimes.
+
+    `pixels` is the file that `save_pixels` wrote for `check`.
 
     Raises UserError when an installed runtime cannot run it or the gate rejects it, or when no
     runtime is installed: a file that one runtime refuses must not reach devices that may use it.
@@ -56,12 +58,14 @@ def checked(
         check_parity(parity, variant)
         ran.append(Run(runtime, answer.scores, parity, answer.latency_ms))
     if not ran:
-        raise UserError("nothing is written: no TFLite runtime is installed to check it in")
+        raise UserError(
+            "nothing is written: no TFLite runtime is installed, so the model cannot be checked"
+        )
     return Runs(tuple(ran), missing)
 
 
 def save_pixels(folder: Path, check: CheckSet) -> Path:
-    """The check set's pixels as a file for `checked`."""
+    """Write the pixels of `check` to a file for `checked`, and return the file's path."""
     path = folder / "check.npy"
     np.save(path, check.pixels)
     return path

@@ -14,9 +14,9 @@ from edge.common.errors import UserError
 
 ALL = "all"
 EPILOG = (
-    f"{GATE} Same model, same ranges file, same releases of TensorFlow and ai-edge-quantizer"
-    " (pyproject.toml): same bytes. `python -m convert.compare` holds the result's speed"
-    " against the original Mask Patrol's network."
+    f"{GATE} The same model, the same ranges file, and the same releases of TensorFlow and"
+    " ai-edge-quantizer (pyproject.toml) give the same bytes. `python -m convert.compare` compares"
+    " the speed of the result with that of the original Mask Patrol's network."
 )
 
 

@@ -11,7 +11,7 @@ SUPERFLUOUS_METADATA = (b"CONVERSION_METADATA",)
 
 
 def compact(flatbuffer: bytes) -> bytes:
-    """Return a smaller `flatbuffer` that gives the same bits in every runtime.
+    """Return a smaller `flatbuffer` that gives the same results, bit for bit, in every runtime.
 
     A tensor that a signature names gets that name (`pixels`, `output_0`), and other inputs and
     outputs keep their names. The tensors between them, which have the names of Keras layers, are
@@ -44,7 +44,7 @@ def _rename(graph: Any, names: dict[int, bytes]) -> None:
 
 
 def _drop_metadata(model: Any) -> None:
-    """Empty the data of superfluous metadata; the numbers of the buffers stay."""
+    """Remove superfluous metadata; its buffers are emptied but kept, so that no index changes."""
     kept = []
     for entry in model.metadata or []:
         if bytes(entry.name) in SUPERFLUOUS_METADATA:

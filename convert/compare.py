@@ -51,7 +51,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Comparison:
-    """`not_run`: runtimes that could not run, with the reason."""
+    """All results; `not_run`: the runtimes that could not run both models, with the reason."""
 
     original: Size
     ours: Size
@@ -98,7 +98,7 @@ def _at_least_ten(text: str) -> int:
 
 
 def compare(model: Path, pairs: int) -> Comparison:
-    """Time `model` and the original; raises UserError when no installed runtime can."""
+    """Time `model` and the original; raises UserError when no runtime can run both."""
     try:
         ours = model.read_bytes()
     except OSError as error:

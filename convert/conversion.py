@@ -67,8 +67,8 @@ class Outcome:
 def convert(job: Job) -> Outcome:
     """Write every variant of `job`, and the figures measured on its data if it has any.
 
-    Raises UserError, and leaves all files as they were, when anything is missing or the
-    gate (`parity.check_parity`) closes for one of the variants.
+    Raises UserError, and leaves all files as they were, when anything is missing or
+    one of the variants fails the gate (`parity.check_parity`).
     """
     report, stored = _read(job)
     labels = tuple(report.labels)
@@ -93,7 +93,7 @@ def convert(job: Job) -> Outcome:
 
 
 def _read(job: Job) -> tuple[Report, StoredRanges | None]:
-    """Read the report and the ranges beside the model; None for ranges that must be measured."""
+    """Read the report and the stored ranges; the latter are None if they must be measured."""
     if not job.model.is_file():
         raise UserError(f"the Keras model {job.model} does not exist; `make train` makes one")
     report = read_report(report_path(job.model))

@@ -12,8 +12,9 @@ from training.network.model_report import Report
 
 
 def card_figures(check: CheckSet, scores: Floats, report: Report, how: str) -> dict[str, Any]:
-    """Return figures by data set and `how`, such as "int8 in tflite-runtime".
+    """Return the figures of each data set, under a name that ends with `how`.
 
+    `how` states what was measured, such as "int8 in tflite-runtime".
     `scores` (n, labels) are those of `check.pixels`. `flagged`: by true label, the share of
     faces whose alert score reaches the report's threshold.
     """

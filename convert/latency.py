@@ -1,7 +1,7 @@
 """Times two `.tflite` files alternately on one thread, in a process without TensorFlow.
 
 `python -m convert.latency RUNTIME PAIRS FIRST SECOND` writes one JSON object. Other programs
-slow both down equally, so the ratio of a pair is more reliable than its times.
+slow both models down equally, so the ratio of a pair is more reliable than its times.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def paired_times(runtime: str, pairs: int, first: Path, second: Path) -> PairedT
 
 
 def main(arguments: list[str]) -> int:
-    """Run in the process itself; return the exit code."""
+    """Entry point of the process without TensorFlow; return the exit code."""
     from tqdm import tqdm
 
     runtime, pairs, *files = arguments

@@ -39,7 +39,7 @@ class Measured:
 def measured(model: Path, pixels: Path, runtime: str) -> Measured | str:
     """Return the scores of `model` for `pixels`, (n, height, width, 3) uint8 in a .npy file.
 
-    Returns a line with the reason when `runtime` cannot run it.
+    Returns a line with the reason when `runtime` cannot run the model.
     """
     count = len(np.load(pixels, mmap_mode="r"))
     done = subprocess.run(
@@ -59,7 +59,7 @@ def measured(model: Path, pixels: Path, runtime: str) -> Measured | str:
 
 
 def main(arguments: list[str]) -> int:
-    """Run in the process itself; return the exit code."""
+    """Entry point of the process without TensorFlow; return the exit code."""
     from tqdm import tqdm
 
     model, pixels, runtime = arguments

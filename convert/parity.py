@@ -11,11 +11,12 @@ from edge.common.errors import UserError
 
 Floats = npt.NDArray[np.float32]
 
-#: The share of the pictures of which Keras is sure that must get the same label.
+#: On at least this share of the pictures about which Keras is sure, the labels must be equal.
 MIN_AGREEMENT = 0.98
-#: Keras is sure when the best label leads the next by this much. Near a tie either may win.
+#: Keras is sure when the score of its best label is this much above that of the next. If the
+#: difference is small, rounding alone can change the label.
 SURE_LEAD = 0.2
-#: Mean distance of the scores, over all pictures.
+#: The largest permitted mean difference between the scores, over all pictures.
 MAX_DISTANCE = 0.02
 
 GATE = (
@@ -29,8 +30,12 @@ GATE = (
 
 @dataclass(frozen=True)
 class Parity:
-    """`agreement` over the `sure` of `count` pictures; `differ`, the share of labels that
-    differ, and `distance`, the scores' mean distance, over all."""
+    """How well a converted model agrees with Keras on `count` pictures.
+
+    `agreement`: the share of equal labels among the `sure` pictures, about which Keras is sure.
+    `differ`: the share of different labels among all pictures. `distance`: the mean difference
+    between the scores, over all pictures.
+    """
 
     agreement: float
     differ: float
@@ -40,7 +45,7 @@ class Parity:
 
 
 def compare(keras_scores: Floats, scores: Floats) -> Parity:
-    """Both (n, labels)."""
+    """Compare the scores of Keras and of a converted model, each (n, labels)."""
     ranked = np.sort(keras_scores, axis=1)
     sure = ranked[:, -1] - ranked[:, -2] >= SURE_LEAD
     same = keras_scores.argmax(axis=1) == scores.argmax(axis=1)
@@ -54,7 +59,7 @@ def compare(keras_scores: Floats, scores: Floats) -> Parity:
 
 
 def check_parity(parity: Parity, variant: str) -> None:
-    """Raises UserError when the converted model is not the same model any more."""
+    """Raise UserError when the converted model differs too much from the Keras model."""
     if parity.agreement < MIN_AGREEMENT or not parity.distance <= MAX_DISTANCE:
         raise UserError(
             f"the {variant} model is not written: it agrees with Keras on {parity.agreement:.1%}"

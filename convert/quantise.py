@@ -42,11 +42,11 @@ def dynamic(flatbuffer: bytes) -> bytes:
 def int8(flatbuffer: bytes, ranges: Ranges) -> bytes:
     """Quantise everything to int8: weights per channel, activations per tensor by `ranges`.
 
-    Only the input stays float; it is quantised by the first operator, so that uint8 becomes int8
-    by way of float. The bits are the same as with a direct conversion, for which XNNPACK has no
-    kernel and which took a fifth of the total time on a desktop.
+    Only the input stays float; it is quantised by the first operator, so uint8 pixels are converted
+    to float and then to int8. The bits are the same as with a direct conversion, for which
+    XNNPACK has no kernel and which took a fifth of the total time on a desktop.
 
-    Raises UserError when `ranges` are not those of this model.
+    Raises UserError when `ranges` do not belong to this model.
     """
     from ai_edge_quantizer import algorithm_manager, qtyping, recipe, recipe_manager
 

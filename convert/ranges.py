@@ -1,4 +1,7 @@
-"""Activation ranges and figures: measured once on real pictures, stored, and used without them."""
+"""Stores the activation ranges and figures that were measured on real pictures.
+
+Later conversions use the stored values and need no pictures.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ from edge.common.errors import UserError
 
 class StoredRanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`models/mask.ranges.json`: `ranges` maps a tensor's name to its least and largest value
-    over `crops` faces of the training parts; `figures`, by variant, are what its card says of
-    the converted model on the test parts."""
+    over `crops` faces of the training parts; `figures` maps a variant to the figures
+    on the test parts that its card contains."""
 
     keras_sha256: str
     crops: int
@@ -28,7 +31,7 @@ def ranges_path(model: Path) -> Path:
 
 
 def read_ranges(path: Path, keras_sha256: str) -> StoredRanges:
-    """Read the stored ranges; raises UserError when they are missing or of another model."""
+    """Read the stored ranges; raises UserError if they are missing or of another model."""
     try:
         stored = msgspec.json.decode(path.read_bytes(), type=StoredRanges)
     except OSError as error:

@@ -1,7 +1,7 @@
 """Synthetic check pictures: drawings of faces and masks, gradients, and noise.
 
-They do not represent a data set. They drive the model over its range, from sure to unsure,
-so that a wrong quantisation shows without anybody's photographs.
+They do not represent a data set. The model's scores for them range from sure to unsure, so that
+they reveal a wrong quantisation without photographs of people.
 """
 
 from __future__ import annotations

@@ -18,7 +18,11 @@ INT8 = "int8"
 
 @dataclass(frozen=True)
 class Variant:
-    """`quantisation`: the words of its card. `make`: float flatbuffer and ranges ──► its own."""
+    """How a variant is described and made.
+
+    `quantisation`: the text of this field in its card. `make` returns its flatbuffer, made from
+    the float flatbuffer and the ranges.
+    """
 
     quantisation: str
     make: Callable[[bytes, Ranges], bytes]
@@ -49,7 +53,7 @@ def built(variant: str, flatbuffer: bytes, ranges: Ranges) -> bytes:
     """Return the flatbuffer of `variant`, made from that of `from_keras.float_flatbuffer`.
 
     Inputs and outputs stay the same.
-    Raises UserError when `ranges` are not those of this model.
+    Raises UserError when `ranges` do not belong to this model.
     """
     own = VARIANTS[variant].make(flatbuffer, ranges)
     return compact(with_uint8_input(own, PIXEL_SCALE, PIXEL_ZERO_POINT))

@@ -1,4 +1,4 @@
-"""Compares the alerts of two pipelines on the same footage: the same ones, and how much later."""
+"""Matches the alerts of two pipelines on the same footage, and computes by how much they differ."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def add_bench(
         " CPU time for one minute of footage, frames per second, memory, and start-up time."
         " --against original plays them alternately through the pipeline of the original Mask"
         " Patrol, and prints ratios. An empty scene and a larger frame size are always measured."
-        " Other programs on the machine disturb times more than ratios.",
+        " Other programs on the machine affect times more than ratios.",
     )
     parser.add_argument(
         "clips",

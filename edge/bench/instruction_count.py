@@ -1,7 +1,7 @@
 """Counts the instructions of a frame, which unlike times do not depend on other programs.
 
-perf counts them where the kernel permits it; else valgrind does, if asked for, in minutes. The
-instructions of loading and decoding are counted separately and subtracted.
+perf counts them where the kernel permits it. Otherwise, if requested, valgrind counts them, which
+takes minutes. The instructions of loading and decoding are counted separately and subtracted.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def contender_named(name: str, settings: Settings) -> Contender:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run in the process itself; return the exit code."""
+    """Entry point of the contender's own process; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m edge.bench.isolated_run", description=__doc__)
     parser.add_argument("contender", choices=(Ours.name, Original.name))
     parser.add_argument("frames", type=int)

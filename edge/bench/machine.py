@@ -1,4 +1,4 @@
-"""Describes this machine: figures are comparable only on the same one."""
+"""Describes this machine, because figures of different machines are not comparable."""
 
 from __future__ import annotations
 

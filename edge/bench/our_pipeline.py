@@ -81,7 +81,7 @@ class Ours:
 
 
 class CompleteSearch(Ours):
-    """The same pipeline without savings: a complete search of every frame."""
+    """The same pipeline, but it searches every frame completely."""
 
     name = "complete search"
 

@@ -11,13 +11,14 @@ from types import TracebackType
 from edge.common.paths import PACKAGE
 
 PROC = Path("/proc")
-#: Interval between two readings of a process's memory. A peak never shrinks, so little is missed.
+#: Interval between two readings of a process's memory. The value is a peak
+#: and never shrinks, so only growth after the last reading is missed.
 POLL_S = 0.05
 
 
 def our_command(module: str, *arguments: str) -> list[str]:
     """Return the command that runs `module` of this program with the present Python."""
-    # With -P and `our_environment` this package is found, and no file in the current folder is.
+    # With -P and `our_environment` Python finds this package, but no module in the current folder.
     return [sys.executable, "-P", "-m", module, *arguments]
 
 

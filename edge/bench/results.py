@@ -12,7 +12,7 @@ from edge.bench.measure import Pass
 from edge.bench.stage_costs import WHOLE
 from edge.events.alert_machine import Event
 
-#: The name in the figures for the cost of a frame between its stages.
+#: The name, among the stages, of the processor time that a frame takes between its stages.
 BETWEEN = "between"
 
 
@@ -81,7 +81,8 @@ class SceneFigures:
     """The figures of all contenders for one scene.
 
     `frames`: number of frames in the footage. `ratio`: processor time of the original divided by
-    ours, one figure for each pass; None without the original. `sparing`: None for the empty scene.
+    ours, one figure for each pass; None without the original. `sparing`: our alerts compared
+    with those of a complete search; None for the empty scene.
     """
 
     name: str

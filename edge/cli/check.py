@@ -1,4 +1,4 @@
-"""`mask-patrol check`: tests every part for real, before the daemon depends on it."""
+"""`mask-patrol check`: tests every part by using it, before the daemon depends on it."""
 
 from __future__ import annotations
 
@@ -109,8 +109,9 @@ def _check_cascade(settings: Settings) -> str:
     HaarDetector(settings.detector).find(np.zeros((120, 160, CHANNELS), np.uint8))
     detector = settings.detector
     return (
-        f"{detector.cascade or f'{DEFAULT_CASCADE} of OpenCV'}; searches at {detector.width_px} px"
-        f" for faces from {100.0 * detector.min_face:.1f}% of the width on"
+        f"{detector.cascade or f'{DEFAULT_CASCADE} of OpenCV'}; searches frames"
+        f" {detector.width_px} px wide for faces of at least {100.0 * detector.min_face:.1f}% of"
+        " the width"
     )
 
 
@@ -153,7 +154,10 @@ def _check_broker(settings: Settings) -> str:
         broker = Broker.from_settings(mqtt)
         _check_round_trip(broker, Topics(mqtt.base, settings.device)["check"])
     if embedded:
-        return "no broker is configured; the embedded one works, for trials on this machine only"
+        return (
+            "no broker is configured; the embedded one works, but is meant only for trials on this"
+            " machine"
+        )
     return f"{broker.address} accepts a message and returns it"
 
 

@@ -39,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"mask-patrol: {line}\n")
         return error.exit_code
     except OSError as error:
-        # Errors of files are handled where the files are used. What arrives here is an error of
-        # standard output, or an unexpected one, which names its file.
+        # Errors of files are handled where the files are used. An error that arrives here
+        # concerns standard output, or is unexpected and names its file.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             return 0  # the reader of the output has closed it, as `head` does
@@ -54,18 +54,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _repair_standard_streams() -> None:
     """Open /dev/null for each standard stream that is closed (`>&-`).
 
-    Otherwise a socket or a database could get the number of standard output.
+    Otherwise a socket or a database could get the file descriptor of standard output.
     """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+            os.open(os.devnull, os.O_RDWR)  # opens the lowest free descriptor: this one
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(descriptor, "r" if name == "stdin" else "w"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # an encoding without the character shows ?
+            stream.reconfigure(errors="replace")  # ? for characters that cannot be encoded
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -188,8 +188,8 @@ def _add_detect(commands: Commands) -> None:
         commands,
         "detect",
         help="find and classify the faces in pictures",
-        description="Find the faces in each picture, and print for each whether it wears a mask."
-        " Exit code 1 when a picture cannot be read; the others are processed nevertheless.",
+        description="Find the faces in each picture, and print for each face whether it wears a"
+        " mask. Exit code 1 when a picture cannot be read; the others are processed nevertheless.",
         examples=[
             "mask-patrol detect photo.jpg",
             "mask-patrol detect --json --out annotated/ photos/*.jpg",
@@ -212,8 +212,7 @@ def _add_detect(commands: Commands) -> None:
     parser.add_argument(
         "--crop",
         action="store_true",
-        help="classify each picture as a whole, as a face that is cut out already (default: find"
-        " the faces)",
+        help="classify each picture as one face that is already cut out (default: find the faces)",
     )
     parser.add_argument(
         "--model",
@@ -231,7 +230,7 @@ def _add_check(commands: Commands) -> None:
         commands,
         "check",
         help="test every part and report what is wrong",
-        description="Test every part for real, and print a line for each: the configuration, the"
+        description="Test every part by using it, and print a line for each: the configuration, the"
         " model, an inference, the cascade, a frame from the source, the outbox, and a message to"
         " the broker and back. Exit code 0 only if all of them work.",
         examples=[
@@ -326,7 +325,7 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 def _with_overrides(settings: Settings, options: argparse.Namespace) -> Settings:
-    """Return `settings` with those replaced that the options --source and --broker give."""
+    """Return `settings` with the values of the options --source and --broker, where given."""
     if getattr(options, "source", None) is not None:
         settings = change(settings, camera={"source": options.source})
     if options.broker is not None:

@@ -1,4 +1,4 @@
-"""The commands over MQTT that the daemon answers beside `ping`."""
+"""The commands over MQTT that the daemon answers besides `ping`."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ STALE_S = 2.0
 
 @dataclass(frozen=True)
 class FramePath:
-    """What a frame passes through, in this order."""
+    """The parts through which a frame passes, in this order."""
 
     feed: Feed
     pipeline: Pipeline
@@ -56,8 +56,8 @@ class Reports:
 class Requests:
     """The requests to the loop, on which it acts between two frames.
 
-    `reload` reads the configuration again; it returns False while it must be called again to
-    finish, and raises UserError when it has changed nothing.
+    `reload` reads the configuration again. It returns False if it must be called again to finish.
+    If it raises UserError, it has changed nothing.
     """
 
     controls: Controls

@@ -1,7 +1,7 @@
 """The preview: shows the dashboard on this device what the camera sees. Off by default.
 
-A UNIX socket, which only users of this device can open, and of these only the owner and the
-group of the file. A client connects, sends one line, and receives one answer:
+The preview is a server on a UNIX socket. Only programs on this device can connect, and only with
+the rights of the socket file's owner or group. A client sends one line and receives one answer:
 
 - `look`: the current view, as a line of JSON and a JPEG;
 - `use`: the settings in force (`SettingsInUse`), as JSON;

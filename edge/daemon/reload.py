@@ -27,7 +27,7 @@ FIXED = ("device", "mqtt", "outbox", "metrics", "load")
 
 @dataclass(frozen=True)
 class _PendingReload:
-    """A configuration that is checked and loaded, and is applied once the camera delivers.
+    """A configuration that is checked and loaded, and is applied once the camera delivers a frame.
 
     `fixed` names the changed settings that keep their old values until the next start.
     """
@@ -128,5 +128,6 @@ class Reload:
         self._on_change(new)
         for name in pending.fixed:
             log.warning(
-                "the new `%s` takes effect at the next start; all other changes do now", name
+                "the new `%s` takes effect at the next start; all other changes take effect now",
+                name,
             )

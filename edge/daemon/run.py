@@ -146,7 +146,7 @@ def _run_loop(
     messaging: Messaging,
     show_summary: Callable[[], None],
 ) -> int:
-    """Run the loop to its end, then deliver the rest; return how many events still wait."""
+    """Run the loop to its end, then deliver waiting events; return how many still wait."""
     with reporter:
         try:
             loop.run()

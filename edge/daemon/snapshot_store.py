@@ -43,7 +43,7 @@ class SnapshotStore:
         try:
             snapshots.save(event.episode, frame, [event.box])
         except UserError as error:
-            log.warning("%s", error)  # the event matters, the picture is a convenience
+            log.warning("%s", error)  # an alert must not fail for lack of a picture
 
     def save_view(self, view: View | None, name: str) -> Path:
         """Save the current view as `name`.jpg and return the path of the file.
@@ -55,7 +55,9 @@ class SnapshotStore:
         if snapshots is None:
             raise UserError("snapshots are off; set snapshot.enabled in the configuration")
         if view is None:
-            raise UserError("there is no current picture: the camera delivers none, or is paused")
+            raise UserError(
+                "there is no current picture: the camera delivers none, or monitoring is paused"
+            )
         return snapshots.save(name, view.frame, view.alerts)
 
     def delete_expired(self) -> None:

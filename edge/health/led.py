@@ -76,8 +76,8 @@ class BoardLed:
     def __init__(self, folder: Path, saved_trigger: Path | None = None) -> None:
         """Take over the LED of `folder`, such as /sys/class/leds/ACT.
 
-        `saved_trigger` is the file that holds the original trigger, for a process that follows
-        one that was killed. Raises OSError without the right to use the LED.
+        `saved_trigger` is the file that keeps the original trigger, so that the next process can
+        restore it if this one is killed. Raises OSError if this process may not use the LED.
         """
         self._brightness = folder / "brightness"
         self._trigger = folder / "trigger"
@@ -87,7 +87,7 @@ class BoardLed:
         active = next((name[1:-1] for name in triggers if name.startswith("[")), NO_TRIGGER)
         self._saved_trigger = saved_trigger
         self._original = self._read_saved(triggers) if active == NO_TRIGGER else active
-        self._brightness.write_text("0", encoding="ascii")  # raises without the right to write
+        self._brightness.write_text("0", encoding="ascii")  # OSError if it is not writable
         self._save()
         self._trigger.write_text(NO_TRIGGER, encoding="ascii")
 

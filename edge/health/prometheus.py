@@ -41,10 +41,13 @@ GAUGES = {
 COUNTERS = {
     "frames": ("frames", "Frames processed"),
     "frames_left_out": ("frames_left_out", "Frames left out to keep the configured frame rate"),
-    "frames_dropped": ("frames_dropped", "Frames replaced by a newer one unprocessed"),
+    "frames_dropped": (
+        "frames_dropped",
+        "Frames replaced by a newer one before they were processed",
+    ),
     "events_dropped": (
         "events_dropped",
-        "Events lost: outbox full, too old, or file damaged",
+        "Events lost because the outbox was full, they were too old, or the file was damaged",
     ),
     "events_acknowledged": ("events_acknowledged", "Events acknowledged by the broker"),
     "connections": ("broker_connections", "Connections made to the broker"),
@@ -121,7 +124,7 @@ class _Collector:
         yield camera
         stages = GaugeMetricFamily(
             PREFIX + "stage_seconds",
-            "Duration of a stage over its newest passes",
+            "Quantiles of a stage's duration over its newest runs",
             labels=[*labels, "stage", "quantile"],
         )
         for stage, quantiles in body.get("stages_ms", {}).items():

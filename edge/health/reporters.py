@@ -20,7 +20,7 @@ from edge.mqtt.delivery import EventSink
 
 log = logging.getLogger(__name__)
 
-#: How long the end waits for the health thread, which may hang in a disk that does not respond.
+#: Longest wait for the health thread to end. It may hang on a disk that does not respond.
 STOP_TIMEOUT_S = 0.5
 NO_COUNTS: Mapping[str, Any] = {}
 
@@ -43,7 +43,7 @@ class StateReporter:
         counts: Mapping[str, Any] = NO_COUNTS,
         paused: bool = False,
     ) -> None:
-        """Publish the state as of the frame of `at_s`, if it has changed.
+        """Publish the state at `at_s`, a time on the clock of the frames, if it has changed.
 
         `alerting` is the number of the `people` in view who have a running alert; `counts` are
         the people per hour (`PeopleCounter.body`).

@@ -12,8 +12,8 @@ log = logging.getLogger(__name__)
 class RestartCounter:
     """A count in a small file beside the outbox; a context manager around the whole run.
 
-    The file is written twice in a run, without fsync, to spare the disk: the count is a figure
-    for information. If the file cannot be read or written, the count starts at zero.
+    The file is written twice in a run, without fsync, to spare the disk: the count is for
+    information only. If the file cannot be read or written, the count starts at zero.
     """
 
     def __init__(self, path: Path) -> None:

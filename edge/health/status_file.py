@@ -21,7 +21,7 @@ from edge.health.led import Blinker, Led, pattern_for
 
 log = logging.getLogger(__name__)
 
-#: How long the end waits for the thread, which may hang in a disk that does not respond.
+#: Longest wait for the thread to end. It may hang on a disk that does not respond.
 STOP_TIMEOUT_S = 0.5
 
 

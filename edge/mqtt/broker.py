@@ -172,7 +172,7 @@ def connack_error(broker: Broker, reason: ReasonCode) -> UserError:
             f"the broker at {broker.address} refuses {client}: {reason};"
             " check mqtt.username and mqtt.password_file (or the environment)"
         )
-    return UserError(f"the broker at {broker.address} does not accept us now: {reason}")
+    return UserError(f"the broker at {broker.address} refuses the connection: {reason}")
 
 
 def connection_lost_error(broker: Broker, reason: ReasonCode, device: str) -> ConnectionLostError:

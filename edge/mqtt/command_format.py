@@ -53,7 +53,7 @@ def reply_to(verb: str, payload: bytes, verbs: Mapping[str, VerbHandler]) -> dic
     try:
         transaction = _parse_transaction(payload)
         if verb not in verbs:
-            raise UserError(f"unknown command {verb!r}; there are: {', '.join(sorted(verbs))}")
+            raise UserError(f"unknown command {verb!r}; use one of: {', '.join(sorted(verbs))}")
         return {**verbs[verb](), "status": "ok", "transaction": transaction}
     except UserError as error:
         if isinstance(error, _MalformedError):

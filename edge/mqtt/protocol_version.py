@@ -1,9 +1,9 @@
 """Which MQTT version to use: 5, unless the configuration or the broker requires 3.1.1.
 
 In 3.1.1 a broker cannot report that its access rules forbid a message, and the message is lost
-silently. So once a broker has accepted MQTT 5, missing answers do not lead to 3.1.1: the broker
-hangs, or the network does. Only if the broker answers that it does not support MQTT 5 is 3.1.1
-used with it.
+silently. So if a broker that has accepted MQTT 5 does not answer later attempts, 3.1.1 is not
+tried: the broker or the network hangs. 3.1.1 is used with such a broker only if it answers that
+it does not support MQTT 5.
 """
 
 from __future__ import annotations

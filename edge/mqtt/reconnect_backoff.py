@@ -44,8 +44,8 @@ class ReconnectBackoff:
     def count_unreachable(self) -> None:
         """Record that no connection could be made.
 
-        That the broker was down also explains why it closed the connections before, so they no
-        longer count.
+        A broker that goes down also closes its connections, so earlier short connections no longer
+        count.
         """
         self._short_connections = 0
 

@@ -63,7 +63,7 @@ class Tls:
         Raises UserError when a file cannot be used.
         """
         # Not `create_default_context`: from Python 3.13 on it rejects certificates that people
-        # commonly make for their own brokers. Both verify the chain and the host name.
+        # commonly make for their own brokers. This context also verifies the chain and host name.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = TLS_VERSIONS[self.min_version]
         if self.ca is None:

@@ -66,7 +66,7 @@ class Outbox:
         self._memory: dict[int, PendingEvent] = {}
         # Copies of events on a disk that cannot be written.
         self._copies: dict[int, PendingEvent] = {}
-        # How many events on that disk were not copied, because MAX_EVENTS_IN_MEMORY were.
+        # How many events on that disk were not copied, because MAX_EVENTS_IN_MEMORY was reached.
         self._not_copied = 0
         # Events that were acknowledged and have yet to be deleted from the disk.
         self._removed: set[int] = set()

@@ -23,7 +23,7 @@ MODELS = ROOT / "models"
 
 
 def test_float_variants_scale_pixels_as_keras_does(tmp_path: Path) -> None:
-    """Compared with the Keras model itself, for every value that a pixel can have."""
+    """The scores are compared with those of Keras, for every value that a pixel can have."""
     for suffix in (".keras", ".json", ".ranges.json"):
         shutil.copy(MODELS / f"mask{suffix}", tmp_path)
     done = python("-m", "convert", "--model", tmp_path / "mask.keras", "--variants", "float32")

@@ -92,7 +92,7 @@ def test_figures_are_counted_by_data_set_and_label() -> None:
 
 @dataclass(frozen=True)
 class Three:
-    """A 3-class model that was converted with pictures; `said`: the command's JSON."""
+    """A 3-class model that was converted with pictures; `said`: the command's JSON output."""
 
     keras: Path
     tflite: Path
@@ -131,7 +131,7 @@ def test_card_has_the_figures_of_evaluate(three: Three) -> None:
     assert done.returncode == 0, done.stderr
     evaluated = json.loads(done.stdout.splitlines()[0])
     figures = three.card().figures
-    assert figures["a"] == 1  # what training wrote stays
+    assert figures["a"] == 1  # the figures that training wrote are kept
     (name,) = set(figures) - {"a"}
     assert name == f"faces test, int8 in {evaluated['runtime']}"
     found = figures[name]

@@ -70,12 +70,12 @@ def test_buffer_data_is_aligned_for_kernels(flatbuffer: bytes) -> None:
 
 
 def test_data_after_the_flatbuffer_is_moved_inside(flatbuffer: bytes) -> None:
-    """As the quantiser leaves it when there is more than 256 kB; no runtime of 2.14 reads it."""
+    """The quantiser puts data there if it exceeds 256 kB; tflite-runtime 2.14 cannot read it."""
     model = parsed(flatbuffer)
     largest = max(model.buffers, key=lambda b: 0 if b.data is None else len(b.data))
     data, largest.data = largest.data, None
     largest.offset, largest.size = 1 << 20, len(data)
-    largest.offset = len(packed(model))  # as many bytes whatever the offset
+    largest.offset = len(packed(model))  # the length does not depend on the offset
     split = packed(model) + data.tobytes()
     assert as_text(parsed(split)) == as_text(parsed(flatbuffer))
 
@@ -124,7 +124,7 @@ def test_converter_metadata_is_removed(flatbuffer: bytes) -> None:
 def test_parameters_are_counted_from_the_layers(flatbuffer: bytes) -> None:
     graph = parsed(flatbuffer).subgraphs[0]
     constant = [t for t in graph.tensors if t.buffer and t.type != schema.TensorType.UINT8]
-    axes = 2  # of the mean, which is no parameter
+    axes = 2  # the axes of the mean operator are not parameters
     assert parameters(flatbuffer) == sum(int(np.prod(t.shape)) for t in constant) - axes
 
 

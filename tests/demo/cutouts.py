@@ -97,7 +97,7 @@ def cut_out(photo: Pixels, outline: Outline, scale: float) -> Cutout:
 
 
 def _alpha(image: Pixels, rough: Floats, band_px: float) -> Floats:
-    """grabCut in a band around the rough outline, smoothed and feathered inwards."""
+    """Run grabCut in a band around the rough outline, then smooth and feather the edge inwards."""
     inside = cv2.fillPoly(np.zeros(image.shape[:2], np.uint8), [np.int32(rough)], 1)
     size = int(2 * band_px + 1)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
@@ -115,7 +115,7 @@ def _alpha(image: Pixels, rough: Floats, band_px: float) -> Floats:
     _, parts, stats, _ = cv2.connectedComponentsWithStats(person)
     person = (parts == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))).astype(np.float32)
     soft = cv2.GaussianBlur(person, (0, 0), 1.6)
-    # Half-way values lie on the edge; moving them inwards keeps the old background out.
+    # The edge is at 0.5. It becomes almost transparent, so that no old background is visible.
     return np.clip((soft - 0.45) / 0.5, 0, 1).astype(np.float32)
 
 

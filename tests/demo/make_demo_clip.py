@@ -25,16 +25,16 @@ from sources import DemoError
 HERE = Path(__file__).resolve().parent
 CLIP = HERE.parents[1] / "edge" / "assets" / "demo.mp4"
 CACHE = Path.home() / ".cache" / "mask-patrol-demo"
-#: Quality: 700 KB or so, and the noise is still there.
+#: The quality for ffmpeg: the clip has about 700 KB and keeps the noise of the picture.
 CRF = 21
 
 EMPTY_FIRST_S, EMPTY_S, EMPTY_LAST_S = 2.0, 2.5, 2.0
 BARE_S, MASKED_S = 3.2, 2.8
-#: Person 3: bare, putting the mask on, masked.
+#: How long person 3 stands without a mask, puts it on, and stands with it.
 BEFORE_S, RAISE_S, AFTER_S = 2.5, 0.6, 3.0
-#: Of the masked time: hands at the ears, hands going down.
+#: How long the hands of person 3 then stay at the ears, and how long they take to go down.
 HOLD_S, LOWER_S = 0.2, 0.4
-#: The mask starts so many eye distances below its place and slows down as it comes up.
+#: The mask starts this many eye distances below its place and slows down as it rises.
 RAISE_FROM, RAISE_EASE = 4.5, 1.2
 
 BLUE_COAT, GREEN_COAT = (0.45, 0.30, 0.18), (0.30, 0.33, 0.30)
@@ -43,7 +43,7 @@ WHITE = masks.Mask((0.93, 0.93, 0.92), seed=3)
 
 
 def cast(collins: cutouts.Pixels, obama: cutouts.Pixels) -> list[scene.Visit]:
-    """The three visits, cut out, dressed and with their times."""
+    """Return the three visits: the people with their clothes, paths and times."""
     start = EMPTY_FIRST_S
     guest = cutouts.cut_out(obama, cutouts.OBAMA, 0.45)
     first = scene.Visit(
@@ -63,7 +63,7 @@ def cast(collins: cutouts.Pixels, obama: cutouts.Pixels) -> list[scene.Visit]:
     blue = cutouts.dressed(plain, BLUE_COAT, hair=0.62)
     second_looks = masks.masked(cutouts.cut_out(blue, cutouts.COLLINS, 2), BLUE)
     start = first.end_s + EMPTY_S
-    # Her path was found by trial: elsewhere the cascade finds a face in her coat and the door.
+    # Found by trial: on other paths the cascade finds a face in her coat and the door.
     second = scene.Visit(
         start_s=start,
         stay_s=MASKED_S,
@@ -101,7 +101,7 @@ def cast(collins: cutouts.Pixels, obama: cutouts.Pixels) -> list[scene.Visit]:
 
 
 def dressing(bare: cutouts.Cutout, coat_bgr: tuple[float, float, float]) -> scene.Looks:
-    """How person 3 looks at a time: bare, hands raising the mask, masked, hands going down."""
+    """Return how person 3 looks over time: bare, raising the mask, masked, lowering the hands."""
     begin, frame_s = scene.ENTER_S + BEFORE_S, 1 / scene.FPS
     rising, holding, sinking = (round(s * scene.FPS) for s in (RAISE_S, HOLD_S, LOWER_S))
     worn = masks.masked(bare, WHITE)

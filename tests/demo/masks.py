@@ -76,7 +76,7 @@ def _pleats(q: Floats, v: Floats) -> Floats:
     """Brightness of the folds: each a dark line below a lit edge, opening to the middle."""
     light = np.ones_like(v)
     for place, depth in ((0.30, 0.9), (0.48, 1.0), (0.66, 0.8)):
-        # The folds hang through in the middle, where nose and mouth push them out.
+        # The folds bend down in the middle, where nose and mouth push them out.
         d = v - place - 0.035 * (1 - q**2)
         strength = depth * (0.55 + 0.45 * q**2)
         light -= 0.20 * strength * np.exp(-((d / 0.014) ** 2))
@@ -115,7 +115,7 @@ def _cloth(shape: tuple[int, int], seed: int) -> Floats:
 
 
 def _light(person: Cutout, rows: slice, columns: slice, unit: float) -> Floats:
-    """The light that falls on the face, from the photograph under the mask, about 1."""
+    """The light on the face, measured in the photograph under the mask; 1 is the median."""
     grey = cv2.cvtColor(person.bgr[rows, columns], cv2.COLOR_BGR2GRAY)
     weight = ((grey > 0.35) & (person.alpha[rows, columns] > 0.9)).astype(np.float32)
     height = round(2.4 * unit)
@@ -149,7 +149,7 @@ def _loops(x: Floats, y: Floats) -> Floats:
 def masked(
     person: Cutout, mask: Mask, drop: float = 0.0, hands: list[Limb] | None = None
 ) -> Cutout:
-    """`person` wearing `mask`, `drop` eye distances below its place (0: worn).
+    """Return `person` with `mask`, drawn `drop` eye distances below its place on the face.
 
     `hands` are painted over it.
     """

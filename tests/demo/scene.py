@@ -14,10 +14,11 @@ WIDTH, HEIGHT, FPS = 640, 480, 15
 DOORWAY = (178, 38, 470)
 #: The counter hides the cut rims of the portraits: they end at the waist.
 COUNTER_Y = 390
-#: A person with a smaller face than this is still behind the wall, a larger one before it.
+#: While the face is smaller than this, the person is behind the wall, then in front of it.
 DOOR_FACE_PX = 57.0
-#: Parts of the way in: out of sight, in the middle of the doorway, standing.
+#: The width of the face at the start of the way in, when the person is out of sight.
 FAR_FACE_PX = 48.0
+#: How long the way in and the way out take.
 ENTER_S, LEAVE_S = 1.5, 0.8
 #: A moving person is drawn once for each of this many pixels of movement, up to a maximum.
 BLUR_STEP_PX, MAX_SUBFRAMES = 2.0, 10
@@ -25,7 +26,7 @@ NOISE = 1.3 / 255
 
 
 def eye_height(face_px: float) -> float:
-    """The height of the eyes by the size of the face: the camera stands on a counter."""
+    """Return the y of the eyes for a width of the face; the camera stands on a counter."""
     return 260.0 - 0.963 * face_px
 
 
@@ -64,7 +65,7 @@ class Visit:
 
     @property
     def stands_from_s(self) -> float:
-        """When the person comes to a stand."""
+        """When the person stops walking."""
         return self.start_s + ENTER_S
 
     @property
@@ -210,7 +211,7 @@ def background() -> Floats:
             tuple(float(c) for c in np.array([0.52, 0.60, 0.66]) * light),
             1,
         )
-    # A poster and a bell push, both plain: lines of text would read as a face.
+    # A poster and a bell push, both without text, which could be detected as a face.
     cv2.rectangle(wall, (566, 128), (622, 206), (0.80, 0.82, 0.83), -1)
     cv2.rectangle(wall, (566, 128), (622, 148), (0.66, 0.58, 0.48), -1)
     cv2.rectangle(wall, (566, 128), (622, 206), (0.58, 0.60, 0.61), 1)

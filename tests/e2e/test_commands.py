@@ -214,7 +214,7 @@ def test_daemon_survives_and_answers_random_messages(
         if VERB_PATTERN.fullmatch(s.verb) and not (s.retain and ignores_retained)
     ]
     assert caller.replies == Counter(expected_reply(s.verb, s.payload) for s in handled)
-    # Without `reply_to`, which is itself under test: each valid command has a reply.
+    # The next check does not use `reply_to`, which is under test: each valid command has a reply.
     answered = Counter(
         json.loads(body)["transaction"]
         for (verb, body), times in caller.replies.items()

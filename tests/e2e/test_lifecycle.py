@@ -27,7 +27,7 @@ from tests.support.waiting import wait_until
 IMMEDIATE_ALERTS = "[events]\nmin_readings = 1\nconfirm_s = 0.0\n"
 #: How long a test waits for a stop, which takes far less unless the machine is slow.
 STOP_TIMEOUT_S = 20.0
-#: The documented bound of a stop.
+#: The documented maximum duration of a stop.
 MAX_STOP_S = 5.0
 
 

@@ -49,7 +49,7 @@ def take_sample(process: subprocess.Popen[str], state: Path) -> Sample | None:
 
 
 def write_loops(path: Path, times: int) -> Path:
-    """Write the demo clip `times` in a row: MPEG transport streams can be concatenated."""
+    """Write the demo clip `times` times in a row: MPEG transport streams can be concatenated."""
     demo = cv2.VideoCapture(str(demo_clip()))
     ok, frame = demo.read()
     size = (frame.shape[1], frame.shape[0])

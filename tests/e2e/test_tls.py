@@ -91,7 +91,7 @@ def assert_refused(door: Door, expected: str) -> None:
     run = mask_patrol(door.folder, "run", "--config", config, "--pace", "fast")
     assert run.returncode == 3
     lines = run.stderr.strip().splitlines()
-    assert len(lines) == 2, run.stderr  # once when it happens, once in the last line
+    assert len(lines) == 2, run.stderr  # one when it happens, one at the end
     assert all(expected in line for line in lines)
     assert f"{DEMO_EVENTS} events were not delivered" in lines[1]
     for text in (check.stdout + check.stderr, watch.stderr, run.stdout + run.stderr):

@@ -174,7 +174,7 @@ def test_time_passes_for_tracks_while_no_frame_comes() -> None:
     bench = Bench(feed, controls=controls)
     bench.pipeline.tracks = ("somebody",)
     bench.loop.run()
-    assert bench.pipeline.passed_s == [NOW_S]  # and not again without tracks
+    assert bench.pipeline.passed_s == [NOW_S]  # called once: then no track is left
 
 
 def test_time_never_runs_backwards_for_tracks() -> None:
@@ -223,7 +223,7 @@ def test_pause_skips_frames_and_feeds_the_watchdog() -> None:
     bench = Bench(feed, RecordingPipeline(lambda: controls.pause() and None), controls)
     bench.loop.run()
     assert bench.pipeline.frames == 1
-    assert bench.pipeline.finished == 2  # at the pause, and at the end
+    assert bench.pipeline.finished == 2  # once at the pause, once at the end
     assert bench.view.get() is None
     assert bench.notifier.messages.count("alive") == 7
 

@@ -114,7 +114,7 @@ def test_board_led_switches_and_restores_its_trigger(tmp_path: Path) -> None:
 def test_trigger_is_restored_after_kills(tmp_path: Path, kills: int) -> None:
     folder, saved = make_led_folder(tmp_path), tmp_path / "state" / "led-trigger"
     for _ in range(kills):
-        BoardLed(folder, saved)  # never restored, as after a kill
+        BoardLed(folder, saved)  # `restore` is not called, as after a kill
         assert (folder / "trigger").read_text() == "none"
         (folder / "trigger").write_text(f"[none] {TRIGGERS}\n")  # as the kernel shows "none"
     BoardLed(folder, saved).restore()

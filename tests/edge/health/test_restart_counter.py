@@ -15,7 +15,7 @@ def test_start_after_a_clean_stop_does_not_count(tmp_path: Path) -> None:
 
 def test_start_after_a_crash_counts(tmp_path: Path) -> None:
     path = tmp_path / "restarts.json"
-    RestartCounter(path).__enter__()  # never left, as after a power failure
+    RestartCounter(path).__enter__()  # without `__exit__`, as after a power failure
     with pytest.raises(ZeroDivisionError), RestartCounter(path) as second:
         assert 1 / (second.count - 1)
     with RestartCounter(path) as third:

@@ -66,7 +66,7 @@ def test_file_and_led_end_with_the_context(tmp_path: Path) -> None:
 
 def test_without_outputs_no_status_is_collected() -> None:
     def body() -> dict[str, Any]:
-        raise AssertionError("there is nothing to show it on")
+        raise AssertionError("the status is collected without an output")
 
     threads = threading.active_count()
     with status_outputs(None, None, body, lambda: 0.0):

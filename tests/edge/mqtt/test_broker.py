@@ -97,7 +97,7 @@ def test_refused_anonymous_client_has_no_user_name() -> None:
 def test_other_refusal_may_be_temporary() -> None:
     error = connack_error(BROKER, connack(SERVER_BUSY))
     assert not isinstance(error, RefusedError)
-    assert "does not accept us now: Server busy" in str(error)
+    assert "refuses the connection: Server busy" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_reply_repeats_the_transaction(transaction: str | float) -> None:
         ("pause", body(transaction=MAX_TRANSACTION_NUMBER + 1), "`transaction` must be", None),
         ("pause", b'{"transaction": 1e999}', "", None),
         ("pause", body(transaction=7, minutes=5), "unknown key 'minutes'", 7),
-        ("fly", body(transaction=8), "'fly'; there are: crash, pause, ping, refuse", 8),
+        ("fly", body(transaction=8), "'fly'; use one of: crash, pause, ping, refuse", 8),
         ("refuse", body(transaction=9), "not while it rains", 9),
         ("crash", body(transaction="a"), "failed unexpectedly", "a"),
     ],

@@ -66,7 +66,7 @@ def test_reply_is_published_on_the_verbs_topic(
     send(subscriber, "fly", 3)
     subscriber.wait_for(lambda: bool(subscriber.bodies("reply/fly")), "an error")
     assert subscriber.bodies("reply/fly")[0]["error"] == (
-        "unknown command 'fly'; there are: count, ping"
+        "unknown command 'fly'; use one of: count, ping"
     )
     late = Subscriber(mosquitto.broker)
     late.wait_for(lambda: late.bodies("status") == ["online"], "the retained messages")

@@ -80,7 +80,7 @@ def test_new_event_with_right_time_is_unchanged() -> None:
     online_since = Moment(1772352803.0, True, "one", 0.0)
     body = published_body(pending_end(1772352902.0, True, 99.0), online_since, at)
     assert (body["time"], body["age_s"], body["replayed"]) == ("2026-03-01T08:15:02.000Z", 1, False)
-    # The same if the clock jumped by a year between the connect and the event.
+    # The clock jumped by a year between the connect and the event; the result is the same.
     early = Moment(1740000000.0, False, "one", 0.0)
     assert published_body(pending_end(1772352902.0, True, 99.0), early, at)["replayed"] is False
 
