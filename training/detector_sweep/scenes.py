@@ -26,7 +26,7 @@ from edge.bench.measure import one_opencv_thread
 from edge.camera.image_files import read_image
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
-from edge.detection.face_detector import Face
+from edge.detection.face_detector import Face, HaarDetector
 from training.data.crops import CORRUPT_SHARE
 from training.data.datasets import LABELS, DataSet, read_dataset
 from training.data.detector_simulation import intersection_over_union
@@ -134,12 +134,10 @@ def search_scenes(
             row = _SceneResult.of(scene, image, len(configurations))
             for number in rng.permutation(len(by_search)):
                 search = list(by_search)[number]
-                started_s = time.thread_time()
-                boxes = detectors[search].find(image)
-                spent_s = time.thread_time() - started_s
+                faces, spent_s = _timed_search(detectors[search], image)
                 for index in by_search[search]:
                     count = configurations[index].min_neighbors
-                    row.take(index, filter_by_support(boxes, count, fewest), spent_s)
+                    row.take(index, filter_by_support(faces, count, fewest), spent_s)
             rows.append(row)
     if len(corrupt) > CORRUPT_SHARE * len(scenes):
         raise UserError(
@@ -151,6 +149,13 @@ def search_scenes(
     if not sum(row.counted.sum() for row in rows):
         raise UserError(f"no annotated face is at least {MIN_WIDTH_PX:g} px wide")
     return _combine(tuple(configurations), rows)
+
+
+def _timed_search(detector: HaarDetector, image: Pixels) -> tuple[list[Face], float]:
+    """Return the faces found in `image`, and the CPU time of this thread in seconds."""
+    started_s = time.thread_time()
+    faces = detector.find(image)
+    return faces, time.thread_time() - started_s
 
 
 def filter_by_support(faces: Sequence[Face], count: int, fewest: int) -> list[Face]:

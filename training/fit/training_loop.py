@@ -78,46 +78,61 @@ def train(
     paths.run.mkdir(parents=True, exist_ok=True)
     paths.model.parent.mkdir(parents=True, exist_ok=True)
     if resume:
-        arrays, progress = load_state(paths.state, config)
-        if progress.data != digests:
-            raise UsageError(
-                f"the run in {paths.run} has other pictures: {_data_set_names(progress.data)}"
-                f" then, {_data_set_names(digests)} now (if the names are the same, the files have"
-                " changed)"
-            )
-        loop.restore(arrays)
-        if _finished(progress, config) and not paths.model.is_file():
-            raise UserError(
-                f"the run in {paths.run} is finished, but its model is not {paths.model}:"
-                " give the --out that it was trained with"
-            )
-    for epoch in range(progress.epochs_done, config.epochs):
+        progress = _resume(loop, paths, config, digests)
+    for _ in range(progress.epochs_done, config.epochs):
         if stale_epochs(progress.history) >= config.patience:
             log.info(
                 "stopped early: the validation score did not improve for %d epochs", config.patience
             )
             break
-        started = time.monotonic()
-        loss = loop.run_epoch(data, epoch)
-        with loop.averaged_weights():
-            scores = {name: loop.scores(crops) for name, crops in data.held_out.validation.items()}
-            quality = validation_figures(data.held_out.validation, scores, labels)
-            if quality["score"] >= progress.best or not paths.model.is_file():
-                save_model(loop.model, paths.model)
-        entry = {"epoch": epoch + 1, "loss": loss, **quality}
-        entry["seconds"] = round(time.monotonic() - started, 1)
-        progress = RunProgress(
-            epoch + 1,
-            max(progress.best, quality["score"]),
-            [*progress.history, entry],
-            progress.config,
-            progress.data,
-        )
+        progress = _train_epoch(loop, data, labels, paths, progress)
         save_state(paths.state, loop.arrays(), progress)
         paths.history.write_bytes(msgspec.json.format(msgspec.json.encode(progress.history)))
         write_learning_curves(paths.curves, progress.history)
-        log.info("%s", msgspec.json.encode(entry).decode())
+        log.info("%s", msgspec.json.encode(progress.history[-1]).decode())
     return progress
+
+
+def _resume(
+    loop: _Loop, paths: RunPaths, config: TrainConfig, digests: dict[str, str]
+) -> RunProgress:
+    """Restore the checkpoint of the run, which must have the same settings and pictures."""
+    arrays, progress = load_state(paths.state, config)
+    if progress.data != digests:
+        raise UsageError(
+            f"the run in {paths.run} has other pictures: {_data_set_names(progress.data)}"
+            f" then, {_data_set_names(digests)} now (if the names are the same, the files have"
+            " changed)"
+        )
+    loop.restore(arrays)
+    if _finished(progress, config) and not paths.model.is_file():
+        raise UserError(
+            f"the run in {paths.run} is finished, but its model is not {paths.model}:"
+            " give the --out that it was trained with"
+        )
+    return progress
+
+
+def _train_epoch(
+    loop: _Loop, data: Prepared, labels: tuple[str, ...], paths: RunPaths, progress: RunProgress
+) -> RunProgress:
+    """Train for one epoch, and save the averaged model if it is the best so far."""
+    started = time.monotonic()
+    loss = loop.run_epoch(data, progress.epochs_done)
+    with loop.averaged_weights():
+        scores = {name: loop.scores(crops) for name, crops in data.held_out.validation.items()}
+        quality = validation_figures(data.held_out.validation, scores, labels)
+        if quality["score"] >= progress.best or not paths.model.is_file():
+            save_model(loop.model, paths.model)
+    entry = {"epoch": progress.epochs_done + 1, "loss": loss, **quality}
+    entry["seconds"] = round(time.monotonic() - started, 1)
+    return RunProgress(
+        progress.epochs_done + 1,
+        max(progress.best, quality["score"]),
+        [*progress.history, entry],
+        progress.config,
+        progress.data,
+    )
 
 
 def stale_epochs(history: list[dict[str, Any]]) -> int:
