@@ -17,8 +17,8 @@ from edge.dashboard.history.tables import (
     figures,
     gaps,
     hourly,
+    problems,
     totals,
-    troubles,
 )
 
 #: How many rows an export fetches at a time.
@@ -235,12 +235,12 @@ class HistoryQueries:
         with self._engine.connect() as db:
             return [dict(row._mapping) for row in db.execute(query)]
 
-    def troubles(self, device: str, limit: int) -> list[Mapping[str, Any]]:
+    def problems(self, device: str, limit: int) -> list[Mapping[str, Any]]:
         """Return the newest problems, of all devices if `device` is empty."""
-        query = sa.select(troubles)
+        query = sa.select(problems)
         if device:
-            query = query.where(troubles.c.device == device)
-        query = query.order_by(troubles.c.at_s.desc(), troubles.c.number.desc()).limit(limit)
+            query = query.where(problems.c.device == device)
+        query = query.order_by(problems.c.at_s.desc(), problems.c.number.desc()).limit(limit)
         with self._engine.connect() as db:
             return [dict(row._mapping) for row in db.execute(query)]
 

@@ -22,9 +22,9 @@ from edge.dashboard.history.tables import (
     figures,
     gaps,
     hourly,
+    problems,
     sessions,
     totals,
-    troubles,
 )
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,8 @@ MAX_DAYS_AFTER_LAST_MESSAGE = 30.0
 #: How many alerts one transaction deletes; new events wait until it ends.
 CHUNK_ALERTS = 1000
 FIGURES_DAYS = 14.0
-TROUBLES_DAYS = 90.0
-MAX_TROUBLES = 20_000
+PROBLEMS_DAYS = 90.0
+MAX_PROBLEMS_KEPT = 20_000
 #: A limit for device names, so that invented names cannot fill the disk.
 MAX_DEVICES = 20_000
 #: A separate limit for retired devices. They are remembered longer than their alerts, because the
@@ -102,16 +102,16 @@ def _delete_other_rows(db: sa.Connection, now_s: float, max_age_days: float) -> 
     db.execute(sa.delete(gaps).where(gaps.c.noticed_s < now_s - max_age_days * DAY_S))
     db.execute(sa.delete(figures).where(figures.c.at_s < now_s - FIGURES_DAYS * DAY_S))
     oldest_kept = (
-        sa.select(troubles.c.number)
-        .order_by(troubles.c.number.desc())
-        .offset(MAX_TROUBLES)
+        sa.select(problems.c.number)
+        .order_by(problems.c.number.desc())
+        .offset(MAX_PROBLEMS_KEPT)
         .limit(1)
         .scalar_subquery()
     )
     db.execute(
-        sa.delete(troubles).where(
+        sa.delete(problems).where(
             sa.or_(
-                troubles.c.number <= oldest_kept, troubles.c.at_s < now_s - TROUBLES_DAYS * DAY_S
+                problems.c.number <= oldest_kept, problems.c.at_s < now_s - PROBLEMS_DAYS * DAY_S
             )
         )
     )

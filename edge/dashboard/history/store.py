@@ -22,8 +22,8 @@ from edge.dashboard.history.tables import (
     figures,
     gaps,
     hourly,
+    problems,
     totals,
-    troubles,
 )
 
 HOUR_S = 3600
@@ -93,11 +93,11 @@ class HistoryStore:
             with self._engine.begin() as db:
                 db.execute(upsert(self._engine, figures).on_conflict_do_nothing(), list(rows))
 
-    def add_troubles(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def add_problems(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows to the table `troubles`."""
         if rows:
             with self._engine.begin() as db:
-                db.execute(sa.insert(troubles), list(rows))
+                db.execute(sa.insert(problems), list(rows))
 
     def update_last_seen(self, seen_s: Mapping[str, float]) -> None:
         """Set when each device was last heard."""
@@ -131,7 +131,7 @@ class HistoryStore:
                 insert.on_conflict_do_update(index_elements=["device"], set_=values),
                 [{"device": name, "forgotten": 0, "retired_s": now_s} for name in sorted(names)],
             )
-            for table in (gaps, figures, troubles):
+            for table in (gaps, figures, problems):
                 for part in chunks(names):
                     db.execute(sa.delete(table).where(table.c.device.in_(part)))
 

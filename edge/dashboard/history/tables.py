@@ -114,8 +114,8 @@ figures = sa.Table(
     sa.Index("figures_by_time", "at_s"),
 )
 
-#: Problems of the devices, as text.
-troubles = sa.Table(
+#: Problems of the devices, as text. The table has kept the name of the first release.
+problems = sa.Table(
     "troubles",
     metadata,
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),

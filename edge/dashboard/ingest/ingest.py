@@ -127,7 +127,7 @@ class Ingest:
         self._registry.write_returned(now_s)
         if self._shared_as:
             self._synchronise(now_s)
-        self._store.add_troubles(self._problems.take_rows(now_s))
+        self._store.add_problems(self._problems.take_rows(now_s))
         self._store.add_figures(self._figures.take_rows(self._live.devices()))
         if now_s - self._last_seen_written_s >= LAST_SEEN_EVERY_S:
             self._last_seen_written_s = now_s

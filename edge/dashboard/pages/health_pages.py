@@ -55,7 +55,7 @@ async def health(request: Request) -> Response:
         {"row": device.page_row(now_s), "cells": health_cells(device)}
         for device in context.live_state.devices()
     ]
-    problems = await run_in_threadpool(context.history.troubles, "", MAX_PROBLEMS)
+    problems = await run_in_threadpool(context.history.problems, "", MAX_PROBLEMS)
     _, news = context.live_state.changes_since(-1)
     refused = [(REFUSAL_REASONS.get(k, k), n) for k, n in sorted(news.get("refused", {}).items())]
     return context.render(
@@ -77,7 +77,7 @@ async def device(request: Request) -> Response:
     from_s = now_s - float(span) * 86_400.0
     zone = display_times.request_zone(request)
     charts = await run_in_threadpool(_charts, context.history, name, from_s, now_s, zone)
-    problems = await run_in_threadpool(context.history.troubles, name, MAX_PROBLEMS)
+    problems = await run_in_threadpool(context.history.problems, name, MAX_PROBLEMS)
     gaps = await run_in_threadpool(context.history.gaps, name, 0.0, MAX_GAPS)
     return context.render(
         request, "device.html", row=known.page_row(now_s), cells=health_cells(known),

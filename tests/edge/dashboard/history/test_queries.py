@@ -126,11 +126,11 @@ def test_figures_are_averaged(engine: sa.Engine) -> None:
     assert [row["fps"] for row in rows] == [0.5, 4.0, 8.0]  # NOW_S is no multiple of 300
 
 
-def test_troubles_of_one_device_or_all(engine: sa.Engine) -> None:
+def test_problems_of_one_device_or_all(engine: sa.Engine) -> None:
     store, history = HistoryStore(engine), HistoryQueries(engine)
-    store.add_troubles([{"device": "d", "at_s": NOW_S, "text": "<b>hot</b>"}])
-    assert [t["text"] for t in history.troubles("", 5)] == ["<b>hot</b>"]
-    assert history.troubles("other", 5) == []
+    store.add_problems([{"device": "d", "at_s": NOW_S, "text": "<b>hot</b>"}])
+    assert [t["text"] for t in history.problems("", 5)] == ["<b>hot</b>"]
+    assert history.problems("other", 5) == []
 
 
 def test_listed_devices_are_ordered_by_first_sight(engine: sa.Engine) -> None:

@@ -72,16 +72,16 @@ def test_deleted_event_that_returns_is_no_loss(engine: sa.Engine) -> None:
     assert store.write_events([message(seq=7)], NOW_S + 30).lost == {"door1": 0}
 
 
-def test_old_figures_troubles_and_sessions_are_deleted(
+def test_old_figures_problems_and_sessions_are_deleted(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.dashboard.history.retention.MAX_TROUBLES", 2)
+    monkeypatch.setattr("edge.dashboard.history.retention.MAX_PROBLEMS_KEPT", 2)
     store, history = HistoryStore(engine), HistoryQueries(engine)
     figure = dict.fromkeys(("frame_ms", "temperature_c", "memory_mb", "outbox_depth"))
     for at_s in (NOW_S - (FIGURES_DAYS + 1) * DAY_S, NOW_S):
         store.add_figures([{"device": "d", "at_s": at_s, "fps": 1.0, **figure}])
     for number in range(4):
-        store.add_troubles([{"device": "d", "at_s": NOW_S, "text": str(number)}])
+        store.add_problems([{"device": "d", "at_s": NOW_S, "text": str(number)}])
     sessions = metadata.tables["sessions"]
     with engine.begin() as db:
         for token, used_s in (("old", NOW_S - (SESSION_DAYS + 1) * DAY_S), ("new", NOW_S)):
@@ -89,7 +89,7 @@ def test_old_figures_troubles_and_sessions_are_deleted(
             db.execute(sa.insert(sessions), row)
     delete_expired(engine, NOW_S, 400.0, 1000)
     assert len(history.figures("d", 0.0, 60.0)) == 1
-    assert [trouble["text"] for trouble in history.troubles("", 9)] == ["3", "2"]
+    assert [problem["text"] for problem in history.problems("", 9)] == ["3", "2"]
     with engine.connect() as db:
         assert list(db.scalars(sa.select(sessions.c.token_sha256))) == ["new"]
 

@@ -109,7 +109,7 @@ def test_retired_device_keeps_only_its_alerts(engine: sa.Engine) -> None:
     store, history = HistoryStore(engine), HistoryQueries(engine)
     store.write_events([message("a", 1), message("a", 5), message("b", 1)], NOW_S)
     store.update_last_seen({"a": NOW_S, "b": NOW_S + 1.0})
-    store.add_troubles([{"device": name, "at_s": NOW_S, "text": "hot"} for name in "ab"])
+    store.add_problems([{"device": name, "at_s": NOW_S, "text": "hot"} for name in "ab"])
     assert history.lost_events() == {"a": 3}
     store.retire_devices(["a"], NOW_S)
     store.retire_devices(["never heard"], NOW_S)
@@ -117,7 +117,7 @@ def test_retired_device_keeps_only_its_alerts(engine: sa.Engine) -> None:
     assert history.retired_devices_with_alerts() == ["a"]
     assert [name for name, _ in history.listed_devices()] == ["b"]
     assert history.lost_events() == {}
-    assert [t["device"] for t in history.troubles("", 9)] == ["b"]
+    assert [t["device"] for t in history.problems("", 9)] == ["b"]
     assert len(history.alert_page(AlertFilter(0.0, NOW_S + 1.0, "a"), 9)) == 2
 
 

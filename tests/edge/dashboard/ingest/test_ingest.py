@@ -119,8 +119,8 @@ def test_nul_in_a_warning_does_not_stop_writing(harness: Harness, engine: sa.Eng
     harness.receive("evil", "health", {"warnings": ["a\0b"]})
     harness.receive("door1", "health", {"warnings": ["hot"]})
     history = HistoryQueries(engine)
-    wait_until(lambda: len(history.troubles("", 9)) == 2, "both warnings are written")
-    assert {row["text"] for row in history.troubles("", 9)} == {"ab", "hot"}
+    wait_until(lambda: len(history.problems("", 9)) == 2, "both warnings are written")
+    assert {row["text"] for row in history.problems("", 9)} == {"ab", "hot"}
     assert harness.link["disk"] == ""
 
 
@@ -128,8 +128,8 @@ def test_lost_events_become_a_problem(harness: Harness, engine: sa.Engine) -> No
     harness.receive("door1", "events", start("door1", 1))
     harness.receive("door1", "events", start("door1", 4))
     history = HistoryQueries(engine)
-    wait_until(lambda: bool(history.troubles("door1", 9)), "the problem is written")
-    assert [row["text"] for row in history.troubles("door1", 9)] == ["2 events are missing so far"]
+    wait_until(lambda: bool(history.problems("door1", 9)), "the problem is written")
+    assert [row["text"] for row in history.problems("door1", 9)] == ["2 events are missing so far"]
 
 
 def test_returned_device_is_written(harness: Harness, engine: sa.Engine) -> None:

@@ -43,7 +43,7 @@ def forgotten(context: PageContext) -> list[str]:
 def test_health_page_shows_figures_with_grades(app: ASGIApp, context: PageContext) -> None:
     publish(context, "door1", "online")
     publish(context, "door1", HEALTH)
-    context.store.add_troubles([{"device": "door1", "at_s": 0.0, "text": "went offline"}])
+    context.store.add_problems([{"device": "door1", "at_s": 0.0, "text": "went offline"}])
     page = call_app(app, "GET", "/health").text
     for text in ("door1", "problem", "12.3 s", "✖ critical", "75 °C", "▲ warning", "went offline"):
         assert text in page
