@@ -13,7 +13,8 @@ from convert.parity import check_parity, compare
 from convert.synthetic_inputs import drawn_inputs
 from edge.classification.model_card import digest, read_card
 from edge.common.errors import UserError
-from tests.support.training.datasets import ROOT, assert_one_line, python
+from tests.support.cli_process import error_line
+from tests.support.training.datasets import ROOT, python
 
 pytestmark = pytest.mark.timeout(600)
 MODELS = ROOT / "models"
@@ -58,7 +59,9 @@ def test_gate_rejects_a_bad_conversion(model: Path) -> None:
     out.write_bytes(b"what was here before")
     before = sorted(path.name for path in model.parent.iterdir())
     done = python("-m", "convert", "--model", model, "--out", out)
-    assert_one_line(done, "not written", "--data", code=1)
+    line = error_line(done, code=1)
+    assert "not written" in line
+    assert "--data" in line
     assert out.read_bytes() == b"what was here before"
     assert sorted(path.name for path in model.parent.iterdir()) == before
 
@@ -68,17 +71,21 @@ def test_ranges_of_another_model_are_refused(model: Path) -> None:
     stored = json.loads(place.read_bytes())
     place.write_text(json.dumps({**stored, "keras_sha256": "sha256:00"}))
     done = python("-m", "convert", "--model", model, "--out", model.with_suffix(".tflite"))
-    assert_one_line(done, "belong to another Keras model", "--data", code=1)
+    line = error_line(done, code=1)
+    assert "belong to another Keras model" in line
+    assert "--data" in line
     assert not model.with_suffix(".tflite").exists()
 
 
 def test_missing_files_are_named(model: Path) -> None:
     out = model.with_name("x")
     done = python("-m", "convert", "--model", model.with_name("none.keras"), "--out", out)
-    assert_one_line(done, "none.keras does not exist", code=1)
+    assert "none.keras does not exist" in error_line(done, code=1)
     model.with_suffix(".json").unlink()
     done = python("-m", "convert", "--model", model, "--out", out)
-    assert_one_line(done, "mask.json", "beside the model", code=1)
+    line = error_line(done, code=1)
+    assert "mask.json" in line
+    assert "beside the model" in line
 
 
 def test_file_that_is_not_a_model_is_named(model: Path) -> None:
@@ -88,14 +95,14 @@ def test_file_that_is_not_a_model_is_named(model: Path) -> None:
         said = json.loads(beside.read_bytes())
         beside.write_text(json.dumps({**said, "keras_sha256": digest(b"not a zip")}))
     done = python("-m", "convert", "--model", model, "--out", model.with_name("x"))
-    assert_one_line(done, "mask.keras is not a Keras model", code=1)
+    assert "mask.keras is not a Keras model" in error_line(done, code=1)
     assert not model.with_name("x").exists()
 
 
 def test_report_of_another_model_is_refused(model: Path) -> None:
     model.write_bytes(b"another model")
     done = python("-m", "convert", "--model", model, "--out", model.with_name("x"))
-    assert_one_line(done, "mask.json belongs to another Keras model", code=1)
+    assert "mask.json belongs to another Keras model" in error_line(done, code=1)
 
 
 def test_drawn_pictures_are_reproducible_and_distinct() -> None:

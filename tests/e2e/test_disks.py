@@ -13,10 +13,10 @@ import pytest
 
 from tests.support.cli_process import (
     TIMEOUT_S,
-    assert_one_clear_line,
     command,
     environment,
     mask_patrol,
+    mask_patrol_error,
 )
 from tests.support.disks import limit_file_size, read_only
 from tests.support.footage.pictures import write_clip
@@ -162,4 +162,4 @@ def test_truncated_model_and_missing_cascade_are_reported(tmp_path: Path) -> Non
         config.write_text(section)
         result = mask_patrol(tmp_path, "run", "--config", config)
         assert result.returncode == 1
-        assert_one_clear_line(result, str(tmp_path))
+        assert str(tmp_path) in mask_patrol_error(result)

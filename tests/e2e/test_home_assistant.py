@@ -119,7 +119,7 @@ class HomeAssistant:
         return [json.loads(line) for line in self._notifications.read_text().splitlines()]
 
 
-class Door:
+class DaemonAtCamera:
     """A daemon whose camera shows a person without a mask, or an empty scene."""
 
     def __init__(self, folder: Path, camera: MjpegCamera, broker_port: int) -> None:
@@ -218,7 +218,7 @@ def test_one_notification_for_each_new_alert(tmp_path: Path) -> None:
 
     with MjpegCamera([frame_at(EMPTY_S)]) as camera:
         with home.running(house.births):
-            door = Door(tmp_path, camera, house.relay.broker.port)
+            door = DaemonAtCamera(tmp_path, camera, house.relay.broker.port)
             house.wait_for_subscription()
             door.visit()
             notified(1)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edge.common.paths import shipped_model
-from tests.support.cli_process import assert_one_clear_line, mask_patrol
+from tests.support.cli_process import mask_patrol, mask_patrol_error
 from tests.support.footage.pictures import write_picture
 from tests.support.mqtt.brokers import Mosquitto
 
@@ -111,7 +111,7 @@ def test_mistake_is_one_line(tmp_path: Path, arguments: list[str], expected: str
         "no_model": write(tmp_path / "b.toml", "[classifier]\nmodel = '/none.tflite'\n"),
     }
     result = mask_patrol(tmp_path, *(argument.format(**paths) for argument in arguments))
-    assert_one_clear_line(result, expected)
+    assert expected in mask_patrol_error(result)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_model_with_an_invalid_card_is_reported(
     model = model_with_card(tmp_path / "model.tflite", **changes)
     picture = write_picture(tmp_path / "grey.png", 100)
     result = mask_patrol(tmp_path, "detect", "--model", model, picture)
-    assert_one_clear_line(result, expected)
+    assert expected in mask_patrol_error(result)
 
 
 def test_model_with_an_unchanged_card_works(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_damaged_model_is_reported(tmp_path: Path) -> None:
     model = write(tmp_path / "model.tflite", bytes(whole))
     picture = write_picture(tmp_path / "grey.png", 100)
     result = mask_patrol(tmp_path, "detect", "--model", model, picture)
-    assert_one_clear_line(result, "no TFLite runtime could load the model")
+    assert "no TFLite runtime could load the model" in mask_patrol_error(result)
 
 
 def test_port_in_use_is_reported(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_port_in_use_is_reported(tmp_path: Path) -> None:
         port = other.getsockname()[1]
         config = write(tmp_path / "taken.toml", f"[mqtt]\nport = {port}\n")
         result = mask_patrol(tmp_path, "run", "--config", config)
-    assert_one_clear_line(result, f"port {port} on 127.0.0.1 is in use")
+    assert f"port {port} on 127.0.0.1 is in use" in mask_patrol_error(result)
 
 
 def test_refused_password_is_reported(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_refused_password_is_reported(tmp_path: Path) -> None:
     assert check.returncode == 1
     assert "refuses user 'door'" in check.stdout
     watch = mask_patrol(tmp_path, "watch", "--config", config)
-    assert_one_clear_line(watch, "refuses user 'door'")
+    assert "refuses user 'door'" in mask_patrol_error(watch)
     run = mask_patrol(tmp_path, "run", "--config", config, "--pace", "fast")
     assert run.returncode == 3
     warnings = [line for line in run.stderr.splitlines() if "refuses user 'door'" in line]
@@ -197,7 +197,7 @@ def test_damaged_picture_does_not_stop_the_others(tmp_path: Path) -> None:
     good = write_picture(tmp_path / "grey.png", 100)
     bad = write(tmp_path / "bad.jpg", b"junk")
     result = mask_patrol(tmp_path, "detect", "--json", bad, good)
-    assert_one_clear_line(result, "bad.jpg is not a picture")
+    assert "bad.jpg is not a picture" in mask_patrol_error(result)
     assert [json.loads(line)["image"] for line in result.stdout.splitlines()] == [str(good)]
 
 
@@ -207,7 +207,7 @@ def test_port_without_mqtt_is_reported(tmp_path: Path) -> None:
         silent.listen()
         port = silent.getsockname()[1]
         result = mask_patrol(tmp_path, "watch", "--broker", f"127.0.0.1:{port}")
-    assert_one_clear_line(result, "does not answer like an MQTT broker")
+    assert "does not answer like an MQTT broker" in mask_patrol_error(result)
 
 
 def test_wrong_arguments_show_the_usage(tmp_path: Path) -> None:

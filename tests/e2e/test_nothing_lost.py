@@ -29,7 +29,7 @@ short_and_long = pytest.mark.parametrize(
 )
 
 
-class Door:
+class Device:
     """A daemon's files: its state, configuration, clips, and the events that it wrote."""
 
     def __init__(self, folder: Path, broker: Mosquitto, visits: int) -> None:
@@ -42,7 +42,7 @@ class Door:
             f'device = "door1"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n{FAST_ALERTS}'
         )
 
-    def open(self) -> subprocess.Popen[str]:
+    def start(self) -> subprocess.Popen[str]:
         return start_mask_patrol(
             self.folder, "run", "--config", self._config, "--source", self._clip,
             "--events", self.written_to, "--log-level", "error",
@@ -72,8 +72,8 @@ class Door:
         return [json.loads(line) for line in self.written_to.read_text().splitlines()]
 
 
-def assert_nothing_lost(door: Door, listener: PersistentSubscriber) -> None:
-    written = {(e["seq"], e["id"], e["event_type"]) for e in door.written()}
+def assert_nothing_lost(device: Device, listener: PersistentSubscriber) -> None:
+    written = {(e["seq"], e["id"], e["event_type"]) for e in device.written()}
     wait_until(lambda: written <= set(listener.distinct()), "every written event")
     arrived = listener.distinct()
     # A duplicate has the same number, so there are as many numbers as distinct events.
@@ -89,9 +89,9 @@ def pause(chance: random.Random, min_s: float, max_s: float) -> None:
 def test_broker_restarts_lose_nothing(tmp_path: Path, times: int) -> None:
     chance = random.Random(times)
     server = Mosquitto(tmp_path, persistent=True).start()
-    door = Door(tmp_path, server, visits=5 * times)
+    device = Device(tmp_path, server, visits=5 * times)
     listener = PersistentSubscriber(server.broker)
-    daemon = door.open()
+    daemon = device.start()
     for _ in range(times):
         pause(chance, 0.2, 2.0)
         server.stop()
@@ -101,9 +101,9 @@ def test_broker_restarts_lose_nothing(tmp_path: Path, times: int) -> None:
     assert "Traceback" not in errors
     assert daemon.returncode in (0, 3)
     listener.wait_until_subscribed()
-    door.deliver_remaining_events()
-    assert len(door.written()) == 10 * times
-    assert_nothing_lost(door, listener)
+    device.deliver_remaining_events()
+    assert len(device.written()) == 10 * times
+    assert_nothing_lost(device, listener)
     assert len(listener.distinct()) == 10 * times
     listener.close()
     server.stop()
@@ -117,18 +117,18 @@ def test_broker_restarts_lose_nothing(tmp_path: Path, times: int) -> None:
 def test_killed_daemon_loses_nothing(tmp_path: Path, times: int, kill_broker: bool) -> None:
     chance = random.Random(7 * times + kill_broker)
     server = Mosquitto(tmp_path, persistent=True).start()
-    door = Door(tmp_path, server, visits=20)
+    device = Device(tmp_path, server, visits=20)
     listener = PersistentSubscriber(server.broker)
     for number in range(times):
-        before = len(door.written())
-        daemon = door.open()
+        before = len(device.written())
+        daemon = device.start()
         pause(chance, 1.0, 4.0)
         # Kill it at least once during an alert, and every second time after an event, however
         # slow this machine is.
         if number == 0:
-            wait_until(door.is_alert_running, "a running alert")
+            wait_until(device.is_alert_running, "a running alert")
         elif number % 2:
-            wait_until(partial(door.has_written_more_than, before), "another event")
+            wait_until(partial(device.has_written_more_than, before), "another event")
         if kill_broker:
             server.stop(signal.SIGKILL)
         daemon.send_signal(signal.SIGKILL)
@@ -137,9 +137,9 @@ def test_killed_daemon_loses_nothing(tmp_path: Path, times: int, kill_broker: bo
             wait_until(lambda: not listener.subscribed.is_set(), "the lost connection")
             server.start()
             listener.wait_until_subscribed()
-    door.deliver_remaining_events()
-    assert len(door.written()) > times // 2
-    assert_nothing_lost(door, listener)
+    device.deliver_remaining_events()
+    assert len(device.written()) > times // 2
+    assert_nothing_lost(device, listener)
     # The next start ends the alerts that were running when the daemon was killed.
     kinds = Counter(kind for _, _, kind in listener.distinct())
     assert kinds["no_mask_start"] == kinds["no_mask_end"]

@@ -47,10 +47,19 @@ def start_mask_patrol(state: Path, *arguments: str | Path) -> subprocess.Popen[s
     )
 
 
-def assert_one_clear_line(result: subprocess.CompletedProcess[str], expected: str) -> None:
-    """Check for a non-zero exit code and one line with `expected` on standard error."""
-    assert result.returncode != 0
+def error_line(result: subprocess.CompletedProcess[str], code: int | None = None) -> str:
+    """Return the only line on standard error of a command that failed.
+
+    Fails if there are more lines, or if the exit code is 0 or differs from `code`.
+    """
+    assert result.returncode == code if code is not None else result.returncode, result.stderr
     lines = result.stderr.strip().splitlines()
     assert len(lines) == 1, result.stderr
-    assert lines[0].startswith("mask-patrol: ")
-    assert expected in lines[0]
+    return lines[0]
+
+
+def mask_patrol_error(result: subprocess.CompletedProcess[str]) -> str:
+    """Return the only line on standard error of a failed `mask-patrol`, with its prefix."""
+    line = error_line(result)
+    assert line.startswith("mask-patrol: ")
+    return line

@@ -7,7 +7,7 @@ from edge.camera.recordings import VideoFile
 from tests.support.footage.pictures import write_clip
 
 
-def test_every_frame_is_returned_and_then_the_feed_is_over(tmp_path: Path) -> None:
+def test_feed_ends_after_every_frame(tmp_path: Path) -> None:
     now_s = [5.0]
     with EveryFrame(
         VideoFile(write_clip(tmp_path / "clip.mp4", [0] * 30)), lambda: now_s[0]

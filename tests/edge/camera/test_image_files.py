@@ -55,7 +55,7 @@ def test_truncated_picture_is_recognised(ending: str) -> None:
     assert is_cut_off(raw[:20])
 
 
-def test_end_of_a_thumbnail_is_not_the_end_of_the_picture() -> None:
+def test_thumbnail_end_does_not_end_the_picture() -> None:
     thumbnail = b"\xff\xe1" + (len(JPEG) + 2).to_bytes(2, "big") + JPEG
     whole = JPEG[:2] + thumbnail + JPEG[2:]
     assert not is_cut_off(whole)

@@ -115,7 +115,7 @@ def test_recording_may_be_silent() -> None:
     assert isinstance(source.state, Reading)
 
 
-def test_held_reader_has_its_timeout_from_the_start_of_reading() -> None:
+def test_timeout_of_held_reader_begins_with_reading() -> None:
     source = opened()
     source.clock.advance(1000.0)
     source.supervisor.reading_began()

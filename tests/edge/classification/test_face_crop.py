@@ -12,7 +12,7 @@ LENGTHS = st.floats(2, 300)
 
 
 @given(COORDINATES, COORDINATES, LENGTHS, LENGTHS, st.floats(0, 1))
-def test_square_has_the_centre_of_the_box_and_covers_it(
+def test_square_covers_the_box_around_its_centre(
     x: float, y: float, w: float, h: float, margin: float
 ) -> None:
     fx, fy, side, other = framed_square((x, y, w, h), margin)

@@ -23,7 +23,7 @@ def test_width_of_a_face_at_90_degrees() -> None:
     assert face_width_fraction(FACE_M * 5.0, 90.0) == pytest.approx(0.1)
 
 
-def test_default_settings_suit_a_distance_of_a_metre_and_a_half() -> None:
+def test_default_settings_find_faces_at_1_5_m() -> None:
     assert face_width_fraction(1.45, 62.0) == pytest.approx(0.07, abs=0.002)
     assert search_width_px(0.07) == pytest.approx(320, abs=10)
 

@@ -38,7 +38,7 @@ def test_file_is_returned_as_struct_and_as_values(tmp_path: Path) -> None:
     assert raw == {"address": "x", "lamp": {"watts": 7}}
 
 
-def test_error_for_a_missing_file_says_what_the_file_is(tmp_path: Path) -> None:
+def test_missing_file_is_reported_with_its_description(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read the description of the house"):
         load_toml(tmp_path / "none.toml", House, "the description of the house")
 

@@ -26,7 +26,7 @@ def open_unlimited(settings: Settings) -> Source:
     return open_source(settings.camera)
 
 
-class Door:
+class RunningDaemon:
     """The parts of a running daemon that a reload changes, and the next configuration."""
 
     def __init__(self, feed: CameraFeed, settings: Settings) -> None:
@@ -58,40 +58,42 @@ class Door:
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
+def daemon(tmp_path: Path) -> Iterator[RunningDaemon]:
     clip = write_clip(tmp_path / "dark.mp4", [60] * 2000)
     settings = change(Settings(), device="d", camera={"source": str(clip)})
     stopped = threading.Event()
     with CameraFeed(lambda: open_source(settings.camera), settings.camera, stopped) as feed:
-        yield Door(feed, settings)
+        yield RunningDaemon(feed, settings)
         stopped.set()
 
 
-def test_new_source_replaces_the_old_one(tmp_path: Path, door: Door) -> None:
-    assert door.brightness() < 100
+def test_new_source_replaces_the_old_one(tmp_path: Path, daemon: RunningDaemon) -> None:
+    assert daemon.brightness() < 100
     bright = write_clip(tmp_path / "bright.mp4", [200] * 2000)
-    door.next = change(door.settings, camera={"source": str(bright), "name": "hall"})
-    door.finish_reload()
-    assert door.brightness() > 150
-    assert door.applied[0].settings.camera.name == "hall"
+    daemon.next = change(daemon.settings, camera={"source": str(bright), "name": "hall"})
+    daemon.finish_reload()
+    assert daemon.brightness() > 150
+    assert daemon.applied[0].settings.camera.name == "hall"
 
 
-def test_nothing_changes_before_the_new_camera_delivers(tmp_path: Path, door: Door) -> None:
+def test_nothing_changes_before_the_new_camera_delivers(
+    tmp_path: Path, daemon: RunningDaemon
+) -> None:
     with SilentServer() as silent:
         camera = {"source": silent.url, "timeout_s": 1.0, "name": "hall"}
-        door.next = change(door.settings, camera=camera, tracker={"window_s": 2.0})
-        assert not door.reload()
+        daemon.next = change(daemon.settings, camera=camera, tracker={"window_s": 2.0})
+        assert not daemon.reload()
         wait_until(lambda: bool(silent.connections), "the feed connects to it")
-        assert door.brightness() < 100
-        assert door.applied == []
+        assert daemon.brightness() < 100
+        assert daemon.applied == []
         with pytest.raises(UserError, match="no video stream at http"):
-            door.finish_reload()
-    assert door.applied == []
-    assert door.brightness() < 100
+            daemon.finish_reload()
+    assert daemon.applied == []
+    assert daemon.brightness() < 100
     # The refused configuration leaves no trace.
-    door.next = door.settings
-    door.finish_reload()
-    assert door.applied[0].settings == door.settings
+    daemon.next = daemon.settings
+    daemon.finish_reload()
+    assert daemon.applied[0].settings == daemon.settings
 
 
 @pytest.mark.parametrize(
@@ -104,41 +106,45 @@ def test_nothing_changes_before_the_new_camera_delivers(tmp_path: Path, door: Do
         {"camera": {"zone": [[0.1, 0.1], [0.9, 0.9]]}},
     ],
 )
-def test_invalid_configuration_changes_nothing(door: Door, wrong: dict[str, object]) -> None:
-    door.next = change(door.settings, tracker={"window_s": 2.0}, **wrong)
+def test_invalid_configuration_changes_nothing(
+    daemon: RunningDaemon, wrong: dict[str, object]
+) -> None:
+    daemon.next = change(daemon.settings, tracker={"window_s": 2.0}, **wrong)
     with pytest.raises(UserError):
-        door.finish_reload()
-    assert door.applied == []
-    assert door.brightness() < 100
+        daemon.finish_reload()
+    assert daemon.applied == []
+    assert daemon.brightness() < 100
     # The next valid configuration is compared with the one in force.
-    door.next = change(door.settings, tracker={"window_s": 3.0})
-    door.finish_reload()
-    assert door.applied[0].settings.tracker.window_s == 3.0
+    daemon.next = change(daemon.settings, tracker={"window_s": 3.0})
+    daemon.finish_reload()
+    assert daemon.applied[0].settings.tracker.window_s == 3.0
 
 
-def test_fixed_settings_keep_their_values(door: Door, caplog: pytest.LogCaptureFixture) -> None:
-    door.next = change(door.settings, device="other", detector={"min_face": 0.2})
-    door.finish_reload()
-    settings = door.applied[0].settings
+def test_fixed_settings_keep_their_values(
+    daemon: RunningDaemon, caplog: pytest.LogCaptureFixture
+) -> None:
+    daemon.next = change(daemon.settings, device="other", detector={"min_face": 0.2})
+    daemon.finish_reload()
+    settings = daemon.applied[0].settings
     assert (settings.device, settings.detector.min_face) == ("d", 0.2)
     assert "the new `device` takes effect at the next start" in caplog.text
 
 
-def test_new_model_replaces_the_old_one(door: Door) -> None:
-    door.next = change(
-        door.settings,
+def test_new_model_replaces_the_old_one(daemon: RunningDaemon) -> None:
+    daemon.next = change(
+        daemon.settings,
         classifier={"model": "models/mask3.tflite"},
         events={"alert_on": ["no_mask", "incorrect_mask"]},
     )
-    door.finish_reload()
-    assert door.applied[0].classifier.card.labels == ["mask", "no_mask", "incorrect_mask"]
+    daemon.finish_reload()
+    assert daemon.applied[0].classifier.card.labels == ["mask", "no_mask", "incorrect_mask"]
 
 
-def test_model_replaced_under_its_name_is_loaded(tmp_path: Path, door: Door) -> None:
+def test_model_replaced_under_its_name_is_loaded(tmp_path: Path, daemon: RunningDaemon) -> None:
     model = tmp_path / "my.tflite"
     shutil.copy("models/mask.tflite", model)
-    door.next = change(door.settings, classifier={"model": str(model)})
-    door.finish_reload()
+    daemon.next = change(daemon.settings, classifier={"model": str(model)})
+    daemon.finish_reload()
     shutil.copy("models/mask3.tflite", model)
-    door.finish_reload()
-    assert door.applied[1].classifier.digest != door.applied[0].classifier.digest
+    daemon.finish_reload()
+    assert daemon.applied[1].classifier.digest != daemon.applied[0].classifier.digest

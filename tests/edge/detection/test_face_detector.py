@@ -48,7 +48,7 @@ def demo_frame_with_a_face() -> Pixels:
             return np.asarray(image, np.uint8)
 
 
-def test_face_is_found_at_the_same_place_in_a_larger_frame() -> None:
+def test_frame_size_does_not_change_relative_face_position() -> None:
     image = demo_frame_with_a_face()
     detector = HaarDetector(DetectorSettings())
     (face,) = detector.find(image)

@@ -233,7 +233,7 @@ def test_motion_nearly_everywhere_causes_a_full_search() -> None:
     assert scene.show(hall(seed=1)) == ["full"]
 
 
-def test_full_every_s_of_zero_searches_every_frame_in_full() -> None:
+def test_zero_full_every_s_searches_whole_frames() -> None:
     scene = Scene(full_every_s=0.0)
     assert scene.show(hall(), times=20) == ["full"] * 20
 

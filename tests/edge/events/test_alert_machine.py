@@ -44,7 +44,7 @@ def kinds(events: list[Event]) -> list[tuple[str, str | None]]:
     return [(event.event_type, event.ended_by) for event in events]
 
 
-def test_bare_face_that_leaves_has_a_start_and_an_end() -> None:
+def test_visit_without_a_mask_starts_and_ends_an_alert() -> None:
     events = play([0.95] * 20 + [None] * 3)
     assert kinds(events) == [("no_mask_start", None), ("no_mask_end", "left")]
     start, end = events
@@ -85,7 +85,7 @@ def test_few_readings_or_a_short_visit_start_no_alert() -> None:
     assert len(machine.update([track(1.4, 0.95, since_s=1.0)], 1.4, SIZE)) == 1
 
 
-def test_track_without_a_reading_in_this_frame_starts_no_alert() -> None:
+def test_track_without_a_new_reading_starts_no_alert() -> None:
     machine = new_machine()
     assert machine.update([track(1.0, 0.95)], 1.5, SIZE) == []
 

@@ -41,7 +41,7 @@ class FixedDetector:
         return [face for face in self.faces if abs(face.box_px[0] - box_px[0]) < box_px[2] / 2]
 
 
-class Door:
+class DemoPipeline:
     """A pipeline that gets the same frame of the demo clip, with a bare face, again and again."""
 
     def __init__(self, settings: Settings = SETTINGS) -> None:
@@ -71,151 +71,151 @@ def zoned(*corners: tuple[float, float]) -> Settings:
 
 
 def test_faces_outside_the_zone_are_ignored() -> None:
-    door = Door(zoned((0.6, 0.0), (1.0, 0.0), (1.0, 1.0), (0.6, 1.0)))
-    assert door.watch(2.0) == []
-    assert door.pipeline.tracks == []
+    demo = DemoPipeline(zoned((0.6, 0.0), (1.0, 0.0), (1.0, 1.0), (0.6, 1.0)))
+    assert demo.watch(2.0) == []
+    assert demo.pipeline.tracks == []
 
 
 def test_leaving_the_zone_ends_the_alert() -> None:
-    door = Door(zoned((0.2, 0.0), (0.6, 0.0), (0.6, 1.0), (0.2, 1.0)))
-    assert kinds(door.watch(1.0)) == [("no_mask_start", None)]
-    door.detector.faces = [Face((360.0, 138.0, 108.0, 108.0), 20)]
-    assert kinds(door.watch(3.0)) == [("no_mask_end", "left")]
+    demo = DemoPipeline(zoned((0.2, 0.0), (0.6, 0.0), (0.6, 1.0), (0.2, 1.0)))
+    assert kinds(demo.watch(1.0)) == [("no_mask_start", None)]
+    demo.detector.faces = [Face((360.0, 138.0, 108.0, 108.0), 20)]
+    assert kinds(demo.watch(3.0)) == [("no_mask_end", "left")]
 
 
 def test_person_after_a_pause_is_a_new_person() -> None:
-    door = Door()
-    face = door.detector.faces
-    (first,) = door.watch(1.0)
-    door.detector.faces = []
+    demo = DemoPipeline()
+    face = demo.detector.faces
+    (first,) = demo.watch(1.0)
+    demo.detector.faces = []
     empty = next(joined_frames([demo_clip()])).image_bgr
-    assert kinds(door.watch(2.5, empty)) == [("no_mask_end", "left")]
-    door.detector.faces = face
-    (second,) = door.watch(1.0)
+    assert kinds(demo.watch(2.5, empty)) == [("no_mask_end", "left")]
+    demo.detector.faces = face
+    (second,) = demo.watch(1.0)
     assert second.episode != first.episode
-    door.pipeline.finish(door.now_s)
-    assert door.pipeline.people_counts["hour"]["no_mask"] == 2
+    demo.pipeline.finish(demo.now_s)
+    assert demo.pipeline.people_counts["hour"]["no_mask"] == 2
 
 
 def test_person_after_a_cut_has_a_new_track() -> None:
     """The frame of another camera shows a masked person where a bare one stood before the cut."""
-    door = Door()
-    door.watch(1.0)
+    demo = DemoPipeline()
+    demo.watch(1.0)
     masked = next(f.image_bgr for f in joined_frames([demo_clip()]) if f.index == 200)
     x, y, side = 330 - 53, 136 - 53, 212
     masked_frame = np.asarray(cv2.resize(masked[y : y + side, x : x + side], (640, 480)), np.uint8)
-    assert kinds(door.watch(2.0, masked_frame)) == [("no_mask_end", "left")]
-    assert [track.number for track in door.pipeline.tracks] == [2]
+    assert kinds(demo.watch(2.0, masked_frame)) == [("no_mask_end", "left")]
+    assert [track.number for track in demo.pipeline.tracks] == [2]
 
 
 def test_standing_person_is_found_again_after_finish() -> None:
-    door = Door()
-    door.watch(30.0)
-    assert kinds(door.pipeline.finish(door.now_s)) == [("no_mask_end", "shutdown")]
-    door.now_s += 1.0
-    assert kinds(door.watch(1.0)) == [("no_mask_start", None)]
+    demo = DemoPipeline()
+    demo.watch(30.0)
+    assert kinds(demo.pipeline.finish(demo.now_s)) == [("no_mask_end", "shutdown")]
+    demo.now_s += 1.0
+    assert kinds(demo.watch(1.0)) == [("no_mask_start", None)]
 
 
 def test_scene_cut_ends_all_alerts() -> None:
-    door = Door()
-    door.watch(1.0)
-    elsewhere = np.asarray(cv2.resize(door.picture[:240, 320:][:, ::-1], (640, 480)), np.uint8)
-    assert kinds(door.watch(PERIOD_S, elsewhere)) == [("no_mask_end", "left")]
+    demo = DemoPipeline()
+    demo.watch(1.0)
+    elsewhere = np.asarray(cv2.resize(demo.picture[:240, 320:][:, ::-1], (640, 480)), np.uint8)
+    assert kinds(demo.watch(PERIOD_S, elsewhere)) == [("no_mask_end", "left")]
 
 
 def test_reset_ends_all_alerts() -> None:
-    door = Door()
-    (start,) = door.watch(1.0)
-    door.pipeline.reset_tracks()
-    again = door.watch(1.0)
+    demo = DemoPipeline()
+    (start,) = demo.watch(1.0)
+    demo.pipeline.reset_tracks()
+    again = demo.watch(1.0)
     assert kinds(again) == [("no_mask_end", "left"), ("no_mask_start", None)]
     assert start.episode == again[0].episode != again[1].episode
 
 
 def test_dark_face_is_tracked_without_alert() -> None:
-    door = Door()
-    dark = (door.picture * 0.03).astype(np.uint8)
-    assert door.watch(3.0, dark) == []
-    (track,) = door.pipeline.tracks
+    demo = DemoPipeline()
+    dark = (demo.picture * 0.03).astype(np.uint8)
+    assert demo.watch(3.0, dark) == []
+    (track,) = demo.pipeline.tracks
     assert (track.readings, track.sightings) == (0, 30)
-    assert door.pipeline.finish(door.now_s) == []
-    assert door.pipeline.people_counts["hour"]["unsure"] == 1
+    assert demo.pipeline.finish(demo.now_s) == []
+    assert demo.pipeline.people_counts["hour"]["unsure"] == 1
 
 
 def test_time_without_frames_ends_the_alert() -> None:
-    door = Door()
-    door.watch(1.0)
-    assert door.pipeline.advance_time(door.now_s) == []
-    door.now_s += SETTINGS.tracker.leave_after_s
-    assert kinds(door.pipeline.advance_time(door.now_s)) == [("no_mask_end", "left")]
-    assert door.pipeline.people_counts["hour"]["no_mask"] == 1
+    demo = DemoPipeline()
+    demo.watch(1.0)
+    assert demo.pipeline.advance_time(demo.now_s) == []
+    demo.now_s += SETTINGS.tracker.leave_after_s
+    assert kinds(demo.pipeline.advance_time(demo.now_s)) == [("no_mask_end", "left")]
+    assert demo.pipeline.people_counts["hour"]["no_mask"] == 1
 
 
 def test_alert_boxes_are_those_of_the_newest_frame() -> None:
-    door = Door()
-    door.watch(1.0)
-    last_frame_s = door.now_s - PERIOD_S
-    (box,) = door.pipeline.alert_boxes(last_frame_s)
+    demo = DemoPipeline()
+    demo.watch(1.0)
+    last_frame_s = demo.now_s - PERIOD_S
+    (box,) = demo.pipeline.alert_boxes(last_frame_s)
     assert box == pytest.approx((248 / 640, 138 / 480, 108 / 640, 108 / 480))
-    assert door.pipeline.alert_boxes(door.now_s) == ()
+    assert demo.pipeline.alert_boxes(demo.now_s) == ()
 
 
 def test_work_counts_add_up_to_the_frames() -> None:
-    door = Door()
-    door.watch(3.0)
-    counts = dict(door.pipeline.work_counts)
+    demo = DemoPipeline()
+    demo.watch(3.0)
+    counts = dict(demo.pipeline.work_counts)
     assert counts.pop("unclassified") > 10
-    assert sum(counts.values()) == door.pipeline.frames == 30
+    assert sum(counts.values()) == demo.pipeline.frames == 30
     assert counts["none"] == 0
 
 
 def test_change_of_settings_keeps_tracks_and_alerts() -> None:
-    door = Door()
-    (start,) = door.watch(1.0)
+    demo = DemoPipeline()
+    (start,) = demo.watch(1.0)
     changed = change(SETTINGS, tracker={"leave_after_s": 0.5}, events={"alert_threshold": 0.9})
-    door.pipeline.change(changed, door.detector, door.classifier)
-    assert door.watch(1.0) == []
-    door.detector.faces = []
-    (end,) = door.watch(1.0)
+    demo.pipeline.change(changed, demo.detector, demo.classifier)
+    assert demo.watch(1.0) == []
+    demo.detector.faces = []
+    (end,) = demo.watch(1.0)
     assert (end.episode, end.ended_by) == (start.episode, "left")
 
 
 def test_change_of_model_keeps_alerts_and_drops_evidence() -> None:
-    door = Door()
-    (start,) = door.watch(1.0)
+    demo = DemoPipeline()
+    (start,) = demo.watch(1.0)
     settings = change(SETTINGS, events={"alert_on": ["no_mask", "incorrect_mask"]})
-    door.pipeline.change(settings, door.detector, Classifier(MASK3))
-    assert door.watch(PERIOD_S) == []
-    assert door.pipeline.tracks[0].readings == 1
-    assert door.pipeline.tracks[0].labels == ("mask", "no_mask", "incorrect_mask")
-    assert door.watch(1.0) == []
-    (end,) = door.pipeline.finish(door.now_s)
+    demo.pipeline.change(settings, demo.detector, Classifier(MASK3))
+    assert demo.watch(PERIOD_S) == []
+    assert demo.pipeline.tracks[0].readings == 1
+    assert demo.pipeline.tracks[0].labels == ("mask", "no_mask", "incorrect_mask")
+    assert demo.watch(1.0) == []
+    (end,) = demo.pipeline.finish(demo.now_s)
     assert (end.episode, end.ended_by, end.label) == (start.episode, "shutdown", "no_mask")
 
 
 def test_stop_after_a_change_of_model_ends_the_alert() -> None:
-    door = Door()
-    door.watch(1.0)
-    door.pipeline.change(SETTINGS, door.detector, Classifier(MASK3))
-    assert kinds(door.pipeline.finish(door.now_s)) == [("no_mask_end", "shutdown")]
+    demo = DemoPipeline()
+    demo.watch(1.0)
+    demo.pipeline.change(SETTINGS, demo.detector, Classifier(MASK3))
+    assert kinds(demo.pipeline.finish(demo.now_s)) == [("no_mask_end", "shutdown")]
 
 
 def test_refused_change_changes_nothing() -> None:
-    door = Door()
-    door.watch(1.0)
+    demo = DemoPipeline()
+    demo.watch(1.0)
     settings = change(SETTINGS, events={"alert_on": ["incorrect_mask"]})
     with pytest.raises(UserError, match="contains incorrect_mask"):
-        door.pipeline.change(settings, door.detector, door.classifier)
+        demo.pipeline.change(settings, demo.detector, demo.classifier)
     with pytest.raises(UsageError, match=r"camera\.zone"):
-        door.pipeline.change(zoned((0.0, 0.0), (1.0, 1.0)), door.detector, door.classifier)
-    assert door.pipeline.alert_count == 1
-    assert door.watch(1.0) == []
+        demo.pipeline.change(zoned((0.0, 0.0), (1.0, 1.0)), demo.detector, demo.classifier)
+    assert demo.pipeline.alert_count == 1
+    assert demo.watch(1.0) == []
 
 
 def test_alert_label_that_the_model_lacks_is_refused() -> None:
     settings = change(SETTINGS, events={"alert_on": ["no_mask", "incorrect_mask"]})
     with pytest.raises(UserError) as raised:
-        Door(settings)
+        DemoPipeline(settings)
     assert str(raised.value) == (
         "`events.alert_on` contains incorrect_mask, but the labels of the model are mask, no_mask;"
         " models/mask3.tflite has incorrect_mask (set classifier.model)"

@@ -121,7 +121,7 @@ def test_delivery_time_is_reported(bench: Bench) -> None:
     assert bench.delivered == [(1, 0.25)]
 
 
-def test_delivery_time_of_event_before_the_connection_is_not_reported(bench: Bench) -> None:
+def test_delivery_time_excludes_events_before_the_connection(bench: Bench) -> None:
     bench.put(0)
     bench.clock.advance(1.0)
     bench.sender.start_connection()

@@ -31,7 +31,7 @@ def test_3_1_1_is_tried_once_after_unanswered_attempts() -> None:
     assert version.protocol() == V5
 
 
-def test_accepting_3_1_1_does_not_count_as_accepting_5() -> None:
+def test_acceptance_of_3_1_1_does_not_prove_5() -> None:
     version = ProtocolVersion("auto")
     leave_unanswered(version)
     version.accepted()

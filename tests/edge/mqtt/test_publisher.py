@@ -380,7 +380,7 @@ def test_unknown_host_name_is_reported(outbox: Outbox, start_publisher: StartPub
     assert "cannot be resolved" in str(publisher.failure)
 
 
-def test_falls_back_to_3_1_1_if_broker_closes_mqtt_5(
+def test_broker_that_closes_mqtt_5_gets_3_1_1(
     mosquitto: Mosquitto, outbox: Outbox, start_publisher: StartPublisher
 ) -> None:
     """The relay in front of mosquitto acts as an old broker: it closes MQTT 5 connections."""

@@ -23,7 +23,7 @@ def test_items_are_taken_in_order() -> None:
     ]  # fmt: skip
 
 
-def test_newest_retained_message_of_a_topic_is_stored_when_taken() -> None:
+def test_newest_retained_message_of_a_topic_is_stored() -> None:
     queue = WorkerQueue()
     for body in ("1", "2", "3"):
         queue.retain(state(body))

@@ -117,13 +117,3 @@ def python(*arguments: str | Path, timeout_s: float = 500) -> subprocess.Complet
         timeout=timeout_s,
         check=False,
     )
-
-
-def assert_one_line(done: subprocess.CompletedProcess[str], *parts: str, code: int) -> None:
-    """Assert that a command failed with `code` and one line on standard error that contains
-    `parts`.
-    """
-    assert done.returncode == code, done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-    for part in parts:
-        assert part in done.stderr
