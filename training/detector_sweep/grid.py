@@ -95,10 +95,10 @@ def grid(
     min_faces: Sequence[float],
     neighbors: Sequence[int],
 ) -> list[Configuration]:
-    """Return every combination, and the shipped configuration; raises UserError for an invalid one.
+    """Return every combination of the settings, and the shipped configuration.
 
     A narrowest face below the cascade's minimum has no effect: of several such, only the largest is
-    included.
+    included. Raises UserError for an invalid combination.
     """
     searches = {shipped().search}
     for cascade in cascades:
@@ -118,7 +118,7 @@ def grid(
 
 
 def reference_configuration(tried: Sequence[Configuration]) -> Configuration:
-    """Return the finest search of all in `tried`, with the shipped cascade.
+    """Return the reference: the finest of all searches in `tried`, with the shipped cascade.
 
     Halving the step between two scales doubles the hits at each place, true or false, so the number
     of neighbours grows as the step shrinks: with three neighbours at 1.05 a hand raised an alert.

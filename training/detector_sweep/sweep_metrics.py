@@ -102,16 +102,16 @@ def pareto_front(tried: Sequence[ConfigurationMetrics]) -> list[ConfigurationMet
     time, and better in one of them.
     """
     costs = [_objectives(each) for each in tried]
-    best = [
+    front = [
         each
         for each, cost in zip(tried, costs, strict=True)
         if not any(_dominates(other, cost) for other in costs)
     ]
-    return sorted(best, key=lambda each: (each.time.value, each.configuration))
+    return sorted(front, key=lambda each: (each.time.value, each.configuration))
 
 
 def contenders(
-    best: Sequence[ConfigurationMetrics], tried: Sequence[ConfigurationMetrics]
+    front: Sequence[ConfigurationMetrics], tried: Sequence[ConfigurationMetrics]
 ) -> list[ConfigurationMetrics]:
     """Return the configurations of the front that are worth a closer look, and the shipped one.
 
@@ -121,7 +121,7 @@ def contenders(
     """
     reference = next(each for each in tried if each.configuration == shipped())
     chosen: dict[int, ConfigurationMetrics] = {}
-    for each in best:
+    for each in front:
         level = _time_level(each.time.value, CONTENDER_TIME_STEP)
         errs = each.false_boxes.value > MAX_CONTENDER_FALSE * reference.false_boxes.value
         if not errs and (level not in chosen or each.bare > chosen[level].bare):

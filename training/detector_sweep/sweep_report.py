@@ -16,28 +16,28 @@ from training.detector_sweep.sweep_metrics import SIZE_BANDS, ConfigurationMetri
 
 
 def sweep_table(
-    tried: Sequence[ConfigurationMetrics], best: Sequence[ConfigurationMetrics]
+    tried: Sequence[ConfigurationMetrics], front: Sequence[ConfigurationMetrics]
 ) -> Iterator[str]:
     """Yield a row for each configuration; `*` marks the Pareto front, `<` the shipped one."""
     yield "|  | configuration | bare | masked | false per 100 pictures | time |"
     yield "|---|---|---|---|---|---|"
     for each in tried:
         yield (
-            f"| {_mark(each, best)} | {each.configuration.name}"
+            f"| {_mark(each, front)} | {each.configuration.name}"
             f" | {_format_share(each.found['no_mask'])}"
             f" | {_format_share(each.found['mask'])} | {each.false_boxes.value:.1f}"
             f" | {each.time.value:.2f} |"
         )
 
 
-def front_table(best: Sequence[ConfigurationMetrics]) -> Iterator[str]:
-    """Yield the rows of `best` with their 95% intervals."""
+def front_table(front: Sequence[ConfigurationMetrics]) -> Iterator[str]:
+    """Yield a row for each configuration of `front`, with 95% intervals."""
     yield (
         "| configuration | bare | gain over the shipped, points | masked | worn incorrectly"
         " | false per 100 pictures | time |"
     )
     yield "|---|---|---|---|---|---|---|"
-    for each in best:
+    for each in front:
         cells = (
             _name(each.configuration),
             _format_share(each.found["no_mask"], ends=True),
@@ -50,12 +50,12 @@ def front_table(best: Sequence[ConfigurationMetrics]) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
-def size_table(best: Sequence[ConfigurationMetrics]) -> Iterator[str]:
+def size_table(front: Sequence[ConfigurationMetrics]) -> Iterator[str]:
     """Yield the share of bare faces found, by the share of the picture's width that they take.
 
     Without any bare faces, yield a line that says so.
     """
-    faces_in_band = {name: best[0].by_size[name][1] for name in SIZE_BANDS}
+    faces_in_band = {name: front[0].by_size[name][1] for name in SIZE_BANDS}
     named = [name for name in SIZE_BANDS if faces_in_band[name]]
     if not named:
         yield "There is no bare face in these pictures."
@@ -63,7 +63,7 @@ def size_table(best: Sequence[ConfigurationMetrics]) -> Iterator[str]:
     heads = (f"{name} ({faces_in_band[name]})" for name in named)
     yield f"| configuration | {' | '.join(heads)} |"
     yield f"|---{'|---' * len(named)}|"
-    for each in best:
+    for each in front:
         cells = (f"{each.by_size[name][0] / faces_in_band[name]:.0%}" for name in named)
         yield f"| {_name(each.configuration)} | {' | '.join(cells)} |"
 
@@ -136,7 +136,7 @@ def people_table(
 
 def sweep_record(
     tried: Sequence[ConfigurationMetrics],
-    best: Sequence[ConfigurationMetrics],
+    front: Sequence[ConfigurationMetrics],
     confirmed: Sequence[ConfigurationMetrics],
     played: Mapping[Configuration, Sequence[ClipResult]],
     reference_results: Sequence[ClipResult],
@@ -144,7 +144,7 @@ def sweep_record(
     """Return all measurements. Shares are 0 to 1; times are ratios unless the name has a unit."""
     return {
         "shipped": shipped().name,
-        "configurations": [_record(each, each in best) for each in tried],
+        "configurations": [_record(each, each in front) for each in tried],
         "confirmed": [_record(each, True) for each in confirmed],
         "clips": {
             configuration.name: [asdict(each) for each in clips]
@@ -164,7 +164,7 @@ def _record(each: ConfigurationMetrics, is_best: bool) -> dict[str, Any]:
 
 
 def draw_front(
-    path: Path, tried: Sequence[ConfigurationMetrics], best: Sequence[ConfigurationMetrics]
+    path: Path, tried: Sequence[ConfigurationMetrics], front: Sequence[ConfigurationMetrics]
 ) -> None:
     """Draw bare faces found over time, with the false boxes of the front, as PNG to `path`.
     axes.set_xlabel("CPU time against the shipped configuration") ||| axes.set_xlabel("CPU time
@@ -176,9 +176,9 @@ def draw_front(
     with plot(path, 9.0, 6.0) as axes:
         axes.scatter(*_plot_points(tried), s=10, color=OTHER_COLOURS[4], label="tried")
         dots = axes.scatter(
-            *_plot_points(best),
+            *_plot_points(front),
             s=60,
-            c=[each.false_boxes.value for each in best],
+            c=[each.false_boxes.value for each in front],
             cmap="viridis",
             edgecolor="black",
             label="front",
@@ -205,8 +205,8 @@ def _plot_points(several: Sequence[ConfigurationMetrics]) -> tuple[list[float], 
     return [each.time.value for each in several], [each.bare for each in several]
 
 
-def _mark(each: ConfigurationMetrics, best: Sequence[ConfigurationMetrics]) -> str:
-    return "*" * (each in best) + "<" * (each.configuration == shipped())
+def _mark(each: ConfigurationMetrics, front: Sequence[ConfigurationMetrics]) -> str:
+    return "*" * (each in front) + "<" * (each.configuration == shipped())
 
 
 def _name(configuration: Configuration) -> str:

@@ -94,8 +94,8 @@ def _keras_scorer(model: Path) -> Scorer:
 
 
 def _report_beside(model: Path) -> Report | None:
-    """Return the report beside a Keras model, or None if there is none or it is of
-    another model.
+    """Return the report beside a Keras model, or None if there is none or it belongs to another
+    model.
     """
     path = report_path(model)
     if not path.is_file():

@@ -95,7 +95,9 @@ def _indices(fingerprints: list[PictureFingerprint]) -> Iterator[tuple[int, int]
 
 
 def _has_more_labels(pair: Pair, than: Pair) -> bool:
-    """Return whether `pair` has labels and `than` has not: pairs of whole scenes have no labels."""
+    """Return whether `pair` has labels and `than` has none, because it is a pair of whole
+    scenes.
+    """
     return None in (than.one.label, than.two.label) and None not in (pair.one.label, pair.two.label)
 
 
