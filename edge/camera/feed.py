@@ -36,12 +36,12 @@ class CameraFeed:
     """Reads a source ahead and returns only its newest frame; reopens a live source.
 
     A context manager. Entering begins to open the source and waits for at most `START_WAIT_S`,
-    so that an error in its address is raised at once (SourceError, or UserError). If a live source
-    is absent, `take` has it opened again, as after a failure. Leaving closes the
-    source within `CLOSE_WAIT_S` of `request_stop`. Reading begins with the first `take`.
+    so that an error in the source's address is raised at once (SourceError, or UserError). If a
+    live source is absent, `take` has it opened again, as after a failure. Leaving closes the source
+    within `CLOSE_WAIT_S` of `request_stop`. Reading begins with the first `take`.
 
-    A recorded source (`live` is False) is played at its own speed on the clock, ends by itself
-    and is never reopened. A live source that fails, ends, delivers no usable frame for
+    A recorded source (`live` is False) is played at its own speed, ends by itself and is never
+    reopened. A live source that fails, ends, delivers no usable frame for
     `timeout_s`, freezes or turns black is closed and reopened, in the thread that reads it, with
     growing delays. Time-outs and delays are checked only in `take`, so it must be called often.
     """
@@ -144,7 +144,7 @@ class CameraFeed:
         The source is opened in a thread; `settled` returns whether the change is complete.
         Another source is opened while the present one is still read. A camera whose settings
         change is closed first, because most cameras cannot be opened twice. Raises SourceError
-        when too many such attempts hang.
+        when too many earlier attempts hang.
         """
         with self._changed:
             present = self._source.settings

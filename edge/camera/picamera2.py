@@ -161,8 +161,8 @@ def _start(camera: Any, settings: CameraSettings, luma_width_px: int) -> tuple[i
     configuration = camera.create_video_configuration(
         main={"size": (width, height), "format": FORMAT},
         lores={"size": (luma_width, luma_height), "format": "YUV420"},
-        # Half the sensor's size selects the mode that reads the whole sensor with 2x2 binning.
-        # Without it, small pictures use a mode that reads only the middle of the sensor.
+        # A request for half the sensor's size selects the mode that reads the whole sensor with
+        # 2x2 binning. Without it, small pictures use a mode that reads only its middle.
         raw={"size": (sensor_width // 2, sensor_height // 2)},
         buffer_count=BUFFERS,
         controls={"FrameRate": settings.fps},
@@ -186,7 +186,7 @@ def _cancel(camera: Any, job: Any) -> None:
 
 
 def _close(camera: Any) -> None:
-    """Stop and close the camera; errors of one that was unplugged are ignored."""
+    """Stop and close the camera; errors of an unplugged camera are ignored."""
     try:
         camera.stop()
     except Exception as error:

@@ -176,7 +176,7 @@ class SourceSupervisor:
             self._give_up(f"; it could not be {action} for {span_s:g} s" if span_s else "")
         elif isinstance(state, Waiting) and now_s >= self._backoff.next_attempt_s:
             if (hanging := count_hanging()) >= MAX_HANGING:
-                self._give_up(f"; {hanging} attempts hang in its driver")
+                self._give_up(f"; {hanging} attempts to read it hang in its driver")
             else:
                 self._report("reopening", self._status.reason)
                 self._apply(RetryStarted(now_s))

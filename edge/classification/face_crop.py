@@ -43,7 +43,7 @@ def crop_face(image: Pixels, box_px: Box, margin: float, size_px: tuple[int, int
 
 
 def resize_crop(crop: Pixels, size_px: tuple[int, int]) -> Pixels:
-    """Scale a face crop to `size_px` (height, width), uint8 in and out.
+    """Scale a face crop to `size_px` (height, width); input and output are uint8.
 
     Pixels are averaged when the crop shrinks, which avoids aliasing, and interpolated linearly
     when it grows.

@@ -84,7 +84,8 @@ class HaarDetector:
         path = user_path(settings.cascade) if settings.cascade else default_cascade()
         if kind_of(path) != "file":
             raise UserError(
-                f"no such cascade file: {path}; leave detector.cascade empty to use that of OpenCV"
+                f"no such cascade file: {path};"
+                " leave detector.cascade empty to use the cascade of OpenCV"
             )
         self._cascade = _load_cascade(path)
         self._settings = settings

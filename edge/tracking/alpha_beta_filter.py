@@ -18,7 +18,7 @@ MAX_EXTRAPOLATION_S = 0.7
 #: cannot explain: the person has started to walk or has stopped, and older boxes no longer predict
 #: the movement.
 MAX_JITTER = 0.35
-#: Share of a new box in the smoothed size. The size of a face changes slowly, as the person walks
+#: Weight of a new box in the smoothed size. The size of a face changes slowly, as the person walks
 #: nearer.
 SIZE_GAIN = 0.3
 

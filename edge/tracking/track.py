@@ -84,7 +84,7 @@ class Track:
     def score(self, labels: Sequence[str]) -> float:
         """Return the weighted median of the readings' summed scores of `labels`, 0 to 1.
 
-        A label that the model lacks scores 0. Raises ValueError without evidence.
+        A label that the model lacks scores 0. Raises ValueError if there is no evidence.
         """
         return weighted_median((reading.score(labels), reading.weight) for reading in self.evidence)
 

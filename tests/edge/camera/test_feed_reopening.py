@@ -112,7 +112,7 @@ def test_too_many_hanging_attempts_end_the_run() -> None:
                 bench.feed.take(0.0)
                 bench.wait_for_opening(opened + 1)
         assert len(capture_threads()) == MAX_HANGING
-        with pytest.raises(SourceError, match="3 attempts hang in its driver"):
+        with pytest.raises(SourceError, match="3 attempts to read it hang in its driver"):
             bench.feed.take(0.0)
         assert bench.camera.attempts == MAX_HANGING
 

@@ -149,7 +149,10 @@ def test_source_with_too_many_hanging_readers_is_given_up() -> None:
     source.supervisor.ended(None)
     source.advance(FIRST_DELAY_S)
     assert isinstance(source.state, Failed)
-    assert str(source.state.error) == "rtsp://cam/1 has ended; 3 attempts hang in its driver"
+    assert (
+        str(source.state.error)
+        == "rtsp://cam/1 has ended; 3 attempts to read it hang in its driver"
+    )
 
 
 def test_reopened_source_is_counted_and_its_frames_are_good() -> None:
