@@ -13,8 +13,8 @@ START = Moment(utc_s=1_790_000_000.0, synced=True, boot="one", boot_s=100.0)
 class Clock:
     """Returns a time in seconds that only `advance` changes."""
 
-    def __init__(self) -> None:
-        self.now_s = 1000.0
+    def __init__(self, now_s: float = 1000.0) -> None:
+        self.now_s = now_s
 
     def __call__(self) -> float:
         return self.now_s

@@ -11,6 +11,7 @@ from edge.camera.source import Frame
 from edge.common.errors import UserError
 from edge.config.settings import SnapshotSettings
 from edge.events.snapshot import BLURRED_WIDTH_PX, MARGIN, Snapshots, blur_except
+from tests.support.clock import Clock
 from tests.support.disks import tiny
 
 
@@ -50,18 +51,18 @@ def test_number_size_and_age_are_limited(tmp_path: Path) -> None:
     settings = SnapshotSettings(
         enabled=True, path=str(tmp_path / "pictures"), width_px=160, max_files=3, max_age_days=1
     )
-    now_s = [1_000_000.0]
-    snapshots = Snapshots(settings, lambda: now_s[0])
+    clock = Clock(1_000_000.0)
+    snapshots = Snapshots(settings, clock)
     for n in range(5):
         path = snapshots.save(f"door1-{n}", noisy(), [])
-        os.utime(path, (now_s[0], now_s[0]))
-        now_s[0] += 60.0
+        os.utime(path, (clock.now_s, clock.now_s))
+        clock.advance(60.0)
     assert cv2.imread(str(path)).shape == (120, 160, 3)
     (tmp_path / "pictures" / "mine.png").write_text("a file of the user")
     snapshots.delete_expired()
     kept = sorted(p.name for p in (tmp_path / "pictures").iterdir())
     assert kept == ["door1-2.jpg", "door1-3.jpg", "door1-4.jpg", "mine.png"]
-    now_s[0] += 86_400.0
+    clock.advance(86_400.0)
     snapshots.delete_expired()
     assert [p.name for p in (tmp_path / "pictures").iterdir()] == ["mine.png"]
 
@@ -95,13 +96,13 @@ def test_unwritable_folder_is_reported(tmp_path: Path) -> None:
 
 
 def test_abandoned_file_is_deleted(tmp_path: Path) -> None:
-    now_s = [1_000_000.0]
+    clock = Clock(1_000_000.0)
     settings = SnapshotSettings(path=str(tmp_path))
     abandoned, being_written = tmp_path / "a.unfinished", tmp_path / "b.unfinished"
     for path, age_s in ((abandoned, 100.0), (being_written, 1.0)):
         path.write_bytes(b"part of a snapshot")
-        os.utime(path, (now_s[0] - age_s, now_s[0] - age_s))
-    Snapshots(settings, lambda: now_s[0]).delete_expired()
+        os.utime(path, (clock.now_s - age_s, clock.now_s - age_s))
+    Snapshots(settings, clock).delete_expired()
     assert [path.name for path in tmp_path.iterdir()] == ["b.unfinished"]
 
 

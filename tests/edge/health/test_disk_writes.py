@@ -12,27 +12,26 @@ from edge.health.disk_writes import (
     disk_written_bytes,
     process_written_bytes,
 )
+from tests.support.clock import Clock
 
 MIB = 2**20
 
 
 class Counters:
-    """The kernel's counters, and a clock, that a test advances."""
+    """The kernel's counters, and a clock, which a test advances."""
 
     def __init__(self) -> None:
-        self.now_s = 0.0
+        self.clock = Clock()
         self.by_process: int | None = 0
         self.to_disk: int | None = 0
 
     def disk_writes(self, folder: Path | None = Path("/")) -> DiskWrites:
-        return DiskWrites(
-            folder, lambda: self.now_s, lambda: self.by_process, lambda _: self.to_disk
-        )
+        return DiskWrites(folder, self.clock, lambda: self.by_process, lambda _: self.to_disk)
 
     def advance(self, seconds: float, by_process: int, to_disk: int) -> None:
         assert self.by_process is not None
         assert self.to_disk is not None
-        self.now_s += seconds
+        self.clock.advance(seconds)
         self.by_process += by_process
         self.to_disk += to_disk
 
@@ -68,7 +67,8 @@ def test_rate_covers_the_last_day_only() -> None:
 def test_missing_counters_are_none() -> None:
     counters = Counters()
     writes = counters.disk_writes(folder=None)
-    counters.now_s, counters.by_process = DAY_S, None
+    counters.clock.advance(DAY_S)
+    counters.by_process = None
     assert set(writes.body().values()) == {None}
 
 

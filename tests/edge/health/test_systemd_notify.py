@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.health.systemd_notify import Notifier
+from tests.support.clock import Clock
 from tests.support.systemd.notify_receiver import Systemd
 
 
@@ -31,12 +32,12 @@ def test_messages_follow_the_protocol(tmp_path: Path, systemd: Systemd) -> None:
 
 
 def test_keep_alive_is_sent_twice_per_period(tmp_path: Path, systemd: Systemd) -> None:
-    now_s = [100.0]
+    clock = Clock()
     environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "10000000"}
-    notifier = Notifier(environment, clock=lambda: now_s[0])
+    notifier = Notifier(environment, clock=clock)
     for _ in range(200):  # twenty seconds of ten frames each
         notifier.keep_alive()
-        now_s[0] += 0.1
+        clock.advance(0.1)
     assert systemd.received() == ["WATCHDOG=1"] * 4
 
 

@@ -15,18 +15,9 @@ from edge.dashboard.access.login_sessions import (
 )
 from edge.dashboard.history.database import open_database
 from edge.dashboard.history.tables import sessions
+from tests.support.clock import Clock
 from tests.support.dashboard.dashboards import Dashboard
 from tests.support.dashboard.http_client import BrowserClient
-
-
-class Clock:
-    """A clock that only a test moves."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 def test_session_ends_after_idle_time(engine: sa.Engine) -> None:
@@ -34,9 +25,9 @@ def test_session_ends_after_idle_time(engine: sa.Engine) -> None:
     logins = LoginSessions(engine, 3600.0, clock)
     token = logins.create("tag")
     for _ in range(5):
-        clock.now_s += 3000.0
+        clock.advance(3000.0)
         assert logins.is_valid(token, "tag")
-    clock.now_s += 3700.0
+    clock.advance(3700.0)
     assert not logins.is_valid(token, "tag")
 
 
@@ -55,7 +46,7 @@ def test_session_ends_after_thirty_days_of_use(engine: sa.Engine) -> None:
     valid = []
     for _ in range(31):
         for _ in range(24):
-            clock.now_s += 3600.0
+            clock.advance(3600.0)
             is_valid = logins.is_valid(token, "tag")
         valid.append(is_valid)
     assert valid == [True] * 30 + [False]
@@ -66,7 +57,7 @@ def test_locked_database_does_not_delay_a_request(engine: sa.Engine) -> None:
     logins = LoginSessions(engine, 3600.0, clock)
     token = logins.create("tag")
     created_s = clock.now_s
-    clock.now_s += USE_UPDATE_INTERVAL_S + 1
+    clock.advance(USE_UPDATE_INTERVAL_S + 1)
     statements: list[str] = []
     sa.event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     with engine.connect() as db:
@@ -77,7 +68,7 @@ def test_locked_database_does_not_delay_a_request(engine: sa.Engine) -> None:
     assert any(limit in s and f"= {USE_UPDATE_LOCK_TIMEOUT_MS}" in s for s in statements)
     with engine.connect() as db:
         assert db.scalar(sa.select(sessions.c.used_s)) == created_s
-    clock.now_s += USE_UPDATE_INTERVAL_S + 1
+    clock.advance(USE_UPDATE_INTERVAL_S + 1)
     assert logins.is_valid(token, "tag")
     with engine.connect() as db:
         assert db.scalar(sa.select(sessions.c.used_s)) == clock.now_s
@@ -98,7 +89,7 @@ def test_known_sessions_survive_a_database_failure(engine: sa.Engine) -> None:
     for unknown in (unused, deleted):
         with pytest.raises(sa.exc.SQLAlchemyError):
             logins.is_valid(unknown, "tag")
-    clock.now_s += 3700.0
+    clock.advance(3700.0)
     assert not logins.is_valid(token, "tag")
 
 

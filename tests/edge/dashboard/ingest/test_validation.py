@@ -15,6 +15,7 @@ from edge.common.paths import event_schema
 from edge.dashboard.base.device_slots import MAX_SLOTS
 from edge.dashboard.base.messages import EventMessage, Health, State
 from edge.dashboard.ingest.validation import MAX_BYTES, NEW_DEVICE_BURST, MessageValidator
+from tests.support.clock import Clock
 from tests.support.dashboard.events import NOW_S, encoded, end, start
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads(event_schema().read_text()))
@@ -108,8 +109,8 @@ def test_empty_payload_is_ignored() -> None:
 
 
 def test_rate_of_one_device_is_limited() -> None:
-    now = [5.0]
-    validator = MessageValidator("maskpatrol", ticks=lambda: now[0])
+    clock = Clock()
+    validator = MessageValidator("maskpatrol", ticks=clock)
     sent = [
         validator.validate("maskpatrol/door1/status", b"online", False, NOW_S) for _ in range(300)
     ]
@@ -118,13 +119,13 @@ def test_rate_of_one_device_is_limited() -> None:
     assert validator.validate("maskpatrol/door2/status", b"online", False, NOW_S) is not None
     # Setting the wall clock does not change the limit.
     assert validator.validate("maskpatrol/door1/status", b"online", False, NOW_S + 900.0) is None
-    now[0] += 1.0
+    clock.advance(1.0)
     assert validator.validate("maskpatrol/door1/status", b"online", False, NOW_S) is not None
 
 
 def test_invented_names_do_not_block_real_devices() -> None:
-    now = [5.0]
-    validator = MessageValidator("maskpatrol", ticks=lambda: now[0])
+    clock = Clock()
+    validator = MessageValidator("maskpatrol", ticks=clock)
     online = (b"online", False, NOW_S)
     assert validator.validate("maskpatrol/door1/status", *online)
     for number in range(NEW_DEVICE_BURST + 50):
@@ -137,7 +138,7 @@ def test_invented_names_do_not_block_real_devices() -> None:
     assert validator.validate("maskpatrol/door1/status", *online)
     # All messages of a new real device are accepted while invented names go on.
     for second in range(60):
-        now[0] += 1.0
+        clock.advance(1.0)
         for number in range(100):
             validator.validate(f"maskpatrol/e{100 * second + number}/status", *online)
         event = encoded(start("door2", second + 1))
@@ -146,8 +147,8 @@ def test_invented_names_do_not_block_real_devices() -> None:
 
 
 def test_rate_limit_stays_with_the_slot() -> None:
-    now = [5.0]
-    validator = MessageValidator("maskpatrol", ticks=lambda: now[0])
+    clock = Clock()
+    validator = MessageValidator("maskpatrol", ticks=clock)
     online = (b"online", False, NOW_S)
     for number in range(MAX_SLOTS):
         validator.validate(f"maskpatrol/d{number}/status", *online)

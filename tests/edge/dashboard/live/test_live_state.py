@@ -9,6 +9,7 @@ import pytest
 from edge.dashboard.base.messages import Health, Message, State
 from edge.dashboard.live.device_state import STALLED_AFTER_S
 from edge.dashboard.live.live_state import ALERT_FIELDS, MAX_ALERTS, REMOVED_S, LiveState
+from tests.support.clock import Clock
 
 
 def alert(number: int, ended_s: float | None = None) -> dict[str, Any]:
@@ -128,8 +129,8 @@ def test_newest_and_open_alerts_are_kept() -> None:
 
 def test_outdated_page_receives_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.dashboard.live.live_state.MAX_REMOVED", 3)
-    now = [5.0]
-    live = LiveState(lambda: now[0])
+    clock = Clock()
+    live = LiveState(clock)
     for number in range(6):
         live.add_known_device(f"d{number}", 1.0, 1.0)
     early, changes = live.changes_since(-1)
@@ -144,7 +145,7 @@ def test_outdated_page_receives_everything(monkeypatch: pytest.MonkeyPatch) -> N
     assert names(changes) == ["d4", "d5"]
     assert "gone" not in changes
     # After REMOVED_S the removals are forgotten. A page that has received them is not affected.
-    now[0] += REMOVED_S + 1.0
+    clock.advance(REMOVED_S + 1.0)
     live.refresh_devices(9.0)
     assert live.changes_since(late)[1]["all"]
     assert live.changes_since(latest)[1].keys() <= {"devices"}
