@@ -18,7 +18,7 @@ from edge.classification.model_card import attach_card, read_card
 from edge.common.errors import UserError
 from tests.support.training.datasets import ROOT, python
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 MODELS = ROOT / "models"
 
 

@@ -10,11 +10,11 @@ import pytest
 from convert.compare import main, speed
 from convert.latency import PairedTimes
 from edge.common.paths import shipped_model
-from tests.convert.test_variants import HERE
 from tests.support.cli_process import error_line
+from tests.support.runtimes import INSTALLED_RUNTIMES
 from tests.support.training.datasets import python
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ORIGINAL = """
 from training.network.original_network import build_original
@@ -33,7 +33,7 @@ def test_both_networks_are_timed_in_every_runtime() -> None:
     done = python("-m", "convert.compare", "--runs", "10", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert [each["runtime"] for each in found["speeds"]] == HERE
+    assert [each["runtime"] for each in found["speeds"]] == INSTALLED_RUNTIMES
     assert found["original"]["parameters"] == 3_453_121
     assert 13_800_000 < found["original"]["bytes"] < 13_900_000
     assert found["ours"]["bytes"] == shipped_model().stat().st_size

@@ -16,7 +16,7 @@ from edge.common.errors import UserError
 from tests.support.cli_process import error_line
 from tests.support.training.datasets import ROOT, python
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 MODELS = ROOT / "models"
 
 

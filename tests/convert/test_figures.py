@@ -17,7 +17,7 @@ from tests.support.cli_process import error_line
 from tests.support.training import datasets
 from training.network.model_report import Report
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 FOLDERS = {"mask": "mask", "no_mask": "no_mask", "incorrect_mask": "incorrect_mask"}
 LABELS = ["mask", "no_mask", "incorrect_mask"]
 

@@ -16,6 +16,8 @@ from convert.uint8_input import with_uint8_input
 from edge.classification.model_card import attach_card, read_card
 from edge.common.paths import shipped_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def flatbuffer() -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,13 @@ import pytest
 from convert.synthetic_inputs import drawn_inputs
 from convert.variants import VARIANTS, variant_path
 from edge.classification.classifier import Classifier
-from edge.classification.interpreter import RUNTIMES
 from edge.classification.model_card import read_card
 from tests.support.cli_process import error_line
+from tests.support.runtimes import INSTALLED_RUNTIMES
 from tests.support.training.datasets import ROOT, python
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 MODELS = ROOT / "models"
-HERE = [name for name, module in RUNTIMES if find_spec(module.partition(".")[0])]
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ def test_card_names_the_variant(made: Made, variant: str) -> None:
     assert card.quantisation.startswith(words[variant])
 
 
-@pytest.mark.parametrize("runtime", HERE)
+@pytest.mark.parametrize("runtime", INSTALLED_RUNTIMES)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_gives_the_same_answers(made: Made, variant: str, runtime: str) -> None:
     classifier = Classifier(made.path(variant), runtime=runtime)
@@ -96,14 +94,16 @@ def test_every_variant_gives_the_same_answers(made: Made, variant: str, runtime:
 
 def test_table_has_every_variant_and_runtime(made: Made) -> None:
     rows = {(row["variant"], row["runtime"]): row for row in made.said["rows"]}
-    assert set(rows) == {(variant, runtime) for variant in VARIANTS for runtime in HERE}
+    assert set(rows) == {
+        (variant, runtime) for variant in VARIANTS for runtime in INSTALLED_RUNTIMES
+    }
     for (variant, _), row in rows.items():
         assert row["bytes"] == made.path(variant).stat().st_size
         assert row["latency_ms"] > 0
         assert row["accuracy"] == {}
         assert row["labels_differ"] <= 0.02
-    assert rows["float32", HERE[0]]["scores_distance"] < 1e-5
-    assert 1e-4 < rows["int8", HERE[0]]["scores_distance"] < 0.02
+    assert rows["float32", INSTALLED_RUNTIMES[0]]["scores_distance"] < 1e-5
+    assert 1e-4 < rows["int8", INSTALLED_RUNTIMES[0]]["scores_distance"] < 0.02
     assert made.said["check_set"] == "300 drawings"
 
 
@@ -139,7 +139,7 @@ def test_compact_model_gives_identical_scores(tmp_path: Path) -> None:
     for variant in VARIANTS:
         long, short = tmp_path / f"{variant}-long", tmp_path / f"{variant}-short"
         assert long.stat().st_size > short.stat().st_size + 8000
-        for runtime in HERE:
+        for runtime in INSTALLED_RUNTIMES:
             assert scores(long, runtime) == scores(short, runtime)
 
 

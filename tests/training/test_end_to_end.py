@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.training import datasets
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 EPOCHS = 2
 
 

@@ -41,6 +41,7 @@ def test_suppressed_output_is_written_after_an_error(capfd: pytest.CaptureFixtur
     assert capfd.readouterr().err == "from C++"
 
 
+@pytest.mark.slow
 def test_missing_and_invalid_model_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "text.keras").write_text("not a model")
     done = datasets.python("-c", LOAD, tmp_path / "none.keras", tmp_path / "text.keras")

@@ -107,6 +107,7 @@ def test_shipped_file_is_valid() -> None:
     assert len(read_corrections(SHIPPED)) == 168
 
 
+@pytest.mark.slow
 def test_training_logs_unused_corrections(tmp_path: Path) -> None:
     data = datasets.classes(tmp_path / "tiny", {"with_mask": "mask", "without_mask": "no_mask"}, 40)
     done = datasets.python(

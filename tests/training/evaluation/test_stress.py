@@ -75,6 +75,7 @@ def test_each_condition_counts_its_faces(tmp_path: Path) -> None:
     assert table.stdout.splitlines()[2].startswith("| as it is | ")
 
 
+@pytest.mark.slow
 def test_model_without_threshold_is_refused(tmp_path: Path) -> None:
     data = datasets.kaggle(tmp_path / "tiny", 1)
     (tmp_path / "mask.keras").write_bytes((datasets.ROOT / "models/mask.keras").read_bytes())

@@ -10,7 +10,7 @@ import pytest
 from tests.support.cli_process import error_line
 from tests.support.training import datasets
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SAME = """
 import json
 import sys

@@ -10,7 +10,7 @@ import pytest
 from tests.support.cli_process import error_line
 from tests.support.training import datasets
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_each_set_trains_alone_and_tests_on_all(tmp_path: Path) -> None:

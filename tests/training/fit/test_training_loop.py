@@ -32,6 +32,7 @@ raise SystemExit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_run_without_improvement_stops_early(tmp_path: Path) -> None:
     root = datasets.kaggle(tmp_path / "tiny", 8)
     out, run = tmp_path / "m.keras", tmp_path / "run"

@@ -11,7 +11,7 @@ from tests.support.training import datasets
 from tests.support.training.train_command import train
 from training.cli import main
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_existing_run_is_not_overwritten(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.support.training import datasets
+
+pytestmark = pytest.mark.slow
 
 BUILD = """
 import json

@@ -24,7 +24,12 @@ from tests.support.dashboard.postgres import Postgres
         ("mysql://x/y", UsageError, "must be sqlite or postgresql"),
         ("sqlite://", UsageError, "needs the path of a file"),
         ("sqlite:////nowhere/at/all.sqlite3", UserError, "cannot use the database"),
-        ("postgresql://u:hush@127.0.0.1:1/x", UserError, "cannot use the database"),
+        pytest.param(
+            "postgresql://u:hush@127.0.0.1:1/x",
+            UserError,
+            "cannot use the database",
+            marks=pytest.mark.slow,  # needs psycopg
+        ),
     ],
 )
 def test_unusable_address_is_reported(address: str, error: type[Exception], words: str) -> None:
