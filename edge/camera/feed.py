@@ -57,7 +57,7 @@ class CameraFeed:
         """Prepare to read the source of `settings`, which `open_source` opens.
 
         `take` no longer waits once `stopped` is set. `clock` returns seconds, and `random`
-        numbers from 0 to 1 for the jitter of the delays.
+        returns numbers from 0 to 1 for the jitter of the delays.
         """
         self._open_source = open_source
         self._stopped = stopped

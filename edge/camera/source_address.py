@@ -26,8 +26,8 @@ def display_address(settings: CameraSettings) -> str:
 def without_password(url: str) -> str:
     """Return `url` without passwords.
 
-    Everything before an @ is removed, and the value of each parameter whose name is one for
-    passwords is replaced by asterisks.
+    Everything before an @ is removed, and the value of each parameter whose name denotes a
+    password is replaced by asterisks.
     """
     scheme, _, rest = url.partition("://")
     path, mark, query = rest.partition("?")

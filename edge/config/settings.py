@@ -71,7 +71,7 @@ class ClassifierSettings(Section, frozen=True, kw_only=True):
 
 
 class TrackerSettings(Section, frozen=True, kw_only=True):
-    """How long a person is followed without a face, and how readings are smoothed."""
+    """How long a person is followed while no face is detected, and how readings are smoothed."""
 
     window_s: Seconds = 1.0
     leave_after_s: Seconds = 2.0

@@ -15,8 +15,9 @@ from edge.common.errors import UserError
 from edge.common.paths import kind_of, user_path
 from edge.config.settings import DetectorSettings
 
-#: The frontal cascade of OpenCV that finds the most faces for its time. Measured in 240 annotated
-#: photographs with a scale factor of 1.1, a width of 320 px, and faces from 7% of the width on:
+#: The frontal cascade of OpenCV that finds the most faces in the time that it takes.
+#: Measured in 240 annotated photographs with a scale factor of 1.1, a width of
+#: 320 px, and faces from 7% of the width on:
 #: `alt2` with 3 neighbours found 61% of the bare faces and 6 false boxes per 100 photographs;
 #: `default` with 4 neighbours found 59% and 8 false boxes; `alt` with 3 neighbours found 62% and 4
 #: false boxes, but took a fifth more time. Twelve of the best settings were run on clips: the

@@ -26,7 +26,8 @@ class Event:
     `episode` identifies the alert and is the same in both events; `at_s` and `duration_s` are
     seconds on the clock of the frames; `box` is x, y, width, height as fractions of the frame;
     `score` is the median, over `readings` readings, of the sum of the scores of the labels that
-    raise an alert; `label` is the one of these that had the highest score when the alert started.
+    raise an alert; `label` is the one of these labels that had the highest score when the alert
+    started.
     """
 
     event_type: EventType

@@ -21,7 +21,7 @@ HOUR_S = 3600.0
 @dataclass
 class _Hour:
     """The counts of one hour. `number` is in hours since the epoch; `from_s`, in seconds since the
-    epoch, is the full hour or, in the first hour, the time of the first frame."""
+    epoch, is the start of the hour or, in the first hour, the time of the first frame."""
 
     number: int
     from_s: float

@@ -24,7 +24,7 @@ masked, but does not make masked faces look bare.
   if three quarters are.
 - Blurred faces: the share is 92% if the face is out of focus by 6% of its width (sharpness 0.12),
   82% by 10% (sharpness 0.034), and 54% by 16% (sharpness 0.013). Motion blur reduces the measured
-  sharpness less, and does less harm.
+  sharpness less than defocus, and does less harm.
 - Boxes with little support: of the boxes with the smallest support that the cascade returns (4),
   half contain a face; of those with a support of 5 to 8, three quarters do; from 9 on, nine tenths;
   and from 13 on, all but one in 300. `edge.tracking.track_state` handles boxes that are much larger
