@@ -199,7 +199,7 @@ UNPRIVILEGED = $(if $(SUDO_USER),sudo -u "$(SUDO_USER)")
 # picamera2 comes only from apt: the virtual environment needs access to system packages.
 SEE_SYSTEM = $(shell $(PYTHON) -c 'import importlib.util as u; print("--system-site-packages" * bool(u.find_spec("picamera2")))')
 
-# One virtual environment, extended on demand; a stamp file for each set of packages.
+# All targets share one virtual environment. Sets of packages are installed on demand, each with a stamp file.
 $(VENV)/.venv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with venv is needed: sudo apt install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv $(SEE_SYSTEM) $(VENV) || { echo "no virtual environment: sudo apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }

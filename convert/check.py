@@ -44,7 +44,7 @@ def checked(
     `pixels` is the file that `save_pixels` wrote for `check`.
 
     Raises UserError when an installed runtime cannot run it or the gate rejects it, or when no
-    runtime is installed: a file that one runtime refuses must not reach devices that may use it.
+    runtime is installed: a file that one runtime refuses must not reach devices with that runtime.
     """
     ran, missing = [], {}
     for runtime, module in RUNTIMES:

@@ -1,7 +1,7 @@
 """`python -m convert.original_model`: makes the original's network for the bench.
 
 A Pi has no TensorFlow, so the bench contains the network as a `.tflite`. 14 MB of random weights
-would not compress, so its weights repeat a short pattern. Equal patterns give equal bytes.
+would not compress, so the weights repeat a short pattern. Equal patterns give equal bytes.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def ranges_path(model: Path) -> Path:
 
 
 def read_ranges(path: Path, keras_sha256: str) -> StoredRanges:
-    """Read the stored ranges; raises UserError if they are missing or of another model."""
+    """Read the stored ranges; raises UserError if they are missing or belong to another model."""
     try:
         stored = msgspec.json.decode(path.read_bytes(), type=StoredRanges)
     except OSError as error:

@@ -18,7 +18,7 @@ INT8 = "int8"
 
 @dataclass(frozen=True)
 class Variant:
-    """How a variant is described and made.
+    """The description of a variant, and the function that makes it.
 
     `quantisation`: the text of this field in its card. `make` returns its flatbuffer, made from
     the float flatbuffer and the ranges.

@@ -1,4 +1,4 @@
-"""Matches the alerts of two pipelines on the same footage, and computes by how much they differ."""
+"""Matches the alerts of two pipelines on the same footage; computes how their starts differ."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def measure_isolated(contender: str, config: Path, frames: int) -> dict[str, Any
 
 
 def isolated_command(contender: str, config: Path, frames: int, idle: bool = False) -> list[str]:
-    """Return the command line; with `idle` it loads everything and reads the frames only."""
+    """Return the command line; with `idle` the frames are read, but not processed."""
     words = [contender, str(frames), "--config", str(config), *(["--idle"] if idle else [])]
     return our_command("edge.bench.isolated_run", *words)
 

@@ -12,7 +12,7 @@ from edge.bench.measure import Pass
 from edge.bench.stage_costs import WHOLE
 from edge.events.alert_machine import Event
 
-#: The name, among the stages, of the processor time that a frame takes between its stages.
+#: The name under which the processor time between the stages is listed among them.
 BETWEEN = "between"
 
 

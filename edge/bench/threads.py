@@ -16,7 +16,7 @@ from edge.config.settings import Settings, change
 from edge.detection.face_detector import HaarDetector
 
 COUNTS = (1, 2, 4)
-#: In each round every thread count is measured once. One more round before them is not counted.
+#: In each round every thread count is measured once. An additional first round is not counted.
 ROUNDS = 20
 
 

@@ -65,7 +65,7 @@ def _repair_standard_streams() -> None:
             setattr(sys, name, os.fdopen(descriptor, "r" if name == "stdin" else "w"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # ? for characters that cannot be encoded
+            stream.reconfigure(errors="replace")  # writes ? for what it cannot encode
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -74,7 +74,7 @@ class EventWriter:
         )
 
     def end_interrupted(self, starts: Sequence[PendingEvent]) -> None:
-        """Commit an end for each alert that was running when the previous run was cut off;
+        """Commit an end for each alert that was running when the previous run was interrupted;
         `starts` are the start events of these alerts."""
         for start in starts:
             self._commit(end_after_restart(start, now()))

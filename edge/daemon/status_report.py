@@ -17,7 +17,7 @@ from edge.mqtt.delivery import Delivery
 
 @dataclass(frozen=True)
 class StatusReport:
-    """Collects the status from the parts of the daemon; `settings` are those of the start."""
+    """Collects the daemon's status; `settings` are the settings with which the daemon started."""
 
     settings: Settings
     delivery: Delivery | None

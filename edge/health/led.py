@@ -27,8 +27,8 @@ def _blinks(count: int) -> tuple[float, ...]:
     return (_BLINK, _PAUSE) * (count - 1) + (_BLINK, _REST)
 
 
-#: For each pattern the seconds on, off, on, off …, repeated. The LED is on no longer than is
-#: needed to count the blinks.
+#: For each pattern, how many seconds the LED is on, off, on, off …; the pattern repeats. The LED
+#: is on only as long as is needed to count the blinks.
 PATTERNS: Mapping[str, tuple[float, ...]] = {
     "ok": _blinks(1),
     "no broker": _blinks(2),
@@ -87,7 +87,7 @@ class BoardLed:
         active = next((name[1:-1] for name in triggers if name.startswith("[")), NO_TRIGGER)
         self._saved_trigger = saved_trigger
         self._original = self._read_saved(triggers) if active == NO_TRIGGER else active
-        self._brightness.write_text("0", encoding="ascii")  # OSError if it is not writable
+        self._brightness.write_text("0", encoding="ascii")  # raises OSError if not writable
         self._save()
         self._trigger.write_text(NO_TRIGGER, encoding="ascii")
 

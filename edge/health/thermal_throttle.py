@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class ThermalThrottle:
-    """Steps the frame rate down and up; `share` is the present share of it, 0.3 to 1.
+    """Steps the frame rate down and up; `share` (0.3 to 1) is the fraction of the full rate.
 
     One thread calls `update`; any thread may read `share`.
     """

@@ -37,8 +37,8 @@ class EmbeddedBroker:
     def __init__(self, port: int | None = None) -> None:
         """Choose the port; the process starts with the `with` block.
 
-        `port` None: 1883 if it is free, else any free port. Raises UserError when a given `port`
-        is not free, or when amqtt is not installed.
+        If `port` is None, port 1883 is used if it is free, else any free port. Raises UserError
+        when a given `port` is not free, or when amqtt is not installed.
         """
         if importlib.util.find_spec("amqtt") is None:
             raise UserError(

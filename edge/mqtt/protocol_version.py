@@ -1,9 +1,9 @@
 """Which MQTT version to use: 5, unless the configuration or the broker requires 3.1.1.
 
 In 3.1.1 a broker cannot report that its access rules forbid a message, and the message is lost
-silently. So if a broker that has accepted MQTT 5 does not answer later attempts, 3.1.1 is not
-tried: the broker or the network hangs. 3.1.1 is used with such a broker only if it answers that
-it does not support MQTT 5.
+silently. So if a broker that has accepted MQTT 5 does not answer later attempts, the reason is
+taken to be that it or the network hangs, and 3.1.1 is not tried. 3.1.1 is used with such a broker
+only if it answers that it does not support MQTT 5.
 """
 
 from __future__ import annotations

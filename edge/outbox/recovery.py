@@ -60,7 +60,7 @@ def set_aside(path: Path, at: Moment) -> Path:
         number += 1
         name = f"{stamp}-{number}"
     try:
-        # The companions first: SQLite would apply a log file left behind to the new database.
+        # The companions first: SQLite would apply a log that stays behind to the new database.
         for suffix in (*COMPANION_SUFFIXES, ""):
             with suppress(FileNotFoundError):
                 path.with_name(path.name + suffix).rename(path.with_name(name + suffix))
@@ -73,7 +73,7 @@ def rebuild(path: Path, saved: Salvage, last_seq: int) -> Path:
     """Write the `saved` events to a new database beside the damaged `path`; return its name.
 
     The new database is complete and on the disk when this returns, so that after a power cut at
-    any moment one of the two exists. If that fails, leaves no new database and raises OutboxError.
+    any moment one of the two exists. On failure, deletes the new database and raises OutboxError.
     """
     discard_rebuilt(path)
     rebuilt = path.with_name(path.name + REBUILT_SUFFIX)

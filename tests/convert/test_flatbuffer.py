@@ -72,7 +72,10 @@ def test_buffer_data_is_aligned_for_kernels(flatbuffer: bytes) -> None:
 
 
 def test_data_after_the_flatbuffer_is_moved_inside(flatbuffer: bytes) -> None:
-    """The quantiser puts data there if it exceeds 256 kB; tflite-runtime 2.14 cannot read it."""
+    """The quantiser puts data after the flatbuffer if it exceeds 256 kB.
+
+    tflite-runtime 2.14 cannot read it there.
+    """
     model = parsed(flatbuffer)
     largest = max(model.buffers, key=lambda b: 0 if b.data is None else len(b.data))
     data, largest.data = largest.data, None

@@ -115,7 +115,7 @@ def _alpha(image: Pixels, rough: Floats, band_px: float) -> Floats:
     _, parts, stats, _ = cv2.connectedComponentsWithStats(person)
     person = (parts == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))).astype(np.float32)
     soft = cv2.GaussianBlur(person, (0, 0), 1.6)
-    # The edge is at 0.5. It becomes almost transparent, so that no old background is visible.
+    # Alpha is 0.5 at the edge. Reducing it there keeps the old background invisible.
     return np.clip((soft - 0.45) / 0.5, 0, 1).astype(np.float32)
 
 

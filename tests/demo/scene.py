@@ -26,7 +26,7 @@ NOISE = 1.3 / 255
 
 
 def eye_height(face_px: float) -> float:
-    """Return the y of the eyes for a width of the face; the camera stands on a counter."""
+    """Return the y position of the eyes of a face; the camera stands on a counter."""
     return 260.0 - 0.963 * face_px
 
 

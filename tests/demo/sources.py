@@ -31,7 +31,7 @@ class Picture:
     wheel: bool
 
     def pip_arguments(self) -> list[str]:
-        """Return arguments that make pip download exactly this archive: its kind and platform."""
+        """Return pip's arguments, which pin the archive's kind and, for a wheel, its platform."""
         if not self.wheel:
             return ["--no-binary", ":all:", "--no-build-isolation", self.requirement]
         platform = ["--platform", "manylinux_2_28_x86_64", "--python-version", "3.11"]

@@ -92,7 +92,7 @@ def refusals(device: TlsDevice) -> list[str]:
     run = mask_patrol(device.folder, "run", "--config", config, "--pace", "fast")
     assert run.returncode == 3
     lines = run.stderr.strip().splitlines()
-    assert len(lines) == 2, run.stderr  # one when it happens, one at the end
+    assert len(lines) == 2, run.stderr  # one at the refusal, one at the end
     assert f"{DEMO_EVENTS} events were not delivered" in lines[1]
     for text in (check.stdout + check.stderr, watch.stderr, run.stdout + run.stderr):
         assert "Traceback" not in text

@@ -98,7 +98,7 @@ def test_will_is_published_when_connection_is_given_up(
     start_publisher: StartPublisher,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Otherwise `online` would remain until another connection is made."""
+    """Without the will, `online` would remain until another connection is made."""
     monkeypatch.setattr("edge.mqtt.outbox_sender.ACK_TIMEOUT_S", 0.5)
     relay = Relay(mosquitto.broker, drops_type=0x40)
     publisher = start_publisher(relay.broker)

@@ -1,4 +1,4 @@
-"""Every certificate file that can be wrong."""
+"""Errors in the TLS settings and in each certificate file."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def test_clock_jump_does_not_age_events(tmp_path: Path, clock: MomentClock) -> N
 def test_outbox_behaves_like_a_numbered_list(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str]
 ) -> None:
-    """No event is lost while the disk fails, either, unless the process ends meanwhile."""
+    """Even while the disk fails, no event is lost unless the process ends meanwhile."""
     folder = tmp_path_factory.mktemp("outbox") / "state"
     clock = MomentClock()
     outbox, waiting, last, good = open_outbox(folder, clock=clock), [], 0, True
