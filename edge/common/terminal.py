@@ -51,7 +51,7 @@ class Terminal:
 
 def stage_table(quantiles: Mapping[str, Quantiles]) -> list[str]:
     """Return a heading and one line per stage: median, 95th percentile, number of passes."""
-    lines = [f"{'stage':<10}{'median':>10}{'95%':>10}{'times':>8}"]
+    lines = [f"{'stage':<10}{'median':>10}{'p95':>10}{'runs':>8}"]
     for stage, q in quantiles.items():
         lines.append(
             f"{stage:<10}{q.p50_ms:>7.2f} ms{q.p95_ms:>7.2f} ms{q.count:>8}   "

@@ -43,7 +43,7 @@ def test_status_line_is_not_written_to_a_file() -> None:
 def test_stage_table_has_a_line_per_stage() -> None:
     table = stage_table({"detect": Quantiles(1.234, 5.678, 42), "other": Quantiles(1.0, 2.0, 3)})
     assert table == [
-        "stage         median       95%   times",
+        "stage         median       p95    runs",
         "detect       1.23 ms   5.68 ms      42   find faces (Haar)",
         "other        1.00 ms   2.00 ms       3",
     ]
