@@ -20,11 +20,12 @@ import cv2
 import numpy as np
 import paho.mqtt.client as paho
 
-from edge.common.paths import PACKAGE, demo_clip
+from edge.common.paths import PACKAGE
 from edge.dashboard.access.password import Password
 from tests.support.cli_process import command, environment
 from tests.support.dashboard.dashboards import Dashboard, chromium, playwright
 from tests.support.dashboard.events import encoded, end, start
+from tests.support.footage.demo_frames import demo_frame
 from tests.support.mqtt.brokers import Mosquitto
 from tests.support.waiting import wait_until
 
@@ -131,11 +132,7 @@ def running_daemon(folder: Path, camera: str) -> Iterator[None]:
 
 def checked_picture(folder: Path) -> Path:
     """Write a picture with two frames of the demo clip side by side."""
-    capture = cv2.VideoCapture(str(demo_clip()))
-    frames = []
-    for at_ms in (5000, 20_000):
-        capture.set(cv2.CAP_PROP_POS_MSEC, at_ms)
-        frames.append(capture.read()[1])
+    frames = [demo_frame(at_s) for at_s in (5.0, 20.0)]
     path = folder / "entrance.jpg"
     cv2.imwrite(str(path), np.hstack(frames))
     return path

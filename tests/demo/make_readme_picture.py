@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from edge.common.arrays import Pixels
-from edge.common.paths import demo_clip
+from tests.support.footage.demo_frames import demo_frame
 
 FRAMES_AT_S = (
     4.5,
@@ -41,12 +41,10 @@ def main() -> int:
 
 def checked_frames(folder: Path) -> list[Pixels]:
     """Frames of the demo clip as `mask-patrol detect --out` draws them, RGB."""
-    capture = cv2.VideoCapture(str(demo_clip()))
     names = []
     for at_s in FRAMES_AT_S:
-        capture.set(cv2.CAP_PROP_POS_MSEC, at_s * 1000)
         name = folder / f"{at_s:04.1f}.png"
-        cv2.imwrite(str(name), capture.read()[1])
+        cv2.imwrite(str(name), demo_frame(at_s))
         names.append(str(name))
     command = [sys.executable, "-m", "edge", "detect", "--out", str(folder / "out"), *names]
     subprocess.run(command, check=True, capture_output=True)

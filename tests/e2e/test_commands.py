@@ -16,20 +16,18 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
-import cv2
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from edge.common.arrays import Pixels
 from edge.common.errors import UserError
-from edge.common.paths import demo_clip
 from edge.mqtt.broker import Broker
 from edge.mqtt.command_format import VERB_PATTERN, VerbHandler, ping, reply_to
 from tests.support.camera.mjpeg_server import MjpegCamera
 from tests.support.cli_process import start_mask_patrol
+from tests.support.footage.demo_frames import demo_frames
 from tests.support.mqtt.brokers import Mosquitto, Subscriber
 from tests.support.waiting import PATIENCE_S
 
@@ -170,7 +168,7 @@ def expected_reply(verb: str, payload: bytes) -> tuple[str, str]:
 @contextmanager
 def running_daemon(folder: Path, broker: Broker, version: str) -> Iterator[Popen[str]]:
     config = folder / "door.toml"
-    with MjpegCamera(demo_frames()) as camera:
+    with MjpegCamera(demo_frames(every=2, at_most=70)) as camera:
         config.write_text(
             f"device = 'door1'\n[camera]\nsource = '{camera.url}'\n"
             f"[mqtt]\nhost = '{broker.host}'\nport = {broker.port}\nversion = '{version}'\n"
@@ -181,13 +179,6 @@ def running_daemon(folder: Path, broker: Broker, version: str) -> Iterator[Popen
         finally:
             daemon.kill()
             daemon.communicate()
-
-
-def demo_frames() -> list[Pixels]:
-    """Return frames of the demo clip with its first person, who wears no mask."""
-    capture = cv2.VideoCapture(str(demo_clip()))
-    frames = [capture.read()[1] for _ in range(140)]
-    return frames[::2]
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])

@@ -4,20 +4,10 @@ import json
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 
-from edge.common.arrays import Pixels
-from edge.common.paths import demo_clip
 from tests.support.cli_process import mask_patrol
-
-
-def demo_frame(at_s: float) -> Pixels:
-    capture = cv2.VideoCapture(str(demo_clip()))
-    capture.set(cv2.CAP_PROP_POS_MSEC, at_s * 1000)
-    delivered, image = capture.read()
-    assert delivered
-    return np.asarray(image, np.uint8)
+from tests.support.footage.demo_frames import demo_frame
 
 
 @pytest.fixture

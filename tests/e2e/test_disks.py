@@ -122,7 +122,7 @@ def test_damaged_outbox_is_set_aside(tmp_path: Path, mosquitto: Mosquitto, where
     assert "it is set aside as outbox.sqlite3.damaged-" in line
     (aside,) = state.glob("outbox.sqlite3.damaged-*Z")
     assert aside.read_bytes() == content
-    listener.wait_for(lambda: listener.bodies("status")[-1:] == ["offline"], "offline")
+    listener.wait_for_status("offline")
     events = listener.bodies("events")
     new = [event for event in events if not event["replayed"]]
     assert len(new) == 2 * VISITS

@@ -188,9 +188,6 @@ class House:
     def wait_for_starts(self, count: int) -> None:
         self.subscriber.wait_for(lambda: len(self.starts()) == count, f"start {count}")
 
-    def wait_for_status(self, status: str) -> None:
-        self.subscriber.wait_for(lambda: self.subscriber.bodies("status")[-1] == status, status)
-
     def wait_for_live_health(self) -> None:
         """Wait for a `health` message that is not a stored retained one."""
 
@@ -227,7 +224,7 @@ def test_one_notification_for_each_new_alert(tmp_path: Path) -> None:
             # An alert during a network failure is delivered late and causes no notification.
             house.relay.close_on(b"MQTT", 1000)
             house.relay.cut_connections()
-            house.wait_for_status("offline")
+            house.subscriber.wait_for_status("offline")
             door.visit()
             house.relay.close_on(b"MQTT", 0)
             house.wait_for_starts(3)

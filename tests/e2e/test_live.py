@@ -56,9 +56,7 @@ def test_lost_camera_ends_the_run_and_the_alert(
     assert error.startswith("mask-patrol: no video stream at http://127.0.0.1:")
     assert error.endswith("; it could not be brought back for 2 s")
     assert "secret" not in errors
-    subscriber.wait_for(
-        lambda: subscriber.bodies("status")[-1:] == ["offline"], "the status offline"
-    )
+    subscriber.wait_for_status("offline")
     assert [e["ended_by"] for e in subscriber.bodies("events")] == [None, "shutdown"]
 
 
@@ -89,9 +87,7 @@ def test_absent_camera_is_reported_and_delays_no_event(
     for body in subscriber.bodies("health"):
         assert body["warnings"][0].startswith("no video stream at http://127.0.0.1:")
         assert body["camera"] in ("stalled", "reopening")
-    subscriber.wait_for(
-        lambda: subscriber.bodies("status")[-1:] == ["offline"], "the status offline"
-    )
+    subscriber.wait_for_status("offline")
     assert subscriber.bodies("events")[-1]["seq"] == len(subscriber.bodies("events"))
 
 
@@ -103,7 +99,7 @@ def test_camera_that_starts_after_the_daemon_is_watched(
         tmp_path, "run", "--source", f"http://127.0.0.1:{port}/stream.mjpg",
         "--broker", mosquitto.broker.address,
     )  # fmt: skip
-    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["online"], "the status online")
+    subscriber.wait_for_status("online")
     with MjpegCamera(frames_without_mask(), port=port):
         subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "an alert")
         daemon.send_signal(signal.SIGTERM)

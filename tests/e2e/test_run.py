@@ -7,12 +7,14 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import cv2
 import jsonschema
 import pytest
 
 from edge.classification.model_card import digest
-from edge.common.paths import demo_clip, event_schema, shipped_model
+from edge.common.paths import event_schema, shipped_model
 from tests.support.cli_process import mask_patrol, start_mask_patrol
+from tests.support.footage.demo_frames import demo_frames
 from tests.support.footage.pictures import write_clip
 from tests.support.mqtt.brokers import Mosquitto, Subscriber
 from tests.support.ports import free_port
@@ -46,7 +48,7 @@ def test_demo_clip_gives_the_right_events(
         "--broker", mosquitto.broker.address, "--events", log,
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (0, "")
-    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "status offline")
+    subscriber.wait_for_status("offline")
     events = subscriber.bodies("events")
     validator = jsonschema.Draft202012Validator(json.loads(event_schema().read_text()))
     for event in events:
@@ -118,7 +120,7 @@ def test_clip_in_real_time_gives_the_same_events(
         tmp_path, "run", "--config", config, "--broker", mosquitto.broker.address
     )
     daemon.wait(120)
-    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "status offline")
+    subscriber.wait_for_status("offline")
     assert kinds(subscriber.bodies("events")) == DEMO
     assert not any(event["replayed"] for event in subscriber.bodies("events"))
 
@@ -159,7 +161,7 @@ def test_broker_that_starts_later_gets_all_events(tmp_path: Path) -> None:
     server.start()
     listener = Subscriber(server.broker)
     daemon.wait(120)
-    listener.wait_for(lambda: listener.bodies("status")[-1:] == ["offline"], "status offline")
+    listener.wait_for_status("offline")
     assert daemon.returncode == 0
     assert kinds(listener.bodies("events")) == DEMO
     listener.close()
@@ -178,7 +180,7 @@ def test_stop_ends_the_alert_and_publishes_offline(
     daemon.send_signal(number)
     _, errors = daemon.communicate(timeout=20)
     assert (daemon.returncode, errors) == (0, "")
-    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["offline"], "status offline")
+    subscriber.wait_for_status("offline")
     assert kinds(subscriber.bodies("events")) == [
         ("no_mask_start", None),
         ("no_mask_end", "shutdown"),
@@ -211,15 +213,10 @@ def test_sigkill_loses_no_committed_event(tmp_path: Path, mosquitto: Mosquitto) 
 
 
 def test_folder_of_pictures_is_a_source(tmp_path: Path) -> None:
-    import cv2
-
     frames = tmp_path / "frames"
     frames.mkdir()
-    capture = cv2.VideoCapture(str(demo_clip()))
-    for index in range(0, 150):
-        picture = capture.read()[1]
-        if index % 3 == 0:
-            cv2.imwrite(str(frames / f"{index:04}.jpg"), picture)
+    for index, picture in enumerate(demo_frames(every=3, at_most=50)):
+        cv2.imwrite(str(frames / f"{index:04}.jpg"), picture)
     config = settings_file(tmp_path, "[camera]\nfps = 5.0\n")
     log = tmp_path / "events.jsonl"
     result = mask_patrol(

@@ -100,9 +100,7 @@ class DaemonAtCamera:
         assert "secret" not in errors
         (line,) = [line for line in errors.splitlines() if line.startswith("mask-patrol: ")]
         assert time.monotonic() - started_s < within_s + SLACK_S
-        self._subscriber.wait_for(
-            lambda: self._subscriber.bodies("status")[-1:] == ["offline"], "the status offline"
-        )
+        self._subscriber.wait_for_status("offline")
         assert self._subscriber.bodies("events")[-1]["ended_by"] is not None
         return line
 

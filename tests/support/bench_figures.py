@@ -1,4 +1,4 @@
-"""Made-up figures and contenders for the tests of the bench."""
+"""Invented results and contenders for the tests of the benchmark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the command line in a process, as its users do."""
+"""Run the command line in a process, as its users do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def command(arguments: tuple[str | Path, ...]) -> list[str]:
 
 
 def mask_patrol(state: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+    """Run a command of `mask-patrol` until it ends."""
     return subprocess.run(
         command(arguments),
         env=environment(state),
@@ -37,7 +37,7 @@ def mask_patrol(state: Path, *arguments: str | Path) -> subprocess.CompletedProc
 
 
 def start_mask_patrol(state: Path, *arguments: str | Path) -> subprocess.Popen[str]:
-    """Start a command; the caller stops it."""
+    """Start a command of `mask-patrol`; the caller must stop it."""
     return subprocess.Popen(
         command(arguments),
         env=environment(state),

@@ -1,4 +1,4 @@
-"""Clocks that tests set: of the time in seconds, and of moments on both clocks of a machine."""
+"""Clocks that a test sets: for times in seconds, and for moments (`edge.common.clock.Moment`)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RunningClock:
 
 
 class MomentClock:
-    """Returns a moment, first `START`, that only the test changes."""
+    """Returns a moment that only the test changes; the first one is `START`."""
 
     def __init__(self) -> None:
         self.now = START
@@ -46,6 +46,7 @@ class MomentClock:
         return self.now
 
     def advance(self, seconds: float) -> None:
+        """Move both clocks of the moment forward."""
         self.now = replace(
             self.now, utc_s=self.now.utc_s + seconds, boot_s=self.now.boot_s + seconds
         )

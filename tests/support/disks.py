@@ -14,10 +14,10 @@ import pytest
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """Make `folder` read-only.
+    """Make `folder` read-only inside the context.
 
-    As root it is mounted read-only, because file permissions do not apply to root; otherwise its
-    permissions are changed.
+    For root the folder is mounted read-only, because file permissions do not apply to root. For
+    other users its permissions are changed.
     """
     if os.geteuid() != 0:
         with _unwritable(folder):
@@ -45,7 +45,7 @@ def _unwritable(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def tiny(folder: Path, kilobytes: int) -> Iterator[None]:
-    """Mount a file system with this much space at `folder`."""
+    """Mount a file system of this size at `folder` inside the context."""
     folder.mkdir(exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", folder]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
@@ -66,5 +66,8 @@ def fill_disk(folder: Path) -> Path:
 
 
 def limit_file_size(number_of_bytes: int) -> None:
-    """For `preexec_fn`: limit the size of the files that a process writes; needs no privilege."""
+    """Limit the size of the files that a process writes; meant for the argument `preexec_fn`.
+
+    Needs no privilege.
+    """
     resource.setrlimit(resource.RLIMIT_FSIZE, (number_of_bytes, number_of_bytes))

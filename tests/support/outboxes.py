@@ -13,12 +13,12 @@ def open_outbox(folder: Path, max_events: int = 1000, clock: MomentClock | None 
 
 
 def waiting_seqs(outbox: Outbox) -> list[int]:
-    """Return the numbers of all events that wait."""
+    """Return the sequence numbers of all events in the outbox."""
     return [event.seq for event in outbox.pending(0, 1_000_000)]
 
 
 def fill_outbox(folder: Path, count: int = 200) -> Path:
-    """Write `count` events, with `n` from 0 on, to an outbox and return its file."""
+    """Write `count` events, whose field `n` counts from 0, to an outbox; return its file."""
     outbox = open_outbox(folder)
     for n in range(count):
         outbox.put({"n": n, "padding": "x" * 100})

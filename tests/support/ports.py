@@ -6,6 +6,7 @@ import socket
 
 
 def free_port() -> int:
+    """Return a port on which no server listens at present."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

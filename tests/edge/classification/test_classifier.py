@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -15,11 +14,11 @@ from edge.classification.classifier import (
     alert_threshold,
     load_classifier,
 )
-from edge.common.arrays import Pixels
 from edge.common.errors import UserError
-from edge.common.paths import demo_clip, shipped_model
+from edge.common.paths import shipped_model
 from edge.config.settings import ClassifierSettings, DetectorSettings, EventSettings
 from edge.detection.face_detector import HaarDetector
+from tests.support.footage.demo_frames import demo_frame
 
 BARE_AT_S, MASKED_AT_S = (4.0, 5.0, 20.0), (12.5, 13.5, 24.0)
 MASK3 = shipped_model().with_name("mask3.tflite")
@@ -28,12 +27,6 @@ MASK3 = shipped_model().with_name("mask3.tflite")
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
     return Classifier(shipped_model())
-
-
-def demo_frame(at_s: float) -> Pixels:
-    capture = cv2.VideoCapture(str(demo_clip()))
-    capture.set(cv2.CAP_PROP_POS_MSEC, at_s * 1000)
-    return np.asarray(capture.read()[1], np.uint8)
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 from edge.classification.classifier import Classifier
 from edge.common.arrays import Pixels
-from edge.common.paths import demo_clip, shipped_model
+from edge.common.paths import shipped_model
 from edge.config.settings import Settings, change
 from edge.detection.face_detector import HaarDetector
 from edge.detection.still_images import (
@@ -20,13 +18,12 @@ from edge.detection.still_images import (
     find_faces,
     still_detector_settings,
 )
+from tests.support.footage.demo_frames import demo_frame
 
 
 @pytest.fixture(scope="module")
 def bare_face_frame() -> Pixels:
-    capture = cv2.VideoCapture(str(demo_clip()))
-    capture.set(cv2.CAP_PROP_POS_MSEC, 5000)
-    return np.asarray(capture.read()[1], np.uint8)
+    return demo_frame(5.0)
 
 
 @pytest.fixture(scope="module")

@@ -28,10 +28,6 @@ def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def wait_until_online(subscriber: Subscriber) -> None:
-    subscriber.wait_for(lambda: subscriber.bodies("status")[-1:] == ["online"], "online")
-
-
 def replies(subscriber: Subscriber) -> list[tuple[str, Any]]:
     return [
         (m.topic.removeprefix("maskpatrol/door1/reply/"), json.loads(m.payload)["transaction"])
@@ -55,7 +51,7 @@ def test_reply_is_published_on_the_verbs_topic(
         return {"calls": len(calls)}
 
     start_publisher(replace(mosquitto.broker, version=version), verbs={"count": count})
-    wait_until_online(subscriber)
+    subscriber.wait_for_status("online")
     send(subscriber, "count", "a")
     send(subscriber, "count", 2.5)
     subscriber.wait_for(lambda: len(subscriber.bodies("reply/count")) == 2, "two replies")
@@ -69,7 +65,7 @@ def test_reply_is_published_on_the_verbs_topic(
         "unknown command 'fly'; use one of: count, ping"
     )
     late = Subscriber(mosquitto.broker)
-    late.wait_for(lambda: late.bodies("status") == ["online"], "the retained messages")
+    late.wait_for_status("online")
     assert not replies(late)
     late.close()
 
@@ -78,7 +74,7 @@ def test_topics_without_a_valid_verb_are_ignored(
     mosquitto: Mosquitto, subscriber: Subscriber, start_publisher: StartPublisher, version: str
 ) -> None:
     start_publisher(replace(mosquitto.broker, version=version))
-    wait_until_online(subscriber)
+    subscriber.wait_for_status("online")
     for verb in ("", "PING", "ping/", "ping/more", "päng", "p" * 33, "$x", "a b"):
         send(subscriber, verb, "no")
     send(subscriber, "ping", "yes")
@@ -94,7 +90,7 @@ def test_stored_retained_command_is_ignored(
         lambda: any("/cmd/" in m.topic for m in subscriber.messages), "the retained command"
     )
     start_publisher(replace(mosquitto.broker, version=version))
-    wait_until_online(subscriber)
+    subscriber.wait_for_status("online")
     send(subscriber, "ping", "new")
     subscriber.wait_for(lambda: bool(replies(subscriber)), "the reply")
     assert replies(subscriber) == [("ping", "new")]
@@ -105,7 +101,7 @@ def test_live_retained_command_is_ignored_in_mqtt_5(
 ) -> None:
     """In 3.1.1 the broker clears the retain flag for a client that is already subscribed."""
     start_publisher(replace(mosquitto.broker, version=version))
-    wait_until_online(subscriber)
+    subscriber.wait_for_status("online")
     send(subscriber, "ping", "retained", retain=True)
     send(subscriber, "ping", "plain")
     subscriber.wait_for(lambda: ("ping", "plain") in replies(subscriber), "the reply")
@@ -120,7 +116,7 @@ def test_commands_are_received_after_reconnect(
 ) -> None:
     relay = Relay(mosquitto.broker)
     start_publisher(replace(relay.broker, version=version))
-    wait_until_online(subscriber)
+    subscriber.wait_for_status("online")
     relay.cut_connections()
     subscriber.wait_for(lambda: subscriber.bodies("status").count("online") == 2, "online again")
     send(subscriber, "ping", 1)
@@ -164,7 +160,7 @@ def test_excess_commands_are_dropped_and_events_continue(
         return {}
 
     publisher = start_publisher(replace(mosquitto.broker, version=version), verbs={"hang": hang})
-    wait_until_online(subscriber)
+    subscriber.wait_for_status("online")
     send(subscriber, "hang", "first")
     assert hanging.wait(20)
     flood = 3 * MAX_WAITING_MESSAGES
@@ -200,7 +196,7 @@ def test_number_of_unacknowledged_replies_is_limited(
 ) -> None:
     relay = Relay(mosquitto.broker, drops_type=0x40)  # PUBACK
     publisher = start_publisher(replace(relay.broker, version=version))
-    wait_until_online(subscriber)
+    subscriber.wait_for_status("online")
     for n in range(30):
         send(subscriber, "ping", n)
     wait_until(

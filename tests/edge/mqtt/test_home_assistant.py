@@ -125,7 +125,7 @@ def test_announced_at_connect_and_at_home_assistants_start(
     listener.client.publish("homeassistant/status", "online", qos=1)
     listener.wait_for(lambda: len(listener.bodies("config")) == 2, "the second announcement")
     publisher.stop(5.0)
-    listener.wait_for(lambda: listener.bodies("status")[-1:] == ["offline"], "offline")
+    listener.wait_for_status("offline")
     assert listener.bodies("config") == [announcement.body] * 2
     late = Subscriber(mosquitto.broker, announcement.topic)
     late.wait_for(lambda: late.bodies("config") == [announcement.body], "the retained announcement")
@@ -139,7 +139,7 @@ def test_nothing_is_announced_without_discovery(mosquitto: Mosquitto, tmp_path: 
     outbox = Outbox(tmp_path / "outbox.sqlite3", 100)
     publisher = Publisher(mosquitto.broker, Topics("maskpatrol", "door1"), outbox)
     publisher.start()
-    listener.wait_for(lambda: listener.bodies("status") == ["online"], "online")
+    listener.wait_for_status("online")
     listener.client.publish("homeassistant/status", "online", qos=1)
     publisher.stop(5.0)
     listener.wait_for(lambda: "offline" in listener.bodies("door1/status"), "offline")

@@ -102,7 +102,7 @@ def test_will_is_published_when_connection_is_given_up(
     monkeypatch.setattr("edge.mqtt.outbox_sender.ACK_TIMEOUT_S", 0.5)
     relay = Relay(mosquitto.broker, drops_type=0x40)
     publisher = start_publisher(relay.broker)
-    subscriber.wait_for(lambda: subscriber.bodies("status") == ["online"], "online")
+    subscriber.wait_for_status("online")
     relay.close_on(b"MQTT", times=1000)
     outbox.put({"n": 1})
     publisher.wake()
@@ -118,7 +118,7 @@ def test_will_is_published_after_internal_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     publisher = start_publisher(mosquitto.broker)
-    subscriber.wait_for(lambda: subscriber.bodies("status") == ["online"], "online")
+    subscriber.wait_for_status("online")
 
     def fail(*_: object) -> None:
         raise OSError("an error of our own")
@@ -175,7 +175,7 @@ def test_status_is_retained_and_events_are_not(
     assert late.bodies("status") == ["online"]
     assert late.bodies("events") == []
     publisher.stop(STOP_S)
-    late.wait_for(lambda: late.bodies("status")[-1] == "offline", "offline")
+    late.wait_for_status("offline")
     late.close()
 
 
@@ -236,7 +236,7 @@ def test_unacknowledged_events_are_resent_in_order(
 ) -> None:
     relay = Relay(mosquitto.broker)
     publisher = start_publisher(relay.broker)
-    subscriber.wait_for(lambda: subscriber.bodies("status") == ["online"], "online")
+    subscriber.wait_for_status("online")
     # Wait until `online` is acknowledged as well, because it also counts as a packet in flight.
     outbox.put({"n": -1})
     publisher.wake()
@@ -341,7 +341,7 @@ def test_will_is_published_when_connection_is_cut(
 ) -> None:
     relay = Relay(mosquitto.broker)
     start_publisher(relay.broker)
-    subscriber.wait_for(lambda: subscriber.bodies("status") == ["online"], "online")
+    subscriber.wait_for_status("online")
     relay.cut_connections()  # without a DISCONNECT, as after a power cut
     subscriber.wait_for(lambda: len(subscriber.bodies("status")) > 1, "the will")
     assert subscriber.bodies("status")[1] == "offline"
@@ -442,7 +442,7 @@ def test_hanging_worker_is_not_alive(
     publisher = Publisher(mosquitto.broker, topics, outbox, clock=clock, verbs={"hang": hang})
     assert publisher.alive()  # before the start no worker is expected
     publisher.start()
-    subscriber.wait_for(lambda: subscriber.bodies("status") == ["online"], "online")
+    subscriber.wait_for_status("online")
     subscriber.client.publish("maskpatrol/door1/cmd/hang", "", qos=1)
     assert hanging.wait(PATIENCE_S)
     assert publisher.alive()

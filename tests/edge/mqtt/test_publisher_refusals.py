@@ -52,7 +52,7 @@ def test_too_large_event_is_kept_and_reported_once(
     assert outbox.depth() == 2
     publisher.stop(0.0)
     assert [e["n"] for e in listener.bodies("events")] == [1]
-    listener.wait_for(lambda: listener.bodies("status")[-1] == "offline", "offline")
+    listener.wait_for_status("offline")
     (text,) = warnings(caplog)
     assert f"accepts messages of {MAX_BYTES} bytes at most" in text
     assert "maskpatrol/door1/events has 4" in text

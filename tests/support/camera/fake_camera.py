@@ -94,8 +94,8 @@ class FakeCamera:
 class FeedBench:
     """A `CameraFeed` on a `FakeCamera` and a `Clock`; a context manager like the feed.
 
-    On leaving, sources that block in `read` are released once the feed was asked to stop, unless
-    `releases_sources` is False.
+    At the end of the context, sources that block in `read` are released after the feed was asked
+    to stop, unless `releases_sources` is False.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class FeedBench:
     ) -> None:
         self.clock = Clock()
         self.camera = FakeCamera(self.clock, live)
-        #: Every camera whose sources are released on leaving.
+        #: The cameras whose sources are released at the end of the context.
         self.cameras = [self.camera]
         self.stopped = threading.Event()
         self._releases_sources = releases_sources
@@ -150,7 +150,7 @@ class FeedBench:
 
     @property
     def active_s(self) -> float | None:
-        """When the open source last delivered a picture."""
+        """Time at which the open source last delivered a picture; None while it is not read."""
         state = self.feed._source.state
         return state.active_s if isinstance(state, Reading) else None
 
@@ -172,7 +172,7 @@ class FeedBench:
         assert level_of(self.next_frame()) == level
 
     def show_repeatedly(self, level: int, seconds: int) -> None:
-        """Let the source deliver a picture every second, until it is lost or the time is over."""
+        """Let the source deliver a picture every second, for `seconds` or until it is given up."""
         for _ in range(seconds):
             if not self.has_reader:
                 return
@@ -205,7 +205,7 @@ class FeedBench:
         wait_until(settled, "the change is settled")
 
     def expect_reopening(self, after_s: float) -> None:
-        """Check that the camera is reopened after `after_s`, and not earlier."""
+        """Assert that the camera is reopened after `after_s`, and not earlier."""
         opened = len(self.camera.sources)
         self.clock.advance(after_s - 0.01)
         assert self.feed.take(0.0) is None
@@ -221,7 +221,7 @@ def changed(**changes: Any) -> CameraSettings:
 
 
 def level_of(frame: Frame) -> int:
-    """Return the level of a flat picture."""
+    """Return the grey level of a frame whose pixels are all equal."""
     return int(frame.image_bgr[0, 0, 0])
 
 

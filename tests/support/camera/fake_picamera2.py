@@ -1,8 +1,9 @@
 """A substitute for picamera2 0.3, for machines without a camera module of the Raspberry Pi.
 
-Signatures, shapes and failures are those of its source code. `capture_request(wait=False)`
-returns a job. Stopping the camera waits for jobs that were not cancelled. A camera whose requests
-are never released runs out of buffers. The constructor raises IndexError or RuntimeError.
+Signatures, shapes and failures are those of the source code of picamera2 0.3.
+`capture_request(wait=False)` returns a job. Stopping the camera waits for jobs that were not
+cancelled. A camera whose requests are never released runs out of buffers. The constructor raises
+IndexError or RuntimeError if there is no usable camera.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A network camera: an HTTP server that sends a stream of JPEGs, and fails when a test says so."""
+"""A network camera: an HTTP server that sends a stream of JPEGs. A test can make it fail."""
 
 from __future__ import annotations
 

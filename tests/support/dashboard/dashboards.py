@@ -23,7 +23,8 @@ from tests.support.ports import accepts, free_port
 from tests.support.waiting import PATIENCE_S, wait_until
 
 START_S = 30.0
-#: No look-ups, no updates, and no sandbox, which root cannot use.
+#: Options of Chromium: no requests of its own, no updates, and no sandbox, which root cannot
+#: use.
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -48,7 +49,7 @@ def browser_path() -> str:
 
 @contextmanager
 def playwright() -> Iterator[Any]:
-    """Run Playwright, which controls browsers; only once at a time in a process."""
+    """Run Playwright, which controls browsers; a process can run it only once at a time."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
@@ -86,7 +87,10 @@ class Dashboard:
     def __init__(
         self, folder: Path, broker_port: int, settings: str = "", needs_password: bool = False
     ):
-        """Keep its files in `folder`; `needs_password` applies to browsers on this machine."""
+        """Keep the files of the dashboard in `folder`.
+
+        `needs_password`: whether browsers on this machine need a password.
+        """
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.state = folder / "dashboard"
@@ -122,13 +126,13 @@ class Dashboard:
         return first_live_message(f"127.0.0.1:{self.port}")
 
     def wait_connected(self) -> Dashboard:
-        """Wait until it has subscribed; it misses what is published before that."""
+        """Wait until the dashboard has subscribed; it misses earlier messages."""
         wait_until(lambda: self.live_message()["link"]["connected"], "the broker")
         return self
 
     @property
     def code(self) -> str:
-        """Return the code for the first password, which it printed."""
+        """Return the code for setting the first password, which the dashboard has printed."""
         found = re.search(r"the code (\S+)", self.output)
         assert found is not None, self.output
         return found[1]

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
+
 from edge.camera.recordings import VideoFile
 from edge.common.arrays import Box, Pixels
 from edge.common.paths import demo_clip
 from edge.config.settings import DetectorSettings
 from edge.detection.face_detector import HaarDetector
+
+
+def demo_frame(at_s: float) -> Pixels:
+    """Return the frame of the demo clip at `at_s` seconds, BGR."""
+    capture = cv2.VideoCapture(str(demo_clip()))
+    capture.set(cv2.CAP_PROP_POS_MSEC, at_s * 1000.0)
+    delivered, image = capture.read()
+    capture.release()
+    assert delivered
+    return np.asarray(image, np.uint8)
 
 
 def demo_frames(every: int, at_most: int) -> list[Pixels]:

@@ -1,4 +1,4 @@
-"""Pictures and clips for tests."""
+"""Grey pictures, clips of them, and frames of the demo clip."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def flat(level: int, height: int = 120, width: int = 160) -> Pixels:
 
 
 def write_clip(path: Path, levels: list[int], fps: float = 20.0) -> Path:
-    """Write a clip with a grey frame of each of `levels`."""
+    """Write a clip with one grey frame for each of `levels`; return its path."""
     first = flat(0)
     writer = cv2.VideoWriter(
         str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (first.shape[1], first.shape[0])
@@ -30,7 +30,7 @@ def write_clip(path: Path, levels: list[int], fps: float = 20.0) -> Path:
 
 
 def write_picture(path: Path, level: int) -> Path:
-    """Write a grey picture in the format that the name of `path` ends with."""
+    """Write a grey picture in the format of the suffix of `path`; return the path."""
     assert cv2.imwrite(str(path), flat(level))
     return path
 

@@ -1,6 +1,7 @@
-"""Plays the video files named on the command line like the daemon and prints a JSON line for each.
+"""Play the video files of the command line as the daemon does; print a line of JSON for each.
 
-It runs in a process of its own, so that the tests go on if a damaged file crashes native code.
+It runs in a separate process, so that a damaged file that crashes native code does not end the
+tests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Plays clips through the pipeline in this process, one clip or several joined into one."""
+"""Play one clip, or several clips joined into one, through the pipeline in this process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge.detection.face_detector import Face, HaarDetector, Luma
 from edge.events.alert_machine import Event, as_fractions
 from edge.events.pipeline import Pipeline
 
-#: Time between the last frame of a clip and the first frame of the next, in joined clips.
+#: Time in joined clips between the last frame of one clip and the first frame of the next.
 SEAM_S = 0.1
 
 

@@ -37,7 +37,7 @@ class Noise:
 
 @dataclass(frozen=True)
 class TrackNumbers:
-    """The track numbers that each person had, in order, in frames where all people are visible."""
+    """The track numbers of each person, in order, in the frames in which all people are visible."""
 
     by_person: Sequence[Sequence[int]]
 

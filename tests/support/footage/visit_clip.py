@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 
 from edge.common.arrays import Pixels
-from edge.common.paths import demo_clip
+from tests.support.footage.demo_frames import demo_frame
 
 #: Times in the demo clip at which the first visitor looks into the camera, and at which the hall
 #: is empty.
@@ -24,12 +24,8 @@ confirm_s = 0.0
 
 
 def frame_at(seconds: float, width_px: int = 320) -> Pixels:
-    """The frame of the demo clip at `seconds`, scaled down."""
-    capture = cv2.VideoCapture(str(demo_clip()))
-    capture.set(cv2.CAP_PROP_POS_MSEC, seconds * 1000.0)
-    ok, frame = capture.read()
-    capture.release()
-    assert ok
+    """Return the frame of the demo clip at `seconds`, scaled down."""
+    frame = demo_frame(seconds)
     height = round(frame.shape[0] * width_px / frame.shape[1])
     return cv2.resize(frame, (width_px, height), interpolation=cv2.INTER_AREA).astype("uint8")
 

@@ -38,9 +38,9 @@ class Mosquitto:
     ) -> None:
         """Write the configuration to `folder`, which also holds the broker's other files.
 
-        `password` is that of the user `door`; without one the broker accepts every client.
-        `persistent` makes sessions and messages survive a restart, `more` are further lines of
-        the configuration.
+        `password` is the password of the user `door`; if it is empty, the broker accepts every
+        client. `persistent` makes sessions and messages survive a restart. `more` are further
+        lines of the configuration.
         """
         self.port = free_port()
         self.broker = Broker("127.0.0.1", self.port)
@@ -125,7 +125,7 @@ class TlsMosquitto(Mosquitto):
         self._environment = {**os.environ, "OPENSSL_CONF": str(conf)}
         own = authority.issue("listener")
         tls = Tls(ca=authority.pair.cert, cert=own.cert, key=own.key)
-        #: How a test's own subscriber connects.
+        #: The address and the login with which a test's own subscriber connects.
         self.broker = Broker("127.0.0.1", self.port, "door" if password else "", password, tls=tls)
 
 
@@ -188,7 +188,10 @@ class Subscriber:
         assert self.subscribed.wait(PATIENCE_S), "not subscribed"
 
     def bodies(self, leaf: str) -> list[Any]:
-        """Return the payloads received on topics that end in `leaf`: JSON decoded, else text."""
+        """Return the payloads received on topics whose last level is `leaf`.
+
+        JSON objects and arrays are decoded, other payloads are returned as text.
+        """
         with self._arrived:
             found = [m.payload for m in self.messages if m.topic.endswith("/" + leaf)]
         return [json.loads(p) if p[:1] in b"{[" and p else p.decode() for p in found]
@@ -196,6 +199,10 @@ class Subscriber:
     def wait_for(self, condition: Callable[[], bool], description: str) -> None:
         with self._arrived:
             assert self._arrived.wait_for(condition, PATIENCE_S), f"never came: {description}"
+
+    def wait_for_status(self, status: str) -> None:
+        """Wait until the newest status of the device is `status`."""
+        self.wait_for(lambda: self.bodies("status")[-1:] == [status], f"the status {status}")
 
     def close(self) -> None:
         self.client.disconnect()

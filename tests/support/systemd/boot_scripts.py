@@ -26,7 +26,8 @@ if [ "$(wc -l <"$STUBS/log")" -eq "${CUT:-0}" ]; then
 fi
 PATH=$STUBS/real:$REAL_PATH exec "$name" "$@"
 """
-#: Half the work of a command: cp, rm, and find only handle the first files, including the script.
+#: Does half of the work of a command: cp, rm and find handle only the first files, including the
+#: script.
 HALF = """PATH=$STUBS/real:$REAL_PATH
 case $name in
 cp)
@@ -47,7 +48,7 @@ REAL = {
     "chown": "",
     "ssh-keygen": "",
     "id": "echo group",
-    # Without owner and group, which do not exist on this machine.
+    # Installs without owner and group, which do not exist on this machine.
     "install": """
 count=$#
 while [ "$count" -gt 0 ]; do

@@ -38,7 +38,7 @@ def require_tools() -> None:
 
 
 def debian(suite: str) -> Path:
-    """Return a tar archive of a minimal `suite`, which is made once."""
+    """Return a tar archive of a minimal Debian `suite`; it is made once and then reused."""
     key = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
     path = CACHE / f"{suite}-{platform.machine()}-{key}.tar"
     if not path.exists():

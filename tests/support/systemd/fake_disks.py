@@ -49,7 +49,7 @@ class FakeKernel:
         return path
 
     def move_to_usb(self, name: str) -> None:
-        """Make the disk one that is connected by USB."""
+        """Make the disk a USB disk."""
         target = self.paths.sys / "devices/usb1" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         self.block(name).rename(target)

@@ -1,4 +1,4 @@
-"""A booted Debian on which Mask Patrol is installed, with a broker and a camera it can reach."""
+"""A booted Debian with Mask Patrol installed, and a broker and a camera that it can reach."""
 
 from __future__ import annotations
 

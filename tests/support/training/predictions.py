@@ -1,4 +1,4 @@
-"""Made-up predictions of a model, and their evaluation."""
+"""Invented predictions of a model, and their evaluation."""
 
 from __future__ import annotations
 
