@@ -15,7 +15,7 @@ from edge.camera.source import Frame
 #: Frames are decoded before they are measured, this many bytes at a time: few enough for a Pi's
 #: memory, and enough for each contender to fill the processor's caches with its own data.
 CHUNK_BYTES = 32 * 2**20
-#: The length of a clip of one frame: a frame at the default rate of ten a second.
+#: The length assumed for a clip of one frame: the interval at the default 10 frames per second.
 LONE_FRAME_S = 0.1
 
 

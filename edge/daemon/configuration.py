@@ -48,7 +48,7 @@ class ActiveConfiguration:
         snapshots: SnapshotStore,
         info: InfoReporter,
     ) -> None:
-        """Take over parts that were built from `configuration`."""
+        """Keep the parts, which were built from `configuration`, to update them later."""
         self._settings = configuration.settings
         self._writer = writer
         self._snapshots = snapshots

@@ -105,7 +105,7 @@ def run(settings: Settings, options: RunOptions) -> int:
         )
         info.update(settings, configuration.classifier)
 
-        # Alerts that a crash interrupted get their end in the outbox before anything is sent.
+        # Before anything is sent, alerts that a crash interrupted are ended in the outbox.
         if messaging.delivery is not None:
             writer.end_interrupted(messaging.delivery.outbox.running())
         messaging.start()

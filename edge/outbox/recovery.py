@@ -60,7 +60,7 @@ def set_aside(path: Path, at: Moment) -> Path:
         number += 1
         name = f"{stamp}-{number}"
     try:
-        # The companions first: SQLite would apply a log that stays behind to the new database.
+        # The companions first: SQLite would apply a remaining log to the new database.
         for suffix in (*COMPANION_SUFFIXES, ""):
             with suppress(FileNotFoundError):
                 path.with_name(path.name + suffix).rename(path.with_name(name + suffix))

@@ -55,7 +55,7 @@ def _half_width(v: Floats) -> Floats:
 def _surface(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """Coordinates on the mask: `q` from -1 (left rim) to 1, `v` from 0 (top) to 1.
 
-    Both rims are bent and the sides run together, so this is solved by iteration.
+    Both rims are bent and the sides converge, so this is solved by iteration.
     """
     v = np.full_like(x, 0.5)
     q = x
