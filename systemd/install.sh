@@ -53,7 +53,7 @@ die() {
     exit "${2:-1}"
 }
 
-# Whether systemd is running. In a chroot it is not, and cannot start the service.
+# Whether systemd is running. In a chroot it does not run, and the service cannot be started.
 booted() { [ -d /run/systemd/system ]; }
 
 # The folder of this file: an unpacked bundle, or the copy inside a release.
@@ -91,7 +91,7 @@ put() {
     change
     mkdir -p "$(dirname "$2")"
     install -m "${3:-644}" "$1" "$2.new"
-    # Before the rename, so that the group can read TARGET at any time.
+    # The group is set before the rename, so that it can read TARGET at any time.
     if [ -n "${4-}" ]; then chown "root:$4" "$2.new"; fi
     mv -f "$2.new" "$2"
 }
@@ -169,7 +169,7 @@ install_picamera2() {
     fi
     say "Installing python3-picamera2 from apt …"
     if apt_picamera2 || { apt-get update -qq && apt_picamera2; }; then
-        change # the running daemon could not import it
+        change # the running daemon could not import picamera2 when it started
     else
         warn "apt could not install python3-picamera2; USB and network cameras work without it"
     fi
@@ -206,7 +206,8 @@ make_release() {
     say "Installing $(cat "$bundle/VERSION") into $release (a minute or two on a Pi) …"
     change
     rm -rf "$release"
-    # Without pip: python3-venv, which provides it, may not be installed. The bundle contains pip.
+    # --without-pip: pip would come from python3-venv, which may not be installed. The pip of the
+    # bundle is used instead.
     "$PYTHON" -m venv --without-pip --system-site-packages "$release"
     pip=$(echo "$bundle/wheels/$tag"/pip-*.whl)
     "$release/bin/python" "$pip/pip" --isolated --quiet \
@@ -219,7 +220,8 @@ make_release() {
     cp -R "$bundle/units" "$bundle/storage" "$bundle/install.sh" "$bundle/README.md" "$bundle/config.example.toml" \
         "$bundle/VERSION" "$bundle/MACHINE" "$kept"
     "$release/bin/mask-patrol" --version >/dev/null || die "the installed release does not run"
-    # Synced before .complete exists, so that a power cut cannot leave a partial release with it.
+    # The release is synced before .complete is created, so that a power cut cannot leave a partial
+    # release that contains .complete.
     sync
     touch "$release/.complete"
     sync
@@ -243,8 +245,9 @@ make_configuration() {
         fresh=yes
         put "$release/share/mask-patrol/config.example.toml" "$config" 640 "$ACCOUNT"
     fi
-    # The address of a camera may contain a password, so others must not read the file. A link is left
-    # alone: if the dashboard may write to the folder, its link could point to any file of root.
+    # The address of a camera may contain a password, so others must not read the file. The owner and
+    # the mode of a symbolic link's target are not changed: if the dashboard may write to the folder,
+    # an attacker could make a link to any file of root there.
     if [ ! -L "$config" ]; then
         chown "root:$ACCOUNT" "$config"
         chmod 640 "$config"
@@ -287,7 +290,8 @@ activate() {
     fi
     put "$kept/units/journald.conf" "$JOURNALD/50-mask-patrol.conf"
     put "$kept/units/mask-patrol.rules" "$UDEV/60-mask-patrol.rules"
-    # Old releases do not contain these files; the installed ones work with them, too.
+    # Old releases do not contain these files. The files that a newer release has installed then stay;
+    # they also work with old releases.
     if [ -d "$kept/storage" ]; then
         put "$kept/storage/overlay-init" "$OVERLAY" 755
         put "$kept/storage/mount-data" "$LIB/mount-data" 755
@@ -418,7 +422,7 @@ uninstall() {
     [ "$(id -u)" = 0 ] || die "must be run as root: sudo $0 uninstall" 2
     refuse_read_only_root
     lock_installation
-    # With cmdline.txt naming a deleted init, the device would not boot.
+    # If cmdline.txt named the init after its deletion, the device would not boot.
     if [ -x "$READ_ONLY" ] && [ -e /boot/firmware/cmdline.txt ]; then
         "$READ_ONLY" off >/dev/null || die "cannot turn off the read-only root (see above)"
     fi
@@ -483,7 +487,7 @@ main() {
         shift
         uninstall "$@"
         ;;
-    # Used by `mask-patrol update`, which holds the lock itself.
+    # `mask-patrol update` calls the script with this option, and holds the lock itself.
     --release-only)
         changed=no recording=no
         require_supported_machine

@@ -27,7 +27,7 @@ from edge.tracking.zone import Zone
 
 TIMEOUT_S = 3.0
 CONNECT_RETRY_S = 0.05
-#: The answers, a description and a JPEG of one frame, are far smaller.
+#: An answer contains a description and a JPEG of one frame, and is far smaller than this limit.
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 UNREADABLE_ANSWER = "the daemon's answer cannot be read"
 
@@ -106,10 +106,11 @@ class LocalCamera:
         """Save the zone and the smallest face, and ask the daemon to read the file again.
 
         Everything else in the file stays unchanged, as does the smallest face when `min_face` is
-        None. Returns what was written, in the format of `saved_settings`, and the status so far.
+        None. Returns the saved settings, in the format of `saved_settings`, and the present status.
 
         Raises UserError, before anything is written, when a value is invalid or the file cannot
-        be written. After the file has been written nothing is raised, whatever happens to it.
+        be written. Once the file has been written, no exception is raised, even if the daemon does
+        not answer or refuses the settings.
         """
         if self._config is None:
             raise UserError("there is no file to save to: start the dashboard with --config FILE")
@@ -228,7 +229,7 @@ def _copy_owner(file: int, original: os.stat_result) -> None:
             break
     is_world_readable = original.st_mode & stat.S_IROTH
     if not is_world_readable and os.fstat(file).st_gid != original.st_gid:
-        raise OSError(errno.EPERM, "its group cannot be kept: chmod g+s its folder")
+        raise OSError(errno.EPERM, "its group cannot be kept: run chmod g+s on its folder")
 
 
 def _replace_file(path: Path, text: str) -> None:

@@ -132,7 +132,8 @@ def _service(report: DeviceReport) -> str:
         return f"running for {duration(service.since_s)}{restarts}{no_status}"
     if service.failed:
         again = ", will be restarted" if service.detail == "auto-restart" else ""
-        return f"failed ({service.result}){again}{restarts}: journalctl -u mask-patrol says why"
+        failure = f"failed ({service.result}){again}{restarts}"
+        return f"{failure}: journalctl -u mask-patrol shows the reason"
     if service.state == "activating":
         return f"starting{restarts}"
     return f"not running ({service.state}): sudo systemctl start mask-patrol"

@@ -154,7 +154,7 @@ def _go_back(
     _print(f"{version} did not come online: {failure}")
     _print(f"Returning to {fallback} …")
     if version != previous:
-        # If a power cut interrupts the rollback, no later one must return to this release.
+        # If a power cut interrupts the rollback, no later rollback must return to this release.
         releases.mark_incomplete(version)
     releases.activate(fallback)
     releases.set_previous(previous)
@@ -178,7 +178,7 @@ def wait_until_online(
 ) -> str | None:
     """Wait until the restarted service is online and stays so for STEADY_S.
 
-    Returns None then, and the problem if `within_s` seconds pass before.
+    Returns None if this happens within `within_s` seconds, else the problem.
 
     `before` is the report before the restart: the process must be another one, and a broker, a
     camera, or an outbox that had a problem before may still have it.
@@ -196,7 +196,7 @@ def wait_until_online(
             continue
         problem = find_problem(before, report) or ""
         if report.service is not None and report.service.failed:
-            crash = problem  # says more than "starting", the state of the next attempt
+            crash = problem  # more useful than "starting", which the next attempt reports
         same = report.service is not None and report.service.process == process
         if problem or not same:
             online_since_s = None

@@ -13,7 +13,8 @@ from collections import defaultdict
 
 from bundle.wheels import MACHINES, PYTHONS, ROOT, BundleError, Target, download, sha256
 
-#: The extras that are installed on a device. `broker`, the embedded broker for trying out, is not.
+#: The extras that are installed on a device. The extra `broker`, an embedded broker for first
+#: trials, is not installed.
 EXTRAS = ("metrics", "dashboard")
 #: Further requirements. A device may have no pip, so the bundle includes it. uv ignores upper
 #: bounds on the Python version, and backports-strenum 1.3 only supports Python up to 3.10.

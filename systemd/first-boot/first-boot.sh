@@ -277,8 +277,8 @@ mount_data() {
     systemctl enable --quiet --now mask-patrol-data.service
 }
 
-# Deletes the kit, secrets first. After an interruption before .done exists, the next boot repeats the
-# setup; after an interruption later, only this function.
+# Deletes the kit, secrets first. If the script is interrupted before .done exists, the next boot
+# repeats the whole setup; if it is interrupted later, the next boot repeats only this function.
 clean_up() {
     find "$kit" -mindepth 1 -maxdepth 1 ! -name first-boot.sh ! -name .done -exec rm -rf {} +
     rm -rf "$BOOT/mask-patrol" "$BOOT/mask-patrol.done" || say "$BOOT still contains passwords"
@@ -287,7 +287,7 @@ clean_up() {
         clean_up_lower_root
         return 0
     fi
-    # Before the unit is disabled, so that the next boot repeats this after an interruption.
+    # This precedes the disabling of the unit, so that the next boot repeats it after an interruption.
     if [ -s "$kit/.done" ]; then make_read_only; fi
     systemctl disable --quiet "$UNIT" || true
     rm -f "/etc/systemd/system/$UNIT"
@@ -299,14 +299,14 @@ clean_up() {
 
 if [ ! -e "$kit/.done" ]; then
     say "setting up this device …"
-    # Remains of the kit on the boot partition, if start.sh was interrupted.
+    # If start.sh was interrupted, remains of the kit are still on the boot partition.
     rm -rf "$BOOT/mask-patrol.done" || true
     attempt set_hostname
     attempt set_timezone
     attempt set_user
     attempt set_keys
     attempt set_ssh
-    set_files # must succeed: without its configuration, nothing is installed
+    set_files # this step must succeed: without the configuration, nothing can be installed
     attempt set_wifi
     if [ ! -e "$kit/.installed" ]; then
         get_bundle

@@ -16,7 +16,7 @@ if [ ! -e "$kit/first-boot.sh" ]; then
     rm -rf "$kit" "$kit.new"
     mkdir -m 700 "$kit.new"
     if ! cp -R "$from"/. "$kit.new"; then
-        rm -rf "$kit.new" # frees the disk if it is full
+        rm -rf "$kit.new" # the disk may be full: free the space again
         exit 1
     fi
     sync
@@ -27,7 +27,7 @@ install -m 644 "$from/$unit" "/etc/systemd/system/$unit"
 ln -sfn "/etc/systemd/system/$unit" "/etc/systemd/system/multi-user.target.wants/$unit"
 sync
 # The source contains passwords. It is renamed first, so that a partly deleted source is not taken for
-# a kit; if this is interrupted, the first boot deletes the rest.
+# a kit. If the deletion is interrupted, the first boot deletes the rest.
 rm -rf "$from.done"
 mv "$from" "$from.done"
 sync

@@ -107,9 +107,9 @@ def wifi_profile(wifi: WifiPart) -> str:
 
     Bookworm and Trixie both use NetworkManager.
     """
-    # Derived from the SSID, so that two cards for the same network are equal.
+    # The UUID is derived from the SSID, so that two cards for the same network are equal.
     identity = uuid.UUID(hashlib.sha256(wifi.ssid.encode()).hexdigest()[:32], version=4)
-    ssid = "".join(f"{byte};" for byte in wifi.ssid.encode())  # as bytes, it needs no escapes
+    ssid = "".join(f"{byte};" for byte in wifi.ssid.encode())  # numbers need no escapes
     lines = [
         "[connection]", "id=mask-patrol", f"uuid={identity}", "type=wifi", "autoconnect=true", "",
         "[wifi]", "mode=infrastructure", f"ssid={ssid}", f"hidden={str(wifi.hidden).lower()}", "",

@@ -43,7 +43,7 @@ def disk_warnings(
 
 
 def _member(path: Path) -> str:
-    """Return what the device is a part of, according to its signature; empty for nothing."""
+    """Return what the device is a part of, according to its signature, or an empty text."""
     try:
         # --probe reads the device; without it, blkid may report an earlier disk of this name.
         output = run(

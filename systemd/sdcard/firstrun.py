@@ -76,7 +76,8 @@ def prepare(boot: Path, release: str, site: Site, bundle: Path | None) -> Prepar
     os.sync()
     _write(kit / COMPLETE, b"")
     if release == "bookworm":
-        for name in ("mask-patrol-tries", "mask-patrol-failed.txt"):  # of an earlier attempt
+        # An earlier attempt may have left these files.
+        for name in ("mask-patrol-tries", "mask-patrol-failed.txt"):
             (boot / name).unlink(missing_ok=True)
         _write(boot / "firstrun.sh", (FIRST_BOOT / "firstrun.sh").read_bytes())
         command_line = f"{command_line} {HOOK}"
@@ -92,9 +93,9 @@ def prepare(boot: Path, release: str, site: Site, bundle: Path | None) -> Prepar
 def user_data(site: Site) -> str:
     """Return cloud-init's user-data, as JSON, which is valid YAML.
 
-    Uses `bootcmd`, which runs at every boot. cloud-init marks `runcmd` as done before it starts it,
-    so a power cut would prevent it for good. At later boots, cloud-init uses its cached copy, and
-    may run before the boot partition is mounted: the command mounts it first.
+    Uses `bootcmd`, which runs at every boot. cloud-init marks `runcmd` as done before it starts it:
+    after a power cut, it would never run again. At later boots, cloud-init uses its cached copy of
+    user-data, and may run before the boot partition is mounted; so the command mounts it first.
     """
     start = f"{MOUNT_POINT}/{FOLDER}/start.sh"
     mount = f"systemctl start {MOUNT_POINT[1:].replace('/', '-')}.mount"

@@ -17,7 +17,8 @@ from sdcard.disks import Disk, KernelPaths, find_disk, require_writable
 from sdcard.progress import Progress
 
 CHUNK_BYTES = 4 << 20
-#: The word that confirms. For a disk with warnings, the user must type the disk's model instead.
+#: The word that the user types to confirm. For a disk with warnings, the user must type the disk's
+#: model instead.
 YES = "yes"
 #: How long to wait for another program's lock. udev holds one for a moment to examine a disk.
 LOCK_TIMEOUT_S = 10.0
@@ -138,7 +139,8 @@ def _write(image: Path, descriptor: int) -> str:
             while view:
                 view = view[os.write(descriptor, view) :]
             done += len(chunk)
-            os.fdatasync(descriptor)  # otherwise the progress is that of the page cache
+            # Without this, the progress would show what is in the page cache, not on the card.
+            os.fdatasync(descriptor)
             progress.update(done)
         os.fsync(descriptor)
     return digest.hexdigest()

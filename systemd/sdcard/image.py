@@ -45,7 +45,7 @@ class MadeImage:
 
 
 def make_image(base: Path, site: Site, bundle: Path, out: Path) -> MadeImage:
-    """Write the image `out`: that of `base`, with `bundle` and the files of `site`.
+    """Write the image `out`: the image `base`, with `bundle` and the files of `site` added.
 
     `out` is replaced only when the image is complete. Only its owner may read it, as it contains
     secrets. Raises UserError.
@@ -112,7 +112,7 @@ def _add_files(image: Path, site: Site, bundle: Path, scratch: Path) -> MadeImag
     ]
     lacking = size_of(entries) + FREE_BYTES - root.free_bytes()
     if lacking > 0:
-        # The metadata of a larger file system needs space, too: a sixteenth more.
+        # A larger file system has more metadata, so a sixteenth is added for it.
         grown = -(-(layout.root.size_bytes + lacking + lacking // 16) // MEBI) * MEBI
         root.grow(grown)
         layout = set_root_size(image, layout, grown)
@@ -129,8 +129,11 @@ def _add_files(image: Path, site: Site, bundle: Path, scratch: Path) -> MadeImag
         Ext4(image, layout.data.start_bytes).check()
     if boot_was_sound:
         boot.check()
-    else:  # the errors were there before
-        _print("fsck.vfat finds errors in the boot partition of the base; it usually works anyway.")
+    else:  # the base image already had these errors
+        _print(
+            "fsck.vfat finds errors in the boot partition of the base image;"
+            " the card usually works anyway."
+        )
     return MadeImage(image, release, image.stat().st_size, len(debs))
 
 

@@ -48,7 +48,8 @@ def run(
     """Run `program` and return its standard output.
 
     `accept` are the exit codes that count as success; `environment` is added to that of this
-    process. Messages are in English. Raises UserError with the program's message if it fails.
+    process. The program prints its messages in English. Raises UserError with its
+    message if it fails.
     """
     return _run(program, arguments, accept, environment).stdout
 
@@ -56,7 +57,7 @@ def run(
 def run_for_errors(program: str, *arguments: str | Path) -> list[str]:
     """Run `program` and return the lines of its standard error.
 
-    For programs that report errors there although their exit code is 0.
+    This is for programs that report errors there although their exit code is 0.
     """
     return _run(program, arguments, (0,)).stderr.splitlines()
 

@@ -23,11 +23,12 @@ HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}
 UserName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,31}\Z")]
 TimeZone = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2})?\Z")]
 Country = Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{2})?\Z")]
-#: In the format of crypt(5), as `openssl passwd -6` prints it.
+#: The hash of a password in the format of crypt(5), as `openssl passwd -6` prints it.
 PasswordHash = Annotated[str, msgspec.Meta(pattern=r"^(\$[A-Za-z0-9]+\$[A-Za-z0-9./$=,-]+)?\Z")]
 Package = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.+-]+\Z")]
 Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*\Z", max_length=1024)]
-#: Smallest and largest size. The smallest has space for `outbox.max_events` and some snapshots.
+#: Smallest and largest size of the data partition in MiB. The smallest one has space for
+#: `outbox.max_events` events and some snapshots.
 DATA_MIB = (128, 65536)
 DataSize = Annotated[int, msgspec.Meta(ge=0, le=DATA_MIB[1])]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
@@ -184,7 +185,7 @@ def _require_valid(configuration: str, path: Path) -> None:
 
 
 def _errors(file: SiteFile, raw: dict[str, Any], password: str) -> list[str]:
-    """Return the errors that the types do not exclude."""
+    """Return the errors that the check of the types does not find."""
     found = []
     daemon = raw.get("daemon", {})
     if not file.daemon.mqtt.host:

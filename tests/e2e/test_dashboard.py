@@ -79,7 +79,7 @@ def measure_latencies_s(
 
 
 class TimedSubscriber(Subscriber):
-    """Records when the first event of each episode arrived, just after it was at the broker."""
+    """Records when the broker delivered the first event of each episode."""
 
     def __init__(self, broker: Broker) -> None:
         self._first_s: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""The dashboard with several brokers: with access rules and TLS, shared, MQTT 3.1.1, embedded."""
+"""The dashboard with access rules, TLS, a shared subscription, MQTT 3.1.1, an embedded broker."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_refused_login_is_shown(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres() or "PostgreSQL can run")
 def test_two_dashboards_share_the_events(tmp_path: Path, mosquitto: Mosquitto) -> None:
-    """The broker sends each event to one of them, and both show all events; one may stop."""
+    """The broker sends each event to one dashboard; both show all events. One then stops."""
     with Postgres() as postgres:
         settings = f'database = "{postgres.address}"\nshared = "desks"\n'
         folders = [tmp_path / name for name in ("one", "two")]

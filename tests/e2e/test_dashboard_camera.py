@@ -161,7 +161,7 @@ def test_page_reports_whether_the_device_uses_the_file(
     )  # the person is outside of the saved zone
     page.reload()
     page.wait_for_selector("#saved:has-text('The device refused the settings in the file')")
-    # Manual edits, with SIGHUP: refused, used, and then an edit without SIGHUP.
+    # Three edits by hand: a refused one and a used one, each with SIGHUP, and one without SIGHUP.
     config.write_text(good + "[detector]\nmin_face = 0.3\n[events]\nalert_on = ['nothing']\n")
     reload_by_signal("refused", "nothing")
     config.write_text(good + "[detector]\nmin_face = 0.3\n")
@@ -198,7 +198,7 @@ def test_daemon_with_another_file_is_detected(folder: Path, mosquitto: Mosquitto
     other.write_text(config.read_text())
     camera = LocalCamera(load_settings(other), other)
     wait_until(
-        lambda: camera.config_status().state == "used", "the daemon, with the same settings", 30
+        lambda: camera.config_status().state == "used", "the daemon with the same settings", 30
     )
     assert camera.save([(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)], None)[1].state == "waiting"
     wait_until(lambda: camera.config_status().state != "waiting", "the end of the reload")
@@ -290,7 +290,7 @@ def test_camera_page_is_off_by_default(browser: Any, folder: Path, mosquitto: Mo
 
 
 def test_file_is_unchanged_if_saving_fails(folder: Path) -> None:
-    # No temporary file can be created beside it: its name would be too long.
+    # The name of the temporary file beside the configuration would be too long, so saving fails.
     config = write_config(folder, 1).rename(folder / f"{'d' * 245}.toml")
     camera = LocalCamera(load_settings(config), config)
     config.write_text("[detector]\nfarthest_m = 3.0\n")

@@ -22,8 +22,8 @@ from tests.support.waiting import wait_until
 
 #: The load of all devices together, and the interval of each device's health reports.
 EVENTS_PER_S, HEALTH_EVERY_S = 50, 30.0
-#: Caches fill at the start, so memory is compared from the share SETTLED of the run on. It may then
-#: grow by the factor GROWTH.
+#: Caches fill at the start. Therefore the first memory value that is compared is the one after the
+#: share SETTLED of the run; until the end, memory may grow by the factor GROWTH.
 SETTLED, GROWTH = 0.3, 1.25
 DAY_S = 86_400.0
 LAGS = """
@@ -159,7 +159,7 @@ def test_load_of_many_devices(
 
 
 def fill(path: Path, alerts: int, devices: int) -> None:
-    """Write a year of alerts, each with its two events, in the tables of the dashboard."""
+    """Write a year of alerts, each with its two events, into the tables of the dashboard."""
     open_database(f"sqlite:///{path}").dispose()
     now_s, step_s = time.time(), 364.5 * DAY_S / alerts
     with sqlite3.connect(path) as db:

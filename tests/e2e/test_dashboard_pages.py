@@ -115,7 +115,8 @@ def test_keyboard_focus_moves_to_the_next_alert(
     for camera in ("one", "two", "three"):
         device.start_alert(camera=camera)
     page.wait_for_function("() => document.querySelectorAll('#alerts li').length === 3")
-    for which in ("all", "new"):  # only the button disappears, or the whole card
+    # With "all", only the button disappears; with "new", the whole card.
+    for which in ("all", "new"):
         page.select_option("#which", which)
         page.locator("#alerts li:not(.acknowledged) button").first.focus()
         expected = page.evaluate(

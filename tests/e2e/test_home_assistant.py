@@ -128,7 +128,7 @@ class DaemonAtCamera:
         config.write_text(
             f'device = "door1"\n[camera]\nsource = "{camera.url}"\n[mqtt]\nhost = "127.0.0.1"\n'
             f"port = {broker_port}\ndiscovery = true\nhealth_interval_s = 0.5\n"
-            # An alert starts at once, and does not end because this machine is briefly slow.
+            # An alert starts at once, and does not end if this machine is slow for a moment.
             "[events]\nmin_readings = 1\nconfirm_s = 0.0\n[tracker]\nleave_after_s = 3.0\n"
         )
         self.process = subprocess.Popen(

@@ -123,8 +123,8 @@ def test_killed_daemon_loses_nothing(tmp_path: Path, times: int, kill_broker: bo
         before = len(device.written())
         daemon = device.start()
         pause(chance, 1.0, 4.0)
-        # Kill it at least once during an alert, and every second time after an event, however
-        # slow this machine is.
+        # Kill the daemon at least once during an alert, and every second time after an event, even
+        # if this machine is slow.
         if number == 0:
             wait_until(device.is_alert_running, "a running alert")
         elif number % 2:

@@ -32,7 +32,7 @@ class Sample:
 
 
 def take_sample(process: subprocess.Popen[str], state: Path) -> Sample | None:
-    """Return a sample; None once the process has ended."""
+    """Return a sample, or None if the process has ended."""
     proc = Path(f"/proc/{process.pid}")
     try:
         fields = dict(

@@ -1,4 +1,4 @@
-"""The daemon with a network camera that fails in the ways in which cameras fail."""
+"""The daemon with a network camera and the failures that are common for such cameras."""
 
 from __future__ import annotations
 

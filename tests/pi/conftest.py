@@ -29,7 +29,7 @@ def _require_root() -> None:
 
 @pytest.fixture(params=[BOOKWORM, TRIXIE], ids=lambda release: release.name)
 def release(request: pytest.FixtureRequest) -> Release:
-    """Each of the two releases."""
+    """Run the test on both releases of Debian."""
     return request.param
 
 

@@ -67,7 +67,7 @@ def root_tar(release: Release) -> Path:
 
 
 def kernel_tar(release: Release) -> Path:
-    """Return the archive of its kernel with all modules and a static busybox, not installed."""
+    """Return the archive of the kernel of `release` with all modules, and a static busybox."""
     packages = ("linux-image-arm64", "busybox-static")
     return _built(
         f"kernel-{release.name}-{key(*packages)}.tar",

@@ -28,7 +28,7 @@ def main(counted: str, frames: int) -> None:
         ours = Ours(settings)
         costs = StageCosts(wall=executed, cpu=executed)
         ours.begin(costs)
-        # Decode all frames before: the threads of the decoder would be counted, too.
+        # Decode all frames in advance: the decoder's threads must not be counted.
         shown = list(filter(ours.wants, islice(people(settings).frames(), frames)))
         for frame in shown:
             with costs.measure(WHOLE):

@@ -76,6 +76,6 @@ def faces(lines: str) -> list[list[dict[str, Any]]]:
 
 
 def runtime_of(machine: Machine) -> str:
-    """Return `tflite`, which Python 3.11 on the host has, too, or `litert`."""
+    """Return the runtime: `tflite`, which the host with Python 3.11 also has, or `litert`."""
     seen = machine.run("ls /opt/mask-patrol/current/lib/python3*/site-packages").output
     return "tflite" if "tflite_runtime" in seen else "litert"

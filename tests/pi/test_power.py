@@ -57,7 +57,7 @@ def test_power_cuts_lose_no_event(busy_disk: Path, broker: Mosquitto, listener: 
     with Machine(busy_disk, kernel(BOOKWORM), only_broker=broker.port) as machine:
         boots = {machine.boot}
         for cut in range(CUTS):
-            # Without a broker at times, more events are queued.
+            # The broker is stopped at times, so that more events are queued.
             if cut in (3, 6):
                 broker.stop()
             elif cut in (5, 8):

@@ -18,7 +18,7 @@ from tests.support.footage.visit_clip import write_visits
 from tests.support.mqtt.brokers import Mosquitto
 from tests.support.systemd.bundles import NO_BROKER, Variant
 
-#: At 0.6 s each, the recording lasts an hour.
+#: Number of visits in the recording. A visit lasts 0.6 s, so the recording lasts an hour.
 VISITS = 6000
 GROWN_BYTES = 1 << 30
 GOOD, MUTE = "0.2.0+good", "0.3.0+mute"

@@ -77,7 +77,7 @@ def variants(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
             "0.3.0+unfit", ("edge/detection/face_detector.py", "_alt2.xml", "_none.xml")
         ),
         "crashes": variant("0.3.0+crashes", ("edge/daemon/run.py", r"\Z", "raise SystemExit(1)\n")),
-        # Its status file also lacks a key that the version that watches the trial reads.
+        # It never connects, and its status file lacks a key that the older version expects.
         "mute": variant(
             "0.3.0+mute",
             ("edge/daemon/run.py", r"\Z", NO_BROKER),

@@ -37,7 +37,7 @@ def service(unit: Path) -> configparser.SectionProxy:
 @needs("systemd-analyze")
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_systemd_analyze_finds_no_error(unit: Path, tmp_path: Path) -> None:
-    """In a copy that names an existing program, as systemd-analyze checks that, too."""
+    """The unit is checked in a copy whose program exists: systemd-analyze checks that, too."""
     copy = tmp_path / unit.name
     copy.write_text(
         re.sub(

@@ -19,15 +19,16 @@ SESSION_COOKIE = "mask_patrol_session"
 USE_UPDATE_INTERVAL_S = 60.0
 #: A session ends after this time even if it is used continuously.
 MAX_SESSION_S = 30 * 86_400.0
-#: The longest wait for a database lock when the last use is written: a request is waiting for it.
+#: The longest wait for a database lock when the last use is written. It is short, because the
+#: response to a request has to wait for it.
 USE_UPDATE_LOCK_TIMEOUT_MS = 200
-#: Sessions kept in memory, for the time when the database cannot be read.
+#: Maximum number of sessions that are kept in memory, for use while the database cannot be read.
 MAX_CACHED_SESSIONS = 1000
 
 
 @dataclass
 class _CachedSession:
-    """A session as read from the database, and its last use, whether written there or not."""
+    """A session from the database, and its last use, which may not be written there yet."""
 
     password_tag: str
     created_s: float
@@ -41,7 +42,7 @@ class LoginSessions:
     def __init__(
         self, engine: sa.Engine, idle_s: float, clock: Callable[[], float] = time.time
     ) -> None:
-        """Use the table of `engine`.
+        """Keep the sessions in the database of `engine`.
 
         A session ends after `idle_s` without use. `clock` returns seconds since the epoch.
         """

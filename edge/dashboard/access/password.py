@@ -17,7 +17,7 @@ from edge.common.errors import UserError
 #: second, and ten checks at once do not exhaust its memory.
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 MIN_LENGTH, MAX_LENGTH = 10, 1000
-#: Without the characters that are easily confused: 0 and O, 1 and I.
+#: All digits and capital letters except those that are easily confused: 0 and O, 1 and I.
 SETUP_CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
@@ -28,7 +28,7 @@ class Password:
         """Keep the hash in the file `path`, which need not exist yet."""
         self._path = path
         self._lock = threading.Lock()
-        #: Needed to set the first password; whoever started the dashboard can read it.
+        #: The code is needed to set the first password. The dashboard prints it when it starts.
         self.setup_code = "-".join(
             "".join(secrets.choice(SETUP_CODE_ALPHABET) for _ in range(4)) for _ in range(3)
         )
@@ -42,7 +42,7 @@ class Password:
     def tag(self) -> str:
         """Return a text that changes with the password and reveals nothing about it.
 
-        A login session with another tag has ended.
+        A login session that was created with another tag is no longer valid.
         """
         return hashlib.sha256(self._read_hash().encode()).hexdigest()[:16]
 

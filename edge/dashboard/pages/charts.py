@@ -13,13 +13,14 @@ from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 540, 210
 LEFT, RIGHT, TOP, BOTTOM = 52, 8, 12, 28
-#: The most labels below the columns.
+#: Maximum number of labels below the columns.
 MAX_TICKS = 6
 #: Half the width of a label on a phone, where the text is largest in relation to the chart.
 HALF_TICK = 36
 #: Longer names are shortened.
 MAX_NAME_LENGTH = 20
-#: A line is interrupted where two points are further apart than this, or than a share of the time.
+#: A line is interrupted between two points whose distance in time is larger than both this time and
+#: this share of the chart's period.
 MAX_POINT_DISTANCE_S, MAX_POINT_DISTANCE_SHARE = 300.0, 1 / 60
 #: Kinds that are hatched, so that they can be distinguished without seeing the colour.
 HATCHED = frozenset({"incorrect_mask"})

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from edge.dashboard.base.device_slots import SILENT_AFTER_S
 from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.ingest.validation import DEVICE_NAME, REFUSAL_REASONS
+from edge.dashboard.live.device_state import DeviceState
 from edge.dashboard.live.live_state import LiveState
 from edge.dashboard.live.thresholds import (
     EXPLANATIONS,
@@ -32,7 +33,7 @@ from edge.dashboard.pages.page_context import page_context
 SPANS = {"1": "24 hours", "7": "7 days", "14": "14 days"}
 #: Maximum number of points in a chart, and number of labels below it.
 MAX_POINTS, TICKS = 240, 6
-#: The labels of a chart show the time of day up to this time, and the date beyond it.
+#: The labels of a chart show the time of day if its period is at most this long, else the date.
 MAX_CLOCK_LABELS_S = 2 * 86_400.0
 #: A device in one of these conditions can be forgotten.
 SILENT_CONDITIONS = ("offline", "stalled", "unknown")
@@ -52,7 +53,11 @@ async def health(request: Request) -> Response:
     """Return the page with all devices."""
     context, now_s = page_context(request), time.time()
     devices = [
-        {"row": device.page_row(now_s), "cells": health_cells(device)}
+        {
+            "row": device.page_row(now_s),
+            "cells": health_cells(device),
+            "figures_note": _figures_note(device, now_s),
+        }
         for device in context.live_state.devices()
     ]
     problems = await run_in_threadpool(context.history.problems, "", MAX_PROBLEMS)
@@ -81,6 +86,7 @@ async def device(request: Request) -> Response:
     gaps = await run_in_threadpool(context.history.gaps, name, 0.0, MAX_GAPS)
     return context.render(
         request, "device.html", row=known.page_row(now_s), cells=health_cells(known),
+        figures_note=_figures_note(known, now_s),
         info=known.info, warnings=known.health.warnings if known.health else (),
         charts=charts, span=span, spans=SPANS, problems=problems, gaps=gaps,
         explanations=EXPLANATIONS,
@@ -108,6 +114,17 @@ async def forget_silent(request: Request) -> Response:
     if silent:
         await run_in_threadpool(context.forget_devices, *silent)
     return RedirectResponse("/health", 303)
+
+
+def _figures_note(device: DeviceState, now_s: float) -> str:
+    """Return how old the figures of a silent device are, or an empty text for other devices."""
+    condition, _ = device.condition(now_s)
+    if device.health is None or condition not in SILENT_CONDITIONS:
+        return ""
+    if device.reported_s is None:
+        return "These figures are old: they are from a report that the broker stored."
+    age = display_times.format_duration(now_s - device.reported_s)
+    return f"These figures are old: the device sent them {age} ago."
 
 
 def _silent_devices(live_state: LiveState, now_s: float) -> list[str]:

@@ -149,7 +149,7 @@ class WorkerClient:
 
         def kill() -> None:
             timed_out.set()
-            process.kill()  # the reads and writes below then fail
+            process.kill()  # this makes the reads and writes below fail
 
         watchdog = threading.Timer(self._timeout_s, kill)
         watchdog.daemon = True
@@ -180,8 +180,8 @@ class WorkerClient:
 
     def _start_process(self) -> None:
         self._end_process()
-        # OpenCV reads this when it is loaded, which happens in the worker only, and checks it
-        # before it decodes.
+        # OpenCV reads this limit when it is loaded, which happens in the worker only, and refuses
+        # larger pictures before it decodes them.
         os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)
         # Forking a process that has threads is unsafe; a new process also gets its own limits.
         context = multiprocessing.get_context("spawn")

@@ -192,7 +192,7 @@
   const same = (one, other) => JSON.stringify(one.zone) === JSON.stringify(other.zone)
     && (other.min_face === undefined || one.min_face === other.min_face);
 
-  /** Show whether the device uses `settings`, until it has decided or something is edited here. */
+  /** Show whether the device uses `settings`; stop when it has used or refused them, or when the user edits something. */
   async function followStatus(use, texts, settings) {
     const own = ++requestNumber;
     while (own === requestNumber) {
@@ -211,7 +211,7 @@
     }
   }
 
-  /** No answer said whether `wanted` was saved: read the file as soon as that is possible. */
+  /** Find out whether `wanted` was saved after a request without an answer: read the file until that succeeds. */
   async function verifySaved(wanted, why) {
     const own = ++requestNumber;
     showStatus(`Perhaps not saved: ${why}. Checking …`, true);

@@ -23,7 +23,7 @@
     delay_ms = Math.min(MAX_DELAY_MS, 2 * delay_ms);
   }
 
-  /** Ask for a file first: a refused WebSocket does not show whether the user must log in. */
+  /** Request a file first: a refused WebSocket does not show whether the user must log in. */
   async function reconnect() {
     try {
       const response = await fetch("/static/common.js", { cache: "no-store" });
@@ -57,7 +57,7 @@
     if (seen.size > 5000) for (const episode of seen) if (!known.alerts.has(episode)) seen.delete(episode);
   }
 
-  /** The episodes that this page has received; a new one is announced. */
+  /** The episodes that this page has received; an episode that is not among them is announced. */
   const seen = new Set();
 
   function announce(alerts) {

@@ -47,7 +47,7 @@ function stateOf(alert) {
   const device = known.devices.get(alert.device);
   if (!device || SILENT_CONDITIONS.has(device.condition)) return ["lost", "Unknown"];
   // The device has since reported that nobody is without a mask, so the end of this alert was lost.
-  // While it reports that somebody is, its newest alert is ongoing, whatever its clock says.
+  // While the device reports somebody without a mask, its newest alert is ongoing, even if its clock is wrong.
   const isCertain = device.no_mask && newest.get(alert.device) === alert.episode;
   if (device.calm_s > alert.started_s && !isCertain) return ["lost", "Unknown"];
   return ["open", "Ongoing"];

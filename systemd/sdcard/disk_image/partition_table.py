@@ -20,8 +20,8 @@ SECTOR_BYTES = 512
 TABLE_AT, ENTRY_BYTES, ENTRIES = 446, 16, 4
 FAT_KINDS = frozenset({0x01, 0x04, 0x06, 0x0B, 0x0C, 0x0E})
 LINUX, PROTECTIVE = 0x83, 0xEE
-#: Cylinder, head, and sector of an address behind the first 8 GB, which they cannot express: only
-#: the sector number counts then.
+#: Value of the fields for cylinder, head, and sector if an address lies beyond the first 8 GB,
+#: which these fields cannot express. Only the sector number counts then.
 CHS_OVERFLOW = b"\xfe\xff\xff"
 EXT_MAGIC_AT, EXT_MAGIC = 1024 + 56, b"\x53\xef"
 NO_LAYOUT = "this is not an image of Raspberry Pi OS (a FAT boot partition, then an ext4 root)"

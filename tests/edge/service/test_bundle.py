@@ -32,7 +32,7 @@ def top(tmp_path: Path) -> Path:
 
 
 def packed(top: Path, sums: bool = True) -> Path:
-    """Pack the folder; with `sums`, write the checksums again before."""
+    """Pack the folder; with `sums`, update the file of checksums first."""
     if sums:
         (top / SUMS).write_text(checksums(top))
     path = top.parent / "bundle.tar"

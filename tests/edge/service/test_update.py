@@ -51,7 +51,7 @@ OLD = report(process=7)
 
 
 class Timeline:
-    """A sequence of reports, of which the last repeats, and a clock that only waiting moves."""
+    """Reports in a sequence, the last one repeated, and a clock that advances only in `wait`."""
 
     def __init__(self, reports: Iterable[DeviceReport]) -> None:
         self.now_s = 0.0
@@ -189,12 +189,12 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class PowerCutError(BaseException):
-    """Stands for a power cut: nothing handles it."""
+    """Simulates a power cut: no code under test catches it."""
 
 
 @pytest.fixture
 def calls(device: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The calls of a trial; releases are activated as install.sh does, and 3 is never online."""
+    """The calls that a trial makes. A stub of install.sh activates releases; 3 is never online."""
     calls: list[str] = []
 
     def activate(version: str) -> None:
@@ -298,7 +298,8 @@ def test_read_only_root_refuses_updates(
             begin()
     assert not calls
     assert links(device) == ("2", "1")
-    assert update.settle(5.0) == 0  # runs at every boot, where its unit must not fail
+    # The unit runs `settle` at every boot, and must not fail.
+    assert update.settle(5.0) == 0
 
 
 @pytest.mark.skipif(Path("/opt/mask-patrol").exists(), reason="mask-patrol is installed here")

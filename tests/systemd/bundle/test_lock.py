@@ -1,4 +1,4 @@
-"""The lock files match pyproject.toml, and have the format that is read back."""
+"""The lock files match pyproject.toml, and `read_lock` can read what `make lock` writes."""
 
 from __future__ import annotations
 

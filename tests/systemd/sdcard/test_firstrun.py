@@ -43,7 +43,8 @@ def test_trixie_card_has_user_data_and_kit(boot: Path, tmp_path: Path) -> None:
 def test_trixie_starts_the_kit_at_every_boot(boot: Path, tmp_path: Path) -> None:
     prepare(boot, "trixie", load_site(site_file(tmp_path)), small_bundle(tmp_path))
     settings = json.loads(user_data(load_site(site_file(tmp_path))).partition("\n")[2])
-    assert "runcmd" not in settings  # cloud-init marks it as done before it starts it
+    # cloud-init marks `runcmd` as done before it starts it.
+    assert "runcmd" not in settings
     ((*shell, script),) = settings["bootcmd"]
     # The command mounts the boot partition: at later boots, cloud-init runs before that.
     for name, line in (("systemctl", "mounted"), ("sh", "started")):

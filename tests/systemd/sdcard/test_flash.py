@@ -82,7 +82,7 @@ def test_block_device_is_written_exclusively(
     try:
         kernel.add_disk(device.name)
         flash(image, device, agree, kernel.paths)
-        # While another process holds it exclusively, the kernel refuses.
+        # While another process has opened the disk exclusively, the kernel refuses to open it.
         holder = os.open(device, os.O_RDONLY | os.O_EXCL)
         with pytest.raises(UserError, match="Device or resource busy"):
             flash(image, device, agree, kernel.paths)

@@ -75,6 +75,28 @@ def test_device_page_has_charts(app: ASGIApp, context: PageContext, span: str) -
     assert "camera: no picture for 12 s" in page
 
 
+@pytest.mark.parametrize("path", ["/health", "/health/door1"])
+def test_figures_of_an_offline_device_are_shown_as_old(
+    app: ASGIApp, context: PageContext, path: str
+) -> None:
+    publish(context, "door1", "online", time.time() - 7500.0)
+    publish(context, "door1", HEALTH, time.time() - 7500.0)
+    publish(context, "door1", "offline")
+    assert "figures are old: the device sent them 2 h 5 min ago." in call_app(app, "GET", path).text
+    publish(context, "door1", "online")
+    publish(context, "door1", HEALTH)
+    assert "figures are old" not in call_app(app, "GET", path).text
+
+
+def test_stored_figures_of_an_offline_device_are_shown_as_old(
+    app: ASGIApp, context: PageContext
+) -> None:
+    for body in ("offline", HEALTH):
+        context.live_state.apply_message(Message("door1", body, time.time(), True))
+    page = call_app(app, "GET", "/health").text
+    assert "figures are old: they are from a report that the broker stored." in page
+
+
 def test_device_page_without_measurements_says_so(app: ASGIApp, context: PageContext) -> None:
     publish(context, "door1", "online")
     page = call_app(app, "GET", "/health/door1").text

@@ -87,7 +87,8 @@ def test_wrong_passwords_delay_further_attempts(dashboard: Dashboard) -> None:
     assert statuses[:FREE_ATTEMPTS] == [403] * FREE_ATTEMPTS
     assert statuses[-1] == 429
     assert b"try again in" in client.body
-    assert client.log_in() == 429  # even the right password, so that guessing gains nothing
+    # The right password must wait, too: otherwise the answer would show that a guess was right.
+    assert client.log_in() == 429
 
 
 def test_incomplete_form_times_out(dashboard: Dashboard) -> None:
