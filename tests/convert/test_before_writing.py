@@ -40,13 +40,13 @@ def test_float_variants_scale_pixels_as_keras_does(tmp_path: Path) -> None:
     )
     done = python("-c", code, MODELS / "mask.keras", pixels, scores)
     assert done.returncode == 0, done.stderr
-    answers = [
+    results = [
         measured(tmp_path / "mask-float32.tflite", pixels, runtime) for runtime, _ in RUNTIMES
     ]
-    ran = [answer for answer in answers if isinstance(answer, Measured)]
-    assert ran
-    for answer in ran:
-        np.testing.assert_allclose(answer.scores, np.load(scores), atol=1e-5)
+    measurements = [measurement for measurement in results if isinstance(measurement, Measured)]
+    assert measurements
+    for measurement in measurements:
+        np.testing.assert_allclose(measurement.scores, np.load(scores), atol=1e-5)
 
 
 def test_file_that_one_runtime_refuses_is_rejected(tmp_path: Path) -> None:

@@ -92,8 +92,8 @@ def test_file_that_is_not_a_model_is_named(model: Path) -> None:
     model.write_bytes(b"not a zip")
     for suffix in (".json", ".ranges.json"):
         beside = model.with_suffix(suffix)
-        said = json.loads(beside.read_bytes())
-        beside.write_text(json.dumps({**said, "keras_sha256": digest(b"not a zip")}))
+        stored = json.loads(beside.read_bytes())
+        beside.write_text(json.dumps({**stored, "keras_sha256": digest(b"not a zip")}))
     done = python("-m", "convert", "--model", model, "--out", model.with_name("x"))
     assert "mask.keras is not a Keras model" in error_line(done, code=1)
     assert not model.with_name("x").exists()

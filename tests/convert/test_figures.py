@@ -92,39 +92,39 @@ def test_figures_are_counted_by_data_set_and_label() -> None:
 
 
 @dataclass(frozen=True)
-class Three:
-    """A 3-class model that was converted with pictures; `said`: the command's JSON output."""
+class ThreeClassModel:
+    """A 3-class model that was converted with pictures; `output`: the JSON of the command."""
 
     keras: Path
     tflite: Path
     data: Path
-    said: dict[str, Any]
+    output: dict[str, Any]
 
     def card(self) -> Card:
         return read_card(self.tflite.read_bytes(), self.tflite)
 
 
 @pytest.fixture(scope="module")
-def three(tmp_path_factory: pytest.TempPathFactory) -> Three:
+def three(tmp_path_factory: pytest.TempPathFactory) -> ThreeClassModel:
     folder = tmp_path_factory.mktemp("three")
     data, keras = datasets.classes(folder / "faces", FOLDERS, 40), folder / "three.keras"
     done = datasets.python("-c", UNTRAINED, keras, *LABELS)
     assert done.returncode == 0, done.stderr
     done = datasets.python("-m", "convert", "--model", keras, "--data", data, "--json")
     assert done.returncode == 0, done.stderr
-    return Three(keras, keras.with_suffix(".tflite"), data, json.loads(done.stdout))
+    return ThreeClassModel(keras, keras.with_suffix(".tflite"), data, json.loads(done.stdout))
 
 
-def test_output_file_is_named_after_the_model(three: Three) -> None:
-    assert [row["path"] for row in three.said["rows"]] == [str(three.tflite)] * len(
-        three.said["rows"]
+def test_output_file_is_named_after_the_model(three: ThreeClassModel) -> None:
+    assert [row["path"] for row in three.output["rows"]] == [str(three.tflite)] * len(
+        three.output["rows"]
     )
     assert three.card().labels == LABELS
     beside = sorted(path.name for path in three.keras.parent.iterdir())
     assert beside == ["faces", "three.json", "three.keras", "three.ranges.json", "three.tflite"]
 
 
-def test_card_has_the_figures_of_evaluate(three: Three) -> None:
+def test_card_has_the_figures_of_evaluate(three: ThreeClassModel) -> None:
     done = datasets.python(
         *("-m", "training", "evaluate", "--model", three.tflite, "--data", three.data),
         *("--split", "test", "--json"),
@@ -143,10 +143,12 @@ def test_card_has_the_figures_of_evaluate(three: Three) -> None:
     flagged = evaluated["alerts"]
     assert found["flagged"]["no_mask"] == pytest.approx(flagged["bare_flagged"], abs=1e-4)
     assert found["flagged"]["mask"] == pytest.approx(flagged["masked_flagged"], abs=1e-4)
-    assert three.said["rows"][0]["accuracy"]["faces"] == pytest.approx(found["accuracy"], abs=1e-4)
+    assert three.output["rows"][0]["accuracy"]["faces"] == pytest.approx(
+        found["accuracy"], abs=1e-4
+    )
 
 
-def test_reconversion_without_pictures_gives_the_same_bytes(three: Three) -> None:
+def test_reconversion_without_pictures_gives_the_same_bytes(three: ThreeClassModel) -> None:
     before = three.tflite.read_bytes()
     stored = three.keras.with_suffix(".ranges.json").read_bytes()
     done = datasets.python("-m", "convert", "--model", three.keras)
@@ -156,7 +158,7 @@ def test_reconversion_without_pictures_gives_the_same_bytes(three: Three) -> Non
     assert three.keras.with_suffix(".ranges.json").read_bytes() == stored
 
 
-def test_wrong_data_folder_writes_nothing(three: Three) -> None:
+def test_wrong_data_folder_writes_nothing(three: ThreeClassModel) -> None:
     before = three.tflite.read_bytes()
     done = datasets.python("-m", "convert", "--model", three.keras, "--data", three.data, "nowhere")
     assert "nowhere does not exist" in error_line(done, code=2)

@@ -28,7 +28,7 @@ class Made:
     """The variants in `folder`, and the command's output about them."""
 
     folder: Path
-    said: dict[str, Any]
+    output: dict[str, Any]
 
     def path(self, variant: str) -> Path:
         return variant_path(self.folder / "mask.tflite", variant)
@@ -93,7 +93,7 @@ def test_every_variant_gives_the_same_answers(made: Made, variant: str, runtime:
 
 
 def test_table_has_every_variant_and_runtime(made: Made) -> None:
-    rows = {(row["variant"], row["runtime"]): row for row in made.said["rows"]}
+    rows = {(row["variant"], row["runtime"]): row for row in made.output["rows"]}
     assert set(rows) == {
         (variant, runtime) for variant in VARIANTS for runtime in INSTALLED_RUNTIMES
     }
@@ -104,7 +104,7 @@ def test_table_has_every_variant_and_runtime(made: Made) -> None:
         assert row["labels_differ"] <= 0.02
     assert rows["float32", INSTALLED_RUNTIMES[0]]["scores_distance"] < 1e-5
     assert 1e-4 < rows["int8", INSTALLED_RUNTIMES[0]]["scores_distance"] < 0.02
-    assert made.said["check_set"] == "300 drawings"
+    assert made.output["check_set"] == "300 drawings"
 
 
 LONG_AND_SHORT = """

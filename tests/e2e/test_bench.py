@@ -57,7 +57,7 @@ def test_ours_alone_on_clips_of_ones_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["nowhere.mp4"], 1, "nowhere.mp4"),
         (["rtsp://camera/1"], 2, "video files and folders"),
@@ -65,17 +65,19 @@ def test_ours_alone_on_clips_of_ones_own(tmp_path: Path) -> None:
         (["--out", "/proc/none"], 1, "cannot write to /proc/none"),
     ],
 )
-def test_mistakes_are_one_line(tmp_path: Path, words: list[str], code: int, said: str) -> None:
-    result = mask_patrol(tmp_path, "bench", *words)
+def test_mistakes_are_one_line(
+    tmp_path: Path, arguments: list[str], code: int, message: str
+) -> None:
+    result = mask_patrol(tmp_path, "bench", *arguments)
     assert result.returncode == code
-    assert said in mask_patrol_error(result)
+    assert message in mask_patrol_error(result)
 
 
 @pytest.mark.parametrize(
-    "words", [["--passes", "0"], ["--passes", "x"], ["--seconds", "0"], ["--seconds", "nan"]]
+    "arguments", [["--passes", "0"], ["--passes", "x"], ["--seconds", "0"], ["--seconds", "nan"]]
 )
-def test_numbers_that_make_no_sense_are_refused(tmp_path: Path, words: list[str]) -> None:
-    result = mask_patrol(tmp_path, "bench", *words)
+def test_numbers_that_make_no_sense_are_refused(tmp_path: Path, arguments: list[str]) -> None:
+    result = mask_patrol(tmp_path, "bench", *arguments)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
-    assert words[1] in result.stderr
+    assert arguments[1] in result.stderr

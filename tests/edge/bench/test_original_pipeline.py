@@ -19,15 +19,17 @@ def test_network_runs_in_every_runtime(runtime: str) -> None:
     interpreter, _ = load_interpreter(original_model(), 1, runtime)
     pixels = interpreter.get_input_details()[0]
     assert (pixels["shape"].tolist(), pixels["dtype"]) == ([1, 150, 150, 3], np.float32)
-    answers = []
+    predictions = []
     for seed in range(2):
         noise = np.random.default_rng(seed).uniform(0, 255, pixels["shape"])
         interpreter.set_tensor(pixels["index"], noise.astype(np.float32))
         interpreter.invoke()
-        answer = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-        answers.append(float(answer[0, 0]))
-    assert answers[0] != answers[1]
-    assert all(0.01 < answer < 0.99 for answer in answers), "outputs are ordinary numbers"
+        prediction = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+        predictions.append(float(prediction[0, 0]))
+    assert predictions[0] != predictions[1]
+    assert all(0.01 < prediction < 0.99 for prediction in predictions), (
+        "outputs are ordinary numbers"
+    )
 
 
 def test_every_face_of_every_frame_is_classified() -> None:

@@ -27,10 +27,10 @@ from tests.support.outboxes import (
 )
 
 
-def overwrite(at: int, what: bytes) -> Callable[[Path], None]:
+def overwrite(at: int, replacement: bytes) -> Callable[[Path], None]:
     def damage(path: Path) -> None:
         content = bytearray(path.read_bytes())
-        content[at : at + len(what)] = what
+        content[at : at + len(replacement)] = replacement
         path.write_bytes(content)
 
     return damage
