@@ -21,11 +21,11 @@ def card_figures(check: CheckSet, scores: Floats, report: Report, how: str) -> d
     found = {}
     for name, place in check.parts.items():
         truth, own = check.truth[place], scores[place]
-        said = classification_metrics(truth, own.argmax(axis=1), tuple(report.labels))
+        metrics = classification_metrics(truth, own.argmax(axis=1), tuple(report.labels))
         found[f"{name} test, {how}"] = {
-            "accuracy": round(said.accuracy, 4),
-            "faces": said.count,
-            "confusion": said.confusion,
+            "accuracy": round(metrics.accuracy, 4),
+            "faces": metrics.count,
+            "confusion": metrics.confusion,
             "threshold": report.threshold,
             "flagged": _flagged(truth, own, report),
         }

@@ -28,10 +28,10 @@ class CheckSet:
 
     `pixels`: (n, height, width, 3) uint8 RGB crops. `truth`: (n,) indices of labels, all -1
     where they are not known. `parts`: the slice of each data set, empty where accuracy cannot be
-    measured. `what`: a readable description.
+    measured. `description`: a readable description.
     """
 
-    what: str
+    description: str
     pixels: Pixels
     truth: Ints
     parts: dict[str, slice]
@@ -62,8 +62,8 @@ def check_set(datasets: list[DataSet], labels: tuple[str, ...], size_px: int) ->
     if not crops:
         pixels = drawn_inputs(DRAWINGS, size_px)
         return CheckSet(f"{DRAWINGS} drawings", pixels, np.full(DRAWINGS, -1, np.int64), {})
-    what = f"{len(crops)} test faces of {', '.join(parts)}"
-    return CheckSet(what, np.stack(crops), np.array(truth, np.int64), parts)
+    description = f"{len(crops)} test faces of {', '.join(parts)}"
+    return CheckSet(description, np.stack(crops), np.array(truth, np.int64), parts)
 
 
 def _crops(data: DataSet, split: Split, limit: int | None) -> Iterator[tuple[Pixels, str]]:

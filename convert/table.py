@@ -33,7 +33,7 @@ def as_dict(outcome: Outcome) -> dict[str, Any]:
     ]
     return {
         "model": str(outcome.job.model),
-        "check_set": outcome.check.what,
+        "check_set": outcome.check.description,
         "pictures": len(outcome.check.pixels),
         "keras": {
             "bytes": outcome.job.model.stat().st_size,
