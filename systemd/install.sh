@@ -253,7 +253,7 @@ make_configuration() {
         chmod 640 "$config"
     fi
     settings=$(settings_of "$config") ||
-        die "nothing was switched: fix $config, then run this again" 2
+        die "the new version was not activated: correct $config, then run this again" 2
 }
 
 # settings_of FILE: prints `host=…` and `source=…` of a configuration; fails with its error.
@@ -355,7 +355,7 @@ start_service() {
     elif [ "$start" = no ]; then
         clear_restart_pending
         if [ -e "$RESTART_PENDING" ]; then
-            say "Not restarted: the old process still runs, until sudo systemctl restart mask-patrol"
+            say "Not restarted: the old process still runs; sudo systemctl restart mask-patrol starts the new one"
         else
             say "Not started now; it starts at the next boot."
         fi
@@ -448,8 +448,8 @@ uninstall() {
     rm -f "/var/lib/${DASHBOARD##*/}"
     if [ -n "$partition" ]; then
         case ${1-} in
-        --purge) say "Left: the partition $partition, which was $STATE and is empty" ;;
-        *) say "Left: the data on the partition $partition, which was $STATE" ;;
+        --purge) say "Left: the partition $partition, which was mounted at $STATE and is empty now" ;;
+        *) say "Left: the data on the partition $partition, which was mounted at $STATE" ;;
         esac
     fi
     for data in "$ETC" "$STATE" "$DASHBOARD"; do

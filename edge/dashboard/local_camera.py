@@ -235,7 +235,7 @@ def _copy_owner(file: int, original: os.stat_result) -> None:
 def _replace_file(path: Path, text: str) -> None:
     """Replace the content of the file atomically.
 
-    The mode stays the same and, where this process may set it, the owner. If `path` is a symbolic
+    The mode stays the same, and the owner does if this process may set it. If `path` is a symbolic
     link, its target is replaced and the link stays. Raises UserError.
     """
     path = path.resolve()

@@ -30,9 +30,10 @@ LOCK = Path("/run/lock/mask-patrol-install.lock")
 CREDENTIALS = CONFIG.parent / "credentials"
 STATE = Path("/var/lib/mask-patrol")
 ACCOUNT = "mask-patrol"
-#: Contains the version that ran before the one on trial.
+#: This file contains the version that ran before the one on trial.
 TRIAL = RELEASES / "trial"
-#: Created by install.sh when it changes something; removed when the service was restarted.
+#: install.sh creates this file when it changes something. The file is removed when the service has
+#: been restarted.
 RESTART_PENDING = Path("/run/mask-patrol-unstarted")
 #: Prefix of folders into which bundles are unpacked.
 UNPACKED = ".unpacked-"

@@ -242,7 +242,7 @@ def _problems_before(before: DeviceReport | None) -> set[str]:
 
 
 def _status_problem(status: dict[str, Any], ignored: set[str]) -> str | None:
-    """Return the problem that the daemon reports in its status, except those of `ignored` parts.
+    """Return the problem that the daemon reports in its status; skip the parts in `ignored`.
 
     The status may be that of another version, so only the keys that are needed must exist.
     """

@@ -119,7 +119,7 @@ set_keys() {
     group=$(id -gn "$user")
     install -d -o "$user" -g "$group" -m 700 "$home/.ssh"
     install -o "$user" -g "$group" -m 600 "$kit/settings/authorized_keys" "$home/.ssh/authorized_keys"
-    # Without a password, sudo cannot ask for one.
+    # A user without a password could not answer sudo's question for one.
     if [ -z "$(setting password-hash)" ]; then
         printf '%s ALL=(ALL) NOPASSWD: ALL\n' "$user" >/etc/sudoers.d/020_mask-patrol
         chmod 440 /etc/sudoers.d/020_mask-patrol
@@ -188,7 +188,8 @@ get_bundle() {
         download || code=$?
         case $code in
         0) return 0 ;;
-        # The download is complete but wrong, which only a person can fix: retry less often.
+        # The download is complete, but is not the expected bundle. Only a person can fix that: retry
+        # less often.
         3) if [ "$delay_s" -lt 3600 ]; then delay_s=$((2 * delay_s)); fi ;;
         *) delay_s=15 ;;
         esac

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Raspberry Pi OS Bookworm runs this instead of the normal boot, until it succeeds, and then reboots.
-# After three failures it gives up: the device boots normally, and mask-patrol-failed.txt on the boot
-# partition contains the reason.
+# Raspberry Pi OS Bookworm runs this script instead of a normal boot, and then reboots, until the script
+# has succeeded. After three failures the script gives up: the device boots normally, and
+# mask-patrol-failed.txt on the boot partition contains the reason.
 set -u
 boot=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 log=$boot/mask-patrol-failed.txt

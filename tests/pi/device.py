@@ -37,8 +37,8 @@ host = "{RELAY_HOST}"
 port = {RELAY_PORT}
 health_interval_s = 5
 """
-#: Processes every frame of a recording as fast as possible, with the timestamps of the recording:
-#: the events do not depend on the speed of the machine.
+#: A drop-in with which the daemon processes every frame of a recording as fast as possible, with
+#: the timestamps of the recording. The events then do not depend on the speed of the machine.
 FAST = f"""[Service]
 ExecStart=
 ExecStart=/opt/mask-patrol/current/bin/mask-patrol run --config {CONFIG} --pace fast

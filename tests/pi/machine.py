@@ -150,7 +150,7 @@ class Machine:
         until = time.monotonic() + timeout_s
         while (done := self.run(command, check=False)).code:
             if time.monotonic() > until:
-                raise self._failure(f"not within {timeout_s:.0f} s: {what}\n{done.output}")
+                raise self._failure(f"waited {timeout_s:.0f} s for: {what}\n{done.output}")
             time.sleep(1.0)
         return done
 
@@ -240,7 +240,7 @@ def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = UP_S) 
     until = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > until:
-            raise MachineError(f"not within {timeout_s:.0f} s: {what}")
+            raise MachineError(f"waited {timeout_s:.0f} s for: {what}")
         time.sleep(0.2)
 
 

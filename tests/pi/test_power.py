@@ -20,7 +20,7 @@ from tests.support.mqtt.brokers import Mosquitto
 
 CUTS = 10
 VISITS = 400
-#: Makes the classification of a face hang while a file exists.
+#: A module that makes the classification of a face hang while a file exists.
 HANG = """
 import os, time
 import edge.classification.classifier as c

@@ -45,10 +45,10 @@ def test_install_update_roll_back_uninstall(
     tmp_path: Path, broker: Mosquitto, listener: Listener
 ) -> None:
     good = variant(tmp_path, GOOD)
-    # Runs, but never connects to the broker.
+    # The daemon of this version runs, but never connects to the broker.
     mute = variant(tmp_path, MUTE, "edge/daemon/run.py", r"\Z", NO_BROKER)
     disk = copy_disk(installed_disk(BOOKWORM), tmp_path / "disk.img")
-    # Three releases and a bundle need more space than one release.
+    # Grow the root: three releases and a bundle need more space than the disk has for one release.
     layout = read_layout(disk)
     size = layout.root.size_bytes + GROWN_BYTES
     Ext4(disk, ROOT_AT).grow(size)

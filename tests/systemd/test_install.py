@@ -122,7 +122,7 @@ class Root:
         path.chmod(0o755)
 
     def set_version(self, version: str) -> None:
-        """Make the bundle one of this version."""
+        """Give the bundle this version."""
         from bundle.build import SUMS, VERSION, checksums
 
         (self.bundle / VERSION).write_text(f"{version}\n")
@@ -223,7 +223,7 @@ def test_refused_configuration_keeps_the_old_release(first: Root) -> None:
     first.set_version("2")
     output = first.install(code=2)
     assert "unknown setting `mqtt.hots`" in output
-    assert f"nothing was switched: fix {first.config}" in output
+    assert f"the new version was not activated: correct {first.config}" in output
     assert first.current == "1"
     assert not restarted(first)
     first.config.write_text("[mqtt]\nhost = 'b'\n")
@@ -381,7 +381,7 @@ def test_picamera2_is_installed_without_a_configuration(root: Root) -> None:
 
 
 def test_picamera2_is_installed_if_configured(root: Root) -> None:
-    root.reply("apt-knows")  # from outdated package lists
+    root.reply("apt-knows")  # outdated package lists contain it
     output = root.install("--config", str(root.write_config("picamera2")))
     assert apt_commands(root) == ["install", "update"]
     assert "apt could not install python3-picamera2" in output

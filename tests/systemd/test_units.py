@@ -98,7 +98,7 @@ def test_service_is_always_restarted() -> None:
     watchdog_s = float(service(SYSTEMD / "units/mask-patrol.service")["WatchdogSec"])
     # The interval of watchdog notifications allows for two camera time-outs.
     assert watchdog_s / KEEP_ALIVES_PER_PERIOD >= 2.0 * Settings().camera.timeout_s
-    # A hung publisher is detected later than a hung loop, so that the causes can be told apart.
+    # A hung publisher is detected later than a hung loop, so that the log shows the cause.
     assert watchdog_s < HANG_TIMEOUT_S
 
 

@@ -56,7 +56,7 @@ LOOKUP_FAILED = (
     " Try again in a moment."
 )
 MAX_TOKEN_LENGTH = 200
-#: Codes of the closing frame of a WebSocket.
+#: Codes with which a WebSocket is closed.
 CLOSE_UNAUTHORISED, CLOSE_TRY_AGAIN_LATER = 4401, 1013
 
 
@@ -145,7 +145,7 @@ class Access:
         return name is not None and (name in self._host_names or _ip_address(name) is not None)
 
     def _is_local(self, connection: HTTPConnection) -> bool:
-        """Return whether a browser on this machine asks, under a loopback name or address."""
+        """Return whether the client is on this machine and used a loopback name or address."""
         if connection.client is None or (
             not self._behind_proxy
             and any(name in connection.headers for name in FORWARDING_HEADERS)

@@ -67,6 +67,6 @@ def limited_protocol(proxies: Iterable[str]) -> type[LimitedProtocol]:
     """
     networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
     for proxy in proxies:
-        with contextlib.suppress(ValueError):  # a host name: its address gets no exemption
+        with contextlib.suppress(ValueError):  # a host name, for which there is no exemption
             networks.append(ipaddress.ip_network(proxy))
     return type("Protocol", (LimitedProtocol,), {"proxy_networks": tuple(networks)})

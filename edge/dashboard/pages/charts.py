@@ -201,7 +201,7 @@ def _svg(description: str, body: str, height: int = HEIGHT) -> Markup:
 
 
 def _round_up(value: float) -> float:
-    """Return the next 1, 2, 4 or 10 times a power of ten, so that half of it is a short number."""
+    """Round up to 1, 2 or 4 times a power of ten; half of such a number has few digits, too."""
     if not value > 1e-12 or not math.isfinite(value):
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))

@@ -26,7 +26,7 @@ from edge.dashboard.picture_check.worker_client import (
 MAX_FRAME_BYTES = 1024 * 1024
 #: A complete picture must arrive within this time.
 UPLOAD_TIMEOUT_S = 60.0
-#: Pictures that are held in memory at a time. Webcam frames are small and not counted.
+#: Maximum number of uploaded pictures in memory. Webcam frames are small and not counted.
 MAX_UPLOADS = 4
 
 #: Status and text of the answer to each kind of error; the first kind that matches is used.

@@ -39,9 +39,9 @@ DEFAULT_SPAN = "7"
 #: Values of the filters "Label" and "End"; `open` stands for alerts without an end.
 ALERT_LABELS, ENDS = ("no_mask", "incorrect_mask"), ("masked", "left", "shutdown", "open")
 ALERTS_PER_PAGE, MAX_DEVICES, MAX_GAPS = 50, 10, 20
-#: A longer period is reduced to its last days.
+#: Maximum length of the period in days. Of a longer period, only the last days are shown.
 MAX_DAYS = 3660
-#: Up to this period the chart has one column per hour, beyond it one per day.
+#: The chart of a period up to this length has one column per hour; else it has one per day.
 MAX_HOURLY_DAYS = 3.0
 #: More columns than this cannot be distinguished.
 MAX_COLUMNS = 400

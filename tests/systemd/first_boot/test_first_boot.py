@@ -98,7 +98,7 @@ def test_next_boot_completes_an_interrupted_setup(kit: Path, tmp_path: Path, hal
         script = device.kit / "first-boot.sh"
         done = device.run(script, cut=cut, half=half)
         assert done.returncode == -9, cut
-        if script.exists():  # the condition of the unit
+        if script.exists():  # the unit runs the script only if it exists
             done = device.run(script)
             assert done.returncode == 0, done.stderr
         assert_set_up(device)
@@ -152,7 +152,7 @@ def test_interrupted_setup_still_makes_root_read_only(
             last = "start --no-block mask-patrol.service" if is_overlay else "reboot --no-block"
             assert device.calls[-1] == f"systemctl {last}"
         assert device.calls.count("switch on") == 1, cut
-        assert not unit.exists()  # otherwise a later `off` would be undone
+        assert not unit.exists()  # the unit would undo a later `off`
         assert not (device.kit / "settings").exists()
 
 

@@ -24,7 +24,7 @@ case "$*" in
 */) echo "${OVER:-ext4}" ;;
 esac
 """
-#: Runs instead of systemd, and prints what it finds.
+#: A script that runs instead of systemd, and prints what it finds.
 INIT = """#!/bin/sh
 echo "parameters: $*"
 echo "root: $(findmnt --noheadings --output FSTYPE /)"
