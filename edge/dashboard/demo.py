@@ -36,7 +36,7 @@ def demo(settings: Settings) -> int:
             dashboard={"password_on_loopback": False, "database": "", "shared": ""},
         )
         sys.stdout.write(
-            "The demo clip is the camera of the device `demo-door` and is repeated. Ctrl-C stops.\n"
+            "The device `demo-door` repeats the demo clip as its camera. Press Ctrl-C to stop.\n"
         )
         with _RepeatedDaemon(Path(folder), settings.mqtt):
             return dashboard(settings)
@@ -79,7 +79,7 @@ class _RepeatedDaemon:
                         "--config", str(self._config), "--log-level", "error",
                     ],
                     stdin=subprocess.DEVNULL,
-                    start_new_session=True,  # Ctrl-C does not reach it; __exit__ stops it
+                    start_new_session=True,  # Ctrl-C does not stop the daemon; __exit__ does
                 )  # fmt: skip
             self._process.wait()
             if self._stopped.wait(1.0):

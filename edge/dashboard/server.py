@@ -43,7 +43,7 @@ from edge.mqtt.broker import Broker
 
 log = logging.getLogger(__name__)
 
-#: The largest message that a page may send over its websocket; the dashboard reads no such message.
+#: The largest message that a page may send over its websocket; these messages are ignored.
 MAX_WEBSOCKET_MESSAGE_BYTES = 4096
 BACKLOG = 128
 SHUTDOWN_TIMEOUT_S = 2
@@ -74,7 +74,7 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
         try:
             services.start()
             _announce(wanted, listener, services.context.password, bool(certificate))
-            listener.listen(BACKLOG)  # until here connections are refused
+            listener.listen(BACKLOG)  # Connections are refused before this call.
             notifier.ready()
             server.run(sockets=[listener])
         except sa.exc.SQLAlchemyError as error:
@@ -88,7 +88,7 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
 
 @dataclass(frozen=True)
 class _Services:
-    """Everything that runs behind the pages."""
+    """The services that run in the background, and the context that gives the pages access."""
 
     ingest: Ingest
     subscriber: Subscriber
@@ -99,7 +99,7 @@ class _Services:
     def build(
         settings: Settings, config: Path | None, engine: sa.Engine, folder: Path
     ) -> _Services:
-        """Connect the services with each other, without starting them."""
+        """Create the services and connect them with each other, without starting them."""
         wanted = settings.dashboard
         mqtt = settings.mqtt
         if not mqtt.host:
@@ -172,7 +172,10 @@ def _server_settings(
 
 
 class _Server(uvicorn.Server):
-    """A server that exits normally on a signal; uvicorn raises the signal again in the end."""
+    """A server that exits normally on a signal.
+
+    uvicorn's own class raises the signal again after it has stopped, which ends the process.
+    """
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -40,14 +40,15 @@ class Estimate:
 def share_estimates(
     parts: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike]], pictures: Ints
 ) -> dict[str, Estimate | None]:
-    """Estimate each of `parts`, a (numerator, denominator) pair, as a share.
+    """Estimate the share numerator / denominator for each of `parts`, with its interval.
 
-    Both are (n,), with one number for each face; `pictures` (n,) holds a number for each face that
-    is the same for faces of one picture. A part is None where its denominator is 0 for all faces.
+    Numerator and denominator are (n,), with one number for each face; `pictures` (n,) holds a
+    number for each face that is the same for faces of one picture. A part is None where its
+    denominator is 0 for all faces.
 
     A share of exactly 0 or 1 has the same value in every draw, so the bootstrap gives no interval.
-    The end that is not 0 or 1 is then the exact bound for as many independent pictures (Clopper and
-    Pearson, 1934).
+    One end of the interval is then the share itself, and the other is the exact bound for as many
+    independent pictures (Clopper and Pearson, 1934).
     """
     if not parts:
         return {}

@@ -24,17 +24,21 @@ class TrainConfig:
     balance: float = 0.5
     label_smoothing: float = 0.05  # A few per cent of the labels of scenes are wrong.
     average: float = 0.998  # Decay of the moving average of the weights: about the last 500 steps.
-    # Draws per epoch of a boxed face: there are few, and they are the most like what the daemon
-    # sees.
+    # How often a boxed face is drawn per epoch: boxed faces are few, and they are most similar to
+    # the faces that the daemon sees.
     annotated_draws: float = 3.0
-    # Draws by data set, instead of annotated_draws or 1.
+    # How often each face of a data set is drawn per epoch, by the data set's name. The default is
+    # annotated_draws for boxed faces and 1 for others.
     draws: dict[str, float] = field(default_factory=dict)
-    # As in `training.augmentation.augment.augment`; 0 measures the effect of leaving it out.
+    # The `style` of `training.augmentation.augment.augment`; 0 trains without these changes, for
+    # comparison.
     style: float = 1.0
     put_on: float = 0.15  # Share of the bare-face samples that get a synthetic mask.
-    empty_draws: float = 1.0  # Draws per epoch of a box without a face.
-    empty_per_picture: int = 2  # Boxes without a face, such as walls and clothes, from each scene.
-    empty_no_mask: float = 0.3  # Their `no_mask` target: uncertain, and below the alert threshold.
+    empty_draws: float = 1.0  # How often a box without a face is drawn per epoch.
+    # How many boxes without a face, such as walls and clothes, are taken from each scene.
+    empty_per_picture: int = 2
+    # The `no_mask` target of boxes without a face: uncertain, and below the alert threshold.
+    empty_no_mask: float = 0.3
     corrections: str = ""  # Digest of the file of corrected labels.
     start: str = ""  # Digest of the model whose weights the run starts from.
     teacher: str = ""  # Digest of the model whose outputs are targets as well.

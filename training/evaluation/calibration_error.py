@@ -1,6 +1,4 @@
-"""The calibration error of scores: how far scores differ from the probabilities that they claim to
-be.
-"""
+"""The calibration error of scores: how far scores differ from the observed frequencies."""
 
 from __future__ import annotations
 
@@ -25,8 +23,8 @@ BINS = 10
 class Bin:
     """The faces with a score from `low` up to `high`.
 
-    `score` is the mean of their scores, and `share` is the share of these faces for which the
-    statement that is scored is true.
+    A score is the probability that the model gives to a statement about a face. `score` is the mean
+    of these faces' scores, and `share` is the share of these faces for which the statement is true.
     """
 
     low: float

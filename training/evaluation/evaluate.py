@@ -70,8 +70,8 @@ class EvaluationResult:
 def evaluate(model: Path, root: Path, split: str | None, runtime: str | None) -> Evaluation:
     """Evaluate `model` on one split of the data set in `root`.
 
-    `split` None: the test split if the data set has splits (folders, or boxed scenes, split by file
-    name), all pictures of plain class folders.
+    If `split` is None, evaluate the test split if the data set has splits (folders, or boxed scenes
+    split by file name), and all pictures of plain class folders.
     """
     scorer = load_scorer(model, runtime)
     return run_task(scorer, model, plan_task(scorer, root, split), None, {}).evaluation
@@ -91,7 +91,7 @@ def plan_task(scorer: Scorer, root: Path, split: str | None) -> EvaluationTask:
 
 
 def with_distinct_names(tasks: Sequence[EvaluationTask]) -> list[EvaluationTask]:
-    """Return `tasks` with the paths of data sets as their names where two have the same name."""
+    """Return `tasks`; data sets that have the same name are named by their paths instead."""
     names = Counter(task.data.name for task in tasks)
     return [
         task

@@ -221,9 +221,9 @@ def _threshold_at_2_percent(predictions: Predictions) -> float | None:
 
 
 def _with_threshold_redrawn(alerts: AlertMetrics, bare_flagged: Estimate | None) -> AlertMetrics:
-    """Return `alerts` with another estimate for the bare faces.
+    """Return `alerts` with `bare_flagged` as the estimate for the bare faces.
 
-    In each draw of `bare_flagged` the threshold was chosen again.
+    For `bare_flagged` the threshold was chosen again in each draw.
     """
     redrawn = {} if bare_flagged is None else {ALERT_LABEL: bare_flagged}
     return replace(alerts, flagged={**alerts.flagged, **redrawn})
@@ -297,10 +297,10 @@ def _with_mean_lower_bound(mean: Estimate | None, of: list[Estimate | None]) -> 
 
 
 def _ranking_estimates(predictions: Predictions) -> dict[str, Estimate | None]:
-    """Estimate the metrics that depend on the order of the scores alone.
+    """Estimate the metrics that depend only on the order of the scores.
 
-    They are the areas of each label against the others and, as `found`, the share of bare faces
-    flagged at exactly 2% of the masked ones.
+    These are, for each label against the others, the areas under its curves, and, as `found`, the
+    share of bare faces flagged at the threshold that 2% of the masked faces reach in each draw.
     """
     rankings = {
         label: Ranking(predictions.scores_of(label), predictions.is_label(label))

@@ -200,8 +200,9 @@ def _draw_precision_recall(path: Path, results: Sequence[EvaluationResult], titl
 
 
 def _rankings(result: EvaluationResult) -> Iterator[tuple[str, Ranking]]:
-    """Yield each label that occurs beside others, the alert label last, so that it is
-    drawn on top.
+    """Yield the ranking for each label that some, but not all, of the faces have.
+
+    The alert label comes last, so that it is drawn on top.
     """
     known = result.predictions.with_known_label()
     for label in sorted(known.labels, key=lambda label: label == ALERT_LABEL):
@@ -242,8 +243,9 @@ def _draw_reliability(path: Path, results: Sequence[EvaluationResult], title: st
 
 
 def _draw_bins(axes: Any, found: Reliability, colour: str, name: str) -> None:
-    """Draw dots whose areas grow with their number of faces: a confident model has few in the
-    middle.
+    """Draw a dot for each bin; its area grows with the number of faces.
+
+    A confident model gives few faces a medium score.
     """
     shown = [each for each in found.bins if each.share.count >= MIN_SAMPLES]
     x = [100 * each.score for each in shown]

@@ -32,8 +32,8 @@ class Ranking:
     def cumulated_counts(self, weights: Weights) -> tuple[Floats64, Floats64]:
         """Return the weights of positive and of negative faces that reach each threshold.
 
-        Both are (draws, k + 1): first 0, for no threshold, then for each threshold from high to
-        low.
+        Both are (draws, k + 1). The first column is 0: no face is flagged. The others are for the
+        thresholds from high to low.
         """
         ranked = weights[:, self._order]
         return self._sums(ranked * self._positive), self._sums(ranked * ~self._positive)
@@ -62,7 +62,7 @@ def average_precision(ranking: Ranking, weights: Weights) -> Values:
 def recall_at(ranking: Ranking, weights: Weights, false_alarms: float) -> Values:
     """Return the recall at the lowest threshold that at most `false_alarms` of the negatives reach.
 
-    The threshold is chosen in each draw, as `metrics.alert_threshold` does.
+    The threshold is chosen in each draw, in the same way as in `metrics.alert_threshold`.
     """
     right, wrong = ranking.cumulated_counts(weights)
     within = wrong <= (false_alarms + 1e-9) * wrong[:, -1:]
@@ -75,7 +75,7 @@ def curve_points(ranking: Ranking) -> tuple[Floats64, Floats64, Floats64]:
     """Return the points of the ROC and the precision-recall curve, as three arrays of (k + 1,).
 
     They are the false positive rate, the recall, and the precision, which is 1 where no face is
-    taken.
+    flagged.
     """
     right, wrong = (
         each[0] for each in ranking.cumulated_counts(np.ones((1, len(ranking._order)), "f4"))
@@ -90,8 +90,8 @@ def curve_bands(
 ) -> tuple[tuple[Floats64, Floats64], tuple[Floats64, Floats64]]:
     """Return the 95% bands, (low, high) of (m,) each, of the ROC and the precision-recall curve.
 
-    The first is the recall where the false positive rate is `at`; the second is the precision where
-    the recall is `at`. `at`: (m,), 0 to 1, ascending.
+    The first band is the recall at the false positive rates `at`; the second is the precision at
+    the recalls `at`. `at`: (m,), 0 to 1, ascending.
     """
     found, precise = [], []
     for weights in bootstrap_weights(pictures):

@@ -15,7 +15,7 @@ from training.common.plotting import OTHER_COLOURS, plot
 from training.evaluation.evaluation_metrics import Evaluation
 from training.evaluation.slices import Slice
 
-#: With fewer faces the interval is too wide to be of use, so they are not drawn.
+#: Slices with fewer faces are not drawn, because their intervals are too wide to be useful.
 MIN_SAMPLES = 10
 SLICE_METRICS: dict[str, Callable[[Slice], Estimate | None]] = {
     "Accuracy": lambda each: each.accuracy,
@@ -100,8 +100,9 @@ def _write_grid(path: Path, groupings: Mapping[str, SlicesByDataSet]) -> bool:
 
 
 def _axis_minimum(lows: Sequence[float]) -> float:
-    """Return the lowest end of an interval, rounded down, so that all plots of a row share one
-    scale.
+    """Return the lower limit of the y axis that all plots of a row share, in per cent.
+
+    It is the lowest end of the intervals in the row, rounded down to tens.
     """
     return max(0.0, 10 * math.floor(min(lows, default=0.0) / 10))
 
@@ -109,9 +110,7 @@ def _axis_minimum(lows: Sequence[float]) -> float:
 def _draw_points(
     axes: Any, by_data: SlicesByDataSet, metric: Callable[[Slice], Estimate | None]
 ) -> float:
-    """Draw a series for each data set and return the lowest end of an interval drawn, in
-    per cent.
-    """
+    """Draw a series for each data set; return the lowest end of its intervals, in per cent."""
     names = list(dict.fromkeys(name for by_name in by_data.values() for name in by_name))
     one_each = all(len(by_name) == 1 for by_name in by_data.values())
     lowest = 100.0

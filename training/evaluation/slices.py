@@ -1,4 +1,4 @@
-"""The same metrics on slices of the faces: by data set, width, brightness, and kind of mask."""
+"""Metrics on slices of the faces: by data set, width, brightness, and kind of mask."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KINDS = {
     "_Mask_Mouth_Chin": "nose bare",
     "_Mask_Chin": "under the chin",
 }
-#: Kinds for pictures that have only a number for a name, in folders where others have a suffix.
+#: Kinds, by label, of pictures whose name has no suffix, in data sets where other names have one.
 KIND_WITHOUT_SUFFIX = {"mask": KINDS["_Mask"], "incorrect_mask": "incorrectly, unknown how"}
 
 

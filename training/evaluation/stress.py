@@ -53,7 +53,7 @@ SKIN_TONES = (
 
 
 def _dim(light: float) -> Callable[[Pixels, Rng], Pixels]:
-    """Return a function that reduces the light as a sensor sees it: darker, with the same noise."""
+    """Return a function that darkens a picture as less light does: the noise is not reduced."""
 
     def dim(pixels: Pixels, rng: Rng) -> Pixels:
         linear = (pixels.astype(np.float32) / 255) ** 2.2 * light
@@ -125,7 +125,7 @@ class ConditionResult:
 def add_stress_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `python -m training stress`."""
     add_model_options(parser)
-    add_data_option(parser, "Only their test splits are used.")
+    add_data_option(parser, "Only the test splits are used.")
     add_limit_option(parser)
     parser.add_argument(
         "--json", action="store_true", help="print one JSON array instead of a Markdown table"

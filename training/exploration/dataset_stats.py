@@ -72,8 +72,8 @@ class DataSetStats:
 def collect_stats(data: DataSet, limit: int | None, seed: int) -> DataSetStats:
     """Read `limit` samples of `data`, evenly spread over it, or all if `limit` is None.
 
-    Pictures that cannot be decoded are listed, however many they are. Raises UserError if there are
-    no others.
+    Pictures that cannot be decoded are listed, even if they are many. Raises UserError if no
+    picture can be decoded.
     """
     samples = subsample(list(data.samples), limit)
     chosen = _choose_for_sheets(samples, seed)

@@ -39,7 +39,7 @@ from training.exploration.near_duplicates import Pair, find_pairs
 #: Maximum number of pairs on the contact sheet of near-duplicates, five in a row.
 MAX_PAIRS_SHOWN = 30
 SHEET_QUALITY = 88  # JPEG quality of contact sheets.
-MAX_CAPTION_LETTERS = 16  # In a caption below a picture.
+MAX_CAPTION_LETTERS = 16  # Longer lines in the captions of pictures are cut.
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,9 @@ def run_explore(options: argparse.Namespace) -> int:
 
 
 def _make_private_folder(out: Path) -> None:
-    """Create the folder with a .gitignore, because it shows people and may be in a repository."""
+    """Create the folder with a .gitignore, because the report shows people and must not be
+    committed.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / ".gitignore").write_text("*\n")

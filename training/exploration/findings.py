@@ -123,8 +123,8 @@ def _data_set_findings(data: Summary) -> Iterator[str]:
     name, counts = data["name"], data["labels"]
     if len(counts) == 1:
         yield (
-            f"{name}: all faces are {next(iter(counts))}. Training needs another data set as well,"
-            " and then the style of a picture reveals its label."
+            f"{name}: all faces are {next(iter(counts))}. Training also needs a data set with"
+            " other labels; the model may then learn the style of the data set instead of the mask."
         )
     elif max(counts.values()) > MAX_IMBALANCE * min(counts.values()):
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
@@ -147,14 +147,14 @@ def _data_set_findings(data: Summary) -> Iterator[str]:
 def _style_findings(separability_rows: list[Summary]) -> Iterator[str]:
     for row in separability_rows:
         if row["look"] >= SEPARABLE:
-            evidence = f"brightness, colour and sharpness separate them at {row['look']:.2f}"
+            measures, probability = "brightness, colour and sharpness", row["look"]
         elif row["look and size"] >= SEPARABLE:
-            evidence = f"look and size separate them at {row['look and size']:.2f}"
+            measures, probability = "brightness, colour, sharpness and size", row["look and size"]
         else:
             continue
         yield (
-            f"{row['of']}: style reveals the label. Without a mask in view, {evidence}"
-            " (0.5: chance)."
+            f"{row['of']}: style reveals the label. Without a mask in view, {measures}"
+            f" separate these labels with a probability of {probability:.2f} (0.5: chance)."
         )
 
 

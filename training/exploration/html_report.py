@@ -27,7 +27,7 @@ PRIVATE = (
     " git."
 )
 WHAT_STYLE_IS = (
-    "Measured on the upper half of each face, which no mask covers, and on the size of the"
+    "Style is measured on the upper half of each face, which no mask covers, and on the size of the"
     " picture. Where these numbers reveal the label, a model can be right without having seen"
     " a mask, and will then be wrong at a door."
 )
@@ -37,10 +37,10 @@ PLOT_NOTES = {
     "style.png": WHAT_STYLE_IS
     + " Boxes: 25th to 75th percentile; whiskers: 5th to 95th percentile.",
     "told-by-style.png": "Each number is the probability that the measure puts a face of the first"
-    " label and a face of the second in the right order (area under the ROC curve, at least 0.5):"
-    " 0.5 is chance. The model sees crops of one size, so it sees the look, and the size only as"
-    " blur and distortion. Remedies: mix data sets, augment the style, and evaluate a model on"
-    " photographs of another origin.",
+    " label and a face of the second label in the right order (area under the ROC curve, at least"
+    " 0.5): 0.5 is chance. The model sees crops of one size, so it sees brightness, colour and"
+    " sharpness directly, and the original size only as blur and distortion. Remedies: mix data"
+    " sets, augment the style, and evaluate a model on photographs of another origin.",
 }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-# At a door a Pi's camera rarely sees a face larger than this; half of 192 px costs a quarter.
+# At a door, faces in the picture of a Pi's camera are rarely wider than this. An input of
+# 192 px would need four times as much computation.
 SIZE_PX = 96
 #: (pixel - 128) / 128 is exactly the meaning of a uint8 tensor with scale 1/128 and zero point 128.
 #: Therefore the conversion drops this layer, and the int8 model takes raw pixels at no cost.
@@ -38,8 +39,10 @@ def build_model(labels: int, net: str = "small") -> Any:
     return keras.Model(pixels, shares, name="mask")
 
 
-Stem = tuple[tuple[int, int, int], ...]  # Channels, kernel size, stride: 96 px to 24 px to 12 px.
-Blocks = tuple[tuple[int, int], ...]  # Channels, stride: 12 px to 6 px.
+#: Channels, kernel size and stride of each layer; the strides reduce 96 px to 24 px and then 12 px.
+Stem = tuple[tuple[int, int, int], ...]
+#: Channels and stride of each block; the strides reduce 12 px to 6 px.
+Blocks = tuple[tuple[int, int], ...]
 NETS: dict[str, tuple[Stem, Blocks]] = {
     # Runs on the Pi: 98,000 parameters.
     "small": (

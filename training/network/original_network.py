@@ -18,8 +18,8 @@ def build_original(labels: int = 2) -> Any:
     `workflow/2_CNN_binary(colab).ipynb` and `6_multiclass_final(colab).ipynb`: four 3x3
     convolutions without padding, of 32, 64, 128 and 128 filters, each with ReLU and 2x2 max
     pooling, then dense layers. The original was trained without augmentation by Adam with Keras's
-    default settings, for 30 epochs of batches of 80. There the data generator divides pixels by
-    255; here the first layer does.
+    default settings, for 30 epochs of batches of 80. Its data generator divides pixels by 255;
+    in this model the first layer does.
     """
     import keras
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 MAX_SLOTS = 2000
-#: How many of the devices, counted from the newest, may be evicted although they are not silent.
+#: This many of the newest devices may be evicted even if they are not silent.
 NEWCOMERS = 200
 #: A device that has sent nothing for this long is evicted first.
 SILENT_AFTER_S = 86_400.0
@@ -44,13 +44,13 @@ class DeviceSlots:
         self._newcomers = newcomers
         self._chance = chance or random.Random()
         self._free = list(range(slots))
-        #: By device, oldest first.
+        #: The slot of each device by its name; the oldest device is first.
         self._taken: dict[str, _Slot] = {}
 
     def restore(self, heard_s: Mapping[str, float]) -> list[str]:
-        """Assign slots to the devices of an earlier run, oldest first, while there are free ones.
+        """Assign slots to the devices of an earlier run, oldest first, while slots are free.
 
-        `heard_s` says when each device was last heard. Return the devices that got a slot.
+        `heard_s` holds the time of each device's last message. Return the devices that got a slot.
         """
         restored = []
         for name, at_s in heard_s.items():
@@ -61,7 +61,7 @@ class DeviceSlots:
         return restored
 
     def touch(self, name: str, at_s: float) -> int | None:
-        """Record that `name` sent a message; return the number of its slot, None without one."""
+        """Record that `name` sent a message; return its slot number, or None if it has no slot."""
         with self._lock:
             slot = self._taken.get(name)
             if slot is None:
@@ -70,7 +70,7 @@ class DeviceSlots:
             return slot.number
 
     def assign(self, name: str, at_s: float) -> tuple[int, str]:
-        """Give `name` a slot; return its number and the device that was evicted (empty: none)."""
+        """Give `name` a slot; return its number and the evicted device (empty if there is none)."""
         with self._lock:
             if name in self._taken:
                 return self._taken[name].number, ""

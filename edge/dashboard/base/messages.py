@@ -42,7 +42,7 @@ class EventMessage:
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is in view: the fields of `state` that the dashboard shows."""
+    """The people in view of the camera: the fields of `state` that the dashboard shows."""
 
     no_mask: bool
     people: Annotated[int, msgspec.Meta(ge=0, le=10_000)]

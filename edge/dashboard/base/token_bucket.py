@@ -15,7 +15,7 @@ class TokenBuckets(Generic[Key]):
         """Each bucket holds `burst` tokens and regains `per_s` tokens per second."""
         self._burst = float(burst)
         self._per_s = per_s
-        #: For each bucket that is not full: its tokens, and when it held them.
+        #: For each bucket that is not full: its number of tokens, and when that was computed.
         self._tokens: dict[Key, tuple[float, float]] = {}
 
     def consume(self, key: Key, now_s: float) -> bool:

@@ -50,8 +50,8 @@ def _is_current(revision: str) -> bool:
     """Return whether there is nothing to migrate; raises NewerSchemaError."""
     if revision and revision not in REVISIONS:
         raise NewerSchemaError(
-            f"its schema (revision {revision}) is of a newer version of Mask Patrol; install"
-            " that version, or set `dashboard.database` to another database"
+            f"its schema (revision {revision}) was written by a newer version of Mask Patrol;"
+            " install that version, or set `dashboard.database` to another database"
         )
     return revision == REVISIONS[-1]
 

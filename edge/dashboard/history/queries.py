@@ -87,7 +87,7 @@ class HistoryQueries:
     def alert_page(
         self, wanted: AlertFilter, count: int, after: PageCursor | None = None
     ) -> list[AlertRow]:
-        """Return at most `count` alerts, newest first; with `after`, those that follow it."""
+        """Return at most `count` alerts, newest first; `after` is the end of the previous page."""
         query = sa.select(alerts).where(*wanted.conditions())
         if after is not None:
             position = sa.tuple_(alerts.c.started_s, alerts.c.episode)
@@ -104,7 +104,10 @@ class HistoryQueries:
             cursor = (rows[-1]["started_s"], rows[-1]["episode"])
 
     def count_per_hour(self, wanted: AlertFilter) -> list[tuple[int, str, int]]:
-        """Return hour (since the epoch), label, and how many alerts began, for each hour."""
+        """Count the alerts that began in each hour, by label.
+
+        Return (hour since the epoch, label, count), sorted, without counts of 0.
+        """
         table = hourly if wanted.device else totals
         first, last = _whole_hours(wanted)
         query = (
@@ -166,19 +169,21 @@ class HistoryQueries:
     def _alerts_in_partial_hours(
         self, db: sa.Connection, wanted: AlertFilter
     ) -> Iterator[tuple[float, str]]:
-        """Yield time and label of the alerts in the hours that are only partly in the span."""
+        """Yield the time and label of each alert in the hours that are only partly in the span."""
         for edge in _partial_hours(wanted):
             query = sa.select(alerts.c.started_s, alerts.c.label).where(*edge.conditions())
             yield from ((float(at_s), str(label)) for at_s, label in db.execute(query))
 
     def known_devices(self) -> list[tuple[str, float | None]]:
-        """Return every device in the database, and when it was last heard."""
+        """Return every device in the database, and when its last message arrived."""
         query = sa.select(devices.c.device, devices.c.last_seen_s).order_by(devices.c.device)
         with self._engine.connect() as db:
             return [(str(name), at_s) for name, at_s in db.execute(query)]
 
     def listed_devices(self) -> list[tuple[str, float | None]]:
-        """Return the devices that are not retired, oldest first, and when each was last heard."""
+        """Return the devices that are not retired, oldest first, with the time of the last
+        message of each.
+        """
         query = sa.select(devices.c.device, devices.c.last_seen_s)
         query = query.where(devices.c.retired_s.is_(None)).order_by(
             sa.func.coalesce(devices.c.first_seen_s, 0.0), devices.c.device
@@ -193,14 +198,14 @@ class HistoryQueries:
             return set(db.scalars(query))
 
     def retired_devices_with_alerts(self) -> list[str]:
-        """Return the retired devices of which there still are alerts, sorted by name."""
+        """Return the retired devices that still have alerts in the database, sorted by name."""
         has_alerts = sa.exists().where(alerts.c.device == devices.c.device)
         query = sa.select(devices.c.device).where(devices.c.retired_s.is_not(None), has_alerts)
         with self._engine.connect() as db:
             return sorted(db.scalars(query))
 
     def lost_events(self) -> dict[str, int]:
-        """Return how many events of each device were lost, without devices that lost none."""
+        """Return the number of lost events of each device that has lost any."""
         missing = gaps.c.last_seq - gaps.c.first_seq + 1
         query = sa.select(gaps.c.device, sa.func.sum(missing)).group_by(gaps.c.device)
         unlisted = sa.select(devices.c.device, devices.c.forgotten).where(devices.c.forgotten > 0)
@@ -246,7 +251,7 @@ class HistoryQueries:
 
 
 def _whole_hours(wanted: AlertFilter) -> tuple[int, int]:
-    """Return the first hour that is completely in the span, and the one after the last."""
+    """Return the hours that are completely in the span: the first, and the end (exclusive)."""
     first = -int(-wanted.from_s // HOUR_S)
     return first, max(first, int(wanted.to_s // HOUR_S))
 

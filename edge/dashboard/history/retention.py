@@ -31,8 +31,9 @@ log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
 CLEANUP_EVERY_S = 3600.0
-#: The age of rows is measured at most up to this long after the last message of any device, so that
-#: a clock that has jumped ahead does not delete the whole history.
+#: If the clock is further ahead of the last message of any device than this, ages of rows are
+#: computed as if only this time had passed. Otherwise a clock that has jumped ahead would cause the
+#: whole history to be deleted.
 MAX_DAYS_AFTER_LAST_MESSAGE = 30.0
 #: How many alerts one transaction deletes; new events wait until it ends.
 CHUNK_ALERTS = 1000
@@ -41,8 +42,9 @@ PROBLEMS_DAYS = 90.0
 MAX_PROBLEMS_KEPT = 20_000
 #: A limit for device names, so that invented names cannot fill the disk.
 MAX_DEVICES = 20_000
-#: A separate limit for retired devices. They are remembered longer than their alerts, because the
-#: broker may send their retained messages at any time, which must not list them again.
+#: A separate limit for retired devices. They are kept longer than their alerts, because the broker
+#: may send their retained messages at any time, and these messages must not put
+#: the devices on the list again.
 MAX_RETIRED = 20_000
 #: Login sessions are never valid for longer than this.
 SESSION_DAYS = 30.0
@@ -125,7 +127,7 @@ def _delete_expired_devices(engine: sa.Engine, now_s: float, max_age_days: float
     heard_s = sa.func.coalesce(devices.c.last_seen_s, first_seen_s)
     old = sa.and_(listed, heard_s < now_s - max_age_days * DAY_S)
     _delete_devices(engine, 0, old, devices.c.device)
-    # As in DeviceSlots: silent devices are deleted first, and then the newest ones.
+    # As in DeviceSlots, silent devices are deleted first, and then the newest ones.
     is_active = sa.case((heard_s < now_s - SILENT_AFTER_S, 0), else_=1)
     _delete_devices(
         engine, MAX_DEVICES, listed, is_active, first_seen_s.desc(), devices.c.device.desc()
@@ -171,7 +173,7 @@ class RetentionJob:
             self._thread.join(5.0)
 
     def _now_s(self) -> float:
-        """Return seconds since the epoch, ignoring jumps ahead of a clock that NTP does not set."""
+        """Return seconds since the epoch; ignore jumps ahead of an unsynchronised clock."""
         if clock_is_synchronised():
             return time.time()
         return min(time.time(), self._started_s + time.monotonic() - self._started_ticks)

@@ -1,7 +1,8 @@
-"""Gaps in the sequence numbers of a device, which stand for lost events.
+"""Gaps in the sequence numbers of a device: they show that events were lost.
 
 A device numbers its events 1, 2, 3 and so on without end, so a number that never arrives is a lost
-event. Events may arrive late and out of order, as several dashboards can share them.
+event. Events may arrive late and out of order, because the broker can divide them among
+several dashboards.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class SequenceGaps:
             self._fill(seq, is_old)
         elif seq == 1 and self.first > MAX_REORDERING and not is_old:
             self._restart(seq)
-        # Numbers below the first are ignored: those events are older than the dashboard's first.
+        # Numbers below `first` are ignored: these events are older than the first that arrived.
 
     def add_all(self, seqs: Iterable[int], now_s: float) -> None:
         """Record several numbers, in the order of arrival."""

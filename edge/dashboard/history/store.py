@@ -100,7 +100,7 @@ class HistoryStore:
                 db.execute(sa.insert(problems), list(rows))
 
     def update_last_seen(self, seen_s: Mapping[str, float]) -> None:
-        """Set when each device was last heard."""
+        """Set the time of the last message of each device."""
         if seen_s:
             insert = upsert(self._engine, devices)
             with self._engine.begin() as db:
@@ -123,8 +123,8 @@ class HistoryStore:
     def retire_devices(self, names: Sequence[str], now_s: float) -> None:
         """Take devices off the list until `restore_devices`, and delete all but their alerts."""
         insert = upsert(self._engine, devices)
-        # The gaps are deleted. With `first_seq` set to the last number, lower numbers that still
-        # arrive are ignored (see SequenceGaps).
+        # The gaps are deleted. `first_seq` is set to the last number, so that lower numbers that
+        # still arrive are ignored (see SequenceGaps).
         values = {"forgotten": 0, "retired_s": now_s, "first_seq": devices.c.last_seq}
         with self._engine.begin() as db:
             db.execute(

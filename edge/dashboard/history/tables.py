@@ -16,16 +16,16 @@ devices = sa.Table(
     sa.Column("device", sa.String(64), primary_key=True),
     sa.Column("first_seq", sa.BigInteger),
     sa.Column("last_seq", sa.BigInteger),
-    # How many lost events the table `gaps` does not list any more.
+    # The number of lost events that the table `gaps` no longer lists.
     sa.Column("forgotten", sa.BigInteger, nullable=False, default=0),
     sa.Column("last_seen_s", sa.Double),
-    # NULL for devices that were in the database before this column was; they sort first.
+    # NULL for devices that were stored before this column was added; they sort first.
     sa.Column("first_seen_s", sa.Double),
     # When the device was taken off the list; NULL while it is listed.
     sa.Column("retired_s", sa.Double),
 )
 
-#: The events that were received; finds duplicates.
+#: The events that were received; used to find duplicates.
 events = sa.Table(
     "events",
     metadata,
@@ -114,7 +114,7 @@ figures = sa.Table(
     sa.Index("figures_by_time", "at_s"),
 )
 
-#: Problems of the devices, as text. The table has kept the name of the first release.
+#: Problems of the devices, as text. The table has the name that it had in the first release.
 problems = sa.Table(
     "troubles",
     metadata,

@@ -38,7 +38,7 @@ UNSUBSCRIBE_TIMEOUT_S = 1.0
 #: How many events the broker may send before the first of them is acknowledged.
 RECEIVE_MAXIMUM = 1000
 #: The broker does not send larger packets. It must be well above the largest message that the
-#: dashboard accepts: a message that is too large is to be counted as refused, not lost unseen.
+#: dashboard accepts, so that messages that are too large still arrive and are counted as refused.
 MAX_PACKET_BYTES = 2 * 1024 * 1024
 
 
@@ -99,9 +99,9 @@ class ConnectionCallbacks:
 
     #: The broker has granted all subscriptions.
     connected: Callable[[], None]
-    #: A message has arrived; None stands for one whose topic is not valid UTF-8.
+    #: A message has arrived; None stands for a message with a topic that is not UTF-8.
     received: Callable[[ReceivedMessage | None], None]
-    #: Return whether the connection is to end.
+    #: Return whether the connection should be closed.
     is_stopping: Callable[[], bool]
 
 
@@ -132,7 +132,7 @@ class BrokerConnection:
         self._client: paho.Client = client
 
     def open(self) -> bool:
-        """Connect and subscribe; return False if it is stopped meanwhile.
+        """Connect and subscribe; return False if `is_stopping` returns True before this is done.
 
         Raises UserError when connecting or subscribing fails.
         """
@@ -164,7 +164,7 @@ class BrokerConnection:
         return self._accepted
 
     def wait(self) -> None:
-        """Block until the connection ends or is to end; raises UserError if it failed."""
+        """Block until the connection ends or should be closed; raises UserError if it failed."""
         while not self._ended.wait(0.1):
             if self._callbacks.is_stopping():
                 return

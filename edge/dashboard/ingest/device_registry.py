@@ -1,4 +1,4 @@
-"""Which devices the dashboard lists, in step with the database and with the other dashboards."""
+"""The devices that the dashboard lists, synchronised with the database and other dashboards."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class DeviceRegistry:
         self._ticks = ticks
         self._lock = threading.Lock()
         self._retired: set[str] = set()
-        #: Devices that sent a message after they were retired, until the database knows it.
+        #: Devices that sent a message after they were retired; kept until the database is updated.
         self._returned: set[str] = set()
         self._report_eviction_until = 0.0
 

@@ -1,4 +1,4 @@
-"""Writing events to the history in batches: one transaction for many events spares the disk."""
+"""Writing events to the history in batches: one transaction for many events reduces disk writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 MAX_IN_BATCH = 500
 #: While this many events wait, further events that need no acknowledgement are dropped, so that
-#: memory stays bounded. The broker limits the number of the others (RECEIVE_MAXIMUM).
+#: memory stays bounded. The broker limits the number of unacknowledged events (RECEIVE_MAXIMUM).
 MAX_WAITING = 20_000
 #: After a batch smaller than SMALL_BATCH, the next one collects events for this long.
 GATHER_S, SMALL_BATCH = 0.05, 20
@@ -35,9 +35,9 @@ class BatcherCallbacks:
 
     #: A batch was committed.
     written: Callable[[WriteResult], None]
-    #: The database rejected this event, and this one only.
+    #: The database rejected this event; the other events of the batch are not affected.
     refused: Callable[[EventMessage, Exception], None]
-    #: Why events cannot be written at the moment; empty: they can.
+    #: The reason why events cannot be written at the moment; empty if they can be written.
     storage_error: Callable[[str], None]
     #: Called once a second; may raise any exception.
     housekeeping: Callable[[], None]
@@ -75,7 +75,7 @@ class EventBatcher:
             self._thread.join(STOP_TIMEOUT_S)
 
     def put(self, event: EventMessage, acknowledge: Callable[[], None], qos: int) -> None:
-        """Queue an event; `acknowledge` is called after it was committed, or rejected for good.
+        """Queue an event; `acknowledge` is called when it is committed or finally rejected.
 
         An event of QoS 0, which the broker does not send again anyway, is dropped when MAX_WAITING
         events wait. May be called from any thread.
@@ -107,7 +107,7 @@ class EventBatcher:
             self._callbacks.storage_error("")
         except sa.exc.SQLAlchemyError as error:
             self._report_storage_error(error)
-        except Exception:  # must not end the thread that writes the events
+        except Exception:  # an error here must not end the thread that writes the events
             log.exception("the dashboard's housekeeping failed")
 
     def _next_batch(self) -> list[QueuedEvent]:
@@ -136,7 +136,7 @@ class EventBatcher:
                     return
                 self._report_storage_error(error)
                 if self._stopped.wait(RETRY_S):
-                    return  # not acknowledged: the broker will send the events again
+                    return  # The broker sends unacknowledged events again.
         for _, acknowledge in batch:
             acknowledge()
         self.written += result.new
@@ -151,7 +151,7 @@ class EventBatcher:
             return
         ((event, acknowledge),) = batch
         self._callbacks.refused(event, error)
-        acknowledge()  # otherwise the broker would send it again and again
+        acknowledge()  # Otherwise the broker would send the event again and again.
 
     def _report_storage_error(self, error: Exception) -> None:
         cause = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
@@ -161,6 +161,6 @@ class EventBatcher:
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the database failed; False if it rejected the data, which a retry does not change."""
+    """Return whether a retry may succeed: the database failed, and did not reject the data."""
     data = isinstance(error, sa.exc.DataError | sa.exc.IntegrityError)
     return isinstance(error, sa.exc.SQLAlchemyError | OSError | MemoryError) and not data

@@ -34,20 +34,22 @@ from edge.dashboard.base.token_bucket import TokenBuckets
 log = logging.getLogger(__name__)
 
 LEAVES = ("events", "status", "state", "health", "info")
-#: A device's name. Not `.` or `..`: browsers resolve these in a URL to another page.
+#: A device's name. `.` and `..` are excluded: browsers resolve them in a URL to another page.
 DEVICE_NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,64}")
 #: The ID of an episode.
 EPISODE_ID = re.compile(r"[A-Za-z0-9._-]{1,96}")
 #: Ten times the size of the largest payload that Mask Patrol publishes.
 MAX_BYTES = 16 * 1024
-#: For each device: a whole outbox at once, and then as many events as a busy entrance causes.
+#: The limit of events per device: a whole outbox at once, and then the rate of a busy entrance.
 EVENT_BURST, EVENTS_PER_S = 110_000, 20.0
-#: For each device and all other messages: many when it connects, then one every few seconds.
+#: The limit of other messages per device, which sends many on connecting and then one every few
+#: seconds.
 OTHER_BURST, OTHERS_PER_S = 200, 10.0
-#: For the messages of all devices without a slot together; each is validated before it gets one.
+#: The limit for all devices without a slot together. A device gets a slot with its first valid
+#: message, so each of these messages has to be validated.
 NEW_DEVICE_BURST, NEW_DEVICES_PER_S = 4 * MAX_SLOTS, 200.0
 MAX_NUMBER = 2**53
-#: If an event's time and its age differ by more than this, the age is right: the device measures it
+#: If an event's time contradicts its age by more than this, the age is used: the device measures it
 #: with a monotonic clock, which is never set.
 MAX_DISAGREEMENT_S = 6 * 3600.0
 #: The length of an episode's ID after the device's name: a hyphen and a ULID.
@@ -57,7 +59,7 @@ ID_SUFFIX_LENGTH = 27
 REFUSAL_REASONS = {
     "topic": "on an unknown topic",
     "size": f"larger than {MAX_BYTES} bytes",
-    "rate": "above the rate that a device may send",
+    "rate": "above the rate limit of a device",
     "strangers": "from too many new device names at once",
     "json": "not valid JSON",
     "schema": "not valid according to the schema",
@@ -93,7 +95,7 @@ class MessageValidator:
         schema = json.loads(event_schema().read_text(encoding="utf-8"))
         self._schema = jsonschema.Draft202012Validator(schema)
         self._slots = DeviceSlots()
-        #: By slot number: a device that takes over a slot also takes over its remaining tokens.
+        #: Keyed by slot number: a device that takes over a slot also takes over its tokens.
         self._event_limits: TokenBuckets[int] = TokenBuckets(EVENT_BURST, EVENTS_PER_S)
         self._other_limits: TokenBuckets[int] = TokenBuckets(OTHER_BURST, OTHERS_PER_S)
         self._new_devices: TokenBuckets[None] = TokenBuckets(NEW_DEVICE_BURST, NEW_DEVICES_PER_S)
@@ -106,7 +108,7 @@ class MessageValidator:
         return dict(self._refused)
 
     def restore_devices(self, silent_s: Mapping[str, float]) -> list[str]:
-        """Assign slots to the devices of an earlier run, oldest first, while there are free ones.
+        """Assign slots to the devices of an earlier run, oldest first, while slots are free.
 
         `silent_s` says for how long each device has been silent, so that a restart does not count
         as a message. Return the devices that got a slot.
@@ -121,7 +123,7 @@ class MessageValidator:
     def pop_evicted(self) -> list[str]:
         """Return the devices that lost their slots since the last call.
 
-        To be called by the thread that calls `validate`.
+        Only the thread that calls `validate` may call this.
         """
         evicted, self._evicted = self._evicted, []
         return evicted
@@ -136,9 +138,9 @@ class MessageValidator:
     ) -> Message | None:
         """Decode a message that arrived at `now_s`, in seconds since the epoch; never raises.
 
-        Return None if the message is refused or has nothing to decode: an empty payload only
-        deletes a retained message, and a retained message of one of the `retired` devices is from
-        before its retirement.
+        Return None if the message is refused or ignored. Two kinds are ignored: an empty payload,
+        which only deletes a retained message, and a retained message of one of the `retired`
+        devices, which is older than its retirement.
         """
         try:
             device, leaf = self._parse_topic(topic)
@@ -265,7 +267,7 @@ def _event_time_s(raw: Mapping[str, Any], now_s: float, clock_is_right: bool) ->
     """Return when an event happened, in seconds since the epoch, and whether that is reliable.
 
     If the device's clock is wrong, the time is estimated from the event's age, and is not reliable.
-    `clock_is_right`: the device's time can be compared with this machine's.
+    `clock_is_right`: whether the device's time can be checked against this machine's clock.
     """
     try:
         device_s = datetime.fromisoformat(raw["time"].strip()).timestamp()

@@ -135,7 +135,7 @@ def _all_clear_s(state: State, received_s: float) -> float:
         return max(received_s, since_s)
     if since_s > received_s + MAX_CLOCK_AHEAD_S:
         return 0.0
-    # The alert of the person without a mask began at `since` or later, by the same clock.
+    # There has been a person without a mask since `since`, so alerts that began before it are over.
     return since_s - MAX_STATE_DELAY_S
 
 

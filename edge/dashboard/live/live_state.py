@@ -43,9 +43,9 @@ class LiveState:
         self._alerts: dict[str, tuple[int, dict[str, Any]]] = {}
         self._devices: dict[str, DeviceState] = {}
         self._rows: dict[str, tuple[int, dict[str, Any]]] = {}
-        #: The removed devices in the order of removal: the version, and when it was.
+        #: For each removed device, in the order of removal: the version and time of its removal.
         self._removed: dict[str, tuple[int, float]] = {}
-        #: The version up to which removals are not remembered any more.
+        #: Removals up to this version have been forgotten.
         self._removals_known_from = -1
         link = {"connected": False, "why": "", "disk": "", "crowd": ""}
         self._link: tuple[int, dict[str, Any]] = (0, link)

@@ -27,7 +27,8 @@ SEND_TIMEOUT_S = 15.0
 #: How often each page's login session is checked.
 RECHECK_S = 30.0
 MAX_PAGES = 100
-#: Close codes: 1001 and 1013 are of the websocket protocol, 4401 is of its range for applications.
+#: Close codes: the websocket protocol defines 1001 and 1013, and reserves 4000 to 4999 for
+#: applications.
 GOING_AWAY, TRY_AGAIN_LATER, NOT_LOGGED_IN = 1001, 1013, 4401
 
 _encode = msgspec.json.Encoder().encode
@@ -45,7 +46,7 @@ class LiveWebsocket:
         self._recheck_requests = 0
 
     def recheck_access(self) -> None:
-        """Check the login session of every page at once; call it from the event loop's thread."""
+        """Check the login sessions of all pages now; call this from the event loop's thread."""
         self._recheck_requests += 1
         for event in self._wake_events:
             event.set()

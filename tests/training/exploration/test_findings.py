@@ -38,7 +38,7 @@ def test_style_findings_name_the_pair_and_the_measure() -> None:
     found = summary([], [], [("d: mask / no_mask", row)])["findings"]
     assert found == [
         "d: mask / no_mask: style reveals the label. Without a mask in view, brightness, colour and"
-        " sharpness separate them at 0.95 (0.5: chance)."
+        " sharpness separate these labels with a probability of 0.95 (0.5: chance)."
     ]
     assert (
         summary([], [], [("d: mask / no_mask", {"look": 0.6, "look and size": 0.65})])["findings"]

@@ -13,7 +13,7 @@ def run_migrations() -> None:
     context.configure(
         connection=context.config.attributes["connection"],
         target_metadata=metadata,
-        render_as_batch=True,  # SQLite cannot alter columns; Alembic copies the table
+        render_as_batch=True,  # SQLite cannot alter columns, so Alembic copies the table
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -76,7 +76,7 @@ def test_locked_devices_are_returned_in_order(engine: sa.Engine) -> None:
 def test_all_transactions_lock_in_one_order(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tables in the order of the metadata, devices by name: otherwise transactions deadlock."""
+    """Tables are locked in the order of the metadata, and devices by name, to avoid deadlocks."""
     monkeypatch.setattr("edge.dashboard.history.retention.MAX_DEVICES", 2)
     monkeypatch.setattr("edge.dashboard.history.retention.MAX_RETIRED", 0)
     order = [table.name for table in metadata.tables.values()]
@@ -104,7 +104,7 @@ def test_all_transactions_lock_in_one_order(
     store.retire_devices(["c"], NOW_S)
     delete_expired(engine, NOW_S + 20 * 86_400.0, 10.0, 1)
     for transaction in transactions:
-        # A transaction may change a table that it has locked again at any time.
+        # Only the first use counts: a transaction may later use a locked table again.
         first_uses = [order.index(name) for name in dict.fromkeys(transaction)]
         assert first_uses == sorted(first_uses), transaction
     assert sum("devices" in transaction for transaction in transactions) >= 7

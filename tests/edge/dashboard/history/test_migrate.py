@@ -225,7 +225,9 @@ def test_newer_database_is_refused_unchanged(address: str) -> None:
     engine = connect(address)
     with engine.begin() as db:
         db.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(UserError, match=r"schema \(revision 9999\) is of a newer version") as error:
+    with pytest.raises(
+        UserError, match=r"schema \(revision 9999\) was written by a newer version"
+    ) as error:
         open_database(address)
     assert "cannot use the database" in str(error.value)
     assert revision(engine) == "9999"

@@ -50,7 +50,7 @@ def test_gaps_are_lost_events_until_filled(engine: sa.Engine) -> None:
 
 
 def test_two_dashboards_write_to_one_database(engine: sa.Engine) -> None:
-    """Each writes half of the events, and both write some of them, at the same time."""
+    """Two stores write at the same time: each writes half of the events, and both write 30."""
     sent = [e for d in ("a", "b", "c") for n in range(1, 41) for e in visit(n, d, NOW_S + n)]
     halves = [sent[0::2] + sent[:30], sent[1::2] + sent[:30]]
     failures: list[BaseException] = []

@@ -113,7 +113,7 @@ def test_failing_database_is_tried_again(harness: Harness, monkeypatch: pytest.M
         "alerts cannot be stored: database or disk is full",
         "alerts cannot be stored: OSError",
     ]
-    wait_until(lambda: harness.storage_errors[-1] == "", "the error is withdrawn")
+    wait_until(lambda: harness.storage_errors[-1] == "", "the error is cleared")
 
 
 def test_unwritten_event_is_not_acknowledged(harness: Harness) -> None:

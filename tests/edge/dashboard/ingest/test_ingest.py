@@ -1,4 +1,4 @@
-"""The parts together: what is received is written, shown, and survives hostile input."""
+"""The parts of the ingest together: messages are written and shown, also after hostile input."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_returned_device_is_written(harness: Harness, engine: sa.Engine) -> None
     assert harness.listed == []
     harness.receive("door1", "state", STATE)
     history = HistoryQueries(engine)
-    wait_until(lambda: not history.retired_devices(), "its return is written")
+    wait_until(lambda: not history.retired_devices(), "the return of the device is written")
     assert harness.listed == ["door1"]
 
 

@@ -136,7 +136,7 @@ def test_invented_names_do_not_block_real_devices() -> None:
     assert len(set(evicted)) >= NEW_DEVICE_BURST // 2 - MAX_SLOTS
     assert validator.refused["strangers"] > 0
     assert validator.validate("maskpatrol/door1/status", *online)
-    # All messages of a new real device are accepted while invented names go on.
+    # All messages of a new real device are accepted while more invented names arrive.
     for second in range(60):
         clock.advance(1.0)
         for number in range(100):
