@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 #: Time after which a test fails if a condition does not hold; normally it holds within a second.
@@ -17,8 +18,7 @@ def wait_until(
     For conditions that no event or condition variable reports.
     """
     tick = threading.Event()
-    for _ in range(int(patience_s / 0.02)):
-        if condition():
-            return
+    deadline_s = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < deadline_s, f"never happened: {description}"
         tick.wait(0.02)
-    raise AssertionError(f"never happened: {description}")
