@@ -24,6 +24,8 @@ EXPLORE_ARGS ?=
 CONVERT_ARGS ?=
 EVALUATE_ARGS ?=
 FRONTIER_ARGS ?=
+DETECTOR ?= haar $(wildcard models/face.keras)
+DETECTOR_ARGS ?=
 CLIPS ?= demo
 BENCH_ARGS ?=
 BUNDLE_ARGS ?=
@@ -39,7 +41,7 @@ DASHBOARD_ARGS ?=
 help: ## List the targets
 	@echo "Mask Patrol: notices each person who comes in without a mask, and publishes an alert over MQTT."
 	@echo
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{ printf "  make %-17s %s\n", $$1, $$2 }'
 	@echo
 	@echo "Examples:"
 	@echo "  make run                                          the bundled clip, an embedded broker"
@@ -100,6 +102,14 @@ endif
 evaluate: $(VENV)/.train ## Evaluate MODEL on the pictures in DATA
 	@test -n "$(DATA)" || { echo "make evaluate: name your pictures, e.g. make evaluate DATA=face-mask-12k/Test" >&2; exit 2; }
 	@$(BIN)/python -m training evaluate --model "$(MODEL)" $(foreach d,$(DATA),--data "$(d)") $(EVALUATE_ARGS)
+
+train-detector: $(VENV)/.train ## Train models/face.keras, a face detector, on boxed pictures in DATA
+	@test -n "$(DATA)" || { echo "make train-detector: name your boxed pictures, e.g. make train-detector DATA='scenes WIDER_FACE'" >&2; exit 2; }
+	$(BIN)/python -m training detector $(foreach d,$(DATA),--data "$(d)") $(DETECTOR_ARGS) --out models/face.keras
+
+evaluate-detector: $(VENV)/.train ## Evaluate each DETECTOR (haar, or a file) on the boxed pictures in DATA
+	@test -n "$(DATA)" || { echo "make evaluate-detector: name your boxed pictures, e.g. make evaluate-detector DATA=scenes" >&2; exit 2; }
+	@$(BIN)/python -m training evaluate-detector $(foreach d,$(DETECTOR),--detector "$(d)") $(foreach d,$(DATA),--data "$(d)") $(DETECTOR_ARGS)
 
 convert: $(VENV)/.train ## Quantise each models/*.keras to its .tflite (with DATA, measure it again)
 	@done=; for model in models/*.keras; do \
@@ -240,4 +250,4 @@ $(VENV)/.dev: $(VENV)/.train
 	@$(PIP) --editable '.[broker,metrics,dashboard,postgres,image,train,dev]'
 	@touch $@ $(VENV)/.unit
 
-.PHONY: bench broker-tools bundle card-tools check clean compare convert dashboard dataset demo emulator evaluate explore firstrun flash frontier help image install lint lock pi-test run soak test test-tools train uninstall unit
+.PHONY: bench broker-tools bundle card-tools check clean compare convert dashboard dataset demo emulator evaluate evaluate-detector explore firstrun flash frontier help image install lint lock pi-test run soak test test-tools train train-detector uninstall unit

@@ -1,4 +1,4 @@
-"""`python -m training COMMAND`: train, evaluate, and study face-mask classifiers."""
+"""`python -m training COMMAND`: train, evaluate, and study classifiers and face detectors."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from training.detector_sweep.frontier_command import add_frontier_options
 from training.evaluation.evaluate_command import add_evaluate_options
 from training.evaluation.stress import add_stress_options
 from training.exploration.explore_command import add_explore_options
+from training.face_detector.detector_command import add_detector_options
+from training.face_detector.evaluate_detector_command import add_evaluate_detector_options
 from training.fit.binary_model import add_binary_options
 from training.fit.cross_dataset import add_cross_options
 from training.fit.train_command import add_train_options
@@ -37,6 +39,12 @@ COMMANDS = (
         "cross",
         "Train on each data set alone and test on all of them.",
         add_cross_options,
+    ),
+    ("detector", "Train a face detector on pictures with boxed faces.", add_detector_options),
+    (
+        "evaluate-detector",
+        "Measure face detectors on pictures with boxed faces.",
+        add_evaluate_detector_options,
     ),
     (
         "frontier",

@@ -8,13 +8,15 @@ import dataclasses
 import os
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
 from edge.common.errors import UsageError
-from training.common.train_config import TrainConfig
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class RunProgress(msgspec.Struct, frozen=True):
@@ -44,9 +46,10 @@ def save_state(path: Path, arrays: list[Any], progress: RunProgress) -> None:
     temporary.replace(path)
 
 
-def load_state(path: Path, config: TrainConfig) -> tuple[list[Any], RunProgress]:
-    """Return what `save_state` wrote; raises UsageError if it does not exist or is of
-    another run.
+def load_state(path: Path, config: DataclassInstance) -> tuple[list[Any], RunProgress]:
+    """Return what `save_state` wrote.
+
+    Raises UsageError if it does not exist, or if its run had other settings than `config`.
     """
     try:
         with np.load(path) as stored:

@@ -246,9 +246,9 @@ class _Loop:
         """Return the (n, labels) float32 probabilities of crops (n, 96, 96, 3) uint8."""
         return predict(self.model, crops.pixels)
 
-    def averaged_weights(self) -> _SwappedWeights:
+    def averaged_weights(self) -> SwappedWeights:
         """Return a context in which the model has the averaged weights."""
-        return _SwappedWeights(self.model, [average.numpy() for average in self._average])
+        return SwappedWeights(self.model, [average.numpy() for average in self._average])
 
     def arrays(self) -> list[Any]:
         """Return all state that another process needs to continue exactly here."""
@@ -264,8 +264,11 @@ class _Loop:
         return [*self.model.variables, *self._optimizer.variables, *self._average]
 
 
-class _SwappedWeights:
+class SwappedWeights:
+    """A context in which a model has other weights."""
+
     def __init__(self, model: Any, inside: list[Any]) -> None:
+        """Remember `model` and the weights that it has `inside` the context."""
         self._model, self._inside = model, inside
 
     def __enter__(self) -> None:

@@ -10,6 +10,7 @@ SIZE_PX = 96
 #: (pixel - 128) / 128 is exactly the meaning of a uint8 tensor with scale 1/128 and zero point 128.
 #: Therefore the conversion drops this layer, and the int8 model takes raw pixels at no cost.
 PIXEL_SCALE, PIXEL_OFFSET = 1 / 128, -1.0
+MOMENTUM = 0.98  # of the statistics of batch normalisation: about the last 50 steps
 
 
 def build_model(labels: int, net: str = "small") -> Any:
@@ -30,9 +31,9 @@ def build_model(labels: int, net: str = "small") -> Any:
     x = layers.Rescaling(PIXEL_SCALE, PIXEL_OFFSET, name="scaling")(pixels)
     stem, blocks = NETS[net]
     for channels, kernel, strides in stem:
-        x = _convolution(x, channels, kernel, strides)
+        x = convolution(x, channels, kernel, strides)
     for channels, strides in blocks:
-        x = _separable(x, channels, strides)
+        x = separable_convolution(x, channels, strides)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     x = layers.Dropout(0.2)(x)
     shares = layers.Dense(labels, activation="softmax", name="shares")(x)
@@ -57,18 +58,25 @@ NETS: dict[str, tuple[Stem, Blocks]] = {
 }
 
 
-def _convolution(x: Any, channels: int, kernel: int, strides: int) -> Any:
+def convolution(
+    x: Any, channels: int, kernel: int, strides: int, momentum: float = MOMENTUM
+) -> Any:
+    """Return a convolution of `x` with batch normalisation and ReLU6."""
     import keras
 
     x = keras.layers.Conv2D(channels, kernel, strides, padding="same", use_bias=False)(x)
-    return keras.layers.ReLU(6.0)(keras.layers.BatchNormalization(momentum=0.98)(x))
+    return keras.layers.ReLU(6.0)(keras.layers.BatchNormalization(momentum=momentum)(x))
 
 
-def _separable(x: Any, channels: int, strides: int) -> Any:
+def separable_convolution(x: Any, channels: int, strides: int, momentum: float = MOMENTUM) -> Any:
+    """Return a depthwise 3x3 and a 1x1 convolution of `x`, each with batch normalisation and ReLU6.
+
+    If the shape stays the same, `x` is added to the result.
+    """
     import keras
 
     y = keras.layers.DepthwiseConv2D(3, strides, padding="same", use_bias=False)(x)
-    y = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization(momentum=0.98)(y))
-    y = _convolution(y, channels, kernel=1, strides=1)
+    y = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization(momentum=momentum)(y))
+    y = convolution(y, channels, kernel=1, strides=1, momentum=momentum)
     same_shape = strides == 1 and x.shape[-1] == channels
     return keras.layers.Add()([x, y]) if same_shape else y

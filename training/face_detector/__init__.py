@@ -1,0 +1,1 @@
+"""A face detector: boxed pictures, network, targets, augmentation, training, and evaluation."""

@@ -1,0 +1,24 @@
+"""The option `--data` of the commands that take pictures with boxed faces."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from training.face_detector.read_pictures import BOXED_LAYOUTS
+
+
+def add_boxed_data_option(parser: argparse.ArgumentParser) -> None:
+    """Add the required option `--data`; `--help` ends with a drawing of the layouts."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = BOXED_LAYOUTS + (parser.epilog or "")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="DIR",
+        help="one or more folders of pictures in which every face is boxed, each in one of the"
+        " layouts drawn below; the option may be repeated",
+    )

@@ -1,0 +1,96 @@
+"""Geometry of many boxes at once.
+
+Boxes are arrays (n, 4) float32 of left, top, right and bottom edges, in pixels. Coordinates are
+continuous: pixel number i of a row covers i to i + 1, so a box's width is right - left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.common.arrays import Box
+
+#: (n, 4) float32: left, top, right and bottom edges.
+Corners = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+#: (2, 3) float64: maps (x, y, 1) to a point.
+Affine = npt.NDArray[np.float64]
+
+
+def corners_of(boxes: Sequence[Box]) -> Corners:
+    """Return the edges of boxes that are given as x, y, width and height."""
+    array = np.asarray(boxes, np.float32).reshape(-1, 4)
+    return np.concatenate([array[:, :2], array[:, :2] + array[:, 2:]], axis=1)
+
+
+def box_of(corners: npt.ArrayLike) -> Box:
+    """Return x, y, width and height of one box, (4,) edges."""
+    left, top, right, bottom = (float(edge) for edge in np.asarray(corners))
+    return left, top, right - left, bottom - top
+
+
+def areas(corners: Corners) -> Floats:
+    """Return the (n,) areas; a box whose edges are swapped has none."""
+    sides = np.maximum(corners[:, 2:] - corners[:, :2], 0)
+    return np.asarray(sides[:, 0] * sides[:, 1], np.float32)
+
+
+def sizes(corners: Corners) -> Floats:
+    """Return the (n,) sizes, which are square roots of areas."""
+    return np.asarray(np.sqrt(areas(corners)), np.float32)
+
+
+def intersections(a: Corners, b: Corners) -> Floats:
+    """Return the areas that each of `a` (n, 4) shares with each of `b` (m, 4), as (n, m)."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    sides = np.maximum(high - low, 0)
+    return np.asarray(sides[..., 0] * sides[..., 1], np.float32)
+
+
+def iou_matrix(a: Corners, b: Corners) -> Floats:
+    """Return the intersection over union of each of `a` (n, 4) with each of `b` (m, 4)."""
+    shared = intersections(a, b)
+    union = areas(a)[:, None] + areas(b)[None, :] - shared
+    return np.asarray(shared / np.maximum(union, 1e-9), np.float32)
+
+
+def clip(corners: Corners, width: float, height: float) -> Corners:
+    """Return the parts of the boxes that lie in a picture of `width` and `height`."""
+    limits = np.array([width, height, width, height], np.float32)
+    return np.asarray(np.clip(corners, 0, limits), np.float32)
+
+
+def transform_faces(corners: Corners, matrix: Affine) -> Corners:
+    """Return the boxes of faces after the affine map `matrix`.
+
+    A face is about the ellipse that its box encloses, and the result encloses the mapped ellipse.
+    The box around a mapped rectangle would be up to 1.4 times too wide for a tilted face.
+    """
+    centres = (corners[:, :2] + corners[:, 2:]) / 2
+    half = (corners[:, 2:] - corners[:, :2]) / 2
+    linear = np.asarray(matrix[:, :2], np.float32)
+    mapped = centres @ linear.T + np.asarray(matrix[:, 2], np.float32)
+    reach = np.sqrt((half**2) @ (linear.T**2))
+    moved = np.concatenate([mapped - reach, mapped + reach], axis=1)
+    return np.asarray(moved, np.float32)
+
+
+def non_maximum_suppression(corners: Corners, scores: Floats, max_iou: float) -> Ints:
+    """Return the indices of the boxes to keep, those with the highest score first.
+
+    A box is dropped if its IoU with a kept box is above `max_iou`. Equal scores keep their order.
+    """
+    order = np.argsort(-scores, kind="stable")
+    kept: list[int] = []
+    while len(order):
+        first, rest = order[0], order[1:]
+        kept.append(int(first))
+        overlap = iou_matrix(corners[first : first + 1], corners[rest])[0]
+        order = rest[overlap <= max_iou]
+    return np.array(kept, np.int64)

@@ -1,0 +1,88 @@
+"""Batches for the face detector, made in background threads; each depends only on the seed and its
+number.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from edge.common.arrays import Pixels
+from training.face_detector.boxed_pictures import BoxedPicture, BoxKind, read_pixels
+from training.face_detector.boxes import Floats, Ints
+from training.face_detector.camera_effects import change_appearance
+from training.face_detector.composition import Photograph, compose, photograph_of
+from training.face_detector.grid import Grid, InputSize
+from training.face_detector.targets import assign_targets
+
+#: Pixels (b, height, width, channels), then the targets: boxes (b, points, 4), positive (b,
+#: points), and weights (b, points).
+Batch = tuple[Pixels, Floats, Floats, Floats]
+
+#: OpenCV and TensorFlow release the interpreter's lock, so threads are sufficient.
+BATCH_THREADS, MAX_BATCHES_AHEAD = 2, 6
+
+
+@dataclass(frozen=True)
+class DetectorTrainingSet:
+    """The pictures that a run trains on, and the size of the network's input."""
+
+    pictures: Sequence[BoxedPicture]
+    size: InputSize
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The points of the network's output."""
+        return Grid.of(self.size)
+
+    @cached_property
+    def _with_faces(self) -> list[BoxedPicture]:
+        return [each for each in self.pictures if each.of_kind(BoxKind.FACE)]
+
+    def steps(self, batch: int) -> int:
+        """Return the number of batches in an epoch, which is the same in every epoch."""
+        return max(1, len(self.pictures) // batch)
+
+    def epoch(self, seed: int, epoch: int, batch: int) -> Iterator[Batch]:
+        """Yield the epoch's batches, in which every picture occurs about once."""
+        order = np.random.default_rng([seed, epoch]).permutation(len(self.pictures))
+        order = np.resize(order, self.steps(batch) * batch)
+        waiting: deque[Future[Batch]] = deque()
+        with ThreadPoolExecutor(BATCH_THREADS) as pool:
+            try:
+                for step in range(self.steps(batch)):
+                    chosen = order[step * batch : (step + 1) * batch]
+                    waiting.append(pool.submit(self._batch, chosen, [seed, epoch, step]))
+                    if len(waiting) > MAX_BATCHES_AHEAD:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def _batch(self, chosen: Ints, place: list[int]) -> Batch:
+        rng = np.random.default_rng(place)
+        samples = [self._sample(self.pictures[index], rng) for index in chosen]
+        columns = [np.stack(column) for column in zip(*samples, strict=True)]
+        return columns[0], columns[1], columns[2], columns[3]
+
+    def _sample(
+        self, picture: BoxedPicture, rng: np.random.Generator
+    ) -> tuple[Pixels, Floats, Floats, Floats]:
+        view = compose(self._read(picture), self._random_photograph, self.size, rng)
+        pixels = change_appearance(view.pixels, view.faces, rng).reshape(self.size.shape)
+        targets = assign_targets(self.grid, view.faces, view.ignored)
+        return pixels, targets.corners, targets.positive, targets.weight
+
+    def _random_photograph(self, rng: np.random.Generator, with_face: bool) -> Photograph:
+        among = self._with_faces if with_face else self.pictures
+        return self._read(among[int(rng.integers(len(among)))])
+
+    def _read(self, picture: BoxedPicture) -> Photograph:
+        return photograph_of(picture, read_pixels(picture, self.size.channels))

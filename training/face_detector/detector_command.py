@@ -1,0 +1,229 @@
+"""`python -m training detector`: its options, and the run that they define."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edge.classification.model_card import digest
+from edge.common.errors import UsageError
+from training.data.command_options import add_seed_option, positive_float, positive_int
+from training.data.splits import Split
+from training.face_detector.boxed_pictures import BoxedPicture, BoxKind
+from training.face_detector.boxed_pictures_option import add_boxed_data_option
+from training.face_detector.detector_config import DetectorConfig
+from training.face_detector.read_pictures import of_split, read_boxed_pictures
+
+log = logging.getLogger(__name__)
+
+
+def add_detector_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `python -m training detector`."""
+    defaults = DetectorConfig()
+    add_boxed_data_option(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the model to write, such as models/face.keras; its report is written beside it",
+    )
+    _add_run_options(parser, defaults)
+    _add_network_options(parser, defaults)
+    parser.set_defaults(
+        run=run_detector, interrupted="stopped; --resume continues after the last complete epoch"
+    )
+
+
+def _add_run_options(parser: argparse.ArgumentParser, defaults: DetectorConfig) -> None:
+    parser.add_argument(
+        "--run-folder",
+        type=Path,
+        metavar="DIR",
+        help="folder for the checkpoint, history and curves (default: runs/ and the model's name)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the run in the run folder after its last complete epoch",
+    )
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="start a new run even if the run folder holds one, which is overwritten",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=positive_int,
+        default=defaults.epochs,
+        metavar="NUMBER",
+        help="train for at most this many epochs (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--patience",
+        type=positive_int,
+        default=defaults.patience,
+        metavar="NUMBER",
+        help="stop after this many epochs without a better average precision on the validation"
+        " split (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--batch",
+        type=positive_int,
+        default=defaults.batch,
+        metavar="NUMBER",
+        help="number of pictures in a batch (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=positive_float,
+        default=defaults.learning_rate,
+        metavar="RATE",
+        help="peak learning rate (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--limit",
+        type=positive_int,
+        metavar="NUMBER",
+        help="train on at most this many pictures, evenly spread over all, for a quick trial"
+        " (default: all)",
+    )
+    add_seed_option(
+        parser, "the initial weights, the order of the pictures, and augmentation", defaults.seed
+    )
+
+
+def _add_network_options(parser: argparse.ArgumentParser, defaults: DetectorConfig) -> None:
+    parser.add_argument(
+        "--colour",
+        choices=["luma", "rgb"],
+        default="luma",
+        help="what the network sees: luma, as a camera's luma plane or a night camera gives it, or"
+        " rgb (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--size",
+        type=_picture_size,
+        default=(defaults.width, defaults.height),
+        metavar="WIDTHxHEIGHT",
+        help="pixels of the picture that the network sees, multiples of 16"
+        f" (default: {defaults.width}x{defaults.height})",
+    )
+
+
+def _picture_size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    try:
+        size = (int(width), int(height))
+    except ValueError:
+        size = (0, 0)
+    if min(size) < 64 or size[0] % 16 or size[1] % 16:
+        raise argparse.ArgumentTypeError(
+            f"{text} is not WIDTHxHEIGHT in multiples of 16 from 64 on, such as 320x240"
+        )
+    return size
+
+
+def run_detector(options: argparse.Namespace) -> int:
+    """Train with the settings in `options`, and write the model and its report."""
+    from training.face_detector.detector_batches import DetectorTrainingSet
+    from training.face_detector.detector_training import DetectorData, train_detector
+    from training.face_detector.validation_pictures import read_validation_pictures
+    from training.fit.checkpoint import load_state
+    from training.fit.training_loop import RunPaths
+
+    config = DetectorConfig(
+        epochs=options.epochs,
+        batch=options.batch,
+        seed=options.seed,
+        width=options.size[0],
+        height=options.size[1],
+        channels={"luma": 1, "rgb": 3}[options.colour],
+        limit=options.limit,
+        learning_rate=options.learning_rate,
+        patience=options.patience,
+    )
+    if options.out.suffix != ".keras":
+        raise UsageError(f"--out {options.out}: the name of the model must end with .keras")
+    paths = RunPaths(options.out, options.run_folder or Path("runs") / options.out.stem)
+    if options.resume:
+        load_state(paths.state, config)  # fails before minutes of reading pictures
+    elif paths.state.exists() and not options.fresh:
+        raise UsageError(
+            f"{paths.run} holds a run already: --resume continues it, --fresh overwrites it, and"
+            " --run-folder selects another folder"
+        )
+    pictures = read_boxed_pictures(options.data)
+    training = _limited(_pictures_of(pictures, Split.TRAIN), config.limit)
+    validation = _pictures_of(pictures, Split.VALIDATION)
+    log.info(
+        "%d pictures with %d faces to train on, %d with %d to validate on",
+        *(len(training), _faces(training), len(validation), _faces(validation)),
+    )
+    data = DetectorData(
+        DetectorTrainingSet(training, config.size),
+        read_validation_pictures(validation, config.size),
+        _digests(pictures),
+    )
+    progress = train_detector(data, config, paths, options.resume)
+    report = options.out.with_suffix(".json")
+    report.write_text(json.dumps(_report(options.out, config, data.digests, progress), indent=1))
+    sys.stdout.write(f"wrote {options.out} and {report}\n")
+    return 0
+
+
+def _pictures_of(pictures: Sequence[BoxedPicture], split: Split) -> list[BoxedPicture]:
+    found = of_split(pictures, split)
+    if not _faces(found):
+        raise UsageError(f"the {split} split of all data together has no picture with a face")
+    return found
+
+
+def _limited(pictures: list[BoxedPicture], limit: int | None) -> list[BoxedPicture]:
+    if limit is None or limit >= len(pictures):
+        return pictures
+    chosen = [pictures[i * len(pictures) // limit] for i in range(limit)]
+    if not _faces(chosen):
+        raise UsageError(f"--limit {limit}: none of these pictures shows a face: give a higher one")
+    return chosen
+
+
+def _faces(pictures: Sequence[BoxedPicture]) -> int:
+    return sum(len(picture.of_kind(BoxKind.FACE)) for picture in pictures)
+
+
+def _digests(pictures: Sequence[BoxedPicture]) -> dict[str, str]:
+    """Return the digest of the annotations of each source, by its name."""
+    lines: dict[str, list[str]] = {}
+    for each in pictures:
+        boxes = [(box.box_px, box.kind.value, box.label) for box in each.boxes]
+        lines.setdefault(each.source, []).append(f"{each.path.name} {each.split} {boxes}")
+    return {name: digest("\n".join(sorted(each)).encode()) for name, each in lines.items()}
+
+
+def _report(
+    model: Path, config: DetectorConfig, digests: dict[str, str], progress: Any
+) -> dict[str, Any]:
+    import keras
+    import tensorflow as tf
+
+    return {
+        "keras_sha256": digest(model.read_bytes()),
+        "input": {
+            "width": config.width,
+            "height": config.height,
+            "colour": "luma" if config.channels == 1 else "rgb",
+        },
+        "training_data": digests,
+        "validation": max(progress.history, key=lambda entry: entry["score"]),
+        "config": dataclasses.asdict(config),
+        "history": progress.history,
+        "training_s": round(sum(entry["seconds"] for entry in progress.history), 1),
+        "versions": {"tensorflow": tf.__version__, "keras": keras.__version__},
+    }

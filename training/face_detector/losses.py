@@ -1,0 +1,86 @@
+"""The loss of the face detector, in TensorFlow.
+
+The score of a point learns the IoU of its box with the face, and 0 for background: the quality
+focal loss (Li and others, "Generalized Focal Loss", 2020). The box learns from the generalised IoU
+(Rezatofighi and others, "Generalized Intersection over Union", 2019), and from the error of its
+code: a box that is far too large or too small has next to no gradient of the IoU, and never
+recovers from a bad first step without it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from training.face_detector.grid import MAX_CODE, MIN_CODE, Grid
+
+BOX_WEIGHT, CODE_WEIGHT = 2.0, 0.5
+#: The exponent of the quality focal loss: points that are almost right count little.
+FOCUS = 2.0
+
+
+def detector_loss(grid: Grid, output: dict[str, Any], targets: tuple[Any, Any, Any]) -> Any:
+    """Return the losses of scores and boxes of a batch, (2,), each divided by the number of points
+    that stand for a face.
+
+    `output` is that of the network; `targets` are the arrays of
+    `training.face_detector.targets.Targets`, each with a batch axis in front.
+    """
+    import tensorflow as tf
+
+    corners, positive, weight = targets
+    iou, generalised = _overlaps(_decode(grid, output["codes"]), corners)
+    count = tf.maximum(tf.reduce_sum(positive), 1.0)
+    quality = tf.stop_gradient(iou) * positive
+    logits = output["logits"]
+    entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=quality, logits=logits)
+    focus = tf.abs(quality - tf.sigmoid(logits)) ** FOCUS
+    score_loss = tf.reduce_sum(focus * entropy * weight) / count
+    error = _huber(output["codes"] - _encode(grid, corners))
+    per_point = BOX_WEIGHT * (1 - generalised) + CODE_WEIGHT * error
+    return tf.stack([score_loss, tf.reduce_sum(per_point * positive) / count])
+
+
+def _encode(grid: Grid, corners: Any) -> Any:
+    """Return the codes of boxes; those of points outside their box are limited, and not used."""
+    import tensorflow as tf
+
+    distances = tf.concat([grid.points - corners[..., :2], corners[..., 2:] - grid.points], axis=-1)
+    return tf.math.log(tf.maximum(distances / grid.strides[:, None], math.exp(MIN_CODE)))
+
+
+def _huber(errors: Any) -> Any:
+    """Return the mean over the four sides: quadratic for errors up to 1, linear above."""
+    import tensorflow as tf
+
+    size = tf.abs(errors)
+    return tf.reduce_mean(tf.where(size < 1, 0.5 * size**2, size - 0.5), axis=-1)
+
+
+def _decode(grid: Grid, codes: Any) -> Any:
+    import tensorflow as tf
+
+    distances = tf.exp(tf.clip_by_value(codes, MIN_CODE, MAX_CODE)) * grid.strides[:, None]
+    low, high = grid.points - distances[..., :2], grid.points + distances[..., 2:]
+    return tf.concat([low, high], axis=-1)
+
+
+def _overlaps(a: Any, b: Any) -> tuple[Any, Any]:
+    """Return the IoU and the generalised IoU of boxes (…, 4), pair by pair."""
+    import tensorflow as tf
+
+    low, high = tf.maximum(a[..., :2], b[..., :2]), tf.minimum(a[..., 2:], b[..., 2:])
+    shared = tf.reduce_prod(tf.maximum(high - low, 0.0), axis=-1)
+    union = _area(a) + _area(b) - shared
+    iou = shared / tf.maximum(union, 1e-6)
+    outer = tf.concat(
+        [tf.minimum(a[..., :2], b[..., :2]), tf.maximum(a[..., 2:], b[..., 2:])], axis=-1
+    )
+    hull = tf.maximum(_area(outer), 1e-6)
+    return iou, iou - (hull - union) / hull
+
+
+def _area(boxes: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.reduce_prod(boxes[..., 2:] - boxes[..., :2], axis=-1)

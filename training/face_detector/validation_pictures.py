@@ -1,0 +1,81 @@
+"""Letterboxed pictures with their faces, to measure a network while it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edge.common.arrays import Pixels
+from training.data.progress import with_progress
+from training.face_detector.boxed_pictures import BoxedPicture, read_pixels
+from training.face_detector.boxes import Bools, Corners, Floats, sizes, transform_faces
+from training.face_detector.composition import letterbox, photograph_of
+from training.face_detector.detection_metrics import (
+    FALSE_BOXES,
+    FaceTruth,
+    average_precision,
+    match_all,
+    precision_recall,
+)
+from training.face_detector.grid import Detections, Grid, InputSize, decode_detections
+
+#: Smaller faces in the letterboxed picture do not count: the classifier could not read them.
+MIN_SIZE_PX = 12.0
+MIN_SCORE, MIN_IOU = 0.02, 0.5
+CHUNK = 32
+
+
+@dataclass(frozen=True)
+class ValidationPictures:
+    """`pixels` (n, height, width, channels) uint8, and the faces of each picture in them."""
+
+    pixels: Pixels
+    truths: tuple[FaceTruth, ...]
+    grid: Grid
+
+    def figures(self, model: Any) -> dict[str, float]:
+        """Return `score`, which is the average precision at IoU 0.5, and the recall at each number
+        of `FALSE_BOXES` in 100 pictures.
+        """
+        matched = match_all(self._detections(model), self.truths, MIN_IOU)
+        curve = precision_recall(matched)
+        figures = {"score": average_precision(matched)}
+        for number in FALSE_BOXES:
+            allowed = curve.recall[100 * curve.false_boxes <= number]
+            figures[f"recall_at_{number}"] = float(allowed.max(initial=0.0))
+        return {name: round(float(np.nan_to_num(value)), 4) for name, value in figures.items()}
+
+    def _detections(self, model: Any) -> list[Detections]:
+        found = []
+        for start in range(0, len(self.pixels), CHUNK):
+            output = model(self.pixels[start : start + CHUNK].astype(np.float32), training=False)
+            logits, codes = (np.asarray(output[name], np.float32) for name in ("logits", "codes"))
+            found += [
+                decode_detections(self.grid, *each, MIN_SCORE)
+                for each in zip(logits, codes, strict=True)
+            ]
+        return found
+
+
+def read_validation_pictures(
+    pictures: Sequence[BoxedPicture], size: InputSize
+) -> ValidationPictures:
+    """Decode and letterbox `pictures`."""
+    rows: list[Pixels] = []
+    truths = []
+    for picture in with_progress(pictures, "reading validation pictures", "picture"):
+        pixels, matrix = letterbox(read_pixels(picture, size.channels), size)
+        photograph = photograph_of(picture, pixels)
+        faces = transform_faces(photograph.faces, matrix)
+        ignored = transform_faces(photograph.ignored, matrix)
+        truths.append(FaceTruth(faces, ignored, _counted(faces)))
+        rows.append(pixels.reshape(size.shape))
+    return ValidationPictures(np.stack(rows), tuple(truths), Grid.of(size))
+
+
+def _counted(faces: Corners) -> Bools:
+    side: Floats = sizes(faces)
+    return np.asarray(side >= MIN_SIZE_PX, np.bool_)
