@@ -34,7 +34,7 @@ class _StoppedError(UserError):
 def update(path: Path, within_s: float) -> int:
     """Update to the bundle `path`; return the exit code.
 
-    Raises UserError if the new release does not work; the old one runs then.
+    Raises UserError if the new release does not work; in that case, the old release runs again.
     """
     _require_installation()
     _require_writable_root()

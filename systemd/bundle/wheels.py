@@ -22,8 +22,8 @@ CACHE = ROOT / ".cache" / "wheels"
 PYTHONS = ("cp311", "cp313")
 #: Architectures: the name that the kernel and Python use, and the name that Debian uses.
 MACHINES = {"aarch64": "arm64", "x86_64": "amd64"}
-#: Minor versions of glibc 2. Bookworm has 2.36, Trixie a later one: wheels built against 2.36 or
-#: earlier run on both.
+#: Minor versions of glibc 2 for which wheels are accepted. Bookworm has 2.36 and Trixie a later
+#: version; wheels that were built for 2.36 or earlier run on both.
 GLIBC_MINORS = range(17, 37)
 
 

@@ -119,7 +119,7 @@ set_keys() {
     group=$(id -gn "$user")
     install -d -o "$user" -g "$group" -m 700 "$home/.ssh"
     install -o "$user" -g "$group" -m 600 "$kit/settings/authorized_keys" "$home/.ssh/authorized_keys"
-    # A user without a password could not answer sudo's question for one.
+    # sudo must not ask for a password if the user has none.
     if [ -z "$(setting password-hash)" ]; then
         printf '%s ALL=(ALL) NOPASSWD: ALL\n' "$user" >/etc/sudoers.d/020_mask-patrol
         chmod 440 /etc/sudoers.d/020_mask-patrol

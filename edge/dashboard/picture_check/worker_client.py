@@ -4,8 +4,8 @@ Uploaded pictures may come from anyone, and image decoders are a classic attack 
 Therefore a separate process decodes them. Before it receives its first picture it gives up the
 right to open files and connections, and its memory and processor time are limited. It can crash
 without any effect on the dashboard, and it is killed when it takes too long. Its answers are
-bytes that are validated, never pickled objects. It runs as the same user as the dashboard,
-though.
+bytes that are validated, never pickled objects. However, the process runs as the same user as
+the dashboard.
 
 The process starts with the first picture and ends after some minutes without one, because it
 takes memory.

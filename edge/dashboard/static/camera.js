@@ -214,7 +214,7 @@
   /** Find out whether `wanted` was saved after a request without an answer: read the file until that succeeds. */
   async function verifySaved(wanted, why) {
     const own = ++requestNumber;
-    showStatus(`Perhaps not saved: ${why}. Checking …`, true);
+    showStatus(`The settings may not be saved: ${why}. Checking …`, true);
     while (own === requestNumber) {
       try {
         const body = await request("/camera/drawing");
@@ -222,7 +222,7 @@
         if (same(body, wanted)) { showSettings(body); followStatus(body.use, SAVED_TEXTS, body); } else showStatus(`Not saved: ${why}.`, true);
         return;
       } catch (error) {
-        if (own === requestNumber) showStatus(`Perhaps not saved: ${error.message}. Checking …`, true);
+        if (own === requestNumber) showStatus(`The settings may not be saved: ${error.message}. Checking …`, true);
       }
       await pause(RETRY_MS);
     }
