@@ -59,8 +59,8 @@ def _class_metrics(confusion: Ints, index: int) -> ClassMetrics:
 
 
 def alert_threshold(masked_scores: list[Floats], false_alarms: float) -> float:
-    """Return the smallest threshold that at most the share `false_alarms` of the masked faces
-    reach.
+    """Return the lowest threshold at which at most the share `false_alarms` of the masked faces is
+    flagged.
 
     `masked_scores` holds the alert label's score of each masked face, with one array for each data
     set. Data sets count equally, whatever their number of faces.

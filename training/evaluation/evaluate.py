@@ -104,7 +104,7 @@ def with_distinct_names(tasks: Sequence[EvaluationTask]) -> list[EvaluationTask]
 def choose_on_validation(
     scorer: Scorer, tasks: Sequence[EvaluationTask], false_alarms: float
 ) -> ChosenThreshold | None:
-    """Choose the lowest threshold that at most `false_alarms` of the masked validation faces reach.
+    """Choose the lowest threshold at which at most `false_alarms` of the masked faces are flagged.
 
     It is chosen on the validation splits of the data sets whose test split is evaluated. Returns
     None if there are no such splits, or if they have no masked face.

@@ -64,9 +64,9 @@ def add_evaluate_options(parser: argparse.ArgumentParser) -> None:
         "--false-alarms",
         type=_share,
         metavar="SHARE",
-        help="choose the lowest alert threshold that at most this share of the masked faces in the"
-        " validation splits reach, and report alerts at this threshold where test splits are"
-        f" evaluated (default: {DEFAULT_FALSE_ALARMS})",
+        help="choose the lowest alert threshold at which at most this share of the masked faces in"
+        " the validation splits is flagged, and report alerts at this threshold where test splits"
+        f" are evaluated (default: {DEFAULT_FALSE_ALARMS})",
     )
     parser.add_argument(
         "--without-copies-of",

@@ -68,7 +68,7 @@ class AlertMetrics:
 
 @dataclass(frozen=True)
 class ChosenThreshold:
-    """The lowest threshold that at most `false_alarms` of the masked faces reach.
+    """The lowest threshold at which at most `false_alarms` of the masked faces are flagged.
 
     The faces are those in the validation splits of `data`; data sets count equally.
     """
@@ -314,7 +314,7 @@ def _ranking_estimates(predictions: Predictions) -> dict[str, Estimate | None]:
             "found": recall_at(alert_ranking, weights[:, bare | masked], DEFAULT_FALSE_ALARMS)
         }
         for label, ranking in rankings.items():
-            # Without other faces a label's average precision is 1 whatever the scores are.
+            # If all faces have this label, its average precision is 1 whatever the scores are.
             nothing = np.full(len(weights), np.nan)
             columns[f"auc {label}"] = roc_auc(ranking, weights)
             columns[f"average precision {label}"] = (

@@ -41,7 +41,7 @@ class Scorer:
 
 
 def load_scorer(model: Path, runtime: str | None) -> Scorer:
-    """Load the model in `model`, by its suffix; raises UserError if it cannot be used."""
+    """Load the file `model`, whose suffix gives its type; raises UserError if it cannot be used."""
     if model.suffix == ".tflite":
         return _tflite_scorer(model, runtime)
     if model.suffix != ".keras":

@@ -19,7 +19,7 @@ from training.evaluation.predictions import ALL_LABELS, Predictions
 #: face that the daemon's detector searches for in a frame of 640 px (`detector.min_face`).
 WIDTHS_PX = (40.0, 64.0, 96.0, 160.0)
 #: Mean grey value of the crop, of 255: about an eighth of the faces in photographs and portraits
-#: from the web are darker than the first, and about a fifth are brighter than the second.
+#: from the web are darker than DARK, and about a fifth are brighter than BRIGHT.
 DARK, BRIGHT = 80.0, 150.0
 #: MaskedFace-Net's suffixes, after the picture's number, for how its masks are worn.
 KINDS = {

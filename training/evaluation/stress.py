@@ -43,8 +43,8 @@ from training.network.model import SIZE_PX
 Rng = np.random.Generator
 SEED = 11
 JPEG_QUALITY = 15
-#: Bands of the individual typology angle, in degrees, and their usual names (Chardon and others,
-#: "Skin colour typology and suntanning pathways", 1991), with two of the six joined at each end.
+#: Bands of the individual typology angle, in degrees. Each joins two of the six usual bands
+#: (Chardon and others, "Skin colour typology and suntanning pathways", 1991).
 SKIN_TONES = (
     ("skin tone light (angle over 41)", 41.0, 90.1),
     ("skin tone medium (10 to 41)", 10.0, 41.0),

@@ -53,7 +53,7 @@ class LiveState:
         self._listeners: list[Callable[[], None]] = []
 
     def add_listener(self, changed: Callable[[], None]) -> Callable[[], None]:
-        """Call `changed` after each change, from any thread; return a function that ends this."""
+        """Call `changed` after each change, from any thread; return a function to stop this."""
         with self._lock:
             self._listeners.append(changed)
 

@@ -58,7 +58,7 @@ def test_saving_works_without_a_daemon(config: Path) -> None:
 
 
 def test_result_of_saving_ignores_later_changes(config: Path, tmp_path: Path) -> None:
-    """Between the writing and the answer, the file is damaged and the daemon reads another one."""
+    """Between writing and answer, the file is damaged, and the daemon reads another file."""
     camera = LocalCamera(load_settings(config), config)
 
     def answer() -> bytes:
