@@ -114,6 +114,7 @@ evaluate-detector: $(VENV)/.train ## Evaluate each DETECTOR (haar, or a file) on
 convert: $(VENV)/.train ## Quantise each models/*.keras to its .tflite (with DATA, measure it again)
 	@done=; for model in models/*.keras; do \
 		test -f "$${model%.keras}.json" || continue; \
+		! grep -q '"kind": "face detector"' "$${model%.keras}.json" || continue; \
 		done=yes; $(BIN)/python -m convert --model "$$model" $(foreach d,$(DATA),--data "$(d)") $(CONVERT_ARGS); \
 	done; test -n "$$done" || { echo "make convert: no models/*.keras has its .json beside it; make train makes both" >&2; exit 1; }
 

@@ -1,4 +1,4 @@
-"""Pictures in which every face is boxed, as records that all annotation formats are read into."""
+"""Pictures in which every face is boxed: the records that every annotation format is read into."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class BoxKind(StrEnum):
 class LabelledBox:
     """A box in pixels of its picture.
 
-    `label` is `mask`, `no_mask` or `incorrect_mask`, or None where the annotation does not say it.
+    `label` is `mask`, `no_mask` or `incorrect_mask`, or None where the annotation does not
+    state it.
     """
 
     box_px: Box

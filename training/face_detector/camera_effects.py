@@ -1,4 +1,4 @@
-"""What cameras and light do to a picture: darkness, back light, blur, noise, and compression."""
+"""Effects of cameras and light on a picture: darkness, back light, blur, noise, compression."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def change_appearance(pixels: Pixels, faces: Corners, rng: Rng) -> Pixels:
 
 
 def _change_colour(pixels: Pixels, rng: Rng) -> Pixels:
-    """Change the saturation, often to grey as at night, and the colour of the light."""
+    """Change the saturation and the colour of the light; often remove all colour, as at night."""
     if rng.random() < 0.5:
         grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         colour = 0.0 if rng.random() < 0.4 else float(rng.uniform(0.3, 1.5))
@@ -65,7 +65,7 @@ def _change_exposure(pixels: Pixels, rng: Rng) -> Pixels:
 
 
 def darken(pixels: Pixels, rng: Rng) -> Pixels:
-    """Return the picture as in the dark: little light, amplified with its noise."""
+    """Return the picture as a camera takes it in the dark: dim, and noisy."""
     dark = _apply_curve(pixels, _LEVELS ** rng.uniform(1.0, 1.8) * rng.uniform(0.12, 0.5))
     return _add_noise(dark, rng, float(rng.uniform(2, 7)))
 

@@ -29,14 +29,13 @@ from training.face_detector.grid import InputSize
 
 Rng = np.random.Generator
 
-MIN_FACE_PX = 12.0  # the size of the smallest face that a view is framed for
-#: The largest, as a share of the height: a face that fills the picture.
-MAX_FACE_SHARE = 1.0
-#: A photograph that is enlarged more than this looks like no camera's picture.
+#: The face that a view is framed for gets a size from `MIN_FACE_PX` to this share of the height.
+MIN_FACE_PX, MAX_FACE_SHARE = 12.0, 1.0
+#: A photograph is not enlarged further: it would be more blurred than a camera's picture.
 MAX_ENLARGEMENT = 2.5
 TILT_SPREAD, MAX_TILT = math.radians(7), math.radians(45)
 STRONG_TILT_SHARE = 0.35
-#: A face of which less is visible counts as ignored.
+#: A face is ignored if a smaller share of it lies in the view.
 MIN_VISIBLE = 0.5
 MOSAIC_SHARE, PASTE_SHARE = 0.25, 0.20
 MAX_PASTED = 4
@@ -76,7 +75,8 @@ def _edges(picture: BoxedPicture, kind: BoxKind) -> Corners:
     return corners_of([each.box_px for each in picture.of_kind(kind)])
 
 
-#: Returns a random photograph: any one, or with True one that shows a face.
+#: A function that returns a random photograph. Its second argument says whether the photograph
+#: must show a face.
 PhotographSource = Callable[[Rng, bool], Photograph]
 
 
@@ -104,11 +104,11 @@ def frame(photograph: Photograph, size: tuple[int, int], rng: Rng) -> View:
         target = photograph.faces[int(rng.integers(len(photograph.faces)))]
         face_px = float(max(1.0, math.sqrt(areas(target[None])[0])))
         wanted = _log_uniform(rng, MIN_FACE_PX, MAX_FACE_SHARE * height)
-        # Not so small that the photograph becomes a stamp in an empty picture.
+        # A lower scale would leave the photograph tiny in an otherwise empty picture.
         scale = float(np.clip(wanted / face_px, 0.45 * fit, MAX_ENLARGEMENT))
         centre = (target[:2] + target[2:]) / 2
         place = rng.uniform((0.1 * width, 0.1 * height), (0.9 * width, 0.9 * height))
-        if rng.random() < 0.5:  # as photographed, as far as possible
+        if rng.random() < 0.5:  # show as little as possible of what is outside of the photograph
             place = _keep_covered(place, centre, scale, (columns, rows), size)
     else:
         scale = fit * _log_uniform(rng, 0.7, 3.0)

@@ -2,7 +2,8 @@
 
 A detection is a hit if its IoU with a face that no better detection has taken is at least the
 limit, and a false box otherwise. Detections on ignored regions, or on faces that are not counted,
-are left out. Detections of equal score are one step of a curve, whatever their order.
+are left out. Detections with equal scores form one step of a curve, so their order
+does not matter.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from training.face_detector.grid import Detections
 FALSE_BOXES = (1, 3, 10)
 #: A detection that lies in an ignored region with more than this share of its area is left out.
 IGNORED_SHARE = 0.5
-#: Draws of the bootstrap that are computed at once, to limit memory.
+#: Number of bootstrap draws that are computed at once, to limit memory.
 CHUNK = 100
 
 

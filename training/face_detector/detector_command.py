@@ -214,6 +214,7 @@ def _report(
     import tensorflow as tf
 
     return {
+        "kind": "face detector",
         "keras_sha256": digest(model.read_bytes()),
         "input": {
             "width": config.width,

@@ -30,9 +30,10 @@ from training.face_detector.search_detectors import SearchDetector
 #: all of these boxes, so recall is measured at 0.3: at 0.5 many a found face would be a false box.
 IOU_LIMITS = (0.5, 0.3)
 RECALL_IOU = 0.3
-#: The picture in which the daemon searches; sizes of faces are given in its pixels.
+#: About the size of the picture in which the daemon searches.
 SEARCH_SIZE = InputSize(320, 240)
-#: Groups by size, the square root of a box's area in the picture that is searched.
+#: Groups by size, which is the square root of the box's area when the picture is scaled to fit
+#: `SEARCH_SIZE`. Faces are in a group from its first size up to, but not at, its second.
 SIZE_GROUPS = ((12, 24), (24, 48), (48, 96), (96, 240))
 #: Groups of labels.
 LABEL_GROUPS = {
@@ -40,7 +41,7 @@ LABEL_GROUPS = {
     "masked": ("mask",),
     "mask worn incorrectly": ("incorrect_mask",),
 }
-#: A face whose mean luma is below is dark.
+#: A face is dark if its mean luma is below this.
 DARK_LUMA = 60.0
 ALL = "all"
 
@@ -49,8 +50,8 @@ ALL = "all"
 class EvaluationPicture:
     """A picture, and its faces (n, 4) and ignored regions (m, 4) in pixels.
 
-    `counted` (n,): whether a face is wide enough to be counted. `scale`: pixels of the picture that
-    is searched for one of this picture. `luma` (n,): the mean luma of each face.
+    `counted` (n,): whether a face is wide enough to be counted. `scale`: the factor by
+    which the picture is scaled to fit `SEARCH_SIZE`. `luma` (n,): the mean luma of each face.
     """
 
     picture: BoxedPicture
@@ -66,7 +67,7 @@ class EvaluationPicture:
     ) -> FaceTruth:
         """Return the truth in which only the counted faces that are `chosen` count.
 
-        `size_range` is in pixels of the picture that is searched.
+        `size_range` is in pixels of the picture scaled to fit `SEARCH_SIZE`.
         """
         counted = self.counted if chosen is None else self.counted & chosen
         low, high = (limit / self.scale for limit in size_range)
@@ -105,7 +106,7 @@ class DetectorEvaluation:
 def evaluation_pictures(
     pictures: Iterable[BoxedPicture], min_width_px: float
 ) -> list[EvaluationPicture]:
-    """Read the sizes and the light of the faces in `pictures`.
+    """Prepare `pictures` for evaluation, which reads each of them to measure its faces' luma.
 
     Faces narrower than `min_width_px` are not counted. Raises UserError for a picture that cannot
     be read.

@@ -1,7 +1,7 @@
 """The network of the face detector: a picture in, a score and the code of a box for each point out.
 
-Depthwise-separable convolutions reduce the picture to 1/8, 1/16 and 1/32 of its size. From there a
-top-down path carries what is seen at a coarse level to the finer ones (Lin and others, "Feature
+Depthwise-separable convolutions reduce the picture to 1/8, 1/16 and 1/32 of its size. A top-down
+path adds the features of the coarser levels to the finer ones (Lin and others, "Feature
 Pyramid Networks for Object Detection", 2017), and a head at each level predicts without anchors
 (Tian and others, "FCOS", 2019). Every operator has an int8 kernel in tflite-runtime 2.14.
 """
@@ -65,7 +65,7 @@ def build_detector(size: InputSize) -> Any:
 
 
 def _top_down(sizes: list[Any]) -> list[Any]:
-    """Return the levels, finest first, each with what the coarser ones contribute."""
+    """Return the levels, finest first, each with the features of the coarser ones added."""
     import keras
 
     layers = keras.layers

@@ -95,12 +95,12 @@ class KerasSearch:
 
     def __init__(self, path: Path) -> None:
         """Load the model; raises UserError if it is not a face detector of ours."""
-        import tensorflow as tf
-
         from training.common.quiet_keras import load_model_file
 
         self.name = path.name
         model = load_model_file(path)
+        import tensorflow as tf  # after `load_model_file`, which silences its start
+
         shape = model.input_shape
         if not isinstance(model.output, dict) or set(model.output) != {"logits", "codes"}:
             raise UserError(f"{path} was not made by `python -m training detector`")

@@ -22,7 +22,8 @@ from training.face_detector.detection_metrics import (
 )
 from training.face_detector.grid import Detections, Grid, InputSize, decode_detections
 
-#: Smaller faces in the letterboxed picture do not count: the classifier could not read them.
+#: Faces that are smaller in the letterboxed picture are not counted: the classifier cannot tell
+#: whether they wear a mask.
 MIN_SIZE_PX = 12.0
 MIN_SCORE, MIN_IOU = 0.02, 0.5
 CHUNK = 32

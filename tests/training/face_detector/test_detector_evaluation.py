@@ -1,8 +1,7 @@
-"""Evaluation of detections in drawn pictures: groups, misses, tables, plots, contact sheets."""
+"""Evaluation of detections in drawn pictures: groups of faces, and misses."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +16,6 @@ from training.face_detector.detector_evaluation import (
     evaluate_detections,
     evaluation_pictures,
     missed_faces,
-)
-from training.face_detector.detector_report import (
-    report_lines,
-    report_record,
-    write_misses,
-    write_plots,
 )
 from training.face_detector.grid import Detections
 from training.face_detector.read_pictures import read_boxed_pictures
@@ -84,34 +77,3 @@ def test_dark_face_is_a_group(tmp_path: Path) -> None:
     datasets.save(root / "images" / "a.png", np.full((240, 320, 3), 20, np.uint8))
     (picture,) = evaluation_pictures(read_boxed_pictures([root]), 12)
     assert evaluate_detections("x", [EMPTY], [picture], 20).groups["dark"].faces == 1
-
-
-def test_table_and_record_hold_the_figures(pictures: list[EvaluationPicture]) -> None:
-    evaluation = evaluate_detections("x", [_found(LARGE), EMPTY], pictures, 20)
-    text = "\n".join(report_lines(evaluation))
-    assert "x: 2 pictures" in text
-    assert "masked" in text
-    assert "0.250" in text
-    record = json.loads(json.dumps(report_record(evaluation)))
-    assert record["groups"]["all"]["recall_at_3"]["value"] == 0.25
-    assert record["thresholds"]["3"] == pytest.approx(0.9)
-
-
-def test_detector_without_detections_has_figures(pictures: list[EvaluationPicture]) -> None:
-    evaluation = evaluate_detections("x", [EMPTY, EMPTY], pictures, 20)
-    record = report_record(evaluation)
-    assert record["thresholds"]["1"] is None
-    assert record["groups"]["all"]["ap_0.5"]["value"] == 0
-
-
-def test_plots_and_contact_sheet_are_written(
-    pictures: list[EvaluationPicture], tmp_path: Path
-) -> None:
-    evaluations = [
-        evaluate_detections(name, found, pictures, 20)
-        for name, found in (("a", [_found(LARGE), EMPTY]), ("b", [EMPTY, EMPTY]))
-    ]
-    for path in write_plots(tmp_path / "out", evaluations):
-        assert path.read_bytes().startswith(b"\x89PNG")
-    write_misses(tmp_path / "m.png", [(0, 0), (1, 1)], pictures)
-    assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")

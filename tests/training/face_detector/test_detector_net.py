@@ -1,4 +1,4 @@
-"""The network of the face detector: its size, output, operators, and loss.
+"""The network of the face detector: its size, input and output.
 
 TensorFlow runs in a process of its own.
 """
@@ -32,35 +32,6 @@ for size in (InputSize(), InputSize(channels=3), InputSize(160, 128)):
 print(json.dumps(found))
 """
 
-LOSS = """
-import json
-import numpy as np
-from training.common.quiet_keras import import_keras
-import_keras()
-from training.face_detector.boxes import corners_of
-from training.face_detector.grid import Grid, InputSize
-from training.face_detector.losses import detector_loss
-from training.face_detector.targets import assign_targets
-grid = Grid.of(InputSize(160, 128))
-targets = assign_targets(grid, corners_of([(40, 30, 30, 40)]), corners_of([(100, 60, 40, 40)]))
-arrays = tuple(a[None] for a in (targets.corners, targets.positive, targets.weight))
-def loss(logits, codes):
-    output = {"logits": logits[None].astype(np.float32), "codes": codes[None].astype(np.float32)}
-    return [float(part) for part in detector_loss(grid, output, arrays)]
-right = grid.encode(targets.corners)
-sure = np.where(targets.positive > 0, 20.0, -20.0)
-ignored = np.where(targets.weight == 0, 20.0, sure)
-false = sure.copy()
-false[0] = 20.0
-print(json.dumps({
-    "right": loss(sure, right),
-    "wrong box": loss(sure, right + 1.0),
-    "wrong score": loss(-sure, right),
-    "on ignored": loss(ignored, right),
-    "false": loss(false, right),
-}))
-"""
-
 
 def _run(script: str) -> Any:
     done = datasets.python("-c", script)
@@ -75,12 +46,3 @@ def test_output_fits_the_grid() -> None:
     for each in (luma, rgb, small):
         assert each["points"] == [each["grid"]] * 2
         assert 100_000 <= each["parameters"] <= 250_000
-
-
-def test_loss_rewards_right_output_and_skips_ignored_points() -> None:
-    losses = _run(LOSS)
-    assert sum(losses["right"]) < 0.01
-    assert losses["wrong box"][1] > 0.5
-    assert losses["wrong score"][0] > 1
-    assert losses["on ignored"] == losses["right"]
-    assert losses["false"][0] > losses["right"][0] + 0.1

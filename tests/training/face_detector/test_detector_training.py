@@ -94,7 +94,7 @@ raise SystemExit(main(sys.argv[1:]))
 """
 
 
-def test_resumed_run_equals_unbroken_run_and_other_boxes_are_refused(tmp_path: Path) -> None:
+def test_resumed_run_equals_unbroken_run(tmp_path: Path) -> None:
     scenes = _scenes(12)
     assert {split_of(name) for name in scenes} == set(Split)
     root = write_jsonl(tmp_path / "j", scenes)
@@ -111,6 +111,12 @@ def test_resumed_run_equals_unbroken_run_and_other_boxes_are_refused(tmp_path: P
         assert (tmp_path / "b" / name).is_file()
     report = json.loads((tmp_path / "b" / "face.json").read_bytes())
     assert report["input"] == {"width": 160, "height": 128, "colour": "luma"}
+    evaluated = datasets.python(
+        *("-m", "training", "evaluate-detector", "--data", root, "--min-width", "10", "--json"),
+        *("--detector", tmp_path / "b" / "face.keras"),
+    )
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert json.loads(evaluated.stdout)["detector"] == "face.keras"
     write_jsonl(root, {**scenes, "0.png": [((10.0, 10.0, 30.0, 40.0), "face")]})
     refused = datasets.python(*_command(root, tmp_path / "b"), "--resume")
     assert refused.returncode == 2
