@@ -28,7 +28,7 @@ def frames(count: int, height: int = 6, width: int = 8) -> Iterator[Frame]:
 
 
 class RecordingContender:
-    """A contender that logs the frames that it processes."""
+    """A program under benchmark that records the frames that it processes."""
 
     runtime = "none"
     model_bytes = 0
@@ -55,7 +55,7 @@ class RecordingContender:
 
 
 def one_pass(detect_s: float, between_s: float = 0.5, frames: int = 10) -> Pass:
-    """Return a pass of one second of footage, in which all frames cost the same."""
+    """Return a pass of one second of footage, in which every frame takes the same time."""
     return Pass(
         frames,
         1.0,

@@ -17,7 +17,10 @@ def environment(state: Path) -> dict[str, str]:
 
 
 def command(arguments: tuple[str | Path, ...]) -> list[str]:
-    """Return the command line; `run` logs warnings only unless `arguments` set a level."""
+    """Return the command line.
+
+    The command `run` logs only warnings and errors unless `arguments` set a level.
+    """
     line = [sys.executable, "-m", "edge", *map(str, arguments)]
     if "run" in line and "--log-level" not in line:
         line += ["--log-level", "warning"]

@@ -31,6 +31,6 @@ def file_names(folder: Path) -> list[str]:
 
 
 def change_payload(path: Path) -> None:
-    """Change one byte of the payload of event 78, which SQLite does not notice."""
+    """Change one byte of the payload of event 78; SQLite does not detect this damage."""
     content = path.read_bytes()
     path.write_bytes(content.replace(b'"n":77,', b'"n":78,'))

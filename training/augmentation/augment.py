@@ -60,8 +60,8 @@ def _frame(face: Face, rng: Rng) -> Pixels:
     x, y, w, h = face.box_px
     spread = SIDE_SPREAD if face.annotated else SIDE_SPREAD / 2
     shift = 1.0 if face.annotated else 0.6
-    # The whole picture of a data set of crops is a little tighter than the box with its margin, so
-    # the mean of the two is taken.
+    # In data sets of crops the whole picture shows a little less than the box with its margin, so
+    # the mean of the two sizes is taken.
     sides_per_box = (
         (1 + 2 * MARGIN) if face.annotated else (0.5 / FRAMED_SHARE + 0.5 * (1 + 2 * MARGIN))
     )

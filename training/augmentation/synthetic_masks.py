@@ -39,8 +39,8 @@ class WearingStyle:
 #: the nose at 0.62, the mouth at 0.78 and the chin at about 1.
 WEARING_STYLES = (
     WearingStyle("mask", (0.44, 0.54), 0.40),
-    WearingStyle("incorrect_mask", (0.66, 0.71), 0.30),  # Nose bare.
-    WearingStyle("incorrect_mask", (0.82, 0.90), 0.12),  # Nose and mouth bare.
+    WearingStyle("incorrect_mask", (0.66, 0.71), 0.30),  # The nose is bare.
+    WearingStyle("incorrect_mask", (0.82, 0.90), 0.12),  # Nose and mouth are bare.
     WearingStyle("no_mask", (1.03, 1.15), 0.18),  # A collar or a scarf, which is not a mask.
 )
 #: Upper edge of the donor's mask when it is worn correctly.
@@ -48,7 +48,7 @@ CORRECT_TOP = 0.50
 CHIN_HEIGHT = 1.0
 SIDE_PX = 120  # Side to which the detector's box is scaled.
 CONTEXT = 0.45  # Margin around the box, in box sides.
-# share of the masks that are recoloured, so that the model does not take a pink mask for skin
+# Share of the masks that are recoloured, so that the model does not take a pink mask for skin.
 DYED_SHARE = 0.35
 
 
@@ -66,8 +66,8 @@ def transfer_mask(
     """
     face, mask = _align(bare), _align(donor)
     top = float(rng.uniform(*style.top))
-    # Moved by up to the full distance, so that either the donor's own upper seam or a cut through
-    # its cloth shows.
+    # The mask is moved down by a random part of the distance, so that its upper edge is either the
+    # donor's own seam or a cut through the cloth.
     lowered = float(rng.uniform(0.0, 1.1)) * max(0.0, top - CORRECT_TOP)
     mask = _move_down(mask, lowered)
     lit = _match_brightness(mask, face)
@@ -110,7 +110,7 @@ def _match_brightness(picture: Pixels, like: Pixels) -> Floats:
 
 
 def _dye(cloth: Floats, face: Pixels, rng: Rng) -> Floats:
-    """Return `cloth` in another colour, half of the time that of the skin which it hides."""
+    """Return `cloth` in another colour, in half of the cases that of the skin which it hides."""
     rows, columns = slice(_pixel_at(0.60), _pixel_at(0.95)), slice(_pixel_at(0.3), _pixel_at(0.7))
     mean_colour = cloth[rows, columns].mean(axis=(0, 1)) + 4
     if rng.random() < 0.5:

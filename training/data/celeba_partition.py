@@ -1,4 +1,4 @@
-"""CelebA's own splits: `list_eval_partition.csv` or `.txt`, as published with its pictures."""
+"""CelebA's own splits: `list_eval_partition.csv` or `.txt`, as published with CelebA."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def find_partition(folder: Path) -> Path | None:
 
 
 def read_partition(path: Path) -> dict[str, Split]:
-    """Return the split of each picture, by its name without suffix, so that .jpg and .png copies
-    share a list.
+    """Return the split of each picture, by its name without suffix, so that one list
+    serves .jpg and .png copies.
 
     Lines are `000001.jpg 0` or `000001.jpg,0` (0 train, 1 validation, 2 test); the first line may
     be a heading. Raises UsageError naming the file and the first line that is invalid.

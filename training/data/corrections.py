@@ -1,8 +1,8 @@
 """Corrected labels, applied to the train split only.
 
-Public data sets have wrong labels. A file of corrections names single faces and the labels that a
-person read for them. Corrections apply to the train split alone, so that figures on the validation
-and test splits stay comparable with those that others report.
+Public data sets have wrong labels. A file of corrections lists single faces and the labels that a
+person has assigned to them. Corrections apply to the train split alone, so that figures on the
+validation and test splits stay comparable with those that others report.
 """
 
 from __future__ import annotations

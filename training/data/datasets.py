@@ -140,8 +140,8 @@ def _data_set_name(root: Path) -> str:
 
 
 def _split_label(root: Path) -> tuple[str | None, Path]:
-    """Return the label and the folder in `no_mask=FOLDER`, or None and `root` if that is a folder
-    itself.
+    """Return the label and the folder in `no_mask=FOLDER`, or None and `root` if `root` is the
+    path of a folder.
     """
     label, is_said, folder = str(root).partition("=")
     if root.is_dir() or not is_said:

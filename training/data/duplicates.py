@@ -35,10 +35,10 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What near-duplicates have in common.
+    """Features of a picture that are similar in near-duplicates.
 
-    `rises`: (256,) float32 of -1 and 1, where the picture brightens from left to right. `tones`:
-    (1024,) float32, its grey values at 32x32, with mean 0 and length 1.
+    `rises`: (256,) float32, 1 where the picture becomes brighter from left to right, and -1
+    elsewhere. `tones`: (1024,) float32, its grey values at 32x32, with mean 0 and length 1.
     """
 
     rises: Floats

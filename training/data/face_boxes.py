@@ -14,7 +14,8 @@ import numpy as np
 from edge.common.arrays import Box, Pixels
 from training.data.detector_simulation import intersection_over_union
 
-#: Side of the search for false detections, such as walls and clothes: half size is enough for them.
+#: The search for false detections, such as walls and clothes, scales larger pictures down to this
+#: side, because it does not need the full resolution.
 SEARCH_SIDE_PX = 400
 MAX_FACE_OVERLAP = 0.1
 #: In a portrait the face is large and near the middle; other detections are eyes or knees.
@@ -46,8 +47,8 @@ def find_empty_boxes(
 ) -> list[Box]:
     """Return up to `at_most` boxes in `image` that overlap with none of `faces_px`.
 
-    First the detector's false detections at its loosest setting, then squares of a face's size at
-    random places.
+    The detector's false detections at its loosest setting come first, then squares of a face's size
+    at random places.
     """
     height, width = image.shape[:2]
     scale = min(1.0, SEARCH_SIDE_PX / max(height, width))

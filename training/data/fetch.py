@@ -101,10 +101,10 @@ def _download(data: PublicDataSet, out: Path, partial: Path, timeout_s: float) -
     def work() -> None:
         try:
             kagglehub.dataset_download(data.kaggle, output_dir=str(partial), force_download=True)
-        except BaseException as error:  # of any kind: the waiting thread reports it
+        except BaseException as error:  # the waiting thread reports any kind of error
             failed.append(error)
 
-    # daemon: must not keep the process alive if it hangs
+    # a daemon thread, which does not keep the process alive if it hangs
     worker = threading.Thread(target=work, daemon=True)
     last_written_ns = _last_written_ns(partial)
     worker.start()

@@ -24,7 +24,7 @@ class Style:
     `brightness` and `colour`: mean grey value and mean saturation of the crop's upper half, 0 to
     255. `sharpness`: standard deviation of the Laplacian of the upper half, in grey values; low if
     it is blurred or enlarged. `side_px`: the shorter side of the annotated face, or of the whole
-    picture without a box. `aspect`: width divided by height of the same.
+    picture without a box. `aspect`: width divided by height of this face or picture.
     """
 
     brightness: float
@@ -75,9 +75,9 @@ def separability(a: Sequence[float] | Floats, b: Sequence[float] | Floats) -> fl
 
 
 def separabilities(a: Sequence[Style], b: Sequence[Style]) -> dict[str, float]:
-    """Return the `separability` by each measure, by the look, and by look and size together.
+    """Return the `separability` by each of `MEASURES` and by each of `COMBINED_MEASURES`.
 
-    The result is empty if either has fewer than `MIN_SAMPLES`. For several measures together,
+    The result is empty if `a` or `b` has fewer than `MIN_SAMPLES`. For several measures together,
     gradient-boosted trees predict the label of each face in five-fold cross-validation; their score
     is the number that is compared.
     """
@@ -100,7 +100,7 @@ def _combined_separability(a: Floats, b: Floats) -> float:
     from threadpoolctl import threadpool_limits
 
     table, truth = np.concatenate([a, b]), np.repeat([1, 0], [len(a), len(b)])
-    # on a busy machine its threads would wait for each other for minutes
+    # on a busy machine several threads would wait for each other for minutes
     with threadpool_limits(1):
         scores = cross_val_predict(
             HistGradientBoostingClassifier(max_iter=60, random_state=0),

@@ -10,7 +10,7 @@ TEST_SHARE, VALIDATION_SHARE = 0.20, 0.10
 
 
 class Split(StrEnum):
-    """A picture's split: trained on, used to select the model, or only measured."""
+    """A picture's split: for training, for selecting the model, or only for measuring it."""
 
     TRAIN = "train"
     VALIDATION = "validation"

@@ -165,8 +165,8 @@ class _PipelineRun:
         self._pipeline = Pipeline(
             Settings(
                 device="frontier",
-                # Every frame is searched completely, because what is compared is how well the
-                # searches find.
+                # Every frame is searched completely, so that only the quality of the searches is
+                # compared.
                 detector=msgspec.structs.replace(configuration.settings(), full_every_s=0.0),
             ),
             self.detector,

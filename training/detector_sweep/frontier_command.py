@@ -128,7 +128,7 @@ def _add_grid_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=SCALES,
         metavar="NUMBER",
-        help=f"scale factors between the sizes of the search (default: {_spaced(SCALES)})",
+        help=f"scale factors between successive sizes of the search (default: {_spaced(SCALES)})",
     )
     parser.add_argument(
         "--neighbors",
@@ -238,8 +238,8 @@ def _print_clips(
 def _confirm(
     scenes: Sequence[Scene], rows: Sequence[ConfigurationMetrics], seed: int
 ) -> list[ConfigurationMetrics]:
-    """Measure the contenders on scenes that did not select them: the best of many is
-    partly luck.
+    """Measure the contenders on scenes that they were not chosen on, because the best of many
+    configurations is partly the best by chance.
     """
     if not scenes:
         raise UsageError(

@@ -97,8 +97,8 @@ def grid(
 ) -> list[Configuration]:
     """Return every combination of the settings, and the shipped configuration.
 
-    A narrowest face below the cascade's minimum has no effect: of several such, only the largest is
-    included. Raises UserError for an invalid combination.
+    Values of the narrowest face below the cascade's minimum all have the same effect, so only the
+    largest of them is included. Raises UserError for an invalid combination.
     """
     searches = {shipped().search}
     for cascade in cascades:

@@ -7,8 +7,8 @@ k.
 The reason is that a box is dropped only in favour of a box with more support. OpenCV's
 `groupRectangles` drops a box that is inside of one with more hits, or, if it has fewer than three
 hits, inside of any other box; `without_overlaps` drops a box that overlaps with one of more
-support. So removing the boxes with little support never restores a dropped box. A test compares the
-results of both ways.
+support. So removing the boxes with little support never restores a dropped box. A test compares
+this with a search for each number of neighbours.
 """
 
 from __future__ import annotations
@@ -37,8 +37,7 @@ log = logging.getLogger(__name__)
 
 #: A detected box and an annotated face match if their IoU is above this.
 MIN_IOU = 0.3
-#: Narrower annotated faces are ignored: it counts neither as an error if they are missed nor if
-#: they are found.
+#: Narrower annotated faces are ignored: neither missing nor finding them counts as an error.
 MIN_WIDTH_PX = 40.0
 
 

@@ -31,10 +31,11 @@ SIZE_BANDS = {
     "15 to 25%": (0.15, 0.25),
     "25% on": (0.25, math.inf),
 }
-#: Times that differ by less than this factor are equal: two runs on one machine differ as much.
+#: Times that differ by less than this factor count as equal, because two runs on one machine differ
+#: as much.
 TIME_STEP = 1.1
-#: The Pareto front has many members. It provides at most one contender for each step of time by
-#: this factor.
+#: At most one contender is chosen from the Pareto front for each range of time; the limits of a
+#: range differ by this factor.
 CONTENDER_TIME_STEP = 1.25
 #: A contender has at most this many times the false boxes of the shipped configuration, because
 #: each box costs a classification.
@@ -47,9 +48,9 @@ class ConfigurationMetrics:
     """The metrics of one configuration.
 
     `found`: by label, the share of faces found, 0 to 1. `gain`: the share of bare faces found minus
-    that of the shipped configuration, estimated on the same draws. `false_boxes`: per 100 pictures.
-    `time`: CPU time relative to the shipped configuration in the same run. `cpu_ms`: CPU time for a
-    picture on this machine. `by_size`: number of bare faces found and in total, by band.
+    that of the shipped configuration, estimated on the same bootstrap draws. `false_boxes`: per 100
+    pictures. `time`: CPU time relative to the shipped configuration in the same run. `cpu_ms`: CPU
+    time for a picture on this machine. `by_size`: number of bare faces found and in total, by band.
     """
 
     configuration: Configuration
@@ -115,8 +116,8 @@ def contenders(
 ) -> list[ConfigurationMetrics]:
     """Return the configurations of the front that are worth a closer look, and the shipped one.
 
-    There is one at each level of time: the one that finds most bare faces, among those that do not
-    have far more false boxes than the shipped configuration. They are sorted by time, fastest
+    There is one in each range of time: the one that finds the most bare faces, among those that do
+    not have far more false boxes than the shipped configuration. They are sorted by time, fastest
     first.
     """
     reference = next(each for each in tried if each.configuration == shipped())

@@ -166,10 +166,7 @@ def _record(each: ConfigurationMetrics, is_best: bool) -> dict[str, Any]:
 def draw_front(
     path: Path, tried: Sequence[ConfigurationMetrics], front: Sequence[ConfigurationMetrics]
 ) -> None:
-    """Draw bare faces found over time, with the false boxes of the front, as PNG to `path`.
-    axes.set_xlabel("CPU time against the shipped configuration") ||| axes.set_xlabel("CPU time
-    relative to the shipped configuration")
-    """
+    """Draw bare faces found over time, with the false boxes of the front, as PNG to `path`."""
     from matplotlib.ticker import LogLocator
 
     shipped_metrics = next(each for each in tried if each.configuration == shipped())
@@ -194,7 +191,7 @@ def draw_front(
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
-        axes.set_xlabel("CPU time against the shipped configuration")
+        axes.set_xlabel("CPU time relative to the shipped configuration")
         axes.set_ylabel("share of bare faces found")
         axes.set_title("The Haar detector on annotated photographs")
         axes.legend(loc="lower right")

@@ -30,7 +30,7 @@ class MaskTransfer:
     """Masks for bare faces: `donors` are the faces that wear them.
 
     `targets` maps a label to its (labels,) target. `share`: the share of the samples of bare faces
-    that get a mask; only faces whose box the detector itself drew do.
+    that get a mask. Faces with annotated boxes never get one.
     """
 
     donors: list[Face]
@@ -68,7 +68,7 @@ class TrainingSet:
         return max(1, int(self.draws.sum()) // batch)
 
     def order(self, seed: int, epoch: int, batch: int) -> npt.NDArray[np.int64]:
-        """Return the face at each place of the epoch, as (steps * batch,) indices."""
+        """Return the indices of the faces in the order of the epoch, (steps * batch,)."""
         rng = np.random.default_rng([seed, epoch])
         views = np.floor(self.draws + rng.random(len(self.draws))).astype(np.int64)
         order = rng.permutation(np.repeat(np.arange(len(self.faces)), views))

@@ -1,9 +1,9 @@
 """`python -m training binary`: make a 2-class model from a 3-class model.
 
-As a class of their own in training, incorrectly worn masks influence neither `mask` nor `no_mask`.
-Without the third row of the last layer, the softmax gives exactly the probabilities of the two
-other labels given that it is one of them, P(no_mask | not incorrect_mask). They are then calibrated
-again.
+In the training of the 3-class model, incorrectly worn masks have a class of their own, so they do
+not distort `mask` and `no_mask`. Without the third output of the last layer, the softmax gives
+exactly the probabilities of the two other labels given that it is one of them, P(no_mask | not
+incorrect_mask). They are then calibrated again.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class SourceResult:
 
 def add_cross_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `python -m training cross`."""
-    add_data_option(parser, "Each needs pictures with and without a mask.")
+    add_data_option(parser, "Each data set needs pictures with and without a mask.")
     parser.add_argument(
         "--steps",
         type=positive_int,

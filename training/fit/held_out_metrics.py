@@ -10,8 +10,8 @@ from training.data.splits import Split
 
 
 def test_split_metrics(model: Path, datasets: list[DataSet], names: list[str]) -> dict[str, Any]:
-    """Return accuracy and confusion on the test split of each of `datasets` that is listed in
-    `names`.
+    """Return the accuracy and the confusion matrix on the test split of each of `datasets` that is
+    listed in `names`.
     """
     from training.evaluation.evaluate import evaluate
 

@@ -213,8 +213,9 @@ def _soft_target(
 def _mask_transfer(
     parts: list[tuple[TrainingSet, Source]], config: TrainConfig, labels: tuple[str, ...]
 ) -> MaskTransfer | None:
-    """Return the masks to transfer: of faces boxed by the detector, so their masks are where
-    expected.
+    """Return the masks to transfer, or None.
+
+    Only faces that the detector boxed are donors, because their masks are at the expected place.
     """
     donors = [
         face

@@ -213,7 +213,8 @@ class _Loop:
             loss = tf.reduce_mean(losses * weights)
         self._optimizer.apply(tape.gradient(loss, variables), variables)
         done = tf.cast(self._optimizer.iterations, tf.float32)
-        # A shorter memory at first: an average that includes the random initial weights is useless.
+        # The average forgets faster at first, because the random initial weights must not remain in
+        # it.
         keep = tf.minimum(self._config.average, (1.0 + done) / (10.0 + done))
         for average, variable in zip(self._average, self.model.weights, strict=True):
             average.assign(keep * average + (1 - keep) * tf.cast(variable, tf.float32))

@@ -80,8 +80,8 @@ def _read_data_sets(options: argparse.Namespace, labels: tuple[str, ...]) -> lis
 def load_matching(path: Path | None, description: str, labels: tuple[str, ...]) -> Any:
     """Load the Keras model in `path`, or return None if `path` is None.
 
-    Raises UserError if the input or the labels of the model differ from ours. `description` is the
-    name of the model in errors.
+    Raises UserError if the input or the labels of the model differ from those of this run.
+    `description` is the name of the model in errors.
     """
     if path is None:
         return None
@@ -89,8 +89,9 @@ def load_matching(path: Path | None, description: str, labels: tuple[str, ...]) 
     wanted = ((None, SIZE_PX, SIZE_PX, 3), (None, len(labels)))
     if (model.input_shape, model.output_shape) != wanted:
         raise UserError(
-            f"{description} {path} takes {model.input_shape} and gives {model.output_shape};"
-            f" a model of {', '.join(labels)} needs {wanted[0]} and {wanted[1]}"
+            f"{description} {path} has inputs of shape {model.input_shape} and outputs of shape"
+            f" {model.output_shape}; a model of {', '.join(labels)} needs"
+            f" {wanted[0]} and {wanted[1]}"
         )
     return model
 

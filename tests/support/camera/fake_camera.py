@@ -40,7 +40,9 @@ class FakeSource:
         self._count = 0
 
     def deliver(self, *items: object) -> None:
-        """Queue items: a level (for a flat picture), a picture, an exception, None (the end)."""
+        """Queue items: a grey level (read as a flat picture), a picture, an exception (raised), or
+        None (the end of the stream).
+        """
         for item in items:
             self._items.put(item)
 
@@ -50,7 +52,7 @@ class FakeSource:
 
     def read(self) -> Frame | None:
         item = self._items.get()
-        assert not self.closed.is_set(), "read after it was closed"
+        assert not self.closed.is_set(), "the source was read after it was closed"
         if isinstance(item, Exception):
             raise item
         if item is None:
@@ -92,7 +94,7 @@ class FakeCamera:
 
 
 class FeedBench:
-    """A `CameraFeed` on a `FakeCamera` and a `Clock`; a context manager like the feed.
+    """A `CameraFeed` that reads a `FakeCamera` and uses a `Clock`; a context manager.
 
     At the end of the context, sources that block in `read` are released after the feed was asked
     to stop, unless `releases_sources` is False.
@@ -144,7 +146,7 @@ class FeedBench:
 
     @property
     def has_garbage(self) -> bool:
-        """Whether the newest frame was garbage."""
+        """Whether the newest frame was not a valid picture."""
         state = self.feed._source.state
         return isinstance(state, Reading) and state.garbage
 
@@ -172,7 +174,9 @@ class FeedBench:
         assert level_of(self.next_frame()) == level
 
     def show_repeatedly(self, level: int, seconds: int) -> None:
-        """Let the source deliver a picture every second, for `seconds` or until it is given up."""
+        """Let the source deliver a picture every second, for `seconds` or until the feed gives the
+        source up.
+        """
         for _ in range(seconds):
             if not self.has_reader:
                 return
@@ -202,7 +206,7 @@ class FeedBench:
             self.feed.take(0.0)
             return self.feed.settled()
 
-        wait_until(settled, "the change is settled")
+        wait_until(settled, "the change is complete")
 
     def expect_reopening(self, after_s: float) -> None:
         """Assert that the camera is reopened after `after_s`, and not earlier."""

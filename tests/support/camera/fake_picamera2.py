@@ -135,7 +135,7 @@ class Picamera2:
     def capture_request(
         self, wait: Any = None, signal_function: Any = None, flush: Any = None
     ) -> Job:
-        assert wait is False, "a call that waits may never return"
+        assert wait is False, "with wait=True the call may never return"
         assert self.started
         assert self.pending_requests == 0, "the previous request was not released"
         job = Job()

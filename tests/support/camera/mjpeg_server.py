@@ -16,8 +16,8 @@ from edge.common.arrays import Pixels
 class MjpegCamera:
     """Sends `frames` to every client, again and again; a context manager.
 
-    `stopped` ends all streams for good. While `stalled` is set, connections stay open but nothing
-    is sent. While `garbled` is set, random bytes are sent instead of pictures.
+    Setting `stopped` ends all streams permanently. While `stalled` is set, connections stay open
+    but nothing is sent. While `garbled` is set, random bytes are sent instead of pictures.
     """
 
     def __init__(self, frames: Sequence[Pixels], period_s: float = 0.05, port: int = 0) -> None:

@@ -101,7 +101,7 @@ class Dashboard:
             f"password_on_loopback = {str(needs_password).lower()}\n{settings}"
         )
         self._process: subprocess.Popen[bytes] | None = None
-        #: What it has printed when it was started.
+        #: The output of the process up to the end of its start.
         self.output = ""
 
     def start(self) -> Dashboard:
@@ -126,7 +126,7 @@ class Dashboard:
         return first_live_message(f"127.0.0.1:{self.port}")
 
     def wait_connected(self) -> Dashboard:
-        """Wait until the dashboard has subscribed; it misses earlier messages."""
+        """Wait until the dashboard has subscribed; it does not receive earlier messages."""
         wait_until(lambda: self.live_message()["link"]["connected"], "the broker")
         return self
 

@@ -53,8 +53,8 @@ class Postgres:
         self.address = f"postgresql://mask@127.0.0.1:{self._port}/postgres"
 
     def __enter__(self) -> Postgres:
-        # Not in pytest's temporary folder, which only its owner can enter: if pytest runs as root,
-        # the server runs as `nobody`.
+        # If pytest runs as root, the server runs as `nobody`, who cannot enter pytest's temporary
+        # folder. So the data is in a folder of its own.
         self._folder = Path(tempfile.mkdtemp(prefix="mask-patrol-postgres-"))
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")

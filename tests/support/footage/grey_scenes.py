@@ -15,8 +15,9 @@ def hall(seed: int = 0) -> Pixels:
 
 
 def with_person(scene: Pixels, x: int, y: int = 60, side: int = 23) -> Pixels:
-    """`scene` with a square at (x, y), by default of the smallest face that is searched for (7% of
-    the width)."""
+    """Return `scene` with a square at (x, y). By default the square is as wide as the smallest face
+    that is searched for (7% of the width).
+    """
     changed = scene.copy()
     covered = scene[y : y + side, x : x + side]
     changed[y : y + side, x : x + side] = np.where(covered > 120, covered - 60, covered + 60)

@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-# As in the daemon: FFmpeg writes many messages about damaged files.
+# Disable the log messages of OpenCV and FFmpeg, as the daemon does: FFmpeg writes many messages
+# about damaged files.
 os.environ["OPENCV_LOG_LEVEL"] = "SILENT"
 os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
 

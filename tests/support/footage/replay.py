@@ -82,7 +82,10 @@ class Player:
     def play(
         self, frames: Iterator[Frame], settings: Settings | None = None, seams: bool = False
     ) -> Played:
-        """Play `frames` through a new pipeline; `seams`: reset its tracks where a clip begins."""
+        """Play `frames` through a new pipeline.
+
+        If `seams` is True, its tracks are reset where a clip begins.
+        """
         pipeline = self.pipeline(settings)
         events: list[Event] = []
         latencies_s: list[float] = []
@@ -107,7 +110,7 @@ class Player:
 class Played:
     """The result of a run.
 
-    `latencies_s` are the times from a person's first reading with weight to the alert.
+    `latencies_s` are the times from a person's first reading that counts as evidence to the alert.
     """
 
     events: list[Event]

@@ -1,4 +1,4 @@
-"""Certificates made with the openssl command: of authorities, brokers and devices."""
+"""Certificates of authorities, brokers and devices, made with the openssl command."""
 
 from __future__ import annotations
 

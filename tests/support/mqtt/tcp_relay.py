@@ -22,10 +22,10 @@ class Relay:
     ) -> None:
         """Forward connections to `target`; `broker` is where the relay accepts them.
 
-        A connection on which the client sends `closes_on` is closed, the first `times` times.
-        MQTT packets from the broker whose first byte has the type `drops_type` (the upper four
-        bits) are dropped. When the broker closes a connection, `sends_before_close` is sent to
-        the client first.
+        When the client sends `closes_on`, the relay closes the connection; it does this at most
+        `times` times. MQTT packets from the broker whose first byte has the type `drops_type` (the
+        upper four bits) are dropped. When the broker closes a connection, `sends_before_close` is
+        sent to the client first.
         """
         self._sends_before_close = sends_before_close
         self._drops_type = drops_type
@@ -39,7 +39,7 @@ class Relay:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close_on(self, pattern: bytes, times: int) -> None:
-        """Close connections on which the client sends `pattern`, the next `times` times."""
+        """Close the connection when a client sends `pattern`, the next `times` times."""
         self._closes_on, self._times = pattern, times
 
     def drop_answers(self) -> None:

@@ -1,7 +1,7 @@
-"""Run the first-boot scripts with dash in a folder that stands for the root of a device.
+"""Run the first-boot scripts with dash in a folder that serves as the root of a device.
 
-Stubs stand in for the commands that the scripts call. A power cut is simulated by killing the
-script and all its children at one of these calls.
+Stubs replace the commands that the scripts call. A power cut is simulated by killing the script and
+all its children when it calls one of these commands.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FIRST_BOOT = Path(__file__).parents[3] / "systemd/first-boot"
-#: Absolute paths in the scripts, which are moved into the folder.
+#: Matches the absolute paths in the scripts, which are replaced by paths in the folder.
 ABSOLUTE = re.compile(r"(?<![\w./$}])/(?=(etc|opt|boot/firmware|home|usr|var|media)\b)")
-#: Stands in for a command: logs the call and runs the real command. At call number CUT, it kills
-#: all processes instead; with HALF, the command has done half of its work by then.
+#: Replaces a command: logs the call and runs the real command. At call number CUT, it kills all
+#: processes instead. If HALF is "yes", it first does half of the work of the command.
 STUB = """#!/bin/sh
 name=$(basename "$0")
 echo "$name $*" >>"$STUBS/log"
@@ -48,7 +48,7 @@ REAL = {
     "chown": "",
     "ssh-keygen": "",
     "id": "echo group",
-    # Installs without owner and group, which do not exist on this machine.
+    # Ignores the options for owner and group, which do not exist on this machine.
     "install": """
 count=$#
 while [ "$count" -gt 0 ]; do
@@ -68,8 +68,8 @@ esac
     "groupmod": 'sed -i "s/^$3:/$2:/" "$ROOT/etc/group"',
     "chpasswd": 'cat >"$ROOT/etc/shadow"',
 }
-#: Commands that can do half of their work. For others, half of the work is all of it, which is the
-#: state at the next cut point.
+#: Commands that can be interrupted halfway. Other commands complete their work before the cut,
+#: which gives the same state as a cut at the next call.
 HALVED = ("cp", "rm", "find")
 CUTTABLE = ("mkdir", "cp", "install", "mv", "ln", "rm", "find", "tar", *REAL)
 GETENT = """#!/bin/sh
@@ -133,7 +133,7 @@ class Device:
 
     @property
     def calls(self) -> list[str]:
-        """The calls of commands that do nothing, such as systemctl, in all runs."""
+        """The calls, in all runs, of commands whose stubs do nothing, such as systemctl."""
         path = self.stubs / "calls"
         return path.read_text().splitlines() if path.exists() else []
 
@@ -143,7 +143,7 @@ class Device:
         return (self.stubs / "log").read_text().splitlines()
 
     def redirect(self, folder: Path) -> None:
-        """Make the scripts in `folder` use this root instead of that of this machine."""
+        """Make the scripts in `folder` use the root folder of this device, not of this machine."""
         for path in folder.rglob("*.sh"):
             text = path.read_text()
             if str(self.root) not in text:
@@ -152,7 +152,7 @@ class Device:
     def run(
         self, script: Path, *words: str, cut: int = 0, half: bool = False
     ) -> subprocess.CompletedProcess[str]:
-        """Run a script; with `cut`, cut the power at that call."""
+        """Run a script; unless `cut` is 0, cut the power at call number `cut`."""
         (self.stubs / "log").write_text("")
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         return subprocess.run(

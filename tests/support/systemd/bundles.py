@@ -16,7 +16,8 @@ from tests.support.cli_process import ROOT
 
 #: The system's Python in Debian bookworm and trixie.
 PYTHON_OF = {"bookworm": "cp311", "trixie": "cp313"}
-#: Code for a variant, appended to the daemon's: no connection to the broker succeeds.
+#: Code that is appended to the daemon's code in a variant, so that every connection to the broker
+#: fails.
 NO_BROKER = """
 import paho.mqtt.client
 
@@ -70,7 +71,7 @@ class Variant:
                         changed_files += count
                         content = text.encode()
                     archive.writestr(entry, content)
-            assert changed_files == 1, f"{pattern} is in {changed_files} of {name}"
+            assert changed_files == 1, f"{changed_files} files {name} match {pattern}"
             after = hashlib.sha256(wheel.read_bytes()).hexdigest()
             for requirements in self.top.glob("requirements-*.txt"):
                 requirements.write_text(requirements.read_text().replace(before, after))

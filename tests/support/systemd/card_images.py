@@ -1,4 +1,4 @@
-"""Small images with the layout of Raspberry Pi OS, made in a second, and a site for them."""
+"""Small images with the layout of Raspberry Pi OS, made in a second, and a site.toml for them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def small_bundle(folder: Path) -> Path:
 
 
 def site_file(folder: Path, text: str = "", **changes: str) -> Path:
-    """Write a site.toml with all sections; `changes` replace lines, `text` comes first."""
+    """Write a site.toml with all sections; `changes` replace lines, and `text` precedes them."""
     lines = {
         "hostname": '"door7"',
         "timezone": '"Europe/Berlin"',

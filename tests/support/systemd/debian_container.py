@@ -1,7 +1,7 @@
 """A Debian system in a folder, booted with systemd as a container (systemd-nspawn).
 
 It shares the kernel and the network of this machine, so it can reach a broker on the loopback
-interface. A power cut is simulated by killing all its processes; written files stay.
+interface. A power cut is simulated by killing all its processes; files that were written remain.
 """
 
 from __future__ import annotations

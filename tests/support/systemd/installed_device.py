@@ -52,7 +52,7 @@ class Device:
         self.camera.__enter__()
 
     def start_broker(self) -> None:
-        """Start the broker, and let it outlive the test."""
+        """Start the broker, and keep it running after the test."""
         self.broker.start()
         Mosquitto.running.discard(self.broker)
 
@@ -76,7 +76,7 @@ class Device:
         return "/root/site.toml"
 
     def write_credentials(self) -> None:
-        """Write the login at the broker."""
+        """Write the user name and password for the broker to the device."""
         folder = self.path("/etc/mask-patrol/credentials")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "mqtt-username").write_text(f"{USERNAME}\n")
@@ -109,7 +109,7 @@ class Device:
         return self.machine.property("MainPID")
 
     def health(self) -> dict[str, Any]:
-        """Return the health that the daemon wrote to its status file last, {} without one."""
+        """Return the newest health in the daemon's status file, or {} if there is none."""
         printed = self.machine.run("mask-patrol", "status", "--json", check=False).stdout
         return dict((json.loads(printed)["status"] or {}).get("health", {}))
 
@@ -164,7 +164,7 @@ class DashboardClient:
         return self.post("/setup", urlencode(fields))[0]
 
     def log_in(self, password: str) -> int:
-        """Return the HTTP status: 303 if the password is right."""
+        """Log in; return the HTTP status, which is 303 if the password is right."""
         return self.post("/login", urlencode({"password": password}))[0]
 
     def acknowledge(self, episode: str) -> int:

@@ -19,7 +19,7 @@ PLAIN_BOX: Box = (10.0, 20.0, 100.0, 100.0)
 
 def face(label: str, rng: np.random.Generator, size_px: int = 64) -> Pixels:
     """Return a cartoon of a face that fills its picture, (size, size, 3) uint8 RGB."""
-    behind = rng.integers(20, 220, (3, 3, 3), np.uint8)  # makes no two faces near-duplicates
+    behind = rng.integers(20, 220, (3, 3, 3), np.uint8)  # so that no faces are near-duplicates
     picture = np.asarray(cv2.resize(behind, (size_px, size_px)), np.uint8)
     middle = (size_px // 2, size_px // 2)
     skin = tuple(int(v) for v in rng.integers((150, 110, 90), (230, 180, 150)))
@@ -89,7 +89,7 @@ OBJECT = (
 
 
 def voc(root: Path, scenes: dict[str, list[tuple[str, Box]]], size_px: int = 200) -> Path:
-    """Write scenes by name as Pascal VOC, each with (class name, (x, y, w, h)) faces."""
+    """Write a data set in Pascal VOC: `scenes` maps names of pictures to (class, box) pairs."""
     rng = np.random.default_rng(2)
     (root / "annotations").mkdir(parents=True)
     for name, faces in scenes.items():

@@ -87,7 +87,7 @@ def test_missing_class_is_named(tmp_path: Path) -> None:
 
 
 def test_boxes_of_other_labels_are_kept(tmp_path: Path) -> None:
-    """Boxes of labels that the model lacks are kept, because they are not places without a face."""
+    """Boxes whose labels the model does not have are kept; no negatives are taken from there."""
     worn_wrong, masked, other = (10, 10, 40, 48), (80, 9, 40, 41), (9, 90, 40, 41)
     faces = [("mask_weared_incorrect", worn_wrong), ("with_mask", masked), ("dog", other)]
     data = read_dataset(datasets.voc(tmp_path, {"mixed": faces}), TWO)

@@ -45,7 +45,7 @@ def test_found_faces_and_false_boxes_are_counted(scenes: Path) -> None:
     assert saw.found["mask"] is not None
     assert saw.found["mask"].value == 0.0
     assert (saw.false_boxes.value, blinded.false_boxes.value) == (0.0, 0.0)
-    assert saw.false_boxes.high > 0.0  # So few pictures do not exclude false boxes.
+    assert saw.false_boxes.high > 0.0  # few pictures cannot prove that there are none
     assert saw.time.value == 1.0
     assert blinded.gain is not None
     assert blinded.gain.value == -1.0
@@ -77,7 +77,7 @@ def test_front_is_not_dominated() -> None:
     clean, beaten = outcome(0.5, 1, 1.0), outcome(0.5, 3, 0.6)
     hardly_slower = outcome(0.6, 3, 0.301)
     assert pareto_front([good, beaten, clean, cheap]) == [cheap, clean, good]
-    # A configuration that finds fewer faces in the same time, but for noise, is dominated.
+    # A time that is longer only by noise counts as equal, so `cheap` is dominated.
     assert pareto_front([cheap, hardly_slower]) == [hardly_slower]
     assert pareto_front([good, good]) == [good, good]
 
