@@ -102,7 +102,7 @@ def _move_down(picture: Pixels, by: float) -> Pixels:
 
 
 def _match_brightness(picture: Pixels, like: Pixels) -> Floats:
-    """Return `picture` scaled to the brightness of `like`, compared above both masks."""
+    """Return `picture` scaled to the brightness of `like`, measured at eyes and forehead."""
     rows = slice(_pixel_at(0.15), _pixel_at(0.42))
     columns = slice(_pixel_at(0.2), _pixel_at(0.8))
     ratio = (like[rows, columns].mean() + 8) / (picture[rows, columns].mean() + 8)

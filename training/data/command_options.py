@@ -82,7 +82,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime",
         choices=[name for name, _ in RUNTIMES],
-        help="runtime for a .tflite model (default: the first of these that works here)",
+        help="runtime for a .tflite model (default: the first of these that works on this machine)",
     )
 
 

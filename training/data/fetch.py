@@ -15,8 +15,8 @@ from edge.common.errors import UsageError, UserError
 from training.data.catalogue import PUBLIC_DATA_SETS, PublicDataSet, catalogue_lines
 from training.data.datasets import LABELS, read_dataset
 
-#: A download that writes nothing for this long has lost its connection; Kaggle's client itself has
-#: no timeout.
+#: If a download writes nothing for this long, its connection is considered lost; Kaggle's client
+#: itself has no timeout.
 STALL_TIMEOUT_S = 60.0
 #: Kaggle's HTTP statuses for a client without an account, or whose account has not accepted the
 #: terms.

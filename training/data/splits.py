@@ -34,7 +34,8 @@ def family_of(file_name: str) -> str:
     """Return `file_name` without its suffix, marks of a copy, and MaskedFace-Net's kind of mask.
 
     MaskedFace-Net draws a mask on each numbered face of FFHQ, once correctly and once incorrectly
-    (00042_Mask, 00042_Mask_Chin). It is the same face, so it is in the same family as 00042 itself.
+    (00042_Mask, 00042_Mask_Chin). These pictures show the same face, so they are in the family of
+    00042.
     """
     stem = file_name.rsplit(".", 1)[0].lower()
     stem = re.sub(r"(\s*-?\s*copy(\s*\d+|\s*\(\d+\))?|\s*\(\d+\))+$", "", stem)

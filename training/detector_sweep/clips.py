@@ -36,7 +36,7 @@ MIN_PERSON_S, MIN_PERSON_SHARE = 1.0, 0.5
 
 @dataclass(frozen=True)
 class Person:
-    """A person in a clip as the reference found them: their box, in pixels, by the time of the
+    """A person whom the reference found in a clip: their box, in pixels, by the time of the
     frame.
     """
 
@@ -44,7 +44,7 @@ class Person:
 
     @property
     def first_s(self) -> float:
-        """The time at which the reference first found them."""
+        """The time at which the reference first found this person."""
         return min(self.boxes)
 
 
@@ -53,8 +53,8 @@ class PersonSighting:
     """How a configuration found a person.
 
     `late_s`: how much later than the reference it found the person, or None if it never did.
-    `share`: of the frames in which the reference found the person and this configuration searched,
-    the share in which this configuration found the person.
+    `share`: the share of frames in which it found the person, among the frames that it searched and
+    in which the reference found the person.
     """
 
     late_s: float | None

@@ -121,7 +121,8 @@ def reference_configuration(tried: Sequence[Configuration]) -> Configuration:
     """Return the reference: the finest of all searches in `tried`, with the shipped cascade.
 
     Halving the step between two scales doubles the hits at each place, true or false, so the number
-    of neighbours grows as the step shrinks: with three neighbours at 1.05 a hand raised an alert.
+    of neighbours grows as the step shrinks: with three neighbours and steps of 1.05, a false box on
+    a hand raised an alert.
     """
     searches = [each.search for each in tried]
     defaults = shipped()

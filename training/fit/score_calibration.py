@@ -20,7 +20,7 @@ from training.common.metrics import Floats
 from training.fit.prepare import CropSet
 from training.fit.training_loop import predict
 
-# Bounds of the scale: values outside are not plausible from validation faces.
+# Bounds of the scale: values outside of these bounds are implausible.
 MIN_SCALE, MAX_SCALE = 0.2, 5.0
 #: Standard deviation of the offsets' prior, in logits, so that a label with few faces keeps an
 #: offset near 0.

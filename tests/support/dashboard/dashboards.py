@@ -156,7 +156,7 @@ class Dashboard:
 
 
 class Device:
-    """A simulated device; each message is acknowledged by the broker."""
+    """A simulated device; it waits until the broker has acknowledged each message."""
 
     def __init__(self, broker: Broker, name: str = "door1") -> None:
         self.name, self._seq, self._at_s = name, 0, 0.0

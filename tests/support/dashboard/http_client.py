@@ -77,7 +77,7 @@ def call_app(
     headers: Mapping[str, str] | None = None,
     query: str = "",
 ) -> Response:
-    """Send one request to an ASGI application, from a browser on this machine."""
+    """Send one request to an ASGI application, as a browser on this machine would."""
     sent = {"host": "localhost", "origin": "http://localhost", **(headers or {})}
     messages: list[Message] = []
     parts: Iterator[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])

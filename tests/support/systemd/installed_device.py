@@ -28,7 +28,7 @@ from tests.support.waiting import wait_until
 
 RELEASES = "/opt/mask-patrol"
 CONFIG = "/etc/mask-patrol/mask-patrol.toml"
-#: The login of the device at the broker.
+#: The user name and the password of the device at the broker.
 USERNAME, PASSWORD = "door", "let me in"
 PATIENCE_S = 60.0
 #: Paths that `Device.files` leaves out: accounts are added to and removed from files in /etc; the
