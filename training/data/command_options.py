@@ -70,7 +70,7 @@ def add_classes_option(parser: argparse.ArgumentParser, default: int) -> None:
         type=int,
         choices=sorted(LABELS),
         default=default,
-        help="2: mask and no_mask; 3: incorrect_mask as well (default: %(default)s)",
+        help="2 labels: mask and no_mask; 3 labels: also incorrect_mask (default: %(default)s)",
     )
 
 

@@ -156,6 +156,6 @@ def cascade_file(name: str) -> Path:
 def _min_window_px(cascade: str) -> int:
     """Return the narrowest face, in pixels, that the cascade can find."""
     path = cascade_file(cascade)
-    # raises a UserError of one line if it is invalid
+    # raises UserError, with a message of one line, if the file is not a cascade
     HaarDetector(DetectorSettings(cascade=str(path)))
     return int(cv2.CascadeClassifier(str(path)).getOriginalWindowSize()[0])

@@ -170,7 +170,7 @@ def filter_by_support(faces: Sequence[Face], count: int, fewest: int) -> list[Fa
 def match_boxes(found: Sequence[Box], annotated: Sequence[Box]) -> dict[int, int]:
     """Match boxes one to one, the best overlap first.
 
-    Returns the index in `annotated` for each matched index in `found`.
+    Returns, for the index in `found` of each matched box, its index in `annotated`.
     """
     pairs = sorted(
         (-shared, i, j)

@@ -49,7 +49,7 @@ def save_state(path: Path, arrays: list[Any], progress: RunProgress) -> None:
 def load_state(path: Path, config: DataclassInstance) -> tuple[list[Any], RunProgress]:
     """Return what `save_state` wrote.
 
-    Raises UsageError if it does not exist, or if its run had other settings than `config`.
+    Raises UsageError if the file does not exist, or if its run had other settings than `config`.
     """
     try:
         with np.load(path) as stored:

@@ -74,5 +74,5 @@ def fit_calibration(logits: list[Floats], truth: list[npt.NDArray[np.int64]]) ->
     start = np.array([1.0] + [0.0] * labels)
     bounds = [(MIN_SCALE, MAX_SCALE)] + [(-3.0, 3.0)] * labels
     best = minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
-    offsets = best[1:] - best[1:].mean()  # a softmax depends on differences only
+    offsets = best[1:] - best[1:].mean()  # a softmax depends only on differences of its inputs
     return Calibration(float(best[0]), tuple(float(value) for value in offsets))

@@ -1,4 +1,4 @@
-"""CelebA's partition list: found, read, and refused if invalid."""
+"""CelebA's partition list: finding and reading it, and refusing an invalid one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contact sheets and a list of mistakes, kept out of the project."""
+"""Contact sheets and a list of mistakes, which are not written inside the project."""
 
 from __future__ import annotations
 

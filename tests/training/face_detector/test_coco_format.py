@@ -1,4 +1,4 @@
-"""COCO: categories, crowds and splits are read, and files that are not COCO are refused."""
+"""Reading categories, crowds and splits of COCO; files that are not COCO are refused."""
 
 from __future__ import annotations
 

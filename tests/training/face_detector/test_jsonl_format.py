@@ -1,4 +1,4 @@
-"""boxes.jsonl: read, and refused with the number of the line."""
+"""Reading boxes.jsonl, and its errors, which name the line."""
 
 from __future__ import annotations
 

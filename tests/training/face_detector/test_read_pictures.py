@@ -1,4 +1,4 @@
-"""Folders of boxed pictures: the format is recognised, and the records are the same in all."""
+"""Folders of boxed pictures: the format is recognised, and all formats give the same records."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_unusable_file_is_named(
 
 
 class _Interpreter:
-    """An interpreter with fixed float outputs, by their shapes, and a quantised input if wanted."""
+    """An interpreter that returns fixed float outputs; a nonzero scale makes its input int8."""
 
     def __init__(
         self, shape: tuple[int, ...], outputs: list[Any], quantization: tuple[float, int] = (0.0, 0)

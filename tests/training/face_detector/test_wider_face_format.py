@@ -1,4 +1,4 @@
-"""WIDER FACE: its lists are read, and refused with the number of the line."""
+"""Reading the lists of WIDER FACE, and their errors, which name the line."""
 
 from __future__ import annotations
 

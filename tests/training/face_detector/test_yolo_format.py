@@ -1,4 +1,4 @@
-"""YOLO: boxes in fractions and names of classes are read, and refused with the line."""
+"""Reading boxes and names of classes in YOLO's format, and the errors, which name the line."""
 
 from __future__ import annotations
 

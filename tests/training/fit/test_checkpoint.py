@@ -1,4 +1,4 @@
-"""Checkpoints of a run: written, read, and refused."""
+"""Checkpoints of a run: writing and reading them, and refusing those that do not match."""
 
 from __future__ import annotations
 

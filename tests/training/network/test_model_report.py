@@ -1,4 +1,4 @@
-"""The report beside a model: written, read, and refused."""
+"""The report beside a model: writing it, reading it, and refusing an invalid one."""
 
 from __future__ import annotations
 
