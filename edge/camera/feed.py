@@ -139,7 +139,7 @@ class CameraFeed:
             return self._status.snapshot(self._clock())
 
     def reopen(self, open_source: Callable[[], Source], settings: CameraSettings) -> None:
-        """Begin to change to other settings, and to the source that they name.
+        """Start to change to other settings, and to the source that these settings name.
 
         The source is opened in a thread; `settled` returns whether the change is complete.
         Another source is opened while the present one is still read. A camera whose settings

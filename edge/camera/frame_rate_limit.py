@@ -51,7 +51,7 @@ class FrameRateLimit:
         max_s: float = math.inf,
         burst: int = 1,
     ) -> None:
-        """Accept at most `fps` frames per second on average, times the share of `budget`.
+        """Accept on average at most `fps` frames per second, multiplied by `budget.share()`.
 
         At least one frame is accepted every `max_s` seconds, whatever the share. After a gap, up
         to `burst` frames may follow each other without delay.

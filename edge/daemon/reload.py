@@ -99,7 +99,7 @@ class Reload:
             detector = HaarDetector(settings.detector)
         alert_labels(settings.events, classifier)
         Zone(settings.camera.zone)
-        # The searched width determines the luma plane that a camera is opened with.
+        # A camera is opened with a luma plane of the width in which faces are searched for.
         reopens = settings.camera != running.settings.camera
         reopens |= settings.detector.width_px != running.settings.detector.width_px
         if reopens and isinstance(self._feed, CameraFeed):

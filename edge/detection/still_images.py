@@ -13,8 +13,8 @@ from edge.config.settings import DetectorSettings, Settings, change
 from edge.detection.face_detector import HaarDetector
 
 #: Defaults of the settings in `detector` for still images. More time is available for an image than
-#: for a frame, so that smaller faces are searched for. A box needs more support, because no second
-#: frame can confirm it.
+#: for a frame, so that smaller faces are searched for. A box needs more neighbouring detections,
+#: because no second frame can confirm it.
 STILL_DEFAULTS = {"width_px": 1024, "min_face": 0.025, "min_neighbors": 4}
 
 

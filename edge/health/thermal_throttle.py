@@ -39,7 +39,8 @@ class ThermalThrottle:
         flags: Callable[[], list[str] | None] = throttle_flags,
     ) -> None:
         """Reduce the frame rate from `hot_c` degrees Celsius on, and while the firmware reports
-        throttling by heat. With neither a temperature nor flags, the frame rate stays full."""
+        throttling by heat. If the board reports neither a temperature nor
+        throttling, the frame rate is not reduced."""
         self._hot_c = hot_c
         self._temperature = temperature
         self._flags = flags

@@ -56,7 +56,7 @@ class WorkerQueue:
         self.signals.put(Wake())
 
     def retain(self, message: Message) -> None:
-        """Put a request to publish the retained `message`."""
+        """Enqueue a request to publish the retained `message`."""
         self.signals.put(PublishRetained(message))
 
     def stop(self, timeout_s: float) -> None:

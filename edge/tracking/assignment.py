@@ -32,7 +32,7 @@ def assign(costs: Sequence[Sequence[float]]) -> dict[int, int]:
 
     @cache
     def best(row: int, free: int) -> tuple[float, tuple[tuple[int, int], ...]]:
-        """Return the lowest cost and the pairs of the rows from `row` on.
+        """Return the lowest cost of pairing the rows from `row` on, and these pairs.
 
         `free` is a bit mask of the columns that are not paired yet.
         """

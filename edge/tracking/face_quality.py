@@ -56,7 +56,9 @@ LUMAS = 8.0, 24.0  # mean grey level, 0 to 255
 SPREADS = 4.0, 12.0  # standard deviation of the grey levels
 WHITES = 0.8, 0.3  # share of the pixels that are white
 SHARPNESSES = 0.015, 0.1
-SUPPORTS = -1.0, 9.0  # weight 0.5 at 4, the minimum with `detector.min_neighbors = 3`
+#: Neighbouring detections of the cascade. A face has at least 4 of them (a detection and the 3 of
+#: `detector.min_neighbors`), and then a weight of 0.5.
+SUPPORTS = -1.0, 9.0
 
 #: Grey level from which on a pixel counts as white.
 WHITE = 250

@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 CORRUPT_SHARE = 0.01
 #: Narrower annotated faces show little, and their labels are guesses.
 MIN_TRAINED_WIDTH_PX, MIN_EVALUATED_WIDTH_PX = 20.0, 28.0
-#: A whole picture with a larger aspect ratio, in which no face is found, is not a face crop.
+#: A picture without boxes in which no face is found counts as a face crop if its aspect ratio is
+#: at most this.
 MAX_ASPECT = 1.6
 
 # Side of the kept surroundings of a face, in sides of its box: this leaves room for the jitter.

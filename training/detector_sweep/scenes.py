@@ -189,7 +189,7 @@ def match_boxes(found: Sequence[Box], annotated: Sequence[Box]) -> dict[int, int
 class _SceneResult:
     """One scene and its results, as in `SearchResults`.
 
-    `counted` says for each of its boxes whether it is a face that is counted.
+    `counted`: for each annotated box, whether the metrics count it.
     """
 
     scene: Scene

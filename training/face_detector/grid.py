@@ -22,7 +22,7 @@ from training.face_detector.boxes import (
 STRIDES = (8, 16, 32)
 #: Codes are limited to this range before `exp`: 0.05 to 12 strides.
 MIN_CODE, MAX_CODE = -3.0, 2.5
-#: Two boxes that overlap by more are taken for the same face.
+#: Two boxes with a larger intersection over union are considered to be the same face.
 MAX_IOU = 0.45
 
 

@@ -225,7 +225,7 @@ def _daily_columns(counts: Counts, wanted: AlertFilter, zone: tzinfo) -> list[Co
 
 
 def _csv_parts(history: HistoryQueries, wanted: AlertFilter) -> Iterator[str]:
-    """Yield the CSV file in parts of some hundred lines."""
+    """Yield the CSV file in parts of a few hundred lines."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(CSV_COLUMNS)

@@ -152,7 +152,9 @@ def test_interrupted_setup_still_makes_root_read_only(
             last = "start --no-block mask-patrol.service" if is_overlay else "reboot --no-block"
             assert device.calls[-1] == f"systemctl {last}"
         assert device.calls.count("switch on") == 1, cut
-        assert not unit.exists()  # the unit would undo a later `off`
+        assert (
+            not unit.exists()
+        )  # if it stayed, this unit would undo a later `mask-patrol-read-only off`
         assert not (device.kit / "settings").exists()
 
 

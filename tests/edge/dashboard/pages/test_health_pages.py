@@ -29,7 +29,7 @@ def publish(context: PageContext, device: str, body: Any, at_s: float | None = N
 
 @pytest.fixture
 def forgotten(context: PageContext) -> list[str]:
-    """The devices that were forgotten; they leave the live state as in the real dashboard."""
+    """The devices that were forgotten; forgetting removes them from the live state."""
     names: list[str] = []
 
     def forget(*devices: str) -> None:
