@@ -146,6 +146,7 @@ def test_alerts_are_searched_and_filtered(page: Any, dashboard: Dashboard, devic
     page.select_option("#which", "new")
     page.click("#acknowledge-all")
     wait_for_episodes(page, [])
+    assert page.locator("#alerts li").count() == 0
 
 
 def test_no_alert_is_lost_by_disconnections(page: Any, tmp_path: Path) -> None:
@@ -204,6 +205,7 @@ def test_killed_dashboard_loses_no_acknowledged_event(page: Any, tmp_path: Path)
         f"(expected) => JSON.stringify({EPISODES}.sort()) === JSON.stringify(expected)",
         arg=sorted(expected),
     )
+    assert page.locator("#alerts li").count() == len(expected) == 50
     device.close()
     dashboard.stop()
     server.stop()
@@ -301,6 +303,7 @@ def test_unusable_pictures_get_clear_messages(
     (tmp_path / "good.jpg").write_bytes(jpeg)
     page.set_input_files("#files", str(tmp_path / "good.jpg"))
     page.wait_for_selector(".result:has-text('good.jpg'):has-text('1 face')")
+    assert page.locator(".result .error:visible").count() == len(files)
 
 
 def write_webcam(path: Path) -> Path:

@@ -144,6 +144,7 @@ def test_refused_login_is_shown(tmp_path: Path) -> None:
         lambda: "refuses a client without" in dashboard.live_message()["link"]["why"],
         "the reason is shown",
     )
+    assert dashboard.live_message()["link"]["connected"] is False
     dashboard.stop()
     server.stop()
 
@@ -220,6 +221,7 @@ def test_broker_with_mqtt_3_1_1(tmp_path: Path, mosquitto: Mosquitto) -> None:
     client.publish("maskpatrol/door1/events", encoded(start(seq=2)), qos=1).wait_for_publish(20)
     dashboard.start()
     wait_for_alerts(dashboard, 2)
+    assert len(dashboard.live_message()["alerts"]) == 2
     client.disconnect()
     client.loop_stop()
     dashboard.stop()

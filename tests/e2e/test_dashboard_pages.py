@@ -48,6 +48,7 @@ def test_alert_with_a_lost_end_becomes_unknown(
     page.wait_for_selector(".banner.calm")
     page.reload()
     page.wait_for_selector(".banner.calm")
+    assert page.locator(".banner.alarm").count() == 0
 
 
 def test_banner_is_calm_only_if_all_are_online(
@@ -65,6 +66,7 @@ def test_banner_is_calm_only_if_all_are_online(
     page.wait_for_selector("#banner-more:text('at door1 · 1 device not online')")
     away.send("status", b"online", retain=True)
     page.wait_for_selector("#banner-more:text-is('at door1')")
+    assert page.locator(".banner.calm").count() == 0
     away.close()
 
 
@@ -129,6 +131,7 @@ def test_keyboard_focus_moves_to_the_next_alert(
         )
     page.keyboard.press("Enter")  # no alert is left
     page.wait_for_function(f"() => ({FOCUSED}) === 'alerts-title'")
+    assert page.locator("#alerts li:not(.acknowledged)").count() == 0
 
 
 def test_device_is_forgotten_until_its_next_message(

@@ -393,6 +393,7 @@ def test_power_cut_in_a_trial_rolls_back_at_boot(
     )
     device.wait_online()
     wait_until(lambda: not (device.path(RELEASES) / "trial").exists(), "the trial has ended")
+    assert device.linked_release("current") == first
     shutil.rmtree(dropin.parent)
 
 

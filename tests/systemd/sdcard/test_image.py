@@ -138,7 +138,7 @@ def test_base_may_be_compressed(base: Path, tmp_path: Path, kind: str) -> None:
     assert Ext4(out, ROOT_AT).read("/etc/hostname") == b"door7\n"
 
 
-def refused(base: Path, tmp_path: Path, expected: str) -> None:
+def assert_refused(base: Path, tmp_path: Path, expected: str) -> None:
     out = tmp_path / "out.img"
     with pytest.raises(UserError, match=expected) as caught:
         make_image(base, load_site(site_file(tmp_path)), small_bundle(tmp_path), out)
@@ -151,7 +151,7 @@ def test_truncated_archive_is_refused(base: Path, tmp_path: Path) -> None:
     source = tmp_path / "raspios.img.xz"
     packed = lzma.compress(base.read_bytes(), preset=0)
     source.write_bytes(packed[: len(packed) // 2])
-    refused(source, tmp_path, "damaged or incomplete")
+    assert_refused(source, tmp_path, "damaged or incomplete")
 
 
 def test_image_with_unclean_root_is_refused(base: Path, tmp_path: Path) -> None:
@@ -161,30 +161,30 @@ def test_image_with_unclean_root_is_refused(base: Path, tmp_path: Path) -> None:
         features = struct.unpack("<I", file.read(4))[0]
         file.seek(-4, 1)
         file.write(struct.pack("<I", features | 0x4))  # needs_recovery
-    refused(used, tmp_path, "not shut down cleanly")
+    assert_refused(used, tmp_path, "not shut down cleanly")
 
 
 def test_file_that_is_no_image_is_refused(base: Path, tmp_path: Path) -> None:
     nothing = tmp_path / "nothing.img"
     nothing.write_bytes(b"\0" * 4096)
-    refused(nothing, tmp_path, "no partition table")
+    assert_refused(nothing, tmp_path, "no partition table")
     cut = copy_disk(base, tmp_path / "cut.img")
     with cut.open("r+b") as file:
         file.truncate(ROOT_AT + 4096)
-    refused(cut, tmp_path, "is incomplete")
-    refused(tmp_path / "absent.img", tmp_path, "there is no image")
+    assert_refused(cut, tmp_path, "is incomplete")
+    assert_refused(tmp_path / "absent.img", tmp_path, "there is no image")
 
 
 def test_image_of_another_release_is_refused(tmp_path: Path) -> None:
     old = small_image(tmp_path, "bullseye")
-    refused(old, tmp_path, "contains bullseye")
+    assert_refused(old, tmp_path, "contains bullseye")
 
 
 def test_other_boot_partition_is_refused(base: Path, tmp_path: Path) -> None:
     other = copy_disk(base, tmp_path / "other.img")
     at = read_layout(other).boot.start_bytes
     subprocess.run([find("mdel"), "-i", f"{other}@@{at}", "::config.txt"], check=True)
-    refused(other, tmp_path, "config.txt is missing")
+    assert_refused(other, tmp_path, "config.txt is missing")
 
 
 def test_command_reports_errors_in_a_line(
