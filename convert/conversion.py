@@ -14,12 +14,12 @@ import numpy as np
 
 from convert.activation_ranges import ranges_of
 from convert.card import card_of, check_belongs
-from convert.check import Runs, checked, save_pixels
 from convert.figures import card_figures
 from convert.from_keras import float_flatbuffer, load_keras
 from convert.parity import Floats
 from convert.pictures import CheckSet, check_set, training_crops
 from convert.ranges import StoredRanges, read_ranges, write_ranges
+from convert.runtime_check import Runs, checked, save_pixels
 from convert.variants import VARIANTS, built, variant_path
 from edge.classification.model_card import attach_card, digest
 from edge.common.errors import UserError

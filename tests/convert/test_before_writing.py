@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convert.check import checked, save_pixels
-from convert.measure import Measured, measured
 from convert.pictures import check_set
+from convert.runtime_check import checked, save_pixels
+from convert.scoring_process import Measured, measured
 from convert.uint8_input import with_uint8_input
 from convert.variants import INT8
 from edge.classification.interpreter import RUNTIMES

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.measure import Measured, measured
 from convert.parity import Floats, Parity, check_parity, compare
 from convert.pictures import CheckSet
+from convert.scoring_process import Measured, measured
 from edge.classification.interpreter import RUNTIMES
 from edge.common.errors import UserError
 

@@ -1,8 +1,8 @@
 """Runs a finished `.tflite` as the Pi would, in a process without TensorFlow.
 
-`python -m convert.measure MODEL PIXELS.npy RUNTIME` writes one JSON object: the
-scores of every picture and the single-thread latency, or the reason for a failure. TensorFlow
-and tflite-runtime in one process break each other, so `convert` never loads the result itself.
+`python -m convert.scoring_process MODEL PIXELS.npy RUNTIME` writes one JSON object: the scores of
+every picture and the single-thread latency, or the reason for a failure. TensorFlow and
+tflite-runtime in one process break each other, so `convert` never loads the result itself.
 """
 
 from __future__ import annotations
