@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from convert.synthetic_inputs import drawn_inputs
 from convert.variants import VARIANTS, variant_path
 from edge.classification.classifier import Classifier
 from edge.classification.model_card import read_card
-from tests.support.cli_process import error_line
 from tests.support.runtimes import INSTALLED_RUNTIMES
 from tests.support.training.datasets import ROOT, python
 
@@ -105,56 +103,3 @@ def test_table_has_every_variant_and_runtime(made: Made) -> None:
     assert rows["float32", INSTALLED_RUNTIMES[0]]["scores_distance"] < 1e-5
     assert 1e-4 < rows["int8", INSTALLED_RUNTIMES[0]]["scores_distance"] < 0.02
     assert made.output["check_set"] == "300 drawings"
-
-
-LONG_AND_SHORT = """
-import sys
-from pathlib import Path
-import flatbuffers
-from convert.compact import compact
-from convert.flatbuffer import FILE_IDENTIFIER, parsed
-from convert.from_keras import PIXEL_SCALE, PIXEL_ZERO_POINT, float_flatbuffer, load_keras
-from convert.ranges import read_ranges
-from convert.uint8_input import with_uint8_input
-from convert.variants import VARIANTS
-from edge.classification.model_card import attach_card, read_card
-from training.network.model_report import read_report, report_path
-
-models, folder = map(Path, sys.argv[1:])
-card = read_card((models / "mask.tflite").read_bytes(), models)
-ranges = read_ranges(models / "mask.ranges.json", card.keras_sha256).ranges
-whole = float_flatbuffer(load_keras(models / "mask.keras"))
-for name, variant in VARIANTS.items():
-    long = with_uint8_input(variant.make(whole, ranges), PIXEL_SCALE, PIXEL_ZERO_POINT)
-    builder = flatbuffers.Builder(1 << 16)
-    builder.Finish(parsed(long).Pack(builder), FILE_IDENTIFIER)
-    (folder / f"{name}-long").write_bytes(attach_card(bytes(builder.Output()), card))
-    (folder / f"{name}-short").write_bytes(attach_card(compact(long), card))
-"""
-
-
-def test_compact_model_gives_identical_scores(tmp_path: Path) -> None:
-    done = python("-c", LONG_AND_SHORT, MODELS, tmp_path)
-    assert done.returncode == 0, done.stderr
-    for variant in VARIANTS:
-        long, short = tmp_path / f"{variant}-long", tmp_path / f"{variant}-short"
-        assert long.stat().st_size > short.stat().st_size + 8000
-        for runtime in INSTALLED_RUNTIMES:
-            assert scores(long, runtime) == scores(short, runtime)
-
-
-def test_one_bad_variant_prevents_all_writing(tmp_path: Path) -> None:
-    for suffix in (".keras", ".json", ".ranges.json"):
-        shutil.copy(MODELS / f"mask{suffix}", tmp_path)
-    place = tmp_path / "mask.ranges.json"
-    stored = json.loads(place.read_bytes())
-    stored["ranges"] = {
-        name: [low / 40, high / 40] for name, (low, high) in stored["ranges"].items()
-    }
-    place.write_text(json.dumps(stored))
-    for name in ("mask.tflite", "mask-float32.tflite"):
-        (tmp_path / name).write_bytes(b"what was here before")
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    done = python("-m", "convert", "--model", tmp_path / "mask.keras", "--variants", "all")
-    assert "the int8 model is not written" in error_line(done, code=1)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

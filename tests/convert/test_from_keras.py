@@ -1,21 +1,18 @@
-"""A file is written only if it scales pixels as Keras does and runs in every runtime."""
+"""Loading a Keras model, and the float flatbuffer that is made from it."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from convert.pictures import check_set
-from convert.runtime_check import checked, save_pixels
 from convert.scoring_process import Measured, measured
-from convert.uint8_input import with_uint8_input
-from convert.variants import INT8
 from edge.classification.interpreter import RUNTIMES
-from edge.classification.model_card import attach_card, read_card
-from edge.common.errors import UserError
+from edge.classification.model_card import digest
+from tests.support.cli_process import error_line
 from tests.support.training.datasets import ROOT, python
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -49,17 +46,12 @@ def test_float_variants_scale_pixels_as_keras_does(tmp_path: Path) -> None:
         np.testing.assert_allclose(measurement.scores, np.load(scores), atol=1e-5)
 
 
-def test_file_that_one_runtime_refuses_is_rejected(tmp_path: Path) -> None:
-    check = check_set([], ("mask", "no_mask"), 96)
-    content = (MODELS / "mask.tflite").read_bytes()
-    broken = tmp_path / "broken.tflite"
-    card = read_card(content, MODELS / "mask.tflite")
-    broken.write_bytes(attach_card(b"no flatbuffer at all", card))
-    scores = np.full((len(check.pixels), 2), 0.5, np.float32)
-    with pytest.raises(UserError, match=r"int8 model is not written: \S+ fails: "):
-        checked(INT8, broken, check, scores, save_pixels(tmp_path, check))
-
-
-def test_uint8_input_cannot_be_added_twice() -> None:
-    with pytest.raises(ValueError, match="input is"):
-        with_uint8_input((MODELS / "mask.tflite").read_bytes(), 1 / 128, 128)
+def test_file_that_is_not_a_model_is_named(model: Path) -> None:
+    model.write_bytes(b"not a zip")
+    for suffix in (".json", ".ranges.json"):
+        beside = model.with_suffix(suffix)
+        stored = json.loads(beside.read_bytes())
+        beside.write_text(json.dumps({**stored, "keras_sha256": digest(b"not a zip")}))
+    done = python("-m", "convert", "--model", model, "--out", model.with_name("x"))
+    assert "mask.keras is not a Keras model" in error_line(done, code=1)
+    assert not model.with_name("x").exists()
