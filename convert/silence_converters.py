@@ -12,7 +12,10 @@ from training.common.quiet_keras import suppress_stderr
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Suppress all output of the `with` block, also from C++, unless it fails."""
+    """Suppress all output of the `with` block, also from C++.
+
+    If the block raises an exception, the output of C++ on standard error is shown.
+    """
     with (
         warnings.catch_warnings(action="ignore"),
         contextlib.redirect_stdout(io.StringIO()),

@@ -8,9 +8,12 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from convert.ranges import StoredRanges
 from edge.common.paths import shipped_model
+from tests.support.training.datasets import python
 
 collect_ignore_glob = [] if find_spec("ai_edge_quantizer") else ["test_*.py"]
 
@@ -29,3 +32,29 @@ def flatbuffer() -> bytes:
     content = shipped_model().read_bytes()
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return content[: min(entry.header_offset for entry in archive.infolist())]
+
+
+FLOAT_FLATBUFFER = """
+import sys
+from pathlib import Path
+from convert.from_keras import float_flatbuffer, load_keras
+
+source, target = map(Path, sys.argv[1:])
+target.write_bytes(float_flatbuffer(load_keras(source)))
+"""
+
+
+@pytest.fixture(scope="session")
+def float_flatbuffer(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The float flatbuffer of the shipped Keras model, before it is quantised."""
+    target = tmp_path_factory.mktemp("float") / "mask.tflite"
+    done = python("-c", FLOAT_FLATBUFFER, shipped_model().with_suffix(".keras"), target)
+    assert done.returncode == 0, done.stderr
+    return target.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def stored_ranges() -> StoredRanges:
+    """The stored activation ranges of the shipped model."""
+    path = shipped_model().with_suffix(".ranges.json")
+    return msgspec.json.decode(path.read_bytes(), type=StoredRanges)
