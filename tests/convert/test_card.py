@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 MODELS = ROOT / "models"
 
 
-def test_shipped_model_is_small_and_matches_its_card(tmp_path: Path) -> None:
+def test_shipped_model_is_small_and_matches_its_card() -> None:
     content = (MODELS / "mask.tflite").read_bytes()
     card = read_card(content, MODELS / "mask.tflite")
     report = json.loads((MODELS / "mask.json").read_bytes())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,21 +12,18 @@ from convert.scoring_process import Measured, measured
 from edge.classification.interpreter import RUNTIMES
 from edge.classification.model_card import digest
 from tests.support.cli_process import error_line
-from tests.support.training.datasets import ROOT, python
+from tests.support.training.datasets import python
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-MODELS = ROOT / "models"
 
 
-def test_float_variants_scale_pixels_as_keras_does(tmp_path: Path) -> None:
+def test_float_variants_scale_pixels_as_keras_does(model: Path) -> None:
     """The scores are compared with those of Keras, for every value that a pixel can have."""
-    for suffix in (".keras", ".json", ".ranges.json"):
-        shutil.copy(MODELS / f"mask{suffix}", tmp_path)
-    done = python("-m", "convert", "--model", tmp_path / "mask.keras", "--variants", "float32")
+    done = python("-m", "convert", "--model", model, "--variants", "float32")
     assert done.returncode == 0, done.stderr
     ramp = np.arange(256, dtype=np.uint8)
     pictures = np.stack([np.tile(np.roll(ramp, 7 * i), 108).reshape(96, 96, 3) for i in range(6)])
-    pixels, scores = tmp_path / "pixels.npy", tmp_path / "scores.npy"
+    pixels, scores = model.with_name("pixels.npy"), model.with_name("scores.npy")
     np.save(pixels, pictures)
     code = (
         "import sys, numpy as np; from convert.from_keras import load_keras;"
@@ -35,10 +31,10 @@ def test_float_variants_scale_pixels_as_keras_does(tmp_path: Path) -> None:
         "model = load_keras(Path(sys.argv[1])); pictures = np.load(sys.argv[2]);"
         "np.save(sys.argv[3], model(pictures.astype('float32'), training=False))"
     )
-    done = python("-c", code, MODELS / "mask.keras", pixels, scores)
+    done = python("-c", code, model, pixels, scores)
     assert done.returncode == 0, done.stderr
     results = [
-        measured(tmp_path / "mask-float32.tflite", pixels, runtime) for runtime, _ in RUNTIMES
+        measured(model.with_name("mask-float32.tflite"), pixels, runtime) for runtime, _ in RUNTIMES
     ]
     measurements = [measurement for measurement in results if isinstance(measurement, Measured)]
     assert measurements
