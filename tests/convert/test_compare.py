@@ -23,12 +23,14 @@ print(network.count_params(), network.input_shape, network.output_shape)
 """
 
 
+@pytest.mark.slow
 def test_original_network_has_its_parameter_count() -> None:
     done = python("-c", ORIGINAL)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[0] == "3453121 (None, 150, 150, 3) (None, 1)"
 
 
+@pytest.mark.slow
 def test_both_networks_are_timed_in_every_runtime() -> None:
     done = python("-m", "convert.compare", "--runs", "10", "--json")
     assert done.returncode == 0, done.stderr

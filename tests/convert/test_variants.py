@@ -48,6 +48,7 @@ def scores(model: Path, runtime: str) -> list[dict[str, float]]:
     return [classifier.classify_crop(crop).by_label for crop in drawn_inputs(40, 96)]
 
 
+@pytest.mark.slow
 def test_every_variant_is_written_to_its_path(made: Made) -> None:
     assert sorted(path.name for path in made.folder.iterdir()) == [
         "mask-dynamic.tflite",
@@ -62,6 +63,7 @@ def test_every_variant_is_written_to_its_path(made: Made) -> None:
     assert sizes["dynamic"] < 0.4 * sizes["float32"]
 
 
+@pytest.mark.slow
 def test_equal_models_give_equal_bytes(tmp_path: Path, made: Made) -> None:
     again = convert(tmp_path)
     for variant in VARIANTS:

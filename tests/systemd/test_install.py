@@ -201,6 +201,7 @@ def restart_pending(root: Root) -> bool:
     return (root.folder / str(RESTART_PENDING).lstrip("/")).exists()
 
 
+@pytest.mark.slow
 def test_mode_of_linked_configuration_is_not_changed(first: Root) -> None:
     target = first.folder / "own.toml"
     first.config.rename(target)
@@ -232,6 +233,7 @@ def test_refused_configuration_keeps_the_old_release(first: Root) -> None:
     assert restarted(first)
 
 
+@pytest.mark.slow
 def test_next_run_restarts_after_no_start(first: Root) -> None:
     first.set_version("2")
     assert "the old process still runs" in first.install("--no-start")
@@ -242,6 +244,7 @@ def test_next_run_restarts_after_no_start(first: Root) -> None:
     assert "Nothing to change" in first.install()
 
 
+@pytest.mark.slow
 def test_new_configuration_is_used_by_the_next_run(first: Root) -> None:
     first.install("--no-start", "--config", str(first.write_config(host="'other.lan'")))
     assert not restarted(first)
@@ -249,6 +252,7 @@ def test_new_configuration_is_used_by_the_next_run(first: Root) -> None:
     assert restarted(first)
 
 
+@pytest.mark.slow
 def test_next_run_restarts_after_a_failed_restart(first: Root) -> None:
     first.set_version("2")
     first.reply("broken")
@@ -260,6 +264,7 @@ def test_next_run_restarts_after_a_failed_restart(first: Root) -> None:
     assert not restart_pending(first)
 
 
+@pytest.mark.slow
 def test_stopped_service_needs_no_restart(root: Root) -> None:
     """The next start uses the installed files anyway."""
     root.install("--no-start", "--config", str(root.write_config()))
@@ -269,6 +274,7 @@ def test_stopped_service_needs_no_restart(root: Root) -> None:
     assert not restarted(root)
 
 
+@pytest.mark.slow
 def test_update_leaves_no_pending_restart(first: Root) -> None:
     first.set_version("2")
     first.install("--release-only")
@@ -311,6 +317,7 @@ def test_purge_reloads_systemd_and_names_the_rest(first: Root) -> None:
     assert not first.config.exists()
 
 
+@pytest.mark.slow
 def test_uninstall_turns_off_the_read_only_root_first(first: Root) -> None:
     switch = first.folder / "usr/local/sbin/mask-patrol-read-only"
     init = first.folder / "usr/local/lib/mask-patrol/overlay-init"

@@ -80,6 +80,7 @@ def converted(resumed: Run) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_resumed_run_equals_uninterrupted_run(tmp_path: Path, data: Path, resumed: Run) -> None:
     unbroken = run_in(tmp_path, data)
     done = datasets.python(*unbroken.command())
@@ -100,6 +101,7 @@ def test_report_describes_training_data(resumed: Run) -> None:
     assert 0 <= report["threshold"] <= 1
 
 
+@pytest.mark.slow
 def test_converted_model_agrees_with_keras(resumed: Run, converted: Path) -> None:
     answers = []
     for model in (resumed.model, converted):
@@ -130,6 +132,7 @@ def test_other_settings_are_not_resumed(resumed: Run) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_other_pictures_are_not_resumed(tmp_path: Path, resumed: Run) -> None:
     other = datasets.kaggle(tmp_path / resumed.data.name, 8, seed=9)
     command = resumed.command("--resume")
@@ -140,6 +143,7 @@ def test_other_pictures_are_not_resumed(tmp_path: Path, resumed: Run) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_finished_run_needs_its_own_model(tmp_path: Path, resumed: Run) -> None:
     command = [*resumed.command("--resume"), "--out", str(tmp_path / "other.keras")]
     done = datasets.python(*command)

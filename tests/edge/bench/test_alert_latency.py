@@ -9,6 +9,7 @@ from edge.config.settings import Settings, change
 SETTINGS = Settings(device="door1")
 
 
+@pytest.mark.slow
 def test_alerts_of_two_people_are_timed() -> None:
     found = alert_figures(SETTINGS, visits=1)
     assert found.alerts == 4

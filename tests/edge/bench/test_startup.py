@@ -21,6 +21,7 @@ def test_marks_follow_from_messages() -> None:
     assert mark_of("health", b"{}") is None
 
 
+@pytest.mark.slow
 def test_daemon_start_is_timed(tmp_path: Path) -> None:
     outbox = tmp_path / "installed.sqlite3"
     steps: list[str] = []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import cv2
+import pytest
 
 from edge.bench.measure import one_opencv_thread
 from edge.bench.threads import thread_figures
@@ -11,6 +12,7 @@ from tests.support.footage.pictures import frames_without_mask
 SETTINGS = Settings(device="door1")
 
 
+@pytest.mark.slow
 def test_thread_counts_are_measured_and_restored() -> None:
     shown = [
         Frame(image, index * 0.1, index) for index, image in enumerate(frames_without_mask()[:2])

@@ -203,6 +203,7 @@ def test_frozen_source_is_ok_only_after_a_change() -> None:
         assert bench.state == "ok"
 
 
+@pytest.mark.slow
 def test_source_that_stays_frozen_ends_the_run() -> None:
     with FeedBench() as bench:
         bench.show(99)

@@ -81,6 +81,7 @@ def test_help_imports_neither_opencv_nor_a_runtime() -> None:
     assert output.strip().endswith("[]")
 
 
+@pytest.mark.slow
 def test_edge_imports_no_other_stage() -> None:
     output = run_python(
         "import pkgutil, importlib, sys, edge\n"

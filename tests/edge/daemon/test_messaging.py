@@ -50,6 +50,7 @@ def test_subscriber_receives_what_is_delivered(tmp_path: Path, mosquitto: Mosqui
     assert "NO MASK" in output.getvalue()
 
 
+@pytest.mark.slow
 def test_undelivered_events_are_counted_and_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -49,6 +49,7 @@ def test_recording_without_mqtt_ends_with_success(tmp_path: Path, settings: Sett
     assert not (tmp_path / "outbox.sqlite3").exists()
 
 
+@pytest.mark.slow
 def test_undelivered_events_have_their_own_exit_code(tmp_path: Path, settings: Settings) -> None:
     assert run(settings, options_for(settings, None, mqtt=True)) == EXIT_UNDELIVERED
     assert (tmp_path / "outbox.sqlite3").exists()
@@ -58,6 +59,7 @@ def test_undelivered_events_have_their_own_exit_code(tmp_path: Path, settings: S
     }
 
 
+@pytest.mark.slow
 def test_failed_start_leaves_nothing_open(settings: Settings) -> None:
     handler, threads = signal.getsignal(signal.SIGTERM), threading.active_count()
     wrong = change(settings, camera={"zone": [[0.1, 0.1], [0.9, 0.9]]})

@@ -66,12 +66,14 @@ def test_missing_certificate_is_reported(tmp_path: Path) -> None:
     assert "cannot use dashboard.cert_file nowhere.pem" in result.stderr
 
 
+@pytest.mark.slow
 def test_second_dashboard_on_the_same_state_is_refused(dashboard: Dashboard) -> None:
     result = mask_patrol(dashboard.state, "dashboard", "--port", str(free_port()))
     assert result.returncode == 1
     assert "another dashboard uses" in result.stderr
 
 
+@pytest.mark.slow
 def test_occupied_port_is_reported(dashboard: Dashboard, tmp_path: Path) -> None:
     result = mask_patrol(tmp_path, "dashboard", "--port", str(dashboard.port))
     assert result.returncode == 1

@@ -170,6 +170,7 @@ def test_lost_face_is_searched_farther_away() -> None:
     assert 4 <= scene.detector.searches.count("far") <= round(0.9 / MOTION_EVERY_S)
 
 
+@pytest.mark.slow
 def test_person_beside_a_tracked_one_is_found() -> None:
     face: Box = (20.0, 60.0, 30.0, 30.0)
     scene = still_scene(full_every_s=60.0)
@@ -184,6 +185,7 @@ def test_person_beside_a_tracked_one_is_found() -> None:
     assert 2 <= kinds.count("part") <= 1 + round(10 / FPS / BESIDE_EVERY_S)
 
 
+@pytest.mark.slow
 def test_body_of_a_tracked_person_is_searched_less_often() -> None:
     face: Box = (20.0, 60.0, 30.0, 30.0)
     scene = still_scene(full_every_s=60.0)
@@ -195,6 +197,7 @@ def test_body_of_a_tracked_person_is_searched_less_often() -> None:
     assert kinds.count("part") <= 1 + round(20 / FPS / BODIES_EVERY_S)
 
 
+@pytest.mark.slow
 def test_reach_grows_with_the_time_between_frames() -> None:
     scene = still_scene(full_every_s=60.0)
     scene.detector.faces = [FACE]
@@ -205,6 +208,7 @@ def test_reach_grows_with_the_time_between_frames() -> None:
     assert scene.detector.reaches == pytest.approx([0.4, 0.4, 0.5, 0.7, 0.8])
 
 
+@pytest.mark.slow
 def test_full_search_follows_the_end_of_a_track() -> None:
     """The track has ended, but the person may still be there, without moving."""
     scene = still_scene(full_every_s=3.0, rest_every_s=60.0)
@@ -212,6 +216,7 @@ def test_full_search_follows_the_end_of_a_track() -> None:
     assert "full" in scene.show(hall(), times=31)
 
 
+@pytest.mark.slow
 def test_reset_searches_the_next_frame_in_full() -> None:
     scene = just_searched_scene()
     scene.search.reset()

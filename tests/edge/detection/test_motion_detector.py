@@ -54,6 +54,7 @@ def test_noise_is_no_motion(noise: float) -> None:
     assert not any(moved)
 
 
+@pytest.mark.slow
 @given(x=st.integers(0, 297), y=st.integers(0, 217))
 @settings(max_examples=60, deadline=None)
 def test_smallest_face_is_motion_at_any_place(x: int, y: int) -> None:

@@ -222,6 +222,7 @@ def test_alert_label_that_the_model_lacks_is_refused() -> None:
     )
 
 
+@pytest.mark.slow
 def test_people_of_the_demo_clip_are_counted() -> None:
     played = Player().play(joined_frames([demo_clip()], fps=7.5))
     counts = dict(played.pipeline.people_counts["hour"])

@@ -42,6 +42,7 @@ def test_delivers_events_in_order_and_empties_outbox(
     assert publisher.acknowledged == 100
 
 
+@pytest.mark.slow
 def test_reconnects_if_nothing_is_acknowledged(
     mosquitto: Mosquitto,
     subscriber: Subscriber,
@@ -133,6 +134,7 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("silent", [True, False])
 def test_failed_attempts_leave_no_open_files(
     start_publisher: StartPublisher, monkeypatch: pytest.MonkeyPatch, silent: bool
@@ -212,6 +214,7 @@ def test_late_broker_receives_all_events(
     server.stop()
 
 
+@pytest.mark.slow
 def test_restarted_broker_receives_events_and_state(
     mosquitto: Mosquitto, outbox: Outbox, start_publisher: StartPublisher
 ) -> None:
@@ -231,6 +234,7 @@ def test_restarted_broker_receives_events_and_state(
     listener.close()
 
 
+@pytest.mark.slow
 def test_unacknowledged_events_are_resent_in_order(
     mosquitto: Mosquitto, subscriber: Subscriber, outbox: Outbox, start_publisher: StartPublisher
 ) -> None:
@@ -308,6 +312,7 @@ def test_delivers_to_broker_configured_for_3_1_1(
         listener.close()
 
 
+@pytest.mark.slow
 def test_two_devices_with_one_name_are_reported(
     mosquitto: Mosquitto,
     outbox: Outbox,
@@ -380,6 +385,7 @@ def test_unknown_host_name_is_reported(outbox: Outbox, start_publisher: StartPub
     assert "cannot be resolved" in str(publisher.failure)
 
 
+@pytest.mark.slow
 def test_broker_that_closes_mqtt_5_gets_3_1_1(
     mosquitto: Mosquitto, outbox: Outbox, start_publisher: StartPublisher
 ) -> None:
@@ -393,6 +399,7 @@ def test_broker_that_closes_mqtt_5_gets_3_1_1(
     relay.close()
 
 
+@pytest.mark.slow
 def test_hanging_broker_keeps_mqtt_5(
     mosquitto: Mosquitto, start_publisher: StartPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,7 @@ def test_other_too_large_message_does_not_stop_events(
     assert "not published" in text
 
 
+@pytest.mark.slow
 def test_packet_limit_of_3_1_1_broker_is_suspected(
     small_packets: Mosquitto,
     outbox: Outbox,

@@ -98,6 +98,7 @@ def test_clock_jump_does_not_age_events(tmp_path: Path, clock: MomentClock) -> N
     again.close()
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(["put", "remove", "reopen", "fail", "mend"]), max_size=40))
 def test_outbox_behaves_like_a_numbered_list(

@@ -88,6 +88,7 @@ def assert_set_up(device: Device) -> None:
                 assert path.name in ("first-boot.sh", ".done")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", [False, True])
 def test_next_boot_completes_an_interrupted_setup(kit: Path, tmp_path: Path, half: bool) -> None:
     complete = device_with(kit, tmp_path / "complete")
@@ -129,6 +130,7 @@ def reboot(device: Device) -> None:
         (device.stubs / "over").touch()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", [False, True])
 def test_interrupted_setup_still_makes_root_read_only(
     kit: Path, tmp_path: Path, half: bool

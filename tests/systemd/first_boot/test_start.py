@@ -57,6 +57,7 @@ def boot_has_no_secret(device: Device) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", [False, True])
 def test_next_boot_completes_an_interrupted_move(tmp_path: Path, half: bool) -> None:
     complete = stock_card(tmp_path, "trixie")
@@ -98,6 +99,7 @@ def test_full_disk_is_cleaned_up_and_retried(tmp_path: Path) -> None:
     assert_moved(device, kit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", [False, True])
 def test_bookworm_completes_an_interrupted_move(tmp_path: Path, half: bool) -> None:
     complete = stock_card(tmp_path, "bookworm")

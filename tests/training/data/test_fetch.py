@@ -46,6 +46,7 @@ def dataset(home: Path, *arguments: str, **environment: str) -> subprocess.Compl
     )
 
 
+@pytest.mark.slow
 def test_data_set_is_downloaded_once(tmp_path: Path, service: Kaggle) -> None:
     out = tmp_path / "data"
     arguments = (TWELVE_K.name, "--out", str(out))
@@ -96,6 +97,7 @@ def test_missing_kagglehub_says_what_to_install(tmp_path: Path) -> None:
     assert TWELVE_K.url in line
 
 
+@pytest.mark.slow
 def test_stalled_download_is_given_up(
     tmp_path: Path, service: Kaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ def test_overlapping_alerts_agree() -> None:
     assert len(agreement([(1.0, 9.0)], [(1.0, 3.0), (5.0, 9.0)])) == 1
 
 
+@pytest.mark.slow
 def test_demo_people_are_found_and_blind_detector_finds_none() -> None:
     shipped_configuration = shipped()
     blind = dataclasses.replace(

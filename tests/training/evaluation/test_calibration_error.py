@@ -19,6 +19,7 @@ def test_error_is_mean_gap_of_score_and_share() -> None:
     assert 0 <= found.ece.low <= found.ece.high <= 1
 
 
+@pytest.mark.slow
 def test_probabilities_have_small_error() -> None:
     rng = np.random.default_rng(0)
     scores = rng.random(20_000).astype(np.float32)

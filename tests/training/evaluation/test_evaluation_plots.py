@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from tests.support.training.predictions import bare, evaluation, masked, predictions
 from training.data.datasets import LABELS
@@ -20,6 +21,7 @@ def result(faces: list[tuple[str, list[float]]]) -> EvaluationResult:
     return EvaluationResult(context, found, np.zeros(len(faces), np.bool_), evaluation(found))
 
 
+@pytest.mark.slow
 def test_plots_of_both_classes_are_written(tmp_path: Path) -> None:
     faces = [bare(0.9 - 0.02 * i) for i in range(12)] + [masked(0.02 * i) for i in range(12)]
     titles = write_plots(tmp_path, [result(faces)], [])

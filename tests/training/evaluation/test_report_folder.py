@@ -11,6 +11,7 @@ import pytest
 from tests.support.training.evaluate_command import evaluate
 
 
+@pytest.mark.slow
 def test_report_has_metrics_and_plots_only(
     split_folders: Path, scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -58,6 +58,7 @@ def test_skin_angle_separates_light_from_dark(
     assert low <= skin_angle(crop) < high
 
 
+@pytest.mark.slow
 def test_each_condition_counts_its_faces(tmp_path: Path) -> None:
     data = datasets.kaggle(tmp_path / "tiny", 5)
     command = ("-m", "training", "stress", "--model", "models/mask.tflite", "--data", data)

@@ -12,6 +12,7 @@ from tests.support.training.patterns import explore, pattern_folders
 from training.cli import main
 
 
+@pytest.mark.slow
 def test_report_finds_what_was_planted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     styled = pattern_folders(tmp_path / "styled", {"mask": 60, "no_mask": 30}, {"mask": 0.4})
     # The data set is wrapped in another folder.
@@ -56,6 +57,7 @@ def test_too_small_faces_are_counted(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "style.png").exists()
 
 
+@pytest.mark.slow
 def test_same_data_gives_same_report(tmp_path: Path) -> None:
     root = pattern_folders(tmp_path / "d", {"mask": 30, "no_mask": 30})
     explore(tmp_path / "one", root)

@@ -30,6 +30,7 @@ np.testing.assert_allclose(two, shares, rtol=1e-3)
 """
 
 
+@pytest.mark.slow
 def test_binary_model_has_calibrated_conditional_shares(
     tmp_path: Path, three_class_data: Path, three_class_model: Path
 ) -> None:

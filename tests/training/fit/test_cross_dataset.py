@@ -13,6 +13,7 @@ from tests.support.training import datasets
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
+@pytest.mark.slow
 def test_each_set_trains_alone_and_tests_on_all(tmp_path: Path) -> None:
     one = datasets.kaggle(tmp_path / "one", 8)
     other = datasets.classes(tmp_path / "other", {"mask": "mask", "no_mask": "no_mask"}, 40)

@@ -30,6 +30,7 @@ def test_existing_run_is_not_overwritten(
     assert (run / "state.npz").read_bytes() == b"hours of work"
 
 
+@pytest.mark.slow
 def test_run_writes_curves_and_settings(three_class_model: Path) -> None:
     assert (
         (three_class_model.with_suffix(".run") / "curves.png").read_bytes().startswith(b"\x89PNG")
@@ -40,6 +41,7 @@ def test_run_writes_curves_and_settings(three_class_model: Path) -> None:
     assert report["config"]["net"] == "small"
 
 
+@pytest.mark.slow
 def test_teacher_must_have_same_classes(
     tmp_path: Path, three_class_data: Path, three_class_model: Path
 ) -> None:
@@ -68,6 +70,7 @@ print(np.corrcoef(first, second)[0, 1])
 """
 
 
+@pytest.mark.slow
 def test_run_starts_from_other_models_weights(
     tmp_path: Path, three_class_data: Path, three_class_model: Path
 ) -> None:

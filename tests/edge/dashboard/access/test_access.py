@@ -94,6 +94,7 @@ def test_unknown_host_names_are_refused(dashboard: Dashboard) -> None:
         assert BrowserClient(dashboard.port, host).request("GET", "/login").status == 200
 
 
+@pytest.mark.slow
 def test_session_cookie_is_protected(dashboard: Dashboard) -> None:
     client = BrowserClient(dashboard.port)
     response = client.request("POST", "/login", {"password": PASSWORD})
@@ -104,6 +105,7 @@ def test_session_cookie_is_protected(dashboard: Dashboard) -> None:
     assert client.request("GET", "/").getheader("cache-control") == "no-store"
 
 
+@pytest.mark.slow
 def test_cookie_is_secure_behind_a_tls_proxy(tmp_path: Path) -> None:
     running = Dashboard(tmp_path, free_port(), 'proxies = ["127.0.0.1"]\n', needs_password=True)
     Password(running.state / "dashboard-password").set(PASSWORD)
@@ -118,6 +120,7 @@ def test_cookie_is_secure_behind_a_tls_proxy(tmp_path: Path) -> None:
     running.stop()
 
 
+@pytest.mark.slow
 def test_dashboard_serves_its_own_certificate(tmp_path: Path, authority: Authority) -> None:
     pair = authority.issue_for_broker()
     running = Dashboard(
@@ -139,6 +142,7 @@ def test_dashboard_serves_its_own_certificate(tmp_path: Path, authority: Authori
     running.stop()
 
 
+@pytest.mark.slow
 def test_loopback_needs_no_password_only_if_configured(tmp_path: Path) -> None:
     running = Dashboard(tmp_path, free_port(), needs_password=False).start()
     client = BrowserClient(running.port)

@@ -35,6 +35,7 @@ def is_closed(connection: socket.socket, within_s: float) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_idle_connections_are_closed(dashboard: Dashboard) -> None:
     idle = [
         socket.create_connection(("127.0.0.1", dashboard.port))

@@ -102,6 +102,7 @@ def test_session_deleted_by_another_dashboard_is_invalid(tmp_path: Path) -> None
     assert not first.is_valid(token, "tag")
 
 
+@pytest.mark.slow
 def test_damaged_database_is_reported(dashboard: Dashboard) -> None:
     client = BrowserClient(dashboard.port)
     client.log_in()
@@ -122,6 +123,7 @@ def test_damaged_database_is_reported(dashboard: Dashboard) -> None:
     assert "Traceback" not in dashboard.log()
 
 
+@pytest.mark.slow
 def test_unreadable_password_file_is_reported(dashboard: Dashboard) -> None:
     file = dashboard.state / "dashboard-password"
     file.unlink()

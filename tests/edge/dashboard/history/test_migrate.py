@@ -255,6 +255,7 @@ def test_current_database_does_not_import_alembic(address: str, tmp_path: Path) 
     assert result.stdout.split() == ["ready", "False"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", ["", "first_release", "before_alembic"])
 def test_processes_migrate_at_once(address: str, schema: str, tmp_path: Path) -> None:
     rows = create_old_database(address, schema) if schema else {}

@@ -12,6 +12,7 @@ from tests.support.dashboard.events import NOW_S, message, visit
 DAY = AlertFilter(NOW_S - 86_400, NOW_S + 86_400)
 
 
+@pytest.mark.slow
 def test_newest_alerts_include_open_ones(engine: sa.Engine) -> None:
     store, history = HistoryStore(engine), HistoryQueries(engine)
     still_open = message("door2", 1, at_s=NOW_S - 100.0)
@@ -70,6 +71,7 @@ def test_filter_selects_alerts(
     assert [row["device"] for row in history.alert_page(wanted, 10)] == devices
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("from_h", "to_h"), [(0, 24), (5, 80), (30, 31), (23, 49), (0, 200)])
 def test_counts_agree_for_any_span(engine: sa.Engine, from_h: int, to_h: int) -> None:
     """The counts per hour, per device and hour, and per device and day are of the same alerts."""
@@ -94,6 +96,7 @@ def test_counts_agree_for_any_span(engine: sa.Engine, from_h: int, to_h: int) ->
     assert sum(n for _, _, n in history.count_per_hour(labelled)) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("span_s", [600.0, 3000.0, 5000.0, 86_400.0, 200_000.0])
 def test_counts_agree_with_the_alerts_to_the_second(engine: sa.Engine, span_s: float) -> None:
     store, history = HistoryStore(engine), HistoryQueries(engine)

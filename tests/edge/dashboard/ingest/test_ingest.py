@@ -64,6 +64,7 @@ def harness(engine: sa.Engine) -> Iterator[Harness]:
     made.ingest.stop()
 
 
+@pytest.mark.slow
 def test_event_is_written_shown_and_acknowledged(harness: Harness, engine: sa.Engine) -> None:
     body = start("door1", 3)
     harness.receive("door1", "events", body)
@@ -102,6 +103,7 @@ def test_refused_message_is_acknowledged(harness: Harness) -> None:
     assert harness.validator.refused == {"schema": 1}
 
 
+@pytest.mark.slow
 def test_extreme_sequence_numbers_are_stored(harness: Harness) -> None:
     for _ in range(1100):
         for seq in (1, MAX_NUMBER):
@@ -142,6 +144,7 @@ def test_returned_device_is_written(harness: Harness, engine: sa.Engine) -> None
     assert harness.listed == ["door1"]
 
 
+@pytest.mark.slow
 def test_dashboards_on_one_database_share_the_list(engine: sa.Engine) -> None:
     one, two = (Harness(engine, name) for name in ("one", "two"))
     for each in (one, two):
@@ -168,6 +171,7 @@ def test_too_many_devices_are_reported(harness: Harness) -> None:
     assert len(harness.listed) == MAX_SLOTS
 
 
+@pytest.mark.slow
 def test_invented_names_replace_no_real_device(harness: Harness) -> None:
     """The events of the invented names wait for the database while other names get their slots."""
     for number in range(20):

@@ -123,6 +123,7 @@ def test_rate_of_one_device_is_limited() -> None:
     assert validator.validate("maskpatrol/door1/status", b"online", False, NOW_S) is not None
 
 
+@pytest.mark.slow
 def test_invented_names_do_not_block_real_devices() -> None:
     clock = Clock()
     validator = MessageValidator("maskpatrol", ticks=clock)
@@ -146,6 +147,7 @@ def test_invented_names_do_not_block_real_devices() -> None:
         assert validator.validate("maskpatrol/door1/status", *online)
 
 
+@pytest.mark.slow
 def test_rate_limit_stays_with_the_slot() -> None:
     clock = Clock()
     validator = MessageValidator("maskpatrol", ticks=clock)
@@ -215,6 +217,7 @@ def tampered(draw: st.DrawFn) -> dict[str, Any]:
     return body
 
 
+@pytest.mark.slow
 @given(tampered())
 @settings(max_examples=300, deadline=None)
 def test_validation_agrees_with_the_schema(
@@ -231,6 +234,7 @@ def test_validation_agrees_with_the_schema(
         )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60), st.binary(max_size=200), st.booleans())
 @settings(deadline=None)
 def test_no_message_raises(leaf: str, payload: bytes, retained: bool) -> None:

@@ -146,6 +146,7 @@ def test_filters_apply_to_page_and_export(app: ASGIApp, context: PageContext) ->
     assert [row[0] for row in rows[1:]] == ["door1", "door1"]
 
 
+@pytest.mark.slow
 def test_export_contains_more_than_one_part(app: ASGIApp, context: PageContext) -> None:
     episodes = fill(context, 1100)
     export = call_app(app, "GET", "/history.csv", query="span=1")

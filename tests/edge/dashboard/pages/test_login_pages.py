@@ -48,6 +48,7 @@ def test_first_password_requires_the_printed_code(tmp_path: Path) -> None:
     assert PASSWORD not in running.log() + running.output
 
 
+@pytest.mark.slow
 def test_login_survives_a_restart_but_not_a_logout(dashboard: Dashboard) -> None:
     client = BrowserClient(dashboard.port)
     assert client.log_in("wrong password") == 403
@@ -63,6 +64,7 @@ def test_login_survives_a_restart_but_not_a_logout(dashboard: Dashboard) -> None
     assert client.request("GET", "/history").status == 303
 
 
+@pytest.mark.slow
 def test_new_password_ends_all_login_sessions(dashboard: Dashboard) -> None:
     client = BrowserClient(dashboard.port)
     client.log_in()
@@ -91,6 +93,7 @@ def test_wrong_passwords_delay_further_attempts(dashboard: Dashboard) -> None:
     assert client.log_in() == 429
 
 
+@pytest.mark.slow
 def test_incomplete_form_times_out(dashboard: Dashboard) -> None:
     with socket.create_connection(("127.0.0.1", dashboard.port), timeout=30) as connection:
         connection.sendall(
@@ -100,6 +103,7 @@ def test_incomplete_form_times_out(dashboard: Dashboard) -> None:
         assert b" 408 " in connection.recv(100)
 
 
+@pytest.mark.slow
 def test_login_returns_to_the_requested_page(dashboard: Dashboard) -> None:
     client = BrowserClient(dashboard.port)
     assert client.request("GET", "/health").getheader("location") == "/login?next=/health"
@@ -108,6 +112,7 @@ def test_login_returns_to_the_requested_page(dashboard: Dashboard) -> None:
         assert response.getheader("location") == target
 
 
+@pytest.mark.slow
 def test_form_that_is_too_large_counts_as_wrong(dashboard: Dashboard) -> None:
     client = BrowserClient(dashboard.port)
     assert client.log_in("x" * 9000) == 403

@@ -71,6 +71,7 @@ def test_process_has_limited_rights_and_memory(client: WorkerClient) -> None:
     assert Path(f"/proc/{process}/oom_score_adj").read_text().strip() == "1000"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_largest_picture_fits_into_the_memory_limit(client: WorkerClient, ending: str) -> None:
     small = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
@@ -83,6 +84,7 @@ def test_largest_picture_fits_into_the_memory_limit(client: WorkerClient, ending
     assert peak_kb < 300_000
 
 
+@pytest.mark.slow
 def test_hanging_process_is_killed_during_a_transfer() -> None:
     client = WorkerClient(Settings(), timeout_s=20.0)
     client.check(JPEG, "a.jpg", False)
