@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 
-# The first Python for which every dependency has wheels; `make PYTHON=…` selects another.
+# The first Python for which every dependency has wheels; `make PYTHON=…` selects another Python.
 PYTHON ?= $(shell for p in python3 python3.11 python3.13 python3.12; do \
 	command -v $$p >/dev/null && $$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
 	&& echo $$p && break; done)
@@ -172,7 +172,7 @@ $(BIN)/mypy
 endef
 
 # $(call need,program:package …) installs the packages of missing programs, or fails;
-# $(call wish,…) only reports it if they cannot be installed. A plus separates several packages of one program.
+# $(call wish,…) only reports the packages that cannot be installed. A plus separates several packages of one program.
 need = $(call missing,$(1)) echo "Needed:$$missing; install them with your system's packages" >&2; exit 1; }; fi
 wish = $(call missing,$(1)) echo "They cannot be installed: the tests that need them are skipped." >&2; }; fi
 missing = missing=; PATH="$$PATH:/usr/sbin:/sbin:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :)"; \

@@ -16,8 +16,8 @@ def ranges_of(flatbuffer: bytes, crops: Pixels) -> Ranges:
     """Return the minimum and maximum of every activation over `crops`, (n, h, w, 3) uint8 RGB.
 
     The quantiser itself would use moving averages, which depend on the order of the pictures and
-    cut off values that do not occur in the last ones. With them the scores differed ten times as
-    much from those of Keras.
+    cut off values that do not occur in the last pictures. With moving averages, the scores differed
+    ten times as much from those of Keras.
     """
     from ai_edge_litert.interpreter import Interpreter
 

@@ -18,7 +18,7 @@ def check_belongs(report: Report, keras_sha256: str, report_path: Path) -> None:
 
 
 def card_of(report: Report, quantisation: str, measured: dict[str, Any]) -> Card:
-    """Return the card of a converted model; `measured` is added to the Keras model's figures."""
+    """Return the card of a converted model: the Keras model's figures and those in `measured`."""
     return Card(
         name=report.name,
         input=Input(height=report.size_px, width=report.size_px),

@@ -6,7 +6,7 @@ from typing import Any
 
 from convert.flatbuffer import packed, parsed
 
-#: Metadata that the converter writes about itself; the card has the versions instead.
+#: Metadata in which the converter describes itself; the card records the versions instead.
 SUPERFLUOUS_METADATA = (b"CONVERSION_METADATA",)
 
 

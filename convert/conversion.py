@@ -65,7 +65,7 @@ class Outcome:
 
 
 def convert(job: Job) -> Outcome:
-    """Write every variant of `job`, and the figures measured on its data if it has any.
+    """Write every variant of `job`, and the figures measured on the data of `job`, if any.
 
     Raises UserError, and leaves all files as they were, when anything is missing or
     one of the variants fails the gate (`parity.check_parity`).
@@ -73,7 +73,8 @@ def convert(job: Job) -> Outcome:
     report, stored = _read(job)
     labels = tuple(report.labels)
     data = read_datasets(list(job.data), labels)
-    model = load_keras(job.model)  # takes seconds to import: cheap checks come first
+    # Importing TensorFlow takes seconds, so the cheap checks come before this call.
+    model = load_keras(job.model)
     flatbuffer = float_flatbuffer(model)
     if stored is None:
         crops = training_crops(data)

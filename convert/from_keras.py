@@ -11,7 +11,7 @@ from edge.common.errors import UserError
 from training.common.quiet_keras import load_model_file
 
 #: The scaling layer computes exactly the real value of a uint8 tensor with this scale and zero
-#: point. So the layer is left out, and `uint8_input` adds such an input tensor.
+#: point. So the layer is left out, and `uint8_input` adds an input tensor with this scale.
 PIXEL_SCALE, PIXEL_ZERO_POINT = 1 / 128, 128
 INPUT_NAME = "pixels"
 

@@ -28,14 +28,14 @@ TIMEOUT_S, TIMEOUT_PER_PAIR_S = 120.0, 2.0
 
 @dataclass(frozen=True)
 class PairedTimes:
-    """Milliseconds of each inference, (pairs,) float64; equal indices were timed together."""
+    """Milliseconds of each inference, (pairs,) float64; equal indices belong to one pair."""
 
     first_ms: npt.NDArray[np.float64]
     second_ms: npt.NDArray[np.float64]
 
 
 def paired_times(runtime: str, pairs: int, first: Path, second: Path) -> PairedTimes | str:
-    """Time `pairs` inferences of each; returns a line with the reason when `runtime` cannot run."""
+    """Time `pairs` inferences of each model; returns the reason when `runtime` cannot run them."""
     done = subprocess.run(
         [sys.executable, "-m", __name__, runtime, str(pairs), str(first), str(second)],
         stdout=subprocess.PIPE,

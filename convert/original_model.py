@@ -21,10 +21,11 @@ from training.common.quiet_keras import import_keras
 from training.network.original_network import build_original
 
 OUT = Path("edge/bench/original.tflite.gz")
-#: Distinct weights of a layer: few enough for gzip to find the repetition.
+#: Number of distinct weights in a layer: small enough for gzip to find the repetition.
 PATTERN = 250
 SEED = 4
-#: Only normal numbers: multiplying by a zero or a denormal may be faster or slower.
+#: Range of the absolute weights before scaling. It excludes zeros and denormal numbers, because
+#: multiplying by these may be faster or slower than multiplying by a normal number.
 SMALLEST, LARGEST = 0.25, 2.0
 
 
@@ -32,8 +33,8 @@ def original_flatbuffer() -> bytes:
     """Return the original's network as a float32 `.tflite`: repeating weights, batch of one."""
     keras = import_keras()
     network = build_original()
-    # One seed for each array: the converter stores equal arrays once, and a layer that shares its
-    # weights would seem to have none.
+    # Each array has its own seed: the converter stores equal arrays only once, so a layer whose
+    # weights equal those of another layer would seem to have no weights.
     weights = enumerate(network.get_weights())
     network.set_weights([patterned(each.shape, SEED + index) for index, each in weights])
     pixels = keras.Input(batch_shape=(1, *network.input_shape[1:]), name="pixels")

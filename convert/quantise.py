@@ -43,8 +43,9 @@ def int8(flatbuffer: bytes, ranges: Ranges) -> bytes:
     """Quantise everything to int8: weights per channel, activations per tensor by `ranges`.
 
     Only the input stays float; it is quantised by the first operator, so uint8 pixels are converted
-    to float and then to int8. The bits are the same as with a direct conversion, for which
-    XNNPACK has no kernel and which took a fifth of the total time on a desktop.
+    to float and then to int8. The result is, bit for bit, that of a direct conversion from
+    uint8 to int8. XNNPACK has no kernel for the direct conversion, which took a fifth of the total
+    time on a desktop.
 
     Raises UserError when `ranges` do not belong to this model.
     """
@@ -59,7 +60,7 @@ def int8(flatbuffer: bytes, ranges: Ranges) -> bytes:
         for name, (low, high) in ranges.items()
     }
     pixels = [name for name in calibration if INPUT_NAME in name]
-    for name in pixels:  # the whole range of uint8, whatever part of it the crops used
+    for name in pixels:  # the whole range of uint8, even if the crops used only a part
         calibration[name] = {
             "min": np.array([[-1.0]], np.float32),
             "max": np.array([[127 / 128]], np.float32),

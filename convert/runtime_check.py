@@ -27,9 +27,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Runs:
-    """The results in all installed runtimes, at least one; the first is the one the edge prefers.
+    """The results in all installed runtimes, of which there is at least one.
 
-    `missing`: for each runtime that is not installed, the reason.
+    The first result is that of the runtime that the daemon prefers. `missing`: for each
+    runtime that is not installed, the reason.
     """
 
     ran: tuple[Run, ...]

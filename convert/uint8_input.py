@@ -49,7 +49,7 @@ def _uint8_twin(tensor: Any, scale: float, zero_point: int) -> Any:
 def _dequantize_in(codes: list[Any]) -> int:
     """Return the index of DEQUANTIZE in the model's operator codes, adding it if missing.
 
-    Its first version takes uint8 and suffices; float16 weights require a later one.
+    The first version of this operator accepts uint8; only float16 weights need a later version.
     """
     for index, each in enumerate(codes):
         if each.builtinCode == schema.BuiltinOperator.DEQUANTIZE:

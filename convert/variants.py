@@ -12,7 +12,7 @@ from convert.from_keras import PIXEL_SCALE, PIXEL_ZERO_POINT
 from convert.quantise import dynamic, float16, int8
 from convert.uint8_input import with_uint8_input
 
-#: The variant that is always made, and that ships.
+#: The variant that is always made, and that Mask Patrol ships.
 INT8 = "int8"
 
 
@@ -20,8 +20,8 @@ INT8 = "int8"
 class Variant:
     """The description of a variant, and the function that makes it.
 
-    `quantisation`: the text of this field in its card. `make` returns its flatbuffer, made from
-    the float flatbuffer and the ranges.
+    `quantisation`: the text of this field in the variant's card. `make` returns the variant's
+    flatbuffer, made from the float flatbuffer and the ranges.
     """
 
     quantisation: str

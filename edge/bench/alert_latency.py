@@ -25,7 +25,7 @@ from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.mqtt.broker import Broker, new_client
 
-#: Each visit gives two starts and two ends. `STAY_S` is how long the people are in view,
+#: Each visit starts two alerts and ends two. `STAY_S` is how long the people are in view,
 #: `AWAY_S` how long they are away, so that the tracker counts them as having left.
 VISITS, STAY_S, AWAY_S = 6, 2.0, 2.5
 #: Timeout; a Pi Zero may take twice as long as the footage.

@@ -49,9 +49,9 @@ class BenchOptions:
     """The options of the command line.
 
     `clips`: sources as in `camera.source`, empty for the demo. `against_original`: also play the
-    original's pipeline. `passes`: how often each scene is played. `seconds`: at most this much of
-    each scene. `valgrind`: count instructions with valgrind if perf cannot. `out`: the folder for
-    the figures and the chart.
+    original's pipeline. `passes`: how often each scene is played. `seconds`: at most this many
+    seconds of each scene are played. `valgrind`: count instructions with valgrind if perf cannot.
+    `out`: the folder for the figures and the chart.
     """
 
     clips: Sequence[str] = ()
@@ -88,7 +88,7 @@ class _Bench:
     """One run of the bench."""
 
     def __init__(self, settings: Settings, options: BenchOptions, screen: Terminal) -> None:
-        # One thread, whatever is configured: the original has one, and they are compared.
+        # The classifier has one thread, whatever is configured, as the original has one thread.
         self._settings = change(settings, classifier={"threads": 1})
         self._options, self._screen = options, screen
         self._missing: dict[str, str] = {}
@@ -98,8 +98,8 @@ class _Bench:
         seconds = options.seconds
         clips = [footage.clip(name, settings, seconds) for name in options.clips or [footage.DEMO]]
         for scene in clips:
-            footage.checked(scene)  # report a wrong name now, not after minutes
-        here = machine()  # before the bench itself adds to the load
+            footage.checked(scene)  # report a wrong name now, not after minutes of measuring
+        here = machine()  # the machine is described before the bench adds to its load
         ours = Ours(settings)
         contenders: list[Contender] = [ours]
         if options.against_original:

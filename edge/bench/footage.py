@@ -24,7 +24,8 @@ DEMO_EVENTS = (
     ("no_mask_end", "masked"),
 )
 EMPTY = "empty, still"
-#: Long enough for several of the searches that a still scene gets every 15 s.
+#: Length in seconds and frames per second of the empty scene: long enough for several of the
+#: searches that a still scene gets every 15 s.
 EMPTY_S, EMPTY_FPS = 60.0, 10.0
 #: Standard deviation in grey levels: the noise of a small sensor in an evenly lit hall.
 NOISE_SIGMA = 2.0
@@ -50,7 +51,8 @@ class Scene:
 def clip(name: str, settings: Settings, seconds: float | None = None) -> Scene:
     """Return the first `seconds` of a video file, a folder of pictures, or `demo`.
 
-    Raises UsageError when `name` is not a recording. Playing it raises what the source raises.
+    Raises UsageError when `name` is not a recording. Playing the scene
+    raises the exceptions of the frame source.
     """
     settings = change(settings, camera={"source": name})
     if not is_recorded(settings.camera):

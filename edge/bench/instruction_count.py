@@ -21,7 +21,7 @@ from edge.common.errors import UserError
 
 #: Frames in one second of the demo with a person in view.
 FRAMES = 15
-#: valgrind is about fifty times slower than the machine itself, and a Pi is slow already.
+#: A program runs about fifty times slower under valgrind, and a Pi is slow even without it.
 TIMEOUT_S = 3600.0
 PERF = ("perf", "stat", "-x", ",", "-e", "instructions:u", "-o")
 VALGRIND = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")

@@ -66,7 +66,7 @@ class Original:
         return True
 
     def process(self, frame: Frame) -> None:
-        """Find the faces of `frame` and classify each."""
+        """Find the faces of `frame` and classify each face."""
         image = frame.image_bgr
         with self._costs.measure("detect"):
             grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)

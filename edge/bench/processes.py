@@ -23,7 +23,7 @@ def our_command(module: str, *arguments: str) -> list[str]:
 
 
 def our_environment(**more: str) -> dict[str, str]:
-    """Return this process's environment with this package on PYTHONPATH, and `more`."""
+    """Return this process's environment with this package on PYTHONPATH, plus `more`."""
     given = os.environ.get("PYTHONPATH")
     path = os.pathsep.join([str(PACKAGE.parent), *([given] if given else [])])
     return {**os.environ, "PYTHONPATH": path, **more}

@@ -52,7 +52,7 @@ class ContenderFigures:
     """The cost of one scene for one contender.
 
     `events`: time, type and `ended_by` of each event; None for the original, which has no events.
-    `as_expected`: whether they are the scene's expected events; None where these are not known.
+    `as_expected`: whether `events` are the scene's expected events; None if those are unknown.
     """
 
     stages: Mapping[str, StageFigures]
@@ -67,8 +67,8 @@ class ContenderFigures:
 class Sparing:
     """Our alerts of a scene compared with those of a complete search of every frame.
 
-    `lost`: alerts that ours lacks. `added`: alerts that only ours has. `late_s`: for each of the
-    others, how much later ours began, in seconds; negative when it began earlier.
+    `lost`: alerts that ours lacks. `added`: alerts that only ours has. `late_s`: for each
+    alert that both have, how many seconds later ours began; negative when ours began earlier.
     """
 
     lost: int
@@ -109,8 +109,8 @@ class SizeFigures:
 class StartFigures:
     """Seconds from the start of the daemon's process to three marks, as a subscriber sees them.
 
-    `online_s`: `status` is `online`. `reading_s`: the first person in `state`. `alert_s`: the
-    first alert. `peak_mb`: peak memory of the process in MiB.
+    `online_s`: `status` is `online`. `reading_s`: `state` counts the first person.
+    `alert_s`: the first alert arrives. `peak_mb`: peak memory of the process in MiB.
     """
 
     online_s: Spread
@@ -146,7 +146,8 @@ class Result:
     """All figures of a run of the bench.
 
     `missing`: for each part that could not be measured, the reason. `memory_mb`: peak memory of a
-    process that only plays the demo through the pipeline. `instructions`: of one frame.
+    process that only plays the demo through the pipeline. `instructions`: instructions that each
+    contender executes for one frame.
     """
 
     version: str
@@ -201,7 +202,7 @@ def sorted_stages(passes: Sequence[Pass]) -> list[str]:
 
 
 def between_ms(contender: ContenderFigures) -> dict[str, float]:
-    """Return the processor time of a frame by stage, in ms; `BETWEEN` is the rest."""
+    """Return the processor time of a frame by stage, in ms; `BETWEEN` is that between stages."""
     return {
         BETWEEN if name == WHOLE else name: stage.cpu_ms_per_frame
         for name, stage in contender.stages.items()

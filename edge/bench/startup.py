@@ -39,7 +39,7 @@ class Start:
 def start_figures(
     settings: Settings, times: int, show_step: Callable[[str], None] = lambda _: None
 ) -> StartFigures:
-    """Start the daemon `times` times; `show_step` is called with a line of progress for each.
+    """Start the daemon `times` times; `show_step` is called with a line of progress at each start.
 
     Raises UserError when the embedded broker is not installed, or when the daemon fails.
     """

@@ -18,7 +18,7 @@ from edge.bench.results import (
 )
 from edge.bench.stage_costs import WHOLE
 
-#: The remark after the events, by whether they are the expected ones.
+#: The remark after the events of a scene, by `ContenderFigures.as_expected`.
 JUDGEMENT = {None: "", True: ": as expected", False: ": NOT AS EXPECTED"}
 
 

@@ -65,7 +65,7 @@ def run_checks(
         yield CheckResult("configuration", False, str(error))
         return
     yield CheckResult("configuration", True, str(config or "defaults, no file given"))
-    loaded: list[Classifier] = []  # filled by the test of the model
+    loaded: list[Classifier] = []  # the test of the model adds the classifier
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("model", lambda: _check_model(settings, loaded)),
         ("inference", lambda: _check_inference(loaded)),

@@ -11,7 +11,7 @@ from typing import TypeAlias
 #: examples.
 WIDTH = 78
 
-# A string, because argparse's class is generic for type checkers only.
+# Written as a string: only type checkers accept type arguments for argparse's class.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # concerns standard output, or is unexpected and names its file.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
-            return 0  # the reader of the output has closed it, as `head` does
+            return 0  # the program that reads the output has closed it, as `head` does
         name = error.filename or "standard output"
         sys.stderr.write(f"mask-patrol: {name}: {error.strerror or error}\n")
         return UserError.exit_code
@@ -60,12 +60,12 @@ def _repair_standard_streams() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # opens the lowest free descriptor: this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor: `descriptor`
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(descriptor, "r" if name == "stdin" else "w"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # writes ? for what it cannot encode
+            stream.reconfigure(errors="replace")  # unencodable characters become ?
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -347,7 +347,7 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
 
 def _set_up_logging(options: argparse.Namespace) -> None:
     # OpenCV and its FFmpeg write to standard error without `logging`. The errors that matter are
-    # reported by this program. They read these variables when they are first used.
+    # reported by this program. OpenCV and FFmpeg read these variables when they are first used.
     if options.log_level != "debug":
         os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")

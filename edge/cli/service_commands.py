@@ -11,8 +11,8 @@ from edge.common.errors import UsageError, UserError
 
 #: How long a new release may take to come online, in seconds.
 ONLINE_TIMEOUT_S = 120.0
-#: The same after a power failure, when the network may take longer. Meanwhile the release works
-#: and keeps its events.
+#: How long the release may take to come online after a power failure, in seconds: the network may
+#: take longer to start. Until it is online, the release works and keeps its events.
 SETTLE_TIMEOUT_S = 300.0
 MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1.0, 3600.0
 

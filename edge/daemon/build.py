@@ -151,7 +151,7 @@ def build_status_outputs(
 ) -> AbstractContextManager[None]:
     """Build the writer of the status file and the LED's controller.
 
-    Each of them exists only if systemd's RuntimeDirectory, or the LED, exists.
+    The file is written only with systemd's RuntimeDirectory, and blinking needs an LED.
     """
     led = find_led(settings.board.led)
     return status_outputs(runtime_directory(), led, status.body, progress.idle_s)

@@ -34,7 +34,7 @@ class Controls:
         return self.reload_requested.is_set() or self._reloading
 
     def begin_reload(self) -> None:
-        """Clear the request; a request from now on causes another reload."""
+        """Clear the request; a request that arrives after this call causes another reload."""
         self._reloading = True
         self.reload_requested.clear()
 
@@ -59,8 +59,8 @@ class Controls:
 def signals_to(controls: Controls) -> Iterator[None]:
     """Turn signals into requests inside the context: SIGINT and SIGTERM stop, SIGHUP reloads.
 
-    The first SIGINT or SIGTERM requests a clean stop. A second one ends the process at once;
-    events in the outbox are not lost. Must be entered in the main thread.
+    The first SIGINT or SIGTERM requests a clean stop. The second SIGINT or SIGTERM ends the
+    process at once; events in the outbox are not lost. Must be entered in the main thread.
     """
 
     def stop(number: int, _frame: object) -> None:

@@ -46,7 +46,7 @@ class EventWriter:
         self._clock = clock
         #: How many events were committed.
         self.written = 0
-        #: The payload of the newest event, and when it was committed; None before the first.
+        #: The payload of the newest event, and when it was committed; None before the first event.
         self.last: dict[str, Any] | None = None
         self.last_at: Moment | None = None
 

@@ -107,7 +107,7 @@ class Loop:
         """Run until the source has ended, has failed (SourceError), or a stop is requested."""
         feed, stopped = self._path.feed, self._requests.controls.stop_requested
         try:
-            self._report_state()  # the retained state of the previous run may be out of date
+            self._report_state()  # replaces the retained state of the previous run
             while not stopped.is_set() and not feed.over:
                 self._supervise()
                 self._reload_if_requested()
@@ -133,7 +133,7 @@ class Loop:
     def _process(self, frame: Frame) -> None:
         if frame.captured_at_s < self._now_s:
             # The tracks have already been advanced beyond this frame's capture time, because no
-            # frame came for a while. Their time must not go backwards.
+            # frame came for a while. The time of the tracks must not go backwards.
             frame = replace(frame, captured_at_s=self._now_s)
         self._now_s = frame.captured_at_s
         path = self._path

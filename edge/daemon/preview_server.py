@@ -51,8 +51,8 @@ MAX_WIDTH_PX = 960
 #: Quality of the JPEG, 0 to 100.
 JPEG_QUALITY = 75
 MAX_REQUEST_BYTES = 64
-#: Connections that may wait to be accepted. The system refuses further ones, and their clients
-#: must try again.
+#: How many connections may wait to be accepted. The system refuses further connections, and their
+#: clients must try again.
 MAX_WAITING = 64
 #: How long a client may take to send its request, and to receive the answer.
 CLIENT_TIMEOUT_S = 2.0
@@ -95,7 +95,7 @@ class SettingsInUse(msgspec.Struct, frozen=True, kw_only=True):
 
 def settings_in_use(controls: Controls, current: Callable[[], Settings]) -> SettingsInUse:
     """Return the settings in force now; `current` returns the settings of the pipeline."""
-    reloading = controls.reloading  # read before the settings, which are then at least as new
+    reloading = controls.reloading  # read first: the settings must not be older than this flag
     refusal, settings = controls.refusal, current()
     return SettingsInUse(
         reloading=reloading,
@@ -167,7 +167,7 @@ class PreviewServer:
         self._reload = reload
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_socket():  # left behind by a daemon that was killed
+            if path.is_socket():  # the socket of a daemon that was killed
                 path.unlink()
             self._listener = socket.socket(socket.AF_UNIX)
             umask = os.umask(0o777 & ~SOCKET_MODE)

@@ -37,11 +37,11 @@ class _PendingReload:
 
 
 class Reload:
-    """Applies the new configuration to the running parts: all of it or nothing.
+    """Applies the whole new configuration to the running parts, or nothing if it is refused.
 
-    Opening another camera, or the same one with another size, rate or time-out, takes time:
-    until it delivers a frame, nothing changes and the loop continues. People in view keep their
-    tracks, and running alerts continue.
+    Opening another camera, or the same camera with another size, rate or time-out, takes time:
+    until the camera delivers a frame, nothing changes and the loop continues. People in view keep
+    their tracks, and running alerts continue.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Reload:
         """Load and check everything, and begin to open the camera if its settings changed."""
         running = self._running
         settings, fixed = self._load_settings()
-        # The file of the model may have been replaced under the same name.
+        # The model is loaded even if its path is the same: the file may have been replaced.
         classifier = load_classifier(settings.classifier)
         if (
             classifier.digest == running.classifier.digest
@@ -99,7 +99,7 @@ class Reload:
             detector = HaarDetector(settings.detector)
         alert_labels(settings.events, classifier)
         Zone(settings.camera.zone)
-        # A camera is opened with a luma plane of the width in which faces are searched for.
+        # A new search width also reopens the camera, whose luma plane has this width.
         reopens = settings.camera != running.settings.camera
         reopens |= settings.detector.width_px != running.settings.detector.width_px
         if reopens and isinstance(self._feed, CameraFeed):

@@ -69,8 +69,8 @@ def run(settings: Settings, options: RunOptions) -> int:
         budget = FrameRateBudget(lambda: thermal.share)
         view = CurrentView()
 
-        # Threads inherit the limits, so the limits come before the first thread. Then the parts
-        # that check the configuration: a mistake in it must end the start early.
+        # Threads inherit the limits, so the limits come before the first thread. The parts that
+        # check the configuration come next: a mistake in it must end the start early.
         limit_resources(settings.load)
         configuration = load_configuration(settings)
         events_file = stack.enter_context(open_events_file(options.events_file))
@@ -151,7 +151,7 @@ def _run_loop(
         try:
             loop.run()
         finally:
-            # Both stop in the background while the broker takes the remaining events.
+            # The feed and the reporter stop while the broker takes the remaining events.
             camera.feed.request_stop()
             reporter.stop()
             waiting = messaging.finish()

@@ -64,10 +64,10 @@ class Led(Protocol):
     """An LED that can be switched."""
 
     def switch(self, on: bool) -> None:
-        """Switch it on or off; raises OSError when that fails."""
+        """Switch the LED on or off; raises OSError when that fails."""
 
     def restore(self) -> None:
-        """Return it to its original use; raises OSError when that fails."""
+        """Return the LED to its original use; raises OSError when that fails."""
 
 
 class BoardLed:
@@ -92,7 +92,7 @@ class BoardLed:
         self._trigger.write_text(NO_TRIGGER, encoding="ascii")
 
     def switch(self, on: bool) -> None:
-        """Switch it on or off; raises OSError when the LED is no longer accessible."""
+        """Switch the LED on or off; raises OSError when the LED is no longer accessible."""
         self._brightness.write_text(self._full if on else "0", encoding="ascii")
 
     def restore(self) -> None:

@@ -102,7 +102,7 @@ class _Collector:
         self._device = device
 
     def describe(self) -> list[Any]:
-        """Return nothing: which metrics exist depends on the board."""
+        """Return an empty list, because the board determines which metrics exist."""
         return []
 
     def collect(self) -> Iterator[Any]:

@@ -139,7 +139,7 @@ def info_body(settings: Settings, classifier: Classifier, threshold: float) -> d
 def _digest(settings: Settings) -> str:
     """Return the digest of all settings except names and passwords.
 
-    If they were included, a reader of `info` could test guesses of them against the digest.
+    If the digest included them, a reader of `info` could test guesses of names and passwords.
     """
     camera = msgspec.structs.replace(settings.camera, source=display_address(settings.camera))
     mqtt = msgspec.structs.replace(settings.mqtt, username="")

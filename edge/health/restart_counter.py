@@ -19,7 +19,7 @@ class RestartCounter:
     def __init__(self, path: Path) -> None:
         """Read nothing before the context is entered."""
         self._path = path
-        #: Starts that did not follow a clean stop, this one included.
+        #: Starts that did not follow a clean stop, including the present start.
         self.count = 0
 
     def __enter__(self) -> RestartCounter:

@@ -31,7 +31,7 @@ class Notifier:
         """Read the socket and the watchdog period from `environment`."""
         self._clock = clock
         self._address = environment.get("NOTIFY_SOCKET", "")
-        if self._address.startswith("@"):  # the abstract name space
+        if self._address.startswith("@"):  # an address in the abstract name space
             self._address = "\0" + self._address[1:]
         self._interval_s = _watchdog_s(environment, process) / KEEP_ALIVES_PER_PERIOD
         self._due_s = 0.0
@@ -41,7 +41,7 @@ class Notifier:
         self._send("READY=1\nSTATUS=watching")
 
     def keep_alive(self) -> None:
-        """Feed the watchdog, if a message is due.
+        """Send a keep-alive message to the watchdog, if the next message is due.
 
         Must be called only by code that stops when the pipeline hangs, such as the loop at each
         turn: systemd then restarts the daemon.

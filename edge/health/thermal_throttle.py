@@ -14,11 +14,11 @@ from edge.health.raspberry_pi import HEAT_FLAGS, temperature_c, throttle_flags
 
 #: How often the board is read.
 CHECK_INTERVAL_S = 5.0
-#: Minimum time from one step to the next, down and up: the temperature follows slowly.
+#: Minimum time before a step down and before a step up: the temperature follows slowly.
 DOWN_AFTER_S, UP_AFTER_S = 15.0, 60.0
-#: Each step multiplies or divides the frame rate by this factor …
+#: A step down multiplies the frame rate by this factor; a step up divides the frame rate by it.
 STEP = 0.7
-#: … down to this share of `camera.fps`: with 3 of 10 frames per second alerts are still raised.
+#: The smallest share of `camera.fps`: at 3 instead of 10 frames a second, alerts are still raised.
 MIN_SHARE = 0.3
 #: The frame rate rises again when the temperature is this far below the limit.
 HYSTERESIS_C = 5.0

@@ -74,7 +74,7 @@ def _members(archive: tarfile.TarFile, path: Path) -> Iterator[tuple[str, tarfil
 
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path | None) -> str:
-    """Return the SHA-256 of a file in the archive, and write the file to `target` unless None."""
+    """Return the SHA-256 of a file in the archive; if `target` is given, write the file there."""
     digest = hashlib.sha256()
     source = archive.extractfile(member)
     assert source is not None, "a regular file"

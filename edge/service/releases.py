@@ -46,7 +46,7 @@ INSTALLER = Path("share/mask-patrol/install.sh")
 
 @contextmanager
 def installation_lock(lock: Path = LOCK) -> Iterator[None]:
-    """Hold the lock against concurrent installations; raises UserError if another one holds it."""
+    """Hold the lock against concurrent installations; raises UserError if it is already held."""
     with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -177,7 +177,7 @@ def mark_incomplete(version: str) -> None:
 
 
 def set_previous(version: str | None) -> None:
-    """Make the link `previous` point to `version`; remove the link if None."""
+    """Make the link `previous` point to `version`; remove the link if `version` is None."""
     link = RELEASES / "previous"
     if version is None:
         link.unlink(missing_ok=True)

@@ -83,7 +83,7 @@ def settle(within_s: float) -> int:
             return 0
         if fallback == current:
             # The interruption came before the switch or after the rollback. The units may be those
-            # of either release, so activate this one completely.
+            # of either release, so activate `fallback` completely.
             releases.activate(fallback)
             if linked_release("previous") == fallback:
                 releases.set_previous(None)
@@ -108,8 +108,8 @@ def _switch(version: str, within_s: float) -> int:
 def _report_before() -> DeviceReport:
     """Return the report before a switch.
 
-    If the status of the running release cannot be read, the report has none: that is no reason to
-    refuse the switch.
+    If the status of the running release cannot be read, the report has no status: that is no
+    reason to refuse the switch.
     """
     try:
         return read_report()
@@ -180,8 +180,8 @@ def wait_until_online(
 
     Returns None if this happens within `within_s` seconds, else the problem.
 
-    `before` is the report before the restart: the process must be another one, and a broker, a
-    camera, or an outbox that had a problem before may still have it.
+    `before` is the report before the restart: the process must differ from that in
+    `before`, and a broker, a camera, or an outbox with a problem in `before` may still have it.
     """
     until_s = clock() + within_s
     online_since_s: float | None = None
@@ -196,7 +196,7 @@ def wait_until_online(
             continue
         problem = find_problem(before, report) or ""
         if report.service is not None and report.service.failed:
-            crash = problem  # more useful than "starting", which the next attempt reports
+            crash = problem  # kept, because the next attempt reports only "starting"
         same = report.service is not None and report.service.process == process
         if problem or not same:
             online_since_s = None

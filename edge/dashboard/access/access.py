@@ -3,7 +3,7 @@
 A request must name a host that belongs to this dashboard; otherwise a foreign name could be made
 to resolve to this machine (DNS rebinding). A request that changes something, or opens a
 WebSocket, must have the dashboard's own `Origin`. Then the request needs a login session. Only
-the paths in `PUBLIC_PATHS` need none.
+the paths in `PUBLIC_PATHS` need no session.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A growing delay after wrong passwords: the first attempts are free, then each takes longer."""
+"""A delay after wrong passwords: the first few cause none, and each further one doubles it."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Password:
     def tag(self) -> str:
         """Return a text that changes with the password and reveals nothing about it.
 
-        A login session that was created with another tag is no longer valid.
+        A login session is valid only while this text is the same as when the session was created.
         """
         return hashlib.sha256(self._read_hash().encode()).hexdigest()[:16]
 

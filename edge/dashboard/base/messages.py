@@ -103,7 +103,7 @@ Body = EventMessage | Literal["online", "offline"] | State | Health | Info
 
 @dataclass(frozen=True)
 class Message:
-    """A validated message of `device`; a `retained` one may be old."""
+    """A validated message of `device`; a message that is `retained` may be old."""
 
     device: str
     body: Body

@@ -105,12 +105,12 @@ def _parse_url(address: str) -> URL:
 
 def _tune_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    # This comes first: if two dashboards open a new file at the same time, both switch it to WAL
-    # mode, and one has to wait for the other.
+    # The time-out is set first: if two dashboards open a new file at the same time, both switch it
+    # to WAL mode, and one dashboard has to wait for the other.
     cursor.execute("PRAGMA busy_timeout=10000")
     cursor.execute("PRAGMA journal_mode=WAL")
-    # FULL, because the broker deletes what the dashboard acknowledged: with NORMAL a power cut
-    # could lose the last commits, and with them events that the broker does not send again.
+    # The mode is FULL, because the broker deletes what the dashboard acknowledged: with NORMAL a
+    # power cut could lose the last commits, and events that the broker does not send again.
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA cache_size=-16000")
     cursor.close()

@@ -251,13 +251,13 @@ class HistoryQueries:
 
 
 def _whole_hours(wanted: AlertFilter) -> tuple[int, int]:
-    """Return the hours that are completely in the span: the first, and the end (exclusive)."""
+    """Return the first hour that is completely in the span, and the hour after the last one."""
     first = -int(-wanted.from_s // HOUR_S)
     return first, max(first, int(wanted.to_s // HOUR_S))
 
 
 def _partial_hours(wanted: AlertFilter) -> list[AlertFilter]:
-    """Return the parts of the span before its first whole hour and after its last one."""
+    """Return the parts of the span before its first and after its last whole hour."""
     first, last = (hour * float(HOUR_S) for hour in _whole_hours(wanted))
     parts = ((wanted.from_s, min(first, wanted.to_s)), (max(last, wanted.from_s), wanted.to_s))
     return [

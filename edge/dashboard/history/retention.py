@@ -95,7 +95,7 @@ def _delete_alert_chunk(db: sa.Connection, before_s: float, max_alerts: int) -> 
 def _delete_other_rows(db: sa.Connection, now_s: float, max_age_days: float) -> None:
     before_s = now_s - max_age_days * DAY_S
     first_s = db.scalar(sa.select(sa.func.min(alerts.c.started_s)))
-    if first_s is not None:  # keep the counts of every alert that is left
+    if first_s is not None:  # keep the counts of all remaining alerts
         before_s = max(before_s, min(first_s, now_s))
     first_hour = int(before_s // HOUR_S)
     db.execute(sa.delete(hourly).where(hourly.c.hour < first_hour))
@@ -141,7 +141,7 @@ def _delete_devices(
     condition: sa.ColumnElement[bool],
     *order: sa.ColumnElement[Any],
 ) -> None:
-    """Delete devices that meet `condition`, in this order, until `max_count` are left."""
+    """Delete devices that meet `condition`, in the given order, until `max_count` are left."""
     with engine.begin() as db:
         total = db.scalar(sa.select(sa.func.count()).select_from(devices).where(condition)) or 0
         if (surplus := total - max_count) > 0:

@@ -123,8 +123,8 @@ class HistoryStore:
     def retire_devices(self, names: Sequence[str], now_s: float) -> None:
         """Take devices off the list until `restore_devices`, and delete all but their alerts."""
         insert = upsert(self._engine, devices)
-        # The gaps are deleted. `first_seq` is set to the last number, so that lower numbers that
-        # still arrive are ignored (see SequenceGaps).
+        # The gaps are deleted. `first_seq` is set to the highest sequence number so far, so that
+        # lower numbers that still arrive are ignored (see SequenceGaps).
         values = {"forgotten": 0, "retired_s": now_s, "first_seq": devices.c.last_seq}
         with self._engine.begin() as db:
             db.execute(

@@ -73,7 +73,7 @@ class MqttSession:
     client_id: str
     #: The first level of all topics.
     base: str
-    #: The shared subscription group that divides the events among dashboards; empty: none.
+    #: The shared subscription group that divides the events among dashboards; empty if none.
     group: str = ""
 
     def subscriptions(self, is_mqtt_5: bool) -> list[Subscription]:
@@ -164,7 +164,7 @@ class BrokerConnection:
         return self._accepted
 
     def wait(self) -> None:
-        """Block until the connection ends or should be closed; raises UserError if it failed."""
+        """Block until the connection ends or must be closed; raises UserError after a failure."""
         while not self._ended.wait(0.1):
             if self._callbacks.is_stopping():
                 return
@@ -247,7 +247,7 @@ class BrokerConnection:
 
         def acknowledge() -> None:
             # After the connection has ended this does nothing, and the broker sends the message
-            # again on the next one.
+            # again on the next connection.
             client.ack(mid, qos)
 
         try:

@@ -20,7 +20,7 @@ MAX_IN_BATCH = 500
 #: While this many events wait, further events that need no acknowledgement are dropped, so that
 #: memory stays bounded. The broker limits the number of unacknowledged events (RECEIVE_MAXIMUM).
 MAX_WAITING = 20_000
-#: After a batch smaller than SMALL_BATCH, the next one collects events for this long.
+#: After a batch smaller than SMALL_BATCH, the next batch collects events for this long.
 GATHER_S, SMALL_BATCH = 0.05, 20
 RETRY_S = 1.0
 HOUSEKEEPING_EVERY_S = 1.0
@@ -75,7 +75,7 @@ class EventBatcher:
             self._thread.join(STOP_TIMEOUT_S)
 
     def put(self, event: EventMessage, acknowledge: Callable[[], None], qos: int) -> None:
-        """Queue an event; `acknowledge` is called when it is committed or finally rejected.
+        """Queue an event; `acknowledge` is called when the event is committed or rejected.
 
         An event of QoS 0, which the broker does not send again anyway, is dropped when MAX_WAITING
         events wait. May be called from any thread.
@@ -143,7 +143,7 @@ class EventBatcher:
         self._callbacks.written(result)
 
     def _bisect(self, batch: list[QueuedEvent], error: Exception) -> None:
-        """Write the batch in halves, down to the event that the database rejects; skip that one."""
+        """Write the batch in ever smaller parts; skip only the event that the database rejects."""
         if len(batch) > 1:
             half = len(batch) // 2
             self._write(batch[:half])

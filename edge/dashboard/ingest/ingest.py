@@ -39,8 +39,8 @@ class Ingest:
     ) -> None:
         """Prepare the parts; `clock` gives seconds since the epoch.
 
-        `shared_as` is this dashboard's name among those that share the database; empty: the
-        database is not shared.
+        `shared_as` is this dashboard's name among those that share the database; it is empty
+        if the database is not shared.
         """
         self._validator = validator
         self._store = store

@@ -43,13 +43,13 @@ class Subscriber:
         """Prepare the subscription to the topics below `base`.
 
         `name` identifies this dashboard and must not change between starts. `on_message` is called
-        for each message, with None for one whose topic is not valid UTF-8. `on_connection` is
+        for each message, with None if its topic is not valid UTF-8. `on_connection` is
         called with whether the dashboard is connected and, if it is not, the reason. Both are
         called from other threads. `group` is the shared subscription group that divides the events
-        among dashboards; empty: none.
+        among dashboards; empty if there is no group.
         """
-        # The broker keeps the subscriptions in the session, so another base or another group needs
-        # another session.
+        # The broker keeps the subscriptions in the session, so a different base or group needs a
+        # different session.
         kind = hashlib.sha256(f"{base}/{group}".encode()).hexdigest()[:6]
         client_id = f"mask-patrol-dashboard-{name}-{kind}"
         self._session = MqttSession(broker, client_id, base, group)

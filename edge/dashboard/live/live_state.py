@@ -17,9 +17,10 @@ from edge.dashboard.live.device_state import DeviceState
 
 #: How many alerts the live page shows; older ones are on the History page.
 MAX_ALERTS = 300
-#: How many removed devices are remembered, and for how long, so that pages can remove them too. A
-#: page whose version is older receives everything. The time must be longer than sending one message
-#: to a page may take (SEND_TIMEOUT_S of the websocket).
+#: How many removed devices are remembered, and for how many seconds, so that pages can remove them
+#: too. A page that has missed a removal that is no longer remembered receives the complete state.
+#: The time must be longer than the time that sending one message to a page may take
+#: (SEND_TIMEOUT_S of the websocket).
 MAX_REMOVED, REMOVED_S = 10_000, 60.0
 #: The columns of an alert that the page shows.
 ALERT_FIELDS = (
@@ -45,7 +46,7 @@ class LiveState:
         self._rows: dict[str, tuple[int, dict[str, Any]]] = {}
         #: For each removed device, in the order of removal: the version and time of its removal.
         self._removed: dict[str, tuple[int, float]] = {}
-        #: Removals up to this version have been forgotten.
+        #: The version of the newest removal that `_removed` no longer lists; -1 if there is none.
         self._removals_known_from = -1
         link = {"connected": False, "why": "", "disk": "", "crowd": ""}
         self._link: tuple[int, dict[str, Any]] = (0, link)
@@ -107,7 +108,7 @@ class LiveState:
             self._refresh(known, now_s)
 
     def update_lost(self, lost: Mapping[str, int], now_s: float) -> list[str]:
-        """Set how many events of each device were lost; return the devices that lost more."""
+        """Set how many events of each device were lost; return those with a higher number now."""
         increased = []
         with self._lock:
             for name, count in lost.items():
@@ -127,15 +128,15 @@ class LiveState:
         self._update_link(connected=connected, why=reason)
 
     def set_storage_error(self, reason: str) -> None:
-        """Set why alerts cannot be stored; empty: they can."""
+        """Set the reason why alerts cannot be stored; empty if they can be stored."""
         self._update_link(disk=reason)
 
     def set_device_limit_warning(self, warning: str) -> None:
-        """Set the warning that there are more devices than slots; empty: there are not."""
+        """Set the warning that there are more devices than slots; empty if slots suffice."""
         self._update_link(crowd=warning)
 
     def remove_devices(self, names: Iterable[str]) -> None:
-        """Remove devices; each is added again with its next message."""
+        """Remove devices; the next message of a removed device adds the device again."""
         with self._lock:
             changed = self._remove(names)
         if changed:
@@ -183,8 +184,8 @@ class LiveState:
     def changes_since(self, version: int) -> tuple[int, dict[str, Any]]:
         """Return the present version, and the entries that changed after `version`.
 
-        -1 stands for a page that has nothing. If the entries contain `all`, they are the complete
-        state, and the page must discard what it has.
+        For a page that has received nothing yet, `version` is -1. If the entries contain `all`,
+        they are the complete state, and the page must discard what it has.
         """
         with self._lock:
             is_complete = version < max(0, self._removals_known_from)

@@ -61,7 +61,7 @@ class LiveWebsocket:
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
 
         def notify() -> None:
-            with contextlib.suppress(RuntimeError):  # the event loop is closed
+            with contextlib.suppress(RuntimeError):  # raised if the event loop is closed
                 loop.call_soon_threadsafe(changed.set)
 
         remove_listener = self._live_state.add_listener(notify)

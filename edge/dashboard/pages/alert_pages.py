@@ -15,7 +15,7 @@ from starlette.routing import Route
 from edge.dashboard.pages.page_context import page_context
 from edge.dashboard.pages.request_body import BodyTooLargeError, read_body
 
-#: More than the live page can show at once.
+#: Maximum number of episodes in a request: more than the live page can show at once.
 MAX_EPISODES = 1000
 MAX_BYTES = 128 * 1024
 BODY_TIMEOUT_S = 10.0

@@ -17,7 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 8, 12, 28
 MAX_TICKS = 6
 #: Half the width of a label on a phone, where the text is largest in relation to the chart.
 HALF_TICK = 36
-#: Longer names are shortened.
+#: Names with more characters than this are shortened.
 MAX_NAME_LENGTH = 20
 #: A line is interrupted between two points whose distance in time is larger than both this time and
 #: this share of the chart's period.
@@ -128,8 +128,8 @@ def line_chart(
 ) -> Markup:
     """Return a chart of one line over time, from `from_s` to `to_s` (seconds since the epoch).
 
-    `limits` are horizontal lines, each with its value and its CSS class; one that is far above the
-    line is left out. The line is interrupted where values are missing.
+    `limits` are horizontal lines, each with its value and its CSS class; a limit that is far above
+    the line is left out. The line is interrupted where values are missing.
     """
     known = [value for _, value in points if value is not None]
     top = _round_up(max(known, default=0.0))
@@ -155,7 +155,7 @@ def line_chart(
             continue
         x, y = position(at_s, value)
         is_joined = at_s - previous_s <= max_distance_s
-        # h0 draws a dot, in case the next point is not joined to this one.
+        # `h0` draws a dot, which is visible even if no line joins this point to the next.
         path.append(f"L{x:.1f} {y:.1f}" if is_joined else f"M{x:.1f} {y:.1f}h0")
         previous_s = at_s
     body.append(f'<path class="curve" d="{" ".join(path)}"/>' if path else "")

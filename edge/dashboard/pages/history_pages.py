@@ -43,7 +43,7 @@ ALERTS_PER_PAGE, MAX_DEVICES, MAX_GAPS = 50, 10, 20
 MAX_DAYS = 3660
 #: The chart of a period up to this length has one column per hour; else it has one per day.
 MAX_HOURLY_DAYS = 3.0
-#: More columns than this cannot be distinguished.
+#: Maximum number of columns in a chart: more columns could not be distinguished.
 MAX_COLUMNS = 400
 CSV_COLUMNS = (
     "device", "camera", "label", "score", "started", "ended", "ended_by", "duration_s",
