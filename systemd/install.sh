@@ -7,7 +7,8 @@ umask 022
 PREFIX=/opt/mask-patrol
 ETC=/etc/mask-patrol
 STATE=/var/lib/mask-patrol
-# The dashboard's StateDirectory; systemd keeps those of units with DynamicUser= in this folder.
+# The dashboard's StateDirectory. systemd keeps the state directories of units with DynamicUser= in
+# /var/lib/private.
 DASHBOARD=/var/lib/private/mask-patrol-dashboard
 UNITS=/usr/local/lib/systemd/system
 JOURNALD=/usr/local/lib/systemd/journald.conf.d
@@ -21,8 +22,8 @@ OVERLAY=$LIB/overlay-init
 READ_ONLY=/usr/local/sbin/mask-patrol-read-only
 # Where `systemctl edit` puts the administrator's drop-ins.
 DROP_INS=/etc/systemd/system
-# This file exists while the service must be restarted because of a change. It is on a tmpfs, as a
-# boot restarts everything.
+# This file exists while the service must be restarted because of a change. It is on a tmpfs,
+# because the restart is no longer needed after a boot.
 RESTART_PENDING=/run/mask-patrol-unstarted
 ACCOUNT=mask-patrol
 # The system's Python, not the first in PATH: the service's account must be able to run it.
@@ -91,7 +92,7 @@ put() {
     change
     mkdir -p "$(dirname "$2")"
     install -m "${3:-644}" "$1" "$2.new"
-    # The group is set before the rename, so that it can read TARGET at any time.
+    # The group is set before the rename, so that the group can read TARGET at any time.
     if [ -n "${4-}" ]; then chown "root:$4" "$2.new"; fi
     mv -f "$2.new" "$2"
 }
@@ -290,8 +291,8 @@ activate() {
     fi
     put "$kept/units/journald.conf" "$JOURNALD/50-mask-patrol.conf"
     put "$kept/units/mask-patrol.rules" "$UDEV/60-mask-patrol.rules"
-    # Old releases do not contain these files. The files that a newer release has installed then stay;
-    # they also work with old releases.
+    # Old releases do not contain these files. If an old release is activated, the files of the
+    # newer release stay; they also work with old releases.
     if [ -d "$kept/storage" ]; then
         put "$kept/storage/overlay-init" "$OVERLAY" 755
         put "$kept/storage/mount-data" "$LIB/mount-data" 755
@@ -318,7 +319,7 @@ reload_system() {
     fi
 }
 
-# Deletes incomplete releases, and all except the current and the previous one.
+# Deletes all releases except the current and the previous release, and all incomplete releases.
 remove_old_releases() {
     for old in "$PREFIX"/*/; do
         old=${old%/}
@@ -422,7 +423,7 @@ uninstall() {
     [ "$(id -u)" = 0 ] || die "must be run as root: sudo $0 uninstall" 2
     refuse_read_only_root
     lock_installation
-    # If cmdline.txt named the init after its deletion, the device would not boot.
+    # If cmdline.txt still named the init after the init was deleted, the device would not boot.
     if [ -x "$READ_ONLY" ] && [ -e /boot/firmware/cmdline.txt ]; then
         "$READ_ONLY" off >/dev/null || die "cannot turn off the read-only root (see above)"
     fi
@@ -434,7 +435,7 @@ uninstall() {
             if [ -e "$data" ]; then find "$data" -mindepth 1 -delete; fi
         done
     fi
-    # The account is deleted below, and its UID may be assigned to another one.
+    # The account is deleted below, and its UID may be assigned to another account.
     for data in "$ETC" "$STATE" "$DASHBOARD"; do
         if [ -e "$data" ]; then chown -R root:root "$data"; fi
     done

@@ -1,4 +1,4 @@
 """The bundle: one file that installs Mask Patrol on a device without a network.
 
-Run from a checkout on a desktop; not part of the installed program.
+This package is run from a checkout on a desktop; it is not a part of the installed program.
 """

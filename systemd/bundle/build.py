@@ -1,6 +1,7 @@
 """Build a bundle: the installer, the units, and the wheels for each Python.
 
-A requirements file names the SHA-256 of each wheel. The same sources give the same bytes.
+A requirements file names the SHA-256 of each wheel. The same sources always give a bundle with the
+same bytes.
 """
 
 from __future__ import annotations
@@ -145,8 +146,8 @@ def checksums(folder: Path) -> str:
 def pack(folder: Path, out: Path) -> None:
     """Pack `folder` into the tar archive `out`, without owners and times of this machine.
 
-    The archive is not compressed, as wheels already are. It is written to a temporary file and
-    renamed, so `out` is always complete.
+    The archive is not compressed, because wheels are already compressed. It is written to a
+    temporary file and renamed, so `out` is always complete.
     """
     new = out.with_name(out.name + ".new")
     with tarfile.open(new, "w", format=tarfile.USTAR_FORMAT) as archive:

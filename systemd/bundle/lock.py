@@ -50,7 +50,10 @@ def resolve(python: str) -> list[str]:
 
 
 def lock_text(python: str) -> str:
-    """Return the content of the lock file of `python`. Downloads each wheel for its digest."""
+    """Return the content of the lock file of `python`.
+
+    Downloads each wheel to calculate its digest.
+    """
     pins = resolve(python)
     digests: dict[str, list[str]] = defaultdict(list)
     for machine in MACHINES:

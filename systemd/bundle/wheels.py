@@ -33,7 +33,7 @@ class BundleError(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """A platform that wheels are for: `python` such as `cp311`, `machine` such as `aarch64`."""
+    """A platform for wheels: `python` is, for example, `cp311`, and `machine` is `aarch64`."""
 
     python: str
     machine: str
@@ -70,7 +70,7 @@ class Pin:
 
 
 def read_lock(path: Path) -> list[Pin]:
-    """Return the pins of a lock file; raises BundleError if a line is not a pin."""
+    """Return the packages in a lock file; raises BundleError if a line names no version or hash."""
     text = path.read_text(encoding="utf-8")
     lines = re.sub(r"\\\n", " ", re.sub(r"(?m)^\s*#.*\n", "", text)).splitlines()
     pins = []
@@ -96,7 +96,7 @@ def sha256(path: Path) -> str:
 
 
 def cached_wheels(pins: Iterable[Pin], folder: Path) -> dict[Pin, Path]:
-    """Return the wheel of each pin that has a wheel with an accepted digest in `folder`."""
+    """Return those wheels in `folder` that have an accepted digest, by package."""
     by_digest = {sha256(path): path for path in sorted(folder.glob("*.whl"))}
     wheels = {}
     for pin in pins:

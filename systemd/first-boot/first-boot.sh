@@ -89,8 +89,8 @@ set_user() {
     done
 }
 
-# rename_user OLD NEW: each step checks whether it is already done. The old name is saved first, as
-# it is lost after the first step.
+# rename_user OLD NEW: renames the account. Each step is skipped if an earlier run has already done
+# it. The old name is saved first, as it is lost after the first step.
 rename_user() {
     if [ ! -s "$kit/old-user" ]; then
         echo "$1" >"$kit/old-user.new"
@@ -173,7 +173,8 @@ set_wifi() {
     fi
 }
 
-# Sets `bundle`: the file on the card, or a download as soon as the network is up.
+# Sets `bundle` to the path of the bundle. A bundle that is not on the card is downloaded as soon as
+# the network is up.
 get_bundle() {
     if [ -e "$kit/bundle.tar" ]; then
         bundle=$kit/bundle.tar
@@ -249,11 +250,11 @@ finish() {
     sync
 }
 
-# Whether the root is an overlay already: then the remains of the kit lie below it.
+# Succeeds if the root is already an overlay. The remains of the kit are then on the root below it.
 root_is_overlay() { [ "$(findmnt --noheadings --output FSTYPE /)" = overlay ]; }
 
 make_read_only() {
-    # With a read-only root, cloud-init would take every boot for the first one.
+    # With a read-only root, cloud-init would treat every boot as the first boot.
     if [ -d /etc/cloud ]; then touch /etc/cloud/cloud-init.disabled; fi
     if "$READ_ONLY" on; then
         reboot=yes
@@ -278,8 +279,9 @@ mount_data() {
     systemctl enable --quiet --now mask-patrol-data.service
 }
 
-# Deletes the kit, secrets first. If the script is interrupted before .done exists, the next boot
-# repeats the whole setup; if it is interrupted later, the next boot repeats only this function.
+# Deletes the kit, beginning with its secrets. If the script is interrupted before .done exists, the
+# next boot repeats the whole setup; if it is interrupted later, the next boot repeats only this
+# function.
 clean_up() {
     find "$kit" -mindepth 1 -maxdepth 1 ! -name first-boot.sh ! -name .done -exec rm -rf {} +
     rm -rf "$BOOT/mask-patrol" "$BOOT/mask-patrol.done" || say "$BOOT still contains passwords"
@@ -288,7 +290,8 @@ clean_up() {
         clean_up_lower_root
         return 0
     fi
-    # This precedes the disabling of the unit, so that the next boot repeats it after an interruption.
+    # The root is made read-only before the unit is disabled, so that the next boot repeats both steps
+    # after an interruption.
     if [ -s "$kit/.done" ]; then make_read_only; fi
     systemctl disable --quiet "$UNIT" || true
     rm -f "/etc/systemd/system/$UNIT"

@@ -72,7 +72,7 @@ def etc_files(site: Site) -> dict[str, tuple[bytes, int]]:
             found[f"{ETC}/credentials/{name}"] = (text.encode(), 0o600)
     if site.ca:
         found[CA_PATH] = (site.ca, 0o644)
-    # The first boot lets the daemon's account read these; the account does not exist yet.
+    # The daemon's account does not exist yet; the first boot lets it read the following files.
     if site.cert:
         found[CERT_PATH] = (site.cert, 0o600)
     if site.key:
@@ -107,9 +107,11 @@ def wifi_profile(wifi: WifiPart) -> str:
 
     Bookworm and Trixie both use NetworkManager.
     """
-    # The UUID is derived from the SSID, so that two cards for the same network are equal.
+    # The UUID is derived from the SSID, so that two cards for the same network have equal
+    # profiles.
     identity = uuid.UUID(hashlib.sha256(wifi.ssid.encode()).hexdigest()[:32], version=4)
-    ssid = "".join(f"{byte};" for byte in wifi.ssid.encode())  # numbers need no escapes
+    # The bytes are written as numbers, so no character needs escaping.
+    ssid = "".join(f"{byte};" for byte in wifi.ssid.encode())
     lines = [
         "[connection]", "id=mask-patrol", f"uuid={identity}", "type=wifi", "autoconnect=true", "",
         "[wifi]", "mode=infrastructure", f"ssid={ssid}", f"hidden={str(wifi.hidden).lower()}", "",

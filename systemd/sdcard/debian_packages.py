@@ -16,7 +16,7 @@ STATUS = "/var/lib/dpkg/status"
 
 
 def wanted_packages(source: str, further: Iterable[str]) -> list[str]:
-    """Return the packages that `camera.source` needs, and `further` ones."""
+    """Return the packages that `camera.source` needs, and those in `further`."""
     camera = [PICAMERA2] if source.split(":", maxsplit=1)[0] == "picamera2" else []
     return list(dict.fromkeys((*camera, *further)))
 
@@ -61,9 +61,10 @@ def download(root: Ext4, names: Sequence[str], folder: Path) -> list[Path]:
 
 
 def write_apt_config(folder: Path) -> Path:
-    """Write a configuration with which apt ignores that of this machine; return its path.
+    """Write a configuration of apt; return its path.
 
-    Command-line options would be too late: apt reads its configuration files before them.
+    With this configuration, apt ignores the configuration of this machine. Command-line options
+    would be too late: apt reads its configuration files before them.
     """
     path = folder / "apt.conf"
     path.write_text('Dir::Etc::parts "/dev/null";\nDir::Etc::main "/dev/null";\n')

@@ -10,8 +10,8 @@ from sdcard.programs import run
 
 #: SD cards for a Raspberry Pi are smaller; larger disks are likely to hold other data.
 LARGE_BYTES = 512 * 10**9
-#: File system types that blkid reports for members of something larger. These are not mounted
-#: themselves, so the check for mounted disks does not find them.
+#: File system types that blkid reports for parts of an encrypted volume, a volume group, a RAID, or
+#: a pool. Such disks are not mounted themselves, so the check for mounted disks does not find them.
 MEMBERS = {
     "crypto_LUKS": "an encrypted volume",
     "BitLocker": "an encrypted volume",
@@ -43,9 +43,9 @@ def disk_warnings(
 
 
 def _member(path: Path) -> str:
-    """Return what the device is a part of, according to its signature, or an empty text."""
+    """Return what the device's signature says, such as `a part of a RAID`, or an empty text."""
     try:
-        # --probe reads the device; without it, blkid may report an earlier disk of this name.
+        # --probe reads the device; without it, blkid may report an earlier disk with this name.
         output = run(
             "blkid", "--probe", "--match-tag", "TYPE", "--output", "value", path,
             accept=(FOUND, NOTHING, SEVERAL),

@@ -18,7 +18,7 @@ CARD_NAME = re.compile(r"mmcblk\d+\Z")
 
 @dataclass(frozen=True)
 class KernelPaths:
-    """The files in which the kernel describes disks; tests use their own."""
+    """The files in which the kernel describes disks; tests replace them by imitations."""
 
     sys: Path = Path("/sys")
     mounts: Path = Path("/proc/self/mounts")
@@ -29,8 +29,8 @@ class KernelPaths:
 class Disk:
     """A whole disk: its device file, its name in /sys/block, and its model.
 
-    `on_usb` is true for a disk on USB that the kernel does not report as removable; `removable` is
-    true for it, too. `number` is the device number.
+    For a disk on USB that the kernel does not report as removable, `on_usb` is true, and
+    `removable` as well. `number` is the device number.
     """
 
     path: Path
@@ -135,7 +135,7 @@ def _holders(disk: Disk, kernel: KernelPaths) -> Sequence[str]:
 
 
 def _underlying_disks(device: str, kernel: KernelPaths) -> set[str]:
-    """Return the names of the disks below `device`, through partitions and mappings."""
+    """Return the names of the disks that contain `device`, also through partitions and mappings."""
     found: set[str] = set()
     if device == "/dev/root":  # the kernel's name for a root that it mounted itself
         number = Path("/").stat().st_dev

@@ -1,8 +1,8 @@
 """`make firstrun`: files for the boot partition of a card with the stock image.
 
-Raspberry Pi OS Trixie uses them through cloud-init, Bookworm through the hook of Raspberry Pi
-Imager. Both only move the first-boot kit to the folder where an image of `make image` has it; from
-there on, the first boot is the same.
+Raspberry Pi OS Trixie uses these files through cloud-init, Bookworm through the hook of Raspberry
+Pi Imager. Both releases only move the first-boot kit to the folder that contains it in an image of
+`make image`. The following steps of the first boot are the same as with such an image.
 """
 
 from __future__ import annotations
@@ -94,8 +94,9 @@ def user_data(site: Site) -> str:
     """Return cloud-init's user-data, as JSON, which is valid YAML.
 
     Uses `bootcmd`, which runs at every boot. cloud-init marks `runcmd` as done before it starts it:
-    after a power cut, it would never run again. At later boots, cloud-init uses its cached copy of
-    user-data, and may run before the boot partition is mounted; so the command mounts it first.
+    after a power cut, `runcmd` would never run again. At later boots, cloud-init uses its cached
+    copy of user-data, and may run before the boot partition is mounted; so the command mounts the
+    partition first.
     """
     start = f"{MOUNT_POINT}/{FOLDER}/start.sh"
     mount = f"systemctl start {MOUNT_POINT[1:].replace('/', '-')}.mount"

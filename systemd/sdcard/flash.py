@@ -20,7 +20,7 @@ CHUNK_BYTES = 4 << 20
 #: The word that the user types to confirm. For a disk with warnings, the user must type the disk's
 #: model instead.
 YES = "yes"
-#: How long to wait for another program's lock. udev holds one for a moment to examine a disk.
+#: How long to wait for another program's lock. udev holds a lock for a moment to examine a disk.
 LOCK_TIMEOUT_S = 10.0
 
 

@@ -112,7 +112,7 @@ def _add_files(image: Path, site: Site, bundle: Path, scratch: Path) -> MadeImag
     ]
     lacking = size_of(entries) + FREE_BYTES - root.free_bytes()
     if lacking > 0:
-        # A larger file system has more metadata, so a sixteenth is added for it.
+        # A larger file system has more metadata: add a sixteenth of the lacking space for it.
         grown = -(-(layout.root.size_bytes + lacking + lacking // 16) // MEBI) * MEBI
         root.grow(grown)
         layout = set_root_size(image, layout, grown)

@@ -48,8 +48,8 @@ def run(
     """Run `program` and return its standard output.
 
     `accept` are the exit codes that count as success; `environment` is added to that of this
-    process. The program prints its messages in English. Raises UserError with its
-    message if it fails.
+    process. The program prints its messages in English. Raises UserError with the
+    program's message if the program fails.
     """
     return _run(program, arguments, accept, environment).stdout
 

@@ -13,7 +13,10 @@ BYTES_PER_MB = 1e6
 
 
 class Progress:
-    """`Writing [######      ]  47%  812 MB  61 MB/s`; a context manager that ends the line."""
+    """A line such as `Writing [######      ]  47%  812 MB  61 MB/s`.
+
+    As a context manager, it ends the line at the exit.
+    """
 
     def __init__(
         self,
@@ -39,7 +42,7 @@ class Progress:
             self._out.flush()
 
     def update(self, done_bytes: int) -> None:
-        """Show that `done_bytes` are done."""
+        """Show that `done_bytes` of the total have been processed."""
         fraction = min(1.0, done_bytes / self._total)
         now_s = self._clock()
         if self._terminal:

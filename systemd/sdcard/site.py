@@ -32,7 +32,7 @@ Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*\Z", max_length=1
 DATA_MIB = (128, 65536)
 DataSize = Annotated[int, msgspec.Meta(ge=0, le=DATA_MIB[1])]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
-#: Users and groups of the system, and that of Mask Patrol.
+#: Names of the system's users and groups, and of the account of Mask Patrol.
 RESERVED_NAMES = frozenset(
     {
         "root", "mask-patrol", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news",
@@ -87,7 +87,7 @@ class BrokerPart(Section, frozen=True, kw_only=True):
 
 
 class DownloadPart(Section, frozen=True, kw_only=True):
-    """Where a card without the bundle downloads it."""
+    """The URL from which a device downloads the bundle if its card does not contain it."""
 
     url: Line = ""
     sha256: Sha256 = ""
@@ -115,7 +115,7 @@ class SiteFile(Section, frozen=True, kw_only=True):
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of the file, and of the files that it names. Its representation has no secret."""
+    """The content of `site.toml` and of the files that it names. `repr()` shows no secret."""
 
     file: SiteFile
     authorized_keys: str
@@ -129,7 +129,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         return f"Site(hostname={self.file.hostname!r}, …)"
 
 
-#: The paths on the device of the CA certificates, and of its own certificate and key.
+#: Paths on the device: the CA certificates, the device's own certificate, and its key.
 CA_PATH = "/etc/mask-patrol/ca.pem"
 CERT_PATH = "/etc/mask-patrol/client.pem"
 KEY_PATH = "/etc/mask-patrol/client.key"

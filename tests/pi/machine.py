@@ -117,7 +117,7 @@ class Machine:
             command,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it takes no lock
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - the function takes no lock
         )
         until = time.monotonic() + 30
         while not path.exists():

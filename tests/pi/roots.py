@@ -34,7 +34,7 @@ COMMON = (
     "sudo",
     "openssh-server",
     "network-manager",
-    "dosfstools",  # checks the boot partition at the boot after a power cut
+    "dosfstools",  # for fsck of the boot partition after a power cut
 )
 
 

@@ -39,7 +39,7 @@ def set_control(machine: Machine, name: str, value: int) -> None:
 
 
 def newest(listener: Listener) -> dict[str, Any]:
-    """Return the last health report, {} without one."""
+    """Return the last health report, or {} if there is none yet."""
     return dict((listener.payloads("health") or [{}])[-1])
 
 
@@ -64,7 +64,7 @@ def test_v4l2_camera_is_read_and_reopened(
         wait_for(lambda: newest(listener)["camera"] == "ok", "the camera is read again")
         assert newest(listener)["camera_reopened"] >= 1
 
-        # "Disconnect" makes the open camera fail; after it was closed, it can be opened again.
+        # "Disconnect" makes the open camera fail; it can be opened again after it was closed.
         before = newest(listener)
         set_control(machine, "Disconnect", 1)
         wait_for(

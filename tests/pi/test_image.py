@@ -151,7 +151,7 @@ def test_read_only_root_is_never_written(tmp_path: Path, broker: Mosquitto) -> N
             machine.start(parameters=line)
 
         start()
-        machine.wait_off()  # set up, and about to reboot
+        machine.wait_off()  # the setup is complete, and the device reboots
         before = sums(out, layout.boot, layout.root)
         for cut in range(3):
             start()
@@ -167,7 +167,7 @@ def test_read_only_root_is_never_written(tmp_path: Path, broker: Mosquitto) -> N
             ]  # fmt: skip
             assert "'/boot/firmware/mine': Read-only file system" in found
             assert "sudo mask-patrol-read-only off" in found
-            # The timer saves the time once an hour; the service does it at once.
+            # The timer saves the time only once an hour, so start the service that saves it.
             machine.run("systemctl is-active mask-patrol-clock.timer")
             machine.run("systemctl start mask-patrol-clock && sync")
             if cut == 1:
@@ -199,7 +199,7 @@ def test_read_only_root_is_never_written(tmp_path: Path, broker: Mosquitto) -> N
 
 
 def assert_clock_continues(machine: Machine) -> None:
-    """A clock that was set back continues from the time of the last write."""
+    """After the clock was set back, the time continues from that of the last write."""
     again = "systemctl stop mask-patrol mask-patrol-data; date -s 2020-01-01; systemctl start"
     years = machine.run(f"date +%Y; {again} mask-patrol-data; date +%Y").output.split()
     assert years[0] == years[-1] != "2020"
@@ -208,7 +208,7 @@ def assert_clock_continues(machine: Machine) -> None:
 def assert_missing_partition_is_reported(machine: Machine, listener: Listener) -> None:
     highest = max(event["seq"] for event in listener.events)
     wait_for(lambda: listener.events[-1]["seq"] > highest, "an event without the partition")
-    assert listener.events[-1]["seq"] > 1_000_000_000  # above the number of any earlier event
+    assert listener.events[-1]["seq"] > 1_000_000_000  # a larger number than any earlier event
     expected = "events are in memory only"
     wait_for(lambda: any(not h["outbox_on_disk"] for h in listener.payloads("health")), expected)
     assert "in MEMORY only" in machine.run("mask-patrol status", check=False).output
@@ -295,7 +295,7 @@ def test_stock_bookworm_downloads_the_bundle(tmp_path: Path, broker: Mosquitto, 
             assert "systemd.run=" in line
             parameters = re.sub(r"(console|root|rootwait)\S*", "", line)
             machine.start(up=False, parameters=parameters)
-            machine.wait_off()  # it reboots when the script has run
+            machine.wait_off()  # the machine reboots when the script has ended
             assert "systemd.run" not in (fat.read("cmdline.txt") or b"").decode()
             assert {"firstrun.sh", "mask-patrol"}.isdisjoint(fat.names())
             machine.start()

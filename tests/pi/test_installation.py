@@ -1,4 +1,4 @@
-"""The installed bundle on both releases: its events, and its scores compared with a desktop."""
+"""The installed bundle on both releases: its events, and its scores compared with a desktop's."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from tests.support.cli_process import mask_patrol
 from tests.support.footage.visit_clip import frame_at
 from tests.support.mqtt.brokers import Mosquitto
 
-#: Times in the demo clip: a bare face, a masked face, and one just before it is masked.
+#: Times in the demo clip: a bare face, a masked face, and a face just before it is masked.
 TIMES_S = (5.0, 13.0, 20.0)
-#: Largest difference of scores between processors, with the same runtime and with another one.
+#: Largest allowed difference of scores between two processors: with the same runtime, and with
+#: different runtimes.
 SAME_RUNTIME, OTHER_RUNTIME = 1e-6, 0.02
 
 

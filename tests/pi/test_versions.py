@@ -25,7 +25,7 @@ GOOD, MUTE = "0.2.0+good", "0.3.0+mute"
 
 
 def variant(folder: Path, version: str, *change: str) -> Path:
-    """Make a bundle with another version, with the wheels for one Python; return its path.
+    """Make a bundle of `version` with the wheels for one Python only; return its path.
 
     `change` are arguments of `Variant.change_module`.
     """
@@ -103,7 +103,7 @@ def test_install_update_roll_back_uninstall(
 
 
 def copy_bundle(machine: Machine, archive: Path) -> None:
-    """Copy a bundle to the machine, which is stopped for it."""
+    """Copy a bundle to the machine, which is stopped during the copy."""
     machine.power_off()
     Ext4(machine.disk, ROOT_AT).write([File("/root/update.tar", source=archive)])
     machine.start()

@@ -77,7 +77,8 @@ def variants(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
             "0.3.0+unfit", ("edge/detection/face_detector.py", "_alt2.xml", "_none.xml")
         ),
         "crashes": variant("0.3.0+crashes", ("edge/daemon/run.py", r"\Z", "raise SystemExit(1)\n")),
-        # It never connects, and its status file lacks a key that the older version expects.
+        # This version never connects, and its status file lacks a key that the older version
+        # expects.
         "mute": variant(
             "0.3.0+mute",
             ("edge/daemon/run.py", r"\Z", NO_BROKER),
@@ -242,7 +243,7 @@ def test_dashboard_with_preview_and_zone(device: Device, installer: str) -> None
     machine.run("systemctl", "reload", "mask-patrol")
     wait_until(lambda: client.json("/camera/use")["state"] == "used", "the zone after the reload")
 
-    # The commands and the drop-in in the documentation allow it to write.
+    # The commands and the drop-in in the documentation allow the dashboard to write.
     text = (PACKAGE / "dashboard" / "README.md").read_text()
     (rights,) = re.findall(r"(?m)^(?:sudo )?(chgrp mask-patrol .*)$", text)
     (setting,) = re.findall(r"(ReadWritePaths=\S+)", text)
@@ -440,7 +441,7 @@ def test_update_from_old_release_keeps_all_data(
     def delivered() -> list[int]:
         return [event["seq"] for event in device.subscriber.bodies("events")[earlier:]]
 
-    # The old release: a configuration, credentials, a password, an acknowledged alert.
+    # Give the old release a configuration, credentials, a password, and an acknowledged alert.
     device.write_credentials()
     config = device.write_config(f"[dashboard]\nport = {client.port}\n")
     machine.run(device.unpack(old_bundle), "--offline", "--dashboard", "--config", config)
@@ -452,7 +453,7 @@ def test_update_from_old_release_keeps_all_data(
     wait_until(lambda: bool(client.history()), "an alert in the history", PATIENCE_S)
     assert client.acknowledge(client.history()[0]["id"]) == 200
 
-    # Events that the old release records while the broker is away, and does not deliver.
+    # While the broker does not run, the old release records events that it cannot deliver.
     device.wait_online()
     device.broker.stop()
     machine.run("systemctl", "restart", "mask-patrol")
@@ -478,7 +479,7 @@ def test_update_from_old_release_keeps_all_data(
     device.subscriber.wait_for(lambda: max(delivered()) > last_delivered + 2, "new events")
     assert sorted(set(delivered())) == list(range(1, max(delivered()) + 1))
 
-    # The old password, the old history, and new alerts.
+    # The old password and the old history are kept, and new alerts are added.
     client = DashboardClient(client.port)
     client.wait_listening()
     assert client.log_in("not the password") == 403

@@ -193,7 +193,7 @@ def first(root: Root) -> Root:
 
 
 def restarted(root: Root) -> bool:
-    """Return whether the last run restarted the service."""
+    """Return whether the last run of install.sh restarted the service."""
     return bool(root.calls("systemctl restart"))
 
 
@@ -266,7 +266,7 @@ def test_next_run_restarts_after_a_failed_restart(first: Root) -> None:
 
 @pytest.mark.slow
 def test_stopped_service_needs_no_restart(root: Root) -> None:
-    """The next start uses the installed files anyway."""
+    """A service that does not run uses the installed files at its next start."""
     root.install("--no-start", "--config", str(root.write_config()))
     assert not restart_pending(root)
     root.reply("pid", "5\n")  # started manually
@@ -304,7 +304,7 @@ def test_uninstall_refuses_other_arguments(first: Root, argument: str) -> None:
 
 
 def test_purge_reloads_systemd_and_names_the_rest(first: Root) -> None:
-    # The installed script would examine the boot partition of this machine.
+    # Replace the installed script, which would examine the boot partition of this machine.
     (first.folder / "usr/local/sbin/mask-patrol-read-only").write_text("#!/bin/sh\n")
     drop_in = first.folder / "etc/systemd/system/mask-patrol.service.d"
     drop_in.mkdir(parents=True)
@@ -342,7 +342,7 @@ def test_only_purge_empties_the_data_partition(first: Root, purge: bool) -> None
     calls = first.calls("systemctl stop")
     assert (
         calls[-1] == "systemctl stop mask-patrol-data.service"
-    )  # unmounted after the service was stopped
+    )  # the partition is unmounted after the service was stopped
     assert events.exists() is not purge
     assert ("which was" in output, "and is empty" in output) == (True, purge)
 
@@ -363,7 +363,7 @@ def test_read_only_root_is_refused(first: Root) -> None:
     for arguments in ((), ("uninstall",)):
         assert "sudo mask-patrol-read-only off" in first.install(*arguments, code=1)
     assert first.current == "1"
-    first.reply("root", "ext4\n")  # the overlay could not be mounted
+    first.reply("root", "ext4\n")  # as if the overlay could not be mounted
     first.install()
     assert first.current == "2"
 
@@ -384,11 +384,11 @@ def test_picamera2_is_installed_without_a_configuration(root: Root) -> None:
     root.install()
     assert apt_commands(root) == ["update", "install"]
     root.install()
-    assert apt_commands(root) == []  # there is a configuration now, with another camera
+    assert apt_commands(root) == []  # the configuration now exists, with another camera
 
 
 def test_picamera2_is_installed_if_configured(root: Root) -> None:
-    root.reply("apt-knows")  # outdated package lists contain it
+    root.reply("apt-knows")  # outdated package lists contain python3-picamera2
     output = root.install("--config", str(root.write_config("picamera2")))
     assert apt_commands(root) == ["install", "update"]
     assert "apt could not install python3-picamera2" in output

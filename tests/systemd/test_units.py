@@ -70,7 +70,7 @@ def test_exposure_is_below_two(name: str) -> None:
 def test_camera_devices_are_allowed() -> None:
     text = (SYSTEMD / "units/mask-patrol.service").read_text()
     for needed in (
-        "DeviceAllow=char-video4linux rw",  # V4L2, and the subdevices of libcamera
+        "DeviceAllow=char-video4linux rw",  # for V4L2 and libcamera's subdevices
         "DeviceAllow=char-media rw",
         "DeviceAllow=char-dma_heap rw",
         "SupplementaryGroups=video",
@@ -84,7 +84,8 @@ def test_camera_devices_are_allowed() -> None:
 def test_led_is_writable(name: str) -> None:
     unit = (SYSTEMD / "units/mask-patrol.service").read_text()
     (paths,) = re.findall(r"(?m)^ReadWritePaths=(.*)$", unit)
-    # Each LED is named: their folder contains links, whose targets would stay read-only.
+    # Each LED must be named: their common folder contains only links, and naming the folder would
+    # leave the targets read-only.
     assert f"-/sys/class/leds/{name}" in paths.split()
     rules = (SYSTEMD / "units/mask-patrol.rules").read_text()
     assert re.search(r'(?m)^SUBSYSTEM=="leds", (?!KERNEL==)', rules), "any LED"

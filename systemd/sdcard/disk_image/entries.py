@@ -14,7 +14,7 @@ BLOCK_BYTES = 4096
 class File:
     """A file at `path` with `content`, or with the content of the file `source`.
 
-    `content` is not part of the representation, because it may be a secret.
+    `repr()` does not show `content`, because it may be a secret.
     """
 
     path: str
@@ -64,7 +64,8 @@ def parents(path: str) -> Iterator[str]:
 def size_of(entries: Iterable[Entry]) -> int:
     """Return the disk space that `entries` need in blocks of 4 KiB, in bytes.
 
-    Each entry counts as one block for its inode and name, one for a partial block, and its content.
+    Each entry counts as its full blocks of content, one block for a partly filled last block, and
+    one block for its inode and name.
     """
     return sum(
         BLOCK_BYTES * (1 + (entry.size_bytes if isinstance(entry, File) else 0) // BLOCK_BYTES + 1)

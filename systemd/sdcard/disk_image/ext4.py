@@ -35,9 +35,10 @@ class Ext4:
         self._device = f"{image}?offset={offset_bytes}" if offset_bytes else str(image)
 
     def require_clean(self) -> None:
-        """Raise UserError if it was not unmounted cleanly, or has errors.
+        """Raise UserError if the file system was not unmounted cleanly, or has errors.
 
-        Otherwise the next mount would replay its journal over the files that are written here.
+        If it was not unmounted cleanly, the next mount would replay its journal, which could
+        overwrite the files that this class writes.
         """
         with self.image.open("rb") as file:
             file.seek(self._offset + SUPERBLOCK_AT)

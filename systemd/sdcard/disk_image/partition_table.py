@@ -1,6 +1,6 @@
 """The partition table of an image of Raspberry Pi OS: a FAT boot partition, then an ext4 root.
 
-An image that `make image` made may have a third partition between them, for the data.
+An image that `make image` made may have a third partition between them, for the daemon's data.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class Readable(Protocol):
     """An open image."""
 
     def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes; none at the end."""
+        """Return at most `size` bytes, or no bytes at the end of the image."""
 
 
 def unpack(source: Path, target: Path) -> None:

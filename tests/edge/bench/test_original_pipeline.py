@@ -1,4 +1,4 @@
-"""The original's pipeline: its network runs in every runtime, on every face of every frame."""
+"""The pipeline of the original program, in every runtime: each face of each frame is classified."""
 
 from __future__ import annotations
 

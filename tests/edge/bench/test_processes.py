@@ -12,4 +12,4 @@ def test_peak_memory_of_a_running_process() -> None:
         pass
     assert watched.mb is not None
     assert watched.mb >= own > 1.0
-    assert peak_mb(2**22 + 1) is None  # beyond the kernel's largest id
+    assert peak_mb(2**22 + 1) is None  # larger than any process ID of the kernel

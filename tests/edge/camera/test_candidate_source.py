@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 
 
 class NullListener:
-    """Ignores what a reader reports."""
+    """A listener that ignores every report of a reader."""
 
     def on_opened(self, reader: Reader, live: bool) -> None:
         pass

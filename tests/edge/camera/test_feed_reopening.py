@@ -66,7 +66,7 @@ def test_source_that_hangs_in_read_is_replaced() -> None:
         bench.show(101)
         hung.deliver(77)
         assert hung.closed.wait(5.0)
-        assert bench.feed.take(0.0) is None  # its late frame is ignored
+        assert bench.feed.take(0.0) is None  # the late frame of the hung source is ignored
 
 
 def test_slow_source_recovers_without_reopening() -> None:

@@ -158,7 +158,7 @@ def test_new_settings_close_the_same_camera_first() -> None:
         first = bench.camera.source
         bench.feed.reopen(exclusive_open(bench), changed(width_px=1280))
         assert not bench.feed.settled()
-        assert bench.feed.take(0.0) is None  # does not wait for the reader of the old source
+        assert bench.feed.take(0.0) is None  # `take` does not wait for the old source's reader
         assert bench.state == "reopening"
         first.deliver(100)
         wait_until(

@@ -12,7 +12,7 @@ from tests.support.clock import Clock
 
 
 class RecordingListener:
-    """Records what a reader reports; every frame but garbage is usable."""
+    """A listener that records the reports of a reader, and accepts every frame except garbage."""
 
     def __init__(self) -> None:
         self.events: queue.Queue[object] = queue.Queue()

@@ -45,7 +45,7 @@ def test_faces_of_the_demo_clip_get_the_right_label(
 
 
 def test_order_of_colour_channels_changes_the_scores(classifier: Classifier) -> None:
-    """Otherwise the tests could not detect a BGR frame that is passed by mistake."""
+    """If the scores were equal, the tests could not detect that BGR is passed instead of RGB."""
     frame = demo_frame(BARE_AT_S[0])
     (face,) = HaarDetector(DetectorSettings()).find(frame)
     rgb_scores = classifier.classify(frame[:, :, ::-1], face.box_px)

@@ -10,14 +10,14 @@ from edge.config.toml_schema import Section, format_error, load_toml
 
 
 class Lamp(Section, frozen=True, kw_only=True):
-    """A table of the test's schema."""
+    """The table `lamp` in the description of a house."""
 
     colour: str = "white"
     watts: int = 5
 
 
 class House(Section, frozen=True, kw_only=True):
-    """The test's schema."""
+    """A schema for these tests: the description of a house."""
 
     address: str
     colour: str = "red"

@@ -34,7 +34,7 @@ def count_frames(camera: Camera) -> int:
 def test_fast_recording_ignores_the_heat(settings: Settings) -> None:
     camera = build(settings, fast=True, share=0.3)
     assert isinstance(camera.feed, EveryFrame)
-    assert count_frames(camera) == 10  # camera.fps of the clip's twenty frames a second
+    assert count_frames(camera) == 10  # `camera.fps` is half the frame rate of the clip
 
 
 def test_live_source_keeps_its_own_pace(settings: Settings) -> None:

@@ -17,7 +17,7 @@ from tests.support.alert_events import alert_event
 
 
 class RecordingSink:
-    """A sink that records events and retained bodies."""
+    """A sink that records events and the bodies of retained messages."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []

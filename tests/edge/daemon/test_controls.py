@@ -24,7 +24,7 @@ def test_request_during_a_reload_causes_another() -> None:
     assert not controls.reload_requested.is_set()
     controls.reload_requested.set()
     controls.end_reload("")
-    assert controls.reloading  # because of the second request
+    assert controls.reloading  # the second request has not been served
 
 
 def test_refusal_is_kept_until_the_next_reload() -> None:

@@ -22,12 +22,12 @@ from edge.mqtt.delivery import NullSink
 from edge.mqtt.payloads import Origin
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)
-#: What the loop's clock always shows; frame number n was captured at n seconds.
+#: The constant time of the loop's clock, in seconds; frame number n was captured at n seconds.
 NOW_S = 77.0
 
 
 class CountedFeed:
-    """A feed of `count` frames; calls `end` each time that a frame is taken after the last."""
+    """A feed of `count` frames; calls `end` at each request for a frame after the last frame."""
 
     def __init__(self, count: int, end: Callable[[], None] = lambda: None) -> None:
         self._left = count
@@ -174,7 +174,7 @@ def test_time_passes_for_tracks_while_no_frame_comes() -> None:
     bench = Bench(feed, controls=controls)
     bench.pipeline.tracks = ("somebody",)
     bench.loop.run()
-    assert bench.pipeline.passed_s == [NOW_S]  # called once: then no track is left
+    assert bench.pipeline.passed_s == [NOW_S]  # called only once, as no track is left after that
 
 
 def test_time_never_runs_backwards_for_tracks() -> None:
@@ -223,7 +223,7 @@ def test_pause_skips_frames_and_feeds_the_watchdog() -> None:
     bench = Bench(feed, RecordingPipeline(lambda: controls.pause() and None), controls)
     bench.loop.run()
     assert bench.pipeline.frames == 1
-    assert bench.pipeline.finished == 2  # once at the pause, once at the end
+    assert bench.pipeline.finished == 2  # tracks are ended at the pause and at the end
     assert bench.view.get() is None
     assert bench.notifier.messages.count("alive") == 7
 

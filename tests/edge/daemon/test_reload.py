@@ -42,7 +42,7 @@ class RunningDaemon:
         )
 
     def finish_reload(self) -> None:
-        """Begin a reload and call it until it is finished, as the loop does."""
+        """Begin a reload and continue it until it is finished, as the loop does."""
 
         def finished() -> bool:
             self.feed.take(0.1)
@@ -51,7 +51,7 @@ class RunningDaemon:
         wait_until(finished, "the reload")
 
     def brightness(self) -> int:
-        """The mean grey of the next frame, which tells the clips apart."""
+        """The mean grey value of the next frame, which differs between the clips."""
         while (frame := self.feed.take(20.0)) is None:
             assert not self.feed.over
         return int(frame.image_bgr.mean())
@@ -83,14 +83,14 @@ def test_nothing_changes_before_the_new_camera_delivers(
         camera = {"source": silent.url, "timeout_s": 1.0, "name": "hall"}
         daemon.next = change(daemon.settings, camera=camera, tracker={"window_s": 2.0})
         assert not daemon.reload()
-        wait_until(lambda: bool(silent.connections), "the feed connects to it")
+        wait_until(lambda: bool(silent.connections), "the feed connects to the silent server")
         assert daemon.brightness() < 100
         assert daemon.applied == []
         with pytest.raises(UserError, match="no video stream at http"):
             daemon.finish_reload()
     assert daemon.applied == []
     assert daemon.brightness() < 100
-    # The refused configuration leaves no trace.
+    # The next reload is not affected by the refused configuration.
     daemon.next = daemon.settings
     daemon.finish_reload()
     assert daemon.applied[0].settings == daemon.settings
@@ -114,7 +114,7 @@ def test_invalid_configuration_changes_nothing(
         daemon.finish_reload()
     assert daemon.applied == []
     assert daemon.brightness() < 100
-    # The next valid configuration is compared with the one in force.
+    # The next valid configuration is compared with the configuration in use.
     daemon.next = change(daemon.settings, tracker={"window_s": 3.0})
     daemon.finish_reload()
     assert daemon.applied[0].settings.tracker.window_s == 3.0

@@ -1,4 +1,4 @@
-"""Saving to the daemon's configuration: the reported status, and the file."""
+"""Saving to the daemon's configuration file: the reported status, and the changes to the file."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_saving_works_without_a_daemon(config: Path) -> None:
 
 
 def test_result_of_saving_ignores_later_changes(config: Path, tmp_path: Path) -> None:
-    """Between writing and answer, the file is damaged, and the daemon reads another file."""
+    """After the file was written, it is damaged, and the daemon's answer is for another file."""
     camera = LocalCamera(load_settings(config), config)
 
     def answer() -> bytes:
@@ -93,7 +93,7 @@ def test_planted_temporary_file_is_not_used(
     (tmp_path / ".door.toml.new").symlink_to(victim)
     modes = []
 
-    def record_mode(file: int, mode: int) -> None:  # until now, only the owner may read the file
+    def record_mode(file: int, mode: int) -> None:  # the file's mode before this call is recorded
         modes.append(stat.S_IMODE(os.fstat(file).st_mode))
         os.chmod(file, mode)
 
@@ -113,7 +113,7 @@ def test_saving_fails_if_the_group_would_be_lost(
     os.chown(config, -1, 1000)
     before = config.read_text()
 
-    def refuse(*_: object) -> None:  # as in a service with PrivateUsers=
+    def refuse(*_: object) -> None:  # fails as in a service with PrivateUsers=
         raise OSError(errno.EINVAL, "Invalid argument")
 
     monkeypatch.setattr(os, "fchown", refuse)
@@ -121,7 +121,7 @@ def test_saving_fails_if_the_group_would_be_lost(
     with pytest.raises(UserError, match=r"its group cannot be kept.*; write it there yourself"):
         camera.save(ZONE, None)
     assert config.read_text() == before
-    config.chmod(0o644)  # the daemon can read the file without the group
+    config.chmod(0o644)  # everybody may read the file: the group is not needed
     camera.save(ZONE, None)
     assert "zone" in config.read_text()
 

@@ -1,4 +1,4 @@
-"""The start of `mask-patrol dashboard`: addresses, mistakes, and what it imports."""
+"""The start of `mask-patrol dashboard`: addresses, wrong settings, and imported modules."""
 
 from __future__ import annotations
 

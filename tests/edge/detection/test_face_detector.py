@@ -76,7 +76,7 @@ def test_partial_searches_return_boxes_of_the_whole_frame() -> None:
     assert detector.search_near(luma, beside, 0.4) == []
     (far,) = detector.search_near(luma, beside, 1.5)
     assert far.box_px == pytest.approx(face.box_px, abs=8)
-    assert detector.search_near(luma, (x, y, 2 * w, 2 * h), 0.4) == []  # the face is half that size
+    assert detector.search_near(luma, (x, y, 2 * w, 2 * h), 0.4) == []  # the box is too large
 
 
 def test_faces_below_the_minimum_size_are_not_found() -> None:

@@ -24,7 +24,7 @@ FPS = 10.0
 
 
 class KnownFaces:
-    """A detector that finds the faces in `faces` if it is asked to search where they are."""
+    """A detector that finds each face in `faces` if it searches the place of that face."""
 
     def __init__(self) -> None:
         self.faces: list[Box] = []

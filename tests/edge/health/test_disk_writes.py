@@ -53,12 +53,12 @@ def test_rate_is_reported_after_an_hour() -> None:
 def test_rate_covers_the_last_day_only() -> None:
     counters = Counters()
     writes = counters.disk_writes()
-    counters.advance(600.0, 500 * MIB, 500 * MIB)  # a start that writes a lot
+    counters.advance(600.0, 500 * MIB, 500 * MIB)  # the start writes a lot
     for _ in range(3 * 24 * 60):
         writes.body()
         counters.advance(60.0, 1000, 4000)
     body = writes.body()
-    # Samples are ten minutes apart, so that the window is at most that much longer than a day.
+    # Samples are ten minutes apart, so the window is at most ten minutes longer than a day.
     assert body["written_bytes_per_day"] == pytest.approx(1000 * DAY_S / 60.0)
     assert body["card_bytes_per_day"] == pytest.approx(4000 * DAY_S / 60.0)
     assert body["written_bytes"] == 500 * MIB + 3 * 24 * 60 * 1000
@@ -98,7 +98,7 @@ def test_partition_counts_as_its_whole_disk(tmp_path: Path) -> None:
     link.symlink_to(disk / "mmcblk0p2")
     assert disk_written_bytes(tmp_path, links) == MIB
     link.unlink()
-    assert disk_written_bytes(tmp_path, links) is None  # as with an overlay in memory
+    assert disk_written_bytes(tmp_path, links) is None  # no disk, as with an overlay in memory
 
 
 @pytest.mark.parametrize("text", ["", "write_bytes: many\n", "rchar: 5\n", "nothing\n"])

@@ -20,7 +20,7 @@ TRIGGERS = "rc-feedback mmc0 timer"
 
 
 class RecordingLed:
-    """An LED that records, for each of the first `waits` waits, its state and their duration."""
+    """An LED that records its state during each of the first `waits` waits, and their durations."""
 
     def __init__(self, waits: int) -> None:
         self.recorded: list[tuple[bool, float]] = []
@@ -114,9 +114,10 @@ def test_board_led_switches_and_restores_its_trigger(tmp_path: Path) -> None:
 def test_trigger_is_restored_after_kills(tmp_path: Path, kills: int) -> None:
     folder, saved = make_led_folder(tmp_path), tmp_path / "state" / "led-trigger"
     for _ in range(kills):
-        BoardLed(folder, saved)  # `restore` is not called, as after a kill
+        BoardLed(folder, saved)  # after a kill, `restore` is not called
         assert (folder / "trigger").read_text() == "none"
-        (folder / "trigger").write_text(f"[none] {TRIGGERS}\n")  # as the kernel shows "none"
+        # The kernel lists all triggers, and encloses the active trigger in brackets.
+        (folder / "trigger").write_text(f"[none] {TRIGGERS}\n")
     BoardLed(folder, saved).restore()
     assert (folder / "trigger").read_text() == "mmc0"
     assert not saved.exists()

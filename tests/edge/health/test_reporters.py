@@ -12,7 +12,7 @@ from edge.health.reporters import HealthReporter, InfoReporter, StateReporter, i
 
 
 class RecordingSink:
-    """A sink that records what is retained; `two` is set after the second body."""
+    """A sink that records retained messages; `two` is set after the second message."""
 
     def __init__(self) -> None:
         self.retained: list[tuple[str, dict[str, Any], int]] = []

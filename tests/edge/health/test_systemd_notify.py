@@ -35,7 +35,7 @@ def test_keep_alive_is_sent_twice_per_period(tmp_path: Path, systemd: Systemd) -
     clock = Clock()
     environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "10000000"}
     notifier = Notifier(environment, clock=clock)
-    for _ in range(200):  # twenty seconds of ten frames each
+    for _ in range(200):  # twenty seconds at ten frames per second
         notifier.keep_alive()
         clock.advance(0.1)
     assert systemd.received() == ["WATCHDOG=1"] * 4

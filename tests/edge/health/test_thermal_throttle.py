@@ -13,7 +13,7 @@ from edge.health.thermal_throttle import (
 
 
 class Board:
-    """A board with a temperature and flags that a test sets, and its throttle."""
+    """A board whose temperature and flags a test sets, and its throttle."""
 
     def __init__(self, hot_c: float = 75.0) -> None:
         self.temperature_c: float | None = 50.0
@@ -27,7 +27,7 @@ class Board:
         return self.temperature_c
 
     def share_after(self, seconds: float) -> float:
-        """Let `seconds` pass in turns of 0.1 s, and return the share of the frame rate."""
+        """Let `seconds` pass in steps of 0.1 s; return the allowed share of the frame rate."""
         for _ in range(round(seconds / 0.1)):
             self.now_s += 0.1
             self.throttle.update(self.now_s)

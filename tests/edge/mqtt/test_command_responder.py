@@ -169,7 +169,7 @@ def test_excess_commands_are_dropped_and_events_continue(
     subscriber.wait_for(
         lambda: sum(m.topic == CMD + "ping" for m in subscriber.messages) == flood, "the flood"
     )
-    # The blocked command takes one place, and the last signal in the queue is MessagesDropped.
+    # The queue holds all waiting commands except the blocked command, and then MessagesDropped.
     wait_until(lambda: publisher._queue.signals.qsize() == MAX_WAITING_MESSAGES, "a full queue")
     outbox.put({"n": 0})
     publisher.wake()

@@ -144,7 +144,7 @@ def test_stopped_broker_disconnects(mosquitto: Mosquitto) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("over", [0, 3])  # mosquitto does not count the fixed header
+@pytest.mark.parametrize("over", [0, 3])  # mosquitto's limit excludes the header of 3 bytes
 def test_packet_size_is_computed_as_the_broker_does(tmp_path: Path, over: int) -> None:
     server = Mosquitto(tmp_path, more=(f"max_packet_size {MAX_BYTES}",)).start()
     signals: Signals = queue.SimpleQueue()

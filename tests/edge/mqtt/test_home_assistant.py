@@ -18,7 +18,7 @@ from tests.support.mqtt.brokers import Mosquitto, Subscriber
 
 #: The keys that are allowed for every entity.
 COMMON = {"platform", "unique_id", "qos", "name", "icon", "entity_category", "device_class"}
-#: The required keys of each platform, and the optional ones that we use.
+#: The required keys of each platform, and the optional keys that the daemon uses.
 REQUIRED = {
     "event": {"state_topic", "event_types"},
     "binary_sensor": {"state_topic"},

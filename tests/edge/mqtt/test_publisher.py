@@ -247,7 +247,7 @@ def test_unacknowledged_events_are_resent_in_order(
     wait_until(lambda: publisher.acknowledged == 1, "acknowledgements")
     relay.drop_answers()
     seqs = []
-    for n in range(30):  # more than may be in flight
+    for n in range(30):  # more events than may be in flight
         seqs.append(outbox.put({"n": n}))
         publisher.wake()
     subscriber.wait_for(
@@ -289,7 +289,7 @@ def test_event_forbidden_by_broker_is_kept(
     publisher = start_publisher(server.broker)
     wait_until(lambda: "does not accept events" in str(publisher.failure), "the refusal")
     publisher.stop(STOP_S)
-    assert publisher.connections <= 2  # the first attempt and one at the stop
+    assert publisher.connections <= 2  # the first attempt and an attempt at the stop
     late = Subscriber(server.broker)
     late.wait_for(lambda: late.bodies("status") == ["offline"], "the retained offline")
     late.close()
@@ -447,7 +447,7 @@ def test_hanging_worker_is_not_alive(
     clock = RunningClock()
     topics = Topics("maskpatrol", "door1")
     publisher = Publisher(mosquitto.broker, topics, outbox, clock=clock, verbs={"hang": hang})
-    assert publisher.alive()  # before the start no worker is expected
+    assert publisher.alive()  # alive, as no worker has to run before the start
     publisher.start()
     subscriber.wait_for_status("online")
     subscriber.client.publish("maskpatrol/door1/cmd/hang", "", qos=1)

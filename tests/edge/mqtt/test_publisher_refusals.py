@@ -40,7 +40,7 @@ def test_too_large_event_is_kept_and_reported_once(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Events before it are delivered; it and the events after it wait."""
+    """Events before the too large event are delivered; this event and the events after it wait."""
     monkeypatch.setattr("edge.mqtt.reconnect_backoff.REFUSED_DELAY_S", 0.2)
     listener = Subscriber(small_packets.broker)
     outbox.put({"n": 1})
@@ -114,7 +114,7 @@ def test_restarting_broker_is_not_reported_as_second_device(
 def test_second_device_is_reported_when_session_is_taken_over(
     mosquitto: Mosquitto, start_publisher: StartPublisher, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """mosquitto 2.0.11 does not send the reason that MQTT 5 requires, so the relay does."""
+    """mosquitto 2.0.11 does not send the reason that MQTT 5 requires, so the relay sends it."""
     relay = Relay(mosquitto.broker, sends_before_close=TAKEN_OVER)
     first = start_publisher(relay.broker)
     wait_until(lambda: first.connected, "connected")

@@ -1,4 +1,4 @@
-"""Every TLS handshake that can fail, against a real broker."""
+"""Each reason for which a TLS handshake with a real broker can fail."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_clock_jump_does_not_age_events(tmp_path: Path, clock: MomentClock) -> N
 def test_outbox_behaves_like_a_numbered_list(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str]
 ) -> None:
-    """Even while the disk fails, no event is lost unless the process ends meanwhile."""
+    """If the disk fails, no event is lost unless the process ends before the disk works again."""
     folder = tmp_path_factory.mktemp("outbox") / "state"
     clock = MomentClock()
     outbox, waiting, last, good = open_outbox(folder, clock=clock), [], 0, True
@@ -174,7 +174,7 @@ def test_full_disk_is_reported_and_loses_nothing(tmp_path: Path, clock: MomentCl
     assert outbox.put({"n": "x" * 100_000}) == 2
     assert "full" in outbox.warning
     assert waiting_seqs(outbox) == [1, 2]
-    outbox.remove(1)  # acknowledged in the meantime
+    outbox.remove(1)  # as the broker has acknowledged the event
     assert waiting_seqs(outbox) == [2]
     clock.advance(5.0)
     assert outbox.put({"n": 3}) == 3
@@ -222,7 +222,7 @@ def test_unusable_path_is_reported_and_retried(
     blocked.write_text("a file instead of a folder")
     outbox = open_outbox(blocked, clock=clock)
     assert "cannot use the outbox" in outbox.warning
-    # It is not known which numbers were used, so a much higher one is chosen.
+    # It is unknown which numbers were used, so the outbox continues with a much higher number.
     assert outbox.put({}) > 1_700_000_000
     blocked.unlink()
     clock.advance(5.0)

@@ -149,9 +149,9 @@ def test_power_cut_during_recovery_loses_nothing(
         if step == "edge.outbox.outbox.finish_replacement":
             calls: list[object] = []
 
-            def second_time(path: Path) -> None:  # when the rebuilt file has not been renamed yet
+            def second_time(path: Path) -> None:
                 calls.append(path)
-                if len(calls) == 2:
+                if len(calls) == 2:  # the rebuilt file has not been renamed yet
                     cut()
 
             patched.setattr(step, second_time)

@@ -37,7 +37,7 @@ def test_current_release_is_never_deleted(device: Path) -> None:
 
 def test_current_and_previous_release_are_kept(device: Path) -> None:
     (device / "4").mkdir()
-    (device / "4/pyvenv.cfg").touch()  # its installation was interrupted by a power cut
+    (device / "4/pyvenv.cfg").touch()  # a power cut interrupted the installation of 4
     (device / ".unpacked-x").mkdir()
     (device / "first-boot").mkdir()  # not a release
     assert releases.complete_releases() == ["1", "2", "3"]

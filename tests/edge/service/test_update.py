@@ -51,7 +51,7 @@ OLD = report(process=7)
 
 
 class Timeline:
-    """Reports in a sequence, the last one repeated, and a clock that advances only in `wait`."""
+    """A sequence of reports, of which the last repeats, and a clock that only `wait` advances."""
 
     def __init__(self, reports: Iterable[DeviceReport]) -> None:
         self.now_s = 0.0
@@ -194,7 +194,7 @@ class PowerCutError(BaseException):
 
 @pytest.fixture
 def calls(device: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The calls that a trial makes. A stub of install.sh activates releases; 3 is never online."""
+    """The calls that a trial makes, with a stub of install.sh. Release 3 is never online."""
     calls: list[str] = []
 
     def activate(version: str) -> None:
@@ -298,7 +298,7 @@ def test_read_only_root_refuses_updates(
             begin()
     assert not calls
     assert links(device) == ("2", "1")
-    # The unit runs `settle` at every boot, and must not fail.
+    # The unit runs `settle` at every boot, so `settle` must not fail.
     assert update.settle(5.0) == 0
 
 

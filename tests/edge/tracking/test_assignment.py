@@ -23,7 +23,7 @@ def rank(costs: list[list[float]], pairs: dict[int, int]) -> tuple[int, float]:
 
 
 def best_rank(costs: list[list[float]]) -> tuple[int, float]:
-    """The rank of the best assignment, found by comparing all of them."""
+    """The rank of the best assignment, found by comparing all assignments."""
     columns = len(costs[0])
     candidates = itertools.product(range(-1, columns), repeat=len(costs))
     return min(

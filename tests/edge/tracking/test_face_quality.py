@@ -17,7 +17,7 @@ from edge.detection.face_detector import Face, HaarDetector
 from edge.tracking.face_quality import Quality, measure_quality
 
 MARGIN, INPUT = 0.12, (96, 96)
-#: Support of a box that certainly contains a face.
+#: The number of raw detections that are merged into a box which certainly contains a face.
 HIGH_SUPPORT = 27
 GOOD = Quality(1.0, 0.0, 0.0, 130.0, 40.0, 0.0, 1.0, HIGH_SUPPORT)
 
@@ -99,7 +99,7 @@ def test_faces_cut_off_by_the_frame_lose_weight(frame: Pixels) -> None:
     assert weight(frame[: y + h - h // 20], FACE_BOX) == 1.0
     assert 0.0 < weight(frame[: y + h - h // 5], FACE_BOX) < 1.0
     assert weight(frame[: y + h - h // 3], FACE_BOX) == 0.0
-    # At a side, a larger share can be cut off, because the mouth is in the middle.
+    # More of the face can be cut off at a side than at the bottom: the mouth is in the middle.
     assert weight(frame[:, x + w // 5 :], (-float(w // 5), FACE_BOX[1], w, h)) == 1.0
     assert weight(frame[:, : x + w // 2 - 1], FACE_BOX) == 0.0
 

@@ -111,7 +111,7 @@ def test_walker_passing_a_standing_person_keeps_the_number(
 
 @pytest.mark.parametrize("hidden_frames", [5, 12])
 def test_shared_box_is_evidence_for_nobody(hidden_frames: int) -> None:
-    """A person with a mask walks behind one without, and only one box is left."""
+    """A masked person walks behind a person without a mask, and only one box is left."""
     tracker = Tracker(TrackerSettings())
     for step in range(20 + hidden_frames):
         at_s = step * PERIOD_S
@@ -203,7 +203,7 @@ def test_score_is_the_median_over_the_window() -> None:
     tracker = Tracker(TrackerSettings(window_s=0.35))
     for step, scores in enumerate([MASKED, BARE, BARE, MASKED, BARE]):
         tracks = tracker.update([reading(100, 100, step * 0.1, 60, scores)], step * 0.1)
-    assert tracks[0].readings == 4  # the first is older than the window
+    assert tracks[0].readings == 4  # the first reading is older than the window
     assert tracks[0].score(["no_mask"]) == 0.9
 
 

@@ -11,7 +11,7 @@ from edge.tracking.zone import Point, Zone
 
 SHARE = st.floats(0, 1)
 DOOR = ((0.2, 0.0), (0.8, 0.0), (0.8, 1.0), (0.2, 1.0))
-#: An L: the lower right quarter of the frame is outside.
+#: A zone in the shape of an L: only the lower right quarter of the frame is outside of it.
 L_SHAPE = ((0.0, 0.0), (1.0, 0.0), (1.0, 0.5), (0.5, 0.5), (0.5, 1.0), (0.0, 1.0))
 
 

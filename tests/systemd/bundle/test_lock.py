@@ -18,7 +18,7 @@ PYTHON_VERSIONS = {"cp311": "3.11", "cp313": "3.13"}
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_lock_satisfies_pyproject(python: str) -> None:
-    """`make lock` was run after the last change of the dependencies."""
+    """This test fails if `make lock` was not run after the last change of the dependencies."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pins = {pin.name: pin.version for pin in read_lock(Target(python, "aarch64").lock)}
     extras = project["optional-dependencies"]

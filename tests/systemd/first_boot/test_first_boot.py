@@ -99,7 +99,7 @@ def test_next_boot_completes_an_interrupted_setup(kit: Path, tmp_path: Path, hal
         script = device.kit / "first-boot.sh"
         done = device.run(script, cut=cut, half=half)
         assert done.returncode == -9, cut
-        if script.exists():  # the unit runs the script only if it exists
+        if script.exists():  # the unit runs the script only if the script exists
             done = device.run(script)
             assert done.returncode == 0, done.stderr
         assert_set_up(device)
@@ -154,9 +154,7 @@ def test_interrupted_setup_still_makes_root_read_only(
             last = "start --no-block mask-patrol.service" if is_overlay else "reboot --no-block"
             assert device.calls[-1] == f"systemctl {last}"
         assert device.calls.count("switch on") == 1, cut
-        assert (
-            not unit.exists()
-        )  # if it stayed, this unit would undo a later `mask-patrol-read-only off`
+        assert not unit.exists()  # a remaining unit would undo a later `mask-patrol-read-only off`
         assert not (device.kit / "settings").exists()
 
 
@@ -206,7 +204,7 @@ def test_failing_step_does_not_stop_the_others(kit: Path, tmp_path: Path) -> Non
     assert "installed --no-start --offline" in device.calls
     assert "systemctl start --no-block mask-patrol.service" in device.calls
     device.command("real/usermod", usermod)
-    assert device.run(script).returncode == 0  # systemd restarts the unit
+    assert device.run(script).returncode == 0  # systemd would restart the unit
     assert_set_up(device)
     assert device.calls.count("installed --no-start --offline") == 1
 
@@ -249,7 +247,7 @@ def test_kit_without_bundle_and_url_is_refused(kit: Path, tmp_path: Path) -> Non
     device = device_with(kit, tmp_path)
     (device.kit / "bundle.tar").unlink()
     done = device.run(device.kit / "first-boot.sh")
-    assert done.returncode == 78  # the unit is not restarted for this code
+    assert done.returncode == 78  # systemd does not restart the unit after this code
     assert "contains neither a bundle nor the URL of one" in done.stdout
     assert "Traceback" not in done.stderr
 

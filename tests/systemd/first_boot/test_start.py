@@ -69,7 +69,7 @@ def test_next_boot_completes_an_interrupted_move(tmp_path: Path, half: bool) -> 
         kit = files_in(device.boot / "mask-patrol")
         start = device.boot / "mask-patrol/start.sh"
         assert device.run(start, cut=cut, half=half).returncode == -9
-        if start.exists():  # `bootcmd` runs the script only if it exists
+        if start.exists():  # `bootcmd` runs the script only if the script exists
             again = device.run(start)
             assert again.returncode == 0, again.stderr
             assert f"systemctl start --no-block {UNIT}" in device.calls

@@ -1,4 +1,4 @@
-"""Debian packages of an image: which are missing, and that apt ignores this machine."""
+"""Debian packages for an image: which are missing, and that apt ignores this machine's settings."""
 
 from __future__ import annotations
 

@@ -43,10 +43,10 @@ def test_trixie_card_has_user_data_and_kit(boot: Path, tmp_path: Path) -> None:
 def test_trixie_starts_the_kit_at_every_boot(boot: Path, tmp_path: Path) -> None:
     prepare(boot, "trixie", load_site(site_file(tmp_path)), small_bundle(tmp_path))
     settings = json.loads(user_data(load_site(site_file(tmp_path))).partition("\n")[2])
-    # cloud-init marks `runcmd` as done before it starts it.
+    # After a power cut, `runcmd` would not run again: cloud-init marks it as done at its start.
     assert "runcmd" not in settings
     ((*shell, script),) = settings["bootcmd"]
-    # The command mounts the boot partition: at later boots, cloud-init runs before that.
+    # The command mounts the boot partition, because it is not yet mounted at later boots.
     for name, line in (("systemctl", "mounted"), ("sh", "started")):
         (tmp_path / name).write_text(f"#!/bin/dash\necho {line} $* >>{tmp_path}/log\n")
         (tmp_path / name).chmod(0o755)

@@ -171,7 +171,7 @@ def test_card_is_locked_until_verified(
         return real_open(path, flags, *rest)
 
     def try_lock(descriptor: int, *rest: int) -> None:
-        """Between writing and reading, do what udev does before it examines a disk."""
+        """Try to lock the disk, as udev does before it examines a disk."""
         with card.open("rb") as file, pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         steps.append("locked")

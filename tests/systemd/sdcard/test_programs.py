@@ -1,4 +1,4 @@
-"""Programs of the system: found, run, and their failures reported."""
+"""Finding and running the system's programs, and reporting their failures."""
 
 from __future__ import annotations
 

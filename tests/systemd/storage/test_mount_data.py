@@ -1,4 +1,4 @@
-"""mount-data mounts the data partition, or an empty file system without free space if it cannot."""
+"""mount-data mounts the data partition or, if this fails, a file system without any space."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def script(tmp_path: Path) -> Script:
 
 def test_partition_is_checked_and_mounted(script: Script) -> None:
     assert script() == [
-        "fsck -T -y /dev/mmcblk0p3",  # exits with 1, as it does after repairs
+        "fsck -T -y /dev/mmcblk0p3",  # the stub exits with 1, as fsck does after repairs
         "mount -o noatime,nodev,nosuid,noexec,X-mount.mkdir /dev/mmcblk0p3 STATE",
     ]
     assert script(MOUNTED="/dev/mmcblk0p3") == []
@@ -112,7 +112,7 @@ def test_clock_is_set_to_the_newest_file(script: Script) -> None:
     assert "date" not in script(NOW="1700000001")[-1]
     synchronized = script.state.parents[2] / "run/systemd/timesync/synchronized"
     synchronized.parent.mkdir(parents=True)
-    synchronized.touch()  # the time is from the network
+    synchronized.touch()  # this file exists if the time is from the network
     assert "date" not in script(NOW="1600000000")[-1]
 
 
@@ -125,11 +125,11 @@ def test_placeholder_is_a_full_disk_for_the_daemon(tmp_path: Path) -> None:
     if subprocess.run(line, shell=True, check=False, capture_output=True).returncode:
         pytest.skip("mounting is not allowed here" if os.geteuid() == 0 else "mounting needs root")
     try:
-        os.chown(folder, 1, 1)  # as systemd does for a StateDirectory
+        os.chown(folder, 1, 1)  # systemd sets the owner of a StateDirectory
         before_s = int(time.time())
         outbox = Outbox(folder / "outbox.sqlite3", 100)
         assert outbox.warning
-        assert outbox.put({"id": "a"}) > before_s  # above the number of any earlier event
+        assert outbox.put({"id": "a"}) > before_s  # a larger number than any earlier event
         assert [event.payload for event in outbox.pending(0, 10)] == [{"id": "a"}]
         outbox.close()
     finally:

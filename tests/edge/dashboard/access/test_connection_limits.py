@@ -1,4 +1,4 @@
-"""The limits of idle connections."""
+"""The limits for the number of connections and for idle connections."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def test_delay_grows_up_to_the_maximum() -> None:
 
 
 def fail_often(throttle: LoginThrottle, address: str, now_s: float = 0.0) -> None:
-    """Make attempts that fail, until a further attempt is not allowed at once."""
+    """Make failing attempts until the next attempt has to wait."""
     for _ in range(FREE_ATTEMPTS):
         assert throttle.begin_attempt(address, now_s) == 0.0
     assert throttle.begin_attempt(address, now_s) > 0.0

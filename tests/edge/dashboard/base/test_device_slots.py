@@ -1,4 +1,4 @@
-"""Which devices have slots: the oldest ones that send messages, and every new one."""
+"""Which devices keep a slot in the limited list: the oldest active devices, and each new device."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAFE = SLOTS - NEWCOMERS
 
 
 def send(slots: DeviceSlots, name: str, at_s: float) -> str:
-    """Process a message of `name`; return the device that is evicted for it."""
+    """Process a message of the device `name`; return the device that loses its slot to it."""
     return "" if slots.touch(name, at_s) is not None else slots.assign(name, at_s)[1]
 
 
@@ -61,7 +61,7 @@ def test_new_device_rarely_loses_its_slot() -> None:
         slots.assign(f"invented{number}", 0.0)
     present = 0
     for second in range(2000):
-        for number in range(1990, 2000):  # the newest invented names
+        for number in range(1990, 2000):  # the newest of the invented devices
             send(slots, f"invented{number}", float(second))
         present += slots.touch("door1", float(second)) is not None
         send(slots, "door1", float(second))

@@ -1,4 +1,4 @@
-"""The bounds of the message types."""
+"""The limits of the values in each type of message."""
 
 from __future__ import annotations
 

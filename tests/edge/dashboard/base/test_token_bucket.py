@@ -1,4 +1,4 @@
-"""Rate limits with a burst, for each key."""
+"""Rate limits that allow a burst, with a separate limit for each key."""
 
 from __future__ import annotations
 

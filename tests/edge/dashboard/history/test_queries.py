@@ -74,7 +74,7 @@ def test_filter_selects_alerts(
 @pytest.mark.slow
 @pytest.mark.parametrize(("from_h", "to_h"), [(0, 24), (5, 80), (30, 31), (23, 49), (0, 200)])
 def test_counts_agree_for_any_span(engine: sa.Engine, from_h: int, to_h: int) -> None:
-    """The counts per hour, per device and hour, and per device and day are of the same alerts."""
+    """The counts per hour, per device, and per hour of one device count the same alerts."""
     store, history = HistoryStore(engine), HistoryQueries(engine)
     day_s = NOW_S // 86_400 * 86_400
     sent = [

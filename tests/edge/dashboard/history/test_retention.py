@@ -1,4 +1,4 @@
-"""Deletion of old and surplus rows, and of no others."""
+"""Deletion of old and surplus rows, and of no other rows."""
 
 from __future__ import annotations
 
@@ -111,12 +111,12 @@ def test_silent_names_are_deleted_before_active_ones(
     for number in range(3):
         store.update_last_seen({f"invented{number}": NOW_S + number})
     store.write_events([message("door1", 1)], NOW_S + 0.9 * DAY_S)
-    # No device is silent, so the newest is deleted.
+    # No device is silent, so the newest device is deleted.
     delete_expired(engine, NOW_S + 0.9 * DAY_S, 400.0, 1000)
     assert known_devices(engine) == ["invented0", "invented1", "invented2"]
     store.update_last_seen({"invented0": NOW_S + DAY_S})
     store.write_events([message("door1", 2)], NOW_S + 1.5 * DAY_S)
-    # The newest of the silent devices is deleted.
+    # The newest of the devices that are silent now is deleted.
     delete_expired(engine, NOW_S + 1.5 * DAY_S, 400.0, 1000)
     assert known_devices(engine) == ["door1", "invented0", "invented1"]
     assert store.write_events([message("door1", 5)], NOW_S + 1.6 * DAY_S).lost == {"door1": 2}

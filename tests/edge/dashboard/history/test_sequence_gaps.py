@@ -1,4 +1,4 @@
-"""Missing sequence numbers, in whatever order the others arrive."""
+"""Missing sequence numbers, in whatever order the other numbers arrive."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def test_numbers_below_the_first_are_ignored() -> None:
 def test_restart_keeps_earlier_losses() -> None:
     sequence = SequenceGaps()
     sequence.add_all([1, 2, 5, 2, 3, 4, 7], 5.0)
-    assert sequence.lost == 4  # 3 and 4 were lost before the restart, 5 and 6 after it.
+    # The events 3 and 4 were lost before the restart, and the events 5 and 6 after it.
+    assert sequence.lost == 4
     assert missing(sequence) == {5, 6}
 
 

@@ -1,4 +1,4 @@
-"""Writing the history: each event once, whatever is repeated or out of order."""
+"""Writing the history: each event is stored once, even if events are repeated or out of order."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_gaps_are_lost_events_until_filled(engine: sa.Engine) -> None:
 
 
 def test_two_dashboards_write_to_one_database(engine: sa.Engine) -> None:
-    """Two stores write at the same time: each writes half of the events, and both write 30."""
+    """Two stores write at once: each writes half of the events, and both write the first 30."""
     sent = [e for d in ("a", "b", "c") for n in range(1, 41) for e in visit(n, d, NOW_S + n)]
     halves = [sent[0::2] + sent[:30], sent[1::2] + sent[:30]]
     failures: list[BaseException] = []
@@ -127,7 +127,7 @@ def test_restored_device_is_listed_last(engine: sa.Engine) -> None:
     store.retire_devices(["a"], NOW_S)
     store.restore_devices(["a", "nobody"], NOW_S + 9.0)
     assert [name for name, _ in history.listed_devices()] == ["b", "a"]
-    # It sent the events 6 and 7 while it was retired; they count as lost.
+    # The device sent the events 6 and 7 while it was retired; they count as lost.
     assert store.write_events([message("a", 8)], NOW_S).lost == {"a": 2}
 
 

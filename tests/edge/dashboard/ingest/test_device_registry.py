@@ -1,4 +1,4 @@
-"""Which devices are listed: new, evicted, forgotten, returned, and after a restart."""
+"""Which devices are listed, also after evictions, after forgetting devices, and after a restart."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_ignored_retained_message_evicts_nobody(harness: Harness) -> None:
 
 def test_restart_does_not_count_as_a_message(engine: sa.Engine) -> None:
     seen_s = {f"d{number}": NOW_S - 60.0 for number in range(MAX_SLOTS)}
-    seen_s["d5"] = NOW_S - 2 * SILENT_AFTER_S  # d5 is one of the oldest devices, but silent.
+    seen_s["d5"] = NOW_S - 2 * SILENT_AFTER_S  # d5 is one of the oldest devices, but is silent
     HistoryStore(engine).update_last_seen(seen_s)
     harness = Harness(engine)
     harness.registry.load(NOW_S)

@@ -1,4 +1,4 @@
-"""The batcher writes every event that the database accepts, whatever else happens."""
+"""The batcher writes every event that the database accepts, whatever error occurs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which problems and which health figures are kept."""
+"""Which problems and which health figures are passed on to be stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The subscriber at a real broker: nothing is lost, and each failure is reported."""
+"""The subscriber at a real broker: no message is lost, and each failure is reported."""
 
 from __future__ import annotations
 

@@ -158,7 +158,8 @@ def test_rate_limit_stays_with_the_slot() -> None:
     for number in range(300):
         for _ in range(200):
             accepted += validator.validate(f"maskpatrol/e{number}/status", *online) is not None
-    assert accepted <= 200 * 200  # the burst of each slot that newcomers can get
+    # New devices can get 200 slots, and each slot accepts a burst of at most 200 messages.
+    assert accepted <= 200 * 200
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,8 @@ def test_outdated_page_receives_everything(monkeypatch: pytest.MonkeyPatch) -> N
     assert changes["all"]
     assert names(changes) == ["d4", "d5"]
     assert "gone" not in changes
-    # After REMOVED_S the removals are forgotten. A page that has received them is not affected.
+    # The state forgets a removed device after REMOVED_S. A page that already received the removal
+    # is not affected.
     clock.advance(REMOVED_S + 1.0)
     live.refresh_devices(9.0)
     assert live.changes_since(late)[1]["all"]

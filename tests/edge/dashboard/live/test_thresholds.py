@@ -1,4 +1,4 @@
-"""Grades of the health figures."""
+"""The grades that a device's health figures get."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge.dashboard.live.thresholds import TEMPERATURE_C, health_cells
 
 
 def grades(health: Health | None) -> dict[str, str]:
-    """The grades of a device by the names of the figures."""
+    """The grade of each health figure of a device, by the name of the figure."""
     device = DeviceState("door1", 0.0)
     if health is not None:
         device.apply(Message("door1", health, 0.0))

@@ -21,7 +21,7 @@ from edge.dashboard.live.websocket import (
 
 
 class Page:
-    """The page's side of a websocket; `allowed` is whether it is logged in."""
+    """The page's side of a websocket; `allowed` is whether the page is logged in."""
 
     def __init__(self, live: LiveWebsocket, reads: bool = True) -> None:
         """Without `reads`, sending data to the page blocks for ever."""

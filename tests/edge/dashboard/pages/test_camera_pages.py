@@ -73,5 +73,5 @@ def test_invalid_file_is_reported(app: ASGIApp, tmp_path: Path) -> None:
     (tmp_path / "door.toml").write_text("zone = [")
     for path in ("/camera/drawing", "/camera/use"):
         response = call_app(app, "GET", path)
-        # Without a daemon the status does not depend on the file.
+        # If no daemon runs, the status is the same for a valid and for an invalid file.
         assert response.status == (422 if path == "/camera/drawing" else 200)

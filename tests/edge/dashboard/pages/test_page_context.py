@@ -21,7 +21,7 @@ from edge.dashboard.pages.page_context import (
 
 
 def texts_in_script(file: str, name: str) -> dict[str, str]:
-    """Return the object `name` of a script."""
+    """Return the texts in the object `name` of the script `file`."""
     script = (DASHBOARD_FOLDER / "static" / file).read_text()
     found = re.search(rf"const {name} = (\{{[^}}]*\}})", script)
     assert found is not None

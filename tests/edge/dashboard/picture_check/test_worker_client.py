@@ -93,7 +93,7 @@ def test_hanging_process_is_killed_during_a_transfer() -> None:
     client._timeout_s = 0.5
     os.kill(process, signal.SIGSTOP)
     with pytest.raises(UserError, match="took too long"):
-        client.check(JPEG + bytes(4_000_000), "a.jpg", False)  # more than fits into a pipe
+        client.check(JPEG + bytes(4_000_000), "a.jpg", False)  # more data than fits into a pipe
     assert not Path(f"/proc/{process}").exists()
     client._timeout_s = 20.0
     assert len(client.check(JPEG, "a.jpg", False).record["faces"]) == 1

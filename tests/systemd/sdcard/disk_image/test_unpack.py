@@ -1,4 +1,4 @@
-"""Unpacking a downloaded image, whatever its compression."""
+"""Unpacking a downloaded image in each supported format of compression."""
 
 from __future__ import annotations
 
