@@ -1,4 +1,4 @@
-"""Another source, or the same one with other settings, that is tested before it is used."""
+"""A new source, or the present one with new settings, that is tested before the feed uses it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CandidateSource:
         """
         self.open_source = open_source
         self.settings = settings
-        #: Whether the source in use was closed to make room for this one.
+        #: Whether the source in use was closed, so that the candidate can open the same device.
         self.replaces_same_device = same_device is not None
         self.state: Opening | Reading = Opening(clock())
         #: The newest picture that the candidate delivered.

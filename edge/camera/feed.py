@@ -23,8 +23,8 @@ POLL_S = 0.1
 #: within this time. A camera may take longer, and the events that wait on disk should be sent
 #: meanwhile.
 START_WAIT_S = 2.0
-#: How long leaving the context waits for a source that hangs. Its thread is a daemon thread, so
-#: the process can end without it.
+#: How long leaving the context waits for a source that hangs. The thread that reads the source is a
+#: daemon thread, so the process can end while it hangs.
 CLOSE_WAIT_S = 1.0
 #: The settings with which a source is opened; the other settings can change while it is open.
 OPEN_SETTINGS = ("source", "width_px", "height_px", "fps", "timeout_s")
@@ -35,15 +35,16 @@ log = logging.getLogger(__name__)
 class CameraFeed:
     """Reads a source ahead and returns only its newest frame; reopens a live source.
 
-    A context manager. Entering begins to open the source and waits for at most `START_WAIT_S`,
-    so that an error in the source's address is raised at once (SourceError, or UserError). If a
-    live source is absent, `take` has it opened again, as after a failure. Leaving closes the source
-    within `CLOSE_WAIT_S` of `request_stop`. Reading begins with the first `take`.
+    A context manager. Entering the context begins to open the source and waits for at most
+    `START_WAIT_S`, so that an error in the source's address is raised at once (SourceError, or
+    UserError). If a live source is absent, `take` has it opened again, as after a failure. Leaving
+    the context closes the source within `CLOSE_WAIT_S` of `request_stop`. Reading begins with the
+    first `take`.
 
     A recorded source (`live` is False) is played at its own speed, ends by itself and is never
-    reopened. A live source that fails, ends, delivers no usable frame for
-    `timeout_s`, freezes or turns black is closed and reopened, in the thread that reads it, with
-    growing delays. Time-outs and delays are checked only in `take`, so it must be called often.
+    reopened. A live source that fails, ends, delivers no usable frame for `timeout_s`, freezes or
+    turns black is closed and reopened, in the thread that reads it, with growing delays. Time-outs
+    and delays are checked only in `take`, so `take` must be called often.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class CameraFeed:
         self._stopped = stopped
         self._clock = clock
         self._random = random
-        # Guards everything below; notified when `take` may have something to return.
+        # Guards all attributes below; notified when `take` may have something to return.
         self._changed = threading.Condition()
         self._stop_requested_s: float | None = None  # monotonic
         self._newest: Frame | None = None
@@ -111,7 +112,7 @@ class CameraFeed:
             return self._is_over()
 
     def take(self, timeout_s: float) -> Frame | None:
-        """Return the newest frame that was not taken yet; None if none comes within `timeout_s`.
+        """Return the newest frame that was not taken yet; None if `timeout_s` passes first.
 
         Returns None at once when the source is `over` or a stop was requested. Raises SourceError
         when a live source could not be reopened for `reopen_for_s`, or when too many attempts
@@ -141,10 +142,10 @@ class CameraFeed:
     def reopen(self, open_source: Callable[[], Source], settings: CameraSettings) -> None:
         """Start to change to other settings, and to the source that these settings name.
 
-        The source is opened in a thread; `settled` returns whether the change is complete.
-        Another source is opened while the present one is still read. A camera whose settings
-        change is closed first, because most cameras cannot be opened twice. Raises SourceError
-        when too many earlier attempts hang.
+        The source is opened in a thread; `settled` returns whether the change is complete. A
+        different source is opened while the present source is still read. A camera whose settings
+        change is closed first, because most cameras cannot be opened twice. Raises SourceError when
+        too many earlier attempts hang.
         """
         with self._changed:
             present = self._source.settings
@@ -223,7 +224,7 @@ class CameraFeed:
                 self._follow_state()
                 self._changed.notify_all()
 
-    # Everything below is called with the lock held.
+    # All methods below are called with the lock held.
 
     def _is_over(self) -> bool:
         ended = isinstance(self._source.state, Ended) and self._source.error is None
@@ -235,7 +236,7 @@ class CameraFeed:
             self._source.reading_began()
             self._reader.begin()
         self._source.check_silence()
-        if self._candidate is None:  # a candidate may soon replace a source that is lost
+        if self._candidate is None:  # else the candidate may soon replace a lost source
             self._source.check_retry(self._stopping.count_running)
         self._follow_state()
 

@@ -1,4 +1,4 @@
-"""The state machine of a source: its states, its events, and one pure function of both.
+"""The state machine of a source: its states and events, and the function of the next state.
 
     state                event             next state
     Opening              Opened            Reading
@@ -6,7 +6,7 @@
     Reading, live        Lost, Suspended   Waiting
     Reading, recorded    RecordingEnded    Ended
     Waiting              RetryStarted      Opening
-    any but the last two GaveUp            Failed
+    not Ended or Failed  GaveUp            Failed
 
 Only a live source can be `Waiting` or `Failed`; only a recorded one can have `Ended`.
 """
@@ -26,9 +26,10 @@ Fault = Literal["stalled", "frozen", "black"]
 class History:
     """What is known about a source from its earlier states.
 
-    `opened`: it has been open at least once. `failed`: it was lost at least once; an error while
-    it is opened is then regarded as temporary. `frozen`: its picture froze and has not changed
-    since. `black_openings`: how often in a row the source was closed because its picture was black.
+    `opened`: the source has been open at least once. `failed`: the source was lost at least once;
+    an error while it is opened is then regarded as temporary. `frozen`: the picture of the source
+    froze and has not changed since. `black_openings`: how often in a row the source was closed
+    because its picture was black.
     """
 
     opened: bool = False
@@ -43,7 +44,7 @@ class Opening:
 
     active_s: float
     history: History = History()
-    live = True  # assumed until the source is open
+    live = True  # the source is regarded as live until it is open
     lived_s = 0.0
 
 

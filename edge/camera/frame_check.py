@@ -8,8 +8,8 @@ import numpy as np
 
 from edge.common.arrays import Pixels
 
-#: Size of the grid of pixels that is examined. A few thousand pixels cost microseconds and still
-#: include some of every lamp and every face.
+#: Size of the grid of pixels that is examined. Examining a few thousand pixels takes microseconds,
+#: and they include some pixels of every lamp and of every face.
 GRID_COLUMNS, GRID_ROWS = 64, 48
 #: Mean level (0 to 255) below which a picture is dark. Black is 16 in video that was not expanded
 #: to the full range, and the noise of a covered sensor raises the mean a little.
@@ -56,7 +56,8 @@ class FrameCheck:
             self._dark_since_s = now_s
         previous, self._previous = self._previous, grid
         changed = previous is not None and not np.array_equal(previous, grid)
-        # In the dark, a working sensor may deliver nothing but zeros.
+        # In the dark, a working sensor may deliver nothing but zeros, so dark pictures do not count
+        # as frozen.
         if previous is None or changed or dark:
             self._same_since_s = now_s
         return Verdict(

@@ -30,8 +30,8 @@ def accept_all(at_s: float) -> bool:
 class FrameRateBudget:
     """The fraction of the frame rate that may be used at present, and a count of skipped frames.
 
-    It lasts for one run, in which the source may be opened many times. It is written by the one
-    thread that reads the source; other threads may read it.
+    The budget lasts for one run, in which the source may be opened many times. The budget is
+    written by the one thread that reads the source; other threads may read the budget.
     """
 
     def __init__(self, share: Callable[[], float] = lambda: 1.0) -> None:
@@ -63,7 +63,7 @@ class FrameRateLimit:
         self._due_s = -math.inf
 
     def __call__(self, at_s: float) -> bool:
-        """Return whether the frame of `at_s` is due; times must not decrease."""
+        """Return whether the frame captured at `at_s` is due; times must not decrease."""
         period_s = min(self._max_s, 1.0 / (self._fps * self._budget.share()))
         if at_s < self._due_s - EARLY * period_s:
             self._budget.left_out += 1

@@ -161,8 +161,9 @@ def _start(camera: Any, settings: CameraSettings, luma_width_px: int) -> tuple[i
     configuration = camera.create_video_configuration(
         main={"size": (width, height), "format": FORMAT},
         lores={"size": (luma_width, luma_height), "format": "YUV420"},
-        # A request for half the sensor's size selects the mode that reads the whole sensor with
-        # 2x2 binning. Without it, small pictures use a mode that reads only its middle.
+        # A request for half the sensor's size selects the mode that reads the whole sensor with 2x2
+        # binning. Without this request, small pictures use a mode that reads only the middle of the
+        # sensor.
         raw={"size": (sensor_width // 2, sensor_height // 2)},
         buffer_count=BUFFERS,
         controls={"FrameRate": settings.fps},
@@ -180,7 +181,7 @@ def _cancel(camera: Any, job: Any) -> None:
     """Cancel a capture that timed out; otherwise stopping the camera would wait for it forever."""
     camera.cancel_all_and_flush()
     try:
-        job.get_result(timeout=0).release()  # the capture completed at the last moment
+        job.get_result(timeout=0).release()  # in case the capture completed before the cancellation
     except (TimeoutError, CancelledError):
         return
 

@@ -13,11 +13,12 @@ from edge.camera.source import Frame, Source
 #: Pause after an unusable frame: a source that delivers garbage without delay must not occupy
 #: a whole processor core.
 GARBAGE_PAUSE_S = 0.05
-#: A source has its own time-out of `timeout_s`. A call that returns no result this much later
-#: is considered to hang in native code.
+#: A source has its own time-out of `timeout_s`. A call that has returned no result this much later
+#: than the time-out is considered to hang in native code.
 GRACE_S = 1.0
-#: How many threads may hang in native code at once. Each holds memory and a file descriptor. A
-#: driver that has blocked three attempts will block a fourth; a new process may succeed.
+#: How many threads may hang in native code at once. Each hanging thread holds memory and a file
+#: descriptor. A driver that has blocked three attempts will also block a fourth attempt; a new
+#: process may succeed.
 MAX_HANGING = 3
 
 

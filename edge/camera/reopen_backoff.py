@@ -30,7 +30,7 @@ class ReopenBackoff:
         self.next_attempt_s = 0.0
 
     def mark_failing(self, now_s: float) -> None:
-        """Record that the source fails since `now_s`, unless a failure is already recorded."""
+        """Record that the source has failed since `now_s`, unless a failure is already recorded."""
         if self._failing_since_s is None:
             self._failing_since_s = now_s
 

@@ -55,9 +55,9 @@ class CameraStatus:
 
     `state` is `starting` before the first frame, `stalled` when the source failed, ended or
     delivers no usable frame, and `reopening` from the first attempt to reopen the source until it
-    delivers frames again. `reason` describes why the state is not `ok`, and is empty if it is.
-    `frame_age_s` is the time since the newest good frame was captured, None before the first
-    one. `reopened` is how often the source was reopened, `dropped` how many frames were
+    delivers frames again. `reason` describes why the state is not `ok`, and is empty if the state
+    is `ok`. `frame_age_s` is the time since the newest good frame was captured, None before the
+    first one. `reopened` is how often the source was reopened, `dropped` how many frames were
     replaced by newer ones before the consumer took them.
     """
 
@@ -76,7 +76,7 @@ class Feed(Protocol):
         """Whether there will be no further frame."""
 
     def take(self, timeout_s: float) -> Frame | None:
-        """Return the next frame; None if there is none within `timeout_s`, or at the end.
+        """Return the next frame; None if there is no frame within `timeout_s`, or at the end.
 
         Raises SourceError when the source was given up.
         """

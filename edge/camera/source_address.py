@@ -8,7 +8,8 @@ from edge.config.settings import CameraSettings
 
 HIDDEN = "***"
 #: Parameter names that cameras use for passwords, also as the end of a longer name such as
-#: `access_token`. They occur in the path as well: `rtsp://cam/user=me&password=…&channel=1`.
+#: `access_token`. Such parameters occur in the path as well:
+#: `rtsp://cam/user=me&password=…&channel=1`.
 _KEY = r"((?:pass|passwd|password|pwd|pw|token|key|auth|secret)=)"
 #: A value ends where the next part of the address begins; in a query it may contain a slash.
 _IN_PATH = re.compile(_KEY + r"([^&;/?\s]*)", re.IGNORECASE)

@@ -43,10 +43,10 @@ def open_source(
 ) -> Source:
     """Open `settings.source`.
 
-    It is `demo`, a camera, the address of a stream, a file or a folder. The source delivers the
-    frames that `frame_filter` accepts. `luma_width_px` is the width of the luma plane, if the
-    camera provides one. Raises SourceError (one line that says what to do) when the source cannot
-    be opened; AbsentError when a later attempt may succeed.
+    This setting is `demo`, a camera, the address of a stream, a file or a folder. The source
+    delivers the frames that `frame_filter` accepts. `luma_width_px` is the width of the luma plane,
+    if the camera provides one. Raises SourceError (one line that says what to do) when the source
+    cannot be opened; AbsentError when a later attempt may succeed.
     """
     spec = full_spec(settings.source)
     # Each module is imported only when needed: a camera does not need the file decoder.

@@ -44,8 +44,8 @@ log = logging.getLogger(__name__)
 class SourceSupervisor:
     """Follows one source through the states of `feed_state`, and reports its status.
 
-    It has no thread and opens nothing: its owner calls a method for each event, and afterwards
-    starts or stops a reader, which runs exactly while `state` is `Opening` or `Reading`.
+    The supervisor has no thread and opens nothing: its owner calls a method for each event, and
+    afterwards starts or stops a reader, which runs exactly while `state` is `Opening` or `Reading`.
     Not thread-safe.
     """
 

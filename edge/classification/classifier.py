@@ -34,7 +34,7 @@ def alert_threshold(settings: EventSettings, card: Card) -> float:
 def alert_labels(settings: EventSettings, classifier: Classifier) -> tuple[str, ...]:
     """Return the labels that raise an alert.
 
-    Raises UserError with the names of those that the model lacks.
+    Raises UserError with the names of the labels in `alert_on` that the model lacks.
     """
     labels = classifier.card.labels
     if missing := [label for label in settings.alert_on if label not in labels]:

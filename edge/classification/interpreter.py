@@ -21,10 +21,10 @@ RUNTIMES = (
 def load_interpreter(model: bytes, threads: int = 1, runtime: str | None = None) -> tuple[Any, str]:
     """Return an interpreter for `model` with allocated tensors, and the name of its runtime.
 
-    `runtime` selects one of `RUNTIMES` by its distribution name. By default the first one is used
-    that is installed *and* whose interpreter can be constructed: with numpy 2, tflite-runtime can
-    be imported, but its interpreter cannot be constructed. A process that calls this function must
-    not import TensorFlow, whose symbols clash with those of tflite-runtime.
+    `runtime` selects one of `RUNTIMES` by its distribution name. By default the first runtime is
+    used that is installed *and* whose interpreter can be constructed: with numpy 2, tflite-runtime
+    can be imported, but its interpreter cannot be constructed. A process that calls this function
+    must not import TensorFlow, whose symbols clash with those of tflite-runtime.
 
     Raises UserError if no runtime can load the model.
     """
@@ -53,8 +53,8 @@ def load_interpreter(model: bytes, threads: int = 1, runtime: str | None = None)
 def _native_stderr_silenced() -> Iterator[None]:
     """Discard what native code writes to file descriptor 2.
 
-    The runtimes write a message there ("INFO: Created TensorFlow Lite XNNPACK delegate") that
-    cannot be turned off. They report errors as exceptions.
+    The runtimes write a message to this file descriptor ("INFO: Created TensorFlow Lite XNNPACK
+    delegate") that cannot be turned off. The runtimes report errors as exceptions.
     """
     sys.stderr.flush()
     original, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)

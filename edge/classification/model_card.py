@@ -71,7 +71,7 @@ class Alert(_CardPart, frozen=True, kw_only=True):
 
 
 class DataSet(_CardPart, frozen=True, kw_only=True):
-    """One data set of training pictures; `sha256` covers the names and bytes of those used."""
+    """One data set of training pictures; `sha256` covers the names and bytes of these pictures."""
 
     name: str
     pictures: int

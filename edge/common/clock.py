@@ -62,8 +62,9 @@ def age_s(earlier: Moment, later: Moment) -> float | None:
 def correction_s(earlier: Moment, later: Moment) -> float | None:
     """Return the seconds to add to a system time of `earlier`, in order to correct it at `later`.
 
-    Returns 0 if the clock was synchronised at `earlier`. Returns None if its error cannot be
-    determined, because it is not synchronised at `later` either or the machine was rebooted.
+    Returns 0 if the clock was synchronised at `earlier`. Returns None if the error of the clock at
+    `earlier` cannot be determined, because the clock is not synchronised at `later` either or the
+    machine was rebooted.
     """
     if earlier.synced:
         return 0.0
@@ -79,7 +80,7 @@ def iso_utc(epoch_s: float, precision: Literal["milliseconds", "seconds"] = "mil
 
 
 def kernel_clock_state() -> int:
-    """Return the clock state that `ntp_adjtime` reports, 0 to 5; -1 if the system lacks it."""
+    """Return the clock state that `ntp_adjtime` reports, 0 to 5; -1 if that call is missing."""
     try:
         return int(ctypes.CDLL(None).ntp_adjtime(ctypes.create_string_buffer(TIMEX_BYTES)))
     except (AttributeError, OSError):

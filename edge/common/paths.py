@@ -62,7 +62,7 @@ def event_schema() -> Path:
 
 
 def runtime_directory() -> Path | None:
-    """Return systemd's RuntimeDirectory, which is in memory; None if not started by systemd."""
+    """Return systemd's RuntimeDirectory, which is in memory; None without systemd."""
     given = os.environ.get("RUNTIME_DIRECTORY")
     return Path(given.split(":")[0]) if given else None
 

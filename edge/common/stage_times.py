@@ -14,7 +14,7 @@ from pathlib import Path
 
 #: How many of the newest durations are kept per stage: one to two minutes at ten frames a second.
 MAX_KEPT = 1000
-#: How many of the newest frames the frame rate is calculated from.
+#: Number of the newest frames from which the frame rate is calculated.
 RATE_FRAMES = 100
 
 
@@ -97,7 +97,7 @@ class Progress:
         return self._clock() - self.started_s
 
     def fps(self) -> float:
-        """Return the frames per second since the oldest of the newest frames.
+        """Return the frames per second from the oldest remembered frame to the present.
 
         The rate decreases while no frame arrives, because it is calculated up to the present.
         """

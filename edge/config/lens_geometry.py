@@ -17,8 +17,9 @@ MIN_DISTANCE_M = 0.3
 #: Width of a face in pixels that the cascade needs: its window is 20 pixels wide and is enlarged in
 #: steps of a tenth.
 FACE_PX = 22
-#: Limits of the search width. Below 160 pixels hardly more than the detection of motion remains;
-#: above 1280 pixels a search of the whole picture takes over ten times as long as at 320.
+#: Limits of the search width. Below 160 pixels the search costs so little that nearly all of the
+#: remaining cost is that of the detection of motion; above 1280 pixels a search of the whole
+#: picture takes over ten times as long as at 320.
 MIN_PX, MAX_PX = 160, 1280
 
 

@@ -235,7 +235,8 @@ def _derive_from_distance(settings: Settings, given: dict[str, Any], path: Path 
 def change(settings: Settings, **changes: Any) -> Settings:
     """Return `settings` with some values replaced: `change(s, device="x", mqtt={"host": "h"})`.
 
-    The result is validated like a file. Raises UsageError with the first mistake.
+    The result is validated in the same way as the settings in a file. Raises UsageError with the
+    first mistake.
     """
     raw = msgspec.to_builtins(settings)
     for name, value in changes.items():

@@ -92,7 +92,7 @@ def _full_names(section: type, prefix: str) -> dict[str, str]:
 
 
 def _wrong_values(raw: dict[str, Any], section: type, prefix: str) -> Iterator[str]:
-    """Return a message for each invalid value; each is converted alone, so that all are found."""
+    """Return a message for each invalid value; each value is converted alone, to find all."""
     fields = {field.name: field for field in msgspec.structs.fields(section)}
     for key, value in raw.items():
         type_ = fields[key].type

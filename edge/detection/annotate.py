@@ -22,8 +22,8 @@ LETTER_SHARE, MIN_LETTER_PX, MAX_LETTER_PX = 1 / 45, 9, 60
 FONT_HEIGHT_PX = 22
 #: Smaller images are first enlarged to this longer side, so that the text fits.
 MIN_SIDE_PX = 320
-#: A label is at most this many times as wide as its face. If it is wider, its letters are
-#: reduced, but not below this share of their height.
+#: A label is at most this many times as wide as its face. If the label is wider, its letters are
+#: reduced, but not below this share of their normal height.
 MAX_LABEL_WIDTH, MIN_SHRINK = 1.3, 0.6
 
 

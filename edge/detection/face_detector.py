@@ -15,23 +15,22 @@ from edge.common.errors import UserError
 from edge.common.paths import kind_of, user_path
 from edge.config.settings import DetectorSettings
 
-#: The frontal cascade of OpenCV that finds the most faces in the time that it takes.
-#: Measured in 240 annotated photographs with a scale factor of 1.1, a width of
-#: 320 px, and faces from 7% of the width on:
-#: `alt2` with 3 neighbours found 61% of the bare faces and 6 false boxes per 100 photographs;
-#: `default` with 4 neighbours found 59% and 8 false boxes; `alt` with 3 neighbours found 62% and 4
-#: false boxes, but took a fifth more time. Twelve of the best settings were run on clips: the
-#: defaults of `detector` are the cheapest whose alerts come within 0.3 s of those of a full
-#: search. See "The detector" in training/EXPERIMENTS.md.
+#: The frontal cascade of OpenCV that finds the most faces in the time that it takes. Measured in
+#: 240 annotated photographs with a scale factor of 1.1, a width of 320 px, and faces from 7% of the
+#: width on: `alt2` with 3 neighbours found 61% of the bare faces and 6 false boxes per 100
+#: photographs; `default` with 4 neighbours found 59% and 8 false boxes; `alt` with 3 neighbours
+#: found 62% and 4 false boxes, but took a fifth more time. Twelve of the best settings were run on
+#: clips: the defaults of `detector` are the cheapest of these settings with which alerts come
+#: within 0.3 s of the alerts of a full search. See "The detector" in training/EXPERIMENTS.md.
 DEFAULT_CASCADE = "haarcascade_frontalface_alt2.xml"
 #: A search within `reach` face widths of a predicted face finds faces whose width is at least
 #: `1 - SHRINK_PER_REACH * reach` and at most `1 + GROWTH_PER_REACH * reach` times the predicted
 #: width.
 SHRINK_PER_REACH, GROWTH_PER_REACH = 0.5, 0.65
-#: Bounds of these two factors.
+#: Bounds of the two factors by which the predicted width is multiplied.
 MIN_SIZE_FACTOR, MAX_SIZE_FACTOR = 0.7, 1.5
 #: The luma plane of a camera is used if its width is at least this share of the configured width.
-#: Cameras round the width that is requested, or choose another.
+#: Cameras round the width that is requested, or choose another width.
 MIN_LUMA_WIDTH_SHARE = 0.9
 #: Side of the window that the cascades were trained with.
 MIN_SIDE_PX = 20
@@ -41,8 +40,8 @@ MIN_SIDE_PX = 20
 class Face:
     """A box in a frame that contains a face: x, y, width, height in pixels of the full frame.
 
-    `support` is the number of raw detections that were merged into the box; the more there are,
-    the more likely it contains a face.
+    `support` is the number of raw detections that were merged into the box; the higher this number,
+    the more likely the box contains a face.
     """
 
     box_px: Box
@@ -61,7 +60,7 @@ class Luma:
 
 
 class FaceDetector(Protocol):
-    """The interface of face detectors. A learned detector could implement it too."""
+    """The interface of face detectors. A learned detector could implement this interface too."""
 
     def to_luma(self, frame: Frame) -> Luma:
         """Return the image that this detector searches for the faces of `frame`."""

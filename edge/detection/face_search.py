@@ -61,7 +61,7 @@ class FaceSearch:
         self._repeat: MotionMask | None = None
         self._repeat_s = 0.0
         self._moved_s = self._at_s = float("-inf")
-        #: The number of frames by how they were searched.
+        #: The number of frames of each kind of search.
         self.counts: dict[SearchKind, int] = dict.fromkeys(SEARCH_KINDS, 0)
         self.change(detector, settings)
 
@@ -77,8 +77,8 @@ class FaceSearch:
     def find(self, frame: Frame, thumbnail: Pixels, predicted: Sequence[Box]) -> list[Face]:
         """Return the faces in `frame`, those with the highest support first.
 
-        `thumbnail` is that of `frame`; `predicted` are the boxes in pixels at which the tracked
-        faces should be.
+        `thumbnail` is the thumbnail of `frame`; `predicted` are the boxes in pixels at which the
+        tracked faces should be.
         """
         at_s = frame.captured_at_s
         reach = NEAR_REACH + NEAR_REACH_PER_S * max(0.0, at_s - self._at_s)

@@ -2,11 +2,11 @@
 
 A search of the other parts would find the same faces again. Each thumbnail is compared with a
 reference image. Where nothing has changed, the reference slowly follows the light; where something
-has, the reference is replaced as soon as that part has been searched. A person who arrives, turns
-or leaves therefore counts as a change until that part has been searched, and a chair that was
-moved, or the place that a person left, counts once. A person who stands still and was missed by
-the search becomes part of the reference. The person counts as a change again when the head turns,
-and `edge.detection.face_search` searches the whole frame at intervals in any case.
+has changed, the reference is replaced as soon as that part has been searched. A person who arrives,
+turns or leaves therefore counts as a change until that part has been searched, and a chair that was
+moved, or the place that a person left, counts once. A person who stands still and was missed by the
+search becomes part of the reference. The person counts as a change again when the head turns, and
+`edge.detection.face_search` searches the whole frame at intervals in any case.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ MIN_LEVEL_DIFFERENCE = 10.0
 PATCH_PX, MIN_PATCH_SHARE = 5, 0.24
 #: Time constant with which the reference follows daylight.
 LIGHT_S = 4.0
-#: A larger factor in brightness means that the exposure has changed, not only the light of the
-#: scene. Such a factor is not compensated.
+#: A change of the brightness by more than this factor means that the exposure has changed, not only
+#: the light of the scene. Such a change is not compensated.
 MAX_GAIN = 4.0
 #: The median is computed from every third pixel. This step has no factor in common with the width
 #: of a thumbnail, so that pixels of every column are included.

@@ -26,9 +26,9 @@ UP_SHARE_OF_HEIGHT, UP_SHARE_OF_WIDTH = 0.3, 0.6
 
 
 def motion_regions(changed: MotionMask) -> list[Box]:
-    """Return rectangles, none overlapping, around the connected parts of `changed`.
+    """Return rectangles that do not overlap, around the connected parts of `changed`.
 
-    Each is x, y, width, height as fractions of the frame.
+    Each rectangle is x, y, width, height as fractions of the frame.
     """
     height, width = changed.shape
     count, _, stats, _ = cv2.connectedComponentsWithStats(changed.astype(np.uint8))
@@ -55,7 +55,7 @@ def exclude(changed: MotionMask, regions: Iterable[Box]) -> MotionMask:
 def body_regions(faces: Sequence[Box], size_px: tuple[int, int]) -> list[Box]:
     """Return the regions that the bodies of the people with `faces` (in pixels) may cover.
 
-    Each is x, y, width, height as fractions of a frame of `size_px` (height, width).
+    Each region is x, y, width, height as fractions of a frame of `size_px` (height, width).
     """
     height, width = size_px
     regions = []

@@ -57,7 +57,7 @@ def average_cells(thumbnail: Pixels) -> Cells:
 
 
 def changed_share(previous: Cells, cells: Cells) -> float:
-    """Return the smaller of two shares of changed cells: by level and by contrast."""
+    """Return the smaller of the shares of cells that have changed in level and in contrast."""
     if cv2.norm(previous, cells, cv2.NORM_INF) <= MIN_LEVEL_DIFFERENCE / 2.0:
         # The medians, too, differ by at most half the limit, so no cell has changed in level.
         return 0.0

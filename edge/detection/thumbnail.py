@@ -1,7 +1,7 @@
 """The thumbnail of a frame, small but sufficient to detect motion and scene cuts.
 
-It is made once per frame, for the motion detector and the scene-cut detector. In a still scene
-the thumbnail and these two detectors are the only costs of a frame.
+A thumbnail is made once per frame, for the motion detector and the scene-cut detector. In a still
+scene the thumbnail and these two detectors are the only costs of a frame.
 """
 
 from __future__ import annotations

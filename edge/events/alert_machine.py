@@ -15,7 +15,8 @@ EventType = Literal["no_mask_start", "no_mask_end"]
 EndedBy = Literal["masked", "left", "shutdown"]
 
 #: An alert ends when the smoothed score falls below this share of the threshold. The gap between
-#: the two keeps a score near the threshold from starting and ending alerts again and again.
+#: the threshold and this share of it prevents alerts from starting and ending again and again while
+#: the score is near the threshold.
 RELEASE_SHARE = 0.6
 
 
@@ -101,7 +102,7 @@ class AlertMachine:
     def update(
         self, tracks: Sequence[Track], now_s: float, size_px: tuple[int, int]
     ) -> list[Event]:
-        """Take the tracks of the frame of `now_s` and return the resulting events.
+        """Process the tracks of the frame at `now_s` and return the resulting events.
 
         `size_px` is the height and width of the frame. A person whose track is no longer in
         `tracks` has left.

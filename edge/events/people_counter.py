@@ -13,7 +13,7 @@ from edge.tracking.track import Track
 #: The label of people who were never visible well enough to be classified.
 UNSURE = "unsure"
 #: A track with fewer sightings is a false box of the detector and not a person. On held-out
-#: photographs, about one box in eight contains nobody; in a video such boxes come and go.
+#: photographs, about one box in eight contains nobody; in a video such boxes appear and disappear.
 MIN_SIGHTINGS = 3
 HOUR_S = 3600.0
 
@@ -64,7 +64,7 @@ class PeopleCounter:
         self._min_readings = min_readings
 
     def update(self, tracks: Sequence[Track], now_s: float) -> None:
-        """Take the tracks of the frame of `now_s`; people whose track has ended are counted."""
+        """Process the tracks of the frame at `now_s`; count the people whose track has ended."""
         hour = self._hour_at(now_s)
         present = {track.number for track in tracks}
         for number in [n for n in self._people if n not in present]:

@@ -61,7 +61,7 @@ class Pipeline:
     def change(self, settings: Settings, detector: FaceDetector, classifier: Classifier) -> None:
         """Replace the settings, the detector and the model; all tracks and alerts continue.
 
-        If the model is another one, the evidence of the previous model is dropped. Raises the same
+        If the model has changed, the evidence of the previous model is dropped. Raises the same
         exceptions as the constructor, and then changes nothing.
         """
         alert_labels(settings.events, classifier)
@@ -130,7 +130,7 @@ class Pipeline:
     @property
     def work_counts(self) -> Mapping[str, int]:
         """The number of frames by how they were searched (`edge.detection.face_search.SearchKind`),
-        and of faces that needed no classification (`unclassified`)."""
+        and the number of faces that needed no classification (`unclassified`)."""
         counts: dict[str, int] = dict(self._search.counts.items())
         return counts | {"unclassified": self._unclassified}
 

@@ -1,7 +1,8 @@
 """Snapshots: pictures of alerts in which everything but the face of the alert is blurred.
 
-Snapshots are off by default, are stored on the disk of the device, and are never sent anywhere. Not
-only the other detected faces are blurred, because the detector misses many.
+Snapshots are off by default, are stored on the disk of the device, and are never sent anywhere.
+Everything except that face is blurred, not only the other detected faces, because the detector
+misses many faces.
 """
 
 from __future__ import annotations

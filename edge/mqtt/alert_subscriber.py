@@ -25,9 +25,9 @@ from edge.mqtt.broker import (
 
 log = logging.getLogger(__name__)
 
-#: Events already shown that are remembered, to recognise duplicates.
+#: Number of shown events that are remembered, in order to recognise duplicates.
 MAX_REMEMBERED_EVENTS = 10_000
-#: Longer messages are rejected: an event of Mask Patrol is always shorter.
+#: Messages longer than this are rejected: an event of Mask Patrol is always shorter.
 MAX_EVENT_BYTES = 64 * 1024
 
 RED, GREEN, DIM, PLAIN = "\x1b[1;31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
@@ -44,7 +44,7 @@ class AlertSubscriber:
     def __init__(
         self, broker: Broker, base: str, show: Callable[[str], None], device: str = "+"
     ) -> None:
-        """Prepare to subscribe to the events of `device`, `+` for all devices.
+        """Prepare to subscribe to the events of `device`; `+` means all devices.
 
         `show` is called with each line, from the network thread.
         """
@@ -57,7 +57,7 @@ class AlertSubscriber:
         self._failure: UserError | None = None
         self._output_failure: OSError | None = None
         self._seen: dict[tuple[str, str], None] = {}
-        #: How many distinct events were received.
+        #: Number of distinct events that were received.
         self.received = 0
         #: How many messages were not valid events.
         self.rejected = 0
@@ -86,7 +86,7 @@ class AlertSubscriber:
             raise self._failure
 
     def start_in_background(self, timeout_s: float) -> None:
-        """Connect as soon as the broker is reachable; wait at most `timeout_s` for a first try.
+        """Connect as soon as the broker is reachable; wait for the first attempt for `timeout_s`.
 
         Lost connections are not logged, because the publisher of the same process logs them.
         """

@@ -105,7 +105,7 @@ class SessionTakenOverError(ConnectionLostError):
 
 
 class UnexplainedLossError(ConnectionLostError):
-    """The broker or the network ended the connection without a reason."""
+    """The broker or the network ended the connection without giving a reason."""
 
 
 def new_client(
@@ -198,9 +198,10 @@ def no_connack_error(broker: Broker) -> UserError:
 def closed_before_connack_error(broker: Broker) -> UserError:
     """Return the error for a connection that ended before the broker sent a CONNACK.
 
-    In TLS 1.3 a broker that refuses our certificate sends its alert after the handshake, when
-    we have already sent data; the alert may then be lost when the connection ends. So this opens
-    another connection, sends nothing, and waits for an alert, for at most `ALERT_WAIT_S`.
+    In TLS 1.3 a broker that refuses our certificate sends its alert after the handshake, when we
+    have already sent data; the alert may then be lost when the connection ends. This function
+    therefore opens another connection, sends nothing, and waits for an alert, for at most
+    `ALERT_WAIT_S`.
     """
     if broker.tls is None:
         return no_connack_error(broker)

@@ -27,7 +27,8 @@ VerbHandler = Callable[[], dict[str, Any]]
 VERB_PATTERN = re.compile(r"[a-z_]{1,32}")
 MAX_COMMAND_BYTES = 1024
 MAX_TRANSACTION_CHARACTERS = 128
-#: Programs that represent every number as a 64-bit float cannot represent all larger integers.
+#: Programs that represent every number as a 64-bit float cannot represent all integers that are
+#: larger than this one.
 MAX_TRANSACTION_NUMBER = 2**53
 
 

@@ -20,7 +20,7 @@ from edge.mqtt.payloads import Topics
 
 log = logging.getLogger(__name__)
 
-#: Replies that may be in flight, that is, sent and not yet acknowledged.
+#: Number of replies that may be in flight, that is, sent and not yet acknowledged.
 MAX_REPLIES_IN_FLIGHT = 5
 
 

@@ -1,9 +1,9 @@
 """One network connection to the broker, from CONNECT to its end.
 
-Each connection uses a new paho client: messages that were in flight when the previous
-connection broke are still in the outbox, and paho must not keep a second copy of them.
-Callbacks only put signals into a queue, so no lock is ever held while paho is called (paho runs
-`on_publish` under a lock that `publish` also needs).
+Each connection uses a new paho client: events that were in flight when the previous connection
+broke are still in the outbox, and paho must not keep a second copy of these events. Callbacks only
+put signals into a queue, so no lock is ever held while paho is called (paho runs `on_publish` under
+a lock that `publish` also needs).
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from edge.mqtt.command_format import MAX_COMMAND_BYTES
 
 #: How long `disconnect` waits for the broker to acknowledge the `offline` message.
 OFFLINE_ACK_TIMEOUT_S = 1.0
-#: Received messages that may wait to be handled. Further ones are dropped, to bound the memory.
+#: Number of received messages that may wait to be handled. Further messages are dropped, to limit
+#: the memory in use.
 MAX_WAITING_MESSAGES = 100
 #: The Maximum Packet Size that is sent to an MQTT 5 broker, in bytes; 3.1.1 has no such limit.
 MAX_PACKET_BYTES = 64 * 1024
@@ -49,7 +50,7 @@ class ConnackReceived:
 
 @dataclass(frozen=True)
 class PubackReceived:
-    """The broker's PUBACK; `failure` is why it rejected the message, empty if it did not.
+    """The broker's PUBACK; `failure` is why the broker rejected the message, empty if accepted.
 
     Only MQTT 5 can report a rejection. In 3.1.1 the broker acknowledges a message that its
     access rules forbid like any other, and discards it.
@@ -62,7 +63,7 @@ class PubackReceived:
 
 @dataclass(frozen=True)
 class SubackReceived:
-    """The broker's SUBACK; `refused` are the topics that its access rules forbid."""
+    """The broker's SUBACK; `refused` are the topics that the broker's rules forbid."""
 
     connection: Connection
     refused: tuple[str, ...]
@@ -70,7 +71,7 @@ class SubackReceived:
 
 @dataclass(frozen=True)
 class MessageReceived:
-    """A PUBLISH that is not marked as retained; `payload` is cut after `MAX_COMMAND_BYTES` + 1."""
+    """A PUBLISH that is not retained; `payload` is cut after `MAX_COMMAND_BYTES` + 1 bytes."""
 
     connection: Connection
     topic: str
@@ -81,7 +82,7 @@ class MessageReceived:
 class MessagesDropped:
     """Received messages are being dropped because too many wait.
 
-    Sent at most once per connection.
+    This signal is sent at most once per connection.
     """
 
     connection: Connection
@@ -146,7 +147,7 @@ class Connection:
         self._free_places = threading.BoundedSemaphore(MAX_WAITING_MESSAGES)
         self._drop_reported = False
         self._disconnected = False
-        #: The largest packet that the broker accepts, in bytes; infinite if it did not say.
+        #: The largest packet that the broker accepts, in bytes; infinite if it named no limit.
         self.max_bytes = math.inf
         client = new_client(broker, client_id, protocol=protocol)
         client.will_set(will.topic, will.body, will.qos, will.retain)
@@ -210,11 +211,11 @@ class Connection:
     def subscribe(self, topics: Sequence[str]) -> None:
         """Subscribe to `topics`, once per connection; the answer is a `SubackReceived`.
 
-        Retained messages are to be ignored. In MQTT 5 the subscription asks the broker not to
-        send them, and to keep the retain flag on those published while we are subscribed. In
-        3.1.1 the broker sends its stored retained messages with the flag set, but clears the
-        flag of a message that is published while we are subscribed: such a message cannot be
-        recognised as retained.
+        Retained messages are to be ignored. In MQTT 5 the subscription asks the broker not to send
+        them, and to keep the retain flag on retained messages that are published while we are
+        subscribed. In 3.1.1 the broker sends its stored retained messages with the flag set, but
+        clears the flag of a message that is published while we are subscribed: such a message
+        cannot be recognised as retained.
         """
         self._topics = topics
         if self._is_mqtt_5:
@@ -228,7 +229,7 @@ class Connection:
             self._client.subscribe([(topic, 1) for topic in topics])
 
     def mark_handled(self) -> None:
-        """Report that a received message was handled, which frees a place for another."""
+        """Report that a received message was handled, which frees a place for another message."""
         self._free_places.release()
 
     def disconnect(self) -> None:

@@ -1,7 +1,7 @@
 """The user name and password for the broker.
 
-Each is read from the environment, else from systemd's credentials, else from the configuration
-(the password from the file that the configuration names).
+Each of the two is read from the environment, else from systemd's credentials, else from the
+configuration (the password from the file that the configuration names).
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from edge.common.paths import user_path
 from edge.config.settings import MqttSettings
 
 USERNAME_VARIABLE, PASSWORD_VARIABLE = "MASK_PATROL_MQTT_USERNAME", "MASK_PATROL_MQTT_PASSWORD"
-#: systemd sets this to the directory of what it loads with LoadCredential= (systemd.exec(5)).
+#: systemd sets this variable to the directory of the credentials that it loads with LoadCredential=
+#: (systemd.exec(5)).
 DIRECTORY_VARIABLE = "CREDENTIALS_DIRECTORY"
 CREDENTIAL_USERNAME, CREDENTIAL_PASSWORD = "mqtt-username", "mqtt-password"
 #: systemd puts this prefix, which our unit defines, before the names of credentials that it loads
 #: from a directory.
 DIRECTORY_PREFIX = "mask-patrol_"
-#: MQTT encodes the length of each in two bytes.
+#: MQTT encodes the length of the user name, and that of the password, in two bytes.
 MAX_CREDENTIAL_BYTES = 65535
 
 
@@ -81,7 +82,7 @@ def _password_from_file(path_text: str) -> str:
 def _read_text(description: str, path: Path) -> str:
     """Return the file's text without surrounding white space.
 
-    Raises UserError, whose message names the file by `description`, if there is none.
+    Raises UserError, whose message names the file by `description`, if there is no such text.
     """
     try:
         text = path.read_text(encoding="utf-8").strip()

@@ -42,14 +42,14 @@ class EventSink(Protocol):
 
 
 class NullSink:
-    """Used without MQTT: `seq` counts within the run, and nothing is stored or published."""
+    """A sink for runs without MQTT: it numbers events, and stores and publishes nothing."""
 
     def __init__(self) -> None:
-        """Start to count at 1."""
+        """Start with 1 as the first `seq`."""
         self._seq = itertools.count(1)
 
     def put(self, payload: dict[str, Any], lag_s: float | None = None) -> int:
-        """Return the next number."""
+        """Return the next `seq`; the event itself is discarded."""
         del payload, lag_s
         return next(self._seq)
 
@@ -58,7 +58,7 @@ class NullSink:
 
 
 class Delivery:
-    """The outbox, the publisher that sends its events, and a broker if none is configured.
+    """The outbox, the publisher of its events, and an embedded broker if none is configured.
 
     A context manager: on exit, waiting events are delivered for at most `STOP_TIMEOUT_S`, and
     `offline` is published.
@@ -70,7 +70,7 @@ class Delivery:
         times: StageTimes,
         verbs: Mapping[str, VerbHandler] | None = None,
     ) -> None:
-        """Prepare; nothing is opened before the `with` block.
+        """Prepare the delivery; nothing is opened before the `with` block.
 
         `verbs` maps the verb of each command to its handler.
         """
@@ -127,7 +127,8 @@ class Delivery:
             seq = self.outbox.put(payload)
             if lag_s is not None:
                 self._lags_s[seq] = lag_s + time.monotonic() - started_s
-            # Entries of events that wait for a connection are never removed by `_delivered`.
+            # `_delivered` never removes the entries of events that wait for a connection, so the
+            # oldest entries are removed here.
             while len(self._lags_s) > MAX_TIMED_EVENTS:
                 del self._lags_s[next(iter(self._lags_s))]
         self.publisher.wake()
@@ -150,7 +151,7 @@ class Delivery:
         self.publisher.wake()
 
     def alive(self) -> bool:
-        """Return whether the worker that sends events is running; cheap, for any thread.
+        """Return whether the worker that sends events is running; callable from any thread.
 
         It also counts as running while the broker is unreachable: see `Publisher.alive`.
         """

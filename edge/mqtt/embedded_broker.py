@@ -1,8 +1,8 @@
 """The embedded broker: amqtt on loopback, in its own process.
 
-It is meant for first runs and for development without a broker. It stores nothing across a restart
-and supports no passwords. An installed device needs a broker such as mosquitto, which the
-configuration names.
+It is meant for first runs and for development without a broker. The embedded broker stores nothing
+across a restart and supports no passwords. An installed device needs a broker such as mosquitto,
+which the configuration names.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class EmbeddedBroker:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings of `[mqtt]` that connect to it; amqtt supports MQTT 3.1.1 only."""
+        """The settings of `[mqtt]` that connect to this broker; amqtt supports MQTT 3.1.1 only."""
         return {"host": self.host, "port": self.port, "version": "3.1.1"}
 
     def __enter__(self) -> EmbeddedBroker:
@@ -86,7 +86,7 @@ class EmbeddedBroker:
             self._process.wait()
 
     def _wait_until_ready(self) -> bool:
-        """Wait for the line `ready`; False if the process ends or `START_TIMEOUT_S` passes."""
+        """Wait for the line `ready`; return False if the process ends or the time is up."""
         stdout = self._process.stdout
         assert stdout is not None
         timer = threading.Timer(START_TIMEOUT_S, self._process.kill)

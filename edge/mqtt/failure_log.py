@@ -37,8 +37,9 @@ class FailureLog:
     def log_failure(self, error: UserError, quiet: bool) -> None:
         """Log a failed attempt at the level warning or error, a repeated one at debug.
 
-        A refusal needs a person to change something, so it is logged even if another failure
-        was logged before, unless the previous refusal was the same. `quiet` logs at debug.
+        A refusal needs a person to change something, so it is logged even if another failure was
+        logged before, unless the previous refusal was the same. With `quiet`, the failure is logged
+        at debug in any case.
         """
         repeated = self._failure_logged
         if isinstance(error, RefusedError | SessionTakenOverError):
@@ -59,7 +60,7 @@ class FailureLog:
     def log_short_connections(self) -> None:
         """Log that the broker repeatedly closed the connection without giving a reason.
 
-        Many brokers give none (mosquitto up to 2.0.11 at least, even in MQTT 5): neither when
+        Many brokers give no reason (mosquitto up to 2.0.11 at least, even in MQTT 5): neither when
         they close the older of two connections with one client identifier, nor when a message is
         too large.
         """

@@ -1,7 +1,7 @@
 """The discovery message with which the device appears in Home Assistant automatically.
 
 One retained message describes the whole device ("device discovery", Home Assistant 2024.11 and
-later). It uses the full key names, because the abbreviations save little.
+later). The message uses the full key names, because the abbreviations save little.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from edge import __version__
 from edge.events.alert_machine import EventType
 from edge.mqtt.payloads import Topics
 
-#: Home Assistant publishes `online` here when it starts, whatever the discovery prefix is.
+#: Home Assistant publishes `online` on this topic when it starts, whatever the discovery prefix is.
 BIRTH_TOPIC, BIRTH_PAYLOAD = "homeassistant/status", b"online"
 MANUFACTURER = "Mask Patrol"
-#: Set for each component, because Home Assistant supports no setting for all of them.
+#: This setting is repeated for each component, because Home Assistant supports no setting for all
+#: of them.
 QOS = 1
 
 
@@ -65,8 +66,8 @@ def discovery_announcement(
 def object_id(text: str) -> str:
     """Encode `text` with the characters that Home Assistant allows in an object ID.
 
-    These are letters, digits, `_` and `-`. A dot, which a device's name may contain, becomes
-    `_2e`, and `_` itself `__`, so that different names stay different.
+    The allowed characters are letters, digits, `_` and `-`. A dot, which a device's name may
+    contain, becomes `_2e`, and `_` itself `__`, so that different names stay different.
     """
     return re.sub(r"[^A-Za-z0-9-]", _escape, text)
 

@@ -14,7 +14,8 @@ from edge.mqtt.payloads import Topics, published_body
 from edge.outbox.outbox import Outbox
 from edge.outbox.tables import PendingEvent
 
-#: Events that may be in flight, that is, sent and not yet acknowledged; MQTT keeps their order.
+#: Number of events that may be in flight, that is, sent and not yet acknowledged; MQTT keeps their
+#: order.
 MAX_EVENTS_IN_FLIGHT = 20
 #: If events are in flight and none is acknowledged for this long, the connection counts as lost,
 #: even if pings are still answered. The next connection sends these events again.
@@ -73,7 +74,8 @@ class OutboxSender:
     def send_waiting(self, connection: Connection) -> None:
         """Send the oldest events until the maximum number is in flight.
 
-        Raises PacketTooLargeError when the oldest event of all is larger than the broker accepts.
+        Raises PacketTooLargeError when the oldest event in the outbox is larger than the broker
+        accepts.
         """
         if self.idle:
             self._waiting_since_s = self._clock()
@@ -91,11 +93,11 @@ class OutboxSender:
             except PacketTooLargeError:
                 if self.idle:
                     raise
-                return  # report it only after the earlier events are acknowledged
+                return  # this error is reported only after the earlier events are acknowledged
             self._in_flight[packet_id] = pending.seq, pending.committed
 
     def handle_puback(self, puback: PubackReceived) -> None:
-        """Remove the event that `puback` acknowledges; other packets than events are ignored.
+        """Remove the event that `puback` acknowledges; do nothing if it is not for an event.
 
         Raises RefusedError when the broker rejected the event.
         """

@@ -1,9 +1,9 @@
 """Which MQTT version to use: 5, unless the configuration or the broker requires 3.1.1.
 
 In 3.1.1 a broker cannot report that its access rules forbid a message, and the message is lost
-silently. So if a broker that has accepted MQTT 5 does not answer later attempts, the reason is
-taken to be that it or the network hangs, and 3.1.1 is not tried. 3.1.1 is used with such a broker
-only if it answers that it does not support MQTT 5.
+silently. So if a broker that has accepted MQTT 5 does not answer later attempts, the device assumes
+that the broker or the network hangs, and does not try 3.1.1. 3.1.1 is used with such a broker only
+if it answers that it does not support MQTT 5.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class ProtocolVersion:
     """The MQTT version to use with one broker, given its answers so far."""
 
     def __init__(self, version: str) -> None:
-        """Start with no answers; `version` is the configured one: `auto`, `5` or `3.1.1`."""
+        """Start with no answer of the broker; `version` is configured as `auto`, `5` or `3.1.1`."""
         self._version = version
         self._accepts_5 = False
         self._accepts_only_311 = False

@@ -1,7 +1,6 @@
 """Delivers to the broker: the device's status, retained messages, the outbox's events, replies.
 
-One worker thread owns all of this. The pipeline and the connections only put items into its
-queue.
+One worker thread does all of this. The pipeline and the connections only put items into its queue.
 """
 
 from __future__ import annotations
@@ -53,12 +52,12 @@ from edge.outbox.outbox import Outbox
 log = logging.getLogger(__name__)
 
 ONLINE, OFFLINE = "online", "offline"
-#: How long `stop` waits for the worker beyond its time-out. The worker may hang in the system's
-#: name resolution; undelivered events are on disk.
+#: How much longer than its time-out `stop` waits for the worker to end. The worker may hang in the
+#: system's name resolution; undelivered events are on disk.
 JOIN_GRACE_S = 0.5
-#: A worker that has not taken from its queue for this long counts as hanging. Resolving a name
-#: can take a minute or two, connecting to each of its addresses another `CONNECT_TIMEOUT_S`, and
-#: a failing disk can block as well.
+#: A worker that has not taken from its queue for this long counts as hanging. Resolving a name can
+#: take a minute or two, connecting to each of the addresses of that name another
+#: `CONNECT_TIMEOUT_S`, and a failing disk can block as well.
 HANG_TIMEOUT_S = 300.0
 
 
@@ -127,7 +126,7 @@ class Publisher:
         self._thread.join(max(0.0, self._queue.time_left_s()) + JOIN_GRACE_S)
 
     def alive(self) -> bool:
-        """Return whether the worker is running, with or without a broker; cheap, for any thread.
+        """Return whether the worker is running, with or without a broker; callable from any thread.
 
         False once the worker has ended unexpectedly or has hung for `HANG_TIMEOUT_S`. True
         before `start` and after `stop`, when no worker is expected.
@@ -229,7 +228,7 @@ class Publisher:
         return error
 
     def _wait_for_connack(self, connection: Connection) -> ConnackReceived | Disconnected | None:
-        """Return the broker's answer to CONNECT; None if there is none in time."""
+        """Return the broker's answer to CONNECT; None if there is no answer in time."""
         deadline_s = self._clock() + CONNECT_TIMEOUT_S
         while (left_s := min(deadline_s - self._clock(), self._queue.time_left_s())) > 0.0:
             signal = self._queue.take(left_s)
@@ -248,8 +247,8 @@ class Publisher:
         self.version = connection.version
         self._sender.start_connection()
         self._responder.start_connection()
-        # Before `online` is published, so that a client that sees `online` can send a command
-        # at once.
+        # Subscribe before `online` is published, so that a client that sees `online` can send a
+        # command at once.
         birth_topics = [BIRTH_TOPIC] if self._announcement else []
         connection.subscribe([self._responder.topic, *birth_topics])
         connection.publish(Message(self._topics["status"], ONLINE, qos=1, retain=True))

@@ -19,7 +19,7 @@ class Tls:
     """How connections are encrypted."""
 
     min_version: str = "1.2"
-    #: The certificates of trusted authorities; None for the system's.
+    #: The certificates of trusted authorities; None for those of the system.
     ca: Path | None = None
     #: The client certificate; None for none.
     cert: Path | None = None
@@ -58,12 +58,13 @@ class Tls:
         return tls
 
     def context(self) -> ssl.SSLContext:
-        """Return a new context from the files as they are now, so that renewed ones are used.
+        """Return a new context from the files as they are now, so that renewed files are used.
 
         Raises UserError when a file cannot be used.
         """
-        # Not `create_default_context`: from Python 3.13 on it rejects certificates that people
-        # commonly make for their own brokers. This context also verifies the chain and host name.
+        # `create_default_context` is not used here: from Python 3.13 on it rejects certificates
+        # that people commonly make for their own brokers. This context also verifies the chain and
+        # host name.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = TLS_VERSIONS[self.min_version]
         if self.ca is None:

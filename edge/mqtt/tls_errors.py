@@ -60,7 +60,8 @@ def _no_common_version(address: str) -> str:
 
 
 #: The messages for the alerts with which a broker refuses our certificate, by the end of OpenSSL's
-#: name (its beginning is a TLS version, but not always the one in use).
+#: name for the alert (the beginning of the name is a TLS version, but not always the version in
+#: use).
 CERTIFICATE_ALERTS: dict[str, Callable[[str], str]] = {
     "ALERT_CERTIFICATE_REQUIRED": _certificate_required,
     # With TLS 1.2 this is also the alert of a broker that requires a certificate and gets none.
@@ -80,7 +81,7 @@ CERTIFICATE_ALERTS: dict[str, Callable[[str], str]] = {
 OTHER_CERTIFICATE_ALERT = re.compile(
     "ALERT_(?:(?:BAD|UNSUPPORTED)_CERTIFICATE|CERTIFICATE_(?:REVOKED|UNKNOWN)|ACCESS_DENIED)$"
 )
-#: The messages for other reasons of a failed handshake, by OpenSSL's name.
+#: The messages for other reasons of a failed handshake, by OpenSSL's name for the reason.
 HANDSHAKE_FAILURES: dict[str, Callable[[str], str]] = {
     "WRONG_VERSION_NUMBER": _not_tls,
     "RECORD_LAYER_FAILURE": _not_tls,

@@ -1,7 +1,7 @@
 """The queue of the publisher's worker thread: signals and requests, in order of arrival.
 
-The worker takes one item at a time. Each take also serves as its heartbeat: the worker calls
-`take` at least every `MAX_WAIT_S`, however little there is to do.
+The worker takes one item at a time. Each call of `take` also shows that the worker does not hang:
+the worker calls `take` at least every `MAX_WAIT_S`, however little there is to do.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ class Stop:
 
 
 class WorkerQueue:
-    """A queue that any thread may put items into and one worker takes them from."""
+    """A queue into which any thread may put items, and from which one worker takes them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Create an empty queue; `clock` returns seconds since any fixed point."""
         self._clock = clock
         self._last_take_s = clock()
         self._stop_at_s = math.inf
-        #: Where a connection puts its signals.
+        #: The queue into which a connection puts its signals.
         self.signals: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        #: The newest retained message of each topic, of those taken so far.
+        #: The newest retained message of each topic, among the messages taken so far.
         self.retained: dict[str, Message] = {}
         #: Whether a `Stop` was taken.
         self.stopping = False
@@ -84,7 +84,7 @@ class WorkerQueue:
         return self._clock() - self._last_take_s
 
     def take(self, timeout_s: float) -> Signal | PublishRetained | Wake | Stop | None:
-        """Return the next item; None if there is none within `timeout_s` or `MAX_WAIT_S`.
+        """Return the next item; None if there is no item within `timeout_s` or `MAX_WAIT_S`.
 
         A retained message is stored in `retained`, and a stop request sets `stopping`.
         """

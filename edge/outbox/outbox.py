@@ -27,7 +27,7 @@ from edge.outbox.tables import DamagedError, LockedError, OutboxError, PendingEv
 
 log = logging.getLogger(__name__)
 
-#: Events kept in memory while the disk fails; each takes about a kilobyte.
+#: Number of events that are kept in memory while the disk fails; each event takes about a kilobyte.
 MAX_EVENTS_IN_MEMORY = 10_000
 #: The first and the longest delay between attempts to use the disk again, in seconds.
 FIRST_RETRY_S, MAX_RETRY_S = 5.0, 300.0
@@ -66,14 +66,15 @@ class Outbox:
         self._memory: dict[int, PendingEvent] = {}
         # Copies of events on a disk that cannot be written.
         self._copies: dict[int, PendingEvent] = {}
-        # How many events on that disk were not copied, because MAX_EVENTS_IN_MEMORY was reached.
+        # How many events on a disk that cannot be written were not copied, because
+        # MAX_EVENTS_IN_MEMORY was reached.
         self._not_copied = 0
         # Events that were acknowledged and have yet to be deleted from the disk.
         self._removed: set[int] = set()
         self._last_seq = 0
         self._on_disk = 0
         self._dropped_on_disk = 0
-        # Lost events that the file does not count yet.
+        # Number of lost events that is not yet stored in the file.
         self._dropped = 0
         self._backoff, self._retry_at_s = Backoff(FIRST_RETRY_S, MAX_RETRY_S), 0.0
         self._warning = ""
@@ -91,7 +92,7 @@ class Outbox:
 
     @property
     def dropped(self) -> int:
-        """How many events were ever lost: for lack of space, for their age, or to damage."""
+        """How many events were ever lost: because of a lack of space, their age, or damage."""
         return self._dropped_on_disk + self._dropped
 
     def put(self, payload: dict[str, Any]) -> int:
@@ -125,7 +126,7 @@ class Outbox:
     def running(self) -> list[PendingEvent]:
         """Return the start events of alerts that have no end yet.
 
-        They belong to this run, or to an earlier one that a crash or power cut ended.
+        The alerts belong to this run, or to an earlier run that a crash or power cut ended.
         """
         with self._lock:
             found: list[PendingEvent] = []
@@ -168,7 +169,7 @@ class Outbox:
                 self._file.close()
                 self._file = None
 
-    # Everything below is called with the lock held.
+    # All methods below are called with the lock held.
 
     def _open(self) -> None:
         """Open the file, recover it if it is damaged, and write the events in memory to it."""

@@ -28,7 +28,7 @@ from edge.outbox.tables import (
 
 #: The suffixes of the files that belong to a database besides the database file itself.
 COMPANION_SUFFIXES = ("-wal", "-shm", "-journal")
-#: A damaged row's `seq` that is at least this far above the highest known one is not trusted.
+#: A damaged row's `seq` that is at least this far above the highest known `seq` is not trusted.
 MAX_SEQ_GAP = 10_000
 #: The suffix of a database while it is being rebuilt.
 REBUILT_SUFFIX = ".new"
@@ -72,8 +72,9 @@ def set_aside(path: Path, at: Moment) -> Path:
 def rebuild(path: Path, saved: Salvage, last_seq: int) -> Path:
     """Write the `saved` events to a new database beside the damaged `path`; return its name.
 
-    The new database is complete and on the disk when this returns, so that after a power cut at
-    any moment one of the two exists. On failure, deletes the new database and raises OutboxError.
+    The new database is complete and on the disk when this returns, so that after a power cut at any
+    moment one of the two databases exists. On failure, deletes the new database and raises
+    OutboxError.
     """
     discard_rebuilt(path)
     rebuilt = path.with_name(path.name + REBUILT_SUFFIX)
@@ -82,7 +83,7 @@ def rebuild(path: Path, saved: Salvage, last_seq: int) -> Path:
         try:
             file.set_last_seq(last_seq)
             file.add(saved.events, saved.damaged)
-            file.checkpoint()  # because only the database file itself is renamed later
+            file.checkpoint()  # only the database file itself is renamed later, without its log
         finally:
             file.close()
     except OutboxError:
@@ -136,9 +137,10 @@ def _read_all(uri: str, limit: int, without: Collection[int]) -> Salvage:
         db = sqlite3.connect(uri, timeout=0.2, uri=True)
     except sqlite3.Error:
         return Salvage([], 0, None)
-    db.text_factory = bytes  # so that text that is not valid UTF-8 does not end the reading
+    db.text_factory = bytes  # text that is not valid UTF-8 would end the reading
     with suppress(sqlite3.Error):
-        # Makes SQLite read a file that is shorter than its header says, or whose schema is odd.
+        # This setting makes SQLite read a file that is shorter than its header says, or whose
+        # schema is odd.
         db.execute("PRAGMA writable_schema=ON")
     for order in ("ASC", "DESC"):
         with suppress(sqlite3.Error, OverflowError, UnicodeDecodeError):
@@ -168,10 +170,11 @@ def _last_seq(
     with suppress(sqlite3.Error, TypeError, ValueError):  # ValueError includes Unicode errors
         stored = highest_seq(db)
         if stored is None and (found or damaged):
-            return None  # an entry exists once there has been an event, so it is damaged
+            return None  # the entry, which the first event created, is damaged
         if 0 <= (stored := stored or 0) <= MAX_SEQ:
             last_seq = max([stored, *found])
-            # The number of a damaged row may be right or wrong; one that is far off is wrong.
+            # The number of a damaged row may be right or wrong; a number that is far above all
+            # others is wrong.
             last_seq = max([last_seq, *(seq for seq in damaged if seq - last_seq < MAX_SEQ_GAP)])
     return last_seq
 

@@ -105,7 +105,7 @@ class OutboxFile:
     def keep_newest(self, count: int) -> int:
         """Delete the oldest events beyond `count` and return how many were deleted.
 
-        They are added to the number of lost events.
+        The deleted events are added to the number of lost events.
         """
         with self._transaction():
             return self._drop(
@@ -117,8 +117,8 @@ class OutboxFile:
     def drop_older_than(self, max_age_s: float, at: Moment) -> int:
         """Delete the events known to be older than `max_age_s`; return how many were deleted.
 
-        They are added to the number of lost events. Where the clock was wrong, the age is not
-        known (see `edge.common.clock.age_s`), and the event is kept.
+        The deleted events are added to the number of lost events. Where the clock was wrong, the
+        age is not known (see `edge.common.clock.age_s`), and the event is kept.
         """
         with self._transaction():
             return self._drop(
@@ -133,7 +133,7 @@ class OutboxFile:
             return int(self._db.execute("SELECT count(*) FROM events").fetchone()[0])
 
     def dropped(self) -> int:
-        """Return how many events were ever lost for lack of space, for their age, or to damage."""
+        """Return how many events were ever lost: because of space, their age, or damage."""
         with _translated_errors(self.path):
             row = self._db.execute("SELECT value FROM counts WHERE name = 'dropped'").fetchone()
         return int(row[0]) if row else 0

@@ -80,7 +80,7 @@ def columns_of(db: sqlite3.Connection) -> set[str]:
 def highest_seq(db: sqlite3.Connection) -> int | None:
     """Return the highest `seq` ever assigned, None if none is stored; raises sqlite3.Error.
 
-    None is stored before the first event, or when the entry was damaged.
+    No number is stored before the first event, or when the entry was damaged.
     """
     row = db.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'events'").fetchone()
     return None if row is None or row[0] is None else int(row[0])

@@ -18,11 +18,11 @@ UNPAIRED_COST = 1000.0
 
 
 def assign(costs: Sequence[Sequence[float]]) -> dict[int, int]:
-    """Return the column of each row that is paired; an infinite cost forbids a pair.
+    """Pair rows with columns; return the column of each paired row, by the number of the row.
 
     The result has the largest possible number of pairs and, among such results, the lowest sum of
-    costs (approximately, above `MAX_EXACT`). `costs` are rows of equal length; finite costs must
-    be far below `UNPAIRED_COST`.
+    costs (approximately, above `MAX_EXACT`). `costs` are rows of equal length; an infinite cost
+    forbids a pair, and finite costs must be far below `UNPAIRED_COST`.
     """
     columns = len(costs[0]) if costs else 0
     if not columns:
@@ -32,7 +32,7 @@ def assign(costs: Sequence[Sequence[float]]) -> dict[int, int]:
 
     @cache
     def best(row: int, free: int) -> tuple[float, tuple[tuple[int, int], ...]]:
-        """Return the lowest cost of pairing the rows from `row` on, and these pairs.
+        """Return the lowest cost of pairing the rows from `row` on, and the pairs with this cost.
 
         `free` is a bit mask of the columns that are not paired yet.
         """

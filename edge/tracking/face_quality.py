@@ -2,20 +2,21 @@
 
 Each measure below is mapped to a weight that rises linearly from 0, at a value where a face is no
 evidence, to 1, at a value where it is visible well enough. The weight of a reading is the smallest
-of these. The values were chosen by measurements with the shipped 2-class model on held-out
+of these weights. The values were chosen by measurements with the shipped 2-class model on held-out
 photographs: 376 bare and 575 masked faces, of which those at least 64 px wide (102 and 207) were
 degraded step by step. The percentages below are the shares of the bare faces that still reach the
-alert threshold; without degradation the share is 96%. Of the masked faces
-only 0 to 4% reach the threshold, however degraded they are: poor visibility makes bare faces look
-masked, but does not make masked faces look bare.
+alert threshold; without degradation the share is 96%. Of the masked faces only 0 to 4% reach the
+threshold, however degraded they are: poor visibility makes bare faces look masked, but does not
+make masked faces look bare.
 
 - Small faces: the share is 94% with boxes of 26 px and more, 83% with boxes of 21 to 26 px, and
-  half (of 4 faces) with smaller ones. Of sharp faces that were scaled down to 16 px it is still
-  94%.
+  half (of 4 faces) with smaller ones. For sharp faces that were scaled down to 16 px, the share is
+  still 94%.
 - Faces cut off by the lower edge of the frame: the share is 96% if a tenth of the box is cut off,
   90% if a fifth is, and 36% if three tenths are, because the mouth is then no longer visible.
 - Faces cut off at a side or at the top: if three tenths of the box are cut off, the share is 94% at
-  a side and 92% at the top; if half of the box is, it is 75% and 72%.
+  a side and 92% at the top; if half of the box is cut off, the share is 75% at a side and 72% at
+  the top.
 - Dark faces (with less light, but the unchanged noise of the camera): the share is 94% at a mean
   grey level of 24, 85% at 18, 61% at 13, and 22% at 9.
 - Faces with low contrast, as in fog or against the light: the share is 87% at a standard deviation
@@ -23,8 +24,8 @@ masked, but does not make masked faces look bare.
 - Overexposed faces: the share is 88% if half of the face is white, 69% if two thirds are, and 59%
   if three quarters are.
 - Blurred faces: the share is 92% if the face is out of focus by 6% of its width (sharpness 0.12),
-  82% by 10% (sharpness 0.034), and 54% by 16% (sharpness 0.013). Motion blur reduces the measured
-  sharpness less than defocus, and does less harm.
+  82% if it is out of focus by 10% (sharpness 0.034), and 54% if by 16% (sharpness 0.013). Motion
+  blur reduces the measured sharpness less than defocus, and does less harm.
 - Boxes with little support: of the boxes with the smallest support that the cascade returns (4),
   half contain a face; of those with a support of 5 to 8, three quarters do; from 9 on, nine tenths;
   and from 13 on, all but one in 300. `edge.tracking.track_state` handles boxes that are much larger

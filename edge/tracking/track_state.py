@@ -14,10 +14,11 @@ from edge.tracking.track import Reading, Track
 #: Largest distance, in face widths, between a face and the predicted position of its track, before
 #: the increase for the time since the track was last seen.
 REACH = 0.8
-#: Increase of this distance per second since the track was last seen: a brisk walk across the frame
-#: moves a head by about one and a half of its widths a second.
+#: Increase of the largest distance per second since the track was last seen: a brisk walk across
+#: the frame moves a head by about one and a half of its widths a second.
 REACH_PER_S = 1.5
-#: Maximum of this distance: a face farther away belongs to another person, however long the gap.
+#: Maximum of the increased distance: a face farther away belongs to another person, however long
+#: the gap.
 MAX_REACH = 1.8
 #: Largest factor between the width of a face and that of its track, as a logarithm.
 MAX_GROWTH = math.log(1.8)
@@ -26,14 +27,16 @@ GROWTH_COST = 0.5
 #: Two people who are closer than this, in face widths, get one box: the detector drops a box
 #: whose centre lies in another.
 HIDDEN_BEHIND = 0.6
-#: A person can be regarded as hidden behind another with at least this many sightings, and for at
-#: most this many seconds after the last box of their own. This excludes false boxes beside a face.
+#: A person can be regarded as hidden behind another person with at least this many sightings, and
+#: for at most this many seconds after the last box of their own. The required sightings exclude
+#: false boxes beside a face.
 HIDDEN_AFTER_SIGHTINGS = 3
 HIDDEN_FOR_S = 2.5
-#: A box whose width differs from that of its track by more than this factor (as a logarithm) is
-#: not used as evidence, because the crop no longer frames the face. Measured on held-out
-#: photographs: with boxes of 1.5 and 0.6 times the right size, 8 and 6 percentage points fewer of
-#: the bare faces are found; with 1.75 and 0.5 times, 40 and 14.
+#: A box whose width differs from that of its track by more than this factor (as a logarithm) is not
+#: used as evidence, because the crop no longer frames the face. Measured on held-out photographs:
+#: with boxes of 1.5 and 0.6 times the right size, 8 and 6 percentage points fewer of the bare faces
+#: are found; with boxes of 1.75 and 0.5 times the right size, 40 and 14 percentage points fewer are
+#: found.
 ODD_GROWTH = math.log(1.6)
 
 
@@ -42,7 +45,7 @@ class TrackState:
     """One person who is being tracked.
 
     `own_box_s` is the time of the last box that belonged to this person alone; `hidden_s` is the
-    last time at which the person was regarded as hidden behind another; `window` holds the
+    last time at which the person was regarded as hidden behind another person; `window` holds the
     evidence, oldest first.
     """
 
@@ -93,7 +96,7 @@ class TrackState:
         self.box_px, self.last_seen_s = reading.box_px, reading.at_s
 
     def hide(self, now_s: float) -> None:
-        """Regard the person as hidden behind another at `now_s`."""
+        """Regard the person as hidden behind another person at `now_s`."""
         self.motion.coast(now_s)
         self.hidden_s = now_s
 

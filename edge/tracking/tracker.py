@@ -6,7 +6,7 @@ people who were given a second track number or the number of another person. Jit
 deviation of the position and of the width of a box, in face widths; missed is the share of faces
 that the detector does not find; gap is a period in which each person is not found at all:
 
-| jitter, missed, gap | one walks | two walk abreast | two cross | one passes a standing one |
+| jitter, missed, gap | one walks | two walk abreast | two cross | one passes a standing person |
 |---|---|---|---|---|
 | 3%, 10%, 0.3 s | 0 | 0 | 0 | 1 |
 | 6%, 30%, none | 0 | 0 | 1 | 53 |
@@ -14,11 +14,11 @@ that the detector does not find; gap is a period in which each person is not fou
 | 10%, 30%, 1 s | 3 | 10 | 215 | 424 |
 
 People walk at 0.3 to 1.5 face widths a second, and at 0.5 to 1.5 when they pass a standing person.
-If those who pass walk at 1.0 or faster, the number 53 in the second row becomes 10. At 3 frames a
-second the errors in the first row stay rare (up to 12 in 1,000), but not in the rows with 30% of
-the faces missed, because six missed frames in a row last as long as `tracker.leave_after_s`. A
-person who arrives within `tracker.leave_after_s` at the place where another left continues the
-track of the other.
+If the people who pass walk at 1.0 face widths a second or faster, the number 53 in the second row
+becomes 10. At 3 frames a second the errors in the first row stay rare (up to 12 in 1,000), but not
+in the rows with 30% of the faces missed, because six missed frames in a row last as long as
+`tracker.leave_after_s`. A person who arrives within `tracker.leave_after_s` at the place where
+another person left continues the track of the person who left.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Tracker:
         """Start without tracks.
 
         The newest readings with a total weight of `min_weight` stay in the window at any age, so
-        that a slow machine also collects as many as a decision needs.
+        that a slow machine also collects as many readings as a decision needs.
         """
         self._settings = settings
         self._min_weight = min_weight

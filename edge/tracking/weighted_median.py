@@ -8,7 +8,7 @@ from collections.abc import Iterable
 def weighted_median(values: Iterable[tuple[float, float]]) -> float:
     """Return the median of (value, weight) pairs whose weights are above 0.
 
-    Half of the total weight lies on each side of it. If the halves meet exactly between two
+    Half of the total weight lies on each side of the median. If the halves meet exactly between two
     values, the median is their mean; equal weights therefore give the ordinary median. Raises
     ValueError if there is no pair.
     """
