@@ -1,4 +1,4 @@
-"""The documents: every link between them, and into them, leads somewhere."""
+"""The documents: every link leads to a file and a heading that exist; the README is short."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_README_LINES = 220
 
 
 def _without_code(text: str) -> str:
-    """Return `text` without fenced blocks and inline code, which hold no links."""
+    """Return `text` without fenced blocks and inline code, where nothing is a link."""
     text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
     return re.sub(r"`[^`\n]*`", "code", text)
 
@@ -37,8 +37,9 @@ def _links(document: Path) -> Iterator[str]:
 def _anchors(document: Path) -> set[str]:
     """Return the anchors that GitHub makes of a document's headings.
 
-    Rule: lower case, spaces become hyphens, everything but letters, digits, hyphens and
-    underscores is dropped (github.com/gjtorikian/html-pipeline, TableOfContentsFilter).
+    The rule: letters become lower case, spaces become hyphens, and all other characters except
+    digits, hyphens and underscores are dropped (github.com/gjtorikian/html-pipeline,
+    TableOfContentsFilter).
     """
     text = re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.S | re.M)
     anchors: set[str] = set()

@@ -11,11 +11,13 @@ from cutouts import Pixels
 from scene import FPS, Visit
 from sources import DemoError
 
-#: The detector settings of the daemon: width of the grey frame, and the smallest face in it.
+#: Settings of the daemon's detector: width of the grey frame and of the smallest face in it, in
+#: pixels, scale factor, and number of neighbours.
 WIDTH_PX, MIN_FACE_PX, SCALE_FACTOR, NEIGHBOURS = 320, 20, 1.1, 3
-#: (width, neighbours) of the searches that must find nothing but the people's faces.
+#: (width in pixels, number of neighbours) of the searches that must find only the people's faces.
 LOOKS = ((320, 3), (320, 2), (480, 3), (480, 2))
-#: A found box belongs to a person when its centre is this near the face's, in face widths.
+#: A found box belongs to a person if the distance between its centre and the centre of the person's
+#: face is less than this, in face widths.
 NEAR = 0.35
 MIN_SHARE, MAX_GAP_S = {"bare": 0.9, "masked": 0.7}, 0.7
 
@@ -36,7 +38,7 @@ def read(clip: Path) -> list[Pixels]:
 
 
 def faces(frame: Pixels, cascade: cv2.CascadeClassifier, width: int, neighbours: int) -> list[Box]:
-    """Return the boxes of the faces in `frame`, in its pixels."""
+    """Return the boxes of the faces in `frame`, in pixels of `frame`."""
     scale = width / frame.shape[1]
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -54,7 +56,7 @@ def belongs(box: Box, visit: Visit, time_s: float) -> bool:
 
 
 def max_gap_s(seen: list[bool]) -> float:
-    """Return the longest time without a face, in seconds."""
+    """Return the longest time without a detected face, in seconds."""
     longest = run = 0
     for one in seen:
         run = 0 if one else run + 1

@@ -1,4 +1,4 @@
-"""Cuts people out of photographs: soft alpha, an anchor at the eyes, new coat colours."""
+"""Cuts people out of photographs, with soft edges, and gives them new coat colours."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ GRABCUT_ROUNDS = 6
 class Outline:
     """The hand-traced outline of a person; all positions are pixels of the photograph.
 
-    `rough` runs around the body within a few pixels; grabCut finds the true edge in
-    a band of `band_px` on both sides of it. `face_px` is the width of the box that
-    the face detector draws.
+    `rough` follows the edge of the body to within a few pixels; OpenCV's grabCut finds the
+    exact edge in a band of `band_px` on both sides of `rough`. `face_px` is the width of the box
+    that the face detector draws.
     """
 
     rough: Points
@@ -81,7 +81,7 @@ OBAMA = Outline(
 
 
 def cut_out(photo: Pixels, outline: Outline, scale: float) -> Cutout:
-    """Cut the person of `outline` out of `photo`, at `scale` of its size."""
+    """Cut the person of `outline` out of `photo`, and scale the result by `scale`."""
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LANCZOS4
     small = min(scale, 1.0)
     image = cv2.resize(photo, None, fx=small, fy=small, interpolation=cv2.INTER_AREA)
@@ -97,7 +97,7 @@ def cut_out(photo: Pixels, outline: Outline, scale: float) -> Cutout:
 
 
 def _alpha(image: Pixels, rough: Floats, band_px: float) -> Floats:
-    """Run grabCut in a band around the rough outline, then smooth and feather the edge inwards."""
+    """Run grabCut in a band around the rough outline, then soften the edge inwards."""
     inside = cv2.fillPoly(np.zeros(image.shape[:2], np.uint8), [np.int32(rough)], 1)
     size = int(2 * band_px + 1)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
@@ -115,12 +115,12 @@ def _alpha(image: Pixels, rough: Floats, band_px: float) -> Floats:
     _, parts, stats, _ = cv2.connectedComponentsWithStats(person)
     person = (parts == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))).astype(np.float32)
     soft = cv2.GaussianBlur(person, (0, 0), 1.6)
-    # Alpha is 0.5 at the edge. Reducing it there keeps the old background invisible.
+    # Alpha is 0.5 at the edge. A lower alpha at the edge keeps the old background invisible.
     return np.clip((soft - 0.45) / 0.5, 0, 1).astype(np.float32)
 
 
 def _edge_colours(bgr: Floats, alpha: Floats) -> Floats:
-    """Spread the colours of the inside over the rim, so that no old background shines through."""
+    """Spread colours from inside the person over the edge, to hide the old background."""
     solid = (alpha > 0.97).astype(np.float32)
     spread, weight = bgr * solid[..., None], solid.copy()
     result = np.where(solid[..., None] > 0, bgr, 0.0)
@@ -145,7 +145,7 @@ def mirrored(person: Cutout) -> Cutout:
 
 
 def without_badges(photo: Pixels) -> Pixels:
-    """Collins's photograph with the emblems and the name on the suit smoothed away."""
+    """Return the photograph of Collins without the emblems and the name on the suit."""
     cover = np.zeros(photo.shape[:2], np.uint8)
     cv2.circle(cover, (171, 385), 43, 255, -1)
     cv2.fillPoly(cover, [np.int32([(272, 334), (332, 342), (332, 380), (276, 380)])], 255)
@@ -160,7 +160,7 @@ def without_badges(photo: Pixels) -> Pixels:
 
 
 def dressed(photo: Pixels, coat_bgr: tuple[float, float, float], hair: float) -> Pixels:
-    """Collins's photograph with another coat colour and hair of `hair` times its brightness."""
+    """Return the photograph of Collins with a new coat colour and hair `hair` times as bright."""
     hsv = cv2.cvtColor(photo, cv2.COLOR_BGR2HSV).astype(np.float32)
     hue, saturation, value = hsv[..., 0], hsv[..., 1] / 255, hsv[..., 2] / 255
     rows, columns = np.mgrid[: photo.shape[0], : photo.shape[1]].astype(np.float32)
@@ -168,7 +168,7 @@ def dressed(photo: Pixels, coat_bgr: tuple[float, float, float], hair: float) ->
     weight = cv2.GaussianBlur(orange.astype(np.float32), (0, 0), 1.2)[..., None]
     coat = np.array(coat_bgr, np.float32) * (value[..., None] ** 1.3) * 255
     result = photo * (1 - weight) + coat * weight
-    # Hair: everything of the head that is not the face's oval.
+    # The hair is the part of the head that is outside of the oval of the face.
     head = ((columns - 228) / 82) ** 2 + ((rows - 72) / 66) ** 2 < 1
     face = ((columns - 225) / 45) ** 2 + ((rows - 125) / 50) ** 2 < 1
     brown = (hue > 8) & (hue < 30) & (saturation > 0.22) & (value < 0.86)

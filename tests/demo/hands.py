@@ -1,8 +1,8 @@
-"""Gloved hands and sleeves that put a mask on, drawn in face coordinates.
+"""Draws the gloved hands and the sleeves of a person who puts a mask on.
 
-They wear gloves, because a drawn bare hand does not look real. All positions are in eye distances
-from the point between the eyes; `side` is -1 for the left of the picture, 1 for
-the right.
+The hands wear gloves, because a drawn bare hand does not look real. All positions are face
+coordinates: eye distances from the point between the eyes. `side` is -1 for the left side of the
+picture, and 1 for the right side.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ELBOW = (2.75, 6.4)
 
 @dataclass(frozen=True)
 class Limb:
-    """A rounded bar from `start` to `end`, its radius changing from `wide` to `thin`."""
+    """A rounded bar from `start` to `end`; its radius changes from `wide` to `thin`."""
 
     start: Point
     end: Point
@@ -32,7 +32,7 @@ class Limb:
 
 
 def arm(side: int, grip: Point, coat_bgr: tuple[float, float, float]) -> list[Limb]:
-    """Sleeve and glove that hold the mask's rim at `grip`, the farthest part first."""
+    """Return the sleeve and the glove that hold the mask's rim at `grip`, farthest part first."""
     gx, gy = grip
 
     def at(dx: float, dy: float) -> Point:
@@ -63,7 +63,7 @@ def arm(side: int, grip: Point, coat_bgr: tuple[float, float, float]) -> list[Li
 def paint(
     limbs: list[Limb], area: tuple[Floats, Floats], bgr: Floats, alpha: Floats, soft: float
 ) -> None:
-    """Paint `limbs` over `bgr` and `alpha` in place; `soft` is the rims' width.
+    """Paint `limbs` over `bgr` and `alpha` in place; `soft` is the width of soft edges.
 
     `area` gives the face coordinates x and y of each pixel.
     """
@@ -72,7 +72,7 @@ def paint(
         inside, light = _shape(limb, x, y, soft)
         colour = np.array(limb.bgr, np.float32) * light[..., None]
         colour += (limb.gloss * 0.22 * np.clip(light - 1.0, 0, 1) ** 2)[..., None]
-        # Each part throws a soft shadow on what lies behind it.
+        # Each limb casts a soft shadow on everything behind it.
         shade, _ = _shape(limb, x, y - 0.05, 0.22)
         bgr *= (1 - 0.30 * shade * (1 - inside))[..., None]
         bgr += (colour - bgr) * inside[..., None]
@@ -80,7 +80,7 @@ def paint(
 
 
 def _shape(limb: Limb, x: Floats, y: Floats, soft: float) -> tuple[Floats, Floats]:
-    """Alpha of a limb and the light on it, from above and a little from the left."""
+    """Return the alpha of a limb, and the light on it, from above and slightly from the left."""
     (x0, y0), (x1, y1) = limb.start, limb.end
     ax, ay = x1 - x0, y1 - y0
     along = np.clip(((x - x0) * ax + (y - y0) * ay) / (ax**2 + ay**2), 0, 1)

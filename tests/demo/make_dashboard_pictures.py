@@ -35,9 +35,9 @@ DOORS = ("main-entrance", "loading-bay", "garden-door", "canteen", "reception")
 DAYS, MAX_PER_DAY = 9, 34
 DESKTOP, PHONE = (1280, 800), (390, 780)
 GAP_PX, WEBP_QUALITY = 16, 72
-#: Width of each published picture.
+#: Width of each picture that the script writes.
 PICTURE_WIDTH_PX = 1800
-#: Rows of screenshots: path and colour scheme.
+#: Rows of screenshots, each with the path of a page and a colour scheme.
 DESKTOP_ROWS = (
     (("/", "light"), ("/", "dark")),
     (("/history", "light"), ("/health", "dark")),
@@ -116,7 +116,7 @@ class SimulatedDevices:
 
 @contextmanager
 def running_daemon(folder: Path, camera: str) -> Iterator[None]:
-    """Run the daemon on the demo clip; it publishes nothing."""
+    """Run the daemon on the demo clip; the daemon publishes nothing."""
     config = folder / "daemon.toml"
     config.write_text(f'device = "door1"\n{camera}\n')
     daemon = subprocess.Popen(
@@ -170,7 +170,7 @@ def take_screenshot(
 
 
 def arrange(rows: list[list[Any]]) -> Any:
-    """Return the pictures in rows, with a gap around each."""
+    """Return the pictures in rows, with a gap around each picture."""
 
     def with_gap(picture: Any) -> Any:
         return cv2.copyMakeBorder(

@@ -25,16 +25,16 @@ from sources import DemoError
 HERE = Path(__file__).resolve().parent
 CLIP = HERE.parents[1] / "edge" / "assets" / "demo.mp4"
 CACHE = Path.home() / ".cache" / "mask-patrol-demo"
-#: The quality for ffmpeg: the clip has about 700 KB and keeps the noise of the picture.
+#: The quality for ffmpeg. With this value, the clip has about 700 KB and keeps the picture noise.
 CRF = 21
 
 EMPTY_FIRST_S, EMPTY_S, EMPTY_LAST_S = 2.0, 2.5, 2.0
 BARE_S, MASKED_S = 3.2, 2.8
-#: How long person 3 stands without a mask, puts it on, and stands with it.
+#: How long person 3 stands without a mask, takes to put the mask on, and stands with the mask.
 BEFORE_S, RAISE_S, AFTER_S = 2.5, 0.6, 3.0
 #: How long the hands of person 3 then stay at the ears, and how long they take to go down.
 HOLD_S, LOWER_S = 0.2, 0.4
-#: The mask starts this many eye distances below its place and slows down as it rises.
+#: The mask starts RAISE_FROM eye distances below its place; RAISE_EASE slows it down as it rises.
 RAISE_FROM, RAISE_EASE = 4.5, 1.2
 
 BLUE_COAT, GREEN_COAT = (0.45, 0.30, 0.18), (0.30, 0.33, 0.30)
@@ -63,7 +63,7 @@ def cast(collins: cutouts.Pixels, obama: cutouts.Pixels) -> list[scene.Visit]:
     blue = cutouts.dressed(plain, BLUE_COAT, hair=0.62)
     second_looks = masks.masked(cutouts.cut_out(blue, cutouts.COLLINS, 2), BLUE)
     start = first.end_s + EMPTY_S
-    # Found by trial: on other paths the cascade finds a face in her coat and the door.
+    # This path was found by trial: on other paths, the detector takes coat and door for a face.
     second = scene.Visit(
         start_s=start,
         stay_s=MASKED_S,
@@ -183,7 +183,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Make the clip or check it; return 0 on success."""
     options = arguments()
-    cv2.setNumThreads(1)  # more threads are no faster here, and one thread keeps the order of sums
+    cv2.setNumThreads(1)  # more threads are not faster, and may change the order of sums
     try:
         collins = sources.load(sources.COLLINS, options.scikit_image, options.cache)
         obama = sources.load(sources.OBAMA, options.face_recognition, options.cache)

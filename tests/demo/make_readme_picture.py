@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def checked_frames(folder: Path) -> list[Pixels]:
-    """Frames of the demo clip as `mask-patrol detect --out` draws them, RGB."""
+    """Return frames of the demo clip, in RGB, as `mask-patrol detect --out` draws them."""
     names = []
     for at_s in FRAMES_AT_S:
         name = folder / f"{at_s:04.1f}.png"
@@ -59,7 +59,7 @@ def terminal_output() -> list[str]:
 
 
 def draw(frames: list[Pixels], lines: list[str]) -> Image.Image:
-    """`frames` side by side above `lines` in a terminal's font."""
+    """Draw `frames` side by side above `lines`, which are in the font of a terminal."""
     width = (WIDTH_PX - PAD_PX * (len(frames) + 1)) // len(frames)
     height = width * frames[0].shape[0] // frames[0].shape[1]
     canvas = Image.new("RGB", (WIDTH_PX, height + 3 * PAD_PX + LINE_PX * len(lines)), BACKGROUND)

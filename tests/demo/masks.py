@@ -16,7 +16,7 @@ SOLVER_ROUNDS = 12
 
 @dataclass(frozen=True)
 class Mask:
-    """The appearance of a mask; its shape follows from the face."""
+    """The appearance of a mask; its shape depends on the face."""
 
     bgr: tuple[float, float, float]
     seed: int
@@ -24,7 +24,7 @@ class Mask:
 
 
 def _area(person: Cutout) -> tuple[slice, slice, Floats, Floats]:
-    """The mask's part of the picture, and face coordinates (eye distances) of its pixels."""
+    """Return the area that the mask may cover, and its face coordinates (in eye distances)."""
     (x0, y0), (x1, y1) = person.eye_left, person.eye_right
     unit, angle = float(np.hypot(x1 - x0, y1 - y0)), float(np.arctan2(y1 - y0, x1 - x0))
     ex, ey = person.eyes
@@ -38,24 +38,24 @@ def _area(person: Cutout) -> tuple[slice, slice, Floats, Floats]:
 
 
 def _top(q: Floats) -> Floats:
-    """Upper rim: arched over the nose bridge, sinking along the cheeks."""
+    """Return the y position of the upper rim, which is highest at the nose."""
     return 0.50 - 0.34 * np.exp(-((q / 0.40) ** 2)) - 0.05 * q**2
 
 
 def _bottom(q: Floats) -> Floats:
-    """Lower rim: under the chin, rising to the jaw."""
+    """Return the y position of the lower rim, which runs under the chin and rises to the jaw."""
     return 1.86 - 0.44 * np.abs(q) ** 2.4
 
 
 def _half_width(v: Floats) -> Floats:
-    """Half of the mask's width at height `v` (0 top, 1 bottom)."""
+    """Return half of the mask's width at height `v` (0 top, 1 bottom)."""
     return 0.955 - 0.05 * v - 0.16 * np.clip(v, 0, 1.2) ** 3
 
 
 def _surface(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Coordinates on the mask: `q` from -1 (left rim) to 1, `v` from 0 (top) to 1.
+    """Return coordinates on the mask: `q` from -1 (left) to 1 (right), `v` from 0 (top) to 1.
 
-    Both rims are bent and the sides converge, so this is solved by iteration.
+    Both rims are bent and the sides converge, so the coordinates are found by iteration.
     """
     v = np.full_like(x, 0.5)
     q = x
@@ -66,14 +66,14 @@ def _surface(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 
 
 def _inside(q: Floats, v: Floats, soft: float) -> Floats:
-    """1 on the mask, 0 off it, with a rim `soft` wide; the corners are rounded."""
+    """Return 1 on the mask and 0 outside of the mask, with a soft, rounded edge `soft` wide."""
     a, b = np.abs(q), np.abs(2 * v - 1)
     distance = (a**14 + b**14) ** (1 / 14)
     return np.clip((1 - distance) / soft + 0.5, 0, 1)
 
 
 def _pleats(q: Floats, v: Floats) -> Floats:
-    """Brightness of the folds: each a dark line below a lit edge, opening to the middle."""
+    """Return the brightness of the folds: dark lines below lit edges, weaker in the middle."""
     light = np.ones_like(v)
     for place, depth in ((0.30, 0.9), (0.48, 1.0), (0.66, 0.8)):
         # The folds bend down in the middle, where nose and mouth push them out.
@@ -86,7 +86,7 @@ def _pleats(q: Floats, v: Floats) -> Floats:
 
 
 def _form(q: Floats, v: Floats) -> Floats:
-    """Brightness of the shape below: nose ridge, round cheeks, the turn under the chin."""
+    """Return the brightness that the face under the mask causes: nose, cheeks, mouth, and chin."""
     ridge = np.exp(-((q / 0.20) ** 2)) * np.clip(1 - v / 0.55, 0, 1)
     side = np.exp(-(((np.abs(q) - 0.33) / 0.13) ** 2)) * np.clip(1 - v / 0.5, 0, 1)
     light = 1 + 0.05 * ridge - 0.10 * side
@@ -97,7 +97,7 @@ def _form(q: Floats, v: Floats) -> Floats:
 
 
 def _seams(q: Floats, v: Floats) -> Floats:
-    """Brightness of the hems and of the wire that is pressed around the nose."""
+    """Return the brightness of the hems and of the wire that is pressed around the nose."""
     light = np.ones_like(v)
     light -= 0.10 * np.exp(-(((v - 0.085) / 0.012) ** 2))
     light -= 0.08 * np.exp(-(((v - 0.945) / 0.012) ** 2))
@@ -107,7 +107,7 @@ def _seams(q: Floats, v: Floats) -> Floats:
 
 
 def _cloth(shape: tuple[int, int], seed: int) -> Floats:
-    """Brightness of the non-woven cloth: soft dents and a fine grain."""
+    """Return the brightness of the non-woven cloth: soft dents and a fine grain."""
     rng = np.random.default_rng(seed)
     grain = cv2.GaussianBlur(rng.normal(0, 1, shape).astype(np.float32), (0, 0), 0.8)
     dents = cv2.GaussianBlur(rng.normal(0, 1, shape).astype(np.float32), (0, 0), 9)
@@ -115,7 +115,7 @@ def _cloth(shape: tuple[int, int], seed: int) -> Floats:
 
 
 def _light(person: Cutout, rows: slice, columns: slice, unit: float) -> Floats:
-    """The light on the face, measured in the photograph under the mask; 1 is the median."""
+    """Return the light on the face, measured where the mask is drawn; 1 is the median."""
     grey = cv2.cvtColor(person.bgr[rows, columns], cv2.COLOR_BGR2GRAY)
     weight = ((grey > 0.35) & (person.alpha[rows, columns] > 0.9)).astype(np.float32)
     height = round(2.4 * unit)
@@ -128,7 +128,7 @@ def _light(person: Cutout, rows: slice, columns: slice, unit: float) -> Floats:
 
 
 def _loops(x: Floats, y: Floats) -> Floats:
-    """Alpha of the ear loops: from the rim's four corners to behind the ears."""
+    """Return the alpha of the ear loops, from the four corners of the mask to behind the ears."""
     alpha = np.zeros_like(x)
     width = x.shape[1]
     unit = width / (AREA[0] + AREA[1])
@@ -151,7 +151,7 @@ def masked(
 ) -> Cutout:
     """Return `person` with `mask`, drawn `drop` eye distances below its place on the face.
 
-    `hands` are painted over it.
+    `hands` are painted over the mask.
     """
     rows, columns, x, y = _area(person)
     unit = x.shape[1] / (AREA[0] + AREA[1])

@@ -1,4 +1,4 @@
-"""The entrance, the counter before it, and how the people walk through the picture."""
+"""Draws the entrance, the counter in front of it, and the people who walk through."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ import numpy as np
 from cutouts import Cutout, Floats
 
 WIDTH, HEIGHT, FPS = 640, 480, 15
-#: The doorway's opening (left, top, right): wide enough for the people at `DOOR_FACE_PX`.
+#: The edges of the doorway in pixels (left, top, right). The doorway is wide enough for people
+#: whose faces are `DOOR_FACE_PX` wide.
 DOORWAY = (178, 38, 470)
-#: The counter hides the cut rims of the portraits: they end at the waist.
+#: The y position of the counter, which hides the lower edge of the portraits at the waist.
 COUNTER_Y = 390
-#: While the face is smaller than this, the person is behind the wall, then in front of it.
+#: A person is behind the wall while the face is narrower than this, and later in front of the wall.
 DOOR_FACE_PX = 57.0
 #: The width of the face at the start of the way in, when the person is out of sight.
 FAR_FACE_PX = 48.0
-#: How long the way in and the way out take.
+#: Durations of the way in and of the way out.
 ENTER_S, LEAVE_S = 1.5, 0.8
-#: A moving person is drawn once for each of this many pixels of movement, up to a maximum.
+#: For motion blur, a moving person is drawn once for each BLUR_STEP_PX pixels of movement in a
+#: frame, at most MAX_SUBFRAMES times.
 BLUR_STEP_PX, MAX_SUBFRAMES = 2.0, 10
 NOISE = 1.3 / 255
 
 
 def eye_height(face_px: float) -> float:
-    """Return the y position of the eyes of a face; the camera stands on a counter."""
+    """Return the y position of the eyes, in pixels, of a face that is `face_px` wide."""
     return 260.0 - 0.963 * face_px
 
 
-#: A person's cut-out at a time, in seconds since the visit's start.
+#: Returns the cut-out of a person at a time, in seconds since the start of the visit.
 Looks = Callable[[float], Cutout]
 
 
@@ -38,7 +40,7 @@ Looks = Callable[[float], Cutout]
 class Visit:
     """One person's path through the scene; times are seconds of the clip.
 
-    `looks` gives the cut-out at a time since `start_s`. The person comes in from
+    `looks` returns the cut-out at a time, in seconds since `start_s`. The person comes in from
     behind the wall on the side of `from_x`, stands at `stand_x`, and walks out of
     the picture at `leave_x`.
     """
@@ -60,25 +62,25 @@ class Visit:
 
     @property
     def end_s(self) -> float:
-        """When the person is out of the picture."""
+        """The time from which the person is out of the picture."""
         return self.leaves_s + LEAVE_S
 
     @property
     def stands_from_s(self) -> float:
-        """When the person stops walking."""
+        """The time at which the person stops walking."""
         return self.start_s + ENTER_S
 
     @property
     def leaves_s(self) -> float:
-        """When the person starts to leave."""
+        """The time at which the person starts to leave."""
         return self.stands_from_s + self.stay_s
 
     def stands(self, time_s: float) -> bool:
-        """Whether the person stands still at `time_s`."""
+        """Return whether the person stands still at `time_s`."""
         return self.stands_from_s <= time_s < self.leaves_s
 
     def standing(self) -> list[tuple[str, tuple[float, float]]]:
-        """The spans in which the person stands bare and masked, as (name, (from, to))."""
+        """Return the times in which the person stands bare and masked, as (name, (from, to))."""
         spans = []
         if self.bare_until_s > 0:
             spans.append(("bare", (self.stands_from_s, min(self.leaves_s, self.bare_until_s))))
@@ -87,7 +89,7 @@ class Visit:
         return spans
 
     def place(self, t: float) -> tuple[float, float, float]:
-        """Eye point (x, y) and face width, `t` seconds after `start_s`."""
+        """Return the eye point (x, y) and the face width in pixels, `t` seconds after `start_s`."""
         door_x = (DOORWAY[0] + DOORWAY[2]) / 2
         if t < ENTER_S + self.stay_s:
             p = min(t / ENTER_S, 1.0)
@@ -115,7 +117,7 @@ class Visit:
         return int(np.clip(np.ceil(way / BLUR_STEP_PX), 1, MAX_SUBFRAMES))
 
     def draw(self, canvas: Floats, time_s: float, doorway: Floats) -> Floats:
-        """Return `canvas` with this person drawn as at `time_s`."""
+        """Return `canvas` with this person, drawn in the state at `time_s`."""
         t = time_s - self.start_s
         person = self.looks(t)
         x, y, face = self.place(t)
@@ -132,7 +134,7 @@ class Visit:
         drawn = cv2.warpAffine(levels[level], matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
         if face < DOOR_FACE_PX:
             drawn = drawn * doorway[..., None]
-        # In the doorway the light comes from behind; nearer, the hall's lamps light the face.
+        # In the doorway, the light comes from behind; near the camera, lamps light the face.
         near = np.interp(face, (FAR_FACE_PX, 85), (0.72, 1.0)) * self.light
         tint = np.array([1 - self.warmth, 1.0, 1 + self.warmth], np.float32) * near
         return canvas * (1 - drawn[..., 3:]) + drawn[..., :3] * tint
@@ -153,7 +155,7 @@ def doorway_mask() -> Floats:
 
 
 def _outside() -> Floats:
-    """The street behind the doorway, bright and out of focus."""
+    """Return the street behind the doorway, bright and out of focus."""
     rows = np.linspace(0, 1, HEIGHT, dtype=np.float32)[:, None, None]
     sky, ground = np.array([0.90, 0.87, 0.83]), np.array([0.66, 0.69, 0.70])
     view = np.float32(sky * (1 - rows) + ground * rows) * np.ones((1, WIDTH, 1), np.float32)
@@ -163,12 +165,12 @@ def _outside() -> Floats:
         cv2.ellipse(hedge, (x, y), (size, size * 3 // 4), 0, 0, 360, 1.0, -1)
     hedge = cv2.GaussianBlur(hedge, (0, 0), 24)[..., None] * 0.65
     view = view * (1 - hedge) + green * hedge
-    # Nearly overexposed, as a camera indoors sees the street.
+    # The street is nearly overexposed, as in the picture of a camera indoors.
     return np.minimum((view + 0.015 * _smooth(11, 18)[..., None]) * 1.06, 0.97)
 
 
 def _open_door(wall: Floats) -> None:
-    """The door's leaf, swung into the room on the right of the doorway."""
+    """Draw the open door, which has swung into the room on the right of the doorway."""
     right, top = DOORWAY[2], DOORWAY[1]
     wood = np.array([0.50, 0.57, 0.63], np.float32)
 
@@ -191,13 +193,13 @@ def _open_door(wall: Floats) -> None:
 
 
 def background() -> Floats:
-    """The empty scene without the counter: a plaster wall around a wide doorway."""
+    """Return the empty scene without the counter: a plaster wall around a wide doorway."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
     lamp = np.exp(-((columns - 250) ** 2 / 420**2) - ((rows - 60) ** 2 / 380**2))
     level = 0.60 + 0.16 * lamp + 0.006 * _smooth(1, 1.2) + 0.010 * _smooth(2, 30)
     wall = level[..., None] * np.array([0.93, 0.98, 1.0], np.float32)
     left, top, right = DOORWAY
-    # The frame: painted wood, lit from above, with a narrow shadow on the wall.
+    # The door frame: painted wood, lit from above, with a narrow shadow on the wall.
     shadow = np.zeros((HEIGHT, WIDTH), np.float32)
     shadow[top - 16 :, left - 16 : right + 20] = 1
     wall *= 1 - 0.22 * cv2.GaussianBlur(shadow, (0, 0), 6)[..., None]
@@ -211,7 +213,7 @@ def background() -> Floats:
             tuple(float(c) for c in np.array([0.52, 0.60, 0.66]) * light),
             1,
         )
-    # A poster and a bell push, both without text, which could be detected as a face.
+    # A poster and a bell push, both without text, because text could be detected as a face.
     cv2.rectangle(wall, (566, 128), (622, 206), (0.80, 0.82, 0.83), -1)
     cv2.rectangle(wall, (566, 128), (622, 148), (0.66, 0.58, 0.48), -1)
     cv2.rectangle(wall, (566, 128), (622, 206), (0.58, 0.60, 0.61), 1)
@@ -222,7 +224,7 @@ def background() -> Floats:
 
 
 def counter() -> tuple[Floats, Floats]:
-    """The counter in the foreground: its colours and its alpha."""
+    """Return the counter in the foreground: its colours and its alpha."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
     depth = np.clip((rows - COUNTER_Y) / (HEIGHT - COUNTER_Y), 0, 1)
     grain = np.sin(columns * 0.021 + 9 * depth + 0.5 * _smooth(5, 26)) * 0.02

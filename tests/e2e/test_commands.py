@@ -1,6 +1,7 @@
 """Random and mutated commands to a daemon process that reads a camera.
 
-No message ends the daemon, and it answers each valid command exactly once, with its transaction.
+No message ends the daemon. The daemon answers each valid command exactly once; the reply
+contains the transaction of the command.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from tests.support.mqtt.brokers import Mosquitto, Subscriber
 from tests.support.waiting import PATIENCE_S
 
 BASE = "maskpatrol/door1/"
-#: Less than the number of messages that may wait at the device, so that it drops none.
+#: Number of messages sent at a time: less than the device can queue, so that it drops no message.
 BATCH = 40
 
 
@@ -40,7 +41,7 @@ def snapshot() -> dict[str, Any]:
     raise UserError("snapshots are off; set snapshot.enabled in the configuration")
 
 
-#: The daemon's verbs, with handlers that return what it replies with its default settings.
+#: The daemon's commands (verbs), with handlers that return its replies under default settings.
 VERBS: dict[str, VerbHandler] = {
     "ping": ping,
     "pause": lambda: {"paused": True},
@@ -52,7 +53,7 @@ ODD_TOPICS = ("", "PING", "ping/", "ping/x", "p1ng", "päng", "a b", "$SYS", "x"
 
 @dataclass(frozen=True)
 class RandomMessage:
-    """A message to the device; `valid` says whether it is a well-formed command."""
+    """A message to the device; `valid` says whether the message is a valid command."""
 
     verb: str
     payload: bytes
@@ -81,7 +82,8 @@ def random_messages(
         elif kind < 0.94:
             verb, valid = chance.choice(ODD_TOPICS), False
         else:
-            # If the broker clears the retain flag, a retained message is an ordinary command.
+            # If the broker clears the retain flag, the daemon gets a retained message as an
+            # ordinary command.
             retain, valid = True, not ignores_retained
         yield RandomMessage(verb, payload, chance.randrange(3), retain, valid, _properties(chance))
 
@@ -143,7 +145,7 @@ class Caller(Subscriber):
         super()._on_message(client, data, message)
 
     def send(self, batch: list[RandomMessage]) -> None:
-        """Send all of `batch`, then one more command, and wait for the reply to the latter."""
+        """Send all messages of `batch` and a last command; wait for the reply to that command."""
         sent = [
             self.client.publish(f"{BASE}cmd/{s.verb}", s.payload, s.qos, s.retain, s.properties)
             for s in batch
@@ -205,7 +207,8 @@ def test_daemon_survives_and_answers_random_messages(
         if VERB_PATTERN.fullmatch(s.verb) and not (s.retain and ignores_retained)
     ]
     assert caller.replies == Counter(expected_reply(s.verb, s.payload) for s in handled)
-    # The next check does not use `reply_to`, which is under test: each valid command has a reply.
+    # `expected_reply` uses `reply_to`, which is under test. So also check without `reply_to` that
+    # each valid command has a reply.
     answered = Counter(
         json.loads(body)["transaction"]
         for (verb, body), times in caller.replies.items()

@@ -15,14 +15,15 @@ from edge.common.paths import demo_clip
 from tests.support.cli_process import environment, mask_patrol
 
 #: Maximum duration of playing one clip. The undamaged clip takes a fifth of a second; FFmpeg may
-#: need more time for a damaged one.
+#: need more time for a damaged clip.
 MAX_DURATION_S = 20.0
 
 
 def damaged(seed: int) -> bytes:
-    """Return the demo clip with changed bytes and, by seed, another kind of damage.
+    """Return the demo clip with changed bytes and, for most seeds, a second kind of damage.
 
-    A block is deleted, zeroed or overwritten, the end is missing, or the index is damaged.
+    As the second kind, a block is deleted, zeroed, or overwritten, the end is cut off, or the
+    index is damaged.
     """
     generator = random.Random(seed)
     data = bytearray(demo_clip().read_bytes())
@@ -40,8 +41,8 @@ def damaged(seed: int) -> bytes:
     elif damage == 4:
         del data[start:]
     elif damage == 5:
-        # The index of an MP4 contains the positions of all frames, so errors in it have the worst
-        # effects.
+        # The index of an MP4 contains the positions of all frames, so errors in the index
+        # have the worst effects.
         index = data.find(b"moov")
         end = min(index + 8000, len(data))
         for _ in range(20):
@@ -50,7 +51,7 @@ def damaged(seed: int) -> bytes:
 
 
 def play(folder: Path, seeds: range) -> list[dict[str, Any]]:
-    """Play the undamaged clip and one of each seed in one process; return the result of each."""
+    """Play the undamaged clip and a damaged clip per seed in one process; return all results."""
     paths = [demo_clip()]
     for seed in seeds:
         paths.append(folder / f"{seed}.mp4")
@@ -81,7 +82,7 @@ def assert_all_survived(whole: dict[str, Any], others: list[dict[str, Any]]) -> 
         assert outcome["took_s"] < MAX_DURATION_S
         assert outcome["frames"] or "contains no readable video frame" in outcome["error"]
         assert "\n" not in outcome["error"]
-    # FFmpeg's decoder threads end when their file is closed.
+    # FFmpeg's decoder threads must end when the file that they decode is closed.
     assert {o["descriptors"] for o in others} == {whole["descriptors"]}
     assert max(o["threads"] for o in others) <= whole["threads"]
     # Some clips can be played in part, and some not at all.

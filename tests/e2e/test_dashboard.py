@@ -24,7 +24,7 @@ from tests.support.footage.pictures import frames_without_mask
 from tests.support.mqtt.brokers import Mosquitto, Subscriber
 from tests.support.mqtt.tcp_relay import Relay
 
-#: Records requests and answers in the page, because the driver discards answers of this size.
+#: Stores requests and answers in page variables, because the driver discards such large answers.
 LISTEN = """
 window.answers = [];
 window.sent = [];
@@ -49,7 +49,7 @@ def wait_for_episodes(page: Any, expected: list[str]) -> None:
 def run_daemon(
     page: Any, tmp_path: Path, mosquitto: Mosquitto, subscriber: TimedSubscriber, runs: int
 ) -> list[float]:
-    """Return the seconds from the delivery of each alert by the broker to its appearance."""
+    """Return how many seconds after its delivery by the broker each alert was shown."""
     config = tmp_path / "door.toml"
     config.write_text('device = "door1"\n')
     for number in range(runs):
@@ -68,7 +68,7 @@ def run_daemon(
 def measure_latencies_s(
     page: Any, tmp_path: Path, server: Mosquitto, dashboard: Dashboard, runs: int
 ) -> list[float]:
-    """Return the latencies of `runs` runs of the daemon; each run produces two alerts."""
+    """Return the latency of each alert in `runs` runs of the daemon, which have two alerts each."""
     open_live_page(page, dashboard.address)
     listener = TimedSubscriber(server.broker)
     latencies_s = run_daemon(page, tmp_path, server, listener, runs)
@@ -97,7 +97,7 @@ def test_alert_is_on_the_page_within_a_second(
     page: Any, tmp_path: Path, mosquitto: Mosquitto, dashboard: Dashboard
 ) -> None:
     latencies_s = measure_latencies_s(page, tmp_path, mosquitto, dashboard, 3)
-    # Other processes may delay single alerts, so only the soak test checks the maximum.
+    # Other processes may delay single alerts, so only the soak test checks the maximum latency.
     assert median(latencies_s) < 1.0, latencies_s
     assert page.locator("#alerts li .badge").first.text_content() == "○ Mask put on"
     assert page.locator("#devices .state").text_content() == "offline"
@@ -235,7 +235,7 @@ def test_hostile_messages_are_harmless(page: Any, dashboard: Dashboard, device: 
     ]
     for topic, payload in refused:
         device.publish(topic, payload)
-    # Free text is shown as text.
+    # Texts that a device can choose freely are shown as plain text, not as HTML.
     device.send("health", encoded({"camera": HOSTILE[:90], "warnings": [HOSTILE]}))
     device.send("info", encoded({"version": HOSTILE[:90], "model": {"name": HOSTILE[:90]}}))
     good = device.start_alert()
@@ -299,7 +299,7 @@ def test_unusable_pictures_get_clear_messages(
         (tmp_path / name).write_bytes(raw)
         page.set_input_files("#files", str(tmp_path / name))
         page.wait_for_selector(f".result:has-text('{name}') .error:has-text(\"{text}\")")
-    # The next valid picture is checked.
+    # After these errors, the page still checks a valid picture.
     (tmp_path / "good.jpg").write_bytes(jpeg)
     page.set_input_files("#files", str(tmp_path / "good.jpg"))
     page.wait_for_selector(".result:has-text('good.jpg'):has-text('1 face')")
@@ -339,7 +339,7 @@ def test_webcam_is_checked_five_times_a_second(
         page.click("#webcam")
         page.wait_for_function("() => Number(overlay.dataset.frames) >= 10")
         rates = [measure_frame_rate(page)]
-        while rates[-1] < 5.0 and len(rates) < 10:  # other processes may slow it down
+        while rates[-1] < 5.0 and len(rates) < 10:  # other processes may slow the page down
             rates.append(measure_frame_rate(page))
         assert page.evaluate("JSON.parse(overlay.dataset.faces)") == ["no_mask"]
         page.wait_for_selector("#webcam-faces li .no_mask")
@@ -401,7 +401,7 @@ def test_login_and_logout_apply_to_open_pages(
     other.goto(f"{dashboard.address}/history")
     other.get_by_role("button", name="Log out").click()
     other.wait_for_selector("#password")
-    page.wait_for_selector("#password", timeout=10_000)  # the open page was logged out, too
+    page.wait_for_selector("#password", timeout=10_000)  # the first page was logged out, too
     other.fill("#password", "correct horse battery")
     other.keyboard.press("Enter")
     other.wait_for_selector("nav")
@@ -493,7 +493,7 @@ def fill_and_send(page: Any, **fields: str) -> None:
 
 
 def assert_fits(page: Any, path: str) -> None:
-    """Assert that nothing is wider than the screen or its card, cut off, or too faint."""
+    """Assert that nothing on the page is cut off, too faint, or wider than screen or card."""
     page.wait_for_load_state()
     wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0, (path, wide)
@@ -505,7 +505,7 @@ def assert_fits(page: Any, path: str) -> None:
 NAVIGATION_LINES = """
 new Set([...document.querySelectorAll("nav a")].map((a) => a.getBoundingClientRect().top)).size
 """
-#: Texts that leave their chart.
+#: Returns the texts that extend beyond the left or right edge of their chart.
 CUT_OFF = """
 [...document.querySelectorAll("svg.chart text")].filter((text) => {
   const own = text.getBoundingClientRect(), all = text.ownerSVGElement.getBoundingClientRect();
@@ -514,13 +514,14 @@ CUT_OFF = """
 """
 
 
-#: Tables that are wider than their card and cannot be scrolled.
+#: Returns the tables that are wider than their card and cannot be scrolled.
 OVERFLOWING = """
 [...document.querySelectorAll("table")].filter((table) => !table.closest(".scroll") &&
   table.getBoundingClientRect().right > table.parentElement.getBoundingClientRect().right + 0.5,
 ).map((table) => table.textContent)
 """
-#: Texts whose contrast with their background is below WCAG's minimum: 4.5, or 3 for large texts.
+#: Returns the texts that have less contrast with their background than the minimum of WCAG: 4.5, or
+#: 3 for large texts.
 CONTRASTS = """
 (() => {
   const rgb = (c) => (c.match(/[\\d.]+/g) || []).map(Number);

@@ -33,7 +33,7 @@ USERS = {"door1": "one", "door2": "two", "dashboard": "three", "homeassistant": 
 
 
 class RestrictedMosquitto(Mosquitto):
-    """A broker with the example configuration and access rules; only paths and port differ."""
+    """A broker with the example configuration and access rules, but with other paths and port."""
 
     def __init__(self, folder: Path, authority: Authority) -> None:
         super().__init__(folder)
@@ -95,7 +95,7 @@ def test_example_rules_restrict_publishing(
         ("door1", "homeassistant/device/mask-patrol-door1/config"),
         ("homeassistant", "maskpatrol/door1/cmd/pause"),
     ):
-        # 16: the broker accepted the message, but nothing subscribes to the topic.
+        # Reason code 16: the broker accepted the message, but no client subscribes to the topic.
         assert publish_reason(restricted.as_user(user), topic) in (0, 16), (user, topic)
     for user, topic in (
         ("door1", "maskpatrol/door2/events"),
@@ -151,7 +151,10 @@ def test_refused_login_is_shown(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres() or "PostgreSQL can run")
 def test_two_dashboards_share_the_events(tmp_path: Path, mosquitto: Mosquitto) -> None:
-    """The broker sends each event to one dashboard; both show all events. One then stops."""
+    """The broker sends each event to one of the dashboards; both show all events.
+
+    After one dashboard has stopped, the other dashboard receives the events.
+    """
     with Postgres() as postgres:
         settings = f'database = "{postgres.address}"\nshared = "desks"\n'
         folders = [tmp_path / name for name in ("one", "two")]

@@ -26,7 +26,7 @@ from tests.support.waiting import wait_until
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder with a short path, because the path of a UNIX socket is limited."""
+    """A folder with a short path, because the path of a UNIX socket must be short."""
     with tempfile.TemporaryDirectory(prefix="mp-") as short:
         yield Path(short)
 
@@ -93,7 +93,7 @@ def test_drawn_zone_is_saved_and_used(browser: Any, folder: Path, mosquitto: Mos
     page.wait_for_selector("#seen:text('1 person in view')")
     page.wait_for_function("() => picture.naturalWidth === 640")
     page.wait_for_selector("#stages th:text('detect')")
-    # The text for screen readers changes only when there is something new.
+    # The page replaces the text for screen readers only by a different text.
     page.evaluate(RECORD_TEXTS)
     page.wait_for_function("() => window.pictures >= 6")
     texts = page.evaluate("window.texts")
@@ -112,7 +112,7 @@ def test_drawn_zone_is_saved_and_used(browser: Any, folder: Path, mosquitto: Mos
     assert text.startswith(COMMENT)
     assert "# a clip" in text
     assert stat.S_IMODE(config.stat().st_mode) == 0o640
-    # The person in the middle is now outside of the zone: the daemon has read the file.
+    # The daemon has read the file: it ignores the person in the middle, who is outside of the zone.
     page.wait_for_selector("#seen:text('Nobody in view')")
     page.fill("#corners", "0.1, 0.1\n0.9, 0.1\n0.9; 1.9\n\nleft\n0.9, 0.9")
     page.wait_for_selector("#corners-error:has-text('Lines 3, 5: not a corner')")
@@ -148,7 +148,7 @@ def test_page_reports_whether_the_device_uses_the_file(
         daemon.send_signal(signal.SIGHUP)
         wait_until(lambda: (u := camera.config_status()).state == state and why in u.why, state)
 
-    # The file names a missing model: only the daemon checks whether the model exists.
+    # The file names a model that does not exist. Only the daemon checks this, not the dashboard.
     good = config.read_text()
     config.write_text(good + '[classifier]\nmodel = "/nowhere.tflite"\n')
     page.fill("#corners", "0.1, 0.1\n0.3, 0.1\n0.3, 0.9")
@@ -158,14 +158,15 @@ def test_page_reports_whether_the_device_uses_the_file(
     assert len(load_settings(config).camera.zone) == 3
     assert (
         page.text_content("#seen") == "1 person in view"
-    )  # the person is outside of the saved zone
+    )  # although the person is outside of the saved zone
     page.reload()
     page.wait_for_selector("#saved:has-text('The device refused the settings in the file')")
-    # Three edits by hand: a refused one and a used one, each with SIGHUP, and one without SIGHUP.
+    # Edit the file by hand three times: the daemon refuses the first settings after SIGHUP, uses
+    # the second settings after SIGHUP, and gets no SIGHUP after the third edit.
     config.write_text(good + "[detector]\nmin_face = 0.3\n[events]\nalert_on = ['nothing']\n")
     reload_by_signal("refused", "nothing")
     config.write_text(good + "[detector]\nmin_face = 0.3\n")
-    assert camera.config_status().state == "refused"  # no SIGHUP yet
+    assert camera.config_status().state == "refused"  # the daemon has not received SIGHUP yet
     reload_by_signal("used")
     config.write_text(good)
     assert camera.config_status().state == "other"

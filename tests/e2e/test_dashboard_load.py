@@ -1,4 +1,4 @@
-"""The dashboard with many devices, and with a long history; at full length with `make soak`."""
+"""The dashboard with many devices, and with a long history; `make soak` runs the long tests."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tests.support.dashboard.events import MODEL, encoded, end, episode, start
 from tests.support.mqtt.brokers import Mosquitto
 from tests.support.waiting import wait_until
 
-#: The load of all devices together, and the interval of each device's health reports.
+#: Events per second of all devices together, and the interval between a device's health reports.
 EVENTS_PER_S, HEALTH_EVERY_S = 50, 30.0
-#: Caches fill at the start. Therefore the first memory value that is compared is the one after the
-#: share SETTLED of the run; until the end, memory may grow by the factor GROWTH.
+#: Caches fill at the start of a run. Therefore the reference is the memory use after the share
+#: SETTLED of the run; from then to the end, the memory use may grow by the factor GROWTH.
 SETTLED, GROWTH = 0.3, 1.25
 DAY_S = 86_400.0
 LAGS = """
@@ -159,7 +159,7 @@ def test_load_of_many_devices(
 
 
 def fill(path: Path, alerts: int, devices: int) -> None:
-    """Write a year of alerts, each with its two events, into the tables of the dashboard."""
+    """Write a year of alerts, each with start and end event, into the dashboard's tables."""
     open_database(f"sqlite:///{path}").dispose()
     now_s, step_s = time.time(), 364.5 * DAY_S / alerts
     with sqlite3.connect(path) as db:

@@ -38,12 +38,12 @@ def test_alert_with_a_lost_end_becomes_unknown(
     page.wait_for_selector("#alerts li .badge:text('Unknown')")
     page.wait_for_selector("#alerts li .when:has-text('started ')")
     page.wait_for_selector(".banner.calm")
-    # An alert from a clock that is ahead, but not far enough to be treated as wrong.
+    # The clock of the device is 60 s ahead, which is not enough for it to be treated as wrong.
     ahead_s = time.time() + 60.0
     device.start_alert(time=iso_utc(ahead_s))
     device.send("state", state(True, 1, ahead_s), retain=True)
     page.wait_for_selector(".banner.alarm >> text=1 person without a mask")
-    page.wait_for_selector("#alerts li.open + li.lost")  # the first alert stays unknown
+    page.wait_for_selector("#alerts li.open + li.lost")  # the first alert is still shown as unknown
     device.send("state", state(False, 0, ahead_s + 1.0), retain=True)
     page.wait_for_selector(".banner.calm")
     page.reload()
@@ -117,7 +117,7 @@ def test_keyboard_focus_moves_to_the_next_alert(
     for camera in ("one", "two", "three"):
         device.start_alert(camera=camera)
     page.wait_for_function("() => document.querySelectorAll('#alerts li').length === 3")
-    # With "all", only the button disappears; with "new", the whole card.
+    # With the filter "all", an acknowledgement hides only the button; with "new", the whole card.
     for which in ("all", "new"):
         page.select_option("#which", which)
         page.locator("#alerts li:not(.acknowledged) button").first.focus()
@@ -129,7 +129,7 @@ def test_keyboard_focus_moves_to_the_next_alert(
             "(next) => document.activeElement.closest('li')?.dataset.episode === next",
             arg=expected,
         )
-    page.keyboard.press("Enter")  # no alert is left
+    page.keyboard.press("Enter")  # this acknowledges the last new alert
     page.wait_for_function(f"() => ({FOCUSED}) === 'alerts-title'")
     assert page.locator("#alerts li:not(.acknowledged)").count() == 0
 
@@ -163,7 +163,7 @@ def test_device_is_forgotten_until_its_next_message(
     assert health.goto(f"{dashboard.address}/health/door2/forget").status == 404
     health.goto(f"{dashboard.address}/history?device=door2")
     assert health.locator("tbody tr").count() == 1
-    # Its retained messages do not bring it back, not even after a restart of the dashboard.
+    # Retained messages do not bring back the forgotten device, not even after a restart.
     assert dashboard.stop() == 0
     dashboard.start().wait_connected()
     page.wait_for_selector("#device-count:text('1 of 1 online')")
@@ -202,7 +202,7 @@ def test_silent_devices_are_forgotten_together(
     page.wait_for_selector("#device-count:text('1 of 2 online')")
     health.goto(f"{dashboard.address}/forget-silent")
     health.wait_for_selector("h1:text('No device has been silent for a day')")
-    # The history offers only those forgotten devices that have alerts.
+    # The History page offers only those forgotten devices for selection that have alerts.
     health.goto(f"{dashboard.address}/history")
     assert health.locator("#device > option").all_text_contents() == ["all", "door1", "door2"]
     assert health.locator("#device optgroup option").all_text_contents() == ["invented1"]

@@ -66,7 +66,7 @@ def test_annotated_copies_are_written_to_folder(tmp_path: Path, pictures: dict[s
     assert sorted(p.name for p in out.iterdir()) == ["bare-2.png", "bare.png"]
     changed = cv2.imread(str(out / "bare.png")) != cv2.imread(str(pictures["bare"]))
     assert changed.any(axis=2).sum() > 200
-    # If the output folder is that of the originals, they are not overwritten.
+    # The originals are not overwritten even if they are in the output folder.
     assert mask_patrol(tmp_path, "detect", "--out", tmp_path, pictures["bare"]).returncode == 0
     assert pictures["bare"].read_bytes() == before
     assert (tmp_path / "bare-2.png").exists()

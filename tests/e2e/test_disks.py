@@ -1,4 +1,4 @@
-"""A full, read-only or damaged disk: events are delivered, and `health` reports it."""
+"""A full, read-only or damaged disk: events are delivered, and `health` reports the fault."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_events_are_delivered_on_full_disk(
     health = subscriber.bodies("health")[-1]
     assert health["outbox_on_disk"] is False
     assert "cannot use the outbox" in health["warnings"][0]
-    # When the disk has space again, no number is used twice.
+    # When the disk has space again, no sequence number is used twice.
     again = run_visits(tmp_path, state, mosquitto)
     assert (again.returncode, again.stderr) == (0, "")
     subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 4 * VISITS, "the second run")
@@ -91,7 +91,7 @@ def test_events_are_delivered_on_read_only_disk(
 
 @pytest.mark.parametrize("where", ["start", "middle", "end", "cut", "junk"])
 def test_damaged_outbox_is_set_aside(tmp_path: Path, mosquitto: Mosquitto, where: str) -> None:
-    """The outbox is filled without a broker, damaged, and opened by the next start."""
+    """The outbox is filled while no broker runs, then damaged, then opened by the next run."""
     state = tmp_path / "state"
     config = write_config(tmp_path, mosquitto)
     clip = write_visits(tmp_path / "visits.mp4", 20)
@@ -117,7 +117,7 @@ def test_damaged_outbox_is_set_aside(tmp_path: Path, mosquitto: Mosquitto, where
     assert "Traceback" not in result.stderr
     line, *others = result.stderr.splitlines()
     assert "damaged" in line
-    # An end event that was lost with the file is created again.
+    # An end event that was lost with the damaged file is created again.
     assert all("was interrupted by a crash or a power failure" in other for other in others)
     assert "it is set aside as outbox.sqlite3.damaged-" in line
     (aside,) = state.glob("outbox.sqlite3.damaged-*Z")
@@ -126,7 +126,7 @@ def test_damaged_outbox_is_set_aside(tmp_path: Path, mosquitto: Mosquitto, where
     events = listener.bodies("events")
     new = [event for event in events if not event["replayed"]]
     assert len(new) == 2 * VISITS
-    assert min(event["seq"] for event in new) > 40  # no number of the first run is used again
+    assert min(event["seq"] for event in new) > 40  # no sequence number is used again
     numbers = [event["seq"] for event in events]
     assert numbers == sorted(set(numbers))
     listener.close()

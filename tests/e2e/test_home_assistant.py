@@ -29,7 +29,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 START_S = 120.0
-#: A notification service in place of a telephone: it writes each message as a line of JSON.
+#: A notification service that replaces a telephone; it writes each message as a line of JSON.
 NOTIFIER = """
 import json
 from homeassistant.components.notify import BaseNotificationService
@@ -45,7 +45,7 @@ class Notifier(BaseNotificationService):
 
 
 class HomeAssistant:
-    """Home Assistant with the MQTT integration, the automation, and a notification service."""
+    """Home Assistant with MQTT, the documented automation, and a notification service."""
 
     def __init__(self, folder: Path, broker_port: int) -> None:
         found = os.environ.get("HASS") or shutil.which("hass")
@@ -97,7 +97,7 @@ class HomeAssistant:
 
     @contextmanager
     def running(self, listener: Subscriber) -> Iterator[None]:
-        """Run Home Assistant; the block starts after its birth message."""
+        """Run Home Assistant; the block starts when Home Assistant has published `online`."""
         count = listener.bodies("status").count("online")
         log = self._folder / "log"
         with log.open("a") as file:
@@ -157,7 +157,7 @@ class DaemonAtCamera:
 
 
 class House:
-    """The broker, its subscribers, and a relay that simulates the network of the door."""
+    """The broker, its subscribers, and a relay that simulates the network of the daemon."""
 
     def __init__(self, folder: Path) -> None:
         self._log = folder / "broker.log"
@@ -171,7 +171,7 @@ class House:
         self._subscribed = 0
 
     def wait_for_subscription(self) -> None:
-        """Wait until the integration has subscribed again, so that it misses no message."""
+        """Wait until Home Assistant has subscribed again, so that it misses no message."""
         wait_until(lambda: self._subscriptions() > self._subscribed, "the subscription", START_S)
         self._subscribed = self._subscriptions()
 
@@ -189,7 +189,7 @@ class House:
         self.subscriber.wait_for(lambda: len(self.starts()) == count, f"start {count}")
 
     def wait_for_live_health(self) -> None:
-        """Wait for a `health` message that is not a stored retained one."""
+        """Wait for a new `health` message; a retained message that the broker stored is ignored."""
 
         def count() -> int:
             found = [m for m in self.subscriber.messages if m.topic.endswith("/health")]

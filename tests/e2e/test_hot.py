@@ -1,4 +1,4 @@
-"""The daemon on a hot board."""
+"""The daemon on a Raspberry Pi that is too hot."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ def test_hot_board_reduces_the_frame_rate(
     last = subscriber.bodies("health")[-1]
     assert last["fps_share"] == pytest.approx(thermal_throttle.STEP)
     assert any("hot" in warning for warning in last["warnings"])
-    # Seven of the twenty frames per second are processed.
+    # The daemon processes only seven of the clip's twenty frames per second.
     assert last["frames"] < last["frames_left_out"]

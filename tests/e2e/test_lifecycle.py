@@ -25,9 +25,9 @@ from tests.support.systemd.notify_receiver import Systemd
 from tests.support.waiting import wait_until
 
 IMMEDIATE_ALERTS = "[events]\nmin_readings = 1\nconfirm_s = 0.0\n"
-#: How long a test waits for a stop, which takes far less unless the machine is slow.
+#: How long a test waits for the daemon to stop, which is far quicker unless the machine is slow.
 STOP_TIMEOUT_S = 20.0
-#: The documented maximum duration of a stop.
+#: The documented maximum time that the daemon needs to stop.
 MAX_STOP_S = 5.0
 
 
@@ -69,7 +69,7 @@ def stop(process: subprocess.Popen[str]) -> tuple[str, float]:
 
 
 def overhead_s(state: Path) -> float:
-    """Return how long this machine takes now for a process that does nothing."""
+    """Return how many seconds this machine now needs for a process that does nothing."""
     started_s = time.monotonic()
     assert mask_patrol(state, "--version").returncode == 0
     return time.monotonic() - started_s
@@ -96,7 +96,7 @@ def test_systemd_is_notified_of_start_and_stop(
             messages.extend(systemd.received())
             return messages.count("WATCHDOG=1") >= 5
 
-        wait_until(fed, "the watchdog is fed")
+        wait_until(fed, "five WATCHDOG messages")
         errors, _ = stop(process)
     messages += systemd.received()
     systemd.close()
@@ -130,7 +130,7 @@ def test_stop_is_prompt_while_camera_and_broker_hang(
     assert "Traceback" not in errors
     with daemon(tmp_path, "--config", config, "--source", camera.url):
         listener.wait_for(lambda: len(listener.bodies("events")) >= 2, "the end of the alert")
-    # The broker may also have read what the first process sent: delivery is at least once.
+    # Each event is delivered at least once: the first process may have delivered the end event.
     end = listener.bodies("events")[1]
     assert (end["event_type"], end["ended_by"]) == ("no_mask_end", "shutdown")
     listener.close()
@@ -158,7 +158,7 @@ def test_reload_to_a_silent_camera_blocks_nothing(
         process.send_signal(signal.SIGHUP)
         wait_until(lambda: bool(silent.connections), "the daemon connects to the new camera")
         count = messages.count("WATCHDOG=1")
-        wait_until(lambda: received("WATCHDOG=1", count + 5), "the watchdog is fed")
+        wait_until(lambda: received("WATCHDOG=1", count + 5), "five more WATCHDOG messages")
         health = len(subscriber.bodies("health"))
         subscriber.wait_for(lambda: len(subscriber.bodies("health")) > health, "health")
         assert subscriber.bodies("health")[-1]["camera"] == "ok"
@@ -169,7 +169,7 @@ def test_reload_to_a_silent_camera_blocks_nothing(
     assert (process.returncode, errors) == (0, "")
     assert received("STOPPING=1")
     systemd.close()
-    # The reload was never finished, so that READY was not sent again.
+    # The reload was never finished, so READY was not sent again.
     assert (messages.count("RELOADING=1"), messages.count("READY=1")) == (1, 1)
 
 
@@ -191,7 +191,7 @@ def test_second_signal_ends_the_process(
 
 
 def has_end_event(state: Path) -> bool:
-    """Whether the outbox holds the end of an alert."""
+    """Return whether the outbox contains an event that ends an alert."""
     try:
         db = sqlite3.connect(f"file:{state / 'outbox.sqlite3'}?mode=ro&immutable=1", uri=True)
         rows = db.execute("SELECT payload FROM events").fetchall()
@@ -223,14 +223,15 @@ def test_sighup_applies_or_refuses_the_configuration(
 
         wait_until(lambda: reloads(1), "the first reload")
         assert len(subscriber.bodies("info")) == 1
-        # A valid one is applied: no face is as wide as the picture, so that the person leaves.
+        # A valid configuration is applied. With it, faces must be as wide as the picture, so the
+        # person counts as gone.
         write_config(tmp_path, mosquitto.port, "[detector]\nmin_face = 1.0\n")
         process.send_signal(signal.SIGHUP)
         subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 2, "the end")
         assert subscriber.bodies("events")[1]["ended_by"] == "left"
         subscriber.wait_for(lambda: len(subscriber.bodies("info")) == 2, "the new info")
         assert subscriber.bodies("info")[-1]["configuration"] != digest
-        # Another broker takes effect at the next start only.
+        # A new broker address takes effect only at the next start.
         write_config(tmp_path, free_port())
         process.send_signal(signal.SIGHUP)
         subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 3, "the next alert")

@@ -181,7 +181,7 @@ def test_refused_password_is_reported(tmp_path: Path) -> None:
     run = mask_patrol(tmp_path, "run", "--config", config, "--pace", "fast")
     assert run.returncode == 3
     warnings = [line for line in run.stderr.splitlines() if "refuses user 'door'" in line]
-    assert len(warnings) == 2  # one at the refusal, one in the last line
+    assert len(warnings) == 2  # a line at the refusal, and the last line
     assert "wrong-password" not in run.stderr + check.stdout + watch.stderr
     server.stop()
 

@@ -1,4 +1,4 @@
-"""Brokers are restarted and processes killed, and every committed event arrives."""
+"""Every committed event arrives, although brokers are restarted and processes are killed."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def assert_nothing_lost(device: Device, listener: PersistentSubscriber) -> None:
     written = {(e["seq"], e["id"], e["event_type"]) for e in device.written()}
     wait_until(lambda: written <= set(listener.distinct()), "every written event")
     arrived = listener.distinct()
-    # A duplicate has the same number, so there are as many numbers as distinct events.
+    # A duplicate has the sequence number of its original, so each number belongs to one event.
     assert [seq for seq, _, _ in arrived] == list(range(1, len(arrived) + 1))
     assert len({(alert, kind) for _, alert, kind in arrived}) == len(arrived)
 
@@ -123,8 +123,8 @@ def test_killed_daemon_loses_nothing(tmp_path: Path, times: int, kill_broker: bo
         before = len(device.written())
         daemon = device.start()
         pause(chance, 1.0, 4.0)
-        # Kill the daemon at least once during an alert, and every second time after an event, even
-        # if this machine is slow.
+        # Even if this machine is slow, kill the daemon at least once during an alert, and every
+        # second time after it has written a new event.
         if number == 0:
             wait_until(device.is_alert_running, "a running alert")
         elif number % 2:

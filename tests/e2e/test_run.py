@@ -134,7 +134,7 @@ def test_next_run_delivers_events_made_without_a_broker(
         tmp_path, "run", "--config", config, "--pace", "fast", "--broker", no_broker
     )
     assert offline.returncode == 3
-    assert offline.stderr.count("no broker at") == 2  # at the first attempt, and at the end
+    assert offline.stderr.count("no broker at") == 2  # reported at the start and at the end
     assert "4 events were not delivered" in offline.stderr
     # The next run has a source without faces, so that it delivers only the queued events.
     empty = write_clip(tmp_path / "empty.mp4", [90] * 10)
@@ -188,7 +188,7 @@ def test_stop_ends_the_alert_and_publishes_offline(
 
 
 def test_sigkill_loses_no_committed_event(tmp_path: Path, mosquitto: Mosquitto) -> None:
-    """The daemon is killed without a broker, and the next run delivers the events on disk."""
+    """The daemon is killed while no broker runs; the next run delivers the events on disk."""
     log = tmp_path / "events.jsonl"
     config = settings_file(tmp_path)
     daemon = start_mask_patrol(

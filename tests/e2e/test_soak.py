@@ -1,6 +1,6 @@
 """The daemon over a long time: memory, descriptors, threads and the outbox must not grow.
 
-`make soak` plays two hours of footage, the ordinary tests three minutes.
+`make soak` plays two hours of footage; `make test` plays three minutes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.support.mqtt.brokers import Mosquitto, Subscriber
 DEMO_S = 28.0
 SAMPLE_S = 0.5
 #: Growth is measured after the first tenth of the run, because Python's allocator and OpenCV's
-#: buffers take a while to reach their size. `NOISE_KB` more is allowed in a short run.
+#: buffers take a while to reach their full size. In a short run, `NOISE_KB` more growth is allowed.
 MAX_GROWTH, NOISE_KB = 1.05, 2048
 
 
@@ -32,7 +32,7 @@ class Sample:
 
 
 def take_sample(process: subprocess.Popen[str], state: Path) -> Sample | None:
-    """Return a sample, or None if the process has ended."""
+    """Return the resources that the process uses now, or None if the process has ended."""
     proc = Path(f"/proc/{process.pid}")
     try:
         fields = dict(
@@ -49,7 +49,7 @@ def take_sample(process: subprocess.Popen[str], state: Path) -> Sample | None:
 
 
 def write_loops(path: Path, times: int) -> Path:
-    """Write the demo clip `times` times in a row: MPEG transport streams can be concatenated."""
+    """Write `times` copies of the demo clip in a row to `path`, as a transport stream."""
     demo = cv2.VideoCapture(str(demo_clip()))
     ok, frame = demo.read()
     size = (frame.shape[1], frame.shape[0])

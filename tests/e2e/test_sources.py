@@ -23,7 +23,7 @@ TIMEOUT_S = 2.0
 #: Pictures without a person, of the same size as the clip; each differs from the previous one, so
 #: that the source is not considered frozen.
 EMPTY = [flat(level, 480, 640) for level in range(90, 105)]
-#: Additional time for a machine under load, beyond the documented time.
+#: Time by which a machine under load may exceed the documented time.
 SLACK_S = 6.0
 #: The types of the events of a person without a mask who leaves and returns.
 RETURNED = ["no_mask_start", "no_mask_end", "no_mask_start"]
@@ -66,7 +66,7 @@ class DaemonAtCamera:
         self._subscriber.wait_for(published, f"{fields} in health")
 
     def leave_and_return(self, camera: MjpegCamera) -> list[str]:
-        """Show the person leaving, then returning; return the types of the events until then."""
+        """Let the person leave and return; return the types of all events so far."""
         camera.show(EMPTY)
         self.wait_for_events("no_mask_start", "no_mask_end")
         camera.show(frames_without_mask())
@@ -88,7 +88,7 @@ class DaemonAtCamera:
         return errors
 
     def wait_for_failure(self, within_s: float) -> str:
-        """Wait until the daemon ends with code 1 and all alerts ended; return its error message."""
+        """Wait until the daemon fails; check that it ended the alerts; return its error message."""
         started_s = time.monotonic()
         try:
             _, errors = self.process.communicate(timeout=within_s + SLACK_S)
@@ -139,7 +139,7 @@ def test_closed_connections_are_reopened_without_a_leak(
         daemon.wait_for_health(camera="ok", camera_reopened=times)
     wait_until(
         lambda: daemon.count_resources() <= before,
-        f"at most {before}, not {daemon.count_resources()}",
+        f"at most {before} resources, not {daemon.count_resources()}",
     )
     assert daemon.events[0] == "no_mask_start"
     errors = daemon.stop()
@@ -182,7 +182,7 @@ def test_black_camera_never_ends_the_run(
 ) -> None:
     daemon = DaemonAtCamera(tmp_path, camera.url, subscriber, reopen_for_s=1.0, black_after_s=0.5)
     camera.show([flat(3, 480, 640)])
-    # The camera is reopened after 0.5, 1 and 2 s, which is longer than `reopen_for_s` in total.
+    # The camera is reopened after 0.5, 1 and 2 s, which together exceed `reopen_for_s`.
     for times in (1, 2, 3):
         daemon.wait_for_health(camera="black", camera_reopened=times)
     camera.show(EMPTY)
@@ -194,7 +194,7 @@ def test_black_camera_never_ends_the_run(
 def test_camera_is_reopened_after_its_picture_size_grew(
     tmp_path: Path, camera: MjpegCamera, subscriber: Subscriber
 ) -> None:
-    """OpenCV keeps returning the last picture of the old size, so that the source is frozen."""
+    """OpenCV keeps returning the last picture of the old size, so the source counts as frozen."""
     daemon = DaemonAtCamera(tmp_path, camera.url, subscriber, reopen_for_s=60.0, frozen_after_s=1.5)
     camera.show([flat(level, 960, 1280) for level in range(90, 105)])
     daemon.wait_for_health(camera="frozen")
@@ -213,7 +213,7 @@ def test_rtsp_camera_that_returns_is_reopened(tmp_path: Path, subscriber: Subscr
         daemon.wait_for_events("no_mask_start", "no_mask_end", "no_mask_start")
         wait_until(
             lambda: daemon.count_resources() <= before,
-            f"at most {before}, not {daemon.count_resources()}",
+            f"at most {before} resources, not {daemon.count_resources()}",
         )
         errors = daemon.stop()
     assert len(errors.splitlines()) == 1

@@ -92,7 +92,7 @@ def refusals(device: TlsDevice) -> list[str]:
     run = mask_patrol(device.folder, "run", "--config", config, "--pace", "fast")
     assert run.returncode == 3
     lines = run.stderr.strip().splitlines()
-    assert len(lines) == 2, run.stderr  # one at the refusal, one at the end
+    assert len(lines) == 2, run.stderr  # a line at the refusal, a line at the end
     assert f"{DEMO_EVENTS} events were not delivered" in lines[1]
     for text in (check.stdout + check.stderr, watch.stderr, run.stdout + run.stderr):
         assert "Traceback" not in text
@@ -166,7 +166,7 @@ def test_unusable_settings_are_reported(tmp_path: Path, text: str, expected: str
 
 
 def test_home_assistant_templates_match_messages(tmp_path: Path, authority: Authority) -> None:
-    """Each template without a default reads a key that the message contains."""
+    """Each discovery template without a default value reads a key that the messages contain."""
     device = new_device(tmp_path, authority)
     device.more = "discovery = true\nhealth_interval_s = 1.0\n"
     listener = Subscriber(device.server.broker, "#")

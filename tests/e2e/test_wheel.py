@@ -1,4 +1,4 @@
-"""What is installed from a wheel works without the checkout: model, clip and schema are in it."""
+"""The wheel contains model, clip, and schema: once installed, it works without the checkout."""
 
 from __future__ import annotations
 

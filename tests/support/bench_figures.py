@@ -1,4 +1,4 @@
-"""Invented results and contenders for the tests of the benchmark."""
+"""Invented results and contenders (benchmarked programs) for the tests of the benchmark."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class RecordingContender:
 
 
 def one_pass(detect_s: float, between_s: float = 0.5, frames: int = 10) -> Pass:
-    """Return a pass of one second of footage, in which every frame takes the same time."""
+    """Return a pass over one second of footage, in which all frames take equally long."""
     return Pass(
         frames,
         1.0,

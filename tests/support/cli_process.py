@@ -17,7 +17,7 @@ def environment(state: Path) -> dict[str, str]:
 
 
 def command(arguments: tuple[str | Path, ...]) -> list[str]:
-    """Return the command line.
+    """Return the command line of `mask-patrol` with these arguments.
 
     The command `run` logs only warnings and errors unless `arguments` set a level.
     """

@@ -37,7 +37,7 @@ class RunningClock:
 
 
 class MomentClock:
-    """Returns a moment that only the test changes; the first one is `START`."""
+    """Returns a moment that only the test changes; the first moment is `START`."""
 
     def __init__(self) -> None:
         self.now = START
@@ -46,7 +46,7 @@ class MomentClock:
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Move both clocks of the moment forward."""
+        """Move both times of the moment (UTC and since the boot) forward."""
         self.now = replace(
             self.now, utc_s=self.now.utc_s + seconds, boot_s=self.now.boot_s + seconds
         )

@@ -17,7 +17,7 @@ def read_only(folder: Path) -> Iterator[None]:
     """Make `folder` read-only inside the context.
 
     For root the folder is mounted read-only, because file permissions do not apply to root. For
-    other users its permissions are changed.
+    other users the permissions of the folder are changed.
     """
     if os.geteuid() != 0:
         with _unwritable(folder):
@@ -68,6 +68,6 @@ def fill_disk(folder: Path) -> Path:
 def limit_file_size(number_of_bytes: int) -> None:
     """Limit the size of the files that a process writes; meant for the argument `preexec_fn`.
 
-    Needs no privilege.
+    Setting the limit needs no privilege.
     """
     resource.setrlimit(resource.RLIMIT_FSIZE, (number_of_bytes, number_of_bytes))

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-#: Time after which a test fails if a condition does not hold; normally it holds within a second.
+#: Time after which a test fails if a condition does not hold; usually a second is enough.
 PATIENCE_S = 20.0
 
 
@@ -15,7 +15,7 @@ def wait_until(
 ) -> None:
     """Poll `condition` until it holds; raise AssertionError after `patience_s`.
 
-    For conditions that no event or condition variable reports.
+    Use this for conditions that no event or condition variable reports.
     """
     tick = threading.Event()
     deadline_s = time.monotonic() + patience_s

@@ -1,4 +1,4 @@
-"""A camera whose behaviour a test controls, and a feed that reads it."""
+"""A camera whose behaviour a test controls, and a feed that reads this camera."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.support.clock import Clock
 from tests.support.footage.pictures import flat
 from tests.support.waiting import wait_until
 
-#: An array that is not a picture: it has no channels.
+#: An array that is not a picture, because it has no colour channels.
 GARBAGE = flat(0)[:, :, 0]
-#: Settings of a feed under test, with time-outs that tests can tell apart.
+#: Settings of a feed under test; the time-outs differ, so that tests can distinguish them.
 FEED_SETTINGS = CameraSettings(
     source="rtsp://me:secret@cam/1",
     timeout_s=5.0,
@@ -40,8 +40,8 @@ class FakeSource:
         self._count = 0
 
     def deliver(self, *items: object) -> None:
-        """Queue items: a grey level (read as a flat picture), a picture, an exception (raised), or
-        None (the end of the stream).
+        """Add items to the queue: a grey level (read as a flat picture), a picture, an exception
+        (raised), or None (the end of the stream).
         """
         for item in items:
             self._items.put(item)
@@ -94,7 +94,7 @@ class FakeCamera:
 
 
 class FeedBench:
-    """A `CameraFeed` that reads a `FakeCamera` and uses a `Clock`; a context manager.
+    """A context manager that runs a `CameraFeed` with a `FakeCamera` and a `Clock`.
 
     At the end of the context, sources that block in `read` are released after the feed was asked
     to stop, unless `releases_sources` is False.
@@ -152,7 +152,7 @@ class FeedBench:
 
     @property
     def active_s(self) -> float | None:
-        """Time at which the open source last delivered a picture; None while it is not read."""
+        """Time at which the open source last delivered a picture; None while no source is read."""
         state = self.feed._source.state
         return state.active_s if isinstance(state, Reading) else None
 
@@ -169,13 +169,13 @@ class FeedBench:
         return frames[0]
 
     def show(self, level: int) -> None:
-        """Let the source deliver a picture, and take it."""
+        """Let the source deliver a picture, and take the picture from the feed."""
         self.camera.source.deliver(level)
         assert level_of(self.next_frame()) == level
 
     def show_repeatedly(self, level: int, seconds: int) -> None:
-        """Let the source deliver a picture every second, for `seconds` or until the feed gives the
-        source up.
+        """Let the source deliver a picture every second, for `seconds` or until the feed stops
+        reading the source.
         """
         for _ in range(seconds):
             if not self.has_reader:
@@ -209,7 +209,7 @@ class FeedBench:
         wait_until(settled, "the change is complete")
 
     def expect_reopening(self, after_s: float) -> None:
-        """Assert that the camera is reopened after `after_s`, and not earlier."""
+        """Assert that the camera is reopened after `after_s` seconds, and not earlier."""
         opened = len(self.camera.sources)
         self.clock.advance(after_s - 0.01)
         assert self.feed.take(0.0) is None

@@ -16,7 +16,7 @@ import numpy as np
 
 from edge.common.arrays import Pixels
 
-#: Length of a row in memory: libcamera pads the rows of a plane.
+#: Length of a row in memory; it exceeds the width, because libcamera pads the rows of a plane.
 STRIDE_PX = 384
 
 

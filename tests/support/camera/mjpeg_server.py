@@ -1,4 +1,4 @@
-"""A network camera: an HTTP server that sends a stream of JPEGs. A test can make it fail."""
+"""An HTTP server that sends JPEGs as a network camera does; a test can make the server fail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge.common.arrays import Pixels
 
 
 class MjpegCamera:
-    """Sends `frames` to every client, again and again; a context manager.
+    """A context manager that runs a server, which sends `frames` to every client repeatedly.
 
     Setting `stopped` ends all streams permanently. While `stalled` is set, connections stay open
     but nothing is sent. While `garbled` is set, random bytes are sent instead of pictures.
@@ -48,11 +48,11 @@ class MjpegCamera:
         self.url = f"http://me:secret@127.0.0.1:{self.port}/stream.mjpg"
 
     def show(self, frames: Sequence[Pixels]) -> None:
-        """Send these frames from now on."""
+        """Send `frames` from now on, instead of the previous frames."""
         self._jpegs = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames]
 
     def close_connections(self) -> None:
-        """Close all present connections; new connections are served."""
+        """Close all open connections; the server still accepts new connections."""
         closing, self._closing = self._closing, threading.Event()
         closing.set()
 

@@ -15,7 +15,7 @@ import cv2
 
 from edge.common.paths import demo_clip
 
-#: Payload of an RTP packet, which consists of transport stream packets of 188 bytes (RFC 2250).
+#: Payload of an RTP packet: seven transport stream packets of 188 bytes (RFC 2250).
 PAYLOAD_BYTES = 7 * 188
 #: Static payload type of an MPEG-2 transport stream, and the rate of its clock (RFC 3551).
 PAYLOAD_TYPE, CLOCK_HZ = 33, 90_000
@@ -26,7 +26,7 @@ SDP = (
 
 
 class RtspCamera:
-    """Serves the demo clip at `url`, interleaved in the RTSP connection (TCP).
+    """Serves the demo clip at `url`; the video is interleaved in the RTSP connection (TCP).
 
     The clip is sent as an MPEG transport stream, which OpenCV can write and RTP can carry.
     """
@@ -73,7 +73,7 @@ class RtspCamera:
                 self._clients.remove(client)
 
     def _play(self) -> None:
-        """Send the packets of the clip at its own speed, again and again."""
+        """Send the packets of the clip at the speed of the clip, again and again."""
         period_s = self._seconds * PAYLOAD_BYTES / len(self._stream)
         for packet in rtp_packets(self._stream, period_s):
             framed = b"$\0" + len(packet).to_bytes(2, "big") + packet
@@ -102,7 +102,7 @@ class RtspCamera:
                 body = SDP
                 lines += ["Content-Type: application/sdp", f"Content-Length: {len(body)}"]
             elif method == "SETUP" and "TCP" not in head:
-                code = "461 Unsupported Transport"  # a client that requests UDP then tries TCP
+                code = "461 Unsupported Transport"  # after this reply, clients try TCP
             elif method == "SETUP":
                 lines.append("Transport: RTP/AVP/TCP;unicast;interleaved=0-1")
             response = "\r\n".join([f"RTSP/1.0 {code}", *lines]) + "\r\n\r\n" + body

@@ -23,8 +23,7 @@ from tests.support.ports import accepts, free_port
 from tests.support.waiting import PATIENCE_S, wait_until
 
 START_S = 30.0
-#: Options of Chromium: no requests of its own, no updates, and no sandbox, which root cannot
-#: use.
+#: Options of Chromium: no background requests, no updates, and no sandbox, which root cannot use.
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -49,7 +48,7 @@ def browser_path() -> str:
 
 @contextmanager
 def playwright() -> Iterator[Any]:
-    """Run Playwright, which controls browsers; a process can run it only once at a time."""
+    """Run Playwright, which controls browsers; a process can run only one Playwright at a time."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
@@ -101,7 +100,7 @@ class Dashboard:
             f"password_on_loopback = {str(needs_password).lower()}\n{settings}"
         )
         self._process: subprocess.Popen[bytes] | None = None
-        #: The output of the process up to the end of its start.
+        #: The output of the process until its start was complete.
         self.output = ""
 
     def start(self) -> Dashboard:
@@ -122,11 +121,11 @@ class Dashboard:
         return self
 
     def live_message(self) -> dict[str, Any]:
-        """Return the first message of the live page; works only without a password."""
+        """Return the first message of the live page, which must not need a password."""
         return first_live_message(f"127.0.0.1:{self.port}")
 
     def wait_connected(self) -> Dashboard:
-        """Wait until the dashboard has subscribed; it does not receive earlier messages."""
+        """Wait until the dashboard has subscribed; it does not receive messages sent earlier."""
         wait_until(lambda: self.live_message()["link"]["connected"], "the broker")
         return self
 

@@ -33,7 +33,7 @@ def start(device: str = "door1", seq: int = 1, at_s: float = NOW_S, **more: Any)
 def end(
     of: dict[str, Any], seq: int, lasted_s: float = 4.0, ended_by: str = "left"
 ) -> dict[str, Any]:
-    """Return the body of the event that ends the alert `of`, `lasted_s` after its start."""
+    """Return the body of the event that ends the alert `of`, `lasted_s` seconds after its start."""
     at_s = datetime.fromisoformat(of["time"]).timestamp() + lasted_s
     return {
         **of, "event_type": "no_mask_end", "seq": seq, "time": iso_utc(at_s),
@@ -53,7 +53,7 @@ def message(
     at_s: float = NOW_S,
     label: str = "no_mask",
 ) -> EventMessage:
-    """Return a decoded event of the episode `of` (None: of a new one)."""
+    """Return a decoded event of the episode `of`, or of a new episode if `of` is None."""
     ended = kind == "no_mask_end"
     return EventMessage(
         device, "entrance", of or episode(device), kind, seq, at_s, at_s + 0.1,
@@ -62,7 +62,7 @@ def message(
 
 
 def visit(number: int, device: str = "door1", at_s: float = NOW_S) -> list[EventMessage]:
-    """Return the start and the end of the device's alert `number`, counted from 1."""
+    """Return the start and the end event of the device's alert `number`, counted from 1."""
     of = episode(device)
     return [
         message(device, 2 * number - 1, of=of, at_s=at_s),

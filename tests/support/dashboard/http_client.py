@@ -1,4 +1,4 @@
-"""Clients for the dashboard: one over the network, one that calls the application directly."""
+"""Clients for the dashboard, which use the network or call the application directly."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class BrowserClient:
     def request(
         self, method: str, path: str, fields: dict[str, str] | None = None, **headers: str
     ) -> http.client.HTTPResponse:
-        """Send a request with a form; its body is then in `body`.
+        """Send a request with the form `fields`, and store the body of the response in `body`.
 
         In the names of `headers`, an underscore stands for a dash. A header with an empty value is
         not sent.

@@ -21,7 +21,7 @@ from edge.dashboard.picture_check.worker_client import WorkerClient
 
 @contextmanager
 def page_context_in(folder: Path) -> Iterator[PageContext]:
-    """A context with its database, password and configuration in `folder`; no daemon runs."""
+    """A page context with its database, password and configuration in `folder`; no daemon runs."""
     engine = open_database(f"sqlite:///{folder}/history.sqlite3")
     config = folder / "door.toml"
     config.write_text(f'[camera]\npreview = true\npreview_socket = "{folder}/preview"\n')

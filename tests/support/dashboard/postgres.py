@@ -27,7 +27,7 @@ def _programs() -> Path | None:
 
 
 def why_no_postgres() -> str:
-    """Return why no server can run on this machine; an empty string if one can."""
+    """Return why no server can run on this machine, or an empty string if a server can run."""
     if importlib.util.find_spec("psycopg") is None:
         return "psycopg is not installed (the extra `postgres`)"
     if _programs() is None:

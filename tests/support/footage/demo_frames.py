@@ -13,7 +13,7 @@ from edge.detection.face_detector import HaarDetector
 
 
 def demo_frame(at_s: float) -> Pixels:
-    """Return the frame of the demo clip at `at_s` seconds, BGR."""
+    """Return the frame of the demo clip at `at_s` seconds, in BGR."""
     capture = cv2.VideoCapture(str(demo_clip()))
     capture.set(cv2.CAP_PROP_POS_MSEC, at_s * 1000.0)
     delivered, image = capture.read()
@@ -23,7 +23,7 @@ def demo_frame(at_s: float) -> Pixels:
 
 
 def demo_frames(every: int, at_most: int) -> list[Pixels]:
-    """Return every `every`-th frame of the demo clip, BGR, up to `at_most` frames."""
+    """Return every `every`-th frame of the demo clip, in BGR, up to `at_most` frames."""
     source, frames = VideoFile(demo_clip()), []
     while (frame := source.read()) is not None and len(frames) < at_most:
         if frame.index % every == 0:
@@ -33,5 +33,5 @@ def demo_frames(every: int, at_most: int) -> list[Pixels]:
 
 
 def faces_in(image: Pixels) -> list[Box]:
-    """Return the boxes that the shipped detector finds."""
+    """Return the boxes of the faces that the shipped detector finds in `image`."""
     return [face.box_px for face in HaarDetector(DetectorSettings()).find(image)]

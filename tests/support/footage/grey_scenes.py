@@ -8,7 +8,7 @@ from edge.common.arrays import Pixels
 
 
 def hall(seed: int = 0) -> Pixels:
-    """A (240, 320) scene with contrast: blocks of different grey levels."""
+    """Return a scene of 240 rows and 320 columns: blocks of different grey levels."""
     rng = np.random.default_rng(seed)
     blocks = rng.integers(30, 200, (6, 8)).astype(np.uint8)
     return np.kron(blocks, np.ones((40, 40), np.uint8)).astype(np.uint8)
@@ -27,6 +27,6 @@ def with_person(scene: Pixels, x: int, y: int = 60, side: int = 23) -> Pixels:
 def photograph(
     scene: Pixels, rng: np.random.Generator, noise: float = 4.0, light: float = 1.0
 ) -> Pixels:
-    """`scene` as a camera delivers it: with sensor noise, in the given light."""
+    """Return `scene` as a camera delivers it: with sensor noise, in the given light."""
     noisy = scene * light + rng.normal(0.0, noise, scene.shape)
     return np.clip(noisy, 0, 255).astype(np.uint8)

@@ -1,7 +1,7 @@
-"""Play the video files of the command line as the daemon does; print a line of JSON for each.
+"""Play the video files of the command line as the daemon does; print a line of JSON per file.
 
-It runs in a separate process, so that a damaged file that crashes native code does not end the
-tests.
+The script runs in a separate process, so that a damaged file that crashes native code does not end
+the tests.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from edge.camera.source import SourceError, is_picture
 
 
 def resources() -> dict[str, int]:
-    """The number of open descriptors and of threads, which a leak would increase."""
+    """Return the number of open descriptors and of threads, which a leak would increase."""
     return {
         "descriptors": len(list(Path("/proc/self/fd").iterdir())),
         "threads": len(list(Path("/proc/self/task").iterdir())),

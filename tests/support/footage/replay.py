@@ -19,7 +19,7 @@ from edge.detection.face_detector import Face, HaarDetector, Luma
 from edge.events.alert_machine import Event, as_fractions
 from edge.events.pipeline import Pipeline
 
-#: Time in joined clips between the last frame of one clip and the first frame of the next.
+#: In joined clips, the time between the last frame of a clip and the first frame of the next clip.
 SEAM_S = 0.1
 
 
@@ -84,7 +84,7 @@ class Player:
     ) -> Played:
         """Play `frames` through a new pipeline.
 
-        If `seams` is True, its tracks are reset where a clip begins.
+        If `seams` is True, the tracks of the pipeline are reset where a clip begins.
         """
         pipeline = self.pipeline(settings)
         events: list[Event] = []
@@ -108,9 +108,10 @@ class Player:
 
 @dataclass(frozen=True)
 class Played:
-    """The result of a run.
+    """The result of playing frames.
 
-    `latencies_s` are the times from a person's first reading that counts as evidence to the alert.
+    `latencies_s` are the seconds between the first reading of a person that counts as evidence and
+    the alert.
     """
 
     events: list[Event]

@@ -17,7 +17,8 @@ FACE_PX = 60.0
 #: Number of frames at the start in which every face is found, so that everybody has a track.
 CERTAIN_FRAMES = 3
 
-#: Returns where a face is at a time: x and y of its centre and its width, all in face widths.
+#: Returns where a face is at a time in seconds: x and y of its centre and its width, all in face
+#: widths.
 Path = Callable[[float], tuple[float, float, float]]
 
 
@@ -61,10 +62,11 @@ class TrackNumbers:
 def simulate(
     people: Sequence[Path], duration_s: float, fps: float, noise: Noise, chance: random.Random
 ) -> TrackNumbers:
-    """Track `people`, who are all in view, for `duration_s`.
+    """Track `people`, who are all in view, for `duration_s` seconds.
 
-    If the centre of one face lies in the box of another, only the larger (nearer) one is found, as
-    in `edge.detection.face_detector.without_overlaps`; the numbers of such frames are not recorded.
+    If the centre of one face lies in the box of another, only the larger (nearer) face is found,
+    as in `edge.detection.face_detector.without_overlaps`; the track numbers in such frames are not
+    recorded.
     """
     tracker = Tracker(TrackerSettings())
     numbers: list[list[int]] = [[] for _ in people]
@@ -88,7 +90,7 @@ def simulate(
 
 
 def straight(x: float, y: float, across: float, down: float = 0.0, width: float = 1.0) -> Path:
-    """A path from (x, y), in face widths, at the constant speed (across, down)."""
+    """Return a path from (x, y), in face widths, at the constant speed (across, down)."""
     return lambda at_s: (x + across * at_s, y + down * at_s, width)
 
 

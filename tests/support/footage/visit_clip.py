@@ -24,7 +24,7 @@ confirm_s = 0.0
 
 
 def frame_at(seconds: float, width_px: int = 320) -> Pixels:
-    """Return the frame of the demo clip at `seconds`, scaled down."""
+    """Return the frame of the demo clip at `seconds`, scaled to a width of `width_px`."""
     frame = demo_frame(seconds)
     height = round(frame.shape[0] * width_px / frame.shape[1])
     return cv2.resize(frame, (width_px, height), interpolation=cv2.INTER_AREA).astype("uint8")

@@ -42,7 +42,7 @@ class Authority:
     def issue(self, name: str, names: str = "", days: int = 30) -> Pair:
         """Return a certificate for `names` (a subjectAltName) that is valid for `days`.
 
-        With negative `days` it has expired already.
+        With negative `days`, the certificate has expired already.
         """
         pair = Pair(self._folder / f"{name}.crt", self._folder / f"{name}.key")
         request = self._folder / f"{name}.csr"
@@ -68,7 +68,7 @@ class Authority:
 
 
 def encrypted(key: Path) -> Path:
-    """Return the file of the same key encrypted with a password."""
+    """Encrypt `key` with a password, and return the file of the encrypted key."""
     path = key.with_suffix(".encrypted")
     openssl("pkey", "-in", key, "-aes256", "-passout", "pass:hush", "-out", path)
     return path

@@ -20,7 +20,7 @@ class Relay:
         drops_type: int | None = None,
         sends_before_close: bytes = b"",
     ) -> None:
-        """Forward connections to `target`; `broker` is where the relay accepts them.
+        """Forward connections to `target`; `broker` is the address of the relay itself.
 
         When the client sends `closes_on`, the relay closes the connection; it does this at most
         `times` times. MQTT packets from the broker whose first byte has the type `drops_type` (the
@@ -39,15 +39,15 @@ class Relay:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close_on(self, pattern: bytes, times: int) -> None:
-        """Close the connection when a client sends `pattern`, the next `times` times."""
+        """Close the connection the next `times` times that a client sends `pattern`."""
         self._closes_on, self._times = pattern, times
 
     def drop_answers(self) -> None:
-        """Drop everything that the broker sends from now on, until `cut_connections`."""
+        """Drop everything that the broker sends from now on, until `cut_connections` is called."""
         self._dropping.set()
 
     def cut_connections(self) -> None:
-        """Close every connection; new ones are forwarded normally."""
+        """Close every open connection; new connections are forwarded normally."""
         for end in self._open:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

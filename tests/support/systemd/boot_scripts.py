@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FIRST_BOOT = Path(__file__).parents[3] / "systemd/first-boot"
-#: Matches the absolute paths in the scripts, which are replaced by paths in the folder.
+#: Matches the absolute paths in the scripts, which are replaced by paths in the root folder.
 ABSOLUTE = re.compile(r"(?<![\w./$}])/(?=(etc|opt|boot/firmware|home|usr|var|media)\b)")
-#: Replaces a command: logs the call and runs the real command. At call number CUT, it kills all
-#: processes instead. If HALF is "yes", it first does half of the work of the command.
+#: Replaces a command: logs the call and runs the real command. At call number CUT, the stub
+#: kills all processes instead; if HALF is "yes", it first does half of the work of the command.
 STUB = """#!/bin/sh
 name=$(basename "$0")
 echo "$name $*" >>"$STUBS/log"
@@ -42,13 +42,14 @@ find)
     "$name" "$@" ;;
 esac
 """
-#: Commands that must not act on this machine; accounts are lines in the files of the folder.
+#: Replacements of commands that must not act on this machine. They change accounts only in the
+#: files of the root folder.
 REAL = {
     "sync": "",
     "chown": "",
     "ssh-keygen": "",
     "id": "echo group",
-    # Ignores the options for owner and group, which do not exist on this machine.
+    # Ignores the options for owner and group, because these accounts do not exist here.
     "install": """
 count=$#
 while [ "$count" -gt 0 ]; do

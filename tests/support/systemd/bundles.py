@@ -14,10 +14,10 @@ from pathlib import Path
 
 from tests.support.cli_process import ROOT
 
-#: The system's Python in Debian bookworm and trixie.
+#: The tags of the system's Python in Debian bookworm and trixie.
 PYTHON_OF = {"bookworm": "cp311", "trixie": "cp313"}
-#: Code that is appended to the daemon's code in a variant, so that every connection to the broker
-#: fails.
+#: Code that is appended to the daemon's code in a variant of a bundle, so that every connection to
+#: the broker fails.
 NO_BROKER = """
 import paho.mqtt.client
 

@@ -69,7 +69,7 @@ def small_bundle(folder: Path) -> Path:
 
 
 def site_file(folder: Path, text: str = "", **changes: str) -> Path:
-    """Write a site.toml with all sections; `changes` replace lines, and `text` precedes them."""
+    """Write a site.toml with all sections; `changes` replace lines, and `text` comes first."""
     lines = {
         "hostname": '"door7"',
         "timezone": '"Europe/Berlin"',

@@ -1,7 +1,8 @@
 """A Debian system in a folder, booted with systemd as a container (systemd-nspawn).
 
-It shares the kernel and the network of this machine, so it can reach a broker on the loopback
-interface. A power cut is simulated by killing all its processes; files that were written remain.
+The container shares the kernel and the network of this machine, so it can reach a broker on the
+loopback interface. A power cut is simulated by killing all processes of the container; files that
+were written remain.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def require_tools() -> None:
 
 
 def debian(suite: str) -> Path:
-    """Return a tar archive of a minimal Debian `suite`; it is made once and then reused."""
+    """Return a tar archive of a minimal Debian `suite`; the archive is made once and reused."""
     key = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
     path = CACHE / f"{suite}-{platform.machine()}-{key}.tar"
     if not path.exists():
@@ -100,7 +101,7 @@ class Machine:
         return result
 
     def start(self, *command: str | Path) -> subprocess.Popen[str]:
-        """Start a command as root, and do not wait for it."""
+        """Start a command as root, and do not wait for its end."""
         return subprocess.Popen(
             self._enter(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

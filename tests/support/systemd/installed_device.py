@@ -1,4 +1,4 @@
-"""A booted Debian with Mask Patrol installed, and a broker and a camera that it can reach."""
+"""A booted Debian with Mask Patrol installed, and a broker and a camera in its network."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ CONFIG = "/etc/mask-patrol/mask-patrol.toml"
 #: The user name and the password of the device at the broker.
 USERNAME, PASSWORD = "door", "let me in"
 PATIENCE_S = 60.0
-#: Paths that `Device.files` leaves out: accounts are added to and removed from files in /etc; the
-#: others are temporary, or change without an installation.
+#: Paths that `Device.files` leaves out. Those in /etc change when accounts are added or removed;
+#: the other paths are temporary, or change without an installation.
 IGNORED_FILES = re.compile(
     r"/(etc/(passwd|group|shadow|gshadow|subuid|subgid)-?|etc/\.pwd\.lock|var/(log|tmp)/.*|run/.*"
     r"|(tmp|root|proc|sys|dev)(/.*)?|var/lib/systemd/.*|etc/machine-id|var/cache/ldconfig/.*)"
@@ -83,7 +83,7 @@ class Device:
         (folder / "mqtt-password").write_text(f"{PASSWORD}\n")
 
     def copy(self, path: Path) -> str:
-        """Copy a file to the device; return its path there."""
+        """Copy a file to the device; return its path on the device."""
         shutil.copy(path, self.path("/root"))
         return f"/root/{path.name}"
 
@@ -109,7 +109,7 @@ class Device:
         return self.machine.property("MainPID")
 
     def health(self) -> dict[str, Any]:
-        """Return the newest health in the daemon's status file, or {} if there is none."""
+        """Return the newest health report in the daemon's status file, or {} without a report."""
         printed = self.machine.run("mask-patrol", "status", "--json", check=False).stdout
         return dict((json.loads(printed)["status"] or {}).get("health", {}))
 
@@ -186,7 +186,7 @@ class DashboardClient:
         return dict(json.loads(self.get(path)[1]))
 
     def picture_shape(self) -> tuple[int, ...]:
-        """Return height and width of the picture on the Camera page; () if there is none."""
+        """Return height and width of the picture on the Camera page, or () without a picture."""
         view = self.json("/camera/view")
         if "picture" not in view:
             return ()

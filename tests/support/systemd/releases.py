@@ -10,7 +10,7 @@ from edge.service import releases, systemd_unit, update
 
 
 def installed_releases(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Create the releases 1, 2 (current), and 3 in `folder`, and let edge.service use them.
+    """Create the releases 1, 2 (current), and 3 in `folder`; make edge.service use this folder.
 
     The previous release is 1. Returns `folder`.
     """

@@ -1,4 +1,4 @@
-"""Pictures with drawn faces and their boxes, in formats that the face detector is trained on."""
+"""Pictures with drawn faces and their boxes, in formats that the training of the detector reads."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write_pictures(folder: Path, scenes: Scenes, size_px: tuple[int, int] = (160
 
 
 def write_jsonl(root: Path, scenes: Scenes, size_px: tuple[int, int] = (160, 120)) -> Path:
-    """Write `scenes` as images/ and boxes.jsonl."""
+    """Write `scenes` as the folder images/ and the file boxes.jsonl."""
     write_pictures(root / "images", scenes, size_px)
     lines = [
         json.dumps(

@@ -1,4 +1,4 @@
-"""Data sets that the tests draw themselves, in the known layouts."""
+"""Data sets that the tests draw themselves, in the layouts that `training` can read."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PLAIN_BOX: Box = (10.0, 20.0, 100.0, 100.0)
 
 
 def face(label: str, rng: np.random.Generator, size_px: int = 64) -> Pixels:
-    """Return a cartoon of a face that fills its picture, (size, size, 3) uint8 RGB."""
-    behind = rng.integers(20, 220, (3, 3, 3), np.uint8)  # so that no faces are near-duplicates
+    """Return a drawing of a face that fills its picture, (size, size, 3) uint8 RGB."""
+    behind = rng.integers(20, 220, (3, 3, 3), np.uint8)  # so that the pictures differ clearly
     picture = np.asarray(cv2.resize(behind, (size_px, size_px)), np.uint8)
     middle = (size_px // 2, size_px // 2)
     skin = tuple(int(v) for v in rng.integers((150, 110, 90), (230, 180, 150)))
@@ -38,7 +38,7 @@ def face(label: str, rng: np.random.Generator, size_px: int = 64) -> Pixels:
 
 
 def plain_face(colour: tuple[int, int, int], label: str, annotated: bool = False) -> Face:
-    """Return a face of one colour, 140 px high and 120 px wide, in `PLAIN_BOX`."""
+    """Return a `Face` in `PLAIN_BOX` of a picture of one colour, 140 px high and 120 px wide."""
     return Face(np.full((140, 120, 3), colour, np.uint8), PLAIN_BOX, label, annotated)
 
 
@@ -89,7 +89,7 @@ OBJECT = (
 
 
 def voc(root: Path, scenes: dict[str, list[tuple[str, Box]]], size_px: int = 200) -> Path:
-    """Write a data set in Pascal VOC: `scenes` maps names of pictures to (class, box) pairs."""
+    """Write a data set in Pascal VOC format: `scenes` maps picture names to (class, box) pairs."""
     rng = np.random.default_rng(2)
     (root / "annotations").mkdir(parents=True)
     for name, faces in scenes.items():

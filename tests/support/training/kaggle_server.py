@@ -1,4 +1,4 @@
-"""A server on loopback that replaces Kaggle's; tests use it with the real kagglehub."""
+"""A server on loopback that replaces Kaggle's server; tests use the real kagglehub with it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pathlib import Path
 class Kaggle(ThreadingHTTPServer):
     """Serves the files below `folder` as its only data set.
 
-    `answer`: the HTTP status of every response. `stalls`: send half of the archive and then
-    nothing.
+    `answer`: the HTTP status of every response. `stalls`: whether to send only half of the
+    archive, and then nothing.
     """
 
     daemon_threads = True
@@ -29,7 +29,7 @@ class Kaggle(ThreadingHTTPServer):
         self.over = threading.Event()
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that make kagglehub use this server: its local mode, and a proxy."""
+        """Return variables that make kagglehub use this server, by its local mode and a proxy."""
         return {
             "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
             "http_proxy": f"http://127.0.0.1:{self.server_address[1]}",

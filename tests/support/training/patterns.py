@@ -18,7 +18,7 @@ from training.exploration.dataset_stats import DataSetStats, collect_stats
 def pattern_folders(
     root: Path, counts: dict[str, int], brightness: dict[str, float] | None = None
 ) -> Path:
-    """Write `counts` different patterns to each folder, scaled by its `brightness`."""
+    """Write `counts[folder]` different patterns to each folder, with `brightness[folder]`."""
     seed = zlib.crc32(root.name.encode())
     for folder, count in counts.items():
         for index in range(count):

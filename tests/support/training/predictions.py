@@ -19,7 +19,7 @@ def predictions(
     width_px: list[float] | None = None,
     luma: list[float] | None = None,
 ) -> Predictions:
-    """Return predictions for `faces`, each a true label and scores, in a picture of its own."""
+    """Return predictions for `faces` (pairs of true label and scores), each in its own picture."""
     count = len(faces)
     names = names or [f"{index}.png" for index in range(count)]
     return Predictions(
