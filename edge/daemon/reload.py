@@ -16,6 +16,7 @@ from edge.config.settings import Settings
 from edge.daemon.configuration import Configuration
 from edge.detection.face_detector import HaarDetector
 from edge.events.pipeline import Pipeline
+from edge.events.snapshot import Snapshots
 from edge.tracking.zone import Zone
 
 log = logging.getLogger(__name__)
@@ -99,6 +100,8 @@ class Reload:
             detector = HaarDetector(settings.detector)
         alert_labels(settings.events, classifier)
         Zone(settings.camera.zone)
+        if settings.snapshot.enabled:
+            Snapshots(settings.snapshot)
         # A new search width also reopens the camera, whose luma plane has this width.
         reopens = settings.camera != running.settings.camera
         reopens |= settings.detector.width_px != running.settings.detector.width_px

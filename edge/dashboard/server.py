@@ -62,10 +62,15 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
             "with both `dashboard.password_on_loopback = false` and `dashboard.proxies`, requests"
             " through the proxy could be accepted without a password: leave one of them out"
         )
+    mqtt = settings.mqtt
+    if not mqtt.host:
+        mqtt = change(settings, mqtt={"host": "127.0.0.1"}).mqtt
+    # Mistakes in the settings are reported before the database is created or migrated.
+    broker = Broker.from_settings(mqtt)
     certificate = _load_certificate(wanted)
     with _lock_state_directory() as folder, _bind(wanted) as listener:
         engine = open_database(wanted.database)
-        services = _Services.build(settings, config, engine, folder)
+        services = _Services.build(settings, config, engine, folder, broker)
         app = make_app(
             services.context, wanted.names, wanted.password_on_loopback, bool(wanted.proxies)
         )
@@ -97,27 +102,24 @@ class _Services:
 
     @staticmethod
     def build(
-        settings: Settings, config: Path | None, engine: sa.Engine, folder: Path
+        settings: Settings, config: Path | None, engine: sa.Engine, folder: Path, broker: Broker
     ) -> _Services:
         """Create the services and connect them with each other, without starting them."""
         wanted = settings.dashboard
-        mqtt = settings.mqtt
-        if not mqtt.host:
-            mqtt = change(settings, mqtt={"host": "127.0.0.1"}).mqtt
         live_state = LiveState()
         store = HistoryStore(engine, wanted.retention_days * DAY_S)
         history = HistoryQueries(engine)
         name = _load_name(folder)
         ingest = Ingest(
-            MessageValidator(mqtt.base, clock_is_synchronised),
+            MessageValidator(settings.mqtt.base, clock_is_synchronised),
             store,
             history,
             live_state,
             name if wanted.shared else "",
         )
         subscriber = Subscriber(
-            Broker.from_settings(mqtt),
-            mqtt.base,
+            broker,
+            settings.mqtt.base,
             name,
             ingest.receive,
             live_state.set_connection,

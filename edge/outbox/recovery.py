@@ -40,13 +40,14 @@ class Salvage:
 
     `damaged` is the number of rows that were themselves damaged. `last_seq` is the highest number
     ever assigned, None if that is lost. `beyond_limit` is the number of readable events that were
-    not returned because of the limit.
+    not returned because of the limit. `running` are the start events of alerts without an end.
     """
 
     events: list[PendingEvent]
     damaged: int
     last_seq: int | None
     beyond_limit: int = 0
+    running: tuple[PendingEvent, ...] = ()
 
 
 def set_aside(path: Path, at: Moment) -> Path:
@@ -83,6 +84,7 @@ def rebuild(path: Path, saved: Salvage, last_seq: int) -> Path:
         try:
             file.set_last_seq(last_seq)
             file.add(saved.events, saved.damaged)
+            file.restore_running(saved.running)
             file.checkpoint()  # only the database file itself is renamed later, without its log
         finally:
             file.close()
@@ -156,10 +158,22 @@ def _read_all(uri: str, limit: int, without: Collection[int]) -> Salvage:
                     found[row[0]] = event_of(row)
                 except DamagedError:
                     damaged.add(row[0])
-    last_seq = _last_seq(db, found, damaged)
+    running = _read_running(db)
+    last_seq = _last_seq(db, {*found, *(event.seq for event in running)}, damaged)
     with suppress(sqlite3.Error):
         db.close()
-    return Salvage([found[seq] for seq in sorted(found)], len(damaged), last_seq, beyond_limit)
+    events = [found[seq] for seq in sorted(found)]
+    return Salvage(events, len(damaged), last_seq, beyond_limit, tuple(running))
+
+
+def _read_running(db: sqlite3.Connection) -> list[PendingEvent]:
+    """Return the readable rows of the table `running`."""
+    running = []
+    with suppress(sqlite3.Error, OverflowError, UnicodeDecodeError):
+        for row in db.execute(f"SELECT {COLUMNS} FROM running ORDER BY seq"):
+            with suppress(DamagedError):
+                running.append(event_of(row))
+    return running
 
 
 def _last_seq(
@@ -167,9 +181,11 @@ def _last_seq(
 ) -> int | None:
     """Return the highest number ever assigned, None if that is lost."""
     last_seq = None
-    with suppress(sqlite3.Error, TypeError, ValueError):  # ValueError includes Unicode errors
+    # ValueError includes Unicode errors.
+    with suppress(sqlite3.Error, TypeError, ValueError, DamagedError):
         stored = highest_seq(db)
-        if stored is None and (found or damaged):
+        entries = db.execute("SELECT count(*) FROM sqlite_sequence").fetchone()[0]
+        if stored is None and (found or damaged or entries):
             return None  # the entry, which the first event created, is damaged
         if 0 <= (stored := stored or 0) <= MAX_SEQ:
             last_seq = max([stored, *found])

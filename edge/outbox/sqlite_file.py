@@ -97,6 +97,12 @@ class OutboxFile:
             rows = self._db.execute(f"SELECT {COLUMNS} FROM running ORDER BY seq").fetchall()
         return [event_of(row) for row in rows]
 
+    def restore_running(self, events: Iterable[PendingEvent]) -> None:
+        """Add the start events of alerts without an end, which a damaged file still contained."""
+        with self._transaction():
+            for event in events:
+                self._update_running(event)
+
     def remove(self, seqs: Iterable[int]) -> None:
         """Delete the events with these numbers."""
         with self._transaction():

@@ -78,12 +78,16 @@ def columns_of(db: sqlite3.Connection) -> set[str]:
 
 
 def highest_seq(db: sqlite3.Connection) -> int | None:
-    """Return the highest `seq` ever assigned, None if none is stored; raises sqlite3.Error.
+    """Return the highest `seq` ever assigned, None if none is stored.
 
-    No number is stored before the first event, or when the entry was damaged.
+    No number is stored before the first event, or when the entry was damaged. Raises
+    sqlite3.Error, or DamagedError if the entry is not a number.
     """
     row = db.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'events'").fetchone()
-    return None if row is None or row[0] is None else int(row[0])
+    try:
+        return None if row is None or row[0] is None else int(row[0])
+    except (ValueError, OverflowError):  # OverflowError: the entry is infinite
+        raise DamagedError("the highest event number in the outbox is not a number") from None
 
 
 def upgrade_columns(db: sqlite3.Connection) -> None:

@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 
 #: Alembic's script directory; it is installed with the package.
 SCRIPTS = Path(__file__).parent / "migrations"
+#: The table with the database's revision. Alembic's default name could belong to another program
+#: that uses the same PostgreSQL schema.
+VERSION_TABLE = "mask_patrol_schema_version"
 #: The revisions in `migrations/versions`, oldest first. They are repeated here so that opening a
 #: database that is up to date does not import Alembic, which takes 0.3 s and 9 MB on a desktop.
 REVISIONS = ("0001",)
@@ -59,9 +62,9 @@ def _is_current(revision: str) -> bool:
 def _revision(db: sa.Connection) -> str:
     """Return the database's revision; empty if it is new, or if a version of Mask Patrol without
     Alembic created it."""
-    if not sa.inspect(db).has_table("alembic_version"):
+    if not sa.inspect(db).has_table(VERSION_TABLE):
         return ""
-    return db.scalar(sa.text("SELECT version_num FROM alembic_version")) or ""
+    return db.scalar(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")) or ""
 
 
 def _lock(db: sa.Connection) -> None:

@@ -104,6 +104,7 @@ def test_nothing_changes_before_the_new_camera_delivers(
         {"detector": {"cascade": "/nowhere.xml"}},
         {"events": {"alert_on": ["incorrect_mask"]}},
         {"camera": {"zone": [[0.1, 0.1], [0.9, 0.9]]}},
+        {"snapshot": {"enabled": True, "path": "~no-such-user/pictures"}},
     ],
 )
 def test_invalid_configuration_changes_nothing(

@@ -41,6 +41,15 @@ def test_open_loopback_and_proxies_are_refused_together(tmp_path: Path) -> None:
     assert "leave one of them out" in result.stderr
 
 
+def test_wrong_broker_settings_leave_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text('[mqtt]\nhost = "127.0.0.1"\npassword_file = "/nowhere/password"\n')
+    result = mask_patrol(tmp_path, "dashboard", "--config", path)
+    assert result.returncode in (1, 2)
+    assert "/nowhere/password" in result.stderr
+    assert not list(tmp_path.rglob("dashboard.sqlite3"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -102,6 +102,33 @@ def test_damaged_file_is_set_aside_and_salvaged(
     again.close()
 
 
+COUNTER_DAMAGE = {
+    "name": "UPDATE sqlite_sequence SET name = 'evenus'",
+    "no name": "UPDATE sqlite_sequence SET name = NULL",
+    "text": "UPDATE sqlite_sequence SET seq = 'abc'",
+    "infinite": "UPDATE sqlite_sequence SET seq = 9e999",
+    "negative": "UPDATE sqlite_sequence SET seq = -7",
+}
+
+
+@pytest.mark.parametrize("statement", COUNTER_DAMAGE.values(), ids=COUNTER_DAMAGE)
+def test_damaged_counter_of_an_empty_queue_loses_nothing(tmp_path: Path, statement: str) -> None:
+    outbox = open_outbox(tmp_path)
+    for n in range(3):
+        outbox.put({"event_type": "no_mask_start", "id": f"door1-{n}"})
+    for seq in (1, 2, 3):
+        outbox.remove(seq)
+    outbox.close()
+    db = sqlite3.connect(tmp_path / "outbox.sqlite3")
+    db.execute(statement)
+    db.commit()
+    db.close()
+    again = open_outbox(tmp_path)
+    assert [event.payload["id"] for event in again.running()] == ["door1-0", "door1-1", "door1-2"]
+    assert again.put({}) > 3  # no number is used twice
+    again.close()
+
+
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fill_outbox(tmp_path_factory.mktemp("pristine"), 60)

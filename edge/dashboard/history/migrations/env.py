@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from edge.dashboard.history.migrate import VERSION_TABLE
 from edge.dashboard.history.tables import metadata
 
 
@@ -13,6 +14,7 @@ def run_migrations() -> None:
     context.configure(
         connection=context.config.attributes["connection"],
         target_metadata=metadata,
+        version_table=VERSION_TABLE,
         render_as_batch=True,  # SQLite cannot alter columns, so Alembic copies the table
     )
     with context.begin_transaction():

@@ -20,6 +20,7 @@ from alembic.script import ScriptDirectory
 from edge.common.errors import UserError
 from edge.dashboard.history import migrate
 from edge.dashboard.history.database import open_database
+from edge.dashboard.history.migrate import VERSION_TABLE
 from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.history.tables import metadata
@@ -117,12 +118,16 @@ def read_rows(engine: sa.Engine, rows: dict[str, dict[str, Any]]) -> dict[str, l
 def schema_differences(engine: sa.Engine) -> list[Any]:
     """Return how the database differs from `edge.dashboard.history.tables`, as Alembic sees it."""
     with engine.connect() as db:
-        return list(compare_metadata(MigrationContext.configure(db), metadata))
+        return list(
+            compare_metadata(
+                MigrationContext.configure(db, opts={"version_table": VERSION_TABLE}), metadata
+            )
+        )
 
 
 def revision(engine: sa.Engine) -> str | None:
     with engine.connect() as db:
-        return db.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        return db.scalar(sa.text("SELECT version_num FROM mask_patrol_schema_version"))
 
 
 def test_new_database_has_the_schema_of_the_code(address: str) -> None:
@@ -164,7 +169,7 @@ def test_missing_index_is_created(address: str) -> None:
     open_database(address).dispose()
     engine = connect(address)
     with engine.begin() as db:
-        db.execute(sa.text("DROP TABLE alembic_version"))
+        db.execute(sa.text("DROP TABLE mask_patrol_schema_version"))
         db.execute(sa.text("DROP INDEX alerts_by_end"))
     open_database(address).dispose()
     assert "alerts_by_end" in {index["name"] for index in sa.inspect(engine).get_indexes("alerts")}
@@ -224,7 +229,7 @@ def test_newer_database_is_refused_unchanged(address: str) -> None:
     open_database(address).dispose()
     engine = connect(address)
     with engine.begin() as db:
-        db.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        db.execute(sa.text("UPDATE mask_patrol_schema_version SET version_num = '9999'"))
     with pytest.raises(
         UserError, match=r"schema \(revision 9999\) was written by a newer version"
     ) as error:
