@@ -1,4 +1,6 @@
-"""Models that the tests share; without the extra `train` the tests cannot even be imported."""
+"""Models that the tests of `convert` share. The tests are not collected if the packages of the
+extra `train` are missing.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def flatbuffer() -> bytes:
-    """The flatbuffer of the shipped model, without its card."""
+    """The flatbuffer of the shipped model, without its model card."""
     content = shipped_model().read_bytes()
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return content[: min(entry.header_offset for entry in archive.infolist())]

@@ -1,4 +1,4 @@
-"""The card of a converted model, and the report that it is made from."""
+"""The model card of a converted model, and the training report that the card is made from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A compact flatbuffer has short names and no notes, and gives the same scores."""
+"""A compacted flatbuffer has short names and no notes, and gives the same scores as before."""
 
 from __future__ import annotations
 

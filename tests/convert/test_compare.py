@@ -1,4 +1,4 @@
-"""The comparison with the original's network: its architecture, and its timing."""
+"""The comparison with the network of the original Mask Patrol: its architecture and timing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_both_networks_are_timed_in_every_runtime() -> None:
 
 
 def test_ratio_is_the_median_over_pairs() -> None:
-    ours = np.array([1.0, 1.0, 1.0, 10.0, 1.0])  # one outlier, as when another program runs
+    ours = np.array([1.0, 1.0, 1.0, 10.0, 1.0])  # one slow run, as when another program runs
     found = speed(
         "a runtime", PairedTimes(first_ms=np.array([4.0, 5.0, 6.0, 50.0, 5.0]), second_ms=ours)
     )

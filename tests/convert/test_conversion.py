@@ -104,7 +104,7 @@ def test_missing_files_are_named(model: Path) -> None:
 
 @dataclass(frozen=True)
 class ThreeClassModel:
-    """A 3-class model that was converted with pictures; `output`: the JSON of the command."""
+    """A 3-class model converted with pictures; `output` is the JSON that the command printed."""
 
     keras: Path
     tflite: Path

@@ -1,4 +1,4 @@
-"""Editing a flatbuffer loses nothing, and equal vectors are stored once."""
+"""Editing a flatbuffer loses none of its content, and equal vectors are stored once."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ def test_buffer_data_is_aligned_for_kernels(flatbuffer: bytes) -> None:
 
 
 def test_data_after_the_flatbuffer_is_moved_inside(flatbuffer: bytes) -> None:
-    """The quantiser puts data after the flatbuffer if it exceeds 256 kB.
+    """The quantiser puts data of more than 256 kB after the flatbuffer.
 
-    tflite-runtime 2.14 cannot read it there.
+    tflite-runtime 2.14 cannot read data in that place.
     """
     model = parsed(flatbuffer)
     largest = max(model.buffers, key=lambda b: 0 if b.data is None else len(b.data))
     data, largest.data = largest.data, None
     largest.offset, largest.size = 1 << 20, len(data)
-    largest.offset = len(packed(model))  # the length does not depend on the offset
+    largest.offset = len(packed(model))  # the length of the result does not depend on the offset
     split = packed(model) + data.tobytes()
     assert as_text(parsed(split)) == as_text(parsed(flatbuffer))
 

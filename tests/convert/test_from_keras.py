@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_float_variants_scale_pixels_as_keras_does(model: Path) -> None:
-    """The scores are compared with those of Keras, for every value that a pixel can have."""
+    """Compare the scores with those of Keras, for every value that a pixel can have."""
     done = python("-m", "convert", "--model", model, "--variants", "float32")
     assert done.returncode == 0, done.stderr
     ramp = np.arange(256, dtype=np.uint8)

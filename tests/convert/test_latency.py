@@ -1,4 +1,4 @@
-"""Two models are timed alternately in a process of their own."""
+"""Two models are timed alternately in a separate process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network file of the bench has the layers of the original, and is reproducible."""
+"""The file of the original's network that the benchmark uses: its layers and reproducibility."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures for the ranges and for the comparison with Keras."""
+"""The pictures for computing activation ranges and for comparing a conversion with Keras."""
 
 from __future__ import annotations
 

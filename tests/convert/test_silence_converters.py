@@ -1,4 +1,4 @@
-"""The output of the converters is suppressed; on failure, that of C++ is shown."""
+"""The output of the converters is suppressed; if they fail, that of their C++ code is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The synthetic check pictures."""
+"""The synthetic pictures on which a conversion is checked without a data set."""
 
 from __future__ import annotations
 

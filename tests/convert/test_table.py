@@ -21,7 +21,7 @@ TRUTH, PARTS = np.array([0, 1, 0, 1]), {"faces": slice(0, 4)}
 
 
 def outcome(folder: Path, truth: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Outcome:
-    """Return made-up results of four pictures in one runtime; negative labels are unknown."""
+    """Return made-up results of four pictures in one runtime; a negative label means unknown."""
     model = folder / "mask.keras"
     model.write_bytes(bytes(5000))
     parts = PARTS if truth[0] >= 0 else {}

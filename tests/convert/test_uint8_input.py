@@ -1,4 +1,4 @@
-"""The uint8 input in front of a float flatbuffer."""
+"""The uint8 input that is put in front of a float flatbuffer."""
 
 from __future__ import annotations
 

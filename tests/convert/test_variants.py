@@ -23,7 +23,7 @@ MODELS = ROOT / "models"
 
 @dataclass(frozen=True)
 class Made:
-    """The variants in `folder`, and the command's output about them."""
+    """The variants in `folder`, and the JSON that the command printed about them."""
 
     folder: Path
     output: dict[str, Any]

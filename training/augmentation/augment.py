@@ -26,7 +26,7 @@ from training.network.model import SIZE_PX
 
 Rng = np.random.Generator
 
-MIN_SIDE_PX = 24  # a distant face, scaled up
+MIN_SIDE_PX = 24  # smallest size of a distant face, before it is scaled up
 ENLARGEMENTS = (cv2.INTER_LINEAR, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
 _LEVELS = np.arange(256, dtype=np.float32) / 255
 
@@ -91,8 +91,8 @@ def _clipped_normal(rng: Rng) -> float:
 
 
 def _change_light(pixels: Pixels, rng: Rng) -> Pixels:
-    """Change the saturation, exposure, contrast and colour cast, and sometimes light it from one
-    side.
+    """Change the saturation, exposure, contrast and colour cast of a crop; sometimes light it from
+    one side.
     """
     if rng.random() < 0.5:
         grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
@@ -119,7 +119,7 @@ def _add_shading(pixels: Pixels, rng: Rng) -> Pixels:
 
 
 def _blur(pixels: Pixels, rng: Rng) -> Pixels:
-    """Blur as if out of focus, or as if the face moved while the shutter was open."""
+    """Blur the crop as if out of focus, or as if the face moved while the shutter was open."""
     if rng.random() < 0.65:
         sigma = float(rng.uniform(0.4, 2.0))
         return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.uint8)
@@ -133,8 +133,8 @@ def _blur(pixels: Pixels, rng: Rng) -> Pixels:
 
 
 def _reduce_resolution(pixels: Pixels, rng: Rng) -> Pixels:
-    """Scale down to the resolution of a more distant face, sometimes compress it, and scale up
-    again.
+    """Scale the crop down to the resolution of a more distant face, and up again; sometimes
+    compress it in between.
     """
     side = int(math.exp(rng.uniform(math.log(MIN_SIDE_PX), math.log(SIZE_PX))))
     shrink = cv2.INTER_AREA if rng.random() < 0.7 else cv2.INTER_LINEAR

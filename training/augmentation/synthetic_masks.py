@@ -2,8 +2,8 @@
 a collar.
 
 Photographs of incorrectly worn masks are few. The cloth, its light and its seams come from a real
-masked face; only the place of the upper edge is chosen here. Correctly worn masks are among them,
-so that a synthetic mask as such says nothing about the label.
+masked face; only the place of the upper edge is chosen here. Correctly worn masks are among the
+synthetic ones, so that a synthetic mask as such says nothing about the label.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _match_brightness(picture: Pixels, like: Pixels) -> Floats:
 
 
 def _dye(cloth: Floats, face: Pixels, rng: Rng) -> Floats:
-    """Return `cloth` in another colour, in half of the cases that of the skin which it hides."""
+    """Return `cloth` in another colour: in half of the cases, in that of the skin that it hides."""
     rows, columns = slice(_pixel_at(0.60), _pixel_at(0.95)), slice(_pixel_at(0.3), _pixel_at(0.7))
     mean_colour = cloth[rows, columns].mean(axis=(0, 1)) + 4
     if rng.random() < 0.5:

@@ -19,7 +19,7 @@ def contact_sheet(pictures: list[Pixels], captions: list[list[str]], columns: in
     """Return a sheet, (height, width, 3) uint8 RGB, of `pictures`, each (h, w, 3) uint8 RGB.
 
     `captions` holds the lines of text below each picture; lines that are too long are cut. Raises
-    ValueError when there are no pictures, or not one caption for each picture.
+    ValueError when there are no pictures, or when their number differs from that of the captions.
     """
     if not pictures or len(pictures) != len(captions):
         raise ValueError(f"{len(pictures)} pictures, but {len(captions)} captions")

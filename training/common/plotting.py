@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-#: Distinguishable with colour-blindness as well (Okabe and Ito, 2008).
+#: Colours that colour-blind people can distinguish as well (Okabe and Ito, 2008).
 LABEL_COLOURS = {"mask": "#0072B2", "no_mask": "#D55E00", "incorrect_mask": "#CC79A7"}
 OTHER_COLOURS = ("#009E73", "#E69F00", "#56B4E9", "#000000", "#999999")
 STYLE = {

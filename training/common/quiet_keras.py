@@ -20,7 +20,7 @@ def import_keras() -> Any:
         import keras
         import tensorflow as tf
 
-        tf.config.list_physical_devices()  # searches for GPUs, which writes messages
+        tf.config.list_physical_devices()  # searches for GPUs and writes messages
     return keras
 
 

@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 class TrainConfig:
     """The settings of a run: with the same data, the same settings give the same model."""
 
-    epochs: int = 40  # the validation score still improves slowly at 30
+    epochs: int = 40  # the validation score still improves slowly after 30 epochs
     batch: int = 128
     seed: int = 1
-    limit: int | None = None  # faces of each data set, for a quick trial; None: all
+    limit: int | None = None  # maximum number of faces of each data set; None: all
     classes: int = 2
     net: str = "small"  # A key of `training.network.model.NETS`.
     learning_rate: float = 3e-3  # The peak rate of AdamW, for batches of 128.
     warm_up_epochs: float = 1.0
     weight_decay: float = 0.02
-    # 1: all labels of a data set have the same total weight; 0: every face has the same weight. At
-    # 1 the model predicted `incorrect_mask`, which is rare, for twice as many faces as have this
-    # label.
+    # With 1, all labels of a data set have the same total weight; with 0, every face has the same
+    # weight. Trained with 1, the model predicted `incorrect_mask`, which is rare, for twice as many
+    # faces as have this label.
     balance: float = 0.5
     label_smoothing: float = 0.05  # A few per cent of the labels of scenes are wrong.
     average: float = 0.998  # Decay of the moving average of the weights: about the last 500 steps.

@@ -16,7 +16,7 @@ def find_partition(folder: Path) -> Path | None:
     """Return the partition list for the pictures in `folder`, or None.
 
     The list may be in `folder`, in one of the two folders above it (Kaggle nests img_align_celeba/
-    twice), or in their Eval/, where CelebA's authors keep it.
+    twice), or in the folder Eval/ of one of these, where CelebA's authors keep it.
     """
     folders = [folder, *folder.resolve().parents[:2]]
     candidates = [

@@ -22,7 +22,7 @@ from training.data.splits import Split
 log = logging.getLogger(__name__)
 
 COLUMNS = ("picture", "x", "y", "label")
-#: Stands in the column of labels if the face must not be trained on.
+#: The entry in the column of labels for a face that must not be trained on.
 LEAVE_OUT = "-"
 #: A picture as `folder/file.jpg`, because the splits of a data set reuse file names, and the left
 #: and upper edge of the face's box in whole pixels; None, None for a picture without boxes.

@@ -50,7 +50,7 @@ class DataSet:
 
     `framed`: the pictures are face crops without a scene around the face. `boxes`: all annotated
     boxes of each picture, whatever their labels, as x, y, width, height in pixels. `argument`: the
-    argument of `read_dataset` that reads it again: `root`, or LABEL=root.
+    argument of `read_dataset` that reads this folder again: `root`, or LABEL=root.
     """
 
     name: str

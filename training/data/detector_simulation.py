@@ -18,7 +18,7 @@ MARGIN = 0.12
 
 SIDE = 1.15
 SHIFT_X, SHIFT_Y = -0.01, -0.05
-#: The same standard deviations, as fractions of the *detector's* side.
+#: The standard deviations above, as fractions of the side of the *detector's* box.
 SIDE_SPREAD = 0.18 / SIDE
 SHIFT_SPREAD_X, SHIFT_SPREAD_Y = 0.07 / SIDE, 0.08 / SIDE
 

@@ -18,7 +18,7 @@ from training.data.datasets import LABELS, read_dataset
 #: If a download writes nothing for this long, its connection is considered lost; Kaggle's client
 #: itself has no timeout.
 STALL_TIMEOUT_S = 60.0
-#: Kaggle's HTTP statuses for a client without an account, or whose account has not accepted the
+#: Kaggle's HTTP statuses for a client that has no account, or whose account has not accepted the
 #: terms.
 REFUSAL_STATUSES = (401, 403)
 
@@ -104,7 +104,7 @@ def _download(data: PublicDataSet, out: Path, partial: Path, timeout_s: float) -
         except BaseException as error:  # the waiting thread reports any kind of error
             failed.append(error)
 
-    # a daemon thread, which does not keep the process alive if it hangs
+    # a daemon thread, so that a download that hangs does not keep the process alive
     worker = threading.Thread(target=work, daemon=True)
     last_written_ns = _last_written_ns(partial)
     worker.start()
@@ -126,8 +126,9 @@ def _download(data: PublicDataSet, out: Path, partial: Path, timeout_s: float) -
 def _last_written_ns(folder: Path) -> int:
     """Return when something below `folder` was last added or grew, or 0 if it does not exist.
 
-    The time of a folder shows new files in it. The times of files are read only at the top, where
-    the archive grows, because an unpacked data set has hundreds of thousands of files.
+    A new file changes the modification time of its folder. The modification times of files are read
+    only directly in `folder`, where the archive grows, because an unpacked data set has hundreds of
+    thousands of files.
     """
     times = [Path(inner).stat().st_mtime_ns for inner, _, _ in os.walk(folder)]
     if folder.is_dir():

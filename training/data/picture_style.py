@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from edge.common.arrays import Pixels
 
-#: With fewer faces of a label, the separability of its styles cannot be measured.
+#: If a label has fewer faces than this, the separability of its styles cannot be measured.
 MIN_SAMPLES = 25
 
 Floats = npt.NDArray[np.float64]
@@ -22,9 +22,9 @@ class Style:
     """The style of a face's picture, which does not depend on whether the face wears a mask.
 
     `brightness` and `colour`: mean grey value and mean saturation of the crop's upper half, 0 to
-    255. `sharpness`: standard deviation of the Laplacian of the upper half, in grey values; low if
-    it is blurred or enlarged. `side_px`: the shorter side of the annotated face, or of the whole
-    picture without a box. `aspect`: width divided by height of this face or picture.
+    255. `sharpness`: standard deviation of the Laplacian of the upper half, in grey values; it is
+    low if the picture is blurred or enlarged. `side_px`: the shorter side of the annotated face, or
+    of the whole picture without a box. `aspect`: width divided by height of this face or picture.
     """
 
     brightness: float
@@ -63,7 +63,7 @@ def separability(a: Sequence[float] | Floats, b: Sequence[float] | Floats) -> fl
 
     It is the area under the ROC curve (Mann and Whitney's U divided by the number of pairs), or 1
     minus the area if that is larger, because the direction does not matter. Raises ValueError if
-    either is empty.
+    `a` or `b` is empty.
     """
     if not len(a) or not len(b):
         raise ValueError("both groups must have at least one value")
@@ -78,8 +78,8 @@ def separabilities(a: Sequence[Style], b: Sequence[Style]) -> dict[str, float]:
     """Return the `separability` by each of `MEASURES` and by each of `COMBINED_MEASURES`.
 
     The result is empty if `a` or `b` has fewer than `MIN_SAMPLES`. For several measures together,
-    gradient-boosted trees predict the label of each face in five-fold cross-validation; their score
-    is the number that is compared.
+    gradient-boosted trees predict the label of each face in five-fold cross-validation; the
+    separability is computed from their predictions.
     """
     if min(len(a), len(b)) < MIN_SAMPLES:
         return {}
@@ -100,7 +100,7 @@ def _combined_separability(a: Floats, b: Floats) -> float:
     from threadpoolctl import threadpool_limits
 
     table, truth = np.concatenate([a, b]), np.repeat([1, 0], [len(a), len(b)])
-    # on a busy machine several threads would wait for each other for minutes
+    # one thread, because on a busy machine several threads wait for each other for minutes
     with threadpool_limits(1):
         scores = cross_val_predict(
             HistGradientBoostingClassifier(max_iter=60, random_state=0),

@@ -1,7 +1,8 @@
 """Clips played through the real pipeline with several detectors at once: who is found, and when.
 
 All detectors get the same frames one after the other, so that other load on the machine affects
-them alike. A reference searches every frame completely and defines which people there are.
+them alike. A reference configuration searches every frame completely and defines which people a
+clip shows.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ from training.data.progress import with_progress
 from training.detector_sweep.grid import Configuration
 from training.detector_sweep.scenes import match_boxes
 
-#: A track is a person if the reference had it for at least this long, and in at least this share of
-#: the frames between its first and its last. False detections of the cascade come and go.
+#: A track counts as a person if the reference kept it for at least this long, and in at least this
+#: share of the frames between its first and its last. Tracks of the cascade's false detections are
+#: shorter, or have more gaps.
 MIN_PERSON_S, MIN_PERSON_SHARE = 1.0, 0.5
 
 

@@ -171,7 +171,7 @@ def run_frontier(options: argparse.Namespace) -> int:
     )
     for path in (options.json, options.plot):
         if path is not None:
-            _check_writable(path)  # fails before hours of searching, not after them
+            _check_writable(path)  # so that an unwritable path fails before the search
     clips, expected = _clips(options.clips), _expected(options.expected)
     classifier = Classifier(shipped_model()) if clips else None
     scenes, other_scenes = draw_scenes(read_scenes(options.data), options.limit, options.seed)

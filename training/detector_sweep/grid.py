@@ -24,8 +24,8 @@ MIN_FACES = (0.05, 0.07, 0.1)
 
 @dataclass(frozen=True, order=True)
 class Search:
-    """The settings that determine which windows of a picture are examined, and therefore
-    the time.
+    """The settings that determine which windows of a picture are examined, and thus the search
+    time.
     """
 
     cascade: str

@@ -1,14 +1,14 @@
 """Annotated scenes searched with every configuration: which faces are found, and at what cost.
 
-One search serves all numbers of neighbours. A higher number of neighbours only removes boxes: the
-boxes with `min_neighbors = k` are those boxes of a search with a lower number whose support exceeds
-k.
+One search gives the results for all numbers of neighbours. A higher number of neighbours only
+removes boxes: the boxes with `min_neighbors = k` are those boxes of a search with a lower number
+whose support exceeds k.
 
 The reason is that a box is dropped only in favour of a box with more support. OpenCV's
-`groupRectangles` drops a box that is inside of one with more hits, or, if it has fewer than three
-hits, inside of any other box; `without_overlaps` drops a box that overlaps with one of more
-support. So removing the boxes with little support never restores a dropped box. A test compares
-this with a search for each number of neighbours.
+`groupRectangles` drops a box that is inside of a box with more hits, or, if it has fewer than three
+hits, inside of any other box; `without_overlaps` drops a box that overlaps with a box of more
+support. So removing the boxes with little support never restores a dropped box. A test compares the
+results with those of a separate search for each number of neighbours.
 """
 
 from __future__ import annotations

@@ -116,9 +116,9 @@ def contenders(
 ) -> list[ConfigurationMetrics]:
     """Return the configurations of the front that are worth a closer look, and the shipped one.
 
-    There is one in each range of time: the one that finds the most bare faces, among those that do
-    not have far more false boxes than the shipped configuration. They are sorted by time, fastest
-    first.
+    Each range of time has at most one contender: the configuration that finds the most bare faces,
+    among those that do not have far more false boxes than the shipped configuration. The result is
+    sorted by time, fastest first.
     """
     reference = next(each for each in tried if each.configuration == shipped())
     chosen: dict[int, ConfigurationMetrics] = {}

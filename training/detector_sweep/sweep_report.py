@@ -73,9 +73,10 @@ def clips_table(
     reference_results: Sequence[ClipResult],
     expected: Mapping[str, int],
 ) -> Iterator[str]:
-    """Yield a row for each configuration over all clips, with times relative to the shipped one's.
+    """Yield a row for each configuration over all clips, with times relative to the shipped
+    configuration.
 
-    `expected`: the right number of alerts by clip; clips that are not in it are not judged.
+    `expected`: the right number of alerts by clip; a clip that is not in `expected` is not judged.
     """
     people = sum(len(each.sights) for each in reference_results)
     yield (
@@ -166,7 +167,7 @@ def _record(each: ConfigurationMetrics, is_best: bool) -> dict[str, Any]:
 def draw_front(
     path: Path, tried: Sequence[ConfigurationMetrics], front: Sequence[ConfigurationMetrics]
 ) -> None:
-    """Draw bare faces found over time, with the false boxes of the front, as PNG to `path`."""
+    """Draw bare faces found against CPU time, with the false boxes of the front, as PNG."""
     from matplotlib.ticker import LogLocator
 
     shipped_metrics = next(each for each in tried if each.configuration == shipped())

@@ -1,5 +1,5 @@
-"""Plots of an evaluation: one PNG file for each question, with data sets side by side; no
-people.
+"""Plots of an evaluation: one PNG file for each question, with data sets side by side, and without
+pictures of people.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def _crop(predictions: Predictions, index: int) -> Pixels:
     sample = predictions.samples[index]
     image = read_picture(sample.path)
     crop = None if image is None else evaluation_crop(sample, image)
-    assert crop is not None  # it was decoded before, to compute its score
+    assert crop is not None  # the picture was decoded before, to compute the score
     return crop
 
 

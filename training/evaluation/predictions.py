@@ -103,7 +103,7 @@ def split_for(data: DataSet, split: str | None) -> str:
 
 
 def samples_in(data: DataSet, split: str) -> list[Sample]:
-    """Return the samples of one split, or of all."""
+    """Return the samples of one split, or of all splits."""
     return list(data.samples) if split == ALL else data.in_split(Split(split))
 
 

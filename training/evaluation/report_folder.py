@@ -1,4 +1,6 @@
-"""The report of an evaluation as a folder: report.md, evaluation.json and plots; no people."""
+"""The report of an evaluation as a folder: report.md, evaluation.json and plots, without pictures
+of people.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Metrics of a ranking of faces by score: areas under curves, curves, and their bands.
+"""Metrics of a ranking of faces by score: areas under curves, points of curves, and 95% bands of
+curves.
 
 All metrics take weights, (draws, faces), so that `training.common.intervals` can resample; weights
 of 1 give the usual metrics. Faces with equal scores are on the same side of every threshold.
@@ -32,8 +33,8 @@ class Ranking:
     def cumulated_counts(self, weights: Weights) -> tuple[Floats64, Floats64]:
         """Return the weights of positive and of negative faces that reach each threshold.
 
-        Both are (draws, k + 1). The first column is 0: no face is flagged. The others are for the
-        thresholds from high to low.
+        Both are (draws, k + 1). The first column is 0: no face is flagged. The other columns are
+        for the thresholds from high to low.
         """
         ranked = weights[:, self._order]
         return self._sums(ranked * self._positive), self._sums(ranked * ~self._positive)

@@ -43,7 +43,7 @@ from training.network.model import SIZE_PX
 Rng = np.random.Generator
 SEED = 11
 JPEG_QUALITY = 15
-#: Bands of the individual typology angle, in degrees. Each joins two of the six usual bands
+#: Bands of the individual typology angle, in degrees. Each band joins two of the six usual ones
 #: (Chardon and others, "Skin colour typology and suntanning pathways", 1991).
 SKIN_TONES = (
     ("skin tone light (angle over 41)", 41.0, 90.1),

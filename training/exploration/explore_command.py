@@ -169,7 +169,9 @@ def _pairs_sheet(pairs: list[Pair]) -> Pixels:
 
 
 def _interleave_kinds(pairs: list[Pair]) -> list[Pair]:
-    """Return the first pair between each two splits, then the second of each, and so on."""
+    """Return the first pair of each kind (between the same two splits), then the second pair of
+    each kind, and so on.
+    """
     by_places = itertools.groupby(pairs, key=lambda pair: pair.places)
     rounds = itertools.zip_longest(*(list(group) for _, group in by_places))
     return [p for each in rounds for p in each if p is not None][:MAX_PAIRS_SHOWN]

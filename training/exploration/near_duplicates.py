@@ -29,7 +29,7 @@ class Pair:
 
     @property
     def labels_differ(self) -> bool:
-        """Whether the labels differ, so that one is wrong or a mask was drawn on one of the
+        """Whether the labels differ: one label is wrong, or a mask was drawn on one of the
         pictures.
         """
         return None not in (self.one.label, self.two.label) and self.one.label != self.two.label
@@ -82,8 +82,8 @@ def count_pairs(pairs: list[Pair]) -> list[PairCounts]:
 
 
 def _indices(fingerprints: list[PictureFingerprint]) -> Iterator[tuple[int, int]]:
-    """Yield i < j of near-duplicates, block by block, because the whole table would exceed the
-    memory.
+    """Yield the indices i < j of each pair of near-duplicates. The pictures are compared in blocks,
+    because a table of all pairs would exceed the memory.
     """
     prints = [each.fingerprint for each in fingerprints]
     starts = range(0, len(prints), BLOCK)
@@ -95,9 +95,7 @@ def _indices(fingerprints: list[PictureFingerprint]) -> Iterator[tuple[int, int]
 
 
 def _has_more_labels(pair: Pair, than: Pair) -> bool:
-    """Return whether `pair` has labels and `than` has none, because it is a pair of whole
-    scenes.
-    """
+    """Return whether `pair` has labels and `than` lacks them, as a pair with a whole scene does."""
     return None in (than.one.label, than.two.label) and None not in (pair.one.label, pair.two.label)
 
 

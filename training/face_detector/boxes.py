@@ -35,7 +35,7 @@ def box_of(corners: npt.ArrayLike) -> Box:
 
 
 def areas(corners: Corners) -> Floats:
-    """Return the (n,) areas; a box whose edges are swapped has none."""
+    """Return the (n,) areas; a box whose edges are swapped has the area 0."""
     sides = np.maximum(corners[:, 2:] - corners[:, :2], 0)
     return np.asarray(sides[:, 0] * sides[:, 1], np.float32)
 

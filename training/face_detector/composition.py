@@ -29,18 +29,20 @@ from training.face_detector.grid import InputSize
 
 Rng = np.random.Generator
 
-#: The face that a view is framed for gets a size from `MIN_FACE_PX` to this share of the height.
+#: The face that a view is framed for gets a size from `MIN_FACE_PX` to this share of the view's
+#: height.
 MIN_FACE_PX, MAX_FACE_SHARE = 12.0, 1.0
-#: A photograph is not enlarged further: it would be more blurred than a camera's picture.
+#: A photograph is enlarged at most by this factor, or it would be more blurred than a camera's
+#: picture.
 MAX_ENLARGEMENT = 2.5
 TILT_SPREAD, MAX_TILT = math.radians(7), math.radians(45)
 STRONG_TILT_SHARE = 0.35
-#: A face is ignored if a smaller share of it lies in the view.
+#: A face is ignored if a smaller share of it than this lies in the view.
 MIN_VISIBLE = 0.5
 MOSAIC_SHARE, PASTE_SHARE = 0.25, 0.20
 MAX_PASTED = 4
-PASTE_MARGIN = 0.45  # around a pasted face, in widths of its box: hair, ears, and some neck
-MIN_PASTED_PX = 24.0  # faces with fewer pixels are not pasted
+PASTE_MARGIN = 0.45  # around a pasted face, in box widths, to show hair, ears and some neck
+MIN_PASTED_PX = 24.0  # faces of a smaller size (square root of the area) are not pasted
 #: The level of the bars beside a letterboxed picture.
 GREY = 114
 
@@ -139,7 +141,7 @@ def _keep_covered(
     size: tuple[int, int],
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return the place nearest to `place` at which an upright photograph covers the view, or lies
-    within it if it is smaller.
+    within the view if the photograph is smaller.
     """
     moved = np.array(place, np.float64)
     for axis in (0, 1):
@@ -174,17 +176,18 @@ def warp(photograph: Photograph, matrix: Affine, size: tuple[int, int], border: 
     """Return the view of `size` (width, height) that the affine map `matrix` makes.
 
     Boxes of faces are mapped as ellipses and clipped to the view. A face of which less than
-    `MIN_VISIBLE` is in view is ignored, one that is not in view is left out.
+    `MIN_VISIBLE` is in view is ignored, and a face that is not in view is left out.
     """
     pixels, scale = photograph.pixels, math.sqrt(abs(np.linalg.det(matrix[:, :2])))
     drawn = matrix
-    if scale < 0.6:  # warpAffine does not average: scale down first, as INTER_AREA does
+    if scale < 0.6:  # warpAffine does not average pixels, so scale down before it
         shrink = max(scale * 1.2, 8 / min(pixels.shape[:2]))
         target = (max(1, round(pixels.shape[1] * shrink)), max(1, round(pixels.shape[0] * shrink)))
         ratio = np.array([target[0] / pixels.shape[1], target[1] / pixels.shape[0]])
         pixels = np.asarray(cv2.resize(pixels, target, interpolation=cv2.INTER_AREA), np.uint8)
         drawn = np.concatenate([matrix[:, :2] / ratio, matrix[:, 2:]], axis=1)
-    # OpenCV's coordinates are those of the centres of pixels; ours are those of their edges.
+    # OpenCV's coordinates are those of the centres of pixels; ours are those of the edges of
+    # pixels.
     shifted = drawn.copy()
     shifted[:, 2] += drawn[:, :2] @ (0.5, 0.5) - 0.5
     warped = cv2.warpAffine(
@@ -267,7 +270,7 @@ def _enlarged(corners: Corners, margin: float = PASTE_MARGIN) -> Corners:
 
 def _neighbours_show(donor: Photograph, face: Corners) -> bool:
     shown = intersections(_enlarged(face[None]), np.concatenate([donor.faces, donor.ignored])) > 0
-    return int(shown.sum()) > 1  # the face itself is one of them
+    return int(shown.sum()) > 1  # the face itself is one of the boxes that show
 
 
 def _blend(canvas: Pixels, source: Pixels, face: Corners, matrix: Affine) -> None:

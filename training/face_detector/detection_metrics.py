@@ -45,8 +45,9 @@ CHUNK = 100
 class FaceTruth:
     """The annotated faces (n, 4) and ignored regions (m, 4) of a picture, as edges.
 
-    `counted` (n,): whether a face is counted; the others are ignored. `size_range`: false boxes of
-    other sizes, in pixels of the picture, do not count for the average precision.
+    `counted` (n,): whether a face is counted; the faces that are not counted are ignored.
+    `size_range`: false boxes of other sizes, in pixels of the picture, do not count for the average
+    precision.
     """
 
     faces: Corners
@@ -59,8 +60,9 @@ class FaceTruth:
 class ScoredHits:
     """All k detections that count, from `pictures` pictures, the highest score first.
 
-    `hits` (k,): whether each is a hit. `picture` (k,): its picture. `relevant` (k,): False for a
-    false box outside of the size range. `faces` (pictures,): the number of counted faces.
+    `hits` (k,): whether a detection is a hit. `picture` (k,): the index of its picture. `relevant`
+    (k,): False for a false box outside of the size range. `faces` (pictures,): the number of
+    counted faces.
     """
 
     scores: Floats
@@ -84,7 +86,7 @@ class PictureMatch:
 
 
 def match_picture(found: Detections, truth: FaceTruth, min_iou: float) -> PictureMatch:
-    """Match the detections of a picture with its faces, the highest score first."""
+    """Match the detections of a picture with its faces, in the order of falling scores."""
     overlap = iou_matrix(found.corners, truth.faces)
     absorbed = _absorbed(found.corners, truth, overlap, min_iou)
     face = np.full(len(truth.faces), np.nan, np.float32)
@@ -153,7 +155,8 @@ def precision_recall(found: ScoredHits) -> Curve:
 def average_precision(found: ScoredHits) -> float:
     """Return the area below the curve of precision over recall, NaN if there is no face.
 
-    Precision at a recall is the highest at this recall or above, as in Pascal VOC since 2010.
+    The precision at a recall is taken as the highest precision at this recall or above, as in
+    Pascal VOC since 2010.
     """
     return float(_average_precisions(found, np.ones((1, len(found.faces)), np.float32))[0])
 
@@ -161,7 +164,7 @@ def average_precision(found: ScoredHits) -> float:
 def threshold_at(found: ScoredHits, false_boxes: float) -> float:
     """Return the lowest threshold with at most `false_boxes` in 100 pictures.
 
-    It is infinite if even the highest score gives more.
+    The threshold is infinite if even the highest score gives more false boxes.
     """
     curve = precision_recall(found)
     allowed = np.flatnonzero(100 * curve.false_boxes <= false_boxes + 1e-9)
@@ -229,7 +232,7 @@ def _cumulative(
 
 
 def _ends(scores: Floats) -> Ints:
-    """Return the last index of each group of equal scores, which fall."""
+    """Return the last index of each group of equal scores; `scores` must be falling."""
     if not len(scores):
         return np.zeros(0, np.int64)
     return np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1).astype(np.int64)

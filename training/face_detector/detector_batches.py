@@ -1,5 +1,5 @@
-"""Batches for the face detector, made in background threads; each depends only on the seed and its
-number.
+"""Batches for the face detector, made in background threads; each batch depends only on the seed,
+the epoch and the batch's number.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ class DetectorConfig:
     seed: int = 1
     width: int = 320  # as wide as the picture that the daemon searches with the Haar cascade
     height: int = 240
-    channels: int = 1  # luma: the only plane that a night camera has
-    limit: int | None = None  # pictures of the train split, for a quick trial; None: all
+    channels: int = 1  # 1 is luma, the only plane that a night camera has
+    limit: int | None = None  # maximum number of training pictures; None: all
     learning_rate: float = 2e-3  # the peak rate of AdamW, for batches of 32
     warm_up_epochs: float = 1.0
     weight_decay: float = 0.01

@@ -27,13 +27,15 @@ from training.face_detector.search_detectors import SearchDetector
 
 #: The IoU from which a detection is a hit. 0.5 is the usual limit. But detectors box a face
 #: differently (a cascade draws squares, others leave out the forehead), and the classifier can use
-#: all of these boxes, so recall is measured at 0.3: at 0.5 many a found face would be a false box.
+#: all of these boxes, so recall is measured at 0.3: at 0.5 the boxes of many found faces would
+#: count as false boxes.
 IOU_LIMITS = (0.5, 0.3)
 RECALL_IOU = 0.3
 #: About the size of the picture in which the daemon searches.
 SEARCH_SIZE = InputSize(320, 240)
 #: Groups by size, which is the square root of the box's area when the picture is scaled to fit
-#: `SEARCH_SIZE`. Faces are in a group from its first size up to, but not at, its second.
+#: `SEARCH_SIZE`. A group contains the faces from its first size up to, but not including, its
+#: second size.
 SIZE_GROUPS = ((12, 24), (24, 48), (48, 96), (96, 240))
 #: Groups of labels.
 LABEL_GROUPS = {

@@ -1,4 +1,4 @@
-"""The network of the face detector: a picture in, a score and the code of a box for each point out.
+"""The network of the face detector, which gives a score and the code of a box for each point.
 
 Depthwise-separable convolutions reduce the picture to 1/8, 1/16 and 1/32 of its size. A top-down
 path adds the features of the coarser levels to the finer ones (Lin and others, "Feature
@@ -75,7 +75,7 @@ def _top_down(sizes: list[Any]) -> list[Any]:
         lateral = convolution(x, NECK_CHANNELS, kernel=1, strides=1)
         enlarged = layers.UpSampling2D(2, interpolation="nearest")(coarser)
         extra = [enlarged.shape[axis] - lateral.shape[axis] for axis in (1, 2)]
-        if any(extra):  # an odd number of rows was rounded up
+        if any(extra):  # the finer level has an odd number of rows or columns
             enlarged = layers.Cropping2D(((0, extra[0]), (0, extra[1])))(enlarged)
         coarser = separable_convolution(layers.Add()([lateral, enlarged]), NECK_CHANNELS, 1)
         levels.insert(0, coarser)

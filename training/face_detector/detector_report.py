@@ -1,4 +1,4 @@
-"""The figures of detectors as text, as JSON, as plots, and a contact sheet of faces they miss."""
+"""The figures of detectors as text, JSON and plots, and a contact sheet of the missed faces."""
 
 from __future__ import annotations
 

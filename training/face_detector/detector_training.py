@@ -174,7 +174,8 @@ class TrainingLoop:
             loss = tf.reduce_sum(parts)
         self._optimizer.apply(tape.gradient(loss, variables), variables)
         done = tf.cast(self._optimizer.iterations, tf.float32)
-        # A shorter memory at first: an average that includes the random initial weights is useless.
+        # The average has a shorter memory at first, because an average that includes the random
+        # initial weights is useless.
         keep = tf.minimum(self._config.average, (1.0 + done) / (10.0 + done))
         for average, variable in zip(self._average, self.model.weights, strict=True):
             average.assign(keep * average + (1 - keep) * tf.cast(variable, tf.float32))
@@ -185,7 +186,7 @@ class TrainingLoop:
         return SwappedWeights(self.model, [average.numpy() for average in self._average])
 
     def arrays(self) -> list[Any]:
-        """Return all state that another process needs to continue exactly here."""
+        """Return all state that another process needs to continue the run from this point."""
         return [np.asarray(variable) for variable in self._variables()]
 
     def restore(self, arrays: list[Any]) -> None:

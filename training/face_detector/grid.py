@@ -20,7 +20,7 @@ from training.face_detector.boxes import (
 )
 
 STRIDES = (8, 16, 32)
-#: Codes are limited to this range before `exp`: 0.05 to 12 strides.
+#: Codes are limited to this range before `exp` is applied, so distances are 0.05 to 12 strides.
 MIN_CODE, MAX_CODE = -3.0, 2.5
 #: Two boxes with a larger intersection over union are considered to be the same face.
 MAX_IOU = 0.45
@@ -92,8 +92,8 @@ def decode_detections(
     """Return the faces in the network's output for one picture.
 
     `logits` (n,) are scores before the sigmoid, and `codes` (n, 4) the codes of the boxes, both in
-    the order of the grid. Boxes with a score below `min_score` are dropped, then those that overlap
-    a better one by more than `max_iou`.
+    the order of the grid. Boxes with a score below `min_score` are dropped, then those whose IoU
+    with a box of a higher score is above `max_iou`.
     """
     scores = np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))), np.float32)
     likely = np.flatnonzero(scores >= min_score)

@@ -3,8 +3,8 @@
 The score of a point learns the IoU of its box with the face, and 0 for background: the quality
 focal loss (Li and others, "Generalized Focal Loss", 2020). The box learns from the generalised IoU
 (Rezatofighi and others, "Generalized Intersection over Union", 2019), and from the error of its
-code: a box that is far too large or too small has next to no gradient of the IoU, and never
-recovers from a bad first step without it.
+code: a box that is far too large or too small has almost no gradient of the IoU, so without the
+error of the code it would never recover from a bad first step.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def detector_loss(grid: Grid, output: dict[str, Any], targets: tuple[Any, Any, A
 
 
 def _encode(grid: Grid, corners: Any) -> Any:
-    """Return the codes of boxes; those of points outside their box are limited, and not used."""
+    """Return the codes of boxes; the code of a point outside its box is limited and not used."""
     import tensorflow as tf
 
     distances = tf.concat([grid.points - corners[..., :2], corners[..., 2:] - grid.points], axis=-1)
@@ -50,7 +50,7 @@ def _encode(grid: Grid, corners: Any) -> Any:
 
 
 def _huber(errors: Any) -> Any:
-    """Return the mean over the four sides: quadratic for errors up to 1, linear above."""
+    """Return the mean loss of the four sides, quadratic for errors up to 1 and linear above."""
     import tensorflow as tf
 
     size = tf.abs(errors)

@@ -1,5 +1,5 @@
-"""Face detectors that evaluation compares, behind one interface: the Haar cascade of the daemon,
-networks of ours, YuNet, and BlazeFace.
+"""Face detectors that evaluation compares, behind one interface: the daemon's Haar cascade,
+networks of `training detector`, YuNet, and BlazeFace.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from training.face_detector.composition import letterbox
 from training.face_detector.grid import Detections, Grid, InputSize, decode_detections
 
 HAAR = "haar"
-#: Detections below are not even counted as false boxes.
+#: Detections with a lower score are left out, so they do not even count as false boxes.
 MIN_SCORE = 0.02
-#: Width and height of YuNet's input, by preference; files exist for both.
+#: Sides of YuNet's square input, in order of preference; there are model files for both.
 YUNET_SIDES = (320, 640)
 #: Number of outputs ──► side of the input, and (stride, boxes at a point) of each level.
 BLAZE_FACE = {896: (256, ((16, 2), (32, 6))), 2304: (192, ((4, 1),))}
@@ -45,7 +45,7 @@ class SearchDetector(Protocol):
         """The name in tables and plots."""
 
     def find(self, image_bgr: Pixels) -> Detections:
-        """Return all faces in a (height, width, 3) BGR picture, in its pixels, however unlikely."""
+        """Return all faces, even unlikely ones, in pixels of a (height, width, 3) BGR picture."""
 
 
 def load_detector(name: str, runtime: str | None = None) -> SearchDetector:
@@ -72,8 +72,9 @@ def load_detector(name: str, runtime: str | None = None) -> SearchDetector:
 
 
 class HaarSearch:
-    """The cascade as the daemon runs it, but with the fewest neighbours: the score of a box is the
-    number of its neighbours, so that the curve begins below the daemon's setting.
+    """The cascade as the daemon runs it, but with at least one neighbour for each box instead of
+    the daemon's minimum. The score of a box is the number of its neighbours, so the curves include
+    lower minimums as well.
     """
 
     name = HAAR
@@ -91,15 +92,15 @@ class HaarSearch:
 
 
 class KerasSearch:
-    """A network of ours as a Keras model."""
+    """A network of `training detector` as a Keras model."""
 
     def __init__(self, path: Path) -> None:
-        """Load the model; raises UserError if it is not a face detector of ours."""
+        """Load the model; raises UserError if `training detector` did not make it."""
         from training.common.quiet_keras import load_model_file
 
         self.name = path.name
         model = load_model_file(path)
-        import tensorflow as tf  # after `load_model_file`, which silences its start
+        import tensorflow as tf  # after `load_model_file`, which silences this import
 
         shape = model.input_shape
         if not isinstance(model.output, dict) or set(model.output) != {"logits", "codes"}:
@@ -117,7 +118,7 @@ class KerasSearch:
 
 
 class TfliteSearch:
-    """A network of ours, converted to TFLite: its outputs are told apart by their shapes."""
+    """A network of `training detector` in TFLite; its outputs are identified by their shapes."""
 
     def __init__(self, path: Path, interpreter: Any) -> None:
         """Use `interpreter`, which has loaded the model in `path`."""

@@ -2,7 +2,7 @@
 
 A face belongs to the levels whose range of sizes contains its own, and there to the points inside
 its box that are at most `CENTRE_RADIUS` strides from its centre (centre sampling, as in FCOS). A
-point that several faces claim stands for the smallest.
+point to which several faces belong stands for the smallest of them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def assign_targets(grid: Grid, faces: Corners, ignored: Corners) -> Targets:
     tiny = sizes(faces) < MIN_FACE_PX
     ignored = np.concatenate([ignored, faces[tiny]])
     faces = faces[~tiny]
-    faces = faces[np.argsort(-sizes(faces), kind="stable")]  # a smaller face overwrites a larger
+    faces = faces[np.argsort(-sizes(faces), kind="stable")]  # smaller faces overwrite larger ones
     owner = np.full(len(grid.points), -1, np.int64)
     for index, face in enumerate(faces):
         owner[_points_of(grid, face)] = index
@@ -63,7 +63,8 @@ def _points_of(grid: Grid, face: Corners) -> Ints:
     chosen = np.flatnonzero(fits & near & _inside_any(grid.points, face[None]))
     if len(chosen):
         return chosen
-    # The box of a narrow face lies between points: the nearest stands for it.
+    # The box of a narrow face may contain no point; then the point nearest to its centre stands for
+    # the face.
     distances = np.where(fits, np.abs(grid.points - centre).max(axis=1), np.inf)
     return np.array([int(distances.argmin())], np.int64)
 

@@ -31,7 +31,9 @@ CHUNK = 32
 
 @dataclass(frozen=True)
 class ValidationPictures:
-    """`pixels` (n, height, width, channels) uint8, and the faces of each picture in them."""
+    """`pixels` (n, height, width, channels) uint8, and the faces of each picture in its letterboxed
+    pixels.
+    """
 
     pixels: Pixels
     truths: tuple[FaceTruth, ...]

@@ -15,7 +15,7 @@ from training.data.splits import Split, split_of
 from training.face_detector.boxed_pictures import BoxedPicture, BoxKind, LabelledBox
 
 FOLDER = "wider_face_split"
-INVALID = 7  # position of the mark in the line of a face
+INVALID = 7  # position of the mark `invalid` in the line of a face
 
 
 def is_wider_face(root: Path) -> bool:

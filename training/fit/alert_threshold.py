@@ -28,7 +28,7 @@ class Threshold:
 
 
 def choose_threshold(network: Any, held_out: HeldOut, labels: tuple[str, ...]) -> Threshold:
-    """Return the smallest threshold that keeps false alarms within the shares above."""
+    """Return the smallest threshold that keeps to `MAX_FALSE_ALARMS` and `MAX_EMPTY_ALARMS`."""
     column, masked = labels.index(ALERT_LABEL), labels.index("mask")
     scores = [
         predict(network, crops.pixels[crops.truth == masked])[:, column]

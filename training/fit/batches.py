@@ -30,7 +30,7 @@ class MaskTransfer:
     """Masks for bare faces: `donors` are the faces that wear them.
 
     `targets` maps a label to its (labels,) target. `share`: the share of the samples of bare faces
-    that get a mask. Faces with annotated boxes never get one.
+    that get a mask. Faces with annotated boxes never get a mask.
     """
 
     donors: list[Face]

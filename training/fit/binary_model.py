@@ -2,8 +2,8 @@
 
 In the training of the 3-class model, incorrectly worn masks have a class of their own, so they do
 not distort `mask` and `no_mask`. Without the third output of the last layer, the softmax gives
-exactly the probabilities of the two other labels given that it is one of them, P(no_mask | not
-incorrect_mask). They are then calibrated again.
+exactly the probabilities of the two other labels given that the face has one of them, P(no_mask |
+not incorrect_mask). These probabilities are then calibrated again.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ STYLES = {"as they are": 0.0, "style drawn anew": 1.0}
 class TestResult:
     """The result of a network on one test split with `faces` faces; shares are 0 to 1.
 
-    `bare_flagged`: the share of the bare faces that reach the threshold which 2% of the masked ones
-    reach.
+    `bare_flagged`: the share of the bare faces that reach the threshold which 2% of the masked
+    faces reach.
     """
 
     accuracy: float

@@ -17,7 +17,8 @@ from training.data.progress import subsample
 from training.data.splits import Split
 from training.network.model import SIZE_PX
 
-#: Boxes without a face from each validation scene: choosing a threshold needs hundreds in total.
+#: Number of boxes without a face from each validation scene: choosing a threshold needs hundreds in
+#: total.
 EMPTY_PER_VALIDATION_SCENE = 6
 
 

@@ -25,8 +25,8 @@ from training.network.model import SIZE_PX
 
 log = logging.getLogger(__name__)
 
-#: Maximum weight of a face, however rare its label is in a data set: the network would memorise a
-#: handful of faces, to the detriment of all others.
+#: Maximum weight of a face, however rare its label is in a data set. With higher weights, the
+#: network would memorise a handful of faces, to the detriment of all other faces.
 MAX_WEIGHT = 3.0
 
 

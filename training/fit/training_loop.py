@@ -252,7 +252,7 @@ class _Loop:
         return SwappedWeights(self.model, [average.numpy() for average in self._average])
 
     def arrays(self) -> list[Any]:
-        """Return all state that another process needs to continue exactly here."""
+        """Return all state that another process needs to continue the run from this point."""
         return [np.asarray(variable) for variable in self._variables()]
 
     def restore(self, arrays: list[Any]) -> None:

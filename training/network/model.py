@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-# At a door, faces in the picture of a Pi's camera are rarely wider than this. An input of
-# 192 px would need four times as much computation.
+# At a door, faces in the picture of a Pi's camera are rarely wider than 96 px. An input of 192 px
+# would need four times as much computation.
 SIZE_PX = 96
 #: (pixel - 128) / 128 is exactly the meaning of a uint8 tensor with scale 1/128 and zero point 128.
 #: Therefore the conversion drops this layer, and the int8 model takes raw pixels at no cost.
 PIXEL_SCALE, PIXEL_OFFSET = 1 / 128, -1.0
-MOMENTUM = 0.98  # of the statistics of batch normalisation: about the last 50 steps
+MOMENTUM = 0.98  # for batch normalisation, whose statistics cover about the last 50 steps
 
 
 def build_model(labels: int, net: str = "small") -> Any:
@@ -50,7 +50,7 @@ NETS: dict[str, tuple[Stem, Blocks]] = {
         ((24, 5, 4), (64, 3, 2)),
         ((64, 1), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (160, 1)),
     ),
-    # A teacher for the small one: five times as large, and three times as slow to train.
+    # A teacher for the small network: five times as large, and three times as slow to train.
     "large": (
         ((32, 5, 4), (96, 3, 2)),
         (*(((128, 1),) * 4), (256, 2), *(((256, 1),) * 5)),

@@ -22,7 +22,7 @@ from training.data.crops import Face
 
 
 def cloth(face: Face) -> Pixels:
-    """Return which pixels of the detector's box and below it are mask: (height, side) booleans."""
+    """Return which pixels in and below the detector's box show a mask: (height, side) booleans."""
     margin = round(CONTEXT * SIDE_PX)
     inside = face.image[margin:, margin : margin + SIDE_PX].astype(int)
     return np.asarray(inside[:, :, 2] > inside[:, :, 0])

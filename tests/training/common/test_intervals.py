@@ -1,4 +1,4 @@
-"""Bootstrap intervals: compared with known values, and their coverage."""
+"""Bootstrap intervals: their ends compared with known values, and their coverage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plots: reproducible files, and none after an error."""
+"""Plots: the same drawing gives the same file, and an error leaves no file."""
 
 from __future__ import annotations
 

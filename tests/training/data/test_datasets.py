@@ -87,7 +87,7 @@ def test_missing_class_is_named(tmp_path: Path) -> None:
 
 
 def test_boxes_of_other_labels_are_kept(tmp_path: Path) -> None:
-    """Boxes whose labels the model does not have are kept; no negatives are taken from there."""
+    """Boxes whose labels the model lacks are kept, so that no empty box is sampled there."""
     worn_wrong, masked, other = (10, 10, 40, 48), (80, 9, 40, 41), (9, 90, 40, 41)
     faces = [("mask_weared_incorrect", worn_wrong), ("with_mask", masked), ("dog", other)]
     data = read_dataset(datasets.voc(tmp_path, {"mixed": faces}), TWO)
@@ -104,7 +104,7 @@ def labels_of(data: DataSet) -> dict[str, int]:
     [
         ("celeba", "celeba/img_align_celeba/img_align_celeba"),  # as on Kaggle
         ("celeba", "celeba/img_align_celeba"),
-        ("CelebA", "CelebA/Img/img_align_celeba"),  # as on its authors' server
+        ("CelebA", "CelebA/Img/img_align_celeba"),  # as CelebA's authors publish it
         ("x/img_align_celeba", "x/img_align_celeba"),
         ("celeba-dataset", "celeba-dataset"),
     ],
@@ -186,7 +186,7 @@ def test_folder_of_several_data_sets_is_refused(tmp_path: Path) -> None:
     datasets.voc(tmp_path / "scenes", {"a": [("with_mask", (1, 1, 40, 48))]})
     with pytest.raises(UsageError, match=r"several data sets: .*face-mask-12k .*scenes"):
         read_dataset(tmp_path, TWO)
-    # `celeba` is a class folder, but the others are data sets
+    # `celeba` is a class folder, but the other folders are data sets
     datasets.portraits(tmp_path / "celeba", 1)
     with pytest.raises(UsageError, match=r"several data sets: .*celeba .*face-mask-12k .*scenes"):
         read_dataset(tmp_path, TWO)

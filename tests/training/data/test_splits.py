@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from training.data.layouts import INCORRECT_KINDS
 from training.data.splits import Split, family_of, split_of
 
-#: The splits of 0.jpg to 11.jpg, each as the second letter of train, validation or test. They must
-#: never change.
+#: The splits of 0.jpg to 11.jpg. Each letter is the second of a split's name: train, validation or
+#: test. The splits must never change.
 SPLITS_OF_0_TO_11 = "rrrrarrreear"
 
 

@@ -16,7 +16,7 @@ from tests.support.training import datasets
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return frames of the demo clip, with a box for each face that the shipped detector finds.
 
-    Each has two more boxes: one without a face, and one that is too narrow to be counted.
+    Each frame has two more boxes: one without a face, and one that is too narrow to be counted.
     """
     root = tmp_path_factory.mktemp("data") / "scenes"
     (root / "annotations").mkdir(parents=True)

@@ -19,7 +19,7 @@ from training.detector_sweep.grid import (
 def test_overlapping_alerts_agree() -> None:
     assert agreement([(1.2, 3.0), (8.0, 9.0)], [(1.0, 3.0), (5.0, 6.0)]) == (pytest.approx(0.2),)
     assert agreement([], [(1.0, 2.0)]) == ()
-    # One long alert agrees with only one of two short alerts.
+    # One long alert agrees with only one of the two short alerts that it overlaps with.
     assert len(agreement([(1.0, 9.0)], [(1.0, 3.0), (5.0, 9.0)])) == 1
 
 
@@ -35,7 +35,7 @@ def test_demo_people_are_found_and_blind_detector_finds_none() -> None:
         [demo_clip()], [shipped_configuration, blind], shipped_configuration, classifier, 5.0
     )
     (saw,), (blinded,) = played[shipped_configuration], played[blind]
-    # A person without a mask, one with a mask, and one who puts a mask on.
+    # The clip shows a person without a mask, a person with a mask, and a person who puts a mask on.
     assert len(thorough.sights) == 3
     assert (thorough.starts, thorough.lost, thorough.added, thorough.false_boxes) == (2, 0, 0, 0)
     assert all(s.late_s == 0.0 and s.share == 1.0 for s in thorough.sights)

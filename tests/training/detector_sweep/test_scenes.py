@@ -1,4 +1,4 @@
-"""Searched scenes: matching of boxes, support, and drawing of scenes."""
+"""Searched scenes: matching boxes, filtering boxes by support, and drawing random scenes."""
 
 from __future__ import annotations
 

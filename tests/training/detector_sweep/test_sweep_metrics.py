@@ -45,7 +45,7 @@ def test_found_faces_and_false_boxes_are_counted(scenes: Path) -> None:
     assert saw.found["mask"] is not None
     assert saw.found["mask"].value == 0.0
     assert (saw.false_boxes.value, blinded.false_boxes.value) == (0.0, 0.0)
-    assert saw.false_boxes.high > 0.0  # few pictures cannot prove that there are none
+    assert saw.false_boxes.high > 0.0  # few pictures cannot prove that false boxes never occur
     assert saw.time.value == 1.0
     assert blinded.gain is not None
     assert blinded.gain.value == -1.0
@@ -103,7 +103,7 @@ def test_contenders_are_best_at_their_time() -> None:
     wild, slow = outcome(0.9, 50, 1.0, other), outcome(0.8, 10, 3.0, other)
     tried = [shipped_configuration, fast, fast_too, wild, slow]
     assert contenders(pareto_front(tried), tried) == [fast_too, shipped_configuration, slow]
-    # The shipped configuration is a contender even if it is dominated.
+    # The shipped configuration is a contender even if another configuration dominates it.
     better = outcome(0.7, 4, 1.0, other)
     several = contenders(
         pareto_front([shipped_configuration, better]), [shipped_configuration, better]

@@ -82,4 +82,4 @@ def test_split_without_faces_is_named(
     assert evaluate("--data", split_folders, tiny, "--split", "all") == 1
     printed = capsys.readouterr()
     assert "tiny has no face to evaluate" in printed.err
-    assert not printed.out  # Nothing may be evaluated before the check.
+    assert not printed.out  # Nothing may be evaluated before all data are checked.

@@ -1,4 +1,4 @@
-"""Plots of an evaluation: only those that the data allows."""
+"""Plots of an evaluation: a plot for which the data has too few labels is not drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stress conditions: what they do to a picture, and what is counted."""
+"""Stress conditions: how they change a picture, and which faces are counted as flagged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m training explore`: the whole report, with planted findings."""
+"""`python -m training explore`: the whole report on data sets with planted faults."""
 
 from __future__ import annotations
 

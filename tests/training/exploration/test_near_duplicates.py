@@ -1,4 +1,4 @@
-"""Near-duplicates: planted ones are found once, and in order."""
+"""Near-duplicates: each planted pair is found once, and the pairs are sorted."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def test_pairs_between_splits_come_first(tmp_path: Path) -> None:
 
 
 def test_scenes_are_compared_as_wholes_and_by_face(tmp_path: Path) -> None:
-    """Two scenes contain the same face, a third is a copy of the first, and no scene pairs with
-    itself.
+    """Two scenes contain the same face, a third scene is a copy of the first, and no scene is
+    paired with itself.
     """
     face, other = datasets.pattern(60, 5), datasets.pattern(60, 6)
     scenes = {name: datasets.pattern(200, seed) for name, seed in (("a", 7), ("b", 8))}

@@ -1,4 +1,4 @@
-"""Boxed pictures: names of classes, and pixels that must have the annotated size."""
+"""Boxed pictures: names of classes, and pictures that must have their annotated size."""
 
 from __future__ import annotations
 

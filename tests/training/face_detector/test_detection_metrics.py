@@ -59,7 +59,8 @@ def test_missed_face_has_no_score() -> None:
 
 @pytest.mark.parametrize(("shift", "hit"), [(3.3, True), (3.4, False)])
 def test_overlap_decides_about_a_hit(shift: float, hit: bool) -> None:
-    # Two boxes of 10 px, one shifted by x px, have an IoU of (10 - x) / (10 + x): 0.5 at 3.33.
+    # Two boxes of 10 px, one shifted by x px, have an IoU of (10 - x) / (10 + x). It is 0.5 for a
+    # shift of 3.33 px.
     match = match_picture(_found(((shift, 0.0, 10.0, 10.0), 0.6)), _truth(A), 0.5)
     assert match.hits.tolist() == [hit]
 
@@ -73,8 +74,8 @@ def test_ignored_regions_and_uncounted_faces_absorb_boxes() -> None:
 
 
 def test_average_precision_of_known_order() -> None:
-    # 4 faces, and 3 boxes: a hit, a false box, a hit. The precision is 1 up to a recall of 1/4, and
-    # 2/3 up to a recall of 2/4.
+    # There are 4 faces, and 3 boxes by falling score: a hit, a false box, and a hit. The precision
+    # is 1 up to a recall of 1/4, and 2/3 up to a recall of 2/4.
     found = _hits([0.9, 0.8, 0.7], [1, 0, 1], [2, 2])
     assert average_precision(found) == pytest.approx(0.25 + 0.25 * 2 / 3)
 

@@ -1,4 +1,5 @@
-"""The training loop of the face detector: it learns, and a resumed run equals an unbroken one.
+"""The training loop of the face detector: the loss decreases, and a resumed run gives the same
+model as an uninterrupted run.
 
 TensorFlow runs in a process of its own.
 """
@@ -63,7 +64,7 @@ def test_loop_overfits_four_pictures(tmp_path: Path) -> None:
 
 
 def _command(root: Path, folder: Path) -> list[str | Path]:
-    """Return the command that trains two epochs."""
+    """Return the command that trains for two epochs."""
     return ["-m", "training", *_arguments(root, folder)]
 
 
@@ -75,7 +76,7 @@ def _arguments(root: Path, folder: Path) -> list[str | Path]:
 
 
 def _train(root: Path, folder: Path, *more: str) -> Any:
-    """Train two epochs and return the history."""
+    """Train for two epochs and return the history."""
     done = datasets.python(*_command(root, folder), *more)
     assert done.returncode == 0, done.stderr
     return json.loads((folder / "run" / "history.json").read_bytes())

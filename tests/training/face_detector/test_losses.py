@@ -1,4 +1,5 @@
-"""The loss of the face detector: right output costs nothing, and ignored points do not count.
+"""The loss of the face detector: correct output has almost no loss, and ignored points do not
+count.
 
 TensorFlow runs in a process of its own.
 """

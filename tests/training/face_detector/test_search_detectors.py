@@ -102,7 +102,7 @@ def test_quantised_input_holds_the_pixels() -> None:
 
 def test_blaze_face_boxes_are_relative_to_points() -> None:
     boxes, logits = np.zeros((1, 896, 16), np.float32), np.full((1, 896, 1), -9, np.float32)
-    boxes[0, 35, :4] = (4, -2, 40, 60)  # the second box of point 17, at (1.5, 1.5) strides
+    boxes[0, 35, :4] = (4, -2, 40, 60)  # the second box of point 17, at x = y = 1.5 strides
     logits[0, 35] = 3
     interpreter = _Interpreter((1, 256, 256, 3), [boxes, logits])
     found = BlazeFaceSearch(Path("b.tflite"), interpreter).find(np.zeros((256, 256, 3), np.uint8))

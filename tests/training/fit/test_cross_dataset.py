@@ -1,4 +1,4 @@
-"""`python -m training cross`: every data set alone, tested on all."""
+"""`python -m training cross`: networks trained on one data set alone and tested on all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data of a run: near-duplicates, weights, and validation."""
+"""The data of a training run: near-duplicates, weights, and validation crops."""
 
 from __future__ import annotations
 

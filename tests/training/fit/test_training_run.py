@@ -1,4 +1,4 @@
-"""Training runs: what they write, a teacher, another model's weights, and refused runs."""
+"""Training runs: their files, runs with a teacher or another model's weights, and refused runs."""
 
 from __future__ import annotations
 
