@@ -95,8 +95,8 @@ def bootstrap_estimates(
     """Compute `statistic` on all faces, with intervals from bootstrap draws.
 
     `pictures` (n,) holds a number for each face that is the same for faces of one picture. A metric
-    that is undefined for all faces is None; draws in which a metric is undefined do not count for
-    its interval.
+    that is undefined when computed on all faces is None; draws in which a metric is undefined do
+    not count for its interval.
     """
     values = statistic(np.ones((1, len(pictures)), np.float32))
     drawn = [statistic(weights) for weights in bootstrap_weights(pictures, resamples, seed)]

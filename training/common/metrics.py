@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """Metrics of one label, each 0 to 1 and 0 where undefined.
+    """Metrics of one label; each metric is 0 to 1, and 0 where it is undefined.
 
     `count` is the number of faces with this true label.
     """

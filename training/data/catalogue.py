@@ -11,9 +11,10 @@ from pathlib import Path
 class PublicDataSet:
     """A data set as its publisher offers it.
 
-    `kaggle`: its handle on Kaggle, or None if it is not there. `licence`: what the publisher
-    states, not an opinion on who owns the pictures. `layout`: the folders that it contains.
-    `companion`: the name of a data set that provides the labels that this one lacks, or None.
+    `kaggle`: its handle on Kaggle, or None if Kaggle does not have the data set. `licence`: what
+    the publisher states, not an opinion on who owns the pictures. `layout`: the folders that it
+    contains. `companion`: the name of a data set that provides the labels that this one lacks, or
+    None.
     """
 
     name: str

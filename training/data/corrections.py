@@ -25,7 +25,8 @@ COLUMNS = ("picture", "x", "y", "label")
 #: The entry in the column of labels for a face that must not be trained on.
 LEAVE_OUT = "-"
 #: A picture as `folder/file.jpg`, because the splits of a data set reuse file names, and the left
-#: and upper edge of the face's box in whole pixels; None, None for a picture without boxes.
+#: and upper edge of the face's box in whole pixels; both edges are None for a picture without
+#: boxes.
 Key = tuple[str, int | None, int | None]
 Corrections = Mapping[Key, str]
 

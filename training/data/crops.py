@@ -68,8 +68,8 @@ def decode_samples(
     """Yield each sample with its picture.
 
     `progress` wraps the list of samples to show progress. Pictures that cannot be decoded are named
-    in the log and left out. Raises UserError after the last sample if they are more than
-    `CORRUPT_SHARE` of the pictures.
+    in the log and left out. Raises UserError after the last sample if more than `CORRUPT_SHARE` of
+    the pictures cannot be decoded.
     """
     samples = list(samples)
     corrupt: set[Path] = set()

@@ -38,8 +38,8 @@ MIN_PERSON_S, MIN_PERSON_SHARE = 1.0, 0.5
 
 @dataclass(frozen=True)
 class Person:
-    """A person whom the reference found in a clip: their box, in pixels, by the time of the
-    frame.
+    """A person whom the reference found in a clip: the person's box, in pixels, by the time of the
+    frame in seconds.
     """
 
     boxes: Mapping[float, Box]

@@ -43,8 +43,8 @@ MIN_WIDTH_PX = 40.0
 
 @dataclass(frozen=True)
 class Scene:
-    """An annotated picture: all its boxes, in pixels, and their labels, or None for
-    unknown ones.
+    """An annotated picture: all its boxes, in pixels, and the label of each box, or None if
+    unknown.
     """
 
     path: Path

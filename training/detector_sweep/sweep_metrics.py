@@ -22,8 +22,8 @@ from training.common.intervals import (
 from training.detector_sweep.grid import Configuration, shipped
 from training.detector_sweep.scenes import SearchResults
 
-#: Bands of faces by the share of the picture's width that they take: from a wide hall to a narrow
-#: door.
+#: Bands of faces by the share of the picture's width that they take. Faces in a wide hall are in
+#: the lower bands, and faces at a narrow door are in the upper bands.
 SIZE_BANDS = {
     "under 7%": (0.0, 0.07),
     "7 to 10%": (0.07, 0.1),
@@ -63,7 +63,7 @@ class ConfigurationMetrics:
 
     @property
     def bare(self) -> float:
-        """The share of bare faces found; 0 if there are none."""
+        """The share of bare faces found, or 0 if there are no bare faces."""
         each = self.found[ALERT_LABEL]
         return each.value if each is not None else 0.0
 
@@ -97,7 +97,7 @@ def configuration_metrics(searched: SearchResults) -> list[ConfigurationMetrics]
 
 
 def pareto_front(tried: Sequence[ConfigurationMetrics]) -> list[ConfigurationMetrics]:
-    """Return the configurations that no other dominates, fastest first.
+    """Return the configurations that no other configuration dominates, fastest first.
 
     A configuration dominates another if it is at least as good in bare faces found, false boxes and
     time, and better in one of them.

@@ -91,7 +91,7 @@ def plan_task(scorer: Scorer, root: Path, split: str | None) -> EvaluationTask:
 
 
 def with_distinct_names(tasks: Sequence[EvaluationTask]) -> list[EvaluationTask]:
-    """Return `tasks`; data sets that have the same name are named by their paths instead."""
+    """Return `tasks`, in which data sets of the same name are named by their paths instead."""
     names = Counter(task.data.name for task in tasks)
     return [
         task
@@ -107,7 +107,7 @@ def choose_on_validation(
     """Choose the lowest threshold at which at most `false_alarms` of the masked faces are flagged.
 
     It is chosen on the validation splits of the data sets whose test split is evaluated. Returns
-    None if there are no such splits, or if they have no masked face.
+    None if there are no such splits, or if these splits have no masked face.
     """
     scores = {}
     for data in (task.data for task in tasks if task.split == Split.TEST):

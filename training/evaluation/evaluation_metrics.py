@@ -81,7 +81,7 @@ class ChosenThreshold:
 
 @dataclass(frozen=True)
 class LabelEstimates:
-    """Metrics of one label against the others, each 0 to 1, or None if undefined."""
+    """Metrics of one label against all other labels, each 0 to 1, or None if undefined."""
 
     precision: Estimate | None
     recall: Estimate | None
@@ -186,7 +186,7 @@ def evaluation_of(
 
 
 def accuracy_estimate(predictions: Predictions) -> Estimate | None:
-    """Return the accuracy over the faces whose label the model has, or None if there are none."""
+    """Return the accuracy over the faces whose label the model has, or None without such faces."""
     known = predictions.truth >= 0
     right = predictions.scores.argmax(axis=1) == predictions.truth
     return share_estimates({"": (right, known)}, predictions.pictures)[""] if known.any() else None
@@ -223,7 +223,7 @@ def _threshold_at_2_percent(predictions: Predictions) -> float | None:
 def _with_threshold_redrawn(alerts: AlertMetrics, bare_flagged: Estimate | None) -> AlertMetrics:
     """Return `alerts` with `bare_flagged` as the estimate for the bare faces.
 
-    For `bare_flagged` the threshold was chosen again in each draw.
+    For `bare_flagged` the threshold was chosen again in each bootstrap draw.
     """
     redrawn = {} if bare_flagged is None else {ALERT_LABEL: bare_flagged}
     return replace(alerts, flagged={**alerts.flagged, **redrawn})

@@ -48,7 +48,7 @@ class Predictions:
 
     @property
     def pictures(self) -> Ints:
-        """(n,) numbers of the pictures, the same for faces of one picture."""
+        """(n,) a number for each face that is the same for faces of one picture."""
         index: dict[Path, int] = {}
         return np.array([index.setdefault(s.path, len(index)) for s in self.samples], np.int64)
 

@@ -64,7 +64,7 @@ def recall_at(ranking: Ranking, weights: Weights, false_alarms: float) -> Values
     """Return the recall at the lowest threshold that gives at most `false_alarms`.
 
     `false_alarms` is the share of the negatives that reach the threshold. The threshold is chosen
-    in each draw, in the same way as in `metrics.alert_threshold`.
+    in each bootstrap draw, in the same way as in `metrics.alert_threshold`.
     """
     right, wrong = ranking.cumulated_counts(weights)
     within = wrong <= (false_alarms + 1e-9) * wrong[:, -1:]

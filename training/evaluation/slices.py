@@ -28,7 +28,8 @@ KINDS = {
     "_Mask_Mouth_Chin": "nose bare",
     "_Mask_Chin": "under the chin",
 }
-#: Kinds, by label, of pictures whose name has no suffix, in data sets where other names have one.
+#: Kinds, by label, of pictures whose name has no suffix, in data sets where other names have a
+#: suffix.
 KIND_WITHOUT_SUFFIX = {"mask": KINDS["_Mask"], "incorrect_mask": "incorrectly, unknown how"}
 
 

@@ -22,7 +22,7 @@ from training.network.model import SIZE_PX
 
 #: Maximum number of faces on a contact sheet: four rows.
 FACES_PER_SHEET = 40
-SHEET_MARGIN = 0.5  # margin around a face, in box sides, so that one sees who wears the mask
+SHEET_MARGIN = 0.5  # margin around a face, in box sides, to show the person as well
 
 
 @dataclass(frozen=True)

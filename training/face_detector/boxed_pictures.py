@@ -61,7 +61,7 @@ class BoxedPicture:
 
 
 def kind_of_class(name: str) -> tuple[BoxKind, str | None] | None:
-    """Return the kind and the label that the name of an annotated class means, or None."""
+    """Return the kind and the label that an annotated class name means, or None if unknown."""
     normalised = normalised_name(name)
     if normalised in IGNORE_NAMES:
         return BoxKind.IGNORE, None

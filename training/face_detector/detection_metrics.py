@@ -58,7 +58,7 @@ class FaceTruth:
 
 @dataclass(frozen=True)
 class ScoredHits:
-    """All k detections that count, from `pictures` pictures, the highest score first.
+    """All k detections that count, from `pictures` pictures, sorted by falling score.
 
     `hits` (k,): whether a detection is a hit. `picture` (k,): the index of its picture. `relevant`
     (k,): False for a false box outside of the size range. `faces` (pictures,): the number of

@@ -94,8 +94,8 @@ class GroupFigures:
 class DetectorEvaluation:
     """The figures of one detector.
 
-    `curves` are by IoU limit, `thresholds` by the number of false boxes in 100 pictures, and
-    `groups` by name, with `all` first.
+    The keys of `curves` are IoU limits, those of `thresholds` are numbers of false boxes in 100
+    pictures, and those of `groups` are names, with `all` first.
     """
 
     detector: str

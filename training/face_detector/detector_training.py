@@ -34,7 +34,9 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class DetectorData:
-    """What a run needs of its data sets; `digests` identify their annotations by name."""
+    """What a run needs of its data sets; `digests` are those of their annotations, by data set
+    name.
+    """
 
     training: DetectorTrainingSet
     validation: ValidationPictures

@@ -65,7 +65,7 @@ FORMATS = (
     _Format("boxes.jsonl", is_jsonl, read_jsonl),
     _Format("WIDER FACE", is_wider_face, read_wider_face),
     _Format("YOLO", is_yolo, read_yolo),
-    # COCO also has a folder annotations/, with .json in it instead of .xml.
+    # COCO also has a folder annotations/, but with .json files in it instead of .xml files.
     _Format("COCO", is_coco, read_coco),
     _Format("Pascal VOC", is_voc, read_voc),
 )

@@ -168,7 +168,7 @@ class BlazeFaceSearch:
 
 
 class YuNetSearch:
-    """YuNet, run by OpenCV: a picture letterboxed to the upper left corner of a square."""
+    """YuNet, run by OpenCV on a square with the scaled picture in its upper left corner."""
 
     def __init__(self, path: Path) -> None:
         """Load the model; raises UserError if OpenCV cannot run it."""

@@ -1,8 +1,8 @@
 """Targets of the network for one picture: which point stands for which face.
 
-A face belongs to the levels whose range of sizes contains its own, and there to the points inside
-its box that are at most `CENTRE_RADIUS` strides from its centre (centre sampling, as in FCOS). A
-point to which several faces belong stands for the smallest of them.
+A face belongs to the levels whose range of sizes contains its size, and at these levels to the
+points inside its box that are at most `CENTRE_RADIUS` strides from its centre (centre sampling, as
+in FCOS). A point to which several faces belong stands for the smallest of them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from training.face_detector.boxes import Bools, Corners, Floats, Ints, sizes
 from training.face_detector.grid import STRIDES, Grid
 
-#: Sizes of faces in pixels, square roots of areas, by stride. The ranges overlap, because the best
-#: level of a face between two is not clear.
+#: Ranges of the sizes of faces (square roots of areas, in pixels), by stride. The ranges overlap,
+#: because for a face whose size is between two levels it is not clear which level is best.
 LEVEL_SIZES = {8: (0.0, 40.0), 16: (32.0, 88.0), 32: (72.0, float("inf"))}
 CENTRE_RADIUS = 1.5
 #: Smaller faces are treated as ignored: they are too small to be classified, and data sets do not

@@ -24,7 +24,8 @@ def is_wider_face(root: Path) -> bool:
 
 
 def read_wider_face(root: Path) -> Iterator[BoxedPicture]:
-    """Yield the pictures of the train and val lists; raises UsageError with the first invalid line.
+    """Yield the pictures of the train and val lists; raises UsageError naming the first invalid
+    line.
 
     WIDER FACE publishes no boxes for its test pictures, so its val pictures are the test split,
     and the names of the train pictures divide them into train and validation.

@@ -51,7 +51,7 @@ class MaskTransfer:
 @dataclass(frozen=True)
 class TrainingSet:
     """Faces, with the target probabilities (n, labels), weight (n,) and draws per epoch (n,) of
-    each.
+    each face.
 
     `style`: as in `training.augmentation.augment.augment`.
     """

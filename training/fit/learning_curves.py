@@ -9,7 +9,7 @@ from training.common.plotting import OTHER_COLOURS, plot
 
 
 def write_learning_curves(path: Path, history: list[dict[str, Any]]) -> None:
-    """Draw `history`, with one entry for each epoch as `training.fit.training_loop` makes it, as
+    """Draw `history`, which `training.fit.training_loop` made with one entry for each epoch, as
     PNG.
     """
     epochs = [entry["epoch"] for entry in history]

@@ -57,8 +57,8 @@ class HeldOut:
     """What a run is validated on.
 
     `validation`: face crops by data set. `empty`: crops without a face, (n, 96, 96, 3) uint8, from
-    the scenes of the validation splits. `fingerprints`: those of all pictures that must not be
-    trained on.
+    the scenes of the validation splits. `fingerprints`: the fingerprints of all pictures that must
+    not be trained on.
     """
 
     validation: dict[str, CropSet]

@@ -3,9 +3,9 @@ frequencies.
 
 Weights for rare labels and smoothed targets produce a network that predicts rare labels too often
 and is less confident than it is accurate. One scale and one offset for each label, fitted on faces
-that the network was not trained on, correct both. They are folded into the network's last layer and
-take no time at inference. This method is "vector scaling" with one common scale (Guo and others,
-"On Calibration of Modern Neural Networks", 2017).
+that the network was not trained on, correct both faults. The scale and the offsets are folded into
+the network's last layer and take no time at inference. This method is "vector scaling" with one
+common scale (Guo and others, "On Calibration of Modern Neural Networks", 2017).
 """
 
 from __future__ import annotations

@@ -221,7 +221,7 @@ class _Loop:
         return loss
 
     def begin_with(self, start: Any) -> None:
-        """Copy the weights of `start` to the model and the average."""
+        """Copy the weights of `start` to the model and to the average of its weights."""
         self.model.set_weights(start.get_weights())
         for average, value in zip(self._average, start.get_weights(), strict=True):
             average.assign(value)
@@ -266,7 +266,7 @@ class _Loop:
 
 
 class SwappedWeights:
-    """A context in which a model has other weights."""
+    """A context inside which a model has other weights than outside."""
 
     def __init__(self, model: Any, inside: list[Any]) -> None:
         """Remember `model` and the weights that it has `inside` the context."""

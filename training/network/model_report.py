@@ -52,7 +52,7 @@ def write_report(path: Path, report: Report) -> None:
 def read_report(path: Path) -> Report:
     """Read a report.
 
-    Raises UserError naming the file and the error in it.
+    Raises UserError naming the file and what is wrong in it.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=Report)

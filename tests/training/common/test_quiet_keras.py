@@ -1,4 +1,4 @@
-"""Importing Keras quietly, and files that are not Keras models."""
+"""Importing Keras without its messages, and the errors for files that are not Keras models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Face crops: the same in training, evaluation and on the Pi; unreadable pictures."""
+"""Face crops, which are equal in evaluation, in training and on the Pi; and unreadable pictures."""
 
 from __future__ import annotations
 

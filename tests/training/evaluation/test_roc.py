@@ -1,4 +1,4 @@
-"""Curves and areas, compared with scikit-learn's, with weights and equal scores."""
+"""Curves and the areas below them, with weights and equal scores, compared with scikit-learn's."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def columns(drawn: list[tuple[int, bool, int]]) -> tuple[np.ndarray, np.ndarray,
     return (scores / 12).astype(np.float32), positive, weights.astype(np.float32)
 
 
-@settings(deadline=None)  # the first call imports scikit-learn
+@settings(deadline=None)  # no deadline: the first call imports scikit-learn
 @given(faces)
 def test_areas_equal_scikit_learns(drawn: list[tuple[int, bool, int]]) -> None:
     scores, positive, weights = columns(drawn)

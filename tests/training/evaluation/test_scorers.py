@@ -1,4 +1,4 @@
-"""Loaded models: their labels, thresholds and scores, and files that are not models."""
+"""Loaded models: their labels, thresholds and scores, and errors for files that are not models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading boxes.jsonl, and its errors, which name the line."""
+"""Reading boxes.jsonl, and the errors for invalid files, which name the line."""
 
 from __future__ import annotations
 

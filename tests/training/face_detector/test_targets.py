@@ -1,4 +1,4 @@
-"""Targets: which points stand for a face, by its size and place, and which are ignored."""
+"""Targets: which points stand for a face, by its size and place, and which points are ignored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the lists of WIDER FACE, and their errors, which name the line."""
+"""Reading the lists of WIDER FACE, and the errors for invalid lists, which name the line."""
 
 from __future__ import annotations
 

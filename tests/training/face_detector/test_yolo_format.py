@@ -1,4 +1,6 @@
-"""Reading boxes and names of classes in YOLO's format, and the errors, which name the line."""
+"""Reading boxes and names of classes in YOLO's format, and the errors for invalid files, which name
+the line.
+"""
 
 from __future__ import annotations
 
