@@ -1,5 +1,5 @@
-"""Models that the tests of `convert` share. The tests are not collected if the packages of the
-extra `train` are missing.
+"""Models that the tests of `convert` share. The tests are not collected if the optional
+dependencies `train` are missing.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def write_everywhere() -> None:
-    """Write to standard output and standard error, as Python and as C++ code does."""
+    """Write to standard output and standard error, both as Python code and as C++ code does."""
     print("by Python")
     sys.stderr.write("by Python\n")
     os.write(2, b"by C++\n")

@@ -1,4 +1,4 @@
-"""`python -m training`: errors of users are one line."""
+"""`python -m training`: an error of the user is reported as one line."""
 
 from __future__ import annotations
 

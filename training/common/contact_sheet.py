@@ -12,7 +12,7 @@ from edge.common.arrays import Pixels
 
 CELL_PX, LINE_PX, GAP_PX = 112, 15, 6
 BACKGROUND, TEXT = (255, 255, 255), (30, 30, 30)
-LETTERS_PER_LINE = 16  # This many letters fit into the width of a cell.
+LETTERS_PER_LINE = 16  # The number of letters that fit into the width of a cell.
 
 
 def contact_sheet(pictures: list[Pixels], captions: list[list[str]], columns: int = 10) -> Pixels:

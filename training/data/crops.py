@@ -28,8 +28,8 @@ MIN_TRAINED_WIDTH_PX, MIN_EVALUATED_WIDTH_PX = 20.0, 28.0
 #: at most this.
 MAX_ASPECT = 1.6
 
-# Surroundings of a face that are kept, as a square whose side is this many sides of its box. It
-# leaves room for the random shifts of the augmentation.
+# Surroundings of a face that are kept, as a square whose side is this many sides of its box. Such a
+# square leaves room for the random shifts of the augmentation.
 CONTEXT_SIDES = 2.2
 BOX_LIMIT_PX = 112  # A larger box is scaled down to this size; its crop is still larger than 96 px.
 

@@ -217,7 +217,8 @@ def _check_other_folders(root: Path, used: set[Path]) -> None:
 def _split_rule(folder: Path) -> Callable[[str], Split]:
     """Return the function that gives the split of a picture in a class folder, from its file name.
 
-    It uses CelebA's partition list where there is one, and the hash of the name elsewhere.
+    The function uses CelebA's partition list where there is one, and the hash of the name
+    elsewhere.
     """
     listed = find_partition(folder) if normalised_name(folder.name) in CELEBA_FOLDERS else None
     return split_of if listed is None else partial(split_in_partition, read_partition(listed))

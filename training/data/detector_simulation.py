@@ -1,10 +1,10 @@
 """The box that the detector on the Pi would draw around an annotated face: measured and simulated.
 
-The classifier never sees an annotator's box. It sees the box of a Haar detector, which is square,
-larger, and slightly shifted. Measured with `haarcascade_frontalface_alt2` on the annotated faces of
-a thousand photographs, with s = sqrt(width * height) of the annotated box: the side is 1.15 s
-(standard deviation 0.18 s), and the centre is moved by -0.01 s in x and -0.05 s in y (standard
-deviations 0.07 s and 0.08 s).
+The classifier never sees an annotator's box. The classifier sees the box of a Haar detector, which
+is square, larger than the annotated box, and slightly shifted. Measured with
+`haarcascade_frontalface_alt2` on the annotated faces of a thousand photographs, with s = sqrt(width
+* height) of the annotated box: the side is 1.15 s (standard deviation 0.18 s), and the centre is
+moved by -0.01 s in x and -0.05 s in y (standard deviations 0.07 s and 0.08 s).
 """
 
 from __future__ import annotations

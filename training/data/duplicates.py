@@ -59,7 +59,7 @@ def fingerprint(pixels: Pixels) -> Fingerprint:
 def sample_fingerprints(sample: Sample, image: Pixels) -> tuple[Fingerprint, Fingerprint]:
     """Return the fingerprints of the sample's face and of `image`, the whole picture that it is in.
 
-    Both are the same when the sample has no box.
+    The two fingerprints are the same when the sample has no box.
     """
     whole = fingerprint(image)
     if sample.box_px is None:

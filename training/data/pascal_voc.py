@@ -1,4 +1,4 @@
-"""Pascal VOC: a folder of photographs, and one XML file of annotated boxes for each."""
+"""Pascal VOC: a folder of photographs, and one XML file of annotated boxes for each photograph."""
 
 from __future__ import annotations
 

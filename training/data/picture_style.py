@@ -61,9 +61,9 @@ def style_of(crop: Pixels, width_px: float, height_px: float) -> Style:
 def separability(a: Sequence[float] | Floats, b: Sequence[float] | Floats) -> float:
     """Return how well one number separates `a` from `b`: 0.5 not at all, 1 perfectly.
 
-    It is the area under the ROC curve (Mann and Whitney's U divided by the number of pairs), or 1
-    minus the area if that is larger, because the direction does not matter. Raises ValueError if
-    `a` or `b` is empty.
+    The result is the area under the ROC curve (Mann and Whitney's U divided by the number of
+    pairs), or 1 minus the area if that is larger, because the direction does not matter. Raises
+    ValueError if `a` or `b` is empty.
     """
     if not len(a) or not len(b):
         raise ValueError("both groups must have at least one value")

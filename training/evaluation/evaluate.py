@@ -106,8 +106,8 @@ def choose_on_validation(
 ) -> ChosenThreshold | None:
     """Choose the lowest threshold at which at most `false_alarms` of the masked faces are flagged.
 
-    It is chosen on the validation splits of the data sets whose test split is evaluated. Returns
-    None if there are no such splits, or if these splits have no masked face.
+    The threshold is chosen on the validation splits of the data sets whose test split is evaluated.
+    Returns None if there are no such splits, or if these splits have no masked face.
     """
     scores = {}
     for data in (task.data for task in tasks if task.split == Split.TEST):

@@ -299,8 +299,9 @@ def _with_mean_lower_bound(mean: Estimate | None, of: list[Estimate | None]) -> 
 def _ranking_estimates(predictions: Predictions) -> dict[str, Estimate | None]:
     """Estimate the metrics that depend only on the order of the scores.
 
-    These are, for each label against the others, the areas under its curves, and, as `found`, the
-    share of bare faces flagged at the threshold that 2% of the masked faces reach in each draw.
+    These metrics are, for each label against all other labels, the areas under its curves; and, as
+    `found`, the share of bare faces flagged at the threshold that 2% of the masked faces reach in
+    each draw.
     """
     rankings = {
         label: Ranking(predictions.scores_of(label), predictions.is_label(label))

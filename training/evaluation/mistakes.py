@@ -19,7 +19,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 #: Folders of the checkout that git ignores; pictures of people must not be anywhere else in it.
 IGNORED_FOLDERS = ("runs", "data", ".cache", "build")
 FACES_PER_SHEET, MAX_SHEETS = 100, 3
-#: This many letters fit into a cell of a contact sheet, however wide they are.
+#: The number of letters that fit into a cell of a contact sheet, even if all are wide.
 MAX_CAPTION_LETTERS = 15
 
 

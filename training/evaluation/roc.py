@@ -76,8 +76,8 @@ def recall_at(ranking: Ranking, weights: Weights, false_alarms: float) -> Values
 def curve_points(ranking: Ranking) -> tuple[Floats64, Floats64, Floats64]:
     """Return the points of the ROC and the precision-recall curve, as three arrays of (k + 1,).
 
-    They are the false positive rate, the recall, and the precision, which is 1 where no face is
-    flagged.
+    The arrays are the false positive rate, the recall, and the precision, which is 1 where no face
+    is flagged.
     """
     right, wrong = (
         each[0] for each in ranking.cumulated_counts(np.ones((1, len(ranking._order)), "f4"))

@@ -102,7 +102,7 @@ def _write_grid(path: Path, groupings: Mapping[str, SlicesByDataSet]) -> bool:
 def _axis_minimum(lows: Sequence[float]) -> float:
     """Return the lower limit of the y axis that all plots of a row share, in per cent.
 
-    It is the lowest end of the intervals in the row, rounded down to tens.
+    The limit is the lowest end of the intervals in the row, rounded down to tens.
     """
     return max(0.0, 10 * math.floor(min(lows, default=0.0) / 10))
 

@@ -203,8 +203,8 @@ def _count_flagged(
 def skin_angle(crop: Pixels) -> float:
     """Return the individual typology angle of the skin between eyes and nose, in degrees.
 
-    It is atan((L - 50) / b) in CIE L*a*b* of the median colour of `crop`, (96, 96, 3) uint8 RGB. It
-    is higher for lighter skin, but light and white balance shift it as well.
+    The angle is atan((L - 50) / b) in CIE L*a*b* of the median colour of `crop`, (96, 96, 3) uint8
+    RGB. The angle is higher for lighter skin, but light and white balance shift the angle as well.
     """
     cheeks = crop[EYES + 4 : NOSE, MIDDLE - 24 : MIDDLE + 24].reshape(-1, 1, 3)
     lab = cv2.cvtColor(cheeks.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)

@@ -77,8 +77,8 @@ def _edges(picture: BoxedPicture, kind: BoxKind) -> Corners:
     return corners_of([each.box_px for each in picture.of_kind(kind)])
 
 
-#: A function that returns a random photograph. Its second argument says whether the photograph
-#: must show a face.
+#: A function that returns a random photograph. The function's second argument says whether the
+#: photograph must show a face.
 PhotographSource = Callable[[Rng, bool], Photograph]
 
 

@@ -1,4 +1,4 @@
-"""Evaluation of a detector: matches with all faces, and figures of groups of them."""
+"""Evaluation of a detector: matches with all faces, and figures of groups of faces."""
 
 from __future__ import annotations
 

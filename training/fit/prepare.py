@@ -106,8 +106,8 @@ def read_held_out(datasets: list[DataSet], config: TrainConfig, labels: tuple[st
         fingerprints += prints
         if len(crops.truth):
             validation[data.name] = crops
-    # Where the face is in pictures of plain class folders is unknown, so accuracy on them means
-    # less. Such data sets are used only if there are no others.
+    # In pictures of plain class folders it is unknown where the face is, so accuracy on them means
+    # less. These data sets are used only if there are no other data sets.
     sure = [d.name for d in datasets if d.layout != "classes" and d.name in validation]
     validation = {name: validation[name] for name in sure or validation}
     empty = np.concatenate([negative_crops(data, config) for data in datasets])

@@ -1,8 +1,8 @@
 """The training loop: cosine schedule, averaged weights, and a checkpoint after every epoch.
 
-If there is a teacher, its outputs are targets beside the labels. Both networks get the same
-augmented picture, as in Beyer and others, "Knowledge distillation: A good teacher is patient and
-consistent", 2022.
+If there is a teacher, its outputs are targets beside the labels. The teacher and the trained
+network get the same augmented picture, as in Beyer and others, "Knowledge distillation: A good
+teacher is patient and consistent", 2022.
 """
 
 from __future__ import annotations

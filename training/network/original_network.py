@@ -18,8 +18,8 @@ def build_original(labels: int = 2) -> Any:
     `workflow/2_CNN_binary(colab).ipynb` and `6_multiclass_final(colab).ipynb`: four 3x3
     convolutions without padding, of 32, 64, 128 and 128 filters, each with ReLU and 2x2 max
     pooling, then dense layers. The original was trained without augmentation by Adam with Keras's
-    default settings, for 30 epochs of batches of 80. Its data generator divides pixels by 255; in
-    this model the first layer divides them.
+    default settings, for 30 epochs of batches of 80. The original's data generator divides pixels
+    by 255; in this model the first layer divides them.
     """
     import keras
 

@@ -1,4 +1,4 @@
-"""Near-duplicates: re-encoded and shifted copies are found, other faces are not."""
+"""Near-duplicates: re-encoded and shifted copies are found, but pictures of other faces are not."""
 
 from __future__ import annotations
 

@@ -59,8 +59,8 @@ def test_missed_face_has_no_score() -> None:
 
 @pytest.mark.parametrize(("shift", "hit"), [(3.3, True), (3.4, False)])
 def test_overlap_decides_about_a_hit(shift: float, hit: bool) -> None:
-    # Two boxes of 10 px, one shifted by x px, have an IoU of (10 - x) / (10 + x). It is 0.5 for a
-    # shift of 3.33 px.
+    # Two boxes of 10 px, one shifted by x px, have an IoU of (10 - x) / (10 + x), so a shift of
+    # 3.33 px gives an IoU of 0.5.
     match = match_picture(_found(((shift, 0.0, 10.0, 10.0), 0.6)), _truth(A), 0.5)
     assert match.hits.tolist() == [hit]
 

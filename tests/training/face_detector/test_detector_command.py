@@ -1,4 +1,6 @@
-"""`python -m training detector`: errors of users are one line, before TensorFlow is imported."""
+"""`python -m training detector`: an error of the user is reported as one line, before TensorFlow is
+imported.
+"""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def _network_outputs(face: Any) -> list[Any]:
 
 
 def test_boxes_are_mapped_back_to_the_picture() -> None:
-    # A picture of 480x480 is letterboxed to 240x240 pixels, 40 px from the left.
+    # A picture of 480x480 pixels is scaled to 240x240 and put 40 px from the left of the input.
     interpreter = _Interpreter((1, 240, 320, 1), _network_outputs(corners_of([(100, 60, 60, 80)])))
     found = TfliteSearch(Path("face.tflite"), interpreter).find(np.zeros((480, 480, 3), np.uint8))
     assert iou_matrix(found.corners, corners_of([(120, 120, 120, 160)]))[0, 0] > 0.98
