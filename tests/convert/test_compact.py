@@ -1,4 +1,6 @@
-"""A compacted flatbuffer has short names and no notes, and gives the same scores as before."""
+"""A compacted flatbuffer has short names and no notes of the converter, and gives the same scores
+as before.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def load_model_file(path: Path) -> Any:
         raise UserError(f"cannot read the model {path}: the file does not exist")
     try:
         return keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises many types for a file that is not a model
+    except Exception as error:  # Keras raises many types of errors if it is not a model
         first = str(error).strip().splitlines()[0]
         raise UserError(f"{path} is not a Keras model: {first}") from None
 

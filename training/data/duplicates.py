@@ -81,7 +81,7 @@ def has_near_duplicate(
 def near_duplicate_pairs(
     queries: list[Fingerprint], references: list[Fingerprint]
 ) -> list[tuple[int, int]]:
-    """Return (i, j) of each pair of near-duplicates, in order.
+    """Return the indices (i, j) of each pair of near-duplicates, sorted.
 
     `i` is an index into `queries`, and `j` is an index into `references`.
     """

@@ -18,7 +18,9 @@ from training.detector_sweep.sweep_metrics import SIZE_BANDS, ConfigurationMetri
 def sweep_table(
     tried: Sequence[ConfigurationMetrics], front: Sequence[ConfigurationMetrics]
 ) -> Iterator[str]:
-    """Yield a row for each configuration; `*` marks the Pareto front, `<` the shipped one."""
+    """Yield a row for each configuration; `*` marks the Pareto front, and `<` the shipped
+    configuration.
+    """
     yield "|  | configuration | bare | masked | false per 100 pictures | time |"
     yield "|---|---|---|---|---|---|"
     for each in tried:

@@ -92,7 +92,7 @@ class LabelEstimates:
 
 @dataclass(frozen=True)
 class MacroEstimates:
-    """Means over the labels that occur in the data set."""
+    """Means of metrics over the labels that occur in the data set."""
 
     precision: Estimate | None
     recall: Estimate | None

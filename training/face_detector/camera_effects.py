@@ -16,7 +16,7 @@ _LEVELS = np.arange(256, dtype=np.float32) / 255
 
 
 def change_appearance(pixels: Pixels, faces: Corners, rng: Rng) -> Pixels:
-    """Return a picture of the same shape as another camera in another light would show it.
+    """Return `pixels` as another camera in another light would show them, in the same shape.
 
     `pixels` is (height, width) luma or (height, width, 3) RGB, uint8. `faces` (n, 4) are the edges
     of the faces, which back light leaves dark.

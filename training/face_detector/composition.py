@@ -1,8 +1,8 @@
 """Training pictures made from boxed photographs: framing, mosaics, and faces pasted into rooms.
 
 Photographs show most faces in the middle, upright, and large or tiny. A camera over a door shows
-them at any place, tilted, and at every size as people come nearer. All choices come from the random
-generator that the caller passes, so the same generator state gives the same picture.
+faces at any place, tilted, and at every size as people come nearer. All choices come from the
+random generator that the caller passes, so the same generator state gives the same picture.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ def _mosaic(photographs: Sequence[Photograph], size: InputSize, rng: Rng) -> Vie
 
 
 def _paste(view: View, others: PhotographSource, rng: Rng) -> View:
-    """Return `view` with faces of other photographs at random places where there is none yet."""
+    """Return `view` with faces of other photographs at random places without a face."""
     pixels = view.pixels.copy()
     faces, taken = view.faces, np.concatenate([view.faces, view.ignored])
     height, width = pixels.shape[:2]

@@ -153,7 +153,7 @@ def run_detector(options: argparse.Namespace) -> int:
         raise UsageError(f"--out {options.out}: the name of the model must end with .keras")
     paths = RunPaths(options.out, options.run_folder or Path("runs") / options.out.stem)
     if options.resume:
-        load_state(paths.state, config)  # refuses other settings before the pictures are read
+        load_state(paths.state, config)  # refuses a run with other settings before reading pictures
     elif paths.state.exists() and not options.fresh:
         raise UsageError(
             f"{paths.run} holds a run already: --resume continues it, --fresh overwrites it, and"

@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class DetectorData:
-    """What a run needs of its data sets; `digests` are those of their annotations, by data set
-    name.
+    """What a run needs of its data sets; `digests` holds a digest of each data set's annotations,
+    by the name of the data set.
     """
 
     training: DetectorTrainingSet
@@ -86,7 +86,7 @@ def _run_epoch(
     progress: RunProgress,
     epoch: int,
 ) -> RunProgress:
-    """Train one epoch, and write the model if it is the best, the checkpoint, and the curves."""
+    """Train one epoch; write the checkpoint, the curves, and the model if it is the best so far."""
     started = time.monotonic()
     batches = data.training.epoch(config.seed, epoch, config.batch)
     losses = loop.run(_with_progress_bar(batches, loop.steps, epoch, config.epochs))

@@ -1,1 +1,3 @@
-"""`python -m training train`, `binary` and `cross`: training runs and what follows them."""
+"""`python -m training train`, `binary` and `cross`: training runs, and the calibration and
+threshold that follow.
+"""

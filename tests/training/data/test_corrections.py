@@ -1,4 +1,4 @@
-"""Corrected labels: the file, and its effect on a data set."""
+"""Corrected labels: the file of corrections, and its effect on a data set."""
 
 from __future__ import annotations
 

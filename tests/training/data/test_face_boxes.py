@@ -1,4 +1,4 @@
-"""The detector on training pictures: boxes without a face."""
+"""The detector that is run on training pictures to find boxes without a face."""
 
 from __future__ import annotations
 
