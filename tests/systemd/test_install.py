@@ -219,6 +219,7 @@ def test_second_run_changes_nothing(first: Root) -> None:
     assert not first.calls("systemctl daemon-reload")
 
 
+@pytest.mark.slow
 def test_refused_configuration_keeps_the_old_release(first: Root) -> None:
     first.config.write_text("[mqtt]\nhots = 'x'\n")
     first.set_version("2")
@@ -288,12 +289,14 @@ def test_update_leaves_no_pending_restart(first: Root) -> None:
     assert not restart_pending(first)
 
 
+@pytest.mark.slow
 def test_changed_units_are_reloaded(first: Root) -> None:
     first.reply("reload", "yes\n")
     first.install()
     assert first.calls("systemctl daemon-reload")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("argument", ["--help", "--purg", "--purge --now"])
 def test_uninstall_refuses_other_arguments(first: Root, argument: str) -> None:
     assert "uninstall takes no argument or --purge" in first.install(
@@ -331,6 +334,7 @@ def test_uninstall_turns_off_the_read_only_root_first(first: Root) -> None:
     assert not list((first.folder / "usr/local/lib").glob("systemd/system/*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("purge", [True, False])
 def test_only_purge_empties_the_data_partition(first: Root, purge: bool) -> None:
     (first.folder / "usr/local/sbin/mask-patrol-read-only").write_text("#!/bin/sh\n")
@@ -355,6 +359,7 @@ def test_failure_to_turn_off_read_only_stops_uninstall(first: Root) -> None:
     assert first.current == "1"
 
 
+@pytest.mark.slow
 def test_read_only_root_is_refused(first: Root) -> None:
     parameters = first.folder / "proc/cmdline"
     parameters.write_text(f"quiet init={first.folder}/usr/local/lib/mask-patrol/overlay-init\n")
@@ -387,6 +392,7 @@ def test_picamera2_is_installed_without_a_configuration(root: Root) -> None:
     assert apt_commands(root) == []  # the configuration now exists, with another camera
 
 
+@pytest.mark.slow
 def test_picamera2_is_installed_if_configured(root: Root) -> None:
     root.reply("apt-knows")  # outdated package lists contain python3-picamera2
     output = root.install("--config", str(root.write_config("picamera2")))

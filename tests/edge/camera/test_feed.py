@@ -150,6 +150,7 @@ def test_request_stop_returns_before_the_source_is_closed() -> None:
         assert bench.camera.source.closed.wait(5.0)
 
 
+@pytest.mark.slow
 def test_exit_leaves_a_hanging_source_behind() -> None:
     with FeedBench(releases_sources=False) as bench:
         bench.show(100)

@@ -248,6 +248,7 @@ def test_black_source_is_reopened_at_growing_intervals() -> None:
         assert bench.state == "ok"
 
 
+@pytest.mark.slow
 def test_black_camera_that_is_unplugged_ends_the_run() -> None:
     with FeedBench() as bench:
         bench.show(90)

@@ -83,6 +83,7 @@ def test_reused_array_is_not_mistaken_for_a_frozen_picture() -> None:
         assert not check.check(picture, float(second)).frozen
 
 
+@pytest.mark.slow
 @given(
     changes=st.lists(st.booleans(), min_size=1, max_size=60),
     period_s=st.floats(0.05, 5.0),

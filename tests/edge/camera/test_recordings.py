@@ -97,6 +97,7 @@ def test_file_name_may_contain_a_colon(tmp_path: Path) -> None:
     assert len(all_frames(VideoFile(clip))) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_damaged_file_is_played_as_far_as_possible(tmp_path: Path, seed: int) -> None:
     generator = random.Random(seed)

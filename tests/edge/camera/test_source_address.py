@@ -26,6 +26,7 @@ def is_hidden(shown: str) -> bool:
     return not any(letter in shown.lower() for letter in "qxz")
 
 
+@pytest.mark.slow
 @given(
     login=st.one_of(st.just(""), SECRETS.map(lambda secret: f"me:{secret}@")),
     parts=st.lists(st.one_of(HARMLESS, st.tuples(KEYS, SECRETS).map("=".join)), max_size=5),

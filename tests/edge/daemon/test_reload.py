@@ -76,6 +76,7 @@ def test_new_source_replaces_the_old_one(tmp_path: Path, daemon: RunningDaemon) 
     assert daemon.applied[0].settings.camera.name == "hall"
 
 
+@pytest.mark.slow
 def test_nothing_changes_before_the_new_camera_delivers(
     tmp_path: Path, daemon: RunningDaemon
 ) -> None:
@@ -96,6 +97,7 @@ def test_nothing_changes_before_the_new_camera_delivers(
     assert daemon.applied[0].settings == daemon.settings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [

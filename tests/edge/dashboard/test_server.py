@@ -22,6 +22,7 @@ def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
     assert running.stop() == 0
 
 
+@pytest.mark.slow
 def test_dashboard_listens_on_loopback_only(dashboard: Dashboard) -> None:
     hexadecimal = f"{dashboard.port:04X}"
     listening = [
@@ -50,6 +51,7 @@ def test_wrong_broker_settings_leave_no_database(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("dashboard.sqlite3"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -21,6 +21,7 @@ def test_box_has_the_colour_of_its_label(label: str) -> None:
     assert (picture[200, 250] == 127).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(40, 30), (120, 160), (480, 640), (3000, 4000)])
 @pytest.mark.parametrize("corner", [(0, 0), (0.8, 0.8), (0.8, 0.0), (0.0, 0.8)])
 def test_text_is_legible_and_inside_the_image(

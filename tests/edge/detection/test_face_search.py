@@ -98,6 +98,7 @@ def just_searched_scene() -> Scene:
 FACE: Box = (140.0, 60.0, 40.0, 40.0)
 
 
+@pytest.mark.slow
 def test_still_scene_is_searched_at_rest_interval() -> None:
     scene = still_scene(rest_every_s=3.0)
     kinds = scene.show(hall(), times=90)
@@ -112,6 +113,7 @@ def test_frame_without_search_is_not_converted() -> None:
     assert scene.detector.conversions == conversions
 
 
+@pytest.mark.slow
 def test_searches_of_a_still_scene_become_rarer() -> None:
     scene = Scene(rest_every_s=15.0)
     kinds = scene.show(hall(), times=600)
@@ -148,6 +150,7 @@ def test_standing_object_is_searched_once_then_in_full_searches() -> None:
     assert 3 <= kinds.count("full") <= 6
 
 
+@pytest.mark.slow
 def test_tracked_face_is_searched_nearby_and_in_full_searches() -> None:
     scene = still_scene(full_every_s=0.5)
     scene.detector.faces = [FACE]
@@ -156,6 +159,7 @@ def test_tracked_face_is_searched_nearby_and_in_full_searches() -> None:
     assert kinds.count("full") + kinds.count("near") == 50
 
 
+@pytest.mark.slow
 def test_lost_face_is_searched_farther_away() -> None:
     scene = still_scene(full_every_s=60.0)
     scene.detector.faces = [FACE]
@@ -223,6 +227,7 @@ def test_reset_searches_the_next_frame_in_full() -> None:
     assert scene.show(hall(), times=2) == ["full", "none"]
 
 
+@pytest.mark.slow
 def test_changed_region_is_searched_once_more() -> None:
     scene = just_searched_scene()
     scene.detector.faces = []  # the detector misses the face in its first frame
@@ -233,6 +238,7 @@ def test_changed_region_is_searched_once_more() -> None:
     assert "part" in kinds[: round(REPEAT_AFTER_S * FPS) + 1]
 
 
+@pytest.mark.slow
 def test_motion_nearly_everywhere_causes_a_full_search() -> None:
     scene = still_scene(rest_every_s=60.0)
     assert scene.show(hall(seed=1)) == ["full"]
@@ -243,6 +249,7 @@ def test_zero_full_every_s_searches_whole_frames() -> None:
     assert scene.show(hall(), times=20) == ["full"] * 20
 
 
+@pytest.mark.slow
 def test_change_replaces_the_detector() -> None:
     scene = still_scene()
     other = KnownFaces()

@@ -45,6 +45,7 @@ def test_everything_is_changed_until_it_is_searched() -> None:
     assert not detector.update(thumbnail_of(hall()), 0.2).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 4.0, 10.0])
 def test_noise_is_no_motion(noise: float) -> None:
     scene = StillHall(noise)
@@ -62,6 +63,7 @@ def test_smallest_face_is_motion_at_any_place(x: int, y: int) -> None:
     assert scene.moves(photograph(with_person(hall(), x, y), scene.rng), scene.at_s)
 
 
+@pytest.mark.slow
 def test_slow_change_of_light_is_no_motion() -> None:
     scene = StillHall()
     for n in range(600):  # within a minute, the light falls to a half and nearly doubles again
@@ -83,6 +85,7 @@ def test_cloud_causes_little_motion() -> None:
     assert sum(moved) <= 5
 
 
+@pytest.mark.slow
 def test_person_is_motion_until_searched() -> None:
     scene = StillHall()
     rng, at_s = scene.rng, scene.at_s

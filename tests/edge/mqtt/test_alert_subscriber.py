@@ -50,6 +50,7 @@ def test_alerts_are_shown_once_and_invalid_messages_counted(
     watcher.stop()
 
 
+@pytest.mark.slow
 def test_reconnects_after_broker_restart(mosquitto: Mosquitto) -> None:
     lines: list[str] = []
     watcher = AlertSubscriber(mosquitto.broker, "maskpatrol", lines.append)

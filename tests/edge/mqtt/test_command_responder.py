@@ -111,6 +111,7 @@ def test_live_retained_command_is_ignored_in_mqtt_5(
     assert replies(subscriber) == expected
 
 
+@pytest.mark.slow
 def test_commands_are_received_after_reconnect(
     mosquitto: Mosquitto, subscriber: Subscriber, start_publisher: StartPublisher, version: str
 ) -> None:
@@ -125,6 +126,7 @@ def test_commands_are_received_after_reconnect(
     relay.close()
 
 
+@pytest.mark.slow
 def test_events_are_delivered_if_subscription_is_refused(
     tmp_path: Path,
     outbox: Outbox,
@@ -143,6 +145,7 @@ def test_events_are_delivered_if_subscription_is_refused(
     server.stop()
 
 
+@pytest.mark.slow
 def test_excess_commands_are_dropped_and_events_continue(
     mosquitto: Mosquitto,
     subscriber: Subscriber,
@@ -187,6 +190,7 @@ def test_excess_commands_are_dropped_and_events_continue(
     assert "commands arrive too fast" in warnings[0]
 
 
+@pytest.mark.slow
 def test_number_of_unacknowledged_replies_is_limited(
     mosquitto: Mosquitto,
     subscriber: Subscriber,

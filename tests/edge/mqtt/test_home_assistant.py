@@ -104,6 +104,7 @@ def test_different_names_have_different_object_ids() -> None:
     assert all(re.fullmatch(r"[a-zA-Z0-9_-]+", object_id(name)) for name in names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
 def test_announced_at_connect_and_at_home_assistants_start(
     mosquitto: Mosquitto, tmp_path: Path, version: str

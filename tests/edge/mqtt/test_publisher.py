@@ -27,6 +27,7 @@ from tests.support.waiting import PATIENCE_S, wait_until
 STOP_S = 5.0
 
 
+@pytest.mark.slow
 def test_delivers_events_in_order_and_empties_outbox(
     mosquitto: Mosquitto, subscriber: Subscriber, outbox: Outbox, start_publisher: StartPublisher
 ) -> None:
@@ -193,6 +194,7 @@ def test_events_before_the_connection_are_replayed(
     assert [e["replayed"] for e in subscriber.bodies("events")] == [True, False]
 
 
+@pytest.mark.slow
 def test_late_broker_receives_all_events(
     tmp_path: Path,
     outbox: Outbox,
@@ -298,6 +300,7 @@ def test_event_forbidden_by_broker_is_kept(
     server.stop()
 
 
+@pytest.mark.slow
 def test_delivers_to_broker_configured_for_3_1_1(
     outbox: Outbox, start_publisher: StartPublisher
 ) -> None:
@@ -353,6 +356,7 @@ def test_will_is_published_when_connection_is_cut(
     relay.close()
 
 
+@pytest.mark.slow
 def test_events_are_kept_when_password_is_refused(
     tmp_path: Path, outbox: Outbox, start_publisher: StartPublisher
 ) -> None:
@@ -460,6 +464,7 @@ def test_hanging_worker_is_not_alive(
     publisher.stop(1.0)
 
 
+@pytest.mark.slow
 def test_idle_worker_is_alive_with_and_without_broker(
     mosquitto: Mosquitto, start_publisher: StartPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,7 @@ def test_packet_limit_of_3_1_1_broker_is_suspected(
     assert outbox.depth() == 1
 
 
+@pytest.mark.slow
 def test_restarting_broker_is_not_reported_as_second_device(
     mosquitto: Mosquitto,
     start_publisher: StartPublisher,

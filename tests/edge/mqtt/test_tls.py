@@ -25,6 +25,7 @@ def test_key_without_certificate_is_refused() -> None:
         Tls.from_settings(MqttSettings(tls=True, key_file="x.pem"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "expected"),
     [

@@ -30,6 +30,7 @@ def failure_of(broker: Broker, folder: Path) -> UserError:
     return publisher.failure
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["auto", "5", "3.1.1"])
 @pytest.mark.parametrize("tls_version", ["1.2", "1.3"])
 def test_delivers_events_with_client_certificate(
@@ -54,6 +55,7 @@ def test_delivers_events_with_client_certificate(
     server.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 @pytest.mark.parametrize(
     ("client", "expected"),

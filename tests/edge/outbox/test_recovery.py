@@ -75,6 +75,7 @@ DAMAGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("damage", "at_least"), DAMAGE.values(), ids=DAMAGE)
 def test_damaged_file_is_set_aside_and_salvaged(
     tmp_path: Path,
@@ -134,6 +135,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fill_outbox(tmp_path_factory.mktemp("pristine"), 60)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32), bits=st.integers(1, 200))
 def test_random_damage_never_returns_wrong_events(
@@ -162,6 +164,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [*STEPS, "the end"])
 def test_power_cut_during_recovery_loses_nothing(
     tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch

@@ -245,6 +245,7 @@ def test_running_daemon_writes_its_status(tmp_path: Path, mosquitto: Mosquitto) 
     assert not list(runtime.iterdir())
 
 
+@pytest.mark.slow
 def test_command_without_a_service(tmp_path: Path) -> None:
     if Path("/run/mask-patrol").exists():
         pytest.skip("mask-patrol is installed on this machine")

@@ -302,6 +302,7 @@ def test_read_only_root_refuses_updates(
     assert update.settle(5.0) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(Path("/opt/mask-patrol").exists(), reason="mask-patrol is installed here")
 @pytest.mark.parametrize("arguments", [["bundle.tar"], ["--back"], ["--settle"]])
 def test_update_without_installation_is_refused(tmp_path: Path, arguments: list[str]) -> None:

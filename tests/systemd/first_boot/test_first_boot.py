@@ -252,6 +252,7 @@ def test_kit_without_bundle_and_url_is_refused(kit: Path, tmp_path: Path) -> Non
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("url", "delays", "expected"),
     [

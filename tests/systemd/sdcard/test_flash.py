@@ -49,6 +49,7 @@ def confirmation(kernel: FakeKernel, card: Path, image: Path) -> tuple[str, str]
     return description, word
 
 
+@pytest.mark.slow
 def test_card_holds_what_was_written(
     kernel: FakeKernel, image: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,6 +67,7 @@ def test_confirmation_describes_the_disk(kernel: FakeKernel, image: Path) -> Non
     assert "0.1 GB" in description
 
 
+@pytest.mark.slow
 def test_block_device_is_written_exclusively(
     kernel: FakeKernel, image: Path, tmp_path: Path
 ) -> None:

@@ -44,6 +44,7 @@ def test_mask_starts_at_height_of_style(style: WearingStyle, seed: int) -> None:
     assert not covered[: int(0.40 * SIDE_PX)].any(), "the mask must not cover the eyes"
 
 
+@pytest.mark.slow
 def test_some_masks_are_recoloured_some_like_skin() -> None:
     rightly, at = WEARING_STYLES[0], round((CONTEXT + 0.8) * SIDE_PX)
     colours = []

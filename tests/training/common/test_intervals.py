@@ -65,6 +65,7 @@ def test_exact_bound_counts_pictures_not_faces() -> None:
     assert found.low == pytest.approx(0.025 ** (1 / 4))
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_95_percent_of_the_time() -> None:
     rng = np.random.default_rng(7)
     pictures = np.repeat(np.arange(80), 2)

@@ -62,6 +62,7 @@ def test_data_set_is_downloaded_once(tmp_path: Path, service: Kaggle) -> None:
     assert "exists already" in again.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "message"),
     [(403, "Kaggle requires an account"), (401, "requires an account"), (500, "500 Server Error")],

@@ -55,6 +55,7 @@ def test_better_overlap_is_matched() -> None:
     assert match_boxes([(10.0 + 50 * 0.55, 10.0, 50.0, 50.0)], [face]) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cascade", ["alt2", "default"])
 def test_support_filter_equals_more_neighbours(cascade: str) -> None:
     search = Search(cascade, 1.1, 320, 0.07)

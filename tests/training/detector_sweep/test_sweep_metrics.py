@@ -29,6 +29,7 @@ from training.detector_sweep.sweep_metrics import (
 )
 
 
+@pytest.mark.slow
 def test_found_faces_and_false_boxes_are_counted(scenes: Path) -> None:
     shipped_configuration = shipped()
     blind = dataclasses.replace(
@@ -52,6 +53,7 @@ def test_found_faces_and_false_boxes_are_counted(scenes: Path) -> None:
     assert sum(there for _, there in saw.by_size.values()) == bare
 
 
+@pytest.mark.slow
 def test_unannotated_boxes_are_false(scenes: Path) -> None:
     bare = [Scene(s.path, s.boxes[-2:], s.labels[-2:]) for s in read_scenes([scenes])]
     (saw,) = configuration_metrics(search_scenes(bare, [shipped()], 1))

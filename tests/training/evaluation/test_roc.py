@@ -30,6 +30,7 @@ def columns(drawn: list[tuple[int, bool, int]]) -> tuple[np.ndarray, np.ndarray,
     return (scores / 12).astype(np.float32), positive, weights.astype(np.float32)
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # no deadline: the first call imports scikit-learn
 @given(faces)
 def test_areas_equal_scikit_learns(drawn: list[tuple[int, bool, int]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from edge.common.arrays import Box
 from tests.support.training import datasets
@@ -15,6 +16,7 @@ from training.fit.prepare import prepare
 FACE: Box = (60.0, 50.0, 60.0, 72.0)
 
 
+@pytest.mark.slow
 def test_scenes_give_uncertain_negatives(tmp_path: Path) -> None:
     scenes = {f"scene{i}": [("with_mask" if i % 2 else "without_mask", FACE)] for i in range(40)}
     config = TrainConfig(empty_per_picture=2)

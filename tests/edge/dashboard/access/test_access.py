@@ -37,6 +37,7 @@ def every_route(context: PageContext) -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_route_requires_a_login(dashboard: Dashboard, tmp_path: Path) -> None:
     client = BrowserClient(dashboard.port)
     with page_context_in(tmp_path) as context:
@@ -62,6 +63,7 @@ def first_live_message(dashboard: Dashboard, **headers: str) -> dict[str, object
         return dict(json.loads(live.recv(10)))
 
 
+@pytest.mark.slow
 def test_websocket_requires_login_and_own_origin(dashboard: Dashboard) -> None:
     with pytest.raises(InvalidStatus, match="403"):
         first_live_message(dashboard)
@@ -75,6 +77,7 @@ def test_websocket_requires_login_and_own_origin(dashboard: Dashboard) -> None:
         first_live_message(dashboard, cookie="mask_patrol_session=guess")
 
 
+@pytest.mark.slow
 def test_other_sites_cannot_change_anything(dashboard: Dashboard) -> None:
     client = BrowserClient(dashboard.port)
     client.log_in()
@@ -86,6 +89,7 @@ def test_other_sites_cannot_change_anything(dashboard: Dashboard) -> None:
     assert client.request("POST", "/alerts/acknowledge").status == 422
 
 
+@pytest.mark.slow
 def test_unknown_host_names_are_refused(dashboard: Dashboard) -> None:
     for host in ("evil.example", "127.0.0.1.evil.example", "x y"):
         status = BrowserClient(dashboard.port, host).request("GET", "/login").status

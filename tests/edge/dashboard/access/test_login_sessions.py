@@ -39,6 +39,7 @@ def test_session_needs_its_token_and_password(engine: sa.Engine) -> None:
     assert not logins.is_valid(token + "x", "tag")
 
 
+@pytest.mark.slow
 def test_session_ends_after_thirty_days_of_use(engine: sa.Engine) -> None:
     clock = Clock()
     logins = LoginSessions(engine, 3600.0, clock)

@@ -130,6 +130,7 @@ def revision(engine: sa.Engine) -> str | None:
         return db.scalar(sa.text("SELECT version_num FROM mask_patrol_schema_version"))
 
 
+@pytest.mark.slow
 def test_new_database_has_the_schema_of_the_code(address: str) -> None:
     engine = open_database(address)
     assert schema_differences(engine) == []
@@ -144,6 +145,7 @@ def test_revisions_match_the_scripts() -> None:
     assert tuple(reversed([script.revision for script in scripts])) == migrate.REVISIONS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", ["first_release", "before_alembic"])
 def test_old_database_is_migrated_and_keeps_rows(address: str, schema: str) -> None:
     rows = create_old_database(address, schema)
@@ -154,6 +156,7 @@ def test_old_database_is_migrated_and_keeps_rows(address: str, schema: str) -> N
     engine.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", ["first_release", "before_alembic"])
 def test_migrated_database_takes_new_events(address: str, schema: str) -> None:
     create_old_database(address, schema)
@@ -165,6 +168,7 @@ def test_migrated_database_takes_new_events(address: str, schema: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_missing_index_is_created(address: str) -> None:
     open_database(address).dispose()
     engine = connect(address)
@@ -199,6 +203,7 @@ def add_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     return add
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_baseline", [False, True])
 def test_later_revision_is_applied(
     address: str, is_baseline: bool, add_revision: Callable[..., None]
@@ -250,6 +255,7 @@ def test_migration_is_logged_once(address: str, caplog: pytest.LogCaptureFixture
     assert caplog.records == []
 
 
+@pytest.mark.slow
 def test_current_database_does_not_import_alembic(address: str, tmp_path: Path) -> None:
     open_database(address).dispose()
     code = OPEN_CODE + "\nprint('alembic' in sys.modules)"

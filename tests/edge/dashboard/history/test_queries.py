@@ -52,6 +52,7 @@ def test_export_is_read_in_chunks(engine: sa.Engine, monkeypatch: pytest.MonkeyP
     assert len(found) == len(set(found)) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("conditions", "devices"),
     [
@@ -109,6 +110,7 @@ def test_counts_agree_with_the_alerts_to_the_second(engine: sa.Engine, span_s: f
             assert sum(n for _, n in history.count_per_device(span, 5)) == listed
 
 
+@pytest.mark.slow
 def test_alerts_are_counted_in_spans(engine: sa.Engine) -> None:
     store, history = HistoryStore(engine), HistoryQueries(engine)
     store.write_events([message(seq=n, at_s=NOW_S + 10.0 * n) for n in range(1, 7)], NOW_S)

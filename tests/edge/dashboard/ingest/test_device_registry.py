@@ -111,6 +111,7 @@ def test_other_dashboards_take_over_what_is_forgotten(engine: sa.Engine) -> None
     assert (one.listed, two.listed) == (["door1"], ["door1"])
 
 
+@pytest.mark.slow
 def test_device_returns_while_retired_devices_are_read(engine: sa.Engine) -> None:
     harness = Harness(engine)
     harness.registry.forget(("door1",), NOW_S)

@@ -117,6 +117,7 @@ def test_extreme_sequence_numbers_are_stored(harness: Harness) -> None:
     assert harness.validator.refused == {}
 
 
+@pytest.mark.slow
 def test_nul_in_a_warning_does_not_stop_writing(harness: Harness, engine: sa.Engine) -> None:
     harness.receive("evil", "health", {"warnings": ["a\0b"]})
     harness.receive("door1", "health", {"warnings": ["hot"]})
@@ -134,6 +135,7 @@ def test_lost_events_become_a_problem(harness: Harness, engine: sa.Engine) -> No
     assert [row["text"] for row in history.problems("door1", 9)] == ["2 events are missing so far"]
 
 
+@pytest.mark.slow
 def test_returned_device_is_written(harness: Harness, engine: sa.Engine) -> None:
     harness.receive("door1", "state", STATE)
     harness.ingest.forget("door1")
@@ -164,6 +166,7 @@ def test_dashboards_on_one_database_share_the_list(engine: sa.Engine) -> None:
         each.ingest.stop()
 
 
+@pytest.mark.slow
 def test_too_many_devices_are_reported(harness: Harness) -> None:
     for number in range(MAX_SLOTS + 1):
         harness.receive(f"d{number}", "state", STATE)

@@ -27,6 +27,7 @@ def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
     assert running.stop() == 0
 
 
+@pytest.mark.slow
 def test_first_password_requires_the_printed_code(tmp_path: Path) -> None:
     running = Dashboard(tmp_path, free_port(), needs_password=True).start()
     client = BrowserClient(running.port)
@@ -83,6 +84,7 @@ def test_new_password_ends_all_login_sessions(dashboard: Dashboard) -> None:
     assert client.log_in("another password") == 303
 
 
+@pytest.mark.slow
 def test_wrong_passwords_delay_further_attempts(dashboard: Dashboard) -> None:
     client = BrowserClient(dashboard.port)
     statuses = [client.log_in(f"guess number {number}") for number in range(FREE_ATTEMPTS + 3)]

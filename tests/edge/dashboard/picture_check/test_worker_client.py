@@ -44,6 +44,7 @@ def test_crashed_process_is_restarted(client: WorkerClient) -> None:
     assert client.process_id not in (None, process)
 
 
+@pytest.mark.slow
 def test_idle_process_ends() -> None:
     client = WorkerClient(Settings(), idle_s=0.2)
     assert client.process_id is None
@@ -124,6 +125,7 @@ def test_answers_are_never_unpickled(monkeypatch: pytest.MonkeyPatch) -> None:
     client.stop()
 
 
+@pytest.mark.slow
 def test_too_large_picture_is_not_decoded(client: WorkerClient) -> None:
     for ending in ENDINGS:
         bomb = cv2.imencode(ending, np.zeros((7000, 7000), np.uint8))[1].tobytes()
