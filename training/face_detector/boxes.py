@@ -29,7 +29,7 @@ def corners_of(boxes: Sequence[Box]) -> Corners:
 
 
 def box_of(corners: npt.ArrayLike) -> Box:
-    """Return x, y, width and height of one box, (4,) edges."""
+    """Return x, y, width and height of one box; `edges` has shape (4,)."""
     left, top, right, bottom = (float(edge) for edge in np.asarray(corners))
     return left, top, right - left, bottom - top
 

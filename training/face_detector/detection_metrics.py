@@ -222,7 +222,8 @@ def _recalls(found: ScoredHits, weights: Weights) -> dict[int, Values]:
 def _cumulative(
     scores: Floats, hits: Bools, picture: Ints, weights: Weights
 ) -> tuple[Values, Values]:
-    """Return the hits and the false boxes, each (draws, steps), at falling thresholds."""
+    """Return the numbers of found faces and of false boxes at falling thresholds, as two arrays of
+    shape (draws, steps)."""
     ends = _ends(scores)
     each = weights[:, picture].astype(np.float64)
     return (

@@ -40,7 +40,7 @@ def agree(description: str, word: str) -> bool:
 
 
 def confirmation(kernel: FakeKernel, card: Path, image: Path) -> tuple[str, str]:
-    """Refuse to confirm; return the description and the word that would confirm."""
+    """Answer the question with no; return the description of the disk and the requested word."""
     asked = []
     with pytest.raises(UserError, match="nothing was written"):
         flash(image, card, lambda *words: asked.append(words) is not None, kernel.paths)
