@@ -470,6 +470,8 @@ def test_pages_fit_a_phone_with_enough_contrast(
             )
             assert page.evaluate(NAVIGATION_LINES) == 1
         if path == "/camera":
+            # The page writes the stored corners before it asks for the first frame.
+            page.wait_for_selector("#camera-error:has-text('is it running on this device')")
             page.fill("#corners", "0.1 0.1\nleft")
             page.wait_for_selector("#corners-error:text('Line 2: not a corner')")
             page.click("#save")

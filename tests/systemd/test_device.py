@@ -457,7 +457,7 @@ def test_update_from_old_release_keeps_all_data(
     device.wait_online()
     device.broker.stop()
     machine.run("systemctl", "restart", "mask-patrol")
-    wait_until(lambda: device.health().get("outbox_depth", 0) > 1, "undelivered events")
+    wait_until(lambda: device.health().get("outbox_depth", 0) > 0, "an undelivered event")
     machine.run("systemctl", "stop", "mask-patrol")
     last_delivered = max(delivered())
     device.start_broker()
