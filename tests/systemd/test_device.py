@@ -456,9 +456,15 @@ def test_update_from_old_release_keeps_all_data(
 
     # While the broker does not run, the old release records events that it cannot deliver.
     device.wait_online()
+    device.subscriber.wait_for(
+        lambda: device.subscriber.bodies("events")[-1]["event_type"] == "no_mask_start",
+        "a running alert",
+    )
     device.broker.stop()
-    machine.run("systemctl", "restart", "mask-patrol")
-    wait_until(lambda: device.health().get("outbox_depth", 0) > 0, "an undelivered event")
+    machine.run("systemctl", "restart", "mask-patrol")  # ends that alert and begins another one
+    wait_until(
+        lambda: device.health().get("outbox_depth", 0) > 1, "two undelivered events", PATIENCE_S
+    )
     machine.run("systemctl", "stop", "mask-patrol")
     last_delivered = max(delivered())
     device.start_broker()
