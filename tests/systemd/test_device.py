@@ -430,7 +430,6 @@ def old_bundle(suite: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.soak
 def test_update_from_old_release_keeps_all_data(
     device: Device, old_bundle: Path, installer: str, bundle: Path
 ) -> None:
