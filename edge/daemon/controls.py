@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from edge.common.signals import Handler, signal_handlers
+
 
 class Controls:
     """Requests that the loop reads between two frames; they may be made from any thread."""
@@ -71,10 +73,10 @@ def signals_to(controls: Controls) -> Iterator[None]:
     def reload(_number: int, _frame: object) -> None:
         controls.reload_requested.set()
 
-    handlers = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGHUP: reload}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
+    handlers: dict[signal.Signals, Handler] = {
+        signal.SIGINT: stop,
+        signal.SIGTERM: stop,
+        signal.SIGHUP: reload,
+    }
+    with signal_handlers(handlers):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

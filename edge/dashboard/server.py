@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from edge.common.clock import clock_is_synchronised
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import state_directory, user_path
+from edge.common.signals import signal_handlers
 from edge.config.settings import DashboardSettings, Settings, change
 from edge.dashboard.access.connection_limits import MAX_CONNECTIONS, limited_protocol
 from edge.dashboard.access.login_sessions import LoginSessions
@@ -182,12 +183,8 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Stop on SIGTERM and Ctrl-C; a second signal stops waiting for open connections."""
-        before = {number: signal.signal(number, self.handle_exit) for number in STOP_SIGNALS}
-        try:
+        with signal_handlers(dict.fromkeys(STOP_SIGNALS, self.handle_exit)):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def set_password() -> int:

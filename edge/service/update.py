@@ -9,13 +9,14 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 from edge.common.errors import UsageError, UserError
+from edge.common.signals import Handler, signal_handlers
 from edge.service import releases
 from edge.service.bundle import unpack
 from edge.service.read_only_root import root_is_read_only
@@ -261,19 +262,14 @@ def _status_problem(status: dict[str, Any], ignored: set[str]) -> str | None:
     return None
 
 
-@contextmanager
-def _signals(stop: Callable[[int, FrameType | None], None] | signal.Handlers) -> Iterator[None]:
-    """Handle SIGINT and SIGTERM with `stop`, and ignore SIGHUP.
+def _signals(stop: Handler) -> AbstractContextManager[None]:
+    """Return a context that handles SIGINT and SIGTERM with `stop`, and ignores SIGHUP.
 
     A lost SSH connection sends SIGHUP, and must not leave a trial unfinished.
     """
-    handlers = {signal.SIGHUP: signal.SIG_IGN, signal.SIGINT: stop, signal.SIGTERM: stop}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return signal_handlers(
+        {signal.SIGHUP: signal.SIG_IGN, signal.SIGINT: stop, signal.SIGTERM: stop}
+    )
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
