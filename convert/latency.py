@@ -7,7 +7,6 @@ slow both models down equally, so the ratio of a pair is more reliable than its 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convert.child_process import json_answer
 from edge.classification.interpreter import load_interpreter
 from edge.common.errors import UserError
 
@@ -36,19 +36,10 @@ class PairedTimes:
 
 def paired_times(runtime: str, pairs: int, first: Path, second: Path) -> PairedTimes | str:
     """Time `pairs` inferences of each model; returns the reason when `runtime` cannot run them."""
-    done = subprocess.run(
-        [sys.executable, "-m", __name__, runtime, str(pairs), str(first), str(second)],
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=TIMEOUT_S + TIMEOUT_PER_PAIR_S * pairs,
-        check=False,
-    )
-    lines = done.stdout.splitlines()
-    if not lines:
-        return f"the process died with code {done.returncode}"
-    answer = json.loads(lines[-1])
-    if "error" in answer:
-        return str(answer["error"])
+    timeout_s = TIMEOUT_S + TIMEOUT_PER_PAIR_S * pairs
+    answer = json_answer(__name__, [runtime, str(pairs), str(first), str(second)], timeout_s)
+    if isinstance(answer, str):
+        return answer
     return PairedTimes(np.array(answer["first_ms"]), np.array(answer["second_ms"]))
 
 

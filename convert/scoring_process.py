@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from convert.child_process import json_answer
 from edge.classification.classifier import Classifier
 from edge.common.errors import UserError
 
@@ -42,19 +42,10 @@ def measured(model: Path, pixels: Path, runtime: str) -> Measured | str:
     Returns a line with the reason when `runtime` cannot run the model.
     """
     count = len(np.load(pixels, mmap_mode="r"))
-    done = subprocess.run(
-        [sys.executable, "-m", __name__, str(model), str(pixels), runtime],
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=TIMEOUT_S + TIMEOUT_PER_PICTURE_S * count,
-        check=False,
-    )
-    lines = done.stdout.splitlines()
-    if not lines:
-        return f"the process died with code {done.returncode}"
-    answer = json.loads(lines[-1])
-    if "error" in answer:
-        return str(answer["error"])
+    timeout_s = TIMEOUT_S + TIMEOUT_PER_PICTURE_S * count
+    answer = json_answer(__name__, [str(model), str(pixels), runtime], timeout_s)
+    if isinstance(answer, str):
+        return answer
     return Measured(np.array(answer["scores"], np.float32), answer["latency_ms"])
 
 
