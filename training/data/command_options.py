@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge.classification.interpreter import RUNTIMES
+from training.common.schedule import Schedule
 from training.data.datasets import LABELS
 from training.data.layouts import LAYOUTS
 
@@ -30,6 +31,11 @@ def add_data_option(
         )
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
         parser.epilog = LAYOUTS + (parser.epilog or "")
+    add_folders_option(parser, f"{folders}; the option may be repeated{purpose and '. '}{purpose}")
+
+
+def add_folders_option(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add the required option `--data`, one or more folders that `text` describes."""
     parser.add_argument(
         "--data",
         type=Path,
@@ -37,7 +43,62 @@ def add_data_option(
         action="extend",
         required=True,
         metavar="DIR",
-        help=f"one or more {folders}; the option may be repeated{purpose and '. '}{purpose}",
+        help=f"one or more {text}",
+    )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--run-folder`, `--resume` and `--fresh`."""
+    parser.add_argument(
+        "--run-folder",
+        type=Path,
+        metavar="DIR",
+        help="folder for the checkpoint, history and curves (default: runs/ and the model's name)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the run in the run folder after its last complete epoch",
+    )
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="start a new run even if the run folder holds one, which is overwritten",
+    )
+
+
+def add_schedule_options(
+    parser: argparse.ArgumentParser,
+    defaults: Schedule,
+    samples: str,
+    score: str = "validation score",
+    rate_remark: str = "",
+) -> None:
+    """Add `--epochs`, `--patience`, `--batch`, `--learning-rate` and `--seed`.
+
+    `samples` names what a batch consists of, and `score` what must improve.
+    """
+    for name, kind, default, metavar, text in (
+        ("--epochs", positive_int, defaults.epochs, "NUMBER", "train for at most this many epochs"),
+        (
+            "--patience", positive_int, defaults.patience, "NUMBER",
+            f"stop after this many epochs without a better {score}",
+        ),
+        ("--batch", positive_int, defaults.batch, "NUMBER", f"number of {samples} in a batch"),
+        (
+            "--learning-rate", positive_float, defaults.learning_rate, "RATE",
+            f"peak learning rate{rate_remark}",
+        ),
+    ):  # fmt: skip
+        parser.add_argument(
+            name,
+            type=kind,
+            default=default,
+            metavar=metavar,
+            help=f"{text} (default: %(default)s)",
+        )
+    add_seed_option(
+        parser, f"the initial weights, the order of the {samples}, and augmentation", defaults.seed
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from training.data.command_options import add_folders_option
 from training.face_detector.read_pictures import BOXED_LAYOUTS
 
 
@@ -12,13 +12,8 @@ def add_boxed_data_option(parser: argparse.ArgumentParser) -> None:
     """Add the required option `--data`; `--help` ends with a drawing of the layouts."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = BOXED_LAYOUTS + (parser.epilog or "")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        nargs="+",
-        action="extend",
-        required=True,
-        metavar="DIR",
-        help="one or more folders of pictures in which every face is boxed, each in one of the"
-        " layouts drawn below; the option may be repeated",
+    add_folders_option(
+        parser,
+        "folders of pictures in which every face is boxed, each in one of the layouts drawn below;"
+        " the option may be repeated",
     )

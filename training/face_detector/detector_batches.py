@@ -4,9 +4,7 @@ the epoch and the batch's number.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,13 +17,11 @@ from training.face_detector.camera_effects import change_appearance
 from training.face_detector.composition import Photograph, compose, photograph_of
 from training.face_detector.grid import Grid, InputSize
 from training.face_detector.targets import assign_targets
+from training.fit.background_batches import batches_in_background
 
 #: Pixels (b, height, width, channels), then the targets: boxes (b, points, 4), positive (b,
 #: points), and weights (b, points).
 Batch = tuple[Pixels, Floats, Floats, Floats]
-
-#: OpenCV and TensorFlow release the interpreter's lock, so threads are sufficient.
-BATCH_THREADS, MAX_BATCHES_AHEAD = 2, 6
 
 
 @dataclass(frozen=True)
@@ -49,22 +45,10 @@ class DetectorTrainingSet:
         return max(1, len(self.pictures) // batch)
 
     def epoch(self, seed: int, epoch: int, batch: int) -> Iterator[Batch]:
-        """Yield the epoch's batches, in which every picture occurs about once."""
+        """Return the epoch's batches, in which every picture occurs about once."""
         order = np.random.default_rng([seed, epoch]).permutation(len(self.pictures))
         order = np.resize(order, self.steps(batch) * batch)
-        waiting: deque[Future[Batch]] = deque()
-        with ThreadPoolExecutor(BATCH_THREADS) as pool:
-            try:
-                for step in range(self.steps(batch)):
-                    chosen = order[step * batch : (step + 1) * batch]
-                    waiting.append(pool.submit(self._batch, chosen, [seed, epoch, step]))
-                    if len(waiting) > MAX_BATCHES_AHEAD:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+        return batches_in_background(self._batch, order, batch, [seed, epoch])
 
     def _batch(self, chosen: Ints, place: list[int]) -> Batch:
         rng = np.random.default_rng(place)

@@ -13,7 +13,7 @@ from typing import Any
 
 from edge.classification.model_card import digest
 from edge.common.errors import UsageError
-from training.data.command_options import add_seed_option, positive_float, positive_int
+from training.data.command_options import add_run_options, add_schedule_options, positive_int
 from training.data.splits import Split
 from training.face_detector.boxed_pictures import BoxedPicture, BoxKind
 from training.face_detector.boxed_pictures_option import add_boxed_data_option
@@ -34,58 +34,9 @@ def add_detector_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the model to write, such as models/face.keras; its report is written beside it",
     )
-    _add_run_options(parser, defaults)
-    _add_network_options(parser, defaults)
-    parser.set_defaults(
-        run=run_detector, interrupted="stopped; --resume continues after the last complete epoch"
-    )
-
-
-def _add_run_options(parser: argparse.ArgumentParser, defaults: DetectorConfig) -> None:
-    parser.add_argument(
-        "--run-folder",
-        type=Path,
-        metavar="DIR",
-        help="folder for the checkpoint, history and curves (default: runs/ and the model's name)",
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue the run in the run folder after its last complete epoch",
-    )
-    parser.add_argument(
-        "--fresh",
-        action="store_true",
-        help="start a new run even if the run folder holds one, which is overwritten",
-    )
-    parser.add_argument(
-        "--epochs",
-        type=positive_int,
-        default=defaults.epochs,
-        metavar="NUMBER",
-        help="train for at most this many epochs (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--patience",
-        type=positive_int,
-        default=defaults.patience,
-        metavar="NUMBER",
-        help="stop after this many epochs without a better average precision on the validation"
-        " split (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--batch",
-        type=positive_int,
-        default=defaults.batch,
-        metavar="NUMBER",
-        help="number of pictures in a batch (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--learning-rate",
-        type=positive_float,
-        default=defaults.learning_rate,
-        metavar="RATE",
-        help="peak learning rate (default: %(default)s)",
+    add_run_options(parser)
+    add_schedule_options(
+        parser, defaults, "pictures", score="average precision on the validation split"
     )
     parser.add_argument(
         "--limit",
@@ -94,8 +45,9 @@ def _add_run_options(parser: argparse.ArgumentParser, defaults: DetectorConfig) 
         help="train on at most this many pictures, evenly spread over all, for a quick trial"
         " (default: all)",
     )
-    add_seed_option(
-        parser, "the initial weights, the order of the pictures, and augmentation", defaults.seed
+    _add_network_options(parser, defaults)
+    parser.set_defaults(
+        run=run_detector, interrupted="stopped; --resume continues after the last complete epoch"
     )
 
 
@@ -135,8 +87,7 @@ def run_detector(options: argparse.Namespace) -> int:
     from training.face_detector.detector_batches import DetectorTrainingSet
     from training.face_detector.detector_training import DetectorData, train_detector
     from training.face_detector.validation_pictures import read_validation_pictures
-    from training.fit.checkpoint import load_state
-    from training.fit.training_loop import RunPaths
+    from training.fit.epochs import RunPaths
 
     config = DetectorConfig(
         epochs=options.epochs,
@@ -152,13 +103,7 @@ def run_detector(options: argparse.Namespace) -> int:
     if options.out.suffix != ".keras":
         raise UsageError(f"--out {options.out}: the name of the model must end with .keras")
     paths = RunPaths(options.out, options.run_folder or Path("runs") / options.out.stem)
-    if options.resume:
-        load_state(paths.state, config)  # refuses a run with other settings before reading pictures
-    elif paths.state.exists() and not options.fresh:
-        raise UsageError(
-            f"{paths.run} holds a run already: --resume continues it, --fresh overwrites it, and"
-            " --run-folder selects another folder"
-        )
+    paths.check_start(config, options.resume, options.fresh)
     pictures = read_boxed_pictures(options.data)
     training = _limited(_pictures_of(pictures, Split.TRAIN), config.limit)
     validation = _pictures_of(pictures, Split.VALIDATION)

@@ -5,9 +5,7 @@ Each batch depends only on the seed, the epoch and its number.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +15,10 @@ from edge.common.arrays import Pixels
 from training.augmentation.augment import augment
 from training.augmentation.synthetic_masks import WearingStyle, transfer_mask
 from training.data.crops import Face
+from training.fit.background_batches import batches_in_background
 
 Floats = npt.NDArray[np.float32]
 Batch = tuple[Pixels, Floats, Floats]
-
-#: OpenCV and TensorFlow release the interpreter's lock, so threads are sufficient.
-BATCH_THREADS, MAX_BATCHES_AHEAD = 2, 6
 
 
 @dataclass(frozen=True)
@@ -75,23 +71,11 @@ class TrainingSet:
         return np.resize(order, self.steps(batch) * batch)
 
     def epoch(self, seed: int, epoch: int, batch: int) -> Iterator[Batch]:
-        """Yield the epoch's batches: pixels (b, 96, 96, 3) uint8, targets (b, labels), weights
+        """Return the epoch's batches: pixels (b, 96, 96, 3) uint8, targets (b, labels), weights
         (b,).
         """
         order = self.order(seed, epoch, batch)
-        waiting: deque[Future[Batch]] = deque()
-        with ThreadPoolExecutor(BATCH_THREADS) as pool:
-            try:
-                for step in range(self.steps(batch)):
-                    chosen = order[step * batch : (step + 1) * batch]
-                    waiting.append(pool.submit(self._batch, chosen, [seed, epoch, step]))
-                    if len(waiting) > MAX_BATCHES_AHEAD:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+        return batches_in_background(self._batch, order, batch, [seed, epoch])
 
     def _batch(self, chosen: npt.NDArray[np.int64], seed: list[int]) -> Batch:
         rng = np.random.default_rng(seed)

@@ -24,10 +24,10 @@ from training.common.train_config import TrainConfig
 from training.data.command_options import add_data_option
 from training.data.datasets import LABELS, read_datasets
 from training.fit.alert_threshold import choose_threshold
+from training.fit.epochs import save_model
 from training.fit.held_out_metrics import test_split_metrics
 from training.fit.prepare import read_held_out
 from training.fit.score_calibration import calibrate
-from training.fit.training_loop import save_model
 from training.network.model import SIZE_PX
 from training.network.model_report import read_report, report_path, write_report
 

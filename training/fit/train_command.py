@@ -12,9 +12,8 @@ from training.data.command_options import (
     add_classes_option,
     add_data_option,
     add_limit_option,
-    add_seed_option,
-    positive_float,
-    positive_int,
+    add_run_options,
+    add_schedule_options,
     share,
 )
 from training.network.model import NETS
@@ -31,8 +30,8 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the model to write, such as models/mask.keras; its report is written beside it",
     )
-    _add_run_options(parser)
-    _add_schedule_options(parser, defaults)
+    add_run_options(parser)
+    add_schedule_options(parser, defaults, "faces", rate_remark="; use a lower one with --start")
     _add_model_options(parser, defaults)
     _add_sampling_options(parser, defaults)
     parser.add_argument(
@@ -45,59 +44,6 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.set_defaults(
         run=run_train, interrupted="stopped; --resume continues after the last complete epoch"
-    )
-
-
-def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--run-folder",
-        type=Path,
-        metavar="DIR",
-        help="folder for the checkpoint, history and curves (default: runs/ and the model's name)",
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue the run in the run folder after its last complete epoch",
-    )
-    parser.add_argument(
-        "--fresh",
-        action="store_true",
-        help="start a new run even if the run folder holds one, which is overwritten",
-    )
-
-
-def _add_schedule_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -> None:
-    parser.add_argument(
-        "--epochs",
-        type=positive_int,
-        default=defaults.epochs,
-        metavar="NUMBER",
-        help="train for at most this many epochs (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--patience",
-        type=positive_int,
-        default=defaults.patience,
-        metavar="NUMBER",
-        help="stop after this many epochs without a better validation score (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--batch",
-        type=positive_int,
-        default=defaults.batch,
-        metavar="NUMBER",
-        help="number of faces in a batch (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--learning-rate",
-        type=positive_float,
-        default=defaults.learning_rate,
-        metavar="RATE",
-        help="peak learning rate; use a lower one with --start (default: %(default)s)",
-    )
-    add_seed_option(
-        parser, "the initial weights, the order of the faces, and augmentation", defaults.seed
     )
 
 

@@ -18,11 +18,12 @@ from training.data.corrections import apply_corrections, read_corrections, unuse
 from training.data.datasets import LABELS, DataSet, read_datasets
 from training.data.detector_simulation import MARGIN
 from training.fit.alert_threshold import choose_threshold
-from training.fit.checkpoint import RunProgress, load_state
+from training.fit.checkpoint import RunProgress
+from training.fit.epochs import RunPaths, save_model
 from training.fit.held_out_metrics import test_split_metrics
 from training.fit.prepare import Prepared, prepare
 from training.fit.score_calibration import calibrate
-from training.fit.training_loop import RunPaths, save_model, train
+from training.fit.training_loop import train
 from training.network.model import SIZE_PX, build_model
 from training.network.model_report import Report, report_path, write_report
 
@@ -43,13 +44,7 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
             f"--draws: there is no data set {', '.join(sorted(unknown))}; the data sets are {names}"
         )
     paths = RunPaths(options.out, options.run_folder or Path("runs") / options.out.stem)
-    if options.resume:
-        load_state(paths.state, config)  # refuses a run with other settings before reading pictures
-    elif paths.state.exists() and not options.fresh:
-        raise UsageError(
-            f"{paths.run} holds a run already: --resume continues it, --fresh overwrites it, and"
-            " --run-folder selects another folder"
-        )
+    paths.check_start(config, options.resume, options.fresh)
     teacher = load_matching(options.teacher, "the teacher", labels)
     start = load_start(options.start, config, labels)
     data = prepare(datasets, config, labels)

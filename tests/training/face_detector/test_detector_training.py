@@ -40,7 +40,7 @@ rows = [assign_targets(Grid.of(config.size), t.faces, t.ignored) for t in held.t
 columns = [np.stack([getattr(r, n) for r in rows]) for n in ("corners", "positive", "weight")]
 loop = TrainingLoop(config, steps=150)
 losses = [loop.run([(held.pixels, *columns)] * 25)["loss"] for _ in range(6)]
-with loop.averaged_weights():
+with loop.trained.averaged_weights():
     print(json.dumps([losses, held.figures(loop.model)]))
 """
 
@@ -121,4 +121,4 @@ def test_resumed_run_equals_unbroken_run(tmp_path: Path) -> None:
     write_jsonl(root, {**scenes, "0.png": [((10.0, 10.0, 30.0, 40.0), "face")]})
     refused = datasets.python(*_command(root, tmp_path / "b"), "--resume")
     assert refused.returncode == 2
-    assert "other pictures or boxes" in refused.stderr
+    assert "has other pictures" in refused.stderr

@@ -1,4 +1,4 @@
-"""The training loop: early stopping."""
+"""The epochs of a run: early stopping."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.training import datasets
-from training.fit.training_loop import stale_epochs
+from training.fit.epochs import stale_epochs
 
 pytestmark = pytest.mark.timeout(600)
 

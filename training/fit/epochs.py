@@ -1,0 +1,187 @@
+"""The epochs of a run: checkpoint, best model and curves after each, resumption, and early stop."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from edge.common.errors import UsageError, UserError
+from training.common.schedule import Schedule
+from training.fit.averaged_model import AveragedModel
+from training.fit.checkpoint import RunProgress, load_state, save_state
+
+log = logging.getLogger(__name__)
+
+Batch = TypeVar("Batch")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunPaths:
+    """The files that a run writes: the model, and a folder for the checkpoint and the history."""
+
+    model: Path
+    run: Path
+
+    @property
+    def state(self) -> Path:
+        """The checkpoint from which `--resume` continues."""
+        return self.run / "state.npz"
+
+    @property
+    def history(self) -> Path:
+        """One JSON object for each epoch, rewritten after each epoch."""
+        return self.run / "history.json"
+
+    @property
+    def curves(self) -> Path:
+        """The history as a plot, rewritten after each epoch."""
+        return self.run / "curves.png"
+
+    def check_start(self, config: Schedule, resume: bool, fresh: bool) -> None:
+        """Raise UsageError if a run cannot start, or be resumed, in this folder.
+
+        It is called before the pictures are read, which may take minutes.
+        """
+        if resume:
+            load_state(self.state, config)
+        elif self.state.exists() and not fresh:
+            raise UsageError(
+                f"{self.run} holds a run already: --resume continues it, --fresh overwrites it, and"
+                " --run-folder selects another folder"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class EpochSteps:
+    """What a run does in an epoch.
+
+    `train` trains on the batches of an epoch, whose number is given, and returns the losses.
+    `validate` returns the validation figures, among them `score`; the model has its averaged
+    weights then. `write_curves` draws the history.
+    """
+
+    train: Callable[[int], dict[str, Any]]
+    validate: Callable[[], dict[str, Any]]
+    write_curves: Callable[[Path, list[dict[str, Any]]], None]
+
+
+def run_epochs(
+    trained: AveragedModel,
+    steps: EpochSteps,
+    config: Schedule,
+    paths: RunPaths,
+    digests: dict[str, str],
+    resume: bool,
+) -> RunProgress:
+    """Train to the last epoch, or until `config.patience` epochs bring no improvement.
+
+    `paths.model` always contains the best averaged model so far. `digests`: the digest of each data
+    set, by its name. Raises UsageError or UserError if the run cannot be resumed.
+    """
+    progress = RunProgress(0, -math.inf, [], dataclasses.asdict(config), digests)
+    paths.run.mkdir(parents=True, exist_ok=True)
+    paths.model.parent.mkdir(parents=True, exist_ok=True)
+    if resume:
+        progress = _resume(trained, paths, config, digests)
+    for epoch in range(progress.epochs_done, config.epochs):
+        if stale_epochs(progress.history) >= config.patience:
+            log.info(
+                "stopped early: the validation score did not improve for %d epochs", config.patience
+            )
+            break
+        progress = _run_epoch(trained, steps, paths, progress, epoch)
+        save_state(paths.state, trained.arrays(), progress)
+        paths.history.write_bytes(msgspec.json.format(msgspec.json.encode(progress.history)))
+        steps.write_curves(paths.curves, progress.history)
+        entry = msgspec.json.encode(progress.history[-1]).decode()
+        log.info("%s; at most %s left", entry, _time_left(progress.history, config.epochs))
+    return progress
+
+
+def _run_epoch(
+    trained: AveragedModel, steps: EpochSteps, paths: RunPaths, progress: RunProgress, epoch: int
+) -> RunProgress:
+    """Train for one epoch, and save the averaged model if it is the best so far."""
+    started = time.monotonic()
+    losses = steps.train(epoch)
+    with trained.averaged_weights():
+        figures = steps.validate()
+        if figures["score"] >= progress.best or not paths.model.is_file():
+            save_model(trained.model, paths.model)
+    seconds = round(time.monotonic() - started, 1)
+    return RunProgress(
+        epoch + 1,
+        max(progress.best, figures["score"]),
+        [*progress.history, {"epoch": epoch + 1, **losses, **figures, "seconds": seconds}],
+        progress.config,
+        progress.data,
+    )
+
+
+def _resume(
+    trained: AveragedModel, paths: RunPaths, config: Schedule, digests: dict[str, str]
+) -> RunProgress:
+    """Restore the checkpoint of the run, which must have the same settings and pictures."""
+    arrays, progress = load_state(paths.state, config)
+    if progress.data != digests:
+        raise UsageError(
+            f"the run in {paths.run} has other pictures: {_names(progress.data)} then,"
+            f" {_names(digests)} now (if the names are the same, the files have changed)"
+        )
+    trained.restore(arrays)
+    finished = progress.epochs_done >= config.epochs
+    finished |= stale_epochs(progress.history) >= config.patience
+    if finished and not paths.model.is_file():
+        raise UserError(
+            f"the run in {paths.run} is finished, but its model is not {paths.model}:"
+            " give the --out that it was trained with"
+        )
+    return progress
+
+
+def _names(digests: dict[str, str]) -> str:
+    return ", ".join(sorted(digests)) or "unknown ones"
+
+
+def stale_epochs(history: list[dict[str, Any]]) -> int:
+    """Return the number of epochs since the validation score last equalled its maximum."""
+    scores = [entry["score"] for entry in history]
+    best = max((i for i, score in enumerate(scores) if score == max(scores)), default=-1)
+    return len(scores) - 1 - best
+
+
+def _time_left(history: list[dict[str, Any]], epochs: int) -> str:
+    """Return the time that the remaining epochs take if they are as long as the recent ones."""
+    recent = [entry["seconds"] for entry in history[-5:]]
+    minutes = (epochs - len(history)) * sum(recent) / len(recent) / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def save_model(model: Any, path: Path) -> None:
+    """Write a Keras model atomically."""
+    temporary = path.with_name(f".{path.stem}.part.keras")
+    model.save(temporary)
+    temporary.replace(path)
+
+
+def with_progress_bar(
+    batches: Iterable[Batch], steps: int, epoch: int, epochs: int
+) -> Iterable[Batch]:
+    """Return `batches`, of which there are `steps`, with a progress bar on standard error."""
+    from tqdm import tqdm
+
+    return tqdm(  # type: ignore[no-any-return]
+        batches,
+        desc=f"epoch {epoch + 1}/{epochs}",
+        total=steps,
+        unit="batch",
+        mininterval=0.5 if sys.stderr.isatty() else 30,
+    )
