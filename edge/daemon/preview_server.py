@@ -18,7 +18,6 @@ import logging
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -238,6 +237,5 @@ def encode_preview(preview: Preview) -> bytes:
             for person in preview.people
         ],
         "stages_ms": preview.stages_ms,
-        "sent_s": round(time.monotonic(), 3),
     }
     return json.dumps(body).encode() + b"\n" + jpeg.tobytes()

@@ -174,12 +174,6 @@ class HistoryQueries:
             query = sa.select(alerts.c.started_s, alerts.c.label).where(*edge.conditions())
             yield from ((float(at_s), str(label)) for at_s, label in db.execute(query))
 
-    def known_devices(self) -> list[tuple[str, float | None]]:
-        """Return every device in the database, and when its last message arrived."""
-        query = sa.select(devices.c.device, devices.c.last_seen_s).order_by(devices.c.device)
-        with self._engine.connect() as db:
-            return [(str(name), at_s) for name, at_s in db.execute(query)]
-
     def listed_devices(self) -> list[tuple[str, float | None]]:
         """Return the devices that are not retired, oldest first, with the time of the last
         message of each.

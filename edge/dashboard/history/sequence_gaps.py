@@ -7,7 +7,6 @@ several dashboards.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 #: If a device has more gaps than this, the oldest are not listed any more, but still counted.
@@ -56,11 +55,6 @@ class SequenceGaps:
         elif seq == 1 and self.first > MAX_REORDERING and not is_old:
             self._restart(seq)
         # Numbers below `first` are ignored: these events are older than the first that arrived.
-
-    def add_all(self, seqs: Iterable[int], now_s: float) -> None:
-        """Record several numbers, in the order of arrival."""
-        for seq in seqs:
-            self.add(seq, now_s)
 
     def _fill(self, seq: int, is_old: bool) -> None:
         for first, (last, noticed_s) in self.gaps.items():

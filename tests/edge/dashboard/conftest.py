@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from edge.dashboard.access.password import Password
 from edge.dashboard.history.database import open_database
+from tests.support.dashboard.dashboards import Dashboard
+from tests.support.dashboard.http_client import PASSWORD
 from tests.support.dashboard.postgres import Postgres, why_no_postgres
+from tests.support.ports import free_port
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +36,13 @@ def engine(address: str) -> Iterator[sa.Engine]:
     opened = open_database(address)
     yield opened
     opened.dispose()
+
+
+@pytest.fixture
+def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
+    """A running dashboard that asks for `PASSWORD`, without a broker."""
+    running = Dashboard(tmp_path, free_port(), needs_password=True)
+    Password(running.state / "dashboard-password").set(PASSWORD)
+    running.start()
+    yield running
+    assert running.stop() == 0

@@ -143,4 +143,3 @@ def test_listed_devices_are_ordered_by_first_sight(engine: sa.Engine) -> None:
     store.update_last_seen({"z": NOW_S})
     store.update_last_seen({"a": NOW_S + 1.0})
     assert history.listed_devices() == [("z", NOW_S), ("a", NOW_S + 1.0)]
-    assert history.known_devices() == [("a", NOW_S + 1.0), ("z", NOW_S)]
