@@ -12,7 +12,8 @@ import pytest
 from edge.classification.model_card import Card, read_card
 from tests.support.cli_process import error_line
 from tests.support.training import datasets
-from tests.support.training.datasets import ROOT, python
+from tests.support.training.datasets import ROOT, python, python_process
+from tests.support.training.evaluate_command import evaluate_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 MODELS = ROOT / "models"
@@ -41,7 +42,7 @@ write_report(report_path(place), Report(
 
 def test_conversion_without_pictures_gives_the_shipped_bytes(tmp_path: Path) -> None:
     out = tmp_path / "again.tflite"
-    done = python("-m", "convert", "--model", MODELS / "mask.keras", "--out", out)
+    done = python_process("-m", "convert", "--model", MODELS / "mask.keras", "--out", out)
     assert done.returncode == 0, done.stderr
     assert out.read_bytes() == (MODELS / "mask.tflite").read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["again.tflite"]
@@ -135,13 +136,11 @@ def test_output_file_is_named_after_the_model(three: ThreeClassModel) -> None:
     assert beside == ["faces", "three.json", "three.keras", "three.ranges.json", "three.tflite"]
 
 
-def test_card_has_the_figures_of_evaluate(three: ThreeClassModel) -> None:
-    done = datasets.python(
-        *("-m", "training", "evaluate", "--model", three.tflite, "--data", three.data),
-        *("--split", "test", "--json"),
-    )
-    assert done.returncode == 0, done.stderr
-    evaluated = json.loads(done.stdout.splitlines()[0])
+def test_card_has_the_figures_of_evaluate(
+    three: ThreeClassModel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--data", three.data, "--split", "test")
+    evaluated = evaluate_json(capsys, *arguments, model=three.tflite)[0]
     figures = three.card().figures
     assert figures["a"] == 1  # the figures that training wrote are kept
     (name,) = set(figures) - {"a"}

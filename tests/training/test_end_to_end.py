@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.training import datasets
+from tests.support.training.evaluate_command import evaluate, evaluate_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 EPOCHS = 2
@@ -102,27 +103,26 @@ def test_report_describes_training_data(resumed: Run) -> None:
 
 
 @pytest.mark.slow
-def test_converted_model_agrees_with_keras(resumed: Run, converted: Path) -> None:
-    answers = []
-    for model in (resumed.model, converted):
-        done = datasets.python(
-            *("-m", "training", "evaluate", "--model", model, "--data", resumed.data, "--json")
-        )
-        assert done.returncode == 0, done.stderr
-        answers.append(json.loads(done.stdout))
-    keras, tflite = answers
+def test_converted_model_agrees_with_keras(
+    resumed: Run, converted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = datasets.python(
+        *("-m", "training", "evaluate", "--model", resumed.model, "--data", resumed.data, "--json")
+    )
+    assert done.returncode == 0, done.stderr
+    keras = json.loads(done.stdout)
+    (tflite,) = evaluate_json(capsys, "--data", resumed.data, model=converted)
     assert tflite["runtime"] in ("tflite-runtime", "ai-edge-litert")
     assert (keras["split"], keras["figures"]["count"]) == ("test", 32)
     assert tflite["figures"]["accuracy"] == pytest.approx(keras["figures"]["accuracy"], abs=0.1)
     assert tflite["alerts"]["threshold"] == keras["alerts"]["threshold"]
 
 
-def test_train_folder_is_evaluated_whole(converted: Path, data: Path) -> None:
-    done = datasets.python(
-        *("-m", "training", "evaluate", "--model", converted, "--data", data / "Train")
-    )
-    assert done.returncode == 0, done.stderr
-    assert "over 32 faces, 0 left out" in done.stdout
+def test_train_folder_is_evaluated_whole(
+    converted: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate("--data", data / "Train", model=converted) == 0
+    assert "over 32 faces, 0 left out" in capsys.readouterr().out
 
 
 def test_other_settings_are_not_resumed(resumed: Run) -> None:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from edge.common.arrays import Box, Pixels
+from tests.support.training.forked_python import run_in_fork
 from training.data.crops import Face
 
 ROOT = Path(__file__).parents[3]
@@ -105,10 +106,19 @@ def voc(root: Path, scenes: dict[str, list[tuple[str, Box]]], size_px: int = 200
 
 
 def python(*arguments: str | Path, timeout_s: float = 500) -> subprocess.CompletedProcess[str]:
-    """Run `python …` in the repository.
+    """Run `python -m MODULE …` or `python -c CODE …` in the repository, with TensorFlow imported.
 
-    TensorFlow must stay out of the tests' own process, where it would break tflite-runtime.
+    TensorFlow must stay out of the tests' own process, where it would break tflite-runtime. A
+    program that uses tflite-runtime itself, or that must behave as a user's process does from its
+    first line on, needs `python_process`.
     """
+    return run_in_fork([*map(str, arguments)], ROOT, timeout_s)
+
+
+def python_process(
+    *arguments: str | Path, timeout_s: float = 500
+) -> subprocess.CompletedProcess[str]:
+    """Run `python …` in the repository, in a process that starts anew."""
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=ROOT,

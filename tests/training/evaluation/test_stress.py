@@ -12,6 +12,8 @@ import pytest
 from edge.common.arrays import Pixels
 from tests.support.cli_process import error_line
 from tests.support.training import datasets
+from tests.support.training.evaluate_command import MODEL
+from training.cli import main
 from training.evaluation.stress import BARE_FACES_ONLY, CONDITIONS, skin_angle
 from training.network.model import SIZE_PX
 
@@ -59,12 +61,13 @@ def test_skin_angle_separates_light_from_dark(
 
 
 @pytest.mark.slow
-def test_each_condition_counts_its_faces(tmp_path: Path) -> None:
+def test_each_condition_counts_its_faces(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = datasets.kaggle(tmp_path / "tiny", 5)
-    command = ("-m", "training", "stress", "--model", "models/mask.tflite", "--data", data)
-    done = datasets.python(*command, "--json")
-    assert done.returncode == 0, done.stderr
-    found = {each["condition"]: each for each in json.loads(done.stdout)}
+    command = ["stress", "--model", str(MODEL), "--data", str(data)]
+    assert main([*command, "--json"]) == 0
+    found = {each["condition"]: each for each in json.loads(capsys.readouterr().out)}
     assert list(found)[: len(CONDITIONS)] == list(CONDITIONS)
     for name in CONDITIONS:
         counted = (found[name]["bare"], found[name]["masked"])
@@ -72,8 +75,8 @@ def test_each_condition_counts_its_faces(tmp_path: Path) -> None:
         assert (found[name]["masked_flagged"] is None) == (name in BARE_FACES_ONLY)
     tones = [each for name, each in found.items() if name.startswith("skin tone")]
     assert sum(each["bare"] for each in tones) == 2 * 5
-    table = datasets.python(*command)
-    assert table.stdout.splitlines()[2].startswith("| as it is | ")
+    assert main(command) == 0
+    assert capsys.readouterr().out.splitlines()[2].startswith("| as it is | ")
 
 
 @pytest.mark.slow
