@@ -105,14 +105,20 @@ def voc(root: Path, scenes: dict[str, list[tuple[str, Box]]], size_px: int = 200
     return root
 
 
-def python(*arguments: str | Path, timeout_s: float = 500) -> subprocess.CompletedProcess[str]:
+def python(
+    *arguments: str | Path, compiled: bool = True, timeout_s: float = 500
+) -> subprocess.CompletedProcess[str]:
     """Run `python -m MODULE …` or `python -c CODE …` in the repository, with TensorFlow imported.
+
+    With `compiled=False`, TensorFlow does not compile the training step. Compiling takes as much
+    CPU time as a hundred steps of a small network, so this suits tests that train for a few steps
+    only to have a model.
 
     TensorFlow must stay out of the tests' own process, where it would break tflite-runtime. A
     program that uses tflite-runtime itself, or that must behave as a user's process does from its
     first line on, needs `python_process`.
     """
-    return run_in_fork([*map(str, arguments)], ROOT, timeout_s)
+    return run_in_fork([*map(str, arguments)], ROOT, compiled, timeout_s)
 
 
 def python_process(

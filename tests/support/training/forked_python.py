@@ -33,9 +33,11 @@ OUTPUTS = ("stdout", "stderr")
 
 
 def run_in_fork(
-    arguments: Sequence[str], folder: Path, timeout_s: float
+    arguments: Sequence[str], folder: Path, compiled: bool, timeout_s: float
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m MODULE …` or `python -c CODE …` in `folder`, and capture its output.
+
+    `compiled`: whether TensorFlow compiles its functions, as it does in a fresh process.
 
     Raises subprocess.TimeoutExpired after killing the program and the processes that it started.
     """
@@ -43,7 +45,7 @@ def run_in_fork(
     with tempfile.TemporaryDirectory() as temporary:
         outputs = [Path(temporary) / name for name in OUTPUTS]
         process = multiprocessing.get_context("forkserver").Process(
-            target=_run, args=(list(arguments), folder, outputs, dict(os.environ))
+            target=_run, args=(list(arguments), folder, compiled, outputs, dict(os.environ))
         )
         process.start()
         try:
@@ -77,7 +79,11 @@ def _kill_group(pid: int | None) -> None:
 
 
 def _run(
-    arguments: list[str], folder: Path, outputs: list[Path], environment: Mapping[str, str]
+    arguments: list[str],
+    folder: Path,
+    compiled: bool,
+    outputs: list[Path],
+    environment: Mapping[str, str],
 ) -> None:
     """Run the program in this process; multiprocessing turns SystemExit into the exit status."""
     os.setsid()
@@ -90,6 +96,8 @@ def _run(
     os.environ.clear()
     os.environ.update(environment)
     np.random.seed()  # otherwise every fork would draw the same random numbers
+    if not compiled:
+        sys.modules["tensorflow"].config.run_functions_eagerly(True)
     option, program, *rest = arguments
     if option == "-m":
         sys.argv = [program, *rest]

@@ -7,10 +7,14 @@ from pathlib import Path
 from tests.support.training import datasets
 
 
-def train(data: Path, out: Path, *more: str | Path) -> tuple[int, str]:
-    """Train a model on `data`, write it to `out`, and return exit status and standard error."""
+def train(data: Path, out: Path, *more: str | Path, compiled: bool = False) -> tuple[int, str]:
+    """Train a model on `data`, write it to `out`, and return exit status and standard error.
+
+    `compiled`: whether TensorFlow compiles the training step.
+    """
     done = datasets.python(
         *("-m", "training", "train", "--data", data, "--out", out, "--epochs", "1", "--batch", "8"),
         *("--run-folder", out.with_suffix(".run"), "--fresh", *more),
+        compiled=compiled,
     )
     return done.returncode, done.stderr

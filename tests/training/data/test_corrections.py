@@ -114,6 +114,7 @@ def test_training_logs_unused_corrections(tmp_path: Path) -> None:
         *("-m", "training", "train", "--data", data, "--out", tmp_path / "tiny.keras"),
         *("--epochs", "1", "--batch", "8", "--run-folder", tmp_path / "run"),
         *("--corrections", file_of(tmp_path, "with_mask/nobody.jpg,,,-\n")),
+        compiled=False,
     )
     assert done.returncode == 0, done.stderr
     assert "1 of 1 corrections" in done.stderr

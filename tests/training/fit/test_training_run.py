@@ -46,7 +46,8 @@ def test_teacher_must_have_same_classes(
     tmp_path: Path, three_class_data: Path, three_class_model: Path
 ) -> None:
     taught = tmp_path / "taught.keras"
-    code, error = train(three_class_data, taught, "--classes", "3", "--teacher", three_class_model)
+    options = ("--classes", "3", "--teacher", three_class_model)
+    code, error = train(three_class_data, taught, *options, compiled=True)
     assert code == 0, error
     report = json.loads(taught.with_suffix(".json").read_bytes())
     teacher = json.loads(three_class_model.with_suffix(".json").read_bytes())
