@@ -6,20 +6,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from convert.compact import compact
-from convert.flatbuffer import packed, parsed
+from convert.flatbuffer import FILE_IDENTIFIER, packed, parsed
+from convert.from_keras import PIXEL_SCALE, PIXEL_ZERO_POINT
+from convert.ranges import StoredRanges
 from convert.synthetic_inputs import drawn_inputs
+from convert.uint8_input import with_uint8_input
 from convert.variants import VARIANTS
 from edge.classification.classifier import Classifier
+from edge.classification.model_card import attach_card, read_card
+from edge.common.paths import shipped_model
 from tests.support.runtimes import INSTALLED_RUNTIMES
-from tests.support.training.datasets import ROOT, python
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-MODELS = ROOT / "models"
 
 
 def test_tensor_names_are_short_and_match_signatures(flatbuffer: bytes) -> None:
@@ -68,37 +72,18 @@ def scores(model: Path, runtime: str) -> list[dict[str, float]]:
     return [classifier.classify_crop(crop).by_label for crop in drawn_inputs(40, 96)]
 
 
-LONG_AND_SHORT = """
-import sys
-from pathlib import Path
-import flatbuffers
-from convert.compact import compact
-from convert.flatbuffer import FILE_IDENTIFIER, parsed
-from convert.from_keras import PIXEL_SCALE, PIXEL_ZERO_POINT, float_flatbuffer, load_keras
-from convert.ranges import read_ranges
-from convert.uint8_input import with_uint8_input
-from convert.variants import VARIANTS
-from edge.classification.model_card import attach_card, read_card
-from training.network.model_report import read_report, report_path
-
-models, folder = map(Path, sys.argv[1:])
-card = read_card((models / "mask.tflite").read_bytes(), models)
-ranges = read_ranges(models / "mask.ranges.json", card.keras_sha256).ranges
-whole = float_flatbuffer(load_keras(models / "mask.keras"))
-for name, variant in VARIANTS.items():
-    long = with_uint8_input(variant.make(whole, ranges), PIXEL_SCALE, PIXEL_ZERO_POINT)
-    builder = flatbuffers.Builder(1 << 16)
-    builder.Finish(parsed(long).Pack(builder), FILE_IDENTIFIER)
-    (folder / f"{name}-long").write_bytes(attach_card(bytes(builder.Output()), card))
-    (folder / f"{name}-short").write_bytes(attach_card(compact(long), card))
-"""
-
-
-def test_compact_model_gives_identical_scores(tmp_path: Path) -> None:
-    done = python("-c", LONG_AND_SHORT, MODELS, tmp_path)
-    assert done.returncode == 0, done.stderr
-    for variant in VARIANTS:
-        long, short = tmp_path / f"{variant}-long", tmp_path / f"{variant}-short"
+def test_compact_model_gives_identical_scores(
+    tmp_path: Path, float_flatbuffer: bytes, stored_ranges: StoredRanges
+) -> None:
+    card = read_card(shipped_model().read_bytes(), shipped_model())
+    for name, variant in VARIANTS.items():
+        made = variant.make(float_flatbuffer, stored_ranges.ranges)
+        whole = with_uint8_input(made, PIXEL_SCALE, PIXEL_ZERO_POINT)
+        builder = flatbuffers.Builder(1 << 16)
+        builder.Finish(parsed(whole).Pack(builder), FILE_IDENTIFIER)
+        long, short = tmp_path / f"{name}-long", tmp_path / f"{name}-short"
+        long.write_bytes(attach_card(bytes(builder.Output()), card))
+        short.write_bytes(attach_card(compact(whole), card))
         assert long.stat().st_size > short.stat().st_size + 8000
         for runtime in INSTALLED_RUNTIMES:
             assert scores(long, runtime) == scores(short, runtime)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from convert.scoring_process import Measured, measured
 from convert.synthetic_inputs import drawn_inputs
 from convert.variants import VARIANTS, variant_path
 from edge.classification.classifier import Classifier
@@ -92,6 +93,29 @@ def test_every_variant_gives_the_same_answers(made: Made, variant: str, runtime:
     for one, other in zip(found, wanted, strict=True):
         assert one["no_mask"] == pytest.approx(other["no_mask"], abs=0.05)
         assert sum(one.values()) == pytest.approx(1, abs=0.02)
+
+
+KERAS_SCORES = """
+import sys, numpy as np
+from pathlib import Path
+from convert.from_keras import load_keras
+pictures = np.load(sys.argv[2]).astype("float32")
+np.save(sys.argv[3], load_keras(Path(sys.argv[1]))(pictures, training=False))
+"""
+
+
+def test_float_variant_scales_pixels_as_keras_does(made: Made, tmp_path: Path) -> None:
+    """Compare the scores with those of Keras, for every value that a pixel can have."""
+    ramp = np.arange(256, dtype=np.uint8)
+    pictures = np.stack([np.tile(np.roll(ramp, 7 * i), 108).reshape(96, 96, 3) for i in range(6)])
+    pixels, wanted = tmp_path / "pixels.npy", tmp_path / "scores.npy"
+    np.save(pixels, pictures)
+    done = python("-c", KERAS_SCORES, MODELS / "mask.keras", pixels, wanted)
+    assert done.returncode == 0, done.stderr
+    for runtime in INSTALLED_RUNTIMES:
+        found = measured(made.path("float32"), pixels, runtime)
+        assert isinstance(found, Measured)
+        np.testing.assert_allclose(found.scores, np.load(wanted), atol=1e-5)
 
 
 def test_table_has_every_variant_and_runtime(made: Made) -> None:
