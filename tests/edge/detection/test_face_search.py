@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -81,11 +83,16 @@ class Scene:
         return kinds
 
 
-def still_scene(**settings: float) -> Scene:
-    """A hall that has been empty for 40 seconds."""
-    scene = Scene(**settings)
+@functools.cache
+def _empty_for_40_seconds(settings: tuple[tuple[str, float], ...]) -> Scene:
+    scene = Scene(**dict(settings))
     scene.show(hall(), times=400)
     return scene
+
+
+def still_scene(**settings: float) -> Scene:
+    """A hall that has been empty for 40 seconds, which are computed only once."""
+    return copy.deepcopy(_empty_for_40_seconds(tuple(sorted(settings.items()))))
 
 
 def just_searched_scene() -> Scene:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -37,6 +40,16 @@ class StillHall:
         return bool(self.detector.update(thumbnail_of(picture), at_s).any())
 
 
+@functools.cache
+def _seen_for_ten_seconds(noise: float) -> StillHall:
+    return StillHall(noise)
+
+
+def still_hall(noise: float = 4.0) -> StillHall:
+    """Return a copy of the hall, whose ten seconds are computed only once."""
+    return copy.deepcopy(_seen_for_ten_seconds(noise))
+
+
 def test_everything_is_changed_until_it_is_searched() -> None:
     detector = MotionDetector()
     for at_s in (0.0, 0.1):
@@ -48,7 +61,7 @@ def test_everything_is_changed_until_it_is_searched() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 4.0, 10.0])
 def test_noise_is_no_motion(noise: float) -> None:
-    scene = StillHall(noise)
+    scene = still_hall(noise)
     moved = [
         scene.moves(photograph(hall(), scene.rng, noise), scene.at_s + n / FPS) for n in range(300)
     ]
@@ -59,13 +72,13 @@ def test_noise_is_no_motion(noise: float) -> None:
 @given(x=st.integers(0, 297), y=st.integers(0, 217))
 @settings(max_examples=60, deadline=None)
 def test_smallest_face_is_motion_at_any_place(x: int, y: int) -> None:
-    scene = StillHall()
+    scene = still_hall()
     assert scene.moves(photograph(with_person(hall(), x, y), scene.rng), scene.at_s)
 
 
 @pytest.mark.slow
 def test_slow_change_of_light_is_no_motion() -> None:
-    scene = StillHall()
+    scene = still_hall()
     for n in range(600):  # within a minute, the light falls to a half and nearly doubles again
         light = 0.75 + 0.25 * np.cos(2 * np.pi * n / 600)
         picture = photograph(hall(), scene.rng, light=light)
@@ -75,7 +88,7 @@ def test_slow_change_of_light_is_no_motion() -> None:
 
 def test_cloud_causes_little_motion() -> None:
     """The light falls by 40% within a second."""
-    scene = StillHall()
+    scene = still_hall()
     moved = [
         scene.moves(
             photograph(hall(), scene.rng, light=max(0.6, 1.0 - 0.05 * n)), scene.at_s + n / FPS
@@ -87,7 +100,7 @@ def test_cloud_causes_little_motion() -> None:
 
 @pytest.mark.slow
 def test_person_is_motion_until_searched() -> None:
-    scene = StillHall()
+    scene = still_hall()
     rng, at_s = scene.rng, scene.at_s
     occupied = with_person(hall(), 150)
     # `update` alone does not count as a search, and the person does not fade into the reference.
@@ -100,7 +113,7 @@ def test_person_is_motion_until_searched() -> None:
 
 
 def test_step_and_departure_are_motion() -> None:
-    scene = StillHall()
+    scene = still_hall()
     rng, at_s = scene.rng, scene.at_s
     scene.moves(photograph(with_person(hall(), 150), rng), at_s)
     scene.detector.mark_searched(WHOLE_FRAME)
@@ -127,7 +140,7 @@ def test_arrivals_are_motion_when_the_first_frame_was_occupied() -> None:
 
 def test_return_to_the_earlier_picture_is_motion() -> None:
     """A person turns away and back, and no frame is searched in between."""
-    scene = StillHall()
+    scene = still_hall()
     rng, at_s = scene.rng, scene.at_s
     occupied = with_person(hall(), 150)
     scene.moves(photograph(occupied, rng), at_s)
@@ -140,7 +153,7 @@ def test_return_to_the_earlier_picture_is_motion() -> None:
 
 
 def test_motion_is_located() -> None:
-    scene = StillHall()
+    scene = still_hall()
     picture = photograph(with_person(hall(), 150), scene.rng)
     rows, columns = np.nonzero(scene.detector.update(thumbnail_of(picture), scene.at_s))
     assert rows.min() >= 60 / 4 - 3
@@ -150,7 +163,7 @@ def test_motion_is_located() -> None:
 
 
 def test_another_thumbnail_size_starts_anew() -> None:
-    scene = StillHall()
+    scene = still_hall()
     assert scene.detector.update(np.zeros((30, 80), np.uint8), scene.at_s).all()
     scene.detector.mark_searched(WHOLE_FRAME)
     assert not scene.moves(np.zeros((120, 320), np.uint8), scene.at_s + 0.1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -127,23 +127,34 @@ class Played:
         return [(event.event_type, event.ended_by) for event in self.events]
 
 
-def joined_frames(clips: Sequence[Path], fps: float | None = None) -> Iterator[Frame]:
+def frames_of(clip: Path) -> Iterator[Frame]:
+    """Decode the frames of `clip`."""
+    source = VideoFile(clip)
+    while (frame := source.read()) is not None:
+        yield frame
+    source.close()
+
+
+def joined_frames(
+    clips: Sequence[Path],
+    fps: float | None = None,
+    read: Callable[[Path], Iterable[Frame]] = frames_of,
+) -> Iterator[Frame]:
     """Yield the frames of `clips` in sequence, with times that continue from clip to clip.
 
     At most `fps` frames a second are yielded. Frames keep the index that they have in their clip.
+    `read` returns all frames of a clip.
     """
     starts_s = 0.0
     for clip in clips:
-        source = VideoFile(clip)
         due_s, last_s = 0.0, 0.0
-        while (frame := source.read()) is not None:
+        for frame in read(clip):
             last_s = frame.captured_at_s
             if fps is not None:
                 if frame.captured_at_s < due_s - 1e-6:
                     continue
                 due_s += 1.0 / fps
             yield replace(frame, captured_at_s=starts_s + frame.captured_at_s)
-        source.close()
         starts_s += last_s + SEAM_S
 
 
