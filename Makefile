@@ -69,7 +69,7 @@ demo: $(VENV)/.dashboard ## Run a broker, the daemon on the demo clip, and the d
 
 test: $(VENV)/.dev lint ## Lint, types and all tests (installs TensorFlow, mosquitto, Chromium, PostgreSQL)
 	@$(MAKE) --no-print-directory test-tools
-	$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 unit: $(VENV)/.unit ## Lint, types, and the fast tests, without TensorFlow, a browser, or a database server
 	@$(MAKE) --no-print-directory broker-tools

@@ -10,14 +10,45 @@ from tests.support.dashboard.dashboards import Dashboard
 from tests.support.mqtt.brokers import Mosquitto, Subscriber
 from tests.support.mqtt.certificates import Authority
 
-END_TO_END = Path(__file__).parent / "e2e"
+TESTS = Path(__file__).parent
+END_TO_END = TESTS / "e2e"
+#: The file that takes longest, so that it starts first.
+LONGEST = TESTS / "systemd" / "test_device.py"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of whole processes as slow, so that `make unit` leaves them out."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests of whole processes as slow, so that `make unit` leaves them out.
+
+    In the workers of pytest-xdist, also put the files in the order in which they are to start.
+    """
     for item in items:
         if item.path.is_relative_to(END_TO_END):
             item.add_marker(pytest.mark.slow)
+    if hasattr(config, "workerinput"):
+        _order_files(items)
+
+
+def _order_files(items: list[pytest.Item]) -> None:
+    """Put the files with slow tests first, evenly mixed from all folders of `tests`.
+
+    Workers that run at the same time then differ in what they need: those of `training` compute,
+    and those of `e2e` wait. The quick files at the end let all workers end together.
+    """
+    slow = list(dict.fromkeys(item.path for item in items if _is_slow(item)))
+    by_folder: dict[str, list[Path]] = {}
+    for path in slow:
+        by_folder.setdefault(path.relative_to(TESTS).parts[0], []).append(path)
+    place = {
+        path: (index + 0.5) / len(paths)
+        for paths in by_folder.values()
+        for index, path in enumerate(paths)
+    }
+    place[LONGEST] = 0.0
+    items.sort(key=lambda item: place.get(item.path, 1.0))
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
 
 
 @pytest.fixture(autouse=True)
