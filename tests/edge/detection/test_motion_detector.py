@@ -70,7 +70,7 @@ def test_noise_is_no_motion(noise: float) -> None:
 
 @pytest.mark.slow
 @given(x=st.integers(0, 297), y=st.integers(0, 217))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_smallest_face_is_motion_at_any_place(x: int, y: int) -> None:
     scene = still_hall()
     assert scene.moves(photograph(with_person(hall(), x, y), scene.rng), scene.at_s)

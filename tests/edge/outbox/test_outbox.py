@@ -99,7 +99,7 @@ def test_clock_jump_does_not_age_events(tmp_path: Path, clock: MomentClock) -> N
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from(["put", "remove", "reopen", "fail", "mend"]), max_size=40))
 def test_outbox_behaves_like_a_numbered_list(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str]

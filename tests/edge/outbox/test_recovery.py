@@ -136,7 +136,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), bits=st.integers(1, 200))
 def test_random_damage_never_returns_wrong_events(
     tmp_path_factory: pytest.TempPathFactory, pristine: Path, seed: int, bits: int

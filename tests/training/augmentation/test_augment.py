@@ -23,7 +23,7 @@ def test_same_random_numbers_give_same_crop() -> None:
     assert (crops[0] != crops[2]).any()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(boxes, st.integers(0, 2**32), st.booleans())
 def test_crop_has_the_models_size(box: Box, seed: int, annotated: bool) -> None:
     face = Face(datasets.pattern(100), box, "mask", annotated)

@@ -21,7 +21,7 @@ def changed(bare: bool, seed: int) -> Pixels:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_occlusion_leaves_masks_mostly_visible(seed: int) -> None:
     hidden = changed(False, seed)
     lower = hidden[NOSE:CHIN, SIZE_PX // 4 : 3 * SIZE_PX // 4]

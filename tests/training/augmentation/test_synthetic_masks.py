@@ -30,7 +30,7 @@ def cloth(face: Face) -> Pixels:
 
 @pytest.mark.parametrize("style", WEARING_STYLES, ids=lambda style: f"{style.label}-{style.top[0]}")
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_mask_starts_at_height_of_style(style: WearingStyle, seed: int) -> None:
     rng = np.random.default_rng(seed)
     bare, donor = plain_face(SKIN, "no_mask"), plain_face(CLOTH, "mask")

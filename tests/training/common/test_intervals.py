@@ -112,7 +112,7 @@ def test_interval_ignores_undefined_draws() -> None:
     assert np.isnan(percentile_interval(np.array([np.nan]))).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 9)), min_size=1))
 def test_shares_stay_between_zero_and_one(faces: list[tuple[bool, bool, int]]) -> None:
     right, known, pictures = (np.array(column) for column in zip(*faces, strict=True))

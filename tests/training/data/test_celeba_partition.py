@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.common.errors import UsageError
@@ -53,7 +53,6 @@ def test_invalid_line_is_named(tmp_path: Path) -> None:
         read_dataset(tmp_path / "celeba", TWO)
 
 
-@settings(deadline=None)  # no deadline, because the test writes files
 @given(parts=st.dictionaries(st.from_regex(r"[0-9]{6}", fullmatch=True), st.sampled_from("012")))
 def test_list_is_read_as_written(
     tmp_path_factory: pytest.TempPathFactory, parts: dict[str, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.training import datasets
@@ -22,7 +22,6 @@ from training.data.picture_style import (
 values = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=30)
 
 
-@settings(deadline=None)  # no deadline: the first call imports scikit-learn
 @given(values, values)
 def test_separability_is_folded_roc_area(a: list[float], b: list[float]) -> None:
     from sklearn.metrics import roc_auc_score

@@ -22,7 +22,7 @@ from training.evaluation.evaluation_metrics import (
 TWO, THREE = LABELS[2], LABELS[3]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=4, max_size=40))
 def test_metrics_equal_scikit_learns(pairs: list[tuple[int, int]]) -> None:
     truth, predicted = (np.array(column) for column in zip(*pairs, strict=True))

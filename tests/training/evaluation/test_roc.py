@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
@@ -31,7 +31,6 @@ def columns(drawn: list[tuple[int, bool, int]]) -> tuple[np.ndarray, np.ndarray,
 
 
 @pytest.mark.slow
-@settings(deadline=None)  # no deadline: the first call imports scikit-learn
 @given(faces)
 def test_areas_equal_scikit_learns(drawn: list[tuple[int, bool, int]]) -> None:
     scores, positive, weights = columns(drawn)

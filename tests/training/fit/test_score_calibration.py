@@ -25,7 +25,7 @@ def world(count: int, labels: int, seed: int) -> tuple[Floats, Ints]:
     offsets=st.lists(st.floats(-1, 1), min_size=2, max_size=3),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_known_distortion_is_removed(scale: float, offsets: list[float], seed: int) -> None:
     logits, truth = world(3000, len(offsets), seed)
     wrong = ((logits - np.array(offsets)) / scale).astype(np.float32)

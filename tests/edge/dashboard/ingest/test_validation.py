@@ -220,7 +220,7 @@ def tampered(draw: st.DrawFn) -> dict[str, Any]:
 
 @pytest.mark.slow
 @given(tampered())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_validation_agrees_with_the_schema(
     body: dict[str, Any],
 ) -> None:
@@ -237,7 +237,6 @@ def test_validation_agrees_with_the_schema(
 
 @pytest.mark.slow
 @given(st.text(max_size=60), st.binary(max_size=200), st.booleans())
-@settings(deadline=None)
 def test_no_message_raises(leaf: str, payload: bytes, retained: bool) -> None:
     for topic in (
         leaf,
