@@ -172,9 +172,10 @@ $(BIN)/mypy
 endef
 
 # $(call need,program:package …) installs the packages of missing programs, or fails;
-# $(call wish,…) only reports the packages that cannot be installed. A plus separates several packages of one program.
+# $(call wish,…) and $(call prefer,…) only report packages that cannot be installed. A plus separates several packages of one program.
 need = $(call missing,$(1)) echo "Needed:$$missing; install them with your system's packages" >&2; exit 1; }; fi
 wish = $(call missing,$(1)) echo "They cannot be installed: the tests that need them are skipped." >&2; }; fi
+prefer = $(call missing,$(1)) echo "It cannot be installed: the tests take longer without it." >&2; }; fi
 missing = missing=; PATH="$$PATH:/usr/sbin:/sbin:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :)"; \
 	for p in $(1); do command -v "$${p%:*}" >/dev/null || missing="$$missing $${p\#*:}"; done; \
 	missing=$$(echo "$$missing" | tr + ' '); if [ -n "$$missing" ]; then \
@@ -185,6 +186,7 @@ missing = missing=; PATH="$$PATH:/usr/sbin:/sbin:$$(echo /usr/lib/postgresql/*/b
 test-tools: broker-tools
 	@$(call wish,shellcheck:shellcheck systemd-analyze:systemd mmdebstrap:mmdebstrap systemd-nspawn:systemd-container)
 	@$(call wish,chromium:chromium+fonts-dejavu-core initdb:postgresql)
+	@$(call prefer,chromium-headless-shell:chromium-headless-shell)
 
 # The programs that the fast tests run.
 broker-tools:
