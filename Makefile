@@ -105,18 +105,18 @@ evaluate: $(VENV)/.train ## Evaluate MODEL on the pictures in DATA
 
 train-detector: $(VENV)/.train ## Train models/face.keras, a face detector, on boxed pictures in DATA
 	@test -n "$(DATA)" || { echo "make train-detector: name your boxed pictures, e.g. make train-detector DATA='scenes WIDER_FACE'" >&2; exit 2; }
-	$(BIN)/python -m training detector $(foreach d,$(DATA),--data "$(d)") $(DETECTOR_ARGS) --out models/face.keras
+	$(BIN)/python -m training detector $(foreach d,$(DATA),--data "$(d)") --start models/mask.keras $(DETECTOR_ARGS) --out models/face.keras
 
 evaluate-detector: $(VENV)/.train ## Evaluate each DETECTOR (haar, or a file) on the boxed pictures in DATA
 	@test -n "$(DATA)" || { echo "make evaluate-detector: name your boxed pictures, e.g. make evaluate-detector DATA=scenes" >&2; exit 2; }
 	@$(BIN)/python -m training evaluate-detector $(foreach d,$(DETECTOR),--detector "$(d)") $(foreach d,$(DATA),--data "$(d)") $(DETECTOR_ARGS)
 
-convert: $(VENV)/.train ## Quantise each models/*.keras to its .tflite (with DATA, measure it again)
-	@done=; for model in models/*.keras; do \
-		test -f "$${model%.keras}.json" || continue; \
-		! grep -q '"kind": "face detector"' "$${model%.keras}.json" || continue; \
-		done=yes; $(BIN)/python -m convert --model "$$model" $(foreach d,$(DATA),--data "$(d)") $(CONVERT_ARGS); \
-	done; test -n "$$done" || { echo "make convert: no models/*.keras has its .json beside it; make train makes both" >&2; exit 1; }
+convert: $(VENV)/.train ## Quantise models/*.keras, or those in ONLY, to .tflite (with DATA, measure them again)
+	@done=; failed=; for model in $(or $(ONLY),models/*.keras); do \
+		test -f "$${model%.keras}.json" || continue; done=yes; \
+		$(BIN)/python -m convert --model "$$model" $(foreach d,$(DATA),--data "$(d)") $(CONVERT_ARGS) || failed=yes; \
+	done; test -n "$$done" || { echo "make convert: no models/*.keras has its .json beside it; make train makes both" >&2; exit 1; }; \
+	test -z "$$failed"
 
 frontier: $(VENV)/.train ## Compare detector settings on boxed scenes in DATA and on CLIPS (default: the demo)
 	@test -n "$(DATA)" || { echo "make frontier: name your boxed photographs, e.g. make frontier DATA=scenes CLIPS=clips" >&2; exit 2; }

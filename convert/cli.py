@@ -9,7 +9,7 @@ from pathlib import Path
 
 from convert.parity import GATE
 from convert.ranges import ranges_path
-from convert.variants import INT8, VARIANTS
+from convert.variants import INT8, SHIPPED_DETECTORS, VARIANTS
 from edge.common.errors import UserError
 
 ALL = "all"
@@ -68,18 +68,28 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _convert(options: argparse.Namespace) -> None:
-    from convert.conversion import Job, convert
+    from convert.conversion import convert
+    from convert.detector_conversion import convert_detector
+    from convert.detector_table import detector_dict, detector_text
+    from convert.job import Job
     from convert.table import as_dict, as_text
+    from training.face_detector.detector_report_file import is_detector_report
+    from training.network.model_report import report_path
 
-    wanted = {*(VARIANTS if ALL in options.variants else options.variants), INT8}
-    outcome = convert(
-        Job(
-            model=options.model,
-            out=options.out or options.model.with_suffix(".tflite"),
-            ranges=options.ranges or ranges_path(options.model),
-            variants=tuple(name for name in VARIANTS if name in wanted),
-            data=tuple(options.data),
-        )
+    is_detector = is_detector_report(report_path(options.model))
+    shipped = SHIPPED_DETECTORS if is_detector else (INT8,)
+    wanted = {*(VARIANTS if ALL in options.variants else options.variants), *shipped}
+    job = Job(
+        model=options.model,
+        out=options.out or options.model.with_suffix(".tflite"),
+        ranges=options.ranges or ranges_path(options.model),
+        variants=tuple(name for name in VARIANTS if name in wanted),
+        data=tuple(options.data),
     )
-    lines = [json.dumps(as_dict(outcome))] if options.json else as_text(outcome)
+    if is_detector:
+        found = convert_detector(job)
+        lines = [json.dumps(detector_dict(found))] if options.json else detector_text(found)
+    else:
+        outcome = convert(job)
+        lines = [json.dumps(as_dict(outcome))] if options.json else as_text(outcome)
     sys.stdout.write("\n".join(lines) + "\n")

@@ -19,8 +19,8 @@ import numpy as np
 from convert.flatbuffer import parameters
 from convert.latency import PairedTimes, paired_times
 from convert.original_model import original_flatbuffer
-from edge.classification.interpreter import RUNTIMES
 from edge.common.errors import UserError
+from edge.inference.interpreter import RUNTIMES
 
 MODEL = Path("models/mask.tflite")
 PAIRS = 300

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,35 +10,24 @@ import msgspec
 import numpy as np
 
 from convert.activation_ranges import ranges_of
+from convert.atomic_files import temporary_folder
 from convert.card import card_of, check_belongs
 from convert.figures import card_figures
 from convert.from_keras import float_flatbuffer, load_keras
+from convert.job import Job
 from convert.parity import Floats
 from convert.pictures import CheckSet, check_set, training_crops
 from convert.ranges import StoredRanges, read_ranges, write_ranges
 from convert.runtime_check import Runs, checked, save_pixels
-from convert.variants import VARIANTS, built, variant_path
-from edge.classification.model_card import attach_card, digest
+from convert.variants import built, quantisation_of, variant_path
+from edge.classification.model_card import attach_card
 from edge.common.errors import UserError
+from edge.inference.model_file import digest
 from training.data.datasets import read_datasets
 from training.network.model_report import Report, read_report, report_path
 
 #: Batch size for Keras.
 BATCH = 256
-
-
-@dataclass(frozen=True)
-class Job:
-    """A conversion to do; `data`: folders of data sets, empty to use the stored figures.
-
-    `out`: the path of the int8 model; `variant_path` gives the paths of the other variants.
-    """
-
-    model: Path
-    out: Path
-    ranges: Path
-    variants: tuple[str, ...]
-    data: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -82,7 +68,7 @@ def convert(job: Job) -> Outcome:
     flatbuffers = {name: built(name, flatbuffer, stored.ranges) for name in job.variants}
     check = check_set(data, labels, report.size_px)
     keras_scores = _keras_scores(model, check)
-    with _temporary_folder(job.out) as folder:
+    with temporary_folder(job.out) as folder:
         runs = _all_checked(flatbuffers, report, check, keras_scores, folder)
         if data:
             stored = msgspec.structs.replace(stored, figures=_figures(runs, check, report))
@@ -109,14 +95,6 @@ def _keras_scores(model: Any, check: CheckSet) -> Floats:
     return np.concatenate([np.asarray(each, np.float32) for each in scores])
 
 
-@contextmanager
-def _temporary_folder(out: Path) -> Iterator[Path]:
-    """Provide a temporary folder on the disk of `out`, so that files can be moved atomically."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".convert-") as folder:
-        yield Path(folder)
-
-
 def _all_checked(
     flatbuffers: dict[str, bytes],
     report: Report,
@@ -129,7 +107,7 @@ def _all_checked(
     runs = {}
     for variant, flatbuffer in flatbuffers.items():
         candidate = folder / f"{variant}.tflite"
-        card = card_of(report, VARIANTS[variant].quantisation, {})
+        card = card_of(report, quantisation_of(variant, "RGB"), {})
         candidate.write_bytes(attach_card(flatbuffer, card))
         runs[variant] = checked(variant, candidate, check, keras_scores, pixels)
     return runs
@@ -151,7 +129,7 @@ def _write(
     written = []
     for variant, flatbuffer in flatbuffers.items():
         figures = stored.figures.get(variant, {})
-        content = attach_card(flatbuffer, card_of(report, VARIANTS[variant].quantisation, figures))
+        content = attach_card(flatbuffer, card_of(report, quantisation_of(variant, "RGB"), figures))
         target = variant_path(job.out, variant)
         (folder / target.name).write_bytes(content)
         written.append((variant, target, len(content)))

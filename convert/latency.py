@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.child_process import json_answer
-from edge.classification.interpreter import load_interpreter
 from edge.common.errors import UserError
+from edge.inference.interpreter import load_interpreter
 
 WARM_UP = 10
 SEED = 3

@@ -11,8 +11,8 @@ import numpy as np
 from convert.parity import Floats, Parity, check_parity, compare
 from convert.pictures import CheckSet
 from convert.scoring_process import Measured, measured
-from edge.classification.interpreter import RUNTIMES
 from edge.common.errors import UserError
+from edge.inference.interpreter import RUNTIMES
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,20 @@ class Runs:
     missing: dict[str, str]
 
 
+def installed_runtimes() -> list[str]:
+    """Return the names of the installed runtimes; raises UserError if there is none."""
+    found = [name for name, module in RUNTIMES if _is_installed(module)]
+    if not found:
+        raise UserError(
+            "nothing is written: no TFLite runtime is installed, so the model cannot be checked"
+        )
+    return found
+
+
+def _is_installed(module: str) -> bool:
+    return importlib.util.find_spec(module.partition(".")[0]) is not None
+
+
 def checked(
     variant: str, candidate: Path, check: CheckSet, keras_scores: Floats, pixels: Path
 ) -> Runs:
@@ -47,21 +61,16 @@ def checked(
     Raises UserError when an installed runtime cannot run it or the gate rejects it, or when no
     runtime is installed: a file that one runtime refuses must not reach devices with that runtime.
     """
-    ran, missing = [], {}
-    for runtime, module in RUNTIMES:
-        if importlib.util.find_spec(module.partition(".")[0]) is None:
-            missing[runtime] = "it is not installed"
-            continue
+    ran = []
+    installed = installed_runtimes()
+    for runtime in installed:
         answer = measured(candidate, pixels, runtime)
         if not isinstance(answer, Measured):
             raise UserError(f"the {variant} model is not written: {runtime} fails: {answer}")
         parity = compare(keras_scores, answer.scores)
         check_parity(parity, variant)
         ran.append(Run(runtime, answer.scores, parity, answer.latency_ms))
-    if not ran:
-        raise UserError(
-            "nothing is written: no TFLite runtime is installed, so the model cannot be checked"
-        )
+    missing = {name: "it is not installed" for name, _ in RUNTIMES if name not in installed}
     return Runs(tuple(ran), missing)
 
 

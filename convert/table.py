@@ -71,7 +71,7 @@ def as_text(outcome: Outcome) -> Iterator[str]:
                 *_accuracy(row["accuracy"], names),
             ]
         )
-    yield from _aligned(rows)
+    yield from aligned(rows)
     for variant, missing in found["not_run"].items():
         for reason in missing.values():
             yield f"{variant}: not run ({reason})"
@@ -81,7 +81,8 @@ def _accuracy(by_name: dict[str, float], names: list[str]) -> list[str]:
     return [f"{by_name[name]:.4f}" for name in names] or ["needs --data"]
 
 
-def _aligned(rows: list[list[str]]) -> Iterator[str]:
+def aligned(rows: list[list[str]]) -> Iterator[str]:
+    """Return the lines of a table whose first two columns are text and whose others are numbers."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         words = [f"{cell:{width}}" for cell, width in zip(row[:2], widths[:2], strict=True)]

@@ -1,4 +1,4 @@
-"""The variants of a model; all take uint8 RGB pixels and return the probability of each label."""
+"""The variants of a model: all have the same input, uint8 pixels, and the same outputs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from convert.uint8_input import with_uint8_input
 
 #: The variant that is always made, and that Mask Patrol ships.
 INT8 = "int8"
+#: The variants of a face detector that are always made: where tflite-runtime has no fast kernels
+#: for int8, the daemon uses float16 (`edge.detection.load_detector`).
+SHIPPED_DETECTORS = (INT8, "float16")
 
 
 @dataclass(frozen=True)
 class Variant:
     """The description of a variant, and the function that makes it.
 
-    `quantisation`: the text of this field in the variant's card. `make` returns the variant's
-    flatbuffer, made from the float flatbuffer and the ranges.
+    `quantisation`: the text of this field in the variant's card, in which `{pixels}` stands for the
+    kind of pixels. `make` returns the variant's flatbuffer, made from the float flatbuffer and the
+    ranges.
     """
 
     quantisation: str
@@ -30,23 +34,29 @@ class Variant:
 
 VARIANTS = {
     "float32": Variant(
-        "none: float32 weights and activations; input uint8 RGB pixels, output float32",
+        "none: float32 weights and activations; input uint8 {pixels} pixels, output float32",
         lambda flatbuffer, _: flatbuffer,
     ),
     "float16": Variant(
-        "float16 weights, computed with in float32; input uint8 RGB pixels, output float32",
+        "float16 weights, computed with in float32; input uint8 {pixels} pixels, output float32",
         lambda flatbuffer, _: float16(flatbuffer),
     ),
     "dynamic": Variant(
         "int8 weights, per channel and in the last layer per tensor, activations float32 and"
-        " quantised anew for every picture; input uint8 RGB pixels, output float32",
+        " quantised anew for every picture; input uint8 {pixels} pixels, output float32",
         lambda flatbuffer, _: dynamic(flatbuffer),
     ),
     INT8: Variant(
-        "int8: weights per channel, activations per tensor; input uint8 RGB pixels, output int8",
+        "int8: weights per channel, activations per tensor; input uint8 {pixels} pixels,"
+        " output int8",
         int8,
     ),
 }
+
+
+def quantisation_of(variant: str, pixels: str) -> str:
+    """Return the text in the card of `variant` of a model that takes `pixels`, such as RGB."""
+    return VARIANTS[variant].quantisation.format(pixels=pixels)
 
 
 def built(variant: str, flatbuffer: bytes, ranges: Ranges) -> bytes:

@@ -18,9 +18,9 @@ import numpy as np
 
 from edge.bench.stage_costs import StageCosts
 from edge.camera.source import Frame
-from edge.classification.interpreter import load_interpreter
 from edge.common.arrays import Pixels
-from edge.detection.face_detector import default_cascade
+from edge.detection.haar_detector import default_cascade
+from edge.inference.interpreter import load_interpreter
 
 CASCADE = "haarcascade_frontalface_default.xml"
 SCALE_FACTOR = 1.1

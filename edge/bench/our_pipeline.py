@@ -13,7 +13,7 @@ from edge.classification.classifier import load_classifier
 from edge.common.clock import UtcClock
 from edge.common.paths import shipped_model, user_path
 from edge.config.settings import Settings, change
-from edge.detection.face_detector import HaarDetector
+from edge.detection.load_detector import load_detector
 from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
 
@@ -41,7 +41,7 @@ class Ours:
         """Start a clip; the times of the stages are added to `costs`."""
         self._pipeline = Pipeline(
             self._settings,
-            HaarDetector(self._settings.detector),
+            load_detector(self._settings.detector),
             self._classifier,
             UtcClock(lambda: 0.0),
             costs,

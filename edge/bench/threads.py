@@ -13,7 +13,8 @@ from edge.bench.results import ThreadFigures
 from edge.camera.source import Frame
 from edge.classification.classifier import load_classifier
 from edge.config.settings import Settings, change
-from edge.detection.face_detector import HaarDetector
+from edge.detection.face_detector import Finder
+from edge.detection.load_detector import load_detector
 
 COUNTS = (1, 2, 4)
 #: In each round every thread count is measured once. An additional first round is not counted.
@@ -25,7 +26,7 @@ def thread_figures(settings: Settings, frames: Sequence[Frame]) -> list[ThreadFi
 
     Afterwards OpenCV is left with one thread.
     """
-    detector = HaarDetector(settings.detector)
+    detector = load_detector(settings.detector).finder
     models = {
         count: load_classifier(change(settings, classifier={"threads": count}).classifier)
         for count in COUNTS
@@ -48,7 +49,7 @@ def thread_figures(settings: Settings, frames: Sequence[Frame]) -> list[ThreadFi
     ]
 
 
-def _search(detector: HaarDetector, frame: Frame) -> None:
+def _search(detector: Finder, frame: Frame) -> None:
     detector.search(detector.to_luma(frame))
 
 

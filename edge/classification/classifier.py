@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from edge.classification.face_crop import crop_face, resize_crop
-from edge.classification.interpreter import load_interpreter
-from edge.classification.model_card import Card, digest, read_card
+from edge.classification.model_card import Card, read_card
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model, user_path
 from edge.config.settings import ClassifierSettings, EventSettings
+from edge.inference.interpreter import load_interpreter
+from edge.inference.model_file import digest
 
 CHANNELS = 3
 

@@ -1,38 +1,26 @@
-"""The model card: the description of a model, in a zip archive appended to its `.tflite` file.
+"""The model card: the description of the classifier, appended to its `.tflite` file.
 
-This is the "associated files" convention of TFLite: the flatbuffer comes first, runtimes ignore
-what follows it, and any unzip tool can read the archive. The archive contains `labels.txt` (one
-label per line, in the order of the outputs) and `model.json` (`Card`).
+The archive contains `labels.txt` (one label per line, in the order of the outputs) and `model.json`
+(`Card`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import struct
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
 from edge.common.errors import UserError
+from edge.inference.model_file import (
+    CARD_NAME,
+    attach_files,
+    attached_files,
+    card_bytes,
+    decode_card,
+)
 
 LABELS_NAME = "labels.txt"
-CARD_NAME = "model.json"
-
-#: Exceptions that `zipfile` raises for a missing, incomplete or damaged archive.
-ARCHIVE_ERRORS = (
-    zipfile.BadZipFile,
-    RuntimeError,
-    LookupError,
-    ValueError,
-    OSError,
-    EOFError,
-    struct.error,
-    zlib.error,
-)
 
 #: The label whose score is compared with the alert threshold of the card.
 ALERT_LABEL = "no_mask"
@@ -98,16 +86,8 @@ class Card(_CardPart, frozen=True, kw_only=True):
 
 def attach_card(flatbuffer: bytes, card: Card) -> bytes:
     """Return `flatbuffer` with `card` appended; the same arguments give the same bytes."""
-    buffer = io.BytesIO(flatbuffer)
-    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
-        for name, content in (
-            (LABELS_NAME, "".join(f"{label}\n" for label in card.labels).encode()),
-            (CARD_NAME, msgspec.json.format(msgspec.json.encode(card), indent=2)),
-        ):
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content)
-    return buffer.getvalue()
+    labels = "".join(f"{label}\n" for label in card.labels).encode()
+    return attach_files(flatbuffer, {LABELS_NAME: labels, CARD_NAME: card_bytes(card)})
 
 
 def read_card(model: bytes, path: Path) -> Card:
@@ -115,18 +95,8 @@ def read_card(model: bytes, path: Path) -> Card:
 
     Raises UserError if the card is missing or one of its fields is invalid.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(model)) as archive:
-            raw, labels = archive.read(CARD_NAME), archive.read(LABELS_NAME)
-    except ARCHIVE_ERRORS as error:
-        raise UserError(
-            f"{path} has no model card ({error}); convert it with `make convert`,"
-            " or use a model that ships with Mask Patrol"
-        ) from None
-    try:
-        card = msgspec.json.decode(raw, type=Card)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UserError(f"the card of {path} is invalid: {error}") from None
+    raw, labels = attached_files(model, (CARD_NAME, LABELS_NAME), path)
+    card = decode_card(raw, Card, path)
     _check(card, labels.decode(errors="replace").split(), path)
     return card
 
@@ -147,9 +117,3 @@ def _check(card: Card, labels: list[str], path: Path) -> None:
         problem = f"`labels` is {card.labels}, but {LABELS_NAME} contains {labels}"
     if problem:
         raise UserError(f"the card of {path} is invalid: {problem}")
-
-
-def digest(content: bytes) -> str:
-    """Return `sha256:` and the hexadecimal digest of `content`, the form used in events and
-    cards."""
-    return "sha256:" + hashlib.sha256(content).hexdigest()

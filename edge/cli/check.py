@@ -23,7 +23,7 @@ from edge.classification.classifier import (
 )
 from edge.common.errors import UserError
 from edge.config.settings import Settings, change, load_settings
-from edge.detection.face_detector import DEFAULT_CASCADE, HaarDetector
+from edge.detection.load_detector import load_detector
 from edge.mqtt.broker import (
     Broker,
     closed_before_connack_error,
@@ -69,7 +69,7 @@ def run_checks(
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("model", lambda: _check_model(settings, loaded)),
         ("inference", lambda: _check_inference(loaded)),
-        ("cascade", lambda: _check_cascade(settings)),
+        ("detector", lambda: _check_detector(settings)),
         ("source", lambda: _check_source(settings)),
         ("outbox", lambda: _check_outbox(settings)),
         ("broker", lambda: _check_broker(settings)),
@@ -105,13 +105,13 @@ def _check_inference(loaded: list[Classifier]) -> str:
     return f"ran in {loaded[0].runtime}"
 
 
-def _check_cascade(settings: Settings) -> str:
-    HaarDetector(settings.detector).find(np.zeros((120, 160, CHANNELS), np.uint8))
-    detector = settings.detector
+def _check_detector(settings: Settings) -> str:
+    detector = load_detector(settings.detector)
+    detector.finder.find(np.zeros((120, 160, CHANNELS), np.uint8))
     return (
-        f"{detector.cascade or f'{DEFAULT_CASCADE} of OpenCV'}; searches frames"
-        f" {detector.width_px} px wide for faces of at least {100.0 * detector.min_face:.1f}% of"
-        " the width"
+        f"{settings.detector.kind}: {detector.name}; searches frames"
+        f" {settings.detector.width_px} px wide for faces of at least"
+        f" {100.0 * settings.detector.min_face:.1f}% of the width"
     )
 
 

@@ -16,7 +16,7 @@ from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import Settings
 from edge.detection.annotate import LABEL_TEXT, annotated
-from edge.detection.face_detector import HaarDetector
+from edge.detection.load_detector import load_detector
 from edge.detection.still_images import (
     StillFace,
     as_record,
@@ -39,7 +39,7 @@ class DetectOptions:
 def detect(settings: Settings, options: DetectOptions) -> int:
     """Process each picture and print the result; return 1 when one of them failed, else 0."""
     classifier = load_classifier(settings.classifier)
-    detector = HaarDetector(still_detector_settings(settings))
+    detector = load_detector(still_detector_settings(settings)).finder
     out = _AnnotatedCopies(options.out, options.images) if options.out else None
     failed = False
     for path in options.images:

@@ -52,8 +52,16 @@ def demo_clip() -> Path:
 
 
 def shipped_model() -> Path:
-    """Return the path of the model that is used if none is configured."""
+    """Return the path of the classifier's model that is used if none is configured."""
     return PACKAGE.parent / "models" / "mask.tflite"
+
+
+def shipped_detector(variant: str = "") -> Path:
+    """Return the path of the face detector's network that is used if none is configured.
+
+    `variant` is that of the file: empty for int8, or `-float16`.
+    """
+    return PACKAGE.parent / "models" / f"face{variant}.tflite"
 
 
 def event_schema() -> Path:

@@ -51,8 +51,11 @@ class CameraSettings(Section, frozen=True, kw_only=True):
 
 
 class DetectorSettings(Section, frozen=True, kw_only=True):
-    """The Haar cascade, and the small grey picture in which it searches for faces."""
+    """How faces are searched: the network, the Haar cascade, and their small grey picture."""
 
+    kind: Literal["both", "learned", "haar"] = "both"
+    model: str = ""
+    min_score: Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)] | None = None
     cascade: str = ""
     width_px: Annotated[int, msgspec.Meta(ge=80, le=4096)] = 320
     scale_factor: Annotated[float, msgspec.Meta(gt=1.0, le=2.0)] = 1.1

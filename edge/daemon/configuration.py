@@ -8,7 +8,8 @@ from edge.classification.classifier import Classifier, load_classifier
 from edge.config.settings import Settings
 from edge.daemon.event_writer import EventWriter
 from edge.daemon.snapshot_store import SnapshotStore
-from edge.detection.face_detector import HaarDetector
+from edge.detection.face_detector import FaceDetector
+from edge.detection.load_detector import load_detector
 from edge.health.reporters import InfoReporter
 from edge.mqtt.payloads import Origin
 
@@ -19,7 +20,7 @@ class Configuration:
 
     settings: Settings
     classifier: Classifier
-    detector: HaarDetector
+    detector: FaceDetector
 
     @property
     def origin(self) -> Origin:
@@ -29,9 +30,9 @@ class Configuration:
 
 
 def load_configuration(settings: Settings) -> Configuration:
-    """Load the model and the cascade of `settings`; raises UserError when one is unusable."""
+    """Load the models and the cascade of `settings`; raises UserError when one is unusable."""
     return Configuration(
-        settings, load_classifier(settings.classifier), HaarDetector(settings.detector)
+        settings, load_classifier(settings.classifier), load_detector(settings.detector)
     )
 
 
@@ -64,4 +65,6 @@ class ActiveConfiguration:
         self._settings = configuration.settings
         self._writer.change_origin(configuration.origin)
         self._snapshots.change(configuration.settings.snapshot)
-        self._info.update(configuration.settings, configuration.classifier)
+        self._info.update(
+            configuration.settings, configuration.classifier, configuration.detector.name
+        )

@@ -14,7 +14,7 @@ from edge.classification.classifier import alert_labels, load_classifier
 from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.daemon.configuration import Configuration
-from edge.detection.face_detector import HaarDetector
+from edge.detection.load_detector import load_detector
 from edge.events.pipeline import Pipeline
 from edge.events.snapshot import Snapshots
 from edge.tracking.zone import Zone
@@ -88,16 +88,14 @@ class Reload:
         """Load and check everything, and begin to open the camera if its settings changed."""
         running = self._running
         settings, fixed = self._load_settings()
-        # The model is loaded even if its path is the same: the file may have been replaced.
+        # The models are loaded even if their paths are the same: the files may have been replaced.
         classifier = load_classifier(settings.classifier)
         if (
             classifier.digest == running.classifier.digest
             and settings.classifier == running.settings.classifier
         ):
             classifier = running.classifier
-        detector = running.detector
-        if settings.detector != running.settings.detector:
-            detector = HaarDetector(settings.detector)
+        detector = load_detector(settings.detector)
         alert_labels(settings.events, classifier)
         Zone(settings.camera.zone)
         if settings.snapshot.enabled:

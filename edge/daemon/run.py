@@ -103,7 +103,7 @@ def run(settings: Settings, options: RunOptions) -> int:
         loop = build.build_loop(
             path, clock, messaging, measurements, notifier, terminal, requests, thermal
         )
-        info.update(settings, configuration.classifier)
+        info.update(settings, configuration.classifier, configuration.detector.name)
 
         # Before anything is sent, alerts that a crash interrupted are ended in the outbox.
         if messaging.delivery is not None:

@@ -1,186 +1,98 @@
-"""The face detector: finds the faces in a frame with a Haar cascade."""
+"""What a face detector returns, and the interfaces of its parts.
+
+A detector has a finder, which searches a whole image, and may have a follower, which only searches
+the surroundings of a known face. The Haar cascade can do both, and can also search a region in less
+time than the whole image; the network of `edge.detection.learned_detector` takes the same time for
+every search.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
-
-import cv2
-import numpy as np
 
 from edge.camera.source import Frame
 from edge.common.arrays import Box, Pixels
-from edge.common.errors import UserError
-from edge.common.paths import kind_of, user_path
-from edge.config.settings import DetectorSettings
-
-#: The frontal cascade of OpenCV that finds the most faces in the time that it takes. Measured in
-#: 240 annotated photographs with a scale factor of 1.1, a width of 320 px, and faces from 7% of the
-#: width on: `alt2` with 3 neighbours found 61% of the bare faces and 6 false boxes per 100
-#: photographs; `default` with 4 neighbours found 59% and 8 false boxes; `alt` with 3 neighbours
-#: found 62% and 4 false boxes, but took a fifth more time. Twelve of the best settings were run on
-#: clips: the defaults of `detector` are the cheapest of these settings with which alerts come
-#: within 0.3 s of the alerts of a full search. See "The detector" in training/EXPERIMENTS.md.
-DEFAULT_CASCADE = "haarcascade_frontalface_alt2.xml"
-#: A search within `reach` face widths of a predicted face finds faces whose width is at least
-#: `1 - SHRINK_PER_REACH * reach` and at most `1 + GROWTH_PER_REACH * reach` times the predicted
-#: width.
-SHRINK_PER_REACH, GROWTH_PER_REACH = 0.5, 0.65
-#: Bounds of the two factors by which the predicted width is multiplied.
-MIN_SIZE_FACTOR, MAX_SIZE_FACTOR = 0.7, 1.5
-#: The luma plane of a camera is used if its width is at least this share of the configured width.
-#: Cameras round the width that is requested, or choose another width.
-MIN_LUMA_WIDTH_SHARE = 0.9
-#: Side of the window that the cascades were trained with.
-MIN_SIDE_PX = 20
+from edge.detection.luma import Luma
 
 
 @dataclass(frozen=True)
 class Face:
     """A box in a frame that contains a face: x, y, width, height in pixels of the full frame.
 
-    `support` is the number of raw detections that were merged into the box; the higher this number,
-    the more likely the box contains a face.
+    `support` is the number of raw detections of the cascade that were merged into the box; the
+    higher this number, the more likely the box contains a face. Other detectors map their score to
+    the number that is as reliable.
     """
 
     box_px: Box
-    support: int
+    support: float
 
 
-@dataclass(frozen=True)
-class Luma:
-    """A grey image that is searched for faces.
+class Finder(Protocol):
+    """Finds all faces of an image."""
 
-    `pixels` is (height, width) uint8; `scale` is its width divided by that of the frame.
-    """
+    @property
+    def name(self) -> str:
+        """What finds the faces, for people."""
 
-    pixels: Pixels
-    scale: float
-
-
-class FaceDetector(Protocol):
-    """The interface of face detectors. A learned detector could implement this interface too."""
+    def find(self, image_bgr: Pixels) -> list[Face]:
+        """Return all faces in a (height, width, 3) uint8 image, those with the highest support
+        first."""
 
     def to_luma(self, frame: Frame) -> Luma:
-        """Return the image that this detector searches for the faces of `frame`."""
+        """Return the image in which the faces of `frame` are searched."""
 
     def search(self, luma: Luma) -> list[Face]:
         """Return all faces, each once, those with the highest support first."""
 
+
+class RegionFinder(Protocol):
+    """Finds the faces in a part of an image, in less time than in the whole image."""
+
     def search_region(self, luma: Luma, region: Box) -> list[Face]:
         """Return all faces within `region`: x, y, width, height as fractions of the frame."""
+
+
+class Follower(Protocol):
+    """Finds a known face again."""
+
+    @property
+    def name(self) -> str:
+        """What follows the faces, for people."""
 
     def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
         """Return the faces about as large as the predicted `box_px`, in pixels of the frame, and
         at most `reach` times its width away from it."""
 
 
-class HaarDetector:
-    """A Haar cascade of OpenCV, run on a grey image scaled down to a working width."""
-
-    def __init__(self, settings: DetectorSettings) -> None:
-        """Load the cascade; raises UserError if the file is missing or is not a cascade."""
-        path = user_path(settings.cascade) if settings.cascade else default_cascade()
-        if kind_of(path) != "file":
-            raise UserError(
-                f"no such cascade file: {path};"
-                " leave detector.cascade empty to use the cascade of OpenCV"
-            )
-        self._cascade = _load_cascade(path)
-        self._settings = settings
-
-    def find(self, image_bgr: Pixels) -> list[Face]:
-        """Return all faces in a (height, width, 3) uint8 image, those with the highest support
-        first."""
-        return self.search(_convert(image_bgr, self._settings.width_px))
-
-    def to_luma(self, frame: Frame) -> Luma:
-        """Return the grey image, at most `detector.width_px` wide.
-
-        It is made from the luma plane of the camera if there is one and it is wide enough.
-        """
-        luma, max_px = frame.luma, self._settings.width_px
-        # The camera may have been opened for a smaller width than a reload has configured.
-        if luma is None or luma.shape[1] < MIN_LUMA_WIDTH_SHARE * min(
-            max_px, frame.image_bgr.shape[1]
-        ):
-            return _convert(frame.image_bgr, max_px)
-        if luma.shape[1] > max_px:
-            size = (max_px, max(1, round(luma.shape[0] * max_px / luma.shape[1])))
-            luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
-        return Luma(luma, luma.shape[1] / frame.image_bgr.shape[1])
-
-    def search(self, luma: Luma) -> list[Face]:
-        """Return all faces that are at least `min_face` of the frame's width wide."""
-        side_px = self._min_side_px(luma)
-        return without_overlaps(self._detect(luma.pixels, luma.scale, (0, 0), side_px, 0))
-
-    def search_region(self, luma: Luma, region: Box) -> list[Face]:
-        """Return the faces in `region` that are at least `min_face` of the frame's width wide."""
-        height, width = luma.pixels.shape
-        x, y, w, h = region
-        corners = (x * width, y * height, (x + w) * width, (y + h) * height)
-        return self._search_between(luma, corners, self._min_side_px(luma), 0)
-
-    def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
-        """Return the faces around `box_px`; a larger `reach` allows a wider range of sizes."""
-        x, y, w, h = (v * luma.scale for v in box_px)
-        around = reach * max(w, h)
-        corners = (x - around, y - around, x + w + around, y + h + around)
-        min_px = round(max(MIN_SIZE_FACTOR, 1.0 - SHRINK_PER_REACH * reach) * w)
-        max_px = round(min(MAX_SIZE_FACTOR, 1.0 + GROWTH_PER_REACH * reach) * w)
-        min_px = max(self._min_side_px(luma), min_px)
-        return self._search_between(luma, corners, min_px, max(min_px, MIN_SIDE_PX, max_px))
-
-    def _search_between(self, luma: Luma, corners: Box, min_px: int, max_px: int) -> list[Face]:
-        """Return the faces between `corners`: left, top, right, bottom in pixels of `luma`."""
-        height, width = luma.pixels.shape
-        left, top = max(0, int(corners[0])), max(0, int(corners[1]))
-        right, bottom = min(width, int(corners[2])), min(height, int(corners[3]))
-        if right - left < MIN_SIDE_PX or bottom - top < MIN_SIDE_PX:
-            return []
-        region = luma.pixels[top:bottom, left:right]
-        return without_overlaps(self._detect(region, luma.scale, (left, top), min_px, max_px))
-
-    def _min_side_px(self, luma: Luma) -> int:
-        width = int(luma.pixels.shape[1])
-        return max(1, round(self._settings.min_face * width))
-
-    def _detect(
-        self, grey: Pixels, scale: float, corner: tuple[int, int], min_px: int, max_px: int
-    ) -> list[Face]:
-        """Run the cascade on `grey`, the part of the luma image that starts at `corner`.
-
-        Faces are between `min_px` and `max_px` wide; 0 means no bound.
-        """
-        boxes, supports = self._cascade.detectMultiScale2(
-            grey,
-            scaleFactor=self._settings.scale_factor,
-            minNeighbors=self._settings.min_neighbors,
-            minSize=(min_px, min_px),
-            maxSize=(max_px, max_px),
-        )
-        left, top = corner
-        return [
-            Face(((x + left) / scale, (y + top) / scale, w / scale, h / scale), int(n))
-            for (x, y, w, h), n in zip(boxes, np.ravel(supports), strict=True)
-        ]
+class CompleteDetector(Finder, RegionFinder, Follower, Protocol):
+    """A detector that can search in all ways, such as the Haar cascade."""
 
 
-def _convert(image_bgr: Pixels, width_px: int) -> Luma:
-    height, width = image_bgr.shape[:2]
-    scale = min(1.0, width_px / width)
-    size = (round(width * scale), max(1, round(height * scale)))
-    small: cv2.typing.MatLike = image_bgr
-    if scale < 0.5:
-        # Scale to twice the target width first, without averaging. To average a large image by a
-        # factor that is not an integer would take longer than all other steps together.
-        small = cv2.resize(small, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_LINEAR)
-    grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
-    if scale < 1.0:
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    return Luma(np.asarray(grey, np.uint8), scale)
+@dataclass(frozen=True)
+class FaceDetector:
+    """The parts of a detector, which all take the image of `finder.to_luma`.
+
+    Without `regions`, a search of changed regions is a search of the whole image. Without
+    `follower`, known faces are found by a search of the whole image, too.
+    """
+
+    finder: Finder
+    regions: RegionFinder | None = None
+    follower: Follower | None = None
+
+    @classmethod
+    def of(cls, detector: CompleteDetector) -> FaceDetector:
+        """Return a detector all of whose parts are `detector`."""
+        return cls(finder=detector, regions=detector, follower=detector)
+
+    @property
+    def name(self) -> str:
+        """The names of the parts, for people: "face-320x240 in ai-edge-litert, followed by …"."""
+        if self.follower is None or self.follower.name == self.finder.name:
+            return self.finder.name
+        return f"{self.finder.name}, followed by {self.follower.name}"
 
 
 def without_overlaps(faces: list[Face]) -> list[Face]:
@@ -203,18 +115,3 @@ def without_overlaps(faces: list[Face]) -> list[Face]:
 def _contains_centre(outer: Box, inner: Box) -> bool:
     cx, cy = inner[0] + inner[2] / 2.0, inner[1] + inner[3] / 2.0
     return outer[0] <= cx <= outer[0] + outer[2] and outer[1] <= cy <= outer[1] + outer[3]
-
-
-def default_cascade() -> Path:
-    """Return the path of the default cascade, which is part of OpenCV 4."""
-    return Path(cv2.__file__).parent / "data" / DEFAULT_CASCADE
-
-
-def _load_cascade(path: Path) -> cv2.CascadeClassifier:
-    try:
-        cascade = cv2.CascadeClassifier(str(path))
-    except (cv2.error, SystemError):  # OpenCV's binding wraps a parse error in a SystemError
-        cascade = None
-    if cascade is None or cascade.empty():
-        raise UserError(f"{path} is not a Haar cascade that OpenCV can read")
-    return cascade

@@ -14,7 +14,8 @@ from typing import Literal
 from edge.camera.source import Frame
 from edge.common.arrays import Box, Pixels
 from edge.config.settings import DetectorSettings
-from edge.detection.face_detector import Face, FaceDetector, Luma, without_overlaps
+from edge.detection.face_detector import Face, FaceDetector, without_overlaps
+from edge.detection.luma import Luma
 from edge.detection.motion_detector import WHOLE_FRAME, MotionDetector, MotionMask
 from edge.detection.motion_regions import body_regions, exclude, motion_regions
 
@@ -43,6 +44,9 @@ MAX_PARTIAL_SHARE = 0.75
 NEAR_REACH, NEAR_REACH_PER_S, MAX_NEAR_REACH = 0.3, 1.0, 0.8
 #: Reach of the wide search for a tracked face that was not found within `MAX_NEAR_REACH`.
 FAR_REACH = 1.5
+#: If more faces than this are tracked, a finder that takes the same time for any search searches
+#: the whole frame instead: the follower takes its time for each of them.
+MAX_FOLLOWED = 1
 #: In a still scene the whole frame is searched after this time, and again whenever the time
 #: without motion has doubled, at the latest after `detector.rest_every_s`.
 FIRST_STILL_S = 1.0
@@ -93,22 +97,40 @@ class FaceSearch:
             regions: Sequence[Box] = WHOLE_FRAME
         else:
             regions = self._regions(at_s, changed, body_regions(predicted, frame.size_px))
-        if sum(w * h for _, _, w, h in regions) > MAX_PARTIAL_SHARE:
+        if self._is_whole_cheaper(regions, predicted):
             self._motion.mark_searched(WHOLE_FRAME)
             return self._search_in_full(frame)
         self._motion.mark_searched(regions)
         if not regions and not predicted:
             self.counts["none"] += 1
             return []
+        luma = self._detector.finder.to_luma(frame)
+        faces = [
+            face
+            for region in regions
+            if self._detector.regions is not None
+            for face in self._detector.regions.search_region(luma, region)
+        ]
+        near = self._search_near(luma, predicted, reach, at_s)
+        if near is None:
+            return self._search_in_full(frame)
         self.counts["part" if regions else "near"] += 1
-        luma = self._detector.to_luma(frame)
-        faces = [face for region in regions for face in self._detector.search_region(luma, region)]
-        return without_overlaps(faces + self._search_near(luma, predicted, reach, at_s))
+        return without_overlaps(faces + near)
 
     def _search_in_full(self, frame: Frame) -> list[Face]:
         self._full_s = self._regions_s = self._bodies_s = frame.captured_at_s
         self.counts["full"] += 1
-        return self._detector.search(self._detector.to_luma(frame))
+        return self._detector.finder.search(self._detector.finder.to_luma(frame))
+
+    def _is_whole_cheaper(self, regions: Sequence[Box], predicted: Sequence[Box]) -> bool:
+        """Return whether a search of the whole frame costs less than all that is to be searched."""
+        if self._detector.regions is None and regions:
+            return True
+        if self._detector.follower is None and predicted:
+            return True
+        if self._detector.regions is None and len(predicted) > MAX_FOLLOWED:
+            return True
+        return sum(w * h for _, _, w, h in regions) > MAX_PARTIAL_SHARE
 
     def _is_full_search_due(self, at_s: float, predicted: Sequence[Box]) -> bool:
         still_s = at_s - self._moved_s
@@ -142,14 +164,22 @@ class FaceSearch:
 
     def _search_near(
         self, luma: Luma, predicted: Sequence[Box], reach: float, at_s: float
-    ) -> list[Face]:
-        """Return the faces found around the `predicted` boxes."""
+    ) -> list[Face] | None:
+        """Return the faces found around the `predicted` boxes.
+
+        None means that a face was lost, and that the whole frame is to be searched for it.
+        """
+        follower = self._detector.follower
+        if follower is None:
+            return []
         found = []
         far_is_due = at_s - self._far_s >= MOTION_EVERY_S
         for box in predicted:
-            faces = self._detector.search_near(luma, box, reach)
+            faces = follower.search_near(luma, box, reach)
             if not faces and far_is_due:
                 self._far_s = at_s
-                faces = self._detector.search_near(luma, box, FAR_REACH)
+                if self._detector.regions is None:
+                    return None
+                faces = follower.search_near(luma, box, FAR_REACH)
             found += faces
         return found

@@ -10,7 +10,7 @@ from typing import Any
 from edge.classification.classifier import Classifier, Scores
 from edge.common.arrays import Pixels
 from edge.config.settings import DetectorSettings, Settings, change
-from edge.detection.face_detector import HaarDetector
+from edge.detection.face_detector import Finder
 
 #: Defaults of the settings in `detector` for still images. More time is available for an image than
 #: for a frame, so that smaller faces are searched for. A box needs more neighbouring detections,
@@ -26,9 +26,7 @@ class StillFace:
     scores: Scores
 
 
-def find_faces(
-    image_bgr: Pixels, detector: HaarDetector, classifier: Classifier
-) -> list[StillFace]:
+def find_faces(image_bgr: Pixels, detector: Finder, classifier: Classifier) -> list[StillFace]:
     """Return every face that `detector` finds in `image_bgr`, with the scores of `classifier`."""
     rgb = image_bgr[:, :, ::-1]
     return [

@@ -110,16 +110,18 @@ class InfoReporter:
         #: The body that was published last; empty before the first.
         self.body: Mapping[str, Any] = {}
 
-    def update(self, settings: Settings, classifier: Classifier) -> None:
-        """Publish the versions, the model, and the settings in use from now on."""
-        threshold = alert_threshold(settings.events, classifier.card)
-        body = info_body(settings, classifier, threshold)
+    def update(self, settings: Settings, classifier: Classifier, detector: str) -> None:
+        """Publish the versions, the models, and the settings in use from now on.
+
+        `detector` is the name of the face detector.
+        """
+        body = info_body(settings, classifier, detector)
         self.body = body
         self._sink.retain("info", body, qos=1)
 
 
-def info_body(settings: Settings, classifier: Classifier, threshold: float) -> dict[str, Any]:
-    """Return the versions, the model, and the digest of the configuration; it has no secrets."""
+def info_body(settings: Settings, classifier: Classifier, detector: str) -> dict[str, Any]:
+    """Return the versions, the models, and the digest of the configuration; it has no secrets."""
     return {
         "version": __version__,
         "python": platform.python_version(),
@@ -130,8 +132,9 @@ def info_body(settings: Settings, classifier: Classifier, threshold: float) -> d
             "digest": classifier.digest,
             "labels": classifier.card.labels,
         },
+        "detector": {"kind": settings.detector.kind, "name": detector},
         "alert_on": settings.events.alert_on,
-        "alert_threshold": threshold,
+        "alert_threshold": alert_threshold(settings.events, classifier.card),
         "configuration": f"sha256:{_digest(settings)}",
     }
 

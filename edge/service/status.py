@@ -106,6 +106,7 @@ def _status_rows(status: dict[str, Any], age_s: float) -> Iterator[str]:
         f"{model['name']} ({', '.join(model['labels'])}), alert threshold"
         f" {info['alert_threshold']:.2f}, {info['runtime']}",
     )
+    yield _row("detector", f"{info['detector']['kind']}: {info['detector']['name']}")
     yield _row("broker", _broker(status))
     if "outbox_depth" in health:
         storage = "on disk" if health["outbox_on_disk"] else "in MEMORY only"

@@ -18,7 +18,7 @@ from bundle.wheels import MACHINES, PYTHONS, ROOT, BundleError, Target, download
 EXTRAS = ("metrics", "dashboard")
 #: Further requirements. A device may have no pip, so the bundle includes it. uv ignores upper
 #: bounds on the Python version, and backports-strenum 1.3 only supports Python up to 3.10.
-FURTHER_REQUIREMENTS = "pip\nbackports-strenum<1.3; python_version >= '3.12'\n"
+FURTHER_REQUIREMENTS = "pip\nbackports-strenum<1.3\n"
 
 
 def resolve(python: str) -> list[str]:

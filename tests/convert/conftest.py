@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from convert.ranges import StoredRanges
-from edge.common.paths import shipped_model
+from edge.common.paths import shipped_detector, shipped_model
 from tests.support.training.datasets import python
 
 collect_ignore_glob = [] if find_spec("ai_edge_quantizer") else ["test_*.py"]
@@ -42,7 +42,7 @@ from pathlib import Path
 from convert.from_keras import float_flatbuffer, load_keras
 
 source, target = map(Path, sys.argv[1:])
-target.write_bytes(float_flatbuffer(load_keras(source)))
+target.write_bytes(float_flatbuffer(load_keras(source), reshapes=source.stem == "face"))
 """
 
 
@@ -51,6 +51,16 @@ def float_flatbuffer(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The float flatbuffer of the shipped Keras model, before it is quantised."""
     target = tmp_path_factory.mktemp("float") / "mask.tflite"
     done = python("-c", FLOAT_FLATBUFFER, shipped_model().with_suffix(".keras"), target)
+    assert done.returncode == 0, done.stderr
+    return target.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def detector_flatbuffer(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The float flatbuffer of the shipped face detector, before it is quantised."""
+    target = tmp_path_factory.mktemp("float") / "face.tflite"
+    source = shipped_detector().with_suffix(".keras")
+    done = python("-c", FLOAT_FLATBUFFER, source, target)
     assert done.returncode == 0, done.stderr
     return target.read_bytes()
 

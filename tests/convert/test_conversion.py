@@ -24,7 +24,7 @@ UNTRAINED = """
 import sys
 from pathlib import Path
 import keras
-from edge.classification.model_card import digest
+from edge.inference.model_file import digest
 from training.network.model import build_model
 from training.network.model_report import Report, report_path, write_report
 

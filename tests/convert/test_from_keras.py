@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.classification.model_card import digest
+from edge.inference.model_file import digest
 from tests.support.cli_process import error_line
 from tests.support.training.datasets import python
 

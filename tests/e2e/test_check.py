@@ -6,7 +6,7 @@ from tests.support.cli_process import mask_patrol
 from tests.support.mqtt.brokers import Mosquitto
 from tests.support.ports import free_port
 
-PARTS = ["configuration", "model", "inference", "cascade", "source", "outbox", "broker"]
+PARTS = ["configuration", "model", "inference", "detector", "source", "outbox", "broker"]
 
 
 def results_by_part(stdout: str) -> dict[str, tuple[str, str]]:
@@ -43,7 +43,7 @@ def test_each_part_is_tested_despite_other_faults(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert [results[part][0] for part in PARTS] == ["ok"] + ["FAIL"] * 6
     assert "cannot read the model" in results["model"][1]
-    assert "no such cascade" in results["cascade"][1]
+    assert "no such cascade" in results["detector"][1]
     assert "no such video" in results["source"][1]
     assert "cannot use the outbox" in results["outbox"][1]
     assert "no broker at" in results["broker"][1]

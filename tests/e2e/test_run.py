@@ -11,8 +11,8 @@ import cv2
 import jsonschema
 import pytest
 
-from edge.classification.model_card import digest
 from edge.common.paths import event_schema, shipped_model
+from edge.inference.model_file import digest
 from tests.support.cli_process import mask_patrol, start_mask_patrol
 from tests.support.footage.demo_frames import demo_frames
 from tests.support.footage.pictures import write_clip

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from edge.classification.interpreter import RUNTIMES
+from edge.inference.interpreter import RUNTIMES
 
 INSTALLED_RUNTIMES = [name for name, module in RUNTIMES if find_spec(module.partition(".")[0])]

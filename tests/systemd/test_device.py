@@ -74,7 +74,7 @@ def variants(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     return {
         "good": variant("0.2.0+good"),
         "unfit": variant(
-            "0.3.0+unfit", ("edge/detection/face_detector.py", "_alt2.xml", "_none.xml")
+            "0.3.0+unfit", ("edge/detection/haar_detector.py", "_alt2.xml", "_none.xml")
         ),
         "crashes": variant("0.3.0+crashes", ("edge/daemon/run.py", r"\Z", "raise SystemExit(1)\n")),
         # This version never connects, and its status file lacks a key that the older version

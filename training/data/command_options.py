@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge.classification.interpreter import RUNTIMES
+from edge.inference.interpreter import RUNTIMES
 from training.common.schedule import Schedule
 from training.data.datasets import LABELS
 from training.data.layouts import LAYOUTS

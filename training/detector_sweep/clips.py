@@ -19,11 +19,13 @@ from edge.bench.measure import one_opencv_thread
 from edge.camera.recordings import VideoFile
 from edge.camera.source import Frame
 from edge.classification.classifier import Classifier
-from edge.common.arrays import Box
+from edge.common.arrays import Box, Pixels
 from edge.common.clock import UtcClock
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings
-from edge.detection.face_detector import Face, HaarDetector, Luma
+from edge.detection.face_detector import Face, FaceDetector
+from edge.detection.haar_detector import HaarDetector
+from edge.detection.luma import Luma
 from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
 from training.data.progress import with_progress
@@ -140,6 +142,13 @@ class _TimedDetector:
     newest: list[Face] = field(default_factory=list)
     cpu_s: float = 0.0
 
+    @property
+    def name(self) -> str:
+        return self.detector.name
+
+    def find(self, image_bgr: Pixels) -> list[Face]:
+        return self.detector.find(image_bgr)
+
     def to_luma(self, frame: Frame) -> Luma:
         started_s = time.thread_time()
         luma = self.detector.to_luma(frame)
@@ -171,7 +180,7 @@ class _PipelineRun:
                 # compared.
                 detector=msgspec.structs.replace(configuration.settings(), full_every_s=0.0),
             ),
-            self.detector,
+            FaceDetector.of(self.detector),
             classifier,
             UtcClock(lambda: 0.0),
             StageTimes(),

@@ -11,7 +11,7 @@ import cv2
 
 from edge.common.errors import UsageError
 from edge.config.settings import DetectorSettings, Settings, change
-from edge.detection.face_detector import HaarDetector, default_cascade
+from edge.detection.haar_detector import HaarDetector, default_cascade
 
 FRONTAL = "haarcascade_frontalface_{}.xml"
 #: OpenCV's frontal cascades except `alt_tree`, which finds few faces; it can be requested.

@@ -26,7 +26,8 @@ from edge.bench.measure import one_opencv_thread
 from edge.camera.image_files import read_image
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
-from edge.detection.face_detector import Face, HaarDetector
+from edge.detection.face_detector import Face
+from edge.detection.haar_detector import HaarDetector
 from training.data.crops import CORRUPT_SHARE
 from training.data.datasets import LABELS, DataSet, read_dataset
 from training.data.detector_simulation import intersection_over_union

@@ -9,8 +9,9 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edge.classification.model_card import ALERT_LABEL, digest
+from edge.classification.model_card import ALERT_LABEL
 from edge.common.errors import UserError
+from edge.inference.model_file import digest
 from training.common.intervals import Estimate
 from training.evaluation.evaluate import EvaluationResult, pool_results
 from training.evaluation.evaluation_metrics import AlertMetrics, Evaluation

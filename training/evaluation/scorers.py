@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from edge.classification.classifier import Classifier
-from edge.classification.model_card import digest
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
+from edge.inference.model_file import digest
 from training.common.metrics import Floats
 from training.common.quiet_keras import import_keras, load_model_file
 from training.data.crops import evaluation_crop

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from edge.common.arrays import Pixels
-from training.face_detector.boxes import Corners
+from edge.detection.boxes import Corners
 
 Rng = np.random.Generator
 

@@ -15,17 +15,10 @@ import cv2
 import numpy as np
 
 from edge.common.arrays import Pixels
+from edge.detection.boxes import Corners, areas, corners_of, intersections
+from edge.detection.point_grid import InputSize
+from training.face_detector.box_maps import Affine, clip, transform_faces
 from training.face_detector.boxed_pictures import BoxedPicture, BoxKind
-from training.face_detector.boxes import (
-    Affine,
-    Corners,
-    areas,
-    clip,
-    corners_of,
-    intersections,
-    transform_faces,
-)
-from training.face_detector.grid import InputSize
 
 Rng = np.random.Generator
 

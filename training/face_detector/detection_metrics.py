@@ -13,15 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.common.intervals import (
-    RESAMPLES,
-    Estimate,
-    Values,
-    Weights,
-    bootstrap_estimates,
-    ratio,
-)
-from training.face_detector.boxes import (
+from edge.detection.boxes import (
     Bools,
     Corners,
     Floats,
@@ -31,7 +23,15 @@ from training.face_detector.boxes import (
     iou_matrix,
     sizes,
 )
-from training.face_detector.grid import Detections
+from edge.detection.point_grid import Detections
+from training.common.intervals import (
+    RESAMPLES,
+    Estimate,
+    Values,
+    Weights,
+    bootstrap_estimates,
+    ratio,
+)
 
 #: Numbers of false boxes in 100 pictures at which recall is reported.
 FALSE_BOXES = (1, 3, 10)

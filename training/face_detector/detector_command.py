@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from edge.classification.model_card import digest
-from edge.common.errors import UsageError
+from edge.common.errors import UsageError, UserError
+from edge.config.settings import DetectorSettings
+from edge.detection.detector_card import DetectorInput
+from edge.detection.haar_detector import HaarDetector
+from edge.inference.model_file import digest
 from training.data.command_options import add_run_options, add_schedule_options, positive_int
 from training.data.splits import Split
 from training.face_detector.boxed_pictures import BoxedPicture, BoxKind
 from training.face_detector.boxed_pictures_option import add_boxed_data_option
 from training.face_detector.detector_config import DetectorConfig
+from training.face_detector.detector_report_file import DetectorReport, write_detector_report
+from training.face_detector.operating_point import (
+    cascade_boxes,
+    choose_thresholds,
+    measure_box_convention,
+)
 from training.face_detector.read_pictures import of_split, read_boxed_pictures
+
+if TYPE_CHECKING:
+    from training.face_detector.detector_training import DetectorData
+    from training.fit.checkpoint import RunProgress
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +56,14 @@ def add_detector_options(parser: argparse.ArgumentParser) -> None:
         metavar="NUMBER",
         help="train on at most this many pictures, evenly spread over all, for a quick trial"
         " (default: all)",
+    )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="a detector whose weights are the start, or a classifier of `python -m training"
+        " train`, such as models/mask.keras, whose first layers are the start: it then needs far"
+        " fewer epochs (default: random weights)",
     )
     _add_network_options(parser, defaults)
     parser.set_defaults(
@@ -99,6 +119,7 @@ def run_detector(options: argparse.Namespace) -> int:
         limit=options.limit,
         learning_rate=options.learning_rate,
         patience=options.patience,
+        start_sha256="" if options.start is None else digest(_read(options.start)),
     )
     if options.out.suffix != ".keras":
         raise UsageError(f"--out {options.out}: the name of the model must end with .keras")
@@ -116,11 +137,18 @@ def run_detector(options: argparse.Namespace) -> int:
         read_validation_pictures(validation, config.size),
         _digests(pictures),
     )
-    progress = train_detector(data, config, paths, options.resume)
+    progress = train_detector(data, config, paths, options.resume, options.start)
     report = options.out.with_suffix(".json")
-    report.write_text(json.dumps(_report(options.out, config, data.digests, progress), indent=1))
+    write_detector_report(report, _report(options.out, config, data, progress))
     sys.stdout.write(f"wrote {options.out} and {report}\n")
     return 0
+
+
+def _read(start: Path) -> bytes:
+    try:
+        return start.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read the model to start from, {start}: {error.strerror}") from None
 
 
 def _pictures_of(pictures: Sequence[BoxedPicture], split: Split) -> list[BoxedPicture]:
@@ -153,23 +181,37 @@ def _digests(pictures: Sequence[BoxedPicture]) -> dict[str, str]:
 
 
 def _report(
-    model: Path, config: DetectorConfig, digests: dict[str, str], progress: Any
-) -> dict[str, Any]:
-    import keras
+    model: Path, config: DetectorConfig, data: DetectorData, progress: RunProgress
+) -> DetectorReport:
+    from training.common.quiet_keras import load_model_file
+
+    network = load_model_file(model)
+    import keras  # after `load_model_file`, which silences these imports
     import tensorflow as tf
 
-    return {
-        "kind": "face detector",
-        "keras_sha256": digest(model.read_bytes()),
-        "input": {
-            "width": config.width,
-            "height": config.height,
-            "colour": "luma" if config.channels == 1 else "rgb",
-        },
-        "training_data": digests,
-        "validation": max(progress.history, key=lambda entry: entry["score"]),
-        "config": dataclasses.asdict(config),
-        "history": progress.history,
-        "training_s": round(sum(entry["seconds"] for entry in progress.history), 1),
-        "versions": {"tensorflow": tf.__version__, "keras": keras.__version__},
-    }
+    held = data.validation
+    found = held.detections(network)
+    threshold = choose_thresholds(found, held.truths)
+    cascade = HaarDetector(DetectorSettings())
+    pairs = [
+        (each.corners[each.scores >= threshold.score], cascade_boxes(pixels, cascade))
+        for each, pixels in zip(found, held.pixels, strict=True)
+    ]
+    return DetectorReport(
+        name=f"{model.stem}-{config.width}x{config.height}",
+        keras_sha256=digest(model.read_bytes()),
+        input=DetectorInput(
+            height=config.height,
+            width=config.width,
+            colour="luma" if config.channels == 1 else "rgb",
+        ),
+        box=measure_box_convention(pairs),
+        threshold=threshold,
+        training_data=data.digests,
+        validation=max(progress.history, key=lambda entry: entry["score"]),
+        config=dataclasses.asdict(config),
+        history=progress.history,
+        training_s=round(sum(entry["seconds"] for entry in progress.history), 1),
+        licence="MIT",
+        versions={"tensorflow": tf.__version__, "keras": keras.__version__},
+    )

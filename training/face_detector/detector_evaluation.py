@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge.camera.image_files import read_image
 from edge.common.arrays import Pixels
+from edge.detection.boxes import Bools, Corners, Floats, corners_of, sizes
+from edge.detection.point_grid import Detections, InputSize
 from training.common.intervals import RESAMPLES, Estimate
 from training.face_detector.boxed_pictures import BoxedPicture, BoxKind, read_pixels
-from training.face_detector.boxes import Bools, Corners, Floats, corners_of, sizes
 from training.face_detector.detection_metrics import (
     FALSE_BOXES,
     Curve,
@@ -22,7 +23,6 @@ from training.face_detector.detection_metrics import (
     precision_recall,
     threshold_at,
 )
-from training.face_detector.grid import Detections, InputSize
 from training.face_detector.search_detectors import SearchDetector
 
 #: The IoU from which a detection is a hit. 0.5 is the usual limit. But detectors box a face
@@ -164,6 +164,21 @@ def evaluate_detections(
         {number: threshold_at(matched[RECALL_IOU], number) for number in FALSE_BOXES},
         groups,
     )
+
+
+def add_groups(
+    evaluation: DetectorEvaluation,
+    groups: Mapping[str, tuple[Sequence[Detections], Sequence[FaceTruth]]],
+    resamples: int = RESAMPLES,
+) -> DetectorEvaluation:
+    """Return `evaluation` with more groups: what was found in other pictures, by their name."""
+    added = {
+        name: GroupFigures(
+            sum(int(truth.counted.sum()) for truth in truths), _figures(found, truths, resamples)
+        )
+        for name, (found, truths) in groups.items()
+    }
+    return replace(evaluation, groups={**evaluation.groups, **added})
 
 
 def _figures(

@@ -14,10 +14,10 @@ from edge.camera.image_files import read_image
 from edge.classification.face_crop import crop_face
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
+from edge.detection.boxes import box_of, sizes
 from training.common.contact_sheet import contact_sheet
 from training.common.intervals import Estimate
 from training.common.plotting import OTHER_COLOURS, plot
-from training.face_detector.boxes import box_of, sizes
 from training.face_detector.detection_metrics import FALSE_BOXES
 from training.face_detector.detector_evaluation import (
     ALL,

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from edge.common.errors import UserError
+from edge.detection.point_grid import Grid
 from training.common.plotting import OTHER_COLOURS, plot
 from training.common.quiet_keras import import_keras
 from training.face_detector.detection_metrics import FALSE_BOXES
 from training.face_detector.detector_batches import Batch, DetectorTrainingSet
 from training.face_detector.detector_config import DetectorConfig
-from training.face_detector.detector_net import build_detector
-from training.face_detector.grid import Grid
+from training.face_detector.detector_net import build_detector, start_from
 from training.face_detector.losses import detector_loss
 from training.face_detector.validation_pictures import ValidationPictures
 from training.fit.averaged_model import AveragedModel
@@ -40,16 +40,24 @@ class DetectorData:
 
 
 def train_detector(
-    data: DetectorData, config: DetectorConfig, paths: RunPaths, resume: bool
+    data: DetectorData,
+    config: DetectorConfig,
+    paths: RunPaths,
+    resume: bool,
+    start: Path | None = None,
 ) -> RunProgress:
     """Train to the last epoch, or until `config.patience` epochs bring no improvement.
 
     `paths.model` always contains the best averaged model so far, by average precision on the
-    validation pictures. Raises UsageError if a run cannot be resumed.
+    validation pictures. `start` is as in `start_from`. Raises UsageError
+    if a run cannot be resumed, and UserError if `start` does not fit.
     """
     keras = import_keras()
     keras.utils.set_random_seed(config.seed)
     loop = TrainingLoop(config, data.training.steps(config.batch))
+    if start is not None:
+        start_from(loop.model, start)
+        loop.trained.set_weights(loop.model.get_weights())
 
     def train(epoch: int) -> dict[str, Any]:
         batches = data.training.epoch(config.seed, epoch, config.batch)

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.classification.interpreter import RUNTIMES
 from edge.common.errors import UsageError, UserError
+from edge.detection.point_grid import Detections
+from edge.inference.interpreter import RUNTIMES
 from training.data.command_options import positive_float, positive_int
 from training.data.progress import with_progress
 from training.data.splits import Split
@@ -21,6 +22,7 @@ from training.face_detector.boxed_pictures_option import add_boxed_data_option
 from training.face_detector.detector_evaluation import (
     DetectorEvaluation,
     EvaluationPicture,
+    add_groups,
     evaluate_detections,
     evaluation_pictures,
     find_all,
@@ -32,9 +34,9 @@ from training.face_detector.detector_report import (
     write_misses,
     write_plots,
 )
-from training.face_detector.grid import Detections
 from training.face_detector.read_pictures import of_split, read_boxed_pictures
 from training.face_detector.search_detectors import HAAR, load_detector
+from training.face_detector.tilted_pictures import find_tilted
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +79,14 @@ def add_evaluate_detector_options(parser: argparse.ArgumentParser) -> None:
         help="ignore narrower faces, in pixels of their picture (default: %(default)g)",
     )
     parser.add_argument(
+        "--tilt",
+        type=positive_float,
+        nargs="+",
+        default=[],
+        metavar="DEGREES",
+        help="also measure copies of the pictures that are turned by these angles (default: none)",
+    )
+    parser.add_argument(
         "--limit",
         type=positive_int,
         metavar="NUMBER",
@@ -117,6 +127,11 @@ def run_evaluate_detector(options: argparse.Namespace) -> int:
         detector = load_detector(name, options.runtime)
         found = find_all(detector, with_progress(measured, detector.name, "picture"))
         evaluation = evaluate_detections(detector.name, found, measured)
+        turning = with_progress(measured if options.tilt else [], "turned pictures", "picture")
+        tilted = find_tilted(detector, turning, options.tilt)
+        evaluation = add_groups(
+            evaluation, {f"tilted by {t.degrees:g}°": (t.found, t.truths) for t in tilted}
+        )
         evaluations.append(evaluation)
         _print(evaluation, options.json)
         if options.misses is not None:

@@ -1,7 +1,8 @@
 """The loss of the face detector, in TensorFlow.
 
-The score of a point learns the IoU of its box with the face, and 0 for background: the quality
-focal loss (Li and others, "Generalized Focal Loss", 2020). The box learns from the generalised IoU
+The score of a point learns by cross-entropy: 0 for background and, for a face, a value that rises
+from 0.5 to 1 with the IoU of its box, so that of several boxes of a face the best gets the highest
+score. The box learns from the generalised IoU
 (Rezatofighi and others, "Generalized Intersection over Union", 2019), and from the error of its
 code: a box that is far too large or too small has almost no gradient of the IoU, so without the
 error of the code it would never recover from a bad first step.
@@ -9,14 +10,15 @@ error of the code it would never recover from a bad first step.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from training.face_detector.grid import MAX_CODE, MIN_CODE, Grid
+from edge.detection.point_grid import MAX_LOG_SIDE, Grid
 
 BOX_WEIGHT, CODE_WEIGHT = 2.0, 0.5
-#: The exponent of the quality focal loss: points that are almost right count little.
-FOCUS = 2.0
+#: The score that a face's point learns while its box does not overlap the face at all. The quality
+#: focal loss (Li and others, "Generalized Focal Loss", 2020), which learns 0 in this case and gives
+#: less weight to points that are almost right, learned much more slowly.
+MIN_QUALITY = 0.5
 
 
 def detector_loss(grid: Grid, output: dict[str, Any], targets: tuple[Any, Any, Any]) -> Any:
@@ -31,22 +33,22 @@ def detector_loss(grid: Grid, output: dict[str, Any], targets: tuple[Any, Any, A
     corners, positive, weight = targets
     iou, generalised = _overlaps(_decode(grid, output["codes"]), corners)
     count = tf.maximum(tf.reduce_sum(positive), 1.0)
-    quality = tf.stop_gradient(iou) * positive
-    logits = output["logits"]
-    entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=quality, logits=logits)
-    focus = tf.abs(quality - tf.sigmoid(logits)) ** FOCUS
-    score_loss = tf.reduce_sum(focus * entropy * weight) / count
+    quality = positive * (MIN_QUALITY + (1 - MIN_QUALITY) * tf.stop_gradient(iou))
+    entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=quality, logits=output["logits"])
+    score_loss = tf.reduce_sum(entropy * weight) / count
     error = _huber(output["codes"] - _encode(grid, corners))
     per_point = BOX_WEIGHT * (1 - generalised) + CODE_WEIGHT * error
     return tf.stack([score_loss, tf.reduce_sum(per_point * positive) / count])
 
 
 def _encode(grid: Grid, corners: Any) -> Any:
-    """Return the codes of boxes; the code of a point outside its box is limited and not used."""
+    """Return the codes of boxes; the code of a point without a face is not used."""
     import tensorflow as tf
 
-    distances = tf.concat([grid.points - corners[..., :2], corners[..., 2:] - grid.points], axis=-1)
-    return tf.math.log(tf.maximum(distances / grid.strides[:, None], math.exp(MIN_CODE)))
+    low, high = corners[..., :2], corners[..., 2:]
+    strides = grid.strides[:, None]
+    sides = tf.maximum((high - low) / strides, 1e-3)
+    return tf.concat([((low + high) / 2 - grid.points) / strides, tf.math.log(sides)], axis=-1)
 
 
 def _huber(errors: Any) -> Any:
@@ -60,9 +62,10 @@ def _huber(errors: Any) -> Any:
 def _decode(grid: Grid, codes: Any) -> Any:
     import tensorflow as tf
 
-    distances = tf.exp(tf.clip_by_value(codes, MIN_CODE, MAX_CODE)) * grid.strides[:, None]
-    low, high = grid.points - distances[..., :2], grid.points + distances[..., 2:]
-    return tf.concat([low, high], axis=-1)
+    strides = grid.strides[:, None]
+    centres = grid.points + codes[..., :2] * strides
+    half = tf.exp(tf.minimum(codes[..., 2:], MAX_LOG_SIDE)) * strides / 2
+    return tf.concat([centres - half, centres + half], axis=-1)
 
 
 def _overlaps(a: Any, b: Any) -> tuple[Any, Any]:

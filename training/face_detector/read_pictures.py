@@ -81,6 +81,11 @@ def read_boxed_pictures(roots: Sequence[Path]) -> list[BoxedPicture]:
     return [picture for root in roots for picture in _read(root)]
 
 
+def is_boxed(root: Path) -> bool:
+    """Return whether the folder `root` holds boxed pictures in a known format."""
+    return root.is_dir() and _format_of(_unwrap(root)) is not None
+
+
 def _read(root: Path) -> list[BoxedPicture]:
     if not root.is_dir():
         raise UsageError(f"the data folder {root} does not exist")

@@ -12,20 +12,16 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from edge.classification.interpreter import load_interpreter
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import DetectorSettings
-from edge.detection.face_detector import HaarDetector
-from training.face_detector.boxes import (
-    Affine,
-    Corners,
-    Floats,
-    corners_of,
-    non_maximum_suppression,
-)
+from edge.detection.boxes import Corners, Floats, corners_of, non_maximum_suppression
+from edge.detection.face_network import FaceNetwork
+from edge.detection.haar_detector import HaarDetector
+from edge.detection.point_grid import Detections, Grid, InputSize, decode_detections
+from edge.inference.interpreter import load_interpreter
+from training.face_detector.box_maps import Affine
 from training.face_detector.composition import letterbox
-from training.face_detector.grid import Detections, Grid, InputSize, decode_detections
 
 HAAR = "haar"
 #: Detections with a lower score are left out, so they do not even count as false boxes.
@@ -117,26 +113,18 @@ class KerasSearch:
         return _in_picture(decode_detections(self._grid, logits, codes, MIN_SCORE), matrix)
 
 
-class TfliteSearch:
-    """A network of `training detector` in TFLite; its outputs are identified by their shapes."""
+class NetworkSearch:
+    """A network of `training detector` in TFLite, with its card, as the daemon runs it."""
 
-    def __init__(self, path: Path, interpreter: Any) -> None:
-        """Use `interpreter`, which has loaded the model in `path`."""
-        self.name = path.name
-        self._interpreter = interpreter
-        (details,) = interpreter.get_input_details()
-        _, height, width, channels = (int(side) for side in details["shape"])
-        self._size = InputSize(width, height, channels)
-        self._grid = Grid.of(self._size)
+    def __init__(self, path: Path, runtime: str | None) -> None:
+        """Load the model; raises UserError as `FaceNetwork` does."""
+        self._network = FaceNetwork(path, runtime)
+        self.name = f"{path.name} ({self._network.runtime})"
 
     def find(self, image_bgr: Pixels) -> Detections:
         """Return the faces in the letterboxed picture, with probabilities as scores."""
-        pixels, matrix = _network_input(image_bgr, self._size)
-        outputs = _run(self._interpreter, pixels.astype(np.float32))
-        points = len(self._grid.points)
-        codes = next(each for each in outputs if each.size == 4 * points).reshape(-1, 4)
-        logits = next(each for each in outputs if each.size == points).ravel()
-        return _in_picture(decode_detections(self._grid, logits, codes, MIN_SCORE), matrix)
+        pixels, matrix = _network_input(image_bgr, self._network.size)
+        return _in_picture(self._network.find(pixels[0, ..., 0], MIN_SCORE), matrix)
 
 
 class BlazeFaceSearch:
@@ -203,11 +191,9 @@ def _load_tflite(path: Path, runtime: str | None) -> SearchDetector:
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     outputs = [tuple(int(v) for v in each["shape"]) for each in interpreter.get_output_details()]
-    found: TfliteSearch | BlazeFaceSearch
-    if len(outputs) == 2 and outputs[0][1] in BLAZE_FACE and {len(o) for o in outputs} == {3}:
-        found = BlazeFaceSearch(path, interpreter)
-    else:
-        found = TfliteSearch(path, interpreter)
+    if len(outputs) != 2 or outputs[0][1] not in BLAZE_FACE or {len(o) for o in outputs} != {3}:
+        return NetworkSearch(path, runtime)
+    found = BlazeFaceSearch(path, interpreter)
     found.name = f"{path.name} ({used})"
     return found
 
@@ -227,27 +213,11 @@ def _in_picture(found: Detections, matrix: Affine) -> Detections:
 
 
 def _run(interpreter: Any, values: Floats) -> list[Floats]:
-    """Return the outputs of `interpreter` for one input, all as real numbers."""
+    """Return the outputs of an `interpreter` whose tensors are floats."""
     (details,) = interpreter.get_input_details()
-    interpreter.set_tensor(details["index"], _quantise(values, details))
+    interpreter.set_tensor(details["index"], values)
     interpreter.invoke()
-    outputs = []
-    for each in interpreter.get_output_details():
-        scale, zero = each["quantization"]
-        raw = np.asarray(interpreter.get_tensor(each["index"]), np.float32)
-        outputs.append((raw - zero) * scale if scale else raw)
-    return outputs
-
-
-def _quantise(values: Floats, details: Any) -> Any:
-    scale, zero = details["quantization"]
-    dtype = np.dtype(details["dtype"])
-    if dtype == np.float32:
-        return values
-    if not scale:
-        return values.astype(dtype)
-    limits = np.iinfo(dtype)
-    return np.clip(np.round(values / scale + zero), limits.min, limits.max).astype(dtype)
+    return [interpreter.get_tensor(each["index"]) for each in interpreter.get_output_details()]
 
 
 def _blaze_points(side: int, stride: int, boxes: int) -> Floats:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.face_detector.boxes import Bools, Corners, Floats, Ints, sizes
-from training.face_detector.grid import STRIDES, Grid
+from edge.detection.boxes import Bools, Corners, Floats, Ints, sizes
+from edge.detection.point_grid import STRIDES, Grid
 
 #: Ranges of the sizes of faces (square roots of areas, in pixels), by stride. The ranges overlap,
 #: because for a face whose size is between two levels it is not clear which level is best.

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from edge.common.arrays import Pixels
+from edge.detection.boxes import Bools, Corners, Floats, sizes
+from edge.detection.point_grid import Detections, Grid, InputSize, decode_detections
 from training.data.progress import with_progress
+from training.face_detector.box_maps import transform_faces
 from training.face_detector.boxed_pictures import BoxedPicture, read_pixels
-from training.face_detector.boxes import Bools, Corners, Floats, sizes, transform_faces
 from training.face_detector.composition import letterbox, photograph_of
 from training.face_detector.detection_metrics import (
     FALSE_BOXES,
@@ -20,7 +22,6 @@ from training.face_detector.detection_metrics import (
     match_all,
     precision_recall,
 )
-from training.face_detector.grid import Detections, Grid, InputSize, decode_detections
 
 #: Faces that are smaller in the letterboxed picture are not counted: the classifier cannot tell
 #: whether they wear a mask.
@@ -43,7 +44,11 @@ class ValidationPictures:
         """Return `score`, which is the average precision at IoU 0.5, and the recall at each number
         of `FALSE_BOXES` in 100 pictures.
         """
-        matched = match_all(self._detections(model), self.truths, MIN_IOU)
+        return self.figures_of(self.detections(model))
+
+    def figures_of(self, found: Sequence[Detections]) -> dict[str, float]:
+        """Return the figures of what was `found` in each picture, in its letterboxed pixels."""
+        matched = match_all(found, self.truths, MIN_IOU)
         curve = precision_recall(matched)
         figures = {"score": average_precision(matched)}
         for number in FALSE_BOXES:
@@ -51,10 +56,14 @@ class ValidationPictures:
             figures[f"recall_at_{number}"] = float(allowed.max(initial=0.0))
         return {name: round(float(np.nan_to_num(value)), 4) for name, value in figures.items()}
 
-    def _detections(self, model: Any) -> list[Detections]:
+    def detections(self, model: Any) -> list[Detections]:
+        """Return what `model` finds in each picture, in its letterboxed pixels."""
+        import tensorflow as tf
+
+        compiled = tf.function(lambda pixels: model(pixels, training=False))
         found = []
         for start in range(0, len(self.pixels), CHUNK):
-            output = model(self.pixels[start : start + CHUNK].astype(np.float32), training=False)
+            output = compiled(self.pixels[start : start + CHUNK].astype(np.float32))
             logits, codes = (np.asarray(output[name], np.float32) for name in ("logits", "codes"))
             found += [
                 decode_detections(self.grid, *each, MIN_SCORE)

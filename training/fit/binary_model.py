@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edge.classification.model_card import digest
 from edge.common.errors import UsageError
+from edge.inference.model_file import digest
 from training.common.quiet_keras import load_model_file
 from training.common.train_config import TrainConfig
 from training.data.command_options import add_data_option

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge.classification.model_card import digest
 from edge.common.errors import UsageError, UserError
+from edge.inference.model_file import digest
 from training.common.train_config import TrainConfig
 from training.data.command_options import (
     add_classes_option,

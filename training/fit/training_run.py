@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.classification.model_card import DataSet as DataSetCard
-from edge.classification.model_card import digest
 from edge.common.errors import UsageError, UserError
+from edge.inference.model_file import digest
 from training.common.quiet_keras import load_model_file
 from training.common.train_config import TrainConfig
 from training.data.corrections import apply_corrections, read_corrections, unused_corrections

@@ -10,7 +10,7 @@ from edge.bench import footage
 from edge.camera.source import SourceError
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import Settings
-from edge.detection.face_detector import HaarDetector
+from edge.detection.haar_detector import HaarDetector
 from tests.support.footage.pictures import write_clip
 
 SETTINGS = Settings(device="door1")

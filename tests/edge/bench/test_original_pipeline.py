@@ -9,7 +9,7 @@ import pytest
 from edge.bench.original_pipeline import Original, original_model
 from edge.bench.stage_costs import StageCosts
 from edge.camera.source import Frame
-from edge.classification.interpreter import load_interpreter
+from edge.inference.interpreter import load_interpreter
 from tests.support.footage.pictures import frames_without_mask
 from tests.support.runtimes import INSTALLED_RUNTIMES
 

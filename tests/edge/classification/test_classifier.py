@@ -17,7 +17,7 @@ from edge.classification.classifier import (
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model
 from edge.config.settings import ClassifierSettings, DetectorSettings, EventSettings
-from edge.detection.face_detector import HaarDetector
+from edge.detection.haar_detector import HaarDetector
 from tests.support.footage.demo_frames import demo_frame
 
 BARE_AT_S, MASKED_AT_S = (4.0, 5.0, 20.0), (12.5, 13.5, 24.0)

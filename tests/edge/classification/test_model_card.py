@@ -10,17 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.classification.model_card import (
-    Alert,
-    Card,
-    Framing,
-    Input,
-    attach_card,
-    digest,
-    read_card,
-)
+from edge.classification.model_card import Alert, Card, Framing, Input, attach_card, read_card
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model
+from edge.inference.model_file import digest
 
 PATH = Path("model.tflite")
 CARD = Card(

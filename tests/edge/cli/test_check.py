@@ -40,7 +40,7 @@ def test_working_parts_are_described(door: Settings) -> None:
     ("part", "changes"),
     [
         ("model", {"classifier": {"model": "/none.tflite"}}),
-        ("cascade", {"detector": {"cascade": "/none.xml"}}),
+        ("detector", {"detector": {"cascade": "/none.xml"}}),
         ("source", {"camera": {"source": "/none.mp4"}}),
         ("outbox", {"outbox": {"path": "/proc/none/outbox"}}),
         ("broker", {"mqtt": {"port": 1}}),

@@ -28,7 +28,7 @@ def test_status_combines_all_parts(tmp_path: Path) -> None:
     pipeline = Pipeline(settings, configuration.detector, configuration.classifier, utc, times)
     writer = EventWriter(configuration.origin, utc, sink, None, times)
     info = InfoReporter(sink)
-    info.update(settings, configuration.classifier)
+    info.update(settings, configuration.classifier, "haar")
     with EveryFrame(open_source(settings.camera)) as feed:
         frames = FrameSources(feed, Progress(), times, FrameRateBudget(), lambda: {}, lambda: False)
         health = HealthReport(frames, BoardSources(0, DiskWrites(None)), None)

@@ -11,14 +11,16 @@ import pytest
 from edge.camera.source import Frame
 from edge.common.arrays import Box, Pixels
 from edge.config.settings import DetectorSettings
-from edge.detection.face_detector import Face, Luma
+from edge.detection.face_detector import Face, FaceDetector
 from edge.detection.face_search import (
     BESIDE_EVERY_S,
     BODIES_EVERY_S,
+    MAX_FOLLOWED,
     MOTION_EVERY_S,
     REPEAT_AFTER_S,
     FaceSearch,
 )
+from edge.detection.luma import Luma
 from edge.detection.thumbnail import make_thumbnail
 from tests.support.footage.grey_scenes import hall, photograph, with_person
 
@@ -28,11 +30,16 @@ FPS = 10.0
 class KnownFaces:
     """A detector that finds each face in `faces` if it searches the place of that face."""
 
+    name = "known faces"
+
     def __init__(self) -> None:
         self.faces: list[Box] = []
         self.searches: list[str] = []
         self.reaches: list[float] = []
         self.conversions = 0
+
+    def find(self, image_bgr: Pixels) -> list[Face]:
+        raise NotImplementedError
 
     def to_luma(self, frame: Frame) -> Luma:
         self.conversions += 1
@@ -62,9 +69,14 @@ class KnownFaces:
 class Scene:
     """A face search that gets ten frames a second."""
 
-    def __init__(self, **settings: float) -> None:
+    def __init__(self, follows: bool = True, regions: bool = True, **settings: float) -> None:
         self.detector = KnownFaces()
-        self.search = FaceSearch(self.detector, DetectorSettings(**settings))
+        parts = FaceDetector(
+            finder=self.detector,
+            regions=self.detector if regions else None,
+            follower=self.detector if follows else None,
+        )
+        self.search = FaceSearch(parts, DetectorSettings(**settings))
         self.at_s = 0.0
         self.found: list[Face] = []
         self._rng = np.random.default_rng(3)
@@ -84,15 +96,18 @@ class Scene:
 
 
 @functools.cache
-def _empty_for_40_seconds(settings: tuple[tuple[str, float], ...]) -> Scene:
-    scene = Scene(**dict(settings))
+def _empty_for_40_seconds(
+    follows: bool, regions: bool, settings: tuple[tuple[str, float], ...]
+) -> Scene:
+    scene = Scene(follows, regions, **dict(settings))
     scene.show(hall(), times=400)
     return scene
 
 
-def still_scene(**settings: float) -> Scene:
+def still_scene(follows: bool = True, regions: bool = True, **settings: float) -> Scene:
     """A hall that has been empty for 40 seconds, which are computed only once."""
-    return copy.deepcopy(_empty_for_40_seconds(tuple(sorted(settings.items()))))
+    chosen = tuple(sorted(settings.items()))
+    return copy.deepcopy(_empty_for_40_seconds(follows, regions, chosen))
 
 
 def just_searched_scene() -> Scene:
@@ -260,6 +275,58 @@ def test_zero_full_every_s_searches_whole_frames() -> None:
 def test_change_replaces_the_detector() -> None:
     scene = still_scene()
     other = KnownFaces()
-    scene.search.change(other, DetectorSettings(full_every_s=0.0))
+    scene.search.change(FaceDetector.of(other), DetectorSettings(full_every_s=0.0))
     scene.show(hall())
     assert other.searches == ["full"]
+
+
+def network_scene(follows: bool) -> Scene:
+    """A still scene whose finder takes the same time for every search."""
+    scene = still_scene(follows, regions=False, full_every_s=60.0, rest_every_s=60.0)
+    scene.detector.searches.clear()
+    return scene
+
+
+@pytest.mark.slow
+def test_finder_without_regions_searches_whole_frames() -> None:
+    scene = network_scene(follows=True)
+    assert scene.show(hall(), times=5) == ["none"] * 5
+    assert scene.show(with_person(hall(), 150)) == ["full"]
+    assert set(scene.detector.searches) == {"full"}
+
+
+@pytest.mark.slow
+def test_known_face_is_followed_without_the_finder() -> None:
+    scene = network_scene(follows=True)
+    scene.detector.faces = [FACE]
+    assert scene.show(hall(), [FACE], times=5) == ["near"] * 5
+    assert set(scene.detector.searches) == {"near"}
+
+
+@pytest.mark.slow
+def test_finder_looks_for_a_face_that_the_follower_lost() -> None:
+    scene = network_scene(follows=True)
+    away: Box = (60.0, 60.0, 40.0, 40.0)  # too far from the prediction for the follower
+    scene.detector.faces = [away]
+    kinds = scene.show(hall(), [FACE], times=10)
+    assert kinds[0] == "full"
+    assert [face.box_px for face in scene.found] in ([], [away])
+    # While the face stays lost, the finder is asked at most at the pace of searches for motion.
+    assert kinds.count("full") <= 1 + 10 / FPS / MOTION_EVERY_S
+
+
+@pytest.mark.slow
+def test_many_faces_are_found_by_one_search() -> None:
+    scene = network_scene(follows=True)
+    faces: list[Box] = [(20.0 + 60.0 * n, 60.0, 40.0, 40.0) for n in range(MAX_FOLLOWED + 1)]
+    scene.detector.faces = faces
+    assert scene.show(hall(), faces, times=5) == ["full"] * 5
+    assert set(scene.detector.searches) == {"full"}
+
+
+@pytest.mark.slow
+def test_without_follower_known_faces_need_whole_searches() -> None:
+    scene = network_scene(follows=False)
+    scene.detector.faces = [FACE]
+    assert scene.show(hall(), [FACE], times=5) == ["full"] * 5
+    assert scene.show(hall(), times=1) == ["none"]

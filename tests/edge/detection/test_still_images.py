@@ -10,7 +10,7 @@ from edge.classification.classifier import Classifier
 from edge.common.arrays import Pixels
 from edge.common.paths import shipped_model
 from edge.config.settings import Settings, change
-from edge.detection.face_detector import HaarDetector
+from edge.detection.haar_detector import HaarDetector
 from edge.detection.still_images import (
     STILL_DEFAULTS,
     as_record,

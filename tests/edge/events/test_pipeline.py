@@ -12,7 +12,8 @@ from edge.common.errors import UsageError, UserError
 from edge.common.paths import demo_clip, shipped_model
 from edge.common.stage_times import StageTimes
 from edge.config.settings import CameraSettings, Settings, change
-from edge.detection.face_detector import Face, Luma
+from edge.detection.face_detector import Face, FaceDetector
+from edge.detection.luma import Luma
 from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
 from tests.support.footage.replay import Player, joined_frames
@@ -25,8 +26,13 @@ MASK3 = shipped_model().with_name("mask3.tflite")
 class FixedDetector:
     """A detector that always finds the faces in `faces`."""
 
+    name = "fixed faces"
+
     def __init__(self, faces: list[Face]) -> None:
         self.faces = faces
+
+    def find(self, image_bgr: Pixels) -> list[Face]:
+        return self.faces
 
     def to_luma(self, frame: Frame) -> Luma:
         return Luma(np.ascontiguousarray(frame.image_bgr[::2, ::2, 1]), 0.5)
@@ -49,7 +55,11 @@ class DemoPipeline:
         self.detector = FixedDetector([Face((248.0, 138.0, 108.0, 108.0), 20)])
         self.classifier = Classifier(shipped_model())
         self.pipeline = Pipeline(
-            settings, self.detector, self.classifier, UtcClock(lambda: 0.0), StageTimes()
+            settings,
+            FaceDetector.of(self.detector),
+            self.classifier,
+            UtcClock(lambda: 0.0),
+            StageTimes(),
         )
         self.now_s = 0.0
 
@@ -173,7 +183,7 @@ def test_change_of_settings_keeps_tracks_and_alerts() -> None:
     demo = DemoPipeline()
     (start,) = demo.watch(1.0)
     changed = change(SETTINGS, tracker={"leave_after_s": 0.5}, events={"alert_threshold": 0.9})
-    demo.pipeline.change(changed, demo.detector, demo.classifier)
+    demo.pipeline.change(changed, FaceDetector.of(demo.detector), demo.classifier)
     assert demo.watch(1.0) == []
     demo.detector.faces = []
     (end,) = demo.watch(1.0)
@@ -184,7 +194,7 @@ def test_change_of_model_keeps_alerts_and_drops_evidence() -> None:
     demo = DemoPipeline()
     (start,) = demo.watch(1.0)
     settings = change(SETTINGS, events={"alert_on": ["no_mask", "incorrect_mask"]})
-    demo.pipeline.change(settings, demo.detector, Classifier(MASK3))
+    demo.pipeline.change(settings, FaceDetector.of(demo.detector), Classifier(MASK3))
     assert demo.watch(PERIOD_S) == []
     assert demo.pipeline.tracks[0].readings == 1
     assert demo.pipeline.tracks[0].labels == ("mask", "no_mask", "incorrect_mask")
@@ -196,7 +206,7 @@ def test_change_of_model_keeps_alerts_and_drops_evidence() -> None:
 def test_stop_after_a_change_of_model_ends_the_alert() -> None:
     demo = DemoPipeline()
     demo.watch(1.0)
-    demo.pipeline.change(SETTINGS, demo.detector, Classifier(MASK3))
+    demo.pipeline.change(SETTINGS, FaceDetector.of(demo.detector), Classifier(MASK3))
     assert kinds(demo.pipeline.finish(demo.now_s)) == [("no_mask_end", "shutdown")]
 
 
@@ -205,9 +215,11 @@ def test_refused_change_changes_nothing() -> None:
     demo.watch(1.0)
     settings = change(SETTINGS, events={"alert_on": ["incorrect_mask"]})
     with pytest.raises(UserError, match="contains incorrect_mask"):
-        demo.pipeline.change(settings, demo.detector, demo.classifier)
+        demo.pipeline.change(settings, FaceDetector.of(demo.detector), demo.classifier)
     with pytest.raises(UsageError, match=r"camera\.zone"):
-        demo.pipeline.change(zoned((0.0, 0.0), (1.0, 1.0)), demo.detector, demo.classifier)
+        demo.pipeline.change(
+            zoned((0.0, 0.0), (1.0, 1.0)), FaceDetector.of(demo.detector), demo.classifier
+        )
     assert demo.pipeline.alert_count == 1
     assert demo.watch(1.0) == []
 

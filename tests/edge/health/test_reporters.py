@@ -112,7 +112,7 @@ def test_configuration_digest_ignores_credentials() -> None:
 
     def digest(source: str, **mqtt: Any) -> str:
         settings = change(Settings(), device="d", camera={"source": source}, mqtt=mqtt)
-        return str(info_body(settings, classifier, 0.5)["configuration"])
+        return str(info_body(settings, classifier, "haar")["configuration"])
 
     assert digest("rtsp://me:one@cam/1") == digest("rtsp://you:two@cam/1")
     assert digest("http://cam/?password=one") == digest("http://cam/?password=two")
@@ -126,6 +126,6 @@ def test_info_keeps_the_published_body() -> None:
     info = InfoReporter(sink)
     assert info.body == {}
     settings = change(Settings(), device="d", events={"alert_threshold": 0.7})
-    info.update(settings, load_classifier(settings.classifier))
+    info.update(settings, load_classifier(settings.classifier), "haar")
     assert sink.retained == [("info", info.body, 1)]
     assert info.body["alert_threshold"] == 0.7

@@ -58,6 +58,7 @@ STATUS: dict[str, Any] = {
     "info": {
         "version": "0.1.0",
         "runtime": "tflite-runtime",
+        "detector": {"kind": "both", "name": "face-320x240 in tflite-runtime"},
         "alert_threshold": 0.8012,
         "model": {"name": "mask-96", "labels": ["mask", "no_mask"]},
     },
@@ -96,6 +97,7 @@ def test_screen_shows_all_parts() -> None:
         "camera      ok: /dev/video0, 10.0 frames/s, newest frame 1.1 s ago",
         "            2 people in view, 1 of them without a mask",
         "model       mask-96 (mask, no_mask), alert threshold 0.80, tflite-runtime",
+        "detector    both: face-320x240 in tflite-runtime",
         "broker      connected to broker.lan:8883 (MQTT 5), 12 events delivered since the start",
         "outbox      0 events queued, on disk",
         "board       51 °C, not throttled, 91 MB of memory, 3.1 MB per day written by the daemon",

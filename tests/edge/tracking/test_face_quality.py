@@ -13,7 +13,8 @@ from edge.classification.face_crop import crop_face
 from edge.common.arrays import Box, Pixels
 from edge.common.paths import demo_clip
 from edge.config.settings import DetectorSettings
-from edge.detection.face_detector import Face, HaarDetector
+from edge.detection.face_detector import Face
+from edge.detection.haar_detector import HaarDetector
 from edge.tracking.face_quality import Quality, measure_quality
 
 MARGIN, INPUT = 0.12, (96, 96)

@@ -9,7 +9,7 @@ from edge.camera.recordings import VideoFile
 from edge.common.arrays import Box, Pixels
 from edge.common.paths import demo_clip
 from edge.config.settings import DetectorSettings
-from edge.detection.face_detector import HaarDetector
+from edge.detection.haar_detector import HaarDetector
 
 
 def demo_frame(at_s: float) -> Pixels:
@@ -35,3 +35,14 @@ def demo_frames(every: int, at_most: int) -> list[Pixels]:
 def faces_in(image: Pixels) -> list[Box]:
     """Return the boxes of the faces that the shipped detector finds in `image`."""
     return [face.box_px for face in HaarDetector(DetectorSettings()).find(image)]
+
+
+def demo_frame_with_a_face() -> Pixels:
+    """Return the first frame of the demo clip in which the cascade finds exactly one face."""
+    capture = cv2.VideoCapture(str(demo_clip()))
+    detector = HaarDetector(DetectorSettings())
+    while True:
+        delivered, image = capture.read()
+        assert delivered, "no frame of the demo clip shows exactly one face"
+        if len(detector.find(np.asarray(image, np.uint8))) == 1:
+            return np.asarray(image, np.uint8)

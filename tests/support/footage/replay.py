@@ -15,7 +15,9 @@ from edge.common.clock import UtcClock
 from edge.common.paths import shipped_model
 from edge.common.stage_times import StageTimes
 from edge.config.settings import DetectorSettings, Settings
-from edge.detection.face_detector import Face, HaarDetector, Luma
+from edge.detection.face_detector import Face, FaceDetector
+from edge.detection.haar_detector import HaarDetector
+from edge.detection.luma import Luma
 from edge.events.alert_machine import Event, as_fractions
 from edge.events.pipeline import Pipeline
 
@@ -73,7 +75,7 @@ class Player:
     def pipeline(self, settings: Settings | None = None) -> Pipeline:
         return Pipeline(
             settings or Settings(device="door1"),
-            self.detector,
+            FaceDetector.of(self.detector),
             self.classifier,
             UtcClock(lambda: 0.0),
             StageTimes(),

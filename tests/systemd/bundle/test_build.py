@@ -56,6 +56,7 @@ def test_wheel_has_code_and_data_but_no_tests(unpacked: Path) -> None:
     (wheel,) = (unpacked / "wheels" / "cp311").glob("mask_patrol-*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"edge/cli/main.py", "edge/assets/demo.mp4", "models/mask.tflite"} <= names
+    assert {"models/face.tflite", "models/face-float16.tflite"} <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edge.common.arrays import Pixels
+from edge.detection.boxes import corners_of
 from tests.support.training.datasets import pattern
-from training.face_detector.boxes import corners_of
 from training.face_detector.camera_effects import (
     add_back_light,
     blur_by_motion,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from edge.common.arrays import Box, Pixels
-from training.face_detector.boxes import Corners, areas, box_of, corners_of, iou_matrix
+from edge.detection.boxes import Corners, areas, box_of, corners_of, iou_matrix
+from edge.detection.point_grid import InputSize
 from training.face_detector.composition import (
     GREY,
     Photograph,
@@ -19,7 +20,6 @@ from training.face_detector.composition import (
     letterbox,
     warp,
 )
-from training.face_detector.grid import InputSize
 
 NONE = corners_of([])
 SIZE = InputSize(320, 240)

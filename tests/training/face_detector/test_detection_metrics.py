@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from edge.common.arrays import Box
-from training.face_detector.boxes import corners_of
+from edge.detection.boxes import corners_of
+from edge.detection.point_grid import Detections
 from training.face_detector.detection_metrics import (
     FaceTruth,
     ScoredHits,
@@ -17,7 +18,6 @@ from training.face_detector.detection_metrics import (
     precision_recall,
     threshold_at,
 )
-from training.face_detector.grid import Detections
 
 A, B, C = (0.0, 0.0, 10.0, 10.0), (50.0, 0.0, 10.0, 10.0), (0.0, 50.0, 40.0, 40.0)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from edge.common.errors import UserError
+from edge.detection.point_grid import InputSize
 from tests.support.training.boxed_pictures import write_jsonl
 from training.face_detector.detector_batches import DetectorTrainingSet
-from training.face_detector.grid import InputSize
 from training.face_detector.read_pictures import read_boxed_pictures
 
 SIZE = InputSize(160, 128)

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from edge.common.arrays import Box
+from edge.detection.boxes import corners_of
+from edge.detection.point_grid import Detections
 from tests.support.training import datasets
 from tests.support.training.boxed_pictures import write_jsonl
-from training.face_detector.boxes import corners_of
 from training.face_detector.detector_evaluation import (
     EvaluationPicture,
     evaluate_detections,
     evaluation_pictures,
     missed_faces,
 )
-from training.face_detector.grid import Detections
 from training.face_detector.read_pictures import read_boxed_pictures
 
 SMALL, LARGE, NARROW = (10.0, 10.0, 16.0, 20.0), (60.0, 30.0, 60.0, 70.0), (140.0, 5.0, 8.0, 10.0)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from edge.common.paths import shipped_detector, shipped_model
 from tests.support.training import datasets
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -19,7 +20,7 @@ import json
 from training.common.quiet_keras import import_keras
 import_keras()
 from training.face_detector.detector_net import build_detector
-from training.face_detector.grid import Grid, InputSize
+from edge.detection.point_grid import Grid, InputSize
 found = []
 for size in (InputSize(), InputSize(channels=3), InputSize(160, 128)):
     model = build_detector(size)
@@ -46,3 +47,53 @@ def test_output_fits_the_grid() -> None:
     for each in (luma, rgb, small):
         assert each["points"] == [each["grid"]] * 2
         assert 100_000 <= each["parameters"] <= 250_000
+
+
+START = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from training.common.quiet_keras import import_keras, load_model_file
+keras = import_keras()
+from edge.common.errors import UserError
+from edge.detection.point_grid import InputSize
+from training.face_detector.detector_net import SHARED_LAYERS, build_detector, start_from
+classifier, other = map(Path, sys.argv[1:])
+def first_layers(model, inputs):
+    layers = [layer for layer in model.layers if layer.weights][:SHARED_LAYERS]
+    return keras.Model(inputs, layers[5].output)(np.repeat(GREY, inputs.shape[-1], axis=-1))
+GREY = np.random.default_rng(0).uniform(0, 255, (1, 96, 96, 1)).astype(np.float32)
+source = load_model_file(classifier)
+expected = first_layers(source, source.input)
+differences = []
+for channels in (1, 3):
+    model = build_detector(InputSize(96, 96, channels))
+    start_from(model, classifier)
+    found = first_layers(model, model.input)
+    differences.append(float(np.abs(np.asarray(found) - np.asarray(expected)).max()))
+refused = []
+for size in (InputSize(96, 96), InputSize(320, 240, 3)):
+    try:
+        start_from(build_detector(size), other)
+    except UserError as error:
+        refused.append(str(error))
+whole = build_detector(InputSize())
+start_from(whole, other)
+same = all(
+    np.array_equal(a, b)
+    for a, b in zip(whole.get_weights(), load_model_file(other).get_weights(), strict=True)
+)
+print(json.dumps([differences, refused, same]))
+"""
+
+
+def test_start_is_a_classifier_or_a_detector() -> None:
+    mask = shipped_model().with_suffix(".keras")
+    face = shipped_detector().with_suffix(".keras")
+    done = datasets.python("-c", START, mask, face)
+    assert done.returncode == 0, done.stderr
+    differences, refused, same = json.loads(done.stdout)
+    assert max(differences) < 1e-3
+    assert len(refused) == 2
+    assert all("has another --size or --colour" in each for each in refused)
+    assert same

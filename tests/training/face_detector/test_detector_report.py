@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from edge.common.arrays import Box
+from edge.detection.boxes import corners_of
+from edge.detection.point_grid import Detections
 from tests.support.training.boxed_pictures import write_jsonl
-from training.face_detector.boxes import corners_of
 from training.face_detector.detector_evaluation import (
     EvaluationPicture,
     evaluate_detections,
@@ -22,7 +23,6 @@ from training.face_detector.detector_report import (
     write_misses,
     write_plots,
 )
-from training.face_detector.grid import Detections
 from training.face_detector.read_pictures import read_boxed_pictures
 
 SMALL, LARGE = (10.0, 10.0, 16.0, 20.0), (60.0, 30.0, 60.0, 70.0)

@@ -19,8 +19,8 @@ import json
 import numpy as np
 from training.common.quiet_keras import import_keras
 import_keras()
-from training.face_detector.boxes import corners_of
-from training.face_detector.grid import Grid, InputSize
+from edge.detection.boxes import corners_of
+from edge.detection.point_grid import Grid, InputSize
 from training.face_detector.losses import detector_loss
 from training.face_detector.targets import assign_targets
 grid = Grid.of(InputSize(160, 128))
@@ -29,7 +29,8 @@ arrays = tuple(a[None] for a in (targets.corners, targets.positive, targets.weig
 def loss(logits, codes):
     output = {"logits": logits[None].astype(np.float32), "codes": codes[None].astype(np.float32)}
     return [float(part) for part in detector_loss(grid, output, arrays)]
-right = grid.encode(targets.corners)
+from tests.support.training.box_codes import encode
+right = encode(grid, targets.corners)
 sure = np.where(targets.positive > 0, 20.0, -20.0)
 ignored = np.where(targets.weight == 0, 20.0, sure)
 false = sure.copy()

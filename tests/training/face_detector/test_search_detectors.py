@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from edge.common.errors import UsageError, UserError
+from edge.common.paths import shipped_detector
+from edge.config.settings import DetectorSettings
+from edge.detection.boxes import corners_of, iou_matrix
+from edge.detection.haar_detector import HaarDetector
+from tests.support.footage.demo_frames import demo_frame_with_a_face
 from tests.support.footage.pictures import frames_without_mask
-from training.face_detector.boxes import corners_of, iou_matrix
-from training.face_detector.grid import Grid, InputSize
 from training.face_detector.search_detectors import (
     BlazeFaceSearch,
-    TfliteSearch,
     load_detector,
 )
 
@@ -46,24 +48,17 @@ def test_unusable_file_is_named(
 
 
 class _Interpreter:
-    """An interpreter that returns fixed float outputs; a nonzero scale makes its input int8."""
+    """An interpreter that returns fixed outputs."""
 
-    def __init__(
-        self, shape: tuple[int, ...], outputs: list[Any], quantization: tuple[float, int] = (0.0, 0)
-    ) -> None:
-        self._shape, self._outputs, self._quantization = shape, outputs, quantization
+    def __init__(self, shape: tuple[int, ...], outputs: list[Any]) -> None:
+        self._shape, self._outputs = shape, outputs
         self.given: Any = None
 
     def get_input_details(self) -> list[dict[str, Any]]:
-        dtype = np.int8 if self._quantization[0] else np.float32
-        shape = np.array(self._shape)
-        return [{"index": 0, "shape": shape, "dtype": dtype, "quantization": self._quantization}]
+        return [{"index": 0, "shape": np.array(self._shape)}]
 
     def get_output_details(self) -> list[dict[str, Any]]:
-        return [
-            {"index": index, "shape": np.array(output.shape), "quantization": (0.0, 0)}
-            for index, output in enumerate(self._outputs)
-        ]
+        return [{"index": i, "shape": np.array(o.shape)} for i, o in enumerate(self._outputs)]
 
     def set_tensor(self, _index: int, values: Any) -> None:
         self.given = values
@@ -75,29 +70,18 @@ class _Interpreter:
         return self._outputs[index]
 
 
-def _network_outputs(face: Any) -> list[Any]:
-    """Return the codes and the logits with which the network reports `face` (1, 4)."""
-    grid = Grid.of(InputSize(320, 240))
-    inside = ((grid.points > face[0, :2]) & (grid.points < face[0, 2:])).all(axis=1)
-    codes = grid.encode(np.repeat(face, len(grid.points), axis=0))
-    logits = np.where(inside, 2.0, -9.0).astype(np.float32)
-    return [codes[None], logits[None]]
-
-
-def test_boxes_are_mapped_back_to_the_picture() -> None:
-    # A picture of 480x480 pixels is scaled to 240x240 and put 40 px from the left of the input.
-    interpreter = _Interpreter((1, 240, 320, 1), _network_outputs(corners_of([(100, 60, 60, 80)])))
-    found = TfliteSearch(Path("face.tflite"), interpreter).find(np.zeros((480, 480, 3), np.uint8))
-    assert iou_matrix(found.corners, corners_of([(120, 120, 120, 160)]))[0, 0] > 0.98
-    assert found.scores[0] == pytest.approx(1 / (1 + np.exp(-2)))
-
-
-def test_quantised_input_holds_the_pixels() -> None:
-    outputs = _network_outputs(corners_of([(100, 60, 60, 80)]))
-    interpreter = _Interpreter((1, 240, 320, 1), outputs, (1.0, -128))
-    TfliteSearch(Path("face.tflite"), interpreter).find(np.full((240, 320, 3), 200, np.uint8))
-    assert interpreter.given.dtype == np.int8
-    np.testing.assert_array_equal(interpreter.given, 200 - 128)
+def test_network_of_the_daemon_finds_faces_in_pictures_of_any_shape() -> None:
+    frame = demo_frame_with_a_face()
+    (expected,) = HaarDetector(DetectorSettings()).find(frame)
+    square = np.full((640, 640, 3), 114, np.uint8)
+    square[80:560] = frame
+    for detector in (load_detector(str(shipped_detector(v))) for v in ("", "-float16")):
+        assert detector.name.startswith("face")
+        for picture, down in ((frame, 0), (square, 80)):
+            found = detector.find(picture)
+            x, y, w, h = expected.box_px
+            assert iou_matrix(found.corners[:1], corners_of([(x, y + down, w, h)]))[0, 0] > 0.5
+            assert found.scores[0] > 0.5
 
 
 def test_blaze_face_boxes_are_relative_to_points() -> None:

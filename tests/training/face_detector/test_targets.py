@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.face_detector.boxes import corners_of
-from training.face_detector.grid import Grid, InputSize
+from edge.detection.boxes import corners_of
+from edge.detection.point_grid import Grid, InputSize
+from tests.support.training.box_codes import encode
 from training.face_detector.targets import assign_targets
 
 GRID = Grid.of(InputSize(320, 240))
@@ -25,7 +26,7 @@ def test_points_of_a_face_decode_to_its_box() -> None:
     face = corners_of([(101, 53, 30, 44)])
     targets = assign_targets(GRID, face, NONE)
     chosen = targets.positive > 0
-    decoded = GRID.decode(GRID.encode(targets.corners))[chosen]
+    decoded = GRID.decode(encode(GRID, targets.corners))[chosen]
     assert chosen.sum() >= 9
     np.testing.assert_allclose(decoded, np.repeat(face, chosen.sum(), axis=0), atol=0.05)
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.detection.boxes import corners_of
+from edge.detection.point_grid import InputSize
+from tests.support.training.box_codes import encode
 from tests.support.training.boxed_pictures import write_jsonl
-from training.face_detector.boxes import corners_of
-from training.face_detector.grid import InputSize
 from training.face_detector.read_pictures import read_boxed_pictures
 from training.face_detector.validation_pictures import (
     ValidationPictures,
@@ -38,7 +39,7 @@ def test_tiny_face_is_not_counted(held: ValidationPictures) -> None:
 
 def _model_that_finds(held: ValidationPictures, face: Any) -> Any:
     inside = ((held.grid.points > face[:2]) & (held.grid.points < face[2:])).all(axis=1)
-    codes = held.grid.encode(np.tile(face, (len(inside), 1)))[None]
+    codes = encode(held.grid, np.tile(face, (len(inside), 1)))[None]
     logits = np.where(inside, 3.0, -9.0)[None].astype(np.float32)
     return lambda _pixels, training: {"logits": logits, "codes": codes}
 

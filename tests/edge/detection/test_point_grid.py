@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.face_detector.boxes import corners_of, iou_matrix
-from training.face_detector.grid import Grid, InputSize, decode_detections
+from edge.detection.boxes import corners_of, iou_matrix
+from edge.detection.point_grid import Grid, InputSize, decode_detections, point_count
+from tests.support.training.box_codes import encode
 
 GRID = Grid.of(InputSize(320, 240))
 
 
 def test_levels_follow_each_other_row_by_row() -> None:
-    assert len(GRID.points) == 40 * 30 + 20 * 15 + 10 * 8
+    assert len(GRID.points) == 40 * 30 + 20 * 15 + 10 * 8 == point_count(InputSize(320, 240))
     np.testing.assert_array_equal(GRID.points[:2], [[4, 4], [12, 4]])
     np.testing.assert_array_equal(GRID.points[40], [4, 12])
     np.testing.assert_array_equal(GRID.points[1200], [8, 8])
@@ -21,9 +22,9 @@ def test_levels_follow_each_other_row_by_row() -> None:
 
 def test_decoding_inverts_encoding() -> None:
     rng = np.random.default_rng(0)
-    reach = rng.uniform(0.1, 11, (len(GRID.points), 4)).astype(np.float32) * GRID.strides[:, None]
+    reach = rng.uniform(0.1, 6, (len(GRID.points), 4)).astype(np.float32) * GRID.strides[:, None]
     boxes = np.concatenate([GRID.points - reach[:, :2], GRID.points + reach[:, 2:]], axis=1)
-    np.testing.assert_allclose(GRID.decode(GRID.encode(boxes)), boxes, rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(GRID.decode(encode(GRID, boxes)), boxes, rtol=1e-4, atol=1e-2)
 
 
 def test_detections_are_suppressed_and_sorted() -> None:
@@ -32,7 +33,7 @@ def test_detections_are_suppressed_and_sorted() -> None:
     logits = np.full(len(GRID.points), -8, np.float32)
     for face, score in zip(faces, (1.0, 3.0), strict=True):
         inside = ((GRID.points > face[:2]) & (GRID.points < face[2:])).all(axis=1)
-        codes[inside] = GRID.encode(np.tile(face, (len(GRID.points), 1)))[inside]
+        codes[inside] = encode(GRID, np.tile(face, (len(GRID.points), 1)))[inside]
         logits[inside] = score
     found = decode_detections(GRID, logits, codes, min_score=0.5)
     np.testing.assert_allclose(found.scores, 1 / (1 + np.exp([-3, -1])), rtol=1e-5)

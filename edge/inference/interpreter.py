@@ -11,10 +11,11 @@ from typing import Any
 
 from edge.common.errors import UserError
 
-#: Distribution name and module of each runtime, in the order in which they are tried.
+#: Distribution name and module of each runtime, in the order in which they are tried: the faster
+#: first (see "Which runtime" in edge/bench/README.md).
 RUNTIMES = (
-    ("tflite-runtime", "tflite_runtime.interpreter"),
     ("ai-edge-litert", "ai_edge_litert.interpreter"),
+    ("tflite-runtime", "tflite_runtime.interpreter"),
 )
 
 

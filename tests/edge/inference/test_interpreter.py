@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from edge.classification.interpreter import RUNTIMES, load_interpreter
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model
+from edge.inference.interpreter import RUNTIMES, load_interpreter
 
 
 def test_first_usable_runtime_is_used() -> None:

@@ -1,9 +1,10 @@
 """The grid of points at which the network predicts faces, and the code of a box at a point.
 
 The network has one output for each point of three levels. The points of a level are `stride` pixels
-apart, and the first one is half a stride from the upper left corner. A box is coded as the
-distances from the point to its left, top, right and bottom edge: the natural logarithm of the
-distance in strides. Points are in the order of the levels, and row by row within a level.
+apart, and the first one is half a stride from the upper left corner. The code of a box is the
+distance in x and y from the point to the centre of the box, in strides, and the natural logarithms
+of the width and the height in strides. Points are in the order of the levels, and row by row within
+a level.
 """
 
 from __future__ import annotations
@@ -13,15 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.face_detector.boxes import (
-    Corners,
-    Floats,
-    non_maximum_suppression,
-)
+from edge.detection.boxes import Corners, Floats, non_maximum_suppression
 
 STRIDES = (8, 16, 32)
-#: Codes are limited to this range before `exp` is applied, so distances are 0.05 to 12 strides.
-MIN_CODE, MAX_CODE = -3.0, 2.5
+#: The logarithms of a code are limited to this value before `exp` is applied: a side has at most 12
+#: strides, which is more than the picture's at the coarsest level.
+MAX_LOG_SIDE = 2.5
 #: Two boxes with a larger intersection over union are considered to be the same face.
 MAX_IOU = 0.45
 
@@ -56,20 +54,11 @@ class Grid:
         ]
         return cls(np.concatenate(levels), np.concatenate(strides))
 
-    def encode(self, corners: Corners) -> Floats:
-        """Return the code (n, 4) of one box (n, 4) for each point, which should lie inside it."""
-        distances = np.concatenate(
-            [self.points - corners[:, :2], corners[:, 2:] - self.points], axis=1
-        )
-        smallest = math.exp(MIN_CODE)
-        strides = np.maximum(distances / self.strides[:, None], smallest)
-        return np.asarray(np.log(strides), np.float32)
-
     def decode(self, codes: Floats) -> Corners:
         """Return the box (n, 4) of each point from its code (n, 4)."""
-        distances = np.exp(np.clip(codes, MIN_CODE, MAX_CODE)) * self.strides[:, None]
-        low, high = self.points - distances[:, :2], self.points + distances[:, 2:]
-        return np.asarray(np.concatenate([low, high], axis=1), np.float32)
+        centres = self.points + codes[:, :2] * self.strides[:, None]
+        half = np.exp(np.minimum(codes[:, 2:], MAX_LOG_SIDE)) * self.strides[:, None] / 2.0
+        return np.asarray(np.concatenate([centres - half, centres + half], axis=1), np.float32)
 
 
 @dataclass(frozen=True)
@@ -78,6 +67,11 @@ class Detections:
 
     corners: Corners
     scores: Floats
+
+
+def point_count(size: InputSize) -> int:
+    """Return the number of points of all levels for an input of `size`."""
+    return sum(math.ceil(size.width / s) * math.ceil(size.height / s) for s in STRIDES)
 
 
 def _level(size: InputSize, stride: int) -> Floats:

@@ -1,0 +1,1 @@
+"""Model files: the files appended to them, and the TFLite runtime that runs them."""

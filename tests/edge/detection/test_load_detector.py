@@ -1,0 +1,65 @@
+"""The face detector that the settings describe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.common.errors import UserError
+from edge.common.paths import shipped_detector, shipped_model
+from edge.config.settings import DetectorSettings
+from edge.detection.haar_detector import HaarDetector
+from edge.detection.learned_detector import LearnedDetector
+from edge.detection.load_detector import _shipped, load_detector
+from edge.inference import interpreter
+from tests.support.runtimes import INSTALLED_RUNTIMES
+
+
+def test_haar_does_everything() -> None:
+    found = load_detector(DetectorSettings(kind="haar"))
+    assert isinstance(found.finder, HaarDetector)
+    assert found.finder is found.regions is found.follower
+
+
+def test_network_alone_has_no_follower() -> None:
+    found = load_detector(DetectorSettings(kind="learned"))
+    assert isinstance(found.finder, LearnedDetector)
+    assert (found.regions, found.follower) == (None, None)
+
+
+def test_network_finds_and_cascade_follows_by_default() -> None:
+    found = load_detector(DetectorSettings())
+    assert isinstance(found.finder, LearnedDetector)
+    assert found.regions is None
+    assert isinstance(found.follower, HaarDetector)
+
+
+def test_float16_is_used_where_int8_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    for runtime in INSTALLED_RUNTIMES:
+        only = tuple(each for each in interpreter.RUNTIMES if each[0] == runtime)
+        with monkeypatch.context() as patch:
+            patch.setattr(interpreter, "RUNTIMES", only)
+            slow = _shipped(DetectorSettings(), "x86_64"), _shipped(DetectorSettings(), "aarch64")
+        wanted = ["float16" if runtime == "tflite-runtime" else "int8", "int8"]
+        assert [each.card.quantisation.split()[0].strip(":") for each in slow] == wanted
+        assert {each.runtime for each in slow} == {runtime}
+
+
+def test_configured_file_is_used(tmp_path: Path) -> None:
+    copy = tmp_path / "mine.tflite"
+    copy.write_bytes(shipped_detector().read_bytes())
+    assert load_detector(DetectorSettings(kind="learned", model=str(copy))).name.startswith("face")
+    with pytest.raises(UserError, match=r"cannot read the face detector .*leave detector\.model"):
+        load_detector(DetectorSettings(model=str(tmp_path / "none.tflite")))
+    with pytest.raises(UserError, match=r"the card of .* is invalid"):
+        load_detector(DetectorSettings(model=str(shipped_model())))
+
+
+def test_file_that_is_no_yunet_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no such file"):
+        load_detector(DetectorSettings(model=str(tmp_path / "none.onnx")))
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"not an ONNX file")
+    with pytest.raises(UserError, match=r"OpenCV cannot run .*broken\.onnx as YuNet"):
+        load_detector(DetectorSettings(model=str(broken)))

@@ -1,0 +1,62 @@
+"""The report that is written beside a face detector's model: what its model card will contain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from edge.common.errors import UserError
+from edge.detection.detector_card import KIND, BoxConvention, DetectorInput, Threshold
+
+
+class DetectorReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The content of `models/face.json`.
+
+    `training_data`: the digest of each data set's annotations, by the name of the data set.
+    `validation`: the figures of the epoch whose weights were kept, by the Keras model.
+    """
+
+    kind: Literal["face detector"] = KIND
+    name: str
+    keras_sha256: str
+    input: DetectorInput
+    box: BoxConvention
+    threshold: Threshold
+    training_data: dict[str, str]
+    validation: dict[str, Any]
+    config: dict[str, Any]
+    history: list[dict[str, Any]]
+    training_s: float
+    licence: str
+    versions: dict[str, str]
+
+
+def write_detector_report(path: Path, report: DetectorReport) -> None:
+    """Write `report` as indented JSON, atomically."""
+    temporary = path.with_suffix(".json.part")
+    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+    temporary.replace(path)
+
+
+def is_detector_report(path: Path) -> bool:
+    """Return whether `path` is the report of a face detector, valid or not."""
+    try:
+        content = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return False
+    return isinstance(content, dict) and content.get("kind") == KIND
+
+
+def read_detector_report(path: Path) -> DetectorReport:
+    """Read a report; raises UserError, which names the file and what is wrong in it."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=DetectorReport)
+    except OSError as error:
+        raise UserError(
+            f"cannot read the report {path}, which training writes beside the model:"
+            f" {error.strerror}"
+        ) from None
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise UserError(f"the report {path} is invalid: {error}") from None
