@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import pytest
 
 from tests.pi.device import FAST, UNIT, Listener, change_unit, installed_machine, put
-from tests.pi.machine import Machine, wait_for
+from tests.pi.machine import wait_for
 from tests.pi.roots import Release
 from tests.support.cli_process import mask_patrol
 from tests.support.footage.visit_clip import frame_at
@@ -19,9 +20,9 @@ from tests.support.mqtt.brokers import Mosquitto
 
 #: Times in the demo clip: a bare face, a masked face, and a face just before it is masked.
 TIMES_S = (5.0, 13.0, 20.0)
-#: Largest allowed difference of scores between two processors: with the same runtime, and with
-#: different runtimes.
-SAME_RUNTIME, OTHER_RUNTIME = 1e-6, 0.02
+#: Largest allowed differences between two processors, whose kernels for int8 round differently: of
+#: the boxes in pixels, and of the scores.
+BOX_PX, SCORE = 3, 0.02
 
 
 def test_demo_clip_gives_its_four_events(
@@ -51,7 +52,9 @@ def test_demo_clip_gives_its_four_events(
         }
 
 
-def test_scores_equal_desktop_scores(release: Release, tmp_path: Path, broker: Mosquitto) -> None:
+def test_faces_equal_those_on_a_desktop(
+    release: Release, tmp_path: Path, broker: Mosquitto
+) -> None:
     pictures = []
     for seconds in TIMES_S:
         pictures.append(tmp_path / f"{seconds:.0f}.png")
@@ -62,21 +65,14 @@ def test_scores_equal_desktop_scores(release: Release, tmp_path: Path, broker: M
             put(machine, f"/srv/{picture.name}", picture.read_bytes())
         names = " ".join(f"/srv/{picture.name}" for picture in pictures)
         there = faces(machine.run(f"mask-patrol detect --json {names} 2>/dev/null").output)
-        tolerance = SAME_RUNTIME if runtime_of(machine) == "tflite" else OTHER_RUNTIME
     assert any(here)
     for on_desktop, on_pi in zip(here, there, strict=True):
         assert [face["label"] for face in on_desktop] == [face["label"] for face in on_pi]
         for one, other in zip(on_desktop, on_pi, strict=True):
-            assert one["box"] == other["box"]
-            assert abs(one["score"] - other["score"]) <= tolerance
+            assert one["box"] == pytest.approx(other["box"], abs=BOX_PX)
+            assert one["score"] == pytest.approx(other["score"], abs=SCORE)
 
 
 def faces(lines: str) -> list[list[dict[str, Any]]]:
     """Return the faces in each picture, as `mask-patrol detect --json` prints them."""
     return [json.loads(line)["faces"] for line in lines.splitlines()]
-
-
-def runtime_of(machine: Machine) -> str:
-    """Return the runtime: `tflite`, which the host with Python 3.11 also has, or `litert`."""
-    seen = machine.run("ls /opt/mask-patrol/current/lib/python3*/site-packages").output
-    return "tflite" if "tflite_runtime" in seen else "litert"
