@@ -180,7 +180,8 @@ def _read_training_split(
 def _training_set(
     name: str, faces: list[Face], empty: list[Face], config: TrainConfig, labels: tuple[str, ...]
 ) -> TrainingSet:
-    """Return the faces of a data set with their targets, weights and draws.
+    """Return the faces of a data set, each with its target, its weight, and the number of times
+    that it is drawn in an epoch.
 
     Within a data set a rare label has a higher weight, so that the kind of picture says little
     about the label.

@@ -12,8 +12,8 @@ Figure = Annotated[float, msgspec.Meta(ge=-1e9, le=1e12)]
 Word = Annotated[str, msgspec.Meta(max_length=100)]
 Line = Annotated[str, msgspec.Meta(max_length=600)]
 
-#: A device time that is further ahead of the dashboard's clock is wrong, even if the device reports
-#: that its clock is synchronised.
+#: If the time of a device is ahead of the dashboard's clock by more than this, it is wrong, even if
+#: the device reports that its clock is synchronised.
 MAX_CLOCK_AHEAD_S = 120.0
 
 

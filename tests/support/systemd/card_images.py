@@ -69,7 +69,10 @@ def small_bundle(folder: Path) -> Path:
 
 
 def site_file(folder: Path, text: str = "", **changes: str) -> Path:
-    """Write a site.toml with all sections; `changes` replace lines, and `text` comes first."""
+    """Write a site.toml that begins with `text` and has all sections.
+
+    `changes` replaces the value of a section, or leaves the section out if it is empty.
+    """
     lines = {
         "hostname": '"door7"',
         "timezone": '"Europe/Berlin"',
