@@ -7,9 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from convert.parity import GATE
-from convert.ranges import ranges_path
-from convert.variants import INT8, SHIPPED_DETECTORS, VARIANTS
+from convert.classifier.parity import GATE
+from convert.network.ranges import ranges_path
+from convert.network.variants import INT8, SHIPPED_DETECTORS, VARIANTS
 from edge.common.errors import UserError
 
 ALL = "all"
@@ -68,11 +68,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _convert(options: argparse.Namespace) -> None:
-    from convert.conversion import convert
-    from convert.detector_conversion import convert_detector
-    from convert.detector_table import detector_dict, detector_text
+    from convert.classifier.conversion import convert
+    from convert.classifier.table import as_dict, as_text
+    from convert.face_detector.detector_conversion import convert_detector
+    from convert.face_detector.detector_table import detector_dict, detector_text
     from convert.job import Job
-    from convert.table import as_dict, as_text
     from training.face_detector.detector_report_file import is_detector_report
     from training.network.model_report import report_path
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.flatbuffer import parameters
 from convert.latency import PairedTimes, paired_times
+from convert.network.flatbuffer import parameters
 from convert.original_model import original_flatbuffer
 from edge.common.errors import UserError
 from edge.inference.interpreter import RUNTIMES

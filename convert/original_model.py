@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convert.from_keras import exported
+from convert.network.from_keras import exported
 from edge.common.errors import UserError
 from training.common.quiet_keras import import_keras
 from training.network.original_network import build_original

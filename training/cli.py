@@ -14,7 +14,9 @@ from training.evaluation.evaluate_command import add_evaluate_options
 from training.evaluation.stress import add_stress_options
 from training.exploration.explore_command import add_explore_options
 from training.face_detector.detector_command import add_detector_options
-from training.face_detector.evaluate_detector_command import add_evaluate_detector_options
+from training.face_detector.evaluation.evaluate_detector_command import (
+    add_evaluate_detector_options,
+)
 from training.fit.binary_model import add_binary_options
 from training.fit.cross_dataset import add_cross_options
 from training.fit.train_command import add_train_options

@@ -15,7 +15,7 @@ from edge.common.errors import UserError
 from edge.common.paths import shipped_model, user_path
 from edge.config.settings import ClassifierSettings, EventSettings
 from edge.inference.interpreter import load_interpreter
-from edge.inference.model_file import digest
+from edge.inference.model_file import digest, read_model
 
 CHANNELS = 3
 
@@ -72,13 +72,7 @@ class Classifier:
         Raises UserError if the file cannot be read or loaded, if its card is missing or invalid,
         or if its tensors do not match the card.
         """
-        try:
-            model = path.read_bytes()
-        except OSError as error:
-            raise UserError(
-                f"cannot read the model {path}: {error.strerror};"
-                " leave classifier.model empty to use the shipped one"
-            ) from None
+        model = read_model(path, "model", "classifier.model")
         self.card: Card = read_card(model, path)
         self.digest = digest(model)
         interpreter, self.runtime = load_interpreter(model, threads, runtime)

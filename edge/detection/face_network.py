@@ -13,6 +13,7 @@ from edge.detection.boxes import Floats
 from edge.detection.detector_card import DetectorCard, read_detector_card
 from edge.detection.point_grid import Detections, Grid, InputSize, decode_detections
 from edge.inference.interpreter import load_interpreter
+from edge.inference.model_file import read_model
 
 #: Grey level of the part of the input that a smaller picture leaves free.
 GREY = 114
@@ -27,13 +28,7 @@ class FaceNetwork:
         Raises UserError if the file cannot be read or loaded, if its card is missing or invalid,
         or if its tensors do not match the card.
         """
-        try:
-            model = path.read_bytes()
-        except OSError as error:
-            raise UserError(
-                f"cannot read the face detector {path}: {error.strerror};"
-                " leave detector.model empty to use the shipped one"
-            ) from None
+        model = read_model(path, "face detector", "detector.model")
         self.card: DetectorCard = read_detector_card(model, path)
         self.size = InputSize(self.card.input.width, self.card.input.height)
         self._grid = Grid.of(self.size)

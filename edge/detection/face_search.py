@@ -113,14 +113,16 @@ class FaceSearch:
         ]
         near = self._search_near(luma, predicted, reach, at_s)
         if near is None:
-            return self._search_in_full(frame)
+            return self._search_in_full(frame, luma)
         self.counts["part" if regions else "near"] += 1
         return without_overlaps(faces + near)
 
-    def _search_in_full(self, frame: Frame) -> list[Face]:
+    def _search_in_full(self, frame: Frame, luma: Luma | None = None) -> list[Face]:
+        """Search the whole of `frame`; `luma` is its image, if it exists already."""
         self._full_s = self._regions_s = self._bodies_s = frame.captured_at_s
         self.counts["full"] += 1
-        return self._detector.finder.search(self._detector.finder.to_luma(frame))
+        finder = self._detector.finder
+        return finder.search(finder.to_luma(frame) if luma is None else luma)
 
     def _is_whole_cheaper(self, regions: Sequence[Box], predicted: Sequence[Box]) -> bool:
         """Return whether a search of the whole frame costs less than all that is to be searched."""

@@ -7,13 +7,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.camera.source import Frame
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
 from edge.common.paths import kind_of, user_path
 from edge.config.settings import DetectorSettings
 from edge.detection.face_detector import Face, without_overlaps
-from edge.detection.luma import Luma, luma_of, to_luma
+from edge.detection.luma import Luma
+from edge.detection.luma_detector import LumaDetector
 
 #: The frontal cascade of OpenCV that finds the most faces in the time that it takes. Measured in
 #: 240 annotated photographs with a scale factor of 1.1, a width of 320 px, and faces from 7% of the
@@ -33,7 +33,7 @@ MIN_SIZE_FACTOR, MAX_SIZE_FACTOR = 0.7, 1.5
 MIN_SIDE_PX = 20
 
 
-class HaarDetector:
+class HaarDetector(LumaDetector):
     """A Haar cascade of OpenCV, run on a grey image scaled down to a working width."""
 
     def __init__(self, settings: DetectorSettings) -> None:
@@ -46,16 +46,7 @@ class HaarDetector:
             )
         self._cascade = _load_cascade(path)
         self.name = path.name
-        self._settings = settings
-
-    def find(self, image_bgr: Pixels) -> list[Face]:
-        """Return all faces in a (height, width, 3) uint8 image, those with the highest support
-        first."""
-        return self.search(to_luma(image_bgr, self._settings.width_px))
-
-    def to_luma(self, frame: Frame) -> Luma:
-        """Return the grey image that `search` takes, at most `detector.width_px` wide."""
-        return luma_of(frame, self._settings.width_px)
+        super().__init__(settings)
 
     def search(self, luma: Luma) -> list[Face]:
         """Return all faces that are at least `min_face` of the frame's width wide."""

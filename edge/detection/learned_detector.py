@@ -7,13 +7,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.camera.source import Frame
 from edge.common.arrays import Pixels
 from edge.config.settings import DetectorSettings
 from edge.detection.boxes import Bools, Corners, non_maximum_suppression
 from edge.detection.face_detector import Face, without_overlaps
 from edge.detection.face_network import FaceNetwork
-from edge.detection.luma import Luma, luma_of, to_luma
+from edge.detection.luma import Luma
+from edge.detection.luma_detector import LumaDetector
 from edge.detection.point_grid import MAX_IOU, Detections
 from edge.detection.tight_boxes import face_of, wide_enough
 from edge.detection.tiles import Tile, tiles
@@ -22,25 +22,16 @@ from edge.detection.tiles import Tile, tiles
 CUT_PX = 2.0
 
 
-class LearnedDetector:
+class LearnedDetector(LumaDetector):
     """A network with its card. Every search takes the same time, however many faces there are."""
 
     def __init__(self, path: Path, settings: DetectorSettings, runtime: str | None = None) -> None:
         """Load the model file; raises UserError as `FaceNetwork` does."""
         self._network = FaceNetwork(path, runtime)
-        self._settings = settings
+        super().__init__(settings)
         self.card = self._network.card
         self.runtime = self._network.runtime
         self.name = f"{self.card.name} in {self._network.runtime}"
-
-    def find(self, image_bgr: Pixels) -> list[Face]:
-        """Return all faces in a (height, width, 3) uint8 image, those with the highest support
-        first."""
-        return self.search(to_luma(image_bgr, self._settings.width_px))
-
-    def to_luma(self, frame: Frame) -> Luma:
-        """Return the grey image that `search` takes, at most `detector.width_px` wide."""
-        return luma_of(frame, self._settings.width_px)
 
     def search(self, luma: Luma) -> list[Face]:
         """Return all faces that are at least `min_face` of the frame's width wide."""

@@ -11,13 +11,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.camera.source import Frame
-from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.config.settings import DetectorSettings
 from edge.detection.detector_card import BoxConvention, Threshold
 from edge.detection.face_detector import Face, without_overlaps
-from edge.detection.luma import Luma, luma_of, to_luma
+from edge.detection.luma import Luma
+from edge.detection.luma_detector import LumaDetector
 from edge.detection.tight_boxes import face_of, wide_enough
 
 #: As in the card of our own network; YuNet has no card.
@@ -28,7 +27,7 @@ BOX = BoxConvention(side=1.13, measured="as for our network")
 MAX_IOU = 0.3
 
 
-class YuNetDetector:
+class YuNetDetector(LumaDetector):
     """YuNet on the grey image: each channel of its colour input gets the same values."""
 
     def __init__(self, path: Path, settings: DetectorSettings) -> None:
@@ -39,7 +38,7 @@ class YuNetDetector:
                 " leave detector.model empty to use the shipped one"
             )
         self.name = f"{path.name} in OpenCV"
-        self._settings = settings
+        super().__init__(settings)
         self._min_score = THRESHOLD.score if settings.min_score is None else settings.min_score
         try:
             self._detector: Any = cv2.FaceDetectorYN.create(
@@ -49,15 +48,6 @@ class YuNetDetector:
         except cv2.error as error:
             reason = str(error).strip().splitlines()[0]
             raise UserError(f"OpenCV cannot run {path} as YuNet: {reason}") from None
-
-    def find(self, image_bgr: Pixels) -> list[Face]:
-        """Return all faces in a (height, width, 3) uint8 image, those with the highest support
-        first."""
-        return self.search(to_luma(image_bgr, self._settings.width_px))
-
-    def to_luma(self, frame: Frame) -> Luma:
-        """Return the grey image that `search` takes, at most `detector.width_px` wide."""
-        return luma_of(frame, self._settings.width_px)
 
     def search(self, luma: Luma) -> list[Face]:
         """Return all faces that are at least `min_face` of the frame's width wide."""

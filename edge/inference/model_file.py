@@ -36,6 +36,21 @@ ARCHIVE_ERRORS = (
 CardT = TypeVar("CardT", bound=msgspec.Struct)
 
 
+def read_model(path: Path, name: str, setting: str) -> bytes:
+    """Return the bytes of the model file `path`.
+
+    Raises UserError if it cannot be read, with the `name` of the model and the `setting` that
+    configures it.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"cannot read the {name} {path}: {error.strerror};"
+            f" leave {setting} empty to use the shipped one"
+        ) from None
+
+
 def attach_files(flatbuffer: bytes, files: Mapping[str, bytes]) -> bytes:
     """Return `flatbuffer` with `files` appended; the same arguments give the same bytes."""
     buffer = io.BytesIO(flatbuffer)

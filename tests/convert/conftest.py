@@ -13,11 +13,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from convert.ranges import StoredRanges
+from convert.network.ranges import StoredRanges
 from edge.common.paths import shipped_detector, shipped_model
 from tests.support.training.datasets import python
 
-collect_ignore_glob = [] if find_spec("ai_edge_quantizer") else ["test_*.py"]
+collect_ignore_glob = [] if find_spec("ai_edge_quantizer") else ["test_*.py", "*/test_*.py"]
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def flatbuffer() -> bytes:
 FLOAT_FLATBUFFER = """
 import sys
 from pathlib import Path
-from convert.from_keras import float_flatbuffer, load_keras
+from convert.network.from_keras import float_flatbuffer, load_keras
 
 source, target = map(Path, sys.argv[1:])
 target.write_bytes(float_flatbuffer(load_keras(source), reshapes=source.stem == "face"))

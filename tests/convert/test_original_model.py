@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from convert.flatbuffer import parameters, parsed
+from convert.network.flatbuffer import parameters, parsed
 from edge.bench.original_pipeline import original_model
 from tests.support.training.datasets import python
 

@@ -13,10 +13,10 @@ import numpy as np
 from edge.common.arrays import Pixels
 from edge.detection.boxes import Floats, Ints
 from edge.detection.point_grid import Grid, InputSize
-from training.face_detector.boxed_pictures import BoxedPicture, BoxKind, read_pixels
-from training.face_detector.camera_effects import change_appearance
-from training.face_detector.composition import Photograph, compose, photograph_of
+from training.face_detector.pictures.boxed_pictures import BoxedPicture, BoxKind, read_pixels
 from training.face_detector.targets import assign_targets
+from training.face_detector.views.camera_effects import change_appearance
+from training.face_detector.views.composition import Photograph, compose, photograph_of
 from training.fit.background_batches import batches_in_background
 
 #: Pixels (b, height, width, channels), then the targets: boxes (b, points, 4), positive (b,

@@ -17,8 +17,6 @@ from edge.detection.haar_detector import HaarDetector
 from edge.inference.model_file import digest
 from training.data.command_options import add_run_options, add_schedule_options, positive_int
 from training.data.splits import Split
-from training.face_detector.boxed_pictures import BoxedPicture, BoxKind
-from training.face_detector.boxed_pictures_option import add_boxed_data_option
 from training.face_detector.detector_config import DetectorConfig
 from training.face_detector.detector_report_file import DetectorReport, write_detector_report
 from training.face_detector.operating_point import (
@@ -26,7 +24,9 @@ from training.face_detector.operating_point import (
     choose_thresholds,
     measure_box_convention,
 )
-from training.face_detector.read_pictures import of_split, read_boxed_pictures
+from training.face_detector.pictures.boxed_pictures import BoxedPicture, BoxKind
+from training.face_detector.pictures.boxed_pictures_option import add_boxed_data_option
+from training.face_detector.pictures.read_pictures import of_split, read_boxed_pictures
 
 if TYPE_CHECKING:
     from training.face_detector.detector_training import DetectorData

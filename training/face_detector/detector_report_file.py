@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from edge.common.errors import UserError
 from edge.detection.detector_card import KIND, BoxConvention, DetectorInput, Threshold
+from training.common.struct_file import read_struct, write_struct
 
 
 class DetectorReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,9 +35,7 @@ class DetectorReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 def write_detector_report(path: Path, report: DetectorReport) -> None:
     """Write `report` as indented JSON, atomically."""
-    temporary = path.with_suffix(".json.part")
-    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
-    temporary.replace(path)
+    write_struct(path, report)
 
 
 def is_detector_report(path: Path) -> bool:
@@ -51,12 +49,4 @@ def is_detector_report(path: Path) -> bool:
 
 def read_detector_report(path: Path) -> DetectorReport:
     """Read a report; raises UserError, which names the file and what is wrong in it."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=DetectorReport)
-    except OSError as error:
-        raise UserError(
-            f"cannot read the report {path}, which training writes beside the model:"
-            f" {error.strerror}"
-        ) from None
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UserError(f"the report {path} is invalid: {error}") from None
+    return read_struct(path, DetectorReport)

@@ -14,10 +14,10 @@ from edge.common.errors import UserError
 from edge.detection.point_grid import Grid
 from training.common.plotting import OTHER_COLOURS, plot
 from training.common.quiet_keras import import_keras
-from training.face_detector.detection_metrics import FALSE_BOXES
 from training.face_detector.detector_batches import Batch, DetectorTrainingSet
 from training.face_detector.detector_config import DetectorConfig
 from training.face_detector.detector_net import build_detector, start_from
+from training.face_detector.evaluation.detection_metrics import FALSE_BOXES
 from training.face_detector.losses import detector_loss
 from training.face_detector.validation_pictures import ValidationPictures
 from training.fit.averaged_model import AveragedModel

@@ -15,14 +15,14 @@ from edge.detection.detector_card import BoxConvention, Threshold
 from edge.detection.haar_detector import HaarDetector
 from edge.detection.luma import Luma
 from edge.detection.point_grid import Detections
-from training.face_detector.detection_metrics import FaceTruth, match_all, threshold_at
+from training.face_detector.evaluation.detection_metrics import FaceTruth, match_all, threshold_at
 
 log = logging.getLogger(__name__)
 
 #: Numbers of false boxes in 100 pictures at the thresholds `score` and `sure`. The daemon decides
 #: over several frames and gives a doubtful box less weight, so it can afford some false boxes.
 FALSE_BOXES, SURE_FALSE_BOXES = 10.0, 1.0
-#: As in `training.face_detector.detector_evaluation.RECALL_IOU`.
+#: As in `training.face_detector.evaluation.detector_evaluation.RECALL_IOU`.
 MIN_IOU = 0.3
 #: The thresholds lie within these limits, so that few pictures without a false box do not set them
 #: to extremes, and at least this far apart.

@@ -12,16 +12,16 @@ from edge.common.arrays import Pixels
 from edge.detection.boxes import Bools, Corners, Floats, sizes
 from edge.detection.point_grid import Detections, Grid, InputSize, decode_detections
 from training.data.progress import with_progress
-from training.face_detector.box_maps import transform_faces
-from training.face_detector.boxed_pictures import BoxedPicture, read_pixels
-from training.face_detector.composition import letterbox, photograph_of
-from training.face_detector.detection_metrics import (
+from training.face_detector.evaluation.detection_metrics import (
     FALSE_BOXES,
     FaceTruth,
     average_precision,
     match_all,
     precision_recall,
 )
+from training.face_detector.pictures.boxed_pictures import BoxedPicture, read_pixels
+from training.face_detector.views.box_maps import transform_faces
+from training.face_detector.views.composition import letterbox, photograph_of
 
 #: Faces that are smaller in the letterboxed picture are not counted: the classifier cannot tell
 #: whether they wear a mask.

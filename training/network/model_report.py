@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from edge.classification.model_card import DataSet
-from edge.common.errors import UserError
+from training.common.struct_file import read_struct, write_struct
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,22 +44,9 @@ def report_path(model: Path) -> Path:
 
 def write_report(path: Path, report: Report) -> None:
     """Write `report` as indented JSON, atomically."""
-    temporary = path.with_suffix(".json.part")
-    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
-    temporary.replace(path)
+    write_struct(path, report)
 
 
 def read_report(path: Path) -> Report:
-    """Read a report.
-
-    Raises UserError naming the file and what is wrong in it.
-    """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Report)
-    except OSError as error:
-        raise UserError(
-            f"cannot read the report {path}, which training writes beside the model:"
-            f" {error.strerror}"
-        ) from None
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UserError(f"the report {path} is invalid: {error}") from None
+    """Read a report; raises UserError, which names the file and what is wrong in it."""
+    return read_struct(path, Report)

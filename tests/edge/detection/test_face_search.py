@@ -39,7 +39,7 @@ class KnownFaces:
         self.conversions = 0
 
     def find(self, image_bgr: Pixels) -> list[Face]:
-        raise NotImplementedError
+        return [Face(box, 10) for box in self.faces]
 
     def to_luma(self, frame: Frame) -> Luma:
         self.conversions += 1

@@ -22,7 +22,7 @@ with suppress_stderr():
         "matplotlib.backends.backend_agg",
         "scipy.optimize",
         "training.cli",
-        "convert.conversion",
+        "convert.classifier.conversion",
     ):
         importlib.import_module(name)
 

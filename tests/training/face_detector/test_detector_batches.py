@@ -11,7 +11,7 @@ from edge.common.errors import UserError
 from edge.detection.point_grid import InputSize
 from tests.support.training.boxed_pictures import write_jsonl
 from training.face_detector.detector_batches import DetectorTrainingSet
-from training.face_detector.read_pictures import read_boxed_pictures
+from training.face_detector.pictures.read_pictures import read_boxed_pictures
 
 SIZE = InputSize(160, 128)
 

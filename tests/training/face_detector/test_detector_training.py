@@ -27,7 +27,7 @@ keras = import_keras()
 from training.face_detector.detector_config import DetectorConfig
 from training.face_detector.detector_training import TrainingLoop
 from edge.detection.point_grid import Grid
-from training.face_detector.read_pictures import read_boxed_pictures
+from training.face_detector.pictures.read_pictures import read_boxed_pictures
 from training.face_detector.targets import assign_targets
 from training.face_detector.validation_pictures import read_validation_pictures
 config = DetectorConfig(

@@ -10,7 +10,7 @@ from edge.detection.boxes import corners_of
 from edge.detection.haar_detector import HaarDetector
 from edge.detection.point_grid import Detections
 from tests.support.footage.demo_frames import demo_frame_with_a_face
-from training.face_detector.detection_metrics import FaceTruth
+from training.face_detector.evaluation.detection_metrics import FaceTruth
 from training.face_detector.operating_point import (
     MAX_SCORE,
     MIN_SCORE,

@@ -12,7 +12,7 @@ from edge.detection.boxes import corners_of
 from edge.detection.point_grid import InputSize
 from tests.support.training.box_codes import encode
 from tests.support.training.boxed_pictures import write_jsonl
-from training.face_detector.read_pictures import read_boxed_pictures
+from training.face_detector.pictures.read_pictures import read_boxed_pictures
 from training.face_detector.validation_pictures import (
     ValidationPictures,
     read_validation_pictures,

@@ -1,0 +1,1 @@
+"""The conversion of classifiers: pictures, parity, card, figures."""

@@ -1,0 +1,47 @@
+"""The measured figures in a converted model's card: accuracy and alerts on the test parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convert.classifier.parity import Floats
+from convert.classifier.pictures import CheckSet
+from edge.classification.model_card import ALERT_LABEL
+from training.common.metrics import Ints, classification_metrics
+from training.network.model_report import Report
+
+
+def card_figures(check: CheckSet, scores: Floats, report: Report, how: str) -> dict[str, Any]:
+    """Return the figures of each data set, under a name that ends with `how`.
+
+    `how` states what was measured, such as "int8 in tflite-runtime".
+    `scores` (n, labels) are those of `check.pixels`. `flagged`: by true label, the share of
+    faces whose alert score reaches the report's threshold.
+    """
+    found = {}
+    for name, place in check.parts.items():
+        truth, own = check.truth[place], scores[place]
+        metrics = classification_metrics(truth, own.argmax(axis=1), tuple(report.labels))
+        found[f"{name} test, {how}"] = {
+            "accuracy": round(metrics.accuracy, 4),
+            "faces": metrics.count,
+            "confusion": metrics.confusion,
+            "threshold": report.threshold,
+            "flagged": _flagged(truth, own, report),
+        }
+    return found
+
+
+def accuracies(check: CheckSet, scores: Floats) -> dict[str, float]:
+    """Return the share of correct labels, by data set."""
+    right = scores.argmax(axis=1) == check.truth
+    return {name: float(right[place].mean()) for name, place in check.parts.items()}
+
+
+def _flagged(truth: Ints, scores: Floats, report: Report) -> dict[str, float]:
+    reached = scores[:, report.labels.index(ALERT_LABEL)] >= report.threshold
+    return {
+        label: round(float(reached[truth == index].mean()), 4)
+        for index, label in enumerate(report.labels)
+        if (truth == index).any()
+    }

@@ -1,0 +1,1 @@
+"""The conversion of face detectors: pictures, parity, card, figures."""

@@ -1,0 +1,1 @@
+"""Measuring face detectors on boxed pictures."""

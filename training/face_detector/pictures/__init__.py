@@ -1,0 +1,1 @@
+"""Boxed pictures in every known annotation format."""

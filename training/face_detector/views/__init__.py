@@ -1,0 +1,1 @@
+"""Training pictures made from photographs: framing, mosaics, light, and cameras."""
