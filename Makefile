@@ -219,7 +219,7 @@ $(VENV)/.venv:
 	@touch $@
 
 $(VENV)/.edge: $(VENV)/.venv pyproject.toml
-	@echo "Installing the daemon into $(VENV) (once; about 300 MB) …"
+	@echo "Installing the daemon into $(VENV) (once; about 400 MB) …"
 	@$(PIP) --editable '.[broker]'
 	@touch $@
 

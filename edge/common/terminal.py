@@ -13,7 +13,7 @@ CLEAR_LINE = "\r\x1b[K"
 
 #: Description of each stage, for the table.
 STAGES = {
-    "detect": "find faces (Haar)",
+    "detect": "find faces",
     "classify": "mask or not (TFLite)",
     "track": "match faces to people, update alerts",
     "commit": "event written to disk",

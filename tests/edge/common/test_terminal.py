@@ -44,6 +44,6 @@ def test_stage_table_has_a_line_per_stage() -> None:
     table = stage_table({"detect": Quantiles(1.234, 5.678, 42), "other": Quantiles(1.0, 2.0, 3)})
     assert table == [
         "stage         median       p95    runs",
-        "detect       1.23 ms   5.68 ms      42   find faces (Haar)",
+        "detect       1.23 ms   5.68 ms      42   find faces",
         "other        1.00 ms   2.00 ms       3",
     ]
