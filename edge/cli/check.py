@@ -116,7 +116,7 @@ def _check_detector(settings: Settings) -> str:
 
 
 def _check_source(settings: Settings) -> str:
-    Zone(settings.camera.zone)
+    Zone.of(settings.camera)
     source = open_source(settings.camera)
     try:
         frame = source.read()

@@ -27,6 +27,8 @@ Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
 #: x and y from the upper left corner, as fractions of the frame's width and height.
 Point = tuple[Fraction, Fraction]
+#: x, y, width, height as fractions of the frame.
+Rectangle = tuple[Fraction, Fraction, Fraction, Fraction]
 #: A host name or address as it is written in a URL, without a port.
 HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z")]
 Days = Annotated[float, msgspec.Meta(gt=0.0, le=3650.0)]
@@ -46,6 +48,7 @@ class CameraSettings(Section, frozen=True, kw_only=True):
     view_deg: Annotated[float, msgspec.Meta(ge=10.0, le=170.0)] = 62.0
     reopen_for_s: Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)] = 300.0
     zone: tuple[Point, ...] = ()
+    excluded: tuple[Rectangle, ...] = ()
     preview: bool = False
     preview_socket: str = ""
 
@@ -60,7 +63,7 @@ class DetectorSettings(Section, frozen=True, kw_only=True):
     width_px: Annotated[int, msgspec.Meta(ge=80, le=4096)] = 320
     scale_factor: Annotated[float, msgspec.Meta(gt=1.0, le=2.0)] = 1.1
     min_neighbors: Annotated[int, msgspec.Meta(ge=1, le=50)] = 3
-    min_face: Fraction = 0.07
+    min_face: Fraction = 0.05
     farthest_m: Annotated[float, msgspec.Meta(ge=0.0, le=50.0)] = 0.0
     full_every_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 3.0
     rest_every_s: Annotated[float, msgspec.Meta(ge=0.0, le=60.0)] = 15.0
@@ -219,13 +222,16 @@ def _derive_from_distance(settings: Settings, given: dict[str, Any], path: Path 
             f"{path}: `detector.farthest_m`: {distance_m:g} m is too near;"
             f" the minimum is {lens_geometry.MIN_DISTANCE_M:g}, and 0 disables the setting"
         )
-    if distance_m > (max_m := lens_geometry.max_distance_m(view_deg)):
+    is_haar = settings.detector.kind == "haar"
+    needs = lens_geometry.CASCADE if is_haar else lens_geometry.NETWORK
+    if distance_m > (max_m := lens_geometry.max_distance_m(view_deg, needs)):
         raise UsageError(
             f"{path}: `detector.farthest_m`: with a field of view of {view_deg:g} degrees,"
             f" faces can be found up to {max_m:g} m away; use a lens with a narrower view"
         )
     min_face = lens_geometry.face_width_fraction(distance_m, view_deg)
-    derived = {"min_face": round(min_face, 4), "width_px": lens_geometry.search_width_px(min_face)}
+    width_px = lens_geometry.search_width_px(min_face, needs)
+    derived = {"min_face": round(min_face, 4), "width_px": width_px}
     for name, value in derived.items():
         if given.get(name, value) != value:
             raise UsageError(

@@ -81,14 +81,16 @@ class Preview:
 
 
 class SettingsInUse(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings in force that the Camera page can change: the corners of the zone (fractions
-    of the frame) and the smallest face (as a share of the frame's width)."""
+    """The settings in force that the Camera page can change: the corners of the zone and the
+    excluded rectangles (fractions of the frame), and the smallest face (as a share of the frame's
+    width)."""
 
     #: Whether a reload is requested or in progress.
     reloading: bool
     #: Why the last reload was refused; empty when it was applied.
     refused: str
     zone: tuple[tuple[float, float], ...]
+    excluded: tuple[tuple[float, float, float, float], ...]
     min_face: float
 
 
@@ -100,6 +102,7 @@ def settings_in_use(controls: Controls, current: Callable[[], Settings]) -> Sett
         reloading=reloading,
         refused=refusal,
         zone=settings.camera.zone,
+        excluded=settings.camera.excluded,
         min_face=settings.detector.min_face,
     )
 

@@ -97,7 +97,7 @@ class Reload:
             classifier = running.classifier
         detector = load_detector(settings.detector)
         alert_labels(settings.events, classifier)
-        Zone(settings.camera.zone)
+        Zone.of(settings.camera)
         if settings.snapshot.enabled:
             Snapshots(settings.snapshot)
         # A new search width also reopens the camera, whose luma plane has this width.

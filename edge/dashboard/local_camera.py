@@ -43,6 +43,24 @@ class CameraView:
     picture: bytes | None
 
 
+class Drawing(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings that the Camera page draws, as fractions of the picture: the corners of the zone
+    (x, y), the excluded rectangles (x, y, width, height), and the width of the smallest face.
+
+    Where a value is None, the setting in the file stays unchanged.
+    """
+
+    zone: tuple[tuple[float, float], ...]
+    excluded: tuple[tuple[float, float, float, float], ...] | None = None
+    min_face: float | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Drawing:
+        """Return the drawing of `settings`."""
+        camera = settings.camera
+        return cls(zone=camera.zone, excluded=camera.excluded, min_face=settings.detector.min_face)
+
+
 @dataclass(frozen=True)
 class ConfigStatus:
     """Whether the daemon uses the settings in the configuration file.
@@ -52,15 +70,13 @@ class ConfigStatus:
     settings, because it reads another file or was not asked to read this one again. `away`: it
     does not answer (`why`), and will read the file when it starts.
 
-    `zone` and `min_face` are the settings that the daemon uses, given with `used` and `other`. The
-    caller can compare them with what it saved itself, because somebody else may have saved the
-    file since.
+    `drawing` holds the settings that the daemon uses, given with `used` and `other`. The caller can
+    compare them with what it saved itself, because somebody else may have saved the file since.
     """
 
     state: Literal["used", "waiting", "refused", "other", "away"]
     why: str = ""
-    zone: tuple[tuple[float, float], ...] | None = None
-    min_face: float | None = None
+    drawing: Drawing | None = None
 
 
 class LocalCamera:
@@ -87,7 +103,7 @@ class LocalCamera:
         return CameraView(description, picture or None)
 
     def saved_settings(self) -> dict[str, Any]:
-        """Return the zone and the smallest face from the configuration file.
+        """Return the drawing in the configuration file, and whether it can be saved.
 
         Raises UserError when the file is invalid.
         """
@@ -100,13 +116,11 @@ class LocalCamera:
         """
         return self._query_status(b"use\n", lambda: load_settings(self._config))
 
-    def save(
-        self, zone: Sequence[tuple[float, float]], min_face: float | None
-    ) -> tuple[dict[str, Any], ConfigStatus]:
-        """Save the zone and the smallest face, and ask the daemon to read the file again.
+    def save(self, drawing: Drawing) -> tuple[dict[str, Any], ConfigStatus]:
+        """Save the drawing, and ask the daemon to read the file again.
 
-        Everything else in the file stays unchanged, as does the smallest face when `min_face` is
-        None. Returns the saved settings, in the format of `saved_settings`, and the present status.
+        Everything else in the file stays unchanged. Returns the saved settings, in the format of
+        `saved_settings`, and the present status.
 
         Raises UserError, before anything is written, when a value is invalid or the file cannot
         be written. Once the file has been written, no exception is raised, even if the daemon does
@@ -115,13 +129,12 @@ class LocalCamera:
         if self._config is None:
             raise UserError("there is no file to save to: start the dashboard with --config FILE")
         with self._lock:
-            written = self._write(self._config, zone, min_face)
+            written = self._write(self._config, drawing)
         return self._as_json(written), self._query_status(b"reload\n", lambda: written)
 
     def _as_json(self, settings: Settings) -> dict[str, Any]:
         return {
-            "zone": [list(corner) for corner in settings.camera.zone],
-            "min_face": settings.detector.min_face,
+            **msgspec.to_builtins(Drawing.of(settings)),
             "can_save": self._config is not None,
         }
 
@@ -137,33 +150,38 @@ class LocalCamera:
             return ConfigStatus("waiting")
         if in_use.refused:
             return ConfigStatus("refused", in_use.refused)
-        saved = expected()
-        is_same = (in_use.zone, in_use.min_face) == (saved.camera.zone, saved.detector.min_face)
-        return ConfigStatus("used" if is_same else "other", "", in_use.zone, in_use.min_face)
+        used = Drawing(zone=in_use.zone, excluded=in_use.excluded, min_face=in_use.min_face)
+        is_same = used == Drawing.of(expected())
+        return ConfigStatus("used" if is_same else "other", "", used)
 
-    def _write(
-        self, path: Path, zone: Sequence[tuple[float, float]], min_face: float | None
-    ) -> Settings:
-        """Write both settings into the file and return its new settings; raises UserError."""
+    def _write(self, path: Path, drawing: Drawing) -> Settings:
+        """Write the drawing into the file and return its new settings; raises UserError."""
         try:
             document = tomlkit.parse(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, TOMLKitError) as error:
             raise UserError(f"cannot read {path}: {error}") from None
-        Zone(zone)  # raises UserError for an invalid zone
-        if "camera" not in document:
-            document["camera"] = tomlkit.table()
-        document["camera"]["zone"] = [list(corner) for corner in zone]
-        if min_face is not None:
-            if "detector" not in document:
-                document["detector"] = tomlkit.table()
-            document["detector"]["min_face"] = min_face
+        Zone(drawing.zone)  # raises UserError for an invalid zone
+        changes = [
+            (section, name, value)
+            for section, name, value in (
+                ("camera", "zone", _lists(drawing.zone)),
+                ("camera", "excluded", _lists(drawing.excluded)),
+                ("detector", "min_face", drawing.min_face),
+            )
+            if value is not None
+        ]
+        for section, name, value in changes:
+            if section not in document:
+                document[section] = tomlkit.table()
+            document[section][name] = value
         text = tomlkit.dumps(document)
         written = _parse_settings(text, path.name)
         try:
             _replace_file(path, text)
         except UserError as error:
-            lines = f"zone = {[list(corner) for corner in zone]} under [camera]"
-            lines += "" if min_face is None else f", min_face = {min_face} under [detector]"
+            lines = ", ".join(
+                f"{name} = {value} under [{section}]" for section, name, value in changes
+            )
             raise UserError(f"{error}; write it there yourself: {lines}") from None
         return written
 
@@ -186,6 +204,10 @@ class LocalCamera:
                 " is it running on this device, with camera.preview = true?"
             ) from None
         return bytes(answer)
+
+
+def _lists(rows: Sequence[Sequence[float]] | None) -> list[list[float]] | None:
+    return None if rows is None else [list(row) for row in rows]
 
 
 def _parse_settings(text: str, file_name: str) -> Settings:

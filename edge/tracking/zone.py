@@ -1,4 +1,4 @@
-"""The zone: the part of the frame in which faces count, as a polygon."""
+"""The zone: the part of the frame in which faces count, a polygon without excluded rectangles."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Sequence
 
 from edge.common.arrays import Box
 from edge.common.errors import UsageError
+from edge.config.settings import CameraSettings
 from edge.tracking.alpha_beta_filter import box_centre
 
 Point = tuple[float, float]
+#: x, y, width, height, in fractions of the frame.
+Rectangle = tuple[float, float, float, float]
 
 #: A point closer to an edge than this, in fractions of the frame, lies on it. Corners are
 #: configured with a few decimals, and rounding errors are far smaller than this.
@@ -17,17 +20,25 @@ EDGE_TOLERANCE = 1e-9
 
 
 class Zone:
-    """A polygon of points (x, y) in fractions of the frame; without corners, the whole frame."""
+    """A polygon of points (x, y) in fractions of the frame; without corners, the whole frame.
 
-    def __init__(self, corners: Sequence[Point]) -> None:
-        """Check and store `corners`.
+    Excluded rectangles do not belong to the zone: they cover posters, statues and screens.
+    """
+
+    def __init__(self, corners: Sequence[Point], excluded: Sequence[Rectangle] = ()) -> None:
+        """Check and store `corners` and `excluded`.
 
         Raises UsageError for fewer than three corners, for edges that cross or touch each other,
         and for a polygon without area.
         """
-        self._corners = tuple(corners)
+        self._corners, self._excluded = tuple(corners), tuple(excluded)
         if self._corners:
             _check(self._corners)
+
+    @classmethod
+    def of(cls, settings: CameraSettings) -> Zone:
+        """Return the zone that `settings` describe; raises UsageError if it is no polygon."""
+        return cls(settings.zone, settings.excluded)
 
     def contains_face(self, box_px: Box, size_px: tuple[int, int]) -> bool:
         """Whether the centre of `box_px` lies in the zone or on its edge, in a frame of
@@ -38,6 +49,9 @@ class Zone:
 
     def contains(self, point: Point) -> bool:
         """Whether `point`, in fractions of the frame, lies in the zone or on its edge."""
+        px, py = point
+        if any(x <= px <= x + w and y <= py <= y + h for x, y, w, h in self._excluded):
+            return False
         if not self._corners:
             return True
         inside = False

@@ -16,7 +16,7 @@ import pytest
 
 from edge.common.errors import UserError
 from edge.config.settings import load_settings
-from edge.dashboard.local_camera import ConfigStatus, LocalCamera
+from edge.dashboard.local_camera import ConfigStatus, Drawing, LocalCamera
 from tests.support.cli_process import command, environment
 from tests.support.dashboard.dashboards import Dashboard
 from tests.support.footage.pictures import frames_without_mask
@@ -171,9 +171,7 @@ def test_page_reports_whether_the_device_uses_the_file(
     config.write_text(good)
     assert camera.config_status().state == "other"
     page.reload()
-    page.wait_for_selector(
-        "#saved:has-text('another zone or smallest face than the file contains')"
-    )
+    page.wait_for_selector("#saved:has-text('other settings than the file contains')")
     page.click("#save")
     page.wait_for_selector("#saved:has-text('The device uses the new settings now')")
     daemon.terminate()
@@ -201,13 +199,40 @@ def test_daemon_with_another_file_is_detected(folder: Path, mosquitto: Mosquitto
     wait_until(
         lambda: camera.config_status().state == "used", "the daemon with the same settings", 30
     )
-    assert camera.save([(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)], None)[1].state == "waiting"
+    assert camera.save(Drawing(zone=((0.1, 0.1), (0.9, 0.1), (0.9, 0.9))))[1].state == "waiting"
     wait_until(lambda: camera.config_status().state != "waiting", "the end of the reload")
-    assert camera.config_status() == ConfigStatus(
-        "other", "", (), load_settings(config).detector.min_face
-    )
+    assert camera.config_status() == ConfigStatus("other", "", Drawing.of(load_settings(config)))
     daemon.terminate()
     daemon.wait(20)
+
+
+def test_place_is_excluded_in_two_clicks(browser: Any, folder: Path, mosquitto: Mosquitto) -> None:
+    config, dashboard = start_dashboard(folder, mosquitto)
+    write_clip(folder)
+    daemon = start_daemon(folder, config)
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.goto(f"{dashboard.address}/camera")
+    page.wait_for_selector("#seen:text('1 person in view')")
+    page.wait_for_selector("#people li:has-text('no mask')")
+    page.click("#people button:text('Exclude this place')")
+    page.wait_for_selector("#excluded li:has-text('Area 1')")
+    page.click("#save")
+    page.wait_for_selector("#saved:has-text('The device uses the new settings now')")
+    ((x, y, width, height),) = load_settings(config).camera.excluded
+    # The face of the clip stands in the middle of the picture.
+    assert x < 0.5 < x + width
+    assert y < 0.5 < y + height
+    page.wait_for_selector("#seen:text('Nobody in view')")
+    page.wait_for_selector("#people li", state="detached")
+    page.click("#excluded button:text('Remove')")
+    page.click("#save")
+    page.wait_for_selector("#saved:has-text('The device uses the new settings now')")
+    assert load_settings(config).camera.excluded == ()
+    page.wait_for_selector("#seen:text('1 person in view')")
+    page.close()
+    daemon.terminate()
+    daemon.wait(20)
+    dashboard.stop()
 
 
 def test_invalid_file_is_not_overwritten(browser: Any, folder: Path, mosquitto: Mosquitto) -> None:
@@ -262,13 +287,14 @@ def test_unanswered_save_is_verified(browser: Any, folder: Path, mosquitto: Mosq
     page.click("#save")
     page.wait_for_selector("#saved.error:text('Not saved: a zone has at most 50 corners')")
     # Somebody else saves before the device has read what this page has saved.
+    drawing = {"zone": [], "excluded": [], "min_face": 0.1}
     page.route(
         "**/camera/drawing",
         lambda route: route.fulfill(
-            json={"zone": [], "min_face": 0.1, "can_save": True, "use": {"state": "waiting"}}
+            json={**drawing, "can_save": True, "use": {"state": "waiting"}}
         ),
     )
-    used = {"state": "used", "why": "", "zone": [[0.1, 0.1]], "min_face": 0.1}
+    used = {"state": "used", "why": "", "drawing": {**drawing, "zone": [[0.1, 0.1]]}}
     page.route("**/camera/use", lambda route: route.fulfill(json=used))
     page.fill("#corners", "")
     page.click("#save")
@@ -296,10 +322,10 @@ def test_file_is_unchanged_if_saving_fails(folder: Path) -> None:
     camera = LocalCamera(load_settings(config), config)
     config.write_text("[detector]\nfarthest_m = 3.0\n")
     with pytest.raises(UserError, match="remove one of the two settings"):
-        camera.save([], 0.3)
+        camera.save(Drawing(zone=(), min_face=0.3))
     assert config.read_text() == "[detector]\nfarthest_m = 3.0\n"
     with pytest.raises(UserError, match=r"cannot write .* yourself: zone = \[\] under"):
-        camera.save([], None)
+        camera.save(Drawing(zone=()))
     assert config.read_text() == "[detector]\nfarthest_m = 3.0\n"
     with pytest.raises(UserError, match="no file to save to"):
-        LocalCamera(load_settings(None), None).save([], None)
+        LocalCamera(load_settings(None), None).save(Drawing(zone=()))

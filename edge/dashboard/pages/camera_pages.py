@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import asdict
 from typing import Annotated
 
 import msgspec
@@ -13,26 +12,31 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from edge.common.errors import UserError
-from edge.dashboard.local_camera import LocalCamera
+from edge.dashboard.local_camera import Drawing, LocalCamera
 from edge.dashboard.pages.page_context import page_context
 from edge.dashboard.pages.request_body import BodyTooLargeError, read_body
 
 MAX_BYTES = 16 * 1024
-MAX_CORNERS = 50
+MAX_CORNERS, MAX_EXCLUDED = 50, 50
 INVALID_DRAWING = (
-    f"a zone has at most {MAX_CORNERS} corners, each two numbers from 0 to 1, and the smallest"
-    " face is from 0.01 to 1"
+    f"a zone has at most {MAX_CORNERS} corners, each two numbers from 0 to 1; there are at most"
+    f" {MAX_EXCLUDED} excluded areas, each four numbers from 0 to 1; and the smallest face is from"
+    " 0.01 to 1"
 )
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
 
-class Drawing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The zone and the smallest face as fractions of the picture.
-
-    Without `min_face` the smallest face stays unchanged.
-    """
+class PostedDrawing(Drawing, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A drawing as the page sends it, with the limits of its values."""
 
     zone: Annotated[tuple[tuple[Fraction, Fraction], ...], msgspec.Meta(max_length=MAX_CORNERS)]
+    excluded: (
+        Annotated[
+            tuple[tuple[Fraction, Fraction, Fraction, Fraction], ...],
+            msgspec.Meta(max_length=MAX_EXCLUDED),
+        ]
+        | None
+    ) = None
     min_face: Annotated[float, msgspec.Meta(ge=0.01, le=1.0)] | None = None
 
 
@@ -62,12 +66,12 @@ async def drawing(request: Request) -> Response:
     try:
         if request.method == "POST":
             body = await read_body(request, MAX_BYTES)
-            wanted = msgspec.json.decode(body, type=Drawing)
-            saved, status = await run_in_threadpool(local_camera.save, wanted.zone, wanted.min_face)
+            wanted = msgspec.json.decode(body, type=PostedDrawing)
+            saved, status = await run_in_threadpool(local_camera.save, wanted)
         else:
             status = await run_in_threadpool(local_camera.config_status)
             saved = await run_in_threadpool(local_camera.saved_settings)
-        return JSONResponse({**saved, "use": asdict(status)})
+        return JSONResponse({**saved, "use": msgspec.to_builtins(status)})
     except BodyTooLargeError:
         return JSONResponse({"error": "the drawing is too large"}, 422)
     except UserError as error:
@@ -79,7 +83,8 @@ async def drawing(request: Request) -> Response:
 async def use(request: Request) -> Response:
     """Return whether the daemon uses the settings in the file, as a `ConfigStatus`."""
     try:
-        return JSONResponse(asdict(await run_in_threadpool(_local_camera(request).config_status)))
+        status = await run_in_threadpool(_local_camera(request).config_status)
+        return JSONResponse(msgspec.to_builtins(status))
     except UserError as error:
         return JSONResponse({"error": str(error)}, 422)
 

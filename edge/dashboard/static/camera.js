@@ -1,5 +1,5 @@
 "use strict";
-// Shows the live picture of the camera, and edits the zone and the smallest face on it.
+// Shows the live picture of the camera, and edits the zone, excluded areas and the smallest face on it.
 {
   const INTERVAL_MS = 200, HIDDEN_INTERVAL_MS = 2000, GRAB_DISTANCE_PX = 14;
   /** Texts for the processing stages; the others are shown by their names. */
@@ -8,20 +8,22 @@
   const element = (id) => document.getElementById(id);
   const picture = element("picture"), canvas = element("drawing"), corners = element("corners"), slider = element("min-face");
   const POLL_MS = 400, RETRY_MS = 2000;
+  /** An excluded area is larger than the box by this share on each side, because boxes vary from frame to frame. */
+  const EXCLUDED_MARGIN = 0.15;
   /** Texts for the status of the configuration after it was saved. */
   const SAVED_TEXTS = {
     used: () => "Saved. The device uses the new settings now.",
     waiting: () => "Saved. The device is reading the new settings …",
     refused: (why) => `Saved, but the device refused the new settings and keeps its previous ones. ${sentence(why)}`,
-    other: () => "Saved, but the device uses another zone or smallest face. Either somebody else has saved since, or the device reads another file.",
+    other: () => "Saved, but the device uses other settings. Either somebody else has saved since, or the device reads another file.",
     away: (why) => `Saved. The device does not answer and will use the new settings when it starts. ${sentence(why)}`,
   };
   /** Texts for the status when the page was opened; the other states need no text. */
   const OPENED_TEXTS = {
     refused: (why) => `The device refused the settings in the file and keeps its previous ones. ${sentence(why)}`,
-    other: () => "The device uses another zone or smallest face than the file contains. Save to have it read the file.",
+    other: () => "The device uses other settings than the file contains. Save to have it read the file.",
   };
-  let zone = [], draggedCorner = -1, view = null, minFace = null, isMinFaceChanged = false;
+  let zone = [], excluded = [], draggedCorner = -1, view = null, minFace = null, isMinFaceChanged = false;
   /** Counts the requests and edits: an answer that belongs to an older one is ignored. */
   let requestNumber = 0;
 
@@ -78,6 +80,7 @@
         view = body;
         showStages(body.stages_ms);
         const people = body.people.length;
+        showPeople(body.people);
         setText("seen", people === 0 ? "Nobody in view" : people === 1 ? "1 person in view" : `${people} people in view`);
         draw();
       }
@@ -86,6 +89,59 @@
       await pause(1500);
     }
     setTimeout(showPictures, document.hidden ? HIDDEN_INTERVAL_MS : INTERVAL_MS);
+  }
+
+  const round = (value) => Math.round(1000 * value) / 1000;
+  const describe = (person) => `#${person.number} ${person.label ? `${LABELS[person.label] || person.label} ${Math.round(100 * person.score)}%` : "…"}`;
+
+  /** List the people in view, each with a button that excludes its place. A row stays while its person is in view, so that the button does not vanish under the pointer. */
+  function showPeople(people) {
+    const list = element("people"), rows = new Map([...list.children].map((row) => [Number(row.dataset.number), row]));
+    for (const [number, row] of rows) if (!people.some((person) => person.number === number)) row.remove();
+    for (const person of people) {
+      let row = rows.get(person.number);
+      if (!row) {
+        row = make("li");
+        row.dataset.number = person.number;
+        row.append(make("span"), " ", makeButton("Exclude this place", () => exclude(person.number)));
+        list.append(row);
+      }
+      if (row.firstChild.textContent !== describe(person)) row.firstChild.textContent = describe(person);
+    }
+  }
+
+  function makeButton(text, onClick) {
+    const button = make("button", "", text);
+    button.type = "button";
+    button.addEventListener("click", onClick);
+    return button;
+  }
+
+  /** Exclude the place where person `number` is now. */
+  function exclude(number) {
+    const person = view && view.people.find((each) => each.number === number);
+    if (!person) return;
+    const [x, y, w, h] = person.box;
+    const left = Math.max(0, x - EXCLUDED_MARGIN * w), top = Math.max(0, y - EXCLUDED_MARGIN * h);
+    const right = Math.min(1, x + (1 + EXCLUDED_MARGIN) * w), bottom = Math.min(1, y + (1 + EXCLUDED_MARGIN) * h);
+    excluded.push([round(left), round(top), round(right - left), round(bottom - top)]);
+    excludedChanged();
+  }
+
+  function excludedChanged() {
+    showExcluded();
+    markChanged();
+    draw();
+  }
+
+  function showExcluded() {
+    element("no-excluded").hidden = excluded.length > 0;
+    element("excluded").replaceChildren(...excluded.map(([x, y, w, h], index) => {
+      const row = make("li"), percent = (value) => Math.round(100 * value);
+      const place = `Area ${index + 1}: ${percent(x)}% from the left, ${percent(y)}% from the top, ${percent(w)}% × ${percent(h)}%`;
+      row.append(make("span", "", place), " ", makeButton("Remove", () => { excluded.splice(index, 1); excludedChanged(); }));
+      return row;
+    }));
   }
 
   function showStages(stages) {
@@ -118,10 +174,18 @@
       for (const [x, y] of zone) { pen.beginPath(); pen.arc(x * width, y * height, 7, 0, 7); pen.fill(); }
     }
     pen.font = "bold 15px sans-serif";
+    excluded.forEach(([x, y, w, h], index) => {
+      pen.fillStyle = "rgba(0, 0, 0, 0.6)";
+      pen.fillRect(x * width, y * height, w * width, h * height);
+      pen.strokeStyle = pen.fillStyle = "#ffd000";
+      pen.lineWidth = 2;
+      pen.strokeRect(x * width, y * height, w * width, h * height);
+      pen.fillText(`area ${index + 1}`, x * width + 5, y * height + 18);
+    });
     pen.lineWidth = 3;
     for (const person of view ? view.people : []) {
       const [x, y, w, h] = person.box.map((v, index) => v * (index % 2 ? height : width));
-      const text = `#${person.number} ${person.label ? `${LABELS[person.label] || person.label} ${Math.round(100 * person.score)}%` : "…"}`;
+      const text = describe(person);
       pen.strokeStyle = pen.fillStyle = COLOURS[person.label] || "#3b6ea5";
       pen.strokeRect(x, y, w, h);
       pen.fillRect(x - 1.5, Math.max(0, y - 22), pen.measureText(text).width + 12, 22);
@@ -174,7 +238,7 @@
 
   function position(event) {
     const box = canvas.getBoundingClientRect();
-    const clip = (value) => Math.min(1, Math.max(0, Math.round(1000 * value) / 1000));
+    const clip = (value) => Math.min(1, Math.max(0, round(value)));
     return [clip((event.clientX - box.left) / box.width), clip((event.clientY - box.top) / box.height)];
   }
   canvas.addEventListener("pointerdown", (event) => {
@@ -189,7 +253,7 @@
   element("undo").addEventListener("click", () => { zone.pop(); writeCorners(); });
   element("clear").addEventListener("click", () => { zone = []; writeCorners(); });
 
-  const same = (one, other) => JSON.stringify(one.zone) === JSON.stringify(other.zone)
+  const same = (one, other) => JSON.stringify([one.zone, one.excluded]) === JSON.stringify([other.zone, other.excluded])
     && (other.min_face === undefined || one.min_face === other.min_face);
 
   /** Show whether the device uses `settings`; stop when it has used or refused them, or when the user edits something. */
@@ -197,7 +261,7 @@
     const own = ++requestNumber;
     while (own === requestNumber) {
       // Compare with the settings on this page: somebody else may have saved the file since.
-      const state = !use.zone ? use.state : same(use, settings) ? "used" : "other";
+      const state = !use.drawing ? use.state : same(use.drawing, settings) ? "used" : "other";
       showStatus((texts[state] || (() => ""))(use.why), state === "refused" || state === "other");
       if (state !== "waiting") return;
       await pause(POLL_MS);
@@ -236,6 +300,8 @@
   /** Show the settings in an answer of the server. */
   function showSettings(body) {
     zone = body.zone;
+    excluded = body.excluded;
+    showExcluded();
     minFace = body.min_face;
     slider.value = minFace;
     isMinFaceChanged = false;
@@ -248,7 +314,7 @@
     requestNumber += 1;
     if (!element("corners-error").hidden) { showStatus("Not saved: a line does not contain a corner.", true); corners.focus(); return; }
     showStatus("Saving …");
-    const wanted = { zone };
+    const wanted = { zone, excluded };
     if (isMinFaceChanged) wanted.min_face = minFace;
     try {
       const body = await request("/camera/drawing", { method: "POST", body: JSON.stringify(wanted) });

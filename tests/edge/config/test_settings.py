@@ -91,12 +91,13 @@ def test_change_validates_the_new_value() -> None:
 
 
 def test_farthest_m_determines_the_search(tmp_path: Path) -> None:
-    near = load(tmp_path, "[detector]\nfarthest_m = 1.0\n").detector
+    near = load(tmp_path, '[detector]\nkind = "haar"\nfarthest_m = 1.0\n').detector
     far = load(tmp_path, "[camera]\nview_deg = 102.0\n[detector]\nfarthest_m = 1.5\n").detector
-    assert near.min_face > 0.07 > far.min_face
+    assert near.min_face > 0.05 > far.min_face
     assert near.width_px < 320 < far.width_px
     consistent = (
-        f"[detector]\nfarthest_m = 1.0\nmin_face = {near.min_face}\nwidth_px = {near.width_px}\n"
+        f'[detector]\nkind = "haar"\nfarthest_m = 1.0\nmin_face = {near.min_face}\n'
+        f"width_px = {near.width_px}\n"
     )
     assert load(tmp_path, consistent).detector == near
 
@@ -106,7 +107,7 @@ def test_farthest_m_determines_the_search(tmp_path: Path) -> None:
     [
         ("farthest_m = 1.0\nmin_face = 0.5", "`detector.min_face` is derived from"),
         ("farthest_m = 1.0\nwidth_px = 999", "`detector.width_px` is derived from"),
-        ("farthest_m = 40.0", "faces can be found up to 5.9 m away"),
+        ("farthest_m = 40.0", "faces can be found up to 8.1 m away"),
         ("farthest_m = 0.2", "0.2 m is too near; the minimum is 0.3"),
         ("farthest_m = -1.0", "`detector.farthest_m`"),
     ],

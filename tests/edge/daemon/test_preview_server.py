@@ -27,7 +27,7 @@ from edge.daemon.preview_server import (
     socket_path,
 )
 
-IN_USE = SettingsInUse(reloading=False, refused="", zone=(), min_face=0.1)
+IN_USE = SettingsInUse(reloading=False, refused="", zone=(), excluded=(), min_face=0.1)
 TIMEOUT_S = 20.0
 
 

@@ -15,9 +15,11 @@ import pytest
 
 from edge.common.errors import UserError
 from edge.config.settings import load_settings
-from edge.dashboard.local_camera import UNREADABLE_ANSWER, ConfigStatus, LocalCamera
+from edge.dashboard.local_camera import UNREADABLE_ANSWER, ConfigStatus, Drawing, LocalCamera
 
-ZONE = [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)]
+ZONE = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9))
+POSTER = (0.4, 0.4, 0.2, 0.1)
+DRAWING = Drawing(zone=ZONE)
 
 
 @pytest.fixture
@@ -48,13 +50,15 @@ def daemon_answering(answer: Callable[[], bytes], folder: Path) -> Iterator[None
 
 
 def test_saving_works_without_a_daemon(config: Path) -> None:
-    saved, status = LocalCamera(load_settings(config), config).save(ZONE, 0.2)
-    assert (saved["zone"], saved["min_face"]) == ([list(corner) for corner in ZONE], 0.2)
+    drawing = Drawing(zone=ZONE, excluded=(POSTER,), min_face=0.2)
+    saved, status = LocalCamera(load_settings(config), config).save(drawing)
+    assert (saved["zone"], saved["excluded"], saved["min_face"]) == (ZONE, (POSTER,), 0.2)
     assert status.state == "away"
     assert "the daemon does not answer" in status.why
-    assert [list(corner) for corner in load_settings(config).camera.zone] == [
-        list(corner) for corner in ZONE
-    ]
+    settings = load_settings(config)
+    assert Drawing.of(settings) == drawing
+    LocalCamera(settings, config).save(DRAWING)  # None leaves a setting unchanged
+    assert Drawing.of(load_settings(config)) == drawing
 
 
 def test_result_of_saving_ignores_later_changes(config: Path, tmp_path: Path) -> None:
@@ -63,12 +67,17 @@ def test_result_of_saving_ignores_later_changes(config: Path, tmp_path: Path) ->
 
     def answer() -> bytes:
         config.write_text("zone = [")
-        return b'{"reloading": false, "refused": "", "zone": [[0.5, 0.5]], "min_face": 0.3}'
+        return (
+            b'{"reloading": false, "refused": "", "zone": [[0.5, 0.5]], "excluded": [],'
+            b' "min_face": 0.3}'
+        )
 
     with daemon_answering(answer, tmp_path):
-        saved, status = camera.save(ZONE, 0.2)
+        saved, status = camera.save(Drawing(zone=ZONE, min_face=0.2))
     assert saved["min_face"] == 0.2
-    assert status == ConfigStatus("other", "", ((0.5, 0.5),), 0.3)
+    assert status == ConfigStatus(
+        "other", "", Drawing(zone=((0.5, 0.5),), excluded=(), min_face=0.3)
+    )
 
 
 def test_saving_keeps_link_owner_and_mode(config: Path, tmp_path: Path) -> None:
@@ -77,7 +86,7 @@ def test_saving_keeps_link_owner_and_mode(config: Path, tmp_path: Path) -> None:
     before = config.stat()
     link = tmp_path / "link.toml"
     link.symlink_to(config)
-    LocalCamera(load_settings(link), link).save(ZONE, None)
+    LocalCamera(load_settings(link), link).save(DRAWING)
     assert link.is_symlink()
     after = config.stat()
     assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
@@ -98,7 +107,7 @@ def test_planted_temporary_file_is_not_used(
         os.chmod(file, mode)
 
     monkeypatch.setattr(os, "fchmod", record_mode)
-    LocalCamera(load_settings(config), config).save(ZONE, None)
+    LocalCamera(load_settings(config), config).save(DRAWING)
     assert victim.read_text() == "theirs"
     assert not config.is_symlink()
     assert "zone" in config.read_text()
@@ -119,10 +128,10 @@ def test_saving_fails_if_the_group_would_be_lost(
     monkeypatch.setattr(os, "fchown", refuse)
     camera = LocalCamera(load_settings(config), config)
     with pytest.raises(UserError, match=r"its group cannot be kept.*; write it there yourself"):
-        camera.save(ZONE, None)
+        camera.save(DRAWING)
     assert config.read_text() == before
     config.chmod(0o644)  # everybody may read the file: the group is not needed
-    camera.save(ZONE, None)
+    camera.save(DRAWING)
     assert "zone" in config.read_text()
 
 
@@ -150,7 +159,8 @@ def test_full_socket_queue_is_retried(
             with connection:
                 connection.recv(64)
                 connection.sendall(
-                    b'{"reloading": true, "refused": "", "zone": [], "min_face": 0.1}'
+                    b'{"reloading": true, "refused": "", "zone": [], "excluded": [],'
+                    b' "min_face": 0.1}'
                 )
 
         thread = threading.Thread(target=serve, daemon=True)

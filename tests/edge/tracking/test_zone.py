@@ -97,3 +97,13 @@ def test_face_is_inside_if_its_centre_is() -> None:
     assert zone.contains_face((30, 40, 20, 20), size_px)  # its centre is on the edge
     assert not zone.contains_face((29, 40, 20, 20), size_px)
     assert zone.contains_face((145, 90, 20, 20), size_px)
+
+
+def test_excluded_rectangle_is_outside() -> None:
+    zone = Zone(DOOR, ((0.4, 0.4, 0.2, 0.1),))
+    assert zone.contains((0.3, 0.45))
+    assert not zone.contains((0.5, 0.45))
+    assert not zone.contains((0.4, 0.5))  # a corner of the rectangle
+    assert not zone.contains((0.1, 0.1))  # outside of the polygon
+    assert not Zone((), ((0.0, 0.0, 0.5, 0.5),)).contains_face((10, 10, 20, 20), (100, 100))
+    assert Zone((), ((0.0, 0.0, 0.5, 0.5),)).contains_face((60, 10, 20, 20), (100, 100))

@@ -10,7 +10,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from edge.config.settings import load_settings
-from edge.dashboard.pages.camera_pages import MAX_BYTES, MAX_CORNERS
+from edge.dashboard.pages.camera_pages import MAX_BYTES, MAX_CORNERS, MAX_EXCLUDED
 from tests.support.dashboard.http_client import Response, call_app
 
 ZONE = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]
@@ -36,14 +36,19 @@ def test_drawing_returns_the_saved_settings(app: ASGIApp, tmp_path: Path) -> Non
 
 
 def test_drawing_is_saved_to_the_file(app: ASGIApp, tmp_path: Path) -> None:
-    response = save(app, {"zone": ZONE, "min_face": 0.2})
+    poster = [0.4, 0.4, 0.2, 0.1]
+    response = save(app, {"zone": ZONE, "excluded": [poster], "min_face": 0.2})
     assert response.status == 200
-    assert response.json()["zone"] == ZONE
+    assert (response.json()["zone"], response.json()["excluded"]) == (ZONE, [poster])
     settings = load_settings(tmp_path / "door.toml")
     assert [list(corner) for corner in settings.camera.zone] == ZONE
     assert settings.detector.min_face == 0.2
+    assert [list(each) for each in settings.camera.excluded] == [poster]
     save(app, {"zone": []})
-    assert load_settings(tmp_path / "door.toml").detector.min_face == 0.2
+    settings = load_settings(tmp_path / "door.toml")
+    assert (settings.detector.min_face, len(settings.camera.excluded)) == (0.2, 1)
+    save(app, {"zone": [], "excluded": []})
+    assert load_settings(tmp_path / "door.toml").camera.excluded == ()
 
 
 @pytest.mark.parametrize(
@@ -56,6 +61,9 @@ def test_drawing_is_saved_to_the_file(app: ASGIApp, tmp_path: Path) -> None:
         ({"zone": ZONE, "more": 1}, "corners"),
         ({"zone": [[0.1, 0.1]] * (MAX_CORNERS + 1)}, f"at most {MAX_CORNERS} corners"),
         ({"zone": ZONE[:2]}, "zone"),
+        ({"zone": [], "excluded": [[0.1, 0.1, 0.1]]}, "excluded areas"),
+        ({"zone": [], "excluded": [[0.1, 0.1, 0.1, 1.1]]}, "excluded areas"),
+        ({"zone": [], "excluded": [[0.1] * 4] * (MAX_EXCLUDED + 1)}, f"at most {MAX_EXCLUDED}"),
         (b" " * (MAX_BYTES + 1), "the drawing is too large"),
     ],
 )
