@@ -9,6 +9,7 @@ from typing import Any, Literal
 from edge.classification.model_card import ALERT_LABEL
 from edge.common.arrays import Box
 from edge.config.settings import EventSettings
+from edge.events.still_things import STILL_S, Stillness, StillThings
 from edge.tracking.track import Track
 
 EventType = Literal["no_mask_start", "no_mask_end"]
@@ -18,6 +19,8 @@ EndedBy = Literal["masked", "left", "shutdown"]
 #: the threshold and this share of it prevents alerts from starting and ending again and again while
 #: the score is near the threshold.
 RELEASE_SHARE = 0.6
+#: Number of appearances of a still thing that are remembered: its boxes vary from frame to frame.
+LOOKS = 5
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,14 @@ class _AlertState:
 
     `latest` is the track in the newest frame; `assessed` is the track in the last frame that
     brought new evidence. Later readings may have had no weight, because the face was not clearly
-    visible, or the evidence may have been dropped after a change of the model.
+    visible, or the evidence may have been dropped after a change of the model. `has_alerted` is
+    also set if the alert was left out because the thing is known.
     """
 
     latest: Track
     assessed: Track
+    stillness: Stillness
+    has_alerted: bool = False
     episode: str | None = None
     label: str = ALERT_LABEL
     started_s: float = 0.0
@@ -76,6 +82,7 @@ class AlertMachine:
         self._threshold = threshold
         self._new_episode = new_episode
         self._people: dict[int, _AlertState] = {}
+        self._still_things = StillThings()
         self._size_px = (1, 1)
 
     def change(self, settings: EventSettings, threshold: float) -> None:
@@ -112,22 +119,27 @@ class AlertMachine:
         present = {track.number for track in tracks}
         for number in [n for n in self._people if n not in present]:
             person = self._people.pop(number)
+            self._remember_if_still(person)
             if person.episode is not None:
                 events.append(self._end(person, person.latest.last_seen_s, "left"))
         for track in tracks:
-            person = self._people.setdefault(track.number, _AlertState(track, track))
+            person = self._people.setdefault(track.number, _new_state(track))
             person.latest = track
+            person.stillness.update(track.box_px, track.last_seen_s)
             if track.last_evidence_s < now_s:
                 continue
             person.assessed = track
             if person.episode is None and self._is_bare(track):
-                events.append(self._start(person, now_s))
+                person.has_alerted = True
+                if not self._is_known(track):
+                    events.append(self._start(person, now_s))
             elif person.episode is not None and self._is_masked(person, now_s):
                 events.append(self._end(person, now_s, "masked"))
         return events
 
     def shutdown(self, now_s: float) -> list[Event]:
         """Return the events that end all active alerts because the daemon stops."""
+        self._still_things.forget()
         active = [person for person in self._people.values() if person.episode is not None]
         self._people.clear()
         return [self._end(person, now_s, "shutdown") for person in active]
@@ -138,6 +150,19 @@ class AlertMachine:
             and track.last_seen_s - track.first_seen_s >= self._settings.confirm_s
             and track.score(self._settings.alert_on) >= self._threshold
         )
+
+    def _is_known(self, track: Track) -> bool:
+        """Return whether the track is that of a still thing that has caused an alert before."""
+        box = as_fractions(track.box_px, self._size_px)
+        return self._still_things.knows(box, track.evidence[-1].appearance, track.last_seen_s)
+
+    def _remember_if_still(self, person: _AlertState) -> None:
+        """Remember a person who has alerted and whose track has ended at its place."""
+        track = person.latest
+        if person.has_alerted and track.last_seen_s - person.stillness.since_s >= STILL_S:
+            box = as_fractions(track.box_px, self._size_px)
+            looks = [reading.appearance for reading in person.assessed.evidence]
+            self._still_things.remember(box, looks[-LOOKS:], track.last_seen_s)
 
     def _is_masked(self, person: _AlertState, now_s: float) -> bool:
         if person.latest.score(self._settings.alert_on) >= RELEASE_SHARE * self._threshold:
@@ -170,6 +195,10 @@ class AlertMachine:
             "box": as_fractions(person.latest.box_px, self._size_px),
             "label": person.label,
         }
+
+
+def _new_state(track: Track) -> _AlertState:
+    return _AlertState(track, track, Stillness(track.box_px, track.first_seen_s))
 
 
 def as_fractions(box_px: Box, size_px: tuple[int, int]) -> tuple[float, float, float, float]:

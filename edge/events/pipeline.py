@@ -18,7 +18,7 @@ from edge.events.alert_machine import AlertMachine, Event
 from edge.events.episode_id import new_episode_id
 from edge.events.people_counter import PeopleCounter
 from edge.tracking.classification_schedule import needs_classification
-from edge.tracking.face_quality import measure_quality
+from edge.tracking.face_quality import appearance_of, measure_quality
 from edge.tracking.track import Reading, Track
 from edge.tracking.tracker import Tracker
 from edge.tracking.zone import Zone
@@ -41,7 +41,7 @@ class Pipeline:
         a label that the model lacks.
         """
         alert_labels(settings.events, classifier)
-        self._zone = Zone(settings.camera.zone)
+        self._zone = Zone.of(settings.camera)
         self._settings = settings
         self._search = FaceSearch(detector, settings.detector)
         self._classifier = classifier
@@ -65,7 +65,7 @@ class Pipeline:
         exceptions as the constructor, and then changes nothing.
         """
         alert_labels(settings.events, classifier)
-        self._zone = Zone(settings.camera.zone)
+        self._zone = Zone.of(settings.camera)
         if classifier.digest != self._classifier.digest:
             self._tracker.drop_evidence()
             self.tracks = self._tracker.tracks()
@@ -163,4 +163,5 @@ class Pipeline:
             self._classifier.classify_crop(crop),
             frame.captured_at_s,
             measure_quality(face, crop, frame.size_px).weight,
+            appearance_of(crop),
         )

@@ -69,6 +69,9 @@ RIM = 1 / 6
 #: detail is noise and compression artefacts, and is absent from small faces that are visible well
 #: enough.
 COARSE_PX = 24
+#: Side of the picture by which two crops are compared: still things look the same, and people who
+#: stand at the same place do not.
+APPEARANCE_PX = 16
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,13 @@ def measure_quality(face: Face, crop_rgb: Pixels, size_px: tuple[int, int]) -> Q
         sharpness=float(detail.var()) / max(1.0, float(_middle(np.asarray(coarse)).var())),
         support=float(face.support),
     )
+
+
+def appearance_of(crop_rgb: Pixels) -> bytes:
+    """Return a coarse grey picture of a crop, `APPEARANCE_PX` pixels square, by rows."""
+    size = (APPEARANCE_PX, APPEARANCE_PX)
+    coarse = cv2.resize(crop_rgb, size, interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(coarse, cv2.COLOR_RGB2GRAY).tobytes()
 
 
 def _ramp(value: float, zero_at: float, one_at: float) -> float:

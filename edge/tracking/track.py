@@ -23,12 +23,14 @@ class Reading:
     `scores` is None if the face was not classified: the reading then gives the position of the
     person and is no evidence for a label. `weight`, 0 to 1, is the quality of the evidence
     (`edge.tracking.face_quality`); a reading of weight 0 is no evidence for a label either.
+    `appearance` is a coarse grey picture of a classified face.
     """
 
     box_px: Box
     scores: Scores | None
     at_s: float
     weight: float = 1.0
+    appearance: bytes = b""
 
     def score(self, labels: Sequence[str]) -> float:
         """Return the sum of the scores of `labels`; a label that the model lacks scores 0.
