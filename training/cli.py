@@ -14,6 +14,9 @@ from training.evaluation.evaluate_command import add_evaluate_options
 from training.evaluation.stress import add_stress_options
 from training.exploration.explore_command import add_explore_options
 from training.face_detector.detector_command import add_detector_options
+from training.face_detector.evaluation.evaluate_alerts_command import (
+    add_evaluate_alerts_options,
+)
 from training.face_detector.evaluation.evaluate_detector_command import (
     add_evaluate_detector_options,
 )
@@ -47,6 +50,11 @@ COMMANDS = (
         "evaluate-detector",
         "Measure face detectors on pictures with boxed faces.",
         add_evaluate_detector_options,
+    ),
+    (
+        "evaluate-alerts",
+        "Measure a face detector and a classifier together on pictures with boxed faces.",
+        add_evaluate_alerts_options,
     ),
     (
         "frontier",

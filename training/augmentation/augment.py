@@ -26,7 +26,8 @@ from training.network.model import SIZE_PX
 
 Rng = np.random.Generator
 
-MIN_SIDE_PX = 24  # smallest size of a distant face, before it is scaled up
+TILTED_SHARE, MAX_TILT = 0.25, math.radians(40)
+MIN_SIDE_PX = 18  # smallest size of a distant face, before it is scaled up
 ENLARGEMENTS = (cv2.INTER_LINEAR, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
 _LEVELS = np.arange(256, dtype=np.float32) / 255
 
@@ -54,7 +55,7 @@ def augment(face: Face, rng: Rng, style: float = 1.0) -> Pixels:
 
 
 def _frame(face: Face, rng: Rng) -> Pixels:
-    """Return the crop at a jittered detector box, slightly rotated and stretched, and often
+    """Return the crop at a jittered detector box, turned, slightly stretched, and often
     mirrored.
     """
     x, y, w, h = face.box_px
@@ -70,7 +71,7 @@ def _frame(face: Face, rng: Rng) -> Pixels:
     side_x, side_y = w * zoom * stretch, h * zoom / stretch
     centre_x = x + w / 2 + shift * SHIFT_SPREAD_X * w * _clipped_normal(rng)
     centre_y = y + h / 2 + shift * SHIFT_SPREAD_Y * h * _clipped_normal(rng)
-    turn = math.radians(8.0) * _clipped_normal(rng)
+    turn = _turn(rng)
     mirror = -1.0 if rng.random() < 0.5 else 1.0
     cos, sin = math.cos(turn), math.sin(turn)
     to_x, to_y = SIZE_PX / side_x * mirror, SIZE_PX / side_y
@@ -84,6 +85,15 @@ def _frame(face: Face, rng: Rng) -> Pixels:
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(warped, np.uint8)
+
+
+def _turn(rng: Rng) -> float:
+    """Return the angle in radians by which a crop is turned: mostly small, sometimes as large as
+    the tilt of the faces that the network finds.
+    """
+    if rng.random() < TILTED_SHARE:
+        return float(rng.uniform(-MAX_TILT, MAX_TILT))
+    return math.radians(8.0) * _clipped_normal(rng)
 
 
 def _clipped_normal(rng: Rng) -> float:

@@ -102,6 +102,18 @@ def add_schedule_options(
     )
 
 
+def add_no_face_option(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Add `--no-face DIR`, crops without a face; `purpose` says what they are used for."""
+    parser.add_argument(
+        "--no-face",
+        type=Path,
+        metavar="DIR",
+        help=f"folder of boxes without a face, {purpose}: DIR/train and DIR/validation contain"
+        " square pictures whose middle 5/8 are the box, as evaluate-alerts --no-face writes them"
+        " (default: only boxes without a face in the boxed photographs of --data)",
+    )
+
+
 def add_limit_option(parser: argparse.ArgumentParser, remark: str = ", for a quick trial") -> None:
     """Add `--limit NUMBER`, the number of faces that are used of each data set."""
     parser.add_argument(

@@ -152,7 +152,7 @@ def _print_evaluation(evaluation: Evaluation, as_json: bool) -> None:
 
 def _check_output_folders(options: argparse.Namespace) -> None:
     if options.mistakes is not None:
-        refuse_project_folder(options.mistakes)
+        refuse_project_folder(options.mistakes, "--mistakes")
     if options.out is not None and options.out.exists() and not options.out.is_dir():
         raise UsageError(f"--out {options.out} is not a folder")
 

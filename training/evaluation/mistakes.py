@@ -23,17 +23,32 @@ FACES_PER_SHEET, MAX_SHEETS = 100, 3
 MAX_CAPTION_LETTERS = 15
 
 
-def refuse_project_folder(folder: Path) -> None:
-    """Raise UsageError if `folder` is in the checkout and git does not ignore it."""
+def refuse_project_folder(folder: Path, option: str) -> None:
+    """Raise UsageError, which names `option`, if `folder` is in the checkout and git does not
+    ignore it.
+    """
     resolved = folder.resolve()
     ignored = any(resolved.is_relative_to(CHECKOUT / name) for name in IGNORED_FOLDERS)
     if resolved.is_relative_to(CHECKOUT) and not ignored:
         raise UsageError(
-            f"--mistakes {folder} is in the project, and pictures of people must stay out of it:"
+            f"{option} {folder} is in the project, and pictures of people must stay out of it:"
             " give a folder elsewhere, or one in runs/"
         )
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--mistakes {folder} is not a folder")
+        raise UsageError(f"{option} {folder} is not a folder")
+
+
+def make_ignored_folder(folder: Path) -> None:
+    """Create `folder` if it does not exist, with a .gitignore, because it will show people.
+
+    Raises UserError if it cannot be created.
+    """
+    try:
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            (folder / ".gitignore").write_text("*\n")
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}") from None
 
 
 def write_mistakes(folder: Path, predictions: Predictions) -> list[Path]:
@@ -46,10 +61,8 @@ def write_mistakes(folder: Path, predictions: Predictions) -> list[Path]:
     """
     known = predictions.with_known_label()
     order = most_confident_mistakes(known)
+    make_ignored_folder(folder)
     try:
-        if not folder.is_dir():
-            folder.mkdir(parents=True)
-            (folder / ".gitignore").write_text("*\n")
         for number in range(1, MAX_SHEETS + 1):
             (folder / f"mistakes-{number}.png").unlink(missing_ok=True)
         listed = folder / "mistakes.txt"

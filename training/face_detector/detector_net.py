@@ -26,16 +26,17 @@ from training.network.model import convolution as _convolution
 from training.network.model import separable_convolution as _separable_convolution
 
 #: Channels, kernel size and stride of the first layers, and channels and stride of each block at
-#: 1/8, 1/16 and 1/32 of the size. All but the last block are those of the classifier's network
-#: `small` (`training.network.model`), so that its weights can be the start.
+#: 1/8, 1/16 and 1/32 of the size.
 STEM = ((24, 5, 4), (64, 3, 2))
 BLOCKS = (
-    ((64, 1), (64, 1), (64, 1)),
-    ((128, 2), (128, 1), (128, 1)),
+    ((64, 1),) * 5,
+    ((128, 2), *((128, 1),) * 4),
     ((160, 2), (128, 1)),
 )
-#: Number of layers with weights that the classifier's network has, too.
-SHARED_LAYERS = 32
+#: Number of blocks of each size, and of layers with weights before them, that the classifier's
+#: network `small` (`training.network.model`) has, too, so that its weights can be the start.
+SHARED_BLOCKS = (3, 3, 1)
+STEM_LAYERS, BLOCK_LAYERS = 4, 4
 NECK_CHANNELS = 48
 #: The score of every point at the start. Nearly all points are background: without this bias, they
 #: would dominate the first steps (Lin and others, "Focal Loss for Dense Object Detection", 2017).
@@ -119,8 +120,7 @@ def start_from(model: Any, path: Path) -> None:
             raise UserError(f"the detector {path} has another --size or --colour, or other layers")
         model.set_weights(source.get_weights())
         return
-    pairs = zip(_with_weights(source), _with_weights(model), strict=False)
-    for theirs, ours in list(pairs)[:SHARED_LAYERS]:
+    for theirs, ours in zip(_with_weights(source), _shared_layers(model), strict=False):
         weights = [np.asarray(each) for each in theirs.get_weights()]
         if weights[0].ndim == 4 and weights[0].shape[2] == 3 != ours.get_weights()[0].shape[2]:
             weights[0] = weights[0].sum(axis=2, keepdims=True)
@@ -129,6 +129,16 @@ def start_from(model: Any, path: Path) -> None:
                 f"{path} is not a classifier that `python -m training train` made with --net small"
             )
         ours.set_weights(weights)
+
+
+def _shared_layers(model: Any) -> list[Any]:
+    """Return the layers of a detector that the classifier has, too, in the classifier's order."""
+    layers, first = _with_weights(model), STEM_LAYERS
+    shared = layers[:first]
+    for blocks, count in zip(BLOCKS, SHARED_BLOCKS, strict=True):
+        shared += layers[first : first + count * BLOCK_LAYERS]
+        first += len(blocks) * BLOCK_LAYERS
+    return shared
 
 
 def _with_weights(model: Any) -> list[Any]:

@@ -28,7 +28,9 @@ class Threshold:
 
 
 def choose_threshold(network: Any, held_out: HeldOut, labels: tuple[str, ...]) -> Threshold:
-    """Return the smallest threshold that keeps to `MAX_FALSE_ALARMS` and `MAX_EMPTY_ALARMS`."""
+    """Return the smallest threshold that keeps to `MAX_FALSE_ALARMS`, and to `MAX_EMPTY_ALARMS` for
+    each group of boxes without a face.
+    """
     column, masked = labels.index(ALERT_LABEL), labels.index("mask")
     scores = [
         predict(network, crops.pixels[crops.truth == masked])[:, column]
@@ -36,8 +38,7 @@ def choose_threshold(network: Any, held_out: HeldOut, labels: tuple[str, ...]) -
         if (crops.truth == masked).any()
     ]
     value = alert_threshold(scores, MAX_FALSE_ALARMS)
-    if len(held_out.empty):
-        empty = predict(network, held_out.empty)[:, column]
-        value = max(value, alert_threshold([empty], MAX_EMPTY_ALARMS))
+    for empty in held_out.empty:
+        value = max(value, alert_threshold([predict(network, empty)[:, column]], MAX_EMPTY_ALARMS))
     names = " and ".join(held_out.validation)
     return Threshold(round(value, 4), HOW_CHOSEN.format(MAX_FALSE_ALARMS, names, MAX_EMPTY_ALARMS))

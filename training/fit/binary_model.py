@@ -21,7 +21,7 @@ from edge.common.errors import UsageError
 from edge.inference.model_file import digest
 from training.common.quiet_keras import load_model_file
 from training.common.train_config import TrainConfig
-from training.data.command_options import add_data_option
+from training.data.command_options import add_data_option, add_no_face_option
 from training.data.datasets import LABELS, read_datasets
 from training.fit.alert_threshold import choose_threshold
 from training.fit.epochs import save_model
@@ -51,6 +51,7 @@ def add_binary_options(parser: argparse.ArgumentParser) -> None:
         "Give the data sets that the model was trained on: their validation splits determine the"
         " calibration and the alert threshold.",
     )
+    add_no_face_option(parser, "which the alert threshold must mostly exceed")
     parser.set_defaults(run=run_binary)
 
 
@@ -67,7 +68,7 @@ def run_binary(options: argparse.Namespace) -> int:
     whole = load_model_file(options.model)
     datasets = read_datasets(options.data, KEPT_LABELS)
     config = TrainConfig(**report.config)
-    kept_back = read_held_out(datasets, config, KEPT_LABELS)
+    kept_back = read_held_out(datasets, config, KEPT_LABELS, options.no_face)
     model = without_third_class(whole)
     calibration = calibrate(model, kept_back.validation)
     threshold = choose_threshold(model, kept_back, KEPT_LABELS)

@@ -6,7 +6,9 @@ import dataclasses
 import hashlib
 import logging
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +22,14 @@ from training.data.duplicates import Fingerprint, has_near_duplicate, sample_fin
 from training.data.progress import sample_progress, subsample
 from training.data.splits import Split
 from training.fit.batches import MaskTransfer, TrainingSet
-from training.fit.negative_crops import NegativeSampler, negative_crops, negative_face
+from training.fit.negative_crops import (
+    NegativeSampler,
+    negative_crops,
+    negative_face,
+    no_face_pictures,
+    no_face_training,
+    no_face_validation,
+)
 from training.network.model import SIZE_PX
 
 log = logging.getLogger(__name__)
@@ -56,13 +65,13 @@ class Source:
 class HeldOut:
     """What a run is validated on.
 
-    `validation`: face crops by data set. `empty`: crops without a face, (n, 96, 96, 3) uint8, from
-    the scenes of the validation splits. `fingerprints`: the fingerprints of all pictures that must
-    not be trained on.
+    `validation`: face crops by data set. `empty`: crops without a face, each (n, 96, 96, 3) uint8:
+    those from the scenes of the validation splits, and those of the folder `--no-face`, if there
+    are any. `fingerprints`: the fingerprints of all pictures that must not be trained on.
     """
 
     validation: dict[str, CropSet]
-    empty: Pixels
+    empty: list[Pixels]
     fingerprints: list[Fingerprint]
 
 
@@ -75,29 +84,47 @@ class Prepared:
     sources: list[Source]
 
 
-def prepare(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...]) -> Prepared:
-    """Read every picture that the run needs.
+def prepare(
+    datasets: list[DataSet],
+    config: TrainConfig,
+    labels: tuple[str, ...],
+    no_face: Path | None = None,
+) -> Prepared:
+    """Read every picture that the run needs; `no_face` is a folder of crops without a face, as
+    `training.fit.negative_crops` describes it.
 
     `crops.decode_samples` says what happens to pictures that cannot be decoded.
     """
     check_classes(datasets, Split.TRAIN, labels)
     check_classes(datasets, Split.VALIDATION, labels)
-    return prepare_beside(datasets, read_held_out(datasets, config, labels), config, labels)
+    held_out = read_held_out(datasets, config, labels, no_face)
+    return prepare_beside(datasets, held_out, config, labels, no_face)
 
 
 def prepare_beside(
-    datasets: list[DataSet], kept_back: HeldOut, config: TrainConfig, labels: tuple[str, ...]
+    datasets: list[DataSet],
+    kept_back: HeldOut,
+    config: TrainConfig,
+    labels: tuple[str, ...],
+    no_face: Path | None = None,
 ) -> Prepared:
     """Read the train splits, without near-duplicates of the pictures in `kept_back`."""
     parts = [
         _read_training_split(data, config, labels, kept_back.fingerprints) for data in datasets
     ]
+    if no_face is not None:
+        parts.append(_read_no_face(no_face, config, labels))
     training = _concatenate([part for part, _ in parts], _mask_transfer(parts, config, labels))
     training = dataclasses.replace(training, style=config.style)
     return Prepared(training, kept_back, [source for _, source in parts])
 
 
-def read_held_out(datasets: list[DataSet], config: TrainConfig, labels: tuple[str, ...]) -> HeldOut:
+def read_held_out(
+    datasets: list[DataSet],
+    config: TrainConfig,
+    labels: tuple[str, ...],
+    no_face: Path | None = None,
+) -> HeldOut:
     """Read the validation splits, and fingerprint the validation and test splits."""
     fingerprints: list[Fingerprint] = []
     validation = {}
@@ -110,8 +137,10 @@ def read_held_out(datasets: list[DataSet], config: TrainConfig, labels: tuple[st
     # less. These data sets are used only if there are no other data sets.
     sure = [d.name for d in datasets if d.layout != "classes" and d.name in validation]
     validation = {name: validation[name] for name in sure or validation}
-    empty = np.concatenate([negative_crops(data, config) for data in datasets])
-    return HeldOut(validation, empty, fingerprints)
+    empty = [np.concatenate([negative_crops(data, config) for data in datasets])]
+    if no_face is not None:
+        empty.append(no_face_validation(no_face))
+    return HeldOut(validation, [crops for crops in empty if len(crops)], fingerprints)
 
 
 def _read_held_out_of(
@@ -172,9 +201,23 @@ def _read_training_split(
         data.name,
         {label: counts[label] for label in labels},
         int(copied.sum()),
-        *_digest(data),
+        *_digest({s.path for s in data.samples if s.split is not Split.TEST}, data.root),
     )
     return _training_set(data.name, kept, empty, config, labels), source
+
+
+def _read_no_face(
+    folder: Path, config: TrainConfig, labels: tuple[str, ...]
+) -> tuple[TrainingSet, Source]:
+    faces = no_face_training(folder)
+    log.info("%s: training on %d boxes without a face", folder, len(faces))
+    paths = [
+        path
+        for split in (Split.TRAIN, Split.VALIDATION)
+        for path in no_face_pictures(folder, split)
+    ]
+    source = Source(folder.resolve().name, {}, 0, *_digest(paths, folder))
+    return _training_set(source.name, [], faces, config, labels), source
 
 
 def _training_set(
@@ -240,14 +283,14 @@ def _concatenate(parts: list[TrainingSet], mask_transfer: MaskTransfer | None) -
     )
 
 
-def _digest(data: DataSet) -> tuple[int, str]:
-    """Return the number of pictures in the train and validation splits, and a digest of them.
+def _digest(paths: Iterable[Path], root: Path) -> tuple[int, str]:
+    """Return the number of pictures that a run uses of a data set, and a digest of them.
 
     The digest covers their names and bytes.
     """
-    paths = sorted({s.path for s in data.samples if s.split is not Split.TEST})
+    used = sorted(paths)
     total = hashlib.sha256()
-    for path in paths:
-        total.update(f"{path.relative_to(data.root).as_posix()}\0".encode())
+    for path in used:
+        total.update(f"{path.relative_to(root).as_posix()}\0".encode())
         total.update(hashlib.sha256(path.read_bytes()).digest())
-    return len(paths), total.hexdigest()
+    return len(used), total.hexdigest()

@@ -12,6 +12,7 @@ from training.data.command_options import (
     add_classes_option,
     add_data_option,
     add_limit_option,
+    add_no_face_option,
     add_run_options,
     add_schedule_options,
     share,
@@ -73,6 +74,7 @@ def _add_model_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -
 
 def _add_sampling_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -> None:
     add_limit_option(parser)
+    add_no_face_option(parser, "which must not cause alerts")
     parser.add_argument(
         "--draws",
         action="append",

@@ -47,7 +47,7 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
     paths.check_start(config, options.resume, options.fresh)
     teacher = load_matching(options.teacher, "the teacher", labels)
     start = load_start(options.start, config, labels)
-    data = prepare(datasets, config, labels)
+    data = prepare(datasets, config, labels, options.no_face)
     progress = train(data, config, labels, paths, options.resume, teacher, start)
     done = _FinishedRun(options.out, datasets, data, config, progress)
     write_report(report_path(options.out), _report(done, labels, licences))

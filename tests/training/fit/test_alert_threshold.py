@@ -26,9 +26,13 @@ def crops(scores: list[float]) -> Any:
     return pixels
 
 
-def held_out(masked: list[float], bare: list[float], empty: list[float]) -> HeldOut:
+def held_out(masked: list[float], bare: list[float], *empty: list[float]) -> HeldOut:
     truth = np.array([0] * len(masked) + [1] * len(bare), np.int64)
-    return HeldOut({"made up": CropSet(crops(masked + bare), truth)}, crops(empty), [])
+    return HeldOut(
+        {"made up": CropSet(crops(masked + bare), truth)},
+        [crops(group) for group in empty if group],
+        [],
+    )
 
 
 def test_two_percent_of_masked_faces_may_reach_threshold() -> None:
@@ -45,3 +49,5 @@ def test_boxes_without_a_face_raise_the_threshold() -> None:
     few = [0.8] * 5 + [0.1] * 95
     lower = choose_threshold(brightness_network, held_out([0.2] * 100, [0.9], few), LABELS)
     assert lower.value < 0.3
+    both = choose_threshold(brightness_network, held_out([0.2] * 100, [0.9], few, empty), LABELS)
+    assert both.value == found.value  # each group must keep to the limit

@@ -16,7 +16,7 @@ from edge.inference.interpreter import RUNTIMES
 from training.data.command_options import positive_float, positive_int
 from training.data.progress import with_progress
 from training.data.splits import Split
-from training.evaluation.mistakes import refuse_project_folder
+from training.evaluation.mistakes import make_ignored_folder, refuse_project_folder
 from training.face_detector.evaluation.detector_evaluation import (
     DetectorEvaluation,
     EvaluationPicture,
@@ -34,7 +34,6 @@ from training.face_detector.evaluation.detector_report import (
 )
 from training.face_detector.evaluation.search_detectors import HAAR, load_detector
 from training.face_detector.evaluation.tilted_pictures import find_tilted
-from training.face_detector.pictures.boxed_pictures import BoxedPicture
 from training.face_detector.pictures.boxed_pictures_option import add_boxed_data_option
 from training.face_detector.pictures.read_pictures import of_split, read_boxed_pictures
 
@@ -65,19 +64,7 @@ def add_evaluate_detector_options(parser: argparse.ArgumentParser) -> None:
         choices=[name for name, _ in RUNTIMES],
         help="runtime for .tflite files (default: the first of these that works here)",
     )
-    parser.add_argument(
-        "--split",
-        choices=[ALL, *Split],
-        default=Split.TEST,
-        help="evaluate the pictures of this split (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--min-width",
-        type=positive_float,
-        default=DEFAULT_MIN_WIDTH_PX,
-        metavar="PIXELS",
-        help="ignore narrower faces, in pixels of their picture (default: %(default)g)",
-    )
+    add_choice_options(parser)
     parser.add_argument(
         "--tilt",
         type=positive_float,
@@ -85,12 +72,6 @@ def add_evaluate_detector_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="DEGREES",
         help="also measure copies of the pictures that are turned by these angles (default: none)",
-    )
-    parser.add_argument(
-        "--limit",
-        type=positive_int,
-        metavar="NUMBER",
-        help="use at most this many pictures, evenly spread over all (default: all)",
     )
     parser.add_argument(
         "--out",
@@ -110,18 +91,34 @@ def add_evaluate_detector_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_evaluate_detector)
 
 
+def add_choice_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--split`, `--min-width` and `--limit`, which choose pictures and faces."""
+    parser.add_argument(
+        "--split",
+        choices=[ALL, *Split],
+        default=Split.TEST,
+        help="evaluate the pictures of this split (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--min-width",
+        type=positive_float,
+        default=DEFAULT_MIN_WIDTH_PX,
+        metavar="PIXELS",
+        help="ignore narrower faces, in pixels of their picture (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--limit",
+        type=positive_int,
+        metavar="NUMBER",
+        help="use at most this many pictures, evenly spread over all (default: all)",
+    )
+
+
 def run_evaluate_detector(options: argparse.Namespace) -> int:
     """Print the figures of each detector, and write what was requested."""
     names = options.detector or [HAAR]
     _check(options, names)
-    pictures = _chosen(read_boxed_pictures(options.data), options.split, options.limit)
-    progress = with_progress(pictures, "reading", "picture")
-    measured = evaluation_pictures(progress, options.min_width)
-    if not any(each.counted.any() for each in measured):
-        raise UserError(
-            f"no face in these {len(measured)} pictures is at least {options.min_width:g} px wide:"
-            " give a lower --min-width"
-        )
+    measured = chosen_pictures(options)
     evaluations = []
     for name in names:
         detector = load_detector(name, options.runtime)
@@ -149,16 +146,29 @@ def _check(options: argparse.Namespace, names: Sequence[str]) -> None:
             " detectors in two runs"
         )
     if options.misses is not None:
-        refuse_project_folder(options.misses)
+        refuse_project_folder(options.misses, "--misses")
 
 
-def _chosen(pictures: list[BoxedPicture], split: str, limit: int | None) -> list[BoxedPicture]:
-    chosen = pictures if split == ALL else of_split(pictures, Split(split))
+def chosen_pictures(options: argparse.Namespace) -> list[EvaluationPicture]:
+    """Return the pictures of `--data` that the options of `add_choice_options` choose.
+
+    Raises UserError if there is no picture, or no face that counts.
+    """
+    pictures = read_boxed_pictures(options.data)
+    chosen = pictures if options.split == ALL else of_split(pictures, Split(options.split))
     if not chosen:
-        raise UsageError(f"the {split} split of all data together has no picture: give --split all")
-    if limit is None or limit >= len(chosen):
-        return chosen
-    return [chosen[i * len(chosen) // limit] for i in range(limit)]
+        raise UsageError(
+            f"the {options.split} split of all data together has no picture: give --split all"
+        )
+    if options.limit is not None and options.limit < len(chosen):
+        chosen = [chosen[i * len(chosen) // options.limit] for i in range(options.limit)]
+    measured = evaluation_pictures(with_progress(chosen, "reading", "picture"), options.min_width)
+    if not any(each.counted.any() for each in measured):
+        raise UserError(
+            f"no face in these {len(measured)} pictures is at least {options.min_width:g} px wide:"
+            " give a lower --min-width"
+        )
+    return measured
 
 
 def _print(evaluation: DetectorEvaluation, as_json: bool) -> None:
@@ -179,12 +189,7 @@ def _write_misses(
     if not missed:
         log.info("%s misses no face", evaluation.detector)
         return
-    try:
-        if not folder.is_dir():
-            folder.mkdir(parents=True)
-            (folder / ".gitignore").write_text("*\n")
-    except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}") from None
+    make_ignored_folder(folder)
     path = folder / f"misses-{re.sub(r'[^A-Za-z0-9]+', '-', evaluation.detector).strip('-')}.png"
     write_misses(path, missed, pictures)
     log.info("%s misses %d faces, shown in %s", evaluation.detector, len(missed), path)

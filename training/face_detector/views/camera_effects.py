@@ -36,7 +36,7 @@ def change_appearance(pixels: Pixels, faces: Corners, rng: Rng) -> Pixels:
         pixels = np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.uint8)
     if rng.random() < 0.15:
         pixels = blur_by_motion(pixels, rng)
-    if rng.random() < 0.12:
+    if rng.random() < 0.18:
         pixels = darken(pixels, rng)
     if rng.random() < 0.25:
         pixels = _add_noise(pixels, rng, float(rng.uniform(2, 14)))

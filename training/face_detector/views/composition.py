@@ -23,13 +23,15 @@ from training.face_detector.views.box_maps import Affine, clip, transform_faces
 Rng = np.random.Generator
 
 #: The face that a view is framed for gets a size from `MIN_FACE_PX` to this share of the view's
-#: height.
+#: height, and in `SMALL_SHARE` of the views at most `MAX_SMALL_PX`, because nearly all faces that
+#: the network misses are small.
 MIN_FACE_PX, MAX_FACE_SHARE = 12.0, 1.0
+SMALL_SHARE, MAX_SMALL_PX = 0.5, 60.0
 #: A photograph is enlarged at most by this factor, or it would be more blurred than a camera's
 #: picture.
 MAX_ENLARGEMENT = 2.5
 TILT_SPREAD, MAX_TILT = math.radians(7), math.radians(45)
-STRONG_TILT_SHARE = 0.35
+STRONG_TILT_SHARE = 0.3
 #: A face is ignored if a smaller share of it than this lies in the view.
 MIN_VISIBLE = 0.5
 MOSAIC_SHARE, PASTE_SHARE = 0.25, 0.20
@@ -98,7 +100,10 @@ def frame(photograph: Photograph, size: tuple[int, int], rng: Rng) -> View:
     if len(photograph.faces):
         target = photograph.faces[int(rng.integers(len(photograph.faces)))]
         face_px = float(max(1.0, math.sqrt(areas(target[None])[0])))
-        wanted = _log_uniform(rng, MIN_FACE_PX, MAX_FACE_SHARE * height)
+        largest = MAX_FACE_SHARE * height
+        if rng.random() < SMALL_SHARE:
+            largest = min(largest, MAX_SMALL_PX)
+        wanted = _log_uniform(rng, MIN_FACE_PX, largest)
         # A lower scale would leave the photograph tiny in an otherwise empty picture.
         scale = float(np.clip(wanted / face_px, 0.45 * fit, MAX_ENLARGEMENT))
         centre = (target[:2] + target[2:]) / 2

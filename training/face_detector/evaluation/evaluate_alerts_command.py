@@ -1,0 +1,155 @@
+"""`python -m training evaluate-alerts`: face detector and classifier together on photographs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import msgspec
+
+from edge.classification.classifier import Classifier
+from edge.common.errors import UserError
+from edge.common.paths import shipped_model
+from edge.config.settings import DetectorSettings
+from edge.detection.load_detector import load_detector
+from training.common.intervals import Estimate
+from training.data.command_options import share
+from training.data.progress import with_progress
+from training.evaluation.mistakes import make_ignored_folder, refuse_project_folder
+from training.face_detector.evaluation import search_detectors
+from training.face_detector.evaluation.evaluate_detector_command import (
+    add_choice_options,
+    chosen_pictures,
+)
+from training.face_detector.evaluation.photograph_alerts import (
+    AlertFigures,
+    PhotographReadings,
+    alert_figures,
+    read_photographs,
+)
+from training.face_detector.pictures.boxed_pictures_option import add_boxed_data_option
+
+log = logging.getLogger(__name__)
+
+
+def add_evaluate_alerts_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `python -m training evaluate-alerts`."""
+    add_boxed_data_option(parser)
+    parser.add_argument(
+        "--kind",
+        choices=["learned", "haar"],
+        default="learned",
+        help="the daemon's face detector, as in detector.kind (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--detector",
+        default="",
+        metavar="FILE",
+        help="the network's file, as in detector.model (default: the shipped one)",
+    )
+    parser.add_argument(
+        "--min-score",
+        type=share,
+        metavar="SCORE",
+        help="lowest score of a face, as in detector.min_score (default: that of the network's"
+        " card)",
+    )
+    parser.add_argument(
+        "--classifier",
+        type=Path,
+        default=shipped_model(),
+        metavar="FILE",
+        help="a .tflite classifier (default: the shipped one with two classes)",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=share,
+        metavar="SCORE",
+        help="alert from this no_mask score on (default: the threshold of the classifier's card)",
+    )
+    add_choice_options(parser)
+    parser.add_argument(
+        "--other",
+        metavar="FILE",
+        help="another detector, as in evaluate-detector; boxes on faces that it finds although"
+        " nobody has boxed them are left out (default: none)",
+    )
+    parser.add_argument(
+        "--no-face",
+        type=Path,
+        metavar="DIR",
+        help="write the boxes without a face as crops to DIR/train, DIR/validation and DIR/test, to"
+        " train a classifier with --no-face DIR; look at them first, and delete those that show a"
+        " face; they may show people, so the folder must be outside the project or ignored by git"
+        " (default: write none)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures as a line of JSON")
+    parser.set_defaults(run=run_evaluate_alerts)
+
+
+def run_evaluate_alerts(options: argparse.Namespace) -> int:
+    """Print the figures, and write the crops that were requested."""
+    if options.no_face is not None:
+        refuse_project_folder(options.no_face, "--no-face")
+    settings = DetectorSettings(
+        kind=options.kind, model=options.detector, min_score=options.min_score
+    )
+    detector = load_detector(settings).finder
+    classifier = Classifier(options.classifier)
+    threshold = options.threshold
+    if threshold is None:
+        threshold = classifier.card.alert.threshold
+    other = None if options.other is None else search_detectors.load_detector(options.other)
+    pictures = chosen_pictures(options)
+    progress = with_progress(pictures, detector.name, "picture")
+    readings = read_photographs(progress, detector, classifier, threshold, other)
+    figures = alert_figures(readings)
+    if options.json:
+        sys.stdout.write(json.dumps(msgspec.to_builtins(figures)) + "\n")
+    else:
+        sys.stdout.write("\n".join(_lines(detector.name, options.classifier, figures)) + "\n")
+    sys.stdout.flush()
+    if options.no_face is not None:
+        _write_crops(options.no_face, readings)
+    return 0
+
+
+def _lines(detector: str, classifier: Path, figures: AlertFigures) -> Iterator[str]:
+    yield f"{detector}, {classifier.name}: {figures.pictures} photographs; 95% intervals"
+    yield f"  {'faces':<24}{'number':>8}{'found':>22}{'of those, alert':>22}"
+    for group, found in figures.found.items():
+        if found is not None:
+            alerts = _share(figures.alerts[group])
+            yield f"  {group:<24}{found.count:>8}{_share(found):>22}{alerts:>22}"
+    yield (
+        f"  boxes without a face in 100 photographs: {figures.false_boxes:.1f}, of which"
+        f" {figures.false_alerts:.1f} alert"
+    )
+
+
+def _share(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "-"
+    return f"{estimate.value:.3f} {estimate.low:.3f}-{estimate.high:.3f}"
+
+
+def _write_crops(folder: Path, readings: Sequence[PhotographReadings]) -> None:
+    make_ignored_folder(folder)
+    count = 0
+    for each in readings:
+        picture = each.picture.picture
+        inside = folder / picture.split
+        for number, reading in enumerate(each.false):
+            path = inside / f"{picture.source}-{picture.path.stem}-{number}.jpg"
+            try:
+                inside.mkdir(exist_ok=True)
+                path.write_bytes(cv2.imencode(".jpg", reading.surroundings)[1].tobytes())
+            except OSError as error:
+                raise UserError(f"cannot write to {folder}: {error.strerror}") from None
+            count += 1
+    log.info("wrote %d boxes without a face to %s", count, folder)
