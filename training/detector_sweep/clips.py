@@ -23,8 +23,7 @@ from edge.common.arrays import Box, Pixels
 from edge.common.clock import UtcClock
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings
-from edge.detection.face_detector import Face, FaceDetector
-from edge.detection.haar_detector import HaarDetector
+from edge.detection.face_detector import Face, FaceDetector, Finder
 from edge.detection.luma import Luma
 from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
@@ -138,7 +137,7 @@ def _frames(clip: Path) -> Iterator[Frame]:
 class _TimedDetector:
     """The real detector, with its newest faces and the CPU time that it has used in total."""
 
-    detector: HaarDetector
+    detector: Finder
     newest: list[Face] = field(default_factory=list)
     cpu_s: float = 0.0
 
@@ -161,12 +160,6 @@ class _TimedDetector:
         self.cpu_s += time.thread_time() - started_s
         return self.newest
 
-    def search_region(self, luma: Luma, part: Box) -> list[Face]:
-        return self.detector.search_region(luma, part)
-
-    def search_near(self, luma: Luma, box_px: Box, reach: float) -> list[Face]:
-        return self.detector.search_near(luma, box_px, reach)
-
 
 class _PipelineRun:
     """A pipeline with its own detector, and everything that it has found."""
@@ -180,7 +173,7 @@ class _PipelineRun:
                 # compared.
                 detector=msgspec.structs.replace(configuration.settings(), full_every_s=0.0),
             ),
-            FaceDetector.of(self.detector),
+            FaceDetector(finder=self.detector),
             classifier,
             UtcClock(lambda: 0.0),
             StageTimes(),

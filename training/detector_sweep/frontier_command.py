@@ -25,6 +25,7 @@ from training.detector_sweep.clips import ClipResult, play_clips
 from training.detector_sweep.grid import (
     CASCADES,
     MIN_FACES,
+    MIN_SCORES,
     NEIGHBORS,
     SCALES,
     WIDTHS_PX,
@@ -156,6 +157,16 @@ def _add_grid_options(parser: argparse.ArgumentParser) -> None:
         f" (default: {_spaced(MIN_FACES)})",
     )
 
+    parser.add_argument(
+        "--min-scores",
+        type=float,
+        nargs="+",
+        default=MIN_SCORES,
+        metavar="SCORE",
+        help="smallest scores of a face that the network finds, beside that of its card"
+        f" (default: {_spaced(MIN_SCORES)})",
+    )
+
 
 def _spaced(values: Iterable[object]) -> str:
     return " ".join(map(str, values))
@@ -167,7 +178,12 @@ def run_frontier(options: argparse.Namespace) -> int:
     Raises UserError for invalid input.
     """
     configurations = grid(
-        options.cascades, options.scales, options.widths, options.min_faces, options.neighbors
+        options.cascades,
+        options.scales,
+        options.widths,
+        options.min_faces,
+        options.neighbors,
+        options.min_scores,
     )
     for path in (options.json, options.plot):
         if path is not None:

@@ -1,8 +1,8 @@
 """Annotated scenes searched with every configuration: which faces are found, and at what cost.
 
-One search gives the results for all numbers of neighbours. A higher number of neighbours only
-removes boxes: the boxes with `min_neighbors = k` are those boxes of a search with a lower number
-whose support exceeds k.
+One search of the cascade gives the results for all numbers of neighbours. A higher number of
+neighbours only removes boxes: the boxes with `min_neighbors = k` are those boxes of a search with a
+lower number whose support exceeds k.
 
 The reason is that a box is dropped only in favour of a box with more support. OpenCV's
 `groupRectangles` drops a box that is inside of a box with more hits, or, if it has fewer than three
@@ -26,13 +26,12 @@ from edge.bench.measure import one_opencv_thread
 from edge.camera.image_files import read_image
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
-from edge.detection.face_detector import Face
-from edge.detection.haar_detector import HaarDetector
+from edge.detection.face_detector import Face, Finder
 from training.data.crops import CORRUPT_SHARE
 from training.data.datasets import LABELS, DataSet, read_dataset
 from training.data.detector_simulation import intersection_over_union
 from training.data.progress import with_progress
-from training.detector_sweep.grid import Configuration, Search
+from training.detector_sweep.grid import Configuration, NetworkSearch, Search
 
 log = logging.getLogger(__name__)
 
@@ -117,11 +116,13 @@ def search_scenes(
     UserError if too many pictures cannot be decoded, or if no face is wide enough to be counted.
     """
     rng = np.random.default_rng(seed)
-    by_search: dict[Search, list[int]] = {}
+    by_search: dict[Search | NetworkSearch, list[int]] = {}
     for index, each in enumerate(configurations):
         by_search.setdefault(each.search, []).append(index)
-    fewest = min(each.min_neighbors for each in configurations)
-    detectors = {search: Configuration(search, fewest).detector() for search in by_search}
+    detectors = {
+        search: _loosest([configurations[index] for index in members]).detector()
+        for search, members in by_search.items()
+    }
     rows: list[_SceneResult] = []
     corrupt: list[str] = []
     with one_opencv_thread():
@@ -136,8 +137,8 @@ def search_scenes(
                 search = list(by_search)[number]
                 faces, spent_s = _timed_search(detectors[search], image)
                 for index in by_search[search]:
-                    count = configurations[index].min_neighbors
-                    row.take(index, filter_by_support(faces, count, fewest), spent_s)
+                    kept = [face for face in faces if configurations[index].keeps(face)]
+                    row.take(index, kept, spent_s)
             rows.append(row)
     if len(corrupt) > CORRUPT_SHARE * len(scenes):
         raise UserError(
@@ -151,21 +152,16 @@ def search_scenes(
     return _combine(tuple(configurations), rows)
 
 
-def _timed_search(detector: HaarDetector, image: Pixels) -> tuple[list[Face], float]:
+def _timed_search(detector: Finder, image: Pixels) -> tuple[list[Face], float]:
     """Return the faces found in `image`, and the CPU time of this thread in seconds."""
     started_s = time.thread_time()
     faces = detector.find(image)
     return faces, time.thread_time() - started_s
 
 
-def filter_by_support(faces: Sequence[Face], count: int, fewest: int) -> list[Face]:
-    """Return the faces that a search with `min_neighbors = count` would find.
-
-    `faces` are those that a search with `min_neighbors = fewest` found, and `count` is at least
-    `fewest`. OpenCV keeps groups with more hits than its `min_neighbors`.
-    """
-    assert count >= fewest
-    return [face for face in faces if face.support > count]
+def _loosest(several: Sequence[Configuration]) -> Configuration:
+    """Return the one of several configurations with the same search that finds the most."""
+    return min(several, key=lambda each: each.settings().min_neighbors)
 
 
 def match_boxes(found: Sequence[Box], annotated: Sequence[Box]) -> dict[int, int]:

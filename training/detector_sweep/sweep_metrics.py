@@ -108,7 +108,7 @@ def pareto_front(tried: Sequence[ConfigurationMetrics]) -> list[ConfigurationMet
         for each, cost in zip(tried, costs, strict=True)
         if not any(_dominates(other, cost) for other in costs)
     ]
-    return sorted(front, key=lambda each: (each.time.value, each.configuration))
+    return sorted(front, key=lambda each: (each.time.value, each.configuration.name))
 
 
 def contenders(
@@ -128,7 +128,7 @@ def contenders(
         if not errs and (level not in chosen or each.bare > chosen[level].bare):
             chosen[level] = each
     several = [*(each for each in chosen.values() if each != reference), reference]
-    return sorted(several, key=lambda each: (each.time.value, each.configuration))
+    return sorted(several, key=lambda each: (each.time.value, each.configuration.name))
 
 
 def _objectives(each: ConfigurationMetrics) -> tuple[float, float, float]:

@@ -159,10 +159,7 @@ def sweep_record(
 
 def _record(each: ConfigurationMetrics, is_best: bool) -> dict[str, Any]:
     record = asdict(each)
-    record["configuration"] = {
-        **record["configuration"].pop("search"),
-        "min_neighbors": each.configuration.min_neighbors,
-    }
+    record["configuration"] = {**record["configuration"].pop("search"), **record["configuration"]}
     return {"name": each.configuration.name, "front": is_best, **record}
 
 

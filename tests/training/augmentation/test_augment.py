@@ -36,7 +36,7 @@ def test_crops_are_centred_on_the_box() -> None:
     cv2.circle(image, (90, 120), 12, (255, 255, 255), -1)
     face = Face(image, (60.0, 90.0, 60.0, 60.0), "mask", annotated=True)
     rng = np.random.default_rng(3)
-    total = np.mean([augment(face, rng).mean(axis=2) for _ in range(300)], axis=0)
+    total = np.mean([augment(face, rng).mean(axis=2) for _ in range(1200)], axis=0)
     light = total - np.median(total)
     light[light < light.max() / 4] = 0
     middle = [np.average(np.arange(96), weights=light.sum(axis=axis)) for axis in (0, 1)]

@@ -13,6 +13,7 @@ from tests.support.footage.demo_frames import demo_frames
 from training.cli import main
 from training.detector_sweep.grid import (
     shipped,
+    shipped_cascade,
 )
 
 
@@ -36,7 +37,18 @@ def test_command_prints_and_writes_results(
     scenes: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "expected.json").write_text('{"hall.avi": 7}')
-    small = ("--cascades", "alt2", "--scales", "1.3", "--neighbors", "3", "--min-faces", "0.1")
+    small = (
+        "--cascades",
+        "alt2",
+        "--scales",
+        "1.3",
+        "--neighbors",
+        "3",
+        "--min-faces",
+        "0.1",
+        "--min-scores",
+        "0.7",
+    )
     out = ("--json", str(tmp_path / "all.json"), "--plot", str(tmp_path / "front.png"))
     counts = ("--limit", "3", "--confirm", "2", "--widths", "240")
     command = ("frontier", "--data", str(scenes), "--clips", str(clip), *small, *counts, *out)
@@ -49,6 +61,8 @@ def test_command_prints_and_writes_results(
     found: dict[str, Any] = json.loads((tmp_path / "all.json").read_text())
     assert {each["name"] for each in found["configurations"]} == {
         shipped().name,
+        shipped_cascade().name,
+        "network 0.7, 240 px, from 10%",
         "alt2 1.3/3, 240 px, from 10%",
     }
     assert found["shipped"] == shipped().name

@@ -14,13 +14,12 @@ from tests.support.footage.demo_frames import demo_frames
 from tests.support.training import datasets
 from training.data.detector_simulation import intersection_over_union
 from training.detector_sweep.grid import (
-    Configuration,
+    CascadeConfiguration,
     Search,
 )
 from training.detector_sweep.scenes import (
     MIN_IOU,
     draw_scenes,
-    filter_by_support,
     match_boxes,
     read_scenes,
 )
@@ -59,12 +58,13 @@ def test_better_overlap_is_matched() -> None:
 @pytest.mark.parametrize("cascade", ["alt2", "default"])
 def test_support_filter_equals_more_neighbours(cascade: str) -> None:
     search = Search(cascade, 1.1, 320, 0.07)
-    loose = Configuration(search, 1).detector()
+    loose = CascadeConfiguration(search, 1).detector()
     for image in demo_frames(40, 6):
         found = loose.find(image)
         for count in (2, 3, 5, 8):
-            searched_with_count = Configuration(search, count).detector().find(image)
-            assert filter_by_support(found, count, 1) == searched_with_count
+            configuration = CascadeConfiguration(search, count)
+            kept = [face for face in found if configuration.keeps(face)]
+            assert kept == configuration.detector().find(image)
 
 
 def test_same_seed_draws_same_scenes(scenes: Path) -> None:

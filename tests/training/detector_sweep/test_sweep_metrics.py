@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.support.footage.demo_frames import demo_frames, faces_in
 from training.common.intervals import Estimate
 from training.detector_sweep.grid import (
+    CascadeConfiguration,
     Configuration,
     Search,
     shipped,
@@ -99,7 +100,7 @@ def test_front_is_never_empty(values: list[tuple[int, int, int]]) -> None:
 
 
 def test_contenders_are_best_at_their_time() -> None:
-    other = Configuration(Search("alt", 1.2, 320, 0.1), 4)
+    other = CascadeConfiguration(Search("alt", 1.2, 320, 0.1), 4)
     shipped_configuration = outcome(0.6, 5, 1.0)
     fast, fast_too = outcome(0.4, 4, 0.5, other), outcome(0.5, 6, 0.5, other)
     wild, slow = outcome(0.9, 50, 1.0, other), outcome(0.8, 10, 3.0, other)

@@ -9,7 +9,7 @@ import cv2
 
 from training.common.intervals import Estimate
 from training.detector_sweep.clips import ClipResult, PersonSighting
-from training.detector_sweep.grid import Configuration, Search, shipped
+from training.detector_sweep.grid import CascadeConfiguration, Configuration, Search, shipped
 from training.detector_sweep.sweep_metrics import SIZE_BANDS, ConfigurationMetrics
 from training.detector_sweep.sweep_report import (
     clips_table,
@@ -21,7 +21,7 @@ from training.detector_sweep.sweep_report import (
     sweep_table,
 )
 
-OTHER = Configuration(Search("alt", 1.2, 320, 0.1), 4)
+OTHER = CascadeConfiguration(Search("alt", 1.2, 320, 0.1), 4)
 
 
 def metrics(configuration: Configuration, bare: float, bare_faces: int = 4) -> ConfigurationMetrics:
