@@ -21,6 +21,7 @@ from edge.common.errors import UsageError, UserError
 from edge.common.paths import demo_clip, shipped_model
 from edge.config.settings import CameraSettings
 from training.data.command_options import add_data_option, add_seed_option, positive_int
+from training.data.splits import Split
 from training.detector_sweep.clips import ClipResult, play_clips
 from training.detector_sweep.grid import (
     CASCADES,
@@ -58,7 +59,7 @@ from training.detector_sweep.sweep_report import (
     sweep_table,
 )
 
-DEMO = "demo"
+DEMO, ALL = "demo", "all"
 #: The right number of alerts in the demo clip, which shows two people without a mask.
 DEFAULT_EXPECTED = {demo_clip().name: 2}
 CLIP_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v"})
@@ -67,6 +68,13 @@ CLIP_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v"})
 def add_frontier_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `python -m training frontier`."""
     add_data_option(parser, only_scenes=True)
+    parser.add_argument(
+        "--split",
+        choices=[ALL, *Split],
+        default=Split.TEST,
+        help="use the photographs of this split, because the network was trained on those of the"
+        " train split (default: %(default)s)",
+    )
     _add_clip_options(parser)
     _add_grid_options(parser)
     parser.add_argument(
@@ -190,7 +198,10 @@ def run_frontier(options: argparse.Namespace) -> int:
             _check_writable(path)  # so that an unwritable path fails before the search
     clips, expected = _clips(options.clips), _expected(options.expected)
     classifier = Classifier(shipped_model()) if clips else None
-    scenes, other_scenes = draw_scenes(read_scenes(options.data), options.limit, options.seed)
+    split = None if options.split == ALL else Split(options.split)
+    scenes, other_scenes = draw_scenes(
+        read_scenes(options.data, split), options.limit, options.seed
+    )
     tried = configuration_metrics(search_scenes(scenes, configurations, options.seed))
     front = pareto_front(tried)
     chosen = contenders(front, tried)

@@ -25,12 +25,13 @@ import numpy.typing as npt
 from edge.bench.measure import one_opencv_thread
 from edge.camera.image_files import read_image
 from edge.common.arrays import Box, Pixels
-from edge.common.errors import UserError
+from edge.common.errors import UsageError, UserError
 from edge.detection.face_detector import Face, Finder
 from training.data.crops import CORRUPT_SHARE
 from training.data.datasets import LABELS, DataSet, read_dataset
 from training.data.detector_simulation import intersection_over_union
 from training.data.progress import with_progress
+from training.data.splits import Split, split_of
 from training.detector_sweep.grid import Configuration, NetworkSearch, Search
 
 log = logging.getLogger(__name__)
@@ -76,9 +77,16 @@ class SearchResults:
         return int(self.false_boxes.shape[1])
 
 
-def read_scenes(roots: Sequence[Path]) -> list[Scene]:
-    """Return the annotated pictures of `roots`; raises UserError for a folder without boxes."""
-    return [scene for root in roots for scene in _scenes(read_dataset(root, LABELS[3]))]
+def read_scenes(roots: Sequence[Path], split: Split | None) -> list[Scene]:
+    """Return the annotated pictures of one split of `roots`, or of all splits if it is None.
+
+    Raises UserError for a folder without boxes, and UsageError if the split has no picture.
+    """
+    scenes = [scene for root in roots for scene in _scenes(read_dataset(root, LABELS[3]))]
+    chosen = [each for each in scenes if split in (None, split_of(each.path.name))]
+    if not chosen:
+        raise UsageError(f"the {split} split of all data together has no picture: give --split all")
+    return chosen
 
 
 def draw_scenes(

@@ -51,7 +51,18 @@ def test_command_prints_and_writes_results(
     )
     out = ("--json", str(tmp_path / "all.json"), "--plot", str(tmp_path / "front.png"))
     counts = ("--limit", "3", "--confirm", "2", "--widths", "240")
-    command = ("frontier", "--data", str(scenes), "--clips", str(clip), *small, *counts, *out)
+    command = (
+        "frontier",
+        "--data",
+        str(scenes),
+        "--split",
+        "all",
+        "--clips",
+        str(clip),
+        *small,
+        *counts,
+        *out,
+    )
     assert main([*command, "--expected", str(tmp_path / "expected.json")]) == 0
     printed = capsys.readouterr().out
     assert f"| {shipped().name} |" in printed
@@ -86,6 +97,6 @@ def test_command_prints_and_writes_results(
 def test_user_error_is_one_line(
     scenes: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
 ) -> None:
-    assert main(["frontier", "--data", str(scenes), *arguments]) != 0
+    assert main(["frontier", "--data", str(scenes), "--split", "all", *arguments]) != 0
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert message in line

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.common.arrays import Box
-from edge.common.errors import UserError
+from edge.common.errors import UsageError, UserError
 from tests.support.footage.demo_frames import demo_frames
 from tests.support.training import datasets
 from training.data.detector_simulation import intersection_over_union
+from training.data.splits import Split, split_of
 from training.detector_sweep.grid import (
     CascadeConfiguration,
     Search,
@@ -68,7 +69,7 @@ def test_support_filter_equals_more_neighbours(cascade: str) -> None:
 
 
 def test_same_seed_draws_same_scenes(scenes: Path) -> None:
-    everything = read_scenes([scenes])
+    everything = read_scenes([scenes], None)
     first, rest = draw_scenes(everything, 4, 3)
     assert (first, rest) == draw_scenes(everything, 4, 3)
     assert len(first) == 4
@@ -81,4 +82,18 @@ def test_pictures_without_boxes_are_refused(tmp_path: Path) -> None:
         tmp_path / "crops", {"with_mask": "mask", "without_mask": "no_mask"}, 1
     )
     with pytest.raises(UserError, match="holds no boxes"):
-        read_scenes([crops])
+        read_scenes([crops], None)
+
+
+def test_only_pictures_of_the_split_are_used(scenes: Path) -> None:
+    everything = read_scenes([scenes], None)
+    parts = []
+    for split in Split:
+        expected = [each.path for each in everything if split_of(each.path.name) is split]
+        if expected:
+            parts += expected
+            assert [each.path for each in read_scenes([scenes], split)] == expected
+        else:
+            with pytest.raises(UsageError, match="has no picture: give --split all"):
+                read_scenes([scenes], split)
+    assert len(parts) == len(everything)

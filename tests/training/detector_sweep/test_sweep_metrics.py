@@ -37,7 +37,7 @@ def test_found_faces_and_false_boxes_are_counted(scenes: Path) -> None:
         shipped_configuration,
         search=dataclasses.replace(shipped_configuration.search, min_face=0.9),
     )
-    searched = search_scenes(read_scenes([scenes]), [shipped_configuration, blind], 1)
+    searched = search_scenes(read_scenes([scenes], None), [shipped_configuration, blind], 1)
     saw, blinded = configuration_metrics(searched)
     counts = {label: each.count for label, each in saw.found.items() if each is not None}
     bare = sum(len(faces_in(f)) for f in demo_frames(12, 20))
@@ -56,7 +56,7 @@ def test_found_faces_and_false_boxes_are_counted(scenes: Path) -> None:
 
 @pytest.mark.slow
 def test_unannotated_boxes_are_false(scenes: Path) -> None:
-    bare = [Scene(s.path, s.boxes[-2:], s.labels[-2:]) for s in read_scenes([scenes])]
+    bare = [Scene(s.path, s.boxes[-2:], s.labels[-2:]) for s in read_scenes([scenes], None)]
     (saw,) = configuration_metrics(search_scenes(bare, [shipped()], 1))
     faces = sum(len(faces_in(f)) for f in demo_frames(12, 20))
     assert saw.false_boxes.value == pytest.approx(100 * faces / len(bare))
