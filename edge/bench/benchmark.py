@@ -40,6 +40,8 @@ from edge.config.settings import Settings, change
 RESULT_NAME = "bench.json"
 #: Frames that a process plays when its peak memory is measured.
 MEMORY_FRAMES = 30
+#: Numbers of people in view that are compared.
+CROWD_SIZES = (1, 20)
 #: The frame rate for the CPU share of an empty scene: the default of `camera.fps`.
 USUAL_FPS = 10.0
 
@@ -111,7 +113,9 @@ class _Bench:
             self._scene(empty, ours, contenders),
         ]
         names = [contender.name for contender in contenders]
-        sizes = self._sizes(ours)
+        small = footage.people(settings, seconds)
+        sizes = self._compare(ours, small, footage.larger(small))
+        crowd = self._compare(ours, *(footage.crowd(settings, count) for count in CROWD_SIZES))
         self._show_step("threads")
         watched = list(footage.people(settings, seconds).frames())
         threads = thread_figures(settings, watched)
@@ -132,6 +136,7 @@ class _Bench:
             scenes=played,
             empty_core_share=round(quiet / quiet_frames * USUAL_FPS, 6),
             sizes=sizes,
+            crowd=crowd,
             threads=threads,
             start=start,
             alert=alert,
@@ -176,12 +181,10 @@ class _Bench:
             scene.name, len(frames), passes[0][0].footage_s, frames[0], figures, ratio, sparing
         )
 
-    def _sizes(self, ours: Ours) -> SizeFigures:
-        small = footage.people(self._settings, self._options.seconds)
-        large = footage.larger(small)
+    def _compare(self, ours: Ours, small: footage.Scene, large: footage.Scene) -> SizeFigures:
         pairs = []
         for number in range(self._options.passes):
-            self._show_step(f"frame sizes: pass {number + 1} of {self._options.passes}")
+            self._show_step(f"{large.name}: pass {number + 1} of {self._options.passes}")
             pairs.append(
                 [play(each.frames(), [ours])[0].cpu_ms_per_frame for each in (small, large)]
             )

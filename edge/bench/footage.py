@@ -36,6 +36,11 @@ SEED = 11
 PEOPLE_FROM_S, PEOPLE_UNTIL_S = 2.5, 5.5
 #: Height and width of the larger frame size.
 LARGE_PX = (1080, 1920)
+#: Left, top, width and height of the head and its surroundings from this time of the demo on, in
+#: pixels of its frames of 640x480.
+HEAD_FROM_S, HEAD_PX = 3.4, (170, 110, 240, 225)
+#: Columns and rows of the largest crowd.
+CROWD = (5, 4)
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,31 @@ def people(settings: Settings, seconds: float | None = None) -> Scene:
                 yield replace(frame, captured_at_s=frame.captured_at_s - PEOPLE_FROM_S)
 
     return Scene("640x480", lambda: _until(seconds, frames()))
+
+
+def crowd(settings: Settings, count: int) -> Scene:
+    """Return the demo's empty picture with the head of its first person at `count` places, at most
+    20; each face is about 60 px wide.
+    """
+    columns, rows = CROWD
+
+    def frames() -> Iterator[Frame]:
+        left, top, width, height = HEAD_PX
+        background: Frame | None = None
+        for frame in clip(DEMO, settings, PEOPLE_UNTIL_S).frames():
+            background = background or frame
+            if frame.captured_at_s < HEAD_FROM_S:
+                continue
+            image = background.image_bgr.copy()
+            cell = (image.shape[1] // columns, image.shape[0] // rows)
+            head = frame.image_bgr[top : top + height, left : left + width]
+            small = cv2.resize(head, cell, interpolation=cv2.INTER_AREA)
+            for index in range(count):
+                x, y = index % columns * cell[0], index // columns * cell[1]
+                image[y : y + cell[1], x : x + cell[0]] = small
+            yield replace(frame, image_bgr=image, captured_at_s=frame.captured_at_s - HEAD_FROM_S)
+
+    return Scene(f"{count} {'person' if count == 1 else 'people'} in view", frames)
 
 
 def larger(scene: Scene) -> Scene:

@@ -96,7 +96,9 @@ class SceneFigures:
 
 @dataclass(frozen=True)
 class SizeFigures:
-    """Our processor time for a frame in two sizes; `ratio` is that of the larger to the smaller."""
+    """Our processor time for a frame of two scenes, `small` and `large`; `ratio` is that of the
+    larger to the smaller.
+    """
 
     small: str
     large: str
@@ -147,7 +149,8 @@ class Result:
 
     `missing`: for each part that could not be measured, the reason. `memory_mb`: peak memory of a
     process that only plays the demo through the pipeline. `instructions`: instructions that each
-    contender executes for one frame.
+    contender executes for one frame. `sizes`: two sizes of the frame. `crowd`: one person in view,
+    and twenty.
     """
 
     version: str
@@ -157,6 +160,7 @@ class Result:
     scenes: Sequence[SceneFigures]
     empty_core_share: float
     sizes: SizeFigures
+    crowd: SizeFigures
     threads: Sequence[ThreadFigures]
     start: StartFigures | None
     alert: AlertFigures | None

@@ -111,6 +111,11 @@ def _rest(result: Result) -> Iterator[str]:
         f"a frame of {sizes.large}: {sizes.large_ms:.2f} ms of CPU time; of {sizes.small}:"
         f" {sizes.small_ms:.2f} ms; ratio {_times(sizes.ratio)}"
     )
+    crowd = result.crowd
+    yield (
+        f"a frame with {crowd.large}: {crowd.large_ms:.2f} ms of CPU time; with {crowd.small}:"
+        f" {crowd.small_ms:.2f} ms; ratio {_times(crowd.ratio)}"
+    )
     for each in result.threads:
         yield (
             f"{each.threads} {'thread' if each.threads == 1 else 'threads'}: a complete search"

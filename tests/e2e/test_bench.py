@@ -12,8 +12,8 @@ from tests.support.cli_process import mask_patrol, mask_patrol_error
 from tests.support.footage.pictures import write_clip
 
 KEYS = {
-    "version", "machine", "passes", "runtimes", "scenes", "empty_core_share", "sizes", "start",
-    "threads", "alert", "memory_mb", "model_bytes", "instructions", "missing",
+    "version", "machine", "passes", "runtimes", "scenes", "empty_core_share", "sizes", "crowd",
+    "start", "threads", "alert", "memory_mb", "model_bytes", "instructions", "missing",
 }  # fmt: skip
 
 
@@ -40,6 +40,7 @@ def test_both_pipelines_are_measured_in_one_run(tmp_path: Path) -> None:
     assert found["scenes"][1]["contenders"]["original"]["found"] == "0 faces"
     assert found["scenes"][0]["sparing"] == {"lost": 0, "added": 0, "late_s": []}
     assert found["scenes"][1]["sparing"] is None
+    assert found["crowd"]["ratio"]["median"] > 0
     assert found["alert"]["alerts"] > 0
     assert found["model_bytes"]["original"] > found["model_bytes"]["ours"] > 0
     assert found["start"]["online_s"]["median"] > 0
