@@ -5,6 +5,12 @@ is square, larger than the annotated box, and slightly shifted. Measured with
 `haarcascade_frontalface_alt2` on the annotated faces of a thousand photographs, with s = sqrt(width
 * height) of the annotated box: the side is 1.15 s (standard deviation 0.18 s), and the centre is
 moved by -0.01 s in x and -0.05 s in y (standard deviations 0.07 s and 0.08 s).
+
+The boxes of the network are framed alike (`edge.detection.tight_boxes`), so one simulation serves
+both. On 443 photographs of the train split of scenes, the mean side was 1.22 s (standard deviation
+0.20 s, 625 faces) with the network and 1.20 s (0.20 s, 283 faces) with the cascade; the mean
+shifts of the centre were at most 0.01 s in x and -0.04 s in y with the network, and 0.01 s and
+-0.07 s with the cascade.
 """
 
 from __future__ import annotations

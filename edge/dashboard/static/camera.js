@@ -180,7 +180,7 @@
       pen.strokeStyle = pen.fillStyle = "#ffd000";
       pen.lineWidth = 2;
       pen.strokeRect(x * width, y * height, w * width, h * height);
-      pen.fillText(`area ${index + 1}`, x * width + 5, y * height + 18);
+      pen.fillText(`area ${index + 1}`, x * width + 5, (y + h) * height - 7); // the label of a person is at the top
     });
     pen.lineWidth = 3;
     for (const person of view ? view.people : []) {
