@@ -13,8 +13,11 @@ from edge.detection.face_detector import Face
 from edge.detection.luma import Luma
 
 #: The supports of a box with the score `Threshold.score`, and with the score `Threshold.sure`: the
-#: smallest support that the cascade returns, and the support from which on nine tenths of the
-#: cascade's boxes hold a face (see `edge.tracking.face_quality`).
+#: smallest support that the cascade returns, at which half of the boxes hold a face, and the
+#: support from which on nine tenths of them do (see `edge.tracking.face_quality`). On 483
+#: validation photographs, 54% of the network's boxes with scores from 0.40 to 0.45 hold a face, 67%
+#: of those from 0.45 to 0.55, 72% from 0.55 to 0.65, 87% from 0.65 to 0.75, and 97% from 0.75 to
+#: 0.85.
 SUPPORT_AT_THRESHOLD, SUPPORT_WHEN_SURE = 4.0, 9.0
 
 
