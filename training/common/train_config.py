@@ -37,8 +37,10 @@ class TrainConfig:
     empty_draws: float = 1.0  # How often a box without a face is drawn per epoch.
     # How many boxes without a face, such as walls and clothes, are taken from each scene.
     empty_per_picture: int = 2
-    # The `no_mask` target of boxes without a face: uncertain, and below the alert threshold.
-    empty_no_mask: float = 0.3
+    # The target of boxes without a face for each label that can raise an alert; the rest is `mask`.
+    # With 0.3 the network still gave hands and wheels scores above the alert threshold.
+    empty_alert: float = 0.1
+    keep_last: bool = False  # Write the model of the last epoch, not of the best one.
     corrections: str = ""  # Digest of the file of corrected labels.
     start: str = ""  # Digest of the model whose weights the run starts from.
     teacher: str = ""  # Digest of the model whose outputs are targets as well.

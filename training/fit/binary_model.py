@@ -67,7 +67,9 @@ def run_binary(options: argparse.Namespace) -> int:
         )
     whole = load_model_file(options.model)
     datasets = read_datasets(options.data, KEPT_LABELS)
-    config = TrainConfig(**report.config)
+    # The report of an earlier version may have settings that no longer exist.
+    settings = {field.name for field in dataclasses.fields(TrainConfig)}
+    config = TrainConfig(**{name: v for name, v in report.config.items() if name in settings})
     kept_back = read_held_out(datasets, config, KEPT_LABELS, options.no_face)
     model = without_third_class(whole)
     calibration = calibrate(model, kept_back.validation)

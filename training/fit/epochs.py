@@ -80,11 +80,13 @@ def run_epochs(
     paths: RunPaths,
     digests: dict[str, str],
     resume: bool,
+    keep_last: bool = False,
 ) -> RunProgress:
     """Train to the last epoch, or until `config.patience` epochs bring no improvement.
 
-    `paths.model` always contains the best averaged model so far. `digests`: the digest of each data
-    set, by its name. Raises UsageError or UserError if the run cannot be resumed.
+    `paths.model` always contains the best averaged model so far, or the newest with `keep_last`.
+    `digests`: the digest of each data set, by its name. Raises UsageError or UserError if the run
+    cannot be resumed.
     """
     progress = RunProgress(0, -math.inf, [], dataclasses.asdict(config), digests)
     paths.run.mkdir(parents=True, exist_ok=True)
@@ -97,7 +99,7 @@ def run_epochs(
                 "stopped early: the validation score did not improve for %d epochs", config.patience
             )
             break
-        progress = _run_epoch(trained, steps, paths, progress, epoch)
+        progress = _run_epoch(trained, steps, paths, progress, epoch, keep_last)
         save_state(paths.state, trained.arrays(), progress)
         paths.history.write_bytes(msgspec.json.format(msgspec.json.encode(progress.history)))
         steps.write_curves(paths.curves, progress.history)
@@ -107,14 +109,19 @@ def run_epochs(
 
 
 def _run_epoch(
-    trained: AveragedModel, steps: EpochSteps, paths: RunPaths, progress: RunProgress, epoch: int
+    trained: AveragedModel,
+    steps: EpochSteps,
+    paths: RunPaths,
+    progress: RunProgress,
+    epoch: int,
+    keep_last: bool,
 ) -> RunProgress:
-    """Train for one epoch, and save the averaged model if it is the best so far."""
+    """Train for one epoch, and save the averaged model if it is the best so far or `keep_last`."""
     started = time.monotonic()
     losses = steps.train(epoch)
     with trained.averaged_weights():
         figures = steps.validate()
-        if figures["score"] >= progress.best or not paths.model.is_file():
+        if keep_last or figures["score"] >= progress.best or not paths.model.is_file():
             save_model(trained.model, paths.model)
     seconds = round(time.monotonic() - started, 1)
     return RunProgress(

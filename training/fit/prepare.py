@@ -217,7 +217,9 @@ def _read_no_face(
         for path in no_face_pictures(folder, split)
     ]
     source = Source(folder.resolve().name, {}, 0, *_digest(paths, folder))
-    return _training_set(source.name, [], faces, config, labels), source
+    draws = np.full(len(faces), config.draws.get(source.name, config.empty_draws), np.float32)
+    training = _training_set(source.name, [], faces, config, labels)
+    return dataclasses.replace(training, draws=draws), source
 
 
 def _training_set(
@@ -236,14 +238,21 @@ def _training_set(
         rarity = len(faces) / len(counts) / counts[face.label]
         weights.append(min(MAX_WEIGHT, rarity**config.balance))
         draws.append(config.draws.get(name, config.annotated_draws if face.annotated else 1.0))
-    unsure = np.full(len(labels), (1 - config.empty_no_mask) / (len(labels) - 1), np.float32)
-    unsure[labels.index("no_mask")] = config.empty_no_mask
     return TrainingSet(
         faces + empty,
-        np.array(targets + [unsure] * len(empty), np.float32).reshape(-1, len(labels)),
+        np.array(targets + [_no_alert(config, labels)] * len(empty), np.float32).reshape(
+            -1, len(labels)
+        ),
         np.array(weights + [1.0] * len(empty), np.float32),
         np.array(draws + [config.empty_draws] * len(empty), np.float32),
     )
+
+
+def _no_alert(config: TrainConfig, labels: tuple[str, ...]) -> npt.NDArray[np.float32]:
+    """Return the target of boxes without a face."""
+    target = np.full(len(labels), config.empty_alert, np.float32)
+    target[labels.index("mask")] = 1 - config.empty_alert * (len(labels) - 1)
+    return target
 
 
 def _soft_target(

@@ -71,6 +71,13 @@ def _add_model_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -
         " such as the shipped model to fine-tune it on your own pictures (default: random weights)",
     )
 
+    parser.add_argument(
+        "--keep-last",
+        action="store_true",
+        help="write the model of the last epoch instead of the one with the best validation score,"
+        " for example with --start and --no-face, because the score knows no boxes without a face",
+    )
+
 
 def _add_sampling_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -> None:
     add_limit_option(parser)
@@ -128,6 +135,7 @@ def run_train(options: argparse.Namespace) -> int:
         start=_digest(options.start, "the model to start from,"),
         teacher=_digest(options.teacher, "the teacher"),
         patience=options.patience,
+        keep_last=options.keep_last,
     )
     return run_training(options, config)
 

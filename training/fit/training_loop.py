@@ -33,7 +33,8 @@ def train(
 ) -> RunProgress:
     """Train to the last epoch, or until `config.patience` epochs bring no improvement.
 
-    `paths.model` always contains the best averaged model so far. `teacher`, whose outputs are
+    `paths.model` always contains the best averaged model so far, or the newest with
+    `config.keep_last`. `teacher`, whose outputs are
     targets as well, and `start`, whose weights the run starts from, are Keras models with the same
     input and labels, or None; `start` must have the architecture of the new model.
     """
@@ -52,7 +53,7 @@ def train(
         lambda epoch: {"loss": loop.run_epoch(data, epoch)}, validate, write_learning_curves
     )
     digests = {source.name: source.sha256 for source in data.sources}
-    return run_epochs(loop.trained, steps, config, paths, digests, resume)
+    return run_epochs(loop.trained, steps, config, paths, digests, resume, config.keep_last)
 
 
 def validation_figures(

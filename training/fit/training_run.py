@@ -37,9 +37,12 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
     labels = LABELS[config.classes]
     licences = _parse_licences(options.licence)
     datasets = _read_data_sets(options, labels)
-    unknown = set(config.draws) - {data.name for data in datasets}
+    known = [data.name for data in datasets]
+    if options.no_face is not None:
+        known.append(options.no_face.resolve().name)
+    unknown = set(config.draws) - set(known)
     if unknown:
-        names = ", ".join(data.name for data in datasets)
+        names = ", ".join(known)
         raise UsageError(
             f"--draws: there is no data set {', '.join(sorted(unknown))}; the data sets are {names}"
         )

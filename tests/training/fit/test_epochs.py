@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.training import datasets
-from training.fit.epochs import stale_epochs
+from training.common.train_config import TrainConfig
+from training.fit.epochs import EpochSteps, RunPaths, run_epochs, stale_epochs
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -48,3 +51,38 @@ def test_run_without_improvement_stops_early(tmp_path: Path) -> None:
     again = datasets.python("-c", STOPS, *command, "--resume")
     assert again.returncode == 0, again.stderr
     assert len(json.loads((run / "history.json").read_bytes())) == 4
+
+
+class _CountingModel:
+    """Counts how often it was saved: its file contains the number of the epoch."""
+
+    epoch = 0
+
+    def save(self, path: Path) -> None:
+        path.write_text(str(self.epoch))
+
+
+class _Trained:
+    model = _CountingModel()
+
+    def averaged_weights(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def arrays(self) -> list[Any]:
+        return []
+
+
+@pytest.mark.parametrize(("keep_last", "saved"), [(False, "2"), (True, "3")])
+def test_best_or_last_model_is_kept(tmp_path: Path, keep_last: bool, saved: str) -> None:
+    trained = _Trained()
+
+    def train(epoch: int) -> dict[str, Any]:
+        trained.model.epoch = epoch + 1
+        return {}
+
+    scores = iter([0.5, 0.7, 0.6])
+    steps = EpochSteps(train, lambda: {"score": next(scores)}, lambda path, history: None)
+    paths = RunPaths(tmp_path / "m.keras", tmp_path / "run")
+    config = TrainConfig(epochs=3)
+    run_epochs(trained, steps, config, paths, {}, False, keep_last)  # type: ignore[arg-type]
+    assert paths.model.read_text() == saved

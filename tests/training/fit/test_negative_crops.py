@@ -29,7 +29,7 @@ def test_scenes_give_uncertain_negatives(tmp_path: Path) -> None:
     assert 20 < faces.sum() < 36
     empty = training.targets[~faces]
     assert len(empty) > 0
-    np.testing.assert_allclose(empty, np.tile([0.7, 0.3], (len(empty), 1)), rtol=1e-6)
+    np.testing.assert_allclose(empty, np.tile([0.9, 0.1], (len(empty), 1)), rtol=1e-6)
     (crops,) = data.held_out.empty
     assert crops.shape[1:] == (96, 96, 3)
     assert len(crops) > 0
@@ -51,7 +51,7 @@ def test_folder_of_boxes_without_a_face_is_trained_on(tmp_path: Path) -> None:
     data = prepare([read_dataset(faces, LABELS[2])], config, LABELS[2], folder)
     plain = prepare([read_dataset(faces, LABELS[2])], config, LABELS[2])
     assert len(data.training.faces) == len(plain.training.faces) + 3
-    np.testing.assert_allclose(data.training.targets[-3:], np.tile([0.7, 0.3], (3, 1)), rtol=1e-6)
+    np.testing.assert_allclose(data.training.targets[-3:], np.tile([0.9, 0.1], (3, 1)), rtol=1e-6)
     assert data.training.faces[-1].box_px == (22.5, 22.5, 75.0, 75.0)
     (crops,) = data.held_out.empty
     assert crops.shape == (2, 96, 96, 3)
