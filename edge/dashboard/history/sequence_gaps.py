@@ -17,6 +17,10 @@ MAX_LOST = 2**53
 #: Events can arrive out of order by at most this many numbers. If number 1 arrives although the
 #: first number seen is higher than this, the device has restarted its numbering.
 MAX_REORDERING = 100
+#: The highest number of events that an outbox can hold (`outbox.max_events`). If a number differs
+#: by more from those before it, the events between them do not exist: the device could not record
+#: its numbers and continued with one that is certainly unused.
+MAX_JUMP = 10_000_000
 
 
 @dataclass
@@ -45,6 +49,8 @@ class SequenceGaps:
         """
         if self.first is None or self.last is None:
             self.first = self.last = seq
+        elif seq - self.last > MAX_JUMP or (self.first - seq > MAX_JUMP and not is_old):
+            self._restart(seq)
         elif seq > self.last:
             if seq > self.last + 1:
                 self.gaps[self.last + 1] = (seq - 1, now_s)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.dashboard.history.sequence_gaps import MAX_GAPS, MAX_LOST, SequenceGaps
+from edge.dashboard.history.sequence_gaps import MAX_GAPS, MAX_JUMP, MAX_LOST, SequenceGaps
 
 
 def add_all(sequence: SequenceGaps, seqs: Iterable[int]) -> None:
@@ -53,9 +53,8 @@ def test_surplus_gaps_are_counted_but_not_listed() -> None:
 
 
 def test_count_of_lost_events_is_bounded() -> None:
-    sequence = SequenceGaps()
-    for _ in range(1100):
-        add_all(sequence, [1, MAX_LOST])
+    sequence = SequenceGaps(first=1, last=1, forgotten=MAX_LOST - 10)
+    add_all(sequence, [MAX_JUMP, 1])
     assert sequence.lost == sequence.forgotten == MAX_LOST
 
 
@@ -63,6 +62,16 @@ def test_restart_below_the_first_number_is_noticed() -> None:
     sequence = SequenceGaps()
     add_all(sequence, [500, 501, 1, 2, 3, 7, 8])
     assert missing(sequence) == {4, 5, 6}
+
+
+def test_jump_to_an_unused_range_and_back_is_no_loss() -> None:
+    """A device counts in microseconds since 1970 while its disk cannot record the numbers."""
+    sequence = SequenceGaps()
+    unused = 1_790_000_000_000_000
+    add_all(sequence, [1, 2, 5, unused, unused + 1, unused + 3])
+    assert sequence.lost == 3
+    add_all(sequence, [6, 7, 9])
+    assert (sequence.lost, sequence.first, sequence.last) == (4, 6, 9)
 
 
 def test_old_event_is_no_restart() -> None:
