@@ -110,6 +110,7 @@ class HealthReport:
         if self._delivery is None:
             return {}
         outbox, publisher = self._delivery.outbox, self._delivery.publisher
+        depth = outbox.depth()  # this also notices that the file was removed or cannot be read
         if outbox.warning:
             warnings.append(outbox.warning)
         return {
@@ -117,7 +118,7 @@ class HealthReport:
             "connections": publisher.connections,
             "mqtt_version": publisher.version,
             "events_acknowledged": publisher.acknowledged,
-            "outbox_depth": outbox.depth(),
+            "outbox_depth": depth,
             "outbox_on_disk": not outbox.warning,
             "events_dropped": outbox.dropped,
         }

@@ -2,7 +2,8 @@
 
 Events are kept on disk; while the disk cannot be written they are kept in memory, and they are
 written to the disk as soon as it can be written again. Damaged files are set aside under another
-name and never deleted.
+name and never deleted. If somebody removes, moves or replaces the file while it is in use, it is
+written again from the open file.
 """
 
 from __future__ import annotations
@@ -10,14 +11,20 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edge.common.backoff import Backoff
 from edge.common.clock import Moment, now
+from edge.outbox.file_place import special_file
+from edge.outbox.merge import Carried, merge
+from edge.outbox.numbering import Numbering
 from edge.outbox.recovery import (
     discard_rebuilt,
     finish_replacement,
+    read_all,
     rebuild,
     salvage,
     set_aside,
@@ -71,7 +78,16 @@ class Outbox:
         self._not_copied = 0
         # Events that were acknowledged and have yet to be deleted from the disk.
         self._removed: set[int] = set()
-        self._last_seq = 0
+        # Alerts in memory: the start event, or None for an end whose start is on the disk.
+        self._alerts: dict[str, PendingEvent | None] = {}
+        # Copies of the start events of alerts that run according to a disk that cannot be written.
+        self._running_copies: dict[str, PendingEvent] = {}
+        # The identity of the file that was open last; whether another file may be in its place,
+        # and whether everything in it was read before.
+        self._identity: int | None = None
+        self._displaced = self._taken_over = False
+        self._max_in_memory = min(MAX_EVENTS_IN_MEMORY, max_events)
+        self._numbering = Numbering(path)
         self._on_disk = 0
         self._dropped_on_disk = 0
         # Number of lost events that is not yet stored in the file.
@@ -83,6 +99,7 @@ class Outbox:
         except LockedError:
             raise
         except OutboxError as error:
+            self._alerts = dict(self._numbering.recorded().alerts)
             self._use_memory(error)
 
     @property
@@ -100,15 +117,14 @@ class Outbox:
         with self._lock:
             at = self._clock()
             self._retry_disk(at)
-            self._last_seq += 1
-            event = PendingEvent(self._last_seq, at, payload)
-            if not self._try(lambda file: file.add([event])):
-                self._add_to_memory([event])
-            else:
-                self._on_disk += 1
-                if self._on_disk > self._max_events:
-                    self._try(self._drop_oldest)
-            return event.seq
+            event = PendingEvent(0, at, payload)
+            stored: list[int] = []
+            if not self._try(lambda file: stored.append(self._add(file, event))):
+                return self._add_to_memory(event)
+            self._on_disk += 1
+            if self._on_disk > self._max_events:
+                self._try(self._drop_oldest)
+            return stored[0]
 
     def pending(self, after_seq: int, limit: int) -> list[PendingEvent]:
         """Return the oldest events with a `seq` above `after_seq`, at most `limit`, in order."""
@@ -130,8 +146,10 @@ class Outbox:
         """
         with self._lock:
             found: list[PendingEvent] = []
-            self._try(lambda file: found.extend(file.running()))
-            return found
+            if self._try(lambda file: found.extend(file.running())):
+                return found
+            alerts = {**self._running_copies, **self._alerts}
+            return [start for start in alerts.values() if start is not None]
 
     def remove(self, seq: int) -> None:
         """Delete an event that the broker has acknowledged."""
@@ -158,6 +176,7 @@ class Outbox:
     def close(self) -> None:
         """Close the file; the events on the disk stay there."""
         with self._lock:
+            self._try(lambda _: None)  # writes it again if it was removed
             if self._file is None:
                 self._retry_at_s = 0.0
                 self._retry_disk(self._clock())
@@ -173,6 +192,9 @@ class Outbox:
 
     def _open(self) -> None:
         """Open the file, recover it if it is damaged, and write the events in memory to it."""
+        if self._displaced and special_file(self.path):
+            aside = set_aside(self.path, self._clock(), "replaced")
+            log.error("%s is not a file; it is set aside as %s", self.path, aside.name)
         finish_replacement(self.path)
         try:
             file = OutboxFile(self.path)
@@ -180,28 +202,78 @@ class Outbox:
             self._recover(error)
             file = OutboxFile(self.path)
         try:
-            if (last_seq := file.last_seq()) < self._last_seq:
-                file.set_last_seq(self._last_seq)
-            self._last_seq = max(self._last_seq, last_seq)
-            file.add(self._memory.values(), self._dropped)
-            file.remove(self._removed)
+            self._numbering.stored(merge(file, self._carried(file)))
+            self._identity = file.identity()
             self._memory.clear()
             self._copies.clear()
             self._not_copied = 0
             self._removed.clear()
+            self._alerts.clear()
+            self._running_copies.clear()
             self._dropped = 0
+            self._displaced = self._taken_over = False
+            self._max_in_memory = min(MAX_EVENTS_IN_MEMORY, self._max_events)
             self._count(file)
         except OutboxError:
             file.close()
             raise
+        file.place.note_own_change()
         self._file = file
         discard_rebuilt(self.path)
+
+    def _carried(self, file: OutboxFile) -> Carried:
+        """Return what `file`, which was just opened, may not contain."""
+        recorded = self._numbering.recorded()
+        alerts = {**self._running_copies, **self._alerts}
+        if self._identity is None and recorded.seq > file.last_seq():
+            # An earlier run could not write the file.
+            alerts = {**recorded.alerts, **alerts}
+        return Carried(
+            self._memory.values(),
+            self._copies.values(),
+            self._removed,
+            alerts,
+            self._dropped + max(0, self._dropped_on_disk - file.dropped()),
+            self._numbering.last,
+            recorded.seq,
+            self._identity,
+            self._taken_over,
+        )
+
+    def _take_over(self, file: OutboxFile) -> None:
+        """Read the open `file`, to which the path does not lead any more, and write it again.
+
+        Raises OutboxError if it cannot be written; its events are in memory then.
+        """
+        self._read_displaced(file)
+        self._open()
+
+    def _read_displaced(self, file: OutboxFile) -> None:
+        """Read everything in the open `file` into memory and close it."""
+        saved = read_all(file.database, without=self._removed)
+        # SQLite would apply what is left in the log to the file that is in the place now.
+        with suppress(OutboxError):
+            file.checkpoint()
+        file.close()
+        self._file = None
+        log.warning(
+            "the outbox %s was removed, replaced or changed by another program;"
+            " its %d events were read from the open file",
+            self.path,
+            len(saved.events),
+        )
+        self._displaced, self._taken_over = True, saved.complete
+        self._memory.update({event.seq: event for event in saved.events})
+        self._max_in_memory = max(self._max_in_memory, len(self._memory))
+        self._alerts = {**_by_id(saved.running)}
+        self._dropped += saved.damaged
+        self._numbering.last = max(self._numbering.last, saved.last_seq or 0)
 
     def _recover(self, error: DamagedError) -> None:
         """Replace the damaged file by a new one with its readable events; set the old one aside."""
         at = self._clock()
         saved = salvage(self.path, without=self._removed)
-        last_seq = self._safe_last_seq(saved.last_seq, at)
+        last_seq = self._numbering.raise_to(saved.last_seq, at, intact=False)
         rebuild(self.path, saved, last_seq)
         aside = set_aside(self.path, at)
         finish_replacement(self.path)
@@ -220,20 +292,33 @@ class Outbox:
         if self._file is None:
             return False
         try:
+            if not self._file.place.is_unchanged():
+                self._take_over(self._file)
             action(self._file)
         except OutboxError as error:
             self._use_memory(error)
             return False
+        if self._file.place.is_same():
+            self._file.place.note_own_change()
+            return True
+        # Somebody removed the file in the meantime: what `action` wrote is read from the open one.
+        try:
+            self._take_over(self._file)
+        except OutboxError as error:
+            self._use_memory(error)
         return True
 
     def _use_memory(self, error: OutboxError) -> None:
         """Close the file and keep events in memory until the next attempt to use the disk."""
+        if self._file is not None and not self._file.place.is_same():
+            self._read_displaced(self._file)
         if self._file is not None:
             self._file.close()
             self._file = None
         if not self._warning:
             log.error("%s; events are kept in memory until it can be used", error)
-        self._copy_from_disk()
+        if not self._taken_over:
+            self._copy_from_disk()
         self._warning = str(error)
         self._retry_at_s = self._clock().boot_s + self._backoff.next_delay_s()
 
@@ -243,19 +328,12 @@ class Outbox:
         A disk that cannot be written can often still be read.
         """
         saved = salvage(self.path, MAX_EVENTS_IN_MEMORY, self._removed | self._memory.keys())
+        if None not in (self._identity, saved.identity) and saved.identity != self._identity:
+            return  # the file of another outbox is in the place of the one that was open
         self._copies = {event.seq: event for event in saved.events}
         self._not_copied = saved.beyond_limit
-        self._last_seq = self._safe_last_seq(saved.last_seq, self._clock())
-
-    def _safe_last_seq(self, stored: int | None, at: Moment) -> int:
-        """Return a number that is at least the highest `seq` ever assigned.
-
-        `stored` is the highest number that the file contains, None if that is lost. If no number
-        is known at all, return the seconds since 1970, which no real count of events reaches.
-        """
-        if stored is None and not self._last_seq:
-            return int(at.utc_s)
-        return max(stored or 0, self._last_seq)
+        self._running_copies = _by_id(saved.running)
+        self._numbering.raise_to(saved.last_seq, self._clock())
 
     def _retry_disk(self, at: Moment) -> None:
         """Try to use the disk again if it failed and the next attempt is due."""
@@ -272,12 +350,32 @@ class Outbox:
         self._warning = ""
         self._backoff.reset()
 
-    def _add_to_memory(self, events: Iterable[PendingEvent]) -> None:
-        for event in events:
-            self._memory[event.seq] = event
-        while len(self._memory) > min(MAX_EVENTS_IN_MEMORY, self._max_events):
+    def _add(self, file: OutboxFile, event: PendingEvent) -> int:
+        """Store `event` under the next number and return that number."""
+        seq = self._numbering.last + 1
+        file.add([replace(event, seq=seq)])
+        self._numbering.stored(seq)
+        return seq
+
+    def _add_to_memory(self, event: PendingEvent) -> int:
+        """Keep `event` in memory under the next number and return that number."""
+        self._update_alerts(replace(event, seq=self._numbering.last + 1))
+        seq = self._numbering.next_in_memory(event.committed, self._alerts)
+        self._memory[seq] = replace(event, seq=seq)
+        while len(self._memory) > self._max_in_memory:
             del self._memory[min(self._memory)]
             self._dropped += 1
+        return seq
+
+    def _update_alerts(self, event: PendingEvent) -> None:
+        id_ = str(event.payload.get("id"))
+        if event.payload.get("event_type") == "no_mask_start":
+            self._alerts[id_] = event
+        elif event.payload.get("event_type") == "no_mask_end":
+            if id_ in self._alerts:
+                del self._alerts[id_]
+            else:
+                self._alerts[id_] = None
 
     def _drop_oldest(self, file: OutboxFile) -> None:
         if dropped := file.keep_newest(self._max_events):
@@ -295,3 +393,7 @@ class Outbox:
 
     def _count(self, file: OutboxFile) -> None:
         self._on_disk, self._dropped_on_disk = file.depth(), file.dropped()
+
+
+def _by_id(starts: Iterable[PendingEvent]) -> dict[str, PendingEvent]:
+    return {str(start.payload.get("id")): start for start in starts}

@@ -5,14 +5,16 @@ The damaged file gets a dated name and is never deleted.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Collection
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from edge.common.clock import Moment, iso_utc
+from edge.outbox.file_place import COMPANION_SUFFIXES, special_file
 from edge.outbox.sqlite_file import OutboxFile
 from edge.outbox.tables import (
     COLUMNS,
@@ -24,10 +26,9 @@ from edge.outbox.tables import (
     columns_of,
     event_of,
     highest_seq,
+    identity,
 )
 
-#: The suffixes of the files that belong to a database besides the database file itself.
-COMPANION_SUFFIXES = ("-wal", "-shm", "-journal")
 #: A damaged row's `seq` that is at least this far above the highest known `seq` is not trusted.
 MAX_SEQ_GAP = 10_000
 #: The suffix of a database while it is being rebuilt.
@@ -41,6 +42,8 @@ class Salvage:
     `damaged` is the number of rows that were themselves damaged. `last_seq` is the highest number
     ever assigned, None if that is lost. `beyond_limit` is the number of readable events that were
     not returned because of the limit. `running` are the start events of alerts without an end.
+    `identity` is the random number of the outbox, None if that is lost. `complete`: everything
+    could be read.
     """
 
     events: list[PendingEvent]
@@ -48,16 +51,18 @@ class Salvage:
     last_seq: int | None
     beyond_limit: int = 0
     running: tuple[PendingEvent, ...] = ()
+    identity: int | None = None
+    complete: bool = False
 
 
-def set_aside(path: Path, at: Moment) -> Path:
-    """Rename a damaged database and its companion files, and return its new, dated name.
+def set_aside(path: Path, at: Moment, reason: str = "damaged") -> Path:
+    """Rename a database and its companion files, and return its new, dated name.
 
-    Raises OutboxError when that is not possible.
+    `reason` is a part of the new name. Raises OutboxError when that is not possible.
     """
-    stamp = f"{path.name}.damaged-{_stamp(at)}"
+    stamp = f"{path.name}.{reason}-{_stamp(at)}"
     name, number = stamp, 1
-    while path.with_name(name).exists():
+    while os.path.lexists(path.with_name(name)):
         number += 1
         name = f"{stamp}-{number}"
     try:
@@ -66,7 +71,9 @@ def set_aside(path: Path, at: Moment) -> Path:
             with suppress(FileNotFoundError):
                 path.with_name(path.name + suffix).rename(path.with_name(name + suffix))
     except OSError as error:
-        raise OutboxError(f"cannot set the damaged outbox {path} aside: {error.strerror}") from None
+        raise OutboxError(
+            f"cannot set the {reason} outbox {path} aside: {error.strerror}"
+        ) from None
     return path.with_name(name)
 
 
@@ -83,6 +90,8 @@ def rebuild(path: Path, saved: Salvage, last_seq: int) -> Path:
         file = OutboxFile(rebuilt)
         try:
             file.set_last_seq(last_seq)
+            if saved.identity is not None:
+                file.set_identity(saved.identity)
             file.add(saved.events, saved.damaged)
             file.restore_running(saved.running)
             file.checkpoint()  # only the database file itself is renamed later, without its log
@@ -121,29 +130,33 @@ def salvage(path: Path, limit: int = MAX_SEQ, without: Collection[int] = frozens
     returned, and none whose number is in `without`. Events are read from the first one up to the
     first unreadable place, then from the last one backwards.
     """
+    if special_file(path) is not None:
+        return Salvage([], 0, None)  # reading a FIFO would block
     # A normal open also reads the write-ahead log, but needs to create files beside the database.
     # Without the log only removals are missing, because every commit of events is followed by a
     # checkpoint.
     for options in ("mode=rw", "mode=ro&immutable=1"):
-        saved = _read_all(f"file:{quote(str(path.absolute()))}?{options}", limit, without)
+        uri = f"file:{quote(str(path.absolute()))}?{options}"
+        saved = Salvage([], 0, None)
+        with suppress(sqlite3.Error), closing(sqlite3.connect(uri, timeout=0.2, uri=True)) as db:
+            db.text_factory = bytes  # text that is not valid UTF-8 would end the reading
+            # This setting makes SQLite read a file that is shorter than its header says, or whose
+            # schema is odd.
+            with suppress(sqlite3.Error):
+                db.execute("PRAGMA writable_schema=ON")
+            saved = read_all(db, limit, without)
         if saved.events or saved.last_seq is not None:
             break
     return saved
 
 
-def _read_all(uri: str, limit: int, without: Collection[int]) -> Salvage:
+def read_all(
+    db: sqlite3.Connection, limit: int = MAX_SEQ, without: Collection[int] = frozenset()
+) -> Salvage:
+    """Read what is readable through an open connection, as `salvage` does; raises nothing."""
     found: dict[int, PendingEvent] = {}
     damaged: set[int] = set()
-    beyond_limit = 0
-    try:
-        db = sqlite3.connect(uri, timeout=0.2, uri=True)
-    except sqlite3.Error:
-        return Salvage([], 0, None)
-    db.text_factory = bytes  # text that is not valid UTF-8 would end the reading
-    with suppress(sqlite3.Error):
-        # This setting makes SQLite read a file that is shorter than its header says, or whose
-        # schema is odd.
-        db.execute("PRAGMA writable_schema=ON")
+    beyond_limit, finished = 0, False
     for order in ("ASC", "DESC"):
         with suppress(sqlite3.Error, OverflowError, UnicodeDecodeError):
             for row in db.execute(f"SELECT {_columns(db)} FROM events ORDER BY seq {order}"):
@@ -158,12 +171,16 @@ def _read_all(uri: str, limit: int, without: Collection[int]) -> Salvage:
                     found[row[0]] = event_of(row)
                 except DamagedError:
                     damaged.add(row[0])
+            finished = finished or order == "ASC"
     running = _read_running(db)
     last_seq = _last_seq(db, {*found, *(event.seq for event in running)}, damaged)
-    with suppress(sqlite3.Error):
-        db.close()
+    known, complete = None, False
+    with suppress(sqlite3.Error, UnicodeDecodeError):
+        known = identity(db)
+        all_running = db.execute("SELECT count(*) FROM running").fetchone()[0]
+        complete = finished and not damaged and last_seq is not None and len(running) == all_running
     events = [found[seq] for seq in sorted(found)]
-    return Salvage(events, len(damaged), last_seq, beyond_limit, tuple(running))
+    return Salvage(events, len(damaged), last_seq, beyond_limit, tuple(running), known, complete)
 
 
 def _read_running(db: sqlite3.Connection) -> list[PendingEvent]:
@@ -184,10 +201,7 @@ def _last_seq(
     # ValueError includes Unicode errors.
     with suppress(sqlite3.Error, TypeError, ValueError, DamagedError):
         stored = highest_seq(db)
-        entries = db.execute("SELECT count(*) FROM sqlite_sequence").fetchone()[0]
-        if stored is None and (found or damaged or entries):
-            return None  # the entry, which the first event created, is damaged
-        if 0 <= (stored := stored or 0) <= MAX_SEQ:
+        if stored is not None and 0 <= stored <= MAX_SEQ:
             last_seq = max([stored, *found])
             # The number of a damaged row may be right or wrong; a number that is far above all
             # others is wrong.

@@ -7,6 +7,7 @@ a log as if it had never been written, and would lose those commits silently.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,22 +15,29 @@ from pathlib import Path
 from typing import Any
 
 from edge.common.clock import Moment
+from edge.outbox.event_age import oldest_kept_s
+from edge.outbox.file_place import FilePlace, special_file
 from edge.outbox.tables import (
     COLUMNS,
+    IDENTITY,
     MAX_SEQ,
     SCHEMA,
     DamagedError,
     LockedError,
     OutboxError,
     PendingEvent,
+    columns_of,
     event_of,
     highest_seq,
+    identity,
     row_of,
     upgrade_columns,
 )
 
 #: One page of the smallest size, so no database is smaller (sqlite.org/fileformat.html).
 MIN_BYTES = 512
+#: Bits of an identity: SQLite's integers have 64 bits and a sign.
+IDENTITY_BITS = 62
 DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
 
 
@@ -47,6 +55,10 @@ class OutboxFile:
         """
         self.path = path
         existed = path.exists()
+        if special := special_file(path):
+            raise OutboxError(
+                f"cannot use the outbox {path}: {special} is not a regular file; remove it"
+            )
         with _translated_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and path.stat().st_size < MIN_BYTES:
@@ -59,6 +71,8 @@ class OutboxFile:
             # Every statement in `_prepare` is valid, so SQLITE_ERROR also means damage here.
             with _translated_errors(path, (*DAMAGE_CODES, sqlite3.SQLITE_ERROR)):
                 self._prepare()
+            #: Where the file is; see `FilePlace`.
+            self.place = FilePlace(path)
         except OutboxError:
             self.close()
             if not existed:
@@ -70,7 +84,7 @@ class OutboxFile:
 
         `dropped` is added to the number of lost events.
         """
-        with self._transaction():
+        with self.transaction():
             for event in events:
                 self._db.execute(
                     f"INSERT OR REPLACE INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -78,9 +92,10 @@ class OutboxFile:
                 )
                 self._update_running(event)
             self._add_to_dropped(dropped)
-        # The events are committed; if this checkpoint fails, the next one includes them.
-        with suppress(sqlite3.Error):
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if not self._db.in_transaction:
+            # The events are committed; if this checkpoint fails, the next one includes them.
+            with suppress(OutboxError):
+                self.checkpoint()
 
     def pending(self, after_seq: int, limit: int) -> list[PendingEvent]:
         """Return the oldest events with a `seq` above `after_seq`, at most `limit`, in order."""
@@ -99,13 +114,18 @@ class OutboxFile:
 
     def restore_running(self, events: Iterable[PendingEvent]) -> None:
         """Add the start events of alerts without an end, which a damaged file still contained."""
-        with self._transaction():
+        with self.transaction():
             for event in events:
                 self._update_running(event)
 
+    def end_running(self, ids: Iterable[str]) -> None:
+        """Delete the start events of alerts that have ended."""
+        with self.transaction():
+            self._db.executemany("DELETE FROM running WHERE id = ?", [(id_,) for id_ in ids])
+
     def remove(self, seqs: Iterable[int]) -> None:
         """Delete the events with these numbers."""
-        with self._transaction():
+        with self.transaction():
             self._db.executemany("DELETE FROM events WHERE seq = ?", [(seq,) for seq in seqs])
 
     def keep_newest(self, count: int) -> int:
@@ -113,7 +133,7 @@ class OutboxFile:
 
         The deleted events are added to the number of lost events.
         """
-        with self._transaction():
+        with self.transaction():
             return self._drop(
                 "DELETE FROM events WHERE seq <= (SELECT seq FROM events"
                 " ORDER BY seq DESC LIMIT 1 OFFSET ?)",
@@ -123,15 +143,25 @@ class OutboxFile:
     def drop_older_than(self, max_age_s: float, at: Moment) -> int:
         """Delete the events known to be older than `max_age_s`; return how many were deleted.
 
-        The deleted events are added to the number of lost events. Where the clock was wrong, the
-        age is not known (see `edge.common.clock.age_s`), and the event is kept.
+        The deleted events are added to the number of lost events. Where the clock was not set,
+        the age is not known, and the event is kept; see `edge.outbox.event_age`.
         """
-        with self._transaction():
-            return self._drop(
-                "DELETE FROM events WHERE CASE WHEN boot <> '' AND boot = ? THEN boot_s < ?"
-                " ELSE synced AND ? AND utc_s < ? END",
-                (at.boot, at.boot_s - max_age_s, at.synced, at.utc_s - max_age_s),
+        with self.transaction():
+            rows = self._db.execute(
+                "SELECT utc_s, synced, boot, boot_s, max(seq) FROM events"
+                " WHERE synced AND boot NOT IN ('', ?) GROUP BY boot ORDER BY max(seq)",
+                (at.boot,),
             )
+            earlier = [Moment(utc_s, True, boot.decode(), s) for utc_s, _, boot, s, _ in rows]
+            dropped = self._drop(
+                "DELETE FROM events WHERE boot <> '' AND boot = ? AND boot_s < ?",
+                (at.boot, at.boot_s - max_age_s),
+            )
+            for boot, kept_s in oldest_kept_s(earlier, at, max_age_s).items():
+                dropped += self._drop(
+                    "DELETE FROM events WHERE synced AND boot = ? AND boot_s < ?", (boot, kept_s)
+                )
+            return dropped
 
     def depth(self) -> int:
         """Return how many events wait."""
@@ -151,9 +181,24 @@ class OutboxFile:
 
     def set_last_seq(self, seq: int) -> None:
         """Store `seq` as the highest number ever assigned."""
-        with self._transaction():
+        with self.transaction():
             self._db.execute("DELETE FROM sqlite_sequence WHERE name = 'events'")
             self._db.execute("INSERT INTO sqlite_sequence VALUES ('events', ?)", (seq,))
+
+    def identity(self) -> int:
+        """Return the random number that tells this outbox from all others."""
+        with _translated_errors(self.path):
+            return identity(self._db) or 0
+
+    def set_identity(self, number: int) -> None:
+        """Make this file a copy of the outbox with the identity `number`."""
+        with self.transaction():
+            self._db.execute("INSERT OR REPLACE INTO counts VALUES (?, ?)", (IDENTITY, number))
+
+    @property
+    def database(self) -> sqlite3.Connection:
+        """The open connection."""
+        return self._db
 
     def checkpoint(self) -> None:
         """Copy everything from the write-ahead log into the file itself.
@@ -178,9 +223,14 @@ class OutboxFile:
         self._db.execute("PRAGMA synchronous=FULL")
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
+            is_new = not columns_of(self._db)
             upgrade_columns(self._db)
             for statement in SCHEMA.split(";"):
                 self._db.execute(statement)
+            if is_new:
+                # A file without this entry is damaged then, also if no event is in it.
+                self.set_last_seq(0)
+                self.set_identity(secrets.randbits(IDENTITY_BITS))
         verdict = self._db.execute("PRAGMA quick_check(1)").fetchone()[0].decode(errors="replace")
         if verdict != "ok":
             raise DamagedError(f"the outbox {self.path} is damaged: {verdict.splitlines()[-1]}")
@@ -188,13 +238,19 @@ class OutboxFile:
         for table in ("events", "running"):
             for row in self._db.execute(f"SELECT {COLUMNS} FROM {table}"):
                 event_of(row)
+        if identity(self._db) is None:  # a file of an earlier version
+            with self.transaction():
+                self.set_last_seq(self.last_seq())
+                self.set_identity(secrets.randbits(IDENTITY_BITS))
 
     def _check_last_seq(self) -> None:
         """Raise DamagedError if the stored highest number cannot be right.
 
         Only the table of events has an entry in sqlite_sequence, so another name is damage.
         """
-        last_seq = highest_seq(self._db) or 0
+        last_seq = highest_seq(self._db)
+        if last_seq is None:
+            last_seq = 0 if identity(self._db) is None else -1
         max_event = self._db.execute("SELECT max(seq) FROM events").fetchone()[0] or 0
         others = self._db.execute("SELECT count(*) FROM sqlite_sequence WHERE name IS NOT 'events'")
         if not max_event <= last_seq <= MAX_SEQ or others.fetchone()[0]:
@@ -231,10 +287,15 @@ class OutboxFile:
             )
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with _translated_errors(self.path), self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
+    def transaction(self) -> Iterator[None]:
+        """Commit everything inside the context together; a transaction inside another joins it."""
+        with _translated_errors(self.path):
+            if self._db.in_transaction:
+                yield
+                return
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield
 
 
 def _remove_empty(path: Path) -> None:

@@ -22,6 +22,8 @@ CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, {ROW})
 CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS running (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, {ROW});
 """
+#: The entry of `counts` with a random number that tells this outbox from all others.
+IDENTITY = "identity"
 COLUMNS = "seq, utc_s, synced, boot, boot_s, payload, crc"
 #: Replaces COLUMNS for a database of the first version, whose table had only the clock's time.
 COLUMNS_OF_FIRST_VERSION = "seq, committed_at_s, 0, '', 0.0, payload, NULL"
@@ -80,14 +82,23 @@ def columns_of(db: sqlite3.Connection) -> set[str]:
 def highest_seq(db: sqlite3.Connection) -> int | None:
     """Return the highest `seq` ever assigned, None if none is stored.
 
-    No number is stored before the first event, or when the entry was damaged. Raises
-    sqlite3.Error, or DamagedError if the entry is not a number.
+    A database of an earlier version stores no number before the first event; otherwise the entry
+    is damaged if there is none. Raises sqlite3.Error, or DamagedError if the entry is not a number.
     """
     row = db.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'events'").fetchone()
     try:
         return None if row is None or row[0] is None else int(row[0])
     except (ValueError, OverflowError):  # OverflowError: the entry is infinite
         raise DamagedError("the highest event number in the outbox is not a number") from None
+
+
+def identity(db: sqlite3.Connection) -> int | None:
+    """Return the random number of this outbox, None if an earlier version created it.
+
+    Raises sqlite3.Error.
+    """
+    row = db.execute("SELECT value FROM counts WHERE name = ?", (IDENTITY,)).fetchone()
+    return row[0] if row and isinstance(row[0], int) else None
 
 
 def upgrade_columns(db: sqlite3.Connection) -> None:

@@ -89,6 +89,20 @@ def test_events_are_delivered_on_read_only_disk(
     assert subscriber.bodies("health")[-1]["outbox_on_disk"] is False
 
 
+def test_fifo_in_place_of_the_outbox_is_reported(
+    tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    os.mkfifo(state / "outbox.sqlite3")
+    result = run_visits(tmp_path, state, mosquitto)
+    assert result.returncode == 0
+    assert "outbox.sqlite3 is not a regular file; remove it" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert_all_arrive(subscriber)
+    assert subscriber.bodies("health")[-1]["outbox_on_disk"] is False
+
+
 @pytest.mark.parametrize("where", ["start", "middle", "end", "cut", "junk"])
 def test_damaged_outbox_is_set_aside(tmp_path: Path, mosquitto: Mosquitto, where: str) -> None:
     """The outbox is filled while no broker runs, then damaged, then opened by the next run."""

@@ -109,6 +109,30 @@ def test_broker_restarts_lose_nothing(tmp_path: Path, times: int) -> None:
     server.stop()
 
 
+def test_removed_outbox_loses_nothing(tmp_path: Path) -> None:
+    """No broker runs; the outbox's files are removed after some events, and the daemon is killed
+    after more events."""
+    server = Mosquitto(tmp_path, persistent=True).start()
+    device = Device(tmp_path, server, visits=20)
+    listener = PersistentSubscriber(server.broker)
+    listener.wait_until_subscribed()
+    server.stop()
+    daemon = device.start()
+    wait_until(partial(device.has_written_more_than, 3), "events before the removal")
+    for path in tmp_path.glob("outbox.sqlite3*"):
+        path.unlink()
+    before = len(device.written())
+    wait_until(partial(device.has_written_more_than, before + 3), "events after the removal")
+    daemon.kill()
+    daemon.communicate()
+    server.start()
+    device.deliver_remaining_events()
+    assert len(device.written()) > before + 3
+    assert_nothing_lost(device, listener)
+    listener.close()
+    server.stop()
+
+
 @pytest.mark.parametrize("kill_broker", [False, True])
 @pytest.mark.parametrize(
     "times",

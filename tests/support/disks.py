@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -71,3 +72,25 @@ def limit_file_size(number_of_bytes: int) -> None:
     Setting the limit needs no privilege.
     """
     resource.setrlimit(resource.RLIMIT_FSIZE, (number_of_bytes, number_of_bytes))
+
+
+def failing_writes(folder: Path, paths: Path, trigger: Path) -> dict[str, str]:
+    """Return the environment of a process whose writes to `paths*` fail while `trigger` exists.
+
+    See `failing_writes.c`, which is compiled to a library in `folder`.
+    """
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("making the writes of a process fail needs a C compiler")
+    library = folder / "failing_writes.so"
+    if not library.exists():
+        source = Path(__file__).with_name("failing_writes.c")
+        subprocess.run(
+            [compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True
+        )
+    return {
+        **os.environ,
+        "LD_PRELOAD": str(library),
+        "FAIL_PATHS": str(paths),
+        "FAIL_WHILE": str(trigger),
+    }
