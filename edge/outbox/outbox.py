@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 from edge.common.backoff import Backoff
 from edge.common.clock import Moment, now
 from edge.outbox.file_place import special_file
+from edge.outbox.memory import Memory
 from edge.outbox.merge import Carried, merge
 from edge.outbox.numbering import Numbering
 from edge.outbox.recovery import (
@@ -69,29 +70,13 @@ class Outbox:
         self._clock = clock
         self._lock = threading.Lock()
         self._file: OutboxFile | None = None
-        # Events that are in memory only.
-        self._memory: dict[int, PendingEvent] = {}
-        # Copies of events on a disk that cannot be written.
-        self._copies: dict[int, PendingEvent] = {}
-        # How many events on a disk that cannot be written were not copied, because
-        # MAX_EVENTS_IN_MEMORY was reached.
-        self._not_copied = 0
-        # Events that were acknowledged and have yet to be deleted from the disk.
-        self._removed: set[int] = set()
-        # Alerts in memory: the start event, or None for an end whose start is on the disk.
-        self._alerts: dict[str, PendingEvent | None] = {}
-        # Copies of the start events of alerts that run according to a disk that cannot be written.
-        self._running_copies: dict[str, PendingEvent] = {}
-        # The identity of the file that was open last; whether another file may be in its place,
-        # and whether everything in it was read before.
+        self._memory = Memory(min(MAX_EVENTS_IN_MEMORY, max_events))
+        # The identity of the file that was open last, and whether another one may be in its place.
         self._identity: int | None = None
-        self._displaced = self._taken_over = False
-        self._max_in_memory = min(MAX_EVENTS_IN_MEMORY, max_events)
+        self._displaced = False
         self._numbering = Numbering(path)
         self._on_disk = 0
         self._dropped_on_disk = 0
-        # Number of lost events that is not yet stored in the file.
-        self._dropped = 0
         self._backoff, self._retry_at_s = Backoff(FIRST_RETRY_S, MAX_RETRY_S), 0.0
         self._warning = ""
         try:
@@ -99,7 +84,7 @@ class Outbox:
         except LockedError:
             raise
         except OutboxError as error:
-            self._alerts = dict(self._numbering.recorded().alerts)
+            self._memory.alerts = dict(self._numbering.recorded().alerts)
             self._use_memory(error)
 
     @property
@@ -110,7 +95,7 @@ class Outbox:
     @property
     def dropped(self) -> int:
         """How many events were ever lost: because of a lack of space, their age, or damage."""
-        return self._dropped_on_disk + self._dropped
+        return self._dropped_on_disk + self._memory.dropped
 
     def put(self, payload: dict[str, Any]) -> int:
         """Commit an event and return its `seq`, which is greater than all earlier ones."""
@@ -133,10 +118,9 @@ class Outbox:
             found: list[PendingEvent] = []
             if self._try(lambda file: found.extend(file.pending(after_seq, limit))):
                 return found
-            if self._not_copied and not self._copies:
+            if self._memory.not_copied and not self._memory.copies:
                 self._copy_from_disk()
-            # Events in memory are newer, so they wait until all events on the disk were copied.
-            waiting = self._copies if self._not_copied else {**self._copies, **self._memory}
+            waiting = self._memory.waiting()
             return [waiting[seq] for seq in sorted(waiting) if seq > after_seq][:limit]
 
     def running(self) -> list[PendingEvent]:
@@ -148,24 +132,23 @@ class Outbox:
             found: list[PendingEvent] = []
             if self._try(lambda file: found.extend(file.running())):
                 return found
-            alerts = {**self._running_copies, **self._alerts}
-            return [start for start in alerts.values() if start is not None]
+            starts = self._memory.all_alerts().values()
+            return [start for start in starts if start is not None]
 
     def remove(self, seq: int) -> None:
         """Delete an event that the broker has acknowledged."""
         with self._lock:
             if self._try(lambda file: file.remove([seq])):
                 self._on_disk = max(0, self._on_disk - 1)
-            elif self._memory.pop(seq, None) is None:
-                self._copies.pop(seq, None)
-                self._removed.add(seq)
+            else:
+                self._memory.remove(seq)
 
     def depth(self) -> int:
         """Return how many events wait."""
         with self._lock:
             if self._try(self._count):
                 return self._on_disk
-            return len(self._copies.keys() | self._memory.keys()) + self._not_copied
+            return self._memory.depth()
 
     def run_maintenance(self) -> None:
         """Drop events that are too old and retry a disk that failed; call this periodically."""
@@ -180,10 +163,8 @@ class Outbox:
             if self._file is None:
                 self._retry_at_s = 0.0
                 self._retry_disk(self._clock())
-            if self._memory:
-                log.error(
-                    "%d events are lost as this process ends: %s", len(self._memory), self._warning
-                )
+            if lost := len(self._memory.events):
+                log.error("%d events are lost as this process ends: %s", lost, self._warning)
             if self._file is not None:
                 self._file.close()
                 self._file = None
@@ -205,14 +186,7 @@ class Outbox:
             self._numbering.stored(merge(file, self._carried(file)))
             self._identity = file.identity()
             self._memory.clear()
-            self._copies.clear()
-            self._not_copied = 0
-            self._removed.clear()
-            self._alerts.clear()
-            self._running_copies.clear()
-            self._dropped = 0
-            self._displaced = self._taken_over = False
-            self._max_in_memory = min(MAX_EVENTS_IN_MEMORY, self._max_events)
+            self._displaced = False
             self._count(file)
         except OutboxError:
             file.close()
@@ -224,20 +198,20 @@ class Outbox:
     def _carried(self, file: OutboxFile) -> Carried:
         """Return what `file`, which was just opened, may not contain."""
         recorded = self._numbering.recorded()
-        alerts = {**self._running_copies, **self._alerts}
+        alerts = self._memory.all_alerts()
         if self._identity is None and recorded.seq > file.last_seq():
             # An earlier run could not write the file.
             alerts = {**recorded.alerts, **alerts}
         return Carried(
-            self._memory.values(),
-            self._copies.values(),
-            self._removed,
+            self._memory.events.values(),
+            self._memory.copies.values(),
+            self._memory.removed,
             alerts,
-            self._dropped + max(0, self._dropped_on_disk - file.dropped()),
+            self._memory.dropped + max(0, self._dropped_on_disk - file.dropped()),
             self._numbering.last,
             recorded.seq,
             self._identity,
-            self._taken_over,
+            self._memory.complete,
         )
 
     def _take_over(self, file: OutboxFile) -> None:
@@ -250,7 +224,7 @@ class Outbox:
 
     def _read_displaced(self, file: OutboxFile) -> None:
         """Read everything in the open `file` into memory and close it."""
-        saved = read_all(file.database, without=self._removed)
+        saved = read_all(file.database, without=self._memory.removed)
         # SQLite would apply what is left in the log to the file that is in the place now.
         with suppress(OutboxError):
             file.checkpoint()
@@ -262,17 +236,14 @@ class Outbox:
             self.path,
             len(saved.events),
         )
-        self._displaced, self._taken_over = True, saved.complete
-        self._memory.update({event.seq: event for event in saved.events})
-        self._max_in_memory = max(self._max_in_memory, len(self._memory))
-        self._alerts = {**_by_id(saved.running)}
-        self._dropped += saved.damaged
+        self._displaced = True
+        self._memory.take_over(saved)
         self._numbering.last = max(self._numbering.last, saved.last_seq or 0)
 
     def _recover(self, error: DamagedError) -> None:
         """Replace the damaged file by a new one with its readable events; set the old one aside."""
         at = self._clock()
-        saved = salvage(self.path, without=self._removed)
+        saved = salvage(self.path, without=self._memory.removed)
         last_seq = self._numbering.raise_to(saved.last_seq, at, intact=False)
         rebuild(self.path, saved, last_seq)
         aside = set_aside(self.path, at)
@@ -317,7 +288,7 @@ class Outbox:
             self._file = None
         if not self._warning:
             log.error("%s; events are kept in memory until it can be used", error)
-        if not self._taken_over:
+        if not self._memory.complete:
             self._copy_from_disk()
         self._warning = str(error)
         self._retry_at_s = self._clock().boot_s + self._backoff.next_delay_s()
@@ -327,19 +298,18 @@ class Outbox:
 
         A disk that cannot be written can often still be read.
         """
-        saved = salvage(self.path, MAX_EVENTS_IN_MEMORY, self._removed | self._memory.keys())
+        known = self._memory.removed | self._memory.events.keys()
+        saved = salvage(self.path, MAX_EVENTS_IN_MEMORY, known)
         if None not in (self._identity, saved.identity) and saved.identity != self._identity:
             return  # the file of another outbox is in the place of the one that was open
-        self._copies = {event.seq: event for event in saved.events}
-        self._not_copied = saved.beyond_limit
-        self._running_copies = _by_id(saved.running)
+        self._memory.copy(saved)
         self._numbering.raise_to(saved.last_seq, self._clock())
 
     def _retry_disk(self, at: Moment) -> None:
         """Try to use the disk again if it failed and the next attempt is due."""
         if self._file is not None or at.boot_s < self._retry_at_s:
             return
-        waiting = len(self._memory)
+        waiting = len(self._memory.events)
         try:
             self._open()
         except OutboxError as error:
@@ -359,23 +329,10 @@ class Outbox:
 
     def _add_to_memory(self, event: PendingEvent) -> int:
         """Keep `event` in memory under the next number and return that number."""
-        self._update_alerts(replace(event, seq=self._numbering.last + 1))
-        seq = self._numbering.next_in_memory(event.committed, self._alerts)
-        self._memory[seq] = replace(event, seq=seq)
-        while len(self._memory) > self._max_in_memory:
-            del self._memory[min(self._memory)]
-            self._dropped += 1
+        self._memory.note_alert(replace(event, seq=self._numbering.last + 1))
+        seq = self._numbering.next_in_memory(event.committed, self._memory.alerts)
+        self._memory.add(replace(event, seq=seq))
         return seq
-
-    def _update_alerts(self, event: PendingEvent) -> None:
-        id_ = str(event.payload.get("id"))
-        if event.payload.get("event_type") == "no_mask_start":
-            self._alerts[id_] = event
-        elif event.payload.get("event_type") == "no_mask_end":
-            if id_ in self._alerts:
-                del self._alerts[id_]
-            else:
-                self._alerts[id_] = None
 
     def _drop_oldest(self, file: OutboxFile) -> None:
         if dropped := file.keep_newest(self._max_events):
@@ -393,7 +350,3 @@ class Outbox:
 
     def _count(self, file: OutboxFile) -> None:
         self._on_disk, self._dropped_on_disk = file.depth(), file.dropped()
-
-
-def _by_id(starts: Iterable[PendingEvent]) -> dict[str, PendingEvent]:
-    return {str(start.payload.get("id")): start for start in starts}
