@@ -178,7 +178,7 @@ def _check_round_trip(broker: Broker, topic: str) -> None:
 
     def on_connect(client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
-            finish(str(connack_error(broker, reason)))
+            finish(str(connack_error(broker, reason, broker.client_id)))
         else:
             failure[0] = (
                 f"{broker.address} accepts the login, but does not let this device read {topic}"
@@ -203,7 +203,7 @@ def _check_round_trip(broker: Broker, topic: str) -> None:
         if failure[0] == no_answer:
             finish(str(closed_before_connack_error(broker)))
 
-    client = new_client(broker)
+    client = new_client(broker, broker.client_id)
     client.on_connect, client.on_subscribe, client.on_message = on_connect, on_subscribe, on_message
     client.on_disconnect = on_disconnect
     try:

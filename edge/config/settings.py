@@ -15,6 +15,7 @@ import msgspec
 
 from edge.common.errors import UsageError
 from edge.config import lens_geometry
+from edge.config.host_name import host_mistake
 from edge.config.toml_schema import Section, format_error, load_toml
 
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
@@ -31,6 +32,9 @@ Point = tuple[Fraction, Fraction]
 Rectangle = tuple[Fraction, Fraction, Fraction, Fraction]
 #: A host name or address as it is written in a URL, without a port.
 HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z")]
+#: A client identifier of MQTT, or empty for the default. MQTT allows any text, but a broker has to
+#: accept only 23 letters and digits; printable ASCII covers what brokers prescribe.
+ClientId = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{0,256}\Z")]
 Days = Annotated[float, msgspec.Meta(gt=0.0, le=3650.0)]
 
 
@@ -109,6 +113,7 @@ class MqttSettings(Section, frozen=True, kw_only=True):
     host: str = ""
     port: Port | None = None
     version: Literal["auto", "5", "3.1.1"] = "auto"
+    client_id: ClientId = ""
     base: TopicLevel = "maskpatrol"
     username: str = ""
     password_file: str = ""
@@ -121,6 +126,11 @@ class MqttSettings(Section, frozen=True, kw_only=True):
     health_interval_s: Seconds = 30.0
     discovery: bool = False
     discovery_prefix: TopicLevel = "homeassistant"
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if `host` is not a name or an address alone."""
+        if mistake := host_mistake(self.host):
+            raise ValueError(mistake)
 
 
 class MetricsSettings(Section, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ def load_toml(
         raise UsageError("\n".join(f"{path}: {mistake}" for mistake in mistakes))
     try:
         return msgspec.convert(raw, schema), raw
-    except msgspec.ValidationError as error:  # a required setting is missing
+    except msgspec.ValidationError as error:  # a required setting of the whole file is missing
         raise UsageError(f"{path}: {format_error(error)}") from None
 
 
@@ -92,12 +92,16 @@ def _full_names(section: type, prefix: str) -> dict[str, str]:
 
 
 def _wrong_values(raw: dict[str, Any], section: type, prefix: str) -> Iterator[str]:
-    """Return a message for each invalid value; each value is converted alone, to find all."""
+    """Return a message for each invalid value; each value is converted alone, to find all.
+
+    A section without such values is converted as a whole, because it may reject a value itself.
+    """
     fields = {field.name: field for field in msgspec.structs.fields(section)}
     for key, value in raw.items():
         type_ = fields[key].type
         if _is_section(type_) and isinstance(value, dict):
-            yield from _wrong_values(value, type_, f"{prefix}{key}.")
+            wrong = list(_wrong_values(value, type_, f"{prefix}{key}."))
+            yield from wrong or _wrong_section(value, type_, f"{prefix}{key}")
             continue
         try:
             msgspec.convert(value, type_)
@@ -105,6 +109,15 @@ def _wrong_values(raw: dict[str, Any], section: type, prefix: str) -> Iterator[s
             message, _, element = str(error).partition(" - at `$")
             name = f"{prefix}{key}{element.rstrip('`')}"
             yield f"`{name}`: {message[0].lower()}{message[1:]}"
+
+
+def _wrong_section(raw: dict[str, Any], section: type, name: str) -> Iterator[str]:
+    """Return the message with which the section called `name` rejects `raw`, if it does."""
+    try:
+        msgspec.convert(raw, section)
+    except msgspec.ValidationError as error:
+        message = str(error)
+        yield f"`{name}`: {message[0].lower()}{message[1:]}"
 
 
 def _is_section(type_: Any) -> bool:

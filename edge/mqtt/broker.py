@@ -12,7 +12,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.common.errors import UsageError, UserError
+from edge.common.errors import UserError
 from edge.config.settings import MqttSettings
 from edge.mqtt.credentials import find_credentials
 from edge.mqtt.tls import Tls
@@ -29,6 +29,9 @@ ALERT_WAIT_S = 3.0
 #: The reason codes of a CONNACK for "bad user name or password" and "not authorized" in MQTT 5
 #: (paho translates the return codes of 3.1.1 to them).
 LOGIN_REFUSED_CODES = (134, 135)
+#: The reason code of a CONNACK for "client identifier not valid" in MQTT 5 (paho translates return
+#: code 2 of 3.1.1 to it).
+CLIENT_ID_REFUSED = 133
 #: The reason code of a DISCONNECT for "session taken over" in MQTT 5.
 SESSION_TAKEN_OVER = 142
 #: The reason codes that give no reason: "normal disconnection" and "unspecified error".
@@ -64,6 +67,8 @@ class Broker:
     version: str = "auto"
     #: None for a connection without encryption.
     tls: Tls | None = None
+    #: The configured client identifier, empty for the default of each client.
+    client_id: str = ""
 
     @classmethod
     def from_settings(
@@ -71,13 +76,8 @@ class Broker:
     ) -> Broker:
         """Return the configured broker; credentials in `environment` take precedence.
 
-        Raises UserError when the host is not a valid name, or when the password or a certificate
-        file cannot be used.
+        Raises UserError when the password or a certificate file cannot be used.
         """
-        try:
-            settings.host.encode("idna")
-        except UnicodeError:
-            raise UsageError(f"{settings.host!r} is not a valid host name") from None
         tls = Tls.from_settings(settings)
         credentials = find_credentials(settings, environment)
         return cls(
@@ -88,6 +88,7 @@ class Broker:
             settings.keepalive_s,
             settings.version,
             tls,
+            settings.client_id,
         )
 
     @property
@@ -164,8 +165,16 @@ def unreachable_error(broker: Broker, error: Exception) -> UserError:
     )
 
 
-def connack_error(broker: Broker, reason: ReasonCode) -> UserError:
-    """Return the error for a CONNACK that refuses the connection."""
+def connack_error(broker: Broker, reason: ReasonCode, client_id: str = "") -> UserError:
+    """Return the error for a CONNACK that refuses the connection.
+
+    `client_id` is the client identifier in use, if `mqtt.client_id` can change it.
+    """
+    if reason.value == CLIENT_ID_REFUSED and client_id:
+        return RefusedError(
+            f"the broker at {broker.address} refuses the client identifier {client_id!r}:"
+            " set mqtt.client_id to one that it accepts"
+        )
     if reason.value in LOGIN_REFUSED_CODES:
         client = f"user {broker.username!r}" if broker.username else "a client without a user name"
         return LoginRefusedError(
@@ -175,13 +184,15 @@ def connack_error(broker: Broker, reason: ReasonCode) -> UserError:
     return UserError(f"the broker at {broker.address} refuses the connection: {reason}")
 
 
-def connection_lost_error(broker: Broker, reason: ReasonCode, device: str) -> ConnectionLostError:
-    """Return the error for a connection of `device` that ended with `reason`."""
+def connection_lost_error(
+    broker: Broker, reason: ReasonCode, client_id: str
+) -> ConnectionLostError:
+    """Return the error for a connection with the identifier `client_id` that ended for `reason`."""
     lost = f"connection to the broker at {broker.address} lost"
     if reason.value == SESSION_TAKEN_OVER:
         return SessionTakenOverError(
-            f"{lost}: another client has connected under our name; is another device also called"
-            f" {device!r}? Give each its own `device`"
+            f"{lost}: another client has connected with the same client identifier, {client_id!r};"
+            " give each its own `device` (and `mqtt.client_id`, where it is set)"
         )
     kind = UnexplainedLossError if reason.value in NO_REASON_CODES else ConnectionLostError
     return kind(f"{lost}: {reason}")

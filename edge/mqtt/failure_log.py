@@ -17,13 +17,13 @@ log = logging.getLogger("edge.mqtt.publisher")
 class FailureLog:
     """Logs the failures of one publisher and remembers which ones it has logged."""
 
-    def __init__(self, broker: Broker, device: str, outbox_path: Path) -> None:
-        """Log failures of the connection of `device` to `broker`.
+    def __init__(self, broker: Broker, client_id: str, outbox_path: Path) -> None:
+        """Log failures of the connections of `client_id` to `broker`.
 
         `outbox_path` is named in the messages as the place where events wait.
         """
         self._broker = broker
-        self._device = device
+        self._client_id = client_id
         self._outbox_path = outbox_path
         self._refused_subscription_logged = False
         self._left_out_topics: set[str] = set()
@@ -66,12 +66,12 @@ class FailureLog:
         """
         log.warning(
             "the broker at %s has closed the connection %d times in a row soon after it was made,"
-            " without giving a reason; is another device also called %r (give each its own"
-            " `device`), is a message larger than the broker accepts, or is the broker restarted"
-            " again and again? The broker's own log may say",
+            " without giving a reason; does another client use the same client identifier, %r (give"
+            " each its own `device`), is a message larger than the broker accepts, or is the broker"
+            " restarted again and again? The broker's own log may say",
             self._broker.address,
             SHORT_CONNECTIONS_TO_REPORT,
-            self._device,
+            self._client_id,
         )
 
     def log_left_out(self, error: PacketTooLargeError, topic: str) -> None:

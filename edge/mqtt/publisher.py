@@ -84,6 +84,7 @@ class Publisher:
         """
         self._broker = broker
         self._topics = topics
+        self._client_id = broker.client_id or f"mask-patrol-{topics.device}"
         self._outbox = outbox
         self._sender = OutboxSender(broker, topics, outbox, on_delivered, moment, clock)
         self._responder = CommandResponder(topics, verbs or {})
@@ -92,7 +93,7 @@ class Publisher:
         self._queue = WorkerQueue(clock)
         self._protocol_version = ProtocolVersion(broker.version)
         self._backoff = ReconnectBackoff()
-        self._failures = FailureLog(broker, topics.device, outbox.path)
+        self._failures = FailureLog(broker, self._client_id, outbox.path)
         self._connected_s = 0.0
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self.connected = False
@@ -200,13 +201,12 @@ class Publisher:
             if not isinstance(answer, ConnackReceived):
                 raise self._unanswered_error(answer)
             if not self._protocol_version.refused(answer.reason):
-                raise connack_error(self._broker, answer.reason)
+                raise connack_error(self._broker, answer.reason, self._client_id)
 
     def _new_connection(self) -> Connection:
         will = Message(self._topics["status"], OFFLINE, qos=1, retain=True)
-        client_id = f"mask-patrol-{self._topics.device}"
         protocol = self._protocol_version.protocol()
-        return Connection(self._broker, client_id, will, protocol, self._queue.signals)
+        return Connection(self._broker, self._client_id, will, protocol, self._queue.signals)
 
     def _open(self, connection: Connection) -> ConnackReceived | Disconnected | None:
         """Open `connection` and return the broker's answer; close it on any exception."""
@@ -310,7 +310,7 @@ class Publisher:
             case SubackReceived(_, refused) if refused:
                 self._failures.log_refused_subscription(refused)
             case Disconnected(_, reason):
-                raise connection_lost_error(self._broker, reason, self._topics.device)
+                raise connection_lost_error(self._broker, reason, self._client_id)
 
     def _wait(self, seconds: float) -> None:
         """Wait between two attempts; a stop request shortens the wait."""

@@ -76,6 +76,53 @@ def test_error_has_one_line_per_mistake(tmp_path: Path) -> None:
     assert len(str(caught.value).splitlines()) == 3
 
 
+@pytest.mark.parametrize(
+    "host", ["", "broker.lan", "192.168.1.5", "::1", "fe80::1%eth0", "bröker.lan", "my_broker"]
+)
+def test_host_name_or_address_is_accepted(tmp_path: Path, host: str) -> None:
+    assert load(tmp_path, f"[mqtt]\nhost = '{host}'\n").mqtt.host == host
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("192.168.1.5:1883", 'a port: set `host = "192.168.1.5"` and `port = 1883`'),
+        ("broker.lan:1884", 'a port: set `host = "broker.lan"` and `port = 1884`'),
+        ("[::1]:1883", 'a port: set `host = "::1"` and `port = 1883`'),
+        ("[::1]", 'in brackets: set `host = "::1"`'),
+        ("mqtt://broker.lan", 'a URL: set `host = "broker.lan"`'),
+        ("mqtt://u:hush@b:1/x", 'a URL: set `host = "b"` and `port = 1`'),
+        ("mqtts://b:8883", 'a URL: set `host = "b"`, `port = 8883` and `tls = true`'),
+        ("mqtt://b:port", "a URL: set it to the name or the address alone"),
+        ("broker lan", "not a valid host name"),
+        ("broker.lan/mqtt", "not a valid host name"),
+        ("broker.lan:", "not a valid host name"),
+        ("a..b", "not a valid host name"),
+    ],
+)
+def test_host_with_more_than_a_name_is_rejected(tmp_path: Path, host: str, expected: str) -> None:
+    """Looking up such a name fails for ever, like that of a broker that is down."""
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, f"[mqtt]\nhost = '{host}'\n[camera]\nfps = -1\n")
+    host_line, fps_line = sorted(str(caught.value).splitlines(), key=lambda line: "fps" in line)
+    assert "`mqtt`: `host` " in host_line
+    assert expected in host_line
+    assert "hush" not in host_line
+    assert "`camera.fps`" in fps_line
+
+
+def test_change_rejects_a_host_with_a_port() -> None:
+    with pytest.raises(UsageError, match=r"`mqtt`: `host` must be .* `port = 1883`"):
+        change(Settings(), mqtt={"host": "192.168.1.5:1883"})
+
+
+@pytest.mark.parametrize("client_id", ["door 1", "döör", "x" * 257])
+def test_client_identifier_is_printable_ascii(client_id: str) -> None:
+    assert change(Settings(), mqtt={"client_id": "things/door:1"}).mqtt.client_id
+    with pytest.raises(UsageError, match=r"`mqtt\.client_id`"):
+        change(Settings(), mqtt={"client_id": client_id})
+
+
 def test_missing_or_binary_file_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         load_settings(tmp_path / "none.toml")

@@ -57,9 +57,8 @@ def test_password_without_user_name_is_refused() -> None:
         Broker.from_settings(MqttSettings(host="h"), {PASSWORD_VARIABLE: "hush"})
 
 
-def test_invalid_host_name_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"'a\.\.b' is not a valid host name"):
-        Broker.from_settings(MqttSettings(host="a..b"), {})
+def test_configured_client_identifier_is_kept() -> None:
+    assert Broker.from_settings(MqttSettings(host="h", client_id="door-7")).client_id == "door-7"
 
 
 def test_repr_does_not_show_the_password() -> None:
@@ -112,7 +111,7 @@ def test_other_refusal_may_be_temporary() -> None:
 def test_lost_connection_has_the_kind_of_its_reason(
     value: int, kind: type[ConnectionLostError]
 ) -> None:
-    error = connection_lost_error(BROKER, disconnect(value), "door1")
+    error = connection_lost_error(BROKER, disconnect(value), "mask-patrol-door1")
     assert type(error) is kind
     assert str(error).startswith("connection to the broker at b:1883 lost: ")
 

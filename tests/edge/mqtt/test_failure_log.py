@@ -13,7 +13,7 @@ from edge.mqtt.failure_log import FailureLog
 @pytest.fixture
 def failures(caplog: pytest.LogCaptureFixture) -> FailureLog:
     caplog.set_level(logging.WARNING)
-    return FailureLog(Broker("b", 1883), "door1", Path("/state/outbox.sqlite3"))
+    return FailureLog(Broker("b", 1883), "mask-patrol-door1", Path("/state/outbox.sqlite3"))
 
 
 def test_repeated_failure_is_logged_once(
@@ -85,4 +85,4 @@ def test_short_connections_name_the_probable_reasons(
 ) -> None:
     failures.log_short_connections()
     assert "closed the connection 3 times in a row" in caplog.text
-    assert "another device also called 'door1'" in caplog.text
+    assert "another client use the same client identifier, 'mask-patrol-door1'" in caplog.text

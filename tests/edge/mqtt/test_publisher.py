@@ -327,7 +327,10 @@ def test_two_devices_with_one_name_are_reported(
     def warnings() -> list[str]:
         return [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
 
-    wait_until(lambda: any("also called 'door1'" in text for text in warnings()), "the warning")
+    wait_until(
+        lambda: any("client identifier, 'mask-patrol-door1'" in text for text in warnings()),
+        "the warning",
+    )
     assert sum("lost" in text for text in warnings()) <= 2
     assert first.connections + second.connections <= 8
 
