@@ -98,7 +98,11 @@ class Broker:
 
 
 class ConnectionLostError(UserError):
-    """The connection ended although we did not close it."""
+    """The connection ended although we did not close it; `reason` is the broker's, if known."""
+
+    def __init__(self, message: str, reason: ReasonCode | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class SessionTakenOverError(ConnectionLostError):
@@ -192,10 +196,11 @@ def connection_lost_error(
     if reason.value == SESSION_TAKEN_OVER:
         return SessionTakenOverError(
             f"{lost}: another client has connected with the same client identifier, {client_id!r};"
-            " give each its own `device` (and `mqtt.client_id`, where it is set)"
+            " give each its own `device` (and `mqtt.client_id`, where it is set)",
+            reason,
         )
     kind = UnexplainedLossError if reason.value in NO_REASON_CODES else ConnectionLostError
-    return kind(f"{lost}: {reason}")
+    return kind(f"{lost}: {reason}", reason)
 
 
 def no_connack_error(broker: Broker) -> UserError:

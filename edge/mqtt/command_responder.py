@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from edge.mqtt.broker import PacketTooLargeError
 from edge.mqtt.command_format import VERB_PATTERN, VerbHandler, ping, reply_to
-from edge.mqtt.connection import Connection, Message, MessageReceived
+from edge.mqtt.connection import Connection, Message, MessageReceived, PubackReceived
 from edge.mqtt.payloads import Topics
 
 log = logging.getLogger(__name__)
@@ -34,10 +34,13 @@ class CommandResponder:
         self._waiting: deque[MessageReceived] = deque()
         self._in_flight: set[int] = set()
 
-    @property
-    def topic(self) -> str:
-        """The topic filter to subscribe to."""
-        return self._topics["cmd/+"]
+    def topic_filters(self, wildcards: bool) -> list[str]:
+        """Return the topic filters to subscribe to.
+
+        Without `wildcards`, which not every broker supports, commands with an unknown verb are not
+        received and therefore not answered.
+        """
+        return [self._topics[f"cmd/{verb}"] for verb in (["+"] if wildcards else self._verbs)]
 
     def start_connection(self) -> None:
         """Forget the commands and replies of the previous connection."""
@@ -51,13 +54,24 @@ class CommandResponder:
         else:
             self._waiting.append(command)
 
-    def handle_puback(self, packet_id: int) -> None:
-        """Record that the broker acknowledged packet `packet_id`, if that packet was a reply."""
-        self._in_flight.discard(packet_id)
+    def handle_puback(self, puback: PubackReceived) -> bool:
+        """Return whether `puback` acknowledges a reply."""
+        if puback.packet_id not in self._in_flight:
+            return False
+        self._in_flight.remove(puback.packet_id)
+        return True
 
-    def publish_replies(self, connection: Connection) -> None:
-        """Answer waiting commands in order until the maximum number of replies is in flight."""
-        while self._waiting and len(self._in_flight) < MAX_REPLIES_IN_FLIGHT:
+    def send_waiting(self, connection: Connection) -> None:
+        """Answer waiting commands in order.
+
+        The rest waits once the maximum number of replies is in flight, or the connection has no
+        room.
+        """
+        while (
+            self._waiting
+            and len(self._in_flight) < MAX_REPLIES_IN_FLIGHT
+            and connection.window.free
+        ):
             command = self._waiting.popleft()
             verb = self._verb(command) or ""
             reply = reply_to(verb, command.payload, self._verbs)

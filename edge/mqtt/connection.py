@@ -9,11 +9,11 @@ a lock that `publish` also needs).
 from __future__ import annotations
 
 import contextlib
-import math
 import queue
 import socket
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import paho.mqtt.client as paho
@@ -24,7 +24,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.mqtt.broker import Broker, PacketTooLargeError, new_client, unreachable_error
+from edge.mqtt.broker_limits import ALL_FEATURES, BrokerLimits, Features
 from edge.mqtt.command_format import MAX_COMMAND_BYTES
+from edge.mqtt.send_window import MAX_IN_FLIGHT, SendWindow
 
 #: How long `disconnect` waits for the broker to acknowledge the `offline` message.
 OFFLINE_ACK_TIMEOUT_S = 1.0
@@ -37,15 +39,11 @@ MAX_PACKET_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class ConnackReceived:
-    """The broker's CONNACK.
-
-    `max_bytes` is the largest packet that the broker accepts (its Maximum Packet Size), or None
-    if the CONNACK did not contain one.
-    """
+    """The broker's CONNACK, with the limits that it announces."""
 
     connection: Connection
     reason: ReasonCode
-    max_bytes: int | None
+    limits: BrokerLimits
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,8 @@ class PubackReceived:
     """The broker's PUBACK; `failure` is why the broker rejected the message, empty if accepted.
 
     Only MQTT 5 can report a rejection. In 3.1.1 the broker acknowledges a message that its
-    access rules forbid like any other, and discards it.
+    access rules forbid like any other, and discards it. For a message that was sent with QoS 0,
+    which no broker acknowledges, this signal means that it was sent.
     """
 
     connection: Connection
@@ -66,6 +65,7 @@ class SubackReceived:
     """The broker's SUBACK; `refused` are the topics that the broker's rules forbid."""
 
     connection: Connection
+    packet_id: int
     refused: tuple[str, ...]
 
 
@@ -133,32 +133,44 @@ class Connection:
         will: Message,
         protocol: MQTTProtocolVersion,
         signals: queue.SimpleQueue[Signal],
+        features: Features = ALL_FEATURES,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare the connection; nothing is sent before `open`.
 
-        Everything that happens on the connection is put into `signals`, from paho's thread.
+        Everything that happens on the connection is put into `signals`, from paho's thread. The
+        will and all messages are sent without the features that `features` excludes. `clock`
+        returns seconds since any fixed point.
         Raises UserError when a certificate file cannot be used.
         """
         self._broker = broker
         self._will = will
         self._signals = signals
-        self._is_mqtt_5 = protocol == MQTTProtocolVersion.MQTTv5
+        self.is_mqtt_5 = protocol == MQTTProtocolVersion.MQTTv5
         self._topics: Sequence[str] = ()
         self._free_places = threading.BoundedSemaphore(MAX_WAITING_MESSAGES)
         self._drop_reported = False
         self._disconnected = False
-        #: The largest packet that the broker accepts, in bytes; infinite if it named no limit.
-        self.max_bytes = math.inf
+        #: What the broker allows, and the features in use; `accept` sets them.
+        self.limits, self.features = BrokerLimits(), features
+        #: Whether the broker has shown that it accepts what we send with `features`.
+        self.proven = False
+        #: The messages that the broker has not acknowledged yet.
+        self.window = SendWindow(clock)
         client = new_client(broker, client_id, protocol=protocol)
-        client.will_set(will.topic, will.body, will.qos, will.retain)
+        # `window` is never larger, so paho itself holds no message back.
+        client.max_inflight_messages_set(MAX_IN_FLIGHT)
+        client.will_set(
+            will.topic, will.body, min(will.qos, features.qos), will.retain and features.retain
+        )
         client.on_connect = lambda _c, _u, _f, reason, properties: signals.put(
-            ConnackReceived(self, reason, getattr(properties, "MaximumPacketSize", None))
+            ConnackReceived(self, reason, BrokerLimits.from_properties(properties))
         )
         client.on_publish = lambda _c, _u, packet_id, reason, _p: signals.put(
             PubackReceived(self, packet_id, str(reason) if reason.is_failure else "")
         )
-        client.on_subscribe = lambda _c, _u, _m, reasons, _p: signals.put(
-            SubackReceived(self, self._refused_topics(reasons))
+        client.on_subscribe = lambda _c, _u, packet_id, reasons, _p: signals.put(
+            SubackReceived(self, packet_id, self._refused_topics(reasons))
         )
         client.on_message = lambda _c, _u, message: self._on_message(message)
         client.on_disconnect = lambda _c, _u, _f, reason, _p: signals.put(
@@ -169,7 +181,7 @@ class Connection:
     @property
     def version(self) -> str:
         """The MQTT version of this connection: `5` or `3.1.1`."""
-        return "5" if self._is_mqtt_5 else "3.1.1"
+        return "5" if self.is_mqtt_5 else "3.1.1"
 
     def open(self) -> None:
         """Open the connection and send CONNECT; the broker's answer is a `ConnackReceived`.
@@ -178,7 +190,7 @@ class Connection:
         """
         broker = self._broker
         limits = None
-        if self._is_mqtt_5:
+        if self.is_mqtt_5:
             limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             limits.MaximumPacketSize = MAX_PACKET_BYTES
         try:
@@ -192,24 +204,44 @@ class Connection:
         # context, whose traceback references paho's client and its sockets.
         raise failure
 
+    def accept(self, limits: BrokerLimits) -> None:
+        """Keep to the limits in the broker's CONNACK from now on."""
+        self.limits = limits
+        self.features = self.features.within(limits)
+        self.window.limit(limits.receive_maximum)
+
+    def has_room(self, message: Message) -> bool:
+        """Return whether `publish` may be called: whether the window has room for `message`."""
+        return self.window.free > 0 or not self._qos(message)
+
     def publish(self, message: Message) -> int:
         """Send a message and return its packet identifier, which its PUBACK repeats.
 
-        Raises PacketTooLargeError, and sends nothing, when the packet is larger than the broker
-        accepts: the broker would close the connection.
+        Must be called only if `has_room`. Raises PacketTooLargeError, and sends nothing, when the
+        packet is larger than the broker accepts: the broker would close the connection.
         """
-        if (size := message.packet_bytes) > self.max_bytes:
+        if (size := message.packet_bytes) > (max_bytes := self.limits.max_packet_bytes):
             raise PacketTooLargeError(
-                f"the broker at {self._broker.address} accepts messages of {self.max_bytes} bytes"
+                f"the broker at {self._broker.address} accepts messages of {max_bytes} bytes"
                 f" at most, and one on {message.topic} has {size}: raise its limit"
                 " (max_packet_size in mosquitto.conf)"
             )
-        return self._client.publish(
-            message.topic, message.body, qos=message.qos, retain=message.retain
-        ).mid
+        packet_id = self._publish(message).mid
+        if self._qos(message):
+            self.window.add(packet_id)
+        return packet_id
 
-    def subscribe(self, topics: Sequence[str]) -> None:
-        """Subscribe to `topics`, once per connection; the answer is a `SubackReceived`.
+    def _publish(self, message: Message) -> paho.MQTTMessageInfo:
+        retain = message.retain and self.features.retain
+        return self._client.publish(message.topic, message.body, self._qos(message), retain)
+
+    def _qos(self, message: Message) -> int:
+        return min(message.qos, self.features.qos)
+
+    def subscribe(self, topics: Sequence[str]) -> int:
+        """Subscribe to `topics`, once per connection; return the packet identifier.
+
+        The answer is a `SubackReceived` with this identifier.
 
         Retained messages are to be ignored. In MQTT 5 the subscription asks the broker not to send
         them, and to keep the retain flag on retained messages that are published while we are
@@ -218,15 +250,16 @@ class Connection:
         cannot be recognised as retained.
         """
         self._topics = topics
-        if self._is_mqtt_5:
+        if self.is_mqtt_5:
             options = SubscribeOptions(
                 qos=1,
                 retainAsPublished=True,
                 retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND,
             )
-            self._client.subscribe([(topic, options) for topic in topics])
+            _, packet_id = self._client.subscribe([(topic, options) for topic in topics])
         else:
-            self._client.subscribe([(topic, 1) for topic in topics])
+            _, packet_id = self._client.subscribe([(topic, 1) for topic in topics])
+        return packet_id or 0
 
     def mark_handled(self) -> None:
         """Report that a received message was handled, which frees a place for another message."""
@@ -236,11 +269,13 @@ class Connection:
         """Publish the will's message (`offline`), then send DISCONNECT.
 
         The broker does not publish the will after a DISCONNECT, so we publish its message
-        first. If the broker does not acknowledge it within `OFFLINE_ACK_TIMEOUT_S`, no
-        DISCONNECT is sent, and the broker publishes the will after `close`.
+        first. If the window has no room for it, or if the broker does not acknowledge it within
+        `OFFLINE_ACK_TIMEOUT_S`, no DISCONNECT is sent, and the broker publishes the will after
+        `close`.
         """
-        will = self._will
-        offline = self._client.publish(will.topic, will.body, qos=will.qos, retain=will.retain)
+        if not self.has_room(self._will):
+            return
+        offline = self._publish(self._will)
         try:
             offline.wait_for_publish(OFFLINE_ACK_TIMEOUT_S)
             self._disconnected = offline.is_published()

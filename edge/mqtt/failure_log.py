@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge.common.errors import UserError
 from edge.mqtt.broker import Broker, PacketTooLargeError, RefusedError, SessionTakenOverError
+from edge.mqtt.broker_limits import ALL_FEATURES, Features
 from edge.mqtt.connection import MAX_WAITING_MESSAGES
 from edge.mqtt.reconnect_backoff import SHORT_CONNECTIONS_TO_REPORT
 
@@ -27,6 +28,7 @@ class FailureLog:
         self._outbox_path = outbox_path
         self._refused_subscription_logged = False
         self._left_out_topics: set[str] = set()
+        self._missing_logged = ALL_FEATURES
         self.reset()
 
     def reset(self) -> None:
@@ -79,6 +81,26 @@ class FailureLog:
         if topic not in self._left_out_topics:
             log.warning("%s; it is not published", error)
         self._left_out_topics.add(topic)
+
+    def log_missing_features(self, features: Features) -> None:
+        """Log, once per feature, what the broker does not support if it allows only `features`."""
+        if self._missing_logged.retain and not features.retain:
+            log.warning(
+                "the broker at %s does not support retained messages; a program that subscribes"
+                " later receives the status and the state only when they are published again;"
+                " events are delivered all the same",
+                self._broker.address,
+            )
+        if self._missing_logged.qos and not features.qos:
+            log.warning(
+                "the broker at %s supports only messages of QoS 0; it does not acknowledge events,"
+                " so an event that is lost on the way is not sent again",
+                self._broker.address,
+            )
+        logged = self._missing_logged
+        self._missing_logged = Features(
+            logged.retain and features.retain, min(logged.qos, features.qos)
+        )
 
     def log_refused_subscription(self, topics: Sequence[str]) -> None:
         """Log, once per process, that the broker's access rules forbid reading `topics`."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,21 +15,15 @@ from typing import Any
 from edge.common.clock import Moment, now
 from edge.common.errors import UserError
 from edge.mqtt.broker import (
-    CONNECT_TIMEOUT_S,
     Broker,
     ConnectionLostError,
-    PacketTooLargeError,
     RefusedError,
     UnexplainedLossError,
-    closed_before_connack_error,
-    connack_error,
     connection_lost_error,
-    no_connack_error,
 )
 from edge.mqtt.command_format import VerbHandler
 from edge.mqtt.command_responder import CommandResponder
 from edge.mqtt.connection import (
-    ConnackReceived,
     Connection,
     Disconnected,
     Message,
@@ -40,12 +33,14 @@ from edge.mqtt.connection import (
     Signal,
     SubackReceived,
 )
+from edge.mqtt.connector import Connector
 from edge.mqtt.failure_log import FailureLog
 from edge.mqtt.home_assistant import BIRTH_PAYLOAD, BIRTH_TOPIC, Announcement
 from edge.mqtt.outbox_sender import OutboxSender
 from edge.mqtt.payloads import Topics
-from edge.mqtt.protocol_version import ProtocolVersion
 from edge.mqtt.reconnect_backoff import FIRST_DELAY_S, ReconnectBackoff
+from edge.mqtt.retained_sender import RetainedSender
+from edge.mqtt.sender_rotation import SenderRotation
 from edge.mqtt.worker_queue import PublishRetained, WorkerQueue
 from edge.outbox.outbox import Outbox
 
@@ -86,14 +81,17 @@ class Publisher:
         self._topics = topics
         self._client_id = broker.client_id or f"mask-patrol-{topics.device}"
         self._outbox = outbox
-        self._sender = OutboxSender(broker, topics, outbox, on_delivered, moment, clock)
+        self._failures = FailureLog(broker, self._client_id, outbox.path)
+        self._retained = RetainedSender(self._failures.log_left_out)
+        self._sender = OutboxSender(broker, topics, outbox, on_delivered, moment)
         self._responder = CommandResponder(topics, verbs or {})
+        self._senders = SenderRotation((self._retained, self._sender, self._responder))
         self._announcement = announcement
         self._clock = clock
         self._queue = WorkerQueue(clock)
-        self._protocol_version = ProtocolVersion(broker.version)
+        will = Message(topics["status"], OFFLINE, qos=1, retain=True)
+        self._connector = Connector(broker, self._client_id, will, self._queue, clock)
         self._backoff = ReconnectBackoff()
-        self._failures = FailureLog(broker, self._client_id, outbox.path)
         self._connected_s = 0.0
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self.connected = False
@@ -175,12 +173,15 @@ class Publisher:
         Return the error that ended it, or None after a clean disconnect.
         """
         try:
-            connection = self._connect()
+            connection = self._connector.connect()
             try:
                 self._publish_presence(connection)
                 self._serve(connection)
             except RefusedError:
                 connection.disconnect()
+                raise
+            except ConnectionLostError as error:
+                self._connector.record_loss(connection, error)
                 raise
             finally:
                 connection.close()
@@ -188,105 +189,57 @@ class Publisher:
             return error
         return None
 
-    def _connect(self) -> Connection:
-        """Return an accepted connection; raises UserError when the broker does not accept one."""
-        while True:
-            connection = self._new_connection()
-            answer = self._open(connection)
-            if isinstance(answer, ConnackReceived) and not answer.reason.is_failure:
-                self._protocol_version.accepted()
-                connection.max_bytes = answer.max_bytes or math.inf
-                return connection
-            connection.close()
-            if not isinstance(answer, ConnackReceived):
-                raise self._unanswered_error(answer)
-            if not self._protocol_version.refused(answer.reason):
-                raise connack_error(self._broker, answer.reason, self._client_id)
-
-    def _new_connection(self) -> Connection:
-        will = Message(self._topics["status"], OFFLINE, qos=1, retain=True)
-        protocol = self._protocol_version.protocol()
-        return Connection(self._broker, self._client_id, will, protocol, self._queue.signals)
-
-    def _open(self, connection: Connection) -> ConnackReceived | Disconnected | None:
-        """Open `connection` and return the broker's answer; close it on any exception."""
-        try:
-            connection.open()
-            return self._wait_for_connack(connection)
-        except BaseException:
-            connection.close()
-            raise
-
-    def _unanswered_error(self, answer: Disconnected | None) -> UserError:
-        """Return the error for a broker that closed the connection or did not answer in time."""
-        if answer is None:
-            error = no_connack_error(self._broker)
-        else:
-            error = closed_before_connack_error(self._broker)
-        if not isinstance(error, RefusedError):
-            self._protocol_version.unanswered()
-        return error
-
-    def _wait_for_connack(self, connection: Connection) -> ConnackReceived | Disconnected | None:
-        """Return the broker's answer to CONNECT; None if there is no answer in time."""
-        deadline_s = self._clock() + CONNECT_TIMEOUT_S
-        while (left_s := min(deadline_s - self._clock(), self._queue.time_left_s())) > 0.0:
-            signal = self._queue.take(left_s)
-            if (
-                isinstance(signal, ConnackReceived | Disconnected)
-                and signal.connection is connection
-            ):
-                return signal
-        return None
-
     def _publish_presence(self, connection: Connection) -> None:
         """Subscribe to commands and publish `online` and all retained messages."""
-        log.info("connected to the broker at %s", self._broker.address)
+        client_id = connection.limits.client_id or self._client_id
+        log.info("connected to the broker at %s as %s", self._broker.address, client_id)
         self.failure, self.connected, self._connected_s = None, True, self._clock()
         self.connections += 1
         self.version = connection.version
-        self._sender.start_connection()
-        self._responder.start_connection()
-        # Subscribe before `online` is published, so that a client that sees `online` can send a
-        # command at once.
-        birth_topics = [BIRTH_TOPIC] if self._announcement else []
-        connection.subscribe([self._responder.topic, *birth_topics])
-        connection.publish(Message(self._topics["status"], ONLINE, qos=1, retain=True))
+        self._senders.start_connection()
+        online = Message(self._topics["status"], ONLINE, qos=1, retain=True)
+        self._retained.enqueue(online)
+        if connection.features.qos:
+            # Subscribe before `online` is published, so that a client that sees `online` can send a
+            # command at once.
+            self._subscribe(connection)
+        else:
+            # Nothing is acknowledged. The answer to a subscription that follows `online` shows that
+            # the broker has accepted `online`; no event is sent before that.
+            self._retained.send_waiting(connection)
+            connection.window.add(self._subscribe(connection))
         for message in self._queue.retained.values():
-            self._publish_unless_too_large(connection, message)
-        self._announce(connection)
+            self._retained.enqueue(message)
+        self._announce()
 
-    def _announce(self, connection: Connection) -> None:
+    def _subscribe(self, connection: Connection) -> int:
+        topics = self._responder.topic_filters(connection.limits.wildcards_available)
+        birth_topics = [BIRTH_TOPIC] if self._announcement else []
+        return connection.subscribe([*topics, *birth_topics])
+
+    def _announce(self) -> None:
         if self._announcement is not None:
             message = _retained_message(self._announcement.topic, self._announcement.body, qos=1)
-            self._publish_unless_too_large(connection, message)
-
-    def _publish_unless_too_large(self, connection: Connection, message: Message) -> None:
-        """Publish a message other than an event; one that is too large must not block events."""
-        try:
-            connection.publish(message)
-        except PacketTooLargeError as error:
-            self._failures.log_left_out(error, message.topic)
+            self._retained.enqueue(message)
 
     def _serve(self, connection: Connection) -> None:
-        """Send events and replies and handle signals until we stop.
+        """Send all kinds of messages and handle signals until we stop.
 
         Raises ConnectionLostError when the connection is lost or acknowledges nothing, and
         RefusedError when the broker rejects an event.
         """
         while True:
-            self._sender.send_waiting(connection)
-            if self._queue.stopping and (self._sender.idle or self._is_finished()):
+            self._senders.send_waiting(connection)
+            if self._queue.stopping and self._may_disconnect(connection):
                 connection.disconnect()
                 return
-            self._responder.publish_replies(connection)
-            if (ack_left_s := self._sender.ack_time_left_s()) <= 0.0:
+            if (ack_left_s := connection.window.ack_time_left_s()) <= 0.0:
                 raise ConnectionLostError(
-                    f"the broker at {self._broker.address} does not acknowledge any event"
+                    f"the broker at {self._broker.address} does not acknowledge any message"
                 )
             item = self._queue.take(min(self._queue.time_left_s(), ack_left_s))
             if isinstance(item, PublishRetained):
-                self._publish_unless_too_large(connection, item.message)
+                self._retained.enqueue(item.message)
             elif isinstance(item, Signal) and item.connection is connection:
                 self._handle(item)
 
@@ -296,21 +249,35 @@ class Publisher:
         Raises ConnectionLostError for `Disconnected`, RefusedError for a rejected event.
         """
         match signal:
-            case PubackReceived():
-                self._responder.handle_puback(signal.packet_id)
-                self._sender.handle_puback(signal)
+            case PubackReceived(connection, packet_id):
+                connection.window.acknowledge(packet_id)
+                if connection.features.qos:
+                    self._record_success(connection)
+                self._senders.handle_puback(signal)
             case MessageReceived(connection, topic, payload) if topic == BIRTH_TOPIC:
                 connection.mark_handled()
                 if payload == BIRTH_PAYLOAD:
-                    self._announce(connection)
+                    self._announce()
             case MessageReceived():
                 self._responder.enqueue(signal)
             case MessagesDropped():
                 self._failures.log_dropped_commands()
-            case SubackReceived(_, refused) if refused:
-                self._failures.log_refused_subscription(refused)
-            case Disconnected(_, reason):
-                raise connection_lost_error(self._broker, reason, self._client_id)
+            case SubackReceived(connection, packet_id, refused):
+                connection.window.acknowledge(packet_id)
+                if not connection.features.qos:
+                    self._record_success(connection)
+                if refused:
+                    self._failures.log_refused_subscription(refused)
+            case Disconnected(connection, reason):
+                client_id = connection.limits.client_id or self._client_id
+                raise connection_lost_error(self._broker, reason, client_id)
+
+    def _record_success(self, connection: Connection) -> None:
+        """Record that the broker accepts what is sent on `connection`, when this is first known."""
+        if not connection.proven:
+            connection.proven = True
+            self._connector.record_success(connection)
+            self._failures.log_missing_features(connection.features)
 
     def _wait(self, seconds: float) -> None:
         """Wait between two attempts; a stop request shortens the wait."""
@@ -320,6 +287,17 @@ class Publisher:
                 left_s = min(left_s, FIRST_DELAY_S, self._queue.time_left_s())
                 until_s = self._clock() + left_s
             self._queue.take(left_s)
+
+    def _may_disconnect(self, connection: Connection) -> bool:
+        """Return whether everything was sent and every event acknowledged, or the time is up.
+
+        There must also be room for `offline`: its acknowledgement shows that the messages before it
+        have arrived.
+        """
+        if self._queue.time_left_s() <= 0.0:
+            return True
+        events_done = self._sender.finished or self._outbox.depth() == 0
+        return self._retained.finished and events_done and connection.window.free > 0
 
     def _is_finished(self) -> bool:
         """Return whether a stop was requested and no event waits or the time is up."""

@@ -9,6 +9,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge.common.errors import UserError
 from edge.mqtt.broker import Broker, PacketTooLargeError
+from edge.mqtt.broker_limits import BrokerLimits
 from edge.mqtt.command_format import MAX_COMMAND_BYTES
 from edge.mqtt.connection import (
     MAX_WAITING_MESSAGES,
@@ -150,7 +151,7 @@ def test_packet_size_is_computed_as_the_broker_does(tmp_path: Path, over: int) -
     signals: Signals = queue.SimpleQueue()
     connection = Connection(server.broker, "x", WILL, V5, signals)
     connection.open()
-    assert next_signal(signals, ConnackReceived).max_bytes == MAX_BYTES
+    assert next_signal(signals, ConnackReceived).limits.max_packet_bytes == MAX_BYTES
     # A packet of more than 127 bytes has a remaining length of two bytes instead of one.
     overhead = Message("t", "", 1, False).packet_bytes + 1
     message = Message("t", (MAX_BYTES + over - overhead) * "x", 1, False)
@@ -164,7 +165,7 @@ def test_packet_size_is_computed_as_the_broker_does(tmp_path: Path, over: int) -
 
 def test_packet_above_the_limit_is_not_sent(mosquitto: Mosquitto) -> None:
     connection = opened(mosquitto.broker, queue.SimpleQueue())
-    connection.max_bytes = MAX_BYTES
+    connection.accept(BrokerLimits(max_packet_bytes=MAX_BYTES))
     with pytest.raises(PacketTooLargeError, match="accepts messages of 400 bytes at most"):
         connection.publish(Message("t", MAX_BYTES * "x", qos=1, retain=False))
     connection.close()

@@ -7,6 +7,7 @@ import pytest
 
 from edge.common.errors import UserError
 from edge.mqtt.broker import Broker, LoginRefusedError, PacketTooLargeError, SessionTakenOverError
+from edge.mqtt.broker_limits import Features
 from edge.mqtt.failure_log import FailureLog
 
 
@@ -86,3 +87,14 @@ def test_short_connections_name_the_probable_reasons(
     failures.log_short_connections()
     assert "closed the connection 3 times in a row" in caplog.text
     assert "another client use the same client identifier, 'mask-patrol-door1'" in caplog.text
+
+
+def test_missing_feature_is_logged_once(
+    failures: FailureLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    for features in (Features(), Features(retain=False), Features(), Features(False, 0)):
+        failures.log_missing_features(features)
+    assert [text.partition(";")[0] for text in caplog.messages] == [
+        "the broker at b:1883 does not support retained messages",
+        "the broker at b:1883 supports only messages of QoS 0",
+    ]

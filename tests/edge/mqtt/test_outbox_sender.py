@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 import queue
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,9 +9,11 @@ import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge.mqtt.broker import Broker, PacketTooLargeError, RefusedError
+from edge.mqtt.broker_limits import BrokerLimits
 from edge.mqtt.connection import ConnackReceived, Connection, Message, PubackReceived, Signal
-from edge.mqtt.outbox_sender import ACK_TIMEOUT_S, MAX_EVENTS_IN_FLIGHT, OutboxSender
+from edge.mqtt.outbox_sender import OutboxSender
 from edge.mqtt.payloads import Topics
+from edge.mqtt.send_window import MAX_IN_FLIGHT
 from edge.outbox.outbox import Outbox
 from tests.support.clock import MomentClock
 from tests.support.mqtt.brokers import Mosquitto, Subscriber
@@ -38,7 +39,6 @@ class Bench:
             self.outbox,
             lambda seq, seconds: self.delivered.append((seq, seconds)),
             moment=self.clock,
-            clock=lambda: self.clock().boot_s,
         )
         self.connection = self.connect()
 
@@ -60,6 +60,7 @@ class Bench:
         """Wait for the broker's next PUBACK and pass it to the sender."""
         signal = self._signals.get(timeout=PATIENCE_S)
         assert isinstance(signal, PubackReceived)
+        self.connection.window.acknowledge(signal.packet_id)
         self.sender.handle_puback(signal)
 
     def close(self) -> None:
@@ -77,25 +78,23 @@ def bench(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[Bench]:
 def test_acknowledged_event_is_removed(bench: Bench) -> None:
     bench.put(0)
     bench.send()
-    assert not bench.sender.idle
+    assert not bench.sender.finished
     bench.handle_puback()
-    assert bench.sender.idle
+    assert bench.sender.finished
     assert (bench.outbox.depth(), bench.sender.acknowledged) == (0, 1)
 
 
 def test_number_of_events_in_flight_is_limited(bench: Bench, subscriber: Subscriber) -> None:
-    for n in range(MAX_EVENTS_IN_FLIGHT + 2):
+    for n in range(MAX_IN_FLIGHT + 2):
         bench.put(n)
     bench.send()
     bench.send()
-    assert len(bench.sender._in_flight) == MAX_EVENTS_IN_FLIGHT
+    assert len(bench.sender._in_flight) == MAX_IN_FLIGHT
     bench.handle_puback()
     bench.send()
-    subscriber.wait_for(
-        lambda: len(subscriber.bodies("events")) == MAX_EVENTS_IN_FLIGHT + 1, "one more"
-    )
+    subscriber.wait_for(lambda: len(subscriber.bodies("events")) == MAX_IN_FLIGHT + 1, "one more")
     numbers = [event["n"] for event in subscriber.bodies("events")]
-    assert numbers == list(range(MAX_EVENTS_IN_FLIGHT + 1))
+    assert numbers == list(range(MAX_IN_FLIGHT + 1))
 
 
 def test_unacknowledged_event_is_sent_again_after_reconnect(
@@ -130,23 +129,18 @@ def test_delivery_time_excludes_events_before_the_connection(bench: Bench) -> No
     assert bench.delivered == []
 
 
-def test_time_for_acknowledgement_is_limited(bench: Bench) -> None:
-    bench.put(0)
-    assert bench.sender.ack_time_left_s() == math.inf
-    bench.send()
-    bench.clock.advance(ACK_TIMEOUT_S - 1.0)
-    assert bench.sender.ack_time_left_s() == 1.0
-    bench.clock.advance(1.0)
-    assert bench.sender.ack_time_left_s() <= 0.0
-
-
-def test_acknowledgement_restarts_the_time_limit(bench: Bench) -> None:
+def test_event_waits_for_room_in_the_window(bench: Bench) -> None:
+    bench.connection.accept(BrokerLimits(receive_maximum=1))
     for n in range(2):
         bench.put(n)
     bench.send()
-    bench.clock.advance(ACK_TIMEOUT_S - 1.0)
     bench.handle_puback()
-    assert bench.sender.ack_time_left_s() == ACK_TIMEOUT_S
+    assert not bench.sender.finished
+    bench.send()
+    bench.handle_puback()
+    bench.send()
+    assert bench.sender.finished
+    assert bench.outbox.depth() == 0
 
 
 def test_rejected_event_is_kept(tmp_path: Path) -> None:
@@ -162,7 +156,7 @@ def test_rejected_event_is_kept(tmp_path: Path) -> None:
 
 
 def test_too_large_event_is_reported_after_earlier_ones(bench: Bench) -> None:
-    bench.connection.max_bytes = 300
+    bench.connection.accept(BrokerLimits(max_packet_bytes=300))
     bench.put(0)
     bench.put(1, "x" * 400)
     bench.send()

@@ -11,10 +11,10 @@ import pytest
 
 from edge.mqtt.broker import Broker, LoginRefusedError
 from edge.mqtt.embedded_broker import EmbeddedBroker
-from edge.mqtt.outbox_sender import MAX_EVENTS_IN_FLIGHT
 from edge.mqtt.payloads import Topics
 from edge.mqtt.protocol_version import MAX_UNANSWERED
 from edge.mqtt.publisher import HANG_TIMEOUT_S, Publisher
+from edge.mqtt.send_window import MAX_IN_FLIGHT
 from edge.mqtt.worker_queue import MAX_WAIT_S
 from edge.outbox.outbox import Outbox
 from tests.support.clock import MomentClock, RunningClock
@@ -52,7 +52,7 @@ def test_reconnects_if_nothing_is_acknowledged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Pings are answered but no PUBACK arrives, as if an error had ended paho's thread."""
-    monkeypatch.setattr("edge.mqtt.outbox_sender.ACK_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("edge.mqtt.send_window.ACK_TIMEOUT_S", 0.5)
     relay = Relay(mosquitto.broker, drops_type=0x40)
     publisher = start_publisher(relay.broker)
     outbox.put({"n": 1})
@@ -101,7 +101,7 @@ def test_will_is_published_when_connection_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Without the will, `online` would remain until another connection is made."""
-    monkeypatch.setattr("edge.mqtt.outbox_sender.ACK_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("edge.mqtt.send_window.ACK_TIMEOUT_S", 0.5)
     relay = Relay(mosquitto.broker, drops_type=0x40)
     publisher = start_publisher(relay.broker)
     subscriber.wait_for_status("online")
@@ -141,7 +141,7 @@ def test_failed_attempts_leave_no_open_files(
     start_publisher: StartPublisher, monkeypatch: pytest.MonkeyPatch, silent: bool
 ) -> None:
     """The server accepts connections and is silent or closes them; the garbage collector is off."""
-    monkeypatch.setattr("edge.mqtt.publisher.CONNECT_TIMEOUT_S", 0.02 if silent else 10.0)
+    monkeypatch.setattr("edge.mqtt.connector.CONNECT_TIMEOUT_S", 0.02 if silent else 10.0)
     monkeypatch.setattr("edge.mqtt.reconnect_backoff.FIRST_DELAY_S", 0.001)
     monkeypatch.setattr("edge.mqtt.reconnect_backoff.MAX_DELAY_S", 0.001)
     gc.collect()
@@ -253,7 +253,7 @@ def test_unacknowledged_events_are_resent_in_order(
         seqs.append(outbox.put({"n": n}))
         publisher.wake()
     subscriber.wait_for(
-        lambda: len(subscriber.bodies("events")) == 1 + MAX_EVENTS_IN_FLIGHT, "a full window"
+        lambda: len(subscriber.bodies("events")) == 1 + MAX_IN_FLIGHT, "a full window"
     )
     assert publisher.acknowledged == 1
     assert outbox.depth() == 30
@@ -261,11 +261,11 @@ def test_unacknowledged_events_are_resent_in_order(
     wait_until(lambda: outbox.depth() == 0, "delivery")
     # The broker may acknowledge an event before the subscriber receives it.
     subscriber.wait_for(
-        lambda: len(subscriber.bodies("events")) >= 1 + MAX_EVENTS_IN_FLIGHT + 30,
+        lambda: len(subscriber.bodies("events")) >= 1 + MAX_IN_FLIGHT + 30,
         "the remaining events",
     )
     received = [(e["seq"], e["replayed"]) for e in subscriber.bodies("events")[1:]]
-    assert received == [(s, False) for s in seqs[:MAX_EVENTS_IN_FLIGHT]] + [(s, True) for s in seqs]
+    assert received == [(s, False) for s in seqs[:MAX_IN_FLIGHT]] + [(s, True) for s in seqs]
     publisher.stop(STOP_S)
     relay.close()
 
