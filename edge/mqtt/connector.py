@@ -13,7 +13,6 @@ from edge.mqtt.broker import (
     Broker,
     ConnectionLostError,
     RefusedError,
-    UnexplainedLossError,
     closed_before_connack_error,
     connack_error,
     no_connack_error,
@@ -81,10 +80,11 @@ class Connector:
 
     def record_loss(self, connection: Connection, error: ConnectionLostError) -> None:
         """Record that `connection` ended with `error`."""
-        if error.reason is not None and self._fallback.refused(error.reason):
-            return
-        unexplained = isinstance(error, UnexplainedLossError)
-        if unexplained and not connection.proven and not connection.is_mqtt_5:
+        if error.reason is None:
+            return  # the broker did not end it
+        if connection.is_mqtt_5:
+            self._fallback.refused(error.reason)
+        elif not connection.proven:
             self._fallback.closed()
 
     def _may_retry(self, answer: Disconnected | None, error: UserError) -> bool:

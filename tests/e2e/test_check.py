@@ -71,6 +71,13 @@ def test_missing_right_to_publish_is_found(tmp_path: Path) -> None:
     assert "allowed to write to the topic?" in text
 
 
+def test_broker_with_fewer_features_is_ok(tmp_path: Path) -> None:
+    server = Mosquitto(tmp_path, more=("max_qos 0", "retain_available false")).start()
+    process = mask_patrol(tmp_path, "check", "--broker", server.broker.address)
+    server.stop()
+    assert results_by_part(process.stdout)["broker"][0] == "ok"
+
+
 def test_invalid_configuration_ends_the_check(tmp_path: Path) -> None:
     config = tmp_path / "bad.toml"
     config.write_text("[mqtt]\nprot = 1\n")

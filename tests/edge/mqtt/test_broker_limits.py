@@ -254,6 +254,16 @@ def test_mosquitto_with_fewer_features_receives_events(
     server.stop()
 
 
+def test_disconnect_of_a_3_1_1_broker_is_taken_for_a_closed_connection(
+    outbox: Outbox, start_broker: StartBroker, start_publisher: StartPublisher
+) -> None:
+    """Only MQTT 5 allows a broker to send DISCONNECT, so paho reports a protocol error."""
+    server = start_broker(retain=False, checks_will=False, disconnects_311=True)
+    outbox.put({"n": 0})
+    start_publisher(replace(server.broker, version="3.1.1"))
+    wait_until(lambda: outbox.depth() == 0, "delivery")
+
+
 def test_one_closed_attempt_costs_no_feature(
     mosquitto: Mosquitto, start_publisher: StartPublisher, caplog: pytest.LogCaptureFixture
 ) -> None:

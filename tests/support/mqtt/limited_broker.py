@@ -42,6 +42,8 @@ class Limits:
     only_client_id: str = ""
     checks_will: bool = True
     announced: bool = True
+    #: Whether a client of 3.1.1 is sent a DISCONNECT, too, which that version does not allow.
+    disconnects_311: bool = False
 
     def properties(self) -> bytes:
         """Return the properties of the CONNACK, with their length."""
@@ -278,7 +280,7 @@ class _Link:
     def _refuse(self, reason: int, violation: str) -> bool:
         """Record a violation and end the connection; only MQTT 5 can state the reason."""
         self._server.violations.append(violation)
-        if self.is_mqtt_5:
+        if self.is_mqtt_5 or self._limits.disconnects_311:
             self.send(0xE0, bytes([reason, 0]))
         return False
 
