@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,8 +13,8 @@ from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model, user_path
 from edge.config.settings import ClassifierSettings, EventSettings
-from edge.inference.interpreter import load_interpreter
 from edge.inference.model_file import digest, read_model
+from edge.inference.network import Network, require_model_trial
 
 CHANNELS = 3
 
@@ -69,16 +68,18 @@ class Classifier:
     def __init__(self, path: Path, threads: int = 1, runtime: str | None = None) -> None:
         """Load the model file `path`; `runtime` is as in `load_interpreter`.
 
-        Raises UserError if the file cannot be read or loaded, if its card is missing or invalid,
-        or if its tensors do not match the card.
+        A model whose card has no digest is tried in a child process first.
+
+        Raises UserError if the file is damaged or cannot be read or loaded, if its card is missing
+        or invalid, or if its tensors do not match the card.
         """
         model = read_model(path, "model", "classifier.model")
         self.card: Card = read_card(model, path)
         self.digest = digest(model)
-        interpreter, self.runtime = load_interpreter(model, threads, runtime)
-        self._interpreter: Any = interpreter
-        self._input = interpreter.get_input_details()[0]
-        self._output = interpreter.get_output_details()[0]
+        if self.card.flatbuffer_sha256 is None:
+            require_model_trial(model, path, threads, runtime)
+        self._network = Network(model, path, threads, runtime)
+        self.runtime = self._network.runtime
         self._size_px = (self.card.input.height, self.card.input.width)
         self._check_tensors(path)
 
@@ -98,22 +99,24 @@ class Classifier:
     def _infer(self, pixels: Pixels) -> Scores:
         if self.card.input.colour == "BGR":
             pixels = pixels[:, :, ::-1]
-        self._interpreter.set_tensor(self._input["index"], pixels[np.newaxis])
-        self._interpreter.invoke()
-        raw = self._interpreter.get_tensor(self._output["index"])[0]
-        scale, zero_point = self._output["quantization"]
-        values = (raw.astype(np.float32) - zero_point) * scale if scale else raw
+        self._network.run(pixels[np.newaxis])
+        (tensor,) = self._network.outputs
+        values = tensor.real(self._network.output(tensor)[0])
         return Scores({k: float(v) for k, v in zip(self.card.labels, values, strict=True)})
 
     def _check_tensors(self, path: Path) -> None:
+        outputs = self._network.outputs
+        if len(outputs) != 1:
+            raise UserError(
+                f"{path} is not a classifier: it has {len(outputs)} outputs instead of one"
+            )
         for field, tensor, shape, dtypes in (
-            ("input", self._input, [1, *self._size_px, CHANNELS], (np.uint8,)),
-            ("labels", self._output, [1, len(self.card.labels)], (np.uint8, np.int8, np.float32)),
+            ("input", self._network.input, (1, *self._size_px, CHANNELS), ("uint8",)),
+            ("labels", outputs[0], (1, len(self.card.labels)), ("uint8", "int8", "float32")),
         ):
-            actual, dtype = tensor["shape"].tolist(), tensor["dtype"]
-            if actual != shape or dtype not in dtypes:
+            if tensor.shape != shape or tensor.dtype.name not in dtypes:
                 raise UserError(
-                    f"the card of {path} does not match the model: according to"
-                    f" `{field}` the tensor must be {shape} {'/'.join(d.__name__ for d in dtypes)},"
-                    f" but it is {actual} {dtype.__name__}"
+                    f"the card of {path} does not match the model: according to `{field}` the"
+                    f" tensor must be {list(shape)} {'/'.join(dtypes)}, but it is"
+                    f" {list(tensor.shape)} {tensor.dtype.name}"
                 )

@@ -12,12 +12,13 @@ from typing import Annotated, Any
 import msgspec
 
 from edge.common.errors import UserError
+from edge.inference.card_archive import attach_files, read_attached
 from edge.inference.model_file import (
     CARD_NAME,
-    attach_files,
-    attached_files,
     card_bytes,
     decode_card,
+    digest,
+    require_undamaged,
 )
 
 LABELS_NAME = "labels.txt"
@@ -68,7 +69,10 @@ class DataSet(_CardPart, frozen=True, kw_only=True):
 
 
 class Card(_CardPart, frozen=True, kw_only=True):
-    """The description of a model: the parameters that the daemon needs, and facts for users."""
+    """The description of a model: the parameters that the daemon needs, and facts for users.
+
+    `attach_card` sets `flatbuffer_sha256`; cards of earlier versions do not have it.
+    """
 
     card_version: int = 1
     name: str
@@ -77,6 +81,7 @@ class Card(_CardPart, frozen=True, kw_only=True):
     labels: list[str]
     quantisation: str
     alert: Alert
+    flatbuffer_sha256: str | None = None
     keras_sha256: str
     training_data: list[DataSet]
     figures: dict[str, Any]
@@ -85,7 +90,11 @@ class Card(_CardPart, frozen=True, kw_only=True):
 
 
 def attach_card(flatbuffer: bytes, card: Card) -> bytes:
-    """Return `flatbuffer` with `card` appended; the same arguments give the same bytes."""
+    """Return `flatbuffer` with `card` and its digest appended.
+
+    The same arguments give the same bytes.
+    """
+    card = msgspec.structs.replace(card, flatbuffer_sha256=digest(flatbuffer))
     labels = "".join(f"{label}\n" for label in card.labels).encode()
     return attach_files(flatbuffer, {LABELS_NAME: labels, CARD_NAME: card_bytes(card)})
 
@@ -93,11 +102,14 @@ def attach_card(flatbuffer: bytes, card: Card) -> bytes:
 def read_card(model: bytes, path: Path) -> Card:
     """Return the card appended to `model`; `path` is used only in error messages.
 
-    Raises UserError if the card is missing or one of its fields is invalid.
+    Raises UserError if the card is missing, if one of its fields is invalid, or if the model does
+    not have the digest in the card.
     """
-    raw, labels = attached_files(model, (CARD_NAME, LABELS_NAME), path)
-    card = decode_card(raw, Card, path)
-    _check(card, labels.decode(errors="replace").split(), path)
+    attached = read_attached(model, path)
+    card = decode_card(attached.file(CARD_NAME, path), Card, path)
+    require_undamaged(attached, card.flatbuffer_sha256, path)
+    labels = attached.file(LABELS_NAME, path).decode(errors="replace").split()
+    _check(card, labels, path)
     return card
 
 

@@ -16,3 +16,9 @@ class UsageError(UserError):
     """The command line or the configuration is invalid; nothing was started."""
 
     exit_code = 2
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of the message of `error`, or else its type."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

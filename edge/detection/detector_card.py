@@ -9,12 +9,13 @@ import msgspec
 
 from edge.common.errors import UserError
 from edge.detection.point_grid import STRIDES
+from edge.inference.card_archive import attach_files, read_attached
 from edge.inference.model_file import (
     CARD_NAME,
-    attach_files,
-    attached_files,
     card_bytes,
     decode_card,
+    digest,
+    require_undamaged,
 )
 
 KIND: Literal["face detector"] = "face detector"
@@ -67,6 +68,7 @@ class DetectorCard(_CardPart, frozen=True, kw_only=True):
     """The description of a network: the parameters that the daemon needs, and facts for users.
 
     `training_data` is the digest of each data set's annotations, by the name of the data set.
+    `attach_detector_card` sets `flatbuffer_sha256`; cards of earlier versions do not have it.
     """
 
     card_version: int = VERSION
@@ -78,6 +80,7 @@ class DetectorCard(_CardPart, frozen=True, kw_only=True):
     box: BoxConvention
     threshold: Threshold
     quantisation: str
+    flatbuffer_sha256: str | None = None
     keras_sha256: str
     training_data: dict[str, str]
     figures: dict[str, Any]
@@ -86,17 +89,23 @@ class DetectorCard(_CardPart, frozen=True, kw_only=True):
 
 
 def attach_detector_card(flatbuffer: bytes, card: DetectorCard) -> bytes:
-    """Return `flatbuffer` with `card` appended; the same arguments give the same bytes."""
+    """Return `flatbuffer` with `card` and its digest appended.
+
+    The same arguments give the same bytes.
+    """
+    card = msgspec.structs.replace(card, flatbuffer_sha256=digest(flatbuffer))
     return attach_files(flatbuffer, {CARD_NAME: card_bytes(card)})
 
 
 def read_detector_card(model: bytes, path: Path) -> DetectorCard:
     """Return the card appended to `model`; `path` is used only in error messages.
 
-    Raises UserError if the card is missing, or one of its fields is invalid.
+    Raises UserError if the card is missing, if one of its fields is invalid, or if the model does
+    not have the digest in the card.
     """
-    (raw,) = attached_files(model, [CARD_NAME], path)
-    card = decode_card(raw, DetectorCard, path)
+    attached = read_attached(model, path)
+    card = decode_card(attached.file(CARD_NAME, path), DetectorCard, path)
+    require_undamaged(attached, card.flatbuffer_sha256, path)
     problem = None
     if card.card_version != VERSION:
         problem = f"`card_version` is {card.card_version}, but this program can only read {VERSION}"

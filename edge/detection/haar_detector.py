@@ -8,12 +8,14 @@ import cv2
 import numpy as np
 
 from edge.common.arrays import Box, Pixels
-from edge.common.errors import UserError
-from edge.common.paths import kind_of, user_path
+from edge.common.errors import UserError, first_line
+from edge.common.paths import user_path
 from edge.config.settings import DetectorSettings
 from edge.detection.face_detector import Face, without_overlaps
 from edge.detection.luma import Luma
 from edge.detection.luma_detector import LumaDetector
+from edge.inference.model_file import digest, read_model
+from edge.inference.trial import require_trial
 
 #: The frontal cascade of OpenCV that finds the most faces in the time that it takes. Measured in
 #: 240 annotated photographs with a scale factor of 1.1, a width of 320 px, and faces from 7% of the
@@ -23,6 +25,8 @@ from edge.detection.luma_detector import LumaDetector
 #: clips: the defaults of `detector` are the cheapest of these settings with which alerts come
 #: within 0.3 s of the alerts of a full search. See "The detector" in training/EXPERIMENTS.md.
 DEFAULT_CASCADE = "haarcascade_frontalface_alt2.xml"
+#: The digest of this file, which is the same in all releases of OpenCV 4 that can be installed.
+DEFAULT_CASCADE_SHA256 = "sha256:7b0c967d9abbdfbde025eb9c786947d151b6426040d07a8f9562ed8fd90724b4"
 #: A search within `reach` face widths of a predicted face finds faces whose width is at least
 #: `1 - SHRINK_PER_REACH * reach` and at most `1 + GROWTH_PER_REACH * reach` times the predicted
 #: width.
@@ -37,14 +41,13 @@ class HaarDetector(LumaDetector):
     """A Haar cascade of OpenCV, run on a grey image scaled down to a working width."""
 
     def __init__(self, settings: DetectorSettings) -> None:
-        """Load the cascade; raises UserError if the file is missing or is not a cascade."""
+        """Load the cascade; raises UserError if the file is missing, damaged, or no cascade.
+
+        A cascade other than the default one is tried in a child process first.
+        """
         path = user_path(settings.cascade) if settings.cascade else default_cascade()
-        if kind_of(path) != "file":
-            raise UserError(
-                f"no such cascade file: {path};"
-                " leave detector.cascade empty to use the cascade of OpenCV"
-            )
-        self._cascade = _load_cascade(path)
+        _require_usable(path)
+        self._cascade = load_cascade(path)
         self.name = path.name
         super().__init__(settings)
 
@@ -89,15 +92,19 @@ class HaarDetector(LumaDetector):
     ) -> list[Face]:
         """Run the cascade on `grey`, the part of the luma image that starts at `corner`.
 
-        Faces are between `min_px` and `max_px` wide; 0 means no bound.
+        Faces are between `min_px` and `max_px` wide; 0 means no bound. Raises UserError if OpenCV
+        fails.
         """
-        boxes, supports = self._cascade.detectMultiScale2(
-            grey,
-            scaleFactor=self._settings.scale_factor,
-            minNeighbors=self._settings.min_neighbors,
-            minSize=(min_px, min_px),
-            maxSize=(max_px, max_px),
-        )
+        try:
+            boxes, supports = self._cascade.detectMultiScale2(
+                grey,
+                scaleFactor=self._settings.scale_factor,
+                minNeighbors=self._settings.min_neighbors,
+                minSize=(min_px, min_px),
+                maxSize=(max_px, max_px),
+            )
+        except cv2.error as error:
+            raise UserError(f"OpenCV cannot search with {self.name}: {first_line(error)}") from None
         left, top = corner
         return [
             Face(((x + left) / scale, (y + top) / scale, w / scale, h / scale), int(n))
@@ -110,7 +117,23 @@ def default_cascade() -> Path:
     return Path(cv2.__file__).parent / "data" / DEFAULT_CASCADE
 
 
-def _load_cascade(path: Path) -> cv2.CascadeClassifier:
+def _require_usable(path: Path) -> None:
+    """Raise UserError if the file cannot be read, is damaged, or crashes OpenCV."""
+    if digest(read_model(path, "cascade file", "detector.cascade")) == DEFAULT_CASCADE_SHA256:
+        return
+    if path == default_cascade():
+        raise UserError(
+            f"{path} is damaged: it does not have the digest of OpenCV's file; install"
+            " opencv-python-headless again"
+        )
+    require_trial("edge.detection.opencv_trial", ["cascade", str(path)], path)
+
+
+def load_cascade(path: Path) -> cv2.CascadeClassifier:
+    """Load a cascade that is known to be undamaged, or in a process that may crash.
+
+    Raises UserError if OpenCV cannot read it.
+    """
     try:
         cascade = cv2.CascadeClassifier(str(path))
     except (cv2.error, SystemError):  # OpenCV's binding wraps a parse error in a SystemError

@@ -21,7 +21,7 @@ YUNET_SUFFIX = ".onnx"
 def load_detector(settings: DetectorSettings) -> FaceDetector:
     """Load the parts of the detector that `detector.kind` names.
 
-    Raises UserError if a file is missing or is not what it should be.
+    Raises UserError if a file is missing, damaged, or not what it should be.
     """
     if settings.kind == "haar":
         return FaceDetector.of(HaarDetector(settings))

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from edge.common.errors import UserError
+from edge.common.errors import UserError, first_line
 
 #: Distribution name and module of each runtime, in the order in which they are tried: the faster
 #: first (see "Which runtime" in edge/bench/README.md).
@@ -25,7 +25,8 @@ def load_interpreter(model: bytes, threads: int = 1, runtime: str | None = None)
     `runtime` selects one of `RUNTIMES` by its distribution name. By default the first runtime is
     used that is installed *and* whose interpreter can be constructed: with numpy 2, tflite-runtime
     can be imported, but its interpreter cannot be constructed. A process that calls this function
-    must not import TensorFlow, whose symbols clash with those of tflite-runtime.
+    must not import TensorFlow, whose symbols clash with those of tflite-runtime. A damaged model
+    can crash the process: see `edge.inference.network`.
 
     Raises UserError if no runtime can load the model.
     """
@@ -42,9 +43,8 @@ def load_interpreter(model: bytes, threads: int = 1, runtime: str | None = None)
             with _native_stderr_silenced():
                 interpreter = module.Interpreter(model_content=model, num_threads=threads)
                 interpreter.allocate_tensors()
-        except (ValueError, RuntimeError, MemoryError, AttributeError, ImportError) as error:
-            reason = str(error).strip() or type(error).__name__
-            failures.append(f"{name}: {reason.splitlines()[0]}")
+        except Exception as error:  # the bindings of the runtimes document no exceptions
+            failures.append(f"{name}: {first_line(error)}")
             continue
         return interpreter, name
     raise UserError("no TFLite runtime could load the model: " + "; ".join(failures))

@@ -1,37 +1,20 @@
-"""A model file: a TFLite flatbuffer with a zip archive appended to it, which contains its card.
-
-This is the "associated files" convention of TFLite: the flatbuffer comes first, runtimes ignore
-what follows it, and any unzip tool can read the archive.
-"""
+"""A model file: a TFLite flatbuffer with an archive appended to it, which contains its card."""
 
 from __future__ import annotations
 
 import hashlib
-import io
-import struct
-import zipfile
-import zlib
-from collections.abc import Mapping, Sequence
+import stat
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from edge.common.errors import UserError
+from edge.inference.card_archive import Attached
 
 CARD_NAME = "model.json"
-
-#: Exceptions that `zipfile` raises for a missing, incomplete or damaged archive.
-ARCHIVE_ERRORS = (
-    zipfile.BadZipFile,
-    RuntimeError,
-    LookupError,
-    ValueError,
-    OSError,
-    EOFError,
-    struct.error,
-    zlib.error,
-)
+#: Larger files are refused before they are read; the shipped models have less than 1 MB.
+MAX_MODEL_BYTES = 256 << 20
 
 CardT = TypeVar("CardT", bound=msgspec.Struct)
 
@@ -39,42 +22,23 @@ CardT = TypeVar("CardT", bound=msgspec.Struct)
 def read_model(path: Path, name: str, setting: str) -> bytes:
     """Return the bytes of the model file `path`.
 
-    Raises UserError if it cannot be read, with the `name` of the model and the `setting` that
-    configures it.
+    Raises UserError if it cannot be read or is too large, with the `name` of the model and the
+    `setting` that configures it.
     """
     try:
-        return path.read_bytes()
+        # Reading a pipe may wait forever, and a device may have no end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(0, "it is not a regular file")
+        with path.open("rb") as file:
+            model = file.read(MAX_MODEL_BYTES + 1)
+        if len(model) > MAX_MODEL_BYTES:
+            raise OSError(0, f"it is larger than {MAX_MODEL_BYTES >> 20} MiB")
     except OSError as error:
         raise UserError(
             f"cannot read the {name} {path}: {error.strerror};"
             f" leave {setting} empty to use the shipped one"
         ) from None
-
-
-def attach_files(flatbuffer: bytes, files: Mapping[str, bytes]) -> bytes:
-    """Return `flatbuffer` with `files` appended; the same arguments give the same bytes."""
-    buffer = io.BytesIO(flatbuffer)
-    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
-        for name, content in files.items():
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content)
-    return buffer.getvalue()
-
-
-def attached_files(model: bytes, names: Sequence[str], path: Path) -> list[bytes]:
-    """Return the files with `names` that are appended to `model`.
-
-    Raises UserError if one is missing; `path` is used only in its message.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(model)) as archive:
-            return [archive.read(name) for name in names]
-    except ARCHIVE_ERRORS as error:
-        raise UserError(
-            f"{path} has no model card ({error}); convert it with `make convert`,"
-            " or use a model that ships with Mask Patrol"
-        ) from None
+    return model
 
 
 def card_bytes(card: msgspec.Struct) -> bytes:
@@ -86,8 +50,28 @@ def decode_card(raw: bytes, kind: type[CardT], path: Path) -> CardT:
     """Return the card of type `kind` in `raw`; raises UserError, which names the invalid field."""
     try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UserError(f"the card of {path} is invalid: {error}") from None
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        reason = str(error)
+    except RecursionError:
+        reason = "its values are nested too deeply"
+    raise UserError(f"the card of {path} is invalid: {reason}")
+
+
+def require_undamaged(attached: Attached, flatbuffer_sha256: str | None, path: Path) -> None:
+    """Raise UserError if the model file `path` differs in one bit from what was written.
+
+    `flatbuffer_sha256` is the digest of the flatbuffer that the card contains. Without one, as in
+    the cards of earlier versions, nothing can be checked here. The checksums of the archive cover
+    its files.
+    """
+    if flatbuffer_sha256 is None:
+        return
+    found = digest(attached.flatbuffer)
+    if found != flatbuffer_sha256 or not attached.is_original():
+        raise UserError(
+            f"{path} is damaged: its content does not have the digest in its card; copy the file"
+            " again, or convert it again with `make convert`"
+        )
 
 
 def digest(content: bytes) -> str:

@@ -43,7 +43,7 @@ def test_each_part_is_tested_despite_other_faults(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert [results[part][0] for part in PARTS] == ["ok"] + ["FAIL"] * 6
     assert "cannot read the model" in results["model"][1]
-    assert "no such cascade" in results["detector"][1]
+    assert "cannot read the cascade file" in results["detector"][1]
     assert "no such video" in results["source"][1]
     assert "cannot use the outbox" in results["outbox"][1]
     assert "no broker at" in results["broker"][1]

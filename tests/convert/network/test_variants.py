@@ -87,7 +87,7 @@ def test_card_names_the_variant(made: Made, variant: str) -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_gives_the_same_answers(made: Made, variant: str, runtime: str) -> None:
     classifier = Classifier(made.path(variant), runtime=runtime)
-    assert classifier._input["dtype"] is np.uint8
+    assert classifier._network.input.dtype == np.uint8
     found, wanted = scores(made.path(variant), runtime), scores(made.path("float32"), runtime)
     assert len({scores["no_mask"] for scores in found}) > 20
     for one, other in zip(found, wanted, strict=True):

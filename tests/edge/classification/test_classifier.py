@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.classification import classifier as module
 from edge.classification.classifier import (
     Classifier,
     Scores,
@@ -19,6 +20,7 @@ from edge.common.paths import shipped_model
 from edge.config.settings import ClassifierSettings, DetectorSettings, EventSettings
 from edge.detection.haar_detector import HaarDetector
 from tests.support.footage.demo_frames import demo_frame
+from tests.support.models.mutations import without_digest
 
 BARE_AT_S, MASKED_AT_S = (4.0, 5.0, 20.0), (12.5, 13.5, 24.0)
 MASK3 = shipped_model().with_name("mask3.tflite")
@@ -80,6 +82,24 @@ def test_configured_model_is_loaded() -> None:
 def test_missing_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot read the model"):
         load_classifier(ClassifierSettings(model=str(tmp_path / "none.tflite")))
+
+
+def test_model_without_a_digest_is_tried_and_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "old.tflite"
+    path.write_bytes(without_digest(shipped_model().read_bytes()))
+    crop = np.full((96, 96, 3), 120, np.uint8)
+    new = Classifier(shipped_model()).classify_crop(crop)
+    assert Classifier(path).classify_crop(crop) == new
+
+    def refuse(*_: object) -> None:
+        raise UserError("the trial")
+
+    monkeypatch.setattr(module, "require_model_trial", refuse)
+    with pytest.raises(UserError, match="the trial"):
+        Classifier(path)
+    Classifier(shipped_model())  # the digest makes the trial unnecessary
 
 
 def test_configured_threshold_precedes_that_of_the_card(classifier: Classifier) -> None:

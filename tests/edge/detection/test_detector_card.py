@@ -18,6 +18,8 @@ from edge.detection.detector_card import (
     attach_detector_card,
     read_detector_card,
 )
+from edge.inference.model_file import digest
+from tests.support.models.mutations import without_digest
 
 PATH = Path("face.tflite")
 CARD = DetectorCard(
@@ -39,12 +41,25 @@ CARD = DetectorCard(
 def test_attached_card_can_be_read() -> None:
     model = attach_detector_card(b"flatbuffer", CARD)
     assert model.startswith(b"flatbuffer")
+    card = read_detector_card(model, PATH)
+    assert card == msgspec.structs.replace(CARD, flatbuffer_sha256=digest(b"flatbuffer"))
+    assert attach_detector_card(b"flatbuffer", card) == model
+
+
+def test_card_without_a_digest_is_read() -> None:
+    model = without_digest(attach_detector_card(b"flatbuffer", CARD))
     assert read_detector_card(model, PATH) == CARD
-    assert attach_detector_card(b"flatbuffer", CARD) == model
+
+
+def test_changed_flatbuffer_is_refused() -> None:
+    model = attach_detector_card(b"flatbuffer", CARD).replace(b"flatbuffer", b"flatbuffeR", 1)
+    with pytest.raises(UserError, match=r"face\.tflite is damaged"):
+        read_detector_card(model, PATH)
 
 
 def test_shipped_detector_has_a_card() -> None:
     card = read_detector_card(shipped_detector().read_bytes(), PATH)
+    assert card.flatbuffer_sha256
     assert (card.input.width, card.input.height) == (320, 240)
     assert 0.1 < card.threshold.score < card.threshold.sure < 1.0
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import pytest
 from edge.camera.source import Frame
 from edge.common.errors import UserError
 from edge.config.settings import DetectorSettings
+from edge.detection import haar_detector
 from edge.detection.haar_detector import HaarDetector, default_cascade
 from tests.support.footage.demo_frames import demo_frame_with_a_face
 
@@ -54,7 +56,7 @@ def test_tiny_image_has_no_faces() -> None:
 
 
 def test_missing_or_invalid_cascade_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such cascade"):
+    with pytest.raises(UserError, match="cannot read the cascade file"):
         HaarDetector(DetectorSettings(cascade=str(tmp_path / "none.xml")))
     (tmp_path / "bad.xml").write_text("<?xml version='1.0'?><opencv_storage></opencv_storage>")
     with pytest.raises(UserError, match="not a Haar cascade"):
@@ -62,6 +64,29 @@ def test_missing_or_invalid_cascade_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cut.xml").write_bytes(default_cascade().read_bytes()[:5000])
     with pytest.raises(UserError, match="not a Haar cascade"):
         HaarDetector(DetectorSettings(cascade=str(tmp_path / "cut.xml")))
+    os.mkfifo(tmp_path / "pipe.xml")
+    with pytest.raises(UserError, match="not a regular file"):
+        HaarDetector(DetectorSettings(cascade=str(tmp_path / "pipe.xml")))
+
+
+def test_default_cascade_is_checked_by_its_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenCV loads the changed file without an error."""
+    content = default_cascade().read_bytes()
+    path = tmp_path / "default.xml"
+    path.write_bytes(content.replace(b"<_>", b"<_> ", 1))
+    monkeypatch.setattr(haar_detector, "default_cascade", lambda: path)
+    with pytest.raises(UserError, match=r"default\.xml is damaged: .*install opencv"):
+        HaarDetector(DetectorSettings())
+    # Only the default cascade must have the digest; another one is tried.
+    monkeypatch.undo()
+    assert HaarDetector(DetectorSettings(cascade=str(path))).name == "default.xml"
+
+
+def test_cascade_with_the_digest_needs_no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(haar_detector, "require_trial", None)
+    HaarDetector(DetectorSettings())
 
 
 def test_luma_plane_that_is_too_small_is_not_used() -> None:

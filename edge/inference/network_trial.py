@@ -1,0 +1,40 @@
+"""The child process that tries a model: `python -m edge.inference.network_trial THREADS RUNTIME`.
+
+The model is read from standard input. An empty RUNTIME stands for the first that can load it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from edge.common.errors import UserError
+from edge.inference.network import Network
+from edge.inference.trial import run_trial
+
+SEED = 1
+
+
+def main(arguments: list[str]) -> int:
+    """Try the model; return the exit code."""
+    threads, runtime = arguments
+    model = sys.stdin.buffer.read()
+    return run_trial(lambda: _try_model(model, int(threads), runtime or None))
+
+
+def _try_model(model: bytes, threads: int, runtime: str | None) -> None:
+    """Run the model on a black, a white, and a random input; raises UserError."""
+    network = Network(model, Path("the model"), threads, runtime)
+    shape, dtype = network.input.shape, network.input.dtype
+    noise = np.random.default_rng(SEED).integers(0, 256, shape)
+    for values in (np.zeros(shape), np.full(shape, 255), noise):
+        network.run(values.astype(dtype))
+        for tensor in network.outputs:
+            if not np.isfinite(tensor.real(network.output(tensor))).all():
+                raise UserError("the model's results are not finite numbers")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,101 @@
+"""Try a file in a child process before this process loads it.
+
+The TFLite runtimes and OpenCV do not verify the files that they read: a damaged file can crash the
+process, keep it busy forever, or fill its memory. A child process may do so; its parent continues.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edge.common.errors import UserError, first_line
+from edge.common.paths import PACKAGE
+
+#: A trial takes about a second, and some seconds on the slowest boards. During a reload the loop
+#: waits for at most three trials, which must take less than systemd's WatchdogSec (60 s).
+TIMEOUT_S = 15.0
+#: Memory that a child process may allocate.
+MAX_MEMORY_BYTES = 1 << 30
+#: Exit code of a trial that failed in a normal way: its output is the reason.
+FAILED = 1
+MAX_REASON = 500
+
+
+def require_trial(module: str, arguments: Sequence[str], path: Path, content: bytes = b"") -> None:
+    """Run `python -m module` with `arguments`, which loads and uses the file `path`.
+
+    `module` calls `run_trial`. `content` is its standard input.
+
+    Raises UserError if the process crashes, takes too long, or reports a failure.
+    """
+    # The package is imported from where this process has it, not from the current folder.
+    paths = [str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", module, *arguments],
+            input=content,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        reason = f"it was not finished after {TIMEOUT_S:.0f} s"
+    except OSError as error:
+        raise UserError(
+            f"cannot start the process that tries {path}: {error.strerror or error}"
+        ) from None
+    else:
+        if done.returncode == 0:
+            return
+        text = done.stdout.decode(errors="replace").strip()
+        if done.returncode == FAILED and text:
+            raise UserError(f"{path} cannot be used: {text[:MAX_REASON]}")
+        reason = f"the process {_end_of(done.returncode)}"
+    raise UserError(
+        f"{path} is damaged, or needs too much memory: when a separate process tried it, {reason};"
+        " copy the file again, or convert it again"
+    )
+
+
+def run_trial(trial: Callable[[], None]) -> int:
+    """Run `trial` in this process, which `require_trial` started; return the exit code.
+
+    An exception of any kind is a failure: the first line of its message becomes the output.
+    """
+    _limit_resources()
+    try:
+        trial()
+    except Exception as error:
+        sys.stdout.write(first_line(error) + "\n")
+        return FAILED
+    return 0
+
+
+def _limit_resources() -> None:
+    with contextlib.suppress(OSError):  # the first process to be killed when memory runs out
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    for limit, value in (
+        (resource.RLIMIT_DATA, MAX_MEMORY_BYTES),
+        (resource.RLIMIT_CORE, 0),
+        # Ends this process also if its parent was killed.
+        (resource.RLIMIT_CPU, int(TIMEOUT_S) * (os.cpu_count() or 1) + 1),
+    ):
+        with contextlib.suppress(OSError, ValueError):  # a lower limit is in force already
+            resource.setrlimit(limit, (value, value))
+
+
+def _end_of(code: int) -> str:
+    if code >= 0:
+        return f"ended with code {code}"
+    with contextlib.suppress(ValueError):
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"was ended by signal {-code}"

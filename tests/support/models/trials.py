@@ -1,0 +1,38 @@
+"""A trial that ends in the way that its argument names: `python -m tests.support.models.trials`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from edge.inference.trial import run_trial
+
+
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def _hang() -> None:
+    signal.pause()
+
+
+def _fill_memory() -> None:
+    bytearray(8 << 30)
+
+
+def _fail() -> None:
+    raise ValueError("the first line\nthe second line")
+
+
+ENDS: dict[str, Callable[[], None]] = {
+    "well": lambda: None,
+    "crash": _kill,
+    "hang": _hang,
+    "memory": _fill_memory,
+    "error": _fail,
+}
+
+if __name__ == "__main__":
+    sys.exit(run_trial(ENDS[sys.argv[1]]))
