@@ -14,12 +14,22 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from edge.common.errors import UsageError, UserError
+from edge.common.errors import UsageError, UserError, first_line
 
-SUMS, VERSION, MACHINE = "SHA256SUMS", "VERSION", "MACHINE"
+SUMS, VERSION, MACHINE, INSTALLER = "SHA256SUMS", "VERSION", "MACHINE", "install.sh"
 CHUNK_BYTES = 1 << 20
 #: Largest accepted SHA256SUMS, which is read as a whole.
 MAX_TEXT_BYTES = 1 << 20
+#: Exceptions that `tarfile` raises for a damaged archive, in addition to OSError.
+ARCHIVE_ERRORS = (
+    tarfile.TarError,
+    EOFError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -43,14 +53,15 @@ def unpack(path: Path, into: Path, python: str | None = None) -> Bundle:
     python = python or f"cp{sys.version_info[0]}{sys.version_info[1]}"
     found: dict[str, str] = {}
     try:
-        with tarfile.open(path) as archive:
+        # A bundle is not compressed; a compressed archive could have any size when unpacked.
+        with tarfile.open(path, "r:") as archive:
             for name, member in _members(archive, path):
                 wanted = not name.startswith("wheels/") or name.startswith(f"wheels/{python}/")
                 found[name] = _extract(archive, member, into / name if wanted else None)
     except OSError as error:
         raise UsageError(f"cannot read the bundle {path}: {error.strerror or error}") from None
-    except (tarfile.TarError, EOFError) as error:
-        raise UserError(f"{path} is not a bundle, or is damaged: {error}") from None
+    except ARCHIVE_ERRORS as error:
+        raise UserError(f"{path} is not a bundle, or is damaged: {first_line(error)}") from None
     if SUMS not in found:
         raise UsageError(f"{path} is not a bundle of mask-patrol: it has no {SUMS}")
     _require_checksums(path, _read_checksums(into / SUMS), found)
@@ -62,9 +73,13 @@ def unpack(path: Path, into: Path, python: str | None = None) -> Bundle:
 def _members(archive: tarfile.TarFile, path: Path) -> Iterator[tuple[str, tarfile.TarInfo]]:
     """Yield the files with their names below the top folder.
 
-    Raises UserError for a path outside the archive's folder and for links and devices.
+    Raises UserError for a path outside the archive's folder, for links and devices, and for a
+    sparse file, which can be larger than the archive.
     """
     for member in archive:
+        # With a negative size, `tarfile` goes back and yields the same members forever.
+        if member.size < 0 or member.issparse():
+            raise UserError(f"{path} is not a bundle, or is damaged: {member.name!r} has no size")
         parts = PurePosixPath(member.name).parts
         inside = parts and parts[0] not in ("/", "..") and ".." not in parts
         if not inside or not (member.isfile() or member.isdir()):
@@ -78,7 +93,7 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path | N
     digest = hashlib.sha256()
     source = archive.extractfile(member)
     assert source is not None, "a regular file"
-    with source, _writer(member, target) as write:
+    with source, _writer(target) as write:
         while block := source.read(CHUNK_BYTES):
             digest.update(block)
             write(block)
@@ -86,7 +101,7 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path | N
 
 
 @contextmanager
-def _writer(member: tarfile.TarInfo, target: Path | None) -> Iterator[Callable[[bytes], None]]:
+def _writer(target: Path | None) -> Iterator[Callable[[bytes], None]]:
     """Yield a function that writes a block to `target`; it does nothing if `target` is None.
 
     The function raises UserError if the block cannot be written.
@@ -107,7 +122,8 @@ def _writer(member: tarfile.TarInfo, target: Path | None) -> Iterator[Callable[[
     with out:
         yield write
     with _disk_errors(target):
-        target.chmod(0o755 if member.mode & 0o100 else 0o644)
+        # The checksums do not cover the modes in the archive.
+        target.chmod(0o755 if target.name == INSTALLER else 0o644)
 
 
 @contextmanager
@@ -135,8 +151,9 @@ def _require_checksums(path: Path, listed: dict[str, str], found: dict[str, str]
     for name in sorted(listed.keys() | found.keys()):
         if listed.get(name) != found.get(name):
             problem = "lacks" if name not in found else "has a damaged"
-            raise UserError(f"the bundle {path} {problem} {name}: copy the bundle here again")
-    for name in (VERSION, MACHINE, "install.sh"):
+            shown = name if name.isprintable() else ascii(name)
+            raise UserError(f"the bundle {path} {problem} {shown}: copy the bundle here again")
+    for name in (VERSION, MACHINE, INSTALLER):
         if name not in found:
             raise UserError(f"the bundle {path} lacks {name}: copy the bundle here again")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bundle.build import pack as pack_folder
 
 from edge.common.errors import UserError
 from edge.service.bundle import unpack
+from tests.support.models.mutations import mutated
 
 
 @pytest.fixture
@@ -108,6 +110,85 @@ def test_link_is_refused(tmp_path: Path) -> None:
         entry.type, entry.linkname = tarfile.SYMTYPE, "/etc"
         archive.addfile(entry)
     assert "it contains 'top/link'" in refusal(path, tmp_path / "into")
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_compressed_archive_is_refused(top: Path, tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "bundle.tar"
+    with tarfile.open(path, mode) as archive:
+        archive.add(top, top.name)
+    message = refusal(path, tmp_path / "into")
+    assert "is not a bundle, or is damaged" in message
+    assert "\n" not in message
+
+
+def test_sparse_file_is_refused(tmp_path: Path) -> None:
+    """A sparse file of a few bytes could fill the disk."""
+    entry = tarfile.TarInfo("top/VERSION")
+    entry.type = tarfile.GNUTYPE_SPARSE
+    header = bytearray(entry.tobuf(tarfile.GNU_FORMAT))
+    header[483:495] = b"77777777777\0"  # the size of the unpacked file
+    path = tmp_path / "sparse.tar"
+    path.write_bytes(with_checksum(header, 0) + bytes(1024))
+    assert "'top/VERSION' has no size" in refusal(path, tmp_path / "into")
+
+
+@pytest.mark.parametrize("kind", [b"0", b"L", b"K", b"x", b"g", b"S", b"V", b"5"])
+def test_negative_size_is_refused(top: Path, tmp_path: Path, kind: bytes) -> None:
+    """Without a check, `tarfile` returns the same members forever."""
+    content = bytearray(packed(top).read_bytes())
+    second = 512  # the header after that of the folder
+    content[second + 124 : second + 136] = b"\xff" * 10 + b"\xfe\0"
+    content[second + 156 : second + 157] = kind
+    path = tmp_path / "negative.tar"
+    path.write_bytes(with_checksum(content, second))
+    assert "\n" not in refusal(path, tmp_path / "into")
+
+
+def with_checksum(content: bytearray, header: int) -> bytes:
+    """Return `content` with the checksum of the 512 bytes from `header` on written again."""
+    content[header + 148 : header + 156] = b" " * 8
+    content[header + 148 : header + 156] = b"%06o\0 " % sum(content[header : header + 512])
+    return bytes(content)
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Return the content and the permission to execute of each file, by path."""
+    return {
+        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mode & 0o111)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def assert_mutations_are_harmless(top: Path, folder: Path, seeds: range) -> None:
+    """Unpack damaged copies of a bundle: each is refused, or gives the undamaged files."""
+    bundle = packed(top)
+    content = bundle.read_bytes()
+    unpack(bundle, folder / "undamaged", "cp311")
+    undamaged = contents(folder / "undamaged")
+    messages = []
+    for seed in seeds:
+        damaged = folder / "damaged.tar"
+        damaged.write_bytes(mutated(content, seed))
+        with tempfile.TemporaryDirectory(dir=folder) as into:
+            try:
+                unpack(damaged, Path(into), "cp311")
+            except UserError as error:
+                messages.append(str(error))
+            else:
+                assert contents(Path(into)) == undamaged, seed
+    assert len(messages) > len(seeds) / 4
+    assert not any("\n" in message for message in messages)
+
+
+def test_100_damaged_bundles(top: Path, tmp_path: Path) -> None:
+    assert_mutations_are_harmless(top, tmp_path, range(100))
+
+
+@pytest.mark.soak
+def test_5000_damaged_bundles(top: Path, tmp_path: Path) -> None:
+    assert_mutations_are_harmless(top, tmp_path, range(5000))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
