@@ -13,8 +13,9 @@ from edge.common.errors import UserError
 from edge.inference.card_archive import Attached
 
 CARD_NAME = "model.json"
-#: Larger files are refused before they are read; the shipped models have less than 1 MB.
-MAX_MODEL_BYTES = 256 << 20
+#: Larger files are refused, because the daemon keeps the file in memory, which systemd limits; the
+#: shipped models have less than 1 MB.
+MAX_MODEL_BYTES = 64 << 20
 
 CardT = TypeVar("CardT", bound=msgspec.Struct)
 

@@ -21,8 +21,10 @@ from edge.common.paths import PACKAGE
 #: A trial takes about a second, and some seconds on the slowest boards. During a reload the loop
 #: waits for at most three trials, which must take less than systemd's WatchdogSec (60 s).
 TIMEOUT_S = 15.0
-#: Memory that a child process may allocate.
-MAX_MEMORY_BYTES = 1 << 30
+#: Memory that a child process may allocate in addition to what it has at its start, about 50 MB.
+#: The shipped models need less than 20 MB. Together with the daemon's memory this must stay below
+#: systemd's MemoryMax (512 MiB): OOMPolicy=stop also ends the daemon when its child is killed.
+EXTRA_MEMORY_BYTES = 192 << 20
 #: Exit code of a trial that failed in a normal way: its output is the reason.
 FAILED = 1
 MAX_REASON = 500
@@ -84,13 +86,19 @@ def _limit_resources() -> None:
     with contextlib.suppress(OSError):  # the first process to be killed when memory runs out
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     for limit, value in (
-        (resource.RLIMIT_DATA, MAX_MEMORY_BYTES),
+        (resource.RLIMIT_DATA, _data_bytes() + EXTRA_MEMORY_BYTES),
         (resource.RLIMIT_CORE, 0),
         # Ends this process also if its parent was killed.
         (resource.RLIMIT_CPU, int(TIMEOUT_S) * (os.cpu_count() or 1) + 1),
     ):
         with contextlib.suppress(OSError, ValueError):  # a lower limit is in force already
             resource.setrlimit(limit, (value, value))
+
+
+def _data_bytes() -> int:
+    """Return how much memory of this process counts for RLIMIT_DATA; see proc_pid_statm(5)."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
+    return pages * resource.getpagesize()
 
 
 def _end_of(code: int) -> str:

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from edge.inference.trial import run_trial
+from edge.inference.trial import EXTRA_MEMORY_BYTES, run_trial
 
 
 def _kill() -> None:
@@ -19,7 +19,7 @@ def _hang() -> None:
 
 
 def _fill_memory() -> None:
-    bytearray(8 << 30)
+    bytearray(2 * EXTRA_MEMORY_BYTES)
 
 
 def _fail() -> None:
