@@ -107,9 +107,9 @@ def read_card(model: bytes, path: Path) -> Card:
     """
     attached = read_attached(model, path)
     card = decode_card(attached.file(CARD_NAME, path), Card, path)
-    require_undamaged(attached, card.flatbuffer_sha256, path)
     labels = attached.file(LABELS_NAME, path).decode(errors="replace").split()
     _check(card, labels, path)
+    require_undamaged(attached, card.flatbuffer_sha256, path)
     return card
 
 

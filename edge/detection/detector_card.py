@@ -105,7 +105,6 @@ def read_detector_card(model: bytes, path: Path) -> DetectorCard:
     """
     attached = read_attached(model, path)
     card = decode_card(attached.file(CARD_NAME, path), DetectorCard, path)
-    require_undamaged(attached, card.flatbuffer_sha256, path)
     problem = None
     if card.card_version != VERSION:
         problem = f"`card_version` is {card.card_version}, but this program can only read {VERSION}"
@@ -117,4 +116,5 @@ def read_detector_card(model: bytes, path: Path) -> DetectorCard:
         problem = "`threshold.sure` must be above `threshold.score`"
     if problem:
         raise UserError(f"the card of {path} is invalid: {problem}")
+    require_undamaged(attached, card.flatbuffer_sha256, path)
     return card

@@ -25,9 +25,10 @@ MIN_SCORE = 0.5
 
 def main(arguments: list[str]) -> int:
     """Try the file; return the exit code."""
-    kind, path = arguments
+    kind, name = arguments
+    path = Path(name)
     cv2.setNumThreads(1)
-    return run_trial(lambda: TRIALS[kind](Path(path)))
+    return run_trial(path, lambda: TRIALS[kind](path))
 
 
 def _try_cascade(path: Path) -> None:

@@ -70,8 +70,8 @@ def require_undamaged(attached: Attached, flatbuffer_sha256: str | None, path: P
     found = digest(attached.flatbuffer)
     if found != flatbuffer_sha256 or not attached.is_original():
         raise UserError(
-            f"{path} is damaged: its content does not have the digest in its card; copy the file"
-            " again, or convert it again with `make convert`"
+            f"{path} is damaged, or another program has changed it: it does not match the digest in"
+            " its card; copy the file again, or convert it again with `make convert`"
         )
 
 

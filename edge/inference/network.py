@@ -90,7 +90,8 @@ def require_model_trial(model: bytes, path: Path, threads: int, runtime: str | N
 
     Raises UserError if the process crashes or fails.
     """
-    require_trial("edge.inference.network_trial", [str(threads), runtime or ""], path, model)
+    arguments = [str(path), str(threads), runtime or ""]
+    require_trial("edge.inference.network_trial", arguments, path, model)
 
 
 def _tensor(details: dict[str, Any]) -> Tensor:

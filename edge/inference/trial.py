@@ -25,9 +25,9 @@ TIMEOUT_S = 15.0
 #: The shipped models need less than 20 MB. Together with the daemon's memory this must stay below
 #: systemd's MemoryMax (512 MiB): OOMPolicy=stop also ends the daemon when its child is killed.
 EXTRA_MEMORY_BYTES = 192 << 20
-#: Exit code of a trial that failed in a normal way: its output is the reason.
+#: Exit code of a trial that failed in a normal way: its output is the message.
 FAILED = 1
-MAX_REASON = 500
+MAX_MESSAGE = 500
 
 
 def require_trial(module: str, arguments: Sequence[str], path: Path, content: bytes = b"") -> None:
@@ -60,7 +60,7 @@ def require_trial(module: str, arguments: Sequence[str], path: Path, content: by
             return
         text = done.stdout.decode(errors="replace").strip()
         if done.returncode == FAILED and text:
-            raise UserError(f"{path} cannot be used: {text[:MAX_REASON]}")
+            raise UserError(text[:MAX_MESSAGE])
         reason = f"the process {_end_of(done.returncode)}"
     raise UserError(
         f"{path} is damaged, or needs too much memory: when a separate process tried it, {reason};"
@@ -68,18 +68,22 @@ def require_trial(module: str, arguments: Sequence[str], path: Path, content: by
     )
 
 
-def run_trial(trial: Callable[[], None]) -> int:
-    """Run `trial` in this process, which `require_trial` started; return the exit code.
+def run_trial(path: Path, trial: Callable[[], None]) -> int:
+    """Run `trial` of the file `path` in this process, which `require_trial` started.
 
-    An exception of any kind is a failure: the first line of its message becomes the output.
+    Returns the exit code. An exception of any kind is a failure, whose message becomes the output.
     """
     _limit_resources()
     try:
         trial()
-    except Exception as error:
-        sys.stdout.write(first_line(error) + "\n")
-        return FAILED
-    return 0
+    except UserError as error:
+        message = str(error)
+    except Exception as error:  # native code documents no exceptions
+        message = f"{path} cannot be used: {first_line(error)}"
+    else:
+        return 0
+    sys.stdout.write(message + "\n")
+    return FAILED
 
 
 def _limit_resources() -> None:

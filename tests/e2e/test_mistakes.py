@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import socket
-import zipfile
 from pathlib import Path
 
 import cv2
@@ -13,8 +11,11 @@ import numpy as np
 import pytest
 
 from edge.common.paths import shipped_model
+from edge.inference.card_archive import attach_files, read_attached
+from edge.inference.model_file import CARD_NAME
 from tests.support.cli_process import mask_patrol, mask_patrol_error
 from tests.support.footage.pictures import write_picture
+from tests.support.models.mutations import without_digest
 from tests.support.mqtt.brokers import Mosquitto
 
 
@@ -25,17 +26,10 @@ def write(path: Path, content: bytes | str) -> Path:
 
 def model_with_card(path: Path, **changes: object) -> Path:
     """Write the shipped model with `changes` to its card; return its path."""
-    whole = shipped_model().read_bytes()
-    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
-        card = json.loads(archive.read("model.json"))
-        labels = archive.read("labels.txt")
-        start = archive.start_dir - sum(
-            30 + len(e.filename) + e.compress_size for e in archive.infolist()
-        )
-    path.write_bytes(whole[:start])
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("model.json", json.dumps({**card, **changes}))
-        archive.writestr("labels.txt", labels)
+    shipped = read_attached(shipped_model().read_bytes(), shipped_model())
+    card = {**json.loads(shipped.files[CARD_NAME]), **changes}
+    files = {**shipped.files, CARD_NAME: json.dumps(card).encode()}
+    path.write_bytes(attach_files(shipped.flatbuffer, files))
     return path
 
 
@@ -149,12 +143,15 @@ def test_model_with_an_unchanged_card_works(tmp_path: Path) -> None:
 
 
 def test_damaged_model_is_reported(tmp_path: Path) -> None:
-    whole = bytearray(shipped_model().read_bytes())
-    whole[:2000] = b"\0" * 2000
-    model = write(tmp_path / "model.tflite", bytes(whole))
     picture = write_picture(tmp_path / "grey.png", 100)
-    result = mask_patrol(tmp_path, "detect", "--model", model, picture)
-    assert "no TFLite runtime could load the model" in mask_patrol_error(result)
+    model = shipped_model().read_bytes()
+    for whole, expected in (
+        (model, "model.tflite is damaged"),
+        (without_digest(model), "model.tflite: no TFLite runtime could load the model"),
+    ):
+        path = write(tmp_path / "model.tflite", b"\0" * 2000 + whole[2000:])
+        result = mask_patrol(tmp_path, "detect", "--model", path, picture)
+        assert expected in mask_patrol_error(result)
 
 
 def test_port_in_use_is_reported(tmp_path: Path) -> None:

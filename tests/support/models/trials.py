@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from edge.inference.trial import EXTRA_MEMORY_BYTES, run_trial
 
@@ -35,4 +36,4 @@ ENDS: dict[str, Callable[[], None]] = {
 }
 
 if __name__ == "__main__":
-    sys.exit(run_trial(ENDS[sys.argv[1]]))
+    sys.exit(run_trial(Path("model.tflite"), ENDS[sys.argv[1]]))
