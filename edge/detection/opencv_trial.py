@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 
 from edge.common.arrays import Pixels
+from edge.detection.cascade_check import require_sound_cascade
 from edge.detection.haar_detector import load_cascade
+from edge.detection.yunet_check import require_sound_yunet
 from edge.detection.yunet_detector import load_yunet
 from edge.inference.trial import run_trial
 
@@ -33,12 +35,14 @@ def main(arguments: list[str]) -> int:
 
 def _try_cascade(path: Path) -> None:
     cascade = load_cascade(path)
+    require_sound_cascade(path)
     for picture in _pictures():
         cascade.detectMultiScale2(picture)
 
 
 def _try_yunet(path: Path) -> None:
     detector = load_yunet(path, MIN_SCORE)
+    require_sound_yunet(path)
     for picture in _pictures():
         detector.setInputSize(picture.shape[::-1])
         detector.detect(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR))

@@ -153,8 +153,8 @@ def test_check_reports_damaged_models(tmp_path: Path, name: str) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", WITH_DIGEST + WITHOUT_DIGEST)
-def test_check_reports_150_damaged_models(tmp_path: Path, name: str) -> None:
-    check_mutations(tmp_path, name, range(25))
+def test_1000_checks_report_damaged_models(tmp_path: Path, name: str) -> None:
+    check_mutations(tmp_path, name, range(170))
 
 
 def reload_mutations(
@@ -188,7 +188,8 @@ def reload_mutations(
         )
         try:
             wait_until(lambda: ready(1), "the start")
-            subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "the alert")
+            if kind != "yunet":  # the tiny network finds no faces
+                subscriber.wait_for(lambda: len(subscriber.bodies("events")) == 1, "the alert")
             for count, seed in enumerate(seeds, start=2):
                 path.write_bytes(mutated(content, seed))
                 process.send_signal(signal.SIGHUP)

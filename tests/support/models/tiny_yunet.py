@@ -7,19 +7,21 @@ Protocol Buffers, of which only two kinds of fields are needed: integers, and fi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 STRIDES = (8, 16, 32)
 CHANNELS = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
 #: Codes of ONNX: the type of 32-bit floats, and the types of an integer and of integers.
 FLOAT, INT, INTS = 1, 2, 7
 
 
-def tiny_yunet() -> bytes:
-    """Return the content of the file."""
+def tiny_yunet(strides: Sequence[int] = STRIDES, names: Sequence[int] = STRIDES) -> bytes:
+    """Return the content of the file; the outputs of `strides` are named after `names`."""
     graph = b""
     outputs = b""
-    for stride in STRIDES:
+    for stride, named in zip(strides, names, strict=True):
         for kind, channels in CHANNELS.items():
-            name, weights = f"{kind}_{stride}", f"weights_{kind}_{stride}"
+            name, weights = f"{kind}_{named}", f"weights_{kind}_{named}"
             graph += field(1, _convolution(name, weights, stride))
             graph += field(5, _zeros(weights, (channels, 3, 1, 1)))
             outputs += field(12, _value(name, (1, channels, 64 // stride, 64 // stride)))
