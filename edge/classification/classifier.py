@@ -77,7 +77,7 @@ class Classifier:
         self.card: Card = read_card(model, path)
         self.digest = digest(model)
         if self.card.flatbuffer_sha256 is None:
-            require_model_trial(model, path, threads, runtime)
+            runtime = require_model_trial(model, path, threads, runtime)
         self._network = Network(model, path, threads, runtime)
         self.runtime = self._network.runtime
         self._size_px = (self.card.input.height, self.card.input.width)

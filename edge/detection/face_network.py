@@ -34,7 +34,7 @@ class FaceNetwork:
         self.size = InputSize(self.card.input.width, self.card.input.height)
         self._grid = Grid.of(self.size)
         if self.card.flatbuffer_sha256 is None:
-            require_model_trial(model, path, 1, runtime)
+            runtime = require_model_trial(model, path, 1, runtime)
         self._network = Network(model, path, 1, runtime)
         self.runtime = self._network.runtime
         self._logits, self._codes = self._outputs(path)

@@ -33,19 +33,21 @@ def main(arguments: list[str]) -> int:
     return run_trial(path, lambda: TRIALS[kind](path))
 
 
-def _try_cascade(path: Path) -> None:
+def _try_cascade(path: Path) -> str:
     cascade = load_cascade(path)
     require_sound_cascade(path)
     for picture in _pictures():
         cascade.detectMultiScale2(picture)
+    return ""
 
 
-def _try_yunet(path: Path) -> None:
+def _try_yunet(path: Path) -> str:
     detector = load_yunet(path, MIN_SCORE)
     require_sound_yunet(path)
     for picture in _pictures():
         detector.setInputSize(picture.shape[::-1])
         detector.detect(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR))
+    return ""
 
 
 def _pictures() -> Iterator[Pixels]:
@@ -59,7 +61,7 @@ def _pictures() -> Iterator[Pixels]:
             yield np.asarray(cv2.blur(noise, (side, side)), np.uint8)
 
 
-TRIALS: dict[str, Callable[[Path], None]] = {"cascade": _try_cascade, "yunet": _try_yunet}
+TRIALS: dict[str, Callable[[Path], str]] = {"cascade": _try_cascade, "yunet": _try_yunet}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

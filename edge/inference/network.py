@@ -84,14 +84,15 @@ class Network:
         return UserError(f"{self.runtime} cannot run {self._path}: {first_line(error)}")
 
 
-def require_model_trial(model: bytes, path: Path, threads: int, runtime: str | None) -> None:
+def require_model_trial(model: bytes, path: Path, threads: int, runtime: str | None) -> str:
     """Load and run `model`, the content of `path`, in a child process; the arguments are those of
     `Network`.
 
-    Raises UserError if the process crashes or fails.
+    Returns the name of the runtime that ran it, with which it must be loaded. Raises UserError if
+    the process crashes or fails.
     """
     arguments = [str(path), str(threads), runtime or ""]
-    require_trial("edge.inference.network_trial", arguments, path, model)
+    return require_trial("edge.inference.network_trial", arguments, path, model)
 
 
 def _tensor(details: dict[str, Any]) -> Tensor:

@@ -30,10 +30,10 @@ FAILED = 1
 MAX_MESSAGE = 500
 
 
-def require_trial(module: str, arguments: Sequence[str], path: Path, content: bytes = b"") -> None:
+def require_trial(module: str, arguments: Sequence[str], path: Path, content: bytes = b"") -> str:
     """Run `python -m module` with `arguments`, which loads and uses the file `path`.
 
-    `module` calls `run_trial`. `content` is its standard input.
+    `module` calls `run_trial`, whose result is returned. `content` is its standard input.
 
     Raises UserError if the process crashes, takes too long, or reports a failure.
     """
@@ -56,9 +56,9 @@ def require_trial(module: str, arguments: Sequence[str], path: Path, content: by
             f"cannot start the process that tries {path}: {error.strerror or error}"
         ) from None
     else:
-        if done.returncode == 0:
-            return
         text = done.stdout.decode(errors="replace").strip()
+        if done.returncode == 0:
+            return text
         if done.returncode == FAILED and text:
             raise UserError(text[:MAX_MESSAGE])
         reason = f"the process {_end_of(done.returncode)}"
@@ -68,22 +68,23 @@ def require_trial(module: str, arguments: Sequence[str], path: Path, content: by
     )
 
 
-def run_trial(path: Path, trial: Callable[[], None]) -> int:
+def run_trial(path: Path, trial: Callable[[], str]) -> int:
     """Run `trial` of the file `path` in this process, which `require_trial` started.
 
-    Returns the exit code. An exception of any kind is a failure, whose message becomes the output.
+    Returns the exit code. The output is the result of `trial`, or the message of an exception,
+    which may be of any kind.
     """
     _limit_resources()
+    code = FAILED
     try:
-        trial()
+        output = trial()
+        code = 0
     except UserError as error:
-        message = str(error)
+        output = str(error)
     except Exception as error:  # native code documents no exceptions
-        message = f"{path} cannot be used: {first_line(error)}"
-    else:
-        return 0
-    sys.stdout.write(message + "\n")
-    return FAILED
+        output = f"{path} cannot be used: {first_line(error)}"
+    sys.stdout.write(output + "\n")
+    return code
 
 
 def _limit_resources() -> None:

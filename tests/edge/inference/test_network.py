@@ -53,7 +53,7 @@ def test_integers_stand_for_real_numbers() -> None:
 @pytest.mark.parametrize("runtime", INSTALLED_RUNTIMES)
 def test_trial_accepts_a_model_and_refuses_damage(runtime: str) -> None:
     model = shipped_model().read_bytes()
-    require_model_trial(model, PATH, 1, runtime)
+    assert require_model_trial(model, PATH, 1, runtime) == runtime
     with pytest.raises(UserError, match=r"model\.tflite") as error:
         require_model_trial(model[:8] + b"\xff" * 100 + model[108:], PATH, 1, runtime)
     assert "\n" not in str(error.value)

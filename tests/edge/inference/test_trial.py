@@ -23,8 +23,8 @@ def refusal(end: str) -> str:
     return str(error.value)
 
 
-def test_successful_trial_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
-    require_trial(TRIALS, ["well"], PATH)
+def test_result_of_a_successful_trial_is_returned(capfd: pytest.CaptureFixture[str]) -> None:
+    assert require_trial(TRIALS, ["well"], PATH) == "the result"
     assert capfd.readouterr() == ("", "")
 
 

@@ -11,24 +11,26 @@ from pathlib import Path
 from edge.inference.trial import EXTRA_MEMORY_BYTES, run_trial
 
 
-def _kill() -> None:
+def _kill() -> str:
     os.kill(os.getpid(), signal.SIGSEGV)
+    return ""
 
 
-def _hang() -> None:
+def _hang() -> str:
     signal.pause()
+    return ""
 
 
-def _fill_memory() -> None:
-    bytearray(2 * EXTRA_MEMORY_BYTES)
+def _fill_memory() -> str:
+    return str(len(bytearray(2 * EXTRA_MEMORY_BYTES)))
 
 
-def _fail() -> None:
+def _fail() -> str:
     raise ValueError("the first line\nthe second line")
 
 
-ENDS: dict[str, Callable[[], None]] = {
-    "well": lambda: None,
+ENDS: dict[str, Callable[[], str]] = {
+    "well": lambda: "the result",
     "crash": _kill,
     "hang": _hang,
     "memory": _fill_memory,
