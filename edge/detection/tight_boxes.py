@@ -18,7 +18,7 @@ from edge.detection.luma import Luma
 #: validation photographs, 54% of the network's boxes with scores from 0.40 to 0.45 hold a face, 67%
 #: of those from 0.45 to 0.55, 72% from 0.55 to 0.65, 87% from 0.65 to 0.75, and 97% from 0.75 to
 #: 0.85.
-SUPPORT_AT_THRESHOLD, SUPPORT_WHEN_SURE = 4.0, 9.0
+SUPPORT_AT_THRESHOLD, SUPPORT_WHEN_SURE = 0.0, 9.0
 
 
 def face_of(
