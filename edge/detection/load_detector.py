@@ -42,7 +42,7 @@ def _shipped(settings: DetectorSettings, machine: str = platform.machine()) -> L
     """Load the variant of the shipped network that is fastest in the runtime that is used.
 
     It is int8, except in tflite-runtime on x86-64, whose kernels for int8 use no SIMD instructions:
-    there a search takes 17 ms with int8, and 1.7 ms with float16.
+    there a search takes 24 ms with int8, and 2.1 ms with float16.
     """
     found = LearnedDetector(shipped_detector(), settings)
     if found.runtime == "tflite-runtime" and machine in X86:
