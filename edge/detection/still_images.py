@@ -13,9 +13,10 @@ from edge.config.settings import DetectorSettings, Settings, change
 from edge.detection.face_detector import Finder
 
 #: Defaults of the settings in `detector` for still images. More time is available for an image than
-#: for a frame, so that smaller faces are searched for. A box needs more neighbouring detections,
-#: because no second frame can confirm it.
-STILL_DEFAULTS = {"width_px": 1024, "min_face": 0.025, "min_neighbors": 4}
+#: for a frame, so that smaller faces are searched for. A box needs more neighbouring detections of
+#: the cascade, or a score of the network at which nine tenths of the boxes hold a face, because no
+#: second frame can confirm it.
+STILL_DEFAULTS = {"width_px": 1024, "min_face": 0.025, "min_neighbors": 4, "min_score": 0.7}
 
 
 @dataclass(frozen=True)

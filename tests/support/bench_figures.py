@@ -96,6 +96,7 @@ def result() -> Result:
         scenes=[scene_figures()],
         empty_core_share=0.0123,
         sizes=SizeFigures("640x480", "1920x1080", 2.0, 3.0, Spread.of([1.5])),
+        crowd=SizeFigures("1 person in view", "20 people in view", 2.0, 3.0, Spread.of([1.5])),
         threads=[ThreadFigures(1, 12.0, 12.0, 1.5, 1.5), ThreadFigures(2, 8.0, 14.0, 2.5, 4.5)],
         alert=AlertFigures(20.0, 45.0, 24),
         start=StartFigures(Spread.of([0.4]), Spread.of([0.5]), Spread.of([0.9]), 82.0),

@@ -23,6 +23,7 @@ def test_text_report_has_every_figure() -> None:
         " a reading 2.50 ms (CPU time 4.50 ms)",
         "two people in view: median 20 ms, p95 45 ms (24 alerts)",
         "1920x1080: 3.00 ms of CPU time; of 640x480: 2.00 ms; ratio 1.50x",
+        "20 people in view: 3.00 ms of CPU time; with 1 person in view: 2.00 ms; ratio 1.50x",
         "online 0.40 (0.40 to 0.40), first reading 0.50 (0.50 to 0.50), first alert 0.90",
         "peak memory of the daemon: 82 MiB",
         "ours 50, original 100 (2.0x)",

@@ -57,10 +57,10 @@ from training.common.quiet_keras import import_keras, load_model_file
 keras = import_keras()
 from edge.common.errors import UserError
 from edge.detection.point_grid import InputSize
-from training.face_detector.detector_net import SHARED_LAYERS, build_detector, start_from
+from training.face_detector.detector_net import _shared_layers, build_detector, start_from
 classifier, other = map(Path, sys.argv[1:])
 def first_layers(model, inputs):
-    layers = [layer for layer in model.layers if layer.weights][:SHARED_LAYERS]
+    layers = [layer for layer in model.layers if layer.weights]
     return keras.Model(inputs, layers[5].output)(np.repeat(GREY, inputs.shape[-1], axis=-1))
 GREY = np.random.default_rng(0).uniform(0, 255, (1, 96, 96, 1)).astype(np.float32)
 source = load_model_file(classifier)
@@ -70,6 +70,12 @@ for channels in (1, 3):
     model = build_detector(InputSize(96, 96, channels))
     start_from(model, classifier)
     found = first_layers(model, model.input)
+    # All layers after the first, whose input may have another number of channels, are the same.
+    theirs = [layer for layer in source.layers if layer.weights][:len(_shared_layers(model))]
+    assert len(theirs) == 32
+    for one, other_one in zip(theirs[1:], _shared_layers(model)[1:], strict=True):
+        for a, b in zip(one.get_weights(), other_one.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
     differences.append(float(np.abs(np.asarray(found) - np.asarray(expected)).max()))
 refused = []
 for size in (InputSize(96, 96), InputSize(320, 240, 3)):

@@ -35,10 +35,10 @@ def held_out(masked: list[float], bare: list[float], *empty: list[float]) -> Hel
     )
 
 
-def test_two_percent_of_masked_faces_may_reach_threshold() -> None:
+def test_one_percent_of_masked_faces_may_reach_threshold() -> None:
     masked = [index / 200 for index in range(100)]
     found = choose_threshold(brightness_network, held_out(masked, [0.9] * 9, []), LABELS)
-    assert (np.round(255 * np.array(masked)) / 255 >= found.value).sum() == 2
+    assert (np.round(255 * np.array(masked)) / 255 >= found.value).sum() == 1
     assert "made up" in found.chosen
 
 
