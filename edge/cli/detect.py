@@ -16,13 +16,12 @@ from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import Settings
 from edge.detection.annotate import LABEL_TEXT, annotated
-from edge.detection.load_detector import load_detector
 from edge.detection.still_images import (
     StillFace,
     as_record,
     classify_whole_image,
     find_faces,
-    still_detector_settings,
+    still_detector,
 )
 
 
@@ -39,7 +38,7 @@ class DetectOptions:
 def detect(settings: Settings, options: DetectOptions) -> int:
     """Process each picture and print the result; return 1 when one of them failed, else 0."""
     classifier = load_classifier(settings.classifier)
-    detector = load_detector(still_detector_settings(settings)).finder
+    detector = still_detector(settings)
     out = _AnnotatedCopies(options.out, options.images) if options.out else None
     failed = False
     for path in options.images:

@@ -160,7 +160,7 @@ class LocalCamera:
             document = tomlkit.parse(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, TOMLKitError) as error:
             raise UserError(f"cannot read {path}: {error}") from None
-        Zone(drawing.zone)  # raises UserError for an invalid zone
+        Zone(drawing.zone, drawing.excluded or ())  # raises UserError for an invalid zone
         changes = [
             (section, name, value)
             for section, name, value in (
@@ -168,7 +168,8 @@ class LocalCamera:
                 ("camera", "excluded", _lists(drawing.excluded)),
                 ("detector", "min_face", drawing.min_face),
             )
-            if value is not None
+            # An empty list is the default. An earlier release does not know this setting.
+            if value is not None and (value != [] or name in document.get(section, {}))
         ]
         for section, name, value in changes:
             if section not in document:

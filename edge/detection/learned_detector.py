@@ -15,7 +15,7 @@ from edge.detection.face_network import FaceNetwork
 from edge.detection.luma import Luma
 from edge.detection.luma_detector import LumaDetector
 from edge.detection.point_grid import MAX_IOU, Detections
-from edge.detection.tight_boxes import face_of, wide_enough
+from edge.detection.tight_boxes import face_of, threshold_from, wide_enough
 from edge.detection.tiles import Tile, tiles
 
 #: A box that comes this close to the edge of a part may be that of a face that the edge cuts.
@@ -25,11 +25,24 @@ CUT_PX = 2.0
 class LearnedDetector(LumaDetector):
     """A network with its card. Every search takes the same time, however many faces there are."""
 
-    def __init__(self, path: Path, settings: DetectorSettings, runtime: str | None = None) -> None:
-        """Load the model file; raises UserError as `FaceNetwork` does."""
+    def __init__(
+        self,
+        path: Path,
+        settings: DetectorSettings,
+        runtime: str | None = None,
+        sure: bool = False,
+    ) -> None:
+        """Load the model file; raises UserError as `FaceNetwork` does.
+
+        Without `detector.min_score` the smallest score of a face, `min_score`, is that of the card;
+        with `sure` it is the one from which on the card calls a box sure.
+        """
         self._network = FaceNetwork(path, runtime)
         super().__init__(settings)
         self.card = self._network.card
+        default = self.card.threshold.sure if sure else self.card.threshold.score
+        self.min_score = default if settings.min_score is None else settings.min_score
+        self._threshold = threshold_from(self.card.threshold, self.min_score)
         self.runtime = self._network.runtime
         self.name = f"{self.card.name} in {self._network.runtime}"
 
@@ -37,7 +50,7 @@ class LearnedDetector(LumaDetector):
         """Return all faces that are at least `min_face` of the frame's width wide."""
         found = self._found(luma.pixels)
         faces = [
-            face_of(tuple(corners), score, luma, self.card.box, self.card.threshold)
+            face_of(tuple(corners), score, luma, self.card.box, self._threshold)
             for corners, score in zip(found.corners.tolist(), found.scores.tolist(), strict=True)
         ]
         min_px = self._settings.min_face * luma.pixels.shape[1] / luma.scale
@@ -68,12 +81,6 @@ class LearnedDetector(LumaDetector):
         whole &= ~_touches_cut(found.corners, tile, (grey.shape[1], grey.shape[0]))
         corners = (found.corners[whole] + np.tile((tile.left, tile.top), 2)) / tile.scale
         return Detections(corners.astype(np.float32), found.scores[whole])
-
-    @property
-    def min_score(self) -> float:
-        """The configured smallest score of a face, or else that of the card."""
-        configured = self._settings.min_score
-        return self.card.threshold.score if configured is None else configured
 
 
 def _touches_cut(corners: Corners, tile: Tile, size: tuple[int, int]) -> Bools:

@@ -18,33 +18,35 @@ X86 = ("x86_64", "AMD64")
 YUNET_SUFFIX = ".onnx"
 
 
-def load_detector(settings: DetectorSettings) -> FaceDetector:
-    """Load the parts of the detector that `detector.kind` names.
+def load_detector(settings: DetectorSettings, sure: bool = False) -> FaceDetector:
+    """Load the parts of the detector that `detector.kind` names; `sure` as in `LearnedDetector`.
 
     Raises UserError if a file is missing, damaged, or not what it should be.
     """
     if settings.kind == "haar":
         return FaceDetector.of(HaarDetector(settings))
     follower = HaarDetector(settings) if settings.kind == "both" else None
-    return FaceDetector(finder=_network(settings), follower=follower)
+    return FaceDetector(finder=_network(settings, sure), follower=follower)
 
 
-def _network(settings: DetectorSettings) -> Finder:
+def _network(settings: DetectorSettings, sure: bool) -> Finder:
     if not settings.model:
-        return _shipped(settings)
+        return _shipped(settings, sure=sure)
     path: Path = user_path(settings.model)
     if path.suffix.lower() == YUNET_SUFFIX:
-        return YuNetDetector(path, settings)
-    return LearnedDetector(path, settings)
+        return YuNetDetector(path, settings, sure)
+    return LearnedDetector(path, settings, sure=sure)
 
 
-def _shipped(settings: DetectorSettings, machine: str = platform.machine()) -> LearnedDetector:
+def _shipped(
+    settings: DetectorSettings, machine: str = platform.machine(), sure: bool = False
+) -> LearnedDetector:
     """Load the variant of the shipped network that is fastest in the runtime that is used.
 
     It is int8, except in tflite-runtime on x86-64, whose kernels for int8 use no SIMD instructions:
     there a search takes 24 ms with int8, and 2.1 ms with float16.
     """
-    found = LearnedDetector(shipped_detector(), settings)
+    found = LearnedDetector(shipped_detector(), settings, sure=sure)
     if found.runtime == "tflite-runtime" and machine in X86:
-        return LearnedDetector(shipped_detector("-float16"), settings)
+        return LearnedDetector(shipped_detector("-float16"), settings, sure=sure)
     return found

@@ -11,12 +11,13 @@ from edge.classification.classifier import Classifier, Scores
 from edge.common.arrays import Pixels
 from edge.config.settings import DetectorSettings, Settings, change
 from edge.detection.face_detector import Finder
+from edge.detection.load_detector import load_detector
 
 #: Defaults of the settings in `detector` for still images. More time is available for an image than
 #: for a frame, so that smaller faces are searched for. A box needs more neighbouring detections of
-#: the cascade, or a score of the network at which nine tenths of the boxes hold a face, because no
-#: second frame can confirm it.
-STILL_DEFAULTS = {"width_px": 1024, "min_face": 0.025, "min_neighbors": 4, "min_score": 0.7}
+#: the cascade, because no second frame can confirm it; for the same reason a network must be sure
+#: (`still_detector`).
+STILL_DEFAULTS = {"width_px": 1024, "min_face": 0.025, "min_neighbors": 4}
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ def still_detector_settings(settings: Settings) -> DetectorSettings:
         if getattr(settings.detector, name) == getattr(defaults, name)
     }
     return change(settings, detector=changes).detector
+
+
+def still_detector(settings: Settings) -> Finder:
+    """Load the detector for still images; raises UserError as `load_detector` does."""
+    return load_detector(still_detector_settings(settings), sure=True).finder
 
 
 def as_record(path: Path, image: Pixels, faces: Sequence[StillFace]) -> dict[str, Any]:

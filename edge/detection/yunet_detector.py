@@ -17,7 +17,7 @@ from edge.detection.detector_card import BoxConvention, Threshold
 from edge.detection.face_detector import Face, without_overlaps
 from edge.detection.luma import Luma
 from edge.detection.luma_detector import LumaDetector
-from edge.detection.tight_boxes import face_of, wide_enough
+from edge.detection.tight_boxes import face_of, threshold_from, wide_enough
 from edge.inference.model_file import read_model
 from edge.inference.trial import require_trial
 
@@ -32,8 +32,8 @@ MAX_IOU = 0.3
 class YuNetDetector(LumaDetector):
     """YuNet on the grey image: each channel of its colour input gets the same values."""
 
-    def __init__(self, path: Path, settings: DetectorSettings) -> None:
-        """Load the file `path`, after a trial in a child process.
+    def __init__(self, path: Path, settings: DetectorSettings, sure: bool = False) -> None:
+        """Load the file `path`, after a trial in a child process; `sure` as in `LearnedDetector`.
 
         Raises UserError if OpenCV cannot run it as YuNet.
         """
@@ -41,7 +41,9 @@ class YuNetDetector(LumaDetector):
         require_trial("edge.detection.opencv_trial", ["yunet", str(path)], path)
         self.name = f"{path.name} in OpenCV"
         super().__init__(settings)
-        min_score = THRESHOLD.score if settings.min_score is None else settings.min_score
+        default = THRESHOLD.sure if sure else THRESHOLD.score
+        min_score = default if settings.min_score is None else settings.min_score
+        self._threshold = threshold_from(THRESHOLD, min_score)
         self._detector = load_yunet(path, min_score)
 
     def search(self, luma: Luma) -> list[Face]:
@@ -59,7 +61,7 @@ class YuNetDetector(LumaDetector):
         for row in () if rows is None else rows.tolist():
             left, top, w, h = row[:4]
             corners = (left, top, left + w, top + h)
-            faces.append(face_of(corners, row[14], luma, BOX, THRESHOLD))
+            faces.append(face_of(corners, row[14], luma, BOX, self._threshold))
         return without_overlaps(wide_enough(faces, self._settings.min_face * width / luma.scale))
 
 

@@ -52,13 +52,15 @@ class _AlertState:
     `latest` is the track in the newest frame; `assessed` is the track in the last frame that
     brought new evidence. Later readings may have had no weight, because the face was not clearly
     visible, or the evidence may have been dropped after a change of the model. `has_alerted` is
-    also set if the alert was left out because the thing is known.
+    also set if the alert was left out because the thing is known; `was_masked` is set once the face
+    has certainly been masked.
     """
 
     latest: Track
     assessed: Track
     stillness: Stillness
     has_alerted: bool = False
+    was_masked: bool = False
     episode: str | None = None
     label: str = ALERT_LABEL
     started_s: float = 0.0
@@ -115,6 +117,7 @@ class AlertMachine:
         `tracks` has left.
         """
         self._size_px = size_px
+        self._still_things.forget(now_s)
         events = []
         present = {track.number for track in tracks}
         for number in [n for n in self._people if n not in present]:
@@ -129,9 +132,10 @@ class AlertMachine:
             if track.last_evidence_s < now_s:
                 continue
             person.assessed = track
+            person.was_masked |= self._looks_masked(track)
             if person.episode is None and self._is_bare(track):
                 person.has_alerted = True
-                if not self._is_known(track):
+                if not self._is_known(person):
                     events.append(self._start(person, now_s))
             elif person.episode is not None and self._is_masked(person, now_s):
                 events.append(self._end(person, now_s, "masked"))
@@ -151,14 +155,27 @@ class AlertMachine:
             and track.score(self._settings.alert_on) >= self._threshold
         )
 
-    def _is_known(self, track: Track) -> bool:
-        """Return whether the track is that of a still thing that has caused an alert before."""
+    def _looks_masked(self, track: Track) -> bool:
+        return (
+            track.has_weight(self._settings.min_readings)
+            and track.score(self._settings.alert_on) < RELEASE_SHARE * self._threshold
+        )
+
+    def _is_known(self, person: _AlertState) -> bool:
+        """Return whether the person is a still thing that has caused an alert before.
+
+        Somebody whose face was masked is a person, and never known.
+        """
+        track = person.latest
         box = as_fractions(track.box_px, self._size_px)
-        return self._still_things.knows(box, track.evidence[-1].appearance, track.last_seen_s)
+        looks = [reading.appearance for reading in track.evidence]
+        return not person.was_masked and self._still_things.knows(box, looks, track.last_seen_s)
 
     def _remember_if_still(self, person: _AlertState) -> None:
-        """Remember a person who has alerted and whose track has ended at its place."""
+        """Remember what alerted and whose track ended at its place, if it may be a thing."""
         track = person.latest
+        if person.was_masked:
+            return
         if person.has_alerted and track.last_seen_s - person.stillness.since_s >= STILL_S:
             box = as_fractions(track.box_px, self._size_px)
             looks = [reading.appearance for reading in person.assessed.evidence]

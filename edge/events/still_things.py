@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +32,9 @@ STILL_S = 1.5
 MAX_DRIFT, MAX_GROWTH = 0.2, math.log(1.25)
 #: Smallest correlation of two appearances that are the same.
 MIN_SIMILARITY = 0.75
-#: The number of appearances that are remembered; the oldest are forgotten first.
-MAX_REMEMBERED = 200
+#: The number of things that are remembered, and of appearances of each; the oldest are forgotten
+#: first, and so is a thing that has not been seen for `FORGET_S`.
+MAX_THINGS, MAX_LOOKS = 50, 10
 FORGET_S = 3600.0
 
 
@@ -49,32 +51,55 @@ class Stillness:
             self._box_px, self.since_s = box_px, at_s
 
 
+@dataclass
+class _Thing:
+    """A place, in fractions of the frame, what was seen there, and when last."""
+
+    box: Box
+    looks: deque[bytes]
+    seen_s: float
+
+
 class StillThings:
     """The still things that have caused an alert."""
 
     def __init__(self) -> None:
         """Start with none."""
-        self._seen: deque[tuple[Box, bytes, float]] = deque(maxlen=MAX_REMEMBERED)
+        self._things: deque[_Thing] = deque(maxlen=MAX_THINGS)
 
-    def remember(self, box: Box, appearances: Iterable[bytes], at_s: float) -> None:
-        """Remember a thing that was last seen at `at_s` and looked like each of `appearances`.
+    def remember(self, box: Box, looks: Sequence[bytes], at_s: float) -> None:
+        """Remember a thing that was last seen at `at_s` and looked like each of `looks`.
 
         `box` is in fractions of the frame.
         """
-        self._seen.extend((box, each, at_s) for each in appearances)
+        thing = self._find(box, looks)
+        if thing is None:
+            thing = _Thing(box, deque(maxlen=MAX_LOOKS), at_s)
+            self._things.append(thing)
+        thing.box, thing.seen_s = box, at_s
+        thing.looks.extend(looks)
 
-    def forget(self) -> None:
-        """Forget all things."""
-        self._seen.clear()
+    def forget(self, now_s: float = math.inf) -> None:
+        """Forget the things that have not been seen for `FORGET_S` before `now_s`."""
+        for thing in [each for each in self._things if now_s - each.seen_s > FORGET_S]:
+            self._things.remove(thing)
 
-    def knows(self, box: Box, appearance: bytes, now_s: float) -> bool:
-        """Return whether a thing with this place and appearance is remembered at `now_s`."""
-        return any(
-            now_s - seen_s <= FORGET_S
-            and is_same_place(box, place)
-            and is_same_appearance(appearance, look)
-            for place, look, seen_s in self._seen
-        )
+    def knows(self, box: Box, looks: Sequence[bytes], now_s: float) -> bool:
+        """Return whether a thing is remembered that has this place and at least half of `looks`;
+        it is then seen at `now_s`.
+        """
+        thing = self._find(box, looks)
+        if thing is not None:
+            thing.seen_s = now_s
+        return thing is not None
+
+    def _find(self, box: Box, looks: Sequence[bytes]) -> _Thing | None:
+        for thing in self._things:
+            if is_same_place(box, thing.box):
+                same = sum(any(is_same_appearance(a, b) for b in thing.looks) for a in looks)
+                if looks and 2 * same >= len(looks):
+                    return thing
+        return None
 
 
 def is_same_place(a: Box, b: Box) -> bool:

@@ -17,6 +17,8 @@ Rectangle = tuple[float, float, float, float]
 #: A point closer to an edge than this, in fractions of the frame, lies on it. Corners are
 #: configured with a few decimals, and rounding errors are far smaller than this.
 EDGE_TOLERANCE = 1e-9
+#: A rectangle may reach beyond the frame by this fraction of it: its numbers are rounded.
+RECTANGLE_TOLERANCE = 0.005
 
 
 class Zone:
@@ -29,11 +31,14 @@ class Zone:
         """Check and store `corners` and `excluded`.
 
         Raises UsageError for fewer than three corners, for edges that cross or touch each other,
-        and for a polygon without area.
+        for a polygon without area, and for an excluded rectangle without area or outside of the
+        frame.
         """
         self._corners, self._excluded = tuple(corners), tuple(excluded)
         if self._corners:
             _check(self._corners)
+        for rectangle in self._excluded:
+            _check_rectangle(rectangle)
 
     @classmethod
     def of(cls, settings: CameraSettings) -> Zone:
@@ -79,6 +84,15 @@ def _check(corners: Sequence[Point]) -> None:
                 f"`camera.zone` crosses or touches itself between corners {i + 1} and"
                 f" {j + 1}; list the corners in their order around the zone"
             )
+
+
+def _check_rectangle(rectangle: Rectangle) -> None:
+    x, y, width, height = rectangle
+    if width <= 0 or height <= 0 or max(x + width, y + height) > 1 + RECTANGLE_TOLERANCE:
+        raise UsageError(
+            f"`camera.excluded`: {list(rectangle)} is not a rectangle inside the picture; the four"
+            " numbers are x, y, width and height, as fractions of the picture"
+        )
 
 
 def _edges(corners: Sequence[Point]) -> list[tuple[Point, Point]]:

@@ -82,7 +82,7 @@ class NetworkConfiguration:
     def name(self) -> str:
         """A short name: smallest score, picture width, narrowest face."""
         s = self.search
-        return f"network {s.min_score:.3g}, {s.width_px} px, from {s.min_face:.0%}"
+        return f"network {s.min_score:.3g}, {s.width_px} px, from {100 * s.min_face:.3g}%"
 
     def settings(self) -> DetectorSettings:
         """Return the daemon's settings, as `Configuration.settings`."""
@@ -120,7 +120,7 @@ class CascadeConfiguration:
         s = self.search
         return (
             f"{s.cascade} {s.scale_factor:g}/{self.min_neighbors}, {s.width_px} px,"
-            f" from {s.min_face:.0%}"
+            f" from {100 * s.min_face:.3g}%"
         )
 
     def settings(self) -> DetectorSettings:

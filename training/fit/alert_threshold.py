@@ -11,7 +11,7 @@ from training.fit.prepare import HeldOut
 from training.fit.training_loop import predict
 
 #: At most these shares of the masked faces, and of the boxes without a face, may raise an alert.
-#: The detector finds a false box on a poster or a plant all the time, so the alert would never end.
+#: The detector finds a false box on a hand or a plant in one frame after the other.
 MAX_FALSE_ALARMS, MAX_EMPTY_ALARMS = 0.01, 0.05
 HOW_CHOSEN = (
     "the smallest that at most {:.0%} of masked validation faces ({}, counting equally)"

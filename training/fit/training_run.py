@@ -17,10 +17,12 @@ from training.common.train_config import TrainConfig
 from training.data.corrections import apply_corrections, read_corrections, unused_corrections
 from training.data.datasets import LABELS, DataSet, read_datasets
 from training.data.detector_simulation import MARGIN
+from training.data.splits import Split
 from training.fit.alert_threshold import choose_threshold
 from training.fit.checkpoint import RunProgress
 from training.fit.epochs import RunPaths, save_model
 from training.fit.held_out_metrics import test_split_metrics
+from training.fit.negative_crops import no_face_pictures
 from training.fit.prepare import Prepared, prepare
 from training.fit.score_calibration import calibrate
 from training.fit.training_loop import train
@@ -37,6 +39,9 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
     labels = LABELS[config.classes]
     licences = _parse_licences(options.licence)
     datasets = _read_data_sets(options, labels)
+    if options.no_face is not None:
+        for split in (Split.TRAIN, Split.VALIDATION):
+            no_face_pictures(options.no_face, split)  # raises now, not after minutes of reading
     known = [data.name for data in datasets]
     if options.no_face is not None:
         known.append(options.no_face.resolve().name)

@@ -12,8 +12,7 @@ from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.dashboard.picture_check.result import ANNOTATED_QUALITY, MAX_PIXELS, PictureResult
 from edge.detection.annotate import annotated
-from edge.detection.load_detector import load_detector
-from edge.detection.still_images import as_record, find_faces, still_detector_settings
+from edge.detection.still_images import as_record, find_faces, still_detector
 
 
 class PictureWorker:
@@ -22,7 +21,7 @@ class PictureWorker:
     def __init__(self, settings: Settings) -> None:
         """Load both; raises UserError when the model or the cascade cannot be used."""
         self._classifier = load_classifier(settings.classifier)
-        self._detector = load_detector(still_detector_settings(settings)).finder
+        self._detector = still_detector(settings)
 
     def check(self, raw: bytes, name: str, with_picture: bool) -> PictureResult:
         """Find and classify the faces in the encoded picture `raw`.

@@ -66,6 +66,7 @@
     setText("camera-error", text || "");
     if (!text || !view) return;
     view = null;
+    showPeople([]);
     setText("seen", "This is the last picture received.");
     draw();
   }
@@ -121,7 +122,8 @@
   function exclude(number) {
     const person = view && view.people.find((each) => each.number === number);
     if (!person) return;
-    const [x, y, w, h] = person.box;
+    const [x, y, w, h] = person.box, cx = x + w / 2, cy = y + h / 2;
+    if (excluded.some(([ex, ey, ew, eh]) => cx >= ex && cx <= ex + ew && cy >= ey && cy <= ey + eh)) return;
     const left = Math.max(0, x - EXCLUDED_MARGIN * w), top = Math.max(0, y - EXCLUDED_MARGIN * h);
     const right = Math.min(1, x + (1 + EXCLUDED_MARGIN) * w), bottom = Math.min(1, y + (1 + EXCLUDED_MARGIN) * h);
     excluded.push([round(left), round(top), round(right - left), round(bottom - top)]);

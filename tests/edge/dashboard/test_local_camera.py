@@ -174,3 +174,12 @@ def test_unreadable_answer_is_reported(config: Path, tmp_path: Path, answer: byt
     with daemon_answering(lambda: answer, tmp_path):
         status = LocalCamera(load_settings(config), config).config_status()
     assert (status.state, status.why) == ("away", UNREADABLE_ANSWER)
+
+
+def test_empty_list_of_areas_is_not_written(config: Path) -> None:
+    camera = LocalCamera(load_settings(config), config)
+    camera.save(Drawing(zone=(), excluded=()))
+    assert "excluded" not in config.read_text()  # which an earlier release would refuse
+    camera.save(Drawing(zone=(), excluded=(POSTER,)))
+    camera.save(Drawing(zone=(), excluded=()))
+    assert load_settings(config).camera.excluded == ()

@@ -64,12 +64,38 @@ def test_place(box: tuple[float, float, float, float], same: bool) -> None:
 
 def test_known_thing_needs_place_and_appearance() -> None:
     things = StillThings()
-    assert not things.knows(POSTER, _look(1), 0.0)
+    assert not things.knows(POSTER, [_look(1)], 0.0)
     things.remember(POSTER, [_look(1)], 0.0)
-    assert things.knows(POSTER, _brighter(_look(1)), FORGET_S)
-    assert not things.knows(POSTER, _look(1), FORGET_S + 1)
-    assert not things.knows(POSTER, _look(2), 0.0)
-    assert not things.knows((300.0, 100.0, 80.0, 80.0), _look(1), 0.0)
+    assert things.knows(POSTER, [_brighter(_look(1))], 1.0)
+    assert not things.knows(POSTER, [_look(2)], 1.0)
+    assert not things.knows((300.0, 100.0, 80.0, 80.0), [_look(1)], 1.0)
+    assert not things.knows(POSTER, [], 1.0)
+
+
+def test_half_of_the_looks_must_be_known() -> None:
+    things = StillThings()
+    things.remember(POSTER, [_look(1)], 0.0)
+    assert things.knows(POSTER, [_look(1), _look(2)], 1.0)
+    assert not things.knows(POSTER, [_look(1), _look(2), _look(3)], 1.0)
+
+
+def test_thing_is_forgotten_an_hour_after_it_was_last_seen() -> None:
+    things = StillThings()
+    things.remember(POSTER, [_look(1)], 0.0)
+    things.forget(FORGET_S)
+    assert things.knows(POSTER, [_look(1)], FORGET_S)
+    things.forget(2 * FORGET_S)
+    assert things.knows(POSTER, [_look(1)], 2 * FORGET_S)
+    things.forget(3 * FORGET_S + 1)
+    assert not things.knows(POSTER, [_look(1)], 3 * FORGET_S + 1)
+
+
+def test_repeats_do_not_displace_other_things() -> None:
+    things = StillThings()
+    things.remember((300.0, 100.0, 80.0, 80.0), [_look(9)], 0.0)
+    for _ in range(100):
+        things.remember(POSTER, [_look(1)], 0.0)
+    assert things.knows((300.0, 100.0, 80.0, 80.0), [_look(9)], 1.0)
 
 
 def test_stillness_starts_anew_after_a_move() -> None:
@@ -110,6 +136,26 @@ def test_poster_alerts_once_however_often_it_is_hidden() -> None:
     assert _starts(_visit(machine, 1, 0.0, STILL_S + 1, _look(1))) == 1
     for number in range(2, 6):
         assert _visit(machine, number, number * 100.0, 30.0, _brighter(_look(1))) == []
+
+
+def test_poster_in_view_for_hours_alerts_once() -> None:
+    machine = _machine()
+    _visit(machine, 1, 0.0, STILL_S + 1, _look(1))
+    assert _visit(machine, 2, 100.0, 2.5 * FORGET_S, _look(1)) == []
+
+
+def test_person_who_takes_the_mask_off_again_alerts() -> None:
+    machine = _machine()
+    assert _starts(_visit(machine, 1, 0.0, 10.0, _look(1))) == 1
+    events: list[Event] = []
+    for step in range(60):  # masked for 20 s, then bare, with the appearance of the first visit
+        at_s, masked = 100.0 + step * STEP_S, step < 40
+        bare = 0.05 if masked else 0.95
+        scores = Scores({"mask": 1 - bare, "no_mask": bare})
+        reading = Reading(POSTER, scores, at_s, appearance=_look(2 if masked else 1))
+        tracks = [Track(2, POSTER, 100.0, at_s, (reading,) * 10, step + 1)]
+        events += machine.update(tracks, at_s, SIZE)
+    assert _starts(events) == 1
 
 
 def test_known_thing_that_moves_is_a_person() -> None:

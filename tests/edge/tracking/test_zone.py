@@ -107,3 +107,16 @@ def test_excluded_rectangle_is_outside() -> None:
     assert not zone.contains((0.1, 0.1))  # outside of the polygon
     assert not Zone((), ((0.0, 0.0, 0.5, 0.5),)).contains_face((10, 10, 20, 20), (100, 100))
     assert Zone((), ((0.0, 0.0, 0.5, 0.5),)).contains_face((60, 10, 20, 20), (100, 100))
+
+
+@pytest.mark.parametrize(
+    "rectangle",
+    [(0.1, 0.1, 0.0, 0.2), (0.1, 0.1, 0.2, 0.0), (0.4, 0.2, 0.7, 0.1), (0.1, 0.5, 0.2, 0.6)],
+)
+def test_excluded_rectangle_must_be_inside(rectangle: tuple[float, float, float, float]) -> None:
+    with pytest.raises(UsageError, match=r"`camera.excluded`: .* is not a rectangle inside"):
+        Zone((), (rectangle,))
+
+
+def test_rounded_rectangle_may_reach_the_edge() -> None:
+    Zone((), ((0.851, 0.0, 0.15, 1.0),))

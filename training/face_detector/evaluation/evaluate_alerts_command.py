@@ -13,12 +13,13 @@ import cv2
 import msgspec
 
 from edge.classification.classifier import Classifier
-from edge.common.errors import UserError
+from edge.common.errors import UsageError, UserError
 from edge.common.paths import shipped_model
-from edge.config.settings import DetectorSettings
+from edge.config.settings import DetectorSettings, Settings, change
 from edge.detection.load_detector import load_detector
 from training.common.intervals import Estimate
 from training.data.command_options import share
+from training.data.layouts import holds_pictures
 from training.data.progress import with_progress
 from training.evaluation.mistakes import make_ignored_folder, refuse_project_folder
 from training.face_detector.evaluation import search_detectors
@@ -95,11 +96,8 @@ def add_evaluate_alerts_options(parser: argparse.ArgumentParser) -> None:
 def run_evaluate_alerts(options: argparse.Namespace) -> int:
     """Print the figures, and write the crops that were requested."""
     if options.no_face is not None:
-        refuse_project_folder(options.no_face, "--no-face")
-    settings = DetectorSettings(
-        kind=options.kind, model=options.detector, min_score=options.min_score
-    )
-    detector = load_detector(settings).finder
+        _prepare_folder(options.no_face)
+    detector = load_detector(_settings(options)).finder
     classifier = Classifier(options.classifier)
     threshold = options.threshold
     if threshold is None:
@@ -117,6 +115,21 @@ def run_evaluate_alerts(options: argparse.Namespace) -> int:
     if options.no_face is not None:
         _write_crops(options.no_face, readings)
     return 0
+
+
+def _settings(options: argparse.Namespace) -> DetectorSettings:
+    if options.kind == "haar" and (options.detector or options.min_score is not None):
+        raise UsageError("--detector and --min-score are for --kind learned")
+    changes = {"kind": options.kind, "model": options.detector, "min_score": options.min_score}
+    return change(Settings(), detector=changes).detector
+
+
+def _prepare_folder(folder: Path) -> None:
+    """Create the folder for crops; raises UsageError if it holds pictures of an earlier run."""
+    refuse_project_folder(folder, "--no-face")
+    make_ignored_folder(folder)
+    if holds_pictures(folder):
+        raise UsageError(f"--no-face {folder} holds pictures already: give a new folder")
 
 
 def _lines(detector: str, classifier: Path, figures: AlertFigures) -> Iterator[str]:
@@ -139,13 +152,12 @@ def _share(estimate: Estimate | None) -> str:
 
 
 def _write_crops(folder: Path, readings: Sequence[PhotographReadings]) -> None:
-    make_ignored_folder(folder)
     count = 0
-    for each in readings:
+    for index, each in enumerate(readings):
         picture = each.picture.picture
         inside = folder / picture.split
         for number, reading in enumerate(each.false):
-            path = inside / f"{picture.source}-{picture.path.stem}-{number}.jpg"
+            path = inside / f"{picture.path.stem}-{index}-{number}.jpg"
             try:
                 inside.mkdir(exist_ok=True)
                 path.write_bytes(cv2.imencode(".jpg", reading.surroundings)[1].tobytes())

@@ -47,7 +47,7 @@ def test_faces_and_boxes_without_a_face(
     # In the second picture nobody has boxed the face, so it counts as a box without a face.
     assert (record["false_boxes"], record["false_alerts"]) == (50.0, 50.0)
     (crop,) = crops.glob("*/*.jpg")
-    assert crop.name == "demo-b-0.jpg"
+    assert crop.name == "b-1-0.jpg"
     assert np.shape(cv2.imread(str(crop))) == (120, 120, 3)
     assert (crops / ".gitignore").read_text() == "*\n"
 
@@ -65,6 +65,9 @@ def test_another_detector_confirms_faces_without_a_box(
     ("arguments", "code", "message"),
     [
         (["--no-face", "tests"], 2, "--no-face tests is in the project"),
+        (["--kind", "haar", "--min-score", "0.5"], 2, "are for --kind learned"),
+        (["--min-score", "1"], 2, "min_score"),
+        (["--min-score", "0"], 2, "min_score"),
         (["--classifier", "none.tflite"], 1, "none.tflite"),
         (["--detector", "none.tflite"], 1, "none.tflite"),
         (["--other", "face.h5"], 2, "is no detector"),
