@@ -168,8 +168,9 @@ class LocalCamera:
                 ("camera", "excluded", _lists(drawing.excluded)),
                 ("detector", "min_face", drawing.min_face),
             )
-            # An empty list is the default. An earlier release does not know this setting.
-            if value is not None and (value != [] or name in document.get(section, {}))
+            if value is not None
+            # An earlier release does not know `excluded`: an empty list only replaces another one.
+            and (name != "excluded" or value or name in document.get(section, {}))
         ]
         for section, name, value in changes:
             if section not in document:

@@ -24,9 +24,11 @@ import numpy.typing as npt
 
 from edge.common.arrays import Box
 
-#: A track has not left its place if it was there for the last seconds of its life. People who walk
-#: by are at one place for less than that.
-STILL_S = 1.5
+#: A track has not left its place if it was there for the last seconds of its life. People who stop
+#: at a door stay for a shorter time, or move their heads by more than `MAX_DRIFT`, and those who
+#: come back must cause an alert again. The cascade finds many posters for a shorter time as well;
+#: with `detector.kind = "haar"` they therefore alert more than once.
+STILL_S = 20.0
 #: Largest distance and largest factor between the sizes of two boxes at the same place; the
 #: distance is a fraction of their side. The boxes of the cascade vary most: by a step of its scale.
 MAX_DRIFT, MAX_GROWTH = 0.2, math.log(1.25)

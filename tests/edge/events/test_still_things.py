@@ -146,7 +146,7 @@ def test_poster_in_view_for_hours_alerts_once() -> None:
 
 def test_person_who_takes_the_mask_off_again_alerts() -> None:
     machine = _machine()
-    assert _starts(_visit(machine, 1, 0.0, 10.0, _look(1))) == 1
+    assert _starts(_visit(machine, 1, 0.0, STILL_S + 5, _look(1))) == 1
     events: list[Event] = []
     for step in range(60):  # masked for 20 s, then bare, with the appearance of the first visit
         at_s, masked = 100.0 + step * STEP_S, step < 40
@@ -168,6 +168,12 @@ def test_person_before_the_poster_alerts() -> None:
     machine = _machine()
     _visit(machine, 1, 0.0, STILL_S + 1, _look(1))
     assert _starts(_visit(machine, 2, 100.0, 10.0, _look(2))) == 1
+
+
+def test_person_who_stops_for_a_moment_alerts_again_when_coming_back() -> None:
+    machine = _machine()
+    assert _starts(_visit(machine, 1, 0.0, STILL_S - 5, _look(1))) == 1
+    assert _starts(_visit(machine, 2, 100.0, 10.0, _look(1))) == 1
 
 
 def test_person_who_walks_by_is_not_remembered() -> None:
