@@ -163,7 +163,7 @@ def mounted(folder: Path) -> Iterator[None]:
     """Mount an empty file system over `folder` inside the context."""
     mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting needs root: run the tests as root")
+        pytest.skip("mounting a file system needs root and CAP_SYS_ADMIN: run the tests as root")
     try:
         yield
     finally:
