@@ -88,9 +88,12 @@ def test_messages_in_flight_stay_within_receive_maximum(
 ) -> None:
     """Events, retained messages and replies count together."""
     server = start_broker(ACK_DELAY_S, receive_maximum=receive_maximum)
+    server.acknowledging.clear()
     for n in range(40):
         outbox.put({"n": n})
     publisher = start_publisher(server.broker)
+    wait_until(lambda: server.in_flight >= receive_maximum, "a full window")
+    server.acknowledging.set()
     wait_until(lambda: "maskpatrol/door1/cmd/+" in server.filters, "the subscription")
     for n in range(10):
         publisher.retain("state", {"people": n}, qos=1)
