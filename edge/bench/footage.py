@@ -110,10 +110,12 @@ def people(settings: Settings, seconds: float | None = None) -> Scene:
 def crowd(settings: Settings, count: int) -> Scene:
     """Return the demo's empty picture with the head of its first person at `count` places, at most
     20; each face is about 60 px wide.
+
+    The person moves as in the demo, then backwards, and both once more: about eight seconds.
     """
     columns, rows = CROWD
 
-    def frames() -> Iterator[Frame]:
+    def pictures() -> Iterator[Frame]:
         left, top, width, height = HEAD_PX
         background: Frame | None = None
         for frame in clip(DEMO, settings, PEOPLE_UNTIL_S).frames():
@@ -128,6 +130,14 @@ def crowd(settings: Settings, count: int) -> Scene:
                 x, y = index % columns * cell[0], index // columns * cell[1]
                 image[y : y + cell[1], x : x + cell[0]] = small
             yield replace(frame, image_bgr=image, captured_at_s=frame.captured_at_s - HEAD_FROM_S)
+
+    def frames() -> Iterator[Frame]:
+        once = list(pictures())
+        if len(once) < 2:
+            return
+        period_s = once[1].captured_at_s - once[0].captured_at_s
+        for number, frame in enumerate((*once, *once[::-1]) * 2):
+            yield replace(frame, captured_at_s=number * period_s)
 
     return Scene(f"{count} {'person' if count == 1 else 'people'} in view", frames)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -61,13 +62,10 @@ def iou_matrix(a: Corners, b: Corners) -> Floats:
 def non_maximum_suppression(corners: Corners, scores: Floats, max_iou: float) -> Ints:
     """Return the indices of the boxes to keep, those with the highest score first.
 
-    A box is dropped if its IoU with a kept box is above `max_iou`. Equal scores keep their order.
+    A box is dropped if its IoU with a kept box is above `max_iou`, or if its score is 0. Equal
+    scores keep their order.
     """
-    order = np.argsort(-scores, kind="stable")
-    kept: list[int] = []
-    while len(order):
-        first, rest = order[0], order[1:]
-        kept.append(int(first))
-        overlap = iou_matrix(corners[first : first + 1], corners[rest])[0]
-        order = rest[overlap <= max_iou]
-    return np.array(kept, np.int64)
+    sides = corners[:, 2:] - corners[:, :2]
+    rectangles = np.concatenate([corners[:, :2], sides], axis=1)
+    kept = cv2.dnn.NMSBoxes(rectangles, scores.tolist(), 0.0, max_iou)
+    return np.asarray(kept, np.int64).reshape(-1)

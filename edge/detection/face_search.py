@@ -47,6 +47,10 @@ FAR_REACH = 1.5
 #: If more faces than this are tracked, a finder that takes the same time for any search searches
 #: the whole frame instead: the follower takes its time for each of them.
 MAX_FOLLOWED = 1
+#: With more faces than this tracked, and nothing to be decided about them, shortest time between
+#: two searches: every second frame at 10 frames a second. Trackers bridge longer gaps, and while
+#: one face is followed, newcomers are searched no more often either.
+CROWD_EVERY_S = 0.15
 #: In a still scene the whole frame is searched after this time, and again whenever the time
 #: without motion has doubled, at the latest after `detector.rest_every_s`.
 FIRST_STILL_S = 1.0
@@ -78,19 +82,24 @@ class FaceSearch:
         """Search the next frame in full, as after a scene cut."""
         self._full_s = float("-inf")
 
-    def find(self, frame: Frame, thumbnail: Pixels, predicted: Sequence[Box]) -> list[Face]:
+    def find(
+        self, frame: Frame, thumbnail: Pixels, predicted: Sequence[Box], settled: bool = False
+    ) -> list[Face]:
         """Return the faces in `frame`, those with the highest support first.
 
         `thumbnail` is the thumbnail of `frame`; `predicted` are the boxes in pixels at which the
-        tracked faces should be.
+        tracked faces should be; `settled` means that nothing is to be decided about them.
         """
         at_s = frame.captured_at_s
-        reach = NEAR_REACH + NEAR_REACH_PER_S * max(0.0, at_s - self._at_s)
-        reach = min(MAX_NEAR_REACH, reach)
-        self._at_s = at_s
         if self._settings.full_every_s == 0.0:
             return self._search_in_full(frame)
         changed = self._motion.update(thumbnail, at_s)
+        if settled and len(predicted) > MAX_FOLLOWED and at_s - self._at_s < CROWD_EVERY_S:
+            self.counts["none"] += 1
+            return []
+        reach = NEAR_REACH + NEAR_REACH_PER_S * max(0.0, at_s - self._at_s)
+        reach = min(MAX_NEAR_REACH, reach)
+        self._at_s = at_s
         if predicted or changed.any():
             self._moved_s = at_s
         if self._is_full_search_due(at_s, predicted):

@@ -17,7 +17,7 @@ from edge.detection.thumbnail import make_thumbnail
 from edge.events.alert_machine import AlertMachine, Event
 from edge.events.episode_id import new_episode_id
 from edge.events.people_counter import PeopleCounter
-from edge.tracking.classification_schedule import needs_classification
+from edge.tracking.classification_schedule import DecisionRule, faces_to_classify
 from edge.tracking.face_quality import appearance_of, measure_quality
 from edge.tracking.track import Reading, Track
 from edge.tracking.tracker import Tracker
@@ -91,7 +91,8 @@ class Pipeline:
             thumbnail = make_thumbnail(frame)
             if self._cuts.is_cut(thumbnail, now_s):
                 self.reset_tracks()
-            found = self._search.find(frame, thumbnail, self._tracker.predict_boxes(now_s))
+            predicted = self._tracker.predict_boxes(now_s)
+            found = self._search.find(frame, thumbnail, predicted, self._is_settled())
             faces = [face for face in found if self._zone.contains_face(face.box_px, size_px)]
         with self._times.measure("classify"):
             readings = self._readings(faces, frame)
@@ -139,22 +140,27 @@ class Pipeline:
         """The counts of people, as part of the `state` message."""
         return self._people.body()
 
+    def _is_settled(self) -> bool:
+        """Whether nothing is to be decided about the people who are tracked."""
+        rule = self._decision_rule()
+        return all(rule.is_settled(track) for track in self.tracks)
+
+    def _decision_rule(self) -> DecisionRule:
+        events = self._settings.events
+        return DecisionRule(tuple(events.alert_on), self._threshold, events.min_readings)
+
     def _readings(self, faces: Sequence[Face], frame: Frame) -> list[Reading]:
         """Return a reading of each face, classified if that can still change a decision."""
-        at_s, events = frame.captured_at_s, self._settings.events
-        tracks = {track.number: track for track in self.tracks}
-        readings = []
+        at_s = frame.captured_at_s
+        known = {track.number: track for track in self.tracks}
         numbers = self._tracker.match([face.box_px for face in faces], at_s)
-        for face, number in zip(faces, numbers, strict=True):
-            track = tracks.get(number) if number is not None else None
-            if needs_classification(
-                track, at_s, events.alert_on, self._threshold, events.min_readings
-            ):
-                readings.append(self._classify(face, frame))
-            else:
-                self._unclassified += 1
-                readings.append(Reading(face.box_px, None, at_s))
-        return readings
+        tracks = [None if number is None else known.get(number) for number in numbers]
+        chosen = faces_to_classify(tracks, at_s, self._decision_rule())
+        self._unclassified += len(faces) - len(chosen)
+        return [
+            self._classify(face, frame) if index in chosen else Reading(face.box_px, None, at_s)
+            for index, face in enumerate(faces)
+        ]
 
     def _classify(self, face: Face, frame: Frame) -> Reading:
         crop = self._classifier.crop(frame.image_rgb, face.box_px)

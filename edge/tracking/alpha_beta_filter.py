@@ -21,6 +21,8 @@ MAX_JITTER = 0.35
 #: Weight of a new box in the smoothed size. The size of a face changes slowly, as the person walks
 #: nearer.
 SIZE_GAIN = 0.3
+#: The centre of a face in pixels (x, y), and the logarithm of its width in pixels.
+Place = tuple[float, float, float]
 
 
 class AlphaBetaFilter:
@@ -52,13 +54,15 @@ class AlphaBetaFilter:
 
     def distance(self, box_px: Box, at_s: float) -> float:
         """Return the distance of `box_px` from the predicted position, in face widths."""
-        x, y = box_centre(box_px)
-        px, py = self.predict(at_s)
-        return math.hypot(x - px, y - py) / math.sqrt(self.side_px * _side(box_px))
+        return distance(self.place(at_s), place_of(box_px))
+
+    def place(self, at_s: float) -> Place:
+        """Return the predicted place of the face at `at_s`."""
+        return (*self.predict(at_s), self._log_side)
 
     def log_growth(self, box_px: Box) -> float:
         """Return the logarithm of the width of `box_px` over the smoothed width."""
-        return math.log(_side(box_px)) - self._log_side
+        return log_growth(self.place(self.at_s), place_of(box_px))
 
     def coast(self, at_s: float) -> None:
         """Advance to `at_s` at the present speed, without a box."""
@@ -81,6 +85,21 @@ class AlphaBetaFilter:
             self._x, self._y = px + position_gain * (x - px), py + position_gain * (y - py)
         self._log_side += max(SIZE_GAIN, 1.0 / self._boxes) * self.log_growth(box_px)
         self.at_s = at_s
+
+
+def place_of(box_px: Box) -> Place:
+    """Return the place of a box."""
+    return (*box_centre(box_px), math.log(_side(box_px)))
+
+
+def distance(a: Place, b: Place) -> float:
+    """Return the distance of two faces, in face widths (the geometric mean of both widths)."""
+    return math.hypot(a[0] - b[0], a[1] - b[1]) * math.exp(-(a[2] + b[2]) / 2.0)
+
+
+def log_growth(before: Place, after: Place) -> float:
+    """Return the logarithm of the ratio of two faces' widths."""
+    return after[2] - before[2]
 
 
 def box_centre(box_px: Box) -> tuple[float, float]:

@@ -3,29 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from edge.tracking.track import Track
 
 #: A person whose evidence is unanimous is classified again after this time, which is short enough
 #: to notice within `events.masked_after_s` that a mask was put on or taken off.
 RECLASSIFY_AFTER_S = 0.3
+#: At most this many people whose evidence is unanimous are classified again in one frame, those
+#: with the oldest evidence first. It bounds the cost of a crowd: at 5 searches a second, each of 20
+#: people is classified once a second.
+MAX_RECLASSIFIED = 4
 #: Scores between these shares of the alert threshold may still change a decision.
 DOUBTFUL_SHARES = 0.6, 1.0
 
 
-def needs_classification(
-    track: Track | None, at_s: float, alert_on: Sequence[str], threshold: float, min_weight: float
-) -> bool:
-    """Whether a reading of the face of `track` at `at_s` can change a decision.
+@dataclass(frozen=True)
+class DecisionRule:
+    """What a decision depends on.
 
-    `track` is None for a face that has no track yet. `alert_on` are the labels that raise an
-    alert, `threshold` is the score at which they do, and `min_weight` is the total weight of
-    evidence that a decision needs.
+    `alert_on` are the labels that raise an alert, `threshold` is the score at which they do, and
+    `min_weight` is the total weight of evidence that a decision needs.
     """
-    if track is None or not track.has_weight(min_weight):
-        return True
-    if at_s - track.last_evidence_s >= RECLASSIFY_AFTER_S:
-        return True
-    low, high = (share * threshold for share in DOUBTFUL_SHARES)
-    scores = [reading.score(alert_on) for reading in track.evidence]
-    return not (min(scores) >= high or max(scores) < low)
+
+    alert_on: tuple[str, ...]
+    threshold: float
+    min_weight: float
+
+    def is_settled(self, track: Track) -> bool:
+        """Whether the evidence of `track` has enough weight and is unanimous."""
+        if not track.has_weight(self.min_weight):
+            return False
+        low, high = (share * self.threshold for share in DOUBTFUL_SHARES)
+        scores = [reading.score(self.alert_on) for reading in track.evidence]
+        return min(scores) >= high or max(scores) < low
+
+
+def faces_to_classify(
+    tracks: Sequence[Track | None], at_s: float, rule: DecisionRule
+) -> frozenset[int]:
+    """Return the indices of the faces to classify at `at_s`.
+
+    `tracks` has the track of each face; None is a face that has no track yet.
+    """
+    chosen, due = set(), []
+    for index, track in enumerate(tracks):
+        if track is None or not rule.is_settled(track):
+            chosen.add(index)
+        elif at_s - track.last_evidence_s >= RECLASSIFY_AFTER_S:
+            due.append((track.last_evidence_s, index))
+    chosen.update(index for _, index in sorted(due)[:MAX_RECLASSIFIED])
+    return frozenset(chosen)

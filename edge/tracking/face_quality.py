@@ -113,19 +113,22 @@ def measure_quality(face: Face, crop_rgb: Pixels, size_px: tuple[int, int]) -> Q
     `crop_rgb` is the crop of the face that the model gets, (height, width, 3) uint8.
     """
     grey = cv2.cvtColor(crop_rgb, cv2.COLOR_RGB2GRAY)
-    middle = _middle(np.asarray(grey, np.uint8))
+    middle = _middle(np.asarray(grey))
+    luma, spread = _mean_and_deviation(middle)
+    white = np.count_nonzero(middle >= WHITE) / middle.size
     coarse = cv2.resize(grey, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA)
-    detail = _middle(np.asarray(cv2.Laplacian(coarse, cv2.CV_32F)))
+    _, structure = _mean_and_deviation(_middle(np.asarray(coarse)))
+    _, detail = _mean_and_deviation(_middle(np.asarray(cv2.Laplacian(coarse, cv2.CV_16S))))
     below, beside = _cut_off(face.box_px, size_px)
     return Quality(
         width_share=face.box_px[2] / crop_rgb.shape[1],
         cut_off_below=below,
         cut_off_beside=beside,
-        luma=float(middle.mean()),
-        spread=float(middle.std()),
-        white=float(np.mean(middle >= WHITE)),
+        luma=luma,
+        spread=spread,
+        white=white,
         # The lower bound of 1 keeps the noise of a flat crop from looking like detail.
-        sharpness=float(detail.var()) / max(1.0, float(_middle(np.asarray(coarse)).var())),
+        sharpness=detail**2 / max(1.0, structure**2),
         support=float(face.support),
     )
 
@@ -140,6 +143,12 @@ def appearance_of(crop_rgb: Pixels) -> bytes:
 def _ramp(value: float, zero_at: float, one_at: float) -> float:
     """Map `zero_at` to 0 and `one_at` to 1, linearly in between; either may be the larger."""
     return min(1.0, max(0.0, (value - zero_at) / (one_at - zero_at)))
+
+
+def _mean_and_deviation(pixels: npt.NDArray[Any]) -> tuple[float, float]:
+    # Several times as fast as NumPy's functions for such small pictures.
+    mean, deviation = cv2.meanStdDev(pixels)
+    return float(mean[0, 0]), float(deviation[0, 0])
 
 
 def _middle(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge.common.arrays import Box
 from edge.config.settings import TrackerSettings
-from edge.tracking.alpha_beta_filter import AlphaBetaFilter
+from edge.tracking.alpha_beta_filter import AlphaBetaFilter, Place, distance, log_growth
 from edge.tracking.track import Reading, Track
 
 #: Largest distance, in face widths, between a face and the predicted position of its track, before
@@ -59,15 +60,19 @@ class TrackState:
     sightings: int = 0
     window: deque[Reading] = field(default_factory=deque)
 
-    def match_cost(self, reading: Reading) -> float:
-        """Return the cost of assigning `reading` to this track; infinite if they cannot match."""
-        growth = abs(self.motion.log_growth(reading.box_px))
-        distance = self.motion.distance(reading.box_px, reading.at_s)
-        gap_s = reading.at_s - self.own_box_s
-        reach = min(MAX_REACH, REACH + REACH_PER_S * gap_s)
-        if growth > MAX_GROWTH or distance > reach:
-            return math.inf
-        return distance + GROWTH_COST * growth
+    def match_costs(self, places: Sequence[Place], at_s: float) -> list[float]:
+        """Return the cost of assigning the face at each of `places` to this track.
+
+        `at_s` is the time of all of them; the cost is infinite if a face cannot match.
+        """
+        expected = self.motion.place(at_s)
+        reach = min(MAX_REACH, REACH + REACH_PER_S * (at_s - self.own_box_s))
+        costs = []
+        for place in places:
+            growth, off = abs(log_growth(expected, place)), distance(expected, place)
+            possible = growth <= MAX_GROWTH and off <= reach
+            costs.append(off + GROWTH_COST * growth if possible else math.inf)
+        return costs
 
     def can_hide_behind(self, reading: Reading) -> bool:
         """Whether the person can be hidden behind the face of `reading`."""

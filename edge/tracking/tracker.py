@@ -27,7 +27,7 @@ from collections.abc import Iterable, Sequence
 
 from edge.common.arrays import Box
 from edge.config.settings import TrackerSettings
-from edge.tracking.alpha_beta_filter import AlphaBetaFilter
+from edge.tracking.alpha_beta_filter import AlphaBetaFilter, place_of
 from edge.tracking.assignment import assign
 from edge.tracking.track import Reading, Track
 from edge.tracking.track_state import TrackState
@@ -85,14 +85,14 @@ class Tracker:
 
     def match(self, boxes_px: Sequence[Box], at_s: float) -> list[int | None]:
         """Return the track number to which `update` would assign each box; None: a new track."""
-        matches = self._match([Reading(box, None, at_s) for box in boxes_px])
+        matches = self._match(boxes_px, at_s)
         numbers = {column: number for number, column in matches.items()}
         return [numbers.get(index) for index in range(len(boxes_px))]
 
     def update(self, readings: Iterable[Reading], now_s: float) -> list[Track]:
         """Add the readings of the frame of `now_s`; return all current tracks, oldest first.
 
-        `now_s` must not decrease from call to call.
+        All readings are of `now_s`, which must not decrease from call to call.
         """
         self._states = [
             state
@@ -100,7 +100,7 @@ class Tracker:
             if now_s - max(state.last_seen_s, state.hidden_s) <= self._settings.leave_after_s
         ]
         found = list(readings)
-        matches = self._match(found)
+        matches = self._match([reading.box_px for reading in found], now_s)
         unmatched = [state for state in self._states if state.number not in matches]
         for state in self._states:
             if state.number in matches:
@@ -117,9 +117,10 @@ class Tracker:
                 self._add(reading)
         return self.tracks()
 
-    def _match(self, readings: Sequence[Reading]) -> dict[int, int]:
-        """Return the index of the reading of each matched track, by track number."""
-        costs = [[state.match_cost(reading) for reading in readings] for state in self._states]
+    def _match(self, boxes_px: Sequence[Box], at_s: float) -> dict[int, int]:
+        """Return the index of the box of each matched track, by track number."""
+        places = [place_of(box_px) for box_px in boxes_px]
+        costs = [state.match_costs(places, at_s) for state in self._states]
         return {self._states[row].number: column for row, column in assign(costs).items()}
 
     def _add(self, reading: Reading) -> None:

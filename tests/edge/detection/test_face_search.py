@@ -81,14 +81,20 @@ class Scene:
         self.found: list[Face] = []
         self._rng = np.random.default_rng(3)
 
-    def show(self, picture: Pixels, predicted: Sequence[Box] = (), times: int = 1) -> list[str]:
+    def show(
+        self,
+        picture: Pixels,
+        predicted: Sequence[Box] = (),
+        times: int = 1,
+        settled: bool = False,
+    ) -> list[str]:
         """How each frame was searched: full, part, near or none."""
         kinds = []
         for _ in range(times):
             before = dict(self.search.counts)
             noisy = photograph(picture, self._rng)
             frame = Frame(np.repeat(noisy[:, :, None], 3, axis=2), self.at_s, 0)
-            self.found = self.search.find(frame, make_thumbnail(frame), predicted)
+            self.found = self.search.find(frame, make_thumbnail(frame), predicted, settled)
             self.at_s += 1.0 / FPS
             (kind,) = [k for k, n in self.search.counts.items() if n > before[k]]
             kinds.append(kind)
@@ -322,6 +328,18 @@ def test_many_faces_are_found_by_one_search() -> None:
     scene.detector.faces = faces
     assert scene.show(hall(), faces, times=5) == ["full"] * 5
     assert set(scene.detector.searches) == {"full"}
+
+
+@pytest.mark.parametrize("regions", [False, True])
+def test_settled_crowd_is_searched_in_every_second_frame(regions: bool) -> None:
+    scene = still_scene(regions=regions)
+    faces: list[Box] = [(20.0 + 60.0 * n, 60.0, 40.0, 40.0) for n in range(MAX_FOLLOWED + 1)]
+    scene.detector.faces = faces
+    scene.show(hall(), faces)
+    kinds = scene.show(hall(), faces, times=6, settled=True)
+    assert [kind == "none" for kind in kinds] == [True, False] * 3
+    assert "none" not in scene.show(hall(), faces, times=4)
+    assert "none" not in scene.show(hall(), faces[:MAX_FOLLOWED], times=4, settled=True)
 
 
 @pytest.mark.slow

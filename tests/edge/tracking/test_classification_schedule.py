@@ -6,12 +6,17 @@ from hypothesis import strategies as st
 
 from edge.classification.classifier import Scores
 from edge.common.arrays import Box
-from edge.tracking.classification_schedule import RECLASSIFY_AFTER_S, needs_classification
+from edge.tracking.classification_schedule import (
+    MAX_RECLASSIFIED,
+    RECLASSIFY_AFTER_S,
+    DecisionRule,
+    faces_to_classify,
+)
 from edge.tracking.track import Reading, Track
 
 BOX: Box = (10.0, 10.0, 50.0, 50.0)
-ALERT = ("no_mask",)
-THRESHOLD, MIN_WEIGHT = 0.8, 4.0
+THRESHOLD = 0.8
+RULE = DecisionRule(("no_mask",), THRESHOLD, min_weight=4.0)
 
 
 def track(scores: list[float], newest_s: float = 10.0, weight: float = 1.0) -> Track:
@@ -24,7 +29,7 @@ def track(scores: list[float], newest_s: float = 10.0, weight: float = 1.0) -> T
 
 
 def is_needed(person: Track | None, at_s: float = 10.1) -> bool:
-    return needs_classification(person, at_s, ALERT, THRESHOLD, MIN_WEIGHT)
+    return 0 in faces_to_classify([person], at_s, RULE)
 
 
 def test_new_face_is_classified() -> None:
@@ -58,3 +63,17 @@ def test_contradicting_reading_triggers_classification(
 
 def test_score_near_the_threshold_keeps_being_classified() -> None:
     assert is_needed(track([0.6] * 10))
+
+
+def test_crowd_of_settled_people_is_classified_in_turn() -> None:
+    ages_s = [1.0 - 0.01 * index for index in range(10)]
+    people = [track([1.0] * 5, newest_s=10.0 - age_s) for age_s in ages_s]
+    assert faces_to_classify(people, 10.0, RULE) == set(range(MAX_RECLASSIFIED))
+    people[9] = track([1.0] * 4 + [0.0], newest_s=9.9)
+    assert faces_to_classify([*people, None], 10.0, RULE) == {*range(MAX_RECLASSIFIED), 9, 10}
+
+
+def test_track_is_settled_by_enough_unanimous_evidence() -> None:
+    assert RULE.is_settled(track([1.0] * 4))
+    assert not RULE.is_settled(track([1.0] * 3))
+    assert not RULE.is_settled(track([1.0] * 4 + [0.0]))

@@ -7,7 +7,7 @@ import pytest
 
 from edge.classification.classifier import Scores
 from edge.config.settings import TrackerSettings
-from edge.tracking.alpha_beta_filter import AlphaBetaFilter
+from edge.tracking.alpha_beta_filter import AlphaBetaFilter, place_of
 from edge.tracking.track import Reading
 from edge.tracking.track_state import HIDDEN_FOR_S, MAX_REACH, REACH, TrackState
 
@@ -31,23 +31,27 @@ def standing(frames: int = 5) -> TrackState:
     return state
 
 
+def cost(state: TrackState, face: Reading) -> float:
+    return state.match_costs([place_of(face.box_px)], face.at_s)[0]
+
+
 def test_cost_grows_with_distance_and_size() -> None:
     state = standing()
-    costs = [state.match_cost(reading(100 + shift, 0.5)) for shift in (0, 10, 30)]
+    costs = [cost(state, reading(100 + shift, 0.5)) for shift in (0, 10, 30)]
     assert costs[0] < costs[1] < costs[2]
-    assert state.match_cost(reading(100, 0.5, 1.3 * WIDTH_PX)) > costs[0]
+    assert cost(state, reading(100, 0.5, 1.3 * WIDTH_PX)) > costs[0]
 
 
 def test_reach_grows_with_the_gap_up_to_a_limit() -> None:
     state = standing()
     near, far = (REACH + 0.3) * WIDTH_PX, (MAX_REACH + 0.1) * WIDTH_PX
-    assert state.match_cost(reading(100 + near, 0.5)) == math.inf
-    assert state.match_cost(reading(100 + near, 0.9)) < math.inf
-    assert state.match_cost(reading(100 + far, 60.0)) == math.inf
+    assert cost(state, reading(100 + near, 0.5)) == math.inf
+    assert cost(state, reading(100 + near, 0.9)) < math.inf
+    assert cost(state, reading(100 + far, 60.0)) == math.inf
 
 
 def test_box_of_twice_the_size_does_not_match() -> None:
-    assert standing().match_cost(reading(100, 0.5, 2 * WIDTH_PX)) == math.inf
+    assert cost(standing(), reading(100, 0.5, 2 * WIDTH_PX)) == math.inf
 
 
 def test_only_an_established_track_can_be_hidden() -> None:
