@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
+#: Settings that may differ in a resumed run, because they have no effect on its steps: a run that
+#: stopped early can be continued with more patience.
+MAY_CHANGE = ("patience",)
+
+
 class RunProgress(msgspec.Struct, frozen=True):
     """The number of complete epochs, the best validation score, and one entry of history per epoch.
 
@@ -49,7 +54,8 @@ def save_state(path: Path, arrays: list[Any], progress: RunProgress) -> None:
 def load_state(path: Path, config: DataclassInstance) -> tuple[list[Any], RunProgress]:
     """Return what `save_state` wrote.
 
-    Raises UsageError if the file does not exist, or if its run had other settings than `config`.
+    Raises UsageError if the file does not exist, or if its run had other settings than `config`,
+    those in `MAY_CHANGE` excepted.
     """
     try:
         with np.load(path) as stored:
@@ -62,7 +68,7 @@ def load_state(path: Path, config: DataclassInstance) -> tuple[list[Any], RunPro
     differing = [
         f"{key} ({progress.config.get(key)} then, {value} now)"
         for key, value in dataclasses.asdict(config).items()
-        if progress.config.get(key) != value
+        if key not in MAY_CHANGE and progress.config.get(key) != value
     ]
     if differing:
         raise UsageError(f"the run in {path} has other settings: {', '.join(differing)}")

@@ -51,6 +51,9 @@ def test_run_without_improvement_stops_early(tmp_path: Path) -> None:
     again = datasets.python("-c", STOPS, *command, "--resume")
     assert again.returncode == 0, again.stderr
     assert len(json.loads((run / "history.json").read_bytes())) == 4
+    longer = datasets.python("-c", STOPS, *command, "--resume", "--patience", "9")
+    assert longer.returncode == 0, longer.stderr
+    assert len(json.loads((run / "history.json").read_bytes())) == 9
 
 
 class _CountingModel:
