@@ -47,6 +47,13 @@ class AlphaBetaFilter:
         """The smoothed width of the face, in pixels."""
         return math.exp(self._log_side)
 
+    @property
+    def speed(self) -> float | None:
+        """The speed in face widths a second; None after one box, which gives no speed."""
+        if self._boxes < 2:
+            return None
+        return math.hypot(self._vx, self._vy) / self.side_px
+
     def predict(self, at_s: float) -> tuple[float, float]:
         """Return the predicted centre of the face at `at_s`, in pixels."""
         ahead_s = min(at_s - self.at_s, MAX_EXTRAPOLATION_S)

@@ -18,6 +18,10 @@ REACH = 0.8
 #: Increase of the largest distance per second since the track was last seen: a brisk walk across
 #: the frame moves a head by about one and a half of its widths a second.
 REACH_PER_S = 1.5
+#: Speed in face widths per second that a person can have or lose between two frames: a walk across
+#: the frame, of 1.4 m/s, with boxes 0.16 m wide. A person who has been seen once may walk at this
+#: speed, and one who walks may stop.
+FIRST_SPEED = 9.0
 #: Maximum of the increased distance: a face farther away belongs to another person, however long
 #: the gap.
 MAX_REACH = 1.8
@@ -66,7 +70,10 @@ class TrackState:
         `at_s` is the time of all of them; the cost is infinite if a face cannot match.
         """
         expected = self.motion.place(at_s)
-        reach = min(MAX_REACH, REACH + REACH_PER_S * (at_s - self.own_box_s))
+        speed = self.motion.speed
+        turn = FIRST_SPEED if speed is None else min(speed, FIRST_SPEED)
+        gap_s = at_s - self.own_box_s
+        reach = min(MAX_REACH, REACH + (REACH_PER_S + turn) * gap_s)
         costs = []
         for place in places:
             growth, off = abs(log_growth(expected, place)), distance(expected, place)

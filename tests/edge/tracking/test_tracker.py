@@ -34,6 +34,7 @@ HIGH_NOISE = Noise(jitter=0.06, missed=0.3, gap_s=1.0)
 #: Noise at which people whose paths cross keep their numbers, because nobody is missed for a whole
 #: second.
 HIGH_NOISE_WITHOUT_GAP = Noise(jitter=0.06, missed=0.3, gap_s=0.0)
+NO_GAP = Noise(jitter=0.03, missed=0.1, gap_s=0.0)
 
 # The examples are the same in every run. The tests claim that errors are much rarer than one in the
 # number of examples, not that they are impossible, so that random examples would fail occasionally.
@@ -41,6 +42,8 @@ same_examples = settings(max_examples=60, derandomize=True)
 SEEDS = st.integers(0, 10_000)
 SPEEDS = st.floats(0.5, 1.5)
 BRISK_SPEEDS = st.floats(0.7, 1.5)
+#: Of people who walk across the frame at 0.6 to 1.4 m/s, with boxes of about 0.16 m.
+ACROSS_SPEEDS = st.floats(4.0, 9.0)
 
 
 @same_examples
@@ -67,6 +70,26 @@ def test_walker_who_stops_and_turns_keeps_the_number(
 
     noise = Noise(jitter=0.06, missed=0.3, gap_s=0.5)
     assert simulate([walker], 8.0, 10.0, noise, random.Random(seed)).are_consistent
+
+
+@same_examples
+@given(SEEDS, ACROSS_SPEEDS, st.floats(0.5, 1.0))
+def test_walker_across_the_frame_who_stops_keeps_the_number(
+    seed: int, speed: float, stops_s: float
+) -> None:
+    def walker(at_s: float) -> tuple[float, float, float]:
+        return speed * min(at_s, stops_s), 4.0, 1.0
+
+    assert simulate([walker], 2.5, 10.0, NO_GAP, random.Random(seed)).splits == 0
+
+
+@same_examples
+@given(SEEDS, ACROSS_SPEEDS, ACROSS_SPEEDS)
+def test_two_who_walk_across_in_opposite_directions_keep_their_numbers(
+    seed: int, speed: float, other: float
+) -> None:
+    pair = [straight(0, 4, speed), straight(12, 4.2, -other, width=1.05)]
+    assert simulate(pair, 2.0, 10.0, NO_GAP, random.Random(seed)).are_consistent
 
 
 @pytest.mark.parametrize(("fps", "noise"), [(10.0, HIGH_NOISE), (3.0, LOW_NOISE)])
