@@ -28,6 +28,11 @@ Rng = np.random.Generator
 
 TILTED_SHARE, MAX_TILT = 0.25, math.radians(40)
 MIN_SIDE_PX = 18  # smallest size of a distant face, before it is scaled up
+#: Standard deviations of the blur of a crop: up to a tenth of the width of a face.
+DEFOCUS_PX = 0.4, 8.0
+#: Mean grey levels of a crop in the dark, and standard deviations of the camera's noise there. From
+#: 24 on, `edge.tracking.face_quality` gives a face the full weight.
+DARK_LUMAS, DARK_NOISE = (8.0, 48.0), (1.0, 4.0)
 ENLARGEMENTS = (cv2.INTER_LINEAR, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
 _LEVELS = np.arange(256, dtype=np.float32) / 255
 
@@ -47,6 +52,8 @@ def augment(face: Face, rng: Rng, style: float = 1.0) -> Pixels:
         pixels = _blur(pixels, rng)
     if rng.random() < 0.45 * style:
         pixels = _reduce_resolution(pixels, rng)
+    if rng.random() < 0.15 * style:
+        pixels = _darken(pixels, rng)
     if rng.random() < 0.20 * style:
         pixels = _add_noise(pixels, rng)
     if rng.random() < 0.30 * style:
@@ -131,7 +138,7 @@ def _add_shading(pixels: Pixels, rng: Rng) -> Pixels:
 def _blur(pixels: Pixels, rng: Rng) -> Pixels:
     """Blur the crop as if out of focus, or as if the face moved while the shutter was open."""
     if rng.random() < 0.65:
-        sigma = float(rng.uniform(0.4, 2.0))
+        sigma = math.exp(rng.uniform(*np.log(DEFOCUS_PX)))
         return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.uint8)
     length = int(rng.integers(3, 10))
     path: npt.NDArray[np.uint8] = np.zeros((length, length), np.uint8)
@@ -153,6 +160,14 @@ def _reduce_resolution(pixels: Pixels, rng: Rng) -> Pixels:
         small = _compress(small, rng)
     enlarge = ENLARGEMENTS[int(rng.integers(len(ENLARGEMENTS)))]
     return np.asarray(cv2.resize(small, (SIZE_PX, SIZE_PX), interpolation=enlarge), np.uint8)
+
+
+def _darken(pixels: Pixels, rng: Rng) -> Pixels:
+    """Show the crop in little light, in which the camera's noise stays as it is."""
+    luma = math.exp(rng.uniform(*np.log(DARK_LUMAS)))
+    gain = min(1.0, luma / max(1.0, float(pixels.mean())))
+    noise = rng.standard_normal(pixels.shape, np.float32) * np.float32(rng.uniform(*DARK_NOISE))
+    return np.asarray(np.clip(np.float32(gain) * pixels + noise, 0, 255), np.uint8)
 
 
 def _add_noise(pixels: Pixels, rng: Rng) -> Pixels:

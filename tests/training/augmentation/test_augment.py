@@ -41,3 +41,11 @@ def test_crops_are_centred_on_the_box() -> None:
     light[light < light.max() / 4] = 0
     middle = [np.average(np.arange(96), weights=light.sum(axis=axis)) for axis in (0, 1)]
     assert middle == pytest.approx([47.5, 47.5], abs=1.5)
+
+
+def test_some_crops_are_as_dark_as_a_door_at_night() -> None:
+    """Without such crops the classifier takes dark bare faces for masked ones."""
+    face = Face(datasets.pattern(200), (50.0, 50.0, 100.0, 100.0), "no_mask", annotated=True)
+    lumas = [augment(face, np.random.default_rng(seed)).mean() for seed in range(400)]
+    assert np.mean(np.array(lumas) < 48) > 0.1
+    assert np.mean(np.array(lumas) < 16) > 0.02
