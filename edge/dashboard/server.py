@@ -23,7 +23,7 @@ from edge.common.errors import UsageError, UserError
 from edge.common.paths import state_directory, user_path
 from edge.common.signals import signal_handlers
 from edge.config.settings import DashboardSettings, Settings, change
-from edge.dashboard.access.connection_limits import MAX_CONNECTIONS, limited_protocol
+from edge.dashboard.access.connection_limits import ConnectionLimits, LimitedListener
 from edge.dashboard.access.login_sessions import LoginSessions
 from edge.dashboard.access.login_throttle import LoginThrottle
 from edge.dashboard.access.password import Password
@@ -46,7 +46,9 @@ log = logging.getLogger(__name__)
 
 #: The largest message that a page may send over its websocket; these messages are ignored.
 MAX_WEBSOCKET_MESSAGE_BYTES = 4096
-BACKLOG = 128
+#: The event loop accepts this many connections before it closes those that give way to them, so
+#: the number of open files exceeds the limit of connections by no more than this.
+MAX_ACCEPTED_AT_ONCE = 128
 SHUTDOWN_TIMEOUT_S = 2
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -69,18 +71,19 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
     # Mistakes in the settings are reported before the database is created or migrated.
     broker = Broker.from_settings(mqtt)
     certificate = _load_certificate(wanted)
-    with _lock_state_directory() as folder, _bind(wanted) as listener:
+    limits = ConnectionLimits(wanted.proxies)
+    with _lock_state_directory() as folder, _bind(wanted, limits) as listener:
         engine = open_database(wanted.database)
         services = _Services.build(settings, config, engine, folder, broker)
         app = make_app(
             services.context, wanted.names, wanted.password_on_loopback, bool(wanted.proxies)
         )
-        server = _Server(_server_settings(app, wanted, certificate))
+        server = _Server(_server_settings(app, wanted, certificate, limits))
         notifier = Notifier()
         try:
             services.start()
             _announce(wanted, listener, services.context.password, bool(certificate))
-            listener.listen(BACKLOG)  # Connections are refused before this call.
+            listener.listen()  # Connections are refused before this call.
             notifier.ready()
             server.run(sockets=[listener])
         except sa.exc.SQLAlchemyError as error:
@@ -155,7 +158,10 @@ class _Services:
 
 
 def _server_settings(
-    app: ASGIApp, wanted: DashboardSettings, certificate: _Certificate | None
+    app: ASGIApp,
+    wanted: DashboardSettings,
+    certificate: _Certificate | None,
+    limits: ConnectionLimits,
 ) -> uvicorn.Config:
     return uvicorn.Config(
         app,
@@ -164,8 +170,10 @@ def _server_settings(
         server_header=False,
         proxy_headers=bool(wanted.proxies),
         forwarded_allow_ips=",".join(wanted.proxies) or "127.0.0.1",
-        http=limited_protocol(wanted.proxies),
-        limit_concurrency=MAX_CONNECTIONS,
+        # Other event loops do not accept connections through LimitedListener.
+        loop="asyncio",
+        http=limits.protocol_class(),
+        backlog=MAX_ACCEPTED_AT_ONCE,
         ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
         lifespan="off",
@@ -269,13 +277,17 @@ def _load_name(folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def _bind(wanted: DashboardSettings) -> Iterator[socket.socket]:
-    """Yield a socket that is bound to the configured address and does not listen yet."""
+def _bind(wanted: DashboardSettings, limits: ConnectionLimits) -> Iterator[socket.socket]:
+    """Yield a socket that is bound to the configured address and does not listen yet.
+
+    It accepts only the connections that `limits` admits.
+    """
     try:
         family, kind, number, _, address = socket.getaddrinfo(
             wanted.host, wanted.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.socket(family, kind, number)
+        listener = LimitedListener(family, kind, number)
+        listener.limits = limits
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)

@@ -8,7 +8,6 @@ the paths in `PUBLIC_PATHS` need no session.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 from collections.abc import Iterable
@@ -23,6 +22,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.common.errors import UserError
+from edge.dashboard.access.client_address import parse_address
 from edge.dashboard.access.login_sessions import SESSION_COOKIE, LoginSessions
 from edge.dashboard.access.password import Password
 
@@ -47,6 +47,9 @@ SECURITY_HEADERS = {
 #: Paths that a browser needs before it is logged in.
 PUBLIC_PATHS = frozenset({"/login", "/setup", "/static/style.css", "/static/icon.svg"})
 SAFE_METHODS = frozenset({"GET", "HEAD"})
+#: In the state of an ASGI scope: whether the request has passed this check, other than by a path in
+#: PUBLIC_PATHS. The server does not close its connection in favour of others.
+HAS_ACCESS = "has_access"
 #: Headers that a proxy adds. Unless `behind_proxy` is set, a request with one of them came through
 #: a proxy that is not configured, so its network address is not the address of the client.
 FORWARDING_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "x-forwarded-host")
@@ -102,6 +105,7 @@ class Access:
             refusal = PlainTextResponse(LOOKUP_FAILED, 503, {"retry-after": "5"})
             code = CLOSE_TRY_AGAIN_LATER
         if refusal is None:
+            scope["state"][HAS_ACCESS] = scope["path"] not in PUBLIC_PATHS
             await self._app(scope, receive, _with_security_headers(send))
         elif scope["type"] == "websocket":
             await receive()
@@ -142,7 +146,7 @@ class Access:
 
     def _is_known_host(self, host: str) -> bool:
         name = _host_name(host)
-        return name is not None and (name in self._host_names or _ip_address(name) is not None)
+        return name is not None and (name in self._host_names or parse_address(name) is not None)
 
     def _is_local(self, connection: HTTPConnection) -> bool:
         """Return whether the client is on this machine and used a loopback name or address."""
@@ -152,8 +156,8 @@ class Access:
         ):
             return False
         name = _host_name(connection.headers.get("host", "")) or ""
-        host_address = _ip_address(name)
-        client_address = _ip_address(connection.client.host)
+        host_address = parse_address(name)
+        client_address = parse_address(connection.client.host)
         return (
             client_address is not None
             and client_address.is_loopback
@@ -191,16 +195,6 @@ def _host_name(host: str) -> str | None:
         return urlsplit(f"//{host}").hostname
     except ValueError:
         return None
-
-
-def _ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return the address in `text`, as IPv4 if it is IPv4-mapped; None if it is no address."""
-    try:
-        address = ipaddress.ip_address(text.strip("[]"))
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped or address
 
 
 def _with_security_headers(send: Send) -> Send:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
@@ -57,6 +57,7 @@ def make_app(
         ],
         exception_handlers={
             HTTPException: _http_error,
+            ClientDisconnect: _client_gone,
             sa.exc.SQLAlchemyError: _database_error,
             UserError: _user_error,
             Exception: _unexpected_error,
@@ -81,6 +82,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     text = "Page not found." if error.status_code == 404 else f"{error.detail}."
     return page_context(request).render_error(request, error.status_code, text)
+
+
+async def _client_gone(_request: Request, _error: Exception) -> Response:
+    """Answer a request whose client has disconnected before it was complete; nobody reads this."""
+    return Response(status_code=400)
 
 
 async def _database_error(request: Request, error: Exception) -> Response:

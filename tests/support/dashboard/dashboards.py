@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -89,12 +89,19 @@ class Dashboard:
     running: ClassVar[set[Dashboard]] = set()
 
     def __init__(
-        self, folder: Path, broker_port: int, settings: str = "", needs_password: bool = False
+        self,
+        folder: Path,
+        broker_port: int,
+        settings: str = "",
+        needs_password: bool = False,
+        prepare: Callable[[], None] | None = None,
     ):
         """Keep the files of the dashboard in `folder`.
 
-        `needs_password`: whether browsers on this machine need a password.
+        `needs_password`: whether browsers on this machine need a password. `prepare` is called in
+        the new process before the dashboard starts in it.
         """
+        self._prepare = prepare
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.state = folder / "dashboard"
@@ -115,6 +122,7 @@ class Dashboard:
             env=environment(self.state),
             stdout=output.open("w"),
             stderr=(self.state / "log").open("a"),
+            preexec_fn=self._prepare,  # noqa: PLW1509 - the functions take no lock
         )
         self.running.add(self)
         process = self._process
@@ -148,6 +156,11 @@ class Dashboard:
 
     def log(self) -> str:
         return (self.state / "log").read_text()
+
+    def memory_mb(self, kind: str = "VmRSS") -> float:
+        """Return the memory of the process in MB; `kind` is a field of proc_pid_status(5)."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.split(f"{kind}:")[1].split()[0]) / 1024
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         if self._process is None:

@@ -19,12 +19,19 @@ TIMEOUT_S = 30.0
 
 
 class BrowserClient:
-    """Sends requests as a browser would: keeps the session cookie and sends an `Origin`."""
+    """Sends requests as a browser would: keeps cookies and sends an `Origin`.
 
-    def __init__(self, port: int, host: str = "") -> None:
-        """Connect to `port` on this machine; `host` is the value of the `Host` header."""
+    `cookie` is the cookie of the session, and `known_cookie` that of a known browser.
+    """
+
+    def __init__(self, port: int, host: str = "", source: str = "127.0.0.1") -> None:
+        """Connect to `port` on this machine from the loopback address `source`.
+
+        `host` is the value of the `Host` header.
+        """
         self.port, self.host = port, host or f"127.0.0.1:{port}"
-        self.cookie = ""
+        self.source = source
+        self.cookie = self.known_cookie = ""
 
     def request(
         self, method: str, path: str, fields: dict[str, str] | None = None, **headers: str
@@ -34,18 +41,24 @@ class BrowserClient:
         In the names of `headers`, an underscore stands for a dash. A header with an empty value is
         not sent.
         """
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=TIMEOUT_S, source_address=(self.source, 0)
+        )
         sent = {"host": self.host, "accept": "text/html", "origin": f"http://{self.host}"}
-        sent |= {"cookie": self.cookie} if self.cookie else {}
+        cookies = [self.cookie, self.known_cookie if path.startswith("/login") else ""]
+        sent |= {"cookie": "; ".join(filter(None, cookies))} if any(cookies) else {}
         sent |= {name.replace("_", "-"): value for name, value in headers.items() if value}
         for name in [name for name, value in headers.items() if not value]:
             sent.pop(name, None)
         connection.request(method, path, urlencode(fields) if fields else None, sent)
         response = connection.getresponse()
         self.body = response.read()
-        cookies = response.getheader("set-cookie") or ""
-        if found := re.match(r"(mask_patrol_session=[^;]*)", cookies):
+        received = response.getheader("set-cookie") or ""
+        if found := re.search(r"(mask_patrol_session=[^;]*)", received):
             self.cookie = found[1]
+        if found := re.search(r"(mask_patrol_browser=[^;]*)", received):
+            self.known_cookie = found[1]
+        connection.close()
         return response
 
     def log_in(self, password: str = PASSWORD) -> int:
