@@ -22,8 +22,9 @@ PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logg
 #: How many messages of one kind are logged in each interval, and the length of the interval in
 #: seconds. Further messages are only counted.
 BURST, INTERVAL_S = 5, 60.0
-#: Loggers without a rate limit: every event must be logged.
-UNLIMITED = ("edge.daemon.event_writer",)
+#: Loggers without a rate limit: every event must be logged, and so must every wrong password, which
+#: the dashboard limits for each address.
+UNLIMITED = ("edge.daemon.event_writer", "edge.dashboard.access.login_attempts")
 #: How many kinds of messages are remembered; beyond that, the one that was logged least recently
 #: is removed.
 MAX_KINDS = 256

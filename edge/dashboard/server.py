@@ -23,9 +23,12 @@ from edge.common.errors import UsageError, UserError
 from edge.common.paths import state_directory, user_path
 from edge.common.signals import signal_handlers
 from edge.config.settings import DashboardSettings, Settings, change
+from edge.dashboard.access.attempt_store import AttemptStore
 from edge.dashboard.access.connection_limits import ConnectionLimits, LimitedListener
+from edge.dashboard.access.hashing_thread import HashingThread
+from edge.dashboard.access.known_browsers import KnownBrowsers
+from edge.dashboard.access.login_attempts import LoginAttempts
 from edge.dashboard.access.login_sessions import LoginSessions
-from edge.dashboard.access.login_throttle import LoginThrottle
 from edge.dashboard.access.password import Password
 from edge.dashboard.history.database import open_database
 from edge.dashboard.history.queries import HistoryQueries
@@ -102,6 +105,7 @@ class _Services:
     ingest: Ingest
     subscriber: Subscriber
     retention: RetentionJob
+    attempts: AttemptStore
     context: PageContext
 
     @staticmethod
@@ -114,6 +118,9 @@ class _Services:
         store = HistoryStore(engine, wanted.retention_days * DAY_S)
         history = HistoryQueries(engine)
         name = _load_name(folder)
+        password = Password(folder / "dashboard-password")
+        hashing = HashingThread()
+        attempts = AttemptStore(folder / "dashboard-attempts.sqlite3")
         ingest = Ingest(
             MessageValidator(settings.mqtt.base, clock_is_synchronised),
             store,
@@ -133,15 +140,17 @@ class _Services:
             live_state,
             store,
             history,
-            Password(folder / "dashboard-password"),
+            password,
             LoginSessions(engine, wanted.session_hours * 3600.0),
-            LoginThrottle(),
+            KnownBrowsers(password),
+            hashing,
+            LoginAttempts(hashing, attempts),
             WorkerClient(settings),
             LocalCamera(settings, config) if settings.camera.preview else None,
             ingest.forget,
         )
         retention = RetentionJob(engine, wanted.retention_days, wanted.max_alerts)
-        return _Services(ingest, subscriber, retention, context)
+        return _Services(ingest, subscriber, retention, attempts, context)
 
     def start(self) -> None:
         """Start the threads; raises sqlalchemy.exc.SQLAlchemyError."""
@@ -155,6 +164,8 @@ class _Services:
         self.ingest.stop()
         self.retention.stop()
         self.context.picture_checker.stop()
+        self.context.hashing.stop()
+        self.attempts.close()
 
 
 def _server_settings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 import secrets
 import threading
@@ -13,8 +14,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 
 from edge.common.errors import UserError
 
-#: The minimum that OWASP recommends for argon2id. A Raspberry Pi checks a password within a
-#: second, and ten checks at once do not exhaust its memory.
+#: The minimum that OWASP recommends for argon2id. A Raspberry Pi checks a password within a second.
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 MIN_LENGTH, MAX_LENGTH = 10, 1000
 #: All digits and capital letters except those that are easily confused: 0 and O, 1 and I.
@@ -45,6 +45,16 @@ class Password:
         A login session is valid only while this text is the same as when the session was created.
         """
         return hashlib.sha256(self._read_hash().encode()).hexdigest()[:16]
+
+    def signing_key(self, purpose: str) -> bytes:
+        """Return a secret key for signatures, which changes with the password.
+
+        Keys for different purposes are independent of each other, and none reveals the hash. Raises
+        UserError if no password is set, because such a key would be known to everybody.
+        """
+        if not (stored := self._read_hash()):
+            raise UserError("no password is set")
+        return hmac.digest(stored.encode(), purpose.encode(), "sha256")
 
     def matches(self, candidate: str) -> bool:
         """Return whether `candidate` is the password; deliberately slow, to hinder guessing."""

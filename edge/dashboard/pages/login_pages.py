@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import time
 from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +15,9 @@ from starlette.routing import Route
 
 from edge.common.errors import UserError
 from edge.dashboard.access.access import is_secure, own_path
+from edge.dashboard.access.hashing_thread import TooManyAttemptsError
+from edge.dashboard.access.known_browsers import BROWSER_COOKIE, MAX_KNOWN_S
+from edge.dashboard.access.login_attempts import Client
 from edge.dashboard.access.login_sessions import MAX_SESSION_S, SESSION_COOKIE
 from edge.dashboard.pages.page_context import PageContext, page_context, sentence
 from edge.dashboard.pages.request_body import BodyTooLargeError, read_body
@@ -23,6 +25,7 @@ from edge.dashboard.pages.request_body import BodyTooLargeError, read_body
 log = logging.getLogger(__name__)
 
 MAX_FORM_BYTES = 8 * 1024
+LOGIN_PATH = "/login"
 #: A complete form must arrive within this time.
 FORM_TIMEOUT_S = 10.0
 
@@ -35,15 +38,19 @@ async def login(request: Request) -> Response:
     next_page = own_path(request.query_params.get("next", "/"))
     if request.method != "POST":
         return context.render(request, "login.html", next=next_page, error="")
-    form = await _read_form(request)
-    address = _client_address(request)
-    wait_s = context.login_throttle.begin_attempt(address, time.monotonic())
-    if wait_s > 0.0:
-        return _too_many_attempts(context, request, "login.html", wait_s, next=next_page)
-    if not await run_in_threadpool(context.password.matches, form.get("password", "")):
-        log.warning("wrong password from %s", address)
+    password = (await _read_form(request)).get("password", "")
+    client = Client(
+        _client_address(request),
+        context.known_browsers.identify(request.cookies.get(BROWSER_COOKIE, "")),
+    )
+    try:
+        is_right = await context.login_attempts.check(
+            client, lambda: context.password.matches(password), "password"
+        )
+    except TooManyAttemptsError as error:
+        return _too_many_attempts(context, request, "login.html", error.wait_s, next=next_page)
+    if not is_right:
         return context.render(request, "login.html", 403, next=next_page, error="Wrong password.")
-    context.login_throttle.reset(address, time.monotonic())
     return await _start_session(context, request, next_page)
 
 
@@ -58,20 +65,22 @@ async def setup(request: Request) -> Response:
     if request.method != "POST":
         return context.render(request, "setup.html", error="")
     form = await _read_form(request)
-    address = _client_address(request)
-    wait_s = context.login_throttle.begin_attempt(address, time.monotonic())
-    if wait_s > 0.0:
-        return _too_many_attempts(context, request, "setup.html", wait_s)
-    if not context.password.setup_code_matches(form.get("code", "")):
-        return context.render(request, "setup.html", 403, error="Wrong code.")
-    context.login_throttle.reset(address, time.monotonic())
+    client = Client(_client_address(request))
+    code, password = form.get("code", ""), form.get("password", "")
     try:
-        if form.get("password") != form.get("again"):
+        is_right = await context.login_attempts.check(
+            client, lambda: context.password.setup_code_matches(code), "setup code"
+        )
+        if not is_right:
+            return context.render(request, "setup.html", 403, error="Wrong code.")
+        if password != form.get("again"):
             raise UserError("the two passwords differ")
-        await run_in_threadpool(context.password.set, form.get("password", ""))
+        await context.hashing.run(client.counted, lambda: context.password.set(password), True)
+    except TooManyAttemptsError as error:
+        return _too_many_attempts(context, request, "setup.html", error.wait_s)
     except UserError as error:
         return context.render(request, "setup.html", 400, error=sentence(str(error)))
-    log.info("the password was set by %s", address)
+    log.info("the password was set by %s", client.shown)
     return await _start_session(context, request, "/")
 
 
@@ -89,7 +98,7 @@ async def logout(request: Request) -> Response:
 
 
 async def _start_session(context: PageContext, request: Request, page: str) -> Response:
-    """Start a login session and redirect to `page`."""
+    """Start a login session, remember the browser, and redirect to `page`."""
     token = await run_in_threadpool(context.login_sessions.create, context.password.tag)
     response = RedirectResponse(page, 303)
     response.set_cookie(
@@ -98,6 +107,15 @@ async def _start_session(context: PageContext, request: Request, page: str) -> R
         max_age=int(MAX_SESSION_S),
         httponly=True,
         samesite="lax",
+        secure=is_secure(request.scope),
+    )
+    response.set_cookie(
+        BROWSER_COOKIE,
+        context.known_browsers.issue(),
+        max_age=int(MAX_KNOWN_S),
+        path=LOGIN_PATH,
+        httponly=True,
+        samesite="strict",
         secure=is_secure(request.scope),
     )
     return response
@@ -131,7 +149,7 @@ def _client_address(request: Request) -> str:
 
 
 ROUTES = (
-    Route("/login", login, methods=["GET", "POST"]),
+    Route(LOGIN_PATH, login, methods=["GET", "POST"]),
     Route("/setup", setup, methods=["GET", "POST"]),
     Route("/logout", logout, methods=["POST"]),
 )

@@ -12,8 +12,10 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse
 
 from edge import __version__
+from edge.dashboard.access.hashing_thread import HashingThread
+from edge.dashboard.access.known_browsers import KnownBrowsers
+from edge.dashboard.access.login_attempts import LoginAttempts
 from edge.dashboard.access.login_sessions import SESSION_COOKIE, LoginSessions
-from edge.dashboard.access.login_throttle import LoginThrottle
 from edge.dashboard.access.password import Password
 from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.history.store import HistoryStore
@@ -62,7 +64,9 @@ class PageContext:
     history: HistoryQueries
     password: Password
     login_sessions: LoginSessions
-    login_throttle: LoginThrottle
+    known_browsers: KnownBrowsers
+    hashing: HashingThread
+    login_attempts: LoginAttempts
     picture_checker: WorkerClient
     local_camera: LocalCamera | None = None
     #: Removes devices from the lists; raises SQLAlchemyError.

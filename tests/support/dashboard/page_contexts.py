@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge.config.settings import load_settings
+from edge.dashboard.access.attempt_store import AttemptStore
+from edge.dashboard.access.hashing_thread import HashingThread
+from edge.dashboard.access.known_browsers import KnownBrowsers
+from edge.dashboard.access.login_attempts import LoginAttempts
 from edge.dashboard.access.login_sessions import LoginSessions
-from edge.dashboard.access.login_throttle import LoginThrottle
 from edge.dashboard.access.password import Password
 from edge.dashboard.history.database import open_database
 from edge.dashboard.history.queries import HistoryQueries
@@ -26,16 +29,23 @@ def page_context_in(folder: Path) -> Iterator[PageContext]:
     config = folder / "door.toml"
     config.write_text(f'[camera]\npreview = true\npreview_socket = "{folder}/preview"\n')
     settings = load_settings(config)
+    password = Password(folder / "password")
+    hashing = HashingThread()
+    attempts = AttemptStore(folder / "attempts.sqlite3")
     context = PageContext(
         LiveState(),
         HistoryStore(engine),
         HistoryQueries(engine),
-        Password(folder / "password"),
+        password,
         LoginSessions(engine, 60.0),
-        LoginThrottle(),
+        KnownBrowsers(password),
+        hashing,
+        LoginAttempts(hashing, attempts),
         WorkerClient(settings),
         LocalCamera(settings, config),
     )
     yield context
     context.picture_checker.stop()
+    hashing.stop()
+    attempts.close()
     engine.dispose()

@@ -102,10 +102,13 @@ def test_unknown_host_names_are_refused(dashboard: Dashboard) -> None:
 def test_session_cookie_is_protected(dashboard: Dashboard) -> None:
     client = BrowserClient(dashboard.port)
     response = client.request("POST", "/login", {"password": PASSWORD})
-    cookie = (response.getheader("set-cookie") or "").lower()
-    assert "httponly" in cookie
-    assert "samesite=lax" in cookie
-    assert "secure" not in cookie  # the connection has no TLS
+    session, known = (cookie.lower() for cookie in response.headers.get_all("set-cookie") or ())
+    assert "httponly" in session
+    assert "samesite=lax" in session
+    assert "httponly" in known
+    assert "samesite=strict" in known
+    assert "path=/login;" in known
+    assert "secure" not in session + known  # the connection has no TLS
     assert client.request("GET", "/").getheader("cache-control") == "no-store"
 
 
@@ -120,8 +123,18 @@ def test_cookie_is_secure_behind_a_tls_proxy(tmp_path: Path) -> None:
     assert client.request("GET", "/", **forwarded).status == 303  # the client is not on loopback
     response = client.request("POST", "/login", {"password": PASSWORD}, origin=origin, **forwarded)
     assert response.status == 303
-    assert "secure" in (response.getheader("set-cookie") or "").lower()
+    cookies = response.headers.get_all("set-cookie") or []
+    assert ["secure" in cookie.lower() for cookie in cookies] == [True, True]
     running.stop()
+
+
+@pytest.mark.slow
+def test_cookie_of_a_known_browser_gives_no_access(dashboard: Dashboard) -> None:
+    client = BrowserClient(dashboard.port)
+    client.log_in()
+    for cookie in (client.known_cookie, client.known_cookie.replace("_browser", "_session")):
+        client.cookie = cookie
+        assert client.request("GET", "/history").status == 303
 
 
 @pytest.mark.slow

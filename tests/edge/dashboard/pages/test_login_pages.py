@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from edge.dashboard.access.login_throttle import FREE_ATTEMPTS
 from tests.support.cli_process import command, environment
+from tests.support.dashboard.attacks import loopback_addresses, send_wrong_passwords
 from tests.support.dashboard.dashboards import Dashboard
 from tests.support.dashboard.http_client import PASSWORD, BrowserClient
 from tests.support.ports import free_port
@@ -81,6 +83,68 @@ def test_wrong_passwords_delay_further_attempts(dashboard: Dashboard) -> None:
     assert b"try again in" in client.body
     # The right password must wait, too: otherwise the answer would show that a guess was right.
     assert client.log_in() == 429
+
+
+@pytest.mark.slow
+def test_many_wrong_passwords_need_the_memory_of_one(dashboard: Dashboard) -> None:
+    client = BrowserClient(dashboard.port)
+    assert client.log_in() == 303
+    before_mb = dashboard.memory_mb()
+    statuses = send_wrong_passwords(dashboard.port, loopback_addresses(10), 4)
+    assert set(statuses) <= {403, 429}
+    assert statuses[403] >= 10
+    # The hash of each thread that has ever hashed would add 19 MB.
+    assert dashboard.memory_mb("VmHWM") < before_mb + 2 * 19
+    assert client.log_in() == 303
+
+
+@pytest.mark.slow
+def test_wrong_passwords_count_after_a_crash(dashboard: Dashboard) -> None:
+    client = BrowserClient(dashboard.port)
+    for number in range(FREE_ATTEMPTS):
+        assert client.log_in(f"guess number {number}") == 403
+    dashboard.stop(signal.SIGKILL)
+    dashboard.start()
+    # A dashboard that has forgotten them would check all of these.
+    assert 429 in {client.log_in(f"another guess {number}") for number in range(FREE_ATTEMPTS)}
+
+
+@pytest.mark.slow
+def test_attacker_at_the_same_address_does_not_lock_a_known_browser_out(
+    dashboard: Dashboard,
+) -> None:
+    owner, attacker = BrowserClient(dashboard.port), BrowserClient(dashboard.port)
+    assert owner.log_in() == 303
+    assert owner.known_cookie
+    guesses = [attacker.log_in(f"guess number {number}") for number in range(FREE_ATTEMPTS + 4)]
+    assert guesses[-1] == 429
+    dashboard.stop()
+    dashboard.start()
+    for _ in range(32):
+        assert owner.request("POST", "/logout").status == 303
+        assert owner.log_in() == 303
+        attacker.log_in("yet another guess")
+    # Guessing makes no browser known, and a known browser is delayed, too.
+    assert not attacker.known_cookie
+    assert 429 in {owner.log_in(f"guess number {number}") for number in range(FREE_ATTEMPTS + 1)}
+    assert owner.known_cookie
+
+
+@pytest.mark.slow
+def test_client_that_disconnects_while_it_sends_is_not_an_error(dashboard: Dashboard) -> None:
+    head = f"host: 127.0.0.1:{dashboard.port}\r\norigin: {dashboard.address}\r\n"
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", dashboard.port), timeout=30) as connection:
+            connection.sendall(
+                f"POST /login HTTP/1.1\r\n{head}expect: 100-continue\r\n"
+                "content-length: 99\r\n\r\n".encode()
+            )
+            # The page has begun to read the form.
+            assert connection.recv(100).startswith(b"HTTP/1.1 100")
+    assert BrowserClient(dashboard.port).log_in() == 303
+    dashboard.stop()
+    assert "Traceback" not in dashboard.log()
+    dashboard.start()
 
 
 @pytest.mark.slow
