@@ -130,8 +130,12 @@ def first_bytes(kind: str, dashboard: Dashboard) -> bytes:
     head = f"host: 127.0.0.1:{dashboard.port}\r\norigin: {dashboard.address}\r\n"
     if kind == "unread answers":
         return f"GET /static/style.css HTTP/1.1\r\n{head}\r\n".encode() * 500
+    upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+    key = "sec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
     return {
         "nothing": b"",
+        "refused WebSocket": f"GET /live HTTP/1.1\r\n{head}{upgrade}{key}\r\n".encode(),
+        "invalid WebSocket": f"GET /live HTTP/1.1\r\n{head}{upgrade}\r\n".encode(),
         "part of a head": f"GET /login HTTP/1.1\r\n{head}".encode(),
         "one request": f"GET /login HTTP/1.1\r\n{head}\r\n".encode(),
         "part of a form": f"POST /login HTTP/1.1\r\n{head}content-length: 9\r\n\r\nx".encode(),
@@ -140,7 +144,16 @@ def first_bytes(kind: str, dashboard: Dashboard) -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind", ["nothing", "part of a head", "one request", "part of a form", "unread answers"]
+    "kind",
+    [
+        "nothing",
+        "part of a head",
+        "one request",
+        "part of a form",
+        "unread answers",
+        "refused WebSocket",
+        "invalid WebSocket",
+    ],
 )
 def test_connections_that_ask_for_nothing_keep_nobody_out(dashboard: Dashboard, kind: str) -> None:
     sent, attackers = first_bytes(kind, dashboard), loopback_addresses(4)
@@ -172,15 +185,18 @@ def test_connections_of_logged_in_users_keep_their_place(dashboard: Dashboard) -
     ):
         assert json.loads(live.recv(10))["all"] is True
         upload.sendall(
-            f"POST /alerts/acknowledge HTTP/1.1\r\n{head}content-length: 2\r\n\r\n[".encode()
+            f"POST /alerts/acknowledge HTTP/1.1\r\n{head}content-length: 2\r\n"
+            "expect: 100-continue\r\n\r\n".encode()
         )
+        # The request has passed the access check when its body is read.
+        assert upload.recv(100).startswith(b"HTTP/1.1 100")
         for kind in ("nothing", "part of a form"):
             sent = first_bytes(kind, dashboard)
             # The attacker shares the user's address, and so its limit.
             with OpenConnections(dashboard.port, [USER], MAX_CONNECTIONS_PER_ADDRESS, sent):
                 wait_until_read(live)
                 assert client.request("GET", "/").status == 200
-        upload.sendall(b"]")
+        upload.sendall(b"[]")
         assert upload.recv(100).startswith(b"HTTP/1.1 4")
 
 

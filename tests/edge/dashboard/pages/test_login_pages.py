@@ -117,7 +117,7 @@ def test_attacker_at_the_same_address_does_not_lock_a_known_browser_out(
     assert owner.log_in() == 303
     assert owner.known_cookie
     guesses = [attacker.log_in(f"guess number {number}") for number in range(FREE_ATTEMPTS + 4)]
-    assert guesses[-1] == 429
+    assert 429 in guesses
     dashboard.stop()
     dashboard.start()
     for _ in range(32):
