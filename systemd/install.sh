@@ -25,6 +25,8 @@ DROP_INS=/etc/systemd/system
 # This file exists while the service must be restarted because of a change. It is on a tmpfs,
 # because the restart is no longer needed after a boot.
 RESTART_PENDING=/run/mask-patrol-unstarted
+# Only root can open this folder. In /run/lock, every user could create the lock and hold it.
+LOCKS=/run/mask-patrol-install
 ACCOUNT=mask-patrol
 # The system's Python, not the first in PATH: the service's account must be able to run it.
 PYTHON=/usr/bin/python3
@@ -91,10 +93,12 @@ put() {
     if cmp -s "$1" "$2"; then return 0; fi
     change
     mkdir -p "$(dirname "$2")"
-    install -m "${3:-644}" "$1" "$2.new"
+    # Whatever has this name is removed, so that a link is not followed.
+    rm -rf "$2.new"
+    install -T -m "${3:-644}" "$1" "$2.new"
     # The group is set before the rename, so that the group can read TARGET at any time.
     if [ -n "${4-}" ]; then chown "root:$4" "$2.new"; fi
-    mv -f "$2.new" "$2"
+    mv -fT "$2.new" "$2"
 }
 
 # link TARGET NAME: replaces the symbolic link NAME atomically if it does not point to TARGET.
@@ -228,18 +232,44 @@ make_release() {
     sync
 }
 
+# Takes the right to write to the folder of the configuration away from other accounts, who could put
+# a link there for root to follow. Earlier documentation gave the folder to the group.
+close_configuration() {
+    self=$(stat -c %u /proc/self)
+    if [ -z "$(find -H "$ETC" -maxdepth 0 \( ! -uid "$self" -o -perm /022 \) 2>/dev/null)" ]; then
+        return 0
+    fi
+    chown root:root "$ETC"
+    chmod go-w,g-s "$ETC"
+    say "$ETC: other accounts can no longer write to it. The Camera page of the dashboard needs no such right"
+}
+
+# refuse_planted PATH…: exits if another account may have put PATH there for root to follow: a link
+# that is not root's, a folder that is not root's, or a second name of some other file.
+refuse_planted() {
+    for path; do
+        planted=$(find "$path" -maxdepth 0 \( \( -type l -o -type d \) ! -uid "$self" -o \
+            -type f -links +1 -o ! -type l ! -type d ! -type f \) 2>/dev/null || true)
+        if [ -n "$planted" ]; then
+            die "$path could lead root to a file of others ($(stat -c '%F of %U, link count %h' "$path")): move it away, then run this again" 2
+        fi
+    done
+}
+
 # make_configuration [FILE]: installs FILE, or the example if there is no configuration. Exits with 2
 # before anything is switched if the new release refuses the configuration. Sets `settings`, and
 # `fresh` to yes if the configuration is the example.
 make_configuration() {
     mkdir -p "$ETC"
-    install -d -m 700 "$ETC/credentials"
+    close_configuration
     config=$ETC/mask-patrol.toml
+    refuse_planted "$config" "$ETC/credentials" "$ETC"/credentials/*
+    if [ ! -L "$ETC/credentials" ]; then install -d -m 700 "$ETC/credentials"; fi
     if [ -n "${1-}" ]; then
         settings_of "$1" >/dev/null || exit 2
         if [ -e "$config" ] && ! cmp -s "$1" "$config"; then
             say "The old configuration is kept as $config.old"
-            cp -p "$config" "$config.old"
+            put "$config" "$config.old" 640 "$ACCOUNT"
         fi
         put "$1" "$config" 640 "$ACCOUNT"
     elif [ ! -e "$config" ]; then
@@ -247,8 +277,7 @@ make_configuration() {
         put "$release/share/mask-patrol/config.example.toml" "$config" 640 "$ACCOUNT"
     fi
     # The address of a camera may contain a password, so others must not read the file. The owner and
-    # the mode of a symbolic link's target are not changed: if the dashboard may write to the folder,
-    # an attacker could make a link to any file of root there.
+    # the mode of the target of a link, which the administrator has made, are not changed.
     if [ ! -L "$config" ]; then
         chown "root:$ACCOUNT" "$config"
         chmod 640 "$config"
@@ -279,6 +308,7 @@ PYTHON
 activate() {
     kept=$release/share/mask-patrol
     [ -e "$release/.complete" ] || die "$release is not complete"
+    close_configuration
     for unit in "$kept"/units/*.service "$kept"/units/*.timer; do
         if [ -e "$unit" ]; then put "$unit" "$UNITS/${unit##*/}"; fi
     done
@@ -476,7 +506,8 @@ remove_units() {
 
 # Takes the installation lock until this process ends; exits if another process holds the lock.
 lock_installation() {
-    exec 9>/run/lock/mask-patrol-install.lock
+    install -d -m 700 "$LOCKS"
+    exec 9>"$LOCKS/lock"
     flock -n 9 || die "another installation is running: wait until it has ended"
 }
 

@@ -18,15 +18,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge.common.errors import UserError
+from edge.common.regular_file import read_regular_file
 from edge.mqtt.credentials import (
     CREDENTIAL_PASSWORD,
     CREDENTIAL_USERNAME,
+    MAX_CREDENTIAL_BYTES,
     PASSWORD_VARIABLE,
     USERNAME_VARIABLE,
 )
 from edge.service.systemd_unit import CONFIG, DASHBOARD_UNIT, RELEASES, UNIT, linked_release
 
-LOCK = Path("/run/lock/mask-patrol-install.lock")
+#: The folder, which install.sh uses, too, is for root only: a user who can open a lock can hold it.
+LOCK = Path("/run/mask-patrol-install/lock")
 CREDENTIALS = CONFIG.parent / "credentials"
 STATE = Path("/var/lib/mask-patrol")
 ACCOUNT = "mask-patrol"
@@ -47,6 +50,7 @@ INSTALLER = Path("share/mask-patrol/install.sh")
 @contextmanager
 def installation_lock(lock: Path = LOCK) -> Iterator[None]:
     """Hold the lock against concurrent installations; raises UserError if it is already held."""
+    lock.parent.mkdir(mode=0o700, exist_ok=True)
     with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -107,8 +111,8 @@ def check_release(version: str) -> bool:
 
 
 def _credential(name: str) -> str:
-    with suppress(OSError):
-        return (CREDENTIALS / name).read_text(encoding="utf-8").strip()
+    with suppress(OSError, UnicodeDecodeError):
+        return read_regular_file(CREDENTIALS / name, MAX_CREDENTIAL_BYTES).decode().strip()
     return ""
 
 

@@ -12,11 +12,14 @@ from typing import Any
 from edge.common.clock import Moment, now
 from edge.common.errors import UserError
 from edge.common.paths import STATUS_INTERVAL_S, STATUS_NAME
+from edge.common.regular_file import read_regular_file
 from edge.service.read_only_root import root_is_read_only
 from edge.service.systemd_unit import RUNTIME, ServiceState, linked_release, service_state
 
 #: The daemon writes its status every STATUS_INTERVAL_S; if it is older than this, the daemon hangs.
 STALE_S = 5 * STATUS_INTERVAL_S
+#: A status is a few thousand bytes long.
+MAX_STATUS_BYTES = 1 << 20
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
 
 
@@ -198,7 +201,8 @@ def _row(name: str, text: str) -> str:
 
 def _read_status(file: Path) -> dict[str, Any] | None:
     try:
-        status = json.loads(file.read_text(encoding="utf-8"))
+        # The daemon's account owns the folder, and root reads the status, too.
+        status = json.loads(read_regular_file(file, MAX_STATUS_BYTES))
     except FileNotFoundError:
         return None
     except OSError as error:

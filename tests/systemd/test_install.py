@@ -6,15 +6,17 @@ check of the configuration are real. test_device.py tests the installer on a boo
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from edge.service.releases import RESTART_PENDING
+from edge.service.releases import LOCK, RESTART_PENDING
 from tests.support.cli_process import ROOT
 from tests.systemd.test_units import needs
 
@@ -176,6 +178,9 @@ class Root:
 
 
 pytestmark = needs("flock")
+#: The account that has planted a file; it only must not be root.
+OTHER_ACCOUNT = 65534
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 
 
 @pytest.fixture
@@ -378,6 +383,84 @@ def test_configuration_gets_its_group_before_its_name(root: Root) -> None:
     root.install("--config", str(root.write_config()), code=1)
     assert root.calls("chown") == [f"chown root:mask-patrol {root.config}.new"]
     assert not root.config.exists()
+
+
+def test_lock_of_another_user_does_not_block(root: Root) -> None:
+    """Every user can create files in /run/lock and hold them."""
+    planted = root.folder / "run/lock/mask-patrol-install.lock"
+    with planted.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        root.install("--config", str(root.write_config()))
+    # A user who can open a lock can hold it: only root may reach the folder.
+    folder = root.folder / str(LOCK.parent).lstrip("/")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    with (folder / LOCK.name).open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "another installation is running" in root.install(code=1)
+
+
+def test_folder_of_the_configuration_is_taken_from_the_group(first: Root) -> None:
+    folder = first.config.parent
+    folder.chmod(0o2775)
+    first.set_version("2")
+    assert f"{folder}: other accounts can no longer write to it" in first.install()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+    assert f"chown root:root {folder}" in first.calls("chown")
+    assert "can no longer write" not in first.install()
+
+
+@pytest.mark.parametrize("name", ["mask-patrol.toml.old", "mask-patrol.toml.new"])
+@pytest.mark.parametrize("kind", ["link", "link to a folder", "second name", "folder"])
+def test_planted_file_is_replaced_and_not_followed(first: Root, name: str, kind: str) -> None:
+    victim, planted = first.folder / "victim", first.config.parent / name
+    victim.mkdir() if "folder" in kind else victim.write_text("theirs")
+    if kind == "folder":
+        planted.mkdir()
+    elif kind == "second name":
+        planted.hardlink_to(victim)
+    else:
+        planted.symlink_to(victim)
+    before, old = victim.stat().st_mode, first.config.read_text()
+    new = first.write_config(host="'other.lan'")
+    code = 1 if kind == "folder" and name.endswith("old") else 0  # which mv reports
+    first.install("--config", str(new), code=code)
+    assert victim.stat().st_mode == before
+    assert list(victim.iterdir()) == [] if victim.is_dir() else victim.read_text() == "theirs"
+    if code == 0:
+        assert first.config.read_text() == new.read_text()
+        assert (first.config.parent / "mask-patrol.toml.old").read_text() == old
+        names = {path.name for path in first.config.parent.iterdir()}
+        assert names == {"mask-patrol.toml", "mask-patrol.toml.old", "credentials"}
+
+
+@needs_root
+@pytest.mark.parametrize("name", ["mask-patrol.toml", "credentials", "credentials/mqtt-password"])
+@pytest.mark.parametrize("kind", ["link", "FIFO"])
+def test_planted_input_is_refused(first: Root, name: str, kind: str) -> None:
+    planted, victim = first.config.parent / name, first.folder / "victim"
+    victim.mkdir() if name == "credentials" else victim.write_text("theirs")
+    victim.chmod(0o751)
+    if planted.is_dir():
+        planted.rmdir()
+    planted.unlink(missing_ok=True)
+    planted.symlink_to(victim) if kind == "link" else os.mkfifo(planted)
+    os.lchown(planted, OTHER_ACCOUNT, OTHER_ACCOUNT)
+    first.set_version("2")
+    output = first.install(code=2)
+    assert f"{planted} could lead root to a file of others" in output
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o751
+    assert first.current == "1"
+
+
+def test_configuration_that_is_another_file_is_refused(first: Root) -> None:
+    """The owner and the mode of a file are changed under each of its names."""
+    victim = first.folder / "victim"
+    victim.write_text("[mqtt]\nhost = 'x'\n")
+    victim.chmod(0o600)
+    first.config.unlink()
+    first.config.hardlink_to(victim)
+    assert "link count 2" in first.install(code=2)
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o600
 
 
 def apt_commands(root: Root) -> list[str]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+import stat
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,3 +76,43 @@ def test_second_installation_is_refused(tmp_path: Path) -> None:
         releases.installation_lock(tmp_path / "lock").__enter__()
     with releases.installation_lock(tmp_path / "lock"):
         pass
+
+
+def test_lock_is_in_a_folder_for_root_only(tmp_path: Path) -> None:
+    """In /run/lock, every user could create the lock and hold it."""
+    assert releases.LOCK.parent.parent == Path("/run")
+    with releases.installation_lock(tmp_path / "folder/lock"):
+        assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("planted", ["link", "folder", "fifo", None])
+def test_root_follows_no_link_to_a_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planted: str | None
+) -> None:
+    """The check of a release gets the credentials from root, and runs as the service's account."""
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "mqtt-password").write_text("of root\n")
+    folder = tmp_path / "credentials"
+    if planted == "folder":
+        folder.symlink_to(secret)
+    else:
+        folder.mkdir()
+    if planted == "link":
+        (folder / "mqtt-password").symlink_to(secret / "mqtt-password")
+    elif planted == "fifo":
+        os.mkfifo(folder / "mqtt-password")
+    elif planted is None:
+        (folder / "mqtt-password").write_text("of the broker\n")
+    monkeypatch.setattr(releases, "CREDENTIALS", folder)
+    monkeypatch.setattr(pwd, "getpwnam", lambda _name: pwd.getpwuid(os.getuid()))
+    given: dict[str, str] = {}
+
+    def run(*_: Any, env: dict[str, str], **__: Any) -> subprocess.CompletedProcess[bytes]:
+        given.update(env)
+        return subprocess.CompletedProcess([], 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert releases.check_release("1")
+    expected = "of the broker" if planted is None else ""
+    assert given["MASK_PATROL_MQTT_PASSWORD"] == expected

@@ -212,6 +212,16 @@ def test_invalid_status_file_is_an_error(tmp_path: Path, text: str, expected: st
         read_report(tmp_path)
 
 
+@pytest.mark.parametrize("planted", ["link", "fifo"])
+def test_planted_status_is_not_followed(tmp_path: Path, planted: str) -> None:
+    """Root reads the status in the folder of the daemon's account, during an update for example."""
+    secret, file = tmp_path / "secret", tmp_path / "status.json"
+    secret.write_text(json.dumps(STATUS))
+    file.symlink_to(secret) if planted == "link" else os.mkfifo(file)
+    with pytest.raises(UserError, match="cannot read"):
+        read_report(tmp_path)
+
+
 @pytest.mark.parametrize("lacking", ["broker_failure", "device", "source", "last_event"])
 def test_status_without_a_key_is_shown(lacking: str) -> None:
     status = {key: value for key, value in status_with(connected=False).items() if key != lacking}
