@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from edge.bench.processes import our_command, our_environment
 from edge.bench.settings_file import as_toml
+from edge.camera.private_source import SOURCE_VARIABLE
 from edge.common.errors import UserError
 from edge.config.settings import Settings, change
 from edge.mqtt.broker import Broker
@@ -45,7 +46,7 @@ class Workspace:
         own = change(
             settings,
             device=device,
-            camera={"source": str(pictures), "fps": FPS, "zone": ()},
+            camera={"source": str(pictures), "source_file": "", "fps": FPS, "zone": ()},
             outbox={"path": str(self.folder / f"{device}.sqlite3")},
             mqtt={**_PLAIN, **self.mqtt, "base": BASE, "health_interval_s": 0.5},
             metrics={"port": None},
@@ -73,8 +74,10 @@ def running(config: Path) -> Iterator[Daemon]:
     """Run a daemon with `config` while `with` lasts."""
     words = ["run", "--config", str(config), "--log-level", "error"]
     with tempfile.TemporaryFile("w+") as output:
+        # The pictures of the bench replace the camera of the environment.
+        environment = our_environment(**{SOURCE_VARIABLE: ""})
         process = subprocess.Popen(
-            our_command("edge", *words), env=our_environment(), stdout=output, stderr=output
+            our_command("edge", *words), env=environment, stdout=output, stderr=output
         )
         try:
             yield Daemon(process, output)

@@ -59,7 +59,7 @@ def clip(name: str, settings: Settings, seconds: float | None = None) -> Scene:
     Raises UsageError when `name` is not a recording. Playing the scene
     raises the exceptions of the frame source.
     """
-    settings = change(settings, camera={"source": name})
+    settings = change(settings, camera={"source": name, "source_file": ""})
     if not is_recorded(settings.camera):
         raise UsageError(
             f"the bench plays video files and folders of pictures, not"

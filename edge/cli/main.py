@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _repair_standard_streams()
     options = _parser().parse_args(arguments)
+    _hide_password(options)
     _set_up_logging(options)
     try:
         code = int(options.do(options))
@@ -126,8 +127,9 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
         "--source",
         metavar="SOURCE",
         help="read frames from SOURCE: picamera2, /dev/video0, rtsp://…, http://…, a video file,"
-        " a folder of pictures, or `demo`, the bundled clip (default: camera.source of the"
-        " settings)",
+        " a folder of pictures, or `demo`, the bundled clip. Other users can see a password in the"
+        " address until the program has started; camera.source_file or MASK_PATROL_CAMERA_SOURCE"
+        " hides it (default: camera.source of the settings)",
     )
     parser.add_argument(
         "--broker",
@@ -325,9 +327,17 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 def _with_overrides(settings: Settings, options: argparse.Namespace) -> Settings:
-    """Return `settings` with the values of the options --source and --broker, where given."""
-    if getattr(options, "source", None) is not None:
-        settings = change(settings, camera={"source": options.source})
+    """Return `settings` with the values of the options --source and --broker, where given.
+
+    For a command with --source, the address may also be kept outside of the settings.
+    """
+    if hasattr(options, "source"):
+        from edge.camera.private_source import with_private_source, with_source
+
+        if options.source is not None:
+            settings = with_source(settings, options.source)
+        else:
+            settings = with_private_source(settings, os.environ)
     if options.broker is not None:
         host, port = _host_and_port(options.broker)
         if port is None:
@@ -343,6 +353,18 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
         raise UsageError(f"--broker must be HOST, HOST:PORT or [IPV6]:PORT, not {text!r}")
     host, port = match.groups()
     return host.strip("[]"), int(port) if port else None
+
+
+def _hide_password(options: argparse.Namespace) -> None:
+    """Hide the password in --source from `ps`, where every user could read it."""
+    source = getattr(options, "source", None) or ""
+    if "://" not in source:
+        return
+    from edge.camera.source_address import without_password
+    from edge.common.process_arguments import replace_in_arguments
+
+    if (hidden := without_password(source)) != source:
+        replace_in_arguments(source, hidden)
 
 
 def _set_up_logging(options: argparse.Namespace) -> None:

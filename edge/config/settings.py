@@ -43,6 +43,7 @@ class CameraSettings(Section, frozen=True, kw_only=True):
 
     name: TopicLevel = "entrance"
     source: Annotated[str, msgspec.Meta(min_length=1)] = "demo"
+    source_file: str = ""
     width_px: Annotated[int, msgspec.Meta(ge=160, le=4096)] = 640
     height_px: Annotated[int, msgspec.Meta(ge=120, le=4096)] = 480
     fps: Annotated[float, msgspec.Meta(gt=0.0, le=120.0)] = 10.0
@@ -55,6 +56,11 @@ class CameraSettings(Section, frozen=True, kw_only=True):
     excluded: tuple[Rectangle, ...] = ()
     preview: bool = False
     preview_socket: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if the source is given twice."""
+        if self.source_file and self.source != "demo":
+            raise ValueError("`source` and `source_file` exclude each other: remove one of them")
 
 
 class DetectorSettings(Section, frozen=True, kw_only=True):

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from edge.common.errors import UsageError, UserError
+from edge.common.errors import UsageError
 from edge.common.paths import user_path
+from edge.common.secret_files import read_secret, systemd_credential
 from edge.config.settings import MqttSettings
 
 USERNAME_VARIABLE, PASSWORD_VARIABLE = "MASK_PATROL_MQTT_USERNAME", "MASK_PATROL_MQTT_PASSWORD"
-#: systemd sets this variable to the directory of the credentials that it loads with LoadCredential=
-#: (systemd.exec(5)).
-DIRECTORY_VARIABLE = "CREDENTIALS_DIRECTORY"
 CREDENTIAL_USERNAME, CREDENTIAL_PASSWORD = "mqtt-username", "mqtt-password"
-#: systemd puts this prefix, which our unit defines, before the names of credentials that it loads
-#: from a directory.
-DIRECTORY_PREFIX = "mask-patrol_"
+#: What these credentials contain, for messages.
+CONTENT = "the broker's user name or password"
 #: MQTT encodes the length of the user name, and that of the password, in two bytes.
 MAX_CREDENTIAL_BYTES = 65535
 
@@ -43,12 +39,12 @@ def find_credentials(settings: MqttSettings, environment: Mapping[str, str]) -> 
     """
     username = (
         environment.get(USERNAME_VARIABLE)
-        or _systemd_credential(environment, CREDENTIAL_USERNAME)
+        or systemd_credential(environment, CREDENTIAL_USERNAME, CONTENT)
         or settings.username
     )
     password = (
         environment.get(PASSWORD_VARIABLE)
-        or _systemd_credential(environment, CREDENTIAL_PASSWORD)
+        or systemd_credential(environment, CREDENTIAL_PASSWORD, CONTENT)
         or _password_from_file(settings.password_file)
     )
     if password and not username:
@@ -61,38 +57,11 @@ def find_credentials(settings: MqttSettings, environment: Mapping[str, str]) -> 
     return Credentials(username, password)
 
 
-def _systemd_credential(environment: Mapping[str, str], name: str) -> str:
-    """Return the credential that systemd loaded as `name`, empty if there is none."""
-    directory = environment.get(DIRECTORY_VARIABLE)
-    if not directory:
-        return ""
-    for path in (Path(directory, name), Path(directory, DIRECTORY_PREFIX + name)):
-        if path.exists():
-            return _read_text(f"the credential {name}", path)
-    return ""
-
-
 def _password_from_file(path_text: str) -> str:
     if not path_text:
         return ""
     path = user_path(path_text)
-    return _read_text(f"mqtt.password_file {path}", path)
-
-
-def _read_text(description: str, path: Path) -> str:
-    """Return the file's text without surrounding white space.
-
-    Raises UserError, whose message names the file by `description`, if there is no such text.
-    """
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise UserError(f"cannot read {description}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"cannot read {description}: it is not UTF-8 text") from None
-    if not text:
-        raise UserError(f"{description} is empty: write the broker's user name or password into it")
-    return text
+    return read_secret(f"mqtt.password_file {path}", path, CONTENT)
 
 
 def _require_encodable(name: str, text: str) -> None:

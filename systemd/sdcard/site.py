@@ -190,7 +190,7 @@ def _errors(file: SiteFile, raw: dict[str, Any], password: str) -> list[str]:
     daemon = raw.get("daemon", {})
     if not file.daemon.mqtt.host:
         found.append("`daemon.mqtt.host` is missing: name your broker")
-    if "source" not in daemon.get("camera", {}):
+    if not {"source", "source_file"} & daemon.get("camera", {}).keys():
         found.append('`daemon.camera.source` is missing: "picamera2", "/dev/video0", or an address')
     if not file.user.ssh_keys and not file.user.password_hash:
         found.append(

@@ -112,6 +112,33 @@ def test_log_contains_no_secret(tmp_path: Path) -> None:
     assert "hush-hush" not in result.stderr + result.stdout
 
 
+@pytest.mark.parametrize("argument", ["--source {}", "--source={}"])
+def test_list_of_processes_contains_no_password(tmp_path: Path, argument: str) -> None:
+    """Every user of the machine can read the arguments of a process."""
+    address = f"rtsp://door:hush-hush@127.0.0.1:{free_port()}/stream?token=hush-hush"
+    daemon = start_mask_patrol(tmp_path, "run", "--no-mqtt", *argument.format(address).split())
+    arguments = Path(f"/proc/{daemon.pid}/cmdline")
+    wait_until(lambda: b"--source" in arguments.read_bytes(), "the program has its arguments")
+    wait_until(lambda: b"hush-hush" not in arguments.read_bytes(), "the password is hidden")
+    assert b"rtsp://127.0.0.1" in arguments.read_bytes()
+    assert daemon.poll() is None
+    daemon.terminate()
+    daemon.communicate(timeout=20)
+
+
+def test_source_is_read_from_a_file(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "hall.mp4", [90] * 5)
+    (tmp_path / "source").write_text(f"{clip}\n")
+    config = settings_file(tmp_path, f"[camera]\nsource_file = '{tmp_path}/source'\n")
+    arguments = ["run", "--config", config, "--no-mqtt", "--pace", "fast", "--log-level", "info"]
+    result = mask_patrol(tmp_path, *arguments)
+    assert result.returncode == 0
+    assert str(clip) in result.stderr
+    (tmp_path / "source").unlink()
+    result = mask_patrol(tmp_path, *arguments)
+    assert (result.returncode, "cannot read camera.source_file" in result.stderr) == (1, True)
+
+
 def test_clip_in_real_time_gives_the_same_events(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
 ) -> None:
