@@ -22,7 +22,8 @@ from edge.classification.classifier import (
     load_classifier,
 )
 from edge.common.errors import UserError
-from edge.config.settings import Settings, change, load_settings
+from edge.config.settings import Settings, change
+from edge.daemon.camera_file import CameraFile
 from edge.detection.load_detector import load_detector
 from edge.mqtt.broker import (
     Broker,
@@ -60,11 +61,13 @@ def run_checks(
     valid configuration.
     """
     try:
-        settings = override(load_settings(config))
+        found = CameraFile.in_state_directory(config).read()
+        settings = override(found.settings)
     except UserError as error:
         yield CheckResult("configuration", False, str(error))
         return
-    yield CheckResult("configuration", True, str(config or "defaults, no file given"))
+    text = "\n".join((str(config or "defaults, no file given"), *found.notes))
+    yield CheckResult("configuration", not found.problem, found.problem or text)
     loaded: list[Classifier] = []  # the test of the model adds the classifier
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("model", lambda: _check_model(settings, loaded)),

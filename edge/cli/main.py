@@ -271,16 +271,22 @@ def _add_watch(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from edge.daemon.camera_file import CameraFile
     from edge.daemon.run import RunOptions, run
 
     if options.no_mqtt and (options.watch or options.broker is not None):
         raise UsageError("--no-mqtt cannot be combined with --watch or --broker")
 
+    camera_file = CameraFile.in_state_directory(options.config)
+
     def load() -> Settings:
-        return _with_overrides(load_settings(options.config), options)
+        return _with_overrides(camera_file.load(), options)
 
     fast = options.pace == "fast"
-    return run(load(), RunOptions(load, options.events, not options.no_mqtt, fast, options.watch))
+    return run(
+        load(),
+        RunOptions(load, camera_file, options.events, not options.no_mqtt, fast, options.watch),
+    )
 
 
 def _detect(options: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from edge.common.paths import runtime_directory
 from edge.common.stage_times import Progress, StageTimes
 from edge.common.terminal import Terminal
 from edge.config.settings import Settings
+from edge.daemon.camera_file import CameraFile
 from edge.daemon.camera_setup import Camera, FrameClock
 from edge.daemon.configuration import ActiveConfiguration, Configuration
 from edge.daemon.controls import Controls
@@ -26,8 +27,8 @@ from edge.daemon.messaging import Messaging
 from edge.daemon.preview_server import (
     Preview,
     PreviewServer,
+    PreviewSettings,
     make_preview,
-    settings_in_use,
     socket_path,
 )
 from edge.daemon.reload import Reload
@@ -163,8 +164,12 @@ def build_preview_server(
     times: StageTimes,
     controls: Controls,
     active: ActiveConfiguration,
+    camera_file: CameraFile,
 ) -> AbstractContextManager[object]:
-    """Build the socket that the dashboard's Camera page reads, if `camera.preview` is on."""
+    """Build the socket of the dashboard's Camera page, if `camera.preview` is on.
+
+    The page saves to `camera_file`.
+    """
     if not settings.camera.preview:
         return nullcontext()
 
@@ -177,8 +182,7 @@ def build_preview_server(
     return PreviewServer(
         socket_path(settings.camera),
         preview,
-        lambda: settings_in_use(controls, lambda: active.settings),
-        controls.reload_requested.set,
+        PreviewSettings(controls, lambda: active.settings, camera_file),
     )
 
 

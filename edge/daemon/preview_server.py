@@ -5,7 +5,8 @@ the rights of the socket file's owner or group. A client sends one line and rece
 
 - `look`: the current view, as a line of JSON and a JPEG;
 - `use`: the settings in force (`SettingsInUse`), as JSON;
-- `reload`: the same as `use`, after a reload of the configuration was requested.
+- `save` and a `Drawing` as JSON: the same as `use`, after the drawing was saved and a reload of the
+  configuration was requested.
 
 Frames are encoded only on request.
 """
@@ -18,6 +19,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +33,7 @@ from edge.common.errors import UserError
 from edge.common.paths import runtime_directory, state_directory, user_path
 from edge.common.stage_times import Quantiles
 from edge.config.settings import CameraSettings, Settings
+from edge.daemon.camera_file import CameraFile, Drawing
 from edge.daemon.controls import Controls
 from edge.events.alert_machine import as_fractions
 from edge.tracking.track import Track
@@ -49,7 +52,8 @@ MAX_PATH_BYTES = 100
 MAX_WIDTH_PX = 960
 #: Quality of the JPEG, 0 to 100.
 JPEG_QUALITY = 75
-MAX_REQUEST_BYTES = 64
+#: Largest request. A drawing with a few thousand excluded areas is smaller.
+MAX_REQUEST_BYTES = 1 << 20
 #: How many connections may wait to be accepted. The system refuses further connections, and their
 #: clients must try again.
 MAX_WAITING = 64
@@ -81,30 +85,58 @@ class Preview:
 
 
 class SettingsInUse(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings in force that the Camera page can change: the corners of the zone and the
-    excluded rectangles (fractions of the frame), and the smallest face (as a share of the frame's
-    width)."""
+    """The settings that the Camera page can change: those in force, and those in the files."""
 
     #: Whether a reload is requested or in progress.
     reloading: bool
     #: Why the last reload was refused; empty when it was applied.
     refused: str
-    zone: tuple[tuple[float, float], ...]
-    excluded: tuple[tuple[float, float, float, float], ...]
-    min_face: float
+    drawing: Drawing
+    #: None if the files cannot be read, or if saving has failed; `problem` is then the reason.
+    saved: Drawing | None
+    problem: str = ""
 
 
-def settings_in_use(controls: Controls, current: Callable[[], Settings]) -> SettingsInUse:
-    """Return the settings in force now; `current` returns the settings of the pipeline."""
-    reloading = controls.reloading  # read first: the settings must not be older than this flag
-    refusal, settings = controls.refusal, current()
-    return SettingsInUse(
-        reloading=reloading,
-        refused=refusal,
-        zone=settings.camera.zone,
-        excluded=settings.camera.excluded,
-        min_face=settings.detector.min_face,
-    )
+class PreviewSettings:
+    """The settings that the Camera page can change. Any thread may use it."""
+
+    def __init__(
+        self, controls: Controls, current: Callable[[], Settings], camera_file: CameraFile
+    ) -> None:
+        """`current` returns the settings of the pipeline; drawings are saved to `camera_file`."""
+        self._controls = controls
+        self._current = current
+        self._camera_file = camera_file
+
+    def in_use(self) -> SettingsInUse:
+        """Return the settings in force now, and those in the files."""
+        return self._answer(lambda: self._camera_file.read().settings)
+
+    def save(self, request: bytes) -> SettingsInUse:
+        """Save the drawing in `request`, a `Drawing` as JSON, and request a reload."""
+        return self._answer(lambda: self._save(request))
+
+    def _save(self, request: bytes) -> Settings:
+        try:
+            drawing = msgspec.json.decode(request, type=Drawing)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise UserError(f"the drawing cannot be read: {error}") from None
+        saved = self._camera_file.save(drawing)
+        self._controls.reload_requested.set()
+        return saved
+
+    def _answer(self, read: Callable[[], Settings]) -> SettingsInUse:
+        saved, problem = None, ""
+        try:
+            saved = Drawing.of(read())
+        except UserError as error:
+            problem = str(error)
+        # The flag is read first: the settings must not be older than it.
+        reloading = self._controls.reloading
+        refusal, drawing = self._controls.refusal, Drawing.of(self._current())
+        return SettingsInUse(
+            reloading=reloading, refused=refusal, drawing=drawing, saved=saved, problem=problem
+        )
 
 
 def make_preview(
@@ -155,18 +187,16 @@ class PreviewServer:
         self,
         path: Path,
         look: Callable[[], Preview | None],
-        use: Callable[[], SettingsInUse],
-        reload: Callable[[], None],
+        settings: PreviewSettings,
     ) -> None:
-        """`look` returns the current view, None when there is none; `use` returns the settings
-        in force; `reload` requests a reload. All three are called in the server's thread.
+        """`look` returns the current view, None when there is none. It and the methods of
+        `settings` are called in the server's thread.
 
         Raises UserError when the socket cannot be created.
         """
         self._path = path
         self._look = look
-        self._use = use
-        self._reload = reload
+        self._settings = settings
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.is_socket():  # the socket of a daemon that was killed
@@ -206,16 +236,25 @@ class PreviewServer:
                     log.warning("no preview: %s", error)
 
     def _answer(self, client: socket.socket) -> None:
-        request = client.recv(MAX_REQUEST_BYTES).strip()
-        if request == b"reload":
-            log.info("the dashboard requests a reload of the configuration")
-            self._reload()
-            client.sendall(msgspec.json.encode(self._use()))
+        request, _, drawing = _receive_line(client).partition(b" ")
+        if request == b"save":
+            client.sendall(msgspec.json.encode(self._settings.save(drawing)))
         elif request == b"use":
-            client.sendall(msgspec.json.encode(self._use()))
+            client.sendall(msgspec.json.encode(self._settings.in_use()))
         elif request == b"look":
             preview = self._look()
             client.sendall(b'{"nothing": true}\n' if preview is None else encode_preview(preview))
+
+
+def _receive_line(client: socket.socket) -> bytes:
+    """Return the request without its newline; raises OSError if it is too long or too slow."""
+    request = bytearray()
+    deadline_s = time.monotonic() + CLIENT_TIMEOUT_S
+    while not request.endswith(b"\n") and (part := client.recv(65536)):
+        request += part
+        if len(request) > MAX_REQUEST_BYTES or time.monotonic() > deadline_s:
+            raise OSError("the request is too long or too slow")
+    return bytes(request).strip()
 
 
 def encode_preview(preview: Preview) -> bytes:

@@ -12,6 +12,7 @@ from edge.camera.frame_rate_limit import FrameRateBudget
 from edge.common.terminal import Terminal
 from edge.config.settings import Settings
 from edge.daemon import build
+from edge.daemon.camera_file import CameraFile
 from edge.daemon.camera_setup import Camera, build_camera, build_frame_clock
 from edge.daemon.commands import build_commands
 from edge.daemon.configuration import ActiveConfiguration, load_configuration
@@ -38,10 +39,12 @@ EXIT_UNDELIVERED = 3
 class RunOptions:
     """The options of the command line that are not settings.
 
-    `load` reads the settings again, for SIGHUP; it raises UserError.
+    `load` reads the settings again, for SIGHUP; it raises UserError. The Camera page saves to
+    `camera_file`, which `load` reads as well.
     """
 
     load: Callable[[], Settings]
+    camera_file: CameraFile
     events_file: Path | None = None
     mqtt: bool = True
     fast: bool = False
@@ -118,7 +121,9 @@ def run(settings: Settings, options: RunOptions) -> int:
         status = StatusReport(settings, messaging.delivery, pipeline, writer, info, health)
         stack.enter_context(build.build_status_outputs(settings, status, measurements.progress))
         stack.enter_context(
-            build.build_preview_server(settings, path, measurements.times, controls, active)
+            build.build_preview_server(
+                settings, path, measurements.times, controls, active, options.camera_file
+            )
         )
         reporter = build.build_health_reporter(settings, health, messaging, snapshots)
 

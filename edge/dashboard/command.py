@@ -18,7 +18,6 @@ REQUIRED_PACKAGES = (
     "jsonschema",
     "sqlalchemy",
     "starlette",
-    "tomlkit",
     "uvicorn",
     "websockets",
 )
@@ -92,4 +91,4 @@ def _dashboard(
         from edge.dashboard.demo import demo
 
         return demo(settings)
-    return dashboard(settings, options.config)
+    return dashboard(settings)

@@ -56,11 +56,10 @@ SHUTDOWN_TIMEOUT_S = 2
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def dashboard(settings: Settings, config: Path | None = None) -> int:
+def dashboard(settings: Settings) -> int:
     """Serve the dashboard until SIGTERM or Ctrl-C, and return the exit code.
 
-    `config` is the file that `settings` were loaded from; the Camera page saves to it. Raises
-    UserError and UsageError.
+    Raises UserError and UsageError.
     """
     wanted = settings.dashboard
     if wanted.proxies and not wanted.password_on_loopback:
@@ -77,7 +76,7 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
     limits = ConnectionLimits(wanted.proxies)
     with _lock_state_directory() as folder, _bind(wanted, limits) as listener:
         engine = open_database(wanted.database)
-        services = _Services.build(settings, config, engine, folder, broker)
+        services = _Services.build(settings, engine, folder, broker)
         app = make_app(
             services.context, wanted.names, wanted.password_on_loopback, bool(wanted.proxies)
         )
@@ -109,9 +108,7 @@ class _Services:
     context: PageContext
 
     @staticmethod
-    def build(
-        settings: Settings, config: Path | None, engine: sa.Engine, folder: Path, broker: Broker
-    ) -> _Services:
+    def build(settings: Settings, engine: sa.Engine, folder: Path, broker: Broker) -> _Services:
         """Create the services and connect them with each other, without starting them."""
         wanted = settings.dashboard
         live_state = LiveState()
@@ -146,7 +143,7 @@ class _Services:
             hashing,
             LoginAttempts(hashing, attempts),
             WorkerClient(settings),
-            LocalCamera(settings, config) if settings.camera.preview else None,
+            LocalCamera(settings) if settings.camera.preview else None,
             ingest.forget,
         )
         retention = RetentionJob(engine, wanted.retention_days, wanted.max_alerts)

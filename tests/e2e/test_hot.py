@@ -9,6 +9,7 @@ import pytest
 
 from edge.config.settings import Settings, change
 from edge.daemon import run
+from edge.daemon.camera_file import CameraFile
 from edge.health import raspberry_pi, thermal_throttle
 from tests.support.footage.pictures import write_clip
 from tests.support.mqtt.brokers import Mosquitto, Subscriber
@@ -39,7 +40,9 @@ def test_hot_board_reduces_the_frame_rate(
         outbox={"path": str(tmp_path / "outbox.sqlite3")},
     )
     assert threading.current_thread() is threading.main_thread()
-    code = run.run(settings, run.RunOptions(lambda: settings))
+    code = run.run(
+        settings, run.RunOptions(lambda: settings, CameraFile(tmp_path / "camera.toml", None))
+    )
     assert code == 0
     last = subscriber.bodies("health")[-1]
     assert last["fps_share"] == pytest.approx(thermal_throttle.STEP)

@@ -231,42 +231,78 @@ def test_dashboard_with_preview_and_zone(device: Device, installer: str) -> None
     wait_until(lambda: client.picture_shape() == frame_at(BARE_S).shape[:2], "a picture")
     wait_until(lambda: client.json("/camera/use")["state"] == "used", "the zone in use")
 
-    # As installed, the dashboard may not write the configuration, and shows what to write.
+    # The daemon saves the zone into its own folder, and the settings file stays as it is.
+    settings = device.path(CONFIG).read_bytes()
     zone = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]
     status, error = client.save_zone(zone)
-    assert status == 422
-    assert "cannot write /etc/mask-patrol/mask-patrol.toml: Read-only file system" in error
-    (lines,) = re.findall(r"(zone = .*]) under \[camera]", error)
-    file = device.path(CONFIG)
-    file.write_text(file.read_text().replace("preview = true\n", f"preview = true\n{lines}\n"))
-    wait_until(lambda: client.json("/camera/use")["state"] == "other", "the new zone is not used")
-    machine.run("systemctl", "reload", "mask-patrol")
-    wait_until(lambda: client.json("/camera/use")["state"] == "used", "the zone after the reload")
-
-    # The commands and the drop-in in the documentation allow the dashboard to write.
-    text = (PACKAGE / "dashboard" / "README.md").read_text()
-    (rights,) = re.findall(r"(?m)^(?:sudo )?(chgrp mask-patrol .*)$", text)
-    (setting,) = re.findall(r"(ReadWritePaths=\S+)", text)
-    machine.run("sh", "-c", rights)
-    dropin = device.path("/etc/systemd/system/mask-patrol-dashboard.service.d/override.conf")
-    dropin.parent.mkdir()
-    dropin.write_text(f"[Service]\n{setting}\n")
-    machine.run("systemctl", "daemon-reload")
-    machine.run("systemctl", "restart", "mask-patrol-dashboard")
-    client.wait_listening()
-    zone[0] = [0.2, 0.2]
-    status, error = client.save_zone(zone)  # the login session survives the restart
     assert status == 200, error
     wait_until(lambda: client.json("/camera/use")["state"] == "used", "the saved zone")
     assert client.json("/camera/drawing")["zone"] == zone
-    owner = machine.run("stat", "-c", "%a %G", CONFIG).stdout
-    assert owner == "640 mask-patrol\n"
-    # The daemon's account, which did not write the file, can read it.
+    assert device.path(CONFIG).read_bytes() == settings
+    saved = "/var/lib/mask-patrol/camera.toml"
+    assert machine.run("stat", "-c", "%a %U", saved).stdout == "600 mask-patrol\n"
     machine.run("systemctl", "restart", "mask-patrol")
     device.wait_online()
     wait_until(lambda: client.json("/camera/use")["state"] == "used", "the zone after the restart")
-    shutil.rmtree(dropin.parent)
+    assert client.json("/camera/drawing")["zone"] == zone
+    journal = machine.run("journalctl", "--unit", "mask-patrol", "--no-pager").stdout
+    assert f"`camera.zone`: from {saved}, which the Camera page has saved" in journal
+
+    # The command in the documentation returns to the settings file.
+    text = (PACKAGE / "dashboard" / "README.md").read_text()
+    (command,) = re.findall(r"(?m)^sudo (rm .*) && sudo systemctl reload mask-patrol$", text)
+    machine.run(*command.split())
+    machine.run("systemctl", "reload", "mask-patrol")
+    wait_until(lambda: client.json("/camera/use")["state"] == "used", "the settings file")
+    assert client.json("/camera/drawing")["zone"] == []
     machine.run("systemctl", "disable", "--now", "mask-patrol-dashboard")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("first")
+def test_other_accounts_cannot_use_root(device: Device, installer: str) -> None:
+    """Earlier documentation gave /etc/mask-patrol to the group that the dashboard is in."""
+    machine, folder = device.machine, "/etc/mask-patrol"
+
+    def run_as(account: str, *command: str) -> int:
+        member = ("setpriv", f"--reuid={account}", "--regid=mask-patrol", "--clear-groups")
+        return machine.run(*member, *command, check=False).returncode
+
+    machine.run("chgrp", "mask-patrol", folder)
+    machine.run("chmod", "2775", folder)
+    assert run_as("nobody", "ln", "-s", "/etc/passwd", f"{CONFIG}.old") == 0
+    before = device.path("/etc/passwd").read_bytes()
+    # The lock of earlier versions, which every user could create and hold.
+    lock = "/run/lock/mask-patrol-install.lock"
+    nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
+    machine.start(*nobody, "flock", lock, "sleep", "120")  # ends with the container at the latest
+    wait_until(
+        lambda: machine.run("flock", "-n", lock, "true", check=False).returncode != 0, "the lock"
+    )
+    config = device.write_config("name = 'hall'\n")
+    result = machine.run(installer, "--offline", "--config", config)
+    assert f"{folder}: other accounts can no longer write to it" in result.stdout
+    assert device.path("/etc/passwd").read_bytes() == before
+    assert not device.path(f"{CONFIG}.old").is_symlink()
+    assert run_as("nobody", "ln", "-s", "/etc/passwd", f"{CONFIG}.new") != 0
+    assert run_as("nobody", "ls", "/run/mask-patrol-install") != 0
+
+    # The unit that saves the time follows no link of the daemon's account.
+    state = "/var/lib/mask-patrol"
+    machine.run("systemctl", "stop", "mask-patrol")
+    machine.run("mount", "--bind", state, state)
+    assert run_as("mask-patrol", "ln", "-s", "/etc/touched", f"{state}/clock") == 0
+    machine.run("systemctl", "start", "mask-patrol-clock.service")
+    assert not device.path("/etc/touched").exists()
+    assert machine.run("stat", "-c", "%F %U", f"{state}/clock").stdout == (
+        "regular empty file mask-patrol\n"
+    )
+    machine.run("touch", f"{state}/clock")
+    machine.run("chown", "root:root", f"{state}/clock")  # as earlier versions created it
+    machine.run("systemctl", "start", "mask-patrol-clock.service")
+    machine.run("umount", state)
+    machine.run("systemctl", "start", "mask-patrol")
+    device.wait_online()
 
 
 @pytest.mark.slow

@@ -12,31 +12,23 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from edge.common.errors import UserError
-from edge.dashboard.local_camera import Drawing, LocalCamera
+from edge.daemon.camera_file import Drawing
+from edge.daemon.preview_server import MAX_REQUEST_BYTES
+from edge.dashboard.local_camera import LocalCamera
 from edge.dashboard.pages.page_context import page_context
 from edge.dashboard.pages.request_body import BodyTooLargeError, read_body
 
-MAX_BYTES = 16 * 1024
-MAX_CORNERS, MAX_EXCLUDED = 50, 50
+#: Largest accepted drawing: a few thousand excluded areas, which only a settings file has.
+MAX_BYTES = MAX_REQUEST_BYTES // 2
 INVALID_DRAWING = (
-    f"a zone has at most {MAX_CORNERS} corners, each two numbers from 0 to 1; there are at most"
-    f" {MAX_EXCLUDED} excluded areas, each four numbers from 0 to 1; and the smallest face is from"
-    " 0.01 to 1"
+    "a corner of the zone is two numbers from 0 to 1, an excluded area four numbers from 0 to 1,"
+    " and the smallest face is from 0.01 to 1"
 )
-Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
 
-class PostedDrawing(Drawing, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A drawing as the page sends it, with the limits of its values."""
+class PostedDrawing(Drawing, frozen=True, kw_only=True):
+    """A drawing as the page sends it."""
 
-    zone: Annotated[tuple[tuple[Fraction, Fraction], ...], msgspec.Meta(max_length=MAX_CORNERS)]
-    excluded: (
-        Annotated[
-            tuple[tuple[Fraction, Fraction, Fraction, Fraction], ...],
-            msgspec.Meta(max_length=MAX_EXCLUDED),
-        ]
-        | None
-    ) = None
     min_face: Annotated[float, msgspec.Meta(ge=0.01, le=1.0)] | None = None
 
 
@@ -58,7 +50,7 @@ async def view(request: Request) -> Response:
 
 
 async def drawing(request: Request) -> Response:
-    """Return the settings in the configuration file; POST saves them first.
+    """Return the settings in the daemon's files; POST saves them first.
 
     The key `use` of the answer is the status that the route `/camera/use` also returns.
     """
@@ -69,9 +61,9 @@ async def drawing(request: Request) -> Response:
             wanted = msgspec.json.decode(body, type=PostedDrawing)
             saved, status = await run_in_threadpool(local_camera.save, wanted)
         else:
-            status = await run_in_threadpool(local_camera.config_status)
-            saved = await run_in_threadpool(local_camera.saved_settings)
-        return JSONResponse({**saved, "use": msgspec.to_builtins(status)})
+            saved, status = await run_in_threadpool(local_camera.saved_drawing)
+        answer = {**msgspec.to_builtins(saved), "use": msgspec.to_builtins(status)}
+        return JSONResponse(answer)
     except BodyTooLargeError:
         return JSONResponse({"error": "the drawing is too large"}, 422)
     except UserError as error:
@@ -81,7 +73,7 @@ async def drawing(request: Request) -> Response:
 
 
 async def use(request: Request) -> Response:
-    """Return whether the daemon uses the settings in the file, as a `ConfigStatus`."""
+    """Return whether the daemon uses the settings in its files, as a `ConfigStatus`."""
     try:
         status = await run_in_threadpool(_local_camera(request).config_status)
         return JSONResponse(msgspec.to_builtins(status))

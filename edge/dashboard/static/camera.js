@@ -15,13 +15,13 @@
     used: () => "Saved. The device uses the new settings now.",
     waiting: () => "Saved. The device is reading the new settings …",
     refused: (why) => `Saved, but the device refused the new settings and keeps its previous ones. ${sentence(why)}`,
-    other: () => "Saved, but the device uses other settings. Either somebody else has saved since, or the device reads another file.",
+    other: () => "Saved, but the device uses other settings. Somebody else has saved since, or its settings file was edited.",
     away: (why) => `Saved. The device does not answer and will use the new settings when it starts. ${sentence(why)}`,
   };
   /** Texts for the status when the page was opened; the other states need no text. */
   const OPENED_TEXTS = {
-    refused: (why) => `The device refused the settings in the file and keeps its previous ones. ${sentence(why)}`,
-    other: () => "The device uses other settings than the file contains. Save to have it read the file.",
+    refused: (why) => `The device refused the settings in its files and keeps its previous ones. ${sentence(why)}`,
+    other: () => "The device uses other settings than its files contain. Save to have it read them.",
   };
   let zone = [], excluded = [], draggedCorner = -1, view = null, minFace = null, isMinFaceChanged = false;
   /** Counts the requests and edits: an answer that belongs to an older one is ignored. */
@@ -262,7 +262,7 @@
   async function followStatus(use, texts, settings) {
     const own = ++requestNumber;
     while (own === requestNumber) {
-      // Compare with the settings on this page: somebody else may have saved the file since.
+      // Compare with the settings on this page: somebody else may have saved since.
       const state = !use.drawing ? use.state : same(use.drawing, settings) ? "used" : "other";
       showStatus((texts[state] || (() => ""))(use.why), state === "refused" || state === "other");
       if (state !== "waiting") return;
@@ -277,7 +277,7 @@
     }
   }
 
-  /** Find out whether `wanted` was saved after a request without an answer: read the file until that succeeds. */
+  /** Find out whether `wanted` was saved after a request without an answer: read the saved settings until that succeeds. */
   async function verifySaved(wanted, why) {
     const own = ++requestNumber;
     showStatus(`The settings may not be saved: ${why}. Checking …`, true);
@@ -309,7 +309,7 @@
     isMinFaceChanged = false;
     showMinFace();
     writeCorners();
-    element("save").disabled = !body.can_save;
+    element("save").disabled = false;
   }
   element("form").addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -328,14 +328,13 @@
     }
   });
 
-  /** Load the settings in the file; before that nothing can be saved. */
+  /** Load the saved settings; before that nothing can be saved. */
   async function loadSettings() {
     element("save").disabled = true;
     try {
       const body = await request("/camera/drawing");
       showSettings(body);
-      if (body.can_save) followStatus(body.use, OPENED_TEXTS, body);
-      else showStatus("To save, start the dashboard with --config FILE.");
+      followStatus(body.use, OPENED_TEXTS, body);
     } catch (error) {
       showStatus(sentence(error.message), true);
       setTimeout(loadSettings, RETRY_MS);

@@ -7,6 +7,7 @@ import pytest
 
 from edge.cli.check import CheckResult, run_checks
 from edge.config.settings import Settings, change
+from edge.daemon.camera_file import CameraFile, Drawing
 from tests.support.footage.pictures import write_clip
 from tests.support.mqtt.brokers import Mosquitto
 
@@ -34,6 +35,21 @@ def test_working_parts_are_described(door: Settings) -> None:
     assert all(result.ok for result in results.values())
     assert results["configuration"].text == "defaults, no file given"
     assert results["outbox"].text.endswith("outbox.sqlite3, 0 events waiting")
+
+
+def test_values_of_the_camera_page_are_named(
+    tmp_path: Path, door: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    camera_file = CameraFile.in_state_directory(None)
+    camera_file.save(Drawing(zone=((0.1, 0.1), (0.9, 0.1), (0.9, 0.9))))
+    found = check(door)["configuration"]
+    assert found.ok
+    assert f"`camera.zone`: from {camera_file.path}" in found.text
+    camera_file.path.write_text("zone = [")
+    found = check(door)["configuration"]
+    assert not found.ok
+    assert f"delete {camera_file.path}" in found.text
 
 
 @pytest.mark.parametrize(

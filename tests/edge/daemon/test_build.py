@@ -11,6 +11,7 @@ import pytest
 from edge.camera.frame_rate_limit import FrameRateBudget
 from edge.config.settings import Settings, change
 from edge.daemon import build
+from edge.daemon.camera_file import CameraFile
 from edge.daemon.camera_setup import build_camera, build_frame_clock
 from edge.daemon.configuration import ActiveConfiguration, load_configuration
 from edge.daemon.controls import Controls
@@ -111,6 +112,7 @@ def test_metrics_and_preview_are_off_by_default(parts: Parts) -> None:
                 parts.measurements.times,
                 parts.controls,
                 parts.active,
+                CameraFile.in_state_directory(None),
             )
         )
         assert threading.active_count() == threads

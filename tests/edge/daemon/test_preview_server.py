@@ -14,29 +14,34 @@ import pytest
 from edge.camera.source import Frame
 from edge.common.errors import UserError
 from edge.config.settings import CameraSettings, Settings, change
+from edge.daemon.camera_file import CameraFile
 from edge.daemon.controls import Controls
 from edge.daemon.preview_server import (
+    MAX_REQUEST_BYTES,
     MAX_WAITING,
     MAX_WIDTH_PX,
     PersonInView,
     Preview,
     PreviewServer,
-    SettingsInUse,
+    PreviewSettings,
     encode_preview,
-    settings_in_use,
     socket_path,
 )
 
-IN_USE = SettingsInUse(reloading=False, refused="", zone=(), excluded=(), min_face=0.1)
 TIMEOUT_S = 20.0
 
 
 def server_at(
     path: Path,
     look: Callable[[], Preview | None] = lambda: None,
-    reload: Callable[[], None] = lambda: None,
+    controls: Controls | None = None,
 ) -> PreviewServer:
-    return PreviewServer(path, look, lambda: IN_USE, reload)
+    """A server that saves to `camera.toml` beside its socket; the smallest face is 0.1."""
+    settings = change(Settings(), detector={"min_face": 0.1})
+    camera_file = CameraFile(path.with_name("camera.toml"), None)
+    return PreviewServer(
+        path, look, PreviewSettings(controls or Controls(), lambda: settings, camera_file)
+    )
 
 
 def ask(path: Path, request: bytes) -> bytes:
@@ -90,14 +95,39 @@ def test_wide_frame_is_scaled_down() -> None:
     assert (body["width"], body["height"]) == (1920, 1080)
 
 
-def test_reload_is_requested_before_the_answer(tmp_path: Path) -> None:
+def test_drawing_is_saved_before_the_answer(tmp_path: Path) -> None:
+    path, controls = tmp_path / "preview.sock", Controls()
+    with server_at(path, controls=controls):
+        answer = json.loads(ask(path, b"use\n"))
+        assert (answer["drawing"]["min_face"], answer["reloading"]) == (0.1, False)
+        areas = [[0.1, 0.1, 0.001 * number + 0.001, 0.1] for number in range(400)]
+        drawing = {"zone": [], "excluded": areas, "min_face": 0.2}
+        answer = json.loads(ask(path, b"save " + json.dumps(drawing).encode() + b"\n"))
+        assert answer["saved"] == drawing
+        assert answer["drawing"]["min_face"] == 0.1  # until the reload
+        assert answer["reloading"]
+        assert controls.reload_requested.is_set()
+
+
+@pytest.mark.parametrize(
+    "request_", [b"save\n", b"save {}\n", b"save \xff\n", b'save {"zone": [[0.1, 0.1]]}\n']
+)
+def test_invalid_drawing_is_answered_with_the_problem(tmp_path: Path, request_: bytes) -> None:
+    path, controls = tmp_path / "preview.sock", Controls()
+    with server_at(path, controls=controls):
+        answer = json.loads(ask(path, request_))
+    assert answer["saved"] is None
+    assert answer["problem"]
+    assert not controls.reload_requested.is_set()
+    assert not (tmp_path / "camera.toml").exists()
+
+
+def test_endless_request_is_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "preview.sock"
-    requests: list[str] = []
-    with server_at(path, reload=lambda: requests.append("reload")):
-        assert json.loads(ask(path, b"use\n"))["min_face"] == 0.1
-        assert requests == []
-        assert json.loads(ask(path, b"reload\n"))["min_face"] == 0.1
-        assert requests == ["reload"]
+    with server_at(path):
+        with contextlib.suppress(OSError):
+            assert ask(path, b"save " + b" " * (2 * MAX_REQUEST_BYTES)) == b""
+        assert ask(path, b"look\n") != b""
 
 
 def test_unknown_request_gets_no_answer(tmp_path: Path) -> None:
@@ -117,14 +147,16 @@ def test_stale_socket_is_replaced_and_removed(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_settings_in_use_include_a_refusal() -> None:
+def test_settings_in_use_include_a_refusal(tmp_path: Path) -> None:
     controls = Controls()
     controls.begin_reload()
     settings = change(Settings(), detector={"min_face": 0.2})
-    assert settings_in_use(controls, lambda: settings).reloading
+    page = PreviewSettings(controls, lambda: settings, CameraFile(tmp_path / "camera.toml", None))
+    assert page.in_use().reloading
     controls.end_reload("no such camera")
-    in_use = settings_in_use(controls, lambda: settings)
-    assert (in_use.reloading, in_use.refused, in_use.min_face) == (False, "no such camera", 0.2)
+    in_use = page.in_use()
+    assert (in_use.reloading, in_use.refused) == (False, "no such camera")
+    assert in_use.drawing.min_face == 0.2
 
 
 def test_too_long_path_is_a_user_error() -> None:

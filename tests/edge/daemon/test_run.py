@@ -11,6 +11,7 @@ import pytest
 
 from edge.common.errors import UserError
 from edge.config.settings import Settings, change
+from edge.daemon.camera_file import CameraFile
 from edge.daemon.run import EXIT_UNDELIVERED, RunOptions, run
 from edge.mqtt.delivery import NullSink
 from tests.support.footage.visit_clip import write_visits
@@ -36,8 +37,12 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
+#: No test of this module saves a drawing.
+NO_FILE = CameraFile(Path("/nowhere/camera.toml"), None)
+
+
 def options_for(settings: Settings, events_file: Path | None, mqtt: bool) -> RunOptions:
-    return RunOptions(lambda: settings, events_file, mqtt=mqtt, fast=True)
+    return RunOptions(lambda: settings, NO_FILE, events_file, mqtt=mqtt, fast=True)
 
 
 def test_recording_without_mqtt_ends_with_success(tmp_path: Path, settings: Settings) -> None:
@@ -89,7 +94,7 @@ def test_outputs_exist_only_while_the_daemon_runs(
         return 1
 
     monkeypatch.setattr(NullSink, "put", reload_at_first_commit)
-    assert run(settings, RunOptions(load, mqtt=False, fast=True)) == 0
+    assert run(settings, RunOptions(load, NO_FILE, mqtt=False, fast=True)) == 0
     assert seen
     assert "preview.sock" in seen[0]
     assert list(runtime.iterdir()) == []

@@ -42,7 +42,7 @@ def page_context_in(folder: Path) -> Iterator[PageContext]:
         hashing,
         LoginAttempts(hashing, attempts),
         WorkerClient(settings),
-        LocalCamera(settings, config),
+        LocalCamera(settings),
     )
     yield context
     context.picture_checker.stop()
