@@ -270,7 +270,7 @@ def test_other_accounts_cannot_use_root(device: Device, installer: str) -> None:
 
     machine.run("chgrp", "mask-patrol", folder)
     machine.run("chmod", "2775", folder)
-    assert run_as("nobody", "ln", "-s", "/etc/passwd", f"{CONFIG}.old") == 0
+    assert run_as("nobody", "ln", "-sf", "/etc/passwd", f"{CONFIG}.old") == 0
     before = device.path("/etc/passwd").read_bytes()
     # The lock of earlier versions, which every user could create and hold.
     lock = "/run/lock/mask-patrol-install.lock"
