@@ -44,8 +44,13 @@ def now() -> Moment:
         time.time(),
         clock_is_synchronised(),
         _boot_id(),
-        time.clock_gettime(time.CLOCK_BOOTTIME),
+        boot_time_s(),
     )
+
+
+def boot_time_s() -> float:
+    """Return the seconds since the boot, including time in suspend; setting no clock changes it."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def age_s(earlier: Moment, later: Moment) -> float | None:

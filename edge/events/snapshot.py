@@ -101,8 +101,11 @@ class Snapshots:
 
     @staticmethod
     def _is_abandoned(path: Path, now_s: float) -> bool:
-        """Whether the unfinished file `path` will never be finished."""
-        return now_s - path.stat().st_mtime > MAX_WRITE_S
+        """Whether the unfinished file `path` will never be finished.
+
+        A file whose time is ahead was left before the clock was set back.
+        """
+        return abs(now_s - path.stat().st_mtime) > MAX_WRITE_S
 
 
 def blur_except(image_bgr: Pixels, shown: Sequence[FractionBox], width_px: int) -> Pixels:

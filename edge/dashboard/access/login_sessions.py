@@ -1,4 +1,9 @@
-"""Login sessions: a random token in a cookie, and its digest in the database."""
+"""Login sessions: a random token in a cookie, and its digest in the database.
+
+The database holds times of the system clock, which survive a restart. A session that is in use is
+in memory too, and its age is measured there with a clock that cannot be set: setting the system
+clock neither prolongs nor ends it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from edge.common.clock import boot_time_s
 from edge.dashboard.history.tables import sessions
 
 SESSION_COOKIE = "mask_patrol_session"
@@ -28,27 +34,38 @@ MAX_CACHED_SESSIONS = 1000
 
 @dataclass
 class _CachedSession:
-    """A session from the database, and its last use, which may not be written there yet."""
+    """A session from the database, and its last use, which may not be written there yet.
+
+    `stored_used_s` is the last use in the database, in seconds since the epoch. The other times are
+    seconds since the boot.
+    """
 
     password_tag: str
-    created_s: float
-    used_s: float
-    update_attempted_s: float
+    stored_used_s: float
+    created_ticks_s: float
+    used_ticks_s: float
+    update_attempted_ticks_s: float
 
 
 class LoginSessions:
     """The login sessions; they survive a restart, as they are in the database. Thread-safe."""
 
     def __init__(
-        self, engine: sa.Engine, idle_s: float, clock: Callable[[], float] = time.time
+        self,
+        engine: sa.Engine,
+        idle_s: float,
+        clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = boot_time_s,
     ) -> None:
         """Keep the sessions in the database of `engine`.
 
-        A session ends after `idle_s` without use. `clock` returns seconds since the epoch.
+        A session ends after `idle_s` without use. `clock` returns seconds since the epoch, and
+        `ticks` seconds since the boot.
         """
         self._engine = engine
         self._idle_s = idle_s
         self._clock = clock
+        self._ticks = ticks
         self._cache: dict[str, _CachedSession] = {}
         self._lock = threading.Lock()
 
@@ -73,7 +90,7 @@ class LoginSessions:
         While the database cannot be read, sessions in the cache stay valid; for any other token
         SQLAlchemyError is raised.
         """
-        now_s, digest = self._clock(), _digest(token)
+        ticks_s, digest = self._ticks(), _digest(token)
         try:
             session = self._read(digest)
         except sa.exc.SQLAlchemyError:
@@ -84,15 +101,15 @@ class LoginSessions:
         if (
             session is None
             or session.password_tag != password_tag
-            or now_s - session.used_s > self._idle_s
-            or now_s - session.created_s > MAX_SESSION_S
+            or ticks_s - session.used_ticks_s > self._idle_s
+            or ticks_s - session.created_ticks_s > MAX_SESSION_S
         ):
             return False
-        session.used_s = max(session.used_s, now_s)
-        if now_s - session.update_attempted_s > USE_UPDATE_INTERVAL_S:
-            session.update_attempted_s = now_s
+        session.used_ticks_s = max(session.used_ticks_s, ticks_s)
+        if ticks_s - session.update_attempted_ticks_s > USE_UPDATE_INTERVAL_S:
+            session.update_attempted_ticks_s = ticks_s
             with contextlib.suppress(sa.exc.SQLAlchemyError):
-                self._update_last_use(digest, now_s)
+                self._update_last_use(digest, self._clock())
         return True
 
     def delete(self, token: str) -> None:
@@ -115,10 +132,20 @@ class LoginSessions:
             if session is None:
                 if len(self._cache) >= MAX_CACHED_SESSIONS:
                     self._cache.pop(next(iter(self._cache)))
-                session = _CachedSession(row.password_tag, row.created_s, row.used_s, row.used_s)
+                created_ticks_s = self._ticks_at(row.created_s)
+                used_ticks_s = self._ticks_at(row.used_s)
+                session = _CachedSession(
+                    row.password_tag, row.used_s, created_ticks_s, used_ticks_s, used_ticks_s
+                )
                 self._cache[digest] = session
-            session.used_s = max(session.used_s, row.used_s)
+            elif row.used_s != session.stored_used_s:  # used at this dashboard or at another one
+                session.stored_used_s = row.used_s
+                session.used_ticks_s = max(session.used_ticks_s, self._ticks_at(row.used_s))
             return session
+
+    def _ticks_at(self, at_s: float) -> float:
+        """Convert a time of the past in seconds since the epoch to seconds since the boot."""
+        return self._ticks() - max(0.0, self._clock() - at_s)
 
     def _update_last_use(self, digest: str, now_s: float) -> None:
         """Write the last use, but do not wait long while another connection holds the lock."""

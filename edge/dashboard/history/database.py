@@ -14,6 +14,8 @@ from edge.common.paths import state_directory, user_path
 from edge.dashboard.history.migrate import NewerSchemaError, upgrade_schema
 from edge.dashboard.history.tables import devices
 
+#: 1970-01-01 00:00 UTC.
+JULIAN_DAY_OF_EPOCH = 2_440_587.5
 #: Rows that one statement may carry: SQLite takes some 30,000 values in one statement.
 MAX_ROWS_PER_STATEMENT = 500
 
@@ -46,6 +48,17 @@ def upsert(engine: sa.Engine, table: sa.Table) -> sqlite.Insert | postgresql.Ins
     if engine.dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
+
+
+def database_time_s(engine: sa.Engine) -> sa.ColumnElement[float]:
+    """Return an expression for the present time by the clock of the database's machine.
+
+    It is in seconds since the epoch. Dashboards that share a database compare their times by this
+    clock, because the clocks of their own machines may differ.
+    """
+    if engine.dialect.name == "postgresql":
+        return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
+    return (sa.func.julianday("now") - JULIAN_DAY_OF_EPOCH) * 86_400.0
 
 
 def lock_devices(

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from edge.dashboard.history.database import database_time_s
 from edge.dashboard.history.store import HOUR_S, AlertRow
 from edge.dashboard.history.tables import (
     alerts,
@@ -77,12 +78,17 @@ class HistoryQueries:
                 found[row.episode] = dict(row._mapping)
         return list(found.values())
 
-    def alerts_updated_since(self, at_s: float, limit: int) -> list[AlertRow]:
-        """Return the alerts that were changed at `at_s` or later, at most `limit`."""
-        query = sa.select(alerts).where(alerts.c.updated_s >= at_s)
+    def recently_updated_alerts(self, within_s: float, limit: int) -> list[AlertRow]:
+        """Return the alerts that were changed in the last `within_s` seconds, at most `limit`.
+
+        A change whose time is ahead was made before the clock was set back. Such a change may be
+        recent, too; it is returned after the others.
+        """
+        now_s = database_time_s(self._engine)
+        query = sa.select(alerts).where(alerts.c.updated_s >= now_s - within_s)
+        query = query.order_by(alerts.c.updated_s > now_s, alerts.c.updated_s.desc())
         with self._engine.connect() as db:
-            rows = db.execute(query.order_by(alerts.c.updated_s.desc()).limit(limit))
-            return [dict(row._mapping) for row in rows]
+            return [dict(row._mapping) for row in db.execute(query.limit(limit))]
 
     def alert_page(
         self, wanted: AlertFilter, count: int, after: PageCursor | None = None

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from edge.dashboard.base.messages import EventMessage
-from edge.dashboard.history.database import chunks, lock_devices, upsert
+from edge.dashboard.history.database import chunks, database_time_s, lock_devices, upsert
 from edge.dashboard.history.sequence_gaps import SequenceGaps
 from edge.dashboard.history.tables import (
     alerts,
@@ -62,7 +62,7 @@ class HistoryStore:
         with self._engine.begin() as db:
             gaps_of = self._lock_gaps(db, sorted({event.device for event in batch}), now_s)
             new = self._insert_new(db, batch)
-            self._upsert_alerts(db, new, now_s)
+            self._upsert_alerts(db, new)
             self._update_counts(db, new)
             for event in new:
                 is_old = event.at_s < now_s - self._max_age_s
@@ -82,7 +82,7 @@ class HistoryStore:
             db.execute(
                 sa.update(alerts)
                 .where(alerts.c.episode.in_(episodes), alerts.c.acknowledged_s.is_(None))
-                .values(acknowledged_s=now_s, updated_s=now_s)
+                .values(acknowledged_s=now_s, updated_s=database_time_s(self._engine))
             )
             found = db.execute(sa.select(alerts).where(alerts.c.episode.in_(episodes)))
             return [dict(row._mapping) for row in found]
@@ -144,17 +144,20 @@ class HistoryStore:
                     update = sa.update(devices).where(devices.c.device.in_(part))
                     db.execute(update.values(retired_s=None, first_seen_s=now_s))
 
-    def update_heartbeat(self, name: str, now_s: float) -> None:
+    def update_heartbeat(self, name: str) -> None:
         """Record that the dashboard `name` is running."""
-        insert = upsert(self._engine, dashboards).values(name=name, seen_s=now_s)
+        seen_s = database_time_s(self._engine)
+        insert = upsert(self._engine, dashboards).values(name=name, seen_s=seen_s)
         values = {"seen_s": insert.excluded.seen_s}
         with self._engine.begin() as db:
             db.execute(insert.on_conflict_do_update(index_elements=["name"], set_=values))
 
-    def count_other_dashboards(self, name: str, since_s: float) -> int:
-        """Return how many other dashboards have been running since `since_s`."""
-        seen = sa.and_(dashboards.c.name != name, dashboards.c.seen_s >= since_s)
-        query = sa.select(sa.func.count()).select_from(dashboards).where(seen)
+    def count_other_dashboards(self, name: str, within_s: float) -> int:
+        """Return how many other dashboards have been running in the last `within_s` seconds."""
+        now_s = database_time_s(self._engine)
+        # A time that is ahead was written before the clock was set back.
+        recent = dashboards.c.seen_s.between(now_s - within_s, now_s)
+        query = sa.select(sa.func.count()).where(dashboards.c.name != name, recent)
         with self._engine.connect() as db:
             return db.scalar(query) or 0
 
@@ -187,8 +190,8 @@ class HistoryStore:
                 new.append(event)
         return new
 
-    def _upsert_alerts(self, db: sa.Connection, new: Sequence[EventMessage], now_s: float) -> None:
-        insert = upsert(self._engine, alerts)
+    def _upsert_alerts(self, db: sa.Connection, new: Sequence[EventMessage]) -> None:
+        insert = upsert(self._engine, alerts).values(updated_s=database_time_s(self._engine))
         given = insert.excluded
         starts = insert.on_conflict_do_update(
             index_elements=["episode"],
@@ -202,7 +205,7 @@ class HistoryStore:
             set_={name: given[name] for name in ("ended_s", "ended_by", "duration_s", "updated_s")},
         )
         for statement, kind in ((starts, "no_mask_start"), (ends, "no_mask_end")):
-            rows = [_alert_row(event, now_s) for event in new if event.event_type == kind]
+            rows = [_alert_row(event) for event in new if event.event_type == kind]
             if rows:
                 db.execute(statement, rows)
 
@@ -283,7 +286,7 @@ class HistoryStore:
                 db.execute(sa.insert(gaps), rows)
 
 
-def _alert_row(event: EventMessage, now_s: float) -> dict[str, Any]:
+def _alert_row(event: EventMessage) -> dict[str, Any]:
     ended = event.event_type == "no_mask_end"
     return {
         "episode": event.episode,
@@ -300,5 +303,4 @@ def _alert_row(event: EventMessage, now_s: float) -> dict[str, Any]:
         "replayed": event.replayed,
         "model": event.model,
         "acknowledged_s": None,
-        "updated_s": now_s,
     }

@@ -62,8 +62,8 @@ class DeviceRegistry:
         seen_s = dict(self._history.listed_devices())
         silent_s = {name: max(0.0, now_s - at_s) if at_s else 0.0 for name, at_s in seen_s.items()}
         for name in self._validator.restore_devices(silent_s):
-            self._live.add_known_device(name, seen_s[name], now_s)
-        self._live.update_lost(self._history.lost_events(), now_s)
+            self._live.add_known_device(name, seen_s[name], silent_s[name])
+        self._live.update_lost(self._history.lost_events())
 
     def receive(
         self, received: ReceivedMessage, now_s: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 import time
@@ -51,13 +52,18 @@ class EventBatcher:
         store: HistoryStore,
         callbacks: BatcherCallbacks,
         clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Prepare an empty queue; `clock` gives seconds since the epoch."""
+        """Prepare an empty queue.
+
+        `clock` gives seconds since the epoch; `ticks` is a monotonic clock in seconds.
+        """
         self._store = store
         self._callbacks = callbacks
         self._clock = clock
+        self._ticks = ticks
         self._waiting: queue.SimpleQueue[QueuedEvent | None] = queue.SimpleQueue()
-        self._housekeeping_done_s = 0.0
+        self._housekeeping_done_ticks_s = -math.inf
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
         #: How many new events were committed.
@@ -97,8 +103,8 @@ class EventBatcher:
                 self._write(batch)
                 if len(batch) < SMALL_BATCH:
                     self._stopped.wait(GATHER_S)
-            if self._clock() - self._housekeeping_done_s >= HOUSEKEEPING_EVERY_S:
-                self._housekeeping_done_s = self._clock()
+            if self._ticks() - self._housekeeping_done_ticks_s >= HOUSEKEEPING_EVERY_S:
+                self._housekeeping_done_ticks_s = self._ticks()
                 self._do_housekeeping()
 
     def _do_housekeeping(self) -> None:

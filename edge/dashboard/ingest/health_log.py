@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -55,20 +56,22 @@ class FigureSampler:
 
     def __init__(self) -> None:
         """Start with no report sampled."""
-        self._sampled_s: dict[str, float] = {}
+        self._sampled_ticks_s: dict[str, float] = {}
 
     def take_rows(self, devices: list[DeviceState]) -> list[dict[str, Any]]:
         """Return the rows that are due, and record that they were returned."""
         every_s = max(FIGURES_EVERY_S, float(len(devices)))
         rows: list[dict[str, Any]] = []
         for device in devices:
-            sampled_s = self._sampled_s.get(device.name, 0.0)
-            if device.reported_s is not None and device.reported_s >= sampled_s + every_s:
-                self._sampled_s[device.name] = device.reported_s
+            reported_ticks_s = device.reported_ticks_s
+            if reported_ticks_s is None:
+                continue
+            if reported_ticks_s - self._sampled_ticks_s.get(device.name, -math.inf) >= every_s:
+                self._sampled_ticks_s[device.name] = reported_ticks_s
                 rows.append(device.figures_row())
         return rows
 
     def prune(self, listed: Iterable[str]) -> None:
         """Forget the devices that are not listed any more."""
         names = set(listed)
-        self._sampled_s = {n: at_s for n, at_s in self._sampled_s.items() if n in names}
+        self._sampled_ticks_s = {n: t for n, t in self._sampled_ticks_s.items() if n in names}

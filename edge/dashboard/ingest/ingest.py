@@ -6,6 +6,7 @@ changes the live state at once.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -21,8 +22,9 @@ from edge.dashboard.ingest.validation import MessageValidator
 from edge.dashboard.live.live_state import MAX_ALERTS, LiveState
 
 LAST_SEEN_EVERY_S = 30.0
-#: How far back changes by other dashboards are read: the clocks of their machines may differ.
-CLOCK_TOLERANCE_S = 15.0
+#: How far back changes by other dashboards are read: a transaction of theirs may have taken this
+#: long.
+RECENT_S = 15.0
 
 
 class Ingest:
@@ -36,8 +38,12 @@ class Ingest:
         live: LiveState,
         shared_as: str = "",
         clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Prepare the parts; `clock` gives seconds since the epoch.
+        """Prepare the parts.
+
+        `clock` gives seconds since the epoch, for times that are shown or stored; `ticks` is a
+        monotonic clock in seconds, for intervals.
 
         `shared_as` is this dashboard's name among those that share the database; it is empty
         if the database is not shared.
@@ -48,14 +54,15 @@ class Ingest:
         self._live = live
         self._shared_as = shared_as
         self._clock = clock
-        self._registry = DeviceRegistry(validator, store, history, live)
+        self._ticks = ticks
+        self._registry = DeviceRegistry(validator, store, history, live, ticks)
         self._problems = ProblemBuffer()
         self._figures = FigureSampler()
-        self._last_seen_written_s = 0.0
+        self._last_seen_written_ticks_s = -math.inf
         callbacks = BatcherCallbacks(
             self._show_written, validator.refuse_event, live.set_storage_error, self._housekeeping
         )
-        self._batcher = EventBatcher(store, callbacks, clock)
+        self._batcher = EventBatcher(store, callbacks, clock, ticks)
 
     def start(self) -> None:
         """Show what the database holds, and begin to write.
@@ -79,9 +86,8 @@ class Ingest:
     def others_are_running(self) -> bool:
         """Whether another dashboard that shares the events is running."""
         try:
-            since_s = self._clock() - CLOCK_TOLERANCE_S
             return bool(
-                self._shared_as and self._store.count_other_dashboards(self._shared_as, since_s)
+                self._shared_as and self._store.count_other_dashboards(self._shared_as, RECENT_S)
             )
         except sa.exc.SQLAlchemyError:
             return False
@@ -110,40 +116,39 @@ class Ingest:
             self._batcher.put(event, received.acknowledge, received.qos)
 
     def _add_problem(self, device: str, text: str) -> None:
-        self._problems.add(device, text, time.monotonic())
+        self._problems.add(device, text, self._ticks())
 
     def _show_written(self, result: WriteResult) -> None:
         self._live.update_alerts(result.alerts)
-        for device in self._live.update_lost(result.lost, self._clock()):
+        for device in self._live.update_lost(result.lost):
             self._add_problem(device, f"{result.lost[device]} events are missing so far")
 
     def _housekeeping(self) -> None:
         """Do the periodic work; called once a second by the batcher's thread."""
         now_s = self._clock()
-        for device, reason in self._live.refresh_devices(now_s):
+        for device, reason in self._live.refresh_devices():
             self._add_problem(device, reason)
         self._live.set_refused(self._validator.refused)
         self._live.set_device_limit_warning(self._registry.warning)
         self._registry.write_returned(now_s)
         if self._shared_as:
-            self._synchronise(now_s)
+            self._synchronise()
         self._store.add_problems(self._problems.take_rows(now_s))
         self._store.add_figures(self._figures.take_rows(self._live.devices()))
-        if now_s - self._last_seen_written_s >= LAST_SEEN_EVERY_S:
-            self._last_seen_written_s = now_s
+        if self._ticks() - self._last_seen_written_ticks_s >= LAST_SEEN_EVERY_S:
+            self._last_seen_written_ticks_s = self._ticks()
             self._write_last_seen()
 
-    def _synchronise(self, now_s: float) -> None:
+    def _synchronise(self) -> None:
         """Show what other dashboards have written, and report that this one is running."""
         self._registry.read_retired()
-        self._store.update_heartbeat(self._shared_as, now_s)
-        since_s = now_s - CLOCK_TOLERANCE_S
-        self._live.update_alerts(self._history.alerts_updated_since(since_s, MAX_ALERTS))
-        self._live.update_lost(self._history.lost_events(), now_s)
+        self._store.update_heartbeat(self._shared_as)
+        self._live.update_alerts(self._history.recently_updated_alerts(RECENT_S, MAX_ALERTS))
+        self._live.update_lost(self._history.lost_events())
 
     def _write_last_seen(self) -> None:
         devices = self._live.devices()
-        self._problems.prune(time.monotonic())
+        self._problems.prune(self._ticks())
         self._figures.prune(device.name for device in devices)
         self._store.update_last_seen(
             {device.name: device.seen_s for device in devices if device.seen_s is not None}

@@ -26,13 +26,19 @@ CAMERA_OK = ("ok", "starting", None)
 
 @dataclass
 class DeviceState:
-    """The last messages of a device. Times are seconds since the epoch, by this machine's clock."""
+    """The last messages of a device, and when they arrived.
+
+    Times in `…_s` are seconds since the epoch, by this machine's clock; they are shown and stored.
+    Times in `…_ticks_s` are seconds of a monotonic clock. Every interval is a difference of two of
+    them, so that a clock that is set does not change it.
+    """
 
     name: str
     #: When the device was first listed, or when it last came online.
-    known_s: float
+    known_ticks_s: float
     #: When the last message arrived; retained messages do not count, as they may be old.
     seen_s: float | None = None
+    seen_ticks_s: float | None = None
     status: Literal["online", "offline"] | None = None
     state: State | None = None
     health: Health | None = None
@@ -43,15 +49,27 @@ class DeviceState:
     all_clear_s: float = 0.0
     #: When the last health report arrived.
     reported_s: float | None = None
+    reported_ticks_s: float | None = None
     _intervals_s: deque[float] = field(default_factory=lambda: deque(maxlen=5))
 
-    def apply(self, message: Message) -> list[str]:
-        """Update the state with a message; return the problems that are new with it, as text."""
+    def mark_seen(self, at_s: float, ticks_s: float) -> None:
+        """Record that a message of the device arrived now."""
+        self.seen_s, self.seen_ticks_s = at_s, ticks_s
+
+    def heard_ticks_s(self) -> float:
+        """Return when the last message arrived or, without one, when the device was listed."""
+        return self.known_ticks_s if self.seen_ticks_s is None else self.seen_ticks_s
+
+    def apply(self, message: Message, ticks_s: float) -> list[str]:
+        """Update the state with a message that arrived at `ticks_s`.
+
+        Return the problems that are new with it, as text.
+        """
         if not message.retained:
-            self.seen_s = message.received_s
+            self.mark_seen(message.received_s, ticks_s)
         body, problems = message.body, []
         if isinstance(body, Health):
-            self._record_report(message)
+            self._record_report(message, ticks_s)
             before = self.health.warnings if self.health else ()
             problems = [warning for warning in body.warnings if warning not in before]
             self.health = body
@@ -64,18 +82,18 @@ class DeviceState:
             if body == "offline" and self.status == "online":
                 problems = ["went offline"]
             if body == "online" and self.status != "online":
-                self.known_s = message.received_s
+                self.known_ticks_s = ticks_s
             self.status = body
         return problems
 
-    def condition(self, now_s: float) -> tuple[Condition, str]:
-        """Return the condition at `now_s`, and the reason as text (empty if there is none)."""
+    def condition(self, ticks_s: float) -> tuple[Condition, str]:
+        """Return the condition at `ticks_s`, and the reason as text (empty if there is none)."""
         if self.status == "offline":
             return "offline", ""
-        heard_s = max(self.seen_s or 0.0, self.known_s)
+        silent_s = ticks_s - max(self.heard_ticks_s(), self.known_ticks_s)
         if self.status is None and self.health is None and self.state is None:
             return "unknown", "has not reported its state"
-        if now_s - heard_s > max(STALLED_AFTER_S, MISSED_REPORTS * self._report_every_s()):
+        if silent_s > max(STALLED_AFTER_S, MISSED_REPORTS * self._report_every_s()):
             return "stalled", "is connected but sends no messages"
         if self.health is not None and self.health.camera not in CAMERA_OK:
             return "trouble", f"camera: {self.health.camera}"
@@ -83,9 +101,9 @@ class DeviceState:
             return "paused", "monitoring is paused"
         return "online", ""
 
-    def page_row(self, now_s: float) -> dict[str, Any]:
-        """Return the fields that the pages show."""
-        condition, reason = self.condition(now_s)
+    def page_row(self, ticks_s: float) -> dict[str, Any]:
+        """Return the fields that the pages show at `ticks_s`."""
+        condition, reason = self.condition(ticks_s)
         state, health = self.state, self.health
         return {
             "device": self.name,
@@ -115,13 +133,13 @@ class DeviceState:
             "outbox_depth": health.outbox_depth,
         }
 
-    def _record_report(self, message: Message) -> None:
+    def _record_report(self, message: Message, ticks_s: float) -> None:
         if message.retained:
             return
-        if self.reported_s is not None:
-            since_s = message.received_s - self.reported_s
+        if self.reported_ticks_s is not None:
+            since_s = ticks_s - self.reported_ticks_s
             self._intervals_s.append(min(3600.0, max(1.0, since_s)))
-        self.reported_s = message.received_s
+        self.reported_s, self.reported_ticks_s = message.received_s, ticks_s
 
     def _report_every_s(self) -> float:
         """Return the usual interval: the median, so that one long silence does not change it."""

@@ -38,7 +38,8 @@ class LiveState:
 
     def __init__(self, ticks: Callable[[], float] = time.monotonic) -> None:
         """Start empty; `ticks` is a monotonic clock in seconds."""
-        self._ticks = ticks
+        #: The clock on which the devices' `…_ticks_s` are measured.
+        self.ticks = ticks
         self._lock = threading.Lock()
         self._version = 0
         self._alerts: dict[str, tuple[int, dict[str, Any]]] = {}
@@ -82,9 +83,9 @@ class LiveState:
     def apply_message(self, message: Message) -> list[str]:
         """Update a device with its message; return the problems that are new, as text."""
         with self._lock:
-            device = self._get_or_add(message.device, message.received_s)
-            problems = device.apply(message)
-            changed = self._refresh(device, message.received_s)
+            device = self._get_or_add(message.device)
+            problems = device.apply(message, self.ticks())
+            changed = self._refresh(device)
         if changed:
             self._notify()
         return problems
@@ -93,21 +94,26 @@ class LiveState:
         """Record that an event of the device arrived."""
         with self._lock:
             is_new = device not in self._devices
-            known = self._get_or_add(device, at_s)
-            known.seen_s = at_s
+            known = self._get_or_add(device)
+            known.mark_seen(at_s, self.ticks())
             if is_new:
-                self._refresh(known, at_s)
+                self._refresh(known)
         if is_new:
             self._notify()
 
-    def add_known_device(self, device: str, seen_s: float | None, now_s: float) -> None:
-        """List a device of an earlier run, which has sent nothing in this one."""
-        with self._lock:
-            known = self._get_or_add(device, now_s)
-            known.seen_s = known.seen_s or seen_s
-            self._refresh(known, now_s)
+    def add_known_device(self, device: str, seen_s: float | None, silent_s: float) -> None:
+        """List a device of an earlier run, which has sent nothing in this one.
 
-    def update_lost(self, lost: Mapping[str, int], now_s: float) -> list[str]:
+        `seen_s` is when its last message arrived, in seconds since the epoch, and `silent_s` is how
+        long ago that is.
+        """
+        with self._lock:
+            known = self._get_or_add(device)
+            if known.seen_s is None and seen_s is not None:
+                known.mark_seen(seen_s, self.ticks() - silent_s)
+            self._refresh(known)
+
+    def update_lost(self, lost: Mapping[str, int]) -> list[str]:
         """Set how many events of each device were lost; return those with a higher number now."""
         increased = []
         with self._lock:
@@ -118,7 +124,7 @@ class LiveState:
                 if count > device.lost:
                     increased.append(name)
                 device.lost = count
-                self._refresh(device, now_s)
+                self._refresh(device)
         if increased:
             self._notify()
         return increased
@@ -151,7 +157,7 @@ class LiveState:
             self._refused = (self._version, dict(refused))
         self._notify()
 
-    def refresh_devices(self, now_s: float) -> list[tuple[str, str]]:
+    def refresh_devices(self) -> list[tuple[str, str]]:
         """Update the conditions that change with time.
 
         Return the devices that are stalled or in trouble since the last call, with the reason.
@@ -162,9 +168,9 @@ class LiveState:
             self._forget_removed()
             for name, device in self._devices.items():
                 before = self._rows.get(name, (0, {}))[1].get("condition")
-                if self._refresh(device, now_s):
+                if self._refresh(device):
                     changed = True
-                    condition, reason = device.condition(now_s)
+                    condition, reason = device.condition(self.ticks())
                     if condition in ("stalled", "trouble") and condition != before:
                         newly_failed.append((name, reason))
         if changed:
@@ -203,10 +209,10 @@ class LiveState:
                 changes["refused"] = self._refused[1]
             return self._version, {name: part for name, part in changes.items() if part}
 
-    def _get_or_add(self, name: str, now_s: float) -> DeviceState:
+    def _get_or_add(self, name: str) -> DeviceState:
         device = self._devices.get(name)
         if device is None:
-            device = self._devices[name] = DeviceState(name, now_s)
+            device = self._devices[name] = DeviceState(name, self.ticks())
             self._removed.pop(name, None)
         return device
 
@@ -217,12 +223,12 @@ class LiveState:
         for name in known:
             del self._devices[name]
             self._rows.pop(name, None)
-            self._removed[name] = (self._version, self._ticks())
+            self._removed[name] = (self._version, self.ticks())
         self._forget_removed()
         return bool(known)
 
     def _forget_removed(self) -> None:
-        before_s = self._ticks() - REMOVED_S
+        before_s = self.ticks() - REMOVED_S
         while self._removed:
             name, (version, at_s) = next(iter(self._removed.items()))
             if at_s >= before_s and len(self._removed) <= MAX_REMOVED:
@@ -230,9 +236,9 @@ class LiveState:
             del self._removed[name]
             self._removals_known_from = version
 
-    def _refresh(self, device: DeviceState, now_s: float) -> bool:
+    def _refresh(self, device: DeviceState) -> bool:
         """Update the row that pages show; return whether it has changed."""
-        row = device.page_row(now_s)
+        row = device.page_row(self.ticks())
         before = self._rows.get(device.name, (0, {}))[1]
         if row == before:
             return False

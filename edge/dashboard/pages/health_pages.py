@@ -51,12 +51,13 @@ CHARTS: tuple[tuple[str, str, Threshold | None], ...] = (
 
 async def health(request: Request) -> Response:
     """Return the page with all devices."""
-    context, now_s = page_context(request), time.time()
+    context = page_context(request)
+    ticks_s = context.live_state.ticks()
     devices = [
         {
-            "row": device.page_row(now_s),
+            "row": device.page_row(ticks_s),
             "cells": health_cells(device),
-            "figures_note": _figures_note(device, now_s),
+            "figures_note": _figures_note(device, ticks_s),
         }
         for device in context.live_state.devices()
     ]
@@ -65,7 +66,7 @@ async def health(request: Request) -> Response:
     refused = [(REFUSAL_REASONS.get(k, k), n) for k, n in sorted(news.get("refused", {}).items())]
     return context.render(
         request, "health.html", devices=devices, problems=problems, refused=refused,
-        link=news.get("link", {}), silent_count=len(_silent_devices(context.live_state, now_s)),
+        link=news.get("link", {}), silent_count=len(_silent_devices(context.live_state)),
         explanations=EXPLANATIONS,
     )  # fmt: skip
 
@@ -78,15 +79,15 @@ async def device(request: Request) -> Response:
         return context.render_error(request, 404, NO_DEVICE)
     span = request.query_params.get("span", "1")
     span = span if span in SPANS else "1"
-    now_s = time.time()
+    now_s, ticks_s = time.time(), context.live_state.ticks()
     from_s = now_s - float(span) * 86_400.0
     zone = display_times.request_zone(request)
     charts = await run_in_threadpool(_charts, context.history, name, from_s, now_s, zone)
     problems = await run_in_threadpool(context.history.problems, name, MAX_PROBLEMS)
     gaps = await run_in_threadpool(context.history.gaps, name, 0.0, MAX_GAPS)
     return context.render(
-        request, "device.html", row=known.page_row(now_s), cells=health_cells(known),
-        figures_note=_figures_note(known, now_s),
+        request, "device.html", row=known.page_row(ticks_s), cells=health_cells(known),
+        figures_note=_figures_note(known, ticks_s),
         info=known.info, warnings=known.health.warnings if known.health else (),
         charts=charts, span=span, spans=SPANS, problems=problems, gaps=gaps,
         explanations=EXPLANATIONS,
@@ -100,7 +101,8 @@ async def forget(request: Request) -> Response:
     if known is None:
         return context.render_error(request, 404, NO_DEVICE)
     if request.method != "POST":
-        return context.render(request, "forget.html", row=known.page_row(time.time()))
+        row = known.page_row(context.live_state.ticks())
+        return context.render(request, "forget.html", row=row)
     await run_in_threadpool(context.forget_devices, name)
     return RedirectResponse("/health", 303)
 
@@ -108,7 +110,7 @@ async def forget(request: Request) -> Response:
 async def forget_silent(request: Request) -> Response:
     """Ask whether all silent devices are to be removed from the lists; POST removes them."""
     context = page_context(request)
-    silent = _silent_devices(context.live_state, time.time())
+    silent = _silent_devices(context.live_state)
     if request.method != "POST":
         return context.render(request, "forget_silent.html", silent=silent)
     if silent:
@@ -116,25 +118,26 @@ async def forget_silent(request: Request) -> Response:
     return RedirectResponse("/health", 303)
 
 
-def _figures_note(device: DeviceState, now_s: float) -> str:
+def _figures_note(device: DeviceState, ticks_s: float) -> str:
     """Return how old the figures of a silent device are, or an empty text for other devices."""
-    condition, _ = device.condition(now_s)
+    condition, _ = device.condition(ticks_s)
     if device.health is None or condition not in SILENT_CONDITIONS:
         return ""
-    if device.reported_s is None:
+    if device.reported_ticks_s is None:
         return "These figures are old: they are from a report that the broker stored."
-    age = display_times.format_duration(now_s - device.reported_s)
+    age = display_times.format_duration(ticks_s - device.reported_ticks_s)
     return f"These figures are old: the device sent them {age} ago."
 
 
-def _silent_devices(live_state: LiveState, now_s: float) -> list[str]:
+def _silent_devices(live_state: LiveState) -> list[str]:
     """Return the devices that have sent nothing for a day and are not online now."""
-    silent = []
-    for device in live_state.devices():
-        heard_s = device.known_s if device.seen_s is None else device.seen_s
-        if now_s - heard_s > SILENT_AFTER_S and device.condition(now_s)[0] in SILENT_CONDITIONS:
-            silent.append(device.name)
-    return silent
+    ticks_s = live_state.ticks()
+    return [
+        device.name
+        for device in live_state.devices()
+        if ticks_s - device.heard_ticks_s() > SILENT_AFTER_S
+        and device.condition(ticks_s)[0] in SILENT_CONDITIONS
+    ]
 
 
 def _charts(

@@ -4,10 +4,10 @@
 // is missing and nothing is shown twice.
 {
   const SILENCE_MS = 7000, FIRST_DELAY_MS = 250, MAX_DELAY_MS = 5000;
-  let socket = null, delay_ms = FIRST_DELAY_MS, received_ms = Date.now();
+  let socket = null, delay_ms = FIRST_DELAY_MS, received_ms = performance.now();
 
   function connect() {
-    received_ms = Date.now();
+    received_ms = performance.now();
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const opened = new WebSocket(`${scheme}://${location.host}/live`);
     socket = opened;
@@ -34,7 +34,7 @@
 
   /** Take over the state or the changes in a message from the server. */
   function update(body) {
-    received_ms = Date.now();
+    received_ms = performance.now();
     delay_ms = FIRST_DELAY_MS;
     known.ahead_s = body.now - Date.now() / 1000;
     const first = !known.everOnline;
@@ -96,7 +96,7 @@
   setInterval(() => {
     // The server sends a message at least every two seconds. Without one the connection is broken,
     // even if it has not been closed.
-    if (socket && Date.now() - received_ms > SILENCE_MS) { const dead = socket; disconnected(); dead.onclose = null; dead.close(); }
+    if (socket && performance.now() - received_ms > SILENCE_MS) { const dead = socket; disconnected(); dead.onclose = null; dead.close(); }
   }, 1000);
   connect();
 }

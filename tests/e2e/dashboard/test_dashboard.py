@@ -189,6 +189,17 @@ def test_no_alert_is_lost_by_disconnections(page: Any, tmp_path: Path) -> None:
     server.stop()
 
 
+def test_broken_connection_is_noticed_after_the_clock_was_set_back(
+    page: Any, dashboard: Dashboard
+) -> None:
+    relay = Relay(Broker("127.0.0.1", dashboard.port))
+    open_live_page(page, f"http://127.0.0.1:{relay.broker.port}")
+    page.evaluate("() => { const now = Date.now; Date.now = () => now() - 86400000; }")
+    relay.drop_answers()
+    page.wait_for_selector(".banner:has-text('Reconnecting')")
+    relay.close()
+
+
 def test_killed_dashboard_loses_no_acknowledged_event(page: Any, tmp_path: Path) -> None:
     import signal
 

@@ -98,8 +98,10 @@ def test_unwritable_folder_is_reported(tmp_path: Path) -> None:
 def test_abandoned_file_is_deleted(tmp_path: Path) -> None:
     clock = Clock(1_000_000.0)
     settings = SnapshotSettings(path=str(tmp_path))
-    abandoned, being_written = tmp_path / "a.unfinished", tmp_path / "b.unfinished"
-    for path, age_s in ((abandoned, 100.0), (being_written, 1.0)):
+    names = ("a.unfinished", "b.unfinished", "c.unfinished")
+    abandoned, being_written, ahead = (tmp_path / name for name in names)
+    # The last file was left before the clock was set back by a day.
+    for path, age_s in ((abandoned, 100.0), (being_written, 1.0), (ahead, -86_400.0)):
         path.write_bytes(b"part of a snapshot")
         os.utime(path, (clock.now_s - age_s, clock.now_s - age_s))
     Snapshots(settings, clock).delete_expired()

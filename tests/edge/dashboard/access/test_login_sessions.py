@@ -22,7 +22,7 @@ from tests.support.dashboard.http_client import BrowserClient
 
 def test_session_ends_after_idle_time(engine: sa.Engine) -> None:
     clock = Clock()
-    logins = LoginSessions(engine, 3600.0, clock)
+    logins = LoginSessions(engine, 3600.0, clock, clock)
     token = logins.create("tag")
     for _ in range(5):
         clock.advance(3000.0)
@@ -31,8 +31,28 @@ def test_session_ends_after_idle_time(engine: sa.Engine) -> None:
     assert not logins.is_valid(token, "tag")
 
 
+@pytest.mark.parametrize("jump_s", [-86_400.0, 86_400.0])
+def test_setting_the_clock_changes_no_session(engine: sa.Engine, jump_s: float) -> None:
+    clock, ticks = Clock(1_790_000_000.0), Clock()
+    logins = LoginSessions(engine, 3600.0, clock, ticks)
+    token = logins.create("tag")
+
+    def is_valid_after(seconds: float) -> bool:
+        clock.advance(seconds)
+        ticks.advance(seconds)
+        return logins.is_valid(token, "tag")
+
+    assert is_valid_after(10.0)
+    clock.advance(jump_s)
+    assert is_valid_after(3500.0)
+    assert is_valid_after(3500.0)
+    with engine.connect() as db:  # the last use is also written after the jump
+        assert db.scalar(sa.select(sessions.c.used_s)) == clock.now_s
+    assert not is_valid_after(3700.0)
+
+
 def test_session_needs_its_token_and_password(engine: sa.Engine) -> None:
-    logins = LoginSessions(engine, 3600.0, Clock())
+    logins = LoginSessions(engine, 3600.0)
     token = logins.create("tag")
     assert logins.is_valid(token, "tag")
     assert not logins.is_valid(token, "another")
@@ -42,7 +62,7 @@ def test_session_needs_its_token_and_password(engine: sa.Engine) -> None:
 @pytest.mark.slow
 def test_session_ends_after_thirty_days_of_use(engine: sa.Engine) -> None:
     clock = Clock()
-    logins = LoginSessions(engine, 3600.0, clock)
+    logins = LoginSessions(engine, 3600.0, clock, clock)
     token = logins.create("tag")
     valid = []
     for _ in range(31):
@@ -55,7 +75,7 @@ def test_session_ends_after_thirty_days_of_use(engine: sa.Engine) -> None:
 
 def test_locked_database_does_not_delay_a_request(engine: sa.Engine) -> None:
     clock = Clock()
-    logins = LoginSessions(engine, 3600.0, clock)
+    logins = LoginSessions(engine, 3600.0, clock, clock)
     token = logins.create("tag")
     created_s = clock.now_s
     clock.advance(USE_UPDATE_INTERVAL_S + 1)
@@ -79,7 +99,7 @@ def test_locked_database_does_not_delay_a_request(engine: sa.Engine) -> None:
 
 def test_known_sessions_survive_a_database_failure(engine: sa.Engine) -> None:
     clock = Clock()
-    logins = LoginSessions(engine, 3600.0, clock)
+    logins = LoginSessions(engine, 3600.0, clock, clock)
     token, unused, deleted = (logins.create("tag") for _ in range(3))
     assert logins.is_valid(token, "tag")
     assert logins.is_valid(deleted, "tag")

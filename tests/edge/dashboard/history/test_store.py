@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from edge.dashboard.base.messages import EventMessage
 from edge.dashboard.history.queries import AlertFilter, HistoryQueries
 from edge.dashboard.history.store import HistoryStore
+from edge.dashboard.history.tables import dashboards
 from tests.support.dashboard.events import NOW_S, message, visit
 
 DAY = AlertFilter(NOW_S - 86_400, NOW_S + 86_400)
@@ -133,8 +134,13 @@ def test_restored_device_is_listed_last(engine: sa.Engine) -> None:
 
 def test_other_running_dashboards_are_counted(engine: sa.Engine) -> None:
     store = HistoryStore(engine)
-    store.update_heartbeat("one", NOW_S)
-    store.update_heartbeat("two", NOW_S - 60.0)
-    assert store.count_other_dashboards("one", NOW_S - 15.0) == 0
-    store.update_heartbeat("two", NOW_S)
-    assert store.count_other_dashboards("one", NOW_S - 15.0) == 1
+    store.update_heartbeat("one")
+    assert store.count_other_dashboards("one", 1800.0) == 0
+    store.update_heartbeat("two")
+    assert store.count_other_dashboards("one", 1800.0) == 1
+    for by_s in (-3600.0, 2 * 3600.0):  # the second time is ahead: the clock was set back since
+        with engine.begin() as db:
+            db.execute(sa.update(dashboards).values(seen_s=dashboards.c.seen_s + by_s))
+        assert store.count_other_dashboards("one", 1800.0) == 0
+    store.update_heartbeat("two")
+    assert store.count_other_dashboards("one", 1800.0) == 1

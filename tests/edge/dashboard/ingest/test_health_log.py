@@ -17,7 +17,7 @@ def reporting(name: str, *reported_s: float) -> DeviceState:
     """A device that sent a health report at each of these times."""
     device = DeviceState(name, 0.0)
     for at_s in reported_s:
-        device.apply(Message(name, Health(fps=at_s), at_s))
+        device.apply(Message(name, Health(fps=at_s), at_s), at_s)
     return device
 
 
@@ -57,7 +57,7 @@ def test_figures_are_sampled_once_a_minute() -> None:
     assert sampler.take_rows([device]) == []
     taken = []
     for at_s in range(1000, 1200, 20):
-        device.apply(Message("door1", Health(), float(at_s)))
+        device.apply(Message("door1", Health(), float(at_s)), at_s)
         taken += sampler.take_rows([device])
     assert [row["at_s"] for row in taken] == [1000.0, 1060.0, 1120.0, 1180.0]
 
@@ -67,9 +67,9 @@ def test_many_devices_are_sampled_less_often() -> None:
     devices = [reporting(f"d{number}", 1000.0) for number in range(90)]
     assert len(sampler.take_rows(devices)) == 90
     for device in devices:
-        device.apply(Message(device.name, Health(), 1089.0))
+        device.apply(Message(device.name, Health(), 1089.0), 1089.0)
     assert sampler.take_rows(devices) == []
-    devices[0].apply(Message("d0", Health(), 1090.0))
+    devices[0].apply(Message("d0", Health(), 1090.0), 1090.0)
     assert [row["device"] for row in sampler.take_rows(devices)] == ["d0"]
 
 

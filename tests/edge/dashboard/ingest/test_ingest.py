@@ -15,13 +15,16 @@ from edge.dashboard.history.database import open_database
 from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.ingest.broker_connection import ReceivedMessage
+from edge.dashboard.ingest.health_log import FIGURES_EVERY_S
 from edge.dashboard.ingest.ingest import Ingest
 from edge.dashboard.ingest.validation import MAX_NUMBER, MessageValidator
 from edge.dashboard.live.live_state import LiveState
+from tests.support.clock import RunningClock
 from tests.support.dashboard.events import NOW_S, encoded, start
 from tests.support.waiting import wait_until
 
 STARTED_S = time.monotonic()
+DAY_S = 86_400.0
 STATE = {"no_mask": False, "people": 0}
 
 
@@ -29,14 +32,17 @@ class Harness:
     """An ingest, and a record of the messages that it acknowledged, by device and number."""
 
     def __init__(self, engine: sa.Engine, shared_as: str = "") -> None:
-        self.live, self.validator = LiveState(), MessageValidator("maskpatrol")
+        self.clock, self.ticks = RunningClock(), RunningClock()
+        self.live = LiveState(self.ticks)
+        self.validator = MessageValidator("maskpatrol", ticks=self.ticks)
         self.ingest = Ingest(
             self.validator,
             HistoryStore(engine),
             HistoryQueries(engine),
             self.live,
             shared_as,
-            lambda: NOW_S + time.monotonic() - STARTED_S,
+            lambda: NOW_S + self.clock() - STARTED_S,
+            self.ticks,
         )
         self.acknowledged: list[tuple[str, int]] = []
 
@@ -46,6 +52,17 @@ class Harness:
         self.ingest.receive(
             ReceivedMessage(topic, encoded(body), False, 1, lambda: self.acknowledged.append(key))
         )
+
+    def pass_time(self, seconds: float) -> None:
+        """Move both clocks forward."""
+        self.clock.advance(seconds)
+        self.ticks.advance(seconds)
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """The condition of each device that the pages show."""
+        rows = self.live.changes_since(-1)[1]["devices"]
+        return {row["device"]: row["condition"] for row in rows}
 
     @property
     def listed(self) -> list[str]:
@@ -125,6 +142,31 @@ def test_nul_in_a_warning_does_not_stop_writing(harness: Harness, engine: sa.Eng
     wait_until(lambda: len(history.problems("", 9)) == 2, "both warnings are written")
     assert {row["text"] for row in history.problems("", 9)} == {"ab", "hot"}
     assert harness.link["disk"] == ""
+
+
+@pytest.mark.parametrize("jump_s", [-DAY_S, DAY_S])
+def test_setting_the_clock_stops_nothing(
+    harness: Harness, engine: sa.Engine, jump_s: float
+) -> None:
+    history = HistoryQueries(engine)
+
+    def seen_s() -> float:
+        return dict(history.listed_devices()).get("door1") or 0.0
+
+    def figures() -> list[float]:
+        return [row["at_s"] for row in history.figures("door1", 0.0, 1.0)]
+
+    harness.receive("door1", "health", {"camera": "ok"})
+    wait_until(lambda: len(figures()) == 1 and seen_s() > 0.0, "the first report is stored")
+    harness.clock.advance(jump_s)
+    assert harness.conditions == {"door1": "online"}
+    harness.pass_time(FIGURES_EVERY_S)
+    harness.receive("door1", "health", {"camera": "ok"})
+    wait_until(lambda: len(figures()) == 2, "figures are kept")
+    wait_until(lambda: abs(seen_s() - NOW_S - jump_s) < DAY_S / 2, "the last message is stored")
+    harness.pass_time(10 * FIGURES_EVERY_S)
+    wait_until(lambda: harness.conditions == {"door1": "stalled"}, "the silence is noticed")
+    wait_until(lambda: bool(history.problems("door1", 9)), "the silence is stored as a problem")
 
 
 def test_lost_events_become_a_problem(harness: Harness, engine: sa.Engine) -> None:

@@ -15,7 +15,7 @@ START_S = 1_000_000.0
 def apply(
     device: DeviceState, body: Any, at_s: float = START_S, retained: bool = False
 ) -> list[str]:
-    return device.apply(Message(device.name, body, at_s, retained))
+    return device.apply(Message(device.name, body, at_s, retained), at_s)
 
 
 @pytest.fixture

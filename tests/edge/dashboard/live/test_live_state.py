@@ -25,7 +25,7 @@ def names(changes: dict[str, Any]) -> list[str]:
 def test_new_page_receives_everything() -> None:
     live = LiveState()
     live.update_alerts([alert(1)])
-    live.add_known_device("a", 1.0, 1.0)
+    live.add_known_device("a", 1.0, 0.0)
     live.set_refused({"json": 2})
     _, changes = live.changes_since(-1)
     assert changes["all"]
@@ -63,22 +63,22 @@ def test_link_fields_are_updated_separately() -> None:
 def test_removed_devices_are_reported() -> None:
     live = LiveState()
     for name in ("a", "b"):
-        live.add_known_device(name, 1.0, 1.0)
+        live.add_known_device(name, 1.0, 0.0)
     version, _ = live.changes_since(-1)
     live.remove_devices(["a", "nobody"])
     version, changes = live.changes_since(version)
     assert changes == {"gone": ["a"]}
     assert names(live.changes_since(-1)[1]) == ["b"]
-    live.add_known_device("a", 2.0, 2.0)
+    live.add_known_device("a", 2.0, 0.0)
     version, changes = live.changes_since(version)
     assert changes.keys() == {"devices"}
 
 
 def test_losses_of_listed_devices_are_shown() -> None:
     live = LiveState()
-    live.add_known_device("a", 1.0, 1.0)
-    assert live.update_lost({"a": 1, "nobody": 3}, 3.0) == ["a"]
-    assert live.update_lost({"a": 1}, 3.0) == []
+    live.add_known_device("a", 1.0, 0.0)
+    assert live.update_lost({"a": 1, "nobody": 3}) == ["a"]
+    assert live.update_lost({"a": 1}) == []
     assert [(device.name, device.lost) for device in live.devices()] == [("a", 1)]
 
 
@@ -112,12 +112,15 @@ def test_message_returns_new_problems() -> None:
 
 
 def test_newly_stalled_devices_are_returned_once() -> None:
-    live = LiveState()
+    clock = Clock()
+    live = LiveState(clock)
     live.apply_message(Message("a", State(no_mask=False, people=0), 1.0))
-    assert live.refresh_devices(2.0) == []
-    ((name, reason),) = live.refresh_devices(2.0 + STALLED_AFTER_S)
+    clock.advance(1.0)
+    assert live.refresh_devices() == []
+    clock.advance(STALLED_AFTER_S)
+    ((name, reason),) = live.refresh_devices()
     assert (name, bool(reason)) == ("a", True)
-    assert live.refresh_devices(3.0 + STALLED_AFTER_S) == []
+    assert live.refresh_devices() == []
 
 
 def test_newest_and_open_alerts_are_kept() -> None:
@@ -132,7 +135,7 @@ def test_outdated_page_receives_everything(monkeypatch: pytest.MonkeyPatch) -> N
     clock = Clock()
     live = LiveState(clock)
     for number in range(6):
-        live.add_known_device(f"d{number}", 1.0, 1.0)
+        live.add_known_device(f"d{number}", 1.0, 0.0)
     early, changes = live.changes_since(-1)
     assert changes["all"]
     live.remove_devices(["d0"])
@@ -147,6 +150,6 @@ def test_outdated_page_receives_everything(monkeypatch: pytest.MonkeyPatch) -> N
     # The state forgets a removed device after REMOVED_S. A page that already received the removal
     # is not affected.
     clock.advance(REMOVED_S + 1.0)
-    live.refresh_devices(9.0)
+    live.refresh_devices()
     assert live.changes_since(late)[1]["all"]
     assert live.changes_since(latest)[1].keys() <= {"devices"}

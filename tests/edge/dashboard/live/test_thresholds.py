@@ -13,7 +13,7 @@ def grades(health: Health | None) -> dict[str, str]:
     """The grade of each health figure of a device, by the name of the figure."""
     device = DeviceState("door1", 0.0)
     if health is not None:
-        device.apply(Message("door1", health, 0.0))
+        device.apply(Message("door1", health, 0.0), 0.0)
     return {cell.name: cell.grade for cell in health_cells(device)}
 
 

@@ -12,6 +12,7 @@ from edge.dashboard.base.messages import Health, Info, Message, Model, Stage
 from edge.dashboard.live.thresholds import EXPLANATIONS
 from edge.dashboard.pages.app import make_app
 from edge.dashboard.pages.page_context import PageContext
+from tests.support.clock import RunningClock
 from tests.support.dashboard.http_client import call_app
 
 DAY_S = 86_400.0
@@ -22,9 +23,8 @@ HEALTH = Health(
 )  # fmt: skip
 
 
-def publish(context: PageContext, device: str, body: Any, at_s: float | None = None) -> None:
-    received_s = time.time() if at_s is None else at_s
-    context.live_state.apply_message(Message(device, body, received_s, False))
+def publish(context: PageContext, device: str, body: Any) -> None:
+    context.live_state.apply_message(Message(device, body, time.time(), False))
 
 
 @pytest.fixture
@@ -79,8 +79,10 @@ def test_device_page_has_charts(app: ASGIApp, context: PageContext, span: str) -
 def test_figures_of_an_offline_device_are_shown_as_old(
     app: ASGIApp, context: PageContext, path: str
 ) -> None:
-    publish(context, "door1", "online", time.time() - 7500.0)
-    publish(context, "door1", HEALTH, time.time() - 7500.0)
+    clock = context.live_state.ticks = RunningClock()
+    publish(context, "door1", "online")
+    publish(context, "door1", HEALTH)
+    clock.advance(7500.0)
     publish(context, "door1", "offline")
     assert "figures are old: the device sent them 2 h 5 min ago." in call_app(app, "GET", path).text
     publish(context, "door1", "online")
@@ -131,8 +133,8 @@ def test_only_silent_devices_are_forgotten_together(
     now_s = time.time()
     publish(context, "online", "online")
     for name in ("old1", "old2"):
-        context.live_state.add_known_device(name, now_s - 2 * DAY_S, now_s)
-    context.live_state.add_known_device("recent", now_s - 3600.0, now_s)
+        context.live_state.add_known_device(name, now_s - 2 * DAY_S, 2 * DAY_S)
+    context.live_state.add_known_device("recent", now_s - 3600.0, 3600.0)
     assert "Forget all 2 devices" in call_app(app, "GET", "/health").text
     assert "old1, old2" in call_app(app, "GET", "/forget-silent").text
     assert call_app(app, "POST", "/forget-silent").status == 303
