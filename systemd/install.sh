@@ -6,6 +6,9 @@ umask 022
 
 PREFIX=/opt/mask-patrol
 ETC=/etc/mask-patrol
+# The dashboard's account at the broker. It is not in $ETC, because the administrator may permit the
+# dashboard to write there (see the dashboard's README).
+DASHBOARD_ETC=/etc/mask-patrol-dashboard
 STATE=/var/lib/mask-patrol
 # The dashboard's StateDirectory. systemd keeps the state directories of units with DynamicUser= in
 # /var/lib/private.
@@ -286,7 +289,8 @@ make_configuration() {
         die "the new version was not activated: correct $config, then run this again" 2
 }
 
-# settings_of FILE: prints `host=…` and `source=…` of a configuration; fails with its error.
+# settings_of FILE: prints `host=…`, `source=…`, and `account=daemon` if the dashboard uses the daemon's
+# account at the broker, of a configuration; fails with its error.
 settings_of() {
     "$release/bin/python" -P - "$1" <<'PYTHON'
 import sys
@@ -300,7 +304,34 @@ try:
 except UserError as error:
     sys.exit(f"install.sh: {error}")
 print(f"host={settings.mqtt.host}\nsource={settings.camera.source}")
+if settings.mqtt.username and not settings.dashboard.mqtt_username:
+    print("account=daemon")
 PYTHON
+}
+
+# Makes the folder with the dashboard's account at the broker. Until this version the dashboard used
+# the daemon's account: a dashboard that was installed with such a version keeps it, by a link, until
+# the administrator gives it its own.
+make_dashboard_account() {
+    if [ -e "$DASHBOARD_ETC" ] || [ -L "$DASHBOARD_ETC" ]; then return 0; fi
+    if [ -d "$DASHBOARD" ] && [ -e "$ETC/credentials/mqtt-username" ]; then
+        link "$ETC/credentials" "$DASHBOARD_ETC"
+    else
+        install -d -m 700 "$DASHBOARD_ETC"
+    fi
+}
+
+warn_about_shared_account() {
+    if [ ! -d "$DASHBOARD" ]; then return 0; fi
+    if [ ! -L "$DASHBOARD_ETC" ]; then
+        if [ -e "$DASHBOARD_ETC/mqtt-username" ]; then return 0; fi
+        case ${settings-} in
+        *account=daemon*) ;;
+        *) return 0 ;;
+        esac
+    fi
+    warn "the dashboard uses the daemon's account at the broker, which may publish events; to give it"
+    warn "its own, see \"The dashboard's account\" in $release/share/mask-patrol/README.md"
 }
 
 # Activates `release`: installs its units, then sets the link `current`. `previous` then points to the
@@ -328,6 +359,7 @@ activate() {
         put "$kept/storage/mount-data" "$LIB/mount-data" 755
         put "$kept/storage/mask-patrol-read-only" "$READ_ONLY" 755
     fi
+    make_dashboard_account
     link "$PREFIX/current/bin/mask-patrol" "$COMMAND"
     now=$(readlink "$PREFIX/current" 2>/dev/null || true)
     if [ "$now" != "${release##*/}" ]; then
@@ -336,6 +368,7 @@ activate() {
     fi
     sync
     if booted && pending; then reload_system; fi
+    warn_about_shared_account
 }
 
 # Makes systemd, journald, and udev read the installed files.
@@ -461,12 +494,12 @@ uninstall() {
     remove_units $SERVICES
     partition=$(findmnt --noheadings --output SOURCE --mountpoint "$STATE" 2>/dev/null || true)
     if [ "${1-}" = --purge ]; then
-        for data in "$ETC" "$STATE" "$DASHBOARD"; do
+        for data in "$ETC" "$DASHBOARD_ETC" "$STATE" "$DASHBOARD"; do
             if [ -e "$data" ]; then find "$data" -mindepth 1 -delete; fi
         done
     fi
     # The account is deleted below, and its UID may be assigned to another account.
-    for data in "$ETC" "$STATE" "$DASHBOARD"; do
+    for data in "$ETC" "$DASHBOARD_ETC" "$STATE" "$DASHBOARD"; do
         if [ -e "$data" ]; then chown -R root:root "$data"; fi
     done
     remove_units mask-patrol-clock.timer mask-patrol-clock.service mask-patrol-data.service
@@ -483,7 +516,8 @@ uninstall() {
         *) say "Left: the data on the partition $partition, which was mounted at $STATE" ;;
         esac
     fi
-    for data in "$ETC" "$STATE" "$DASHBOARD"; do
+    if [ -L "$DASHBOARD_ETC" ]; then rm -f "$DASHBOARD_ETC"; fi
+    for data in "$ETC" "$DASHBOARD_ETC" "$STATE" "$DASHBOARD"; do
         if rmdir "$data" 2>/dev/null || [ ! -e "$data" ]; then continue; fi
         say "Left: $data (sudo rm -r $data, or uninstall --purge, deletes it)"
     done

@@ -181,6 +181,10 @@ class DashboardSettings(Section, frozen=True, kw_only=True):
     proxies: tuple[HostName, ...] = ()
     cert_file: str = ""
     key_file: str = ""
+    mqtt_username: str = ""
+    mqtt_password_file: str = ""
+    mqtt_cert_file: str = ""
+    mqtt_key_file: str = ""
     database: str = ""
     retention_days: Days = 400.0
     max_alerts: Annotated[int, msgspec.Meta(ge=100, le=100_000_000)] = 3_000_000

@@ -33,7 +33,15 @@ def demo(settings: Settings) -> int:
         settings = change(
             settings,
             mqtt={**broker.settings, "tls": False, "username": "", "password_file": ""},
-            dashboard={"password_on_loopback": False, "database": "", "shared": ""},
+            dashboard={
+                "password_on_loopback": False,
+                "database": "",
+                "shared": "",
+                "mqtt_username": "",
+                "mqtt_password_file": "",
+                "mqtt_cert_file": "",
+                "mqtt_key_file": "",
+            },
         )
         sys.stdout.write(
             "The device `demo-door` repeats the demo clip as its camera. Press Ctrl-C to stop.\n"

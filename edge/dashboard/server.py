@@ -22,7 +22,7 @@ from edge.common.clock import clock_is_synchronised
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import state_directory, user_path
 from edge.common.signals import signal_handlers
-from edge.config.settings import DashboardSettings, Settings, change
+from edge.config.settings import DashboardSettings, Settings
 from edge.dashboard.access.attempt_store import AttemptStore
 from edge.dashboard.access.connection_limits import ConnectionLimits, LimitedListener
 from edge.dashboard.access.hashing_thread import HashingThread
@@ -30,6 +30,7 @@ from edge.dashboard.access.known_browsers import KnownBrowsers
 from edge.dashboard.access.login_attempts import LoginAttempts
 from edge.dashboard.access.login_sessions import LoginSessions
 from edge.dashboard.access.password import Password
+from edge.dashboard.broker_account import dashboard_broker
 from edge.dashboard.history.database import open_database
 from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.history.retention import DAY_S, RetentionJob
@@ -67,11 +68,8 @@ def dashboard(settings: Settings) -> int:
             "with both `dashboard.password_on_loopback = false` and `dashboard.proxies`, requests"
             " through the proxy could be accepted without a password: leave one of them out"
         )
-    mqtt = settings.mqtt
-    if not mqtt.host:
-        mqtt = change(settings, mqtt={"host": "127.0.0.1"}).mqtt
     # Mistakes in the settings are reported before the database is created or migrated.
-    broker = Broker.from_settings(mqtt)
+    broker = dashboard_broker(settings)
     certificate = _load_certificate(wanted)
     limits = ConnectionLimits(wanted.proxies)
     with _lock_state_directory() as folder, _bind(wanted, limits) as listener:

@@ -29,6 +29,8 @@ ALERT_WAIT_S = 3.0
 #: The reason codes of a CONNACK for "bad user name or password" and "not authorized" in MQTT 5
 #: (paho translates the return codes of 3.1.1 to them).
 LOGIN_REFUSED_CODES = (134, 135)
+#: Where the user name and the password of the daemon come from.
+DAEMON_ACCOUNT = "mqtt.username and mqtt.password_file (or the environment)"
 #: The reason code of a CONNACK for "client identifier not valid" in MQTT 5 (paho translates return
 #: code 2 of 3.1.1 to it).
 CLIENT_ID_REFUSED = 133
@@ -169,10 +171,13 @@ def unreachable_error(broker: Broker, error: Exception) -> UserError:
     )
 
 
-def connack_error(broker: Broker, reason: ReasonCode, client_id: str = "") -> UserError:
+def connack_error(
+    broker: Broker, reason: ReasonCode, client_id: str = "", account: str = DAEMON_ACCOUNT
+) -> UserError:
     """Return the error for a CONNACK that refuses the connection.
 
-    `client_id` is the client identifier in use, if `mqtt.client_id` can change it.
+    `client_id` is the client identifier in use, if `mqtt.client_id` can change it. `account` says
+    where the user name and the password come from.
     """
     if reason.value == CLIENT_ID_REFUSED and client_id:
         return RefusedError(
@@ -182,8 +187,7 @@ def connack_error(broker: Broker, reason: ReasonCode, client_id: str = "") -> Us
     if reason.value in LOGIN_REFUSED_CODES:
         client = f"user {broker.username!r}" if broker.username else "a client without a user name"
         return LoginRefusedError(
-            f"the broker at {broker.address} refuses {client}: {reason};"
-            " check mqtt.username and mqtt.password_file (or the environment)"
+            f"the broker at {broker.address} refuses {client}: {reason}; check {account}"
         )
     return UserError(f"the broker at {broker.address} refuses the connection: {reason}")
 

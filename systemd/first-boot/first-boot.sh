@@ -231,11 +231,12 @@ install_bundle() {
     if [ -d "$kit/debs" ]; then options="$options --deb-dir $kit/debs"; fi
     # shellcheck disable=SC2086 # one argument per word
     sh "$work"/*/install.sh $options
-    # The installer has created the account that must read these files.
+    # The installer has created the account that must read these files. Its group must not: the
+    # dashboard has this group, and could identify itself as the daemon at the broker.
     for file in "$ETC/client.pem" "$ETC/client.key"; do
         if [ -e "$file" ]; then
-            chown "root:$ACCOUNT" "$file"
-            chmod 640 "$file"
+            chown "$ACCOUNT:$ACCOUNT" "$file"
+            chmod 400 "$file"
         fi
     done
     sync

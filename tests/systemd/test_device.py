@@ -220,10 +220,14 @@ def test_missing_data_partition_keeps_the_daemon_running(device: Device) -> None
 def test_dashboard_with_preview_and_zone(device: Device, installer: str) -> None:
     machine, port = device.machine, free_port()
     config = device.write_config(f"preview = true\n[dashboard]\nport = {port}\n")
+    device.write_dashboard_account()
     machine.run(installer, "--offline", "--dashboard", "--config", config)
     device.wait_online()
     client = DashboardClient(port)
     client.wait_listening()
+    account = device.dashboard_account()
+    assert "dashboard" in account
+    assert PASSWORD not in account
     assert client.set_first_password(first_password_code(machine), DASHBOARD_PASSWORD) == 303
     assert client.get("/")[0] == 200
     wait_until(lambda: client.condition("door1") == "online", "the device is online")
@@ -465,6 +469,16 @@ def old_bundle(suite: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bundle
 
 
+def give_dashboard_its_own_account(device: Device, client: DashboardClient) -> None:
+    """Replace the account of the dashboard, which has used that of the daemon so far."""
+    assert PASSWORD in device.dashboard_account()
+    device.write_dashboard_account()
+    device.machine.run("systemctl", "restart", "mask-patrol-dashboard")
+    client.wait_listening()
+    wait_until(lambda: client.condition("door1") == "online", "the device is online", PATIENCE_S)
+    assert PASSWORD not in device.dashboard_account()
+
+
 @pytest.mark.slow
 def test_update_from_old_release_keeps_all_data(
     device: Device, old_bundle: Path, installer: str, bundle: Path
@@ -529,6 +543,7 @@ def test_update_from_old_release_keeps_all_data(
     wait_until(lambda: client.condition("door1") == "online", "the device is online", PATIENCE_S)
     machine.run("systemctl", "restart", "mask-patrol")
     wait_until(lambda: {row["id"] for row in client.history()} > history.keys(), "a new alert")
+    give_dashboard_its_own_account(device, client)
     rows = {row["id"]: (row["started"], row["acknowledged"]) for row in client.history()}
     assert {key: rows[key] for key in history} == history
     machine.run("systemctl", "disable", "--now", "mask-patrol-dashboard")

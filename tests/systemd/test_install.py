@@ -217,6 +217,72 @@ def test_mode_of_linked_configuration_is_not_changed(first: Root) -> None:
     assert target.stat().st_mode & 0o777 == 0o600
 
 
+SHARED_ACCOUNT = "the dashboard uses the daemon's account"
+
+
+def write_daemon_account(root: Root) -> Path:
+    """Write the daemon's account at the broker; return its folder."""
+    folder = root.folder / "etc/mask-patrol/credentials"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mqtt-username").write_text("door1\n")
+    return folder
+
+
+def test_new_dashboard_does_not_get_the_daemons_account(root: Root) -> None:
+    write_daemon_account(root)
+    output = root.install("--dashboard", "--config", str(root.write_config()))
+    account = root.folder / "etc/mask-patrol-dashboard"
+    assert not account.is_symlink()
+    assert account.stat().st_mode & 0o777 == 0o700
+    assert list(account.iterdir()) == []
+    assert SHARED_ACCOUNT not in output
+
+
+def test_updated_dashboard_keeps_the_daemons_account_until_it_has_its_own(root: Root) -> None:
+    daemon = write_daemon_account(root)
+    (root.folder / "var/lib/private/mask-patrol-dashboard").mkdir(parents=True)
+    account = root.folder / "etc/mask-patrol-dashboard"
+    assert SHARED_ACCOUNT in root.install("--config", str(root.write_config()))
+    assert account.readlink() == daemon
+    output = root.install()
+    assert "Nothing to change" in output
+    assert SHARED_ACCOUNT in output
+    account.unlink()
+    account.mkdir()
+    (account / "mqtt-username").write_text("dashboard\n")
+    assert SHARED_ACCOUNT not in root.install()
+    assert (account / "mqtt-username").read_text() == "dashboard\n"
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_account_of_the_daemon_in_the_configuration_is_reported(root: Root, own: bool) -> None:
+    (root.folder / "var/lib/private/mask-patrol-dashboard").mkdir(parents=True)
+    config = root.write_config()
+    more = "username = 'door1'\n[dashboard]\nmqtt_username = 'dashboard'\n"
+    config.write_text(config.read_text() + (more if own else more.partition("[")[0]))
+    assert (SHARED_ACCOUNT in root.install("--config", str(config))) is not own
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_uninstall_keeps_the_dashboards_account_until_purged(first: Root, purge: bool) -> None:
+    (first.folder / "usr/local/sbin/mask-patrol-read-only").write_text("#!/bin/sh\n")
+    account = first.folder / "etc/mask-patrol-dashboard"
+    (account / "mqtt-username").write_text("dashboard\n")
+    output = first.install("uninstall", *(["--purge"] if purge else []))
+    assert account.exists() is not purge
+    assert (f"Left: {account} (" in output) is not purge
+
+
+def test_uninstall_removes_the_link_to_the_daemons_account(first: Root) -> None:
+    (first.folder / "usr/local/sbin/mask-patrol-read-only").write_text("#!/bin/sh\n")
+    daemon, account = write_daemon_account(first), first.folder / "etc/mask-patrol-dashboard"
+    account.rmdir()
+    account.symlink_to(daemon)
+    first.install("uninstall")
+    assert not account.is_symlink()
+    assert (daemon / "mqtt-username").exists()
+
+
 def test_second_run_changes_nothing(first: Root) -> None:
     assert not restart_pending(first)
     assert "Nothing to change: 1 is installed." in first.install()

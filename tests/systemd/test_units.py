@@ -83,6 +83,22 @@ def test_time_is_saved_by_the_account_that_owns_the_folder() -> None:
     assert service(SYSTEMD / "units/mask-patrol-clock.service")["User"] == "mask-patrol"
 
 
+def test_dashboard_does_not_get_the_daemons_account() -> None:
+    """systemd passes all files in a folder on, also those in folders below it."""
+    daemon, dashboard = (
+        Path(service(SYSTEMD / "units" / name)["LoadCredential"].partition(":")[2])
+        for name in ("mask-patrol.service", "mask-patrol-dashboard.service")
+    )
+    assert daemon not in (dashboard, *dashboard.parents)
+    assert dashboard not in (daemon, *daemon.parents)
+    # The administrator may permit the dashboard to write to the folder of the configuration, where
+    # it could then replace its account.
+    configuration = Path(
+        service(SYSTEMD / "units" / "mask-patrol.service")["ExecStart"].split()[-1]
+    )
+    assert configuration.parent not in dashboard.parents
+
+
 def test_camera_devices_are_allowed() -> None:
     text = (SYSTEMD / "units/mask-patrol.service").read_text()
     for needed in (

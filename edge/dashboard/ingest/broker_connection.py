@@ -35,6 +35,11 @@ log = logging.getLogger(__name__)
 #: How long the broker keeps the session, with the events queued in it, without a connection.
 SESSION_EXPIRY_S = 7 * 86_400
 UNSUBSCRIBE_TIMEOUT_S = 1.0
+#: Where the user name and the password come from (see `edge.dashboard.broker_account`).
+ACCOUNT = (
+    "dashboard.mqtt_username and dashboard.mqtt_password_file (of the installed service: the files"
+    " in /etc/mask-patrol-dashboard)"
+)
 #: How many events the broker may send before the first of them is acknowledged.
 RECEIVE_MAXIMUM = 1000
 #: The broker does not send larger packets. It must be well above the largest message that the
@@ -189,7 +194,7 @@ class BrokerConnection:
     def _on_connect(self, client: paho.Client, _data: Any, _f: Any, reason: Any, _p: Any) -> None:
         if reason.is_failure:
             if not self._version.refused(reason):
-                self._fail(connack_error(self._broker, reason))
+                self._fail(connack_error(self._broker, reason, account=ACCOUNT))
             self._ended.set()
             return
         self._version.accepted()

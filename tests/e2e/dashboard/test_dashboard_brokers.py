@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,20 +16,25 @@ import paho.mqtt.client as paho
 import pytest
 import sqlalchemy as sa
 from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
+from edge import __version__
 from edge.dashboard.history.database import open_database
 from edge.dashboard.history.tables import events
+from edge.dashboard.ingest.validation import LEAVES
 from edge.dashboard.pages.page_context import DASHBOARD_FOLDER
 from edge.mqtt.broker import Broker
 from edge.mqtt.tls import Tls
 from tests.support.cli_process import command, environment, mask_patrol
 from tests.support.dashboard.dashboards import Dashboard, first_live_message
 from tests.support.dashboard.events import encoded, start
+from tests.support.dashboard.http_client import BrowserClient
 from tests.support.dashboard.postgres import Postgres, why_no_postgres
-from tests.support.mqtt.brokers import Mosquitto
+from tests.support.mqtt.brokers import Mosquitto, Subscriber
 from tests.support.mqtt.certificates import Authority
 from tests.support.ports import free_port
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 DENIED = 135
 USERS = {"door1": "one", "door2": "two", "dashboard": "three", "homeassistant": "four"}
@@ -55,22 +63,35 @@ class RestrictedMosquitto(Mosquitto):
         ):
             assert original in text
             text = text.replace(original, replacement)
+        self.log = folder / "broker.log"
+        text += f"log_dest file {self.log}\n"
         self._config.write_text(text + ("user root\n" if os.geteuid() == 0 else ""))
         self.tls = Tls(ca=authority.pair.cert)
 
     def as_user(self, name: str) -> Broker:
         return Broker("127.0.0.1", self.port, name, USERS[name], tls=self.tls)
 
+    def users(self, client_id: str) -> list[str]:
+        """Return the users of the connections whose client identifier starts with `client_id`."""
+        text = self.log.read_text()
+        return re.findall(rf"New client connected from \S+ as {client_id}\S* .*u'(\w+)'", text)
 
-def publish_reason(broker: Broker, topic: str) -> int:
-    """Publish a message to `topic` and return the reason code of the broker's PUBACK."""
-    reasons: list[int] = []
+
+def client_of(broker: Broker) -> paho.Client:
+    """Return a client of MQTT 5 that is not connected yet."""
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
     client.username_pw_set(broker.username, broker.password)
     assert broker.tls is not None
     client.tls_set_context(broker.tls.context())
+    return client
+
+
+def publish_reason(broker: Broker, topic: str, payload: bytes = b"x") -> int:
+    """Publish a message to `topic` and return the reason code of the broker's PUBACK."""
+    reasons: list[int] = []
+    client = client_of(broker)
     client.on_publish = lambda _c, _d, _m, reason, _p: reasons.append(reason.value)
-    client.on_connect = lambda c, *_: c.publish(topic, b"x", qos=1)
+    client.on_connect = lambda c, *_: c.publish(topic, payload, qos=1)
     client.connect(broker.host, broker.port)
     client.loop_start()
     wait_until(lambda: bool(reasons), "the PUBACK")
@@ -101,13 +122,117 @@ def test_example_rules_restrict_publishing(
         ("door1", "maskpatrol/door2/events"),
         ("door1", "maskpatrol/door2/cmd/pause"),
         ("door1", "homeassistant/device/mask-patrol-door2/config"),
-        ("dashboard", "maskpatrol/door1/events"),
-        ("dashboard", "maskpatrol/door1/cmd/pause"),
-        ("dashboard", "maskpatrol/dashboard/events"),
+        *(
+            ("dashboard", f"maskpatrol/door1/{leaf}")
+            for leaf in (*LEAVES, "cmd/pause", "reply/ping")
+        ),
+        *(("dashboard", f"maskpatrol/dashboard/{leaf}") for leaf in (*LEAVES, "cmd/pause")),
         ("dashboard", "homeassistant/device/mask-patrol-dashboard/config"),
         ("homeassistant", "maskpatrol/door1/events"),
     ):
         assert publish_reason(restricted.as_user(user), topic) == DENIED, (user, topic)
+
+
+def leave_will(broker: Broker, topic: str, payload: bytes) -> None:
+    """Make the broker publish the will of a connection."""
+    client, ended = client_of(broker), threading.Event()
+    client.will_set(topic, payload, qos=1)
+    with_will = ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message")
+    client.on_connect = lambda c, *_: c.disconnect(with_will)
+    client.on_disconnect = lambda *_: ended.set()
+    client.connect(broker.host, broker.port)
+    client.loop_start()
+    assert ended.wait(PATIENCE_S)
+    client.loop_stop()
+
+
+def test_dashboard_account_cannot_publish_a_will(restricted: RestrictedMosquitto) -> None:
+    topic = "maskpatrol/door1/status"
+    subscriber = Subscriber(restricted.as_user("homeassistant"), topic)
+    leave_will(restricted.as_user("dashboard"), topic, b"by the dashboard")
+    leave_will(restricted.as_user("door1"), topic, b"by the device")
+    subscriber.wait_for(lambda: bool(subscriber.messages), "the will of the device")
+    assert subscriber.bodies("status") == ["by the device"]
+    subscriber.close()
+
+
+def test_dashboard_account_reads_only_what_pages_show(restricted: RestrictedMosquitto) -> None:
+    subscriber = Subscriber(restricted.as_user("dashboard"))
+    door = restricted.as_user("door1")
+    for leaf in ("cmd/pause", "reply/ping", *LEAVES):
+        publish_reason(door, f"maskpatrol/door1/{leaf}")
+    subscriber.wait_for(lambda: len(subscriber.messages) >= len(LEAVES), "all messages")
+    assert [m.topic for m in subscriber.messages] == [f"maskpatrol/door1/{leaf}" for leaf in LEAVES]
+    subscriber.close()
+
+
+def write_accounts(folder: Path, restricted: RestrictedMosquitto, authority: Authority) -> str:
+    """Return `[mqtt]` of a configuration with the account of `door1`; write all passwords."""
+    for user, password in USERS.items():
+        (folder / f"{user}.secret").write_text(password)
+    return (
+        f'[mqtt]\nhost = "127.0.0.1"\nport = {restricted.port}\ntls = true\n'
+        f'ca_file = "{authority.pair.cert}"\nusername = "door1"\n'
+        f'password_file = "{folder}/door1.secret"\n'
+    )
+
+
+def test_daemon_and_dashboard_with_one_configuration_have_two_accounts(
+    restricted: RestrictedMosquitto, tmp_path: Path, authority: Authority
+) -> None:
+    dashboard = Dashboard(tmp_path, restricted.port)
+    dashboard.config.write_text(
+        'device = "door1"\n' + write_accounts(tmp_path, restricted, authority) + "[dashboard]\n"
+        f'password_on_loopback = false\nmqtt_username = "dashboard"\n'
+        f'mqtt_password_file = "{tmp_path}/dashboard.secret"\n'
+    )
+    dashboard.start()
+    result = mask_patrol(tmp_path, "run", "--config", dashboard.config, "--pace", "fast")
+    assert (result.returncode, result.stderr) == (0, "")
+    wait_for_alerts(dashboard, 2)
+    assert set(restricted.users("mask-patrol-door1")) == {"door1"}
+    assert set(restricted.users("mask-patrol-dashboard")) == {"dashboard"}
+
+    browser = BrowserClient(dashboard.port)
+    for path in ("/", "/history", "/history.csv", "/health", "/health/door1", "/check"):
+        assert browser.request("GET", path).status == 200, path
+    live = dashboard.live_message()
+    (row,) = live["devices"]
+    assert (row["device"], row["condition"], row["people"]) == ("door1", "offline", 0)
+    browser.request("GET", "/health/door1")
+    assert f"version {__version__}".encode() in browser.body  # from `info`
+    episodes = {"episodes": [live["alerts"][0]["episode"]]}
+    acknowledged = urllib.request.Request(
+        f"{dashboard.address}/alerts/acknowledge", json.dumps(episodes).encode(),
+        {"origin": dashboard.address},
+    )  # fmt: skip
+    assert urllib.request.urlopen(acknowledged, timeout=20).status == 200
+    assert browser.request("POST", "/health/door1/forget").status == 303
+    assert dashboard.stop() == 0
+
+
+def test_change_of_the_account_loses_no_event(
+    restricted: RestrictedMosquitto, tmp_path: Path, authority: Authority
+) -> None:
+    """An updated dashboard uses the daemon's account until it is given its own."""
+    dashboard = Dashboard(tmp_path, restricted.port)
+    shared = write_accounts(tmp_path, restricted, authority)
+    shared += "[dashboard]\npassword_on_loopback = false\n"
+    dashboard.config.write_text(shared)
+    door = restricted.as_user("door1")
+    dashboard.start().wait_connected()
+    publish_reason(door, "maskpatrol/door1/events", encoded(start(seq=1)))
+    wait_for_alerts(dashboard, 1)
+    dashboard.stop()
+    publish_reason(door, "maskpatrol/door1/events", encoded(start(seq=2)))
+    dashboard.config.write_text(
+        f'{shared}mqtt_username = "dashboard"\nmqtt_password_file = "{tmp_path}/dashboard.secret"\n'
+    )
+    dashboard.start().wait_connected()
+    publish_reason(door, "maskpatrol/door1/events", encoded(start(seq=3)))
+    wait_for_alerts(dashboard, 3)
+    assert restricted.users("mask-patrol-dashboard") == ["door1", "dashboard"]
+    dashboard.stop()
 
 
 def wait_for_alerts(dashboard: Dashboard, count: int) -> None:

@@ -70,6 +70,11 @@ class Mosquitto:
         self._environment = dict(os.environ)
         self._process: subprocess.Popen[bytes] | None = None
 
+    def add_user(self, name: str, password: str) -> None:
+        """Add a user, for a broker with a password that has not been started yet."""
+        users = self._config.with_name("users")
+        subprocess.run(["mosquitto_passwd", "-b", str(users), name, password], check=True)
+
     def start(self) -> Mosquitto:
         self._process = subprocess.Popen(
             [self._program, "-c", str(self._config)],

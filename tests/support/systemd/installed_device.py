@@ -30,6 +30,8 @@ RELEASES = "/opt/mask-patrol"
 CONFIG = "/etc/mask-patrol/mask-patrol.toml"
 #: The user name and the password of the device at the broker.
 USERNAME, PASSWORD = "door", "let me in"
+#: The password of the dashboard at the broker; its user name is `dashboard`.
+READER_PASSWORD = "let me read"
 PATIENCE_S = 60.0
 #: Paths that `Device.files` leaves out. Those in /etc change when accounts are added or removed;
 #: the other paths are temporary, or change without an installation.
@@ -45,6 +47,7 @@ class Device:
     def __init__(self, machine: Machine, folder: Path) -> None:
         self.machine = machine
         self.broker = Mosquitto(folder, password=PASSWORD)
+        self.broker.add_user("dashboard", READER_PASSWORD)
         self.start_broker()
         self.broker.broker = replace(self.broker.broker, username=USERNAME, password=PASSWORD)
         self.subscriber = Subscriber(self.broker.broker)
@@ -81,6 +84,20 @@ class Device:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "mqtt-username").write_text(f"{USERNAME}\n")
         (folder / "mqtt-password").write_text(f"{PASSWORD}\n")
+
+    def write_dashboard_account(self) -> None:
+        """Write the dashboard's own user name and password for the broker to the device."""
+        folder = self.path("/etc/mask-patrol-dashboard")
+        if folder.is_symlink():
+            folder.unlink()
+        folder.mkdir(mode=0o700, exist_ok=True)
+        (folder / "mqtt-username").write_text("dashboard\n")
+        (folder / "mqtt-password").write_text(f"{READER_PASSWORD}\n")
+
+    def dashboard_account(self) -> str:
+        """Return all credentials that systemd passes to the running dashboard."""
+        folder = "/run/credentials/mask-patrol-dashboard.service"
+        return self.machine.run("sh", "-c", f"cat {folder}/*").stdout
 
     def copy(self, path: Path) -> str:
         """Copy a file to the device; return its path on the device."""

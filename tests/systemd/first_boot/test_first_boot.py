@@ -222,7 +222,7 @@ def test_failed_installation_is_retried(kit: Path, tmp_path: Path) -> None:
     assert_set_up(device)
 
 
-def test_daemon_can_read_certificate_and_key(kit: Path, tmp_path: Path) -> None:
+def test_only_daemon_can_read_certificate_and_key(kit: Path, tmp_path: Path) -> None:
     device = device_with(kit, tmp_path)
     for name in ("client.pem", "client.key"):
         (device.kit / "etc/mask-patrol" / name).write_text("-----BEGIN")
@@ -230,8 +230,8 @@ def test_daemon_can_read_certificate_and_key(kit: Path, tmp_path: Path) -> None:
     assert device.run(device.kit / "first-boot.sh").returncode == 0
     for name in ("client.pem", "client.key"):
         path = device.root / "etc/mask-patrol" / name
-        assert path.stat().st_mode & 0o777 == 0o640
-        assert f"chown root:mask-patrol {path}" in device.calls
+        assert path.stat().st_mode & 0o777 == 0o400  # the dashboard has the group of the daemon
+        assert f"chown mask-patrol:mask-patrol {path}" in device.calls
 
 
 def test_password_login_is_off_with_keys_only(kit: Path, tmp_path: Path) -> None:
