@@ -44,6 +44,10 @@ SECURITY_HEADERS = {
     "permissions-policy": "camera=(self), microphone=(), geolocation=(), payment=()",
     "cache-control": "no-store",
 }
+#: Sent over TLS only: a browser that has received it uses no unencrypted connection to this host
+#: name, on any port. It expires after 30 days without a visit, so that the name can be used for
+#: something else.
+STRICT_TRANSPORT_SECURITY = "max-age=2592000"
 #: Paths that a browser needs before it is logged in.
 PUBLIC_PATHS = frozenset({"/login", "/setup", "/static/style.css", "/static/icon.svg"})
 SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -106,12 +110,12 @@ class Access:
             code = CLOSE_TRY_AGAIN_LATER
         if refusal is None:
             scope["state"][HAS_ACCESS] = scope["path"] not in PUBLIC_PATHS
-            await self._app(scope, receive, _with_security_headers(send))
+            await self._app(scope, receive, _with_security_headers(scope, send))
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": code, "reason": "access refused"})
         else:
-            await refusal(scope, receive, _with_security_headers(send))
+            await refusal(scope, receive, _with_security_headers(scope, send))
 
     async def allows(self, connection: HTTPConnection) -> bool:
         """Return whether the client is logged in, or needs no password.
@@ -197,13 +201,17 @@ def _host_name(host: str) -> str | None:
         return None
 
 
-def _with_security_headers(send: Send) -> Send:
+def _with_security_headers(scope: Scope, send: Send) -> Send:
+    headers = dict(SECURITY_HEADERS)
+    if is_secure(scope):
+        headers["strict-transport-security"] = STRICT_TRANSPORT_SECURITY
+
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             present = {name.lower() for name, _ in message.get("headers", ())}
             added: list[Any] = [
                 (name.encode(), value.encode())
-                for name, value in SECURITY_HEADERS.items()
+                for name, value in headers.items()
                 if name.encode() not in present
             ]
             message = {**message, "headers": [*message.get("headers", ()), *added]}

@@ -89,6 +89,7 @@ def call_app(
     body: bytes = b"",
     headers: Mapping[str, str] | None = None,
     query: str = "",
+    scheme: str = "http",
 ) -> Response:
     """Send one request to an ASGI application, as a browser on this machine would."""
     sent = {"host": "localhost", "origin": "http://localhost", **(headers or {})}
@@ -106,7 +107,7 @@ def call_app(
 
     scope = {
         "type": "http", "method": method, "path": path, "raw_path": path.encode(),
-        "query_string": query.encode(), "root_path": "", "scheme": "http", "http_version": "1.1",
+        "query_string": query.encode(), "root_path": "", "scheme": scheme, "http_version": "1.1",
         "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
         "client": ("127.0.0.1", 50_000), "server": ("127.0.0.1", 80),
     }  # fmt: skip

@@ -14,12 +14,12 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from edge.dashboard.access.access import PUBLIC_PATHS, own_path
+from edge.dashboard.access.access import PUBLIC_PATHS, STRICT_TRANSPORT_SECURITY, own_path
 from edge.dashboard.access.password import Password
 from edge.dashboard.pages.app import make_app
 from edge.dashboard.pages.page_context import PageContext
 from tests.support.dashboard.dashboards import Dashboard
-from tests.support.dashboard.http_client import PASSWORD, BrowserClient
+from tests.support.dashboard.http_client import PASSWORD, BrowserClient, call_app
 from tests.support.dashboard.page_contexts import page_context_in
 from tests.support.mqtt.certificates import Authority
 from tests.support.ports import free_port
@@ -98,6 +98,25 @@ def test_unknown_host_names_are_refused(dashboard: Dashboard) -> None:
         assert BrowserClient(dashboard.port, host).request("GET", "/login").status == 200
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_only_tls_forbids_unencrypted_connections(tmp_path: Path, scheme: str) -> None:
+    """Answers of pages, refusals, errors and static files: a browser may see any of them first."""
+    with page_context_in(tmp_path) as context:
+        app = make_app(context, host_names=["door.example"])
+        for path, headers, status in (
+            ("/login", {}, 303),
+            ("/static/style.css", {}, 200),
+            ("/health", {}, 401),
+            ("/health", {"host": "evil.example"}, 421),
+            ("/static/none", {}, 401),
+        ):
+            sent = {"host": "door.example", **headers}
+            response = call_app(app, "GET", path, headers=sent, scheme=scheme)
+            assert response.status == status, path
+            sent_to = response.headers.get("strict-transport-security")
+            assert sent_to == (STRICT_TRANSPORT_SECURITY if scheme == "https" else None), path
+
+
 @pytest.mark.slow
 def test_session_cookie_is_protected(dashboard: Dashboard) -> None:
     client = BrowserClient(dashboard.port)
@@ -120,7 +139,9 @@ def test_cookie_is_secure_behind_a_tls_proxy(tmp_path: Path) -> None:
     client = BrowserClient(running.port)
     forwarded = {"x_forwarded_proto": "https", "x_forwarded_for": "192.0.2.7"}
     origin = f"https://{client.host}"
-    assert client.request("GET", "/", **forwarded).status == 303  # the client is not on loopback
+    page = client.request("GET", "/", **forwarded)
+    assert page.status == 303  # the client is not on loopback
+    assert page.getheader("strict-transport-security") == STRICT_TRANSPORT_SECURITY
     response = client.request("POST", "/login", {"password": PASSWORD}, origin=origin, **forwarded)
     assert response.status == 303
     cookies = response.headers.get_all("set-cookie") or []
@@ -150,7 +171,9 @@ def test_dashboard_serves_its_own_certificate(tmp_path: Path, authority: Authori
     connection = http.client.HTTPSConnection("127.0.0.1", running.port, context=trusted)
     origin = {"origin": f"https://127.0.0.1:{running.port}"}
     connection.request("POST", "/login", urlencode({"password": PASSWORD}), origin)
-    cookie = connection.getresponse().getheader("set-cookie") or ""
+    response = connection.getresponse()
+    assert response.getheader("strict-transport-security") == STRICT_TRANSPORT_SECURITY
+    cookie = response.getheader("set-cookie") or ""
     assert "secure" in cookie.lower()
     address = f"wss://127.0.0.1:{running.port}/live"
     sent = {"cookie": cookie.split(";")[0]}
