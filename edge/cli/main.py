@@ -16,6 +16,7 @@ from edge.cli.command_parser import Commands, add_command
 from edge.cli.service_commands import add_status, add_update
 from edge.common.errors import UsageError, UserError
 from edge.common.logging_setup import FORMATS, set_up
+from edge.common.paths import private_files
 from edge.config.settings import Settings, change, load_settings
 from edge.dashboard.command import add_dashboard
 
@@ -270,6 +271,7 @@ def _add_watch(commands: Commands) -> None:
 # fast.
 
 
+@private_files()
 def _run(options: argparse.Namespace) -> int:
     from edge.daemon.camera_file import CameraFile
     from edge.daemon.run import RunOptions, run
@@ -298,6 +300,7 @@ def _detect(options: argparse.Namespace) -> int:
     return detect(settings, DetectOptions(options.images, options.json, options.out, options.crop))
 
 
+@private_files()
 def _check(options: argparse.Namespace) -> int:
     from edge.cli.check import run_checks
 

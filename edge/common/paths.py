@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge.common.errors import UserError
@@ -28,6 +30,30 @@ def user_path(text: str) -> Path:
     except (RuntimeError, ValueError) as error:
         raise UserError(f"{text!r} cannot be used as a path: {error}") from None
     return path
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Create files and folders that other users cannot access, as the units do with UMask=0077.
+
+    The umask belongs to the whole process, so use this around a whole command.
+    """
+    previous = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(previous)
+
+
+def make_private(path: Path) -> None:
+    """Take a file that all users can read, as earlier versions created it, away from the others.
+
+    A file that only a group can read as well is left as it is: its owner has decided so.
+    """
+    with suppress(OSError):  # there is no such file, or it belongs to another user
+        mode = path.stat().st_mode
+        if mode & stat.S_IROTH:
+            path.chmod(stat.S_IMODE(mode) & stat.S_IRWXU)
 
 
 def kind_of(path: Path) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edge.common.errors import UserError
+from edge.common.paths import private_files
 from edge.config.settings import Settings, change, load_settings
 
 #: Packages that only the extra `dashboard` installs; the daemon does not need them.
@@ -70,6 +71,7 @@ def add_dashboard(
     parser.set_defaults(do=do)
 
 
+@private_files()
 def _dashboard(
     options: argparse.Namespace, overridden: Callable[[Settings, argparse.Namespace], Settings]
 ) -> int:

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 
 from edge.common.clock import clock_is_synchronised
 from edge.common.errors import UsageError, UserError
-from edge.common.paths import state_directory, user_path
+from edge.common.paths import make_private, state_directory, user_path
 from edge.common.signals import signal_handlers
 from edge.config.settings import DashboardSettings, Settings
 from edge.dashboard.access.attempt_store import AttemptStore
@@ -268,6 +268,7 @@ def _lock_state_directory() -> Iterator[Path]:
 def _load_name(folder: Path) -> str:
     """Return this dashboard's name, created at the first start; its MQTT session depends on it."""
     path = folder / "dashboard-name"
+    make_private(path)
     try:
         name = path.read_text(encoding="ascii").strip()
         if name.isalnum() and len(name) == 16:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edge.common.paths import make_private
 from edge.outbox.tables import MAX_SEQ, DamagedError, PendingEvent, event_of, row_of
 
 #: The suffix of the file's name, after the name of the outbox.
@@ -84,10 +85,11 @@ class SequenceRecord:
 
     def _open(self, flags: int) -> int:
         # O_NONBLOCK: to open a FIFO would block until another program opens it as well.
-        descriptor = os.open(self.path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(self.path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise OSError(f"{self.path} is not a regular file")
+        make_private(self.path)
         return descriptor
 
     def _write(self, descriptor: int, recorded: Recorded) -> None:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from edge.common.clock import Moment
+from edge.common.paths import make_private
 from edge.outbox.event_age import oldest_kept_s
-from edge.outbox.file_place import FilePlace, special_file
+from edge.outbox.file_place import COMPANION_SUFFIXES, FilePlace, special_file
 from edge.outbox.tables import (
     COLUMNS,
     IDENTITY,
@@ -64,6 +65,8 @@ class OutboxFile:
             if path.exists() and path.stat().st_size < MIN_BYTES:
                 # SQLite would silently create a new database in such a file.
                 raise DamagedError(f"the outbox {path} is truncated")
+            for suffix in ("", *COMPANION_SUFFIXES):
+                make_private(path.with_name(path.name + suffix))
             self._db = sqlite3.connect(
                 path, timeout=0.2, isolation_level=None, check_same_thread=False
             )

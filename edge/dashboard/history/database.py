@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
 from edge.common.errors import UsageError, UserError
-from edge.common.paths import state_directory, user_path
+from edge.common.paths import make_private, state_directory, user_path
 from edge.dashboard.history.migrate import NewerSchemaError, upgrade_schema
 from edge.dashboard.history.tables import devices
 
@@ -98,7 +99,9 @@ def _parse_url(address: str) -> URL:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"cannot create the folder {folder}: {error.strerror}") from None
-        return URL.create("sqlite", database=str(folder / "dashboard.sqlite3"))
+        path = folder / "dashboard.sqlite3"
+        _make_files_private(path)
+        return URL.create("sqlite", database=str(path))
     try:
         url = make_url(address)
     except (sa.exc.ArgumentError, ValueError):
@@ -110,10 +113,18 @@ def _parse_url(address: str) -> URL:
     if backend == "sqlite":
         if not url.database or url.database == ":memory:":
             raise UsageError("`dashboard.database`: SQLite needs the path of a file")
-        return url.set(database=str(user_path(url.database)))
+        path = user_path(url.database)
+        _make_files_private(path)
+        return url.set(database=str(path))
     if backend in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     raise UsageError(f"`dashboard.database` must be sqlite or postgresql, not {backend!r}")
+
+
+def _make_files_private(database: Path) -> None:
+    """Keep other users from reading the files of an SQLite database of an earlier version."""
+    for suffix in ("", "-wal", "-shm"):
+        make_private(database.with_name(database.name + suffix))
 
 
 def _tune_sqlite(connection: Any, _record: Any) -> None:
