@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge.common.errors import UsageError, UserError
+from edge.common.secret_files import DIRECTORY_VARIABLE
 from edge.config.settings import Settings, change
 from edge.mqtt.broker import Broker
-from edge.mqtt.credentials import DIRECTORY_VARIABLE
 
 DEFAULT_HOST = "127.0.0.1"
 

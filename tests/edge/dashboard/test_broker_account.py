@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from edge.common.errors import UsageError, UserError
+from edge.common.secret_files import DIRECTORY_VARIABLE
 from edge.config.settings import Settings, change
 from edge.dashboard.broker_account import dashboard_broker
-from edge.mqtt.credentials import DIRECTORY_VARIABLE, PASSWORD_VARIABLE, USERNAME_VARIABLE
+from edge.mqtt.credentials import PASSWORD_VARIABLE, USERNAME_VARIABLE
 from tests.support.mqtt.certificates import Authority
 
 
