@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from edge.common.errors import UsageError
+from edge.common.errors import UsageError, printable
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,10 +33,10 @@ def load_toml(
     except OSError as error:
         raise UsageError(f"cannot read {description} {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:  # includes errors in TOML and in UTF-8
-        raise UsageError(f"{path} is not valid TOML: {error}") from None
+        raise UsageError(f"{path} is not valid TOML: {printable(str(error))}") from None
     mistakes = list(_unknown_keys(raw, schema, schema, "")) or list(_wrong_values(raw, schema, ""))
     if mistakes:
-        raise UsageError("\n".join(f"{path}: {mistake}" for mistake in mistakes))
+        raise UsageError("\n".join(f"{path}: {printable(mistake)}" for mistake in mistakes))
     try:
         return msgspec.convert(raw, schema), raw
     except msgspec.ValidationError as error:  # a required setting of the whole file is missing
@@ -109,6 +109,19 @@ def _wrong_values(raw: dict[str, Any], section: type, prefix: str) -> Iterator[s
             message, _, element = str(error).partition(" - at `$")
             name = f"{prefix}{key}{element.rstrip('`')}"
             yield f"`{name}`: {message[0].lower()}{message[1:]}"
+        else:
+            if _has_null(value):
+                yield f"`{prefix}{key}`: text with a null character, which no setting can contain"
+
+
+def _has_null(value: Any) -> bool:
+    """Return whether `value` contains text with a null character.
+
+    The system takes such a text neither as a path nor as a host name.
+    """
+    if isinstance(value, str):
+        return "\0" in value
+    return isinstance(value, list) and any(map(_has_null, value))
 
 
 def _wrong_section(raw: dict[str, Any], section: type, name: str) -> Iterator[str]:

@@ -87,3 +87,23 @@ def test_error_message_begins_with_the_setting() -> None:
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.convert({"address": "x", "lamp": {"watts": "y"}}, House)
     assert format_error(caught.value) == "`lamp.watts`: expected `int`, got `str`"
+
+
+def test_null_character_is_refused_in_each_text(tmp_path: Path) -> None:
+    """The system refuses paths and host names with a null character with a ValueError."""
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, "address = 'x\\u0000'\n[lamp]\ncolour = '\\u0000'\n".replace("'", '"'))
+    assert [line.partition(": ")[2] for line in str(caught.value).splitlines()] == [
+        f"`{name}`: text with a null character, which no setting can contain"
+        for name in ("address", "lamp.colour")
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ['"a\\nb" = 1', '"\\u001b[2J" = 1', 'address = "\\u001b"\n[lamp]\n"\\u0085" = 1']
+)
+def test_control_characters_of_the_file_are_escaped(tmp_path: Path, text: str) -> None:
+    """They could control the terminal, or look like another message."""
+    with pytest.raises(UsageError, match="unknown setting") as caught:
+        load(tmp_path, text)
+    assert str(caught.value).isprintable()
