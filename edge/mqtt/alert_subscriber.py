@@ -135,7 +135,7 @@ class AlertSubscriber:
     def _on_subscribe(
         self, _client: paho.Client, _data: Any, _mid: int, reasons: Any, _properties: Any
     ) -> None:
-        if reasons[0].is_failure:
+        if not reasons or reasons[0].is_failure:
             self._fail(
                 UserError(
                     f"the broker at {self._broker.address} does not let us read {self._topic}"

@@ -14,6 +14,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.common.errors import UserError
 from edge.config.settings import MqttSettings
+from edge.mqtt.bounded_client import BoundedClient
 from edge.mqtt.credentials import find_credentials
 from edge.mqtt.tls import Tls
 from edge.mqtt.tls_errors import (
@@ -131,7 +132,7 @@ def new_client(
     Raises UserError when a certificate file cannot be used any more.
     """
     is_mqtt_5 = protocol == MQTTProtocolVersion.MQTTv5
-    client = paho.Client(
+    client = BoundedClient(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=protocol,

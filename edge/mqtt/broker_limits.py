@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from paho.mqtt.properties import Properties
 
+from edge.common.errors import printable
+
 #: The values that MQTT 5 prescribes for a broker that announces none.
 DEFAULT_RECEIVE_MAXIMUM, DEFAULT_MAXIMUM_QOS = 65_535, 2
 
@@ -41,7 +43,7 @@ class BrokerLimits:
             bool(getattr(properties, "WildcardSubscriptionAvailable", True)),
             getattr(properties, "MaximumPacketSize", math.inf),
             getattr(properties, "ServerKeepAlive", None),
-            getattr(properties, "AssignedClientIdentifier", ""),
+            printable(getattr(properties, "AssignedClientIdentifier", "")),  # it is logged
         )
 
 

@@ -10,6 +10,7 @@ from edge.mqtt.alert_subscriber import AlertSubscriber, describe_event
 from edge.mqtt.broker import Broker
 from tests.support.mqtt.brokers import Mosquitto, Subscriber
 from tests.support.mqtt.event_payloads import END, START
+from tests.support.mqtt.limited_broker import LimitedBroker, Limits
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
@@ -72,3 +73,12 @@ def test_reconnects_after_broker_restart(mosquitto: Mosquitto) -> None:
 def test_unreachable_broker_is_reported() -> None:
     with pytest.raises(UserError, match="no broker at"):
         AlertSubscriber(Broker("127.0.0.1", free_port()), "maskpatrol", str).start()
+
+
+def test_answer_without_a_reason_code_is_a_refusal() -> None:
+    """Before, it ended paho's thread with a traceback, and the command waited in vain."""
+    server = LimitedBroker(Limits())
+    server.hostile_answers.append([b"\x20\x02\x00\x00", b"\x90\x02\x00\x01"])
+    with pytest.raises(UserError, match="does not let us read maskpatrol/"):
+        AlertSubscriber(server.broker, "maskpatrol", str).start()
+    server.close()

@@ -353,3 +353,10 @@ def test_commands_are_received_without_wildcards(
     server.send("maskpatrol/door1/cmd/pause", b"")
     wait_until(lambda: bool(server.bodies("pause")), "the reply")
     assert server.violations == []
+
+
+def test_control_characters_in_an_assigned_client_identifier_are_escaped() -> None:
+    """The identifier is logged, where they would look like another line."""
+    properties = Properties(PacketTypes.CONNACK)  # type: ignore[no-untyped-call]
+    properties.AssignedClientIdentifier = "a\n\x1b[2J"
+    assert BrokerLimits.from_properties(properties).client_id == r"a\n\x1b[2J"

@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
+import select
 import socket
 import struct
 import threading
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +25,8 @@ CONNECT, PUBLISH, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 8, 12, 14
 RECEIVE_MAXIMUM_EXCEEDED, PACKET_TOO_LARGE = 0x93, 0x95
 RETAIN_NOT_SUPPORTED, QOS_NOT_SUPPORTED, WILDCARD_NOT_SUPPORTED = 0x9A, 0x9B, 0xA2
 CLIENT_ID_REFUSED = 0x85
+#: How long a hostile broker waits for an answer to what it sent.
+HOSTILE_WAIT_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,9 @@ class LimitedBroker:
         #: The largest number of unacknowledged messages so far, over all connections.
         self.max_in_flight = 0
         self.links: list[_Link] = []
+        #: For each of the next connections, what a hostile broker sends: one part after each packet
+        #: of the client, or after `HOSTILE_WAIT_S` without one. Then it closes the connection.
+        self.hostile_answers: deque[Sequence[bytes]] = deque()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.broker = Broker("127.0.0.1", self._listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
@@ -128,6 +136,7 @@ class LimitedBroker:
 
     def close(self) -> None:
         self.acknowledging.set()
+        self._listener.shutdown(socket.SHUT_RDWR)  # ends `accept`
         self._listener.close()
         for link in self.links:
             link.close()
@@ -150,7 +159,8 @@ class _Link:
         self._server = server
         self._limits = server.limits
         self._client = client
-        self._stream = client.makefile("rb")
+        # Unbuffered, because an attack also reads from the socket itself.
+        self._stream = client.makefile("rb", buffering=0 if server.hostile_answers else -1)
         self._lock = threading.Lock()
         self._to_acknowledge: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self.is_mqtt_5 = False
@@ -167,20 +177,35 @@ class _Link:
     def serve(self) -> None:
         threading.Thread(target=self._acknowledge, daemon=True).start()
         with contextlib.suppress(EOFError, OSError):
-            while True:
-                head = self._read(1)[0]
-                size, shift = 0, 0
-                while True:
-                    byte = self._read(1)[0]
-                    size |= (byte & 127) << shift
-                    shift += 7
-                    if byte < 128:
-                        break
-                if not self._handle(head, self._read(size)):
-                    break
+            if self._server.hostile_answers:
+                self._attack(self._server.hostile_answers.popleft())
+            else:
+                while self._handle(*self._read_packet()):
+                    pass
         self.close()
         self._to_acknowledge.put(None)
+        self._stream.close()
         self._client.close()
+
+    def _attack(self, parts: Sequence[bytes]) -> None:
+        self._read_packet()  # CONNECT
+        for part in parts:
+            self._client.sendall(part)
+            if select.select([self._client], [], [], HOSTILE_WAIT_S)[0]:
+                self._client.recv(1 << 16)
+        self._client.shutdown(socket.SHUT_WR)
+        while self._client.recv(1 << 16):
+            pass
+
+    def _read_packet(self) -> tuple[int, bytes]:
+        head = self._read(1)[0]
+        size, shift = 0, 0
+        while True:
+            byte = self._read(1)[0]
+            size |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return head, self._read(size)
 
     def _read(self, size: int) -> bytes:
         data = self._stream.read(size)
