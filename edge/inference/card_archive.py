@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.common.errors import UserError
+from edge.common.errors import UserError, printable
 
 #: Bounds of an archive: a card has two files of a few kilobytes.
 MAX_FILES, MAX_FILE_BYTES, MAX_DIRECTORY_BYTES = 8, 1 << 20, 1 << 12
@@ -119,6 +119,6 @@ def _read_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 
 def _no_card(path: Path, reason: str) -> UserError:
     return UserError(
-        f"{path} has no model card ({reason}); convert it with `make convert`,"
+        f"{path} has no model card ({printable(reason)}); convert it with `make convert`,"
         " or use a model that ships with Mask Patrol"
     )

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from edge.common.errors import UserError
+from edge.common.errors import UserError, printable
 from edge.inference.card_archive import Attached
 
 CARD_NAME = "model.json"
@@ -55,7 +55,7 @@ def decode_card(raw: bytes, kind: type[CardT], path: Path) -> CardT:
         reason = str(error)
     except RecursionError:
         reason = "its values are nested too deeply"
-    raise UserError(f"the card of {path} is invalid: {reason}")
+    raise UserError(f"the card of {path} is invalid: {printable(reason)}")
 
 
 def require_undamaged(attached: Attached, flatbuffer_sha256: str | None, path: Path) -> None:

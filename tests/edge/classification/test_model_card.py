@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from edge.classification.model_card import Alert, Card, Framing, Input, attach_card, read_card
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model
+from edge.inference.card_archive import attach_files
 from edge.inference.model_file import digest
 from tests.support.models.mutations import without_digest
 
@@ -91,3 +92,16 @@ def test_shipped_model_has_a_correct_card() -> None:
     assert card.training_data
     # The licence of MaskedFace-Net forbids commercial use, so the shipped model must not use it.
     assert not any("maskedface" in source.name.lower() for source in card.training_data)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J"])
+def test_names_in_a_model_file_cannot_control_the_terminal(name: str) -> None:
+    card = msgspec.to_builtins(CARD)
+    fields = attach_files(b"", {"model.json": msgspec.json.encode({**card, name: 1})})
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, b"compressed" * 9)
+    for model in (fields, out.getvalue()):
+        with pytest.raises(UserError, match=r"model card|unknown field") as caught:
+            read_card(model, PATH)
+        assert str(caught.value).isprintable()

@@ -1,6 +1,7 @@
 """Load model files as the daemon does, and use each once; print a line of JSON per file.
 
-The arguments are pairs of a kind and a path. The script runs in a separate process, so that a
+The arguments are pairs of a kind and a path; without arguments, each line of standard input is a
+JSON array with such a pair. The script runs in a separate process, so that a
 damaged file that crashes native code does not end the tests.
 """
 
@@ -44,16 +45,24 @@ KINDS: dict[str, Callable[[str], None]] = {
 }
 
 
+def load(kind: str, path: str) -> None:
+    """Load a file and use it; print the result."""
+    error = ""
+    try:
+        KINDS[kind](path)
+    except UserError as failure:
+        error = str(failure)
+    sys.stdout.write(json.dumps({"kind": kind, "error": error}) + "\n")
+    sys.stdout.flush()
+
+
 def main(arguments: list[str]) -> None:
     """Load the files one after the other."""
     for kind, path in zip(arguments[::2], arguments[1::2], strict=True):
-        error = ""
-        try:
-            KINDS[kind](path)
-        except UserError as failure:
-            error = str(failure)
-        sys.stdout.write(json.dumps({"kind": kind, "error": error}) + "\n")
-        sys.stdout.flush()
+        load(kind, path)
+    if not arguments:
+        for line in sys.stdin:
+            load(*json.loads(line))
 
 
 if __name__ == "__main__":
