@@ -8,8 +8,6 @@ digest in a child process first, and one with a digest runs only if the digest f
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,9 +20,9 @@ from edge.common.paths import shipped_detector, shipped_model
 from edge.detection.detector_card import DetectorCard, read_detector_card
 from edge.inference.card_archive import attach_files, read_attached
 from edge.inference.model_file import CARD_NAME
-from tests.support.cli_process import environment
+from tests.support.fuzz.child_process import ChildProcess
 from tests.support.fuzz.damage import damaged
-from tests.support.fuzz.fuzzer import Fuzzer, memory_mb
+from tests.support.fuzz.fuzzer import Fuzzer
 from tests.support.fuzz.refusals import refusal
 from tests.support.models.mutations import ARCHIVE_BYTES, GRAPH_BYTES, without_digest
 
@@ -87,54 +85,20 @@ def test_card_is_read_or_refused(fuzzer: Fuzzer, kind: str) -> None:
     )
 
 
-class Loader:
-    """A process that loads model files as the daemon does."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "damaged.tflite"
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.models.load_models"],
-            env=environment(folder),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def load(self, kind: str, model: bytes) -> str:
-        """Return why a model is refused, empty if it was used; the process must survive."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._path.write_bytes(model)
-        self._process.stdin.write(json.dumps([kind, str(self._path)]) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        assert line, f"the process has ended with code {self._process.wait()}"
-        assert memory_mb("VmHWM", self._process.pid) < MAX_LOADER_MB
-        return str(json.loads(line)["error"])
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-
 @pytest.mark.parametrize("kind", READERS)
 def test_model_is_used_or_refused(fuzzer: Fuzzer, kind: str, tmp_path: Path) -> None:
-    """A process that crashed is replaced, so that Hypothesis can find the simplest such file."""
     content = SHIPPED[kind].read_bytes()
     old = without_digest(content)
-    loaders = [Loader(tmp_path)]
+    path = tmp_path / "damaged.tflite"
+    loader = ChildProcess("tests.support.models.load_models", tmp_path, MAX_LOADER_MB)
 
     def check(model: bytes) -> None:
-        try:
-            error = loaders[-1].load(kind, model)
-        except AssertionError:
-            loaders[-1].close()
-            loaders.append(Loader(tmp_path))
-            raise
+        path.write_bytes(model)
+        error = loader.ask(json.dumps([kind, str(path)]))["error"]
         assert error.isprintable(), ascii(error)
 
     spans = [(0, GRAPH_BYTES), (-ARCHIVE_BYTES, len(old)), (0, len(old))]
     try:
         fuzzer.run(check, damaged([old, content], spans), [old, content], examples=5, share=0.3)
     finally:
-        loaders[-1].close()
+        loader.close()
