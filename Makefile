@@ -140,6 +140,10 @@ lock: $(VENV)/.venv ## Update the pinned wheels of the bundle after a change of 
 	@$(PIP) uv
 	@$(SYSTEMD_PYTHON) -m bundle.lock
 
+audit: $(VENV)/.venv ## Report the known vulnerabilities of the packages that devices get
+	@$(PIP) pip-audit 2>/dev/null || { echo "make audit: pip-audit cannot be installed: is there a package index with it?" >&2; exit 2; }
+	@$(SYSTEMD_PYTHON) -m bundle.audit
+
 image: $(VENV)/.image ## Make an SD card image from BASE=raspios-lite.img.xz and CONFIG=site.toml: mask-patrol.img
 	@test -n "$(BASE)" -a -n "$(CONFIG)" || { echo "make image: name both, e.g. make image BASE=raspios-lite.img.xz CONFIG=site.toml (systemd/site.example.toml explains it)" >&2; exit 2; }
 	@$(MAKE) --no-print-directory bundle
@@ -253,4 +257,4 @@ $(VENV)/.dev: $(VENV)/.train
 	@$(PIP) --editable '.[broker,metrics,dashboard,postgres,image,train,dev]'
 	@touch $@ $(VENV)/.unit
 
-.PHONY: bench broker-tools bundle card-tools check clean compare convert dashboard dataset demo emulator evaluate evaluate-detector explore firstrun flash frontier help image install lint lock pi-test run soak test test-tools train train-detector uninstall unit
+.PHONY: audit bench broker-tools bundle card-tools check clean compare convert dashboard dataset demo emulator evaluate evaluate-detector explore firstrun flash frontier help image install lint lock pi-test run soak test test-tools train train-detector uninstall unit

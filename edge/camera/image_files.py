@@ -11,6 +11,10 @@ from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+#: How the contents of these files begin: JPEG, PNG, BMP, and TIFF in both byte orders. OpenCV can
+#: decode more formats, which cameras do not use and whose decoders have had vulnerabilities:
+#: JPEG 2000 in 4.11 (CVE-2025-53644).
+PICTURE_STARTS = (b"\xff\xd8", b"\x89PNG", b"BM", b"II*\0", b"MM\0*")
 JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8", 0xDA, b"\xff\xd9"
 
 
@@ -32,8 +36,12 @@ def read_image(path: Path) -> Pixels:
 def decode_image(raw: bytes, name: str) -> Pixels:
     """Return the picture in `raw` as `read_image` does; error messages call it `name`.
 
-    Raises UserError when `raw` is not a picture, or is too large to decode.
+    Raises UserError when `raw` is not a picture of a known format, or is too large to decode.
     """
+    if raw and not raw.startswith(PICTURE_STARTS) and not _is_webp(raw):
+        raise UserError(
+            f"{name} is not a picture that can be read: it is none of JPEG, PNG, WebP, BMP or TIFF"
+        )
     try:
         image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR) if raw else None
     except cv2.error as error:
@@ -55,9 +63,13 @@ def is_cut_off(raw: bytes) -> bool:
         return scan is None or raw.find(JPEG_END, scan) < 0
     if raw.startswith(b"\x89PNG"):
         return b"IEND" not in raw[-1024:]
-    if raw[:4] == b"RIFF" and raw[8:12] == b"WEBP":
+    if _is_webp(raw):
         return len(raw) < 8 + int.from_bytes(raw[4:8], "little")
     return False
+
+
+def _is_webp(raw: bytes) -> bool:
+    return raw[:4] == b"RIFF" and raw[8:12] == b"WEBP"
 
 
 def _first_scan(raw: bytes) -> int | None:

@@ -64,3 +64,19 @@ def test_thumbnail_end_does_not_end_the_picture() -> None:
 
 def test_other_formats_are_not_checked_for_truncation() -> None:
     assert not is_cut_off(b"BM")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".webp", ".tif"])
+def test_formats_of_pictures_are_decoded(suffix: str) -> None:
+    raw = cv2.imencode(suffix, flat(90))[1].tobytes()
+    assert decode_image(raw, "x").shape == flat(90).shape
+
+
+@pytest.mark.parametrize("suffix", [".jp2", ".hdr", ".ppm", ".sr", ".pam", ".pfm"])
+def test_other_formats_reach_no_decoder(suffix: str) -> None:
+    """Decoders of rare formats have vulnerabilities, as that of JPEG 2000 in OpenCV 4.11."""
+    pixels = flat(90).astype(np.float32) if suffix in (".hdr", ".pfm") else flat(90)
+    raw = cv2.imencode(suffix, pixels)[1].tobytes()
+    assert cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR) is not None
+    with pytest.raises(UserError, match="none of JPEG, PNG, WebP, BMP or TIFF"):
+        decode_image(raw, "x")
