@@ -18,20 +18,28 @@ MAX_RECEIVED_BYTES = 4 << 20
 MAX_UNSENT_PACKETS = 5000
 #: The bits of a PUBLISH that hold its QoS, and their value for QoS 2.
 QOS_BITS, QOS_2 = 0b0110, 0b0100
-PUBLISH, TYPE_BITS = 0x30, 0xF0
+CONNACK, PUBLISH, SUBACK, TYPE_BITS = 0x20, 0x30, 0x90, 0xF0
 
 
 class BoundedClient(paho.Client):
     """A client that ends the connection to a broker that would fill its memory.
 
     It subscribes with QoS 0 and 1 only, so no broker needs to send a message of QoS 2; paho would
-    keep each of them until the broker releases it.
+    keep each of them until the broker releases it. It subscribes once per connection, so that one
+    CONNACK and one SUBACK are enough; each causes an item in a queue.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Take the arguments of `paho.mqtt.client.Client`."""
         super().__init__(*arguments, **options)
         self._warned = False
+        self._answered: set[int] = set()
+
+    def reconnect(self) -> MQTTErrorCode:
+        """Open the next connection; `connect` calls this as well."""
+        self._warned = False
+        self._answered.clear()
+        return super().reconnect()
 
     def _sock_recv(self, bufsize: int) -> bytes:
         """Read from the socket; raises OSError, which ends the connection, in a large packet."""
@@ -43,7 +51,13 @@ class BoundedClient(paho.Client):
 
     def _packet_handle(self) -> MQTTErrorCode:
         command = self._in_packet["command"]
-        if command & TYPE_BITS == PUBLISH and command & QOS_BITS == QOS_2:
+        kind = command & TYPE_BITS
+        if kind in self._answered:
+            self._warn("a second answer to CONNECT or SUBSCRIBE")
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        if kind in (CONNACK, SUBACK):
+            self._answered.add(kind)
+        if kind == PUBLISH and command & QOS_BITS == QOS_2:
             self._warn("a message of QoS 2, to which nothing is subscribed")
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
         if len(self._out_packet) > MAX_UNSENT_PACKETS:

@@ -53,7 +53,6 @@ CONNACKS = {"5": packet(CONNACK, b"\x01\x00\x00"), "3.1.1": packet(CONNACK, b"\x
 #: Packets that end no connection of a client, whether they are valid or not.
 HARMLESS = [
     packet(SUBACK, b"\x00\x01\x00\x01"),
-    packet(SUBACK, b"\x00\x01\x01"),
     packet(0x40, b"\x00\x63"),
     packet(0x50, b"\x00\x63"),
     packet(0x70, b"\x00\x63"),
@@ -74,6 +73,7 @@ ENDING = [
     packet(CONNACK, b"\x00\x01"),
     packet(CONNACK, b"\x00\x87\x00"),
     packet(SUBACK, b"\x00\x01"),
+    packet(SUBACK, b"\x00\x01\x01"),
     packet(SUBACK, b"\x00\x01\x00\x87\x80\x01\x01\x01"),
     packet(0x40, b"\x00\x02\x97\x00"),
     packet(0x62, b"\x00\x02"),
@@ -159,6 +159,8 @@ def test_daemon(fuzzer: Fuzzer, version: str, tmp_path: Path, tracebacks: Traceb
         server.hostile_answers.append(attack)
         broker = Broker("127.0.0.1", server.broker.port, version=version)
         publisher = Publisher(broker, Topics("maskpatrol", "door1"), outbox)
+        for left in outbox.pending(0, SENT):  # of a check that failed
+            outbox.remove(left.seq)
         seqs = [outbox.put({"n": n}) for n in range(SENT)]
         publisher.start()
         try:

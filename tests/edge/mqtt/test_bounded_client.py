@@ -52,8 +52,10 @@ def listener() -> Iterator[socket.socket]:
         (messages(0x34), True),
         (b"\xc0\x00" * (2 * MAX_UNSENT_PACKETS), False),
         (messages(0x32), False),
+        (CONNACK * 10_000, True),
+        (b"\x90\x03\x00\x01\x01" * 10_000, True),
     ],
-    ids=["large packet", "QoS 2", "pings", "QoS 1"],
+    ids=["large packet", "QoS 2", "pings", "QoS 1", "CONNACK", "SUBACK"],
 )  # fmt: skip
 def test_connection_ends_before_memory_is_filled(
     listener: socket.socket,
