@@ -3,37 +3,35 @@
 Each measure below is mapped to a weight that rises linearly from 0, at a value where a face is no
 evidence, to 1, at a value where it is visible well enough. The weight of a reading is the smallest
 of these weights. The values were chosen by measurements with the shipped 2-class model on held-out
-photographs: 376 bare and 575 masked faces, of which those at least 64 px wide (102 and 207) were
+photographs: 335 bare and 543 masked faces, of which those at least 64 px wide (134 and 274) were
 degraded step by step. The percentages below are the shares of the bare faces that still reach the
-alert threshold; without degradation the share is 96%. Of the masked faces only 0 to 4% reach the
+alert threshold; without degradation the share is 96%. Of the masked faces only 0 to 3% reach the
 threshold, however degraded they are: poor visibility makes bare faces look masked, but does not
 make masked faces look bare.
 
-- Small faces: the share is 94% with boxes of 26 px and more, 83% with boxes of 21 to 26 px, and
-  half (of 4 faces) with smaller ones. For sharp faces that were scaled down to 16 px, the share is
-  still 94%.
+- Small faces: the share is 94 to 96% with boxes of 32 px and more, 100% (of 24 faces) with boxes of
+  26 to 32 px, and 8 of 9 faces with smaller ones. For sharp faces that were scaled down to 16 px,
+  the share is 93%.
 - Faces cut off by the lower edge of the frame: the share is 96% if a tenth of the box is cut off,
-  90% if a fifth is, and 36% if three tenths are, because the mouth is then no longer visible.
+  89% if a fifth is, and 49% if three tenths are, because the mouth is then no longer visible.
 - Faces cut off at a side or at the top: if three tenths of the box are cut off, the share is 94% at
-  a side and 92% at the top; if half of the box is cut off, the share is 75% at a side and 72% at
+  a side and 93% at the top; if half of the box is cut off, the share is 69% at a side and 55% at
   the top.
-- Dark faces (with less light, but the unchanged noise of the camera): the share is 94% at a mean
-  grey level of 24, 85% at 18, 61% at 13, and 22% at 9.
-- Faces with low contrast, as in fog or against the light: the share is 87% at a standard deviation
-  of 10 grey levels, 24% at 5, and zero at 3.
-- Overexposed faces: the share is 88% if half of the face is white, 69% if two thirds are, and 59%
+- Dark faces (with less light, but the unchanged noise of the camera, of 3 grey levels): the share
+  is 93% at a mean grey level of 9, 87% at 7, 80% at 5, 70% at 4, and 43% at 3.
+- Faces with low contrast, as in fog or against the light: at a mean grey level of 128, the share is
+  90% at a standard deviation of 8 grey levels, 82% at 6, 72% at 5, 52% at 4, and 22% at 3. In the
+  dark the standard deviation falls with the light, and does no harm beyond that of the dark: so it
+  is compared with the mean.
+- Overexposed faces: the share is 85% if half of the face is white, 74% if two thirds are, and 67%
   if three quarters are.
-- Blurred faces: the share is 92% if the face is out of focus by 6% of its width (sharpness 0.12),
-  82% if it is out of focus by 10% (sharpness 0.034), and 54% if by 16% (sharpness 0.013). Motion
+- Blurred faces: the share is 90% if the face is out of focus by 6% of its width (sharpness 0.11),
+  78% if it is out of focus by 10% (sharpness 0.032), and 59% if by 16% (sharpness 0.012). Motion
   blur reduces the measured sharpness less than defocus, and does less harm.
 - Boxes with little support: of the boxes with the smallest support that the cascade returns (4),
   half contain a face; of those with a support of 5 to 8, three quarters do; from 9 on, nine tenths;
   and from 13 on, all but one in 300. `edge.tracking.track_state` handles boxes that are much larger
   or smaller than their track.
-
-For all degradations together (9,000 crops, most of them degraded), the share of the bare faces that
-reach the threshold is 31% at weight 0, 74% at weights up to 0.5, 90% at larger weights, and 94% at
-full weight. At the same weights, 46%, 10%, 5% and 3% of the bare faces look masked.
 """
 
 from __future__ import annotations
@@ -53,8 +51,8 @@ from edge.detection.face_detector import Face
 WIDTH_SHARES = 0.15, 0.27  # of the model's input width: 14 and 26 of 96 px
 CUT_OFF_BELOW = 0.3, 0.1  # of the box
 CUT_OFF_BESIDE = 0.5, 0.2  # of the box, at the top, left or right
-LUMAS = 8.0, 24.0  # mean grey level, 0 to 255
-SPREADS = 4.0, 12.0  # standard deviation of the grey levels
+LUMAS = 3.0, 9.0  # mean grey level, 0 to 255
+CONTRASTS = 0.025, 0.065  # standard deviation of the grey levels divided by their mean
 WHITES = 0.8, 0.3  # share of the pixels that are white
 SHARPNESSES = 0.015, 0.1
 #: Neighbouring detections of the cascade. A face has at least 4 of them (a detection and the 3 of
@@ -78,6 +76,7 @@ APPEARANCE_PX = 16
 class Quality:
     """The measures of one face; shares are 0 to 1, grey levels 0 to 255.
 
+    `luma` is the mean grey level, and `contrast` the standard deviation divided by the mean.
     `sharpness` is the variance of the Laplacian divided by that of the grey levels, in the middle
     of the face, scaled to 16 px. `cut_off_below` is the share of the box that is cut off by the
     lower edge of the frame, and `cut_off_beside` is the largest share that another edge cuts off.
@@ -87,7 +86,7 @@ class Quality:
     cut_off_below: float
     cut_off_beside: float
     luma: float
-    spread: float
+    contrast: float
     white: float
     sharpness: float
     support: float
@@ -100,7 +99,7 @@ class Quality:
             _ramp(self.cut_off_below, *CUT_OFF_BELOW),
             _ramp(self.cut_off_beside, *CUT_OFF_BESIDE),
             _ramp(self.luma, *LUMAS),
-            _ramp(self.spread, *SPREADS),
+            _ramp(self.contrast, *CONTRASTS),
             _ramp(self.white, *WHITES),
             _ramp(self.sharpness, *SHARPNESSES),
             _ramp(self.support, *SUPPORTS),
@@ -125,7 +124,7 @@ def measure_quality(face: Face, crop_rgb: Pixels, size_px: tuple[int, int]) -> Q
         cut_off_below=below,
         cut_off_beside=beside,
         luma=luma,
-        spread=spread,
+        contrast=spread / max(1.0, luma),
         white=white,
         # The lower bound of 1 keeps the noise of a flat crop from looking like detail.
         sharpness=detail**2 / max(1.0, structure**2),

@@ -13,17 +13,17 @@ from edge.bench.footage import people
 from edge.bench.measure import one_opencv_thread
 from edge.bench.our_pipeline import Ours
 from edge.bench.stage_costs import WHOLE, StageCosts
-from edge.config.settings import load_settings
+from edge.config.settings import change, load_settings
 
 
-def main(counted: str, frames: int) -> None:
+def main(counted: str, frames: int, kind: str) -> None:
     with Path(counted).open("rb") as file:
         memory = mmap.mmap(file.fileno(), 8, mmap.MAP_SHARED, mmap.PROT_READ)
 
     def executed() -> float:
         return float(struct.unpack("<Q", memory[:8])[0])
 
-    settings = load_settings(None)
+    settings = change(load_settings(None), detector={"kind": kind})
     with one_opencv_thread():
         ours = Ours(settings)
         costs = StageCosts(wall=executed, cpu=executed)
@@ -43,4 +43,4 @@ def main(counted: str, frames: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])

@@ -61,8 +61,8 @@ def test_worst_measure_decides_the_weight() -> None:
         {"width_share": 0.1},
         {"cut_off_below": 0.4},
         {"cut_off_beside": 0.6},
-        {"luma": 5.0},
-        {"spread": 2.0},
+        {"luma": 2.0},
+        {"contrast": 0.02},
         {"white": 0.9},
         {"sharpness": 0.01},
     ):
@@ -89,10 +89,15 @@ def test_blurred_faces_lose_weight(frame: Pixels) -> None:
 
 
 def test_dark_and_overexposed_faces_lose_weight(frame: Pixels) -> None:
-    assert weight(scaled(frame, 0.03)) == 0.0
-    assert 0.0 < weight(scaled(frame, 0.12)) < 1.0
-    assert weight(scaled(frame, 0.5)) == 1.0
+    assert weight(scaled(frame, 0.01)) == 0.0
+    assert 0.0 < weight(scaled(frame, 0.05)) < 1.0
+    assert weight(scaled(frame, 0.12)) == 1.0
     assert weight(scaled(frame, 12.0)) < 0.2
+
+
+def test_fog_loses_weight(frame: Pixels) -> None:
+    weights = [weight(np.uint8(128) + scaled(frame, factor)) for factor in (0.02, 0.1, 0.4)]
+    assert weights[0] == 0.0 < weights[1] < weights[2] == 1.0
 
 
 def test_faces_cut_off_by_the_frame_lose_weight(frame: Pixels) -> None:
