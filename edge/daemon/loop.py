@@ -140,7 +140,8 @@ class Loop:
         with self._reports.times.measure("frame"):
             if not self._was_paused:
                 events = path.pipeline.process(frame)
-                path.view.show(View(frame, path.pipeline.alert_boxes(self._now_s)))
+                if path.pipeline.has_searched:
+                    path.view.show(View(frame, path.pipeline.alert_boxes(self._now_s)))
                 for event in events:
                     path.writer.write(event, frame.captured_at_s)
                     path.snapshots.save_alert(event, frame)

@@ -38,18 +38,18 @@ REPEAT_AFTER_S = 0.3
 #: in one search without seams.
 MAX_PARTIAL_SHARE = 0.75
 #: Reach of the search around the predicted box of a tracked face, in face widths; its increase per
-#: second since the previous frame; and its maximum. A brisk walk moves a head by one and a half of
-#: its widths a second, most of which is predicted; the head of a person who walks towards the
-#: camera becomes larger by a third within a fifth of a second.
+#: second since the previous frame; and its maximum. A walk across the frame moves a head by up to
+#: nine of its widths a second, most of which is predicted; the head of a person who walks towards
+#: the camera becomes larger by a third within a fifth of a second.
 NEAR_REACH, NEAR_REACH_PER_S, MAX_NEAR_REACH = 0.3, 1.0, 0.8
 #: Reach of the wide search for a tracked face that was not found within `MAX_NEAR_REACH`.
 FAR_REACH = 1.5
 #: If more faces than this are tracked, a finder that takes the same time for any search searches
 #: the whole frame instead: the follower takes its time for each of them.
 MAX_FOLLOWED = 1
-#: With more faces than this tracked, and nothing to be decided about them, shortest time between
-#: two searches: every second frame at 10 frames a second. Trackers bridge longer gaps, and while
-#: one face is followed, newcomers are searched no more often either.
+#: With more faces than `MAX_FOLLOWED` tracked, and nothing to be decided about them, shortest time
+#: between two searches: every second frame at 10 frames a second. The tracker bridges longer gaps.
+#: While one face is followed, newcomers beside it may wait longer: up to `BODIES_EVERY_S`.
 CROWD_EVERY_S = 0.15
 #: In a still scene the whole frame is searched after this time, and again whenever the time
 #: without motion has doubled, at the latest after `detector.rest_every_s`.
@@ -69,6 +69,8 @@ class FaceSearch:
         self._repeat: MotionMask | None = None
         self._repeat_s = 0.0
         self._moved_s = self._at_s = float("-inf")
+        #: Whether the last frame was not searched although people are tracked.
+        self.has_skipped = False
         #: The number of frames of each kind of search.
         self.counts: dict[SearchKind, int] = dict.fromkeys(SEARCH_KINDS, 0)
         self.change(detector, settings)
@@ -91,10 +93,13 @@ class FaceSearch:
         tracked faces should be; `settled` means that nothing is to be decided about them.
         """
         at_s = frame.captured_at_s
+        self.has_skipped = False
         if self._settings.full_every_s == 0.0:
             return self._search_in_full(frame)
         changed = self._motion.update(thumbnail, at_s)
-        if settled and len(predicted) > MAX_FOLLOWED and at_s - self._at_s < CROWD_EVERY_S:
+        is_crowd = settled and len(predicted) > MAX_FOLLOWED
+        self.has_skipped = is_crowd and at_s - self._at_s < CROWD_EVERY_S
+        if self.has_skipped:
             self.counts["none"] += 1
             return []
         reach = NEAR_REACH + NEAR_REACH_PER_S * max(0.0, at_s - self._at_s)

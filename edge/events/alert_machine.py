@@ -52,14 +52,15 @@ class _AlertState:
     `latest` is the track in the newest frame; `assessed` is the track in the last frame that
     brought new evidence. Later readings may have had no weight, because the face was not clearly
     visible, or the evidence may have been dropped after a change of the model. `has_alerted` is
-    also set if the alert was left out because the thing is known; `was_masked` is set once the face
-    has certainly been masked.
+    also set if the alert was left out because the thing is known, and then `is_left_out` is, too;
+    `was_masked` is set once the face has certainly been masked.
     """
 
     latest: Track
     assessed: Track
     stillness: Stillness
     has_alerted: bool = False
+    is_left_out: bool = False
     was_masked: bool = False
     episode: str | None = None
     label: str = ALERT_LABEL
@@ -108,6 +109,14 @@ class AlertMachine:
             if person.episode is not None and person.latest.last_seen_s >= now_s
         )
 
+    def is_decided(self, track: Track) -> bool:
+        """Whether no alert about the person of `track`, who has evidence, is to start or to end."""
+        person = self._people.get(track.number)
+        score = track.score(self._settings.alert_on)
+        if person is not None and person.episode is not None:
+            return score >= RELEASE_SHARE * self._threshold
+        return score < self._threshold or (person is not None and person.is_left_out)
+
     def update(
         self, tracks: Sequence[Track], now_s: float, size_px: tuple[int, int]
     ) -> list[Event]:
@@ -135,7 +144,8 @@ class AlertMachine:
             person.was_masked |= self._looks_masked(track)
             if person.episode is None and self._is_bare(track):
                 person.has_alerted = True
-                if not self._is_known(person):
+                person.is_left_out = self._is_known(person)
+                if not person.is_left_out:
                     events.append(self._start(person, now_s))
             elif person.episode is not None and self._is_masked(person, now_s):
                 events.append(self._end(person, now_s, "masked"))

@@ -23,6 +23,10 @@ from edge.tracking.track import Reading, Track
 from edge.tracking.tracker import Tracker
 from edge.tracking.zone import Zone
 
+#: With a shorter `tracker.leave_after_s`, every frame is searched: two frames without a search, of
+#: which each follows the previous one after up to 0.3 s, must end no track.
+MIN_LEAVE_AFTER_S = 0.6
+
 
 class Pipeline:
     """All stages between the camera and the outbox; the same frames give the same events."""
@@ -92,7 +96,7 @@ class Pipeline:
             if self._cuts.is_cut(thumbnail, now_s):
                 self.reset_tracks()
             predicted = self._tracker.predict_boxes(now_s)
-            found = self._search.find(frame, thumbnail, predicted, self._is_settled())
+            found = self._search.find(frame, thumbnail, predicted, self._may_skip())
             faces = [face for face in found if self._zone.contains_face(face.box_px, size_px)]
         with self._times.measure("classify"):
             readings = self._readings(faces, frame)
@@ -129,6 +133,14 @@ class Pipeline:
         return self._alerts.alert_boxes(now_s)
 
     @property
+    def has_searched(self) -> bool:
+        """Whether the last frame was searched as far as needed, so that the tracks show it.
+
+        It is False for a frame that was left out while a crowd is in view.
+        """
+        return not self._search.has_skipped
+
+    @property
     def work_counts(self) -> Mapping[str, int]:
         """The number of frames by how they were searched (`edge.detection.face_search.SearchKind`),
         and the number of faces that needed no classification (`unclassified`)."""
@@ -140,14 +152,17 @@ class Pipeline:
         """The counts of people, as part of the `state` message."""
         return self._people.body()
 
-    def _is_settled(self) -> bool:
-        """Whether nothing is to be decided about the people who are tracked."""
-        rule = self._decision_rule()
-        return all(rule.is_settled(track) for track in self.tracks)
+    def _may_skip(self) -> bool:
+        """Whether frames without a search would delay no decision and end no track."""
+        if self._settings.tracker.leave_after_s < MIN_LEAVE_AFTER_S:
+            return False
+        return all(self._is_settled(track) for track in self.tracks)
 
-    def _decision_rule(self) -> DecisionRule:
+    def _is_settled(self, track: Track) -> bool:
+        """Whether nothing is to be decided about `track`."""
         events = self._settings.events
-        return DecisionRule(tuple(events.alert_on), self._threshold, events.min_readings)
+        rule = DecisionRule(tuple(events.alert_on), self._threshold, events.min_readings)
+        return rule.is_settled(track) and self._alerts.is_decided(track)
 
     def _readings(self, faces: Sequence[Face], frame: Frame) -> list[Reading]:
         """Return a reading of each face, classified if that can still change a decision."""
@@ -155,7 +170,7 @@ class Pipeline:
         known = {track.number: track for track in self.tracks}
         numbers = self._tracker.match([face.box_px for face in faces], at_s)
         tracks = [None if number is None else known.get(number) for number in numbers]
-        chosen = faces_to_classify(tracks, at_s, self._decision_rule())
+        chosen = faces_to_classify(tracks, at_s, self._is_settled)
         self._unclassified += len(faces) - len(chosen)
         return [
             self._classify(face, frame) if index in chosen else Reading(face.box_px, None, at_s)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edge.tracking.track import Track
 
-#: A person whose evidence is unanimous is classified again after this time, which is short enough
-#: to notice within `events.masked_after_s` that a mask was put on or taken off.
+#: A person about whom nothing is to be decided is classified again after this time, which is short
+#: enough to notice within `events.masked_after_s` that a mask was put on or taken off.
 RECLASSIFY_AFTER_S = 0.3
-#: At most this many people whose evidence is unanimous are classified again in one frame, those
-#: with the oldest evidence first. It bounds the cost of a crowd: at 5 searches a second, each of 20
-#: people is classified once a second.
+#: At most this many such people are classified in one frame, those first whose last classification
+#: is the oldest. It bounds what a crowd costs once everybody is decided: at 5 searches a second,
+#: each of 20 people is classified once a second, and a change is noticed later than in a group.
 MAX_RECLASSIFIED = 4
 #: Scores between these shares of the alert threshold may still change a decision.
 DOUBTFUL_SHARES = 0.6, 1.0
@@ -40,17 +40,18 @@ class DecisionRule:
 
 
 def faces_to_classify(
-    tracks: Sequence[Track | None], at_s: float, rule: DecisionRule
+    tracks: Sequence[Track | None], at_s: float, is_settled: Callable[[Track], bool]
 ) -> frozenset[int]:
     """Return the indices of the faces to classify at `at_s`.
 
-    `tracks` has the track of each face; None is a face that has no track yet.
+    `tracks` has the track of each face; None is a face that has no track yet. `is_settled` returns
+    whether nothing is to be decided about a track.
     """
     chosen, due = set(), []
     for index, track in enumerate(tracks):
-        if track is None or not rule.is_settled(track):
+        if track is None or not is_settled(track):
             chosen.add(index)
-        elif at_s - track.last_evidence_s >= RECLASSIFY_AFTER_S:
-            due.append((track.last_evidence_s, index))
+        elif at_s - track.classified_s >= RECLASSIFY_AFTER_S:
+            due.append((track.classified_s, index))
     chosen.update(index for _, index in sorted(due)[:MAX_RECLASSIFIED])
     return frozenset(chosen)

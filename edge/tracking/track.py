@@ -47,8 +47,9 @@ class Track:
     """One person as of the newest frame.
 
     `evidence` holds the readings of the smoothing window that have a weight above 0, oldest
-    first; `sightings` is the number of all readings since the first; times are on the clock of
-    the frames.
+    first; `sightings` is the number of all readings since the first; `classified_s` is the time of
+    the last classification, whether it became evidence or not, and minus infinity without one.
+    Times are on the clock of the frames.
     """
 
     number: int
@@ -57,6 +58,7 @@ class Track:
     last_seen_s: float
     evidence: tuple[Reading, ...]
     sightings: int
+    classified_s: float = -math.inf
 
     @property
     def readings(self) -> int:

@@ -15,13 +15,13 @@ from edge.tracking.track import Reading, Track
 #: Largest distance, in face widths, between a face and the predicted position of its track, before
 #: the increase for the time since the track was last seen.
 REACH = 0.8
-#: Increase of the largest distance per second since the track was last seen: a brisk walk across
-#: the frame moves a head by about one and a half of its widths a second.
+#: Increase of the largest distance per second since the track was last seen, for people who start
+#: to walk towards the camera, turn, or sway.
 REACH_PER_S = 1.5
 #: Speed in face widths per second that a person can have or lose between two frames: a walk across
 #: the frame, of 1.4 m/s, with boxes 0.16 m wide. A person who has been seen once may walk at this
 #: speed, and one who walks may stop.
-FIRST_SPEED = 9.0
+WALKING_SPEED = 9.0
 #: Maximum of the increased distance: a face farther away belongs to another person, however long
 #: the gap.
 MAX_REACH = 1.8
@@ -50,8 +50,8 @@ class TrackState:
     """One person who is being tracked.
 
     `own_box_s` is the time of the last box that belonged to this person alone; `hidden_s` is the
-    last time at which the person was regarded as hidden behind another person; `window` holds the
-    evidence, oldest first.
+    last time at which the person was regarded as hidden behind another person; `classified_s` is
+    that of the last classification; `window` holds the evidence, oldest first.
     """
 
     number: int
@@ -61,6 +61,7 @@ class TrackState:
     own_box_s: float
     motion: AlphaBetaFilter
     hidden_s: float = -math.inf
+    classified_s: float = -math.inf
     sightings: int = 0
     window: deque[Reading] = field(default_factory=deque)
 
@@ -69,11 +70,9 @@ class TrackState:
 
         `at_s` is the time of all of them; the cost is infinite if a face cannot match.
         """
-        expected = self.motion.place(at_s)
-        speed = self.motion.speed
-        turn = FIRST_SPEED if speed is None else min(speed, FIRST_SPEED)
-        gap_s = at_s - self.own_box_s
-        reach = min(MAX_REACH, REACH + (REACH_PER_S + turn) * gap_s)
+        expected, speed = self.motion.place(at_s), self.motion.speed
+        change = WALKING_SPEED if speed is None else min(speed, WALKING_SPEED)
+        reach = min(MAX_REACH, REACH + (REACH_PER_S + change) * (at_s - self.own_box_s))
         costs = []
         for place in places:
             growth, off = abs(log_growth(expected, place)), distance(expected, place)
@@ -97,6 +96,7 @@ class TrackState:
         self.sightings += 1
         self.box_px = reading.box_px
         self.last_seen_s = self.own_box_s = reading.at_s
+        self._note_classification(reading)
         if reading.scores is not None and reading.weight > 0.0 and not odd:
             self.window.append(reading)
         self._drop_old_evidence(reading.at_s - settings.window_s, min_weight)
@@ -106,6 +106,7 @@ class TrackState:
         self.motion.coast(reading.at_s)
         self.sightings += 1
         self.box_px, self.last_seen_s = reading.box_px, reading.at_s
+        self._note_classification(reading)
 
     def hide(self, now_s: float) -> None:
         """Regard the person as hidden behind another person at `now_s`."""
@@ -121,7 +122,12 @@ class TrackState:
             self.last_seen_s,
             tuple(self.window),
             self.sightings,
+            self.classified_s,
         )
+
+    def _note_classification(self, reading: Reading) -> None:
+        if reading.scores is not None:
+            self.classified_s = reading.at_s
 
     def _drop_old_evidence(self, before_s: float, min_weight: float) -> None:
         """Drop readings from before `before_s`, but keep a total weight of `min_weight`."""

@@ -127,6 +127,8 @@ class Tracker:
 
     def _match(self, boxes_px: Sequence[Box], at_s: float) -> dict[int, int]:
         """Return the index of the box of each matched track, by track number."""
+        # All boxes are assigned at once. If those where people are expected were assigned first, a
+        # person who follows another at walking speed would get the number of the one in front.
         places = [place_of(box_px) for box_px in boxes_px]
         costs = [state.match_costs(places, at_s) for state in self._states]
         return {self._states[row].number: column for row, column in assign(costs).items()}

@@ -31,7 +31,7 @@ MIN_SIDE_PX = 18  # smallest size of a distant face, before it is scaled up
 #: Standard deviations of the blur of a crop: up to a tenth of the width of a face.
 DEFOCUS_PX = 0.4, 8.0
 #: Mean grey levels of a crop in the dark, and standard deviations of the camera's noise there. From
-#: 24 on, `edge.tracking.face_quality` gives a face the full weight.
+#: 9 on, `edge.tracking.face_quality` gives a face the full weight.
 DARK_LUMAS, DARK_NOISE = (8.0, 48.0), (1.0, 4.0)
 ENLARGEMENTS = (cv2.INTER_LINEAR, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
 _LEVELS = np.arange(256, dtype=np.float32) / 255

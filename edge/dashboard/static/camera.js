@@ -23,7 +23,7 @@
     refused: (why) => `The device refused the settings in its files and keeps its previous ones. ${sentence(why)}`,
     other: () => "The device uses other settings than its files contain. Save to have it read them.",
   };
-  let zone = [], excluded = [], draggedCorner = -1, view = null, minFace = null, isMinFaceChanged = false;
+  let zone = [], excluded = [], draggedCorner = -1, view = null, minFace = null, isMinFaceChanged = false, isEditable = false;
   /** Counts the requests and edits: an answer that belongs to an older one is ignored. */
   let requestNumber = 0;
 
@@ -104,7 +104,9 @@
       if (!row) {
         row = make("li");
         row.dataset.number = person.number;
-        row.append(make("span"), " ", makeButton("Exclude this place", () => exclude(person.number)));
+        const button = makeButton("Exclude this place", () => exclude(person.number));
+        button.disabled = !isEditable;
+        row.append(make("span"), " ", button);
         list.append(row);
       }
       if (row.firstChild.textContent !== describe(person)) row.firstChild.textContent = describe(person);
@@ -244,6 +246,7 @@
     return [clip((event.clientX - box.left) / box.width), clip((event.clientY - box.top) / box.height)];
   }
   canvas.addEventListener("pointerdown", (event) => {
+    if (!isEditable) return;
     const [x, y] = position(event);
     draggedCorner = zone.findIndex(([cx, cy]) => Math.hypot((cx - x) * canvas.width, (cy - y) * canvas.height) < GRAB_DISTANCE_PX);
     if (draggedCorner < 0) { zone.push([x, y]); draggedCorner = zone.length - 1; }
@@ -299,6 +302,13 @@
     showStatus("Not saved yet");
   }
 
+  /** Permit edits, or prevent them: those made before the settings are loaded would be lost. */
+  function setEditable(permitted) {
+    isEditable = permitted;
+    const inputs = ["corners", "undo", "clear", "min-face", "save"].map(element);
+    for (const input of [...inputs, ...element("people").querySelectorAll("button")]) input.disabled = !permitted;
+  }
+
   /** Show the settings in an answer of the server. */
   function showSettings(body) {
     zone = body.zone;
@@ -309,7 +319,7 @@
     isMinFaceChanged = false;
     showMinFace();
     writeCorners();
-    element("save").disabled = false;
+    setEditable(true);
   }
   element("form").addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -328,9 +338,9 @@
     }
   });
 
-  /** Load the saved settings; before that nothing can be saved. */
+  /** Load the saved settings; before that nothing can be edited. */
   async function loadSettings() {
-    element("save").disabled = true;
+    setEditable(false);
     try {
       const body = await request("/camera/drawing");
       showSettings(body);

@@ -58,6 +58,7 @@ class RecordingPipeline:
         self.frame_times_s: list[float] = []
         self.tracks: Sequence[object] = ()
         self.alert_count = 0
+        self.has_searched = True
         self.people_counts: dict[str, object] = {}
 
     def alert_boxes(self, now_s: float) -> tuple[tuple[float, float, float, float], ...]:

@@ -142,9 +142,47 @@ def test_reset_ends_all_alerts() -> None:
     assert start.episode == again[0].episode != again[1].episode
 
 
+def crowd_picture(demo: DemoPipeline) -> tuple[Pixels, list[Face]]:
+    """Return the bare face of the demo at three places, and their boxes."""
+    x, y, w, h = (round(value) for value in demo.detector.faces[0].box_px)
+    face = demo.picture[y - 20 : y + h + 20, x - 20 : x + w + 20]
+    picture, faces = demo.picture.copy(), []
+    for left in (30, 248, 460):
+        picture[y - 20 : y + h + 20, left - 20 : left + w + 20] = face
+        faces.append(Face((float(left), float(y), float(w), float(h)), 20))
+    return picture, faces
+
+
+def test_crowd_is_searched_less_often_once_everybody_is_decided() -> None:
+    demo = DemoPipeline()
+    picture, demo.detector.faces = crowd_picture(demo)
+    assert kinds(demo.watch(1.0, picture)) == [("no_mask_start", None)] * 3
+    before, shown = demo.pipeline.work_counts["none"], []
+    for _ in range(20):
+        assert demo.watch(PERIOD_S, picture) == []
+        if demo.pipeline.has_searched:
+            shown.append(len(demo.pipeline.alert_boxes(demo.now_s - PERIOD_S)))
+    assert demo.pipeline.work_counts["none"] - before == 10
+    assert shown == [3] * 10
+
+
+def test_crowd_is_searched_in_every_frame_while_an_alert_is_pending() -> None:
+    demo = DemoPipeline(change(SETTINGS, events={"confirm_s": 3.0}))
+    picture, demo.detector.faces = crowd_picture(demo)
+    assert demo.watch(2.5, picture) == []
+    assert demo.pipeline.work_counts["none"] == 0
+    assert kinds(demo.watch(1.0, picture)) == [("no_mask_start", None)] * 3
+
+
+def test_crowd_keeps_its_tracks_with_a_short_time_to_leave() -> None:
+    demo = DemoPipeline(change(SETTINGS, tracker={"leave_after_s": 0.15}))
+    picture, demo.detector.faces = crowd_picture(demo)
+    assert kinds(demo.watch(4.0, picture)) == [("no_mask_start", None)] * 3
+
+
 def test_dark_face_is_tracked_without_alert() -> None:
     demo = DemoPipeline()
-    dark = (demo.picture * 0.03).astype(np.uint8)
+    dark = (demo.picture * 0.01).astype(np.uint8)
     assert demo.watch(3.0, dark) == []
     (track,) = demo.pipeline.tracks
     assert (track.readings, track.sightings) == (0, 30)

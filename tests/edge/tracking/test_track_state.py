@@ -50,6 +50,18 @@ def test_reach_grows_with_the_gap_up_to_a_limit() -> None:
     assert cost(state, reading(100 + far, 60.0)) == math.inf
 
 
+def test_reach_is_larger_after_one_box_and_for_a_walker() -> None:
+    """The person may walk, or may stop, since the last box."""
+    beside = 1.5 * WIDTH_PX
+    assert cost(standing(frames=1), reading(100 + beside, 0.1)) < math.inf
+    assert cost(standing(frames=5), reading(100 + beside, 0.5)) == math.inf
+    first = reading(0, 0.0)
+    walker = TrackState(1, first.box_px, 0.0, 0.0, 0.0, AlphaBetaFilter(first.box_px, 0.0))
+    for step in range(5):
+        walker.update(reading(8 * WIDTH_PX * step * PERIOD_S, step * PERIOD_S), SETTINGS, 1.0)
+    assert cost(walker, reading(8 * WIDTH_PX * 5 * PERIOD_S - beside, 0.5)) < math.inf
+
+
 def test_box_of_twice_the_size_does_not_match() -> None:
     assert cost(standing(), reading(100, 0.5, 2 * WIDTH_PX)) == math.inf
 

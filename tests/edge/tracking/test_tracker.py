@@ -92,6 +92,15 @@ def test_two_who_walk_across_in_opposite_directions_keep_their_numbers(
     assert simulate(pair, 2.0, 10.0, NO_GAP, random.Random(seed)).are_consistent
 
 
+@same_examples
+@given(SEEDS, ACROSS_SPEEDS, st.floats(1.3, 2.5))
+def test_two_who_walk_across_one_behind_the_other_keep_their_numbers(
+    seed: int, speed: float, apart: float
+) -> None:
+    pair = [straight(0, 4, speed), straight(apart, 4.3, speed)]
+    assert simulate(pair, 2.0, 10.0, NO_GAP, random.Random(seed)).are_consistent
+
+
 @pytest.mark.parametrize(("fps", "noise"), [(10.0, HIGH_NOISE), (3.0, LOW_NOISE)])
 def test_person_who_stands_for_minutes_keeps_the_number(fps: float, noise: Noise) -> None:
     def sways(at_s: float) -> tuple[float, float, float]:
