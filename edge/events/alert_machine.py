@@ -110,9 +110,12 @@ class AlertMachine:
         )
 
     def is_decided(self, track: Track) -> bool:
-        """Whether no alert about the person of `track`, who has evidence, is to start or to end."""
+        """Whether no alert about the person of `track` is to start or to end.
+
+        All evidence of the track must say the same as its newest reading.
+        """
         person = self._people.get(track.number)
-        score = track.score(self._settings.alert_on)
+        score = track.evidence[-1].score(self._settings.alert_on)
         if person is not None and person.episode is not None:
             return score >= RELEASE_SHARE * self._threshold
         return score < self._threshold or (person is not None and person.is_left_out)

@@ -96,10 +96,11 @@ class Pipeline:
             if self._cuts.is_cut(thumbnail, now_s):
                 self.reset_tracks()
             predicted = self._tracker.predict_boxes(now_s)
-            found = self._search.find(frame, thumbnail, predicted, self._may_skip())
+            settled = frozenset(t.number for t in self.tracks if self._is_settled(t))
+            found = self._search.find(frame, thumbnail, predicted, self._may_skip(settled))
             faces = [face for face in found if self._zone.contains_face(face.box_px, size_px)]
         with self._times.measure("classify"):
-            readings = self._readings(faces, frame)
+            readings = self._readings(faces, frame, settled)
         with self._times.measure("track"):
             self.tracks = self._tracker.update(readings, now_s)
             self._people.update(self.tracks, now_s)
@@ -152,11 +153,13 @@ class Pipeline:
         """The counts of people, as part of the `state` message."""
         return self._people.body()
 
-    def _may_skip(self) -> bool:
-        """Whether frames without a search would delay no decision and end no track."""
-        if self._settings.tracker.leave_after_s < MIN_LEAVE_AFTER_S:
-            return False
-        return all(self._is_settled(track) for track in self.tracks)
+    def _may_skip(self, settled: frozenset[int]) -> bool:
+        """Whether frames without a search would delay no decision and end no track.
+
+        `settled` are the numbers of the tracks about which nothing is to be decided.
+        """
+        leave_after_s = self._settings.tracker.leave_after_s
+        return leave_after_s >= MIN_LEAVE_AFTER_S and len(settled) == len(self.tracks)
 
     def _is_settled(self, track: Track) -> bool:
         """Whether nothing is to be decided about `track`."""
@@ -164,13 +167,15 @@ class Pipeline:
         rule = DecisionRule(tuple(events.alert_on), self._threshold, events.min_readings)
         return rule.is_settled(track) and self._alerts.is_decided(track)
 
-    def _readings(self, faces: Sequence[Face], frame: Frame) -> list[Reading]:
+    def _readings(
+        self, faces: Sequence[Face], frame: Frame, settled: frozenset[int]
+    ) -> list[Reading]:
         """Return a reading of each face, classified if that can still change a decision."""
         at_s = frame.captured_at_s
         known = {track.number: track for track in self.tracks}
         numbers = self._tracker.match([face.box_px for face in faces], at_s)
         tracks = [None if number is None else known.get(number) for number in numbers]
-        chosen = faces_to_classify(tracks, at_s, self._is_settled)
+        chosen = faces_to_classify(tracks, at_s, settled)
         self._unclassified += len(faces) - len(chosen)
         return [
             self._classify(face, frame) if index in chosen else Reading(face.box_px, None, at_s)

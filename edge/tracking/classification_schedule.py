@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from edge.tracking.track import Track
@@ -40,16 +40,16 @@ class DecisionRule:
 
 
 def faces_to_classify(
-    tracks: Sequence[Track | None], at_s: float, is_settled: Callable[[Track], bool]
+    tracks: Sequence[Track | None], at_s: float, settled: Set[int]
 ) -> frozenset[int]:
     """Return the indices of the faces to classify at `at_s`.
 
-    `tracks` has the track of each face; None is a face that has no track yet. `is_settled` returns
-    whether nothing is to be decided about a track.
+    `tracks` has the track of each face; None is a face that has no track yet. `settled` are the
+    numbers of the tracks about which nothing is to be decided.
     """
     chosen, due = set(), []
     for index, track in enumerate(tracks):
-        if track is None or not is_settled(track):
+        if track is None or track.number not in settled:
             chosen.add(index)
         elif at_s - track.classified_s >= RECLASSIFY_AFTER_S:
             due.append((track.classified_s, index))

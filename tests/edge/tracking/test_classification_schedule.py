@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -21,17 +22,23 @@ THRESHOLD = 0.8
 RULE = DecisionRule(("no_mask",), THRESHOLD, min_weight=4.0)
 
 
-def track(scores: list[float], newest_s: float = 10.0, weight: float = 1.0) -> Track:
+def track(
+    scores: list[float], newest_s: float = 10.0, weight: float = 1.0, number: int = 1
+) -> Track:
     """A track with a reading for each of `scores`, a tenth of a second apart."""
     evidence = tuple(
         Reading(BOX, Scores({"mask": 1 - s, "no_mask": s}), newest_s - 0.1 * age, weight)
         for age, s in reversed(list(enumerate(reversed(scores))))
     )
-    return Track(1, BOX, 0.0, newest_s, evidence, len(scores), newest_s)
+    return Track(number, BOX, 0.0, newest_s, evidence, len(scores), newest_s)
+
+
+def settled_of(people: Sequence[Track | None]) -> set[int]:
+    return {person.number for person in people if person and RULE.is_settled(person)}
 
 
 def is_needed(person: Track | None, at_s: float = 10.1) -> bool:
-    return 0 in faces_to_classify([person], at_s, RULE.is_settled)
+    return 0 in faces_to_classify([person], at_s, settled_of([person]))
 
 
 def test_new_face_is_classified() -> None:
@@ -76,12 +83,12 @@ def test_crowd_of_settled_people_is_classified_in_turn() -> None:
         at_s = 0.2 * frame
         people = [
             replace(
-                track([1.0] * 5, newest_s=newest_s if index < evident else 0.0),
+                track([1.0] * 5, newest_s if index < evident else 0.0, number=index),
                 classified_s=newest_s,
             )
             for index, newest_s in enumerate(classified_s)
         ]
-        chosen = faces_to_classify(people, at_s, RULE.is_settled)
+        chosen = faces_to_classify(people, at_s, settled_of(people))
         assert len(chosen) <= MAX_RECLASSIFIED
         for index in chosen:
             assert at_s - classified_s[index] <= 1.3
@@ -90,9 +97,9 @@ def test_crowd_of_settled_people_is_classified_in_turn() -> None:
 
 
 def test_doubtful_and_new_faces_are_classified_in_any_case() -> None:
-    people = [track([1.0] * 5, newest_s=9.0) for _ in range(10)]
-    people[9] = track([1.0] * 4 + [0.0], newest_s=9.9)
-    chosen = faces_to_classify([*people, None], 10.0, RULE.is_settled)
+    people = [track([1.0] * 5, 9.0, number=number) for number in range(10)]
+    people[9] = track([1.0] * 4 + [0.0], 9.9, number=9)
+    chosen = faces_to_classify([*people, None], 10.0, settled_of(people))
     assert {9, 10} <= chosen
     assert len(chosen) == MAX_RECLASSIFIED + 2
 
