@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,16 @@ def _stop_leftover_dashboards() -> Iterator[None]:
     yield
     for dashboard in list(Dashboard.running):
         dashboard.stop(signal.SIGKILL)
+
+
+@pytest.fixture(autouse=True)
+def _restored_root_logger() -> Iterator[None]:
+    """Undo what a command that a test calls in this process has set up for its own log."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture

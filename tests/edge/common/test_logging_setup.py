@@ -4,21 +4,9 @@ import io
 import json
 import logging
 import re
-from collections.abc import Iterator
-
-import pytest
 
 from edge.common.logging_setup import BURST, INTERVAL_S, MAX_KINDS, LogFormat, RateLimit, set_up
 from tests.support.clock import Clock
-
-
-@pytest.fixture(autouse=True)
-def _restored_root_logger() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def logged(format_: LogFormat, environment: dict[str, str] | None = None) -> str:
