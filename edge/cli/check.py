@@ -155,7 +155,7 @@ def _check_broker(settings: Settings) -> str:
         if server is not None:
             mqtt = change(settings, mqtt=server.settings).mqtt
         broker = Broker.from_settings(mqtt)
-        _check_round_trip(broker, Topics(mqtt.base, settings.device)["check"])
+        check_round_trip(broker, Topics(mqtt.base, settings.device)["check"])
     if embedded:
         return (
             "no broker is configured; the embedded one works, but is meant only for trials on this"
@@ -164,7 +164,7 @@ def _check_broker(settings: Settings) -> str:
     return f"{broker.address} accepts a message and returns it"
 
 
-def _check_round_trip(broker: Broker, topic: str) -> None:
+def check_round_trip(broker: Broker, topic: str) -> None:
     """Publish a nonce and receive it; raises UserError naming the step that failed.
 
     paho calls the callbacks in its network thread. `failure` holds the error that applies if
@@ -189,7 +189,7 @@ def _check_round_trip(broker: Broker, topic: str) -> None:
             client.subscribe(topic, qos=1)
 
     def on_subscribe(client: Any, _data: Any, _mid: Any, reasons: Any, _properties: Any) -> None:
-        if reasons[0].is_failure:
+        if not reasons or reasons[0].is_failure:
             done.set()
         else:
             failure[0] = (

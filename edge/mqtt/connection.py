@@ -308,8 +308,10 @@ class Connection:
         del self._client
 
     def _refused_topics(self, reasons: Sequence[ReasonCode]) -> tuple[str, ...]:
+        if len(reasons) != len(self._topics):  # such an answer grants nothing
+            return tuple(self._topics)
         return tuple(
-            topic for topic, reason in zip(self._topics, reasons, strict=False) if reason.is_failure
+            topic for topic, reason in zip(self._topics, reasons, strict=True) if reason.is_failure
         )
 
     def _on_message(self, message: paho.MQTTMessage) -> None:

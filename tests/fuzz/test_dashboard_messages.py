@@ -120,9 +120,11 @@ def test_events_of_an_honest_device_are_stored(
         assert all(record.getMessage().isprintable() for record in caplog.records)
         caplog.clear()
 
-    fuzzer.run(check, st.lists(messages, max_size=8), [corpus()], examples=10)
-    ingest.stop()
-    engine.dispose()
+    try:
+        fuzzer.run(check, st.lists(messages, max_size=8), [corpus()], examples=10)
+    finally:
+        ingest.stop()
+        engine.dispose()
 
 
 def corpus() -> list[tuple[str | None, bytes, bool]]:

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
+from edge.cli.check import check_round_trip
 from edge.dashboard.ingest.broker_connection import ReceivedMessage
 from edge.dashboard.ingest.subscriber import Subscriber
 from edge.mqtt import reconnect_backoff
@@ -37,6 +38,8 @@ VERSIONS = ("5", "3.1.1")
 CONNACK, PUBLISH, SUBACK = 0x20, 0x30, 0x90
 ACKNOWLEDGEMENTS = (4, 5, 6, 7)
 EVENTS, SENT = "maskpatrol/door1/events", 2
+#: An event that no hostile broker sends; its line ends with the end of its `id`.
+HONEST = {**START, "id": "door1-00000000020000000000HONEST", "seq": 9}
 
 
 def text(value: bytes) -> bytes:
@@ -174,8 +177,10 @@ def test_daemon(fuzzer: Fuzzer, version: str, tmp_path: Path, tracebacks: Traceb
         assert len(set(seqs) - set(received)) <= acknowledgements(attack)
         assert tracebacks.found == []
 
-    fuzzer.run(check, attacks(version), corpus(version), examples=10, share=0.25)
-    outbox.close()
+    try:
+        fuzzer.run(check, attacks(version), corpus(version), examples=10, share=0.25)
+    finally:
+        outbox.close()
 
 
 @pytest.mark.usefixtures("quick_reconnects")
@@ -209,6 +214,20 @@ def test_dashboard(fuzzer: Fuzzer, tracebacks: Tracebacks) -> None:
     fuzzer.run(check, inputs, both, examples=10, share=0.3)
 
 
+def test_check(fuzzer: Fuzzer, tracebacks: Tracebacks, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Most of the attacks end the connection without an answer, for which the command would wait.
+    monkeypatch.setattr("edge.cli.check.ROUND_TRIP_TIMEOUT_S", 0.3)
+
+    def check(attack: Sequence[bytes]) -> None:
+        server = LimitedBroker(Limits())
+        server.hostile_answers.append(attack)
+        refusal(lambda: check_round_trip(server.broker, "maskpatrol/door1/check"))
+        server.close()
+        assert tracebacks.found == []
+
+    fuzzer.run(check, attacks("3.1.1"), corpus("3.1.1"), examples=10, share=0.2)
+
+
 def test_watch(fuzzer: Fuzzer, tracebacks: Tracebacks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.mqtt.alert_subscriber.CONNECT_TIMEOUT_S", 5.0)
 
@@ -218,9 +237,14 @@ def test_watch(fuzzer: Fuzzer, tracebacks: Tracebacks, monkeypatch: pytest.Monke
         lines: list[str] = []
         watcher = AlertSubscriber(server.broker, "maskpatrol", lines.append)
         watcher._client.reconnect_delay_set(0.02, 0.02)  # type: ignore[arg-type]
-        if refusal(watcher.start) is None:
+        try:
+            if refusal(watcher.start) is None:
+                wait_until(lambda: bool(server.filters), "the honest broker is subscribed to")
+                server.send(EVENTS, json.dumps(HONEST).encode())
+                wait_until(lambda: any("HONEST" in line for line in lines), "its event is shown")
+        finally:
             watcher.stop()
-        server.close()
+            server.close()
         assert all(line.isprintable() for line in lines)
         assert tracebacks.found == []
 

@@ -220,11 +220,13 @@ class BrokerConnection:
 
     def _on_subscribe(self, _c: Any, _d: Any, _m: int, reasons: list[ReasonCode], _p: Any) -> None:
         subscriptions = self._session.subscriptions(self._is_mqtt_5)
-        refused = [
-            each.topic_filter
-            for each, reason in zip(subscriptions, reasons, strict=False)
-            if reason.is_failure
-        ]
+        refused = [each.topic_filter for each in subscriptions]
+        if len(reasons) == len(subscriptions):  # any other answer grants nothing
+            refused = [
+                each.topic_filter
+                for each, reason in zip(subscriptions, reasons, strict=True)
+                if reason.is_failure
+            ]
         if refused:
             self._fail(
                 UserError(

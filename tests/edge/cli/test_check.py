@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from edge.config.settings import Settings, change
 from edge.daemon.camera_file import CameraFile, Drawing
 from tests.support.footage.pictures import write_clip
 from tests.support.mqtt.brokers import Mosquitto
+from tests.support.mqtt.limited_broker import LimitedBroker, Limits
 
 
 @pytest.fixture
@@ -70,3 +72,17 @@ def test_one_fault_leaves_the_other_parts_ok(
     expected = {part, "inference"} if part == "model" else {part}
     assert {name for name, result in results.items() if not result.ok} == expected
     assert len(results) == 7
+
+
+def test_answer_without_a_reason_code_is_a_refusal(
+    door: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before, it ended paho's thread with a traceback."""
+    ended: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", ended.append)
+    server = LimitedBroker(Limits(max_suback_codes=0))
+    broker = check(door, mqtt={"port": server.broker.port})["broker"]
+    server.close()
+    assert not broker.ok
+    assert "does not let this device read" in broker.text
+    assert ended == []

@@ -24,6 +24,7 @@ from edge.mqtt.connection import (
     SubackReceived,
 )
 from tests.support.mqtt.brokers import Mosquitto, Subscriber, mosquitto_without_subscriptions
+from tests.support.mqtt.limited_broker import LimitedBroker, Limits
 from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE_S
 
@@ -88,6 +89,20 @@ def test_refused_subscription_names_its_topic(tmp_path: Path) -> None:
     assert next_signal(signals, SubackReceived).refused == ("maskpatrol/door1/cmd/+",)
     connection.close()
     server.stop()
+
+
+@pytest.mark.parametrize("protocol", [V5, V311])
+@pytest.mark.parametrize("codes", [0, 1])
+def test_answer_without_all_reason_codes_is_a_refusal(
+    protocol: MQTTProtocolVersion, codes: int
+) -> None:
+    server = LimitedBroker(Limits(max_suback_codes=codes))
+    signals: Signals = queue.SimpleQueue()
+    connection = opened(server.broker, signals, protocol)
+    connection.subscribe(["a", "b"])
+    assert next_signal(signals, SubackReceived).refused == ("a", "b")
+    connection.close()
+    server.close()
 
 
 def test_long_message_is_cut(mosquitto: Mosquitto, subscriber: Subscriber) -> None:

@@ -49,6 +49,8 @@ class Limits:
     announced: bool = True
     #: Whether a client of 3.1.1 is sent a DISCONNECT, too, which that version does not allow.
     disconnects_311: bool = False
+    #: How many reason codes a SUBACK has at most; MQTT requires one for each topic filter.
+    max_suback_codes: int = 100
 
     def properties(self) -> bytes:
         """Return the properties of the CONNACK, with their length."""
@@ -299,6 +301,7 @@ class _Link:
             self._server.filters.append(topic)
             if not self._limits.wildcards and ("+" in topic or "#" in topic):
                 return self._refuse(WILDCARD_NOT_SUPPORTED, f"a wildcard in {topic}")
+        granted = granted[: self._limits.max_suback_codes]
         self.send(0x90, packet_id + (b"\x00" if self.is_mqtt_5 else b"") + granted)
         return True
 

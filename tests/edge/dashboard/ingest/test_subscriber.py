@@ -13,6 +13,7 @@ from edge.dashboard.ingest.broker_connection import MqttSession, ReceivedMessage
 from edge.dashboard.ingest.subscriber import Subscriber
 from edge.mqtt.broker import Broker
 from tests.support.mqtt.brokers import Mosquitto
+from tests.support.mqtt.limited_broker import LimitedBroker, Limits
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
@@ -156,6 +157,19 @@ def test_refused_subscription_is_reported(tmp_path: Path) -> None:
     wait_until(lambda: bool(harness.states), "the failure is reported")
     harness.subscriber.stop()
     server.stop()
+    connected, reason = harness.states[0]
+    assert not connected
+    assert "does not allow the dashboard to subscribe to maskpatrol/+/events" in reason
+
+
+@pytest.mark.parametrize("codes", [0, 1])
+def test_answer_without_all_reason_codes_is_a_refusal(codes: int) -> None:
+    server = LimitedBroker(Limits(max_suback_codes=codes))
+    harness = Harness(server.broker)
+    harness.subscriber.start()
+    wait_until(lambda: bool(harness.states), "the failure is reported")
+    harness.subscriber.stop()
+    server.close()
     connected, reason = harness.states[0]
     assert not connected
     assert "does not allow the dashboard to subscribe to maskpatrol/+/events" in reason
