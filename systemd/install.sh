@@ -6,8 +6,8 @@ umask 022
 
 PREFIX=/opt/mask-patrol
 ETC=/etc/mask-patrol
-# The dashboard's account at the broker. It is not in $ETC, because the administrator may permit the
-# dashboard to write there (see the dashboard's README).
+# The dashboard's account at the broker. $ETC/credentials contains that of the daemon, which the
+# dashboard must not get.
 DASHBOARD_ETC=/etc/mask-patrol-dashboard
 STATE=/var/lib/mask-patrol
 # The dashboard's StateDirectory. systemd keeps the state directories of units with DynamicUser= in
@@ -236,15 +236,23 @@ make_release() {
 }
 
 # Takes the right to write to the folder of the configuration away from other accounts, who could put
-# a link there for root to follow. Earlier documentation gave the folder to the group.
+# a link there for root to follow; then the right to read or write the configuration. Earlier
+# documentation gave the folder to the group, and an earlier dashboard that saved to the
+# configuration owns it.
 close_configuration() {
     self=$(stat -c %u /proc/self)
-    if [ -z "$(find -H "$ETC" -maxdepth 0 \( ! -uid "$self" -o -perm /022 \) 2>/dev/null)" ]; then
-        return 0
+    if [ -n "$(find -H "$ETC" -maxdepth 0 \( ! -uid "$self" -o -perm /022 \) 2>/dev/null)" ]; then
+        chown root:root "$ETC"
+        chmod go-w,g-s "$ETC"
+        say "$ETC: other accounts can no longer write to it. The Camera page of the dashboard needs no such right"
     fi
-    chown root:root "$ETC"
-    chmod go-w,g-s "$ETC"
-    say "$ETC: other accounts can no longer write to it. The Camera page of the dashboard needs no such right"
+    # The address of a camera may contain a password, so others must not read the file. The owner and
+    # the mode of the target of a link, which the administrator has made, are not changed, nor those of
+    # a file with a second name.
+    if [ -n "$(find "$ETC/mask-patrol.toml" -maxdepth 0 -type f -links 1 2>/dev/null)" ]; then
+        chown "root:$ACCOUNT" "$ETC/mask-patrol.toml"
+        chmod 640 "$ETC/mask-patrol.toml"
+    fi
 }
 
 # refuse_planted PATH…: exits if another account may have put PATH there for root to follow: a link
@@ -279,12 +287,6 @@ make_configuration() {
         fresh=yes
         put "$release/share/mask-patrol/config.example.toml" "$config" 640 "$ACCOUNT"
     fi
-    # The address of a camera may contain a password, so others must not read the file. The owner and
-    # the mode of the target of a link, which the administrator has made, are not changed.
-    if [ ! -L "$config" ]; then
-        chown "root:$ACCOUNT" "$config"
-        chmod 640 "$config"
-    fi
     settings=$(settings_of "$config") ||
         die "the new version was not activated: correct $config, then run this again" 2
 }
@@ -314,11 +316,20 @@ PYTHON
 # the administrator gives it its own.
 make_dashboard_account() {
     if [ -e "$DASHBOARD_ETC" ] || [ -L "$DASHBOARD_ETC" ]; then return 0; fi
-    if [ -d "$DASHBOARD" ] && [ -e "$ETC/credentials/mqtt-username" ]; then
-        link "$ETC/credentials" "$DASHBOARD_ETC"
+    # `mqtt.username` may be in the configuration, so that there is only a file with the password.
+    if [ -d "$DASHBOARD" ] &&
+        { [ -e "$ETC/credentials/mqtt-username" ] || [ -e "$ETC/credentials/mqtt-password" ]; }; then
+        link "$ETC/credentials" "$DASHBOARD_ETC" || warn_about_missing_account
     else
-        install -d -m 700 "$DASHBOARD_ETC"
+        install -d -m 700 "$DASHBOARD_ETC" || warn_about_missing_account
     fi
+}
+
+# mask-patrol-settle.service, which ends an interrupted trial of an update, cannot create files in
+# /etc. The dashboard must not prevent it from returning to the release that works.
+warn_about_missing_account() {
+    warn "$DASHBOARD_ETC cannot be created, without which the dashboard does not start; create it as"
+    warn "\"The dashboard's account\" in $release/share/mask-patrol/README.md says"
 }
 
 warn_about_shared_account() {

@@ -220,12 +220,58 @@ def test_mode_of_linked_configuration_is_not_changed(first: Root) -> None:
 SHARED_ACCOUNT = "the dashboard uses the daemon's account"
 
 
-def write_daemon_account(root: Root) -> Path:
-    """Write the daemon's account at the broker; return its folder."""
+def write_daemon_account(root: Root, name: str = "mqtt-username") -> Path:
+    """Write a file of the daemon's account at the broker; return its folder."""
     folder = root.folder / "etc/mask-patrol/credentials"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "mqtt-username").write_text("door1\n")
+    (folder / name).write_text("door1\n")
     return folder
+
+
+def activate(root: Root, version: str) -> str:
+    """Run install.sh of a release as `mask-patrol update` does; return its output."""
+    script = root.folder / "opt/mask-patrol" / version / "share/mask-patrol/install.sh"
+    result = subprocess.run(
+        ["/bin/sh", script, "--activate"],
+        env={"PATH": f"{root.folder}/bin:/usr/bin:/bin", "ROOT": str(root.folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    )
+    return result.stdout
+
+
+@pytest.mark.parametrize("other", ["owner", "link", "second name"])
+def test_update_takes_the_configuration_from_other_accounts(first: Root, other: str) -> None:
+    """A dashboard of an earlier version may own it, and could still write to it."""
+    first.config.chmod(0o646)
+    target = first.folder / "target.toml"
+    if other != "owner":
+        first.config.rename(target)
+        (first.config.symlink_to if other == "link" else first.config.hardlink_to)(target)
+    (first.folder / "calls").write_text("")
+    activate(first, "1")
+    is_taken = other == "owner"
+    assert (f"chown root:mask-patrol {first.config}" in first.calls("chown")) is is_taken
+    assert stat.S_IMODE(first.config.stat().st_mode) == (0o640 if is_taken else 0o646)
+
+
+def test_account_that_cannot_be_created_does_not_prevent_the_activation(first: Root) -> None:
+    """The unit that ends a trial after a power cut cannot create files in /etc."""
+    first.set_version("2")
+    first.install("--release-only")
+    script = first.folder / "opt/mask-patrol/2/share/mask-patrol/install.sh"
+    missing = f"{first.folder}/etc/mask-patrol-dashboard"
+    script.write_text(script.read_text().replace(missing, "/proc/mask-patrol-dashboard"))
+    for account in ("install -d", "link"):
+        if account == "link":
+            write_daemon_account(first)
+            (first.folder / "var/lib/private/mask-patrol-dashboard").mkdir(parents=True)
+            (first.folder / "opt/mask-patrol/current").unlink()
+        output = activate(first, "2")
+        assert "/proc/mask-patrol-dashboard cannot be created, without which" in output
+        assert first.current == "2"
 
 
 def test_new_dashboard_does_not_get_the_daemons_account(root: Root) -> None:
@@ -238,8 +284,11 @@ def test_new_dashboard_does_not_get_the_daemons_account(root: Root) -> None:
     assert SHARED_ACCOUNT not in output
 
 
-def test_updated_dashboard_keeps_the_daemons_account_until_it_has_its_own(root: Root) -> None:
-    daemon = write_daemon_account(root)
+@pytest.mark.parametrize("name", ["mqtt-username", "mqtt-password"])
+def test_updated_dashboard_keeps_the_daemons_account_until_it_has_its_own(
+    root: Root, name: str
+) -> None:
+    daemon = write_daemon_account(root, name)
     (root.folder / "var/lib/private/mask-patrol-dashboard").mkdir(parents=True)
     account = root.folder / "etc/mask-patrol-dashboard"
     assert SHARED_ACCOUNT in root.install("--config", str(root.write_config()))
@@ -350,12 +399,7 @@ def test_stopped_service_needs_no_restart(root: Root) -> None:
 def test_update_leaves_no_pending_restart(first: Root) -> None:
     first.set_version("2")
     first.install("--release-only")
-    release = first.folder / "opt/mask-patrol/2/share/mask-patrol/install.sh"
-    subprocess.run(
-        ["/bin/sh", release, "--activate"],
-        env={"PATH": f"{first.folder}/bin:/usr/bin:/bin", "ROOT": str(first.folder)},
-        check=True,
-    )
+    activate(first, "2")
     assert first.current == "2"
     assert not restart_pending(first)
 
