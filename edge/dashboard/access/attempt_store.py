@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.dashboard.access.login_throttle import RESET_AFTER_S
+
 log = logging.getLogger(__name__)
 
 #: Counts that are kept: those that were saved last.
@@ -53,9 +55,14 @@ class AttemptStore:
             log.warning("cannot use %s, so a restart forgets wrong passwords: %s", path, reason)
             self._db = _prepare(sqlite3.connect(":memory:", check_same_thread=False))
 
-    def load(self) -> list[StoredCount]:
-        """Return the counts of the file, the one that was saved last first."""
-        with _reported():
+    def load(self, now_s: float) -> list[StoredCount]:
+        """Return the counts of the file, the one that was saved last first.
+
+        `now_s` is the present time in seconds of the epoch; older counts than `RESET_AFTER_S` are
+        deleted, here and by `save`.
+        """
+        with _reported(), self._db:
+            self._delete_old(now_s)
             rows = self._db.execute(
                 "SELECT client, failures, last_s FROM attempts ORDER BY number DESC"
             )
@@ -63,7 +70,10 @@ class AttemptStore:
         return []
 
     def save(self, count: StoredCount) -> None:
-        """Keep `count` instead of an earlier one of the client; the oldest surplus is deleted."""
+        """Keep `count`, of an attempt now, instead of an earlier one of the client.
+
+        The oldest surplus is deleted.
+        """
         with _reported(), self._db:
             # The new row's number is one more than the highest, also if it replaces a row.
             number = self._db.execute(
@@ -72,11 +82,17 @@ class AttemptStore:
             ).lastrowid
             assert number is not None
             self._db.execute("DELETE FROM attempts WHERE number <= ?", (number - MAX_STORED,))
+            self._delete_old(count.last_s)
 
     def delete(self, client: str) -> None:
         """Delete the count of `client`."""
         with _reported(), self._db:
             self._db.execute("DELETE FROM attempts WHERE client = ?", (client,))
+
+    def _delete_old(self, now_s: float) -> None:
+        # After the clock was set back, a time may be in the future; it would be kept until then.
+        self._db.execute("UPDATE attempts SET last_s = ? WHERE last_s > ?", (now_s, now_s))
+        self._db.execute("DELETE FROM attempts WHERE last_s < ?", (now_s - RESET_AFTER_S,))
 
     def close(self) -> None:
         """Close the file."""

@@ -63,7 +63,7 @@ class LoginAttempts:
         self._wall_clock = wall_clock
         self._addresses, self._browsers = LoginThrottle(), LoginThrottle()
         now_s, wall_s = clock(), wall_clock()
-        for count in store.load():
+        for count in store.load(wall_s):
             # If the clock was set back, the latest attempt seems to be in the future.
             age_s = max(0.0, wall_s - count.last_s)
             is_browser = count.client.startswith(BROWSER_PREFIX)
