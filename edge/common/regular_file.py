@@ -1,4 +1,4 @@
-"""Reading a file in a folder in which another account may create files."""
+"""Reading files where another account may create files and links."""
 
 from __future__ import annotations
 
@@ -31,3 +31,23 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
     if len(content) > max_bytes:
         raise OSError(errno.EFBIG, f"it is larger than {max_bytes} bytes", str(path))
     return content
+
+
+def follow_own_link(path: Path) -> Path:
+    """Return the target of `path` if it is a symbolic link of this process's account, else `path`.
+
+    The administrator may have made such a link; no other account can, even if it can create files
+    in the folder. The target is returned as it is written in the link, relative to its folder.
+    Raises OSError if `path` cannot be examined.
+    """
+    link = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        found = os.fstat(link)
+        # Another name of a link may have been created by another account.
+        is_own = found.st_uid == os.geteuid() and found.st_nlink == 1
+        if not stat.S_ISLNK(found.st_mode) or not is_own:
+            return path
+        # Of the link that was examined: `path` may be another one by now.
+        return path.parent / os.readlink("", dir_fd=link)
+    finally:
+        os.close(link)

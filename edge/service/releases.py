@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge.common.errors import UserError
-from edge.common.regular_file import read_regular_file
+from edge.common.regular_file import follow_own_link, read_regular_file
 from edge.mqtt.credentials import (
     CREDENTIAL_PASSWORD,
     CREDENTIAL_USERNAME,
@@ -112,7 +112,9 @@ def check_release(version: str) -> bool:
 
 def _credential(name: str) -> str:
     with suppress(OSError, UnicodeDecodeError):
-        return read_regular_file(CREDENTIALS / name, MAX_CREDENTIAL_BYTES).decode().strip()
+        # As install.sh does, and systemd when it starts the service, follow a link to the folder.
+        folder = follow_own_link(CREDENTIALS)
+        return read_regular_file(folder / name, MAX_CREDENTIAL_BYTES).decode().strip()
     return ""
 
 

@@ -15,6 +15,9 @@ from edge.common.errors import UserError
 from edge.service import releases
 from tests.support.systemd.releases import installed_releases
 
+#: The account that has planted a link; it only must not be root.
+OTHER_ACCOUNT = 65534
+
 
 @pytest.fixture
 def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -85,8 +88,9 @@ def test_lock_is_in_a_folder_for_root_only(tmp_path: Path) -> None:
         assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == 0o700
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link away")
 @pytest.mark.parametrize("planted", ["link", "folder", "fifo", None])
-def test_root_follows_no_link_to_a_password(
+def test_root_follows_no_planted_link_to_a_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planted: str | None
 ) -> None:
     """The check of a release gets the credentials from root, and runs as the service's account."""
@@ -96,14 +100,34 @@ def test_root_follows_no_link_to_a_password(
     folder = tmp_path / "credentials"
     if planted == "folder":
         folder.symlink_to(secret)
+        os.lchown(folder, OTHER_ACCOUNT, OTHER_ACCOUNT)
     else:
         folder.mkdir()
     if planted == "link":
         (folder / "mqtt-password").symlink_to(secret / "mqtt-password")
+        os.lchown(folder / "mqtt-password", OTHER_ACCOUNT, OTHER_ACCOUNT)
     elif planted == "fifo":
         os.mkfifo(folder / "mqtt-password")
     elif planted is None:
         (folder / "mqtt-password").write_text("of the broker\n")
+    expected = "of the broker" if planted is None else ""
+    assert password_of_the_check(folder, monkeypatch) == expected
+
+
+@pytest.mark.parametrize("is_relative", [False, True])
+def test_folder_of_credentials_may_be_a_link_of_the_administrator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_relative: bool
+) -> None:
+    """Otherwise the check of a new release fails at a broker that needs a login."""
+    target = tmp_path / "data"
+    target.mkdir()
+    (target / "mqtt-password").write_text("of the broker\n")
+    (tmp_path / "credentials").symlink_to("data" if is_relative else target)
+    assert password_of_the_check(tmp_path / "credentials", monkeypatch) == "of the broker"
+
+
+def password_of_the_check(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the password that the check of a release gets, with the credentials in `folder`."""
     monkeypatch.setattr(releases, "CREDENTIALS", folder)
     monkeypatch.setattr(pwd, "getpwnam", lambda _name: pwd.getpwuid(os.getuid()))
     given: dict[str, str] = {}
@@ -114,5 +138,4 @@ def test_root_follows_no_link_to_a_password(
 
     monkeypatch.setattr(subprocess, "run", run)
     assert releases.check_release("1")
-    expected = "of the broker" if planted is None else ""
-    assert given["MASK_PATROL_MQTT_PASSWORD"] == expected
+    return given["MASK_PATROL_MQTT_PASSWORD"]
