@@ -17,7 +17,7 @@ from edge.cli.service_commands import add_status, add_update
 from edge.common.errors import UsageError, UserError
 from edge.common.logging_setup import FORMATS, set_up
 from edge.common.paths import private_files
-from edge.config.settings import Settings, change, load_settings
+from edge.config.settings import DEFAULT_BROKER_HOST, Settings, change, load_settings
 from edge.dashboard.command import add_dashboard
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -262,7 +262,7 @@ def _add_watch(commands: Commands) -> None:
         "--broker",
         metavar="HOST[:PORT]",
         help="use this MQTT broker (default: mqtt.host of the settings; if that is empty,"
-        " 127.0.0.1)",
+        f" {DEFAULT_BROKER_HOST})",
     )
     parser.set_defaults(do=_watch)
 
@@ -320,9 +320,7 @@ def _watch(options: argparse.Namespace) -> int:
     from edge.mqtt.broker import Broker
 
     settings = _with_overrides(load_settings(options.config), options)
-    mqtt = (
-        settings.mqtt if settings.mqtt.host else change(settings, mqtt={"host": "127.0.0.1"}).mqtt
-    )
+    mqtt = change(settings, mqtt={"host": settings.mqtt.host or DEFAULT_BROKER_HOST}).mqtt
     terminal = Terminal()
     subscriber = AlertSubscriber(Broker.from_settings(mqtt), mqtt.base, terminal.show)
     subscriber.start()

@@ -113,6 +113,10 @@ class OutboxSettings(Section, frozen=True, kw_only=True):
     max_age_days: Days = 30.0
 
 
+#: The broker of `watch` and the dashboard if `mqtt.host` is empty: one on the same machine.
+DEFAULT_BROKER_HOST = "127.0.0.1"
+
+
 class MqttSettings(Section, frozen=True, kw_only=True):
     """The MQTT broker; without a host, an embedded broker is started on the loopback address."""
 

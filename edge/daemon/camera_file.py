@@ -19,6 +19,7 @@ import msgspec
 
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import kind_of, state_directory
+from edge.common.sync_folder import sync_folder
 from edge.config.settings import Fraction, Point, Rectangle, Settings, change, load_settings
 from edge.config.toml_schema import Section, load_toml
 from edge.tracking.zone import Zone
@@ -205,7 +206,7 @@ class CameraFile:
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(self.path)
-            _fsync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         except OSError as error:
             if temporary is not None:
                 with suppress(OSError):
@@ -259,11 +260,3 @@ def _as_toml(content: _Content) -> str:
         lines.append(f"{name} = {json.dumps(value)}")
         last = section
     return HEADER + "\n".join(lines) + "\n"
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

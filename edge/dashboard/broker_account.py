@@ -11,10 +11,8 @@ from typing import Any
 
 from edge.common.errors import UsageError, UserError
 from edge.common.secret_files import DIRECTORY_VARIABLE
-from edge.config.settings import Settings, change
+from edge.config.settings import DEFAULT_BROKER_HOST, Settings, change
 from edge.mqtt.broker import Broker
-
-DEFAULT_HOST = "127.0.0.1"
 
 
 def dashboard_broker(settings: Settings, environment: Mapping[str, str] = os.environ) -> Broker:
@@ -37,7 +35,7 @@ def dashboard_broker(settings: Settings, environment: Mapping[str, str] = os.env
         environment = {k: v for k, v in environment.items() if k != DIRECTORY_VARIABLE}
     if wanted.mqtt_cert_file:
         own |= {"cert_file": wanted.mqtt_cert_file, "key_file": wanted.mqtt_key_file}
-    mqtt = change(settings, mqtt={"host": settings.mqtt.host or DEFAULT_HOST, **own}).mqtt
+    mqtt = change(settings, mqtt={"host": settings.mqtt.host or DEFAULT_BROKER_HOST, **own}).mqtt
     try:
         return Broker.from_settings(mqtt, environment)
     except UserError as error:

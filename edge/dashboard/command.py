@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.common.errors import UserError
 from edge.common.paths import private_files
-from edge.config.settings import Settings, change, load_settings
+from edge.config.settings import DEFAULT_BROKER_HOST, Settings, change, load_settings
 
 #: Packages that only the extra `dashboard` installs; the daemon does not need them.
 REQUIRED_PACKAGES = (
@@ -42,7 +42,9 @@ def add_dashboard(
         " The first start prints a code, which is needed to set the password.",
     )
     parser.add_argument(
-        "--broker", metavar="HOST[:PORT]", help="MQTT broker (default: mqtt.host or 127.0.0.1)"
+        "--broker",
+        metavar="HOST[:PORT]",
+        help=f"MQTT broker (default: mqtt.host or {DEFAULT_BROKER_HOST})",
     )
     parser.add_argument(
         "--host", metavar="H", help="address to listen on (default: dashboard.host or loopback)"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.common.paths import make_private
+from edge.common.sync_folder import sync_folder
 from edge.outbox.tables import MAX_SEQ, DamagedError, PendingEvent, event_of, row_of
 
 #: The suffix of the file's name, after the name of the outbox.
@@ -105,11 +106,7 @@ class SequenceRecord:
                     self.path.unlink()
             raise
         if size == 0:
-            folder = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(self.path.parent)
 
 
 def _encode(recorded: Recorded) -> bytes:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from edge.common.errors import UserError
 from edge.common.regular_file import follow_own_link, read_regular_file
+from edge.common.sync_folder import sync_folder
 from edge.mqtt.credentials import (
     CREDENTIAL_PASSWORD,
     CREDENTIAL_USERNAME,
@@ -129,7 +130,7 @@ def begin_trial(fallback: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(TRIAL)
-    _fsync_folder(TRIAL.parent)
+    sync_folder(TRIAL.parent)
 
 
 def trial_fallback() -> str | None:
@@ -143,7 +144,7 @@ def trial_fallback() -> str | None:
 def end_trial() -> None:
     """Remove the record of the trial: the current release is kept."""
     TRIAL.unlink(missing_ok=True)
-    _fsync_folder(TRIAL.parent)
+    sync_folder(TRIAL.parent)
 
 
 def require_free_space() -> None:
@@ -179,7 +180,7 @@ def mark_incomplete(version: str) -> None:
     it."""
     with suppress(OSError):  # a failure must not prevent the rollback
         (RELEASES / version / ".complete").unlink(missing_ok=True)
-        _fsync_folder(RELEASES / version)
+        sync_folder(RELEASES / version)
 
 
 def set_previous(version: str | None) -> None:
@@ -207,11 +208,3 @@ def _run(command: list[str], failure: str) -> None:
         raise UserError(f"{failure}: {error.strerror}") from None
     if code:
         raise UserError(f"{failure} (see above)")
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
