@@ -481,13 +481,15 @@ def test_pages_fit_a_phone_with_enough_contrast(
             )
             assert page.evaluate(NAVIGATION_LINES) == 1
         if path == "/camera":
-            # The page writes the stored corners before it asks for the first frame.
             page.wait_for_selector("#camera-error:has-text('is it running on this device')")
+            # Without the daemon, which saves, nothing can be edited or saved.
+            page.wait_for_selector("#saved.error:has-text('The daemon does not answer')")
+            for name in ("corners", "undo", "clear", "min-face", "save"):
+                assert page.is_disabled(f"#{name}")
+            # The message must fit the phone as well.
+            page.eval_on_selector("#corners", "editor => { editor.disabled = false; }")
             page.fill("#corners", "0.1 0.1\nleft")
             page.wait_for_selector("#corners-error:text('Line 2: not a corner')")
-            # Without the daemon, which saves, nothing can be saved.
-            page.wait_for_selector("#saved.error:has-text('The daemon does not answer')")
-            assert page.is_disabled("#save")
         if path == "/setup":
             fill_and_send(page, code="AAAA-BBBB-CCCC", password="x" * 10, again="x" * 10)
         assert_fits(page, path)
