@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 DESCRIBE = """
 import os, subprocess, sys
-print(sys.argv, os.getcwd(), os.environ["NAME"], __name__, "tensorflow" in sys.modules)
+print(sys.argv, os.getcwd(), os.environ["NAME"], __name__, "tensorflow" in sys.modules, flush=True)
 sys.stderr.write(repr(sys.stdin.read()))
 sys.stderr.flush()
 subprocess.run(["sh", "-c", "echo by sh; echo error >&2"])
