@@ -50,6 +50,7 @@ class Pipeline:
         self._search = FaceSearch(detector, settings.detector)
         self._classifier = classifier
         self._threshold = alert_threshold(settings.events, classifier.card)
+        self._rule = _decision_rule(settings, self._threshold)
         self._cuts = SceneCutDetector()
         self._tracker = Tracker(settings.tracker, settings.events.min_readings)
         self._alerts = AlertMachine(
@@ -75,6 +76,7 @@ class Pipeline:
             self.tracks = self._tracker.tracks()
         self._settings, self._classifier = settings, classifier
         self._threshold = alert_threshold(settings.events, classifier.card)
+        self._rule = _decision_rule(settings, self._threshold)
         self._search.change(detector, settings.detector)
         self._tracker.change(settings.tracker, settings.events.min_readings)
         self._alerts.change(settings.events, self._threshold)
@@ -163,9 +165,7 @@ class Pipeline:
 
     def _is_settled(self, track: Track) -> bool:
         """Whether nothing is to be decided about `track`."""
-        events = self._settings.events
-        rule = DecisionRule(tuple(events.alert_on), self._threshold, events.min_readings)
-        return rule.is_settled(track) and self._alerts.is_decided(track)
+        return self._rule.is_settled(track) and self._alerts.is_decided(track)
 
     def _readings(
         self, faces: Sequence[Face], frame: Frame, settled: frozenset[int]
@@ -191,3 +191,8 @@ class Pipeline:
             measure_quality(face, crop, frame.size_px).weight,
             appearance_of(crop),
         )
+
+
+def _decision_rule(settings: Settings, threshold: float) -> DecisionRule:
+    events = settings.events
+    return DecisionRule(tuple(events.alert_on), threshold, events.min_readings)
