@@ -36,6 +36,7 @@ from edge.detection.detector_card import DetectorCard, attach_detector_card
 from edge.detection.point_grid import STRIDES, Grid, InputSize, decode_detections
 from edge.inference.model_file import digest
 from training.face_detector.detector_report_file import DetectorReport, read_detector_report
+from training.face_detector.pictures.decodable import decodable
 from training.face_detector.pictures.read_pictures import is_boxed, read_boxed_pictures
 from training.network.model_report import report_path
 
@@ -84,7 +85,8 @@ def convert_detector(job: Job) -> DetectorOutcome:
     report, stored = _read(job)
     size = InputSize(report.input.width, report.input.height)
     grid = Grid.of(size)
-    pictures = read_boxed_pictures(list(job.data)) if job.data else []
+    annotated = read_boxed_pictures(list(job.data)) if job.data else []
+    pictures = decodable(annotated, annotated)
     model = load_keras(job.model)
     flatbuffer = float_flatbuffer(model, reshapes=True)
     if stored is None:

@@ -69,25 +69,35 @@ def decode_samples(
 
     `progress` wraps the list of samples to show progress. Pictures that cannot be decoded are named
     in the log and left out. Raises UserError after the last sample if more than `CORRUPT_SHARE` of
-    the pictures cannot be decoded.
+    the pictures of the whole data set cannot be decoded, those that earlier calls found included,
+    or if none of the pictures of this call can be decoded.
     """
     samples = list(samples)
-    corrupt: set[Path] = set()
     last_path, last_image = None, None
     for sample in progress(samples):
         if sample.path != last_path:
             last_path, last_image = sample.path, read_picture(sample.path)
         if last_image is not None:
             yield sample, last_image
-        elif sample.path not in corrupt:
-            corrupt.add(sample.path)
+        elif sample.path not in data.unreadable:
+            data.unreadable.add(sample.path)
             log.warning("left out a picture that cannot be decoded: %s", sample.path)
-    paths = len({sample.path for sample in samples})
-    if len(corrupt) > CORRUPT_SHARE * paths:
+    _check_readable(data, {sample.path for sample in samples})
+
+
+def _check_readable(data: DataSet, read: set[Path]) -> None:
+    pictures = max(data.pictures, len({sample.path for sample in data.samples}))
+    unreadable = data.unreadable
+    if len(unreadable) > CORRUPT_SHARE * pictures:
         raise UserError(
-            f"{len(corrupt)} of {paths} pictures of {data.root} cannot be decoded, such as"
-            f" {min(corrupt)}; more than {CORRUPT_SHARE:.0%} means that the download is broken:"
+            f"{len(unreadable)} of {pictures} pictures of {data.root} cannot be decoded, such as"
+            f" {min(unreadable)}; more than {CORRUPT_SHARE:.0%} means that the download is broken:"
             " download it again"
+        )
+    if read and read <= unreadable:
+        raise UserError(
+            f"none of the {len(read)} pictures that are needed of {data.root} can be decoded, such"
+            f" as {min(read)}: replace or remove them"
         )
 
 

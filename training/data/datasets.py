@@ -16,12 +16,12 @@ from training.data.layouts import (
     CELEBA_FOLDERS,
     CLASS_FOLDERS,
     EXPECTED,
-    PICTURE_SUFFIXES,
     SPLIT_FOLDERS,
     class_folders,
     holds_pictures,
     label_of_folder,
     list_pictures,
+    no_picture,
     normalised_name,
     split_folders,
     subfolders,
@@ -50,7 +50,9 @@ class DataSet:
 
     `framed`: the pictures are face crops without a scene around the face. `boxes`: all annotated
     boxes of each picture, whatever their labels, as x, y, width, height in pixels. `argument`: the
-    argument of `read_dataset` that reads this folder again: `root`, or LABEL=root.
+    argument of `read_dataset` that reads this folder again: `root`, or LABEL=root. `pictures`: the
+    number of pictures in the folder, whatever their labels. `unreadable`: those that could not be
+    decoded so far, in any part of the data set; `training.data.crops.decode_samples` adds to it.
     """
 
     name: str
@@ -60,6 +62,8 @@ class DataSet:
     framed: bool
     boxes: Mapping[Path, tuple[Box, ...]] = field(default_factory=dict)
     argument: Path | None = None
+    pictures: int = 0
+    unreadable: set[Path] = field(default_factory=set, compare=False, repr=False)
 
     def in_split(self, split: Split) -> list[Sample]:
         """Return the samples of one split."""
@@ -101,7 +105,10 @@ def read_dataset(root: Path, labels: tuple[str, ...]) -> DataSet:
         raise UsageError(
             f"the data folder {root} has pictures of {found}, but of none of {', '.join(labels)}"
         )
-    return DataSet(_data_set_name(root), root, layout, kept, layout == "splits", boxes, argument)
+    pictures = len({sample.path for sample in samples} | boxes.keys())
+    return DataSet(
+        _data_set_name(root), root, layout, kept, layout == "splits", boxes, argument, pictures
+    )
 
 
 def read_datasets(roots: list[Path], labels: tuple[str, ...]) -> list[DataSet]:
@@ -193,10 +200,7 @@ def _class_samples(root: Path, split: Split | None) -> Iterator[Sample]:
     for folder, label in found or [(root, str(label_of_folder(root)))]:
         inside = list_pictures(folder)
         if not inside:
-            raise UsageError(
-                f"the class folder {folder} holds no picture ({', '.join(PICTURE_SUFFIXES)});"
-                f" {EXPECTED}"
-            )
+            raise UsageError(f"the class folder {folder} {no_picture(folder)}; {EXPECTED}")
         split_of_name = _split_rule(folder)
         for path in inside:
             yield Sample(path, label, split or split_of_name(path.name))
@@ -233,7 +237,7 @@ def _flat_samples(folder: Path, label: str, inner: Path) -> Iterator[Sample]:
         )
     inside = list_pictures(folder)
     if not inside:
-        raise UsageError(f"the folder {folder} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
+        raise UsageError(f"the folder {folder} {no_picture(folder)}")
     split_of_name = _split_rule(folder)
     for path in inside:
         yield Sample(path, label, split_of_name(path.name))

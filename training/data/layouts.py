@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from training.data.splits import Split
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+log = logging.getLogger(__name__)
+
+#: OpenCV reads these formats on every supported version of Python. Files with other names are left
+#: out, and `list_pictures` names their endings.
+PICTURE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp"),
+    *(".png", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
+)
+#: Files that systems and tools put beside pictures, in lower case.
+SYSTEM_FILES = ("thumbs.db", "desktop.ini")
 
 #: Folders of CelebA's portraits, in which all faces are bare. Other names that begin with celeba
 #: are not accepted, because data sets derived from CelebA often have drawn masks.
@@ -107,14 +118,50 @@ def split_folders(root: Path) -> list[tuple[Path, Split]]:
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Return every picture in `folder` and below, by name, without hidden files."""
+    """Return every picture in `folder` and below, by name, without hidden files.
+
+    The endings of all other files are named in the log, because pictures may be among them.
+    """
+    others = other_files(folder)
+    if others:
+        log.warning(
+            "%s: left out files whose names are not those of pictures (%s): %s; convert pictures of"
+            " other formats to JPEG or PNG",
+            folder,
+            " ".join(PICTURE_SUFFIXES),
+            others,
+        )
     return sorted(_pictures(folder))
 
 
-def _pictures(folder: Path) -> Iterator[Path]:
+def no_picture(folder: Path) -> str:
+    """Return the error message for a `folder` without pictures, which names the files in it."""
+    others = other_files(folder)
+    found = f", only {others}: convert them to JPEG or PNG" if others else ""
+    return f"holds no picture ({', '.join(PICTURE_SUFFIXES)}){found}"
+
+
+def other_files(folder: Path) -> str:
+    """Return the number of files in `folder` and below that are not pictures by their names, by
+    their endings, such as `3 .gif, 1 .heic`.
+    """
+    counts = Counter(
+        path.suffix.lower() or "without an ending"
+        for path in _files(folder)
+        if path.suffix.lower() not in PICTURE_SUFFIXES
+    )
+    return ", ".join(f"{count} {ending}" for ending, count in counts.most_common())
+
+
+def _files(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
-        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith("."):
+        hidden = path.name.startswith(".") or path.name.lower() in SYSTEM_FILES
+        if not hidden and path.is_file():
             yield path
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    return (path for path in _files(folder) if path.suffix.lower() in PICTURE_SUFFIXES)
 
 
 def holds_pictures(folder: Path) -> bool:

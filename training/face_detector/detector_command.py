@@ -16,6 +16,7 @@ from edge.detection.detector_card import DetectorInput
 from edge.detection.haar_detector import HaarDetector
 from edge.inference.model_file import digest
 from training.data.command_options import add_run_options, add_schedule_options, positive_int
+from training.data.progress import with_progress
 from training.data.splits import Split
 from training.face_detector.detector_config import DetectorConfig
 from training.face_detector.detector_report_file import DetectorReport, write_detector_report
@@ -26,6 +27,7 @@ from training.face_detector.operating_point import (
 )
 from training.face_detector.pictures.boxed_pictures import BoxedPicture, BoxKind
 from training.face_detector.pictures.boxed_pictures_option import add_boxed_data_option
+from training.face_detector.pictures.decodable import decodable
 from training.face_detector.pictures.read_pictures import of_split, read_boxed_pictures
 
 if TYPE_CHECKING:
@@ -128,6 +130,10 @@ def run_detector(options: argparse.Namespace) -> int:
     pictures = read_boxed_pictures(options.data)
     training = _limited(_pictures_of(pictures, Split.TRAIN), config.limit)
     validation = _pictures_of(pictures, Split.VALIDATION)
+    # A picture that cannot be decoded would otherwise end the run when it is first drawn.
+    readable = decodable(with_progress([*training, *validation], "reading", "picture"), pictures)
+    training = _pictures_of(readable, Split.TRAIN)
+    validation = _pictures_of(readable, Split.VALIDATION)
     log.info(
         "%d pictures with %d faces to train on, %d with %d to validate on",
         *(len(training), _faces(training), len(validation), _faces(validation)),

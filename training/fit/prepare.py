@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.common.arrays import Pixels
+from edge.common.errors import UserError
 from training.augmentation.synthetic_masks import wearing_styles_for
 from training.common.train_config import TrainConfig
 from training.data.crops import Face, decode_samples, evaluation_crop, is_evaluated, training_face
 from training.data.datasets import DataSet, check_classes
 from training.data.duplicates import Fingerprint, has_near_duplicate, sample_fingerprints
+from training.data.label_balance import warn_about_rare_labels
 from training.data.progress import sample_progress, subsample
 from training.data.splits import Split
 from training.fit.batches import MaskTransfer, TrainingSet
@@ -95,10 +97,25 @@ def prepare(
 
     `crops.decode_samples` says what happens to pictures that cannot be decoded.
     """
+    warn_about_rare_labels(datasets, labels)
     check_classes(datasets, Split.TRAIN, labels)
     check_classes(datasets, Split.VALIDATION, labels)
     held_out = read_held_out(datasets, config, labels, no_face)
+    _check_validation(held_out, labels)
     return prepare_beside(datasets, held_out, config, labels, no_face)
+
+
+def _check_validation(held_out: HeldOut, labels: tuple[str, ...]) -> None:
+    """Raise UserError if no face of a label is left after small and unreadable ones were left
+    out.
+    """
+    found = {int(index) for crops in held_out.validation.values() for index in crops.truth}
+    missing = [label for index, label in enumerate(labels) if index not in found]
+    if missing:
+        raise UserError(
+            f"no picture of {', '.join(missing)} is left in the validation split: all of them are"
+            " unreadable or too small, or --limit left them out"
+        )
 
 
 def prepare_beside(

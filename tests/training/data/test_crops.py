@@ -71,6 +71,42 @@ def test_many_corrupt_pictures_are_an_error(tmp_path: Path) -> None:
         list(decode_samples(data, data.samples, list))
 
 
+def test_unreadable_pictures_count_over_the_data_set(tmp_path: Path) -> None:
+    """One of 240 is few, though it is one of only 24 in its split; three are many in any split."""
+    root = datasets.classes(tmp_path, {"mask": "mask", "no_mask": "no_mask"}, 120)
+    data = read_dataset(root, LABELS[2])
+    parts = [data.in_split(split) for split in Split]
+    broken = [part[0].path for part in parts]
+    assert all(0.01 * len(part) < 1 for part in parts[1:])
+    broken[1].write_bytes(b"\xff\xd8 not a picture")
+    for part in parts:
+        read = len(list(decode_samples(data, part, list)))
+        assert read == len(part) - sum(sample.path in broken[1:2] for sample in part)
+    for path in broken:
+        path.write_bytes(b"\xff\xd8 not a picture")
+    data = read_dataset(root, LABELS[2])
+    for part in parts[:2]:
+        list(decode_samples(data, part, list))
+    with pytest.raises(UserError, match="3 of 240"):
+        list(decode_samples(data, parts[2], list))
+
+
+def test_pictures_with_other_labels_count(tmp_path: Path) -> None:
+    folders = {"mask": "mask", "no_mask": "no_mask", "incorrect_mask": "incorrect_mask"}
+    root = datasets.classes(tmp_path, folders, 70)
+    for index in range(2):
+        (root / "mask" / f"mask{index}.jpg").write_bytes(b"")
+    data = read_dataset(root, LABELS[2])
+    assert len(list(decode_samples(data, data.samples, list))) == 138  # 2 of 210, not of 140
+
+
+def test_sample_without_any_readable_picture_is_an_error(tmp_path: Path) -> None:
+    data = corrupt(tmp_path, 200, 1)
+    (broken,) = (s for s in data.samples if s.path.name == "mask0.jpg")
+    with pytest.raises(UserError, match=r"none of the 1 pictures .*mask0\.jpg"):
+        list(decode_samples(data, [broken], list))
+
+
 TWO, THREE = LABELS[2], LABELS[3]
 
 

@@ -35,6 +35,7 @@ from training.face_detector.evaluation.detector_report import (
 from training.face_detector.evaluation.search_detectors import HAAR, load_detector
 from training.face_detector.evaluation.tilted_pictures import find_tilted
 from training.face_detector.pictures.boxed_pictures_option import add_boxed_data_option
+from training.face_detector.pictures.decodable import decodable
 from training.face_detector.pictures.read_pictures import of_split, read_boxed_pictures
 
 log = logging.getLogger(__name__)
@@ -162,7 +163,8 @@ def chosen_pictures(options: argparse.Namespace) -> list[EvaluationPicture]:
         )
     if options.limit is not None and options.limit < len(chosen):
         chosen = [chosen[i * len(chosen) // options.limit] for i in range(options.limit)]
-    measured = evaluation_pictures(with_progress(chosen, "reading", "picture"), options.min_width)
+    chosen = decodable(with_progress(chosen, "reading", "picture"), pictures)
+    measured = evaluation_pictures(with_progress(chosen, "measuring", "picture"), options.min_width)
     if not any(each.counted.any() for each in measured):
         raise UserError(
             f"no face in these {len(measured)} pictures is at least {options.min_width:g} px wide:"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.camera.image_files import read_image
-from edge.common.errors import UsageError
+from edge.common.errors import UsageError, UserError
 from training.data.layouts import SPLIT_FOLDERS, list_pictures, subfolders
 from training.data.progress import with_progress
 from training.data.splits import Split, split_of
@@ -22,6 +22,7 @@ from training.face_detector.pictures.boxed_pictures import (
     LabelledBox,
     kind_of_class,
 )
+from training.face_detector.pictures.decodable import check_unreadable
 
 NAME_FILES = ("classes.txt", "obj.names", "names.txt", "labels/classes.txt")
 Kinds = dict[int, tuple[BoxKind, str | None] | None]
@@ -35,17 +36,25 @@ def is_yolo(root: Path) -> bool:
 def read_yolo(root: Path) -> Iterator[BoxedPicture]:
     """Yield the pictures by name; raises UsageError naming a line in error.
 
-    Every picture is decoded, because the boxes in pixels depend on its size.
+    Every picture is decoded, because the boxes in pixels depend on its size. Raises UserError if
+    more than `training.data.crops.CORRUPT_SHARE` of them cannot be decoded.
     """
     kinds = _class_kinds(root)
+    total, unreadable = 0, []
     for images, labels in _parts(root):
         for path in with_progress(list_pictures(images), "reading sizes", "picture"):
             inner = path.relative_to(images)
-            image = read_image(path)
+            total += 1
+            try:
+                image = read_image(path)
+            except UserError as error:
+                unreadable.append(str(error))
+                continue
             size = (int(image.shape[1]), int(image.shape[0]))
             boxes = tuple(_boxes((labels / inner).with_suffix(".txt"), size, kinds))
             split = _published_split(path.relative_to(root)) or split_of(path.name)
             yield BoxedPicture(path, size, boxes, root.resolve().name, split)
+    check_unreadable(str(root), unreadable, total)
 
 
 def _parts(root: Path) -> list[tuple[Path, Path]]:
