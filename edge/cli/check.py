@@ -22,6 +22,7 @@ from edge.classification.classifier import (
     load_classifier,
 )
 from edge.common.errors import UserError
+from edge.common.file_access import access_problem
 from edge.config.settings import Settings, change
 from edge.daemon.camera_file import CameraFile
 from edge.detection.load_detector import load_detector
@@ -36,6 +37,7 @@ from edge.mqtt.broker import (
 from edge.mqtt.delivery import open_outbox, outbox_path
 from edge.mqtt.embedded_broker import embedded_broker
 from edge.mqtt.payloads import Topics
+from edge.outbox.file_place import files_of
 from edge.outbox.tables import LockedError
 from edge.tracking.zone import Zone
 
@@ -140,9 +142,10 @@ def _check_outbox(settings: Settings) -> str:
         return f"{outbox_path(settings)}, in use by a running mask-patrol"
     try:
         if outbox.warning:
-            raise UserError(
-                f"{outbox.warning}; repair the disk, or set `outbox.path` to another place"
-            )
+            advice = "repair the disk, or set `outbox.path` to another place"
+            if access_problem(files_of(outbox.path)):  # the warning says what to do
+                advice = "or set `outbox.path` to another place"
+            raise UserError(f"{outbox.warning}; {advice}")
         return f"{outbox.path}, {outbox.depth()} events waiting"
     finally:
         outbox.close()

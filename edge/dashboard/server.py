@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from edge.common.clock import clock_is_synchronised
 from edge.common.errors import UsageError, UserError
+from edge.common.file_access import access_problem
 from edge.common.paths import make_private, state_directory, user_path
 from edge.common.signals import signal_handlers
 from edge.config.settings import DashboardSettings, Settings
@@ -251,7 +252,8 @@ def _lock_state_directory() -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / "dashboard.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise UserError(f"cannot use the state directory {folder}: {error.strerror}") from None
+        reason = access_problem([folder / "dashboard.lock"]) or error.strerror
+        raise UserError(f"cannot use the state directory {folder}: {reason}") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -279,7 +281,8 @@ def _load_name(folder: Path) -> str:
     try:
         path.write_text(name + "\n", encoding="ascii")
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
+        reason = access_problem([path]) or error.strerror
+        raise UserError(f"cannot write {path}: {reason}") from None
     return name
 
 

@@ -53,13 +53,17 @@ def _status(path: str) -> os.stat_result | None:
         return None
 
 
+def files_of(path: Path) -> list[Path]:
+    """Return `path` and the paths of its companion files, whether they exist or not."""
+    return [path.with_name(path.name + suffix) for suffix in ("", *COMPANION_SUFFIXES)]
+
+
 def special_file(path: Path) -> Path | None:
     """Return `path` or a companion file of it if that is a folder, a FIFO or a device.
 
     SQLite would wait for ever for another program to open a FIFO.
     """
-    for suffix in ("", *COMPANION_SUFFIXES):
-        candidate = path.with_name(path.name + suffix)
+    for candidate in files_of(path):
         with suppress(OSError):
             if not stat.S_ISREG(candidate.stat().st_mode):
                 return candidate

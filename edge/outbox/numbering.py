@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge.common.clock import Moment
+from edge.common.file_access import access_problem
 from edge.outbox.sequence_record import Recorded, SequenceRecord
 from edge.outbox.tables import MAX_SEQ, PendingEvent
 
@@ -55,10 +56,12 @@ class Numbering:
             self._write_failed = False
         elif not self._write_failed:
             self._write_failed = True
+            reason = access_problem([self._record.path])
             log.warning(
-                "cannot write %s; if the outbox is damaged now, event numbers continue with a much"
-                " higher one",
+                "cannot write %s%s; if the outbox is damaged now, event numbers continue with a"
+                " much higher one",
                 self._record.path,
+                f": {reason}" if reason else "",
             )
 
     def next_in_memory(self, at: Moment, alerts: Mapping[str, PendingEvent | None]) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from edge.common.clock import Moment, iso_utc
+from edge.common.file_access import access_problem
 from edge.outbox.file_place import COMPANION_SUFFIXES, special_file
 from edge.outbox.sqlite_file import OutboxFile
 from edge.outbox.tables import (
@@ -113,7 +114,8 @@ def finish_replacement(path: Path) -> None:
         if rebuilt.exists() and not path.exists():
             rebuilt.rename(path)
     except OSError as error:
-        raise OutboxError(f"cannot use the rebuilt outbox {rebuilt}: {error.strerror}") from None
+        reason = access_problem([rebuilt, path]) or error.strerror
+        raise OutboxError(f"cannot use the rebuilt outbox {rebuilt}: {reason}") from None
 
 
 def discard_rebuilt(path: Path) -> None:

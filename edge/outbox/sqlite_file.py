@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from edge.common.clock import Moment
+from edge.common.file_access import access_problem
 from edge.common.paths import make_private
 from edge.outbox.event_age import oldest_kept_s
-from edge.outbox.file_place import COMPANION_SUFFIXES, FilePlace, special_file
+from edge.outbox.file_place import FilePlace, files_of, special_file
 from edge.outbox.tables import (
     COLUMNS,
     IDENTITY,
@@ -65,8 +66,8 @@ class OutboxFile:
             if path.exists() and path.stat().st_size < MIN_BYTES:
                 # SQLite would silently create a new database in such a file.
                 raise DamagedError(f"the outbox {path} is truncated")
-            for suffix in ("", *COMPANION_SUFFIXES):
-                make_private(path.with_name(path.name + suffix))
+            for file in files_of(path):
+                make_private(file)
             self._db = sqlite3.connect(
                 path, timeout=0.2, isolation_level=None, check_same_thread=False
             )
@@ -327,7 +328,7 @@ def _translated_errors(path: Path, damage: tuple[int, ...] = DAMAGE_CODES) -> It
             raise LockedError(
                 f"cannot use the outbox {path}: another mask-patrol is using it"
             ) from None
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+        reason = access_problem(files_of(path)) or getattr(error, "strerror", None) or error
         raise OutboxError(f"cannot use the outbox {path}: {reason}") from None
     except UnicodeDecodeError:
         raise DamagedError(

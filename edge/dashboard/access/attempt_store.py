@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.common.file_access import access_problem
 from edge.dashboard.access.login_throttle import RESET_AFTER_S
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,8 @@ class AttemptStore:
                     path.with_name(path.name + end).unlink(missing_ok=True)
                 self._db = _open(path)
         except (OSError, sqlite3.Error) as error:
-            reason = getattr(error, "strerror", None) or error
+            files = [path.with_name(path.name + end) for end in ("", "-wal", "-shm")]
+            reason = access_problem(files) or getattr(error, "strerror", None) or error
             log.warning("cannot use %s, so a restart forgets wrong passwords: %s", path, reason)
             self._db = _prepare(sqlite3.connect(":memory:", check_same_thread=False))
 

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
 from edge.common.errors import UsageError, UserError
+from edge.common.file_access import access_problem
 from edge.common.paths import make_private, state_directory, user_path
 from edge.dashboard.history.migrate import NewerSchemaError, upgrade_schema
 from edge.dashboard.history.tables import devices
@@ -88,6 +89,9 @@ def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
 def describe_database_error(url: URL, error: Exception) -> str:
     """Return one line that names the database and the cause, without the password in `url`."""
     cause = str(getattr(error, "orig", None) or error).strip().splitlines()
+    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+        files = [Path(f"{url.database}{end}") for end in ("", "-wal", "-shm", "-journal")]
+        cause = [denied] if (denied := access_problem(files)) else cause
     shown = url.render_as_string(hide_password=True)
     return f"cannot use the database {shown}: {cause[0] if cause else type(error).__name__}"
 
@@ -98,7 +102,8 @@ def _parse_url(address: str) -> URL:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"cannot create the folder {folder}: {error.strerror}") from None
+            reason = access_problem([folder / "dashboard.sqlite3"]) or error.strerror
+            raise UserError(f"cannot create the folder {folder}: {reason}") from None
         path = folder / "dashboard.sqlite3"
         _make_files_private(path)
         return URL.create("sqlite", database=str(path))
