@@ -12,7 +12,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundle.wheels import PYTHONS, BundleError, Target
+from bundle.errors import BundleError
+from bundle.wheels import PYTHONS, Target
 
 #: Exit codes: vulnerabilities are known; some packages could not be checked.
 VULNERABLE, NOT_CHECKED = 1, 2

@@ -7,7 +7,6 @@ same bytes.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -17,17 +16,9 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from bundle.wheels import (
-    MACHINES,
-    ROOT,
-    SYSTEMD,
-    BundleError,
-    Pin,
-    Target,
-    fetch_wheels,
-    read_lock,
-    sha256,
-)
+from bundle.errors import BundleError
+from bundle.pip_environment import pip_environment
+from bundle.wheels import MACHINES, ROOT, SYSTEMD, Pin, Target, fetch_wheels, read_lock, sha256
 
 #: Files and folders from which the wheel of Mask Patrol is built.
 SOURCES = ("edge", "convert", "training", "models", "pyproject.toml", "README.md", "LICENSE")
@@ -88,7 +79,7 @@ def build_wheel(folder: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
     result = subprocess.run(
         [*pip, "--no-deps", f"--wheel-dir={folder}", str(source)],
-        env={**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH_S)},
+        env={**pip_environment(), "SOURCE_DATE_EPOCH": str(EPOCH_S)},
         capture_output=True,
         text=True,
         check=False,

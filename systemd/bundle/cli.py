@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bundle.build import make_bundle
-from bundle.wheels import MACHINES, PYTHONS, ROOT, BundleError
+from bundle.errors import BundleError
+from bundle.wheels import MACHINES, PYTHONS, ROOT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

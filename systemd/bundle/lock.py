@@ -11,7 +11,8 @@ import subprocess
 import sys
 from collections import defaultdict
 
-from bundle.wheels import MACHINES, PYTHONS, ROOT, BundleError, Target, download, sha256
+from bundle.errors import BundleError
+from bundle.wheels import MACHINES, PYTHONS, ROOT, Target, download, sha256
 
 #: The extras that are installed on a device. The extra `broker`, an embedded broker for first
 #: trials, is not installed.

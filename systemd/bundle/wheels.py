@@ -14,6 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundle.errors import BundleError
+from bundle.pip_environment import pip_environment
+
 SYSTEMD = Path(__file__).resolve().parents[1]
 ROOT = SYSTEMD.parent
 LOCKS = SYSTEMD / "lock"
@@ -25,10 +28,6 @@ MACHINES = {"aarch64": "arm64", "x86_64": "amd64"}
 #: Minor versions of glibc 2 for which wheels are accepted. Bookworm has 2.36 and Trixie a later
 #: version; wheels that were built for 2.36 or earlier run on both.
 GLIBC_MINORS = range(17, 37)
-
-
-class BundleError(Exception):
-    """A reason why a bundle cannot be made: one line that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,8 @@ def download(packages: list[str], target: Target, folder: Path) -> None:
     """
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command = [*pip, "--no-deps", *target.pip_options(), f"--dest={folder}", *packages]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = pip_environment()
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if result.returncode:
         errors = [line for line in result.stderr.splitlines() if line.startswith("ERROR:")]
         reason = (errors or result.stderr.strip().splitlines() or ["pip failed"])[-1]

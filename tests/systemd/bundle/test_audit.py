@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from bundle.audit import NOT_CHECKED, VULNERABLE, parse_report, summary
-from bundle.wheels import BundleError
+from bundle.errors import BundleError
 
 from tests.support.cli_process import ROOT, error_line
 

@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from bundle.wheels import MACHINES, PYTHONS, BundleError, Target, cached_wheels, read_lock
+from bundle.errors import BundleError
+from bundle.wheels import MACHINES, PYTHONS, Target, cached_wheels, read_lock
 
 
 def test_lock_with_unpinned_line_is_refused(tmp_path: Path) -> None:
