@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from edge.common.errors import UserError
+from training.adoption.adopt_command import add_adopt_options
 from training.data.fetch import add_dataset_options
 from training.detector_sweep.frontier_command import add_frontier_options
 from training.evaluation.evaluate_command import add_evaluate_options
@@ -34,6 +35,11 @@ COMMANDS = (
     ),
     ("train", "Train a Keras model on pictures.", add_train_options),
     ("binary", "Make a 2-class model from a trained 3-class model.", add_binary_options),
+    (
+        "adopt",
+        "Put the model of a run into models/, unless the present one is better.",
+        add_adopt_options,
+    ),
     ("evaluate", "Measure a model on data sets.", add_evaluate_options),
     (
         "stress",

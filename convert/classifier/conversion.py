@@ -82,7 +82,9 @@ def convert(job: Job) -> Outcome:
 def _read(job: Job) -> tuple[Report, StoredRanges | None]:
     """Read the report and the stored ranges; the latter are None if they must be measured."""
     if not job.model.is_file():
-        raise UserError(f"the Keras model {job.model} does not exist; `make train` makes one")
+        raise UserError(
+            f"the Keras model {job.model} does not exist; `make train` and `make adopt` make one"
+        )
     report = read_report(report_path(job.model))
     keras_sha256 = digest(job.model.read_bytes())
     check_belongs(report, keras_sha256, report_path(job.model))

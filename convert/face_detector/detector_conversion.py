@@ -141,7 +141,8 @@ def _with_boxed_data(job: Job) -> Job:
 def _read(job: Job) -> tuple[DetectorReport, StoredRanges | None]:
     if not job.model.is_file():
         raise UserError(
-            f"the Keras model {job.model} does not exist; `make train-detector` makes one"
+            f"the Keras model {job.model} does not exist; `make train-detector` and `make adopt`"
+            " make one"
         )
     report = read_detector_report(report_path(job.model))
     keras_sha256 = digest(job.model.read_bytes())

@@ -23,5 +23,5 @@ def test_error_becomes_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["--model", str(model)]) == 1
     assert capsys.readouterr() == (
         "",
-        f"the Keras model {model} does not exist; `make train` makes one\n",
+        f"the Keras model {model} does not exist; `make train` and `make adopt` make one\n",
     )

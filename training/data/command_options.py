@@ -12,9 +12,12 @@ from training.data.layouts import LAYOUTS
 
 
 def add_data_option(
-    parser: argparse.ArgumentParser, purpose: str = "", only_scenes: bool = False
+    parser: argparse.ArgumentParser,
+    purpose: str = "",
+    only_scenes: bool = False,
+    required: bool = True,
 ) -> None:
-    """Add the required option `--data`, which takes one or more folders and may be repeated.
+    """Add the option `--data`, which takes one or more folders and may be repeated.
 
     A folder is written as in `training.data.datasets.read_dataset`: DIR, or LABEL=DIR.
     `purpose` is one more sentence for the help. With `only_scenes` the help names the layout of
@@ -31,29 +34,42 @@ def add_data_option(
         )
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
         parser.epilog = LAYOUTS + (parser.epilog or "")
-    add_folders_option(parser, f"{folders}; the option may be repeated{purpose and '. '}{purpose}")
+    text = f"{folders}; the option may be repeated{purpose and '. '}{purpose}"
+    add_folders_option(parser, text, required)
 
 
-def add_folders_option(parser: argparse.ArgumentParser, text: str) -> None:
-    """Add the required option `--data`, one or more folders that `text` describes."""
+def add_folders_option(parser: argparse.ArgumentParser, text: str, required: bool = True) -> None:
+    """Add the option `--data`, one or more folders that `text` describes."""
     parser.add_argument(
         "--data",
         type=Path,
         nargs="+",
         action="extend",
-        required=True,
+        required=required,
         metavar="DIR",
         help=f"one or more {text}",
     )
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--run-folder`, `--resume` and `--fresh`."""
+def add_run_options(parser: argparse.ArgumentParser, model: str, folder: str) -> None:
+    """Add `--run-folder`, `--out`, `--resume` and `--fresh`.
+
+    `model` and `folder` name the default model and run folder in the help.
+    """
     parser.add_argument(
         "--run-folder",
         type=Path,
         metavar="DIR",
-        help="folder for the checkpoint, history and curves (default: runs/ and the model's name)",
+        help="folder of the run, for the model, its report, the checkpoint, history, curves and"
+        f" log; `adopt` puts the model into models/ (default: {folder}, or runs/ and the name of"
+        " --out)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="the model to write, and its report beside it; a model of another run is not"
+        f" overwritten (default: {model} in the run folder)",
     )
     parser.add_argument(
         "--resume",

@@ -36,19 +36,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: The name of the shipped face detector, models/face.keras.
+MODEL_NAME = "face"
+
 
 def add_detector_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `python -m training detector`."""
     defaults = DetectorConfig()
     add_boxed_data_option(parser)
-    parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="the model to write, such as models/face.keras; its report is written beside it",
-    )
-    add_run_options(parser)
+    add_run_options(parser, "face.keras", "runs/face")
     add_schedule_options(
         parser, defaults, "pictures", score="average precision on the validation split"
     )
@@ -106,10 +102,8 @@ def _picture_size(text: str) -> tuple[int, int]:
 
 def run_detector(options: argparse.Namespace) -> int:
     """Train with the settings in `options`, and write the model and its report."""
-    from training.face_detector.detector_batches import DetectorTrainingSet
-    from training.face_detector.detector_training import DetectorData, train_detector
-    from training.face_detector.validation_pictures import read_validation_pictures
-    from training.fit.epochs import RunPaths
+    from training.face_detector.detector_training import train_detector
+    from training.fit.run_paths import recorded_run, run_paths
 
     config = DetectorConfig(
         epochs=options.epochs,
@@ -123,10 +117,22 @@ def run_detector(options: argparse.Namespace) -> int:
         patience=options.patience,
         start_sha256="" if options.start is None else digest(_read(options.start)),
     )
-    if options.out.suffix != ".keras":
-        raise UsageError(f"--out {options.out}: the name of the model must end with .keras")
-    paths = RunPaths(options.out, options.run_folder or Path("runs") / options.out.stem)
+    paths = run_paths(options.out, options.run_folder, MODEL_NAME)
     paths.check_start(config, options.resume, options.fresh)
+    with recorded_run(paths, options.data):
+        data = _read_data(options, config)
+        progress = train_detector(data, config, paths, options.resume, options.start)
+        report = paths.model.with_suffix(".json")
+        write_detector_report(report, _report(paths.model, config, data, progress))
+    sys.stdout.write(f"wrote {paths.model} and {report}\n")
+    return 0
+
+
+def _read_data(options: argparse.Namespace, config: DetectorConfig) -> DetectorData:
+    from training.face_detector.detector_batches import DetectorTrainingSet
+    from training.face_detector.detector_training import DetectorData
+    from training.face_detector.validation_pictures import read_validation_pictures
+
     pictures = read_boxed_pictures(options.data)
     training = _limited(_pictures_of(pictures, Split.TRAIN), config.limit)
     validation = _pictures_of(pictures, Split.VALIDATION)
@@ -138,16 +144,11 @@ def run_detector(options: argparse.Namespace) -> int:
         "%d pictures with %d faces to train on, %d with %d to validate on",
         *(len(training), _faces(training), len(validation), _faces(validation)),
     )
-    data = DetectorData(
+    return DetectorData(
         DetectorTrainingSet(training, config.size),
         read_validation_pictures(validation, config.size),
         _digests(pictures),
     )
-    progress = train_detector(data, config, paths, options.resume, options.start)
-    report = options.out.with_suffix(".json")
-    write_detector_report(report, _report(options.out, config, data, progress))
-    sys.stdout.write(f"wrote {options.out} and {report}\n")
-    return 0
 
 
 def _read(start: Path) -> bytes:

@@ -22,7 +22,8 @@ from training.face_detector.losses import detector_loss
 from training.face_detector.validation_pictures import ValidationPictures
 from training.fit.averaged_model import AveragedModel
 from training.fit.checkpoint import RunProgress
-from training.fit.epochs import EpochSteps, RunPaths, run_epochs, with_progress_bar
+from training.fit.epochs import EpochSteps, run_epochs, with_progress_bar
+from training.fit.run_paths import RunPaths
 
 #: Larger gradients are scaled down to this norm.
 MAX_GRADIENT_NORM = 10.0

@@ -27,8 +27,9 @@ from training.fit.alert_threshold import choose_threshold
 from training.fit.epochs import save_model
 from training.fit.held_out_metrics import test_split_metrics
 from training.fit.prepare import read_held_out
+from training.fit.run_paths import RUNS, holds_run
 from training.fit.score_calibration import calibrate
-from training.network.model import SIZE_PX
+from training.network.model import MODEL_NAMES, SIZE_PX
 from training.network.model_report import read_report, report_path, write_report
 
 KEPT_LABELS = LABELS[2]
@@ -44,7 +45,11 @@ def add_binary_options(parser: argparse.ArgumentParser) -> None:
         help="a 3-class .keras model with its report beside it",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="the 2-class .keras model to write"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="the 2-class .keras model to write; only in the folder of a run an existing one is"
+        " overwritten (default: mask.keras beside --model)",
     )
     add_data_option(
         parser,
@@ -65,6 +70,7 @@ def run_binary(options: argparse.Namespace) -> int:
             f"{options.model} has the labels {', '.join(report.labels)}, but a 3-class model is"
             " needed"
         )
+    out = _out_path(options)
     whole = load_model_file(options.model)
     datasets = read_datasets(options.data, KEPT_LABELS)
     # The report of an earlier version may have settings that no longer exist.
@@ -74,16 +80,16 @@ def run_binary(options: argparse.Namespace) -> int:
     model = without_third_class(whole)
     calibration = calibrate(model, kept_back.validation)
     threshold = choose_threshold(model, kept_back, KEPT_LABELS)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    save_model(model, options.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_model(model, out)
     figures = {
         **{name: value for name, value in report.figures.items() if not name.endswith("float")},
-        **test_split_metrics(options.out, datasets, list(kept_back.validation)),
+        **test_split_metrics(out, datasets, list(kept_back.validation)),
     }
     changed = msgspec.structs.replace(
         report,
-        name=f"{options.out.stem}-{SIZE_PX}",
-        keras_sha256=digest(options.out.read_bytes()),
+        name=f"{out.stem}-{SIZE_PX}",
+        keras_sha256=digest(out.read_bytes()),
         derived_from=report.keras_sha256,
         labels=list(KEPT_LABELS),
         threshold=threshold.value,
@@ -92,9 +98,28 @@ def run_binary(options: argparse.Namespace) -> int:
         figures=figures,
         config=dataclasses.asdict(config),
     )
-    write_report(report_path(options.out), changed)
-    sys.stdout.write(f"wrote {options.out} and {report_path(options.out)}\n")
+    write_report(report_path(out), changed)
+    sys.stdout.write(f"wrote {out} and {report_path(out)}\n")
     return 0
+
+
+def _out_path(options: argparse.Namespace) -> Path:
+    """Return the path to write; raises UsageError if it is not that of a Keras model, or has a
+    model that is not of the same run.
+    """
+    beside = Path(options.model.parent)
+    out = Path(options.out or beside / f"{MODEL_NAMES[2]}.keras")
+    if out.suffix != ".keras":
+        raise UsageError(f"--out {out}: the name of the model must end with .keras")
+    if out.resolve() == options.model.resolve():
+        raise UsageError(f"--out {out} is the 3-class model itself: give another name")
+    of_same_run = out.resolve().parent == beside.resolve() and holds_run(beside)
+    if out.exists() and not of_same_run:
+        raise UsageError(
+            f"{out} exists and is not overwritten: give --out FILE in another folder, such as"
+            f" {RUNS / 'binary' / out.name}; `python -m training adopt` puts it into models/"
+        )
+    return out
 
 
 def without_third_class(whole: Any) -> Any:

@@ -24,10 +24,15 @@ if TYPE_CHECKING:
 MAY_CHANGE = ("patience",)
 
 
+#: The errors that a damaged checkpoint causes.
+UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, msgspec.DecodeError)
+
+
 class RunProgress(msgspec.Struct, frozen=True):
     """The number of complete epochs, the best validation score, and one entry of history per epoch.
 
-    `data`: the digest of each data set that the run trains on, by its name.
+    `data`: the digest of each data set that the run trains on, by its name. `model`: the path of
+    the model that the run writes, as `RunPaths.recorded_model`, or empty in an earlier version.
     """
 
     epochs_done: int
@@ -35,6 +40,7 @@ class RunProgress(msgspec.Struct, frozen=True):
     history: list[dict[str, Any]]
     config: dict[str, Any]
     data: dict[str, str] = {}
+    model: str = ""
 
 
 def save_state(path: Path, arrays: list[Any], progress: RunProgress) -> None:
@@ -59,11 +65,11 @@ def load_state(path: Path, config: DataclassInstance) -> tuple[list[Any], RunPro
     """
     try:
         with np.load(path) as stored:
-            progress = msgspec.json.decode(stored["progress"].tobytes(), type=RunProgress)
+            progress = _progress_in(stored)
             arrays = [stored[name] for name in sorted(stored.files) if name != "progress"]
     except FileNotFoundError:
         raise UsageError(f"there is no run to resume: {path} does not exist") from None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, msgspec.DecodeError) as error:
+    except UNREADABLE as error:
         raise UsageError(f"the checkpoint {path} cannot be read: {error}") from None
     differing = [
         f"{key} ({progress.config.get(key)} then, {value} now)"
@@ -73,3 +79,18 @@ def load_state(path: Path, config: DataclassInstance) -> tuple[list[Any], RunPro
     if differing:
         raise UsageError(f"the run in {path} has other settings: {', '.join(differing)}")
     return arrays, progress
+
+
+def model_of_run(path: Path) -> str | None:
+    """Return the `model` of the run whose checkpoint is `path`, or None without such a
+    checkpoint.
+    """
+    try:
+        with np.load(path) as stored:
+            return _progress_in(stored).model
+    except UNREADABLE:
+        return None
+
+
+def _progress_in(stored: Any) -> RunProgress:
+    return msgspec.json.decode(stored["progress"].tobytes(), type=RunProgress)

@@ -30,8 +30,8 @@ from training.data.command_options import (
 )
 from training.data.datasets import LABELS, DataSet, check_classes, read_datasets
 from training.data.splits import Split
-from training.fit.epochs import RunPaths
 from training.fit.prepare import CropSet, prepare_beside, read_crops, read_held_out
+from training.fit.run_paths import RunPaths
 from training.fit.training_loop import predict, train
 
 LABELS_USED = LABELS[2]

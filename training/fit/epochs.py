@@ -17,46 +17,11 @@ from edge.common.errors import UsageError, UserError
 from training.common.schedule import Schedule
 from training.fit.averaged_model import AveragedModel
 from training.fit.checkpoint import RunProgress, load_state, save_state
+from training.fit.run_paths import RunPaths
 
 log = logging.getLogger(__name__)
 
 Batch = TypeVar("Batch")
-
-
-@dataclasses.dataclass(frozen=True)
-class RunPaths:
-    """The files that a run writes: the model, and a folder for the checkpoint and the history."""
-
-    model: Path
-    run: Path
-
-    @property
-    def state(self) -> Path:
-        """The checkpoint from which `--resume` continues."""
-        return self.run / "state.npz"
-
-    @property
-    def history(self) -> Path:
-        """One JSON object for each epoch, rewritten after each epoch."""
-        return self.run / "history.json"
-
-    @property
-    def curves(self) -> Path:
-        """The history as a plot, rewritten after each epoch."""
-        return self.run / "curves.png"
-
-    def check_start(self, config: Schedule, resume: bool, fresh: bool) -> None:
-        """Raise UsageError if a run cannot start, or be resumed, in this folder.
-
-        It is called before the pictures are read, which may take minutes.
-        """
-        if resume:
-            load_state(self.state, config)
-        elif self.state.exists() and not fresh:
-            raise UsageError(
-                f"{self.run} holds a run already: --resume continues it, --fresh overwrites it, and"
-                " --run-folder selects another folder"
-            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,11 +53,15 @@ def run_epochs(
     `digests`: the digest of each data set, by its name. Raises UsageError or UserError if the run
     cannot be resumed.
     """
-    progress = RunProgress(0, -math.inf, [], dataclasses.asdict(config), digests)
+    progress = RunProgress(
+        0, -math.inf, [], dataclasses.asdict(config), digests, paths.recorded_model
+    )
     paths.run.mkdir(parents=True, exist_ok=True)
     paths.model.parent.mkdir(parents=True, exist_ok=True)
     if resume:
         progress = _resume(trained, paths, config, digests)
+    else:
+        paths.remove_earlier()
     for epoch in range(progress.epochs_done, config.epochs):
         if stale_epochs(progress.history) >= config.patience:
             log.info(
@@ -124,12 +93,12 @@ def _run_epoch(
         if keep_last or figures["score"] >= progress.best or not paths.model.is_file():
             save_model(trained.model, paths.model)
     seconds = round(time.monotonic() - started, 1)
-    return RunProgress(
-        epoch + 1,
-        max(progress.best, figures["score"]),
-        [*progress.history, {"epoch": epoch + 1, **losses, **figures, "seconds": seconds}],
-        progress.config,
-        progress.data,
+    return msgspec.structs.replace(
+        progress,
+        epochs_done=epoch + 1,
+        best=max(progress.best, figures["score"]),
+        history=[*progress.history, {"epoch": epoch + 1, **losses, **figures, "seconds": seconds}],
+        model=paths.recorded_model,
     )
 
 

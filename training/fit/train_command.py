@@ -24,14 +24,9 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `python -m training train`."""
     defaults = TrainConfig()
     add_data_option(parser)
-    parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="the model to write, such as models/mask.keras; its report is written beside it",
+    add_run_options(
+        parser, "mask.keras, or mask3.keras with --classes 3,", "runs/mask or runs/mask3"
     )
-    add_run_options(parser)
     add_schedule_options(parser, defaults, "faces", rate_remark="; use a lower one with --start")
     _add_model_options(parser, defaults)
     _add_sampling_options(parser, defaults)

@@ -16,9 +16,10 @@ from training.common.quiet_keras import import_keras
 from training.common.train_config import TrainConfig
 from training.fit.averaged_model import AveragedModel
 from training.fit.checkpoint import RunProgress
-from training.fit.epochs import EpochSteps, RunPaths, run_epochs, with_progress_bar
+from training.fit.epochs import EpochSteps, run_epochs, with_progress_bar
 from training.fit.learning_curves import write_learning_curves
 from training.fit.prepare import CropSet, Prepared
+from training.fit.run_paths import RunPaths
 from training.network.model import build_model
 
 

@@ -20,13 +20,14 @@ from training.data.detector_simulation import MARGIN
 from training.data.splits import Split
 from training.fit.alert_threshold import choose_threshold
 from training.fit.checkpoint import RunProgress
-from training.fit.epochs import RunPaths, save_model
+from training.fit.epochs import save_model
 from training.fit.held_out_metrics import test_split_metrics
 from training.fit.negative_crops import no_face_pictures
 from training.fit.prepare import Prepared, prepare
+from training.fit.run_paths import recorded_run, run_paths
 from training.fit.score_calibration import calibrate
 from training.fit.training_loop import train
-from training.network.model import SIZE_PX, build_model
+from training.network.model import MODEL_NAMES, SIZE_PX, build_model
 from training.network.model_report import Report, report_path, write_report
 
 log = logging.getLogger(__name__)
@@ -51,15 +52,16 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
         raise UsageError(
             f"--draws: there is no data set {', '.join(sorted(unknown))}; the data sets are {names}"
         )
-    paths = RunPaths(options.out, options.run_folder or Path("runs") / options.out.stem)
+    paths = run_paths(options.out, options.run_folder, MODEL_NAMES[config.classes])
     paths.check_start(config, options.resume, options.fresh)
     teacher = load_matching(options.teacher, "the teacher", labels)
     start = load_start(options.start, config, labels)
-    data = prepare(datasets, config, labels, options.no_face)
-    progress = train(data, config, labels, paths, options.resume, teacher, start)
-    done = _FinishedRun(options.out, datasets, data, config, progress)
-    write_report(report_path(options.out), _report(done, labels, licences))
-    sys.stdout.write(f"wrote {options.out} and {report_path(options.out)}\n")
+    with recorded_run(paths, options.data):
+        data = prepare(datasets, config, labels, options.no_face)
+        progress = train(data, config, labels, paths, options.resume, teacher, start)
+        done = _FinishedRun(paths.model, datasets, data, config, progress)
+        write_report(report_path(paths.model), _report(done, labels, licences))
+    sys.stdout.write(f"wrote {paths.model} and {report_path(paths.model)}\n")
     return 0
 
 

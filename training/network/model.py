@@ -10,6 +10,8 @@ SIZE_PX = 96
 #: (pixel - 128) / 128 is exactly the meaning of a uint8 tensor with scale 1/128 and zero point 128.
 #: Therefore the conversion drops this layer, and the int8 model takes raw pixels at no cost.
 PIXEL_SCALE, PIXEL_OFFSET = 1 / 128, -1.0
+#: The names of the shipped classifiers in models/, by their number of labels.
+MODEL_NAMES = {2: "mask", 3: "mask3"}
 MOMENTUM = 0.98  # for batch normalisation, whose statistics cover about the last 50 steps
 
 

@@ -12,7 +12,7 @@ from training.common.struct_file import read_struct, write_struct
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The content of `models/mask.json`; sizes are in pixels.
+    """The content of `models/mask.json`, and of the report of a run; sizes are in pixels.
 
     `threshold`: the alert threshold, as in `edge.classification.model_card.Alert`. `derived_from`:
     the digest of the 3-class model that this model was derived from, or empty. `calibration`: a

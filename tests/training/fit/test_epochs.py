@@ -11,7 +11,8 @@ import pytest
 
 from tests.support.training import datasets
 from training.common.train_config import TrainConfig
-from training.fit.epochs import EpochSteps, RunPaths, run_epochs, stale_epochs
+from training.fit.epochs import EpochSteps, run_epochs, stale_epochs
+from training.fit.run_paths import RunPaths
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -1,0 +1,134 @@
+"""`python -m training adopt`: a model replaces a shipped one only if it is no worse, or if told."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli_process import error_line
+from tests.support.training import datasets
+from tests.support.training.boxed_pictures import write_jsonl
+from training.cli import main
+from training.data.splits import Split, split_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+SHIPPED = datasets.ROOT / "models"
+# Sets the weights of the last layer of a classifier, or all of a face detector's, to 0.
+SPOIL = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from edge.inference.model_file import digest
+from training.common.quiet_keras import load_model_file
+path = Path(sys.argv[1])
+model = load_model_file(path)
+for layer in model.layers:
+    if layer.name == "shares" or not any(each.name == "shares" for each in model.layers):
+        layer.set_weights([np.zeros_like(each) for each in layer.get_weights()])
+model.save(path)
+report = json.loads(path.with_suffix(".json").read_bytes())
+report["keras_sha256"] = digest(path.read_bytes())
+path.with_suffix(".json").write_text(json.dumps(report))
+"""
+
+
+def copies(folder: Path, *names: str) -> Path:
+    folder.mkdir(parents=True)
+    for name in names:
+        for ending in ("keras", "json"):
+            shutil.copy(SHIPPED / f"{name}.{ending}", folder)
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def spoil(model: Path) -> None:
+    done = datasets.python("-c", SPOIL, model)
+    assert done.returncode == 0, done.stderr
+
+
+def adopt(run: Path, models: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
+    return datasets.python("-m", "training", "adopt", run, "--models", models, *more)
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folders = {"with_mask": "mask", "without_mask": "no_mask", "incorrect_mask": "incorrect_mask"}
+    return datasets.classes(tmp_path_factory.mktemp("data") / "faces", folders, 30)
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    names = [f"{index}.png" for index in range(40)]
+    box = (40.0, 20.0, 60.0, 70.0)
+    chosen = {name: [(box, "face")] for name in names if split_of(name) is Split.TEST}
+    return write_jsonl(tmp_path_factory.mktemp("data") / "scenes", chosen)
+
+
+@pytest.mark.parametrize(("names", "spoilt"), [(("mask", "mask3"), "mask3"), (("face",), "face")])
+def test_worse_model_is_refused_unless_told(
+    tmp_path: Path, names: tuple[str, ...], spoilt: str, request: pytest.FixtureRequest
+) -> None:
+    data = request.getfixturevalue("scenes" if spoilt == "face" else "faces")
+    run, models = copies(tmp_path / "run", *names), copies(tmp_path / "models", *names)
+    spoil(run / f"{spoilt}.keras")
+    if spoilt == "mask3":  # as if `mask` had been derived from the spoilt model
+        report = json.loads((run / "mask.json").read_bytes())
+        sha256 = json.loads((run / "mask3.json").read_bytes())["keras_sha256"]
+        (run / "mask.json").write_text(json.dumps(report | {"derived_from": sha256}))
+    before = contents(models)
+    refused = adopt(run, models, "--data", data)
+    error = error_line(refused, code=1)
+    assert f"{run / spoilt}.keras is worse than {models / spoilt}.keras" in error
+    assert "--anyway" in error
+    for name in names:  # both models are shown
+        assert f"{run / name}.keras for {models / name}.keras" in refused.stdout
+    assert contents(models) == before
+    told = adopt(run, models, "--data", data, "--anyway")
+    assert told.returncode == 0, told.stderr
+    assert contents(models) == contents(run) != before
+
+
+def test_equal_model_is_adopted_with_the_data_of_the_run(tmp_path: Path, faces: Path) -> None:
+    run, models = copies(tmp_path / "run", "mask"), copies(tmp_path / "models", "mask")
+    without = adopt(run, models)
+    assert "give them with --data" in error_line(without, code=2)
+    (run / "data.json").write_text(json.dumps([str(faces)]))
+    done = adopt(run, models)
+    assert done.returncode == 0, done.stderr
+    assert f"make convert ONLY='{models / 'mask.keras'}'" in done.stdout
+    assert sorted(path.name for path in models.iterdir()) == ["mask.json", "mask.keras"]
+
+
+def test_first_model_needs_no_comparison(tmp_path: Path, faces: Path) -> None:
+    run, models = copies(tmp_path / "run", "mask"), tmp_path / "models"
+    models.mkdir()
+    done = adopt(run, models, "--data", faces)
+    assert done.returncode == 0, done.stderr
+    assert "(no such model)" in done.stdout
+    assert contents(models) == contents(run)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [("report", "cannot be measured"), ("folder", "does not exist"), ("same", "already")],
+)
+def test_refusals_before_tensorflow_is_loaded(
+    tmp_path: Path, damage: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, models = copies(tmp_path / "run", "mask"), copies(tmp_path / "models", "mask")
+    if damage == "report":
+        (models / "mask.json").unlink()
+    elif damage == "folder":
+        shutil.rmtree(models)
+    arguments = ["adopt", run, "--models", run if damage == "same" else models, "--data", tmp_path]
+    assert main([str(each) for each in arguments]) in (1, 2)
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) == 1
