@@ -30,8 +30,8 @@ DETECTOR ?= haar $(wildcard models/face.keras)
 CLIPS ?= demo
 IMAGE ?= mask-patrol.img
 RELEASE ?= trixie
-# After the defaults: an exported variable counts as defined.
-export $(USER_VARIABLES)
+# Only those that have a value: others would reach every program as empty variables.
+export $(foreach v,$(USER_VARIABLES),$(if $(filter undefined,$(origin $v)),,$v))
 
 # $(call split,ARRAY,VARIABLE,PREFIX) reads the words of a variable into an array of the shell, each with
 # PREFIX before it. Quotes group words as in a shell, but nothing is expanded. A value that is the path of

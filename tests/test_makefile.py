@@ -154,6 +154,13 @@ def test_python_is_not_interpreted(tmp_path: Path) -> None:
     assert not (folder / "pwned").exists()
 
 
+def test_missing_values_do_not_reach_programs(folder: Path) -> None:
+    program = folder / ".venv" / "bin" / "mask-patrol"
+    program.write_text('#!/bin/sh\necho "${CONFIG-unset} ${BROKER-unset} ${MODEL-unset}"\n')
+    done = make(folder, "run", "BROKER=b", environment={"PATH": os.environ["PATH"]})
+    assert done.stdout.decode().split() == ["unset", "b", "models/mask.tflite"]
+
+
 def test_defaults(folder: Path) -> None:
     assert printed_arguments(make(folder, "run")) == ["run", "--watch", "--log-level", "warning"]
     detectors = printed_arguments(make(folder, "evaluate-detector", "DATA=x"))

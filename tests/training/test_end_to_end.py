@@ -28,7 +28,7 @@ class Run:
 
     def command(self, *more: str) -> list[str]:
         return [
-            *("-m", "training", "train", "--data", str(self.data), "--out", str(self.model)),
+            *("-m", "training", "train", "--data", str(self.data)),
             *("--run-folder", str(self.folder), "--epochs", str(EPOCHS), "--batch", "8"),
             *("--licence", "tiny=drawn by a test", *more),
         ]
@@ -39,7 +39,7 @@ class Run:
 
 
 def run_in(folder: Path, data: Path) -> Run:
-    return Run(data, folder / "state", folder / "models" / "tiny.keras")
+    return Run(data, folder / "run", folder / "run" / "mask.keras")
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge.common.errors import UsageError, UserError
+from edge.common.file_access import access_problem
 from training.adoption.comparison import Comparison, Figure
 from training.adoption.trained_models import TrainedModel, models_of_run, trained_model
 from training.data.command_options import add_data_option
@@ -132,4 +133,5 @@ def _replace(new: Path, place: Path) -> None:
     except OSError as error:
         for part in parts:
             part.unlink(missing_ok=True)
-        raise UserError(f"{place} cannot be written: {error.strerror}") from None
+        reason = access_problem([target for _, target in pairs]) or error.strerror
+        raise UserError(f"{place} cannot be written: {reason}") from None

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from edge.common.errors import UsageError, UserError
+from edge.common.file_access import access_problem
 from training.common.schedule import Schedule
 from training.fit.checkpoint import load_state, model_of_run
 
@@ -117,8 +118,9 @@ def recorded_run(paths: RunPaths, data: list[Path]) -> Iterator[None]:
         (paths.run / DATA_NAME).write_bytes(msgspec.json.encode([_absolute(each) for each in data]))
         handler = logging.FileHandler(paths.log, encoding="utf-8")
     except OSError as error:
-        place = error.filename or paths.run
-        raise UserError(f"the run cannot be written: {place}: {error.strerror}") from None
+        denied = access_problem([paths.log, paths.run / DATA_NAME, paths.state, paths.model])
+        reason = denied or f"{error.filename or paths.run}: {error.strerror}"
+        raise UserError(f"the run cannot be written: {reason}") from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     handler.setLevel(logging.INFO)
     logging.getLogger().addHandler(handler)

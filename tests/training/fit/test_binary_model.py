@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.support.cli_process import error_line
 from tests.support.training import datasets
+from training.cli import main
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SAME = """
@@ -60,3 +62,20 @@ def test_binary_model_has_calibrated_conditional_shares(
         *("-m", "training", "binary", "--model", out, "--out", out, "--data", three_class_data)
     )
     assert "has the labels mask, no_mask, but a 3-class model" in error_line(again, code=2)
+
+
+def test_shipped_model_is_not_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("mask3.keras", "mask3.json", "mask.keras"):
+        shutil.copy(datasets.ROOT / "models" / name, tmp_path)
+    before = (tmp_path / "mask.keras").read_bytes()
+    command = ["binary", "--model", str(tmp_path / "mask3.keras"), "--data", str(tmp_path)]
+    for out in ([], ["--out", str(tmp_path / "mask.keras")]):
+        assert main([*command, *out]) == 2
+        error = capsys.readouterr().err
+        assert "exists and is not overwritten" in error
+        assert "training adopt" in error
+    assert main([*command, "--out", str(tmp_path / "mask3.keras")]) == 2
+    assert "is the 3-class model itself" in capsys.readouterr().err
+    assert (tmp_path / "mask.keras").read_bytes() == before

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from edge.common.errors import UserError
 from tests.support.training import datasets
 from training.common.train_config import TrainConfig
 from training.data.datasets import LABELS, read_dataset
+from training.data.splits import Split
 from training.fit.prepare import MAX_WEIGHT, Prepared, prepare
 
 LABELS_2 = LABELS[2]
@@ -66,3 +68,26 @@ def test_limit_keeps_that_many_faces(tmp_path: Path) -> None:
     data = prepared(root, config=TrainConfig(limit=6))
     assert sum(data.sources[0].faces.values()) + data.sources[0].left_out_as_copies == 6
     assert len(data.held_out.validation["tiny"].truth) == 6
+
+
+def test_unreadable_pictures_count_over_the_data_set(tmp_path: Path) -> None:
+    """One of 240 pictures may be unreadable, although its split has fewer than 100."""
+    folders = {"mask": "mask", "no_mask": "no_mask"}
+    root = datasets.classes(tmp_path / "d", folders, 120)
+    validation = read_dataset(root, LABELS_2).in_split(Split.VALIDATION)
+    assert len(validation) < 100
+    validation[0].path.write_bytes(b"\xff\xd8 not a picture")
+    crops = prepared(root).held_out.validation["d"]
+    assert len(crops.truth) == len(validation) - 1
+
+
+def test_rare_label_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root = datasets.kaggle(tmp_path / "tiny", 8)
+    for split in ("Train", "Validation", "Test"):
+        for index in range(1, 8):
+            (root / f"{split}/WithMask/{index}.png").unlink()
+    prepared(root)
+    assert "only 3 faces with the label mask, but 24 with no_mask" in caplog.text
+    (root / "Validation/WithMask/0.png").write_bytes(b"")
+    with pytest.raises(UserError):
+        prepared(root)
