@@ -72,14 +72,27 @@ class RunPaths:
                 f"{self.run} holds a run already: --resume continues it, --fresh overwrites it, and"
                 " --run-folder selects another folder"
             )
-        if self._is_own or not self.model.exists():
-            return
-        if model_of_run(self.state) != self.recorded_model:
+        if self.model.exists() and not self._wrote_model():
+            advice = (
+                "give another folder with --run-folder"
+                if self._is_own
+                else f"without --out the model is written to {self.run}"
+            )
             raise UsageError(
                 f"{self.model} exists, and this run did not write it, so it is not overwritten:"
-                f" without --out the model is written to {self.run}, and `python -m training adopt"
-                f" {self.run}` puts it into models/ if it is no worse than the present one"
+                f" {advice}; `python -m training adopt` puts the model of a run into models/ if it"
+                " is no worse than the present one"
             )
+
+    def _wrote_model(self) -> bool:
+        """Return whether an earlier run in this folder wrote the model.
+
+        A run that was stopped in its first epoch has no checkpoint yet. The folder may also be
+        none of a run, such as models/.
+        """
+        if self._is_own and (self.run / DATA_NAME).exists():
+            return True
+        return model_of_run(self.state) == self.recorded_model
 
     def remove_earlier(self) -> None:
         """Delete the report and the checkpoint of an earlier run, which do not belong to the model

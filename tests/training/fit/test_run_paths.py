@@ -41,10 +41,20 @@ def test_new_run_does_not_overwrite_a_run(tmp_path: Path) -> None:
     paths = stopped(run_paths(None, tmp_path / "run", "mask"))
     with pytest.raises(UsageError, match="holds a run already"):
         paths.check_start(CONFIG, resume=False, fresh=False)
-    paths.state.unlink()  # a run that was killed in its first epoch
+    paths.check_start(CONFIG, resume=False, fresh=True)
+    with recorded_run(paths, []):
+        paths.state.unlink()  # a run that was killed in its first epoch
     with pytest.raises(UsageError, match="holds a run already"):
         paths.check_start(CONFIG, resume=False, fresh=False)
     paths.check_start(CONFIG, resume=False, fresh=True)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_folder_of_models_is_no_run_folder(tmp_path: Path, fresh: bool) -> None:
+    (tmp_path / "mask.keras").write_bytes(b"shipped")
+    paths = run_paths(None, tmp_path, "mask")
+    with pytest.raises(UsageError, match="--run-folder"):
+        paths.check_start(CONFIG, resume=False, fresh=fresh)
 
 
 @pytest.mark.parametrize(("resume", "fresh"), [(False, False), (False, True), (True, False)])
