@@ -69,7 +69,10 @@ def run_adopt(options: argparse.Namespace) -> int:
         )
     sys.stdout.flush()
     if worse and not options.anyway:
-        raise UserError(f"nothing is replaced, because {' and '.join(worse)}; --anyway replaces it")
+        raise UserError(
+            f"nothing is replaced, because {' and '.join(worse)}; --anyway (make:"
+            " ADOPT_ARGS=--anyway) replaces it"
+        )
     for each in comparisons:
         _replace(each.new, each.present)
         sys.stdout.write(f"wrote {each.present} and {report_path(each.present)}\n")

@@ -70,7 +70,7 @@ class RunPaths:
         elif not fresh and (self.state.exists() or (self._is_own and self.model.exists())):
             raise UsageError(
                 f"{self.run} holds a run already: --resume continues it, --fresh overwrites it, and"
-                " --run-folder selects another folder"
+                " --run-folder (make: RUN=…) selects another folder"
             )
         if self.model.exists() and not self._wrote_model():
             advice = (
