@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import msgspec
 
 from edge.common.errors import UsageError, UserError
 from edge.common.file_access import access_problem
@@ -128,8 +127,8 @@ def recorded_run(paths: RunPaths, data: list[Path]) -> Iterator[None]:
     try:
         for folder in (paths.run, paths.model.parent):
             folder.mkdir(parents=True, exist_ok=True)
-        (paths.run / DATA_NAME).write_bytes(msgspec.json.encode([_absolute(each) for each in data]))
-        handler = logging.FileHandler(paths.log, encoding="utf-8")
+        (paths.run / DATA_NAME).write_text(json.dumps([_absolute(each) for each in data]) + "\n")
+        handler = logging.FileHandler(paths.log, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         denied = access_problem([paths.log, paths.run / DATA_NAME, paths.state, paths.model])
         reason = denied or f"{error.filename or paths.run}: {error.strerror}"
@@ -150,12 +149,12 @@ def data_of_run(run: Path) -> list[Path]:
     Raises UsageError if the folder does not record them.
     """
     try:
-        recorded = msgspec.json.decode((run / DATA_NAME).read_bytes(), type=list[str])
-    except (OSError, msgspec.DecodeError):
+        recorded = json.loads((run / DATA_NAME).read_bytes())
+        return [Path(each) for each in recorded]
+    except (OSError, ValueError, TypeError):
         raise UsageError(
             f"{run / DATA_NAME} does not name the data sets of the run: give them with --data"
         ) from None
-    return [Path(each) for each in recorded]
 
 
 def _absolute(argument: Path) -> str:

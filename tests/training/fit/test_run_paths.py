@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,20 @@ def test_run_records_its_log_and_its_data(tmp_path: Path, monkeypatch: pytest.Mo
     assert [line.split()[-1] for line in paths.log.read_text().splitlines()] == ["first", "resumed"]
     expected = [tmp_path / "scenes", Path(f"no_mask={tmp_path / 'portraits'}")]
     assert data_of_run(paths.run) == expected
+
+
+def test_any_path_can_be_recorded(tmp_path: Path) -> None:
+    """Paths are bytes that need not be UTF-8."""
+    paths = run_paths(None, tmp_path / "run", "mask")
+    data = tmp_path / os.fsdecode(b"caf\xe9")
+    with recorded_run(paths, [data]):
+        logging.getLogger("training").warning("%s", data)
+    assert data_of_run(paths.run) == [data]
+    assert "caf\\udce9" in paths.log.read_text()
+    for damage in ("", "{", "[1]", "1"):
+        (paths.run / "data.json").write_text(damage)
+        with pytest.raises(UsageError, match="--data"):
+            data_of_run(paths.run)
 
 
 def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
