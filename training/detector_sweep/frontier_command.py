@@ -41,6 +41,7 @@ from training.detector_sweep.scenes import (
     Scene,
     draw_scenes,
     read_scenes,
+    scenes_in,
     search_scenes,
 )
 from training.detector_sweep.sweep_metrics import (
@@ -199,17 +200,17 @@ def run_frontier(options: argparse.Namespace) -> int:
     clips, expected = _clips(options.clips), _expected(options.expected)
     classifier = Classifier(shipped_model()) if clips else None
     split = None if options.split == ALL else Split(options.split)
-    scenes, other_scenes = draw_scenes(
-        read_scenes(options.data, split), options.limit, options.seed
-    )
-    tried = configuration_metrics(search_scenes(scenes, configurations, options.seed))
+    everything = read_scenes(options.data, None)
+    total = len(everything)
+    scenes, other_scenes = draw_scenes(scenes_in(everything, split), options.limit, options.seed)
+    tried = configuration_metrics(search_scenes(scenes, configurations, options.seed, total))
     front = pareto_front(tried)
     chosen = contenders(front, tried)
     _print_sweep(tried, front, chosen, len(scenes))
     confirmed: list[ConfigurationMetrics] = []
     if options.confirm is not None:
         confirmation_scenes, _ = draw_scenes(other_scenes, options.confirm, options.seed)
-        confirmed = _confirm(confirmation_scenes, chosen, options.seed)
+        confirmed = _confirm(confirmation_scenes, chosen, options.seed, total)
     played: dict[Configuration, list[ClipResult]] = {}
     reference_results: list[ClipResult] = []
     if classifier is not None:
@@ -263,7 +264,7 @@ def _print_clips(
 
 
 def _confirm(
-    scenes: Sequence[Scene], rows: Sequence[ConfigurationMetrics], seed: int
+    scenes: Sequence[Scene], rows: Sequence[ConfigurationMetrics], seed: int, total: int
 ) -> list[ConfigurationMetrics]:
     """Measure the contenders on scenes that they were not chosen on, because the best of many
     configurations is partly the best by chance.
@@ -273,7 +274,7 @@ def _confirm(
             "--confirm needs photographs that the grid was not run on: give a lower --limit"
         )
     again = configuration_metrics(
-        search_scenes(scenes, [each.configuration for each in rows], seed)
+        search_scenes(scenes, [each.configuration for each in rows], seed, total)
     )
     _print(f"The contenders on {len(scenes)} other pictures:", front_table(again))
     _print(

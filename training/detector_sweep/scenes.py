@@ -83,6 +83,13 @@ def read_scenes(roots: Sequence[Path], split: Split | None) -> list[Scene]:
     Raises UserError for a folder without boxes, and UsageError if the split has no picture.
     """
     scenes = [scene for root in roots for scene in _scenes(read_dataset(root, LABELS[3]))]
+    return scenes_in(scenes, split)
+
+
+def scenes_in(scenes: Sequence[Scene], split: Split | None) -> list[Scene]:
+    """Return those of `scenes` in one split, or all if it is None; raises UsageError if there are
+    none.
+    """
     chosen = [each for each in scenes if split in (None, split_of(each.path.name))]
     if not chosen:
         raise UsageError(f"the {split} split of all data together has no picture: give --split all")
@@ -116,12 +123,17 @@ def _scenes(data: DataSet) -> Iterator[Scene]:
 
 
 def search_scenes(
-    scenes: Sequence[Scene], configurations: Sequence[Configuration], seed: int
+    scenes: Sequence[Scene],
+    configurations: Sequence[Configuration],
+    seed: int,
+    total: int | None = None,
 ) -> SearchResults:
     """Search each scene with all of `configurations`, one after the other in random order.
 
     The random order makes other load on the machine affect all configurations alike. Raises
-    UserError if too many pictures cannot be decoded, or if no face is wide enough to be counted.
+    UserError if more than `CORRUPT_SHARE` of the pictures cannot be decoded, or if no face is wide
+    enough to be counted. `total`: the number of pictures of the data sets, of which `scenes` may be
+    a part.
     """
     rng = np.random.default_rng(seed)
     by_search: dict[Search | NetworkSearch, list[int]] = {}
@@ -148,10 +160,11 @@ def search_scenes(
                     kept = [face for face in faces if configurations[index].keeps(face)]
                     row.take(index, kept, spent_s)
             rows.append(row)
-    if len(corrupt) > CORRUPT_SHARE * len(scenes):
+    total = total or len(scenes)
+    if len(corrupt) > CORRUPT_SHARE * total:
         raise UserError(
-            f"{corrupt[0]}; {len(corrupt)} of {len(scenes)} pictures are unreadable, so the"
-            " download is broken"
+            f"{corrupt[0]}; {len(corrupt)} of {total} pictures are unreadable, so the download is"
+            " broken"
         )
     for reason in corrupt:
         log.warning("left out a picture: %s", reason)

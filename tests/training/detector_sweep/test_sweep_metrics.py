@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.common.errors import UserError
 from tests.support.footage.demo_frames import demo_frames, faces_in
 from training.common.intervals import Estimate
 from training.detector_sweep.grid import (
@@ -52,6 +53,20 @@ def test_found_faces_and_false_boxes_are_counted(scenes: Path) -> None:
     assert blinded.gain is not None
     assert blinded.gain.value == -1.0
     assert sum(there for _, there in saw.by_size.values()) == bare
+
+
+@pytest.mark.slow
+def test_unreadable_pictures_count_over_the_data_set(
+    tmp_path: Path, scenes: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"")
+    first, second, *_ = read_scenes([scenes], None)
+    part = [first, dataclasses.replace(second, path=broken)]
+    assert search_scenes(part, [shipped()], 1, total=100).pictures == 1
+    assert "broken.png" in caplog.text
+    with pytest.raises(UserError, match="1 of 99 pictures are unreadable"):
+        search_scenes(part, [shipped()], 1, total=99)
 
 
 @pytest.mark.slow
