@@ -46,7 +46,16 @@ class Workspace:
         own = change(
             settings,
             device=device,
-            camera={"source": str(pictures), "source_file": "", "fps": FPS, "zone": ()},
+            camera={
+                "source": str(pictures),
+                "source_file": "",
+                "fps": FPS,
+                "zone": (),
+                "rotate": 0,
+                "mirror": False,
+                "controls": {},
+            },
+            detector={"farthest_m": 0.0},  # its effect is in the other settings already
             outbox={"path": str(self.folder / f"{device}.sqlite3")},
             mqtt={**_PLAIN, **self.mqtt, "base": BASE, "health_interval_s": 0.5},
             metrics={"port": None},

@@ -56,10 +56,14 @@ class Scene:
 def clip(name: str, settings: Settings, seconds: float | None = None) -> Scene:
     """Return the first `seconds` of a video file, a folder of pictures, or `demo`.
 
-    Raises UsageError when `name` is not a recording. Playing the scene
-    raises the exceptions of the frame source.
+    The user's own clips are turned like the pictures of the camera; the demo stands upright.
+    Raises UsageError when `name` is not a recording. Playing the scene raises the exceptions of
+    the frame source.
     """
-    settings = change(settings, camera={"source": name, "source_file": ""})
+    camera: dict[str, object] = {"source": name, "source_file": "", "controls": {}}
+    if name == DEMO:
+        camera |= {"rotate": 0, "mirror": False}
+    settings = change(settings, camera=camera)
     if not is_recorded(settings.camera):
         raise UsageError(
             f"the bench plays video files and folders of pictures, not"

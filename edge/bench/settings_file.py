@@ -17,11 +17,12 @@ def as_toml(settings: Settings) -> str:
     return "\n".join([*_values(raw), *_sections(raw)]) + "\n"
 
 
-def _sections(raw: dict[str, Any]) -> Iterator[str]:
+def _sections(raw: dict[str, Any], prefix: str = "") -> Iterator[str]:
     for name, section in raw.items():
         if isinstance(section, dict):
-            yield f"[{name}]"
+            yield f"[{prefix}{name}]"
             yield from _values(section)
+            yield from _sections(section, f"{prefix}{name}.")
 
 
 def _values(section: dict[str, Any]) -> Iterator[str]:

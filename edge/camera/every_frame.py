@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from edge.camera.source import CameraStatus, Frame, Source
+from edge.config.settings import CameraSettings
 
 
 class EveryFrame:
@@ -29,6 +30,10 @@ class EveryFrame:
 
     def request_stop(self) -> None:
         """Do nothing: no frame is read ahead, so there is no reader to stop."""
+
+    def adjust(self, settings: CameraSettings) -> None:
+        """Apply those of `settings` that an open source can change, from the next frame on."""
+        self._source.adjust(settings)
 
     @property
     def over(self) -> bool:

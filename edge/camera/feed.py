@@ -8,9 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 
+from edge.camera.adjusted_source import turned
 from edge.camera.candidate_source import CandidateSource
 from edge.camera.feed_state import Ended, Opening, Reading
 from edge.camera.feed_status import StatusKeeper
+from edge.camera.open_settings import must_adjust, must_reopen
+from edge.camera.orientation import Orientation
 from edge.camera.reader import MAX_HANGING, Reader, StoppingReaders
 from edge.camera.source import CameraStatus, Frame, Source, SourceError, is_picture
 from edge.camera.source_address import full_spec
@@ -26,8 +29,6 @@ START_WAIT_S = 2.0
 #: How long leaving the context waits for a source that hangs. The thread that reads the source is a
 #: daemon thread, so the process can end while it hangs.
 CLOSE_WAIT_S = 1.0
-#: The settings with which a source is opened; the other settings can change while it is open.
-OPEN_SETTINGS = ("source", "width_px", "height_px", "fps", "timeout_s")
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +126,8 @@ class CameraFeed:
                 self._advance()
                 if self._newest is not None:
                     frame, self._newest = self._newest, None
-                    return frame
+                    # A frame that was read before a reload may have the previous orientation.
+                    return turned(frame, Orientation.of(self._source.settings))
                 if self._source.error is not None:
                     raise self._source.error
                 remaining_s = until_s - time.monotonic()
@@ -150,9 +152,11 @@ class CameraFeed:
         with self._changed:
             present = self._source.settings
             self._drop_candidate()
-            if all(getattr(settings, name) == getattr(present, name) for name in OPEN_SETTINGS):
+            if not must_reopen(settings, present):
                 self._open_source = open_source
                 self._source.change_settings(settings)
+                if self._reader is not None and must_adjust(settings, present):
+                    self._reader.adjust(settings)
                 return
             if self._stopping_others.count_running() >= MAX_HANGING:
                 raise SourceError(

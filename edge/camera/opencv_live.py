@@ -13,6 +13,8 @@ import cv2
 from edge.camera.frame_rate_limit import FrameFilter, accept_all
 from edge.camera.source import AbsentError, Frame, SourceError, is_picture
 from edge.camera.source_address import is_device, without_password
+from edge.camera.v4l2_controls import V4l2Controls
+from edge.camera.v4l2_device import V4l2Device
 from edge.config.settings import CameraSettings
 
 #: A source that delivers no picture in this many reads in a row is lost. Single failures occur
@@ -33,14 +35,30 @@ class LiveSource:
         timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
         frame_filter: FrameFilter = accept_all,
+        device: Path | None = None,
     ) -> None:
-        """Take ownership of an open `capture`; error messages call it `name`."""
+        """Take ownership of an open `capture`; error messages call it `name`.
+
+        `device` is the V4L2 device that `capture` reads, None for a stream.
+        """
         self._capture = capture
         self._name = name
         self._timeout_s = timeout_s
         self._clock = clock
         self._frame_filter = frame_filter
         self._index = -1
+        self._device = device
+        self._controls = V4l2Controls()
+
+    def adjust(self, settings: CameraSettings) -> tuple[str, ...]:
+        """Set the controls of a V4L2 camera; return the names of those that are not supported."""
+        if self._device is None:
+            return settings.controls.names
+        try:
+            with V4l2Device(self._device) as device:
+                return self._controls.apply(device, settings.controls)
+        except OSError as error:
+            raise SourceError(f"{self._name} has failed: {error.strerror}") from None
 
     def read(self) -> Frame | None:
         """Return the next frame that the filter accepts, with the time at which it arrived.
@@ -102,7 +120,9 @@ def open_v4l2(
         capture.release()
         message = f"{path} is not a camera, or another program is using it"
         raise AbsentError(message) if is_device(str(path)) else SourceError(message)
-    return LiveSource(capture, str(path), settings.timeout_s, frame_filter=frame_filter)
+    return LiveSource(
+        capture, str(path), settings.timeout_s, frame_filter=frame_filter, device=path
+    )
 
 
 def open_stream(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from edge.camera.source import Frame, Source
+from edge.config.settings import CameraSettings
 
 #: Pause after an unusable frame: a source that delivers garbage without delay must not occupy
 #: a whole processor core.
@@ -59,6 +60,8 @@ class Reader:
         self._clock = clock
         self._stop_requested = threading.Event()
         self._begun = threading.Event()
+        # Settings that the source has not applied yet; replaced atomically by any thread.
+        self._adjustment: CameraSettings | None = None
         if not held:
             self._begun.set()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -78,6 +81,10 @@ class Reader:
         A recording is held until the feed uses its frames, so that none are missed.
         """
         self._begun.set()
+
+    def adjust(self, settings: CameraSettings) -> None:
+        """Request that the source applies `settings` before its next read; return at once."""
+        self._adjustment = settings
 
     def stop(self) -> None:
         """Request that the reader closes its source and ends; return at once."""
@@ -106,7 +113,10 @@ class Reader:
 
     def _read(self, source: Source) -> None:
         started_s = self._clock()
-        while not self._stop_requested.is_set() and (frame := source.read()) is not None:
+        while not self._stop_requested.is_set():
+            self._adjust(source)
+            if (frame := source.read()) is None:
+                return
             if not source.live:
                 due_s = started_s + frame.captured_at_s
                 if self._stop_requested.wait(max(0.0, due_s - self._clock())):
@@ -114,6 +124,11 @@ class Reader:
                 frame = replace(frame, captured_at_s=due_s)
             if not self._listener.on_frame(self, frame):
                 self._stop_requested.wait(GARBAGE_PAUSE_S)
+
+    def _adjust(self, source: Source) -> None:
+        settings, self._adjustment = self._adjustment, None
+        if settings is not None:
+            source.adjust(settings)
 
 
 class StoppingReaders:

@@ -13,6 +13,7 @@ from edge.camera.image_files import PICTURE_SUFFIXES, read_image
 from edge.camera.source import Frame, SourceError, is_picture
 from edge.common.arrays import Pixels
 from edge.common.paths import kind_of
+from edge.config.settings import CameraSettings
 
 #: Frame rate of a file that does not state it; most cameras and phones record at this rate.
 FALLBACK_FPS = 30.0
@@ -94,6 +95,10 @@ class VideoFile:
         self._at_s += step_s
         self._index += 1
 
+    def adjust(self, settings: CameraSettings) -> tuple[str, ...]:
+        """Return the names of all controls that are set: a recording has none."""
+        return settings.controls.names
+
     def close(self) -> None:
         """Close the file."""
         self._capture.release()
@@ -145,6 +150,10 @@ class PictureFolder:
             if self._frame_filter(at_s):
                 return Frame(read_image(self._paths[index]), at_s, index)
         return None
+
+    def adjust(self, settings: CameraSettings) -> tuple[str, ...]:
+        """Return the names of all controls that are set: a recording has none."""
+        return settings.controls.names
 
     def close(self) -> None:
         """Do nothing: no file is open between pictures."""

@@ -7,8 +7,10 @@ from typing import Literal, Protocol, TypeGuard
 
 import numpy as np
 
+from edge.camera.orientation import UNTURNED, Orientation
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
+from edge.config.settings import CameraSettings
 
 CameraState = Literal["starting", "ok", "stalled", "black", "frozen", "reopening"]
 
@@ -29,13 +31,15 @@ class Frame:
     `captured_at_s` is on the clock of the run: monotonic seconds for a live source and for a
     recording that is played at its own speed, seconds since the first frame for a recording that
     is played fast. `luma` is the same picture as a smaller (height, width) uint8 grey picture
-    with the same aspect ratio, if the hardware of the camera provides it at no cost.
+    with the same aspect ratio, if the hardware of the camera provides it at no cost. `orientation`
+    is what has been applied to both pictures since the sensor read them.
     """
 
     image_bgr: Pixels
     captured_at_s: float
     index: int
     luma: Pixels | None = None
+    orientation: Orientation = UNTURNED
 
     @property
     def image_rgb(self) -> Pixels:
@@ -98,6 +102,13 @@ class Source(Protocol):
         """Return the next frame, or None at the end of a file or folder.
 
         Raises SourceError when a live source delivers nothing within its time-out.
+        """
+
+    def adjust(self, settings: CameraSettings) -> tuple[str, ...]:
+        """Apply those of `settings` that an open source can change: `controls`.
+
+        Returns the names of the controls that are set and that the source does not support. Must be
+        called by the thread that reads, between two reads.
         """
 
     def close(self) -> None:

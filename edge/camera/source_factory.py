@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge.camera.adjusted_source import AdjustedSource
 from edge.camera.frame_rate_limit import (
     BURST,
     FrameFilter,
@@ -11,6 +12,7 @@ from edge.camera.frame_rate_limit import (
 )
 from edge.camera.source import Source, SourceError
 from edge.camera.source_address import full_spec, is_device, picamera2_number
+from edge.camera.unsupported_controls import UnsupportedControls
 from edge.common.paths import demo_clip, kind_of, user_path
 from edge.config.settings import CameraSettings
 
@@ -40,14 +42,25 @@ def open_source(
     settings: CameraSettings,
     frame_filter: FrameFilter = accept_all,
     luma_width_px: int = 320,
-) -> Source:
+    unsupported: UnsupportedControls | None = None,
+) -> AdjustedSource:
     """Open `settings.source`.
 
     This setting is `demo`, a camera, the address of a stream, a file or a folder. The source
-    delivers the frames that `frame_filter` accepts. `luma_width_px` is the width of the luma plane,
-    if the camera provides one. Raises SourceError (one line that says what to do) when the source
-    cannot be opened; AbsentError when a later attempt may succeed.
+    delivers the frames that `frame_filter` accepts, turned as `settings` say. `luma_width_px` is
+    the width of the luma plane, if the camera provides one. `unsupported` logs the controls that
+    the source does not support; pass the same one each time a source is opened again. Raises
+    SourceError (one line that says what to do) when the source cannot be opened; AbsentError when a
+    later attempt may succeed.
     """
+    source = _open_unturned(settings, frame_filter, luma_width_px)
+    return AdjustedSource(source, settings, unsupported or UnsupportedControls())
+
+
+def _open_unturned(
+    settings: CameraSettings, frame_filter: FrameFilter, luma_width_px: int
+) -> Source:
+    """Open `settings.source`, whose frames are turned only as far as the camera itself does it."""
     spec = full_spec(settings.source)
     # Each module is imported only when needed: a camera does not need the file decoder.
     scheme, separator, _ = spec.partition("://")

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from edge.camera.orientation import Orientation, describe
 from edge.camera.source_address import display_address
 from edge.camera.source_factory import open_source
 from edge.classification.classifier import (
@@ -132,7 +133,8 @@ def _check_source(settings: Settings) -> str:
             f"{display_address(settings.camera)} delivers no frame; is the source correct?"
         )
     height, width = frame.size_px
-    return f"{display_address(settings.camera)} delivers frames of {width}x{height}"
+    turned = describe(Orientation.of(settings.camera))
+    return f"{display_address(settings.camera)} delivers frames of {width}x{height}{turned}"
 
 
 def _check_outbox(settings: Settings) -> str:

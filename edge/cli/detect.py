@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 
 from edge.camera.image_files import read_image
+from edge.camera.orientation import Orientation
 from edge.classification.classifier import load_classifier
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
@@ -36,7 +37,12 @@ class DetectOptions:
 
 
 def detect(settings: Settings, options: DetectOptions) -> int:
-    """Process each picture and print the result; return 1 when one of them failed, else 0."""
+    """Process each picture and print the result; return 1 when one of them failed, else 0.
+
+    The pictures are those of the camera, so they are turned as its settings say; a face that is
+    already cut out is not.
+    """
+    orientation = Orientation.of(settings.camera)
     classifier = load_classifier(settings.classifier)
     detector = still_detector(settings)
     out = _AnnotatedCopies(options.out, options.images) if options.out else None
@@ -44,6 +50,8 @@ def detect(settings: Settings, options: DetectOptions) -> int:
     for path in options.images:
         try:
             image = read_image(path)
+            if not options.crop:
+                image = orientation.apply(image)
             faces = (
                 [classify_whole_image(image, classifier)]
                 if options.crop

@@ -192,7 +192,9 @@ def _add_detect(commands: Commands) -> None:
         "detect",
         help="find and classify the faces in pictures",
         description="Find the faces in each picture, and print for each face whether it wears a"
-        " mask. Exit code 1 when a picture cannot be read; the others are processed nevertheless.",
+        " mask. With --config, each picture is first turned as camera.rotate and camera.mirror say,"
+        " like those of the camera. Exit code 1 when a picture cannot be read; the others are"
+        " processed nevertheless.",
         examples=[
             "mask-patrol detect photo.jpg",
             "mask-patrol detect --json --out annotated/ photos/*.jpg",

@@ -44,6 +44,14 @@ def face_width_fraction(distance_m: float, view_deg: float) -> float:
     return min(1.0, FACE_M / visible_m)
 
 
+def view_across_deg(view_deg: float, ratio: float) -> float:
+    """Return the field of view along the other side of a picture, in degrees.
+
+    `view_deg` is that along one side, and `ratio` the length of the other side divided by it.
+    """
+    return 2.0 * math.degrees(math.atan(ratio * math.tan(math.radians(view_deg) / 2.0)))
+
+
 def search_width_px(min_face: float, needs: DetectorNeeds) -> int:
     """Return the least width of the searched picture at which a face is found.
 

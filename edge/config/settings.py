@@ -15,6 +15,7 @@ import msgspec
 
 from edge.common.errors import UsageError
 from edge.config import lens_geometry
+from edge.config.camera_controls import CameraControls
 from edge.config.host_name import host_mistake
 from edge.config.toml_schema import Section, format_error, load_toml
 
@@ -30,6 +31,8 @@ TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
 Point = tuple[Fraction, Fraction]
 #: x, y, width, height as fractions of the frame.
 Rectangle = tuple[Fraction, Fraction, Fraction, Fraction]
+#: Degrees clockwise.
+Rotation = Literal[0, 90, 180, 270]
 #: A host name or address as it is written in a URL, without a port.
 HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z")]
 #: A client identifier of MQTT, or empty for the default. MQTT allows any text, but a broker has to
@@ -50,6 +53,9 @@ class CameraSettings(Section, frozen=True, kw_only=True):
     timeout_s: Seconds = 10.0
     black_after_s: Seconds = 60.0
     frozen_after_s: Seconds = 60.0
+    rotate: Rotation = 0
+    mirror: bool = False
+    controls: CameraControls = CameraControls()
     view_deg: Annotated[float, msgspec.Meta(ge=10.0, le=170.0)] = 62.0
     reopen_for_s: Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)] = 300.0
     zone: tuple[Point, ...] = ()
@@ -61,6 +67,13 @@ class CameraSettings(Section, frozen=True, kw_only=True):
         """Raise ValueError if the source is given twice."""
         if self.source_file and self.source != "demo":
             raise ValueError("`source` and `source_file` exclude each other: remove one of them")
+
+    @property
+    def picture_view_deg(self) -> float:
+        """Horizontal field of view of the turned picture, in degrees."""
+        if self.rotate % 180 == 0:
+            return self.view_deg
+        return lens_geometry.view_across_deg(self.view_deg, self.height_px / self.width_px)
 
 
 class DetectorSettings(Section, frozen=True, kw_only=True):
@@ -231,6 +244,14 @@ def load_settings(path: Path | None = None) -> Settings:
     return settings if settings.device else change(settings, device=default_device())
 
 
+def derive_again(settings: Settings) -> Settings:
+    """Return `settings` with what follows from `detector.farthest_m`, after `camera` was changed.
+
+    Raises UsageError if the distance is out of range for the camera.
+    """
+    return _derive_from_distance(settings, {}, None)
+
+
 def _derive_from_distance(settings: Settings, given: dict[str, Any], path: Path | None) -> Settings:
     """Return `settings` with the detector's width and narrowest face for `detector.farthest_m`.
 
@@ -238,28 +259,29 @@ def _derive_from_distance(settings: Settings, given: dict[str, Any], path: Path 
     detector in the file. Raises UsageError for a distance that is out of range, or that
     contradicts a given setting.
     """
-    distance_m, view_deg = settings.detector.farthest_m, settings.camera.view_deg
+    distance_m, view_deg = settings.detector.farthest_m, settings.camera.picture_view_deg
     if not distance_m:
         return settings
+    name = f"{path}: `detector.farthest_m`" if path else "`detector.farthest_m`"
     if distance_m < lens_geometry.MIN_DISTANCE_M:
         raise UsageError(
-            f"{path}: `detector.farthest_m`: {distance_m:g} m is too near;"
+            f"{name}: {distance_m:g} m is too near;"
             f" the minimum is {lens_geometry.MIN_DISTANCE_M:g}, and 0 disables the setting"
         )
     is_haar = settings.detector.kind == "haar"
     needs = lens_geometry.CASCADE if is_haar else lens_geometry.NETWORK
     if distance_m > (max_m := lens_geometry.max_distance_m(view_deg, needs)):
         raise UsageError(
-            f"{path}: `detector.farthest_m`: with a field of view of {view_deg:g} degrees,"
+            f"{name}: with a field of view of {view_deg:.3g} degrees,"
             f" faces can be found up to {max_m:g} m away; use a lens with a narrower view"
         )
     min_face = lens_geometry.face_width_fraction(distance_m, view_deg)
     width_px = lens_geometry.search_width_px(min_face, needs)
     derived = {"min_face": round(min_face, 4), "width_px": width_px}
-    for name, value in derived.items():
-        if given.get(name, value) != value:
+    for key, value in derived.items():
+        if given.get(key, value) != value:
             raise UsageError(
-                f"{path}: `detector.{name}` is derived from `detector.farthest_m`:"
+                f"{path}: `detector.{key}` is derived from `detector.farthest_m`:"
                 " remove one of the two settings"
             )
     return change(settings, detector=derived)

@@ -56,6 +56,8 @@ def _unknown_keys(raw: dict[str, Any], section: type, schema: type, prefix: str)
         if key not in fields:
             nearest = _nearest(key, prefix, fields, schema)
             hint = f"; did you mean `{nearest}`?" if nearest else ""
+            if getattr(section, "lists_known", False):
+                hint += f" Known here: {', '.join(fields)}"
             yield f"unknown setting `{prefix}{key}`{hint}"
         elif _is_section(fields[key].type) and isinstance(value, dict):
             yield from _unknown_keys(value, fields[key].type, schema, f"{prefix}{key}.")

@@ -20,7 +20,16 @@ import msgspec
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import kind_of, state_directory
 from edge.common.sync_folder import sync_folder
-from edge.config.settings import Fraction, Point, Rectangle, Settings, change, load_settings
+from edge.config.settings import (
+    Fraction,
+    Point,
+    Rectangle,
+    Rotation,
+    Settings,
+    change,
+    derive_again,
+    load_settings,
+)
 from edge.config.toml_schema import Section, load_toml
 from edge.tracking.zone import Zone
 
@@ -37,8 +46,9 @@ HEADER = """\
 
 
 class Drawing(Section, frozen=True, kw_only=True):
-    """The settings that the Camera page draws, as fractions of the picture: the corners of the zone
-    (x, y), the excluded rectangles (x, y, width, height), and the width of the smallest face.
+    """The settings that the Camera page changes: how the picture is turned and, as fractions of the
+    turned picture, the corners of the zone (x, y), the excluded rectangles (x, y, width, height),
+    and the width of the smallest face.
 
     Where a value is None, the present one stays.
     """
@@ -46,17 +56,32 @@ class Drawing(Section, frozen=True, kw_only=True):
     zone: tuple[Point, ...]
     excluded: tuple[Rectangle, ...] | None = None
     min_face: Fraction | None = None
+    rotate: Rotation | None = None
+    mirror: bool | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Drawing:
         """Return the drawing of `settings`."""
         camera = settings.camera
-        return cls(zone=camera.zone, excluded=camera.excluded, min_face=settings.detector.min_face)
+        return cls(
+            zone=camera.zone,
+            excluded=camera.excluded,
+            min_face=settings.detector.min_face,
+            rotate=camera.rotate,
+            mirror=camera.mirror,
+        )
+
+    def completed(self, present: Drawing) -> Drawing:
+        """Return this drawing with the values of `present` where it has None."""
+        given = {k: v for k, v in msgspec.structs.asdict(self).items() if v is not None}
+        return msgspec.structs.replace(present, **given)
 
 
 class _Camera(Section, frozen=True, kw_only=True):
     zone: tuple[Point, ...] | None = None
     excluded: tuple[Rectangle, ...] | None = None
+    rotate: Rotation | None = None
+    mirror: bool | None = None
 
 
 class _Detector(Section, frozen=True, kw_only=True):
@@ -134,13 +159,17 @@ class CameraFile:
         """
         settings = load_settings(self._settings_file)
         present = self.read().settings
-        complete = Drawing(
-            zone=drawing.zone,
-            excluded=present.camera.excluded if drawing.excluded is None else drawing.excluded,
-            min_face=present.detector.min_face if drawing.min_face is None else drawing.min_face,
+        complete = drawing.completed(Drawing.of(present))
+        # The smallest face that follows from a distance depends on how the picture is turned.
+        turned = {"rotate": complete.rotate, "mirror": complete.mirror}
+        derived = derive_again(change(settings, camera=turned))
+        if settings.detector.farthest_m and drawing.min_face is None:
+            complete = msgspec.structs.replace(complete, min_face=derived.detector.min_face)
+        _require_valid(complete, present, derived)
+        reference = msgspec.structs.replace(
+            Drawing.of(settings), min_face=derived.detector.min_face
         )
-        _require_valid(complete, present, settings)
-        content = self._differences(complete, Drawing.of(settings))
+        content = self._differences(complete, reference)
         values = [f"{section}.{name}" for section, name, _ in content.values()]
         if values:
             self._write(content)
@@ -178,7 +207,7 @@ class CameraFile:
     def _differences(self, drawing: Drawing, settings: Drawing) -> _Content:
         camera = {
             name: value
-            for name in ("zone", "excluded")
+            for name in ("zone", "excluded", "rotate", "mirror")
             if (value := getattr(drawing, name)) != getattr(settings, name)
         }
         min_face = drawing.min_face if drawing.min_face != settings.min_face else None
@@ -247,7 +276,7 @@ def _with_content(settings: Settings, content: _Content) -> Settings:
     changes: dict[str, dict[str, object]] = {"camera": {}, "detector": {}}
     for section, name, value in content.values():
         changes[section][name] = value
-    return change(settings, **changes)
+    return derive_again(change(settings, **changes))
 
 
 def _as_toml(content: _Content) -> str:

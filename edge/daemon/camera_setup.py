@@ -12,6 +12,7 @@ from edge.camera.feed import CameraFeed
 from edge.camera.frame_rate_limit import FrameRateBudget
 from edge.camera.source import Source
 from edge.camera.source_factory import frame_rate_limit, is_recorded, open_source
+from edge.camera.unsupported_controls import UnsupportedControls
 from edge.common.clock import UtcClock, monotonic_offset_s
 from edge.config.settings import Settings
 
@@ -47,10 +48,12 @@ def build_camera(
     keeps its own pace. Raises UserError when `fast` is set and the recording cannot be opened.
     """
 
+    unsupported = UnsupportedControls()
+
     def open_settings(settings: Settings) -> Source:
         # A recording that is played fast must give the same result however hot the board is.
         limit = frame_rate_limit(settings.camera, FrameRateBudget() if fast else budget)
-        return open_source(settings.camera, limit, settings.detector.width_px)
+        return open_source(settings.camera, limit, settings.detector.width_px, unsupported)
 
     if fast and is_recorded(settings.camera):
         return Camera(EveryFrame(open_settings(settings)), open_settings)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from edge.camera.every_frame import EveryFrame
 from edge.camera.feed import CameraFeed
+from edge.camera.orientation import Orientation
 from edge.camera.source import Feed, Source
 from edge.classification.classifier import alert_labels, load_classifier
 from edge.common.errors import UserError
@@ -121,9 +123,13 @@ class Reload:
 
     def _finish(self, pending: _PendingReload) -> None:
         new, old = pending.configuration, self._running
-        another_source = new.settings.camera.source != old.settings.camera.source
-        if another_source and isinstance(self._feed, CameraFeed):
+        camera, previous = new.settings.camera, old.settings.camera
+        if isinstance(self._feed, EveryFrame):
+            self._feed.adjust(camera)
+        elif camera.source != previous.source:
             self._pipeline.reset_tracks()
+        if Orientation.of(camera) != Orientation.of(previous):
+            self._pipeline.reset_tracks()  # the boxes are those of the picture as it was before
         self._pipeline.change(new.settings, new.detector, new.classifier)
         self._running = new
         self._on_change(new)

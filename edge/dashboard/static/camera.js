@@ -1,5 +1,5 @@
 "use strict";
-// Shows the live picture of the camera, and edits the zone, excluded areas and the smallest face on it.
+// Shows the live picture of the camera, turns it, and edits the zone, excluded areas and the smallest face on it.
 {
   const INTERVAL_MS = 200, HIDDEN_INTERVAL_MS = 2000, GRAB_DISTANCE_PX = 14;
   /** Texts for the processing stages; the others are shown by their names. */
@@ -24,6 +24,8 @@
     other: () => "The device uses other settings than its files contain. Save to have it read them.",
   };
   let zone = [], excluded = [], draggedCorner = -1, view = null, minFace = null, isMinFaceChanged = false, isEditable = false;
+  /** How the picture is turned: degrees clockwise, and then mirrored. */
+  let rotate = 0, mirror = false;
   /** Counts the requests and edits: an answer that belongs to an older one is ignored. */
   let requestNumber = 0;
 
@@ -256,9 +258,31 @@
   canvas.addEventListener("pointermove", (event) => { if (draggedCorner >= 0) { zone[draggedCorner] = position(event); writeCorners(); } });
   canvas.addEventListener("pointerup", () => { draggedCorner = -1; });
   element("undo").addEventListener("click", () => { zone.pop(); writeCorners(); });
+  /** Turn the picture and everything that is drawn on it, and save at once: edits belong to the picture that is shown. */
+  function turnPicture(turn, turnPoint, turnArea) {
+    if (!element("corners-error").hidden) { showStatus("Not turned: a line does not contain a corner.", true); corners.focus(); return; }
+    turn();
+    zone = zone.map(([x, y]) => turnPoint(x, y).map(round));
+    excluded = excluded.map(([x, y, w, h]) => turnArea(x, y, w, h).map((value) => Math.max(0, round(value))));
+    showExcluded();
+    writeCorners();
+    element("form").requestSubmit();
+  }
+  element("turn").addEventListener("click", () => turnPicture(
+    // Turning a mirrored picture clockwise turns the picture behind the mirror the other way.
+    () => { rotate = (rotate + (mirror ? 270 : 90)) % 360; },
+    (x, y) => [1 - y, x],
+    (x, y, w, h) => [1 - y - h, x, h, w],
+  ));
+  element("mirror").addEventListener("click", () => turnPicture(
+    () => { mirror = !mirror; },
+    (x, y) => [1 - x, y],
+    (x, y, w, h) => [1 - x - w, y, w, h],
+  ));
   element("clear").addEventListener("click", () => { zone = []; writeCorners(); });
 
-  const same = (one, other) => JSON.stringify([one.zone, one.excluded]) === JSON.stringify([other.zone, other.excluded])
+  const drawn = (settings) => JSON.stringify([settings.zone, settings.excluded, settings.rotate, settings.mirror]);
+  const same = (one, other) => drawn(one) === drawn(other)
     && (other.min_face === undefined || one.min_face === other.min_face);
 
   /** Show whether the device uses `settings`; stop when it has used or refused them, or when the user edits something. */
@@ -305,7 +329,7 @@
   /** Permit edits, or prevent them: those made before the settings are loaded would be lost. */
   function setEditable(permitted) {
     isEditable = permitted;
-    const inputs = ["corners", "undo", "clear", "min-face", "save"].map(element);
+    const inputs = ["corners", "undo", "clear", "min-face", "save", "turn", "mirror"].map(element);
     for (const input of [...inputs, ...element("people").querySelectorAll("button")]) input.disabled = !permitted;
   }
 
@@ -313,6 +337,8 @@
   function showSettings(body) {
     zone = body.zone;
     excluded = body.excluded;
+    rotate = body.rotate;
+    mirror = body.mirror;
     showExcluded();
     minFace = body.min_face;
     slider.value = minFace;
@@ -326,7 +352,7 @@
     requestNumber += 1;
     if (!element("corners-error").hidden) { showStatus("Not saved: a line does not contain a corner.", true); corners.focus(); return; }
     showStatus("Saving …");
-    const wanted = { zone, excluded };
+    const wanted = { zone, excluded, rotate, mirror };
     if (isMinFaceChanged) wanted.min_face = minFace;
     try {
       const body = await request("/camera/drawing", { method: "POST", body: JSON.stringify(wanted) });

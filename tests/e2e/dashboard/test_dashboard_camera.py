@@ -199,6 +199,46 @@ def test_page_reports_whether_the_device_uses_the_file(
     assert dashboard.stop() == 0
 
 
+def test_picture_is_turned_with_what_is_drawn_on_it(
+    browser: Any, folder: Path, mosquitto: Mosquitto
+) -> None:
+    _, dashboard = start_dashboard(folder, mosquitto)
+    write_clip(folder)
+    daemon = start_daemon(folder, folder / "door.toml")
+    wait_until((folder / "eye").is_socket, "the daemon's socket", 30)
+    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    page.goto(f"{dashboard.address}/camera")
+    page.wait_for_function("() => picture.naturalWidth === 640")
+    page.wait_for_selector("#turn:enabled")
+    page.fill("#corners", "0.1, 0.2\n0.9, 0.2\n0.9, 0.7")
+    page.click("#turn")
+    page.wait_for_selector("#saved:has-text('The device uses the new settings now')")
+    page.wait_for_function("() => picture.naturalWidth === 480")
+    camera = camera_of(folder)
+    assert (camera.rotate, camera.mirror) == (90, False)
+    assert camera.zone == ((0.8, 0.1), (0.8, 0.9), (0.3, 0.9))
+    page.click("#mirror")
+    page.wait_for_selector("#corners:enabled")
+    wait_until(lambda: camera_of(folder).mirror, "the picture is mirrored")
+    assert camera_of(folder).zone == ((0.2, 0.1), (0.2, 0.9), (0.7, 0.9))
+    # Clockwise in the mirrored picture is the other way round before the mirror.
+    page.wait_for_selector("#saved:has-text('The device uses the new settings now')")
+    page.click("#turn")
+    wait_until(lambda: camera_of(folder).rotate == 0, "the picture is turned back")
+    page.wait_for_function("() => picture.naturalWidth === 640")
+    assert camera_of(folder).zone == ((0.9, 0.2), (0.1, 0.2), (0.1, 0.7))
+    # Nothing is turned while a line is invalid, because it would be lost.
+    page.wait_for_selector("#saved:has-text('The device uses the new settings now')")
+    page.fill("#corners", "0.1, 0.2\nleft")
+    page.click("#turn")
+    page.wait_for_selector("#saved:has-text('Not turned')")
+    assert camera_of(folder).rotate == 0
+    page.context.close()
+    daemon.terminate()
+    daemon.wait(20)
+    assert dashboard.stop() == 0
+
+
 def test_place_is_excluded_in_two_clicks(browser: Any, folder: Path, mosquitto: Mosquitto) -> None:
     config, dashboard = start_dashboard(folder, mosquitto)
     write_clip(folder)

@@ -9,7 +9,7 @@ import pytest
 from edge.bench import footage
 from edge.camera.source import SourceError
 from edge.common.errors import UsageError, UserError
-from edge.config.settings import Settings
+from edge.config.settings import Settings, change
 from edge.detection.haar_detector import HaarDetector
 from tests.support.footage.pictures import write_clip
 
@@ -21,6 +21,13 @@ def test_clips_can_be_replayed_and_cut(tmp_path: Path) -> None:
     whole, cut = footage.clip(path, SETTINGS), footage.clip(path, SETTINGS, seconds=1.0)
     assert [len(list(whole.frames())), len(list(whole.frames()))] == [40, 40]
     assert len(list(cut.frames())) == 20
+
+
+def test_clips_are_turned_but_not_the_demo(tmp_path: Path) -> None:
+    path = str(write_clip(tmp_path / "hall.mp4", [10] * 3))
+    settings = change(SETTINGS, camera={"rotate": 90, "mirror": True, "controls": {"gain": 2.0}})
+    sizes = [next(footage.clip(name, settings).frames()).size_px for name in (path, "demo")]
+    assert sizes == [(160, 120), (480, 640)]
 
 
 def test_only_the_whole_demo_has_expected_events() -> None:

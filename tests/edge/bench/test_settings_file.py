@@ -11,7 +11,12 @@ SETTINGS = Settings(device="door1")
 def test_settings_survive_writing_and_reading(tmp_path: Path) -> None:
     settings = change(
         SETTINGS,
-        camera={"source": 'Café "hall" \\ \U0001f3a5.mp4', "zone": [[0, 0], [1, 0], [0.5, 1]]},
+        camera={
+            "source": 'Café "hall" \\ \U0001f3a5.mp4',
+            "zone": [[0, 0], [1, 0], [0.5, 1]],
+            "rotate": 90,
+            "controls": {"gain": 2.0, "white_balance": "daylight", "anti_flicker": 50},
+        },
         events={"alert_threshold": 0.25, "alert_on": ["no_mask", "incorrect_mask"]},
         snapshot={"enabled": True},
     )

@@ -4,12 +4,15 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from edge.camera.feed_state import Opening
+from edge.camera.orientation import Orientation
 from edge.camera.reader import MAX_HANGING
 from edge.camera.reopen_backoff import FIRST_DELAY_S
 from edge.camera.source import SourceError
+from edge.config.camera_controls import CameraControls
 from tests.support.camera.fake_camera import (
     GARBAGE,
     FakeCamera,
@@ -196,3 +199,29 @@ def test_settings_of_the_frame_check_apply_without_reopening() -> None:
         bench.show_repeatedly(101, 10)
         assert bench.state == "frozen"
         assert "same picture for 3 s" in bench.feed.status().reason
+
+
+def test_orientation_and_controls_change_without_reopening() -> None:
+    with FeedBench() as bench:
+        bench.show(100)
+        source = bench.camera.source
+        settings = changed(rotate=90, controls=CameraControls(gain=2.0))
+        source.deliver(2)
+        wait_until(source.is_empty, "a frame is read before the change")
+        bench.feed.reopen(bench.camera.open, settings)
+        assert bench.feed.settled()
+        # Also the frame that was read before is turned, as the new settings apply from now on.
+        frame = bench.next_frame()
+        assert frame.size_px == (160, 120)
+        assert frame.orientation == Orientation(1)
+        source.deliver(3)
+        assert bench.next_frame().size_px == (160, 120)
+        source.deliver(4)
+        wait_until(lambda: source.adjusted == [settings], "the source applies the settings")
+        assert bench.camera.attempts == 1
+        # Settings that the source does not use are not passed to it.
+        bench.feed.reopen(bench.camera.open, msgspec.structs.replace(settings, frozen_after_s=99.0))
+        assert bench.next_frame().size_px == (160, 120)
+        source.deliver(5)
+        bench.next_frame()
+        assert source.adjusted == [settings]

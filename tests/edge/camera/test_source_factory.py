@@ -64,16 +64,16 @@ def test_rate_limit_is_that_of_the_settings(tmp_path: Path) -> None:
 def test_file_and_folder_are_opened(tmp_path: Path) -> None:
     write_picture(tmp_path / "1.png", 100)
     clip = write_clip(tmp_path / "clip.mp4", [10, 20])
-    assert isinstance(open_source(CameraSettings(source=str(tmp_path))), PictureFolder)
-    assert isinstance(open_source(CameraSettings(source=str(clip))), VideoFile)
-    assert isinstance(open_source(CameraSettings(source="demo")), VideoFile)
+    assert isinstance(open_source(CameraSettings(source=str(tmp_path))).inner, PictureFolder)
+    assert isinstance(open_source(CameraSettings(source=str(clip))).inner, VideoFile)
+    assert isinstance(open_source(CameraSettings(source="demo")).inner, VideoFile)
 
 
 def test_recording_below_dev_is_no_camera(tmp_path: Path) -> None:
     clip = Path("/dev/shm") / f"{tmp_path.name}.mp4"
     write_clip(clip, [10, 20])
     try:
-        assert isinstance(open_source(CameraSettings(source=str(clip))), VideoFile)
+        assert isinstance(open_source(CameraSettings(source=str(clip))).inner, VideoFile)
     finally:
         clip.unlink()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 import edge
 from edge.common.errors import UsageError
+from edge.config.camera_controls import CameraControls
 from edge.config.settings import Settings, change, default_device, load_settings
 
 EXAMPLE = Path(edge.__file__).parent / "config.example.toml"
@@ -39,6 +41,17 @@ def test_example_contains_every_setting_with_its_default() -> None:
                 assert f"# {name} = " in EXAMPLE.read_text()
 
 
+def test_example_shows_every_control_of_the_camera() -> None:
+    """All of them are commented out, because a control that is set is not the camera's own."""
+    shown = EXAMPLE.read_text().partition("[camera.controls]\n")[2].partition("\n[")[0]
+    values = [line[2:] for line in shown.splitlines() if re.match(r"# [a-z_]+ = ", line)]
+    assert [value.partition(" = ")[0] for value in values] == [
+        field.name for field in msgspec.structs.fields(CameraControls)
+    ]
+    for value in values:
+        msgspec.convert(tomllib.loads(value), CameraControls)
+
+
 def test_values_of_the_file_replace_defaults(tmp_path: Path) -> None:
     settings = load(tmp_path, 'device = "door1"\n[mqtt]\nhost = "broker.lan"\nport = 8883\n')
     assert (settings.device, settings.mqtt.host, settings.mqtt.port) == (
@@ -57,6 +70,23 @@ def test_values_of_the_file_replace_defaults(tmp_path: Path) -> None:
         ("[cammera]\n", "unknown setting `cammera`; did you mean `camera`?"),
         ("[detector]\nmin_face = 2.0\n", "`detector.min_face`: expected `float` <= 1.0"),
         ("[mqtt]\nport = 'x'\n", "`mqtt.port`: expected `int | null`, got `str`"),
+        (
+            "[camera.controls]\nexposre_us = 1\n",
+            "unknown setting `camera.controls.exposre_us`; did you mean"
+            " `camera.controls.exposure_us`? Known here: exposure_us, exposure_ev, gain,",
+        ),
+        ("[camera.controls]\nzzz = 1\n", "`camera.controls.zzz` Known here: exposure_us,"),
+        ("[camera]\ngain = 2.0\n", "`camera.gain`; did you mean `camera.controls.gain`?"),
+        ("[camera]\nrotate = 45\n", "`camera.rotate`: invalid enum value 45"),
+        ("[camera.controls]\ngain = 0.5\n", "`camera.controls.gain`: expected `float` >= 1.0"),
+        (
+            "[camera.controls]\nautofocus = true\nlens_position = 1.0\n",
+            "`camera.controls`: `lens_position` needs `autofocus = false`",
+        ),
+        (
+            "[camera.controls]\nlow_light = true\nexposure_us = 1000\n",
+            "`camera.controls`: `low_light` and `exposure_us` exclude each other",
+        ),
         ("device = '..'\n", "`device`: expected `str` matching regex"),
         ("device = 'a/b'\n", "`device`: expected `str` matching regex"),
         ("camera = 3\n", "`camera`: expected `object`, got `int`"),
@@ -162,3 +192,12 @@ def test_farthest_m_determines_the_search(tmp_path: Path) -> None:
 def test_impossible_farthest_m_is_rejected(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         load(tmp_path, f"[detector]\n{text}\n")
+
+
+def test_turned_picture_is_narrower_for_the_distance(tmp_path: Path) -> None:
+    """On its side, the picture is as wide as it was high before."""
+    text = "[camera]\nwidth_px = 1280\nheight_px = 720\nrotate = {}\n[detector]\nfarthest_m = 2.0\n"
+    upright, turned = (load(tmp_path, text.format(rotate)).detector for rotate in (180, 90))
+    assert upright.min_face == load(tmp_path, "[detector]\nfarthest_m = 2.0\n").detector.min_face
+    assert turned.min_face == pytest.approx(upright.min_face * 16 / 9, rel=2e-3)
+    assert turned.width_px <= upright.width_px

@@ -34,13 +34,15 @@ def camera_file(tmp_path: Path, config: Path) -> CameraFile:
 
 def test_saved_values_replace_the_settings(camera_file: CameraFile, config: Path) -> None:
     before = config.read_text()
-    drawing = Drawing(zone=OTHER_ZONE, excluded=(POSTER,), min_face=0.2)
+    drawing = Drawing(zone=OTHER_ZONE, excluded=(POSTER,), min_face=0.2, rotate=90, mirror=True)
     saved = camera_file.save(drawing)
     assert Drawing.of(saved) == drawing
     assert camera_file.load() == saved
     # Values that are not given stay as they were saved.
     camera_file.save(Drawing(zone=()))
-    assert Drawing.of(camera_file.load()) == Drawing(zone=(), excluded=(POSTER,), min_face=0.2)
+    assert Drawing.of(camera_file.load()) == Drawing(
+        zone=(), excluded=(POSTER,), min_face=0.2, rotate=90, mirror=True
+    )
     assert config.read_text() == before
     assert [path.name for path in config.parent.iterdir()] == [config.name]
     assert [path.name for path in camera_file.path.parent.iterdir()] == ["camera.toml"]
@@ -192,3 +194,27 @@ def test_planted_link_is_replaced(tmp_path: Path, camera_file: CameraFile) -> No
     camera_file.save(Drawing(zone=OTHER_ZONE))
     assert victim.read_text() == "theirs"
     assert stat.S_IMODE(camera_file.path.lstat().st_mode) == 0o600
+
+
+def test_turning_derives_the_smallest_face_again(camera_file: CameraFile, config: Path) -> None:
+    """The turned picture shows a narrower part of the scene, in which a face is wider."""
+    config.write_text("[detector]\nfarthest_m = 2.0\n")
+    upright = camera_file.load()
+    turned = camera_file.save(Drawing(zone=(), rotate=90))
+    assert "min_face" not in camera_file.path.read_text()
+    assert turned.detector.min_face == pytest.approx(4 / 3 * upright.detector.min_face, rel=1e-3)
+    assert camera_file.load() == turned
+    # What the page sends for the smallest face has to be the derived value.
+    with pytest.raises(UserError, match=r"derived from `detector\.farthest_m`"):
+        camera_file.save(Drawing(zone=(), rotate=0, min_face=turned.detector.min_face))
+    assert Drawing.of(camera_file.save(Drawing(zone=(), rotate=0))) == Drawing.of(upright)
+    assert not camera_file.path.exists()
+
+
+def test_turning_that_contradicts_the_distance_is_refused(
+    camera_file: CameraFile, config: Path
+) -> None:
+    config.write_text("[camera]\nwidth_px = 480\nheight_px = 640\n[detector]\nfarthest_m = 8.0\n")
+    with pytest.raises(UserError, match=r"`detector\.farthest_m`: with a field of view of 77.4"):
+        camera_file.save(Drawing(zone=(), rotate=90))
+    assert not camera_file.path.exists()

@@ -101,7 +101,9 @@ def test_drawing_is_saved_before_the_answer(tmp_path: Path) -> None:
         answer = json.loads(ask(path, b"use\n"))
         assert (answer["drawing"]["min_face"], answer["reloading"]) == (0.1, False)
         areas = [[0.1, 0.1, 0.001 * number + 0.001, 0.1] for number in range(400)]
-        drawing = {"zone": [], "excluded": areas, "min_face": 0.2}
+        drawing = {
+            "zone": [], "excluded": areas, "min_face": 0.2, "rotate": 270, "mirror": True,
+        }  # fmt: skip
         answer = json.loads(ask(path, b"save " + json.dumps(drawing).encode() + b"\n"))
         assert answer["saved"] == drawing
         assert answer["drawing"]["min_face"] == 0.1  # until the reload

@@ -33,7 +33,7 @@ class RunningDaemon:
         self.settings = self.next = settings
         self.feed = feed
         running = load_configuration(settings)
-        pipeline = Pipeline(
+        self.pipeline = pipeline = Pipeline(
             settings, running.detector, running.classifier, UtcClock(lambda: 0.0), StageTimes()
         )
         self.applied: list[Configuration] = []
@@ -151,3 +151,20 @@ def test_model_replaced_under_its_name_is_loaded(tmp_path: Path, daemon: Running
     shutil.copy("models/mask3.tflite", model)
     daemon.finish_reload()
     assert daemon.applied[1].classifier.digest != daemon.applied[0].classifier.digest
+
+
+def test_picture_is_turned_at_once_and_tracks_end(daemon: RunningDaemon) -> None:
+    """The zone and the tracks belong to the picture as it was before."""
+
+    def size_px() -> tuple[int, int]:
+        while (frame := daemon.feed.take(20.0)) is None:
+            assert not daemon.feed.over
+        return frame.size_px
+
+    assert size_px() == (120, 160)
+    daemon.pipeline.tracks = ("a track",)  # type: ignore[assignment]
+    daemon.next = change(daemon.settings, camera={"rotate": 270, "mirror": True})
+    assert daemon.reload()  # the clip is not opened again
+    assert daemon.pipeline.tracks == ()
+    assert size_px() == (160, 120)
+    assert daemon.feed.status().reopened == 0

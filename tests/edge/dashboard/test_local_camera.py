@@ -19,7 +19,7 @@ from tests.support.dashboard.preview_daemons import PreviewDaemon
 
 ZONE = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9))
 POSTER = (0.4, 0.4, 0.2, 0.1)
-DRAWING = Drawing(zone=ZONE, excluded=(POSTER,), min_face=0.2)
+DRAWING = Drawing(zone=ZONE, excluded=(POSTER,), min_face=0.2, rotate=180, mirror=True)
 WAITING = json.dumps(
     {
         "reloading": True,
@@ -68,7 +68,7 @@ def test_daemon_saves_the_drawing(config: Path) -> None:
         assert camera.config_status() == ConfigStatus("used", "", DRAWING)
         # None leaves a setting unchanged.
         assert camera.save(Drawing(zone=()))[0] == Drawing(
-            zone=(), excluded=(POSTER,), min_face=0.2
+            zone=(), excluded=(POSTER,), min_face=0.2, rotate=180, mirror=True
         )
         daemon.reload("no such camera")
         assert camera.config_status() == ConfigStatus("refused", "no such camera")

@@ -35,6 +35,8 @@ class FakeSource:
     def __init__(self, clock: Clock, live: bool) -> None:
         self.live = live
         self.closed = threading.Event()
+        #: The settings that were applied while the source was open.
+        self.adjusted: list[CameraSettings] = []
         self._clock = clock
         self._items: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._count = 0
@@ -61,6 +63,10 @@ class FakeSource:
         picture: Pixels = flat(item) if isinstance(item, int) else item  # type: ignore[assignment]
         at_s = self._clock() if self.live else self._count / 100.0
         return Frame(picture, at_s, self._count)
+
+    def adjust(self, settings: CameraSettings) -> tuple[str, ...]:
+        self.adjusted.append(settings)
+        return ()
 
     def close(self) -> None:
         assert not self.closed.is_set(), "closed twice"

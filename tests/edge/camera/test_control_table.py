@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+import msgspec
+
+from edge.camera.control_table import TABLE
+from edge.config.camera_controls import CameraControls
+
+
+def test_every_setting_has_a_row() -> None:
+    assert [field.name for field in msgspec.structs.fields(CameraControls)] == list(TABLE)
