@@ -54,6 +54,7 @@ class Workspace:
                 "rotate": 0,
                 "mirror": False,
                 "controls": {},
+                "night": {},
             },
             detector={"farthest_m": 0.0},  # its effect is in the other settings already
             outbox={"path": str(self.folder / f"{device}.sqlite3")},

@@ -60,7 +60,7 @@ def clip(name: str, settings: Settings, seconds: float | None = None) -> Scene:
     Raises UsageError when `name` is not a recording. Playing the scene raises the exceptions of
     the frame source.
     """
-    camera: dict[str, object] = {"source": name, "source_file": "", "controls": {}}
+    camera: dict[str, object] = {"source": name, "source_file": "", "controls": {}, "night": {}}
     if name == DEMO:
         camera |= {"rotate": 0, "mirror": False}
     settings = change(settings, camera=camera)

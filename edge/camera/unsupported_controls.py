@@ -1,4 +1,4 @@
-"""The warning about settings of `camera.controls` that a camera does not support."""
+"""The warning about controls that a camera does not support."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class UnsupportedControls:
         reported = (display_address(settings), names)
         if names and reported != self._reported:
             log.warning(
-                "%s does not support these settings of [camera.controls], which have no effect: %s",
+                "%s does not support these controls, which have no effect: %s",
                 reported[0],
                 ", ".join(names),
             )

@@ -127,3 +127,9 @@ class UtcClock:
 def monotonic_offset_s() -> float:
     """Return the present difference of system clock and monotonic clock, in seconds."""
     return time.time() - time.monotonic()
+
+
+def local_minute() -> int:
+    """Return the minutes since midnight in the local time of this machine."""
+    now = time.localtime()
+    return 60 * now.tm_hour + now.tm_min

@@ -1,4 +1,5 @@
-"""The table `[camera.controls]`: what the camera itself is told, in the same units for all kinds.
+"""The tables `[camera.controls]` and `[camera.night]`: what the camera itself is told, in the same
+units for all kinds of cameras.
 
 `edge.camera.control_table` says what each setting means to libcamera and to V4L2.
 """
@@ -16,6 +17,8 @@ Factor = Annotated[float, msgspec.Meta(ge=0.0, le=16.0)]
 WhiteBalance = Literal[
     "auto", "incandescent", "tungsten", "fluorescent", "indoor", "daylight", "cloudy"
 ]
+#: Hours and minutes of the local time, or empty.
+TimeOfDay = Annotated[str, msgspec.Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?\Z")]
 Kelvin = Annotated[int, msgspec.Meta(ge=2000, le=10_000)]
 
 
@@ -44,6 +47,10 @@ class CameraControls(Section, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Raise ValueError if two settings contradict each other."""
+        self.require_consistent()
+
+    def require_consistent(self) -> None:
+        """Raise ValueError if two settings contradict each other."""
         if self.autofocus and self.lens_position is not None:
             raise ValueError("`lens_position` needs `autofocus = false`, or no `autofocus`")
         if self.low_light and self.exposure_us is not None:
@@ -53,3 +60,40 @@ class CameraControls(Section, frozen=True, kw_only=True):
     def names(self) -> tuple[str, ...]:
         """The names of the controls that are set."""
         return tuple(name for name in self.__struct_fields__ if getattr(self, name) is not None)
+
+    def replaced_by(self, others: CameraControls) -> CameraControls:
+        """Return these controls with those that `others` set instead."""
+        return msgspec.structs.replace(
+            self, **{name: getattr(others, name) for name in others.names}
+        )
+
+
+class NightSettings(Section, frozen=True, kw_only=True):
+    """The hours in which other controls hold; none without `start` and `end`."""
+
+    start: TimeOfDay = ""
+    end: TimeOfDay = ""
+    controls: CameraControls = CameraControls()
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if the hours are incomplete, or a control cannot change in operation."""
+        if bool(self.start) is not bool(self.end) or (self.start and self.start == self.end):
+            raise ValueError("`start` and `end` must be two different times, or both empty")
+        if self.controls.names and not self.start:
+            raise ValueError("`controls` need the hours in which they hold: set `start` and `end`")
+        if self.controls.hdr is not None:
+            raise ValueError("`controls.hdr` cannot change while the camera runs: remove it")
+
+    def includes(self, minute: int) -> bool:
+        """Return whether `minute`, counted from midnight, is in these hours."""
+        if not self.start:
+            return False
+        start, end = _minute_of(self.start), _minute_of(self.end)
+        if start < end:
+            return start <= minute < end
+        return minute >= start or minute < end
+
+
+def _minute_of(time_of_day: str) -> int:
+    hours, _, minutes = time_of_day.partition(":")
+    return 60 * int(hours) + int(minutes)

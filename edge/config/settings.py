@@ -15,7 +15,7 @@ import msgspec
 
 from edge.common.errors import UsageError
 from edge.config import lens_geometry
-from edge.config.camera_controls import CameraControls
+from edge.config.camera_controls import CameraControls, NightSettings
 from edge.config.host_name import host_mistake
 from edge.config.toml_schema import Section, format_error, load_toml
 
@@ -56,6 +56,7 @@ class CameraSettings(Section, frozen=True, kw_only=True):
     rotate: Rotation = 0
     mirror: bool = False
     controls: CameraControls = CameraControls()
+    night: NightSettings = NightSettings()
     view_deg: Annotated[float, msgspec.Meta(ge=10.0, le=170.0)] = 62.0
     reopen_for_s: Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)] = 300.0
     zone: tuple[Point, ...] = ()
@@ -64,9 +65,18 @@ class CameraSettings(Section, frozen=True, kw_only=True):
     preview_socket: str = ""
 
     def __post_init__(self) -> None:
-        """Raise ValueError if the source is given twice."""
+        """Raise ValueError if the source is given twice, or if controls contradict each other."""
         if self.source_file and self.source != "demo":
             raise ValueError("`source` and `source_file` exclude each other: remove one of them")
+        try:
+            self.controls_at_night.require_consistent()
+        except ValueError as error:
+            raise ValueError(f"`controls` and `night.controls` together: {error}") from None
+
+    @property
+    def controls_at_night(self) -> CameraControls:
+        """The controls during `night`."""
+        return self.controls.replaced_by(self.night.controls)
 
     @property
     def picture_view_deg(self) -> float:

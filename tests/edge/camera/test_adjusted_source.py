@@ -17,7 +17,7 @@ from edge.camera.source_factory import open_source
 from edge.camera.unsupported_controls import UnsupportedControls
 from edge.common.arrays import Pixels
 from edge.config.camera_controls import CameraControls
-from edge.config.settings import CameraSettings, Rotation
+from edge.config.settings import CameraSettings, Rotation, Settings, change
 from tests.support.camera.mjpeg_server import MjpegCamera
 
 TURNS: list[Rotation] = [0, 90, 180, 270]
@@ -73,6 +73,7 @@ class Camera:
         self.own = own
         self.closed = False
         self.error: Exception | None = None
+        self.controls: list[CameraControls] = []
 
     def read(self) -> Frame:
         image = self.own.apply(scene())
@@ -81,6 +82,7 @@ class Camera:
     def adjust(self, settings: CameraSettings) -> tuple[str, ...]:
         if self.error is not None:
             raise self.error
+        self.controls.append(settings.controls)
         return settings.controls.names
 
     def close(self) -> None:
@@ -98,6 +100,29 @@ def test_only_the_rest_is_turned(rotate: Rotation, own: Orientation) -> None:
     assert np.array_equal(frame.image_bgr, Orientation.of(settings).apply(scene()))
     assert np.array_equal(frame.luma, Orientation.of(settings).apply(scene()[::2, ::2, 0]))
     assert frame.orientation == Orientation.of(settings)
+
+
+def test_controls_change_at_night() -> None:
+    """The hours include midnight; what they do not set is as in the day."""
+    now = [20 * 60 + 29]
+    settings = change(
+        Settings(),
+        camera={
+            "controls": {"gain": 1.0, "contrast": 2.0},
+            "night": {"start": "20:30", "end": "06:00", "controls": {"gain": 8.0}},
+        },
+    ).camera
+    camera = Camera(Orientation())
+    source = AdjustedSource(camera, settings, UnsupportedControls(), lambda: now[0])
+    seen = []
+    for minute in (20 * 60 + 29, 20 * 60 + 30, 20 * 60 + 31, 0, 359, 360, 361):
+        now[0] = minute
+        source.read()
+        seen.append(camera.controls[-1].gain)
+    assert seen == [1.0, 8.0, 8.0, 8.0, 8.0, 1.0, 1.0]
+    # They are set when they change, and not for each frame.
+    assert [controls.gain for controls in camera.controls] == [1.0, 8.0, 1.0]
+    assert {controls.contrast for controls in camera.controls} == {2.0}
 
 
 def test_source_that_cannot_be_adjusted_is_closed() -> None:

@@ -83,6 +83,21 @@ def test_values_of_the_file_replace_defaults(tmp_path: Path) -> None:
             "[camera.controls]\nautofocus = true\nlens_position = 1.0\n",
             "`camera.controls`: `lens_position` needs `autofocus = false`",
         ),
+        ("[camera.night]\nstart = '8:30'\n", "`camera.night.start`: expected `str` matching regex"),
+        ("[camera.night]\nstart = '08:30'\n", "`camera.night`: `start` and `end` must be two"),
+        (
+            "[camera.night.controls]\ngain = 2.0\n",
+            "`camera.night`: `controls` need the hours in which they hold",
+        ),
+        (
+            "[camera.night]\nstart = '20:00'\nend = '06:00'\ncontrols.hdr = true\n",
+            "`camera.night`: `controls.hdr` cannot change",
+        ),
+        (
+            "[camera.controls]\nlens_position = 1.0\n[camera.night]\nstart = '20:00'\n"
+            "end = '06:00'\ncontrols.autofocus = true\n",
+            "`camera`: `controls` and `night.controls` together: `lens_position` needs",
+        ),
         (
             "[camera.controls]\nlow_light = true\nexposure_us = 1000\n",
             "`camera.controls`: `low_light` and `exposure_us` exclude each other",
