@@ -52,13 +52,14 @@ class LiveSource:
 
     def adjust(self, settings: CameraSettings) -> tuple[str, ...]:
         """Set the controls of a V4L2 camera; return the names of those that are not supported."""
-        if self._device is None:
-            return settings.controls.names
+        names = settings.controls.names
+        if self._device is None or not self._controls.has_work(settings.controls):
+            return names
         try:
             with V4l2Device(self._device) as device:
                 return self._controls.apply(device, settings.controls)
-        except OSError as error:
-            raise SourceError(f"{self._name} has failed: {error.strerror}") from None
+        except OSError:  # the driver permits one user only, or the camera was unplugged
+            return names
 
     def read(self) -> Frame | None:
         """Return the next frame that the filter accepts, with the time at which it arrived.

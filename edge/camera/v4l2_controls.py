@@ -14,6 +14,10 @@ class V4l2Controls:
         """Begin with a camera of which nothing was set."""
         self._changed: dict[int, None] = {}
 
+    def has_work(self, controls: CameraControls) -> bool:
+        """Return whether `apply` has anything to set or to reset."""
+        return bool(controls.names or self._changed)
+
     def apply(self, device: ControlDevice, controls: CameraControls) -> tuple[str, ...]:
         """Set `controls`; return the names of those that the camera does not support or refuses.
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
 from edge.common.errors import UsageError, printable
+
+#: How msgspec begins the error about a value that is none of those permitted.
+INVALID_CHOICE = "Invalid enum value"
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,10 +58,11 @@ def _unknown_keys(raw: dict[str, Any], section: type, schema: type, prefix: str)
     fields = {field.name: field for field in msgspec.structs.fields(section)}
     for key, value in raw.items():
         if key not in fields:
-            nearest = _nearest(key, prefix, fields, schema)
-            hint = f"; did you mean `{nearest}`?" if nearest else ""
             if getattr(section, "lists_known", False):
-                hint += f" Known here: {', '.join(fields)}"
+                hint = f"; the settings of this table are {', '.join(fields)}"
+            else:
+                nearest = _nearest(key, prefix, fields, schema)
+                hint = f"; did you mean `{nearest}`?" if nearest else ""
             yield f"unknown setting `{prefix}{key}`{hint}"
         elif _is_section(fields[key].type) and isinstance(value, dict):
             yield from _unknown_keys(value, fields[key].type, schema, f"{prefix}{key}.")
@@ -110,10 +115,24 @@ def _wrong_values(raw: dict[str, Any], section: type, prefix: str) -> Iterator[s
         except msgspec.ValidationError as error:
             message, _, element = str(error).partition(" - at `$")
             name = f"{prefix}{key}{element.rstrip('`')}"
-            yield f"`{name}`: {message[0].lower()}{message[1:]}"
+            choices = _choices(type_) if message.startswith(INVALID_CHOICE) else ""
+            yield f"`{name}`: {message[0].lower()}{message[1:]}{choices}"
         else:
             if _has_null(value):
                 yield f"`{prefix}{key}`: text with a null character, which no setting can contain"
+
+
+def _choices(type_: Any) -> str:
+    """Return the values of a setting that permits only certain values."""
+    parts = [type_]
+    values: list[object] = []
+    while parts:
+        part = parts.pop(0)
+        if get_origin(part) is Literal:
+            values += get_args(part)
+        else:
+            parts += [each for each in get_args(part) if each is not Ellipsis]
+    return f"; expected {', '.join(map(json.dumps, values))}" if values else ""
 
 
 def _has_null(value: Any) -> bool:

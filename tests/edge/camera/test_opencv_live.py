@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import cv2
 import pytest
 
 from edge.camera.frame_rate_limit import FrameRateLimit, accept_all
@@ -9,6 +11,7 @@ from edge.camera.opencv_live import MAX_FAILED_READS, LiveSource, open_v4l2
 from edge.camera.source import AbsentError, SourceError
 from edge.camera.source_factory import open_source
 from edge.common.paths import user_path
+from edge.config.camera_controls import CameraControls
 from edge.config.settings import CameraSettings
 from tests.support.footage.pictures import flat
 
@@ -107,3 +110,11 @@ def test_unreachable_stream_is_absent_and_its_password_hidden() -> None:
     with pytest.raises(AbsentError, match=r"no video stream at rtsp://127\.0\.0\.1:1/x") as caught:
         open_source(CameraSettings(source=address, timeout_s=5))
     assert "secret" not in str(caught.value)
+
+
+def test_camera_without_controls_or_access_is_read_as_it_is(tmp_path: Path) -> None:
+    """A driver may permit one user only: no second descriptor is opened without a reason."""
+    source = LiveSource(cv2.VideoCapture(), "camera", 1.0, device=tmp_path / "missing")
+    assert source.adjust(CameraSettings()) == ()
+    controls = CameraControls(gain=2.0)
+    assert source.adjust(CameraSettings(controls=controls)) == ("gain",)

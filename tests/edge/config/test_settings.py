@@ -72,12 +72,27 @@ def test_values_of_the_file_replace_defaults(tmp_path: Path) -> None:
         ("[mqtt]\nport = 'x'\n", "`mqtt.port`: expected `int | null`, got `str`"),
         (
             "[camera.controls]\nexposre_us = 1\n",
-            "unknown setting `camera.controls.exposre_us`; did you mean"
-            " `camera.controls.exposure_us`? Known here: exposure_us, exposure_ev, gain,",
+            "unknown setting `camera.controls.exposre_us`; the settings of this table are"
+            " exposure_us, exposure_ev, gain,",
         ),
-        ("[camera.controls]\nzzz = 1\n", "`camera.controls.zzz` Known here: exposure_us,"),
+        ("[camera.night.controls]\niso = 1\n", "`camera.night.controls.iso`; the settings of this"),
         ("[camera]\ngain = 2.0\n", "`camera.gain`; did you mean `camera.controls.gain`?"),
-        ("[camera]\nrotate = 45\n", "`camera.rotate`: invalid enum value 45"),
+        (
+            "[camera]\nrotate = 45\n",
+            "`camera.rotate`: invalid enum value 45; expected 0, 90, 180,",
+        ),
+        (
+            "[detector]\nkind = 'x'\n",
+            'invalid enum value \'x\'; expected "both", "learned", "haar"',
+        ),
+        (
+            "[camera.controls]\nwhite_balance = 'warm'\n",
+            'invalid enum value \'warm\'; expected "auto", "incandescent", "tungsten",',
+        ),
+        (
+            "[events]\nalert_on = ['x']\n",
+            '`events.alert_on[0]`: invalid enum value \'x\'; expected "no_mask", "incorrect_mask"',
+        ),
         ("[camera.controls]\ngain = 0.5\n", "`camera.controls.gain`: expected `float` >= 1.0"),
         (
             "[camera.controls]\nautofocus = true\nlens_position = 1.0\n",
