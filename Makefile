@@ -246,7 +246,7 @@ card-tools:
 	@$(call need,$(CARD_TOOLS))
 
 emulator:
-	@$(call need,mosquitto:mosquitto $(CARD_TOOLS) qemu-system-aarch64:qemu-system-arm qemu-aarch64:qemu-user \
+	@$(call need,mosquitto:mosquitto $(CARD_TOOLS) qemu-system-aarch64:qemu-system-arm qemu-aarch64:qemu-user qemu-system-x86_64:qemu-system-x86 \
 		qemu-aarch64-static:qemu-user-static mmdebstrap:mmdebstrap arch-test:arch-test \
 		update-binfmts:binfmt-support depmod:kmod ssh:openssh-client)
 
