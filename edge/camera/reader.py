@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
@@ -60,8 +61,8 @@ class Reader:
         self._clock = clock
         self._stop_requested = threading.Event()
         self._begun = threading.Event()
-        # Settings that the source has not applied yet; replaced atomically by any thread.
-        self._adjustment: CameraSettings | None = None
+        # The settings that the source has not applied yet; the newest ones replace earlier ones.
+        self._adjustments: deque[CameraSettings] = deque(maxlen=1)
         if not held:
             self._begun.set()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -84,7 +85,7 @@ class Reader:
 
     def adjust(self, settings: CameraSettings) -> None:
         """Request that the source applies `settings` before its next read; return at once."""
-        self._adjustment = settings
+        self._adjustments.append(settings)
 
     def stop(self) -> None:
         """Request that the reader closes its source and ends; return at once."""
@@ -126,9 +127,8 @@ class Reader:
                 self._stop_requested.wait(GARBAGE_PAUSE_S)
 
     def _adjust(self, source: Source) -> None:
-        settings, self._adjustment = self._adjustment, None
-        if settings is not None:
-            source.adjust(settings)
+        if self._adjustments:
+            source.adjust(self._adjustments.popleft())
 
 
 class StoppingReaders:

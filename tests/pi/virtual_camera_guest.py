@@ -183,6 +183,15 @@ def v4l2_values(*controls: int) -> list[int]:
     return values
 
 
+def v4l2_camera_on_its_side_is_turned() -> None:
+    sizes = []
+    for rotate in (0, 90):
+        source = open_source(CameraSettings(source="/dev/video0", rotate=rotate))
+        sizes.append(source.read().size_px)
+        source.close()
+    assert sizes[0] == sizes[1][::-1], sizes
+
+
 def v4l2_controls_are_set() -> None:
     """The camera is the kernel's `vivid`, whose controls are 0 to 255, normally 128 or 100."""
     camera = CameraSettings(source="/dev/video0")
@@ -207,6 +216,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     unsupported_controls_are_named,
     silent_camera_is_an_error,
     missing_and_busy_cameras_are_errors,
+    v4l2_camera_on_its_side_is_turned,
     v4l2_controls_are_set,
 )
 

@@ -19,6 +19,7 @@ from edge.common.arrays import Pixels
 from edge.config.camera_controls import CameraControls
 from edge.config.settings import CameraSettings, Rotation, Settings, change
 from tests.support.camera.mjpeg_server import MjpegCamera
+from tests.support.camera.rtsp_server import RtspCamera
 
 TURNS: list[Rotation] = [0, 90, 180, 270]
 
@@ -62,6 +63,19 @@ def test_every_source_is_turned(source: str, rotate: Rotation, mirror: bool) -> 
     expected = Orientation.of(settings).apply(scene())
     assert frame.image_bgr.shape == expected.shape
     assert np.abs(frame.image_bgr.astype(int) - expected).mean() < 10
+
+
+@pytest.mark.slow
+def test_rtsp_camera_is_turned(tmp_path: Path) -> None:
+    with RtspCamera(tmp_path) as camera:
+        pictures = []
+        for rotate in (0, 90):
+            source = open_source(CameraSettings(source=camera.url, rotate=rotate))
+            frame = source.read()
+            source.close()
+            assert frame is not None
+            pictures.append(frame)
+    assert [picture.size_px for picture in pictures] == [(480, 640), (640, 480)]
 
 
 class Camera:

@@ -7,6 +7,7 @@ import pytest
 
 from edge.camera.reader import Reader, StoppingReaders
 from edge.camera.source import Frame
+from edge.config.settings import CameraSettings
 from tests.support.camera.fake_camera import GARBAGE, FakeCamera, level_of
 from tests.support.clock import Clock
 
@@ -51,6 +52,24 @@ def test_source_is_read_to_its_end_and_closed(listener: RecordingListener) -> No
     assert listener.next_events(4) == [("frame", 100), "garbage", ("frame", 101), ("ended", None)]
     assert reader.join(5.0)
     assert camera.source.closed.is_set()
+
+
+def test_settings_are_applied_between_reads(listener: RecordingListener) -> None:
+    """Also those that arrive while the source is being opened; only the newest are applied."""
+    camera = FakeCamera(Clock())
+    camera.open_gate = gate = threading.Event()
+    reader = reader_of(camera, listener)
+    for timeout_s in (1.0, 2.0):
+        reader.adjust(CameraSettings(timeout_s=timeout_s))
+    gate.set()
+    listener.next_events(1)
+    camera.source.deliver(100)
+    assert listener.next_events(1) == [("frame", 100)]
+    assert camera.source.adjusted == [CameraSettings(timeout_s=2.0)]
+    reader.adjust(CameraSettings(timeout_s=3.0))
+    camera.source.deliver(101, None)
+    assert listener.next_events(2) == [("frame", 101), ("ended", None)]
+    assert len(camera.source.adjusted) == 2
 
 
 def test_error_of_the_source_is_reported_after_closing(listener: RecordingListener) -> None:
