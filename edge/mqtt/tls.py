@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.common.errors import UsageError, UserError
+from edge.common.openssl import openssl_reason
 from edge.common.paths import user_path
 from edge.config.settings import MqttSettings
 
@@ -130,8 +131,3 @@ def _require_pem(path: Path, setting: str, kind: bytes, name: str) -> None:
         raise UserError(f"cannot read mqtt.{setting} {path}: {error.strerror}") from None
     if not re.search(rb"-----BEGIN [A-Z ]*" + kind + rb"-----", content):
         raise UserError(f"mqtt.{setting} {path} contains no {name} in PEM format (-----BEGIN …)")
-
-
-def openssl_reason(error: ssl.SSLError) -> str:
-    """Return OpenSSL's reason in lower case, such as `no certificate or crl found`."""
-    return (error.reason or error.strerror or str(error)).replace("_", " ").lower()

@@ -6,10 +6,13 @@ import re
 import ssl
 from collections.abc import Callable
 
-from edge.mqtt.tls import openssl_reason
-
-#: OpenSSL's verification errors X509_V_ERR_… for which there is a message of its own.
-NOT_YET_VALID, EXPIRED, HOST_NAME_MISMATCH, IP_ADDRESS_MISMATCH = 9, 10, 62, 64
+from edge.common.openssl import (
+    EXPIRED,
+    HOST_NAME_MISMATCH,
+    IP_ADDRESS_MISMATCH,
+    NOT_YET_VALID,
+    openssl_reason,
+)
 
 
 def untrusted_certificate_message(
