@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from edge.camera.stream_address import host_is_ip_address
 from edge.config.settings import CameraSettings
 
 HIDDEN = "***"
@@ -11,9 +12,8 @@ HIDDEN = "***"
 #: `access_token`. Such parameters occur in the path as well:
 #: `rtsp://cam/user=me&password=…&channel=1`.
 _KEY = r"((?:pass|passwd|password|pwd|pw|token|key|auth|secret)=)"
-#: A value ends where the next part of the address begins; in a query it may contain a slash.
-_IN_PATH = re.compile(_KEY + r"([^&;/?\s]*)", re.IGNORECASE)
-_IN_QUERY = re.compile(_KEY + r"([^&;\s]*)", re.IGNORECASE)
+#: A value ends where the next parameter begins; it may contain a slash, a space and a semicolon.
+_SECRET = re.compile(_KEY + r"((?:(?![&;][\w.-]+=).)*)", re.IGNORECASE | re.DOTALL)
 
 
 def display_address(settings: CameraSettings) -> str:
@@ -21,19 +21,36 @@ def display_address(settings: CameraSettings) -> str:
     spec = settings.source
     if spec == "demo":
         return "the bundled demo clip"
-    return without_password(spec) if "://" in spec else spec
+    return without_password(spec)
 
 
-def without_password(url: str) -> str:
-    """Return `url` without passwords.
+def without_password(spec: str) -> str:
+    """Return `spec`, as users write the source, without passwords.
 
-    Everything before an @ is removed, and the value of each parameter whose name denotes a
-    password is replaced by asterisks.
+    In an address, everything before the last @ is removed, and the value of each parameter whose
+    name denotes a password is replaced by asterisks.
     """
-    scheme, _, rest = url.partition("://")
+    if lacks_scheme(spec):
+        return HIDDEN + spec[spec.rindex("@") :]
+    scheme, separator, rest = spec.partition("://")
+    if not separator:
+        return spec
+    scheme = scheme.rpartition("@")[2]
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
+        scheme = HIDDEN
     path, mark, query = rest.partition("?")
-    rest = _IN_PATH.sub(_hide_value, path) + mark + _IN_QUERY.sub(_hide_value, query)
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    hidden = _SECRET.sub(_hide_value, path) + mark + _SECRET.sub(_hide_value, query)
+    if not host_is_ip_address(rest):  # else each @ belongs to the path or the query
+        hidden = hidden.rpartition("@")[2]
+    return f"{scheme}://{hidden}"
+
+
+def lacks_scheme(spec: str) -> bool:
+    """Return whether `spec` looks like an address with a login, but without `rtsp://` or the like.
+
+    It may still be the name of a file.
+    """
+    return "://" not in spec and re.search(r":.*@", spec, re.DOTALL) is not None
 
 
 def full_spec(source: str) -> str:

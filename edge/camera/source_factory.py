@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from edge.camera.adjusted_source import AdjustedSource
 from edge.camera.frame_rate_limit import (
     BURST,
@@ -10,8 +12,14 @@ from edge.camera.frame_rate_limit import (
     FrameRateLimit,
     accept_all,
 )
-from edge.camera.source import Source, SourceError
-from edge.camera.source_address import full_spec, is_device, picamera2_number
+from edge.camera.source import AbsentError, Source, SourceError
+from edge.camera.source_address import (
+    full_spec,
+    is_device,
+    lacks_scheme,
+    picamera2_number,
+)
+from edge.camera.stream_address import DECODED_HINT, LOGIN_SCHEMES, parse_stream_address
 from edge.camera.unsupported_controls import UnsupportedControls
 from edge.common.paths import demo_clip, kind_of, user_path
 from edge.config.settings import CameraSettings
@@ -66,19 +74,21 @@ def _open_unturned(
     scheme, separator, _ = spec.partition("://")
     scheme = scheme.lower()
     if separator and scheme in STREAM_SCHEMES:
-        from edge.camera.opencv_live import open_stream
-
-        return open_stream(scheme + spec[len(scheme) :], settings, frame_filter)
+        return _open_network_source(scheme + spec[len(scheme) :], settings, frame_filter)
     if separator:
-        raise SourceError(
-            f"unsupported address scheme {scheme}://; expected {', '.join(STREAM_SCHEMES)}"
-        )
+        # What stands before :// may be a password, if the address is written wrongly.
+        name = f"scheme {scheme}://" if re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) else "scheme"
+        raise SourceError(f"unsupported address {name}; expected {', '.join(STREAM_SCHEMES)}")
     number = picamera2_number(spec)
     if number is not None:
         from edge.camera.picamera2 import open_picamera2
 
         return open_picamera2(number, settings, frame_filter, luma_width_px)
     path = demo_clip() if spec == "demo" else user_path(spec)
+    if lacks_scheme(spec) and not path.is_file():
+        raise SourceError(
+            "the source looks like an address, but has no scheme: begin it with rtsp:// or http://"
+        )
     kind = kind_of(path)
     if kind == "camera" or is_device(spec):
         from edge.camera.opencv_live import open_v4l2
@@ -89,3 +99,18 @@ def _open_unturned(
     if kind == "folder":
         return PictureFolder(path, settings.fps, frame_filter)
     return VideoFile(path, frame_filter)
+
+
+def _open_network_source(url: str, settings: CameraSettings, frame_filter: FrameFilter) -> Source:
+    from edge.camera.opencv_live import open_stream
+
+    if url.partition("://")[0] not in LOGIN_SCHEMES:
+        return open_stream(url, settings, frame_filter)
+    address = parse_stream_address(url)
+    try:
+        return open_stream(address.url, settings, frame_filter)
+    except AbsentError as error:
+        if address.login is None or not address.login.decoded:
+            raise
+        hint = f"{error}; in the user name and the password {DECODED_HINT}"
+        raise AbsentError(hint) from None

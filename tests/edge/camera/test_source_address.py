@@ -55,8 +55,15 @@ def test_password_in_a_query_may_contain_a_slash(secret: str, after: str) -> Non
             "rtsp://host:554/user=admin&password=geheim&channel=1_stream=0.sdp?real_stream",
             "rtsp://host:554/user=admin&password=***&channel=1_stream=0.sdp?real_stream",
         ),
-        ("rtsp://me:top/key=geheim@cam/1", "rtsp:///1"),
+        ("rtsp://me:top/key=geheim@cam/1", "rtsp://"),
         ("http://cam/snap?channel=1&passage=2", "http://cam/snap?channel=1&passage=2"),
+        ("http://cam/snap?pwd=two words;x&size=2", "http://cam/snap?pwd=***&size=2"),
+        ("rtsp://cam/user=me&password=a/b&channel=1", "rtsp://cam/user=me&password=***&channel=1"),
+        ("http://10.0.0.1/snap?pwd=p@ss", "http://10.0.0.1/snap?pwd=***@"),
+        ("http://me:p@ss/w@10.0.0.1:80/snap", "http://10.0.0.1:80/snap"),
+        ("me:pw@rtsp://cam/1", "rtsp://cam/1"),
+        ("me:pw@cam/1", "***@cam/1"),
+        ("a:b.mp4", "a:b.mp4"),
     ],
 )
 def test_address_without_password(url: str, shown: str) -> None:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from edge.camera.frame_rate_limit import FrameRateBudget
 from edge.camera.recordings import PictureFolder, VideoFile
-from edge.camera.source import SourceError
+from edge.camera.source import AbsentError, SourceError
+from edge.camera.source_address import display_address
 from edge.camera.source_factory import frame_rate_limit, is_recorded, open_source
 from edge.config.settings import CameraSettings
+from tests.support.camera.rtsp_server import RtspCamera
 from tests.support.footage.pictures import write_clip, write_picture
 
 STREAM = CameraSettings(source="rtsp://127.0.0.1:1/x", fps=10.0)
@@ -81,3 +84,54 @@ def test_recording_below_dev_is_no_camera(tmp_path: Path) -> None:
 def test_unsupported_address_scheme_is_rejected() -> None:
     with pytest.raises(SourceError, match="unsupported address scheme gopher://"):
         open_source(CameraSettings(source="gopher://host"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "me:geheim@cam/1",
+        "rtsp:/me:geheim@cam/1",
+        "me:geheim@rtsp://cam/1",
+        "me:geheim://cam/1",
+        "cam:554/" + "x" * 300 + "@geheim",
+        "gopher://me:geheim@cam",
+    ],
+)
+def test_error_in_an_address_does_not_show_its_password(source: str) -> None:
+    settings = CameraSettings(source=source)
+    with pytest.raises(SourceError, match="scheme") as caught:
+        open_source(settings)
+    assert "geheim" not in str(caught.value)
+    assert source.startswith("cam") or "geheim" not in display_address(settings)
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "rtsps", "rtmp", "http", "https"])
+def test_address_without_a_clear_host_is_not_opened(scheme: str) -> None:
+    with pytest.raises(SourceError, match="the address of the camera") as caught:
+        open_source(CameraSettings(source=f"{scheme}://me:geheim/1@"))
+    assert not isinstance(caught.value, AbsentError)
+    assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["p@ss:w/rd#1? 100%&é", "%2F%41"])
+def test_login_of_an_rtsp_camera_need_not_be_encoded(tmp_path: Path, password: str) -> None:
+    with RtspCamera(tmp_path, login=f"jürgen@door:{unquote(password)}") as camera:
+        address = f"rtsp://jürgen@door:{password}@127.0.0.1:{camera.port}/door"
+        source = open_source(CameraSettings(source=address))
+        assert source.read() is not None
+        source.close()
+
+
+def test_unreachable_rtsp_camera_with_escapes_in_its_login_says_how_to_write_them() -> None:
+    settings = CameraSettings(source="rtsp://me:gehe%69m@127.0.0.1:1/x", timeout_s=5)
+    with pytest.raises(AbsentError, match=r"the password .* write % itself as %25") as caught:
+        open_source(settings)
+    assert "gehe" not in str(caught.value)
+
+
+def test_file_whose_name_looks_like_an_address_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "a:b@c.mp4", [10, 20])
+    assert isinstance(open_source(CameraSettings(source="a:b@c.mp4")), VideoFile)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import itertools
 import re
@@ -28,10 +29,12 @@ SDP = (
 class RtspCamera:
     """Serves the demo clip at `url`; the video is interleaved in the RTSP connection (TCP).
 
-    The clip is sent as an MPEG transport stream, which OpenCV can write and RTP can carry.
+    The clip is sent as an MPEG transport stream, which OpenCV can write and RTP can carry. With
+    `login`, as `user:password`, the server requires Basic authentication.
     """
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
+    def __init__(self, folder: Path, port: int = 0, login: str = "") -> None:
+        self._expected = "Basic " + base64.b64encode(login.encode()).decode() if login else ""
         self._stream, self._seconds = transport_stream(folder / "camera.ts")
         self._stopped = threading.Event()
         self._clients: list[socket.socket] = []
@@ -87,6 +90,9 @@ class RtspCamera:
             if self._stopped.wait(period_s):
                 return
 
+    def _may(self, head: str) -> bool:
+        return not self._expected or f"\nAuthorization: {self._expected}\r" in head
+
     def _serve(self, request: socketserver.StreamRequestHandler) -> None:
         while line := request.rfile.readline():
             if not line.strip():
@@ -96,7 +102,9 @@ class RtspCamera:
             number = re.search(r"(?im)^CSeq: *(\d+)", head)
             code, body = "200 OK", ""
             lines = [f"CSeq: {number[1] if number else 0}", "Session: 1"]
-            if method == "OPTIONS":
+            if method != "OPTIONS" and not self._may(head):
+                code, lines = "401 Unauthorized", [lines[0], 'WWW-Authenticate: Basic realm="x"']
+            elif method == "OPTIONS":
                 lines.append("Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER")
             elif method == "DESCRIBE":
                 body = SDP
@@ -107,7 +115,7 @@ class RtspCamera:
                 lines.append("Transport: RTP/AVP/TCP;unicast;interleaved=0-1")
             response = "\r\n".join([f"RTSP/1.0 {code}", *lines]) + "\r\n\r\n" + body
             request.wfile.write(response.encode())
-            if method == "PLAY":
+            if method == "PLAY" and code == "200 OK":
                 with self._lock:
                     self._clients.append(request.connection)
             elif method == "TEARDOWN":
