@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from edge import __version__
 from edge.bench.command import add_bench
@@ -21,6 +22,14 @@ from edge.config.settings import DEFAULT_BROKER_HOST, Settings, change, load_set
 from edge.dashboard.command import add_dashboard
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Report a mistake in the arguments, without the password of an address among them."""
+        from edge.camera.source_address import without_password
+
+        super().error(" ".join(map(without_password, message.split(" "))))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,7 +80,7 @@ def _repair_standard_streams() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="mask-patrol",
         description="Detect people without a mask at an entrance, and publish an alert for each"
         " over MQTT.",

@@ -126,6 +126,13 @@ def test_list_of_processes_contains_no_password(tmp_path: Path, argument: str) -
     daemon.communicate(timeout=20)
 
 
+def test_password_in_a_wrong_argument_is_not_shown(tmp_path: Path) -> None:
+    result = mask_patrol(tmp_path, "run", "--sauce", "rtsp://me:hush-hush@cam/1", "me:hush@cam")
+    assert result.returncode == 2
+    assert "unrecognized arguments: --sauce rtsp://cam/1 ***@cam" in result.stderr
+    assert "hush" not in result.stderr
+
+
 def test_source_is_read_from_a_file(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "hall.mp4", [90] * 5)
     (tmp_path / "source").write_text(f"{clip}\n")
