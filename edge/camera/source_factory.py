@@ -107,6 +107,12 @@ def _open_network_source(url: str, settings: CameraSettings, frame_filter: Frame
     if url.partition("://")[0] not in LOGIN_SCHEMES:
         return open_stream(url, settings, frame_filter)
     address = parse_stream_address(url)
+    if address.scheme in ("http", "https"):
+        from edge.camera.http.http_camera import open_http
+
+        pictures = open_http(address, settings, frame_filter)
+        if pictures is not None:
+            return pictures
     try:
         return open_stream(address.url, settings, frame_filter)
     except AbsentError as error:
