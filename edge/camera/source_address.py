@@ -32,7 +32,7 @@ def without_password(spec: str) -> str:
     """
     if lacks_scheme(spec):
         return HIDDEN + spec[spec.rindex("@") :]
-    scheme, separator, rest = spec.partition("://")
+    scheme, separator, rest = spec.strip().partition("://")
     if not separator:
         return spec
     scheme = scheme.rpartition("@")[2]
@@ -50,13 +50,16 @@ def lacks_scheme(spec: str) -> bool:
 
     It may still be the name of a file.
     """
-    return "://" not in spec and re.search(r":.*@", spec, re.DOTALL) is not None
+    is_path = spec.startswith(("/", ".", "~")) and not spec.startswith("//")
+    return not is_path and "://" not in spec and re.search(":.*@", spec, re.DOTALL) is not None
 
 
 def full_spec(source: str) -> str:
     """Return `source` without abbreviations, so that equal results mean the same camera."""
     if source.isdecimal():
         return f"/dev/video{source}"
+    if "://" in source:
+        return source.strip()
     return f"{source}:0" if source == "picamera2" else source
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from edge.camera.adjusted_source import AdjustedSource
 from edge.camera.frame_rate_limit import (
@@ -20,7 +21,11 @@ from edge.camera.source_address import (
     picamera2_number,
 )
 from edge.camera.stream_address import DECODED_HINT, LOGIN_SCHEMES, parse_stream_address
+<<<<<<< HEAD
 from edge.camera.unsupported_controls import UnsupportedControls
+=======
+from edge.common.errors import UserError
+>>>>>>> e4cd5f3 (Send the path of an RTSP camera as it is written, and strip addresses)
 from edge.common.paths import demo_clip, kind_of, user_path
 from edge.config.settings import CameraSettings
 
@@ -85,7 +90,7 @@ def _open_unturned(
 
         return open_picamera2(number, settings, frame_filter, luma_width_px)
     path = demo_clip() if spec == "demo" else user_path(spec)
-    if lacks_scheme(spec) and not path.is_file():
+    if lacks_scheme(spec) and not _exists(path):
         raise SourceError(
             "the source looks like an address, but has no scheme: begin it with rtsp:// or http://"
         )
@@ -99,6 +104,13 @@ def _open_unturned(
     if kind == "folder":
         return PictureFolder(path, settings.fps, frame_filter)
     return VideoFile(path, frame_filter)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return kind_of(path) != "missing"
+    except UserError:
+        return False
 
 
 def _open_network_source(url: str, settings: CameraSettings, frame_filter: FrameFilter) -> Source:

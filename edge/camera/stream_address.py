@@ -21,8 +21,10 @@ ENCODING_HINT = (
 )
 #: For a camera that refuses a login which contained escapes.
 DECODED_HINT = "an escape such as %40 stands for one character: write % itself as %25"
-#: Characters of a path and query that are sent as they are; others are encoded.
+#: Characters of a path and query that are sent as they are; others are encoded. In a request of
+#: HTTP, # is never the beginning of a fragment, but part of a password in the query.
 SAFE = "%/:?[]@!$&'()*+,;="
+UNSAFE_IN_HTTP = '"#<>\\^`{|}'
 _HOST = re.compile(
     r"(?P<host>\[[0-9A-Fa-f:.]+(?:%[\w.~%-]+)?\]|[\w](?:[\w.-]*[\w])?\.?)(?::(?P<port>[0-9]{1,5})?)?"
 )
@@ -53,7 +55,7 @@ class StreamAddress:
     """The address of a network camera.
 
     `host` is ASCII, an IPv6 address without its brackets. `port` is None for the default of the
-    scheme. `target` is the path with the query, encoded, and may be empty.
+    scheme. `target` is the path with the query, encoded; it is not empty for HTTP.
     """
 
     scheme: str
@@ -88,10 +90,12 @@ def parse_stream_address(url: str) -> StreamAddress:
     login, address = _split_login(rest)
     authority, target = _split_authority(address)
     host, port = _parse_host(authority)
-    # FFmpeg and RTSP servers use # in a path in ways of their own. In a request of HTTP, # is never
-    # the beginning of a fragment here, but part of a password in the query.
-    safe = SAFE if scheme.startswith("http") else SAFE + "#"
-    target = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", target)
+    safe = SAFE
+    if scheme.startswith("http"):
+        target = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", target)
+        target = target if target.startswith("/") else f"/{target}"
+    else:
+        safe += UNSAFE_IN_HTTP  # FFmpeg sends them as they are, and cameras expect that
     return StreamAddress(scheme, login, host, port, quote(_bytes(target), safe=safe))
 
 

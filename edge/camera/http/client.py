@@ -99,7 +99,7 @@ class HttpClient:
         for _ in range(1 + MAX_REDIRECTS):
             response, connection = self._get_with_login(address, deadline_s)
             if response.status not in REDIRECTS:
-                if response.status != 200:
+                if not 200 <= response.status < 300:
                     self.close()
                     raise HttpError(self._describe_status(address, response))
                 return HttpResponse(response, connection)
@@ -134,7 +134,6 @@ class HttpClient:
         self, address: StreamAddress, authenticator: Authenticator | None, deadline_s: float
     ) -> tuple[http.client.HTTPResponse, TimedSocket]:
         """Send one request; a kept connection that the camera has closed is replaced once."""
-        target = address.target if address.target.startswith("/") else f"/{address.target}"
         kept = self._connection
         if kept is not None and not kept.can_be_reused(address):
             self.close()
@@ -142,7 +141,7 @@ class HttpClient:
         try:
             if self._connection is None:
                 self._connection = _Connection(address, self._tls, self._clock)
-            return self._connection.exchange(target, authenticator, deadline_s)
+            return self._connection.exchange(address.target, authenticator, deadline_s)
         except EXCEPTIONS as error:
             self.close()
             if kept is not None and isinstance(error, ConnectionError):

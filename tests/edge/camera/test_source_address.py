@@ -64,6 +64,8 @@ def test_password_in_a_query_may_contain_a_slash(secret: str, after: str) -> Non
         ("me:pw@rtsp://cam/1", "rtsp://cam/1"),
         ("me:pw@cam/1", "***@cam/1"),
         ("a:b.mp4", "a:b.mp4"),
+        ("/mnt/10:30@door.mp4", "/mnt/10:30@door.mp4"),
+        (" rtsp://me:pw@cam/1\n", "rtsp://cam/1"),
     ],
 )
 def test_address_without_password(url: str, shown: str) -> None:

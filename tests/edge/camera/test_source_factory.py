@@ -93,7 +93,7 @@ def test_unsupported_address_scheme_is_rejected() -> None:
         "rtsp:/me:geheim@cam/1",
         "me:geheim@rtsp://cam/1",
         "me:geheim://cam/1",
-        "cam:554/" + "x" * 300 + "@geheim",
+        "me:geheim" + "x" * 300 + "@cam",
         "gopher://me:geheim@cam",
     ],
 )
@@ -102,7 +102,7 @@ def test_error_in_an_address_does_not_show_its_password(source: str) -> None:
     with pytest.raises(SourceError, match="scheme") as caught:
         open_source(settings)
     assert "geheim" not in str(caught.value)
-    assert source.startswith("cam") or "geheim" not in display_address(settings)
+    assert "geheim" not in display_address(settings)
 
 
 @pytest.mark.parametrize("scheme", ["rtsp", "rtsps", "rtmp", "http", "https"])

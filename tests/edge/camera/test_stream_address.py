@@ -64,12 +64,15 @@ def test_login_is_found(url: str, login: tuple[bytes, bytes] | None, host: str) 
 @pytest.mark.parametrize(
     ("url", "target"),
     [
-        ("http://cam", ""),
+        ("rtsp://cam", ""),
+        ("http://cam", "/"),
+        ("http://cam?action=stream", "/?action=stream"),
         ("http://cam/snap shot.jpg", "/snap%20shot.jpg"),
         ("http://cam/tür?a=%20b", "/t%C3%BCr?a=%20b"),
         ("http://cam/snap?user=me&pwd=p#ss", "/snap?user=me&pwd=p%23ss"),
         ("http://cam/snap?pwd=100%", "/snap?pwd=100%25"),
-        ("rtsp://cam/1#backchannel=0", "/1#backchannel=0"),
+        ("rtsp://cam/1#backchannel=0|{100%}", "/1#backchannel=0|{100%}"),
+        ("rtsp://cam/Tür 1", "/T%C3%BCr%201"),
         ("http://cam/\r\nX: y", "/%0D%0AX:%20y"),
     ],
 )

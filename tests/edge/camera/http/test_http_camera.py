@@ -97,6 +97,7 @@ ANSWERS = {
     "no reason": b"HTTP/1.1 200\r\ncontent-type: %b\r\n\r\n%b" % (MULTIPART.encode(), BODY),
     "line feeds": b"HTTP/1.1 200 OK\nContent-Type: %b\n\n%b" % (MULTIPART.encode(), BODY),
     "no type": b"HTTP/1.1 200 OK\r\n\r\n" + BODY,
+    "206": answer(BODY, status="206 Partial Content"),
     "100 first": b"HTTP/1.1 100 Continue\r\n\r\n" + answer(BODY),
     "PNG": answer(b"".join(part(png(level)) for level in LEVELS)),
 }
