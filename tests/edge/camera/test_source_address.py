@@ -40,6 +40,12 @@ def test_password_is_never_shown(login: str, parts: list[str], separators: list[
     assert is_hidden(shown), shown
 
 
+@given(secret=st.text("QXZ @:=%/?#&;.1", min_size=1), host=st.sampled_from(["cam", "10.0.0.1:80"]))
+def test_password_that_is_not_encoded_is_never_shown(secret: str, host: str) -> None:
+    for scheme in ("rtsp://", "http://", "rtsp:/", ""):
+        assert is_hidden(without_password(f"{scheme}me:{secret}@{host}/live"))
+
+
 @given(secret=st.text("QXZ/?:=%+.!~@", min_size=1), after=st.sampled_from(["", "&w=1", ";w=1"]))
 def test_password_in_a_query_may_contain_a_slash(secret: str, after: str) -> None:
     assert is_hidden(without_password(f"http://cam/snap?user=admin&token={secret}{after}"))
