@@ -52,13 +52,17 @@ class MjpegCamera:
         self._jpegs = [cv2.imencode(".jpg", frame)[1].tobytes() for frame in frames]
 
     def close_connections(self) -> None:
-        """Close all open connections; the server still accepts new connections."""
+        """Close all open connections, each after two pictures at the earliest.
+
+        A client takes an answer with a single picture for a snapshot. The server still accepts new
+        connections.
+        """
         closing, self._closing = self._closing, threading.Event()
         closing.set()
 
     def _send(self, request: BaseHTTPRequestHandler) -> None:
         closing, generator, count = self._closing, random.Random(7), 0
-        while not self.stopped.wait(self._period_s) and not closing.is_set():
+        while not self.stopped.wait(self._period_s) and not (closing.is_set() and count >= 2):
             if self.stalled.is_set():
                 continue
             if self.garbled.is_set():
