@@ -16,7 +16,6 @@ import pytest
 from edge.camera.frame_rate_limit import FrameFilter, FrameRateBudget, accept_all
 from edge.camera.http.client import HttpClient
 from edge.camera.http.http_camera import HttpCamera
-from edge.camera.opencv_live import LiveSource
 from edge.camera.source import AbsentError, Source, SourceError
 from edge.camera.source_factory import frame_rate_limit, open_source
 from edge.camera.stream_address import parse_stream_address
@@ -355,7 +354,6 @@ def test_video_is_left_to_ffmpeg(tmp_path: Path, kind: str) -> None:
     stream, _ = transport_stream(tmp_path / "camera.ts")
     with ScriptedCamera(constantly(answer(stream, kind))) as camera:
         source = opened(camera)
-        assert isinstance(source, LiveSource)
         assert source.read() is not None
         source.close()
 
@@ -371,6 +369,5 @@ def test_playlist_is_left_to_ffmpeg(tmp_path: Path) -> None:
 
     with ScriptedCamera(script) as camera:
         source = opened(camera, "/live.m3u8")
-        assert isinstance(source, LiveSource)
         assert source.read() is not None
         source.close()
