@@ -21,11 +21,8 @@ from edge.camera.source_address import (
     picamera2_number,
 )
 from edge.camera.stream_address import DECODED_HINT, LOGIN_SCHEMES, parse_stream_address
-<<<<<<< HEAD
 from edge.camera.unsupported_controls import UnsupportedControls
-=======
 from edge.common.errors import UserError
->>>>>>> e4cd5f3 (Send the path of an RTSP camera as it is written, and strip addresses)
 from edge.common.paths import demo_clip, kind_of, user_path
 from edge.config.settings import CameraSettings
 

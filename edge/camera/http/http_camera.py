@@ -102,6 +102,10 @@ class HttpCamera:
         self._fault = ""
         return Frame(*found, self._index)
 
+    def adjust(self, settings: CameraSettings) -> tuple[str, ...]:
+        """Return the names of all controls: network cameras are set on their own pages."""
+        return settings.controls.names
+
     def close(self) -> None:
         """Close the connection; a second call does nothing."""
         self._client.close()
