@@ -134,4 +134,4 @@ def test_file_whose_name_looks_like_an_address_is_opened(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_clip(tmp_path / "a:b@c.mp4", [10, 20])
-    assert isinstance(open_source(CameraSettings(source="a:b@c.mp4")), VideoFile)
+    assert isinstance(open_source(CameraSettings(source="a:b@c.mp4")).inner, VideoFile)
