@@ -12,6 +12,7 @@ import msgspec
 
 from convert.network.activation_ranges import Ranges
 from edge.common.errors import UserError
+from edge.common.text_files import read_text
 
 
 class StoredRanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,13 +34,13 @@ def ranges_path(model: Path) -> Path:
 def read_ranges(path: Path, keras_sha256: str) -> StoredRanges:
     """Read the stored ranges; raises UserError if they are missing or belong to another model."""
     try:
-        stored = msgspec.json.decode(path.read_bytes(), type=StoredRanges)
+        stored = msgspec.json.decode(read_text(path), type=StoredRanges)
     except OSError as error:
         raise UserError(
             f"cannot read the activation ranges {path}: {error.strerror};"
             " --data DIR computes them from pictures"
         ) from None
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except ValueError as error:  # includes the errors of msgspec and of the encoding
         raise UserError(f"the activation ranges {path} are invalid: {error}") from None
     if stored.keras_sha256 != keras_sha256:
         raise UserError(

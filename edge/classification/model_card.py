@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from edge.common.errors import UserError
+from edge.common.text_files import without_mark
 from edge.inference.card_archive import attach_files, read_attached
 from edge.inference.model_file import (
     CARD_NAME,
@@ -107,7 +108,7 @@ def read_card(model: bytes, path: Path) -> Card:
     """
     attached = read_attached(model, path)
     card = decode_card(attached.file(CARD_NAME, path), Card, path)
-    labels = attached.file(LABELS_NAME, path).decode(errors="replace").split()
+    labels = without_mark(attached.file(LABELS_NAME, path)).decode(errors="replace").split()
     _check(card, labels, path)
     require_undamaged(attached, card.flatbuffer_sha256, path)
     return card

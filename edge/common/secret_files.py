@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge.common.errors import UserError
+from edge.common.text_files import EncodingError, read_text
 
 #: systemd sets this variable to the directory of the credentials that it loads with LoadCredential=
 #: (systemd.exec(5)).
@@ -37,11 +38,11 @@ def read_secret(description: str, path: Path, content: str) -> str:
     `content`, if there is no such text. No message contains the text.
     """
     try:
-        text = path.read_text(encoding="utf-8").strip()
+        text = read_text(path).strip()
     except OSError as error:
         raise UserError(f"cannot read {description}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"cannot read {description}: it is not UTF-8 text") from None
+    except EncodingError as error:
+        raise UserError(f"cannot read {description}: {error}") from None
     if not text:
         raise UserError(f"{description} is empty: write {content} into it")
     return text

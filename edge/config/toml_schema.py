@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import msgspec
 
 from edge.common.errors import UsageError, printable
+from edge.common.text_files import EncodingError, read_text
 
 #: How msgspec begins the error about a value that is none of those permitted.
 INVALID_CHOICE = "Invalid enum value"
@@ -21,6 +23,8 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A table of a TOML file, or the whole file."""
 
 
+#: Quotation marks into which word processors and telephones change straight ones.
+_TYPOGRAPHIC_QUOTES = re.compile("[\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb]")
 SectionT = TypeVar("SectionT", bound=Section)
 
 
@@ -33,11 +37,16 @@ def load_toml(
     mistake in the file.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = read_text(path)
     except OSError as error:
         raise UsageError(f"cannot read {description} {path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:  # includes errors in TOML and in UTF-8
-        raise UsageError(f"{path} is not valid TOML: {printable(str(error))}") from None
+    except EncodingError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from None
+    try:
+        raw = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        hint = _syntax_hint(text, str(error))
+        raise UsageError(f"{path} is not valid TOML: {printable(str(error))}{hint}") from None
     mistakes = list(_unknown_keys(raw, schema, schema, "")) or list(_wrong_values(raw, schema, ""))
     if mistakes:
         raise UsageError("\n".join(f"{path}: {printable(mistake)}" for mistake in mistakes))
@@ -45,6 +54,17 @@ def load_toml(
         return msgspec.convert(raw, schema), raw
     except msgspec.ValidationError as error:  # a required setting of the whole file is missing
         raise UsageError(f"{path}: {format_error(error)}") from None
+
+
+def _syntax_hint(text: str, message: str) -> str:
+    """Return the remedy if the line that `message` names has a mistake that editors cause."""
+    place = re.search(r"at line (\d+)", message)
+    line = text.split("\n")[int(place[1]) - 1] if place else ""
+    if _TYPOGRAPHIC_QUOTES.search(line):
+        return "; use straight quotation marks"
+    if re.search(r'"[^"]*\\', line):
+        return "; write paths with / or in single quotation marks, because \\ has a meaning in TOML"
+    return ""
 
 
 def format_error(error: msgspec.ValidationError) -> str:

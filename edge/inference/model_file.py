@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from edge.common.errors import UserError, printable
+from edge.common.text_files import decode_text
 from edge.inference.card_archive import Attached
 
 CARD_NAME = "model.json"
@@ -50,8 +51,8 @@ def card_bytes(card: msgspec.Struct) -> bytes:
 def decode_card(raw: bytes, kind: type[CardT], path: Path) -> CardT:
     """Return the card of type `kind` in `raw`; raises UserError, which names the invalid field."""
     try:
-        return msgspec.json.decode(raw, type=kind)
-    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        return msgspec.json.decode(decode_text(raw), type=kind)
+    except ValueError as error:  # includes the errors of msgspec and of the encoding
         reason = str(error)
     except RecursionError:
         reason = "its values are nested too deeply"

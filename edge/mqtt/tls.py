@@ -10,6 +10,7 @@ from pathlib import Path
 from edge.common.errors import UsageError, UserError
 from edge.common.openssl import openssl_reason
 from edge.common.paths import user_path
+from edge.common.text_files import EncodingError, require_single_bytes
 from edge.config.settings import MqttSettings
 
 TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -129,5 +130,9 @@ def _require_pem(path: Path, setting: str, kind: bytes, name: str) -> None:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read mqtt.{setting} {path}: {error.strerror}") from None
+    try:
+        require_single_bytes(content)
+    except EncodingError as error:
+        raise UserError(f"cannot read mqtt.{setting} {path}: {error}") from None
     if not re.search(rb"-----BEGIN [A-Z ]*" + kind + rb"-----", content):
         raise UserError(f"mqtt.{setting} {path} contains no {name} in PEM format (-----BEGIN …)")

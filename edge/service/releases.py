@@ -20,6 +20,7 @@ from pathlib import Path
 from edge.common.errors import UserError
 from edge.common.regular_file import follow_own_link, read_regular_file
 from edge.common.sync_folder import sync_folder
+from edge.common.text_files import EncodingError, decode_text
 from edge.mqtt.credentials import (
     CREDENTIAL_PASSWORD,
     CREDENTIAL_USERNAME,
@@ -112,10 +113,10 @@ def check_release(version: str) -> bool:
 
 
 def _credential(name: str) -> str:
-    with suppress(OSError, UnicodeDecodeError):
+    with suppress(OSError, EncodingError):
         # As install.sh does, and systemd when it starts the service, follow a link to the folder.
         folder = follow_own_link(CREDENTIALS)
-        return read_regular_file(folder / name, MAX_CREDENTIAL_BYTES).decode().strip()
+        return decode_text(read_regular_file(folder / name, MAX_CREDENTIAL_BYTES)).strip()
     return ""
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.common.errors import UserError
+from edge.common.text_files import EncodingError, read_text
 from sdcard.card_files import FIRST_BOOT, UNIT, command_line_with, etc_files, kit_files
 from sdcard.site import Site
 
@@ -127,12 +128,14 @@ def _command_line(boot: Path) -> str:
     Raises UserError if there is no cmdline.txt.
     """
     try:
-        text = (boot / "cmdline.txt").read_text(encoding="utf-8")
+        text = read_text(boot / "cmdline.txt")
     except OSError as error:
         raise UserError(
             f"{boot}/cmdline.txt: {error.strerror}; BOOT must be the boot partition (bootfs) of a"
             " card with Raspberry Pi OS"
         ) from None
+    except EncodingError as error:
+        raise UserError(f"cannot read {boot}/cmdline.txt: {error}") from None
     parameters = [word for word in text.split() if not word.startswith("systemd.")]
     return command_line_with(" ".join(parameters), country="").strip()
 

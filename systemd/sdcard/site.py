@@ -15,6 +15,7 @@ import msgspec
 import tomli_w
 
 from edge.common.errors import UsageError
+from edge.common.text_files import EncodingError, decode_text, require_single_bytes, without_mark
 from edge.config.settings import Settings, load_settings
 from edge.config.toml_schema import Section, load_toml
 
@@ -266,13 +267,16 @@ class _Reader:
         self._errors = errors
 
     def content(self, setting: str, name: str) -> bytes:
+        """Return the file's content without a byte-order mark; empty if it cannot be read."""
         if not name:
             return b""
         path = self._folder / os.path.expanduser(name)  # noqa: PTH111 - Path's raises
         try:
-            content = path.read_bytes()
-        except OSError as error:
-            self._errors.append(f"`{setting}`: cannot read {path}: {error.strerror}")
+            content = without_mark(path.read_bytes())
+            require_single_bytes(content)
+        except (OSError, EncodingError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            self._errors.append(f"`{setting}`: cannot read {path}: {reason}")
             return b""
         if not content.strip():
             self._errors.append(f"`{setting}`: {path} is empty")
@@ -280,9 +284,9 @@ class _Reader:
 
     def text(self, setting: str, name: str) -> str:
         try:
-            return self.content(setting, name).decode().strip()
-        except UnicodeDecodeError:
-            self._errors.append(f"`{setting}`: {name} is not UTF-8 text")
+            return decode_text(self.content(setting, name)).strip()
+        except EncodingError as error:
+            self._errors.append(f"`{setting}`: cannot read {name}: {error}")
             return ""
 
     def keys(self, named: tuple[str, ...]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from edge.common.errors import UserError
+from edge.common.text_files import read_text
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
@@ -25,11 +26,11 @@ def read_struct(path: Path, kind: type[StructT]) -> StructT:
     Raises UserError naming the file and what is wrong in it.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return msgspec.json.decode(read_text(path), type=kind)
     except OSError as error:
         raise UserError(
             f"cannot read the report {path}, which training writes beside the model:"
             f" {error.strerror}"
         ) from None
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except ValueError as error:  # includes the errors of msgspec and of the encoding
         raise UserError(f"the report {path} is invalid: {error}") from None

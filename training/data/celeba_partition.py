@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge.common.errors import UsageError
+from edge.common.text_files import EncodingError, read_text
 from training.data.splits import Split, split_of
 
 NAMES = ("list_eval_partition.csv", "list_eval_partition.txt")
@@ -46,8 +47,8 @@ def read_partition(path: Path) -> dict[str, Split]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(path).splitlines()
+    except (OSError, EncodingError) as error:
         raise UsageError(f"the partition list {path} cannot be read: {error}") from None
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.common.errors import UsageError
+from edge.common.text_files import EncodingError, read_text
 from training.data.datasets import LABELS, DataSet, Sample
 from training.data.splits import Split
 
@@ -37,8 +38,8 @@ def read_corrections(path: Path) -> Corrections:
     Raises UsageError naming the file and the first line that is invalid.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path)
+    except (OSError, EncodingError) as error:
         raise UsageError(f"the corrections {path} cannot be read: {error}") from None
     try:
         return _parse(path, csv.reader(io.StringIO(text)))

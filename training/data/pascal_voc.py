@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 from edge.common.arrays import Box
 from edge.common.errors import UsageError
+from edge.common.text_files import decode_text
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +67,22 @@ def _read(annotation: Path, by_stem: dict[str, Path], pictures: Path) -> tuple[P
     if picture is None:
         raise ValueError(f"the annotation {annotation} has no picture in {pictures}")
     try:
-        objects = ElementTree.parse(annotation).getroot().findall("object")
+        objects = _root(annotation.read_bytes()).findall("object")
         return picture, [(_text(each, "name"), _box(each)) for each in objects]
     except (OSError, ElementTree.ParseError, ValueError) as error:
         raise ValueError(f"the annotation {annotation} cannot be read: {error}") from None
+
+
+def _root(raw: bytes) -> ElementTree.Element:
+    """Return the root of an XML document, whose encoding its declaration may state.
+
+    Raises ParseError, or EncodingError for a document that states no encoding and is not UTF-8.
+    """
+    try:
+        return ElementTree.fromstring(raw)
+    except ElementTree.ParseError:
+        decode_text(raw)
+        raise
 
 
 def _text(element: ElementTree.Element, path: str) -> str:

@@ -19,6 +19,7 @@ import msgspec
 from edge.classification.classifier import Classifier
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import demo_clip, shipped_model
+from edge.common.text_files import read_text
 from edge.config.settings import CameraSettings
 from training.data.command_options import add_data_option, add_seed_option, positive_int
 from training.data.splits import Split
@@ -306,10 +307,10 @@ def _expected(path: Path | None) -> Mapping[str, int]:
     if path is None:
         return DEFAULT_EXPECTED
     try:
-        return {**DEFAULT_EXPECTED, **msgspec.json.decode(path.read_bytes(), type=dict[str, int])}
+        return {**DEFAULT_EXPECTED, **msgspec.json.decode(read_text(path), type=dict[str, int])}
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except ValueError as error:  # includes the errors of msgspec and of the encoding
         raise UsageError(
             f'{path} must contain the alerts by clip, such as {{"hall.mp4": 1}}: {error}'
         ) from None

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from edge.common.text_files import read_text
 from edge.detection.detector_card import KIND, BoxConvention, DetectorInput, Threshold
 from training.common.struct_file import read_struct, write_struct
 
@@ -41,8 +42,8 @@ def write_detector_report(path: Path, report: DetectorReport) -> None:
 def is_detector_report(path: Path) -> bool:
     """Return whether `path` is the report of a face detector, valid or not."""
     try:
-        content = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError):
+        content = msgspec.json.decode(read_text(path))
+    except (OSError, ValueError):
         return False
     return isinstance(content, dict) and content.get("kind") == KIND
 

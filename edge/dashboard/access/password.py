@@ -13,6 +13,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from edge.common.errors import UserError
+from edge.common.text_files import read_text
 
 #: The minimum that OWASP recommends for argon2id. A Raspberry Pi checks a password within a second.
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -100,7 +101,7 @@ class Password:
 
     def _read_hash(self) -> str:
         try:
-            return self._path.read_text(encoding="ascii").strip()
+            return read_text(self._path).strip()
         except FileNotFoundError:
             return ""
         except (OSError, ValueError) as error:

@@ -8,6 +8,7 @@ import pytest
 
 from convert.network.ranges import StoredRanges, ranges_path, read_ranges, write_ranges
 from edge.common.errors import UserError
+from tests.support.encodings import save_with_mark
 
 pytestmark = pytest.mark.slow
 STORED = StoredRanges(
@@ -58,3 +59,9 @@ def test_ranges_of_another_model_raise_an_error(tmp_path: Path) -> None:
     write_ranges(path, STORED)
     with pytest.raises(UserError, match=r"belong to another Keras model; --data DIR"):
         read_ranges(path, "sha256:02")
+
+
+def test_file_of_a_windows_editor_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "mask.ranges.json"
+    write_ranges(path, STORED)
+    assert read_ranges(save_with_mark(path), STORED.keras_sha256) == STORED

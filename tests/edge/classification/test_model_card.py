@@ -14,7 +14,7 @@ from edge.classification.model_card import Alert, Card, Framing, Input, attach_c
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model
 from edge.inference.card_archive import attach_files
-from edge.inference.model_file import digest
+from edge.inference.model_file import card_bytes, digest
 from tests.support.models.mutations import without_digest
 
 PATH = Path("model.tflite")
@@ -105,3 +105,9 @@ def test_names_in_a_model_file_cannot_control_the_terminal(name: str) -> None:
         with pytest.raises(UserError, match=r"model card|unknown field") as caught:
             read_card(model, PATH)
         assert str(caught.value).isprintable()
+
+
+def test_card_that_a_windows_editor_saved_is_read() -> None:
+    mark = b"\xef\xbb\xbf"
+    files = {"labels.txt": mark + b"mask\r\nno_mask\r\n", "model.json": mark + card_bytes(CARD)}
+    assert read_card(attach_files(b"flatbuffer", files), PATH) == CARD

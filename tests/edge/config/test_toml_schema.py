@@ -107,3 +107,39 @@ def test_control_characters_of_the_file_are_escaped(tmp_path: Path, text: str) -
     with pytest.raises(UsageError, match="unknown setting") as caught:
         load(tmp_path, text)
     assert str(caught.value).isprintable()
+
+
+def test_file_of_a_windows_editor_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "house.toml"
+    path.write_bytes("\ufeffaddress = 'Tür'\r\n[lamp]\r\nwatts = 7\r\n".encode())
+    house, _ = load_toml(path, House, "the description of the house")
+    assert house == House(address="Tür", lamp=Lamp(watts=7))
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("utf-16", "UTF-16"), ("cp1252", "Windows-1252")])
+def test_other_encoding_is_named(tmp_path: Path, encoding: str, name: str) -> None:
+    path = tmp_path / "house.toml"
+    path.write_bytes("# Tür\r\naddress = 'x'\r\n".encode(encoding))
+    with pytest.raises(
+        UsageError, match=rf"house\.toml is not valid TOML: .*{name}.* save it as UTF-8"
+    ):
+        load_toml(path, House, "the description of the house")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("address = \u201cx\u201d", "use straight quotation marks"),
+        ("[lamp]\ncolour = \u2018x\u2019", "use straight quotation marks"),
+        ('address = "C:\\Users\\me"', "write paths with / or in single quotation marks"),
+        ('address = "C:\\me"', "write paths with / or in single quotation marks"),
+    ],
+)
+def test_mistake_that_editors_cause_gets_a_hint(tmp_path: Path, text: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=f"not valid TOML: .*line.*{hint}"):
+        load(tmp_path, text)
+
+
+def test_other_syntax_error_gets_no_hint(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"not valid TOML: [^;]*$"):
+        load(tmp_path, "# \u201cx\u201d\naddress = x")

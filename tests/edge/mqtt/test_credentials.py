@@ -98,3 +98,18 @@ def test_missing_password_file_is_refused(tmp_path: Path) -> None:
 
 def test_repr_does_not_show_the_password() -> None:
     assert "hush" not in repr(Credentials("u", "hush"))
+
+
+def test_password_file_of_a_windows_editor_is_read(tmp_path: Path) -> None:
+    raw = "\ufeffpässwörd #1\r\n".encode()
+    assert find_credentials(settings(tmp_path, raw), {}) == Credentials("u", "pässwörd #1")
+    (tmp_path / "mqtt-username").write_bytes(b"\xef\xbb\xbfdoor1\r\n")
+    found = find_credentials(settings(tmp_path, raw), {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert found == Credentials("door1", "pässwörd #1")
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("utf-16", "UTF-16"), ("cp1252", "Windows-1252")])
+def test_encoding_of_password_file_is_named(tmp_path: Path, encoding: str, name: str) -> None:
+    with pytest.raises(UserError, match=rf"password_file .*{name}.*save it as UTF-8") as error:
+        find_credentials(settings(tmp_path, "pässwörd #1\r\n".encode(encoding)), {})
+    assert "rd #1" not in str(error.value)

@@ -11,6 +11,7 @@ import pytest
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import MqttSettings
 from edge.mqtt.tls import Tls
+from tests.support.encodings import save_with_mark
 from tests.support.mqtt.certificates import Authority, encrypted
 
 
@@ -84,3 +85,19 @@ def test_certificate_and_key_may_share_a_file(tmp_path: Path, authority: Authori
 
 def test_plain_settings_have_no_tls() -> None:
     assert Tls.from_settings(MqttSettings(host="b")) is None
+
+
+def test_files_of_a_windows_editor_are_used(authority: Authority) -> None:
+    door = authority.issue("marked")
+    files = {"ca_file": authority.pair.cert, "cert_file": door.cert, "key_file": door.key}
+    for path in files.values():
+        save_with_mark(path)
+    tls = Tls.from_settings(settings(files))
+    assert tls is not None
+    assert len(tls.context().get_ca_certs()) == 1
+
+
+def test_file_in_utf_16_is_named(authority: Authority) -> None:
+    ca = save_with_mark(authority.pair.cert, "utf-16-le")
+    with pytest.raises(UserError, match=r"cannot read mqtt\.ca_file .* UTF-16: save it as UTF-8"):
+        Tls.from_settings(settings({"ca_file": ca}))

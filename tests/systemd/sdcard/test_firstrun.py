@@ -104,6 +104,9 @@ def test_unusable_arguments_are_refused(boot: Path, tmp_path: Path) -> None:
         prepare(boot, "trixie", site, None)
     with pytest.raises(UserError, match="is the card's boot partition"):
         prepare(tmp_path / "absent", "trixie", site, small_bundle(tmp_path))
+    (boot / "cmdline.txt").write_bytes(COMMAND_LINE.encode("utf-16"))
+    with pytest.raises(UserError, match=r"cmdline.txt: it is not UTF-8 text but UTF-16"):
+        prepare(boot, "bookworm", site, small_bundle(tmp_path))
     (boot / "cmdline.txt").unlink()
     with pytest.raises(UserError, match=r"cmdline.txt: No such file"):
         prepare(boot, "bookworm", site, small_bundle(tmp_path))

@@ -9,6 +9,7 @@ from sdcard.site import load_site
 
 from edge.common.errors import UsageError
 from edge.config.settings import load_settings
+from tests.support.encodings import save_with_mark
 from tests.support.systemd.card_images import KEY, site_file
 
 EXAMPLE = Path(__file__).parents[3] / "systemd/site.example.toml"
@@ -108,3 +109,29 @@ def test_secrets_are_not_in_messages_or_representations(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as caught:
             load_site(site_file(tmp_path, **changes))
         assert "s3cret" not in str(caught.value)
+
+
+def test_files_of_a_windows_editor_are_read(tmp_path: Path) -> None:
+    (tmp_path / "password.txt").write_text("pässwörd #1\n", encoding="utf-8")
+    (tmp_path / "key.pub").write_text(f"{KEY}\n")
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nAA==\n")
+    path = site_file(
+        tmp_path,
+        user='{ssh_keys = ["key.pub"]}',
+        broker='{username = "u", password_file = "password.txt", ca_file = "ca.pem"}',
+    )
+    for file in (path, *(tmp_path / name for name in ("password.txt", "key.pub", "ca.pem"))):
+        save_with_mark(file)
+    site = load_site(path)
+    assert (site.broker_password, site.authorized_keys) == ("pässwörd #1", f"{KEY}\n")
+    assert site.ca.startswith(b"-----BEGIN")
+    for name in ("password.txt", "key.pub", "ca.pem"):
+        file = tmp_path / name
+        file.write_bytes(file.read_bytes().decode("utf-8-sig").encode("utf-16"))
+    with pytest.raises(UsageError) as error:
+        load_site(path)
+    lines = str(error.value).splitlines()
+    assert [line.rpartition(": cannot")[0] for line in lines if "but UTF-16: save it" in line] == [
+        f"{path}: `{setting}`"
+        for setting in ("user.ssh_keys", "broker.password_file", "broker.ca_file")
+    ]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.common.errors import UsageError
+from tests.support.encodings import save_with_mark
 from tests.support.training import datasets
 from training.data.celeba_partition import read_partition, split_in_partition
 from training.data.datasets import LABELS, read_dataset
@@ -63,3 +64,12 @@ def test_list_is_read_as_written(
     read = read_partition(path)
     assert read == {name: list(Split)[int(part)] for name, part in parts.items()}
     assert all(split_in_partition(read, f"{name}.png") is split for name, split in read.items())
+
+
+def test_list_of_a_windows_editor_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "list_eval_partition.txt"
+    path.write_text("000001.jpg 2\n")
+    assert read_partition(save_with_mark(path)) == {"000001": Split.TEST}
+    path.write_bytes("000001.jpg 2\r\n".encode("utf-16"))
+    with pytest.raises(UsageError, match="UTF-16: save it as UTF-8"):
+        read_partition(path)

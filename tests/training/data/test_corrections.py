@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.common.errors import UsageError
+from tests.support.encodings import save_with_mark
 from tests.support.training import datasets
 from training.data.corrections import (
     LEAVE_OUT,
@@ -119,3 +120,12 @@ def test_training_logs_unused_corrections(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "1 of 1 corrections" in done.stderr
     assert "match no face that is trained on, such as with_mask/nobody.jpg" in done.stderr
+
+
+def test_file_of_a_windows_editor_is_read(tmp_path: Path) -> None:
+    path = file_of(tmp_path, "images/a.jpg,10,20,incorrect_mask\n")
+    expected = read_corrections(path)
+    assert read_corrections(save_with_mark(path)) == expected
+    path.write_bytes(path.read_bytes().decode("utf-8-sig").encode("utf-16"))
+    with pytest.raises(UsageError, match=r"corrections .* UTF-16: save it as UTF-8"):
+        read_corrections(path)

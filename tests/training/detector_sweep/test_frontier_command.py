@@ -36,7 +36,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_command_prints_and_writes_results(
     scenes: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "expected.json").write_text('{"hall.avi": 7}')
+    (tmp_path / "expected.json").write_bytes(b'\xef\xbb\xbf{"hall.avi": 7}\r\n')
     small = (
         "--cascades",
         "alt2",

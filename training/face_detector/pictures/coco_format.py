@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.common.errors import UsageError
+from edge.common.text_files import read_text
 from training.data.layouts import SPLIT_FOLDERS
 from training.data.splits import Split, split_of
 from training.face_detector.pictures.boxed_pictures import (
@@ -39,7 +40,7 @@ def read_coco(root: Path) -> Iterator[BoxedPicture]:
     """
     for file in _files(root):
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
+            content = json.loads(read_text(file))
             yield from _pictures(root, file, content)
         except KeyError as error:
             raise UsageError(f"{file} is not a COCO file: {error} is missing") from None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.common.errors import UsageError
+from edge.common.text_files import EncodingError, read_text
 from training.data.splits import split_of
 from training.face_detector.pictures.boxed_pictures import BoxedPicture, LabelledBox, kind_of_class
 
@@ -30,7 +31,11 @@ def is_jsonl(root: Path) -> bool:
 def read_jsonl(root: Path) -> Iterator[BoxedPicture]:
     """Yield the pictures in the order of the file; raises UsageError naming a line in error."""
     listing = root / FILE_NAME
-    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = read_text(listing).split("\n")
+    except EncodingError as error:
+        raise UsageError(f"cannot read {listing}: {error}") from None
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.common.errors import UsageError
+from edge.common.text_files import EncodingError, read_text
 from training.data.splits import Split, split_of
 from training.face_detector.pictures.boxed_pictures import BoxedPicture, BoxKind, LabelledBox
 
@@ -32,7 +33,10 @@ def read_wider_face(root: Path) -> Iterator[BoxedPicture]:
     """
     for listing in _listings(root):
         part = listing.name.split("_")[2]
-        lines = listing.read_text(encoding="utf-8").splitlines()
+        try:
+            lines = read_text(listing).splitlines()
+        except EncodingError as error:
+            raise UsageError(f"cannot read {listing}: {error}") from None
         reader = _Lines(listing, lines)
         while (name := reader.next_picture()) is not None:
             path = root / f"WIDER_{part}" / "images" / name

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edge.camera.image_files import read_image
 from edge.common.errors import UsageError, UserError
+from edge.common.text_files import EncodingError, read_text
 from training.data.layouts import SPLIT_FOLDERS, list_pictures, subfolders
 from training.data.progress import with_progress
 from training.data.splits import Split, split_of
@@ -71,7 +72,7 @@ def _boxes(file: Path, size: tuple[int, int], kinds: Kinds) -> Iterator[Labelled
     if not file.is_file():
         return
     width, height = size
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_lines(file), start=1):
         if not line.strip():
             continue
         try:
@@ -106,14 +107,20 @@ def _class_kinds(root: Path) -> Kinds:
 
 def _class_names(root: Path) -> list[str] | None:
     for path in sorted(root.glob("*.yaml")):
-        names = _names_in_yaml(path.read_text(encoding="utf-8"))
+        names = _names_in_yaml("\n".join(_lines(path)))
         if names:
             return names
     for name in NAME_FILES:
         if (root / name).is_file():
-            lines = (root / name).read_text(encoding="utf-8").splitlines()
-            return [line.strip() for line in lines if line.strip()]
+            return [line.strip() for line in _lines(root / name) if line.strip()]
     return None
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return read_text(file).splitlines()
+    except EncodingError as error:
+        raise UsageError(f"cannot read {file}: {error}") from None
 
 
 def _names_in_yaml(text: str) -> list[str]:
