@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-import re
 from pathlib import Path
 
 import cv2
 
 from edge.camera.frame_rate_limit import FrameFilter, accept_all
-from edge.camera.image_files import PICTURE_SUFFIXES, read_image
+from edge.camera.image_files import read_image
+from edge.camera.picture_list import list_pictures
 from edge.camera.source import Frame, SourceError, is_picture
 from edge.common.arrays import Pixels
+from edge.common.errors import UserError
 from edge.common.paths import kind_of
 from edge.config.settings import CameraSettings
 
@@ -24,13 +25,6 @@ MAX_GAP_S = 5.0
 MIN_COMPLETE_FRACTION = 0.9
 
 log = logging.getLogger(__name__)
-
-
-def _natural_sort_key(name: str) -> list[tuple[int, str]]:
-    """Return a sort key that compares runs of digits as numbers."""
-    return [
-        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
-    ]
 
 
 class VideoFile:
@@ -116,7 +110,11 @@ class VideoFile:
 
 
 class PictureFolder:
-    """The pictures of a folder in the order of their names (2 before 10), played as a video."""
+    """The pictures of a folder in the order of their names (2 before 10), played as a video.
+
+    A picture that cannot be read is logged and skipped. After the last picture, `read` raises
+    SourceError if any was skipped.
+    """
 
     live = False
 
@@ -127,28 +125,34 @@ class PictureFolder:
         folder cannot be read or contains no picture.
         """
         try:
-            entries = sorted(folder.iterdir(), key=lambda path: _natural_sort_key(path.name))
-        except OSError as error:
-            raise SourceError(f"cannot read the folder {folder}: {error.strerror}") from None
-        self._paths = [p for p in entries if p.suffix.lower() in PICTURE_SUFFIXES]
-        if not self._paths:
-            raise SourceError(
-                f"no pictures in {folder}; expected {', '.join(sorted(PICTURE_SUFFIXES))}"
-            )
+            self._paths = list_pictures(folder)
+        except UserError as error:
+            raise SourceError(str(error)) from None
+        self._folder = folder
         self._period_s = 1.0 / fps
         self._frame_filter = frame_filter
         self._index = -1
+        self._skipped: list[UserError] = []
+        self._logged = 0
 
     def read(self) -> Frame | None:
-        """Return the next picture that the filter accepts, or None at the end.
+        """Return the next picture that the filter accepts and that can be read; None at the end.
 
-        Raises UserError, which names the file, when a picture cannot be read.
+        Raises SourceError instead of returning None if a picture could not be read.
         """
         while (index := self._index + 1) < len(self._paths):
             self._index = index
             at_s = index * self._period_s
-            if self._frame_filter(at_s):
-                return Frame(read_image(self._paths[index]), at_s, index)
+            if not self._frame_filter(at_s):
+                continue
+            try:
+                image = read_image(self._paths[index])
+            except UserError as error:
+                self._skipped.append(error)
+                continue
+            self._log_skipped()
+            return Frame(image, at_s, index)
+        self._end()
         return None
 
     def adjust(self, settings: CameraSettings) -> tuple[str, ...]:
@@ -157,3 +161,20 @@ class PictureFolder:
 
     def close(self) -> None:
         """Do nothing: no file is open between pictures."""
+
+    def _log_skipped(self) -> None:
+        for error in self._skipped[self._logged :]:
+            log.warning("skipped a picture: %s", error)
+        self._logged = len(self._skipped)
+
+    def _end(self) -> None:
+        """Raise SourceError if a picture was skipped."""
+        if not self._skipped:
+            return
+        if len(self._skipped) == len(self._paths):  # one error instead of one for each picture
+            raise SourceError(f"no picture in {self._folder} can be read: {self._skipped[0]}")
+        self._log_skipped()
+        raise SourceError(
+            f"skipped {len(self._skipped)} of {len(self._paths)} pictures in {self._folder};"
+            f" the first one: {self._skipped[0]}"
+        )

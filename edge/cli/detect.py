@@ -12,9 +12,11 @@ import cv2
 
 from edge.camera.image_files import read_image
 from edge.camera.orientation import Orientation
+from edge.camera.picture_list import list_pictures
 from edge.classification.classifier import load_classifier
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
+from edge.common.paths import kind_of
 from edge.config.settings import Settings
 from edge.detection.annotate import LABEL_TEXT, annotated
 from edge.detection.still_images import (
@@ -28,7 +30,10 @@ from edge.detection.still_images import (
 
 @dataclass(frozen=True)
 class DetectOptions:
-    """The options of the command line; `out` is the folder for annotated copies."""
+    """The options of the command line.
+
+    `images` are pictures and folders of pictures; `out` is the folder for annotated copies.
+    """
 
     images: Sequence[Path]
     as_json: bool = False
@@ -45,9 +50,9 @@ def detect(settings: Settings, options: DetectOptions) -> int:
     orientation = Orientation.of(settings.camera)
     classifier = load_classifier(settings.classifier)
     detector = still_detector(settings)
-    out = _AnnotatedCopies(options.out, options.images) if options.out else None
-    failed = False
-    for path in options.images:
+    paths, failed = _pictures(options.images)
+    out = _AnnotatedCopies(options.out, paths) if options.out else None
+    for path in paths:
         try:
             image = read_image(path)
             if not options.crop:
@@ -66,8 +71,24 @@ def detect(settings: Settings, options: DetectOptions) -> int:
                 out.write(path, annotated(image, faces))
         except UserError as error:
             failed = True
-            sys.stderr.write(f"mask-patrol: {error}\n")
+            _report(error)
     return int(failed)
+
+
+def _pictures(named: Sequence[Path]) -> tuple[list[Path], bool]:
+    """Return `named` with the pictures of each folder in its place, and whether one failed."""
+    paths, failed = [], False
+    for path in named:
+        try:
+            paths += list_pictures(path) if kind_of(path) == "folder" else [path]
+        except UserError as error:
+            failed = True
+            _report(error)
+    return paths, failed
+
+
+def _report(error: UserError) -> None:
+    sys.stderr.write(f"mask-patrol: {error}\n")
 
 
 def _line(path: Path, faces: Sequence[StillFace]) -> str:

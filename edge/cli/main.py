@@ -203,14 +203,19 @@ def _add_detect(commands: Commands) -> None:
         description="Find the faces in each picture, and print for each face whether it wears a"
         " mask. With --config, each picture is first turned as camera.rotate and camera.mirror say,"
         " like those of the camera. Exit code 1 when a picture cannot be read; the others are"
-        " processed nevertheless.",
+        " processed nevertheless. HEIC and AVIF, the formats of telephones, need"
+        " pip install 'mask-patrol[heic]'.",
         examples=[
             "mask-patrol detect photo.jpg",
-            "mask-patrol detect --json --out annotated/ photos/*.jpg",
+            "mask-patrol detect --json --out annotated/ photos/",
         ],
     )
     parser.add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="a picture, such as a JPEG or PNG"
+        "images",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE",
+        help="a picture, such as a JPEG or PNG, or a folder of pictures",
     )
     parser.add_argument(
         "--json",

@@ -77,7 +77,7 @@ def model_with_card(path: Path, **changes: object) -> Path:
         (["run", "--no-mqtt", "--config", "{bow}"], "`camera.zone` crosses or touches itself"),
         (["detect", "none.jpg"], "no such picture: none.jpg"),
         (["detect", "{text}"], "is not a picture that can be read"),
-        (["detect", "{folder}"], "cannot read"),
+        (["detect", "{folder}"], "no pictures in"),
         (["detect", "--model", "{text}", "{picture}"], "has no model card"),
         (["detect", "--out", "{text}/x", "{picture}"], "cannot create the folder"),
         (["watch", "--broker", "127.0.0.1:1"], "no broker at 127.0.0.1:1"),

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edge.camera.image_files import read_image
 from edge.classification.face_crop import crop_face, resize_crop
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
@@ -49,13 +50,10 @@ class Face:
 
 
 def read_picture(path: Path) -> Pixels | None:
-    """Return the picture as (height, width, 3) uint8 RGB, or None if it cannot be decoded."""
+    """Return the picture as (height, width, 3) uint8 RGB, or None if it cannot be read."""
     try:
-        raw = np.frombuffer(path.read_bytes(), np.uint8)
-        image = cv2.imdecode(raw, cv2.IMREAD_COLOR) if raw.size else None
-    except (OSError, cv2.error):
-        return None
-    if image is None:
+        image = read_image(path)
+    except UserError:
         return None
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import cv2
 
-from edge.camera.image_files import decode_image, is_cut_off
+from edge.camera.heif_images import load_libraries
+from edge.camera.image_files import decode_image
 from edge.classification.classifier import load_classifier
 from edge.common.errors import UserError
 from edge.config.settings import Settings
@@ -22,6 +23,7 @@ class PictureWorker:
         """Load both; raises UserError when the model or the cascade cannot be used."""
         self._classifier = load_classifier(settings.classifier)
         self._detector = still_detector(settings)
+        load_libraries()
 
     def check(self, raw: bytes, name: str, with_picture: bool) -> PictureResult:
         """Find and classify the faces in the encoded picture `raw`.
@@ -29,17 +31,7 @@ class PictureWorker:
         `name` is the file name for messages; `with_picture` requests the annotated JPEG. Raises
         UserError when `raw` cannot be decoded or is too large.
         """
-        if is_cut_off(raw):
-            raise UserError(f"{name} is cut off: its end is missing; upload it again")
-        try:
-            image = decode_image(raw, name)
-        except UserError as error:
-            if "too many pixels" in str(error):
-                megapixels = MAX_PIXELS // 1_000_000
-                raise UserError(
-                    f"{name} has more than {megapixels} megapixels: make it smaller"
-                ) from None
-            raise
+        image = decode_image(raw, name, MAX_PIXELS)
         faces = find_faces(image, self._detector, self._classifier)
         picture = None
         if with_picture:

@@ -21,16 +21,16 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from edge.camera.picture_formats import HEIF_FORMATS, PictureFormat, format_of, other_kind
 from edge.common.errors import UserError
 from edge.config.settings import Settings
-from edge.dashboard.picture_check.result import MAX_PIXELS, PictureResult
+from edge.dashboard.picture_check.result import PictureResult
 
 MAX_BYTES = 20 * 1024 * 1024
 #: Requests are smaller than this, and so is the annotated JPEG of a picture of `MAX_PIXELS`.
@@ -45,15 +45,9 @@ MAX_WAITING = 8
 MAX_ERROR_LENGTH = 500
 #: The name of a picture that the browser sent without one.
 UNNAMED = "the picture"
-#: Supported formats, and how to recognise each by its first bytes.
-FORMATS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
-    ("JPEG", lambda raw: raw.startswith(b"\xff\xd8\xff")),
-    ("PNG", lambda raw: raw.startswith(b"\x89PNG\r\n\x1a\n")),
-    ("WebP", lambda raw: raw[:4] == b"RIFF" and raw[8:12] == b"WEBP"),
-    ("BMP", lambda raw: raw.startswith(b"BM")),
-)
-#: First bytes of files that people often upload by mistake, with the name for the message.
-UNSUPPORTED_FORMATS = ((b"%PDF", "a PDF"), (b"PK\x03\x04", "a zip archive"), (b"GIF8", "a GIF"))
+#: The formats of uploaded pictures. The worker decodes HEIC and AVIF if their libraries are
+#: installed, and else says how to install them.
+FORMATS: tuple[PictureFormat, ...] = ("JPEG", "PNG", "WebP", "BMP")
 
 
 class _Response(msgspec.Struct, frozen=True):
@@ -69,12 +63,12 @@ class BusyError(UserError):
 
 def require_picture(raw: bytes, name: str) -> None:
     """Raise UserError unless `raw` begins like a file of a supported format."""
-    if any(matches(raw) for _, matches in FORMATS):
+    found = format_of(raw)
+    if found in (*FORMATS, *HEIF_FORMATS):
         return
-    kind = next((kind for start, kind in UNSUPPORTED_FORMATS if raw.startswith(start)), "")
+    kind = f"a {found}" if found else other_kind(raw)
     problem = "is empty" if not raw else f"is {kind}" if kind else "is not a picture"
-    supported = ", ".join(name for name, _ in FORMATS)
-    raise UserError(f"{name} {problem}; supported formats: {supported}")
+    raise UserError(f"{name} {problem}; supported formats: {', '.join(FORMATS)}")
 
 
 class WorkerClient:
@@ -180,9 +174,6 @@ class WorkerClient:
 
     def _start_process(self) -> None:
         self._end_process()
-        # OpenCV reads this limit when it is loaded, which happens in the worker only, and refuses
-        # larger pictures before it decodes them.
-        os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)
         # Forking a process that has threads is unsafe; a new process also gets its own limits.
         context = multiprocessing.get_context("spawn")
         self._pipe, worker_pipe = context.Pipe()

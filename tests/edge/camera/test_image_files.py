@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from edge.camera.image_files import decode_image, is_cut_off, read_image
+from edge.camera.image_files import MAX_FILE_BYTES, decode_image, is_cut_off, read_image
+from edge.camera.picture_formats import other_kind
 from edge.common.errors import UserError
-from tests.support.footage.pictures import flat, write_picture
+from tests.support.cli_process import environment, error_line
+from tests.support.footage.pictures import flat, frames_without_mask, write_picture
+from tests.support.footage.turned_pictures import HEIC, encoded, turned
 
 JPEG = cv2.imencode(".jpg", flat(100))[1].tobytes()
 
@@ -39,12 +44,101 @@ def test_undecodable_data_is_rejected(raw: bytes) -> None:
         decode_image(raw, "photo")
 
 
-def test_picture_with_too_many_pixels_is_rejected() -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+def test_picture_with_too_many_pixels_is_not_decoded(suffix: str) -> None:
+    side = 16_000 if suffix == ".webp" else 20_000
+    bomb = cv2.imencode(suffix, np.zeros((side, side), np.uint8))[1].tobytes()
+    with pytest.raises(UserError, match=f"photo has {side} x {side} pixels.* 128 megapixels: make"):
+        decode_image(bomb, "photo")
+
+
+def test_bitmap_with_too_many_pixels_is_not_decoded() -> None:
     header = b"BM" + bytes(8) + (54).to_bytes(4, "little")
     header += (40).to_bytes(4, "little") + (60_000).to_bytes(4, "little") * 2
     bitmap = header + (1).to_bytes(2, "little") + (24).to_bytes(2, "little") + bytes(24)
-    with pytest.raises(UserError, match="photo has too many pixels"):
+    with pytest.raises(UserError, match="photo has 60000 x 60000 pixels"):
         decode_image(bitmap, "photo")
+
+
+def test_limit_of_pixels_can_be_lower() -> None:
+    assert decode_image(JPEG, "photo", 120 * 160).shape == (120, 160, 3)
+    with pytest.raises(UserError, match="photo has 160 x 120 pixels"):
+        decode_image(JPEG, "photo", 120 * 160 - 1)
+
+
+def test_endless_or_huge_file_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "huge.jpg").open("wb") as file:
+        file.write(JPEG)
+        file.truncate(MAX_FILE_BYTES + 1)  # a sparse file
+    with pytest.raises(UserError, match=r"huge\.jpg is larger than 512 MB"):
+        read_image(tmp_path / "huge.jpg")
+    with pytest.raises(UserError, match="/dev/zero is larger than 512 MB"):
+        read_image(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize("name", ["jpeg", "png", "webp", "tiff", "avif", "bmp"])
+@pytest.mark.parametrize("orientation", range(9))
+def test_picture_is_turned_as_its_file_says(name: str, orientation: int) -> None:
+    found = decode_image(encoded(name, orientation), "photo").astype(int)
+    expected = turned(orientation if name != "bmp" else 1)  # a BMP states no orientation
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).mean() < 6  # artefacts of the compression
+
+
+def test_heic_is_decoded_and_turned(tmp_path: Path) -> None:
+    pytest.importorskip("pi_heif", reason="pi-heif is not installed")
+    (tmp_path / "a.heic").write_bytes(HEIC)
+    found = read_image(tmp_path / "a.heic")
+    assert found.shape == (62, 46, 3)
+    corners = found[8, 8], found[8, 40], found[56, 8], found[56, 40]
+    assert [round(float(corner.mean()), -1) for corner in corners] == [0, 260, 0, 0]
+
+
+@pytest.mark.parametrize("part", [0.3, 0.9])
+@pytest.mark.parametrize("whole", [HEIC, encoded("avif", 1)], ids=["HEIC", "AVIF"])
+def test_damaged_picture_of_a_telephone_is_one_error(whole: bytes, part: float) -> None:
+    with pytest.raises(UserError, match=r"^photo .*(damaged|complete|not installed)"):
+        decode_image(whole[: int(len(whole) * part)], "photo")
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"), [(HEIC, "HEIC"), (encoded("avif", 1), "AVIF")], ids=["HEIC", "AVIF"]
+)
+def test_missing_library_is_named(tmp_path: Path, raw: bytes, name: str) -> None:
+    """In a process that sees neither Pillow nor pi-heif."""
+    (tmp_path / "phone").write_bytes(raw)
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(['PIL', 'pi_heif']))\n"
+        "from edge.cli.main import main; sys.exit(main(['detect', 'phone']))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert error_line(result, 1) == (
+        f"mask-patrol: phone is in the format {name}, which needs a library that is not installed:"
+        " pip install 'mask-patrol[heic]'; or save it as JPEG"
+    )
+
+
+@pytest.mark.parametrize("raw", [b"%PDF-1.7", b"GIF89a", b"\0\x05\x16\x07\0\x02"])
+def test_other_file_is_named(raw: bytes) -> None:
+    with pytest.raises(UserError, match=f"it is {other_kind(raw)}, and none of JPEG, PNG"):
+        decode_image(raw, "photo")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_picture_that_is_cut_off_is_rejected(tmp_path: Path, suffix: str) -> None:
+    frame = frames_without_mask()[0]
+    raw = cv2.imencode(suffix, frame)[1].tobytes()
+    (tmp_path / "cut").write_bytes(raw[: len(raw) // 3])
+    with pytest.raises(UserError, match="cut is cut off: its end is missing"):
+        read_image(tmp_path / "cut")
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png", ".webp"])

@@ -8,7 +8,6 @@ import pytest
 from edge.camera.frame_rate_limit import FrameRateLimit
 from edge.camera.recordings import PictureFolder, VideoFile
 from edge.camera.source import Frame, Source, SourceError
-from edge.common.errors import UserError
 from edge.common.paths import demo_clip
 from tests.support.footage.pictures import write_clip, write_picture
 
@@ -86,10 +85,35 @@ def test_folder_without_pictures_is_rejected(tmp_path: Path) -> None:
         PictureFolder(tmp_path / "none", 10.0)
 
 
-def test_broken_picture_of_a_folder_is_named(tmp_path: Path) -> None:
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
-    with pytest.raises(UserError, match=r"broken\.jpg is not a picture"):
+def test_broken_picture_of_a_folder_is_skipped_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in (0, 2, 3):
+        write_picture(tmp_path / f"{number}.jpg", 100)
+    (tmp_path / "1.jpg").write_bytes(b"\xff\xd8\xff broken")
+    (tmp_path / "4.jpg").write_bytes((tmp_path / "3.jpg").read_bytes()[:400])
+    source = PictureFolder(tmp_path, 10.0)
+    frames = [source.read() for _ in range(3)]
+    assert [frame and frame.captured_at_s for frame in frames] == pytest.approx([0.0, 0.2, 0.3])
+    with pytest.raises(SourceError, match=r"skipped 2 of 5 pictures in .*: .*1\.jpg is not"):
+        source.read()
+    assert [record.getMessage().split()[3][-5:] for record in caplog.records] == ["1.jpg", "4.jpg"]
+
+
+def test_folder_of_broken_pictures_is_one_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").write_bytes(b"broken")
+    with pytest.raises(SourceError, match=r"no picture in .* can be read: .*0\.jpg is not"):
         PictureFolder(tmp_path, 10.0).read()
+    assert not caplog.records
+
+
+def test_files_of_macos_are_not_frames(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.jpg", 100)
+    (tmp_path / "._a.jpg").write_bytes(b"\0\x05\x16\x07\0\x02\0\0Mac OS X        ")
+    assert len(all_frames(PictureFolder(tmp_path, 10.0))) == 1
 
 
 def test_file_name_may_contain_a_colon(tmp_path: Path) -> None:

@@ -37,3 +37,36 @@ def test_copies_overwrite_neither_originals_nor_copies(tmp_path: Path) -> None:
     assert detect(Settings(), options) == 0
     assert original.read_bytes() == before
     assert {path.name for path in tmp_path.glob("a*.png")} == {"a.png", "a-2.png", "a-3.png"}
+
+
+def test_folder_is_listed_as_a_source_lists_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("10.png", "2.png"):
+        write_picture(photos / name, 100)
+    (photos / "._2.png").write_bytes(b"\0\x05\x16\x07")
+    (photos / "notes.txt").write_text("no picture")
+    alone = write_picture(tmp_path / "a.png", 100)
+    out = tmp_path / "out"
+    assert detect(Settings(), DetectOptions([photos, alone], out=out)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    expected = [photos / "2.png", photos / "10.png", alone]
+    assert lines == [f"{path}: no face found" for path in expected]
+    assert {path.name for path in out.iterdir()} == {"2.png", "10.png", "a.png"}
+
+
+def test_broken_picture_and_empty_folder_do_not_stop_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty, photos = tmp_path / "empty", tmp_path / "photos"
+    for folder in (empty, photos):
+        folder.mkdir()
+    good = write_picture(photos / "2.png", 100)
+    (photos / "1.png").write_bytes(good.read_bytes()[:60])
+    assert detect(Settings(), DetectOptions([empty, photos])) == 1
+    output = capsys.readouterr()
+    assert output.out == f"{good}: no face found\n"
+    assert "no pictures in" in output.err
+    assert "1.png is cut off" in output.err

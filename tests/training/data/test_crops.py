@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -105,6 +106,12 @@ def test_sample_without_any_readable_picture_is_an_error(tmp_path: Path) -> None
     (broken,) = (s for s in data.samples if s.path.name == "mask0.jpg")
     with pytest.raises(UserError, match=r"none of the 1 pictures .*mask0\.jpg"):
         list(decode_samples(data, [broken], list))
+
+
+@pytest.mark.slow
+def test_picture_with_too_many_pixels_is_left_out(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "bomb.png"), np.zeros((20_000, 20_000), np.uint8))
+    assert read_picture(tmp_path / "bomb.png") is None
 
 
 TWO, THREE = LABELS[2], LABELS[3]

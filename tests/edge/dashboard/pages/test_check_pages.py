@@ -50,8 +50,13 @@ def test_webcam_frame_returns_faces_only(app: ASGIApp) -> None:
             "letter.jpg is a PDF; supported formats: JPEG, PNG, WebP, BMP.",
         ),
         (b"", "", "The picture is empty; supported formats: JPEG, PNG, WebP, BMP."),
+        (
+            cv2.imencode(".tif", frames_without_mask()[0])[1].tobytes(),
+            "a.tif",
+            "a.tif is a TIFF; supported formats: JPEG, PNG, WebP, BMP.",
+        ),
         (b"text", "../a/b.txt", "b.txt is not a picture; supported formats: JPEG, PNG, WebP, BMP."),
-        (JPEG[:200], "cut.jpg", "cut.jpg is cut off: its end is missing; upload it again."),
+        (JPEG[:200], "cut.jpg", "cut.jpg is cut off: its end is missing."),
     ],
 )
 def test_unusable_picture_is_explained(app: ASGIApp, raw: bytes, name: str, error: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import os
 import signal
@@ -23,6 +24,7 @@ from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.dashboard.picture_check.worker_client import WorkerClient, display_name, require_picture
 from tests.support.footage.pictures import frames_without_mask
+from tests.support.footage.turned_pictures import HEIC
 from tests.support.waiting import wait_until
 
 FRAME = frames_without_mask()[0]
@@ -165,6 +167,19 @@ def test_other_data_is_refused(rest: bytes, head: bytes) -> None:
     if not head and not rest.startswith((b"\xff\xd8\xff", b"BM", b"RIFF", b"\x89PNG")):
         with pytest.raises(UserError, match="supported formats"):
             require_picture(rest, "x")
+
+
+def test_pictures_of_telephones_are_checked_inside_the_limits(client: WorkerClient) -> None:
+    """The libraries are loaded before the worker gives up the right to open files."""
+    packed = io.BytesIO()
+    Image.fromarray(FRAME[:, :, ::-1]).save(packed, "avif")
+    assert len(client.check(packed.getvalue(), "a.avif", True).record["faces"]) == 1
+    if importlib.util.find_spec("pi_heif") is None:
+        with pytest.raises(UserError, match=r"a\.heic is in the format HEIC.* pip install"):
+            client.check(HEIC, "a.heic", True)
+    else:
+        record = client.check(HEIC, "a.heic", True).record
+        assert (record["width"], record["height"]) == (46, 62)
 
 
 def test_display_name_has_no_folders_or_control_characters() -> None:
