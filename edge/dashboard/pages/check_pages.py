@@ -43,7 +43,7 @@ _uploads = asyncio.Semaphore(MAX_UPLOADS)
 async def check(request: Request) -> Response:
     """Return the page."""
     return page_context(request).render(
-        request, "check.html", megabytes=MAX_BYTES // 2**20, megapixels=MAX_PIXELS // 10**6
+        request, "check.html", max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS
     )
 
 

@@ -1,5 +1,6 @@
 "use strict";
 // Uploads the pictures that were dropped or chosen, one after the other, and shows the answers.
+// A picture that the dashboard would refuse, but the browser can show, is converted first.
 
 /** Fill `list` with the faces and all their scores. */
 function listFaces(list, faces) {
@@ -16,15 +17,58 @@ function listFaces(list, faces) {
   const drop = byName("drop"), files = byName("files"), results = byName("results");
   function byName(id) { return document.getElementById(id); }
 
+  const MAX_PIXELS = Number(drop.dataset.maxPixels), MAX_BYTES = Number(drop.dataset.maxBytes);
+  const ACCEPTED = ["image/jpeg", "image/png", "image/webp", "image/bmp"], QUALITY = 0.92;
+
+  /** Return the picture in `file` as an image element, or null if the browser cannot show it. */
+  async function show(file) {
+    const image = make("img");
+    const address = URL.createObjectURL(file);
+    try {
+      await new Promise((loaded, failed) => {
+        image.onload = loaded;
+        image.onerror = failed;
+        image.src = address;
+      });
+      return image;
+    } catch {
+      return null;
+    } finally {
+      URL.revokeObjectURL(address);
+    }
+  }
+
+  /** Return what to upload, and a note if that is not `file` itself but a smaller JPEG of it. */
+  async function prepare(file) {
+    const unchanged = { body: file, note: "" };
+    const image = await show(file);
+    if (!image || !image.naturalWidth || !image.naturalHeight) return unchanged;
+    const width = image.naturalWidth, height = image.naturalHeight;
+    const scale = Math.min(1, Math.sqrt(MAX_PIXELS / (width * height)));
+    if (scale === 1 && file.size <= MAX_BYTES && ACCEPTED.includes(file.type)) return unchanged;
+    const canvas = make("canvas");
+    canvas.width = Math.max(1, Math.floor(width * scale));
+    canvas.height = Math.max(1, Math.floor(height * scale));
+    const context = canvas.getContext("2d");
+    if (!context) return unchanged;
+    context.fillStyle = "white";  // JPEG has no transparency
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(image, 0, 0, canvas.width, canvas.height);
+    const body = await new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY));
+    const note = `; scaled down from ${width} × ${height} to ${canvas.width} × ${canvas.height} pixels`;
+    return body ? { body, note: scale < 1 ? note : "" } : unchanged;
+  }
+
   async function checkOne(file) {
     const result = make("article", "result");
     const status = make("p", "more", "Checking …");
     result.append(make("h3", "", file.name), status);
     results.prepend(result);
-    let body;
+    let body, upload;
     try {
+      upload = await prepare(file);
       const response = await fetch("/check/picture", {
-        method: "POST", body: file,
+        method: "POST", body: upload.body,
         headers: { "content-type": "application/octet-stream", "x-name": encodeURIComponent(file.name) },
       });
       if (response.status === 401) { location.assign("/login?next=/check"); return; }
@@ -49,7 +93,7 @@ function listFaces(list, faces) {
     const save = make("a", "button", "Download");
     save.href = address;
     save.download = `${file.name.replace(/\.[^.]*$/, "")}-checked.jpg`;
-    status.textContent = body.faces.length === 0 ? "No face was found." : count;
+    status.textContent = (body.faces.length === 0 ? "No face was found" : count) + upload.note;
     result.append(picture, status, list, save);
   }
 

@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 import paho.mqtt.client as paho
 import pytest
+from PIL import Image
 
 from edge.common.clock import iso_utc
 from edge.common.paths import demo_clip
 from edge.dashboard.access.password import Password
+from edge.dashboard.picture_check.worker_client import MAX_BYTES
 from edge.mqtt.broker import Broker
 from tests.support.cli_process import mask_patrol
 from tests.support.dashboard.dashboards import Dashboard, Device, chromium, open_live_page
@@ -24,6 +26,8 @@ from tests.support.footage.pictures import frames_without_mask
 from tests.support.mqtt.brokers import Mosquitto, Subscriber
 from tests.support.mqtt.tcp_relay import Relay
 
+#: The EXIF tag of the orientation.
+ORIENTATION = 274
 #: Stores requests and answers in page variables, because the driver discards such large answers.
 LISTEN = """
 window.answers = [];
@@ -293,9 +297,7 @@ def test_unusable_pictures_get_clear_messages(
     page: Any, dashboard: Dashboard, tmp_path: Path
 ) -> None:
     jpeg = cv2.imencode(".jpg", frames_without_mask()[0])[1].tobytes()
-    bomb = cv2.imencode(".png", np.zeros((10_000, 10_000), np.uint8))[1].tobytes()
     files = {
-        "bomb.png": (bomb, "bomb.png has more than 16 megapixels: make it smaller."),
         "letter.jpg": (b"%PDF-1.7\n" + b"x" * 999, "letter.jpg is a PDF; supported formats: JPEG"),
         "cut.jpg": (jpeg[: len(jpeg) // 2], "cut.jpg is cut off: its end is missing"),
         "noise.png": (
@@ -315,6 +317,43 @@ def test_unusable_pictures_get_clear_messages(
     page.set_input_files("#files", str(tmp_path / "good.jpg"))
     page.wait_for_selector(".result:has-text('good.jpg'):has-text('1 face')")
     assert page.locator(".result .error:visible").count() == len(files)
+
+
+@pytest.mark.parametrize(
+    ("size_px", "orientation"),
+    [((6000, 4000), 6), ((12000, 9000), 1)],
+    ids=["24 megapixels, turned", "108 megapixels"],
+)
+def test_picture_of_a_telephone_is_scaled_by_the_browser(
+    page: Any, dashboard: Dashboard, tmp_path: Path, size_px: tuple[int, int], orientation: int
+) -> None:
+    frame = Image.fromarray(frames_without_mask()[0][:, :, ::-1])
+    if orientation == 6:  # the camera was held upright: the stored picture lies on its side
+        frame = frame.crop((130, 0, 450, 480)).transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    frame.resize(size_px).save(tmp_path / "phone.jpg", exif=exif)
+    page.add_init_script(LISTEN)
+    page.goto(f"{dashboard.address}/check")
+    page.set_input_files("#files", str(tmp_path / "phone.jpg"))
+    page.wait_for_selector(".result:has-text('1 face; scaled down from')", timeout=120_000)
+    answer = page.evaluate("window.answers[0]")
+    assert 15_900_000 < answer["width"] * answer["height"] <= 16_000_000
+    assert (answer["width"] > answer["height"]) == (orientation == 1)
+    assert [face["label"] for face in answer["faces"]] == ["no_mask"]
+
+
+def test_large_file_and_other_formats_are_converted_by_the_browser(
+    page: Any, dashboard: Dashboard, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (2900, 2900, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "large.bmp"), noise)
+    assert (tmp_path / "large.bmp").stat().st_size > MAX_BYTES
+    Image.fromarray(frames_without_mask()[0][:, :, ::-1]).save(tmp_path / "face.gif")
+    page.goto(f"{dashboard.address}/check")
+    for name, text in (("large.bmp", "No face was found"), ("face.gif", "1 face")):
+        page.set_input_files("#files", str(tmp_path / name))
+        page.wait_for_selector(f".result:has-text('{name}'):has-text('{text}')", timeout=60_000)
 
 
 def write_webcam(path: Path) -> Path:
