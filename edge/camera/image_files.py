@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from edge.camera.heif_images import INSTALL, heif_decoder
-from edge.camera.picture_formats import HEIF_FORMATS, format_of, other_kind
-from edge.camera.picture_header import PictureHeader, jpeg_scan, read_header
+from edge.camera.picture_formats import HEIF_FORMATS, PictureFormat, format_of, other_kind
+from edge.camera.picture_header import jpeg_scan, read_header
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 
@@ -56,7 +56,10 @@ def decode_image(raw: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pixels:
     Raises UserError when `raw` is not a picture of a known format, is cut off, or has more than
     `max_pixels`.
     """
-    header = _require_header(raw, name)
+    _require_decodable(raw, name)
+    header = read_header(raw)
+    if header is None:
+        raise UserError(f"{name} is not a picture that can be read; is it complete?")
     if header.width_px * header.height_px > max_pixels:
         raise UserError(
             f"{name} has {header.width_px} x {header.height_px} pixels, which is more than"
@@ -64,7 +67,7 @@ def decode_image(raw: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pixels:
         )
     if is_cut_off(raw):
         raise UserError(f"{name} is cut off: its end is missing")
-    image = _decode(raw, header, name)
+    image = _decode(raw, header.format)
     if image is None or image.ndim != 3 or not image.size:
         raise UserError(
             f"{name} is not a picture that can be read: it is damaged, or a rare kind of"
@@ -89,7 +92,8 @@ def is_cut_off(raw: bytes) -> bool:
     return False
 
 
-def _require_header(raw: bytes, name: str) -> PictureHeader:
+def _require_decodable(raw: bytes, name: str) -> None:
+    """Raise UserError, which says what `raw` is, unless there is a decoder for it."""
     kind = format_of(raw)
     if kind is None:
         reason = f"it is {other_kind(raw)}, and" if other_kind(raw) else "it is"
@@ -97,29 +101,21 @@ def _require_header(raw: bytes, name: str) -> PictureHeader:
             f"{name} is not a picture that can be read:"
             + (f" {reason} none of JPEG, PNG, WebP, BMP or TIFF" if raw else " it is empty")
         )
-    header = read_header(raw)
-    if header is None:
-        raise UserError(f"{name} is not a picture that can be read; is it complete?")
-    return header
-
-
-def _decode(raw: bytes, header: PictureHeader, name: str) -> Pixels | None:
-    """Return the picture as it is stored, or None if it is damaged."""
-    if header.format not in HEIF_FORMATS:
-        try:
-            flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-            return cv2.imdecode(np.frombuffer(raw, np.uint8), flags)  # type: ignore[return-value]
-        except cv2.error:
-            return None
-    decode = heif_decoder(header.format)
-    if decode is None:
+    if kind in HEIF_FORMATS and heif_decoder(kind) is None:
         raise UserError(
-            f"{name} is in the format {header.format}, which needs a library that is not installed:"
+            f"{name} is in the format {kind}, which needs a library that is not installed:"
             f" {INSTALL}; or save it as JPEG"
         )
+
+
+def _decode(raw: bytes, kind: PictureFormat) -> Pixels | None:
+    """Return the picture as it is stored, or None if it is damaged."""
     try:
-        return decode(raw)
-    except ValueError:
+        if decode := heif_decoder(kind) if kind in HEIF_FORMATS else None:
+            return decode(raw)
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        return cv2.imdecode(np.frombuffer(raw, np.uint8), flags)  # type: ignore[return-value]
+    except (cv2.error, ValueError):
         return None
 
 

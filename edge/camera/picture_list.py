@@ -1,4 +1,4 @@
-"""The pictures of a folder."""
+"""The pictures of a folder, and which files are pictures by their names."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ def list_pictures(folder: Path) -> list[Path]:
     if not pictures:
         raise UserError(f"no pictures in {folder}; {_advice(entries)}")
     return pictures
+
+
+def is_picture_file(path: Path) -> bool:
+    """Return whether `path` is a regular file with the name of a picture."""
+    return path.suffix.lower() in PICTURE_SUFFIXES and path.exists() and not _is_special(path)
 
 
 def _natural_sort_key(name: str) -> list[tuple[int, str]]:

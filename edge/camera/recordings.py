@@ -9,7 +9,7 @@ import cv2
 
 from edge.camera.frame_rate_limit import FrameFilter, accept_all
 from edge.camera.image_files import read_image
-from edge.camera.picture_list import list_pictures
+from edge.camera.picture_list import is_picture_file, list_pictures
 from edge.camera.source import Frame, SourceError, is_picture
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
@@ -112,8 +112,9 @@ class VideoFile:
 class PictureFolder:
     """The pictures of a folder in the order of their names (2 before 10), played as a video.
 
-    A picture that cannot be read is logged and skipped. After the last picture, `read` raises
-    SourceError if any was skipped.
+    A single picture is played like a folder that contains only this picture. A picture that cannot
+    be read is logged and skipped. After the last picture, `read` raises SourceError if any was
+    skipped.
     """
 
     live = False
@@ -121,11 +122,11 @@ class PictureFolder:
     def __init__(self, folder: Path, fps: float, frame_filter: FrameFilter = accept_all) -> None:
         """List the pictures of `folder`, which are played at `fps` pictures per second.
 
-        Only pictures whose time `frame_filter` accepts are read. Raises SourceError when the
-        folder cannot be read or contains no picture.
+        `folder` may also be a picture. Only pictures whose time `frame_filter` accepts are read.
+        Raises SourceError when the folder cannot be read or contains no picture.
         """
         try:
-            self._paths = list_pictures(folder)
+            self._paths = [folder] if is_picture_file(folder) else list_pictures(folder)
         except UserError as error:
             raise SourceError(str(error)) from None
         self._folder = folder
@@ -171,6 +172,8 @@ class PictureFolder:
         """Raise SourceError if a picture was skipped."""
         if not self._skipped:
             return
+        if self._paths == [self._folder]:
+            raise SourceError(str(self._skipped[0]))
         if len(self._skipped) == len(self._paths):  # one error instead of one for each picture
             raise SourceError(f"no picture in {self._folder} can be read: {self._skipped[0]}")
         self._log_skipped()

@@ -56,12 +56,12 @@ def open_source(
 ) -> AdjustedSource:
     """Open `settings.source`.
 
-    This setting is `demo`, a camera, the address of a stream, a file or a folder. The source
-    delivers the frames that `frame_filter` accepts, turned as `settings` say. `luma_width_px` is
-    the width of the luma plane, if the camera provides one. `unsupported` logs the controls that
-    the source does not support; pass the same one each time a source is opened again. Raises
-    SourceError (one line that says what to do) when the source cannot be opened; AbsentError when a
-    later attempt may succeed.
+    This setting is `demo`, a camera, the address of a stream, a video file, a picture, or a folder
+    of pictures. The source delivers the frames that `frame_filter` accepts, turned as `settings`
+    say. `luma_width_px` is the width of the luma plane, if the camera provides one. `unsupported`
+    logs the controls that the source does not support; pass the same one each time a source is
+    opened again. Raises SourceError (one line that says what to do) when the source cannot be
+    opened; AbsentError when a later attempt may succeed.
     """
     source = _open_unturned(settings, frame_filter, luma_width_px)
     return AdjustedSource(source, settings, unsupported or UnsupportedControls())
@@ -96,9 +96,10 @@ def _open_unturned(
         from edge.camera.opencv_live import open_v4l2
 
         return open_v4l2(path, settings, frame_filter)
+    from edge.camera.picture_list import is_picture_file
     from edge.camera.recordings import PictureFolder, VideoFile
 
-    if kind == "folder":
+    if kind == "folder" or is_picture_file(path):
         return PictureFolder(path, settings.fps, frame_filter)
     return VideoFile(path, frame_filter)
 

@@ -25,6 +25,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 #: Quotation marks into which word processors and telephones change straight ones.
 _TYPOGRAPHIC_QUOTES = re.compile("[\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb]")
+_NO_BREAK_SPACE = "\u00a0"
 SectionT = TypeVar("SectionT", bound=Section)
 
 
@@ -62,6 +63,8 @@ def _syntax_hint(text: str, message: str) -> str:
     line = text.split("\n")[int(place[1]) - 1] if place else ""
     if _TYPOGRAPHIC_QUOTES.search(line):
         return "; use straight quotation marks"
+    if _NO_BREAK_SPACE in line:
+        return "; replace the no-break space in it, which looks like a space"
     if re.search(r'"[^"]*\\', line):
         return "; write paths with / or in single quotation marks, because \\ has a meaning in TOML"
     return ""

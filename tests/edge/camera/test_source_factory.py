@@ -13,6 +13,7 @@ from edge.camera.source_factory import frame_rate_limit, is_recorded, open_sourc
 from edge.config.settings import CameraSettings
 from tests.support.camera.rtsp_server import RtspCamera
 from tests.support.footage.pictures import write_clip, write_picture
+from tests.support.footage.turned_pictures import HEIC, encoded
 
 STREAM = CameraSettings(source="rtsp://127.0.0.1:1/x", fps=10.0)
 
@@ -70,6 +71,17 @@ def test_file_and_folder_are_opened(tmp_path: Path) -> None:
     assert isinstance(open_source(CameraSettings(source=str(tmp_path))).inner, PictureFolder)
     assert isinstance(open_source(CameraSettings(source=str(clip))).inner, VideoFile)
     assert isinstance(open_source(CameraSettings(source="demo")).inner, VideoFile)
+
+
+def test_picture_is_opened_as_a_picture_and_not_as_a_video(tmp_path: Path) -> None:
+    """FFmpeg knows neither the limit of pixels nor the orientation, and does not decode HEIC."""
+    (tmp_path / "a.jpg").write_bytes(encoded("jpeg", 6))
+    source = open_source(CameraSettings(source=str(tmp_path / "a.jpg")))
+    (frame,) = iter(source.read, None)
+    assert frame.size_px == (64, 48)
+    (tmp_path / "a.heic").write_bytes(HEIC[:200])
+    with pytest.raises(SourceError, match=r"^[^;:]*a\.heic is "):
+        open_source(CameraSettings(source=str(tmp_path / "a.heic"))).read()
 
 
 def test_recording_below_dev_is_no_camera(tmp_path: Path) -> None:

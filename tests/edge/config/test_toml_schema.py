@@ -132,6 +132,7 @@ def test_other_encoding_is_named(tmp_path: Path, encoding: str, name: str) -> No
         ("address = \u201cx\u201d", "use straight quotation marks"),
         ("[lamp]\ncolour = \u2018x\u2019", "use straight quotation marks"),
         ('address = "C:\\Users\\me"', "write paths with / or in single quotation marks"),
+        ("address\u00a0= 'x'", "replace the no-break space"),
         ('address = "C:\\me"', "write paths with / or in single quotation marks"),
     ],
 )
