@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from edge.camera.heif_images import INSTALL, heif_decoder
+from edge.camera.orientation import Orientation
 from edge.camera.picture_formats import HEIF_FORMATS, PictureFormat, format_of, other_kind
 from edge.camera.picture_header import jpeg_scan, read_header
 from edge.common.arrays import Pixels
@@ -20,6 +21,17 @@ from edge.common.errors import UserError
 MAX_PIXELS = 128_000_000
 #: The largest file that is read; a BMP or TIFF of `MAX_PIXELS` without compression is smaller.
 MAX_FILE_BYTES = 512 * 1024 * 1024
+#: How a picture with each EXIF orientation is turned.
+EXIF_ORIENTATIONS = {
+    1: Orientation(0),
+    2: Orientation(0, mirror=True),
+    3: Orientation(2),
+    4: Orientation(2, mirror=True),
+    5: Orientation(1, mirror=True),
+    6: Orientation(1),
+    7: Orientation(3, mirror=True),
+    8: Orientation(3),
+}
 _JPEG_END = b"\xff\xd9"
 
 
@@ -73,7 +85,7 @@ def decode_image(raw: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pixels:
             f"{name} is not a picture that can be read: it is damaged, or a rare kind of"
             f" {header.format}"
         )
-    return _upright(np.asarray(image, np.uint8), header.orientation)
+    return EXIF_ORIENTATIONS[header.orientation].apply(np.asarray(image, np.uint8))
 
 
 def is_cut_off(raw: bytes) -> bool:
@@ -117,12 +129,3 @@ def _decode(raw: bytes, kind: PictureFormat) -> Pixels | None:
         return cv2.imdecode(np.frombuffer(raw, np.uint8), flags)  # type: ignore[return-value]
     except (cv2.error, ValueError):
         return None
-
-
-def _upright(image: Pixels, orientation: int) -> Pixels:
-    """Return `image` turned and mirrored as the EXIF value `orientation` says."""
-    if orientation in (5, 6, 7, 8):
-        image = np.asarray(cv2.transpose(image), np.uint8)
-    # Axis of the mirroring that follows: 0 upside down, 1 left and right, -1 both.
-    axis = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
-    return image if axis is None else np.asarray(cv2.flip(image, axis), np.uint8)
