@@ -10,6 +10,7 @@ from typing import Any
 from edge.common.errors import UserError
 from training.adoption.adopt_command import add_adopt_options
 from training.data.fetch import add_dataset_options
+from training.data.label_command import add_label_options
 from training.detector_sweep.frontier_command import add_frontier_options
 from training.evaluation.evaluate_command import add_evaluate_options
 from training.evaluation.stress import add_stress_options
@@ -28,6 +29,11 @@ from training.fit.train_command import add_train_options
 #: Each command's name, the sentence that describes it, and the function that adds its options.
 COMMANDS = (
     ("dataset", "Download public data sets, or list them.", add_dataset_options),
+    (
+        "label",
+        "Give faces that are only boxed the labels from a CSV file.",
+        add_label_options,
+    ),
     (
         "explore",
         "Report on the pictures of data sets: counts, sizes, near-duplicates, style.",

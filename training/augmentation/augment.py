@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.common.arrays import Pixels
+from training.augmentation.colour import draw_infrared, draw_skin, to_grey
 from training.augmentation.occlusion import occlude
 from training.data.crops import Face
 from training.data.detector_simulation import (
@@ -46,8 +47,14 @@ def augment(face: Face, rng: Rng, style: float = 1.0) -> Pixels:
     pixels = _frame(face, rng)
     if rng.random() < 0.30 * style:
         pixels = occlude(pixels, face.label == "no_mask", rng)
+    if rng.random() < 0.25 * style:
+        pixels = draw_skin(pixels, rng)
+    if rng.random() < 0.12 * style:
+        pixels = draw_infrared(pixels, rng)
     if rng.random() < 0.85 * style:
         pixels = _change_light(pixels, rng)
+    if rng.random() < 0.15 * style:
+        pixels = to_grey(pixels)
     if rng.random() < 0.25 * style:
         pixels = _blur(pixels, rng)
     if rng.random() < 0.45 * style:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge.common.arrays import Box
 from edge.common.errors import UsageError
+from training.data.boxes_jsonl import is_jsonl, read_lines
 from training.data.celeba_partition import find_partition, read_partition, split_in_partition
 from training.data.layouts import (
     CELEBA_FOLDERS,
@@ -31,6 +32,8 @@ from training.data.splits import Split, split_of
 
 log = logging.getLogger(__name__)
 
+#: The layouts of pictures in which every face is boxed.
+BOXED = ("jsonl", "voc")
 LABELS = {2: ("mask", "no_mask"), 3: ("mask", "no_mask", "incorrect_mask")}
 
 
@@ -87,9 +90,9 @@ def read_dataset(root: Path, labels: tuple[str, ...]) -> DataSet:
     if label is not None:
         samples = list(_flat_samples(root, label, inner))
         layout = "classes"
-    elif layout == "voc":
-        annotated = dict(read_faces(inner))
-        samples = list(_voc_samples(annotated))
+    elif layout in BOXED:
+        annotated = dict(read_faces(inner) if layout == "voc" else _read_jsonl(inner))
+        samples = list(_boxed_samples(annotated))
         boxes = {path: tuple(box for _, box in faces) for path, faces in annotated.items()}
     elif layout == "splits":
         samples = [
@@ -102,8 +105,12 @@ def read_dataset(root: Path, labels: tuple[str, ...]) -> DataSet:
     kept = tuple(sample for sample in samples if sample.label in labels)
     if not kept:
         found = ", ".join(sorted({sample.label for sample in samples})) or "nothing"
+        hint = "; `python -m training label` gives boxes of class face a label" * (
+            layout == "jsonl"
+        )
         raise UsageError(
             f"the data folder {root} has pictures of {found}, but of none of {', '.join(labels)}"
+            + hint * (layout == "jsonl")
         )
     pictures = len({sample.path for sample in samples} | boxes.keys())
     return DataSet(
@@ -159,10 +166,12 @@ def _split_label(root: Path) -> tuple[str | None, Path]:
 
 
 def _layout(root: Path) -> str | None:
-    """Return `voc`, `splits` or `classes`, or None for an unknown layout.
+    """Return `jsonl`, `voc`, `splits` or `classes`, or None for an unknown layout.
 
     A folder of pictures that is itself named after a class has the layout `classes`.
     """
+    if is_jsonl(root):
+        return "jsonl"
     if is_voc(root):
         return "voc"
     if split_folders(root):
@@ -230,7 +239,7 @@ def _split_rule(folder: Path) -> Callable[[str], Split]:
 
 def _flat_samples(folder: Path, label: str, inner: Path) -> Iterator[Sample]:
     named = {found for _, found in class_folders(inner)} | {label_of_folder(folder) or label}
-    if _layout(inner) in ("voc", "splits") or named != {label}:
+    if _layout(inner) in (*BOXED, "splits") or named != {label}:
         raise UsageError(
             f"the folders in {folder} define the labels of its pictures: give --data {folder},"
             f" not {label}={folder}"
@@ -243,7 +252,12 @@ def _flat_samples(folder: Path, label: str, inner: Path) -> Iterator[Sample]:
         yield Sample(path, label, split_of_name(path.name))
 
 
-def _voc_samples(annotated: Mapping[Path, list[tuple[str, Box]]]) -> Iterator[Sample]:
+def _read_jsonl(root: Path) -> Iterator[tuple[Path, list[tuple[str, Box]]]]:
+    for line in read_lines(root):
+        yield line.path, list(line.boxes)
+
+
+def _boxed_samples(annotated: Mapping[Path, list[tuple[str, Box]]]) -> Iterator[Sample]:
     for picture, faces in annotated.items():
         for name, box_px in faces:
             label = CLASS_FOLDERS.get(normalised_name(name))

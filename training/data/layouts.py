@@ -54,8 +54,8 @@ EXPECTED = (
     "expected one of: {Train,Validation,Test}/{WithMask,WithoutMask}/ as in Kaggle's"
     " face-mask-12k; class folders such as with_mask/ and without_mask/, mask/ and"
     " no_mask/, CMFD/ and IMFD/; img_align_celeba/ (CelebA); images/ with annotations/*.xml"
-    " (Pascal VOC); or no_mask=FOLDER for a folder whose pictures all have one label;"
-    " `python -m training explore --help` draws these layouts"
+    " (Pascal VOC) or with boxes.jsonl; or no_mask=FOLDER for a folder whose pictures all have"
+    " one label; `python -m training explore --help` draws these layouts"
 )
 LAYOUTS = """\
 DIR has one of these layouts, or contains a single folder that has one of them:
@@ -76,6 +76,9 @@ DIR has one of these layouts, or contains a single folder that has one of them:
 
   scenes/                     photographs with boxed faces (Pascal VOC)
     images/a.jpg  annotations/a.xml      (or JPEGImages/ and Annotations/)
+
+  faces/                      photographs with boxed faces, one line a photograph
+    images/a.jpg  boxes.jsonl            (`python -m training label --help` draws a line)
 
   no_mask=portraits/          any folder of pictures that all have the given label:
     1.jpg  2.jpg              mask, no_mask or incorrect_mask

@@ -28,7 +28,7 @@ from edge.common.arrays import Box, Pixels
 from edge.common.errors import UsageError, UserError
 from edge.detection.face_detector import Face, Finder
 from training.data.crops import CORRUPT_SHARE
-from training.data.datasets import LABELS, DataSet, read_dataset
+from training.data.datasets import BOXED, LABELS, DataSet, read_dataset
 from training.data.detector_simulation import intersection_over_union
 from training.data.progress import with_progress
 from training.data.splits import Split, split_of
@@ -112,7 +112,7 @@ def draw_scenes(
 
 
 def _scenes(data: DataSet) -> Iterator[Scene]:
-    if data.layout != "voc":
+    if data.layout not in BOXED:
         raise UserError(
             f"{data.root} holds no boxes: a detector is measured on photographs in which every face"
             " is annotated, images/ with annotations/*.xml (Pascal VOC)"

@@ -22,6 +22,7 @@ import numpy as np
 from edge.classification.model_card import ALERT_LABEL
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
+from training.augmentation.colour import add_infrared, to_grey
 from training.augmentation.occlusion import (
     EYES,
     MIDDLE,
@@ -80,11 +81,6 @@ def _compress(pixels: Pixels, rng: Rng) -> Pixels:
     return np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)
 
 
-def _to_grey(pixels: Pixels, _: Rng) -> Pixels:
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8)
-
-
 CONDITIONS: dict[str, Callable[[Pixels, Rng], Pixels]] = {
     "as it is": lambda pixels, _: pixels,
     "glasses": add_glasses,
@@ -101,7 +97,8 @@ CONDITIONS: dict[str, Callable[[Pixels, Rng], Pixels]] = {
     "20 px wide": _shrink(20),
     "12 px wide": _shrink(12),
     "JPEG of quality 15": _compress,
-    "grey": _to_grey,
+    "grey": lambda pixels, _: to_grey(pixels),
+    "camera without an infrared filter": lambda pixels, _: add_infrared(pixels, 1.0, 0.6),
 }
 #: Conditions for bare faces only, because a beard drawn over a mask does not look like anything
 #: real.

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.common.errors import UsageError
+from training.data.boxes_jsonl import is_jsonl
 from training.data.datasets import check_distinct
 from training.data.layouts import subfolders
 from training.data.pascal_voc import is_voc, read_faces
 from training.data.splits import Split, split_of
 from training.face_detector.pictures.boxed_pictures import BoxedPicture, LabelledBox, kind_of_class
 from training.face_detector.pictures.coco_format import is_coco, read_coco
-from training.face_detector.pictures.jsonl_format import is_jsonl, read_jsonl
+from training.face_detector.pictures.jsonl_format import read_jsonl
 from training.face_detector.pictures.wider_face_format import is_wider_face, read_wider_face
 from training.face_detector.pictures.yolo_format import is_yolo, read_yolo
 
