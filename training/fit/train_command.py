@@ -49,7 +49,8 @@ def _add_model_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -
         "--net",
         choices=sorted(NETS),
         default=defaults.net,
-        help="architecture: small runs on the Pi, large is a teacher for it (default: %(default)s)",
+        help="architecture: small and medium run on the Pi, large is a teacher for them"
+        " (default: %(default)s)",
     )
     parser.add_argument(
         "--teacher",
@@ -62,8 +63,9 @@ def _add_model_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -
         "--start",
         type=Path,
         metavar="FILE",
-        help="a .keras model with the same classes and --net whose weights the run starts from,"
-        " such as the shipped model to fine-tune it on your own pictures (default: random weights)",
+        help="a .keras model with the same classes whose weights the run starts from, such as the"
+        " shipped model to fine-tune it on your own pictures; a small model can start a medium one"
+        " (default: random weights)",
     )
 
     parser.add_argument(

@@ -27,7 +27,8 @@ from training.fit.prepare import Prepared, prepare
 from training.fit.run_paths import recorded_run, run_paths
 from training.fit.score_calibration import calibrate
 from training.fit.training_loop import train
-from training.network.model import MODEL_NAMES, SIZE_PX, build_model
+from training.network.grow import can_grow, grow, net_of
+from training.network.model import MODEL_NAMES, SIZE_PX
 from training.network.model_report import Report, report_path, write_report
 
 log = logging.getLogger(__name__)
@@ -102,15 +103,23 @@ def load_matching(path: Path | None, description: str, labels: tuple[str, ...]) 
 
 
 def load_start(path: Path | None, config: TrainConfig, labels: tuple[str, ...]) -> Any:
-    """Load the model to start from; raises UserError if it is not of the architecture in
-    `config`.
+    """Load the model to start from, and grow it if it is smaller than the one in `config`.
+
+    Raises UserError if it has another architecture that cannot be grown into that one.
     """
     start = load_matching(path, "the model to start from,", labels)
-    if start is not None:
-        shapes = [weight.shape for weight in build_model(len(labels), config.net).weights]
-        if [weight.shape for weight in start.weights] != shapes:
-            raise UserError(f"the model to start from, {path}, is not a --net {config.net} model")
-    return start
+    if start is None:
+        return None
+    net = net_of(start)
+    if net == config.net:
+        return start
+    if net is None or not can_grow(net, config.net):
+        raise UserError(
+            f"the model to start from, {path}, is neither a --net {config.net} model nor a smaller"
+            " one that can be grown into such a model"
+        )
+    log.info("grew the --net %s model %s into a --net %s model", net, path, config.net)
+    return grow(start, net, config.net, config.seed)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -52,6 +52,11 @@ NETS: dict[str, tuple[Stem, Blocks]] = {
         ((24, 5, 4), (64, 3, 2)),
         ((64, 1), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (160, 1)),
     ),
+    # 1.8 times the computation of `small`.
+    "medium": (
+        ((28, 5, 4), (80, 3, 2)),
+        (*(((80, 1),) * 4), (160, 2), *(((160, 1),) * 3), (208, 1)),
+    ),
     # A teacher for the small network: five times as large, and three times as slow to train.
     "large": (
         ((32, 5, 4), (96, 3, 2)),

@@ -10,6 +10,8 @@ from tests.support.training import datasets
 
 pytestmark = pytest.mark.slow
 
+#: The least and the largest number of parameters.
+SIZES = {"small": (95_000, 100_000), "medium": (180_000, 190_000), "large": (450_000, 520_000)}
 BUILD = """
 import json
 import numpy as np
@@ -31,10 +33,10 @@ def test_networks_give_probabilities_of_each_label() -> None:
     done = datasets.python("-c", BUILD)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert set(found) == {"small 2", "small 3", "large 2", "large 3"}
+    assert set(found) == {f"{net} {labels}" for net in SIZES for labels in (2, 3)}
     for name, (parameters, shape, sums, last_layer) in found.items():
         assert shape == [4, int(name[-1])]
         assert all(abs(total - 1) < 1e-5 for total in sums)
         assert last_layer == "shares"
-        low, high = (95_000, 100_000) if name.startswith("small") else (450_000, 520_000)
+        low, high = SIZES[name.split()[0]]
         assert low < parameters < high, name
