@@ -105,9 +105,7 @@ def read_dataset(root: Path, labels: tuple[str, ...]) -> DataSet:
     kept = tuple(sample for sample in samples if sample.label in labels)
     if not kept:
         found = ", ".join(sorted({sample.label for sample in samples})) or "nothing"
-        hint = "; `python -m training label` gives boxes of class face a label" * (
-            layout == "jsonl"
-        )
+        hint = "; `python -m training label` gives boxes of class face a label"
         raise UsageError(
             f"the data folder {root} has pictures of {found}, but of none of {', '.join(labels)}"
             + hint * (layout == "jsonl")
