@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-import cv2
-
 from edge.camera.frame_rate_limit import FrameFilter, accept_all
 from edge.camera.image_files import read_image
 from edge.camera.picture_list import is_picture_file, list_pictures
-from edge.camera.source import Frame, SourceError, is_picture
+from edge.camera.source import Frame, SourceError
+from edge.camera.video_decoder import NoVideoError, VideoDecoder
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.common.paths import kind_of
@@ -20,8 +19,8 @@ from edge.config.settings import CameraSettings
 FALLBACK_FPS = 30.0
 #: A longer gap between two frames of a recording is treated as a broken time stamp.
 MAX_GAP_S = 5.0
-#: Containers state their number of frames almost exactly. A file with fewer frames than
-#: this fraction of the stated number is damaged or truncated.
+#: A file that ends before this fraction of the duration that it states is damaged or truncated.
+#: The stated number of frames is no measure: a variable frame rate makes it a guess.
 MIN_COMPLETE_FRACTION = 0.9
 
 log = logging.getLogger(__name__)
@@ -43,46 +42,51 @@ class VideoFile:
                 " a source is a file, a folder, /dev/video0 or an address"
             )
         # The absolute path, because FFmpeg takes the part of a name before a colon for a protocol.
-        self._capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
-        first = self._capture.read()[1] if self._capture.isOpened() else None
-        if not is_picture(first):
-            self._capture.release()
-            raise SourceError(
-                f"{path} contains no readable video frame; is it a complete video file?"
-            )
-        self._first: Pixels | None = first
+        try:
+            self._decoder = VideoDecoder(f"file:{path.resolve()}")
+        except NoVideoError:
+            raise self._unreadable(path) from None
+        self._first: Pixels | None = None
+        if self._decoder.grab():
+            self._first = self._decoder.retrieve()
+        if self._first is None:
+            self._decoder.release()
+            raise self._unreadable(path)
         self._path = path
         self._frame_filter = frame_filter
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        fps = self._decoder.fps
         self._period_s = 1.0 / (fps if 0.1 <= fps <= 1000.0 else FALLBACK_FPS)
         self._index = -1
         self._at_s = -self._period_s
         self._shift_s = 0.0
+        self._extent = _Extent()
 
     def read(self) -> Frame | None:
         """Return the next frame that the filter accepts, or None at the end.
 
-        `captured_at_s` is the frame's time in the recording.
+        `captured_at_s` is the frame's time in the recording. A frame that cannot be converted is
+        skipped.
         """
         while True:
             image, self._first = self._first, None
-            if image is None and not self._capture.grab():
+            if image is None and not self._decoder.grab():
                 break
             self._advance()
             if not self._frame_filter(self._at_s):
                 continue
-            decoded = self._capture.retrieve()[1] if image is None else image
-            if not is_picture(decoded):
-                break
-            return Frame(decoded, self._at_s, self._index)
+            if image is None:
+                image = self._decoder.retrieve()
+            if image is not None:
+                return Frame(image, self._at_s, self._index)
         self._warn_if_truncated()
         return None
 
     def _advance(self) -> None:
         """Count one more frame and determine its time."""
-        stated_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
+        stated_s = self._decoder.at_s
+        self._extent.add(stated_s, max(self._period_s, self._decoder.frame_duration_s))
         # Broken time stamps repeat, decrease or jump; the time then follows from the frame rate.
-        step_s = stated_s + self._shift_s - self._at_s
+        step_s = (0.0 if stated_s is None else stated_s) + self._shift_s - self._at_s
         if not 0.0 < step_s <= MAX_GAP_S:
             self._shift_s += self._period_s - step_s
             step_s = self._period_s
@@ -95,18 +99,40 @@ class VideoFile:
 
     def close(self) -> None:
         """Close the file."""
-        self._capture.release()
+        self._decoder.release()
+
+    @staticmethod
+    def _unreadable(path: Path) -> SourceError:
+        return SourceError(f"{path} contains no readable video frame; is it a complete video file?")
 
     def _warn_if_truncated(self) -> None:
-        stated = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        read = self._index + 1
-        if read < MIN_COMPLETE_FRACTION * stated:
+        stated_s = self._decoder.duration_s
+        played_s = max(self._extent.end_s, self._at_s + self._period_s)
+        # A file may end with a gap like those that it contains, as a time lapse does.
+        missing_s = 0.0 if stated_s is None else stated_s - played_s - self._extent.longest_gap_s
+        if stated_s is not None and missing_s > (1.0 - MIN_COMPLETE_FRACTION) * stated_s:
             log.warning(
-                "%s ended after %d of %d frames: it is damaged or truncated",
+                "%s ended after %.1f s of %.1f s: it is damaged or truncated",
                 self._path,
-                read,
-                stated,
+                played_s,
+                stated_s,
             )
+
+
+class _Extent:
+    """Up to which time the time stamps of a file reach."""
+
+    def __init__(self) -> None:
+        self.end_s = self.longest_gap_s = 0.0
+        self._newest_s = 0.0
+
+    def add(self, stated_s: float | None, duration_s: float) -> None:
+        """Add the time stamp of a frame that is shown for `duration_s`."""
+        if stated_s is None:
+            return
+        self.longest_gap_s = max(self.longest_gap_s, stated_s - self._newest_s)
+        self._newest_s = stated_s
+        self.end_s = max(self.end_s, stated_s + duration_s)
 
 
 class PictureFolder:

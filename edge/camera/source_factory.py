@@ -112,7 +112,7 @@ def _exists(path: Path) -> bool:
 
 
 def _open_network_source(url: str, settings: CameraSettings, frame_filter: FrameFilter) -> Source:
-    from edge.camera.opencv_live import open_stream
+    from edge.camera.network_stream import open_stream
 
     if url.partition("://")[0] not in LOGIN_SCHEMES:
         return open_stream(url, settings, frame_filter)

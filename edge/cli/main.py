@@ -391,11 +391,10 @@ def _hide_password(options: argparse.Namespace) -> None:
 
 
 def _set_up_logging(options: argparse.Namespace) -> None:
-    # OpenCV and its FFmpeg write to standard error without `logging`. The errors that matter are
-    # reported by this program. OpenCV and FFmpeg read these variables when they are first used.
+    # OpenCV writes to standard error without `logging`. The errors that matter are reported by this
+    # program. OpenCV reads this variable when it is first used.
     if options.log_level != "debug":
         os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     set_up(options.log_level, options.log_format)
 
 

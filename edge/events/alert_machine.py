@@ -128,7 +128,6 @@ class AlertMachine:
         `size_px` is the height and width of the frame. A person whose track is no longer in
         `tracks` has left.
         """
-        self._size_px = size_px
         self._still_things.forget(now_s)
         events = []
         present = {track.number for track in tracks}
@@ -137,6 +136,7 @@ class AlertMachine:
             self._remember_if_still(person)
             if person.episode is not None:
                 events.append(self._end(person, person.latest.last_seen_s, "left"))
+        self._size_px = size_px  # the boxes of those who have left were in frames of the old size
         for track in tracks:
             person = self._people.setdefault(track.number, _new_state(track))
             person.latest = track

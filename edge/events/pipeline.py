@@ -92,7 +92,7 @@ class Pipeline:
         """Process `frame` and return its events; frames must come in the order of their times."""
         self.frames += 1
         now_s, size_px = frame.captured_at_s, frame.size_px
-        self._size_px = size_px
+        self._follow_size(size_px)
         with self._times.measure("detect"):
             thumbnail = make_thumbnail(frame)
             if self._cuts.is_cut(thumbnail, now_s):
@@ -116,6 +116,13 @@ class Pipeline:
         self.tracks = self._tracker.update((), now_s)
         self._people.update(self.tracks, now_s)
         return self._alerts.update(self.tracks, now_s, self._size_px)
+
+    def _follow_size(self, size_px: tuple[int, int]) -> None:
+        """Keep the tracks at their places when the camera changes the size of its frames."""
+        before, self._size_px = self._size_px, size_px
+        if before != size_px and self.tracks:
+            self._tracker.rescale(size_px[1] / before[1], size_px[0] / before[0])
+            self.tracks = self._tracker.tracks()
 
     def finish(self, now_s: float) -> list[Event]:
         """End all tracks: count the people present and return the events that end their alerts."""

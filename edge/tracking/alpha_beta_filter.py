@@ -77,6 +77,12 @@ class AlphaBetaFilter:
         self._x, self._y = self._x + self._vx * gap_s, self._y + self._vy * gap_s
         self.at_s = at_s
 
+    def rescale(self, x_factor: float, y_factor: float) -> None:
+        """Convert everything to the pixels of a frame that is larger by these factors."""
+        self._x, self._vx = self._x * x_factor, self._vx * x_factor
+        self._y, self._vy = self._y * y_factor, self._vy * y_factor
+        self._log_side += math.log(x_factor * y_factor) / 2.0
+
     def update(self, box_px: Box, at_s: float) -> None:
         """Correct position, speed and size by a box detected at `at_s`."""
         jumped = self.distance(box_px, at_s) > MAX_JITTER

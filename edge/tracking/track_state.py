@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edge.common.arrays import Box
 from edge.config.settings import TrackerSettings
@@ -119,6 +119,14 @@ class TrackState:
         self.motion.coast(now_s)
         self.hidden_s = now_s
 
+    def rescale(self, x_factor: float, y_factor: float) -> None:
+        """Convert all places to the pixels of a frame that is larger by these factors."""
+        self.motion.rescale(x_factor, y_factor)
+        self.box_px = scaled_box(self.box_px, x_factor, y_factor)
+        for index, reading in enumerate(self.window):
+            box_px = scaled_box(reading.box_px, x_factor, y_factor)
+            self.window[index] = replace(reading, box_px=box_px)
+
     def to_track(self) -> Track:
         """Return an immutable copy."""
         return Track(
@@ -143,3 +151,9 @@ class TrackState:
             if weight < min_weight:
                 break
             self.window.popleft()
+
+
+def scaled_box(box_px: Box, x_factor: float, y_factor: float) -> Box:
+    """Return `box_px` in the pixels of a frame that is larger by these factors."""
+    x, y, width, height = box_px
+    return x * x_factor, y * y_factor, width * x_factor, height * y_factor

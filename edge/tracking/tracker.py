@@ -79,6 +79,14 @@ class Tracker:
         """Drop all tracks, as after a scene cut; the numbering continues."""
         self._states.clear()
 
+    def rescale(self, x_factor: float, y_factor: float) -> None:
+        """Convert all tracks to the pixels of a frame that is larger by these factors.
+
+        A camera may change the size of its frames while people are in view.
+        """
+        for state in self._states:
+            state.rescale(x_factor, y_factor)
+
     def tracks(self) -> list[Track]:
         """Return all current tracks as of the last `update`, oldest first."""
         return [state.to_track() for state in self._states]

@@ -133,6 +133,24 @@ def test_scene_cut_ends_all_alerts() -> None:
     assert kinds(demo.watch(PERIOD_S, elsewhere)) == [("no_mask_end", "left")]
 
 
+@pytest.mark.parametrize(("width_px", "height_px"), [(1280, 960), (320, 240), (640, 360)])
+def test_person_keeps_the_alert_when_the_size_of_the_frames_changes(
+    width_px: int, height_px: int
+) -> None:
+    demo = DemoPipeline()
+    assert kinds(demo.watch(1.0)) == [("no_mask_start", None)]
+    height, width = demo.picture.shape[:2]
+    x_factor, y_factor = width_px / width, height_px / height
+    (face,) = demo.detector.faces
+    x, y, w, h = face.box_px
+    demo.detector.faces = [Face((x * x_factor, y * y_factor, w * x_factor, h * y_factor), 20)]
+    assert demo.watch(1.0, cv2.resize(demo.picture, (width_px, height_px)).astype("uint8")) == []
+    demo.detector.faces = []
+    (end,) = demo.watch(3.0, np.zeros((height, width, 3), np.uint8))
+    assert end.ended_by == "left"
+    assert end.box == pytest.approx((x / width, y / height, w / width, h / height), abs=0.01)
+
+
 def test_reset_ends_all_alerts() -> None:
     demo = DemoPipeline()
     (start,) = demo.watch(1.0)

@@ -252,3 +252,23 @@ def test_slow_machine_keeps_enough_readings() -> None:
     for step in range(6):
         tracks = tracker.update([reading(100, 100, float(step))], float(step))
     assert tracks[0].readings == 4
+
+
+@pytest.mark.parametrize(("x_factor", "y_factor"), [(2.0, 2.0), (0.5, 0.5), (3.0, 1.5)])
+def test_walker_keeps_the_number_in_frames_of_another_size(
+    x_factor: float, y_factor: float
+) -> None:
+    tracker = Tracker(TrackerSettings())
+    for step in range(10):
+        tracker.update([reading(100 + 20 * step, 200, step * PERIOD_S)], step * PERIOD_S)
+    (small,) = tracker.tracks()
+    tracker.rescale(x_factor, y_factor)
+    (large,) = tracker.tracks()
+    factors = (x_factor, y_factor, x_factor, y_factor)
+    for before, after in zip((small, *small.evidence), (large, *large.evidence), strict=True):
+        expected = [value * by for value, by in zip(before.box_px, factors, strict=True)]
+        assert after.box_px == pytest.approx(expected)
+    ((x, y, w, h),) = tracker.predict_boxes(1.0)
+    assert x + w / 2 == pytest.approx(300 * x_factor, rel=0.02)
+    assert y + h / 2 == pytest.approx(200 * y_factor, rel=0.02)
+    assert w == pytest.approx(60 * math.sqrt(x_factor * y_factor))

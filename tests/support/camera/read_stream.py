@@ -11,7 +11,6 @@ import os
 import sys
 
 os.environ["OPENCV_LOG_LEVEL"] = "SILENT"
-os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
 
 from edge.camera.source import SourceError
 from edge.camera.source_factory import open_source

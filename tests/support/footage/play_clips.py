@@ -16,7 +16,6 @@ from typing import Any
 # Disable the log messages of OpenCV and FFmpeg, as the daemon does: FFmpeg writes many messages
 # about damaged files.
 os.environ["OPENCV_LOG_LEVEL"] = "SILENT"
-os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
 
 from edge.camera.every_frame import EveryFrame
 from edge.camera.recordings import VideoFile

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.camera.video_decoder import MAX_PIXELS, NoVideoError, VideoDecoder
+from edge.common.arrays import Pixels
+from edge.common.paths import demo_clip
+from tests.support.footage.pictures import flat
+from tests.support.footage.videos import JPEG_KINDS, encode_jpeg, write_mjpeg, write_video
+from tests.support.footage.visit_clip import BARE_S, frame_at
+
+PERSON = frame_at(BARE_S)
+HEIGHT, WIDTH = PERSON.shape[:2]
+#: Mean difference, of 255 levels, up to which two pictures count as the same: compression and the
+#: subsampling of the colours cause up to 3.
+SAME = 5.0
+
+
+def pictures(path: Path) -> list[Pixels]:
+    decoder = VideoDecoder(f"file:{path}")
+    found = []
+    while decoder.grab():
+        image = decoder.retrieve()
+        assert image is not None
+        found.append(image)
+    decoder.release()
+    return found
+
+
+def difference(image: Pixels, expected: Pixels) -> float:
+    assert image.shape == expected.shape
+    return float(np.abs(image.astype(np.int16) - expected).mean())
+
+
+def grey(image: Pixels) -> Pixels:
+    plane = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    return np.asarray(cv2.cvtColor(plane, cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+@pytest.mark.parametrize("container", ["avi", "mjpeg"])
+@pytest.mark.parametrize("before", JPEG_KINDS)
+def test_change_of_the_subsampling_changes_no_colour(
+    tmp_path: Path, container: str, before: str
+) -> None:
+    kinds = [before, before, *JPEG_KINDS, before]
+    clip = write_mjpeg(tmp_path / f"clip.{container}", [encode_jpeg(PERSON, k) for k in kinds])
+    found = pictures(clip)
+    assert len(found) == len(kinds)
+    for kind, image in zip(kinds, found, strict=True):
+        assert difference(image, grey(PERSON) if kind == "grey" else PERSON) < SAME, kind
+
+
+@pytest.mark.parametrize("container", ["avi", "mjpeg"])
+def test_change_of_the_size_changes_no_picture(tmp_path: Path, container: str) -> None:
+    sizes = [(WIDTH, HEIGHT), (2 * WIDTH, 2 * HEIGHT), (WIDTH // 2, HEIGHT // 2), (WIDTH, HEIGHT)]
+    shown = [np.asarray(cv2.resize(PERSON, size), np.uint8) for size in sizes]
+    found = pictures(write_mjpeg(tmp_path / f"clip.{container}", map(encode_jpeg, shown)))
+    assert [image.shape for image in found] == [image.shape for image in shown]
+    assert all(difference(*pair) < SAME for pair in zip(found, shown, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("size", "pixel_format"),
+    [((2 * WIDTH, 2 * HEIGHT), "yuv420p"), ((WIDTH // 2, HEIGHT // 2), "yuv420p"),
+     ((WIDTH, HEIGHT), "yuv422p"), ((WIDTH, HEIGHT), "yuv444p")],
+)  # fmt: skip
+def test_recordings_of_different_formats_may_be_joined(
+    tmp_path: Path, size: tuple[int, int], pixel_format: str
+) -> None:
+    other = np.asarray(cv2.resize(PERSON, size), np.uint8)
+    write_video(tmp_path / "one.ts", [PERSON] * 8)
+    write_video(tmp_path / "two.ts", [other] * 8, pixel_format=pixel_format)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes((tmp_path / "one.ts").read_bytes() + (tmp_path / "two.ts").read_bytes())
+    found = pictures(joined)
+    assert found[0].shape == PERSON.shape
+    assert found[-1].shape == other.shape
+    for image in found:
+        assert difference(image, PERSON if image.shape == PERSON.shape else other) < SAME
+
+
+@pytest.mark.parametrize("container", ["mp4", "mov", "mkv"])
+@pytest.mark.parametrize("rotation_deg", [90, 180, 270])
+def test_turned_video_is_upright(tmp_path: Path, container: str, rotation_deg: int) -> None:
+    stored = np.ascontiguousarray(np.rot90(PERSON, -rotation_deg // 90))
+    clip = write_video(tmp_path / f"clip.{container}", [stored] * 3, rotation_deg=rotation_deg)
+    found = pictures(clip)
+    assert len(found) == 3
+    assert all(difference(image, PERSON) < SAME for image in found)
+
+
+def test_thumbnails_are_ignored(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "clip.mkv", [PERSON] * 6, thumbnails=[flat(0, 48, 64)] * 6)
+    found = pictures(clip)
+    assert len(found) == 6
+    assert all(difference(image, PERSON) < SAME for image in found)
+
+
+def test_damaged_pictures_are_skipped(tmp_path: Path) -> None:
+    whole = encode_jpeg(PERSON)
+    damaged = [whole, b"\xff\xd8 no picture", whole[:100], whole]
+    found = pictures(write_mjpeg(tmp_path / "clip.avi", damaged))
+    assert len(found) >= 2
+    assert difference(found[0], PERSON) < SAME
+    assert difference(found[-1], PERSON) < SAME
+
+
+def test_picture_that_would_fill_the_memory_is_skipped(tmp_path: Path) -> None:
+    whole, huge = encode_jpeg(PERSON), bytearray(encode_jpeg(PERSON))
+    frame_header = huge.index(b"\xff\xc0")
+    huge[frame_header + 5 : frame_header + 9] = b"\xff\x00\xff\x00"  # height and width
+    assert MAX_PIXELS < 0xFF00**2
+    found = pictures(write_mjpeg(tmp_path / "clip.avi", [whole, bytes(huge), whole]))
+    assert [image.shape for image in found] == [PERSON.shape] * 2
+
+
+def test_file_without_video_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"no video")
+    for address in (f"file:{tmp_path / 'clip.mp4'}", "file:/nowhere", "nonsense://x", "http://:0"):
+        with pytest.raises(NoVideoError) as caught:
+            VideoDecoder(address)
+        assert str(caught.value).isprintable()
+
+
+def test_frames_have_times_and_the_video_its_duration() -> None:
+    decoder = VideoDecoder(f"file:{demo_clip()}")
+    assert decoder.at_s is None
+    times_s = []
+    while decoder.grab():
+        assert decoder.at_s is not None
+        times_s.append(decoder.at_s)
+    assert decoder.fps == pytest.approx(15.0)
+    assert decoder.duration_s == pytest.approx(len(times_s) / 15.0)
+    assert times_s == pytest.approx([n / 15.0 for n in range(len(times_s))], abs=1e-3)
+    assert not decoder.grab()
+    assert decoder.retrieve() is None
+    decoder.release()
+    decoder.release()

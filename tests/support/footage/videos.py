@@ -1,0 +1,104 @@
+"""Writes videos of unusual kinds, with FFmpeg through PyAV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.video.stream import VideoStream
+
+from edge.common.arrays import Pixels
+
+#: Subsamplings of the colours in a JPEG; "grey" is a JPEG without colours.
+SUBSAMPLINGS = {
+    "444": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    "422": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
+    "420": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+    "440": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_440,
+    "411": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411,
+}
+JPEG_KINDS = (*SUBSAMPLINGS, "grey")
+
+
+def encode_jpeg(image: Pixels, kind: str = "420", quality: int = 92) -> bytes:
+    """Return `image` as a JPEG of one of `JPEG_KINDS`."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    if kind == "grey":
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+    else:
+        options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, SUBSAMPLINGS[kind]]
+    return cv2.imencode(".jpg", image, options)[1].tobytes()
+
+
+def write_mjpeg(path: Path, jpegs: Iterable[bytes], fps: int = 15) -> Path:
+    """Write `jpegs` as they are into a video; the suffix of `path` selects the container."""
+    with av.open(str(path), "w") as output:
+        stream: VideoStream | None = None
+        for index, jpeg in enumerate(jpegs):
+            if stream is None:
+                image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+                assert image is not None
+                stream = _add_stream(output, "mjpeg", image.shape[:2], fps, "yuvj420p")
+            packet = av.Packet(jpeg)
+            packet.stream, packet.time_base = stream, Fraction(1, fps)
+            packet.pts = packet.dts = index
+            packet.is_keyframe = True
+            output.mux(packet)
+    return path
+
+
+def write_video(
+    path: Path,
+    images: Sequence[Pixels],
+    times_s: Sequence[float] | None = None,
+    codec: str = "libx264",
+    fps: int = 15,
+    rotation_deg: int = 0,
+    thumbnails: Sequence[Pixels] = (),
+    pixel_format: str = "yuv420p",
+) -> Path:
+    """Write `images` as a video, shown at `times_s` (default: `fps` pictures a second).
+
+    `rotation_deg` is written as the mark by which players turn the video, counterclockwise.
+    `thumbnails` become another video stream, which is the first of the file.
+    """
+    with av.open(str(path), "w") as output:
+        small = None
+        if thumbnails:
+            small = _add_stream(output, codec, thumbnails[0].shape[:2], fps, pixel_format)
+        main = _add_stream(output, codec, images[0].shape[:2], fps, pixel_format)
+        if rotation_deg:
+            main.set_display_rotation(rotation_deg)
+        for stream, pictures in ((small, thumbnails), (main, images)):
+            if stream is None:
+                continue
+            for index, image in enumerate(pictures):
+                frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+                at_s = index / fps if times_s is None else times_s[index]
+                frame.pts, frame.time_base = round(at_s * 1000), Fraction(1, 1000)
+                output.mux(stream.encode(frame))
+            output.mux(stream.encode(None))
+    return path
+
+
+def _add_stream(
+    output: av.container.OutputContainer,
+    codec: str,
+    size: tuple[int, ...],
+    fps: int,
+    pixel_format: str,
+) -> VideoStream:
+    stream = output.add_stream(codec, rate=fps)
+    assert isinstance(stream, VideoStream)
+    stream.height, stream.width = size
+    stream.pix_fmt = pixel_format
+    # Without B-frames and look-ahead, frames of a variable rate keep their times.
+    if codec == "libx264":
+        stream.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "18"}
+    if codec != "mjpeg":
+        stream.codec_context.time_base = Fraction(1, 1000)
+    return stream
