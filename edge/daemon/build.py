@@ -130,6 +130,7 @@ def build_health_report(
         budget,
         searches=lambda: path.pipeline.work_counts,
         paused=lambda: controls.paused,
+        warning=lambda: path.pipeline.warning,
     )
     if messaging.delivery is None:
         yield HealthReport(frames, BoardSources(0, DiskWrites(None)), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from edge.events.episode_id import new_episode_id
 from edge.events.people_counter import PeopleCounter
 from edge.tracking.classification_schedule import DecisionRule, faces_to_classify
 from edge.tracking.face_quality import appearance_of, measure_quality
+from edge.tracking.frame_spacing import FrameSpacing
 from edge.tracking.track import Reading, Track
 from edge.tracking.tracker import Tracker
 from edge.tracking.zone import Zone
@@ -26,6 +28,8 @@ from edge.tracking.zone import Zone
 #: With a shorter `tracker.leave_after_s`, every frame is searched: two frames without a search, of
 #: which each follows the previous one after up to 0.3 s, must end no track.
 MIN_LEAVE_AFTER_S = 0.6
+
+log = logging.getLogger(__name__)
 
 
 class Pipeline:
@@ -59,6 +63,7 @@ class Pipeline:
         self._people = PeopleCounter(settings.events.min_readings, utc.epoch_s)
         self._times = times
         self._size_px = (1, 1)
+        self._spacing = FrameSpacing()
         self.frames = 0
         self._unclassified = 0
         self.tracks: Sequence[Track] = ()
@@ -92,6 +97,8 @@ class Pipeline:
         """Process `frame` and return its events; frames must come in the order of their times."""
         self.frames += 1
         now_s, size_px = frame.captured_at_s, frame.size_px
+        if self._spacing.update(now_s, self._settings.tracker.leave_after_s):
+            log.warning("%s", self.warning or "frames come often enough again")
         self._follow_size(size_px)
         with self._times.measure("detect"):
             thumbnail = make_thumbnail(frame)
@@ -116,6 +123,12 @@ class Pipeline:
         self.tracks = self._tracker.update((), now_s)
         self._people.update(self.tracks, now_s)
         return self._alerts.update(self.tracks, now_s, self._size_px)
+
+    @property
+    def warning(self) -> str:
+        """One line on why nobody can cause an alert; empty if nothing is wrong. Any thread may
+        read it."""
+        return self._spacing.warning
 
     def _follow_size(self, size_px: tuple[int, int]) -> None:
         """Keep the tracks at their places when the camera changes the size of its frames."""

@@ -19,7 +19,8 @@ class FrameSources:
     """Where the figures about frames come from.
 
     `searches` returns how many frames were searched in which way, and how many faces needed no
-    classification; `budget` holds the share of the frame rate that is in use.
+    classification; `budget` holds the share of the frame rate that is in use. `warning` returns a
+    line on frames that are of no use, or an empty text.
     """
 
     feed: Feed
@@ -28,6 +29,7 @@ class FrameSources:
     budget: FrameRateBudget
     searches: Callable[[], Mapping[str, int]]
     paused: Callable[[], bool]
+    warning: Callable[[], str] = lambda: ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class HealthReport:
         camera, share = frames.feed.status(), frames.budget.share()
         if camera.reason:
             warnings.append(camera.reason)
+        if warning := frames.warning():
+            warnings.append(warning)
         if share < 1.0:
             warnings.append(f"the board is hot: the frame rate is reduced to {share:.0%}")
         return {

@@ -238,6 +238,32 @@ def test_snapshots_are_watched_like_a_stream(
         assert len(camera.requests) > 4
 
 
+def test_camera_that_is_too_slow_for_alerts_is_reported(
+    tmp_path: Path, subscriber: Subscriber
+) -> None:
+    config = tmp_path / "door.toml"
+    with MjpegCamera(frames_without_mask(), period_s=0.6) as camera:
+        config.write_text(
+            f"[camera]\nsource = '{camera.url}'\n[tracker]\nleave_after_s = 0.3\n"
+            f"[mqtt]\nhost = '127.0.0.1'\nport = {subscriber.client.port}\n"
+            "health_interval_s = 0.2\n"
+        )
+        daemon = start_mask_patrol(tmp_path, "run", "--config", config)
+
+        def reported() -> bool:
+            return any(
+                "nobody can cause an alert" in warning
+                for body in subscriber.bodies("health")
+                for warning in body["warnings"]
+            )
+
+        subscriber.wait_for(reported, "a warning in health")
+        daemon.send_signal(signal.SIGINT)
+        _, errors = daemon.communicate(timeout=20)
+    assert errors.count("nobody can cause an alert: the camera delivers a frame every") == 1
+    assert subscriber.bodies("events") == []
+
+
 def test_rtsp_camera_that_returns_is_reopened(tmp_path: Path, subscriber: Subscriber) -> None:
     with RtspCamera(tmp_path) as camera:
         daemon = DaemonAtCamera(tmp_path, camera.url, subscriber, reopen_for_s=60.0)

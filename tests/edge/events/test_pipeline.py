@@ -226,6 +226,28 @@ def test_alert_boxes_are_those_of_the_newest_frame() -> None:
     assert demo.pipeline.alert_boxes(demo.now_s) == ()
 
 
+def test_camera_that_is_too_slow_for_alerts_is_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    demo = DemoPipeline()
+
+    def watch(period_s: float) -> list[Event]:
+        events: list[Event] = []
+        for _ in range(10):
+            events += demo.pipeline.process(Frame(demo.picture, demo.now_s, demo.pipeline.frames))
+            demo.now_s += period_s
+        return events
+
+    assert watch(2.5) == []
+    assert "a frame every 2.5 s" in demo.pipeline.warning
+    assert kinds(watch(1.5)) == [("no_mask_start", None)]
+    assert demo.pipeline.warning == ""
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
+        "nobody can cause an alert",
+        "frames come often enough again",
+    ]
+
+
 def test_work_counts_add_up_to_the_frames() -> None:
     demo = DemoPipeline()
     demo.watch(3.0)

@@ -44,6 +44,7 @@ def build_report(
     share: float = 1.0,
     flags: list[str] | None = None,
     delivery: Delivery | None = None,
+    warning: str = "",
 ) -> HealthReport:
     frames = FrameSources(
         IdleFeed(camera),
@@ -52,6 +53,7 @@ def build_report(
         FrameRateBudget(lambda: share),
         searches=lambda: {"full": 3},
         paused=lambda: False,
+        warning=lambda: warning,
     )
     writes = DiskWrites(None, lambda: 0.0, lambda: 7)
     board = BoardSources(2, writes, lambda: 51.0, lambda: flags)
@@ -69,9 +71,10 @@ def test_healthy_daemon_has_no_warnings() -> None:
 
 def test_each_fault_adds_a_warning() -> None:
     camera = CameraStatus("stalled", "the camera delivers nothing", None, 0, 0)
-    body = build_report(camera, share=0.7, flags=["under-voltage"]).body()
+    body = build_report(camera, share=0.7, flags=["under-voltage"], warning="too few frames").body()
     assert body["warnings"] == [
         "the camera delivers nothing",
+        "too few frames",
         "the board is hot: the frame rate is reduced to 70%",
         "the board's firmware reports: under-voltage",
     ]
