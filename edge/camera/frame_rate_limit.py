@@ -2,7 +2,7 @@
 
 A skipped frame of a local camera is neither decoded nor copied out of the camera's buffers. A
 frame of a stream or file has to be decoded in any case, because the frames after it depend on it;
-only its conversion to BGR is saved (`VideoCapture.grab` without `retrieve`).
+only its conversion to BGR is saved (`VideoDecoder.grab` without `retrieve`).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
 from av.sidedata.sidedata import Type as SideData
-from av.stream import Disposition
+from av.stream import Discard, Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -32,7 +32,7 @@ from edge.common.arrays import Pixels
 #: picture may ask for a hundred times as much.
 MAX_PIXELS = 8192 * 4096
 #: FFmpeg permits 1000 streams; PyAV reads one byte too far in memory for each that a file or camera
-#: adds while it is played (in 18 and 19).
+#: adds while it is played (in 18.1).
 MAX_STREAMS = 32
 #: Streams that are no video but pictures about it, such as the cover of a film.
 ATTACHED_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -76,6 +76,9 @@ class VideoDecoder:
             raise NoVideoError(_describe(error)) from None
         try:
             self._stream = _main_stream(self._container)
+            for other in self._container.streams:
+                if other is not self._stream:
+                    other.discard = Discard.all  # HLS, for one, would fetch it all the same
             self._stream.codec_context.options = limits
             # By default PyAV uses several cores only for pictures that consist of slices.
             self._stream.codec_context.thread_type = "AUTO"

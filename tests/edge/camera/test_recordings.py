@@ -9,7 +9,9 @@ from edge.camera.frame_rate_limit import FrameRateLimit
 from edge.camera.recordings import PictureFolder, VideoFile
 from edge.camera.source import Frame, Source, SourceError
 from edge.common.paths import demo_clip
-from tests.support.footage.pictures import write_clip, write_picture
+from tests.support.footage.demo_frames import demo_frame
+from tests.support.footage.pictures import flat, write_clip, write_picture
+from tests.support.footage.videos import encode_jpeg, write_song, write_video
 
 
 def all_frames(source: Source) -> list[Frame]:
@@ -142,3 +144,47 @@ def test_damaged_file_is_played_as_far_as_possible(tmp_path: Path, seed: int) ->
 def open_descriptors(path: Path) -> list[Path]:
     """Return the descriptors of `path`; those that other tests left open may close at any time."""
     return [fd for fd in Path("/proc/self/fd").iterdir() if fd.resolve() == path.resolve()]
+
+
+VARIABLE_S = [n / 15 for n in range(30)] + [2.0 + n for n in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "times_s"),
+    [
+        ("webm", "libvpx", VARIABLE_S),
+        ("mkv", "libx264", VARIABLE_S),
+        ("mp4", "libx264", VARIABLE_S),
+        ("mkv", "libx264", [0.0, 0.1, 0.2, 5.0]),
+        ("mp4", "libx264", [12.0 * n for n in range(5)]),  # a time lapse
+    ],
+)
+def test_complete_file_of_variable_rate_is_not_called_damaged(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    suffix: str,
+    codec: str,
+    times_s: list[float],
+) -> None:
+    images = [flat(100)] * len(times_s)
+    clip = write_video(tmp_path / f"clip.{suffix}", images, times_s, codec)
+    assert len(all_frames(VideoFile(clip))) == len(times_s)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("webm", "libvpx"), ("mkv", "libx264")])
+def test_truncated_file_of_variable_rate_is_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, suffix: str, codec: str
+) -> None:
+    images = [demo_frame(n / 5) for n in range(len(VARIABLE_S))]
+    clip = write_video(tmp_path / f"clip.{suffix}", images, VARIABLE_S, codec)
+    whole = clip.read_bytes()
+    clip.write_bytes(whole[: len(whole) // 2])
+    assert 1 <= len(all_frames(VideoFile(clip))) < len(images)
+    assert "it is damaged or truncated" in caplog.text
+
+
+def test_cover_of_a_song_is_no_video(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.mp3", encode_jpeg(flat(100)))
+    with pytest.raises(SourceError, match="no readable video frame"):
+        VideoFile(song)

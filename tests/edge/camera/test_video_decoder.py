@@ -10,7 +10,13 @@ from edge.camera.video_decoder import MAX_PIXELS, NoVideoError, VideoDecoder
 from edge.common.arrays import Pixels
 from edge.common.paths import demo_clip
 from tests.support.footage.pictures import flat
-from tests.support.footage.videos import JPEG_KINDS, encode_jpeg, write_mjpeg, write_video
+from tests.support.footage.videos import (
+    JPEG_KINDS,
+    encode_jpeg,
+    mark_within_stream,
+    write_mjpeg,
+    write_video,
+)
 from tests.support.footage.visit_clip import BARE_S, frame_at
 
 PERSON = frame_at(BARE_S)
@@ -90,6 +96,20 @@ def test_turned_video_is_upright(tmp_path: Path, container: str, rotation_deg: i
     clip = write_video(tmp_path / f"clip.{container}", [stored] * 3, rotation_deg=rotation_deg)
     found = pictures(clip)
     assert len(found) == 3
+    assert all(difference(image, PERSON) < SAME for image in found)
+
+
+@pytest.mark.parametrize("rotation_deg", [90, 180, 270])
+def test_mark_within_the_stream_holds_until_the_next_key_frame(
+    tmp_path: Path, rotation_deg: int
+) -> None:
+    stored = np.ascontiguousarray(np.rot90(PERSON, -rotation_deg // 90))
+    clip = write_video(tmp_path / "clip.ts", [stored] * 6)
+    marked = mark_within_stream(clip, tmp_path / "marked.ts", rotation_deg)
+    upright = write_video(tmp_path / "upright.ts", [PERSON] * 6)
+    marked.write_bytes(marked.read_bytes() + upright.read_bytes())
+    found = pictures(marked)
+    assert len(found) >= 12
     assert all(difference(image, PERSON) < SAME for image in found)
 
 

@@ -27,15 +27,22 @@ SDP = (
 
 
 class RtspCamera:
-    """Serves the demo clip at `url`; the video is interleaved in the RTSP connection (TCP).
+    """Serves a clip at `url`; the video is interleaved in the RTSP connection (TCP).
 
-    The clip is sent as an MPEG transport stream, which OpenCV can write and RTP can carry. With
-    `login`, as `user:password`, the server requires Basic authentication.
+    The clip is sent as an MPEG transport stream, which OpenCV can write and RTP can carry. It is
+    the demo clip, or `clip`: its transport stream, and its duration in seconds. With `login`, as
+    `user:password`, the server requires Basic authentication.
     """
 
-    def __init__(self, folder: Path, port: int = 0, login: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int = 0,
+        clip: tuple[bytes, float] | None = None,
+        login: str = "",
+    ) -> None:
         self._expected = "Basic " + base64.b64encode(login.encode()).decode() if login else ""
-        self._stream, self._seconds = transport_stream(folder / "camera.ts")
+        self._stream, self._seconds = clip or transport_stream(folder / "camera.ts")
         self._stopped = threading.Event()
         self._clients: list[socket.socket] = []
         self._lock = threading.Lock()

@@ -9,6 +9,8 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.bitstream import BitStreamFilterContext
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from edge.common.arrays import Pixels
@@ -82,6 +84,41 @@ def write_video(
                 frame.pts, frame.time_base = round(at_s * 1000), Fraction(1, 1000)
                 output.mux(stream.encode(frame))
             output.mux(stream.encode(None))
+    return path
+
+
+def mark_within_stream(clip: Path, path: Path, rotation_deg: int) -> Path:
+    """Copy an H.264 video to `path`, with a mark in its key frames instead of in the container."""
+    with av.open(str(clip)) as source, av.open(str(path), "w") as output:
+        stream = output.add_stream_from_template(source.streams.video[0])
+        marks = BitStreamFilterContext(
+            f"h264_metadata=display_orientation=insert:rotate={rotation_deg}",
+            source.streams.video[0],
+            stream,
+        )
+        for packet in source.demux(video=0):
+            for marked in marks.filter(packet if packet.dts is not None else None):
+                marked.stream = stream
+                output.mux(marked)
+    return path
+
+
+def write_song(path: Path, cover: bytes) -> Path:
+    """Write a moment of silence, with the JPEG `cover`, as an MP3; return its path."""
+    with av.open(str(path), "w", format="mp3") as output:
+        sound = output.add_stream("mp3", rate=8000)
+        picture = _add_stream(output, "mjpeg", (120, 160), 1, "yuvj420p")
+        picture.disposition = Disposition.attached_pic
+        packet = av.Packet(cover)
+        packet.stream, packet.time_base = picture, Fraction(1)
+        packet.pts = packet.dts = 0
+        silence = av.AudioFrame(format="fltp", layout="mono", samples=1152)
+        silence.sample_rate = 8000
+        for plane in silence.planes:
+            plane.update(bytes(plane.buffer_size))
+        output.mux(packet)
+        output.mux(sound.encode(silence))
+        output.mux(sound.encode(None))
     return path
 
 

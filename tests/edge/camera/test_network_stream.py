@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.camera.network_stream import open_stream
+from edge.camera.source import AbsentError, Frame, SourceError
+from edge.camera.source_factory import open_source
+from edge.common.arrays import Pixels
+from edge.config.settings import CameraSettings
+from tests.support.camera.hostile_server import HostileServer
+from tests.support.camera.rtsp_server import RtspCamera
+from tests.support.footage.videos import write_video
+from tests.support.footage.visit_clip import BARE_S, frame_at
+
+PERSON = frame_at(BARE_S)
+LARGE = np.asarray(cv2.resize(PERSON, (640, 480)), np.uint8)
+#: Mean difference, of 255 levels, up to which two pictures count as the same.
+SAME = 6.0
+
+
+def shows(frame: Frame | None, expected: Pixels) -> bool:
+    if frame is None or frame.image_bgr.shape != expected.shape:
+        return False
+    return bool(np.abs(frame.image_bgr.astype(np.int16) - expected).mean() < SAME)
+
+
+def recorded(folder: Path, pixel_format: str = "yuv420p") -> bytes:
+    """Return two recordings of different sizes and pixel formats, joined to one."""
+    small = write_video(folder / "small.ts", [PERSON] * 10)
+    large = write_video(folder / "large.ts", [LARGE] * 10, pixel_format=pixel_format)
+    return small.read_bytes() + large.read_bytes()
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv444p"])
+def test_rtsp_camera_may_change_the_format_of_its_pictures(
+    tmp_path: Path, pixel_format: str
+) -> None:
+    with RtspCamera(tmp_path, clip=(recorded(tmp_path, pixel_format), 2.0)) as camera:
+        source = open_stream(camera.url, CameraSettings(source=camera.url, timeout_s=10.0))
+        changes, previous = 0, None
+        while changes < 3:  # the camera repeats the recordings
+            frame = source.read()
+            assert frame is not None
+            assert shows(frame, PERSON) or shows(frame, LARGE)
+            changes += previous is not None and frame.size_px != previous
+            previous = frame.size_px
+        source.close()
+
+
+def test_turned_stream_is_upright(tmp_path: Path) -> None:
+    stored = np.ascontiguousarray(np.rot90(PERSON, -1))
+    body = write_video(tmp_path / "clip.mkv", [stored] * 5, rotation_deg=90).read_bytes()
+    with HostileServer() as server:
+        server.answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        source = open_stream(server.url, CameraSettings(source=server.url, timeout_s=10.0))
+        assert all(shows(source.read(), PERSON) for _ in range(5))
+        with pytest.raises(SourceError, match="stopped delivering frames"):
+            source.read()
+        source.close()
+
+
+def test_unreachable_stream_is_absent_and_its_password_hidden() -> None:
+    address = "rtsp://me:secret@127.0.0.1:1/x"
+    with pytest.raises(AbsentError, match=r"no video stream at rtsp://127\.0\.0\.1:1/x") as caught:
+        open_source(CameraSettings(source=address, timeout_s=5))
+    assert "secret" not in str(caught.value)
