@@ -34,6 +34,9 @@ MAX_PIXELS = 8192 * 4096
 #: FFmpeg permits 1000 streams; PyAV reads one byte too far in memory for each that a file or camera
 #: adds while it is played (in 18.1).
 MAX_STREAMS = 32
+#: Threads that decode. Each further one would delay the pictures by one frame, which is much for a
+#: camera with few frames a second. By default FFmpeg uses one more than there are cores.
+THREADS = 2
 #: Streams that are no video but pictures about it, such as the cover of a film.
 ATTACHED_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
 #: What PyAV raises for input that FFmpeg refuses: FFmpegError, or the exception of the standard
@@ -80,8 +83,8 @@ class VideoDecoder:
                 if other is not self._stream:
                     other.discard = Discard.all  # HLS, for one, would fetch it all the same
             self._stream.codec_context.options = limits
-            # By default PyAV uses several cores only for pictures that consist of slices.
             self._stream.codec_context.thread_type = "AUTO"
+            self._stream.codec_context.thread_count = THREADS
         except (NoVideoError, *REFUSALS) as error:
             self._container.close()
             raise NoVideoError(_describe(error)) from None

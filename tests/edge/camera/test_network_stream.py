@@ -35,6 +35,7 @@ def recorded(folder: Path, pixel_format: str = "yuv420p") -> bytes:
     return small.read_bytes() + large.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv444p"])
 def test_rtsp_camera_may_change_the_format_of_its_pictures(
     tmp_path: Path, pixel_format: str

@@ -9,7 +9,7 @@ from edge.camera.frame_rate_limit import FrameRateLimit
 from edge.camera.recordings import PictureFolder, VideoFile
 from edge.camera.source import Frame, Source, SourceError
 from edge.common.paths import demo_clip
-from tests.support.footage.demo_frames import demo_frame
+from tests.support.footage.demo_frames import demo_frames
 from tests.support.footage.pictures import flat, write_clip, write_picture
 from tests.support.footage.videos import encode_jpeg, write_song, write_video
 
@@ -172,11 +172,12 @@ def test_complete_file_of_variable_rate_is_not_called_damaged(
     assert caplog.text == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "codec"), [("webm", "libvpx"), ("mkv", "libx264")])
 def test_truncated_file_of_variable_rate_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, suffix: str, codec: str
 ) -> None:
-    images = [demo_frame(n / 5) for n in range(len(VARIABLE_S))]
+    images = demo_frames(every=5, at_most=len(VARIABLE_S))
     clip = write_video(tmp_path / f"clip.{suffix}", images, VARIABLE_S, codec)
     whole = clip.read_bytes()
     clip.write_bytes(whole[: len(whole) // 2])
