@@ -14,13 +14,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from typing import cast
 
 import av
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
 from av.sidedata.sidedata import Type as SideData
-from av.stream import Discard, Disposition
+from av.stream import Discard, Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -140,9 +141,10 @@ class VideoDecoder:
             except REFUSALS:
                 self._packets = self._demux()  # an error ends the iterator, but not the connection
                 return False
-            # The packet after a damaged one may be whole.
-            with contextlib.suppress(*REFUSALS):
-                self._decoded.extend(packet.decode())
+            if packet.stream.index == self._stream.index:
+                # The packet after a damaged one may be whole.
+                with contextlib.suppress(*REFUSALS):
+                    self._decoded.extend(cast("list[VideoFrame]", packet.decode()))
             if self._timeout_s is not None and self._clock() - started_s > self._timeout_s:
                 break
         if not self._decoded:
@@ -172,8 +174,9 @@ class VideoDecoder:
         elif frame.key_frame:
             self._turn = UPRIGHT
 
-    def _demux(self) -> Iterator[Packet[VideoStream]]:
-        return self._container.demux(self._stream)
+    def _demux(self) -> Iterator[Packet[Stream]]:
+        # All streams, so that `grab` checks the time also while only sound arrives.
+        return self._container.demux()
 
     def release(self) -> None:
         """Close the file or the connection; a second call does nothing."""

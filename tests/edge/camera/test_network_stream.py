@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import threading
 from pathlib import Path
 
 import cv2
@@ -15,6 +17,7 @@ from tests.support.camera.hostile_server import HostileServer
 from tests.support.camera.rtsp_server import RtspCamera
 from tests.support.footage.videos import write_video
 from tests.support.footage.visit_clip import BARE_S, frame_at
+from tests.support.waiting import wait_until
 
 PERSON = frame_at(BARE_S)
 LARGE = np.asarray(cv2.resize(PERSON, (640, 480)), np.uint8)
@@ -49,6 +52,26 @@ def test_rtsp_camera_may_change_the_format_of_its_pictures(
             assert shows(frame, PERSON) or shows(frame, LARGE)
             changes += previous is not None and frame.size_px != previous
             previous = frame.size_px
+        source.close()
+
+
+@pytest.mark.slow
+def test_camera_that_sends_only_sound_is_lost_in_time(tmp_path: Path) -> None:
+    with RtspCamera(tmp_path, clip=(recorded(tmp_path), 2.0), sound=True) as camera:
+        settings = CameraSettings(source=camera.url, timeout_s=2.0)
+        source = open_stream(camera.url, settings)
+        assert source.read() is not None
+        camera.blind.set()
+        lost = threading.Event()
+
+        def read_to_the_end() -> None:
+            with contextlib.suppress(SourceError):
+                while source.read() is not None:
+                    pass
+            lost.set()
+
+        threading.Thread(target=read_to_the_end, daemon=True).start()
+        wait_until(lost.is_set, "the source is lost while sound arrives")
         source.close()
 
 

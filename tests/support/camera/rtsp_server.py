@@ -22,8 +22,11 @@ PAYLOAD_BYTES = 7 * 188
 PAYLOAD_TYPE, CLOCK_HZ = 33, 90_000
 SDP = (
     "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=door\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-    "m=video 0 RTP/AVP 33\r\na=rtpmap:33 MP2T/90000\r\n"
+    "m=video 0 RTP/AVP 33\r\na=rtpmap:33 MP2T/90000\r\na=control:0\r\n"
 )
+#: The description of a track of G.711 sound, and an RTP packet of it.
+SOUND_SDP = "m=audio 0 RTP/AVP 0\r\na=control:1\r\n"
+SOUND_PACKET = bytes([0x80, 0]) + bytes(10) + b"\xff" * 160
 
 
 class RtspCamera:
@@ -31,7 +34,8 @@ class RtspCamera:
 
     The clip is sent as an MPEG transport stream, which OpenCV can write and RTP can carry. It is
     the demo clip, or `clip`: its transport stream, and its duration in seconds. With `login`, as
-    `user:password`, the server requires Basic authentication.
+    `user:password`, the server requires Basic authentication. With `sound`, there is a second
+    track. While `blind` is set, only sound is sent.
     """
 
     def __init__(
@@ -40,8 +44,11 @@ class RtspCamera:
         port: int = 0,
         clip: tuple[bytes, float] | None = None,
         login: str = "",
+        sound: bool = False,
     ) -> None:
         self._expected = "Basic " + base64.b64encode(login.encode()).decode() if login else ""
+        self.blind = threading.Event()
+        self._sound = sound
         self._stream, self._seconds = clip or transport_stream(folder / "camera.ts")
         self._stopped = threading.Event()
         self._clients: list[socket.socket] = []
@@ -86,7 +93,8 @@ class RtspCamera:
         """Send the packets of the clip at the speed of the clip, again and again."""
         period_s = self._seconds * PAYLOAD_BYTES / len(self._stream)
         for packet in rtp_packets(self._stream, period_s):
-            framed = b"$\0" + len(packet).to_bytes(2, "big") + packet
+            framed = b"" if self.blind.is_set() else interleaved(0, packet)
+            framed += interleaved(2, SOUND_PACKET) if self._sound else b""
             with self._lock:
                 clients = list(self._clients)
             for client in clients:
@@ -114,12 +122,14 @@ class RtspCamera:
             elif method == "OPTIONS":
                 lines.append("Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER")
             elif method == "DESCRIBE":
-                body = SDP
+                body = SDP + SOUND_SDP if self._sound else SDP
                 lines += ["Content-Type: application/sdp", f"Content-Length: {len(body)}"]
             elif method == "SETUP" and "TCP" not in head:
                 code = "461 Unsupported Transport"  # after this reply, clients try TCP
             elif method == "SETUP":
-                lines.append("Transport: RTP/AVP/TCP;unicast;interleaved=0-1")
+                channels = re.search(r"interleaved=[0-9-]+", head)
+                assert channels is not None
+                lines.append(f"Transport: RTP/AVP/TCP;unicast;{channels[0]}")
             response = "\r\n".join([f"RTSP/1.0 {code}", *lines]) + "\r\n\r\n" + body
             request.wfile.write(response.encode())
             if method == "PLAY" and code == "200 OK":
@@ -127,6 +137,11 @@ class RtspCamera:
                     self._clients.append(request.connection)
             elif method == "TEARDOWN":
                 return
+
+
+def interleaved(channel: int, packet: bytes) -> bytes:
+    """Return `packet` as it is sent within the RTSP connection."""
+    return b"$" + bytes([channel]) + len(packet).to_bytes(2, "big") + packet
 
 
 def transport_stream(path: Path) -> tuple[bytes, float]:

@@ -136,6 +136,8 @@ def _add_stream(
     # Without B-frames and look-ahead, frames of a variable rate keep their times.
     if codec == "libx264":
         stream.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "18"}
+    if codec == "libvpx":
+        stream.options = {"deadline": "realtime", "cpu-used": "8"}
     if codec != "mjpeg":
         stream.codec_context.time_base = Fraction(1, 1000)
     return stream
