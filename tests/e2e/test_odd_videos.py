@@ -18,8 +18,9 @@ from tests.support.footage.pictures import flat
 from tests.support.footage.videos import encode_jpeg, write_mjpeg, write_video
 
 #: The first visitor of the demo clip stands there with a bare face during these frames.
-FIRST, LAST = 60, 105
+FIRST, LAST = 32, 110
 HALF = (LAST - FIRST) // 2
+LARGE = (1280, 960)
 
 
 @pytest.fixture(scope="module")
@@ -40,23 +41,30 @@ def jpegs(frames: list[Pixels], kind: str) -> list[bytes]:
 
 
 def change_of_subsampling(path: Path, visit: list[Pixels]) -> Path:
-    halves = jpegs(visit[:HALF], "422") + jpegs(visit[HALF:], "420")
+    large = scaled(visit, LARGE)
+    halves = jpegs(large[:HALF], "422") + jpegs(large[HALF:], "420")
     return write_mjpeg(path.with_suffix(".avi"), halves)
 
 
 def night_mode(path: Path, visit: list[Pixels]) -> Path:
-    halves = jpegs(visit[:HALF], "420") + jpegs(visit[HALF:], "grey")
+    large = scaled(visit, LARGE)
+    halves = jpegs(large[:HALF], "420") + jpegs(large[HALF:], "grey")
     return write_mjpeg(path.with_suffix(".avi"), halves)
 
 
 def larger_jpegs(path: Path, visit: list[Pixels]) -> Path:
-    frames = visit[:HALF] + scaled(visit[HALF:], (1280, 960))
+    frames = visit[:HALF] + scaled(visit[HALF:], LARGE)
+    return write_mjpeg(path.with_suffix(".avi"), jpegs(frames, "420"))
+
+
+def smaller_jpegs(path: Path, visit: list[Pixels]) -> Path:
+    frames = scaled(visit[:HALF], LARGE) + visit[HALF:]
     return write_mjpeg(path.with_suffix(".avi"), jpegs(frames, "420"))
 
 
 def joined_recordings(path: Path, visit: list[Pixels]) -> Path:
     first = write_video(path.with_suffix(".1.ts"), visit[:HALF])
-    second = write_video(path.with_suffix(".2.ts"), scaled(visit[HALF:], (1280, 960)))
+    second = write_video(path.with_suffix(".2.ts"), scaled(visit[HALF:], LARGE))
     path.write_bytes(first.read_bytes() + second.read_bytes())
     return path
 
@@ -82,6 +90,7 @@ def variable_rate(path: Path, visit: list[Pixels]) -> Path:
         change_of_subsampling,
         night_mode,
         larger_jpegs,
+        smaller_jpegs,
         joined_recordings,
         turned,
         thumbnail_first,

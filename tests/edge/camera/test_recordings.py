@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge.camera.frame_rate_limit import FrameRateLimit
@@ -11,7 +12,13 @@ from edge.camera.source import Frame, Source, SourceError
 from edge.common.paths import demo_clip
 from tests.support.footage.demo_frames import demo_frames
 from tests.support.footage.pictures import flat, write_clip, write_picture
-from tests.support.footage.videos import encode_jpeg, write_song, write_video
+from tests.support.footage.videos import (
+    JPEG_KINDS,
+    encode_jpeg,
+    write_mjpeg,
+    write_song,
+    write_video,
+)
 
 
 def all_frames(source: Source) -> list[Frame]:
@@ -189,3 +196,23 @@ def test_cover_of_a_song_is_no_video(tmp_path: Path) -> None:
     song = write_song(tmp_path / "song.mp3", encode_jpeg(flat(100)))
     with pytest.raises(SourceError, match="no readable video frame"):
         VideoFile(song)
+
+
+@pytest.mark.parametrize("after", [kind for kind in JPEG_KINDS if kind != "422"])
+def test_frames_keep_their_colours_when_the_subsampling_changes(tmp_path: Path, after: str) -> None:
+    image = np.full((240, 320, 3), (40, 90, 200), np.uint8)
+    jpegs = [encode_jpeg(image, kind) for kind in ("422",) * 5 + (after,) * 5]
+    frames = all_frames(VideoFile(write_mjpeg(tmp_path / "clip.avi", jpegs)))
+    grey = 0.114 * 40 + 0.587 * 90 + 0.299 * 200
+    changed = (grey,) * 3 if after == "grey" else (40, 90, 200)
+    for frame, colour in zip(frames, [(40, 90, 200)] * 5 + [changed] * 5, strict=True):
+        assert frame.image_bgr.mean(axis=(0, 1)) == pytest.approx(colour, abs=4.0)
+
+
+def test_frames_have_the_size_of_their_pictures(tmp_path: Path) -> None:
+    images = [flat(level, 120 * factor, 160 * factor) for level, factor in
+              ((50, 2), (100, 2), (150, 1), (200, 1), (90, 3))]  # fmt: skip
+    clip = write_mjpeg(tmp_path / "clip.avi", map(encode_jpeg, images))
+    for frame, image in zip(all_frames(VideoFile(clip)), images, strict=True):
+        assert frame.size_px == image.shape[:2]
+        assert frame.image_bgr.mean() == pytest.approx(image.mean(), abs=2.0)
