@@ -26,7 +26,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from edge.camera.display_matrix import UPRIGHT, turn_of
+from edge.camera.display_matrix import orientation_of
+from edge.camera.orientation import UNTURNED
 from edge.common.arrays import Pixels
 
 #: Largest picture that is decoded: 8K (7680 x 4320). As BGR it has 100 MB; the header of a damaged
@@ -93,7 +94,7 @@ class VideoDecoder:
         self._packets = self._demux()
         self._decoded: deque[VideoFrame] = deque()
         self._frame: VideoFrame | None = None
-        self._turn = UPRIGHT
+        self._orientation = UNTURNED
 
     @property
     def fps(self) -> float:
@@ -164,15 +165,15 @@ class VideoDecoder:
             image = self._reformatter.reformat(self._frame, format="bgr24", threads=1).to_ndarray()
         except REFUSALS:
             return None
-        return self._turn.apply(np.asarray(image, np.uint8))
+        return self._orientation.apply(np.asarray(image, np.uint8))
 
     def _follow_mark(self, frame: VideoFrame) -> None:
         """Follow the marks of the stream: H.264 may change them with each key frame."""
         mark = frame.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
         if mark is not None:
-            self._turn = turn_of(bytes(mark))
+            self._orientation = orientation_of(bytes(mark))
         elif frame.key_frame:
-            self._turn = UPRIGHT
+            self._orientation = UNTURNED
 
     def _demux(self) -> Iterator[Packet[Stream]]:
         # All streams, so that `grab` checks the time also while only sound arrives.

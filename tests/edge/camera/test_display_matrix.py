@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.camera.display_matrix import UPRIGHT, Turn, turn_of
+from edge.camera.display_matrix import orientation_of
+from edge.camera.orientation import UNTURNED
 from edge.common.arrays import Pixels
 
 ONE = 1 << 16
@@ -29,20 +30,17 @@ def matrix(a: int, b: int, c: int, d: int) -> bytes:
     ],
 )
 def test_marked_picture_is_turned_upright(mark: bytes, stored: Pixels) -> None:
-    upright = turn_of(mark).apply(np.ascontiguousarray(stored))
+    upright = orientation_of(mark).apply(np.ascontiguousarray(stored))
     assert np.array_equal(upright, UPRIGHT_IMAGE)
     assert upright.flags.c_contiguous
 
 
 @pytest.mark.parametrize("mark", [b"", b"\0" * 36, b"\xff" * 35])
 def test_mark_without_a_direction_has_no_effect(mark: bytes) -> None:
-    assert turn_of(mark) == UPRIGHT
+    assert orientation_of(mark) == UNTURNED
 
 
 def test_extreme_numbers_are_accepted() -> None:
     lowest = -(1 << 31)
-    assert turn_of(matrix(lowest, lowest, lowest, lowest)) == Turn(False, True, True)
-
-
-def test_upright_picture_is_not_copied() -> None:
-    assert UPRIGHT.apply(UPRIGHT_IMAGE) is UPRIGHT_IMAGE
+    mark = matrix(lowest, lowest, lowest, lowest)
+    assert np.array_equal(orientation_of(mark).apply(UPRIGHT_IMAGE), np.rot90(UPRIGHT_IMAGE, 2))
