@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import msgspec
 
+from edge.camera.controls.unsupported_controls import UnsupportedControls
 from edge.camera.orientation import Orientation
 from edge.camera.source import Frame, Source, is_picture
-from edge.camera.unsupported_controls import UnsupportedControls
 from edge.common.clock import local_minute
 from edge.config.settings import CameraSettings
 

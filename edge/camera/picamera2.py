@@ -17,8 +17,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edge.camera.controls.libcamera_controls import frame_rate, supported_values, with_resets
 from edge.camera.frame_rate_limit import FrameFilter, accept_all
-from edge.camera.libcamera_controls import frame_rate, supported_values, with_resets
 from edge.camera.orientation import UNTURNED, Orientation
 from edge.camera.source import AbsentError, Frame, SourceError
 from edge.config.camera_controls import CameraControls

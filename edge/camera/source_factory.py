@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from edge.camera.adjusted_source import AdjustedSource
+from edge.camera.controls.unsupported_controls import UnsupportedControls
 from edge.camera.frame_rate_limit import (
     BURST,
     FrameFilter,
@@ -21,7 +22,6 @@ from edge.camera.source_address import (
     picamera2_number,
 )
 from edge.camera.stream_address import DECODED_HINT, LOGIN_SCHEMES, parse_stream_address
-from edge.camera.unsupported_controls import UnsupportedControls
 from edge.common.errors import UserError
 from edge.common.paths import demo_clip, kind_of, user_path
 from edge.config.settings import CameraSettings
@@ -93,11 +93,11 @@ def _open_unturned(
         )
     kind = kind_of(path)
     if kind == "camera" or is_device(spec):
-        from edge.camera.opencv_live import open_v4l2
+        from edge.camera.video.opencv_live import open_v4l2
 
         return open_v4l2(path, settings, frame_filter)
-    from edge.camera.picture_list import is_picture_file
-    from edge.camera.recordings import PictureFolder, VideoFile
+    from edge.camera.pictures.picture_list import is_picture_file
+    from edge.camera.video.recordings import PictureFolder, VideoFile
 
     if kind == "folder" or is_picture_file(path):
         return PictureFolder(path, settings.fps, frame_filter)
@@ -112,7 +112,7 @@ def _exists(path: Path) -> bool:
 
 
 def _open_network_source(url: str, settings: CameraSettings, frame_filter: FrameFilter) -> Source:
-    from edge.camera.network_stream import open_stream
+    from edge.camera.video.network_stream import open_stream
 
     if url.partition("://")[0] not in LOGIN_SCHEMES:
         return open_stream(url, settings, frame_filter)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import cv2
 
-from edge.camera.image_files import read_image
 from edge.camera.orientation import Orientation
-from edge.camera.picture_list import list_pictures
+from edge.camera.pictures.image_files import read_image
+from edge.camera.pictures.picture_list import list_pictures
 from edge.classification.classifier import load_classifier
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError

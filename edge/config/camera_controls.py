@@ -1,7 +1,7 @@
 """The tables `[camera.controls]` and `[camera.night]`: what the camera itself is told, in the same
 units for all kinds of cameras.
 
-`edge.camera.control_table` says what each setting means to libcamera and to V4L2.
+`edge.camera.controls.control_table` says what each setting means to libcamera and to V4L2.
 """
 
 from __future__ import annotations

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edge.camera.controls.unsupported_controls import UnsupportedControls
 from edge.camera.every_frame import EveryFrame
 from edge.camera.feed import CameraFeed
 from edge.camera.frame_rate_limit import FrameRateBudget
 from edge.camera.source import Source
 from edge.camera.source_factory import frame_rate_limit, is_recorded, open_source
-from edge.camera.unsupported_controls import UnsupportedControls
 from edge.common.clock import UtcClock, monotonic_offset_s
 from edge.config.settings import Settings
 

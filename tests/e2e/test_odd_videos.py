@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera.recordings import VideoFile
+from edge.camera.video.recordings import VideoFile
 from edge.common.arrays import Pixels
 from edge.common.paths import demo_clip
 from tests.support.cli_process import mask_patrol

@@ -36,7 +36,7 @@ import msgspec  # noqa: E402
 import picamera2  # noqa: E402
 from picamera2.allocators import LibcameraAllocator  # noqa: E402
 
-from edge.camera import v4l2_device as v4l2  # noqa: E402
+from edge.camera.controls import v4l2_device as v4l2  # noqa: E402
 from edge.camera.orientation import Orientation  # noqa: E402
 from edge.camera.source import SourceError  # noqa: E402
 from edge.camera.source_factory import open_source  # noqa: E402

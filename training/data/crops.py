@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.camera.image_files import read_image
+from edge.camera.pictures.image_files import read_image
 from edge.classification.face_crop import crop_face, resize_crop
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError

@@ -16,8 +16,8 @@ import msgspec
 
 from edge.bench.alert_agreement import agreement, episodes
 from edge.bench.measure import one_opencv_thread
-from edge.camera.recordings import VideoFile
 from edge.camera.source import Frame
+from edge.camera.video.recordings import VideoFile
 from edge.classification.classifier import Classifier
 from edge.common.arrays import Box, Pixels
 from edge.common.clock import UtcClock

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bench.measure import one_opencv_thread
-from edge.camera.image_files import read_image
+from edge.camera.pictures.image_files import read_image
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UsageError, UserError
 from edge.detection.face_detector import Face, Finder

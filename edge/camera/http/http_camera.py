@@ -10,7 +10,7 @@ from edge.camera.http.client import HttpClient
 from edge.camera.http.errors import HttpError
 from edge.camera.http.picture_response import NO_PICTURE, PictureResponse
 from edge.camera.http.picture_scanner import EncodedPicture
-from edge.camera.image_files import decode_image
+from edge.camera.pictures.image_files import decode_image
 from edge.camera.source import AbsentError, Frame, SourceError
 from edge.camera.source_address import without_password
 from edge.camera.stream_address import StreamAddress

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import cv2
 
-from edge.camera.heif_images import load_libraries
-from edge.camera.image_files import decode_image
+from edge.camera.pictures.heif_images import load_libraries
+from edge.camera.pictures.image_files import decode_image
 from edge.classification.classifier import load_classifier
 from edge.common.errors import UserError
 from edge.config.settings import Settings

@@ -27,7 +27,7 @@ from typing import Any
 
 import msgspec
 
-from edge.camera.picture_formats import HEIF_FORMATS, PictureFormat, format_of, other_kind
+from edge.camera.pictures.picture_formats import HEIF_FORMATS, PictureFormat, format_of, other_kind
 from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.dashboard.picture_check.result import PictureResult

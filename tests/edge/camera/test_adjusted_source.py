@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from edge.camera.adjusted_source import AdjustedSource
+from edge.camera.controls.unsupported_controls import UnsupportedControls
 from edge.camera.orientation import Orientation
 from edge.camera.source import Frame
 from edge.camera.source_factory import open_source
-from edge.camera.unsupported_controls import UnsupportedControls
 from edge.common.arrays import Pixels
 from edge.config.camera_controls import CameraControls
 from edge.config.settings import CameraSettings, Rotation, Settings, change

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge.camera.every_frame import EveryFrame
-from edge.camera.recordings import VideoFile
 from edge.camera.source_factory import open_source
+from edge.camera.video.recordings import VideoFile
 from edge.config.settings import CameraSettings
 from tests.support.clock import Clock
 from tests.support.footage.pictures import write_clip

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.camera.feed import CameraFeed
-from edge.camera.recordings import PictureFolder, VideoFile
+from edge.camera.video.recordings import PictureFolder, VideoFile
 from edge.common.errors import UserError
 from tests.support.camera.fake_camera import (
     FEED_SETTINGS,

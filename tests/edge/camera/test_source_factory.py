@@ -6,10 +6,10 @@ from urllib.parse import unquote
 import pytest
 
 from edge.camera.frame_rate_limit import FrameRateBudget
-from edge.camera.recordings import PictureFolder, VideoFile
 from edge.camera.source import AbsentError, SourceError
 from edge.camera.source_address import display_address
 from edge.camera.source_factory import frame_rate_limit, is_recorded, open_source
+from edge.camera.video.recordings import PictureFolder, VideoFile
 from edge.config.settings import CameraSettings
 from tests.support.camera.rtsp_server import RtspCamera
 from tests.support.footage.pictures import write_clip, write_picture

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera.recordings import VideoFile
 from edge.camera.source import Frame
+from edge.camera.video.recordings import VideoFile
 from edge.common.arrays import Pixels
 from edge.common.paths import demo_clip
 from edge.detection.scene_cut import SceneCutDetector

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.camera.recordings import VideoFile
+from edge.camera.video.recordings import VideoFile
 from edge.classification.face_crop import crop_face
 from edge.common.arrays import Box, Pixels
 from edge.common.paths import demo_clip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge.camera.recordings import VideoFile
+from edge.camera.video.recordings import VideoFile
 from edge.common.arrays import Box, Pixels
 from edge.common.paths import demo_clip
 from edge.config.settings import DetectorSettings

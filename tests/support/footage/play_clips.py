@@ -19,8 +19,8 @@ from typing import Any
 os.environ["OPENCV_LOG_LEVEL"] = "SILENT"
 
 from edge.camera.every_frame import EveryFrame
-from edge.camera.recordings import VideoFile
 from edge.camera.source import SourceError, is_picture
+from edge.camera.video.recordings import VideoFile
 
 MAX_COLOURS = 20
 

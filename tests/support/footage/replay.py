@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge.camera.recordings import VideoFile
 from edge.camera.source import Frame
+from edge.camera.video.recordings import VideoFile
 from edge.classification.classifier import Classifier, Scores
 from edge.common.arrays import Box, Pixels
 from edge.common.clock import UtcClock

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge.camera.image_files import read_image
+from edge.camera.pictures.image_files import read_image
 from edge.common.arrays import Pixels
 from edge.detection.boxes import Bools, Corners, Floats, corners_of, sizes
 from edge.detection.point_grid import Detections, InputSize

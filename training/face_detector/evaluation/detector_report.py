@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.camera.image_files import read_image
+from edge.camera.pictures.image_files import read_image
 from edge.classification.face_crop import crop_face
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from edge.camera.image_files import read_image
+from edge.camera.pictures.image_files import read_image
 from edge.classification.classifier import Classifier
 from edge.classification.face_crop import crop_face
 from edge.classification.model_card import ALERT_LABEL

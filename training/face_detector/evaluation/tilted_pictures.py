@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.camera.image_files import read_image
+from edge.camera.pictures.image_files import read_image
 from edge.common.arrays import Pixels
 from edge.detection.point_grid import Detections
 from training.face_detector.evaluation.detection_metrics import FaceTruth

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.camera.image_files import read_image
+from edge.camera.pictures.image_files import read_image
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
 from training.data.layouts import CLASS_FOLDERS, normalised_name

@@ -6,7 +6,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from edge.camera.image_files import read_image
+from edge.camera.pictures.image_files import read_image
 from edge.common.errors import UserError
 from training.data.crops import CORRUPT_SHARE
 from training.face_detector.pictures.boxed_pictures import BoxedPicture

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.camera.image_files import read_image
+from edge.camera.pictures.image_files import read_image
 from edge.common.errors import UsageError, UserError
 from edge.common.text_files import EncodingError, read_text
 from training.data.layouts import SPLIT_FOLDERS, list_pictures, subfolders

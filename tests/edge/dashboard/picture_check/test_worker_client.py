@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from edge.camera.image_files import is_cut_off
+from edge.camera.pictures.image_files import is_cut_off
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.config.settings import Settings

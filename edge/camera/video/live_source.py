@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from edge.camera.controls.v4l2_controls import V4l2Controls
+from edge.camera.controls.v4l2_device import V4l2Device
 from edge.camera.frame_rate_limit import FrameFilter, accept_all
 from edge.camera.source import Frame, SourceError, is_picture
-from edge.camera.v4l2_controls import V4l2Controls
-from edge.camera.v4l2_device import V4l2Device
 from edge.common.arrays import Pixels
 from edge.config.settings import CameraSettings
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.camera.heif_images import INSTALL, heif_decoder
 from edge.camera.orientation import Orientation
-from edge.camera.picture_formats import HEIF_FORMATS, PictureFormat, format_of, other_kind
-from edge.camera.picture_header import jpeg_scan, read_header
+from edge.camera.pictures.heif_images import INSTALL, heif_decoder
+from edge.camera.pictures.picture_formats import HEIF_FORMATS, PictureFormat, format_of, other_kind
+from edge.camera.pictures.picture_header import jpeg_scan, read_header
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera.video_decoder import MAX_PIXELS, NoVideoError, VideoDecoder
+from edge.camera.video.video_decoder import MAX_PIXELS, NoVideoError, VideoDecoder
 from edge.common.arrays import Pixels
 from edge.common.paths import demo_clip
 from tests.support.footage.pictures import flat

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edge.camera.picture_formats import HEIF_FORMATS, PictureFormat
+from edge.camera.pictures.picture_formats import HEIF_FORMATS, PictureFormat
 from edge.common.arrays import Pixels
 
 INSTALL = "pip install 'mask-patrol[heic]'"

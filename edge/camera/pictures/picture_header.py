@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from edge.camera.picture_formats import PictureFormat, format_of
+from edge.camera.pictures.picture_formats import PictureFormat, format_of
 
 #: Markers of JPEG: start of frame in all codings, and start of scan, after which the pixels follow.
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera.network_stream import open_stream
 from edge.camera.source import AbsentError, Frame, SourceError
 from edge.camera.source_factory import open_source
+from edge.camera.video.network_stream import open_stream
 from edge.common.arrays import Pixels
 from edge.config.settings import CameraSettings
 from tests.support.camera.hostile_server import HostileServer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from edge.camera import v4l2_device as v4l2
-from edge.camera.v4l2_controls import V4l2Controls
-from edge.camera.v4l2_device import ControlRange
+from edge.camera.controls import v4l2_device as v4l2
+from edge.camera.controls.v4l2_controls import V4l2Controls
+from edge.camera.controls.v4l2_device import ControlRange
 from edge.config.camera_controls import CameraControls
 
 #: Ranges of a webcam.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edge.camera.control_table import (
+from edge.camera.controls.control_table import (
     EXPOSURE_NORMAL,
     FLICKER_OFF,
     HDR_OFF,

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera.live_source import LiveSource
-from edge.camera.opencv_live import V4l2Capture, open_v4l2
 from edge.camera.source import AbsentError, SourceError
 from edge.camera.source_factory import open_source
+from edge.camera.video.live_source import LiveSource
+from edge.camera.video.opencv_live import V4l2Capture, open_v4l2
 from edge.common.paths import user_path
 from edge.config.camera_controls import CameraControls
 from edge.config.settings import CameraSettings

@@ -6,7 +6,7 @@ import re
 import stat
 from pathlib import Path
 
-from edge.camera.picture_formats import PICTURE_SUFFIXES
+from edge.camera.pictures.picture_formats import PICTURE_SUFFIXES
 from edge.common.errors import UserError
 
 

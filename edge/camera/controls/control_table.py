@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge.camera import v4l2_device as v4l2
-from edge.camera.v4l2_device import ControlRange
+from edge.camera.controls import v4l2_device as v4l2
+from edge.camera.controls.v4l2_device import ControlRange
 
 #: `gain` and `lens_position` at the upper end of a range for which V4L2 defines no unit.
 MAX_GAIN, MAX_LENS_POSITION = 16.0, 10.0

@@ -6,10 +6,10 @@ import logging
 from pathlib import Path
 
 from edge.camera.frame_rate_limit import FrameFilter, accept_all
-from edge.camera.image_files import read_image
-from edge.camera.picture_list import is_picture_file, list_pictures
+from edge.camera.pictures.image_files import read_image
+from edge.camera.pictures.picture_list import is_picture_file, list_pictures
 from edge.camera.source import Frame, SourceError
-from edge.camera.video_decoder import NoVideoError, VideoDecoder
+from edge.camera.video.video_decoder import NoVideoError, VideoDecoder
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.common.paths import kind_of

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from edge.camera.frame_rate_limit import FrameRateLimit
-from edge.camera.recordings import PictureFolder, VideoFile
 from edge.camera.source import Frame, Source, SourceError
+from edge.camera.video.recordings import PictureFolder, VideoFile
 from edge.common.paths import demo_clip
 from tests.support.footage.demo_frames import demo_frames
 from tests.support.footage.pictures import flat, write_clip, write_picture

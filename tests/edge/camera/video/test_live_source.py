@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from edge.camera.frame_rate_limit import FrameRateLimit, accept_all
-from edge.camera.live_source import MAX_FAILED_READS, LiveSource
 from edge.camera.source import SourceError
+from edge.camera.video.live_source import MAX_FAILED_READS, LiveSource
 from edge.common.arrays import Pixels
 from tests.support.footage.pictures import flat
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from edge.camera.control_table import TABLE
+from edge.camera.controls.control_table import TABLE
 from edge.config.camera_controls import CameraControls
 
 

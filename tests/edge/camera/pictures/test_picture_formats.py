@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import pytest
 
-from edge.camera.picture_formats import format_of, other_kind
+from edge.camera.pictures.picture_formats import format_of, other_kind
 from tests.support.footage.pictures import flat
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge.camera.control_table import TABLE, Assignment
-from edge.camera.v4l2_device import ControlDevice
+from edge.camera.controls.control_table import TABLE, Assignment
+from edge.camera.controls.v4l2_device import ControlDevice
 from edge.config.camera_controls import CameraControls
 
 

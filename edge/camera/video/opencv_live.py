@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from edge.camera.frame_rate_limit import FrameFilter, accept_all
-from edge.camera.live_source import LiveSource
 from edge.camera.source import AbsentError, SourceError, is_picture
 from edge.camera.source_address import is_device
+from edge.camera.video.live_source import LiveSource
 from edge.common.arrays import Pixels
 from edge.config.settings import CameraSettings
 

@@ -26,8 +26,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from edge.camera.display_matrix import orientation_of
 from edge.camera.orientation import UNTURNED
+from edge.camera.video.display_matrix import orientation_of
 from edge.common.arrays import Pixels
 
 #: Largest picture that is decoded: 8K (7680 x 4320). As BGR it has 100 MB; the header of a damaged

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.camera.display_matrix import orientation_of
 from edge.camera.orientation import UNTURNED
+from edge.camera.video.display_matrix import orientation_of
 from edge.common.arrays import Pixels
 
 ONE = 1 << 16

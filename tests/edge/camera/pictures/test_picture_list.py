@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.camera.picture_list import list_pictures
+from edge.camera.pictures.picture_list import list_pictures
 from edge.common.errors import UserError
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from edge.camera.picture_header import PictureHeader, jpeg_scan, read_header
+from edge.camera.pictures.picture_header import PictureHeader, jpeg_scan, read_header
 from tests.support.footage.pictures import flat
 from tests.support.footage.turned_pictures import HEIC, encoded
 

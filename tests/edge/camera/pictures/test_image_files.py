@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera.image_files import MAX_FILE_BYTES, decode_image, is_cut_off, read_image
-from edge.camera.picture_formats import other_kind
+from edge.camera.pictures.image_files import MAX_FILE_BYTES, decode_image, is_cut_off, read_image
+from edge.camera.pictures.picture_formats import other_kind
 from edge.common.errors import UserError
 from tests.support.cli_process import environment, error_line
 from tests.support.footage.pictures import flat, frames_without_mask, write_picture

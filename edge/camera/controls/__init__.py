@@ -1,0 +1,1 @@
+"""Controls of cameras, such as exposure and gain: their names, and how each driver is told."""

@@ -1,0 +1,1 @@
+"""Pictures in files: their formats, headers and orientation, folders of them, and decoding."""

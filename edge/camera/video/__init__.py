@@ -1,0 +1,1 @@
+"""Video from files, network streams and V4L2 cameras."""
