@@ -13,6 +13,11 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+#: Folders in `/` with nothing that may be given to another user.
+SYSTEM_FOLDERS = ("bin", "boot", "dev", "etc", "lib", "proc", "sbin", "sys", "usr")
+#: Folders whose own folders belong to the system or to one user each, such as /var/lib.
+PARENTS_OF_SHARED = (["var"], ["home"], ["media"], ["run"])
+
 
 def access_problem(paths: Sequence[Path]) -> str | None:
     """Return why this account may not read and write one of `paths`, or create it.
@@ -26,8 +31,28 @@ def access_problem(paths: Sequence[Path]) -> str | None:
     for path in paths:
         folder = _nearest_folder(path)
         if folder is not None and not _allowed(folder, os.W_OK | os.X_OK):
-            return _folder_problem(folder)
+            return _folder_problem(folder, path.absolute().parent)
     return None
+
+
+def read_problem(path: Path) -> str | None:
+    """Return why this account may not read the file or folder `path`, or None if it may.
+
+    The reason names the file or folder that forbids it, and its owner. It proposes no change of
+    that owner, because files that are only read may belong to anyone. Raises nothing.
+    """
+    folder = _nearest_folder(path)
+    if folder is not None and not _allowed(folder, os.X_OK):
+        forbidding = folder
+    elif not _allowed(path, os.R_OK):
+        forbidding = path
+    else:
+        return None
+    return (
+        f"{forbidding} belongs to the user {_user(forbidding.stat().st_uid)}, and the user"
+        f" {_user(os.geteuid())} may not read it; copy what is needed to a folder that"
+        f" {_user(os.geteuid())} may read"
+    )
 
 
 def _file_problem(denied: list[Path]) -> str:
@@ -45,22 +70,35 @@ def _file_problem(denied: list[Path]) -> str:
     return f"{problem}; give it to {user}: sudo chown {user} {names}"
 
 
-def _folder_problem(folder: Path) -> str:
+def _folder_problem(folder: Path, wanted: Path) -> str:
+    """Return the problem with `folder`, where `wanted`, itself or a folder below it, is needed."""
     quoted = shlex.quote(str(folder))
     if folder.stat().st_uid == os.geteuid():
         return f"the mode of the folder {folder} forbids its owner to use it: chmod u+rwx {quoted}"
     user = _user(os.geteuid())
+    is_missing = folder != wanted and _allowed(folder, os.X_OK)
+    create = f"create {wanted}: sudo install -d -o {user} {shlex.quote(str(wanted))}"
     return (
         f"the folder {folder} belongs to the user {_user(folder.stat().st_uid)}, and the user"
-        f" {user} may not write to it; {_give_folder(folder, user)}"
+        f" {user} may not write to it; {create if is_missing else _give_folder(folder, user)}"
     )
 
 
 def _give_folder(folder: Path, user: str) -> str:
+    if _is_shared(folder):
+        return f"choose a place in a folder that belongs to {user}"
     return (
         f"if only Mask Patrol uses this folder, give it to {user}:"
         f" sudo chown -R {user} {shlex.quote(str(folder))}"
     )
+
+
+def _is_shared(folder: Path) -> bool:
+    """Return whether `folder` belongs to the system or is a home, so that its files must keep their
+    owners.
+    """
+    _, *names = folder.absolute().parts
+    return len(names) <= 1 or names[0] in SYSTEM_FOLDERS or names[:-1] in PARENTS_OF_SHARED
 
 
 def _is_file(path: Path) -> bool:

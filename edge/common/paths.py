@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge.common.errors import UserError
-from edge.common.file_access import access_problem
+from edge.common.file_access import read_problem
 
 PACKAGE = Path(__file__).resolve().parents[1]
 #: Name of the daemon's status file in its RuntimeDirectory, and seconds between two updates.
@@ -67,7 +67,7 @@ def kind_of(path: Path) -> str:
     except FileNotFoundError:
         return "missing"
     except OSError as error:
-        reason = access_problem([path]) or error.strerror
+        reason = read_problem(path) or error.strerror
         raise UserError(f"cannot open {path}: {reason}") from None
     if stat.S_ISDIR(mode):
         return "folder"

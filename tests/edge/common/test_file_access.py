@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.common.file_access import access_problem
+from edge.common.file_access import access_problem, read_problem
 from edge.outbox.outbox import Outbox
 
 OTHER_ACCOUNT = 65534
@@ -57,6 +57,61 @@ def test_outbox_of_another_user(tmp_path: Path, folder_mode: int, named: str, fi
     assert f"the user {user} may not" in done.stdout
     assert done.stdout.strip().endswith(fix.format(**values))
     assert "disk I/O error" not in done.stdout + done.stderr
+
+
+# Prints the problems as another user, of reading and of writing each path.
+ACCESS_AS_OTHER = """
+import os, pwd, sys
+from pathlib import Path
+from edge.common.file_access import access_problem, read_problem
+os.setgroups([])
+os.setresgid(*[65534] * 3)
+os.setresuid(*[65534] * 3)
+for path in map(Path, sys.argv[1:]):
+    print(read_problem(path), access_problem([path]), sep="\\n")
+"""
+
+
+def problems_of_other(*paths: Path) -> list[str]:
+    command = [sys.executable, "-c", ACCESS_AS_OTHER, *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@as_root
+def test_no_folder_of_the_system_is_given_away(tmp_path: Path) -> None:
+    # Each of these folders exists on every Linux system, and the other account may not write there.
+    for name in ("/", "/var/lib", "/usr/local", "/etc", "/home", "/opt", "/root"):
+        _, problem = problems_of_other(Path(name) / "outbox.sqlite3")
+        assert f"the folder {name} belongs to the user root" in problem
+        assert "chown" not in problem
+        assert "choose a place in a folder that belongs to" in problem
+
+
+@as_root
+def test_missing_folder_is_created_and_not_the_one_above_it_given_away() -> None:
+    user = pwd.getpwuid(OTHER_ACCOUNT).pw_name
+    _, problem = problems_of_other(Path("/var/lib/it's missing/a/outbox.sqlite3"))
+    assert "chown" not in problem
+    assert problem.endswith(f"""sudo install -d -o {user} '/var/lib/it'"'"'s missing/a'""")
+
+
+@as_root
+def test_file_that_may_not_be_read_keeps_its_owner(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    closed.chmod(0o700)
+    (closed / "clip.mp4").touch()
+    secret = tmp_path / "secret.toml"
+    secret.touch(0o600)
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    inside, _, file, _ = problems_of_other(closed / "clip.mp4", secret)
+    assert inside.startswith(f"{closed} belongs to the user root, and the user ")
+    assert file.startswith(f"{secret} belongs to the user root, and the user ")
+    assert "chown" not in inside + file
+    assert read_problem(secret) is None
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may use all files")
