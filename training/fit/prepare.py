@@ -118,6 +118,18 @@ def _check_validation(held_out: HeldOut, labels: tuple[str, ...]) -> None:
         )
 
 
+def _check_trained(sources: list[Source], labels: tuple[str, ...]) -> None:
+    missing = [label for label in labels if not any(source.faces[label] for source in sources)]
+    if missing:
+        copies = sum(source.left_out_as_copies for source in sources)
+        raise UserError(
+            f"no face of {', '.join(missing)} is left to train on: all of them are unreadable or"
+            " too small, --limit left them out, or they are near-duplicates of validation and test"
+            f" pictures, of which {copies} were left out: train on other pictures than those that"
+            " the model is measured on"
+        )
+
+
 def prepare_beside(
     datasets: list[DataSet],
     kept_back: HeldOut,
@@ -125,10 +137,14 @@ def prepare_beside(
     labels: tuple[str, ...],
     no_face: Path | None = None,
 ) -> Prepared:
-    """Read the train splits, without near-duplicates of the pictures in `kept_back`."""
+    """Read the train splits, without near-duplicates of the pictures in `kept_back`.
+
+    Raises UserError if no face of a label is left.
+    """
     parts = [
         _read_training_split(data, config, labels, kept_back.fingerprints) for data in datasets
     ]
+    _check_trained([source for _, source in parts], labels)
     if no_face is not None:
         parts.append(_read_no_face(no_face, config, labels))
     training = _concatenate([part for part, _ in parts], _mask_transfer(parts, config, labels))

@@ -34,6 +34,15 @@ def test_near_duplicates_of_held_out_are_left_out(tmp_path: Path) -> None:
     assert after.sources[0].pictures == before.sources[0].pictures + 2
 
 
+def test_train_split_of_copies_alone_is_refused(tmp_path: Path) -> None:
+    root = datasets.kaggle(tmp_path / "tiny", 4)
+    for label in ("WithMask", "WithoutMask"):
+        shutil.rmtree(root / "Train" / label)
+        shutil.copytree(root / "Test" / label, root / "Train" / label)
+    with pytest.raises(UserError, match=r"no face of mask, no_mask is left to train on.* 8 were"):
+        prepared(root)
+
+
 @pytest.mark.parametrize("balance", [0.0, 0.5, 1.0])
 def test_balance_sets_weight_of_rare_label(tmp_path: Path, balance: float) -> None:
     root = datasets.kaggle(tmp_path / "tiny", 12)
