@@ -19,6 +19,7 @@ from typing import Any
 from edge.common.arrays import Box
 from edge.common.errors import UsageError
 from edge.common.text_files import EncodingError, read_text
+from training.data.coordinates import finite
 
 FILE_NAME = "boxes.jsonl"
 PICTURES = "images"
@@ -60,7 +61,7 @@ def read_lines(root: Path) -> Iterator[BoxesLine]:
             continue
         try:
             yield _picture(root, number, json.loads(line))
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, KeyError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise line_error(root, number, reason) from None
 
@@ -70,18 +71,24 @@ def line_error(root: Path, number: int, reason: str) -> UsageError:
     return UsageError(f"{root / FILE_NAME}, line {number}: {reason}")
 
 
-def _picture(root: Path, number: int, entry: dict[str, Any]) -> BoxesLine:
-    path = root / PICTURES / entry["file"]
+def _picture(root: Path, number: int, entry: Any) -> BoxesLine:
+    if not isinstance(entry, dict):
+        raise ValueError("expected a JSON object")
+    path = root / PICTURES / str(entry["file"])
     if not path.is_file():
         raise ValueError(f"there is no picture {path}")
-    size = (int(entry["width"]), int(entry["height"]))
-    boxes = tuple(_box(each) for each in entry["boxes"])
+    size = (int(finite(entry["width"])), int(finite(entry["height"])))
+    if not isinstance(entry["boxes"], list):
+        raise ValueError("expected a list of boxes")
+    boxes = tuple(map(_box, entry["boxes"]))
     source = str(entry.get("set", root.resolve().name))
     return BoxesLine(path, size, boxes, source, number, entry)
 
 
-def _box(entry: list[Any]) -> tuple[str, Box]:
-    x, y, w, h = (float(value) for value in entry[:4])
-    if not (w > 0 and h > 0):  # also rejects NaN
+def _box(entry: Any) -> tuple[str, Box]:
+    if not isinstance(entry, list) or len(entry) < 5:
+        raise ValueError(f"expected [x, y, width, height, class], not {str(entry)[:60]}")
+    x, y, w, h = map(finite, entry[:4])
+    if not (w > 0 and h > 0):
         raise ValueError(f"the box {entry[:4]} has no area")
     return str(entry[4]), (x, y, w, h)

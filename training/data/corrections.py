@@ -33,18 +33,21 @@ Corrections = Mapping[Key, str]
 
 
 def read_corrections(path: Path) -> Corrections:
-    """Return the corrections in a CSV file with the columns `COLUMNS`.
+    """Return the corrections in a CSV file with the columns `COLUMNS` and commas or semicolons.
 
     Raises UsageError naming the file and the first line that is invalid.
     """
     try:
         text = read_text(path)
     except (OSError, EncodingError) as error:
-        raise UsageError(f"the corrections {path} cannot be read: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"the labels in {path} cannot be read: {reason}") from None
+    # Spreadsheets of countries with a decimal comma write semicolons.
+    delimiter = ";" if text.startswith(f"{COLUMNS[0]};") else ","
     try:
-        return _parse(path, csv.reader(io.StringIO(text)))
+        return _parse(path, csv.reader(io.StringIO(text), delimiter=delimiter))
     except csv.Error as error:
-        raise UsageError(f"the corrections {path} are not a CSV file: {error}") from None
+        raise UsageError(f"{path} is not a CSV file: {error}") from None
 
 
 def _parse(path: Path, rows: Any) -> Corrections:

@@ -9,7 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from edge.common.errors import UsageError
+from edge.common.errors import UsageError, UserError
+from edge.common.file_access import access_problem
 from training.data.boxes_jsonl import FILE_NAME, PICTURES, BoxesLine, is_jsonl, read_lines
 from training.data.corrections import LEAVE_OUT, Corrections, read_corrections
 from training.data.layouts import normalised_name
@@ -66,10 +67,14 @@ def run_label(options: argparse.Namespace) -> int:
     entries = [_labelled(line, labels, counts) for line in lines]
     if not counts:
         raise UsageError(f"{options.labels} lists no face of {options.data}: are these its labels?")
-    options.out.mkdir(parents=True)
     text = "".join(f"{json.dumps(entry)}\n" for entry in entries)
-    (options.out / FILE_NAME).write_text(text, encoding="utf-8")
-    (options.out / PICTURES).symlink_to((options.data / PICTURES).resolve())
+    try:
+        options.out.mkdir(parents=True)
+        (options.out / FILE_NAME).write_text(text, encoding="utf-8")
+        (options.out / PICTURES).symlink_to((options.data / PICTURES).resolve())
+    except OSError as error:
+        reason = access_problem([options.out]) or error.strerror
+        raise UserError(f"{options.out} cannot be written: {reason}") from None
     found = ", ".join(f"{count} {label}" for label, count in sorted(counts.items()))
     missing = len(labels) - sum(counts.values())
     note = f"; {missing} lines of {options.labels} match no face" if missing else ""

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 from edge.common.arrays import Box
 from edge.common.errors import UsageError
 from edge.common.text_files import decode_text
+from training.data.coordinates import finite
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +95,8 @@ def _text(element: ElementTree.Element, path: str) -> str:
 
 def _box(element: ElementTree.Element) -> Box:
     x0, y0, x1, y1 = (
-        float(_text(element, f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")
+        finite(_text(element, f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")
     )
-    if not (x1 > x0 and y1 > y0):  # also rejects "nan"
+    if not (x1 > x0 and y1 > y0):
         raise ValueError(f"the box {x0:g},{y0:g} to {x1:g},{y1:g} has no area")
     return x0, y0, x1 - x0, y1 - y0

@@ -56,6 +56,12 @@ def test_faces_are_relabelled_or_left_out(tmp_path: Path) -> None:
     assert unused_corrections([done], found) == [("with_mask/a.jpg", None, None)]
 
 
+def test_spreadsheet_with_semicolons_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "excel.csv"
+    path.write_bytes(b"\xef\xbb\xbfpicture;x;y;label\r\nimages/a,b.jpg;10;20;mask\r\n")
+    assert read_corrections(path) == {("images/a,b.jpg", 10, 20): "mask"}
+
+
 def test_label_that_model_lacks_leaves_face_out(tmp_path: Path) -> None:
     found = read_corrections(file_of(tmp_path, "images/a.jpg,10,20,incorrect_mask\n"))
     assert len(apply_corrections(data_set(Split.TRAIN), found, LABELS[2]).samples) == 4
@@ -127,5 +133,5 @@ def test_file_of_a_windows_editor_is_read(tmp_path: Path) -> None:
     expected = read_corrections(path)
     assert read_corrections(save_with_mark(path)) == expected
     path.write_bytes(path.read_bytes().decode("utf-8-sig").encode("utf-16"))
-    with pytest.raises(UsageError, match=r"corrections .* UTF-16: save it as UTF-8"):
+    with pytest.raises(UsageError, match=r"labels in .* UTF-16: save it as UTF-8"):
         read_corrections(path)

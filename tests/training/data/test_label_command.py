@@ -24,7 +24,7 @@ def faces(tmp_path: Path) -> Path:
 
 
 def _label(faces: Path, out: Path, rows: str) -> int:
-    table = out.parent / "labels.csv"
+    table = faces.parent / "labels.csv"
     table.write_text(f"picture,x,y,label\n{rows}")
     return main(["label", "--data", str(faces), "--labels", str(table), "--out", str(out)])
 
@@ -80,6 +80,17 @@ def test_existing_folder_and_missing_boxes_are_named(
     assert "exists already" in capsys.readouterr().err
     assert _label(tmp_path, tmp_path / "out", "images/a.png,20,31,mask\n") == 2
     assert "there is no boxes.jsonl" in capsys.readouterr().err
+
+
+def test_place_that_cannot_be_written_and_missing_labels_are_named(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert _label(faces, tmp_path / "file" / "out", "images/a.png,20,31,mask\n") != 0
+    assert "out cannot be written: Not a directory" in capsys.readouterr().err
+    options = ["--data", str(faces), "--labels", str(tmp_path / "no.csv"), "--out", "out"]
+    assert main(["label", *options]) == 2
+    assert capsys.readouterr().err.endswith("no.csv cannot be read: No such file or directory\n")
 
 
 def test_boxes_without_labels_are_refused_with_the_command_that_helps(

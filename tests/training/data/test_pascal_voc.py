@@ -21,6 +21,10 @@ TWO, THREE = LABELS[2], LABELS[3]
         ("<annotation><object>", "cannot be read"),
         ("<annotation><object><name>with_mask</name></object></annotation>", "bndbox"),
         (f"<annotation>{datasets.OBJECT.format('with_mask', 9, 9, 9, 20)}</annotation>", "no area"),
+        (
+            f"<annotation>{datasets.OBJECT.format('mask', 9, 9, float('inf'), 20)}</annotation>",
+            "'inf' is not a finite number",
+        ),
     ],
 )
 def test_broken_annotation_is_named(tmp_path: Path, annotation: str, message: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from edge.common.errors import UsageError
 from edge.common.text_files import read_text
+from training.data.coordinates import finite
 from training.data.layouts import SPLIT_FOLDERS
 from training.data.splits import Split, split_of
 from training.face_detector.pictures.boxed_pictures import (
@@ -62,7 +63,7 @@ def _pictures(root: Path, file: Path, content: dict[str, Any]) -> Iterator[Boxed
     published = _published_split(file)
     for image in content["images"]:
         path = _find(root, file, image["file_name"])
-        size = (int(image["width"]), int(image["height"]))
+        size = (int(finite(image["width"])), int(finite(image["height"])))
         split = published or split_of(path.name)
         labelled = tuple(boxes.get(image["id"], ()))
         yield BoxedPicture(path, size, labelled, root.resolve().name, split)
@@ -85,7 +86,7 @@ def _kinds(file: Path, categories: list[dict[str, Any]]) -> Kinds:
 
 
 def _box(annotation: dict[str, Any], kind: BoxKind, label: str | None) -> LabelledBox:
-    x, y, w, h = (float(value) for value in annotation["bbox"])
+    x, y, w, h = map(finite, annotation["bbox"])
     if not (w > 0 and h > 0):
         raise ValueError(f"the box of annotation {annotation.get('id')} has no area")
     return LabelledBox((x, y, w, h), BoxKind.IGNORE if annotation.get("iscrowd") else kind, label)

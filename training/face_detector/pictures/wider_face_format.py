@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge.common.errors import UsageError
 from edge.common.text_files import EncodingError, read_text
+from training.data.coordinates import finite
 from training.data.splits import Split, split_of
 from training.face_detector.pictures.boxed_pictures import BoxedPicture, BoxKind, LabelledBox
 
@@ -75,7 +76,7 @@ class _Lines:
     def boxes(self) -> tuple[LabelledBox, ...]:
         """Return the boxes of the picture whose name was read last."""
         text = self._next()
-        if not text.isdigit():
+        if not text.isdecimal():
             raise self._error(f"expected the number of faces, not {text!r}")
         count = int(text)
         found = [self._box() for _ in range(max(1, count))]
@@ -84,7 +85,7 @@ class _Lines:
     def _box(self) -> LabelledBox | None:
         text = self._next()
         try:
-            values = [int(float(value)) for value in text.split()]
+            values = [int(finite(value)) for value in text.split()]
             x, y, w, h = values[:4]
         except ValueError:
             raise self._error(f"expected x, y, width, height and marks, not {text!r}") from None

@@ -14,6 +14,7 @@ from pathlib import Path
 from edge.camera.pictures.image_files import read_image
 from edge.common.errors import UsageError, UserError
 from edge.common.text_files import EncodingError, read_text
+from training.data.coordinates import finite
 from training.data.layouts import SPLIT_FOLDERS, list_pictures, subfolders
 from training.data.progress import with_progress
 from training.data.splits import Split, split_of
@@ -76,7 +77,7 @@ def _boxes(file: Path, size: tuple[int, int], kinds: Kinds) -> Iterator[Labelled
         if not line.strip():
             continue
         try:
-            index, x, y, w, h = (float(value) for value in line.split()[:5])
+            index, x, y, w, h = map(finite, line.split()[:5])
         except ValueError:
             raise UsageError(
                 f"{file}, line {number}: expected a class number, centre x, centre y, width and"

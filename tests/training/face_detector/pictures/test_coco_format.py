@@ -72,6 +72,14 @@ def test_published_split_is_kept(tmp_path: Path, name: str, split: Split) -> Non
             {"annotations": [{"id": 8, "image_id": 7, "category_id": 1, "bbox": [1, 1, 0, 1]}]},
             "the box of annotation 8 has no area",
         ),
+        (
+            {"annotations": [{"image_id": 7, "category_id": 1, "bbox": [float("nan"), 1, 1, 1]}]},
+            "'nan' is not a finite number",
+        ),
+        (
+            {"images": [{"id": 7, "file_name": "a.png", "width": float("inf"), "height": 1}]},
+            "'inf' is not a finite number",
+        ),
     ],
 )
 def test_invalid_file_is_named(tmp_path: Path, change: dict[str, Any], message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,18 @@ def test_boxes_and_set_are_read(tmp_path: Path) -> None:
         (json.dumps({**GOOD, "file": "b.png", "boxes": []}), "line 2: there is no picture"),
         (json.dumps({**GOOD, "boxes": [[1, 2, 0, 4, "face"]]}), "line 2: the box .* has no area"),
         (json.dumps({**GOOD, "boxes": [[1, 2, 3, 4, "cat"]]}), "line 2: the class 'cat'"),
-        (json.dumps({**GOOD, "boxes": [[1, 2]]}), "line 2: "),
-        (json.dumps({**GOOD, "boxes": [[1, 2, 3, 4]]}), "line 2: "),
-        (json.dumps([]), "line 2: "),
+        (json.dumps({**GOOD, "boxes": [[1, 2]]}), r"line 2: expected \[x, y, width, height, class"),
+        (json.dumps({**GOOD, "boxes": [[1, 2, 3, 4]]}), r"line 2: expected \[x, y"),
+        (json.dumps({**GOOD, "boxes": [5]}), r"line 2: expected \[x, y"),
+        (json.dumps({**GOOD, "boxes": 5}), "line 2: expected a list of boxes"),
+        (json.dumps({**GOOD, "file": 5, "boxes": []}), "line 2: there is no picture"),
+        (json.dumps({**GOOD, "width": math.inf, "boxes": []}), "line 2: 'inf' is not a finite"),
+        (json.dumps({**GOOD, "boxes": [[math.inf, 2, 3, 4, "face"]]}), "line 2: 'inf' is not a"),
+        (json.dumps({**GOOD, "boxes": [[1, math.nan, 3, 4, "face"]]}), "line 2: 'nan' is not a"),
+        (json.dumps({**GOOD, "boxes": [[10**400, 2, 3, 4, "face"]]}), "line 2: '1000000"),
+        (json.dumps({**GOOD, "boxes": [["a", 2, 3, 4, "face"]]}), "line 2: 'a' is not a finite"),
+        (json.dumps([]), "line 2: expected a JSON object"),
+        ("null", "line 2: expected a JSON object"),
     ],
 )
 def test_invalid_line_is_named(tmp_path: Path, line: str, message: str) -> None:

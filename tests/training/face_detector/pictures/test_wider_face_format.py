@@ -54,7 +54,9 @@ def test_both_lists_are_read(tmp_path: Path) -> None:
     ("train", "message"),
     [
         ("0--Parade/a.png\nmany\n", "line 2: expected the number of faces, not 'many'"),
+        ("0--Parade/a.png\n²\n", "line 2: expected the number of faces, not '²'"),
         ("0--Parade/a.png\n1\n1 2 x 4\n", "line 3: expected x, y, width"),
+        ("0--Parade/a.png\n1\n1 2 inf 4\n", "line 3: expected x, y, width"),
         ("0--Parade/a.png\n2\n1 2 3 4 0 0 0 0 0 0\n", "line 3: the list ends"),
         ("0--Parade/z.png\n1\n1 2 3 4 0 0 0 0 0 0\n", "line 3: there is no picture"),
     ],

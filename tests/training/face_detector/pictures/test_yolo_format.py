@@ -56,6 +56,8 @@ def test_split_folder_is_kept(tmp_path: Path) -> None:
     ("lines", "message"),
     [
         (LINE + "0 0.5 0.5\n", "line 2: expected a class number"),
+        ("nan 0.5 0.5 0.25 0.5\n", "line 1: expected a class number"),
+        ("inf 0.5 0.5 0.25 0.5\n", "line 1: expected a class number"),
         ("0 60 30 40 60\n", "line 1: the box .* is not in fractions"),
         ("5 0.5 0.5 0.25 0.5\n", "line 1: the class number 5 has no name"),
     ],
