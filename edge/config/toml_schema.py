@@ -6,6 +6,7 @@ import difflib
 import json
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -23,9 +24,15 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A table of a TOML file, or the whole file."""
 
 
-#: Quotation marks into which word processors and telephones change straight ones.
-_TYPOGRAPHIC_QUOTES = re.compile("[\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb]")
-_NO_BREAK_SPACE = "\u00a0"
+#: Quotation marks that people take for straight ones, or into which programs change them.
+_OTHER_QUOTES = re.compile("[\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u00b4`\uff02\uff07]")
+_DECIMAL_COMMA = re.compile(r"=\s*[-+]?\d+,\d+\s*(#|$)")
+#: Characters that are invisible or look like a space, as pages of the web and editors insert them:
+#: no-break and other spaces, zero-width characters, separators of lines, byte-order marks, and the
+#: end of a file of DOS.
+_INVISIBLE = re.compile(
+    "[\u00a0\u00ad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff\x1a]"
+)
 SectionT = TypeVar("SectionT", bound=Section)
 
 
@@ -61,10 +68,15 @@ def _syntax_hint(text: str, message: str) -> str:
     """Return the remedy if the line that `message` names has a mistake that editors cause."""
     place = re.search(r"at line (\d+)", message)
     line = text.split("\n")[int(place[1]) - 1] if place else ""
-    if _TYPOGRAPHIC_QUOTES.search(line):
+    if _OTHER_QUOTES.search(line):
         return "; use straight quotation marks"
-    if _NO_BREAK_SPACE in line:
-        return "; replace the no-break space in it, which looks like a space"
+    if found := _INVISIBLE.search(line):
+        return (
+            f"; delete or replace the character U+{ord(found[0]):04X} in this line, which is"
+            " invisible or looks like a space"
+        )
+    if _DECIMAL_COMMA.search(line):
+        return "; write numbers with a decimal point"
     if re.search(r'"[^"]*\\', line):
         return "; write paths with / or in single quotation marks, because \\ has a meaning in TOML"
     return ""
@@ -141,8 +153,11 @@ def _wrong_values(raw: dict[str, Any], section: type, prefix: str) -> Iterator[s
             choices = _choices(type_) if message.startswith(INVALID_CHOICE) else ""
             yield f"`{name}`: {message[0].lower()}{message[1:]}{choices}"
         else:
-            if _has_null(value):
-                yield f"`{prefix}{key}`: text with a null character, which no setting can contain"
+            if found := _control_character(value):
+                yield (
+                    f"`{prefix}{key}`: text with the control character U+{ord(found):04X}, which"
+                    " no setting can contain; write paths with / or in single quotation marks"
+                )
 
 
 def _choices(type_: Any) -> str:
@@ -158,14 +173,15 @@ def _choices(type_: Any) -> str:
     return f"; expected {', '.join(map(json.dumps, values))}" if values else ""
 
 
-def _has_null(value: Any) -> bool:
-    """Return whether `value` contains text with a null character.
+def _control_character(value: Any) -> str:
+    """Return the first control character of the text or the texts in `value`, empty if none.
 
-    The system takes such a text neither as a path nor as a host name.
+    A path of Windows such as "C:\\new" contains them unintentionally, and the system takes a null
+    character neither in a path nor in a host name.
     """
     if isinstance(value, str):
-        return "\0" in value
-    return isinstance(value, list) and any(map(_has_null, value))
+        return next((char for char in value if unicodedata.category(char) == "Cc"), "")
+    return next(filter(None, map(_control_character, value)), "") if isinstance(value, list) else ""
 
 
 def _wrong_section(raw: dict[str, Any], section: type, name: str) -> Iterator[str]:

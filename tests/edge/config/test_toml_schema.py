@@ -89,13 +89,14 @@ def test_error_message_begins_with_the_setting() -> None:
     assert format_error(caught.value) == "`lamp.watts`: expected `int`, got `str`"
 
 
-def test_null_character_is_refused_in_each_text(tmp_path: Path) -> None:
-    """The system refuses paths and host names with a null character with a ValueError."""
+def test_control_character_is_refused_in_each_text(tmp_path: Path) -> None:
+    """A path of Windows contains them unintentionally, and the system refuses null characters."""
     with pytest.raises(UsageError) as caught:
-        load(tmp_path, "address = 'x\\u0000'\n[lamp]\ncolour = '\\u0000'\n".replace("'", '"'))
+        load(tmp_path, "address = 'D:\\new'\n[lamp]\ncolour = '\\u0000'\n".replace("'", '"'))
     assert [line.partition(": ")[2] for line in str(caught.value).splitlines()] == [
-        f"`{name}`: text with a null character, which no setting can contain"
-        for name in ("address", "lamp.colour")
+        f"`{name}`: text with the control character U+{code}, which no setting can contain;"
+        " write paths with / or in single quotation marks"
+        for name, code in (("address", "000A"), ("lamp.colour", "0000"))
     ]
 
 
@@ -132,7 +133,12 @@ def test_other_encoding_is_named(tmp_path: Path, encoding: str, name: str) -> No
         ("address = \u201cx\u201d", "use straight quotation marks"),
         ("[lamp]\ncolour = \u2018x\u2019", "use straight quotation marks"),
         ('address = "C:\\Users\\me"', "write paths with / or in single quotation marks"),
-        ("address\u00a0= 'x'", "replace the no-break space"),
+        ("address = `x`", "use straight quotation marks"),
+        ("address\u00a0= 'x'", r"the character U\+00A0 in this line, which is invisible"),
+        ("\u200baddress = 'x'", r"the character U\+200B in this line"),
+        ("\ufeff\ufeffaddress = 'x'", r"the character U\+FEFF in this line"),
+        ("address = 'x'\n\x1a", r"the character U\+001A in this line"),
+        ("address = 'x'\n[lamp]\nwatts = 7,5", "write numbers with a decimal point"),
         ('address = "C:\\me"', "write paths with / or in single quotation marks"),
     ],
 )
