@@ -209,7 +209,7 @@ clean: ## Remove the virtual environment and all build products
 	rm -rf $(VENV) .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # $(call RUN_ONLY,VARIABLE) refuses options in `args` that select the folder of a run: RUN does.
-RUN_ONLY = for arg in "$${args[@]}"; do case "$${arg}" in --run-folder*|--out*) \
+RUN_ONLY = for arg in "$${args[@]}"; do case "$${arg}" in --ru*|--o*) \
 	echo "make $@: give the folder of the run in RUN, not $${arg%%=*} in $(1)" >&2; exit 2;; esac; done
 
 define LINT
@@ -258,7 +258,7 @@ CARD = $(SYSTEMD_PYTHON) -m sdcard
 PIP = $(SYSTEMD_PYTHON) -m bundle.pip_install
 
 # $(call writable,PATH) ends the recipe if a file cannot be written, and says why.
-writable = test -w $(1) || { echo "make: $$PWD/$(1) cannot be written by $$(id -un): it belongs to $$(stat -c %U $(1)), or the file system is read-only; use a copy of your own, or: sudo chown -R $$(id -un) '$$PWD'" >&2; exit 1; }
+writable = test -w $(1) || { echo "make: $$PWD/$(1) cannot be written by $$(id -un): it belongs to $$(stat -c %U $(1)), or the file system is read-only; use a copy of your own, or: sudo chown -R $$(id -un) $$(printf %q "$$PWD")" >&2; exit 1; }
 
 # All targets share one virtual environment. Sets of packages are installed on demand, each with a stamp file.
 # picamera2 comes only from apt: the virtual environment needs access to system packages.

@@ -175,7 +175,7 @@ def test_defaults(folder: Path) -> None:
 
 
 def test_folder_of_a_run_is_given_in_run(folder: Path) -> None:
-    for option in ("--run-folder r", "--out=models/mask.keras"):
+    for option in ("--run-folder r", "--run=r", "--out=models/mask.keras", "--ou r"):
         done = make(folder, "train", "DATA=x", f"TRAIN_ARGS={option}")
         assert done.returncode == 2
         assert b"make train: give the folder of the run in RUN" in done.stderr
