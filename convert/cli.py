@@ -11,6 +11,7 @@ from convert.classifier.parity import GATE
 from convert.network.ranges import ranges_path
 from convert.network.variants import INT8, SHIPPED_DETECTORS, VARIANTS
 from edge.common.errors import UserError
+from edge.common.file_access import write_problem
 
 ALL = "all"
 EPILOG = (
@@ -21,13 +22,18 @@ EPILOG = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Convert one model; a UserError becomes one line on standard error."""
+    """Convert one model; a UserError or an OSError about a file is one line on standard error."""
     options = _parser().parse_args(arguments)
     try:
         _convert(options)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except OSError as error:
+        if error.filename is None:  # not about a file
+            raise
+        sys.stderr.write(f"cannot use {error.filename}: {write_problem(error)}\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("stopped; nothing is written\n")
         return 130

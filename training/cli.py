@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from edge.common.errors import UserError
+from edge.common.file_access import write_problem
 from training.adoption.adopt_command import add_adopt_options
 from training.data.fetch import add_dataset_options
 from training.data.label_command import add_label_options
@@ -79,7 +80,7 @@ COMMANDS = (
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    A UserError is printed as one line on standard error.
+    A UserError, or an OSError about a file, is printed as one line on standard error.
     """
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -88,6 +89,11 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except OSError as error:
+        if error.filename is None:  # not about a file
+            raise
+        sys.stderr.write(f"cannot use {error.filename}: {write_problem(error)}\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write(getattr(options, "interrupted", "stopped") + "\n")
         return 130

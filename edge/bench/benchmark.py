@@ -34,6 +34,7 @@ from edge.bench.startup import start_figures
 from edge.bench.text_report import as_json, as_text
 from edge.bench.threads import thread_figures
 from edge.common.errors import UserError
+from edge.common.file_access import write_problem
 from edge.common.terminal import Terminal
 from edge.config.settings import Settings, change
 
@@ -247,7 +248,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}") from None
+        raise UserError(f"cannot write to {folder}: {write_problem(error)}") from None
 
 
 def _write(result: Result, folder: Path, screen: Terminal) -> None:
@@ -259,5 +260,5 @@ def _write(result: Result, folder: Path, screen: Terminal) -> None:
         except UserError as error:
             screen.show(str(error))
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}") from None
+        raise UserError(f"cannot write to {folder}: {write_problem(error)}") from None
     screen.show(f"written: {', '.join(map(str, written))}")

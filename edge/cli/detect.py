@@ -16,6 +16,7 @@ from edge.camera.pictures.picture_list import list_pictures
 from edge.classification.classifier import load_classifier
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
+from edge.common.file_access import write_problem
 from edge.common.paths import kind_of
 from edge.config.settings import Settings
 from edge.detection.annotate import LABEL_TEXT, annotated
@@ -114,7 +115,7 @@ class _AnnotatedCopies:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"cannot create the folder {folder}: {error.strerror}") from None
+            raise UsageError(f"cannot create the folder {folder}: {write_problem(error)}") from None
 
     def write(self, original: Path, picture: Pixels) -> None:
         suffix = original.suffix.lower()
@@ -130,4 +131,4 @@ class _AnnotatedCopies:
         try:
             target.write_bytes(code.tobytes())
         except OSError as error:
-            raise UserError(f"cannot write {target}: {error.strerror}") from None
+            raise UserError(f"cannot write {target}: {write_problem(error)}") from None

@@ -55,6 +55,15 @@ def read_problem(path: Path) -> str | None:
     )
 
 
+def write_problem(error: OSError) -> str:
+    """Return why a file could not be written, where `error` was raised: as `access_problem` if the
+    permissions forbid it, else what the system says.
+    """
+    named = error.filename
+    denied = access_problem([Path(os.fsdecode(named))]) if isinstance(named, str | bytes) else None
+    return denied or error.strerror or str(error)
+
+
 def _file_problem(denied: list[Path]) -> str:
     first = denied[0]
     names = " ".join(shlex.quote(str(path)) for path in denied)

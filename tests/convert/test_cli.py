@@ -25,3 +25,12 @@ def test_error_becomes_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[st
         "",
         f"the Keras model {model} does not exist; `make train` and `make adopt` make one\n",
     )
+
+
+def test_place_that_cannot_be_written_becomes_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "m.tflite"
+    assert main(["--model", "models/mask.keras", "--out", str(out)]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == f"cannot use {out.parent}: File exists"

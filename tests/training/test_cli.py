@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.support.training import datasets
 from training.cli import main
 
 pytestmark = pytest.mark.timeout(600)
@@ -27,3 +30,14 @@ def test_user_error_is_one_line(
     error = capsys.readouterr().err
     assert len(error.strip().splitlines()) == 1
     assert message in error
+
+
+def test_place_that_cannot_be_written_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = datasets.kaggle(tmp_path / "tiny", 4)
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / "cross"
+    assert main(["cross", "--data", str(data), "--steps", "1", "--out", str(place)]) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"cannot use {place}/tiny-0: Not a directory"

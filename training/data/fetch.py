@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.common.errors import UsageError, UserError
+from edge.common.file_access import write_problem
 from training.data.catalogue import PUBLIC_DATA_SETS, PublicDataSet, catalogue_lines
 from training.data.datasets import LABELS, read_dataset
 
@@ -82,7 +83,7 @@ def fetch(data: PublicDataSet, out: Path, timeout_s: float = STALL_TIMEOUT_S) ->
         _download(data, out, partial, timeout_s)
         partial.rename(folder)
     except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror}") from None
+        raise UserError(f"{folder} cannot be written: {write_problem(error)}") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return f"{folder}: {_contents(data, out)}; licence: {data.licence}"

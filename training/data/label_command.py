@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.common.errors import UsageError, UserError
-from edge.common.file_access import access_problem
+from edge.common.file_access import write_problem
 from training.data.boxes_jsonl import FILE_NAME, PICTURES, BoxesLine, is_jsonl, read_lines
 from training.data.corrections import LEAVE_OUT, Corrections, read_corrections
 from training.data.layouts import normalised_name
@@ -73,8 +73,7 @@ def run_label(options: argparse.Namespace) -> int:
         (options.out / FILE_NAME).write_text(text, encoding="utf-8")
         (options.out / PICTURES).symlink_to((options.data / PICTURES).resolve())
     except OSError as error:
-        reason = access_problem([options.out]) or error.strerror
-        raise UserError(f"{options.out} cannot be written: {reason}") from None
+        raise UserError(f"{options.out} cannot be written: {write_problem(error)}") from None
     found = ", ".join(f"{count} {label}" for label, count in sorted(counts.items()))
     missing = len(labels) - sum(counts.values())
     note = f"; {missing} lines of {options.labels} match no face" if missing else ""

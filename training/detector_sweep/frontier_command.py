@@ -18,6 +18,7 @@ import msgspec
 
 from edge.classification.classifier import Classifier
 from edge.common.errors import UsageError, UserError
+from edge.common.file_access import write_problem
 from edge.common.paths import demo_clip, shipped_model
 from edge.common.text_files import read_text
 from edge.config.settings import CameraSettings
@@ -320,7 +321,7 @@ def _check_writable(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+        raise UsageError(f"cannot write {path}: {write_problem(error)}") from None
     if path.is_dir() or not os.access(path.parent, os.W_OK):
         raise UsageError(f"cannot write {path}: it is a folder, or its folder is not writable")
 
@@ -329,7 +330,7 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
+        raise UserError(f"cannot write {path}: {write_problem(error)}") from None
 
 
 def _print(heading: str, lines: Iterable[str]) -> None:

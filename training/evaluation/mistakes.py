@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
+from edge.common.file_access import write_problem
 from training.common.contact_sheet import contact_sheet
 from training.common.metrics import Ints
 from training.data.crops import evaluation_crop, read_picture
@@ -48,7 +49,7 @@ def make_ignored_folder(folder: Path) -> None:
             folder.mkdir(parents=True)
             (folder / ".gitignore").write_text("*\n")
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}") from None
+        raise UserError(f"cannot write to {folder}: {write_problem(error)}") from None
 
 
 def write_mistakes(folder: Path, predictions: Predictions) -> list[Path]:
@@ -69,7 +70,7 @@ def write_mistakes(folder: Path, predictions: Predictions) -> list[Path]:
         listed.write_text("\n".join(_lines(known, order)) + "\n")
         return [listed, *_sheets(folder, known, order[: MAX_SHEETS * FACES_PER_SHEET])]
     except OSError as error:
-        raise UserError(f"cannot write the mistakes to {folder}: {error.strerror}") from None
+        raise UserError(f"cannot write the mistakes to {folder}: {write_problem(error)}") from None
 
 
 def most_confident_mistakes(predictions: Predictions) -> Ints:

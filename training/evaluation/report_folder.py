@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge.classification.model_card import ALERT_LABEL
 from edge.common.errors import UserError
+from edge.common.file_access import write_problem
 from edge.inference.model_file import digest
 from training.common.intervals import Estimate
 from training.evaluation.evaluate import EvaluationResult, pool_results
@@ -45,7 +46,7 @@ def write_report_folder(folder: Path, model: Path, results: Sequence[EvaluationR
         (folder / "evaluation.json").write_text(json.dumps(content, indent=1) + "\n")
         report.write_text("\n".join(_report(model, each, plots)) + "\n")
     except OSError as error:
-        raise UserError(f"cannot write the report to {folder}: {error.strerror}") from None
+        raise UserError(f"cannot write the report to {folder}: {write_problem(error)}") from None
     return report
 
 

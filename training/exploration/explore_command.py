@@ -14,6 +14,7 @@ import numpy as np
 
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
+from edge.common.file_access import write_problem
 from training.common.contact_sheet import contact_sheet
 from training.data.command_options import (
     add_classes_option,
@@ -93,7 +94,7 @@ def _make_private_folder(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         (out / ".gitignore").write_text("*\n")
     except OSError as error:
-        raise UserError(f"cannot write to {out}: {error.strerror}") from None
+        raise UserError(f"cannot write to {out}: {write_problem(error)}") from None
 
 
 def _separability_rows(all_stats: list[DataSetStats]) -> list[tuple[str, dict[str, float]]]:

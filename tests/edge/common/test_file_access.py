@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.common.file_access import access_problem, read_problem
+from edge.common.file_access import access_problem, read_problem, write_problem
 from edge.outbox.outbox import Outbox
 
 OTHER_ACCOUNT = 65534
@@ -112,6 +112,23 @@ def test_file_that_may_not_be_read_keeps_its_owner(tmp_path: Path) -> None:
     assert file.startswith(f"{secret} belongs to the user root, and the user ")
     assert "chown" not in inside + file
     assert read_problem(secret) is None
+
+
+@as_root
+def test_failed_write_names_the_owner(tmp_path: Path) -> None:
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    program = ACCESS_AS_OTHER.replace("import access_problem, read_problem", "import write_problem")
+    program = program[: program.index("for path in map")] + (
+        "try:\n    Path(sys.argv[1]).mkdir(parents=True)\n"
+        "except OSError as error:\n    print(write_problem(error))\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "runs")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(f"the folder {tmp_path} belongs to the user root"), done
+    assert write_problem(FileNotFoundError(2, "No such file or directory", b"/none")) == (
+        "No such file or directory"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may use all files")

@@ -14,6 +14,7 @@ from edge.camera.pictures.image_files import read_image
 from edge.classification.face_crop import crop_face
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
+from edge.common.file_access import write_problem
 from edge.detection.boxes import box_of, sizes
 from training.common.contact_sheet import contact_sheet
 from training.common.intervals import Estimate
@@ -181,7 +182,7 @@ def write_misses(
     try:
         path.write_bytes(code.tobytes())
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
+        raise UserError(f"cannot write {path}: {write_problem(error)}") from None
 
 
 def _crop(each: EvaluationPicture, face: int) -> Pixels:

@@ -14,6 +14,7 @@ import msgspec
 
 from edge.classification.classifier import Classifier
 from edge.common.errors import UsageError, UserError
+from edge.common.file_access import write_problem
 from edge.common.paths import shipped_model
 from edge.config.settings import DetectorSettings, Settings, change
 from edge.detection.load_detector import load_detector
@@ -162,6 +163,6 @@ def _write_crops(folder: Path, readings: Sequence[PhotographReadings]) -> None:
                 inside.mkdir(exist_ok=True)
                 path.write_bytes(cv2.imencode(".jpg", reading.surroundings)[1].tobytes())
             except OSError as error:
-                raise UserError(f"cannot write to {folder}: {error.strerror}") from None
+                raise UserError(f"cannot write to {folder}: {write_problem(error)}") from None
             count += 1
     log.info("wrote %d boxes without a face to %s", count, folder)

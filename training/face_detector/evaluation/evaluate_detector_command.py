@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge.common.errors import UsageError, UserError
+from edge.common.file_access import write_problem
 from edge.detection.point_grid import Detections
 from edge.inference.interpreter import RUNTIMES
 from training.data.command_options import positive_float, positive_int
@@ -204,5 +205,5 @@ def _write(folder: Path, evaluations: Sequence[DetectorEvaluation]) -> None:
         (folder / "evaluation.json").write_text(json.dumps(record, indent=1) + "\n")
         write_plots(folder, evaluations)
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}") from None
+        raise UserError(f"cannot write to {folder}: {write_problem(error)}") from None
     log.info("wrote %s", folder)
