@@ -37,13 +37,15 @@ def test_killed_dashboard_stores_each_event_once(tmp_path: Path, times: int) -> 
 
     visitors = threading.Thread(target=visits)
     visitors.start()
-    for _ in range(times):
-        goal = len(sent) + chance.randrange(5, 60)
-        wait_until(lambda goal=goal: len(sent) >= goal, "visits")  # type: ignore[misc]
-        assert dashboard.stop(signal.SIGKILL) == -signal.SIGKILL
-        dashboard.start()
-    done.set()
-    visitors.join()
+    try:
+        for _ in range(times):
+            goal = len(sent) + chance.randrange(5, 60)
+            wait_until(lambda goal=goal: len(sent) >= goal, "visits")  # type: ignore[misc]
+            assert dashboard.stop(signal.SIGKILL) == -signal.SIGKILL
+            dashboard.start()
+    finally:  # a thread that continued would keep pytest from ending
+        done.set()
+        visitors.join()
     device.close()
     engine = open_database(database)
 
