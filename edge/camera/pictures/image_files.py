@@ -17,7 +17,8 @@ from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 
 #: The largest picture that is decoded: telephones take up to 108 megapixels, and few take 200.
-#: Decoding takes 6 bytes for each pixel, 9 for a progressive JPEG, and 12 for AVIF.
+#: Decoding takes 6 bytes for each pixel, 9 for a progressive JPEG, and 12 for AVIF and for a TIFF
+#: with 16 bits.
 MAX_PIXELS = 128_000_000
 #: The largest file that is read; a BMP or TIFF of `MAX_PIXELS` without compression is smaller.
 MAX_FILE_BYTES = 512 * 1024 * 1024
