@@ -113,10 +113,15 @@ def load_start(path: Path | None, config: TrainConfig, labels: tuple[str, ...]) 
     net = net_of(start)
     if net == config.net:
         return start
-    if net is None or not can_grow(net, config.net):
+    if net is not None and not can_grow(net, config.net):
         raise UserError(
-            f"the model to start from, {path}, is neither a --net {config.net} model nor a smaller"
-            " one that can be grown into such a model"
+            f"the model to start from, {path}, is a --net {net} model, which cannot start a --net"
+            f" {config.net} one: give --net {net}"
+        )
+    if net is None:
+        raise UserError(
+            f"the model to start from, {path}, has the layers of no --net of `python -m training"
+            " train`"
         )
     log.info("grew the --net %s model %s into a --net %s model", net, path, config.net)
     return grow(start, net, config.net, config.seed)

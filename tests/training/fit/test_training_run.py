@@ -83,4 +83,4 @@ def test_run_starts_from_other_models_weights(
     assert float(alike.stdout) > 0.999, alike.stderr
     code, error = train(three_class_data, out, *classes, "--net", "large")
     assert (code, "Traceback" in error) == (1, False)
-    assert "is neither a --net large model nor a smaller one" in error
+    assert "is a --net small model, which cannot start a --net large one: give --net small" in error
