@@ -43,7 +43,7 @@ class VideoFile:
             )
         # The absolute path, because FFmpeg takes the part of a name before a colon for a protocol.
         try:
-            self._decoder = VideoDecoder(f"file:{path.resolve()}")
+            self._decoder = VideoDecoder(f"file:{path.absolute()}")
         except NoVideoError:
             raise self._unreadable(path) from None
         self._first: Pixels | None = None

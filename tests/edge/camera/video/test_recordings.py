@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,14 @@ def test_files_of_macos_are_not_frames(tmp_path: Path) -> None:
 def test_file_name_may_contain_a_colon(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "08:15:03.mp4", [10, 20])
     assert len(all_frames(VideoFile(clip))) == 2
+
+
+def test_video_may_come_through_a_pipe(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "clip.mkv", [flat(level) for level in (50, 100, 150)])
+    with subprocess.Popen(["cat", clip], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        frames = all_frames(VideoFile(Path(f"/dev/fd/{writer.stdout.fileno()}")))
+    assert [round(float(frame.image_bgr.mean()), -1) for frame in frames] == [50, 100, 150]
 
 
 @pytest.mark.slow
