@@ -26,7 +26,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from edge.camera.orientation import UNTURNED
+from edge.camera.orientation import UNTURNED, Orientation
 from edge.camera.video.display_matrix import orientation_of
 from edge.common.arrays import Pixels
 
@@ -47,7 +47,10 @@ REFUSALS = (av.error.FFmpegError, ValueError, ArithmeticError, LookupError, Memo
 
 
 class NoVideoError(Exception):
-    """There is no video that can be decoded; the text is FFmpeg's reason."""
+    """There is no video that can be decoded.
+
+    The text is FFmpeg's reason, without the address; the cause is what PyAV raised, if it was that.
+    """
 
 
 class VideoDecoder:
@@ -78,7 +81,7 @@ class VideoDecoder:
                 address, options=options, metadata_errors="replace", timeout=timeout_s
             )
         except REFUSALS as error:
-            raise NoVideoError(_describe(error)) from None
+            raise NoVideoError(_describe(error)) from error
         try:
             self._stream = _main_stream(self._container)
             for other in self._container.streams:
@@ -89,7 +92,7 @@ class VideoDecoder:
             self._stream.codec_context.thread_count = THREADS
         except (NoVideoError, *REFUSALS) as error:
             self._container.close()
-            raise NoVideoError(_describe(error)) from None
+            raise NoVideoError(_describe(error)) from error
         self._reformatter = VideoReformatter()
         self._packets = self._demux()
         self._decoded: deque[VideoFrame] = deque()
@@ -169,9 +172,9 @@ class VideoDecoder:
 
     def _follow_mark(self, frame: VideoFrame) -> None:
         """Follow the marks of the stream: H.264 may change them with each key frame."""
-        mark = frame.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
+        mark = _mark_of(frame)
         if mark is not None:
-            self._orientation = orientation_of(bytes(mark))
+            self._orientation = mark
         elif frame.key_frame:
             self._orientation = UNTURNED
 
@@ -206,6 +209,18 @@ def _is_video(stream: VideoStream) -> bool:
     context = stream.codec_context
     is_attached = bool(stream.disposition & ATTACHED_PICTURES)
     return not is_attached and context is not None and context.is_decoder
+
+
+def _mark_of(frame: VideoFrame) -> Orientation | None:
+    """Return how the mark of `frame` says to turn it; None if it has no mark."""
+    try:
+        mark = frame.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
+    except ValueError:
+        # PyAV returns nothing if one of the data is of a kind that it does not know (in 18.1): EXIF
+        # in the pictures of an MJPEG, or the display of a stereoscopic video. The angle is
+        # counterclockwise, and says nothing of a mirror.
+        return Orientation(round(-frame.rotation / 90) % 4) if frame.rotation else None
+    return None if mark is None else orientation_of(bytes(mark))
 
 
 def _seconds(stamp: int, time_base: Fraction | None) -> float:

@@ -10,6 +10,7 @@ from edge.camera.video.video_decoder import MAX_PIXELS, NoVideoError, VideoDecod
 from edge.common.arrays import Pixels
 from edge.common.paths import demo_clip
 from tests.support.footage.pictures import flat
+from tests.support.footage.turned_pictures import encoded, turned
 from tests.support.footage.videos import (
     JPEG_KINDS,
     encode_jpeg,
@@ -111,6 +112,16 @@ def test_mark_within_the_stream_holds_until_the_next_key_frame(
     found = pictures(marked)
     assert len(found) >= 12
     assert all(difference(image, PERSON) < SAME for image in found)
+
+
+@pytest.mark.parametrize("orientation", [0, 1, 3, 6, 8])
+def test_pictures_of_an_mjpeg_are_turned_by_their_exif_data(
+    tmp_path: Path, orientation: int
+) -> None:
+    jpegs = [encoded("jpeg", orientation), encoded("jpeg", 1), encoded("jpeg", orientation)]
+    found = pictures(write_mjpeg(tmp_path / "clip.avi", jpegs))
+    expected = [turned(orientation), turned(1), turned(orientation)]
+    assert all(difference(*pair) < SAME for pair in zip(found, expected, strict=True))
 
 
 def test_thumbnails_are_ignored(tmp_path: Path) -> None:
