@@ -97,7 +97,7 @@ class Pipeline:
         """Process `frame` and return its events; frames must come in the order of their times."""
         self.frames += 1
         now_s, size_px = frame.captured_at_s, frame.size_px
-        if self._spacing.update(now_s, self._settings.tracker.leave_after_s):
+        if self._spacing.update(now_s, self._settings.tracker, self._settings.events):
             log.warning("%s", self.warning or "frames come often enough again")
         self._follow_size(size_px)
         with self._times.measure("detect"):
