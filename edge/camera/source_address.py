@@ -9,10 +9,15 @@ from edge.config.settings import CameraSettings
 
 HIDDEN = "***"
 #: Parameter names that cameras use for passwords, also as the end of a longer name such as
-#: `access_token`. Such parameters occur in the path as well:
+#: `access_token` or `loginpas`. Such parameters occur in the path as well:
 #: `rtsp://cam/user=me&password=…&channel=1`.
-_KEY = r"((?:pass|passwd|password|pwd|pw|token|key|auth|secret)=)"
+_KEY = (
+    r"((?:pass?|passwd?|password|passwort|passphrase|passcode|pwd|pswd?|pw|(?<![\w.-])p|token|key"
+    r"|auth|authorization|secret|creds?|credentials?|sig|signature|session(?:_?id)?|sid)\d?=)"
+)
 #: A value ends where the next parameter begins; it may contain a slash, a space and a semicolon.
+#: What may be a user name and a password without a host: the port is no number.
+_NO_HOST = re.compile(r"([^/?#@:\[\]]*):(?!\d*(?:[/?#]|\Z))(?![0-9A-Fa-f:]*:)[^@]*")
 _SECRET = re.compile(_KEY + r"((?:(?![&;][\w.-]+=).)*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -28,16 +33,19 @@ def without_password(spec: str) -> str:
     """Return `spec`, as users write the source, without passwords.
 
     In an address, everything before the last @ is removed, and the value of each parameter whose
-    name denotes a password is replaced by asterisks.
+    name denotes a password is replaced by asterisks. So is everything behind a user name if the
+    address has no host.
     """
     if lacks_scheme(spec):
-        return HIDDEN + spec[spec.rindex("@") :]
+        return _SECRET.sub(_hide_value, HIDDEN + spec[spec.rindex("@") :] if "@" in spec else spec)
     scheme, separator, rest = spec.strip().partition("://")
     if not separator:
         return spec
     scheme = scheme.rpartition("@")[2]
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
         scheme = HIDDEN
+    if found := _NO_HOST.fullmatch(rest):
+        return f"{scheme}://{found[1]}:{HIDDEN}"
     path, mark, query = rest.partition("?")
     hidden = _SECRET.sub(_hide_value, path) + mark + _SECRET.sub(_hide_value, query)
     if not host_is_ip_address(rest):  # else each @ belongs to the path or the query
@@ -46,12 +54,13 @@ def without_password(spec: str) -> str:
 
 
 def lacks_scheme(spec: str) -> bool:
-    """Return whether `spec` looks like an address with a login, but without `rtsp://` or the like.
+    """Return whether `spec` looks like an address with a password, but without a scheme.
 
     It may still be the name of a file.
     """
     is_path = spec.startswith(("/", ".", "~")) and not spec.startswith("//")
-    return not is_path and "://" not in spec and re.search(":.*@", spec, re.DOTALL) is not None
+    has_password = re.search(":.*@", spec, re.DOTALL) or _SECRET.search(spec)
+    return not is_path and "://" not in spec and has_password is not None
 
 
 def full_spec(source: str) -> str:

@@ -381,7 +381,7 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
 def _hide_password(options: argparse.Namespace) -> None:
     """Hide the password in --source from `ps`, where every user could read it."""
     source = getattr(options, "source", None) or ""
-    if "@" not in source and "=" not in source:
+    if ":" not in source and "=" not in source:
         return
     from edge.camera.source_address import without_password
     from edge.common.process_arguments import replace_in_arguments

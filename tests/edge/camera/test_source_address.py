@@ -17,7 +17,27 @@ from edge.config.settings import CameraSettings
 #: nowhere else in an address.
 SECRETS = st.text("QXZ@:=%+.!~", min_size=1).filter(lambda text: any(c in "QXZ" for c in text))
 KEYS = st.sampled_from(
-    ["pass", "passwd", "password", "pwd", "pw", "token", "access_token", "key", "auth", "secret"]
+    [
+        "pass",
+        "passwd",
+        "password",
+        "pwd",
+        "pw",
+        "token",
+        "access_token",
+        "key",
+        "auth",
+        "secret",
+        "loginpas",
+        "psw",
+        "passphrase",
+        "p",
+        "-pwd",
+        "credentials",
+        "Signature",
+        "pwd1",
+        "jsessionid",
+    ]
 ).flatmap(lambda key: st.sampled_from([key, key.upper(), key.title()]))
 HARMLESS = st.sampled_from(["user=admin", "channel=1", "stream=0.sdp", "live", "w=640"])
 
@@ -72,6 +92,17 @@ def test_password_in_a_query_may_contain_a_slash(secret: str, after: str) -> Non
         ("a:b.mp4", "a:b.mp4"),
         ("/mnt/10:30@door.mp4", "/mnt/10:30@door.mp4"),
         (" rtsp://me:pw@cam/1\n", "rtsp://cam/1"),
+        ("http://cam/?loginuse=me&loginpas=geheim", "http://cam/?loginuse=me&loginpas=***"),
+        ("http://cam/?u=me&p=geheim&step=2", "http://cam/?u=me&p=***&step=2"),
+        ("cam/snap?user=me&pwd=geheim", "cam/snap?user=me&pwd=***"),
+        ("rtsp://me:geheim", "rtsp://me:***"),
+        ("rtsp://me:ge/heim?x=1", "rtsp://me:***"),
+        ("rtsp://cam:554/1", "rtsp://cam:554/1"),
+        ("rtsp://cam:/1", "rtsp://cam:/1"),
+        ("rtsp://cam", "rtsp://cam"),
+        ("rtsp://fd00::1/live", "rtsp://fd00::1/live"),
+        ("rtsp://[fd00::1]:554/live", "rtsp://[fd00::1]:554/live"),
+        ("udp://@239.0.0.1:5000", "udp://239.0.0.1:5000"),
     ],
 )
 def test_address_without_password(url: str, shown: str) -> None:

@@ -147,3 +147,12 @@ def test_file_whose_name_looks_like_an_address_is_opened(
     monkeypatch.chdir(tmp_path)
     write_clip(tmp_path / "a:b@c.mp4", [10, 20])
     assert isinstance(open_source(CameraSettings(source="a:b@c.mp4")).inner, VideoFile)
+
+
+@pytest.mark.parametrize(
+    "source", ["me:geheim@cam/live", "//me:geheim@cam/live", "cam/snap?user=me&pwd=geheim"]
+)
+def test_address_without_scheme_is_named_as_such(source: str) -> None:
+    with pytest.raises(SourceError, match="looks like an address, but has no scheme") as caught:
+        open_source(CameraSettings(source=source))
+    assert "geheim" not in str(caught.value)
