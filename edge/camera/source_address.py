@@ -16,9 +16,9 @@ _KEY = (
     r"|auth|authorization|secret|creds?|credentials?|sig|signature|session(?:_?id)?|sid)\d?=)"
 )
 #: A value ends where the next parameter begins; it may contain a slash, a space and a semicolon.
+_SECRET = re.compile(_KEY + r"((?:(?![&;][\w.-]+=).)*)", re.IGNORECASE | re.DOTALL)
 #: What may be a user name and a password without a host: the port is no number.
 _NO_HOST = re.compile(r"([^/?#@:\[\]]*):(?!\d*(?:[/?#]|\Z))(?![0-9A-Fa-f:]*:)[^@]*")
-_SECRET = re.compile(_KEY + r"((?:(?![&;][\w.-]+=).)*)", re.IGNORECASE | re.DOTALL)
 
 
 def display_address(settings: CameraSettings) -> str:

@@ -92,3 +92,31 @@ def test_unreachable_stream_is_absent_and_its_password_hidden() -> None:
     with pytest.raises(AbsentError, match=r"no video stream at rtsp://127\.0\.0\.1:1/x") as caught:
         open_source(CameraSettings(source=address, timeout_s=5))
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("login", "status", "reason"),
+    [
+        ("me:secret@", "401 Unauthorized", "it refuses the user name or the password"),
+        ("", "401 Unauthorized", "it asks for a user name and a password; write them into the"),
+        ("me:secret@", "403 Forbidden", "it does not permit this stream (403)"),
+        ("", "404 Not Found", "it knows no such stream (404); check the path of the address"),
+        ("", "453 Not Enough Bandwidth", "it refuses the request; check the address"),
+        ("", "503 Service Unavailable", "it answers with an error; is it starting"),
+        ("", "200 OK", "no video arrived; check the address, the password"),
+    ],
+)
+def test_refusal_of_an_rtsp_camera_is_named(login: str, status: str, reason: str) -> None:
+    with HostileServer() as server:
+        server.answer = f"RTSP/1.0 {status}\r\nCSeq: 1\r\n\r\n".encode()
+        shown = server.url.replace("http://", "rtsp://")
+        address = shown.replace("://", f"://{login}")
+        with pytest.raises(AbsentError) as caught:
+            open_source(CameraSettings(source=address, timeout_s=2.0))
+    assert str(caught.value).startswith(f"no video stream at {shown}: {reason}")
+
+
+def test_camera_that_is_off_is_not_said_to_refuse_the_password() -> None:
+    with pytest.raises(AbsentError) as caught:
+        open_source(CameraSettings(source="rtsp://me:secret@127.0.0.1:1/x", timeout_s=5))
+    assert "it refuses the connection; check the address and that" in str(caught.value)
