@@ -44,7 +44,9 @@ class VideoFile:
         # The absolute path, because FFmpeg takes the part of a name before a colon for a protocol.
         try:
             self._decoder = VideoDecoder(f"file:{path.absolute()}")
-        except NoVideoError:
+        except NoVideoError as error:
+            if isinstance(error.__cause__, OSError):  # no permission, or a damaged disk
+                raise SourceError(f"cannot read {path}: {error}") from None
             raise self._unreadable(path) from None
         self._first: Pixels | None = None
         if self._decoder.grab():

@@ -78,6 +78,12 @@ def test_file_without_video_is_rejected(
         VideoFile(tmp_path / name)
 
 
+def test_file_that_cannot_be_read_is_not_called_incomplete() -> None:
+    # A regular file, of which the first page can never be read.
+    with pytest.raises(SourceError, match=r"cannot read /proc/self/mem: Input/output error"):
+        VideoFile(Path("/proc/self/mem"))
+
+
 def test_truncated_video_ends_early_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
