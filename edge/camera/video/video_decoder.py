@@ -107,13 +107,10 @@ class VideoDecoder:
     @property
     def duration_s(self) -> float | None:
         """Duration of the video as the file states it; None if it is unknown."""
-        stream = self._stream
-        if stream.duration and stream.time_base:
-            return float(stream.duration * stream.time_base)
-        tag_s = _tag_seconds(stream.metadata.get("DURATION", ""))
-        if tag_s is None and len(self._container.streams) == 1 and self._container.duration:
+        stated_s = _stated_duration_s(self._stream)
+        if stated_s is None and len(self._container.streams) == 1 and self._container.duration:
             return self._container.duration / av.time_base
-        return tag_s
+        return stated_s
 
     @property
     def at_s(self) -> float | None:
@@ -193,14 +190,23 @@ class VideoDecoder:
 def _main_stream(container: InputContainer) -> VideoStream:
     """Return the video stream with the largest pictures; the others are thumbnails or previews.
 
-    Raises NoVideoError if no stream can be decoded.
+    A stream that lasts less than half as long as another one is a cover or an introduction. Of
+    pictures of the same size, the stream with more pictures per second is returned. Raises
+    NoVideoError if no stream can be decoded.
     """
     streams = [stream for stream in container.streams.video if _is_video(stream)]
     if not streams:
         raise NoVideoError("it has no video that can be decoded")
+    longest_s = max(_stated_duration_s(stream) or 0.0 for stream in streams)
 
-    def rank(stream: VideoStream) -> tuple[bool, int]:
-        return stream.frames != 1, stream.codec_context.width * stream.codec_context.height
+    def rank(stream: VideoStream) -> tuple[bool, bool, int, float]:
+        duration_s, context = _stated_duration_s(stream), stream.codec_context
+        return (
+            stream.frames != 1,
+            duration_s is None or duration_s >= longest_s / 2.0,
+            context.width * context.height,
+            float(stream.average_rate or 0),
+        )
 
     return max(streams, key=rank)
 
@@ -225,6 +231,17 @@ def _mark_of(frame: VideoFrame) -> Orientation | None:
 
 def _seconds(stamp: int, time_base: Fraction | None) -> float:
     return float(stamp * time_base) if time_base else 0.0
+
+
+def _stated_duration_s(stream: VideoStream) -> float | None:
+    """Return the duration that the file states for `stream`; None if it states none.
+
+    A Matroska file states it in a tag; what FFmpeg returns besides may be that of the whole file.
+    """
+    tag_s = _tag_seconds(stream.metadata.get("DURATION", ""))
+    if tag_s is None and stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return tag_s
 
 
 def _tag_seconds(tag: str) -> float | None:

@@ -62,16 +62,19 @@ def write_video(
     rotation_deg: int = 0,
     thumbnails: Sequence[Pixels] = (),
     pixel_format: str = "yuv420p",
+    thumbnail_fps: int = 0,
 ) -> Path:
     """Write `images` as a video, shown at `times_s` (default: `fps` pictures a second).
 
     `rotation_deg` is written as the mark by which players turn the video, counterclockwise.
-    `thumbnails` become another video stream, which is the first of the file.
+    `thumbnails` become another video stream, which is the first of the file, with `thumbnail_fps`
+    pictures a second (default: `fps`).
     """
     with av.open(str(path), "w") as output:
-        small = None
+        small, small_fps = None, fps
         if thumbnails:
-            small = _add_stream(output, codec, thumbnails[0].shape[:2], fps, pixel_format)
+            small_fps = thumbnail_fps or fps
+            small = _add_stream(output, codec, thumbnails[0].shape[:2], small_fps, pixel_format)
         main = _add_stream(output, codec, images[0].shape[:2], fps, pixel_format)
         if rotation_deg:
             main.set_display_rotation(rotation_deg)
@@ -80,7 +83,8 @@ def write_video(
                 continue
             for index, image in enumerate(pictures):
                 frame = av.VideoFrame.from_ndarray(image, format="bgr24")
-                at_s = index / fps if times_s is None else times_s[index]
+                rate = small_fps if stream is small else fps
+                at_s = index / rate if times_s is None else times_s[index]
                 frame.pts, frame.time_base = round(at_s * 1000), Fraction(1, 1000)
                 output.mux(stream.encode(frame))
             output.mux(stream.encode(None))

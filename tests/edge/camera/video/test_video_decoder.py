@@ -131,6 +131,20 @@ def test_thumbnails_are_ignored(tmp_path: Path) -> None:
     assert all(difference(image, PERSON) < SAME for image in found)
 
 
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "ts"])
+@pytest.mark.parametrize(("count", "scale"), [(1, 2), (2, 2), (3, 1)])
+def test_cover_and_slow_preview_are_ignored(
+    tmp_path: Path, suffix: str, count: int, scale: int
+) -> None:
+    cover = flat(0, scale * HEIGHT, scale * WIDTH)
+    clip = write_video(
+        tmp_path / f"clip.{suffix}", [PERSON] * 75, thumbnails=[cover] * count, thumbnail_fps=1
+    )
+    found = pictures(clip)
+    assert len(found) == 75
+    assert all(difference(image, PERSON) < SAME for image in found)
+
+
 def test_damaged_pictures_are_skipped(tmp_path: Path) -> None:
     whole = encode_jpeg(PERSON)
     damaged = [whole, b"\xff\xd8 no picture", whole[:100], whole]
