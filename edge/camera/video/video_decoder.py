@@ -109,8 +109,13 @@ class VideoDecoder:
         """Duration of the video as the file states it; None if it is unknown."""
         stated_s = _stated_duration_s(self._stream)
         if stated_s is None and len(self._container.streams) == 1 and self._container.duration:
-            return self._container.duration / av.time_base
-        return stated_s
+            stated_s = self._container.duration / av.time_base
+        if stated_s is None or "matroska" not in self._container.format.name:
+            return stated_s
+        # A Matroska file states the time stamp of its end. A recorder that divides a recording into
+        # files may continue the time stamps of the file before.
+        start_s = _seconds(self._stream.start_time or 0, self._stream.time_base)
+        return stated_s - start_s if 0.0 < start_s < stated_s else stated_s
 
     @property
     def at_s(self) -> float | None:

@@ -179,6 +179,11 @@ VARIABLE_S = [n / 15 for n in range(30)] + [2.0 + n for n in range(10)]
         ("mp4", "libx264", VARIABLE_S),
         ("mkv", "libx264", [0.0, 0.1, 0.2, 5.0]),
         ("mp4", "libx264", [12.0 * n for n in range(5)]),  # a time lapse
+        *(
+            (suffix, "libx264", [3600 + n / 15 for n in range(30)])
+            for suffix in ("mkv", "mp4", "ts")
+        ),
+        ("webm", "libvpx", [3600 + n / 15 for n in range(30)]),
     ],
 )
 def test_complete_file_of_variable_rate_is_not_called_damaged(
