@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge.camera.pictures.picture_header import tiff_values
+
 #: A larger picture is skipped. A JPEG of 4K in the best quality has about 10 MB.
 MAX_PICTURE_BYTES = 16 << 20
 JPEG_START, PNG_START = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
@@ -18,6 +20,9 @@ _START = re.compile(re.escape(JPEG_START) + b"|" + re.escape(PNG_START))
 SOI, EOI, SOS = 0xD8, 0xD9, 0xDA
 SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 SEGMENTS = frozenset((*range(0xC0, 0xD0), *range(SOS, 0xF0), 0xFE))
+#: The segment of a file that contains several pictures (CIPA DC-007), and the tag of their number.
+#: Telephones write such files: a preview or a map of the brightness follows the picture itself.
+APP2, SEVERAL, PICTURE_COUNT = 0xE2, b"MPF\0", 0xB001
 #: In the data of a scan, 0xFF is followed by 0 or by a restart marker; all else ends the scan.
 _SCAN_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 #: The signature of PNG and the chunk with the size, which must be the first.
@@ -38,10 +43,14 @@ class _DamagedError(Exception):
 
 
 class _Walker(Protocol):
-    """Follows the structure of one picture at the beginning of a buffer, to its end."""
+    """Follows the structure of one picture at the beginning of a buffer, to its end.
+
+    `more` is the number of further pictures in the same file.
+    """
 
     width: int
     height: int
+    more: int
 
     def find_end(self, buffer: bytearray) -> int | None:
         """Return where the picture ends; None if more bytes are needed.
@@ -53,14 +62,16 @@ class _Walker(Protocol):
 class PictureScanner:
     """Receives the bytes of a stream in pieces of any size, and returns its complete pictures.
 
-    Everything that is no picture is skipped, also pictures that are cut off. At most
-    `MAX_PICTURE_BYTES` and one piece are kept.
+    Everything that is no picture is skipped, also pictures that are cut off, and all but the first
+    picture of a file with several. At most `MAX_PICTURE_BYTES` and one piece are kept.
     """
 
     def __init__(self) -> None:
         """Begin with an empty buffer."""
         self._buffer = bytearray()
         self._walker: _Walker | None = None
+        # How many pictures belong to the file of the one before, if they follow it directly.
+        self._more = 0
 
     def add(self, data: bytes) -> None:
         """Append the next bytes of the stream."""
@@ -82,6 +93,10 @@ class PictureScanner:
                 return None
             picture = EncodedPicture(bytes(self._buffer[:end]), walker.width, walker.height)
             self._drop(end)
+            if self._more:
+                self._more -= 1
+                continue
+            self._more = walker.more
             return picture
         return None
 
@@ -92,6 +107,8 @@ class PictureScanner:
             # The end of the buffer may be the beginning of a signature.
             del self._buffer[: -len(PNG_START)]
             return False
+        if found.start() > 0:
+            self._more = 0
         self._walker = _JpegWalker() if found[0] == JPEG_START else _PngWalker()
         del self._buffer[: found.start()]
         return True
@@ -105,7 +122,7 @@ class _JpegWalker:
     """Follows the segments of a JPEG; a thumbnail inside of a segment is skipped with it."""
 
     def __init__(self) -> None:
-        self.width = self.height = 0
+        self.width = self.height = self.more = 0
         self._at = 2
         self._in_scan = False
 
@@ -143,6 +160,11 @@ class _JpegWalker:
         if head[1] in SIZE_MARKERS:
             self.height = int.from_bytes(head[5:7], "big")
             self.width = int.from_bytes(head[7:9], "big")
+        if head[1] == APP2 and head[4:8] == SEVERAL:
+            if len(buffer) < at + 2 + length:
+                return False
+            values = tiff_values(bytes(buffer[at + 4 + len(SEVERAL) : at + 2 + length]))
+            self.more = max(0, values.get(PICTURE_COUNT, 1) - 1)
         if head[1] == SOS:
             if not self.width * self.height:
                 raise _DamagedError
@@ -155,7 +177,7 @@ class _PngWalker:
     """Follows the chunks of a PNG."""
 
     def __init__(self) -> None:
-        self.width = self.height = 0
+        self.width = self.height = self.more = 0
         self._at = len(PNG_START)
 
     def find_end(self, buffer: bytearray) -> int | None:

@@ -46,7 +46,7 @@ def read_header(raw: bytes) -> PictureHeader | None:
     width, height = read(raw)
     if width <= 0 or height <= 0:
         return None
-    orientation = _tiff_values(read_exif(raw).removeprefix(_EXIF_START)).get(_ORIENTATION, 1)
+    orientation = tiff_values(read_exif(raw).removeprefix(_EXIF_START)).get(_ORIENTATION, 1)
     return PictureHeader(name, width, height, orientation if 1 <= orientation <= 8 else 1)
 
 
@@ -143,7 +143,7 @@ def _bmp_size(raw: bytes) -> Size:
 
 
 def _tiff_size(raw: bytes) -> Size:
-    values = _tiff_values(raw)
+    values = tiff_values(raw)
     # A decoder reads whole tiles, which may be larger than the picture.
     sides = ((_WIDTH, _TILE_WIDTH), (_HEIGHT, _TILE_HEIGHT))
     width, height = (
@@ -152,7 +152,7 @@ def _tiff_size(raw: bytes) -> Size:
     return width, height
 
 
-def _tiff_values(raw: bytes) -> dict[int, int]:
+def tiff_values(raw: bytes) -> dict[int, int]:
     """Return the whole numbers in the first directory of TIFF or EXIF data; the largest per tag."""
     order = {b"II": "little", b"MM": "big"}.get(raw[:2])
     if order is None:

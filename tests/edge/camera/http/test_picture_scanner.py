@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import struct
 
 import cv2
 import numpy as np
@@ -108,3 +109,20 @@ def test_picture_without_end_is_skipped() -> None:
 def test_jpeg_without_a_size_is_no_picture() -> None:
     scan_only = segment(0xDA, b"\1\1\0\0\x3f\0") + b"\x12\x34\xff\xd9"
     assert scan(b"\xff\xd8" + scan_only + JPEG) == [JPEG]
+
+
+def with_count(picture: bytes, count: int, order: str) -> bytes:
+    """Return a JPEG that states that its file contains `count` pictures."""
+    mark = {">": b"MM", "<": b"II"}[order]
+    directory = struct.pack(f"{order}HIHHHIII", 42, 8, 1, 0xB001, 4, 1, count, 0)
+    return picture[:2] + segment(0xE2, b"MPF\0" + mark + directory) + picture[2:]
+
+
+@pytest.mark.parametrize("order", [">", "<"])
+@pytest.mark.parametrize("piece", [1, 7, 10**6])
+def test_preview_behind_a_picture_is_skipped(order: str, piece: int) -> None:
+    file = with_count(JPEG, 3, order)
+    preview, boundary = PROGRESSIVE, b"\r\n--frame\r\n\r\n"
+    stream = (file + preview + preview + boundary) * 2 + file + boundary + JPEG + JPEG
+    pieces = [stream[at : at + piece] for at in range(0, len(stream), piece)]
+    assert scan(*pieces) == [file, file, file, JPEG, JPEG]
