@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from edge.camera.source_address import lacks_scheme
 from edge.common.errors import UserError
-from edge.common.paths import user_path
+from edge.common.paths import exists, user_path
 from edge.common.secret_files import read_secret, systemd_credential
 from edge.config.settings import CameraSettings, Settings, change
 
@@ -47,4 +48,10 @@ def _source_from_file(settings: CameraSettings) -> str:
     if not settings.source_file:
         return ""
     path = user_path(settings.source_file)
+    looks_like_address = "://" in settings.source_file or lacks_scheme(settings.source_file)
+    if looks_like_address and not exists(path):
+        raise UserError(
+            "`camera.source_file` must be the path of a file that contains the address;"
+            " write the address itself into that file or into `camera.source`"
+        )
     return read_secret(f"camera.source_file {path}", path, CONTENT)

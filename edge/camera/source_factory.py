@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from edge.camera.adjusted_source import AdjustedSource
 from edge.camera.controls.unsupported_controls import UnsupportedControls
@@ -22,8 +21,7 @@ from edge.camera.source_address import (
     picamera2_number,
 )
 from edge.camera.stream_address import DECODED_HINT, LOGIN_SCHEMES, parse_stream_address
-from edge.common.errors import UserError
-from edge.common.paths import demo_clip, kind_of, user_path
+from edge.common.paths import demo_clip, exists, kind_of, user_path
 from edge.config.settings import CameraSettings
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp")
@@ -87,7 +85,7 @@ def _open_unturned(
 
         return open_picamera2(number, settings, frame_filter, luma_width_px)
     path = demo_clip() if spec == "demo" else user_path(spec)
-    if lacks_scheme(spec) and not _exists(path):
+    if lacks_scheme(spec) and not exists(path):
         raise SourceError(
             "the source looks like an address, but has no scheme: begin it with rtsp:// or http://"
         )
@@ -102,13 +100,6 @@ def _open_unturned(
     if kind == "folder" or is_picture_file(path):
         return PictureFolder(path, settings.fps, frame_filter)
     return VideoFile(path, frame_filter)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return kind_of(path) != "missing"
-    except UserError:
-        return False
 
 
 def _open_network_source(url: str, settings: CameraSettings, frame_filter: FrameFilter) -> Source:

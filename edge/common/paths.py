@@ -74,6 +74,14 @@ def kind_of(path: Path) -> str:
     return "camera" if stat.S_ISCHR(mode) else "file"
 
 
+def exists(path: Path) -> bool:
+    """Return whether there is something at `path`; False also if that cannot be examined."""
+    try:
+        return kind_of(path) != "missing"
+    except UserError:
+        return False
+
+
 def demo_clip() -> Path:
     """Return the path of the bundled clip, which is played if no source is configured."""
     return PACKAGE / "assets" / "demo.mp4"

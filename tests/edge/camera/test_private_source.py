@@ -63,3 +63,13 @@ def test_missing_file_is_refused() -> None:
     settings = change(Settings(), camera={"source_file": "/none"})
     with pytest.raises(UserError, match=r"cannot read camera\.source_file /none: No such file"):
         with_private_source(settings, {})
+
+
+@pytest.mark.parametrize(
+    "address", ["rtsp://me:geheim@cam/1", "me:geheim@cam/1", "cam/?pwd=geheim" * 50]
+)
+def test_address_in_the_place_of_its_file_is_not_shown(address: str) -> None:
+    settings = change(Settings(), camera={"source_file": address})
+    with pytest.raises(UserError, match="must be the path of a file that contains") as caught:
+        with_private_source(settings, {})
+    assert "geheim" not in str(caught.value)
