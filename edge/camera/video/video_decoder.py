@@ -20,6 +20,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
+from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideData
 from av.stream import Discard, Disposition, Stream
 from av.video.frame import VideoFrame
@@ -225,7 +226,10 @@ def _is_video(stream: VideoStream) -> bool:
 def _mark_of(frame: VideoFrame) -> Orientation | None:
     """Return how the mark of `frame` says to turn it; None if it has no mark."""
     try:
-        mark = frame.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
+        # `frame.side_data` would keep the container in the frame, and the frame in the container,
+        # so that no frame would ever be freed (PyAV 18.1).
+        data = SideDataContainer(frame)  # type: ignore[call-arg]
+        mark = data.get(SideData.DISPLAYMATRIX)
     except ValueError:
         # PyAV returns nothing if one of the data is of a kind that it does not know (in 18.1): EXIF
         # in the pictures of an MJPEG, or the display of a stereoscopic video. The angle is

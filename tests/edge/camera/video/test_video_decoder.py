@@ -27,6 +27,25 @@ HEIGHT, WIDTH = PERSON.shape[:2]
 SAME = 5.0
 
 
+def anonymous_kb() -> int:
+    """Return the memory of this process that no file backs, in kB."""
+    return int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0])
+
+
+def test_frames_are_freed() -> None:
+    """Frames of 0.5 MB that are not freed would fill the memory of a Pi within minutes."""
+
+    def play() -> int:
+        decoder = VideoDecoder(f"file:{demo_clip()}")
+        while decoder.grab():
+            decoder.retrieve()
+        decoder.release()
+        return anonymous_kb()
+
+    first = play()
+    assert min(play(), play()) < first + 16_000
+
+
 def pictures(path: Path) -> list[Pixels]:
     decoder = VideoDecoder(f"file:{path}")
     found = []
