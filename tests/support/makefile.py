@@ -11,6 +11,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 #: The stamp files of the virtual environment, each after those that it depends on.
 STAMPS = ("venv", "train", "edge", "bench", "image", "dashboard", "unit", "dev", "pi")
+#: What `make` gets from the environment: without the variables that the `make` that runs the tests
+#: has exported.
+OUTER = {
+    name: os.environ[name] for name in ("HOME", "LANG", "PATH", "TMPDIR") if name in os.environ
+}
 # Each argument in one line of hexadecimal digits, so that a value can contain any character.
 PRINT_ARGUMENTS = """#!/bin/sh
 for argument in "$@"; do printf %s "$argument" | od -An -v -tx1 | tr -d ' \\n'; echo; done
@@ -43,7 +48,7 @@ def make(
     return subprocess.run(
         ["make", "--silent", *arguments],
         cwd=folder,
-        env={**os.environ, **(environment or {})},
+        env={**OUTER, **(environment or {})},
         capture_output=True,
         timeout=120,
         check=False,

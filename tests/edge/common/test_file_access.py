@@ -26,6 +26,17 @@ outbox = Outbox(Path(sys.argv[1]), 10)
 print(outbox.warning)
 outbox.close()
 """
+
+
+def let_others_in(folder: Path) -> None:
+    """Let other users enter `folder`, through those above it that pytest has made for root only."""
+    folder.chmod(0o755)
+    for parent in folder.parents:
+        mode = parent.stat().st_mode & 0o777
+        if mode & 0o005 != 0o005:
+            parent.chmod(mode | 0o055)
+
+
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
@@ -41,8 +52,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become ano
 def test_outbox_of_another_user(tmp_path: Path, folder_mode: int, named: str, fix: str) -> None:
     folder = tmp_path / "state"
     folder.mkdir()
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        parent.chmod(0o755)
+    let_others_in(tmp_path)
     file = folder / "outbox.sqlite3"
     Outbox(file, 10).close()
     file.chmod(0o600)
@@ -105,8 +115,7 @@ def test_file_that_may_not_be_read_keeps_its_owner(tmp_path: Path) -> None:
     (closed / "clip.mp4").touch()
     secret = tmp_path / "secret.toml"
     secret.touch(0o600)
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        parent.chmod(0o755)
+    let_others_in(tmp_path)
     inside, _, file, _ = problems_of_other(closed / "clip.mp4", secret)
     assert inside.startswith(f"{closed} belongs to the user root, and the user ")
     assert file.startswith(f"{secret} belongs to the user root, and the user ")
@@ -116,8 +125,7 @@ def test_file_that_may_not_be_read_keeps_its_owner(tmp_path: Path) -> None:
 
 @as_root
 def test_failed_write_names_the_owner(tmp_path: Path) -> None:
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        parent.chmod(0o755)
+    let_others_in(tmp_path)
     program = ACCESS_AS_OTHER.replace("import access_problem, read_problem", "import write_problem")
     program = program[: program.index("for path in map")] + (
         "try:\n    Path(sys.argv[1]).mkdir(parents=True)\n"
