@@ -137,10 +137,8 @@ evaluate: $(VENV)/.train ## Evaluate MODEL on the pictures in DATA
 
 train-detector: $(VENV)/.train ## Train a face detector on boxed pictures in DATA into RUN (default: runs/face)
 	@$(call require,DATA,your boxed pictures: make train-detector DATA='scenes WIDER_FACE')
-	@$(call split,data,DATA,--data=); $(call split,args,DETECTOR_ARGS); $(call RUN_ONLY,DETECTOR_ARGS); start=(); \
-		if grep -Eqs '"net": *"small"' models/mask.json; then start=(--start models/mask.keras); \
-		else echo "make $@: models/mask.keras is no --net small model; DETECTOR_ARGS='--start FILE' gives another start than random weights" >&2; fi; \
-		$(BIN)/python -m training detector "$${data[@]}" "$${start[@]}" --run-folder="$${RUN:-runs/face}" "$${args[@]}"
+	@$(call split,data,DATA,--data=); $(call split,args,DETECTOR_ARGS); $(call RUN_ONLY,DETECTOR_ARGS); \
+		$(BIN)/python -m training detector "$${data[@]}" --run-folder="$${RUN:-runs/face}" "$${args[@]}"
 
 evaluate-detector: $(VENV)/.train ## Evaluate each DETECTOR (haar, or a file) on the boxed pictures in DATA
 	@$(call require,DATA,your boxed pictures: make evaluate-detector DATA=scenes)

@@ -174,19 +174,6 @@ def test_defaults(folder: Path) -> None:
     assert image[-1] == "--out=mask-patrol.img"
 
 
-def test_detector_starts_with_the_classifier_if_it_is_small(folder: Path) -> None:
-    (folder / "models").mkdir()
-    report = folder / "models" / "mask.json"
-    for text, start in (
-        ('{"config":{"net":"small"}}', ["--start", "models/mask.keras"]),
-        ('{"config": {"net": "medium"}}', []),
-    ):
-        report.write_text(text)
-        done = make(folder, "train-detector", "DATA=x")
-        assert printed_arguments(done)[3:] == ["--data=x", *start, "--run-folder=runs/face"]
-        assert (b"is no --net small model" in done.stderr) is not bool(start)
-
-
 def test_folder_of_a_run_is_given_in_run(folder: Path) -> None:
     for option in ("--run-folder r", "--run=r", "--out=models/mask.keras", "--ou r"):
         done = make(folder, "train", "DATA=x", f"TRAIN_ARGS={option}")

@@ -14,7 +14,7 @@ class TrainConfig:
     seed: int = 1
     limit: int | None = None  # maximum number of faces of each data set; None: all
     classes: int = 2
-    net: str = "small"  # A key of `training.network.model.NETS`.
+    net: str = "medium"  # A key of `training.network.model.NETS`.
     learning_rate: float = 3e-3  # The peak rate of AdamW, for batches of 128.
     warm_up_epochs: float = 1.0
     weight_decay: float = 0.02

@@ -38,7 +38,7 @@ def test_run_writes_curves_and_settings(three_class_model: Path) -> None:
     report = json.loads(three_class_model.with_suffix(".json").read_bytes())
     assert report["labels"] == ["mask", "no_mask", "incorrect_mask"]
     assert report["config"]["draws"] == {"tiny3": 2.0}
-    assert report["config"]["net"] == "small"
+    assert report["config"]["net"] == "medium"
 
 
 @pytest.mark.slow
@@ -83,4 +83,6 @@ def test_run_starts_from_other_models_weights(
     assert float(alike.stdout) > 0.999, alike.stderr
     code, error = train(three_class_data, out, *classes, "--net", "large")
     assert (code, "Traceback" in error) == (1, False)
-    assert "is a --net small model, which cannot start a --net large one: give --net small" in error
+    assert (
+        "is a --net medium model, which cannot start a --net large one: give --net medium" in error
+    )
