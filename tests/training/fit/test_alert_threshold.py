@@ -11,13 +11,14 @@ from training.fit.alert_threshold import choose_threshold
 from training.fit.prepare import CropSet, HeldOut
 
 LABELS = ("mask", "no_mask")
+THREE = (*LABELS, "incorrect_mask")
 
 
 def brightness_network(pixels: Any, training: bool) -> Any:
     """Give the mean brightness of a crop, 0 to 1, as its `no_mask` score."""
     assert not training
     bare = pixels.mean(axis=(1, 2, 3)) / 255
-    return np.stack([1 - bare, bare], axis=1)
+    return np.stack([1 - bare, bare, np.zeros_like(bare)], axis=1)
 
 
 def crops(scores: list[float]) -> Any:
@@ -42,12 +43,14 @@ def test_one_percent_of_masked_faces_may_reach_threshold() -> None:
     assert "made up" in found.chosen
 
 
-def test_boxes_without_a_face_raise_the_threshold() -> None:
-    empty = [0.8] * 6 + [0.1] * 94
-    found = choose_threshold(brightness_network, held_out([0.2] * 100, [0.9], empty), LABELS)
-    assert found.value == pytest.approx(round(255 * 0.8) / 255, abs=1e-3)
-    few = [0.8] * 5 + [0.1] * 95
-    lower = choose_threshold(brightness_network, held_out([0.2] * 100, [0.9], few), LABELS)
-    assert lower.value < 0.3
-    both = choose_threshold(brightness_network, held_out([0.2] * 100, [0.9], few, empty), LABELS)
-    assert both.value == found.value  # each group must keep to the limit
+@pytest.mark.parametrize(("labels", "permitted"), [(LABELS, 2), (THREE, 5)])
+def test_boxes_without_a_face_raise_the_threshold(labels: tuple[str, ...], permitted: int) -> None:
+    def chosen(*empty: list[float]) -> float:
+        held = held_out([0.2] * 100, [0.9], *empty)
+        return choose_threshold(brightness_network, held, labels).value
+
+    many = [0.8] * (permitted + 1) + [0.1] * (99 - permitted)
+    few = [0.8] * permitted + [0.1] * (100 - permitted)
+    assert chosen(many) == pytest.approx(round(255 * 0.8) / 255, abs=1e-3)
+    assert chosen(few) < 0.3
+    assert chosen(few, many) == chosen(many)  # each group must keep to the limit
