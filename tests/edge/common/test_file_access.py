@@ -139,13 +139,30 @@ def test_failed_write_names_the_owner(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may use all files")
+# Root may use all files, so the check runs as another user if root runs the tests.
+AS_OWNER = """
+import encodings.ascii, os, sys
+from pathlib import Path
+from edge.common.file_access import access_problem
+file = Path(sys.argv[1])
+file.touch(0o400)
+if os.geteuid() == 0:
+    os.chown(file, 65534, 65534)
+    os.setgroups([])
+    os.setresgid(*[65534] * 3)
+    os.setresuid(*[65534] * 3)
+print(access_problem([file]))
+"""
+
+
 def test_own_file_with_a_mode_that_forbids_it(tmp_path: Path) -> None:
-    file = tmp_path / "it's mine"
-    file.touch(0o400)
-    problem = access_problem([file])
-    assert problem is not None
-    assert problem.endswith(f"""chmod u+rw '{tmp_path}/it'"'"'s mine'""")
+    if os.geteuid() == 0:
+        let_others_in(tmp_path)
+        os.chown(tmp_path, OTHER_ACCOUNT, OTHER_ACCOUNT)
+    command = [sys.executable, "-c", AS_OWNER, str(tmp_path / "it's mine")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith(f"""chmod u+rw '{tmp_path}/it'"'"'s mine'""")
 
 
 def test_files_that_may_be_used_are_no_problem(tmp_path: Path) -> None:

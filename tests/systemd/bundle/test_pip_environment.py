@@ -65,6 +65,17 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def pip_install(python: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Install the package `tiny` by the command of the Makefile."""
+    return subprocess.run(
+        [python, "-m", "bundle.pip_install", "tiny"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
@@ -101,13 +112,7 @@ def test_package_is_installed_into_the_environment(
         capture_output=True,
         check=True,
     )
-    done = subprocess.run(
-        [python, "-m", "bundle.pip_install", "tiny"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = pip_install(python, environment)
     assert done.returncode == 0, done.stderr
     assert not elsewhere.exists()
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -119,13 +124,7 @@ def test_invalid_settings_are_reported_in_one_line(tmp_path: Path, python: Path)
     (tmp_path / "pip.conf").write_text("user = true\n")
     environment = {**os.environ, "PYTHONPATH": str(SYSTEMD)}
     environment["PIP_CONFIG_FILE"] = str(tmp_path / "pip.conf")
-    done = subprocess.run(
-        [python, "-m", "bundle.pip_install", "tiny"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = pip_install(python, environment)
     assert done.returncode == 1
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("make: the settings of pip cannot be read: ")
