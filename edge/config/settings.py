@@ -17,6 +17,7 @@ from edge.common.errors import UsageError
 from edge.config import lens_geometry
 from edge.config.camera_controls import CameraControls, NightSettings
 from edge.config.host_name import host_mistake
+from edge.config.title import require_title
 from edge.config.toml_schema import Section, format_error, load_toml
 
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
@@ -45,6 +46,7 @@ class CameraSettings(Section, frozen=True, kw_only=True):
     """The source of frames."""
 
     name: TopicLevel = "entrance"
+    title: str = ""
     source: Annotated[str, msgspec.Meta(min_length=1)] = "demo"
     source_file: str = ""
     width_px: Annotated[int, msgspec.Meta(ge=160, le=4096)] = 640
@@ -65,7 +67,10 @@ class CameraSettings(Section, frozen=True, kw_only=True):
     preview_socket: str = ""
 
     def __post_init__(self) -> None:
-        """Raise ValueError if the source is given twice, or if controls contradict each other."""
+        """Raise ValueError for an invalid title, a source that is given twice, or controls that
+        contradict each other.
+        """
+        require_title(self.title)
         if self.source_file and self.source != "demo":
             raise ValueError("`source` and `source_file` exclude each other: remove one of them")
         try:
@@ -222,6 +227,7 @@ class Settings(Section, frozen=True, kw_only=True):
     """All settings of the daemon and the dashboard."""
 
     device: DeviceName = ""
+    title: str = ""
     camera: CameraSettings = CameraSettings()
     detector: DetectorSettings = DetectorSettings()
     classifier: ClassifierSettings = ClassifierSettings()
@@ -234,6 +240,10 @@ class Settings(Section, frozen=True, kw_only=True):
     snapshot: SnapshotSettings = SnapshotSettings()
     board: BoardSettings = BoardSettings()
     dashboard: DashboardSettings = DashboardSettings()
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if `title` cannot be a title."""
+        require_title(self.title)
 
 
 def default_device() -> str:

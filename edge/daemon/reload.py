@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 #: Tables and settings whose new values take effect at the next start only: what they configure
 #: (connections, files, names) stays open for the whole run.
-FIXED = ("device", "mqtt", "outbox", "metrics", "load")
+FIXED = ("device", "title", "mqtt", "outbox", "metrics", "load")
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ class InfoReporter:
         self.body: Mapping[str, Any] = {}
 
     def update(self, settings: Settings, classifier: Classifier, detector: str) -> None:
-        """Publish the versions, the models, and the settings in use from now on.
+        """Publish the titles, the versions, the models, and the settings in use from now on.
 
         `detector` is the name of the face detector.
         """
@@ -121,8 +121,13 @@ class InfoReporter:
 
 
 def info_body(settings: Settings, classifier: Classifier, detector: str) -> dict[str, Any]:
-    """Return the versions, the models, and the digest of the configuration; it has no secrets."""
+    """Return the titles, the versions, the models, and the digest of the configuration.
+
+    It has no secrets.
+    """
     return {
+        "title": settings.title,
+        "camera": {"name": settings.camera.name, "title": settings.camera.title},
         "version": __version__,
         "python": platform.python_version(),
         "runtime": classifier.runtime,

@@ -16,7 +16,7 @@ from edge.config.settings import Settings, change
 from edge.mqtt.broker import Broker
 from edge.mqtt.command_format import VerbHandler
 from edge.mqtt.embedded_broker import embedded_broker
-from edge.mqtt.home_assistant import discovery_announcement
+from edge.mqtt.home_assistant import Titles, discovery_announcement
 from edge.mqtt.payloads import Topics
 from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
@@ -95,9 +95,10 @@ class Delivery:
             self.outbox = open_outbox(self._settings)
             stack.callback(self.outbox.close)
             topics = Topics(mqtt.base, self._settings.device)
-            camera = self._settings.camera.name
+            camera = self._settings.camera
+            titles = Titles(self._settings.title, camera.title or camera.name)
             announcement = discovery_announcement(
-                mqtt.discovery_prefix, topics, camera, self._verbs
+                mqtt.discovery_prefix, topics, titles, self._verbs
             )
             self.publisher = Publisher(
                 self.broker,

@@ -31,11 +31,20 @@ class Announcement:
     body: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Titles:
+    """What people call the device and its camera; `device` may be empty."""
+
+    device: str
+    camera: str
+
+
 def discovery_announcement(
-    prefix: str, topics: Topics, camera: str, verbs: Collection[str] = ()
+    prefix: str, topics: Topics, titles: Titles, verbs: Collection[str] = ()
 ) -> Announcement:
     """Return the discovery message of one device, with a topic below the discovery `prefix`.
 
+    The titles change what Home Assistant shows, but not by what it recognises the device.
     `verbs` are the commands that the device supports: `pause` and `resume` become buttons.
     """
     # The name has a prefix of ours because other programs use these topics too, and another
@@ -51,9 +60,9 @@ def discovery_announcement(
         {
             "device": {
                 "identifiers": [name],
-                "name": topics.device,
+                "name": titles.device or topics.device,
                 "manufacturer": MANUFACTURER,
-                "model": f"camera {camera}",
+                "model": f"camera {titles.camera}",
                 "sw_version": __version__,
             },
             "origin": {"name": MANUFACTURER, "sw_version": __version__},

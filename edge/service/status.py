@@ -83,7 +83,7 @@ def screen_lines(report: DeviceReport) -> Iterator[str]:
     """Yield the lines of the screen."""
     version = report.version or (report.status or {}).get("info", {}).get("version")
     previous = f" (previous: {report.previous})" if report.previous else ""
-    device = f", device {report.status.get('device', '?')}" if report.status else ""
+    device = f", device {_device(report.status)}" if report.status else ""
     yield f"Mask Patrol {version or ''}{previous}{device}".rstrip()
     yield _row("service", _service(report))
     if report.root_read_only:
@@ -96,6 +96,12 @@ def screen_lines(report: DeviceReport) -> Iterator[str]:
         yield from list(_status_rows(report.status, report.age_s or 0.0))
     except (KeyError, TypeError, ValueError, AttributeError):
         yield _row("", "the status is that of another version; --json shows it unchanged")
+
+
+def _device(status: dict[str, Any]) -> str:
+    """Return the name of the device, and its title if it has one."""
+    name, title = status.get("device", "?"), status["info"].get("title")
+    return f"{title} ({name})" if title else str(name)
 
 
 def _status_rows(status: dict[str, Any], age_s: float) -> Iterator[str]:

@@ -42,6 +42,7 @@ def test_demo_clip_gives_the_right_events(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
 ) -> None:
     config = settings_file(tmp_path)
+    config.write_text('title = "Tür 1"\n' + config.read_text() + '[camera]\ntitle = "入口"\n')
     log = tmp_path / "events.jsonl"
     result = mask_patrol(
         tmp_path, "run", "--config", config, "--pace", "fast",
@@ -68,6 +69,7 @@ def test_demo_clip_gives_the_right_events(
     assert {event["label"] for event in events} == {"no_mask"}
     (info,) = subscriber.bodies("info")
     assert info["model"]["labels"] == ["mask", "no_mask"]
+    assert (info["title"], info["camera"]) == ("Tür 1", {"name": "entrance", "title": "入口"})
 
 
 def test_same_clip_gives_the_same_events(tmp_path: Path) -> None:

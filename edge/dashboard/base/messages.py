@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from edge.config.title import require_title
+
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Figure = Annotated[float, msgspec.Meta(ge=-1e9, le=1e12)]
 Word = Annotated[str, msgspec.Meta(max_length=100)]
@@ -88,14 +90,31 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     digest: Word = ""
 
 
-class Info(msgspec.Struct, frozen=True, kw_only=True):
-    """Software and hardware of a device."""
+class Camera(msgspec.Struct, frozen=True, kw_only=True):
+    """The camera of a device: its name in events, and its title for people."""
 
+    name: Word = ""
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if `title` cannot be a title."""
+        require_title(self.title)
+
+
+class Info(msgspec.Struct, frozen=True, kw_only=True):
+    """Names, software and hardware of a device; devices with old software have no titles."""
+
+    title: str = ""
+    camera: Camera = msgspec.field(default_factory=Camera)
     version: Word = ""
     python: Word = ""
     runtime: Word = ""
     machine: Word = ""
     model: Model = msgspec.field(default_factory=Model)
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if `title` cannot be a title."""
+        require_title(self.title)
 
 
 Body = EventMessage | Literal["online", "offline"] | State | Health | Info

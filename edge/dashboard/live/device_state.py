@@ -52,6 +52,11 @@ class DeviceState:
     reported_ticks_s: float | None = None
     _intervals_s: deque[float] = field(default_factory=lambda: deque(maxlen=5))
 
+    @property
+    def names(self) -> Info:
+        """The names and titles of the device and its camera, which are empty before its `info`."""
+        return self.info or Info()
+
     def mark_seen(self, at_s: float, ticks_s: float) -> None:
         """Record that a message of the device arrived now."""
         self.seen_s, self.seen_ticks_s = at_s, ticks_s
@@ -104,9 +109,12 @@ class DeviceState:
     def page_row(self, ticks_s: float) -> dict[str, Any]:
         """Return the fields that the pages show at `ticks_s`."""
         condition, reason = self.condition(ticks_s)
-        state, health = self.state, self.health
+        state, health, names = self.state, self.health, self.names
         return {
             "device": self.name,
+            "title": names.title,
+            "camera": names.camera.name,
+            "camera_title": names.camera.title,
             "condition": condition,
             "why": reason,
             "seen_s": self.seen_s,

@@ -5,7 +5,9 @@ All text in them is escaped. Each chart has a description for screen readers.
 
 from __future__ import annotations
 
+import itertools
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,8 +19,8 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 8, 12, 28
 MAX_TICKS = 6
 #: Half the width of a label on a phone, where the text is largest in relation to the chart.
 HALF_TICK = 36
-#: Names with more characters than this are shortened.
-MAX_NAME_LENGTH = 20
+#: Names that are wider than this many Latin letters are shortened.
+MAX_NAME_WIDTH = 20
 #: A line is interrupted between two points whose distance in time is larger than both this time and
 #: this share of the chart's period.
 MAX_POINT_DISTANCE_S, MAX_POINT_DISTANCE_SHARE = 300.0, 1 / 60
@@ -95,6 +97,16 @@ def _column(column: Column, kinds: Mapping[str, str], x: float, step: float, top
     return "".join([*body, "</g>"])
 
 
+def _shorten(name: str) -> str:
+    """Return the part of `name` that has room beside a bar."""
+    # Characters of East Asian scripts take the place of two letters.
+    widths = [2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in name]
+    if sum(widths) <= MAX_NAME_WIDTH:
+        return name
+    fitting = sum(total < MAX_NAME_WIDTH for total in itertools.accumulate(widths))
+    return f"{name[:fitting]}…"
+
+
 def bar_chart(title: str, values: Sequence[tuple[str, float]], kind: str) -> Markup:
     """Return a chart of horizontal bars with their names and values; `kind` is their class."""
     line_height, name_width, value_width = 27, 190, 70
@@ -104,7 +116,7 @@ def bar_chart(title: str, values: Sequence[tuple[str, float]], kind: str) -> Mar
     for number, (name, value) in enumerate(values):
         y = number * line_height + 4
         length = (WIDTH - name_width - value_width) * value / top
-        short = name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 1]}…"
+        short = _shorten(name)
         body.append(
             f"<g><title>{escape(name)}: {_format_number(value)}</title>"
             f'<text class="name" x="{name_width - 8}" y="{y + 15}" text-anchor="end">'

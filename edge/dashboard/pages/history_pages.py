@@ -7,7 +7,7 @@ import io
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
@@ -71,7 +71,9 @@ async def history(request: Request) -> Response:
     """Return the page."""
     context, zone = page_context(request), display_times.request_zone(request)
     query = _parse_request(request, zone, time.time())
-    values = await run_in_threadpool(_page_values, context.history, query, zone)
+    values = await run_in_threadpool(
+        _page_values, context.history, query, zone, context.device_name
+    )
     older = ""
     if len(values["alerts"]) > ALERTS_PER_PAGE:
         values["alerts"] = values["alerts"][:ALERTS_PER_PAGE]
@@ -95,7 +97,12 @@ async def export(request: Request) -> Response:
     )
 
 
-def _page_values(history: HistoryQueries, query: HistoryRequest, zone: tzinfo) -> dict[str, Any]:
+def _page_values(
+    history: HistoryQueries,
+    query: HistoryRequest,
+    zone: tzinfo,
+    device_name: Callable[[str], str],
+) -> dict[str, Any]:
     """Return the values for the template, with one alert more than the page shows."""
     wanted = query.filter
     per_hour = history.count_per_hour(wanted)
@@ -106,7 +113,9 @@ def _page_values(history: HistoryQueries, query: HistoryRequest, zone: tzinfo) -
         columns = _daily_columns(_split_at_midnight(history, per_hour, wanted, zone), wanted, zone)
     unit = "hour" if is_hourly else "day"
     kinds = {label: LABELS[label] for label in ALERT_LABELS}
-    per_device = history.count_per_device(wanted, MAX_DEVICES)
+    per_device = [
+        (device_name(name), count) for name, count in history.count_per_device(wanted, MAX_DEVICES)
+    ]
     return {
         "total": sum(count for _, _, count in per_hour),
         "over_time": column_chart(f"Alerts per {unit}", columns, kinds),

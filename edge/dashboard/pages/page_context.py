@@ -17,6 +17,7 @@ from edge.dashboard.access.known_browsers import KnownBrowsers
 from edge.dashboard.access.login_attempts import LoginAttempts
 from edge.dashboard.access.login_sessions import SESSION_COOKIE, LoginSessions
 from edge.dashboard.access.password import Password
+from edge.dashboard.base.display_names import display_name
 from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.live.live_state import LiveState
@@ -87,7 +88,19 @@ class PageContext:
             version=__version__, pages=pages, labels=LABELS, endings=ENDINGS,
             conditions=CONDITIONS, condition_explanations=CONDITION_EXPLANATIONS,
             format_duration=display_times.format_duration, sentence=sentence,
+            display_name=display_name, device_name=self.device_name, camera_name=self.camera_name,
         )  # fmt: skip
+
+    def device_name(self, name: str) -> str:
+        """Return how the pages name a device, which need not be in the lists any more."""
+        known = self.live_state.device(name)
+        return display_name(name, known.names.title if known else "")
+
+    def camera_name(self, device: str, camera: str) -> str:
+        """Return how the pages name a camera, by the title that it has now."""
+        known = self.live_state.device(device)
+        is_present = known is not None and known.names.camera.name == camera
+        return display_name(camera, known.names.camera.title if known and is_present else "")
 
     def render(
         self, request: Request, template: str, status_code: int = 200, **values: Any

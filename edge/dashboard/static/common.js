@@ -16,6 +16,15 @@ function make(tag, className, text) {
   return element;
 }
 
+/**
+ * The title and the name of a device or a camera; without a title, the name alone. The two invisible
+ * characters isolate the direction of the title's script from the text around it. The same as
+ * `display_name` in display_names.py.
+ */
+function displayName(name, title) {
+  return title && title !== name ? `\u2068${title}\u2069 (${name})` : name;
+}
+
 /** Texts for the labels; the same as `LABELS` in page_context.py. */
 const LABELS = { no_mask: "no mask", incorrect_mask: "mask worn incorrectly", mask: "mask" };
 

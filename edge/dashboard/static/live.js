@@ -62,7 +62,7 @@
 
   function announce(alerts) {
     const alert = alerts[0];
-    byId("news").textContent = `New alert: ${LABELS[alert.label] || alert.label} at ${alert.device}, ${alert.camera}`
+    byId("news").textContent = `New alert: ${LABELS[alert.label] || alert.label} at ${deviceName(alert.device)}, ${cameraName(alert)}`
       + (alerts.length > 1 ? ` and ${alerts.length - 1} more` : "");
     byId("banner").classList.add("flash");
     setTimeout(() => byId("banner").classList.remove("flash"), 2500);

@@ -32,6 +32,15 @@ function clock(seconds) {
   return day + at.toLocaleTimeString();
 }
 
+/** How the page names a device, which need not be in the list. */
+const deviceName = (name) => displayName(name, known.devices.get(name)?.title);
+
+/** How the page names the camera of an alert, by the title that the camera has now. */
+function cameraName(alert) {
+  const device = known.devices.get(alert.device);
+  return displayName(alert.camera, device?.camera === alert.camera ? device.camera_title : "");
+}
+
 /** The newest alert of each device for which no end was reported. */
 let newest = new Map();
 function findNewest() {
@@ -98,12 +107,12 @@ function drawCard(alert) {
   card.className = `alert ${state}${alert.acknowledged_s === null ? "" : " acknowledged"}`;
   card.dataset.episode = alert.episode;
   p.badge.textContent = (state === "open" ? "● " : state === "lost" ? "? " : "○ ") + text;
-  p.place.textContent = `${alert.device} · ${alert.camera}`;
+  p.place.textContent = `${deviceName(alert.device)} · ${cameraName(alert)}`;
   p.label.textContent = `${LABELS[alert.label] || alert.label}, score ${alert.score.toFixed(2)}`
     + (alert.replayed ? " · delivered late" : "") + (alert.clock_synced ? "" : " · time estimated");
   drawAge(alert);
   p.button.hidden = alert.acknowledged_s !== null;
-  p.button.setAttribute("aria-label", `Acknowledge the alert of ${alert.device} at ${clock(alert.started_s)}`);
+  p.button.setAttribute("aria-label", `Acknowledge the alert of ${deviceName(alert.device)} at ${clock(alert.started_s)}`);
   return card;
 }
 
@@ -121,7 +130,7 @@ function isWanted(alert) {
   const choice = byId("which").value;
   if (choice === "open" && !isOpen(alert)) return false;
   if (choice === "new" && alert.acknowledged_s !== null) return false;
-  const text = `${alert.device} ${alert.camera} ${LABELS[alert.label] || alert.label} ${alert.label}`;
+  const text = `${deviceName(alert.device)} ${cameraName(alert)} ${LABELS[alert.label] || alert.label} ${alert.label}`;
   const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
   return words.every((word) => text.toLowerCase().includes(word));
 }
@@ -181,7 +190,7 @@ function drawBanner() {
     [kind, sign] = ["alarm", "!"];
     text = open.length === 1 ? "1 person without a mask" : `${open.length} people without a mask`;
     const places = [...new Set(open.map((alert) => alert.device))];
-    more = `at ${places.slice(0, 4).join(", ")}${places.length > 4 ? ` and ${places.length - 4} more` : ""}${absent ? ` · ${devicesText(absent)} not online` : ""}`;
+    more = `at ${places.slice(0, 4).map(deviceName).join(", ")}${places.length > 4 ? ` and ${places.length - 4} more` : ""}${absent ? ` · ${devicesText(absent)} not online` : ""}`;
   } else if (!online.length) {
     [kind, sign, text, more] = ["waiting", "?", "No device online", "People without a mask are not reported now."];
   } else if (absent) {
@@ -234,7 +243,7 @@ function drawDevice(device) {
   let card = deviceCards.get(device.device);
   if (!card) {
     card = make("li");
-    card.parts = { name: make("a", "name", device.device), state: make("span"), more: make("p", "more") };
+    card.parts = { name: make("a", "name"), state: make("span"), more: make("p", "more") };
     card.parts.name.href = `/health/${encodeURIComponent(device.device)}`;
     card.append(card.parts.name, card.parts.state, card.parts.more);
     deviceCards.set(device.device, card);
@@ -246,6 +255,7 @@ function drawDevice(device) {
   if (device.waiting) facts.push(`${eventsText(device.waiting)} waiting`);
   if (device.lost) facts.push(`${eventsText(device.lost)} lost`);
   card.className = `device ${device.condition}`;
+  card.parts.name.textContent = deviceName(device.device);
   card.parts.state.className = `state ${device.condition}`;
   card.parts.state.textContent = CONDITIONS[device.condition] || device.condition;
   card.parts.more.textContent = facts.join(" · ");

@@ -10,6 +10,7 @@ import pytest
 
 from edge.common.clock import iso_utc
 from edge.dashboard.base.device_slots import MAX_SLOTS
+from edge.dashboard.base.display_names import display_name
 from edge.dashboard.history.database import open_database
 from edge.dashboard.history.store import HistoryStore
 from tests.support.dashboard.dashboards import Dashboard, Device, open_live_page
@@ -20,6 +21,10 @@ from tests.support.waiting import wait_until
 DAY_S = 86_400.0
 EPISODES = "[...document.querySelectorAll('#alerts li')].map((card) => card.dataset.episode)"
 FOCUSED = "document.activeElement.getAttribute('aria-label') || document.activeElement.id"
+
+
+#: Titles that a device may have: HTML, a script from right to left, and the maximum length.
+HTML_TITLE, HEBREW_TITLE, LONG_TITLE = "<img src=x onerror='alert(1)'>", "כניסה 1", "入" * 64
 
 
 def state(no_mask: bool, people: int, since_s: float) -> bytes:
@@ -281,3 +286,45 @@ def test_columns_differ_by_a_hatch(page: Any, dashboard: Dashboard, device: Devi
     )
     assert rectangles[0] == rectangles[1] != rectangles[2]
     assert page.locator('[fill="url(#hatch)"]').count() == 1
+
+
+def test_titles_are_shown_as_text_beside_the_names(
+    page: Any, mosquitto: Mosquitto, dashboard: Dashboard, device: Device
+) -> None:
+    """The fixture `page` also fails the test if a title is executed."""
+    titles = {"door1": HTML_TITLE, "door2": HEBREW_TITLE, "door3": LONG_TITLE}
+    shown = {name: display_name(name, title) for name, title in titles.items()}
+    doors = [device, *(Device(mosquitto.broker, name) for name in ("door2", "door3"))]
+    for door in doors:
+        info = {"title": titles[door.name], "camera": {"name": "entrance", "title": HTML_TITLE}}
+        door.send("info", encoded(info), retain=True)
+        door.send("health", encoded({"camera": "ok", "warnings": [f"a problem of {door.name}"]}))
+        door.start_alert()
+    open_live_page(page, dashboard.address)
+    page.wait_for_function(
+        "(names) => names.every((name) => [...document.querySelectorAll('#devices .name')]"
+        ".some((link) => link.textContent === name))",
+        arg=list(shown.values()),
+    )
+    places = set(page.locator("#alerts .who").all_text_contents())
+    camera = display_name("entrance", HTML_TITLE)
+    assert places == {f"{name} · {camera}" for name in shown.values()}
+    page.fill("#search", HEBREW_TITLE)
+    page.wait_for_function("() => document.querySelectorAll('#alerts li').length === 1")
+    page.goto(f"{dashboard.address}/health")
+    assert page.locator(".devices-health h2 a").all_text_contents() == list(shown.values())
+    assert set(page.locator(".troubles b").all_text_contents()) == set(shown.values())
+    page.goto(f"{dashboard.address}/health/door1")
+    assert page.text_content("h1") == shown["door1"]
+    assert page.title() == f"{shown['door1']} · Mask Patrol"
+    page.goto(f"{dashboard.address}/history")
+    assert set(page.locator("tbody td:nth-child(2)").all_text_contents()) == set(shown.values())
+    assert set(page.locator("tbody td:nth-child(3)").all_text_contents()) == {camera}
+    options = page.locator("#device option")
+    assert options.all_text_contents()[1:] == list(shown.values())
+    page.select_option("#device", "door2")
+    page.click("text=Show")
+    page.wait_for_selector("tbody tr:only-child")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for door in doors[1:]:
+        door.close()

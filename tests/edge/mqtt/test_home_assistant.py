@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge.mqtt.home_assistant import discovery_announcement, object_id
+from edge.mqtt.home_assistant import Titles, discovery_announcement, object_id
 from edge.mqtt.payloads import Topics
 from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
@@ -41,16 +41,17 @@ TOPIC = re.compile(r"homeassistant/device/[a-zA-Z0-9_-]+/config")
 
 VERBS = ("ping", "pause", "resume")
 TOPICS = Topics("maskpatrol", "front.door_1")
+TITLES = Titles("", "entrance")
 
 
 def components(verbs: tuple[str, ...] = VERBS) -> dict[str, dict[str, Any]]:
-    body = discovery_announcement("homeassistant", TOPICS, "entrance", verbs).body
+    body = discovery_announcement("homeassistant", TOPICS, TITLES, verbs).body
     found: dict[str, dict[str, Any]] = body["components"]
     return found
 
 
 def test_announcement_has_the_required_keys() -> None:
-    announcement = discovery_announcement("homeassistant", TOPICS, "entrance", VERBS)
+    announcement = discovery_announcement("homeassistant", TOPICS, TITLES, VERBS)
     body = announcement.body
     assert TOPIC.fullmatch(announcement.topic)
     assert body.keys() == {"device", "origin", "components", "availability_topic"}
@@ -85,12 +86,22 @@ def test_component_follows_home_assistants_schema(key: str) -> None:
 
 def test_unique_ids_differ_between_devices() -> None:
     ids = [c["unique_id"] for c in components().values()]
-    other = discovery_announcement(
-        "homeassistant", Topics("maskpatrol", "door2"), "entrance", VERBS
-    )
+    other = discovery_announcement("homeassistant", Topics("maskpatrol", "door2"), TITLES, VERBS)
     ids += [c["unique_id"] for c in other.body["components"].values()]
     assert len(set(ids)) == len(ids)
     assert components()["no_mask"]["unique_id"] == "mask-patrol-front_2edoor__1_no_mask"
+
+
+def test_titles_change_only_what_is_shown() -> None:
+    plain = discovery_announcement("homeassistant", TOPICS, TITLES, VERBS)
+    titled = discovery_announcement("homeassistant", TOPICS, Titles("Tür 1", "Eingang"), VERBS)
+    assert titled.topic == plain.topic
+    assert titled.body.pop("device") == {
+        **plain.body.pop("device"),
+        "name": "Tür 1",
+        "model": "camera Eingang",
+    }
+    assert titled.body == plain.body
 
 
 def test_only_supported_commands_have_buttons() -> None:
@@ -110,9 +121,7 @@ def test_announced_at_connect_and_at_home_assistants_start(
     mosquitto: Mosquitto, tmp_path: Path, version: str
 ) -> None:
     listener = Subscriber(mosquitto.broker, "#")
-    announcement = discovery_announcement(
-        "homeassistant", Topics("maskpatrol", "door1"), "entrance"
-    )
+    announcement = discovery_announcement("homeassistant", Topics("maskpatrol", "door1"), TITLES)
     outbox = Outbox(tmp_path / "outbox.sqlite3", 100)
     publisher = Publisher(
         replace(mosquitto.broker, version=version),

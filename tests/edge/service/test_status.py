@@ -106,6 +106,12 @@ def test_screen_shows_all_parts() -> None:
     assert report().healthy
 
 
+def test_screen_shows_the_title_beside_the_name() -> None:
+    status = {**STATUS, "info": {**STATUS["info"], "title": "Tür 1"}}
+    first = next(iter(screen_lines(report(status))))
+    assert first == "Mask Patrol 0.2.0+ab, device Tür 1 (door1)"
+
+
 def test_screen_shows_read_only_root() -> None:
     row = "root        read-only: changes are lost at the next boot"
     assert list(screen_lines(report(root_read_only=True)))[2] == row

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edge.common.paths import event_schema
 from edge.dashboard.base.device_slots import MAX_SLOTS
-from edge.dashboard.base.messages import EventMessage, Health, State
+from edge.dashboard.base.messages import EventMessage, Health, Info, State
 from edge.dashboard.ingest.validation import MAX_BYTES, NEW_DEVICE_BURST, MessageValidator
 from tests.support.clock import Clock
 from tests.support.dashboard.events import NOW_S, encoded, end, start
@@ -88,10 +88,22 @@ HTML = "<img src=x onerror=alert(1)>"
         ("maskpatrol/door1/health", encoded({"fps": "fast"}), "schema"),
         ("maskpatrol/door1/health", encoded({"warnings": ["x" * 601]}), "schema"),
         ("maskpatrol/door1/info", b"3", "schema"),
+        *(
+            ("maskpatrol/door1/info", encoded(body), "schema")
+            for title in ("x" * 65, "a\0", "a\nb", "a\u202eb", " ", 7, None)
+            for body in ({"title": title}, {"camera": {"name": "a", "title": title}})
+        ),
     ],
 )  # fmt: skip
 def test_invalid_message_is_refused_and_counted(topic: str, payload: bytes, reason: str) -> None:
     assert validate(topic, payload) == (None, {reason: 1})
+
+
+def test_info_without_titles_is_that_of_an_older_device() -> None:
+    message, _ = validate("maskpatrol/door1/info", encoded({"version": "0.1.0"}))
+    assert message is not None
+    assert isinstance(message.body, Info)
+    assert (message.body.title, message.body.camera.title) == ("", "")
 
 
 @pytest.mark.parametrize("name", [".", "..", "...", ".a", "..a", "a.."])

@@ -54,6 +54,12 @@ def test_bar_chart_describes_its_values() -> None:
     assert "a-name-of-more-than…" in [text.text for text in tree.iter("text")]
 
 
+def test_wide_characters_have_room_beside_the_bar() -> None:
+    chart = bar_chart("By device", [("入" * 10, 1), ("入" * 11, 1)], "no_mask")
+    texts = [text.text for text in ElementTree.fromstring(str(chart)).iter("text")]
+    assert texts[::2] == ["入" * 10, "入" * 9 + "…"]
+
+
 def test_line_chart_describes_its_values() -> None:
     points = [(0.0, 2.0), (60.0, None), (120.0, 0.5)]
     tree = ElementTree.fromstring(str(line_chart("Frames", points, 0.0, 600.0, [])))
