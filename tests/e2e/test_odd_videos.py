@@ -13,9 +13,9 @@ import pytest
 from edge.camera.video.recordings import VideoFile
 from edge.common.arrays import Pixels
 from edge.common.paths import demo_clip
-from tests.support.cli_process import mask_patrol
+from tests.support.cli_process import mask_patrol, mask_patrol_error
 from tests.support.footage.pictures import flat
-from tests.support.footage.videos import encode_jpeg, write_mjpeg, write_video
+from tests.support.footage.videos import encode_jpeg, join_files, write_mjpeg, write_video
 
 #: The first visitor of the demo clip stands there with a bare face during these frames.
 FIRST, LAST = 32, 110
@@ -69,6 +69,18 @@ def joined_recordings(path: Path, visit: list[Pixels]) -> Path:
     return path
 
 
+def change_of_codec(path: Path, visit: list[Pixels]) -> Path:
+    first = write_video(path.with_suffix(".1.ts"), visit[:HALF])
+    second = write_video(path.with_suffix(".2.ts"), visit[HALF:], codec="libx265")
+    return join_files(path, first, second)
+
+
+def joined_files(path: Path, visit: list[Pixels]) -> Path:
+    first = write_video(path.with_suffix(".1.mp4"), visit[:HALF])
+    second = write_video(path.with_suffix(".2.mp4"), visit[HALF:])
+    return join_files(path, first, second)
+
+
 def turned(path: Path, visit: list[Pixels]) -> Path:
     stored = [np.ascontiguousarray(np.rot90(frame, -1)) for frame in visit]
     return write_video(path.with_suffix(".mp4"), stored, rotation_deg=90)
@@ -92,6 +104,8 @@ def variable_rate(path: Path, visit: list[Pixels]) -> Path:
         larger_jpegs,
         smaller_jpegs,
         joined_recordings,
+        change_of_codec,
+        joined_files,
         turned,
         thumbnail_first,
         variable_rate,
@@ -110,3 +124,20 @@ def test_person_alerts_once_and_nothing_is_warned_about(
         ("no_mask_start", None),
         ("no_mask_end", "shutdown"),
     ]
+
+
+def test_recording_that_cannot_be_played_to_its_end_ends_with_exit_code_1(
+    tmp_path: Path, visit: list[Pixels]
+) -> None:
+    clip, events = change_of_codec(tmp_path / "clip", visit), tmp_path / "events.jsonl"
+    parameter_sets = (b"\x40\x01", b"\x42\x01", b"\x44\x01")  # of HEVC
+    damaged = clip.read_bytes()
+    for head in parameter_sets:
+        damaged = damaged.replace(b"\0\0\x01" + head, b"\0\0\x01\x7e\x01")
+    clip.write_bytes(damaged)
+    result = mask_patrol(
+        tmp_path, "run", "--no-mqtt", "--pace", "fast", "--source", clip, "--events", events
+    )
+    assert "cannot be played beyond" in mask_patrol_error(result)
+    assert result.returncode == 1
+    assert '"no_mask_start"' in events.read_text()

@@ -5,31 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from edge.camera.controls.v4l2_controls import V4l2Controls
 from edge.camera.controls.v4l2_device import V4l2Device
 from edge.camera.frame_rate_limit import FrameFilter, accept_all
 from edge.camera.source import Frame, SourceError, is_picture
-from edge.common.arrays import Pixels
+from edge.camera.video.capture import Capture, ChangedError
 from edge.config.settings import CameraSettings
 
 #: A source that delivers no picture in this many reads in a row is lost. Single failures occur
 #: on radio links and because of corrupt packets.
 MAX_FAILED_READS = 10
-
-
-class Capture(Protocol):
-    """What delivers the frames of one open camera or connection."""
-
-    def grab(self) -> bool:
-        """Wait for the next frame; return False if there is none."""
-
-    def retrieve(self) -> Pixels | None:
-        """Return the grabbed frame as a picture, or None if it is no picture."""
-
-    def release(self) -> None:
-        """Close the camera or the connection; a second call does nothing."""
 
 
 class LiveSource:
@@ -73,13 +59,13 @@ class LiveSource:
     def read(self) -> Frame | None:
         """Return the next frame that the filter accepts, with the time at which it arrived.
 
-        Raises SourceError after `MAX_FAILED_READS` failures in a row, and at the first failure
-        that occurs more than `timeout_s` after the call.
+        Raises SourceError after `MAX_FAILED_READS` failures in a row, at the first failure
+        that occurs more than `timeout_s` after the call, and if the video must be reopened.
         """
         started_s = self._clock()
         failures = 0
         while failures < MAX_FAILED_READS:
-            if self._capture.grab():
+            if self._grab():
                 arrived_s = self._clock()
                 if not self._frame_filter(arrived_s):
                     failures = 0
@@ -92,6 +78,12 @@ class LiveSource:
             if self._clock() - started_s > self._timeout_s:
                 break
         raise SourceError(f"{self._name} stopped delivering frames")
+
+    def _grab(self) -> bool:
+        try:
+            return self._capture.grab()
+        except ChangedError as error:
+            raise SourceError(f"{self._name} {error}") from None
 
     def close(self) -> None:
         """Release the device or close the connection; a second call does nothing."""

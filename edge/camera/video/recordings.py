@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from edge.camera.frame_rate_limit import FrameFilter, accept_all
 from edge.camera.pictures.image_files import read_image
 from edge.camera.pictures.picture_list import is_picture_file, list_pictures
 from edge.camera.source import Frame, SourceError
-from edge.camera.video.video_decoder import NoVideoError, VideoDecoder
+from edge.camera.video.joined_video import JoinedVideo
+from edge.camera.video.main_stream import NoVideoError
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.common.paths import kind_of
@@ -41,22 +43,22 @@ class VideoFile:
                 f"no such video file: {path};"
                 " a source is a file, a folder, /dev/video0 or an address"
             )
-        # The absolute path, because FFmpeg takes the part of a name before a colon for a protocol.
         try:
-            self._decoder = VideoDecoder(f"file:{path.absolute()}")
+            self._video = JoinedVideo(path)
         except NoVideoError as error:
             if isinstance(error.__cause__, OSError):  # no permission, or a damaged disk
                 raise SourceError(f"cannot read {path}: {error}") from None
             raise self._unreadable(path) from None
         self._first: Pixels | None = None
-        if self._decoder.grab():
-            self._first = self._decoder.retrieve()
+        with contextlib.suppress(NoVideoError):
+            if self._video.grab():
+                self._first = self._video.decoder.retrieve()
         if self._first is None:
-            self._decoder.release()
+            self._video.release()
             raise self._unreadable(path)
         self._path = path
         self._frame_filter = frame_filter
-        fps = self._decoder.fps
+        fps = self._video.decoder.fps
         self._period_s = 1.0 / (fps if 0.1 <= fps <= 1000.0 else FALLBACK_FPS)
         self._index = -1
         self._at_s = -self._period_s
@@ -67,26 +69,36 @@ class VideoFile:
         """Return the next frame that the filter accepts, or None at the end.
 
         `captured_at_s` is the frame's time in the recording. A frame that cannot be converted is
-        skipped.
+        skipped. Raises SourceError instead of returning None if the rest cannot be played.
         """
         while True:
             image, self._first = self._first, None
-            if image is None and not self._decoder.grab():
+            if image is None and not self._grab():
                 break
             self._advance()
             if not self._frame_filter(self._at_s):
                 continue
             if image is None:
-                image = self._decoder.retrieve()
+                image = self._video.decoder.retrieve()
             if image is not None:
                 return Frame(image, self._at_s, self._index)
         self._warn_if_truncated()
         return None
 
+    def _grab(self) -> bool:
+        try:
+            return self._video.grab()
+        except NoVideoError as error:
+            played_s = self._at_s + self._period_s
+            raise SourceError(
+                f"{self._path} cannot be played beyond {played_s:.1f} s, where another recording"
+                f" or other data begins: {error}"
+            ) from None
+
     def _advance(self) -> None:
         """Count one more frame and determine its time."""
-        stated_s = self._decoder.at_s
-        self._extent.add(stated_s, max(self._period_s, self._decoder.frame_duration_s))
+        stated_s = self._video.decoder.at_s
+        self._extent.add(stated_s, max(self._period_s, self._video.decoder.frame_duration_s))
         # Broken time stamps repeat, decrease or jump; the time then follows from the frame rate.
         step_s = (0.0 if stated_s is None else stated_s) + self._shift_s - self._at_s
         if not 0.0 < step_s <= MAX_GAP_S:
@@ -101,14 +113,16 @@ class VideoFile:
 
     def close(self) -> None:
         """Close the file."""
-        self._decoder.release()
+        self._video.release()
 
     @staticmethod
     def _unreadable(path: Path) -> SourceError:
         return SourceError(f"{path} contains no readable video frame; is it a complete video file?")
 
     def _warn_if_truncated(self) -> None:
-        stated_s = self._decoder.duration_s
+        if self._video.count > 1:  # what each of several recordings states is not known any more
+            return
+        stated_s = self._video.decoder.duration_s
         played_s = max(self._extent.end_s, self._at_s + self._period_s)
         # A file may end with a gap like those that it contains, as a time lapse does.
         missing_s = 0.0 if stated_s is None else stated_s - played_s - self._extent.longest_gap_s

@@ -9,26 +9,31 @@ are then torn or have wrong colours, or the process crashes.
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from fractions import Fraction
 from typing import cast
 
 import av
 import numpy as np
-from av.container import InputContainer
 from av.packet import Packet
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideData
-from av.stream import Discard, Disposition, Stream
+from av.stream import Discard, Stream
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
-from av.video.stream import VideoStream
 
 from edge.camera.orientation import UNTURNED, Orientation
+from edge.camera.video.capture import ChangedError
+from edge.camera.video.codec_signature import FAMILIES, SIGNATURE_BYTES, codec_family
 from edge.camera.video.display_matrix import orientation_of
+from edge.camera.video.main_stream import (
+    NoVideoError,
+    main_stream,
+    seconds,
+    stated_duration_s,
+)
+from edge.camera.video.undecoded_packets import UndecodedPackets
 from edge.common.arrays import Pixels
 
 #: Largest picture that is decoded: 8K (7680 x 4320). As BGR it has 100 MB; the header of a damaged
@@ -40,18 +45,12 @@ MAX_STREAMS = 32
 #: Threads that decode. Each further one would delay the pictures by one frame, which is much for a
 #: camera with few frames a second. By default FFmpeg uses one more than there are cores.
 THREADS = 2
-#: Streams that are no video but pictures about it, such as the cover of a film.
-ATTACHED_PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+#: So many packets in a row that give no frame, after others did, cannot be decoded: they have
+#: another codec or another key. A decoder delays up to 16 frames, which may have two packets each.
+MAX_UNDECODED = 50
 #: What PyAV raises for input that FFmpeg refuses: FFmpegError, or the exception of the standard
 #: library that has the same meaning. It raises others for numbers and text that have no meaning.
 REFUSALS = (av.error.FFmpegError, ValueError, ArithmeticError, LookupError, MemoryError)
-
-
-class NoVideoError(Exception):
-    """There is no video that can be decoded.
-
-    The text is FFmpeg's reason, without the address; the cause is what PyAV raised, if it was that.
-    """
 
 
 class VideoDecoder:
@@ -76,7 +75,8 @@ class VideoDecoder:
         self._timeout_s = timeout_s
         self._clock = clock
         limits = {"max_pixels": str(MAX_PIXELS)}
-        options = {"max_streams": str(MAX_STREAMS), **limits, **(options or {})}
+        demuxing = {"max_streams": str(MAX_STREAMS), "merge_pmt_versions": "1"}
+        options = {**demuxing, **limits, **(options or {})}
         try:
             self._container = av.open(
                 address, options=options, metadata_errors="replace", timeout=timeout_s
@@ -84,7 +84,7 @@ class VideoDecoder:
         except REFUSALS as error:
             raise NoVideoError(_describe(error)) from error
         try:
-            self._stream = _main_stream(self._container)
+            self._stream = main_stream(self._container)
             for other in self._container.streams:
                 if other is not self._stream:
                     other.discard = Discard.all  # HLS, for one, would fetch it all the same
@@ -99,6 +99,22 @@ class VideoDecoder:
         self._decoded: deque[VideoFrame] = deque()
         self._frame: VideoFrame | None = None
         self._orientation = UNTURNED
+        # Codecs in a container that describes them cannot change, and have no start codes.
+        context = self._stream.codec_context
+        has_start_codes = (context.extradata or b"")[:1] != b"\1"
+        self._family = FAMILIES.get(context.codec.canonical_name) if has_start_codes else None
+        self._undecoded = UndecodedPackets()
+        self._change: ChangedError | None = None
+
+    @property
+    def format_names(self) -> tuple[str, ...]:
+        """The names that FFmpeg has for the format of the file or stream, such as `mpegts`."""
+        return tuple(self._container.format.name.split(","))
+
+    @property
+    def undecoded(self) -> UndecodedPackets:
+        """The packets that were not decoded; complete at the end of the file."""
+        return self._undecoded
 
     @property
     def fps(self) -> float:
@@ -108,14 +124,14 @@ class VideoDecoder:
     @property
     def duration_s(self) -> float | None:
         """Duration of the video as the file states it; None if it is unknown."""
-        stated_s = _stated_duration_s(self._stream)
+        stated_s = stated_duration_s(self._stream)
         if stated_s is None and len(self._container.streams) == 1 and self._container.duration:
             stated_s = self._container.duration / av.time_base
         if stated_s is None or "matroska" not in self._container.format.name:
             return stated_s
         # A Matroska file states the time stamp of its end. A recorder that divides a recording into
         # files may continue the time stamps of the file before.
-        start_s = _seconds(self._stream.start_time or 0, self._stream.time_base)
+        start_s = seconds(self._stream.start_time or 0, self._stream.time_base)
         return stated_s - start_s if 0.0 < start_s < stated_s else stated_s
 
     @property
@@ -125,22 +141,26 @@ class VideoDecoder:
         stamp = None if frame is None else frame.dts if frame.pts is None else frame.pts
         if frame is None or stamp is None:
             return None
-        return _seconds(stamp - (self._stream.start_time or 0), frame.time_base)
+        return seconds(stamp - (self._stream.start_time or 0), frame.time_base)
 
     @property
     def frame_duration_s(self) -> float:
         """How long the newest frame is shown; 0.0 if it is unknown."""
         frame = self._frame
-        return _seconds(frame.duration or 0, frame.time_base) if frame is not None else 0.0
+        return seconds(frame.duration or 0, frame.time_base) if frame is not None else 0.0
 
     def grab(self) -> bool:
         """Decode the next frame; return False at the end, after a time-out, and if it is lost.
 
-        Data that cannot be decoded is skipped.
+        Data that cannot be decoded is skipped. Raises ChangedError if what follows has another
+        codec, or cannot be decoded for another reason; a further call continues nevertheless.
         """
         self._frame = None
         started_s = self._clock()
         while not self._decoded:
+            if self._change is not None:
+                change, self._change = self._change, None
+                raise change
             try:
                 packet = next(self._packets)
             except StopIteration:
@@ -149,9 +169,7 @@ class VideoDecoder:
                 self._packets = self._demux()  # an error ends the iterator, but not the connection
                 return False
             if packet.stream.index == self._stream.index:
-                # The packet after a damaged one may be whole.
-                with contextlib.suppress(*REFUSALS):
-                    self._decoded.extend(cast("list[VideoFrame]", packet.decode()))
+                self._decode(packet)
             if self._timeout_s is not None and self._clock() - started_s > self._timeout_s:
                 break
         if not self._decoded:
@@ -173,6 +191,30 @@ class VideoDecoder:
             return None
         return self._orientation.apply(np.asarray(image, np.uint8))
 
+    def _decode(self, packet: Packet[Stream]) -> None:
+        family = codec_family(bytes(memoryview(packet)[:SIGNATURE_BYTES])) if packet.size else None
+        if self._family and family not in (None, self._family):
+            self._family = family
+            self._end_part("has changed the codec of its video", self._undecoded.previous_at)
+            return
+        frames: list[VideoFrame] = []
+        # The packet after a damaged one may be whole.
+        with contextlib.suppress(*REFUSALS):
+            frames = cast("list[VideoFrame]", packet.decode())
+        self._decoded.extend(frames)
+        self._undecoded.add(packet.size, packet.pos, len(frames))
+        if self._undecoded.count >= MAX_UNDECODED:
+            self._end_part("sends video that cannot be decoded any more", self._undecoded.at)
+
+    def _end_part(self, reason: str, at: int | None) -> None:
+        """Let `grab` return the frames that the decoder has delayed, and then report a change."""
+        context = self._stream.codec_context
+        with contextlib.suppress(*REFUSALS):
+            self._decoded.extend(context.decode(None))
+            context.flush_buffers()
+        self._change = ChangedError(reason, at)
+        self._undecoded = UndecodedPackets()
+
     def _follow_mark(self, frame: VideoFrame) -> None:
         """Follow the marks of the stream: H.264 may change them with each key frame."""
         mark = _mark_of(frame)
@@ -193,36 +235,6 @@ class VideoDecoder:
             self._container.close()
 
 
-def _main_stream(container: InputContainer) -> VideoStream:
-    """Return the video stream with the largest pictures; the others are thumbnails or previews.
-
-    A stream that lasts less than half as long as another one is a cover or an introduction. Of
-    pictures of the same size, the stream with more pictures per second is returned. Raises
-    NoVideoError if no stream can be decoded.
-    """
-    streams = [stream for stream in container.streams.video if _is_video(stream)]
-    if not streams:
-        raise NoVideoError("it has no video that can be decoded")
-    longest_s = max(_stated_duration_s(stream) or 0.0 for stream in streams)
-
-    def rank(stream: VideoStream) -> tuple[bool, bool, int, float]:
-        duration_s, context = _stated_duration_s(stream), stream.codec_context
-        return (
-            stream.frames != 1,
-            duration_s is None or duration_s >= longest_s / 2.0,
-            context.width * context.height,
-            float(stream.average_rate or 0),
-        )
-
-    return max(streams, key=rank)
-
-
-def _is_video(stream: VideoStream) -> bool:
-    context = stream.codec_context
-    is_attached = bool(stream.disposition & ATTACHED_PICTURES)
-    return not is_attached and context is not None and context.is_decoder
-
-
 def _mark_of(frame: VideoFrame) -> Orientation | None:
     """Return how the mark of `frame` says to turn it; None if it has no mark."""
     try:
@@ -236,27 +248,6 @@ def _mark_of(frame: VideoFrame) -> Orientation | None:
         # counterclockwise, and says nothing of a mirror.
         return Orientation(round(-frame.rotation / 90) % 4) if frame.rotation else None
     return None if mark is None else orientation_of(bytes(mark))
-
-
-def _seconds(stamp: int, time_base: Fraction | None) -> float:
-    return float(stamp * time_base) if time_base else 0.0
-
-
-def _stated_duration_s(stream: VideoStream) -> float | None:
-    """Return the duration that the file states for `stream`; None if it states none.
-
-    A Matroska file states it in a tag; what FFmpeg returns besides may be that of the whole file.
-    """
-    tag_s = _tag_seconds(stream.metadata.get("DURATION", ""))
-    if tag_s is None and stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return tag_s
-
-
-def _tag_seconds(tag: str) -> float | None:
-    """Return the seconds of a tag such as `00:01:02.500000000`; None if it is none."""
-    found = re.fullmatch(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d+)?)", tag.strip("\0 "))
-    return 3600.0 * int(found[1]) + 60.0 * int(found[2]) + float(found[3]) if found else None
 
 
 def _describe(error: BaseException) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -63,14 +63,15 @@ def write_video(
     thumbnails: Sequence[Pixels] = (),
     pixel_format: str = "yuv420p",
     thumbnail_fps: int = 0,
+    options: Mapping[str, str] | None = None,
 ) -> Path:
     """Write `images` as a video, shown at `times_s` (default: `fps` pictures a second).
 
     `rotation_deg` is written as the mark by which players turn the video, counterclockwise.
     `thumbnails` become another video stream, which is the first of the file, with `thumbnail_fps`
-    pictures a second (default: `fps`).
+    pictures a second (default: `fps`). `options` are those of FFmpeg for the container.
     """
-    with av.open(str(path), "w") as output:
+    with av.open(str(path), "w", options=dict(options or {})) as output:
         small, small_fps = None, fps
         if thumbnails:
             small_fps = thumbnail_fps or fps
@@ -88,6 +89,12 @@ def write_video(
                 frame.pts, frame.time_base = round(at_s * 1000), Fraction(1, 1000)
                 output.mux(stream.encode(frame))
             output.mux(stream.encode(None))
+    return path
+
+
+def join_files(path: Path, *parts: Path) -> Path:
+    """Write the contents of `parts` one after the other to `path`, as `cat` does."""
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
     return path
 
 
@@ -142,6 +149,8 @@ def _add_stream(
         stream.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "18"}
     if codec == "libvpx":
         stream.options = {"deadline": "realtime", "cpu-used": "8"}
-    if codec != "mjpeg":
+    if codec == "libx265":
+        stream.options = {"preset": "ultrafast", "x265-params": "log-level=none"}
+    if codec not in ("mjpeg", "mpeg2video", "mpeg4"):  # these have the times of the frame rate
         stream.codec_context.time_base = Fraction(1, 1000)
     return stream

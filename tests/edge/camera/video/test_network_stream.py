@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import socket
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import cv2
@@ -14,9 +18,10 @@ from edge.camera.video.network_stream import open_stream
 from edge.common.arrays import Pixels
 from edge.config.settings import CameraSettings
 from tests.support.camera.hostile_server import HostileServer
-from tests.support.camera.rtsp_server import RtspCamera
+from tests.support.camera.rtsp_server import PAYLOAD_BYTES, RtspCamera
 from tests.support.footage.videos import write_video
 from tests.support.footage.visit_clip import BARE_S, frame_at
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 PERSON = frame_at(BARE_S)
@@ -73,6 +78,68 @@ def test_camera_that_sends_only_sound_is_lost_in_time(tmp_path: Path) -> None:
         threading.Thread(target=read_to_the_end, daemon=True).start()
         wait_until(lost.is_set, "the source is lost while sound arrives")
         source.close()
+
+
+@contextlib.contextmanager
+def rtsp_camera(folder: Path, stream: bytes) -> Iterator[str]:
+    with RtspCamera(folder, clip=(stream, 8.0)) as camera:
+        yield camera.url
+
+
+@contextlib.contextmanager
+def http_camera(folder: Path, stream: bytes) -> Iterator[str]:
+    with HostileServer() as server:
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n\r\n"
+        server.answer = head + stream + stream
+        yield server.url
+
+
+@contextlib.contextmanager
+def udp_camera(folder: Path, stream: bytes) -> Iterator[str]:
+    port, stopped = free_port(), threading.Event()
+
+    def play() -> None:
+        pieces = [stream[n : n + PAYLOAD_BYTES] for n in range(0, len(stream), PAYLOAD_BYTES)]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for piece in itertools.cycle(pieces):
+                with contextlib.suppress(ConnectionRefusedError):  # nobody listens yet
+                    sender.sendto(piece, ("127.0.0.1", port))
+                if stopped.wait(4.0 / len(pieces)):
+                    return
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    try:
+        yield f"udp://127.0.0.1:{port}"
+    finally:
+        stopped.set()
+        thread.join()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("serve", [rtsp_camera, http_camera, udp_camera])
+@pytest.mark.parametrize("codec", ["libx265", "mpeg2video"])
+def test_change_of_the_codec_is_noticed_at_once(
+    tmp_path: Path, serve: Callable[[Path, bytes], AbstractContextManager[str]], codec: str
+) -> None:
+    one = write_video(tmp_path / "one.ts", [PERSON] * 100, fps=25)
+    two = write_video(tmp_path / "two.ts", [PERSON] * 100, fps=25, codec=codec)
+    with serve(tmp_path, one.read_bytes() + two.read_bytes()) as url:
+        settings = CameraSettings(source=url, timeout_s=600.0)
+        source = open_stream(url, settings)
+        errors: list[str] = []
+
+        def read_to_the_end() -> None:
+            try:
+                while (frame := source.read()) is not None:
+                    assert shows(frame, PERSON)
+            except SourceError as error:
+                errors.append(str(error))
+            source.close()
+
+        threading.Thread(target=read_to_the_end, daemon=True).start()
+        wait_until(lambda: bool(errors), "the change is noticed")
+    assert errors[0].endswith("has changed the codec of its video")
 
 
 def test_turned_stream_is_upright(tmp_path: Path) -> None:
