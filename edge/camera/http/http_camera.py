@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from edge.camera.frame_rate_limit import FrameFilter, accept_all
 from edge.camera.http.client import HttpClient
-from edge.camera.http.errors import HttpError
+from edge.camera.http.errors import HttpError, HttpTimeoutError
 from edge.camera.http.picture_response import NO_PICTURE, PictureResponse
 from edge.camera.http.picture_scanner import EncodedPicture
 from edge.camera.pictures.image_files import decode_image
@@ -21,13 +21,17 @@ from edge.config.settings import CameraSettings
 #: Pictures with more pixels, those of an 8K camera, are not decoded. Such a picture needs 100 MB as
 #: BGR, and up to 200 MB more while it is decoded if it is a progressive JPEG.
 MAX_PIXELS = 7680 * 4320
+#: Longest pause in seconds between the first two pictures of a stream without parts.
+MAX_PAUSE_S = 1.0
 
 
 class HttpCamera:
     """The pictures of a camera, each decoded on its own, so that its size may change at any time.
 
     An answer that ends after one picture is a snapshot: it is requested again, `settings.fps` times
-    per second. An answer with more pictures is a stream, whose end is an error.
+    per second. So is an answer that does not end, because the camera states no length and keeps the
+    connection open, but in which no other picture begins for a while. An answer with more pictures
+    is a stream, whose end is an error.
     """
 
     live = True
@@ -51,6 +55,8 @@ class HttpCamera:
         self._sleep = sleep
         self._requested_s = clock()
         self._pictures: PictureResponse | None = None
+        # Whether the answers do not end, although each contains only one picture.
+        self._is_endless_snapshot = False
         self._first: tuple[Pixels, float] | None = None
         self._index = -1
         #: Why the newest picture or answer could not be used.
@@ -112,12 +118,24 @@ class HttpCamera:
 
     def _next_of_stream(self, deadline_s: float) -> EncodedPicture | None:
         """Return the next picture of the present answer; None if the answer was a snapshot."""
-        assert self._pictures is not None
+        pictures = self._pictures
+        assert pictures is not None
+        if self._is_endless_snapshot:
+            return None
+        begun_by_s = deadline_s
+        if pictures.count == 1:
+            pause_s = self._timeout_s / 2.0
+            if not pictures.has_parts:
+                pause_s = min(pause_s, MAX_PAUSE_S)
+            begun_by_s = min(deadline_s, self._clock() + pause_s)
+        picture = None
         try:
-            picture = self._pictures.next(deadline_s)
-        except HttpError:
-            picture = None
-        if picture is None and self._pictures.count != 1:
+            picture = pictures.next(deadline_s, begun_by_s)
+        except HttpTimeoutError:
+            self._is_endless_snapshot = pictures.count == 1
+        except HttpError:  # the connection is lost
+            pass
+        if picture is None and pictures.count != 1:
             raise self._lost()
         return picture
 

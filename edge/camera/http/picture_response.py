@@ -42,6 +42,11 @@ class PictureResponse:
         self._response = response
         self._scanner = PictureScanner()
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether the camera says that the answer has several parts: it is meant as a stream."""
+        return self._response.content_type.startswith("multipart/")
+
     def has_pictures(self, deadline_s: float) -> bool:
         """Return whether the answer consists of pictures, and not of video for FFmpeg.
 
@@ -64,18 +69,22 @@ class PictureResponse:
             )
         return False
 
-    def next(self, deadline_s: float) -> EncodedPicture | None:
+    def next(self, deadline_s: float, begun_by_s: float | None = None) -> EncodedPicture | None:
         """Return the next picture, or None at the end of the answer.
 
-        Raises HttpError if there is no picture by `deadline_s`, or if the connection is lost.
+        Raises HttpTimeoutError if it is incomplete at `deadline_s`, or has not begun at
+        `begun_by_s`; HttpError if the connection is lost.
         """
         while (picture := self._scanner.next_picture()) is None:
+            until_s = deadline_s
+            if begun_by_s is not None and not self._scanner.is_within_picture:
+                until_s = begun_by_s
             try:
-                data = self._response.read_some(deadline_s)
+                data = self._response.read_some(until_s)
             except HttpTimeoutError:
                 if self._is_empty:
                     raise
-                raise HttpError(NO_PICTURE) from None
+                raise HttpTimeoutError(NO_PICTURE) from None
             if not data:
                 return None
             self._is_empty = False

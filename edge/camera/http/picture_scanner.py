@@ -77,6 +77,11 @@ class PictureScanner:
         """Append the next bytes of the stream."""
         self._buffer += data
 
+    @property
+    def is_within_picture(self) -> bool:
+        """Whether the beginning of a picture has been added, but not yet its end."""
+        return self._walker is not None
+
     def next_picture(self) -> EncodedPicture | None:
         """Return the next complete picture; None if more bytes are needed."""
         while self._walker is not None or self._find_start():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import struct
+import threading
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -223,6 +224,54 @@ def test_snapshot_is_requested_again_and_again(
         assert {request.connection for request in camera.requests} == (
             {1} if keeps else set(range(1, 9))
         )
+
+
+ENDLESS: dict[str, Callable[[int], bytes]] = {
+    "JPEG": lambda n: answer(JPEGS[n % 4], "image/jpeg"),
+    "PNG": lambda n: answer(png(LEVELS[n % 4]), "image/png"),
+    "line end": lambda n: answer(JPEGS[n % 4] + b"\r\n", "image/jpeg"),
+    "no type": lambda n: answer(JPEGS[n % 4], ""),
+    "too long a length": lambda n: answer(
+        JPEGS[n % 4], "image/jpeg", more="Content-Length: 999999\r\n"
+    ),
+    "chunked": lambda n: answer(
+        chunked(JPEGS[n % 4])[: -len("0\r\n\r\n")],
+        "image/jpeg",
+        more="Transfer-Encoding: chunked\r\n",
+    ),
+    "one part": lambda n: answer(part(JPEGS[n % 4])),
+    "one part and the next boundary": lambda n: answer(part(JPEGS[n % 4]) + b"--frame\r\n"),
+}
+
+
+@pytest.mark.parametrize("make", ENDLESS.values(), ids=ENDLESS)
+def test_snapshot_on_a_connection_that_stays_open_is_requested_again(
+    make: Callable[[int], bytes],
+) -> None:
+    with ScriptedCamera(numbered(make), keep_alive=True) as camera:
+        source = opened(camera)
+        assert levels(source, 12) == pytest.approx(LEVELS * 3, abs=2)
+        source.close()
+        assert [request.connection for request in camera.requests] == list(range(1, 13))
+
+
+def test_stream_whose_second_picture_comes_slowly_is_no_snapshot() -> None:
+    sent = threading.Event()
+
+    def script(request: Request) -> Iterable[bytes]:
+        yield answer(part(JPEGS[0]) + part(JPEGS[1])[:-200])
+        sent.wait()
+        yield part(JPEGS[1])[-200:] + b"".join(map(part, JPEGS[2:]))
+
+    clock = Clock()
+    with ScriptedCamera(script) as camera:
+        source = open_with_clock(camera, clock, CameraSettings(source=camera.url(), timeout_s=60))
+        assert levels(source, 1) == pytest.approx(LEVELS[:1], abs=2)
+        clock.now_s += 31.0  # longer than a pause between the first two pictures may be
+        sent.set()
+        assert levels(source, 3) == pytest.approx(LEVELS[1:], abs=2)
+        source.close()
+        assert len(camera.requests) == 1
 
 
 class Clock:
