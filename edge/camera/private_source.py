@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edge.camera.source_address import lacks_scheme
 from edge.common.errors import UserError
+from edge.common.hidden_passwords import lacks_scheme
 from edge.common.paths import exists, user_path
 from edge.common.secret_files import read_secret, systemd_credential
 from edge.config.settings import CameraSettings, Settings, change

@@ -17,10 +17,10 @@ from edge.camera.source import AbsentError, Source, SourceError
 from edge.camera.source_address import (
     full_spec,
     is_device,
-    lacks_scheme,
     picamera2_number,
 )
 from edge.camera.stream_address import DECODED_HINT, LOGIN_SCHEMES, parse_stream_address
+from edge.common.hidden_passwords import lacks_scheme
 from edge.common.paths import demo_clip, exists, kind_of, user_path
 from edge.config.settings import CameraSettings
 

@@ -11,6 +11,13 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import quote, quote_from_bytes, unquote, unquote_to_bytes
 
 from edge.camera.source import SourceError
+from edge.common.address_host import (
+    HOST,
+    host_is_ip_address,
+    is_ip_address,
+    is_valid_host,
+    split_authority,
+)
 
 #: The schemes whose addresses contain a user name and a password in front of the host. In the
 #: addresses of other streams, such as `udp://@239.0.0.1:5000`, an @ has another meaning.
@@ -25,13 +32,8 @@ DECODED_HINT = "an escape such as %40 stands for one character: write % itself a
 #: HTTP, # is never the beginning of a fragment, but part of a password in the query.
 SAFE = "%/:?[]@!$&'()*+,;="
 UNSAFE_IN_HTTP = '"#<>\\^`{|}'
-_HOST = re.compile(
-    r"(?P<host>\[[0-9A-Fa-f:.]+(?:%[\w.~%-]+)?\]|[\w](?:[\w.-]*[\w])?\.?)(?::(?P<port>[0-9]{1,5})?)?"
-)
-_IPV4 = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
 #: The beginning of an address in the path or query of another one.
 _NESTED = re.compile(r"[/?&=]\w+://")
-_AUTHORITY_END = re.compile(r"[/?#]")
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def parse_stream_address(url: str) -> StreamAddress:
     scheme, _, rest = url.strip().partition("://")
     scheme = scheme.lower()
     login, address = _split_login(rest)
-    authority, target = _split_authority(address)
+    authority, target = split_authority(address)
     host, port = _parse_host(authority)
     safe = SAFE
     if scheme.startswith("http"):
@@ -97,11 +99,6 @@ def parse_stream_address(url: str) -> StreamAddress:
     else:
         safe += UNSAFE_IN_HTTP  # FFmpeg sends them as they are, and cameras expect that
     return StreamAddress(scheme, login, host, port, quote(_bytes(target), safe=safe))
-
-
-def host_is_ip_address(rest: str) -> bool:
-    """Return whether `rest`, what follows `://`, begins with an IP address or `localhost`."""
-    return _is_ip_address(_split_authority(rest)[0])
 
 
 def _split_login(rest: str) -> tuple[Login | None, str]:
@@ -130,16 +127,16 @@ def _login_end(rest: str) -> int | None:
     By the rules of a URL the host ends at the first `/`, `?` or `#`. A login that contains one of
     them makes that host invalid or improbable. Raises SourceError if both readings are possible.
     """
-    end = len(_split_authority(rest)[0])
+    end = len(split_authority(rest)[0])
     last = rest.rfind("@", 0, end)
     by_rule = None if last < 0 else last
     candidates = _later_candidates(rest, end)
-    if not candidates or _is_ip_address(rest[last + 1 : end]):
+    if not candidates or is_ip_address(rest[last + 1 : end]):
         return by_rule
     addresses = [at for at in candidates if host_is_ip_address(rest[at + 1 :])]
     if len(addresses) == 1:
         return addresses[0]
-    if _is_valid(rest[last + 1 : end]):
+    if is_valid_host(rest[last + 1 : end]):
         if all(re.search(r"\?[\w.-]+=", rest[end:at]) for at in candidates):
             return by_rule  # an e-mail address or a password in the query
     elif len(candidates) == 1:
@@ -153,36 +150,15 @@ def _later_candidates(rest: str, end: int) -> list[int]:
         found.start()
         for found in re.finditer("@", rest)
         if found.start() > end
-        and _is_valid(_split_authority(rest[found.end() :])[0])
+        and is_valid_host(split_authority(rest[found.end() :])[0])
         and ":" in rest[: found.start()]
         and not _NESTED.search(rest[: found.start()])
     ]
 
 
-def _split_authority(rest: str) -> tuple[str, str]:
-    """Split `rest` before its first `/`, `?` or `#`."""
-    cut = _AUTHORITY_END.search(rest)
-    return (rest, "") if cut is None else (rest[: cut.start()], rest[cut.start() :])
-
-
-def _is_valid(authority: str) -> bool:
-    """Return whether `authority` is a host with or without a port."""
-    found = _HOST.fullmatch(authority)
-    return found is not None and int(found["port"] or 1) <= 65535
-
-
-def _is_ip_address(authority: str) -> bool:
-    """Return whether `authority` is an IP address or `localhost`, with or without a port."""
-    found = _HOST.fullmatch(authority)
-    if found is None or not _is_valid(authority):
-        return False
-    host = found["host"]
-    return host.lower() == "localhost" or host[0] == "[" or bool(_IPV4.fullmatch(host))
-
-
 def _parse_host(authority: str) -> tuple[str, int | None]:
-    found = _HOST.fullmatch(authority)
-    if found is None or not _is_valid(authority):
+    found = HOST.fullmatch(authority)
+    if found is None or not is_valid_host(authority):
         reason = (
             "write an IPv6 address in brackets, as in http://[fd00::1]/"
             if re.fullmatch(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", authority)

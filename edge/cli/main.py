@@ -16,6 +16,11 @@ from edge.bench.command import add_bench
 from edge.cli.command_parser import Commands, add_command
 from edge.cli.service_commands import add_status, add_update
 from edge.common.errors import UsageError, UserError
+from edge.common.hidden_passwords import (
+    hide_in_all_messages,
+    hide_passwords,
+    without_password,
+)
 from edge.common.logging_setup import FORMATS, set_up
 from edge.common.paths import private_files
 from edge.config.settings import DEFAULT_BROKER_HOST, Settings, change, load_settings
@@ -27,9 +32,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Report a mistake in the arguments, without the password of an address among them."""
-        from edge.camera.source_address import without_password
-
-        super().error(" ".join(map(without_password, message.split(" "))))
+        super().error(hide_passwords(message))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     An error that the user can correct is printed as one line, without a traceback.
     """
     _repair_standard_streams()
+    hide_in_all_messages(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(arguments)
     _hide_password(options)
     _set_up_logging(options)
@@ -55,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             return 0  # the program that reads the output has closed it, as `head` does
-        name = error.filename or "standard output"
+        name = hide_passwords(str(error.filename or "standard output"))
         sys.stderr.write(f"mask-patrol: {name}: {error.strerror or error}\n")
         return UserError.exit_code
     except KeyboardInterrupt:
@@ -323,7 +327,7 @@ def _check(options: argparse.Namespace) -> int:
     all_ok = True
     for result in run_checks(options.config, lambda s: _with_overrides(s, options)):
         all_ok = all_ok and result.ok
-        for number, line in enumerate(result.text.splitlines()):
+        for number, line in enumerate(hide_passwords(result.text).splitlines()):
             head = f"{'ok' if result.ok else 'FAIL':<5} {result.part:<14}"
             sys.stdout.write(f"{head if number == 0 else ' ' * len(head)} {line}\n")
         sys.stdout.flush()
@@ -383,7 +387,6 @@ def _hide_password(options: argparse.Namespace) -> None:
     source = getattr(options, "source", None) or ""
     if ":" not in source and "=" not in source:
         return
-    from edge.camera.source_address import without_password
     from edge.common.process_arguments import replace_in_arguments
 
     if (hidden := without_password(source)) != source:

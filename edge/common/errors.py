@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from edge.common.hidden_passwords import hide_passwords
+
 
 class UserError(Exception):
     """An error that the user can correct; the message says what is wrong and how to correct it.
 
     The command line prints the message as one line on standard error and exits with `exit_code`.
     The message may contain text of a file or of another machine, so control characters in it are
-    replaced as `printable` does; newlines separate several mistakes.
+    replaced as `printable` does; newlines separate several mistakes. The passwords of addresses in
+    it are hidden.
     """
 
     exit_code = 1
 
     def __init__(self, message: str = "") -> None:
-        super().__init__("\n".join(map(printable, message.split("\n"))))
+        super().__init__("\n".join(map(printable, hide_passwords(message).split("\n"))))
 
 
 class UsageError(UserError):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, TextIO
 
 from edge.common.clock import iso_utc
+from edge.common.hidden_passwords import hide_passwords
 
 LogFormat = Literal["auto", "text", "journal", "json"]
 FORMATS: tuple[LogFormat, ...] = ("auto", "text", "journal", "json")
@@ -105,6 +106,9 @@ class _Text(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
+    def format(self, record: logging.LogRecord) -> str:
+        return hide_passwords(super().format(record))
+
 
 class _Journal(logging.Formatter):
     """Puts the priority before each line of a traceback; the journal itself adds the time."""
@@ -113,8 +117,9 @@ class _Journal(logging.Formatter):
         super().__init__("%(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
+        text = hide_passwords(super().format(record))
         priority = next((p for level, p in PRIORITIES if record.levelno >= level), 7)
-        return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
+        return "\n".join(f"<{priority}>{line}" for line in text.splitlines())
 
 
 class _Json(logging.Formatter):
@@ -123,10 +128,10 @@ class _Json(logging.Formatter):
             "time": iso_utc(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": hide_passwords(record.getMessage()),
         }
         if record.exc_info:
-            body["traceback"] = self.formatException(record.exc_info)
+            body["traceback"] = hide_passwords(self.formatException(record.exc_info))
         return json.dumps(body, ensure_ascii=False)
 
 

@@ -12,10 +12,10 @@ from edge.camera.http.picture_response import NO_PICTURE, PictureResponse
 from edge.camera.http.picture_scanner import EncodedPicture
 from edge.camera.pictures.image_files import decode_image
 from edge.camera.source import AbsentError, Frame, SourceError
-from edge.camera.source_address import without_password
 from edge.camera.stream_address import StreamAddress
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
+from edge.common.hidden_passwords import without_password
 from edge.config.settings import CameraSettings
 
 #: Pictures with more pixels, those of an 8K camera, are not decoded. Such a picture needs 100 MB as

@@ -6,10 +6,10 @@ import av
 
 from edge.camera.frame_rate_limit import FrameFilter, accept_all
 from edge.camera.source import AbsentError
-from edge.camera.source_address import without_password
 from edge.camera.video.live_source import LiveSource
 from edge.camera.video.main_stream import NoVideoError
 from edge.camera.video.video_decoder import VideoDecoder
+from edge.common.hidden_passwords import without_password
 from edge.config.settings import CameraSettings
 
 #: Options of FFmpeg. Packets that UDP loses would damage pictures. Cameras sign their certificates

@@ -9,8 +9,8 @@ from edge.camera.source_address import (
     full_spec,
     is_device,
     picamera2_number,
-    without_password,
 )
+from edge.common.hidden_passwords import without_password
 from edge.config.settings import CameraSettings
 
 #: Passwords consist of these characters and contain one of the letters Q, X and Z, which occur
