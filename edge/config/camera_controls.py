@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from edge.config.toml_schema import Section
+from edge.config.toml_schema import Section, text_rule
 
 #: A factor of the camera's normal value, which is 1.
 Factor = Annotated[float, msgspec.Meta(ge=0.0, le=16.0)]
@@ -18,7 +18,13 @@ WhiteBalance = Literal[
     "auto", "incandescent", "tungsten", "fluorescent", "indoor", "daylight", "cloudy"
 ]
 #: Hours and minutes of the local time, or empty.
-TimeOfDay = Annotated[str, msgspec.Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?\Z")]
+TimeOfDay = Annotated[
+    str,
+    text_rule(
+        r"^(([01][0-9]|2[0-3]):[0-5][0-9])?\Z",
+        'a time of day from 00:00 to 23:59, such as "06:30"',
+    ),
+]
 Kelvin = Annotated[int, msgspec.Meta(ge=2000, le=10_000)]
 
 

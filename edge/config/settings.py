@@ -18,16 +18,28 @@ from edge.config import lens_geometry
 from edge.config.camera_controls import CameraControls, NightSettings
 from edge.config.host_name import host_mistake
 from edge.config.title import require_title
-from edge.config.toml_schema import Section, format_error, load_toml
+from edge.config.toml_schema import Section, format_error, load_toml, text_rule
 
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0.0, le=3600.0)]
+NAME_CHARACTERS = "at most 64 letters from A to Z or a to z, digits and the characters . _ -"
 #: Name of a device, or empty for the host name. It is a level of an MQTT topic and a segment of a
 #: URL, where `.` and `..` have a special meaning.
-DeviceName = Annotated[str, msgspec.Meta(pattern=r"^(?!\.{1,2}\Z)[A-Za-z0-9._-]{0,64}\Z")]
+DeviceName = Annotated[
+    str,
+    text_rule(
+        r"^(?!\.{1,2}\Z)[A-Za-z0-9._-]{0,64}\Z",
+        f'{NAME_CHARACTERS}, such as "door-1", but neither "." nor ".."',
+    ),
+]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 #: A level of an MQTT topic, without separators, wildcards and characters that need quoting.
-TopicLevel = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
+TopicLevel = Annotated[
+    str,
+    text_rule(
+        r"^[A-Za-z0-9._-]{1,64}\Z", f'at least one and {NAME_CHARACTERS}, such as "entrance-2"'
+    ),
+]
 #: x and y from the upper left corner, as fractions of the frame's width and height.
 Point = tuple[Fraction, Fraction]
 #: x, y, width, height as fractions of the frame.
@@ -35,10 +47,22 @@ Rectangle = tuple[Fraction, Fraction, Fraction, Fraction]
 #: Degrees clockwise.
 Rotation = Literal[0, 90, 180, 270]
 #: A host name or address as it is written in a URL, without a port.
-HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z")]
+HostName = Annotated[
+    str,
+    text_rule(
+        r"^[A-Za-z0-9.:_-]{1,253}\Z",
+        'a host name or an IP address without brackets, scheme and path, such as "door.local"',
+    ),
+]
 #: A client identifier of MQTT, or empty for the default. MQTT allows any text, but a broker has to
 #: accept only 23 letters and digits; printable ASCII covers what brokers prescribe.
-ClientId = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{0,256}\Z")]
+ClientId = Annotated[
+    str,
+    text_rule(
+        r"^[!-~]{0,256}\Z",
+        'at most 256 printable ASCII characters without spaces, such as "door-1"',
+    ),
+]
 Days = Annotated[float, msgspec.Meta(gt=0.0, le=3650.0)]
 
 
@@ -181,7 +205,12 @@ class MetricsSettings(Section, frozen=True, kw_only=True):
 class BoardSettings(Section, frozen=True, kw_only=True):
     """The LED of the board."""
 
-    led: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9:_-]{0,64}\Z")] = "ACT"
+    led: Annotated[
+        str,
+        text_rule(
+            r"^[A-Za-z0-9:_-]{0,64}\Z", 'the name of an LED in /sys/class/leds, such as "ACT"'
+        ),
+    ] = "ACT"
 
 
 class SnapshotSettings(Section, frozen=True, kw_only=True):
@@ -220,7 +249,9 @@ class DashboardSettings(Section, frozen=True, kw_only=True):
     database: str = ""
     retention_days: Days = 400.0
     max_alerts: Annotated[int, msgspec.Meta(ge=100, le=100_000_000)] = 3_000_000
-    shared: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{0,64}\Z")] = ""
+    shared: Annotated[
+        str, text_rule(r"^[A-Za-z0-9._-]{0,64}\Z", f'{NAME_CHARACTERS}, such as "halls"')
+    ] = ""
 
 
 class Settings(Section, frozen=True, kw_only=True):

@@ -16,8 +16,15 @@ import msgspec
 from edge.common.errors import UsageError, printable
 from edge.common.text_files import EncodingError, read_text
 
-#: How msgspec begins the error about a value that is none of those permitted.
+#: How msgspec begins the error about a value that is none of those permitted, about a text that
+#: does not match the regular expression of its type, and about a value that is no text.
 INVALID_CHOICE = "Invalid enum value"
+NO_MATCH, NO_TEXT = "Expected `str` matching regex", "Expected `str`, got"
+
+
+def text_rule(pattern: str, sentence: str, max_length: int | None = None) -> msgspec.Meta:
+    """Return what a text must match; the `sentence` says so in an error: `expected …`."""
+    return msgspec.Meta(pattern=pattern, max_length=max_length, description=sentence)
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,6 +34,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 #: Quotation marks that people take for straight ones, or into which programs change them.
 _OTHER_QUOTES = re.compile("[\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u00b4`\uff02\uff07]")
 _DECIMAL_COMMA = re.compile(r"=\s*[-+]?\d+,\d+\s*(#|$)")
+_TIME = re.compile(r"=\s*\d{1,2}:\d\d")
 #: Characters that are invisible or look like a space, as pages of the web and editors insert them:
 #: no-break and other spaces, zero-width characters, separators of lines, byte-order marks, and the
 #: end of a file of DOS.
@@ -77,6 +85,8 @@ def _syntax_hint(text: str, message: str) -> str:
         )
     if _DECIMAL_COMMA.search(line):
         return "; write numbers with a decimal point"
+    if _TIME.search(line):
+        return '; write times in quotation marks, such as "06:30"'
     if re.search(r'"[^"]*\\', line):
         return "; write paths with / or in single quotation marks, because \\ has a meaning in TOML"
     return ""
@@ -150,14 +160,31 @@ def _wrong_values(raw: dict[str, Any], section: type, prefix: str) -> Iterator[s
         except msgspec.ValidationError as error:
             message, _, element = str(error).partition(" - at `$")
             name = f"{prefix}{key}{element.rstrip('`')}"
-            choices = _choices(type_) if message.startswith(INVALID_CHOICE) else ""
-            yield f"`{name}`: {message[0].lower()}{message[1:]}{choices}"
+            if message.startswith(INVALID_CHOICE):
+                message += _choices(type_)
+            elif (rule := _rule(type_)) and message.startswith(NO_MATCH):
+                message = f"expected {rule}"
+            elif rule and message.startswith(NO_TEXT):
+                message = f"expected a text in quotation marks: {rule}"
+            yield f"`{name}`: {message[0].lower()}{message[1:]}"
         else:
             if found := _control_character(value):
                 yield (
                     f"`{prefix}{key}`: text with the control character U+{ord(found):04X}, which"
                     " no setting can contain; write paths with / or in single quotation marks"
                 )
+
+
+def _rule(type_: Any) -> str:
+    """Return the sentence of the `text_rule` in `type_`, empty if there is none."""
+    parts = [type_]
+    while parts:
+        part = parts.pop(0)
+        for meta in getattr(part, "__metadata__", ()):
+            if isinstance(meta, msgspec.Meta) and meta.pattern and meta.description:
+                return meta.description
+        parts += [each for each in get_args(part) if each is not Ellipsis]
+    return ""
 
 
 def _choices(type_: Any) -> str:

@@ -17,22 +17,59 @@ import tomli_w
 from edge.common.errors import UsageError
 from edge.common.text_files import EncodingError, decode_text, require_single_bytes, without_mark
 from edge.config.settings import Settings, load_settings
-from edge.config.toml_schema import Section, load_toml
+from edge.config.toml_schema import Section, load_toml, text_rule
 
-HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")]
+HostName = Annotated[
+    str,
+    text_rule(
+        r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z",
+        "at most 63 letters from A to Z or a to z, digits and hyphens, with a "
+        'letter or a digit at both ends, such as "door-1"',
+    ),
+]
 #: The user names that Raspberry Pi OS accepts.
-UserName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,31}\Z")]
-TimeZone = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2})?\Z")]
-Country = Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{2})?\Z")]
+UserName = Annotated[
+    str,
+    text_rule(
+        r"^[a-z][a-z0-9-]{0,31}\Z",
+        "at most 32 small letters from a to z, digits and hyphens, beginning "
+        'with a letter, such as "pi"',
+    ),
+]
+TimeZone = Annotated[
+    str,
+    text_rule(
+        r"^([A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2})?\Z",
+        'the name of a time zone, such as "Europe/Berlin"',
+    ),
+]
+Country = Annotated[
+    str, text_rule(r"^([A-Z]{2})?\Z", 'a country as two capital letters, such as "DE"')
+]
 #: The hash of a password in the format of crypt(5), as `openssl passwd -6` prints it.
-PasswordHash = Annotated[str, msgspec.Meta(pattern=r"^(\$[A-Za-z0-9]+\$[A-Za-z0-9./$=,-]+)?\Z")]
-Package = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.+-]+\Z")]
-Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*\Z", max_length=1024)]
+PasswordHash = Annotated[
+    str,
+    text_rule(
+        r"^(\$[A-Za-z0-9]+\$[A-Za-z0-9./$=,-]+)?\Z",
+        "the hash of a password, as `openssl passwd -6` prints it",
+    ),
+]
+Package = Annotated[
+    str, text_rule(r"^[a-z0-9][a-z0-9.+-]+\Z", 'the name of a Debian package, such as "vim"')
+]
+Line = Annotated[
+    str, text_rule(r"^[^\x00-\x1f\x7f]*\Z", "one line without control characters", 1024)
+]
 #: Smallest and largest size of the data partition in MiB. The smallest one has space for
 #: `outbox.max_events` events and some snapshots.
 DATA_MIB = (128, 65536)
 DataSize = Annotated[int, msgspec.Meta(ge=0, le=DATA_MIB[1])]
-Sha256 = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
+Sha256 = Annotated[
+    str,
+    text_rule(
+        r"^([0-9a-f]{64})?\Z", "64 hexadecimal digits in small letters, as sha256sum prints them"
+    ),
+]
 #: Names of the system's users and groups, and of the account of Mask Patrol.
 RESERVED_NAMES = frozenset(
     {

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,8 @@ import edge
 from edge.common.errors import UsageError
 from edge.config.camera_controls import CameraControls
 from edge.config.settings import Settings, change, default_device, load_settings
+from edge.config.toml_schema import Section, load_toml
+from systemd.sdcard.site import SiteFile
 
 EXAMPLE = Path(edge.__file__).parent / "config.example.toml"
 
@@ -66,7 +69,13 @@ def test_values_of_the_file_replace_defaults(tmp_path: Path) -> None:
     [
         ("[mqtt]\nhots = 'x'\n", "unknown setting `mqtt.hots`; did you mean `mqtt.host`?"),
         ("host = 'x'\n", "unknown setting `host`; did you mean `mqtt.host`?"),
-        ('device = "a\\n"\n', "`device`: expected `str` matching regex"),
+        (
+            'device = "a\\n"\n',
+            "`device`: expected at most 64 letters from A to Z or a to z, digits and the characters"
+            ' . _ -, such as "door-1", but neither "." nor ".."',
+        ),
+        ('device = "Tür 1"\n', "`device`: expected at most 64 letters from A to Z or a to z"),
+        ("device = 1\n", "`device`: expected a text in quotation marks: at most 64 letters"),
         ("[cammera]\n", "unknown setting `cammera`; did you mean `camera`?"),
         ("[detector]\nmin_face = 2.0\n", "`detector.min_face`: expected `float` <= 1.0"),
         ("[mqtt]\nport = 'x'\n", "`mqtt.port`: expected `int | null`, got `str`"),
@@ -98,7 +107,16 @@ def test_values_of_the_file_replace_defaults(tmp_path: Path) -> None:
             "[camera.controls]\nautofocus = true\nlens_position = 1.0\n",
             "`camera.controls`: `lens_position` needs `autofocus = false`",
         ),
-        ("[camera.night]\nstart = '8:30'\n", "`camera.night.start`: expected `str` matching regex"),
+        (
+            "[camera.night]\nstart = '8:30'\n",
+            '`camera.night.start`: expected a time of day from 00:00 to 23:59, such as "06:30"',
+        ),
+        (
+            "[camera.night]\nend = '24:00'\n",
+            '`camera.night.end`: expected a time of day from 00:00 to 23:59, such as "06:30"',
+        ),
+        ("[camera.night]\nend = 06:30:00\n", "expected a text in quotation marks: a time of day"),
+        ("[camera.night]\nend = 6:30\n", 'write times in quotation marks, such as "06:30"'),
         ("[camera.night]\nstart = '08:30'\n", "`camera.night`: `start` and `end` must be two"),
         (
             "[camera.night.controls]\ngain = 2.0\n",
@@ -117,8 +135,8 @@ def test_values_of_the_file_replace_defaults(tmp_path: Path) -> None:
             "[camera.controls]\nlow_light = true\nexposure_us = 1000\n",
             "`camera.controls`: `low_light` and `exposure_us` exclude each other",
         ),
-        ("device = '..'\n", "`device`: expected `str` matching regex"),
-        ("device = 'a/b'\n", "`device`: expected `str` matching regex"),
+        ("device = '..'\n", "`device`: expected at most 64 letters"),
+        ("device = 'a/b'\n", "`device`: expected at most 64 letters"),
         ("camera = 3\n", "`camera`: expected `object`, got `int`"),
         ("[mqtt\n", "is not valid TOML"),
         ("[mqtt]\nport = " + "9" * 5000, "is not valid TOML"),
@@ -128,6 +146,28 @@ def test_error_names_the_wrong_setting(tmp_path: Path, text: str, expected: str)
     with pytest.raises(UsageError, match=r"settings\.toml") as caught:
         load(tmp_path, text)
     assert expected in str(caught.value)
+
+
+def text_rules(section: type, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the name of each setting that has a regular expression, and a TOML value for it."""
+    for field in msgspec.structs.fields(section):
+        if isinstance(field.type, type) and issubclass(field.type, Section):
+            yield from text_rules(field.type, f"{prefix}{field.name}.")
+        elif "pattern=" in repr(field.type):
+            value = '"ü\\t /"'
+            yield f"{prefix}{field.name}", f"[{value}]" if "tuple" in repr(field.type) else value
+
+
+@pytest.mark.parametrize(("name", "value"), [*text_rules(Settings), *text_rules(SiteFile)])
+def test_rule_of_a_text_is_told_as_a_sentence(tmp_path: Path, name: str, value: str) -> None:
+    schema = Settings if name in dict(text_rules(Settings)) else SiteFile
+    (tmp_path / "settings.toml").write_text(f"{name} = {value}\n")
+    with pytest.raises(UsageError) as caught:
+        load_toml(tmp_path / "settings.toml", schema, "the settings")
+    message = str(caught.value).partition(f"`{name}")[2]
+    assert "expected" in message
+    assert "regex" not in message
+    assert "\\Z" not in message
 
 
 def test_error_has_one_line_per_mistake(tmp_path: Path) -> None:
