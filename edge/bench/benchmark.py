@@ -10,9 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from edge import __version__
-from edge.bench import footage
+from edge.bench import chart, footage
 from edge.bench.alert_latency import VISITS, alert_figures
-from edge.bench.chart import write_chart
 from edge.bench.instruction_count import counter, instructions_per_frame
 from edge.bench.isolated_run import measure_isolated
 from edge.bench.machine import machine
@@ -247,6 +246,13 @@ class _Bench:
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # Found before the measurements, which take minutes.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        for name in (RESULT_NAME, chart.NAME):
+            if (folder / name).exists():
+                with (folder / name).open("ab"):
+                    pass
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {write_problem(error)}") from None
 
@@ -256,7 +262,7 @@ def _write(result: Result, folder: Path, screen: Terminal) -> None:
         (folder / RESULT_NAME).write_text(as_json(result) + "\n", encoding="utf-8")
         written = [folder / RESULT_NAME]
         try:
-            written.append(write_chart(result, folder))
+            written.append(chart.write_chart(result, folder))
         except UserError as error:
             screen.show(str(error))
     except OSError as error:

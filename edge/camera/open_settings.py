@@ -6,7 +6,7 @@ from edge.camera.source_address import picamera2_number
 from edge.config.settings import CameraSettings
 
 #: The settings with which every source is opened.
-OPEN_SETTINGS: tuple[str, ...] = ("source", "width_px", "height_px", "fps", "timeout_s")
+OPEN_SETTINGS: tuple[str, ...] = ("source", "ca_file", "width_px", "height_px", "fps", "timeout_s")
 #: Settings that most sources apply while they are open.
 ADJUSTABLE_SETTINGS = ("rotate", "mirror", "controls", "night")
 #: Those of them with which the sensor of a camera module is started.

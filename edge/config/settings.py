@@ -73,6 +73,7 @@ class CameraSettings(Section, frozen=True, kw_only=True):
     title: str = ""
     source: Annotated[str, msgspec.Meta(min_length=1)] = "demo"
     source_file: str = ""
+    ca_file: str = ""
     width_px: Annotated[int, msgspec.Meta(ge=160, le=4096)] = 640
     height_px: Annotated[int, msgspec.Meta(ge=120, le=4096)] = 480
     fps: Annotated[float, msgspec.Meta(gt=0.0, le=120.0)] = 10.0

@@ -64,6 +64,7 @@ def test_ours_alone_on_clips_of_ones_own(tmp_path: Path) -> None:
         (["rtsp://camera/1"], 2, "video files and folders"),
         (["--config", "none.toml"], 2, "none.toml"),
         (["--out", "/proc/none"], 1, "cannot write to /proc/none"),
+        (["--out", "/proc/self"], 1, "cannot write to /proc/self"),
     ],
 )
 def test_mistakes_are_one_line(

@@ -5,16 +5,17 @@ from __future__ import annotations
 import functools
 import http.client
 import socket
-import ssl
 import time
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urljoin
 
 from edge.camera.http.authentication import Authenticator
 from edge.camera.http.errors import EXCEPTIONS, HttpError, http_error
 from edge.camera.http.timed_socket import BUFFER_BYTES, TimedSocket
+from edge.camera.http.tls import CameraTls
 from edge.camera.source import SourceError
 from edge.camera.stream_address import DECODED_HINT, StreamAddress, parse_stream_address
 
@@ -81,13 +82,22 @@ class HttpClient:
     a request with HTTPS.
     """
 
-    def __init__(self, address: StreamAddress, clock: Callable[[], float] = time.monotonic) -> None:
-        """Prepare to request `address`, http or https; nothing is sent yet."""
+    def __init__(
+        self,
+        address: StreamAddress,
+        clock: Callable[[], float] = time.monotonic,
+        ca_file: Path | None = None,
+    ) -> None:
+        """Prepare to request `address`, http or https; nothing is sent yet.
+
+        `ca_file` contains certificates that are trusted in addition to those of the system.
+        """
         self._address = address
         self._clock = clock
         self._connection: _Connection | None = None
         self._authenticators: dict[tuple[str, str], Authenticator] = {}
-        self._tls = functools.cache(_tls_context)  # reads hundreds of certificates
+        # Reads hundreds of certificates when it is first needed.
+        self._tls = functools.cache(lambda: CameraTls(ca_file))
 
     def get(self, deadline_s: float) -> HttpResponse:
         """Request the address and return the answer, when its headers have arrived.
@@ -169,7 +179,7 @@ class _Connection(http.client.HTTPConnection):
     def __init__(
         self,
         address: StreamAddress,
-        tls: Callable[[], ssl.SSLContext],
+        tls: Callable[[], CameraTls],
         clock: Callable[[], float],
     ) -> None:
         super().__init__(address.host, address.port or default_port(address.scheme))
@@ -213,17 +223,18 @@ class _Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """Open the connection; called by `request`."""
-        left_s = max(0.001, self._deadline_s - self._clock())
-        connection = socket.create_connection((self.host, self.port), left_s)
-        try:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._address.scheme == "https":
-                connection = self._tls().wrap_socket(connection, server_hostname=self.host)
-        except BaseException:
-            connection.close()
-            raise
+        if self._address.scheme == "https":
+            connection: socket.socket = self._tls().connect(self._connect_tcp, self.host)
+        else:
+            connection = self._connect_tcp()
         self._timed = TimedSocket(connection, self._deadline_s, self._clock)
         self.sock = self._timed
+
+    def _connect_tcp(self) -> socket.socket:
+        left_s = max(0.001, self._deadline_s - self._clock())
+        connection = socket.create_connection((self.host, self.port), left_s)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
 
     def end(self) -> None:
         """Close the connection and the answer that is read from it."""
@@ -235,13 +246,6 @@ class _Connection(http.client.HTTPConnection):
 def default_port(scheme: str) -> int:
     """Return the port of `scheme` if an address names none."""
     return 443 if scheme == "https" else 80
-
-
-def _tls_context() -> ssl.SSLContext:
-    # As for the broker: `create_default_context` rejects certificates that people make themselves.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_default_certs(ssl.Purpose.SERVER_AUTH)
-    return context
 
 
 def _redirected(address: StreamAddress, location: str) -> StreamAddress:

@@ -26,6 +26,8 @@ FAILURES: dict[type[OSError], str] = {
     ConnectionError: "it closed the connection; check the address and that the camera is on",
     TimeoutError: "it does not answer in time; check the address and that the camera is on",
 }
+#: How a certificate is trusted that the system does not trust.
+TRUST = "set `camera.ca_file` to a file with the certificate of the camera or of its authority"
 
 
 class HttpError(Exception):
@@ -64,14 +66,17 @@ def _describe_certificate(
     if error.verify_code == EXPIRED:
         return (
             "its certificate has expired: renew it in the camera (or is this device's clock wrong?)"
+            f", or {TRUST}"
         )
     if error.verify_code == NOT_YET_VALID:
         return "its certificate is not valid yet: is this device's clock right?"
     if error.verify_code in (HOST_NAME_MISMATCH, IP_ADDRESS_MISMATCH):
         host = "this host" if address is None else repr(address.host)
-        return f"its certificate is not for {host}: use a name in the certificate as the host"
+        return (
+            f"its certificate is not for {host}: use a name in the certificate as the host, or"
+            f" {TRUST}"
+        )
     return (
         f"its certificate is not signed by an authority that this device trusts"
-        f" ({error.verify_message}): add the certificate of the camera or of its authority with"
-        " `update-ca-certificates`, or use http:// in a network that you trust"
+        f" ({error.verify_message}): {TRUST}, or use http:// in a network that you trust"
     )

@@ -16,6 +16,7 @@ from edge.camera.stream_address import StreamAddress
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.common.hidden_passwords import without_password
+from edge.common.paths import user_path
 from edge.config.settings import CameraSettings
 
 #: Pictures with more pixels, those of an 8K camera, are not decoded. Such a picture needs 100 MB as
@@ -188,7 +189,8 @@ def open_http(
 
     Raises AbsentError when there is no picture within the time-out, which may change.
     """
-    camera = HttpCamera(HttpClient(address), settings, frame_filter)
+    ca_file = user_path(settings.ca_file) if settings.ca_file else None
+    camera = HttpCamera(HttpClient(address, ca_file=ca_file), settings, frame_filter)
     try:
         if camera.open():
             return camera

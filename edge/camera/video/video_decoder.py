@@ -33,6 +33,7 @@ from edge.camera.video.main_stream import (
     seconds,
     stated_duration_s,
 )
+from edge.camera.video.pixel_shape import square_size_px
 from edge.camera.video.undecoded_packets import UndecodedPackets
 from edge.common.arrays import Pixels
 
@@ -181,12 +182,18 @@ class VideoDecoder:
     def retrieve(self) -> Pixels | None:
         """Return the frame that was grabbed, or None if it cannot be converted to a picture.
 
-        It is (height, width, 3) uint8 BGR, and upright if the video is marked as turned.
+        It is (height, width, 3) uint8 BGR, upright if the video is marked as turned, and has square
+        pixels: a video may state that its pixels are wider or narrower, which would distort faces.
         """
         if self._frame is None:
             return None
+        context = self._stream.codec_context
+        shape = context.sample_aspect_ratio or self._stream.sample_aspect_ratio
+        width, height = square_size_px(self._frame.width, self._frame.height, shape)
         try:
-            image = self._reformatter.reformat(self._frame, format="bgr24", threads=1).to_ndarray()
+            image = self._reformatter.reformat(
+                self._frame, width, height, format="bgr24", threads=1
+            ).to_ndarray()
         except REFUSALS:
             return None
         return self._orientation.apply(np.asarray(image, np.uint8))

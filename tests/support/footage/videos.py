@@ -64,12 +64,14 @@ def write_video(
     pixel_format: str = "yuv420p",
     thumbnail_fps: int = 0,
     options: Mapping[str, str] | None = None,
+    pixel_shape: Fraction | None = None,
 ) -> Path:
     """Write `images` as a video, shown at `times_s` (default: `fps` pictures a second).
 
     `rotation_deg` is written as the mark by which players turn the video, counterclockwise.
     `thumbnails` become another video stream, which is the first of the file, with `thumbnail_fps`
     pictures a second (default: `fps`). `options` are those of FFmpeg for the container.
+    `pixel_shape` is the width of a pixel divided by its height, as the video states it.
     """
     with av.open(str(path), "w", options=dict(options or {})) as output:
         small, small_fps = None, fps
@@ -77,6 +79,8 @@ def write_video(
             small_fps = thumbnail_fps or fps
             small = _add_stream(output, codec, thumbnails[0].shape[:2], small_fps, pixel_format)
         main = _add_stream(output, codec, images[0].shape[:2], fps, pixel_format)
+        if pixel_shape:
+            main.codec_context.sample_aspect_ratio = pixel_shape
         if rotation_deg:
             main.set_display_rotation(rotation_deg)
         for stream, pictures in ((small, thumbnails), (main, images)):

@@ -15,6 +15,7 @@ import pytest
 from edge.camera.http.authentication import parse_challenges
 from edge.camera.http.client import HttpClient, HttpResponse
 from edge.camera.http.errors import HttpError
+from edge.camera.source import SourceError
 from edge.camera.stream_address import parse_stream_address
 from tests.support.camera.hostile_server import HostileServer
 from tests.support.camera.scripted_camera import Request, ScriptedCamera, answer, chunked, sized
@@ -260,7 +261,7 @@ def test_certificate_of_a_trusted_authority_is_accepted(
 @pytest.mark.parametrize(
     ("names", "days", "trusted", "message"),
     [
-        ("IP:127.0.0.1", 30, False, "not signed by an authority .* `update-ca-certificates`"),
+        ("IP:127.0.0.1", 30, False, "not signed by an authority .*: set `camera.ca_file`"),
         ("IP:127.0.0.1", -1, True, "its certificate has expired"),
         ("DNS:cam", 30, True, r"its certificate is not for '127\.0\.0\.1'"),
     ],
@@ -280,6 +281,62 @@ def test_certificate_that_is_not_accepted_is_an_error_of_one_line(
             get(camera.url(login=LOGIN))
         assert camera.requests == []
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("names", "days"), [("IP:127.0.0.1", 30), ("DNS:cam", 30), ("", -1)])
+@pytest.mark.parametrize("form", ["PEM", "DER", "several"])
+def test_certificate_of_the_camera_itself_is_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: str, days: int, form: str
+) -> None:
+    authority, camera = https_camera(tmp_path, names, days)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
+    pem = (authority.parent / "camera.crt").read_text()
+    content = {
+        "PEM": pem.encode(),
+        "DER": ssl.PEM_cert_to_DER_cert(pem),
+        "several": (Authority(tmp_path, "other").pair.cert.read_text() + pem).encode(),
+    }[form]
+    (tmp_path / "camera.crt").write_bytes(content)
+    with camera:
+        address = parse_stream_address(camera.url(login=LOGIN))
+        one = HttpClient(address, Clock(), tmp_path / "camera.crt")
+        assert one.get(TIMEOUT_S).read_some(TIMEOUT_S) == b"welcome"
+        one.close()
+
+
+@pytest.mark.parametrize(
+    ("trusted", "names", "message"),
+    [
+        ("other", "IP:127.0.0.1", "not signed by an authority"),
+        ("authority", "DNS:cam", "its certificate is not for"),
+        ("authority", "IP:127.0.0.1", ""),
+    ],
+)
+def test_other_certificates_in_the_file_are_authorities(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: str, names: str, message: str
+) -> None:
+    authority, camera = https_camera(tmp_path, names)
+    other = Authority(tmp_path, "other").pair.cert
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
+    with camera:
+        file = other if trusted == "other" else authority
+        one = HttpClient(parse_stream_address(camera.url(login=LOGIN)), Clock(), file)
+        if message:
+            with pytest.raises(HttpError, match=message):
+                one.get(TIMEOUT_S)
+            assert camera.requests == []
+        else:
+            assert one.get(TIMEOUT_S).read_some(TIMEOUT_S) == b"welcome"
+        one.close()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"text", b"0\x82", b"-----BEGIN CERTIFICATE-----"])
+def test_file_without_a_certificate_is_an_error(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "camera.pem"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SourceError, match=r"`camera\.ca_file` .*camera\.pem"):
+        HttpClient(parse_stream_address("https://127.0.0.1:1/"), Clock(), file).get(TIMEOUT_S)
 
 
 def test_https_to_a_camera_without_encryption_is_an_error() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from tests.support.footage.turned_pictures import encoded, turned
 from tests.support.footage.videos import (
     JPEG_KINDS,
     encode_jpeg,
+    join_files,
     mark_within_stream,
     write_mjpeg,
     write_video,
@@ -119,6 +121,28 @@ def test_turned_video_is_upright(tmp_path: Path, container: str, rotation_deg: i
     assert all(difference(image, PERSON) < SAME for image in found)
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("rotation_deg", [0, 90])
+@pytest.mark.parametrize("shape", [Fraction(16, 11), Fraction(3, 4), Fraction(1000, 1001)])
+def test_pixels_become_square(
+    tmp_path: Path, suffix: str, rotation_deg: int, shape: Fraction
+) -> None:
+    if suffix == "ts" and rotation_deg:
+        pytest.skip("a transport stream has no mark of rotation")
+    upright = np.ascontiguousarray(np.rot90(PERSON, -rotation_deg // 90))
+    height, width = upright.shape[:2]
+    narrow = (round(width / shape), height) if shape >= 1 else (width, round(height * shape))
+    stored = upright if abs(shape - 1) < 0.01 else np.asarray(cv2.resize(upright, narrow), np.uint8)
+    stored = np.ascontiguousarray(stored[: stored.shape[0] // 2 * 2, : stored.shape[1] // 2 * 2])
+    clip = write_video(
+        tmp_path / f"clip.{suffix}", [stored] * 3, rotation_deg=rotation_deg, pixel_shape=shape
+    )
+    for image in pictures(clip):
+        assert image.shape[:2] == pytest.approx(PERSON.shape[:2], abs=3)
+        shown = np.asarray(cv2.resize(image, (WIDTH, HEIGHT)), np.uint8)
+        assert difference(shown, PERSON) < 2 * SAME
+
+
 @pytest.mark.parametrize("rotation_deg", [90, 180, 270])
 def test_mark_within_the_stream_holds_until_the_next_key_frame(
     tmp_path: Path, rotation_deg: int
@@ -162,6 +186,14 @@ def test_cover_and_slow_preview_are_ignored(
     found = pictures(clip)
     assert len(found) == 75
     assert all(difference(image, PERSON) < SAME for image in found)
+
+
+def test_shape_of_the_pixels_may_change(tmp_path: Path) -> None:
+    square = write_video(tmp_path / "one.ts", [PERSON] * 8)
+    wide = write_video(tmp_path / "two.ts", [PERSON] * 8, pixel_shape=Fraction(4, 3))
+    found = pictures(join_files(tmp_path / "joined.ts", square, wide))
+    assert found[0].shape == PERSON.shape
+    assert found[-1].shape == (HEIGHT, round(WIDTH * 4 / 3), 3)
 
 
 def test_damaged_pictures_are_skipped(tmp_path: Path) -> None:
