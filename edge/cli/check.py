@@ -69,7 +69,7 @@ def run_checks(
     except UserError as error:
         yield CheckResult("configuration", False, str(error))
         return
-    text = "\n".join((str(config or "defaults, no file given"), *found.notes))
+    text = "\n".join((str(config or "defaults, no file given"), *found.notes, *found.warnings))
     yield CheckResult("configuration", not found.problem, found.problem or text)
     loaded: list[Classifier] = []  # the test of the model adds the classifier
     checks: tuple[tuple[str, Callable[[], str]], ...] = (

@@ -88,12 +88,21 @@ class _Detector(Section, frozen=True, kw_only=True):
     min_face: Fraction | None = None
 
 
+class _DrawnAt(Section, frozen=True, kw_only=True):
+    """How the picture was turned in which the zone and the excluded areas were drawn."""
+
+    rotate: Rotation = 0
+    mirror: bool = False
+
+
 class _Content(Section, frozen=True, kw_only=True):
     """The content of the file. It holds for one settings file, empty for none."""
 
     settings_file: str
     camera: _Camera = _Camera()
     detector: _Detector = _Detector()
+    #: None in a file of an earlier version, or without anything that was drawn.
+    drawn_at: _DrawnAt | None = None
 
     def values(self) -> Iterator[tuple[str, str, object]]:
         """Yield section, name and value of each setting."""
@@ -107,12 +116,13 @@ class _Content(Section, frozen=True, kw_only=True):
 class LoadedSettings:
     """The settings with the values of the Camera page.
 
-    `notes` say which values these are. `problem` is empty, or says why there are none: the
-    settings are then those of the settings file alone.
+    `notes` say which values these are, and `warnings` what does not fit. `problem` is empty, or
+    says why there are none: the settings are then those of the settings file alone.
     """
 
     settings: Settings
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -147,6 +157,8 @@ class CameraFile:
         loaded = self.read()
         for note in loaded.notes:
             log.info("%s", note)
+        for warning in loaded.warnings:
+            log.warning("%s", warning)
         if loaded.problem:
             log.warning("the settings of the Camera page are not used: %s", loaded.problem)
         return loaded.settings
@@ -202,7 +214,21 @@ class CameraFile:
             )
         merged = _with_content(settings, content)
         Zone.of(merged.camera)
-        return LoadedSettings(merged, tuple(notes))
+        return LoadedSettings(merged, tuple(notes), self._turn_warnings(content, merged))
+
+    def _turn_warnings(self, content: _Content, merged: Settings) -> tuple[str, ...]:
+        """Return a warning if the picture is turned in another way than when it was drawn on."""
+        drawn_at = content.drawn_at
+        if drawn_at is None or drawn_at == _DrawnAt(
+            rotate=merged.camera.rotate, mirror=merged.camera.mirror
+        ):
+            return ()
+        return (
+            f"the zone and the excluded areas in {self.path} were drawn with"
+            f" `camera.rotate = {drawn_at.rotate}` and"
+            f" `camera.mirror = {json.dumps(drawn_at.mirror)}`, and are not turned with the"
+            " picture: draw them again on the Camera page",
+        )
 
     def _differences(self, drawing: Drawing, settings: Drawing) -> _Content:
         camera = {
@@ -211,8 +237,12 @@ class CameraFile:
             if (value := getattr(drawing, name)) != getattr(settings, name)
         }
         min_face = drawing.min_face if drawing.min_face != settings.min_face else None
+        drawn_at = None
+        if "zone" in camera or "excluded" in camera:
+            drawn_at = _DrawnAt(rotate=drawing.rotate or 0, mirror=bool(drawing.mirror))
         return _Content(
             settings_file=self._settings_name(),
+            drawn_at=drawn_at,
             camera=_Camera(**camera),
             detector=_Detector(min_face=min_face),
         )
@@ -288,4 +318,10 @@ def _as_toml(content: _Content) -> str:
             lines.append(f"\n[{section}]")
         lines.append(f"{name} = {json.dumps(value)}")
         last = section
+    if content.drawn_at is not None:
+        lines.append("\n[drawn_at]")
+        lines += [
+            f"{name} = {json.dumps(v)}"
+            for name, v in msgspec.structs.asdict(content.drawn_at).items()
+        ]
     return HEADER + "\n".join(lines) + "\n"

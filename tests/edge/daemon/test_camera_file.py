@@ -48,6 +48,24 @@ def test_saved_values_replace_the_settings(camera_file: CameraFile, config: Path
     assert [path.name for path in camera_file.path.parent.iterdir()] == ["camera.toml"]
 
 
+@pytest.mark.parametrize(
+    "drawing", [Drawing(zone=OTHER_ZONE), Drawing(zone=ZONE, excluded=(POSTER,))]
+)
+def test_zone_that_was_drawn_in_a_picture_turned_otherwise_is_warned_of(
+    camera_file: CameraFile, config: Path, drawing: Drawing, caplog: pytest.LogCaptureFixture
+) -> None:
+    camera_file.save(drawing)
+    camera_file.load()
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    config.write_text(config.read_text() + "rotate = 90\n")
+    assert camera_file.load().camera.rotate == 90
+    assert "were drawn with `camera.rotate = 0` and `camera.mirror = false`" in caplog.text
+    caplog.clear()
+    camera_file.save(drawing)
+    camera_file.load()
+    assert "were drawn with" not in caplog.text
+
+
 def test_deleting_the_file_returns_to_the_settings(camera_file: CameraFile, config: Path) -> None:
     camera_file.save(Drawing(zone=OTHER_ZONE))
     camera_file.path.unlink()
