@@ -54,17 +54,15 @@ class RestrictedMosquitto(Mosquitto):
         text = (DASHBOARD_FOLDER / "mosquitto" / "mosquitto.conf").read_text()
         for original, replacement in (
             ("listener 8883", f"listener {self.port} 127.0.0.1"),
-            ("/etc/mosquitto/certs/ca.crt", str(authority.pair.cert)),
-            ("/etc/mosquitto/certs/broker.crt", str(pair.cert)),
-            ("/etc/mosquitto/certs/broker.key", str(pair.key)),
-            ("/etc/mosquitto/mask-patrol.passwd", str(users)),
-            ("/etc/mosquitto/mask-patrol.acl", str(rules)),
-            ("/var/lib/mosquitto/", f"{folder}/"),
+            ("/etc/mosquitto/mask-patrol/broker.crt", str(pair.cert)),
+            ("/etc/mosquitto/mask-patrol/broker.key", str(pair.key)),
+            ("/etc/mosquitto/mask-patrol/passwd", str(users)),
+            ("/etc/mosquitto/mask-patrol/acl", str(rules)),
         ):
             assert original in text
             text = text.replace(original, replacement)
         self.log = folder / "broker.log"
-        text += f"log_dest file {self.log}\n"
+        text += f"persistence_location {folder}/\nlog_dest file {self.log}\n"
         self._config.write_text(text + ("user root\n" if os.geteuid() == 0 else ""))
         self.tls = Tls(ca=authority.pair.cert)
 
