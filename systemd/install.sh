@@ -9,6 +9,8 @@ ETC=/etc/mask-patrol
 # The dashboard's account at the broker. $ETC/credentials contains that of the daemon, which the
 # dashboard must not get.
 DASHBOARD_ETC=/etc/mask-patrol-dashboard
+# mosquitto's folder: `--broker here` puts a configuration into conf.d, and all else into mask-patrol.
+MOSQUITTO=/etc/mosquitto
 STATE=/var/lib/mask-patrol
 # The dashboard's StateDirectory. systemd keeps the state directories of units with DynamicUser= in
 # /var/lib/private.
@@ -45,6 +47,7 @@ sudo ./install.sh uninstall --purge    remove these, too
   --config FILE    install FILE as the configuration (default: keep the existing one)
   --deb-dir DIR    install the Debian packages (.deb) in DIR first
   --offline        install nothing with apt
+  --broker here    also set up an MQTT broker on this machine (mosquitto, from apt)
   --dashboard      also start the dashboard
   --no-start       enable the service, but do not start it now
 
@@ -188,6 +191,70 @@ apt_knows_picamera2() { apt-cache show python3-picamera2 >/dev/null 2>&1; }
 apt_picamera2() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         python3-picamera2 >/dev/null
+}
+
+# Sets up mosquitto on this machine, for this device and for others, and names it in the configuration.
+set_up_broker() {
+    host=$(printf '%s\n' "$settings" | sed -n '1s/^host=//p')
+    case $host in
+    '' | localhost) ;;
+    *) die "--broker here: $config names another broker, mqtt.host = \"$host\": remove that line, or leave out --broker" 2 ;;
+    esac
+    install_mosquitto
+    was_pending=yes
+    if booted && [ ! -e "$RESTART_PENDING" ]; then
+        was_pending=no
+        : >"$RESTART_PENDING"
+    fi
+    before=$(broker_settings)
+    code=0
+    "$release/bin/mask-patrol" broker setup || code=$?
+    if [ "$(broker_settings)" != "$before" ]; then
+        change
+    elif [ "$was_pending" = no ]; then
+        rm -f "$RESTART_PENDING"
+    fi
+    [ "$code" = 0 ] || die "the broker could not be set up (see above)" "$code"
+    settings=$(settings_of "$config") || die "the configuration cannot be read (see above)"
+}
+
+# A digest of all that the daemon and the dashboard read about the broker.
+broker_settings() {
+    cat "$config" "$ETC/ca.pem" "$ETC"/credentials/mqtt-* "$DASHBOARD_ETC"/mqtt-* 2>/dev/null | sha256sum
+}
+
+install_mosquitto() {
+    if [ -e "$MOSQUITTO/mosquitto.conf" ] && command -v mosquitto >/dev/null &&
+        command -v openssl >/dev/null; then
+        return 0
+    fi
+    if [ "$offline" = yes ]; then
+        die "--broker here: mosquitto is not installed: leave out --offline, or give its packages with --deb-dir"
+    fi
+    say "Installing mosquitto from apt …"
+    apt_mosquitto || { apt-get update -qq && apt_mosquitto; } ||
+        die "apt could not install mosquitto: connect this machine to the network and run this again"
+}
+
+apt_mosquitto() {
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        mosquitto openssl >/dev/null
+}
+
+# remove_broker [--purge]: other devices may use the broker, so that only --purge removes it.
+remove_broker() {
+    if [ ! -e "$MOSQUITTO/conf.d/mask-patrol.conf" ] && [ ! -e "$MOSQUITTO/mask-patrol" ]; then
+        return 0
+    fi
+    if [ "${1-}" != --purge ]; then
+        say "Left: the broker, which other devices may use (uninstall --purge removes it)"
+        return 0
+    fi
+    rm -f "$MOSQUITTO/conf.d/mask-patrol.conf"
+    rm -rf "$MOSQUITTO/mask-patrol"
+    # Without our configuration, mosquitto listens on the loopback interface only.
+    if booted; then systemctl try-restart mosquitto.service || true; fi
+    say "Left: mosquitto, which other machines cannot reach any more (sudo apt purge mosquitto removes it)"
 }
 
 make_account() {
@@ -413,6 +480,12 @@ start_service() {
         clear_restart_pending
         return 0
     fi
+    if [ "$broker" = here ] && printf '%s\n' "$settings" | grep -qx source=demo; then
+        say "Not started: the camera is the demo clip. Set your camera (camera.source) in"
+        say "$ETC/mask-patrol.toml, then: sudo systemctl enable --now mask-patrol"
+        clear_restart_pending
+        return 0
+    fi
     case $settings in
     *source=picamera2*)
         "$release/bin/python" -c 'import picamera2' 2>/dev/null ||
@@ -450,13 +523,19 @@ clear_restart_pending() {
 }
 
 install_all() {
-    config_file='' deb_dir='' offline=no start=yes dashboard='' changed=no recording=yes fresh=no
+    config_file='' deb_dir='' offline=no start=yes dashboard='' broker='' changed=no recording=yes fresh=no
     while [ $# -gt 0 ]; do
         case $1 in
         --config | --deb-dir)
             [ $# -gt 1 ] || die "$1 needs a path" 2
             [ -e "$2" ] || die "$1: there is no $2" 2
             if [ "$1" = --config ]; then config_file=$2; else deb_dir=$2; fi
+            shift
+            ;;
+        --broker)
+            [ "${2-}" = here ] ||
+                die "--broker: the only value is here; name another broker in the configuration (mqtt.host)" 2
+            broker=here
             shift
             ;;
         --offline) offline=yes ;;
@@ -474,6 +553,7 @@ install_all() {
     make_account
     make_release
     make_configuration "$config_file"
+    if [ -n "$broker" ]; then set_up_broker; fi
     install_picamera2 "$settings"
     if [ -n "$dashboard" ] && ! "$release/bin/mask-patrol" dashboard --help >/dev/null 2>&1; then
         die "--dashboard: this release has no dashboard" 2
@@ -528,6 +608,7 @@ uninstall() {
         esac
     fi
     if [ -L "$DASHBOARD_ETC" ]; then rm -f "$DASHBOARD_ETC"; fi
+    remove_broker "$@"
     for data in "$ETC" "$DASHBOARD_ETC" "$STATE" "$DASHBOARD"; do
         if rmdir "$data" 2>/dev/null || [ ! -e "$data" ]; then continue; fi
         say "Left: $data (sudo rm -r $data, or uninstall --purge, deletes it)"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.config.settings import load_settings
 from edge.service.releases import LOCK, RESTART_PENDING
 from tests.support.cli_process import ROOT
 from tests.systemd.test_units import needs
@@ -41,6 +42,11 @@ uname*) cat "$ROOT/bundle/MACHINE" ;;
     echo 77 >"$ROOT/replies/pid"
     ;;
 "apt-cache show"*) [ -e "$ROOT/replies/apt-knows" ] ;;
+"apt-get install"*mosquitto*)
+    [ -e "$ROOT/replies/apt-fresh" ] || exit 1
+    mkdir -p "$ROOT/etc/mosquitto/conf.d"
+    echo "include_dir /etc/mosquitto/conf.d" >"$ROOT/etc/mosquitto/mosquitto.conf"
+    ;;
 "apt-get install"*) [ -e "$ROOT/replies/apt-fresh" ] && : >"$ROOT/replies/picamera2" ;;
 "apt-get update"*)
     [ -e "$ROOT/replies/apt-online" ] || exit 1
@@ -66,12 +72,31 @@ case "$*" in
     : >"$folder/pyvenv.cfg"
     ;;
 */pip\ *)
-    printf '#!/bin/sh\n' >"${0%/*}/mask-patrol"
+    cp "$ROOT/mask-patrol" "${0%/*}/mask-patrol"
     chmod +x "${0%/*}/mask-patrol"
     ;;
 "-c import importlib"*picamera2* | "-c import picamera2") [ -e "$ROOT/replies/picamera2" ] ;;
 *) exec "$REAL_PYTHON" "$@" ;;
 esac
+"""
+
+
+#: The command of a release: `broker` is the real command with its paths below $ROOT, all other
+#: commands succeed.
+COMMAND = r"""#!/bin/sh
+if [ "$1" != broker ]; then exit 0; fi
+exec "$REAL_PYTHON" - "$@" <<'END'
+import functools, os, sys
+from pathlib import Path
+
+from edge.cli.main import main
+from edge.service.local_broker import mosquitto_service, places
+
+root = Path(os.environ["ROOT"])
+places.Places = functools.partial(places.Places, root)
+mosquitto_service.BOOTED = root / "run/systemd/system"
+sys.exit(main(sys.argv[1:]))
+END
 """
 
 
@@ -105,6 +130,7 @@ class Root:
         for name in STUBBED:
             self._program(folder / "bin" / name, STUB)
         self._program(folder / "python3", PYTHON)
+        self._program(folder / "mask-patrol", COMMAND)
         self.set_version("1")
 
     def _script(self) -> str:
@@ -612,3 +638,110 @@ def test_picamera2_is_not_installed_needlessly(
     root.reply("apt-knows")
     root.install("--config", str(root.write_config(source)), *options)
     assert apt_commands(root) == []
+
+
+def broker_root(root: Root, source: str = "/dev/video0") -> Root:
+    """Return the root with a configuration of `source`, and with a network for apt."""
+    root.reply("apt-online")
+    root.write_config(source, host="''")
+    return root
+
+
+def install_broker(root: Root, *arguments: str, code: int = 0) -> str:
+    config = str(root.folder / "site.toml")
+    return root.install("--broker", "here", "--config", config, *arguments, code=code)
+
+
+@needs_root
+def test_broker_is_installed_and_used(root: Root) -> None:
+    output = install_broker(broker_root(root))
+    assert apt_commands(root) == ["install", "update", "install"]
+    assert re.search(r"fingerprint \(SHA-256\) of its certificate is ([0-9A-F]{2}:){31}", output)
+    assert root.calls("systemctl restart") == [
+        "systemctl restart mosquitto.service",
+        "systemctl restart mask-patrol.service",
+    ]
+    assert "systemctl enable --quiet mosquitto.service" in root.calls("systemctl enable")
+    settings = load_settings(root.config)
+    assert (settings.mqtt.host, settings.mqtt.tls) == ("localhost", True)
+    folder = root.folder / "etc/mask-patrol/credentials"
+    assert (folder / "mqtt-username").read_text() == f"{settings.device}\n"
+    account = root.folder / "etc/mask-patrol-dashboard/mqtt-username"
+    assert account.read_text() == "dashboard\n"
+    assert SHARED_ACCOUNT not in output
+    # A second run, with or without the option, changes nothing.
+    for options in (("--broker", "here"), ()):
+        assert "Nothing to change: 1 is installed." in root.install(*options)
+        assert not restarted(root)
+        assert not restart_pending(root)
+    assert apt_commands(root) == []
+
+
+@needs_root
+def test_interrupted_broker_setup_restarts_the_service_later(root: Root) -> None:
+    """The first run ends before mosquitto starts; the daemon needs the new login."""
+    install_broker(broker_root(root))
+    (root.folder / "etc/mosquitto/mask-patrol/passwd").unlink()
+    (root.folder / "etc/mask-patrol/credentials/mqtt-password").unlink()
+    root.reply("broken")
+    assert "mosquitto does not start: journalctl -u mosquitto" in root.install(
+        "--broker", "here", code=1
+    )
+    assert restart_pending(root)
+    root.reply("broken", None)
+    root.install("--broker", "here")
+    assert len(root.calls("systemctl restart")) == 2
+    assert not restart_pending(root)
+
+
+def test_broker_elsewhere_is_set_in_the_configuration(root: Root) -> None:
+    for value in ("192.168.1.5", "--offline"):
+        output = root.install("--broker", value, code=2)
+        assert "--broker: the only value is here; name another broker in the conf" in output
+    root.write_config("/dev/video0", host="'broker.lan'")
+    output = install_broker(root, code=2)
+    assert 'names another broker, mqtt.host = "broker.lan": remove that line' in output
+    assert apt_commands(root) == []
+    assert not (root.folder / "opt/mask-patrol/current").exists()
+
+
+def test_broker_needs_the_network_or_local_packages(root: Root) -> None:
+    broker_root(root)
+    output = install_broker(root, "--offline", code=1)
+    assert "leave out --offline, or give its packages with --deb-dir" in output
+    root.reply("apt-online", None)
+    output = install_broker(root, code=1)
+    assert "apt could not install mosquitto: connect this machine to the network" in output
+
+
+@needs_root
+def test_other_configuration_of_mosquitto_stops_the_installation(root: Root) -> None:
+    other = broker_root(root).folder / "etc/mosquitto/conf.d/other.conf"
+    other.parent.mkdir(parents=True)
+    other.write_text("listener 1883\n")
+    output = install_broker(root, code=2)
+    assert f"mosquitto on this device is already configured by {other}" in output
+    assert not restarted(root)
+    assert not (root.folder / "opt/mask-patrol/current").exists()
+    assert other.read_text() == "listener 1883\n"
+
+
+@needs_root
+def test_demo_clip_is_not_published_to_the_own_broker(root: Root) -> None:
+    output = install_broker(broker_root(root, "demo"))
+    assert "Not started: the camera is the demo clip" in output
+    assert root.calls("systemctl restart") == ["systemctl restart mosquitto.service"]
+
+
+@needs_root
+@pytest.mark.parametrize("purge", [False, True])
+def test_uninstall_keeps_the_broker_until_purged(root: Root, purge: bool) -> None:
+    install_broker(broker_root(root))
+    (root.folder / "usr/local/sbin/mask-patrol-read-only").write_text("#!/bin/sh\n")
+    output = root.install("uninstall", *(["--purge"] if purge else []))
+    mosquitto = root.folder / "etc/mosquitto"
+    for name in ("conf.d/mask-patrol.conf", "mask-patrol"):
+        assert (mosquitto / name).exists() is not purge
+    assert ("Left: the broker, which other devices may use" in output) is not purge
+    assert ("systemctl try-restart mosquitto.service" in root.calls("systemctl")) is purge
+    assert (mosquitto / "mosquitto.conf").exists()

@@ -19,14 +19,18 @@ class Relay:
         times: int = 1000,
         drops_type: int | None = None,
         sends_before_close: bytes = b"",
+        records: bool = False,
     ) -> None:
         """Forward connections to `target`; `broker` is the address of the relay itself.
 
         When the client sends `closes_on`, the relay closes the connection; it does this at most
         `times` times. MQTT packets from the broker whose first byte has the type `drops_type` (the
         upper four bits) are dropped. When the broker closes a connection, `sends_before_close` is
-        sent to the client first.
+        sent to the client first. With `records`, all bytes in both directions are kept in
+        `recorded`.
         """
+        self._records = records
+        self.recorded = bytearray()
         self._sends_before_close = sends_before_close
         self._drops_type = drops_type
         self._closes_on = closes_on
@@ -86,6 +90,8 @@ class Relay:
                 if from_broker and self._drops_type is not None:
                     packets, incomplete = _packets(incomplete + data)
                     data = b"".join(p for p in packets if p[0] & 0xF0 != self._drops_type)
+                if self._records:
+                    self.recorded += data
                 if not (from_broker and self._dropping.is_set()):
                     sink.sendall(data)
         with contextlib.suppress(OSError):
