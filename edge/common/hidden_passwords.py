@@ -31,6 +31,8 @@ _ADDRESS = re.compile(
     r"""|(?<![^\s:/@'"`(])[^\s:/@'"`(]+:[^\s/]\S*@\S+)""",
     re.MULTILINE,
 )
+#: What belongs to the message if it follows an address.
+PUNCTUATION = ":;,.!?)'\"`"
 #: How messages say to write an address.
 PLACEHOLDER = "user:password@"
 
@@ -98,7 +100,8 @@ def _hide_address(found: re.Match[str]) -> str:
         return found[0]
     if found["quote"]:
         return f"{found['quote']}{without_password(found['quoted'])}{found['quote']}"
-    return without_password(found["plain"])
+    address = found["plain"].rstrip(PUNCTUATION)
+    return without_password(address) + found["plain"][len(address) :]
 
 
 def _hide_value(found: re.Match[str]) -> str:

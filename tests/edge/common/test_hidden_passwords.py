@@ -69,6 +69,8 @@ def test_argument_has_no_password_in_any_message(secret: str, text: str) -> None
         "the source looks like an address, but has no scheme: begin it with rtsp:// or http://",
         "no video stream at http://10.0.0.1/a@b: it answers 404",
         "udp://@239.0.0.1:5000 stopped delivering frames = lost",
+        "no video stream at http://10.0.0.1:80/video?token=***: it answers 404",
+        "lost (rtsp://cam/user=me&password=***), and reopened",
         "12:30 door@home",
         "run `mask-patrol run --source /dev/video0 --broker 192.168.1.5`; name = value",
         "no video stream at rtsp://cam:554/x: it refuses the user name @ cam",
