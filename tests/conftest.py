@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.cli_process import leftovers_killed
 from tests.support.dashboard.dashboards import Dashboard
 from tests.support.mqtt.brokers import Mosquitto, Subscriber
 from tests.support.mqtt.certificates import Authority
@@ -20,16 +21,22 @@ TESTS = Path(__file__).parent
 END_TO_END = TESTS / "e2e"
 #: The file that takes longest, so that it starts first.
 LONGEST = TESTS / "systemd" / "test_device.py"
+#: The time limit of a test of `make soak` that does not set its own: the limit in `pyproject.toml`
+#: is for tests of seconds.
+SOAK_TIMEOUT_S = 3600.0
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests of whole processes as slow, so that `make unit` leaves them out.
 
-    In the workers of pytest-xdist, also put the files in the order in which they are to start.
+    Also give the tests of `make soak` enough time. In the workers of pytest-xdist, put the files in
+    the order in which they are to start.
     """
     for item in items:
         if item.path.is_relative_to(END_TO_END):
             item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("soak") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SOAK_TIMEOUT_S))
     if hasattr(config, "workerinput"):
         _order_files(items)
 
@@ -71,6 +78,13 @@ def _stop_leftover_dashboards() -> Iterator[None]:
     yield
     for dashboard in list(Dashboard.running):
         dashboard.stop(signal.SIGKILL)
+
+
+@pytest.fixture(autouse=True)
+def _kill_leftover_processes() -> Iterator[None]:
+    """Kill the commands that a failed test started and did not stop."""
+    with leftovers_killed():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 120
+_started: list[subprocess.Popen[str]] = []
 
 
 def environment(state: Path) -> dict[str, str]:
@@ -41,13 +44,32 @@ def mask_patrol(state: Path, *arguments: str | Path) -> subprocess.CompletedProc
 
 def start_mask_patrol(state: Path, *arguments: str | Path) -> subprocess.Popen[str]:
     """Start a command of `mask-patrol`; the caller must stop it."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command(arguments),
         env=environment(state),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    _started.append(process)
+    return process
+
+
+@contextmanager
+def leftovers_killed() -> Iterator[None]:
+    """Kill what `start_mask_patrol` has started inside this block and what still runs at its end.
+
+    A daemon with a camera would otherwise run for ever after a test that failed.
+    """
+    before = len(_started)
+    try:
+        yield
+    finally:
+        for process in _started[before:]:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+        del _started[before:]
 
 
 def error_line(result: subprocess.CompletedProcess[str], code: int | None = None) -> str:

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SOAK_TIMEOUT_S, pytest_collection_modifyitems
+from tests.support.cli_process import leftovers_killed, start_mask_patrol
+from tests.support.mqtt.brokers import Mosquitto
+
+
+def time_limits(request: pytest.FixtureRequest, *marks: pytest.MarkDecorator) -> list[object]:
+    """Return the time limits, nearest first, of a collected test with `marks`."""
+    item = pytest.Function.from_parent(request.node.parent, name="test", callobj=lambda: None)
+    for mark in marks:
+        item.add_marker(mark)
+    pytest_collection_modifyitems(request.config, [item])
+    return [mark.args[0] for mark in item.iter_markers("timeout")]
+
+
+def test_long_test_has_more_time_than_others(request: pytest.FixtureRequest) -> None:
+    assert time_limits(request, pytest.mark.soak) == [SOAK_TIMEOUT_S]
+    assert time_limits(request, pytest.mark.soak, pytest.mark.timeout(7)) == [7]
+    assert time_limits(request) == []
+
+
+def test_only_processes_of_this_test_are_killed(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    watch = ("watch", "--broker", f"127.0.0.1:{mosquitto.port}")
+    earlier = start_mask_patrol(tmp_path, *watch)
+    with leftovers_killed():
+        process = start_mask_patrol(tmp_path, *watch)
+    assert process.returncode == -signal.SIGKILL
+    assert earlier.poll() is None
+    earlier.kill()
+    earlier.communicate()
