@@ -96,14 +96,12 @@ def test_mutation_without_a_digest_is_used_or_refused(tmp_path: Path, name: str)
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(3600)
 def test_1000_mutations_are_refused_by_the_digest(tmp_path: Path) -> None:
     for name in WITH_DIGEST:
         assert all(errors_of_mutations(tmp_path, name, range(500)))
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(3600)
 def test_1000_mutations_without_a_digest_end_no_process(tmp_path: Path) -> None:
     for name in WITHOUT_DIGEST:
         errors = errors_of_mutations(tmp_path, name, range(250))
@@ -151,7 +149,6 @@ def test_check_reports_damaged_models(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", WITH_DIGEST + WITHOUT_DIGEST)
 def test_1000_checks_report_damaged_models(tmp_path: Path, name: str) -> None:
     check_mutations(tmp_path, name, range(170))
@@ -221,7 +218,6 @@ def test_reload_of_a_damaged_model_ends_no_daemon(
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", WITH_DIGEST + WITHOUT_DIGEST)
 def test_1000_reloads_of_damaged_models_end_no_daemon(
     tmp_path: Path, name: str, mosquitto: Mosquitto, subscriber: Subscriber

@@ -27,7 +27,7 @@ from tests.support.mqtt.tcp_relay import Relay
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.soak
 START_S = 120.0
 #: A notification service that replaces a telephone; it writes each message as a line of JSON.
 NOTIFIER = """

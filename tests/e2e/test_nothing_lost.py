@@ -25,7 +25,7 @@ short_and_long = pytest.mark.parametrize(
     "times",
     [
         4,
-        pytest.param(20, marks=[pytest.mark.soak, pytest.mark.timeout(600)]),
+        pytest.param(20, marks=pytest.mark.soak),
     ],
 )
 
@@ -179,7 +179,7 @@ def test_removed_outbox_loses_nothing(tmp_path: Path, camera: MjpegCamera) -> No
 @pytest.mark.parametrize("kill_broker", [False, True])
 @pytest.mark.parametrize(
     "times",
-    [3, pytest.param(50, marks=[pytest.mark.soak, pytest.mark.timeout(900)])],
+    [3, pytest.param(50, marks=pytest.mark.soak)],
 )
 def test_killed_daemon_loses_nothing(
     tmp_path: Path, times: int, kill_broker: bool, camera: MjpegCamera

@@ -113,7 +113,6 @@ def test_alert_is_on_the_page_within_a_second(
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(900)
 def test_every_alert_is_on_the_page_within_a_second(
     page: Any, tmp_path: Path, mosquitto: Mosquitto, dashboard: Dashboard
 ) -> None:

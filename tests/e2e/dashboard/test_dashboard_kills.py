@@ -17,9 +17,7 @@ from tests.support.mqtt.brokers import Mosquitto
 from tests.support.waiting import wait_until
 
 
-@pytest.mark.parametrize(
-    "times", [3, pytest.param(25, marks=[pytest.mark.soak, pytest.mark.timeout(900)])]
-)
+@pytest.mark.parametrize("times", [3, pytest.param(25, marks=pytest.mark.soak)])
 def test_killed_dashboard_stores_each_event_once(tmp_path: Path, times: int) -> None:
     chance = random.Random(times)
     # By default the broker drops events that wait for the dashboard beyond the first thousand.
