@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -63,8 +64,10 @@ def decode_samples(
     samples: Iterable[Sample],
     progress: Callable[[list[Sample]], Iterable[Sample]],
 ) -> Iterator[tuple[Sample, Pixels]]:
-    """Yield each sample with its picture.
+    """Yield each sample with its picture, as (height, width, 3) uint8 RGB.
 
+    The face of a whole picture is searched by the daemon's network, unless the data set consists of
+    face crops.
     `progress` wraps the list of samples to show progress. Pictures that cannot be decoded are named
     in the log and left out. Raises UserError after the last sample if more than `CORRUPT_SHARE` of
     the pictures of the whole data set cannot be decoded, those that earlier calls found included,
@@ -76,11 +79,20 @@ def decode_samples(
         if sample.path != last_path:
             last_path, last_image = sample.path, read_picture(sample.path)
         if last_image is not None:
-            yield sample, last_image
+            yield _located(data, sample, last_image), last_image
         elif sample.path not in data.unreadable:
             data.unreadable.add(sample.path)
             log.warning("left out a picture that cannot be decoded: %s", sample.path)
     _check_readable(data, {sample.path for sample in samples})
+
+
+def _located(data: DataSet, sample: Sample, image: Pixels) -> Sample:
+    if data.framed or sample.box_px is not None:
+        return sample
+    found = find_only_face(image)
+    if found is None or found[2] < MIN_EVALUATED_WIDTH_PX:
+        return sample
+    return dataclasses.replace(sample, found_px=found)
 
 
 def _check_readable(data: DataSet, read: set[Path]) -> None:
@@ -106,7 +118,7 @@ def training_face(data: DataSet, sample: Sample, image: Pixels) -> Face | None:
         if sample.box_px[2] < MIN_TRAINED_WIDTH_PX:
             return None
         return _crop_context(image, box_of_annotation(sample.box_px), sample.label, annotated=True)
-    box = None if data.framed else find_only_face(image)
+    box = sample.found_px
     if box is None:
         if max(width / height, height / width) > MAX_ASPECT:
             return None
@@ -117,15 +129,23 @@ def training_face(data: DataSet, sample: Sample, image: Pixels) -> Face | None:
 def evaluation_crop(sample: Sample, image: Pixels) -> Pixels | None:
     """Return the face as the Pi would crop it, (96, 96, 3) uint8, or None if it is too small.
 
-    Annotated faces are cropped at the detector's mean box; pictures without boxes are taken whole,
-    as `Classifier.classify_crop` does.
+    Annotated faces are cropped at the detector's mean box, other faces where the detector found
+    them; other pictures are taken whole, as `Classifier.classify_crop` does.
     """
     size = (SIZE_PX, SIZE_PX)
-    if sample.box_px is None:
-        return resize_crop(image, size)
     if not is_evaluated(sample):
         return None
-    return crop_face(image, box_of_annotation(sample.box_px), MARGIN, size)
+    box = detector_box(sample)
+    return resize_crop(image, size) if box is None else crop_face(image, box, MARGIN, size)
+
+
+def detector_box(sample: Sample) -> Box | None:
+    """Return the detector's box of the face: x, y, width, height in pixels of the picture.
+
+    It is the mean box of an annotated face, or the box that was found, or None for a picture that
+    is taken whole.
+    """
+    return sample.found_px if sample.box_px is None else box_of_annotation(sample.box_px)
 
 
 def is_evaluated(sample: Sample) -> bool:

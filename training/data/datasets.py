@@ -39,12 +39,17 @@ LABELS = {2: ("mask", "no_mask"), 3: ("mask", "no_mask", "incorrect_mask")}
 
 @dataclass(frozen=True)
 class Sample:
-    """One labelled face: a whole picture (`box_px` None) or an annotated box in a picture."""
+    """One labelled face: a whole picture (`box_px` None) or an annotated box in a picture.
+
+    `found_px` is the box in which the daemon's network finds the only face of a whole picture, or
+    None. `training.data.crops.decode_samples` looks for it.
+    """
 
     path: Path
     label: str
     split: Split
     box_px: Box | None = None
+    found_px: Box | None = None
 
 
 @dataclass(frozen=True)

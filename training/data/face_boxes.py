@@ -1,5 +1,5 @@
-"""The real detector, run on training pictures: the box of the only face, and boxes
-without a face.
+"""The daemon's detectors, run on training pictures: the box of the only face, found by the network,
+and boxes without a face, with those of the cascade first.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import cv2
 import numpy as np
 
 from edge.common.arrays import Box, Pixels
+from edge.config.settings import DetectorSettings
+from edge.detection.face_detector import Finder
+from edge.detection.load_detector import load_detector
 from training.data.detector_simulation import intersection_over_union
 
 #: The search for false detections, such as walls and clothes, scales larger pictures down to this
 #: side, because it does not need the full resolution.
 SEARCH_SIDE_PX = 400
 MAX_FACE_OVERLAP = 0.1
-#: In a portrait the face is large and near the middle; other detections are eyes or knees.
-MIN_FACE_SHARE, MAX_OFF_CENTRE = 0.45, 0.22
 
 
 @functools.cache
@@ -28,18 +29,17 @@ def _cascade() -> Any:
     return cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_alt2.xml"))
 
 
+@functools.cache
+def _network() -> Finder:
+    return load_detector(DetectorSettings(kind="learned"), sure=True).finder
+
+
 def find_only_face(image: Pixels) -> Box | None:
-    """Return the detector's box if it finds exactly one large, central face in `image`, (h, w, 3)
-    RGB.
+    """Return the box of the face in `image`, (h, w, 3) RGB, or None if the daemon's network does
+    not find exactly one face that it is sure of.
     """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    smallest = max(24, int(MIN_FACE_SHARE * min(grey.shape)))
-    found = _cascade().detectMultiScale(grey, 1.1, 4, minSize=(smallest, smallest))
-    if len(found) != 1:
-        return None
-    x, y, w, h = (float(value) for value in found[0])
-    off_x, off_y = (x + w / 2) / grey.shape[1] - 0.5, (y + h / 2) / grey.shape[0] - 0.5
-    return (x, y, w, h) if max(abs(off_x), abs(off_y)) < MAX_OFF_CENTRE else None
+    found = _network().find(np.ascontiguousarray(image[..., ::-1]))
+    return found[0].box_px if len(found) == 1 else None
 
 
 def find_empty_boxes(

@@ -125,7 +125,8 @@ def collect_predictions(
         for sample, image in decode_samples(data, wide, sample_progress(progress_title)):
             scored.append(sample)
             lumas.append(_mean_grey(sample, image))
-            widths.append(image.shape[1] if sample.box_px is None else sample.box_px[2])
+            box = sample.box_px or sample.found_px
+            widths.append(image.shape[1] if box is None else box[2])
             yield sample, image
 
     scores = scorer.scores(pairs())

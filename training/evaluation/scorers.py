@@ -15,9 +15,8 @@ from edge.common.errors import UsageError, UserError
 from edge.inference.model_file import digest
 from training.common.metrics import Floats
 from training.common.quiet_keras import import_keras, load_model_file
-from training.data.crops import evaluation_crop
+from training.data.crops import detector_box, evaluation_crop
 from training.data.datasets import LABELS, Sample
-from training.data.detector_simulation import box_of_annotation
 from training.network.model import SIZE_PX
 from training.network.model_report import Report, read_report, report_path
 
@@ -58,10 +57,11 @@ def _tflite_scorer(model: Path, runtime: str | None) -> Scorer:
     def scores(pairs: LabelledImages) -> Floats:
         rows = []
         for sample, image in pairs:
-            if sample.box_px is None:
+            box = detector_box(sample)
+            if box is None:
                 found = classifier.classify_crop(image)
             else:
-                found = classifier.classify(image, box_of_annotation(sample.box_px))
+                found = classifier.classify(image, box)
             rows.append([found.by_label[label] for label in labels])
         return np.array(rows, np.float32).reshape(-1, len(labels))
 

@@ -153,7 +153,7 @@ def _crops(roots: list[Path], limit: int | None) -> Iterator[tuple[Sample, Pixel
         for sample, image in decode_samples(data, samples, sample_progress(data.name)):
             crop = evaluation_crop(sample, image)
             if crop is not None:
-                yield dataclasses.replace(sample, box_px=None), crop
+                yield dataclasses.replace(sample, box_px=None, found_px=None), crop
 
 
 def _result(scorer: Scorer, crops: list[tuple[Sample, Pixels]], name: str) -> ConditionResult:

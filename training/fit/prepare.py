@@ -166,8 +166,8 @@ def read_held_out(
         fingerprints += prints
         if len(crops.truth):
             validation[data.name] = crops
-    # In pictures of plain class folders it is unknown where the face is, so accuracy on them means
-    # less. These data sets are used only if there are no other data sets.
+    # The labels of plain class folders belong to pictures, which may show another face as well, so
+    # accuracy on them means less. They are used only if there are no other data sets.
     sure = [d.name for d in datasets if d.layout != "classes" and d.name in validation]
     validation = {name: validation[name] for name in sure or validation}
     empty = [np.concatenate([negative_crops(data, config) for data in datasets])]

@@ -8,11 +8,18 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.classification.face_crop import crop_face
-from edge.common.arrays import Box
+from edge.classification.face_crop import crop_face, resize_crop
+from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
+from tests.support.footage.pictures import frames_without_mask
 from tests.support.training import datasets
-from training.data.crops import decode_samples, evaluation_crop, read_picture, training_face
+from training.data.crops import (
+    decode_samples,
+    detector_box,
+    evaluation_crop,
+    read_picture,
+    training_face,
+)
 from training.data.datasets import LABELS, DataSet, Sample, read_dataset
 from training.data.detector_simulation import (
     MARGIN,
@@ -49,6 +56,43 @@ def test_training_face_keeps_the_face_visible(box: Box) -> None:
     assert max(face.image.shape) <= 250
     shown = crop_face(face.image, face.box_px, MARGIN, SIZE)
     assert np.abs(shown.astype(int) - expected).mean() < 3
+
+
+def class_folders(root: Path, picture: Pixels, folders: tuple[str, ...]) -> DataSet:
+    for folder in folders:
+        (root / folder).mkdir(parents=True)
+        assert cv2.imwrite(str(root / folder / "a.png"), picture)
+    return read_dataset(root, LABELS[2])
+
+
+def test_face_in_a_class_folder_is_cropped_where_the_network_finds_it(tmp_path: Path) -> None:
+    """The person in the demo clip takes a sixth of the width: the whole picture is no face crop."""
+    picture = frames_without_mask()[0]
+    data = class_folders(tmp_path, picture, ("mask", "no_mask"))
+    ((sample, image),) = decode_samples(data, data.samples[:1], list)
+    box = detector_box(sample)
+    assert box is not None
+    assert 0.05 < box[2] / picture.shape[1] < 0.4
+    np.testing.assert_array_equal(
+        evaluation_crop(sample, image), crop_face(image, box, MARGIN, SIZE)
+    )
+    face = training_face(data, sample, image)
+    assert face is not None
+    assert not face.annotated
+    assert np.isclose(face.box_px[2] / face.box_px[3], 1.0)
+    assert max(face.image.shape) <= 250
+
+
+def test_face_crops_are_taken_whole(tmp_path: Path) -> None:
+    """A data set with split folders consists of face crops, and in noise there is no face."""
+    splits = ("Train/mask", "Train/no_mask", "Validation/mask", "Test/mask")
+    framed = class_folders(tmp_path / "framed", frames_without_mask()[0], splits)
+    noise = np.random.default_rng(1).integers(0, 255, (120, 120, 3), np.uint8)
+    empty = class_folders(tmp_path / "empty", noise, ("mask", "no_mask"))
+    for data in (framed, empty):
+        ((sample, image),) = decode_samples(data, data.samples[:1], list)
+        assert detector_box(sample) is None
+        np.testing.assert_array_equal(evaluation_crop(sample, image), resize_crop(image, SIZE))
 
 
 def corrupt(tmp_path: Path, pictures: int, broken: int) -> DataSet:
