@@ -29,7 +29,7 @@ DeviceName = Annotated[
     str,
     text_rule(
         r"^(?!\.{1,2}\Z)[A-Za-z0-9._-]{0,64}\Z",
-        f'{NAME_CHARACTERS}, such as "door-1", but neither "." nor ".."',
+        f'{NAME_CHARACTERS}, such as "door-1", but neither "." nor ".."; `title` can be any text',
     ),
 ]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]

@@ -72,7 +72,7 @@ def test_values_of_the_file_replace_defaults(tmp_path: Path) -> None:
         (
             'device = "a\\n"\n',
             "`device`: expected at most 64 letters from A to Z or a to z, digits and the characters"
-            ' . _ -, such as "door-1", but neither "." nor ".."',
+            ' . _ -, such as "door-1", but neither "." nor ".."; `title` can be any text',
         ),
         ('device = "Tür 1"\n', "`device`: expected at most 64 letters from A to Z or a to z"),
         ("device = 1\n", "`device`: expected a text in quotation marks: at most 64 letters"),
