@@ -38,14 +38,18 @@ def require_tools() -> None:
         pytest.skip(f"{' and '.join(missing)} not installed; `make test` installs them on Debian")
 
 
-def debian(suite: str) -> Path:
-    """Return a tar archive of a minimal Debian `suite`; the archive is made once and reused."""
-    key = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
+def debian(suite: str, more: tuple[str, ...] = ()) -> Path:
+    """Return a tar archive of a minimal Debian `suite` with the packages `more`.
+
+    The archive is made once and reused.
+    """
+    packages = (*PACKAGES, *more)
+    key = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
     path = CACHE / f"{suite}-{platform.machine()}-{key}.tar"
     if not path.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         new = path.with_name(f"{suite}-{os.getpid()}.new.tar")
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}"]
         subprocess.run([*command, suite, new], check=True)
         new.replace(path)
     return path
@@ -54,10 +58,17 @@ def debian(suite: str) -> Path:
 class Machine:
     """A machine that can be booted and used as root, and whose power can be cut."""
 
-    def __init__(self, folder: Path, suite: str) -> None:
+    def __init__(
+        self, folder: Path, suite: str, more: tuple[str, ...] = (), private_network: bool = False
+    ) -> None:
+        """Unpack a Debian `suite` with the packages `more` into `folder`.
+
+        With a private network, the machine has a loopback interface of its own and no other.
+        """
         self.root = folder
+        self._options = ["--private-network"] if private_network else []
         folder.mkdir()
-        subprocess.run(["tar", "-xf", debian(suite), "-C", folder], check=True)
+        subprocess.run(["tar", "-xf", debian(suite, more), "-C", folder], check=True)
         (folder / "etc/machine-id").write_text("uninitialized\n")
         (folder / "etc/hostname").write_text("door1\n")
         for timer in MASKED:
@@ -70,7 +81,7 @@ class Machine:
         """Boot, and wait until systemd has started all units; failed units are allowed."""
         command = [
             "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--console=pipe",
-            f"--directory={self.root}", "--kill-signal=SIGRTMIN+3",
+            f"--directory={self.root}", "--kill-signal=SIGRTMIN+3", *self._options,
         ]  # fmt: skip
         with self._log.open("ab") as log:
             self._container = subprocess.Popen(

@@ -1,0 +1,137 @@
+"""`install.sh --broker here` on a booted Debian, with the mosquitto of Debian and two doors."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import cv2
+import pytest
+
+from tests.support.footage.visit_clip import BARE_S, frame_at
+from tests.support.systemd.bundles import PYTHON_OF, make_bundle
+from tests.support.systemd.debian_container import Machine, require_tools
+from tests.support.systemd.installed_device import CONFIG
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+SUITE = "bookworm"
+PATIENCE_S = 240.0
+CAMERA = "http://127.0.0.1:8000/frame.jpg"
+#: Listening sockets of a machine, as /proc/net/tcp and tcp6 list them.
+LISTENING = re.compile(r"^ *\d+: ([0-9A-F]+):([0-9A-F]{4}) \S+ 0A ", re.MULTILINE)
+LOOPBACK = ("0100007F", "00000000000000000000000001000000")
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A machine with a network of its own, on which a picture stands for the camera."""
+    require_tools()
+    folder = tmp_path_factory.mktemp("machine")
+    packages = ("mosquitto", "openssl")
+    machine = Machine(folder / "root", SUITE, packages, private_network=True).boot()
+    cv2.imwrite(str(machine.root / "srv/frame.jpg"), frame_at(BARE_S))
+    server = "exec python3 -m http.server --directory /srv 8000 >/dev/null 2>&1"
+    machine.start("sh", "-c", server)
+    # As Debian writes it, and what mDNS does in the network of the doors.
+    with (machine.root / "etc/hosts").open("a") as hosts:
+        hosts.write("127.0.0.1 localhost door1.local\n")
+    yield machine
+    machine.remove()
+
+
+@pytest.fixture(scope="module")
+def installer(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    bundle = make_bundle(tmp_path_factory.mktemp("bundle"), "--python", PYTHON_OF[SUITE])
+    shutil.copy(bundle, machine.root / "root/bundle.tar")
+    machine.run("tar", "-xf", "/root/bundle.tar", "-C", "/root")
+    (found,) = (machine.root / "root").glob("*/install.sh")
+    return f"/root/{found.parent.name}/install.sh"
+
+
+def listening(machine: Machine) -> set[int]:
+    """Return the TCP ports that other machines can reach."""
+    text = machine.run("cat", "/proc/net/tcp", "/proc/net/tcp6").stdout
+    return {int(port, 16) for address, port in LISTENING.findall(text) if address not in LOOPBACK}
+
+
+def as_user(folder: str) -> tuple[str, ...]:
+    """Return the prefix of a command that uses the credentials in `folder`."""
+    read = " ".join(
+        f'MASK_PATROL_MQTT_{name}="$(cat {folder}/mqtt-{name.lower()})"'
+        for name in ("USERNAME", "PASSWORD")
+    )
+    return ("sh", "-c", f'{read} exec "$@"', "sh")
+
+
+def test_two_doors_at_a_broker_of_their_own(machine: Machine, installer: str) -> None:
+    site = f"device = 'door1'\n[camera]\nsource = '{CAMERA}'\n[mqtt]\nhealth_interval_s = 1.0\n"
+    (machine.root / "root/site.toml").write_text(site)
+    options = ("--offline", "--broker", "here", "--config", "/root/site.toml")
+    printed = machine.run(installer, *options, "--no-start").stdout
+    assert re.search(r"fingerprint \(SHA-256\) of its certificate is ([0-9A-F]{2}:){31}", printed)
+    assert "Its address is door1.local, port 8883, with TLS and accounts only." in printed
+    assert listening(machine) - {8000} == {8883}
+
+    # The account of the dashboard, which reads what both doors publish.
+    readable = "/root/alerts"
+    alerts = machine.root / readable.lstrip("/")
+    alerts.touch()
+    command = f"mask-patrol watch --config {CONFIG} >{readable} 2>&1"
+    watch = machine.start(*as_user("/etc/mask-patrol-dashboard"), "sh", "-c", command)
+    wait_until(lambda: "Watching" in alerts.read_text(), "the reader", PATIENCE_S)
+    machine.run("systemctl", "start", "mask-patrol")
+    wait_until(lambda: "door1" in alerts.read_text(), "an alert of door1", PATIENCE_S)
+
+    # The second door does what the command prints; it is another process of this machine.
+    lines = machine.run("mask-patrol", "broker", "add", "door2").stdout
+    commands = re.search(r"(?ms)^sudo install.*?(?=^2\.)", lines)
+    settings = re.search(r"(?ms)^device = .*?\n\n", lines)
+    assert commands is not None
+    assert settings is not None
+    script = commands[0].replace("sudo ", "").replace("/etc/mask-patrol", "/root/door2")
+    (machine.root / "root/add.sh").write_text(script)
+    machine.run("mkdir", "/root/door2")
+    machine.run("sh", "-e", "/root/add.sh")
+    text = settings[0].replace("/etc/mask-patrol", "/root/door2")
+    (machine.root / "root/door2.toml").write_text(f"{text}[camera]\nsource = '{CAMERA}'\n")
+    door2 = machine.start(
+        *as_user("/root/door2/credentials"), "env", "STATE_DIRECTORY=/root/door2",
+        "mask-patrol", "run", "--config", "/root/door2.toml",
+    )  # fmt: skip
+    wait_until(lambda: "door2" in alerts.read_text(), "an alert of door2", PATIENCE_S)
+    door2.terminate()
+    watch.terminate()
+
+    # A third one without an account, and door2 with the topics of door1, are refused.
+    for name, user in (("door3", "door3"), ("door1", "door2")):
+        own = text.replace('"door2"', f'"{name}"')
+        (machine.root / "root/other.toml").write_text(own)
+        result = machine.run(
+            *as_user("/root/door2/credentials"), "env", f"MASK_PATROL_MQTT_USERNAME={user}",
+            "STATE_DIRECTORY=/root/other", "mask-patrol", "check", "--config", "/root/other.toml",
+            check=False,
+        )  # fmt: skip
+        assert result.returncode == 1
+        assert re.search(r"(?m)^FAIL +broker", result.stdout), result.stdout
+
+    # A second run changes nothing, and restarts nothing.
+    processes = [machine.property("MainPID", unit) for unit in ("mask-patrol", "mosquitto")]
+    assert "Nothing to change" in machine.run(installer, *options[:3]).stdout
+    assert [machine.property("MainPID", unit) for unit in ("mask-patrol", "mosquitto")] == processes
+    assert machine.run("mask-patrol", "broker", "list").stdout.splitlines()[1:] == [
+        f"account      {name}" for name in ("dashboard", "door1", "door2")
+    ]
+    machine.run("mask-patrol", "broker", "remove", "door2")
+    result = machine.run("mask-patrol", "broker", "remove", "door2", check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "there is no account door2" in result.stderr
+
+    # After the removal, mosquitto cannot be reached from other machines.
+    assert (
+        "Left: mosquitto, which other machines cannot"
+        in machine.run(installer, "uninstall", "--purge").stdout
+    )
+    assert listening(machine) - {8000} == set()
+    assert not (machine.root / "etc/mosquitto/mask-patrol").exists()
