@@ -25,6 +25,7 @@ from training.face_detector.evaluation.evaluate_detector_command import (
 )
 from training.fit.binary_model import add_binary_options
 from training.fit.cross_dataset import add_cross_options
+from training.fit.thresholds_command import add_thresholds_options
 from training.fit.train_command import add_train_options
 
 #: Each command's name, the sentence that describes it, and the function that adds its options.
@@ -42,6 +43,11 @@ COMMANDS = (
     ),
     ("train", "Train a Keras model on pictures.", add_train_options),
     ("binary", "Make a 2-class model from a trained 3-class model.", add_binary_options),
+    (
+        "thresholds",
+        "Choose the alert threshold of a trained model, and the scores under which it is unsure.",
+        add_thresholds_options,
+    ),
     (
         "adopt",
         "Put the model of a run into models/, unless the present one is better.",

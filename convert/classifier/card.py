@@ -26,6 +26,7 @@ def card_of(report: Report, quantisation: str, measured: dict[str, Any]) -> Card
         labels=report.labels,
         quantisation=quantisation,
         alert=Alert(threshold=report.threshold, chosen=report.threshold_chosen),
+        unsure=report.unsure,
         keras_sha256=report.keras_sha256,
         training_data=report.training_data,
         figures={**report.figures, **measured},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,10 @@ class Scores:
     def score(self) -> float:
         """The score of `label`, 0 to 1."""
         return self.by_label[self.label]
+
+    def total(self, labels: Sequence[str]) -> float:
+        """Return the sum of the scores of `labels`; a label that the model lacks scores 0."""
+        return sum(self.by_label.get(label, 0.0) for label in labels)
 
 
 class Classifier:

@@ -6,6 +6,7 @@ The archive contains `labels.txt` (one label per line, in the order of the outpu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,6 +61,18 @@ class Alert(_CardPart, frozen=True, kw_only=True):
     chosen: str
 
 
+class Unsure(_CardPart, frozen=True, kw_only=True):
+    """The scores under which a reading is unsure: it says nothing about the face.
+
+    `scores` has one score for each label: a reading is unsure if the score of its label, which is
+    its highest one, is below it (`edge.classification.unsure`). `chosen` describes how the scores
+    were chosen.
+    """
+
+    scores: dict[str, Fraction]
+    chosen: str
+
+
 class DataSet(_CardPart, frozen=True, kw_only=True):
     """One data set of training pictures; `sha256` covers the names and bytes of these pictures."""
 
@@ -72,7 +85,8 @@ class DataSet(_CardPart, frozen=True, kw_only=True):
 class Card(_CardPart, frozen=True, kw_only=True):
     """The description of a model: the parameters that the daemon needs, and facts for users.
 
-    `attach_card` sets `flatbuffer_sha256`; cards of earlier versions do not have it.
+    `attach_card` sets `flatbuffer_sha256`. Cards of earlier versions have neither this digest nor
+    `unsure`.
     """
 
     card_version: int = 1
@@ -82,12 +96,18 @@ class Card(_CardPart, frozen=True, kw_only=True):
     labels: list[str]
     quantisation: str
     alert: Alert
+    unsure: Unsure | None = None
     flatbuffer_sha256: str | None = None
     keras_sha256: str
     training_data: list[DataSet]
     figures: dict[str, Any]
     licence: str
     versions: dict[str, str]
+
+
+def describe_scores(scores: Mapping[str, float]) -> str:
+    """Return scores by label as text, such as `0.97 (mask), 0.92 (no_mask)`."""
+    return ", ".join(f"{score:.2f} ({label})" for label, score in scores.items())
 
 
 def attach_card(flatbuffer: bytes, card: Card) -> bytes:
@@ -126,6 +146,10 @@ def _check(card: Card, labels: list[str], path: Path) -> None:
         )
     elif ALERT_LABEL not in card.labels:
         problem = f"`labels` is {card.labels}, but must contain {ALERT_LABEL!r}"
+    elif card.unsure is not None and set(card.unsure.scores) != set(card.labels):
+        problem = (
+            f"`unsure.scores` has the labels {list(card.unsure.scores)}, expected {card.labels}"
+        )
     elif labels != card.labels:
         problem = f"`labels` is {card.labels}, but {LABELS_NAME} contains {labels}"
     if problem:

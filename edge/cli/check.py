@@ -22,6 +22,7 @@ from edge.classification.classifier import (
     alert_threshold,
     load_classifier,
 )
+from edge.classification.model_card import Card, describe_scores
 from edge.common.errors import UserError
 from edge.common.file_access import access_problem
 from edge.config.settings import Settings, change
@@ -95,7 +96,14 @@ def _check_model(settings: Settings, loaded: list[Classifier]) -> str:
     return (
         f"{card.name} ({', '.join(card.labels)}; {card.quantisation}; {card.input.width}x"
         f"{card.input.height}), alert at {alert_threshold(settings.events, card):.2f}"
+        f"{_unsure(card)}"
     )
+
+
+def _unsure(card: Card) -> str:
+    if card.unsure is None:
+        return ""
+    return f", unsure below {describe_scores(card.unsure.scores)}"
 
 
 def _check_inference(loaded: list[Classifier]) -> str:

@@ -14,6 +14,7 @@ from edge.camera.orientation import Orientation
 from edge.camera.pictures.image_files import read_image
 from edge.camera.pictures.picture_list import list_pictures
 from edge.classification.classifier import load_classifier
+from edge.classification.unsure import UNSURE, unsure_rule
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
 from edge.common.file_access import write_problem
@@ -50,6 +51,7 @@ def detect(settings: Settings, options: DetectOptions) -> int:
     """
     orientation = Orientation.of(settings.camera)
     classifier = load_classifier(settings.classifier)
+    rule = unsure_rule(settings.events, classifier.card)
     detector = still_detector(settings)
     paths, failed = _pictures(options.images)
     out = _AnnotatedCopies(options.out, paths) if options.out else None
@@ -59,9 +61,9 @@ def detect(settings: Settings, options: DetectOptions) -> int:
             if not options.crop:
                 image = orientation.apply(image)
             faces = (
-                [classify_whole_image(image, classifier)]
+                [classify_whole_image(image, classifier, rule)]
                 if options.crop
-                else find_faces(image, detector, classifier)
+                else find_faces(image, detector, classifier, rule)
             )
             sys.stdout.write(
                 json.dumps(as_record(path, image, faces)) + "\n"
@@ -96,11 +98,16 @@ def _line(path: Path, faces: Sequence[StillFace]) -> str:
     if not faces:
         return f"{path}: no face found\n"
     words = (
-        f"{LABEL_TEXT[f.scores.label]} {f.scores.score:.0%} at {f.box_px[0]},{f.box_px[1]}"
-        f" {f.box_px[2]}x{f.box_px[3]}"
+        f"{_description(f)} at {f.box_px[0]},{f.box_px[1]} {f.box_px[2]}x{f.box_px[3]}"
         for f in faces
     )
     return f"{path}: {'; '.join(words)}\n"
+
+
+def _description(face: StillFace) -> str:
+    """Return the label and its score, such as `mask 99%` or `unsure (mask 84%)`."""
+    best = f"{LABEL_TEXT[face.scores.label]} {face.scores.score:.0%}"
+    return f"{UNSURE} ({best})" if face.label == UNSURE else best
 
 
 class _AnnotatedCopies:

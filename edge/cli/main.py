@@ -207,10 +207,10 @@ def _add_detect(commands: Commands) -> None:
         "detect",
         help="find and classify the faces in pictures",
         description="Find the faces in each picture, and print for each face whether it wears a"
-        " mask. With --config, each picture is first turned as camera.rotate and camera.mirror say,"
-        " like those of the camera. Exit code 1 when a picture cannot be read; the others are"
-        " processed nevertheless. HEIC and AVIF, the formats of telephones, need"
-        " pip install 'mask-patrol[heic]'.",
+        " mask, or that the model is unsure. With --config, each picture is first turned as"
+        " camera.rotate and camera.mirror say, like those of the camera. Exit code 1 when a picture"
+        " cannot be read; the others are processed nevertheless. HEIC and AVIF, the formats of"
+        " telephones, need pip install 'mask-patrol[heic]'.",
         examples=[
             "mask-patrol detect photo.jpg",
             "mask-patrol detect --json --out annotated/ photos/",

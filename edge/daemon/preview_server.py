@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import os
 import socket
 import threading
@@ -29,6 +30,7 @@ import cv2
 import msgspec
 
 from edge.camera.source import Frame
+from edge.classification.unsure import UNSURE
 from edge.common.errors import UserError
 from edge.common.paths import runtime_directory, state_directory, user_path
 from edge.common.stage_times import Quantiles
@@ -65,8 +67,8 @@ CLIENT_TIMEOUT_S = 2.0
 class PersonInView:
     """A person in the current view.
 
-    `box` is x, y, width, height as fractions of the frame. `label` is empty and `score` None
-    while there is no evidence for a label.
+    `box` is x, y, width, height as fractions of the frame. Without evidence for a label, `score` is
+    None, and `label` is `edge.classification.unsure.UNSURE` if the face was classified, or empty.
     """
 
     number: int
@@ -147,15 +149,19 @@ def make_preview(
         frame,
         [
             PersonInView(
-                track.number,
-                as_fractions(track.box_px, frame.size_px),
-                track.label() if track.labels else "",
-                track.score((track.label(),)) if track.labels else None,
+                track.number, as_fractions(track.box_px, frame.size_px), *_label_and_score(track)
             )
             for track in tracks
         ],
         {stage: (q.p50_ms, q.p95_ms) for stage, q in quantiles.items()},
     )
+
+
+def _label_and_score(track: Track) -> tuple[str, float | None]:
+    if track.labels:
+        label = track.label()
+        return label, track.score((label,))
+    return (UNSURE if math.isfinite(track.classified_s) else ""), None
 
 
 def socket_path(camera: CameraSettings) -> Path:

@@ -8,12 +8,24 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from edge.classification.unsure import UNSURE
 from edge.common.arrays import Pixels
 from edge.detection.still_images import StillFace
 
-#: Colours as BGR: green, red and amber as in traffic lights, dark enough for white letters.
-COLOURS = {"mask": (60, 140, 20), "no_mask": (40, 30, 210), "incorrect_mask": (0, 125, 225)}
-LABEL_TEXT = {"mask": "mask", "no_mask": "NO MASK", "incorrect_mask": "mask worn wrong"}
+#: Colours as BGR, dark enough for white letters: those of traffic lights, and grey if the label is
+#: unsure.
+COLOURS = {
+    "mask": (60, 140, 20),
+    "no_mask": (40, 30, 210),
+    "incorrect_mask": (0, 125, 225),
+    UNSURE: (105, 105, 105),
+}
+LABEL_TEXT = {
+    "mask": "mask",
+    "no_mask": "NO MASK",
+    "incorrect_mask": "mask worn wrong",
+    UNSURE: UNSURE,
+}
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 WHITE = (255, 255, 255)
 #: Height of the letters as a share of the longer side of the image, and its bounds in pixels.
@@ -58,7 +70,7 @@ def annotated(image_bgr: Pixels, faces: Sequence[StillFace]) -> Pixels:
     line = max(1, round(letter_px / 7))
     boxes = [_box(face, zoom) for face in faces]
     for face, box in zip(faces, boxes, strict=True):
-        colour = COLOURS[face.scores.label]
+        colour = COLOURS[face.label]
         corners = (box.left, box.top), (box.right, box.bottom)
         cv2.rectangle(picture, *corners, colour, 2 * line, cv2.LINE_AA)
     taken: list[_Rectangle] = []
@@ -73,6 +85,11 @@ def _box(face: StillFace, zoom: float) -> _Rectangle:
     return _Rectangle(x, y, x + w, y + h)
 
 
+def _text(face: StillFace) -> str:
+    text = LABEL_TEXT[face.label]
+    return text if face.label == UNSURE else f"{text} {round(100 * face.scores.score)}%"
+
+
 def _write_label(
     picture: Pixels,
     face: StillFace,
@@ -81,7 +98,7 @@ def _write_label(
     others: Iterable[_Rectangle],
 ) -> _Rectangle:
     """Write the label where it overlaps `others` least; return the rectangle of the label."""
-    text = f"{LABEL_TEXT[face.scores.label]} {round(100 * face.scores.score)}%"
+    text = _text(face)
     line = max(1, round(letter_px / 7))
     pad = line + 2
     scale = letter_px / FONT_HEIGHT_PX
@@ -94,7 +111,7 @@ def _write_label(
     candidates = _candidates(box, width, height, picture.shape[1], picture.shape[0])
     others = list(others)
     label = min(candidates, key=lambda area: sum(area.overlap(other) for other in others))
-    colour = COLOURS[face.scores.label]
+    colour = COLOURS[face.label]
     cv2.rectangle(picture, (label.left, label.top), (label.right, label.bottom), colour, cv2.FILLED)
     origin = (label.left + pad, label.bottom - below - pad)
     cv2.putText(picture, text, origin, FONT, scale, WHITE, line, cv2.LINE_AA)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.classification.classifier import Classifier, Scores
+from edge.classification.unsure import UnsureRule
 from edge.common.arrays import Pixels
 from edge.config.settings import DetectorSettings, Settings, change
 from edge.detection.face_detector import Finder
@@ -22,28 +23,37 @@ STILL_DEFAULTS = {"width_px": 1024, "min_face": 0.025, "min_neighbors": 4}
 
 @dataclass(frozen=True)
 class StillFace:
-    """A face in a still image; `box_px` is x, y, width, height in pixels of the image."""
+    """A face in a still image; `box_px` is x, y, width, height in pixels of the image.
+
+    `label` is that with the highest of `scores`, or `edge.classification.unsure.UNSURE`.
+    """
 
     box_px: tuple[int, int, int, int]
     scores: Scores
+    label: str
 
 
-def find_faces(image_bgr: Pixels, detector: Finder, classifier: Classifier) -> list[StillFace]:
-    """Return every face that `detector` finds in `image_bgr`, with the scores of `classifier`."""
+def find_faces(
+    image_bgr: Pixels, detector: Finder, classifier: Classifier, rule: UnsureRule
+) -> list[StillFace]:
+    """Return every face that `detector` finds in `image_bgr`, with the scores of `classifier`.
+
+    `rule` decides which faces are unsure.
+    """
     rgb = image_bgr[:, :, ::-1]
-    return [
-        StillFace(
-            tuple(round(v) for v in face.box_px),  # type: ignore[arg-type]
-            classifier.classify(rgb, face.box_px),
-        )
-        for face in detector.find(image_bgr)
-    ]
+    faces = []
+    for face in detector.find(image_bgr):
+        scores = classifier.classify(rgb, face.box_px)
+        x, y, width, height = (round(v) for v in face.box_px)
+        faces.append(StillFace((x, y, width, height), scores, rule.label(scores)))
+    return faces
 
 
-def classify_whole_image(image_bgr: Pixels, classifier: Classifier) -> StillFace:
+def classify_whole_image(image_bgr: Pixels, classifier: Classifier, rule: UnsureRule) -> StillFace:
     """Return `image_bgr`, which is the crop of a face, as one face with its scores."""
     height, width = image_bgr.shape[:2]
-    return StillFace((0, 0, width, height), classifier.classify_crop(image_bgr[:, :, ::-1]))
+    scores = classifier.classify_crop(image_bgr[:, :, ::-1])
+    return StillFace((0, 0, width, height), scores, rule.label(scores))
 
 
 def still_detector_settings(settings: Settings) -> DetectorSettings:
@@ -63,7 +73,10 @@ def still_detector(settings: Settings) -> Finder:
 
 
 def as_record(path: Path, image: Pixels, faces: Sequence[StillFace]) -> dict[str, Any]:
-    """Return the JSON record of an image; boxes are x, y, width, height in its pixels."""
+    """Return the JSON record of an image; boxes are x, y, width, height in its pixels.
+
+    `score` is the highest of the `scores`, also of a face whose `label` is `unsure`.
+    """
     height, width = image.shape[:2]
     return {
         "image": str(path),
@@ -72,7 +85,7 @@ def as_record(path: Path, image: Pixels, faces: Sequence[StillFace]) -> dict[str
         "faces": [
             {
                 "box": list(face.box_px),
-                "label": face.scores.label,
+                "label": face.label,
                 "score": round(face.scores.score, 4),
                 "scores": {k: round(v, 4) for k, v in face.scores.by_label.items()},
             }

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.classification.model_card import KNOWN_LABELS
+from edge.classification.unsure import UNSURE
 from edge.common.clock import iso_utc
 from edge.tracking.track import Track
 
-#: The label of people who were never visible well enough to be classified.
-UNSURE = "unsure"
 #: A track with fewer sightings is a false box of the detector and not a person. On held-out
 #: photographs, about one box in eight contains nobody; in a video such boxes appear and disappear.
 MIN_SIGHTINGS = 3
@@ -33,7 +32,10 @@ class _Hour:
 
 @dataclass
 class _Person:
-    """A person who is in view: the number of sightings so far, and the label if it is certain."""
+    """A person who is in view: the number of sightings so far, and the label if it is certain.
+
+    `UNSURE` is the label of those who were never visible well enough, and of what may be no face.
+    """
 
     sightings: int
     label: str

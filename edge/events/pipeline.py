@@ -8,6 +8,7 @@ from typing import Any
 
 from edge.camera.source import Frame
 from edge.classification.classifier import Classifier, alert_labels, alert_threshold
+from edge.classification.unsure import unsure_rule
 from edge.common.clock import UtcClock
 from edge.common.stage_times import StageTimes
 from edge.config.settings import Settings
@@ -55,6 +56,7 @@ class Pipeline:
         self._classifier = classifier
         self._threshold = alert_threshold(settings.events, classifier.card)
         self._rule = _decision_rule(settings, self._threshold)
+        self._unsure = unsure_rule(settings.events, classifier.card)
         self._cuts = SceneCutDetector()
         self._tracker = Tracker(settings.tracker, settings.events.min_readings)
         self._alerts = AlertMachine(
@@ -82,6 +84,7 @@ class Pipeline:
         self._settings, self._classifier = settings, classifier
         self._threshold = alert_threshold(settings.events, classifier.card)
         self._rule = _decision_rule(settings, self._threshold)
+        self._unsure = unsure_rule(settings.events, classifier.card)
         self._search.change(detector, settings.detector)
         self._tracker.change(settings.tracker, settings.events.min_readings)
         self._alerts.change(settings.events, self._threshold)
@@ -204,11 +207,13 @@ class Pipeline:
 
     def _classify(self, face: Face, frame: Frame) -> Reading:
         crop = self._classifier.crop(frame.image_rgb, face.box_px)
+        scores = self._classifier.classify_crop(crop)
+        is_unsure = self._unsure.is_unsure(scores)
         return Reading(
             face.box_px,
-            self._classifier.classify_crop(crop),
+            scores,
             frame.captured_at_s,
-            measure_quality(face, crop, frame.size_px).weight,
+            0.0 if is_unsure else measure_quality(face, crop, frame.size_px).weight,
             appearance_of(crop),
         )
 

@@ -14,6 +14,7 @@ import msgspec
 from edge import __version__
 from edge.camera.source_address import display_address
 from edge.classification.classifier import Classifier, alert_threshold
+from edge.classification.unsure import unsure_rule
 from edge.common.clock import UtcClock
 from edge.config.settings import DashboardSettings, Settings
 from edge.mqtt.delivery import EventSink
@@ -140,6 +141,7 @@ def info_body(settings: Settings, classifier: Classifier, detector: str) -> dict
         "detector": {"kind": settings.detector.kind, "name": detector},
         "alert_on": settings.events.alert_on,
         "alert_threshold": alert_threshold(settings.events, classifier.card),
+        "unsure": dict(unsure_rule(settings.events, classifier.card).min_scores),
         "configuration": f"sha256:{_digest(settings)}",
     }
 

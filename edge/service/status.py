@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edge.classification.model_card import describe_scores
 from edge.common.clock import Moment, now
 from edge.common.errors import UserError
 from edge.common.paths import STATUS_INTERVAL_S, STATUS_NAME
@@ -113,7 +114,7 @@ def _status_rows(status: dict[str, Any], age_s: float) -> Iterator[str]:
     yield _row(
         "model",
         f"{model['name']} ({', '.join(model['labels'])}), alert threshold"
-        f" {info['alert_threshold']:.2f}, {info['runtime']}",
+        f" {info['alert_threshold']:.2f}{_unsure(info)}, {info['runtime']}",
     )
     yield _row("detector", f"{info['detector']['kind']}: {info['detector']['name']}")
     yield _row("broker", _broker(status))
@@ -126,6 +127,11 @@ def _status_rows(status: dict[str, Any], age_s: float) -> Iterator[str]:
     yield _row("last event", _event(event, None if event_age_s is None else event_age_s + age_s))
     for warning in health["warnings"]:
         yield _row("warning", warning)
+
+
+def _unsure(info: dict[str, Any]) -> str:
+    scores = info.get("unsure")  # a daemon of an earlier version does not report them
+    return f", unsure below {describe_scores(scores)}" if scores else ""
 
 
 def _service(report: DeviceReport) -> str:

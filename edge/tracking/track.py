@@ -39,7 +39,7 @@ class Reading:
         """
         if self.scores is None:
             raise ValueError("this face was not classified")
-        return sum(self.scores.by_label.get(label, 0.0) for label in labels)
+        return self.scores.total(labels)
 
 
 @dataclass(frozen=True)

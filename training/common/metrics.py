@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,17 @@ def _class_metrics(confusion: Ints, index: int) -> ClassMetrics:
     recall = hits / count if count else 0.0
     f1 = 2 * hits / (taken + count) if taken + count else 0.0
     return ClassMetrics(precision, recall, f1, count)
+
+
+def unsure_faces(
+    scores: Floats, labels: Sequence[str], min_scores: Mapping[str, float]
+) -> npt.NDArray[np.bool_]:
+    """Return (n,) whether the highest of `scores`, (n, labels), is below that in `min_scores`.
+
+    `min_scores` are those of the model's card, by label, or empty if nothing is unsure.
+    """
+    least = np.array([min_scores.get(label, 0.0) for label in labels], np.float32)
+    return np.asarray(scores.max(axis=1) < least[scores.argmax(axis=1)], np.bool_)
 
 
 def alert_threshold(masked_scores: list[Floats], false_alarms: float) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -47,3 +49,9 @@ class TrainConfig:
     # Share of the loss that compares with the teacher's outputs, if there is a teacher.
     teacher_share: float = 0.7
     patience: int = 12  # the run stops after this many epochs without a better validation score
+
+
+def recorded_config(recorded: Mapping[str, Any]) -> TrainConfig:
+    """Return the settings that a report contains, without those that no longer exist."""
+    known = {each.name for each in fields(TrainConfig)}
+    return TrainConfig(**{name: value for name, value in recorded.items() if name in known})

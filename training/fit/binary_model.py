@@ -20,7 +20,7 @@ import numpy as np
 from edge.common.errors import UsageError
 from edge.inference.model_file import digest
 from training.common.quiet_keras import load_model_file
-from training.common.train_config import TrainConfig
+from training.common.train_config import recorded_config
 from training.data.command_options import add_data_option, add_no_face_option
 from training.data.datasets import LABELS, read_datasets
 from training.fit.alert_threshold import choose_threshold
@@ -29,6 +29,7 @@ from training.fit.held_out_metrics import test_split_metrics
 from training.fit.prepare import read_held_out
 from training.fit.run_paths import RUNS, holds_run
 from training.fit.score_calibration import calibrate
+from training.fit.unsure_scores import choose_unsure
 from training.network.model import MODEL_NAMES, SIZE_PX
 from training.network.model_report import read_report, report_path, write_report
 
@@ -73,9 +74,7 @@ def run_binary(options: argparse.Namespace) -> int:
     out = _out_path(options)
     whole = load_model_file(options.model)
     datasets = read_datasets(options.data, KEPT_LABELS)
-    # The report of an earlier version may have settings that no longer exist.
-    settings = {field.name for field in dataclasses.fields(TrainConfig)}
-    config = TrainConfig(**{name: v for name, v in report.config.items() if name in settings})
+    config = recorded_config(report.config)
     kept_back = read_held_out(datasets, config, KEPT_LABELS, options.no_face)
     model = without_third_class(whole)
     calibration = calibrate(model, kept_back.validation)
@@ -94,6 +93,7 @@ def run_binary(options: argparse.Namespace) -> int:
         labels=list(KEPT_LABELS),
         threshold=threshold.value,
         threshold_chosen=threshold.chosen,
+        unsure=choose_unsure(model, kept_back, KEPT_LABELS, threshold.value),
         calibration=dataclasses.asdict(calibration),
         figures=figures,
         config=dataclasses.asdict(config),

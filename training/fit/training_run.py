@@ -27,6 +27,7 @@ from training.fit.prepare import Prepared, prepare
 from training.fit.run_paths import recorded_run, run_paths
 from training.fit.score_calibration import calibrate
 from training.fit.training_loop import train
+from training.fit.unsure_scores import choose_unsure
 from training.network.efficientnet_lite import load_imagenet_weights
 from training.network.grow import can_grow, grow, net_of
 from training.network.model import MODEL_NAMES, SIZE_PX, TEACHER_NET, build_model
@@ -160,6 +161,7 @@ def _report(done: _FinishedRun, labels: tuple[str, ...], licences: dict[str, str
         margin=MARGIN,
         threshold=threshold.value,
         threshold_chosen=threshold.chosen,
+        unsure=choose_unsure(network, data.held_out, labels, threshold.value),
         training_data=[
             DataSetCard(
                 name=source.name,

@@ -7,14 +7,16 @@ from typing import Any
 
 import msgspec
 
-from edge.classification.model_card import DataSet
+from edge.classification.model_card import DataSet, Unsure
 from training.common.struct_file import read_struct, write_struct
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The content of `models/mask.json`, and of the report of a run; sizes are in pixels.
 
-    `threshold`: the alert threshold, as in `edge.classification.model_card.Alert`. `derived_from`:
+    `threshold`: the alert threshold, as in `edge.classification.model_card.Alert`. `unsure`: the
+    scores under which a reading is unsure, or None in the report of an earlier version, for which
+    `python -m training thresholds` chooses them. `derived_from`:
     the digest of the 3-class model that this model was derived from, or empty. `calibration`: a
     `training.fit.score_calibration.Calibration`, already folded into the model.
     """
@@ -27,6 +29,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     margin: float
     threshold: float
     threshold_chosen: str
+    unsure: Unsure | None = None
     training_data: list[DataSet]
     calibration: dict[str, Any] = {}
     figures: dict[str, Any]

@@ -27,7 +27,12 @@ from edge.dashboard.picture_check.worker_client import WorkerClient
 
 DASHBOARD_FOLDER = Path(__file__).resolve().parents[1]
 #: Texts for the values of `label`; the same as `LABELS` in common.js.
-LABELS = {"no_mask": "no mask", "incorrect_mask": "mask worn incorrectly", "mask": "mask"}
+LABELS = {
+    "no_mask": "no mask",
+    "incorrect_mask": "mask worn incorrectly",
+    "mask": "mask",
+    "unsure": "unsure",
+}
 #: Texts for the values of `ended_by`.
 ENDINGS = {
     "masked": "mask put on",

@@ -9,6 +9,7 @@ import cv2
 from edge.camera.pictures.heif_images import load_libraries
 from edge.camera.pictures.image_files import decode_image
 from edge.classification.classifier import load_classifier
+from edge.classification.unsure import unsure_rule
 from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.dashboard.picture_check.result import ANNOTATED_QUALITY, MAX_PIXELS, PictureResult
@@ -22,6 +23,7 @@ class PictureWorker:
     def __init__(self, settings: Settings) -> None:
         """Load both; raises UserError when the model or the cascade cannot be used."""
         self._classifier = load_classifier(settings.classifier)
+        self._rule = unsure_rule(settings.events, self._classifier.card)
         self._detector = still_detector(settings)
         load_libraries()
 
@@ -32,7 +34,7 @@ class PictureWorker:
         UserError when `raw` cannot be decoded or is too large.
         """
         image = decode_image(raw, name, MAX_PIXELS)
-        faces = find_faces(image, self._detector, self._classifier)
+        faces = find_faces(image, self._detector, self._classifier, self._rule)
         picture = None
         if with_picture:
             quality = [int(cv2.IMWRITE_JPEG_QUALITY), ANNOTATED_QUALITY]

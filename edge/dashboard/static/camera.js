@@ -4,7 +4,7 @@
   const INTERVAL_MS = 200, HIDDEN_INTERVAL_MS = 2000, GRAB_DISTANCE_PX = 14;
   /** Texts for the processing stages; the others are shown by their names. */
   const STAGES = { frame: "whole frame", commit: "store event" };
-  const COLOURS = { no_mask: "#d21e28", incorrect_mask: "#b35c00", mask: "#148c3c" };
+  const COLOURS = { no_mask: "#d21e28", incorrect_mask: "#b35c00", mask: "#148c3c", unsure: "#696969" };
   const element = (id) => document.getElementById(id);
   const picture = element("picture"), canvas = element("drawing"), corners = element("corners"), slider = element("min-face");
   const POLL_MS = 400, RETRY_MS = 2000;
@@ -95,7 +95,7 @@
   }
 
   const round = (value) => Math.round(1000 * value) / 1000;
-  const describe = (person) => `#${person.number} ${person.label ? `${LABELS[person.label] || person.label} ${Math.round(100 * person.score)}%` : "…"}`;
+  const describe = (person) => `#${person.number} ${person.label ? labelWithScore(person) : "…"}`;
 
   /** List the people in view, each with a button that excludes its place. A row stays while its person is in view, so that the button does not vanish under the pointer. */
   function showPeople(people) {

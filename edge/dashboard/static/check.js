@@ -7,8 +7,8 @@ function listFaces(list, faces) {
   list.replaceChildren(...faces.map((face, number) => {
     const item = make("li");
     const scores = Object.entries(face.scores).map(([label, score]) => `${LABELS[label] || label} ${score.toFixed(2)}`);
-    item.append(`Face ${number + 1}: `, make("span", face.label, LABELS[face.label] || face.label),
-      ` ${Math.round(100 * face.score)}% `, make("span", "more", `(${scores.join(", ")}; ${face.box[2]} × ${face.box[3]} pixels at ${face.box[0]}, ${face.box[1]})`));
+    item.append(`Face ${number + 1}: `, make("span", face.label, labelWithScore(face)),
+      " ", make("span", "more", `(${scores.join(", ")}; ${face.box[2]} × ${face.box[3]} pixels at ${face.box[0]}, ${face.box[1]})`));
     return item;
   }));
 }

@@ -26,7 +26,13 @@ function displayName(name, title) {
 }
 
 /** Texts for the labels; the same as `LABELS` in page_context.py. */
-const LABELS = { no_mask: "no mask", incorrect_mask: "mask worn incorrectly", mask: "mask" };
+const LABELS = { no_mask: "no mask", incorrect_mask: "mask worn incorrectly", mask: "mask", unsure: "unsure" };
+
+/** The label of a face with its score in per cent; a face about which the model says nothing has no score. */
+function labelWithScore(face) {
+  const text = LABELS[face.label] || face.label;
+  return face.label === "unsure" ? text : `${text} ${Math.round(100 * face.score)}%`;
+}
 
 /** The text with a capital first letter and a full stop, unless it ends like a sentence. */
 function sentence(text) {

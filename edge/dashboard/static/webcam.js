@@ -1,7 +1,7 @@
 "use strict";
 // The webcam: sends frames to the dashboard, two at a time, and draws the boxes of the answers.
 {
-  const WIDTH = 640, QUALITY = 0.8, COLOURS = { no_mask: "#d21e28", incorrect_mask: "#b35c00", mask: "#148c3c" };
+  const WIDTH = 640, QUALITY = 0.8, COLOURS = { no_mask: "#d21e28", incorrect_mask: "#b35c00", mask: "#148c3c", unsure: "#696969" };
   const byName = (id) => document.getElementById(id);
   const button = byName("webcam"), video = byName("video"), overlay = byName("overlay");
   let stream = null, times = [], captured = 0, shown = 0;
@@ -82,7 +82,7 @@
     draw.lineWidth = Math.max(2, body.width / 200);
     draw.font = `bold ${Math.round(body.width / 32)}px sans-serif`;
     for (const face of body.faces) {
-      const [x, y, w, h] = face.box, text = `${LABELS[face.label] || face.label} ${Math.round(100 * face.score)}%`;
+      const [x, y, w, h] = face.box, text = labelWithScore(face);
       draw.strokeStyle = draw.fillStyle = COLOURS[face.label] || "#333";
       draw.strokeRect(x, y, w, h);
       const line = body.width / 24, top = y > line ? y - line : y + h;

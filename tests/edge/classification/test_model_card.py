@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.classification.model_card import Alert, Card, Framing, Input, attach_card, read_card
+from edge.classification.model_card import (
+    Alert,
+    Card,
+    Framing,
+    Input,
+    Unsure,
+    attach_card,
+    describe_scores,
+    read_card,
+)
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model
 from edge.inference.card_archive import attach_files
@@ -74,6 +83,10 @@ def test_file_without_a_card_is_refused(content: bytes) -> None:
         ({"labels": ["no_mask", "no_mask"]}, "expected distinct labels"),
         ({"labels": ["no_mask", "cat"]}, "expected distinct labels"),
         ({"labels": ["mask"]}, "but must contain 'no_mask'"),
+        (
+            {"unsure": Unsure(scores={"mask": 0.9}, chosen="")},
+            "`unsure.scores` has the labels ['mask'], expected ['mask', 'no_mask']",
+        ),
     ],
 )
 def test_invalid_card_is_refused(changes: dict[str, Any], message: str) -> None:
@@ -81,6 +94,24 @@ def test_invalid_card_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=r"the card of model\.tflite is invalid: ") as raised:
         read_card(attach_card(b"flatbuffer", card), PATH)
     assert message in str(raised.value)
+
+
+def test_unsure_scores_are_read_and_described() -> None:
+    unsure = Unsure(scores={"mask": 0.96, "no_mask": 0.9155}, chosen="by hand")
+    model = attach_card(b"flatbuffer", msgspec.structs.replace(CARD, unsure=unsure))
+    assert read_card(model, PATH).unsure == unsure
+    assert describe_scores(unsure.scores) == "0.96 (mask), 0.92 (no_mask)"
+
+
+@pytest.mark.parametrize("name", ["mask.tflite", "mask3.tflite"])
+def test_shipped_models_say_from_which_score_on_they_are_sure(name: str) -> None:
+    path = shipped_model().with_name(name)
+    card = read_card(path.read_bytes(), path)
+    assert card.unsure is not None
+    assert list(card.unsure.scores) == card.labels
+    # The largest score of an int8 model is 255/256; a bare face that alerts must be sure.
+    assert all(0.5 < score <= 0.98 for score in card.unsure.scores.values())
+    assert card.unsure.scores["no_mask"] <= card.alert.threshold
 
 
 def test_shipped_model_has_a_correct_card() -> None:

@@ -35,6 +35,7 @@ def check(settings: Settings, **changes: Any) -> dict[str, CheckResult]:
 def test_working_parts_are_described(door: Settings) -> None:
     results = check(door)
     assert all(result.ok for result in results.values())
+    assert ", unsure below 0." in results["model"].text
     assert results["configuration"].text == "defaults, no file given"
     assert results["outbox"].text.endswith("outbox.sqlite3, 0 events waiting")
 

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+import cv2
 import pytest
 
 from edge.cli.detect import DetectOptions, detect
-from edge.config.settings import Settings
+from edge.config.settings import Settings, change
+from edge.detection.annotate import COLOURS
 from tests.support.footage.pictures import write_picture
+from tests.support.models.unsure_models import write_model
 
 
 def test_unreadable_picture_does_not_stop_the_others(
@@ -28,6 +32,22 @@ def test_crop_is_classified_as_a_whole(tmp_path: Path, capsys: pytest.CaptureFix
     record = json.loads(capsys.readouterr().out)
     (face,) = record["faces"]
     assert face["box"] == [0, 0, record["width"], record["height"]]
+
+
+def test_unsure_face_is_shown_as_unsure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = write_model(tmp_path / "m.tflite", {"mask": 1.0, "no_mask": 1.0})
+    settings = change(Settings(), classifier={"model": str(model)}, events={"alert_threshold": 1})
+    picture = write_picture(tmp_path / "grey.png", 100)
+    assert detect(settings, DetectOptions([picture], crop=True, out=tmp_path / "out")) == 0
+    assert re.fullmatch(
+        rf"{picture}: unsure \((mask|NO MASK) \d+%\) at 0,0 160x120\n", capsys.readouterr().out
+    )
+    copy = cv2.imread(str(tmp_path / "out" / "grey.png"))
+    assert copy is not None
+    assert (copy == COLOURS["unsure"]).all(axis=2).any()
+    assert detect(settings, DetectOptions([picture], crop=True, as_json=True)) == 0
+    (face,) = json.loads(capsys.readouterr().out)["faces"]
+    assert face["label"] == "unsure"
 
 
 def test_copies_overwrite_neither_originals_nor_copies(tmp_path: Path) -> None:

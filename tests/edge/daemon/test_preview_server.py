@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edge.camera.source import Frame
+from edge.classification.classifier import Scores
 from edge.common.errors import UserError
 from edge.config.settings import CameraSettings, Settings, change
 from edge.daemon.camera_file import CameraFile
@@ -25,8 +26,10 @@ from edge.daemon.preview_server import (
     PreviewServer,
     PreviewSettings,
     encode_preview,
+    make_preview,
     socket_path,
 )
+from edge.tracking.track import Reading, Track
 
 TIMEOUT_S = 20.0
 
@@ -86,6 +89,24 @@ def test_view_is_sent_with_its_people(tmp_path: Path) -> None:
         {"number": 3, "box": [0.1, 0.2, 0.3, 0.4], "label": "no_mask", "score": 0.932}
     ]
     assert picture.shape == (48, 64, 3)
+
+
+def test_person_is_unsure_who_was_classified_without_evidence() -> None:
+    frame = Frame(np.zeros((48, 64, 3), np.uint8), 7.0, 1)
+    box = (6.4, 9.6, 6.4, 9.6)
+    scores = Scores({"mask": 0.04, "no_mask": 0.96})
+    evidence = (Reading(box, scores, 6.9),)
+    tracks = [
+        Track(1, box, 6.0, 7.0, (), 10),
+        Track(2, box, 6.0, 7.0, (), 10, classified_s=6.9),
+        Track(3, box, 6.0, 7.0, evidence, 10, classified_s=6.9),
+    ]
+    people = make_preview(frame, tracks, {}).people
+    assert [(each.label, each.score) for each in people] == [
+        ("", None),
+        ("unsure", None),
+        ("no_mask", 0.96),
+    ]
 
 
 def test_wide_frame_is_scaled_down() -> None:

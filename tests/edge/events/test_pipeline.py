@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -16,7 +18,9 @@ from edge.detection.face_detector import Face, FaceDetector
 from edge.detection.luma import Luma
 from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
+from tests.support.footage.demo_frames import demo_frame
 from tests.support.footage.replay import Player, joined_frames
+from tests.support.models.unsure_models import write_model
 
 PERIOD_S = 0.1
 SETTINGS = Settings(device="door1")
@@ -50,10 +54,10 @@ class FixedDetector:
 class DemoPipeline:
     """A pipeline that gets the same frame of the demo clip, with a bare face, again and again."""
 
-    def __init__(self, settings: Settings = SETTINGS) -> None:
+    def __init__(self, settings: Settings = SETTINGS, model: Path | None = None) -> None:
         self.picture = next(f.image_bgr for f in joined_frames([demo_clip()]) if f.index == 80)
         self.detector = FixedDetector([Face((248.0, 138.0, 108.0, 108.0), 20)])
-        self.classifier = Classifier(shipped_model())
+        self.classifier = Classifier(model or shipped_model())
         self.pipeline = Pipeline(
             settings,
             FaceDetector.of(self.detector),
@@ -300,6 +304,45 @@ def test_refused_change_changes_nothing() -> None:
         )
     assert demo.pipeline.alert_count == 1
     assert demo.watch(1.0) == []
+
+
+@pytest.mark.parametrize(
+    ("scores", "counted"),
+    [
+        (None, "mask"),
+        ({"mask": 0.9, "no_mask": 0.9}, "mask"),
+        ({"mask": 1, "no_mask": 1}, "unsure"),
+    ],
+    ids=["card of an earlier version", "sure", "unsure"],
+)
+def test_unsure_face_is_no_evidence_for_a_label(
+    tmp_path: Path, scores: dict[str, float] | None, counted: str
+) -> None:
+    demo = DemoPipeline(model=write_model(tmp_path / "m.tflite", scores))
+    masked = demo_frame(13.0)
+    demo.detector.faces = [Face((334.0, 138.0, 102.0, 102.0), 20)]
+    assert demo.watch(2.0, masked) == []
+    assert bool(demo.pipeline.tracks[0].evidence) == (counted != "unsure")
+    demo.pipeline.finish(demo.now_s)
+    counts = dict(demo.pipeline.people_counts["hour"])
+    assert {label: n for label, n in counts.items() if label != "from" and n} == {counted: 1}
+
+
+def test_reading_that_reaches_the_alert_threshold_is_never_unsure(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "m.tflite", {"mask": 1.0, "no_mask": 1.0})
+    demo = DemoPipeline(model=model)
+    assert kinds(demo.watch(1.0)) == [("no_mask_start", None)]
+
+
+@pytest.mark.parametrize(("mask_score", "ended"), [(0.9, 1), (1.0, 0)])
+def test_unsure_readings_end_no_alert(tmp_path: Path, mask_score: float, ended: int) -> None:
+    model = write_model(tmp_path / "m.tflite", {"mask": mask_score, "no_mask": 0.9})
+    demo = DemoPipeline(model=model)
+    demo.watch(1.0)
+    masked = demo.picture.copy()
+    masked[138:240, 248:350] = demo_frame(13.0)[138:240, 334:436]
+    assert kinds(demo.watch(3.0, masked)) == [("no_mask_end", "masked")] * ended
+    assert demo.pipeline.alert_count == 1 - ended
 
 
 def test_alert_label_that_the_model_lacks_is_refused() -> None:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge.classification.classifier import load_classifier
+from edge.classification.classifier import Classifier, load_classifier
 from edge.common.clock import UtcClock
 from edge.config.settings import Settings, change
 from edge.health.reporters import HealthReporter, InfoReporter, StateReporter, info_body
+from tests.support.models.unsure_models import write_model
 
 
 class RecordingSink:
@@ -129,3 +131,11 @@ def test_info_keeps_the_published_body() -> None:
     info.update(settings, load_classifier(settings.classifier), "haar")
     assert sink.retained == [("info", info.body, 1)]
     assert info.body["alert_threshold"] == 0.7
+
+
+@pytest.mark.parametrize("scores", [{"mask": 0.96, "no_mask": 0.9}, None])
+def test_info_states_the_scores_under_which_a_face_is_unsure(
+    tmp_path: Path, scores: dict[str, float] | None
+) -> None:
+    classifier = Classifier(write_model(tmp_path / "m.tflite", scores))
+    assert info_body(Settings(), classifier, "haar")["unsure"] == (scores or {})

@@ -112,6 +112,15 @@ def test_screen_shows_the_title_beside_the_name() -> None:
     assert first == "Mask Patrol 0.2.0+ab, device Tür 1 (door1)"
 
 
+def test_screen_shows_from_which_score_on_the_model_is_sure() -> None:
+    info = {**STATUS["info"], "unsure": {"mask": 0.96, "no_mask": 0.9155}}
+    row = (
+        "model       mask-96 (mask, no_mask), alert threshold 0.80, unsure below 0.96 (mask),"
+        " 0.92 (no_mask), tflite-runtime"
+    )
+    assert row in screen_lines(report({**STATUS, "info": info}))
+
+
 def test_screen_shows_read_only_root() -> None:
     row = "root        read-only: changes are lost at the next boot"
     assert list(screen_lines(report(root_read_only=True)))[2] == row

@@ -13,6 +13,7 @@ import cv2
 import msgspec
 
 from edge.classification.classifier import Classifier
+from edge.classification.unsure import unsure_rule
 from edge.common.errors import UsageError, UserError
 from edge.common.file_access import write_problem
 from edge.common.paths import shipped_model
@@ -100,13 +101,12 @@ def run_evaluate_alerts(options: argparse.Namespace) -> int:
         _prepare_folder(options.no_face)
     detector = load_detector(_settings(options)).finder
     classifier = Classifier(options.classifier)
-    threshold = options.threshold
-    if threshold is None:
-        threshold = classifier.card.alert.threshold
+    events = change(Settings(), events={"alert_threshold": options.threshold}).events
+    rule = unsure_rule(events, classifier.card)
     other = None if options.other is None else search_detectors.load_detector(options.other)
     pictures = chosen_pictures(options)
     progress = with_progress(pictures, detector.name, "picture")
-    readings = read_photographs(progress, detector, classifier, threshold, other)
+    readings = read_photographs(progress, detector, classifier, rule, other)
     figures = alert_figures(readings)
     if options.json:
         sys.stdout.write(json.dumps(msgspec.to_builtins(figures)) + "\n")
@@ -135,14 +135,14 @@ def _prepare_folder(folder: Path) -> None:
 
 def _lines(detector: str, classifier: Path, figures: AlertFigures) -> Iterator[str]:
     yield f"{detector}, {classifier.name}: {figures.pictures} photographs; 95% intervals"
-    yield f"  {'faces':<24}{'number':>8}{'found':>22}{'of those, alert':>22}"
+    yield f"  {'faces':<24}{'number':>8}{'found':>22}{'of those, alert':>22}{'unsure':>22}"
     for group, found in figures.found.items():
         if found is not None:
-            alerts = _share(figures.alerts[group])
-            yield f"  {group:<24}{found.count:>8}{_share(found):>22}{alerts:>22}"
+            alerts, unsure = _share(figures.alerts[group]), _share(figures.unsure[group])
+            yield f"  {group:<24}{found.count:>8}{_share(found):>22}{alerts:>22}{unsure:>22}"
     yield (
         f"  boxes without a face in 100 photographs: {figures.false_boxes:.1f}, of which"
-        f" {figures.false_alerts:.1f} alert"
+        f" {figures.false_alerts:.1f} alert and {figures.false_unsure:.1f} are unsure"
     )
 
 

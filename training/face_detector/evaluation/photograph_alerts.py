@@ -15,7 +15,7 @@ import numpy as np
 from edge.camera.pictures.image_files import read_image
 from edge.classification.classifier import Classifier
 from edge.classification.face_crop import crop_face
-from edge.classification.model_card import ALERT_LABEL
+from edge.classification.unsure import UnsureRule
 from edge.common.arrays import Box, Pixels
 from edge.detection.boxes import Corners, corners_of
 from edge.detection.face_detector import Finder
@@ -37,12 +37,13 @@ CONTEXT_MARGIN, CONTEXT_PX = 0.3, 120
 
 @dataclass(frozen=True)
 class Reading:
-    """A box that the detector returned, whether its classification alerts, and its surroundings,
-    (120, 120, 3) uint8 BGR.
+    """A box that the detector returned, whether its classification alerts or is unsure, and its
+    surroundings, (120, 120, 3) uint8 BGR.
     """
 
     box_px: Box
     alerts: bool
+    is_unsure: bool
     surroundings: Pixels
 
 
@@ -61,11 +62,11 @@ def read_photographs(
     pictures: Iterable[EvaluationPicture],
     detector: Finder,
     classifier: Classifier,
-    threshold: float,
+    rule: UnsureRule,
     other: SearchDetector | None = None,
 ) -> list[PhotographReadings]:
-    """Search and classify each picture; a reading alerts if its `no_mask` score reaches
-    `threshold`.
+    """Search and classify each picture; a reading alerts if its scores reach the alert threshold of
+    `rule`, which also decides whether it is unsure.
 
     Boxes on ignored regions, and on faces that `other` finds although nobody has boxed them, are
     left out. Raises UserError for a picture that cannot be read.
@@ -77,7 +78,7 @@ def read_photographs(
         truth = each.truth()
         if other is not None:
             truth = replace(truth, ignored=np.concatenate([truth.ignored, _sure(other, image)]))
-        found = [_read(image, box, classifier, threshold) for box in boxes]
+        found = [_read(image, box, classifier, rule) for box in boxes]
         readings.append(_match(each, truth, found))
     return readings
 
@@ -87,11 +88,11 @@ def _sure(other: SearchDetector, image: Pixels) -> Corners:
     return np.asarray(found.corners[found.scores >= CONFIRMED_SCORE], np.float32)
 
 
-def _read(image: Pixels, box: Box, classifier: Classifier, threshold: float) -> Reading:
+def _read(image: Pixels, box: Box, classifier: Classifier, rule: UnsureRule) -> Reading:
     rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-    alerts = classifier.classify(rgb, box).by_label[ALERT_LABEL] >= threshold
+    scores = classifier.classify(rgb, box)
     around = crop_face(image, box, CONTEXT_MARGIN, (CONTEXT_PX, CONTEXT_PX))
-    return Reading(box, alerts, around)
+    return Reading(box, rule.alerts(scores), rule.is_unsure(scores), around)
 
 
 def _match(
@@ -117,16 +118,19 @@ def _match(
 class AlertFigures:
     """The figures of a detector and a classifier.
 
-    For each group of `LABEL_GROUPS`: `found`, the share of the faces that are found, and `alerts`,
-    the share of the found faces that alert, with 95% intervals, or None without such faces.
-    `false_boxes` and `false_alerts` are the numbers of boxes without a face in 100 pictures.
+    For each group of `LABEL_GROUPS`: `found`, the share of the faces that are found, and `alerts`
+    and `unsure`, the shares of the found faces that alert and that are unsure, with 95% intervals,
+    or None without such faces. `false_boxes` is the number of boxes without a face in 100 pictures,
+    `false_alerts` and `false_unsure` the numbers of those that alert and that are unsure.
     """
 
     pictures: int
     found: dict[str, Estimate | None]
     alerts: dict[str, Estimate | None]
+    unsure: dict[str, Estimate | None]
     false_boxes: float
     false_alerts: float
+    false_unsure: float
 
 
 def alert_figures(readings: Sequence[PhotographReadings]) -> AlertFigures:
@@ -142,16 +146,21 @@ def alert_figures(readings: Sequence[PhotographReadings]) -> AlertFigures:
     pictures = np.array([index for index, _, _ in rows], np.int64)
     found: dict[str, Estimate | None] = {}
     alerts: dict[str, Estimate | None] = {}
+    unsure: dict[str, Estimate | None] = {}
     for group, labels in LABEL_GROUPS.items():
         member = np.array([label in labels for _, label, _ in rows], np.bool_)
         seen = np.array([reading is not None for _, _, reading in rows], np.bool_)
         alerting = np.array([bool(reading and reading.alerts) for _, _, reading in rows], np.bool_)
+        doubtful = np.array(
+            [bool(reading and reading.is_unsure) for _, _, reading in rows], np.bool_
+        )
         parts = {
             "found": (member & seen, member),
             "alerts": (member & alerting, member & seen),
+            "unsure": (member & doubtful, member & seen),
         }
         shares = share_estimates(parts, pictures) if rows else {}
-        found[group], alerts[group] = (
+        found[group], alerts[group], unsure[group] = (
             _counted(shares.get(name), int(parts[name][1].sum())) for name in parts
         )
     hundreds = max(1, len(readings)) / 100
@@ -159,8 +168,10 @@ def alert_figures(readings: Sequence[PhotographReadings]) -> AlertFigures:
         len(readings),
         found,
         alerts,
+        unsure,
         sum(len(each.false) for each in readings) / hundreds,
         sum(reading.alerts for each in readings for reading in each.false) / hundreds,
+        sum(reading.is_unsure for each in readings for reading in each.false) / hundreds,
     )
 
 

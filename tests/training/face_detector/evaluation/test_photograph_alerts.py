@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from edge.classification.classifier import Classifier
+from edge.classification.unsure import UnsureRule, unsure_rule
 from edge.common.arrays import Box, Pixels
 from edge.common.paths import shipped_model
+from edge.config.settings import Settings
 from edge.detection.boxes import corners_of
 from edge.detection.face_detector import Face
 from edge.detection.point_grid import Detections
@@ -57,7 +59,11 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Box]:
 
 
 def _read(
-    bare: tuple[Path, Box], *found: Box, label: str = "no_mask", other: OtherDetector | None = None
+    bare: tuple[Path, Box],
+    *found: Box,
+    label: str = "no_mask",
+    other: OtherDetector | None = None,
+    rule: UnsureRule | None = None,
 ) -> PhotographReadings:
     path, face = bare
     boxes = (LabelledBox(face, BoxKind.FACE, label), LabelledBox(REGION, BoxKind.IGNORE))
@@ -67,7 +73,7 @@ def _read(
         evaluation_pictures([picture], 40.0),
         FixedDetector(*found),  # type: ignore[arg-type]
         classifier,
-        classifier.card.alert.threshold,
+        rule or unsure_rule(Settings().events, classifier.card),
         other,
     )
     return readings
@@ -113,6 +119,17 @@ def test_figures_of_groups(bare: tuple[Path, Box]) -> None:
     assert figures.false_boxes == pytest.approx(100 / 3)
 
 
+def test_unsure_faces_and_boxes_are_counted(bare: tuple[Path, Box]) -> None:
+    nothing_is_sure = UnsureRule(("no_mask",), 1.1, {"mask": 1.1, "no_mask": 1.1})
+    readings = [_read(bare, bare[1], WALL, rule=nothing_is_sure), _read(bare, bare[1], WALL)]
+    figures = alert_figures(readings)
+    alerts, unsure = figures.alerts["bare"], figures.unsure["bare"]
+    assert alerts is not None
+    assert unsure is not None
+    assert (alerts.value, unsure.value, unsure.count) == (0.5, 0.5, 2)
+    assert figures.false_unsure >= 50.0
+
+
 def test_figures_without_faces(bare: tuple[Path, Box]) -> None:
     path, _ = bare
     picture = BoxedPicture(path, None, (), "made up", Split.TEST)
@@ -122,7 +139,7 @@ def test_figures_without_faces(bare: tuple[Path, Box]) -> None:
         evaluation_pictures([picture], 40.0),
         detector,  # type: ignore[arg-type]
         classifier,
-        0.0,
+        UnsureRule(("no_mask",), 0.0),
     )
     figures = alert_figures(readings)
     assert set(figures.found.values()) == {None}

@@ -1,0 +1,41 @@
+"""`python -m training thresholds`: the thresholds of a model that is trained already."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.training import datasets
+from training.cli import main
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def test_thresholds_are_chosen_as_at_the_end_of_the_training(
+    tmp_path: Path, three_class_data: Path, three_class_model: Path
+) -> None:
+    trained = json.loads(three_class_model.with_suffix(".json").read_bytes())
+    assert set(trained["unsure"]["scores"]) == {"mask", "no_mask", "incorrect_mask"}
+    model = Path(shutil.copy(three_class_model, tmp_path))
+    earlier = {name: value for name, value in trained.items() if name != "unsure"}
+    place = model.with_suffix(".json")
+    place.write_text(json.dumps({**earlier, "threshold": 0.123}))
+    done = datasets.python(
+        *("-m", "training", "thresholds", "--model", model, "--data", three_class_data)
+    )
+    assert done.returncode == 0, done.stderr
+    assert "(before: 0.1230), unsure below" in done.stdout
+    assert json.loads(place.read_bytes()) == trained
+
+
+def test_report_of_another_model_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(datasets.ROOT / "models" / "mask.keras", tmp_path / "mask.keras")
+    shutil.copy(datasets.ROOT / "models" / "mask3.json", tmp_path / "mask.json")
+    command = ["thresholds", "--model", str(tmp_path / "mask.keras"), "--data", str(tmp_path)]
+    assert main(command) == 1
+    assert "belongs to another Keras model" in capsys.readouterr().err

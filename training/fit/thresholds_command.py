@@ -1,0 +1,70 @@
+"""`python -m training thresholds`: choose a model's alert threshold and its unsure scores anew.
+
+`train` and `binary` choose both at the end of a run. This command chooses them for a model that is
+trained already: on other pictures, or by the rule of a later version.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from edge.classification.model_card import describe_scores
+from edge.common.errors import UserError
+from edge.inference.model_file import digest
+from training.common.quiet_keras import load_model_file
+from training.common.train_config import recorded_config
+from training.data.command_options import add_data_option, add_no_face_option
+from training.data.datasets import read_datasets
+from training.fit.alert_threshold import choose_threshold
+from training.fit.prepare import read_held_out
+from training.fit.unsure_scores import choose_unsure
+from training.network.model_report import read_report, report_path, write_report
+
+
+def add_thresholds_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `python -m training thresholds`."""
+    parser.add_argument(
+        "--model",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a .keras model with its report beside it; the thresholds are written to the report,"
+        " and `make convert` writes them to the .tflite file",
+    )
+    add_data_option(
+        parser,
+        "Give the data sets that the model was trained on: the thresholds are chosen on their"
+        " validation splits.",
+    )
+    add_no_face_option(parser, "which must mostly cause no alert and be unsure")
+    parser.set_defaults(run=run_thresholds)
+
+
+def run_thresholds(options: argparse.Namespace) -> int:
+    """Choose the thresholds, print them, and write them to the report."""
+    report = read_report(report_path(options.model))
+    model = load_model_file(options.model)
+    if digest(options.model.read_bytes()) != report.keras_sha256:
+        raise UserError(
+            f"{report_path(options.model)} belongs to another Keras model, not to the one beside it"
+        )
+    labels = tuple(report.labels)
+    datasets = read_datasets(options.data, labels)
+    held_out = read_held_out(datasets, recorded_config(report.config), labels, options.no_face)
+    if not held_out.validation:
+        raise UserError("the data sets have no validation face on which thresholds can be chosen")
+    threshold = choose_threshold(model, held_out, labels)
+    unsure = choose_unsure(model, held_out, labels, threshold.value)
+    changed = msgspec.structs.replace(
+        report, threshold=threshold.value, threshold_chosen=threshold.chosen, unsure=unsure
+    )
+    write_report(report_path(options.model), changed)
+    sys.stdout.write(
+        f"alert from {threshold.value:.4f} on (before: {report.threshold:.4f}), unsure below"
+        f" {describe_scores(unsure.scores)}\nwrote {report_path(options.model)}\n"
+    )
+    return 0
