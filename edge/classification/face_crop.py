@@ -33,7 +33,8 @@ def crop_face(image: Pixels, box_px: Box, margin: float, size_px: tuple[int, int
     x1, y1 = max(x0 + 1, round(fx + side)), max(y0 + 1, round(fy + side))
     left, top = max(0, -x0), max(0, -y0)
     right, bottom = max(0, x1 - width), max(0, y1 - height)
-    inside = image[max(0, y0) : min(height, y1), max(0, x0) : min(width, x1)]
+    # A negative end would count from the other side of the image.
+    inside = image[max(0, y0) : max(0, min(height, y1)), max(0, x0) : max(0, min(width, x1))]
     if inside.size == 0:
         raise ValueError(f"box {box_px} lies outside the {width}x{height} image")
     if left or top or right or bottom:

@@ -48,9 +48,10 @@ def test_edge_is_repeated_beyond_the_border() -> None:
     assert (crop[:, 12:] == 0).all()
 
 
-def test_box_outside_the_image_raises() -> None:
+@pytest.mark.parametrize("corner", [(60, 60), (60, 20), (-12, 20), (20, -12), (-40, -40)])
+def test_box_outside_the_image_raises(corner: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="outside"):
-        crop_face(np.zeros((50, 50, 3), np.uint8), (60, 60, 10, 10), 0.0, (96, 96))
+        crop_face(np.zeros((50, 50, 3), np.uint8), (*corner, 10, 10), 0.0, (96, 96))
 
 
 def test_shrinking_averages_pixels() -> None:
