@@ -61,7 +61,7 @@ COMMANDS = (
     ),
     (
         "cross",
-        "Train on each data set alone and test on all of them.",
+        "Train on each data set alone and test on all, or without each in turn and test on it.",
         add_cross_options,
     ),
     ("detector", "Train a face detector on pictures with boxed faces.", add_detector_options),

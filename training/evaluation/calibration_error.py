@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from training.common.intervals import (
     Values,
     Weights,
     bootstrap_estimates,
+    ratio,
     share_estimates,
 )
 from training.common.metrics import Floats, Ints
@@ -53,8 +55,7 @@ def reliability(scores: Floats, is_true: npt.NDArray[np.bool_], pictures: Ints) 
     as that its label is `no_mask`. `is_true` (n,): whether the statement is true. `pictures` (n,):
     a number for each face that is the same for faces of one picture.
     """
-    bin_index = np.clip((scores * BINS).astype(np.int64), 0, BINS - 1)
-    in_bin = bin_index[:, np.newaxis] == np.arange(BINS)
+    in_bin = _bin_index(scores)[:, np.newaxis] == np.arange(BINS)
     shares = share_estimates(
         {str(b): (in_bin[:, b] & is_true, in_bin[:, b]) for b in range(BINS)}, pictures
     )
@@ -63,12 +64,43 @@ def reliability(scores: Floats, is_true: npt.NDArray[np.bool_], pictures: Ints) 
         for index in range(BINS)
         if (share := shares[str(index)]) is not None
     ]
-    gaps = in_bin * (is_true - scores.astype(np.float32))[:, np.newaxis]
-
-    def statistic(weights: Weights) -> dict[str, Values]:
-        off = np.abs(np.asarray(weights @ gaps.astype(np.float32), np.float64)).sum(axis=1)
-        return {"ece": np.asarray(off / weights.sum(axis=1, dtype=np.float64), np.float64)}
-
-    ece = bootstrap_estimates(statistic, pictures)["ece"]
+    ece = calibration_errors({"": (scores, is_true, np.ones(len(scores), np.bool_))}, pictures)[""]
     assert ece is not None
     return Reliability(bins, ece)
+
+
+def calibration_errors(
+    parts: Mapping[str, tuple[Floats, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]], pictures: Ints
+) -> dict[str, Estimate | None]:
+    """Estimate the expected calibration error of each of `parts`, with its interval.
+
+    A part has the scores (n,) of all faces, whether the statement is true of them (n,), and which
+    of them it consists of (n,); it is None if it has no face. `pictures` is as in `reliability`.
+    """
+    gaps, counts = [], []
+    for scores, is_true, chosen in parts.values():
+        known = np.where(chosen, scores, 0).astype(np.float32)
+        in_bin = _bin_index(known)[:, np.newaxis] == np.arange(BINS)
+        gaps.append((in_bin & chosen[:, np.newaxis]) * (is_true - known)[:, np.newaxis])
+        counts.append(chosen)
+    if not gaps:
+        return {}
+    all_gaps, members = (
+        np.hstack(gaps).astype(np.float32),
+        np.column_stack(counts).astype(np.float32),
+    )
+
+    def statistic(weights: Weights) -> dict[str, Values]:
+        off = np.abs(np.asarray(weights @ all_gaps, np.float64)).reshape(-1, len(parts), BINS)
+        errors = ratio(off.sum(axis=2), np.asarray(weights @ members, np.float64))
+        return {name: errors[:, index] for index, name in enumerate(parts)}
+
+    found = bootstrap_estimates(statistic, pictures)
+    return {
+        name: None if (each := found[name]) is None else replace(each, count=int(own.sum()))
+        for name, own in zip(parts, counts, strict=True)
+    }
+
+
+def _bin_index(scores: Floats) -> Ints:
+    return np.clip((scores * BINS).astype(np.int64), 0, BINS - 1)

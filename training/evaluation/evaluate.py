@@ -74,17 +74,18 @@ def evaluate(model: Path, root: Path, split: str | None, runtime: str | None) ->
     split by file name), and all pictures of plain class folders.
     """
     scorer = load_scorer(model, runtime)
-    return run_task(scorer, model, plan_task(scorer, root, split), None, {}).evaluation
+    return run_task(scorer, model, plan_task(scorer.labels, root, split), None, {}).evaluation
 
 
-def plan_task(scorer: Scorer, root: Path, split: str | None) -> EvaluationTask:
-    """Choose what to evaluate on the data set in `root`; raises UserError if it has no face to
-    evaluate.
+def plan_task(labels: Sequence[str], root: Path, split: str | None) -> EvaluationTask:
+    """Choose what to evaluate of a model with these labels on the data set in `root`.
+
+    Raises UserError if it has no face to evaluate.
     """
     data = read_with_all_labels(root)
     chosen = split_for(data, split)
     samples = samples_in(data, chosen)
-    if not any(is_evaluated(sample) and sample.label in scorer.labels for sample in samples):
+    if not any(is_evaluated(sample) and sample.label in labels for sample in samples):
         part = f"the {chosen} split of {root}" if chosen in list(Split) else str(root)
         raise UserError(f"{part} has no face to evaluate")
     return EvaluationTask(data, chosen, samples)
@@ -127,13 +128,15 @@ def run_task(
     task: EvaluationTask,
     chosen: ChosenThreshold | None,
     training_pictures: TrainingFingerprints,
+    altered: bool = False,
 ) -> EvaluationResult:
-    """Evaluate one task.
+    """Evaluate one task, with `altered` also on faces whose colours or boxes are changed.
 
     `training_pictures` holds the fingerprints of training pictures, by the name of their data set.
     """
     data = task.data
-    predictions = collect_predictions(scorer, data, task.samples, f"{data.name} {task.split}")
+    title = f"{data.name} {task.split}"
+    predictions = collect_predictions(scorer, data, task.samples, title, altered)
     left_out = len(task.samples) - int((predictions.truth >= 0).sum())
     context = EvaluationContext(
         str(model),

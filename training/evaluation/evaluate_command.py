@@ -23,6 +23,7 @@ from training.evaluation.evaluate import (
     with_distinct_names,
 )
 from training.evaluation.evaluation_metrics import DEFAULT_FALSE_ALARMS, Evaluation
+from training.evaluation.left_out_report import read_left_out
 from training.evaluation.mistakes import refuse_project_folder, write_mistakes
 from training.evaluation.predictions import ALL, pool
 from training.evaluation.report_folder import write_report_folder
@@ -41,11 +42,12 @@ alerts (at the model's own threshold), alerts_at_2_percent (at the threshold tha
 evaluated masked faces reach) and alerts_at_chosen (at the threshold in `chosen`, which was chosen
 on validation splits), each with threshold, masked_flagged, bare_flagged and flagged.LABEL;
 accuracy; macro.{precision, recall, f1}; by_label.LABEL.{precision, recall, f1, auc,
-average_precision}; answer_reliability (of the predicted label's score) and alert_reliability (of
-the no_mask score), each with ece and bins; slices.{source, width, brightness, kind}[] with name,
-accuracy and flagged.LABEL; without_copies: of, copies, accuracy; bootstrap (how the intervals were
-computed). A metric with an interval is {value, low, high, count}. A value is null where no face or
-no threshold defines it.
+average_precision, recall_at_precision} (the highest recall with a precision of at least 0.7);
+answer_reliability (of the predicted label's score) and alert_reliability (of
+the no_mask score), each with ece and bins; slices.{source, width, brightness, skin, kind, colour,
+framing}[] with name, accuracy, flagged.LABEL and ece (of the predicted label's score);
+without_copies: of, copies, accuracy; bootstrap (how the intervals were computed). A metric with an
+interval is {value, low, high, count}. A value is null where no face or no threshold defines it.
 """
 
 
@@ -85,6 +87,13 @@ def add_evaluate_options(parser: argparse.ArgumentParser) -> None:
         help="write report.md, evaluation.json and plots to this folder (default: write none)",
     )
     parser.add_argument(
+        "--left-out",
+        type=Path,
+        metavar="FILE",
+        help="include in report.md the table of `training cross --left-out`, whose left-out.json"
+        " this is (default: none)",
+    )
+    parser.add_argument(
         "--mistakes",
         type=Path,
         metavar="DIR",
@@ -116,9 +125,10 @@ def _share(text: str) -> float:
 def run_evaluate(options: argparse.Namespace) -> int:
     """Print the metrics of each data set, and write the report and the mistakes if requested."""
     _check_output_folders(options)
+    left_out = None if options.left_out is None else read_left_out(options.left_out)
     check_distinct(options.data)
     scorer = load_scorer(options.model, options.runtime)
-    tasks = [plan_task(scorer, root, options.split) for root in options.data]
+    tasks = [plan_task(scorer.labels, root, options.split) for root in options.data]
     for task in tasks:
         warn_about_training_data(scorer, task)
     tasks = with_distinct_names(tasks)
@@ -132,12 +142,13 @@ def run_evaluate(options: argparse.Namespace) -> int:
     fingerprints = training_fingerprints(options.without_copies_of)
     results = []
     for task in tasks:
-        results.append(run_task(scorer, options.model, task, chosen, fingerprints))
+        results.append(run_task(scorer, options.model, task, chosen, fingerprints, altered=True))
         _print_evaluation(results[-1].evaluation, options.json)
     if len(results) > 1:
         _print_evaluation(pool_results(results).evaluation, options.json)
     if options.out is not None:
-        log.info("written: %s", write_report_folder(options.out, options.model, results))
+        report = write_report_folder(options.out, options.model, results, left_out)
+        log.info("written: %s", report)
     if options.mistakes is not None:
         predictions = pool([each.predictions for each in results])
         log.info("written: %s", ", ".join(map(str, write_mistakes(options.mistakes, predictions))))
@@ -155,6 +166,8 @@ def _check_output_folders(options: argparse.Namespace) -> None:
         refuse_project_folder(options.mistakes, "--mistakes")
     if options.out is not None and options.out.exists() and not options.out.is_dir():
         raise UsageError(f"--out {options.out} is not a folder")
+    if options.left_out is not None and options.out is None:
+        raise UsageError("--left-out is for the report: give its folder with --out")
 
 
 def warn_about_training_data(scorer: Scorer, task: EvaluationTask) -> None:

@@ -27,10 +27,18 @@ from training.common.metrics import (
 )
 from training.evaluation.calibration_error import Reliability, reliability
 from training.evaluation.predictions import ALL_LABELS, Predictions
-from training.evaluation.roc import Ranking, average_precision, recall_at, roc_auc
+from training.evaluation.roc import (
+    Ranking,
+    average_precision,
+    recall_at,
+    recall_at_precision,
+    roc_auc,
+)
 from training.evaluation.slices import Slice, slices
 
 DEFAULT_FALSE_ALARMS = 0.02
+#: The precision at which the recall of a label is read.
+READ_AT_PRECISION = 0.7
 MASKED = "mask"
 
 
@@ -81,13 +89,18 @@ class ChosenThreshold:
 
 @dataclass(frozen=True)
 class LabelEstimates:
-    """Metrics of one label against all other labels, each 0 to 1, or None if undefined."""
+    """Metrics of one label against all other labels, each 0 to 1, or None if undefined.
+
+    `recall_at_precision`: the highest recall at a threshold with a precision of at least
+    `READ_AT_PRECISION`.
+    """
 
     precision: Estimate | None
     recall: Estimate | None
     f1: Estimate | None
     auc: Estimate | None
     average_precision: Estimate | None
+    recall_at_precision: Estimate | None
 
 
 @dataclass(frozen=True)
@@ -247,6 +260,7 @@ def _label_estimates(
             estimates[f"f1 {label}"],
             ranked[f"auc {label}"],
             ranked[f"average precision {label}"],
+            ranked[f"recall at precision {label}"],
         )
         for label in predictions.labels
     }
@@ -320,6 +334,11 @@ def _ranking_estimates(predictions: Predictions) -> dict[str, Estimate | None]:
             columns[f"auc {label}"] = roc_auc(ranking, weights)
             columns[f"average precision {label}"] = (
                 average_precision(ranking, weights) if ranking.has_both_classes else nothing
+            )
+            columns[f"recall at precision {label}"] = (
+                recall_at_precision(ranking, weights, READ_AT_PRECISION)
+                if ranking.has_both_classes
+                else nothing
             )
         return columns
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -17,9 +19,12 @@ from training.data.crops import decode_samples, evaluation_crop, is_evaluated
 from training.data.datasets import LABELS, DataSet, Sample, read_dataset
 from training.data.progress import sample_progress
 from training.data.splits import Split
+from training.evaluation.altered_faces import ALTERATIONS, altered_crops
 from training.evaluation.scorers import LabelledImages, Scorer
+from training.evaluation.skin_tone import is_grey, skin_angle
 
 ALL = "all"
+UNALTERED = ""
 ALL_LABELS = LABELS[max(LABELS)]
 
 
@@ -28,8 +33,10 @@ class Predictions:
     """`scores` (n, labels) of n faces, including faces whose label the model lacks.
 
     `width_px` (n,): width of the annotated face, or of the picture if it has no box. `luma` (n,):
-    mean grey value of the crop, 0 to 255. `source` (n,): index into `sources`, the names of the
-    data sets.
+    mean grey value of the crop, 0 to 255. `skin_angle` (n,): individual typology angle, in
+    degrees, or NaN in grey pictures. `source` (n,): index into `sources`, the names of the data
+    sets. `altered`: by the name of an alteration of `altered_faces`, the scores (n, labels) of the
+    altered faces, with NaN where a face cannot be altered; empty if they were not scored.
     """
 
     labels: tuple[str, ...]
@@ -38,7 +45,9 @@ class Predictions:
     scores: Floats
     width_px: Floats
     luma: Floats
+    skin_angle: Floats
     source: Ints
+    altered: Mapping[str, Floats] = dataclasses.field(default_factory=dict)
 
     @property
     def truth(self) -> Ints:
@@ -68,7 +77,9 @@ class Predictions:
             scores=self.scores[chosen],
             width_px=self.width_px[chosen],
             luma=self.luma[chosen],
+            skin_angle=self.skin_angle[chosen],
             source=self.source[chosen],
+            altered={name: scores[chosen] for name, scores in self.altered.items()},
         )
 
     def with_known_label(self) -> Predictions:
@@ -86,7 +97,12 @@ def pool(several: Sequence[Predictions]) -> Predictions:
         np.concatenate([each.scores for each in several]),
         np.concatenate([each.width_px for each in several]),
         np.concatenate([each.luma for each in several]),
+        np.concatenate([each.skin_angle for each in several]),
         np.concatenate([each.source + int(s) for each, s in zip(several, starts, strict=False)]),
+        {
+            name: np.concatenate([each.altered[name] for each in several])
+            for name in several[0].altered
+        },
     )
 
 
@@ -108,43 +124,63 @@ def samples_in(data: DataSet, split: str) -> list[Sample]:
 
 
 def collect_predictions(
-    scorer: Scorer, data: DataSet, samples: list[Sample], progress_title: str
+    scorer: Scorer,
+    data: DataSet,
+    samples: list[Sample],
+    progress_title: str,
+    altered: bool = False,
 ) -> Predictions:
     """Return the model's predictions for those of `samples` that are wide enough and can be
     decoded.
 
-    `progress_title` is the title of the progress bar. Raises UserError when an annotated face lies
+    `progress_title` is the title of the progress bar. With `altered`, altered faces are scored as
+    well, which takes up to eight times as long. Raises UserError when an annotated face lies
     outside its picture.
     """
     scored: list[Sample] = []
-    widths: list[float] = []
-    lumas: list[float] = []
+    measures: list[tuple[float, float, float]] = []
+    rows: list[tuple[str, int]] = []  # what each row of the scores is: an alteration of a face
 
     def pairs() -> LabelledImages:
         wide = [sample for sample in samples if is_evaluated(sample)]
         for sample, image in decode_samples(data, wide, sample_progress(progress_title)):
-            scored.append(sample)
-            lumas.append(_mean_grey(sample, image))
-            box = sample.box_px or sample.found_px
-            widths.append(image.shape[1] if box is None else box[2])
+            measures.append(_measures(sample, image))
+            rows.append((UNALTERED, len(scored)))
             yield sample, image
+            for name, crop in altered_crops(sample, image) if altered else ():
+                rows.append((name, len(scored)))
+                yield dataclasses.replace(sample, box_px=None, found_px=None), crop
+            scored.append(sample)
 
-    scores = scorer.scores(pairs())
+    found = scorer.scores(pairs())
+    scores = {
+        name: np.full((len(scored), len(scorer.labels)), np.nan, np.float32)
+        for name in [UNALTERED, *(chain(*ALTERATIONS.values()) if altered else ())]
+    }
+    for (name, index), own in zip(rows, found, strict=True):
+        scores[name][index] = own
+    widths, lumas, angles = np.array(measures, np.float32).reshape(-1, 3).T
     return Predictions(
         scorer.labels,
         (data.name,),
         tuple(scored),
-        scores,
-        np.array(widths, np.float32),
-        np.array(lumas, np.float32),
+        scores.pop(UNALTERED),
+        widths,
+        lumas,
+        angles,
         np.zeros(len(scored), np.int64),
+        scores,
     )
 
 
-def _mean_grey(sample: Sample, image: Pixels) -> float:
+def _measures(sample: Sample, image: Pixels) -> tuple[float, float, float]:
+    """Return the width, the mean grey value, and the skin angle of a face."""
     try:
         crop = evaluation_crop(sample, image)
     except ValueError as error:
         raise UserError(f"the annotation of {sample.path} is invalid: {error}") from None
     assert crop is not None
-    return float(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).mean())
+    box = sample.box_px or sample.found_px
+    width = image.shape[1] if box is None else box[2]
+    luma = float(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).mean())
+    return width, luma, math.nan if is_grey(crop) else skin_angle(crop)

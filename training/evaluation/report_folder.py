@@ -17,19 +17,27 @@ from training.common.intervals import Estimate
 from training.evaluation.evaluate import EvaluationResult, pool_results
 from training.evaluation.evaluation_metrics import AlertMetrics, Evaluation
 from training.evaluation.evaluation_plots import write_plots
+from training.evaluation.left_out_report import LeftOutResults, left_out_section
 from training.evaluation.slices import Slice
 from training.evaluation.terminal_report import (
     FLAGGED_TITLES,
+    RECALL_TITLE,
     SLICE_TITLES,
     format_fraction,
     format_percent,
 )
 
 
-def write_report_folder(folder: Path, model: Path, results: Sequence[EvaluationResult]) -> Path:
+def write_report_folder(
+    folder: Path,
+    model: Path,
+    results: Sequence[EvaluationResult],
+    left_out: LeftOutResults | None = None,
+) -> Path:
     """Write the report of `results`, one for each data set, and return the path of report.md.
 
-    Raises UserError if the folder cannot be written.
+    `left_out`: the results of networks that were trained without each data set, to include. Raises
+    UserError if the folder cannot be written.
     """
     pooled_results = [pool_results(results)] if len(results) > 1 else []
     each = [result.evaluation for result in [*results, *pooled_results]]
@@ -44,13 +52,18 @@ def write_report_folder(folder: Path, model: Path, results: Sequence[EvaluationR
         folder.mkdir(parents=True, exist_ok=True)
         plots = write_plots(folder, results, pooled_results)
         (folder / "evaluation.json").write_text(json.dumps(content, indent=1) + "\n")
-        report.write_text("\n".join(_report(model, each, plots)) + "\n")
+        report.write_text("\n".join(_report(model, each, plots, left_out)) + "\n")
     except OSError as error:
         raise UserError(f"cannot write the report to {folder}: {write_problem(error)}") from None
     return report
 
 
-def _report(model: Path, evaluations: Sequence[Evaluation], plots: dict[str, str]) -> Iterator[str]:
+def _report(
+    model: Path,
+    evaluations: Sequence[Evaluation],
+    plots: dict[str, str],
+    left_out: LeftOutResults | None,
+) -> Iterator[str]:
     first = evaluations[0]
     yield f"# {model.name} with {first.runtime}\n"
     yield (
@@ -64,6 +77,8 @@ def _report(model: Path, evaluations: Sequence[Evaluation], plots: dict[str, str
     )
     yield from _overview(evaluations)
     yield from _alert_table(evaluations)
+    if left_out is not None:
+        yield from left_out_section(left_out)
     for evaluation in evaluations:
         yield f"## {evaluation.data} ({evaluation.split})\n"
         yield from _labels(evaluation)
@@ -154,13 +169,14 @@ def _labels(evaluation: Evaluation) -> Iterator[str]:
     for label, each in evaluation.by_label.items():
         shares = map(format_percent, (each.precision, each.recall, each.f1))
         areas = map(format_fraction, (each.auc, each.average_precision))
-        rows.append([f"`{label}`", evaluation.figures.by_label[label].count, *shares, *areas])
+        at_precision = format_percent(each.recall_at_precision)
+        count = evaluation.figures.by_label[label].count
+        rows.append([f"`{label}`", count, *shares, at_precision, *areas])
     macro = evaluation.macro
     means = map(format_percent, (macro.precision, macro.recall, macro.f1))
-    rows.append(["macro", evaluation.figures.count, *means, "", ""])
-    yield from _table(
-        ["", "faces", "precision", "recall", "F1", "area under ROC", "average precision"], rows
-    )
+    rows.append(["macro", evaluation.figures.count, *means, "", "", ""])
+    heads = ["", "faces", "precision", "recall", "F1", RECALL_TITLE]
+    yield from _table([*heads, "area under ROC", "average precision"], rows)
     if evaluation.left_out:
         yield (
             f"{evaluation.left_out} more faces were left out: the model has no label for them, they"
@@ -182,12 +198,13 @@ def _confusion(evaluation: Evaluation) -> Iterator[str]:
 def _slices(title: str, slices: Sequence[Slice]) -> Iterator[str]:
     labels = [label for label in FLAGGED_TITLES if any(label in each.flagged for each in slices)]
     yield from _table(
-        [title, "accuracy", *(FLAGGED_TITLES[label] for label in labels)],
+        [title, "accuracy", *(FLAGGED_TITLES[label] for label in labels), "ECE"],
         [
             [
                 each.name,
                 _format_share(each.accuracy),
                 *(_format_share(each.flagged.get(label)) for label in labels),
+                _format_share(each.ece),
             ]
             for each in slices
         ],

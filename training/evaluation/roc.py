@@ -73,6 +73,17 @@ def recall_at(ranking: Ranking, weights: Weights, false_alarms: float) -> Values
     return np.where(wrong[:, -1] > 0, found, np.nan)
 
 
+def recall_at_precision(ranking: Ranking, weights: Weights, precision: float) -> Values:
+    """Return the highest recall at a threshold with at least `precision`, or 0 if there is none.
+
+    The threshold is chosen in each bootstrap draw. NaN without positive faces.
+    """
+    right, wrong = ranking.cumulated_counts(weights)
+    taken = right + wrong
+    precise = (taken > 0) & (right >= (precision - 1e-9) * taken)
+    return ratio(np.where(precise, right, 0.0).max(axis=1), right[:, -1])
+
+
 def curve_points(ranking: Ranking) -> tuple[Floats64, Floats64, Floats64]:
     """Return the points of the ROC and the precision-recall curve, as three arrays of (k + 1,).
 

@@ -1,4 +1,4 @@
-"""Plots of accuracy and alerts on slices of the faces, as points with their intervals."""
+"""Plots of accuracy, alerts and calibration error on slices, as points with their intervals."""
 
 from __future__ import annotations
 
@@ -20,6 +20,16 @@ MIN_SAMPLES = 10
 SLICE_METRICS: dict[str, Callable[[Slice], Estimate | None]] = {
     "Accuracy": lambda each: each.accuracy,
     "Bare faces flagged": lambda each: each.flagged.get(ALERT_LABEL),
+    "Masked faces flagged": lambda each: each.flagged.get("mask"),
+    "Calibration error (ECE)": lambda each: each.ece,
+}
+#: Groupings of slices, and the names that the plots show.
+GROUPINGS = {
+    "width": "width",
+    "brightness": "brightness",
+    "skin": "skin tone",
+    "colour": "colour",
+    "framing": "framing",
 }
 #: Slices by name, for each data set, in the order of their names.
 SlicesByDataSet = Mapping[str, Mapping[str, Slice]]
@@ -29,17 +39,15 @@ def write_slice_plots(folder: Path, evaluations: Sequence[Evaluation]) -> dict[s
     """Write PNG files to `folder` and return their names with what each shows."""
     groupings = {
         "data set": {each.data: {each.data: _whole_as_slice(each)} for each in evaluations},
-        "width": _slices_by_data_set(evaluations, "width"),
-        "brightness": _slices_by_data_set(evaluations, "brightness"),
+        **{title: _slices_by_data_set(evaluations, name) for name, title in GROUPINGS.items()},
     }
     if len(evaluations) == 1:
         del groupings["data set"]
-    drawable = {
-        grouping: by_name for grouping, by_name in groupings.items() if any(by_name.values())
-    }
     written = {}
-    if drawable and _write_grid(folder / "parts.png", drawable):
-        written["parts.png"] = "Accuracy and alerts on slices of the faces"
+    for grouping, by_name in groupings.items():
+        file = f"by-{grouping.replace(' ', '-')}.png"
+        if any(by_name.values()) and _write_row(folder / file, grouping, by_name):
+            written[file] = f"Accuracy, alerts and calibration error by {grouping}"
     kinds = {each.data: each.slices["kind"] for each in evaluations if "kind" in each.slices}
     if kinds:
         _write_kinds(folder / "kinds.png", kinds)
@@ -55,7 +63,8 @@ def errors_percent(estimates: Sequence[Estimate]) -> Any:
 
 
 def _whole_as_slice(each: Evaluation) -> Slice:
-    return Slice(each.data, each.accuracy, {} if each.alerts is None else each.alerts.flagged)
+    flagged = {} if each.alerts is None else each.alerts.flagged
+    return Slice(each.data, each.accuracy, flagged, each.answer_reliability.ece)
 
 
 def _slices_by_data_set(evaluations: Sequence[Evaluation], grouping: str) -> SlicesByDataSet:
@@ -65,14 +74,9 @@ def _slices_by_data_set(evaluations: Sequence[Evaluation], grouping: str) -> Sli
     }
 
 
-def _write_grid(path: Path, groupings: Mapping[str, SlicesByDataSet]) -> bool:
-    """Draw a grid of plots and return whether there was anything to draw."""
-    slices = [
-        part
-        for by_name in groupings.values()
-        for named in by_name.values()
-        for part in named.values()
-    ]
+def _write_row(path: Path, grouping: str, by_data: SlicesByDataSet) -> bool:
+    """Draw a plot of each metric, and return whether there was anything to draw."""
+    slices = [part for named in by_data.values() for part in named.values()]
     metrics = {
         title: metric
         for title, metric in SLICE_METRICS.items()
@@ -80,40 +84,37 @@ def _write_grid(path: Path, groupings: Mapping[str, SlicesByDataSet]) -> bool:
     }
     if not metrics:
         return False
-    size = max(5.5, 4.6 * len(groupings)), 3.8 * len(metrics)
-    with plot(path, *size, len(metrics), len(groupings)) as all_axes:
-        grid = np.reshape(all_axes, (len(metrics), len(groupings)))
-        for row, (title, metric) in zip(grid, metrics.items(), strict=True):
-            lows = [
-                _draw_points(axes, by_data, metric)
-                for axes, by_data in zip(row, groupings.values(), strict=True)
-            ]
-            for axes, grouping in zip(row, groupings, strict=True):
-                axes.set(title=f"{title} by {grouping}", ylim=(_axis_minimum(lows), 101))
-            row[0].set_ylabel("%")
-        several = [axes for axes in grid.ravel() if len(axes.get_legend_handles_labels()[1]) > 1]
+    with plot(path, max(5.5, 4.6 * len(metrics)), 4.0, 1, len(metrics)) as all_axes:
+        every = list(np.ravel(all_axes))
+        for axes, (title, metric) in zip(every, metrics.items(), strict=True):
+            low, high = _draw_points(axes, by_data, metric)
+            axes.set(title=f"{title} by {grouping}", ylim=_axis_limits(low, high))
+        every[0].set_ylabel("%")
+        several = [axes for axes in every if len(axes.get_legend_handles_labels()[1]) > 1]
         if several:
             several[0].figure.legend(
-                *several[0].get_legend_handles_labels(), loc="outside lower center", ncols=4
+                *several[0].get_legend_handles_labels(), loc="outside lower center", ncols=5
             )
     return True
 
 
-def _axis_minimum(lows: Sequence[float]) -> float:
-    """Return the lower limit of the y axis that all plots of a row share, in per cent.
+def _axis_limits(low: float, high: float) -> tuple[float, float]:
+    """Return the limits of the y axis, in per cent, for intervals between `low` and `high`.
 
-    The limit is the lowest end of the intervals in the row, rounded down to tens.
+    Shares that are mostly high are shown up to 100%, and those that are mostly low from 0% on.
     """
-    return max(0.0, 10 * math.floor(min(lows, default=0.0) / 10))
+    if low + high >= 100:
+        return max(0.0, 10.0 * math.floor(low / 10)), 101.0
+    return 0.0, min(101.0, max(5.0, 5.0 * math.ceil(high / 5)))
 
 
 def _draw_points(
     axes: Any, by_data: SlicesByDataSet, metric: Callable[[Slice], Estimate | None]
-) -> float:
-    """Draw a series for each data set; return the lowest end of its intervals, in per cent."""
+) -> tuple[float, float]:
+    """Draw a series for each data set; return the ends of all intervals, in per cent."""
     names = list(dict.fromkeys(name for by_name in by_data.values() for name in by_name))
     one_each = all(len(by_name) == 1 for by_name in by_data.values())
-    lowest = 100.0
+    ends: list[float] = []
     for index, (data, by_name) in enumerate(by_data.items()):
         aside = 0.0 if one_each else 0.16 * (index - (len(by_data) - 1) / 2)
         drawn = [
@@ -132,11 +133,11 @@ def _draw_points(
                 capsize=3,
                 label=data,
             )
-            lowest = min(lowest, *(100 * each.low for each in estimates))
-    turned = {"rotation": 15, "ha": "right"} if one_each and len(names) > 2 else {}
+            ends += [100 * end for each in estimates for end in (each.low, each.high)]
+    turned = {"rotation": 20, "ha": "right"} if len(names) > 3 else {}
     axes.set_xticks(range(len(names)), [_two_lines(name) for name in names], fontsize=9, **turned)
     axes.set_xlim(-0.6, len(names) - 0.4)
-    return lowest
+    return min(ends, default=0.0), max(ends, default=100.0)
 
 
 def _two_lines(name: str) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import math
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,9 +23,6 @@ from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from training.augmentation.colour import add_infrared, to_grey
 from training.augmentation.occlusion import (
-    EYES,
-    MIDDLE,
-    NOSE,
     add_beard,
     add_glasses,
     add_hand,
@@ -38,19 +34,14 @@ from training.data.crops import decode_samples, evaluation_crop, is_evaluated
 from training.data.datasets import LABELS, Sample, read_datasets
 from training.data.progress import sample_progress, subsample
 from training.data.splits import Split
+from training.evaluation.altered_faces import INFRARED
 from training.evaluation.scorers import Scorer, load_scorer
+from training.evaluation.skin_tone import SKIN_TONES, skin_angle
 from training.network.model import SIZE_PX
 
 Rng = np.random.Generator
 SEED = 11
 JPEG_QUALITY = 15
-#: Bands of the individual typology angle, in degrees. Each band joins two of the six usual ones
-#: (Chardon and others, "Skin colour typology and suntanning pathways", 1991).
-SKIN_TONES = (
-    ("skin tone light (angle over 41)", 41.0, 90.1),
-    ("skin tone medium (10 to 41)", 10.0, 41.0),
-    ("skin tone dark (under 10)", -90.0, 10.0),
-)
 
 
 def _dim(light: float) -> Callable[[Pixels, Rng], Pixels]:
@@ -98,7 +89,7 @@ CONDITIONS: dict[str, Callable[[Pixels, Rng], Pixels]] = {
     "12 px wide": _shrink(12),
     "JPEG of quality 15": _compress,
     "grey": lambda pixels, _: to_grey(pixels),
-    "camera without an infrared filter": lambda pixels, _: add_infrared(pixels, 1.0, 0.6),
+    "camera without an infrared filter": lambda pixels, _: add_infrared(pixels, *INFRARED),
 }
 #: Conditions for bare faces only, because a beard drawn over a mask does not look like anything
 #: real.
@@ -195,18 +186,6 @@ def _count_flagged(
     return ConditionResult(
         name, share(is_bare), int(is_bare.sum()), share(~is_bare), int((~is_bare).sum())
     )
-
-
-def skin_angle(crop: Pixels) -> float:
-    """Return the individual typology angle of the skin between eyes and nose, in degrees.
-
-    The angle is atan((L - 50) / b) in CIE L*a*b* of the median colour of `crop`, (96, 96, 3) uint8
-    RGB. The angle is higher for lighter skin, but light and white balance shift the angle as well.
-    """
-    cheeks = crop[EYES + 4 : NOSE, MIDDLE - 24 : MIDDLE + 24].reshape(-1, 1, 3)
-    lab = cv2.cvtColor(cheeks.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    lightness, _, yellow = np.median(lab.reshape(-1, 3), axis=0)
-    return math.degrees(math.atan2(float(lightness) - 50, max(float(yellow), 1e-3)))
 
 
 def markdown_table(results: list[ConditionResult]) -> list[str]:

@@ -8,6 +8,7 @@ from edge.classification.model_card import ALERT_LABEL
 from training.common.intervals import Estimate
 from training.evaluation.evaluation_metrics import (
     MASKED,
+    READ_AT_PRECISION,
     Evaluation,
     LabelEstimates,
     MacroEstimates,
@@ -18,6 +19,9 @@ SLICE_TITLES = {
     "source": "by data set",
     "width": "by width of the face (of the picture, where it is a crop)",
     "brightness": "by brightness of the face (mean grey value, of 255)",
+    "skin": "by skin tone of bare faces (individual typology angle between eyes and nose, degrees)",
+    "colour": "by colour (the same faces with their colours changed)",
+    "framing": "by framing (the same boxed faces with another box of the detector)",
     "kind": "by how MaskedFace-Net's mask is worn",
 }
 #: Headings of the columns with the share that is flagged, by true label.
@@ -26,6 +30,7 @@ FLAGGED_TITLES = {
     MASKED: "masked flagged",
     "incorrect_mask": "incorrect flagged",
 }
+RECALL_TITLE = f"recall at precision {READ_AT_PRECISION:g}"
 METRIC_WIDTH, FLAGGED_WIDTH, LABEL_WIDTH, SLICE_WIDTH = 25, 22, 16, 26
 
 
@@ -88,6 +93,7 @@ def _labels(evaluation: Evaluation) -> Iterator[str]:
             f"{label} against the others: area under ROC {format_fraction(each.auc)},"
             f" average precision {format_fraction(each.average_precision)}"
         )
+        yield f"{label}: {RECALL_TITLE} {format_fraction(each.recall_at_precision)}"
 
 
 def _metric_columns(metrics: LabelEstimates | MacroEstimates) -> str:
@@ -127,10 +133,10 @@ def _slices(title: str, slices: list[Slice]) -> Iterator[str]:
     labels = [label for label in FLAGGED_TITLES if any(label in each.flagged for each in slices)]
     name = 2 + max(22, *(len(each.name) for each in slices))
     yield title
-    heads = ["accuracy", *(FLAGGED_TITLES[label] for label in labels)]
+    heads = ["accuracy", *(FLAGGED_TITLES[label] for label in labels), "ECE"]
     yield (f"  {'':{name}}" + "".join(f"{head:{SLICE_WIDTH}}" for head in heads)).rstrip()
     for each in slices:
-        estimates = [each.accuracy, *(each.flagged.get(label) for label in labels)]
+        estimates = [each.accuracy, *(each.flagged.get(label) for label in labels), each.ece]
         cells = "".join(f"{_format_share(estimate):{SLICE_WIDTH}}" for estimate in estimates)
         yield f"  {each.name:{name}}{cells}".rstrip()
 

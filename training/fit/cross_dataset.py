@@ -1,5 +1,5 @@
 """`python -m training cross`: train on one data set and test on all, to see if the style reveals
-labels.
+labels; or, with `--left-out`, train without one data set and test on it (`training.fit.left_out`).
 
 A network that has learnt faces is nearly as accurate on another data set as on its own. A network
 that has learnt a data set's sharpness, colours and compression is much less accurate on another
@@ -23,18 +23,26 @@ from edge.classification.model_card import ALERT_LABEL
 from training.common.metrics import alert_threshold
 from training.common.train_config import TrainConfig
 from training.data.command_options import (
+    add_classes_option,
     add_data_option,
     add_limit_option,
     add_seed_option,
     positive_int,
 )
-from training.data.datasets import LABELS, DataSet, check_classes, read_datasets
+from training.data.datasets import (
+    LABELS,
+    DataSet,
+    check_classes,
+    check_distinct,
+    read_datasets,
+)
 from training.data.splits import Split
+from training.fit.left_out import run_left_out
 from training.fit.prepare import CropSet, prepare_beside, read_crops, read_held_out
 from training.fit.run_paths import RunPaths
 from training.fit.training_loop import predict, train
+from training.network.model import NETS
 
-LABELS_USED = LABELS[2]
 STEPS = 1000  # the same number for small and large data sets
 FALSE_ALARMS = 0.02
 STYLES = {"as they are": 0.0, "style drawn anew": 1.0}
@@ -67,7 +75,24 @@ class SourceResult:
 
 def add_cross_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `python -m training cross`."""
-    add_data_option(parser, "Each data set needs pictures with and without a mask.")
+    add_data_option(
+        parser,
+        "Each data set needs pictures of every label; with --left-out the"
+        " data sets that remain need them together.",
+    )
+    add_classes_option(parser, 2)
+    parser.add_argument(
+        "--left-out",
+        action="store_true",
+        help="train without each data set in turn, on all others, and test on it; without this"
+        " option, train on each data set alone, and test on all",
+    )
+    parser.add_argument(
+        "--net",
+        choices=sorted(NETS),
+        default=TrainConfig().net,
+        help="architecture of the networks, as in train (default: %(default)s)",
+    )
     parser.add_argument(
         "--steps",
         type=positive_int,
@@ -83,36 +108,43 @@ def add_cross_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("runs/cross"),
         metavar="DIR",
-        help="folder for the networks, their runs and cross.json; runs that it holds are resumed"
+        help="folder for the networks, their runs and cross.json, or with --left-out left-out.json,"
+        " left-out.md and a report on each data set; runs that it holds are resumed"
         " (default: %(default)s)",
     )
     parser.set_defaults(run=run_cross)
 
 
 def run_cross(options: argparse.Namespace) -> int:
-    """Train and test the networks, print a Markdown table, and write `cross.json`."""
-    datasets = read_datasets(options.data, LABELS_USED)
-    base_config = TrainConfig(limit=options.limit, seed=options.seed)
+    """Train and test the networks, print a Markdown table, and write the results."""
+    check_distinct(options.data)
+    if options.left_out:
+        return run_left_out(options)
+    labels = LABELS[options.classes]
+    datasets = read_datasets(options.data, labels)
+    base_config = TrainConfig(
+        limit=options.limit, seed=options.seed, classes=options.classes, net=options.net
+    )
     for data in datasets:
-        check_classes([data], Split.TRAIN, LABELS_USED)
-        check_classes([data], Split.TEST, LABELS_USED)
+        check_classes([data], Split.TRAIN, labels)
+        check_classes([data], Split.TEST, labels)
     test_crops, fingerprints = {}, []
     for data in datasets:
-        test_crops[data.name], read = read_crops(data, Split.TEST, options.limit, LABELS_USED)
+        test_crops[data.name], read = read_crops(data, Split.TEST, options.limit, labels)
         fingerprints += read
     rows = []
     for data in datasets:
-        own = read_held_out([data], base_config, LABELS_USED)
+        own = read_held_out([data], base_config, labels)
         own = dataclasses.replace(own, fingerprints=own.fingerprints + fingerprints)
         for style, share in STYLES.items():
             config = dataclasses.replace(
                 base_config, style=share, put_on=base_config.put_on * share
             )
-            prepared = prepare_beside([data], own, config, LABELS_USED)
+            prepared = prepare_beside([data], own, config, labels)
             epochs = math.ceil(options.steps / prepared.training.steps(config.batch))
             config = dataclasses.replace(config, epochs=epochs, patience=epochs)
             network = _train_on(data, prepared, config, options.out / f"{data.name}-{share:g}")
-            on = {name: _test(network, crops) for name, crops in test_crops.items()}
+            on = {name: _test(network, crops, labels) for name, crops in test_crops.items()}
             rows.append(SourceResult(data.name, style, on))
     options.out.mkdir(parents=True, exist_ok=True)
     found = {"steps": options.steps, "rows": [dataclasses.asdict(row) for row in rows]}
@@ -122,16 +154,17 @@ def run_cross(options: argparse.Namespace) -> int:
 
 
 def _train_on(data: DataSet, prepared: Any, config: TrainConfig, path: Path) -> Any:
+    labels = LABELS[config.classes]
     from training.common.quiet_keras import load_model_file
 
     paths = RunPaths(path.with_name(f"{path.name.replace('/', '-')}.keras"), path)
-    train(prepared, config, LABELS_USED, paths, resume=paths.state.exists())
+    train(prepared, config, labels, paths, resume=paths.state.exists())
     return load_model_file(paths.model)
 
 
-def _test(network: Any, crops: CropSet) -> TestResult:
+def _test(network: Any, crops: CropSet, labels: tuple[str, ...]) -> TestResult:
     scores = predict(network, crops.pixels)
-    bare, masked = (LABELS_USED.index(label) for label in (ALERT_LABEL, "mask"))
+    bare, masked = (labels.index(label) for label in (ALERT_LABEL, "mask"))
     column = scores[:, bare]
     threshold = alert_threshold([column[crops.truth == masked]], FALSE_ALARMS)
     return TestResult(

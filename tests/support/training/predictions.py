@@ -32,6 +32,7 @@ def predictions(
         np.array([scores for _, scores in faces], np.float32),
         np.array(width_px or [100.0] * count, np.float32),
         np.array(luma or [120.0] * count, np.float32),
+        np.full(count, 30.0, np.float32),
         np.zeros(count, np.int64),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.evaluation.calibration_error import reliability
+from training.evaluation.calibration_error import calibration_errors, reliability
 
 
 def test_error_is_mean_gap_of_score_and_share() -> None:
@@ -17,6 +17,23 @@ def test_error_is_mean_gap_of_score_and_share() -> None:
     assert [each.score for each in found.bins] == pytest.approx([0.05, 0.15, 0.96])
     assert found.ece.value == pytest.approx((1 * 0.05 + 2 * 0.35 + 5 * 0.16) / 8)
     assert 0 <= found.ece.low <= found.ece.high <= 1
+
+
+def test_error_of_parts() -> None:
+    scores = np.array([0.9, 0.9, 0.6, 0.6, np.nan], np.float32)
+    is_true = np.array([1, 1, 1, 0, 0], bool)
+    halves = np.array([1, 1, 0, 0, 0], bool), np.array([0, 0, 1, 1, 0], bool)
+    nothing = np.zeros(5, bool)
+    parts = {"sure": (scores, is_true, halves[0]), "doubtful": (scores, is_true, halves[1])}
+    found = calibration_errors({**parts, "none": (scores, is_true, nothing)}, np.arange(5))
+    sure, doubtful = found["sure"], found["doubtful"]
+    assert sure is not None
+    assert doubtful is not None
+    assert (sure.value, sure.count) == (pytest.approx(0.1), 2)
+    assert (doubtful.value, doubtful.count) == (pytest.approx(0.1), 2)
+    assert doubtful.low <= doubtful.value <= doubtful.high
+    assert found["none"] is None
+    assert calibration_errors({}, np.arange(5)) == {}
 
 
 @pytest.mark.slow

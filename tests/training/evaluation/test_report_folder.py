@@ -19,7 +19,9 @@ def test_report_has_metrics_and_plots_only(
     assert evaluate("--data", split_folders, scenes, "--out", out) == 0
     text = (out / "report.md").read_text()
     plots = {path.name for path in out.glob("*.png")}
-    assert {"alerts.png", "confusion.png", "roc.png", "reliability.png", "parts.png"} <= plots
+    assert {"alerts.png", "confusion.png", "roc.png", "reliability.png"} <= plots
+    assert {"by-data-set.png", "by-colour.png", "by-framing.png"} <= plots
+    assert "recall at precision 0.7" in text
     assert all(f"]({name})" in text for name in plots)
     assert all(cv2.imread(str(out / name)) is not None for name in plots)
     assert {path.name for path in out.iterdir()} - plots == {"report.md", "evaluation.json"}

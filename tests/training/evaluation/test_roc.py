@@ -15,6 +15,7 @@ from training.evaluation.roc import (
     curve_bands,
     curve_points,
     recall_at,
+    recall_at_precision,
     roc_auc,
 )
 
@@ -64,6 +65,17 @@ def test_recall_equals_share_flagged_at_threshold(
     threshold = alert_threshold([scores[~positive]], false_alarms)
     found = recall_at(Ranking(scores, positive), np.ones((1, len(scores)), "f4"), false_alarms)
     assert found[0] == pytest.approx((scores[positive] >= threshold).mean())
+
+
+@given(faces)
+def test_recall_at_precision_is_the_highest_of_scikit_learns_curve(
+    drawn: list[tuple[int, bool, int]],
+) -> None:
+    scores, positive, weights = columns(drawn)
+    found = recall_at_precision(Ranking(scores, positive), weights[np.newaxis], 0.7)
+    precision, recall, _ = precision_recall_curve(positive, scores, sample_weight=weights)
+    precise = recall[(precision >= 0.7 - 1e-9) & (recall > 0)]
+    assert found[0] == pytest.approx(max(precise, default=0.0))
 
 
 def test_single_class_has_no_area() -> None:

@@ -25,7 +25,7 @@ def test_error_bars_reach_the_ends_of_the_interval() -> None:
     np.testing.assert_allclose(found, [[10, 10], [30, 0]])
 
 
-@pytest.mark.parametrize(("faces", "written"), [(MIN_SAMPLES, ["parts.png"]), (4, [])])
+@pytest.mark.parametrize(("faces", "written"), [(MIN_SAMPLES, ["by-width.png"]), (4, [])])
 def test_small_slices_are_not_drawn(tmp_path: Path, faces: int, written: list[str]) -> None:
     titles = write_slice_plots(tmp_path, [two_widths(faces)])
     assert list(titles) == written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.training.predictions import bare, evaluation, masked, predictions
 from training.data.datasets import LABELS
+from training.evaluation.altered_faces import ALTERATIONS
 from training.evaluation.predictions import pool
 from training.evaluation.slices import mask_kind, value_bands
 
@@ -43,6 +45,46 @@ def test_slices_by_width_and_brightness() -> None:
         if each.accuracy
     }
     assert light == {"dark (under 80)": 2, "medium": 1, "bright (150 and more)": 2}
+
+
+def test_slices_by_skin_tone_hold_bare_faces_in_colour() -> None:
+    faces = [bare(0.9), bare(0.1), bare(0.9), bare(0.9), masked(0.2)]
+    found = dataclasses.replace(
+        predictions(TWO, faces), skin_angle=np.array([50, 50, -20, np.nan, 50], np.float32)
+    )
+    tones = {each.name.split()[2]: each for each in evaluation(found).slices["skin"]}
+    assert {
+        name: (each.flagged["no_mask"].value, each.flagged["no_mask"].count)
+        for name, each in tones.items()
+    } == {"light": (0.5, 2), "dark": (1.0, 1)}
+    assert all("mask" not in each.flagged for each in tones.values())
+
+
+def test_altered_faces_have_their_own_scores() -> None:
+    box = (0.0, 0.0, 50.0, 50.0)
+    found = predictions(TWO, [bare(0.9), bare(0.9), masked(0.1)])
+    boxed = tuple(
+        dataclasses.replace(sample, box_px=box if index else None)
+        for index, sample in enumerate(found.samples)
+    )
+    nothing = [np.nan, np.nan]
+    altered = {name: np.full((3, 2), np.nan, np.float32) for name in chain(*ALTERATIONS.values())}
+    altered["turned grey"] = np.array([[0.6, 0.4], [0.2, 0.8], [0.9, 0.1]], np.float32)
+    altered["box moved up by 15%"] = np.array([nothing, [0.7, 0.3], [0.7, 0.3]], np.float32)
+    found = dataclasses.replace(found, samples=boxed, altered=altered)
+    slices = evaluation(found).slices
+    colour = {each.name: each for each in slices["colour"]}
+    framing = {each.name: each for each in slices["framing"]}
+    assert list(colour) == ["photographed in colour", "turned grey"]
+    assert colour["photographed in colour"].flagged["no_mask"].value == 1.0
+    assert (colour["turned grey"].flagged["no_mask"].value) == 0.5
+    error = colour["turned grey"].ece
+    assert error is not None
+    assert (error.value, error.count) == (pytest.approx((0.6 + 0.2 + 0.1) / 3), 3)
+    assert list(framing) == ["box as the detector draws it", "box moved up by 15%"]
+    accuracy = framing["box moved up by 15%"].accuracy
+    assert accuracy is not None
+    assert (accuracy.value, accuracy.count) == (0.5, 2)
 
 
 @given(st.lists(st.floats(0, 1000, width=32), min_size=1))

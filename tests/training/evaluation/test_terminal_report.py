@@ -16,5 +16,7 @@ def test_text_has_metrics_intervals_and_counts() -> None:
     assert lines[1].startswith("accuracy   0.8000 [")
     assert lines[1].endswith("] over 5 faces, 0 left out")
     assert any(line.startswith("no_mask against the others: area under ROC") for line in lines)
+    # At the score 0.2 three of four faces are bare.
+    assert any(line.startswith("no_mask: recall at precision 0.7 1.0000") for line in lines)
     assert any("66.7% [" in line and "0.0% [0.0, " in line for line in lines)
     assert max(map(len, lines)) <= 125

@@ -1,0 +1,66 @@
+"""`python -m training cross --left-out`: networks that are tested on the data set they lack."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli_process import error_line
+from tests.support.training import datasets
+from training.cli import main
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+FACES = [
+    ("with_mask", (10.0, 10.0, 60.0, 66.0)),
+    ("without_mask", (100.0, 100.0, 40.0, 44.0)),
+    ("mask_weared_incorrect", (110.0, 5.0, 50.0, 55.0)),
+]
+
+
+def test_each_data_set_is_left_out_in_turn(tmp_path: Path) -> None:
+    scenes = datasets.voc(tmp_path / "scenes", {f"scene{n}": FACES for n in range(12)})
+    others = datasets.voc(tmp_path / "others", {f"other{n}": FACES for n in range(12)})
+    out = tmp_path / "out"
+    command = (
+        *("-m", "training", "cross", "--left-out", "--classes", "3", "--net", "small"),
+        *("--steps", "1", "--data", scenes, others, "--out", out),
+    )
+    done = datasets.python(*command, compiled=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((out / "left-out.json").read_bytes())
+    assert {each["source"]: each["trained_on"] for each in found["sources"]} == {
+        "scenes": ["others"],
+        "others": ["scenes"],
+    }
+    assert all(each["figures"]["recall"]["count"] > 0 for each in found["sources"])
+    for name in ("left-out.md", "left-out.png", "without-scenes/report/report.md"):
+        assert (out / name).is_file()
+    report = (out / "without-scenes" / "report" / "report.md").read_text()
+    assert "by colour (the same faces with their colours changed)" in report
+    assert "by framing (the same boxed faces with another box of the detector)" in report
+    again = datasets.python(*command, compiled=False)
+    assert (again.returncode, again.stdout) == (0, done.stdout)
+    assert "epoch 1/1" not in again.stderr, "trained networks must not be trained again"
+
+
+def test_label_that_only_one_data_set_has_is_named_before_the_training(tmp_path: Path) -> None:
+    scenes = datasets.voc(tmp_path / "scenes", {f"scene{n}": FACES for n in range(15)})
+    crops = datasets.kaggle(tmp_path / "crops", 2)
+    done = datasets.python(
+        *("-m", "training", "cross", "--left-out", "--classes", "3", "--out", tmp_path / "out"),
+        *("--data", scenes, crops),
+    )
+    line = error_line(done, code=2)
+    assert "has no picture of incorrect_mask" in line
+    assert str(crops) in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_single_data_set_cannot_be_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["cross", "--left-out", "--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert "give two or more data sets" in capsys.readouterr().err

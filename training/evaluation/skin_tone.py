@@ -1,0 +1,40 @@
+"""The skin tone of a bare face, estimated from its picture."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from edge.common.arrays import Pixels
+from training.augmentation.occlusion import EYES, MIDDLE, NOSE
+
+#: Bands of the individual typology angle, in degrees. Each band joins two of the six usual ones
+#: (Chardon and others, "Skin colour typology and suntanning pathways", 1991).
+SKIN_TONES = (
+    ("skin tone light (angle over 41)", 41.0, 90.1),
+    ("skin tone medium (10 to 41)", 10.0, 41.0),
+    ("skin tone dark (under 10)", -90.0, 10.0),
+)
+#: A crop is grey if the colours of its pixels differ from grey by less than this on average, of
+#: 255: JPEG compression and scaling of a grey picture leave less.
+MAX_GREY_CHROMA = 2.0
+
+
+def skin_angle(crop: Pixels) -> float:
+    """Return the individual typology angle of the skin between eyes and nose, in degrees.
+
+    The angle is atan((L - 50) / b) in CIE L*a*b* of the median colour of `crop`, (96, 96, 3) uint8
+    RGB. The angle is higher for lighter skin, but light and white balance shift the angle as well.
+    """
+    cheeks = crop[EYES + 4 : NOSE, MIDDLE - 24 : MIDDLE + 24].reshape(-1, 1, 3)
+    lab = cv2.cvtColor(cheeks.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lightness, _, yellow = np.median(lab.reshape(-1, 3), axis=0)
+    return math.degrees(math.atan2(float(lightness) - 50, max(float(yellow), 1e-3)))
+
+
+def is_grey(crop: Pixels) -> bool:
+    """Return whether `crop`, (h, w, 3) uint8 RGB, has no colour."""
+    wide = crop.astype(np.int16)
+    return float((wide.max(axis=2) - wide.min(axis=2)).mean()) < MAX_GREY_CHROMA
