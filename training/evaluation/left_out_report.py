@@ -14,9 +14,9 @@ from edge.classification.model_card import ALERT_LABEL
 from training.common.intervals import Estimate
 from training.common.plotting import OTHER_COLOURS, plot
 from training.common.struct_file import read_struct
-from training.evaluation.evaluation_metrics import MASKED, READ_AT_PRECISION, Evaluation
+from training.evaluation.evaluation_metrics import MASKED, Evaluation
 from training.evaluation.slice_plots import errors_percent
-from training.evaluation.terminal_report import format_percent
+from training.evaluation.terminal_report import RECALL_TITLE, format_percent
 
 INCORRECT = "incorrect_mask"
 
@@ -61,8 +61,8 @@ def left_out_source(evaluation: Evaluation, trained_on: Sequence[str]) -> LeftOu
         own = evaluation.by_label[INCORRECT]
         figures |= {
             f"`{INCORRECT}`: precision": own.precision,
-            "recall": own.recall,
-            f"recall at precision {READ_AT_PRECISION:g}": own.recall_at_precision,
+            f"`{INCORRECT}`: recall": own.recall,
+            f"`{INCORRECT}`: {RECALL_TITLE}": own.recall_at_precision,
         }
     return LeftOutSource(
         source=evaluation.data,

@@ -88,8 +88,9 @@ def _write_row(path: Path, grouping: str, by_data: SlicesByDataSet) -> bool:
         every = list(np.ravel(all_axes))
         for axes, (title, metric) in zip(every, metrics.items(), strict=True):
             low, high = _draw_points(axes, by_data, metric)
-            axes.set(title=f"{title} by {grouping}", ylim=_axis_limits(low, high))
+            axes.set(title=title, ylim=_axis_limits(low, high))
         every[0].set_ylabel("%")
+        every[0].figure.suptitle(f"By {grouping}", fontsize=15, fontweight="bold")
         several = [axes for axes in every if len(axes.get_legend_handles_labels()[1]) > 1]
         if several:
             several[0].figure.legend(

@@ -45,9 +45,9 @@ def test_figures_are_those_of_the_evaluation() -> None:
     values = {title: each.value for title, each in three.figures.items() if each is not None}
     assert (three.source, three.trained_on, three.faces) == ("made up", ["one", "other"], 5)
     assert values["accuracy"] == pytest.approx(0.6)
-    assert values["`incorrect_mask`: precision"] == values["recall"] == 0.5
+    assert values["`incorrect_mask`: precision"] == values["`incorrect_mask`: recall"] == 0.5
     # At the score 0.7 the precision is 1 and the recall a half; below it the precision is too low.
-    assert values["recall at precision 0.7"] == 0.5
+    assert values["`incorrect_mask`: recall at precision 0.7"] == 0.5
     assert values["bare flagged at 2% of the masked"] == 1.0
     assert values["bare flagged at the threshold"] == 0.5
     assert values["masked flagged at the threshold"] == 0.0
