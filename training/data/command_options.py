@@ -52,7 +52,7 @@ def add_folders_option(parser: argparse.ArgumentParser, text: str, required: boo
 
 
 def add_run_options(parser: argparse.ArgumentParser, model: str, folder: str) -> None:
-    """Add `--run-folder`, `--out`, `--resume` and `--fresh`.
+    """Add `--run-folder`, `--out`, `--resume`, `--fresh` and `--worker-wait`.
 
     `model` and `folder` name the default model and run folder in the help.
     """
@@ -80,6 +80,14 @@ def add_run_options(parser: argparse.ArgumentParser, model: str, folder: str) ->
         "--fresh",
         action="store_true",
         help="start a new run even if the run folder holds one, which is overwritten",
+    )
+    parser.add_argument(
+        "--worker-wait",
+        type=positive_float,
+        default=300.0,
+        metavar="SECONDS",
+        help="how long to wait at the start for the other machines that the variable TF_CONFIG of"
+        " the environment lists (default: %(default)g)",
     )
 
 

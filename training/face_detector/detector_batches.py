@@ -17,7 +17,8 @@ from training.face_detector.pictures.boxed_pictures import BoxedPicture, BoxKind
 from training.face_detector.targets import assign_targets
 from training.face_detector.views.camera_effects import change_appearance
 from training.face_detector.views.composition import Photograph, compose, photograph_of
-from training.fit.background_batches import batches_in_background
+from training.fit.input_pipeline import batches_in_background
+from training.workers.share import Share
 
 #: Pixels (b, height, width, channels), then the targets: boxes (b, points, 4), positive (b,
 #: points), and weights (b, points).
@@ -44,15 +45,28 @@ class DetectorTrainingSet:
         """Return the number of batches in an epoch, which is the same in every epoch."""
         return max(1, len(self.pictures) // batch)
 
-    def epoch(self, seed: int, epoch: int, batch: int) -> Iterator[Batch]:
-        """Return the epoch's batches, in which every picture occurs about once."""
+    def order(self, seed: int, epoch: int, batch: int) -> Ints:
+        """Return the indices of the pictures in the order of the epoch, (steps * batch,)."""
         order = np.random.default_rng([seed, epoch]).permutation(len(self.pictures))
-        order = np.resize(order, self.steps(batch) * batch)
-        return batches_in_background(self._batch, order, batch, [seed, epoch])
+        return np.resize(order, self.steps(batch) * batch)
 
-    def _batch(self, chosen: Ints, place: list[int]) -> Batch:
-        rng = np.random.default_rng(place)
-        samples = [self._sample(self.pictures[index], rng) for index in chosen]
+    def epoch(
+        self, seed: int, epoch: int, batch: int, share: Share | None = None
+    ) -> Iterator[Batch]:
+        """Return the epoch's batches, in which every picture occurs about once, or the rows of
+        `share` of each batch.
+        """
+        order = self.order(seed, epoch, batch)
+        return batches_in_background(self.batch, 4, order, batch, [seed, epoch], share)
+
+    def batch(self, chosen: Ints, generators: Iterator[np.random.Generator]) -> Batch:
+        """Return views of the pictures with the indices `chosen`; `generators` holds the random
+        numbers of each row.
+        """
+        samples = [
+            self._sample(self.pictures[index], rng)
+            for index, rng in zip(chosen, generators, strict=False)
+        ]
         columns = [np.stack(column) for column in zip(*samples, strict=True)]
         return columns[0], columns[1], columns[2], columns[3]
 

@@ -104,7 +104,10 @@ def run_detector(options: argparse.Namespace) -> int:
     """Train with the settings in `options`, and write the model and its report."""
     from training.face_detector.detector_training import train_detector
     from training.fit.run_paths import recorded_run, run_paths
+    from training.workers.joining import joined_workers
+    from training.workers.task import task_of_environment
 
+    task = task_of_environment()
     config = DetectorConfig(
         epochs=options.epochs,
         batch=options.batch,
@@ -118,13 +121,18 @@ def run_detector(options: argparse.Namespace) -> int:
         start_sha256="" if options.start is None else digest(_read(options.start)),
     )
     paths = run_paths(options.out, options.run_folder, MODEL_NAME)
-    paths.check_start(config, options.resume, options.fresh)
-    with recorded_run(paths, options.data):
+    if task is None or task.is_chief:
+        paths.check_start(config, options.resume, options.fresh)
+    with (
+        joined_workers(task, config.batch, options.worker_wait) as workers,
+        recorded_run(paths, options.data, workers.is_chief),
+    ):
         data = _read_data(options, config)
-        progress = train_detector(data, config, paths, options.resume, options.start)
-        report = paths.model.with_suffix(".json")
-        write_detector_report(report, _report(paths.model, config, data, progress))
-    sys.stdout.write(f"wrote {paths.model} and {report}\n")
+        progress = train_detector(data, config, paths, options.resume, options.start, workers)
+        if workers.is_chief:
+            report = paths.model.with_suffix(".json")
+            write_detector_report(report, _report(paths.model, config, data, progress))
+            sys.stdout.write(f"wrote {paths.model} and {report}\n")
     return 0
 
 

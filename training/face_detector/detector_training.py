@@ -24,6 +24,7 @@ from training.fit.averaged_model import AveragedModel
 from training.fit.checkpoint import RunProgress
 from training.fit.epochs import EpochSteps, run_epochs, with_progress_bar
 from training.fit.run_paths import RunPaths
+from training.workers.workers import Workers
 
 #: Larger gradients are scaled down to this norm.
 MAX_GRADIENT_NORM = 10.0
@@ -46,43 +47,49 @@ def train_detector(
     paths: RunPaths,
     resume: bool,
     start: Path | None = None,
+    workers: Workers | None = None,
 ) -> RunProgress:
     """Train to the last epoch, or until `config.patience` epochs bring no improvement.
 
     `paths.model` always contains the best averaged model so far, by average precision on the
-    validation pictures. `start` is as in `start_from`. Raises UsageError
-    if a run cannot be resumed, and UserError if `start` does not fit.
+    validation pictures. `start` is as in `start_from`. `workers`: those that train together; None
+    if this process trains alone. Raises UsageError if a run cannot be resumed, and UserError if
+    `start` does not fit.
     """
+    workers = workers or Workers()
     keras = import_keras()
     keras.utils.set_random_seed(config.seed)
-    loop = TrainingLoop(config, data.training.steps(config.batch))
+    loop = TrainingLoop(config, data.training.steps(config.batch), workers)
     if start is not None:
         start_from(loop.model, start)
         loop.trained.set_weights(loop.model.get_weights())
 
     def train(epoch: int) -> dict[str, Any]:
-        batches = data.training.epoch(config.seed, epoch, config.batch)
-        return loop.run(with_progress_bar(batches, loop.steps, epoch, config.epochs))
+        batches = data.training.epoch(config.seed, epoch, config.batch, workers.share)
+        shown = workers.is_chief
+        return loop.run(with_progress_bar(batches, loop.steps, epoch, config.epochs, shown))
 
     steps = EpochSteps(
         train,
         lambda: data.validation.figures(loop.model),
         write_detector_curves,
     )
-    return run_epochs(loop.trained, steps, config, paths, data.digests, resume)
+    return run_epochs(loop.trained, steps, config, paths, data.digests, resume, workers=workers)
 
 
 class TrainingLoop:
     """The network in training, with one training step compiled by TensorFlow."""
 
-    def __init__(self, config: DetectorConfig, steps: int) -> None:
+    def __init__(self, config: DetectorConfig, steps: int, workers: Workers | None = None) -> None:
         """Build the network with new weights; `steps` is the number of batches in an epoch."""
         import tensorflow as tf
 
         self.steps = steps
+        self._workers = workers or Workers()
         self._grid = Grid.of(config.size)
         self.model = build_detector(config.size)
         self.trained = AveragedModel(self.model, config, steps, MAX_GRADIENT_NORM)
+        self._call = self._workers.training_call(self.model)
         self._step = tf.function(self._one_step)
 
     def run(self, batches: Iterable[Batch]) -> dict[str, float]:
@@ -97,15 +104,27 @@ class TrainingLoop:
             "box_loss": round(boxes, 4),
         }
 
-    def _one_step(self, pixels: Any, corners: Any, positive: Any, weight: Any) -> Any:
+    def _one_step(self, *batch: Any) -> Any:
+        parts, gradients = self._workers.run(self._gradients, batch)
+        self.trained.apply(gradients)
+        return parts
+
+    def _gradients(
+        self, pixels: Any, corners: Any, positive: Any, weight: Any
+    ) -> tuple[Any, list[Any]]:
+        """Return the losses of scores and boxes, (2,), and the gradients of their sum, of the rows
+        of all workers.
+        """
         import tensorflow as tf
 
+        faces = self._workers.total(tf.reduce_sum(positive))
         with tf.GradientTape() as tape:
-            output = self.model(tf.cast(pixels, tf.float32), training=True)
-            parts = detector_loss(self._grid, output, (corners, positive, weight))
+            output = self._call(tf.cast(pixels, tf.float32))
+            parts = detector_loss(self._grid, output, (corners, positive, weight), faces)
             loss = tf.reduce_sum(parts)
-        self.trained.apply(tape.gradient(loss, self.model.trainable_variables))
-        return parts
+        gradients = tape.gradient(loss, self.model.trainable_variables)
+        parts, *gradients = self._workers.total([parts, *gradients])
+        return parts, gradients
 
 
 def write_detector_curves(path: Path, history: list[dict[str, Any]]) -> None:

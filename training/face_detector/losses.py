@@ -21,9 +21,11 @@ BOX_WEIGHT, CODE_WEIGHT = 2.0, 0.5
 MIN_QUALITY = 0.5
 
 
-def detector_loss(grid: Grid, output: dict[str, Any], targets: tuple[Any, Any, Any]) -> Any:
-    """Return the losses of scores and boxes of a batch, (2,), each divided by the number of points
-    that stand for a face.
+def detector_loss(
+    grid: Grid, output: dict[str, Any], targets: tuple[Any, Any, Any], faces: Any
+) -> Any:
+    """Return the losses of scores and boxes of a batch, (2,), each divided by `faces`, the number
+    of points that stand for a face.
 
     `output` is that of the network; `targets` are the arrays of
     `training.face_detector.targets.Targets`, each with a batch axis in front.
@@ -32,7 +34,7 @@ def detector_loss(grid: Grid, output: dict[str, Any], targets: tuple[Any, Any, A
 
     corners, positive, weight = targets
     iou, generalised = _overlaps(_decode(grid, output["codes"]), corners)
-    count = tf.maximum(tf.reduce_sum(positive), 1.0)
+    count = tf.maximum(faces, 1.0)
     quality = positive * (MIN_QUALITY + (1 - MIN_QUALITY) * tf.stop_gradient(iou))
     entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=quality, logits=output["logits"])
     score_loss = tf.reduce_sum(entropy * weight) / count

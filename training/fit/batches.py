@@ -15,7 +15,8 @@ from edge.common.arrays import Pixels
 from training.augmentation.augment import augment
 from training.augmentation.synthetic_masks import WearingStyle, transfer_mask
 from training.data.crops import Face
-from training.fit.background_batches import batches_in_background
+from training.fit.input_pipeline import batches_in_background
+from training.workers.share import Share
 
 Floats = npt.NDArray[np.float32]
 Batch = tuple[Pixels, Floats, Floats]
@@ -70,18 +71,22 @@ class TrainingSet:
         order = rng.permutation(np.repeat(np.arange(len(self.faces)), views))
         return np.resize(order, self.steps(batch) * batch)
 
-    def epoch(self, seed: int, epoch: int, batch: int) -> Iterator[Batch]:
-        """Return the epoch's batches: pixels (b, 96, 96, 3) uint8, targets (b, labels), weights
-        (b,).
-        """
+    def epoch(
+        self, seed: int, epoch: int, batch: int, share: Share | None = None
+    ) -> Iterator[Batch]:
+        """Return the epoch's batches as `batch` makes them, or the rows of `share` of each."""
         order = self.order(seed, epoch, batch)
-        return batches_in_background(self._batch, order, batch, [seed, epoch])
+        return batches_in_background(self.batch, 3, order, batch, [seed, epoch], share)
 
-    def _batch(self, chosen: npt.NDArray[np.int64], seed: list[int]) -> Batch:
-        rng = np.random.default_rng(seed)
+    def batch(
+        self, chosen: npt.NDArray[np.int64], generators: Iterator[np.random.Generator]
+    ) -> Batch:
+        """Return crops of the faces with the indices `chosen`: pixels (b, 96, 96, 3) uint8, targets
+        (b, labels), weights (b,). `generators` holds the random numbers of each row.
+        """
         targets, weights = self.targets[chosen], self.weights[chosen]
         views = []
-        for row, index in enumerate(chosen):
+        for row, (index, rng) in enumerate(zip(chosen, generators, strict=False)):
             face = self.faces[index]
             masked = self.mask_transfer.sample(face, rng) if self.mask_transfer else None
             if self.mask_transfer and masked is not None:

@@ -32,6 +32,7 @@ from training.fit.score_calibration import calibrate
 from training.fit.unsure_scores import choose_unsure
 from training.network.model import MODEL_NAMES, SIZE_PX
 from training.network.model_report import read_report, report_path, write_report
+from training.workers.task import task_of_environment
 
 KEPT_LABELS = LABELS[2]
 
@@ -63,8 +64,12 @@ def add_binary_options(parser: argparse.ArgumentParser) -> None:
 
 def run_binary(options: argparse.Namespace) -> int:
     """Write the 2-class model and its report; raises UserError if `--model` is not a
-    3-class model.
+    3-class model. Of several machines that train together, only the chief has a model.
     """
+    task = task_of_environment()
+    if task is not None and not task.is_chief:
+        sys.stdout.write(f"{task}: {task.name_of(0)} writes the 2-class model\n")
+        return 0
     report = read_report(report_path(options.model))
     if tuple(report.labels) != LABELS[3]:
         raise UsageError(

@@ -8,7 +8,7 @@ import dataclasses
 import os
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 import numpy as np
@@ -43,15 +43,24 @@ class RunProgress(msgspec.Struct, frozen=True):
     model: str = ""
 
 
-def save_state(path: Path, arrays: list[Any], progress: RunProgress) -> None:
-    """Write `arrays` (the weights and the optimizer's state) and `progress` to `path`,
-    atomically.
-    """
+def write_state(file: BinaryIO, arrays: list[Any], progress: RunProgress) -> None:
+    """Write `arrays` (the weights and the optimizer's state) and `progress` to `file`."""
     named: dict[str, Any] = {f"a{index:04d}": np.asarray(a) for index, a in enumerate(arrays)}
-    meta = np.frombuffer(msgspec.json.encode(progress), np.uint8)
+    np.savez(file, progress=np.frombuffer(msgspec.json.encode(progress), np.uint8), **named)
+
+
+def read_state(file: Path | BinaryIO) -> tuple[list[Any], RunProgress]:
+    """Return what `write_state` wrote; raises one of `UNREADABLE` if the file is damaged."""
+    with np.load(file) as stored:
+        arrays = [stored[name] for name in sorted(stored.files) if name != "progress"]
+        return arrays, _progress_in(stored)
+
+
+def save_state(path: Path, arrays: list[Any], progress: RunProgress) -> None:
+    """Write `arrays` and `progress` to `path`, atomically."""
     temporary = path.with_suffix(".part")
     with temporary.open("wb") as file:
-        np.savez(file, progress=meta, **named)
+        write_state(file, arrays, progress)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -64,9 +73,7 @@ def load_state(path: Path, config: DataclassInstance) -> tuple[list[Any], RunPro
     those in `MAY_CHANGE` excepted.
     """
     try:
-        with np.load(path) as stored:
-            progress = _progress_in(stored)
-            arrays = [stored[name] for name in sorted(stored.files) if name != "progress"]
+        arrays, progress = read_state(path)
     except FileNotFoundError:
         raise UsageError(f"there is no run to resume: {path} does not exist") from None
     except UNREADABLE as error:

@@ -119,11 +119,15 @@ def run_paths(out: Path | None, run_folder: Path | None, name: str) -> RunPaths:
 
 
 @contextmanager
-def recorded_run(paths: RunPaths, data: list[Path]) -> Iterator[None]:
+def recorded_run(paths: RunPaths, data: list[Path], is_chief: bool = True) -> Iterator[None]:
     """Create the folder of a run, record its data sets there, and log to its file as well.
 
-    `data`: the arguments of `--data`. Raises UserError if the folder cannot be written.
+    `data`: the arguments of `--data`. A worker that is not the chief writes nothing. Raises
+    UserError if the folder cannot be written.
     """
+    if not is_chief:
+        yield
+        return
     try:
         for folder in (paths.run, paths.model.parent):
             folder.mkdir(parents=True, exist_ok=True)

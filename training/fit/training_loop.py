@@ -21,6 +21,7 @@ from training.fit.learning_curves import write_learning_curves
 from training.fit.prepare import CropSet, Prepared
 from training.fit.run_paths import RunPaths
 from training.network.model import build_model
+from training.workers.workers import Workers
 
 
 def train(
@@ -31,17 +32,20 @@ def train(
     resume: bool,
     teacher: Any = None,
     start: Any = None,
+    workers: Workers | None = None,
 ) -> RunProgress:
     """Train to the last epoch, or until `config.patience` epochs bring no improvement.
 
     `paths.model` always contains the best averaged model so far, or the newest with
     `config.keep_last`. `teacher`, whose outputs are
     targets as well, and `start`, whose weights the run starts from, are Keras models with the same
-    input and labels, or None; `start` must have the architecture of the new model.
+    input and labels, or None; `start` must have the architecture of the new model. `workers`: those
+    that train together; None if this process trains alone.
     """
+    workers = workers or Workers()
     keras = import_keras()
     keras.utils.set_random_seed(config.seed)
-    loop = _Loop(config, len(labels), data.training.steps(config.batch), teacher)
+    loop = _Loop(config, len(labels), data.training.steps(config.batch), teacher, workers)
     if start is not None:
         loop.trained.set_weights(start.get_weights())
 
@@ -54,7 +58,9 @@ def train(
         lambda epoch: {"loss": loop.run_epoch(data, epoch)}, validate, write_learning_curves
     )
     digests = {source.name: source.sha256 for source in data.sources}
-    return run_epochs(loop.trained, steps, config, paths, digests, resume, config.keep_last)
+    return run_epochs(
+        loop.trained, steps, config, paths, digests, resume, config.keep_last, workers
+    )
 
 
 def validation_figures(
@@ -78,36 +84,48 @@ def validation_figures(
 class _Loop:
     """The network in training, with one training step compiled by TensorFlow."""
 
-    def __init__(self, config: TrainConfig, labels: int, steps: int, teacher: Any) -> None:
+    def __init__(
+        self, config: TrainConfig, labels: int, steps: int, teacher: Any, workers: Workers
+    ) -> None:
         import tensorflow as tf
 
         self._config, self._steps, self._teacher = config, steps, teacher
+        self._workers = workers
         self.model = build_model(labels, config.net)
         self.trained = AveragedModel(self.model, config, steps)
+        self._call = workers.training_call(self.model)
         self._step = tf.function(self._one_step)
 
     def _one_step(self, pixels: Any, targets: Any, weights: Any) -> Any:
+        loss, gradients = self._workers.run(self._gradients, (pixels, targets, weights))
+        self.trained.apply(gradients)
+        return loss
+
+    def _gradients(self, pixels: Any, targets: Any, weights: Any) -> tuple[Any, list[Any]]:
+        """Return the loss and its gradients, of the rows of all workers."""
         import keras
         import tensorflow as tf
 
         views = tf.cast(pixels, tf.float32)
         answers = None if self._teacher is None else self._teacher(views, training=False)
         with tf.GradientTape() as tape:
-            shares = self.model(views, training=True)
+            shares = self._call(views)
             losses = keras.losses.categorical_crossentropy(targets, shares)
             if answers is not None:
                 taught = keras.losses.categorical_crossentropy(answers, shares)
                 share = self._config.teacher_share
                 losses = (1 - share) * losses + share * taught
-            loss = tf.reduce_mean(losses * weights)
-        self.trained.apply(tape.gradient(loss, self.model.trainable_variables))
-        return loss
+            loss = tf.reduce_mean(losses * weights) / self._workers.count
+        gradients = tape.gradient(loss, self.model.trainable_variables)
+        loss, *gradients = self._workers.total([loss, *gradients])
+        return loss, gradients
 
     def run_epoch(self, data: Prepared, epoch: int) -> float:
         """Train on one epoch's batches and return the mean loss."""
         config = self._config
-        batches = data.training.epoch(config.seed, epoch, config.batch)
-        watched = with_progress_bar(batches, self._steps, epoch, config.epochs)
+        batches = data.training.epoch(config.seed, epoch, config.batch, self._workers.share)
+        shown = self._workers.is_chief
+        watched = with_progress_bar(batches, self._steps, epoch, config.epochs, shown)
         losses = [float(self._step(*batch)) for batch in watched]
         return round(sum(losses) / len(losses), 4)
 

@@ -24,7 +24,7 @@ from training.fit.epochs import save_model
 from training.fit.held_out_metrics import test_split_metrics
 from training.fit.negative_crops import no_face_pictures
 from training.fit.prepare import Prepared, prepare
-from training.fit.run_paths import recorded_run, run_paths
+from training.fit.run_paths import RunPaths, recorded_run, run_paths
 from training.fit.score_calibration import calibrate
 from training.fit.training_loop import train
 from training.fit.unsure_scores import choose_unsure
@@ -32,6 +32,9 @@ from training.network.efficientnet_lite import load_imagenet_weights
 from training.network.grow import can_grow, grow, net_of
 from training.network.model import MODEL_NAMES, SIZE_PX, TEACHER_NET, build_model
 from training.network.model_report import Report, report_path, write_report
+from training.workers.joining import joined_workers
+from training.workers.task import task_of_environment
+from training.workers.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +45,7 @@ WEIGHTS_SUFFIX = ".pth"
 
 def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
     """Train as `options` and `config` specify, and write the model and its report."""
+    task = task_of_environment()
     labels = LABELS[config.classes]
     licences = _parse_licences(options.licence)
     datasets = _read_data_sets(options, labels)
@@ -58,16 +62,31 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
             f"--draws: there is no data set {', '.join(sorted(unknown))}; the data sets are {names}"
         )
     paths = run_paths(options.out, options.run_folder, MODEL_NAMES[config.classes])
-    paths.check_start(config, options.resume, options.fresh)
+    if task is None or task.is_chief:
+        paths.check_start(config, options.resume, options.fresh)
+    with joined_workers(task, config.batch, options.worker_wait) as workers:
+        _train_and_report(options, config, datasets, paths, licences, workers)
+    return 0
+
+
+def _train_and_report(
+    options: argparse.Namespace,
+    config: TrainConfig,
+    datasets: list[DataSet],
+    paths: RunPaths,
+    licences: dict[str, str],
+    workers: Workers,
+) -> None:
+    labels = LABELS[config.classes]
     teacher = load_matching(options.teacher, "the teacher", labels)
     start = load_start(options.start, config, labels)
-    with recorded_run(paths, options.data):
+    with recorded_run(paths, options.data, workers.is_chief):
         data = prepare(datasets, config, labels, options.no_face)
-        progress = train(data, config, labels, paths, options.resume, teacher, start)
-        done = _FinishedRun(paths.model, datasets, data, config, progress)
-        write_report(report_path(paths.model), _report(done, labels, licences))
-    sys.stdout.write(f"wrote {paths.model} and {report_path(paths.model)}\n")
-    return 0
+        progress = train(data, config, labels, paths, options.resume, teacher, start, workers)
+        if workers.is_chief:
+            done = _FinishedRun(paths.model, datasets, data, config, progress)
+            write_report(report_path(paths.model), _report(done, labels, licences))
+            sys.stdout.write(f"wrote {paths.model} and {report_path(paths.model)}\n")
 
 
 def _read_data_sets(options: argparse.Namespace, labels: tuple[str, ...]) -> list[DataSet]:

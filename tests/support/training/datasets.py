@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -106,9 +107,14 @@ def voc(root: Path, scenes: dict[str, list[tuple[str, Box]]], size_px: int = 200
 
 
 def python(
-    *arguments: str | Path, compiled: bool = True, timeout_s: float = 500
+    *arguments: str | Path,
+    compiled: bool = True,
+    timeout_s: float = 500,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m MODULE …` or `python -c CODE …` in the repository, with TensorFlow imported.
+
+    `environment`: variables that are added to those of this process.
 
     With `compiled=False`, TensorFlow does not compile the training step. Compiling takes as much
     CPU time as a hundred steps of a small network, so this suits tests that train for a few steps
@@ -118,7 +124,7 @@ def python(
     program that uses tflite-runtime itself, or that must behave as a user's process does from its
     first line on, needs `python_process`.
     """
-    return run_in_fork([*map(str, arguments)], ROOT, compiled, timeout_s)
+    return run_in_fork([*map(str, arguments)], ROOT, compiled, timeout_s, environment)
 
 
 def python_process(

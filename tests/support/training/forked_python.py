@@ -21,6 +21,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import types
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
@@ -30,22 +31,37 @@ import numpy as np
 
 IMPORTS = "tests.support.training.tensorflow_imports"
 OUTPUTS = ("stdout", "stderr")
+_STARTING = threading.Lock()
 
 
 def run_in_fork(
-    arguments: Sequence[str], folder: Path, compiled: bool, timeout_s: float
+    arguments: Sequence[str],
+    folder: Path,
+    compiled: bool,
+    timeout_s: float,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m MODULE …` or `python -c CODE …` in `folder`, and capture its output.
 
     `compiled`: whether TensorFlow compiles its functions, as it does in a fresh process.
+    `environment`: variables that are added to those of this process. Threads may call this at the
+    same time.
 
     Raises subprocess.TimeoutExpired after killing the program and the processes that it started.
     """
-    _start_server(folder)
+    with _STARTING:
+        _start_server(folder)
     with tempfile.TemporaryDirectory() as temporary:
         outputs = [Path(temporary) / name for name in OUTPUTS]
         process = multiprocessing.get_context("forkserver").Process(
-            target=_run, args=(list(arguments), folder, compiled, outputs, dict(os.environ))
+            target=_run,
+            args=(
+                list(arguments),
+                folder,
+                compiled,
+                outputs,
+                {**os.environ, **(environment or {})},
+            ),
         )
         process.start()
         try:
