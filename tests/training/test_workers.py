@@ -22,25 +22,28 @@ TIMEOUT_S = 1700.0
 FOLDERS = {"WithMask": "mask", "WithoutMask": "no_mask", "IncorrectMask": "incorrect_mask"}
 
 
-def start(pool: ThreadPoolExecutor, run: Path, ports: list[int], *more: str) -> list[Future[Done]]:
-    """Start a worker for each of `ports`; each has its own folder in `run`, as on machines."""
-    addresses = [f"127.0.0.1:{port}" for port in ports]
-    started = []
-    for index in range(len(ports)):
-        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        arguments = [*more, "--run-folder", str(run / str(index))]
-        environment = {"TF_CONFIG": json.dumps(task), "INDEX": str(index)}
-        started.append(
-            pool.submit(datasets.python, *arguments, timeout_s=TIMEOUT_S, environment=environment)
-        )
-    return started
+def workers(run: Path, count: int, *more: str, compiled: bool = False) -> list[Done]:
+    """Run `count` workers to their end and return what they printed, the chief's first.
 
-
-def workers(run: Path, count: int, *more: str) -> list[Done]:
-    """Run `count` workers to their end and return what they printed, the chief's first."""
+    Each has its own folder in `run`, as on machines of their own. `compiled` is as in
+    `datasets.python`.
+    """
+    addresses = [f"127.0.0.1:{free_port()}" for _ in range(count)]
+    started: list[Future[Done]] = []
     with ThreadPoolExecutor() as pool:
-        started = start(pool, run, [free_port() for _ in range(count)], *more)
-        return [future.result() for future in started]
+        for index in range(count):
+            task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+            started.append(
+                pool.submit(
+                    datasets.python,
+                    *more,
+                    *("--run-folder", run / str(index)),
+                    compiled=compiled,
+                    timeout_s=TIMEOUT_S,
+                    environment={"TF_CONFIG": json.dumps(task), "INDEX": str(index)},
+                )
+            )
+    return [future.result() for future in started]
 
 
 def history(run: Path) -> list[dict[str, Any]]:
@@ -135,7 +138,7 @@ def test_survivor_ends_and_all_resume_from_the_last_epoch(
 def detector(data: Path) -> list[str]:
     return [
         *("-m", "training", "detector", "--data", str(data), "--size", "160x128"),
-        *("--batch", "4", "--epochs", "1", "--learning-rate", "2e-3"),
+        *("--batch", "4", "--epochs", "1", "--learning-rate", "1e-4"),
     ]
 
 

@@ -77,9 +77,9 @@ def run_epochs(
             progress = _end_epoch(trained, steps, paths, progress, losses, started, keep_last)
             entry = msgspec.json.encode(progress.history[-1]).decode()
             log.info("%s; at most %s left", entry, _time_left(progress.history, config.epochs))
-        progress = msgspec.json.decode(
-            workers.from_chief(msgspec.json.encode(progress)), type=RunProgress
-        )
+        # MessagePack, because a score may be infinite or undefined, which JSON cannot express.
+        sent = msgspec.msgpack.encode(progress)
+        progress = msgspec.msgpack.decode(workers.from_chief(sent), type=RunProgress)
     return progress
 
 
