@@ -43,7 +43,7 @@ def joined_workers(task: Task | None, batch: int, wait_s: float) -> Iterator[Wor
         log.info("%s", _role(task))
         yield workers
     except _lost_errors() as error:
-        raise UserError(_lost(task, str(error))) from None
+        raise UserError(lost_message(task, str(error))) from None
     if not task.is_chief:
         log.info("%s: the training has ended; %s writes the model", task, task.name_of(0))
 
@@ -95,14 +95,16 @@ def _role(task: Task) -> str:
     return f"{task}: {task.name_of(0)} is the chief; it shows the progress and writes all files"
 
 
-def _lost(task: Task, error: str) -> str:
+def lost_message(task: Task, error: str) -> str:
+    """Return the message about the loss of a worker, which `error` of TensorFlow may name."""
+    count = len(task.addresses)
     others = {
         int(index) + (job == "worker" and task.has_separate_chief)
         for job, index in TASK_NAME.findall(error)
-    } - {task.index}
-    names = ", ".join(
-        task.name_of(index) for index in sorted(others) if index < len(task.addresses)
-    )
+    } & set(range(count)) - {task.index}
+    if count == 2:
+        others = {1 - task.index}
+    names = ", ".join(task.name_of(index) for index in sorted(others))
     return (
         f"{task}: the connection to {names or 'another worker'} was lost, so this worker ends, too:"
         " see what that one printed, and start all workers again with --resume, which continues"
