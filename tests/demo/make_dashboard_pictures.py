@@ -124,7 +124,7 @@ def running_daemon(folder: Path, camera: str) -> Iterator[None]:
         env=environment(folder / "daemon-state"),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    wait_until((folder / "preview").is_socket, "the daemon's socket", 30)
+    wait_until((folder / "preview").is_socket, "the daemon's socket")
     yield
     daemon.terminate()
     daemon.wait(30)

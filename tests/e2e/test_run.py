@@ -193,7 +193,7 @@ def test_broker_that_starts_later_gets_all_events(tmp_path: Path) -> None:
         tmp_path, "run", "--config", settings_file(tmp_path), "--events", log,
         "--broker", server.broker.address,
     )  # fmt: skip
-    wait_until(lambda: log.exists() and log.read_text().count("\n") >= 1, "a first event", 60)
+    wait_until(lambda: log.exists() and log.read_text().count("\n") >= 1, "a first event")
     server.start()
     listener = Subscriber(server.broker)
     daemon.wait(120)
@@ -231,7 +231,7 @@ def test_sigkill_loses_no_committed_event(tmp_path: Path, mosquitto: Mosquitto) 
         tmp_path, "run", "--config", config, "--events", log,
         "--broker", f"127.0.0.1:{free_port()}",
     )  # fmt: skip
-    wait_until(lambda: log.exists() and log.read_text().count("\n") >= 2, "two events", 60)
+    wait_until(lambda: log.exists() and log.read_text().count("\n") >= 2, "two events")
     daemon.send_signal(signal.SIGKILL)
     daemon.wait()
     written = [json.loads(line) for line in log.read_text().splitlines()]

@@ -368,7 +368,7 @@ def test_demo_runs_alone_and_leaves_no_files(tmp_path: Path) -> None:
             return 0
 
     try:
-        wait_until(lambda: alerts() >= 1, "an alert of the demo clip is shown", 60)
+        wait_until(lambda: alerts() >= 1, "an alert of the demo clip is shown")
         with urllib.request.urlopen(address, timeout=10) as answer:
             assert answer.status == 200
     finally:

@@ -53,7 +53,7 @@ def test_killed_dashboard_stores_each_event_once(tmp_path: Path, times: int) -> 
                 (row[0], row[1]) for row in db.execute(sa.select(events.c.episode, events.c.seq))
             ]
 
-    wait_until(lambda: len(stored()) >= 2 * len(sent), "the queued events", 60)
+    wait_until(lambda: len(stored()) >= 2 * len(sent), "the queued events")
     assert dashboard.stop() == 0
     assert sorted(seq for _, seq in stored()) == list(range(1, 2 * len(sent) + 1))
     assert {episode for episode, _ in stored()} == set(sent)

@@ -22,7 +22,6 @@ from tests.support.dashboard.events import encoded, end, start
 from tests.support.ports import accepts, free_port
 from tests.support.waiting import PATIENCE_S, wait_until
 
-START_S = 30.0
 #: Options of Chromium: no background requests, no updates, and no sandbox, which root cannot use.
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -126,9 +125,7 @@ class Dashboard:
         )
         self.running.add(self)
         process = self._process
-        wait_until(
-            lambda: process.poll() is not None or accepts(self.port), "the dashboard", START_S
-        )
+        wait_until(lambda: process.poll() is not None or accepts(self.port), "the dashboard")
         assert process.poll() is None, self.log()
         self.output = output.read_text()
         return self
