@@ -105,7 +105,7 @@ class VideoDecoder:
         has_start_codes = (context.extradata or b"")[:1] != b"\1"
         self._family = FAMILIES.get(context.codec.canonical_name) if has_start_codes else None
         self._undecoded = UndecodedPackets()
-        self._change: ChangedError | None = None
+        self._change: tuple[str, int | None] | None = None
 
     @property
     def format_names(self) -> tuple[str, ...]:
@@ -160,8 +160,10 @@ class VideoDecoder:
         started_s = self._clock()
         while not self._decoded:
             if self._change is not None:
-                change, self._change = self._change, None
-                raise change
+                (reason, at), self._change = self._change, None
+                # Not a stored exception: a variable with the exception would keep this decoder and
+                # its threads until Python searches for cycles.
+                raise ChangedError(reason, at)
             try:
                 packet = next(self._packets)
             except StopIteration:
@@ -219,7 +221,7 @@ class VideoDecoder:
         with contextlib.suppress(*REFUSALS):
             self._decoded.extend(context.decode(None))
             context.flush_buffers()
-        self._change = ChangedError(reason, at)
+        self._change = (reason, at)
         self._undecoded = UndecodedPackets()
 
     def _follow_mark(self, frame: VideoFrame) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from fractions import Fraction
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.camera.video.capture import ChangedError
 from edge.camera.video.video_decoder import MAX_PIXELS, NoVideoError, VideoDecoder
 from edge.common.arrays import Pixels
 from edge.common.paths import demo_clip
@@ -236,3 +238,35 @@ def test_frames_have_times_and_the_video_its_duration() -> None:
     assert decoder.retrieve() is None
     decoder.release()
     decoder.release()
+
+
+def threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def test_decoder_that_reported_a_change_is_freed_at_once(tmp_path: Path) -> None:
+    """Its threads would run on until Python searches for cycles, with each reopened stream more."""
+    frames = [flat(90)] * 20
+    parts = [
+        write_video(tmp_path / f"{codec}.ts", frames, codec=codec)
+        for codec in ("libx264", "mpeg2video")
+    ]
+    path = join_files(tmp_path / "joined.ts", *parts)
+
+    def play() -> int:
+        decoder, changes = VideoDecoder(str(path)), 0
+        for _ in range(4 * len(frames)):
+            try:
+                decoder.grab()
+            except ChangedError:
+                changes += 1
+        decoder.release()
+        return changes
+
+    before = threads()
+    gc.disable()
+    try:
+        assert play() > 0
+        assert threads() == before
+    finally:
+        gc.enable()
