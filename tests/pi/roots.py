@@ -66,6 +66,18 @@ def root_tar(release: Release) -> Path:
     )
 
 
+def python_tar(release: Release) -> Path:
+    """Return the archive of the Python of `release` with its libraries, for qemu in user mode.
+
+    No package is configured, so nothing is emulated: building it takes seconds.
+    """
+    packages = ("base-files", "python3", "libgomp1", "libstdc++6")
+    return _built(
+        f"python-{release.name}-{key(*packages)}.tar",
+        [*_MMDEBSTRAP, "--variant=extract", f"--include={','.join(packages)}", release.name],
+    )
+
+
 def kernel_tar(release: Release) -> Path:
     """Return the archive of the kernel of `release` with all modules, and a static busybox."""
     packages = ("linux-image-arm64", "busybox-static")
@@ -133,6 +145,7 @@ def main() -> None:
     """Build all archives that are missing."""
     for release in RELEASES.values():
         root_tar(release)
+        python_tar(release)
         kernel_tar(release)
 
 
