@@ -211,7 +211,8 @@ class VideoDecoder:
         with contextlib.suppress(*REFUSALS):
             frames = cast("list[VideoFrame]", packet.decode())
         self._decoded.extend(frames)
-        self._undecoded.add(packet.size, packet.pos, len(frames))
+        if not packet.is_discard:  # as in the cut parts of an edited MP4
+            self._undecoded.add(packet.size, packet.pos, len(frames))
         if self._undecoded.count >= MAX_UNDECODED:
             self._end_part("sends video that cannot be decoded any more", self._undecoded.at)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -99,6 +100,17 @@ def write_video(
 def join_files(path: Path, *parts: Path) -> Path:
     """Write the contents of `parts` one after the other to `path`, as `cat` does."""
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+def trim_mp4(clip: Path, path: Path, duration_s: float) -> Path:
+    """Copy an MP4 to `path`, as phones trim it: the edit list shows only its first `duration_s`."""
+    data = bytearray(clip.read_bytes())
+    (timescale,) = struct.unpack_from(">I", data, data.index(b"mvhd") + 16)
+    edits = data.index(b"elst")
+    assert struct.unpack_from(">II", data, edits + 4) == (0, 1)  # the version, and one edit
+    struct.pack_into(">I", data, edits + 12, round(duration_s * timescale))
+    path.write_bytes(data)
     return path
 
 

@@ -12,7 +12,7 @@ import pytest
 from edge.camera.source import Frame, SourceError
 from edge.camera.video.recordings import VideoFile
 from edge.common.arrays import Pixels
-from tests.support.footage.videos import join_files, write_video
+from tests.support.footage.videos import join_files, trim_mp4, write_video
 from tests.support.footage.visit_clip import BARE_S, frame_at
 
 PERSON = frame_at(BARE_S)
@@ -129,6 +129,15 @@ def test_rest_that_cannot_be_played_is_an_error(tmp_path: Path) -> None:
     assert len(frames) == pytest.approx(LENGTH, abs=AT_JOINT)
     assert re.search(r"joined\.ts cannot be played beyond 1\.\d s", error)
     assert "\n" not in error
+
+
+def test_trimmed_clip_ends_without_an_error(tmp_path: Path) -> None:
+    # Further packets, up to the next key frame, are in the file, but are not shown.
+    clip = recording(tmp_path / "clip.mp4", "libx264")
+    shown = LENGTH // 2
+    frames, error = play(VideoFile(trim_mp4(clip, tmp_path / "trimmed.mp4", shown / FPS)))
+    assert error == ""
+    assert len(frames) == pytest.approx(shown, abs=AT_JOINT)
 
 
 def test_pipe_whose_codec_changes_is_an_error(tmp_path: Path) -> None:
