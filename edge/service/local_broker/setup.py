@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import tomllib
@@ -172,17 +173,17 @@ class BrokerSetup:
         }
         if "port" in raw.get("mqtt", {}):
             broker["port"] = PORT
+        if raw.get("device") and broker.items() <= raw.get("mqtt", {}).items():
+            return False
         edited = with_values(text, "mqtt", broker)
         if edited is not None and not raw.get("device"):
             edited = with_values(edited, "", {"device": settings.device})
         if edited is None or path.is_symlink():
-            lines = "; ".join(f"{key} = {value!r}" for key, value in broker.items())
+            lines = "; ".join(f"{key} = {json.dumps(value)}" for key, value in broker.items())
             raise UserError(
-                f"the broker is ready, but {path} cannot be changed automatically: set in [mqtt]"
-                f" {lines}, and `device` to {settings.device}; then run this again"
+                f"the broker is ready, but {path} cannot be changed automatically: set"
+                f' `device = "{settings.device}"`, and in [mqtt] {lines}; then run this again'
             )
-        if tomllib.loads(edited) == raw:
-            return False
         found = path.stat()
         return write_file(path, edited, found.st_mode & 0o777, found.st_gid)
 

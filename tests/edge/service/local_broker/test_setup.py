@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
@@ -362,15 +363,28 @@ def test_other_use_is_refused_before_anything_changes(tmp_path: Path, text: str,
 
 @pytest.mark.parametrize("kind", ["inline table", "link"])
 def test_configuration_that_cannot_be_edited_gets_the_lines(tmp_path: Path, kind: str) -> None:
-    text = "device = 'door1'\n" + ("mqtt = {keepalive_s = 60}\n" if kind != "link" else "")
+    text = "" if kind == "link" else "mqtt = {keepalive_s = 60}\n"
     local = LocalBroker(tmp_path, text)
     path = local.places.configuration
     if kind == "link":
         target = path.rename(tmp_path / "own.toml")
         path.symlink_to(target)
-    with pytest.raises(UserError, match="set in \\[mqtt\\] host = 'localhost'; tls = True"):
+    with pytest.raises(UserError) as raised:
         set_up(local)
     assert path.read_text() == text
+    # The lines of the message are TOML, and with them the set-up is complete.
+    found = re.search(r"set `(.*)`, and in \[mqtt\] (.*); then run this again", str(raised.value))
+    assert found
+    device, values = found[1], found[2].split("; ")
+    path.write_text(
+        "\n".join((device, "[mqtt]", *values))
+        if kind == "link"
+        else f"{device}\nmqtt = {{keepalive_s = 60, {', '.join(values)}}}\n"
+    )
+    written = path.read_text()
+    set_up(local)
+    assert path.read_text() == written
+    assert load_settings(path).mqtt.tls
 
 
 def test_configuration_keeps_its_mode_and_port(tmp_path: Path) -> None:
