@@ -18,7 +18,7 @@ from edge.service.local_broker.root_file import write_file
 
 RULES_EXAMPLE = PACKAGE / "dashboard/mosquitto/mask-patrol.acl"
 #: The accounts for which the access rules have their own sections. They are no devices.
-DASHBOARD, HOME_ASSISTANT = "dashboard", "homeassistant"
+NO_DEVICES = DASHBOARD, HOME_ASSISTANT = "dashboard", "homeassistant"
 #: The first level of topics in the example.
 EXAMPLE_BASE = "maskpatrol"
 _NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,64}")

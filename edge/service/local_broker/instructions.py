@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.service.local_broker.accounts import DASHBOARD, EXAMPLE_BASE, HOME_ASSISTANT
+from edge.service.local_broker.accounts import EXAMPLE_BASE, NO_DEVICES
 from edge.service.local_broker.machine_names import MachineNames
 from edge.service.local_broker.places import PORT
 
@@ -25,7 +25,7 @@ class NewAccount:
 
     def instructions(self) -> str:
         """Return commands and settings for the device, or the data for another client."""
-        if self.name in (DASHBOARD, HOME_ASSISTANT):
+        if self.name in NO_DEVICES:
             return self._for_other_client()
         return self._for_device()
 

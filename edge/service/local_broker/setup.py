@@ -17,7 +17,7 @@ from edge.common.text_files import read_text
 from edge.config.settings import Settings, load_settings
 from edge.config.toml_edit import with_values
 from edge.mqtt.credentials import CREDENTIAL_PASSWORD, CREDENTIAL_USERNAME
-from edge.service.local_broker.accounts import DASHBOARD, Accounts
+from edge.service.local_broker.accounts import DASHBOARD, NO_DEVICES, Accounts
 from edge.service.local_broker.certificates import Pair, new_authority, new_certificate
 from edge.service.local_broker.machine_names import MachineNames
 from edge.service.local_broker.mosquitto_service import MosquittoService
@@ -81,10 +81,10 @@ class BrokerSetup:
                 f"{self.places.configuration} names another broker, `mqtt.host ="
                 f' "{settings.mqtt.host}"`: remove that line to use a broker on this device'
             )
-        if settings.device == DASHBOARD:
+        if settings.device in NO_DEVICES:
             raise UsageError(
-                f"the device cannot be called {DASHBOARD}, which is the account of the dashboard:"
-                f" change `device` in {self.places.configuration}"
+                f"the device cannot be called {settings.device}, which is an account with other"
+                f" rights: set another `device` in {self.places.configuration}"
             )
 
     def _require_unconfigured_mosquitto(self) -> None:

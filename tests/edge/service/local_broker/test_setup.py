@@ -351,6 +351,7 @@ def test_missing_mosquitto_is_explained(local: LocalBroker) -> None:
     [
         ("[mqtt]\nhost = 'broker.lan'\n", "names another broker"),
         ("device = 'dashboard'\n", "the device cannot be called dashboard"),
+        ("device = 'homeassistant'\n", "the device cannot be called homeassistant"),
     ],
 )
 def test_other_use_is_refused_before_anything_changes(tmp_path: Path, text: str, why: str) -> None:
