@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,10 @@ from edge.common.errors import UsageError
 EXAMPLE = (
     '{"cluster": {"worker": ["192.168.1.10:2222", "192.168.1.11:2222"]},'
     ' "task": {"type": "worker", "index": 0}}'
+)
+#: A host name has labels of up to 63 characters; Python cannot look up any other.
+ADDRESS = re.compile(
+    r"(?P<host>\[[\w:.%]+\]|[\w-]{1,63}(\.[\w-]{1,63})*\.?):(?P<port>\d{1,5})", re.ASCII
 )
 
 
@@ -108,10 +113,10 @@ def parse_task(text: str) -> Task:
 
 def host_and_port(address: str) -> tuple[str, int]:
     """Return the parts of HOST:PORT; raises UsageError if `address` has another form."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-        raise _wrong(f"{address!r} is not HOST:PORT with a port from 1 to 65535")
-    return host.strip("[]"), int(port)
+    parts = ADDRESS.fullmatch(address)
+    if parts is None or not 0 < int(parts["port"]) < 65536:
+        raise _wrong(f"{address[:300]!r} is not HOST:PORT with a port from 1 to 65535")
+    return parts["host"].strip("[]"), int(parts["port"])
 
 
 def _decode(text: str) -> _TaskConfig:

@@ -52,6 +52,10 @@ WRONG = {
     config({"worker": WORKERS, "ps": ["a:1"]}, TASK): "tasks of type ps",
     config({"worker": ["10.0.0.1"]}, TASK): "is not HOST:PORT",
     config({"worker": ["10.0.0.1:0"]}, TASK): "a port from 1 to 65535",
+    config({"worker": [f"10.0.0.1:{'9' * 5000}"]}, TASK): "a port from 1 to 65535",
+    config({"worker": ["door..local:1"]}, TASK): "is not HOST:PORT",
+    config({"worker": [f"{'a' * 64}:1"]}, TASK): "is not HOST:PORT",
+    config({"worker": ["http://10.0.0.1:1"]}, TASK): "is not HOST:PORT",
     config({"worker": ["a:1", "a:1"]}, TASK): "a:1 occurs more than once",
     config({"chief": WORKERS}, {"type": "chief", "index": 0}): "2 chiefs",
 }
