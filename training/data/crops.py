@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from edge.camera.pictures.image_files import read_image
-from edge.classification.face_crop import crop_face, resize_crop
+from edge.classification.face_crop import crop_face, framed_square, resize_crop
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
 from training.data.datasets import DataSet, Sample
@@ -71,7 +71,8 @@ def decode_samples(
     `progress` wraps the list of samples to show progress. Pictures that cannot be decoded are named
     in the log and left out. Raises UserError after the last sample if more than `CORRUPT_SHARE` of
     the pictures of the whole data set cannot be decoded, those that earlier calls found included,
-    or if none of the pictures of this call can be decoded.
+    or if none of the pictures of this call can be decoded; and at once if an annotated face that is
+    wide enough for training lies outside its picture.
     """
     samples = list(samples)
     last_path, last_image = None, None
@@ -79,11 +80,26 @@ def decode_samples(
         if sample.path != last_path:
             last_path, last_image = sample.path, read_picture(sample.path)
         if last_image is not None:
+            _check_annotation(sample, last_image)
             yield _located(data, sample, last_image), last_image
         elif sample.path not in data.unreadable:
             data.unreadable.add(sample.path)
             log.warning("left out a picture that cannot be decoded: %s", sample.path)
     _check_readable(data, {sample.path for sample in samples})
+
+
+def _check_annotation(sample: Sample, image: Pixels) -> None:
+    """Raise UserError if the crop of the annotated face would hold nothing of the picture."""
+    if sample.box_px is None or sample.box_px[2] < MIN_TRAINED_WIDTH_PX:
+        return
+    height, width = image.shape[:2]
+    x, y, side, _ = framed_square(box_of_annotation(sample.box_px), MARGIN)
+    if not (1 - side < x < width - 1 and 1 - side < y < height - 1):
+        left, top, wide, high = sample.box_px
+        raise UserError(
+            f"the annotation of {sample.path} is invalid: box {left:g},{top:g} to"
+            f" {left + wide:g},{top + high:g} lies outside the {width}x{height} picture"
+        )
 
 
 def _located(data: DataSet, sample: Sample, image: Pixels) -> Sample:

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.common.arrays import Pixels
-from edge.common.errors import UserError
 from training.common.metrics import Floats, Ints
 from training.data.crops import decode_samples, evaluation_crop, is_evaluated
 from training.data.datasets import LABELS, DataSet, Sample, read_dataset
@@ -134,8 +133,7 @@ def collect_predictions(
     decoded.
 
     `progress_title` is the title of the progress bar. With `altered`, altered faces are scored as
-    well, which takes up to eight times as long. Raises UserError when an annotated face lies
-    outside its picture.
+    well, which takes up to eight times as long. Raises UserError as `decode_samples`.
     """
     scored: list[Sample] = []
     measures: list[tuple[float, float, float]] = []
@@ -175,10 +173,7 @@ def collect_predictions(
 
 def _measures(sample: Sample, image: Pixels) -> tuple[float, float, float]:
     """Return the width, the mean grey value, and the skin angle of a face."""
-    try:
-        crop = evaluation_crop(sample, image)
-    except ValueError as error:
-        raise UserError(f"the annotation of {sample.path} is invalid: {error}") from None
+    crop = evaluation_crop(sample, image)
     assert crop is not None
     box = sample.box_px or sample.found_px
     width = image.shape[1] if box is None else box[2]

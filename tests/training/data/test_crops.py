@@ -172,3 +172,21 @@ def test_portrait_without_detection_is_taken_whole(
     face = training_face(data, data.samples[0], image)
     assert face is not None
     assert (face.label, face.annotated) == ("no_mask", False)
+
+
+@pytest.mark.parametrize(
+    "corner", [(250.0, 50.0), (-90.0, 50.0), (50.0, 250.0), (50.0, -90.0)], ids=str
+)
+def test_annotated_face_outside_its_picture_is_named(
+    corner: tuple[float, float], tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), datasets.pattern(200))
+    inside, outside, narrow = (
+        Sample(tmp_path / "a.png", "mask", Split.TRAIN, (*at, side, side))
+        for at, side in (((50.0, 50.0), 40.0), (corner, 40.0), (corner, 10.0))
+    )
+    data = DataSet("d", tmp_path, "voc", (inside, outside, narrow), framed=False)
+    assert len(list(decode_samples(data, [inside, narrow], list))) == 2
+    left, top = (f"{value:g}" for value in corner)
+    with pytest.raises(UserError, match=rf"a\.png is invalid: box {left},{top} to .*200x200"):
+        list(decode_samples(data, [outside], list))
