@@ -26,7 +26,7 @@ from training.data.datasets import LABELS, read_datasets
 from training.fit.alert_threshold import choose_threshold
 from training.fit.epochs import save_model
 from training.fit.held_out_metrics import test_split_metrics
-from training.fit.prepare import read_held_out
+from training.fit.prepare import read_held_out_of_all
 from training.fit.run_paths import RUNS, holds_run
 from training.fit.score_calibration import calibrate
 from training.fit.unsure_scores import choose_unsure
@@ -80,7 +80,7 @@ def run_binary(options: argparse.Namespace) -> int:
     whole = load_model_file(options.model)
     datasets = read_datasets(options.data, KEPT_LABELS)
     config = recorded_config(report.config)
-    kept_back = read_held_out(datasets, config, KEPT_LABELS, options.no_face)
+    kept_back = read_held_out_of_all(datasets, config, KEPT_LABELS, options.no_face)
     model = without_third_class(whole)
     calibration = calibrate(model, kept_back.validation)
     threshold = choose_threshold(model, kept_back, KEPT_LABELS)

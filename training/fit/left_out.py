@@ -26,7 +26,7 @@ from training.evaluation.report_folder import write_report_folder
 from training.evaluation.scorers import load_scorer
 from training.fit.alert_threshold import choose_threshold
 from training.fit.epochs import save_model
-from training.fit.prepare import HeldOut, prepare_beside, read_crops, read_held_out
+from training.fit.prepare import HeldOut, prepare_beside, read_crops, read_held_out_of_all
 from training.fit.run_paths import RunPaths
 from training.fit.score_calibration import calibrate
 from training.fit.training_loop import train
@@ -86,7 +86,7 @@ def _evaluate_without(
     folder = options.out / f"without-{left_out.name.replace('/', '-')}"
     others = [data for data in datasets if data is not left_out]
     _, tested = read_crops(left_out, Split.TEST, config.limit, labels)
-    held_out = read_held_out(others, config, labels)
+    held_out = read_held_out_of_all(others, config, labels)
     held_out = dataclasses.replace(held_out, fingerprints=held_out.fingerprints + tested)
     prepared = prepare_beside(others, held_out, config, labels)
     epochs = math.ceil(options.steps / prepared.training.steps(config.batch))

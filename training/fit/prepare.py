@@ -99,16 +99,22 @@ def prepare(
     """
     warn_about_rare_labels(datasets, labels)
     check_classes(datasets, Split.TRAIN, labels)
-    check_classes(datasets, Split.VALIDATION, labels)
-    held_out = read_held_out(datasets, config, labels, no_face)
-    _check_validation(held_out, labels)
+    held_out = read_held_out_of_all(datasets, config, labels, no_face)
     return prepare_beside(datasets, held_out, config, labels, no_face)
 
 
-def _check_validation(held_out: HeldOut, labels: tuple[str, ...]) -> None:
-    """Raise UserError if no face of a label is left after small and unreadable ones were left
-    out.
+def read_held_out_of_all(
+    datasets: list[DataSet],
+    config: TrainConfig,
+    labels: tuple[str, ...],
+    no_face: Path | None = None,
+) -> HeldOut:
+    """Return what `read_held_out` returns; raise UserError if a label has no validation face.
+
+    Scores are calibrated, and thresholds are chosen, on faces of every label.
     """
+    check_classes(datasets, Split.VALIDATION, labels)
+    held_out = read_held_out(datasets, config, labels, no_face)
     found = {int(index) for crops in held_out.validation.values() for index in crops.truth}
     missing = [label for index, label in enumerate(labels) if index not in found]
     if missing:
@@ -116,6 +122,7 @@ def _check_validation(held_out: HeldOut, labels: tuple[str, ...]) -> None:
             f"no picture of {', '.join(missing)} is left in the validation split: all of them are"
             " unreadable or too small, or --limit left them out"
         )
+    return held_out
 
 
 def _check_trained(sources: list[Source], labels: tuple[str, ...]) -> None:

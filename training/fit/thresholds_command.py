@@ -20,7 +20,7 @@ from training.common.train_config import recorded_config
 from training.data.command_options import add_data_option, add_no_face_option
 from training.data.datasets import read_datasets
 from training.fit.alert_threshold import choose_threshold
-from training.fit.prepare import read_held_out
+from training.fit.prepare import read_held_out_of_all
 from training.fit.unsure_scores import choose_unsure
 from training.network.model_report import read_report, report_path, write_report
 
@@ -54,9 +54,8 @@ def run_thresholds(options: argparse.Namespace) -> int:
         )
     labels = tuple(report.labels)
     datasets = read_datasets(options.data, labels)
-    held_out = read_held_out(datasets, recorded_config(report.config), labels, options.no_face)
-    if not held_out.validation:
-        raise UserError("the data sets have no validation face on which thresholds can be chosen")
+    config = recorded_config(report.config)
+    held_out = read_held_out_of_all(datasets, config, labels, options.no_face)
     threshold = choose_threshold(model, held_out, labels)
     unsure = choose_unsure(model, held_out, labels, threshold.value)
     changed = msgspec.structs.replace(

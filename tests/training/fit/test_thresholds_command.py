@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cli_process import error_line
 from tests.support.training import datasets
 from training.cli import main
 
@@ -39,3 +40,18 @@ def test_report_of_another_model_is_refused(
     command = ["thresholds", "--model", str(tmp_path / "mask.keras"), "--data", str(tmp_path)]
     assert main(command) == 1
     assert "belongs to another Keras model" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("command", "name"), [("thresholds", "mask"), ("binary", "mask3")])
+def test_every_label_needs_a_validation_face(command: str, name: str, tmp_path: Path) -> None:
+    narrow = [("with_mask", (10.0, 10.0, 20.0, 22.0)), ("without_mask", (90.0, 90.0, 40.0, 44.0))]
+    data = datasets.voc(tmp_path / "scenes", {f"scene{n}": narrow for n in range(12)})
+    for suffix in (".keras", ".json"):
+        shutil.copy(datasets.ROOT / "models" / f"{name}{suffix}", tmp_path)
+    model = tmp_path / f"{name}.keras"
+    before = model.with_suffix(".json").read_bytes()
+    out = ("--out", tmp_path / "new.keras") if command == "binary" else ()
+    done = datasets.python("-m", "training", command, "--model", model, *out, "--data", data)
+    assert "no picture of mask is left in the validation split" in error_line(done, code=1)
+    assert model.with_suffix(".json").read_bytes() == before
+    assert not (tmp_path / "new.keras").exists()
