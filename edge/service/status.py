@@ -11,7 +11,7 @@ from typing import Any
 
 from edge.classification.model_card import describe_scores
 from edge.common.clock import Moment, now
-from edge.common.errors import UserError
+from edge.common.errors import UserError, printable
 from edge.common.paths import STATUS_INTERVAL_S, STATUS_NAME
 from edge.common.regular_file import read_regular_file
 from edge.service.read_only_root import root_is_read_only
@@ -81,7 +81,14 @@ def report_json(report: DeviceReport) -> str:
 
 
 def screen_lines(report: DeviceReport) -> Iterator[str]:
-    """Yield the lines of the screen."""
+    """Yield the lines of the screen.
+
+    The account of the daemon writes the texts that root's terminal shows here.
+    """
+    return map(printable, _lines(report))
+
+
+def _lines(report: DeviceReport) -> Iterator[str]:
     version = report.version or (report.status or {}).get("info", {}).get("version")
     previous = f" (previous: {report.previous})" if report.previous else ""
     device = f", device {_device(report.status)}" if report.status else ""

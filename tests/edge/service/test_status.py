@@ -112,6 +112,20 @@ def test_screen_shows_the_title_beside_the_name() -> None:
     assert first == "Mask Patrol 0.2.0+ab, device Tür 1 (door1)"
 
 
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    text = "\x1b]0;x\x07\nservice     running"
+    status = {
+        **status_with(warnings=[text]),
+        "device": text,
+        "info": {**STATUS["info"], "title": text},
+        "source": text,
+    }
+    lines = list(screen_lines(report(status)))
+    assert [line for line in lines if not line.isprintable()] == []
+    assert lines[0].endswith(r"(\x1b]0;x\x07\nservice     running)")
+    assert len(lines) == len(list(screen_lines(report()))) + 1
+
+
 def test_screen_shows_from_which_score_on_the_model_is_sure() -> None:
     info = {**STATUS["info"], "unsure": {"mask": 0.96, "no_mask": 0.9155}}
     row = (
