@@ -191,7 +191,7 @@ class VideoDecoder:
             return None
         context = self._stream.codec_context
         shape = context.sample_aspect_ratio or self._stream.sample_aspect_ratio
-        width, height = square_size_px(self._frame.width, self._frame.height, shape)
+        width, height = square_size_px(self._frame.width, self._frame.height, shape, MAX_PIXELS)
         try:
             image = self._reformatter.reformat(
                 self._frame, width, height, format="bgr24", threads=1
