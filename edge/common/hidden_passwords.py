@@ -21,11 +21,13 @@ _SECRET = re.compile(_KEY + r"((?:(?![&;][\w.-]+=).)*)", re.IGNORECASE | re.DOTA
 #: What may be a user name and a password without a host: the port is no number.
 _NO_HOST = re.compile(r"([^/?#@:\[\]]*):(?!\d*(?:[/?#]|\Z))(?![0-9A-Fa-f:]*:)[^@]*")
 #: What may be an address in a message. A password may contain spaces: an address in quotation
-#: marks reaches to the closing one, and one whose port is no number to the last @ of the line.
-#: Others end at a space. In a path, the scheme is followed by a single slash.
+#: marks reaches to the closing one, behind which no word begins, and one whose port is no number to
+#: the last @ of the line. Others end at a space. In a path, the scheme is followed by a single
+#: slash.
 _SCHEME = r"(?<![\w+.-])[A-Za-z][\w+.-]*:/"
 _ADDRESS = re.compile(
-    rf"""(?P<quote>['"`])(?P<quoted>{_SCHEME}[^\n]*?|[^\s'"`]+:[^\n'"`]*@[^\n'"`]*)(?P=quote)"""
+    rf"""(?P<quote>['"`])"""
+    rf"""(?P<quoted>{_SCHEME}[^\n]*?|[^\s'"`]+:[^\n'"`]*@[^\n'"`]*)(?P=quote)(?!\w)"""
     rf"""|(?P<plain>{_SCHEME}+[^\s:/@]+:(?!\d*(?:[/\s]|$))[^\s@]*\s[^\n]*@\S+"""
     rf"""|{_SCHEME}\S+"""
     r"""|(?<![^\s:/@'"`(])[^\s:/@'"`(]+:[^\s/]\S*@\S+)""",

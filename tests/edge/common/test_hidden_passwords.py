@@ -36,8 +36,6 @@ def shows_password(text: str) -> bool:
     "message", ["`{}` is unknown", "'{}' is unknown", 'not "{}"', "unknown setting `camera.{}`"]
 )
 def test_quoted_address_has_no_password(message: str, address: str) -> None:
-    if "'" in message and "'" in address:
-        pytest.skip("the quotation marks are not those of a message")
     shown = hide_passwords(message.format(address))
     assert not shows_password(shown)
     assert shown.startswith(message.partition("{")[0].removesuffix("camera."))
