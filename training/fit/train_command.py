@@ -50,7 +50,7 @@ def _add_model_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -
         choices=[*NETS, TEACHER_NET],
         default=defaults.net,
         help=f"architecture: small and medium run on the Pi, {TEACHER_NET} is a teacher for them"
-        " (default: %(default)s)",
+        " and needs --start (default: %(default)s)",
     )
     parser.add_argument(
         "--teacher",

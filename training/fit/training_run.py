@@ -12,7 +12,7 @@ from typing import Any
 from edge.classification.model_card import DataSet as DataSetCard
 from edge.common.errors import UsageError, UserError
 from edge.inference.model_file import digest
-from training.common.quiet_keras import load_model_file
+from training.common.quiet_keras import import_keras, load_model_file
 from training.common.train_config import TrainConfig
 from training.data.corrections import apply_corrections, read_corrections, unused_corrections
 from training.data.datasets import LABELS, DataSet, read_datasets
@@ -47,6 +47,7 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
     """Train as `options` and `config` specify, and write the model and its report."""
     task = task_of_environment()
     labels = LABELS[config.classes]
+    _check_start(options.start, config)
     licences = _parse_licences(options.licence)
     datasets = _read_data_sets(options, labels)
     if options.no_face is not None:
@@ -106,6 +107,20 @@ def _read_data_sets(options: argparse.Namespace, labels: tuple[str, ...]) -> lis
     return [apply_corrections(data, corrections, labels) for data in datasets]
 
 
+def _check_start(path: Path | None, config: TrainConfig) -> None:
+    """Raise UsageError if a network that needs weights has none, or another gets its weights."""
+    if path is None and config.net == TEACHER_NET:
+        raise UsageError(
+            f"--net {TEACHER_NET} needs --start with its weights, because its first blocks are not"
+            " trained"
+        )
+    if path is not None and path.suffix == WEIGHTS_SUFFIX and config.net != TEACHER_NET:
+        raise UsageError(
+            f"--start {path}: a {WEIGHTS_SUFFIX} file can only start a model of --net"
+            f" {TEACHER_NET}, not of --net {config.net}"
+        )
+
+
 def load_matching(path: Path | None, description: str, labels: tuple[str, ...]) -> Any:
     """Load the Keras model in `path`, or return None if `path` is None.
 
@@ -130,7 +145,8 @@ def load_start(path: Path | None, config: TrainConfig, labels: tuple[str, ...]) 
 
     Raises UserError if it has another architecture that cannot be grown into that one.
     """
-    if path is not None and config.net == TEACHER_NET and path.suffix == WEIGHTS_SUFFIX:
+    if path is not None and path.suffix == WEIGHTS_SUFFIX:
+        import_keras()
         start = build_model(len(labels), config.net)
         load_imagenet_weights(start, path)
         return start

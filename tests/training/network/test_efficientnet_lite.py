@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cli_process import error_line
 from tests.support.training import datasets
+from training.cli import main
 
 pytestmark = pytest.mark.slow
 
@@ -78,3 +80,36 @@ def test_weights_of_pytorch_get_to_their_layers(tmp_path: Path) -> None:
     assert found["layers"] == 98
     assert found["kept"] == [f"blocks.{number}.project_conv" for number in range(5)]
     assert "does not hold the weights of EfficientNet-Lite0" in found["refusal"]
+
+
+@pytest.mark.parametrize(
+    ("net", "has_weights", "message"),
+    [
+        ("efficientnet-lite0", False, "--net efficientnet-lite0 needs --start"),
+        ("medium", True, "a .pth file can only start a model of --net efficientnet-lite0"),
+    ],
+)
+def test_only_the_teacher_has_weights_of_pytorch(
+    net: str,
+    has_weights: bool,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    weights = tmp_path / "weights.pth"
+    weights.write_bytes(b"")
+    start = ("--start", str(weights)) if has_weights else ()
+    command = ["train", "--net", net, *start, "--data", str(tmp_path)]
+    assert main([*command, "--run-folder", str(tmp_path / "run")]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_wrong_weights_are_answered_with_one_line(tmp_path: Path) -> None:
+    data = datasets.kaggle(tmp_path / "crops", 2)
+    weights = tmp_path / "weights.pth"
+    weights.write_bytes(b"PK")
+    done = datasets.python_process(
+        *("-m", "training", "train", "--net", "efficientnet-lite0", "--start", weights),
+        *("--data", data, "--run-folder", tmp_path / "run"),
+    )
+    assert "weights.pth holds no weights" in error_line(done, code=1)
