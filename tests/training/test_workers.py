@@ -124,7 +124,7 @@ def test_survivor_ends_and_all_resume_from_the_last_epoch(
     assert (ended[victim].returncode, survivor.returncode) == (-9, 1), survivor.stderr
     message = survivor.stderr.splitlines()[-1]
     assert f"the connection to worker {victim} (127.0.0.1:" in message
-    assert "start all workers again with --resume" in message
+    assert "start all workers again: with --resume" in message
     assert "Traceback" not in survivor.stderr
     (first,) = history(tmp_path)
     resumed = workers(tmp_path, 2, *command, "--resume")

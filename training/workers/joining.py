@@ -107,6 +107,6 @@ def lost_message(task: Task, error: str) -> str:
     names = ", ".join(task.name_of(index) for index in sorted(others))
     return (
         f"{task}: the connection to {names or 'another worker'} was lost, so this worker ends, too:"
-        " see what that one printed, and start all workers again with --resume, which continues"
-        " after the last complete epoch"
+        " see what that one printed, and start all workers again: with --resume after a complete"
+        " epoch, otherwise without it"
     )

@@ -16,6 +16,11 @@ def test_lost_worker_is_named_as_far_as_it_is_known() -> None:
     assert "to worker 2 (c:1) was lost" in lost_message(Task(THREE, 0), error)
 
 
+def test_advice_fits_a_run_without_a_checkpoint() -> None:
+    message = lost_message(Task(THREE, 1), TIMEOUT)
+    assert "with --resume after a complete epoch, otherwise without it" in message
+
+
 def test_separate_chief_is_counted_before_the_workers() -> None:
     task = Task(THREE, 0, has_separate_chief=True)
     assert "to worker 2 (c:1) was lost" in lost_message(
