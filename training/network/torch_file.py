@@ -8,6 +8,7 @@ file names is run.
 from __future__ import annotations
 
 import collections
+import math
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,11 @@ def _read(file: IO[bytes]) -> Arrays:
 
 def _array(numbers: npt.NDArray[Any], view: _View) -> npt.NDArray[Any]:
     last = sum((size - 1) * step for size, step in zip(view.shape, view.steps, strict=True))
-    if min((view.offset, *view.shape, *view.steps)) < 0 or view.offset + last >= len(numbers):
+    if (
+        min((view.offset, *view.shape, *view.steps)) < 0
+        or view.offset + last >= len(numbers)
+        or math.prod(view.shape) > len(numbers)  # steps of 0 could ask for any amount of memory
+    ):
         raise ValueError("a tensor reaches beyond its storage")
     part = numbers[view.offset :]
     steps = [step * numbers.itemsize for step in view.steps]

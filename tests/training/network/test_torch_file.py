@@ -61,3 +61,20 @@ def test_every_cut_of_a_file_is_an_error(tmp_path: Path) -> None:
         cut.write_bytes(whole[:length])
         with pytest.raises(UserError, match="holds no weights"):
             read_torch_file(cut)
+
+
+#: A tensor of 1000 x 1000 numbers, all of which are the only number of its storage.
+EXPANDED = (
+    b"}X\x01\0\0\0actorch._utils\n_rebuild_tensor_v2\n"
+    b"((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x01NtQ"
+    b"K\0(M\xe8\x03M\xe8\x03t(K\0K\0t\x89NtRs."
+)
+
+
+def test_tensor_of_more_numbers_than_the_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "large.pth"
+    parts = [pickle.dumps(each) for each in (MAGIC, 1001, {})]
+    number = (1).to_bytes(8, "little") + bytes(4)
+    path.write_bytes(b"".join([*parts, EXPANDED, pickle.dumps(["0"]), number]))
+    with pytest.raises(UserError, match=r"large\.pth holds no weights"):
+        read_torch_file(path)
