@@ -238,7 +238,7 @@ class CameraFile:
         }
         min_face = drawing.min_face if drawing.min_face != settings.min_face else None
         drawn_at = None
-        if "zone" in camera or "excluded" in camera:
+        if camera.get("zone") or camera.get("excluded"):
             drawn_at = _DrawnAt(rotate=drawing.rotate or 0, mirror=bool(drawing.mirror))
         return _Content(
             settings_file=self._settings_name(),

@@ -66,6 +66,16 @@ def test_zone_that_was_drawn_in_a_picture_turned_otherwise_is_warned_of(
     assert "were drawn with" not in caplog.text
 
 
+def test_zone_that_was_removed_is_not_warned_of(
+    camera_file: CameraFile, config: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    camera_file.save(Drawing(zone=()))
+    config.write_text(config.read_text() + "rotate = 90\n")
+    settings = camera_file.load()
+    assert (settings.camera.zone, settings.camera.rotate) == ((), 90)
+    assert "were drawn with" not in caplog.text
+
+
 def test_deleting_the_file_returns_to_the_settings(camera_file: CameraFile, config: Path) -> None:
     camera_file.save(Drawing(zone=OTHER_ZONE))
     camera_file.path.unlink()
