@@ -32,13 +32,15 @@ class CameraTls:
         self._context.load_default_certs(ssl.Purpose.SERVER_AUTH)
         for certificate in self._certificates:
             self._context.load_verify_locations(cadata=certificate)
+        # Hosts that have presented a certificate of an authority need not be asked for their own.
+        self._signed_hosts: set[str] = set()
 
     def connect(self, connect: Callable[[], socket.socket], host: str) -> ssl.SSLSocket:
         """Return a TLS connection to `host`, for which `connect` opens TCP connections.
 
         Raises ssl.SSLError if the certificate is not trusted, and OSError.
         """
-        if self._certificates:
+        if self._certificates and host not in self._signed_hosts:
             unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             unverified.check_hostname = False
             unverified.verify_mode = ssl.CERT_NONE
@@ -46,7 +48,9 @@ class CameraTls:
             if connection.getpeercert(binary_form=True) in self._certificates:
                 return connection
             connection.close()
-        return _handshake(self._context, connect(), host)
+        connection = _handshake(self._context, connect(), host)
+        self._signed_hosts.add(host)
+        return connection
 
 
 def _handshake(context: ssl.SSLContext, connection: socket.socket, host: str) -> ssl.SSLSocket:

@@ -15,6 +15,7 @@ import pytest
 from edge.camera.http.authentication import parse_challenges
 from edge.camera.http.client import HttpClient, HttpResponse
 from edge.camera.http.errors import HttpError
+from edge.camera.http.tls import CameraTls
 from edge.camera.source import SourceError
 from edge.camera.stream_address import parse_stream_address
 from tests.support.camera.hostile_server import HostileServer
@@ -328,6 +329,26 @@ def test_other_certificates_in_the_file_are_authorities(
         else:
             assert one.get(TIMEOUT_S).read_some(TIMEOUT_S) == b"welcome"
         one.close()
+
+
+@pytest.mark.parametrize(("file", "connections"), [("camera.crt", 2), ("ca.crt", 3)])
+def test_camera_is_asked_once_for_a_certificate_of_its_own(
+    tmp_path: Path, file: str, connections: int
+) -> None:
+    authority, camera = https_camera(tmp_path)
+    files = {"camera.crt": authority.parent / "camera.crt", "ca.crt": authority}
+    tls = CameraTls(files[file])
+    opened: list[socket.socket] = []
+    with camera:
+        port = parse_stream_address(camera.url()).port
+
+        def connect() -> socket.socket:
+            opened.append(socket.create_connection(("127.0.0.1", port), TIMEOUT_S))
+            return opened[-1]
+
+        for _ in range(2):
+            tls.connect(connect, "127.0.0.1").close()
+    assert len(opened) == connections
 
 
 @pytest.mark.parametrize("content", [None, b"", b"text", b"0\x82", b"-----BEGIN CERTIFICATE-----"])
