@@ -51,7 +51,7 @@ def add_broker(commands: Commands) -> None:
 
 
 def _setup(_options: argparse.Namespace) -> int:
-    from edge.service.local_broker.certificates import fingerprint
+    from edge.service.local_broker.certificates import fingerprint, read_certificate
     from edge.service.local_broker.machine_names import MachineNames
     from edge.service.local_broker.mosquitto_service import MosquittoService
     from edge.service.local_broker.places import GROUP, PORT
@@ -62,7 +62,7 @@ def _setup(_options: argparse.Namespace) -> int:
         machine = MachineNames.of_this_machine()
         setup = BrokerSetup(places, machine, MosquittoService(), group_number(GROUP))
         changed = setup.run()
-        certificate = places.authority.read_text(encoding="utf-8")
+        certificate = read_certificate(places.authority)
     _print(f"The broker on this device {'is set up' if changed else 'needs no change'}.")
     _print(f"Its address is {machine.public}, port {PORT}, with TLS and accounts only.")
     _print(f"The fingerprint (SHA-256) of its certificate is {fingerprint(certificate)}.")
@@ -72,7 +72,7 @@ def _setup(_options: argparse.Namespace) -> int:
 
 def _add(options: argparse.Namespace) -> int:
     from edge.config.settings import load_settings
-    from edge.service.local_broker.certificates import fingerprint
+    from edge.service.local_broker.certificates import fingerprint, read_certificate
     from edge.service.local_broker.instructions import NewAccount
     from edge.service.local_broker.machine_names import MachineNames
     from edge.service.local_broker.setup import new_password
@@ -86,8 +86,8 @@ def _add(options: argparse.Namespace) -> int:
                 f" sudo mask-patrol broker remove {name}"
             )
         base = load_settings(places.configuration).mqtt.base
+        certificate = read_certificate(places.authority)
         _change(accounts, lambda: accounts.put(name, password), base)
-        certificate = places.authority.read_text(encoding="utf-8")
     machine = MachineNames.of_this_machine()
     account = NewAccount(name, password, machine, certificate, fingerprint(certificate), base)
     sys.stdout.write(account.instructions())
@@ -95,11 +95,11 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def _list(_options: argparse.Namespace) -> int:
-    from edge.service.local_broker.certificates import fingerprint
+    from edge.service.local_broker.certificates import fingerprint, read_certificate
 
     with _locked() as places:
         names = _accounts(places).names()
-        certificate = places.authority.read_text(encoding="utf-8")
+        certificate = read_certificate(places.authority)
     _print(f"certificate  {fingerprint(certificate)}")
     for name in names:
         _print(f"account      {name}")

@@ -73,15 +73,24 @@ def new_certificate(authority: Pair, names: Sequence[str]) -> Pair:
     return _sign("Mask Patrol broker", "broker", names, authority)
 
 
-def fingerprint(certificate: str) -> str:
-    """Return the SHA-256 fingerprint of a certificate in PEM, as `openssl x509` prints it.
-
-    Raises UserError if it is no certificate.
-    """
+def read_certificate(path: Path) -> str:
+    """Return the certificate in `path`, which is PEM; raises UserError if it is damaged."""
     try:
-        digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest().upper()
+        certificate = path.read_text(encoding="utf-8")
+        ssl.PEM_cert_to_DER_cert(certificate)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
     except ValueError:
-        raise UserError("the broker's certificate is damaged: it is not PEM") from None
+        raise UserError(
+            f"{path} is damaged: restore it and {path.with_suffix('.key')} from a copy. Or delete"
+            " both, and run sudo mask-patrol broker setup; each client then needs the new one"
+        ) from None
+    return certificate
+
+
+def fingerprint(certificate: str) -> str:
+    """Return the SHA-256 fingerprint of a certificate in PEM, as `openssl x509` prints it."""
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest().upper()
     return ":".join(re.findall("..", digest))
 
 

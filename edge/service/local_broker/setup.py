@@ -18,7 +18,12 @@ from edge.config.settings import Settings, load_settings
 from edge.config.toml_edit import with_values
 from edge.mqtt.credentials import CREDENTIAL_PASSWORD, CREDENTIAL_USERNAME
 from edge.service.local_broker.accounts import DASHBOARD, NO_DEVICES, Accounts
-from edge.service.local_broker.certificates import Pair, new_authority, new_certificate
+from edge.service.local_broker.certificates import (
+    Pair,
+    new_authority,
+    new_certificate,
+    read_certificate,
+)
 from edge.service.local_broker.machine_names import MachineNames
 from edge.service.local_broker.mosquitto_service import MosquittoService
 from edge.service.local_broker.places import OWN_HOST, PORT, Places
@@ -110,14 +115,12 @@ class BrokerSetup:
             write_file(places.authority_key, authority.key, 0o600)
             write_file(places.authority, authority.certificate)
             places.certified_names.unlink(missing_ok=True)
+        certificate = read_certificate(places.authority)
         names = self.machine.all()
         if "\n".join(_lines(places.certified_names)) == "\n".join(names):
             return False
-        authority = Pair(
-            places.authority.read_text(encoding="utf-8"),
-            places.authority_key.read_text(encoding="utf-8"),
-        )
-        issued = new_certificate(authority, names)
+        key = places.authority_key.read_text(encoding="utf-8", errors="replace")
+        issued = new_certificate(Pair(certificate, key), names)
         write_file(places.certificate_key, issued.key, 0o640, self.group)
         write_file(places.certificate, issued.certificate)
         # Written last: after an interruption, the next run issues the certificate again.

@@ -94,3 +94,23 @@ def test_other_client_gets_the_data_that_it_needs(
     assert local.accounts.accepts("homeassistant", password)
     assert re.search(r"(?m)^port +8883, with TLS$", added)
     assert 'base = "site1"\n' in run(capsys, "add", "door2")
+
+
+@needs_root
+@pytest.mark.parametrize("content", [b"", b"0\x82\xff\xfe\x00"])
+def test_damaged_certificate_is_reported_before_anything_changes(
+    local: LocalBroker, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    run(capsys, "setup")
+    trusted = local.places.trusted.read_text()
+    local.places.authority.write_bytes(content)
+    for action in (("list",), ("add", "door2"), ("setup",)):
+        error = run(capsys, *action, code=1)
+        assert "ca.crt is damaged: restore it" in error
+        assert error.count("\n") == 1
+    assert local.accounts.names() == ["dashboard", "door1"]
+    assert local.places.trusted.read_text() == trusted
+    local.places.authority.unlink()
+    local.places.authority_key.unlink()
+    assert "The broker on this device is set up." in run(capsys, "setup")
+    assert local.places.trusted.read_text() not in ("", trusted)
