@@ -84,7 +84,10 @@ def load_state(path: Path, config: DataclassInstance) -> tuple[list[Any], RunPro
         if key not in MAY_CHANGE and progress.config.get(key) != value
     ]
     if differing:
-        raise UsageError(f"the run in {path} has other settings: {', '.join(differing)}")
+        raise UsageError(
+            f"the run in {path} has other settings: {', '.join(differing)}: repeat its settings, or"
+            " give another folder"
+        )
     return arrays, progress
 
 
