@@ -13,6 +13,7 @@ from edge.cli.command_parser import Commands, add_command
 from edge.common.errors import UsageError, UserError
 
 if TYPE_CHECKING:
+    from edge.config.settings import MqttSettings
     from edge.service.local_broker.accounts import Accounts
     from edge.service.local_broker.places import Places
 
@@ -85,11 +86,11 @@ def _add(options: argparse.Namespace) -> int:
                 f"{name} has an account already; for a new password, first"
                 f" sudo mask-patrol broker remove {name}"
             )
-        base = load_settings(places.configuration).mqtt.base
+        mqtt = load_settings(places.configuration).mqtt
         certificate = read_certificate(places.authority)
-        _change(accounts, lambda: accounts.put(name, password), base)
+        _change(accounts, lambda: accounts.put(name, password), mqtt)
     machine = MachineNames.of_this_machine()
-    account = NewAccount(name, password, machine, certificate, fingerprint(certificate), base)
+    account = NewAccount(name, password, machine, certificate, fingerprint(certificate), mqtt)
     sys.stdout.write(account.instructions())
     return 0
 
@@ -111,18 +112,18 @@ def _remove(options: argparse.Namespace) -> int:
 
     with _locked() as places:
         accounts = _accounts(places)
-        base = load_settings(places.configuration).mqtt.base
-        _change(accounts, lambda: accounts.remove(options.name), base)
+        mqtt = load_settings(places.configuration).mqtt
+        _change(accounts, lambda: accounts.remove(options.name), mqtt)
     _print(f"{options.name} has no account at the broker any more.")
     return 0
 
 
-def _change(accounts: Accounts, change: Callable[[], object], base: str) -> None:
+def _change(accounts: Accounts, change: Callable[[], object], mqtt: MqttSettings) -> None:
     """Change the accounts, and let the broker read them and their access rules."""
     from edge.service.local_broker.mosquitto_service import MosquittoService
 
     change()
-    accounts.write_rules(base)
+    accounts.write_rules(mqtt)
     MosquittoService().reload()
 
 

@@ -13,14 +13,15 @@ from pathlib import Path
 
 from edge.common.errors import UsageError, UserError
 from edge.common.paths import PACKAGE
+from edge.config.settings import MqttSettings
 from edge.mqtt.home_assistant import object_id
 from edge.service.local_broker.root_file import write_file
 
 RULES_EXAMPLE = PACKAGE / "dashboard/mosquitto/mask-patrol.acl"
 #: The accounts for which the access rules have their own sections. They are no devices.
 NO_DEVICES = DASHBOARD, HOME_ASSISTANT = "dashboard", "homeassistant"
-#: The first level of topics in the example.
-EXAMPLE_BASE = "maskpatrol"
+#: The first level of topics in the example: those of devices, and those of Home Assistant.
+EXAMPLE_BASE, EXAMPLE_PREFIX = MqttSettings().base, MqttSettings().discovery_prefix
 _NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,64}")
 #: PBKDF2 with SHA-512, as mosquitto_passwd uses it. Its number of iterations is small, but the
 #: passwords are random and have 128 bits.
@@ -70,13 +71,17 @@ class Accounts:
             raise UserError(f"there is no account {name}: sudo mask-patrol broker list shows all")
         self._write(hashes)
 
-    def write_rules(self, base: str) -> bool:
-        """Write the access rules for topics below `base`; return whether they have changed."""
-        text = RULES_EXAMPLE.read_text(encoding="utf-8").replace(f"{EXAMPLE_BASE}/", f"{base}/")
+    def write_rules(self, mqtt: MqttSettings) -> bool:
+        """Write the access rules for the topics of `mqtt`; return whether they have changed."""
+        prefix = mqtt.discovery_prefix
+        text = RULES_EXAMPLE.read_text(encoding="utf-8")
+        # Behind a slash, it is the name of the account.
+        text = text.replace(f" {EXAMPLE_PREFIX}/", f" {prefix}/")
+        text = text.replace(f" {EXAMPLE_BASE}/", f" {mqtt.base}/")
         # The pattern of the example permits the announcement of names without other characters.
         odd = [name for name in self.names() if object_id(name) != name]
         for name in odd:
-            topic = f"homeassistant/device/mask-patrol-{object_id(name)}/config"
+            topic = f"{prefix}/device/mask-patrol-{object_id(name)}/config"
             text += f"\nuser {name}\ntopic write {topic}\n"
         return write_file(self.rules, text, 0o640, self.group)
 

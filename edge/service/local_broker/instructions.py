@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.service.local_broker.accounts import EXAMPLE_BASE, NO_DEVICES
+from edge.config.settings import MqttSettings
+from edge.service.local_broker.accounts import EXAMPLE_BASE, EXAMPLE_PREFIX, NO_DEVICES
 from edge.service.local_broker.machine_names import MachineNames
 from edge.service.local_broker.places import PORT
 
@@ -18,7 +19,7 @@ class NewAccount:
     machine: MachineNames
     certificate: str
     fingerprint: str
-    base: str
+    mqtt: MqttSettings
 
     def __repr__(self) -> str:
         return f"NewAccount(name={self.name!r}, …)"
@@ -32,7 +33,14 @@ class NewAccount:
     def _for_device(self) -> str:
         address = self.machine.address
         or_address = f"  # or {address!r}, where this name is not found" if address else ""
-        base = "" if self.base == EXAMPLE_BASE else f'base = "{self.base}"\n'
+        topics = "".join(
+            f'{name} = "{own}"\n'
+            for name, own, default in (
+                ("base", self.mqtt.base, EXAMPLE_BASE),
+                ("discovery_prefix", self.mqtt.discovery_prefix, EXAMPLE_PREFIX),
+            )
+            if own != default
+        )
         return f"""\
 The broker has the account {self.name} now. Its password is shown only here.
 
@@ -52,7 +60,7 @@ device = "{self.name}"
 host = "{self.machine.public}"{or_address}
 tls = true
 ca_file = "/etc/mask-patrol/ca.pem"
-{base}
+{topics}
 The fingerprint (SHA-256) of the certificate is {self.fingerprint}.
 """
 

@@ -144,7 +144,7 @@ class BrokerSetup:
             make_folder(folder, 0o700)
             login = (DASHBOARD, self._credential(folder, DASHBOARD))
             changed |= self._write_credentials(folder, *login) | accounts.put(*login)
-        return accounts.write_rules(settings.mqtt.base) | changed
+        return accounts.write_rules(settings.mqtt) | changed
 
     def _credential(self, folder: Path, name: str) -> str:
         """Return the password of the account `name` in `folder`, or a new one."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge.cli.main import main
+from edge.service.local_broker import accounts as broker_accounts
 from edge.service.local_broker import mosquitto_service, places
 from tests.support.mqtt.local_broker import LocalBroker
 
@@ -87,13 +88,22 @@ def test_new_account_comes_with_its_configuration(
 def test_other_client_gets_the_data_that_it_needs(
     local: LocalBroker, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    local.places.configuration.write_text("device = 'door1'\n[mqtt]\nbase = 'site1'\n")
+    local.places.configuration.write_text(
+        "device = 'door1'\n[mqtt]\nbase = 'site1'\ndiscovery_prefix = 'ha'\n"
+    )
     run(capsys, "setup")
     added = run(capsys, "add", "homeassistant")
     (password,) = re.findall(r"^password +(\S+)$", added, re.MULTILINE)
     assert local.accounts.accepts("homeassistant", password)
     assert re.search(r"(?m)^port +8883, with TLS$", added)
-    assert 'base = "site1"\n' in run(capsys, "add", "door2")
+    assert 'base = "site1"\ndiscovery_prefix = "ha"\n' in run(capsys, "add", "door.2")
+    rules = local.places.rules.read_text()
+    example = broker_accounts.RULES_EXAMPLE.read_text()
+    assert not re.search(r"^\w+ \w+ (maskpatrol|homeassistant)/", rules, re.MULTILINE)
+    assert rules.count(" site1/") == example.count(" maskpatrol/")
+    assert rules.count(" ha/") == example.count(" homeassistant/") + 1
+    assert "topic deny site1/homeassistant/#" in rules
+    assert "user door.2\ntopic write ha/device/mask-patrol-door_2e2/config\n" in rules
 
 
 @needs_root

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+from edge.config.settings import MqttSettings
 from edge.mqtt.broker import Broker
 from edge.mqtt.tls import Tls
 from edge.service.local_broker.accounts import Accounts
@@ -94,6 +95,6 @@ class LocalBroker:
     def add(self, name: str, password: str) -> Broker:
         """Add an account as `mask-patrol broker add` does."""
         self.accounts.put(name, password)
-        self.accounts.write_rules("maskpatrol")
+        self.accounts.write_rules(MqttSettings())
         self.process.reload()
         return self.broker(name, password)
