@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _HEADER = re.compile(r"\s*\[")
+#: What follows a key: a value in one line, and a comment.
+_VALUE = r"""("[^"\\]*"|'[^']*'|[^\s"'#]+)(?P<comment>\s*#.*)"""
 
 
 def with_values(text: str, table: str, values: Mapping[str, str | int | bool]) -> str | None:
@@ -34,7 +36,8 @@ def with_values(text: str, table: str, values: Mapping[str, str | int | bool]) -
             lines.insert(start, line)
             start += 1
         else:
-            lines[place] = line
+            comment = re.fullmatch(own.pattern + r"\s*" + _VALUE, lines[place])
+            lines[place] = line + (comment["comment"] if comment else "")
     edited = "\n".join(lines) + "\n"
     try:
         return edited if tomllib.loads(edited) == wanted else None

@@ -47,3 +47,10 @@ def test_values_of_the_top_level_precede_the_tables(text: str) -> None:
 )
 def test_other_arrangements_are_left_to_the_user(text: str) -> None:
     assert with_values(text, "mqtt", VALUES) is None
+
+
+@pytest.mark.parametrize("old", ['"a # b"', "'a'", '""'])
+def test_comment_behind_a_value_stays(old: str) -> None:
+    edited = with_values(f"[mqtt]\nhost={old}   # the broker\ntls = false # yet\n", "mqtt", VALUES)
+    assert edited is not None
+    assert 'host = "localhost"   # the broker\ntls = true # yet\n' in edited
