@@ -118,7 +118,11 @@ def test_mistake_is_one_line(tmp_path: Path, arguments: list[str], expected: str
             "`input` the tensor must",
         ),
         ({"input": {"height": 96, "width": 96, "colour": "CMYK"}}, "`input.colour` is 'CMYK'"),
-        ({"labels": ["mask", "no_mask", "incorrect_mask"]}, "but labels.txt contains"),
+        (
+            {"labels": ["mask", "no_mask", "incorrect_mask"], "unsure": None},
+            "but labels.txt contains",
+        ),
+        ({"unsure": {"scores": {"mask": 0.9}, "chosen": "by hand"}}, "`unsure.scores` has the"),
         ({"labels": ["cat", "dog"]}, "`labels` is ['cat', 'dog']"),
         ({"card_version": 9}, "`card_version` is 9"),
         ({"framing": {}}, "missing required field `margin`"),

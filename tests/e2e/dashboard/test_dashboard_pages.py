@@ -306,9 +306,14 @@ def test_titles_are_shown_as_text_beside_the_names(
         ".some((link) => link.textContent === name))",
         arg=list(shown.values()),
     )
-    places = set(page.locator("#alerts .who").all_text_contents())
     camera = display_name("entrance", HTML_TITLE)
-    assert places == {f"{name} · {camera}" for name in shown.values()}
+    places = {f"{name} · {camera}" for name in shown.values()}
+    page.wait_for_function(
+        "(places) => places.every((place) => [...document.querySelectorAll('#alerts .who')]"
+        ".some((who) => who.textContent === place))",
+        arg=list(places),
+    )
+    assert set(page.locator("#alerts .who").all_text_contents()) == places
     page.fill("#search", HEBREW_TITLE)
     page.wait_for_function("() => document.querySelectorAll('#alerts li').length === 1")
     page.goto(f"{dashboard.address}/health")
