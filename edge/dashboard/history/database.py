@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ from edge.dashboard.history.tables import devices
 JULIAN_DAY_OF_EPOCH = 2_440_587.5
 #: Rows that one statement may carry: SQLite takes some 30,000 values in one statement.
 MAX_ROWS_PER_STATEMENT = 500
+#: How long a dashboard waits for another one that locks an SQLite database, and how often it tries
+#: again where SQLite does not wait.
+LOCK_WAIT_S, LOCK_RETRY_S = 10, 0.05
 
 
 def open_database(address: str) -> sa.Engine:
@@ -132,12 +137,28 @@ def _make_files_private(database: Path) -> None:
         make_private(database.with_name(database.name + suffix))
 
 
+def switch_to_wal(cursor: Any) -> None:
+    """Switch the SQLite database of `cursor` to WAL mode.
+
+    Raises sqlite3.OperationalError if another process locks it for more than `LOCK_WAIT_S`. If two
+    dashboards switch an old file at the same time, both wait to be its only reader. SQLite then
+    tells one of them at once that the file is locked, in spite of `busy_timeout`.
+    """
+    give_up_at_s = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at_s:
+                raise
+        time.sleep(LOCK_RETRY_S)
+
+
 def _tune_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    # The time-out is set first: if two dashboards open a new file at the same time, both switch it
-    # to WAL mode, and one dashboard has to wait for the other.
-    cursor.execute("PRAGMA busy_timeout=10000")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute(f"PRAGMA busy_timeout={LOCK_WAIT_S * 1000}")
+    switch_to_wal(cursor)
     # The mode is FULL, because the broker deletes what the dashboard acknowledged: with NORMAL a
     # power cut could lose the last commits, and events that the broker does not send again.
     cursor.execute("PRAGMA synchronous=FULL")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from edge.common.errors import UsageError, UserError
-from edge.dashboard.history.database import chunks, lock_devices, open_database
+from edge.dashboard.history.database import chunks, lock_devices, open_database, switch_to_wal
 from edge.dashboard.history.retention import delete_expired
 from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.history.tables import devices, metadata
@@ -132,3 +134,24 @@ def test_device_is_locked_while_its_event_is_written(postgres: Postgres) -> None
     assert len(attempts) == 1
     for opened in (engine, other):
         opened.dispose()
+
+
+def test_change_to_wal_mode_waits_for_a_reader_where_sqlite_does_not(tmp_path: Path) -> None:
+    """Without a time-out of SQLite's own, as it answers when two dashboards change the mode."""
+    path = tmp_path / "old.sqlite3"
+    reader = sqlite3.connect(path, check_same_thread=False)
+    reader.execute("CREATE TABLE rows (number)")
+    reader.executemany("INSERT INTO rows VALUES (?)", [(1,), (2,)])
+    reader.commit()
+    read = reader.execute("SELECT * FROM rows")
+    assert read.fetchone() == (1,)  # the second row is not read: the file stays locked
+    db = sqlite3.connect(path, timeout=0)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        db.execute("PRAGMA journal_mode=WAL")
+    done = threading.Timer(0.3, read.close)
+    done.start()
+    switch_to_wal(db.cursor())
+    done.join()
+    assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    db.close()
+    reader.close()
