@@ -64,10 +64,21 @@ def decode_samples(
     samples: Iterable[Sample],
     progress: Callable[[list[Sample]], Iterable[Sample]],
 ) -> Iterator[tuple[Sample, Pixels]]:
+    """Yield what `decode_pictures` does, with the faces of whole pictures found.
+
+    The daemon's network searches them, unless the data set consists of face crops.
+    """
+    for sample, image in decode_pictures(data, samples, progress):
+        yield _located(data, sample, image), image
+
+
+def decode_pictures(
+    data: DataSet,
+    samples: Iterable[Sample],
+    progress: Callable[[list[Sample]], Iterable[Sample]],
+) -> Iterator[tuple[Sample, Pixels]]:
     """Yield each sample with its picture, as (height, width, 3) uint8 RGB.
 
-    The face of a whole picture is searched by the daemon's network, unless the data set consists of
-    face crops.
     `progress` wraps the list of samples to show progress. Pictures that cannot be decoded are named
     in the log and left out. Raises UserError after the last sample if more than `CORRUPT_SHARE` of
     the pictures of the whole data set cannot be decoded, those that earlier calls found included,
@@ -81,7 +92,7 @@ def decode_samples(
             last_path, last_image = sample.path, read_picture(sample.path)
         if last_image is not None:
             _check_annotation(sample, last_image)
-            yield _located(data, sample, last_image), last_image
+            yield sample, last_image
         elif sample.path not in data.unreadable:
             data.unreadable.add(sample.path)
             log.warning("left out a picture that cannot be decoded: %s", sample.path)

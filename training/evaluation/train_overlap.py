@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.common.errors import UsageError
-from training.data.crops import decode_samples
+from training.data.crops import decode_pictures
 from training.data.datasets import DataSet, Sample
 from training.data.duplicates import Fingerprint, has_near_duplicate, sample_fingerprints
 from training.data.layouts import SPLIT_FOLDERS
@@ -32,7 +32,7 @@ def training_fingerprints(roots: Sequence[Path]) -> dict[str, list[Fingerprint]]
         samples = training_samples(data)
         if not samples:
             raise UsageError(f"{root} has no train split whose near-duplicates could be left out")
-        for sample, image in decode_samples(data, samples, sample_progress(f"{data.name} train")):
+        for sample, image in decode_pictures(data, samples, sample_progress(f"{data.name} train")):
             fingerprints_by_data_set.setdefault(data.name, []).extend(
                 sample_fingerprints(sample, image)
             )
@@ -54,7 +54,7 @@ def repeats_training_picture(
     """
     fingerprints = [
         sample_fingerprints(s, image)
-        for s, image in decode_samples(data, samples, sample_progress(f"{data.name} copies"))
+        for s, image in decode_pictures(data, samples, sample_progress(f"{data.name} copies"))
     ]
     first, second = ([both[side] for both in fingerprints] for side in (0, 1))
     return np.asarray(

@@ -15,7 +15,6 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 import sqlalchemy as sa
-from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -31,12 +30,12 @@ from tests.support.dashboard.dashboards import Dashboard, first_live_message
 from tests.support.dashboard.events import encoded, start
 from tests.support.dashboard.http_client import BrowserClient
 from tests.support.dashboard.postgres import Postgres, why_no_postgres
+from tests.support.mqtt.answers import DENIED, client_of, publish_reason
 from tests.support.mqtt.brokers import Mosquitto, Subscriber
 from tests.support.mqtt.certificates import Authority
 from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE_S, wait_until
 
-DENIED = 135
 USERS = {"door1": "one", "door2": "two", "dashboard": "three", "homeassistant": "four"}
 
 
@@ -73,29 +72,6 @@ class RestrictedMosquitto(Mosquitto):
         """Return the users of the connections whose client identifier starts with `client_id`."""
         text = self.log.read_text()
         return re.findall(rf"New client connected from \S+ as {client_id}\S* .*u'(\w+)'", text)
-
-
-def client_of(broker: Broker) -> paho.Client:
-    """Return a client of MQTT 5 that is not connected yet."""
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-    client.username_pw_set(broker.username, broker.password)
-    assert broker.tls is not None
-    client.tls_set_context(broker.tls.context())
-    return client
-
-
-def publish_reason(broker: Broker, topic: str, payload: bytes = b"x") -> int:
-    """Publish a message to `topic` and return the reason code of the broker's PUBACK."""
-    reasons: list[int] = []
-    client = client_of(broker)
-    client.on_publish = lambda _c, _d, _m, reason, _p: reasons.append(reason.value)
-    client.on_connect = lambda c, *_: c.publish(topic, payload, qos=1)
-    client.connect(broker.host, broker.port)
-    client.loop_start()
-    wait_until(lambda: bool(reasons), "the PUBACK")
-    client.disconnect()
-    client.loop_stop()
-    return reasons[0]
 
 
 @pytest.fixture

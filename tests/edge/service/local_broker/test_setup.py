@@ -11,11 +11,9 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge.common.errors import UsageError, UserError
 from edge.config.settings import load_settings
-from edge.mqtt.broker import Broker
 from edge.mqtt.payloads import Topics
 from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
@@ -25,13 +23,18 @@ from edge.service.local_broker.machine_names import MachineNames
 from edge.service.local_broker.mosquitto_service import MosquittoService
 from edge.service.local_broker.root_file import write_file
 from edge.service.local_broker.setup import BrokerSetup
+from tests.support.mqtt.answers import (
+    BAD_LOGIN,
+    DENIED,
+    client_of,
+    connect_reason,
+    publish_reason,
+)
 from tests.support.mqtt.brokers import Subscriber
 from tests.support.mqtt.event_payloads import START
 from tests.support.mqtt.local_broker import DEBIAN_CONF, MACHINE, LocalBroker
 from tests.support.mqtt.tcp_relay import Relay
 from tests.support.waiting import wait_until
-
-DENIED, BAD_LOGIN = 135, 134
 
 
 @pytest.fixture
@@ -45,44 +48,6 @@ def local(tmp_path: Path) -> Iterator[LocalBroker]:
 def running(local: LocalBroker) -> LocalBroker:
     assert local.set_up() is True
     return local
-
-
-def client_of(broker: Broker, client_id: str = "") -> paho.Client:
-    """Return a client of MQTT 5 that is not connected yet."""
-    version = paho.CallbackAPIVersion.VERSION2
-    client = paho.Client(version, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv5)
-    if broker.username:
-        client.username_pw_set(broker.username, broker.password)
-    assert broker.tls is not None
-    client.tls_set_context(broker.tls.context())
-    return client
-
-
-def connect_reason(broker: Broker) -> int:
-    """Return the reason code of the broker's CONNACK."""
-    reasons: list[int] = []
-    client = client_of(broker)
-    client.on_connect = lambda _c, _d, _f, reason, _p: reasons.append(reason.value)
-    client.connect(broker.host, broker.port)
-    client.loop_start()
-    wait_until(lambda: bool(reasons), "the CONNACK")
-    client.disconnect()
-    client.loop_stop()
-    return reasons[0]
-
-
-def publish_reason(broker: Broker, topic: str) -> int:
-    """Publish a message to `topic` and return the reason code of the broker's PUBACK."""
-    reasons: list[int] = []
-    client = client_of(broker)
-    client.on_publish = lambda _c, _d, _m, reason, _p: reasons.append(reason.value)
-    client.on_connect = lambda c, *_: c.publish(topic, b"x", qos=1)
-    client.connect(broker.host, broker.port)
-    client.loop_start()
-    wait_until(lambda: bool(reasons), "the PUBACK")
-    client.disconnect()
-    client.loop_stop()
-    return reasons[0]
 
 
 @pytest.mark.slow
