@@ -95,10 +95,10 @@ def test_partition_on_the_disk_of_the_root_is_preferred(script: Script) -> None:
 
 
 @pytest.mark.parametrize("problem", [{"FOUND": ""}, {"BROKEN": "mmcblk0p3"}])
-def test_placeholder_replaces_missing_partition(script: Script, problem: dict[str, str]) -> None:
-    placeholder = "mount -t tmpfs -o nr_inodes=1,mode=755 mask-patrol-is-missing STATE"
-    assert script(1, **problem)[-1] == placeholder
-    # A second run, for example after a restart of the unit, replaces the placeholder.
+def test_full_disk_replaces_missing_partition(script: Script, problem: dict[str, str]) -> None:
+    full_disk = "mount -t tmpfs -o nr_inodes=1,mode=755 mask-patrol-is-missing STATE"
+    assert script(1, **problem)[-1] == full_disk
+    # A second run, for example after a restart of the unit, replaces the full disk.
     calls = script(MOUNTED="mask-patrol-is-missing")
     assert calls[0] == "umount STATE"
     assert "/dev/mmcblk0p3" in calls[-1]
@@ -116,12 +116,12 @@ def test_clock_is_set_to_the_newest_file(script: Script) -> None:
     assert "date" not in script(NOW="1600000000")[-1]
 
 
-def test_placeholder_is_a_full_disk_for_the_daemon(tmp_path: Path) -> None:
+def test_stand_in_is_a_full_disk_for_the_daemon(tmp_path: Path) -> None:
     text = (ROOT / "systemd/storage/mount-data").read_text()
     (line,) = [line for line in text.splitlines() if line.startswith("mount -t tmpfs")]
     folder = tmp_path / "state"
     folder.mkdir()
-    line = line.replace('"$PLACEHOLDER"', "placeholder").replace('"$STATE"', str(folder))
+    line = line.replace('"$FULL_DISK"', "full-disk").replace('"$STATE"', str(folder))
     if subprocess.run(line, shell=True, check=False, capture_output=True).returncode:
         pytest.skip("mounting is not allowed here" if os.geteuid() == 0 else "mounting needs root")
     try:
