@@ -29,10 +29,15 @@ class ReopenBackoff:
         self._delay_s = 0.0
         self.next_attempt_s = 0.0
 
-    def mark_failing(self, now_s: float) -> None:
-        """Record that the source has failed since `now_s`, unless a failure is already recorded."""
-        if self._failing_since_s is None:
-            self._failing_since_s = now_s
+    def mark_failing(self, now_s: float) -> bool:
+        """Record that the source has failed since `now_s`, unless a failure is already recorded.
+
+        Returns whether this is a new failure.
+        """
+        if self._failing_since_s is not None:
+            return False
+        self._failing_since_s = now_s
+        return True
 
     def mark_restored(self) -> None:
         """Record that the source works again; `schedule` decides whether delays start over."""

@@ -12,7 +12,6 @@ from edge.camera.feed_state import (
     Fault,
     GarbageArrived,
     GaveUp,
-    History,
     Lost,
     Opened,
     Opening,
@@ -132,8 +131,6 @@ class SourceSupervisor:
             self._apply(GaveUp(error))
         else:
             self._lose("stalled", describe_failure(display_address(self.settings), error))
-            if isinstance(state, Opening) and state.history == History():
-                log.info("retrying for %g s", self.settings.reopen_for_s)
 
     # Changes of the settings.
 
@@ -158,8 +155,9 @@ class SourceSupervisor:
         if silent_s > self.settings.timeout_s + GRACE_S:
             self._lose("stalled", self._describe_silence(state))
         elif silent_s > self.settings.timeout_s and self._status.state != "reopening":
-            self._backoff.mark_failing(now_s)
+            is_new = self._backoff.mark_failing(now_s)
             self._report("stalled", self._describe_silence(state))
+            self._announce_retries(is_new)
 
     def check_retry(self, count_hanging: Callable[[], int]) -> None:
         """Reopen a lost source after its delay, or give it up.
@@ -193,13 +191,22 @@ class SourceSupervisor:
     def _lose(self, fault: Fault, reason: str) -> None:
         """Close a live source that has failed, and schedule the next attempt to open it."""
         now_s = self._clock()
-        if fault != "black":  # the room may just be dark, which must not end the process
-            self._backoff.mark_failing(now_s)
+        # A black picture is no failure that ends the process: the room may just be dark.
+        is_new = fault != "black" and self._backoff.mark_failing(now_s)
         self._backoff.schedule(now_s, self.state.lived_s)
         self._apply(Lost(fault))
         # A source that fails again while it is being reopened stays in the status `reopening`.
         reopening = fault == "stalled" and self._status.state == "reopening"
         self._report("reopening" if reopening else fault, reason)
+        self._announce_retries(is_new)
+
+    def _announce_retries(self, is_new: bool) -> None:
+        """Log for how long a source is opened again that has begun to fail."""
+        if is_new and self.settings.reopen_for_s:
+            log.warning(
+                "opening it is tried again for up to %g s (camera.reopen_for_s)",
+                self.settings.reopen_for_s,
+            )
 
     def _give_up(self, why: str) -> None:
         self._apply(GaveUp(SourceError(f"{self._status.reason}{why}")))

@@ -167,7 +167,7 @@ def build_preview_server(
     active: ActiveConfiguration,
     camera_file: CameraFile,
 ) -> AbstractContextManager[object]:
-    """Build the socket of the dashboard's Camera page, if `camera.preview` is on.
+    """Build the socket of the dashboard's Camera and Snapshots pages, if `camera.preview` is on.
 
     The page saves to `camera_file`.
     """
@@ -184,6 +184,7 @@ def build_preview_server(
         socket_path(settings.camera),
         preview,
         PreviewSettings(controls, lambda: active.settings, camera_file),
+        path.snapshots,
     )
 
 

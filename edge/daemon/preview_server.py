@@ -6,7 +6,9 @@ the rights of the socket file's owner or group. A client sends one line and rece
 - `look`: the current view, as a line of JSON and a JPEG;
 - `use`: the settings in force (`SettingsInUse`), as JSON;
 - `save` and a `Drawing` as JSON: the same as `use`, after the drawing was saved and a reload of the
-  configuration was requested.
+  configuration was requested;
+- `snapshots`: the stored snapshots (`StoredList`), as JSON;
+- `snapshot` and a name: a line of JSON, and the JPEG if the line has no `problem`.
 
 Frames are encoded only on request.
 """
@@ -37,7 +39,9 @@ from edge.common.stage_times import Quantiles
 from edge.config.settings import CameraSettings, Settings
 from edge.daemon.camera_file import CameraFile, Drawing
 from edge.daemon.controls import Controls
+from edge.daemon.snapshot_store import SnapshotStore
 from edge.events.alert_machine import as_fractions
+from edge.events.snapshot import StoredSnapshot
 from edge.tracking.track import Track
 
 log = logging.getLogger(__name__)
@@ -96,6 +100,13 @@ class SettingsInUse(msgspec.Struct, frozen=True, kw_only=True):
     drawing: Drawing
     #: None if the files cannot be read, or if saving has failed; `problem` is then the reason.
     saved: Drawing | None
+    problem: str = ""
+
+
+class StoredList(msgspec.Struct, frozen=True, kw_only=True):
+    """The stored snapshots, newest first; without them, `problem` is the reason."""
+
+    snapshots: tuple[StoredSnapshot, ...] = ()
     problem: str = ""
 
 
@@ -194,15 +205,17 @@ class PreviewServer:
         path: Path,
         look: Callable[[], Preview | None],
         settings: PreviewSettings,
+        snapshots: SnapshotStore,
     ) -> None:
         """`look` returns the current view, None when there is none. It and the methods of
-        `settings` are called in the server's thread.
+        `settings` and `snapshots` are called in the server's thread.
 
         Raises UserError when the socket cannot be created.
         """
         self._path = path
         self._look = look
         self._settings = settings
+        self._snapshots = snapshots
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.is_socket():  # the socket of a daemon that was killed
@@ -242,14 +255,30 @@ class PreviewServer:
                     log.warning("no preview: %s", error)
 
     def _answer(self, client: socket.socket) -> None:
-        request, _, drawing = _receive_line(client).partition(b" ")
+        request, _, argument = _receive_line(client).partition(b" ")
         if request == b"save":
-            client.sendall(msgspec.json.encode(self._settings.save(drawing)))
+            client.sendall(msgspec.json.encode(self._settings.save(argument)))
         elif request == b"use":
             client.sendall(msgspec.json.encode(self._settings.in_use()))
         elif request == b"look":
             preview = self._look()
             client.sendall(b'{"nothing": true}\n' if preview is None else encode_preview(preview))
+        elif request == b"snapshots":
+            client.sendall(msgspec.json.encode(self._stored()))
+        elif request == b"snapshot":
+            client.sendall(self._snapshot(argument.decode("ascii", "replace")))
+
+    def _stored(self) -> StoredList:
+        try:
+            return StoredList(snapshots=tuple(self._snapshots.stored()))
+        except UserError as error:
+            return StoredList(problem=str(error))
+
+    def _snapshot(self, name: str) -> bytes:
+        try:
+            return b"{}\n" + self._snapshots.read(name)
+        except UserError as error:
+            return msgspec.json.encode({"problem": str(error)}) + b"\n"
 
 
 def _receive_line(client: socket.socket) -> bytes:

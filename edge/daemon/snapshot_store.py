@@ -10,17 +10,19 @@ from edge.common.errors import UserError
 from edge.config.settings import SnapshotSettings
 from edge.daemon.current_view import View
 from edge.events.alert_machine import Event
-from edge.events.snapshot import Snapshots
+from edge.events.snapshot import Snapshots, StoredSnapshot
 
 log = logging.getLogger(__name__)
+
+OFF = "snapshots are off; set snapshot.enabled in the configuration"
 
 
 class SnapshotStore:
     """Saves snapshots while `snapshot.enabled` is on.
 
     The loop's thread saves alerts and changes the settings, the MQTT thread saves the current
-    view, and the health thread deletes old files. Each method reads the settings once, and
-    `Snapshots` keeps no state of its own, so that no lock is needed.
+    view, the health thread deletes old files, and the preview thread reads them. Each method reads
+    the settings once, and `Snapshots` keeps no state of its own, so that no lock is needed.
     """
 
     def __init__(self, settings: SnapshotSettings) -> None:
@@ -51,16 +53,29 @@ class SnapshotStore:
         Raises UserError when snapshots are off, when there is no current view, and when the
         file cannot be written.
         """
-        snapshots = self._enabled
-        if snapshots is None:
-            raise UserError("snapshots are off; set snapshot.enabled in the configuration")
+        snapshots = self._required()
         if view is None:
             raise UserError(
                 "there is no current picture: the camera delivers none, or monitoring is paused"
             )
         return snapshots.save(name, view.frame, view.alerts)
 
+    def stored(self) -> list[StoredSnapshot]:
+        """Return the stored pictures, newest first; raises UserError when snapshots are off."""
+        return self._required().stored()
+
+    def read(self, name: str) -> bytes:
+        """Return the JPEG `name`; raises UserError without it, and when snapshots are off."""
+        return self._required().read(name)
+
     def delete_expired(self) -> None:
         """Delete snapshots that are too old or too many, also while snapshots are off: the
         existing files still expire."""
         (self._enabled or Snapshots(self._settings)).delete_expired()
+
+    def _required(self) -> Snapshots:
+        """Return the snapshots; raises UserError when they are off."""
+        snapshots = self._enabled
+        if snapshots is None:
+            raise UserError(OFF)
+        return snapshots

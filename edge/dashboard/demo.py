@@ -5,6 +5,7 @@ The clip is repeated. All files are in a temporary folder, which is deleted at t
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,8 @@ import tempfile
 import threading
 from pathlib import Path
 
-from edge.config.settings import MqttSettings, Settings, change
+from edge.config.settings import Settings, change
+from edge.daemon.preview_server import SOCKET_NAME
 from edge.dashboard.server import dashboard
 from edge.mqtt.embedded_broker import EmbeddedBroker
 
@@ -32,6 +34,8 @@ def demo(settings: Settings) -> int:
         os.environ["STATE_DIRECTORY"] = folder
         settings = change(
             settings,
+            camera={"preview": True, "preview_socket": str(Path(folder) / SOCKET_NAME)},
+            snapshot={"enabled": True, "path": ""},
             mqtt={**broker.settings, "tls": False, "username": "", "password_file": ""},
             dashboard={
                 "password_on_loopback": False,
@@ -46,17 +50,21 @@ def demo(settings: Settings) -> int:
         sys.stdout.write(
             "The device `demo-door` repeats the demo clip as its camera. Press Ctrl-C to stop.\n"
         )
-        with _RepeatedDaemon(Path(folder), settings.mqtt):
+        with _RepeatedDaemon(Path(folder), settings):
             return dashboard(settings)
 
 
 class _RepeatedDaemon:
     """A context manager that runs the daemon, and starts it again at the end of the clip."""
 
-    def __init__(self, folder: Path, mqtt: MqttSettings) -> None:
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        mqtt = settings.mqtt
         self._config = folder / "demo.toml"
         self._config.write_text(
-            f'device = "{DEVICE}"\n[mqtt]\nhost = "{mqtt.host}"\nport = {mqtt.port}\n'
+            f'device = "{DEVICE}"\n[camera]\npreview = true\n'
+            f"preview_socket = {json.dumps(settings.camera.preview_socket)}\n"
+            f"[snapshot]\nenabled = true\n[mqtt]\n"
+            f'host = "{mqtt.host}"\nport = {mqtt.port}\n'
             f'version = "{mqtt.version}"\nbase = "{mqtt.base}"\nhealth_interval_s = 5.0\n',
             encoding="utf-8",
         )

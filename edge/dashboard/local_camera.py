@@ -1,4 +1,4 @@
-"""The daemon on the same device: its live picture, and the settings drawn on it."""
+"""The daemon on the same device: its live picture, the settings drawn on it, and its snapshots."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import msgspec
 from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.daemon.camera_file import Drawing
-from edge.daemon.preview_server import SettingsInUse, preview_socket
+from edge.daemon.preview_server import SettingsInUse, StoredList, preview_socket
+from edge.events.snapshot import StoredSnapshot
 
 TIMEOUT_S = 3.0
 CONNECT_RETRY_S = 0.05
@@ -58,6 +59,8 @@ class LocalCamera:
     def __init__(self, settings: Settings) -> None:
         """Use the preview socket of `settings`; raises UserError when its path is invalid."""
         self._camera = settings.camera
+        #: Whether the settings turn snapshots on.
+        self.has_snapshots = settings.snapshot.enabled
         preview_socket(self._camera)
 
     def view(self) -> CameraView:
@@ -94,6 +97,33 @@ class LocalCamera:
         daemon does not answer, or when it refuses to save the drawing or cannot.
         """
         return _saved(self._ask(b"save " + msgspec.json.encode(drawing) + b"\n"))
+
+    def snapshots(self) -> tuple[StoredSnapshot, ...]:
+        """Return the stored snapshots, newest first.
+
+        Raises UserError when the daemon does not answer, or when it stores no snapshots.
+        """
+        try:
+            answer = msgspec.json.decode(self._request(b"snapshots\n"), type=StoredList)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise UserError(UNREADABLE_ANSWER) from None
+        if answer.problem:
+            raise UserError(answer.problem)
+        return answer.snapshots
+
+    def snapshot(self, name: str) -> bytes:
+        """Return the JPEG of a snapshot; `name` consists of the characters of `snapshot.NAME`.
+
+        Raises UserError when the daemon does not answer or does not have it.
+        """
+        head, _, picture = self._request(f"snapshot {name}\n".encode()).partition(b"\n")
+        try:
+            problem = json.loads(head).get("problem", "")
+        except (ValueError, AttributeError):
+            raise UserError(UNREADABLE_ANSWER) from None
+        if problem:
+            raise UserError(str(problem))
+        return picture
 
     def _ask(self, command: bytes) -> SettingsInUse:
         try:

@@ -143,6 +143,8 @@ class _Services:
             LoginAttempts(hashing, attempts),
             WorkerClient(settings),
             LocalCamera(settings) if settings.camera.preview else None,
+            broker.address,
+            settings.mqtt.base,
             ingest.forget,
         )
         retention = RetentionJob(engine, wanted.retention_days, wanted.max_alerts)

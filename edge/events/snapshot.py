@@ -1,6 +1,7 @@
 """Snapshots: pictures of alerts in which everything but the face of the alert is blurred.
 
-Snapshots are off by default, are stored on the disk of the device, and are never sent anywhere.
+Snapshots are off by default, and are stored on the disk of the device. They are shown only by a
+dashboard on the same device, and only if the preview of the camera is on as well.
 Everything except that face is blurred, not only the other detected faces, because the detector
 misses many faces.
 """
@@ -13,6 +14,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -26,6 +28,8 @@ from edge.config.settings import SnapshotSettings
 
 log = logging.getLogger(__name__)
 
+#: The names that `Snapshots.save` gives to files, without the suffix.
+NAME = re.compile(r"[A-Za-z0-9._-]{1,200}", re.ASCII)
 #: x, y, width, height as fractions of the frame.
 FractionBox = tuple[float, float, float, float]
 #: Width in pixels to which the frame is scaled down, and then up again, to blur it: a face that
@@ -38,6 +42,14 @@ SUFFIX, UNFINISHED = ".jpg", ".unfinished"
 DAY_S = 86_400.0
 #: A file that is still unfinished after this time was abandoned.
 MAX_WRITE_S = 60.0
+
+
+@dataclass(frozen=True)
+class StoredSnapshot:
+    """A stored picture: its name without the suffix, and when it was written (epoch seconds)."""
+
+    name: str
+    written_s: float
 
 
 class Snapshots:
@@ -73,6 +85,27 @@ class Snapshots:
             raise UserError(f"cannot write the snapshot {path}: {error.strerror}") from None
         self.delete_expired(path)
         return path
+
+    def stored(self) -> list[StoredSnapshot]:
+        """Return the stored pictures, newest first; none if the folder cannot be read."""
+        found = []
+        for path in self.folder.glob("*" + SUFFIX):
+            with suppress(OSError):  # the file was deleted in the meantime
+                if NAME.fullmatch(path.stem):
+                    found.append(StoredSnapshot(path.stem, path.stat().st_mtime))
+        return sorted(found, key=lambda each: (each.written_s, each.name), reverse=True)
+
+    def read(self, name: str) -> bytes:
+        """Return the JPEG that is stored as `name`; raises UserError if there is none."""
+        path = self.folder / (name + SUFFIX)
+        try:
+            if not NAME.fullmatch(name):
+                raise FileNotFoundError
+            return path.read_bytes()
+        except FileNotFoundError:
+            raise UserError("this snapshot does not exist, or has expired") from None
+        except OSError as error:
+            raise UserError(f"cannot read the snapshot {path}: {error.strerror}") from None
 
     def delete_expired(self, newest: Path | None = None) -> None:
         """Delete snapshots that exceed the configured age or number, and abandoned files.

@@ -25,6 +25,7 @@ from edge.dashboard.pages import (
     health_pages,
     history_pages,
     login_pages,
+    snapshot_pages,
 )
 from edge.dashboard.pages.page_context import DASHBOARD_FOLDER, PageContext, page_context
 
@@ -52,7 +53,9 @@ def make_app(
             *health_pages.ROUTES,
             *check_pages.ROUTES,
             *login_pages.ROUTES,
-            *(camera_pages.ROUTES if context.local_camera else ()),
+            camera_pages.PAGE_ROUTE,
+            *(camera_pages.DATA_ROUTES if context.local_camera else ()),
+            *snapshot_pages.ROUTES,
             Mount("/static", StaticFiles(directory=DASHBOARD_FOLDER / "static")),
         ],
         exception_handlers={

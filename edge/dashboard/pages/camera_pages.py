@@ -33,8 +33,11 @@ class PostedDrawing(Drawing, frozen=True, kw_only=True):
 
 
 async def camera(request: Request) -> Response:
-    """Return the page."""
-    return page_context(request).render(request, "camera.html")
+    """Return the page, or how to turn it on."""
+    context = page_context(request)
+    if context.local_camera is None:
+        return context.render_turned_off(request, "camera")
+    return context.render(request, "camera.html")
 
 
 async def view(request: Request) -> Response:
@@ -87,8 +90,9 @@ def _local_camera(request: Request) -> LocalCamera:
     return found
 
 
-ROUTES = (
-    Route("/camera", camera),
+PAGE_ROUTE = Route("/camera", camera)
+#: The requests of the page. Without a local camera, these routes must not exist.
+DATA_ROUTES = (
     Route("/camera/view", view),
     Route("/camera/use", use),
     Route("/camera/drawing", drawing, methods=["GET", "POST"]),

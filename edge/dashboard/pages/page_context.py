@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jinja2
 from starlette.requests import HTTPConnection, Request
@@ -75,6 +75,9 @@ class PageContext:
     login_attempts: LoginAttempts
     picture_checker: WorkerClient
     local_camera: LocalCamera | None = None
+    #: The broker (`host:port`) and the first level of the topics, for the texts of empty pages.
+    broker_address: str = ""
+    topic_base: str = "maskpatrol"
     #: Removes devices from the lists; raises SQLAlchemyError.
     forget_devices: Callable[..., None] = lambda *devices: None
     templates: jinja2.Environment = field(init=False)
@@ -93,6 +96,7 @@ class PageContext:
             version=__version__, pages=pages, labels=LABELS, endings=ENDINGS,
             conditions=CONDITIONS, condition_explanations=CONDITION_EXPLANATIONS,
             format_duration=display_times.format_duration, sentence=sentence,
+            broker_address=self.broker_address, topic_base=self.topic_base,
             display_name=display_name, device_name=self.device_name, camera_name=self.camera_name,
         )  # fmt: skip
 
@@ -121,6 +125,12 @@ class PageContext:
             **values,
         )
         return HTMLResponse(text, status_code)
+
+    def render_turned_off(
+        self, request: Request, page: Literal["camera", "snapshots"]
+    ) -> HTMLResponse:
+        """Return a page that tells how to turn on `page`, with the status 404."""
+        return self.render(request, "turned_off.html", 404, page=page)
 
     def render_error(self, request: Request, status_code: int, text: str) -> HTMLResponse:
         """Return an error page with `text`."""

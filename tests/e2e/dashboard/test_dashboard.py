@@ -465,7 +465,7 @@ def test_login_and_logout_apply_to_open_pages(
 
 def test_every_control_has_an_accessible_name(page: Any, dashboard: Dashboard) -> None:
     """A screen reader needs a name for each control and a text for each picture."""
-    for path in ("/", "/history", "/health", "/check"):
+    for path in ("/", "/history", "/health", "/check", "/camera", "/camera/snapshots"):
         page.goto(dashboard.address + path)
         page.wait_for_selector("main")
         nameless = page.evaluate(
@@ -484,6 +484,7 @@ def test_pages_fit_a_phone_with_enough_contrast(
     browser: Any, tmp_path: Path, mosquitto: Mosquitto, device: Device, scheme: str
 ) -> None:
     camera = f'[camera]\npreview = true\npreview_socket = "{tmp_path}/no"\n'
+    camera += "[snapshot]\nenabled = true\n"
     dashboard = Dashboard(tmp_path, mosquitto.port, camera).start().wait_connected()
     device.end_alert(device.start_alert())
     device.start_alert()
@@ -503,6 +504,7 @@ def test_pages_fit_a_phone_with_enough_contrast(
         "/forget-silent",
         "/check",
         "/camera",
+        "/camera/snapshots",
         "/setup",
     ):
         page.goto(dashboard.address + path)

@@ -343,10 +343,22 @@ def test_demo_runs_alone_and_leaves_no_files(tmp_path: Path) -> None:
         except OSError:
             return 0
 
+    def body(path: str) -> bytes:
+        try:
+            with urllib.request.urlopen(address + path, timeout=10) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError:  # the daemon begins the clip again
+            return b""
+
     try:
         wait_until(lambda: alerts() >= 1, "an alert of the demo clip is shown")
-        with urllib.request.urlopen(address, timeout=10) as answer:
-            assert answer.status == 200
+        for path in ("/", "/camera"):
+            with urllib.request.urlopen(address + path, timeout=10) as answer:
+                assert answer.status == 200
+        wait_until(lambda: b'"picture"' in body("/camera/view"), "a picture of the camera")
+        wait_until(
+            lambda: b'src="/camera/snapshots/demo-door-' in body("/camera/snapshots"), "a snapshot"
+        )
     finally:
         demo.terminate()
     out, errors = demo.communicate(timeout=30)

@@ -44,8 +44,9 @@ def test_failed_source_is_closed_and_reopened(
         bench.show(101)
         status = bench.feed.status()
         assert (status.state, status.reason, status.reopened) == ("ok", "", 1)
-    assert [record.message for record in caplog.records[:3]] == [
+    assert [record.message for record in caplog.records[:4]] == [
         reason,
+        "opening it is tried again for up to 100 s (camera.reopen_for_s)",
         "reopening rtsp://cam/1",
         "rtsp://cam/1 delivers frames again",
     ]

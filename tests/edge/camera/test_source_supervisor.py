@@ -109,6 +109,22 @@ def test_silence_is_reported_before_the_source_is_lost() -> None:
     assert source.status.reason == "rtsp://cam/1 has delivered nothing for 5 s"
 
 
+@pytest.mark.parametrize("reopen_for_s", [100.0, 0.0])
+def test_retries_of_a_failing_source_are_announced_once(
+    caplog: pytest.LogCaptureFixture, reopen_for_s: float
+) -> None:
+    source = opened(settings=changed(reopen_for_s=reopen_for_s))
+    source.show(100)
+    source.clock.advance(5.1)
+    source.supervisor.check_silence()
+    source.clock.advance(GRACE_S)
+    source.supervisor.check_silence()
+    source.supervisor.ended(SourceError("no permission"))
+    announced = [text for text in caplog.messages if "tried again" in text]
+    expected = "opening it is tried again for up to 100 s (camera.reopen_for_s)"
+    assert announced == ([expected] if reopen_for_s else [])
+
+
 def test_recording_may_be_silent() -> None:
     source = opened(live=False)
     source.advance(1000.0)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from edge.camera.source import Frame
 from edge.classification.classifier import Scores
 from edge.common.errors import UserError
-from edge.config.settings import CameraSettings, Settings, change
+from edge.config.settings import CameraSettings, Settings, SnapshotSettings, change
 from edge.daemon.camera_file import CameraFile
 from edge.daemon.controls import Controls
 from edge.daemon.preview_server import (
@@ -29,6 +30,7 @@ from edge.daemon.preview_server import (
     make_preview,
     socket_path,
 )
+from edge.daemon.snapshot_store import SnapshotStore
 from edge.tracking.track import Reading, Track
 
 TIMEOUT_S = 20.0
@@ -38,12 +40,16 @@ def server_at(
     path: Path,
     look: Callable[[], Preview | None] = lambda: None,
     controls: Controls | None = None,
+    snapshots: SnapshotSettings | None = None,
 ) -> PreviewServer:
     """A server that saves to `camera.toml` beside its socket; the smallest face is 0.1."""
     settings = change(Settings(), detector={"min_face": 0.1})
     camera_file = CameraFile(path.with_name("camera.toml"), None)
     return PreviewServer(
-        path, look, PreviewSettings(controls or Controls(), lambda: settings, camera_file)
+        path,
+        look,
+        PreviewSettings(controls or Controls(), lambda: settings, camera_file),
+        SnapshotStore(snapshots or SnapshotSettings()),
     )
 
 
@@ -143,6 +149,28 @@ def test_invalid_drawing_is_answered_with_the_problem(tmp_path: Path, request_: 
     assert answer["problem"]
     assert not controls.reload_requested.is_set()
     assert not (tmp_path / "camera.toml").exists()
+
+
+def test_stored_snapshots_are_sent(tmp_path: Path) -> None:
+    folder, path = tmp_path / "snapshots", tmp_path / "preview.sock"
+    folder.mkdir()
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    for number, name in enumerate(("door1-1.jpg", "door1-2.jpg", "a b.jpg", "notes.txt"), 1):
+        (folder / name).write_bytes(b"picture " + name.encode())
+        os.utime(folder / name, (number, number))
+    with server_at(path, snapshots=SnapshotSettings(enabled=True, path=str(folder))):
+        answer = json.loads(ask(path, b"snapshots\n"))
+        assert answer["snapshots"] == [
+            {"name": "door1-2", "written_s": 2.0},
+            {"name": "door1-1", "written_s": 1.0},
+        ]
+        assert ask(path, b"snapshot door1-1\n") == b"{}\npicture door1-1.jpg"
+        for name in (b"door1-3", b"../secret", b"a b", b"", b"\xff"):
+            problem = json.loads(ask(path, b"snapshot " + name + b"\n"))["problem"]
+            assert problem == "this snapshot does not exist, or has expired", name
+    with server_at(path, snapshots=SnapshotSettings(enabled=False, path=str(folder))):
+        for request in (b"snapshots\n", b"snapshot door1-1\n"):
+            assert "snapshots are off" in json.loads(ask(path, request))["problem"]
 
 
 def test_endless_request_is_not_kept(tmp_path: Path) -> None:

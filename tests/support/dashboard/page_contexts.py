@@ -27,7 +27,10 @@ def page_context_in(folder: Path) -> Iterator[PageContext]:
     """A page context with its database, password and configuration in `folder`; no daemon runs."""
     engine = open_database(f"sqlite:///{folder}/history.sqlite3")
     config = folder / "door.toml"
-    config.write_text(f'[camera]\npreview = true\npreview_socket = "{folder}/preview"\n')
+    config.write_text(
+        f'[snapshot]\nenabled = true\npath = "{folder}/snapshots"\n'
+        f'[camera]\npreview = true\npreview_socket = "{folder}/preview"\n'
+    )
     settings = load_settings(config)
     password = Password(folder / "password")
     hashing = HashingThread()
@@ -43,6 +46,8 @@ def page_context_in(folder: Path) -> Iterator[PageContext]:
         LoginAttempts(hashing, attempts),
         WorkerClient(settings),
         LocalCamera(settings),
+        "broker.example:1883",
+        "maskpatrol",
     )
     yield context
     context.picture_checker.stop()

@@ -8,6 +8,7 @@ from edge.config.settings import load_settings
 from edge.daemon.camera_file import CameraFile
 from edge.daemon.controls import Controls
 from edge.daemon.preview_server import PreviewServer, PreviewSettings, socket_path
+from edge.daemon.snapshot_store import SnapshotStore
 
 
 class PreviewDaemon:
@@ -22,6 +23,7 @@ class PreviewDaemon:
             socket_path(load_settings(config).camera),
             lambda: None,
             PreviewSettings(self.controls, lambda: self.settings, self.camera_file),
+            SnapshotStore(self.settings.snapshot),
         )
 
     def reload(self, refusal: str = "") -> None:

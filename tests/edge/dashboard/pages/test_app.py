@@ -54,7 +54,30 @@ def test_unexpected_error_is_logged_and_hidden(
     assert "GET /history failed unexpectedly" in caplog.text
 
 
-def test_camera_page_exists_only_with_a_camera(context: PageContext) -> None:
+@pytest.mark.parametrize(
+    ("path", "lines"),
+    [("/camera", ["preview = true"]), ("/camera/snapshots", ["preview = true", "enabled = true"])],
+)
+def test_page_that_is_off_says_how_to_turn_it_on(
+    context: PageContext, path: str, lines: list[str]
+) -> None:
     context.local_camera = None
-    response = call_app(make_app(context, password_on_loopback=False), "GET", "/camera")
+    app = make_app(context, password_on_loopback=False)
+    response = call_app(app, "GET", path)
     assert response.status == 404
+    for line in [*lines, "restart mask-patrol mask-patrol-dashboard"]:
+        assert line in response.text
+    for request in (
+        "/camera/view",
+        "/camera/use",
+        "/camera/drawing",
+        "/camera/snapshots/door1-1.jpg",
+    ):
+        assert "Page not found." in call_app(app, "GET", request).text
+
+
+@pytest.mark.parametrize("path", ["/", "/history", "/health"])
+def test_empty_page_names_the_broker_the_topic_and_the_next_step(app: ASGIApp, path: str) -> None:
+    text = call_app(app, "GET", path).text
+    for part in ("broker.example:1883", "maskpatrol/", "Next step"):
+        assert part in text
