@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import importlib.abc
 import logging
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,24 @@ from tests.support.cli_process import leftovers_killed
 from tests.support.dashboard.dashboards import Dashboard
 from tests.support.mqtt.brokers import Mosquitto, Subscriber
 from tests.support.mqtt.certificates import Authority
+
+
+class _NoTensorFlow(importlib.abc.MetaPathFinder):
+    """Refuses TensorFlow in the processes of the tests, whichever test comes first in them.
+
+    After its import, tflite-runtime can load no model in the same process (their symbols clash),
+    so that the tests of the runtimes fail that happen to run there.
+    """
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        if fullname in ("tensorflow", "keras"):
+            raise AssertionError(
+                f"a test imports {fullname} in its own process; run the command with"
+                " tests.support.training.datasets.python instead"
+            )
+
+
+sys.meta_path.insert(0, _NoTensorFlow())
 
 # No test asserts an absolute duration, which depends on what else runs on the machine.
 settings.register_profile("without deadline", deadline=None)

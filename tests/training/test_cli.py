@@ -32,12 +32,13 @@ def test_user_error_is_one_line(
     assert message in error
 
 
-def test_place_that_cannot_be_written_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.slow
+def test_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     data = datasets.kaggle(tmp_path / "tiny", 4)
     (tmp_path / "file").touch()
     place = tmp_path / "file" / "cross"
-    assert main(["cross", "--data", str(data), "--steps", "1", "--out", str(place)]) == 1
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert last == f"cannot use {place}/tiny-0: Not a directory"
+    done = datasets.python(
+        "-m", "training", "cross", "--data", data, "--steps", "1", "--out", place
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"cannot use {place}/tiny-0: Not a directory"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge.detection.boxes import corners_of
-from edge.detection.point_grid import InputSize
+from edge.detection.point_grid import Detections, InputSize, decode_detections
 from tests.support.training.box_codes import encode
 from tests.support.training.boxed_pictures import write_jsonl
 from training.face_detector.pictures.read_pictures import read_boxed_pictures
@@ -37,15 +37,15 @@ def test_tiny_face_is_not_counted(held: ValidationPictures) -> None:
     assert held.truths[0].counted.tolist() == [True, False]
 
 
-def _model_that_finds(held: ValidationPictures, face: Any) -> Any:
+def _found(held: ValidationPictures, face: Any) -> list[Detections]:
+    """Return what a model finds whose outputs at all points inside of `face` describe it."""
     inside = ((held.grid.points > face[:2]) & (held.grid.points < face[2:])).all(axis=1)
-    codes = encode(held.grid, np.tile(face, (len(inside), 1)))[None]
-    logits = np.where(inside, 3.0, -9.0)[None].astype(np.float32)
-    return lambda _pixels, training: {"logits": logits, "codes": codes}
+    codes = encode(held.grid, np.tile(face, (len(inside), 1)))
+    return [decode_detections(held.grid, np.where(inside, 3.0, -9.0), codes, 0.1)]
 
 
-def test_figures_of_a_right_and_a_wrong_model(held: ValidationPictures) -> None:
-    right = held.figures(_model_that_finds(held, held.truths[0].faces[0]))
-    wrong = held.figures(_model_that_finds(held, corners_of([(200, 100, 60, 60)])[0]))
+def test_figures_of_right_and_wrong_boxes(held: ValidationPictures) -> None:
+    right = held.figures_of(_found(held, held.truths[0].faces[0]))
+    wrong = held.figures_of(_found(held, corners_of([(200, 100, 60, 60)])[0]))
     assert right == {"score": 1, "recall_at_1": 1, "recall_at_3": 1, "recall_at_10": 1}
     assert set(wrong.values()) == {0}
