@@ -18,12 +18,9 @@ import numpy as np
 from edge.common.errors import UserError
 from edge.detection.point_grid import STRIDES, InputSize
 from training.common.quiet_keras import load_model_file
-from training.network.model import (
-    PIXEL_OFFSET,
-    PIXEL_SCALE,
-)
 from training.network.model import convolution as _convolution
 from training.network.model import separable_convolution as _separable_convolution
+from training.network.pixel_scaling import PIXEL_OFFSET, PIXEL_SCALE
 
 #: Channels, kernel size and stride of the first layers, and channels and stride of each block at
 #: 1/8, 1/16 and 1/32 of the size.

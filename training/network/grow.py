@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.network.model import NETS, TEACHER_NET, build_model
+from training.network.model import NET_NAMES, NETS, build_model
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
@@ -29,7 +29,7 @@ def net_of(model: Any) -> str | None:
     """Return the `--net` whose weights have the shapes of those of `model`, or None."""
     shapes = [weight.shape for weight in model.weights]
     labels = model.output_shape[-1]
-    for name in (*NETS, TEACHER_NET):
+    for name in NET_NAMES:
         if [weight.shape for weight in build_model(labels, name).weights] == shapes:
             return name
     return None
@@ -37,9 +37,9 @@ def net_of(model: Any) -> str | None:
 
 def can_grow(small: str, large: str) -> bool:
     """Return whether each stage of `large` is at least as wide and as deep as that of `small`, and
-    both are networks for the Pi.
+    both are keys of `NETS`.
     """
-    if TEACHER_NET in (small, large):
+    if not {small, large} <= NETS.keys():
         return False
     (stem, blocks), (large_stem, large_blocks) = NETS[small], NETS[large]
     stages, large_stages = _stages(blocks), _stages(large_blocks)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.network.efficientnet_lite import build_efficientnet_lite
+from training.network.efficientnet_lite import SHAPES, build_efficientnet_lite
+from training.network.pixel_scaling import PIXEL_OFFSET, PIXEL_SCALE
 
 # At a door, faces in the picture of a Pi's camera are rarely wider than 96 px. An input of 192 px
 # would need four times as much computation.
 SIZE_PX = 96
-#: (pixel - 128) / 128 is exactly the meaning of a uint8 tensor with scale 1/128 and zero point 128.
-#: Therefore the conversion drops this layer, and the int8 model takes raw pixels at no cost.
-PIXEL_SCALE, PIXEL_OFFSET = 1 / 128, -1.0
 #: The names of the shipped classifiers in models/, by their number of labels.
 MODEL_NAMES = {2: "mask", 3: "mask3"}
-#: A network for the option `--teacher`, with 18 times as many parameters as `medium`.
-TEACHER_NET = "efficientnet-lite0"
 MOMENTUM = 0.98  # for batch normalisation, whose statistics cover about the last 50 steps
 
 
@@ -23,15 +19,15 @@ def build_model(labels: int, net: str = "small") -> Any:
     """Return a Keras model: (n, 96, 96, 3) RGB pixels 0 to 255 ──► (n, labels) probabilities,
     float32.
 
-    `net` is a key of `NETS`, or `TEACHER_NET`.
+    `net` is one of `NET_NAMES`.
 
-    The first layers are plain convolutions, which are faster than separable ones while the picture
-    is large and the channels are few, on a Pi and in training. Separable convolutions with residual
-    connections follow. Every operator has an int8 kernel in TFLite, and conversion folds the batch
-    normalisations into the convolutions.
+    In the networks of `NETS` the first layers are plain convolutions, which are faster than
+    separable ones while the picture is large and the channels are few, on a Pi and in training.
+    Separable convolutions with residual connections follow. Every operator has an int8 kernel in
+    TFLite, and conversion folds the batch normalisations into the convolutions.
     """
-    if net == TEACHER_NET:
-        return build_efficientnet_lite(labels, SIZE_PX)
+    if net in SHAPES:
+        return build_efficientnet_lite(labels, SIZE_PX, net)
     import keras
 
     layers = keras.layers
@@ -64,6 +60,7 @@ NETS: dict[str, tuple[Stem, Blocks]] = {
         (*(((80, 1),) * 4), (160, 2), *(((160, 1),) * 3), (208, 1)),
     ),
 }
+NET_NAMES = (*NETS, *SHAPES)
 
 
 def convolution(
