@@ -9,7 +9,7 @@ from pathlib import Path
 
 from convert.classifier.parity import GATE
 from convert.network.ranges import ranges_path
-from convert.network.variants import INT8, SHIPPED_DETECTORS, VARIANTS
+from convert.network.variants import SHIPPED, VARIANTS
 from edge.common.errors import UserError
 from edge.common.file_access import write_problem
 
@@ -83,8 +83,7 @@ def _convert(options: argparse.Namespace) -> None:
     from training.network.model_report import report_path
 
     is_detector = is_detector_report(report_path(options.model))
-    shipped = SHIPPED_DETECTORS if is_detector else (INT8,)
-    wanted = {*(VARIANTS if ALL in options.variants else options.variants), *shipped}
+    wanted = {*(VARIANTS if ALL in options.variants else options.variants), *SHIPPED}
     job = Job(
         model=options.model,
         out=options.out or options.model.with_suffix(".tflite"),

@@ -12,11 +12,10 @@ from convert.network.from_keras import PIXEL_SCALE, PIXEL_ZERO_POINT
 from convert.network.quantise import dynamic, float16, int8
 from convert.network.uint8_input import with_uint8_input
 
-#: The variant that is always made, and that Mask Patrol ships.
 INT8 = "int8"
-#: The variants of a face detector that are always made: where tflite-runtime has no fast kernels
-#: for int8, the daemon uses float16 (`edge.detection.load_detector`).
-SHIPPED_DETECTORS = (INT8, "float16")
+#: The variants that are always made, and that Mask Patrol ships: where tflite-runtime has no fast
+#: kernels for int8, the daemon uses float16 (`edge.inference.shipped_variant`).
+SHIPPED = (INT8, "float16")
 
 
 @dataclass(frozen=True)

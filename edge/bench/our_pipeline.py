@@ -11,7 +11,6 @@ from edge.camera.frame_rate_limit import FrameRateLimit
 from edge.camera.source import Frame
 from edge.classification.classifier import load_classifier
 from edge.common.clock import UtcClock
-from edge.common.paths import shipped_model, user_path
 from edge.config.settings import Settings, change
 from edge.detection.load_detector import load_detector
 from edge.events.alert_machine import Event
@@ -31,8 +30,7 @@ class Ours:
         self._settings = settings
         self._classifier = load_classifier(settings.classifier)
         self.runtime = self._classifier.runtime
-        model = settings.classifier.model
-        self.model_bytes = (user_path(model) if model else shipped_model()).stat().st_size
+        self.model_bytes = self._classifier.path.stat().st_size
         size = self._classifier.card.input
         self._classifier.classify_crop(np.zeros((size.height, size.width, 3), np.uint8))
         self.begin(StageCosts())

@@ -16,14 +16,22 @@ from edge.common.paths import shipped_model, user_path
 from edge.config.settings import ClassifierSettings, EventSettings
 from edge.inference.model_file import digest, read_model
 from edge.inference.network import Network, require_model_trial
+from edge.inference.shipped_variant import shipped_variant
 
 CHANNELS = 3
 
 
 def load_classifier(settings: ClassifierSettings) -> Classifier:
-    """Load the configured model, or else the shipped one; raises UserError like `Classifier`."""
-    path = user_path(settings.model) if settings.model else shipped_model()
-    return Classifier(path, settings.threads)
+    """Load the configured model, or else the fastest variant of the shipped one.
+
+    Raises UserError like `Classifier`.
+    """
+    if settings.model:
+        return Classifier(user_path(settings.model), settings.threads)
+    found = Classifier(shipped_model(), settings.threads)
+    if variant := shipped_variant(found.runtime):
+        return Classifier(shipped_model(variant), settings.threads)
+    return found
 
 
 def alert_threshold(settings: EventSettings, card: Card) -> float:
@@ -78,6 +86,7 @@ class Classifier:
         Raises UserError if the file is damaged or cannot be read or loaded, if its card is missing
         or invalid, or if its tensors do not match the card.
         """
+        self.path = path
         model = read_model(path, "model", "classifier.model")
         self.card: Card = read_card(model, path)
         self.digest = digest(model)

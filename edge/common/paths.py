@@ -87,15 +87,18 @@ def demo_clip() -> Path:
     return PACKAGE / "assets" / "demo.mp4"
 
 
-def shipped_model() -> Path:
-    """Return the path of the classifier's model that is used if none is configured."""
-    return PACKAGE.parent / "models" / "mask.tflite"
+def shipped_model(variant: str = "") -> Path:
+    """Return the path of the classifier's model that is used if none is configured.
+
+    `variant` is the suffix of `edge.inference.shipped_variant`.
+    """
+    return PACKAGE.parent / "models" / f"mask{variant}.tflite"
 
 
 def shipped_detector(variant: str = "") -> Path:
     """Return the path of the face detector's network that is used if none is configured.
 
-    `variant` is that of the file: empty for int8, or `-float16`.
+    `variant` is the suffix of `edge.inference.shipped_variant`.
     """
     return PACKAGE.parent / "models" / f"face{variant}.tflite"
 

@@ -19,8 +19,11 @@ from edge.common.errors import UserError
 from edge.common.paths import shipped_model
 from edge.config.settings import ClassifierSettings, DetectorSettings, EventSettings
 from edge.detection.haar_detector import HaarDetector
+from edge.inference import interpreter
+from edge.inference.shipped_variant import shipped_variant
 from tests.support.footage.demo_frames import demo_frame
 from tests.support.models.mutations import without_digest
+from tests.support.runtimes import INSTALLED_RUNTIMES
 
 BARE_AT_S, MASKED_AT_S = (4.0, 5.0, 20.0), (12.5, 13.5, 24.0)
 MASK3 = shipped_model().with_name("mask3.tflite")
@@ -74,9 +77,22 @@ def test_label_has_the_highest_score() -> None:
 
 
 def test_configured_model_is_loaded() -> None:
-    assert load_classifier(ClassifierSettings()).digest == Classifier(shipped_model()).digest
     three = load_classifier(ClassifierSettings(model=str(MASK3)))
     assert three.card.labels == ["mask", "no_mask", "incorrect_mask"]
+
+
+@pytest.mark.parametrize("runtime", INSTALLED_RUNTIMES)
+def test_variant_of_the_shipped_model_is_that_of_the_runtime(
+    runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crop = np.full((96, 96, 3), 120, np.uint8)
+    only = tuple(each for each in interpreter.RUNTIMES if each[0] == runtime)
+    monkeypatch.setattr(interpreter, "RUNTIMES", only)
+    found, int8 = load_classifier(ClassifierSettings()), Classifier(shipped_model())
+    assert (found.runtime, found.path) == (runtime, shipped_model(shipped_variant(runtime)))
+    assert found.card.alert == int8.card.alert
+    scores = int8.classify_crop(crop).by_label
+    assert found.classify_crop(crop).by_label == pytest.approx(scores, abs=0.05)
 
 
 def test_missing_model_is_refused(tmp_path: Path) -> None:

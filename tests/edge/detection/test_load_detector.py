@@ -13,8 +13,9 @@ from edge.config.settings import DetectorSettings
 from edge.detection import face_network
 from edge.detection.haar_detector import HaarDetector
 from edge.detection.learned_detector import LearnedDetector
-from edge.detection.load_detector import _shipped, load_detector
+from edge.detection.load_detector import load_detector
 from edge.inference import interpreter
+from edge.inference.shipped_variant import shipped_variant
 from tests.support.models.mutations import without_digest
 from tests.support.models.tiny_yunet import tiny_yunet
 from tests.support.runtimes import INSTALLED_RUNTIMES
@@ -39,15 +40,15 @@ def test_network_finds_and_cascade_follows_by_default() -> None:
     assert isinstance(found.follower, HaarDetector)
 
 
-def test_float16_is_used_where_int8_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    for runtime in INSTALLED_RUNTIMES:
-        only = tuple(each for each in interpreter.RUNTIMES if each[0] == runtime)
-        with monkeypatch.context() as patch:
-            patch.setattr(interpreter, "RUNTIMES", only)
-            slow = _shipped(DetectorSettings(), "x86_64"), _shipped(DetectorSettings(), "aarch64")
-        wanted = ["float16" if runtime == "tflite-runtime" else "int8", "int8"]
-        assert [each.card.quantisation.split()[0].strip(":") for each in slow] == wanted
-        assert {each.runtime for each in slow} == {runtime}
+@pytest.mark.parametrize("runtime", INSTALLED_RUNTIMES)
+def test_variant_is_that_of_the_runtime(runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    only = tuple(each for each in interpreter.RUNTIMES if each[0] == runtime)
+    monkeypatch.setattr(interpreter, "RUNTIMES", only)
+    finder = load_detector(DetectorSettings()).finder
+    assert isinstance(finder, LearnedDetector)
+    assert finder.runtime == runtime
+    wanted = "float16" if shipped_variant(runtime) else "int8:"
+    assert finder.card.quantisation.split()[0] == wanted
 
 
 def test_configured_file_is_used(tmp_path: Path) -> None:
