@@ -31,7 +31,6 @@ from training.data.command_options import (
 )
 from training.data.datasets import (
     LABELS,
-    DataSet,
     check_classes,
     check_distinct,
     read_datasets,
@@ -41,7 +40,8 @@ from training.fit.left_out import run_left_out
 from training.fit.prepare import CropSet, prepare_beside, read_crops, read_held_out
 from training.fit.run_paths import RunPaths
 from training.fit.training_loop import predict, train
-from training.network.model import NETS
+from training.fit.training_run import check_start, load_start
+from training.network.model import NET_NAMES
 
 STEPS = 1000  # the same number for small and large data sets
 FALSE_ALARMS = 0.02
@@ -83,15 +83,24 @@ def add_cross_options(parser: argparse.ArgumentParser) -> None:
     add_classes_option(parser, 2)
     parser.add_argument(
         "--left-out",
-        action="store_true",
-        help="train without each data set in turn, on all others, and test on it; without this"
-        " option, train on each data set alone, and test on all",
+        nargs="*",
+        metavar="NAME",
+        help="train without each data set in turn, or only without those that are named, on all"
+        " others, and test on it; without this option, train on each data set alone, and test on"
+        " all",
     )
     parser.add_argument(
         "--net",
-        choices=sorted(NETS),
+        choices=NET_NAMES,
         default=TrainConfig().net,
         help="architecture of the networks, as in train (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="weights that each network starts from, as in train; with models that were trained on"
+        " the data set that is left out, its figures are too good (default: random weights)",
     )
     parser.add_argument(
         "--steps",
@@ -118,13 +127,14 @@ def add_cross_options(parser: argparse.ArgumentParser) -> None:
 def run_cross(options: argparse.Namespace) -> int:
     """Train and test the networks, print a Markdown table, and write the results."""
     check_distinct(options.data)
-    if options.left_out:
+    if options.left_out is not None:
         return run_left_out(options)
     labels = LABELS[options.classes]
     datasets = read_datasets(options.data, labels)
     base_config = TrainConfig(
         limit=options.limit, seed=options.seed, classes=options.classes, net=options.net
     )
+    check_start(options.start, base_config)
     for data in datasets:
         check_classes([data], Split.TRAIN, labels)
         check_classes([data], Split.TEST, labels)
@@ -143,7 +153,8 @@ def run_cross(options: argparse.Namespace) -> int:
             prepared = prepare_beside([data], own, config, labels)
             epochs = math.ceil(options.steps / prepared.training.steps(config.batch))
             config = dataclasses.replace(config, epochs=epochs, patience=epochs)
-            network = _train_on(data, prepared, config, options.out / f"{data.name}-{share:g}")
+            place = options.out / f"{data.name}-{share:g}"
+            network = _train_on(prepared, config, place, options.start)
             on = {name: _test(network, crops, labels) for name, crops in test_crops.items()}
             rows.append(SourceResult(data.name, style, on))
     options.out.mkdir(parents=True, exist_ok=True)
@@ -153,12 +164,13 @@ def run_cross(options: argparse.Namespace) -> int:
     return 0
 
 
-def _train_on(data: DataSet, prepared: Any, config: TrainConfig, path: Path) -> Any:
+def _train_on(prepared: Any, config: TrainConfig, path: Path, start_path: Path | None) -> Any:
     labels = LABELS[config.classes]
     from training.common.quiet_keras import load_model_file
 
     paths = RunPaths(path.with_name(f"{path.name.replace('/', '-')}.keras"), path)
-    train(prepared, config, labels, paths, resume=paths.state.exists())
+    start = load_start(start_path, config, labels)
+    train(prepared, config, labels, paths, resume=paths.state.exists(), start=start)
     return load_model_file(paths.model)
 
 

@@ -30,6 +30,7 @@ from training.fit.prepare import HeldOut, prepare_beside, read_crops, read_held_
 from training.fit.run_paths import RunPaths
 from training.fit.score_calibration import calibrate
 from training.fit.training_loop import train
+from training.fit.training_run import check_start, load_start
 from training.network.model import MODEL_NAMES
 
 RESULTS_NAME = "left-out.json"
@@ -44,7 +45,9 @@ def run_left_out(options: argparse.Namespace) -> int:
     config = TrainConfig(
         limit=options.limit, seed=options.seed, classes=options.classes, net=options.net
     )
-    for data in datasets:  # all checks come before the first training
+    check_start(options.start, config)
+    left_out = _chosen(options.left_out, datasets)
+    for data in left_out:  # all checks come before the first training
         _check(data, datasets, labels)
     results = LeftOutResults(
         labels=list(labels),
@@ -55,7 +58,7 @@ def run_left_out(options: argparse.Namespace) -> int:
                 _evaluate_without(data, datasets, config, options).evaluation,
                 [each.name for each in datasets if each is not data],
             )
-            for data in datasets
+            for data in left_out
         ],
     )
     write_struct(options.out / RESULTS_NAME, results)
@@ -64,6 +67,17 @@ def run_left_out(options: argparse.Namespace) -> int:
     write_left_out_plot(options.out / "left-out.png", results)
     sys.stdout.write(section)
     return 0
+
+
+def _chosen(names: list[str], datasets: list[DataSet]) -> list[DataSet]:
+    """Return the data sets with these `names`, or all without names; raises UsageError."""
+    known = [data.name for data in datasets]
+    if unknown := [name for name in names if name not in known]:
+        raise UsageError(
+            f"--left-out: there is no data set {', '.join(unknown)}; the data sets are"
+            f" {', '.join(known)}"
+        )
+    return [data for data in datasets if not names or data.name in names]
 
 
 def _check(left_out: DataSet, datasets: list[DataSet], labels: tuple[str, ...]) -> None:
@@ -92,7 +106,8 @@ def _evaluate_without(
     epochs = math.ceil(options.steps / prepared.training.steps(config.batch))
     config = dataclasses.replace(config, epochs=epochs, patience=epochs)
     paths = RunPaths(folder / f"{MODEL_NAMES[config.classes]}.keras", folder)
-    train(prepared, config, labels, paths, resume=paths.state.exists())
+    start = load_start(options.start, config, labels)
+    train(prepared, config, labels, paths, resume=paths.state.exists(), start=start)
     model, threshold = _calibrated(paths, held_out, labels)
     scorer = dataclasses.replace(load_scorer(model, None), threshold=threshold)
     task = _task(left_out, labels)

@@ -47,7 +47,7 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
     """Train as `options` and `config` specify, and write the model and its report."""
     task = task_of_environment()
     labels = LABELS[config.classes]
-    _check_start(options.start, config)
+    check_start(options.start, config)
     licences = _parse_licences(options.licence)
     datasets = _read_data_sets(options, labels)
     if options.no_face is not None:
@@ -107,7 +107,7 @@ def _read_data_sets(options: argparse.Namespace, labels: tuple[str, ...]) -> lis
     return [apply_corrections(data, corrections, labels) for data in datasets]
 
 
-def _check_start(path: Path | None, config: TrainConfig) -> None:
+def check_start(path: Path | None, config: TrainConfig) -> None:
     """Raise UsageError if a network that needs weights has none, or another gets its weights."""
     if path is None and config.net in SHAPES:
         raise UsageError(

@@ -41,9 +41,19 @@ def test_each_data_set_is_left_out_in_turn(tmp_path: Path) -> None:
     report = (out / "without-scenes" / "report" / "report.md").read_text()
     assert "by colour (the same faces with their colours changed)" in report
     assert "by framing (the same boxed faces with another box of the detector)" in report
+    rows = done.stdout.splitlines()
+    command = [*command[:4], "scenes", *command[4:]]
     again = datasets.python(*command, compiled=False)
-    assert (again.returncode, again.stdout) == (0, done.stdout)
+    assert (again.returncode, again.stdout.splitlines()) == (
+        0,
+        [row for row in rows if not row.startswith("| others")],
+    )
     assert "epoch 1/1" not in again.stderr, "trained networks must not be trained again"
+    start, elsewhere = out / "without-others" / "mask3.keras", tmp_path / "elsewhere"
+    command[-1] = elsewhere
+    other = datasets.python(*command, "--start", start, compiled=False)
+    assert other.returncode == 0, other.stderr
+    assert (elsewhere / "left-out.json").read_bytes() != (out / "left-out.json").read_bytes()
 
 
 def test_label_that_only_one_data_set_has_is_named_before_the_training(tmp_path: Path) -> None:
@@ -56,6 +66,25 @@ def test_label_that_only_one_data_set_has_is_named_before_the_training(tmp_path:
     line = error_line(done, code=2)
     assert "has no picture of incorrect_mask" in line
     assert str(crops) in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_unknown_data_set_cannot_be_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = [str(datasets.kaggle(tmp_path / name, 2)) for name in ("first", "second")]
+    command = ["cross", "--data", *data, "--out", str(tmp_path / "out"), "--left-out", "third"]
+    assert main(command) == 2
+    assert "no data set third; the data sets are first, second" in capsys.readouterr().err
+
+
+def test_start_is_checked_before_the_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = [str(datasets.kaggle(tmp_path / name, 2)) for name in ("first", "second")]
+    command = ["cross", "--left-out", "--data", *data, "--out", str(tmp_path / "out")]
+    assert main([*command, "--start", "weights.pth"]) == 2
+    assert "a .pth file can only start a model of --net" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
