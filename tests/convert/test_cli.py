@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from convert.cli import main
+from tests.support.training.datasets import python
 
 pytestmark = pytest.mark.slow
 
@@ -27,10 +28,9 @@ def test_error_becomes_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[st
     )
 
 
-def test_place_that_cannot_be_written_becomes_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_place_that_cannot_be_written_becomes_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     out = tmp_path / "file" / "m.tflite"
-    assert main(["--model", "models/mask.keras", "--out", str(out)]) == 1
-    assert capsys.readouterr().err.splitlines()[-1] == f"cannot use {out.parent}: File exists"
+    done = python("-m", "convert", "--model", "models/mask.keras", "--out", out)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"cannot use {out.parent}: File exists"

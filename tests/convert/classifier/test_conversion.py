@@ -44,8 +44,10 @@ def test_conversion_without_pictures_gives_the_shipped_bytes(tmp_path: Path) -> 
     out = tmp_path / "again.tflite"
     done = python("-m", "convert", "--model", MODELS / "mask.keras", "--out", out)
     assert done.returncode == 0, done.stderr
-    assert out.read_bytes() == (MODELS / "mask.tflite").read_bytes()
-    assert [path.name for path in tmp_path.iterdir()] == ["again.tflite"]
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "again.tflite": (MODELS / "mask.tflite").read_bytes(),
+        "again-float16.tflite": (MODELS / "mask-float16.tflite").read_bytes(),
+    }
 
 
 def test_bad_conversion_prevents_all_writing(model: Path, tmp_path: Path) -> None:
@@ -112,12 +114,17 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> ThreeClassModel:
 
 
 def test_output_file_is_named_after_the_model(three: ThreeClassModel) -> None:
-    assert [row["path"] for row in three.output["rows"]] == [str(three.tflite)] * len(
-        three.output["rows"]
-    )
+    assert {row["path"] for row in three.output["rows"]} == {
+        str(three.tflite),
+        str(three.tflite.with_name("three-float16.tflite")),
+    }
     assert three.card().labels == LABELS
     beside = sorted(path.name for path in three.keras.parent.iterdir())
-    assert beside == ["faces", "three.json", "three.keras", "three.ranges.json", "three.tflite"]
+    assert beside == [
+        "faces",
+        "three-float16.tflite",
+        *(f"three.{ending}" for ending in ("json", "keras", "ranges.json", "tflite")),
+    ]
 
 
 def test_card_has_the_figures_of_evaluate(
