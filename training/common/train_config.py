@@ -32,6 +32,8 @@ class TrainConfig:
     # How often each face of a data set is drawn per epoch, by the data set's name. The default is
     # annotated_draws for boxed faces and 1 for others.
     draws: dict[str, float] = field(default_factory=dict)
+    # How many times as often faces of dark skin are drawn: they are rare in all data sets.
+    dark_draws: float = 1.0
     # The `style` of `training.augmentation.augment.augment`; 0 trains without these changes, for
     # comparison.
     style: float = 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from edge.inference.interpreter import RUNTIMES
@@ -192,10 +193,10 @@ def positive_int(text: str) -> int:
 
 
 def positive_float(text: str) -> float:
-    """Parse a number above 0."""
+    """Parse a finite number above 0."""
     number = float(text)
-    if not number > 0:
-        raise argparse.ArgumentTypeError(f"{number:g} is not more than 0")
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{number:g} is not a finite number above 0")
     return number
 
 

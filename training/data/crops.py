@@ -166,6 +166,11 @@ def evaluation_crop(sample: Sample, image: Pixels) -> Pixels | None:
     return resize_crop(image, size) if box is None else crop_face(image, box, MARGIN, size)
 
 
+def evaluation_view(face: Face) -> Pixels:
+    """Return the crop of a face to train on without augmentation, (96, 96, 3) uint8."""
+    return crop_face(face.image, face.box_px, MARGIN, (SIZE_PX, SIZE_PX))
+
+
 def detector_box(sample: Sample) -> Box | None:
     """Return the detector's box of the face: x, y, width, height in pixels of the picture.
 

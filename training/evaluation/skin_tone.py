@@ -12,10 +12,11 @@ from training.augmentation.occlusion import EYES, MIDDLE, NOSE
 
 #: Bands of the individual typology angle, in degrees. Each band joins two of the six usual ones
 #: (Chardon and others, "Skin colour typology and suntanning pathways", 1991).
+DARK_BELOW, LIGHT_ABOVE = 10.0, 41.0
 SKIN_TONES = (
-    ("skin tone light (angle over 41)", 41.0, 90.1),
-    ("skin tone medium (10 to 41)", 10.0, 41.0),
-    ("skin tone dark (under 10)", -90.0, 10.0),
+    ("skin tone light (angle over 41)", LIGHT_ABOVE, 90.1),
+    ("skin tone medium (10 to 41)", DARK_BELOW, LIGHT_ABOVE),
+    ("skin tone dark (under 10)", -90.0, DARK_BELOW),
 )
 #: A crop is grey if the colours of its pixels differ from grey by less than this on average, of
 #: 255: JPEG compression and scaling of a grey picture leave less.
@@ -38,3 +39,8 @@ def is_grey(crop: Pixels) -> bool:
     """Return whether `crop`, (h, w, 3) uint8 RGB, has no colour."""
     wide = crop.astype(np.int16)
     return float((wide.max(axis=2) - wide.min(axis=2)).mean()) < MAX_GREY_CHROMA
+
+
+def looks_dark(crop: Pixels) -> bool:
+    """Return whether `crop`, (96, 96, 3) uint8 RGB, has colours and skin of the dark band."""
+    return not is_grey(crop) and skin_angle(crop) < DARK_BELOW

@@ -17,12 +17,20 @@ from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from training.augmentation.synthetic_masks import wearing_styles_for
 from training.common.train_config import TrainConfig
-from training.data.crops import Face, decode_samples, evaluation_crop, is_evaluated, training_face
+from training.data.crops import (
+    Face,
+    decode_samples,
+    evaluation_crop,
+    evaluation_view,
+    is_evaluated,
+    training_face,
+)
 from training.data.datasets import DataSet, check_classes
 from training.data.duplicates import Fingerprint, has_near_duplicate, sample_fingerprints
 from training.data.label_balance import warn_about_rare_labels
 from training.data.progress import sample_progress, subsample
 from training.data.splits import Split
+from training.evaluation.skin_tone import looks_dark
 from training.fit.batches import MaskTransfer, TrainingSet
 from training.fit.negative_crops import (
     NegativeSampler,
@@ -278,6 +286,8 @@ def _training_set(
         rarity = len(faces) / len(counts) / counts[face.label]
         weights.append(min(MAX_WEIGHT, rarity**config.balance))
         draws.append(config.draws.get(name, config.annotated_draws if face.annotated else 1.0))
+        if config.dark_draws != 1 and looks_dark(evaluation_view(face)):
+            draws[-1] *= config.dark_draws
     return TrainingSet(
         faces + empty,
         np.array(targets + [_no_alert(config, labels)] * len(empty), np.float32).reshape(

@@ -15,6 +15,7 @@ from training.data.command_options import (
     add_no_face_option,
     add_run_options,
     add_schedule_options,
+    positive_float,
     share,
 )
 from training.network.model import NET_NAMES
@@ -93,6 +94,14 @@ def _add_sampling_options(parser: argparse.ArgumentParser, defaults: TrainConfig
         f" (default: {defaults.annotated_draws:g} for boxed faces, 1 for other faces)",
     )
     parser.add_argument(
+        "--dark-draws",
+        type=positive_float,
+        default=defaults.dark_draws,
+        metavar="NUMBER",
+        help="how many times as often the faces are drawn whose skin looks dark, that is, whose"
+        " individual typology angle is below 10 degrees (default: %(default)g)",
+    )
+    parser.add_argument(
         "--balance",
         type=share,
         default=defaults.balance,
@@ -129,6 +138,7 @@ def run_train(options: argparse.Namespace) -> int:
         classes=options.classes,
         net=options.net,
         draws=_parse_draws(options.draws),
+        dark_draws=options.dark_draws,
         learning_rate=options.learning_rate,
         put_on=options.put_on,
         balance=options.balance,

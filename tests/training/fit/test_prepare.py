@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge.common.errors import UserError
@@ -100,3 +101,19 @@ def test_rare_label_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     (root / "Validation/WithMask/0.png").write_bytes(b"")
     with pytest.raises(UserError):
         prepared(root)
+
+
+def test_faces_of_dark_skin_are_drawn_more_often(tmp_path: Path) -> None:
+    root = datasets.kaggle(tmp_path / "tiny", 2)
+    shutil.rmtree(root / "Train")
+    rng = np.random.default_rng(1)
+    for name, colour in (("light", (230, 190, 160)), ("dark", (90, 60, 45)), ("grey", (50,) * 3)):
+        for folder in ("WithMask", "WithoutMask"):
+            size_px = int(rng.integers(60, 90))
+            picture = np.full((size_px, size_px, 3), colour, np.uint8)
+            datasets.save(root / "Train" / folder / f"{name}.png", picture)
+    found = prepared(root, config=TrainConfig(dark_draws=2.5)).training
+    tones = {(230, 190, 160): 1.0, (90, 60, 45): 2.5, (50, 50, 50): 1.0}
+    wanted = [tones[tuple(int(v) for v in face.image[0, 0])] for face in found.faces]
+    assert len(wanted) == 6
+    assert found.draws.tolist() == wanted
