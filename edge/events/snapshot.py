@@ -24,6 +24,7 @@ from edge.camera.source import Frame
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from edge.common.paths import state_directory, user_path
+from edge.common.regular_file import read_regular_file
 from edge.config.settings import SnapshotSettings
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ BLURRED_WIDTH_PX = 24
 #: Share of the box of a face that is added on each side, to include chin and forehead.
 MARGIN = 0.15
 JPEG_QUALITY = 80
+#: No snapshot is larger: it is at most as wide as the widest frame, and mostly blurred.
+MAX_BYTES = 3 * 1024 * 1024
 SUFFIX, UNFINISHED = ".jpg", ".unfinished"
 DAY_S = 86_400.0
 #: A file that is still unfinished after this time was abandoned.
@@ -97,15 +100,16 @@ class Snapshots:
 
     def read(self, name: str) -> bytes:
         """Return the JPEG that is stored as `name`; raises UserError if there is none."""
-        path = self.folder / (name + SUFFIX)
         try:
             if not NAME.fullmatch(name):
                 raise FileNotFoundError
-            return path.read_bytes()
+            # The configured folder may be on a medium on which other accounts can write.
+            path = self.folder.resolve() / (name + SUFFIX)
+            return read_regular_file(path, MAX_BYTES)
         except FileNotFoundError:
             raise UserError("this snapshot does not exist, or has expired") from None
         except OSError as error:
-            raise UserError(f"cannot read the snapshot {path}: {error.strerror}") from None
+            raise UserError(f"cannot read the snapshot {name}: {error.strerror}") from None
 
     def delete_expired(self, newest: Path | None = None) -> None:
         """Delete snapshots that exceed the configured age or number, and abandoned files.

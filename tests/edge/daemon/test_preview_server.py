@@ -165,6 +165,10 @@ def test_stored_snapshots_are_sent(tmp_path: Path) -> None:
             {"name": "door1-1", "written_s": 1.0},
         ]
         assert ask(path, b"snapshot door1-1\n") == b"{}\npicture door1-1.jpg"
+        (folder / "link.jpg").symlink_to(tmp_path / "secret.jpg")
+        os.mkfifo(folder / "fifo.jpg")
+        for name in (b"link", b"fifo"):
+            assert "cannot read the snapshot" in ask(path, b"snapshot " + name + b"\n").decode()
         for name in (b"door1-3", b"../secret", b"a b", b"", b"\xff"):
             problem = json.loads(ask(path, b"snapshot " + name + b"\n"))["problem"]
             assert problem == "this snapshot does not exist, or has expired", name
