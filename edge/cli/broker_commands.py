@@ -52,8 +52,8 @@ def add_broker(commands: Commands) -> None:
 
 
 def _setup(_options: argparse.Namespace) -> int:
+    from edge.common.machine_names import MachineNames
     from edge.service.local_broker.certificates import fingerprint, read_certificate
-    from edge.service.local_broker.machine_names import MachineNames
     from edge.service.local_broker.mosquitto_service import MosquittoService
     from edge.service.local_broker.places import GROUP, PORT
     from edge.service.local_broker.root_file import group_number
@@ -72,10 +72,10 @@ def _setup(_options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
+    from edge.common.machine_names import MachineNames
     from edge.config.settings import load_settings
     from edge.service.local_broker.certificates import fingerprint, read_certificate
     from edge.service.local_broker.instructions import NewAccount
-    from edge.service.local_broker.machine_names import MachineNames
     from edge.service.local_broker.setup import new_password
 
     name, password = options.name, new_password()

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from edge.common.clock import clock_is_synchronised
 from edge.common.errors import UsageError, UserError
 from edge.common.file_access import access_problem
+from edge.common.machine_names import MachineNames
 from edge.common.paths import make_private, state_directory, user_path
 from edge.common.signals import signal_handlers
 from edge.config.settings import DashboardSettings, Settings
@@ -31,6 +32,7 @@ from edge.dashboard.access.known_browsers import KnownBrowsers
 from edge.dashboard.access.login_attempts import LoginAttempts
 from edge.dashboard.access.login_sessions import LoginSessions
 from edge.dashboard.access.password import Password
+from edge.dashboard.addresses import introduction, is_loopback
 from edge.dashboard.broker_account import dashboard_broker
 from edge.dashboard.history.database import open_database
 from edge.dashboard.history.queries import HistoryQueries
@@ -83,7 +85,7 @@ def dashboard(settings: Settings) -> int:
         notifier = Notifier()
         try:
             services.start()
-            _announce(wanted, listener, services.context.password, bool(certificate))
+            _announce(wanted, listener, services.context.password)
             listener.listen()  # Connections are refused before this call.
             notifier.ready()
             server.run(sockets=[listener])
@@ -316,27 +318,15 @@ def _bind(wanted: DashboardSettings, limits: ConnectionLimits) -> Iterator[socke
         yield listener
 
 
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")
-
-
-def _announce(
-    wanted: DashboardSettings, listener: socket.socket, password: Password, encrypted: bool
-) -> None:
+def _announce(wanted: DashboardSettings, listener: socket.socket, password: Password) -> None:
     """Print the address and, while no password is set, the code for setting it."""
-    port = listener.getsockname()[1]
-    host = wanted.host if wanted.host not in ("0.0.0.0", "::") else socket.gethostname()
-    host = f"[{host}]" if ":" in host else host
-    address = f"{'https' if encrypted else 'http'}://{host}:{port}"
-    sys.stdout.write(f"Dashboard: {address}\n")
-    needs_password = wanted.password_on_loopback or not _is_loopback(wanted.host)
-    if needs_password and not password.is_set:
-        sys.stdout.write(
-            f"No password is set yet: open {address}/setup and enter the code"
-            f" {password.setup_code}\n"
-        )
+    needs_password = wanted.password_on_loopback or not is_loopback(wanted.host)
+    code = password.setup_code if needs_password and not password.is_set else ""
+    machine = MachineNames.of_this_machine()
+    lines = introduction(wanted, listener.getsockname()[1], machine, code)
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
-    if not encrypted and not wanted.proxies and not _is_loopback(wanted.host):
+    if not wanted.cert_file and not wanted.proxies and not is_loopback(wanted.host):
         log.warning(
             "passwords are sent over the network unencrypted: set dashboard.cert_file, or use a"
             " proxy with TLS in front of the dashboard"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge.common.machine_names import MachineNames
 from edge.config.settings import MqttSettings
 from edge.service.local_broker.accounts import EXAMPLE_BASE, EXAMPLE_PREFIX, NO_DEVICES
-from edge.service.local_broker.machine_names import MachineNames
 from edge.service.local_broker.places import PORT
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.common.errors import UsageError, UserError
+from edge.common.machine_names import MachineNames
 from edge.common.paths import PACKAGE
 from edge.common.text_files import read_text
 from edge.config.settings import Settings, load_settings
@@ -24,7 +25,6 @@ from edge.service.local_broker.certificates import (
     new_certificate,
     read_certificate,
 )
-from edge.service.local_broker.machine_names import MachineNames
 from edge.service.local_broker.mosquitto_service import MosquittoService
 from edge.service.local_broker.places import OWN_HOST, PORT, Places
 from edge.service.local_broker.root_file import make_folder, write_file

@@ -7,11 +7,11 @@ import signal
 import subprocess
 from pathlib import Path
 
+from edge.common.machine_names import MachineNames
 from edge.config.settings import MqttSettings
 from edge.mqtt.broker import Broker
 from edge.mqtt.tls import Tls
 from edge.service.local_broker.accounts import Accounts
-from edge.service.local_broker.machine_names import MachineNames
 from edge.service.local_broker.mosquitto_service import MosquittoService
 from edge.service.local_broker.places import PORT, Places
 from edge.service.local_broker.setup import BrokerSetup

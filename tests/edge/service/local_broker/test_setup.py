@@ -13,13 +13,13 @@ import paho.mqtt.client as paho
 import pytest
 
 from edge.common.errors import UsageError, UserError
+from edge.common.machine_names import MachineNames
 from edge.config.settings import load_settings
 from edge.mqtt.payloads import Topics
 from edge.mqtt.publisher import Publisher
 from edge.outbox.outbox import Outbox
 from edge.service.local_broker import accounts as broker_accounts
 from edge.service.local_broker import setup as broker_setup
-from edge.service.local_broker.machine_names import MachineNames
 from edge.service.local_broker.mosquitto_service import MosquittoService
 from edge.service.local_broker.root_file import write_file
 from edge.service.local_broker.setup import BrokerSetup
