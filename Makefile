@@ -168,9 +168,10 @@ bundle: $(VENV)/.venv ## Make one file that installs it on a Pi without a networ
 
 install: ## Install it as a service on this machine, a Pi or a Debian PC: sudo make install
 	@test "$$(id -u)" = 0 || { echo "make install: it must be run as root: sudo make install" >&2; exit 2; }
-	@as=(); if [ -n "$${SUDO_USER:-}" ]; then as=(sudo -u "$${SUDO_USER}"); fi; \
-		"$${as[@]}" $(MAKE) --no-print-directory bundle BUNDLE_ARGS="--machine $$(uname -m) --unpacked --python $$(/usr/bin/python3 -c 'import sys; print("cp%d%d" % sys.version_info[:2])')"
-	@$(call split,args,INSTALL_ARGS); dist/mask-patrol/install.sh "$${args[@]}"
+	@$(call split,args,INSTALL_ARGS); source systemd/questions.sh; ask_for_settings "$${args[@]}"; \
+		as=(); if [ -n "$${SUDO_USER:-}" ]; then as=(sudo -u "$${SUDO_USER}"); fi; \
+		"$${as[@]}" $(MAKE) --no-print-directory bundle BUNDLE_ARGS="--machine $$(uname -m) --unpacked --python $$(/usr/bin/python3 -c 'import sys; print("cp%d%d" % sys.version_info[:2])')"; \
+		dist/mask-patrol/install.sh "$${args[@]}"
 
 uninstall: ## Remove the service, but keep configuration and events: sudo make uninstall
 	@$(call split,args,INSTALL_ARGS); systemd/install.sh uninstall "$${args[@]}"

@@ -44,12 +44,18 @@ sudo ./install.sh [OPTION…]    install or upgrade
 sudo ./install.sh uninstall    remove everything except the configuration and the data
 sudo ./install.sh uninstall --purge    remove these, too
 
+  --camera SOURCE  picamera2, /dev/video0, or the address of a network camera
+  --broker here    set up an MQTT broker on this machine (mosquitto, from apt), and use it
+  --broker HOST[:PORT]    use this MQTT broker (8883 is the port for TLS)
+  --name TEXT      the name of this door for people
+  --dashboard      also start the dashboard
+  --dashboard network     and let browsers in the network open it, after a log-in
   --config FILE    install FILE as the configuration (default: keep the existing one)
   --deb-dir DIR    install the Debian packages (.deb) in DIR first
   --offline        install nothing with apt
-  --broker here    also set up an MQTT broker on this machine (mosquitto, from apt)
-  --dashboard      also start the dashboard
   --no-start       enable the service, but do not start it now
+
+On a terminal, the first installation asks for camera, broker, name and dashboard, unless they are given.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage or configuration.
 TEXT
@@ -201,26 +207,39 @@ set_up_broker() {
     *) die "--broker here: $config names another broker, mqtt.host = \"$host\": remove that line, or leave out --broker" 2 ;;
     esac
     install_mosquitto
+    change_settings "$release/bin/mask-patrol" broker setup ||
+        die "the broker could not be set up (see above)" "$?"
+    settings=$(settings_of "$config") || die "the configuration cannot be read (see above)"
+}
+
+# change_settings COMMAND…: runs a command that may change what the daemon and the dashboard read, and
+# returns its exit code. The restart is recorded first, in case this run is interrupted.
+change_settings() {
     was_pending=yes
     if booted && [ ! -e "$RESTART_PENDING" ]; then
         was_pending=no
         : >"$RESTART_PENDING"
     fi
-    before=$(broker_settings)
+    before=$(digest_of_settings)
     code=0
-    "$release/bin/mask-patrol" broker setup || code=$?
-    if [ "$(broker_settings)" != "$before" ]; then
+    "$@" || code=$?
+    if [ "$(digest_of_settings)" != "$before" ]; then
         change
     elif [ "$was_pending" = no ]; then
         rm -f "$RESTART_PENDING"
     fi
-    [ "$code" = 0 ] || die "the broker could not be set up (see above)" "$code"
-    settings=$(settings_of "$config") || die "the configuration cannot be read (see above)"
+    return "$code"
 }
 
-# A digest of all that the daemon and the dashboard read about the broker.
-broker_settings() {
-    cat "$config" "$ETC/ca.pem" "$ETC"/credentials/mqtt-* "$DASHBOARD_ETC"/mqtt-* 2>/dev/null | sha256sum
+digest_of_settings() {
+    cat "$config" "$ETC/ca.pem" "$ETC"/credentials/* "$DASHBOARD_ETC"/mqtt-* 2>/dev/null | sha256sum
+}
+
+# Writes the answers, which are in the environment, into the configuration.
+write_answers() {
+    if ! env | grep -q '^MASK_PATROL_SETUP_.*=.'; then return 0; fi
+    change_settings "$release/bin/python" -P -m edge.service.first_settings "$config" "$ETC/credentials" ||
+        exit "$?"
 }
 
 install_mosquitto() {
@@ -292,7 +311,7 @@ make_release() {
         die "the wheels could not be installed (see above)"
     kept=$release/share/mask-patrol
     mkdir -p "$kept"
-    cp -R "$bundle/units" "$bundle/storage" "$bundle/install.sh" "$bundle/README.md" "$bundle/config.example.toml" \
+    cp -R "$bundle/units" "$bundle/storage" "$bundle/install.sh" "$bundle/questions.sh" "$bundle/README.md" "$bundle/config.example.toml" \
         "$bundle/VERSION" "$bundle/MACHINE" "$kept"
     "$release/bin/mask-patrol" --version >/dev/null || die "the installed release does not run"
     # The release is synced before .complete is created, so that a power cut cannot leave a partial
@@ -354,14 +373,16 @@ make_configuration() {
         fresh=yes
         put "$release/share/mask-patrol/config.example.toml" "$config" 640 "$ACCOUNT"
     fi
+    write_answers
     settings=$(settings_of "$config") ||
         die "the new version was not activated: correct $config, then run this again" 2
 }
 
 # settings_of FILE: prints `host=…`, `source=…`, and `account=daemon` if the dashboard uses the daemon's
-# account at the broker, of a configuration; fails with its error.
+# account at the broker, of a configuration; fails with its error. The source is `private` if its
+# address is among the credentials.
 settings_of() {
-    "$release/bin/python" -P - "$1" <<'PYTHON'
+    "$release/bin/python" -P - "$1" "$ETC/credentials/camera-source" <<'PYTHON'
 import sys
 from pathlib import Path
 
@@ -372,7 +393,8 @@ try:
     settings = load_settings(Path(sys.argv[1]))
 except UserError as error:
     sys.exit(f"install.sh: {error}")
-print(f"host={settings.mqtt.host}\nsource={settings.camera.source}")
+source = "private" if Path(sys.argv[2]).exists() else settings.camera.source
+print(f"host={settings.mqtt.host}\nsource={source}")
 if settings.mqtt.username and not settings.dashboard.mqtt_username:
     print("account=daemon")
 PYTHON
@@ -522,8 +544,35 @@ clear_restart_pending() {
     if booted && ! runs; then rm -f "$RESTART_PENDING"; fi
 }
 
+# Prints what the dashboard has printed at its start: its addresses and, until a password is set, the
+# code with which it is set.
+show_dashboard() {
+    booted || return 0
+    waited_s=0 lines=''
+    while [ -z "$lines" ] && [ "$waited_s" -lt 60 ]; do
+        invocation=$(systemctl show --property=InvocationID --value mask-patrol-dashboard.service)
+        [ -n "$invocation" ] || break
+        case $(lines_of "$invocation") in
+        *'Dashboard: '*)
+            sleep 1 # the next lines may follow
+            lines=$(lines_of "$invocation")
+            ;;
+        *)
+            sleep 1
+            waited_s=$((waited_s + 1))
+            ;;
+        esac
+    done
+    say "${lines:-The dashboard prints its address to: sudo journalctl -u mask-patrol-dashboard}"
+}
+
+lines_of() {
+    journalctl --quiet --output=cat "_SYSTEMD_INVOCATION_ID=$1" 2>/dev/null |
+        grep -E '^(Dashboard: |No password is set|Other machines cannot)' || true
+}
+
 install_all() {
-    config_file='' deb_dir='' offline=no start=yes dashboard='' broker='' changed=no recording=yes fresh=no
+    given=$* config_file='' deb_dir='' offline=no start=yes dashboard='' broker='' changed=no recording=yes fresh=no
     while [ $# -gt 0 ]; do
         case $1 in
         --config | --deb-dir)
@@ -532,15 +581,26 @@ install_all() {
             if [ "$1" = --config ]; then config_file=$2; else deb_dir=$2; fi
             shift
             ;;
-        --broker)
-            [ "${2-}" = here ] ||
-                die "--broker: the only value is here; name another broker in the configuration (mqtt.host)" 2
-            broker=here
+        --camera | --broker | --name)
+            case ${2--} in
+            -* | '') die "$1 needs a value; $0 --help explains it" 2 ;;
+            esac
+            case $1 in
+            --camera) export MASK_PATROL_SETUP_CAMERA="$2" ;;
+            --broker) export MASK_PATROL_SETUP_BROKER="$2" ;;
+            --name) export MASK_PATROL_SETUP_NAME="$2" ;;
+            esac
             shift
             ;;
         --offline) offline=yes ;;
         --no-start) start=no ;;
-        --dashboard) dashboard=mask-patrol-dashboard.service ;;
+        --dashboard)
+            dashboard=mask-patrol-dashboard.service
+            if [ "${2-}" = network ]; then
+                export MASK_PATROL_SETUP_DASHBOARD=network
+                shift
+            fi
+            ;;
         *) die "unknown option $1; $0 --help lists them" 2 ;;
         esac
         shift
@@ -549,6 +609,13 @@ install_all() {
     refuse_read_only_root
     warn_about_overlay
     require_intact_bundle
+    # shellcheck source=/dev/null
+    . "$bundle/questions.sh"
+    # shellcheck disable=SC2086 # one argument per word
+    ask_for_settings $given
+    if [ "${MASK_PATROL_SETUP_BROKER-}" = here ]; then broker=here; fi
+    if [ -n "${MASK_PATROL_SETUP_DASHBOARD-}" ]; then dashboard=mask-patrol-dashboard.service; fi
+    refuse_two_sources_of_settings
     if [ -n "$deb_dir" ]; then install_debs "$deb_dir"; fi
     make_account
     make_release
@@ -567,6 +634,16 @@ install_all() {
     if [ "$changed" = no ]; then say "Nothing to change: ${release##*/} is installed."; else
         say "Done: ${release##*/}. mask-patrol status shows its state."
     fi
+    if [ -n "$dashboard" ] && [ "$start" = yes ]; then show_dashboard; fi
+}
+
+# The next run with the same options would write the file again, and restart the service.
+refuse_two_sources_of_settings() {
+    [ -n "$config_file" ] || return 0
+    case ${MASK_PATROL_SETUP_CAMERA-}${MASK_PATROL_SETUP_NAME-}${MASK_PATROL_SETUP_DASHBOARD-}/${MASK_PATROL_SETUP_BROKER-} in
+    / | /here) ;;
+    *) die "--camera, --name, --broker HOST and --dashboard network change the configuration: with --config, write them into $config_file instead" 2 ;;
+    esac
 }
 
 uninstall() {

@@ -106,7 +106,7 @@ def fill_folder(folder: Path, machine: str, pythons: Iterable[str], own_wheel: P
         (folder / f"requirements-{python}.txt").write_text(text, encoding="utf-8")
     for name in ("units", "storage"):
         shutil.copytree(SYSTEMD / name, folder / name)
-    for name in ("install.sh", "README.md"):
+    for name in ("install.sh", "questions.sh", "README.md"):
         shutil.copy(SYSTEMD / name, folder)
     shutil.copy(ROOT / "edge" / "config.example.toml", folder)
     shutil.copy(ROOT / "LICENSE", folder)

@@ -6,12 +6,15 @@ check of the configuration are real. test_device.py tests the installer on a boo
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import pty
 import re
 import stat
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,7 @@ import pytest
 from edge.config.settings import load_settings
 from edge.service.releases import LOCK, RESTART_PENDING
 from tests.support.cli_process import ROOT
+from tests.support.waiting import PATIENCE_S
 from tests.systemd.test_units import needs
 
 #: The stub of a command: logs its call. Files in $ROOT/replies determine its output and exit code.
@@ -113,7 +117,8 @@ class Root:
             "MACHINE": "aarch64\n",
             "README.md": "",
             "config.example.toml": (ROOT / "edge/config.example.toml").read_text(),
-            "install.sh": self._script(),
+            "install.sh": self._moved("install.sh"),
+            "questions.sh": self._moved("questions.sh"),
         }.items():
             path = self.bundle / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,15 +138,16 @@ class Root:
         self._program(folder / "mask-patrol", COMMAND)
         self.set_version("1")
 
-    def _script(self) -> str:
-        text = (ROOT / "systemd/install.sh").read_text()
+    def _moved(self, script: str) -> str:
+        """Return a script whose paths are below the folder."""
+        text = (ROOT / "systemd" / script).read_text()
         text = text.replace("PYTHON=/usr/bin/python3", f"PYTHON={self.folder}/python3")
         moved, count = re.subn(
             r"(?<![\w}.])/(opt|etc|var|run|usr/local|boot|proc(?=/cmdline))/",
             rf"{self.folder}/\1/",
             text,
         )
-        assert count > 10
+        assert count > (10 if script == "install.sh" else 1)
         return moved
 
     @staticmethod
@@ -164,24 +170,54 @@ class Root:
         else:
             path.write_text(text)
 
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": f"{self.folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "ROOT": str(self.folder),
+            "REAL_PYTHON": sys.executable,
+            "PYTHONPATH": os.fspath(ROOT),
+            "LC_ALL": "C.UTF-8",
+        }
+
     def install(self, *arguments: str, code: int = 0) -> str:
         """Run install.sh, which must exit with `code`; return its output."""
         (self.folder / "calls").write_text("")
         result = subprocess.run(
             ["/bin/sh", self.bundle / "install.sh", *arguments],
-            env={
-                "PATH": f"{self.folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                "ROOT": str(self.folder),
-                "REAL_PYTHON": sys.executable,
-                "PYTHONPATH": os.fspath(ROOT),
-                "LC_ALL": "C.UTF-8",
-            },
+            env=self._environment(),
             capture_output=True,
             text=True,
             check=False,
         )
         assert result.returncode == code, result.stdout + result.stderr
         return result.stdout + result.stderr
+
+    def install_at_terminal(self, answers: Mapping[str, str], *arguments: str) -> str:
+        """Run install.sh at a terminal; return what the terminal shows.
+
+        `answers` are typed after those prompts, in this order; there must be no other prompt.
+        """
+        (self.folder / "calls").write_text("")
+        own, theirs = pty.openpty()
+        process = subprocess.Popen(
+            ["/bin/sh", self.bundle / "install.sh", *arguments],
+            env=self._environment(), stdin=theirs, stdout=theirs, stderr=theirs,
+            start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        shown, waiting = "", iter(answers.items())
+        with contextlib.suppress(OSError):  # EIO: the last process has closed the terminal
+            while part := os.read(own, 4096):
+                shown += part.decode(errors="replace")
+                last_line = shown.rpartition("\n")[2]
+                if last_line.endswith(": "):
+                    prompt, answer = next(waiting, ("", ""))
+                    assert prompt
+                    assert last_line.startswith(prompt)
+                    os.write(own, f"{answer}\n".encode())
+        os.close(own)
+        assert (process.wait(PATIENCE_S), list(waiting)) == (0, []), shown
+        return shown
 
     def calls(self, prefix: str) -> list[str]:
         """Return the calls of the last run that start with `prefix`."""
@@ -694,15 +730,74 @@ def test_interrupted_broker_setup_restarts_the_service_later(root: Root) -> None
     assert not restart_pending(root)
 
 
-def test_broker_elsewhere_is_set_in_the_configuration(root: Root) -> None:
-    for value in ("192.168.1.5", "--offline"):
-        output = root.install("--broker", value, code=2)
-        assert "--broker: the only value is here; name another broker in the conf" in output
+def test_other_broker_is_set_by_its_option_or_in_the_configuration(root: Root) -> None:
     root.write_config("/dev/video0", host="'broker.lan'")
     output = install_broker(root, code=2)
     assert 'names another broker, mqtt.host = "broker.lan": remove that line' in output
     assert apt_commands(root) == []
     assert not (root.folder / "opt/mask-patrol/current").exists()
+    output = root.install("--broker", "192.0.2.5", "--config", f"{root.folder}/site.toml", code=2)
+    assert f"with --config, write them into {root.folder}/site.toml instead" in output
+
+
+def test_options_are_written_into_the_new_configuration(root: Root) -> None:
+    options = (
+        "--camera", "/dev/video0", "--broker", "192.0.2.5:1884", "--name", "Tür 1",
+        "--dashboard", "network",
+    )  # fmt: skip
+    output = root.install(*options)
+    settings = load_settings(root.config)
+    assert (settings.title, settings.camera.source) == ("Tür 1", "/dev/video0")
+    assert (settings.mqtt.host, settings.mqtt.port) == ("192.0.2.5", 1884)
+    assert settings.dashboard.host == "0.0.0.0"
+    assert "The dashboard prints its address to" in output  # the stub of systemctl starts nothing
+    restarts = "systemctl restart mask-patrol.service mask-patrol-dashboard.service"
+    assert root.calls("systemctl restart") == [restarts]
+    assert "Nothing to change" in root.install(*options)
+    # One option changes one setting of the existing configuration.
+    root.install("--name", "Hintertür")
+    assert restarted(root)
+    assert load_settings(root.config).camera.source == "/dev/video0"
+    assert load_settings(root.config).title == "Hintertür"
+
+
+def test_camera_with_a_password_is_started_from_its_credential(root: Root) -> None:
+    address = "rtsp://me:s3cret@192.0.2.20/stream1"
+    output = root.install("--camera", address, "--broker", "192.0.2.5")
+    credential = root.folder / "etc/mask-patrol/credentials/camera-source"
+    assert credential.read_text() == f"{address}\n"
+    assert "s3cret" not in root.config.read_text() + output
+    assert restarted(root)
+
+
+def test_unusable_option_is_refused(root: Root) -> None:
+    output = root.install("--camera", "picamera", code=2)
+    assert "install.sh: the camera must be picamera2, a device" in output
+    assert "Traceback" not in output
+    assert "--broker needs a value; " in root.install("--broker", "--offline", code=2)
+    assert not (root.folder / "opt/mask-patrol/current").exists()
+
+
+def test_first_installation_asks_on_a_terminal(root: Root) -> None:
+    answers = {
+        "Camera": "/dev/video7", "Broker [here]": "broker.lan", "User name": "door1",
+        "Password": "s3cret", "Name [": "Tür 1", "Dashboard (yes or no) [yes]": "no",
+    }  # fmt: skip
+    output = root.install_at_terminal(answers)
+    settings = load_settings(root.config)
+    assert (settings.title, settings.camera.source) == ("Tür 1", "/dev/video7")
+    assert (settings.mqtt.host, settings.dashboard.host) == ("broker.lan", "127.0.0.1")
+    folder = root.folder / "etc/mask-patrol/credentials"
+    assert (folder / "mqtt-password").read_text() == "s3cret\n"
+    assert (folder / "mqtt-username").read_text() == "door1\n"
+    assert "s3cret" not in output
+    assert restarted(root)
+    # Options and an existing configuration are not asked for; an empty answer takes the default.
+    assert "Nothing to change" in root.install_at_terminal({})
+    root.config.unlink()
+    options = ("--camera", "picamera2", "--broker", "broker.lan", "--dashboard")
+    root.install_at_terminal({"Name [": ""}, *options)
+    assert load_settings(root.config).title == ""  # the host name needs no title
 
 
 def test_broker_needs_the_network_or_local_packages(root: Root) -> None:

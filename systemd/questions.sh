@@ -1,0 +1,95 @@
+# shellcheck shell=sh
+# The questions of the first installation. install.sh reads this file, and so does the Makefile, to ask
+# before it builds the bundle.
+
+# ask_for_settings OPTION…: asks on the terminal for camera, broker, name and dashboard, except for those
+# in the options of install.sh, and exports the answers for install.sh. Asks nothing without a terminal,
+# with `--config` or `uninstall`, and if there is a configuration already.
+ask_for_settings() {
+    if [ ! -t 0 ] || [ -e /etc/mask-patrol/mask-patrol.toml ] || [ -n "${MASK_PATROL_SETUP_ASKED-}" ]; then
+        return 0
+    fi
+    given=" $* "
+    case $given in
+    *' --config '* | *' uninstall '* | *' --help '* | *' -h '*) return 0 ;;
+    esac
+    cat >&2 <<'TEXT'
+A few questions first; Enter takes the answer in brackets. All answers can be changed later in
+/etc/mask-patrol/mask-patrol.toml.
+
+TEXT
+    case $given in
+    *' --camera '*) ;;
+    *)
+        say_on_terminal "The camera: picamera2 (a Raspberry Pi's camera module), /dev/video0 (USB), or an address"
+        answer 'Camera' "$(found_camera)"
+        export MASK_PATROL_SETUP_CAMERA="$answer"
+        ;;
+    esac
+    case $given in
+    *' --broker '*) ;;
+    *)
+        say_on_terminal 'The MQTT broker, which passes the alerts on: "here" sets one up on this device;'
+        say_on_terminal 'or the name or address of yours, as HOST or HOST:PORT'
+        answer 'Broker' here
+        export MASK_PATROL_SETUP_BROKER="$answer"
+        if [ "$answer" != here ]; then ask_for_login; fi
+        ;;
+    esac
+    case $given in
+    *' --name '*) ;;
+    *)
+        say_on_terminal 'The name of this door for people, such as Front door'
+        answer 'Name' "$(uname -n)"
+        if [ "$answer" != "$(uname -n)" ]; then export MASK_PATROL_SETUP_NAME="$answer"; fi
+        ;;
+    esac
+    case $given in
+    *' --dashboard '*) ;;
+    *)
+        say_on_terminal 'The dashboard shows the alerts to browsers in your network, after a log-in'
+        answer 'Dashboard (yes or no)' yes
+        case $answer in
+        [Yy]*) export MASK_PATROL_SETUP_DASHBOARD=network ;;
+        esac
+        ;;
+    esac
+    export MASK_PATROL_SETUP_ASKED=yes
+}
+
+ask_for_login() {
+    answer 'User name at the broker, if it needs one' ''
+    export MASK_PATROL_SETUP_USERNAME="$answer"
+    if [ -z "$answer" ]; then return 0; fi
+    trap 'stty echo; exit 130' INT
+    stty -echo
+    answer 'Password' ''
+    stty echo
+    trap - INT
+    say_on_terminal ''
+    export MASK_PATROL_SETUP_PASSWORD="$answer"
+}
+
+# answer QUESTION DEFAULT: asks, and sets `answer`; an empty answer is the default.
+answer() {
+    printf '%s%s: ' "$1" "${2:+ [$2]}" >&2
+    if ! IFS= read -r answer; then
+        stty echo
+        say_on_terminal ''
+        exit 2
+    fi
+    answer=${answer:-$2}
+}
+
+say_on_terminal() { printf '%s\n' "$*" >&2; }
+
+# Prints the camera that is connected: the first one on USB, else the camera module of a Raspberry Pi.
+found_camera() {
+    for camera in /dev/v4l/by-id/*-video-index0; do
+        if [ -e "$camera" ]; then
+            readlink -f "$camera"
+            return 0
+        fi
+    done
+    if grep -qs 'Raspberry Pi' /proc/device-tree/model; then echo picamera2; fi
+}
