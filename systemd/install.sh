@@ -6,6 +6,8 @@ umask 022
 
 PREFIX=/opt/mask-patrol
 ETC=/etc/mask-patrol
+# The public keys of those whose bundles `mask-patrol update` installs.
+RELEASE_KEY=$ETC/release-key.pub
 # The dashboard's account at the broker. $ETC/credentials contains that of the daemon, which the
 # dashboard must not get.
 DASHBOARD_ETC=/etc/mask-patrol-dashboard
@@ -52,6 +54,7 @@ sudo ./install.sh uninstall --purge    remove these, too
   --dashboard network     and let browsers in the network open it, after a log-in
   --config FILE    install FILE as the configuration (default: keep the existing one)
   --deb-dir DIR    install the Debian packages (.deb) in DIR first
+  --release-key FILE    accept only updates that are signed with this public key (.pub)
   --offline        install nothing with apt
   --no-start       enable the service, but do not start it now
 
@@ -157,6 +160,38 @@ require_intact_bundle() {
     say "Checking the bundle …"
     (cd "$bundle" && sha256sum --check --quiet --strict SHA256SUMS) ||
         die "the bundle is damaged: copy it to this machine again"
+}
+
+# require_release_key FILE: exits unless FILE holds public keys of ssh-keygen, and, if this bundle is
+# signed, one of them has signed it.
+require_release_key() {
+    command -v ssh-keygen >/dev/null ||
+        die "--release-key: ssh-keygen is not installed: sudo apt install openssh-client"
+    # Only comments, empty lines, and lines that begin with the type of a key.
+    if grep -Evq '^(#.*|(sk-)?(ssh|ecdsa)-.*|)$' "$1" || ! ssh-keygen -lf "$1" >/dev/null 2>&1; then
+        die "--release-key: $1 is not a public key of ssh-keygen: give the file whose name ends in .pub" 2
+    fi
+    # Beside the folder of the bundle.
+    signature=$bundle.sig
+    if [ ! -e "$signature" ]; then
+        warn "this bundle is not signed; --release-key applies from the next update on"
+        return 0
+    fi
+    say "Checking the signature …"
+    ssh-keygen -Y verify -f /dev/fd/3 -I maker -n mask-patrol-release -s "$signature" \
+        <"$bundle/SHA256SUMS" 3<<SIGNERS >/dev/null 2>&1 ||
+$(sed -n 's/^[a-z].*/maker namespaces="mask-patrol-release" &/p' "$1")
+SIGNERS
+        die "the key in $1 has not signed this bundle: get the bundle, or the key, from its maker again"
+}
+
+# pin_release_key FILE: does not count as a change, as no process needs a restart because of it.
+pin_release_key() {
+    if cmp -s "$1" "$RELEASE_KEY"; then return 0; fi
+    rm -rf "$RELEASE_KEY.new"
+    install -T -m 644 "$1" "$RELEASE_KEY.new"
+    mv -fT "$RELEASE_KEY.new" "$RELEASE_KEY"
+    say "Updates must be signed with: $(ssh-keygen -lf "$RELEASE_KEY" | tr '\n' ' ')"
 }
 
 install_debs() {
@@ -572,13 +607,17 @@ lines_of() {
 }
 
 install_all() {
-    given=$* config_file='' deb_dir='' offline=no start=yes dashboard='' broker='' changed=no recording=yes fresh=no
+    given=$* config_file='' deb_dir='' release_key='' offline=no start=yes dashboard='' broker='' changed=no recording=yes fresh=no
     while [ $# -gt 0 ]; do
         case $1 in
-        --config | --deb-dir)
+        --config | --deb-dir | --release-key)
             [ $# -gt 1 ] || die "$1 needs a path" 2
             [ -e "$2" ] || die "$1: there is no $2" 2
-            if [ "$1" = --config ]; then config_file=$2; else deb_dir=$2; fi
+            case $1 in
+            --config) config_file=$2 ;;
+            --deb-dir) deb_dir=$2 ;;
+            *) release_key=$2 ;;
+            esac
             shift
             ;;
         --camera | --broker | --name)
@@ -609,6 +648,7 @@ install_all() {
     refuse_read_only_root
     warn_about_overlay
     require_intact_bundle
+    if [ -n "$release_key" ]; then require_release_key "$release_key"; fi
     # shellcheck source=/dev/null
     . "$bundle/questions.sh"
     # shellcheck disable=SC2086 # one argument per word
@@ -620,6 +660,7 @@ install_all() {
     make_account
     make_release
     make_configuration "$config_file"
+    if [ -n "$release_key" ]; then pin_release_key "$release_key"; fi
     if [ -n "$broker" ]; then set_up_broker; fi
     install_picamera2 "$settings"
     if [ -n "$dashboard" ] && ! "$release/bin/mask-patrol" dashboard --help >/dev/null 2>&1; then

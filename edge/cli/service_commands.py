@@ -39,7 +39,8 @@ def add_update(commands: Commands) -> None:
         help="update the service on this device, or return to the previous release",
         description="Install the release of a bundle beside the running one, check it, switch to"
         " it, and wait until it is online. If it does not come online, the old release is started"
-        " again. Needs root.",
+        " again. If a release key is pinned (/etc/mask-patrol/release-key.pub), only bundles that"
+        " are signed with it are installed. Needs root.",
         examples=[
             "sudo mask-patrol update mask-patrol-0.2.0-arm64.tar",
             "sudo mask-patrol update --back",
@@ -47,13 +48,22 @@ def add_update(commands: Commands) -> None:
     )
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument(
-        "bundle", nargs="?", type=Path, metavar="BUNDLE", help="the bundle, made by `make bundle`"
+        "bundle",
+        nargs="?",
+        type=Path,
+        metavar="BUNDLE",
+        help="the bundle, made by `make bundle`",
     )
     action.add_argument("--back", action="store_true", help="return to the previous release")
     action.add_argument(
         "--settle",
         action="store_true",
         help="finish an update that was interrupted, as the service does at each start",
+    )
+    parser.add_argument(
+        "--allow-downgrade",
+        action="store_true",
+        help="install the bundle even if it is older than the release that runs (default: refuse)",
     )
     parser.add_argument(
         "--within",
@@ -83,4 +93,6 @@ def _update(options: argparse.Namespace) -> int:
         raise UsageError(f"--within must be {MIN_TIMEOUT_S:g} to {MAX_TIMEOUT_S:g} seconds")
     if options.settle:
         return settle(within_s)
-    return roll_back(within_s) if options.back else update(options.bundle, within_s)
+    if options.back:
+        return roll_back(within_s)
+    return update(options.bundle, within_s, options.allow_downgrade)

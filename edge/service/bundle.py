@@ -1,6 +1,7 @@
 """Unpack a bundle that `make bundle` made, and verify its checksums.
 
-The checksums detect damage, not forgery: a bundle is as trustworthy as its source.
+The checksums detect damage. They detect forgery only if their signature is verified, too: see
+`edge.service.release_key`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from pathlib import Path, PurePosixPath
 from edge.common.errors import UsageError, UserError, first_line
 
 SUMS, VERSION, MACHINE, INSTALLER = "SHA256SUMS", "VERSION", "MACHINE", "install.sh"
+#: The signature of SHA256SUMS is beside the folder of the bundle, with this suffix: earlier
+#: releases, which refuse unlisted files in the folder, install a signed bundle, too.
+SIGNATURE_SUFFIX = ".sig"
 CHUNK_BYTES = 1 << 20
-#: Largest accepted SHA256SUMS, which is read as a whole.
+#: Largest accepted SHA256SUMS or signature, which are read as a whole.
 MAX_TEXT_BYTES = 1 << 20
 #: Exceptions that `tarfile` raises for a damaged archive, in addition to OSError.
 ARCHIVE_ERRORS = (
@@ -41,37 +45,83 @@ class Bundle:
     machine: str
 
 
-def unpack(path: Path, into: Path, python: str | None = None) -> Bundle:
-    """Verify the bundle `path` and unpack it into the empty folder `into`.
+@dataclass(frozen=True)
+class Checksums:
+    """The content of SHA256SUMS, and its signature by ssh-keygen; None if there is none."""
 
-    Wheels for other Pythons than `python` (such as `cp311`; default: the running one) are verified
-    but not unpacked.
+    text: bytes
+    signature: bytes | None
+
+
+def read_checksums(path: Path) -> Checksums:
+    """Return the checksums in the bundle `path`, without verifying them.
+
+    Raises UsageError if the file cannot be read or is not a bundle, UserError if it is damaged.
+    """
+    text: bytes | None = None
+    signature: bytes | None = None
+    with _archive(path) as archive:
+        for parts, member in _members(archive, path):
+            if parts[1:] == (SUMS,):
+                text = _read_text(archive, member, path)
+            elif len(parts) == 1 and parts[0].endswith(SIGNATURE_SUFFIX):
+                signature = _read_text(archive, member, path)
+        _require_end(archive, path)
+    if text is None:
+        raise UsageError(f"{path} is not a bundle of mask-patrol: it has no {SUMS}")
+    return Checksums(text, signature)
+
+
+def unpack(
+    path: Path, into: Path, python: str | None = None, checksums: Checksums | None = None
+) -> Bundle:
+    """Unpack the bundle `path` into the empty folder `into`, and verify it.
+
+    Each file must have its digest in `checksums` (default: those in the bundle). Wheels for other
+    Pythons than `python` (such as `cp311`; default: the running one) are verified but not unpacked.
 
     Raises UsageError if the file cannot be read or is not a bundle, UserError if it is damaged or
     the disk is full.
     """
     python = python or f"cp{sys.version_info[0]}{sys.version_info[1]}"
+    checksums = checksums or read_checksums(path)
     found: dict[str, str] = {}
-    try:
-        # A bundle is not compressed; a compressed archive could have any size when unpacked.
-        with tarfile.open(path, "r:") as archive:
-            for name, member in _members(archive, path):
-                wanted = not name.startswith("wheels/") or name.startswith(f"wheels/{python}/")
-                found[name] = _extract(archive, member, into / name if wanted else None)
-    except OSError as error:
-        raise UsageError(f"cannot read the bundle {path}: {error.strerror or error}") from None
-    except ARCHIVE_ERRORS as error:
-        raise UserError(f"{path} is not a bundle, or is damaged: {first_line(error)}") from None
-    if SUMS not in found:
-        raise UsageError(f"{path} is not a bundle of mask-patrol: it has no {SUMS}")
-    _require_checksums(path, _read_checksums(into / SUMS), found)
+    with _archive(path) as archive:
+        for parts, member in _members(archive, path):
+            name = "/".join(parts[1:])
+            # The bundle may have changed since its checksums were read: these are the ones to use.
+            if not name or name == SUMS:
+                continue
+            wanted = not name.startswith("wheels/") or name.startswith(f"wheels/{python}/")
+            found[name] = _extract(archive, member, into / name if wanted else None)
+    with _writer(into / SUMS) as write:
+        write(checksums.text)
+    _require_checksums(path, _parse_checksums(checksums.text), found)
     if not any(name.startswith(f"wheels/{python}/") for name in found):
         raise UserError(f"{path} has no wheels for this Python ({python})")
     return Bundle(into, _read_word(into / VERSION), _read_word(into / MACHINE))
 
 
-def _members(archive: tarfile.TarFile, path: Path) -> Iterator[tuple[str, tarfile.TarInfo]]:
-    """Yield the files with their names below the top folder.
+@contextmanager
+def _archive(path: Path) -> Iterator[tarfile.TarFile]:
+    """Open the bundle `path`.
+
+    Raises UsageError if it cannot be read, and UserError if it is not an archive, or a damaged one.
+    """
+    try:
+        # A bundle is not compressed; a compressed archive could have any size when unpacked.
+        with tarfile.open(path, "r:") as archive:
+            yield archive
+    except OSError as error:
+        raise UsageError(f"cannot read the bundle {path}: {error.strerror or error}") from None
+    except ARCHIVE_ERRORS as error:
+        raise UserError(f"{path} is not a bundle, or is damaged: {first_line(error)}") from None
+
+
+def _members(
+    archive: tarfile.TarFile, path: Path
+) -> Iterator[tuple[tuple[str, ...], tarfile.TarInfo]]:
+    """Yield the files with the parts of their paths, of which the first is the top folder.
 
     Raises UserError for a path outside the archive's folder, for links and devices, and for a
     sparse file, which can be larger than the archive.
@@ -84,8 +134,32 @@ def _members(archive: tarfile.TarFile, path: Path) -> Iterator[tuple[str, tarfil
         inside = parts and parts[0] not in ("/", "..") and ".." not in parts
         if not inside or not (member.isfile() or member.isdir()):
             raise UserError(f"{path} is not a bundle of mask-patrol: it contains {member.name!r}")
-        if member.isfile() and len(parts) > 1:
-            yield "/".join(parts[1:]), member
+        if member.isfile():
+            yield parts, member
+
+
+def _require_end(archive: tarfile.TarFile, path: Path) -> None:
+    """Raise UserError unless zeros fill the last record after the last member, and nothing follows.
+
+    `tarfile` takes the end of the file, and a damaged header, for the end of the archive.
+    """
+    marker_bytes = 2 * tarfile.BLOCKSIZE
+    rest_bytes = marker_bytes + -(archive.offset + marker_bytes) % tarfile.RECORDSIZE
+    file = archive.fileobj
+    assert file is not None, "an open archive"
+    file.seek(archive.offset)
+    if file.read(rest_bytes + 1) != bytes(rest_bytes):
+        raise UserError(f"the bundle {path} is incomplete or damaged: copy it here again")
+
+
+def _read_text(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> bytes:
+    """Return the content of a small file in the archive."""
+    if member.size > MAX_TEXT_BYTES:
+        raise UserError(f"{path} is not a bundle, or is damaged: {member.name!r} is too large")
+    source = archive.extractfile(member)
+    assert source is not None, "a regular file"
+    with source:
+        return source.read()
 
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path | None) -> str:
@@ -136,18 +210,15 @@ def _disk_errors(target: Path) -> Iterator[None]:
         raise UserError(f"cannot unpack the bundle to {target}: {reason}") from None
 
 
-def _read_checksums(sums: Path) -> dict[str, str]:
+def _parse_checksums(text: bytes) -> dict[str, str]:
     """Return the SHA-256 of each file by name, as SHA256SUMS lists them."""
-    if sums.stat().st_size > MAX_TEXT_BYTES:
-        return {}
-    lines = sums.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = text.decode("utf-8", errors="replace").splitlines()
     pairs = [re.fullmatch(r"([0-9a-f]{64})  (.+)", line) for line in lines]
     return {pair[2]: pair[1] for pair in pairs if pair is not None}
 
 
 def _require_checksums(path: Path, listed: dict[str, str], found: dict[str, str]) -> None:
     """Raise UserError if a file is missing, damaged, or not listed."""
-    found = {name: digest for name, digest in found.items() if name != SUMS}
     for name in sorted(listed.keys() | found.keys()):
         if listed.get(name) != found.get(name):
             problem = "lacks" if name not in found else "has a damaged"

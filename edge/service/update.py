@@ -18,8 +18,10 @@ from typing import Any, NoReturn
 from edge.common.errors import UsageError, UserError
 from edge.common.signals import Handler, signal_handlers
 from edge.service import releases
-from edge.service.bundle import unpack
+from edge.service.bundle import Bundle, read_checksums, unpack
 from edge.service.read_only_root import root_is_read_only
+from edge.service.release_key import HOW_TO_PIN, RELEASE_KEY, pinned_keys, require_signature
+from edge.service.release_version import require_not_older
 from edge.service.status import DeviceReport, read_report, screen_lines
 from edge.service.systemd_unit import RELEASES, linked_release, service_state
 
@@ -32,10 +34,11 @@ class _StoppedError(UserError):
     """A signal stopped the trial."""
 
 
-def update(path: Path, within_s: float) -> int:
+def update(path: Path, within_s: float, allow_downgrade: bool = False) -> int:
     """Update to the bundle `path`; return the exit code.
 
-    Raises UserError if the new release does not work; in that case, the old release runs again.
+    Raises UserError if the bundle is refused, or if the new release does not work; in that case,
+    the old release runs again.
     """
     _require_installation()
     _require_writable_root()
@@ -45,19 +48,35 @@ def update(path: Path, within_s: float) -> int:
         releases.remove_old_releases()
         releases.require_free_space()
         with tempfile.TemporaryDirectory(prefix=releases.UNPACKED, dir=RELEASES) as folder:
-            _print(f"Verifying {path} …")
-            bundle = unpack(path, Path(folder))
+            bundle = _unpack_verified(path, Path(folder))
             if bundle.machine != platform.machine():
                 raise UsageError(f"the bundle is for {bundle.machine}, not {platform.machine()}")
             if bundle.version == current:
                 _print(f"{current} runs already: nothing to do.")
                 return 0
+            if not allow_downgrade:
+                require_not_older(bundle.version, current)
             releases.install_release(bundle.folder, bundle.version)
         _print(f"Checking {bundle.version} with the bundled clip as the camera …")
         if not releases.check_release(bundle.version):
             releases.remove_release(bundle.version)
             raise UserError(f"{bundle.version} failed its check; {current} keeps running")
         return _switch(bundle.version, within_s)
+
+
+def _unpack_verified(path: Path, folder: Path) -> Bundle:
+    """Unpack the bundle `path`; raises UserError if it is damaged, or not signed as it must be."""
+    _print(f"Verifying {path} …")
+    keys = pinned_keys(RELEASE_KEY)
+    checksums = read_checksums(path)
+    if keys is not None:
+        require_signature(path, checksums, keys)
+    else:
+        _print(
+            "No release key is pinned, so anybody may have made this bundle. To accept only bundles"
+            f" of one maker, pin the maker's public key: {HOW_TO_PIN}"
+        )
+    return unpack(path, folder, checksums=checksums)
 
 
 def roll_back(within_s: float) -> int:

@@ -48,7 +48,8 @@ def archive(members: list[tuple[tarfile.TarInfo, bytes]], kind: int = tarfile.GN
         except ValueError:  # the format cannot express it
             continue
         out.write(content + bytes(-len(content) % tarfile.BLOCKSIZE))
-    return out.getvalue() + bytes(2 * tarfile.BLOCKSIZE)
+    out.write(bytes(2 * tarfile.BLOCKSIZE))
+    return out.getvalue() + bytes(-out.tell() % tarfile.RECORDSIZE)
 
 
 def member(name: str, content: bytes, size: int | None = None) -> tuple[tarfile.TarInfo, bytes]:

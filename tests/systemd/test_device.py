@@ -28,6 +28,7 @@ from tests.support.systemd.installed_device import (
     Device,
     first_password_code,
 )
+from tests.support.systemd.release_keys import SigningKey
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -43,9 +44,16 @@ def suite(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def bundle(suite: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle with the wheels of the suite's Python only, as `make install` makes it."""
-    return make_bundle(tmp_path_factory.mktemp("bundle"), "--python", PYTHON_OF[suite])
+def maker(tmp_path_factory: pytest.TempPathFactory) -> SigningKey:
+    """The key that signs all bundles of these tests."""
+    return SigningKey(tmp_path_factory.mktemp("maker"))
+
+
+@pytest.fixture(scope="module")
+def bundle(suite: str, maker: SigningKey, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A signed bundle with the wheels of the suite's Python only."""
+    folder = tmp_path_factory.mktemp("bundle")
+    return maker.sign(make_bundle(folder, "--python", PYTHON_OF[suite]))
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +65,10 @@ def device(suite: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev
 
 
 @pytest.fixture(scope="module")
-def variants(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Bundles of later versions: one that works, and three that are broken."""
+def variants(
+    bundle: Path, maker: SigningKey, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """Signed bundles: one that works, one of an earlier version, and three that are broken."""
     folder = tmp_path_factory.mktemp("variants")
 
     def variant(version: str, *changes: tuple[str, str, str]) -> Path:
@@ -67,10 +77,11 @@ def variants(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
             made.change_module(*change)
         path = made.pack(folder / f"{version}.tar", version)
         shutil.rmtree(folder / version)
-        return path
+        return maker.sign(path)
 
     return {
         "good": variant("0.2.0+good"),
+        "older": variant("0.0.9+older"),
         "unfit": variant(
             "0.3.0+unfit", ("edge/detection/haar_detector.py", "_alt2.xml", "_none.xml")
         ),
@@ -92,10 +103,12 @@ def installer(device: Device, bundle: Path) -> str:
 
 
 @pytest.fixture
-def first(device: Device, bundle: Path, installer: str) -> str:
-    """Install the bundle; return its version, which runs when the test begins."""
+def first(device: Device, maker: SigningKey, installer: str) -> str:
+    """Install the bundle, and pin its key; return its version, which runs when the test begins."""
     device.write_credentials()
-    device.machine.run(installer, "--offline", "--config", device.write_config())
+    key = device.copy(maker.public)
+    config = device.write_config()
+    device.machine.run(installer, "--offline", "--config", config, "--release-key", key)
     device.wait_online()
     return device.linked_release("current")
 
@@ -358,7 +371,11 @@ def test_unusable_bundles_are_refused(
     (device.path("/root") / "damaged.tar").write_bytes(content)
     (device.path("/root") / "cut.tar").write_bytes(content[:30_000_000])
     (device.path("/root") / "none.tar").write_bytes(b"no archive")
+    unsigned = device.copy(variants["crashes"])
+    device.machine.run("tar", "--delete", "--file", unsigned, "--wildcards", "*.sig")
     for bundle, expected, code in (
+        (unsigned, "is not signed", 1),
+        (variants["older"], f"0.0.9+older is older than {first}", 1),
         ("/root/damaged.tar", "has a damaged wheels/", 1),
         ("/root/cut.tar", "is not a bundle, or is damaged", 1),
         ("/root/none.tar", "is not a bundle, or is damaged", 1),
@@ -367,7 +384,7 @@ def test_unusable_bundles_are_refused(
     ):
         result, output = device.update(bundle)
         assert result == code, output
-        assert expected in output
+        assert expected in output.splitlines()[-1]
         assert "Traceback" not in output
     assert (device.process(), device.releases()) == (process, versions)
 

@@ -22,6 +22,7 @@ import pytest
 from edge.config.settings import load_settings
 from edge.service.releases import LOCK, RESTART_PENDING
 from tests.support.cli_process import ROOT
+from tests.support.systemd.release_keys import SigningKey
 from tests.support.waiting import PATIENCE_S
 from tests.systemd.test_units import needs
 
@@ -288,6 +289,34 @@ def write_daemon_account(root: Root, name: str = "mqtt-username") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text("door1\n")
     return folder
+
+
+def test_release_key_is_pinned(root: Root, tmp_path: Path) -> None:
+    maker, stranger = SigningKey(tmp_path), SigningKey(tmp_path, "stranger", "ecdsa")
+    pinned = root.folder / "etc/mask-patrol/release-key.pub"
+    arguments = ("--config", str(root.write_config()), "--release-key")
+    for wrong in (maker.private, root.bundle / "README.md", root.bundle / "SHA256SUMS"):
+        assert f"{wrong} is not a public key" in root.install(*arguments, str(wrong), code=2)
+
+    signature = root.folder / "bundle.sig"  # beside the folder of the bundle
+    signature.write_bytes(stranger.signature((root.bundle / "SHA256SUMS").read_bytes()))
+    output = root.install(*arguments, str(maker.public), code=1)
+    assert f"the key in {maker.public} has not signed this bundle" in output
+    assert not (root.folder / "opt").exists()
+
+    signature.write_bytes(maker.signature((root.bundle / "SHA256SUMS").read_bytes()))
+    output = root.install(*arguments, str(maker.public))
+    assert "Updates must be signed with: 256 SHA256:" in output
+    assert pinned.read_bytes() == maker.public.read_bytes()
+    assert pinned.stat().st_mode & 0o777 == 0o644
+    assert "Nothing to change: 1 is installed." in root.install(*arguments, str(maker.public))
+
+    # A bundle from a clone is not signed: the key applies to updates.
+    signature.unlink()
+    output = root.install("--release-key", str(stranger.public))
+    assert "this bundle is not signed" in output
+    assert pinned.read_bytes() == stranger.public.read_bytes()
+    assert not restarted(root)
 
 
 def activate(root: Root, version: str) -> str:

@@ -15,22 +15,13 @@ from bundle.build import pack as pack_folder
 from edge.common.errors import UserError
 from edge.service.bundle import unpack
 from tests.support.models.mutations import mutated
+from tests.support.systemd.bundles import write_small_bundle
 
 
 @pytest.fixture
 def top(tmp_path: Path) -> Path:
     """The folder of a complete bundle, with tiny files instead of wheels."""
-    top = tmp_path / "mask-patrol-9"
-    for name, text in {
-        "wheels/cp311/a.whl": "a",
-        "wheels/cp313/a.whl": "b",
-        "VERSION": "9.0+aa\n",
-        "MACHINE": "aarch64\n",
-        "install.sh": "#!/bin/sh\n",
-    }.items():
-        (top / name).parent.mkdir(parents=True, exist_ok=True)
-        (top / name).write_text(text)
-    return top
+    return write_small_bundle(tmp_path / "mask-patrol-9")
 
 
 def packed(top: Path, sums: bool = True) -> Path:
@@ -150,6 +141,18 @@ def with_checksum(content: bytearray, header: int) -> bytes:
     content[header + 148 : header + 156] = b" " * 8
     content[header + 148 : header + 156] = b"%06o\0 " % sum(content[header : header + 512])
     return bytes(content)
+
+
+@pytest.mark.parametrize("kept", [1, 0.5, 0.9, -1024, -1])
+def test_bundle_without_its_end_is_refused(top: Path, tmp_path: Path, kept: float) -> None:
+    """`tarfile` takes the end of the file for the end of the archive."""
+    path = packed(top)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content)) if 0 < kept < 1 else int(kept)])
+    assert "damaged" in refusal(path, tmp_path / "into")
+    path.write_bytes(content + b"more")
+    with pytest.raises(UserError, match="is incomplete or damaged"):
+        unpack(path, tmp_path / "into", "cp311")
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:

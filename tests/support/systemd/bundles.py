@@ -45,13 +45,36 @@ def make_bundle(out: Path, *arguments: str) -> Path:
     return path
 
 
+def write_small_bundle(top: Path, version: str = "9.0+aa", machine: str = "aarch64") -> Path:
+    """Write the files of a bundle, with tiny files instead of wheels, into `top`; return `top`."""
+    for name, text in {
+        "wheels/cp311/a.whl": "a",
+        "wheels/cp313/a.whl": "b",
+        "VERSION": f"{version}\n",
+        "MACHINE": f"{machine}\n",
+        "install.sh": "#!/bin/sh\n",
+    }.items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(text)
+    return top
+
+
+def pack_small_bundle(top: Path, out: Path) -> Path:
+    """Pack the files in `top`, with their checksums, into the bundle `out`; return `out`."""
+    from bundle.build import SUMS, checksums, pack
+
+    (top / SUMS).write_text(checksums(top))
+    pack(top, out)
+    return out
+
+
 class Variant:
     """An unpacked copy of a bundle that can be changed and packed again, with valid checksums."""
 
     def __init__(self, bundle: Path, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
         subprocess.run(["tar", "-xf", bundle, "-C", folder], check=True)
-        (self.top,) = folder.iterdir()
+        (self.top,) = (path.parent for path in folder.glob("*/VERSION"))
 
     def change_module(self, name: str, pattern: str, replacement: str) -> Variant:
         """Replace the first match of `pattern` in a file of Mask Patrol's own wheels.

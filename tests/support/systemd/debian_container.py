@@ -22,6 +22,7 @@ from tests.support.waiting import wait_until
 
 PACKAGES = (
     "python3", "systemd", "systemd-sysv", "udev", "dbus", "passwd", "util-linux", "ca-certificates",
+    "openssh-client",
 )  # fmt: skip
 CACHE = ROOT / ".cache" / "roots"
 #: Timers that would change files during a test.

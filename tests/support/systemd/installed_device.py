@@ -110,8 +110,8 @@ class Device:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         self.machine.run("tar", "-xf", self.copy(bundle), "-C", "/root/unpacked")
-        (top,) = folder.iterdir()
-        return f"/root/unpacked/{top.name}/install.sh"
+        (installer,) = folder.glob("*/install.sh")
+        return f"/root/unpacked/{installer.parent.name}/install.sh"
 
     def linked_release(self, name: str) -> str:
         """Return the version that `current` or `previous` points to."""
